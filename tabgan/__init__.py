@@ -1,0 +1,35 @@
+"""Differentially private synthetic tables from a GAN that is anchored on noisy marginals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
+
+if TYPE_CHECKING:
+    from tabgan.evaluation import evaluate
+    from tabgan.synthesizer import TabGAN
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Boolean",
+    "Categorical",
+    "Datetime",
+    "Identifier",
+    "Numeric",
+    "Schema",
+    "TabGAN",
+    "evaluate",
+]
+
+_LAZY = {"TabGAN": "tabgan.synthesizer", "evaluate": "tabgan.evaluation"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import torch and scikit-learn only when they are needed: ``tabgan --version`` should not wait for them."""
+    if name not in _LAZY:
+        raise AttributeError(f"module 'tabgan' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_LAZY[name]), name)

@@ -1,0 +1,60 @@
+"""One wording for bad arguments: where, rule, found, fix."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from numbers import Integral, Real
+
+from tabgan.errors import ConfigError
+
+
+def _message(where: str, rule: str, found: object, fix: str) -> str:
+    tail = f" {fix}" if fix else ""
+    return f"{where}: expected {rule}, got {found!r}.{tail}"
+
+
+def real_in(
+    where: str,
+    value: object,
+    low: float,
+    high: float,
+    *,
+    open_low: bool = True,
+    open_high: bool = True,
+    fix: str = "",
+) -> float:
+    """Return ``value`` as a float if it lies in the interval, else raise ``ConfigError``.
+
+    NaN never passes: every comparison with it is false, and the check is written so that
+    a false comparison raises.
+    """
+    rule = f"a number in {'(' if open_low else '['}{low:g}, {high:g}{')' if open_high else ']'}"
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise ConfigError(_message(where, rule, value, fix))
+    number = float(value)
+    above = number > low if open_low else number >= low
+    below = number < high if open_high else number <= high
+    if not (above and below):
+        raise ConfigError(_message(where, rule, value, fix))
+    return number
+
+
+def positive(where: str, value: object, *, fix: str = "") -> float:
+    """Return ``value`` as a finite float above zero, else raise ``ConfigError``."""
+    return real_in(where, value, 0.0, math.inf, fix=fix)
+
+
+def integer_at_least(where: str, value: object, low: int, *, fix: str = "") -> int:
+    """Return ``value`` as an int that is at least ``low``, else raise ``ConfigError``."""
+    is_integer = isinstance(value, Integral) and not isinstance(value, bool)
+    if not is_integer or int(value) < low:  # type: ignore[call-overload]
+        raise ConfigError(_message(where, f"an integer of at least {low}", value, fix))
+    return int(value)  # type: ignore[call-overload]
+
+
+def one_of(where: str, value: object, choices: Collection[str], *, fix: str = "") -> str:
+    """Return ``value`` if it is one of ``choices``, else raise ``ConfigError``."""
+    if not isinstance(value, str) or value not in choices:
+        raise ConfigError(_message(where, "one of " + ", ".join(map(repr, choices)), value, fix))
+    return value

@@ -1,0 +1,240 @@
+"""The command line: parse, call, exit code.
+
+Exit codes: 0 all went well, 1 something failed, 2 the arguments, a configuration file or a schema are wrong.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+import tabgan
+from tabgan._validate import integer_at_least, positive, real_in
+from tabgan.errors import ConfigError, SchemaError
+from tabgan.io import check_readable, check_writable, format_of, read_table, write_table, write_text
+from tabgan.schema import Boolean, Categorical, Numeric, Schema, nearest
+
+# What needs torch is imported inside the commands: --version and --help are quick.
+
+app = typer.Typer(
+    help="Differentially private synthetic tables.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+schema_app = typer.Typer(help="What is publicly known of a table.", no_args_is_help=True)
+app.add_typer(schema_app, name="schema")
+
+Debug = Annotated[
+    bool, typer.Option("--debug", help="Show the way to an error; messages still hold no rows.")
+]
+RandomState = Annotated[int | None, typer.Option(help="Seed for all but the privacy noise.")]
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def _version(is_wanted: bool) -> None:
+    if is_wanted:
+        typer.echo(f"tabgan {tabgan.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")
+    ] = False,
+) -> None:
+    """Differentially private synthetic tables."""
+
+
+@app.command()
+def run(
+    file: Annotated[Path, typer.Argument(help="YAML file with one job or several.")],
+    only: Annotated[str | None, typer.Option(help="Run only the job of this name.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Write here instead of the file's folders.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Read, fit, sample, evaluate and report, as a YAML file says."""
+    with _exits(debug):
+        from tabgan import terminal
+        from tabgan.jobs.config import load_jobs
+        from tabgan.jobs.executors import JobFailure, LocalExecutor, exit_code
+
+        jobs = load_jobs(file, only=only, output=output)
+        with _watcher() as watcher:
+            outcomes = LocalExecutor().run(jobs, watcher)
+        for outcome in outcomes if debug else ():
+            if isinstance(outcome, JobFailure):
+                typer.echo(f"{outcome.name}:\n{outcome.trace}", err=True)
+        terminal.show_outcomes(Console(), outcomes)
+        raise typer.Exit(exit_code(outcomes))
+
+
+@app.command()
+def fit(
+    table: Annotated[Path, typer.Argument(help="CSV or Parquet file.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where the model goes.")],
+    epsilon: Annotated[str, typer.Option(help="Privacy budget; none switches privacy off.")] = "1.0",
+    delta: Annotated[float, typer.Option(help="Use less than one over the number of rows.")] = 1e-6,
+    schema: Annotated[Path | None, typer.Option(help="YAML file of what is publicly known.")] = None,
+    random_state: RandomState = None,
+    debug: Debug = False,
+) -> None:
+    """Fit a model to a table. Private unless --epsilon none is given."""
+    with _exits(debug):
+        budget = _epsilon(epsilon)
+        real_in("--delta", delta, 0.0, 1.0, fix="Use less than 1 / n_rows.")
+        check_writable(output.parent, "--output")
+        declared = None if schema is None else Schema.from_yaml(check_readable(schema, "--schema"))
+        dtypes = {column.name: column.dtype for column in declared or () if column.dtype}
+        df = read_table(table, dtypes=dtypes)
+
+        from tabgan.synthesizer import TabGAN
+
+        model = TabGAN(epsilon=budget, delta=delta, schema=declared, random_state=random_state)
+        with _watcher() as watcher:
+            model.fit(df, progress=watcher.progress)
+        model.save(output)
+        typer.echo(f"{output}: {model.privacy_}")
+
+
+@app.command()
+def sample(
+    model: Annotated[Path, typer.Argument(help="Model file.")],
+    n: Annotated[int, typer.Option("-n", help="How many rows.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="CSV or Parquet file to write.")],
+    condition: Annotated[
+        list[str] | None, typer.Option(help="column=value, for rows that all have it; may be repeated.")
+    ] = None,
+    random_state: RandomState = None,
+    debug: Debug = False,
+) -> None:
+    """Sample rows from a model. Costs no privacy, however often it is done."""
+    with _exits(debug):
+        integer_at_least("-n", n, 1)
+        format_of(output, "--output")
+        check_writable(output.parent, "--output")
+        check_readable(model, "model")
+
+        from tabgan.synthesizer import TabGAN
+
+        fitted = TabGAN.load(model)
+        conditions = _conditions(condition or [], fitted.schema_)
+        df = fitted.sample(n, conditions=conditions or None, random_state=random_state)
+        write_table(df, output)
+        typer.echo(f"{output}: {len(df):,} rows")
+
+
+@schema_app.command()
+def infer(
+    table: Annotated[Path, typer.Argument(help="CSV or Parquet file.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="YAML file to write; shown otherwise.")
+    ] = None,
+    with_domain: Annotated[
+        bool, typer.Option("--with-domain", help="Copy categories and bounds off the rows. Not private.")
+    ] = False,
+    target: Annotated[str | None, typer.Option(help="Column that models are to predict.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Draft a schema from a table, for you to edit. What a schema says is taken as public."""
+    with _exits(debug):
+        if output is not None:
+            check_writable(output.parent, "--output")
+            if output.exists() and not force:
+                raise ConfigError(
+                    f"--output: {str(output)!r} exists and may hold your edits. Use --force to replace it."
+                )
+        df = read_table(table)
+
+        from tabgan.draft import draft_schema, draft_yaml
+
+        text = draft_yaml(draft_schema(df, with_domain=with_domain, target=target), with_domain=with_domain)
+        if output is None:
+            typer.echo(text, nl=False)
+            return
+        write_text(text, output)
+        typer.echo(f"{output}: a draft. Edit it: a fit takes what it says as public.")
+
+
+@contextmanager
+def _exits(debug: bool) -> Iterator[None]:
+    """Turn an exception into one message on stderr and an exit code."""
+    try:
+        with warnings.catch_warnings():
+            # Warnings of other libraries may quote rows, ours do not.
+            warnings.simplefilter("ignore")
+            warnings.filterwarnings("default", module=r"tabgan(\.|$)")
+            yield
+    except typer.Exit:
+        raise
+    except Exception as error:
+        from tabgan.jobs.executors import describe_error, trace_of
+        from tabgan.terminal import show_error
+
+        show_error(Console(stderr=True), describe_error(error), trace_of(error) if debug else "")
+        raise typer.Exit(2 if isinstance(error, ConfigError | SchemaError) else 1) from None
+
+
+@contextmanager
+def _watcher() -> Iterator[Any]:
+    """Yield what shows progress on stderr: bars on a terminal, lines elsewhere."""
+    from tabgan import terminal
+
+    console = Console(stderr=True)
+    with ExitStack() as stack:
+        if console.is_terminal:
+            yield stack.enter_context(terminal.BarWatcher(console))
+        else:
+            yield terminal.PlainWatcher(console)
+
+
+def _epsilon(text: str) -> float | None:
+    if text.lower() in ("none", "null"):
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    return positive("--epsilon", number, fix="Write none to switch privacy off.")
+
+
+def _conditions(pairs: Sequence[str], schema: Schema) -> dict[str, Any]:
+    """Return ``column=value`` pairs as values of the columns' kinds."""
+    conditions = {}
+    for pair in pairs:
+        name, separator, text = pair.partition("=")
+        if not separator:
+            raise ConfigError(f"--condition: expected column=value, got {pair!r}.")
+        if name not in schema:
+            raise ConfigError(f"--condition: no column {name!r}.{nearest(name, schema.names)}")
+        conditions[name] = _value(text, schema[name])
+    return conditions
+
+
+def _value(text: str, column: Any) -> Any:
+    """Return the value of a column that ``text`` stands for."""
+    where = f"--condition {column.name}"
+    if isinstance(column, Boolean):
+        if text.lower() not in ("true", "false"):
+            raise ConfigError(f"{where}: expected true or false, got {text!r}.")
+        return text.lower() == "true"
+    if isinstance(column, Numeric):
+        try:
+            return int(text) if column.decimals == 0 else float(text)
+        except ValueError:
+            raise ConfigError(f"{where}: expected a number, got {text!r}.") from None
+    if isinstance(column, Categorical):
+        categories = {str(category): category for category in column.categories or ()}
+        if text not in categories:
+            raise ConfigError(f"{where}: no category {text!r}.{nearest(text, list(categories))}")
+        return categories[text]
+    return text

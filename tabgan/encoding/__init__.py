@@ -1,0 +1,1 @@
+"""Tables to small integer codes and back, from public knowledge and released counts only."""

@@ -1,0 +1,153 @@
+"""Writes tables and folders so that a reader sees all of a result or nothing of it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from tabgan.errors import ConfigError, DataError
+from tabgan.io.sources import format_of
+
+
+def check_writable(path: Path, where: str = "output") -> None:
+    """Raise unless files can be made in ``path``, or the folders on the way to it. Leaves nothing behind.
+
+    Raises:
+        ConfigError: when something on the way is no folder, or the system refuses.
+    """
+    folder = path.absolute()
+    while not os.path.lexists(folder):
+        folder = folder.parent
+    if not folder.is_dir():
+        raise ConfigError(f"{where}: expected a folder, got {str(folder)!r}, which is none.")
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"{where}: cannot write to {str(folder)!r}: {error.strerror}. Choose another folder."
+        ) from None
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a hidden name in the same folder; what is written there takes ``path``'s name at the end.
+
+    On any exception the hidden file is removed and ``path`` stays as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        _sync(temporary)
+        os.replace(temporary, path)
+        _sync(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_table(df: pd.DataFrame, path: Path | str) -> Path:
+    """Write a table as CSV or Parquet, by the suffix of ``path``, and return the path.
+
+    Raises:
+        ConfigError: for a compressed or unknown suffix.
+        DataError: when a column holds what the format cannot.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in (".csv", ".parquet", ".pq"):
+        raise ConfigError(f"output: expected a name ending in .csv or .parquet, got {path.name!r}.")
+    with atomic_path(path) as temporary:
+        if format_of(path) == "csv":
+            df.to_csv(temporary, index=False)
+        else:
+            _write_parquet(df, temporary)
+    return path
+
+
+def write_text(text: str, path: Path) -> Path:
+    """Write a text file whole, and return the path."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return path
+
+
+@contextmanager
+def staged_folder(folder: Path, owned: Collection[str]) -> Iterator[Path]:
+    """Yield a hidden folder beside ``folder``; at the end its files move into ``folder``.
+
+    A new folder appears whole, in one rename. In one that exists, files named in ``owned`` are removed
+    before the first new one moves in, so that results of two runs never lie side by side; all other files
+    stay. On any exception ``folder`` is left as it was.
+
+    Args:
+        folder: Where the files belong.
+        owned: Names of all files that a run may write.
+    """
+    folder = folder.absolute()
+    made = _make_parents(folder)
+    staging = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
+    staging.mkdir()
+    try:
+        yield staging
+        _publish(staging, folder, owned)
+        made = []
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+        for parent in made:
+            if not any(parent.iterdir()):
+                parent.rmdir()
+
+
+def _publish(staging: Path, folder: Path, owned: Collection[str]) -> None:
+    for path in staging.iterdir():
+        _sync(path)
+    if not folder.exists():
+        os.replace(staging, folder)
+    else:
+        for name in owned:
+            (folder / name).unlink(missing_ok=True)
+        for path in sorted(staging.iterdir()):
+            os.replace(path, folder / path.name)
+    _sync(folder)
+    _sync(folder.parent)
+
+
+def _make_parents(folder: Path) -> list[Path]:
+    """Make the folders above ``folder``; return those that were missing, the deepest first."""
+    missing = [parent for parent in folder.parents if not parent.exists()]
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    return missing
+
+
+def _write_parquet(df: pd.DataFrame, path: Path) -> None:
+    try:
+        df.to_parquet(path, index=False)
+    except (pa.ArrowException, ValueError, TypeError):
+        raise DataError(
+            "output: a column holds values that Parquet cannot store in one type. Write csv instead."
+        ) from None
+
+
+def _umask() -> int:
+    """Return the process's mask: some writers make files that only their owner can read."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _sync(path: Path) -> None:
+    """Have the system put a file, or a folder's list of names, on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,208 @@
+"""One job from its source to its folder of results.
+
+Rows that are held out go to the evaluation and nowhere else. Figures that the evaluation computes on real
+rows are not covered by epsilon.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import tabgan
+from tabgan.errors import DataError
+from tabgan.io import check_writable, read_table, staged_folder, write_table, write_text
+from tabgan.jobs.config import Job, Output
+from tabgan.privacy.ledger import PrivacyStatement
+from tabgan.rng import RandomStreams
+
+#: Called with a stage, what is done of it, and all of it.
+Progress = Callable[[str, int, int], None]
+
+SYNTHETIC_CSV = "synthetic.csv"
+SYNTHETIC_PARQUET = "synthetic.parquet"
+MODEL = "model.tabgan"
+SCHEMA = "schema.yaml"
+REPORT_HTML = "report.html"
+REPORT_JSON = "report.json"
+
+#: All that a job may write into its folder.
+FILES = (SYNTHETIC_CSV, SYNTHETIC_PARQUET, MODEL, SCHEMA, REPORT_HTML, REPORT_JSON)
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What a job did.
+
+    Attributes:
+        name: The job's name.
+        files: What was written.
+        n_rows: Rows of the synthetic table.
+        seconds: Wall time by stage.
+        privacy: What was promised and spent.
+        headline: The evaluation's most telling figures, as label and text; empty without a report.
+    """
+
+    name: str
+    files: tuple[Path, ...]
+    n_rows: int
+    seconds: dict[str, float]
+    privacy: PrivacyStatement
+    headline: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass
+class _Clock:
+    """Times the stages and passes progress on."""
+
+    progress: Progress
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str, *, reports_itself: bool = False) -> Iterator[None]:
+        """Time a stage; one that does not report what it has done is shown as a single step."""
+        start = time.perf_counter()
+        if not reports_itself:
+            self.progress(name, 0, 1)
+        yield
+        self.seconds[name] = time.perf_counter() - start
+        if not reports_itself:
+            self.progress(name, 1, 1)
+
+
+def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
+    """Run a job and return what it did.
+
+    Results are made in a hidden folder and take their names at the end: after a failure the job's folder is
+    as it was before.
+
+    Raises:
+        ConfigError: the folder cannot be written; raised before anything is read.
+        TabGANError: whatever reading, fitting, sampling or evaluating raises.
+    """
+    check_writable(job.output.folder, "output.folder")
+    clock = _Clock(progress or _silent)
+    with staged_folder(job.output.folder, FILES) as folder:
+        with clock.stage("read"):
+            real, holdout = read_tables(job)
+        with clock.stage("fit", reports_itself=True):
+            model = _fit(job, real, clock.progress)
+        with clock.stage("sample"):
+            synthetic = model.sample(rows_to_sample(job.output, model.n_rows_), random_state=job.random_state)
+        with clock.stage("write"):
+            _write(job.output, model, synthetic, folder)
+        headline: tuple[tuple[str, str], ...] = ()
+        if job.report is not None and holdout is not None:
+            with clock.stage("evaluate", reports_itself=True):
+                headline = _report(job, model, (real, holdout, synthetic), folder, clock.progress)
+        names = sorted((path.name for path in folder.iterdir()), key=FILES.index)
+    files = tuple(job.output.folder / name for name in names)
+    return JobResult(job.name, files, len(synthetic), clock.seconds, model.privacy_, headline)
+
+
+def read_tables(job: Job) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Return the rows to learn from, and those held out.
+
+    A share is held out row by row, each by a coin of its own, so that one row more or less in the source
+    changes one row of what is learnt from: a split of fixed size would tie all rows together.
+
+    Raises:
+        DataError: when one of the two has no rows, or the columns of a held-out table differ.
+    """
+    df = _read(job, job.source.file())
+    if job.holdout is None:
+        return df, None
+    if isinstance(job.holdout, Path):
+        holdout = _read(job, job.holdout)
+        if list(holdout.columns) != list(df.columns):
+            raise DataError(
+                "source.holdout: expected the columns of the source, in their order. Make them the same."
+            )
+        return df, holdout
+    is_held_out = RandomStreams(job.random_state).numpy("holdout").random(len(df)) < job.holdout
+    if is_held_out.all() or not is_held_out.any():
+        raise DataError(
+            "source.holdout: the table has too few rows to hold any out. Name a file, or set report: false."
+        )
+    return df[~is_held_out].reset_index(drop=True), df[is_held_out].reset_index(drop=True)
+
+
+def rows_to_sample(output: Output, n_rows: float) -> int:
+    """Return how many rows a job samples; ``n_rows`` is the fit's noisy count."""
+    return max(1, round(n_rows)) if output.rows == "same" else int(output.rows)
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """Take no notice."""
+
+
+def _read(job: Job, path: Path) -> pd.DataFrame:
+    """Return a table of the job's source; dtypes that the schema declares hold for reading too."""
+    declared = {column.name: column.dtype for column in job.schema or () if column.dtype}
+    source = job.source
+    return read_table(path, format=source.format, na_values=source.na_values, dtypes=declared | source.dtypes)
+
+
+def _fit(job: Job, real: pd.DataFrame, progress: Progress) -> Any:
+    from tabgan.synthesizer import TabGAN  # not on top: it brings torch and opacus along
+
+    model = TabGAN(**job.model, schema=job.declared_schema, random_state=job.random_state)
+    return model.fit(real, progress=progress)
+
+
+def _write(output: Output, model: Any, synthetic: pd.DataFrame, folder: Path) -> None:
+    if output.csv:
+        write_table(synthetic, folder / SYNTHETIC_CSV)
+    if output.parquet:
+        write_table(synthetic, folder / SYNTHETIC_PARQUET)
+    if output.model:
+        model.save(folder / MODEL)
+    write_text(model.schema_.to_yaml(), folder / SCHEMA)
+
+
+def _report(
+    job: Job,
+    model: Any,
+    tables: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame],
+    folder: Path,
+    progress: Progress,
+) -> tuple[tuple[str, str], ...]:
+    """Evaluate, write the report's editions, and return the headline."""
+    from tabgan.evaluation import evaluate
+    from tabgan.report import collect, write
+
+    target = model.schema_.target
+    seed = job.random_state or 0
+    evaluation = evaluate(*tables, schema=model.schema_, target=target, random_state=seed, progress=progress)
+    data = collect(
+        evaluation,
+        *tables,
+        privacy=model.privacy_,
+        schema=model.schema_,
+        title=job.name,
+        model=describe_model(job),
+        target=target,
+    )
+    assert job.report is not None  # run_job asks for a report only then
+    if job.report.html:
+        write(data, folder / REPORT_HTML)
+    if job.report.json:
+        write(data, folder / REPORT_JSON)
+    return headline_of(evaluation)
+
+
+def describe_model(job: Job) -> dict[str, str]:
+    """Return what the report says of the model: version, seed and arguments that were chosen."""
+    chosen = {key: str(value) for key, value in job.model.items()}
+    return {"tabgan": tabgan.__version__, "random_state": str(job.random_state)} | chosen
+
+
+def headline_of(evaluation: Any) -> tuple[tuple[str, str], ...]:
+    """Return an evaluation's most telling figures."""
+    return tuple((str(label), str(text)) for label, text in getattr(evaluation, "headline", ()))

@@ -1,0 +1,73 @@
+"""The anchor loss: how far the generator's marginals are from the measured ones.
+
+Everything here is post-processing of released counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import nn
+
+from tabgan.privacy.marginals import Marginal
+
+#: Noise that stands in for the measurement's where there is none: the loss then weighs all cells alike.
+EXACT_NOISE_SHARE = 0.001
+
+
+class AnchorLoss(nn.Module):
+    """Mean squared distance to the measured marginals, in units of their noise.
+
+    All pairs are one matrix product: draws of the earlier column, probabilities of the later one, which has
+    the same mean as draws of both and less variance. Draws carry no gradient: each softmax learns its own
+    column given those before it (``docs/adr/0002-detached-draws.md``). The two halves of a batch give independent
+    estimates, so the product of their errors is an unbiased squared distance. At the true table the loss is 1
+    on average, the known noise alone; below that, noise is being fitted.
+
+    **Shape.** Two of ``(batch, width)`` to a scalar; ``batch`` is even.
+
+    Args:
+        sizes: Codes of each column.
+        marginals: Measured 1-ways and pairs.
+        n_rows: Noisy number of rows.
+    """
+
+    target: torch.Tensor
+    weight: torch.Tensor
+    target_one: torch.Tensor
+    weight_one: torch.Tensor
+
+    def __init__(self, sizes: Sequence[int], marginals: Sequence[Marginal], n_rows: float) -> None:
+        super().__init__()
+        offsets = np.concatenate([[0], np.cumsum(sizes)])
+        width = int(offsets[-1])
+        target, weight = np.zeros((width, width)), np.zeros((width, width))
+        target_one, weight_one = np.zeros(width), np.zeros(width)
+        for marginal in marginals:
+            noise = np.maximum(marginal.noise_stddev, EXACT_NOISE_SHARE * n_rows)
+            blocks = tuple(slice(offsets[c], offsets[c + 1]) for c in marginal.columns)
+            shares, precision = marginal.counts / n_rows, (n_rows / noise) ** 2
+            if len(blocks) == 1:
+                target_one[blocks[0]], weight_one[blocks[0]] = shares, precision
+            else:
+                target[blocks], weight[blocks] = shares, precision
+        self.n_cells = int((weight > 0).sum() + (weight_one > 0).sum())
+        for name, array in (
+            ("target", target),
+            ("weight", weight / self.n_cells),
+            ("target_one", target_one),
+            ("weight_one", weight_one / self.n_cells),
+        ):
+            self.register_buffer(name, torch.as_tensor(array, dtype=torch.float32))
+
+    def forward(self, one_hot: torch.Tensor, probabilities: torch.Tensor) -> torch.Tensor:
+        """Return the loss of one batch of draws and the probabilities that they were drawn with."""
+        half = len(one_hot) // 2
+        errors = []
+        for rows in (slice(0, half), slice(half, 2 * half)):
+            pairs = one_hot[rows].T @ probabilities[rows] / half - self.target
+            errors.append((pairs, probabilities[rows].mean(0) - self.target_one))
+        (pairs_a, ones_a), (pairs_b, ones_b) = errors
+        return (self.weight * pairs_a * pairs_b).sum() + (self.weight_one * ones_a * ones_b).sum()

@@ -1,0 +1,145 @@
+"""The generator: latent noise and the columns drawn so far give the next column's distribution."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+#: Logit of a code that does not exist: columns are padded to one width.
+_NEVER = -1e9
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Rows that the generator drew, and what it takes to follow how.
+
+    Attributes:
+        latent: ``(batch, latent)`` the noise that each row began with.
+        codes: ``(batch, columns)`` int64.
+    """
+
+    latent: torch.Tensor
+    codes: torch.Tensor
+
+
+class Generator(nn.Module):
+    """Autoregressive over columns, with a hidden state that every drawn column adds to.
+
+    The state before column ``i`` is ``h_i = W z + sum_{j<i} E_j[x_j]``, as in NADE; a small perceptron with a
+    softmax, one a column, turns it into the distribution of ``x_i``. Drawing goes column by column and needs
+    no gradient; the probabilities of rows already drawn come from a few products over all columns at once.
+
+    **Shape.** ``forward``: ``Draws`` to ``(batch, sum(sizes))`` probabilities, a block a column.
+
+    Args:
+        sizes: Codes of each column.
+        hidden: Width of the state.
+        head: Width of each column's own hidden layer.
+        latent: Width of the noise.
+
+    References:
+        Larochelle & Murray (2011), *The Neural Autoregressive Distribution Estimator*.
+        Uria, Murray & Larochelle (2014), *A Deep and Tractable Density Estimator*.
+    """
+
+    is_code: torch.Tensor
+    offsets: torch.Tensor
+    places: torch.Tensor
+
+    def __init__(self, sizes: Sequence[int], hidden: int = 64, head: int = 64, latent: int = 16) -> None:
+        super().__init__()
+        self.sizes = list(sizes)
+        self.latent = latent
+        n_columns, widest, width = len(self.sizes), max(self.sizes), sum(self.sizes)
+        self.from_latent = nn.Linear(latent, hidden)
+        self.embeddings = nn.Parameter(torch.randn(width, hidden) / hidden**0.5)
+        self.head_weight = nn.Parameter(torch.empty(n_columns, hidden, head).uniform_(-1, 1) / hidden**0.5)
+        self.head_bias = nn.Parameter(torch.zeros(n_columns, 1, head))
+        self.code_weight = nn.Parameter(torch.empty(n_columns, head, widest).uniform_(-1, 1) / head**0.5)
+        self.code_bias = nn.Parameter(torch.zeros(n_columns, 1, widest))
+        is_code = torch.arange(widest)[None, :] < torch.tensor(self.sizes)[:, None]
+        starts = torch.tensor([0, *self.sizes[:-1]]).cumsum(0)
+        self.register_buffer("is_code", is_code[:, None, :], persistent=False)
+        self.register_buffer("offsets", starts, persistent=False)
+        self.register_buffer("places", torch.nonzero(is_code.flatten()).flatten(), persistent=False)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.embeddings.device
+
+    @torch.no_grad()
+    def start_from(self, one_ways: Sequence[torch.Tensor]) -> None:
+        """Set every head's last bias to the logarithm of a released 1-way, and its weights near zero."""
+        for position, counts in enumerate(one_ways):
+            shares = counts.clamp_min(0) + 1e-4 * counts.sum()
+            self.code_bias[position, 0, : len(counts)] = torch.log(shares / shares.sum())
+        self.code_weight.mul_(0.1)
+
+    def forward(self, draws: Draws) -> torch.Tensor:
+        """Return the probabilities that each column of each row was drawn from, given those before it."""
+        places = draws.codes.T + self.offsets[:, None]
+        start = self.from_latent(draws.latent)[None]
+        steps = torch.cat([start, torch.nn.functional.embedding(places[:-1], self.embeddings)])
+        logits = self._head(
+            steps.cumsum(0), self.head_weight, self.head_bias, self.code_weight, self.code_bias
+        )
+        probabilities = torch.softmax(logits.masked_fill(~self.is_code, _NEVER), dim=2)
+        return probabilities.transpose(0, 1).flatten(1).index_select(1, self.places)
+
+    @staticmethod
+    def _head(
+        state: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor,
+        code_weight: torch.Tensor,
+        code_bias: torch.Tensor,
+    ) -> torch.Tensor:
+        inner = torch.relu(torch.baddbmm(bias, torch.relu(state), weight))
+        return torch.baddbmm(code_bias, inner, code_weight)
+
+    def logits(self, state: torch.Tensor, position: int) -> torch.Tensor:
+        """Return ``(batch, size)`` logits of one column before it is drawn."""
+        inner = torch.relu(torch.relu(state) @ self.head_weight[position] + self.head_bias[position])
+        size = self.sizes[position]
+        return inner @ self.code_weight[position, :, :size] + self.code_bias[position, :, :size]
+
+    def advance(self, state: torch.Tensor, codes: torch.Tensor, position: int) -> torch.Tensor:
+        """Return the state after a column was drawn."""
+        return state + self.embeddings[self.offsets[position] + codes]
+
+    @torch.no_grad()
+    def draw(self, batch: int, rng: torch.Generator) -> Draws:
+        """Return ``batch`` rows; ``rng`` is on the generator's device."""
+        latent = torch.randn(batch, self.latent, generator=rng, device=self.device)
+        state = self.from_latent(latent)
+        codes = torch.empty(batch, len(self.sizes), dtype=torch.int64, device=self.device)
+        for position in range(len(self.sizes)):
+            codes[:, position] = draw_codes(self.logits(state, position), rng)
+            state = self.advance(state, codes[:, position], position)
+        return Draws(latent, codes)
+
+    def one_hot(self, codes: torch.Tensor) -> torch.Tensor:
+        """Return ``(batch, sum(sizes))`` float one-hot blocks of ``(batch, columns)`` codes."""
+        rows = torch.zeros(len(codes), len(self.embeddings), device=codes.device)
+        return rows.scatter_(1, codes + self.offsets, 1.0)
+
+    @classmethod
+    def of_state(cls, sizes: Sequence[int], state: Mapping[str, torch.Tensor]) -> Generator:
+        """Return a generator of the shape that a state dictionary's tensors have, with their values.
+
+        Raises:
+            KeyError, ValueError, RuntimeError: if they do not belong together.
+        """
+        hidden, latent = state["from_latent.weight"].shape
+        generator = cls(sizes, hidden=hidden, head=state["head_bias"].shape[-1], latent=latent)
+        generator.load_state_dict(dict(state), strict=True)
+        return generator
+
+
+def draw_codes(logits: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
+    """Return ``(batch,)`` draws from the softmax of ``(batch, size)`` logits: the Gumbel-max trick."""
+    return (logits - torch.empty_like(logits).exponential_(generator=rng).log()).argmax(dim=1)

@@ -1,0 +1,174 @@
+"""One file a model: safetensors, with everything that is no tensor as JSON in its header.
+
+Reading never runs anything from the file, allocates nothing that the file does not hold, and has no default
+for what is missing.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from tabgan.encoding.base import ColumnEncoder
+from tabgan.encoding.categorical import CategoricalEncoder
+from tabgan.encoding.lattice import LatticeEncoder
+from tabgan.encoding.table import CodedColumn, TableEncoder
+from tabgan.errors import ConfigError, ModelFileError, PrivacyError, SchemaError
+from tabgan.io.sinks import atomic_path, check_writable
+from tabgan.model.generator import Generator
+from tabgan.privacy.ledger import PrivacyStatement
+from tabgan.privacy.release import lattice_encoder
+from tabgan.schema import Datetime, Identifier, Numeric, Schema
+
+FORMAT = "tabgan-model"
+VERSION = 1
+
+_GENERATOR = "generator."
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """All that a fit leaves behind: released numbers and what was made of them.
+
+    Attributes:
+        encoder: Between tables and codes.
+        generator: Trained, on its device.
+        privacy: What was promised and spent.
+        n_rows: Noisy number of rows.
+    """
+
+    encoder: TableEncoder
+    generator: Generator
+    privacy: PrivacyStatement
+    n_rows: float
+
+
+def write_model(path: Path, fitted: Fitted, params: dict[str, Any]) -> None:
+    """Write a model whole, or leave ``path`` as it was.
+
+    Args:
+        path: Of the file.
+        fitted: What to write.
+        params: The synthesizer's arguments that JSON can hold.
+
+    Raises:
+        ConfigError: the folder cannot be written.
+    """
+    check_writable(path.parent, "save")
+    if path.is_dir():
+        raise ConfigError(f"save: expected a file name, got the folder {str(path)!r}.")
+    tensors = {
+        _GENERATOR + name: value.detach().cpu() for name, value in fitted.generator.state_dict().items()
+    }
+    for position, column in enumerate(fitted.encoder.columns):
+        for name, array in _column_arrays(column).items():
+            tensors[f"column.{position}.{name}"] = torch.from_numpy(np.ascontiguousarray(array))
+    header = {
+        "format": FORMAT,
+        "version": VERSION,
+        "schema": fitted.encoder.schema.to_dict(),
+        "privacy": fitted.privacy.to_dict(),
+        "n_rows": fitted.n_rows,
+        "params": params,
+    }
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata={FORMAT: json.dumps(header, allow_nan=False)})
+
+
+def read_model(path: Path, device: torch.device) -> tuple[Fitted, dict[str, Any]]:
+    """Return what :func:`write_model` wrote: the fitted parts and the synthesizer's arguments.
+
+    Raises:
+        ModelFileError: the file is missing, damaged, incomplete, or not one of ours.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {})[FORMAT])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no iterator
+    except FileNotFoundError:
+        raise ModelFileError(f"model file: no file {str(path)!r}.") from None
+    except (SafetensorError, OSError, KeyError, ValueError, RecursionError):
+        raise ModelFileError(f"model file: {str(path)!r} is damaged, or no model of tabgan.") from None
+    if not isinstance(header, dict) or header.get("version") != VERSION:
+        raise ModelFileError(
+            f"model file: expected version {VERSION} of the format. Load it with the tabgan that wrote it."
+        )
+    try:
+        fitted = _fitted_of(header, tensors, device)
+        params = {str(key): value for key, value in header["params"].items()}
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        IndexError,
+        RuntimeError,
+        SchemaError,
+        PrivacyError,
+    ) as error:
+        raise ModelFileError(
+            f"model file: {str(path)!r} is incomplete or contradicts itself ({type(error).__name__})."
+        ) from None
+    return fitted, params
+
+
+def _column_arrays(column: CodedColumn) -> dict[str, np.ndarray]:
+    arrays: dict[str, np.ndarray] = {
+        "code_of_cell": column.code_of_cell.astype(np.int32),
+        "weights": column.weights.astype(np.float64),
+        "is_sampled": column.is_sampled.astype(np.uint8),
+    }
+    if isinstance(column.encoder, LatticeEncoder):
+        arrays["edges"] = column.encoder.edges
+    return arrays
+
+
+def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device: torch.device) -> Fitted:
+    schema = Schema.from_dict(header["schema"])
+    learnt = [column for column in schema if not isinstance(column, Identifier)]
+    columns = [_coded_column(column, position, tensors) for position, column in enumerate(learnt)]
+    encoder = TableEncoder(schema, columns)
+    state = {
+        name.removeprefix(_GENERATOR): value for name, value in tensors.items() if name.startswith(_GENERATOR)
+    }
+    generator = Generator.of_state(encoder.sizes, state)
+    return Fitted(
+        encoder,
+        generator.to(device).eval(),
+        PrivacyStatement.from_dict(header["privacy"]),
+        float(header["n_rows"]),
+    )
+
+
+def _coded_column(column: Any, position: int, tensors: dict[str, torch.Tensor]) -> CodedColumn:
+    """Return one column of the encoder.
+
+    Raises:
+        ValueError: if its arrays do not fit one another.
+    """
+    arrays = {
+        name: tensors[f"column.{position}.{name}"].numpy()
+        for name in ("code_of_cell", "weights", "is_sampled")
+    }
+    encoder: ColumnEncoder
+    if isinstance(column, Numeric | Datetime):
+        encoder = lattice_encoder(column, tensors[f"column.{position}.edges"].numpy())
+        is_usable = column.is_complete and bool((np.diff(encoder.edges) > 0).all())
+    else:
+        encoder = CategoricalEncoder(column, column.dtype)
+        is_usable = bool(column.is_complete)
+    codes = arrays["code_of_cell"].astype(np.int64)
+    is_sampled = arrays["is_sampled"].astype(bool)
+    is_usable &= codes.shape == arrays["weights"].shape == (encoder.n_cells,)
+    is_usable &= bool(is_sampled.any()) and codes.min() >= 0 and codes.max() < len(is_sampled)
+    is_usable &= bool(np.isfinite(arrays["weights"]).all() and (arrays["weights"] >= 0).all())
+    if not is_usable:
+        raise ValueError
+    return CodedColumn(encoder, codes, arrays["weights"].astype(np.float64), is_sampled)

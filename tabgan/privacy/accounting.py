@@ -1,0 +1,128 @@
+"""From what mechanisms did to one ``(epsilon, delta)``.
+
+The total is composed with privacy loss distributions (PLD). Every plain Gaussian release enters
+through one number, ``mu``: a Gaussian mechanism with noise multiplier ``z`` (noise standard deviation
+over L2 sensitivity) is ``1/z``-GDP, and composing them, adaptively or not, gives
+``mu = sqrt(sum 1/z**2)`` exactly, hence a single Gaussian mechanism with multiplier ``1/mu``. DP-SGD
+enters as ``steps`` Poisson-subsampled Gaussian mechanisms. Neighbours differ by one added or removed
+privacy unit throughout.
+
+References:
+    Dong, Roth & Su (2022), *Gaussian Differential Privacy*, JRSS-B, Corollary 3.3.
+    Smith & Thakurta (2022), *Fully Adaptive Composition for Gaussian Differential Privacy*.
+    Doroshenko et al. (2022), *Connect the Dots: Tighter Discrete Approximations of Privacy Loss
+    Distributions*, the PLD method of ``dp_accounting``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from dp_accounting.pld import privacy_loss_distribution as pld_lib
+from scipy.special import log_ndtr
+
+from tabgan.errors import PrivacyError
+
+#: Width of a cell of the discretised privacy loss at mu <= 1/4, in proportion to mu above. Rounding is
+#: upwards: a coarser grid only over-counts.
+VALUE_DISCRETIZATION_INTERVAL = 1e-4
+
+
+@dataclass(frozen=True)
+class SubsampledGaussian:
+    """``steps`` rounds of: take each unit with probability ``sample_rate``, release a noisy sum.
+
+    Attributes:
+        noise_multiplier: Noise standard deviation over the clipping bound, above 0.
+        sample_rate: Poisson inclusion probability, in (0, 1].
+        steps: Number of rounds, at least 1.
+    """
+
+    noise_multiplier: float
+    sample_rate: float
+    steps: int
+
+
+def combined_mu(noise_multipliers: Iterable[float]) -> float:
+    """Return the GDP parameter of Gaussian releases together: ``sqrt(sum 1/z**2)``."""
+    return math.sqrt(math.fsum(1.0 / z**2 for z in noise_multipliers))
+
+
+def gaussian_delta(mu: float, epsilon: float) -> float:
+    """Return the exact delta of a ``mu``-GDP mechanism at ``epsilon``.
+
+    References:
+        Balle & Wang (2018), *Improving the Gaussian Mechanism for Differential Privacy*, Theorem 8.
+    """
+    first = float(log_ndtr(mu / 2 - epsilon / mu))
+    second = epsilon + float(log_ndtr(-mu / 2 - epsilon / mu))
+    return math.exp(first) * -math.expm1(second - first)
+
+
+@lru_cache(maxsize=256)
+def epsilon_of(mu: float, subsampled: tuple[SubsampledGaussian, ...], delta: float) -> float:
+    """Return an upper bound on epsilon at ``delta`` for everything composed.
+
+    Args:
+        mu: GDP parameter of all plain Gaussian releases together; 0 when there are none.
+        subsampled: The DP-SGD runs.
+        delta: In (0, 1).
+
+    Raises:
+        PrivacyError: when a parameter is not a number or makes no sense; nothing is ever guessed.
+    """
+    _check(mu, subsampled, delta)
+    parts = []
+    width = VALUE_DISCRETIZATION_INTERVAL * max(1.0, 4.0 * mu)
+    if mu > 0:
+        parts.append(pld_lib.from_gaussian_mechanism(1.0 / mu, value_discretization_interval=width))
+    for run in subsampled:
+        step = pld_lib.from_gaussian_mechanism(
+            run.noise_multiplier, sampling_prob=run.sample_rate, value_discretization_interval=width
+        )
+        parts.append(step.self_compose(run.steps))
+    if not parts:
+        return 0.0
+    total = parts[0]
+    for part in parts[1:]:
+        total = total.compose(part)
+    return float(total.get_epsilon_for_delta(delta))
+
+
+def _check(mu: float, subsampled: tuple[SubsampledGaussian, ...], delta: float) -> None:
+    usable = 0 <= mu < math.inf and 0 < delta < 1
+    for run in subsampled:
+        usable &= 0 < run.noise_multiplier < math.inf and 0 < run.sample_rate <= 1 and run.steps >= 1
+    if not usable:
+        raise PrivacyError(
+            f"accounting: expected finite positive parameters and delta in (0, 1), got mu={mu}, "
+            f"delta={delta}, {subsampled}. Nothing was released with them."
+        )
+
+
+def affordable_mu(epsilon: float, delta: float) -> float:
+    """Return the largest ``mu`` of plain Gaussian releases that the accountant puts within the target.
+
+    Solved in closed form, then stepped down until :func:`epsilon_of`, which rounds upwards, agrees.
+    """
+    mu = largest(lambda value: gaussian_delta(value, epsilon) <= delta, 1e-6, 100.0, tolerance=1e-9)
+    while mu > 1e-6 and not epsilon_of(mu, (), delta) <= epsilon:
+        mu *= 1.0 - 1e-5
+    return mu
+
+
+def largest(
+    is_affordable: Callable[[float], bool], low: float, high: float, tolerance: float = 1e-4
+) -> float:
+    """Return nearly the largest number in ``[low, high]`` that is affordable, never one that is not.
+
+    ``is_affordable`` must be true up to some point and false beyond it. ``low`` comes back
+    unchecked when nothing above it is affordable: the caller verifies it.
+    """
+    while high - low > tolerance * high:
+        middle = (low + high) / 2
+        low, high = (middle, high) if is_affordable(middle) else (low, middle)
+    return low

@@ -1,0 +1,139 @@
+"""What may be spent, and on what: a plan that is complete before any row is read.
+
+The plan fixes every noise scale that the accounting depends on. Nothing in it is a function of the
+table: the sampling rate and the number of DP-SGD steps are constants, and the Gaussian stages have fixed
+shares of one GDP budget, however many releases a stage turns out to make. That is what lets later choices
+(which pairs, how many bins) follow earlier noisy answers: adaptive Gaussian composition with a fixed total
+is covered by Smith & Thakurta (2022), and no parameter of DP-SGD is chosen after looking.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tabgan import _validate
+from tabgan.errors import ConfigError
+from tabgan.privacy.accounting import SubsampledGaussian, affordable_mu, epsilon_of, largest
+
+Stage = Literal["kinds", "rows", "precision", "ranges", "zoom", "one_way", "selection"]
+
+#: Shares of the Gaussian budget (of mu**2) of the stages before the pairs, which take all that is left:
+#: what a schema makes needless is never charged, and so goes to them.
+SHARES: dict[Stage, float] = {
+    "kinds": 0.01,
+    "rows": 0.005,
+    "precision": 0.01,
+    "ranges": 0.04,
+    "zoom": 0.03,
+    "one_way": 0.12,
+    "selection": 0.05,
+}
+
+#: Part of delta that category discovery may use up, when there is any.
+DISCOVERY_DELTA_SHARE = 0.1
+
+#: The adversary's share of the whole budget (of mu**2), its sampling rate and its steps.
+ADVERSARY_SHARE = 0.05
+SAMPLE_RATE = 0.02
+ADVERSARY_STEPS = 200
+
+#: Headroom that keeps rounding in sums of 1/z**2 from reading as an overspend.
+_HEADROOM = 1.0 - 1e-6
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What each stage of a fit may spend.
+
+    Attributes:
+        epsilon: The whole fit's target; ``None`` for a fit without privacy.
+        delta: The whole fit's target.
+        discovery_delta: Part of ``delta`` that threshold mechanisms may use, all columns together.
+        mu: GDP parameter that the Gaussian stages may spend together; infinite without privacy.
+        shares: Shares of ``mu**2`` of the stages before the pairs.
+        adversary: The discriminator's run; ``None`` when it is switched off or needs no privacy.
+    """
+
+    epsilon: float | None
+    delta: float
+    discovery_delta: float
+    mu: float
+    shares: dict[Stage, float] = field(default_factory=dict)
+    adversary: SubsampledGaussian | None = None
+
+    @property
+    def is_private(self) -> bool:
+        """Whether anything is promised at all."""
+        return self.epsilon is not None
+
+    def noise_multiplier(self, stage: Stage, releases: int) -> float:
+        """Return noise over sensitivity for each of ``releases`` equal releases that share a stage.
+
+        It is 0, for no noise, only without privacy.
+        """
+        if not self.is_private:
+            return 0.0
+        return math.sqrt(max(releases, 1) / self.shares[stage]) / self.mu
+
+
+def make_plan(
+    epsilon: float | None,
+    delta: float,
+    *,
+    has_discovery: bool = True,
+    adversary_share: float = ADVERSARY_SHARE,
+) -> Plan:
+    """Split ``(epsilon, delta)`` over the stages of a fit, without looking at a table.
+
+    **Guarantee.** All stages together, the adversary's run included, compose to at most ``epsilon`` at
+    ``delta``; the search ends on the private side of the target.
+
+    Args:
+        epsilon: Above 0, or ``None`` for no privacy.
+        delta: In (0, 1).
+        has_discovery: Whether categories have to be discovered, which takes a part of ``delta``.
+        adversary_share: Part of the budget (of mu**2) for the discriminator, in [0, 1).
+
+    Raises:
+        ConfigError: if an argument is out of its range, or the target is too small to plan with.
+    """
+    delta = _validate.real_in("delta", delta, 0.0, 1.0, fix="Use less than 1 / number of rows.")
+    adversary_share = _validate.real_in("adversary_share", adversary_share, 0.0, 1.0, open_low=False)
+    if epsilon is None:
+        return Plan(None, delta, 0.0, math.inf)
+    epsilon = _validate.positive("epsilon", epsilon, fix="Use None, in words, for a fit without privacy.")
+    discovery_delta = DISCOVERY_DELTA_SHARE * delta if has_discovery else 0.0
+    remaining = (delta - discovery_delta) * _HEADROOM
+    mu = affordable_mu(epsilon, remaining) * _HEADROOM
+    if mu <= 1e-4:
+        raise ConfigError(f"epsilon: {epsilon:g} at delta={delta:g} is too small to plan with. Raise either.")
+    adversary = None
+    if adversary_share > 0:
+        adversary_mu = mu * math.sqrt(adversary_share)
+        mu *= math.sqrt(1.0 - adversary_share)
+        adversary = _calibrate_adversary(adversary_mu, mu, epsilon, remaining)
+    return Plan(epsilon, delta, discovery_delta, mu, dict(SHARES), adversary)
+
+
+def _calibrate_adversary(adversary_mu: float, mu: float, epsilon: float, delta: float) -> SubsampledGaussian:
+    """Return the DP-SGD run with about the least noise that fits beside Gaussian releases of ``mu``.
+
+    The search starts from the central limit of subsampled Gaussians, ``mu_D = q sqrt(T (exp(1/z**2) - 1))``
+    (Bu, Dong, Long & Su 2020), and lets only the accountant decide.
+    """
+
+    def run(precision: float) -> SubsampledGaussian:
+        return SubsampledGaussian(1.0 / precision, SAMPLE_RATE, ADVERSARY_STEPS)
+
+    def is_affordable(precision: float) -> bool:
+        return epsilon_of(mu, (run(precision),), delta) <= epsilon
+
+    guess = math.sqrt(math.log1p(adversary_mu**2 / (SAMPLE_RATE**2 * ADVERSARY_STEPS)))
+    precision = largest(is_affordable, guess / 2, guess * 1.25, tolerance=2e-3)
+    if not is_affordable(precision):
+        raise ConfigError(
+            f"epsilon: {epsilon:g} leaves nothing for the discriminator. Set adversary_share=0."
+        )
+    return run(precision)

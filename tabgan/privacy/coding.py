@@ -1,0 +1,48 @@
+"""From released columns to the codes that the model works with: post-processing of released numbers."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from tabgan.encoding.table import TableEncoder, code_column
+from tabgan.privacy.budget import Plan
+from tabgan.privacy.ledger import Ledger
+from tabgan.privacy.marginals import Marginal
+from tabgan.privacy.release import ReleasedTable
+
+#: Codes of a numeric column: at least, and at most or without privacy.
+MIN_BINS, MAX_BINS = 4, 32
+
+#: Bins are so many that the noise of a pair's table adds up to about this part of all rows.
+TABLE_NOISE_SHARE = 0.6
+
+
+def code_table(released: ReleasedTable, plan: Plan, ledger: Ledger) -> TableEncoder:
+    """Return the codes of a table: as many a column as the noise of the pairs to come leaves room for."""
+    n_columns = len(released.columns)
+    mu = ledger.remaining_mu(plan.mu)
+    n_bins, noise = MAX_BINS, 0.0
+    if not math.isinf(mu):
+        half_the_pairs = max(n_columns * (n_columns - 1) / 4, 1.0)
+        noise = math.sqrt(half_the_pairs) / mu
+        n_bins = int(np.clip(math.sqrt(TABLE_NOISE_SHARE * released.n_rows / noise), MIN_BINS, MAX_BINS))
+    columns = [
+        code_column(c.encoder, c.counts, c.noise_stddev, released.n_rows, n_bins, 2 * noise)
+        for c in released.columns
+    ]
+    return TableEncoder(released.schema, columns)
+
+
+def one_way_marginals(released: ReleasedTable, encoder: TableEncoder) -> list[Marginal]:
+    """Return the released counts of every column by code, with the noise of so many cells."""
+    marginals = []
+    for position, (column, coded) in enumerate(zip(released.columns, encoder.columns, strict=True)):
+        counts = coded.code_weights
+        if coded.encoder.has_other:
+            counts[-1] = max(released.n_rows - counts.sum(), 0.0)
+        counts *= released.n_rows / max(counts.sum(), 1.0)
+        cells = np.maximum(np.bincount(coded.code_of_cell, minlength=coded.width), 1)
+        marginals.append(Marginal((position,), counts, column.noise_stddev * np.sqrt(cells)))
+    return marginals

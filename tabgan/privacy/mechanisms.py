@@ -1,0 +1,108 @@
+"""The only place that adds noise to counts.
+
+All noise is OpenDP's discrete Gaussian, drawn exactly from the operating system's entropy: no
+floating-point sampler, no seed. Counts are scaled to the integer grid ``GRID`` per unit before the noise
+and back after it, so that the noise is a Gaussian on a grid of 2**-16 of a row. At that width its privacy
+curve and that of the continuous Gaussian, with which the ledger composes, agree far below the rounding
+(always upwards) of the accountant's own grid.
+
+References:
+    Canonne, Kamath & Steinke (2020), *The Discrete Gaussian for Differential Privacy*.
+    Rogers (2023), *A Unifying Privacy Analysis Framework for Unknown Domain Algorithms*.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import opendp.prelude as dp
+from scipy.stats import norm
+
+from tabgan.errors import PrivacyError
+
+dp.enable_features("contrib")
+
+#: Steps of the noise's grid per unit of a count.
+GRID = 2**16
+
+#: Real-valued scores are rounded to the grid, which may add one step to their sensitivity.
+ROUNDING = 1.0 + 1.0 / GRID
+
+
+def noisy_vector(values: np.ndarray, noise_stddev: float) -> np.ndarray:
+    """Return ``values`` plus independent Gaussian noise in every cell.
+
+    **Guarantee.** ``(sensitivity / noise_stddev)``-GDP, where ``sensitivity`` is the L2 norm of the most
+    that one privacy unit can change ``values``: the caller knows it, states it and charges for it.
+    Real-valued input is rounded to the grid: its caller multiplies each cell's sensitivity by
+    ``ROUNDING``. Integers are on the grid.
+
+    Args:
+        values: Any shape; counts or scores, below 2**46 in size.
+        noise_stddev: Standard deviation of the noise in units of ``values``; 0 only where there is no
+            privacy to keep (``epsilon=None``), which returns ``values`` as they are.
+
+    Returns:
+        float64 of the same shape.
+
+    Raises:
+        PrivacyError: if ``noise_stddev`` is negative or not finite, or a value is.
+    """
+    if not 0 <= noise_stddev < math.inf or not np.isfinite(values).all():
+        raise PrivacyError(
+            f"mechanisms: expected finite values and a finite noise_stddev of at least 0, got noise_stddev="
+            f"{noise_stddev}. Nothing was released."
+        )
+    if noise_stddev == 0 or values.size == 0:
+        return np.asarray(values, dtype=np.float64)
+    on_grid = np.rint(np.asarray(values, dtype=np.float64).ravel() * GRID).astype(np.int64)
+    space = dp.vector_domain(dp.atom_domain(T="i64")), dp.l2_distance(T="f64")
+    mechanism = dp.m.make_gaussian(*space, scale=noise_stddev * GRID)
+    released = np.asarray(mechanism(on_grid.tolist()), dtype=np.float64)
+    return (released / GRID).reshape(values.shape)
+
+
+def threshold_for(noise_stddev: float, delta: float) -> float:
+    """Return the smallest threshold at which a lone row shows with probability at most ``delta``.
+
+    A category that one neighbour lacks has a count of 1 in the other, so it is released when the noise
+    exceeds ``threshold - 1``. One step of the grid is added on top.
+    """
+    return 1.0 + float(norm.isf(delta)) * noise_stddev + 1.0 / GRID
+
+
+def discover(counts: np.ndarray, noise_stddev: float, delta: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return which of the observed categories are released, and their noisy counts.
+
+    **Guarantee.** Gaussian noise on every observed category's count, released only above
+    :func:`threshold_for`. One row changes one count by one, or adds one category of count one; so the
+    release is ``1/noise_stddev``-GDP but for an event of probability ``delta``.
+
+    Args:
+        counts: ``(categories,)`` integers of at least 1, one per observed category.
+        noise_stddev: As in :func:`noisy_vector`; 0 releases all of them as they are.
+        delta: In (0, 1); checked against OpenDP's own map for the mechanism.
+
+    Returns:
+        Positions of the released categories in ``counts``, ascending, and float64 noisy counts.
+
+    Raises:
+        PrivacyError: if OpenDP's map says that the release costs more than asked.
+    """
+    if noise_stddev == 0:
+        return np.arange(len(counts)), np.asarray(counts, dtype=np.float64)
+    space = (
+        dp.map_domain(dp.atom_domain(T="u32"), dp.atom_domain(T="i64")),
+        dp.l02inf_distance(dp.absolute_distance(T="f64")),
+    )
+    threshold = math.ceil(threshold_for(noise_stddev, delta) * GRID)
+    mechanism = dp.m.make_gaussian_threshold(*space, scale=noise_stddev * GRID, threshold=threshold)
+    _, delta_spent = mechanism.map((1, float(GRID), float(GRID)))
+    if not delta_spent <= delta * (1 + 1e-3):
+        raise PrivacyError(
+            f"mechanisms: a threshold release costs delta={delta_spent:.3g}, over {delta:.3g}."
+        )
+    released = mechanism({position: int(count) * GRID for position, count in enumerate(counts)})
+    positions = np.array(sorted(released), dtype=np.int64)
+    return positions, np.array([released[int(p)] / GRID for p in positions], dtype=np.float64)

@@ -1,0 +1,433 @@
+"""Door 1a: what is not declared about a table is released under differential privacy.
+
+Rows are read here, counted, and every count leaves through :mod:`tabgan.privacy.mechanisms` after its line
+stands in the ledger. One row changes one cell of a column's histogram by one, so every histogram below has
+L2 sensitivity 1 under add-or-remove-one adjacency. All that follows from a noisy count (a kind, a bound, a
+bin edge) is post-processing.
+
+Public: column names, their order, dtypes, and what the schema declares.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tabgan.encoding import grid
+from tabgan.encoding.base import ColumnEncoder
+from tabgan.encoding.categorical import CategoricalEncoder, typed
+from tabgan.encoding.checks import check_table
+from tabgan.encoding.lattice import (
+    DatetimeEncoder,
+    LatticeEncoder,
+    NumericEncoder,
+    declared_range,
+    released_bounds,
+    to_floats,
+    to_lattice,
+    to_moments,
+)
+from tabgan.errors import DataError
+from tabgan.privacy import mechanisms
+from tabgan.privacy.budget import Plan, Stage
+from tabgan.privacy.ledger import GAUSSIAN, GAUSSIAN_THRESHOLD, Ledger, Release
+from tabgan.schema import MAX_DECIMALS, Boolean, Categorical, Datetime, Identifier, Numeric, Schema
+
+#: Formats in which text is tried as a moment; the first cell of the vote is any other text.
+DATETIME_FORMATS = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%d.%m.%Y")
+
+#: Cells of the vote on what an object column holds.
+_VOTE = ("text", *DATETIME_FORMATS, "booleans", "numbers", "dates", "datetimes")
+
+#: Cells of the vote on decimals.
+_DECIMALS = (0, 1, 2, 3, 4, 5, 6, MAX_DECIMALS)
+
+#: A fit needs at least this many times the noise of a 1-way count in rows.
+MIN_SIGNAL = 4.0
+
+
+@dataclass(frozen=True)
+class ReleasedColumn:
+    """A column's domain and its noisy histogram.
+
+    Attributes:
+        encoder: Cells of the column.
+        counts: ``(encoder.n_cells,)`` float64 noisy counts. That of the cell for other values is NaN: it
+            was not measured.
+        noise_stddev: Standard deviation of their noise.
+    """
+
+    encoder: ColumnEncoder
+    counts: np.ndarray
+    noise_stddev: float
+
+
+@dataclass(frozen=True)
+class ReleasedTable:
+    """All that door 1a lets out.
+
+    Attributes:
+        schema: The completed schema, in the table's order.
+        columns: One per column that is learnt: all but identifiers.
+        n_rows: Noisy number of rows.
+    """
+
+    schema: Schema
+    columns: tuple[ReleasedColumn, ...]
+    n_rows: float
+
+
+def release_table(df: pd.DataFrame, declared: Schema, plan: Plan, ledger: Ledger) -> ReleasedTable:
+    """Complete the schema of a table and measure every column once.
+
+    **Guarantee.** Every number computed from rows is noised by :mod:`mechanisms` with the noise of its stage
+    in ``plan``, and charged to ``ledger`` first. Stages: kinds of object columns, number of rows, decimals
+    and resolutions, ranges, coarse histograms of wide columns, 1-way histograms or category discovery, which
+    adds its part of delta.
+
+    Args:
+        df: ``(rows, columns)`` the private table.
+        declared: What is public of it; columns may be left out or half open.
+        plan: Noise scales.
+        ledger: Charged before each release.
+
+    Raises:
+        DataError, SchemaError: see :func:`check_table`; also when the noisy row count is too small for the
+            plan to learn anything.
+    """
+    check_table(df, declared)
+    door = _Door(df, plan, ledger)
+    columns = door.name_kinds(declared)
+    n_rows = door.count_rows(len([c for c in columns if not isinstance(c, Identifier)]))
+    columns = door.find_precision(columns)
+    spans = door.find_spans(columns)
+    released = door.measure([c for c in columns if not isinstance(c, Identifier)], spans, n_rows)
+    completed = {r.encoder.name: r.encoder.column for r in released}  # type: ignore[attr-defined]
+    schema = declared.replace([completed.get(c.name, c) for c in columns])
+    return ReleasedTable(schema, tuple(released), _pool_rows(n_rows, released, plan))
+
+
+@dataclass
+class _Door:
+    """The rows, beside the plan and the ledger that every look at them goes through."""
+
+    df: pd.DataFrame
+    plan: Plan
+    ledger: Ledger
+
+    def histograms(
+        self, stage: Stage, what: str, count: Mapping[str, Callable[[], np.ndarray]]
+    ) -> dict[str, np.ndarray]:
+        """Charge one histogram a column, sensitivity 1 each, then count and release with the stage's noise."""
+        if not count:
+            return {}
+        noise = self.plan.noise_multiplier(stage, len(count))
+        self.ledger.charge(*(Release("release", what, (name,), GAUSSIAN, noise) for name in count))
+        return {name: mechanisms.noisy_vector(exact(), noise) for name, exact in count.items()}
+
+    def present(self, name: str) -> pd.Series:
+        """Return the values of a column that are not missing."""
+        series = self.df[name]
+        return series[series.notna()]
+
+    def name_kinds(self, declared: Schema) -> list[Any]:
+        """Return a column of the schema for every column of the table; object columns by a noisy vote."""
+        columns = {c.name: _with_dtype(c, self.df[c.name]) for c in declared}
+        open_names = [name for name in self.df.columns if name not in columns]
+        to_vote = []
+        for name in open_names:
+            column = _column_of_dtype(self.df[name], name)
+            if column is None:
+                to_vote.append(name)
+            else:
+                columns[name] = column
+        counts = {name: partial(self._vote, name) for name in to_vote}
+        votes = self.histograms("kinds", "kind of the values", counts)
+        for name, vote in votes.items():
+            columns[name] = _column_of_vote(name, str(self.df[name].dtype), vote)
+        return [columns[name] for name in self.df.columns]
+
+    def count_rows(self, n_columns: int) -> float:
+        """Return the noisy number of rows.
+
+        Raises:
+            DataError: if it is too small for the noise of the 1-ways; judged by the noisy number.
+        """
+        if n_columns == 0:
+            raise DataError("fit: every column is an identifier, so there is nothing to learn.")
+        noise = self.plan.noise_multiplier("rows", 1)
+        self.ledger.charge(Release("release", "number of rows", (), GAUSSIAN, noise))
+        n_rows = float(mechanisms.noisy_vector(np.array([len(self.df)]), noise)[0])
+        needed = MIN_SIGNAL * self.plan.noise_multiplier("one_way", n_columns) + 2 * noise
+        if n_rows < needed:
+            raise DataError(
+                f"fit: the table has too few rows for epsilon={self.plan.epsilon:g} and {n_columns} columns: about "
+                f"{needed:.0f} are needed for any column to rise above the noise. Raise epsilon, or drop columns."
+            )
+        return max(n_rows, 1.0)
+
+    def find_precision(self, columns: Sequence[Any]) -> list[Any]:
+        """Return the columns with decimals and resolutions filled in, by a noisy vote where they are open."""
+        known = [_precision_of_dtype(c) for c in columns]
+        counts: dict[str, Callable[[], np.ndarray]] = {}
+        for column in known:
+            if isinstance(column, Numeric) and column.decimals is None:
+                counts[column.name] = partial(self._decimals, column)
+            elif isinstance(column, Datetime) and column.resolution is None:
+                counts[column.name] = partial(self._resolutions, column)
+        votes = self.histograms("precision", "decimals or resolution", counts)
+        noise = self.plan.noise_multiplier("precision", len(counts))
+        return [_with_precision(c, votes[c.name], noise) if c.name in votes else c for c in known]
+
+    def find_spans(self, columns: Sequence[Any]) -> dict[str, grid.Span]:
+        """Return where the rows of every column with open or wide bounds lie, by noisy counts.
+
+        First over coarse cells that are the same for every table; then, for spans that are too wide for one
+        cell per integer, over cells that the first counts placed.
+        """
+        coarse = {
+            c.name: grid.range_edges(c) for c in columns if isinstance(c, Numeric | Datetime) and _is_open(c)
+        }
+        spans = self._spans("ranges", "range", columns, coarse, {})
+        zoomed = {
+            name: grid.grid_edges(span, grid.ZOOM_CELLS) for name, span in spans.items() if span.is_wide
+        }
+        ends = {name: (spans[name].low, spans[name].high) for name in zoomed}
+        return spans | self._spans("zoom", "coarse histogram", columns, zoomed, ends)
+
+    def _spans(
+        self,
+        stage: Stage,
+        what: str,
+        columns: Sequence[Any],
+        edges: dict[str, np.ndarray],
+        ends: dict[str, tuple[int, int]],
+    ) -> dict[str, grid.Span]:
+        """Return a span for each column in ``edges``, its ends given, declared, or found."""
+        counts = {}
+        for column in columns:
+            if column.name in edges:
+                counts[column.name] = partial(self._over, column, edges[column.name])
+                if column.bounds is not None:
+                    ends = ends | {column.name: declared_range(column)}
+        noise = self.plan.noise_multiplier(stage, len(counts))
+        return {
+            name: grid.span_of(edges[name], noisy, noise, ends.get(name))
+            for name, noisy in self.histograms(stage, what, counts).items()
+        }
+
+    def _vote(self, name: str) -> np.ndarray:
+        return _vote_counts(self.present(name))
+
+    def _decimals(self, column: Numeric) -> np.ndarray:
+        return _decimals_counts(column, self.present(column.name))
+
+    def _resolutions(self, column: Datetime) -> np.ndarray:
+        return _resolution_counts(column, self.present(column.name))
+
+    def _over(self, column: Any, edges: np.ndarray) -> np.ndarray:
+        """Return ``(len(edges) - 1,)`` counts of a column's values; those outside go to the end cells."""
+        lattice = to_lattice(column, self.present(column.name))
+        return np.histogram(np.clip(lattice, edges[0], edges[-1] - 1), edges)[0]
+
+    def measure(
+        self, columns: Sequence[Any], spans: dict[str, grid.Span], n_rows: float
+    ) -> list[ReleasedColumn]:
+        """Return every column's cells and noisy 1-way counts; open categories are discovered."""
+        noise = self.plan.noise_multiplier("one_way", len(columns))
+        n_open = sum(isinstance(c, Categorical) and c.categories is None for c in columns)
+        delta = self.plan.discovery_delta / max(n_open, 1)
+        n_cells = grid.fine_cells(n_rows, noise)
+        released = []
+        for column in columns:
+            if isinstance(column, Categorical) and column.categories is None:
+                released.append(self._discover(column, noise, delta))
+            else:
+                counted = self._count(_encoder(column, spans.get(column.name), n_cells), noise)
+                released.append(counted if getattr(column, "bounds", True) else _tightened(counted))
+        return released
+
+    def _count(self, encoder: ColumnEncoder, noise: float) -> ReleasedColumn:
+        self.ledger.charge(Release("release", "1-way histogram", (encoder.name,), GAUSSIAN, noise))
+        cells = encoder.transform(self.df[encoder.name])
+        counts = mechanisms.noisy_vector(np.bincount(cells, minlength=encoder.n_cells), noise)
+        return ReleasedColumn(encoder, counts, noise)
+
+    def _discover(self, column: Categorical, noise: float, delta: float) -> ReleasedColumn:
+        """Return the categories that are frequent enough to show, with their noisy counts.
+
+        Missing values are a cell that every table has, so they share the histogram and its sensitivity.
+        """
+        self.ledger.charge(
+            Release(
+                "release", "categories and 1-way histogram", (column.name,), GAUSSIAN_THRESHOLD, noise, delta
+            )
+        )
+        present = self.present(column.name)
+        codes, observed = pd.factorize(pd.Series(typed(present.astype(object)), dtype=object))
+        positions, counts = mechanisms.discover(np.bincount(codes, minlength=len(observed)), noise, delta)
+        values = [_value(observed[p]) for p in positions]
+        order = sorted(range(len(values)), key=lambda i: (type(values[i]).__name__, values[i]))
+        missing = mechanisms.noisy_vector(np.array([len(self.df) - len(present)]), noise)
+        complete = column.model_copy(update={"categories": tuple(values[i] for i in order)})
+        encoder = CategoricalEncoder(complete, column.dtype or "object")
+        return ReleasedColumn(encoder, np.concatenate([missing, counts[order], [np.nan]]), noise)
+
+
+def _with_dtype(column: Any, series: pd.Series) -> Any:
+    return column if column.dtype else column.model_copy(update={"dtype": str(series.dtype)})
+
+
+def _column_of_dtype(series: pd.Series, name: str) -> Any:
+    """Return the open column that a dtype stands for, ``None`` where the values have to say."""
+    dtype = str(series.dtype)
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        return Categorical(name=name, dtype=dtype, ordered=False)
+    if pd.api.types.is_bool_dtype(series.dtype):
+        return Boolean(name=name, dtype=dtype)
+    if pd.api.types.is_numeric_dtype(series.dtype):
+        return Numeric(name=name, dtype=dtype)
+    if pd.api.types.is_datetime64_any_dtype(series.dtype):
+        return Datetime(name=name, dtype=dtype)
+    return None
+
+
+def _vote_counts(series: pd.Series) -> np.ndarray:
+    """Return ``(len(_VOTE),)`` counts: each value votes once for what it is."""
+    types = series.map(type)
+    families = np.full(len(series), _VOTE.index("numbers"))
+    for label, kinds in (
+        ("dates", dt.date),
+        ("datetimes", (dt.datetime, np.datetime64)),
+        ("booleans", (bool, np.bool_)),
+    ):
+        families[types.map(lambda t, kinds=kinds: issubclass(t, kinds)).to_numpy(dtype=bool)] = _VOTE.index(
+            label
+        )
+    is_text = types.map(lambda t: issubclass(t, str)).to_numpy(dtype=bool)
+    text = series[is_text].astype(str)
+    votes = np.zeros(len(text), dtype=np.int64)
+    for format_ in DATETIME_FORMATS:
+        fits = pd.to_datetime(text, format=format_, errors="coerce").notna().to_numpy()
+        votes[fits & (votes == 0)] = _VOTE.index(format_)
+    families[is_text] = votes
+    return np.bincount(families, minlength=len(_VOTE))
+
+
+def _column_of_vote(name: str, dtype: str, vote: np.ndarray) -> Any:
+    """Return what the noisy majority of an object column's values is; text when there is none."""
+    winner = int(np.argmax(vote))
+    label = _VOTE[winner] if vote[winner] > 0.5 * np.maximum(vote, 0).sum() else "text"
+    if label in DATETIME_FORMATS:
+        return Datetime(name=name, dtype=dtype, format=label)
+    if label == "booleans":
+        return Boolean(name=name, dtype=dtype)
+    if label == "numbers":
+        return Numeric(name=name, dtype=dtype)
+    if label in ("dates", "datetimes"):
+        return Datetime(name=name, dtype=dtype, resolution="day" if label == "dates" else None)
+    return Categorical(name=name, dtype=dtype)
+
+
+def _precision_of_dtype(column: Any) -> Any:
+    """Return a column with the precision that its dtype or format implies."""
+    if isinstance(column, Numeric) and column.decimals is None and _is_integer(column.dtype):
+        return column.model_copy(update={"decimals": 0})
+    if isinstance(column, Datetime) and column.resolution is None and column.format:
+        return column.model_copy(update={"resolution": "second" if "%H" in column.format else "day"})
+    return column
+
+
+def _is_integer(dtype: str | None) -> bool:
+    return bool(pd.api.types.is_integer_dtype(pd.api.types.pandas_dtype(dtype or "float64")))
+
+
+def _decimals_counts(column: Numeric, series: pd.Series) -> np.ndarray:
+    """Return ``(len(_DECIMALS),)`` counts: each value votes for the fewest decimals that hold it."""
+    values = to_floats(column.name, series)
+    is_single = column.dtype in ("float32", "Float32", "float16")
+    needed = np.full(len(values), len(_DECIMALS) - 1)
+    for position in range(len(_DECIMALS) - 2, -1, -1):
+        rounded = np.round(values, _DECIMALS[position])
+        fits = rounded.astype(np.float32) == values.astype(np.float32) if is_single else rounded == values
+        needed[fits] = position
+    return np.bincount(needed, minlength=len(_DECIMALS))
+
+
+def _resolution_counts(column: Datetime, series: pd.Series) -> np.ndarray:
+    """Return ``(2,)`` counts of moments at midnight and at any other time."""
+    moments = to_moments(column, series)
+    at_midnight = int((moments == moments.dt.normalize()).sum())
+    return np.array([at_midnight, len(moments) - at_midnight])
+
+
+def _with_precision(column: Any, vote: np.ndarray, noise: float) -> Any:
+    """Return a column with the finest precision that a noisy count vouches for."""
+    real = np.flatnonzero(vote > 3.0 * noise)
+    finest = int(real[-1]) if len(real) else 0
+    if isinstance(column, Datetime):
+        return column.model_copy(update={"resolution": ("day", "second")[finest]})
+    return column.model_copy(update={"decimals": _DECIMALS[finest]})
+
+
+def _is_open(column: Numeric | Datetime) -> bool:
+    """Return whether a column's span has to be looked for: undeclared, or too wide for even cells."""
+    if column.bounds is None:
+        return True
+    low, high = declared_range(column)
+    return high - low + 1 > grid.MAX_CELLS
+
+
+def _encoder(column: Any, span: grid.Span | None, n_cells: int) -> ColumnEncoder:
+    """Return a completed column's encoder; without a span, its declared bounds are few integers."""
+    if not isinstance(column, Numeric | Datetime):
+        return CategoricalEncoder(column, column.dtype or "object")
+    if span is None:
+        return lattice_encoder(column, grid.even_edges(*declared_range(column)))
+    if column.bounds is None:
+        column = column.model_copy(update={"bounds": released_bounds(column, span.low, span.high)})
+    return lattice_encoder(column, grid.grid_edges(span, n_cells))
+
+
+def _tightened(released: ReleasedColumn) -> ReleasedColumn:
+    """Return a column without the cells at both ends of its range that hold nothing but noise."""
+    encoder: Any = released.encoder
+    values = released.counts[1:]
+    occupied = np.flatnonzero(grid.denoise_ordered(values, released.noise_stddev, max(values.sum(), 1.0)))
+    first, stop = int(occupied[0]), int(occupied[-1]) + 1
+    edges = encoder.edges[first : stop + 1]
+    bounds = released_bounds(encoder.column, int(edges[0]), int(edges[-1]) - 1)
+    column = encoder.column.model_copy(update={"bounds": bounds})
+    counts = np.concatenate([released.counts[:1], released.counts[1 + first : 1 + stop]])
+    return ReleasedColumn(lattice_encoder(column, edges), counts, released.noise_stddev)
+
+
+def lattice_encoder(column: Numeric | Datetime, edges: np.ndarray) -> LatticeEncoder:
+    """Return the encoder of a completed numeric or datetime column over given edges."""
+    kind = NumericEncoder if isinstance(column, Numeric) else DatetimeEncoder
+    return kind(column, column.dtype or "float64", edges)
+
+
+def _value(key: Any) -> Any:
+    """Return the category behind a key of :func:`typed`."""
+    return key[1] if isinstance(key, tuple) else key
+
+
+def _pool_rows(n_rows: float, released: Sequence[ReleasedColumn], plan: Plan) -> float:
+    """Return the number of rows from its own count and every complete 1-way's total, by inverse variance."""
+    if not plan.is_private:
+        return n_rows
+    estimates = [n_rows]
+    variances = [plan.noise_multiplier("rows", 1) ** 2]
+    for column in released:
+        if not np.isnan(column.counts).any():
+            estimates.append(float(column.counts.sum()))
+            variances.append(len(column.counts) * column.noise_stddev**2)
+    weights = 1.0 / np.asarray(variances)
+    return max(float(np.average(estimates, weights=weights)), 1.0)

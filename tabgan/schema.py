@@ -1,0 +1,319 @@
+"""What is publicly known of a table: its columns, their kinds and their domains.
+
+A :class:`Schema` is public. A person declares as much of it as they know to be public; what they
+leave open (``None``) is completed under differential privacy by :mod:`tabgan.privacy.release`, and
+the completed schema is a ``Schema`` too. Nothing in this module looks at a row.
+"""
+
+from __future__ import annotations
+
+import difflib
+import string
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pandas as pd
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from tabgan.errors import SchemaError
+from tabgan.yaml_file import parse
+
+Kind = Literal["numeric", "categorical", "boolean", "datetime", "identifier"]
+Scalar = bool | int | float | str
+
+#: Values of a numeric column are kept as multiples of 10**-decimals; beyond this, floats have no more.
+MAX_DECIMALS = 9
+
+
+class _Column(BaseModel):
+    """What every kind of column shares.
+
+    Attributes:
+        name: The column's name.
+        dtype: The pandas dtype of the output, as ``str(series.dtype)``; ``None`` takes the table's own.
+        nullable: ``False`` promises that the column holds no missing value; ``None`` leaves it open:
+            the noisy counts then say how many values are missing.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    dtype: str | None = None
+    nullable: bool | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is left for the private release to find out."""
+        return True
+
+
+class Numeric(_Column):
+    """Integers and floats.
+
+    Attributes:
+        bounds: Smallest and largest value. Values outside are clipped, or refused
+            (``out_of_range="error"``).
+        decimals: Decimal places that are kept, 0 for integers.
+    """
+
+    kind: Literal["numeric"] = "numeric"
+    bounds: tuple[float, float] | None = None
+    decimals: Annotated[int, Field(ge=0, le=MAX_DECIMALS)] | None = None
+    out_of_range: Literal["clip", "error"] = "clip"
+
+    @model_validator(mode="after")
+    def _check_bounds(self) -> Numeric:
+        if self.bounds is not None:
+            low, high = self.bounds
+            if not (abs(low) < float("inf") and abs(high) < float("inf") and low <= high):
+                raise ValueError("bounds must be two finite numbers, the smaller one first")
+        return self
+
+    @property
+    def is_complete(self) -> bool:
+        return self.bounds is not None and self.decimals is not None
+
+
+class Categorical(_Column):
+    """Values from a list.
+
+    Attributes:
+        categories: The public list; ``None`` has it discovered by a threshold mechanism.
+        ordered: Whether the order of ``categories`` means something.
+        unknown: What happens to a value outside the list: pooled and never sampled (``"other"``), or
+            refused (``"error"``).
+    """
+
+    kind: Literal["categorical"] = "categorical"
+    categories: tuple[Scalar, ...] | None = None
+    ordered: bool = False
+    unknown: Literal["other", "error"] = "other"
+
+    @model_validator(mode="after")
+    def _check_categories(self) -> Categorical:
+        if self.categories is not None:
+            typed = [(type(value).__name__, value) for value in self.categories]
+            if len(set(typed)) < len(typed):
+                raise ValueError("categories must not repeat")
+        return self
+
+    @property
+    def is_complete(self) -> bool:
+        return self.categories is not None
+
+
+class Boolean(_Column):
+    """True and false: a domain that needs no discovery."""
+
+    kind: Literal["boolean"] = "boolean"
+
+
+class Datetime(_Column):
+    """Dates and points in time, as datetime64, ``datetime.date`` objects, or text in one format.
+
+    Attributes:
+        bounds: First and last moment, in ISO 8601.
+        resolution: What is kept: days or seconds.
+        format: ``strptime`` format of a column that holds text; ``None`` for datetime64 and dates.
+    """
+
+    kind: Literal["datetime"] = "datetime"
+    bounds: tuple[str, str] | None = None
+    resolution: Literal["day", "second"] | None = None
+    format: str | None = None
+    out_of_range: Literal["clip", "error"] = "clip"
+
+    @model_validator(mode="after")
+    def _check_bounds(self) -> Datetime:
+        if self.bounds is not None:
+            try:
+                low, high = (pd.Timestamp(moment) for moment in self.bounds)
+                is_ordered = bool(low <= high)
+            except (ValueError, TypeError) as error:
+                raise ValueError("bounds must be two moments in ISO 8601 of one time zone") from error
+            if not is_ordered:
+                raise ValueError("bounds must be two moments, the earlier one first")
+        return self
+
+    @property
+    def is_complete(self) -> bool:
+        return self.bounds is not None and self.resolution is not None
+
+
+class Identifier(_Column):
+    """A key. Generated from ``pattern`` for every sampled row, never learnt.
+
+    Attributes:
+        pattern: A format string with one field for the running number, such as ``"P{:06d}"``. An
+            integer column takes the number itself.
+        start: The first number.
+    """
+
+    kind: Literal["identifier"] = "identifier"
+    pattern: str = "{}"
+    start: Annotated[int, Field(ge=0)] = 1
+
+    @model_validator(mode="after")
+    def _check_pattern(self) -> Identifier:
+        try:
+            fields = [field for _, field, _, _ in string.Formatter().parse(self.pattern) if field is not None]
+            if fields not in ([""], ["0"]):
+                raise ValueError
+            self.pattern.format(self.start)
+        except (ValueError, IndexError, KeyError) as error:
+            raise ValueError("pattern must hold one field for the running number, as in 'P{:06d}'") from error
+        return self
+
+
+Column = Annotated[Numeric | Categorical | Boolean | Datetime | Identifier, Field(discriminator="kind")]
+
+
+class Schema(BaseModel):
+    """The public description of a table.
+
+    Args:
+        columns: Columns in any order; those of a table that are not listed are left open.
+        target: The column that models are trained to predict, if there is one.
+
+    Raises:
+        SchemaError: if two columns share a name, or ``target`` is not among declared columns of a
+            complete schema.
+
+    >>> schema = Schema(columns=[Numeric(name="age", bounds=(0, 120), decimals=0), Boolean(name="smoker")])
+    >>> schema["age"].bounds
+    (0.0, 120.0)
+    >>> Schema.from_yaml(schema.to_yaml()) == schema
+    True
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    columns: tuple[Column, ...] = ()
+    target: str | None = None
+
+    def __init__(self, columns: Sequence[Any] = (), target: str | None = None, **extra: Any) -> None:
+        try:
+            super().__init__(columns=tuple(columns), target=target, **extra)
+        except ValidationError as error:
+            raise SchemaError(_explain(error, [_name_of(column) for column in columns])) from None
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Schema:
+        names = self.names
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"declared more than once: {', '.join(map(repr, repeated))}")
+        return self
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns, in the schema's order."""
+        return [column.name for column in self.columns]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every column's domain is known, so that nothing has to be released."""
+        return all(column.is_complete for column in self.columns)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        return iter(self.columns)
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+    def __getitem__(self, name: str) -> Any:
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise SchemaError(f"schema: no column {name!r}.{nearest(name, self.names)}")
+
+    def replace(self, columns: Sequence[Any]) -> Schema:
+        """Return this schema with other columns."""
+        return Schema(columns=columns, target=self.target)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data: ``{"columns": {name: {...}}, "target": ...}``, without what is left open."""
+        columns = {
+            column.name: column.model_dump(mode="json", exclude={"name"}, exclude_none=True)
+            for column in self
+        }
+        return {"columns": columns} | ({"target": self.target} if self.target else {})
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Schema:
+        """Return the schema that :meth:`to_dict` wrote, or that a person did.
+
+        Raises:
+            SchemaError: naming each column and key that cannot be used.
+        """
+        if not isinstance(data, Mapping) or not isinstance(data.get("columns", {}), Mapping):
+            raise SchemaError(
+                "schema: expected a mapping with the key 'columns', a mapping from names to columns."
+            )
+        unknown = sorted(set(data) - {"columns", "target"}, key=str)
+        if unknown:
+            raise SchemaError(
+                f"schema: unknown key {unknown[0]!r}.{nearest(unknown[0], ['columns', 'target'])}"
+            )
+        columns = []
+        for name, spec in data.get("columns", {}).items():
+            if not isinstance(spec, Mapping):
+                raise SchemaError(f"Column {name!r}: expected a mapping such as {{kind: numeric}}.")
+            columns.append({"name": str(name), **spec})
+        return cls(columns=columns, target=data.get("target"))
+
+    def to_yaml(self) -> str:
+        """Return the schema as YAML, for people to edit."""
+        text = yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True, default_flow_style=None)
+        return str(text)
+
+    @classmethod
+    def from_yaml(cls, source: str | Path) -> Schema:
+        """Read a schema from a YAML file (a ``Path``) or from YAML text (a ``str``)."""
+        try:
+            text = source.read_text(encoding="utf-8") if isinstance(source, Path) else source
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "not UTF-8"
+            raise SchemaError(f"schema: cannot read {str(source)!r}: {reason}.") from None
+        data, problems = parse(text, {})
+        if problems:
+            raise SchemaError("\n".join(f"schema: {problem}" for problem in problems))
+        return cls.from_dict(data or {})
+
+
+def nearest(name: object, candidates: Sequence[str]) -> str:
+    """Return `` Did you mean 'x'?`` for the closest candidate, or an empty string."""
+    close = difflib.get_close_matches(str(name), [str(c) for c in candidates], n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def _name_of(column: Any) -> str:
+    name = column.get("name") if isinstance(column, Mapping) else getattr(column, "name", None)
+    return str(name)
+
+
+def _explain(error: ValidationError, names: Sequence[str]) -> str:
+    """Return pydantic's findings in our wording: the column, the key, the rule."""
+    lines = []
+    for finding in error.errors():
+        place, message = list(finding["loc"]), finding["msg"].removeprefix("Value error, ")
+        if len(place) > 1 and place[0] == "columns":
+            where = f"Column {names[int(place[1])]!r}"
+            keys = [str(key) for key in place[3:]]
+        else:
+            where, keys = "schema", [str(key) for key in place]
+        if finding["type"] == "extra_forbidden":
+            fields = sorted(
+                {f for k in (Numeric, Categorical, Boolean, Datetime, Identifier) for f in k.model_fields}
+            )
+            message = f"unknown key.{nearest(keys[-1], fields)}"
+        lines.append(f"{where}: {'.'.join(keys) + ': ' if keys else ''}{message}")
+    return "\n".join(lines)

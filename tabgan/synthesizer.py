@@ -1,0 +1,320 @@
+"""``TabGAN``: the fit/sample interface. Wiring only; every step lives in a module of its own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.base import BaseEstimator
+
+from tabgan import _validate
+from tabgan.encoding.table import TableEncoder
+from tabgan.errors import ConfigError, DataError, NotFittedError, SchemaError
+from tabgan.model.anchors import AnchorLoss
+from tabgan.model.discriminator import Discriminator
+from tabgan.model.generator import Generator
+from tabgan.model.training import TrainingConfig, train
+from tabgan.modelfile import Fitted, read_model, write_model
+from tabgan.privacy.budget import ADVERSARY_SHARE, make_plan
+from tabgan.privacy.coding import code_table, one_way_marginals
+from tabgan.privacy.dpsgd import DiscriminatorSteps, PlainSteps, PrivateSteps
+from tabgan.privacy.ledger import Ledger
+from tabgan.privacy.marginals import Marginal, measure_pairs
+from tabgan.privacy.release import release_table
+from tabgan.rng import RandomStreams
+from tabgan.sampling import BATCH_SIZE, CodeSampler
+from tabgan.schema import Schema, nearest
+
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[str, int, int], None]
+
+#: Widths of the discriminator's hidden layer, with and without privacy.
+PRIVATE_HIDDEN, PLAIN_HIDDEN = 16, 128
+
+
+class TabGAN(BaseEstimator):
+    """A differentially private synthesizer for tables.
+
+    ``fit`` measures noisy marginals of the table, trains a generator to match them, and lets a discriminator
+    that is trained by DP-SGD correct it. All of it together is ``(epsilon, delta)``-differentially private
+    for adding or removing one row; ``privacy_`` lists what was spent on what. Sampling costs nothing more.
+
+    **Guarantee.** Public: the column names, their order and dtypes, what ``schema`` declares, and the arguments
+    below. ``random_state`` governs everything but the privacy noise, which the operating system seeds, so two
+    private fits with one ``random_state`` differ.
+
+    Args:
+        epsilon: The privacy loss that the whole fit may cost, above 0. ``None`` switches privacy off.
+        delta: The probability with which the loss may exceed it, in (0, 1); less than one over the number of rows.
+        schema: What is public of the table; columns that it leaves out or half open are completed privately.
+        adversary_share: Part of the budget (of mu**2, see :mod:`tabgan.privacy.budget`) that trains the
+            discriminator, in [0, 1); 0 does without. With ``epsilon=None`` it only switches it on or off.
+        steps: Steps of the generator, at least 1.
+        batch_size: Rows that it draws a step, at least 2.
+        device: ``"auto"`` (a GPU when there is one), ``"cpu"`` or ``"cuda"``.
+        random_state: ``None`` or a non-negative integer.
+
+    Attributes:
+        schema_: The completed schema.
+        privacy_: The :class:`~tabgan.privacy.ledger.PrivacyStatement`.
+        plan_: How the budget was split, before the table was read.
+        n_rows_: Noisy number of rows.
+
+    >>> import numpy as np, pandas as pd
+    >>> rng = np.random.default_rng(0)
+    >>> df = pd.DataFrame({"age": rng.integers(18, 90, 2000), "smoker": rng.random(2000) < 0.3})
+    >>> model = TabGAN(epsilon=1.0, steps=20, random_state=0).fit(df)
+    >>> model.sample(3).dtypes.astype(str).to_dict()
+    {'age': 'int64', 'smoker': 'bool'}
+    """
+
+    def __init__(
+        self,
+        epsilon: float | None = 1.0,
+        delta: float = 1e-6,
+        *,
+        schema: Schema | None = None,
+        adversary_share: float = ADVERSARY_SHARE,
+        steps: int = 1_500,
+        batch_size: int = 1_000,
+        device: str = "auto",
+        random_state: int | None = None,
+    ) -> None:
+        self.epsilon = epsilon
+        self.delta = delta
+        self.schema = schema
+        self.adversary_share = adversary_share
+        self.steps = steps
+        self.batch_size = batch_size
+        self.device = device
+        self.random_state = random_state
+
+    def fit(self, df: pd.DataFrame, y: None = None, *, progress: Progress | None = None) -> TabGAN:
+        """Learn a table.
+
+        Args:
+            df: The private table.
+            y: Ignored; for scikit-learn's pipelines.
+            progress: Called as ``progress(stage, done, total)``.
+
+        Returns:
+            Itself.
+
+        Raises:
+            ConfigError: an argument is out of its range; before the table is read.
+            SchemaError, DataError: the table cannot be learnt, or the schema does not fit it.
+            PrivacyError: going on would break the promise.
+        """
+        del y
+        config = TrainingConfig(
+            steps=_validate.integer_at_least("steps", self.steps, 1),
+            batch_size=2 * (_validate.integer_at_least("batch_size", self.batch_size, 2) // 2),
+        )
+        device = _resolve_device(self.device)
+        streams = RandomStreams(self.random_state)
+        schema = self._declared()
+        self.plan_ = make_plan(
+            self.epsilon,
+            self.delta,
+            has_discovery=not schema.is_complete
+            or any(name not in schema for name in getattr(df, "columns", ())),
+            adversary_share=self.adversary_share,
+        )
+        if not self.plan_.is_private:
+            logger.warning(
+                "epsilon=None: this fit gives no privacy guarantee; its model must not be shared as private."
+            )
+        report = progress or (lambda stage, done, total: None)
+        report("release", 0, 1)
+        ledger = Ledger(self.epsilon, self.delta)
+        released = release_table(df, schema, self.plan_, ledger)
+        report("release", 1, 1)
+        encoder = code_table(released, self.plan_, ledger)
+        codes = encoder.transform(df)
+        one_ways = one_way_marginals(released, encoder)
+        pairs = measure_pairs(
+            codes,
+            encoder.sizes,
+            encoder.names,
+            [marginal.counts for marginal in one_ways],
+            released.n_rows,
+            self.plan_,
+            ledger,
+            lambda done, total: report("measure", done, total),
+        )
+        generator = _new_generator(encoder, one_ways, streams, device)
+        anchors = AnchorLoss(encoder.sizes, [*one_ways, *pairs], released.n_rows).to(device)
+        adversary = self._adversary(encoder, codes, released.n_rows, ledger, streams, device)
+        generator = train(
+            generator,
+            anchors,
+            adversary,
+            config,
+            streams.torch("train", device),
+            lambda done, total: report("train", done, total),
+        )
+        self._set_fitted(Fitted(encoder, generator.eval(), ledger.statement(), released.n_rows))
+        return self
+
+    def _declared(self) -> Schema:
+        if self.schema is None:
+            return Schema()
+        if not isinstance(self.schema, Schema):
+            raise ConfigError(f"schema: expected a tabgan.Schema, got {type(self.schema).__name__}.")
+        return self.schema
+
+    def _adversary(
+        self,
+        encoder: TableEncoder,
+        codes: np.ndarray,
+        n_rows: float,
+        ledger: Ledger,
+        streams: RandomStreams,
+        device: torch.device,
+    ) -> DiscriminatorSteps | None:
+        """Return whoever trains the discriminator; the codes go to the device once, here."""
+        if self.adversary_share == 0:
+            return None
+        hidden = PRIVATE_HIDDEN if self.plan_.is_private else PLAIN_HIDDEN
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(streams.numpy("discriminator").integers(2**62)))
+            module = Discriminator(encoder.width, hidden).to(device)
+        offsets = torch.as_tensor(encoder.offsets[:-1])
+        if self.plan_.adversary is None:
+            rng = streams.torch("batches", device)
+            return PlainSteps(module, codes, offsets, self.steps, 500, rng, device)
+        return PrivateSteps(module, codes, offsets, n_rows, self.plan_.adversary, ledger, device)
+
+    def _set_fitted(self, fitted: Fitted) -> None:
+        self._fitted = fitted
+        self.schema_ = fitted.encoder.schema
+        self.privacy_ = fitted.privacy
+        self.n_rows_ = fitted.n_rows
+
+    def sample(
+        self, n: int, *, conditions: Mapping[str, Any] | None = None, random_state: int | None = None
+    ) -> pd.DataFrame:
+        """Return ``n`` synthetic rows.
+
+        Args:
+            n: Number of rows, at least 0.
+            conditions: A value for each column that is to have one in every row; ``None`` asks for missing.
+            random_state: Of this sample; ``None`` takes the model's.
+
+        Raises:
+            NotFittedError: before ``fit``.
+            ConfigError, SchemaError, DataError: ``n`` or a condition cannot be met.
+        """
+        batches = list(self.sample_batches(n, BATCH_SIZE, conditions=conditions, random_state=random_state))
+        return pd.concat(batches, ignore_index=True) if len(batches) > 1 else batches[0]
+
+    def sample_batches(
+        self,
+        n: int,
+        batch_size: int = 100_000,
+        *,
+        conditions: Mapping[str, Any] | None = None,
+        random_state: int | None = None,
+    ) -> Iterator[pd.DataFrame]:
+        """Return an iterator over tables of at most ``batch_size`` rows, ``n`` together; see :meth:`sample`."""
+        fitted = self._check_fitted()
+        n = _validate.integer_at_least("n", n, 0)
+        batch_size = _validate.integer_at_least("batch_size", batch_size, 1)
+        fixed = _fixed_codes(fitted.encoder, conditions or {})
+        streams = RandomStreams(self.random_state if random_state is None else random_state)
+        return self._batches(fitted, n, batch_size, fixed, dict(conditions or {}), streams)
+
+    def _batches(
+        self,
+        fitted: Fitted,
+        n: int,
+        batch_size: int,
+        fixed: dict[int, int],
+        conditions: dict[str, Any],
+        streams: RandomStreams,
+    ) -> Iterator[pd.DataFrame]:
+        sampler = CodeSampler(fitted.generator, [column.is_sampled for column in fitted.encoder.columns])
+        device = fitted.generator.device
+        torch_rng, rng = streams.torch("sample", device), streams.numpy("decode")
+        done = 0
+        empty = np.empty((0, len(fitted.encoder.columns)), dtype=np.int16)
+        codes_batches = sampler.batches(n, torch_rng, fixed, batch_size) if n else iter([empty])
+        for codes in codes_batches:
+            table = fitted.encoder.inverse_transform(codes, rng, first_row=done)
+            for name, value in conditions.items():
+                table[name] = fitted.encoder.constant(name, value, len(table))
+            done += len(table)
+            yield table
+
+    def save(self, path: str | Path) -> None:
+        """Write the model to one file: safetensors, with all else as JSON in its header.
+
+        It holds the generator, the schema, released counts and the ledger; no row, no discriminator, no code. The
+        file appears under its name only when it is whole.
+
+        Raises:
+            NotFittedError: before ``fit``.
+            ConfigError: the folder cannot be written.
+        """
+        fitted = self._check_fitted()
+        params = {key: value for key, value in self.get_params(deep=False).items() if key != "schema"}
+        write_model(Path(path), fitted, params)
+
+    @classmethod
+    def load(cls, path: str | Path, *, device: str = "auto") -> TabGAN:
+        """Return a model that :meth:`save` wrote; it samples the same rows for the same ``random_state``.
+
+        Raises:
+            ModelFileError: the file is damaged, incomplete or not one of ours; nothing in it is ever run.
+        """
+        fitted, params = read_model(Path(path), _resolve_device(device))
+        model = cls(**{**params, "device": device})
+        model._set_fitted(fitted)
+        return model
+
+    def _check_fitted(self) -> Fitted:
+        fitted: Fitted | None = getattr(self, "_fitted", None)
+        if fitted is None:
+            raise NotFittedError("TabGAN: not fitted yet. Call fit, or load a model.")
+        return fitted
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_fitted")
+
+
+def _resolve_device(device: object) -> torch.device:
+    name = _validate.one_of("device", device, ("auto", "cpu", "cuda"))
+    has_cuda = torch.cuda.is_available()
+    if name == "cuda" and not has_cuda:
+        raise ConfigError("device: expected a CUDA device for 'cuda', found none. Use 'auto' or 'cpu'.")
+    return torch.device("cuda" if has_cuda and name != "cpu" else "cpu")
+
+
+def _new_generator(
+    encoder: TableEncoder, one_ways: list[Marginal], streams: RandomStreams, device: torch.device
+) -> Generator:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(streams.numpy("generator").integers(2**62)))
+        generator = Generator(encoder.sizes)
+    generator.start_from([torch.as_tensor(marginal.counts, dtype=torch.float32) for marginal in one_ways])
+    return generator.to(device)
+
+
+def _fixed_codes(encoder: TableEncoder, conditions: Mapping[str, Any]) -> dict[int, int]:
+    """Return the code of every conditioned column by its position."""
+    fixed = {}
+    for name, value in conditions.items():
+        if name not in encoder.schema:
+            raise SchemaError(f"conditions: no column {name!r}.{nearest(name, encoder.schema.names)}")
+        if name not in encoder.names:
+            raise DataError(
+                f"conditions: column {name!r} is an identifier, which is generated and cannot be fixed."
+            )
+        fixed[encoder.names.index(name)] = encoder.code_of_value(name, value)
+    return fixed

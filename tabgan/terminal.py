@@ -1,0 +1,168 @@
+"""What the command line shows: progress with the time left, summaries, errors.
+
+On a terminal progress is a bar a stage; elsewhere it is a plain line a stage, so that logs stay readable.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from tabgan.jobs.config import Job
+from tabgan.jobs.executors import JobFailure, Outcome, Watcher
+from tabgan.jobs.run import JobResult
+from tabgan.privacy.ledger import PrivacyStatement
+
+NO_PRIVACY = "Privacy is off (epsilon: null): the model and its rows may give away rows of the table."
+
+
+class PlainWatcher(Watcher):
+    """Writes a line when a stage begins and one when a job ends."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._job = ""
+        self._stages: set[str] = set()
+        self._start = 0.0
+
+    def started(self, job: Job) -> None:
+        self._job, self._stages, self._start = job.name, set(), time.perf_counter()
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        if stage not in self._stages:
+            self._stages.add(stage)
+            seconds = time.perf_counter() - self._start if self._start else 0.0
+            self._print(f"{stage} ({seconds:.0f} s)")
+
+    def finished(self, outcome: Outcome) -> None:
+        state = "failed" if isinstance(outcome, JobFailure) else "done"
+        self._print(f"{state} ({time.perf_counter() - self._start:.0f} s)")
+
+    def _print(self, line: str) -> None:
+        prefix = f"{self._job}: " if self._job else ""
+        self._console.print(prefix + line, markup=False, highlight=False, soft_wrap=True)
+
+
+class BarWatcher(Watcher):
+    """Shows a bar with the time left for every stage of the running job.
+
+    Use it as a context manager.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._job = ""
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> BarWatcher:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bars.stop()
+
+    def started(self, job: Job) -> None:
+        self._job, self._tasks = job.name, {}
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        if stage not in self._tasks:
+            name = f"{self._job}: {stage}" if self._job else stage
+            self._tasks[stage] = self._bars.add_task(Text(name).plain.replace("[", r"\["), total=total)
+        self._bars.update(self._tasks[stage], completed=done, total=total)
+
+    def finished(self, outcome: Outcome) -> None:
+        for task in self._tasks.values():
+            self._bars.stop_task(task)
+
+
+def show_error(console: Console, message: str, trace: str = "") -> None:
+    """Print an error in red, under the frames it came through if any are given."""
+    if trace:
+        console.print(trace, markup=False, highlight=False, soft_wrap=True)
+    console.print(Text(f"Error: {message}", style="red"), soft_wrap=True)
+
+
+def show_outcomes(console: Console, outcomes: Sequence[Outcome]) -> None:
+    """Print every job's summary, and a table of all when there are several."""
+    for outcome in outcomes:
+        console.print()
+        if isinstance(outcome, JobResult):
+            _show_result(console, outcome)
+        else:
+            console.print(Text(f"{outcome.name}: failed", style="bold red"))
+            console.print(Text(outcome.message, style="red"), soft_wrap=True)
+    if len(outcomes) > 1:
+        console.print()
+        console.print(_overview(outcomes))
+
+
+def _show_result(console: Console, result: JobResult) -> None:
+    console.print(Text(f"{result.name}: done in {sum(result.seconds.values()):.0f} s", style="bold"))
+    if not result.privacy.is_private:
+        console.print(Text(NO_PRIVACY, style="red"), soft_wrap=True)
+    lines = [*_privacy_lines(result.privacy), ("rows", f"{result.n_rows:,}"), *result.headline]
+    lines += [("written" if i == 0 else "", str(path)) for i, path in enumerate(result.files)]
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, text in lines:
+        grid.add_row(Text(label), Text(text))
+    console.print(grid)
+
+
+def _privacy_lines(privacy: PrivacyStatement) -> list[tuple[str, str]]:
+    if not privacy.is_private:
+        return [("epsilon spent", epsilon_text(privacy))]
+    unit = f"one {privacy.privacy_unit}, {privacy.neighboring_relation.replace('_', ' ')}"
+    return [
+        (
+            "epsilon spent",
+            f"{epsilon_text(privacy)} of {privacy.epsilon:g}, in {len(privacy.entries):,} releases",
+        ),
+        ("delta", f"{privacy.delta:g}"),
+        ("protects", unit),
+    ]
+
+
+def _overview(outcomes: Sequence[Outcome]) -> Table:
+    """Return one line a job: did it work, what was spent, how good is it."""
+    labels = list(
+        dict.fromkeys(label for o in outcomes if isinstance(o, JobResult) for label, _ in o.headline)
+    )
+    table = Table("job", "state", "epsilon spent", "rows", *labels, "seconds")
+    for outcome in outcomes:
+        if isinstance(outcome, JobFailure):
+            table.add_row(Text(outcome.name), Text("failed", style="red"), *["-"] * (len(labels) + 3))
+            continue
+        headline = dict(outcome.headline)
+        table.add_row(
+            Text(outcome.name),
+            "done",
+            epsilon_text(outcome.privacy),
+            f"{outcome.n_rows:,}",
+            *[headline.get(label, "-") for label in labels],
+            f"{sum(outcome.seconds.values()):.0f}",
+        )
+    return table
+
+
+def epsilon_text(privacy: PrivacyStatement) -> str:
+    """Return what was spent, in a word."""
+    return (
+        f"{privacy.epsilon_spent:.3g}"
+        if privacy.is_private and privacy.epsilon_spent is not None
+        else "no privacy"
+    )

@@ -1,0 +1,130 @@
+"""YAML as people expect it: no repeated keys, environment variables, and 1.2's idea of a number.
+
+PyYAML follows YAML 1.1, where ``no`` is false, ``1e-6`` is text and ``2024-01-31`` a date object. Here, as in
+YAML 1.2, they are text, a number and text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import yaml
+
+_TAG = "tag:yaml.org,2002:"
+
+#: ``${NAME}`` or ``${NAME:-default}``; ``$${`` stands for ``${``.
+_VARIABLE = re.compile(r"\$(\$\{)|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2's core schema, values that are safe to build."""
+
+    yaml_implicit_resolvers: ClassVar[dict[Any, Any]] = {}
+
+
+_Loader.add_implicit_resolver(_TAG + "null", re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""])
+_Loader.add_implicit_resolver(
+    _TAG + "bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
+_Loader.add_implicit_resolver(_TAG + "int", re.compile(r"^[-+]?[0-9]+$"), list("-+0123456789"))
+_Loader.add_implicit_resolver(
+    _TAG + "float",
+    re.compile(
+        r"^(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+    ),
+    list("-+.0123456789"),
+)
+_Loader.add_implicit_resolver(_TAG + "merge", re.compile(r"^<<$"), ["<"])
+_Loader.add_constructor(_TAG + "int", lambda loader, node: int(loader.construct_scalar(node)))
+
+
+def parse(text: str, environ: Mapping[str, str]) -> tuple[Any, list[str]]:
+    r"""Return the data in YAML text, and what is wrong with it as ``where: what`` lines.
+
+    A variable's value takes the place of ``${NAME}``. Outside of quotes the result is read as YAML would
+    read it, so that numbers stay numbers; it is never null, and never becomes a list or a mapping.
+
+    >>> parse("delta: 1e-6\nfolder: ${OUT:-out}/a", {"OUT": "there"})
+    ({'delta': 1e-06, 'folder': 'there/a'}, [])
+    """
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None, []
+        walk = _Walk(loader, environ)
+        walk.visit(node, "")
+        return (None if walk.problems else loader.construct_document(node)), walk.problems
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        return None, [f"{f'line {mark.line + 1}: ' if mark else ''}not valid YAML ({_problem(error)})."]
+
+
+def _problem(error: yaml.YAMLError) -> str:
+    return str(getattr(error, "problem", None) or "unreadable")
+
+
+class _Walk:
+    """Goes once through the nodes of a document: refuses what YAML lets pass, fills in variables."""
+
+    def __init__(self, loader: _Loader, environ: Mapping[str, str]) -> None:
+        self.problems: list[str] = []
+        self._loader = loader
+        self._environ = environ
+        self._seen: set[int] = set()
+
+    def visit(self, node: yaml.Node, where: str) -> None:
+        """Check a node and those below it; ``where`` is its key path."""
+        if id(node) in self._seen:
+            return
+        self._seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            self._visit_mapping(node, where)
+        elif isinstance(node, yaml.SequenceNode):
+            for position, item in enumerate(node.value):
+                self.visit(item, f"{where}[{position}]")
+        elif isinstance(node, yaml.ScalarNode):
+            self._fill_in(node, where)
+
+    def _visit_mapping(self, node: yaml.MappingNode, where: str) -> None:
+        seen = set()
+        for key, value in node.value:
+            line = f"line {key.start_mark.line + 1}"
+            if not isinstance(key, yaml.ScalarNode):
+                self.problems.append(f"{line}: expected a word as key, got a list or mapping.")
+                continue
+            if key.tag != _TAG + "merge":
+                key.tag = _TAG + "str"
+            path = f"{where}.{key.value}" if where else key.value
+            if key.value in seen:
+                self.problems.append(f"{path}: the key stands there twice, again at {line}. Delete one.")
+            seen.add(key.value)
+            if isinstance(value, yaml.ScalarNode) and value.style is None and value.value == "":
+                self.problems.append(
+                    f"{path}: expected a value, got nothing, at {line}. Write null if that is meant."
+                )
+            self.visit(value, path)
+
+    def _fill_in(self, node: yaml.ScalarNode, where: str) -> None:
+        if "${" not in node.value:
+            return
+
+        def value_of(match: re.Match[str]) -> str:
+            literal, name, default = match.groups()
+            if literal:
+                return "${"
+            if self._environ.get(name):
+                return self._environ[name]
+            if default is None:
+                self.problems.append(
+                    f"{where}: the environment variable {name} is not set. "
+                    f"Set it, or write ${{{name}:-default}}."
+                )
+            return default or ""
+
+        node.value = _VARIABLE.sub(value_of, node.value)
+        if node.style is None:
+            tag = self._loader.resolve(yaml.ScalarNode, node.value, (True, False))
+            node.tag = _TAG + "str" if tag == _TAG + "null" else tag

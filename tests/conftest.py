@@ -1,0 +1,98 @@
+"""A stand-in for the model, so that what runs around it can be tested in milliseconds."""
+
+from __future__ import annotations
+
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabgan.draft import draft_schema
+from tabgan.privacy.ledger import PrivacyStatement
+from tabgan.schema import Schema
+
+
+class FakeTabGAN:
+    """Samples the rows that it was fitted to. Remembers every fit in ``fitted``."""
+
+    fitted: list[FakeTabGAN] = []
+
+    def __init__(
+        self,
+        epsilon: float | None = 1.0,
+        delta: float = 1e-6,
+        *,
+        schema: Schema | None = None,
+        device: str = "auto",
+        random_state: int | None = None,
+    ) -> None:
+        self.epsilon, self.delta, self.schema = epsilon, delta, schema
+        self.device, self.random_state = device, random_state
+
+    def fit(self, df: pd.DataFrame, *, progress: Any = None) -> FakeTabGAN:
+        type(self).fitted.append(self)
+        self.df = df
+        if progress:
+            progress("training", 1, 2)
+            progress("training", 2, 2)
+        self.n_rows_ = len(df) + 0.7
+        self.schema_ = draft_schema(df, target=None if self.schema is None else self.schema.target)
+        is_private = self.epsilon is not None
+        self.privacy_ = PrivacyStatement(
+            is_private, self.epsilon, self.delta if is_private else None, self.epsilon, 0.0
+        )
+        return self
+
+    def sample(self, n: int, *, conditions: Any = None, random_state: int | None = None) -> pd.DataFrame:
+        self.conditions = conditions
+        rows = np.random.default_rng(random_state).integers(len(self.df), size=n)
+        return self.df.iloc[rows].reset_index(drop=True)
+
+    def save(self, path: Path) -> None:
+        self.df.to_json(path)
+
+    @classmethod
+    def load(cls, path: Path) -> FakeTabGAN:
+        return cls().fit(pd.read_json(path))
+
+
+@pytest.fixture
+def fake_model(monkeypatch: pytest.MonkeyPatch) -> type[FakeTabGAN]:
+    """Put the stand-in where the model, the evaluation and the report are imported from."""
+    model: type[FakeTabGAN] = type("TabGAN", (FakeTabGAN,), {"fitted": []})
+    synthesizer = types.ModuleType("tabgan.synthesizer")
+    synthesizer.TabGAN = model  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "tabgan.synthesizer", synthesizer)
+
+    evaluation = types.ModuleType("tabgan.evaluation")
+    figures = types.SimpleNamespace(headline=(("quality", "0.97"),))
+    evaluation.evaluate = lambda *tables, **options: figures  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "tabgan.evaluation", evaluation)
+
+    report = types.ModuleType("tabgan.report")
+    report.collect = lambda *tables, **options: options["title"]  # type: ignore[attr-defined]
+    report.write = lambda data, path: Path(path).write_text(data)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "tabgan.report", report)
+    return model
+
+
+SECRET = "Zanzibar-4711"
+
+
+@pytest.fixture
+def people() -> pd.DataFrame:
+    """Return 200 rows, one of them with a value that must never be seen in a message."""
+    rng = np.random.default_rng(0)
+    df = pd.DataFrame(
+        {
+            "age": rng.integers(18, 90, 200),
+            "income": rng.normal(3000, 500, 200).round(2),
+            "town": rng.choice(["Ulm", "Bonn", "Kiel"], 200),
+        }
+    )
+    df.loc[7, "town"] = SECRET
+    return df

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tabgan.errors import ConfigError, DataError
+from tabgan.io import atomic_path, check_writable, read_table, staged_folder, write_table, write_text
+
+
+def _all(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+class TestCheckWritable:
+    def test_folders_that_are_still_to_be_made(self, tmp_path):
+        check_writable(tmp_path / "a" / "b")
+        assert _all(tmp_path) == []
+
+    def test_a_file_on_the_way(self, tmp_path):
+        (tmp_path / "file").touch()
+        with pytest.raises(ConfigError, match="expected a folder"):
+            check_writable(tmp_path / "file" / "b")
+
+    def test_a_dangling_link_on_the_way(self, tmp_path):
+        (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+        with pytest.raises(ConfigError, match="expected a folder"):
+            check_writable(tmp_path / "link" / "b")
+
+    def test_the_system_refuses(self, tmp_path, monkeypatch):
+        def refuse(**options):
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+        with pytest.raises(ConfigError, match="cannot write to .*: Permission denied"):
+            check_writable(tmp_path)
+
+
+class TestAtomicPath:
+    def test_failure_leaves_the_old_file_and_nothing_else(self, tmp_path):
+        (tmp_path / "a.txt").write_text("old")
+        with pytest.raises(KeyboardInterrupt), atomic_path(tmp_path / "a.txt") as temporary:
+            temporary.write_text("half")
+            raise KeyboardInterrupt
+        assert _all(tmp_path) == ["a.txt"]
+        assert (tmp_path / "a.txt").read_text() == "old"
+
+    def test_permissions_are_those_of_any_new_file(self, tmp_path):
+        (tmp_path / "plain").touch()
+        write_text("x", tmp_path / "a.txt")
+        assert os.stat(tmp_path / "a.txt").st_mode == os.stat(tmp_path / "plain").st_mode
+
+
+class TestWriteTable:
+    @pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
+    def test_round_trip(self, tmp_path, people, name):
+        path = write_table(people, tmp_path / "new" / name)
+        pd.testing.assert_frame_equal(read_table(path), people)
+        assert _all(tmp_path) == ["new", f"new/{name}"]
+
+    @pytest.mark.parametrize("name", ["t.xlsx", "t.csv.gz", "t"])
+    def test_unknown_suffix(self, tmp_path, people, name):
+        with pytest.raises(ConfigError, match=r"expected a name ending in \.csv or \.parquet"):
+            write_table(people, tmp_path / name)
+
+    def test_what_parquet_cannot_hold(self, tmp_path):
+        with pytest.raises(DataError) as caught:
+            write_table(pd.DataFrame({"a": [1, "Zanzibar-4711"]}), tmp_path / "t.parquet")
+        assert "Zanzibar" not in str(caught.value)
+        assert _all(tmp_path) == []
+
+
+class TestStagedFolder:
+    def test_new_folder_appears_whole(self, tmp_path):
+        target = tmp_path / "a" / "out"
+        with staged_folder(target, ["x"]) as folder:
+            (folder / "x").write_text("1")
+            assert not target.exists()
+        assert _all(tmp_path) == ["a", "a/out", "a/out/x"]
+
+    def test_failure_leaves_nothing(self, tmp_path):
+        with pytest.raises(RuntimeError), staged_folder(tmp_path / "a" / "b" / "out", ["x"]) as folder:
+            (folder / "x").write_text("1")
+            raise RuntimeError
+        assert _all(tmp_path) == []
+
+    def test_old_results_go_other_files_stay(self, tmp_path):
+        (tmp_path / "mine.txt").write_text("keep")
+        (tmp_path / "x").write_text("old")
+        (tmp_path / "y").write_text("old")
+        with staged_folder(tmp_path, ["x", "y"]) as folder:
+            (folder / "x").write_text("new")
+        assert _all(tmp_path) == ["mine.txt", "x"]
+        assert (tmp_path / "x").read_text() == "new"
+        assert not list(tmp_path.parent.glob(".*.tmp"))
+
+    def test_failure_keeps_old_results(self, tmp_path):
+        (tmp_path / "x").write_text("old")
+        with pytest.raises(RuntimeError), staged_folder(tmp_path, ["x"]) as folder:
+            (folder / "x").write_text("new")
+            raise RuntimeError
+        assert (tmp_path / "x").read_text() == "old"
+
+    def test_the_current_directory(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        with staged_folder(Path("."), ["x"]) as folder:
+            (folder / "x").touch()
+        assert _all(tmp_path) == ["x"]

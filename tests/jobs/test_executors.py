@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from tabgan.errors import DataError
+from tabgan.jobs.config import load_jobs
+from tabgan.jobs.executors import (
+    Executor,
+    JobFailure,
+    LocalExecutor,
+    Watcher,
+    describe_error,
+    exit_code,
+    trace_of,
+)
+from tabgan.jobs.run import JobResult
+
+SECRET = "Zanzibar-4711"
+
+
+@pytest.fixture
+def jobs(tmp_path, people, monkeypatch, fake_model):
+    """Return three jobs; the model chokes on the second one and quotes a row."""
+    fit = fake_model.fit
+
+    def choke(self, df, *, progress=None):
+        if self.random_state == 666:
+            pd.Series([SECRET]).astype("int64")
+        return fit(self, df, progress=progress)
+
+    monkeypatch.setattr(fake_model, "fit", choke)
+    monkeypatch.chdir(tmp_path)
+    people.to_csv("people.csv", index=False)
+    Path("jobs.yaml").write_text(
+        """
+        - {name: one, source: {path: people.csv}, random_state: 1}
+        - {name: two, source: {path: people.csv}, random_state: 666}
+        - {name: three, source: {path: people.csv}, random_state: 3}
+        """
+    )
+    return load_jobs("jobs.yaml")
+
+
+class ExecutorContract:
+    """What every executor promises."""
+
+    executor: Executor
+
+    def test_a_failing_job_does_not_stop_the_others(self, jobs, tmp_path):
+        outcomes = self.executor.run(jobs)
+        assert [type(outcome) for outcome in outcomes] == [JobResult, JobFailure, JobResult]
+        assert [outcome.name for outcome in outcomes] == ["one", "two", "three"]
+        assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["one", "three"]
+        assert exit_code(outcomes) == 1
+
+    def test_no_cell_is_in_a_failure(self, jobs):
+        failure = self.executor.run(jobs)[1]
+        assert SECRET not in repr(failure)
+        assert failure.message.startswith("Unexpected ValueError in tabgan/jobs/run.py line")
+
+    def test_all_well(self, jobs):
+        assert exit_code(self.executor.run([jobs[0], jobs[2]])) == 0
+        assert exit_code(self.executor.run([])) == 0
+
+    def test_a_table_that_went_away_after_the_check(self, jobs):
+        Path("people.csv").unlink()
+        outcomes = self.executor.run(jobs[:1])
+        assert "no file 'people.csv'" in outcomes[0].message
+
+    def test_a_folder_that_was_blocked_after_the_check(self, jobs):
+        Path("blocked").touch()
+        blocked = replace(jobs[0], output=replace(jobs[0].output, folder=Path("blocked/x")))
+        outcomes = self.executor.run([blocked, jobs[2]])
+        assert [type(outcome) for outcome in outcomes] == [JobFailure, JobResult]
+
+
+class TestLocal(ExecutorContract):
+    executor = LocalExecutor()
+
+    def test_tells_its_watcher(self, jobs):
+        seen = []
+
+        class Notes(Watcher):
+            def started(self, job):
+                seen.append(f"{job.name} started")
+
+            def progress(self, stage, done, total):
+                if stage == "training" and done == total:
+                    seen.append("trained")
+
+            def finished(self, outcome):
+                seen.append(f"{outcome.name} {type(outcome).__name__}")
+
+        self.executor.run(jobs[:2], Notes())
+        assert seen == ["one started", "trained", "one JobResult", "two started", "two JobFailure"]
+
+    def test_an_interrupt_stops_all(self, jobs, fake_model, monkeypatch, tmp_path):
+        def interrupt(*arguments, **options):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(fake_model, "sample", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            self.executor.run(jobs)
+        assert not (tmp_path / "out").exists()
+
+
+class TestDescribe:
+    def test_our_own_message(self):
+        assert describe_error(DataError("Column 'a': no.")) == "Column 'a': no."
+
+    def test_the_system(self):
+        error = FileNotFoundError(2, "No such file or directory", "x.csv")
+        assert describe_error(error) == "FileNotFoundError: No such file or directory: 'x.csv'."
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            ValueError(SECRET),
+            KeyError(SECRET),
+            OSError(SECRET),
+            pa.ArrowInvalid(SECRET),
+            OSError(SECRET, SECRET),
+        ],
+    )
+    def test_others_are_not_quoted(self, error):
+        text = describe_error(error)
+        assert SECRET not in text
+        assert text.startswith(f"Unexpected {type(error).__name__}")
+
+    def test_trace_holds_no_message(self):
+        try:
+            pd.Series([SECRET]).astype("int64")
+        except ValueError as error:
+            trace = trace_of(error)
+        assert "astype" in trace
+        assert "Zanzibar-4711" not in trace

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tabgan.errors import ConfigError, DataError
+from tabgan.jobs.config import load_jobs
+from tabgan.jobs.run import FILES, read_tables, rows_to_sample, run_job
+from tabgan.schema import Numeric, Schema
+
+
+@pytest.fixture
+def job(tmp_path, people, monkeypatch, fake_model):
+    """Return a job over 200 people whose folder does not exist yet."""
+    people.to_csv(tmp_path / "people.csv", index=False)
+    (tmp_path / "jobs.yaml").write_text(
+        "name: people\nsource: {path: people.csv}\ntarget: town\nrandom_state: 3\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    return load_jobs("jobs.yaml")[0]
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+class TestRun:
+    def test_writes_everything(self, job, tmp_path):
+        result = run_job(job)
+        assert [path.name for path in result.files] == list(FILES)
+        assert all(path.is_file() for path in result.files)
+        assert _names(tmp_path / "out") == sorted(["people", *(f"people/{name}" for name in FILES)])
+        assert list(result.seconds) == ["read", "fit", "sample", "write", "evaluate"]
+        assert result.headline == (("quality", "0.97"),)
+        assert (result.privacy.epsilon, result.privacy.is_private) == (1.0, True)
+        assert len(pd.read_csv(result.files[0])) == result.n_rows
+        assert Schema.from_yaml(tmp_path / "out/people/schema.yaml").target == "town"
+
+    def test_only_what_is_asked_for(self, job):
+        quiet = replace(job, output=replace(job.output, parquet=False, model=False), report=None)
+        assert [path.name for path in run_job(quiet).files] == ["synthetic.csv", "schema.yaml"]
+
+    def test_a_second_run_takes_the_place_of_the_first(self, job, tmp_path):
+        run_job(job)
+        (tmp_path / "out/people/notes.txt").write_text("mine")
+        run_job(replace(job, report=None))
+        assert "report.html" not in _names(tmp_path / "out/people")
+        assert (tmp_path / "out/people/notes.txt").read_text() == "mine"
+
+    def test_the_model_gets_its_arguments(self, job, fake_model):
+        run_job(replace(job, model={"epsilon": None, "device": "cpu"}))
+        (model,) = fake_model.fitted
+        assert (model.epsilon, model.device, model.random_state) == (None, "cpu", 3)
+        assert model.schema == Schema(target="town")
+
+    def test_progress(self, job):
+        seen = []
+        run_job(job, progress=lambda *step: seen.append(step))
+        assert seen[:3] == [("read", 0, 1), ("read", 1, 1), ("training", 1, 2)]
+        assert seen[-1] == ("write", 1, 1)
+
+    def test_a_folder_that_cannot_be_written_stops_it_before_anything_is_read(self, job, monkeypatch):
+        Path("blocked").touch()
+        monkeypatch.setattr("tabgan.jobs.run.read_table", lambda *a, **k: pytest.fail("read"))
+        with pytest.raises(ConfigError, match="expected a folder"):
+            run_job(replace(job, output=replace(job.output, folder=Path("blocked/out"))))
+
+    @pytest.mark.parametrize("stage", ["fit", "sample", "save", "evaluate", "write"])
+    @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+    def test_failure_leaves_nothing_behind(self, job, tmp_path, fake_model, monkeypatch, stage, error):
+        def fail(*arguments, **options):
+            raise error
+
+        owner = {"evaluate": sys.modules["tabgan.evaluation"], "write": sys.modules["tabgan.report"]}
+        monkeypatch.setattr(owner.get(stage, fake_model), stage, fail)
+        before = _names(tmp_path)
+        with pytest.raises(error):
+            run_job(job)
+        assert _names(tmp_path) == before
+
+
+class TestHoldout:
+    def test_no_row_is_on_both_sides_and_none_is_lost(self, job, people):
+        real, holdout = read_tables(job)
+        assert 10 < len(holdout) < 80
+        both = pd.concat([real, holdout]).sort_values(list(people.columns), ignore_index=True)
+        pd.testing.assert_frame_equal(both, people.sort_values(list(people.columns), ignore_index=True))
+
+    def test_seeded(self, job):
+        first, again = read_tables(job)[1], read_tables(job)[1]
+        pd.testing.assert_frame_equal(first, again)
+        other = read_tables(replace(job, random_state=4))[1]
+        assert not first.equals(other)
+
+    def test_one_row_more_moves_no_other_row(self, job, people):
+        """Otherwise one person would change the training table in many rows, and epsilon would be wrong."""
+        real, _ = read_tables(job)
+        pd.concat([people, people.head(1)]).to_csv("people.csv", index=False)
+        more, _ = read_tables(job)
+        pd.testing.assert_frame_equal(more.head(len(real)), real)
+        assert len(more) - len(real) in (0, 1)
+
+    def test_the_model_never_sees_it(self, job, fake_model):
+        run_job(job)
+        pd.testing.assert_frame_equal(fake_model.fitted[0].df, read_tables(job)[0])
+
+    def test_file(self, job, people):
+        people.head(5).to_csv("rest.csv", index=False)
+        real, holdout = read_tables(replace(job, source=replace(job.source, holdout="rest.csv")))
+        assert (len(real), len(holdout)) == (200, 5)
+
+    def test_file_with_other_columns(self, job, people):
+        people[["town", "age", "income"]].to_csv("rest.csv", index=False)
+        with pytest.raises(DataError, match=r"source\.holdout: expected the columns of the source"):
+            read_tables(replace(job, source=replace(job.source, holdout="rest.csv")))
+
+    @pytest.mark.parametrize("n_rows", [0, 1])
+    def test_too_few_rows(self, job, people, n_rows):
+        people.head(n_rows).to_csv("people.csv", index=False)
+        with pytest.raises(DataError, match="too few rows"):
+            read_tables(job)
+
+    def test_none(self, job):
+        real, holdout = read_tables(replace(job, report=None))
+        assert len(real) == 200
+        assert holdout is None
+
+
+class TestReading:
+    def test_dtypes_of_the_schema_hold_for_the_file(self, job):
+        schema = Schema(columns=[Numeric(name="age", dtype="Int64"), Numeric(name="income", dtype="float32")])
+        source = replace(job.source, dtypes={"income": "float64"})
+        real, _ = read_tables(replace(job, schema=schema, source=source))
+        assert [str(dtype) for dtype in real.dtypes] == ["Int64", "float64", "object"]
+
+
+class TestRows:
+    @pytest.mark.parametrize(("n_rows", "expected"), [(159.7, 160), (0.2, 1)])
+    def test_same_follows_the_noisy_number_and_never_the_real_one(self, job, n_rows, expected):
+        assert rows_to_sample(job.output, n_rows) == expected
+
+    def test_a_number(self, job):
+        assert rows_to_sample(replace(job.output, rows=7), 159.7) == 7
