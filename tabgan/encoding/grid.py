@@ -10,23 +10,23 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from tabgan.encoding.lattice import LIMIT, to_lattice
-from tabgan.schema import Datetime, Numeric
+from tabgan.encoding.lattice import declared_range, dtype_range, to_lattice
+from tabgan.schema import LIMIT, Datetime, Numeric
 
-#: Cells of a fine histogram over one column, at most; of a wide column, at least; and of the coarser one
-#: that shows where to put them.
-MAX_CELLS, MIN_CELLS, ZOOM_CELLS = 1024, 32, 64
+#: Cells of a column's fine histogram, at least and at most, and of the coarser one that shows where to put them
+#: when the column has more integers than cells.
+MIN_CELLS, MAX_CELLS, ZOOM_CELLS = 32, 1024, 64
 
-#: Rows that a fine cell of a wide column should hold, over the noise of its count.
+#: Rows that a fine cell should hold, over the noise of its count.
 ROWS_OVER_NOISE = 4.0
 
-#: Noise standard deviations above which a cell counts as occupied, and those that a cell next to an occupied
-#: one needs. Among a hundred empty cells, noise passes the first about once in 3,000 columns.
-SURELY, LIKELY = 4.5, 2.5
+#: Noise standard deviations above which a cell counts as occupied, and those that a run of cells next to an
+#: occupied one needs. Among a hundred empty cells, noise passes the first about once in 3,000 columns.
+SURELY, LIKELY = 4.5, 2.75
 
 #: Noise standard deviations below which a difference within a histogram is taken for noise, and those below
 #: which one half of a run is taken for empty.
-DETAIL, PRESENT = 2.5, 2.0
+DETAIL, PRESENT = 1.5, 0.5
 
 _FIRST_YEAR, _LAST_YEAR = 1900, 2100
 
@@ -35,8 +35,19 @@ def range_edges(column: Numeric | Datetime) -> np.ndarray:
     """Return edges of the coarse cells in which a column's range is looked for.
 
     Numbers: zero, and doubling ranges to both sides, ``[1, 2), [2, 4), ...`` in lattice units. Moments:
-    calendar years from 1900 to 2100. The same for every table: it costs nothing to know.
+    calendar years from 1900 to 2100. As far as the dtype goes, and to the ends of declared bounds. Nothing of it
+    depends on the rows: it costs nothing to know.
     """
+    edges = _coarse_edges(column)
+    low, high = dtype_range(column)
+    edges = np.clip(edges, low, high + 1)
+    if column.bounds is not None:
+        low, high = declared_range(column)
+        edges = np.concatenate([[min(low, edges[0])], edges, [max(high + 1, edges[-1])]])
+    return np.unique(edges)
+
+
+def _coarse_edges(column: Numeric | Datetime) -> np.ndarray:
     if isinstance(column, Datetime):
         years = np.arange(_FIRST_YEAR, _LAST_YEAR + 2) - 1970
         starts = years.astype("datetime64[Y]").astype("datetime64[s]")
@@ -77,38 +88,59 @@ class Span:
     edges: np.ndarray
     mass: np.ndarray
 
-    @property
-    def is_wide(self) -> bool:
-        """Whether the span has too many lattice integers for one cell each."""
-        return self.high - self.low + 1 > MAX_CELLS
+    def is_wide(self, n_cells: int) -> bool:
+        """Whether the span has more lattice integers than there may be cells."""
+        return self.high - self.low + 1 > n_cells
 
 
 def span_of(
     edges: np.ndarray, counts: np.ndarray, noise_stddev: float, declared: tuple[int, int] | None
 ) -> Span:
-    """Return a column's span from noisy counts of coarse cells: declared bounds, or the occupied cells."""
-    low, high = declared or _occupied_range(edges, counts, noise_stddev)
+    """Return a column's span from noisy counts of cells: declared bounds, or the occupied cells and one more.
+
+    The cell more to either side keeps tails that are too thin to show. It is left out where it would more than
+    triple the span, and at zero: few columns cross it, unless zero is all that they show.
+    """
+    if declared is not None:
+        low, high = declared
+    else:
+        first, last = occupied(counts, noise_stddev)
+        low, stop = int(edges[first]), int(edges[last + 1])
+        most = 2 * (stop - low)
+        if first > 0 and low != 0 and low - edges[first - 1] <= most:
+            low = int(edges[first - 1])
+        if last + 2 < len(edges) and (stop != 1 or edges[first] == 0) and edges[last + 2] - stop <= most:
+            stop = int(edges[last + 2])
+        high = stop - 1
     return Span(low, high, edges, np.where(counts > PRESENT * noise_stddev, counts, 0.0))
 
 
-def _occupied_range(edges: np.ndarray, counts: np.ndarray, noise_stddev: float) -> tuple[int, int]:
-    """Return the first and the last lattice integer of the cells that may be occupied.
+def occupied(counts: np.ndarray, noise_stddev: float) -> tuple[int, int]:
+    """Return the first and the last of the ordered cells that hold more than noise.
 
-    A cell is occupied when its noisy count passes ``SURELY``, or ``LIKELY`` next to an occupied one: a lone
-    false cell far out would stretch the bounds by orders of magnitude. The fullest cell always is. One cell
-    more to either side, but not across zero, keeps tails that are too thin to show here.
+    The fullest cell does, and every cell above ``SURELY``; a lone false one far out would stretch the range by
+    orders of magnitude. From there to both sides, as long as some run of the next cells together passes
+    ``LIKELY``, the range goes on to the end of the run that passes it most clearly: thin tails add up.
     """
-    occupied = counts > SURELY * noise_stddev
-    occupied[int(np.argmax(counts))] = True
-    likely = counts > LIKELY * noise_stddev
-    first, last = (int(i) for i in np.flatnonzero(occupied)[[0, -1]])
-    while first > 0 and likely[first - 1]:
-        first -= 1
-    while last < len(counts) - 1 and likely[last + 1]:
-        last += 1
-    first -= int(first > 0 and edges[first] != 0)
-    last += int(last < len(counts) - 1 and edges[last + 1] != 1)
-    return int(edges[first]), int(edges[last + 1]) - 1
+    surely = counts > SURELY * noise_stddev
+    surely[int(np.argmax(counts))] = True
+    first, last = (int(i) for i in np.flatnonzero(surely)[[0, -1]])
+    first -= _tail(counts[:first][::-1], noise_stddev)
+    last += _tail(counts[last + 1 :], noise_stddev)
+    return first, last
+
+
+def _tail(counts: np.ndarray, noise_stddev: float) -> int:
+    """Return how many cells from the start on belong to a tail, 0 when all of them may be empty."""
+    length = 0
+    while length < len(counts):
+        rest = counts[length:]
+        clarity = np.cumsum(rest) / np.sqrt(np.arange(1, len(rest) + 1))
+        best = int(np.argmax(clarity))
+        if clarity[best] <= LIKELY * noise_stddev:
+            break
+        length += best + 1
+    return length
 
 
 def denoise_ordered(counts: np.ndarray, noise_stddev: float, total: float) -> np.ndarray:
@@ -156,7 +188,7 @@ def _left_share(left: float, right: float, n_left: int, n_right: int, noise_stdd
     return left / (left + right)
 
 
-def even_edges(low: int, high: int, n_cells: int = MAX_CELLS) -> np.ndarray:
+def even_edges(low: int, high: int, n_cells: int) -> np.ndarray:
     """Return edges of about equally wide cells over ``low..high``, one per integer where that is few enough."""
     if high - low + 1 <= n_cells:
         return np.arange(low, high + 2, dtype=np.int64)
@@ -169,8 +201,8 @@ def grid_edges(span: Span, n_cells: int) -> np.ndarray:
     Each coarse cell of a wide span is cut evenly into its part of ``n_cells`` by its mass, or stays whole; zero
     has a cell of its own.
     """
-    if not span.is_wide:
-        return even_edges(span.low, span.high)
+    if not span.is_wide(n_cells):
+        return np.arange(span.low, span.high + 2, dtype=np.int64)
     inside = np.flatnonzero((span.edges[1:] > span.low) & (span.edges[:-1] <= span.high))
     mass = span.mass[inside]
     shares = mass / mass.sum() if mass.sum() > 0 else np.full(len(mass), 1.0 / len(mass))
@@ -182,7 +214,7 @@ def grid_edges(span: Span, n_cells: int) -> np.ndarray:
 
 
 def fine_cells(n_rows: float, noise_stddev: float) -> int:
-    """Return how many cells a wide column's histogram may have: each should hold more rows than noise."""
+    """Return how many cells a column's histogram may have: each should hold more rows than noise."""
     if noise_stddev == 0:
         return MAX_CELLS
     return int(np.clip(n_rows / (ROWS_OVER_NOISE * noise_stddev), MIN_CELLS, MAX_CELLS))

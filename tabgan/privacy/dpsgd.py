@@ -124,10 +124,12 @@ class PrivateSteps:
         self._entropy.manual_seed(secrets.randbits(63))
         real = _one_hot(self._poisson_batch(), self._offsets, fakes.shape[1])
         rows = torch.cat([real, fakes.detach()])
-        labels = torch.cat([rows.new_ones(len(real), 1), rows.new_zeros(len(fakes), 1)])
+        labels = torch.cat([rows.new_ones(len(real)), rows.new_zeros(len(fakes))])
         rows.requires_grad_()  # Opacus' backward hooks ask for an input that has a gradient
         self._optimizer.zero_grad()
-        self._loss(self._wrapped(rows), labels).backward()
+        # One loss a row, of shape (batch,). Of (batch, 1), Opacus 1.6 multiplies every loss with every clipping
+        # factor, and no row is clipped any more.
+        self._loss(self._wrapped(rows).squeeze(1), labels).backward()
         self._optimizer.step()
         with torch.no_grad():
             for shown, trained in zip(self.module.parameters(), self._wrapped.parameters(), strict=True):

@@ -106,8 +106,9 @@ def release_table(df: pd.DataFrame, declared: Schema, plan: Plan, ledger: Ledger
     columns = door.name_kinds(declared)
     n_rows = door.count_rows(len([c for c in columns if not isinstance(c, Identifier)]))
     columns = door.find_precision(columns)
-    spans = door.find_spans(columns)
-    released = door.measure([c for c in columns if not isinstance(c, Identifier)], spans, n_rows)
+    learnt = [c for c in columns if not isinstance(c, Identifier)]
+    n_cells = grid.fine_cells(n_rows, plan.noise_multiplier("one_way", len(learnt)))
+    released = door.measure(learnt, door.find_spans(columns, n_cells), n_cells)
     completed = {r.encoder.name: r.encoder.column for r in released}  # type: ignore[attr-defined]
     schema = declared.replace([completed.get(c.name, c) for c in columns])
     return ReleasedTable(schema, tuple(released), _pool_rows(n_rows, released, plan))
@@ -185,37 +186,35 @@ class _Door:
         noise = self.plan.noise_multiplier("precision", len(counts))
         return [_with_precision(c, votes[c.name], noise) if c.name in votes else c for c in known]
 
-    def find_spans(self, columns: Sequence[Any]) -> dict[str, grid.Span]:
+    def find_spans(self, columns: Sequence[Any], n_cells: int) -> dict[str, grid.Span]:
         """Return where the rows of every column with open or wide bounds lie, by noisy counts.
 
-        First over coarse cells that are the same for every table; then, for spans that are too wide for one
-        cell per integer, over cells that the first counts placed.
+        First over coarse cells that are the same for every table; then, for spans with more integers than the
+        ``n_cells`` to come, over cells that the first counts placed.
         """
         coarse = {
-            c.name: grid.range_edges(c) for c in columns if isinstance(c, Numeric | Datetime) and _is_open(c)
+            c.name: grid.range_edges(c)
+            for c in columns
+            if isinstance(c, Numeric | Datetime) and _is_open(c, n_cells)
         }
-        spans = self._spans("ranges", "range", columns, coarse, {})
+        spans = self._spans("ranges", "range", columns, coarse)
         zoomed = {
-            name: grid.grid_edges(span, grid.ZOOM_CELLS) for name, span in spans.items() if span.is_wide
+            name: grid.grid_edges(span, grid.ZOOM_CELLS)
+            for name, span in spans.items()
+            if span.is_wide(n_cells)
         }
-        ends = {name: (spans[name].low, spans[name].high) for name in zoomed}
-        return spans | self._spans("zoom", "coarse histogram", columns, zoomed, ends)
+        return spans | self._spans("zoom", "coarse histogram", columns, zoomed)
 
     def _spans(
-        self,
-        stage: Stage,
-        what: str,
-        columns: Sequence[Any],
-        edges: dict[str, np.ndarray],
-        ends: dict[str, tuple[int, int]],
+        self, stage: Stage, what: str, columns: Sequence[Any], edges: dict[str, np.ndarray]
     ) -> dict[str, grid.Span]:
-        """Return a span for each column in ``edges``, its ends given, declared, or found."""
-        counts = {}
+        """Return a span for each column in ``edges``, its ends declared or found."""
+        counts, ends = {}, {}
         for column in columns:
             if column.name in edges:
                 counts[column.name] = partial(self._over, column, edges[column.name])
                 if column.bounds is not None:
-                    ends = ends | {column.name: declared_range(column)}
+                    ends[column.name] = declared_range(column)
         noise = self.plan.noise_multiplier(stage, len(counts))
         return {
             name: grid.span_of(edges[name], noisy, noise, ends.get(name))
@@ -237,13 +236,12 @@ class _Door:
         return np.histogram(np.clip(lattice, edges[0], edges[-1] - 1), edges)[0]
 
     def measure(
-        self, columns: Sequence[Any], spans: dict[str, grid.Span], n_rows: float
+        self, columns: Sequence[Any], spans: dict[str, grid.Span], n_cells: int
     ) -> list[ReleasedColumn]:
         """Return every column's cells and noisy 1-way counts; open categories are discovered."""
         noise = self.plan.noise_multiplier("one_way", len(columns))
         n_open = sum(isinstance(c, Categorical) and c.categories is None for c in columns)
         delta = self.plan.discovery_delta / max(n_open, 1)
-        n_cells = grid.fine_cells(n_rows, noise)
         released = []
         for column in columns:
             if isinstance(column, Categorical) and column.categories is None:
@@ -369,19 +367,19 @@ def _resolution_counts(column: Datetime, series: pd.Series) -> np.ndarray:
 
 def _with_precision(column: Any, vote: np.ndarray, noise: float) -> Any:
     """Return a column with the finest precision that a noisy count vouches for."""
-    real = np.flatnonzero(vote > 3.0 * noise)
+    real = np.flatnonzero(vote > grid.SURELY * noise)
     finest = int(real[-1]) if len(real) else 0
     if isinstance(column, Datetime):
         return column.model_copy(update={"resolution": ("day", "second")[finest]})
     return column.model_copy(update={"decimals": _DECIMALS[finest]})
 
 
-def _is_open(column: Numeric | Datetime) -> bool:
-    """Return whether a column's span has to be looked for: undeclared, or too wide for even cells."""
+def _is_open(column: Numeric | Datetime, n_cells: int) -> bool:
+    """Return whether a column's span has to be looked for: undeclared, or too wide for a cell per integer."""
     if column.bounds is None:
         return True
     low, high = declared_range(column)
-    return high - low + 1 > grid.MAX_CELLS
+    return high - low + 1 > n_cells
 
 
 def _encoder(column: Any, span: grid.Span | None, n_cells: int) -> ColumnEncoder:
@@ -389,7 +387,8 @@ def _encoder(column: Any, span: grid.Span | None, n_cells: int) -> ColumnEncoder
     if not isinstance(column, Numeric | Datetime):
         return CategoricalEncoder(column, column.dtype or "object")
     if span is None:
-        return lattice_encoder(column, grid.even_edges(*declared_range(column)))
+        low, high = declared_range(column)
+        return lattice_encoder(column, np.arange(low, high + 2, dtype=np.int64))
     if column.bounds is None:
         column = column.model_copy(update={"bounds": released_bounds(column, span.low, span.high)})
     return lattice_encoder(column, grid.grid_edges(span, n_cells))
@@ -398,9 +397,8 @@ def _encoder(column: Any, span: grid.Span | None, n_cells: int) -> ColumnEncoder
 def _tightened(released: ReleasedColumn) -> ReleasedColumn:
     """Return a column without the cells at both ends of its range that hold nothing but noise."""
     encoder: Any = released.encoder
-    values = released.counts[1:]
-    occupied = np.flatnonzero(grid.denoise_ordered(values, released.noise_stddev, max(values.sum(), 1.0)))
-    first, stop = int(occupied[0]), int(occupied[-1]) + 1
+    first, last = grid.occupied(released.counts[1:], released.noise_stddev)
+    stop = last + 1
     edges = encoder.edges[first : stop + 1]
     bounds = released_bounds(encoder.column, int(edges[0]), int(edges[-1]) - 1)
     column = encoder.column.model_copy(update={"bounds": bounds})

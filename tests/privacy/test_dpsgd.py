@@ -1,0 +1,272 @@
+"""Door 2: what one row can do to an update, and that batches, noise and accounting are one thing."""
+
+import copy
+import math
+
+import numpy as np
+import pytest
+import torch
+from opacus import GradSampleModule
+from scipy import stats
+from torch import nn
+from torch.nn import functional as F
+
+from tabgan.errors import BudgetExceededError, PrivacyError
+from tabgan.model.discriminator import Discriminator
+from tabgan.privacy.accounting import SubsampledGaussian
+from tabgan.privacy.dpsgd import MAX_GRAD_NORM, PlainSteps, PrivateSteps
+from tabgan.privacy.ledger import POISSON_GAUSSIAN, Ledger
+
+SIZES = (3, 4)
+WIDTH = sum(SIZES)
+OFFSETS = torch.tensor([0, 3])
+CPU = torch.device("cpu")
+QUIET = 1e-9  # no noise to speak of, but a number that a mechanism can have
+
+
+def table(n_rows: int, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return np.stack([rng.integers(size, size=n_rows) for size in SIZES], axis=1).astype(np.int16)
+
+
+def fakes(n_rows: int, seed: int = 1) -> torch.Tensor:
+    rng = torch.Generator().manual_seed(seed)
+    return torch.cat([F.one_hot(torch.randint(s, (n_rows,), generator=rng), s) for s in SIZES], 1).float()
+
+
+def discriminator(seed: int = 0) -> Discriminator:
+    torch.manual_seed(seed)
+    return Discriminator(WIDTH, 8)
+
+
+def steps(noise: float = QUIET, *, rate: float = 1.0, n_steps: int = 50, codes=None, module=None) -> PrivateSteps:
+    codes = table(64) if codes is None else codes
+    ledger = Ledger(None if noise == QUIET else 50.0, 1e-5)
+    run = SubsampledGaussian(noise, rate, n_steps)
+    return PrivateSteps(module or discriminator(), codes, OFFSETS, 64, run, ledger, CPU)
+
+
+def weights(trained) -> torch.Tensor:
+    return torch.cat([p.detach().ravel() for p in trained.module.parameters()])
+
+
+def gradient(trained: PrivateSteps) -> torch.Tensor:
+    """The update direction that the last step handed to Adam: clipped, noised, divided."""
+    return torch.cat([p.grad.ravel() for p in trained._wrapped.parameters()])
+
+
+def reference_sum(module: nn.Module, rows: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """The clipped gradients' sum by Opacus' plain hooks, one gradient a row."""
+    wrapped = GradSampleModule(copy.deepcopy(module), loss_reduction="sum")
+    F.binary_cross_entropy_with_logits(wrapped(rows.clone().requires_grad_()), labels, reduction="sum").backward()
+    each = torch.cat([p.grad_sample.flatten(1) for p in wrapped.parameters()], dim=1)
+    factor = (MAX_GRAD_NORM / (each.norm(dim=1) + 1e-6)).clamp(max=1.0)
+    return (each * factor[:, None]).sum(0)
+
+
+def one_hot(codes: np.ndarray) -> torch.Tensor:
+    return torch.cat([F.one_hot(torch.as_tensor(codes[:, i]).long(), s) for i, s in enumerate(SIZES)], 1).float()
+
+
+@pytest.mark.filterwarnings("ignore:Full backward hook is firing")
+@pytest.mark.parametrize("scale", [0.1, 30.0])
+def test_without_noise_the_update_is_the_sum_of_clipped_gradients(scale):
+    """Ghost clipping against Opacus' per-row gradients, with rows below and above the bound."""
+    module = discriminator()
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.mul_(scale)
+    codes, fake = table(64), fakes(64)
+    trained = steps(codes=codes, module=copy.deepcopy(module))
+    trained.step(fake)
+    rows = torch.cat([one_hot(codes), fake])
+    labels = torch.cat([torch.ones(64, 1), torch.zeros(64, 1)])
+    expected = reference_sum(module, rows, labels) / trained.batch_size
+    assert torch.allclose(gradient(trained), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_one_row_more_moves_the_sum_by_at_most_the_clipping_bound(seed):
+    """In sums over batches of (batch, 1) losses, Opacus lets it move by hundreds."""
+    codes = table(64, seed)
+    module = discriminator(seed)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.mul_(4.0)
+    sums = []
+    for rows in (codes, codes[:-1]):
+        trained = steps(codes=rows, module=copy.deepcopy(module))
+        trained.step(fakes(64))
+        sums.append(gradient(trained) * trained.batch_size)
+    moved = (sums[0] - sums[1]).norm().item()
+    assert 0.01 < moved <= MAX_GRAD_NORM * (1 + 1e-4)
+
+
+def test_changing_the_fakes_changes_the_update():
+    """Pitfall 14."""
+    updates = []
+    for seed in (1, 2):
+        trained = steps()
+        trained.step(fakes(64, seed))
+        updates.append(gradient(trained))
+    assert (updates[0] - updates[1]).norm() > 1e-4
+
+
+def test_changing_the_rows_changes_the_update():
+    updates = []
+    for seed in (0, 1):
+        trained = steps(codes=table(64, seed))
+        trained.step(fakes(64))
+        updates.append(gradient(trained))
+    assert (updates[0] - updates[1]).norm() > 1e-4
+
+
+def test_noise_reaches_the_weights():
+    """Pitfall 15: written after the gradients, and not wiped before the step."""
+    quiet, again, loud = steps(), steps(), steps(1_000.0)
+    for trained in (quiet, again, loud):
+        trained.step(fakes(64))
+    assert torch.allclose(weights(quiet), weights(again))
+    assert not torch.allclose(weights(quiet), weights(loud))
+
+
+def noise_of_updates(noise: float, n_steps: int = 12) -> torch.Tensor:
+    """What updates hold beside the rows' and the fakes' share, which is the same at every step: none is learnt."""
+    module = discriminator()
+    trained = steps(noise, n_steps=n_steps, module=module)
+    quiet = steps(n_steps=1, module=copy.deepcopy(module))
+    quiet.step(fakes(64))
+    start = copy.deepcopy(trained._wrapped.state_dict())
+    found = []
+    for _ in range(n_steps):
+        trained._wrapped.load_state_dict(start)
+        trained.step(fakes(64))
+        found.append((gradient(trained) - gradient(quiet)) * trained.batch_size)
+    return torch.cat(found)
+
+
+def test_noise_has_the_scale_that_was_charged():
+    """Two-sided, with wrong scales and no noise as controls."""
+    found = noise_of_updates(5.0).numpy()
+
+    def fits(stddev: float) -> bool:
+        low, high = stats.chi2.interval(1 - 1e-5, len(found))
+        return bool(low < (found**2).sum() / stddev**2 < high)
+
+    assert fits(5.0 * MAX_GRAD_NORM)
+    assert not fits(5.0 * MAX_GRAD_NORM * 3 / 2)
+    assert not fits(5.0 * MAX_GRAD_NORM * 2 / 3)
+    assert (np.abs(noise_of_updates(QUIET).numpy()) < 1e-4).all()
+
+
+def test_noise_never_repeats_under_a_seed():
+    """Pitfall 20."""
+    found = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        trained = steps(100.0, module=discriminator())
+        trained.step(fakes(64))
+        found.append(gradient(trained))
+    assert not torch.equal(found[0], found[1])
+
+
+def test_batches_are_poisson_at_the_charged_rate():
+    """Pitfall 7: every row by a coin of its own, so that sizes vary as a binomial does."""
+    n_rows, rate, runs = 2_000, 0.05, 300
+    trained = steps(rate=rate, codes=table(n_rows))
+    sizes = []
+    for seed in range(runs):
+        trained._entropy.manual_seed(seed)
+        sizes.append(len(trained._poisson_batch()))
+    mean, variance = n_rows * rate, n_rows * rate * (1 - rate)
+    assert np.mean(sizes) == pytest.approx(mean, abs=4.5 * math.sqrt(variance / runs))
+    low, high = stats.chi2.interval(1 - 1e-5, runs - 1)
+    assert low < np.var(sizes, ddof=1) * (runs - 1) / variance < high
+
+
+def test_an_empty_batch_takes_a_noisy_counted_step():
+    """Pitfall 8."""
+    trained = steps(50.0, rate=1e-9, n_steps=2)
+    before = weights(trained)
+    trained.step(fakes(4))
+    assert trained.steps_left == 1
+    assert gradient(trained).norm() * trained.batch_size > 10
+    assert not torch.equal(before, weights(trained))
+
+
+def test_the_divisor_and_the_fakes_follow_the_noisy_count_not_the_batch():
+    """Pitfalls 9 and 10."""
+    run = SubsampledGaussian(QUIET, 0.5, 1)
+    trained = PrivateSteps(discriminator(), table(64), OFFSETS, 100.4, run, Ledger(None, 1e-5), CPU)
+    assert trained.batch_size == 50
+    assert trained._optimizer.expected_batch_size == 50
+
+
+def test_every_step_is_charged_before_the_first_and_none_comes_after_the_last():
+    ledger = Ledger(20.0, 1e-5)
+    run = SubsampledGaussian(4.0, 0.1, 2)
+    trained = PrivateSteps(discriminator(), table(64), OFFSETS, 64, run, ledger, CPU)
+    (entry,) = ledger.entries
+    assert (entry.mechanism, entry.noise_multiplier, entry.sample_rate, entry.steps) == (
+        POISSON_GAUSSIAN,
+        trained._optimizer.noise_multiplier,
+        trained._rate,
+        2,
+    )
+    trained.step(fakes(6))
+    trained.step(fakes(6))
+    with pytest.raises(BudgetExceededError, match="every charged step"):
+        trained.step(fakes(6))
+
+
+def test_a_run_that_cannot_be_afforded_never_sees_a_row():
+    with pytest.raises(BudgetExceededError):
+        PrivateSteps(discriminator(), table(64), OFFSETS, 64, SubsampledGaussian(0.5, 1.0, 50), Ledger(1.0, 1e-5), CPU)
+
+
+def test_a_run_without_noise_is_refused():
+    with pytest.raises(PrivacyError):
+        PrivateSteps(discriminator(), table(64), OFFSETS, 64, SubsampledGaussian(0.0, 0.1, 5), Ledger(1.0, 1e-5), CPU)
+
+
+def test_the_generators_view_of_the_discriminator_follows_and_has_no_hooks():
+    trained = steps()
+    trained.step(fakes(64))
+    inner = torch.cat([p.detach().ravel() for p in trained._wrapped.parameters()])
+    assert torch.equal(weights(trained), inner)
+    for module in trained.module.modules():
+        assert not module._forward_hooks
+        assert not module._backward_hooks
+        assert not module._full_backward_hooks if hasattr(module, "_full_backward_hooks") else True
+
+
+def test_the_discriminator_mixes_no_rows():
+    """Pitfalls 11 to 13: a row's score does not depend on its neighbours in the batch."""
+    module = discriminator()
+    rows = fakes(10)
+    assert torch.allclose(module(rows)[:3], module(rows[:3]))
+    kinds = (nn.modules.batchnorm._BatchNorm, nn.Dropout)
+    assert not any(isinstance(part, kinds) for part in Discriminator(WIDTH, 16).modules())
+
+
+def test_it_learns_to_tell_when_there_is_little_noise():
+    """The door works: rows that are all of one kind are told from uniform fakes."""
+    codes = np.zeros((64, 2), dtype=np.int16)
+    trained = steps(codes=codes, n_steps=150)
+    for seed in range(150):
+        trained.step(fakes(64, seed))
+    with torch.no_grad():
+        gap = trained.module(one_hot(codes)).mean() - trained.module(fakes(64, 999)).mean()
+    assert gap > 0.3
+
+
+def test_plain_steps_learn_without_any_noise():
+    codes = np.zeros((64, 2), dtype=np.int16)
+    rng = torch.Generator().manual_seed(0)
+    plain = PlainSteps(discriminator(), codes, OFFSETS, 100, 32, rng, CPU)
+    for seed in range(100):
+        plain.step(fakes(32, seed))
+    with torch.no_grad():
+        gap = plain.module(one_hot(codes)).mean() - plain.module(fakes(64, 999)).mean()
+    assert plain.steps_left == 0
+    assert gap > 0.3
