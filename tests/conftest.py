@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
+# Many small matrices, and often another process beside: threads cost more than they bring. Before torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import sys
 import types
 from pathlib import Path

@@ -67,7 +67,12 @@ def test_gaussians_compose_like_one():
 
 @pytest.mark.filterwarnings("ignore:Optimal order is the largest alpha")
 @pytest.mark.parametrize(
-    "run", [SubsampledGaussian(1.0, 0.01, 200), SubsampledGaussian(4.0, 0.02, 200), SubsampledGaussian(0.8, 0.004, 50)]
+    "run",
+    [
+        SubsampledGaussian(1.0, 0.01, 200),
+        SubsampledGaussian(4.0, 0.02, 200),
+        SubsampledGaussian(0.8, 0.004, 50),
+    ],
 )
 def test_dp_sgd_agrees_with_opacus_prv_and_stays_below_rdp(run):
     epsilon = epsilon_of(0.0, (run,), 1e-5)

@@ -39,7 +39,9 @@ def discriminator(seed: int = 0) -> Discriminator:
     return Discriminator(WIDTH, 8)
 
 
-def steps(noise: float = QUIET, *, rate: float = 1.0, n_steps: int = 50, codes=None, module=None) -> PrivateSteps:
+def steps(
+    noise: float = QUIET, *, rate: float = 1.0, n_steps: int = 50, codes=None, module=None
+) -> PrivateSteps:
     codes = table(64) if codes is None else codes
     ledger = Ledger(None if noise == QUIET else 50.0, 1e-5)
     run = SubsampledGaussian(noise, rate, n_steps)
@@ -58,14 +60,18 @@ def gradient(trained: PrivateSteps) -> torch.Tensor:
 def reference_sum(module: nn.Module, rows: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """The clipped gradients' sum by Opacus' plain hooks, one gradient a row."""
     wrapped = GradSampleModule(copy.deepcopy(module), loss_reduction="sum")
-    F.binary_cross_entropy_with_logits(wrapped(rows.clone().requires_grad_()), labels, reduction="sum").backward()
+    F.binary_cross_entropy_with_logits(
+        wrapped(rows.clone().requires_grad_()), labels, reduction="sum"
+    ).backward()
     each = torch.cat([p.grad_sample.flatten(1) for p in wrapped.parameters()], dim=1)
     factor = (MAX_GRAD_NORM / (each.norm(dim=1) + 1e-6)).clamp(max=1.0)
     return (each * factor[:, None]).sum(0)
 
 
 def one_hot(codes: np.ndarray) -> torch.Tensor:
-    return torch.cat([F.one_hot(torch.as_tensor(codes[:, i]).long(), s) for i, s in enumerate(SIZES)], 1).float()
+    return torch.cat(
+        [F.one_hot(torch.as_tensor(codes[:, i]).long(), s) for i, s in enumerate(SIZES)], 1
+    ).float()
 
 
 @pytest.mark.filterwarnings("ignore:Full backward hook is firing")
@@ -221,12 +227,16 @@ def test_every_step_is_charged_before_the_first_and_none_comes_after_the_last():
 
 def test_a_run_that_cannot_be_afforded_never_sees_a_row():
     with pytest.raises(BudgetExceededError):
-        PrivateSteps(discriminator(), table(64), OFFSETS, 64, SubsampledGaussian(0.5, 1.0, 50), Ledger(1.0, 1e-5), CPU)
+        PrivateSteps(
+            discriminator(), table(64), OFFSETS, 64, SubsampledGaussian(0.5, 1.0, 50), Ledger(1.0, 1e-5), CPU
+        )
 
 
 def test_a_run_without_noise_is_refused():
     with pytest.raises(PrivacyError):
-        PrivateSteps(discriminator(), table(64), OFFSETS, 64, SubsampledGaussian(0.0, 0.1, 5), Ledger(1.0, 1e-5), CPU)
+        PrivateSteps(
+            discriminator(), table(64), OFFSETS, 64, SubsampledGaussian(0.0, 0.1, 5), Ledger(1.0, 1e-5), CPU
+        )
 
 
 def test_the_generators_view_of_the_discriminator_follows_and_has_no_hooks():

@@ -1,0 +1,158 @@
+"""How good are the synthetic rows of a real table, and how long does a fit take?
+
+    python benchmarks/utility.py --data FOLDER --judge evaluate.py [--epsilon 1 3 none] [--seeds 0 1 2]
+
+FOLDER holds ``train.csv``, ``test.csv`` and ``meta.json`` (target, numeric columns). The judge is a script of its own
+that scores a CSV file against such a folder and prints JSON; it is not part of this repository. Every run adds
+a record to ``benchmarks/results/utility-NAME.json``; ``--domain public`` declares categories, bounds and decimals of
+train and test together as public, as peers' figures on these tables do; ``--domain private`` declares nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from tabgan import Categorical, Numeric, Schema, TabGAN
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def public_schema(folder: Path, meta: dict[str, Any]) -> Schema:
+    """Return the domain of train and test together, taken as public."""
+    train, test = (pd.read_csv(folder / name) for name in ("train.csv", "test.csv"))
+    both = pd.concat([train, test])
+    columns: list[Any] = []
+    for name in train.columns:
+        values = both[name].dropna()
+        if name in meta["numeric"]:
+            decimals = next((d for d in range(6) if np.allclose(values, values.round(d), atol=1e-9)), 6)
+            columns.append(Numeric(name=name, bounds=(values.min(), values.max()), decimals=decimals))
+        else:
+            columns.append(Categorical(name=name, categories=tuple(sorted(values.unique().tolist()))))
+    return Schema(columns, target=meta["target"])
+
+
+def run(folder: Path, judge: Path, epsilon: float | None, seed: int, domain: str, drop: list[str]) -> dict[str, Any]:
+    """Fit, sample as many rows as there are, let the judge score them, and return the record."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = without(folder, drop, Path(scratch))
+        meta = json.loads((folder / "meta.json").read_text())
+        train = pd.read_csv(folder / "train.csv")
+        schema = public_schema(folder, meta) if domain == "public" else None
+        start = time.perf_counter()
+        model = TabGAN(epsilon=epsilon, schema=schema, random_state=seed).fit(train)
+        fitted = time.perf_counter()
+        synthetic = model.sample(len(train))
+        sampled = time.perf_counter()
+        path = Path(scratch) / "synthetic.csv"
+        synthetic.to_csv(path, index=False)
+        scored = subprocess.run(
+            [sys.executable, str(judge), str(folder), str(path)],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONWARNINGS": "ignore"},
+            check=False,
+        )
+    figures = json.loads(scored.stdout.splitlines()[-1]) if scored.returncode == 0 else None
+    return {
+        "epsilon": epsilon,
+        "epsilon_spent": model.privacy_.epsilon_spent,
+        "domain": domain,
+        "seed": seed,
+        "fit_seconds": round(fitted - start, 2),
+        "sample_seconds": round(sampled - fitted, 3),
+        "judge": figures,
+        "reason": None if figures else scored.stderr.strip().splitlines()[-1],
+    }
+
+
+def without(folder: Path, drop: list[str], scratch: Path) -> Path:
+    """Return a folder with the same tables without some columns."""
+    if not drop:
+        return folder
+    for name in ("train.csv", "test.csv"):
+        pd.read_csv(folder / name).drop(columns=drop).to_csv(scratch / name, index=False)
+    meta = json.loads((folder / "meta.json").read_text())
+    meta["numeric"] = [name for name in meta["numeric"] if name not in drop]
+    (scratch / "meta.json").write_text(json.dumps(meta))
+    return scratch
+
+
+def environment() -> dict[str, Any]:
+    """Return what the figures depend on besides the code's arguments."""
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
+    packages = ("torch", "opacus", "dp-accounting", "opendp", "numpy", "pandas", "sdmetrics", "scikit-learn")
+    return {
+        "commit": commit,
+        "python": platform.python_version(),
+        "cores": os.cpu_count(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "versions": {name: version(name) for name in packages},
+    }
+
+
+def spread(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return median, minimum and maximum of every figure over the seeds of a setting."""
+    settings: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for record in records:
+        if record["judge"]:
+            figures = record["judge"] | {key: record[key] for key in ("fit_seconds", "sample_seconds")}
+            settings.setdefault((record["epsilon"], record["domain"]), []).append(figures)
+    return [
+        {"epsilon": epsilon, "domain": domain, "seeds": len(runs)}
+        | {
+            name: [float(f([run[name] for run in runs])) for f in (np.median, np.min, np.max)]
+            for name in runs[0]
+        }
+        for (epsilon, domain), runs in settings.items()
+    ]
+
+
+def main() -> None:
+    """Run every setting that was asked for and write the file."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--judge", type=Path, required=True)
+    parser.add_argument("--epsilon", nargs="+", default=["1"])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--domain", nargs="+", choices=["public", "private"], default=["public", "private"])
+    parser.add_argument("--drop", nargs="*", default=[], help="columns that the judge cannot score")
+    arguments = parser.parse_args()
+    records = []
+    name = arguments.data.name
+    for domain in arguments.domain:
+        for text in arguments.epsilon:
+            epsilon = None if text == "none" else float(text)
+            for seed in arguments.seeds:
+                records.append(run(arguments.data, arguments.judge, epsilon, seed, domain, arguments.drop))
+                print(json.dumps(records[-1]))
+    shown = ["--epsilon", *arguments.epsilon, "--seeds", *map(str, arguments.seeds), "--domain", *arguments.domain]
+    shown += ["--drop", *arguments.drop] if arguments.drop else []
+    result = {
+        "question": __doc__.splitlines()[0],
+        "command": f"python benchmarks/utility.py --data {name} --judge evaluate.py {' '.join(shown)}",
+        "table": name,
+        **environment(),
+        "median_min_max": spread(records),
+        "runs": records,
+    }
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"utility-{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,229 @@
+"""Door 1a: what leaves it, what it costs, and that one row never shows in a domain."""
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabgan.errors import BudgetExceededError, DataError
+from tabgan.privacy import mechanisms
+from tabgan.privacy.budget import make_plan
+from tabgan.privacy.ledger import GAUSSIAN_THRESHOLD, Ledger
+from tabgan.privacy.release import release_table
+from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
+
+N = 4_000
+
+
+def people(n_rows: int = N, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "age": rng.integers(18, 90, n_rows),
+            "income": np.round(rng.lognormal(7, 0.5, n_rows), 2),
+            "town": rng.choice(["Ulm", "Bonn", "Kiel"], n_rows),
+            "smokes": rng.random(n_rows) < 0.3,
+            "seen": pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 700, n_rows), unit="D"),
+            "score": np.where(rng.random(n_rows) < 0.2, np.nan, rng.normal(size=n_rows).round(1)),
+        }
+    )
+
+
+def release(df, schema=None, epsilon=3.0):
+    ledger = Ledger(epsilon, 1e-6)
+    plan = make_plan(epsilon, 1e-6)
+    return release_table(df, schema or Schema(), plan, ledger), ledger
+
+
+def test_an_undeclared_table_is_completed():
+    released, _ = release(people())
+    schema = released.schema
+    assert schema.names == list(people().columns)
+    assert schema.is_complete
+    kinds = [column.kind for column in schema]
+    assert kinds == ["numeric", "numeric", "categorical", "boolean", "datetime", "numeric"]
+    assert schema["town"].categories == ("Bonn", "Kiel", "Ulm")
+    assert (schema["age"].decimals, schema["income"].decimals, schema["score"].decimals) == (0, 2, 1)
+    assert schema["seen"].resolution == "day"
+    low, high = schema["age"].bounds
+    assert 15 <= low <= 21
+    assert 85 <= high <= 95
+    assert released.n_rows == pytest.approx(N, abs=150)
+
+
+def test_every_number_that_leaves_has_a_line_before_it_is_counted():
+    """Charges come first: a ledger that refuses leaves the mechanisms unused."""
+    calls = []
+    original = mechanisms.noisy_vector
+
+    def spy(values, noise_stddev):
+        calls.append(noise_stddev)
+        return original(values, noise_stddev)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mechanisms, "noisy_vector", spy)
+        released, ledger = release(people())
+    plain = [entry.noise_multiplier for entry in ledger.entries if entry.mechanism != GAUSSIAN_THRESHOLD]
+    thresholds = [e.noise_multiplier for e in ledger.entries if e.mechanism == GAUSSIAN_THRESHOLD]
+    # A discovery releases its count of missing values beside the categories: one line, one histogram.
+    assert sorted(calls) == sorted(plain + thresholds)
+    assert released.columns
+
+
+def test_a_ledger_that_cannot_pay_stops_the_release_before_any_count(monkeypatch):
+    def forbidden(*args):
+        raise AssertionError("counted without a charge")
+
+    monkeypatch.setattr(mechanisms, "noisy_vector", forbidden)
+    with pytest.raises(BudgetExceededError):
+        release_table(people(), Schema(), make_plan(3.0, 1e-6), Ledger(0.01, 1e-6))
+
+
+def test_the_noise_of_a_release_is_the_one_in_the_ledger():
+    schema = Schema([Categorical(name="c", categories=tuple("abcdefgh"))])
+    df = pd.DataFrame({"c": np.random.default_rng(0).choice(list("abcdefgh"), N)})
+    errors, noise = [], 0.0
+    for _ in range(60):
+        released, ledger = release(df, schema)
+        exact = df["c"].value_counts().reindex(list("abcdefgh")).to_numpy()
+        errors.append(released.columns[0].counts[1:9] - exact)
+        noise = next(e.noise_multiplier for e in ledger.entries if e.what == "1-way histogram")
+    spread = np.std(np.concatenate(errors))
+    assert 0.85 * noise < spread < 1.15 * noise
+
+
+def test_stages_that_a_schema_makes_needless_are_not_charged():
+    df = people()[["age", "town"]]
+    schema = Schema(
+        [
+            Numeric(name="age", bounds=(18, 89), decimals=0),
+            Categorical(name="town", categories=("Bonn", "Kiel", "Ulm")),
+        ]
+    )
+    _, ledger = release(df, schema)
+    assert {e.what for e in ledger.entries} == {"number of rows", "1-way histogram"}
+    assert ledger.delta_spent == 0
+
+
+def domain(df: pd.DataFrame) -> dict[str, object]:
+    released, _ = release(df, epsilon=1.0)
+    return released.schema.to_dict()
+
+
+@pytest.mark.parametrize("n_runs", [12])
+def test_a_new_category_in_one_row_never_shows(n_runs):
+    """Pitfalls 1 and 3."""
+    df = people(1_500)[["town", "age"]]
+    df.loc[0, "town"] = "Entenhausen"
+    for _ in range(n_runs):
+        assert "Entenhausen" not in str(domain(df))
+
+
+def test_a_new_extreme_in_one_row_never_moves_the_bounds_to_it():
+    """Pitfalls 1 and 2."""
+    df = people()[["age", "town", "income", "seen"]]
+    df.loc[0, "income"] = 123_456_789.12
+    df.loc[0, "seen"] = pd.Timestamp("1931-05-05")
+    for _ in range(8):
+        schema = domain(df)["columns"]
+        assert schema["income"]["bounds"][1] < 1_000_000
+        assert schema["seen"]["bounds"][0] > "1990"
+
+
+def test_one_row_of_another_type_changes_neither_kind_nor_decimals():
+    """Pitfall 1: dtypes and precision by vote."""
+    df = pd.DataFrame({"x": np.random.default_rng(0).integers(0, 50, N).astype(float)})
+    df.loc[0, "x"] = 0.123456
+    dates = pd.Series([dt.date(2020, 1, 1 + i % 28) for i in range(N)], dtype=object)
+    df["day"] = dates
+    schema = domain(df)["columns"]
+    assert schema["x"]["decimals"] == 0
+    assert schema["day"]["kind"] == "datetime"
+
+
+def test_object_columns_are_named_by_the_majority():
+    n = 3_000
+    df = pd.DataFrame(
+        {
+            "text": ["a", "b", "c"] * (n // 3),
+            "iso": ["2021-03-04", "2020-01-02"] * (n // 2),
+            "moments": ["2021-03-04 10:00:01", "2020-01-02 23:59:59"] * (n // 2),
+            "flags": pd.Series([True, False, None] * (n // 3), dtype=object),
+            "days": pd.Series([dt.date(2020, 1, 1), dt.date(2021, 1, 1)] * (n // 2), dtype=object),
+            "number": pd.Series([1, 2, None] * (n // 3), dtype=object),
+        }
+    )
+    released, _ = release(df)
+    kinds = {c.name: c.kind for c in released.schema}
+    assert kinds == {
+        "text": "categorical",
+        "iso": "datetime",
+        "moments": "datetime",
+        "flags": "boolean",
+        "days": "datetime",
+        "number": "numeric",
+    }
+    assert released.schema["iso"].format == "%Y-%m-%d"
+
+
+def test_missing_values_of_one_row_are_noise():
+    """Pitfall 1: nullability is a noisy count."""
+    df = people()[["age", "town"]].astype({"age": "float64"})
+    df.loc[0, "age"] = np.nan
+    released, ledger = release(df)
+    noise = next(e.noise_multiplier for e in ledger.entries if e.what == "1-way histogram")
+    assert abs(released.columns[0].counts[0]) < 6 * noise
+
+
+def test_too_few_rows_are_refused_in_words_by_the_noisy_count():
+    with pytest.raises(DataError, match="too few rows for epsilon=0.1"):
+        release(people(30), epsilon=0.1)
+
+
+def test_identifiers_are_never_read():
+    df = people()[["age"]].assign(key=[f"secret-{i}" for i in range(N)])
+    released, ledger = release(df, Schema([Identifier(name="key", pattern="K{}")]))
+    assert [c.encoder.name for c in released.columns] == ["age"]
+    assert all("key" not in e.columns for e in ledger.entries)
+
+
+def test_only_identifiers_is_nothing_to_learn():
+    with pytest.raises(DataError, match="nothing to learn"):
+        release(pd.DataFrame({"key": ["a", "b"]}), Schema([Identifier(name="key", pattern="K{}")]))
+
+
+def test_constants_and_all_missing_columns_come_through():
+    df = people()[["age"]].assign(zero=0, seven=7.5, nothing=np.nan, word="only", none=None)
+    released, _ = release(df)
+    schema = released.schema
+    assert schema["seven"].bounds == (7.5, 7.5)
+    assert schema["word"].categories == ("only",)
+    low, high = schema["zero"].bounds
+    assert low == 0
+    assert high <= 1
+
+
+def test_thin_tails_are_kept():
+    rng = np.random.default_rng(0)
+    df = pd.DataFrame({"months": np.r_[rng.integers(1, 72, 5_000), np.full(300, 72)]})
+    for _ in range(5):
+        released, _ = release(df, epsilon=1.0)
+        low, high = released.schema["months"].bounds
+        assert low <= 2
+        assert 72 <= high <= 75
+
+
+def test_declared_columns_keep_what_was_declared():
+    schema = Schema(
+        [
+            Numeric(name="age", bounds=(0, 120), decimals=0),
+            Boolean(name="smokes"),
+            Datetime(name="seen", bounds=("2019-01-01", "2022-12-31"), resolution="day"),
+            Categorical(name="town", categories=("Ulm", "Bonn")),
+        ]
+    )
+    released, _ = release(people()[["age", "smokes", "seen", "town"]], schema)
+    for column in schema:
+        kept = released.schema[column.name].model_dump(exclude={"dtype"})
+        assert kept == column.model_dump(exclude={"dtype"})
