@@ -6,8 +6,11 @@ out with the synthetic table.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
+
+import numpy as np
 
 Group = Literal["validity", "fidelity", "utility", "copies"]
 Direction = Literal["higher", "lower", "none"]
@@ -57,6 +60,10 @@ class Metric:
         if (self.value is None) == (self.reason is None):
             raise ValueError(
                 f"metric {self.name!r}: expected either a value or the reason why there is none."
+            )
+        if self.value is not None and not math.isfinite(self.value):
+            raise ValueError(
+                f"metric {self.name!r}: expected a finite value. Give the reason why there is none."
             )
 
     @property
@@ -143,8 +150,9 @@ class Evaluation:
         return any(metric.name == name and metric.is_computed for metric in self.metrics)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data for JSON."""
-        return asdict(self)
+        """Return plain data for JSON: NumPy's numbers become Python's."""
+        plain: dict[str, Any] = _plain(asdict(self))
+        return plain
 
 
 #: Metrics of the headline and what they are called there.
@@ -157,3 +165,11 @@ HEADLINE = (
     ("trtr", "TRTR"),
     ("dcr_share", "DCR share"),
 )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value.item() if isinstance(value, np.generic) else value

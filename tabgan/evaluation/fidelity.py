@@ -1,0 +1,317 @@
+"""How close the synthetic table's distributions are to the real ones.
+
+Every figure that has a reference is computed on equally many synthetic and held-out rows: a smaller sample
+looks further away than it is, and only so is the reference what a perfect table would score.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import ConstantInputWarning, NearConstantInputWarning
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedKFold
+
+from tabgan.evaluation.measure import Definition, Figure, NotComputed, measure
+from tabgan.evaluation.result import Metric
+from tabgan.evaluation.tables import Tables, Three, features, informative, require_columns, subsample
+from tabgan.rng import RandomStreams
+
+#: Rows of each table, at most, for each figure.
+MAX_TVD_ROWS, MAX_QUALITY_ROWS, MAX_C2ST_ROWS = 50_000, 20_000, 10_000
+
+#: Column tuples that a mean distance is taken over, at most.
+MAX_PAIRS, MAX_TRIPLES = 2_000, 200
+
+#: Cells of a joint table up to which it is counted in full.
+_DENSE_CELLS = 2**18
+
+_QUANTILES = 20
+_MAX_CATEGORIES = 1_000
+_FOLDS = 3
+_MIN_C2ST_ROWS = 30
+
+_EQUAL = "The reference is what equally many held-out real rows score."
+
+SHAPES = Definition(
+    name="shapes",
+    label="Column shapes",
+    group="fidelity",
+    direction="higher",
+    format="score",
+    meaning="How alike single columns are, from 0 to 1: SDMetrics' Column Shapes, the mean of 1 less the "
+    f"Kolmogorov-Smirnov or total variation distance. {_EQUAL}",
+    good="As high as the reference; above 0.95 histograms look alike to the eye.",
+)
+TRENDS = Definition(
+    name="trends",
+    label="Column pair trends",
+    group="fidelity",
+    direction="higher",
+    format="score",
+    meaning="How alike correlations and contingency tables are, from 0 to 1: SDMetrics' Column Pair Trends, the mean "
+    f"over the pairs that are clearly related in the real table. {_EQUAL}",
+    good="As high as the reference.",
+)
+
+
+def _tvd_definition(order: int, what: str) -> Definition:
+    return Definition(
+        name=f"tvd{order}",
+        label=f"Total variation distance, {what}",
+        group="fidelity",
+        direction="lower",
+        format="distance",
+        meaning=f"Share of rows that would have to move for the synthetic table to have the real one's {what}, on "
+        f"average; numbers are cut at the real rows' {_QUANTILES}-quantiles, missing is a value. {_EQUAL}",
+        good="Close to the reference, which is not 0 because samples of one table differ too.",
+    )
+
+
+TVD1 = _tvd_definition(1, "single columns")
+TVD2 = _tvd_definition(2, "pairs of columns")
+TVD3 = _tvd_definition(3, "triples of columns")
+
+C2ST = Definition(
+    name="c2st",
+    label="Detection",
+    group="fidelity",
+    direction="none",
+    format="score",
+    meaning="ROC AUC of gradient-boosted trees, cross-validated, that learn to tell synthetic rows from equally many "
+    "held-out real ones.",
+    good="0.5: they cannot be told apart. 1 means that every row gives itself away.",
+)
+DUPLICATES = Definition(
+    name="duplicates",
+    label="Repeated rows",
+    group="fidelity",
+    direction="none",
+    format="percent",
+    meaning=f"Share of synthetic rows that occur more than once in the synthetic table. {_EQUAL}",
+    good="Close to the reference: more means that the table lacks variety.",
+)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Three tables as cells, equally many rows held out and synthetic.
+
+    Attributes:
+        codes: ``(rows, modelled)`` cells of each table.
+        sizes: ``(modelled,)`` how many cells a column has.
+    """
+
+    codes: Three[np.ndarray]
+    sizes: tuple[int, ...]
+
+    def distances(self, columns: Sequence[int]) -> tuple[float, float]:
+        """Return the distances of the synthetic and of the held-out rows from the real ones."""
+        real, holdout, synthetic = (codes[:, list(columns)] for codes in self.codes)
+        value, reference = total_variation(real, [synthetic, holdout], [self.sizes[j] for j in columns])
+        return value, reference
+
+
+def equal_cells(tables: Tables, streams: RandomStreams) -> Cells:
+    """Return the tables as cells, on samples where they are large."""
+    codes, sizes = to_cells(tables)
+    return Cells(_equal_rows(codes, MAX_TVD_ROWS, streams.numpy("evaluation.tvd")), sizes)
+
+
+def column_distances(tables: Tables, cells: Cells) -> dict[str, tuple[float, float]]:
+    """Return, by modelled column, the distance of the synthetic and of the held-out rows."""
+    return {column.name: cells.distances([j]) for j, column in enumerate(tables.modelled)}
+
+
+def tvd_metrics(
+    cells: Cells, single: dict[str, tuple[float, float]], streams: RandomStreams
+) -> tuple[Metric, ...]:
+    """Return ``tvd1``, ``tvd2`` and ``tvd3``; ``single`` is what :func:`column_distances` found."""
+    rng = streams.numpy("evaluation.tuples")
+
+    def mean_over(order: int, most: int) -> list[Figure]:
+        chosen = _tuples(len(cells.sizes), order, most, rng)
+        return [_mean([cells.distances(columns) for columns in chosen])]
+
+    return (
+        *measure([TVD1], lambda: [_mean(list(single.values()))]),
+        *measure([TVD2], lambda: mean_over(2, MAX_PAIRS)),
+        *measure([TVD3], lambda: mean_over(3, MAX_TRIPLES)),
+    )
+
+
+def to_cells(tables: Tables) -> tuple[Three[np.ndarray], tuple[int, ...]]:
+    """Return ``(rows, modelled)`` cells, and how many there are in each column.
+
+    0 is missing. Numbers and moments are cut at the real rows' quantiles, or between their values where those
+    are few; a value that holds two quantiles or more has a cell of its own. Categories have one each, the last is for
+    all others.
+    """
+    cells = tables.values.map(lambda values: np.zeros(values.shape, dtype=np.int32))
+    sizes = []
+    for j, keys in enumerate(tables.keys):
+        n_shown = min(len(keys or ()), _MAX_CATEGORIES)
+        cuts = _cuts(tables.values.real[:, j]) if keys is None else np.arange(n_shown) + 0.5
+        for codes, values in zip(cells, tables.values, strict=True):
+            found = 1 + np.searchsorted(cuts, values[:, j], side="right")
+            codes[:, j] = np.where(np.isnan(values[:, j]), 0, found)
+        sizes.append(len(cuts) + 2)
+    return cells, tuple(sizes)
+
+
+def total_variation(first: np.ndarray, others: Sequence[np.ndarray], sizes: Sequence[int]) -> list[float]:
+    """Return the total variation distance of each of the others from the first.
+
+    Half the sum, over all joint cells, of the difference in shares: from 0 for the same distribution to 1
+    for tables that share no cell.
+
+    Args:
+        first: ``(rows, columns)`` cells.
+        others: The same columns of other tables.
+        sizes: ``(columns,)`` numbers of cells.
+
+    >>> total_variation(np.array([[0], [0], [1], [1]]), [np.array([[0], [1], [1], [1]])], [2])
+    [0.25]
+    """
+    keys = [np.ravel_multi_index(tuple(cells.T), tuple(sizes)) for cells in (first, *others)]
+    n_cells = math.prod(sizes)
+    if n_cells > _DENSE_CELLS:
+        n_occupied, joined = np.unique(np.concatenate(keys), return_inverse=True)
+        n_cells = len(n_occupied)
+        keys = np.split(joined, np.cumsum([len(key) for key in keys])[:-1])
+    shares = [np.bincount(key, minlength=n_cells) / len(key) for key in keys]
+    return [0.5 * float(np.abs(share - shares[0]).sum()) for share in shares[1:]]
+
+
+def quality_metrics(tables: Tables, streams: RandomStreams) -> tuple[Metric, ...]:
+    """Return ``shapes`` and ``trends``."""
+
+    def compute() -> list[Figure]:
+        require_columns(tables)
+        rows = _equal_rows(tables.values, MAX_QUALITY_ROWS, streams.numpy("evaluation.quality"))
+        value, reference = (_quality(tables, rows.real, rows_) for rows_ in (rows.synthetic, rows.holdout))
+        return [Figure(v, reference=r) for v, r in zip(value, reference, strict=True)]
+
+    return measure([SHAPES, TRENDS], compute)
+
+
+def detection_metrics(tables: Tables, streams: RandomStreams) -> tuple[Metric, ...]:
+    """Return ``c2st``.
+
+    References:
+        Lopez-Paz & Oquab (2017), *Revisiting Classifier Two-Sample Tests*.
+    """
+
+    def compute() -> list[Figure]:
+        require_columns(tables)
+        rng = streams.numpy("evaluation.c2st")
+        rows = _equal_rows(features(tables), MAX_C2ST_ROWS, rng)
+        if len(rows.synthetic) < _MIN_C2ST_ROWS:
+            raise NotComputed(f"fewer than {_MIN_C2ST_ROWS} rows in the holdout or in the synthetic table")
+        x = np.concatenate([rows.holdout, rows.synthetic])
+        is_synthetic = np.repeat([0, 1], [len(rows.holdout), len(rows.synthetic)])
+        return [Figure(float(roc_auc_score(is_synthetic, _out_of_fold(x, is_synthetic, rng))))]
+
+    return measure([C2ST], compute)
+
+
+def duplicate_metrics(tables: Tables, streams: RandomStreams) -> tuple[Metric, ...]:
+    """Return ``duplicates``."""
+
+    def compute() -> list[Figure]:
+        require_columns(tables)
+        rows = _equal_rows(tables.values, MAX_TVD_ROWS, streams.numpy("evaluation.duplicates"))
+        value, reference = (
+            float(pd.DataFrame(each).duplicated(keep=False).mean()) for each in (rows.synthetic, rows.holdout)
+        )
+        return [Figure(value, reference=reference)]
+
+    return measure([DUPLICATES], compute)
+
+
+def _out_of_fold(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return each row's probability from the model that has not seen it."""
+    scores = np.full(len(y), 0.5)
+    folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=int(rng.integers(2**31)))
+    for train, test in folds.split(x, y):
+        is_used = informative(x[train])
+        if not is_used.any():
+            continue
+        model = HistGradientBoostingClassifier(early_stopping=False, random_state=int(rng.integers(2**31)))
+        model.fit(x[train][:, is_used], y[train])
+        scores[test] = model.predict_proba(x[test][:, is_used])[:, 1]
+    return scores
+
+
+def _equal_rows(arrays: Three[np.ndarray], most: int, rng: np.random.Generator) -> Three[np.ndarray]:
+    """Return equally many held-out and synthetic rows, and as many real ones as may be."""
+    n_rows = min(len(arrays.holdout), len(arrays.synthetic), most)
+    return Three(
+        subsample(arrays.real, most, rng),
+        subsample(arrays.holdout, n_rows, rng),
+        subsample(arrays.synthetic, n_rows, rng),
+    )
+
+
+def _cuts(real: np.ndarray) -> np.ndarray:
+    """Return where to cut a column of numbers."""
+    present = real[~np.isnan(real)]
+    if len(present) == 0:
+        return np.empty(0)
+    distinct = np.unique(present)
+    if len(distinct) <= _QUANTILES:
+        return (distinct[1:] + distinct[:-1]) / 2
+    quantiles = np.quantile(present, np.linspace(0, 1, _QUANTILES + 1), method="inverted_cdf")
+    values, counts = np.unique(quantiles, return_counts=True)
+    spikes = values[counts > 1]
+    return np.unique(np.concatenate([quantiles[1:-1], spikes, np.nextafter(spikes, np.inf)]))
+
+
+def _tuples(n_columns: int, order: int, most: int, rng: np.random.Generator) -> list[tuple[int, ...]]:
+    """Return all combinations of columns, or ``most`` of them."""
+    if n_columns < order:
+        raise NotComputed(f"there are fewer than {order} columns that are no identifiers")
+    if math.comb(n_columns, order) <= most:
+        return list(itertools.combinations(range(n_columns), order))
+    chosen: set[tuple[int, ...]] = set()
+    while len(chosen) < most:
+        chosen.add(tuple(sorted(rng.choice(n_columns, size=order, replace=False).tolist())))
+    return sorted(chosen)
+
+
+def _mean(distances: Sequence[tuple[float, float]]) -> Figure:
+    if not distances:
+        raise NotComputed("there are only identifiers")
+    value, reference = np.mean(distances, axis=0)
+    return Figure(float(value), reference=float(reference))
+
+
+def _quality(tables: Tables, real: np.ndarray, other: np.ndarray) -> tuple[float, float]:
+    """Return SDMetrics' two properties; NaN for one that has nothing to average."""
+    names = [str(j) for j in range(len(tables.modelled))]
+    kinds = ["numerical" if keys is None else "categorical" for keys in tables.keys]
+    metadata = {"columns": {name: {"sdtype": kind} for name, kind in zip(names, kinds, strict=True)}}
+    frames = [pd.DataFrame(_pooled(values, tables), columns=names) for values in (real, other)]
+    with warnings.catch_warnings():
+        for category in (ConstantInputWarning, NearConstantInputWarning, RuntimeWarning, FutureWarning):
+            warnings.simplefilter("ignore", category)
+        from sdmetrics.reports import QualityReport  # not on top: it brings plotly along
+
+        report = QualityReport()
+        real_frame, other_frame = ({"table": frame} for frame in frames)
+        report.generate(real_frame, other_frame, {"tables": {"table": metadata}}, verbose=False)
+        scores = report.get_properties().set_index("Property")["Score"]
+    return float(scores["Column Shapes"]), float(scores["Column Pair Trends"])
+
+
+def _pooled(values: np.ndarray, tables: Tables) -> np.ndarray:
+    """Return values with rare categories as one: SDMetrics' time grows with the square of their number."""
+    limits = np.array([np.inf if keys is None else _MAX_CATEGORIES for keys in tables.keys])
+    return np.minimum(values, limits)  # NaN stays

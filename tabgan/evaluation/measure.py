@@ -1,0 +1,104 @@
+"""From a computation to a metric: what it says, its figure, or the reason why there is none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from scipy.stats import norm
+
+from tabgan.errors import TabGANError
+from tabgan.evaluation.result import Direction, Format, Group, Interval, Metric
+
+#: Level of every interval.
+LEVEL = 0.95
+
+
+class NotComputed(Exception):  # noqa: N818 - an answer, not an error
+    """A figure cannot be computed; the message says why, in words for the report and without a cell."""
+
+
+class Figure(NamedTuple):
+    """What a computation found."""
+
+    value: float
+    interval: Interval | None = None
+    reference: float | None = None
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What a metric says, whatever its figure. Fields as in :class:`~tabgan.evaluation.result.Metric`."""
+
+    name: str
+    label: str
+    group: Group
+    direction: Direction
+    format: Format
+    meaning: str
+    good: str
+
+    def metric(self, found: Figure | str) -> Metric:
+        """Return the metric of a figure, or of the reason why there is none."""
+        reason = found if isinstance(found, str) else None
+        figure = Figure(math.nan) if isinstance(found, str) else found
+        if reason is None and not math.isfinite(figure.value):
+            reason = "the figure is not defined on these tables"
+        return Metric(
+            name=self.name,
+            label=self.label,
+            group=self.group,
+            value=float(figure.value) if reason is None else None,
+            direction=self.direction,
+            format=self.format,
+            meaning=self.meaning,
+            good=self.good,
+            interval=figure.interval if reason is None else None,
+            reference=_finite(figure.reference) if reason is None else None,
+            reason=reason,
+        )
+
+
+def measure(
+    definitions: Sequence[Definition], compute: Callable[[], Sequence[Figure | str]]
+) -> tuple[Metric, ...]:
+    """Return one metric a definition; ``compute`` finds a figure or a reason for each.
+
+    An evaluation comes after the fit, and a library that stumbles over an odd column must not cost the
+    table: what it raises becomes the reason. Its message is left out, for it may quote cells.
+    """
+    found: Sequence[Figure | str]
+    try:
+        found = compute()
+    except NotComputed as answer:
+        found = [str(answer)] * len(definitions)
+    except TabGANError:
+        raise
+    except Exception as error:
+        found = [f"the computation failed ({type(error).__name__})"] * len(definitions)
+    return tuple(definition.metric(each) for definition, each in zip(definitions, found, strict=True))
+
+
+def wilson_interval(successes: float, n: int, level: float = LEVEL) -> Interval:
+    """Return the interval of a share of ``n`` independent rows.
+
+    Unlike the normal approximation it keeps its level, and stays in [0, 1], for shares near 0 or 1.
+
+    References:
+        Wilson (1927), *Probable Inference, the Law of Succession, and Statistical Inference*.
+
+    >>> interval = wilson_interval(10, 20)
+    >>> round(interval.low, 3), round(interval.high, 3)
+    (0.299, 0.701)
+    """
+    z = float(norm.ppf(0.5 + level / 2))
+    share = successes / n
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return Interval(max(0.0, centre - half), min(1.0, centre + half), level)
+
+
+def _finite(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None

@@ -1,0 +1,314 @@
+"""Three tables made comparable: the same columns, read once into numbers.
+
+The real rows are read here, outside the privacy guarantee. Messages name tables and columns, never cells.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import warnings
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from tabgan.draft import draft_schema
+from tabgan.encoding.categorical import typed
+from tabgan.errors import DataError
+from tabgan.evaluation.measure import NotComputed
+from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, nearest
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+Keys = tuple[Hashable, ...]
+
+#: Categories that a model or a distance tells apart, most frequent first. scikit-learn's trees take 255.
+MAX_FEATURE_CATEGORIES, MAX_INDICATORS = 250, 50
+
+
+class Three(NamedTuple, Generic[T]):
+    """One thing for each of the three tables."""
+
+    real: T
+    holdout: T
+    synthetic: T
+
+    def map(self, function: Callable[[T], U]) -> Three[U]:
+        """Return ``function`` of each."""
+        return Three(function(self.real), function(self.holdout), function(self.synthetic))
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Three tables with the same columns.
+
+    Attributes:
+        frames: The tables as they are, columns in the order of the real one.
+        columns: What is known of every column.
+        modelled: The columns that are compared: all but identifiers.
+        values: ``(rows, modelled)`` float64: numbers, seconds since 1970, or positions in ``keys``; NaN where a
+            cell is missing or not of its kind.
+        keys: Categories of each modelled column, the real rows' first and by falling frequency; ``None`` for
+            numbers and moments. Their number stands for any other category.
+    """
+
+    frames: Three[pd.DataFrame]
+    columns: tuple[Any, ...]
+    modelled: tuple[Any, ...]
+    values: Three[np.ndarray]
+    keys: tuple[Keys | None, ...]
+
+    def of(self, j: int) -> Three[np.ndarray]:
+        """Return ``(rows,)`` values of one modelled column."""
+        return self.values.map(lambda values: values[:, j])
+
+    def position(self, name: str) -> int:
+        """Return the position of a modelled column."""
+        return [column.name for column in self.modelled].index(name)
+
+
+def prepare(
+    real: pd.DataFrame, holdout: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema | None
+) -> Tables:
+    """Return the three tables, checked and read.
+
+    Raises:
+        DataError: something is not a table, is empty, or has other columns than the real table.
+    """
+    tables = {"real": real, "holdout": holdout, "synthetic": synthetic}
+    for label, table in tables.items():
+        _check_table(table, label)
+    for label in ("holdout", "synthetic"):
+        _check_columns(tables[label], real, label)
+    frames = Three(
+        *(table[list(real.columns)].reset_index(drop=True) for table in (real, holdout, synthetic))
+    )
+    columns = _describe(frames, schema)
+    modelled = tuple(column for column in columns if not isinstance(column, Identifier))
+    read = [_read(column, _column(frames, column.name)) for column in modelled]
+    values = Three(*(_stack([each[0][i] for each in read], len(frame)) for i, frame in enumerate(frames)))
+    return Tables(frames, columns, modelled, values, tuple(keys for _, keys in read))
+
+
+def require_columns(tables: Tables) -> None:
+    """Raise ``NotComputed`` when there is nothing to compare."""
+    if not tables.modelled:
+        raise NotComputed("there are only identifiers")
+
+
+def subsample(rows: np.ndarray, n_rows: int, rng: np.random.Generator) -> np.ndarray:
+    """Return ``n_rows`` of the rows, drawn without replacement; all of them where there are no more."""
+    return rows if len(rows) <= n_rows else rows[rng.choice(len(rows), size=n_rows, replace=False)]
+
+
+def features(tables: Tables) -> Three[np.ndarray]:
+    """Return ``(rows, modelled)`` float64 for trees: rare categories are missing."""
+    limits = np.array([np.inf if keys is None else MAX_FEATURE_CATEGORIES for keys in tables.keys])
+    return tables.values.map(lambda values: np.where(values >= limits, np.nan, values))
+
+
+def informative(x: np.ndarray) -> np.ndarray:
+    """Return which features have two values or more: scikit-learn's binning fails on one without any."""
+    low, high = np.fmin.reduce(x, axis=0), np.fmax.reduce(x, axis=0)
+    return np.asarray(low < high)  # NaN, where all are missing, is not
+
+
+def embed(tables: Tables, positions: Sequence[int] | None = None) -> Three[np.ndarray]:
+    """Return ``(rows, dimensions)`` float64 in which every column weighs about the same.
+
+    Numbers are scaled to the real rows' 1st to 99th percentile, missing ones put at the median and marked in a
+    dimension of their own; two categories are 1 apart. Like the distance of Gower (1971), *A General
+    Coefficient of Similarity*, but Euclidean.
+
+    Args:
+        tables: The three tables.
+        positions: The modelled columns to use; all by default.
+    """
+    chosen = range(len(tables.modelled)) if positions is None else positions
+    blocks = [_block(tables.of(j), tables.keys[j]) for j in chosen]
+    return Three(*(np.concatenate([block[i] for block in blocks], axis=1) for i in range(3)))
+
+
+def _block(values: Three[np.ndarray], keys: Keys | None) -> Three[np.ndarray]:
+    """Return ``(rows, width)`` of one column."""
+    if keys is not None:
+        shown = np.arange(min(len(keys), MAX_INDICATORS))
+        return values.map(lambda v: (v[:, None] == shown) / np.sqrt(2))
+    present = values.real[~np.isnan(values.real)]
+    if len(present) == 0:
+        return values.map(lambda v: (~np.isnan(v)).astype(float)[:, None])
+    low, high = np.quantile(present, [0.01, 0.99])
+    if low == high:
+        low, high = present.min(), present.max()
+    scale, middle = (high - low) or 1.0, float(np.median(present))
+
+    def scaled(v: np.ndarray) -> np.ndarray:
+        is_missing = np.isnan(v)
+        numbers = np.clip((np.where(is_missing, middle, v) - low) / scale, -1.0, 2.0)
+        return np.stack([numbers, is_missing.astype(float)], axis=1)
+
+    return values.map(scaled)
+
+
+def _check_table(table: object, label: str) -> None:
+    if not isinstance(table, pd.DataFrame):
+        raise DataError(
+            f"evaluate: expected the {label} table as a pandas DataFrame, got {type(table).__name__}."
+        )
+    if isinstance(table.columns, pd.MultiIndex) or not all(isinstance(name, str) for name in table.columns):
+        raise DataError(
+            f"evaluate: expected column names that are text in the {label} table. "
+            "Use df.columns = df.columns.map(str)."
+        )
+    repeated = sorted(set(table.columns[table.columns.duplicated()]))
+    if repeated:
+        raise DataError(
+            f"evaluate: column names repeat in the {label} table: {_listed(repeated)}. Rename or drop them."
+        )
+    if table.shape[0] == 0 or table.shape[1] == 0:
+        raise DataError(f"evaluate: expected rows and columns in the {label} table, got {table.shape}.")
+
+
+def _check_columns(table: pd.DataFrame, real: pd.DataFrame, label: str) -> None:
+    lacking = [name for name in real.columns if name not in table.columns]
+    extra = [name for name in table.columns if name not in real.columns]
+    if not lacking and not extra:
+        return
+    found = [f"lacks {_listed(lacking)}"] if lacking else []
+    found += [f"has {_listed(extra)} besides"] if extra else []
+    raise DataError(
+        f"evaluate: the {label} table {' and '.join(found)}. Give it the columns of the real table."
+    )
+
+
+def _listed(names: Sequence[str], most: int = 10) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(repr, names[:most])) + more
+
+
+def _describe(frames: Three[pd.DataFrame], schema: Schema | None) -> tuple[Any, ...]:
+    """Return the schema's columns, and drafts of those that it leaves out.
+
+    Raises:
+        DataError: the schema has a column that the tables lack.
+    """
+    declared = {column.name: column for column in schema or ()}
+    for name in declared:
+        if name not in frames.real.columns:
+            raise DataError(
+                f"evaluate: column {name!r} is in the schema, but not in the tables."
+                f"{nearest(name, list(frames.real.columns))}"
+            )
+    others = [name for name in frames.real.columns if name not in declared]
+    for column in draft_schema(frames.real[others]) if others else ():
+        is_missing = any(frame[column.name].isna().any() for frame in frames[:2])
+        declared[column.name] = column.model_copy(update={"nullable": is_missing})
+    return tuple(declared[name] for name in frames.real.columns)
+
+
+def _column(frames: Three[pd.DataFrame], name: str) -> Three[pd.Series]:
+    return frames.map(lambda frame: frame[name])
+
+
+def _read(column: Any, series: Three[pd.Series]) -> tuple[Three[np.ndarray], Keys | None]:
+    """Return one column's values in the three tables, and its categories."""
+    if isinstance(column, Numeric):
+        return series.map(_numbers), None
+    if isinstance(column, Datetime):
+        return series.map(lambda each: _moments(each, column)), None
+    coded = series.map(lambda each: _categories(each, column.name))
+    codes, observed = coded.real
+    counts = np.bincount(codes[codes >= 0], minlength=len(observed))
+    by_count = sorted(zip(-counts, observed, strict=True), key=lambda pair: (pair[0], repr(pair[1])))
+    known = [key for _, key in by_count] + declared_keys(column) + sorted(coded.holdout[1], key=repr)
+    position = {key: i for i, key in enumerate(dict.fromkeys(known))}
+
+    def values(pair: tuple[np.ndarray, list[Hashable]]) -> np.ndarray:
+        positions = [position.get(key, len(position)) for key in pair[1]]
+        return np.array([*positions, np.nan])[pair[0]]  # code -1, missing, takes the last
+
+    return coded.map(values), tuple(position)
+
+
+def declared_keys(column: Categorical | Boolean) -> list[Hashable]:
+    """Return the categories of a column's schema as the keys that they are compared by."""
+    return typed((False, True)) if isinstance(column, Boolean) else typed(column.categories or ())
+
+
+def _categories(series: pd.Series, name: str) -> tuple[np.ndarray, list[Hashable]]:
+    """Return a column's codes, -1 where missing, and what they stand for."""
+    codes, observed = _factorize(series, name)
+    keys = typed(list(observed))
+    unique = {key: i for i, key in enumerate(dict.fromkeys(keys))}
+    merged = np.array([*(unique[key] for key in keys), -1])
+    return merged[codes], list(unique)
+
+
+def _factorize(series: pd.Series, name: str) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        codes, observed = pd.factorize(series.astype(object))
+    except TypeError:
+        raise DataError(
+            f"Column {name!r}: holds values that cannot be compared, such as lists. Convert or drop it."
+        ) from None
+    return codes, np.asarray(observed, dtype=object)
+
+
+def _numbers(series: pd.Series) -> np.ndarray:
+    """Return float64, NaN where a cell is missing, infinite or no number."""
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind in "cmM":
+        return np.full(len(series), np.nan)
+    plain = series if pd.api.types.is_numeric_dtype(series.dtype) else series.astype(object)
+    values = pd.to_numeric(plain, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan).copy()
+    values[~np.isfinite(values)] = np.nan
+    return values
+
+
+def _moments(series: pd.Series, column: Datetime) -> np.ndarray:
+    """Return wall-clock seconds since 1970, NaN where a cell is missing or no moment."""
+    if pd.api.types.is_datetime64_any_dtype(series.dtype):
+        naive = series.dt.tz_localize(None) if series.dt.tz is not None else series
+        return _seconds(naive.to_numpy())
+    codes, observed = _factorize(series, column.name)
+    is_text = np.array([isinstance(value, str) for value in observed], dtype=bool)
+    seconds = np.full(len(observed) + 1, np.nan)  # code -1, missing, takes the last
+    if column.format is not None and is_text.any():
+        parsed = pd.to_datetime(pd.Series(observed[is_text]), format=column.format, errors="coerce")
+        seconds[:-1][is_text] = _seconds(_naive(parsed))
+    for i, value in enumerate(observed):
+        if column.format is None or not is_text[i]:
+            seconds[i] = _one_moment(value)
+    return seconds[codes]
+
+
+def _naive(moments: pd.Series) -> np.ndarray:
+    """Return datetime64 without a time zone, which a format with ``%z`` brings."""
+    if isinstance(moments.dtype, pd.DatetimeTZDtype):
+        moments = moments.dt.tz_localize(None)
+    return moments.to_numpy()
+
+
+def _one_moment(value: object) -> float:
+    if not isinstance(value, str | dt.date | np.datetime64):
+        return np.nan
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # guesses at text that is no moment
+            moment = pd.Timestamp(value)
+        naive = moment.tz_localize(None)
+    except (ValueError, TypeError, OverflowError):
+        return np.nan
+    return float(_seconds(np.array([naive.to_datetime64()]))[0])
+
+
+def _seconds(moments: np.ndarray) -> np.ndarray:
+    microseconds = moments.astype("datetime64[us]")
+    seconds = microseconds.astype(np.int64) / 1e6
+    return np.where(np.isnat(microseconds), np.nan, seconds)
+
+
+def _stack(columns: Sequence[np.ndarray], n_rows: int) -> np.ndarray:
+    return np.stack(columns, axis=1).astype(np.float64) if columns else np.empty((n_rows, 0))

@@ -1,0 +1,277 @@
+"""The whole of an evaluation, at known extremes."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import traceback
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabgan.errors import ConfigError, DataError
+from tabgan.evaluation import evaluate
+from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
+
+SECRET = "Zanzibar-4711"
+
+NAMES = [
+    *("validity", "dtypes", "unique_ids"),
+    *("shapes", "trends", "tvd1", "tvd2", "tvd3", "c2st", "duplicates"),
+    *("tstr", "trtr", "tstr_linear", "trtr_linear", "dcr_share", "exact_copies"),
+]
+
+
+class TestExtremes:
+    def test_a_copy_of_the_real_rows_is_flagged(self, make):
+        real, holdout = make(400, 0), make(400, 1)
+        found = evaluate(real, holdout, real, target="bought")
+        assert found["exact_copies"].value == 1
+        assert found["dcr_share"].value > 0.98
+        assert found["exact_copies"].reference < 0.02
+        assert found["tvd1"].value == found["tvd2"].value == found["tvd3"].value == 0
+
+    def test_fresh_rows_score_as_the_holdout_does(self, make):
+        found = evaluate(make(1500, 0), make(1500, 1), make(1500, 2), target="bought")
+        for name in ("tvd1", "tvd2", "tvd3", "shapes"):
+            assert found[name].value == pytest.approx(found[name].reference, abs=0.02)
+        assert found["trends"].value == pytest.approx(found["trends"].reference, abs=0.06)
+        assert found["c2st"].value == pytest.approx(0.5, abs=0.05)
+        assert found["dcr_share"].interval.low < 0.52
+        assert found["dcr_share"].interval.high > 0.48
+        assert found["tstr"].value == pytest.approx(found["tstr"].reference, abs=0.02)
+        assert found["tstr"].reference == found["trtr"].value > 0.9
+        assert found["validity"].value > 0.99
+        assert found["exact_copies"].value < 0.01
+
+    def test_shuffled_columns_keep_shapes_and_lose_the_rest(self, make, shuffled):
+        real, holdout = make(1000, 0), make(1000, 1)
+        found = evaluate(real, holdout, shuffled(real), target="bought")
+        assert found["shapes"].value > 0.98
+        assert found["tvd1"].value < 0.01
+        assert found["trends"].value < found["trends"].reference - 0.2
+        assert found["tvd2"].value > found["tvd2"].reference + 0.05
+        assert found["c2st"].value > 0.8
+        assert found["tstr"].value < 0.65
+        assert found["tstr_linear"].value < found["trtr_linear"].interval.low
+
+
+class TestResult:
+    def test_all_metrics_are_told_and_most_computed(self, make):
+        found = evaluate(make(200, 0), make(100, 1), make(150, 2), target="bought")
+        assert [metric.name for metric in found.metrics] == NAMES
+        assert [metric.name for metric in found.metrics if not metric.is_computed] == ["unique_ids"]
+        assert (found.n_real, found.n_holdout, found.n_synthetic) == (200, 100, 150)
+        assert [column.name for column in found.columns] == ["age", "income", "town", "bought", "height"]
+        assert [column.kind for column in found.columns][:3] == ["numeric", "numeric", "categorical"]
+        assert all(0 <= column.tvd <= 1 for column in found.columns)
+
+    def test_plain_data_is_json(self, make):
+        found = evaluate(make(200, 0), make(100, 1), make(150, 2), target="bought", random_state=np.int64(3))
+        data = json.loads(json.dumps(found.to_dict()))
+        assert data["random_state"] == 3
+        assert data["metrics"][3]["value"] == found["shapes"].value
+
+    def test_same_seed_same_figures(self, make):
+        tables = make(300, 0), make(150, 1), make(300, 2)
+        first, second = (evaluate(*tables, target="bought", random_state=7) for _ in range(2))
+        assert first == second
+        assert evaluate(*tables, target="bought", random_state=8) != first
+
+    def test_the_callers_tables_and_random_state_stay_as_they_are(self, make):
+        tables = make(100, 0), make(100, 1), make(100, 2)
+        copies = [table.copy() for table in tables]
+        state = np.random.get_state()[1].copy()  # noqa: NPY002
+        evaluate(*tables, target="bought")
+        assert (np.random.get_state()[1] == state).all()  # noqa: NPY002
+        for table, copy in zip(tables, copies, strict=True):
+            pd.testing.assert_frame_equal(table, copy)
+
+    def test_order_of_rows_and_columns_does_not_matter_much(self, make):
+        real, holdout, synthetic = make(200, 0), make(100, 1), make(200, 2)
+        mixed = real.sample(frac=1, random_state=1)
+        mixed.index = [0] * len(mixed)
+        found = evaluate(mixed, holdout, synthetic[synthetic.columns[::-1]], target="bought")
+        straight = evaluate(real, holdout, synthetic, target="bought")
+        assert found["tvd3"].value == pytest.approx(straight["tvd3"].value, abs=0.05)
+        assert found["validity"] == straight["validity"]
+
+    def test_progress(self, make):
+        seen = []
+        evaluate(make(60, 0), make(60, 1), make(60, 2), progress=lambda *step: seen.append(step))
+        assert {stage for stage, _, _ in seen} == {"evaluate"}
+        assert [done for _, done, _ in seen] == list(range(seen[0][2] + 1))
+
+    def test_the_schemas_target_is_the_default(self, make):
+        tables = make(60, 0), make(60, 1), make(60, 2)
+        assert evaluate(*tables, schema=Schema(target="bought")).target == "bought"
+        assert evaluate(*tables, schema=Schema(target="bought"), target="town").target == "town"
+
+
+class TestOddTables:
+    def test_every_type_that_a_column_may_have(self):
+        def table(seed: int) -> pd.DataFrame:
+            rng = np.random.default_rng(seed)
+            days = pd.Series(pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 900, 80), unit="D"))
+            flags = rng.random(80) < 0.5
+            return pd.DataFrame(
+                {
+                    "nullable": pd.array(np.where(flags, rng.integers(0, 9, 80), None), dtype="Int64"),
+                    "single": rng.normal(size=80).astype("float32"),
+                    "flag": flags,
+                    "maybe": pd.array(np.where(rng.random(80) < 0.1, None, flags), dtype="boolean"),
+                    "objects": np.where(rng.random(80) < 0.1, None, flags),
+                    "level": pd.Categorical(
+                        rng.choice(["low", "high"], 80), ["low", "mid", "high"], ordered=True
+                    ),
+                    "text": pd.array(rng.choice(["a", "b"], 80), dtype="string"),
+                    "zoned": days.dt.tz_localize("Europe/Berlin") + pd.Timedelta("90min"),
+                    "date": days.dt.date.mask(rng.random(80) < 0.1, None),
+                    "written": days.dt.strftime("%d.%m.%Y").mask(rng.random(80) < 0.1),
+                    "constant": 1.0,
+                    "empty": np.nan,
+                    "nothing": None,
+                    "mixed_missing": pd.Series([None, pd.NA, np.nan, "x"] * 20, dtype=object),
+                    "key": [f"k{seed}-{i}" for i in range(80)],
+                }
+            )
+
+        found = evaluate(table(0), table(1), table(2), target="flag")
+        kinds = {column.name: column.kind for column in found.columns}
+        assert [kinds[name] for name in ("zoned", "date", "written", "key")] == ["datetime"] * 3 + [
+            "identifier"
+        ]
+        assert all(metric.is_computed for metric in found.metrics), [m.reason for m in found.metrics]
+        assert found["dtypes"].value == found["unique_ids"].value == 1
+        assert found["validity"].value > 0.98
+        missing = {column.name: column.missing_real for column in found.columns}
+        assert missing["nothing"] == missing["empty"] == 1
+        assert missing["mixed_missing"] == 0.75
+
+    @pytest.mark.parametrize(
+        "odd",
+        [
+            [[1], [2]] * 30,
+            [1, "a", None] * 20,
+            [np.inf, -np.inf, 0.0] * 20,
+            [10**30, 1, 2] * 20,
+            [1j] * 60,
+            pd.to_timedelta(range(60), unit="D"),
+            pd.period_range("2020", periods=60, freq="D"),
+            pd.Categorical([5, 6] * 30),
+            [dt.date(9999, 12, 31), "2020-13-45", 7] * 20,
+            pd.arrays.SparseArray([0, 1] * 30),
+        ],
+        ids=lambda odd: type(odd).__name__,
+    )
+    @pytest.mark.parametrize("column", ["age", "town", "day"])
+    def test_other_types_in_the_synthetic_table(self, make, odd, column):
+        real, holdout, synthetic = (
+            make(60, i).assign(day=pd.date_range("2020-01-01", periods=60)) for i in range(3)
+        )
+        synthetic[column] = odd
+        if column != "age" and isinstance(odd, list) and isinstance(odd[0], list):
+            with pytest.raises(DataError, match=f"'{column}': holds values that cannot be compared"):
+                evaluate(real, holdout, synthetic)
+            return
+        found = evaluate(real, holdout, synthetic)
+        assert found["tvd1"].is_computed
+        assert found["dtypes"].value < 1 or str(synthetic[column].dtype) == str(real[column].dtype)
+
+    def test_identifiers_alone(self):
+        table = pd.DataFrame({"id": range(50)})
+        found = evaluate(table, table, table)
+        assert found["unique_ids"].value == 1
+        for metric in (*found.group("fidelity"), *found.group("copies")):
+            assert not metric.is_computed
+            assert metric.reason
+        assert found.columns[0].tvd is None
+
+    def test_one_column_and_few_rows(self):
+        table = pd.DataFrame({"x": [1.5, 2.5, 2.5, 4.0]})
+        found = evaluate(table, table, table, target="x")
+        assert found["tvd1"].value == 0
+        for name in ("tvd2", "tvd3", "trends", "c2st", "tstr", "dcr_share"):
+            assert found[name].reason, name
+
+    def test_a_schema_of_all_kinds(self, make):
+        schema = Schema(
+            columns=[
+                Numeric(name="age", bounds=(18, 89), decimals=0, nullable=False),
+                Categorical(name="town", categories=("Ulm", "Bonn", "Kiel")),
+                Datetime(
+                    name="day", format="%Y-%m-%d", bounds=("2020-01-01", "2021-01-01"), resolution="day"
+                ),
+                Boolean(name="flag"),
+                Identifier(name="key", pattern="P{:03d}"),
+            ],
+            target="bought",
+        )
+        tables = [
+            make(60, i).assign(
+                day="2020-02-03", flag=[True, False] * 30, key=[f"P{k:03d}" for k in range(60)]
+            )
+            for i in range(3)
+        ]
+        found = evaluate(*tables, schema=schema)
+        assert [c.kind for c in found.columns][-3:] == ["datetime", "boolean", "identifier"]
+        assert found["validity"].value > 0.98
+        assert found["tstr"].is_computed
+
+
+class TestWrongTables:
+    @pytest.mark.parametrize("which", ["holdout", "synthetic"])
+    def test_other_columns(self, make, which):
+        tables = {"real": make(30, 0), "holdout": make(30, 1), "synthetic": make(30, 2)}
+        tables[which] = tables[which].rename(columns={"age": "years"})
+        with pytest.raises(
+            DataError, match=f"the {which} table lacks 'age' and has 'years' besides. Give it"
+        ):
+            evaluate(**tables)
+
+    def test_repeated_names(self, make):
+        real = make(30, 0)
+        real.columns = ["age", "age", "town", "bought", "height"]
+        with pytest.raises(DataError, match="names repeat in the real table: 'age'"):
+            evaluate(real, make(30, 1), make(30, 2))
+
+    @pytest.mark.parametrize("synthetic", [pd.DataFrame(), None, [1, 2]])
+    def test_not_a_table(self, make, synthetic):
+        with pytest.raises(DataError, match="synthetic"):
+            evaluate(make(30, 0), make(30, 1), synthetic)
+
+    def test_no_rows(self, make):
+        with pytest.raises(DataError, match="rows and columns in the synthetic table"):
+            evaluate(make(30, 0), make(30, 1), make(30, 2).head(0))
+
+    def test_names_that_are_no_text(self, make):
+        with pytest.raises(DataError, match="column names that are text in the real table"):
+            evaluate(make(30, 0).rename(columns={"age": 0}), make(30, 1), make(30, 2))
+
+    def test_a_schema_of_another_table(self, make):
+        schema = Schema(columns=[Numeric(name="agee")])
+        with pytest.raises(
+            DataError, match="'agee' is in the schema, but not in the tables. Did you mean 'age'"
+        ):
+            evaluate(make(30, 0), make(30, 1), make(30, 2), schema=schema)
+
+    @pytest.mark.parametrize("seed", [-1, 1.5, None, True])
+    def test_no_seed(self, make, seed):
+        with pytest.raises(ConfigError, match="random_state"):
+            evaluate(make(30, 0), make(30, 1), make(30, 2), random_state=seed)
+
+
+@pytest.mark.parametrize("which", range(3))
+@pytest.mark.parametrize("column", ["age", "town", "bought"])
+@pytest.mark.parametrize("cell", [SECRET, [SECRET], {SECRET: SECRET}])
+def test_no_cell_is_quoted(make, which, column, cell):
+    """Pitfall 31: not in an error, not in a reason."""
+    tables = [make(40, i) for i in range(3)]
+    tables[which][column] = tables[which][column].astype(object)
+    tables[which].at[3, column] = cell
+    try:
+        told = json.dumps(evaluate(*tables, target="bought").to_dict())
+    except DataError as error:  # either outcome is right
+        told = "".join(traceback.format_exception(error))
+    assert SECRET not in told

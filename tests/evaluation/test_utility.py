@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import r2_score, roc_auc_score
+
+from tabgan.evaluation import evaluate, utility
+from tabgan.evaluation.utility import auc_scorer, bootstrap, r2_scorer
+
+MODELS = ("tstr", "trtr", "tstr_linear", "trtr_linear")
+
+
+class TestScorers:
+    def test_auc_of_two_classes(self):
+        rng = np.random.default_rng(0)
+        labels, scores = rng.integers(0, 2, 200), rng.random(200).round(1)  # rounded: with ties
+        score = auc_scorer(labels, np.stack([1 - scores, scores], axis=1))
+        assert score(np.ones(200)) == pytest.approx(roc_auc_score(labels, scores))
+        weights = rng.integers(0, 4, 200).astype(float)
+        assert score(weights) == pytest.approx(roc_auc_score(labels, scores, sample_weight=weights))
+
+    def test_auc_of_three_classes(self):
+        rng = np.random.default_rng(1)
+        labels, scores = rng.integers(0, 3, 200), rng.dirichlet([1, 1, 1], 200)
+        expected = roc_auc_score(labels, scores, multi_class="ovr", average="macro")
+        assert auc_scorer(labels, scores)(np.ones(200)) == pytest.approx(expected)
+
+    def test_a_class_without_rows_is_left_out(self):
+        scores = np.array([[0.8, 0.2, 0], [0.1, 0.9, 0]])
+        assert auc_scorer(np.array([0, 1]), scores)(np.ones(2)) == 1
+        assert np.isnan(auc_scorer(np.array([0, 0]), scores)(np.ones(2)))
+
+    def test_r2(self):
+        rng = np.random.default_rng(2)
+        truth = rng.normal(5, 1, 100)
+        predicted, weights = truth + rng.normal(0, 0.5, 100), rng.integers(0, 4, 100).astype(float)
+        assert r2_scorer(truth, predicted)(weights) == pytest.approx(
+            r2_score(truth, predicted, sample_weight=weights)
+        )
+        assert np.isnan(r2_scorer(np.ones(3), np.ones(3))(np.ones(3)))
+
+    def test_interval_of_a_mean(self):
+        """The bootstrap of a mean is known: 1.96 standard errors to either side."""
+        values = np.random.default_rng(3).normal(size=400)
+        found = bootstrap(lambda w: float(w @ values / w.sum()), 400, np.random.default_rng(0))
+        half = 1.96 * values.std() / 20
+        assert found.value == pytest.approx(values.mean())
+        assert found.interval.high - found.value == pytest.approx(half, rel=0.25)
+        assert found.value - found.interval.low == pytest.approx(half, rel=0.25)
+
+
+class TestTask:
+    def test_a_number_is_regressed(self, make):
+        found = evaluate(make(600, 0), make(300, 1), make(600, 2), target="income")
+        assert "R2" in found["tstr"].label
+        assert found["tstr"].value > 0.7
+        assert found["tstr_linear"].value > 0.7
+        assert found["tstr"].interval.low < found["tstr"].value < found["tstr"].interval.high
+
+    def test_a_number_with_few_values_is_a_class(self, make):
+        tables = [make(300, i).assign(bought=lambda df: (df["bought"] == "yes") * 1.0) for i in range(3)]
+        found = evaluate(*tables, target="bought")
+        assert "ROC AUC" in found["tstr"].label
+        assert found["tstr"].value > 0.9
+
+    def test_many_classes(self, make):
+        tables = [
+            make(300, i).assign(target=lambda df: pd.cut(df["income"], 5).cat.codes.astype(str))
+            for i in range(3)
+        ]
+        found = evaluate(*tables, target="target")
+        assert found["trtr"].value > 0.9
+        assert found["trtr_linear"].value > 0.8
+
+    def test_rare_classes_do_not_upset_the_trees(self):
+        """Without a penalty on leaves, this table's own ROC AUC is 0.66."""
+
+        def table(seed: int) -> pd.DataFrame:
+            rng = np.random.default_rng(seed)
+            x = rng.normal(size=(3000, 4))
+            level = np.abs(6 * x[:, 0] + rng.normal(size=3000)).astype(int)
+            return pd.DataFrame(x, columns=list("abcd")).assign(level=level.astype(str))
+
+        assert evaluate(table(0), table(1), table(2), target="level")["trtr"].value > 0.8
+
+    def test_missing_targets_are_dropped(self, make):
+        tables = [make(200, i) for i in range(3)]
+        for table in tables:
+            table.loc[::2, "bought"] = None
+            table.loc[::3, "income"] = np.nan
+        for target in ("bought", "income"):
+            assert evaluate(*tables, target=target)["tstr"].is_computed
+
+    def test_rare_classes_that_one_table_lacks(self, make):
+        real, holdout, synthetic = (make(150, i) for i in range(3))
+        real["town"], holdout["town"], synthetic["town"] = (
+            list(classes * 50) for classes in (["a", "b", "c"], ["a", "b", "d"], ["a", "e", "c"])
+        )
+        found = evaluate(real, holdout, synthetic, target="town")
+        assert all(found[name].is_computed for name in MODELS)
+
+
+class TestReasons:
+    def _reasons(self, tables, target) -> set[str | None]:
+        found = evaluate(*tables, target=target)
+        assert all(found[name].value is None for name in MODELS)
+        return {found[name].reason for name in MODELS}
+
+    def test_no_target(self, make):
+        found = evaluate(make(50, 0), make(50, 1), make(50, 2))
+        (metric,) = found.group("utility")
+        assert (metric.name, metric.reason) == ("tstr", "no target was named")
+
+    def test_no_such_target(self, make):
+        tables = [make(50, i) for i in range(3)]
+        assert self._reasons(tables, "wealth") == {"the target is not among the columns"}
+
+    def test_constant_target(self, make):
+        tables = [make(50, i).assign(bought="yes") for i in range(3)]
+        assert self._reasons(tables, "bought") == {"the target is constant in the real table"}
+
+    def test_constant_target_in_the_holdout(self, make):
+        tables = [make(50, 0), make(50, 1).assign(bought="yes"), make(50, 2)]
+        assert self._reasons(tables, "bought") == {"the target is constant in the holdout"}
+
+    def test_constant_target_in_the_synthetic_table(self, make):
+        found = evaluate(make(50, 0), make(50, 1), make(50, 2).assign(bought="yes"), target="bought")
+        assert found["tstr"].reason == "the target is constant in the rows to train on"
+        assert found["trtr"].is_computed
+
+    def test_missing_target(self, make):
+        tables = [make(50, i).assign(bought=None) for i in range(3)]
+        assert self._reasons(tables, "bought") == {"the target is constant in the real table"}
+
+    def test_too_many_classes(self, make):
+        tables = [make(70, i).assign(name=[f"n{i}" for i in range(60)] + ["n0"] * 10) for i in range(3)]
+        assert self._reasons(tables, "name") == {"the target has more than 50 classes"}
+
+    def test_a_key(self, make):
+        tables = [make(50, i).assign(id=range(50)) for i in range(3)]
+        assert self._reasons(tables, "id") == {"the target is an identifier"}
+
+    def test_few_rows(self, make):
+        tables = [make(50, 0), make(19, 1), make(50, 2)]
+        assert self._reasons(tables, "bought") == {"the target is present in fewer than 20 held-out rows"}
+        tables = [make(50, 0), make(50, 1), make(19, 2)]
+        assert self._reasons(tables, "bought") == {
+            "the target is present in fewer than 20 rows to train on",
+        }
+
+    def test_nothing_to_learn_from(self, make):
+        tables = [make(50, i)[["bought"]].assign(constant=1, empty=None) for i in range(3)]
+        reasons = self._reasons([table.assign(empty=np.nan) for table in tables], "bought")
+        assert reasons == {"every column but the target is constant"}
+
+
+def test_columns_that_trees_cannot_bin(make):
+    """A column that is constant or missing in one table only must not stop the others."""
+    real, holdout, synthetic = (make(120, i) for i in range(3))
+    found = evaluate(real, holdout, synthetic.assign(height=np.nan, age=50), target="bought")
+    assert all(found[name].is_computed for name in MODELS)
+    assert utility.MIN_ROWS == 20
