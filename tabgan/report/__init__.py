@@ -1,1 +1,9 @@
-"""The report: plain data first, then a page."""
+"""The report: plain data first, then a page and its JSON twin.
+
+There is one edition, INTERNAL: its figures were computed on real rows outside the privacy guarantee.
+"""
+
+from tabgan.report.collect import ReportData, collect
+from tabgan.report.render import to_html, to_json, write
+
+__all__ = ["ReportData", "collect", "to_html", "to_json", "write"]

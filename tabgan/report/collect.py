@@ -1,0 +1,278 @@
+"""The data step: everything that the report says, as typed plain data.
+
+Nothing is measured here. Figures come from the evaluation, the guarantee from the ledger; what is added are
+the counts behind the overlays, sums of the ledger's lines and the arithmetic of the odds table.
+"""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+
+import pandas as pd
+
+from tabgan.errors import DataError
+from tabgan.evaluation.result import ColumnResult, Evaluation
+from tabgan.privacy.ledger import POISSON_GAUSSIAN, PrivacyStatement, Release
+from tabgan.report.findings import Finding, find
+from tabgan.report.overlays import Overlay, overlay
+from tabgan.schema import MAX_DECIMALS, Boolean, Categorical, Datetime, Numeric, Schema
+
+#: Beliefs before seeing the table, for the odds table.
+PRIORS = (0.1, 0.5, 0.9)
+
+#: Packages whose version the report names, when they are installed.
+PACKAGES = ("dp-accounting", "numpy", "opacus", "opendp", "pandas", "scikit-learn", "torch")
+
+
+@dataclass(frozen=True)
+class Odds:
+    """How far the table can move an attacker's belief that someone is in it.
+
+    Attributes:
+        before: The belief before.
+        at_least: The least it can become.
+        at_most: The most it can become.
+    """
+
+    before: float
+    at_least: float
+    at_most: float
+
+
+@dataclass(frozen=True)
+class LedgerGroup:
+    """Lines of the ledger that did the same thing.
+
+    Attributes:
+        door: Through which door the rows were read.
+        what: What was released.
+        mechanism: The mechanism's name.
+        releases: The lines.
+        mu_squared: Sum of ``1 / noise_multiplier**2``; for DP-SGD by its central limit,
+            ``sample_rate**2 * steps * (exp(1 / noise_multiplier**2) - 1)`` (Bu, Dong, Long & Su 2020); ``None``
+            without noise.
+        share: Part of the sum over all groups; ``None`` where that is unknown.
+        delta: Part of delta that the lines use up by themselves.
+    """
+
+    door: str
+    what: str
+    mechanism: str
+    releases: tuple[Release, ...]
+    mu_squared: float | None
+    share: float | None
+    delta: float
+
+
+@dataclass(frozen=True)
+class ColumnCard:
+    """What is publicly known of a column, how it came through, and the counts of its overlay."""
+
+    name: str
+    kind: str
+    dtype: str
+    domain: str
+    is_target: bool
+    result: ColumnResult | None
+    overlay: Overlay
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """Everything that the report says.
+
+    Attributes:
+        title: The job's name.
+        created: When, as the caller puts it; ``None`` says nothing, and keeps reports comparable.
+        evaluation: The figures.
+        privacy: The statement of the fit.
+        findings: Key findings.
+        odds: Empty without privacy.
+        ledger: The releases, grouped.
+        columns: In the table's order.
+        target: The column that utility was measured on.
+        model: What the caller says of the model: versions, seed, arguments.
+        versions: Software that made the report.
+    """
+
+    title: str
+    created: str | None
+    evaluation: Evaluation
+    privacy: PrivacyStatement
+    findings: tuple[Finding, ...]
+    odds: tuple[Odds, ...]
+    ledger: tuple[LedgerGroup, ...]
+    columns: tuple[ColumnCard, ...]
+    target: str | None
+    model: tuple[tuple[str, str], ...]
+    versions: tuple[tuple[str, str], ...]
+
+    @property
+    def largest_distance(self) -> float:
+        """The largest distance of a column, its holdout's included; 0 where there is none."""
+        results = [card.result for card in self.columns if card.result is not None]
+        return max((max(result.tvd or 0.0, result.reference or 0.0) for result in results), default=0.0)
+
+    @property
+    def worst_first(self) -> tuple[ColumnCard, ...]:
+        """The columns by their distance, the largest first; those without one at the end."""
+
+        def distance(card: ColumnCard) -> float:
+            return -1.0 if card.result is None or card.result.tvd is None else card.result.tvd
+
+        return tuple(sorted(self.columns, key=distance, reverse=True))
+
+
+def collect(
+    evaluation: Evaluation,
+    real: pd.DataFrame,
+    holdout: pd.DataFrame,
+    synthetic: pd.DataFrame,
+    *,
+    privacy: PrivacyStatement,
+    schema: Schema,
+    title: str,
+    model: Mapping[str, str] | None = None,
+    target: str | None = None,
+    created: str | None = None,
+) -> ReportData:
+    """Return everything that the report says.
+
+    **Guarantee.** None: the result holds figures of real rows. Of their values it holds none: categories and
+    bounds are those of the schema.
+
+    Args:
+        evaluation: What :func:`tabgan.evaluation.evaluate` returned for the three tables.
+        real: The rows that the model learnt from.
+        holdout: Rows that it has not seen.
+        synthetic: The rows that were judged.
+        privacy: The fit's ``privacy_``.
+        schema: The fit's ``schema_``.
+        title: What the report is called.
+        model: What to say of the model, such as its version and arguments.
+        target: The column that utility was measured on.
+        created: A date or time to print; ``None`` prints none.
+
+    Raises:
+        DataError: one of the tables lacks a column of the schema.
+    """
+    for name, table in (("real", real), ("holdout", holdout), ("synthetic", synthetic)):
+        for column in schema.names:
+            if column not in table.columns:
+                raise DataError(f"report: expected column {column!r} in the {name} table, found none.")
+    results = {result.name: result for result in evaluation.columns}
+    cards = tuple(
+        ColumnCard(
+            name=column.name,
+            kind=column.kind,
+            dtype=column.dtype or str(real[column.name].dtype),
+            domain=_domain(column),
+            is_target=column.name == target,
+            result=results.get(column.name),
+            overlay=overlay(column, real[column.name], holdout[column.name], synthetic[column.name]),
+        )
+        for column in schema
+    )
+    return ReportData(
+        title=title,
+        created=created,
+        evaluation=evaluation,
+        privacy=privacy,
+        findings=find(evaluation, privacy),
+        odds=odds(privacy.epsilon_spent) if privacy.is_private else (),
+        ledger=group_ledger(privacy.entries),
+        columns=cards,
+        target=target,
+        model=tuple((model or {}).items()),
+        versions=_versions(),
+    )
+
+
+def odds(epsilon: float | None) -> tuple[Odds, ...]:
+    """Return how far an ``epsilon``-private release can move a belief that someone is in the table.
+
+    Bayes' rule with a likelihood ratio between ``exp(-epsilon)`` and ``exp(epsilon)``; delta is ignored.
+
+    References:
+        Kasiviswanathan & Smith (2014), *On the 'Semantics' of Differential Privacy: A Bayesian Formulation*.
+
+    >>> [round(row.at_most, 3) for row in odds(1.0)]
+    [0.232, 0.731, 0.961]
+    """
+    if epsilon is None:
+        return ()
+    return tuple(
+        Odds(p, p / (p + (1 - p) * math.exp(min(epsilon, 700))), p / (p + (1 - p) * math.exp(-epsilon)))
+        for p in PRIORS
+    )
+
+
+def group_ledger(entries: tuple[Release, ...]) -> tuple[LedgerGroup, ...]:
+    """Return the ledger's lines by door, mechanism and what was released, in the order of their first line."""
+    lines: dict[tuple[str, str, str], list[Release]] = {}
+    for entry in entries:
+        lines.setdefault((entry.door, entry.what, entry.mechanism), []).append(entry)
+    costs = {key: _total([_mu_squared(entry) for entry in group]) for key, group in lines.items()}
+    total = _total(list(costs.values()))
+    return tuple(
+        LedgerGroup(
+            *key,
+            releases=tuple(group),
+            mu_squared=costs[key],
+            share=None if total is None or costs[key] is None else (costs[key] or 0.0) / total,
+            delta=math.fsum(entry.delta for entry in group),
+        )
+        for key, group in lines.items()
+    )
+
+
+def _mu_squared(entry: Release) -> float | None:
+    if not 0 < entry.noise_multiplier < math.inf:
+        return None
+    precision = entry.noise_multiplier**-2
+    if entry.mechanism != POISSON_GAUSSIAN:
+        return precision * entry.steps
+    return entry.sample_rate**2 * entry.steps * math.expm1(precision) if precision < 700 else None
+
+
+def _total(parts: list[float | None]) -> float | None:
+    known = [part for part in parts if part is not None]
+    return math.fsum(known) if known and len(known) == len(parts) else None
+
+
+def _domain(column: object) -> str:
+    """Return the public domain of a column in words; categories are counted, not listed."""
+    if isinstance(column, Boolean):
+        return "true, false"
+    if isinstance(column, Categorical):
+        n = len(column.categories or ())
+        listed = "1 category" if n == 1 else f"{n:,} categories"
+        return "open" if column.categories is None else listed + (", ordered" if column.ordered else "")
+    if isinstance(column, Numeric | Datetime):
+        if column.bounds is None:
+            return "open"
+        low, high = (_bound(bound) for bound in column.bounds)
+        return f"{low} to {high}"
+    return "generated"
+
+
+def _bound(bound: float | str) -> str:
+    if isinstance(bound, str):
+        return bound.removesuffix("T00:00:00")
+    if abs(bound) < 10_000:
+        return f"{bound:g}"
+    return f"{bound:,.0f}" if bound == round(bound) else f"{bound:,.{MAX_DECIMALS}f}".rstrip("0")
+
+
+def _versions() -> tuple[tuple[str, str], ...]:
+    found = [("python", platform.python_version())]
+    for package in PACKAGES:
+        try:
+            found.append((package, metadata.version(package)))
+        except metadata.PackageNotFoundError:
+            continue
+    return tuple(found)
