@@ -46,7 +46,9 @@ def public_schema(folder: Path, meta: dict[str, Any]) -> Schema:
     return Schema(columns, target=meta["target"])
 
 
-def run(folder: Path, judge: Path, epsilon: float | None, seed: int, domain: str, drop: list[str]) -> dict[str, Any]:
+def run(
+    folder: Path, judge: Path, epsilon: float | None, seed: int, domain: str, drop: list[str]
+) -> dict[str, Any]:
     """Fit, sample as many rows as there are, let the judge score them, and return the record."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = without(folder, drop, Path(scratch))
@@ -94,7 +96,9 @@ def without(folder: Path, drop: list[str], scratch: Path) -> Path:
 
 def environment() -> dict[str, Any]:
     """Return what the figures depend on besides the code's arguments."""
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+    ).stdout.strip()
     packages = ("torch", "opacus", "dp-accounting", "opendp", "numpy", "pandas", "sdmetrics", "scikit-learn")
     return {
         "commit": commit,
@@ -124,7 +128,9 @@ def spread(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def main() -> None:
     """Run every setting that was asked for and write the file."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--judge", type=Path, required=True)
     parser.add_argument("--epsilon", nargs="+", default=["1"])
@@ -140,7 +146,14 @@ def main() -> None:
             for seed in arguments.seeds:
                 records.append(run(arguments.data, arguments.judge, epsilon, seed, domain, arguments.drop))
                 print(json.dumps(records[-1]))
-    shown = ["--epsilon", *arguments.epsilon, "--seeds", *map(str, arguments.seeds), "--domain", *arguments.domain]
+    shown = [
+        "--epsilon",
+        *arguments.epsilon,
+        "--seeds",
+        *map(str, arguments.seeds),
+        "--domain",
+        *arguments.domain,
+    ]
     shown += ["--drop", *arguments.drop] if arguments.drop else []
     result = {
         "question": __doc__.splitlines()[0],

@@ -13,9 +13,9 @@ import pandas as pd
 from tabgan.encoding.lattice import declared_range, dtype_range, to_lattice
 from tabgan.schema import LIMIT, Datetime, Numeric
 
-#: Cells of a column's fine histogram, at least and at most, and of the coarser one that shows where to put them
-#: when the column has more integers than cells.
-MIN_CELLS, MAX_CELLS, ZOOM_CELLS = 32, 1024, 64
+#: Cells of a column's fine histogram, at least and at most; and of the coarser one that shows where to put them
+#: when the column has more integers than cells, at most.
+MIN_CELLS, MAX_CELLS, ZOOM_CELLS = 16, 1024, 64
 
 #: Rows that a fine cell should hold, over the noise of its count.
 ROWS_OVER_NOISE = 4.0
@@ -213,8 +213,8 @@ def grid_edges(span: Span, n_cells: int) -> np.ndarray:
     return np.unique(np.concatenate(parts))
 
 
-def fine_cells(n_rows: float, noise_stddev: float) -> int:
+def fine_cells(n_rows: float, noise_stddev: float, most: int = MAX_CELLS) -> int:
     """Return how many cells a column's histogram may have: each should hold more rows than noise."""
     if noise_stddev == 0:
-        return MAX_CELLS
-    return int(np.clip(n_rows / (ROWS_OVER_NOISE * noise_stddev), MIN_CELLS, MAX_CELLS))
+        return most
+    return int(np.clip(n_rows / (ROWS_OVER_NOISE * noise_stddev), MIN_CELLS, most))

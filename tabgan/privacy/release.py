@@ -108,7 +108,7 @@ def release_table(df: pd.DataFrame, declared: Schema, plan: Plan, ledger: Ledger
     columns = door.find_precision(columns)
     learnt = [c for c in columns if not isinstance(c, Identifier)]
     n_cells = grid.fine_cells(n_rows, plan.noise_multiplier("one_way", len(learnt)))
-    released = door.measure(learnt, door.find_spans(columns, n_cells), n_cells)
+    released = door.measure(learnt, door.find_spans(columns, n_rows, n_cells), n_cells)
     completed = {r.encoder.name: r.encoder.column for r in released}  # type: ignore[attr-defined]
     schema = declared.replace([completed.get(c.name, c) for c in columns])
     return ReleasedTable(schema, tuple(released), _pool_rows(n_rows, released, plan))
@@ -186,7 +186,7 @@ class _Door:
         noise = self.plan.noise_multiplier("precision", len(counts))
         return [_with_precision(c, votes[c.name], noise) if c.name in votes else c for c in known]
 
-    def find_spans(self, columns: Sequence[Any], n_cells: int) -> dict[str, grid.Span]:
+    def find_spans(self, columns: Sequence[Any], n_rows: float, n_cells: int) -> dict[str, grid.Span]:
         """Return where the rows of every column with open or wide bounds lie, by noisy counts.
 
         First over coarse cells that are the same for every table; then, for spans with more integers than the
@@ -198,11 +198,10 @@ class _Door:
             if isinstance(c, Numeric | Datetime) and _is_open(c, n_cells)
         }
         spans = self._spans("ranges", "range", columns, coarse)
-        zoomed = {
-            name: grid.grid_edges(span, grid.ZOOM_CELLS)
-            for name, span in spans.items()
-            if span.is_wide(n_cells)
-        }
+        wide = {name: span for name, span in spans.items() if span.is_wide(n_cells)}
+        noise = self.plan.noise_multiplier("zoom", len(wide))
+        n_zoom = grid.fine_cells(n_rows, noise, grid.ZOOM_CELLS)
+        zoomed = {name: grid.grid_edges(span, n_zoom) for name, span in wide.items()}
         return spans | self._spans("zoom", "coarse histogram", columns, zoomed)
 
     def _spans(

@@ -1,0 +1,54 @@
+"""From released columns to codes: as many as the noise leaves room for, and the same totals."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabgan.privacy.budget import make_plan
+from tabgan.privacy.coding import MAX_BINS, MIN_BINS, code_table, one_way_marginals
+from tabgan.privacy.ledger import Ledger
+from tabgan.privacy.release import release_table
+from tabgan.schema import Schema
+
+
+def coded(n_rows, epsilon):
+    rng = np.random.default_rng(0)
+    df = pd.DataFrame(
+        {
+            "x": rng.normal(size=n_rows).round(3),
+            "word": rng.choice(["a", "b", "c"], n_rows, p=[0.7, 0.299, 0.001]),
+            "y": rng.integers(0, 1_000, n_rows),
+        }
+    )
+    plan, ledger = make_plan(epsilon, 1e-6), Ledger(epsilon, 1e-6)
+    released = release_table(df, Schema(), plan, ledger)
+    spent = len(ledger.entries)
+    encoder = code_table(released, plan, ledger)
+    assert len(ledger.entries) == spent  # post-processing
+    return df, released, encoder
+
+
+def test_more_budget_and_more_rows_give_more_codes():
+    widths = [coded(n, e)[2].sizes[0] for n, e in ((4_000, 0.5), (4_000, 5.0), (20_000, 5.0))]
+    assert widths == sorted(widths)
+    assert widths[0] < widths[-1]
+    assert widths[0] >= MIN_BINS
+    assert widths[-1] <= MAX_BINS + 8  # heavy cells have codes of their own beside the bins
+
+
+def test_one_way_marginals_add_up_to_the_noisy_count_and_are_near_the_truth():
+    df, released, encoder = coded(8_000, 2.0)
+    codes = encoder.transform(df)
+    for position, marginal in enumerate(one_way_marginals(released, encoder)):
+        exact = np.bincount(codes[:, position], minlength=encoder.sizes[position])
+        assert marginal.counts.sum() == pytest.approx(released.n_rows)
+        assert (marginal.counts >= 0).all()
+        assert np.abs(marginal.counts - exact).sum() / 2 < 0.08 * len(df)
+
+
+def test_without_privacy_they_are_exact():
+    df, released, encoder = coded(2_000, None)
+    codes = encoder.transform(df)
+    for position, marginal in enumerate(one_way_marginals(released, encoder)):
+        exact = np.bincount(codes[:, position], minlength=encoder.sizes[position])
+        assert marginal.counts == pytest.approx(exact)
