@@ -7,6 +7,7 @@ for what is missing.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from safetensors.torch import save_file
 
 from tabgan.encoding.base import ColumnEncoder
 from tabgan.encoding.categorical import CategoricalEncoder
-from tabgan.encoding.lattice import LatticeEncoder
+from tabgan.encoding.lattice import LatticeEncoder, declared_range
 from tabgan.encoding.table import CodedColumn, TableEncoder
 from tabgan.errors import ConfigError, ModelFileError, PrivacyError, SchemaError
 from tabgan.io.sinks import atomic_path, check_writable
@@ -90,7 +91,7 @@ def read_model(path: Path, device: torch.device) -> tuple[Fitted, dict[str, Any]
     """
     try:
         with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {})[FORMAT])
+            header = json.loads((file.metadata() or {})[FORMAT], parse_constant=_refuse)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no iterator
     except FileNotFoundError:
         raise ModelFileError(f"model file: no file {str(path)!r}.") from None
@@ -119,6 +120,11 @@ def read_model(path: Path, device: torch.device) -> tuple[Fitted, dict[str, Any]
     return fitted, params
 
 
+def _refuse(constant: str) -> None:
+    """Raise for NaN and infinities, which JSON does not have and Python's reader takes."""
+    raise ValueError(f"{constant} is not JSON")
+
+
 def _column_arrays(column: CodedColumn) -> dict[str, np.ndarray]:
     arrays: dict[str, np.ndarray] = {
         "code_of_cell": column.code_of_cell.astype(np.int32),
@@ -139,12 +145,11 @@ def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device:
         name.removeprefix(_GENERATOR): value for name, value in tensors.items() if name.startswith(_GENERATOR)
     }
     generator = Generator.of_state(encoder.sizes, state)
-    return Fitted(
-        encoder,
-        generator.to(device).eval(),
-        PrivacyStatement.from_dict(header["privacy"]),
-        float(header["n_rows"]),
-    )
+    privacy, n_rows = PrivacyStatement.from_dict(header["privacy"]), float(header["n_rows"])
+    is_known = set(header) == {"format", "version", "schema", "privacy", "n_rows", "params"}
+    if not is_known or not 1 <= n_rows < math.inf or header["params"]["epsilon"] != privacy.epsilon:
+        raise ValueError
+    return Fitted(encoder, generator.to(device).eval(), privacy, n_rows)
 
 
 def _coded_column(column: Any, position: int, tensors: dict[str, torch.Tensor]) -> CodedColumn:
@@ -160,14 +165,17 @@ def _coded_column(column: Any, position: int, tensors: dict[str, torch.Tensor]) 
     encoder: ColumnEncoder
     if isinstance(column, Numeric | Datetime):
         encoder = lattice_encoder(column, tensors[f"column.{position}.edges"].numpy())
+        ends = (int(encoder.edges[0]), int(encoder.edges[-1]) - 1)
         is_usable = column.is_complete and bool((np.diff(encoder.edges) > 0).all())
+        is_usable &= encoder.edges.ndim == 1 and np.allclose(ends, declared_range(column), rtol=1e-15, atol=0)
     else:
         encoder = CategoricalEncoder(column, column.dtype)
         is_usable = bool(column.is_complete)
     codes = arrays["code_of_cell"].astype(np.int64)
     is_sampled = arrays["is_sampled"].astype(bool)
     is_usable &= codes.shape == arrays["weights"].shape == (encoder.n_cells,)
-    is_usable &= bool(is_sampled.any()) and codes.min() >= 0 and codes.max() < len(is_sampled)
+    is_usable &= is_sampled.ndim == 1 and bool(is_sampled.any())
+    is_usable &= set(codes.tolist()) == set(range(len(is_sampled)))
     is_usable &= bool(np.isfinite(arrays["weights"]).all() and (arrays["weights"] >= 0).all())
     if not is_usable:
         raise ValueError

@@ -8,14 +8,16 @@ the completed schema is a ``Schema`` too. Nothing in this module looks at a row.
 from __future__ import annotations
 
 import difflib
+import math
+import re
 import string
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pandas as pd
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from tabgan.errors import SchemaError
 from tabgan.yaml_file import parse
@@ -23,8 +25,13 @@ from tabgan.yaml_file import parse
 Kind = Literal["numeric", "categorical", "boolean", "datetime", "identifier"]
 Scalar = bool | int | float | str
 
+KINDS = ("numeric", "categorical", "boolean", "datetime", "identifier")
+
 #: Values of a numeric column are kept as multiples of 10**-decimals; beyond this, floats have no more.
 MAX_DECIMALS = 9
+
+#: Those multiples, as integers, stay below this: floats hold no larger ones exactly.
+LIMIT = 2**53
 
 
 class _Column(BaseModel):
@@ -42,6 +49,22 @@ class _Column(BaseModel):
     name: str
     dtype: str | None = None
     nullable: bool | None = None
+
+    def __init__(self, **data: Any) -> None:
+        try:
+            super().__init__(**data)
+        except ValidationError as error:
+            where = f"Column {_name_of(data)}"
+            raise SchemaError(_lines(_line(where, finding, 0) for finding in error.errors())) from None
+
+    @field_validator("dtype")
+    @classmethod
+    def _check_dtype(cls, dtype: str | None) -> str | None:
+        try:
+            pd.api.types.pandas_dtype(dtype or "object")
+        except (TypeError, ValueError, NotImplementedError):
+            raise ValueError(f"expected a pandas dtype such as 'Int64', got {dtype!r}.") from None
+        return dtype
 
     @property
     def is_complete(self) -> bool:
@@ -67,8 +90,15 @@ class Numeric(_Column):
     def _check_bounds(self) -> Numeric:
         if self.bounds is not None:
             low, high = self.bounds
-            if not (abs(low) < float("inf") and abs(high) < float("inf") and low <= high):
-                raise ValueError("bounds must be two finite numbers, the smaller one first")
+            if not (math.isfinite(low) and math.isfinite(high) and low <= high):
+                raise ValueError("bounds: expected two finite numbers, the smaller one first.")
+            scale = 10.0 ** (self.decimals or 0)
+            if max(-low, high) * scale > LIMIT:
+                raise ValueError("bounds: expected numbers of at most 15 digits, decimals included.")
+            if self.decimals is not None and math.ceil(low * scale - 1e-9) > math.floor(high * scale + 1e-9):
+                raise ValueError(
+                    f"bounds: no number with decimals: {self.decimals} lies in them. Raise decimals."
+                )
         return self
 
     @property
@@ -94,9 +124,10 @@ class Categorical(_Column):
     @model_validator(mode="after")
     def _check_categories(self) -> Categorical:
         if self.categories is not None:
-            typed = [(type(value).__name__, value) for value in self.categories]
-            if len(set(typed)) < len(typed):
-                raise ValueError("categories must not repeat")
+            if any(isinstance(value, float) and not math.isfinite(value) for value in self.categories):
+                raise ValueError("categories: expected finite numbers. A missing value is no category.")
+            if len({(isinstance(value, bool), value) for value in self.categories}) < len(self.categories):
+                raise ValueError("categories: expected each value once; 1 and 1.0 are one value.")
         return self
 
     @property
@@ -132,9 +163,9 @@ class Datetime(_Column):
                 low, high = (pd.Timestamp(moment) for moment in self.bounds)
                 is_ordered = bool(low <= high)
             except (ValueError, TypeError) as error:
-                raise ValueError("bounds must be two moments in ISO 8601 of one time zone") from error
+                raise ValueError("bounds: expected two moments in ISO 8601 of one time zone.") from error
             if not is_ordered:
-                raise ValueError("bounds must be two moments, the earlier one first")
+                raise ValueError("bounds: expected two moments, the earlier one first.")
         return self
 
     @property
@@ -163,7 +194,9 @@ class Identifier(_Column):
                 raise ValueError
             self.pattern.format(self.start)
         except (ValueError, IndexError, KeyError) as error:
-            raise ValueError("pattern must hold one field for the running number, as in 'P{:06d}'") from error
+            raise ValueError(
+                "pattern: expected one field for the running number, as in 'P{:06d}'."
+            ) from error
         return self
 
 
@@ -178,8 +211,7 @@ class Schema(BaseModel):
         target: The column that models are trained to predict, if there is one.
 
     Raises:
-        SchemaError: if two columns share a name, or ``target`` is not among declared columns of a
-            complete schema.
+        SchemaError: naming each column and key that cannot be used; if two columns share a name.
 
     >>> schema = Schema(columns=[Numeric(name="age", bounds=(0, 120), decimals=0), Boolean(name="smoker")])
     >>> schema["age"].bounds
@@ -194,10 +226,14 @@ class Schema(BaseModel):
     target: str | None = None
 
     def __init__(self, columns: Sequence[Any] = (), target: str | None = None, **extra: Any) -> None:
+        if isinstance(columns, str) or not isinstance(columns, Iterable):
+            raise SchemaError(f"schema: columns: expected a list of columns, got {type(columns).__name__}.")
+        columns = tuple(columns)
         try:
-            super().__init__(columns=tuple(columns), target=target, **extra)
+            super().__init__(columns=columns, target=target, **extra)
         except ValidationError as error:
-            raise SchemaError(_explain(error, [_name_of(column) for column in columns])) from None
+            names = [_name_of(column) for column in columns]
+            raise SchemaError(_lines(_explain(finding, names) for finding in error.errors())) from None
 
     @model_validator(mode="after")
     def _check_names(self) -> Schema:
@@ -245,7 +281,7 @@ class Schema(BaseModel):
             column.name: column.model_dump(mode="json", exclude={"name"}, exclude_none=True)
             for column in self
         }
-        return {"columns": columns} | ({"target": self.target} if self.target else {})
+        return {"columns": columns} | ({} if self.target is None else {"target": self.target})
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Schema:
@@ -267,13 +303,14 @@ class Schema(BaseModel):
         for name, spec in data.get("columns", {}).items():
             if not isinstance(spec, Mapping):
                 raise SchemaError(f"Column {name!r}: expected a mapping such as {{kind: numeric}}.")
+            if "name" in spec:
+                raise SchemaError(f"Column {name!r}: name: unknown key. The name stands before the colon.")
             columns.append({"name": str(name), **spec})
         return cls(columns=columns, target=data.get("target"))
 
     def to_yaml(self) -> str:
         """Return the schema as YAML, for people to edit."""
-        text = yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True, default_flow_style=None)
-        return str(text)
+        return to_yaml(self.to_dict())
 
     @classmethod
     def from_yaml(cls, source: str | Path) -> Schema:
@@ -295,25 +332,79 @@ def nearest(name: object, candidates: Sequence[str]) -> str:
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
+class _Dumper(yaml.SafeDumper):
+    """Quotes all text that :func:`tabgan.yaml_file.parse` would take for something else."""
+
+
+def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    """Return text as a node; in double quotes, the only ones that keep every line break as it is, if need be."""
+    style = None if text.splitlines() == [text] else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_NUMBER = re.compile(r"^[-+.]*[0-9][-+.0-9eE]*$")
+_Dumper.add_implicit_resolver("tag:yaml.org,2002:float", _NUMBER, list("-+.0123456789"))
+_Dumper.add_representer(str, _represent_text)
+
+
+def to_yaml(data: Any) -> str:
+    """Return data as YAML that :func:`tabgan.yaml_file.parse` reads back as it was.
+
+    PyYAML writes for YAML 1.1, where ``01089`` and ``1e5`` are text and need no quotes.
+    """
+    text = yaml.dump(
+        _escaped(data),
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        default_flow_style=None,
+        width=110,
+    )
+    return str(text)
+
+
+def _escaped(data: Any) -> Any:
+    """Return data in which no text but keys stands for an environment variable."""
+    if isinstance(data, Mapping):
+        return {key: _escaped(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_escaped(value) for value in data]
+    return data.replace("${", "$${") if isinstance(data, str) else data
+
+
 def _name_of(column: Any) -> str:
     name = column.get("name") if isinstance(column, Mapping) else getattr(column, "name", None)
-    return str(name)
+    return "without a name" if name is None else repr(str(name))
 
 
-def _explain(error: ValidationError, names: Sequence[str]) -> str:
-    """Return pydantic's findings in our wording: the column, the key, the rule."""
-    lines = []
-    for finding in error.errors():
-        place, message = list(finding["loc"]), finding["msg"].removeprefix("Value error, ")
-        if len(place) > 1 and place[0] == "columns":
-            where = f"Column {names[int(place[1])]!r}"
-            keys = [str(key) for key in place[3:]]
-        else:
-            where, keys = "schema", [str(key) for key in place]
-        if finding["type"] == "extra_forbidden":
-            fields = sorted(
-                {f for k in (Numeric, Categorical, Boolean, Datetime, Identifier) for f in k.model_fields}
-            )
-            message = f"unknown key.{nearest(keys[-1], fields)}"
-        lines.append(f"{where}: {'.'.join(keys) + ': ' if keys else ''}{message}")
-    return "\n".join(lines)
+def _lines(lines: Iterable[str]) -> str:
+    """Return lines as one text, each once."""
+    return "\n".join(dict.fromkeys(lines))
+
+
+def _explain(finding: Any, names: Sequence[str]) -> str:
+    """Return one of pydantic's findings on a schema in our wording: the column, the key, the rule."""
+    place = finding["loc"]
+    if len(place) < 2 or place[0] != "columns":
+        return _line("schema", finding, 0)
+    cause = finding.get("ctx", {}).get("error")
+    if isinstance(cause, SchemaError):
+        return str(cause)
+    return _line(f"Column {names[int(place[1])]}", finding, 3)
+
+
+def _line(where: str, finding: Any, skipped: int) -> str:
+    """Return where, the key without the first ``skipped`` parts of its path, and the rule."""
+    keys = [str(key) for key in finding["loc"][skipped:]]
+    message = finding["msg"].removeprefix("Value error, ")
+    if finding["type"] == "extra_forbidden":
+        kinds = (Numeric, Categorical, Boolean, Datetime, Identifier)
+        fields = sorted({field for kind in kinds for field in kind.model_fields})
+        message = f"unknown key.{nearest(keys[-1], fields)}"
+    elif finding["type"].startswith("union_tag"):
+        found = finding.get("ctx", {}).get("tag")
+        keys = ["kind"]
+        message = f"expected one of {', '.join(KINDS)}, got {found!r}.{nearest(found, KINDS)}"
+    elif keys and keys[0] == "categories" and len(keys) == 3:
+        keys, message = keys[:2], "expected text, a number, true or false. A missing value is no category."
+    return f"{where}: {'.'.join(keys) + ': ' if keys else ''}{message}"

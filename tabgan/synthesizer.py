@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator
 
 from tabgan import _validate
 from tabgan.encoding.table import TableEncoder
-from tabgan.errors import ConfigError, DataError, NotFittedError, SchemaError
+from tabgan.errors import ConfigError, DataError, ModelFileError, NotFittedError, SchemaError
 from tabgan.model.anchors import AnchorLoss
 from tabgan.model.discriminator import Discriminator
 from tabgan.model.generator import Generator
@@ -226,9 +226,14 @@ class TabGAN(BaseEstimator):
         fitted = self._check_fitted()
         n = _validate.integer_at_least("n", n, 0)
         batch_size = _validate.integer_at_least("batch_size", batch_size, 1)
-        fixed = _fixed_codes(fitted.encoder, conditions or {})
+        conditions = {} if conditions is None else conditions
+        if not isinstance(conditions, Mapping):
+            raise ConfigError(
+                f"conditions: expected a mapping from column names to values, got {type(conditions).__name__}."
+            )
+        fixed = _fixed_codes(fitted.encoder, conditions)
         streams = RandomStreams(self.random_state if random_state is None else random_state)
-        return self._batches(fitted, n, batch_size, fixed, dict(conditions or {}), streams)
+        return self._batches(fitted, n, batch_size, fixed, dict(conditions), streams)
 
     def _batches(
         self,
@@ -263,7 +268,11 @@ class TabGAN(BaseEstimator):
             ConfigError: the folder cannot be written.
         """
         fitted = self._check_fitted()
-        params = {key: value for key, value in self.get_params(deep=False).items() if key != "schema"}
+        params = {
+            key: value.item() if isinstance(value, np.generic) else value
+            for key, value in self.get_params(deep=False).items()
+            if key != "schema"
+        }
         write_model(Path(path), fitted, params)
 
     @classmethod
@@ -274,6 +283,11 @@ class TabGAN(BaseEstimator):
             ModelFileError: the file is damaged, incomplete or not one of ours; nothing in it is ever run.
         """
         fitted, params = read_model(Path(path), _resolve_device(device))
+        if set(params) | {"device", "schema"} != set(cls().get_params(deep=False)):
+            raise ModelFileError(
+                f"model file: the arguments in {str(path)!r} are not those of this version. "
+                "Load it with the tabgan that wrote it."
+            )
         model = cls(**{**params, "device": device})
         model._set_fitted(fitted)
         return model

@@ -34,7 +34,7 @@ class ColumnEncoder(ABC):
     def __init__(self, name: str, dtype: str, nullable: bool | None) -> None:
         self.name = name
         self.dtype = dtype
-        self.is_nullable = can_hold_missing(dtype) if nullable is None else nullable
+        self.is_nullable = nullable is not False and can_hold_missing(dtype)
 
     @property
     @abstractmethod
@@ -72,9 +72,14 @@ class ColumnEncoder(ABC):
         column[present] = np.asarray(values, dtype=object)
         return cast(column, self.dtype)
 
+    def repeat(self, value: object, n_rows: int) -> pd.Series:
+        """Return ``n_rows`` times one value of the column, or missing, in its dtype."""
+        cells = np.repeat(self.transform(pd.Series([value], dtype=object)), n_rows)
+        return self.inverse_transform(cells, np.random.default_rng(0))
+
+    @abstractmethod
     def contains(self, series: pd.Series) -> bool:
-        """Return whether every value of a series without missing values lies within the cells."""
-        return bool((self._encode(series) <= self.n_values).all())
+        """Return whether every value of a series without missing values is one that could be sampled."""
 
     @abstractmethod
     def _encode(self, series: pd.Series) -> np.ndarray:

@@ -34,9 +34,16 @@ class CategoricalEncoder(ColumnEncoder):
     def n_values(self) -> int:
         return len(self.categories)
 
-    def _encode(self, series: pd.Series) -> np.ndarray:
+    def contains(self, series: pd.Series) -> bool:
+        return bool((self._positions(series) >= 0).all())
+
+    def _positions(self, series: pd.Series) -> np.ndarray:
+        """Return ``(rows,)`` positions in the categories, -1 for other values."""
         index = pd.Index(typed(self.categories), dtype=object)
-        positions = index.get_indexer(pd.Index(typed(series), dtype=object))
+        return index.get_indexer(pd.Index(typed(series), dtype=object))
+
+    def _encode(self, series: pd.Series) -> np.ndarray:
+        positions = self._positions(series)
         if not self.has_other and (positions < 0).any():
             raise DataError(
                 f"Column {self.name!r}: {int((positions < 0).sum())} rows hold values that are not among the schema's "

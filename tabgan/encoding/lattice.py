@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import datetime as dt
 from abc import abstractmethod
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -16,12 +18,13 @@ import pandas as pd
 
 from tabgan.encoding.base import MISSING, ColumnEncoder, missing_value
 from tabgan.errors import DataError
-from tabgan.schema import Datetime, Numeric
-
-#: Lattice integers stay below this, so that floats hold them and sums do not overflow.
-LIMIT = 2**53
+from tabgan.schema import LIMIT, Datetime, Numeric
 
 _SECONDS = {"day": 86_400, "second": 1}
+
+#: What datetime64[ns] holds, and what Python's dates do.
+_NANO_RANGE = (np.datetime64("1677-09-22", "s"), np.datetime64("2262-04-11", "s"))
+_CALENDAR = (np.datetime64("0001-01-01", "s"), np.datetime64("9999-12-31T23:59:59", "s"))
 
 
 class LatticeEncoder(ColumnEncoder):
@@ -57,13 +60,25 @@ class LatticeEncoder(ColumnEncoder):
         return cells.astype(np.int32)
 
     def contains(self, series: pd.Series) -> bool:
-        """Return whether every value of a series lies within the cells."""
         lattice = to_lattice(self.column, series)
-        return bool(((lattice >= self.edges[0]) & (lattice < self.edges[-1])).all())
+        is_inside = (lattice >= self.edges[0]) & (lattice < self.edges[-1])
+        return bool(is_inside.all()) and self._is_on_lattice(series, lattice)
+
+    def repeat(self, value: object, n_rows: int) -> pd.Series:
+        series = pd.Series([value], dtype=object)
+        if series.isna().all():
+            return super().repeat(value, n_rows)
+        exact = to_lattice(self.column, series)[0] + np.array([0, 1])
+        encoder = type(self)(self.column, self.dtype, exact)
+        return encoder.inverse_transform(np.ones(n_rows, dtype=np.int64), np.random.default_rng(0))
 
     def _decode(self, positions: np.ndarray, rng: np.random.Generator) -> np.ndarray | pd.Series:
         lattice = rng.integers(self.edges[positions], self.edges[positions + 1])
         return self._from_lattice(lattice)
+
+    @abstractmethod
+    def _is_on_lattice(self, series: pd.Series, lattice: np.ndarray) -> bool:
+        """Return whether values have no more precision than their lattice integers."""
 
     @abstractmethod
     def _from_lattice(self, lattice: np.ndarray) -> np.ndarray | pd.Series:
@@ -74,6 +89,10 @@ class NumericEncoder(LatticeEncoder):
     """Cells over multiples of ``10**-decimals``."""
 
     column: Numeric
+
+    def _is_on_lattice(self, series: pd.Series, lattice: np.ndarray) -> bool:
+        scaled = to_floats(self.name, series) * 10.0 ** (self.column.decimals or 0)
+        return bool(np.allclose(scaled, lattice, rtol=1e-12, atol=1e-6))
 
     def _from_lattice(self, lattice: np.ndarray) -> np.ndarray:
         decimals = self.column.decimals or 0
@@ -88,6 +107,10 @@ class DatetimeEncoder(LatticeEncoder):
 
     column: Datetime
 
+    def _is_on_lattice(self, series: pd.Series, lattice: np.ndarray) -> bool:
+        moments = (lattice * _SECONDS[self.column.resolution or "second"]).astype("datetime64[s]")
+        return bool((to_moments(self.column, series).to_numpy() == moments).all())
+
     def _from_lattice(self, lattice: np.ndarray) -> pd.Series:
         seconds = lattice * _SECONDS[self.column.resolution or "second"]
         moments = pd.Series(seconds.astype("datetime64[s]"))
@@ -98,7 +121,9 @@ class DatetimeEncoder(LatticeEncoder):
             return moments.dt.tz_localize(
                 resolved.tz, ambiguous=np.ones(len(moments), bool), nonexistent="shift_forward"
             )
-        return moments.dt.date if resolved == np.dtype(object) else moments
+        if self.column.resolution == "day" and (resolved == np.dtype(object) or resolved.kind == "O"):
+            return moments.dt.date
+        return moments
 
     def inverse_transform(self, cells: np.ndarray, rng: np.random.Generator) -> pd.Series:
         resolved = pd.api.types.pandas_dtype(self.dtype)
@@ -138,10 +163,12 @@ def to_floats(name: str, series: pd.Series) -> np.ndarray:
     Raises:
         DataError: when a value is not a finite number.
     """
-    try:
+    values = None
+    with suppress(ValueError, TypeError, OverflowError):
         values = series.astype("float64").to_numpy()
-    except (ValueError, TypeError):
-        raise DataError(f"Column {name!r}: expected numbers, found values that are none.") from None
+    if values is None:
+        # Raised out here: inside of `except`, the message of pandas, which quotes the cell, would hang on.
+        raise DataError(f"Column {name!r}: expected numbers, found values that are none.")
     if not np.isfinite(values).all():
         raise DataError(
             f"Column {name!r}: {int((~np.isfinite(values)).sum())} values are infinite. "
@@ -156,23 +183,57 @@ def to_moments(column: Datetime, series: pd.Series) -> pd.Series:
     Raises:
         DataError: when a value cannot be read as a moment in the column's format.
     """
-    try:
-        moments = pd.to_datetime(series, format=column.format) if column.format else pd.to_datetime(series)
-    except (ValueError, TypeError, OverflowError):
+    moments = None
+    with suppress(ValueError, TypeError, OverflowError):
+        moments = _parsed(series, column.format)
+    if moments is None or not pd.api.types.is_datetime64_any_dtype(moments.dtype):
         expected = f"text in the format {column.format!r}" if column.format else "dates or datetimes"
-        raise DataError(f"Column {column.name!r}: expected {expected}, found values that are none.") from None
+        raise DataError(f"Column {column.name!r}: expected {expected}, found values that are none.")
     return moments.dt.tz_localize(None) if moments.dt.tz is not None else moments
+
+
+def _parsed(series: pd.Series, format_: str | None) -> pd.Series:
+    """Return moments, in seconds where nanoseconds cannot hold them, such as the year 9999."""
+    try:
+        return pd.to_datetime(series, format=format_) if format_ else pd.to_datetime(series)
+    except pd.errors.OutOfBoundsDatetime:
+        moments = [dt.datetime.strptime(text, format_) for text in series] if format_ else series.to_numpy()
+        return pd.Series(np.array(moments, dtype="datetime64[s]"), index=series.index)
 
 
 def declared_range(column: Numeric | Datetime) -> tuple[int, int]:
     """Return the smallest and the largest lattice integer of declared bounds."""
     bounds: Any = column.bounds
     if isinstance(column, Numeric):
-        low, high = (float(bound) for bound in bounds)
-        scale = 10.0 ** (column.decimals or 0)
-        return int(np.ceil(low * scale - 1e-9)), int(np.floor(high * scale + 1e-9))
-    ends = pd.Series([pd.Timestamp(bound).tz_localize(None) for bound in bounds])
-    low, high = to_lattice(column.model_copy(update={"format": None}), ends).tolist()
+        low, high = (float(bound) * 10.0 ** (column.decimals or 0) for bound in bounds)
+        return _snapped(low, np.ceil), _snapped(high, np.floor)
+    ends = [pd.Timestamp(bound).tz_localize(None).as_unit("s").to_datetime64() for bound in bounds]
+    low, high = to_lattice(column.model_copy(update={"format": None}), pd.Series(np.array(ends))).tolist()
+    return low, high
+
+
+def _snapped(scaled: float, rounding: Callable[[float], Any]) -> int:
+    """Return an integer that the product is up to rounding errors, else the next one within the bounds."""
+    nearest = round(scaled)
+    return nearest if abs(scaled - nearest) <= 1e-9 + 4e-16 * abs(scaled) else int(rounding(scaled))
+
+
+def dtype_range(column: Numeric | Datetime) -> tuple[int, int]:
+    """Return the smallest and the largest lattice integer that a column's dtype can hold."""
+    resolved = pd.api.types.pandas_dtype(column.dtype or "object")
+    base = resolved.base if isinstance(resolved, pd.DatetimeTZDtype) else resolved
+    base = getattr(base, "numpy_dtype", base)
+    if isinstance(column, Datetime):
+        is_nano = isinstance(base, np.dtype) and base.kind == "M" and np.datetime_data(base)[0] == "ns"
+        ends = _NANO_RANGE if is_nano else _CALENDAR
+        low, high = (int(end.astype(np.int64)) // _SECONDS[column.resolution or "second"] for end in ends)
+        return low, high
+    low, high = 1 - LIMIT, LIMIT - 1
+    if isinstance(base, np.dtype) and base.kind in "iu":
+        return max(low, int(np.iinfo(base).min)), min(high, int(np.iinfo(base).max))
+    if isinstance(base, np.dtype) and base.kind == "f":
+        largest = int(min(float(np.finfo(base).max) * 10.0 ** (column.decimals or 0), high))
+        return -largest, largest
     return low, high
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from tabgan.encoding.base import MISSING, ColumnEncoder, cast, missing_value
-from tabgan.encoding.grid import denoise_ordered, project_to_simplex
+from tabgan.encoding.base import MISSING, ColumnEncoder
+from tabgan.encoding.grid import SURELY, denoise_ordered, project_to_simplex
 from tabgan.errors import DataError
 from tabgan.schema import Identifier, Schema
 
@@ -30,8 +30,8 @@ class CodedColumn:
         encoder: Between values and cells.
         code_of_cell: ``(n_cells,)`` the code of each cell.
         weights: ``(n_cells,)`` non-negative released counts.
-        is_sampled: ``(width,)`` whether a code may be sampled: not the one for values outside the domain, and
-            not missing where the released count of missing values is noise.
+        is_sampled: ``(width,)`` whether a code may be sampled: not the one for values outside the domain; not
+            missing, and no value, where the released count of them is noise.
     """
 
     encoder: ColumnEncoder
@@ -52,6 +52,8 @@ class CodedColumn:
     def cells_of(self, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return a cell for each code, drawn in proportion to the released counts."""
         weights = np.maximum(self.weights, 1e-12)
+        if not self.encoder.is_nullable:
+            weights[MISSING] = 0.0  # its code is the first value's
         if self.encoder.has_other:
             weights[-1] = 0.0
         order = np.argsort(self.code_of_cell, kind="stable")
@@ -80,26 +82,47 @@ def code_column(
         n_rows: Noisy number of rows.
         n_bins: Codes aimed at for the values of an ordered column.
         min_rows: Released count below which a category is merged with the other rare ones.
+
+    Raises:
+        DataError: if nothing could be sampled: no category was released, and missing values are ruled out.
     """
+    if encoder.n_values == 0 and not encoder.is_nullable:
+        raise DataError(
+            f"Column {encoder.name!r}: no value is frequent enough to show above the noise, and the column can hold "
+            "no missing ones. Declare its categories, or another kind."
+        )
     has_missing = encoder.is_nullable and counts[MISSING] > MISSING_SIGNAL * noise_stddev
+    is_all_missing = has_missing and _holds_only_noise(
+        counts[1 : 1 + encoder.n_values], n_rows - counts[MISSING], noise_stddev
+    )
     weights = _denoise(encoder, counts, noise_stddev, n_rows, has_missing)
     values = np.arange(1, 1 + encoder.n_values)
     if encoder.is_ordered:
         merged = _equal_mass(weights[values], n_bins, min_rows)
     else:
         merged = _pool_rare(weights[values], min_rows)
-    first = int(encoder.is_nullable or encoder.n_values == 0)
+    first = int(encoder.is_nullable)
     n_codes = first + (int(merged.max()) + 1 if len(merged) else 0)
     code_of_cell = np.zeros(encoder.n_cells, dtype=np.int64)
     code_of_cell[values] = first + merged
     if encoder.has_other:
         code_of_cell[-1] = n_codes
-    is_sampled = np.ones(n_codes + int(encoder.has_other), dtype=bool)
+    is_sampled = np.full(n_codes + int(encoder.has_other), not is_all_missing)
     if first:
         is_sampled[0] = has_missing or encoder.n_values == 0
     if encoder.has_other:
         is_sampled[-1] = False
     return CodedColumn(encoder, code_of_cell, weights, is_sampled)
+
+
+def _holds_only_noise(values: np.ndarray, n_present: float, noise_stddev: float) -> bool:
+    """Return whether neither one value's count, nor all of them, nor that of missing ones says there is any."""
+    surely = SURELY * noise_stddev
+    return bool(
+        n_present <= 2 * surely
+        and values.max(initial=0.0) <= surely
+        and values.sum() <= surely * np.sqrt(len(values))
+    )
 
 
 def _denoise(
@@ -226,32 +249,36 @@ class TableEncoder:
             DataError: if the value is of the wrong kind, lies outside the released domain, or is never sampled.
         """
         column = self.columns[self.names.index(name)]
-        series = pd.Series([value], dtype=object)
         if pd.api.types.is_list_like(value):
             raise DataError(f"Column {name!r}: expected one value or None, got {type(value).__name__}.")
-        cell = int(column.encoder.transform(series)[0])
-        is_inside = series.isna().all() or column.encoder.contains(series)
-        if not is_inside or not column.is_sampled[column.code_of_cell[cell]]:
+        series = pd.Series([value], dtype=object)
+        is_inside = column.encoder.is_nullable if series.isna().all() else column.encoder.contains(series)
+        code = int(column.code_of_cell[column.encoder.transform(series)[0]]) if is_inside else -1
+        if not is_inside or not column.is_sampled[code]:
             raise DataError(
                 f"Column {name!r}: the value asked for is not in the column's released domain. "
                 f"See model.schema_[{name!r}]."
             )
-        return int(column.code_of_cell[cell])
+        return code
 
     def constant(self, name: str, value: object, n_rows: int) -> pd.Series:
         """Return ``n_rows`` times one value, in the column's dtype."""
-        encoder = self.columns[self.names.index(name)].encoder
-        if encoder.dtype == "category":
-            cells = encoder.transform(pd.Series([value] * n_rows, dtype=object))
-            return encoder.inverse_transform(cells, np.random.default_rng(0))
-        filler = missing_value(encoder.dtype) if pd.isna(value) else value
-        return cast(pd.Series([filler] * n_rows, dtype=object), encoder.dtype)
+        return self.columns[self.names.index(name)].encoder.repeat(value, n_rows)
 
 
 def identifiers(column: Identifier, n_rows: int, first_row: int) -> pd.Series:
-    """Return generated keys: running numbers, or the schema's pattern filled with them."""
+    """Return generated keys: running numbers, or the schema's pattern filled with them.
+
+    Raises:
+        DataError: if the column's dtype cannot hold so many.
+    """
     numbers = np.arange(column.start + first_row, column.start + first_row + n_rows)
     dtype = column.dtype or "object"
     if pd.api.types.is_numeric_dtype(pd.api.types.pandas_dtype(dtype)):
-        return pd.Series(numbers).astype(dtype)
+        keys = pd.Series(numbers).astype(dtype)
+        if not (keys == numbers).all():
+            raise DataError(
+                f"Column {column.name!r}: dtype {dtype} cannot hold {numbers[-1]}. Declare a wider one."
+            )
+        return keys
     return pd.Series([column.pattern.format(number) for number in numbers], dtype=object).astype(dtype)

@@ -135,7 +135,22 @@ class Generator(nn.Module):
             KeyError, ValueError, RuntimeError: if they do not belong together.
         """
         hidden, latent = state["from_latent.weight"].shape
-        generator = cls(sizes, hidden=hidden, head=state["head_bias"].shape[-1], latent=latent)
+        head, n_columns, widest = state["head_bias"].shape[-1], len(sizes), max(sizes)
+        shapes = {
+            "from_latent.weight": (hidden, latent),
+            "from_latent.bias": (hidden,),
+            "embeddings": (sum(sizes), hidden),
+            "head_weight": (n_columns, hidden, head),
+            "head_bias": (n_columns, 1, head),
+            "code_weight": (n_columns, head, widest),
+            "code_bias": (n_columns, 1, widest),
+        }
+        # Compared before anything is allocated: few bytes of a file can ask for a large network.
+        if {name: tuple(value.shape) for name, value in state.items()} != shapes:
+            raise ValueError("tensors do not belong together")
+        if not all(value.is_floating_point() and bool(value.isfinite().all()) for value in state.values()):
+            raise ValueError("weights are not numbers")
+        generator = cls(sizes, hidden=hidden, head=head, latent=latent)
         generator.load_state_dict(dict(state), strict=True)
         return generator
 

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from tabgan.errors import TabGANError
+from tabgan.model.anchors import AnchorLoss
+from tabgan.model.generator import Generator
+from tabgan.model.training import TrainingConfig, adversary_schedule, train
+from tabgan.privacy.marginals import Marginal
+
+SIZES = [2, 2]
+TRUTH = np.array([[0.45, 0.05], [0.05, 0.45]])  # two columns that mostly agree
+N_ROWS = 10_000.0
+
+
+def _generator(seed=0, sizes=SIZES):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Generator(sizes, hidden=16, head=16, latent=4)
+
+
+def _anchors(joint=TRUTH, noise=50.0):
+    tables = [((0,), joint.sum(1)), ((1,), joint.sum(0)), ((0, 1), joint)]
+    return AnchorLoss(SIZES, [Marginal(c, N_ROWS * t, noise) for c, t in tables], N_ROWS)
+
+
+def _rng(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def _joint(generator):
+    codes = generator.draw(20_000, _rng(9)).codes
+    return np.bincount(codes[:, 0] * 2 + codes[:, 1], minlength=4).reshape(2, 2) / 20_000
+
+
+class FakeSteps:
+    """Stands in for whoever trains the discriminator; remembers its fakes and likes code 1 of column 0."""
+
+    def __init__(self, steps_left=8, batch_size=6):
+        self.module = nn.Linear(sum(SIZES), 1)
+        with torch.no_grad():
+            self.module.weight.copy_(torch.tensor([[-20.0, 20, 0, 0]]))
+            self.module.bias.zero_()
+        self.steps_left, self.batch_size = steps_left, batch_size
+        self.fakes = []
+
+    def step(self, fakes):
+        assert not fakes.requires_grad
+        self.steps_left -= 1
+        self.fakes.append(fakes)
+
+
+class TestTrain:
+    def test_a_dependence_is_learnt(self):
+        config = TrainingConfig(steps=250, batch_size=500)
+        before = np.abs(_joint(_generator()) - TRUTH).sum()
+        after = np.abs(_joint(train(_generator(), _anchors(), None, config, _rng())) - TRUTH).sum()
+        assert before > 0.5
+        assert after < 0.06
+
+    def test_one_seed_one_result(self):
+        config = TrainingConfig(steps=6, batch_size=20)
+        first, again, other = (
+            train(_generator(), _anchors(), None, config, _rng(seed)).embeddings for seed in (0, 0, 1)
+        )
+        assert torch.equal(first, again)
+        assert not torch.equal(first, other)
+
+    def test_global_generator_is_left_alone(self):
+        before = torch.get_rng_state()
+        train(_generator(), _anchors(), None, TrainingConfig(steps=2, batch_size=4), _rng())
+        assert torch.equal(torch.get_rng_state(), before)
+
+    def test_progress_grows_to_the_end(self):
+        seen = []
+        config = TrainingConfig(steps=50, batch_size=4)
+        train(_generator(), _anchors(), None, config, _rng(), lambda *done: seen.append(done))
+        assert seen == [(20, 50), (40, 50), (50, 50)]
+
+    @pytest.mark.parametrize("steps", [1, 2, 3])
+    def test_few_steps(self, steps):
+        config = TrainingConfig(steps=steps, batch_size=4)
+        trained = train(_generator(), _anchors(), FakeSteps(), config, _rng())
+        assert all(torch.isfinite(weight).all() for weight in trained.parameters())
+
+    def test_a_loss_that_is_no_number_stops_it(self):
+        anchors = _anchors()
+        anchors.target.fill_(torch.nan)
+        with pytest.raises(TabGANError, match="training: the loss is not a number"):
+            train(_generator(), anchors, None, TrainingConfig(steps=3, batch_size=4), _rng())
+
+
+class TestAverage:
+    """Pitfall 18: the weights that are kept are a copy, not a reference to those still being trained."""
+
+    def test_is_no_live_reference(self):
+        generator = _generator()
+        kept = train(generator, _anchors(), None, TrainingConfig(steps=10, batch_size=20), _rng())
+        assert kept is not generator
+        pointers = {weight.data_ptr() for weight in generator.parameters()}
+        assert pointers.isdisjoint(weight.data_ptr() for weight in kept.parameters())
+        before = copy.deepcopy(kept.state_dict())
+        with torch.no_grad():
+            for weight in generator.parameters():
+                weight.fill_(7.0)
+        for name, value in kept.state_dict().items():
+            assert torch.equal(value, before[name])
+
+    def test_lies_between_the_weights_that_it_averages(self):
+        generator = _generator()
+        config = TrainingConfig(steps=20, batch_size=20, average_start=0.0, average_rate=0.5)
+        kept = train(generator, _anchors(), None, config, _rng())
+        assert not torch.equal(kept.embeddings, generator.embeddings)
+
+    def test_a_rate_of_one_keeps_the_last(self):
+        generator = _generator()
+        config = TrainingConfig(steps=20, batch_size=20, average_rate=1.0)
+        kept = train(generator, _anchors(), None, config, _rng())
+        torch.testing.assert_close(kept.embeddings, generator.embeddings)
+
+
+class TestAdversary:
+    def test_its_gradient_reaches_the_generator(self):
+        """It likes code 1 of the first column, and the anchors say nothing: so shall the generator."""
+        silent = AnchorLoss(SIZES, [Marginal((1,), np.array([0.5, 0.5]) * N_ROWS, 1e9)], N_ROWS)
+        config = TrainingConfig(steps=120, batch_size=100, adversary_start=0.0, adversary_weight=1.0)
+        adversary = FakeSteps()
+        trained = train(_generator(), silent, adversary, config, _rng())
+        alone = train(_generator(), silent, None, config, _rng())
+        assert _joint(trained)[1].sum() > 0.9
+        assert _joint(alone)[1].sum() < 0.8
+
+    def test_its_weights_are_its_own_to_change(self):
+        adversary = FakeSteps()
+        before = adversary.module.weight.clone()
+        train(_generator(), _anchors(), adversary, TrainingConfig(steps=10, batch_size=10), _rng())
+        assert torch.equal(adversary.module.weight, before)
+
+    def test_all_its_steps_are_taken_against_fresh_one_hot_fakes(self):
+        adversary = FakeSteps(steps_left=9, batch_size=6)
+        train(_generator(), _anchors(), adversary, TrainingConfig(steps=10, batch_size=10), _rng())
+        assert adversary.steps_left == 0
+        assert len(adversary.fakes) == 9
+        for fakes in adversary.fakes:
+            assert fakes.shape == (6, 4)
+            assert ((fakes == 0) | (fakes == 1)).all()
+            assert (fakes.sum(1) == 2).all()
+        assert len({tuple(fakes.flatten().tolist()) for fakes in adversary.fakes}) > 1
+
+    @settings(max_examples=100, deadline=None)
+    @given(total=st.integers(0, 500), steps=st.integers(1, 300), share=st.floats(0, 0.99))
+    def test_schedule_spends_every_step_after_joining(self, total, steps, share):
+        joins = int(share * steps)
+        schedule = adversary_schedule(total, steps, joins)
+        assert schedule.shape == (steps,)
+        assert (schedule >= 0).all()
+        assert schedule.sum() == total
+        assert (schedule[:joins] == 0).all()
+        assert schedule[joins] >= total // 4

@@ -1,0 +1,313 @@
+"""What a reviewer may rely on without reading every line: who imports whom, and where the dangerous things are."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import tabgan
+
+ROOT = Path(tabgan.__file__).parent
+
+#: Every module imports only from modules above it, lazily or not; a folder stands for all that is not listed of it.
+ORDER = [
+    "errors",
+    "_validate",
+    "rng",
+    "yaml_file",
+    "schema",
+    "encoding.base",
+    "encoding.lattice",
+    "encoding.grid",
+    "encoding.categorical",
+    "encoding.checks",
+    "encoding.table",
+    "encoding",
+    "privacy.accounting",
+    "privacy.budget",
+    "privacy.ledger",
+    "privacy.mechanisms",
+    "privacy.release",
+    "privacy.marginals",
+    "privacy.coding",
+    "privacy.dpsgd",
+    "privacy",
+    "model.generator",
+    "model.discriminator",
+    "model.anchors",
+    "model.training",
+    "model",
+    "sampling",
+    "io.sources",
+    "io.sinks",
+    "io",
+    "modelfile",
+    "synthesizer",
+    "draft",
+    "evaluation",
+    "report",
+    "jobs.config",
+    "jobs.run",
+    "jobs.executors",
+    "jobs",
+    "terminal",
+    "cli",
+    "__main__",
+]
+
+#: What the package itself shows, imported when it is asked for.
+LAZY = {"synthesizer", "evaluation"}
+
+#: Third-party packages that only these modules, or folders, may import.
+ONLY_IN = {
+    "opacus": {"privacy.dpsgd"},
+    "opendp": {"privacy.mechanisms"},
+    "dp_accounting": {"privacy.accounting"},
+    "safetensors": {"modelfile"},
+    "sdmetrics": {"evaluation"},
+    "jinja2": {"report"},
+    "typer": {"cli"},
+    "rich": {"terminal", "cli"},
+    "secrets": {"privacy.dpsgd", "io.sinks", "jobs"},
+}
+
+FORBIDDEN = {"pickle", "cPickle", "_pickle", "dill", "joblib", "cloudpickle", "shelve", "marshal", "random"}
+
+
+def _module(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {_module(path): path for path in sorted(ROOT.rglob("*.py"))}
+
+
+@cache
+def _tree(module: str) -> ast.Module:
+    return ast.parse(MODULES[module].read_text(encoding="utf-8"))
+
+
+def _imports(module: str) -> list[tuple[str, int]]:
+    """Return every imported module, functions' own imports included, with its line."""
+    found = []
+    for node in ast.walk(_tree(module)):
+        if isinstance(node, ast.Import):
+            found += [(alias.name, node.lineno) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}:{node.lineno}: relative import"
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                is_module = full.removeprefix("tabgan.") in MODULES
+                found.append((full if is_module else str(node.module), node.lineno))
+    return found
+
+
+def _own(module: str) -> list[tuple[str, int]]:
+    """Return imports of the package's modules, without the package's name, which only its version is taken of."""
+    return [
+        (name.removeprefix("tabgan."), line) for name, line in _imports(module) if name.startswith("tabgan.")
+    ]
+
+
+def _rank(module: str) -> int:
+    while module not in ORDER:
+        assert "." in module, f"{module} has no place in ORDER"
+        module = module.rpartition(".")[0]
+    return ORDER.index(module)
+
+
+def _lies_in(module: str, places: set[str]) -> bool:
+    return any(module == place or module.startswith(place + ".") for place in places)
+
+
+def _calls(module: str) -> list[tuple[str, ast.Call]]:
+    return [(ast.unparse(node.func), node) for node in ast.walk(_tree(module)) if isinstance(node, ast.Call)]
+
+
+class TestLayers:
+    @pytest.mark.parametrize("module", [name for name in MODULES if name])
+    def test_no_back_edge(self, module):
+        for target, line in _own(module):
+            is_inside = _rank(target) == _rank(module)  # of one folder that is a single row
+            assert _rank(target) < _rank(module) or is_inside, (
+                f"{module}:{line} imports {target}, further down"
+            )
+
+    def test_the_package_itself_imports_the_schema_only(self):
+        assert {target for target, _ in _own("")} == {"schema"} | LAZY
+        at_once = [node for node in _tree("").body if isinstance(node, ast.ImportFrom)]
+        assert {node.module for node in at_once} == {"__future__", "typing", "tabgan.schema"}
+
+    def test_no_cycle(self):
+        edges = {module: {target for target, _ in _own(module)} for module in MODULES if module}
+        done: set[str] = set()
+        while len(done) < len(edges):
+            ready = {module for module, targets in edges.items() if targets <= done} - done
+            assert ready, f"a cycle among {sorted(set(edges) - done)}"
+            done |= ready
+
+    def test_the_order_lists_what_there_is(self):
+        assert set(ORDER) <= set(MODULES)
+        assert len(set(ORDER)) == len(ORDER)
+
+    def test_the_check_would_see_a_back_edge(self):
+        assert _rank("synthesizer") > _rank("privacy.release") > _rank("encoding.table") > _rank("schema")
+        assert "synthesizer" in {name for name, _ in _own("jobs.run")}  # imported within a function
+
+
+class TestDoors:
+    @pytest.mark.parametrize("package", ONLY_IN)
+    def test_only_where_it_belongs(self, package):
+        importers = {
+            module for module in MODULES for name, _ in _imports(module) if name.split(".")[0] == package
+        }
+        assert all(_lies_in(module, ONLY_IN[package]) for module in importers), importers
+
+    @pytest.mark.parametrize("package", ["opacus", "opendp", "dp_accounting"])
+    def test_and_it_is_there(self, package):
+        (place,) = ONLY_IN[package]
+        assert any(name.split(".")[0] == package for name, _ in _imports(place))
+
+    def test_evaluation_takes_tables_and_never_the_model(self):
+        for module in MODULES:
+            if _lies_in(module, {"evaluation"}):
+                forbidden = {"synthesizer", "modelfile", "sampling", "model", "privacy"}
+                assert not [target for target, _ in _own(module) if _lies_in(target, forbidden)], module
+
+    def test_the_report_never_samples_or_fits(self):
+        for module in MODULES:
+            if _lies_in(module, {"report"}):
+                assert not [
+                    t for t, _ in _own(module) if _lies_in(t, {"synthesizer", "model", "sampling"})
+                ], module
+
+    def test_no_seed_reaches_privacy(self):
+        """Pitfall 20."""
+        for module in MODULES:
+            if _lies_in(module, {"privacy"}):
+                assert "rng" not in {target for target, _ in _own(module)}, module
+                assert not [c for c, _ in _calls(module) if "np.random" in c or "default_rng" in c], module
+
+    def test_no_noise_outside_of_the_mechanisms(self):
+        """Opacus draws its own; here nobody calls a Gaussian or Laplacian but for a latent or a draw of the model."""
+        draws = ("normal", "laplace", "randn", "standard_normal", "normal_", "gumbel")
+        for module in MODULES:
+            found = {name for name, _ in _calls(module) if name.rpartition(".")[2] in draws}
+            if module in ("sampling", "model.generator"):
+                assert found == {"torch.randn"}, module
+            elif not _lies_in(module, {"evaluation"}):
+                assert not found, (module, found)
+
+    def test_the_model_and_sampling_meet_no_row(self):
+        for module in MODULES:
+            if _lies_in(module, {"model", "sampling"}):
+                assert not [name for name, _ in _imports(module) if name.split(".")[0] == "pandas"], module
+
+
+class TestDangers:
+    @pytest.mark.parametrize("module", MODULES)
+    def test_nothing_that_runs_what_it_reads(self, module):
+        """Pitfall 23."""
+        assert not [name for name, _ in _imports(module) if name.split(".")[0] in FORBIDDEN]
+        names = {name for name, _ in _calls(module)}
+        assert names.isdisjoint({"torch.load", "torch.save", "eval", "exec", "pd.read_pickle", "yaml.load"})
+        assert not [name for name in names if name.endswith(".to_pickle")]
+
+    @pytest.mark.parametrize("module", MODULES)
+    def test_global_generators_are_not_seeded(self, module):
+        forked = {
+            id(inner)
+            for node in ast.walk(_tree(module))
+            if isinstance(node, ast.With)
+            and any("fork_rng" in ast.unparse(item.context_expr) for item in node.items)
+            for inner in ast.walk(node)
+        }
+        for name, call in _calls(module):
+            assert name not in ("np.random.seed", "numpy.random.seed", "random.seed"), (
+                f"{module}:{call.lineno}"
+            )
+            assert name not in ("torch.cuda.manual_seed", "torch.cuda.manual_seed_all")
+            assert name != "torch.manual_seed" or id(call) in forked, f"{module}:{call.lineno}"
+
+    @pytest.mark.parametrize("module", [m for m in MODULES if not _lies_in(m, {"jobs"})])
+    def test_no_assert_stands_guard(self, module):
+        """``python -O`` takes them out."""
+        assert not [node.lineno for node in ast.walk(_tree(module)) if isinstance(node, ast.Assert)]
+
+    @pytest.mark.parametrize("module", MODULES)
+    def test_no_exception_is_swallowed_whole(self, module):
+        for node in ast.walk(_tree(module)):
+            if isinstance(node, ast.ExceptHandler) and node.type is None:
+                pytest.fail(f"{module}:{node.lineno}: bare except")
+
+
+FUNCTIONS = [
+    (module, node)
+    for module in MODULES
+    for node in ast.walk(_tree(module))
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+]
+
+
+def _body_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    body = node.body[1:] if ast.get_docstring(node, clean=False) is not None else node.body
+    return int(node.end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+class TestSize:
+    def test_no_function_is_too_long(self):
+        too_long = {
+            f"{module}.{node.name}": _body_lines(node) for module, node in FUNCTIONS if _body_lines(node) > 60
+        }
+        assert not too_long
+
+    def test_no_module_is_too_long(self):
+        lengths = {module: len(path.read_text().splitlines()) for module, path in MODULES.items()}
+        assert {module: length for module, length in lengths.items() if length > 600} == {}
+
+
+class TestDocstrings:
+    @pytest.mark.parametrize("module", MODULES)
+    def test_modules(self, module):
+        assert ast.get_docstring(_tree(module))
+
+    def test_public_functions_and_classes(self):
+        bare = []
+        for module in MODULES:
+            for node in _tree(module).body:
+                if not isinstance(node, ast.FunctionDef | ast.ClassDef) or node.name.startswith("_"):
+                    continue
+                if not ast.get_docstring(node):
+                    bare.append(f"{module}.{node.name}")
+                if isinstance(node, ast.ClassDef) and not node.bases:  # an override does what its base says
+                    bare += [
+                        f"{module}.{node.name}.{method.name}"
+                        for method in node.body
+                        if isinstance(method, ast.FunctionDef)
+                        and not method.name.startswith("_")
+                        and not ast.get_docstring(method)
+                    ]
+        assert not bare
+
+
+class TestExports:
+    def test_all_names_are_there(self):
+        for name in tabgan.__all__:
+            assert getattr(tabgan, name) is not None
+        at_once = {name for name in vars(tabgan) if name[0].isupper()} - {"TYPE_CHECKING", "Any"}
+        assert at_once | {"TabGAN", "evaluate"} == set(tabgan.__all__)
+
+    def test_unknown_names(self):
+        with pytest.raises(AttributeError, match="module 'tabgan' has no attribute 'TabGun'"):
+            tabgan.TabGun  # noqa: B018
+
+    def test_tests_mirror_the_modules(self):
+        tests = Path(__file__).parent
+        folders = {module.partition(".")[0] for module in MODULES if "." in module}
+        assert folders <= {path.name for path in tests.iterdir() if path.is_dir()}
+        single = {module.strip("_") for module in MODULES if module and "." not in module} - folders
+        names = {path.stem.removeprefix("test_") for path in tests.glob("test_*.py")}
+        assert single - {"main", "terminal"} <= names

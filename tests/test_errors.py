@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+
+from tabgan import errors
+
+
+@pytest.mark.parametrize(
+    ("error", "bases"),
+    [
+        (errors.ConfigError, (ValueError,)),
+        (errors.SchemaError, (ValueError,)),
+        (errors.DataError, (ValueError,)),
+        (errors.NotFittedError, (ValueError, AttributeError)),
+        (errors.ModelFileError, (ValueError,)),
+        (errors.PrivacyError, ()),
+        (errors.BudgetExceededError, (errors.PrivacyError,)),
+    ],
+)
+def test_the_tree(error, bases):
+    assert all(issubclass(error, base) for base in (errors.TabGANError, *bases))
+    assert str(error("where: rule.")) == "where: rule."
+
+
+def test_a_privacy_error_is_no_value_error_that_a_broad_except_would_swallow():
+    assert not issubclass(errors.PrivacyError, ValueError)
+
+
+def test_nothing_else_is_in_there():
+    names = {name for name, value in vars(errors).items() if isinstance(value, type)}
+    assert all(issubclass(getattr(errors, name), errors.TabGANError) for name in names)
+    assert len(names) == 8

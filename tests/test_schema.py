@@ -1,0 +1,448 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tabgan.errors import SchemaError
+from tabgan.schema import (
+    KINDS,
+    MAX_DECIMALS,
+    Boolean,
+    Categorical,
+    Datetime,
+    Identifier,
+    Numeric,
+    Schema,
+    nearest,
+    to_yaml,
+)
+from tabgan.yaml_file import parse
+
+#: Text that some reader of YAML takes for something else.
+TRAPS = [
+    *("no", "yes", "on", "off", "y", "n", "true", "True", "null", "~", "", " ", "1", "01089", "0o7", "0x1f"),
+    *("1e5", "1e-6", "+1", "-.5", "5.", "1_000", ".inf", ".NaN", "12:30", "2024-01-31", "=", "<<", "-", "?"),
+    *(
+        "- a",
+        "a: b",
+        "a:",
+        "#x",
+        "x #y",
+        "'",
+        '"',
+        "it's",
+        "[a]",
+        "{a: b}",
+        "&a",
+        "*a",
+        "!a",
+        "%a",
+        "@a",
+        "`a",
+    ),
+    *(
+        "|",
+        ">",
+        "a\nb",
+        "\n",
+        "\t",
+        " lead",
+        "trail ",
+        "\u2028",
+        "\x00",
+        "\x85",
+        "é",
+        "名前",
+        "😀",
+        "x" * 300,
+    ),
+    *("${HOME}", "$${X}", "$$${X}", "${", "${A:-b}", "$", "---", "...", "kind", "columns", "\\", "\\n"),
+]
+
+TEXT = st.one_of(st.text(st.characters(exclude_categories=["Cs"]), max_size=12), st.sampled_from(TRAPS))
+SCALARS = st.one_of(
+    TEXT, st.booleans(), st.integers(-(10**20), 10**20), st.floats(allow_nan=False, allow_infinity=False)
+)
+MOMENTS = st.datetimes().map(lambda moment: moment.isoformat())
+MAYBE_BOOL = st.one_of(st.none(), st.booleans())
+
+
+def _pairs(values):
+    return st.one_of(st.none(), st.tuples(values, values).map(lambda pair: tuple(sorted(pair))))
+
+
+def _common(**more):
+    return {
+        "name": TEXT,
+        "dtype": st.sampled_from([None, "object", "string", "int64", "datetime64[ns, Europe/Berlin]"]),
+        "nullable": MAYBE_BOOL,
+        **more,
+    }
+
+
+COLUMNS = st.one_of(
+    st.builds(
+        Numeric,
+        **_common(
+            bounds=_pairs(st.integers(-(10**6), 10**6).map(float)),
+            decimals=st.one_of(st.none(), st.integers(0, MAX_DECIMALS)),
+            out_of_range=st.sampled_from(["clip", "error"]),
+        ),
+    ),
+    st.builds(
+        Categorical,
+        **_common(
+            categories=st.one_of(
+                st.none(),
+                st.lists(SCALARS, max_size=6, unique_by=lambda v: (isinstance(v, bool), v)).map(tuple),
+            ),
+            ordered=st.booleans(),
+            unknown=st.sampled_from(["other", "error"]),
+        ),
+    ),
+    st.builds(Boolean, **_common()),
+    st.builds(
+        Datetime,
+        **_common(
+            bounds=_pairs(MOMENTS),
+            resolution=st.sampled_from([None, "day", "second"]),
+            format=st.one_of(st.none(), TEXT),
+        ),
+    ),
+    st.builds(
+        Identifier,
+        **_common(pattern=st.sampled_from(["{}", "P{:06d}", "${{{}}}", "{0:>5}"]), start=st.integers(0, 99)),
+    ),
+)
+SCHEMAS = st.builds(
+    Schema,
+    columns=st.lists(COLUMNS, max_size=5, unique_by=lambda column: column.name),
+    target=st.one_of(st.none(), TEXT),
+)
+
+
+def _exactly(schema):
+    """Return what equality passes over: 1 and 1.0 and True are not alike."""
+    return repr(schema)
+
+
+class TestYaml:
+    @settings(max_examples=150, deadline=None)
+    @given(SCHEMAS)
+    @example(Schema())
+    def test_round_trip(self, schema):
+        assert _exactly(Schema.from_yaml(schema.to_yaml())) == _exactly(schema)
+        assert _exactly(Schema.from_dict(schema.to_dict())) == _exactly(schema)
+
+    @pytest.mark.parametrize("text", TRAPS)
+    def test_text_stays_text(self, text):
+        schema = Schema([Categorical(name=text, categories=(text,))], target=text)
+        back = Schema.from_yaml(schema.to_yaml())
+        assert back.names == [text]
+        assert back.target == text
+        assert back[text].categories == (text,)
+
+    @pytest.mark.parametrize("value", [True, 0, -1, 10**18, 0.5, 1e-7, 1e300, 5e-324, 1.0, -0.0])
+    def test_numbers_stay_numbers(self, value):
+        back = Schema.from_yaml(Schema([Categorical(name="a", categories=(value,))]).to_yaml())
+        assert repr(back["a"].categories) == repr((value,))
+
+    def test_an_environment_variable_in_a_schema_is_text(self, monkeypatch):
+        monkeypatch.setenv("HOME", "elsewhere")
+        schema = Schema([Categorical(name="a", categories=("${HOME}",))])
+        assert Schema.from_yaml(schema.to_yaml())["a"].categories == ("${HOME}",)
+
+    def test_what_a_person_writes(self):
+        schema = Schema.from_yaml(
+            "columns:\n"
+            "  no: {kind: boolean}\n"
+            "  7: {kind: categorical, categories: [no, 01089, '01089', 1e3, true]}\n"
+            "  age: {kind: numeric, bounds: [0, 120], decimals: 0}\n"
+            "target: no\n"
+        )
+        assert schema.names == ["no", "7", "age"]
+        assert schema["7"].categories == ("no", 1089, "01089", 1000.0, True)
+        assert schema["age"].bounds == (0.0, 120.0)
+        assert schema.target == "no"
+
+    def test_file(self, tmp_path):
+        path = tmp_path / "schema.yaml"
+        schema = Schema([Boolean(name="é😀")])
+        path.write_text(schema.to_yaml(), encoding="utf-8")
+        assert Schema.from_yaml(path) == schema
+
+    def test_empty(self):
+        assert Schema.from_yaml("") == Schema()
+
+    @pytest.mark.parametrize("data", [{"a": ["01089", {"b": "${X}"}], "1e5": None}, [], "no", {"a": {}}])
+    def test_to_yaml_is_what_parse_reads(self, data):
+        assert parse(to_yaml(data), {}) == (data, [])
+
+    def test_order_of_the_columns_is_kept(self):
+        names = ["z", "a", "m"]
+        assert Schema.from_yaml(Schema([Boolean(name=name) for name in names]).to_yaml()).names == names
+
+    def test_what_is_open_is_left_out(self):
+        assert Schema([Numeric(name="a")]).to_dict() == {
+            "columns": {"a": {"kind": "numeric", "out_of_range": "clip"}}
+        }
+
+
+class TestFiles:
+    def test_missing(self, tmp_path):
+        with pytest.raises(SchemaError, match="schema: cannot read .*nowhere.yaml"):
+            Schema.from_yaml(tmp_path / "nowhere.yaml")
+
+    def test_folder(self, tmp_path):
+        with pytest.raises(SchemaError, match="schema: cannot read"):
+            Schema.from_yaml(tmp_path)
+
+    def test_not_utf_8(self, tmp_path):
+        (tmp_path / "s.yaml").write_bytes(b"\xff\xfe\x00")
+        with pytest.raises(SchemaError, match="not UTF-8"):
+            Schema.from_yaml(tmp_path / "s.yaml")
+
+    @pytest.mark.parametrize(
+        ("text", "problem"),
+        [
+            ("columns: {a: {kind: boolean}, a: {kind: numeric}}", "columns.a: the key stands there twice"),
+            ("columns: [", "not valid YAML"),
+            ("columns: {a: {kind: !!python/name:os.system x}}", "not valid YAML"),
+            ("- a", "expected a mapping with the key 'columns'"),
+            ("7", "expected a mapping with the key 'columns'"),
+            ("columns: [a, b]", "expected a mapping with the key 'columns'"),
+            ("columns: null", "expected a mapping with the key 'columns'"),
+            ("columns: {a: numeric}", r"Column 'a': expected a mapping such as \{kind: numeric\}"),
+            ("columns: {a: }", r"columns.a: expected a value"),
+        ],
+    )
+    def test_that_are_no_schema(self, text, problem):
+        with pytest.raises(SchemaError, match=problem):
+            Schema.from_yaml(text)
+
+
+def _refused(**spec):
+    """Return what is said about a column, from a dictionary and, where it has a kind, from its class."""
+    with pytest.raises(SchemaError) as caught:
+        Schema.from_dict({"columns": {"a": spec}})
+    classes = dict(zip(KINDS, (Numeric, Categorical, Boolean, Datetime, Identifier), strict=True))
+    if spec.get("kind") in classes:
+        kind = classes[spec["kind"]]
+        with pytest.raises(SchemaError) as direct:
+            kind(name="a", **{key: value for key, value in spec.items() if key != "kind"})
+        assert str(direct.value) == str(caught.value)
+    return str(caught.value)
+
+
+class TestRefused:
+    @pytest.mark.parametrize(
+        ("spec", "message"),
+        [
+            (
+                {"kind": "numerc"},
+                "Column 'a': kind: expected one of numeric, categorical, boolean, datetime, identifier, "
+                "got 'numerc'. Did you mean 'numeric'?",
+            ),
+            ({"kind": "numeric", "bound": [0, 1]}, "Column 'a': bound: unknown key. Did you mean 'bounds'?"),
+            (
+                {"kind": "boolean", "catgories": ["x"]},
+                "Column 'a': catgories: unknown key. Did you mean 'categories'?",
+            ),
+            ({"kind": "numeric", "zzzzzz": 1}, "Column 'a': zzzzzz: unknown key."),
+            (
+                {"kind": "numeric", "bounds": [2, 1]},
+                "Column 'a': bounds: expected two finite numbers, the smaller one first.",
+            ),
+            (
+                {"kind": "numeric", "bounds": [0, math.nan]},
+                "Column 'a': bounds: expected two finite numbers, the smaller one first.",
+            ),
+            (
+                {"kind": "numeric", "bounds": [-math.inf, 0]},
+                "Column 'a': bounds: expected two finite numbers, the smaller one first.",
+            ),
+            (
+                {"kind": "numeric", "bounds": [0, 1e16]},
+                "Column 'a': bounds: expected numbers of at most 15 digits, decimals included.",
+            ),
+            (
+                {"kind": "numeric", "bounds": [0, 1e12], "decimals": 6},
+                "Column 'a': bounds: expected numbers of at most 15 digits, decimals included.",
+            ),
+            (
+                {"kind": "numeric", "bounds": [0.2, 0.8], "decimals": 0},
+                "Column 'a': bounds: no number with decimals: 0 lies in them. Raise decimals.",
+            ),
+            (
+                {"kind": "categorical", "categories": ["x", "y", "x"]},
+                "Column 'a': categories: expected each value once; 1 and 1.0 are one value.",
+            ),
+            (
+                {"kind": "categorical", "categories": [1, 1.0]},
+                "Column 'a': categories: expected each value once; 1 and 1.0 are one value.",
+            ),
+            (
+                {"kind": "categorical", "categories": [1.5, math.nan]},
+                "Column 'a': categories: expected finite numbers. A missing value is no category.",
+            ),
+            (
+                {"kind": "categorical", "categories": ["x", None]},
+                "Column 'a': categories.1: expected text, a number, true or false. A missing value is no category.",
+            ),
+            (
+                {"kind": "datetime", "bounds": ["2024-12-31", "2024-01-01"]},
+                "Column 'a': bounds: expected two moments, the earlier one first.",
+            ),
+            (
+                {"kind": "datetime", "bounds": ["NaT", "2024-01-01"]},
+                "Column 'a': bounds: expected two moments, the earlier one first.",
+            ),
+            (
+                {"kind": "datetime", "bounds": ["2024-01-01", "2024-01-01T00:00+01:00"]},
+                "Column 'a': bounds: expected two moments in ISO 8601 of one time zone.",
+            ),
+            (
+                {"kind": "datetime", "bounds": ["soon", "later"]},
+                "Column 'a': bounds: expected two moments in ISO 8601 of one time zone.",
+            ),
+            (
+                {"kind": "boolean", "dtype": "int65"},
+                "Column 'a': dtype: expected a pandas dtype such as 'Int64', got 'int65'.",
+            ),
+            (
+                {"kind": "boolean", "name": "b"},
+                "Column 'a': name: unknown key. The name stands before the colon.",
+            ),
+        ],
+    )
+    def test_with_column_and_key_and_fix(self, spec, message):
+        if "name" in spec:
+            with pytest.raises(SchemaError) as caught:
+                Schema.from_dict({"columns": {"a": spec}})
+            assert str(caught.value) == message
+            return
+        assert _refused(**spec) == message
+
+    @pytest.mark.parametrize(
+        "pattern", ["x", "{}{}", "{1}", "{name}", "{0.__class__}", "{0[0]}", "{", "}", "{:q}", "{!r}{}"]
+    )
+    def test_patterns(self, pattern):
+        assert _refused(kind="identifier", pattern=pattern).startswith(
+            "Column 'a': pattern: expected one field for the running number"
+        )
+
+    @pytest.mark.parametrize(
+        ("spec", "key"),
+        [
+            ({"kind": "numeric", "bounds": 5}, "bounds"),
+            ({"kind": "numeric", "bounds": [1, 2, 3]}, "bounds"),
+            ({"kind": "numeric", "decimals": -1}, "decimals"),
+            ({"kind": "numeric", "decimals": MAX_DECIMALS + 1}, "decimals"),
+            ({"kind": "numeric", "out_of_range": "cilp"}, "out_of_range"),
+            ({"kind": "categorical", "categories": "abc"}, "categories"),
+            ({"kind": "categorical", "unknown": "drop"}, "unknown"),
+            ({"kind": "datetime", "resolution": "hour"}, "resolution"),
+            ({"kind": "datetime", "bounds": [2020, 2021]}, "bounds.0"),
+            ({"kind": "identifier", "start": -1}, "start"),
+            ({"kind": "boolean", "nullable": "perhaps"}, "nullable"),
+        ],
+    )
+    def test_with_column_and_key(self, spec, key):
+        assert _refused(**spec).startswith(f"Column 'a': {key}: ")
+
+    def test_a_kind_is_needed(self):
+        with pytest.raises(SchemaError, match="Column 'a': kind: expected one of numeric.*got None"):
+            Schema.from_dict({"columns": {"a": {}}})
+
+    def test_all_problems_at_once(self):
+        with pytest.raises(SchemaError) as caught:
+            Schema.from_dict(
+                {
+                    "columns": {
+                        "a": {"kind": "numeric", "bound": [0, 1], "decimals": "x"},
+                        "b": {"kind": "boolean"},
+                        "c": {"kind": "datetime", "bounds": ["x", "y"]},
+                    }
+                }
+            )
+        lines = str(caught.value).splitlines()
+        assert sorted(line.split(":")[0] + ":" + line.split(":")[1] for line in lines) == [
+            "Column 'a': bound",
+            "Column 'a': decimals",
+            "Column 'c': bounds",
+        ]
+
+    def test_unknown_key_of_the_schema(self):
+        with pytest.raises(SchemaError, match="schema: unknown key 'colums'. Did you mean 'columns'"):
+            Schema.from_dict({"colums": {}})
+
+    def test_names_that_repeat(self):
+        with pytest.raises(SchemaError, match="schema: declared more than once: 'a', 'b'"):
+            Schema([Boolean(name=name) for name in "baacb"])
+
+    @pytest.mark.parametrize("columns", [5, "abc", None])
+    def test_no_columns(self, columns):
+        with pytest.raises(SchemaError, match="schema: columns: expected a list of columns, got"):
+            Schema(columns)
+
+    def test_a_column_without_a_name(self):
+        with pytest.raises(SchemaError, match="Column without a name: name: Field required"):
+            Schema([{"kind": "boolean", "name": "a"}, {"kind": "boolean"}])
+
+    @pytest.mark.parametrize("data", [None, [], 5, "x"])
+    def test_no_mapping(self, data):
+        with pytest.raises(SchemaError, match="expected a mapping with the key 'columns'"):
+            Schema.from_dict(data)
+
+    def test_nothing_of_pydantic_shows(self):
+        message = _refused(kind="numeric", bounds=[2, 1], decimals="x")
+        assert "pydantic" not in message
+        assert "input_value" not in message
+
+
+class TestSchema:
+    def test_completeness(self):
+        assert Schema().is_complete
+        assert Schema([Boolean(name="a"), Identifier(name="b")]).is_complete
+        for column in (
+            Numeric(name="a", bounds=(0, 1)),
+            Numeric(name="a", decimals=0),
+            Categorical(name="a"),
+            Datetime(name="a", resolution="day"),
+        ):
+            assert not column.is_complete
+            assert not Schema([Boolean(name="b"), column]).is_complete
+        assert Categorical(name="a", categories=()).is_complete
+
+    def test_access(self):
+        schema = Schema([Boolean(name="a"), Numeric(name="b")])
+        assert len(schema) == 2
+        assert [column.name for column in schema] == ["a", "b"]
+        assert "a" in schema
+        assert "c" not in schema
+        assert isinstance(schema["b"], Numeric)
+        assert Schema()  # empty, and true all the same
+
+    def test_unknown_column(self):
+        with pytest.raises(SchemaError, match="schema: no column 'smokr'. Did you mean 'smoker'"):
+            Schema([Boolean(name="smoker")])["smokr"]
+
+    def test_frozen(self):
+        schema = Schema([Numeric(name="a")])
+        with pytest.raises(ValueError, match="frozen"):
+            schema["a"].bounds = (0, 1)
+        with pytest.raises(ValueError, match="frozen"):
+            schema.target = "a"
+
+    def test_replace_keeps_the_target(self):
+        assert Schema([Boolean(name="a")], target="a").replace([Numeric(name="a")]).target == "a"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("colums", " Did you mean 'columns'?"), ("zzz", ""), (5, ""), (None, "")]
+)
+def test_nearest(name, expected):
+    assert nearest(name, ["columns", "target"]) == expected

@@ -1,0 +1,562 @@
+"""``TabGAN`` from outside: scikit-learn's habits, every kind of column, and every table that it refuses."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import traceback
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
+
+from tabgan import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
+from tabgan.errors import ConfigError, DataError, NotFittedError, SchemaError, TabGANError
+from tabgan.synthesizer import TabGAN
+
+SECRET = "Zanzibar-4711"
+
+#: Arguments of a fit that takes a moment.
+QUICK = {"steps": 5, "batch_size": 50, "random_state": 0}
+
+
+def _everything(n=1200, seed=0):
+    """Return a table of all kinds of columns, every nullable one with missing values."""
+    rng = np.random.default_rng(seed)
+    days = np.datetime64("2020-01-01", "s") + rng.integers(0, 700, n).astype("timedelta64[D]")
+    times = pd.Series(days + rng.integers(0, 86_400, n).astype("timedelta64[s]"))
+    word = pd.Series(rng.choice(["x", "y", "z"], n))
+
+    def holed(series, missing=None):
+        return pd.Series(series).mask(rng.random(n) < 0.2, missing)
+
+    columns = {
+        "id": np.arange(n),
+        "int8": rng.integers(-100, 128, n).astype("int8"),
+        "uint8": rng.integers(0, 256, n).astype("uint8"),
+        "int16": rng.integers(-1000, 1000, n).astype("int16"),
+        "uint32": rng.integers(0, 9, n).astype("uint32"),
+        "int64": rng.integers(0, 10**6, n),
+        "constant": np.full(n, 7),
+        "Int64": holed(rng.integers(0, 5, n)).astype("Int64"),
+        "Float64": holed(rng.normal(size=n).round(2)).astype("Float64"),
+        "float32": rng.normal(size=n).astype("float32").round(1),
+        "float64": holed(rng.normal(0, 100, n).round(3), np.nan),
+        "bool": rng.random(n) < 0.3,
+        "always": np.ones(n, dtype=bool),
+        "boolean": holed(rng.random(n) < 0.3).astype("boolean"),
+        "booleans": holed(pd.Series(rng.random(n) < 0.3).astype(object)),
+        "text": holed(word.astype(object)),
+        "string": holed(word).astype("string"),
+        "category": pd.Categorical(holed(word)),
+        "ordered": pd.Categorical(rng.choice(["lo", "mid", "hi"], n), ["lo", "mid", "hi"], ordered=True),
+        "day": days.astype("datetime64[ns]"),
+        "second": holed(times.astype("datetime64[s]"), pd.NaT),
+        "zone": times.astype("datetime64[ns]").dt.tz_localize("UTC").dt.tz_convert("Europe/Berlin"),
+        "date": holed(times.dt.date.astype(object)),
+        "moment": holed(times.astype(object)),
+        "written": holed(times.dt.strftime("%d.%m.%Y").astype(object)),
+        "missing": np.full(n, np.nan),
+        "none": pd.Series([None] * n, dtype=object),
+    }
+    df = pd.DataFrame(columns)
+    for name in ("text", "booleans", "date", "moment", "written"):
+        df[name] = df[name].where(df[name].notna(), None)
+    return df
+
+
+EVERYTHING = _everything()
+
+SCHEMA = Schema(
+    [
+        Identifier(name="id", start=1),
+        Categorical(name="ordered", categories=("lo", "mid", "hi"), ordered=True),
+        Numeric(name="int64", bounds=(0, 2_000_000)),
+    ]
+)
+
+
+@pytest.fixture(scope="module", params=[None, 25.0], ids=["plain", "private"])
+def fitted(request):
+    return TabGAN(epsilon=request.param, schema=SCHEMA, **QUICK).fit(EVERYTHING)
+
+
+def _simple(n=400):
+    rng = np.random.default_rng(0)
+    return pd.DataFrame({"a": rng.integers(0, 4, n), "b": rng.choice(["x", "y"], n)})
+
+
+def _quick(**options):
+    return TabGAN(**{"epsilon": None, **QUICK, **options})
+
+
+class TestEverything:
+    def test_columns_and_dtypes_are_the_tables(self, fitted):
+        sample = fitted.sample(3000)
+        assert list(sample.columns) == list(EVERYTHING.columns)
+        for name in EVERYTHING:
+            if name != "ordered":
+                assert str(sample[name].dtype) == str(EVERYTHING[name].dtype), name
+        assert sample["ordered"].dtype == EVERYTHING["ordered"].dtype
+
+    def test_values_are_of_the_tables_types(self, fitted):
+        sample = fitted.sample(3000)
+        for name in EVERYTHING:
+            assert set(map(type, sample[name].dropna())) <= set(map(type, EVERYTHING[name].dropna())) | (
+                set() if EVERYTHING[name].notna().any() else {str, bool, int, float, dt.date}
+            ), name
+
+    def test_missing_values_are_as_frequent(self, fitted):
+        sample = fitted.sample(3000)
+        for name in EVERYTHING:
+            expected, found = EVERYTHING[name].isna().mean(), sample[name].isna().mean()
+            assert abs(found - expected) < (0.12 if expected else 0.1), name
+        assert sample["missing"].isna().all()
+        assert sample["none"].isna().mean() > 0.9
+
+    def test_all_lies_in_the_released_schema(self, fitted):
+        sample, schema = fitted.sample(3000), fitted.schema_
+        assert schema.is_complete
+        assert schema.names == list(EVERYTHING.columns)
+        for column in schema:
+            values = sample[column.name].dropna()
+            if isinstance(column, Numeric):
+                assert values.between(*column.bounds).all(), column.name
+                assert (
+                    np.round(values.astype(float), column.decimals) == values.astype(float).round(9)
+                ).all() or (column.name == "float32")
+            elif isinstance(column, Categorical):
+                assert set(values) <= set(column.categories), column.name
+            elif isinstance(column, Datetime) and column.name not in ("written", "zone"):
+                low, high = (pd.Timestamp(bound) for bound in column.bounds)
+                assert pd.to_datetime(values).between(low, high).all(), column.name
+
+    def test_known_domains(self, fitted):
+        sample = fitted.sample(3000)
+        assert set(sample["constant"]) == {7}
+        assert sample["id"].tolist() == list(range(1, 3001))
+        assert sample["int64"].between(0, 2_000_000).all()
+        day = sample["day"].dropna()  # the noisy count of missing values may say that there are a few
+        assert (day == day.dt.normalize()).all()
+        assert pd.to_datetime(sample["written"], format="%d.%m.%Y").notna().any()
+        assert sample["category"].cat.categories.tolist() == ["x", "y", "z"]
+        assert sample["always"].mean() > 0.9
+
+    def test_saved_and_loaded(self, fitted, tmp_path):
+        fitted.save(tmp_path / "m")
+        pd.testing.assert_frame_equal(TabGAN.load(tmp_path / "m").sample(100), fitted.sample(100))
+
+    def test_released_schema_goes_through_yaml(self, fitted):
+        assert Schema.from_yaml(fitted.schema_.to_yaml()) == fitted.schema_
+
+    def test_released_schema_can_be_declared(self, fitted):
+        again = TabGAN(epsilon=None, schema=fitted.schema_, **QUICK).fit(EVERYTHING)
+        assert again.schema_ == fitted.schema_
+
+
+class TestTable:
+    def test_is_not_changed(self):
+        df = _everything(300)
+        before = df.copy(deep=True)
+        _quick().fit(df)
+        pd.testing.assert_frame_equal(df, before)
+
+    def test_index_does_not_matter(self):
+        df = _simple()
+        odd = df.set_axis(pd.Index(["i"] * len(df)))
+        pd.testing.assert_frame_equal(_quick().fit(odd).sample(50), _quick().fit(df).sample(50))
+
+    @pytest.mark.parametrize("n", [1, 2, 3])
+    def test_few_rows_without_privacy(self, n):
+        assert len(_quick().fit(_simple(n)).sample(5)) == 5
+
+    def test_one_column(self):
+        sample = _quick().fit(_simple()[["b"]]).sample(20)
+        assert set(sample["b"]) == {"x", "y"}
+
+    @pytest.mark.parametrize(
+        "name", ["", " ", "index", "columns", "kind", "a: b", "1e5", "é😀", "x" * 300, "${HOME}"]
+    )
+    def test_hostile_names(self, name, tmp_path):
+        df = _simple().rename(columns={"b": name})
+        model = _quick().fit(df)
+        model.save(tmp_path / "m")
+        assert list(TabGAN.load(tmp_path / "m").sample(5, conditions={name: "x"}).columns) == ["a", name]
+
+    @pytest.mark.parametrize(
+        "values", [["no", "yes"], ["01089", "1e5"], ["", " "], ["a\nb", "\x85"], ["é", "😀"], ["1", "2"]]
+    )
+    def test_hostile_categories(self, values):
+        df = pd.DataFrame({"a": values * 200})
+        model = _quick().fit(df)
+        assert set(model.sample(100)["a"]) == set(values)
+        assert set(Schema.from_yaml(model.schema_.to_yaml())["a"].categories) == set(values)
+
+    def test_a_column_of_keys_that_is_no_identifier_gives_nothing_away(self):
+        df = pd.DataFrame({"a": [f"{SECRET}-{i}" for i in range(800)], "b": np.arange(800) % 3})
+        model = TabGAN(epsilon=5.0, **QUICK).fit(df)
+        assert model.schema_["a"].categories == ()
+        assert model.sample(50)["a"].isna().all()
+
+    def test_a_column_of_which_nothing_shows_and_nothing_can_be_missing(self):
+        df = pd.DataFrame({"a": np.arange(800), "b": np.arange(800) % 3})
+        with pytest.raises(DataError, match="Column 'a': no value is frequent enough"):
+            TabGAN(epsilon=1.0, schema=Schema([Categorical(name="a")]), **QUICK).fit(df)
+
+
+class TestScikitLearn:
+    def test_arguments_are_stored_untouched(self):
+        arguments = {
+            "epsilon": np.float64(2),
+            "delta": "x",
+            "schema": object(),
+            "adversary_share": -1,
+            "steps": None,
+            "batch_size": [1],
+            "device": 5,
+            "random_state": "y",
+        }
+        model = TabGAN(**arguments)
+        for name, value in arguments.items():
+            assert getattr(model, name) is value
+        assert model.get_params() == arguments
+
+    def test_clone_forgets_what_was_learnt(self):
+        model = _quick(schema=Schema([Numeric(name="a")])).fit(_simple())
+        copy = clone(model)
+        assert copy.get_params() == model.get_params()
+        with pytest.raises(NotFittedError):
+            copy.sample(1)
+
+    def test_set_params(self):
+        model = TabGAN().set_params(epsilon=3.0, steps=7)
+        assert (model.epsilon, model.steps) == (3.0, 7)
+        with pytest.raises(ValueError, match="Invalid parameter"):
+            model.set_params(epochs=5)
+
+    def test_fit_returns_itself_and_takes_a_y(self):
+        model = _quick()
+        assert model.fit(_simple(), None) is model
+        check_is_fitted(model)
+
+    def test_repr(self):
+        assert repr(TabGAN(epsilon=2.0)) == "TabGAN(epsilon=2.0)"
+
+    def test_what_fit_learns_is_not_there_before(self):
+        model = TabGAN()
+        assert [name for name in vars(model) if name.endswith("_") and not name.startswith("_")] == []
+        with pytest.raises(AttributeError):
+            _ = model.schema_
+
+    def test_arguments_are_the_same_after_fit(self):
+        model = _quick(schema=Schema([Numeric(name="a")]))
+        before = dict(model.get_params())
+        model.fit(_simple())
+        assert model.get_params() == before
+
+    def test_fit_again_starts_anew(self):
+        model = _quick()
+        model.fit(EVERYTHING[["text", "bool"]])
+        sample = model.fit(_simple()).sample(30)
+        pd.testing.assert_frame_equal(sample, _quick().fit(_simple()).sample(30))
+
+
+class TestPrivacy:
+    def test_private_unless_told_otherwise(self):
+        """Pitfall 32."""
+        model = TabGAN(**QUICK).fit(_simple(2000))
+        assert model.privacy_.is_private
+        assert model.privacy_.epsilon == 1.0
+        assert 0 < model.privacy_.epsilon_spent <= 1.0
+        assert model.privacy_.delta == 1e-6
+
+    def test_switched_off_it_says_so(self, caplog):
+        with caplog.at_level(logging.WARNING, logger="tabgan"):
+            model = _quick().fit(_simple())
+        assert any("no privacy guarantee" in record.message for record in caplog.records)
+        assert not model.privacy_.is_private
+        assert model.privacy_.epsilon is None
+        assert str(model.privacy_) == "no privacy guarantee (epsilon=None)"
+
+    def test_switched_on_it_does_not(self, caplog):
+        with caplog.at_level(logging.WARNING, logger="tabgan"):
+            TabGAN(**QUICK).fit(_simple(2000))
+        assert caplog.records == []
+
+    def test_two_private_fits_of_one_random_state_differ(self):
+        """Pitfall 20: the noise is not seeded by the user."""
+        df = _simple(2000)
+        first, second = (TabGAN(epsilon=2.0, **QUICK).fit(df) for _ in range(2))
+        assert first.n_rows_ != second.n_rows_
+        weights = [model._fitted.encoder.columns[0].weights for model in (first, second)]
+        assert not np.array_equal(*weights)
+        assert not torch.equal(first._fitted.generator.embeddings, second._fitted.generator.embeddings)
+
+    @pytest.mark.parametrize("adversary_share", [0, 0.05])
+    def test_two_plain_fits_of_one_random_state_are_equal(self, adversary_share):
+        models = [_quick(adversary_share=adversary_share, steps=20).fit(_simple()) for _ in range(2)]
+        states = [model._fitted.generator.state_dict() for model in models]
+        assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+        pd.testing.assert_frame_equal(*(model.sample(50) for model in models))
+
+    def test_plain_fits_of_other_random_states_differ(self):
+        first, second = (_quick(random_state=seed).fit(_simple()) for seed in (0, 1))
+        assert not torch.equal(first._fitted.generator.embeddings, second._fitted.generator.embeddings)
+
+    @pytest.mark.parametrize("epsilon", [1.0, 20.0])
+    def test_a_category_of_one_row_is_never_released(self, epsilon):
+        """Pitfall 1."""
+        df = _simple(1500)
+        df.loc[3, "b"] = SECRET
+        model = TabGAN(epsilon=epsilon, **QUICK).fit(df)
+        assert SECRET not in model.schema_["b"].categories
+        assert SECRET not in model.sample(3000)["b"].tolist()
+        assert SECRET not in model.schema_.to_yaml()
+
+    def test_what_is_declared_is_not_paid_for(self):
+        df = _simple(2000)
+        schema = Schema(
+            [Numeric(name="a", bounds=(0, 3), decimals=0), Categorical(name="b", categories=("x", "y"))]
+        )
+        stages = {entry.what for entry in TabGAN(schema=schema, **QUICK).fit(df).privacy_.entries}
+        open_stages = {entry.what for entry in TabGAN(**QUICK).fit(df).privacy_.entries}
+        assert stages < open_stages | {"1-way histogram"}
+        assert "categories and 1-way histogram" not in stages
+        assert "range" not in stages
+
+    def test_global_generators_are_left_alone(self):
+        before = torch.get_rng_state(), np.random.get_state()[1].tolist()  # noqa: NPY002
+        TabGAN(**QUICK).fit(_simple(2000))
+        assert torch.equal(torch.get_rng_state(), before[0])
+        assert np.random.get_state()[1].tolist() == before[1]  # noqa: NPY002
+
+
+class TestProgress:
+    def test_grows_to_the_end_of_every_stage(self):
+        seen = {}
+        model = _quick(steps=45)
+        model.fit(
+            EVERYTHING[["int8", "text", "bool"]], progress=lambda *s: seen.setdefault(s[0], []).append(s[1:])
+        )
+        assert list(seen) == ["release", "measure", "train"]
+        for stage, steps in seen.items():
+            done = [step[0] for step in steps]
+            assert done == sorted(set(done)), stage
+            assert done[-1] == steps[-1][1], stage
+            assert all(d <= total for d, total in steps), stage
+
+    def test_an_error_in_it_is_not_swallowed(self):
+        def stop(stage, done, total):
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            _quick().fit(_simple(), progress=stop)
+
+
+def _secret(n=60):
+    """Return a frame whose every cell, and whose index, holds the marker."""
+    return pd.DataFrame(
+        {name: [f"{SECRET}-{i}" for i in range(n)] for name in ("a", "b")}, index=[SECRET] * n
+    )
+
+
+def _with(column, name="a", n=60):
+    df = _secret(n)
+    df[name] = pd.Series(column).set_axis(df.index)
+    return df
+
+
+def _objects(*values):
+    column = pd.Series([SECRET] * 60, dtype=object)
+    for i, value in enumerate(values):
+        column[i] = value
+    return column
+
+
+ARGUMENTS = [
+    ({"epsilon": 0}, "epsilon"),
+    ({"epsilon": -1}, "epsilon"),
+    ({"epsilon": np.nan}, "epsilon"),
+    ({"epsilon": np.inf}, "epsilon"),
+    ({"epsilon": "1"}, "epsilon"),
+    ({"epsilon": True}, "epsilon"),
+    ({"epsilon": 1e-9}, "epsilon"),
+    ({"delta": 0}, "delta"),
+    ({"delta": 1}, "delta"),
+    ({"delta": 1.5}, "delta"),
+    ({"delta": np.nan}, "delta"),
+    ({"delta": None}, "delta"),
+    ({"epsilon": None, "delta": 0}, "delta"),
+    ({"adversary_share": 1}, "adversary_share"),
+    ({"adversary_share": -0.1}, "adversary_share"),
+    ({"steps": 0}, "steps"),
+    ({"steps": 1.5}, "steps"),
+    ({"batch_size": 1}, "batch_size"),
+    ({"batch_size": "all"}, "batch_size"),
+    ({"device": "tpu"}, "device"),
+    ({"device": torch.device("cpu")}, "device"),
+    ({"random_state": -1}, "random_state"),
+    ({"random_state": "x"}, "random_state"),
+    ({"schema": {"columns": {}}}, "schema"),
+    ({"schema": "schema.yaml"}, "schema"),
+]
+
+SCHEMAS = [
+    (Schema([Boolean(name="c")]), SchemaError, "Column 'c': in the schema, but not in the table"),
+    (Schema(target="c"), SchemaError, "target: no column 'c'"),
+    (Schema([Numeric(name="a")]), SchemaError, "Column 'a': declared as numeric"),
+    (Schema([Boolean(name="a")]), SchemaError, "Column 'a': declared as boolean"),
+    (Schema([Datetime(name="a")]), SchemaError, "Column 'a': declared as datetime.*Set format"),
+    (
+        Schema([Datetime(name="a", format="%Y-%m-%d")]),
+        DataError,
+        "Column 'a': expected text in the format '%Y-%m-%d'",
+    ),
+    (
+        Schema([Categorical(name="a", categories=("x",), unknown="error")]),
+        DataError,
+        "Column 'a': 60 rows hold values that are not among the schema's categories. Add them, or",
+    ),
+    (
+        Schema([Categorical(name="a", categories=("x", "y"), dtype="int64")]),
+        SchemaError,
+        "Column 'a': dtype int64 cannot hold",
+    ),
+]
+
+TABLES = [
+    (SECRET, "expected a pandas DataFrame, got str"),
+    ([[SECRET]], "expected a pandas DataFrame, got list"),
+    (np.array([[SECRET]]), "expected a pandas DataFrame, got ndarray"),
+    (_secret()["a"], "expected a pandas DataFrame, got Series"),
+    (_secret()[:0], "expected a table with rows"),
+    (_secret()[[]], "expected a table with columns"),
+    (pd.DataFrame(), "expected a table with columns"),
+    (pd.concat([_secret(), _secret()], axis=1), "column names repeat: 'a', 'b'. Rename or drop them"),
+    (_secret().rename(columns={"a": 0}), "expected column names that are text. Use"),
+    (_secret().rename(columns={"a": None}), "expected column names that are text. Use"),
+    (_with(_objects(1)), "Column 'a': expected values of one kind, found numbers and text. Convert"),
+    (_with(_objects(dt.date(2024, 1, 1))), "Column 'a': expected values of one kind, found dates and text"),
+    (_with(_objects(True)), "Column 'a': expected values of one kind, found booleans and text"),
+    (_with(_objects([SECRET])), "Column 'a': values of type list are not supported. Convert or drop it"),
+    (_with(_objects({SECRET: 1})), "Column 'a': values of type dict are not supported"),
+    (_with(_objects(SECRET.encode())), "Column 'a': values of type bytes are not supported"),
+    (_with(pd.Series([1 + 4711j] * 60)), "Column 'a': columns of dtype complex128 are not supported"),
+    (_with(pd.Series(pd.to_timedelta([4711] * 60, unit="s"))), "Column 'a': columns of dtype timedelta64"),
+    (_with(pd.Series([4711.0, np.inf] * 30)), "Column 'a': 30 values are infinite. Replace them"),
+    (_with(pd.Series([4711.0, -np.inf] * 30).astype("Float64")), "Column 'a': 30 values are infinite"),
+    (
+        _with(pd.Series(pd.Categorical(pd.to_datetime(["2024-01-01"] * 60)))),
+        "Column 'a': categories that are",
+    ),
+]
+
+
+def _chain(error):
+    """Return all text that hangs on an exception, whether or not Python would print it."""
+    texts, pending, seen = [], [error], set()
+    while pending:
+        current = pending.pop()
+        if current is None or id(current) in seen:
+            continue
+        seen.add(id(current))
+        texts += [str(current), repr(current), *map(str, getattr(current, "__notes__", []))]
+        pending += [current.__cause__, current.__context__]
+    return "\n".join([*texts, *traceback.format_exception(error)])
+
+
+def _fails(model, df, kind, match, caplog):
+    """Fit, expect an error of ours, and look for the marker in all that it and the log say."""
+    with caplog.at_level(logging.DEBUG), pytest.raises(kind, match=match) as caught:
+        model.fit(df)
+    assert isinstance(caught.value, TabGANError)
+    said = _chain(caught.value) + caplog.text + "".join(str(record.args) for record in caplog.records)
+    source = "SECRET"  # the name in this file's own lines of a traceback
+    assert "Zanzibar" not in said.replace(source, "")
+    assert "4711" not in said.replace(source, "")
+    with pytest.raises(NotFittedError):
+        model.sample(1)
+
+
+class TestRefused:
+    """Each bad argument and table: an error of ours that names the place and the fix, and not one cell."""
+
+    @pytest.mark.parametrize(("options", "where"), ARGUMENTS)
+    def test_arguments(self, options, where, caplog):
+        _fails(TabGAN(**{**QUICK, **options}), _secret(), ConfigError, f"^{where}: ", caplog)
+
+    @pytest.mark.parametrize(("options", "where"), ARGUMENTS)
+    def test_arguments_before_the_table(self, options, where):
+        with pytest.raises(ConfigError, match=f"^{where}: expected|^{where}: .*small"):
+            TabGAN(**{**QUICK, **options}).fit(None)
+
+    @pytest.mark.skipif(torch.cuda.is_available(), reason="has CUDA")
+    def test_no_gpu(self, caplog):
+        model = TabGAN(device="cuda")
+        _fails(model, _secret(), ConfigError, "device: expected a CUDA device.*Use 'auto' or 'cpu'", caplog)
+
+    @pytest.mark.parametrize("epsilon", [None, 1.0])
+    @pytest.mark.parametrize(("df", "match"), TABLES, ids=[match[:40] for _, match in TABLES])
+    def test_tables(self, df, match, epsilon, caplog):
+        _fails(TabGAN(epsilon=epsilon, **QUICK), df, DataError, match, caplog)
+
+    @pytest.mark.parametrize(("schema", "kind", "match"), SCHEMAS)
+    def test_schemas(self, schema, kind, match, caplog):
+        _fails(TabGAN(epsilon=None, schema=schema, **QUICK), _secret(), kind, match, caplog)
+
+    @pytest.mark.parametrize(
+        ("column", "values", "bounds"),
+        [
+            (Numeric(name="a", bounds=(0, 10), out_of_range="error"), [4711.0] * 60, r"\[0\.0, 10\.0\]"),
+            (
+                Datetime(name="a", bounds=("2024-01-01", "2024-12-31"), out_of_range="error"),
+                pd.to_datetime(["2047-11-04"] * 60),
+                r"\['2024-01-01', '2024-12-31'\]",
+            ),
+        ],
+    )
+    def test_declared_bounds_that_do_not_hold(self, column, values, bounds, caplog):
+        match = f"Column 'a': 60 rows lie outside the declared bounds {bounds}. Widen the bounds"
+        _fails(_quick(schema=Schema([column])), _with(pd.Series(values)), DataError, match, caplog)
+
+    def test_missing_where_it_is_ruled_out(self, caplog):
+        df = _with(pd.Series([4711.0, np.nan] * 30))
+        schema = Schema([Numeric(name="a", nullable=False)])
+        _fails(_quick(schema=schema), df, DataError, "Column 'a': .*nullable: false.*nullable: true", caplog)
+
+    @pytest.mark.parametrize("n", [1, 5, 60])
+    def test_too_few_rows_for_the_guarantee(self, n, caplog):
+        df = _secret(n)
+        match = "fit: the table has too few rows for epsilon=0.5 and 2 columns: about .* Raise epsilon"
+        _fails(TabGAN(epsilon=0.5, **QUICK), df, DataError, match, caplog)
+
+    def test_nothing_to_learn(self, caplog):
+        schema = Schema([Identifier(name="a"), Identifier(name="b")])
+        _fails(_quick(schema=schema), _secret(), DataError, "every column is an identifier", caplog)
+
+    def test_a_date_that_is_none_among_dates(self, caplog):
+        df = _with(_objects(*["2024-01-01"] * 55))
+        _fails(_quick(), df, DataError, "Column 'a': expected text in the format '%Y-%m-%d'", caplog)
+
+
+class TestDevices:
+    @pytest.mark.parametrize("device", ["auto", "cpu"])
+    def test_without_a_gpu(self, device):
+        model = _quick(device=device).fit(_simple())
+        expected = "cuda" if device == "auto" and torch.cuda.is_available() else "cpu"
+        assert model._fitted.generator.device.type == expected
+
+    @pytest.mark.gpu
+    @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+    @pytest.mark.parametrize("epsilon", [None, 5.0])
+    def test_on_a_gpu(self, epsilon):
+        model = TabGAN(epsilon=epsilon, device="cuda", **QUICK).fit(EVERYTHING)
+        assert all(weight.is_cuda for weight in model._fitted.generator.parameters())
+        sample = model.sample(100)
+        assert sample.dtypes.astype(str).to_dict() == EVERYTHING.dtypes.astype(str).to_dict()
+        pd.testing.assert_frame_equal(model.sample(100), sample)
+        conditioned = model.sample(50, conditions={"bool": True})
+        assert conditioned["bool"].all()
