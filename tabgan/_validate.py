@@ -9,9 +9,14 @@ from numbers import Integral, Real
 from tabgan.errors import ConfigError
 
 
+def shown(found: object) -> str:
+    """Return what an error may say of an argument: a table that was passed by mistake is named by its type only."""
+    return repr(found) if found is None or isinstance(found, str | Real) else f"a {type(found).__name__}"
+
+
 def _message(where: str, rule: str, found: object, fix: str) -> str:
     tail = f" {fix}" if fix else ""
-    return f"{where}: expected {rule}, got {found!r}.{tail}"
+    return f"{where}: expected {rule}, got {shown(found)}.{tail}"
 
 
 def real_in(

@@ -12,7 +12,6 @@ import re
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from tabgan.encoding.checks import check_table
 from tabgan.privacy.release import DATETIME_FORMATS
@@ -27,6 +26,7 @@ from tabgan.schema import (
     Scalar,
     Schema,
 )
+from tabgan.yaml_file import dump
 
 NOTICE = """\
 # A draft, read off the rows of a table WITHOUT privacy.
@@ -74,8 +74,7 @@ def draft_yaml(schema: Schema, *, with_domain: bool = False) -> str:
         for c in schema
     }
     data = {"columns": columns} | ({"target": schema.target} if schema.target else {})
-    text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
-    return NOTICE + (DOMAIN_NOTICE if with_domain else "") + str(text)
+    return NOTICE + (DOMAIN_NOTICE if with_domain else "") + dump(data)
 
 
 def _column(series: pd.Series, name: str) -> Column:

@@ -11,6 +11,7 @@ import hashlib
 import numpy as np
 import torch
 
+from tabgan._validate import shown
 from tabgan.errors import ConfigError
 
 
@@ -32,7 +33,9 @@ class RandomStreams:
         if random_state is not None and (
             not is_integer or isinstance(random_state, bool) or random_state < 0
         ):
-            raise ConfigError(f"random_state: expected None or a non-negative integer, got {random_state!r}.")
+            raise ConfigError(
+                f"random_state: expected None or a non-negative integer, got {shown(random_state)}."
+            )
         self._entropy = np.random.SeedSequence(None if random_state is None else int(random_state)).entropy
 
     def _sequence(self, name: str) -> np.random.SeedSequence:

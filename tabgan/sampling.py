@@ -9,7 +9,7 @@ import torch
 
 from tabgan.model.generator import Generator, draw_codes
 
-#: Rows drawn at once.
+#: Rows drawn at once; larger batches are put together from parts.
 BATCH_SIZE = 16_384
 
 #: Candidates drawn for each row asked for under conditions, and the least number of them.
@@ -54,8 +54,11 @@ class CodeSampler:
         """
         for first in range(0, n_rows, batch_size):
             size = min(batch_size, n_rows - first)
-            codes = self._conditional(size, rng, fixed) if fixed else self._free(size, rng)
-            yield codes.to(torch.int16).cpu().numpy()
+            parts = [min(BATCH_SIZE, size - start) for start in range(0, size, BATCH_SIZE)]
+            drawn = [
+                self._conditional(part, rng, fixed) if fixed else self._free(part, rng) for part in parts
+            ]
+            yield torch.cat([codes.to(torch.int16).cpu() for codes in drawn]).numpy()
 
     def _free(self, n_rows: int, rng: torch.Generator) -> torch.Tensor:
         state, codes = self._start(n_rows, rng)

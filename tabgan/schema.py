@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import difflib
 import math
-import re
 import string
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pandas as pd
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from tabgan.errors import SchemaError
-from tabgan.yaml_file import parse
+from tabgan.yaml_file import dump, parse
 
 Kind = Literal["numeric", "categorical", "boolean", "datetime", "identifier"]
 Scalar = bool | int | float | str
@@ -310,7 +308,7 @@ class Schema(BaseModel):
 
     def to_yaml(self) -> str:
         """Return the schema as YAML, for people to edit."""
-        return to_yaml(self.to_dict())
+        return dump(self.to_dict())
 
     @classmethod
     def from_yaml(cls, source: str | Path) -> Schema:
@@ -330,46 +328,6 @@ def nearest(name: object, candidates: Sequence[str]) -> str:
     """Return `` Did you mean 'x'?`` for the closest candidate, or an empty string."""
     close = difflib.get_close_matches(str(name), [str(c) for c in candidates], n=1)
     return f" Did you mean {close[0]!r}?" if close else ""
-
-
-class _Dumper(yaml.SafeDumper):
-    """Quotes all text that :func:`tabgan.yaml_file.parse` would take for something else."""
-
-
-def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
-    """Return text as a node; in double quotes, the only ones that keep every line break as it is, if need be."""
-    style = None if text.splitlines() == [text] else '"'
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-_NUMBER = re.compile(r"^[-+.]*[0-9][-+.0-9eE]*$")
-_Dumper.add_implicit_resolver("tag:yaml.org,2002:float", _NUMBER, list("-+.0123456789"))
-_Dumper.add_representer(str, _represent_text)
-
-
-def to_yaml(data: Any) -> str:
-    """Return data as YAML that :func:`tabgan.yaml_file.parse` reads back as it was.
-
-    PyYAML writes for YAML 1.1, where ``01089`` and ``1e5`` are text and need no quotes.
-    """
-    text = yaml.dump(
-        _escaped(data),
-        Dumper=_Dumper,
-        sort_keys=False,
-        allow_unicode=True,
-        default_flow_style=None,
-        width=110,
-    )
-    return str(text)
-
-
-def _escaped(data: Any) -> Any:
-    """Return data in which no text but keys stands for an environment variable."""
-    if isinstance(data, Mapping):
-        return {key: _escaped(value) for key, value in data.items()}
-    if isinstance(data, list | tuple):
-        return [_escaped(value) for value in data]
-    return data.replace("${", "$${") if isinstance(data, str) else data
 
 
 def _name_of(column: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ from tabgan.model.discriminator import Discriminator
 from tabgan.model.generator import Generator
 from tabgan.model.training import TrainingConfig, train
 from tabgan.modelfile import Fitted, read_model, write_model
-from tabgan.privacy.budget import ADVERSARY_SHARE, make_plan
+from tabgan.privacy.budget import ADVERSARY_SHARE, check_budget, make_plan
 from tabgan.privacy.coding import code_table, one_way_marginals
 from tabgan.privacy.dpsgd import DiscriminatorSteps, PlainSteps, PrivateSteps
 from tabgan.privacy.ledger import Ledger
@@ -29,6 +29,9 @@ from tabgan.privacy.release import release_table
 from tabgan.rng import RandomStreams
 from tabgan.sampling import BATCH_SIZE, CodeSampler
 from tabgan.schema import Schema, nearest
+
+if TYPE_CHECKING:
+    from tabgan.report import Report
 
 logger = logging.getLogger(__name__)
 
@@ -95,6 +98,20 @@ class TabGAN(BaseEstimator):
         self.device = device
         self.random_state = random_state
 
+    def check_params(self) -> None:
+        """Check every argument, as ``fit`` does first. Reads no table.
+
+        Raises:
+            ConfigError: for the first that is out of its range.
+        """
+        check_budget(self.epsilon, self.delta, self.adversary_share)
+        if self.schema is not None and not isinstance(self.schema, Schema):
+            raise ConfigError(f"schema: expected a tabgan.Schema, got {_validate.shown(self.schema)}.")
+        _validate.integer_at_least("steps", self.steps, 1)
+        _validate.integer_at_least("batch_size", self.batch_size, 2)
+        _resolve_device(self.device)
+        RandomStreams(self.random_state)
+
     def fit(self, df: pd.DataFrame, y: None = None, *, progress: Progress | None = None) -> TabGAN:
         """Learn a table.
 
@@ -112,13 +129,11 @@ class TabGAN(BaseEstimator):
             PrivacyError: going on would break the promise.
         """
         del y
-        config = TrainingConfig(
-            steps=_validate.integer_at_least("steps", self.steps, 1),
-            batch_size=2 * (_validate.integer_at_least("batch_size", self.batch_size, 2) // 2),
-        )
+        self.check_params()
+        config = TrainingConfig(steps=int(self.steps), batch_size=2 * (int(self.batch_size) // 2))
         device = _resolve_device(self.device)
         streams = RandomStreams(self.random_state)
-        schema = self._declared()
+        schema = self.schema if self.schema is not None else Schema()
         self.plan_ = make_plan(
             self.epsilon,
             self.delta,
@@ -161,13 +176,6 @@ class TabGAN(BaseEstimator):
         )
         self._set_fitted(Fitted(encoder, generator.eval(), ledger.statement(), released.n_rows))
         return self
-
-    def _declared(self) -> Schema:
-        if self.schema is None:
-            return Schema()
-        if not isinstance(self.schema, Schema):
-            raise ConfigError(f"schema: expected a tabgan.Schema, got {type(self.schema).__name__}.")
-        return self.schema
 
     def _adversary(
         self,
@@ -256,6 +264,59 @@ class TabGAN(BaseEstimator):
                 table[name] = fitted.encoder.constant(name, value, len(table))
             done += len(table)
             yield table
+
+    def evaluate(
+        self,
+        real: pd.DataFrame,
+        holdout: pd.DataFrame,
+        *,
+        synthetic: pd.DataFrame | None = None,
+        target: str | None = None,
+        title: str = "evaluation",
+        random_state: int = 0,
+        progress: Progress | None = None,
+    ) -> Report:
+        """Compare synthetic rows with the real ones and with a holdout.
+
+        **Guarantee.** None: figures are computed on real rows without noise, and stay in the house.
+
+        Args:
+            real: The rows that ``fit`` learnt from.
+            holdout: Rows of the same kind that it has not seen.
+            synthetic: The rows to judge; about as many as ``real`` had are sampled by default.
+            target: The column that models predict; the schema's by default.
+            title: What the report is called.
+            random_state: Seed of the sample, the subsamples and the models.
+            progress: Called as ``progress("evaluate", done, total)``.
+
+        Returns:
+            A :class:`~tabgan.report.Report`: figures, ``to_html(path)`` and ``to_json(path)``.
+
+        Raises:
+            NotFittedError: before ``fit``.
+            DataError: a table is empty, or its columns are not those of the real one.
+        """
+        from tabgan.evaluation import evaluate  # not on top: sdmetrics takes seconds to import
+        from tabgan.report import Report, collect
+
+        self._check_fitted()
+        if synthetic is None:
+            synthetic = self.sample(max(1, round(self.n_rows_)), random_state=random_state)
+        schema = self.schema_ if target is None else Schema(tuple(self.schema_), target=target)
+        tables = (real, holdout, synthetic)
+        evaluation = evaluate(*tables, schema=schema, random_state=random_state, progress=progress)
+        model = {key: str(value) for key, value in self.get_params(deep=False).items() if key != "schema"}
+        return Report(
+            collect(
+                evaluation,
+                *tables,
+                privacy=self.privacy_,
+                schema=schema,
+                title=title,
+                model=model,
+                target=schema.target,
+            )
+        )
 
     def save(self, path: str | Path) -> None:
         """Write the model to one file: safetensors, with all else as JSON in its header.

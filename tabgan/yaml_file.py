@@ -128,3 +128,43 @@ class _Walk:
         if node.style is None:
             tag = self._loader.resolve(yaml.ScalarNode, node.value, (True, False))
             node.tag = _TAG + "str" if tag == _TAG + "null" else tag
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes all text that :func:`parse` would take for something else."""
+
+
+def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    """Return text as a node; in double quotes, the only ones that keep every line break as it is, if need be."""
+    style = None if text.splitlines() == [text] else '"'
+    return dumper.represent_scalar(_TAG + "str", text, style=style)
+
+
+_NUMBER = re.compile(r"^[-+.]*[0-9][-+.0-9eE]*$")
+_Dumper.add_implicit_resolver(_TAG + "float", _NUMBER, list("-+.0123456789"))
+_Dumper.add_representer(str, _represent_text)
+
+
+def dump(data: Any) -> str:
+    """Return data as YAML that :func:`parse` reads back as it was.
+
+    PyYAML writes for YAML 1.1, where ``01089`` and ``1e5`` are text and need no quotes.
+    """
+    text = yaml.dump(
+        _escaped(data),
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        default_flow_style=None,
+        width=110,
+    )
+    return str(text)
+
+
+def _escaped(data: Any) -> Any:
+    """Return data in which no text but keys stands for an environment variable."""
+    if isinstance(data, Mapping):
+        return {key: _escaped(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_escaped(value) for value in data]
+    return data.replace("${", "$${") if isinstance(data, str) else data

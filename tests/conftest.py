@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 
 from tabgan.draft import draft_schema
+from tabgan.privacy.budget import check_budget
 from tabgan.privacy.ledger import PrivacyStatement
 from tabgan.schema import Schema
 
@@ -37,6 +38,13 @@ class FakeTabGAN:
     ) -> None:
         self.epsilon, self.delta, self.schema = epsilon, delta, schema
         self.device, self.random_state = device, random_state
+
+    def set_params(self, **params: Any) -> FakeTabGAN:
+        vars(self).update(params)
+        return self
+
+    def check_params(self) -> None:
+        check_budget(self.epsilon, self.delta, 0.05)
 
     def fit(self, df: pd.DataFrame, *, progress: Any = None) -> FakeTabGAN:
         type(self).fitted.append(self)

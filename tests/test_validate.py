@@ -71,7 +71,6 @@ class TestOneOf:
             _validate.one_of("x", value, ("a", "b"), fix="Use 'a'.")
 
 
-@pytest.mark.xfail(strict=True, reason="a table passed for an argument is echoed")
 @pytest.mark.parametrize(
     "check",
     [

@@ -19,7 +19,10 @@ from tabgan.errors import DataError
 from tabgan.schema import Identifier, Schema
 
 #: Missing values below this many noise standard deviations count as none.
-MISSING_SIGNAL = 2.0
+MISSING_SIGNAL = 3.0
+
+#: Categories with a code of their own, at most; the model's memory grows with the square of all codes.
+MAX_CATEGORIES = 256
 
 
 @dataclass(frozen=True)
@@ -179,6 +182,7 @@ def _merge_empty(bins: np.ndarray, weights: np.ndarray) -> np.ndarray:
 def _pool_rare(weights: np.ndarray, min_rows: float) -> np.ndarray:
     """Return a code for each category: its own, or a shared last one where there are several rare ones."""
     is_rare = weights < min_rows
+    is_rare[np.argsort(-weights, kind="stable")[MAX_CATEGORIES:]] = True
     if is_rare.sum() <= 1:
         return np.arange(len(weights))
     codes = np.cumsum(~is_rare) - 1

@@ -152,7 +152,7 @@ def check_dtype(dtype: str, where: str) -> str:
     """
     try:
         pd.api.types.pandas_dtype(dtype)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, NotImplementedError):
         raise ConfigError(f"{where}: expected a pandas dtype such as 'Int64', got {dtype!r}.") from None
     return dtype
 

@@ -135,21 +135,26 @@ def _model(value: object) -> dict[str, Any]:
             problems.append(f"model.{key}: write it beside model, as a key of the job.")
         elif key not in known:
             problems.append(f"model.{key}: unknown key.{nearest(key, known)}")
-        elif key in ("epsilon", "delta"):
-            problems += _budget_problems(key, argument)
+        else:
+            problems += _argument_problems(key, argument)
     if problems:
         raise ConfigError("\n".join(problems))
     return dict(value)
 
 
-def _budget_problems(key: str, value: object) -> list[str]:
-    try:
-        if key == "delta":
-            real_in("model.delta", value, 0.0, 1.0, fix="Use less than 1 / n_rows.")
-        elif value is not None:
+def _argument_problems(key: str, value: object) -> list[str]:
+    """Return what TabGAN itself has against an argument, the others at their defaults."""
+    from tabgan.synthesizer import TabGAN  # as in model_arguments
+
+    if key == "epsilon" and value is not None:
+        try:
             positive("model.epsilon", value, fix="Write epsilon: null to switch privacy off.")
+        except ConfigError as error:
+            return [str(error)]
+    try:
+        TabGAN().set_params(**{key: value}).check_params()
     except ConfigError as error:
-        return [str(error)]
+        return [f"model.{error}"]
     return []
 
 

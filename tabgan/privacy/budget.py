@@ -78,6 +78,20 @@ class Plan:
         return math.sqrt(max(releases, 1) / self.shares[stage]) / self.mu
 
 
+def check_budget(
+    epsilon: float | None, delta: float, adversary_share: float
+) -> tuple[float | None, float, float]:
+    """Return the arguments of a budget as floats if they are in their ranges; see :func:`make_plan`.
+
+    Raises:
+        ConfigError: for the first that is not.
+    """
+    if epsilon is not None:
+        epsilon = _validate.positive("epsilon", epsilon, fix="Use None, in words, for a fit without privacy.")
+    delta = _validate.real_in("delta", delta, 0.0, 1.0, fix="Use less than 1 / number of rows.")
+    return epsilon, delta, _validate.real_in("adversary_share", adversary_share, 0.0, 1.0, open_low=False)
+
+
 def make_plan(
     epsilon: float | None,
     delta: float,
@@ -99,11 +113,9 @@ def make_plan(
     Raises:
         ConfigError: if an argument is out of its range, or the target is too small to plan with.
     """
-    delta = _validate.real_in("delta", delta, 0.0, 1.0, fix="Use less than 1 / number of rows.")
-    adversary_share = _validate.real_in("adversary_share", adversary_share, 0.0, 1.0, open_low=False)
+    epsilon, delta, adversary_share = check_budget(epsilon, delta, adversary_share)
     if epsilon is None:
         return Plan(None, delta, 0.0, math.inf)
-    epsilon = _validate.positive("epsilon", epsilon, fix="Use None, in words, for a fit without privacy.")
     discovery_delta = DISCOVERY_DELTA_SHARE * delta if has_discovery else 0.0
     remaining = (delta - discovery_delta) * _HEADROOM
     mu = affordable_mu(epsilon, remaining) * _HEADROOM

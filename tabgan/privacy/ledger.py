@@ -82,11 +82,25 @@ class PrivacyStatement:
             if set(data) != set(cls.__dataclass_fields__):
                 raise KeyError
             entries = tuple(_release_from(entry) for entry in data["entries"])
-            return cls(**{**data, "entries": entries, "assumptions": tuple(data["assumptions"])})
-        except (KeyError, TypeError) as error:
+            statement = cls(**{**data, "entries": entries, "assumptions": tuple(data["assumptions"])})
+            statement._check()
+            return statement
+        except (KeyError, TypeError, ValueError) as error:
             raise PrivacyError(
                 "privacy statement: fields are missing or unknown; the file is damaged."
             ) from error
+
+    def _check(self) -> None:
+        """Raise ``ValueError`` unless the fields are what they should be: a loaded statement may hold anything."""
+        promised = (self.epsilon, self.delta, self.epsilon_spent)
+        if self.is_private is True:
+            is_whole = all(_is_positive(number) for number in promised) and self.delta < 1  # type: ignore[operator]
+            is_kept = is_whole and self.epsilon_spent <= self.epsilon  # type: ignore[operator]
+        else:
+            is_kept = self.is_private is False and promised == (None, None, None)
+        texts = (self.privacy_unit, self.neighboring_relation, *self.assumptions)
+        if not is_kept or not _is_number(self.delta_spent) or not all(isinstance(t, str) for t in texts):
+            raise ValueError
 
     def __str__(self) -> str:
         if not self.is_private:
@@ -100,7 +114,21 @@ class PrivacyStatement:
 def _release_from(entry: dict[str, Any]) -> Release:
     if set(entry) != set(Release.__dataclass_fields__):
         raise KeyError
-    return Release(**{**entry, "columns": tuple(entry["columns"])})
+    release = Release(**{**entry, "columns": tuple(entry["columns"])})
+    numbers = (release.noise_multiplier, release.delta, release.sample_rate, release.steps)
+    texts = (release.door, release.what, release.mechanism, *release.columns)
+    if not all(_is_number(n) for n in numbers) or not all(isinstance(text, str) for text in texts):
+        raise ValueError
+    return release
+
+
+def _is_number(value: object) -> bool:
+    """Whether a value is a finite number of at least 0."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+
+
+def _is_positive(value: object) -> bool:
+    return _is_number(value) and value != 0
 
 
 #: What a fit takes as public unless the schema pins it; printed in every statement.

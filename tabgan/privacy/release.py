@@ -13,6 +13,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -370,7 +371,14 @@ def _with_precision(column: Any, vote: np.ndarray, noise: float) -> Any:
     finest = int(real[-1]) if len(real) else 0
     if isinstance(column, Datetime):
         return column.model_copy(update={"resolution": ("day", "second")[finest]})
-    return column.model_copy(update={"decimals": _DECIMALS[finest]})
+    return column.model_copy(update={"decimals": max(_DECIMALS[finest], _decimals_of(column.bounds))})
+
+
+def _decimals_of(bounds: tuple[float, float] | None) -> int:
+    """Return the decimals that declared bounds are written with: at least so many are public."""
+    return max(
+        (max(-int(Decimal(repr(b)).normalize().as_tuple().exponent), 0) for b in bounds or ()), default=0
+    )
 
 
 def _is_open(column: Numeric | Datetime, n_cells: int) -> bool:

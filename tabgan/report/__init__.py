@@ -5,5 +5,6 @@ There is one edition, INTERNAL: its figures were computed on real rows outside t
 
 from tabgan.report.collect import ReportData, collect
 from tabgan.report.render import to_html, to_json, write
+from tabgan.report.report import Report
 
-__all__ = ["ReportData", "collect", "to_html", "to_json", "write"]
+__all__ = ["Report", "ReportData", "collect", "to_html", "to_json", "write"]

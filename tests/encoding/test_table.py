@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tabgan.encoding.categorical import CategoricalEncoder
 from tabgan.encoding.lattice import DatetimeEncoder, NumericEncoder
-from tabgan.encoding.table import CodedColumn, TableEncoder, code_column, identifiers
+from tabgan.encoding.table import MAX_CATEGORIES, CodedColumn, TableEncoder, code_column, identifiers
 from tabgan.errors import DataError
 from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
 
@@ -193,12 +193,18 @@ class TestTable:
         assert encoder.width == sum(encoder.sizes) == 16
         assert encoder.names == ["n", "c", "b", "d"]
 
+    def test_the_rarest_of_very_many_categories_share_a_code(self):
+        coded = _categorical([0, *range(1_000, 1_300)])
+        assert coded.width == 1 + MAX_CATEGORIES + 2  # missing, the rare ones together, and other values
+        assert len(np.unique(coded.code_of_cell[1:45])) == 1
+        assert len(np.unique(coded.code_of_cell[45:-1])) == MAX_CATEGORIES
+
     def test_many_codes_take_a_wider_type(self):
         coded = _categorical([0] + [1] * 300)
         encoder = TableEncoder(Schema([coded.encoder.column]), [coded])
         assert encoder.code_dtype == np.int16
-        values = pd.DataFrame({"a": [coded.encoder.categories[299]]})
-        assert encoder.transform(values)[0, 0] == 300
+        values = pd.DataFrame({"a": [coded.encoder.categories[200]]})
+        assert encoder.transform(values)[0, 0] == 201
 
     def test_no_rows(self, table):
         encoder, df = table

@@ -115,7 +115,7 @@ class TestProblems:
             "jobs.yaml: job 'a': model.epsilon: expected a number in (0, inf), got 0. "
             "Write epsilon: null to switch privacy off.",
             "jobs.yaml: job 'a': model.delta: expected a number in (0, 1), got 1.0. "
-            "Use less than 1 / n_rows.",
+            "Use less than 1 / number of rows.",
             "jobs.yaml: job 'a': model.epochs: unknown key.",
             "jobs.yaml: job 'a': random_state: expected an integer of at least 0, got -1.",
             "jobs.yaml: job 'b': source: expected a value, got nothing. The key is needed.",
