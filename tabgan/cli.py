@@ -132,6 +132,49 @@ def sample(
         typer.echo(f"{output}: {len(df):,} rows")
 
 
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="Model file.")],
+    real: Annotated[Path, typer.Option(help="The table that it learnt from.")],
+    holdout: Annotated[Path, typer.Option(help="Rows of the same kind that it has not seen.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Report to write, .html or .json.")],
+    synthetic: Annotated[
+        Path | None, typer.Option(help="The table to judge; sampled from the model otherwise.")
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="Column that models predict.")] = None,
+    random_state: RandomState = None,
+    debug: Debug = False,
+) -> None:
+    """Compare synthetic rows with real ones. The report is INTERNAL: it is not covered by epsilon."""
+    with _exits(debug):
+        if output.suffix.lower() not in (".html", ".json"):
+            raise ConfigError(f"--output: expected a name ending in .html or .json, got {output.name!r}.")
+        check_writable(output.parent, "--output")
+        for path, where in ((model, "model"), (real, "--real"), (holdout, "--holdout")):
+            check_readable(path, where)
+
+        from tabgan.synthesizer import TabGAN
+
+        fitted = TabGAN.load(model)
+        dtypes = {column.name: column.dtype for column in fitted.schema_ if column.dtype}
+        tables = [read_table(path, dtypes=dtypes) for path in (real, holdout)]
+        judged = (
+            None if synthetic is None else read_table(check_readable(synthetic, "--synthetic"), dtypes=dtypes)
+        )
+        with _watcher() as watcher:
+            report = fitted.evaluate(
+                *tables,
+                synthetic=judged,
+                target=target,
+                title=model.stem,
+                random_state=random_state or 0,
+                progress=watcher.progress,
+            )
+        (report.to_html if output.suffix.lower() == ".html" else report.to_json)(output)
+        figures = ", ".join(f"{label} {text}" for label, text in report.headline)
+        typer.echo(f"{output}: INTERNAL. {figures}")
+
+
 @schema_app.command()
 def infer(
     table: Annotated[Path, typer.Argument(help="CSV or Parquet file.")],
