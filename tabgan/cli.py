@@ -17,7 +17,7 @@ from rich.console import Console
 import tabgan
 from tabgan._validate import integer_at_least, positive, real_in
 from tabgan.errors import ConfigError, SchemaError
-from tabgan.io import check_readable, check_writable, format_of, read_table, write_table, write_text
+from tabgan.io import check_readable, check_writable, format_of, is_csv, read_table, write_table, write_text
 from tabgan.schema import Boolean, Categorical, Numeric, Schema, nearest
 
 # What needs torch is imported inside the commands: --version and --help are quick.
@@ -94,13 +94,13 @@ def fit(
         check_writable(output.parent, "--output")
         declared = None if schema is None else Schema.from_yaml(check_readable(schema, "--schema"))
         dtypes = {column.name: column.dtype for column in declared or () if column.dtype}
-        df = read_table(table, dtypes=dtypes)
+        df = read_table(table, dtypes=dtypes, as_text=True)
 
         from tabgan.synthesizer import TabGAN
 
         model = TabGAN(epsilon=budget, delta=delta, schema=declared, random_state=random_state)
         with _watcher() as watcher:
-            model.fit(df, progress=watcher.progress)
+            model.fit(df, progress=watcher.progress, reads_text=is_csv(table))
         model.save(output)
         typer.echo(f"{output}: {model.privacy_}")
 
@@ -153,18 +153,16 @@ def evaluate(
         for path, where in ((model, "model"), (real, "--real"), (holdout, "--holdout")):
             check_readable(path, where)
 
+        from tabgan.encoding.values import read_text
         from tabgan.synthesizer import TabGAN
 
         fitted = TabGAN.load(model)
-        dtypes = {column.name: column.dtype for column in fitted.schema_ if column.dtype}
-        tables = [read_table(path, dtypes=dtypes) for path in (real, holdout)]
-        judged = (
-            None if synthetic is None else read_table(check_readable(synthetic, "--synthetic"), dtypes=dtypes)
-        )
+        paths = [real, holdout] + ([] if synthetic is None else [check_readable(synthetic, "--synthetic")])
+        tables = [read_text(read_table(path, as_text=True), fitted.schema_) for path in paths]
         with _watcher() as watcher:
             report = fitted.evaluate(
-                *tables,
-                synthetic=judged,
+                *tables[:2],
+                synthetic=tables[2] if synthetic is not None else None,
                 target=target,
                 title=model.stem,
                 random_state=random_state or 0,

@@ -14,16 +14,17 @@ from sklearn.base import BaseEstimator
 
 from tabgan import _validate
 from tabgan.encoding.table import TableEncoder
-from tabgan.errors import ConfigError, DataError, ModelFileError, NotFittedError, SchemaError
+from tabgan.encoding.values import read_text
+from tabgan.errors import ConfigError, DataError, ModelFileError, NotFittedError, SchemaError, TabGANError
 from tabgan.model.anchors import AnchorLoss
 from tabgan.model.discriminator import Discriminator
 from tabgan.model.generator import Generator
 from tabgan.model.training import TrainingConfig, train
 from tabgan.modelfile import Fitted, read_model, write_model
-from tabgan.privacy.budget import ADVERSARY_SHARE, check_budget, make_plan
+from tabgan.privacy.budget import ADVERSARY_SHARE, Plan, check_budget, make_plan
 from tabgan.privacy.coding import code_table, one_way_marginals
 from tabgan.privacy.dpsgd import DiscriminatorSteps, PlainSteps, PrivateSteps
-from tabgan.privacy.ledger import Ledger
+from tabgan.privacy.ledger import Ledger, PrivacyStatement
 from tabgan.privacy.marginals import Marginal, measure_pairs
 from tabgan.privacy.release import release_table
 from tabgan.rng import RandomStreams
@@ -39,6 +40,12 @@ Progress = Callable[[str, int, int], None]
 
 #: Widths of the discriminator's hidden layer, with and without privacy.
 PRIVATE_HIDDEN, PLAIN_HIDDEN = 16, 128
+
+#: Real rows of a batch of a discriminator without privacy.
+PLAIN_BATCH_SIZE = 500
+
+#: What a fit learns, and the next one forgets first.
+LEARNT = ("_fitted", "schema_", "privacy_", "n_rows_")
 
 
 class TabGAN(BaseEstimator):
@@ -65,7 +72,8 @@ class TabGAN(BaseEstimator):
 
     Attributes:
         schema_: The completed schema.
-        privacy_: The :class:`~tabgan.privacy.ledger.PrivacyStatement`.
+        privacy_: The :class:`~tabgan.privacy.ledger.PrivacyStatement`. A private fit that fails leaves no model, but
+            this one, if it has charged anything: it is spent.
         plan_: How the budget was split, before the table was read.
         n_rows_: Noisy number of rows.
 
@@ -112,13 +120,22 @@ class TabGAN(BaseEstimator):
         _resolve_device(self.device)
         RandomStreams(self.random_state)
 
-    def fit(self, df: pd.DataFrame, y: None = None, *, progress: Progress | None = None) -> TabGAN:
+    def fit(
+        self,
+        df: pd.DataFrame,
+        y: None = None,
+        *,
+        progress: Progress | None = None,
+        reads_text: bool = False,
+    ) -> TabGAN:
         """Learn a table.
 
         Args:
             df: The private table.
             y: Ignored; for scikit-learn's pipelines.
             progress: Called as ``progress(stage, done, total)``.
+            reads_text: Whether text stands for numbers and booleans where most of a column can be read so, as in
+                a table that was read from a CSV as text. ``False`` leaves text as text.
 
         Returns:
             Itself.
@@ -127,77 +144,41 @@ class TabGAN(BaseEstimator):
             ConfigError: an argument is out of its range; before the table is read.
             SchemaError, DataError: the table cannot be learnt, or the schema does not fit it.
             PrivacyError: going on would break the promise.
+
+        An error that comes after the first charge says what is spent. What an earlier fit learnt is gone once this
+        one's arguments have been checked.
         """
         del y
         self.check_params()
         config = TrainingConfig(steps=int(self.steps), batch_size=2 * (int(self.batch_size) // 2))
-        device = _resolve_device(self.device)
-        streams = RandomStreams(self.random_state)
+        device, streams = _resolve_device(self.device), RandomStreams(self.random_state)
         schema = self.schema if self.schema is not None else Schema()
-        self.plan_ = make_plan(
+        plan = make_plan(
             self.epsilon,
             self.delta,
             has_discovery=not schema.is_complete
             or any(name not in schema for name in getattr(df, "columns", ())),
             adversary_share=self.adversary_share,
         )
-        if not self.plan_.is_private:
+        for name in LEARNT:
+            self.__dict__.pop(name, None)
+        self.plan_ = plan
+        if not plan.is_private:
             logger.warning(
                 "epsilon=None: this fit gives no privacy guarantee; its model must not be shared as private."
             )
-        report = progress or (lambda stage, done, total: None)
-        report("release", 0, 1)
-        ledger = Ledger(self.epsilon, self.delta)
-        released = release_table(df, schema, self.plan_, ledger)
-        report("release", 1, 1)
-        encoder = code_table(released, self.plan_, ledger)
-        codes = encoder.transform(df)
-        one_ways = one_way_marginals(released, encoder)
-        pairs = measure_pairs(
-            codes,
-            encoder.sizes,
-            encoder.names,
-            [marginal.counts for marginal in one_ways],
-            released.n_rows,
-            self.plan_,
-            ledger,
-            lambda done, total: report("measure", done, total),
-        )
-        generator = _new_generator(encoder, one_ways, streams, device)
-        anchors = AnchorLoss(encoder.sizes, [*one_ways, *pairs], released.n_rows).to(device)
-        adversary = self._adversary(encoder, codes, released.n_rows, ledger, streams, device)
-        generator = train(
-            generator,
-            anchors,
-            adversary,
-            config,
-            streams.torch("train", device),
-            lambda done, total: report("train", done, total),
-        )
-        self._set_fitted(Fitted(encoder, generator.eval(), ledger.statement(), released.n_rows))
+        ledger = Ledger(plan.epsilon, plan.delta)
+        try:
+            fitted = _learn(
+                df, schema, plan, ledger, config, streams, device, progress or _silent, reads_text
+            )
+        except BaseException as error:  # whatever it is, an interrupt too: what was charged stays spent
+            if ledger.is_private and ledger.entries:
+                self.privacy_ = ledger.statement()
+                _say_what_is_spent(error, self.privacy_)
+            raise
+        self._set_fitted(fitted)
         return self
-
-    def _adversary(
-        self,
-        encoder: TableEncoder,
-        codes: np.ndarray,
-        n_rows: float,
-        ledger: Ledger,
-        streams: RandomStreams,
-        device: torch.device,
-    ) -> DiscriminatorSteps | None:
-        """Return whoever trains the discriminator; the codes go to the device once, here."""
-        if self.adversary_share == 0:
-            return None
-        hidden = PRIVATE_HIDDEN if self.plan_.is_private else PLAIN_HIDDEN
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(streams.numpy("discriminator").integers(2**62)))
-            module = Discriminator(encoder.width, hidden).to(device)
-        offsets = torch.as_tensor(encoder.offsets[:-1])
-        if self.plan_.adversary is None:
-            rng = streams.torch("batches", device)
-            return PlainSteps(module, codes, offsets, self.steps, 500, rng, device)
-        return PrivateSteps(module, codes, offsets, n_rows, self.plan_.adversary, ledger, device)
 
     def _set_fitted(self, fitted: Fitted) -> None:
         self._fitted = fitted
@@ -371,6 +352,64 @@ def _resolve_device(device: object) -> torch.device:
     return torch.device("cuda" if has_cuda and name != "cpu" else "cpu")
 
 
+def _silent(stage: str, done: int, total: int) -> None:
+    """Take no notice."""
+
+
+def _say_what_is_spent(error: BaseException, privacy: PrivacyStatement) -> None:
+    """Have an error say what the fit that it ends has charged: ours in its message, another in a note."""
+    said = (
+        f"What this fit charged until then is spent: epsilon {privacy.epsilon_spent:.4g} of {privacy.epsilon:g}. "
+        "A second fit on the table adds to it."
+    )
+    if isinstance(error, TabGANError):
+        error.args = (f"{error} {said}",)
+    else:
+        error.add_note(said)
+
+
+def _learn(
+    df: pd.DataFrame,
+    schema: Schema,
+    plan: Plan,
+    ledger: Ledger,
+    config: TrainingConfig,
+    streams: RandomStreams,
+    device: torch.device,
+    progress: Progress,
+    reads_text: bool,
+) -> Fitted:
+    """Do all that a fit does with the table. It never meets the model, whose arguments may change meanwhile."""
+    progress("release", 0, 1)
+    released = release_table(df, schema, plan, ledger, reads_text=reads_text)
+    progress("release", 1, 1)
+    encoder = code_table(released, plan, ledger)
+    codes = encoder.transform(read_text(df, released.schema))
+    one_ways = one_way_marginals(released, encoder)
+    pairs = measure_pairs(
+        codes,
+        encoder.sizes,
+        encoder.names,
+        [marginal.counts for marginal in one_ways],
+        released.n_rows,
+        plan,
+        ledger,
+        lambda done, total: progress("measure", done, total),
+    )
+    generator = _new_generator(encoder, one_ways, streams, device)
+    anchors = AnchorLoss(encoder.sizes, [*one_ways, *pairs], released.n_rows).to(device)
+    adversary = _new_adversary(encoder, codes, released.n_rows, plan, ledger, config.steps, streams, device)
+    generator = train(
+        generator,
+        anchors,
+        adversary,
+        config,
+        streams.torch("train", device),
+        lambda done, total: progress("train", done, total),
+    )
+    return Fitted(encoder, generator.eval(), ledger.statement(), released.n_rows)
+
+
 def _new_generator(
     encoder: TableEncoder, one_ways: list[Marginal], streams: RandomStreams, device: torch.device
 ) -> Generator:
@@ -379,6 +418,31 @@ def _new_generator(
         generator = Generator(encoder.sizes)
     generator.start_from([torch.as_tensor(marginal.counts, dtype=torch.float32) for marginal in one_ways])
     return generator.to(device)
+
+
+def _new_adversary(
+    encoder: TableEncoder,
+    codes: np.ndarray,
+    n_rows: float,
+    plan: Plan,
+    ledger: Ledger,
+    steps: int,
+    streams: RandomStreams,
+    device: torch.device,
+) -> DiscriminatorSteps | None:
+    """Return whoever trains the discriminator, by DP-SGD if the plan is private; the codes go to the device here."""
+    if not plan.has_adversary:
+        return None
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(streams.numpy("discriminator").integers(2**62)))
+        module = Discriminator(encoder.width, PRIVATE_HIDDEN if plan.is_private else PLAIN_HIDDEN).to(device)
+    offsets = torch.as_tensor(encoder.offsets[:-1])
+    if plan.is_private:
+        if plan.adversary is None:
+            return None
+        return PrivateSteps(module, codes, offsets, n_rows, plan.adversary, ledger, device)
+    rng = streams.torch("batches", device)
+    return PlainSteps(module, codes, offsets, ledger, steps, PLAIN_BATCH_SIZE, rng, device)
 
 
 def _fixed_codes(encoder: TableEncoder, conditions: Mapping[str, Any]) -> dict[int, int]:

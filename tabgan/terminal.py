@@ -125,24 +125,23 @@ def _show_result(console: Console, result: JobResult) -> None:
 
 def _privacy_lines(privacy: PrivacyStatement) -> list[tuple[str, str]]:
     if not privacy.is_private:
-        return [("epsilon spent", epsilon_text(privacy))]
+        return [("epsilon", epsilon_text(privacy))]
     unit = f"one {privacy.privacy_unit}, {privacy.neighboring_relation.replace('_', ' ')}"
+    spent = f"{privacy.epsilon_spent:.4g} of {epsilon_text(privacy)}, in {len(privacy.entries):,} releases"
     return [
-        (
-            "epsilon spent",
-            f"{epsilon_text(privacy)} of {privacy.epsilon:g}, in {len(privacy.entries):,} releases",
-        ),
+        ("epsilon", epsilon_text(privacy)),
         ("delta", f"{privacy.delta:g}"),
         ("protects", unit),
+        ("epsilon spent", spent),
     ]
 
 
 def _overview(outcomes: Sequence[Outcome]) -> Table:
-    """Return one line a job: did it work, what was spent, how good is it."""
+    """Return one line a job: did it work, what is promised, how good is it."""
     labels = list(
         dict.fromkeys(label for o in outcomes if isinstance(o, JobResult) for label, _ in o.headline)
     )
-    table = Table("job", "state", "epsilon spent", "rows", *labels, "seconds")
+    table = Table("job", "state", "epsilon", "rows", *labels, "seconds")
     for outcome in outcomes:
         if isinstance(outcome, JobFailure):
             table.add_row(Text(outcome.name), Text("failed", style="red"), *["-"] * (len(labels) + 3))
@@ -151,7 +150,7 @@ def _overview(outcomes: Sequence[Outcome]) -> Table:
         table.add_row(
             Text(outcome.name),
             "done",
-            epsilon_text(outcome.privacy),
+            _budget_text(outcome.privacy),
             f"{outcome.n_rows:,}",
             *[headline.get(label, "-") for label in labels],
             f"{sum(outcome.seconds.values()):.0f}",
@@ -160,9 +159,12 @@ def _overview(outcomes: Sequence[Outcome]) -> Table:
 
 
 def epsilon_text(privacy: PrivacyStatement) -> str:
-    """Return what was spent, in a word."""
-    return (
-        f"{privacy.epsilon_spent:.3g}"
-        if privacy.is_private and privacy.epsilon_spent is not None
-        else "no privacy"
-    )
+    """Return the epsilon that is promised, in a word."""
+    return f"{privacy.epsilon:g}" if privacy.is_private else "no privacy"
+
+
+def _budget_text(privacy: PrivacyStatement) -> str:
+    """Return the epsilon that is promised, and in brackets how much of it the books say was spent."""
+    if not privacy.is_private:
+        return epsilon_text(privacy)
+    return f"{epsilon_text(privacy)} (spent {privacy.epsilon_spent:.4g})"

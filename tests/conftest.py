@@ -46,7 +46,7 @@ class FakeTabGAN:
     def check_params(self) -> None:
         check_budget(self.epsilon, self.delta, 0.05)
 
-    def fit(self, df: pd.DataFrame, *, progress: Any = None) -> FakeTabGAN:
+    def fit(self, df: pd.DataFrame, *, progress: Any = None, reads_text: bool = False) -> FakeTabGAN:
         type(self).fitted.append(self)
         self.df = df
         if progress:

@@ -19,6 +19,7 @@ ORDER = [
     "rng",
     "yaml_file",
     "schema",
+    "encoding.values",
     "encoding.base",
     "encoding.lattice",
     "encoding.grid",

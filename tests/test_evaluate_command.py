@@ -50,18 +50,35 @@ def run(*arguments: object, code: int = 0):
 
 def test_the_command_writes_the_report(model, tmp_path):
     model.save(tmp_path / "m.tabgan")
-    for name, frame in {"real": table(1_500, 0), "holdout": table(600, 1), "synthetic": model.sample(900)}.items():
+    for name, frame in {
+        "real": table(1_500, 0),
+        "holdout": table(600, 1),
+        "synthetic": model.sample(900),
+    }.items():
         frame.to_csv(tmp_path / f"{name}.csv", index=False)
     files = ["--real", tmp_path / "real.csv", "--holdout", tmp_path / "holdout.csv"]
     result = run("evaluate", tmp_path / "m.tabgan", *files, "--target", "ill", "-o", tmp_path / "r.html")
     assert "INTERNAL" in result.stdout
     assert "TSTR" in result.stdout
-    run("evaluate", tmp_path / "m.tabgan", *files, "--synthetic", tmp_path / "synthetic.csv", "-o", tmp_path / "r.json")
+    run(
+        "evaluate",
+        tmp_path / "m.tabgan",
+        *files,
+        "--synthetic",
+        tmp_path / "synthetic.csv",
+        "-o",
+        tmp_path / "r.json",
+    )
     assert json.loads((tmp_path / "r.json").read_text())["edition"] == "internal"
 
 
 def test_bad_arguments_are_found_before_anything_is_read(tmp_path):
     (tmp_path / "m.tabgan").write_text("x")
     files = ["--real", tmp_path / "none.csv", "--holdout", tmp_path / "none.csv"]
-    assert "--real" in run("evaluate", tmp_path / "m.tabgan", *files, "-o", tmp_path / "r.html", code=2).output
-    assert ".html or .json" in run("evaluate", tmp_path / "m.tabgan", *files, "-o", tmp_path / "r.pdf", code=2).output
+    assert (
+        "--real" in run("evaluate", tmp_path / "m.tabgan", *files, "-o", tmp_path / "r.html", code=2).output
+    )
+    assert (
+        ".html or .json"
+        in run("evaluate", tmp_path / "m.tabgan", *files, "-o", tmp_path / "r.pdf", code=2).output
+    )

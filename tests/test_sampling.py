@@ -236,7 +236,7 @@ class TestConditions:
 
     @pytest.mark.parametrize(("name", "value"), [("n", "many"), ("day", "soon"), ("day", 5 + 2j)])
     def test_of_another_kind(self, model, name, value):
-        with pytest.raises(DataError, match=f"Column '{name}': expected"):
+        with pytest.raises(DataError, match=f"Column '{name}': the value asked for is not in"):
             model.sample(1, conditions={name: value})
 
     @pytest.mark.parametrize("conditions", [["a"], "a", 5, [("a", "x")]])

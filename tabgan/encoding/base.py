@@ -7,8 +7,6 @@ from abc import ABC, abstractmethod
 import numpy as np
 import pandas as pd
 
-from tabgan.errors import DataError
-
 #: Code of a missing value in every column.
 MISSING = 0
 
@@ -47,19 +45,11 @@ class ColumnEncoder(ABC):
         return 1 + self.n_values + int(self.has_other)
 
     def transform(self, series: pd.Series) -> np.ndarray:
-        """Return ``(rows,)`` int32 cells.
+        """Return ``(rows,)`` int32 cells, each from its own value alone. What cannot be read is missing.
 
-        Raises:
-            DataError: naming the column, when it holds what the schema rules out.
+        Nothing raises here: :func:`tabgan.encoding.checks.check_table` has refused what the schema forbids.
         """
-        cells = np.zeros(len(series), dtype=np.int32)
-        present = series.notna().to_numpy(dtype=bool)
-        if not self.is_nullable and not present.all():
-            raise DataError(
-                f"Column {self.name!r}: the schema says nullable: false, but values are missing. Set nullable: true."
-            )
-        cells[present] = self._encode(series[present])
-        return cells
+        return self._encode(series).astype(np.int32)
 
     def inverse_transform(self, cells: np.ndarray, rng: np.random.Generator) -> pd.Series:
         """Return ``(rows,)`` values of dtype ``dtype`` drawn from the given cells; missing for other values."""
@@ -83,7 +73,7 @@ class ColumnEncoder(ABC):
 
     @abstractmethod
     def _encode(self, series: pd.Series) -> np.ndarray:
-        """Return cells of a series without missing values."""
+        """Return the cells of a series."""
 
     @abstractmethod
     def _decode(self, positions: np.ndarray, rng: np.random.Generator) -> np.ndarray | pd.Series:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
 
-from tabgan.encoding.base import ColumnEncoder
-from tabgan.errors import DataError
+from tabgan.encoding.base import MISSING, ColumnEncoder
+from tabgan.encoding.values import booleans, float_of
 from tabgan.schema import Boolean, Categorical
 
 
@@ -39,17 +42,15 @@ class CategoricalEncoder(ColumnEncoder):
 
     def _positions(self, series: pd.Series) -> np.ndarray:
         """Return ``(rows,)`` positions in the categories, -1 for other values."""
+        values = booleans(series) if isinstance(self.column, Boolean) else series
         index = pd.Index(typed(self.categories), dtype=object)
-        return index.get_indexer(pd.Index(typed(series), dtype=object))
+        return index.get_indexer(pd.Index(typed(values), dtype=object))
 
     def _encode(self, series: pd.Series) -> np.ndarray:
         positions = self._positions(series)
-        if not self.has_other and (positions < 0).any():
-            raise DataError(
-                f"Column {self.name!r}: {int((positions < 0).sum())} rows hold values that are not among the schema's "
-                "categories. Add them, or set unknown: other."
-            )
-        return np.where(positions < 0, self.n_values, positions).astype(np.int32) + 1
+        other = self.n_values + 1 if self.has_other else MISSING
+        cells = np.where(positions < 0, other, positions + 1)
+        return np.where(series.isna().to_numpy(dtype=bool), MISSING, cells)
 
     def _decode(self, positions: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         lookup = np.empty(self.n_values, dtype=object)
@@ -67,16 +68,19 @@ class CategoricalEncoder(ColumnEncoder):
 def typed(values: Sequence[Hashable] | pd.Series) -> list[Hashable]:
     """Return values as keys under which 1, 1.0 and True are one only where pandas would store them as one.
 
-    Integral floats and NumPy scalars become Python's integers, so that a category read from YAML matches the
-    value in a float column; booleans are set apart from 0 and 1.
+    Integral numbers become Python's integers, other numbers its floats, and text plain ``str``, so that a category
+    read from YAML matches the value in a float column, and no key depends on which of several equal values came
+    first; booleans are set apart from 0 and 1.
     """
-    keys: list[Hashable] = []
-    for value in values:
-        item = value.item() if isinstance(value, np.generic) else value
-        if isinstance(item, bool):
-            keys.append(("bool", item))
-        elif isinstance(item, float) and item.is_integer():
-            keys.append(int(item))
-        else:
-            keys.append(item)
-    return keys
+    return [_key(value.item() if isinstance(value, np.generic) else value) for value in values]
+
+
+def _key(item: Hashable) -> Hashable:
+    if isinstance(item, bool):
+        return ("bool", item)
+    if isinstance(item, str):
+        return str(item)
+    if isinstance(item, int | float | Decimal | Fraction):
+        number = float_of(item)
+        return int(item) if math.isfinite(number) and item == int(item) else number
+    return item

@@ -1,6 +1,7 @@
 """Refuses tables that cannot be learnt, before anything is released.
 
-Messages name columns and kinds, never values.
+After these checks nothing raises because of a value, so that whether a fit succeeds follows from noisy numbers alone:
+that a table passed them is taken as public. Messages name columns and kinds, never values or how many there are.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tabgan.encoding.lattice import declared_range, dtype_range
+from tabgan.encoding.categorical import typed
+from tabgan.encoding.lattice import declared_range, dtype_range, to_lattice
+from tabgan.encoding.values import booleans, floats, seconds
 from tabgan.errors import DataError, SchemaError
-from tabgan.schema import Boolean, Categorical, Datetime, Numeric, Schema, nearest
+from tabgan.schema import MAX_DECIMALS, Boolean, Categorical, Datetime, Numeric, Schema, nearest
 
 _FAMILIES: tuple[tuple[str, type | tuple[type, ...]], ...] = (
     ("text", str),
@@ -30,12 +33,17 @@ _PLAIN = {"text", "booleans", "numbers"}
 _DATES = {"dates", "datetimes"}
 
 
-def check_table(df: object, schema: Schema) -> None:
+def check_table(df: object, schema: Schema, *, reads_text: bool = False) -> None:
     """Raise unless ``df`` is a table that ``schema`` fits.
+
+    Args:
+        df: The table.
+        schema: What is declared of it.
+        reads_text: Whether declared numbers and booleans may come as text.
 
     Raises:
         DataError: not a DataFrame, empty, unusable column names, a column of mixed or unusable types,
-            infinite numbers.
+            infinite numbers, values that the schema refuses.
         SchemaError: the schema names columns that the table lacks, or declares of one what its dtype rules out.
     """
     if not isinstance(df, pd.DataFrame):
@@ -52,9 +60,13 @@ def check_table(df: object, schema: Schema) -> None:
         raise SchemaError(f"target: no column {schema.target!r}.{nearest(schema.target, list(df.columns))}")
     families = {name: _check_column(df[name], name) for name in df.columns}
     for column in schema:
-        dtype = str(df[column.name].dtype)
-        _check_kind(column, families[column.name])
-        _check_output(column.model_copy(update={"dtype": column.dtype or dtype}))
+        series = df[column.name]
+        is_read = reads_text and families[column.name] == {"text"} and isinstance(column, Numeric | Boolean)
+        if not is_read:
+            _check_kind(column, families[column.name])
+        if column.dtype or not is_read:
+            _check_output(column.model_copy(update={"dtype": column.dtype or str(series.dtype)}))
+        _check_values(column, series)
 
 
 def _check_names(df: pd.DataFrame) -> None:
@@ -84,11 +96,8 @@ def _check_column(series: pd.Series, name: str) -> set[str]:
     if pd.api.types.is_bool_dtype(dtype):
         return {"booleans"}
     if pd.api.types.is_numeric_dtype(dtype):
-        infinite = int(np.isinf(series.dropna().astype("float64").to_numpy()).sum())
-        if infinite:
-            raise DataError(
-                f"Column {name!r}: {infinite} values are infinite. Replace them or make them missing."
-            )
+        if np.isinf(series.to_numpy(dtype="float64", na_value=np.nan)).any():
+            raise DataError(f"Column {name!r}: values are infinite. Replace them or make them missing.")
         return {"numbers"}
     if pd.api.types.is_datetime64_any_dtype(dtype):
         return {"datetimes"}
@@ -118,10 +127,17 @@ def _families(series: pd.Series, name: str) -> set[str]:
         family = next((label for label, types in _FAMILIES if issubclass(type_, types)), None)
         if family is None or issubclass(type_, complex):
             raise DataError(
-                f"Column {name!r}: values of type {type_.__name__} are not supported. Convert or drop it."
+                f"Column {name!r}: expected text, numbers, booleans, dates or datetimes; found values of another type. "
+                "Convert or drop it."
             )
         families.add(family)
+    if families == {"numbers"} and any(_is_infinite(value) for value in series):
+        raise DataError(f"Column {name!r}: values are infinite. Replace them or make them missing.")
     return families
+
+
+def _is_infinite(value: object) -> bool:
+    return isinstance(value, float | np.floating | decimal.Decimal) and bool(abs(value) == float("inf"))
 
 
 def _check_kind(column: Any, families: set[str]) -> None:
@@ -172,6 +188,68 @@ def _check_output(column: Any) -> None:
         )
     if isinstance(column, Numeric | Datetime):
         _check_range(column)
+
+
+def _check_values(column: Any, series: pd.Series) -> None:
+    """Raise if a column holds values that its declaration refuses.
+
+    Each is refused or not by itself; ``out_of_range`` and ``unknown`` do so only where a domain is declared.
+    """
+    if column.nullable is False and series.isna().any():
+        raise DataError(
+            f"Column {column.name!r}: the schema says nullable: false, but values are missing. Set nullable: true."
+        )
+    if isinstance(column, Numeric | Boolean) and not _are_readable(column, series):
+        raise DataError(
+            f"Column {column.name!r}: expected {'numbers' if isinstance(column, Numeric) else 'true or false'}, found "
+            "other values. Mend them, or make them missing."
+        )
+    if (
+        isinstance(column, Datetime)
+        and (~seconds(series, column.format)[1] & series.notna().to_numpy(bool)).any()
+    ):
+        expected = f"text in the format {column.format!r}" if column.format else "dates or datetimes"
+        raise DataError(
+            f"Column {column.name!r}: expected {expected}, found other values. Mend them or make them missing."
+        )
+    if isinstance(column, Numeric | Datetime) and column.out_of_range == "error":
+        _check_inside(column, series)
+    if isinstance(column, Categorical) and column.unknown == "error":
+        if column.categories is None:
+            raise SchemaError(
+                f"Column {column.name!r}: unknown: error needs categories. Declare them, or use other."
+            )
+        if not set(typed(series.dropna())) <= set(typed(column.categories)):
+            raise DataError(
+                f"Column {column.name!r}: values are not among the schema's categories. Add them, or set "
+                "unknown: other."
+            )
+
+
+def _are_readable(column: Numeric | Boolean, series: pd.Series) -> bool:
+    """Return whether every value that is not missing is a number, or true or false."""
+    present = series[series.notna()]
+    if isinstance(column, Boolean):
+        return None not in booleans(present)
+    return not np.isnan(floats(present)).any() or pd.api.types.is_float_dtype(series.dtype)
+
+
+def _check_inside(column: Numeric | Datetime, series: pd.Series) -> None:
+    """Raise if a value lies outside the declared bounds, at the precision that is declared, or exactly."""
+    if column.bounds is None:
+        raise SchemaError(
+            f"Column {column.name!r}: out_of_range: error needs bounds. Declare them, or use clip."
+        )
+    finest = {"decimals": MAX_DECIMALS} if isinstance(column, Numeric) else {"resolution": "second"}
+    if (column.decimals if isinstance(column, Numeric) else column.resolution) is None:
+        column = column.model_copy(update=finest)
+    lattice, present = to_lattice(column, series)
+    low, high = declared_range(column)
+    if (present & ((lattice < low) | (lattice > high))).any():
+        raise DataError(
+            f"Column {column.name!r}: rows lie outside the declared bounds {list(column.bounds or ())}. "
+            "Widen the bounds or set out_of_range: clip."
+        )
 
 
 def _can_hold(dtype: Any, categories: tuple[Any, ...]) -> bool:

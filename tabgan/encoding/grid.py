@@ -22,7 +22,7 @@ ROWS_OVER_NOISE = 4.0
 
 #: Noise standard deviations above which a cell counts as occupied, and those that a run of cells next to an
 #: occupied one needs. Among a hundred empty cells, noise passes the first about once in 3,000 columns.
-SURELY, LIKELY = 4.5, 2.75
+SURELY, LIKELY, PERHAPS = 4.5, 2.75, 1.0
 
 #: Noise standard deviations below which a difference within a histogram is taken for noise, and those below
 #: which one half of a run is taken for empty.
@@ -51,7 +51,7 @@ def _coarse_edges(column: Numeric | Datetime) -> np.ndarray:
     if isinstance(column, Datetime):
         years = np.arange(_FIRST_YEAR, _LAST_YEAR + 2) - 1970
         starts = years.astype("datetime64[Y]").astype("datetime64[s]")
-        return to_lattice(column.model_copy(update={"format": None}), pd.Series(starts))
+        return to_lattice(column.model_copy(update={"format": None}), pd.Series(starts))[0]
     powers = 2 ** np.arange(int(np.log2(LIMIT)) + 1, dtype=np.int64)
     return np.concatenate([1 - powers[::-1], powers])
 
@@ -127,6 +127,23 @@ def occupied(counts: np.ndarray, noise_stddev: float) -> tuple[int, int]:
     first, last = (int(i) for i in np.flatnonzero(surely)[[0, -1]])
     first -= _tail(counts[:first][::-1], noise_stddev)
     last += _tail(counts[last + 1 :], noise_stddev)
+    return first, last
+
+
+def tight_ends(edges: np.ndarray, counts: np.ndarray, noise_stddev: float) -> tuple[int, int]:
+    """Return the first and the last cell of a fine histogram that is to be kept.
+
+    Cells of a single integer next to the occupied ones are kept from ``PERHAPS`` on: taking one too many costs as
+    much as one too few, and is as likely there. Next to a single occupied cell none is: that is a constant.
+    """
+    first, last = occupied(counts, noise_stddev)
+    if first == last:
+        return first, last
+    is_likely = (np.diff(edges) == 1) & (counts > PERHAPS * noise_stddev)
+    while first > 0 and is_likely[first - 1]:
+        first -= 1
+    while last + 1 < len(counts) and is_likely[last + 1]:
+        last += 1
     return first, last
 
 

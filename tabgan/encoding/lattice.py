@@ -10,14 +10,13 @@ from __future__ import annotations
 import datetime as dt
 from abc import abstractmethod
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tabgan.encoding.base import MISSING, ColumnEncoder, missing_value
-from tabgan.errors import DataError
+from tabgan.encoding.values import floats, seconds
 from tabgan.schema import LIMIT, Datetime, Numeric
 
 _SECONDS = {"day": 86_400, "second": 1}
@@ -48,27 +47,20 @@ class LatticeEncoder(ColumnEncoder):
         return len(self.edges) - 1
 
     def _encode(self, series: pd.Series) -> np.ndarray:
-        lattice = to_lattice(self.column, series)
-        low, high = self.edges[0], self.edges[-1] - 1
-        outside = (lattice < low) | (lattice > high)
-        if self.column.out_of_range == "error" and outside.any():
-            raise DataError(
-                f"Column {self.name!r}: {int(outside.sum())} rows lie outside the declared bounds "
-                f"{list(self.column.bounds or ())}. Widen the bounds or set out_of_range: clip."
-            )
-        cells = np.searchsorted(self.edges, np.clip(lattice, low, high), side="right")
-        return cells.astype(np.int32)
+        lattice, present = to_lattice(self.column, series)
+        inside = np.clip(lattice, self.edges[0], self.edges[-1] - 1)
+        return np.where(present, np.searchsorted(self.edges, inside, side="right"), MISSING)
 
     def contains(self, series: pd.Series) -> bool:
-        lattice = to_lattice(self.column, series)
-        is_inside = (lattice >= self.edges[0]) & (lattice < self.edges[-1])
+        lattice, present = to_lattice(self.column, series)
+        is_inside = present & (lattice >= self.edges[0]) & (lattice < self.edges[-1])
         return bool(is_inside.all()) and self._is_on_lattice(series, lattice)
 
     def repeat(self, value: object, n_rows: int) -> pd.Series:
         series = pd.Series([value], dtype=object)
         if series.isna().all():
             return super().repeat(value, n_rows)
-        exact = to_lattice(self.column, series)[0] + np.array([0, 1])
+        exact = to_lattice(self.column, series)[0][0] + np.array([0, 1])
         encoder = type(self)(self.column, self.dtype, exact)
         return encoder.inverse_transform(np.ones(n_rows, dtype=np.int64), np.random.default_rng(0))
 
@@ -91,7 +83,7 @@ class NumericEncoder(LatticeEncoder):
     column: Numeric
 
     def _is_on_lattice(self, series: pd.Series, lattice: np.ndarray) -> bool:
-        scaled = to_floats(self.name, series) * 10.0 ** (self.column.decimals or 0)
+        scaled = floats(series) * 10.0 ** (self.column.decimals or 0)
         return bool(np.allclose(scaled, lattice, rtol=1e-12, atol=1e-6))
 
     def _from_lattice(self, lattice: np.ndarray) -> np.ndarray:
@@ -108,12 +100,12 @@ class DatetimeEncoder(LatticeEncoder):
     column: Datetime
 
     def _is_on_lattice(self, series: pd.Series, lattice: np.ndarray) -> bool:
-        moments = (lattice * _SECONDS[self.column.resolution or "second"]).astype("datetime64[s]")
-        return bool((to_moments(self.column, series).to_numpy() == moments).all())
+        moments, _ = seconds(series, self.column.format)
+        return bool((moments == lattice * _SECONDS[self.column.resolution or "second"]).all())
 
     def _from_lattice(self, lattice: np.ndarray) -> pd.Series:
-        seconds = lattice * _SECONDS[self.column.resolution or "second"]
-        moments = pd.Series(seconds.astype("datetime64[s]"))
+        since_epoch = lattice * _SECONDS[self.column.resolution or "second"]
+        moments = pd.Series(since_epoch.astype("datetime64[s]"))
         resolved = pd.api.types.pandas_dtype(self.dtype)
         if self.column.format is not None:
             return moments.dt.strftime(self.column.format).astype(object)
@@ -138,67 +130,18 @@ class DatetimeEncoder(LatticeEncoder):
         return column.astype(self.dtype).rename(self.name)
 
 
-def to_lattice(column: Numeric | Datetime, series: pd.Series) -> np.ndarray:
-    """Return the lattice integers of a series without missing values, int64.
+def to_lattice(column: Numeric | Datetime, series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Return the lattice integers of a series, ``(rows,)`` int64, and whether there is a value.
 
-    Raises:
-        DataError: naming the column, when a value is not of its kind.
+    Each value is read by itself; what cannot be read counts as missing.
     """
     if isinstance(column, Numeric):
-        return _numbers_to_lattice(column, series)
-    wall_clock = to_moments(column, series)
-    seconds = wall_clock.to_numpy().astype("datetime64[s]").astype(np.int64)
-    return np.asarray(seconds // _SECONDS[column.resolution or "second"])
-
-
-def _numbers_to_lattice(column: Numeric, series: pd.Series) -> np.ndarray:
-    values = to_floats(column.name, series)
-    scaled = np.rint(values * 10.0 ** (column.decimals or 0))
-    return np.clip(scaled, 1 - LIMIT, LIMIT - 1).astype(np.int64)
-
-
-def to_floats(name: str, series: pd.Series) -> np.ndarray:
-    """Return float64 of a series without missing values.
-
-    Raises:
-        DataError: when a value is not a finite number.
-    """
-    values = None
-    with suppress(ValueError, TypeError, OverflowError):
-        values = series.astype("float64").to_numpy()
-    if values is None:
-        # Raised out here: inside of `except`, the message of pandas, which quotes the cell, would hang on.
-        raise DataError(f"Column {name!r}: expected numbers, found values that are none.")
-    if not np.isfinite(values).all():
-        raise DataError(
-            f"Column {name!r}: {int((~np.isfinite(values)).sum())} values are infinite. "
-            "Replace them or make them missing."
-        )
-    return np.asarray(values)
-
-
-def to_moments(column: Datetime, series: pd.Series) -> pd.Series:
-    """Return naive wall-clock moments of a series without missing values.
-
-    Raises:
-        DataError: when a value cannot be read as a moment in the column's format.
-    """
-    moments = None
-    with suppress(ValueError, TypeError, OverflowError):
-        moments = _parsed(series, column.format)
-    if moments is None or not pd.api.types.is_datetime64_any_dtype(moments.dtype):
-        expected = f"text in the format {column.format!r}" if column.format else "dates or datetimes"
-        raise DataError(f"Column {column.name!r}: expected {expected}, found values that are none.")
-    return moments.dt.tz_localize(None) if moments.dt.tz is not None else moments
-
-
-def _parsed(series: pd.Series, format_: str | None) -> pd.Series:
-    """Return moments, in seconds where nanoseconds cannot hold them, such as the year 9999."""
-    try:
-        return pd.to_datetime(series, format=format_) if format_ else pd.to_datetime(series)
-    except pd.errors.OutOfBoundsDatetime:
-        moments = [dt.datetime.strptime(text, format_) for text in series] if format_ else series.to_numpy()
-        return pd.Series(np.array(moments, dtype="datetime64[s]"), index=series.index)
+        values = floats(series)
+        present = ~np.isnan(values)
+        scaled = np.rint(np.where(present, values, 0.0) * 10.0 ** (column.decimals or 0))
+        return np.clip(scaled, 1 - LIMIT, LIMIT - 1).astype(np.int64), present
+    moments, present = seconds(series, column.format)
+    return moments // _SECONDS[column.resolution or "second"], present
 
 
 def declared_range(column: Numeric | Datetime) -> tuple[int, int]:
@@ -208,8 +151,8 @@ def declared_range(column: Numeric | Datetime) -> tuple[int, int]:
         low, high = (float(bound) * 10.0 ** (column.decimals or 0) for bound in bounds)
         return _snapped(low, np.ceil), _snapped(high, np.floor)
     ends = [pd.Timestamp(bound).tz_localize(None).as_unit("s").to_datetime64() for bound in bounds]
-    low, high = to_lattice(column.model_copy(update={"format": None}), pd.Series(np.array(ends))).tolist()
-    return low, high
+    (low, high), _ = to_lattice(column.model_copy(update={"format": None}), pd.Series(np.array(ends)))
+    return int(low), int(high)
 
 
 def _snapped(scaled: float, rounding: Callable[[float], Any]) -> int:
@@ -242,6 +185,6 @@ def released_bounds(column: Numeric | Datetime, low: int, high: int) -> Any:
     if isinstance(column, Numeric):
         scale = 10.0 ** (column.decimals or 0)
         return (low / scale, high / scale)
-    seconds = _SECONDS[column.resolution or "second"]
+    width = _SECONDS[column.resolution or "second"]
     epoch = dt.datetime(1970, 1, 1)
-    return tuple((epoch + dt.timedelta(seconds=end * seconds)).isoformat() for end in (low, high))
+    return tuple((epoch + dt.timedelta(seconds=end * width)).isoformat() for end in (low, high))

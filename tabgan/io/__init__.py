@@ -1,7 +1,15 @@
 """Sources and sinks of tables."""
 
 from tabgan.io.sinks import atomic_path, check_writable, staged_folder, write_table, write_text
-from tabgan.io.sources import Format, check_dtype, check_readable, format_of, package_table, read_table
+from tabgan.io.sources import (
+    Format,
+    check_dtype,
+    check_readable,
+    format_of,
+    is_csv,
+    package_table,
+    read_table,
+)
 
 __all__ = [
     "Format",
@@ -10,6 +18,7 @@ __all__ = [
     "check_readable",
     "check_writable",
     "format_of",
+    "is_csv",
     "package_table",
     "read_table",
     "staged_folder",

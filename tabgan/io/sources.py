@@ -3,8 +3,8 @@
 A parser's own message may quote the row that it choked on, so none is passed on: messages name files,
 columns and dtypes.
 
-The dtypes of a CSV are guessed from its rows by pandas, while a fit takes dtypes as public. Pin them,
-by ``dtypes`` or in the schema, where one odd row must not change them.
+A CSV has no dtypes, and pandas guesses them from its rows, while a fit takes dtypes as public. Tables that are read
+for a fit are therefore left as text (``as_text``): the fit then finds kinds under differential privacy.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import importlib.util
 import lzma
 import warnings
 import zlib
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -58,6 +59,11 @@ def format_of(path: Path, where: str = "source") -> Format:
     )
 
 
+def is_csv(path: Path, format: Format | None = None) -> bool:
+    """Return whether a table is read from text that has no dtypes."""
+    return (format or format_of(path)) == "csv"
+
+
 def check_readable(path: Path, where: str = "source") -> Path:
     """Return ``path`` if something to read is there.
 
@@ -101,6 +107,7 @@ def read_table(
     format: Format | None = None,
     na_values: Sequence[str] | None = None,
     dtypes: Mapping[str, str] | None = None,
+    as_text: bool = False,
 ) -> pd.DataFrame:
     """Return the table in a CSV or Parquet file.
 
@@ -109,6 +116,7 @@ def read_table(
         format: Taken from the suffix when ``None``.
         na_values: What stands for a missing value in a CSV, instead of pandas' own list.
         dtypes: pandas dtypes by column; the others are guessed (CSV) or as stored (Parquet).
+        as_text: Leave a CSV's other columns as text instead of guessing: one row then changes no dtype.
 
     Raises:
         ConfigError: no such file, unknown format, ``dtypes`` with an unknown column or dtype.
@@ -120,7 +128,7 @@ def read_table(
     try:
         if kind == "csv":
             _check_names(_header(path), wanted)
-            return _read_csv(path, na_values, wanted)
+            return _read_csv(path, na_values, wanted, as_text)
         df = _read_parquet(path)
         _check_names([str(name) for name in df.columns], wanted)
         return _cast(df, wanted)
@@ -174,7 +182,9 @@ def _check_names(names: Sequence[str], dtypes: Mapping[str, str]) -> None:
             raise ConfigError(f"Column {name!r}: given a dtype, but not in the table.{nearest(name, names)}")
 
 
-def _read_csv(path: Path, na_values: Sequence[str] | None, dtypes: Mapping[str, str]) -> pd.DataFrame:
+def _read_csv(
+    path: Path, na_values: Sequence[str] | None, dtypes: Mapping[str, str], as_text: bool
+) -> pd.DataFrame:
     """Return a CSV as pandas reads it, moments converted after reading."""
     moments = {name: dtype for name, dtype in dtypes.items() if dtype.startswith("datetime64")}
     others: Any = {name: dtype for name, dtype in dtypes.items() if name not in moments}
@@ -184,7 +194,10 @@ def _read_csv(path: Path, na_values: Sequence[str] | None, dtypes: Mapping[str, 
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)
         try:
-            df = pd.read_csv(path, dtype=others | dict.fromkeys(moments, "object"), **options)
+            given = others | dict.fromkeys(moments, "object")
+            df = pd.read_csv(
+                path, dtype=defaultdict(lambda: "object", given) if as_text else given, **options
+            )
         except pd.errors.ParserWarning:
             raise DataError(
                 f"source: {str(path)!r} has rows with more fields than the header has names."

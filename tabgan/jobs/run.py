@@ -16,8 +16,9 @@ from typing import Any
 import pandas as pd
 
 import tabgan
+from tabgan.encoding.values import read_text
 from tabgan.errors import DataError
-from tabgan.io import check_writable, read_table, staged_folder, write_table, write_text
+from tabgan.io import check_writable, is_csv, read_table, staged_folder, write_table, write_text
 from tabgan.jobs.config import Job, Output
 from tabgan.privacy.ledger import PrivacyStatement
 from tabgan.rng import RandomStreams
@@ -100,7 +101,8 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
         headline: tuple[tuple[str, str], ...] = ()
         if job.report is not None and holdout is not None:
             with clock.stage("evaluate", reports_itself=True):
-                headline = _report(job, model, (real, holdout, synthetic), folder, clock.progress)
+                tables = (read_text(real, model.schema_), read_text(holdout, model.schema_), synthetic)
+                headline = _report(job, model, tables, folder, clock.progress)
         names = sorted((path.name for path in folder.iterdir()), key=FILES.index)
     files = tuple(job.output.folder / name for name in names)
     return JobResult(job.name, files, len(synthetic), clock.seconds, model.privacy_, headline)
@@ -109,8 +111,9 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
 def read_tables(job: Job) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     """Return the rows to learn from, and those held out.
 
-    A share is held out row by row, each by a coin of its own, so that one row more or less in the source
-    changes one row of what is learnt from: a split of fixed size would tie all rows together.
+    A share is held out row by row, each by a coin of its own, so that one row more or less in the source changes
+    one row of what is learnt from: a split of fixed size would tie all rows together. In a private job the coins are
+    fresh: seeded ones would go by position, and a row less at the top would deal all others anew.
 
     Raises:
         DataError: when one of the two has no rows, or the columns of a held-out table differ.
@@ -125,7 +128,9 @@ def read_tables(job: Job) -> tuple[pd.DataFrame, pd.DataFrame | None]:
                 "source.holdout: expected the columns of the source, in their order. Make them the same."
             )
         return df, holdout
-    is_held_out = RandomStreams(job.random_state).numpy("holdout").random(len(df)) < job.holdout
+    is_private = "epsilon" not in job.model or job.model["epsilon"] is not None
+    coins = RandomStreams(None if is_private else job.random_state).numpy("holdout")
+    is_held_out = coins.random(len(df)) < job.holdout
     if is_held_out.all() or not is_held_out.any():
         raise DataError(
             "source.holdout: the table has too few rows to hold any out. Name a file, or set report: false."
@@ -143,17 +148,18 @@ def _silent(stage: str, done: int, total: int) -> None:
 
 
 def _read(job: Job, path: Path) -> pd.DataFrame:
-    """Return a table of the job's source; dtypes that the schema declares hold for reading too."""
+    """Return a table of the job's source, text where a CSV has no declared dtype."""
     declared = {column.name: column.dtype for column in job.schema or () if column.dtype}
     source = job.source
-    return read_table(path, format=source.format, na_values=source.na_values, dtypes=declared | source.dtypes)
+    dtypes = declared | source.dtypes
+    return read_table(path, format=source.format, na_values=source.na_values, dtypes=dtypes, as_text=True)
 
 
 def _fit(job: Job, real: pd.DataFrame, progress: Progress) -> Any:
     from tabgan.synthesizer import TabGAN  # not on top: it brings torch and opacus along
 
     model = TabGAN(**job.model, schema=job.declared_schema, random_state=job.random_state)
-    return model.fit(real, progress=progress)
+    return model.fit(real, progress=progress, reads_text=is_csv(job.source.file(), job.source.format))
 
 
 def _write(output: Output, model: Any, synthetic: pd.DataFrame, folder: Path) -> None:

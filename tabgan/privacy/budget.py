@@ -42,6 +42,9 @@ ADVERSARY_STEPS = 200
 #: Headroom that keeps rounding in sums of 1/z**2 from reading as an overspend.
 _HEADROOM = 1.0 - 1e-6
 
+#: A discriminator whose noise multiplier would be above the inverse of this learns nothing.
+_LEAST_PRECISION = 1e-6
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -53,7 +56,8 @@ class Plan:
         discovery_delta: Part of ``delta`` that threshold mechanisms may use, all columns together.
         mu: GDP parameter that the Gaussian stages may spend together; infinite without privacy.
         shares: Shares of ``mu**2`` of the stages before the pairs.
-        adversary: The discriminator's run; ``None`` when it is switched off or needs no privacy.
+        has_adversary: Whether a discriminator is trained at all.
+        adversary: Its private run; ``None`` when it is switched off or needs no privacy.
     """
 
     epsilon: float | None
@@ -61,6 +65,7 @@ class Plan:
     discovery_delta: float
     mu: float
     shares: dict[Stage, float] = field(default_factory=dict)
+    has_adversary: bool = False
     adversary: SubsampledGaussian | None = None
 
     @property
@@ -115,7 +120,7 @@ def make_plan(
     """
     epsilon, delta, adversary_share = check_budget(epsilon, delta, adversary_share)
     if epsilon is None:
-        return Plan(None, delta, 0.0, math.inf)
+        return Plan(None, delta, 0.0, math.inf, has_adversary=adversary_share > 0)
     discovery_delta = DISCOVERY_DELTA_SHARE * delta if has_discovery else 0.0
     remaining = (delta - discovery_delta) * _HEADROOM
     mu = affordable_mu(epsilon, remaining) * _HEADROOM
@@ -126,7 +131,7 @@ def make_plan(
         adversary_mu = mu * math.sqrt(adversary_share)
         mu *= math.sqrt(1.0 - adversary_share)
         adversary = _calibrate_adversary(adversary_mu, mu, epsilon, remaining)
-    return Plan(epsilon, delta, discovery_delta, mu, dict(SHARES), adversary)
+    return Plan(epsilon, delta, discovery_delta, mu, dict(SHARES), adversary is not None, adversary)
 
 
 def _calibrate_adversary(adversary_mu: float, mu: float, epsilon: float, delta: float) -> SubsampledGaussian:
@@ -143,9 +148,10 @@ def _calibrate_adversary(adversary_mu: float, mu: float, epsilon: float, delta: 
         return epsilon_of(mu, (run(precision),), delta) <= epsilon
 
     guess = math.sqrt(math.log1p(adversary_mu**2 / (SAMPLE_RATE**2 * ADVERSARY_STEPS)))
-    precision = largest(is_affordable, guess / 2, guess * 1.25, tolerance=2e-3)
-    if not is_affordable(precision):
+    precision = largest(is_affordable, guess / 2, guess * 1.25, tolerance=2e-3) if guess > 0 else 0.0
+    if precision < _LEAST_PRECISION or not is_affordable(precision):
         raise ConfigError(
-            f"epsilon: {epsilon:g} leaves nothing for the discriminator. Set adversary_share=0."
+            f"adversary_share: what it leaves of epsilon={epsilon:g} for the discriminator is nothing. "
+            "Raise it, or set adversary_share=0."
         )
     return run(precision)

@@ -45,16 +45,25 @@ class Release:
 class PrivacyStatement:
     """What a fit promises and what it spent. ``model.privacy_`` is one.
 
+    **Guarantee.** ``(epsilon, delta)``, the total that was fixed before the table was read and that nothing was let
+    past. ``epsilon_spent`` is bookkeeping, not a promise: noisy answers decide how many releases are made and with
+    how much noise, so that what is spent is itself an outcome of the fit. What is proven of such a fit holds for a
+    filter, with its fixed total, and not for the reading at the end.
+
     Attributes:
         is_private: False for a fit with ``epsilon=None``: then there is no guarantee at all.
-        epsilon: What was asked for; ``None`` without privacy.
-        delta: What was asked for.
+        epsilon: What was asked for, and is promised; ``None`` without privacy.
+        delta: What was asked for, and is promised.
         epsilon_spent: What the entries cost at ``delta``; at most ``epsilon``.
         delta_spent: Part of ``delta`` that threshold mechanisms use up by themselves.
         privacy_unit: Whose presence is protected.
         neighboring_relation: Which tables count as neighbours.
         entries: Every release, in the order in which it was charged.
         assumptions: What is taken as public, in whole sentences.
+
+    References:
+        Rogers, Roth, Ullman & Vadhan (2016), *Privacy Odometers and Filters: Pay-as-you-Go Composition*.
+        Smith & Thakurta (2022), *Fully Adaptive Composition for Gaussian Differential Privacy*.
     """
 
     is_private: bool
@@ -106,8 +115,8 @@ class PrivacyStatement:
         if not self.is_private:
             return "no privacy guarantee (epsilon=None)"
         return (
-            f"({self.epsilon_spent:.4g}, {self.delta:.3g})-differential privacy of one {self.privacy_unit}, "
-            f"{len(self.entries)} releases"
+            f"({self.epsilon:g}, {self.delta:g})-differential privacy of one {self.privacy_unit}; "
+            f"spent {self.epsilon_spent:.4g} of {self.epsilon:g} in {len(self.entries)} releases"
         )
 
 
@@ -134,7 +143,9 @@ def _is_positive(value: object) -> bool:
 #: What a fit takes as public unless the schema pins it; printed in every statement.
 PUBLIC_FACTS = (
     "The column names, their order and their pandas dtypes are public.",
-    "Everything that the schema declares is public and was not read off the table.",
+    "Everything that the schema declares is public, and was not read off the table.",
+    "That the table passed the checks of its form is public: one kind of value a column, no infinite numbers, and "
+    "nothing that the schema forbids.",
     "epsilon, delta and all other arguments of the fit were chosen without looking at the table.",
 )
 
@@ -155,6 +166,11 @@ class Ledger:
     epsilon: float | None
     delta: float
     entries: list[Release] = field(default_factory=list)
+
+    @property
+    def is_private(self) -> bool:
+        """Whether anything is promised at all."""
+        return self.epsilon is not None
 
     def charge(self, *releases: Release) -> None:
         """Write releases down before their mechanisms run.
@@ -209,7 +225,7 @@ class Ledger:
 
     def statement(self) -> PrivacyStatement:
         """Return what has been promised and spent so far."""
-        is_private = self.epsilon is not None
+        is_private = self.is_private
         return PrivacyStatement(
             is_private=is_private,
             epsilon=self.epsilon,

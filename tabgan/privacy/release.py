@@ -11,6 +11,7 @@ Public: column names, their order, dtypes, and what the schema declares.
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -30,10 +31,9 @@ from tabgan.encoding.lattice import (
     NumericEncoder,
     declared_range,
     released_bounds,
-    to_floats,
     to_lattice,
-    to_moments,
 )
+from tabgan.encoding.values import boolean_of, float_of, floats, is_text, read_text, second_of, seconds
 from tabgan.errors import DataError
 from tabgan.privacy import mechanisms
 from tabgan.privacy.budget import Plan, Stage
@@ -44,7 +44,10 @@ from tabgan.schema import MAX_DECIMALS, Boolean, Categorical, Datetime, Identifi
 DATETIME_FORMATS = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%d.%m.%Y")
 
 #: Cells of the vote on what an object column holds.
-_VOTE = ("text", *DATETIME_FORMATS, "booleans", "numbers", "dates", "datetimes")
+_VOTE = ("text", *DATETIME_FORMATS, "booleans", "numbers", "dates", "datetimes", "true or false", "numerals")
+
+#: dtypes of what is read from text.
+TEXT_INTEGER, TEXT_FLOAT, TEXT_BOOLEAN = "Int64", "float64", "boolean"
 
 #: Cells of the vote on decimals.
 _DECIMALS = (0, 1, 2, 3, 4, 5, 6, MAX_DECIMALS)
@@ -84,7 +87,9 @@ class ReleasedTable:
     n_rows: float
 
 
-def release_table(df: pd.DataFrame, declared: Schema, plan: Plan, ledger: Ledger) -> ReleasedTable:
+def release_table(
+    df: pd.DataFrame, declared: Schema, plan: Plan, ledger: Ledger, *, reads_text: bool = False
+) -> ReleasedTable:
     """Complete the schema of a table and measure every column once.
 
     **Guarantee.** Every number computed from rows is noised by :mod:`mechanisms` with the noise of its stage
@@ -97,13 +102,15 @@ def release_table(df: pd.DataFrame, declared: Schema, plan: Plan, ledger: Ledger
         declared: What is public of it; columns may be left out or half open.
         plan: Noise scales.
         ledger: Charged before each release.
+        reads_text: Whether text stands for numbers and booleans where most of a column can be read so, as in a
+            table that was read as text.
 
     Raises:
         DataError, SchemaError: see :func:`check_table`; also when the noisy row count is too small for the
             plan to learn anything.
     """
-    check_table(df, declared)
-    door = _Door(df, plan, ledger)
+    check_table(df, declared, reads_text=reads_text)
+    door = _Door(df, plan, ledger, reads_text)
     columns = door.name_kinds(declared)
     n_rows = door.count_rows(len([c for c in columns if not isinstance(c, Identifier)]))
     columns = door.find_precision(columns)
@@ -122,6 +129,7 @@ class _Door:
     df: pd.DataFrame
     plan: Plan
     ledger: Ledger
+    reads_text: bool
 
     def histograms(
         self, stage: Stage, what: str, count: Mapping[str, Callable[[], np.ndarray]]
@@ -140,7 +148,7 @@ class _Door:
 
     def name_kinds(self, declared: Schema) -> list[Any]:
         """Return a column of the schema for every column of the table; object columns by a noisy vote."""
-        columns = {c.name: _with_dtype(c, self.df[c.name]) for c in declared}
+        columns = {c.name: _with_dtype(c, self.df[c.name], self.reads_text) for c in declared}
         open_names = [name for name in self.df.columns if name not in columns]
         to_vote = []
         for name in open_names:
@@ -151,9 +159,12 @@ class _Door:
                 columns[name] = column
         counts = {name: partial(self._vote, name) for name in to_vote}
         votes = self.histograms("kinds", "kind of the values", counts)
+        noise = self.plan.noise_multiplier("kinds", len(to_vote))
         for name, vote in votes.items():
-            columns[name] = _column_of_vote(name, str(self.df[name].dtype), vote)
-        return [columns[name] for name in self.df.columns]
+            columns[name] = _column_of_vote(name, str(self.df[name].dtype), vote, noise)
+        named = [columns[name] for name in self.df.columns]
+        self.df = read_text(self.df, named)
+        return named
 
     def count_rows(self, n_columns: int) -> float:
         """Return the noisy number of rows.
@@ -185,7 +196,8 @@ class _Door:
                 counts[column.name] = partial(self._resolutions, column)
         votes = self.histograms("precision", "decimals or resolution", counts)
         noise = self.plan.noise_multiplier("precision", len(counts))
-        return [_with_precision(c, votes[c.name], noise) if c.name in votes else c for c in known]
+        found = [_with_precision(c, votes[c.name], noise) if c.name in votes else c for c in known]
+        return [_with_number_dtype(c) for c in found]
 
     def find_spans(self, columns: Sequence[Any], n_rows: float, n_cells: int) -> dict[str, grid.Span]:
         """Return where the rows of every column with open or wide bounds lie, by noisy counts.
@@ -222,18 +234,18 @@ class _Door:
         }
 
     def _vote(self, name: str) -> np.ndarray:
-        return _vote_counts(self.present(name))
+        return _vote_counts(self.present(name), self.reads_text)
 
     def _decimals(self, column: Numeric) -> np.ndarray:
-        return _decimals_counts(column, self.present(column.name))
+        return _decimals_counts(column, self.df[column.name])
 
     def _resolutions(self, column: Datetime) -> np.ndarray:
-        return _resolution_counts(column, self.present(column.name))
+        return _resolution_counts(column, self.df[column.name])
 
     def _over(self, column: Any, edges: np.ndarray) -> np.ndarray:
         """Return ``(len(edges) - 1,)`` counts of a column's values; those outside go to the end cells."""
-        lattice = to_lattice(column, self.present(column.name))
-        return np.histogram(np.clip(lattice, edges[0], edges[-1] - 1), edges)[0]
+        lattice, present = to_lattice(column, self.df[column.name])
+        return np.histogram(np.clip(lattice[present], edges[0], edges[-1] - 1), edges)[0]
 
     def measure(
         self, columns: Sequence[Any], spans: dict[str, grid.Span], n_cells: int
@@ -271,6 +283,8 @@ class _Door:
         codes, observed = pd.factorize(pd.Series(typed(present.astype(object)), dtype=object))
         positions, counts = mechanisms.discover(np.bincount(codes, minlength=len(observed)), noise, delta)
         values = [_value(observed[p]) for p in positions]
+        plain = [isinstance(value, bool | int | float | str) for value in values]  # a schema holds no dates
+        values, counts = [v for v, is_plain in zip(values, plain, strict=True) if is_plain], counts[plain]
         order = sorted(range(len(values)), key=lambda i: (type(values[i]).__name__, values[i]))
         missing = mechanisms.noisy_vector(np.array([len(self.df) - len(present)]), noise)
         complete = column.model_copy(update={"categories": tuple(values[i] for i in order)})
@@ -278,8 +292,13 @@ class _Door:
         return ReleasedColumn(encoder, np.concatenate([missing, counts[order], [np.nan]]), noise)
 
 
-def _with_dtype(column: Any, series: pd.Series) -> Any:
-    return column if column.dtype else column.model_copy(update={"dtype": str(series.dtype)})
+def _with_dtype(column: Any, series: pd.Series, reads_text: bool) -> Any:
+    """Return a declared column with a dtype: its own, the table's, or of a number that is read from text, none yet."""
+    is_read = reads_text and is_text(series)
+    if column.dtype or (is_read and isinstance(column, Numeric)):
+        return column
+    is_boolean = is_read and isinstance(column, Boolean)
+    return column.model_copy(update={"dtype": TEXT_BOOLEAN if is_boolean else str(series.dtype)})
 
 
 def _column_of_dtype(series: pd.Series, name: str) -> Any:
@@ -296,41 +315,57 @@ def _column_of_dtype(series: pd.Series, name: str) -> Any:
     return None
 
 
-def _vote_counts(series: pd.Series) -> np.ndarray:
-    """Return ``(len(_VOTE),)`` counts: each value votes once for what it is."""
-    types = series.map(type)
-    families = np.full(len(series), _VOTE.index("numbers"))
-    for label, kinds in (
-        ("dates", dt.date),
-        ("datetimes", (dt.datetime, np.datetime64)),
-        ("booleans", (bool, np.bool_)),
-    ):
-        families[types.map(lambda t, kinds=kinds: issubclass(t, kinds)).to_numpy(dtype=bool)] = _VOTE.index(
-            label
-        )
-    is_text = types.map(lambda t: issubclass(t, str)).to_numpy(dtype=bool)
-    text = series[is_text].astype(str)
-    votes = np.zeros(len(text), dtype=np.int64)
-    for format_ in DATETIME_FORMATS:
-        fits = pd.to_datetime(text, format=format_, errors="coerce").notna().to_numpy()
-        votes[fits & (votes == 0)] = _VOTE.index(format_)
-    families[is_text] = votes
-    return np.bincount(families, minlength=len(_VOTE))
+def _vote_counts(series: pd.Series, reads_text: bool) -> np.ndarray:
+    """Return ``(len(_VOTE),)`` counts: each value votes once for what it is, whatever the others are."""
+    known: dict[str, int] = {}
+    votes = np.empty(len(series), dtype=np.int64)
+    for position, value in enumerate(series):
+        if not isinstance(value, str):
+            votes[position] = _VOTE.index(_label_of_object(value))
+            continue
+        if value not in known:
+            known[value] = _VOTE.index(_label_of_text(value, reads_text))
+        votes[position] = known[value]
+    return np.bincount(votes, minlength=len(_VOTE))
 
 
-def _column_of_vote(name: str, dtype: str, vote: np.ndarray) -> Any:
-    """Return what the noisy majority of an object column's values is; text when there is none."""
+def _label_of_object(value: object) -> str:
+    if isinstance(value, bool | np.bool_):
+        return "booleans"
+    if isinstance(value, dt.datetime | np.datetime64):
+        return "datetimes"
+    return "dates" if isinstance(value, dt.date) else "numbers"
+
+
+def _label_of_text(text: str, reads_text: bool) -> str:
+    if reads_text and boolean_of(text) is not None:
+        return "true or false"
+    if reads_text and math.isfinite(float_of(text)):
+        return "numerals"
+    return next((f for f in DATETIME_FORMATS if second_of(text, f) is not None), "text")
+
+
+def _column_of_vote(name: str, dtype: str, vote: np.ndarray, noise: float) -> Any:
+    """Return what the noisy majority of an object column's values is; text when none is clear."""
     winner = int(np.argmax(vote))
-    label = _VOTE[winner] if vote[winner] > 0.5 * np.maximum(vote, 0).sum() else "text"
+    is_clear = vote[winner] > max(0.5 * np.maximum(vote, 0).sum(), grid.SURELY * noise)
+    label = _VOTE[winner] if is_clear else "text"
     if label in DATETIME_FORMATS:
         return Datetime(name=name, dtype=dtype, format=label)
-    if label == "booleans":
-        return Boolean(name=name, dtype=dtype)
-    if label == "numbers":
-        return Numeric(name=name, dtype=dtype)
+    if label in ("booleans", "true or false"):
+        return Boolean(name=name, dtype=dtype if label == "booleans" else TEXT_BOOLEAN)
+    if label in ("numbers", "numerals"):
+        return Numeric(name=name, dtype=dtype if label == "numbers" else None)
     if label in ("dates", "datetimes"):
         return Datetime(name=name, dtype=dtype, resolution="day" if label == "dates" else None)
     return Categorical(name=name, dtype=dtype)
+
+
+def _with_number_dtype(column: Any) -> Any:
+    """Return a number that was read from text with the dtype that its decimals call for."""
+    if not isinstance(column, Numeric) or column.dtype:
+        return column
+    return column.model_copy(update={"dtype": TEXT_FLOAT if column.decimals else TEXT_INTEGER})
 
 
 def _precision_of_dtype(column: Any) -> Any:
@@ -343,12 +378,13 @@ def _precision_of_dtype(column: Any) -> Any:
 
 
 def _is_integer(dtype: str | None) -> bool:
-    return bool(pd.api.types.is_integer_dtype(pd.api.types.pandas_dtype(dtype or "float64")))
+    return dtype is not None and bool(pd.api.types.is_integer_dtype(pd.api.types.pandas_dtype(dtype)))
 
 
 def _decimals_counts(column: Numeric, series: pd.Series) -> np.ndarray:
     """Return ``(len(_DECIMALS),)`` counts: each value votes for the fewest decimals that hold it."""
-    values = to_floats(column.name, series)
+    values = floats(series)
+    values = values[~np.isnan(values)]
     is_single = column.dtype in ("float32", "Float32", "float16")
     needed = np.full(len(values), len(_DECIMALS) - 1)
     for position in range(len(_DECIMALS) - 2, -1, -1):
@@ -360,9 +396,9 @@ def _decimals_counts(column: Numeric, series: pd.Series) -> np.ndarray:
 
 def _resolution_counts(column: Datetime, series: pd.Series) -> np.ndarray:
     """Return ``(2,)`` counts of moments at midnight and at any other time."""
-    moments = to_moments(column, series)
-    at_midnight = int((moments == moments.dt.normalize()).sum())
-    return np.array([at_midnight, len(moments) - at_midnight])
+    moments, present = seconds(series, column.format)
+    at_midnight = int((moments[present] % 86_400 == 0).sum())
+    return np.array([at_midnight, int(present.sum()) - at_midnight])
 
 
 def _with_precision(column: Any, vote: np.ndarray, noise: float) -> Any:
@@ -404,7 +440,7 @@ def _encoder(column: Any, span: grid.Span | None, n_cells: int) -> ColumnEncoder
 def _tightened(released: ReleasedColumn) -> ReleasedColumn:
     """Return a column without the cells at both ends of its range that hold nothing but noise."""
     encoder: Any = released.encoder
-    first, last = grid.occupied(released.counts[1:], released.noise_stddev)
+    first, last = grid.tight_ends(encoder.edges, released.counts[1:], released.noise_stddev)
     stop = last + 1
     edges = encoder.edges[first : stop + 1]
     bounds = released_bounds(encoder.column, int(edges[0]), int(edges[-1]) - 1)

@@ -183,7 +183,7 @@ def collect(
         evaluation=evaluation,
         privacy=privacy,
         findings=find(evaluation, privacy),
-        odds=odds(privacy.epsilon_spent) if privacy.is_private else (),
+        odds=odds(privacy.epsilon) if privacy.is_private else (),
         ledger=group_ledger(privacy.entries),
         columns=cards,
         target=target,

@@ -136,7 +136,7 @@ def _privacy(evaluation: Evaluation, privacy: PrivacyStatement) -> list[Finding]
     if not privacy.is_private:
         text = "There is none. Protect the synthetic table and the model as you protect the original rows."
         return [Finding("attention", "Privacy", text)]
-    epsilon = privacy.epsilon_spent or 0.0
+    epsilon = privacy.epsilon or 0.0
     status: Status = "good" if epsilon <= REASONABLE_EPSILON else "attention"
     tier = (
         f"up to {STRONG_EPSILON:g} is called strong"

@@ -72,7 +72,7 @@ class TestTypes:
         ids=lambda series: str(series.dtype),
     )
     def test_dtypes_that_are_not_supported(self, series):
-        with pytest.raises(DataError, match=r"Column 'a': .*not supported\. Convert") as caught:
+        with pytest.raises(DataError, match=r"Column 'a': .*Convert") as caught:
             check_table(pd.DataFrame({"a": series}), Schema())
         assert "4711" not in str(caught.value)
 
@@ -81,14 +81,12 @@ class TestTypes:
         [[SECRET], (SECRET,), {SECRET: 1}, SECRET.encode(), Odd(), dt.time(4, 7, 11), dt.timedelta(4711)],
     )
     def test_objects_that_are_not_supported(self, value):
-        with pytest.raises(
-            DataError, match=f"Column 'a': values of type {type(value).__name__} are not"
-        ) as caught:
+        with pytest.raises(DataError, match="Column 'a': .* found values of another type") as caught:
             check_table(_objects("x", value), Schema())
         assert SECRET not in str(caught.value)
 
     def test_complex_numbers_in_objects(self):
-        with pytest.raises(DataError, match="Column 'a': values of type complex"):
+        with pytest.raises(DataError, match="Column 'a': .* found values of another type"):
             check_table(_objects(1j), Schema())
 
     @pytest.mark.parametrize(
@@ -109,7 +107,7 @@ class TestTypes:
 
     @pytest.mark.parametrize("dtype", ["float64", "float32", "Float64", "double[pyarrow]"])
     def test_infinities(self, dtype):
-        with pytest.raises(DataError, match="Column 'a': 2 values are infinite. Replace them"):
+        with pytest.raises(DataError, match="Column 'a': values are infinite. Replace them"):
             check_table(pd.DataFrame({"a": pd.Series([1, np.inf, -np.inf], dtype=dtype)}), Schema())
 
     @pytest.mark.parametrize(
@@ -219,3 +217,71 @@ class TestKinds:
             check_table(
                 pd.DataFrame({"a": pd.Series([1], dtype=dtype)}), Schema([Numeric(name="a", decimals=2)])
             )
+
+
+class TestValues:
+    """What a declaration refuses is refused here, before anything is spent, and by each value itself."""
+
+    @pytest.mark.parametrize(
+        ("column", "values", "message"),
+        [
+            (
+                Numeric(name="a", bounds=(0, 9), decimals=0, out_of_range="error"),
+                [4711, 3],
+                "outside the declared bounds",
+            ),
+            (Numeric(name="a", bounds=(0, 9), out_of_range="error"), [9.5, 3], "outside the declared bounds"),
+            (Numeric(name="a", nullable=False), [1.0, None], "nullable: false"),
+            (
+                Categorical(name="a", categories=("x",), unknown="error"),
+                ["x", SECRET],
+                "not among the schema's categories",
+            ),
+            (Datetime(name="a", format="%Y-%m-%d"), ["2024-01-31", SECRET], "expected text in the format"),
+            (
+                Datetime(name="a", bounds=("2024-01-01", "2024-12-31"), out_of_range="error"),
+                [dt.date(2023, 12, 31)],
+                "outside the declared bounds",
+            ),
+        ],
+    )
+    def test_refused(self, column, values, message):
+        with pytest.raises(DataError, match=f"Column 'a': .*{message}") as caught:
+            check_table(pd.DataFrame({"a": pd.Series(values, dtype=object)}), Schema([column]))
+        assert SECRET not in str(caught.value)
+        assert "4711" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("column", "values"),
+        [
+            (Numeric(name="a", bounds=(0, 9), decimals=0, out_of_range="error"), [0, 9]),
+            (Numeric(name="a", nullable=True), [1.0, None]),
+            (Categorical(name="a", categories=("x",)), ["x", SECRET]),
+            (Categorical(name="a", categories=(1, 2), unknown="error"), [1.0, 2.0, None]),
+            (Datetime(name="a", format="%Y-%m-%d"), ["2024-01-31", "9999-12-31", None]),
+        ],
+    )
+    def test_taken(self, column, values):
+        check_table(pd.DataFrame({"a": pd.Series(values, dtype=object)}), Schema([column]))
+
+    @pytest.mark.parametrize(
+        ("column", "key"),
+        [
+            (Numeric(name="a", out_of_range="error"), "bounds"),
+            (Categorical(name="a", unknown="error"), "categories"),
+        ],
+    )
+    def test_refusing_needs_a_domain_to_refuse_by(self, column, key):
+        """Released bounds are noise: what they leave out says nothing of the declaration."""
+        with pytest.raises(SchemaError, match=f"needs {key}"):
+            check_table(pd.DataFrame({"a": pd.Series([1, 2], dtype=object)}), Schema([column]))
+
+    def test_text_stands_for_numbers_only_where_it_may(self):
+        df = pd.DataFrame({"a": ["1", "2"]})
+        schema = Schema([Numeric(name="a", bounds=(0, 9))])
+        with pytest.raises(SchemaError, match="declared as numeric"):
+            check_table(df, schema)
+        check_table(df, schema, reads_text=True)
+        with pytest.raises(DataError, match="expected numbers") as caught:
+            check_table(pd.DataFrame({"a": ["1", SECRET]}), schema, reads_text=True)
+        assert SECRET not in str(caught.value)

@@ -19,11 +19,8 @@ from tabgan.encoding.lattice import (
     declared_range,
     dtype_range,
     released_bounds,
-    to_floats,
     to_lattice,
-    to_moments,
 )
-from tabgan.errors import DataError
 from tabgan.schema import Boolean, Categorical, Datetime, Numeric
 
 SECRET = "Zanzibar-4711"
@@ -156,18 +153,15 @@ class TestContract:
         odd = series.set_axis([5] * len(series))
         np.testing.assert_array_equal(encoder.transform(odd), encoder.transform(series))
 
-    def test_missing_is_refused_where_it_is_ruled_out(self, case):
+    def test_ruling_missing_out_changes_no_cell(self, case):
+        """Nothing raises here: the check of the table has refused what is missing."""
         encoder, series = case
         strict = type(encoder)(
             encoder.column.model_copy(update={"nullable": False}),
             encoder.dtype,
             *([encoder.edges] if hasattr(encoder, "edges") else []),
         )
-        if not series.isna().any():
-            np.testing.assert_array_equal(strict.transform(series), encoder.transform(series))
-            return
-        with pytest.raises(DataError, match=r"Column 'a': .*nullable: false.*Set nullable: true"):
-            strict.transform(series)
+        np.testing.assert_array_equal(strict.transform(series), encoder.transform(series))
 
     def test_repeat_is_the_value_itself(self, case):
         encoder, series = case
@@ -180,8 +174,6 @@ class TestContract:
     def test_repeat_of_missing(self, case):
         encoder, series = case
         if not encoder.is_nullable:
-            with pytest.raises(DataError, match="nullable"):
-                encoder.repeat(None, 2)
             return
         assert encoder.repeat(None, 2).isna().all()
         assert encoder.repeat(None, 2).dtype == series.dtype
@@ -215,12 +207,6 @@ class TestCategories:
         assert cells.tolist() == [1, 4, 4]
         assert encoder.inverse_transform(cells, rng).tolist() == ["x", None, None]
         assert not encoder.contains(pd.Series([SECRET]))
-
-    def test_unknown_values_are_refused_on_demand_without_being_quoted(self):
-        encoder = CategoricalEncoder(Categorical(name="a", categories=("x",), unknown="error"), "object")
-        with pytest.raises(DataError, match="Column 'a': 2 rows hold values that are not among") as caught:
-            encoder.transform(pd.Series([SECRET, "x", SECRET]))
-        assert SECRET not in str(caught.value)
 
     def test_order_of_the_schema_is_kept(self, rng):
         encoder, _ = _category([], ("lo", "mid", "hi"), True)
@@ -258,8 +244,9 @@ class TestNumbers:
         scale = 10.0**decimals
         column = Numeric(name="a", bounds=(min(values) / scale, max(values) / scale), decimals=decimals)
         series = pd.Series(np.round(np.array(values) / scale, decimals))
-        lattice = to_lattice(column, series)
+        lattice, present = to_lattice(column, series)
         assert lattice.tolist() == values
+        assert present.all()
         edges = np.unique(np.concatenate([lattice, lattice + 1]))
         encoder = NumericEncoder(column, dtype, edges)
         decoded = encoder.inverse_transform(encoder.transform(series), np.random.default_rng(0))
@@ -289,14 +276,6 @@ class TestNumbers:
         assert decoded.tolist() == [0, 50, 100]
         assert not encoder.contains(pd.Series([-1]))
 
-    def test_values_outside_are_refused_on_demand(self):
-        column = Numeric(name="a", bounds=(0, 9), decimals=0, out_of_range="error")
-        with pytest.raises(
-            DataError, match=r"Column 'a': 2 rows lie outside the declared bounds \[0\.0, 9\.0\]"
-        ) as caught:
-            _lattice(column, "int64").transform(pd.Series([4711, 3, -4711]))
-        assert "4711" not in str(caught.value)
-
     def test_a_wide_cell_is_drawn_from_evenly(self):
         encoder = NumericEncoder(Numeric(name="a", bounds=(0, 9), decimals=0), "int64", np.array([0, 10]))
         drawn = encoder.inverse_transform(np.ones(20_000, dtype=int), np.random.default_rng(0))
@@ -308,23 +287,9 @@ class TestNumbers:
         assert not encoder.contains(pd.Series([0.25]))
         assert encoder.repeat(0.1 + 0.2, 1).tolist() == [0.3]
 
-    @pytest.mark.parametrize(
-        "value", [SECRET, object(), dt.date(2024, 1, 1), 1j], ids=["text", "object", "date", "complex"]
-    )
-    def test_no_numbers(self, value):
-        with pytest.raises(DataError, match="Column 'a': expected numbers") as caught:
-            to_floats("a", pd.Series([1.0, value], dtype=object))
-        assert caught.value.__context__ is None  # pandas quotes the cell
-
-    def test_infinities(self):
-        with pytest.raises(DataError, match="Column 'a': 2 values are infinite"):
-            to_floats("a", pd.Series([1.0, np.inf, -np.inf]))
-
     def test_numbers_that_floats_do_not_hold_are_clipped(self):
-        assert to_lattice(Numeric(name="a", decimals=0), pd.Series([1e300, -1e300])).tolist() == [
-            2**53 - 1,
-            1 - 2**53,
-        ]
+        lattice, _ = to_lattice(Numeric(name="a", decimals=0), pd.Series([1e300, -1e300]))
+        assert lattice.tolist() == [2**53 - 1, 1 - 2**53]
 
 
 class TestRanges:
@@ -386,18 +351,9 @@ class TestMoments:
         dates = pd.Series([dt.date(2024, 1, 1), dt.date(9999, 12, 31)], dtype=object)
         text = pd.Series(["01.01.2024", "31.12.9999"])
         column = Datetime(name="a", resolution="day")
-        expected = to_lattice(column, dates).tolist()
+        expected = to_lattice(column, dates)[0].tolist()
         assert expected[1] == 2_932_896
-        assert to_lattice(column.model_copy(update={"format": "%d.%m.%Y"}), text).tolist() == expected
-
-    @pytest.mark.parametrize("format_", [None, "%Y-%m-%d"])
-    @pytest.mark.parametrize("value", [SECRET, "9999-99-99", "2024-01-01T00:00+01:00x"])
-    def test_no_moments(self, format_, value):
-        series = pd.Series([value], dtype=object)
-        with pytest.raises(DataError, match="Column 'a': expected") as caught:
-            to_moments(Datetime(name="a", format=format_), series)
-        assert value not in str(caught.value)
-        assert caught.value.__context__ is None  # pandas quotes the cell
+        assert to_lattice(column.model_copy(update={"format": "%d.%m.%Y"}), text)[0].tolist() == expected
 
     def test_fractions_of_the_resolution_are_cut(self, rng):
         encoder, _ = _moments("datetime64[ns]", [])
@@ -410,13 +366,6 @@ class TestMoments:
         encoder = _lattice(column, "datetime64[ns]")
         series = pd.Series(pd.to_datetime(["1969-12-30 12:00", "1969-12-31 00:00", "1970-01-01 00:00"]))
         assert encoder.transform(series).tolist() == [1, 2, 3]
-
-    def test_out_of_range_error(self):
-        column = Datetime(
-            name="a", bounds=("2024-01-01", "2024-12-31"), resolution="day", out_of_range="error"
-        )
-        with pytest.raises(DataError, match=r"Column 'a': 1 rows .* bounds \['2024-01-01', '2024-12-31'\]"):
-            _lattice(column, "datetime64[ns]").transform(pd.Series(pd.to_datetime(["2023-12-31"])))
 
     def test_an_hour_that_daylight_saving_skips_is_moved_and_one_that_it_repeats_is_kept(self, rng):
         column = Datetime(name="a", bounds=("2024-03-31T02:30", "2024-10-27T02:30"), resolution="second")

@@ -1,6 +1,7 @@
 """The plan: complete before a row is read, never above its target."""
 
 import math
+from fractions import Fraction
 
 import pytest
 
@@ -36,6 +37,7 @@ def test_the_discriminators_run_is_made_of_constants_and_its_noise():
     assert (run.sample_rate, run.steps) == (SAMPLE_RATE, ADVERSARY_STEPS)
     assert make_plan(1.0, 1e-6, adversary_share=0.3).adversary.noise_multiplier < run.noise_multiplier
     assert make_plan(1.0, 1e-6, adversary_share=0.0).adversary is None
+    assert not make_plan(1.0, 1e-6, adversary_share=0.0).has_adversary
 
 
 def test_the_stages_leave_most_to_the_pairs():
@@ -56,6 +58,20 @@ def test_without_privacy_there_is_no_noise():
     assert plan.noise_multiplier("one_way", 3) == 0
     assert math.isinf(plan.mu)
     assert plan.adversary is None
+    assert plan.has_adversary
+    assert not make_plan(None, 1e-6, adversary_share=0).has_adversary
+
+
+@pytest.mark.parametrize("epsilon", [None, 1.0])
+def test_a_share_that_no_float_can_hold_is_none(epsilon):
+    plan = make_plan(epsilon, 1e-6, adversary_share=Fraction(1, 10**400))
+    assert (plan.has_adversary, plan.adversary) == (False, None)
+
+
+@pytest.mark.parametrize("share", [1e-14, 1e-300, 5e-324])
+def test_a_share_that_buys_nothing_is_refused(share):
+    with pytest.raises(ConfigError, match="adversary_share: .*set adversary_share=0"):
+        make_plan(1.0, 1e-6, adversary_share=share)
 
 
 @pytest.mark.parametrize("epsilon", [0, -1.0, math.nan, math.inf, "1", True, 1e-9])

@@ -6,12 +6,14 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
+from tabgan import terminal
 from tabgan.errors import BudgetExceededError, PrivacyError
 from tabgan.privacy.accounting import SubsampledGaussian, affordable_mu, epsilon_of
 from tabgan.privacy.ledger import (
     GAUSSIAN,
     GAUSSIAN_THRESHOLD,
     POISSON_GAUSSIAN,
+    PUBLIC_FACTS,
     Ledger,
     PrivacyStatement,
     Release,
@@ -124,3 +126,35 @@ def test_the_statement_names_unit_and_adjacency():
     statement = Ledger(1.0, 1e-6).statement()
     assert (statement.privacy_unit, statement.neighboring_relation) == ("row", "add_or_remove_one")
     assert replace(statement, epsilon_spent=0.5).epsilon_spent == 0.5
+
+
+class TestPromise:
+    """What is promised is the fixed total; what is spent follows from noisy answers, and is no promise."""
+
+    STATEMENT = replace(Ledger(2.0, 1e-6).statement(), epsilon_spent=1.875)
+
+    def test_in_words(self):
+        text = str(self.STATEMENT)
+        assert text.startswith("(2, 1e-06)-differential privacy of one row")
+        assert "spent 1.875 of 2" in text
+
+    def test_on_the_terminal(self):
+        lines = dict(terminal._privacy_lines(self.STATEMENT))
+        assert lines["epsilon"] == terminal.epsilon_text(self.STATEMENT) == "2"
+        assert lines["epsilon spent"].startswith("1.875 of 2, ")
+        assert terminal.epsilon_text(Ledger(None, 1e-6).statement()) == "no privacy"
+
+    def test_is_the_same_whatever_was_spent(self):
+        ledger = Ledger(2.0, 1e-6)
+        before = ledger.statement()
+        ledger.charge(release(10.0))
+        after = ledger.statement()
+        assert (before.epsilon, before.delta) == (after.epsilon, after.delta) == (2.0, 1e-6)
+        assert before.epsilon_spent < after.epsilon_spent
+
+
+def test_assumptions_are_whole_sentences():
+    assert all(fact[-1] == "." and fact.count(".") == 1 for fact in PUBLIC_FACTS)
+    assert any("passed the checks of its form" in fact for fact in PUBLIC_FACTS)
+    assert Ledger(1.0, 1e-6).statement().assumptions == PUBLIC_FACTS
+    assert Ledger(None, 1e-6).statement().assumptions == ()

@@ -100,6 +100,20 @@ def test_the_threshold_is_the_smallest_that_its_delta_allows():
             assert stats.norm.sf(excess - 0.01) > delta
 
 
+@pytest.mark.parametrize("stddev", [0.3, 4.0, 400.0, 1e5])
+@pytest.mark.parametrize("delta", [0.01, 1e-4, 1e-7, 1e-9, 1e-12, 1e-15])
+def test_a_threshold_costs_no_more_than_its_delta_by_opendps_own_map(monkeypatch, stddev, delta):
+    """Of the closed form alone the map says up to 1.1 times as much."""
+    made = []
+    make = mechanisms.dp.m.make_gaussian_threshold
+    monkeypatch.setattr(
+        mechanisms.dp.m, "make_gaussian_threshold", lambda *a, **k: made.append(make(*a, **k)) or made[-1]
+    )
+    discover(np.array([5, 10**7]), stddev, delta)
+    _, spent = made[-1].map((1, float(GRID), float(GRID)))
+    assert 0.99 * delta < spent <= delta
+
+
 def shows_alone(stddev: float, delta: float, runs: int) -> int:
     """How many of ``runs`` categories with a single row each show."""
     return len(discover(np.ones(runs, dtype=int), stddev, delta)[0])

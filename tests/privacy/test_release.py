@@ -52,23 +52,23 @@ def test_an_undeclared_table_is_completed():
     assert released.n_rows == pytest.approx(N, abs=150)
 
 
-def test_every_number_that_leaves_has_a_line_before_it_is_counted():
-    """Charges come first: a ledger that refuses leaves the mechanisms unused."""
-    calls = []
+def test_every_number_that_leaves_has_a_line_before_it_is_counted(monkeypatch):
+    """Pitfalls 5 and 25: noise is drawn only for what stands in the ledger by then."""
+    ledger = Ledger(3.0, 1e-6)
+    drawn = []
     original = mechanisms.noisy_vector
 
     def spy(values, noise_stddev):
-        calls.append(noise_stddev)
+        drawn.append(noise_stddev)
+        charged = [entry.noise_multiplier for entry in ledger.entries]
+        assert all(drawn.count(noise) <= charged.count(noise) for noise in set(drawn))
         return original(values, noise_stddev)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mechanisms, "noisy_vector", spy)
-        released, ledger = release(people())
-    plain = [entry.noise_multiplier for entry in ledger.entries if entry.mechanism != GAUSSIAN_THRESHOLD]
-    thresholds = [e.noise_multiplier for e in ledger.entries if e.mechanism == GAUSSIAN_THRESHOLD]
+    monkeypatch.setattr(mechanisms, "noisy_vector", spy)
+    release_table(people(), Schema(), make_plan(3.0, 1e-6), ledger)
     # A discovery releases its count of missing values beside the categories: one line, one histogram.
-    assert sorted(calls) == sorted(plain + thresholds)
-    assert released.columns
+    assert sorted(drawn) == sorted(entry.noise_multiplier for entry in ledger.entries)
+    assert any(entry.mechanism == GAUSSIAN_THRESHOLD for entry in ledger.entries)
 
 
 def test_a_ledger_that_cannot_pay_stops_the_release_before_any_count(monkeypatch):
@@ -227,3 +227,52 @@ def test_declared_columns_keep_what_was_declared():
     for column in schema:
         kept = released.schema[column.name].model_dump(exclude={"dtype"})
         assert kept == column.model_dump(exclude={"dtype"})
+
+
+@pytest.mark.parametrize("n_present", [0, 1, 3, 20])
+def test_a_nearly_empty_column_never_stops_a_fit(n_present):
+    """Its kind is a vote among noise; whatever comes out, no value may raise: that would be a release."""
+    df = people(3_000)[["age"]].assign(note=[f"secret {i}" if i < n_present else None for i in range(3_000)])
+    for _ in range(15):
+        released, _ = release(df, epsilon=1.0)
+        assert released.schema["note"].kind == "categorical"
+        assert released.schema["note"].categories == ()
+
+
+def as_csv(df: pd.DataFrame) -> pd.DataFrame:
+    """Return a table as it is read from a CSV: all text."""
+    return df.astype(object).where(df.notna(), None).map(lambda value: None if value is None else str(value))
+
+
+def release_text(df, schema=None, epsilon=3.0):
+    plan, ledger = make_plan(epsilon, 1e-6), Ledger(epsilon, 1e-6)
+    return release_table(df, schema or Schema(), plan, ledger, reads_text=True)
+
+
+def test_a_table_of_text_is_completed_by_votes():
+    """Pitfall 1: the dtypes of a CSV are a release like any other."""
+    schema = release_text(as_csv(people())).schema
+    found = {column.name: (column.kind, column.dtype) for column in schema}
+    assert found == {
+        "age": ("numeric", "Int64"),
+        "income": ("numeric", "float64"),
+        "town": ("categorical", "object"),
+        "smokes": ("boolean", "boolean"),
+        "seen": ("datetime", "object"),
+        "score": ("numeric", "float64"),
+    }
+
+
+@pytest.mark.parametrize("odd", ["n/k", "7.25", "", "1e400", "true"])
+def test_one_odd_row_of_a_csv_changes_no_dtype(odd):
+    df = as_csv(people())
+    expected = [(c.kind, c.dtype) for c in release_text(df).schema]
+    df.loc[0] = odd
+    assert [(c.kind, c.dtype) for c in release_text(df).schema] == expected
+
+
+def test_declared_numbers_may_come_as_text():
+    schema = Schema([Numeric(name="age", bounds=(0, 120), decimals=0), Boolean(name="smokes")])
+    released = release_text(as_csv(people())[["age", "smokes"]], schema)
+    assert [c.dtype for c in released.schema] == ["Int64", "boolean"]
+    assert released.columns[0].counts[19:91].sum() == pytest.approx(N, rel=0.05)

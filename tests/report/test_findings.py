@@ -51,9 +51,10 @@ class TestFind:
         [(1.0, "good", "strong"), (5.0, "good", "reasonable"), (20.0, "attention", "weak")],
     )
     def test_tiers_of_epsilon(self, zoo, epsilon, status, word):
-        privacy = replace(zoo.privacy, epsilon=epsilon, epsilon_spent=epsilon)
+        privacy = replace(zoo.privacy, epsilon=epsilon, epsilon_spent=0.5 * epsilon)
         (finding,) = (f for f in find(zoo.evaluation(), privacy) if f.subject == "Privacy")
         assert finding.status == status
+        assert f"Epsilon is {epsilon:g};" in finding.text
         assert word in finding.text
 
     def test_a_large_delta_needs_attention(self, zoo):

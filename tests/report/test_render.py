@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -112,6 +113,16 @@ class TestPage:
             r'class="number">(\d+\.\d%)</th><td class="number">(.*?)</td><td class="number">(.*?)</td>', html
         )
         assert rows == [("10.0%", "3.9%", "23.2%"), ("50.0%", "26.9%", "73.1%"), ("90.0%", "76.8%", "96.1%")]
+
+    def test_the_promise_is_what_was_fixed_and_not_what_was_spent(self, zoo):
+        data = zoo.make(replace(zoo.privacy, epsilon=math.log(3), epsilon_spent=math.log(2)))
+        text = Page(to_html(data)).text
+        assert "(1.099, 1e-06)-differentially private" in text
+        assert "(1.099, 1e-06)-differential privacy" in text
+        assert "at most 3 times as likely" in text
+        assert "0.6931 of 1.099" in text
+        odds = json.loads(to_json(data))["privacy"]["odds"]
+        assert [row["at_most"] for row in odds] == pytest.approx([0.25, 0.75, 27 / 28])
 
     def test_assumptions_and_ledger(self, page):
         assert "The column names are public." in page.text
