@@ -24,7 +24,7 @@ from tabgan.modelfile import Fitted, read_model, write_model
 from tabgan.privacy.budget import ADVERSARY_SHARE, Plan, check_budget, make_plan
 from tabgan.privacy.coding import code_table, one_way_marginals
 from tabgan.privacy.dpsgd import DiscriminatorSteps, PlainSteps, PrivateSteps
-from tabgan.privacy.ledger import Ledger, PrivacyStatement
+from tabgan.privacy.ledger import SPENT, Ledger, PrivacyStatement
 from tabgan.privacy.marginals import Marginal, measure_pairs
 from tabgan.privacy.release import release_table
 from tabgan.rng import RandomStreams
@@ -359,7 +359,7 @@ def _silent(stage: str, done: int, total: int) -> None:
 def _say_what_is_spent(error: BaseException, privacy: PrivacyStatement) -> None:
     """Have an error say what the fit that it ends has charged: ours in its message, another in a note."""
     said = (
-        f"What this fit charged until then is spent: epsilon {privacy.epsilon_spent:.4g} of {privacy.epsilon:g}. "
+        f"{SPENT}: epsilon {privacy.epsilon_spent:.4g} of {privacy.epsilon:g}. "
         "A second fit on the table adds to it."
     )
     if isinstance(error, TabGANError):

@@ -13,6 +13,7 @@ import tabgan
 from tabgan.errors import TabGANError
 from tabgan.jobs.config import Job
 from tabgan.jobs.run import JobResult, run_job
+from tabgan.privacy.ledger import SPENT
 
 _PACKAGE = Path(tabgan.__file__).parent
 
@@ -89,9 +90,13 @@ def describe_error(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno in errno.errorcode and error.strerror:
         name = f": {str(error.filename)!r}" if error.filename is not None else ""
         return f"{type(error).__name__}: {error.strerror}{name}."
-    return (
-        f"Unexpected {type(error).__name__} in {_place(error)}. Its message may quote rows, so it is not "
-        "shown. Use --debug to see the way there."
+    spent = [note for note in getattr(error, "__notes__", ()) if note.startswith(SPENT)]
+    return " ".join(
+        [
+            f"Unexpected {type(error).__name__} in {_place(error)}. Its message may quote rows, so it is not "
+            "shown. Use --debug to see the way there.",
+            *spent,
+        ]
     )
 
 

@@ -237,6 +237,9 @@ class Ledger:
         )
 
 
+#: How a note begins that says what a failed fit has spent.
+SPENT = "What this fit charged until then is spent"
+
 #: Names of the mechanisms, as they stand in the ledger.
 GAUSSIAN = "discrete Gaussian"
 GAUSSIAN_THRESHOLD = "discrete Gaussian with threshold"

@@ -19,6 +19,7 @@ from tabgan.jobs.executors import (
     trace_of,
 )
 from tabgan.jobs.run import JobResult
+from tabgan.privacy.ledger import SPENT
 
 SECRET = "Zanzibar-4711"
 
@@ -139,3 +140,12 @@ class TestDescribe:
             trace = trace_of(error)
         assert "astype" in trace
         assert "Zanzibar-4711" not in trace
+
+
+def test_what_a_failed_fit_has_spent_is_told_and_no_other_note():
+    error = ValueError(SECRET)
+    error.add_note(f"{SPENT}: epsilon 0.4 of 1.")
+    error.add_note(SECRET)
+    message = describe_error(error)
+    assert message.endswith("What this fit charged until then is spent: epsilon 0.4 of 1.")
+    assert SECRET not in message
