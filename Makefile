@@ -2,7 +2,7 @@
 
 PYTHON ?= python
 
-.PHONY: check format lint types test slow audit gpu bench ci clean
+.PHONY: check format lint types test slow gpu bench ci clean
 
 check: lint types test
 
@@ -23,15 +23,13 @@ test:
 slow:
 	$(PYTHON) -m pytest -m "slow and not gpu"
 
-audit:
-	$(PYTHON) -m pytest -m audit
-
 gpu:
 	$(PYTHON) -m pytest -m gpu
 
-# Every benchmark answers one question and writes its answer to benchmarks/results.
+# DATA is a folder with train.csv, test.csv and meta.json, JUDGE a script that scores a CSV against it.
 bench:
-	set -e; for script in benchmarks/*.py; do $(PYTHON) "$$script"; done
+	$(PYTHON) benchmarks/utility.py --data $(DATA) --judge $(JUDGE)
+	$(PYTHON) benchmarks/readme.py
 
 ci:
 	.ci/run
