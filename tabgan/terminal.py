@@ -136,11 +136,14 @@ def _privacy_lines(privacy: PrivacyStatement) -> list[tuple[str, str]]:
     ]
 
 
+#: Figures of the headline that the table of several jobs has room for.
+OVERVIEW = ("valid", "shapes", "trends", "TSTR")
+
+
 def _overview(outcomes: Sequence[Outcome]) -> Table:
-    """Return one line a job: did it work, what is promised, how good is it."""
-    labels = list(
-        dict.fromkeys(label for o in outcomes if isinstance(o, JobResult) for label, _ in o.headline)
-    )
+    """Return one line a job: did it work, what is promised, how good is it. It fits into 80 characters."""
+    told = (label for o in outcomes if isinstance(o, JobResult) for label, _ in o.headline)
+    labels = list(dict.fromkeys(label for label in told if label in OVERVIEW))
     table = Table("job", "state", "epsilon", "rows", *labels, "seconds")
     for outcome in outcomes:
         if isinstance(outcome, JobFailure):
@@ -150,7 +153,7 @@ def _overview(outcomes: Sequence[Outcome]) -> Table:
         table.add_row(
             Text(outcome.name),
             "done",
-            _budget_text(outcome.privacy),
+            epsilon_text(outcome.privacy),
             f"{outcome.n_rows:,}",
             *[headline.get(label, "-") for label in labels],
             f"{sum(outcome.seconds.values()):.0f}",
@@ -161,10 +164,3 @@ def _overview(outcomes: Sequence[Outcome]) -> Table:
 def epsilon_text(privacy: PrivacyStatement) -> str:
     """Return the epsilon that is promised, in a word."""
     return f"{privacy.epsilon:g}" if privacy.is_private else "no privacy"
-
-
-def _budget_text(privacy: PrivacyStatement) -> str:
-    """Return the epsilon that is promised, and in brackets how much of it the books say was spent."""
-    if not privacy.is_private:
-        return epsilon_text(privacy)
-    return f"{epsilon_text(privacy)} (spent {privacy.epsilon_spent:.4g})"

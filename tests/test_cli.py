@@ -233,11 +233,13 @@ class TestTerminal:
 
     def test_overview_of_several(self):
         privacy = PrivacyStatement(True, 1.0, 1e-6, 0.99, 0.0)
-        done = JobResult("a[b]", (Path("x.csv"),), 1234, {"fit": 61.0}, privacy, (("quality", "0.9"),))
-        console = Console(width=120, color_system=None)
+        done = JobResult(
+            "a[b]", (Path("x.csv"),), 1234, {"fit": 61.0}, privacy, (("TSTR", "0.9"), ("pairs TVD", "0.05"))
+        )
+        console = Console(width=80, color_system=None)
         with console.capture() as capture:
             terminal.show_outcomes(console, [done, JobFailure("b", "went [wrong]")])
         text = capture.get()
-        assert re.search(r"a\[b\] .*done.*0\.99.*1,234.*0\.9.*61", text)
+        assert re.search(r"a\[b\] │ done +│ 1 +│ 1,234 │ 0\.9 +│ 61", text)
         assert re.search(r"b .*failed", text)
         assert "went [wrong]" in text
