@@ -13,18 +13,16 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
+from environment import environment
 
 from tabgan import Categorical, Numeric, Schema, TabGAN
 
@@ -92,21 +90,6 @@ def without(folder: Path, drop: list[str], scratch: Path) -> Path:
     meta["numeric"] = [name for name in meta["numeric"] if name not in drop]
     (scratch / "meta.json").write_text(json.dumps(meta))
     return scratch
-
-
-def environment() -> dict[str, Any]:
-    """Return what the figures depend on besides the code's arguments."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    ).stdout.strip()
-    packages = ("torch", "opacus", "dp-accounting", "opendp", "numpy", "pandas", "sdmetrics", "scikit-learn")
-    return {
-        "commit": commit,
-        "python": platform.python_version(),
-        "cores": os.cpu_count(),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
-        "versions": {name: version(name) for name in packages},
-    }
 
 
 def spread(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
