@@ -29,7 +29,7 @@ from tabgan.privacy.marginals import Marginal, measure_pairs
 from tabgan.privacy.release import release_table
 from tabgan.rng import RandomStreams
 from tabgan.sampling import BATCH_SIZE, CodeSampler
-from tabgan.schema import Schema, nearest
+from tabgan.schema import Categorical, Schema, nearest
 
 if TYPE_CHECKING:
     from tabgan.report import Report
@@ -178,6 +178,12 @@ class TabGAN(BaseEstimator):
                 _say_what_is_spent(error, self.privacy_)
             raise
         self._set_fitted(fitted)
+        empty = [c.name for c in self.schema_ if isinstance(c, Categorical) and c.categories == ()]
+        if empty:
+            logger.warning(
+                "No value of %s is frequent enough to be released, so all will be missing. Declare them, or drop them.",
+                ", ".join(map(repr, empty)),
+            )
         return self
 
     def _set_fitted(self, fitted: Fitted) -> None:
@@ -275,12 +281,15 @@ class TabGAN(BaseEstimator):
 
         Raises:
             NotFittedError: before ``fit``.
+            SchemaError: there is no column ``target``.
             DataError: a table is empty, or its columns are not those of the real one.
         """
         from tabgan.evaluation import evaluate  # not on top: sdmetrics takes seconds to import
         from tabgan.report import Report, collect
 
         self._check_fitted()
+        if target is not None and target not in self.schema_:
+            raise SchemaError(f"target: no column {target!r}.{nearest(target, self.schema_.names)}")
         if synthetic is None:
             synthetic = self.sample(max(1, round(self.n_rows_)), random_state=random_state)
         schema = self.schema_ if target is None else Schema(tuple(self.schema_), target=target)

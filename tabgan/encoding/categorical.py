@@ -82,5 +82,7 @@ def _key(item: Hashable) -> Hashable:
         return str(item)
     if isinstance(item, int | float | Decimal | Fraction):
         number = float_of(item)
-        return int(item) if math.isfinite(number) and item == int(item) else number
+        if not math.isfinite(number):  # beyond what floats hold; as text it is a key like any other
+            return str(item)
+        return int(item) if item == int(item) else number
     return item

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import math
 from numbers import Number
 from typing import Any
 
@@ -16,7 +17,7 @@ import pandas as pd
 
 from tabgan.encoding.categorical import typed
 from tabgan.encoding.lattice import declared_range, dtype_range, to_lattice
-from tabgan.encoding.values import booleans, floats, seconds
+from tabgan.encoding.values import booleans, float_of, floats, seconds
 from tabgan.errors import DataError, SchemaError
 from tabgan.schema import MAX_DECIMALS, Boolean, Categorical, Datetime, Numeric, Schema, nearest
 
@@ -137,7 +138,7 @@ def _families(series: pd.Series, name: str) -> set[str]:
 
 
 def _is_infinite(value: object) -> bool:
-    return isinstance(value, float | np.floating | decimal.Decimal) and bool(abs(value) == float("inf"))
+    return isinstance(value, float | np.floating | decimal.Decimal) and math.isinf(float_of(value))
 
 
 def _check_kind(column: Any, families: set[str]) -> None:

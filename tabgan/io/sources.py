@@ -20,6 +20,7 @@ from typing import Any, Literal, get_args
 
 import pandas as pd
 import pyarrow as pa
+from pyarrow.dataset import dataset
 
 from tabgan._validate import one_of
 from tabgan.errors import ConfigError, DataError
@@ -220,9 +221,14 @@ def _misfit(path: Path, dtypes: Mapping[str, str], options: Mapping[str, Any]) -
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
-    """Return a Parquet table; a named index becomes columns, any other is dropped."""
+    """Return a Parquet table; a named index becomes columns, any other is dropped.
+
+    Where pandas left no dtypes in the file, they follow from the stored types alone: left to itself, pandas would turn
+    integers into floats as soon as one row has none.
+    """
+    options: Any = {} if dataset(path).schema.pandas_metadata else {"dtype_backend": "numpy_nullable"}
     try:
-        df = pd.read_parquet(path)
+        df = pd.read_parquet(path, **options)
     except KeyError:  # some versions of pyarrow stumble over an index that they wrote themselves
         raise DataError(
             f"source: {str(path)!r} holds an index that cannot be read. Write it without one."

@@ -85,18 +85,19 @@ def describe_error(error: BaseException) -> str:
     Our own messages, and what the system says of a file, are passed on. Those of other libraries are not:
     parsers and frames like to quote the value that they choked on.
     """
+    spent = [note for note in getattr(error, "__notes__", ()) if note.startswith(SPENT)]
+    return " ".join([_words(error), *spent])
+
+
+def _words(error: BaseException) -> str:
     if isinstance(error, TabGANError):
         return str(error)
     if isinstance(error, OSError) and error.errno in errno.errorcode and error.strerror:
         name = f": {str(error.filename)!r}" if error.filename is not None else ""
         return f"{type(error).__name__}: {error.strerror}{name}."
-    spent = [note for note in getattr(error, "__notes__", ()) if note.startswith(SPENT)]
-    return " ".join(
-        [
-            f"Unexpected {type(error).__name__} in {_place(error)}. Its message may quote rows, so it is not "
-            "shown. Use --debug to see the way there.",
-            *spent,
-        ]
+    return (
+        f"Unexpected {type(error).__name__} in {_place(error)}. Its message may quote rows, so it is not "
+        "shown. Use --debug to see the way there."
     )
 
 

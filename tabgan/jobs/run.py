@@ -20,7 +20,7 @@ from tabgan.encoding.values import read_text
 from tabgan.errors import DataError
 from tabgan.io import check_writable, is_csv, read_table, staged_folder, write_table, write_text
 from tabgan.jobs.config import Job, Output
-from tabgan.privacy.ledger import PrivacyStatement
+from tabgan.privacy.ledger import SPENT, PrivacyStatement
 from tabgan.rng import RandomStreams
 
 #: Called with a stage, what is done of it, and all of it.
@@ -94,13 +94,13 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
             real, holdout = read_tables(job)
         with clock.stage("fit", reports_itself=True):
             model = _fit(job, real, clock.progress)
-        with clock.stage("sample"):
+        with _spent(model), clock.stage("sample"):
             synthetic = model.sample(rows_to_sample(job.output, model.n_rows_), random_state=job.random_state)
-        with clock.stage("write"):
+        with _spent(model), clock.stage("write"):
             _write(job.output, model, synthetic, folder)
         headline: tuple[tuple[str, str], ...] = ()
         if job.report is not None and holdout is not None:
-            with clock.stage("evaluate", reports_itself=True):
+            with _spent(model), clock.stage("evaluate", reports_itself=True):
                 tables = (read_text(real, model.schema_), read_text(holdout, model.schema_), synthetic)
                 headline = _report(job, model, tables, folder, clock.progress)
         names = sorted((path.name for path in folder.iterdir()), key=FILES.index)
@@ -141,6 +141,19 @@ def read_tables(job: Job) -> tuple[pd.DataFrame, pd.DataFrame | None]:
 def rows_to_sample(output: Output, n_rows: float) -> int:
     """Return how many rows a job samples; ``n_rows`` is the fit's noisy count."""
     return max(1, round(n_rows)) if output.rows == "same" else int(output.rows)
+
+
+@contextmanager
+def _spent(model: Any) -> Iterator[None]:
+    """Have an error that comes after the fit say that its budget is gone."""
+    try:
+        yield
+    except BaseException as error:
+        if model.privacy_.is_private:
+            error.add_note(
+                f"{SPENT}: epsilon {model.privacy_.epsilon:g}. A second fit on the table adds to it."
+            )
+        raise
 
 
 def _silent(stage: str, done: int, total: int) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -42,6 +43,9 @@ from tabgan.schema import MAX_DECIMALS, Boolean, Categorical, Datetime, Identifi
 
 #: Formats in which text is tried as a moment; the first cell of the vote is any other text.
 DATETIME_FORMATS = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%d.%m.%Y")
+
+#: How numbers are written. ``01002`` and ``1E2`` are not: they are codes, which a number would destroy.
+_NUMERAL = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-][0-9]+)?")
 
 #: Cells of the vote on what an object column holds.
 _VOTE = ("text", *DATETIME_FORMATS, "booleans", "numbers", "dates", "datetimes", "true or false", "numerals")
@@ -340,7 +344,7 @@ def _label_of_object(value: object) -> str:
 def _label_of_text(text: str, reads_text: bool) -> str:
     if reads_text and boolean_of(text) is not None:
         return "true or false"
-    if reads_text and math.isfinite(float_of(text)):
+    if reads_text and _NUMERAL.fullmatch(text.strip()) and math.isfinite(float_of(text)):
         return "numerals"
     return next((f for f in DATETIME_FORMATS if second_of(text, f) is not None), "text")
 

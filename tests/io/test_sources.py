@@ -3,6 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tabgan.errors import ConfigError, DataError, TabGANError
@@ -178,3 +180,15 @@ class TestPackage:
         with pytest.raises(ConfigError, match="expected an installed package"):
             package_table(package, "t")
         assert capsys.readouterr().out == ""  # nothing was imported: `import this` prints
+
+
+def test_one_missing_value_changes_no_dtype_of_a_parquet_file(tmp_path):
+    """Files that pandas did not write name no dtypes; what pandas makes of them must not depend on a row."""
+    found = []
+    for values in ([1, 2, 3], [1, None, 3]):
+        table = pa.table(
+            {"a": pa.array(values, pa.int64()), "b": pa.array([v == 1 for v in values], pa.bool_())}
+        )
+        pq.write_table(table, tmp_path / "t.parquet")
+        found.append(read_table(tmp_path / "t.parquet").dtypes.astype(str).tolist())
+    assert found == [["Int64", "boolean"]] * 2

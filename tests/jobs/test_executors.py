@@ -149,3 +149,20 @@ def test_what_a_failed_fit_has_spent_is_told_and_no_other_note():
     message = describe_error(error)
     assert message.endswith("What this fit charged until then is spent: epsilon 0.4 of 1.")
     assert SECRET not in message
+
+
+@pytest.mark.parametrize(
+    "error", [DataError("Column 'a': no."), OSError(28, "No space left on device"), ValueError(SECRET)]
+)
+def test_an_error_after_the_fit_says_that_its_budget_is_gone(error, fake_model, monkeypatch, tmp_path):
+    def fail(*arguments, **options):
+        raise error
+
+    (tmp_path / "people.csv").write_text("age\n" + "1\n" * 50)
+    (tmp_path / "jobs.yaml").write_text(
+        f"name: a\nsource: {{path: people.csv}}\noutput: {{folder: {tmp_path}/out}}\n"
+    )
+    monkeypatch.setattr(fake_model, "save", fail)
+    (outcome,) = LocalExecutor().run(load_jobs(tmp_path / "jobs.yaml"))
+    assert "is spent: epsilon 1." in outcome.message
+    assert SECRET not in outcome.message

@@ -276,3 +276,16 @@ def test_declared_numbers_may_come_as_text():
     released = release_text(as_csv(people())[["age", "smokes"]], schema)
     assert [c.dtype for c in released.schema] == ["Int64", "boolean"]
     assert released.columns[0].counts[19:91].sum() == pytest.approx(N, rel=0.05)
+
+
+def test_codes_that_look_like_numbers_stay_text():
+    """As a number, 01002 would lose its zero and 1E2 its name."""
+    rng = np.random.default_rng(0)
+    df = pd.DataFrame({"zip": rng.choice(["01002", "01003"], N), "icd": rng.choice(["1E1", "1E2"], N)})
+    assert [c.kind for c in release_text(df.astype(object)).schema] == ["categorical", "categorical"]
+
+
+def test_a_number_beyond_floats_stops_no_fit():
+    df = pd.DataFrame({"a": pd.Series([*[1, 2] * 1_000, 10**400], dtype=object), "b": range(2_001)})
+    released, _ = release(df, Schema([Categorical(name="a")]))
+    assert released.schema["a"].categories == (1, 2)
