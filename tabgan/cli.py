@@ -96,12 +96,14 @@ def fit(
         dtypes = {column.name: column.dtype for column in declared or () if column.dtype}
         df = read_table(table, dtypes=dtypes, as_text=True)
 
+        from tabgan.jobs.run import says_what_is_spent
         from tabgan.synthesizer import TabGAN
 
         model = TabGAN(epsilon=budget, delta=delta, schema=declared, random_state=random_state)
         with _watcher() as watcher:
             model.fit(df, progress=watcher.progress, reads_text=is_csv(table))
-        model.save(output)
+        with says_what_is_spent(model):
+            model.save(output)
         typer.echo(f"{output}: {model.privacy_}")
 
 

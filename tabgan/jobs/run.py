@@ -94,13 +94,13 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
             real, holdout = read_tables(job)
         with clock.stage("fit", reports_itself=True):
             model = _fit(job, real, clock.progress)
-        with _spent(model), clock.stage("sample"):
+        with says_what_is_spent(model), clock.stage("sample"):
             synthetic = model.sample(rows_to_sample(job.output, model.n_rows_), random_state=job.random_state)
-        with _spent(model), clock.stage("write"):
+        with says_what_is_spent(model), clock.stage("write"):
             _write(job.output, model, synthetic, folder)
         headline: tuple[tuple[str, str], ...] = ()
         if job.report is not None and holdout is not None:
-            with _spent(model), clock.stage("evaluate", reports_itself=True):
+            with says_what_is_spent(model), clock.stage("evaluate", reports_itself=True):
                 tables = (read_text(real, model.schema_), read_text(holdout, model.schema_), synthetic)
                 headline = _report(job, model, tables, folder, clock.progress)
         names = sorted((path.name for path in folder.iterdir()), key=FILES.index)
@@ -144,7 +144,7 @@ def rows_to_sample(output: Output, n_rows: float) -> int:
 
 
 @contextmanager
-def _spent(model: Any) -> Iterator[None]:
+def says_what_is_spent(model: Any) -> Iterator[None]:
     """Have an error that comes after the fit say that its budget is gone."""
     try:
         yield
