@@ -156,6 +156,7 @@ def evaluate(
             check_readable(path, where)
 
         from tabgan.encoding.values import read_text
+        from tabgan.report import write
         from tabgan.synthesizer import TabGAN
 
         fitted = TabGAN.load(model)
@@ -170,7 +171,7 @@ def evaluate(
                 random_state=random_state or 0,
                 progress=watcher.progress,
             )
-        (report.to_html if output.suffix.lower() == ".html" else report.to_json)(output)
+        write(report.data, output)
         figures = ", ".join(f"{label} {text}" for label, text in report.headline)
         typer.echo(f"{output}: INTERNAL. {figures}")
 

@@ -24,7 +24,7 @@ from tabgan.modelfile import Fitted, read_model, write_model
 from tabgan.privacy.budget import ADVERSARY_SHARE, Plan, check_budget, make_plan
 from tabgan.privacy.coding import code_table, one_way_marginals
 from tabgan.privacy.dpsgd import DiscriminatorSteps, PlainSteps, PrivateSteps
-from tabgan.privacy.ledger import SPENT, Ledger, PrivacyStatement
+from tabgan.privacy.ledger import Ledger, PrivacyStatement, spent_note
 from tabgan.privacy.marginals import Marginal, measure_pairs
 from tabgan.privacy.release import release_table
 from tabgan.rng import RandomStreams
@@ -367,10 +367,7 @@ def _silent(stage: str, done: int, total: int) -> None:
 
 def _say_what_is_spent(error: BaseException, privacy: PrivacyStatement) -> None:
     """Have an error say what the fit that it ends has charged: ours in its message, another in a note."""
-    said = (
-        f"{SPENT}: epsilon {privacy.epsilon_spent:.4g} of {privacy.epsilon:g}. "
-        "A second fit on the table adds to it."
-    )
+    said = spent_note(f"{privacy.epsilon_spent:.4g} of {privacy.epsilon:g}")
     if isinstance(error, TabGANError):
         error.args = (f"{error} {said}",)
     else:

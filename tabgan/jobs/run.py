@@ -20,7 +20,7 @@ from tabgan.encoding.values import read_text
 from tabgan.errors import DataError
 from tabgan.io import check_writable, is_csv, read_table, staged_folder, write_table, write_text
 from tabgan.jobs.config import Job, Output
-from tabgan.privacy.ledger import SPENT, PrivacyStatement
+from tabgan.privacy.ledger import PrivacyStatement, spent_note
 from tabgan.rng import RandomStreams
 
 #: Called with a stage, what is done of it, and all of it.
@@ -150,9 +150,7 @@ def says_what_is_spent(model: Any) -> Iterator[None]:
         yield
     except BaseException as error:
         if model.privacy_.is_private:
-            error.add_note(
-                f"{SPENT}: epsilon {model.privacy_.epsilon:g}. A second fit on the table adds to it."
-            )
+            error.add_note(spent_note(f"{model.privacy_.epsilon:g}"))
         raise
 
 

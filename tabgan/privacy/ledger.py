@@ -240,6 +240,12 @@ class Ledger:
 #: How a note begins that says what a failed fit has spent.
 SPENT = "What this fit charged until then is spent"
 
+
+def spent_note(epsilon: str) -> str:
+    """Return what an error says of the budget that is gone with it."""
+    return f"{SPENT}: epsilon {epsilon}. A second fit on the table adds to it."
+
+
 #: Names of the mechanisms, as they stand in the ledger.
 GAUSSIAN = "discrete Gaussian"
 GAUSSIAN_THRESHOLD = "discrete Gaussian with threshold"

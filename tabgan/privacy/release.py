@@ -195,9 +195,9 @@ class _Door:
         counts: dict[str, Callable[[], np.ndarray]] = {}
         for column in known:
             if isinstance(column, Numeric) and column.decimals is None:
-                counts[column.name] = partial(self._decimals, column)
+                counts[column.name] = partial(_decimals_counts, column, self.df[column.name])
             elif isinstance(column, Datetime) and column.resolution is None:
-                counts[column.name] = partial(self._resolutions, column)
+                counts[column.name] = partial(_resolution_counts, column, self.df[column.name])
         votes = self.histograms("precision", "decimals or resolution", counts)
         noise = self.plan.noise_multiplier("precision", len(counts))
         found = [_with_precision(c, votes[c.name], noise) if c.name in votes else c for c in known]
@@ -239,12 +239,6 @@ class _Door:
 
     def _vote(self, name: str) -> np.ndarray:
         return _vote_counts(self.present(name), self.reads_text)
-
-    def _decimals(self, column: Numeric) -> np.ndarray:
-        return _decimals_counts(column, self.df[column.name])
-
-    def _resolutions(self, column: Datetime) -> np.ndarray:
-        return _resolution_counts(column, self.df[column.name])
 
     def _over(self, column: Any, edges: np.ndarray) -> np.ndarray:
         """Return ``(len(edges) - 1,)`` counts of a column's values; those outside go to the end cells."""
