@@ -28,6 +28,8 @@ gpu:
 
 # DATA is a folder with train.csv, test.csv and meta.json, JUDGE a script that scores a CSV against it.
 bench:
+	$(PYTHON) benchmarks/accounting.py
+	$(PYTHON) benchmarks/audit.py
 	$(PYTHON) benchmarks/quickstart.py
 	$(PYTHON) benchmarks/utility.py --data $(DATA) --judge $(JUDGE)
 	$(PYTHON) benchmarks/readme.py

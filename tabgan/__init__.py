@@ -8,6 +8,7 @@ from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, S
 
 if TYPE_CHECKING:
     from tabgan.evaluation import evaluate
+    from tabgan.privacy.records import LedgerConfig
     from tabgan.synthesizer import TabGAN
 
 __version__ = "0.1.0"
@@ -17,13 +18,18 @@ __all__ = [
     "Categorical",
     "Datetime",
     "Identifier",
+    "LedgerConfig",
     "Numeric",
     "Schema",
     "TabGAN",
     "evaluate",
 ]
 
-_LAZY = {"TabGAN": "tabgan.synthesizer", "evaluate": "tabgan.evaluation"}
+_LAZY = {
+    "LedgerConfig": "tabgan.privacy.records",
+    "TabGAN": "tabgan.synthesizer",
+    "evaluate": "tabgan.evaluation",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -27,10 +27,16 @@ app = typer.Typer(
 )
 schema_app = typer.Typer(help="What is publicly known of a table.", no_args_is_help=True)
 app.add_typer(schema_app, name="schema")
+ledger_app = typer.Typer(help="What all fits on a dataset have spent.", no_args_is_help=True)
+app.add_typer(ledger_app, name="ledger")
 
 Debug = Annotated[
     bool, typer.Option("--debug", help="Show the way to an error; messages still hold no rows.")
 ]
+LedgerOption = Annotated[
+    Path | None, typer.Option(help="The dataset's ledger, made by the first fit; every fit adds to it.")
+]
+LedgerFileArgument = Annotated[Path, typer.Argument(help="The dataset's ledger.")]
 RandomState = Annotated[int | None, typer.Option(help="Seed for all but the privacy noise.")]
 
 
@@ -84,6 +90,14 @@ def fit(
     epsilon: Annotated[str, typer.Option(help="Privacy budget; none switches privacy off.")] = "1.0",
     delta: Annotated[float, typer.Option(help="Use less than one over the number of rows.")] = 1e-6,
     schema: Annotated[Path | None, typer.Option(help="YAML file of what is publicly known.")] = None,
+    ledger: LedgerOption = None,
+    epsilon_cap: Annotated[
+        float | None, typer.Option(help="The most that all fits may cost together.")
+    ] = None,
+    delta_cap: Annotated[float | None, typer.Option(help="The delta of that total.")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Folder to go on from after an interruption, with the same arguments.")
+    ] = None,
     random_state: RandomState = None,
     debug: Debug = False,
 ) -> None:
@@ -94,16 +108,24 @@ def fit(
         check_writable(output.parent, "--output")
         declared = None if schema is None else Schema.from_yaml(check_readable(schema, "--schema"))
         dtypes = {column.name: column.dtype for column in declared or () if column.dtype}
-        df = read_table(table, dtypes=dtypes, as_text=True)
 
+        from tabgan.checkpoint import discard
         from tabgan.jobs.run import says_what_is_spent
         from tabgan.synthesizer import TabGAN
 
         model = TabGAN(epsilon=budget, delta=delta, schema=declared, random_state=random_state)
+        kept = _ledger(ledger, epsilon_cap, delta_cap)
+        if kept is not None and (checkpoint is None or not checkpoint.exists()):
+            model.check_room(kept)
+        df = read_table(table, dtypes=dtypes, as_text=True)
         with _watcher() as watcher:
-            model.fit(df, progress=watcher.progress, reads_text=is_csv(table))
+            model.fit(
+                df, progress=watcher.progress, reads_text=is_csv(table), ledger=kept, checkpoint=checkpoint
+            )
         with says_what_is_spent(model):
             model.save(output)
+        if checkpoint is not None:
+            discard(checkpoint)
         typer.echo(f"{output}: {model.privacy_}")
 
 
@@ -209,6 +231,111 @@ def infer(
         typer.echo(f"{output}: a draft. Edit it: a fit takes what it says as public.")
 
 
+@app.command()
+def audit(
+    epsilon: Annotated[float, typer.Option(help="What is stated.")] = 1.0,
+    delta: Annotated[float, typer.Option(help="What is stated.")] = 1e-6,
+    adversary_share: Annotated[
+        float | None, typer.Option(help="Part of the budget of the discriminator; a fit's own otherwise.")
+    ] = None,
+    max_rows: Annotated[int, typer.Option(help="Rows of a privacy unit.")] = 1,
+    canaries: Annotated[int, typer.Option(help="Rows that are made up to be found.")] = 5_000,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file to write.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Test whether this installation keeps the privacy that it states, on a table that is made up. Costs nothing.
+
+    Exit code 1 says that it does not. That nothing was found proves nothing.
+    """
+    with _exits(debug):
+        if output is not None:
+            check_writable(output.parent, "--output")
+
+        from tabgan import terminal
+        from tabgan.audit import audit as run_audit
+        from tabgan.privacy.budget import ADVERSARY_SHARE
+
+        with _watcher() as watcher:
+            result = run_audit(
+                epsilon,
+                delta,
+                adversary_share=ADVERSARY_SHARE if adversary_share is None else adversary_share,
+                max_rows=max_rows,
+                n_canaries=canaries,
+                progress=watcher.progress,
+            )
+        if output is not None:
+            write_text(result.to_json() + "\n", output)
+        terminal.show_audit(Console(), result)
+        result.raise_if_failed()
+
+
+@ledger_app.command()
+def show(
+    file: LedgerFileArgument,
+    delta: Annotated[
+        float | None, typer.Option(help="Of the total; the cap's, or all fits' together, otherwise.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Check that a ledger is whole, and show what was spent and what remains."""
+    with _exits(debug):
+        if delta is not None:
+            real_in("--delta", delta, 0.0, 1.0)
+
+        from tabgan import terminal
+        from tabgan.privacy.ledger_file import LedgerFile
+        from tabgan.privacy.summary import summarize
+
+        summary = summarize(LedgerFile(check_readable(file, "FILE")), delta)
+        if as_json:
+            typer.echo(summary.to_json())
+        else:
+            terminal.show_ledger(Console(), summary)
+
+
+@ledger_app.command()
+def cap(
+    file: LedgerFileArgument,
+    epsilon_cap: Annotated[float, typer.Option(help="The most that all fits may cost together.")],
+    delta_cap: Annotated[float, typer.Option(help="The delta of that total.")],
+    debug: Debug = False,
+) -> None:
+    """Raise or lower a ledger's cap. The change stays on record."""
+    with _exits(debug):
+        from tabgan.privacy.ledger_file import LedgerFile
+
+        wanted = _ledger(check_readable(file, "FILE"), epsilon_cap, delta_cap)
+        if wanted is not None and wanted.cap is not None:
+            LedgerFile(file).set_cap(wanted.cap)
+        typer.echo(f"{file}: all fits together may cost epsilon {epsilon_cap:g} at delta {delta_cap:g}")
+
+
+@ledger_app.command()
+def close(
+    file: LedgerFileArgument,
+    fit: Annotated[str, typer.Argument(help="The fit's name, as `tabgan ledger show` has it.")],
+    debug: Debug = False,
+) -> None:
+    """End a fit that will not be gone on with: what it charged counts, and no longer its whole plan."""
+    with _exits(debug):
+        from tabgan.privacy.ledger_file import LedgerFile
+
+        LedgerFile(check_readable(file, "FILE")).end(fit, "closed")
+        typer.echo(f"{file}: fit {fit} is closed")
+
+
+@ledger_app.command()
+def adopt(file: LedgerFileArgument, debug: Debug = False) -> None:
+    """Accept a ledger that has lost its guard. Lines at its end may be missing; that this was done stays on record."""
+    with _exits(debug):
+        from tabgan.privacy.ledger_file import LedgerFile
+
+        LedgerFile.adopt(check_readable(file, "FILE"))
+        typer.echo(f"{file}: adopted, with a new guard")
+
+
 @contextmanager
 def _exits(debug: bool) -> Iterator[None]:
     """Turn an exception into one message on stderr and an exit code."""
@@ -249,6 +376,19 @@ def _epsilon(text: str) -> float | None:
     except ValueError:
         number = float("nan")
     return positive("--epsilon", number, fix="Write none to switch privacy off.")
+
+
+def _ledger(path: Path | None, epsilon_cap: float | None, delta_cap: float | None) -> Any:
+    """Return what the options say of a ledger; ``None`` where they name none."""
+    from tabgan.privacy.records import LedgerConfig
+
+    if path is None:
+        if epsilon_cap is not None or delta_cap is not None:
+            raise ConfigError(
+                "--epsilon-cap: expected --ledger beside it, which all fits add up in. Name one."
+            )
+        return None
+    return LedgerConfig(path, epsilon_cap, delta_cap)
 
 
 def _conditions(pairs: Sequence[str], schema: Schema) -> dict[str, Any]:

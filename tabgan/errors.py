@@ -31,9 +31,21 @@ class ModelFileError(TabGANError, ValueError):
     """A model file is damaged, incomplete, or not one of ours."""
 
 
+class CheckpointError(TabGANError, ValueError):
+    """A checkpoint is damaged, or belongs to another fit, table or version."""
+
+
 class PrivacyError(TabGANError):
     """A privacy promise would be broken by going on. Never downgraded to a warning."""
 
 
 class BudgetExceededError(PrivacyError):
     """A release would cost more than the plan or the cap allows."""
+
+
+class LedgerError(PrivacyError):
+    """A dataset's ledger is damaged, was tampered with, or belongs to another dataset."""
+
+
+class AuditError(PrivacyError):
+    """An audit found that less is protected than stated."""

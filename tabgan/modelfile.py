@@ -17,19 +17,20 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from tabgan.durable import atomic_path, parse
 from tabgan.encoding.base import ColumnEncoder
 from tabgan.encoding.categorical import CategoricalEncoder
 from tabgan.encoding.lattice import LatticeEncoder, declared_range
 from tabgan.encoding.table import CodedColumn, TableEncoder
 from tabgan.errors import ConfigError, ModelFileError, PrivacyError, SchemaError
-from tabgan.io.sinks import atomic_path, check_writable
+from tabgan.io.sinks import check_writable
 from tabgan.model.generator import Generator
 from tabgan.privacy.ledger import PrivacyStatement
 from tabgan.privacy.release import lattice_encoder
 from tabgan.schema import Datetime, Identifier, Numeric, Schema
 
 FORMAT = "tabgan-model"
-VERSION = 1
+VERSION = 2
 
 _GENERATOR = "generator."
 
@@ -91,7 +92,7 @@ def read_model(path: Path, device: torch.device) -> tuple[Fitted, dict[str, Any]
     """
     try:
         with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {})[FORMAT], parse_constant=_refuse)
+            header = parse((file.metadata() or {})[FORMAT])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no iterator
     except FileNotFoundError:
         raise ModelFileError(f"model file: no file {str(path)!r}.") from None
@@ -118,11 +119,6 @@ def read_model(path: Path, device: torch.device) -> tuple[Fitted, dict[str, Any]
             f"model file: {str(path)!r} is incomplete or contradicts itself ({type(error).__name__})."
         ) from None
     return fitted, params
-
-
-def _refuse(constant: str) -> None:
-    """Raise for NaN and infinities, which JSON does not have and Python's reader takes."""
-    raise ValueError(f"{constant} is not JSON")
 
 
 def _column_arrays(column: CodedColumn) -> dict[str, np.ndarray]:

@@ -36,7 +36,13 @@ class RandomStreams:
             raise ConfigError(
                 f"random_state: expected None or a non-negative integer, got {shown(random_state)}."
             )
-        self._entropy = np.random.SeedSequence(None if random_state is None else int(random_state)).entropy
+        sequence = np.random.SeedSequence(None if random_state is None else int(random_state))
+        self._entropy = int(sequence.entropy)  # type: ignore[arg-type]  # an integer, for it was given one or none
+
+    @property
+    def entropy(self) -> int:
+        """The seed itself: ``RandomStreams(streams.entropy)`` has the same streams."""
+        return self._entropy
 
     def _sequence(self, name: str) -> np.random.SeedSequence:
         digest = hashlib.sha256(name.encode()).digest()

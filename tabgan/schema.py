@@ -23,6 +23,9 @@ from tabgan.yaml_file import dump, parse
 Kind = Literal["numeric", "categorical", "boolean", "datetime", "identifier"]
 Scalar = bool | int | float | str
 
+#: Keys of a schema beside its columns.
+_TABLE_KEYS = ("target", "entity", "max_rows")
+
 KINDS = ("numeric", "categorical", "boolean", "datetime", "identifier")
 
 #: Values of a numeric column are kept as multiples of 10**-decimals; beyond this, floats have no more.
@@ -207,6 +210,10 @@ class Schema(BaseModel):
     Args:
         columns: Columns in any order; those of a table that are not listed are left open.
         target: The column that models are trained to predict, if there is one.
+        entity: The column that says whose a row is, where people have several: then whole entities are protected
+            instead of rows. It is an identifier: generated in synthetic rows, never learnt.
+        max_rows: The most rows of an entity that a fit uses, at least 1; the others are left out at random.
+            Needed with ``entity``: noise grows in proportion to it.
 
     Raises:
         SchemaError: naming each column and key that cannot be used; if two columns share a name.
@@ -222,13 +229,24 @@ class Schema(BaseModel):
 
     columns: tuple[Column, ...] = ()
     target: str | None = None
+    entity: str | None = None
+    max_rows: Annotated[int, Field(ge=1, strict=True)] | None = None
 
-    def __init__(self, columns: Sequence[Any] = (), target: str | None = None, **extra: Any) -> None:
+    def __init__(
+        self,
+        columns: Sequence[Any] = (),
+        target: str | None = None,
+        entity: str | None = None,
+        max_rows: int | None = None,
+        **extra: Any,
+    ) -> None:
         if isinstance(columns, str) or not isinstance(columns, Iterable):
             raise SchemaError(f"schema: columns: expected a list of columns, got {type(columns).__name__}.")
         columns = tuple(columns)
+        if isinstance(entity, str) and repr(entity) not in map(_name_of, columns):
+            columns = (*columns, Identifier(name=entity))
         try:
-            super().__init__(columns=columns, target=target, **extra)
+            super().__init__(columns=columns, target=target, entity=entity, max_rows=max_rows, **extra)
         except ValidationError as error:
             names = [_name_of(column) for column in columns]
             raise SchemaError(_lines(_explain(finding, names) for finding in error.errors())) from None
@@ -239,6 +257,20 @@ class Schema(BaseModel):
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise ValueError(f"declared more than once: {', '.join(map(repr, repeated))}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_entity(self) -> Schema:
+        if (self.entity is None) != (self.max_rows is None):
+            raise ValueError(
+                "entity: expected entity and max_rows together, got one of them. max_rows is the most rows of an "
+                "entity that a fit may use."
+            )
+        if self.entity is not None and not isinstance(self[self.entity], Identifier):
+            raise ValueError(
+                f"entity: expected column {self.entity!r} to be an identifier, got {self[self.entity].kind}. An "
+                "entity's key is never learnt: declare it as identifier, or leave it out of columns."
+            )
         return self
 
     @property
@@ -271,15 +303,20 @@ class Schema(BaseModel):
 
     def replace(self, columns: Sequence[Any]) -> Schema:
         """Return this schema with other columns."""
-        return Schema(columns=columns, target=self.target)
+        return Schema(columns, self.target, self.entity, self.max_rows)
+
+    def with_target(self, target: str | None) -> Schema:
+        """Return this schema with another target."""
+        return Schema(self.columns, target, self.entity, self.max_rows)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data: ``{"columns": {name: {...}}, "target": ...}``, without what is left open."""
+        """Return plain data: ``{"columns": {name: {...}}, "target": ..., ...}``, without what is left open."""
         columns = {
             column.name: column.model_dump(mode="json", exclude={"name"}, exclude_none=True)
             for column in self
         }
-        return {"columns": columns} | ({} if self.target is None else {"target": self.target})
+        further = {key: getattr(self, key) for key in _TABLE_KEYS}
+        return {"columns": columns} | {key: value for key, value in further.items() if value is not None}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Schema:
@@ -292,11 +329,10 @@ class Schema(BaseModel):
             raise SchemaError(
                 "schema: expected a mapping with the key 'columns', a mapping from names to columns."
             )
-        unknown = sorted(set(data) - {"columns", "target"}, key=str)
+        known = ["columns", *_TABLE_KEYS]
+        unknown = sorted(set(data) - set(known), key=str)
         if unknown:
-            raise SchemaError(
-                f"schema: unknown key {unknown[0]!r}.{nearest(unknown[0], ['columns', 'target'])}"
-            )
+            raise SchemaError(f"schema: unknown key {unknown[0]!r}.{nearest(unknown[0], known)}")
         columns = []
         for name, spec in data.get("columns", {}).items():
             if not isinstance(spec, Mapping):
@@ -304,7 +340,7 @@ class Schema(BaseModel):
             if "name" in spec:
                 raise SchemaError(f"Column {name!r}: name: unknown key. The name stands before the colon.")
             columns.append({"name": str(name), **spec})
-        return cls(columns=columns, target=data.get("target"))
+        return cls(columns=columns, **{key: data.get(key) for key in _TABLE_KEYS})
 
     def to_yaml(self) -> str:
         """Return the schema as YAML, for people to edit."""

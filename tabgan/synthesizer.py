@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,19 +14,22 @@ from sklearn.base import BaseEstimator
 
 from tabgan import _validate
 from tabgan.encoding.table import TableEncoder
-from tabgan.encoding.values import read_text
-from tabgan.errors import ConfigError, DataError, ModelFileError, NotFittedError, SchemaError, TabGANError
-from tabgan.model.anchors import AnchorLoss
-from tabgan.model.discriminator import Discriminator
-from tabgan.model.generator import Generator
-from tabgan.model.training import TrainingConfig, train
+from tabgan.errors import (
+    BudgetExceededError,
+    ConfigError,
+    DataError,
+    ModelFileError,
+    NotFittedError,
+    SchemaError,
+    TabGANError,
+)
+from tabgan.fitting import Progress, Request, Session, learn
+from tabgan.model.training import TrainingConfig
 from tabgan.modelfile import Fitted, read_model, write_model
-from tabgan.privacy.budget import ADVERSARY_SHARE, Plan, check_budget, make_plan
-from tabgan.privacy.coding import code_table, one_way_marginals
-from tabgan.privacy.dpsgd import DiscriminatorSteps, PlainSteps, PrivateSteps
-from tabgan.privacy.ledger import Ledger, PrivacyStatement, spent_note
-from tabgan.privacy.marginals import Marginal, measure_pairs
-from tabgan.privacy.release import release_table
+from tabgan.privacy.budget import ADVERSARY_SHARE, check_budget, make_plan
+from tabgan.privacy.ledger import PrivacyStatement, spent_note
+from tabgan.privacy.records import LedgerConfig
+from tabgan.privacy.unit import ROW, PrivacyUnit
 from tabgan.rng import RandomStreams
 from tabgan.sampling import BATCH_SIZE, CodeSampler
 from tabgan.schema import Categorical, Schema, nearest
@@ -35,14 +38,6 @@ if TYPE_CHECKING:
     from tabgan.report import Report
 
 logger = logging.getLogger(__name__)
-
-Progress = Callable[[str, int, int], None]
-
-#: Widths of the discriminator's hidden layer, with and without privacy.
-PRIVATE_HIDDEN, PLAIN_HIDDEN = 16, 128
-
-#: Real rows of a batch of a discriminator without privacy.
-PLAIN_BATCH_SIZE = 500
 
 #: What a fit learns, and the next one forgets first.
 LEARNT = ("_fitted", "schema_", "privacy_", "n_rows_")
@@ -53,7 +48,8 @@ class TabGAN(BaseEstimator):
 
     ``fit`` measures noisy marginals of the table, trains a generator to match them, and lets a discriminator
     that is trained by DP-SGD correct it. All of it together is ``(epsilon, delta)``-differentially private
-    for adding or removing one row; ``privacy_`` lists what was spent on what. Sampling costs nothing more.
+    for adding or removing one row, or one entity where the schema names one; ``privacy_`` lists what was spent on what.
+    Sampling costs nothing more.
 
     **Guarantee.** Public: the column names, their order and dtypes, what ``schema`` declares, and the arguments
     below. ``random_state`` governs everything but the privacy noise, which the operating system seeds, so two
@@ -127,6 +123,9 @@ class TabGAN(BaseEstimator):
         *,
         progress: Progress | None = None,
         reads_text: bool = False,
+        ledger: LedgerConfig | str | Path | None = None,
+        checkpoint: str | Path | None = None,
+        part_of: pd.DataFrame | None = None,
     ) -> TabGAN:
         """Learn a table.
 
@@ -136,6 +135,12 @@ class TabGAN(BaseEstimator):
             progress: Called as ``progress(stage, done, total)``.
             reads_text: Whether text stands for numbers and booleans where most of a column can be read so, as in
                 a table that was read from a CSV as text. ``False`` leaves text as text.
+            ledger: The dataset's ledger, or its path: every fit on the dataset adds to it, and its cap refuses a fit
+                that would pass it before a row is read. ``None`` keeps account of this fit alone.
+            checkpoint: A folder that an interrupted fit goes on from, when ``fit`` is called again with the same
+                arguments and table. A finished one gives the same model again and spends nothing; remove it for a new
+                fit. It is made readable for its owner only.
+            part_of: The table that ``df`` was taken from, where rows were held out: whose ledger it is.
 
         Returns:
             Itself.
@@ -143,6 +148,8 @@ class TabGAN(BaseEstimator):
         Raises:
             ConfigError: an argument is out of its range; before the table is read.
             SchemaError, DataError: the table cannot be learnt, or the schema does not fit it.
+            LedgerError, CheckpointError: they are damaged, or of another table or fit; nothing is charged.
+            BudgetExceededError: the ledger's cap would be passed; before a row is read.
             PrivacyError: going on would break the promise.
 
         An error that comes after the first charge says what is spent. What an earlier fit learnt is gone once this
@@ -150,41 +157,63 @@ class TabGAN(BaseEstimator):
         """
         del y
         self.check_params()
-        config = TrainingConfig(steps=int(self.steps), batch_size=2 * (int(self.batch_size) // 2))
-        device, streams = _resolve_device(self.device), RandomStreams(self.random_state)
-        schema = self.schema if self.schema is not None else Schema()
-        plan = make_plan(
-            self.epsilon,
-            self.delta,
-            has_discovery=not schema.is_complete
-            or any(name not in schema for name in getattr(df, "columns", ())),
-            adversary_share=self.adversary_share,
-        )
+        request = self._request(getattr(df, "columns", ()), reads_text)
+        session = Session(request, ledger_config(ledger), _folder(checkpoint))
         for name in LEARNT:
             self.__dict__.pop(name, None)
-        self.plan_ = plan
-        if not plan.is_private:
+        self.plan_ = request.plan
+        if not request.plan.is_private:
             logger.warning(
                 "epsilon=None: this fit gives no privacy guarantee; its model must not be shared as private."
             )
-        ledger = Ledger(plan.epsilon, plan.delta)
         try:
-            fitted = _learn(
-                df, schema, plan, ledger, config, streams, device, progress or _silent, reads_text
-            )
+            session.begin(df if part_of is None else part_of)
+            fitted = learn(df, request, session, progress or _silent)
         except BaseException as error:  # whatever it is, an interrupt too: what was charged stays spent
-            if ledger.is_private and ledger.entries:
-                self.privacy_ = ledger.statement()
+            session.fail(error)
+            if session.ledger.is_private and session.ledger.entries:
+                self.privacy_ = session.ledger.statement()
                 _say_what_is_spent(error, self.privacy_)
             raise
         self._set_fitted(fitted)
+        self._warn_of_empty_domains()
+        return self
+
+    def _request(self, columns: Iterable[str], reads_text: bool) -> Request:
+        """Return the arguments of a fit to a table with these columns."""
+        schema = self.schema if self.schema is not None else Schema()
+        is_private = self.epsilon is not None
+        plan = make_plan(
+            self.epsilon,
+            self.delta,
+            has_discovery=not schema.is_complete or any(name not in schema for name in columns),
+            adversary_share=self.adversary_share,
+            unit=PrivacyUnit.of_schema(schema) if is_private else ROW,
+        )
+        training = TrainingConfig(steps=int(self.steps), batch_size=2 * (int(self.batch_size) // 2))
+        device = _resolve_device(self.device)
+        return Request(plan, schema, training, device, self.random_state, reads_text)
+
+    def check_room(self, ledger: LedgerConfig | str | Path) -> None:
+        """Raise if a ledger's cap refuses a fit with these arguments, whatever table of the dataset it is to be of.
+
+        Raises:
+            ConfigError, LedgerError, BudgetExceededError: as in :meth:`fit`; no table is needed to tell.
+        """
+        self.check_params()
+        # A table may have columns that the schema lacks; the plan, not known before, is then another.
+        try:
+            Session(self._request((), reads_text=False), ledger_config(ledger), None)
+        except BudgetExceededError:
+            Session(self._request(("undeclared",), reads_text=False), ledger_config(ledger), None)
+
+    def _warn_of_empty_domains(self) -> None:
         empty = [c.name for c in self.schema_ if isinstance(c, Categorical) and c.categories == ()]
         if empty:
             logger.warning(
                 "No value of %s is frequent enough to be released, so all will be missing. Declare them, or drop them.",
                 ", ".join(map(repr, empty)),
             )
-        return self
 
     def _set_fitted(self, fitted: Fitted) -> None:
         self._fitted = fitted
@@ -292,7 +321,7 @@ class TabGAN(BaseEstimator):
             raise SchemaError(f"target: no column {target!r}.{nearest(target, self.schema_.names)}")
         if synthetic is None:
             synthetic = self.sample(max(1, round(self.n_rows_)), random_state=random_state)
-        schema = self.schema_ if target is None else Schema(tuple(self.schema_), target=target)
+        schema = self.schema_ if target is None else self.schema_.with_target(target)
         tables = (real, holdout, synthetic)
         evaluation = evaluate(*tables, schema=schema, random_state=random_state, progress=progress)
         model = {key: str(value) for key, value in self.get_params(deep=False).items() if key != "schema"}
@@ -361,6 +390,25 @@ def _resolve_device(device: object) -> torch.device:
     return torch.device("cuda" if has_cuda and name != "cpu" else "cpu")
 
 
+def ledger_config(ledger: LedgerConfig | str | Path | None) -> LedgerConfig | None:
+    """Return the configuration that a path stands for.
+
+    Raises:
+        ConfigError: for anything else.
+    """
+    if ledger is None or isinstance(ledger, LedgerConfig):
+        return ledger
+    return LedgerConfig(ledger)  # type: ignore[arg-type]  # takes text too, and checks it
+
+
+def _folder(checkpoint: str | Path | None) -> Path | None:
+    if checkpoint is None:
+        return None
+    if not isinstance(checkpoint, str | Path) or str(checkpoint) == "":
+        raise ConfigError(f"checkpoint: expected the path of a folder, got {_validate.shown(checkpoint)}.")
+    return Path(checkpoint)
+
+
 def _silent(stage: str, done: int, total: int) -> None:
     """Take no notice."""
 
@@ -372,83 +420,6 @@ def _say_what_is_spent(error: BaseException, privacy: PrivacyStatement) -> None:
         error.args = (f"{error} {said}",)
     else:
         error.add_note(said)
-
-
-def _learn(
-    df: pd.DataFrame,
-    schema: Schema,
-    plan: Plan,
-    ledger: Ledger,
-    config: TrainingConfig,
-    streams: RandomStreams,
-    device: torch.device,
-    progress: Progress,
-    reads_text: bool,
-) -> Fitted:
-    """Do all that a fit does with the table. It never meets the model, whose arguments may change meanwhile."""
-    progress("release", 0, 1)
-    released = release_table(df, schema, plan, ledger, reads_text=reads_text)
-    progress("release", 1, 1)
-    encoder = code_table(released, plan, ledger)
-    codes = encoder.transform(read_text(df, released.schema))
-    one_ways = one_way_marginals(released, encoder)
-    pairs = measure_pairs(
-        codes,
-        encoder.sizes,
-        encoder.names,
-        [marginal.counts for marginal in one_ways],
-        released.n_rows,
-        plan,
-        ledger,
-        lambda done, total: progress("measure", done, total),
-    )
-    generator = _new_generator(encoder, one_ways, streams, device)
-    anchors = AnchorLoss(encoder.sizes, [*one_ways, *pairs], released.n_rows).to(device)
-    adversary = _new_adversary(encoder, codes, released.n_rows, plan, ledger, config.steps, streams, device)
-    generator = train(
-        generator,
-        anchors,
-        adversary,
-        config,
-        streams.torch("train", device),
-        lambda done, total: progress("train", done, total),
-    )
-    return Fitted(encoder, generator.eval(), ledger.statement(), released.n_rows)
-
-
-def _new_generator(
-    encoder: TableEncoder, one_ways: list[Marginal], streams: RandomStreams, device: torch.device
-) -> Generator:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(streams.numpy("generator").integers(2**62)))
-        generator = Generator(encoder.sizes)
-    generator.start_from([torch.as_tensor(marginal.counts, dtype=torch.float32) for marginal in one_ways])
-    return generator.to(device)
-
-
-def _new_adversary(
-    encoder: TableEncoder,
-    codes: np.ndarray,
-    n_rows: float,
-    plan: Plan,
-    ledger: Ledger,
-    steps: int,
-    streams: RandomStreams,
-    device: torch.device,
-) -> DiscriminatorSteps | None:
-    """Return whoever trains the discriminator, by DP-SGD if the plan is private; the codes go to the device here."""
-    if not plan.has_adversary:
-        return None
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(streams.numpy("discriminator").integers(2**62)))
-        module = Discriminator(encoder.width, PRIVATE_HIDDEN if plan.is_private else PLAIN_HIDDEN).to(device)
-    offsets = torch.as_tensor(encoder.offsets[:-1])
-    if plan.is_private:
-        if plan.adversary is None:
-            return None
-        return PrivateSteps(module, codes, offsets, n_rows, plan.adversary, ledger, device)
-    rng = streams.torch("batches", device)
-    return PlainSteps(module, codes, offsets, ledger, steps, PLAIN_BATCH_SIZE, rng, device)
 
 
 def _fixed_codes(encoder: TableEncoder, conditions: Mapping[str, Any]) -> dict[int, int]:

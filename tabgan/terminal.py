@@ -13,10 +13,12 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 from rich.text import Text
 
+from tabgan.audit.result import AuditResult
 from tabgan.jobs.config import Job
 from tabgan.jobs.executors import JobFailure, Outcome, Watcher
 from tabgan.jobs.run import JobResult
 from tabgan.privacy.ledger import PrivacyStatement
+from tabgan.privacy.summary import LedgerSummary
 
 NO_PRIVACY = "Privacy is off (epsilon: null): the model and its rows may give away rows of the table."
 
@@ -126,14 +128,107 @@ def _show_result(console: Console, result: JobResult) -> None:
 def _privacy_lines(privacy: PrivacyStatement) -> list[tuple[str, str]]:
     if not privacy.is_private:
         return [("epsilon", epsilon_text(privacy))]
-    unit = f"one {privacy.privacy_unit}, {privacy.neighboring_relation.replace('_', ' ')}"
+    unit = f"one {privacy.unit.name}; {privacy.neighboring_relation.replace('_', ' ')}"
     spent = f"{privacy.epsilon_spent:.4g} of {epsilon_text(privacy)}, in {len(privacy.entries):,} releases"
-    return [
+    lines = [
         ("epsilon", epsilon_text(privacy)),
         ("delta", f"{privacy.delta:g}"),
         ("protects", unit),
         ("epsilon spent", spent),
     ]
+    if privacy.place is not None:
+        place = privacy.place
+        lines.append(("ledger", f"{place.ledger}, entry {place.entry}, hash {place.hash[:16]}…"))
+    return lines
+
+
+def show_audit(console: Console, result: AuditResult) -> None:
+    """Print what an audit found: every check, and the bounds beside what is stated."""
+    table = Table("check", "expected", "observed", "passes from", "to", "")
+    for check in result.checks:
+        verdict = Text("ok", style="green") if check.has_passed else Text("FAILED", style="bold red")
+        figures = (check.expected, check.observed, check.low, check.high)
+        table.add_row(check.name, *(f"{figure:.4g}" for figure in figures), verdict)
+    console.print(table)
+    bounds = Table("canaries in", "epsilon at least", "a sound mechanism shows", "guesses", "right")
+    for found in result.canaries:
+        bound, expected = found.bound, found.expected
+        bounds.add_row(
+            found.kind,
+            f"{bound.epsilon_lower_bound:.3g}",
+            f"{expected.median:.3g} ({expected.low:.3g} to {expected.high:.3g})",
+            f"{bound.n_guesses:,} of {bound.n_canaries:,}",
+            f"{bound.n_correct:,}",
+        )
+    console.print(bounds)
+    stated = (
+        f"Stated: epsilon {result.epsilon:g}, delta {result.delta:g}, for one {result.privacy_unit}. Shown: epsilon of "
+        f"at least {result.epsilon_lower_bound:.3g}, with confidence {result.confidence:g}; {result.seconds:.0f} s."
+    )
+    console.print(Text(stated), soft_wrap=True)
+    if result.has_passed:
+        console.print(
+            Text("Nothing disproves it. An audit can disprove a guarantee; it cannot prove one."),
+            soft_wrap=True,
+        )
+
+
+def show_ledger(console: Console, summary: LedgerSummary) -> None:
+    """Print what a ledger adds up to: a line a fit, the total, the cap and what it leaves."""
+    console.print(Text(f"{summary.path}: whole, {summary.entries} entries", style="bold"), soft_wrap=True)
+    lines = [
+        ("ledger", summary.ledger),
+        ("last hash", summary.hash),
+        ("protects", f"one {summary.privacy_unit}"),
+        (
+            "spent",
+            f"epsilon {summary.epsilon_spent:.4g} at delta {summary.delta:g}, if all fits were planned beforehand",
+        ),
+    ]
+    if summary.epsilon_cap is not None:
+        adaptive = (
+            f"epsilon {summary.epsilon_spent_adaptive:.4g}, each planned after looking at the ones before"
+        )
+        lines += [
+            ("", adaptive),
+            ("cap", f"epsilon {summary.epsilon_cap:g} at delta {summary.delta_cap:g}"),
+            ("counted", f"epsilon {summary.epsilon_held:.4g}, with the whole plans of unfinished fits"),
+            ("remains", _remains(summary)),
+        ]
+    else:
+        lines.append(("cap", "none: nothing is refused"))
+    if summary.adopted:
+        lines.append(("adopted", f"{summary.adopted} times without its guard: lines may be missing"))
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, text in lines:
+        grid.add_row(Text(label), Text(text))
+    console.print(grid)
+    if summary.fits:
+        console.print(_fits(summary))
+
+
+def _remains(summary: LedgerSummary) -> str:
+    if not summary.epsilon_next:
+        return "nothing: the cap refuses the next fit"
+    left = (summary.epsilon_cap or 0.0) - (summary.epsilon_held or 0.0)
+    return f"epsilon {left:.4g} of the cap; as fits compose, a next one may ask for about {summary.epsilon_next:.3g}"
+
+
+def _fits(summary: LedgerSummary) -> Table:
+    table = Table("fit", "began (UTC)", "promised", "spent", "releases", "state")
+    for fit in summary.fits:
+        style = "yellow" if fit.state == "unfinished" else ""
+        table.add_row(
+            fit.name,
+            fit.began.removesuffix("+00:00").replace("T", " "),
+            f"{fit.epsilon:g}, {fit.delta:g}",
+            f"{fit.epsilon_spent:.4g}",
+            f"{fit.releases:,}",
+            Text(fit.state, style=style),
+        )
+    return table
 
 
 #: Figures of the headline that the table of several jobs has room for.

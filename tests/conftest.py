@@ -46,9 +46,14 @@ class FakeTabGAN:
     def check_params(self) -> None:
         check_budget(self.epsilon, self.delta, 0.05)
 
-    def fit(self, df: pd.DataFrame, *, progress: Any = None, reads_text: bool = False) -> FakeTabGAN:
+    def check_room(self, ledger: Any) -> None:
+        self.ledger = ledger
+
+    def fit(
+        self, df: pd.DataFrame, *, progress: Any = None, reads_text: bool = False, **files: Any
+    ) -> FakeTabGAN:
         type(self).fitted.append(self)
-        self.df = df
+        self.df, self.files = df, files
         if progress:
             progress("training", 1, 2)
             progress("training", 2, 2)

@@ -72,7 +72,7 @@ class TestRun:
         assert terminal.NO_PRIVACY in result.stdout
 
     def test_some_fail(self, fake_model, monkeypatch):
-        def choke(self, df, *, progress=None, reads_text=False):
+        def choke(self, df, *, progress=None, reads_text=False, **files):
             raise ValueError(SECRET)
 
         monkeypatch.setattr(fake_model, "fit", choke)

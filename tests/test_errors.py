@@ -14,7 +14,10 @@ from tabgan import errors
         (errors.NotFittedError, (ValueError, AttributeError)),
         (errors.ModelFileError, (ValueError,)),
         (errors.PrivacyError, ()),
+        (errors.CheckpointError, (ValueError,)),
         (errors.BudgetExceededError, (errors.PrivacyError,)),
+        (errors.LedgerError, (errors.PrivacyError,)),
+        (errors.AuditError, (errors.PrivacyError,)),
     ],
 )
 def test_the_tree(error, bases):
@@ -29,4 +32,4 @@ def test_a_privacy_error_is_no_value_error_that_a_broad_except_would_swallow():
 def test_nothing_else_is_in_there():
     names = {name for name, value in vars(errors).items() if isinstance(value, type)}
     assert all(issubclass(getattr(errors, name), errors.TabGANError) for name in names)
-    assert len(names) == 8
+    assert len(names) == 11

@@ -15,10 +15,11 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError as SklearnNotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from tabgan import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, synthesizer
+from tabgan import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, fitting
 from tabgan.errors import ConfigError, DataError, NotFittedError, SchemaError, TabGANError
 from tabgan.privacy import mechanisms
-from tabgan.privacy.ledger import POISSON_GAUSSIAN
+from tabgan.privacy.budget import ADVERSARY_STEPS
+from tabgan.privacy.events import POISSON_GAUSSIAN
 from tabgan.synthesizer import TabGAN
 
 SECRET = "Zanzibar-4711"
@@ -346,7 +347,7 @@ class TestFailsClosed:
         def refuse(*args):
             raise AssertionError("PlainSteps in a private fit")
 
-        monkeypatch.setattr(synthesizer, "PlainSteps", refuse)
+        monkeypatch.setattr(fitting, "PlainSteps", refuse)
 
     def test_a_share_that_is_no_float(self):
         model = TabGAN(adversary_share=Fraction(1, 10**400), **QUICK).fit(_simple(2000))
@@ -372,7 +373,7 @@ class TestFailsClosed:
         model.fit(_simple(2000), progress=change)
         assert (model.privacy_.is_private, model.privacy_.epsilon, model.privacy_.delta) == (True, 1.0, 1e-6)
         runs = [entry for entry in model.privacy_.entries if entry.mechanism == POISSON_GAUSSIAN]
-        assert len(runs) == is_charged
+        assert sum(run.steps for run in runs) == is_charged * ADVERSARY_STEPS
         assert totals["train"] == QUICK["steps"]
         assert model.schema_["a"].kind == "numeric"
 
@@ -411,8 +412,8 @@ class TestFailedFit:
             raise error
 
         where, name = {
-            "adversary": (synthesizer.PrivateSteps, "step"),
-            "training": (synthesizer, "train"),
+            "adversary": (fitting.PrivateSteps, "step"),
+            "training": (fitting, "train"),
             "mechanism": (mechanisms, "noisy_vector"),
         }[place]
         monkeypatch.setattr(where, name, fail)
@@ -426,7 +427,7 @@ class TestFailedFit:
 
     def test_by_an_interrupt(self):
         def stop(stage, done, total):
-            if stage == "train":
+            if stage == "train" and done == total:
                 raise KeyboardInterrupt
 
         model = TabGAN(**QUICK)
@@ -456,7 +457,7 @@ class TestFailedFit:
         assert not hasattr(model, "privacy_")
 
     def test_without_privacy_nothing_is_spent(self, monkeypatch):
-        monkeypatch.setattr(synthesizer, "train", lambda *args: 1 / 0)
+        monkeypatch.setattr(fitting, "train", lambda *args: 1 / 0)
         model = _quick()
         with pytest.raises(ZeroDivisionError) as caught:
             model.fit(_simple())

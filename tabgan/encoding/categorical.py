@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Sequence
 from decimal import Decimal
-from fractions import Fraction
+from numbers import Real
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -72,7 +73,14 @@ def typed(values: Sequence[Hashable] | pd.Series) -> list[Hashable]:
     read from YAML matches the value in a float column, and no key depends on which of several equal values came
     first; booleans are set apart from 0 and 1.
     """
-    return [_key(value.item() if isinstance(value, np.generic) else value) for value in values]
+    return [_key(_python_of(value)) for value in values]
+
+
+def _python_of(value: Hashable) -> Hashable:
+    """Return Python's own value for one of NumPy's; its longest floats have none but the nearest float."""
+    if isinstance(value, np.floating):
+        return float(value)
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _key(item: Hashable) -> Hashable:
@@ -80,9 +88,19 @@ def _key(item: Hashable) -> Hashable:
         return ("bool", item)
     if isinstance(item, str):
         return str(item)
-    if isinstance(item, int | float | Decimal | Fraction):
+    if isinstance(item, int | float | Decimal | Real):
         number = float_of(item)
-        if not math.isfinite(number):  # beyond what floats hold; as text it is a key like any other
-            return str(item)
-        return int(item) if item == int(item) else number
+        if not math.isfinite(number):
+            return _text_of(item)
+        if item == int(item):
+            return int(item)
+        return int(number) if number.is_integer() else number  # the nearest float may be whole
     return item
+
+
+def _text_of(item: Any) -> str:
+    """Return a number that floats cannot hold as text, which is a key like any other."""
+    try:
+        return str(item)
+    except ValueError:  # of more digits than Python writes
+        return hex(int(item))

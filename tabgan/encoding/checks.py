@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import math
-from numbers import Number
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from tabgan.schema import MAX_DECIMALS, Boolean, Categorical, Datetime, Numeric,
 _FAMILIES: tuple[tuple[str, type | tuple[type, ...]], ...] = (
     ("text", str),
     ("booleans", (bool, np.bool_)),
-    ("numbers", (Number, decimal.Decimal)),
+    ("numbers", (Real, decimal.Decimal)),
     ("datetimes", (dt.datetime, np.datetime64)),
     ("dates", dt.date),
 )
@@ -126,7 +126,7 @@ def _families(series: pd.Series, name: str) -> set[str]:
     families = set()
     for type_ in set(map(type, series[series.notna()])):
         family = next((label for label, types in _FAMILIES if issubclass(type_, types)), None)
-        if family is None or issubclass(type_, complex):
+        if family is None:
             raise DataError(
                 f"Column {name!r}: expected text, numbers, booleans, dates or datetimes; found values of another type. "
                 "Convert or drop it."

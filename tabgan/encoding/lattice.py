@@ -138,7 +138,8 @@ def to_lattice(column: Numeric | Datetime, series: pd.Series) -> tuple[np.ndarra
     if isinstance(column, Numeric):
         values = floats(series)
         present = ~np.isnan(values)
-        scaled = np.rint(np.where(present, values, 0.0) * 10.0 ** (column.decimals or 0))
+        with np.errstate(over="ignore"):  # a warning would tell of a value
+            scaled = np.rint(np.where(present, values, 0.0) * 10.0 ** (column.decimals or 0))
         return np.clip(scaled, 1 - LIMIT, LIMIT - 1).astype(np.int64), present
     moments, present = seconds(series, column.format)
     return moments // _SECONDS[column.resolution or "second"], present

@@ -1,6 +1,6 @@
 """Sources and sinks of tables."""
 
-from tabgan.io.sinks import atomic_path, check_writable, staged_folder, write_table, write_text
+from tabgan.io.sinks import check_writable, staged_folder, write_table, write_text
 from tabgan.io.sources import (
     Format,
     check_dtype,
@@ -13,7 +13,6 @@ from tabgan.io.sources import (
 
 __all__ = [
     "Format",
-    "atomic_path",
     "check_dtype",
     "check_readable",
     "check_writable",

@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
+from tabgan.durable import atomic_path, sync
 from tabgan.errors import ConfigError, DataError
 from tabgan.io.sources import format_of
 
@@ -35,24 +36,6 @@ def check_writable(path: Path, where: str = "output") -> None:
         raise ConfigError(
             f"{where}: cannot write to {str(folder)!r}: {error.strerror}. Choose another folder."
         ) from None
-
-
-@contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a hidden name in the same folder; what is written there takes ``path``'s name at the end.
-
-    On any exception the hidden file is removed and ``path`` stays as it was.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        yield temporary
-        temporary.chmod(0o666 & ~_umask())
-        _sync(temporary)
-        os.replace(temporary, path)
-        _sync(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_table(df: pd.DataFrame, path: Path | str) -> Path:
@@ -109,7 +92,7 @@ def staged_folder(folder: Path, owned: Collection[str]) -> Iterator[Path]:
 
 def _publish(staging: Path, folder: Path, owned: Collection[str]) -> None:
     for path in staging.iterdir():
-        _sync(path)
+        sync(path)
     if not folder.exists():
         os.replace(staging, folder)
     else:
@@ -117,8 +100,8 @@ def _publish(staging: Path, folder: Path, owned: Collection[str]) -> None:
             (folder / name).unlink(missing_ok=True)
         for path in sorted(staging.iterdir()):
             os.replace(path, folder / path.name)
-    _sync(folder)
-    _sync(folder.parent)
+    sync(folder)
+    sync(folder.parent)
 
 
 def _make_parents(folder: Path) -> list[Path]:
@@ -135,19 +118,3 @@ def _write_parquet(df: pd.DataFrame, path: Path) -> None:
         raise DataError(
             "output: a column holds values that Parquet cannot store in one type. Write csv instead."
         ) from None
-
-
-def _umask() -> int:
-    """Return the process's mask: some writers make files that only their owner can read."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _sync(path: Path) -> None:
-    """Have the system put a file, or a folder's list of names, on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

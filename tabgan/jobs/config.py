@@ -10,9 +10,11 @@ One mapping is one job; a list, or a mapping with the key ``jobs``, is several::
     output: {folder: out/adult, rows: same, csv: true, parquet: true, model: true}
     report: {html: true, json: true}            # false: no evaluation either
     random_state: 0
+    ledger: {path: people.ledger, epsilon_cap: 3.0, delta_cap: 1e-5}    # one a dataset; left out, none is kept
+    checkpoint: out/adult.checkpoint            # a run that was interrupted goes on from there; left out, it does not
 
-``${NAME}`` and ``${NAME:-default}`` stand for environment variables. Sources and schemas are relative to the
-file, output folders to the current directory. Privacy is on unless ``epsilon: null`` is written out.
+``${NAME}`` and ``${NAME:-default}`` stand for environment variables. Sources, schemas and ledgers are relative to the
+file, output folders and checkpoints to the current directory. Privacy is on unless ``epsilon: null`` is written out.
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ from pydantic.dataclasses import dataclass
 from tabgan._validate import integer_at_least, positive, real_in
 from tabgan.errors import ConfigError, SchemaError
 from tabgan.io import Format, check_dtype, check_readable, check_writable, format_of, package_table
+from tabgan.privacy.records import LedgerConfig
 from tabgan.schema import Schema, nearest
 from tabgan.yaml_file import parse
 
@@ -118,6 +121,30 @@ def _schema(value: object, info: ValidationInfo) -> Schema | None:
 
 def _report(value: object) -> object:
     return {True: {}, False: None}[value] if isinstance(value, bool) else value
+
+
+def _ledger(value: object, info: ValidationInfo) -> LedgerConfig | None:
+    """Return the ledger that a path or a mapping stands for, relative to the file of jobs."""
+    if value is None or isinstance(value, LedgerConfig):
+        return value
+    keys = {"path": value} if isinstance(value, str | Path) else value
+    if not isinstance(keys, Mapping):
+        raise ConfigError(
+            f"ledger: expected a path or a mapping such as {{path: people.ledger}}, got {value!r}."
+        )
+    known = [f.name for f in fields(LedgerConfig)]
+    unknown = [f"ledger.{key}: unknown key.{nearest(key, known)}" for key in keys if key not in known]
+    if "path" not in keys:
+        unknown.append("ledger.path: expected a value, got nothing. The key is needed.")
+    if unknown:
+        raise ConfigError("\n".join(unknown))
+    path = (info.context or {}).get("folder", Path()) / _path(keys["path"], "ledger.path")
+    check_writable(path.parent, "ledger.path")
+    return LedgerConfig(**{**keys, "path": path})
+
+
+def _checkpoint(value: object) -> Path | None:
+    return None if value is None else _path(value, "checkpoint")
 
 
 def _random_state(value: object) -> int | None:
@@ -247,6 +274,8 @@ class Job:
         target: The column that models are trained to predict; the schema's when ``None``.
         report: ``None`` for no evaluation and no report.
         random_state: Seeds all but the privacy noise.
+        ledger: The ledger of the dataset; ``None`` keeps account of this job alone.
+        checkpoint: The folder that an interrupted run goes on from; gone when the job is done.
     """
 
     name: Annotated[str, PlainValidator(_name)]
@@ -257,6 +286,21 @@ class Job:
     target: str | None = None
     report: Annotated[Report | None, BeforeValidator(_report)] = field(default_factory=Report)
     random_state: Annotated[int | None, PlainValidator(_random_state)] = None
+    ledger: Annotated[LedgerConfig | None, PlainValidator(_ledger)] = None
+    checkpoint: Annotated[Path | None, PlainValidator(_checkpoint)] = None
+
+    @property
+    def is_private(self) -> bool:
+        """Whether the model's fit promises anything."""
+        return "epsilon" not in self.model or self.model["epsilon"] is not None
+
+    @model_validator(mode="after")
+    def _check_ledger(self) -> Job:
+        if self.ledger is not None and not self.is_private:
+            raise ConfigError(
+                "ledger: a fit with epsilon: null spends without limit, which no ledger can hold. Drop one of the two."
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_target(self) -> Job:
@@ -272,7 +316,7 @@ class Job:
         """The schema, with the job's target in it."""
         if self.target is None:
             return self.schema
-        return Schema(columns=() if self.schema is None else self.schema.columns, target=self.target)
+        return (Schema() if self.schema is None else self.schema).with_target(self.target)
 
     @property
     def holdout(self) -> float | Path | None:

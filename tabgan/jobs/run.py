@@ -11,16 +11,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 import tabgan
+from tabgan.checkpoint import discard, holdout_seed
 from tabgan.encoding.values import read_text
 from tabgan.errors import DataError
 from tabgan.io import check_writable, is_csv, read_table, staged_folder, write_table, write_text
 from tabgan.jobs.config import Job, Output
 from tabgan.privacy.ledger import PrivacyStatement, spent_note
+from tabgan.privacy.unit import units_of
 from tabgan.rng import RandomStreams
 
 #: Called with a stage, what is done of it, and all of it.
@@ -89,53 +91,76 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
     """
     check_writable(job.output.folder, "output.folder")
     clock = _Clock(progress or _silent)
+    _check_ledger(job)
     with staged_folder(job.output.folder, FILES) as folder:
         with clock.stage("read"):
-            real, holdout = read_tables(job)
+            tables = read_tables(job)
         with clock.stage("fit", reports_itself=True):
-            model = _fit(job, real, clock.progress)
+            model = _fit(job, tables, clock.progress)
         with says_what_is_spent(model), clock.stage("sample"):
             synthetic = model.sample(rows_to_sample(job.output, model.n_rows_), random_state=job.random_state)
         with says_what_is_spent(model), clock.stage("write"):
             _write(job.output, model, synthetic, folder)
         headline: tuple[tuple[str, str], ...] = ()
-        if job.report is not None and holdout is not None:
+        if job.report is not None and tables.holdout is not None:
             with says_what_is_spent(model), clock.stage("evaluate", reports_itself=True):
-                tables = (read_text(real, model.schema_), read_text(holdout, model.schema_), synthetic)
-                headline = _report(job, model, tables, folder, clock.progress)
+                real, holdout = (read_text(t, model.schema_) for t in (tables.real, tables.holdout))
+                headline = _report(job, model, (real, holdout, synthetic), folder, clock.progress)
         names = sorted((path.name for path in folder.iterdir()), key=FILES.index)
+    if job.checkpoint is not None:
+        discard(job.checkpoint)
     files = tuple(job.output.folder / name for name in names)
     return JobResult(job.name, files, len(synthetic), clock.seconds, model.privacy_, headline)
 
 
-def read_tables(job: Job) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-    """Return the rows to learn from, and those held out.
+def _check_ledger(job: Job) -> None:
+    """Raise if the ledger's cap refuses the job, before its source is read. One that goes on is let pass to the fit."""
+    if job.ledger is not None and (job.checkpoint is None or not job.checkpoint.exists()):
+        _model(job).check_room(job.ledger)
 
-    A share is held out row by row, each by a coin of its own, so that one row more or less in the source changes
-    one row of what is learnt from: a split of fixed size would tie all rows together. In a private job the coins are
-    fresh: seeded ones would go by position, and a row less at the top would deal all others anew.
+
+class Tables(NamedTuple):
+    """A job's rows: all that the source holds, those to learn from, those held out."""
+
+    source: pd.DataFrame
+    real: pd.DataFrame
+    holdout: pd.DataFrame | None
+
+
+def read_tables(job: Job) -> Tables:
+    """Return the source's rows, those of them to learn from, and those held out.
+
+    A share is held out unit by unit, each by a coin of its own, so that one unit more or less in the source changes
+    only its own rows in what is learnt from: a split of fixed size would tie all rows together. In a private job the
+    coins are fresh: seeded ones would go by position, and a row less at the top would deal all others anew. A job
+    with a checkpoint keeps the fresh seed of its coins there, so that it goes on with the same rows.
 
     Raises:
         DataError: when one of the two has no rows, or the columns of a held-out table differ.
+        CheckpointError: the checkpoint is damaged.
     """
     df = _read(job, job.source.file())
     if job.holdout is None:
-        return df, None
+        return Tables(df, df, None)
     if isinstance(job.holdout, Path):
         holdout = _read(job, job.holdout)
         if list(holdout.columns) != list(df.columns):
             raise DataError(
                 "source.holdout: expected the columns of the source, in their order. Make them the same."
             )
-        return df, holdout
-    is_private = "epsilon" not in job.model or job.model["epsilon"] is not None
-    coins = RandomStreams(None if is_private else job.random_state).numpy("holdout")
-    is_held_out = coins.random(len(df)) < job.holdout
+        return Tables(df, df, holdout)
+    seed = None if job.is_private else job.random_state
+    if job.checkpoint is not None and seed is None:
+        seed = holdout_seed(job.checkpoint)
+    coins = RandomStreams(seed).numpy("holdout")
+    units = units_of(df, None if job.schema is None else job.schema.entity)
+    is_held_out = (coins.random(int(units.max(initial=-1)) + 1) < job.holdout)[units]
     if is_held_out.all() or not is_held_out.any():
         raise DataError(
             "source.holdout: the table has too few rows to hold any out. Name a file, or set report: false."
         )
-    return df[~is_held_out].reset_index(drop=True), df[is_held_out].reset_index(drop=True)
+    real, holdout = df[~is_held_out].reset_index(drop=True), df[is_held_out].reset_index(drop=True)
+    return Tables(df, real, holdout)
 
 
 def rows_to_sample(output: Output, n_rows: float) -> int:
@@ -166,11 +191,21 @@ def _read(job: Job, path: Path) -> pd.DataFrame:
     return read_table(path, format=source.format, na_values=source.na_values, dtypes=dtypes, as_text=True)
 
 
-def _fit(job: Job, real: pd.DataFrame, progress: Progress) -> Any:
+def _model(job: Job) -> Any:
     from tabgan.synthesizer import TabGAN  # not on top: it brings torch and opacus along
 
-    model = TabGAN(**job.model, schema=job.declared_schema, random_state=job.random_state)
-    return model.fit(real, progress=progress, reads_text=is_csv(job.source.file(), job.source.format))
+    return TabGAN(**job.model, schema=job.declared_schema, random_state=job.random_state)
+
+
+def _fit(job: Job, tables: Tables, progress: Progress) -> Any:
+    return _model(job).fit(
+        tables.real,
+        progress=progress,
+        reads_text=is_csv(job.source.file(), job.source.format),
+        ledger=job.ledger,
+        checkpoint=job.checkpoint,
+        part_of=tables.source,
+    )
 
 
 def _write(output: Output, model: Any, synthetic: pd.DataFrame, folder: Path) -> None:

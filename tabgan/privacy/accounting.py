@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
+import dp_accounting
+from dp_accounting import rdp
 from dp_accounting.pld import privacy_loss_distribution as pld_lib
 from scipy.special import log_ndtr
 
@@ -44,6 +46,108 @@ class SubsampledGaussian:
     noise_multiplier: float
     sample_rate: float
     steps: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a set of releases costs, in the terms that compose: three parts that add up.
+
+    Attributes:
+        mu_squared: Squared GDP parameter of all plain Gaussian releases together.
+        runs: Poisson-subsampled Gaussians; those of one noise and rate are one run.
+        delta: What threshold mechanisms add to the total's delta by themselves.
+    """
+
+    mu_squared: float = 0.0
+    runs: tuple[SubsampledGaussian, ...] = ()
+    delta: float = 0.0
+
+    @property
+    def mu(self) -> float:
+        """GDP parameter of all plain Gaussian releases together; NaN, which nothing accepts, where there is none."""
+        return math.sqrt(self.mu_squared) if self.mu_squared >= 0 else math.nan
+
+    def __add__(self, other: Cost) -> Cost:
+        runs = _merged((*self.runs, *other.runs))
+        return Cost(self.mu_squared + other.mu_squared, runs, self.delta + other.delta)
+
+    def covers(self, other: Cost) -> bool:
+        """Return whether ``other`` is at most this in every part, so that it costs no more at any delta."""
+        steps = {(run.noise_multiplier, run.sample_rate): run.steps for run in self.runs}
+        return (
+            other.mu_squared <= self.mu_squared * (1 + 1e-9)  # sums of 1/z**2 round
+            and other.delta <= self.delta * (1 + 1e-9)
+            and all(
+                run.steps <= steps.get((run.noise_multiplier, run.sample_rate), 0)
+                for run in _merged(other.runs)
+            )
+        )
+
+    def epsilon(self, delta: float) -> float:
+        """Return an upper bound on epsilon at a total of ``delta``; infinite when the thresholds use all of it up.
+
+        It holds where the parameters of the releases, or the total of those that are adaptive, were fixed
+        beforehand: see :func:`epsilon_of`.
+
+        Raises:
+            PrivacyError: when a parameter is not a number or makes no sense.
+        """
+        remaining = delta - self.delta
+        if self.delta > 0 and not remaining > 0:
+            return math.inf
+        return epsilon_of(self.mu, self.runs, remaining)
+
+    def adaptive_epsilon(self, delta: float, order: float) -> float:
+        """Return an upper bound that also holds where each fit was planned after looking at the ones before it.
+
+        It composes Renyi divergences of one ``order``, which has to be fixed before the first fit.
+
+        Raises:
+            PrivacyError: when a parameter is not a number or makes no sense.
+
+        References:
+            Feldman & Zrnic (2021), *Individual Privacy Accounting via a Renyi Filter*, Theorem 4.3: of a fixed order.
+        """
+        remaining = delta - self.delta
+        if not remaining > 0:
+            return math.inf
+        _check(self.mu, self.runs, remaining)
+        accountant = rdp.RdpAccountant([order])
+        if self.mu > 0:
+            accountant.compose(dp_accounting.GaussianDpEvent(1.0 / self.mu))
+        for run in self.runs:
+            step = dp_accounting.GaussianDpEvent(run.noise_multiplier)
+            accountant.compose(dp_accounting.PoissonSampledDpEvent(run.sample_rate, step), run.steps)
+        return float(accountant.get_epsilon(remaining))
+
+
+def _merged(runs: Iterable[SubsampledGaussian]) -> tuple[SubsampledGaussian, ...]:
+    steps: dict[tuple[float, float], int] = {}
+    for run in runs:
+        key = (run.noise_multiplier, run.sample_rate)
+        steps[key] = steps.get(key, 0) + run.steps
+    return tuple(SubsampledGaussian(*key, count) for key, count in sorted(steps.items()))
+
+
+#: Orders that a filter may be fixed to.
+_ORDERS = (*(x / 10 for x in range(20, 110)), *range(11, 65), *(64 * 2 ** (k / 4) // 1 for k in range(1, 33)))
+
+
+def filter_order(epsilon: float, delta: float) -> float:
+    """Return the Renyi order at which the most Gaussian releases fit into ``(epsilon, delta)``.
+
+    It is a function of public caps alone. Releases of ``mu`` have divergence ``order * mu**2 / 2``, and what is left of
+    epsilon for it is what the conversion to ``(epsilon, delta)`` does not take.
+
+    References:
+        Canonne, Kamath & Steinke (2020), *The Discrete Gaussian for Differential Privacy*, Proposition 12.
+    """
+
+    def mu_squared(order: float) -> float:
+        taken = math.log1p(-1 / order) - math.log(delta * order) / (order - 1)
+        return 2 * (epsilon - taken) / order
+
+    return max(_ORDERS, key=mu_squared)
 
 
 def combined_mu(noise_multipliers: Iterable[float]) -> float:
@@ -95,7 +199,8 @@ def epsilon_of(mu: float, subsampled: tuple[SubsampledGaussian, ...], delta: flo
 def _check(mu: float, subsampled: tuple[SubsampledGaussian, ...], delta: float) -> None:
     usable = 0 <= mu < math.inf and 0 < delta < 1
     for run in subsampled:
-        usable &= 0 < run.noise_multiplier < math.inf and 0 < run.sample_rate <= 1 and run.steps >= 1
+        usable &= 0 < run.noise_multiplier < math.inf and 0 < run.sample_rate <= 1
+        usable &= isinstance(run.steps, int) and run.steps >= 1
     if not usable:
         raise PrivacyError(
             f"accounting: expected finite positive parameters and delta in (0, 1), got mu={mu}, "
@@ -106,11 +211,14 @@ def _check(mu: float, subsampled: tuple[SubsampledGaussian, ...], delta: float) 
 def affordable_mu(epsilon: float, delta: float) -> float:
     """Return the largest ``mu`` of plain Gaussian releases that the accountant puts within the target.
 
-    Solved in closed form, then stepped down until :func:`epsilon_of`, which rounds upwards, agrees.
+    Solved in closed form, then stepped down until :func:`epsilon_of`, which rounds upwards, agrees. The steps double:
+    below a delta of about 1e-22 the tails that it cuts off count for more than ``delta``, and the way down is long.
     """
     mu = largest(lambda value: gaussian_delta(value, epsilon) <= delta, 1e-6, 100.0, tolerance=1e-9)
+    step = 1e-5
     while mu > 1e-6 and not epsilon_of(mu, (), delta) <= epsilon:
-        mu *= 1.0 - 1e-5
+        mu *= 1.0 - step
+        step = min(2.0 * step, 0.5)
     return mu
 
 

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 from tabgan import _validate
 from tabgan.errors import ConfigError
-from tabgan.privacy.accounting import SubsampledGaussian, affordable_mu, epsilon_of, largest
+from tabgan.privacy.accounting import Cost, SubsampledGaussian, affordable_mu, epsilon_of, largest
+from tabgan.privacy.unit import ROW, PrivacyUnit
 
 Stage = Literal["kinds", "rows", "precision", "ranges", "zoom", "one_way", "selection"]
 
@@ -58,6 +60,7 @@ class Plan:
         shares: Shares of ``mu**2`` of the stages before the pairs.
         has_adversary: Whether a discriminator is trained at all.
         adversary: Its private run; ``None`` when it is switched off or needs no privacy.
+        unit: Whose presence is protected; its rows scale every sensitivity.
     """
 
     epsilon: float | None
@@ -67,6 +70,12 @@ class Plan:
     shares: dict[Stage, float] = field(default_factory=dict)
     has_adversary: bool = False
     adversary: SubsampledGaussian | None = None
+    unit: PrivacyUnit = ROW
+
+    @property
+    def cost(self) -> Cost:
+        """The most that the fit may cost. Only of a private plan."""
+        return Cost(self.mu**2, () if self.adversary is None else (self.adversary,), self.discovery_delta)
 
     @property
     def is_private(self) -> bool:
@@ -81,6 +90,10 @@ class Plan:
         if not self.is_private:
             return 0.0
         return math.sqrt(max(releases, 1) / self.shares[stage]) / self.mu
+
+    def noise_stddev(self, stage: Stage, releases: int) -> float:
+        """Return the noise of each release in rows: a unit changes a count by as many rows as it may have."""
+        return self.noise_multiplier(stage, releases) * self.unit.max_rows
 
 
 def check_budget(
@@ -103,6 +116,7 @@ def make_plan(
     *,
     has_discovery: bool = True,
     adversary_share: float = ADVERSARY_SHARE,
+    unit: PrivacyUnit = ROW,
 ) -> Plan:
     """Split ``(epsilon, delta)`` over the stages of a fit, without looking at a table.
 
@@ -114,13 +128,14 @@ def make_plan(
         delta: In (0, 1).
         has_discovery: Whether categories have to be discovered, which takes a part of ``delta``.
         adversary_share: Part of the budget (of mu**2) for the discriminator, in [0, 1).
+        unit: Whose presence is protected.
 
     Raises:
         ConfigError: if an argument is out of its range, or the target is too small to plan with.
     """
     epsilon, delta, adversary_share = check_budget(epsilon, delta, adversary_share)
     if epsilon is None:
-        return Plan(None, delta, 0.0, math.inf, has_adversary=adversary_share > 0)
+        return Plan(None, delta, 0.0, math.inf, has_adversary=adversary_share > 0, unit=unit)
     discovery_delta = DISCOVERY_DELTA_SHARE * delta if has_discovery else 0.0
     remaining = (delta - discovery_delta) * _HEADROOM
     mu = affordable_mu(epsilon, remaining) * _HEADROOM
@@ -131,9 +146,10 @@ def make_plan(
         adversary_mu = mu * math.sqrt(adversary_share)
         mu *= math.sqrt(1.0 - adversary_share)
         adversary = _calibrate_adversary(adversary_mu, mu, epsilon, remaining)
-    return Plan(epsilon, delta, discovery_delta, mu, dict(SHARES), adversary is not None, adversary)
+    return Plan(epsilon, delta, discovery_delta, mu, dict(SHARES), adversary is not None, adversary, unit)
 
 
+@lru_cache(maxsize=64)
 def _calibrate_adversary(adversary_mu: float, mu: float, epsilon: float, delta: float) -> SubsampledGaussian:
     """Return the DP-SGD run with about the least noise that fits beside Gaussian releases of ``mu``.
 

@@ -8,7 +8,6 @@ import numpy as np
 
 from tabgan.encoding.table import TableEncoder, code_column
 from tabgan.privacy.budget import Plan
-from tabgan.privacy.ledger import Ledger
 from tabgan.privacy.marginals import Marginal
 from tabgan.privacy.release import ReleasedTable
 
@@ -19,14 +18,16 @@ MIN_BINS, MAX_BINS = 4, 32
 TABLE_NOISE_SHARE = 0.6
 
 
-def code_table(released: ReleasedTable, plan: Plan, ledger: Ledger) -> TableEncoder:
-    """Return the codes of a table: as many a column as the noise of the pairs to come leaves room for."""
+def code_table(released: ReleasedTable, plan: Plan, mu: float) -> TableEncoder:
+    """Return the codes of a table: as many a column as the noise of the pairs to come leaves room for.
+
+    ``mu`` is what the ledger holds for the pairs.
+    """
     n_columns = len(released.columns)
-    mu = ledger.remaining_mu(plan.mu)
     n_bins, noise = MAX_BINS, 0.0
     if not math.isinf(mu):
         half_the_pairs = max(n_columns * (n_columns - 1) / 4, 1.0)
-        noise = math.sqrt(half_the_pairs) / mu
+        noise = math.sqrt(half_the_pairs) / mu * plan.unit.max_rows
         n_bins = int(np.clip(math.sqrt(TABLE_NOISE_SHARE * released.n_rows / noise), MIN_BINS, MAX_BINS))
     columns = [
         code_column(c.encoder, c.counts, c.noise_stddev, released.n_rows, n_bins, 2 * noise)

@@ -1,13 +1,14 @@
 """Door 2: private rows train the discriminator, by DP-SGD and nothing else. The only import of opacus.
 
 One object holds the rows and does all that the guarantee rests on: it charges the ledger, draws Poisson
-batches, has Opacus clip and noise, and stops after the charged number of steps.
+batches, has Opacus clip and noise, and stops after the planned number of steps.
 """
 
 from __future__ import annotations
 
 import copy
 import secrets
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -20,13 +21,21 @@ from torch.nn import functional as F
 
 from tabgan.errors import BudgetExceededError, PrivacyError
 from tabgan.privacy.accounting import SubsampledGaussian
-from tabgan.privacy.ledger import POISSON_GAUSSIAN, Ledger, Release
+from tabgan.privacy.events import POISSON_GAUSSIAN, Release
+from tabgan.privacy.ledger import Ledger
+from tabgan.tensors import pack, unpack
 
-#: The most that one row may move a step's sum of gradients; the noise is scaled to it.
+#: The most that one privacy unit may move a step's sum of gradients; the noise is scaled to it.
 MAX_GRAD_NORM = 1.0
 
 #: Where Opacus clips: a little below, so that rounding in norms and sums never carries a row past the bound.
 CLIP_NORM = MAX_GRAD_NORM * (1 - 1e-4)
+
+#: Steps that are charged at a time, before the first of them: what a crash may cost, and how often a disk waits.
+BLOCK = 10
+
+#: The call of a fit, for its ledger, that all blocks belong to.
+CALL = "discriminator"
 
 #: Bytes of the state of torch's CPU generator, and where in it the 624 words of its Mersenne Twister lie: each is
 #: 32 bits in 8 bytes, after the seed, what is left of the block, and the next word's number.
@@ -37,21 +46,32 @@ class DiscriminatorSteps(Protocol):
     """What the training loop knows of whoever trains the discriminator."""
 
     module: nn.Module
-    steps_left: int
     batch_size: int
+
+    @property
+    def steps_left(self) -> int:
+        """Steps that may still be taken."""
 
     def step(self, fakes: torch.Tensor) -> None:
         """Take one step on private rows and on ``fakes`` ``(batch_size, width)``."""
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Return copies of what the next step depends on, rows and randomness aside."""
+
+    def restore(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Go back to what :meth:`state` returned. What was charged since then stays spent."""
 
 
 class PrivateSteps:
     """DP-SGD on the discriminator's real rows, with fakes in the same update.
 
     **Guarantee.** Each step is one Poisson-subsampled Gaussian mechanism with the sampling rate and the noise
-    multiplier of ``run``, under add-or-remove-one adjacency; all of ``run.steps`` are charged before the first.
-    Sensitivity: each row's gradient is clipped to ``CLIP_NORM``, over all weights together, before the sum, and the
-    noise is scaled to ``MAX_GRAD_NORM``, which is larger by 1e-4 of it. All of it is done in float64: in float32 the
-    sum over a batch of 20,000 rows moved by 1.0003 of the bound for one row.
+    multiplier of ``run``, under add-or-remove-one adjacency of the unit. Steps are charged in blocks of ``BLOCK``,
+    before the first of a block; what was charged before an interruption counts as taken, whether it was or not.
+    Sensitivity: a unit's rows come into a batch together or not at all, at most ``max_rows`` of them. Each row's
+    gradient is clipped to ``CLIP_NORM / max_rows``, over all weights together, before the sum, and the noise is scaled
+    to ``MAX_GRAD_NORM``, which is larger than a unit's share by 1e-4 of it. All of it is done in float64: in float32
+    the sum over a batch of 20,000 rows moved by 1.0003 of the bound for one row.
     Fakes come from the generator, which has only met released numbers; they are clipped alike and enter the
     same sum, so they add nothing to the sensitivity, and real and fake gradients cancel where the two cannot be
     told apart. An empty Poisson batch is a batch of fakes alone: it is noised and counted like any other.
@@ -65,12 +85,16 @@ class PrivateSteps:
     Args:
         module: The discriminator, on ``device``; without layers that mix rows. Holds the weights after each step.
         codes: ``(rows, columns)`` the private table, coded.
+        units: ``(rows,)`` whose rows they are, ``0..n - 1``; see :class:`~tabgan.privacy.unit.BoundedTable`.
         offsets: ``(columns,)`` where each column's block begins.
         n_rows: Noisy number of rows.
         run: Sampling rate, noise multiplier, steps.
-        ledger: Charged in the constructor.
+        ledger: Charged before each block. Its plan says how many rows a unit may have.
         device: Where the rows go, once.
         learning_rate: Of Adam.
+
+    Raises:
+        PrivacyError: if ``run`` has no noise, or is not the one of the ledger's plan; no row is touched then.
 
     References:
         Abadi et al. (2016), *Deep Learning with Differential Privacy*, Algorithm 1.
@@ -82,6 +106,7 @@ class PrivateSteps:
         self,
         module: nn.Module,
         codes: np.ndarray,
+        units: np.ndarray,
         offsets: torch.Tensor,
         n_rows: float,
         run: SubsampledGaussian,
@@ -89,28 +114,26 @@ class PrivateSteps:
         device: torch.device,
         learning_rate: float = 2e-3,
     ) -> None:
-        ledger.charge(
-            Release(
-                "dpsgd",
-                "discriminator's gradients",
-                (),
-                POISSON_GAUSSIAN,
-                run.noise_multiplier,
-                sample_rate=run.sample_rate,
-                steps=run.steps,
+        if ledger.is_private and ledger.plan.adversary != run:
+            raise PrivacyError(
+                f"dpsgd: expected the run that the plan has room for, got {run}. No row was read."
             )
-        )
         self.module = module
-        self.steps_left = run.steps
         self.batch_size = max(1, round(run.sample_rate * n_rows))
-        self._rate = run.sample_rate
+        self._run = run
+        self._ledger = ledger
+        charged = sum(release.steps for releases in ledger.recall(CALL) for release in releases)
+        self._charged = 0
+        self._uncharged = run.steps - charged
         self._codes = torch.as_tensor(codes).to(device)
+        self._units = torch.as_tensor(units).to(device)
+        self._n_units = int(units.max(initial=-1)) + 1
         self._offsets = offsets.to(device)
         self._entropy = torch.Generator(device=device)
         # Opacus hangs hooks on the module that it wraps; the generator learns through one that has none.
         self._wrapped = GradSampleModuleFastGradientClipping(
             copy.deepcopy(module).double(),
-            max_grad_norm=CLIP_NORM,
+            max_grad_norm=CLIP_NORM / ledger.plan.unit.max_rows,
             use_ghost_clipping=True,
             loss_reduction="mean",
         )
@@ -125,15 +148,31 @@ class PrivateSteps:
         criterion = nn.BCEWithLogitsLoss(reduction="mean")
         self._loss = DPLossFastGradientClipping(self._wrapped, self._optimizer, criterion, "mean")
 
+    @property
+    def steps_left(self) -> int:
+        """Steps that may still be taken, charged for or not."""
+        return self._charged + self._uncharged
+
+    def watch(self, observer: Callable[[list[torch.Tensor]], None]) -> None:
+        """Have ``observer`` called in each step with the noisy gradients: what the mechanism releases, by weights.
+
+        They are the sum of the clipped gradients and the noise, over the expected batch size.
+        """
+        self._optimizer.attach_step_hook(
+            lambda optimizer: observer([parameter.grad.detach().clone() for parameter in optimizer.params])
+        )
+
     def step(self, fakes: torch.Tensor) -> None:
         """Take one noisy, counted step.
 
         Raises:
-            BudgetExceededError: when all charged steps have been taken; no row is touched then.
+            BudgetExceededError: when all planned steps have been taken; no row is touched then.
         """
         if self.steps_left <= 0:
-            raise BudgetExceededError("dpsgd: every charged step has been taken. Plan more steps instead.")
-        self.steps_left -= 1
+            raise BudgetExceededError("dpsgd: every planned step has been taken. Plan more steps instead.")
+        if self._charged == 0:
+            self._charge_block()
+        self._charged -= 1
         _fill_with_entropy(self._entropy)
         real = _one_hot(self._poisson_batch(), self._offsets, fakes.shape[1])
         rows = torch.cat([real, fakes.detach()]).double()
@@ -144,18 +183,59 @@ class PrivateSteps:
         # factor, and no row is clipped any more.
         self._loss(self._wrapped(rows).squeeze(1), labels).backward()
         self._optimizer.step()
+        self._show()
+
+    def draw_batch_size(self) -> int:
+        """Return the number of rows of a batch that is drawn as a step draws it, and not used.
+
+        It is a function of the number of rows and of chance, which leaves through no mechanism: for audits of tables
+        that are made up.
+        """
+        _fill_with_entropy(self._entropy)
+        return len(self._poisson_batch())
+
+    def _show(self) -> None:
+        """Bring the weights that the generator learns through up to date."""
         with torch.no_grad():
             for shown, trained in zip(self.module.parameters(), self._wrapped.parameters(), strict=True):
                 shown.copy_(trained)
 
+    def _charge_block(self) -> None:
+        """Charge the next steps, as many as a block has or the plan has left."""
+        steps = min(BLOCK, self._uncharged)
+        self._ledger.charge(
+            Release(
+                "dpsgd",
+                "discriminator's gradients",
+                (),
+                POISSON_GAUSSIAN,
+                self._run.noise_multiplier,
+                sample_rate=self._run.sample_rate,
+                steps=steps,
+                sensitivity=MAX_GRAD_NORM,
+            ),
+            call=CALL,
+        )
+        self._uncharged -= steps
+        self._charged = steps
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Return copies of the weights and of what the optimizer keeps of them."""
+        return pack(self._wrapped, self._optimizer.original_optimizer)
+
+    def restore(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Go back to what :meth:`state` returned."""
+        unpack(self._wrapped, self._optimizer.original_optimizer, state)
+        self._show()
+
     def _poisson_batch(self) -> torch.Tensor:
-        """Return ``(realised batch, columns)`` codes: each row is in with probability ``run.sample_rate``.
+        """Return ``(realised batch, columns)`` codes: each unit's rows are in with probability ``run.sample_rate``.
 
         Draws lie in [0, 1) on a grid of 2**-53. Seen from 1, the share of them that is let in is the rate rounded down.
         """
-        shape, device = (len(self._codes),), self._codes.device
+        shape, device = (self._n_units,), self._codes.device
         draws = torch.rand(shape, generator=self._entropy, device=device, dtype=torch.float64)
-        return self._codes[1.0 - draws <= self._rate]
+        return self._codes[(1.0 - draws <= self._run.sample_rate)[self._units]]
 
 
 class PlainSteps:
@@ -192,20 +272,25 @@ class PlainSteps:
     ) -> None:
         if ledger.is_private:
             raise PrivacyError(
-                f"dpsgd: training without noise was asked for in a fit that promises epsilon={ledger.epsilon:g}. "
+                f"dpsgd: training without noise was asked for in a fit that promises epsilon={ledger.plan.epsilon:g}. "
                 "Use PrivateSteps."
             )
         self.module = module
-        self.steps_left = steps
+        self._steps_left = steps
         self.batch_size = min(batch_size, len(codes))
         self._codes = torch.as_tensor(codes).to(device)
         self._offsets = offsets.to(device)
         self._rng = rng
         self._optimizer = torch.optim.Adam(module.parameters(), lr=learning_rate, betas=(0.5, 0.99))
 
+    @property
+    def steps_left(self) -> int:
+        """Steps that may still be taken."""
+        return self._steps_left
+
     def step(self, fakes: torch.Tensor) -> None:
         """Take one step."""
-        self.steps_left -= 1
+        self._steps_left -= 1
         size, device = (self.batch_size,), self._codes.device
         chosen = torch.randint(len(self._codes), size, generator=self._rng, device=device)
         real = _one_hot(self._codes[chosen], self._offsets, fakes.shape[1])
@@ -213,6 +298,15 @@ class PlainSteps:
         self._optimizer.zero_grad()
         loss.backward()
         self._optimizer.step()
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Return copies of the weights and of what the optimizer keeps of them."""
+        return {**pack(self.module, self._optimizer), "steps_left": torch.tensor(self.steps_left)}
+
+    def restore(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Go back to what :meth:`state` returned."""
+        unpack(self.module, self._optimizer, state)
+        self._steps_left = int(state["steps_left"])
 
 
 def _fill_with_entropy(generator: torch.Generator) -> None:

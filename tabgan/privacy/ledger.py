@@ -7,38 +7,42 @@ under-count. The total is not kept: it is recomputed from the entries each time 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
 from tabgan.errors import BudgetExceededError, PrivacyError
-from tabgan.privacy.accounting import SubsampledGaussian, combined_mu, epsilon_of
+from tabgan.privacy.budget import Plan
+from tabgan.privacy.events import Release, cost_of, is_number
+from tabgan.privacy.unit import PrivacyUnit
 
-Door = Literal["release", "marginals", "dpsgd"]
+#: What a fit takes as public unless the schema pins it; printed in every statement.
+PUBLIC_FACTS = (
+    "The column names, their order and their pandas dtypes are public.",
+    "Everything that the schema declares is public, and was not read off the table.",
+    "That the table passed the checks of its form is public: one kind of value a column, no infinite numbers, and "
+    "nothing that the schema forbids.",
+    "epsilon, delta and all other arguments of the fit were chosen without looking at the table.",
+)
+
+#: What holds besides where the unit is an entity.
+ENTITY_FACT = "All rows of an entity have one value in its column, which no other entity has."
 
 
 @dataclass(frozen=True)
-class Release:
-    """One line of the ledger: what a mechanism did, on what, with which parameters.
+class LedgerPlace:
+    """Where in a dataset's ledger a fit stands, so that a later reader can tell whether the file was rolled back.
 
     Attributes:
-        door: Through which door the rows were read.
-        what: What was released, in a few words.
-        columns: Columns that it was computed on; empty for all of them.
-        mechanism: The mechanism's name.
-        noise_multiplier: Noise standard deviation over L2 sensitivity.
-        delta: Probability mass that a threshold mechanism adds to the total's delta.
-        sample_rate: Poisson inclusion probability; 1 where every row takes part.
-        steps: How often it was done.
+        ledger: The ledger's own random name.
+        entry: Number of the last line that the fit wrote.
+        hash: That line's hash, which covers every line before it.
     """
 
-    door: Door
-    what: str
-    columns: tuple[str, ...]
-    mechanism: str
-    noise_multiplier: float
-    delta: float = 0.0
-    sample_rate: float = 1.0
-    steps: int = 1
+    ledger: str
+    entry: int
+    hash: str
 
 
 @dataclass(frozen=True)
@@ -56,10 +60,13 @@ class PrivacyStatement:
         delta: What was asked for, and is promised.
         epsilon_spent: What the entries cost at ``delta``; at most ``epsilon``.
         delta_spent: Part of ``delta`` that threshold mechanisms use up by themselves.
-        privacy_unit: Whose presence is protected.
+        privacy_unit: Whose presence is protected: ``"row"`` or ``"entity"``.
         neighboring_relation: Which tables count as neighbours.
         entries: Every release, in the order in which it was charged.
         assumptions: What is taken as public, in whole sentences.
+        entity: The column that says whose a row is; ``None`` where every row is a unit.
+        max_rows: The most rows of one unit that were used.
+        place: Where the fit stands in the ledger of its dataset; ``None`` where none was kept.
 
     References:
         Rogers, Roth, Ullman & Vadhan (2016), *Privacy Odometers and Filters: Pay-as-you-Go Composition*.
@@ -75,6 +82,14 @@ class PrivacyStatement:
     neighboring_relation: str = "add_or_remove_one"
     entries: tuple[Release, ...] = ()
     assumptions: tuple[str, ...] = ()
+    entity: str | None = None
+    max_rows: int = 1
+    place: LedgerPlace | None = None
+
+    @property
+    def unit(self) -> PrivacyUnit:
+        """Whose presence is protected."""
+        return PrivacyUnit(self.entity, self.max_rows)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
@@ -90,8 +105,12 @@ class PrivacyStatement:
         try:
             if set(data) != set(cls.__dataclass_fields__):
                 raise KeyError
-            entries = tuple(_release_from(entry) for entry in data["entries"])
-            statement = cls(**{**data, "entries": entries, "assumptions": tuple(data["assumptions"])})
+            parts = {
+                "entries": tuple(Release.from_dict(entry) for entry in data["entries"]),
+                "assumptions": tuple(data["assumptions"]),
+                "place": None if data["place"] is None else LedgerPlace(**data["place"]),
+            }
+            statement = cls(**{**data, **parts})
             statement._check()
             return statement
         except (KeyError, TypeError, ValueError) as error:
@@ -103,137 +122,164 @@ class PrivacyStatement:
         """Raise ``ValueError`` unless the fields are what they should be: a loaded statement may hold anything."""
         promised = (self.epsilon, self.delta, self.epsilon_spent)
         if self.is_private is True:
-            is_whole = all(_is_positive(number) for number in promised) and self.delta < 1  # type: ignore[operator]
+            is_whole = all(map(_is_positive, promised)) and self.delta < 1  # type: ignore[operator]
             is_kept = is_whole and self.epsilon_spent <= self.epsilon  # type: ignore[operator]
         else:
             is_kept = self.is_private is False and promised == (None, None, None)
-        texts = (self.privacy_unit, self.neighboring_relation, *self.assumptions)
-        if not is_kept or not _is_number(self.delta_spent) or not all(isinstance(t, str) for t in texts):
+        unit = PrivacyUnit.from_dict({"entity": self.entity, "max_rows": self.max_rows})
+        is_kept &= self.privacy_unit == unit.kind
+        texts = [self.neighboring_relation, *self.assumptions]
+        if self.place is not None:
+            texts += [self.place.ledger, self.place.hash]
+            is_kept &= isinstance(self.place.entry, int)
+        if not is_kept or not is_number(self.delta_spent) or not all(isinstance(t, str) for t in texts):
             raise ValueError
 
     def __str__(self) -> str:
         if not self.is_private:
             return "no privacy guarantee (epsilon=None)"
         return (
-            f"({self.epsilon:g}, {self.delta:g})-differential privacy of one {self.privacy_unit}; "
+            f"({self.epsilon:g}, {self.delta:g})-differential privacy of one {self.unit.name}; "
             f"spent {self.epsilon_spent:.4g} of {self.epsilon:g} in {len(self.entries)} releases"
         )
 
 
-def _release_from(entry: dict[str, Any]) -> Release:
-    if set(entry) != set(Release.__dataclass_fields__):
-        raise KeyError
-    release = Release(**{**entry, "columns": tuple(entry["columns"])})
-    numbers = (release.noise_multiplier, release.delta, release.sample_rate, release.steps)
-    texts = (release.door, release.what, release.mechanism, *release.columns)
-    if not all(_is_number(n) for n in numbers) or not all(isinstance(text, str) for text in texts):
-        raise ValueError
-    return release
-
-
-def _is_number(value: object) -> bool:
-    """Whether a value is a finite number of at least 0."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
-
-
 def _is_positive(value: object) -> bool:
-    return _is_number(value) and value != 0
+    return is_number(value) and value != 0
 
 
-#: What a fit takes as public unless the schema pins it; printed in every statement.
-PUBLIC_FACTS = (
-    "The column names, their order and their pandas dtypes are public.",
-    "Everything that the schema declares is public, and was not read off the table.",
-    "That the table passed the checks of its form is public: one kind of value a column, no infinite numbers, and "
-    "nothing that the schema forbids.",
-    "epsilon, delta and all other arguments of the fit were chosen without looking at the table.",
-)
+class Book(Protocol):
+    """Where a fit's charges are put down for good, and stand when it is taken up again after an interruption."""
+
+    @property
+    def past(self) -> Sequence[tuple[str, tuple[Release, ...]]]:
+        """Charges that this fit made before it was interrupted: the call and its releases, in order."""
+
+    def write(self, call: str, releases: Sequence[Release]) -> None:
+        """Put a charge down. It is on the disk when this returns."""
+
+    def place(self) -> LedgerPlace | None:
+        """Return where the fit stands now."""
 
 
-@dataclass
 class Ledger:
-    """The releases of one fit, held against a budget.
+    """The releases of one fit, held against its plan: a filter.
 
-    **Guarantee.** Whatever is charged here composes to at most ``(epsilon, delta)`` under
-    add-or-remove-one adjacency: :meth:`charge` raises instead of letting the total pass. A mechanism
-    runs only after its charge came back.
+    **Guarantee.** Whatever is charged here composes to at most the plan's ``(epsilon, delta)`` under add-or-remove-one
+    adjacency of its unit. The plan fixed a total for each of the three parts that compose before anything was
+    read: ``mu**2`` of all Gaussians, one run of DP-SGD, one delta of all thresholds. :meth:`charge` raises instead of
+    letting any of them pass, so that which releases are made, and with how much noise, may follow from earlier answers.
+    A mechanism runs only after its charge came back, and by then the charge stands in ``book``.
 
     Args:
-        epsilon: What may be spent; ``None`` keeps the list without any promise.
-        delta: What may be spent, in (0, 1).
+        plan: What may be spent. One without privacy keeps the list, without any promise.
+        book: Where charges outlive the process; ``None`` keeps them in memory only.
+
+    References:
+        Smith & Thakurta (2022), *Fully Adaptive Composition for Gaussian Differential Privacy*, Theorem 1.
     """
 
-    epsilon: float | None
-    delta: float
-    entries: list[Release] = field(default_factory=list)
+    def __init__(self, plan: Plan, book: Book | None = None) -> None:
+        self.plan = plan
+        self.entries: list[Release] = []
+        self._book = book
+        self._past = deque(book.past if book is not None else ())
 
     @property
     def is_private(self) -> bool:
         """Whether anything is promised at all."""
-        return self.epsilon is not None
+        return self.plan.is_private
 
-    def charge(self, *releases: Release) -> None:
-        """Write releases down before their mechanisms run.
+    def recall(self, call: str) -> list[tuple[Release, ...]]:
+        """Take over what this fit charged for ``call`` before it was interrupted, and return it: a charge an attempt.
+
+        Calls come in one order, which follows from public arguments and released numbers.
 
         Raises:
-            BudgetExceededError: if the total would pass the budget; nothing is written then.
-            PrivacyError: if a private release has no noise, or a parameter that is not a number.
+            PrivacyError: if the fit's next charge was for another call: this is not the fit that was interrupted.
         """
-        if self.epsilon is not None:
+        charged = []
+        while self._past and self._past[0][0] == call:
+            charged.append(self._past.popleft()[1])
+            self._admit(charged[-1])
+        if self._past and not charged:
+            raise PrivacyError(
+                f"ledger: expected the interrupted fit to go on with {self._past[0][0]!r}, got {call!r}. The "
+                "checkpoint is of another fit or version; start a new fit with a new checkpoint."
+            )
+        return charged
+
+    def charge(self, *releases: Release, call: str = "") -> None:
+        """Write releases down before their mechanisms run.
+
+        Args:
+            releases: Taken together or not at all.
+            call: Which of the fit's calls they are for.
+
+        Raises:
+            BudgetExceededError: if the total would pass the plan; nothing is written then.
+            PrivacyError: if a private release has no noise, or a parameter that makes no sense.
+        """
+        if self.is_private:
             for release in releases:
-                if not 0 < release.noise_multiplier < math.inf or not 0 <= release.delta < 1:
-                    raise PrivacyError(
-                        f"ledger: {release.what!r} has noise_multiplier={release.noise_multiplier} and "
-                        f"delta={release.delta}; a private release needs finite positive noise."
-                    )
-            spent = self._epsilon_of([*self.entries, *releases])
-            if not spent <= self.epsilon:
-                raise BudgetExceededError(
-                    f"ledger: {releases[0].what!r} would bring the total to epsilon={spent:.4g}, over the "
-                    f"budget of {self.epsilon:g}. Nothing was released."
-                )
+                release.check()
+        self._admit(releases, self._book, call)
+
+    def _admit(self, releases: Sequence[Release], book: Book | None = None, call: str = "") -> None:
+        """Add releases to the entries if the plan has room for them, by way of the book if there is one."""
+        if self.is_private and not self.plan.cost.covers(cost_of([*self.entries, *releases])):
+            raise BudgetExceededError(
+                f"ledger: {releases[0].what!r} would bring the total over what the plan gives for "
+                f"epsilon={self.plan.epsilon:g} and delta={self.plan.delta:g}. Nothing was released."
+            )
+        if book is not None:
+            book.write(call, releases)
         self.entries.extend(releases)
 
-    def remaining_mu(self, mu: float) -> float:
-        """Return what plain Gaussian releases may still spend of a joint budget ``mu``, as a GDP parameter.
+    def remaining_mu(self) -> float:
+        """Return what plain Gaussian releases may still spend, as a GDP parameter; infinite without privacy.
 
-        Which releases the rest goes to may depend on earlier answers: the total is fixed (Smith & Thakurta 2022).
+        Which releases the rest goes to may depend on earlier answers: the total is fixed.
         """
-        if self.epsilon is None:
+        if not self.is_private:
             return math.inf
-        spent = math.fsum(1 / e.noise_multiplier**2 for e in self.entries if e.mechanism != POISSON_GAUSSIAN)
-        return math.sqrt(max(mu**2 - spent, 0.0))
+        return math.sqrt(max(self.plan.mu**2 - cost_of(self.entries).mu_squared, 0.0))
 
     @property
     def delta_spent(self) -> float:
         """Part of delta that threshold mechanisms use up by themselves."""
         return math.fsum(entry.delta for entry in self.entries)
 
-    def _epsilon_of(self, entries: list[Release]) -> float:
-        plain = [entry.noise_multiplier for entry in entries if entry.mechanism != POISSON_GAUSSIAN]
-        runs = tuple(
-            SubsampledGaussian(entry.noise_multiplier, entry.sample_rate, entry.steps)
-            for entry in entries
-            if entry.mechanism == POISSON_GAUSSIAN
-        )
-        remaining = self.delta - math.fsum(entry.delta for entry in entries)
-        if not remaining > 0:
-            raise BudgetExceededError(
-                "ledger: the threshold releases alone use up delta. Nothing was released."
-            )
-        return epsilon_of(combined_mu(plain), runs, remaining)
-
     def statement(self) -> PrivacyStatement:
-        """Return what has been promised and spent so far."""
-        is_private = self.is_private
+        """Return what has been promised and spent so far; the total is recomputed from the entries.
+
+        Raises:
+            PrivacyError: if the accountant puts them above the promise, which no charge should have let happen.
+        """
+        plan = self.plan
+        place = None if self._book is None else self._book.place()
+        if plan.epsilon is None:
+            return PrivacyStatement(
+                False, None, None, None, self.delta_spent, entries=tuple(self.entries), place=place
+            )
+        spent = cost_of(self.entries).epsilon(plan.delta)
+        if not spent <= plan.epsilon:
+            raise PrivacyError(
+                f"ledger: the releases come to epsilon={spent:.6g}, over the promise of {plan.epsilon:g}. Do not "
+                "use this fit, and report it."
+            )
         return PrivacyStatement(
-            is_private=is_private,
-            epsilon=self.epsilon,
-            delta=self.delta if is_private else None,
-            epsilon_spent=self._epsilon_of(self.entries) if is_private else None,
+            is_private=True,
+            epsilon=plan.epsilon,
+            delta=plan.delta,
+            epsilon_spent=spent,
             delta_spent=self.delta_spent,
+            privacy_unit=plan.unit.kind,
             entries=tuple(self.entries),
-            assumptions=PUBLIC_FACTS if is_private else (),
+            assumptions=PUBLIC_FACTS if plan.unit.entity is None else (*PUBLIC_FACTS, ENTITY_FACT),
+            entity=plan.unit.entity,
+            max_rows=plan.unit.max_rows,
+            place=place,
         )
 
 
@@ -244,9 +290,3 @@ SPENT = "What this fit charged until then is spent"
 def spent_note(epsilon: str) -> str:
     """Return what an error says of the budget that is gone with it."""
     return f"{SPENT}: epsilon {epsilon}. A second fit on the table adds to it."
-
-
-#: Names of the mechanisms, as they stand in the ledger.
-GAUSSIAN = "discrete Gaussian"
-GAUSSIAN_THRESHOLD = "discrete Gaussian with threshold"
-POISSON_GAUSSIAN = "Poisson-subsampled Gaussian (DP-SGD)"

@@ -1,8 +1,8 @@
 """Door 1b: pair marginals of the coded table, chosen and measured under differential privacy.
 
 One row lies in one cell of each pair's table, so a table of counts has L2 sensitivity 1 and ``k`` of them
-together sqrt(k), under add-or-remove-one adjacency. Which pairs are measured, and with how much noise
-each, follows from noisy scores; the GDP total of all of them is fixed by the plan.
+together sqrt(k), under add-or-remove-one adjacency; for entities, ``max_rows`` times as much. Which pairs are
+measured, and with how much noise each, follows from noisy scores; the GDP total of all of them is fixed by the plan.
 """
 
 from __future__ import annotations
@@ -11,18 +11,22 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from tabgan.privacy import mechanisms
 from tabgan.privacy.budget import Plan
-from tabgan.privacy.ledger import GAUSSIAN, Ledger, Release
+from tabgan.privacy.events import GAUSSIAN, Release
+from tabgan.privacy.measure import Measurer
 
 Pair = tuple[int, int]
 
 #: Score that a pair must have, over the error that its noise leaves in its table after the generator's fit.
 #: That error is below the table's raw noise, since the fit shares strength between tables.
 WORTH = 0.5
+
+#: Pairs are charged and measured so many at a time: what a crash may cost of them, and how often a disk waits.
+BLOCK = 16
 
 
 @dataclass(frozen=True)
@@ -47,14 +51,15 @@ def measure_pairs(
     one_ways: Sequence[np.ndarray],
     n_rows: float,
     plan: Plan,
-    ledger: Ledger,
+    measurer: Measurer,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Marginal]:
     """Return noisy tables of the pairs whose dependence outweighs their noise.
 
-    **Guarantee.** Scores: ``k`` numbers of sensitivity 1 each, charged as Gaussians with the noise of the stage
-    ``selection``. Tables: Gaussians that together spend what the plan's ``mu`` still holds. Both are charged
-    before a count is taken.
+    **Guarantee.** Scores: ``k`` numbers of sensitivity ``max_rows`` each, charged as Gaussians with the noise of the
+    stage ``selection``. Tables: Gaussians that together spend what the plan's ``mu`` still holds. Both are charged
+    before a count is taken. Tables whose charge was written before an interruption, and whose counts were not, stay
+    unmeasured: their budget is spent.
 
     Args:
         codes: ``(rows, columns)`` the private table, coded.
@@ -63,7 +68,7 @@ def measure_pairs(
         one_ways: Released counts by code, one array a column.
         n_rows: Noisy number of rows.
         plan: Noise scales.
-        ledger: Charged first.
+        measurer: Charges, adds the noise, and keeps the answers.
         progress: Called with pairs done and pairs in all.
 
     Returns:
@@ -72,29 +77,62 @@ def measure_pairs(
     pairs = list(itertools.combinations(range(len(sizes)), 2))
     if not pairs:
         return []
+    tables = _Tables(codes, sizes, names, plan.unit.max_rows, measurer)
     noise = plan.noise_multiplier("selection", len(pairs))
-    ledger.charge(
-        *(Release("marginals", "dependence score", (names[i], names[j]), GAUSSIAN, noise) for i, j in pairs)
-    )
-    scores = np.empty(len(pairs))
-    for done, pair in enumerate(pairs):
-        scores[done] = _dependence(_table(codes, pair, sizes), one_ways, pair, n_rows)
-        if progress:
-            progress(done + 1, 2 * len(pairs))
-    scores = mechanisms.noisy_vector(scores, noise * mechanisms.ROUNDING)
-    mu = ledger.remaining_mu(plan.mu)
-    chosen = choose_pairs(scores, [sizes[i] * sizes[j] for i, j in pairs], mu)
+    scores = tables.scores(pairs, noise, one_ways, n_rows, progress)
+    mu = measurer.ledger.remaining_mu()
+    chosen = choose_pairs(scores, [sizes[i] * sizes[j] for i, j in pairs], mu / plan.unit.max_rows)
     noises = pair_noises([sizes[i] * sizes[j] for i, j in (pairs[c] for c in chosen)], mu)
-    measured = [(pairs[c], z) for c, z in zip(chosen, noises, strict=True)]
-    ledger.charge(
-        *(Release("marginals", "2-way marginal", (names[i], names[j]), GAUSSIAN, z) for (i, j), z in measured)
-    )
     marginals = []
-    for done, (pair, z) in enumerate(measured):
-        marginals.append(Marginal(pair, mechanisms.noisy_vector(_table(codes, pair, sizes), z), z))
+    for start in range(0, len(chosen), BLOCK):
+        block = [pairs[c] for c in chosen[start : start + BLOCK]]
+        marginals += tables.measure(block, noises[start : start + BLOCK])
         if progress:
-            progress(len(pairs) + done + 1, len(pairs) + len(measured))
+            progress(len(pairs) + start + len(block), len(pairs) + len(chosen))
     return marginals
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """The coded rows, beside the measurer that every look at them goes through."""
+
+    codes: np.ndarray
+    sizes: Sequence[int]
+    names: Sequence[str]
+    max_rows: int
+    measurer: Measurer
+
+    def _release(self, what: str, pair: Pair, noise: float) -> Release:
+        columns = (self.names[pair[0]], self.names[pair[1]])
+        return Release("marginals", what, columns, GAUSSIAN, noise, sensitivity=self.max_rows)
+
+    def scores(
+        self,
+        pairs: Sequence[Pair],
+        noise: float,
+        one_ways: Sequence[np.ndarray],
+        n_rows: float,
+        progress: Callable[[int, int], None] | None,
+    ) -> np.ndarray:
+        """Return ``(len(pairs),)`` noisy dependences."""
+
+        def exact() -> np.ndarray:
+            scores = np.empty(len(pairs))
+            for done, pair in enumerate(pairs):
+                scores[done] = _dependence(_table(self.codes, pair, self.sizes), one_ways, pair, n_rows)
+                if progress:
+                    progress(done + 1, 2 * len(pairs))
+            return scores
+
+        return self.measurer.scores([self._release("dependence score", pair, noise) for pair in pairs], exact)
+
+    def measure(self, pairs: Sequence[Pair], noises: Sequence[float]) -> list[Marginal]:
+        """Return noisy tables; none where an interruption took their charge and left no answer."""
+        releases = [self._release("2-way marginal", pair, z) for pair, z in zip(pairs, noises, strict=True)]
+        exact = [partial(_table, self.codes, pair, self.sizes) for pair in pairs]
+        tables = self.measurer.counts(releases, exact, is_dispensable=True)
+        measured = [] if tables is None else zip(pairs, tables, releases, strict=True)
+        return [Marginal(pair, table, release.noise_stddev) for pair, table, release in measured]
 
 
 def _table(codes: np.ndarray, pair: Pair, sizes: Sequence[int]) -> np.ndarray:
@@ -107,7 +145,7 @@ def _table(codes: np.ndarray, pair: Pair, sizes: Sequence[int]) -> np.ndarray:
 def _dependence(table: np.ndarray, one_ways: Sequence[np.ndarray], pair: Pair, n_rows: float) -> float:
     """Return the L1 distance of a pair's counts from the product of its released 1-ways.
 
-    Sensitivity 1: the product is public, and one row changes one cell of the table by one.
+    Sensitivity 1 a row: the product is public, and one row changes one cell of the table by one.
     """
     expected = np.outer(one_ways[pair[0]], one_ways[pair[1]]) / n_rows
     return float(np.abs(table - expected).sum())

@@ -67,27 +67,30 @@ def noisy_vector(values: np.ndarray, noise_stddev: float) -> np.ndarray:
     return (released / GRID).reshape(values.shape)
 
 
-def threshold_for(noise_stddev: float, delta: float) -> float:
-    """Return the smallest threshold at which a lone row shows with probability at most ``delta``, in closed form.
+def threshold_for(noise_stddev: float, delta: float, max_rows: int = 1) -> float:
+    """Return the smallest threshold at which one unit's rows show with probability at most ``delta``, in closed form.
 
-    A category that one neighbour lacks has a count of 1 in the other, so it is released when the noise
-    exceeds ``threshold - 1``. One step of the grid is added on top.
+    A category that one neighbour lacks has a count of at most ``max_rows`` in the other, so it is released when the
+    noise exceeds ``threshold - max_rows``; there are at most ``max_rows`` of them. A step of the grid is added on top.
     """
-    return 1.0 + float(norm.isf(delta)) * noise_stddev + 1.0 / GRID
+    return max_rows + float(norm.isf(delta / max_rows)) * noise_stddev + 1.0 / GRID
 
 
-def discover(counts: np.ndarray, noise_stddev: float, delta: float) -> tuple[np.ndarray, np.ndarray]:
+def discover(
+    counts: np.ndarray, noise_stddev: float, delta: float, max_rows: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
     """Return which of the observed categories are released, and their noisy counts.
 
     **Guarantee.** Gaussian noise on every observed category's count, released only above
     :func:`threshold_for`, or a little higher, where OpenDP's map puts the threshold's cost at ``delta`` or less.
-    One row changes one count by one, or adds one category of count one; so the release is
-    ``1/noise_stddev``-GDP but for an event of probability ``delta``.
+    A unit's rows, at most ``max_rows``, change counts by as much together, or add as many categories; so the release
+    is ``max_rows/noise_stddev``-GDP but for an event of probability ``delta``.
 
     Args:
         counts: ``(categories,)`` integers of at least 1, one per observed category.
         noise_stddev: As in :func:`noisy_vector`; 0 releases all of them as they are.
         delta: In (0, 1).
+        max_rows: The most rows of one privacy unit.
 
     Returns:
         Positions of the released categories in ``counts``, ascending, and float64 noisy counts.
@@ -97,23 +100,28 @@ def discover(counts: np.ndarray, noise_stddev: float, delta: float) -> tuple[np.
     """
     if noise_stddev == 0:
         return np.arange(len(counts)), np.asarray(counts, dtype=np.float64)
-    mechanism = _threshold_mechanism(noise_stddev, delta)
+    mechanism = _threshold_mechanism(noise_stddev, delta, max_rows)
     released = mechanism({position: int(count) * GRID for position, count in enumerate(counts)})
     positions = np.array(sorted(released), dtype=np.int64)
     return positions, np.array([released[int(p)] / GRID for p in positions], dtype=np.float64)
 
 
-def _threshold_mechanism(noise_stddev: float, delta: float) -> dp.Measurement:
+def _threshold_mechanism(noise_stddev: float, delta: float, max_rows: int) -> dp.Measurement:
     """Return OpenDP's mechanism with the lowest threshold tried at which its own map puts delta within ``delta``."""
     space = (
         dp.map_domain(dp.atom_domain(T="u32"), dp.atom_domain(T="i64")),
         dp.l02inf_distance(dp.absolute_distance(T="f64")),
     )
     scale = noise_stddev * GRID
-    threshold = math.ceil(threshold_for(noise_stddev, delta) * GRID)
+    threshold = math.ceil(threshold_for(noise_stddev, delta, max_rows) * GRID)
+    unit = (
+        max_rows,
+        float(max_rows * GRID),
+        float(max_rows * GRID),
+    )  # categories, L2 and largest change of counts
     for raised in range(_RAISES + 1):
         mechanism = dp.m.make_gaussian_threshold(*space, scale=scale, threshold=threshold)
-        _, delta_spent = mechanism.map((1, float(GRID), float(GRID)))
+        _, delta_spent = mechanism.map(unit)
         if delta_spent <= delta:
             return mechanism
         threshold += math.ceil(_FIRST_RAISE * 2**raised * scale)

@@ -1,9 +1,9 @@
 """Door 1a: what is not declared about a table is released under differential privacy.
 
-Rows are read here, counted, and every count leaves through :mod:`tabgan.privacy.mechanisms` after its line
+Rows are read here, counted, and every count leaves through :class:`tabgan.privacy.measure.Measurer`, after its line
 stands in the ledger. One row changes one cell of a column's histogram by one, so every histogram below has
-L2 sensitivity 1 under add-or-remove-one adjacency. All that follows from a noisy count (a kind, a bound, a
-bin edge) is post-processing.
+L2 sensitivity 1 under add-or-remove-one adjacency of rows, and ``max_rows`` of entities: an entity's rows may all
+lie in one cell. All that follows from a noisy count (a kind, a bound, a bin edge) is post-processing.
 
 Public: column names, their order, dtypes, and what the schema declares.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -36,9 +37,9 @@ from tabgan.encoding.lattice import (
 )
 from tabgan.encoding.values import boolean_of, float_of, floats, is_text, read_text, second_of, seconds
 from tabgan.errors import DataError
-from tabgan.privacy import mechanisms
 from tabgan.privacy.budget import Plan, Stage
-from tabgan.privacy.ledger import GAUSSIAN, GAUSSIAN_THRESHOLD, Ledger, Release
+from tabgan.privacy.events import GAUSSIAN, GAUSSIAN_THRESHOLD, Release
+from tabgan.privacy.measure import Measurer, Observed
 from tabgan.schema import MAX_DECIMALS, Boolean, Categorical, Datetime, Identifier, Numeric, Schema
 
 #: Formats in which text is tried as a moment; the first cell of the vote is any other text.
@@ -92,20 +93,20 @@ class ReleasedTable:
 
 
 def release_table(
-    df: pd.DataFrame, declared: Schema, plan: Plan, ledger: Ledger, *, reads_text: bool = False
+    df: pd.DataFrame, declared: Schema, plan: Plan, measurer: Measurer, *, reads_text: bool = False
 ) -> ReleasedTable:
     """Complete the schema of a table and measure every column once.
 
-    **Guarantee.** Every number computed from rows is noised by :mod:`mechanisms` with the noise of its stage
-    in ``plan``, and charged to ``ledger`` first. Stages: kinds of object columns, number of rows, decimals
+    **Guarantee.** Every number computed from rows is charged and noised by ``measurer`` with the noise of its stage
+    in ``plan``. Stages: kinds of object columns, number of rows, decimals
     and resolutions, ranges, coarse histograms of wide columns, 1-way histograms or category discovery, which
     adds its part of delta.
 
     Args:
-        df: ``(rows, columns)`` the private table.
+        df: ``(rows, columns)`` the private table, of which no unit holds more than ``plan.unit.max_rows`` rows.
         declared: What is public of it; columns may be left out or half open.
         plan: Noise scales.
-        ledger: Charged before each release.
+        measurer: Charges, adds the noise, and keeps the answers.
         reads_text: Whether text stands for numbers and booleans where most of a column can be read so, as in a
             table that was read as text.
 
@@ -114,12 +115,12 @@ def release_table(
             plan to learn anything.
     """
     check_table(df, declared, reads_text=reads_text)
-    door = _Door(df, plan, ledger, reads_text)
+    door = _Door(df, plan, measurer, reads_text)
     columns = door.name_kinds(declared)
     n_rows = door.count_rows(len([c for c in columns if not isinstance(c, Identifier)]))
     columns = door.find_precision(columns)
     learnt = [c for c in columns if not isinstance(c, Identifier)]
-    n_cells = grid.fine_cells(n_rows, plan.noise_multiplier("one_way", len(learnt)))
+    n_cells = grid.fine_cells(n_rows, plan.noise_stddev("one_way", len(learnt)))
     released = door.measure(learnt, door.find_spans(columns, n_rows, n_cells), n_cells)
     completed = {r.encoder.name: r.encoder.column for r in released}  # type: ignore[attr-defined]
     schema = declared.replace([completed.get(c.name, c) for c in columns])
@@ -128,22 +129,28 @@ def release_table(
 
 @dataclass
 class _Door:
-    """The rows, beside the plan and the ledger that every look at them goes through."""
+    """The rows, beside the plan and the measurer that every look at them goes through."""
 
     df: pd.DataFrame
     plan: Plan
-    ledger: Ledger
+    measurer: Measurer
     reads_text: bool
 
     def histograms(
         self, stage: Stage, what: str, count: Mapping[str, Callable[[], np.ndarray]]
     ) -> dict[str, np.ndarray]:
-        """Charge one histogram a column, sensitivity 1 each, then count and release with the stage's noise."""
-        if not count:
-            return {}
+        """Release one histogram a column with the stage's noise. A unit's rows each move one cell by one."""
         noise = self.plan.noise_multiplier(stage, len(count))
-        self.ledger.charge(*(Release("release", what, (name,), GAUSSIAN, noise) for name in count))
-        return {name: mechanisms.noisy_vector(exact(), noise) for name, exact in count.items()}
+        releases = [self._release(what, (name,), noise) for name in count]
+        noisy = self.measurer.counts(releases, list(count.values()))
+        return dict(zip(count, noisy or [], strict=True))
+
+    def _release(
+        self, what: str, columns: tuple[str, ...], noise: float, mechanism: str = GAUSSIAN, delta: float = 0.0
+    ) -> Release:
+        """Return the ledger's line of a histogram, or of a number of rows."""
+        unit = self.plan.unit.max_rows
+        return Release("release", what, columns, mechanism, noise, delta, sensitivity=unit)
 
     def present(self, name: str) -> pd.Series:
         """Return the values of a column that are not missing."""
@@ -163,7 +170,7 @@ class _Door:
                 columns[name] = column
         counts = {name: partial(self._vote, name) for name in to_vote}
         votes = self.histograms("kinds", "kind of the values", counts)
-        noise = self.plan.noise_multiplier("kinds", len(to_vote))
+        noise = self.plan.noise_stddev("kinds", len(to_vote))
         for name, vote in votes.items():
             columns[name] = _column_of_vote(name, str(self.df[name].dtype), vote, noise)
         named = [columns[name] for name in self.df.columns]
@@ -178,10 +185,10 @@ class _Door:
         """
         if n_columns == 0:
             raise DataError("fit: every column is an identifier, so there is nothing to learn.")
-        noise = self.plan.noise_multiplier("rows", 1)
-        self.ledger.charge(Release("release", "number of rows", (), GAUSSIAN, noise))
-        n_rows = float(mechanisms.noisy_vector(np.array([len(self.df)]), noise)[0])
-        needed = MIN_SIGNAL * self.plan.noise_multiplier("one_way", n_columns) + 2 * noise
+        release = self._release("number of rows", (), self.plan.noise_multiplier("rows", 1))
+        (noisy,) = self.measurer.counts([release], [lambda: np.array([len(self.df)])]) or []
+        n_rows = float(noisy[0])
+        needed = MIN_SIGNAL * self.plan.noise_stddev("one_way", n_columns) + 2 * release.noise_stddev
         if n_rows < needed:
             raise DataError(
                 f"fit: the table has too few rows for epsilon={self.plan.epsilon:g} and {n_columns} columns: about "
@@ -199,7 +206,7 @@ class _Door:
             elif isinstance(column, Datetime) and column.resolution is None:
                 counts[column.name] = partial(_resolution_counts, column, self.df[column.name])
         votes = self.histograms("precision", "decimals or resolution", counts)
-        noise = self.plan.noise_multiplier("precision", len(counts))
+        noise = self.plan.noise_stddev("precision", len(counts))
         found = [_with_precision(c, votes[c.name], noise) if c.name in votes else c for c in known]
         return [_with_number_dtype(c) for c in found]
 
@@ -216,7 +223,7 @@ class _Door:
         }
         spans = self._spans("ranges", "range", columns, coarse)
         wide = {name: span for name, span in spans.items() if span.is_wide(n_cells)}
-        noise = self.plan.noise_multiplier("zoom", len(wide))
+        noise = self.plan.noise_stddev("zoom", len(wide))
         n_zoom = grid.fine_cells(n_rows, noise, grid.ZOOM_CELLS)
         zoomed = {name: grid.grid_edges(span, n_zoom) for name, span in wide.items()}
         return spans | self._spans("zoom", "coarse histogram", columns, zoomed)
@@ -231,7 +238,7 @@ class _Door:
                 counts[column.name] = partial(self._over, column, edges[column.name])
                 if column.bounds is not None:
                     ends[column.name] = declared_range(column)
-        noise = self.plan.noise_multiplier(stage, len(counts))
+        noise = self.plan.noise_stddev(stage, len(counts))
         return {
             name: grid.span_of(edges[name], noisy, noise, ends.get(name))
             for name, noisy in self.histograms(stage, what, counts).items()
@@ -262,32 +269,35 @@ class _Door:
         return released
 
     def _count(self, encoder: ColumnEncoder, noise: float) -> ReleasedColumn:
-        self.ledger.charge(Release("release", "1-way histogram", (encoder.name,), GAUSSIAN, noise))
-        cells = encoder.transform(self.df[encoder.name])
-        counts = mechanisms.noisy_vector(np.bincount(cells, minlength=encoder.n_cells), noise)
-        return ReleasedColumn(encoder, counts, noise)
+        def exact() -> np.ndarray:
+            return np.bincount(encoder.transform(self.df[encoder.name]), minlength=encoder.n_cells)
+
+        release = self._release("1-way histogram", (encoder.name,), noise)
+        (counts,) = self.measurer.counts([release], [exact]) or []
+        return ReleasedColumn(encoder, counts, release.noise_stddev)
 
     def _discover(self, column: Categorical, noise: float, delta: float) -> ReleasedColumn:
-        """Return the categories that are frequent enough to show, with their noisy counts.
-
-        Missing values are a cell that every table has, so they share the histogram and its sensitivity.
-        """
-        self.ledger.charge(
-            Release(
-                "release", "categories and 1-way histogram", (column.name,), GAUSSIAN_THRESHOLD, noise, delta
-            )
+        """Return the categories that are frequent enough to show, with their noisy counts."""
+        release = self._release(
+            "categories and 1-way histogram", (column.name,), noise, GAUSSIAN_THRESHOLD, delta
         )
-        present = self.present(column.name)
-        codes, observed = pd.factorize(pd.Series(typed(present.astype(object)), dtype=object))
-        positions, counts = mechanisms.discover(np.bincount(codes, minlength=len(observed)), noise, delta)
-        values = [_value(observed[p]) for p in positions]
-        plain = [isinstance(value, bool | int | float | str) for value in values]  # a schema holds no dates
-        values, counts = [v for v, is_plain in zip(values, plain, strict=True) if is_plain], counts[plain]
-        order = sorted(range(len(values)), key=lambda i: (type(values[i]).__name__, values[i]))
-        missing = mechanisms.noisy_vector(np.array([len(self.df) - len(present)]), noise)
-        complete = column.model_copy(update={"categories": tuple(values[i] for i in order)})
+        found = self.measurer.discover(release, partial(self._observe, column), self.plan.unit.max_rows)
+        order = sorted(
+            range(len(found.values)), key=lambda i: (type(found.values[i]).__name__, found.values[i])
+        )
+        complete = column.model_copy(update={"categories": tuple(found.values[i] for i in order)})
         encoder = CategoricalEncoder(complete, column.dtype or "object")
-        return ReleasedColumn(encoder, np.concatenate([missing, counts[order], [np.nan]]), noise)
+        counts = np.concatenate([[found.n_missing], found.counts[order], [np.nan]])
+        return ReleasedColumn(encoder, counts, release.noise_stddev)
+
+    def _observe(self, column: Categorical) -> Observed:
+        """Return a column's categories and how often each occurs; of values that a schema can hold."""
+        present = self.present(column.name)
+        # Not by pandas' factorize, which takes text to end at a null character.
+        found = Counter(typed(present.astype(object)))
+        plain = [key for key in found if isinstance(_value(key), bool | int | float | str)]
+        counts = np.array([found[key] for key in plain], dtype=np.int64)
+        return Observed([_value(key) for key in plain], counts, len(self.df) - len(present))
 
 
 def _with_dtype(column: Any, series: pd.Series, reads_text: bool) -> Any:
@@ -386,7 +396,8 @@ def _decimals_counts(column: Numeric, series: pd.Series) -> np.ndarray:
     is_single = column.dtype in ("float32", "Float32", "float16")
     needed = np.full(len(values), len(_DECIMALS) - 1)
     for position in range(len(_DECIMALS) - 2, -1, -1):
-        rounded = np.round(values, _DECIMALS[position])
+        with np.errstate(over="ignore"):  # a warning would tell of a value
+            rounded = np.round(values, _DECIMALS[position])
         fits = rounded.astype(np.float32) == values.astype(np.float32) if is_single else rounded == values
         needed[fits] = position
     return np.bincount(needed, minlength=len(_DECIMALS))
@@ -463,7 +474,7 @@ def _pool_rows(n_rows: float, released: Sequence[ReleasedColumn], plan: Plan) ->
     if not plan.is_private:
         return n_rows
     estimates = [n_rows]
-    variances = [plan.noise_multiplier("rows", 1) ** 2]
+    variances = [plan.noise_stddev("rows", 1) ** 2]
     for column in released:
         if not np.isnan(column.counts).any():
             estimates.append(float(column.counts.sum()))

@@ -16,7 +16,8 @@ import pandas as pd
 
 from tabgan.errors import DataError
 from tabgan.evaluation.result import ColumnResult, Evaluation
-from tabgan.privacy.ledger import POISSON_GAUSSIAN, PrivacyStatement, Release
+from tabgan.privacy.events import POISSON_GAUSSIAN, Release
+from tabgan.privacy.ledger import PrivacyStatement
 from tabgan.report.findings import Finding, find
 from tabgan.report.overlays import Overlay, overlay
 from tabgan.schema import MAX_DECIMALS, Boolean, Categorical, Datetime, Numeric, Schema

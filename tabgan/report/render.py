@@ -20,7 +20,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from tabgan.errors import ConfigError
 from tabgan.evaluation.result import Metric
 from tabgan.io import check_writable, write_text
-from tabgan.privacy.ledger import POISSON_GAUSSIAN, Release
+from tabgan.privacy.events import POISSON_GAUSSIAN, Release
 from tabgan.report import charts
 from tabgan.report.collect import LedgerGroup, ReportData
 from tabgan.report.findings import (
@@ -36,7 +36,7 @@ from tabgan.report.findings import (
 from tabgan.report.overlays import Bars, Histogram
 
 #: Version of the JSON twin; it rises when a key changes its meaning or goes.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 NOTICE = (
     "INTERNAL: computed on real rows, outside the privacy guarantee. Do not pass on with the synthetic table."
@@ -190,6 +190,7 @@ def _environment() -> Environment:
         "max_tooltip": MAX_TOOLTIP,
         "overlay_type": _overlay_type,
         "release_details": _release_details,
+        "sampling_details": _sampling_details,
         "shares": charts.shares,
     }
     return environment
@@ -243,6 +244,14 @@ def _expected_text(metric: Metric) -> str:
     return figure_text(expected_of(metric), metric.format)
 
 
+def _sampling_details(group: LedgerGroup) -> str:
+    """Return how a group's lines sampled, with their steps together; empty where they did not."""
+    first = group.releases[0]
+    if first.sample_rate == 1:
+        return ""
+    return f"sample rate {first.sample_rate:.4g}, {sum(entry.steps for entry in group.releases):,} steps"
+
+
 def _group_details(group: LedgerGroup) -> str:
     """Return the noise of a group's lines: one figure, or the least and the most."""
     noises = sorted(entry.noise_multiplier for entry in group.releases)
@@ -253,8 +262,8 @@ def _group_details(group: LedgerGroup) -> str:
 
 
 def _release_details(entry: Release) -> str:
-    """Return what else a line of the ledger says: sampling, steps, delta."""
-    parts = []
+    """Return what else a line of the ledger says: sensitivity, sampling, steps, delta."""
+    parts = [] if entry.sensitivity == 1 else [f"sensitivity {entry.sensitivity:.4g}"]
     if entry.sample_rate != 1 or entry.steps != 1:
         parts.append(f"sample rate {entry.sample_rate:.4g}, {entry.steps:,} steps")
     if entry.delta:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tabgan.durable import atomic_path
 from tabgan.errors import ConfigError, DataError
-from tabgan.io import atomic_path, check_writable, read_table, staged_folder, write_table, write_text
+from tabgan.io import check_writable, read_table, staged_folder, write_table, write_text
 
 
 def _all(folder: Path) -> list[str]:

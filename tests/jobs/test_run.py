@@ -85,7 +85,7 @@ class TestRun:
 
 class TestHoldout:
     def test_no_row_is_on_both_sides_and_none_is_lost(self, job):
-        real, holdout = read_tables(job)
+        _, real, holdout = read_tables(job)
         assert 10 < len(holdout) < 80
         everyone = pd.read_csv("people.csv", dtype=str)
         both = pd.concat([real, holdout]).sort_values(list(everyone.columns), ignore_index=True)
@@ -93,30 +93,30 @@ class TestHoldout:
 
     def test_seeded_without_privacy(self, job):
         job = replace(job, model={"epsilon": None})
-        first, again = read_tables(job)[1], read_tables(job)[1]
+        first, again = read_tables(job).holdout, read_tables(job).holdout
         pd.testing.assert_frame_equal(first, again)
-        other = read_tables(replace(job, random_state=4))[1]
+        other = read_tables(replace(job, random_state=4)).holdout
         assert not first.equals(other)
 
     @pytest.mark.parametrize("model", [{}, {"epsilon": 1.0}])
     def test_fresh_in_a_private_job(self, job, model):
         """Seeded coins go by position: without its first row, a table would be split in another way altogether."""
         job = replace(job, model=model)
-        assert not read_tables(job)[1].equals(read_tables(job)[1])
+        assert not read_tables(job).holdout.equals(read_tables(job).holdout)
 
     def test_the_model_never_sees_it(self, job, fake_model):
         job = replace(job, model={"epsilon": None})
         run_job(job)
-        pd.testing.assert_frame_equal(fake_model.fitted[0].df, read_tables(job)[0])
+        pd.testing.assert_frame_equal(fake_model.fitted[0].df, read_tables(job).real)
 
     def test_a_csv_is_read_as_text_but_for_declared_dtypes(self, job):
         """A dtype guessed from the rows would be a release without noise."""
-        real, _ = read_tables(replace(job, source=replace(job.source, dtypes={"income": "float64"})))
+        real = read_tables(replace(job, source=replace(job.source, dtypes={"income": "float64"}))).real
         assert real.dtypes.astype(str).to_dict() == {"age": "object", "income": "float64", "town": "object"}
 
     def test_file(self, job, people):
         people.head(5).to_csv("rest.csv", index=False)
-        real, holdout = read_tables(replace(job, source=replace(job.source, holdout="rest.csv")))
+        _, real, holdout = read_tables(replace(job, source=replace(job.source, holdout="rest.csv")))
         assert (len(real), len(holdout)) == (200, 5)
 
     def test_file_with_other_columns(self, job, people):
@@ -131,7 +131,7 @@ class TestHoldout:
             read_tables(job)
 
     def test_none(self, job):
-        real, holdout = read_tables(replace(job, report=None))
+        _, real, holdout = read_tables(replace(job, report=None))
         assert len(real) == 200
         assert holdout is None
 
@@ -140,7 +140,7 @@ class TestReading:
     def test_dtypes_of_the_schema_hold_for_the_file(self, job):
         schema = Schema(columns=[Numeric(name="age", dtype="Int64"), Numeric(name="income", dtype="float32")])
         source = replace(job.source, dtypes={"income": "float64"})
-        real, _ = read_tables(replace(job, schema=schema, source=source))
+        real = read_tables(replace(job, schema=schema, source=source)).real
         assert [str(dtype) for dtype in real.dtypes] == ["Int64", "float64", "object"]
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from tabgan.errors import TabGANError
+from tabgan.errors import CheckpointError, PrivacyError, TabGANError
 from tabgan.model.anchors import AnchorLoss
 from tabgan.model.generator import Generator
 from tabgan.model.training import TrainingConfig, adversary_schedule, train
@@ -164,3 +165,190 @@ class TestAdversary:
         assert schedule.sum() == total
         assert (schedule[:joins] == 0).all()
         assert schedule[joins] >= total // 4
+
+    @settings(max_examples=200, deadline=None)
+    @given(
+        total=st.integers(0, 500),
+        steps=st.integers(1, 300),
+        share=st.floats(0, 0.99),
+        start=st.integers(0, 310),
+    )
+    def test_schedule_of_a_training_that_goes_on_spends_what_is_left(self, total, steps, share, start):
+        joins = int(share * steps)
+        schedule = adversary_schedule(total, steps, joins, start)
+        assert schedule.shape == (steps,)
+        assert (schedule[: max(joins, start)] == 0).all()
+        if start >= steps:
+            assert schedule.sum() == 0
+            return
+        assert schedule.sum() == total
+        if start <= joins:
+            assert np.array_equal(schedule, adversary_schedule(total, steps, joins))
+        else:  # it has joined before, with all at once that it then had
+            assert np.ptp(schedule[start:]) <= 1
+
+
+class Learner(FakeSteps):
+    """One whose module changes with the fakes that it sees."""
+
+    def step(self, fakes):
+        super().step(fakes)
+        with torch.no_grad():
+            self.module.weight.add_(fakes.mean(0, keepdim=True) - 0.5)
+
+    def state(self):
+        return {"weight": self.module.weight.detach().clone(), "steps_left": torch.tensor(self.steps_left)}
+
+    def restore(self, state):
+        with torch.no_grad():
+            self.module.weight.copy_(state["weight"])
+        self.steps_left = int(state["steps_left"])
+
+
+class Memory:
+    """Keeps states as a file would: copies, the last of which is there to go on from."""
+
+    def __init__(self, *states):
+        self.states = list(states)
+
+    def load(self):
+        return copy.deepcopy(self.states[-1]) if self.states else None
+
+    def save(self, state):
+        self.states.append(copy.deepcopy(dict(state)))
+
+
+class StoppedError(Exception):
+    pass
+
+
+def stop_at(step):
+    """Progress is told every 20 steps."""
+
+    def progress(done, total):
+        if done == step:
+            raise StoppedError
+
+    return progress
+
+
+CONFIG = TrainingConfig(steps=100, batch_size=20, save_every=12, adversary_weight=1.0)
+
+
+def run(saver=None, adversary=None, progress=None, config=CONFIG, seed=0):
+    return train(_generator(), _anchors(), adversary, config, _rng(seed), progress, saver)
+
+
+def _weights(generator):
+    return torch.cat([weight.detach().ravel() for weight in generator.parameters()])
+
+
+class TestInterrupted:
+    @pytest.mark.parametrize("new_adversary", [lambda: None, Learner], ids=["alone", "adversary"])
+    @pytest.mark.parametrize("stops", [[20], [60, 60, 80], [100]])
+    def test_a_training_that_was_stopped_ends_with_the_very_same_weights(self, new_adversary, stops):
+        memory = Memory()
+        for step in stops:
+            with pytest.raises(StoppedError):
+                run(memory, new_adversary(), stop_at(step))
+        resumed = run(memory, new_adversary())
+        assert torch.equal(_weights(resumed), _weights(run(None, new_adversary())))
+
+    def test_the_adversary_makes_a_difference_and_so_does_where_it_was(self):
+        """The control: the states that are kept matter."""
+        assert not torch.equal(_weights(run(None, Learner())), _weights(run()))
+        memory = Memory()
+        with pytest.raises(StoppedError):
+            run(memory, Learner(), stop_at(80))
+        memory.states[-1]["adversary.weight"] *= 0
+        assert not torch.equal(_weights(run(memory, Learner())), _weights(run(None, Learner())))
+
+    def test_states_are_kept_now_and_then_and_at_the_end(self):
+        memory = Memory()
+        run(memory, Learner())
+        assert [int(state["step"]) for state in memory.states] == [*range(12, 100, 12), 100]
+
+    @pytest.mark.parametrize("steps", [1, 10, 98, 100])
+    def test_a_training_that_is_finished_takes_no_step_again(self, steps):
+        memory, adversary = Memory(), Learner()
+        config = dataclasses.replace(CONFIG, steps=steps)
+        first = run(memory, adversary, config=config)
+        again = Learner()
+        assert torch.equal(_weights(run(memory, again, config=config)), _weights(first))
+        assert again.fakes == []
+
+    def test_one_without_a_state_begins_at_the_beginning(self):
+        assert torch.equal(_weights(run(Memory())), _weights(run()))
+
+    def test_what_an_interruption_cost_the_adversary_is_spread_over_what_is_left(self):
+        """It had 8 steps, of which the ledger has 6 down after the crash."""
+        memory = Memory()
+        with pytest.raises(StoppedError):
+            run(memory, Learner(), stop_at(60))
+        memory.states[-1]["adversary.steps_left"] = torch.tensor(2)
+        resumed = Learner()
+        run(memory, resumed)
+        assert len(resumed.fakes) == 2
+        assert resumed.steps_left == 0
+
+    def test_a_state_is_a_copy_of_numbers_of_the_training_alone(self):
+        """Pitfalls 18 and 22: no row, no codes, no state of any generator of privacy noise."""
+        memory = Memory()
+        run(memory, Learner())
+        names = {name.partition(".")[0] for name in memory.states[-1]}
+        assert names == {"generator", "average", "adversary", "step", "due", "left", "rng"}
+        assert not torch.equal(memory.states[3]["rng"], memory.states[4]["rng"])
+
+    @pytest.mark.parametrize(
+        "changed",
+        [
+            {"step": torch.tensor(13)},
+            {"step": torch.tensor(-4)},
+            {"step": torch.tensor(104)},
+            {"step": torch.tensor([4, 8])},
+            {"step": None},
+            {"due": torch.zeros(99, dtype=torch.int64)},
+            {"due": torch.zeros(100)},
+            {"due": None},
+            {"left": None},
+            {"rng": torch.zeros(7, dtype=torch.uint8)},
+            {"rng": torch.zeros(5056)},
+            {"rng": None},
+            {"generator.weight.embeddings": torch.zeros(2, 2)},
+            {"generator.weight.embeddings": None},
+            {"generator.weight.another": torch.zeros(2)},
+            {"average.embeddings": torch.zeros(2, 2)},
+            {"average.another": torch.zeros(2)},
+            {"adversary.weight": torch.zeros(1, 9)},
+            {"adversary.weight": None},
+        ],
+    )
+    def test_a_state_of_another_training_is_refused(self, changed):
+        memory = Memory()
+        with pytest.raises(StoppedError):
+            run(memory, Learner(), stop_at(80))
+        state = memory.states[-1] | changed
+        kept = Memory({name: value for name, value in state.items() if value is not None})
+        adversary = Learner()
+        with pytest.raises(CheckpointError, match="the state of the training does not belong to this fit"):
+            run(kept, adversary)
+        assert adversary.fakes == []
+
+    def test_steps_that_the_ledger_has_lost_are_found(self):
+        """Pitfall 25: a ledger that was put back to before them would let the adversary take them again."""
+        memory, adversary = Memory(), Learner()
+        with pytest.raises(StoppedError):
+            run(memory, Learner(), stop_at(80))
+        memory.states[-1]["adversary.steps_left"] += 1
+        with pytest.raises(PrivacyError, match="has taken steps that the ledger lacks"):
+            run(memory, adversary)
+        assert adversary.fakes == []
+
+    def test_a_state_of_a_wider_table_is_refused(self):
+        memory = Memory()
+        wide = AnchorLoss([3, 2], [Marginal((0,), np.full(3, N_ROWS / 3), 50.0)], N_ROWS)
+        train(
+            _generator(sizes=[3, 2]), wide, None, TrainingConfig(steps=8, batch_size=4), _rng(), None, memory
+        )
+        with pytest.raises(CheckpointError):
+            run(memory)

@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 
 from tabgan.errors import ConfigError
-from tabgan.privacy.accounting import epsilon_of
+from tabgan.privacy.accounting import Cost, epsilon_of
 from tabgan.privacy.budget import (
     ADVERSARY_STEPS,
     DISCOVERY_DELTA_SHARE,
@@ -14,15 +14,34 @@ from tabgan.privacy.budget import (
     SHARES,
     make_plan,
 )
+from tabgan.privacy.unit import PrivacyUnit
 
 
-@pytest.mark.parametrize("epsilon", [0.1, 1.0, 3.0, 10.0])
-@pytest.mark.parametrize("adversary_share", [0.0, 0.05, 0.5])
+@pytest.mark.parametrize(
+    ("epsilon", "adversary_share"),
+    [
+        *((epsilon, share) for epsilon in (0.1, 1.0, 3.0, 10.0) for share in (0.0, 0.05)),
+        (0.1, 0.5),
+        (1.0, 0.5),
+        pytest.param(3.0, 0.5, marks=pytest.mark.slow),
+        pytest.param(10.0, 0.5, marks=pytest.mark.slow),
+    ],
+)
 def test_a_plan_never_passes_its_target_and_uses_nearly_all_of_it(epsilon, adversary_share):
     plan = make_plan(epsilon, 1e-6, adversary_share=adversary_share)
     runs = () if plan.adversary is None else (plan.adversary,)
     spent = epsilon_of(plan.mu, runs, 1e-6 - plan.discovery_delta)
     assert 0.97 * epsilon < spent <= epsilon
+    assert plan.cost == Cost(plan.mu**2, runs, plan.discovery_delta)
+    assert plan.cost.epsilon(1e-6) == spent
+
+
+def test_a_unit_of_several_rows_gets_the_same_plan_and_as_much_more_noise_in_rows():
+    plan = make_plan(1.0, 1e-6, unit=PrivacyUnit("name", 4))
+    assert plan.cost == make_plan(1.0, 1e-6).cost
+    assert plan.noise_multiplier("rows", 2) == make_plan(1.0, 1e-6).noise_multiplier("rows", 2)
+    assert plan.noise_stddev("rows", 2) == 4 * plan.noise_multiplier("rows", 2)
+    assert make_plan(1.0, 1e-6).noise_stddev("rows", 2) == plan.noise_multiplier("rows", 2)
 
 
 def test_discovery_takes_its_part_of_delta_only_when_there_is_any():
@@ -78,6 +97,13 @@ def test_a_share_that_buys_nothing_is_refused(share):
 def test_an_epsilon_that_promises_nothing_is_refused(epsilon):
     with pytest.raises(ConfigError, match="epsilon"):
         make_plan(epsilon, 1e-6)
+
+
+def test_a_delta_too_small_for_the_accountant_is_refused_or_planned_but_never_searched_for_hours():
+    plan = make_plan(1.0, 1e-25, adversary_share=0)
+    assert epsilon_of(plan.mu, (), 1e-25 - plan.discovery_delta) <= 1.0
+    with pytest.raises(ConfigError):
+        make_plan(1.0, 1e-25)
 
 
 @pytest.mark.parametrize("delta", [0, 1.0, 1.5, -1e-6, math.nan, "x", None])

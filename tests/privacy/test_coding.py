@@ -7,6 +7,7 @@ import pytest
 from tabgan.privacy.budget import make_plan
 from tabgan.privacy.coding import MAX_BINS, MIN_BINS, code_table, one_way_marginals
 from tabgan.privacy.ledger import Ledger
+from tabgan.privacy.measure import Measurer
 from tabgan.privacy.release import release_table
 from tabgan.schema import Schema
 
@@ -20,11 +21,10 @@ def coded(n_rows, epsilon):
             "y": rng.integers(0, 1_000, n_rows),
         }
     )
-    plan, ledger = make_plan(epsilon, 1e-6), Ledger(epsilon, 1e-6)
-    released = release_table(df, Schema(), plan, ledger)
-    spent = len(ledger.entries)
-    encoder = code_table(released, plan, ledger)
-    assert len(ledger.entries) == spent  # post-processing
+    plan = make_plan(epsilon, 1e-6)
+    ledger = Ledger(plan)
+    released = release_table(df, Schema(), plan, Measurer(ledger))
+    encoder = code_table(released, plan, ledger.remaining_mu())
     return df, released, encoder
 
 

@@ -17,8 +17,11 @@ from tabgan.errors import BudgetExceededError, PrivacyError
 from tabgan.model.discriminator import Discriminator
 from tabgan.privacy import dpsgd
 from tabgan.privacy.accounting import SubsampledGaussian
-from tabgan.privacy.dpsgd import CLIP_NORM, MAX_GRAD_NORM, PlainSteps, PrivateSteps
-from tabgan.privacy.ledger import POISSON_GAUSSIAN, Ledger
+from tabgan.privacy.budget import Plan, make_plan
+from tabgan.privacy.dpsgd import BLOCK, CLIP_NORM, MAX_GRAD_NORM, PlainSteps, PrivateSteps
+from tabgan.privacy.events import POISSON_GAUSSIAN
+from tabgan.privacy.ledger import Ledger
+from tabgan.privacy.unit import ROW, PrivacyUnit
 
 SIZES = (3, 4)
 WIDTH = sum(SIZES)
@@ -42,13 +45,29 @@ def discriminator(seed: int = 0) -> Discriminator:
     return Discriminator(WIDTH, 8)
 
 
+def ledger_for(run: SubsampledGaussian, epsilon: float = 50.0, unit: PrivacyUnit = ROW) -> Ledger:
+    """A ledger whose plan is the run and nothing else; without privacy where there is no noise to speak of."""
+    is_private = run.noise_multiplier != QUIET
+    plan = Plan(epsilon if is_private else None, 1e-5, 0.0, 0.0, {}, True, run if is_private else None, unit)
+    return Ledger(plan)
+
+
 def steps(
-    noise: float = QUIET, *, rate: float = 1.0, n_steps: int = 50, codes=None, module=None
+    noise: float = QUIET,
+    *,
+    rate: float = 1.0,
+    n_steps: int = 50,
+    codes=None,
+    module=None,
+    n_rows: float = 64,
+    units=None,
+    unit: PrivacyUnit = ROW,
 ) -> PrivateSteps:
     codes = table(64) if codes is None else codes
-    ledger = Ledger(None if noise == QUIET else 50.0, 1e-5)
+    units = np.arange(len(codes)) if units is None else units
     run = SubsampledGaussian(noise, rate, n_steps)
-    return PrivateSteps(module or discriminator(), codes, OFFSETS, 64, run, ledger, CPU)
+    ledger = ledger_for(run, unit=unit)
+    return PrivateSteps(module or discriminator(), codes, units, OFFSETS, n_rows, run, ledger, CPU)
 
 
 def weights(trained) -> torch.Tensor:
@@ -208,6 +227,7 @@ def test_the_share_of_draws_that_lets_a_row_in_is_never_above_the_charged_rate(m
 
     monkeypatch.setattr(dpsgd.torch, "rand", rand)
     trained._codes = torch.arange(9)[:, None]
+    assert trained._n_units == 9
     let_in = trained._poisson_batch().ravel().tolist()
     assert let_in == list(range(let_in[0], 9))  # the draws from some point up to 1
     share = 1 - Fraction(int(around[let_in[0]]), 2**53)
@@ -280,41 +300,104 @@ def test_an_empty_batch_takes_a_noisy_counted_step():
 
 def test_the_divisor_and_the_fakes_follow_the_noisy_count_not_the_batch():
     """Pitfalls 9 and 10."""
-    run = SubsampledGaussian(QUIET, 0.5, 1)
-    trained = PrivateSteps(discriminator(), table(64), OFFSETS, 100.4, run, Ledger(None, 1e-5), CPU)
+    trained = steps(rate=0.5, n_steps=1, n_rows=100.4)
     assert trained.batch_size == 50
     assert trained._optimizer.expected_batch_size == 50
 
 
-def test_every_step_is_charged_before_the_first_and_none_comes_after_the_last():
-    ledger = Ledger(20.0, 1e-5)
-    run = SubsampledGaussian(4.0, 0.1, 2)
-    trained = PrivateSteps(discriminator(), table(64), OFFSETS, 64, run, ledger, CPU)
-    (entry,) = ledger.entries
-    assert (entry.mechanism, entry.noise_multiplier, entry.sample_rate, entry.steps) == (
-        POISSON_GAUSSIAN,
-        trained._optimizer.noise_multiplier,
-        trained._rate,
-        2,
-    )
-    trained.step(fakes(6))
-    trained.step(fakes(6))
-    with pytest.raises(BudgetExceededError, match="every charged step"):
+def test_every_block_is_charged_before_its_first_step_and_none_comes_after_the_last():
+    """Pitfall 19: what is sampled, noised and counted is what is charged."""
+    trained = steps(9.0, rate=0.1, n_steps=BLOCK + 2)
+    entries = trained._ledger.entries
+    assert entries == []
+    for taken in range(BLOCK + 2):
+        trained.step(fakes(6))
+        assert sum(entry.steps for entry in entries) == (BLOCK if taken < BLOCK else BLOCK + 2)
+        assert trained.steps_left == BLOCK + 1 - taken
+    for entry in entries:
+        assert (entry.mechanism, entry.noise_multiplier, entry.sample_rate, entry.sensitivity) == (
+            POISSON_GAUSSIAN,
+            trained._optimizer.noise_multiplier,
+            trained._run.sample_rate,
+            trained._optimizer.max_grad_norm,
+        )
+    with pytest.raises(BudgetExceededError, match="every planned step"):
         trained.step(fakes(6))
 
 
-def test_a_run_that_cannot_be_afforded_never_sees_a_row():
-    with pytest.raises(BudgetExceededError):
-        PrivateSteps(
-            discriminator(), table(64), OFFSETS, 64, SubsampledGaussian(0.5, 1.0, 50), Ledger(1.0, 1e-5), CPU
-        )
+def test_a_run_that_the_plan_has_no_room_for_never_sees_a_row():
+    run = SubsampledGaussian(0.5, 1.0, 50)
+    with pytest.raises(PrivacyError, match="the run that the plan has room for"):
+        PrivateSteps(discriminator(), None, None, OFFSETS, 64, run, Ledger(make_plan(1.0, 1e-5)), CPU)
 
 
 def test_a_run_without_noise_is_refused():
-    with pytest.raises(PrivacyError):
-        PrivateSteps(
-            discriminator(), table(64), OFFSETS, 64, SubsampledGaussian(0.0, 0.1, 5), Ledger(1.0, 1e-5), CPU
-        )
+    run = SubsampledGaussian(0.0, 0.1, 5)
+    ledger = Ledger(Plan(1.0, 1e-5, 0.0, 0.0, {}, True, run))
+    trained = PrivateSteps(discriminator(), table(64), np.arange(64), OFFSETS, 64, run, ledger, CPU)
+    before = weights(trained)
+    with pytest.raises(PrivacyError, match="finite positive noise"):
+        trained.step(fakes(6))
+    assert torch.equal(weights(trained), before)
+
+
+class TestEntities:
+    """The unit of privacy is an entity of several rows."""
+
+    THREE = PrivacyUnit("key", 3)
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_all_rows_of_an_entity_move_the_sum_by_at_most_the_clipping_bound(self, seed):
+        codes, units = np.repeat(table(20, seed), 3, axis=0), np.repeat(np.arange(20), 3)
+        sums = []
+        for kept in (slice(None), slice(0, -3)):
+            trained = steps(codes=codes[kept], units=units[kept], unit=self.THREE, module=discriminator(seed))
+            trained.step(fakes(64))
+            sums.append(gradient(trained).double() * trained.batch_size)
+        moved = (sums[0] - sums[1]).norm().item()
+        assert 0.3 < moved <= MAX_GRAD_NORM
+
+    def test_without_the_unit_they_would_move_it_further(self):
+        """The negative control."""
+        codes = np.repeat(table(20), 3, axis=0)
+        sums = []
+        for kept in (slice(None), slice(0, -3)):
+            trained = steps(codes=codes[kept])
+            trained.step(fakes(64))
+            sums.append(gradient(trained).double() * trained.batch_size)
+        assert (sums[0] - sums[1]).norm().item() > 1.5 * MAX_GRAD_NORM
+
+    def test_an_entitys_rows_come_together_at_the_charged_rate(self):
+        units = np.repeat(np.arange(400), 3)
+        trained = steps(rate=0.2, codes=np.stack([units, units], 1), units=units, unit=self.THREE)
+        sizes = []
+        for seed in range(100):
+            trained._entropy.manual_seed(seed)
+            drawn = trained._poisson_batch()[:, 0].numpy()
+            entities, rows = np.unique(drawn, return_counts=True)
+            assert (rows == 3).all()
+            sizes.append(len(entities))
+        assert np.mean(sizes) == pytest.approx(80, abs=4.5 * math.sqrt(400 * 0.2 * 0.8 / 100))
+
+
+def test_what_is_watched_is_the_noisy_gradient_and_nothing_before_it():
+    trained, seen = steps(5.0), []
+    trained.watch(seen.append)
+    trained.step(fakes(64))
+    assert torch.equal(torch.cat([part.ravel() for part in seen[0]]), gradient(trained))
+
+
+def test_a_state_goes_on_where_it_was_and_what_was_charged_stays_so():
+    trained = steps(5.0, n_steps=50)
+    for seed in range(13):
+        trained.step(fakes(64, seed))
+    state = trained.state()
+    other = steps(5.0, n_steps=50, module=discriminator(7))
+    other.restore(state)
+    assert torch.equal(weights(other), weights(trained))
+    assert other.steps_left == 50  # its own ledger knows of none
+    moments = other._optimizer.original_optimizer.state_dict()["state"]
+    assert all(float(kept["step"]) == 13 for kept in moments.values())
 
 
 def test_the_generators_view_of_the_discriminator_follows_and_has_no_hooks():
@@ -351,7 +434,7 @@ def test_it_learns_to_tell_when_there_is_little_noise():
 def test_plain_steps_learn_without_any_noise():
     codes = np.zeros((64, 2), dtype=np.int16)
     rng = torch.Generator().manual_seed(0)
-    plain = PlainSteps(discriminator(), codes, OFFSETS, Ledger(None, 1e-6), 100, 32, rng, CPU)
+    plain = PlainSteps(discriminator(), codes, OFFSETS, Ledger(make_plan(None, 1e-6)), 100, 32, rng, CPU)
     for seed in range(100):
         plain.step(fakes(32, seed))
     with torch.no_grad():
@@ -363,4 +446,4 @@ def test_plain_steps_learn_without_any_noise():
 def test_plain_steps_cannot_be_had_in_a_fit_that_promises_anything():
     rng = torch.Generator()
     with pytest.raises(PrivacyError, match="without noise was asked for in a fit that promises epsilon=50"):
-        PlainSteps(discriminator(), table(64), OFFSETS, Ledger(50.0, 1e-5), 100, 32, rng, CPU)
+        PlainSteps(discriminator(), table(64), OFFSETS, Ledger(make_plan(50.0, 1e-5)), 100, 32, rng, CPU)

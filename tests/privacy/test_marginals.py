@@ -9,6 +9,7 @@ from tabgan.privacy.accounting import combined_mu
 from tabgan.privacy.budget import make_plan
 from tabgan.privacy.ledger import Ledger
 from tabgan.privacy.marginals import choose_pairs, measure_pairs, pair_noises
+from tabgan.privacy.measure import Measurer
 
 SIZES = [3, 4, 2]
 NAMES = ["a", "b", "c"]
@@ -27,9 +28,13 @@ def one_ways(codes):
     return [np.bincount(codes[:, i], minlength=size).astype(float) for i, size in enumerate(SIZES)]
 
 
-def measure(epsilon):
-    codes, ledger, plan = table(), Ledger(epsilon, 1e-6), make_plan(epsilon, 1e-6)
-    return measure_pairs(codes, SIZES, NAMES, one_ways(codes), len(codes), plan, ledger), ledger, plan, codes
+def measure(epsilon, progress=None):
+    codes, plan = table(), make_plan(epsilon, 1e-6)
+    ledger = Ledger(plan)
+    marginals = measure_pairs(
+        codes, SIZES, NAMES, one_ways(codes), len(codes), plan, Measurer(ledger), progress
+    )
+    return marginals, ledger, plan, codes
 
 
 def test_dependent_pairs_are_measured_and_close_to_the_truth():
@@ -61,10 +66,9 @@ def test_without_privacy_all_pairs_are_exact():
 
 def test_a_single_column_has_no_pairs():
     codes = table()[:, :1]
-    assert (
-        measure_pairs(codes, [3], ["a"], one_ways(table())[:1], 1.0, make_plan(1.0, 1e-6), Ledger(1.0, 1e-6))
-        == []
-    )
+    plan = make_plan(1.0, 1e-6)
+    measurer = Measurer(Ledger(plan))
+    assert measure_pairs(codes, [3], ["a"], one_ways(table())[:1], 1.0, plan, measurer) == []
 
 
 def test_a_score_moves_by_at_most_one_with_a_row():
@@ -94,9 +98,5 @@ def test_large_tables_get_less_noise_a_cell_and_the_total_is_the_budget():
 
 def test_progress_ends_at_its_total():
     seen = []
-    codes = table()
-    plan = make_plan(1.0, 1e-6)
-    measure_pairs(
-        codes, SIZES, NAMES, one_ways(codes), 5_000, plan, Ledger(1.0, 1e-6), lambda d, t: seen.append((d, t))
-    )
+    measure(1.0, lambda done, total: seen.append((done, total)))
     assert seen[-1][0] == seen[-1][1]

@@ -128,7 +128,7 @@ def test_a_lone_row_shows_with_probability_delta_and_not_much_less():
 
 def test_the_check_of_the_threshold_fails_when_the_threshold_is_too_low(monkeypatch):
     """The negative control: OpenDP's own map refuses what costs more than its delta."""
-    monkeypatch.setattr(mechanisms, "threshold_for", lambda stddev, delta: 1.0 + stddev)
+    monkeypatch.setattr(mechanisms, "threshold_for", lambda stddev, delta, max_rows: 1.0 + stddev)
     with pytest.raises(PrivacyError, match="threshold"):
         shows_alone(4.0, 0.01, 10)
 

@@ -9,7 +9,9 @@ import pytest
 from tabgan.errors import BudgetExceededError, DataError
 from tabgan.privacy import mechanisms
 from tabgan.privacy.budget import make_plan
-from tabgan.privacy.ledger import GAUSSIAN_THRESHOLD, Ledger
+from tabgan.privacy.events import GAUSSIAN_THRESHOLD
+from tabgan.privacy.ledger import Ledger
+from tabgan.privacy.measure import Measurer
 from tabgan.privacy.release import release_table
 from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
 
@@ -31,9 +33,9 @@ def people(n_rows: int = N, seed: int = 0) -> pd.DataFrame:
 
 
 def release(df, schema=None, epsilon=3.0):
-    ledger = Ledger(epsilon, 1e-6)
     plan = make_plan(epsilon, 1e-6)
-    return release_table(df, schema or Schema(), plan, ledger), ledger
+    ledger = Ledger(plan)
+    return release_table(df, schema or Schema(), plan, Measurer(ledger)), ledger
 
 
 def test_an_undeclared_table_is_completed():
@@ -54,7 +56,8 @@ def test_an_undeclared_table_is_completed():
 
 def test_every_number_that_leaves_has_a_line_before_it_is_counted(monkeypatch):
     """Pitfalls 5 and 25: noise is drawn only for what stands in the ledger by then."""
-    ledger = Ledger(3.0, 1e-6)
+    plan = make_plan(3.0, 1e-6)
+    ledger = Ledger(plan)
     drawn = []
     original = mechanisms.noisy_vector
 
@@ -65,7 +68,7 @@ def test_every_number_that_leaves_has_a_line_before_it_is_counted(monkeypatch):
         return original(values, noise_stddev)
 
     monkeypatch.setattr(mechanisms, "noisy_vector", spy)
-    release_table(people(), Schema(), make_plan(3.0, 1e-6), ledger)
+    release_table(people(), Schema(), plan, Measurer(ledger))
     # A discovery releases its count of missing values beside the categories: one line, one histogram.
     assert sorted(drawn) == sorted(entry.noise_multiplier for entry in ledger.entries)
     assert any(entry.mechanism == GAUSSIAN_THRESHOLD for entry in ledger.entries)
@@ -77,7 +80,7 @@ def test_a_ledger_that_cannot_pay_stops_the_release_before_any_count(monkeypatch
 
     monkeypatch.setattr(mechanisms, "noisy_vector", forbidden)
     with pytest.raises(BudgetExceededError):
-        release_table(people(), Schema(), make_plan(3.0, 1e-6), Ledger(0.01, 1e-6))
+        release_table(people(), Schema(), make_plan(3.0, 1e-6), Measurer(Ledger(make_plan(0.01, 1e-6))))
 
 
 def test_the_noise_of_a_release_is_the_one_in_the_ledger():
@@ -249,8 +252,8 @@ def as_csv(df: pd.DataFrame) -> pd.DataFrame:
 
 
 def release_text(df, schema=None, epsilon=3.0):
-    plan, ledger = make_plan(epsilon, 1e-6), Ledger(epsilon, 1e-6)
-    return release_table(df, schema or Schema(), plan, ledger, reads_text=True)
+    plan = make_plan(epsilon, 1e-6)
+    return release_table(df, schema or Schema(), plan, Measurer(Ledger(plan)), reads_text=True)
 
 
 def test_a_table_of_text_is_completed_by_votes():

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from tabgan.evaluation.result import ColumnResult, Evaluation, Interval, Metric
-from tabgan.privacy.ledger import GAUSSIAN, GAUSSIAN_THRESHOLD, POISSON_GAUSSIAN, PrivacyStatement, Release
+from tabgan.privacy.events import GAUSSIAN, GAUSSIAN_THRESHOLD, POISSON_GAUSSIAN, Release
+from tabgan.privacy.ledger import PrivacyStatement
 from tabgan.report import ReportData, collect
 from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from tabgan.errors import DataError
-from tabgan.privacy.ledger import GAUSSIAN, Release
+from tabgan.privacy.events import GAUSSIAN, Release
 from tabgan.report.collect import collect, group_ledger, odds
 
 

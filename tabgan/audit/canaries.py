@@ -1,0 +1,141 @@
+"""Canaries of both doors in one run: an attacker who knows everything but which of them were put into the table.
+
+The table is made up, so an audit costs nobody's privacy. It has two columns. Base rows lie on the diagonal of their
+grid; each canary is a unit whose rows all lie in a cell off the diagonal that no other canary has. A fair coin of the
+operating system puts each of them in. Then the fit's own code runs both doors, once. The attacker reads all that leaves
+them: the measured table, and the noisy gradients of every step, which no model gives away. It knows the base rows, the
+fakes and the weights, and scores each canary by the log-likelihood ratio of what was released. No recipient of a
+synthetic table has as much.
+
+References:
+    Steinke, Nasr & Jagielski (2023), *Privacy Auditing with One (1) Training Run*, NeurIPS.
+    Nasr et al. (2023), *Tight Auditing of Differentially Private Machine Learning*, USENIX Security: an attacker that
+    sees the noisy gradients.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tabgan.audit.whitebox import GradientAttack
+from tabgan.errors import AuditError
+from tabgan.privacy.budget import Plan
+from tabgan.privacy.coding import code_table, one_way_marginals
+from tabgan.privacy.ledger import Ledger, PrivacyStatement
+from tabgan.privacy.marginals import measure_pairs
+from tabgan.privacy.measure import Measurer
+from tabgan.privacy.release import release_table
+from tabgan.privacy.unit import bound_contributions
+from tabgan.schema import Categorical, Schema
+
+#: Base rows of every category, over the noise of a 1-way count: so many that each keeps a code of its own.
+BASE_OVER_NOISE = 8.0
+
+_NAMES = ("left", "right")
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What an attacker makes of one run.
+
+    Attributes:
+        is_in: ``(canaries,)`` whether each was put in.
+        counts: ``(canaries,)`` log-likelihood ratios by the measured table.
+        gradients: ``(canaries,)`` the same by the noisy gradients; zeros without an adversary.
+        mu_counts: GDP parameter of the measured table: what it can give away of a canary at most.
+        privacy: The run's statement.
+    """
+
+    is_in: np.ndarray
+    counts: np.ndarray
+    gradients: np.ndarray
+    mu_counts: float
+    privacy: PrivacyStatement
+
+
+@dataclass(frozen=True)
+class Design:
+    """The table of an audit.
+
+    Attributes:
+        side: Categories of each column.
+        cells: ``(canaries, 2)`` the cell of each canary, off the diagonal.
+        repeats: Base rows of every category.
+        max_rows: Rows of a canary.
+    """
+
+    side: int
+    cells: np.ndarray
+    repeats: int
+    max_rows: int
+
+    @classmethod
+    def of_plan(cls, n_canaries: int, plan: Plan) -> Design:
+        """Return a design with a cell for each canary, and base rows that rise above the plan's noise."""
+        side = math.ceil((1 + math.sqrt(1 + 4 * n_canaries)) / 2)  # side * (side - 1) cells off the diagonal
+        cells = np.argwhere(~np.eye(side, dtype=bool))[:n_canaries]
+        repeats = math.ceil(BASE_OVER_NOISE * plan.noise_stddev("one_way", len(_NAMES))) + 1
+        return cls(side, cells, repeats, plan.unit.max_rows)
+
+    def table(self, is_in: np.ndarray, plan: Plan) -> tuple[pd.DataFrame, Schema]:
+        """Return the rows, and a schema that declares all of it; every base row is a unit of its own."""
+        base = np.arange(self.repeats * self.side) % self.side
+        canaries = self.cells[is_in].repeat(self.max_rows, axis=0)
+        rows = np.concatenate([np.stack([base, base], axis=1), canaries])
+        domain = [f"category {position}" for position in range(self.side)]
+        data: dict[str, Any] = {
+            name: np.array(domain, dtype=object)[rows[:, i]] for i, name in enumerate(_NAMES)
+        }
+        columns = [
+            Categorical(name=name, dtype="object", categories=domain, unknown="error", nullable=False)
+            for name in _NAMES
+        ]
+        if plan.unit.entity is None:
+            return pd.DataFrame(data), Schema(columns)
+        owners = len(base) + np.arange(len(canaries)) // self.max_rows
+        data[plan.unit.entity] = np.concatenate([np.arange(len(base)), owners])
+        return pd.DataFrame(data), Schema(columns, entity=plan.unit.entity, max_rows=self.max_rows)
+
+
+def run_canaries(plan: Plan, n_canaries: int) -> Scores:
+    """Run both doors once on a table with canaries, and return an attacker's scores.
+
+    Args:
+        plan: Of the fit that is audited; private.
+        n_canaries: At least 2.
+
+    Raises:
+        AuditError: categories were merged, so that canaries share cells: the attack would see less than it says.
+    """
+    design, is_in = Design.of_plan(n_canaries, plan), coins(n_canaries)
+    df, schema = design.table(is_in, plan)
+    ledger = Ledger(plan)
+    measurer = Measurer(ledger)
+    table = bound_contributions(df, plan.unit)
+    released = release_table(table.df, schema, plan, measurer)
+    encoder = code_table(released, plan, ledger.remaining_mu())
+    if encoder.sizes != [design.side, design.side]:
+        raise AuditError("audit: the noise hid some categories of the audit's own table. Run it again.")
+    codes = encoder.transform(table.df)
+    one_ways = [marginal.counts for marginal in one_way_marginals(released, encoder)]
+    pairs = measure_pairs(codes, encoder.sizes, encoder.names, one_ways, released.n_rows, plan, measurer)
+    (measured,) = pairs
+    noise, rows = float(np.max(measured.noise_stddev)), design.max_rows
+    # No base row lies off the diagonal, so a canary's cell holds its own rows and noise.
+    counts = (rows * measured.counts[tuple(design.cells.T)] - rows**2 / 2) / noise**2
+    gradients = np.zeros(n_canaries)
+    if plan.adversary is not None:
+        attack = GradientAttack(plan.adversary, design.side, design.max_rows)
+        gradients = attack.scores(codes, table.units, one_ways, released.n_rows, ledger, design.cells)
+    return Scores(is_in, counts, gradients, rows / noise, ledger.statement())
+
+
+def coins(n: int) -> np.ndarray:
+    """Return ``(n,)`` fair coins of the operating system."""
+    return np.frombuffer(secrets.token_bytes(n), dtype=np.uint8) % 2 == 1

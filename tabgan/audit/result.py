@@ -1,0 +1,102 @@
+"""What an audit found, beside what was stated and what even a sound mechanism would show."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tabgan.audit.checks import Check
+from tabgan.durable import canonical
+from tabgan.errors import AuditError
+from tabgan.evaluation.audit import AuditBound, ExpectedBound
+
+
+@dataclass(frozen=True)
+class CanaryResult:
+    """What the canaries gave away through a door, or through both.
+
+    Attributes:
+        kind: ``"counts"``, ``"gradients"`` or ``"both"``.
+        bound: The empirical lower bound.
+        expected: What the same attack shows of mechanisms that are as stated, by simulation.
+    """
+
+    kind: str
+    bound: AuditBound
+    expected: ExpectedBound
+
+
+@dataclass(frozen=True)
+class AuditResult:
+    """What an audit found. To pass proves nothing; to fail disproves what is stated.
+
+    Attributes:
+        epsilon: What is stated.
+        delta: What is stated.
+        privacy_unit: Whose presence, in words.
+        checks: Of the mechanisms.
+        canaries: Of one run; each bound holds by itself at its confidence, all together at ``confidence``.
+        confidence: Of all bounds together.
+        seconds: How long it took.
+    """
+
+    epsilon: float
+    delta: float
+    privacy_unit: str
+    checks: tuple[Check, ...]
+    canaries: tuple[CanaryResult, ...]
+    confidence: float
+    seconds: float
+
+    @property
+    def epsilon_lower_bound(self) -> float:
+        """The largest empirical lower bound."""
+        return max((result.bound.epsilon_lower_bound for result in self.canaries), default=0.0)
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """What disproves the statement, in whole sentences; none when the audit has passed."""
+        found = [
+            f"{check.name}: {check.observed:.4g} lies outside of {check.low:.4g} to {check.high:.4g}."
+            for check in self.checks
+            if not check.has_passed
+        ]
+        found += [
+            f"Canaries in {result.kind}: epsilon is at least {result.bound.epsilon_lower_bound:.4g} with confidence "
+            f"{result.bound.confidence:.3g}, over the stated {self.epsilon:g}."
+            for result in self.canaries
+            if not result.bound.epsilon_lower_bound <= self.epsilon
+        ]
+        return tuple(found)
+
+    @property
+    def has_passed(self) -> bool:
+        """Whether nothing disproves the statement."""
+        return not self.failures
+
+    def raise_if_failed(self) -> AuditResult:
+        """Return itself.
+
+        Raises:
+            AuditError: something disproves the statement.
+        """
+        if self.failures:
+            raise AuditError(
+                f"audit: epsilon={self.epsilon:g} at delta={self.delta:g} does not hold. {' '.join(self.failures)} "
+                "Do not use models of this installation, and report it."
+            )
+        return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        checks = [asdict(check) | {"has_passed": check.has_passed} for check in self.checks]
+        return asdict(self) | {
+            "checks": checks,
+            "epsilon_lower_bound": self.epsilon_lower_bound,
+            "has_passed": self.has_passed,
+            "failures": list(self.failures),
+        }
+
+    def to_json(self) -> str:
+        """Return JSON."""
+        return canonical(self.to_dict())

@@ -1,0 +1,267 @@
+"""A folder from which an interrupted fit goes on: the same fit, the same ledger, no noise drawn twice.
+
+It holds what has left through the doors (noisy answers, the networks and their optimizers), the public arguments, and
+secrets that stay in the house: a seed for what is no privacy noise, and the key of the table's digest. No row, and
+no state of any generator of privacy noise: that comes anew from the operating system, whatever was drawn before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from tabgan.durable import atomic_path, canonical, leftovers, parse, sealed, unsealed
+from tabgan.errors import CheckpointError
+from tabgan.privacy.digest import table_digest
+from tabgan.privacy.journal import Journal
+
+FORMAT, VERSION = "tabgan-checkpoint", 1
+
+_MANIFEST, _ANSWERS, _TRAINING, _LEDGER, _SEED = (
+    "manifest.json",
+    "released.jsonl",
+    "training.safetensors",
+    "ledger.jsonl",
+    "holdout.json",
+)
+
+#: All that a checkpoint may hold.
+_FILES = (_MANIFEST, _ANSWERS, _TRAINING, _LEDGER, _LEDGER + ".guard", _LEDGER + ".lock", _SEED)
+
+_KEYS = {"format", "version", "fit", "request", "entropy", "key", "table"}
+
+
+class Checkpoint:
+    """What is kept of one fit.
+
+    Args:
+        folder: A new or empty folder, or a checkpoint's.
+        request: The fit's public arguments, in plain data.
+        entropy: The seed of all that is no privacy noise; an interrupted fit's own takes its place.
+
+    Raises:
+        CheckpointError: the folder holds other files, a damaged checkpoint, or one of other arguments.
+
+    Attributes:
+        fit: The fit's own random name, in the ledger too.
+        entropy: The seed.
+        is_new: Whether nothing was kept here before.
+    """
+
+    def __init__(self, folder: Path, request: Mapping[str, Any], entropy: int) -> None:
+        self.folder = Path(folder)
+        _check_folder(self.folder)
+        self.is_new = not (self.folder / _MANIFEST).exists()
+        if self.is_new:
+            _check_nothing_kept(self.folder)
+            self._manifest: dict[str, Any] = {
+                "format": FORMAT,
+                "version": VERSION,
+                "fit": secrets.token_hex(8),
+                "request": parse(canonical(request)),
+                "entropy": str(entropy),
+                "key": secrets.token_hex(32),
+                "table": None,
+            }
+            return
+        self._manifest = self._read_manifest()
+        differing = _differing(self._manifest["request"], parse(canonical(request)))
+        if differing:
+            raise CheckpointError(
+                f"checkpoint: {str(self.folder)!r} is of a fit with other arguments: {', '.join(differing)} differ. "
+                "Fit with the same ones to go on, or name a new folder."
+            )
+
+    @property
+    def fit(self) -> str:
+        """The fit's own random name."""
+        return str(self._manifest["fit"])
+
+    @property
+    def entropy(self) -> int:
+        """The seed of all that is no privacy noise."""
+        return int(self._manifest["entropy"])
+
+    @property
+    def ledger_path(self) -> Path:
+        """Where the ledger lies that is kept for want of a dataset's own."""
+        return self.folder / _LEDGER
+
+    @property
+    def has_answers(self) -> bool:
+        """Whether anything was released that only the ledger can account for."""
+        return any((self.folder / name).exists() for name in (_ANSWERS, _TRAINING))
+
+    def bind(self, df: object) -> None:
+        """Tie the checkpoint to a table; reads the rows and keeps a keyed digest.
+
+        Raises:
+            CheckpointError: it is tied to another one.
+            DataError: ``df`` is no table.
+        """
+        table = table_digest(df, bytes.fromhex(self._manifest["key"]))
+        known = self._manifest["table"]
+        if known is not None and known != table:
+            raise CheckpointError(
+                f"checkpoint: {str(self.folder)!r} is of a fit to another table. Fit to the same rows to go on, or "
+                "name a new folder."
+            )
+        if known is None:
+            self._manifest["table"] = table
+            make_private_folder(self.folder)
+            _write_sealed(self.folder / _MANIFEST, self._manifest)
+
+    def journal(self) -> Journal:
+        """Return the answers that were released so far."""
+        return Journal(self.folder / _ANSWERS)
+
+    def saver(self) -> TrainingFile:
+        """Return where the state of the training is kept."""
+        return TrainingFile(self.folder / _TRAINING)
+
+    def discard(self) -> None:
+        """Remove the checkpoint: what it is of is finished, or given up. What was charged stays spent."""
+        discard(self.folder)
+
+    def _read_manifest(self) -> dict[str, Any]:
+        path = self.folder / _MANIFEST
+        manifest = _read_sealed(path)
+        if not isinstance(manifest, dict) or set(manifest) != _KEYS or manifest["format"] != FORMAT:
+            raise _damaged(path)
+        if manifest["version"] != VERSION:
+            raise CheckpointError(
+                f"checkpoint: expected version {VERSION} of the format in {str(self.folder)!r}. Go on with the tabgan "
+                "that began the fit, or name a new folder."
+            )
+        return dict(manifest)
+
+
+class TrainingFile:
+    """The state of a training in one file, replaced as a whole."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def save(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Keep a state; it is on the disk when this returns."""
+        tensors = {name: value.contiguous() for name, value in state.items()}
+        with atomic_path(self._path, mode=0o600) as temporary:
+            save_file(tensors, temporary, metadata={"sha256": _digest(tensors)})
+
+    def load(self) -> dict[str, torch.Tensor] | None:
+        """Return the state that was kept last, ``None`` where there is none.
+
+        Raises:
+            CheckpointError: the file is damaged.
+        """
+        if not self._path.exists():
+            return None
+        try:
+            with safe_open(self._path, framework="pt") as file:
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no iterator
+                if (file.metadata() or {})["sha256"] != _digest(tensors):
+                    raise ValueError
+        except (SafetensorError, OSError, KeyError, ValueError):
+            raise _damaged(self._path) from None
+        return tensors
+
+
+def holdout_seed(folder: Path) -> int:
+    """Return a secret seed that is drawn once for a checkpoint, for the coins that deal rows out before the fit.
+
+    Raises:
+        CheckpointError: the folder is not a checkpoint's, or its seed is damaged.
+    """
+    _check_folder(folder)
+    path = folder / _SEED
+    if not path.exists():
+        make_private_folder(folder)
+        _write_sealed(path, str(secrets.randbits(128)))
+    try:
+        return int(_read_sealed(path))
+    except (ValueError, TypeError):
+        raise _damaged(path) from None
+
+
+def discard(folder: Path) -> None:
+    """Remove a checkpoint's files, and its folder if that leaves it empty."""
+    for path in _own(folder):
+        path.unlink(missing_ok=True)
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make a folder that only its owner can enter, with the folders on the way to it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    folder.chmod(0o700)
+
+
+def _write_sealed(path: Path, data: Any) -> None:
+    with atomic_path(path, mode=0o600) as temporary:
+        temporary.write_text(sealed(data), encoding="utf-8")
+
+
+def _read_sealed(path: Path) -> Any:
+    try:
+        return unsealed(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        raise _damaged(path) from None
+
+
+def _own(folder: Path) -> list[Path]:
+    """Return the files that a checkpoint may hold, with those that crashes left of them half written."""
+    paths = [folder / name for name in _FILES]
+    return paths + [left for path in paths for left in leftovers(path)]
+
+
+def _check_folder(folder: Path) -> None:
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise CheckpointError(f"checkpoint: expected a folder, got {str(folder)!r}, which is none.")
+    others = sorted({path.name for path in folder.iterdir()} - {path.name for path in _own(folder)})
+    if others:
+        raise CheckpointError(
+            f"checkpoint: expected a new folder or a checkpoint's, found {others[0]!r} in {str(folder)!r}. Name "
+            "another."
+        )
+
+
+def _check_nothing_kept(folder: Path) -> None:
+    """Raise if there are answers or a ledger, and no manifest that says whose."""
+    kept = [name for name in _FILES if name != _SEED and (folder / name).exists()]
+    if kept:
+        raise CheckpointError(
+            f"checkpoint: {str(folder)!r} has {kept[0]!r} and no {_MANIFEST!r}. Restore it from a copy, or name a new "
+            "folder."
+        )
+
+
+def _damaged(path: Path) -> CheckpointError:
+    return CheckpointError(
+        f"checkpoint: {str(path)!r} is damaged. Restore it from a copy, or start a new fit in a new folder; what was "
+        "charged stays spent."
+    )
+
+
+def _differing(kept: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
+    return sorted(key for key in {*kept, *asked} if kept.get(key) != asked.get(key))
+
+
+def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
+    """Return a digest of tensors: safetensors checks shapes and lengths, and no contents."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        value = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)} ".encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

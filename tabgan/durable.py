@@ -1,0 +1,145 @@
+"""Files that survive a crash: written whole or not at all, or line by line, each on the disk before it counts."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def atomic_path(path: Path, mode: int = 0o666) -> Iterator[Path]:
+    """Yield a hidden name in the same folder; what is written there takes ``path``'s name at the end.
+
+    On any exception the hidden file is removed and ``path`` stays as it was. A crash may leave it lying: see
+    :func:`leftovers`.
+
+    Args:
+        path: Of the file.
+        mode: Who may read it, before the process's mask.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        # There before it is written to, so that nobody reads a secret while it is, or after a crash.
+        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
+        yield temporary
+        temporary.chmod(mode & ~_umask())
+        sync(temporary)
+        os.replace(temporary, path)
+        sync(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def leftovers(path: Path) -> list[Path]:
+    """Return the hidden files that crashes have left of :func:`atomic_path`."""
+    return list(path.parent.glob(f".{glob.escape(path.name)}.????????.tmp"))
+
+
+def sync(path: Path) -> None:
+    """Have the system put a file, or a folder's list of names, on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def append_line(path: Path, line: str, mode: int = 0o666) -> None:
+    """Append a line to a file; it is on the disk when this returns. The file's folder has to be there."""
+    is_new = not path.exists()
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, mode)
+    try:
+        with os.fdopen(handle, "ab", closefd=False) as file:
+            file.write(line.encode() + b"\n")
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    if is_new:
+        sync(path.parent)
+
+
+def read_lines(path: Path) -> list[str]:
+    """Return the whole lines of a file; a last one without its end was never finished, and is left out.
+
+    Raises:
+        OSError, UnicodeDecodeError: the file cannot be read.
+    """
+    whole, _, _ = path.read_bytes().rpartition(b"\n")
+    return whole.decode().split("\n") if whole else []
+
+
+def drop_torn_line(path: Path) -> None:
+    """Cut off a last line that was never finished, so that the next one begins on a line of its own."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - 1, 0))
+        if file.read() in (b"", b"\n"):
+            return
+    os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
+    sync(path)
+
+
+def canonical(data: Any) -> str:
+    """Return JSON that is the same for the same data: sorted keys, no spaces, ASCII, no NaN.
+
+    Raises:
+        TypeError, ValueError: JSON cannot hold the data.
+    """
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def parse(text: str) -> Any:
+    """Return the data of a JSON text.
+
+    Raises:
+        ValueError, RecursionError: it is none; NaN and infinities are none either.
+    """
+    return json.loads(text, parse_constant=_refuse)
+
+
+def _refuse(constant: str) -> None:
+    """Raise for NaN and infinities, which JSON does not have and Python's reader takes."""
+    raise ValueError(f"{constant} is not JSON")
+
+
+def sha256(text: str) -> str:
+    """Return the SHA-256 digest of a text in hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sealed(data: Any) -> str:
+    """Return JSON that holds data and the digest of it, so that damage shows.
+
+    Raises:
+        TypeError, ValueError: JSON cannot hold the data.
+    """
+    return canonical({"data": data, "sha256": sha256(canonical(data))})
+
+
+def unsealed(text: str) -> Any:
+    """Return the data that :func:`sealed` took.
+
+    Raises:
+        ValueError, RecursionError: the text was changed, or is none of its.
+    """
+    read = parse(text)
+    if not isinstance(read, dict) or set(read) != {"data", "sha256"}:
+        raise ValueError("not sealed")
+    if read["sha256"] != sha256(canonical(read["data"])):
+        raise ValueError("damaged")
+    return read["data"]
+
+
+def _umask() -> int:
+    """Return the process's mask: some writers make files that only their owner can read."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,288 @@
+"""What a fit does with a table, from the first charge to the trained generator; and what it keeps on the way."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+import tabgan
+from tabgan.checkpoint import Checkpoint
+from tabgan.encoding.table import TableEncoder
+from tabgan.encoding.values import read_text
+from tabgan.errors import CheckpointError, ConfigError, DataError, SchemaError, TabGANError
+from tabgan.model.anchors import AnchorLoss
+from tabgan.model.discriminator import Discriminator
+from tabgan.model.generator import Generator
+from tabgan.model.training import TrainingConfig, train
+from tabgan.modelfile import Fitted
+from tabgan.privacy.budget import Plan
+from tabgan.privacy.coding import code_table, one_way_marginals
+from tabgan.privacy.digest import table_digest
+from tabgan.privacy.dpsgd import DiscriminatorSteps, PlainSteps, PrivateSteps
+from tabgan.privacy.ledger import Ledger
+from tabgan.privacy.ledger_file import FitBook, LedgerFile
+from tabgan.privacy.marginals import Marginal, measure_pairs
+from tabgan.privacy.measure import Measurer
+from tabgan.privacy.records import LedgerConfig
+from tabgan.privacy.release import release_table
+from tabgan.privacy.unit import bound_contributions
+from tabgan.rng import RandomStreams
+from tabgan.schema import Schema
+
+Progress = Callable[[str, int, int], None]
+
+#: Widths of the discriminator's hidden layer, with and without privacy.
+PRIVATE_HIDDEN, PLAIN_HIDDEN = 16, 128
+
+#: Real rows of a batch of a discriminator without privacy.
+PLAIN_BATCH_SIZE = 500
+
+
+@dataclass(frozen=True)
+class Request:
+    """A fit's arguments: all of them public.
+
+    Attributes:
+        plan: What each stage may spend.
+        schema: What is declared of the table.
+        training: How the generator is trained.
+        device: Where.
+        random_state: Of all that is no privacy noise.
+        reads_text: Whether text stands for numbers and booleans.
+    """
+
+    plan: Plan
+    schema: Schema
+    training: TrainingConfig
+    device: torch.device
+    random_state: int | None
+    reads_text: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data that is the same for the same fit, whoever asks for it."""
+        plan = self.plan
+        return {
+            "version": tabgan.__version__,
+            "epsilon": plan.epsilon,
+            "delta": plan.delta,
+            "adversary": None if plan.adversary is None else vars(plan.adversary),
+            "has_adversary": plan.has_adversary,
+            "schema": self.schema.to_dict(),
+            "training": vars(self.training),
+            "random_state": None if self.random_state is None else int(self.random_state),
+            "reads_text": self.reads_text,
+        }
+
+
+class Session:
+    """One fit's ledger, what it has answered so far, and its streams of chance; on the disk if anybody asked for it.
+
+    Opening one reads no row. :meth:`begin` does, for digests that stay in the house, and only after a cap has let the
+    fit pass.
+
+    Args:
+        request: The fit's arguments.
+        ledger: The ledger of the dataset; ``None`` keeps none beyond this fit.
+        checkpoint: The folder that an interruption goes on from; ``None`` for none.
+
+    Raises:
+        ConfigError: a ledger for a fit without privacy, or in the checkpoint's folder.
+        LedgerError, BudgetExceededError, CheckpointError: either of them cannot be used; nothing was charged.
+    """
+
+    def __init__(self, request: Request, ledger: LedgerConfig | None, checkpoint: Path | None) -> None:
+        self.request = request
+        plan = request.plan
+        if ledger is not None and not plan.is_private:
+            raise ConfigError(
+                "ledger: a fit with epsilon=None spends without limit, which no ledger can hold. Set epsilon, or leave "
+                "the ledger out."
+            )
+        if ledger is not None and checkpoint is not None and _lies_in(ledger.path, checkpoint):
+            raise ConfigError(
+                "ledger: expected a place outside of the checkpoint, which is removed when its fit is done. Keep it "
+                "beside the data."
+            )
+        streams = RandomStreams(request.random_state)
+        self._checkpoint = None
+        self._has_begun = False
+        if checkpoint is not None:
+            asked = request.to_dict() | {"ledger": None if ledger is None else str(ledger.path.absolute())}
+            self._checkpoint = Checkpoint(checkpoint, asked, streams.entropy)
+            streams = RandomStreams(self._checkpoint.entropy)
+            if ledger is None and plan.is_private:
+                ledger = LedgerConfig(self._checkpoint.ledger_path)
+        self.streams = streams
+        self._config = ledger
+        self._name = secrets.token_hex(8) if self._checkpoint is None else self._checkpoint.fit
+        self._is_datasets = ledger is not None and (
+            self._checkpoint is None or ledger.path != self._checkpoint.ledger_path
+        )
+        self._file = None if ledger is None else LedgerFile(ledger.path)
+        self._check()
+        self.ledger = Ledger(plan)
+
+    def _check(self) -> None:
+        """Raise unless the ledger has room for the fit, or has known it all along."""
+        if self._file is None or self._config is None:
+            return
+        fit = self._file.fit(self._name)
+        is_resumed = self._checkpoint is not None and not self._checkpoint.is_new
+        if fit is None and is_resumed and self._checkpoint is not None and self._checkpoint.has_answers:
+            raise CheckpointError(
+                f"checkpoint: the ledger {str(self._file.path)!r} does not know the fit that is to go on. Restore the "
+                "ledger, or start a new fit in a new folder."
+            )
+        if fit is None:
+            self._file.check_room(self.request.plan, self._config)
+        elif fit.outcome in ("failed", "closed"):
+            raise CheckpointError(
+                f"checkpoint: the ledger has the fit down as {fit.outcome}, so it cannot go on. What it charged is "
+                "spent; start a new fit in a new folder."
+            )
+        elif fit.limit != self.request.plan.cost:
+            raise CheckpointError(
+                "checkpoint: the ledger holds another plan for this fit. Another version began it; go on with that "
+                "one, or start a new fit in a new folder."
+            )
+
+    def begin(self, table: object) -> None:
+        """Tie the fit to its table, and put down that it begins.
+
+        Args:
+            table: The table whose ledger it is: the fit's own, or the one that it is a part of.
+
+        Raises:
+            LedgerError, CheckpointError: they are of another table. Nothing was charged.
+            DataError: ``table`` is no table.
+        """
+        if self._checkpoint is not None:
+            self._checkpoint.bind(table)
+        if self._file is not None and self._config is not None:
+            if self._file.fit(self._name) is None:
+                plan = self.request.plan
+                self._file.begin(self._name, plan, self._config, lambda key: table_digest(table, key))
+            self.ledger = Ledger(self.request.plan, FitBook(self._file, self._name, self._is_datasets))
+        self._has_begun = True
+
+    def measurer(self) -> Measurer:
+        """Return what charges, counts and keeps answers."""
+        return Measurer(self.ledger, None if self._checkpoint is None else self._checkpoint.journal())
+
+    def saver(self) -> Any:
+        """Return where the state of the training is kept, if anywhere."""
+        return None if self._checkpoint is None else self._checkpoint.saver()
+
+    def finish(self) -> None:
+        """Put down that the fit is done."""
+        self._end("done")
+
+    def fail(self, error: BaseException) -> None:
+        """Put down that the fit has failed, unless it can go on from a checkpoint.
+
+        A table that cannot be learnt will not be learnt the next time either: its checkpoint is given up. What was no
+        table, or another one, says nothing of it.
+        """
+        is_hopeless = self._has_begun and isinstance(error, DataError | SchemaError)
+        if self._checkpoint is not None and not is_hopeless:
+            return
+        try:
+            self._end("failed")
+        except (TabGANError, OSError):
+            error.add_note(
+                "The ledger could not be told that the fit has failed: its whole plan goes on counting."
+            )
+            return
+        if self._checkpoint is not None:
+            self._checkpoint.discard()
+
+    def _end(self, outcome: str) -> None:
+        fit = None if self._file is None else self._file.fit(self._name)
+        if self._file is not None and fit is not None and fit.outcome is None:
+            self._file.end(self._name, outcome)
+
+
+def _lies_in(path: Path, folder: Path) -> bool:
+    return folder.resolve() in path.resolve().parents
+
+
+def learn(df: pd.DataFrame, request: Request, session: Session, progress: Progress) -> Fitted:
+    """Do all that a fit does with the table. It never meets the model, whose arguments may change meanwhile.
+
+    **Guarantee.** Contributions are bounded before anything else; then rows go to door 1, as they are and coded, and,
+    coded, to door 2. What comes back, and all that is made of it here, is released.
+    """
+    plan, ledger = request.plan, session.ledger
+    progress("release", 0, 1)
+    measurer = session.measurer()
+    table = bound_contributions(df, plan.unit)
+    released = release_table(table.df, request.schema, plan, measurer, reads_text=request.reads_text)
+    progress("release", 1, 1)
+    encoder = code_table(released, plan, ledger.remaining_mu())
+    codes = encoder.transform(read_text(table.df, released.schema))
+    one_ways = one_way_marginals(released, encoder)
+    pairs = measure_pairs(
+        codes,
+        encoder.sizes,
+        encoder.names,
+        [marginal.counts for marginal in one_ways],
+        released.n_rows,
+        plan,
+        measurer,
+        lambda done, total: progress("measure", done, total),
+    )
+    generator = _new_generator(encoder, one_ways, session.streams, request.device)
+    anchors = AnchorLoss(encoder.sizes, [*one_ways, *pairs], released.n_rows).to(request.device)
+    adversary = _new_adversary(encoder, codes, table.units, released.n_rows, request, session)
+    generator = train(
+        generator,
+        anchors,
+        adversary,
+        request.training,
+        session.streams.torch("train", request.device),
+        lambda done, total: progress("train", done, total),
+        session.saver(),
+    )
+    session.finish()
+    return Fitted(encoder, generator.eval(), ledger.statement(), released.n_rows)
+
+
+def _new_generator(
+    encoder: TableEncoder, one_ways: list[Marginal], streams: RandomStreams, device: torch.device
+) -> Generator:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(streams.numpy("generator").integers(2**62)))
+        generator = Generator(encoder.sizes)
+    generator.start_from([torch.as_tensor(marginal.counts, dtype=torch.float32) for marginal in one_ways])
+    return generator.to(device)
+
+
+def _new_adversary(
+    encoder: TableEncoder,
+    codes: np.ndarray,
+    units: np.ndarray,
+    n_rows: float,
+    request: Request,
+    session: Session,
+) -> DiscriminatorSteps | None:
+    """Return whoever trains the discriminator, by DP-SGD if the plan is private; the codes go to the device here."""
+    plan, device, streams = request.plan, request.device, session.streams
+    if not plan.has_adversary:
+        return None
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(streams.numpy("discriminator").integers(2**62)))
+        module = Discriminator(encoder.width, PRIVATE_HIDDEN if plan.is_private else PLAIN_HIDDEN).to(device)
+    offsets = torch.as_tensor(encoder.offsets[:-1])
+    if plan.is_private:
+        if plan.adversary is None:
+            return None
+        return PrivateSteps(module, codes, units, offsets, n_rows, plan.adversary, session.ledger, device)
+    steps, rng = request.training.steps, streams.torch("batches", device)
+    return PlainSteps(module, codes, offsets, session.ledger, steps, PLAIN_BATCH_SIZE, rng, device)

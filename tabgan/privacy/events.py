@@ -1,0 +1,126 @@
+"""What a mechanism did: immutable lines, which say nothing of what it cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from tabgan.errors import PrivacyError
+from tabgan.privacy.accounting import Cost, SubsampledGaussian
+
+Door = Literal["release", "marginals", "dpsgd"]
+
+#: Names of the mechanisms, as they stand in the ledger.
+GAUSSIAN = "discrete Gaussian"
+GAUSSIAN_THRESHOLD = "discrete Gaussian with threshold"
+POISSON_GAUSSIAN = "Poisson-subsampled Gaussian (DP-SGD)"
+MECHANISMS = (GAUSSIAN, GAUSSIAN_THRESHOLD, POISSON_GAUSSIAN)
+
+
+@dataclass(frozen=True)
+class Release:
+    """One line of a ledger: what a mechanism did, on what, with which parameters.
+
+    Attributes:
+        door: Through which door the rows were read.
+        what: What was released, in a few words.
+        columns: Columns that it was computed on; empty for all of them.
+        mechanism: The mechanism's name.
+        noise_multiplier: Noise standard deviation over L2 sensitivity.
+        delta: Probability mass that a threshold mechanism adds to the total's delta.
+        sample_rate: Poisson inclusion probability of a unit; 1 where every unit takes part.
+        steps: How often it was done.
+        sensitivity: L2 norm of the most that one privacy unit changes of what is released, before the noise.
+    """
+
+    door: Door
+    what: str
+    columns: tuple[str, ...]
+    mechanism: str
+    noise_multiplier: float
+    delta: float = 0.0
+    sample_rate: float = 1.0
+    steps: int = 1
+    sensitivity: float = 1.0
+
+    @property
+    def noise_stddev(self) -> float:
+        """Standard deviation of the noise, in units of what is released."""
+        return self.noise_multiplier * self.sensitivity
+
+    def check(self) -> None:
+        """Raise unless this is a private release with parameters that make sense.
+
+        Raises:
+            PrivacyError: NaN and infinities among them.
+        """
+        is_sampled = self.mechanism == POISSON_GAUSSIAN
+        if not (
+            self.mechanism in MECHANISMS
+            and 0 < self.noise_multiplier < math.inf
+            and 0 < self.sensitivity < math.inf
+            and 0 <= self.delta < 1
+            and 0 < self.sample_rate <= 1
+            and (is_sampled or (self.sample_rate == 1 and self.steps == 1))
+            and (self.delta > 0) == (self.mechanism == GAUSSIAN_THRESHOLD)
+            and isinstance(self.steps, int)
+            and self.steps >= 1
+        ):
+            raise PrivacyError(
+                f"ledger: {self.what!r} by {self.mechanism!r} has noise_multiplier={self.noise_multiplier}, "
+                f"sensitivity={self.sensitivity}, delta={self.delta}, sample_rate={self.sample_rate} and "
+                f"steps={self.steps}; a private release needs finite positive noise and parameters in their ranges."
+            )
+
+    @property
+    def cost(self) -> Cost:
+        """What it costs, in the terms that compose. Only of a release that passes :meth:`check`."""
+        if self.mechanism == POISSON_GAUSSIAN:
+            return Cost(runs=(SubsampledGaussian(self.noise_multiplier, self.sample_rate, self.steps),))
+        return Cost(mu_squared=self.noise_multiplier**-2, delta=self.delta)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        return asdict(self) | {"columns": list(self.columns)}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Release:
+        """Return the release that :meth:`to_dict` wrote: nothing has a default on load.
+
+        Raises:
+            KeyError, TypeError, ValueError: a field is missing, unknown, or not what it should be.
+        """
+        if set(data) != set(cls.__dataclass_fields__):
+            raise KeyError
+        if not isinstance(data["columns"], list):
+            raise ValueError  # a text would become one column a letter
+        release = cls(**{**data, "columns": tuple(data["columns"])})
+        numbers = (release.noise_multiplier, release.delta, release.sample_rate, release.sensitivity)
+        texts = (release.door, release.what, release.mechanism, *release.columns)
+        is_count = isinstance(release.steps, int) and is_number(release.steps)
+        if (
+            not is_count
+            or not all(map(is_number, numbers))
+            or not all(isinstance(text, str) for text in texts)
+        ):
+            raise ValueError
+        return release
+
+
+def is_number(value: object) -> bool:
+    """Return whether a value is a finite number of at least 0."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+
+
+def cost_of(releases: Iterable[Release]) -> Cost:
+    """Return what releases cost together.
+
+    Squares are summed exactly before they are rounded, so that the order of the releases does not matter.
+    """
+    releases = tuple(releases)
+    plain = [r for r in releases if r.mechanism != POISSON_GAUSSIAN]
+    total = Cost(math.fsum(r.noise_multiplier**-2 for r in plain), (), math.fsum(r.delta for r in plain))
+    sampled = (r.cost.runs for r in releases if r.mechanism == POISSON_GAUSSIAN)
+    return total + Cost(runs=tuple(run for runs in sampled for run in runs))

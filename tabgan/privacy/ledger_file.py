@@ -1,0 +1,425 @@
+"""One ledger a dataset: every charge of every fit, in a file that is only ever appended to.
+
+A line is one JSON record; it holds the SHA-256 of itself and of the line before, so that a line that was changed,
+moved or taken out breaks the chain. A chain does not tell when lines at its end are gone: a guard file beside it,
+which only its owner can read, holds how many there are, the last one's hash, and the key of the table's digest.
+A charge is on the disk, guard included, before :meth:`LedgerFile.charge` returns, and only then may rows be read.
+
+The file may be shared: its lines follow from public arguments and released numbers, and the table's digest is keyed.
+The guard may not: whoever has its key can confirm a guess of the whole table.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from tabgan.durable import (
+    append_line,
+    atomic_path,
+    canonical,
+    drop_torn_line,
+    parse,
+    sealed,
+    sha256,
+    unsealed,
+)
+from tabgan.errors import BudgetExceededError, ConfigError, LedgerError, PrivacyError
+from tabgan.privacy.accounting import Cost, filter_order
+from tabgan.privacy.budget import Plan
+from tabgan.privacy.events import Release, cost_of
+from tabgan.privacy.ledger import LedgerPlace
+from tabgan.privacy.records import (
+    ADJACENCY,
+    FORMAT,
+    NO_HASH,
+    VERSION,
+    Cap,
+    FitRecord,
+    LedgerConfig,
+    cost_to_dict,
+    fit_of,
+    read_chain,
+)
+from tabgan.privacy.unit import PrivacyUnit
+
+#: Seconds to wait for another process that is writing a line.
+_PATIENCE = 60.0
+
+
+class LedgerFile:
+    """A dataset's ledger on the disk.
+
+    **Guarantee.** :meth:`begin` refuses a fit whose plan, with all that stands in the file, would pass the cap; it
+    looks at no row. Until the fit ends, its whole plan counts. From the second fit on, totals are composed so that they
+    hold even where a fit was planned after looking at the results of the ones before (:meth:`Cost.adaptive_epsilon`,
+    its order fixed by the first cap); the first fit's plan cannot have looked at any, so the tighter total is its own.
+
+    Args:
+        path: Of the file.
+
+    Raises:
+        LedgerError: lines were changed, taken out or cut off, the guard is missing or another one's, or it cannot be
+            read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        self.records: list[dict[str, Any]] = []
+        self._guard: dict[str, Any] = {}
+        self._stamp = (-1, -1)
+        self._load_if_any()
+
+    # -- what it says -------------------------------------------------------------------------------------------
+
+    @property
+    def head(self) -> dict[str, Any]:
+        """The first record: what the ledger is of."""
+        return self.records[0]
+
+    @property
+    def unit(self) -> PrivacyUnit:
+        """Whose presence all fits protect."""
+        return PrivacyUnit.from_dict(self.head["unit"])
+
+    @property
+    def cap(self) -> Cap | None:
+        """The cap in force."""
+        caps = [record for record in self.records if record["kind"] == "cap"]
+        return Cap(caps[-1]["epsilon"], caps[-1]["delta"]) if caps else None
+
+    @property
+    def fits(self) -> tuple[FitRecord, ...]:
+        """All fits, in the order in which they began."""
+        return tuple(fit_of(record, self.records) for record in self.records if record["kind"] == "fit")
+
+    def fit(self, name: str) -> FitRecord | None:
+        """Return what the ledger says of a fit; ``None`` where it knows none of that name."""
+        begun = (record for record in self.records if record["kind"] == "fit" and record["fit"] == name)
+        return next((fit_of(record, self.records) for record in begun), None)
+
+    def place(self) -> LedgerPlace:
+        """Return where the ledger stands now."""
+        return LedgerPlace(self.head["ledger"], self.records[-1]["entry"], self.records[-1]["hash"])
+
+    # -- what is added ------------------------------------------------------------------------------------------
+
+    def begin(self, name: str, plan: Plan, config: LedgerConfig, digest: Callable[[bytes], str]) -> None:
+        """Put down that a fit begins, with all that it may cost. Makes the file when it is the first one.
+
+        Args:
+            name: The fit's own random name.
+            plan: What it may spend; private.
+            config: The cap, and whether the table may have changed.
+            digest: Returns the table's digest under a key. Called only after the cap has let the fit pass.
+
+        Raises:
+            BudgetExceededError: the cap would be passed.
+            LedgerError: the ledger is of another dataset or privacy unit, or the cap was raised by the way.
+        """
+        with self._locked():
+            self._load_if_any()
+            self._check_unit(plan.unit)
+            cap = self._agreed_cap(config)
+            self._check_room(plan, cap)
+            if not self._guard:
+                self._guard = {"key": secrets.token_hex(32)}
+            table = digest(bytes.fromhex(self._guard["key"]))
+            self._check_table(table, config)
+            if not self.records:
+                self._write_guard()  # a crash before the first line leaves a ledger of none
+                self._append("ledger", format=FORMAT, version=VERSION, ledger=secrets.token_hex(8),
+                             unit={"entity": plan.unit.entity, "max_rows": plan.unit.max_rows},
+                             neighboring_relation=ADJACENCY)  # fmt: skip
+            if cap is not None and cap != self.cap:
+                self._append("cap", epsilon=cap.epsilon, delta=cap.delta)
+            self._append("fit", fit=name, epsilon=plan.epsilon, delta=plan.delta, limit=cost_to_dict(plan.cost),
+                         table=table)  # fmt: skip
+
+    def charge(self, name: str, call: str, releases: Sequence[Release]) -> None:
+        """Put a charge of a fit down; it is on the disk when this returns.
+
+        Raises:
+            PrivacyError: the ledger knows no such fit that may still go on.
+        """
+        with self._locked():
+            self._load()
+            fit = self._open_fit(name)
+            spent = fit.spent + cost_of(releases)
+            if not fit.limit.covers(spent):
+                raise BudgetExceededError(
+                    f"ledger: fit {name} would pass its own plan. Nothing was released."
+                )
+            self._append("charge", fit=name, call=call, releases=[release.to_dict() for release in releases])
+
+    def end(self, name: str, outcome: str) -> None:
+        """Put down that a fit is over, so that from now on what it charged counts, and no more."""
+        with self._locked():
+            self._load()
+            self._open_fit(name)
+            self._append("end", fit=name, outcome=outcome)
+
+    def set_cap(self, cap: Cap) -> None:
+        """Put a new cap in force, higher or lower than what is spent.
+
+        Raises:
+            LedgerError: there is no ledger yet.
+        """
+        with self._locked():
+            self._load()
+            if not self.records:
+                raise LedgerError(f"ledger: {str(self.path)!r} is empty. The first fit begins it.")
+            self._append("cap", epsilon=cap.epsilon, delta=cap.delta)
+
+    @classmethod
+    def adopt(cls, path: Path) -> LedgerFile:
+        """Make a new guard for a ledger that has lost its own, say so in a line that stays, and return the ledger.
+
+        What stood at the end of the file before cannot be known; the table's digest begins anew.
+
+        Raises:
+            LedgerError: the guard is there, or the lines do not form a chain.
+        """
+        ledger = cls.__new__(cls)
+        ledger.path, ledger._stamp = Path(path), (-1, -1)
+        with ledger._locked():
+            if ledger._guard_path.exists():
+                raise LedgerError(
+                    f"ledger: {str(ledger._guard_path)!r} is there. A ledger is adopted only without one."
+                )
+            ledger.records = read_chain(ledger.path)
+            if not ledger.records:
+                raise LedgerError(
+                    f"ledger: {str(ledger.path)!r} is empty. Remove it; the first fit makes a new one."
+                )
+            ledger._guard = {"key": secrets.token_hex(32)}
+            ledger._append("adopted", reason="the guard was lost; lines at the end may be missing")
+        return ledger
+
+    # -- checks -------------------------------------------------------------------------------------------------
+
+    def check_room(self, plan: Plan, config: LedgerConfig) -> None:
+        """Raise if a fit's plan would pass the cap, or is of another privacy unit. Writes nothing.
+
+        Raises:
+            BudgetExceededError, LedgerError: see :meth:`begin`.
+        """
+        self._check_unit(plan.unit)
+        self._check_room(plan, self._agreed_cap(config))
+
+    def _check_unit(self, unit: PrivacyUnit) -> None:
+        if self.records and unit != self.unit:
+            raise LedgerError(
+                f"ledger: {str(self.path)!r} protects one {self.unit.name}; this fit would protect one {unit.name}, "
+                "and the two do not add up. Keep the unit, or a ledger for each, neither of which then covers both."
+            )
+
+    def _check_table(self, table: str, config: LedgerConfig) -> None:
+        known = [record["table"] for record in self._since_adopted() if record["kind"] == "fit"]
+        if known and table != known[-1] and not config.table_may_change:
+            raise LedgerError(
+                f"ledger: {str(self.path)!r} is of another table than this one. Use the ledger of this dataset; if the "
+                "table is a newer state of the same one, set table_may_change: true, and fits go on adding up."
+            )
+
+    def _since_adopted(self) -> list[dict[str, Any]]:
+        adopted = [i for i, record in enumerate(self.records) if record["kind"] == "adopted"]
+        return self.records[adopted[-1] :] if adopted else self.records
+
+    def _agreed_cap(self, config: LedgerConfig) -> Cap | None:
+        """Return the cap that a fit is held against: a lower one than the ledger's may be asked for, never a higher."""
+        cap = config.cap
+        if cap is None or self.cap is None:
+            return cap or self.cap
+        if cap.epsilon > self.cap.epsilon or cap.delta > self.cap.delta:
+            raise LedgerError(
+                f"ledger: the cap in {str(self.path)!r} is epsilon={self.cap.epsilon:g}, delta={self.cap.delta:g}; the "
+                f"fit asks for epsilon={cap.epsilon:g}, delta={cap.delta:g}. Raise it with `tabgan ledger cap`, which "
+                "puts that down, or ask for no more."
+            )
+        return cap
+
+    def _check_room(self, plan: Plan, cap: Cap | None) -> None:
+        if cap is None:
+            return
+        total = self.held + plan.cost
+        is_first = self.held == Cost()
+        epsilon = total.epsilon(cap.delta) if is_first else self.adaptive_epsilon(total, cap)
+        if not epsilon <= cap.epsilon:
+            raise BudgetExceededError(
+                f"ledger: this fit would bring {str(self.path)!r} to epsilon={epsilon:.4g} at delta={cap.delta:g}, "
+                f"over its cap of {cap.epsilon:g}. {self._held_by()}No row was read. Ask for less, or have the cap "
+                "raised."
+            )
+
+    def adaptive_epsilon(self, total: Cost, cap: Cap) -> float:
+        """Return epsilon at a cap's delta, composed so that fits may be planned after looking at the ones before.
+
+        The order that this takes is fixed by the ledger's first cap.
+        """
+        first = next((Cap(r["epsilon"], r["delta"]) for r in self.records if r["kind"] == "cap"), cap)
+        return total.adaptive_epsilon(cap.delta, filter_order(first.epsilon, first.delta))
+
+    @property
+    def held(self) -> Cost:
+        """What counts against a cap: what ended fits have charged, and all that the others may come to."""
+        return sum((fit.held for fit in self.fits), Cost())
+
+    def _held_by(self) -> str:
+        unfinished = [fit.name for fit in self.fits if fit.outcome is None]
+        if not unfinished:
+            return ""
+        return (
+            f"The whole plans of {len(unfinished)} unfinished fits count ({', '.join(unfinished)}): resume them, or "
+            "end them with `tabgan ledger close`. "
+        )
+
+    def _open_fit(self, name: str) -> FitRecord:
+        """Return a fit that may still go on.
+
+        Raises:
+            PrivacyError: there is none of that name.
+        """
+        fit = self.fit(name)
+        if fit is None or fit.outcome is not None:
+            state = "it knows none of that name" if fit is None else f"that one is {fit.outcome}"
+            raise PrivacyError(
+                f"ledger: {str(self.path)!r} has no open fit {name!r}: {state}. Nothing was changed."
+            )
+        return fit
+
+    # -- the files ----------------------------------------------------------------------------------------------
+
+    @property
+    def _guard_path(self) -> Path:
+        return self.path.with_name(self.path.name + ".guard")
+
+    def _locked(self) -> AbstractContextManager[Any]:
+        """Keep other processes from writing meanwhile."""
+        lock = FileLock(self.path.with_name(self.path.name + ".lock"), timeout=_PATIENCE)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            return lock.acquire()
+        except Timeout:
+            raise LedgerError(
+                f"ledger: another process has held {str(self.path)!r} for a minute. Try again."
+            ) from None
+        except OSError as error:
+            raise ConfigError(f"ledger: cannot write {str(self.path)!r}: {error.strerror}.") from None
+
+    def _load_if_any(self) -> None:
+        if self.path.exists() or self._guard_path.exists():
+            self._load()
+
+    def _load(self) -> None:
+        """Read all lines, and hold them against the chain and the guard; not again if nobody has written since."""
+        guard = self._read_guard()
+        if not self.path.exists():
+            if guard["count"]:
+                raise LedgerError(
+                    f"ledger: {str(self.path)!r} is gone, its guard is not. Restore it from a copy."
+                )
+            self.records, self._guard = [], guard
+            return
+        stamp = self._now()  # before the lines are read: the next call reads again if there were more
+        if self.records and guard == self._guard and stamp == self._stamp:
+            return
+        records = read_chain(self.path)
+        if self._read_guard() == guard:
+            self._take(records, guard, stamp)
+        else:  # another process wrote meanwhile, which only a reader without the lock comes to see
+            self._load()
+
+    def _take(self, records: list[dict[str, Any]], guard: dict[str, Any], stamp: tuple[int, int]) -> None:
+        """Take over what was read, if the guard vouches for it."""
+        count, last = guard["count"], guard["hash"]
+        if len(records) < count or (records and count and records[count - 1]["hash"] != last):
+            raise LedgerError(
+                f"ledger: {str(self.path)!r} has {len(records)} lines where its guard knows {count}, or others: lines "
+                "are missing, or one of the two files is an old copy. Restore both from the newest copy."
+            )
+        # One line more than the guard knows: a crash came between the two. It counts.
+        if len(records) > count + 1:
+            raise LedgerError(
+                f"ledger: {str(self.path)!r} has lines that its guard does not know. Restore both files."
+            )
+        self.records, self._guard, self._stamp = records, guard, stamp
+
+    def _now(self) -> tuple[int, int]:
+        """Return what changes when anybody writes to the file."""
+        stat = self.path.stat()
+        return stat.st_size, stat.st_mtime_ns
+
+    def _read_guard(self) -> dict[str, Any]:
+        try:
+            guard = unsealed(self._guard_path.read_text(encoding="utf-8"))
+            if set(guard) != {"key", "count", "hash"}:
+                raise ValueError
+        except FileNotFoundError:
+            if not self.path.exists():
+                raise LedgerError(f"ledger: no ledger {str(self.path)!r}. The first fit makes it.") from None
+            raise LedgerError(
+                f"ledger: {str(self._guard_path)!r} is missing, without which nobody can tell whether lines are. "
+                "Restore it, or accept the ledger as it is with `tabgan ledger adopt`, which puts that down."
+            ) from None
+        except (OSError, ValueError, TypeError, RecursionError):
+            raise LedgerError(
+                f"ledger: {str(self._guard_path)!r} is damaged. Restore it from a copy."
+            ) from None
+        return dict(guard)
+
+    def _append(self, kind: str, **content: Any) -> None:
+        """Write one line, then the guard; both are on the disk when this returns."""
+        record = {
+            "entry": len(self.records),
+            "kind": kind,
+            "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+            **content,
+            "previous": self.records[-1]["hash"] if self.records else NO_HASH,
+        }
+        record["hash"] = sha256(canonical(record))
+        if self._guard.get("count", len(self.records)) != len(self.records):
+            self._write_guard()  # of the line that a crash kept from it: it may lack one, never two
+        if self.path.exists():
+            drop_torn_line(self.path)
+        append_line(self.path, canonical(record))
+        self.records.append(parse(canonical(record)))
+        self._write_guard()
+        self._stamp = self._now()
+
+    def _write_guard(self) -> None:
+        last = self.records[-1]["hash"] if self.records else NO_HASH
+        self._guard |= {"count": len(self.records), "hash": last}
+        with atomic_path(self._guard_path, mode=0o600) as temporary:
+            temporary.write_text(sealed(self._guard), encoding="utf-8")
+
+
+class FitBook:
+    """One fit's part of a ledger file: what :class:`~tabgan.privacy.ledger.Ledger` writes to.
+
+    Args:
+        file: The ledger.
+        name: Of the fit.
+        has_place: Whether statements say where in it the fit stands.
+    """
+
+    def __init__(self, file: LedgerFile, name: str, has_place: bool = True) -> None:
+        self.file = file
+        self.name = name
+        self._has_place = has_place
+        fit = file.fit(name)
+        self.past = () if fit is None else fit.charges
+
+    def write(self, call: str, releases: Sequence[Release]) -> None:
+        """Put a charge down; see :meth:`LedgerFile.charge`."""
+        self.file.charge(self.name, call, releases)
+
+    def place(self) -> LedgerPlace | None:
+        """Return where the ledger stands now; ``None`` for one that does not outlive its fit."""
+        return self.file.place() if self._has_place else None

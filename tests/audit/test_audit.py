@@ -1,0 +1,212 @@
+"""The audit passes what is sound, and fails loudly what is not: each way to break a mechanism is a negative control."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from opacus.optimizers import DPOptimizerFastGradientClipping
+from typer.testing import CliRunner
+
+from tabgan.audit import audit, check_mechanisms, run_canaries
+from tabgan.audit.canaries import Design, coins
+from tabgan.cli import app
+from tabgan.errors import AuditError, ConfigError
+from tabgan.evaluation.audit import bound_from_scores
+from tabgan.privacy import dpsgd, mechanisms
+from tabgan.privacy.budget import make_plan
+from tabgan.privacy.dpsgd import PrivateSteps
+from tabgan.privacy.unit import PrivacyUnit
+
+SMALL = {"epsilon": 8.0, "delta": 1e-6, "adversary_share": 0.3, "n_canaries": 1_500}
+
+
+def failed_checks(result) -> set[str]:
+    return {check.name for check in result.checks if not check.has_passed}
+
+
+@pytest.fixture(scope="module")
+def sound():
+    return audit(**SMALL)
+
+
+def test_what_is_sound_passes_and_its_bounds_are_what_simulations_show(sound):
+    assert sound.has_passed, sound.failures
+    assert sound.raise_if_failed() is sound
+    assert [found.kind for found in sound.canaries] == ["counts", "gradients", "both"]
+    for found in sound.canaries:
+        assert found.bound.epsilon_lower_bound <= found.expected.high * 1.5
+        assert found.bound.epsilon_lower_bound < sound.epsilon
+
+
+def test_it_sees_most_of_what_there_is_to_see(sound):
+    """An attack that cannot find anything passes everything: both doors' canaries give a bound above nothing."""
+    counts, gradients, both = (found.bound.epsilon_lower_bound for found in sound.canaries)
+    assert counts > 1.0
+    assert gradients > 0.2
+    assert both > 1.0
+
+
+def test_entities_too():
+    result = audit(**SMALL, max_rows=3)
+    assert result.has_passed, result.failures
+    assert result.privacy_unit == "entity (unit), at most 3 rows each"
+    assert result.epsilon_lower_bound > 0.5
+
+
+class TestNegativeControls:
+    """With the noise off, or wrong, inside the test."""
+
+    def test_counts_without_noise(self, monkeypatch):
+        monkeypatch.setattr(
+            mechanisms, "noisy_vector", lambda values, stddev: np.asarray(values, dtype=float)
+        )
+        result = audit(**SMALL)
+        assert result.canaries[0].bound.epsilon_lower_bound > 1.2 * result.canaries[0].expected.high
+        assert {"counts: noise of standard deviation 1", "canaries in counts: separation"} <= failed_checks(
+            result
+        )
+        with pytest.raises(AuditError, match="epsilon=8 at delta=1e-06 does not hold"):
+            result.raise_if_failed()
+
+    def test_counts_without_noise_where_much_is_promised_pass_the_stated_epsilon(self, monkeypatch):
+        """The bound by itself: at epsilon 1 canaries that are plain to see show more than that."""
+        monkeypatch.setattr(
+            mechanisms, "noisy_vector", lambda values, stddev: np.asarray(values, dtype=float)
+        )
+        result = audit(**{**SMALL, "epsilon": 1.0})
+        assert result.epsilon_lower_bound > 3.0
+        assert any("Canaries in counts: epsilon is at least" in failure for failure in result.failures)
+
+    def test_gradients_without_noise(self, monkeypatch):
+        def quiet(self):
+            for parameter in self.params:
+                parameter.grad = parameter.summed_grad.view_as(parameter)
+
+        monkeypatch.setattr(DPOptimizerFastGradientClipping, "add_noise", quiet)
+        result = audit(**{**SMALL, "epsilon": 1.0})
+        assert result.canaries[1].bound.epsilon_lower_bound > 3.0
+        expected = {"gradients: noise of an empty step", "canaries in gradients: separation"}
+        assert expected <= failed_checks(result)
+        with pytest.raises(AuditError, match="Canaries in gradients: epsilon is at least"):
+            result.raise_if_failed()
+
+    @pytest.mark.parametrize("factor", [2 / 3, 3 / 2])
+    def test_counts_of_another_noise_than_was_charged(self, monkeypatch, factor):
+        sound = mechanisms.noisy_vector
+        monkeypatch.setattr(mechanisms, "noisy_vector", lambda values, stddev: sound(values, factor * stddev))
+        names = failed_checks(audit(**SMALL))
+        assert {"counts: noise of standard deviation 25", "canaries in counts: separation"} <= names
+
+    def test_one_draw_for_a_whole_table(self, monkeypatch):
+        """Pitfall 21."""
+
+        def scalar(values, stddev):
+            return values + np.random.default_rng().normal(0, stddev)
+
+        monkeypatch.setattr(mechanisms, "noisy_vector", scalar)
+        names = {check.name for check in check_mechanisms() if not check.has_passed}
+        assert "counts: correlation of neighbouring cells" in names
+
+    def test_rows_that_are_not_clipped(self, monkeypatch):
+        monkeypatch.setattr(dpsgd, "CLIP_NORM", 1_000.0)
+        names = {check.name for check in check_mechanisms() if not check.has_passed}
+        assert "gradients: what a unit of 3 moves" in names
+
+    def test_more_rows_in_a_batch_than_were_charged(self, monkeypatch):
+        """Pitfalls 7 and 9."""
+        monkeypatch.setattr(
+            PrivateSteps, "_poisson_batch", lambda self: self._codes[: len(self._codes) // 20]
+        )
+        names = {check.name for check in check_mechanisms() if not check.has_passed}
+        assert names == {"batches: variance of the size"}  # fixed sizes, of the very rate
+
+        def twice(self):
+            draws = torch.rand((self._n_units,), generator=self._entropy, dtype=torch.float64)
+            return self._codes[(draws < 2 * self._run.sample_rate)[self._units]]
+
+        monkeypatch.setattr(PrivateSteps, "_poisson_batch", twice)
+        assert {"batches: mean size", "canaries in gradients: separation"} <= failed_checks(audit(**SMALL))
+
+    def test_a_threshold_that_is_too_low(self, monkeypatch):
+        """Pitfall 3."""
+        monkeypatch.setattr(
+            mechanisms,
+            "discover",
+            lambda counts, stddev, delta, rows=1: (np.arange(len(counts)), counts.astype(float)),
+        )
+        names = {check.name for check in check_mechanisms() if not check.has_passed}
+        assert {name.split(":")[0] for name in names} == {"categories"}
+
+
+class TestRun:
+    def test_coins_are_fair_and_fresh(self):
+        thrown = coins(20_000)
+        assert 9_600 < thrown.sum() < 10_400
+        assert not np.array_equal(thrown, coins(20_000))
+
+    def test_canaries_lie_apart_from_each_other_and_from_base_rows(self):
+        design = Design.of_plan(500, make_plan(8.0, 1e-6, has_discovery=False))
+        assert len(np.unique(design.cells, axis=0)) == 500
+        assert (design.cells[:, 0] != design.cells[:, 1]).all()
+        df, _ = design.table(np.zeros(500, bool), make_plan(8.0, 1e-6))
+        assert (df["left"] == df["right"]).all()
+
+    def test_a_canary_is_a_unit_of_its_rows(self):
+        plan = make_plan(8.0, 1e-6, has_discovery=False, unit=PrivacyUnit("unit", 3))
+        design = Design.of_plan(20, plan)
+        df, schema = design.table(np.ones(20, bool), plan)
+        sizes = df.groupby("unit").size()
+        assert sorted(sizes.unique()) == [1, 3]
+        assert (sizes == 3).sum() == 20
+        assert (schema.entity, schema.max_rows) == ("unit", 3)
+
+    def test_scores_know_nothing_of_canaries_when_there_is_much_noise(self):
+        scores = run_canaries(make_plan(0.2, 1e-6, has_discovery=False), 500)
+        assert bound_from_scores(scores.counts, scores.is_in, 1e-6).epsilon_lower_bound < 0.3
+
+    def test_it_spends_what_a_fit_spends(self):
+        plan = make_plan(8.0, 1e-6, has_discovery=False)
+        privacy = run_canaries(plan, 200).privacy
+        assert 7.5 < privacy.epsilon_spent <= 8.0
+        assert sum(entry.steps for entry in privacy.entries if entry.door == "dpsgd") == plan.adversary.steps
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"epsilon": 0}, "epsilon: expected a number"),
+        ({"epsilon": None}, "epsilon: expected a number"),
+        ({"epsilon": float("nan")}, "epsilon: expected a number"),
+        ({"delta": 1.0}, "delta: expected a number"),
+        ({"max_rows": 0}, "max_rows: expected an integer"),
+        ({"n_canaries": 1}, "n_canaries: expected an integer"),
+        ({"n_canaries": 10**6}, "n_canaries: expected at most"),
+        ({"confidence": 1.0}, "confidence: expected a number"),
+        ({"adversary_share": 1.5}, "adversary_share: expected a number"),
+    ],
+)
+def test_arguments_that_make_no_sense(arguments, message):
+    with pytest.raises(ConfigError, match=message):
+        audit(**arguments)
+
+
+class TestCommand:
+    ARGUMENTS = ("audit", "--epsilon", "8", "--canaries", "300")
+
+    def test_says_what_was_found(self, tmp_path):
+        result = CliRunner().invoke(app, [*self.ARGUMENTS, "-o", str(tmp_path / "audit.json")])
+        assert result.exit_code == 0, result.output
+        assert "Nothing disproves it" in result.output
+        assert "it cannot prove one" in result.output
+        found = json.loads((tmp_path / "audit.json").read_text())
+        assert (found["epsilon"], found["has_passed"], found["failures"]) == (8.0, True, [])
+
+    def test_fails_loudly(self, monkeypatch):
+        monkeypatch.setattr(
+            mechanisms, "noisy_vector", lambda values, stddev: np.asarray(values, dtype=float)
+        )
+        result = CliRunner().invoke(app, self.ARGUMENTS)
+        assert result.exit_code == 1
+        assert "FAILED" in result.output
+        assert "does not hold" in result.output

@@ -1,0 +1,145 @@
+"""Where other private synthesizers broke: every defect of the project's list has a test that carries its number.
+
+A test carries a number by the first words of its docstring, or of its class's: ``Pitfall 21.``, ``Pitfalls 9 and 10.``
+``docs/privacy.md`` lists them, and says what is right. What has no better place is tested here.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy import stats
+
+from tabgan import LedgerConfig
+from tabgan.model.discriminator import Discriminator
+from tabgan.privacy.accounting import SubsampledGaussian
+from tabgan.privacy.budget import ADVERSARY_STEPS, Plan
+from tabgan.privacy.dpsgd import PrivateSteps
+from tabgan.privacy.ledger import Ledger
+from tabgan.privacy.ledger_file import LedgerFile
+from tabgan.synthesizer import TabGAN
+
+TESTS = Path(__file__).parent
+LIST = TESTS.parent / "docs" / "privacy.md"
+NUMBERS = range(1, 33)
+
+_CARRIED = re.compile(r"^Pitfalls? (\d+(?:(?:, | and | to )\d+)*)")
+
+
+def numbers_of(docstring: str | None) -> set[int]:
+    """Return the numbers that a docstring carries."""
+    found = _CARRIED.match(docstring or "")
+    if not found:
+        return set()
+    numbers: set[int] = set()
+    for part in re.split(r", | and ", found[1]):
+        first, _, last = part.strip().partition(" to ")
+        numbers |= set(range(int(first), int(last or first) + 1))
+    return numbers
+
+
+def carried() -> dict[str, set[int]]:
+    """Return the numbers that each test carries, by its file and name."""
+    found: dict[str, set[int]] = {}
+    for path in sorted(TESTS.rglob("test_*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+        for place in (tree, *classes):
+            shared = numbers_of(ast.get_docstring(place)) if place is not tree else set()
+            for node in place.body:
+                if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                    numbers = shared | numbers_of(ast.get_docstring(node))
+                    found.setdefault(f"{path.relative_to(TESTS)}::{node.name}", set()).update(numbers)
+    return found
+
+
+class TestList:
+    ROWS = re.findall(r"^\| (\d+) \| .* \| `([^`]+)` \|$", LIST.read_text(encoding="utf-8"), re.MULTILINE)
+
+    def test_numbers_are_read(self):
+        assert numbers_of("Pitfall 21.") == {21}
+        assert numbers_of("Pitfalls 9 and 10.") == {9, 10}
+        assert numbers_of("Pitfalls 1, 2 and 11 to 13: so.") == {1, 2, 11, 12, 13}
+        assert numbers_of("No pitfall 3.") == set()
+
+    def test_every_defect_has_a_test_that_carries_its_number(self):
+        assert set().union(*carried().values()) == set(NUMBERS)
+
+    def test_the_list_has_a_row_for_each_and_names_a_test_that_carries_it(self):
+        assert [int(number) for number, _ in self.ROWS] == list(NUMBERS)
+        tests = carried()
+        wrong = [row for row in self.ROWS if int(row[0]) not in tests.get(row[1], set())]
+        assert not wrong
+
+
+def private_steps(codes: np.ndarray, rate: float) -> PrivateSteps:
+    run = SubsampledGaussian(5.0, rate, 20)
+    ledger = Ledger(Plan(50.0, 1e-5, 0.0, 0.0, {}, True, run))
+    units, offsets = np.arange(len(codes)), torch.tensor([0])
+    return PrivateSteps(
+        Discriminator(2, 4), codes, units, offsets, len(codes), run, ledger, torch.device("cpu")
+    )
+
+
+def test_rare_rows_meet_the_discriminator_as_often_as_all_others():
+    """Pitfall 6: no batch is dealt by what is in a row, so no frequency of a category decides who is seen."""
+    codes = np.array([[1]] * 40 + [[0]] * 4_000, dtype=np.int16)
+    steps, runs, rate = private_steps(codes, 0.1), 150, 0.1
+    rare = 0
+    for seed in range(runs):
+        steps._entropy.manual_seed(seed)
+        rare += int((steps._poisson_batch() == 1).sum())
+    low, high = stats.binom.interval(1 - 1e-5, 40 * runs, rate)
+    assert low <= rare <= high
+
+
+@pytest.fixture(scope="module")
+def people() -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    return pd.DataFrame({"age": rng.integers(18, 90, 2_000), "town": rng.choice(["Ulm", "Bonn"], 2_000)})
+
+
+def test_conditions_are_met_without_the_table(people, tmp_path):
+    """Pitfall 6: also at sampling time, for a loaded model has nothing but what was released."""
+    model = TabGAN(steps=5, batch_size=50, random_state=0).fit(people)
+    model.save(tmp_path / "m.tabgan")
+    loaded = TabGAN.load(tmp_path / "m.tabgan").sample(50, conditions={"town": "Ulm"}, random_state=3)
+    assert (loaded["town"] == "Ulm").all()
+    pd.testing.assert_frame_equal(loaded, model.sample(50, conditions={"town": "Ulm"}, random_state=3))
+
+
+def test_no_two_networks_are_one():
+    """Pitfall 16: the one that rows train, the one that the generator sees, and one of another fit."""
+    first, second = (private_steps(np.zeros((50, 1), dtype=np.int16), 0.1) for _ in range(2))
+    networks = (first.module, first._wrapped, second.module, second._wrapped)
+    places = [{p.data_ptr() for p in network.parameters()} for network in networks]
+    assert len(set().union(*places)) == sum(map(len, places))
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_training_is_as_long_whatever_the_rows_are(people, value):
+    """Pitfall 17: no stopping, no best checkpoint, no rate by what a discriminator says of the rows."""
+    df = people.assign(age=people["age"] * value)
+    seen = []
+    model = TabGAN(steps=40, batch_size=50, random_state=0)
+    model.fit(df, progress=lambda stage, done, total: seen.append((stage, done)))
+    assert ("train", 40) in seen
+    assert sum(e.steps for e in model.privacy_.entries if e.door == "dpsgd") == ADVERSARY_STEPS
+
+
+def test_trying_arguments_on_the_table_costs_each_try(people, tmp_path):
+    """Pitfall 26: a sweep over epsilon is so many fits, and the dataset's ledger has them all."""
+    for epsilon in (0.5, 1.0, 2.0):
+        TabGAN(epsilon, steps=1, batch_size=2, adversary_share=0).fit(
+            people, ledger=LedgerConfig(tmp_path / "l")
+        )
+    ledger = LedgerFile(tmp_path / "l")
+    assert [fit.epsilon for fit in ledger.fits] == [0.5, 1.0, 2.0]
+    total = sum((fit.spent for fit in ledger.fits[1:]), ledger.fits[0].spent)
+    assert total.epsilon(1e-6) > 2.2 > max(fit.spent.epsilon(1e-6) for fit in ledger.fits)
