@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from tabgan.durable import atomic_path, canonical, leftovers, parse, sealed, unsealed
 from tabgan.errors import CheckpointError
@@ -24,16 +25,17 @@ from tabgan.privacy.journal import Journal
 
 FORMAT, VERSION = "tabgan-checkpoint", 1
 
-_MANIFEST, _ANSWERS, _TRAINING, _LEDGER, _SEED = (
+_MANIFEST, _ANSWERS, _TRAINING, _LEDGER, _SEED, _LOCK = (
     "manifest.json",
     "released.jsonl",
     "training.safetensors",
     "ledger.jsonl",
     "holdout.json",
+    "lock",
 )
 
 #: All that a checkpoint may hold.
-_FILES = (_MANIFEST, _ANSWERS, _TRAINING, _LEDGER, _LEDGER + ".guard", _LEDGER + ".lock", _SEED)
+_FILES = (_MANIFEST, _ANSWERS, _TRAINING, _LEDGER, _LEDGER + ".guard", _LEDGER + ".lock", _SEED, _LOCK)
 
 _KEYS = {"format", "version", "fit", "request", "entropy", "key", "table"}
 
@@ -57,6 +59,7 @@ class Checkpoint:
 
     def __init__(self, folder: Path, request: Mapping[str, Any], entropy: int) -> None:
         self.folder = Path(folder)
+        self._lock = FileLock(self.folder / _LOCK)
         _check_folder(self.folder)
         self.is_new = not (self.folder / _MANIFEST).exists()
         if self.is_new:
@@ -99,14 +102,33 @@ class Checkpoint:
         """Whether anything was released that only the ledger can account for."""
         return any((self.folder / name).exists() for name in (_ANSWERS, _TRAINING))
 
-    def bind(self, df: object) -> None:
-        """Tie the checkpoint to a table; reads the rows and keeps a keyed digest.
+    def take(self) -> None:
+        """Keep other processes from going on from here until this one has left, or ended.
 
         Raises:
-            CheckpointError: it is tied to another one.
-            DataError: ``df`` is no table.
+            CheckpointError: another one has it.
         """
-        table = table_digest(df, bytes.fromhex(self._manifest["key"]))
+        make_private_folder(self.folder)
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise CheckpointError(
+                f"checkpoint: another process is at work in {str(self.folder)!r}. Wait for it, or name another folder."
+            ) from None
+
+    def leave(self) -> None:
+        """Let others have it."""
+        self._lock.release()
+
+    def bind(self, *tables: object) -> None:
+        """Tie the checkpoint to a fit's tables; reads their rows and keeps a keyed digest.
+
+        Raises:
+            CheckpointError: it is tied to others.
+            DataError: one of them is no table.
+        """
+        key = bytes.fromhex(self._manifest["key"])
+        table = " ".join(table_digest(each, key) for each in tables)
         known = self._manifest["table"]
         if known is not None and known != table:
             raise CheckpointError(
@@ -120,14 +142,15 @@ class Checkpoint:
 
     def journal(self) -> Journal:
         """Return the answers that were released so far."""
-        return Journal(self.folder / _ANSWERS)
+        return Journal(self.folder / _ANSWERS, self.fit)
 
     def saver(self) -> TrainingFile:
         """Return where the state of the training is kept."""
-        return TrainingFile(self.folder / _TRAINING)
+        return TrainingFile(self.folder / _TRAINING, self.fit)
 
     def discard(self) -> None:
         """Remove the checkpoint: what it is of is finished, or given up. What was charged stays spent."""
+        self.leave()
         discard(self.folder)
 
     def _read_manifest(self) -> dict[str, Any]:
@@ -144,16 +167,23 @@ class Checkpoint:
 
 
 class TrainingFile:
-    """The state of a training in one file, replaced as a whole."""
+    """The state of a training in one file, replaced as a whole.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: Of the file.
+        fit: Whose state it is: another fit's is refused.
+    """
+
+    def __init__(self, path: Path, fit: str) -> None:
         self._path = path
+        self._fit = fit
 
     def save(self, state: Mapping[str, torch.Tensor]) -> None:
         """Keep a state; it is on the disk when this returns."""
         tensors = {name: value.contiguous() for name, value in state.items()}
+        data = save(tensors, metadata={"fit": self._fit, "sha256": _digest(tensors)})
         with atomic_path(self._path, mode=0o600) as temporary:
-            save_file(tensors, temporary, metadata={"sha256": _digest(tensors)})
+            temporary.write_bytes(data)  # save_file would write a file of its own first
 
     def load(self) -> dict[str, torch.Tensor] | None:
         """Return the state that was kept last, ``None`` where there is none.
@@ -166,7 +196,8 @@ class TrainingFile:
         try:
             with safe_open(self._path, framework="pt") as file:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no iterator
-                if (file.metadata() or {})["sha256"] != _digest(tensors):
+                metadata = file.metadata() or {}
+                if metadata["fit"] != self._fit or metadata["sha256"] != _digest(tensors):
                     raise ValueError
         except (SafetensorError, OSError, KeyError, ValueError):
             raise _damaged(self._path) from None
@@ -191,10 +222,18 @@ def holdout_seed(folder: Path) -> int:
 
 
 def discard(folder: Path) -> None:
-    """Remove a checkpoint's files, and its folder if that leaves it empty."""
+    """Remove a checkpoint's files, and its folder if that leaves it empty.
+
+    It loses its name first, so that a crash in between leaves no half of a checkpoint to go on from.
+    """
+    if not folder.is_dir():
+        return
+    if {path.name for path in folder.iterdir()} <= {path.name for path in _own(folder)}:
+        given_up = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
+        folder = folder.rename(given_up)
     for path in _own(folder):
         path.unlink(missing_ok=True)
-    if folder.is_dir() and not any(folder.iterdir()):
+    if not any(folder.iterdir()):
         folder.rmdir()
 
 
@@ -238,7 +277,7 @@ def _check_folder(folder: Path) -> None:
 
 def _check_nothing_kept(folder: Path) -> None:
     """Raise if there are answers or a ledger, and no manifest that says whose."""
-    kept = [name for name in _FILES if name != _SEED and (folder / name).exists()]
+    kept = [name for name in _FILES if name not in (_SEED, _LOCK) and (folder / name).exists()]
     if kept:
         raise CheckpointError(
             f"checkpoint: {str(folder)!r} has {kept[0]!r} and no {_MANIFEST!r}. Restore it from a copy, or name a new "

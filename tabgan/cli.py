@@ -276,6 +276,9 @@ def show(
     delta: Annotated[
         float | None, typer.Option(help="Of the total; the cap's, or all fits' together, otherwise.")
     ] = None,
+    without_guard: Annotated[
+        bool, typer.Option("--without-guard", help="Check the chain alone, of a copy without its guard.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     debug: Debug = False,
 ) -> None:
@@ -288,7 +291,8 @@ def show(
         from tabgan.privacy.ledger_file import LedgerFile
         from tabgan.privacy.summary import summarize
 
-        summary = summarize(LedgerFile(check_readable(file, "FILE")), delta)
+        ledger = LedgerFile(check_readable(file, "FILE"), has_guard=not without_guard)
+        summary = summarize(ledger, delta)
         if as_json:
             typer.echo(summary.to_json())
         else:

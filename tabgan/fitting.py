@@ -14,9 +14,17 @@ import torch
 
 import tabgan
 from tabgan.checkpoint import Checkpoint
+from tabgan.encoding.checks import check_table
 from tabgan.encoding.table import TableEncoder
 from tabgan.encoding.values import read_text
-from tabgan.errors import CheckpointError, ConfigError, DataError, SchemaError, TabGANError
+from tabgan.errors import (
+    BudgetExceededError,
+    CheckpointError,
+    ConfigError,
+    DataError,
+    SchemaError,
+    TabGANError,
+)
 from tabgan.model.anchors import AnchorLoss
 from tabgan.model.discriminator import Discriminator
 from tabgan.model.generator import Generator
@@ -153,22 +161,27 @@ class Session:
                 "one, or start a new fit in a new folder."
             )
 
-    def begin(self, table: object) -> None:
+    def begin(self, df: object, part_of: object = None) -> None:
         """Tie the fit to its table, and put down that it begins.
 
         Args:
-            table: The table whose ledger it is: the fit's own, or the one that it is a part of.
+            df: The fit's table.
+            part_of: The one that it is a part of, whose ledger it is; its own by default.
 
         Raises:
-            LedgerError, CheckpointError: they are of another table. Nothing was charged.
-            DataError: ``table`` is no table.
+            LedgerError, CheckpointError: they are of another table, or another process has the checkpoint. Nothing
+                was charged.
+            DataError, SchemaError: one of them cannot be learnt; see :func:`check_table`.
         """
+        table = df if part_of is None else part_of
+        for whole in (table, df) if table is not df else (df,):
+            check_table(whole, self.request.schema, reads_text=self.request.reads_text)
         if self._checkpoint is not None:
-            self._checkpoint.bind(table)
+            self._checkpoint.take()
+            self._checkpoint.bind(df, table)
         if self._file is not None and self._config is not None:
-            if self._file.fit(self._name) is None:
-                plan = self.request.plan
-                self._file.begin(self._name, plan, self._config, lambda key: table_digest(table, key))
+            plan = self.request.plan
+            self._file.begin(self._name, plan, self._config, lambda key: table_digest(table, key))
             self.ledger = Ledger(self.request.plan, FitBook(self._file, self._name, self._is_datasets))
         self._has_begun = True
 
@@ -182,16 +195,25 @@ class Session:
 
     def finish(self) -> None:
         """Put down that the fit is done."""
+        self.ledger.finish()
         self._end("done")
+        self._leave()
+
+    def _leave(self) -> None:
+        """Let other processes have the checkpoint."""
+        if self._checkpoint is not None:
+            self._checkpoint.leave()
 
     def fail(self, error: BaseException) -> None:
         """Put down that the fit has failed, unless it can go on from a checkpoint.
 
-        A table that cannot be learnt will not be learnt the next time either: its checkpoint is given up. What was no
-        table, or another one, says nothing of it.
+        A table that cannot be learnt will not be learnt the next time either, nor will a fit go on that was interrupted
+        so often that what it needs is spent: their checkpoints are given up. What was no table, or another one, says
+        nothing of it.
         """
-        is_hopeless = self._has_begun and isinstance(error, DataError | SchemaError)
-        if self._checkpoint is not None and not is_hopeless:
+        is_hopeless = isinstance(error, DataError | SchemaError | BudgetExceededError)
+        if self._checkpoint is not None and not (self._has_begun and is_hopeless):
+            self._leave()
             return
         try:
             self._end("failed")
@@ -216,7 +238,8 @@ def _lies_in(path: Path, folder: Path) -> bool:
 def learn(df: pd.DataFrame, request: Request, session: Session, progress: Progress) -> Fitted:
     """Do all that a fit does with the table. It never meets the model, whose arguments may change meanwhile.
 
-    **Guarantee.** Contributions are bounded before anything else; then rows go to door 1, as they are and coded, and,
+    **Guarantee.** The caller has checked the table's form, as a whole. Contributions are bounded before anything is
+    counted; then rows go to door 1, as they are and coded, and,
     coded, to door 2. What comes back, and all that is made of it here, is released.
     """
     plan, ledger = request.plan, session.ledger

@@ -167,11 +167,11 @@ class TabGAN(BaseEstimator):
                 "epsilon=None: this fit gives no privacy guarantee; its model must not be shared as private."
             )
         try:
-            session.begin(df if part_of is None else part_of)
+            session.begin(df, part_of)
             fitted = learn(df, request, session, progress or _silent)
         except BaseException as error:  # whatever it is, an interrupt too: what was charged stays spent
             session.fail(error)
-            if session.ledger.is_private and session.ledger.entries:
+            if session.ledger.is_private and session.ledger.charged:
                 self.privacy_ = session.ledger.statement()
                 _say_what_is_spent(error, self.privacy_)
             raise

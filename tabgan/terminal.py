@@ -175,7 +175,8 @@ def show_audit(console: Console, result: AuditResult) -> None:
 
 def show_ledger(console: Console, summary: LedgerSummary) -> None:
     """Print what a ledger adds up to: a line a fit, the total, the cap and what it leaves."""
-    console.print(Text(f"{summary.path}: whole, {summary.entries} entries", style="bold"), soft_wrap=True)
+    state = "whole" if summary.has_guard else "an unbroken chain, whose end nobody vouches for"
+    console.print(Text(f"{summary.path}: {state}, {summary.entries} entries", style="bold"), soft_wrap=True)
     lines = [
         ("ledger", summary.ledger),
         ("last hash", summary.hash),

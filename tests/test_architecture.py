@@ -85,7 +85,7 @@ ONLY_IN = {
     "opendp": {"privacy.mechanisms"},
     "dp_accounting": {"privacy.accounting"},
     "safetensors": {"modelfile", "checkpoint"},
-    "filelock": {"privacy.ledger_file"},
+    "filelock": {"privacy.ledger_file", "checkpoint"},
     "sdmetrics": {"evaluation"},
     "jinja2": {"report"},
     "typer": {"cli"},

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from tabgan import checkpoint
+from tabgan import durable
 from tabgan.checkpoint import Checkpoint, TrainingFile, discard, holdout_seed
 from tabgan.durable import sealed, unsealed
 from tabgan.errors import CheckpointError, DataError
@@ -268,7 +268,7 @@ def test_the_seed_is_drawn_once(folder):
 
 
 def test_a_state_comes_back_with_its_dtypes_and_shapes(tmp_path):
-    file = TrainingFile(tmp_path / "training.safetensors")
+    file = TrainingFile(tmp_path / "training.safetensors", "fit")
     assert file.load() is None
     file.save(STATE)
     loaded = file.load()
@@ -280,14 +280,14 @@ def test_a_state_comes_back_with_its_dtypes_and_shapes(tmp_path):
 
 
 def test_a_state_takes_the_place_of_the_last_one_whole(tmp_path, monkeypatch):
-    file = TrainingFile(tmp_path / "training.safetensors")
+    file = TrainingFile(tmp_path / "training.safetensors", "fit")
     file.save(STATE)
 
-    def dies(tensors, path, metadata):
-        path.write_bytes(b"half")
+    def dies(path):
+        path.write_bytes(path.read_bytes()[:100])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(checkpoint, "save_file", dies)
+    monkeypatch.setattr(durable, "sync", dies)
     with pytest.raises(KeyboardInterrupt):
         file.save(STATE | {"step": torch.tensor(80)})
     loaded = file.load()
@@ -297,7 +297,7 @@ def test_a_state_takes_the_place_of_the_last_one_whole(tmp_path, monkeypatch):
 
 
 def test_a_part_of_a_tensor_is_saved_as_it_looks(tmp_path):
-    file = TrainingFile(tmp_path / "t")
+    file = TrainingFile(tmp_path / "t", "fit")
     file.save({"a": torch.arange(12.0).reshape(3, 4).t()[1:, :2], "scalar": torch.tensor(2.5)})
     loaded = file.load()
     assert loaded is not None
@@ -307,11 +307,11 @@ def test_a_part_of_a_tensor_is_saved_as_it_looks(tmp_path):
 
 def test_the_file_is_one_that_others_can_read_and_runs_nothing(tmp_path):
     """Pitfall 23: safetensors, not pickle."""
-    TrainingFile(tmp_path / "t").save(STATE)
+    TrainingFile(tmp_path / "t", "fit").save(STATE)
     data = (tmp_path / "t").read_bytes()
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     assert set(header) == {*STATE, "__metadata__"}
     for foreign in (b"\x80\x04N.", b"", b"\xff" * 64):
         (tmp_path / "t").write_bytes(foreign)
         with pytest.raises(CheckpointError):
-            TrainingFile(tmp_path / "t").load()
+            TrainingFile(tmp_path / "t", "fit").load()

@@ -11,6 +11,7 @@ import dp_accounting
 import numpy as np
 import pandas as pd
 import pytest
+from filelock import FileLock
 
 from tabgan import checkpoint, fitting, synthesizer
 from tabgan.checkpoint import TrainingFile
@@ -394,16 +395,12 @@ def test_one_that_never_gets_past_a_stage_ends_in_a_typed_error(path, folder, mo
             with contextlib.suppress(Killed):
                 model(schema=DECLARED).fit(table(), ledger=path, checkpoint=folder)
     (fit,) = LedgerFile(path).fits
-    assert fit.outcome is None
+    assert fit.outcome == "failed"  # nor will it go on the next time
     assert fit.limit.covers(fit.spent)
     assert recomputed(path) <= EPSILON + ROUNDING
     assert Counter(call for call, _ in fit.charges).most_common(1)[0][1] > 10
-    before = path.read_bytes()
-    with pytest.raises(BudgetExceededError):
-        model(schema=DECLARED).fit(table(), ledger=path, checkpoint=folder)
-    assert path.read_bytes() == before
-    LedgerFile(path).end(fit.name, "closed")
-    assert LedgerFile(path).held == fit.spent
+    assert fit.held == fit.spent
+    assert not folder.exists()
 
 
 def _die_at(call, what):
@@ -411,11 +408,77 @@ def _die_at(call, what):
         raise Killed
 
 
-def test_categories_are_discovered_once_for_the_delta_is_spent(path, folder, monkeypatch, no_sync):
-    """Stopped between charge and answer, a fit ends in a typed error: there is no second delta for it."""
-    stopped(path, folder, monkeypatch, (mechanisms, "discover"), 1)
-    refused(path, folder, BudgetExceededError, "'categories and 1-way histogram' would bring the total")
+def test_categories_are_discovered_once_again_and_no_third_time(path, folder, monkeypatch, no_sync):
+    """Stopped between charge and answer, a fit has delta for a second try."""
+    for _ in range(2):
+        stopped(path, folder, monkeypatch, (mechanisms, "discover"), 1)
+    with pytest.raises(BudgetExceededError, match="'categories and 1-way histogram' would bring the total"):
+        model().fit(table(), ledger=path, checkpoint=folder)
+    (fit,) = LedgerFile(path).fits
+    assert (fit.outcome, folder.exists()) == ("failed", False)
     assert recomputed(path) <= EPSILON + ROUNDING
+
+
+def test_a_fit_that_was_stopped_in_a_discovery_is_done_in_the_end(path, folder, monkeypatch, no_sync):
+    stopped(path, folder, monkeypatch, (mechanisms, "discover"), 1)
+    assert model().fit(table(), ledger=path, checkpoint=folder).schema_["town"].categories
+    assert recomputed(path) <= EPSILON + ROUNDING
+
+
+def test_a_resumed_fit_that_fails_says_all_that_it_has_spent(path, folder, monkeypatch, no_sync):
+    """What stands in the ledger from before counts, also where the fit did not come to it again."""
+    stopped(path, folder, monkeypatch)
+    spent = LedgerFile(path).fits[0].spent.epsilon(DELTA)
+
+    def stop(stage, done, total):
+        raise KeyboardInterrupt
+
+    again = model()
+    with pytest.raises(KeyboardInterrupt, match=f"is spent: epsilon {spent:.4g} of"):
+        again.fit(table(), ledger=path, checkpoint=folder, progress=stop)
+    assert again.privacy_.epsilon_spent == pytest.approx(spent)
+
+
+def test_a_checkpoint_is_one_processs_at_a_time(path, folder, monkeypatch, no_sync):
+    stopped(path, folder, monkeypatch)
+    before = path.read_bytes()
+    with FileLock(folder / "lock"):
+        refused(path, folder, CheckpointError, "another process is at work")
+    assert path.read_bytes() == before
+    model().fit(table(), ledger=path, checkpoint=folder)
+
+
+def test_answers_and_states_of_another_fit_are_refused(path, folder, monkeypatch, no_sync):
+    stopped(path, folder, monkeypatch)
+    other = folder.with_name("other")
+    stopped(path, other, monkeypatch)
+    for name in ("released.jsonl", "training.safetensors"):
+        own = (folder / name).read_bytes()
+        (folder / name).write_bytes((other / name).read_bytes())
+        refused(path, folder, CheckpointError, "is damaged")
+        (folder / name).write_bytes(own)
+    model().fit(table(), ledger=path, checkpoint=folder)
+
+
+def test_a_part_of_the_table_is_the_same_part_when_it_goes_on(path, folder, monkeypatch, no_sync):
+    df = table()
+    with monkeypatch.context() as patch:
+        interrupt(patch, ENTROPY, 12, Killed)
+        with pytest.raises(Killed):
+            model().fit(df.iloc[:1_200], ledger=path, checkpoint=folder, part_of=df)
+    with pytest.raises(CheckpointError, match="of a fit to another table"):
+        model().fit(df.iloc[:1_300], ledger=path, checkpoint=folder, part_of=df)
+    model().fit(df.iloc[:1_200], ledger=path, checkpoint=folder, part_of=df)
+
+
+def test_no_value_of_a_person_stops_a_fit_that_has_begun(path, folder, monkeypatch, no_sync):
+    """The whole table is checked first, not what chance has left of it: the choice is made anew when a fit goes on."""
+    df = pd.concat([table(), table().tail(1).assign(income=np.inf)], ignore_index=True)
+    df["key"] = [*range(len(df) - 1), len(df) - 2]
+    for _ in range(5):
+        with pytest.raises(DataError, match="infinite"):
+            model(schema=Schema(entity="key", max_rows=1)).fit(df, ledger=path, checkpoint=folder)
+    assert not path.exists()
 
 
 def stopped(path, folder, monkeypatch, place=ENTROPY, at=12, df=None, **changed):
@@ -472,7 +535,7 @@ def test_no_value_of_a_row_is_found_in_any_file(path, folder, monkeypatch, no_sy
         finish()
         files = [p for p in path.parent.rglob("*") if p.is_file()]
         data = b"".join(p.read_bytes() for p in files)
-        assert len(files) == 6
+        assert len(files) == 7
         assert not [value for value in wanted if value in data]
         assert b"Kiel" in data
 
@@ -528,8 +591,7 @@ def test_a_table_that_cannot_be_learnt_gives_its_checkpoint_up(path, folder, no_
     with pytest.raises(DataError):
         model().fit(table().assign(income=np.inf), ledger=path, checkpoint=folder)
     assert not folder.exists()
-    (fit,) = LedgerFile(path).fits
-    assert (fit.outcome, fit.held) == ("failed", Cost())
+    assert not path.exists()
 
 
 def test_a_fit_that_was_closed_by_hand_cannot_go_on(path, folder, monkeypatch, no_sync):

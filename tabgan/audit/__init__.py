@@ -15,7 +15,7 @@ import numpy as np
 
 from tabgan import _validate
 from tabgan.audit.canaries import Scores, run_canaries
-from tabgan.audit.checks import Check, check_mechanisms
+from tabgan.audit.checks import Check, check_mechanisms, scale_check
 from tabgan.audit.result import AuditResult, CanaryResult
 from tabgan.errors import ConfigError
 from tabgan.evaluation.audit import bound_from_scores, simulated_bound
@@ -84,13 +84,12 @@ def audit(
     tell("canaries", 0, 1)
     scores = run_canaries(plan, n_canaries)
     kinds = _kinds(scores, plan)
-    separations = tuple(_separation_check(kind, scores.is_in) for kind in kinds)
+    found = [scale_check("a fit's histograms: noise over what was charged", scores.histogram_noise, 1.0)]
+    found += [_separation_check(kind, scores.is_in) for kind in kinds]
     canaries = _bounds(kinds, scores.is_in, float(delta), confidence)
     tell("canaries", 1, 1)
     seconds = time.perf_counter() - start
-    return AuditResult(
-        epsilon, float(delta), unit.name, (*checks, *separations), canaries, confidence, seconds
-    )
+    return AuditResult(epsilon, float(delta), unit.name, (*checks, *found), canaries, confidence, seconds)
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from tabgan.privacy.coding import code_table, one_way_marginals
 from tabgan.privacy.ledger import Ledger, PrivacyStatement
 from tabgan.privacy.marginals import measure_pairs
 from tabgan.privacy.measure import Measurer
-from tabgan.privacy.release import release_table
+from tabgan.privacy.release import ReleasedTable, release_table
 from tabgan.privacy.unit import bound_contributions
 from tabgan.schema import Categorical, Schema
 
@@ -48,7 +48,8 @@ class Scores:
         is_in: ``(canaries,)`` whether each was put in.
         counts: ``(canaries,)`` log-likelihood ratios by the measured table.
         gradients: ``(canaries,)`` the same by the noisy gradients; zeros without an adversary.
-        mu_counts: GDP parameter of the measured table: what it can give away of a canary at most.
+        mu_counts: GDP parameter of the measured table, as charged: what it can give away of a canary at most.
+        histogram_noise: Noise of the released 1-ways, in units of what was charged.
         privacy: The run's statement.
     """
 
@@ -56,6 +57,7 @@ class Scores:
     counts: np.ndarray
     gradients: np.ndarray
     mu_counts: float
+    histogram_noise: np.ndarray
     privacy: PrivacyStatement
 
 
@@ -86,7 +88,10 @@ class Design:
     def table(self, is_in: np.ndarray, plan: Plan) -> tuple[pd.DataFrame, Schema]:
         """Return the rows, and a schema that declares all of it; every base row is a unit of its own."""
         base = np.arange(self.repeats * self.side) % self.side
-        canaries = self.cells[is_in].repeat(self.max_rows, axis=0)
+        per_canary = self.max_rows + (
+            plan.unit.entity is not None
+        )  # one too many, which bounding has to leave out
+        canaries = self.cells[is_in].repeat(per_canary, axis=0)
         rows = np.concatenate([np.stack([base, base], axis=1), canaries])
         domain = [f"category {position}" for position in range(self.side)]
         data: dict[str, Any] = {
@@ -98,7 +103,7 @@ class Design:
         ]
         if plan.unit.entity is None:
             return pd.DataFrame(data), Schema(columns)
-        owners = len(base) + np.arange(len(canaries)) // self.max_rows
+        owners = len(base) + np.arange(len(canaries)) // per_canary
         data[plan.unit.entity] = np.concatenate([np.arange(len(base)), owners])
         return pd.DataFrame(data), Schema(columns, entity=plan.unit.entity, max_rows=self.max_rows)
 
@@ -126,14 +131,39 @@ def run_canaries(plan: Plan, n_canaries: int) -> Scores:
     one_ways = [marginal.counts for marginal in one_way_marginals(released, encoder)]
     pairs = measure_pairs(codes, encoder.sizes, encoder.names, one_ways, released.n_rows, plan, measurer)
     (measured,) = pairs
-    noise, rows = float(np.max(measured.noise_stddev)), design.max_rows
+    # What was charged says how much noise there should be; what was drawn is what is audited.
+    (charged,) = (entry for entry in ledger.entries if entry.what == "2-way marginal")
+    rows = design.max_rows
+    noise = charged.noise_multiplier * rows
     # No base row lies off the diagonal, so a canary's cell holds its own rows and noise.
     counts = (rows * measured.counts[tuple(design.cells.T)] - rows**2 / 2) / noise**2
     gradients = np.zeros(n_canaries)
     if plan.adversary is not None:
         attack = GradientAttack(plan.adversary, design.side, design.max_rows)
         gradients = attack.scores(codes, table.units, one_ways, released.n_rows, ledger, design.cells)
-    return Scores(is_in, counts, gradients, rows / noise, ledger.statement())
+    return Scores(
+        is_in,
+        counts,
+        gradients,
+        rows / noise,
+        _histogram_noise(released, table.df, ledger, rows),
+        ledger.statement(),
+    )
+
+
+def _histogram_noise(released: ReleasedTable, df: pd.DataFrame, ledger: Ledger, rows: int) -> np.ndarray:
+    """Return the noise in the released histograms, over what was charged for it times the rows of a unit."""
+    charged = {
+        entry.columns[0]: entry.noise_multiplier
+        for entry in ledger.entries
+        if entry.what == "1-way histogram"
+    }
+    noise = []
+    for column in released.columns:
+        encoder = column.encoder
+        exact = np.bincount(encoder.transform(df[encoder.name]), minlength=encoder.n_cells)
+        noise.append((column.counts - exact) / (charged[encoder.name] * rows))
+    return np.concatenate(noise)
 
 
 def coins(n: int) -> np.ndarray:

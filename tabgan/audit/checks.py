@@ -70,11 +70,11 @@ def check_mechanisms(progress: Callable[[int, int], None] | None = None) -> tupl
     for group in (_count_noise, _independence, _threshold, _clipping, _gradient_noise, _sampling):
         checks += group()
         if progress:
-            progress(len(checks), 13)
+            progress(len(checks), 16)
     return tuple(checks)
 
 
-def _scale(name: str, noise: np.ndarray, stddev: float) -> Check:
+def scale_check(name: str, noise: np.ndarray, stddev: float) -> Check:
     """Hold a sample's standard deviation against the one that was charged, by the chi-squared interval."""
     low, high = stats.chi2.interval(1 - FALSE_ALARM, noise.size)
     observed = math.sqrt(float((noise**2).mean()))
@@ -87,7 +87,7 @@ def _count_noise() -> Iterator[Check]:
     """Noise on counts: its scale, small and large, and its shape."""
     for stddev in (1.0, 25.0):
         noise = mechanisms.noisy_vector(np.full(CELLS, 17), stddev) - 17
-        yield _scale(f"counts: noise of standard deviation {stddev:g}", noise, stddev)
+        yield scale_check(f"counts: noise of standard deviation {stddev:g}", noise, stddev)
     p_value = float(stats.kstest(noise / stddev, "norm").pvalue)
     yield Check("counts: Gaussian shape, p-value", 0.5, p_value, FALSE_ALARM, 1.0)
 
@@ -169,8 +169,18 @@ def _gradient_noise() -> Iterator[Check]:
     """Noise of DP-SGD has the charged scale, also of a step that no row takes part in."""
     noise, fakes = 5.0, torch.zeros(0, _WIDTH)
     steps = _steps(noise, 1e-12, _table(10), np.arange(10), PrivacyUnit(), 64)
-    drawn = np.concatenate([_gradient(steps, fakes) for _ in range(STEPS)])
-    yield _scale("gradients: noise of an empty step", drawn, noise * MAX_GRAD_NORM)
+    drawn = [_gradient(steps, fakes) for _ in range(STEPS)]
+    yield scale_check("gradients: noise of an empty step", np.concatenate(drawn), noise * MAX_GRAD_NORM)
+    other = _gradient(_steps(noise, 1e-12, _table(10), np.arange(10), PrivacyUnit(), 64), fakes)
+    bound = float(stats.norm.isf(FALSE_ALARM / 2)) / math.sqrt(other.size)
+    for name, first, second in (
+        ("of two steps", drawn[0], drawn[1]),
+        ("of two runs", drawn[0], other),
+        ("of neighbouring weights", other[:-1], other[1:]),
+    ):
+        yield Check(
+            f"gradients: correlation of the noise {name}", 0.0, _correlation(first, second), -bound, bound
+        )
 
 
 def _sampling() -> Iterator[Check]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,21 +24,54 @@ def table_digest(df: object, key: bytes) -> str:
         key: 32 bytes from the operating system.
 
     Raises:
-        DataError: ``df`` is no table, or holds values that cannot be hashed.
+        DataError: ``df`` is no table, or holds values that cannot be told apart.
     """
     if not isinstance(df, pd.DataFrame):
         raise DataError(f"fit: expected a pandas DataFrame, got {type(df).__name__}.")
     digest = hmac.new(key, digestmod=hashlib.sha256)
-    digest.update(
-        repr([(str(name), str(dtype)) for name, dtype in zip(df.columns, df.dtypes, strict=True)]).encode()
-    )
+    digest.update(_bytes(f"{len(df)} {df.shape[1]}"))
     for position in range(df.shape[1]):
+        series = df.iloc[:, position]
+        digest.update(_bytes(f"{df.columns[position]!r} {series.dtype}"))
         try:
-            values = pd.util.hash_pandas_object(df.iloc[:, position], index=False)
-        except TypeError:
+            digest.update(_values(series))
+        except (TypeError, ValueError, ArithmeticError):
             raise DataError(
                 f"Column {str(df.columns[position])!r}: expected text, numbers, booleans, dates or datetimes; found "
                 "values of another type. Convert or drop it."
             ) from None
-        digest.update(np.ascontiguousarray(values.to_numpy()).tobytes())
     return digest.hexdigest()
+
+
+def _values(series: pd.Series) -> bytes:
+    """Return bytes that are the same for the same values, and for no others: those of numbers, digests of all else."""
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind in "iufbM":
+        return np.ascontiguousarray(series.to_numpy()).tobytes()
+    known: dict[tuple[type, Any], bytes] = {}
+    parts = []
+    for value, is_missing in zip(series, series.isna(), strict=True):
+        if is_missing:
+            parts.append(b"-" * _LENGTH)
+            continue
+        key = (type(value), value)
+        if key not in known:
+            known[key] = hashlib.blake2b(_bytes(_text(value)), digest_size=_LENGTH).digest()
+        parts.append(known[key])
+    return b"".join(parts)
+
+
+#: Bytes of the digest of a value.
+_LENGTH = 16
+
+
+def _text(value: object) -> str:
+    """Return text that stands for a value and no other."""
+    if isinstance(value, int):
+        return f"{type(value).__name__} {int(value):x}"  # of any length, which str() is not
+    return f"{type(value).__name__} {value if isinstance(value, str) else repr(value)}"
+
+
+def _bytes(text: str) -> bytes:
+    """Return text as bytes, whatever it holds, and its length before it."""
+    data = text.encode("utf-8", "surrogatepass")
+    return len(data).to_bytes(8, "little") + data

@@ -301,12 +301,14 @@ class PlainSteps:
 
     def state(self) -> dict[str, torch.Tensor]:
         """Return copies of the weights and of what the optimizer keeps of them."""
-        return {**pack(self.module, self._optimizer), "steps_left": torch.tensor(self.steps_left)}
+        left = {"steps_left": torch.tensor(self.steps_left), "rng": self._rng.get_state()}
+        return {**pack(self.module, self._optimizer), **left}
 
     def restore(self, state: Mapping[str, torch.Tensor]) -> None:
         """Go back to what :meth:`state` returned."""
         unpack(self.module, self._optimizer, state)
         self._steps_left = int(state["steps_left"])
+        self._rng.set_state(state["rng"])
 
 
 def _fill_with_entropy(generator: torch.Generator) -> None:

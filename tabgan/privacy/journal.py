@@ -17,19 +17,23 @@ class Journal:
 
     Args:
         path: Of the file; made by the first answer.
+        fit: Whose answers they are: another fit's are refused.
 
     Raises:
-        CheckpointError: a line was changed, or is none of ours.
+        CheckpointError: a line was changed, or is none of this fit's.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, fit: str) -> None:
         self._path = path
+        self._fit = fit
         self._answers: dict[str, Any] = {}
         if not path.exists():
             return
         try:
             for line in read_lines(path):
-                call, answer = unsealed(line)
+                whose, call, answer = unsealed(line)
+                if whose != fit:
+                    raise ValueError
                 self._answers[call] = answer
         except (OSError, ValueError, TypeError, RecursionError):
             raise CheckpointError(
@@ -45,5 +49,5 @@ class Journal:
         """Put an answer down, in plain data; it is on the disk when this returns."""
         if self._path.exists():
             drop_torn_line(self._path)
-        append_line(self._path, sealed([call, answer]), mode=0o600)
+        append_line(self._path, sealed([self._fit, call, answer]), mode=0o600)
         self._answers[call] = answer

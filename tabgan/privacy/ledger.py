@@ -236,6 +236,18 @@ class Ledger:
             book.write(call, releases)
         self.entries.extend(releases)
 
+    def finish(self) -> None:
+        """Raise if the fit is over and has not come to all that it charged before it was interrupted.
+
+        Raises:
+            PrivacyError: this is not the fit that was interrupted.
+        """
+        if self._past:
+            raise PrivacyError(
+                f"ledger: the fit came to its end without {self._past[0][0]!r}, which it had charged before it was "
+                "interrupted. The checkpoint is of another fit or version; start a new fit with a new checkpoint."
+            )
+
     def remaining_mu(self) -> float:
         """Return what plain Gaussian releases may still spend, as a GDP parameter; infinite without privacy.
 
@@ -246,9 +258,9 @@ class Ledger:
         return math.sqrt(max(self.plan.mu**2 - cost_of(self.entries).mu_squared, 0.0))
 
     @property
-    def delta_spent(self) -> float:
-        """Part of delta that threshold mechanisms use up by themselves."""
-        return math.fsum(entry.delta for entry in self.entries)
+    def charged(self) -> tuple[Release, ...]:
+        """Every release that was charged, those of before an interruption included that were not come to again."""
+        return (*self.entries, *(release for _, releases in self._past for release in releases))
 
     def statement(self) -> PrivacyStatement:
         """Return what has been promised and spent so far; the total is recomputed from the entries.
@@ -257,12 +269,11 @@ class Ledger:
             PrivacyError: if the accountant puts them above the promise, which no charge should have let happen.
         """
         plan = self.plan
-        place = None if self._book is None else self._book.place()
+        charged, place = self.charged, None if self._book is None else self._book.place()
+        delta_spent = math.fsum(release.delta for release in charged)
         if plan.epsilon is None:
-            return PrivacyStatement(
-                False, None, None, None, self.delta_spent, entries=tuple(self.entries), place=place
-            )
-        spent = cost_of(self.entries).epsilon(plan.delta)
+            return PrivacyStatement(False, None, None, None, delta_spent, entries=charged, place=place)
+        spent = cost_of(charged).epsilon(plan.delta)
         if not spent <= plan.epsilon:
             raise PrivacyError(
                 f"ledger: the releases come to epsilon={spent:.6g}, over the promise of {plan.epsilon:g}. Do not "
@@ -273,9 +284,9 @@ class Ledger:
             epsilon=plan.epsilon,
             delta=plan.delta,
             epsilon_spent=spent,
-            delta_spent=self.delta_spent,
+            delta_spent=delta_spent,
             privacy_unit=plan.unit.kind,
-            entries=tuple(self.entries),
+            entries=charged,
             assumptions=PUBLIC_FACTS if plan.unit.entity is None else (*PUBLIC_FACTS, ENTITY_FACT),
             entity=plan.unit.entity,
             max_rows=plan.unit.max_rows,

@@ -12,6 +12,7 @@ The guard may not: whoever has its key can confirm a guess of the whole table.
 from __future__ import annotations
 
 import datetime as dt
+import hmac
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -63,18 +64,26 @@ class LedgerFile:
 
     Args:
         path: Of the file.
+        has_guard: ``False`` reads a copy of the file whose guard stayed in the house, as far as that can be checked:
+            that lines at its end are missing does not show. Nothing can be added to it.
 
     Raises:
         LedgerError: lines were changed, taken out or cut off, the guard is missing or another one's, or it cannot be
             read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, has_guard: bool = True) -> None:
         self.path = Path(path)
+        self.has_guard = has_guard
         self.records: list[dict[str, Any]] = []
         self._guard: dict[str, Any] = {}
         self._stamp = (-1, -1)
-        self._load_if_any()
+        if has_guard:
+            self._load_if_any()
+            return
+        self.records = read_chain(self.path)
+        if not self.records:
+            raise LedgerError(f"ledger: {str(self.path)!r} is empty.")
 
     # -- what it says -------------------------------------------------------------------------------------------
 
@@ -113,25 +122,36 @@ class LedgerFile:
     def begin(self, name: str, plan: Plan, config: LedgerConfig, digest: Callable[[bytes], str]) -> None:
         """Put down that a fit begins, with all that it may cost. Makes the file when it is the first one.
 
+        A fit that has begun before is held against its table, and nothing is put down.
+
         Args:
             name: The fit's own random name.
             plan: What it may spend; private.
             config: The cap, and whether the table may have changed.
-            digest: Returns the table's digest under a key. Called only after the cap has let the fit pass.
+            digest: Returns the table's digest under a key. Called only after the cap has let the fit pass, and while
+                other processes may write.
 
         Raises:
             BudgetExceededError: the cap would be passed.
             LedgerError: the ledger is of another dataset or privacy unit, or the cap was raised by the way.
         """
+        if self.fit(name) is None:
+            self.check_room(plan, config)
+        key = self._guard.get("key") or secrets.token_hex(32)
+        table = digest(bytes.fromhex(key))
         with self._locked():
             self._load_if_any()
+            if self._guard.get("key", key) != key:  # another process has made the ledger meanwhile
+                key = self._guard["key"]
+                table = digest(bytes.fromhex(key))
+            if self.fit(name) is not None:
+                self._check_own_table(name, table)
+                return
             self._check_unit(plan.unit)
             cap = self._agreed_cap(config)
             self._check_room(plan, cap)
-            if not self._guard:
-                self._guard = {"key": secrets.token_hex(32)}
-            table = digest(bytes.fromhex(self._guard["key"]))
             self._check_table(table, config)
+            self._guard.setdefault("key", key)
             if not self.records:
                 self._write_guard()  # a crash before the first line leaves a ledger of none
                 self._append("ledger", format=FORMAT, version=VERSION, ledger=secrets.token_hex(8),
@@ -140,7 +160,7 @@ class LedgerFile:
             if cap is not None and cap != self.cap:
                 self._append("cap", epsilon=cap.epsilon, delta=cap.delta)
             self._append("fit", fit=name, epsilon=plan.epsilon, delta=plan.delta, limit=cost_to_dict(plan.cost),
-                         table=table)  # fmt: skip
+                         table=self._tag(name, table))  # fmt: skip
 
     def charge(self, name: str, call: str, releases: Sequence[Release]) -> None:
         """Put a charge of a fit down; it is on the disk when this returns.
@@ -187,6 +207,7 @@ class LedgerFile:
             LedgerError: the guard is there, or the lines do not form a chain.
         """
         ledger = cls.__new__(cls)
+        ledger.has_guard = True
         ledger.path, ledger._stamp = Path(path), (-1, -1)
         with ledger._locked():
             if ledger._guard_path.exists():
@@ -221,12 +242,28 @@ class LedgerFile:
             )
 
     def _check_table(self, table: str, config: LedgerConfig) -> None:
-        known = [record["table"] for record in self._since_adopted() if record["kind"] == "fit"]
-        if known and table != known[-1] and not config.table_may_change:
+        known = [record for record in self._since_adopted() if record["kind"] == "fit"]
+        is_known = not known or self._tag(known[-1]["fit"], table) == known[-1]["table"]
+        if not is_known and not config.table_may_change:
             raise LedgerError(
                 f"ledger: {str(self.path)!r} is of another table than this one. Use the ledger of this dataset; if the "
                 "table is a newer state of the same one, set table_may_change: true, and fits go on adding up."
             )
+
+    def _check_own_table(self, name: str, table: str) -> None:
+        own = [r for r in self._since_adopted() if r["kind"] == "fit" and r["fit"] == name]
+        if own and self._tag(name, table) != own[0]["table"]:
+            raise LedgerError(
+                f"ledger: the fit began on another table than this one, says {str(self.path)!r}. Go on with the same "
+                "rows, or start a new fit in a new checkpoint."
+            )
+
+    def _tag(self, name: str, table: str) -> str:
+        """Return what a line says of a fit's table: another for every fit.
+
+        Equal ones would tell whoever sees the ledger that nobody joined and nobody left.
+        """
+        return hmac.new(bytes.fromhex(self._guard["key"]), f"{name} {table}".encode(), "sha256").hexdigest()
 
     def _since_adopted(self) -> list[dict[str, Any]]:
         adopted = [i for i, record in enumerate(self.records) if record["kind"] == "adopted"]
@@ -248,8 +285,8 @@ class LedgerFile:
     def _check_room(self, plan: Plan, cap: Cap | None) -> None:
         if cap is None:
             return
-        total = self.held + plan.cost
-        is_first = self.held == Cost()
+        held = self.held(cap)
+        total, is_first = held + plan.cost, held == Cost()
         epsilon = total.epsilon(cap.delta) if is_first else self.adaptive_epsilon(total, cap)
         if not epsilon <= cap.epsilon:
             raise BudgetExceededError(
@@ -266,10 +303,17 @@ class LedgerFile:
         first = next((Cap(r["epsilon"], r["delta"]) for r in self.records if r["kind"] == "cap"), cap)
         return total.adaptive_epsilon(cap.delta, filter_order(first.epsilon, first.delta))
 
-    @property
-    def held(self) -> Cost:
-        """What counts against a cap: what ended fits have charged, and all that the others may come to."""
-        return sum((fit.held for fit in self.fits), Cost())
+    def held(self, cap: Cap) -> Cost:
+        """Return what counts against a cap: what ended fits have charged, and all that the others may come to.
+
+        A first fit that only its own, tighter total has let pass counts with its whole plan for ever: whether others
+        come after it must not follow from how it went.
+        """
+        fits = self.fits
+        costs = [fit.held for fit in fits]
+        if fits and not self.adaptive_epsilon(fits[0].limit, cap) <= cap.epsilon:
+            costs[0] = fits[0].limit
+        return sum(costs, Cost())
 
     def _held_by(self) -> str:
         unfinished = [fit.name for fit in self.fits if fit.outcome is None]
@@ -302,6 +346,10 @@ class LedgerFile:
 
     def _locked(self) -> AbstractContextManager[Any]:
         """Keep other processes from writing meanwhile."""
+        if not self.has_guard:
+            raise LedgerError(
+                f"ledger: {str(self.path)!r} was read without its guard, so nothing can be added."
+            )
         lock = FileLock(self.path.with_name(self.path.name + ".lock"), timeout=_PATIENCE)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -367,6 +415,11 @@ class LedgerFile:
             raise LedgerError(
                 f"ledger: {str(self._guard_path)!r} is missing, without which nobody can tell whether lines are. "
                 "Restore it, or accept the ledger as it is with `tabgan ledger adopt`, which puts that down."
+            ) from None
+        except PermissionError:
+            raise LedgerError(
+                f"ledger: {str(self._guard_path)!r} is for its owner alone. Without it, `tabgan ledger show "
+                "--without-guard` checks the chain."
             ) from None
         except (OSError, ValueError, TypeError, RecursionError):
             raise LedgerError(

@@ -81,6 +81,8 @@ def measure_pairs(
     noise = plan.noise_multiplier("selection", len(pairs))
     scores = tables.scores(pairs, noise, one_ways, n_rows, progress)
     mu = measurer.ledger.remaining_mu()
+    if mu <= 0:  # interruptions have taken all of it
+        return []
     chosen = choose_pairs(scores, [sizes[i] * sizes[j] for i, j in pairs], mu / plan.unit.max_rows)
     noises = pair_noises([sizes[i] * sizes[j] for i, j in (pairs[c] for c in chosen)], mu)
     marginals = []

@@ -26,7 +26,7 @@ class Discovered:
     """Categories that a threshold let pass.
 
     Attributes:
-        values: The categories.
+        values: The categories, sorted.
         counts: ``(len(values),)`` their noisy counts.
         n_missing: Noisy number of missing values.
     """
@@ -125,9 +125,12 @@ class Measurer:
                 observed.counts, release.noise_stddev, release.delta, max_rows
             )
             missing = mechanisms.noisy_vector(np.array([observed.n_missing]), release.noise_stddev)
+            values = [observed.values[position] for position in shown]
+            # By themselves, for the order in which they were found is that of the rows.
+            order = sorted(range(len(values)), key=lambda i: (type(values[i]).__name__, values[i]))
             answer = {
-                "values": [observed.values[position] for position in shown],
-                "counts": counts.tolist(),
+                "values": [values[i] for i in order],
+                "counts": counts[order].tolist(),
                 "missing": float(missing[0]),
             }
             self._keep(call, answer)

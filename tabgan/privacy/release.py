@@ -26,7 +26,6 @@ import pandas as pd
 from tabgan.encoding import grid
 from tabgan.encoding.base import ColumnEncoder
 from tabgan.encoding.categorical import CategoricalEncoder, typed
-from tabgan.encoding.checks import check_table
 from tabgan.encoding.lattice import (
     DatetimeEncoder,
     LatticeEncoder,
@@ -56,6 +55,9 @@ TEXT_INTEGER, TEXT_FLOAT, TEXT_BOOLEAN = "Int64", "float64", "boolean"
 
 #: Cells of the vote on decimals.
 _DECIMALS = (0, 1, 2, 3, 4, 5, 6, MAX_DECIMALS)
+
+#: Each discovery gets so small a part of delta that it can be done again once, after an interruption.
+DISCOVERY_TRIES = 2
 
 #: A fit needs at least this many times the noise of a 1-way count in rows.
 MIN_SIGNAL = 4.0
@@ -103,7 +105,8 @@ def release_table(
     adds its part of delta.
 
     Args:
-        df: ``(rows, columns)`` the private table, of which no unit holds more than ``plan.unit.max_rows`` rows.
+        df: ``(rows, columns)`` the private table, whose form :func:`tabgan.encoding.checks.check_table` has passed, and
+            of which no unit holds more than ``plan.unit.max_rows`` rows.
         declared: What is public of it; columns may be left out or half open.
         plan: Noise scales.
         measurer: Charges, adds the noise, and keeps the answers.
@@ -111,10 +114,8 @@ def release_table(
             table that was read as text.
 
     Raises:
-        DataError, SchemaError: see :func:`check_table`; also when the noisy row count is too small for the
-            plan to learn anything.
+        DataError: the noisy row count is too small for the plan to learn anything.
     """
-    check_table(df, declared, reads_text=reads_text)
     door = _Door(df, plan, measurer, reads_text)
     columns = door.name_kinds(declared)
     n_rows = door.count_rows(len([c for c in columns if not isinstance(c, Identifier)]))
@@ -258,7 +259,7 @@ class _Door:
         """Return every column's cells and noisy 1-way counts; open categories are discovered."""
         noise = self.plan.noise_multiplier("one_way", len(columns))
         n_open = sum(isinstance(c, Categorical) and c.categories is None for c in columns)
-        delta = self.plan.discovery_delta / max(n_open, 1)
+        delta = self.plan.discovery_delta / max(n_open, 1) / DISCOVERY_TRIES
         released = []
         for column in columns:
             if isinstance(column, Categorical) and column.categories is None:
@@ -282,12 +283,9 @@ class _Door:
             "categories and 1-way histogram", (column.name,), noise, GAUSSIAN_THRESHOLD, delta
         )
         found = self.measurer.discover(release, partial(self._observe, column), self.plan.unit.max_rows)
-        order = sorted(
-            range(len(found.values)), key=lambda i: (type(found.values[i]).__name__, found.values[i])
-        )
-        complete = column.model_copy(update={"categories": tuple(found.values[i] for i in order)})
+        complete = column.model_copy(update={"categories": tuple(found.values)})
         encoder = CategoricalEncoder(complete, column.dtype or "object")
-        counts = np.concatenate([[found.n_missing], found.counts[order], [np.nan]])
+        counts = np.concatenate([[found.n_missing], found.counts, [np.nan]])
         return ReleasedColumn(encoder, counts, release.noise_stddev)
 
     def _observe(self, column: Categorical) -> Observed:

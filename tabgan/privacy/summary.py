@@ -56,6 +56,7 @@ class LedgerSummary:
         epsilon_next: About the largest epsilon of a next fit, of the last one's delta, that the cap lets pass; 0 for
             none, ``None`` without a cap.
         adopted: How often the ledger had lost its guard, and was accepted without.
+        has_guard: Whether the guard vouched for the end of the file.
     """
 
     path: str
@@ -72,6 +73,7 @@ class LedgerSummary:
     delta_cap: float | None
     epsilon_next: float | None
     adopted: int
+    has_guard: bool
 
     def to_json(self) -> str:
         """Return JSON; an infinite epsilon, which a delta that is used up has, is null."""
@@ -106,6 +108,7 @@ def summarize(file: LedgerFile, delta: float | None = None) -> LedgerSummary:
         delta_cap=None if cap is None else cap.delta,
         epsilon_next=None if cap is None else _next(file, cap, fits[-1].delta if fits else cap.delta / 2),
         adopted=sum(record["kind"] == "adopted" for record in file.records),
+        has_guard=file.has_guard,
     )
 
 
@@ -118,16 +121,18 @@ def _summary(fit: FitRecord) -> FitSummary:
 
 
 def _held(file: LedgerFile, cap: Cap) -> float:
+    held = file.held(cap)
     is_single = sum(fit.held != Cost() for fit in file.fits) <= 1
-    return file.held.epsilon(cap.delta) if is_single else file.adaptive_epsilon(file.held, cap)
+    return held.epsilon(cap.delta) if is_single else file.adaptive_epsilon(held, cap)
 
 
 def _next(file: LedgerFile, cap: Cap, delta: float) -> float:
     """Return about the largest epsilon of a fit that the cap lets pass, as if it were one Gaussian."""
+    held = file.held(cap)
+    is_first = held == Cost()
 
     def is_affordable(epsilon: float) -> bool:
-        total = file.held + Cost(affordable_mu(epsilon, delta) ** 2)
-        is_first = file.held == Cost()
+        total = held + Cost(affordable_mu(epsilon, delta) ** 2)
         return (total.epsilon(cap.delta) if is_first else file.adaptive_epsilon(total, cap)) <= cap.epsilon
 
     if not is_affordable(0.01):

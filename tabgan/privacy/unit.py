@@ -139,8 +139,12 @@ def units_of(df: pd.DataFrame, entity: str | None) -> np.ndarray:
         )
     known: dict[Any, int] = {}
     try:
-        return np.array([known.setdefault(key, len(known)) for key in series], dtype=np.int64)
-    except TypeError:
+        units = np.array([known.setdefault(key, len(known)) for key in series], dtype=np.int64)
+        is_comparable = all(key == key for key in known)  # NaN is not: each would be an entity of its own
+    except (TypeError, ValueError, ArithmeticError):
+        is_comparable = False
+    if not is_comparable:
         raise DataError(
             f"Column {entity!r}: the schema's entity holds values that cannot be compared. Use text or numbers."
-        ) from None
+        )
+    return units

@@ -1,6 +1,7 @@
 """The audit passes what is sound, and fails loudly what is not: each way to break a mechanism is a negative control."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,9 +17,19 @@ from tabgan.evaluation.audit import bound_from_scores
 from tabgan.privacy import dpsgd, mechanisms
 from tabgan.privacy.budget import make_plan
 from tabgan.privacy.dpsgd import PrivateSteps
-from tabgan.privacy.unit import PrivacyUnit
+from tabgan.privacy.marginals import _Tables
+from tabgan.privacy.release import _Door
+from tabgan.privacy.unit import BoundedTable, PrivacyUnit, units_of
 
 SMALL = {"epsilon": 8.0, "delta": 1e-6, "adversary_share": 0.3, "n_canaries": 1_500}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_simulations():
+    """Fewer simulated audits than outside of tests: it is they that take the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tabgan.audit.REPETITIONS", 25)
+        yield
 
 
 def failed_checks(result) -> set[str]:
@@ -128,6 +139,40 @@ class TestNegativeControls:
         monkeypatch.setattr(PrivateSteps, "_poisson_batch", twice)
         assert {"batches: mean size", "canaries in gradients: separation"} <= failed_checks(audit(**SMALL))
 
+    def test_the_same_noise_in_every_step(self, monkeypatch):
+        """Pitfall 20."""
+        fill, sound = dpsgd._fill_with_entropy, PrivateSteps._poisson_batch
+
+        def batch_then_seed(self):
+            rows = sound(self)
+            self._entropy.manual_seed(1)  # the noise is drawn next
+            return rows
+
+        monkeypatch.setattr(PrivateSteps, "_poisson_batch", batch_then_seed)
+        names = {check.name for check in check_mechanisms() if not check.has_passed}
+        assert names >= {f"gradients: correlation of the noise of two {what}" for what in ("steps", "runs")}
+        assert dpsgd._fill_with_entropy is fill
+
+    @pytest.mark.parametrize(
+        ("owner", "name", "found"),
+        [
+            (_Tables, "_release", "canaries in counts: separation"),
+            (_Door, "_release", "a fit's histograms: noise over what was charged"),
+        ],
+    )
+    def test_noise_of_rows_where_entities_are_promised(self, monkeypatch, owner, name, found):
+        """The sensitivity forgotten: what is charged is for a unit, what is drawn for a row."""
+        sound = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda self, *args: replace(sound(self, *args), sensitivity=1))
+        assert found in failed_checks(audit(**SMALL, max_rows=3))
+
+    def test_contributions_that_are_not_bounded(self, monkeypatch):
+        monkeypatch.setattr(
+            "tabgan.audit.canaries.bound_contributions",
+            lambda df, unit: BoundedTable(df, units_of(df, unit.entity), df[unit.entity].nunique()),
+        )
+        assert "canaries in counts: separation" in failed_checks(audit(**SMALL, max_rows=2))
+
     def test_a_threshold_that_is_too_low(self, monkeypatch):
         """Pitfall 3."""
         monkeypatch.setattr(
@@ -152,13 +197,14 @@ class TestRun:
         df, _ = design.table(np.zeros(500, bool), make_plan(8.0, 1e-6))
         assert (df["left"] == df["right"]).all()
 
-    def test_a_canary_is_a_unit_of_its_rows(self):
+    def test_a_canary_is_a_unit_of_one_row_too_many(self):
+        """So that bounding has to leave one out."""
         plan = make_plan(8.0, 1e-6, has_discovery=False, unit=PrivacyUnit("unit", 3))
         design = Design.of_plan(20, plan)
         df, schema = design.table(np.ones(20, bool), plan)
         sizes = df.groupby("unit").size()
-        assert sorted(sizes.unique()) == [1, 3]
-        assert (sizes == 3).sum() == 20
+        assert sorted(sizes.unique()) == [1, 4]
+        assert (sizes == 4).sum() == 20
         assert (schema.entity, schema.max_rows) == ("unit", 3)
 
     def test_scores_know_nothing_of_canaries_when_there_is_much_noise(self):

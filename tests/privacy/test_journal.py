@@ -22,7 +22,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def written(path):
-    journal = Journal(path)
+    journal = Journal(path, "fit")
     journal.keep("1 a", ANSWER)
     journal.keep("2 b", {"values": ["Ulm", 7, 7.5, True, "é\ud800"], "counts": [1.0], "missing": 0.1})
     journal.keep("3 c", {"scores": [1e-300, 1 / 3, 2**53 + 1.0]})
@@ -30,7 +30,7 @@ def written(path):
 
 
 def answers(path):
-    journal = Journal(path)
+    journal = Journal(path, "fit")
     return [journal.answer(call) for call in ("1 a", "2 b", "3 c")]
 
 
@@ -39,18 +39,18 @@ def test_what_was_kept_comes_back_to_the_last_bit(written):
     assert first == ANSWER
     assert [type(value) for value in second["values"]] == [str, int, float, bool, str]
     assert third["scores"] == [1e-300, 1 / 3, 2**53 + 1.0]
-    assert Journal(written).answer("4 d") is None
+    assert Journal(written, "fit").answer("4 d") is None
 
 
 @given(values=st.lists(st.floats(allow_nan=False, allow_infinity=False)))
 def test_every_number_survives(tmp_path_factory, values):
     path = tmp_path_factory.mktemp("journal") / "j"
-    Journal(path).keep("1 a", values)
-    assert np.array_equal(Journal(path).answer("1 a"), values)
+    Journal(path, "fit").keep("1 a", values)
+    assert np.array_equal(Journal(path, "fit").answer("1 a"), values)
 
 
 def test_it_is_made_by_the_first_answer_for_its_owner_only(path):
-    journal = Journal(path)
+    journal = Journal(path, "fit")
     assert not path.exists()
     journal.keep("1 a", ANSWER)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -82,7 +82,7 @@ def test_a_torn_last_line_was_never_kept_and_is_written_over_by_the_next(written
         written.write_bytes(whole[:cut])
         assert answers(written)[2] is None
         assert written.read_bytes() == whole[:cut]  # looking changes nothing
-    Journal(written).keep("3 c", {"scores": [1.0]})
+    Journal(written, "fit").keep("3 c", {"scores": [1.0]})
     assert answers(written)[2] == {"scores": [1.0]}
     assert len(written.read_text().splitlines()) == 3
 
@@ -97,9 +97,9 @@ def test_a_torn_last_line_was_never_kept_and_is_written_over_by_the_next(written
         "{}",
         '{"data":["1 a",1]}',
         sealed(7),
-        sealed(["1 a"]),
-        sealed(["1 a", 1, 2]),
-        sealed([["1 a"], 1]),
+        sealed(["fit", "1 a"]),
+        sealed(["other", "1 a", 2]),
+        sealed(["fit", ["1 a"], 1]),
         "[" * 100_000,
         '{"data":["1 a",NaN],"sha256":""}',
         canonical({"call": "1 a", "answer": 1}),
@@ -109,20 +109,20 @@ def test_a_line_that_is_none_of_ours_is_refused(written, line):
     with written.open("a") as file:
         file.write(line + "\n")
     with pytest.raises(CheckpointError, match="is damaged"):
-        Journal(written)
+        Journal(written, "fit")
 
 
 def test_what_is_no_text_is_refused(written):
     written.write_bytes(b"\xff\xfe\n")
     with pytest.raises(CheckpointError):
-        Journal(written)
+        Journal(written, "fit")
 
 
 @pytest.mark.parametrize("answer", [float("nan"), float("inf"), b"bytes", {1, 2}])
 def test_an_answer_that_json_cannot_hold_is_not_kept(written, answer):
     before = written.read_bytes()
     with pytest.raises((ValueError, TypeError)):
-        Journal(written).keep("4 d", answer)
+        Journal(written, "fit").keep("4 d", answer)
     assert written.read_bytes() == before
 
 

@@ -32,6 +32,7 @@ from tabgan.privacy.unit import PrivacyUnit
 
 RUN = SubsampledGaussian(5.0, 0.02, 20)
 PLAN = Plan(1.0, 1e-6, 1e-7, 0.2, {}, True, RUN)
+CAP = Cap(3.0, 1e-5)
 TABLE = pd.DataFrame({"age": [31, 47, 64], "town": ["Ulm", "Bonn", "Kiel"]})
 
 
@@ -93,8 +94,8 @@ def test_two_fits_add_up(path):
         ledger.end(name, "done")
     read = LedgerFile(path)
     assert [fit.name for fit in read.fits] == ["f1", "f2"]
-    assert read.held.mu_squared == pytest.approx(2 * (1 / 100 + 1 / 400))
-    assert read.held.runs == (SubsampledGaussian(5.0, 0.02, 34),)
+    assert read.held(CAP).mu_squared == pytest.approx(2 * (1 / 100 + 1 / 400))
+    assert read.held(CAP).runs == (SubsampledGaussian(5.0, 0.02, 34),)
 
 
 def test_all_that_was_written_is_read_again(written):
@@ -185,7 +186,7 @@ def test_the_first_fit_has_the_tight_total_and_later_ones_a_filters(path):
     assert tight(n_fits) < 3.0  # the tight total alone would have let it pass
     for n in range(1, n_fits):
         begin(path, f"f{n}", plan, **cap)
-        found = LedgerFile(path).adaptive_epsilon(LedgerFile(path).held, Cap(3.0, 1e-5))
+        found = LedgerFile(path).adaptive_epsilon(LedgerFile(path).held(CAP), CAP)
         assert found == pytest.approx(renyi(n))
     with pytest.raises(BudgetExceededError):
         begin(path, "one more", plan, **cap)
@@ -206,9 +207,9 @@ def test_unfinished_fits_hold_their_whole_plan_and_ended_ones_what_they_charged(
     begin(path, "f1", **room).charge("f1", "1 a", [release(20.0)])
     with pytest.raises(BudgetExceededError, match=r"whole plans of 1 unfinished fits count \(f1\)"):
         begin(path, "f2", **room)
-    assert LedgerFile(path).held == PLAN.cost
+    assert LedgerFile(path).held(CAP) == PLAN.cost
     LedgerFile(path).end("f1", "closed")
-    assert LedgerFile(path).held == Cost(1 / 400)
+    assert LedgerFile(path).held(CAP) == Cost(1 / 400)
     begin(path, "f2", **room)
 
 
@@ -354,7 +355,54 @@ def test_no_plain_hash_of_the_table_stands_in_it(path):
     assert not [digest for digest in plain if digest in text]
     key = unsealed(guard_of(path).read_text())["key"]
     assert key not in text
-    assert kept[0] == table_digest(TABLE, bytes.fromhex(key))  # that the comparison is one of like with like
+    digest = table_digest(TABLE, bytes.fromhex(key))  # that the comparison is one of like with like
+    assert kept[0] == hmac.new(bytes.fromhex(key), f"f1 {digest}".encode(), "sha256").hexdigest()
+
+
+def test_two_fits_on_one_table_do_not_show_that_it_is_one(path):
+    """Equal lines would tell whoever sees the ledger that nobody joined and nobody left, and unequal ones the other."""
+    begin(path, "f1")
+    begin(path, "f2")
+    begin(path, "f3", table=TABLE.iloc[:2], table_may_change=True)
+    tables = [record["table"] for record in LedgerFile(path).records if record["kind"] == "fit"]
+    assert len(set(tables)) == 3
+    with pytest.raises(LedgerError, match="of another table"):
+        begin(path, "f4")
+
+
+def test_a_fit_that_began_before_is_held_against_its_own_table_and_not_put_down_again(path):
+    begin(path, "f1")
+    before = path.read_bytes()
+    begin(path, "f1", epsilon_cap=0.001, delta_cap=1e-9)  # it was let pass, and goes on
+    assert path.read_bytes() == before
+    with pytest.raises(LedgerError, match="began on another table"):
+        begin(path, "f1", table=TABLE.iloc[:2], table_may_change=True)
+    assert path.read_bytes() == before
+
+
+def test_a_first_fit_that_the_filter_would_refuse_counts_whole_for_ever(path):
+    """Whether others come after it must not follow from how it went."""
+    room = {"epsilon_cap": PLAN.cost.epsilon(1e-5) * 1.01, "delta_cap": 1e-5}
+    begin(path, "f1", **room).charge("f1", "1 a", [release(20.0)])
+    LedgerFile(path).end("f1", "closed")
+    assert LedgerFile(path).held(Cap(room["epsilon_cap"], 1e-5)) == PLAN.cost
+    assert LedgerFile(path).held(CAP) == Cost(1 / 400)
+    with pytest.raises(BudgetExceededError):
+        begin(path, "f2", Plan(0.01, 1e-6, 0.0, 0.001, {}), **room)
+
+
+def test_a_copy_without_its_guard_shows_its_chain_and_takes_nothing(written):
+    copy = written.with_name("copy.jsonl")
+    copy.write_bytes(written.read_bytes())
+    with pytest.raises(LedgerError, match="without which nobody can tell"):
+        LedgerFile(copy)
+    read = LedgerFile(copy, has_guard=False)
+    assert (len(read.fits), read.place()) == (2, LedgerFile(written).place())
+    with pytest.raises(LedgerError, match="read without its guard"):
+        read.set_cap(CAP)
+    copy.write_bytes(written.read_bytes().replace(b'"epsilon":1.0', b'"epsilon":0.1', 1))
+    with pytest.raises(LedgerError, match="was changed"):
+        LedgerFile(copy, has_guard=False)
 
 
 def test_only_its_owner_can_read_the_guard(path):
@@ -685,7 +733,7 @@ def test_a_ledger_without_its_guard_can_be_adopted_on_record(written):
     ledger = LedgerFile(written)
     assert ledger.records[-1]["kind"] == "adopted"
     assert len(ledger.fits) == 2
-    assert ledger.held.mu_squared == pytest.approx(0.01 + PLAN.mu**2)
+    assert ledger.held(CAP).mu_squared == pytest.approx(0.01 + PLAN.mu**2)
     begin(written, "f3")  # the table's digest begins anew, under a new key
     with pytest.raises(LedgerError, match="another table"):
         begin(written, "f4", table=TABLE.iloc[:2])

@@ -106,7 +106,7 @@ def test_stages_that_a_schema_makes_needless_are_not_charged():
     )
     _, ledger = release(df, schema)
     assert {e.what for e in ledger.entries} == {"number of rows", "1-way histogram"}
-    assert ledger.delta_spent == 0
+    assert ledger.statement().delta_spent == 0
 
 
 def domain(df: pd.DataFrame) -> dict[str, object]:
