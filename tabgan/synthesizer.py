@@ -139,8 +139,8 @@ class TabGAN(BaseEstimator):
                 that would pass it before a row is read. ``None`` keeps account of this fit alone.
             checkpoint: A folder that an interrupted fit goes on from, when ``fit`` is called again with the same
                 arguments and table. A finished one gives the same model again and spends nothing; remove it for a new
-                fit. It is made readable for its owner only. Without ``ledger`` it keeps one of its own: whoever goes on from two
-                copies of it then spends twice.
+                fit. It is made readable for its owner only. Without ``ledger`` it keeps one of its own: whoever goes on
+                from two copies of it then spends twice.
             part_of: The table that ``df`` was taken from, where rows were held out: whose ledger it is.
 
         Returns:
