@@ -37,7 +37,17 @@ _MANIFEST, _ANSWERS, _TRAINING, _LEDGER, _SEED, _LOCK = (
 #: All that a checkpoint may hold.
 _FILES = (_MANIFEST, _ANSWERS, _TRAINING, _LEDGER, _LEDGER + ".guard", _LEDGER + ".lock", _SEED, _LOCK)
 
+#: What else can be done where a checkpoint cannot be gone on from.
+NEW_FIT = (
+    "Or remove the folder for a new fit, and end the old one, if a ledger has it open: `tabgan ledger close`."
+)
+
 _KEYS = {"format", "version", "fit", "request", "entropy", "key", "table"}
+
+
+def new_fit(name: str) -> str:
+    """Return what else can be done where the fit ``name`` is not to go on."""
+    return NEW_FIT.replace("close`", f"close LEDGER {name}`")
 
 
 class Checkpoint:
@@ -79,7 +89,7 @@ class Checkpoint:
         if differing:
             raise CheckpointError(
                 f"checkpoint: {str(self.folder)!r} is of a fit with other arguments: {', '.join(differing)} differ. "
-                "Fit with the same ones to go on, or name a new folder."
+                f"Fit with the same ones to go on. {new_fit(self.fit)}"
             )
 
     @property
@@ -106,7 +116,7 @@ class Checkpoint:
         """Keep other processes from going on from here until this one has left, or ended.
 
         Raises:
-            CheckpointError: another one has it.
+            CheckpointError: another one has it, or has changed it since it was opened; a file is missing.
         """
         make_private_folder(self.folder)
         try:
@@ -115,6 +125,15 @@ class Checkpoint:
             raise CheckpointError(
                 f"checkpoint: another process is at work in {str(self.folder)!r}. Wait for it, or name another folder."
             ) from None
+        is_new = not (self.folder / _MANIFEST).exists()
+        if is_new != self.is_new or not (is_new or self._read_manifest() == self._manifest):
+            self.leave()
+            raise CheckpointError(
+                f"checkpoint: another process has been at work in {str(self.folder)!r} meanwhile. Start again."
+            )
+        if (self.folder / _TRAINING).exists() and not (self.folder / _ANSWERS).exists():
+            self.leave()
+            raise _damaged(self.folder / _ANSWERS)
 
     def leave(self) -> None:
         """Let others have it."""
@@ -132,8 +151,8 @@ class Checkpoint:
         known = self._manifest["table"]
         if known is not None and known != table:
             raise CheckpointError(
-                f"checkpoint: {str(self.folder)!r} is of a fit to another table. Fit to the same rows to go on, or "
-                "name a new folder."
+                f"checkpoint: {str(self.folder)!r} is of a fit to another table. Fit to the same rows to go on. "
+                f"{new_fit(self.fit)}"
             )
         if known is None:
             self._manifest["table"] = table
@@ -161,7 +180,7 @@ class Checkpoint:
         if manifest["version"] != VERSION:
             raise CheckpointError(
                 f"checkpoint: expected version {VERSION} of the format in {str(self.folder)!r}. Go on with the tabgan "
-                "that began the fit, or name a new folder."
+                f"that began the fit. {NEW_FIT}"
             )
         return dict(manifest)
 
@@ -219,6 +238,11 @@ def holdout_seed(folder: Path) -> int:
         return int(_read_sealed(path))
     except (ValueError, TypeError):
         raise _damaged(path) from None
+
+
+def has_begun(folder: Path | None) -> bool:
+    """Return whether a fit can go on from a folder."""
+    return folder is not None and (folder / _MANIFEST).exists()
 
 
 def discard(folder: Path) -> None:
@@ -280,15 +304,13 @@ def _check_nothing_kept(folder: Path) -> None:
     kept = [name for name in _FILES if name not in (_SEED, _LOCK) and (folder / name).exists()]
     if kept:
         raise CheckpointError(
-            f"checkpoint: {str(folder)!r} has {kept[0]!r} and no {_MANIFEST!r}. Restore it from a copy, or name a new "
-            "folder."
+            f"checkpoint: {str(folder)!r} has {kept[0]!r} and no {_MANIFEST!r}. Restore it from a copy. {NEW_FIT}"
         )
 
 
 def _damaged(path: Path) -> CheckpointError:
     return CheckpointError(
-        f"checkpoint: {str(path)!r} is damaged. Restore it from a copy, or start a new fit in a new folder; what was "
-        "charged stays spent."
+        f"checkpoint: {str(path)!r} is damaged. Restore it from a copy. What was charged stays spent. {NEW_FIT}"
     )
 
 

@@ -5,6 +5,7 @@ Exit codes: 0 all went well, 1 something failed, 2 the arguments, a configuratio
 
 from __future__ import annotations
 
+import signal
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -41,7 +42,8 @@ RandomState = Annotated[int | None, typer.Option(help="Seed for all but the priv
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line. Asked to end by the system, it ends as if by Ctrl-C: what was charged is put down."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     app()
 
 
@@ -95,6 +97,12 @@ def fit(
         float | None, typer.Option(help="The most that all fits may cost together.")
     ] = None,
     delta_cap: Annotated[float | None, typer.Option(help="The delta of that total.")] = None,
+    table_may_change: Annotated[
+        bool,
+        typer.Option(
+            "--table-may-change", help="Take a table of other rows for a newer state of the dataset."
+        ),
+    ] = False,
     checkpoint: Annotated[
         Path | None, typer.Option(help="Folder to go on from after an interruption, with the same arguments.")
     ] = None,
@@ -106,16 +114,18 @@ def fit(
         budget = _epsilon(epsilon)
         real_in("--delta", delta, 0.0, 1.0, fix="Use less than 1 / n_rows.")
         check_writable(output.parent, "--output")
+        if output.is_dir():
+            raise ConfigError(f"--output: expected a file name, got the folder {str(output)!r}.")
         declared = None if schema is None else Schema.from_yaml(check_readable(schema, "--schema"))
         dtypes = {column.name: column.dtype for column in declared or () if column.dtype}
 
-        from tabgan.checkpoint import discard
+        from tabgan.checkpoint import discard, has_begun
         from tabgan.jobs.run import says_what_is_spent
         from tabgan.synthesizer import TabGAN
 
         model = TabGAN(epsilon=budget, delta=delta, schema=declared, random_state=random_state)
-        kept = _ledger(ledger, epsilon_cap, delta_cap)
-        if kept is not None and (checkpoint is None or not checkpoint.exists()):
+        kept = _ledger(ledger, epsilon_cap, delta_cap, table_may_change)
+        if kept is not None and not has_begun(checkpoint):
             model.check_room(kept)
         df = read_table(table, dtypes=dtypes, as_text=True)
         with _watcher() as watcher:
@@ -351,6 +361,13 @@ def _exits(debug: bool) -> Iterator[None]:
             yield
     except typer.Exit:
         raise
+    except KeyboardInterrupt as error:
+        from tabgan.jobs.executors import spent_notes
+        from tabgan.terminal import show_error
+
+        notes = " ".join(["Interrupted.", *spent_notes(error)])
+        show_error(Console(stderr=True), f"{notes} With a checkpoint, the same command goes on.")
+        raise typer.Exit(130) from None
     except Exception as error:
         from tabgan.jobs.executors import describe_error, trace_of
         from tabgan.terminal import show_error
@@ -382,17 +399,19 @@ def _epsilon(text: str) -> float | None:
     return positive("--epsilon", number, fix="Write none to switch privacy off.")
 
 
-def _ledger(path: Path | None, epsilon_cap: float | None, delta_cap: float | None) -> Any:
+def _ledger(
+    path: Path | None, epsilon_cap: float | None, delta_cap: float | None, table_may_change: bool = False
+) -> Any:
     """Return what the options say of a ledger; ``None`` where they name none."""
     from tabgan.privacy.records import LedgerConfig
 
     if path is None:
-        if epsilon_cap is not None or delta_cap is not None:
+        if epsilon_cap is not None or delta_cap is not None or table_may_change:
             raise ConfigError(
                 "--epsilon-cap: expected --ledger beside it, which all fits add up in. Name one."
             )
         return None
-    return LedgerConfig(path, epsilon_cap, delta_cap)
+    return LedgerConfig(path, epsilon_cap, delta_cap, table_may_change)
 
 
 def _conditions(pairs: Sequence[str], schema: Schema) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 import tabgan
-from tabgan.checkpoint import Checkpoint
+from tabgan.checkpoint import NEW_FIT, Checkpoint, new_fit
 from tabgan.encoding.checks import check_table
 from tabgan.encoding.table import TableEncoder
 from tabgan.encoding.values import read_text
@@ -34,13 +34,13 @@ from tabgan.privacy.budget import Plan
 from tabgan.privacy.coding import code_table, one_way_marginals
 from tabgan.privacy.digest import table_digest
 from tabgan.privacy.dpsgd import DiscriminatorSteps, PlainSteps, PrivateSteps
-from tabgan.privacy.ledger import Ledger
+from tabgan.privacy.ledger import UNTOLD, Ledger
 from tabgan.privacy.ledger_file import FitBook, LedgerFile
 from tabgan.privacy.marginals import Marginal, measure_pairs
 from tabgan.privacy.measure import Measurer
 from tabgan.privacy.records import LedgerConfig
 from tabgan.privacy.release import release_table
-from tabgan.privacy.unit import bound_contributions
+from tabgan.privacy.unit import bound_contributions, units_of
 from tabgan.rng import RandomStreams
 from tabgan.schema import Schema
 
@@ -146,19 +146,19 @@ class Session:
         if fit is None and is_resumed and self._checkpoint is not None and self._checkpoint.has_answers:
             raise CheckpointError(
                 f"checkpoint: the ledger {str(self._file.path)!r} does not know the fit that is to go on. Restore the "
-                "ledger, or start a new fit in a new folder."
+                f"ledger. {NEW_FIT}"
             )
         if fit is None:
             self._file.check_room(self.request.plan, self._config)
         elif fit.outcome in ("failed", "closed"):
             raise CheckpointError(
                 f"checkpoint: the ledger has the fit down as {fit.outcome}, so it cannot go on. What it charged is "
-                "spent; start a new fit in a new folder."
+                f"spent. {NEW_FIT}"
             )
         elif fit.limit != self.request.plan.cost:
             raise CheckpointError(
                 "checkpoint: the ledger holds another plan for this fit. Another version began it; go on with that "
-                "one, or start a new fit in a new folder."
+                f"one. {new_fit(self._name)}"
             )
 
     def begin(self, df: object, part_of: object = None) -> None:
@@ -176,6 +176,7 @@ class Session:
         table = df if part_of is None else part_of
         for whole in (table, df) if table is not df else (df,):
             check_table(whole, self.request.schema, reads_text=self.request.reads_text)
+            units_of(whole, self.request.plan.unit.entity)
         if self._checkpoint is not None:
             self._checkpoint.take()
             self._checkpoint.bind(df, table)
@@ -208,22 +209,16 @@ class Session:
         """Put down that the fit has failed, unless it can go on from a checkpoint.
 
         A table that cannot be learnt will not be learnt the next time either, nor will a fit go on that was interrupted
-        so often that what it needs is spent: their checkpoints are given up. What was no table, or another one, says
-        nothing of it.
+        so often that what it needs is spent. What was no table, or another one, says nothing of it.
         """
+        self._leave()
         is_hopeless = isinstance(error, DataError | SchemaError | BudgetExceededError)
         if self._checkpoint is not None and not (self._has_begun and is_hopeless):
-            self._leave()
             return
         try:
             self._end("failed")
         except (TabGANError, OSError):
-            error.add_note(
-                "The ledger could not be told that the fit has failed: its whole plan goes on counting."
-            )
-            return
-        if self._checkpoint is not None:
-            self._checkpoint.discard()
+            error.add_note(UNTOLD)
 
     def _end(self, outcome: str) -> None:
         fit = None if self._file is None else self._file.fit(self._name)

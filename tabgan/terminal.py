@@ -8,9 +8,10 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from tabgan.audit.result import AuditResult
@@ -144,13 +145,13 @@ def _privacy_lines(privacy: PrivacyStatement) -> list[tuple[str, str]]:
 
 def show_audit(console: Console, result: AuditResult) -> None:
     """Print what an audit found: every check, and the bounds beside what is stated."""
-    table = Table("check", "expected", "observed", "passes from", "to", "")
+    table = Table("check", "observed", "passes", "", box=SIMPLE, padding=(0, 1, 0, 0))
     for check in result.checks:
         verdict = Text("ok", style="green") if check.has_passed else Text("FAILED", style="bold red")
-        figures = (check.expected, check.observed, check.low, check.high)
-        table.add_row(check.name, *(f"{figure:.4g}" for figure in figures), verdict)
+        table.add_row(check.name, f"{check.observed:.3g}", f"{check.low:.3g} to {check.high:.3g}", verdict)
     console.print(table)
-    bounds = Table("canaries in", "epsilon at least", "a sound mechanism shows", "guesses", "right")
+    headers = ("canaries in", "epsilon at least", "if sound", "guesses", "right")
+    bounds = Table(*headers, box=SIMPLE, padding=(0, 1, 0, 0))
     for found in result.canaries:
         bound, expected = found.bound, found.expected
         bounds.add_row(
@@ -193,7 +194,7 @@ def show_ledger(console: Console, summary: LedgerSummary) -> None:
         lines += [
             ("", adaptive),
             ("cap", f"epsilon {summary.epsilon_cap:g} at delta {summary.delta_cap:g}"),
-            ("counted", f"epsilon {summary.epsilon_held:.4g}, with the whole plans of unfinished fits"),
+            ("counted", f"epsilon {summary.epsilon_held:.4g}{_whole_plans(summary)}"),
             ("remains", _remains(summary)),
         ]
     else:
@@ -210,6 +211,11 @@ def show_ledger(console: Console, summary: LedgerSummary) -> None:
         console.print(_fits(summary))
 
 
+def _whole_plans(summary: LedgerSummary) -> str:
+    unfinished = sum(fit.state == "unfinished" for fit in summary.fits)
+    return f", with the whole plan of {unfinished} unfinished" if unfinished else ""
+
+
 def _remains(summary: LedgerSummary) -> str:
     if not summary.epsilon_next:
         return "nothing: the cap refuses the next fit"
@@ -218,12 +224,13 @@ def _remains(summary: LedgerSummary) -> str:
 
 
 def _fits(summary: LedgerSummary) -> Table:
-    table = Table("fit", "began (UTC)", "promised", "spent", "releases", "state")
+    names, began = Column("fit", no_wrap=True), Column("began (UTC)", no_wrap=True)
+    table = Table(names, began, "promised", "spent", "releases", "state", box=SIMPLE, padding=(0, 1, 0, 0))
     for fit in summary.fits:
         style = "yellow" if fit.state == "unfinished" else ""
         table.add_row(
             fit.name,
-            fit.began.removesuffix("+00:00").replace("T", " "),
+            fit.began[:16].replace("T", " "),
             f"{fit.epsilon:g}, {fit.delta:g}",
             f"{fit.epsilon_spent:.4g}",
             f"{fit.releases:,}",

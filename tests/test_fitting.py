@@ -400,7 +400,7 @@ def test_one_that_never_gets_past_a_stage_ends_in_a_typed_error(path, folder, mo
     assert recomputed(path) <= EPSILON + ROUNDING
     assert Counter(call for call, _ in fit.charges).most_common(1)[0][1] > 10
     assert fit.held == fit.spent
-    assert not folder.exists()
+    refused(path, folder, CheckpointError, "has the fit down as failed", schema=DECLARED)
 
 
 def _die_at(call, what):
@@ -415,7 +415,7 @@ def test_categories_are_discovered_once_again_and_no_third_time(path, folder, mo
     with pytest.raises(BudgetExceededError, match="'categories and 1-way histogram' would bring the total"):
         model().fit(table(), ledger=path, checkpoint=folder)
     (fit,) = LedgerFile(path).fits
-    assert (fit.outcome, folder.exists()) == ("failed", False)
+    assert (fit.outcome, folder.exists()) == ("failed", True)
     assert recomputed(path) <= EPSILON + ROUNDING
 
 
@@ -634,10 +634,47 @@ def test_a_ledger_that_was_put_back_to_before_steps_of_the_discriminator_is_foun
     refused(path, folder, PrivacyError, "has taken steps that the ledger lacks")
 
 
-def test_answers_that_are_gone_are_not_released_again_once_the_fit_is_done(path, folder, no_sync):
-    model().fit(table(), ledger=path, checkpoint=folder)
+def test_answers_that_are_gone_are_not_released_again(path, folder, monkeypatch, no_sync):
+    """Nor is what is left thrown away: they may be restored from a copy."""
+    stopped(path, folder, monkeypatch)
+    answers = (folder / "released.jsonl").read_bytes()
     (folder / "released.jsonl").unlink()
-    refused(path, folder, PrivacyError, "no open fit .*that one is done")
+    refused(path, folder, CheckpointError, "'.*released.jsonl' is damaged")
+    (folder / "released.jsonl").write_bytes(answers)
+    model().fit(table(), ledger=path, checkpoint=folder)
+    for name in ("released.jsonl", "training.safetensors"):
+        (folder / name).unlink()
+    with pytest.raises(PrivacyError, match="no open fit .*that one is done"):
+        model().fit(table(), ledger=path, checkpoint=folder)
+
+
+def test_an_entity_that_cannot_be_bounded_is_refused_before_the_ledger_knows_of_it(path, folder, no_sync):
+    df = table().assign(key=[None, *range(len(table()) - 1)])
+    with pytest.raises(DataError, match="missing values"):
+        model(schema=Schema(entity="key", max_rows=2)).fit(df, ledger=path, checkpoint=folder)
+    assert not path.exists()
+    assert not folder.exists()
+
+
+def test_a_fit_that_charged_nothing_ties_a_ledger_to_no_table_and_to_no_plan(path, monkeypatch, no_sync):
+    with monkeypatch.context() as patch:
+        patch.setattr(fitting, "release_table", lambda *a, **k: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            model().fit(table(), ledger=LedgerConfig(path, EPSILON * 1.001, DELTA))
+    model().fit(table(1_400), ledger=path)
+    assert [fit.outcome for fit in LedgerFile(path).fits] == ["failed", "done"]
+
+
+def test_a_second_start_that_came_too_late_changes_nothing(path, folder, monkeypatch, no_sync):
+    """It was opened before the first one had put its manifest down."""
+    request = model()._request(table().columns, False)
+    late = fitting.Session(request, LedgerConfig(path), folder)
+    stopped(path, folder, monkeypatch)
+    before = path.read_bytes(), (folder / "manifest.json").read_bytes()
+    with pytest.raises(CheckpointError, match="has been at work"):
+        late.begin(table())
+    assert before == (path.read_bytes(), (folder / "manifest.json").read_bytes())
+    model().fit(table(), ledger=path, checkpoint=folder)
 
 
 def test_damaged_answers_are_refused_and_nothing_is_charged(path, folder, monkeypatch, no_sync):

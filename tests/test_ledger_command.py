@@ -65,6 +65,28 @@ class TestFit:
         )
         assert "epsilon_cap and delta_cap together" in fit("--epsilon-cap", "1", code=2)
 
+    def test_a_newer_state_of_the_table_is_taken_when_it_is_said_to_be_one(self):
+        fit()
+        df = pd.read_csv("people.csv")
+        df.iloc[1:].to_csv("people.csv", index=False)
+        assert "--table-may-change" in fit(code=1)
+        fit("--table-may-change")
+        assert len(LedgerFile(Path("people.ledger")).fits) == 2
+
+    def test_a_folder_for_a_model_is_refused_before_anything_is_spent(self):
+        Path("taken").mkdir()
+        assert "expected a file name" in run("fit", "people.csv", "-o", "taken", "--ledger", "l", code=2)
+        assert not Path("l").exists()
+
+    def test_an_interrupt_says_what_is_spent_and_what_goes_on(self, monkeypatch):
+        def stop(*arguments, **options):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("tabgan.fitting.train", stop)
+        said = fit("--checkpoint", "ck", code=130)
+        assert "Interrupted. What this fit charged until then is spent: epsilon" in said
+        assert "the same command goes on" in said
+
     def test_no_privacy_has_no_place_in_it(self):
         assert "epsilon=None spends without limit" in fit("--epsilon", "none", code=2)
         assert not Path("people.ledger").exists()
@@ -240,6 +262,8 @@ random_state: 0
             ("ledger: {path: l, table_may_change: 3}", "ledger.table_may_change: expected true or false"),
             ("ledger: l\nmodel: {epsilon: null}", "ledger: a fit with epsilon: null spends without limit"),
             ("checkpoint: 7", "checkpoint: expected a path as text"),
+            ("checkpoint: out/bad", "checkpoint: expected a folder of its own"),
+            ("ledger: ck/l\ncheckpoint: ck", "ledger.path: expected a place outside of the checkpoint"),
             ("schema: {entity: key}", "entity: expected entity and max_rows together"),
             ("schema: {entity: key, max_rows: 0, columns: {}}", "max_rows"),
         ],

@@ -60,7 +60,7 @@ def audit(
         delta: In (0, 1).
         adversary_share: Part of the budget of the discriminator, as in :class:`~tabgan.TabGAN`.
         max_rows: Rows of a privacy unit; more than 1 audits the guarantee of entities.
-        n_canaries: 2 to 30,000: so many rows are made up, of which each is in the table or not.
+        n_canaries: 100 to 30,000: so many rows are made up, of which each is in the table or not.
         confidence: With which all bounds hold together, in (0, 1).
         progress: Called with a stage, what is done of it, and all of it.
 
@@ -73,7 +73,7 @@ def audit(
     start = time.perf_counter()
     epsilon = _validate.positive("epsilon", epsilon, fix="Without privacy there is nothing to audit.")
     max_rows = _validate.integer_at_least("max_rows", max_rows, 1)
-    n_canaries = _validate.integer_at_least("n_canaries", n_canaries, 2)
+    n_canaries = _validate.integer_at_least("n_canaries", n_canaries, 100, fix="Fewer show nothing.")
     if n_canaries > 30_000:
         raise ConfigError(f"n_canaries: expected at most 30000, got {n_canaries}. The table grows with them.")
     confidence = _validate.real_in("confidence", confidence, 0.0, 1.0)

@@ -303,6 +303,19 @@ class Job:
         return self
 
     @model_validator(mode="after")
+    def _check_places(self) -> Job:
+        if self.checkpoint is None:
+            return self
+        folder = self.checkpoint.resolve()
+        if folder == self.output.folder.resolve():
+            raise ConfigError("checkpoint: expected a folder of its own, got output.folder. Name another.")
+        if self.ledger is not None and folder in self.ledger.path.resolve().parents:
+            raise ConfigError(
+                "ledger.path: expected a place outside of the checkpoint, which is removed when the job is done."
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_target(self) -> Job:
         declared = None if self.schema is None else self.schema.target
         if self.target and declared and self.target != declared:

@@ -13,7 +13,7 @@ import tabgan
 from tabgan.errors import TabGANError
 from tabgan.jobs.config import Job
 from tabgan.jobs.run import JobResult, run_job
-from tabgan.privacy.ledger import SPENT
+from tabgan.privacy.ledger import SPENT, UNTOLD
 
 _PACKAGE = Path(tabgan.__file__).parent
 
@@ -85,8 +85,13 @@ def describe_error(error: BaseException) -> str:
     Our own messages, and what the system says of a file, are passed on. Those of other libraries are not:
     parsers and frames like to quote the value that they choked on.
     """
-    spent = [note for note in getattr(error, "__notes__", ()) if note.startswith(SPENT)]
-    return " ".join([_words(error), *spent])
+    return " ".join([_words(error), *spent_notes(error)])
+
+
+def spent_notes(error: BaseException) -> list[str]:
+    """Return what an error's notes say of the budget: ours, which hold no cell of a table."""
+    notes = getattr(error, "__notes__", ())
+    return [note for note in notes if note.startswith(SPENT) or note == UNTOLD]
 
 
 def _words(error: BaseException) -> str:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 import tabgan
-from tabgan.checkpoint import discard, holdout_seed
+from tabgan.checkpoint import discard, has_begun, holdout_seed
 from tabgan.encoding.values import read_text
 from tabgan.errors import DataError
 from tabgan.io import check_writable, is_csv, read_table, staged_folder, write_table, write_text
@@ -115,7 +115,7 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
 
 def _check_ledger(job: Job) -> None:
     """Raise if the ledger's cap refuses the job, before its source is read. One that goes on is let pass to the fit."""
-    if job.ledger is not None and (job.checkpoint is None or not job.checkpoint.exists()):
+    if job.ledger is not None and not has_begun(job.checkpoint):
         _model(job).check_room(job.ledger)
 
 

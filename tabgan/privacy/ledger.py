@@ -301,3 +301,7 @@ SPENT = "What this fit charged until then is spent"
 def spent_note(epsilon: str) -> str:
     """Return what an error says of the budget that is gone with it."""
     return f"{SPENT}: epsilon {epsilon}. A second fit on the table adds to it."
+
+
+#: What an error says of a fit whose ledger could not be told that it has failed.
+UNTOLD = "The ledger could not be told that the fit has failed: its whole plan goes on counting."

@@ -26,6 +26,7 @@ from tabgan.durable import (
     atomic_path,
     canonical,
     drop_torn_line,
+    leftovers,
     parse,
     sealed,
     sha256,
@@ -46,9 +47,13 @@ from tabgan.privacy.records import (
     LedgerConfig,
     cost_to_dict,
     fit_of,
+    is_ledger,
     read_chain,
 )
 from tabgan.privacy.unit import PrivacyUnit
+
+#: What is left to do where there is no copy.
+_ADOPT = "Without one, remove the guard and take the lines as they are by `tabgan ledger adopt`, which puts it down."
 
 #: Seconds to wait for another process that is writing a line.
 _PATIENCE = 60.0
@@ -209,16 +214,16 @@ class LedgerFile:
         ledger = cls.__new__(cls)
         ledger.has_guard = True
         ledger.path, ledger._stamp = Path(path), (-1, -1)
+        if not read_chain(ledger.path):  # before a lock is left beside what is no ledger
+            raise LedgerError(
+                f"ledger: {str(ledger.path)!r} is empty. Remove it; the first fit makes a new one."
+            )
         with ledger._locked():
             if ledger._guard_path.exists():
                 raise LedgerError(
                     f"ledger: {str(ledger._guard_path)!r} is there. A ledger is adopted only without one."
                 )
             ledger.records = read_chain(ledger.path)
-            if not ledger.records:
-                raise LedgerError(
-                    f"ledger: {str(ledger.path)!r} is empty. Remove it; the first fit makes a new one."
-                )
             ledger._guard = {"key": secrets.token_hex(32)}
             ledger._append("adopted", reason="the guard was lost; lines at the end may be missing")
         return ledger
@@ -242,12 +247,14 @@ class LedgerFile:
             )
 
     def _check_table(self, table: str, config: LedgerConfig) -> None:
-        known = [record for record in self._since_adopted() if record["kind"] == "fit"]
+        charged = {fit.name for fit in self.fits if fit.charges or fit.outcome is None}
+        known = [r for r in self._since_adopted() if r["kind"] == "fit" and r["fit"] in charged]
         is_known = not known or self._tag(known[-1]["fit"], table) == known[-1]["table"]
         if not is_known and not config.table_may_change:
             raise LedgerError(
                 f"ledger: {str(self.path)!r} is of another table than this one. Use the ledger of this dataset; if the "
-                "table is a newer state of the same one, set table_may_change: true, and fits go on adding up."
+                "table is a newer state of the same one, set table_may_change: true (--table-may-change), and fits go "
+                "on adding up."
             )
 
     def _check_own_table(self, name: str, table: str) -> None:
@@ -306,14 +313,14 @@ class LedgerFile:
     def held(self, cap: Cap) -> Cost:
         """Return what counts against a cap: what ended fits have charged, and all that the others may come to.
 
-        A first fit that only its own, tighter total has let pass counts with its whole plan for ever: whether others
-        come after it must not follow from how it went.
+        A first fit that only its own, tighter total has let pass counts with its whole plan for ever, once it has
+        charged anything: whether others come after it must not follow from how it went.
         """
-        fits = self.fits
-        costs = [fit.held for fit in fits]
-        if fits and not self.adaptive_epsilon(fits[0].limit, cap) <= cap.epsilon:
-            costs[0] = fits[0].limit
-        return sum(costs, Cost())
+
+        def counts_whole(fit: FitRecord) -> bool:
+            return bool(fit.charges) and not self.adaptive_epsilon(fit.limit, cap) <= cap.epsilon
+
+        return sum((fit.limit if counts_whole(fit) else fit.held for fit in self.fits), Cost())
 
     def _held_by(self) -> str:
         unfinished = [fit.name for fit in self.fits if fit.outcome is None]
@@ -371,7 +378,8 @@ class LedgerFile:
         if not self.path.exists():
             if guard["count"]:
                 raise LedgerError(
-                    f"ledger: {str(self.path)!r} is gone, its guard is not. Restore it from a copy."
+                    f"ledger: {str(self.path)!r} is gone, its guard is not. Restore it from a copy. Without one, what "
+                    "was spent is unknown: begin a new ledger under another name, with a cap that allows for it."
                 )
             self.records, self._guard = [], guard
             return
@@ -390,7 +398,7 @@ class LedgerFile:
         if len(records) < count or (records and count and records[count - 1]["hash"] != last):
             raise LedgerError(
                 f"ledger: {str(self.path)!r} has {len(records)} lines where its guard knows {count}, or others: lines "
-                "are missing, or one of the two files is an old copy. Restore both from the newest copy."
+                f"are missing, or one of the two files is an old copy. Restore both from the newest copy. {_ADOPT}"
             )
         # One line more than the guard knows: a crash came between the two. It counts.
         if len(records) > count + 1:
@@ -412,6 +420,10 @@ class LedgerFile:
         except FileNotFoundError:
             if not self.path.exists():
                 raise LedgerError(f"ledger: no ledger {str(self.path)!r}. The first fit makes it.") from None
+            if not is_ledger(self.path):
+                raise LedgerError(
+                    f"ledger: {str(self.path)!r} is no ledger. Name one, or a file that is not there yet."
+                ) from None
             raise LedgerError(
                 f"ledger: {str(self._guard_path)!r} is missing, without which nobody can tell whether lines are. "
                 "Restore it, or accept the ledger as it is with `tabgan ledger adopt`, which puts that down."
@@ -423,7 +435,7 @@ class LedgerFile:
             ) from None
         except (OSError, ValueError, TypeError, RecursionError):
             raise LedgerError(
-                f"ledger: {str(self._guard_path)!r} is damaged. Restore it from a copy."
+                f"ledger: {str(self._guard_path)!r} is damaged. Restore it from a copy. {_ADOPT}"
             ) from None
         return dict(guard)
 
@@ -449,6 +461,8 @@ class LedgerFile:
     def _write_guard(self) -> None:
         last = self.records[-1]["hash"] if self.records else NO_HASH
         self._guard |= {"count": len(self.records), "hash": last}
+        for left in leftovers(self._guard_path):
+            left.unlink(missing_ok=True)
         with atomic_path(self._guard_path, mode=0o600) as temporary:
             temporary.write_text(sealed(self._guard), encoding="utf-8")
 

@@ -129,6 +129,15 @@ class FitRecord:
         return self.spent if self.outcome is not None else self.limit
 
 
+def is_ledger(path: Path) -> bool:
+    """Return whether a file begins as a ledger does, whole or not."""
+    try:
+        head = parse(read_lines(path)[0])
+        return isinstance(head, dict) and head.get("format") == FORMAT
+    except (OSError, ValueError, IndexError, RecursionError):
+        return False
+
+
 def read_chain(path: Path) -> list[dict[str, Any]]:
     """Return the records of a file whose lines form a chain.
 

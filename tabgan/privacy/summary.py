@@ -50,7 +50,7 @@ class LedgerSummary:
         epsilon_spent: All charges composed, for fits that were planned beforehand.
         epsilon_spent_adaptive: The same for fits that were planned after looking at the ones before, as a cap counts
             it; ``None`` without a cap, whose order it takes.
-        epsilon_held: As the cap counts it, with the whole plans of unfinished fits; ``None`` without a cap.
+        epsilon_held: As the cap counts it for a next fit, with the whole plans of unfinished fits; ``None`` without.
         epsilon_cap: The cap; ``None`` without.
         delta_cap: The cap's delta; ``None`` without.
         epsilon_next: About the largest epsilon of a next fit, of the last one's delta, that the cap lets pass; 0 for
@@ -122,8 +122,7 @@ def _summary(fit: FitRecord) -> FitSummary:
 
 def _held(file: LedgerFile, cap: Cap) -> float:
     held = file.held(cap)
-    is_single = sum(fit.held != Cost() for fit in file.fits) <= 1
-    return held.epsilon(cap.delta) if is_single else file.adaptive_epsilon(held, cap)
+    return 0.0 if held == Cost() else file.adaptive_epsilon(held, cap)
 
 
 def _next(file: LedgerFile, cap: Cap, delta: float) -> float:

@@ -107,7 +107,8 @@ class TestNegativeControls:
         sound = mechanisms.noisy_vector
         monkeypatch.setattr(mechanisms, "noisy_vector", lambda values, stddev: sound(values, factor * stddev))
         names = failed_checks(audit(**SMALL))
-        assert {"counts: noise of standard deviation 25", "canaries in counts: separation"} <= names
+        assert "counts: noise of standard deviation 25" in names
+        assert factor > 1 or "canaries in counts: separation" in names
 
     def test_one_draw_for_a_whole_table(self, monkeypatch):
         """Pitfall 21."""
@@ -226,7 +227,7 @@ class TestRun:
         ({"epsilon": float("nan")}, "epsilon: expected a number"),
         ({"delta": 1.0}, "delta: expected a number"),
         ({"max_rows": 0}, "max_rows: expected an integer"),
-        ({"n_canaries": 1}, "n_canaries: expected an integer"),
+        ({"n_canaries": 99}, "n_canaries: expected an integer of at least 100"),
         ({"n_canaries": 10**6}, "n_canaries: expected at most"),
         ({"confidence": 1.0}, "confidence: expected a number"),
         ({"adversary_share": 1.5}, "adversary_share: expected a number"),

@@ -391,6 +391,25 @@ def test_a_first_fit_that_the_filter_would_refuse_counts_whole_for_ever(path):
         begin(path, "f2", Plan(0.01, 1e-6, 0.0, 0.001, {}), **room)
 
 
+def test_one_that_charged_nothing_before_it_does_not_open_a_way_round(path):
+    room = {"epsilon_cap": PLAN.cost.epsilon(1e-5) * 1.01, "delta_cap": 1e-5}
+    begin(path, "f0", Plan(0.01, 1e-6, 0.0, 0.001, {}), **room).end("f0", "failed")
+    begin(path, "f1", **room).charge("f1", "1 a", [release(20.0)])
+    LedgerFile(path).end("f1", "closed")
+    with pytest.raises(BudgetExceededError):
+        begin(path, "f2", Plan(0.01, 1e-6, 0.0, 0.001, {}), **room)
+
+
+@pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"{}\n"])
+def test_a_file_that_is_no_ledger_is_called_so_and_left_alone(path, content):
+    path.write_bytes(content)
+    with pytest.raises(LedgerError, match="is no ledger"):
+        LedgerFile(path)
+    with pytest.raises(LedgerError):
+        LedgerFile.adopt(path)
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
 def test_a_copy_without_its_guard_shows_its_chain_and_takes_nothing(written):
     copy = written.with_name("copy.jsonl")
     copy.write_bytes(written.read_bytes())
