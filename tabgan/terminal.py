@@ -191,10 +191,11 @@ def show_ledger(console: Console, summary: LedgerSummary) -> None:
         adaptive = (
             f"epsilon {summary.epsilon_spent_adaptive:.4g}, each planned after looking at the ones before"
         )
+        if sum(fit.releases > 0 for fit in summary.fits) > 1:
+            lines.append(("", adaptive))
         lines += [
-            ("", adaptive),
             ("cap", f"epsilon {summary.epsilon_cap:g} at delta {summary.delta_cap:g}"),
-            ("counted", f"epsilon {summary.epsilon_held:.4g}{_whole_plans(summary)}"),
+            ("counted", f"epsilon {summary.epsilon_held:.4g} before a next fit{_whole_plans(summary)}"),
             ("remains", _remains(summary)),
         ]
     else:
