@@ -118,6 +118,11 @@ def _show_result(console: Console, result: JobResult) -> None:
         console.print(Text(NO_PRIVACY, style="red"), soft_wrap=True)
     lines = [*_privacy_lines(result.privacy), ("rows", f"{result.n_rows:,}"), *result.headline]
     lines += [("written" if i == 0 else "", str(path)) for i, path in enumerate(result.files)]
+    _show_lines(console, lines)
+
+
+def _show_lines(console: Console, lines: Sequence[tuple[str, str]]) -> None:
+    """Print labels and texts side by side; long texts are folded."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
@@ -202,12 +207,7 @@ def show_ledger(console: Console, summary: LedgerSummary) -> None:
         lines.append(("cap", "none: nothing is refused"))
     if summary.adopted:
         lines.append(("adopted", f"{summary.adopted} times without its guard: lines may be missing"))
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    for label, text in lines:
-        grid.add_row(Text(label), Text(text))
-    console.print(grid)
+    _show_lines(console, lines)
     if summary.fits:
         console.print(_fits(summary))
 
