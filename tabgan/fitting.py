@@ -121,6 +121,7 @@ class Session:
         streams = RandomStreams(request.random_state)
         self._checkpoint = None
         self._has_begun = False
+        self._is_datasets = ledger is not None
         if checkpoint is not None:
             asked = request.to_dict() | {"ledger": None if ledger is None else str(ledger.path.absolute())}
             self._checkpoint = Checkpoint(checkpoint, asked, streams.entropy)
@@ -130,9 +131,6 @@ class Session:
         self.streams = streams
         self._config = ledger
         self._name = secrets.token_hex(8) if self._checkpoint is None else self._checkpoint.fit
-        self._is_datasets = ledger is not None and (
-            self._checkpoint is None or ledger.path != self._checkpoint.ledger_path
-        )
         self._file = None if ledger is None else LedgerFile(ledger.path)
         self._check()
         self.ledger = Ledger(plan)
@@ -234,8 +232,8 @@ def learn(df: pd.DataFrame, request: Request, session: Session, progress: Progre
     """Do all that a fit does with the table. It never meets the model, whose arguments may change meanwhile.
 
     **Guarantee.** The caller has checked the table's form, as a whole. Contributions are bounded before anything is
-    counted; then rows go to door 1, as they are and coded, and,
-    coded, to door 2. What comes back, and all that is made of it here, is released.
+    counted; then rows go to door 1, as they are and coded, and, coded, to door 2. What comes back, and all that is made
+    of it here, is released.
     """
     plan, ledger = request.plan, session.ledger
     progress("release", 0, 1)

@@ -88,7 +88,9 @@ class LedgerFile:
             return
         self.records = read_chain(self.path)
         if not self.records:
-            raise LedgerError(f"ledger: {str(self.path)!r} is empty.")
+            raise LedgerError(
+                f"ledger: {str(self.path)!r} is empty. Remove it; the first fit makes a new one."
+            )
 
     # -- what it says -------------------------------------------------------------------------------------------
 
@@ -211,13 +213,8 @@ class LedgerFile:
         Raises:
             LedgerError: the guard is there, or the lines do not form a chain.
         """
-        ledger = cls.__new__(cls)
+        ledger = cls(path, has_guard=False)  # read before a lock is left beside what is no ledger
         ledger.has_guard = True
-        ledger.path, ledger._stamp = Path(path), (-1, -1)
-        if not read_chain(ledger.path):  # before a lock is left beside what is no ledger
-            raise LedgerError(
-                f"ledger: {str(ledger.path)!r} is empty. Remove it; the first fit makes a new one."
-            )
         with ledger._locked():
             if ledger._guard_path.exists():
                 raise LedgerError(
@@ -292,15 +289,18 @@ class LedgerFile:
     def _check_room(self, plan: Plan, cap: Cap | None) -> None:
         if cap is None:
             return
-        held = self.held(cap)
-        total, is_first = held + plan.cost, held == Cost()
-        epsilon = total.epsilon(cap.delta) if is_first else self.adaptive_epsilon(total, cap)
+        epsilon = self.epsilon_with(plan.cost, cap)
         if not epsilon <= cap.epsilon:
             raise BudgetExceededError(
                 f"ledger: this fit would bring {str(self.path)!r} to epsilon={epsilon:.4g} at delta={cap.delta:g}, "
                 f"over its cap of {cap.epsilon:g}. {self._held_by()}No row was read. Ask for less, or have the cap "
                 "raised."
             )
+
+    def epsilon_with(self, cost: Cost, cap: Cap) -> float:
+        """Return what a cap is held against if a fit of a given cost comes next: the tighter total of a first one."""
+        held = self.held(cap)
+        return cost.epsilon(cap.delta) if held == Cost() else self.adaptive_epsilon(held + cost, cap)
 
     def adaptive_epsilon(self, total: Cost, cap: Cap) -> float:
         """Return epsilon at a cap's delta, composed so that fits may be planned after looking at the ones before.

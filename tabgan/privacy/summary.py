@@ -127,12 +127,9 @@ def _held(file: LedgerFile, cap: Cap) -> float:
 
 def _next(file: LedgerFile, cap: Cap, delta: float) -> float:
     """Return about the largest epsilon of a fit that the cap lets pass, as if it were one Gaussian."""
-    held = file.held(cap)
-    is_first = held == Cost()
 
     def is_affordable(epsilon: float) -> bool:
-        total = held + Cost(affordable_mu(epsilon, delta) ** 2)
-        return (total.epsilon(cap.delta) if is_first else file.adaptive_epsilon(total, cap)) <= cap.epsilon
+        return file.epsilon_with(Cost(affordable_mu(epsilon, delta) ** 2), cap) <= cap.epsilon
 
     if not is_affordable(0.01):
         return 0.0
