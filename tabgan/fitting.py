@@ -25,9 +25,11 @@ from tabgan.errors import (
     SchemaError,
     TabGANError,
 )
-from tabgan.model.anchors import AnchorLoss
+from tabgan.model.anchors import AnchorLoss, marginals_of
 from tabgan.model.discriminator import Discriminator
 from tabgan.model.generator import Generator
+from tabgan.model.loglinear import axes_of, fit_loglinear
+from tabgan.model.margins import pool_margins
 from tabgan.model.training import TrainingConfig, train
 from tabgan.modelfile import Fitted
 from tabgan.privacy.budget import Plan
@@ -254,30 +256,46 @@ def learn(df: pd.DataFrame, request: Request, session: Session, progress: Progre
         measurer,
         lambda done, total: progress("measure", done, total),
     )
-    generator = _new_generator(encoder, one_ways, session.streams, request.device)
-    anchors = AnchorLoss(encoder.sizes, [*one_ways, *pairs], released.n_rows).to(request.device)
+    generator = _anchored_generator(encoder, one_ways, pairs, released.n_rows, session.streams, progress)
     adversary = _new_adversary(encoder, codes, table.units, released.n_rows, request, session)
-    generator = train(
-        generator,
-        anchors,
-        adversary,
-        request.training,
-        session.streams.torch("train", request.device),
-        lambda done, total: progress("train", done, total),
-        session.saver(),
-    )
+    if adversary is not None:
+        rng = session.streams.torch("anchors", torch.device("cpu"))
+        smooth = marginals_of(generator, [*one_ways, *pairs], released.n_rows, rng)
+        generator = train(
+            generator.to(request.device),
+            AnchorLoss(encoder.sizes, smooth, released.n_rows).to(request.device),
+            adversary,
+            request.training,
+            session.streams.torch("train", request.device),
+            lambda done, total: progress("train", done, total),
+            session.saver(),
+        )
     session.finish()
-    return Fitted(encoder, generator.eval(), ledger.statement(), released.n_rows)
+    return Fitted(encoder, generator.to(request.device).eval(), ledger.statement(), released.n_rows)
 
 
-def _new_generator(
-    encoder: TableEncoder, one_ways: list[Marginal], streams: RandomStreams, device: torch.device
+def _anchored_generator(
+    encoder: TableEncoder,
+    one_ways: list[Marginal],
+    pairs: list[Marginal],
+    n_rows: float,
+    streams: RandomStreams,
+    progress: Progress,
 ) -> Generator:
+    """Return a generator that agrees with the measured tables, on the CPU; an adversary may take it further."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(streams.numpy("generator").integers(2**62)))
         generator = Generator(encoder.sizes)
-    generator.start_from([torch.as_tensor(marginal.counts, dtype=torch.float32) for marginal in one_ways])
-    return generator.to(device)
+    shares = pool_margins(one_ways, pairs, [column.is_sampled for column in encoder.columns], n_rows)
+    loglinear = fit_loglinear(
+        axes_of(encoder, shares),
+        pairs,
+        n_rows,
+        streams.torch("pool", torch.device("cpu")),
+        lambda done, total: progress("anchor", done, total),
+    )
+    generator.start_from(loglinear)
+    return generator
 
 
 def _new_adversary(

@@ -30,7 +30,7 @@ from tabgan.privacy.release import lattice_encoder
 from tabgan.schema import Datetime, Identifier, Numeric, Schema
 
 FORMAT = "tabgan-model"
-VERSION = 2
+VERSION = 3
 
 _GENERATOR = "generator."
 

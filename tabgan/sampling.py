@@ -85,7 +85,7 @@ class CodeSampler:
         device = self._generator.device
         latent = torch.randn(n_rows, self._generator.latent, generator=rng, device=device)
         codes = torch.empty(n_rows, len(self._masks), dtype=torch.int64, device=device)
-        return self._generator.from_latent(latent), codes
+        return self._generator.start(latent), codes
 
     def _go_on(
         self, state: torch.Tensor, codes: torch.Tensor, start: int, rng: torch.Generator

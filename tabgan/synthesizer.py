@@ -61,7 +61,7 @@ class TabGAN(BaseEstimator):
         schema: What is public of the table; columns that it leaves out or half open are completed privately.
         adversary_share: Part of the budget (of mu**2, see :mod:`tabgan.privacy.budget`) that trains the
             discriminator, in [0, 1); 0 does without. With ``epsilon=None`` it only switches it on or off.
-        steps: Steps of the generator, at least 1.
+        steps: Steps of the generator with the adversary, at least 1.
         batch_size: Rows that it draws a step, at least 2.
         device: ``"auto"`` (a GPU when there is one), ``"cpu"`` or ``"cuda"``.
         random_state: ``None`` or a non-negative integer.
@@ -88,7 +88,7 @@ class TabGAN(BaseEstimator):
         *,
         schema: Schema | None = None,
         adversary_share: float = ADVERSARY_SHARE,
-        steps: int = 1_500,
+        steps: int = 300,
         batch_size: int = 1_000,
         device: str = "auto",
         random_state: int | None = None,

@@ -46,6 +46,8 @@ ORDER = [
     "privacy.coding",
     "privacy.dpsgd",
     "privacy",
+    "model.margins",
+    "model.loglinear",
     "model.generator",
     "model.discriminator",
     "model.anchors",

@@ -34,6 +34,9 @@ from tabgan.synthesizer import TabGAN
 
 EPSILON, DELTA, DP_STEPS = 2.0, 1e-6, 40
 
+#: States are saved before the adversary joins, and often.
+SHORT = {"save_every": 4, "adversary_start": 0.5}
+
 #: What rounding losses upwards to a grid of 1e-3 may add to a total.
 ROUNDING = 1e-3
 
@@ -46,7 +49,7 @@ def short_run():
     """Fewer steps of DP-SGD than a fit has, and states that are saved more often, so that a fit takes half a second."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(budget, "ADVERSARY_STEPS", DP_STEPS)
-        patch.setattr(synthesizer, "TrainingConfig", lambda **given: TrainingConfig(**given, save_every=4))
+        patch.setattr(synthesizer, "TrainingConfig", lambda **given: TrainingConfig(**given, **SHORT))
         budget._calibrate_adversary.cache_clear()
         yield
         budget._calibrate_adversary.cache_clear()

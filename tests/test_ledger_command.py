@@ -82,7 +82,7 @@ class TestFit:
         def stop(*arguments, **options):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("tabgan.fitting.train", stop)
+        monkeypatch.setattr("tabgan.fitting._new_adversary", stop)
         said = fit("--checkpoint", "ck", code=130)
         assert "Interrupted. What this fit charged until then is spent: epsilon" in said
         assert "the same command goes on" in said
@@ -150,7 +150,7 @@ class TestUnfinished:
             raise RuntimeError("the machine goes down")
 
         with monkeypatch.context() as patch:
-            patch.setattr("tabgan.fitting.train", stop)
+            patch.setattr("tabgan.fitting._new_adversary", stop)
             return fit("--checkpoint", "ck", *more, code=1)
 
     def test_goes_on_with_the_same_ledger(self, monkeypatch):
@@ -233,7 +233,7 @@ random_state: 0
             jobs_run, "_fit", lambda job, tables, p: seen.append(tables) or sound(job, tables, p)
         )
         with monkeypatch.context() as patch:
-            patch.setattr("tabgan.fitting.train", stop)
+            patch.setattr("tabgan.fitting._new_adversary", stop)
             run("run", "people.yaml", code=1)
         run("run", "people.yaml")
         pd.testing.assert_frame_equal(seen[0].real, seen[1].real)

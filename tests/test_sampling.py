@@ -33,7 +33,7 @@ class ToyGenerator:
     second = torch.tensor([[0.8, 0.1, 0.1], [0.1, 0.1, 0.8]])  # given the first
     third = torch.tensor([[0.5, 0.5], [0.9, 0.1], [0.1, 0.9]])  # given the second
 
-    def from_latent(self, latent):
+    def start(self, latent):
         return torch.zeros(len(latent), 3)
 
     def logits(self, state, position):

@@ -11,10 +11,14 @@ import numpy as np
 import torch
 from torch import nn
 
+from tabgan.model.generator import Generator
 from tabgan.privacy.marginals import Marginal
 
 #: Noise that stands in for the measurement's where there is none: the loss then weighs all cells alike.
 EXACT_NOISE_SHARE = 0.001
+
+#: Rows drawn for a generator's own tables.
+SMOOTHING_ROWS = 65_536
 
 
 class AnchorLoss(nn.Module):
@@ -71,3 +75,30 @@ class AnchorLoss(nn.Module):
             errors.append((pairs, probabilities[rows].mean(0) - self.target_one))
         (pairs_a, ones_a), (pairs_b, ones_b) = errors
         return (self.weight * pairs_a * pairs_b).sum() + (self.weight_one * ones_a * ones_b).sum()
+
+
+def marginals_of(
+    generator: Generator, measured: Sequence[Marginal], n_rows: float, rng: torch.Generator
+) -> list[Marginal]:
+    """Return the generator's own tables in place of the measured ones: what these say without their noise.
+
+    Args:
+        generator: Agrees with the measured tables as far as they are more than noise.
+        measured: 1-ways and pairs.
+        n_rows: Noisy number of rows.
+        rng: Draws ``SMOOTHING_ROWS`` rows; on the generator's device.
+    """
+    rows = generator.draw(SMOOTHING_ROWS, rng).one_hot
+    starts = np.concatenate([[0], np.cumsum(generator.sizes)])
+    blocks = [slice(int(starts[i]), int(starts[i + 1])) for i in range(len(generator.sizes))]
+    pairs = (rows.T @ rows * (n_rows / len(rows))).double().cpu().numpy()
+    return [
+        Marginal(
+            m.columns,
+            np.diag(pairs)[blocks[m.columns[0]]]
+            if len(m.columns) == 1
+            else pairs[blocks[m.columns[0]], blocks[m.columns[1]]],
+            m.noise_stddev,
+        )
+        for m in measured
+    ]

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from tabgan.model.loglinear import LogLinear
+
 #: Logit of a code that does not exist: columns are padded to one width.
 _NEVER = -1e9
 
@@ -19,18 +21,21 @@ class Draws:
     Attributes:
         latent: ``(batch, latent)`` the noise that each row began with.
         codes: ``(batch, columns)`` int64.
+        one_hot: ``(batch, sum(sizes))`` float blocks of the same.
     """
 
     latent: torch.Tensor
     codes: torch.Tensor
+    one_hot: torch.Tensor
 
 
 class Generator(nn.Module):
-    """Autoregressive over columns, with a hidden state that every drawn column adds to.
+    """Autoregressive over columns: a wide, log-linear layer, and a deep one with a hidden state.
 
-    The state before column ``i`` is ``h_i = W z + sum_{j<i} E_j[x_j]``, as in NADE; a small perceptron with a
-    softmax, one a column, turns it into the distribution of ``x_i``. Drawing goes column by column and needs
-    no gradient; the probabilities of rows already drawn come from a few products over all columns at once.
+    The logits of column ``i`` are ``b_i + sum_{j<i} D_ji[x_j]``, which holds what pairs say, and a small perceptron's,
+    one a column, of the state ``h_i = W z + sum_{j<i} E_j[x_j]``, as in NADE, which can say more. Drawing goes
+    column by column and needs no gradient; the probabilities of rows already drawn come from a few products over
+    all columns at once.
 
     **Shape.** ``forward``: ``Draws`` to ``(batch, sum(sizes))`` probabilities, a block a column.
 
@@ -41,11 +46,13 @@ class Generator(nn.Module):
         latent: Width of the noise.
 
     References:
+        Cheng et al. (2016), *Wide & Deep Learning for Recommender Systems*.
         Larochelle & Murray (2011), *The Neural Autoregressive Distribution Estimator*.
         Uria, Murray & Larochelle (2014), *A Deep and Tractable Density Estimator*.
     """
 
     is_code: torch.Tensor
+    is_earlier: torch.Tensor
     offsets: torch.Tensor
     places: torch.Tensor
 
@@ -56,12 +63,15 @@ class Generator(nn.Module):
         n_columns, widest, width = len(self.sizes), max(self.sizes), sum(self.sizes)
         self.from_latent = nn.Linear(latent, hidden)
         self.embeddings = nn.Parameter(torch.randn(width, hidden) / hidden**0.5)
+        self.direct = nn.Parameter(torch.zeros(width, width))
         self.head_weight = nn.Parameter(torch.empty(n_columns, hidden, head).uniform_(-1, 1) / hidden**0.5)
         self.head_bias = nn.Parameter(torch.zeros(n_columns, 1, head))
         self.code_weight = nn.Parameter(torch.empty(n_columns, head, widest).uniform_(-1, 1) / head**0.5)
         self.code_bias = nn.Parameter(torch.zeros(n_columns, 1, widest))
         is_code = torch.arange(widest)[None, :] < torch.tensor(self.sizes)[:, None]
         starts = torch.tensor([0, *self.sizes[:-1]]).cumsum(0)
+        column = torch.repeat_interleave(torch.arange(n_columns), torch.tensor(self.sizes))
+        self.register_buffer("is_earlier", column[:, None] < column[None, :], persistent=False)
         self.register_buffer("is_code", is_code[:, None, :], persistent=False)
         self.register_buffer("offsets", starts, persistent=False)
         self.register_buffer("places", torch.nonzero(is_code.flatten()).flatten(), persistent=False)
@@ -72,23 +82,27 @@ class Generator(nn.Module):
         return self.embeddings.device
 
     @torch.no_grad()
-    def start_from(self, one_ways: Sequence[torch.Tensor]) -> None:
-        """Set every head's last bias to the logarithm of a released 1-way, and its weights near zero."""
-        for position, counts in enumerate(one_ways):
-            shares = counts.clamp_min(0) + 1e-4 * counts.sum()
-            self.code_bias[position, 0, : len(counts)] = torch.log(shares / shares.sum())
-        self.code_weight.mul_(0.1)
+    def start_from(self, loglinear: LogLinear) -> None:
+        """Take over log-linear conditionals; the deep layer says nothing yet."""
+        self.direct.copy_(loglinear.direct)
+        for position, bias in enumerate(loglinear.bias.split(self.sizes)):
+            self.code_bias[position, 0, : len(bias)] = bias
+        self.code_weight.zero_()
 
     def forward(self, draws: Draws) -> torch.Tensor:
         """Return the probabilities that each column of each row was drawn from, given those before it."""
         places = draws.codes.T + self.offsets[:, None]
         start = self.from_latent(draws.latent)[None]
         steps = torch.cat([start, torch.nn.functional.embedding(places[:-1], self.embeddings)])
-        logits = self._head(
-            steps.cumsum(0), self.head_weight, self.head_bias, self.code_weight, self.code_bias
-        )
+        deep = self._head(steps.cumsum(0), self.head_weight, self.head_bias, self.code_weight, self.code_bias)
+        wide = draws.one_hot @ self._padded(self.direct * self.is_earlier)
+        logits = deep + wide.unflatten(1, deep.shape[::2]).transpose(0, 1)
         probabilities = torch.softmax(logits.masked_fill(~self.is_code, _NEVER), dim=2)
         return probabilities.transpose(0, 1).flatten(1).index_select(1, self.places)
+
+    def _padded(self, blocks: torch.Tensor) -> torch.Tensor:
+        """Return ``(rows, width)`` blocks with every column's block as wide as the widest."""
+        return blocks.new_zeros(len(blocks), self.is_code.numel()).index_copy(1, self.places, blocks)
 
     @staticmethod
     def _head(
@@ -101,26 +115,34 @@ class Generator(nn.Module):
         inner = torch.relu(torch.baddbmm(bias, torch.relu(state), weight))
         return torch.baddbmm(code_bias, inner, code_weight)
 
+    def start(self, latent: torch.Tensor) -> torch.Tensor:
+        """Return ``(batch, hidden + width)`` the state before any column is drawn: hidden, and one-hot blocks."""
+        return torch.nn.functional.pad(self.from_latent(latent), (0, len(self.embeddings)))
+
     def logits(self, state: torch.Tensor, position: int) -> torch.Tensor:
         """Return ``(batch, size)`` logits of one column before it is drawn."""
-        inner = torch.relu(torch.relu(state) @ self.head_weight[position] + self.head_bias[position])
-        size = self.sizes[position]
-        return inner @ self.code_weight[position, :, :size] + self.code_bias[position, :, :size]
+        hidden, drawn = state.tensor_split([self.embeddings.shape[1]], dim=1)
+        inner = torch.relu(torch.relu(hidden) @ self.head_weight[position] + self.head_bias[position])
+        first, size = int(self.offsets[position]), self.sizes[position]
+        deep = inner @ self.code_weight[position, :, :size] + self.code_bias[position, :, :size]
+        return deep + drawn[:, :first] @ self.direct[:first, first : first + size]
 
     def advance(self, state: torch.Tensor, codes: torch.Tensor, position: int) -> torch.Tensor:
-        """Return the state after a column was drawn."""
-        return state + self.embeddings[self.offsets[position] + codes]
+        """Return the state after a column was drawn; the state given is used up."""
+        places, hidden = self.offsets[position] + codes, self.embeddings.shape[1]
+        state[:, :hidden] += self.embeddings[places]
+        return state.scatter_(1, hidden + places[:, None], 1.0)
 
     @torch.no_grad()
     def draw(self, batch: int, rng: torch.Generator) -> Draws:
         """Return ``batch`` rows; ``rng`` is on the generator's device."""
         latent = torch.randn(batch, self.latent, generator=rng, device=self.device)
-        state = self.from_latent(latent)
+        state = self.start(latent)
         codes = torch.empty(batch, len(self.sizes), dtype=torch.int64, device=self.device)
         for position in range(len(self.sizes)):
             codes[:, position] = draw_codes(self.logits(state, position), rng)
             state = self.advance(state, codes[:, position], position)
-        return Draws(latent, codes)
+        return Draws(latent, codes, state[:, self.embeddings.shape[1] :])
 
     def one_hot(self, codes: torch.Tensor) -> torch.Tensor:
         """Return ``(batch, sum(sizes))`` float one-hot blocks of ``(batch, columns)`` codes."""
@@ -140,6 +162,7 @@ class Generator(nn.Module):
             "from_latent.weight": (hidden, latent),
             "from_latent.bias": (hidden,),
             "embeddings": (sum(sizes), hidden),
+            "direct": (sum(sizes), sum(sizes)),
             "head_weight": (n_columns, hidden, head),
             "head_bias": (n_columns, 1, head),
             "code_weight": (n_columns, head, widest),

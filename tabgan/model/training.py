@@ -43,11 +43,11 @@ class TrainingConfig:
         save_every: Steps between two saved states, where any are; a multiple of ``reuse``.
     """
 
-    steps: int = 1_500
+    steps: int = 300
     batch_size: int = 1_000
     reuse: int = 4
-    learning_rate: float = 4e-3
-    adversary_start: float = 0.5
+    learning_rate: float = 1e-3
+    adversary_start: float = 0.2
     adversary_weight: float = 0.02
     average_start: float = 0.6
     average_rate: float = 0.02
@@ -133,8 +133,7 @@ class _Training:
                 _train_adversary(self.generator, adversary, int(self.due[step]), self.rng)
             if step % config.reuse == 0:
                 draws = self.generator.draw(config.batch_size, self.rng)
-                one_hot = self.generator.one_hot(draws.codes)
-            loss = self._update(draws, one_hot, adversary if step >= joins else None)
+            loss = self._update(draws, adversary if step >= joins else None)
             if progress and (step % 20 == 19 or step == config.steps - 1):
                 _check_finite(loss)
                 progress(step + 1, config.steps)
@@ -144,15 +143,13 @@ class _Training:
             saver.save(self._state())
         return self.average if self.average is not None else copy.deepcopy(self.generator)
 
-    def _update(
-        self, draws: Draws, one_hot: torch.Tensor, adversary: DiscriminatorSteps | None
-    ) -> torch.Tensor:
+    def _update(self, draws: Draws, adversary: DiscriminatorSteps | None) -> torch.Tensor:
         """Take one step of the generator and return its loss."""
         probabilities = self.generator(draws)
-        loss: torch.Tensor = self.anchors(one_hot, probabilities)
+        loss: torch.Tensor = self.anchors(draws.one_hot, probabilities)
         if adversary is not None:
             # Straight-through: the row as drawn forwards, its probabilities backwards.
-            relaxed = one_hot + probabilities - probabilities.detach()
+            relaxed = draws.one_hot + probabilities - probabilities.detach()
             loss = loss + self.config.adversary_weight * generator_loss(adversary.module(relaxed))
         for group in self.optimizer.param_groups:
             group["lr"] = _learning_rate(self.config, self.step)
@@ -251,7 +248,7 @@ def _train_adversary(
 ) -> None:
     """Let the discriminator take ``due`` steps against fresh fakes."""
     for _ in range(due):
-        adversary.step(generator.one_hot(generator.draw(adversary.batch_size, rng).codes))
+        adversary.step(generator.draw(adversary.batch_size, rng).one_hot)
 
 
 def _averaged(average: Generator | None, generator: Generator, rate: float) -> Generator:

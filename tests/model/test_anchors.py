@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from tabgan.model.anchors import EXACT_NOISE_SHARE, AnchorLoss
+from tabgan.model.anchors import EXACT_NOISE_SHARE, AnchorLoss, marginals_of
+from tabgan.model.generator import Generator
 from tabgan.privacy.marginals import Marginal
 
 SIZES = [2, 3]
@@ -118,3 +119,19 @@ class TestGradient:
         loss = AnchorLoss(SIZES, _marginals(), N_ROWS)
         assert list(loss.parameters()) == []
         assert {name for name, _ in loss.named_buffers()} == {"target", "weight", "target_one", "weight_one"}
+
+
+def test_a_generators_own_tables_take_the_place_of_measured_ones():
+    generator = Generator(SIZES)
+    with torch.no_grad():
+        generator.code_bias[0, 0, :2] = torch.tensor([0.7, 0.3]).log()
+        generator.direct[0, 2] = 30.0
+        generator.code_weight.zero_()
+    measured = _marginals(noise=5.0, rng=np.random.default_rng(0))
+    first, second, pair = marginals_of(generator, measured, N_ROWS, torch.Generator().manual_seed(0))
+    assert [m.columns for m in (first, second, pair)] == [(0,), (1,), (0, 1)]
+    assert [m.noise_stddev for m in (first, second, pair)] == [5.0] * 3
+    np.testing.assert_allclose(first.counts, [7_000, 3_000], atol=100)
+    np.testing.assert_allclose(pair.counts.sum(1), first.counts, atol=1)
+    np.testing.assert_allclose(pair.counts.sum(0), second.counts, atol=1)
+    assert pair.counts[0, 0] > 6_900

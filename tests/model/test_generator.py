@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from tabgan.model.generator import Draws, Generator, draw_codes
+from tabgan.model.loglinear import LogLinear
 
 SIZES = [3, 1, 4]
 
@@ -15,11 +16,17 @@ SIZES = [3, 1, 4]
 def generator():
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return Generator(SIZES, hidden=8, head=6, latent=4)
+        generator = Generator(SIZES, hidden=8, head=6, latent=4)
+        torch.nn.init.normal_(generator.direct)
+        return generator
 
 
 def _rng(seed=0):
     return torch.Generator().manual_seed(seed)
+
+
+def _with(generator, draws, codes):
+    return Draws(draws.latent, codes, generator.one_hot(codes))
 
 
 class TestProbabilities:
@@ -33,7 +40,7 @@ class TestProbabilities:
     def test_of_all_columns_at_once_are_those_of_drawing_one_by_one(self, generator):
         draws = generator.draw(20, _rng())
         blocks = generator(draws).split(SIZES, dim=1)
-        state = generator.from_latent(draws.latent)
+        state = generator.start(draws.latent)
         for position in range(len(SIZES)):
             expected = torch.softmax(generator.logits(state, position), dim=1)
             torch.testing.assert_close(blocks[position], expected)
@@ -43,9 +50,9 @@ class TestProbabilities:
         draws = generator.draw(10, _rng())
         changed = draws.codes.clone()
         changed[:, 2] = (changed[:, 2] + 1) % 4
-        torch.testing.assert_close(generator(Draws(draws.latent, changed)), generator(draws))
+        torch.testing.assert_close(generator(_with(generator, draws, changed)), generator(draws))
         changed[:, 0] = (changed[:, 0] + 1) % 3
-        blocks = generator(Draws(draws.latent, changed)).split(SIZES, dim=1)
+        blocks = generator(_with(generator, draws, changed)).split(SIZES, dim=1)
         before = generator(draws).split(SIZES, dim=1)
         torch.testing.assert_close(blocks[0], before[0])
         assert not torch.allclose(blocks[2], before[2])
@@ -96,14 +103,26 @@ class TestDraw:
 
 
 class TestStart:
-    def test_from_released_one_ways(self, generator):
-        shares = [torch.tensor([50.0, 30, 20]), torch.tensor([100.0]), torch.tensor([-5.0, 70, 30, 0])]
-        generator.start_from(shares)
+    def test_from_log_linear_conditionals(self, generator):
+        bias = torch.tensor([0.5, 0.3, 0.2, 1.0, 1e-9, 0.7, 0.3, 1e-9]).log()
+        direct = torch.zeros(8, 8)
+        direct[0, 6] = 50.0  # a first 0 makes a third 2 certain
+        generator.start_from(LogLinear(direct, bias))
         codes = generator.draw(20_000, _rng()).codes
         found = np.bincount(codes[:, 0], minlength=3) / 20_000
-        np.testing.assert_allclose(found, [0.5, 0.3, 0.2], atol=0.03)
-        found = np.bincount(codes[:, 2], minlength=4) / 20_000
-        np.testing.assert_allclose(found, [0, 0.7, 0.3, 0], atol=0.03)
+        np.testing.assert_allclose(found, [0.5, 0.3, 0.2], atol=0.02)
+        is_zero = codes[:, 0] == 0
+        assert set(codes[is_zero, 2].tolist()) == {2}
+        found = np.bincount(codes[~is_zero, 2], minlength=4) / int((~is_zero).sum())
+        np.testing.assert_allclose(found, [0, 0.7, 0.3, 0], atol=0.02)
+
+    def test_weights_of_later_columns_are_ignored(self, generator):
+        draws = generator.draw(10, _rng())
+        before = generator(draws)
+        with torch.no_grad():
+            generator.direct[4:, :4] += 7.0
+            generator.direct[:3, :3] += 7.0
+        torch.testing.assert_close(generator(draws), before)
 
 
 class TestState:
@@ -121,7 +140,7 @@ class TestState:
     def test_holds_weights_only(self, generator):
         assert set(generator.state_dict()) == {name for name, _ in generator.named_parameters()}
 
-    @pytest.mark.parametrize("name", ["from_latent.weight", "embeddings", "code_bias"])
+    @pytest.mark.parametrize("name", ["from_latent.weight", "embeddings", "code_bias", "direct"])
     def test_a_missing_tensor(self, generator, name):
         state = dict(generator.state_dict())
         del state[name]

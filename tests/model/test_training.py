@@ -60,7 +60,7 @@ class FakeSteps:
 
 class TestTrain:
     def test_a_dependence_is_learnt(self):
-        config = TrainingConfig(steps=250, batch_size=500)
+        config = TrainingConfig(steps=250, batch_size=500, learning_rate=4e-3)
         before = np.abs(_joint(_generator()) - TRUTH).sum()
         after = np.abs(_joint(train(_generator(), _anchors(), None, config, _rng())) - TRUTH).sum()
         assert before > 0.5
@@ -131,7 +131,9 @@ class TestAdversary:
     def test_its_gradient_reaches_the_generator(self):
         """It likes code 1 of the first column, and the anchors say nothing: so shall the generator."""
         silent = AnchorLoss(SIZES, [Marginal((1,), np.array([0.5, 0.5]) * N_ROWS, 1e9)], N_ROWS)
-        config = TrainingConfig(steps=120, batch_size=100, adversary_start=0.0, adversary_weight=1.0)
+        config = TrainingConfig(
+            steps=120, batch_size=100, adversary_start=0.0, adversary_weight=1.0, learning_rate=4e-3
+        )
         adversary = FakeSteps()
         trained = train(_generator(), silent, adversary, config, _rng())
         alone = train(_generator(), silent, None, config, _rng())

@@ -1,0 +1,269 @@
+"""The generator's first layer: the largest-entropy conditionals that agree with the measured tables.
+
+Column ``j`` is drawn from ``p(b | x)`` in proportion to ``exp(bias_b + sum_{i<j} theta_ij[x_i, b])``. For columns that
+are drawn one after the other, agreeing with the table of every measured pair ``(i, j)`` is a convex problem for each,
+
+    minimise  E_x log sum_b exp(bias_b + sum_i theta_ij[x_i, b]) - sum_i <T_ij, theta_ij> + penalty,
+
+with ``x`` drawn from the columns before; its gradient is the model's table less the measured one. The penalty is
+the logarithm of a Gaussian prior whose variance comes from the noisy table itself: what the table shows beyond its
+known noise. Everything here is post-processing of released counts.
+
+References:
+    Berger, Della Pietra & Della Pietra (1996), *A Maximum Entropy Approach to Natural Language Processing*.
+    Dudik, Phillips & Schapire (2007), *Maximum Entropy Density Estimation with Generalized Regularization*.
+    Efron & Morris (1973), *Stein's Estimation Rule and its Competitors*: variances of priors from noisy data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from tabgan.encoding.table import TableEncoder
+from tabgan.model.margins import fit_margins
+from tabgan.privacy.marginals import Marginal
+
+#: Rows of the columns before that a column's conditionals are fitted on; fewer in tables of more codes than WIDTH.
+POOL, WIDTH, MIN_POOL = 32_768, 400, 4_096
+
+#: Iterations of L-BFGS for a column.
+ITERATIONS = 40
+
+#: Noise that stands in for the measurement's where there is none, in shares of a row count.
+EXACT_NOISE_SHARE = 1e-4
+
+#: Of the prior's variance: least, most, and factor on what the table shows. PRIOR_CELLS cells' worth of the whole
+#: table's goes into that of each of its groups; cells weigh by 1 / (noise**2 + SPREAD * expected**2).
+LEAST_VARIANCE, MOST_VARIANCE, VARIANCE_FACTOR, PRIOR_CELLS, SPREAD = 1e-3, 10.0, 0.7, 1.0, 0.02
+
+#: A code with more than so many even shares is no part of a smooth run.
+HEAVY = 3.0
+
+#: Log-weight of a code that is never drawn.
+_NEVER = -30.0
+
+#: Labels of codes that are alike to the prior: unordered ones, and single ones in an ordered column.
+_UNORDERED, _SINGLE = -1, -2
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A column as the prior sees it.
+
+    Attributes:
+        shares: ``(size,)`` of the codes, as released.
+        basis: ``(size, size)`` orthonormal. Ordered codes: cosines, from the slow to the fast; else codes themselves.
+        levels: ``(size,)`` which basis vectors are alike: cosines by octave.
+        mass: ``(size,)`` the share that goes with a basis vector.
+    """
+
+    shares: np.ndarray
+    basis: np.ndarray
+    levels: np.ndarray
+    mass: np.ndarray
+
+
+def axes_of(encoder: TableEncoder, shares: Sequence[np.ndarray]) -> list[Axis]:
+    """Return each column's axis; codes of equal mass in order are a smooth run, heavy ones stand for themselves."""
+    axes = []
+    for column, share in zip(encoder.columns, shares, strict=True):
+        size = len(share)
+        basis, levels, mass = np.eye(size), np.full(size, _UNORDERED), share.copy()
+        if column.encoder.is_ordered:
+            levels[:] = _SINGLE
+            is_smooth = (share > 0) & (share <= HEAVY / size)
+            is_smooth[: int(column.encoder.is_nullable)] = False
+            run = np.flatnonzero(is_smooth)
+            if len(run) >= 4:
+                basis[np.ix_(run, run)] = _cosines(len(run))
+                levels[run] = np.ceil(np.log2(np.arange(len(run)) + 1)).astype(int)
+                mass[run] = share[run].mean()
+        axes.append(Axis(share, basis, levels, mass))
+    return axes
+
+
+def _cosines(size: int) -> np.ndarray:
+    """Return ``(size, size)`` with the vectors of the discrete cosine transform in its columns."""
+    angles = np.pi * np.outer(np.arange(size) + 0.5, np.arange(size)) / size
+    waves = np.cos(angles)
+    return np.asarray(waves / np.linalg.norm(waves, axis=0))
+
+
+@dataclass(frozen=True)
+class LogLinear:
+    """Weights of the conditionals.
+
+    Attributes:
+        direct: ``(width, width)`` weight of an earlier column's code for a later one's; 0 elsewhere.
+        bias: ``(width,)`` log-weight of each code.
+    """
+
+    direct: torch.Tensor
+    bias: torch.Tensor
+
+
+def fit_loglinear(
+    axes: Sequence[Axis],
+    pairs: Sequence[Marginal],
+    n_rows: float,
+    rng: torch.Generator,
+    progress: Callable[[int, int], None] | None = None,
+) -> LogLinear:
+    """Return the conditionals that agree with the measured pairs, as far as these are more than noise.
+
+    Args:
+        axes: One a column, in the order in which they are drawn.
+        pairs: Measured tables over two columns each, by position.
+        n_rows: Noisy number of rows.
+        rng: Draws the pool; on the CPU.
+        progress: Called with columns done and columns in all.
+    """
+    sizes = [len(axis.shares) for axis in axes]
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    width = int(offsets[-1])
+    n_pool = int(np.clip(POOL * WIDTH / max(width, WIDTH), MIN_POOL, POOL))
+    pool = torch.zeros(n_pool, width)
+    result = LogLinear(torch.zeros(width, width), torch.zeros(width))
+    for position, axis in enumerate(axes):
+        block = slice(int(offsets[position]), int(offsets[position + 1]))
+        problem = _Column(axis, n_rows)
+        for pair in pairs:
+            if pair.columns[1] == position:
+                earlier = pair.columns[0]
+                problem.add(
+                    axes[earlier],
+                    pair,
+                    pool[:, offsets[earlier] : offsets[earlier + 1]],
+                    int(offsets[earlier]),
+                )
+        logits = problem.solve(n_pool)
+        problem.write(result, block)
+        codes = _draw(torch.softmax(logits, dim=1), rng)
+        pool[torch.arange(n_pool), block.start + codes] = 1.0
+        if progress:
+            progress(position + 1, len(axes))
+    return result
+
+
+class _Column:
+    """The conditionals of one column given those before it."""
+
+    def __init__(self, axis: Axis, n_rows: float) -> None:
+        self.axis, self.n_rows = axis, n_rows
+        self.bias = torch.as_tensor(np.log(np.maximum(axis.shares, 1e-9)), dtype=torch.float32)
+        self.bias[torch.as_tensor(axis.shares <= 0)] = _NEVER
+        self.basis = _floats(axis.basis)
+        self._features: list[torch.Tensor] = []
+        self._parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._places: list[tuple[int, torch.Tensor]] = []
+        self.theta: torch.Tensor | None = None
+
+    def add(self, earlier: Axis, pair: Marginal, pool: torch.Tensor, offset: int) -> None:
+        """Add a measured pair with an earlier column, which the pool's rows have codes of."""
+        noise = max(float(np.sqrt(np.mean(np.square(pair.noise_stddev)))), EXACT_NOISE_SHARE * self.n_rows)
+        drawn = pool.mean(0).double().numpy()
+        table = fit_margins(
+            pair.counts / self.n_rows, noise / self.n_rows, drawn, self.axis.shares, self.n_rows
+        )
+        beyond = earlier.basis.T @ (table - np.outer(drawn, self.axis.shares)) @ self.axis.basis
+        expected = np.outer(earlier.mass, self.axis.mass)
+        variance = prior_variance(
+            beyond * self.n_rows, expected * self.n_rows, noise, earlier.levels, self.axis.levels
+        )
+        ridge = noise**2 / (self.n_rows * (self.n_rows * expected + 1.0)) / variance
+        basis = _floats(earlier.basis)
+        self._features.append(pool @ basis)
+        self._parts.append((earlier.basis.T @ table @ self.axis.basis, ridge, expected))
+        self._places.append((offset, basis))
+
+    def solve(self, n_pool: int) -> torch.Tensor:
+        """Minimise, and return ``(n_pool, size)`` logits of the pool's rows."""
+        if not self._features:
+            return self.bias.expand(n_pool, -1)
+        features = torch.cat(self._features, dim=1)
+        table, ridge, expected = (_floats(np.concatenate(part)) for part in zip(*self._parts, strict=True))
+        shares = _floats(self.axis.shares)
+        # Steps in units of the curvature: tables of rare codes are as steep as those of frequent ones.
+        scale, bias_scale = torch.rsqrt(expected + ridge + 1e-6), torch.rsqrt(shares + 1e-4)
+        free = self.basis.T @ torch.ones(len(shares)) / len(shares) ** 0.5
+        weights, bias = (torch.zeros(size, requires_grad=True) for size in (table.shape, shares.shape))
+        optimizer = torch.optim.LBFGS(
+            [weights, bias],
+            max_iter=ITERATIONS,
+            history_size=10,
+            line_search_fn="strong_wolfe",
+            tolerance_grad=1e-6,
+        )
+
+        @torch.no_grad()
+        def objective() -> torch.Tensor:
+            theta, offset = weights * scale, self.bias + bias * bias_scale
+            logits = features @ (theta @ self.basis.T) + offset
+            total = torch.logsumexp(logits, dim=1)
+            probabilities = torch.exp(logits - total[:, None])
+            slope = features.T @ probabilities / n_pool @ self.basis - table
+            # What all codes have in common changes no probability, and the earlier column knows it already.
+            slope = slope - torch.outer(slope @ free, free) + ridge * theta
+            weights.grad, bias.grad = slope * scale, (probabilities.mean(0) - shares) * bias_scale
+            fit = total.mean() - (table * theta).sum() - (shares * offset).sum()
+            return fit + 0.5 * (ridge * theta.square()).sum()
+
+        optimizer.step(objective)
+        self.theta = (weights * scale).detach() @ self.basis.T
+        self.bias = (self.bias + bias * bias_scale).detach()
+        return features @ self.theta + self.bias
+
+    def write(self, result: LogLinear, block: slice) -> None:
+        """Put the weights where they belong."""
+        result.bias[block] = self.bias
+        if self.theta is None:
+            return
+        start = 0
+        for offset, basis in self._places:
+            stop = start + len(basis)
+            result.direct[offset : offset + len(basis), block] = basis @ self.theta[start:stop]
+            start = stop
+
+
+def prior_variance(
+    beyond: np.ndarray, expected: np.ndarray, noise: float, rows: np.ndarray, columns: np.ndarray
+) -> np.ndarray:
+    """Return the variance that a table's weights have a priori: one for each group of alike coefficients.
+
+    A coefficient shows ``expected * weight`` beyond independence, and noise. So the mean of what its group shows, less
+    the noise's own, over ``expected**2`` estimates the weights' variance by moments.
+
+    Args:
+        beyond: ``(rows, columns)`` coefficients of the noisy counts less those of independence.
+        expected: ``(rows, columns)`` counts that go with each of them under independence.
+        noise: Standard deviation of a count.
+        rows: ``(rows,)`` levels of the first axis.
+        columns: ``(columns,)`` levels of the second.
+    """
+    precision = 1.0 / (noise**2 + SPREAD * expected**2)
+    shown = precision * (beyond**2 - noise**2)
+    unit = precision * expected**2
+    overall = max(shown.sum(), 0.0) / max(unit.sum(), 1e-12)
+    variance = np.empty_like(expected)
+    for row in np.unique(rows):
+        for column in np.unique(columns):
+            group = np.ix_(rows == row, columns == column)
+            share = PRIOR_CELLS * unit[group].mean()
+            estimate = (shown[group].sum() + share * overall) / max(unit[group].sum() + share, 1e-12)
+            variance[group] = VARIANCE_FACTOR * estimate
+    return np.clip(variance, LEAST_VARIANCE, MOST_VARIANCE)
+
+
+def _draw(probabilities: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
+    """Return ``(rows,)`` codes drawn by inverting each row's distribution."""
+    bounds = probabilities.cumsum(1)
+    uniforms = torch.rand(len(probabilities), 1, generator=rng) * bounds[:, -1:]
+    return (bounds < uniforms).sum(1).clamp_max(probabilities.shape[1] - 1)
+
+
+def _floats(array: np.ndarray) -> torch.Tensor:
+    return torch.as_tensor(np.ascontiguousarray(array), dtype=torch.float32)

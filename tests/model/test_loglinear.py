@@ -1,0 +1,226 @@
+"""The conditionals agree with the tables, as far as these are more than noise."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from tabgan.model.generator import Generator
+from tabgan.model.loglinear import (
+    LEAST_VARIANCE,
+    MOST_VARIANCE,
+    VARIANCE_FACTOR,
+    Axis,
+    axes_of,
+    fit_loglinear,
+    prior_variance,
+)
+from tabgan.privacy.budget import make_plan
+from tabgan.privacy.coding import code_table
+from tabgan.privacy.ledger import Ledger
+from tabgan.privacy.marginals import Marginal
+from tabgan.privacy.measure import Measurer
+from tabgan.privacy.release import release_table
+from tabgan.schema import Schema
+
+SIZES = [3, 4, 2]
+
+
+def _rng(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def _plain(shares):
+    size = len(shares)
+    return Axis(np.asarray(shares), np.eye(size), np.full(size, -1), np.asarray(shares))
+
+
+def _rows(n=50_000, seed=0):
+    """Three columns, each of which leans on those before it."""
+    rng = np.random.default_rng(seed)
+    first = rng.choice(3, n, p=[0.5, 0.3, 0.2])
+    second = np.where(rng.random(n) < 0.6, first, rng.choice(4, n))
+    third = (rng.random(n) < np.array([0.1, 0.8, 0.4])[first] * np.array([1, 0.5, 1, 0.9])[second]).astype(
+        int
+    )
+    return np.stack([first, second, third], axis=1)
+
+
+def _table(rows, pair):
+    table = np.zeros([SIZES[c] for c in pair])
+    np.add.at(table, tuple(rows[:, c] for c in pair), 1)
+    return table
+
+
+def _fit(rows, noise=0.0, pairs=None, seed=0, axes=None):
+    rng = np.random.default_rng(seed + 100)
+    pairs = list(itertools.combinations(range(3), 2)) if pairs is None else pairs
+    marginals = [
+        Marginal(pair, table + noise * rng.standard_normal(table.shape), noise)
+        for pair in pairs
+        for table in [_table(rows, pair)]
+    ]
+    shares = [np.bincount(rows[:, c], minlength=SIZES[c]) / len(rows) for c in range(3)]
+    loglinear = fit_loglinear(axes or [_plain(s) for s in shares], marginals, float(len(rows)), _rng(seed))
+    generator = Generator(SIZES)
+    generator.start_from(loglinear)
+    return generator
+
+
+def _distance(generator, rows, pair, n=200_000):
+    drawn = generator.draw(n, _rng(9)).codes.numpy()
+    return 0.5 * np.abs(_table(drawn, pair) / n - _table(rows, pair) / len(rows)).sum()
+
+
+class TestAgreement:
+    @pytest.mark.parametrize("pair", list(itertools.combinations(range(3), 2)))
+    def test_with_every_pair_without_noise(self, pair):
+        rows = _rows()
+        assert _distance(_fit(rows), rows, pair) < 0.012
+
+    def test_a_pair_that_was_not_measured_is_missed(self):
+        rows = _rows()
+        generator = _fit(rows, pairs=[(0, 1)])
+        assert _distance(generator, rows, (0, 1)) < 0.012
+        assert _distance(generator, rows, (0, 2)) > 0.1
+
+    def test_nothing_measured_is_independence(self):
+        rows = _rows()
+        generator = _fit(rows, pairs=[])
+        assert not generator.direct.any()
+        drawn = generator.draw(100_000, _rng()).codes.numpy()
+        shares = [np.bincount(rows[:, c], minlength=SIZES[c]) / len(rows) for c in (0, 1)]
+        np.testing.assert_allclose(_table(drawn, (0, 1)) / 100_000, np.outer(*shares), atol=0.01)
+
+    def test_an_empty_cell_stays_nearly_empty(self):
+        rows = _rows()
+        rows = rows[(rows[:, 0] != 1) | (rows[:, 1] != 2)]
+        drawn = _fit(rows).draw(100_000, _rng()).codes.numpy()
+        assert _table(drawn, (0, 1))[1, 2] < 150
+
+    def test_the_same_stream_the_same_weights(self):
+        rows = _rows(5_000)
+        first, again = _fit(rows, 5.0), _fit(rows, 5.0)
+        assert torch.equal(first.direct, again.direct)
+
+
+class TestNoise:
+    @pytest.mark.parametrize("noise", [30.0, 100.0, 300.0])
+    def test_the_fit_is_nearer_to_the_truth_than_the_noisy_tables(self, noise):
+        rows = _rows(20_000)
+        raw, fitted = [], []
+        for seed in range(4):
+            rng = np.random.default_rng(seed + 100)
+            table = _table(rows, (0, 1))
+            noisy = table + noise * rng.standard_normal(table.shape)
+            raw.append(0.5 * np.abs(noisy - table).sum() / len(rows))
+            fitted.append(_distance(_fit(rows, noise, seed=seed), rows, (0, 1)))
+        assert np.mean(fitted) < 0.9 * np.mean(raw) + 0.003
+
+    def test_pure_noise_is_taken_for_independence(self):
+        rng = np.random.default_rng(0)
+        rows = np.stack([rng.choice(size, 20_000) for size in SIZES], axis=1)
+        generator = _fit(rows, noise=1_000.0)
+        assert _distance(generator, rows, (0, 1)) < 0.06  # the noise alone is .24
+
+    def test_tables_that_contradict_each_other_still_give_numbers(self):
+        axes = [_plain(np.full(size, 1 / size)) for size in SIZES]
+        pairs = [
+            Marginal(pair, np.full([SIZES[c] for c in pair], -500.0), 10.0)
+            for pair in itertools.combinations(range(3), 2)
+        ]
+        loglinear = fit_loglinear(axes, pairs, 1_000.0, _rng())
+        assert loglinear.direct.isfinite().all()
+        assert loglinear.bias.isfinite().all()
+
+
+class TestPriorVariance:
+    def _estimate(self, variance, noise, seed=0):
+        rng = np.random.default_rng(seed)
+        expected = np.full((30, 30), 200.0)
+        weights = rng.standard_normal((30, 30)) * np.sqrt(variance)
+        beyond = expected * weights + noise * rng.standard_normal((30, 30))
+        labels = np.full(30, -1)
+        return prior_variance(beyond, expected, noise, labels, labels)
+
+    @pytest.mark.parametrize("variance", [0.03, 0.3, 1.0])
+    @pytest.mark.parametrize("noise", [1.0, 40.0])
+    def test_finds_what_the_weights_have(self, variance, noise):
+        found = self._estimate(variance, noise)
+        assert np.unique(found).size == 1
+        assert found[0, 0] == pytest.approx(VARIANCE_FACTOR * variance, rel=0.3)
+
+    def test_noise_alone_is_next_to_nothing(self):
+        assert self._estimate(0.0, 100.0)[0, 0] <= 0.05
+
+    def test_stays_within_its_limits(self):
+        assert self._estimate(0.0, 1e-3)[0, 0] == LEAST_VARIANCE
+        assert self._estimate(1e4, 1.0)[0, 0] == MOST_VARIANCE
+
+    def test_groups_have_their_own(self):
+        rng = np.random.default_rng(0)
+        levels = np.repeat([0, 1], 20)
+        beyond = rng.standard_normal((40, 40)) * np.where(levels[:, None] == 0, 300.0, 1.0)
+        found = prior_variance(beyond, np.full((40, 40), 300.0), 1.0, levels, levels)
+        assert found[0, 0] > 20 * found[30, 30]
+
+
+def _encoder():
+    rng = np.random.default_rng(0)
+    df = pd.DataFrame({"x": rng.normal(size=3_000).round(3), "word": rng.choice(["a", "b", "c"], 3_000)})
+    plan = make_plan(None, 1e-6)
+    released = release_table(df, Schema(), plan, Measurer(Ledger(plan)))
+    return code_table(released, plan, float("inf"))
+
+
+class TestAxes:
+    def test_bases_are_orthonormal_and_levels_follow_the_order(self):
+        encoder = _encoder()
+        shares = [np.full(size, 1 / size) for size in encoder.sizes]
+        axes = axes_of(encoder, shares)
+        smooth = 0
+        for column, axis in zip(encoder.columns, axes, strict=True):
+            np.testing.assert_allclose(axis.basis @ axis.basis.T, np.eye(column.width), atol=1e-9)
+            assert axis.mass.sum() == pytest.approx(1)
+            if not column.encoder.is_ordered:
+                assert set(axis.levels) == {-1}
+            smooth += int((axis.levels >= 0).any())
+        assert smooth > 0
+
+    def test_a_heavy_code_stands_for_itself(self):
+        encoder = _encoder()
+        position = next(i for i, c in enumerate(encoder.columns) if c.encoder.is_ordered and c.width > 8)
+        shares = [np.full(size, 1 / size) for size in encoder.sizes]
+        size = encoder.sizes[position]
+        shares[position] = np.where(np.arange(size) == 5, 0.9, 0.1 / (size - 1))
+        axis = axes_of(encoder, shares)[position]
+        assert axis.levels[5] == -2
+        assert axis.basis[5, 5] == 1
+        assert (axis.levels >= 0).sum() >= 4
+
+    def test_a_smooth_table_is_found_under_more_noise_than_a_rough_one(self):
+        """What the prior is for: neighbours of an ordered column share what they know."""
+        size, n, noise = 16, 20_000, 60.0
+        x = (np.arange(size) + 0.5) / size
+        density = np.exp(-((x[:, None] - x[None]) ** 2) / 0.05)
+        truth = n * density / density.sum()
+        for _ in range(50):
+            truth *= (n / size) / truth.sum(1, keepdims=True)
+            truth *= (n / size) / truth.sum(0, keepdims=True)
+        waves = np.cos(np.pi * np.outer(np.arange(size) + 0.5, np.arange(size)) / size)
+        waves /= np.linalg.norm(waves, axis=0)
+        share, octaves = np.full(size, 1 / size), np.ceil(np.log2(np.arange(size) + 1)).astype(int)
+        smooth, rough = Axis(share, waves, octaves, share), _plain(share)
+        errors = {"smooth": [], "rough": []}
+        for seed in range(3):
+            noisy = truth + noise * np.random.default_rng(seed).standard_normal(truth.shape)
+            for name, axis in (("smooth", smooth), ("rough", rough)):
+                loglinear = fit_loglinear([axis, axis], [Marginal((0, 1), noisy, noise)], n, _rng())
+                logits = loglinear.direct[:size, size:] + loglinear.bias[size:]
+                found = torch.softmax(logits, dim=1).numpy() / size
+                errors[name].append(0.5 * np.abs(found - truth / n).sum())
+        assert np.mean(errors["smooth"]) < 0.75 * np.mean(errors["rough"])
