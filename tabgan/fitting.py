@@ -245,7 +245,7 @@ def learn(df: pd.DataFrame, request: Request, session: Session, progress: Progre
     progress("release", 1, 1)
     encoder = code_table(released, plan, ledger.remaining_mu())
     codes = encoder.transform(read_text(table.df, released.schema))
-    one_ways = one_way_marginals(released, encoder)
+    one_ways, target = one_way_marginals(released, encoder), request.schema.target
     pairs = measure_pairs(
         codes,
         encoder.sizes,
@@ -255,6 +255,7 @@ def learn(df: pd.DataFrame, request: Request, session: Session, progress: Progre
         plan,
         measurer,
         lambda done, total: progress("measure", done, total),
+        encoder.names.index(target) if target in encoder.names else None,
     )
     generator = _anchored_generator(encoder, one_ways, pairs, released.n_rows, session.streams, progress)
     adversary = _new_adversary(encoder, codes, table.units, released.n_rows, request, session)

@@ -15,8 +15,13 @@ import pandas as pd
 
 from tabgan.encoding.base import MISSING, ColumnEncoder
 from tabgan.encoding.grid import SURELY, denoise_ordered, project_to_simplex
+from tabgan.encoding.lattice import LatticeEncoder
 from tabgan.errors import DataError
 from tabgan.schema import Identifier, Schema
+
+#: The ends of a range of at most so many integers keep a count of this many noise standard deviations: that they occur
+#: is declared, or was released, and who compares two tables often cuts both between their ends.
+FEW_INTEGERS, END_SIGNAL = 32, 0.25
 
 #: Missing values below this many noise standard deviations count as none.
 MISSING_SIGNAL = 3.0
@@ -137,7 +142,10 @@ def _denoise(
     values = counts[1 : 1 + encoder.n_values]
     total = n_rows - weights[MISSING]
     if encoder.is_ordered:
-        weights[1 : 1 + encoder.n_values] = denoise_ordered(values, noise_stddev, total)
+        smooth = denoise_ordered(values, noise_stddev, total)
+        if isinstance(encoder, LatticeEncoder) and encoder.edges[-1] - encoder.edges[0] <= FEW_INTEGERS:
+            smooth[[0, -1]] = np.maximum(smooth[[0, -1]], END_SIGNAL * noise_stddev)
+        weights[1 : 1 + encoder.n_values] = smooth * (total / smooth.sum())
     elif encoder.n_values:
         found = float(np.maximum(values, 0.0).sum())
         weights[1 : 1 + encoder.n_values] = project_to_simplex(

@@ -27,7 +27,8 @@ from tabgan.encoding.table import TableEncoder
 from tabgan.model.margins import fit_margins
 from tabgan.privacy.marginals import Marginal
 
-#: Rows of the columns before that a column's conditionals are fitted on; fewer in tables of more codes than WIDTH.
+#: Rows of the columns before that conditionals are fitted on, at most and at least; in between, four times the
+#: rows of the table, and fewer the more codes than WIDTH there are.
 POOL, WIDTH, MIN_POOL = 32_768, 400, 4_096
 
 #: Iterations of L-BFGS for a column.
@@ -125,7 +126,7 @@ def fit_loglinear(
     sizes = [len(axis.shares) for axis in axes]
     offsets = np.concatenate([[0], np.cumsum(sizes)])
     width = int(offsets[-1])
-    n_pool = int(np.clip(POOL * WIDTH / max(width, WIDTH), MIN_POOL, POOL))
+    n_pool = int(np.clip(min(POOL, 4 * n_rows) * WIDTH / max(width, WIDTH), MIN_POOL, POOL))
     pool = torch.zeros(n_pool, width)
     result = LogLinear(torch.zeros(width, width), torch.zeros(width))
     for position, axis in enumerate(axes):

@@ -15,7 +15,7 @@ from tabgan.privacy.release import ReleasedTable
 MIN_BINS, MAX_BINS = 4, 32
 
 #: Bins are so many that the noise of a pair's table adds up to about this part of all rows.
-TABLE_NOISE_SHARE = 0.6
+TABLE_NOISE_SHARE = 1.5
 
 
 def code_table(released: ReleasedTable, plan: Plan, mu: float) -> TableEncoder:

@@ -25,6 +25,9 @@ Pair = tuple[int, int]
 #: That error is below the table's raw noise, since the fit shares strength between tables.
 WORTH = 0.5
 
+#: Weight of a pair with the declared target beside other pairs: how well it is predicted rests on them.
+TARGET_WEIGHT = 3.0
+
 #: Pairs are charged and measured so many at a time: what a crash may cost of them, and how often a disk waits.
 BLOCK = 16
 
@@ -53,6 +56,7 @@ def measure_pairs(
     plan: Plan,
     measurer: Measurer,
     progress: Callable[[int, int], None] | None = None,
+    target: int | None = None,
 ) -> list[Marginal]:
     """Return noisy tables of the pairs whose dependence outweighs their noise.
 
@@ -70,6 +74,7 @@ def measure_pairs(
         plan: Noise scales.
         measurer: Charges, adds the noise, and keeps the answers.
         progress: Called with pairs done and pairs in all.
+        target: Position of the declared target, if there is one: its pairs get less noise.
 
     Returns:
         Marginals over two columns each; none for a table of a single column.
@@ -83,8 +88,10 @@ def measure_pairs(
     mu = measurer.ledger.remaining_mu()
     if mu <= 0:  # interruptions have taken all of it
         return []
-    chosen = choose_pairs(scores, [sizes[i] * sizes[j] for i, j in pairs], mu / plan.unit.max_rows)
-    noises = pair_noises([sizes[i] * sizes[j] for i, j in (pairs[c] for c in chosen)], mu)
+    weights = np.array([pair_weight(sizes[i] * sizes[j], target in (i, j)) for i, j in pairs])
+    cells = np.array([sizes[i] * sizes[j] for i, j in pairs])
+    chosen = choose_pairs(scores, cells, weights, mu / plan.unit.max_rows)
+    noises = pair_noises(weights[chosen], mu)
     marginals = []
     for start in range(0, len(chosen), BLOCK):
         block = [pairs[c] for c in chosen[start : start + BLOCK]]
@@ -153,7 +160,15 @@ def _dependence(table: np.ndarray, one_ways: Sequence[np.ndarray], pair: Pair, n
     return float(np.abs(table - expected).sum())
 
 
-def choose_pairs(scores: np.ndarray, cells: Sequence[int], mu: float) -> list[int]:
+def pair_weight(cells: int, has_target: bool) -> float:
+    """Return what a pair's ``1/noise**2`` is in proportion to.
+
+    The total L1 error of all tables is least when it goes with ``cells**(2/3)``.
+    """
+    return float(cells ** (2 / 3) * (TARGET_WEIGHT if has_target else 1.0))
+
+
+def choose_pairs(scores: np.ndarray, cells: np.ndarray, weights: np.ndarray, mu: float) -> list[int]:
     """Return positions of the pairs worth measuring, ascending: post-processing of noisy scores.
 
     Pairs enter by falling score over the noise that their size calls for, while the score outweighs the
@@ -161,19 +176,15 @@ def choose_pairs(scores: np.ndarray, cells: Sequence[int], mu: float) -> list[in
     """
     if math.isinf(mu):
         return list(range(len(scores)))
-    weight = np.asarray(cells, dtype=float) ** (2 / 3)
-    order = np.argsort(-scores / weight)
-    total = np.cumsum(weight[order])
-    error = math.sqrt(2 / math.pi) * weight[order] * np.sqrt(total) / mu
-    is_worth = scores[order] > WORTH * error
+    order = np.argsort(-scores * np.sqrt(weights) / cells)
+    noise = np.sqrt(np.cumsum(weights[order]) / weights[order]) / mu
+    is_worth = scores[order] > WORTH * math.sqrt(2 / math.pi) * cells[order] * noise
     last = int(np.flatnonzero(is_worth)[-1]) if is_worth.any() else 0
     return sorted(order[: last + 1].tolist())
 
 
-def pair_noises(cells: Sequence[int], mu: float) -> list[float]:
-    """Return the noise of each table: the total L1 error is least when 1/noise**2 goes with cells**(2/3)."""
+def pair_noises(weights: np.ndarray, mu: float) -> list[float]:
+    """Return the noise of each table: ``1/noise**2`` goes with its weight, and sums to ``mu**2``."""
     if math.isinf(mu):
-        return [0.0] * len(cells)
-    weight = np.asarray(cells, dtype=float) ** (2 / 3)
-    mu *= 1.0 - 1e-9
-    return list(np.sqrt(weight.sum() / weight) / mu)
+        return [0.0] * len(weights)
+    return list(np.sqrt(weights.sum() / weights) / (mu * (1.0 - 1e-9)))

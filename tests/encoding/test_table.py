@@ -41,6 +41,15 @@ class TestMerging:
         spike = coded.code_of_cell[3]
         assert (coded.code_of_cell == spike).sum() == 1
 
+    def test_the_ends_of_a_short_range_keep_a_little(self):
+        counts = [0, -9.0, 300, 300, 300, -9.0]
+        coded = _numeric(counts, n_bins=8, noise=20.0)
+        assert coded.weights[1] > 0
+        assert coded.weights[-1] > 0
+        assert coded.weights[1] + coded.weights[-1] < 20.0
+        assert coded.weights.sum() == pytest.approx(sum(counts))
+        assert _numeric(counts, n_bins=8, noise=0.0).weights[1] == 0
+
     def test_bins_follow_the_order(self):
         coded = _numeric([0, 1, 50, 2, 3, 40, 1, 1, 30, 2], n_bins=5)
         assert (np.diff(coded.code_of_cell[1:]) >= 0).all()

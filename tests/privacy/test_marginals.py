@@ -8,7 +8,7 @@ import pytest
 from tabgan.privacy.accounting import combined_mu
 from tabgan.privacy.budget import make_plan
 from tabgan.privacy.ledger import Ledger
-from tabgan.privacy.marginals import choose_pairs, measure_pairs, pair_noises
+from tabgan.privacy.marginals import TARGET_WEIGHT, choose_pairs, measure_pairs, pair_noises, pair_weight
 from tabgan.privacy.measure import Measurer
 
 SIZES = [3, 4, 2]
@@ -28,11 +28,11 @@ def one_ways(codes):
     return [np.bincount(codes[:, i], minlength=size).astype(float) for i, size in enumerate(SIZES)]
 
 
-def measure(epsilon, progress=None):
+def measure(epsilon, progress=None, target=None):
     codes, plan = table(), make_plan(epsilon, 1e-6)
     ledger = Ledger(plan)
     marginals = measure_pairs(
-        codes, SIZES, NAMES, one_ways(codes), len(codes), plan, Measurer(ledger), progress
+        codes, SIZES, NAMES, one_ways(codes), len(codes), plan, Measurer(ledger), progress, target
     )
     return marginals, ledger, plan, codes
 
@@ -83,17 +83,38 @@ def test_a_score_moves_by_at_most_one_with_a_row():
         assert abs(full - less) <= 1.0 + 1e-9
 
 
+def _choose(scores, cells, mu):
+    weights = np.array([pair_weight(n, False) for n in cells])
+    return choose_pairs(np.array(scores), np.array(cells), weights, mu)
+
+
 def test_pairs_are_chosen_by_what_they_are_worth():
-    assert choose_pairs(np.array([1_000.0, 2.0, 900.0]), [6, 6, 6], 0.2) == [0, 2]
-    assert choose_pairs(np.array([0.0, -5.0, 0.0]), [6, 6, 6], 0.2) != []  # one at least
-    assert choose_pairs(np.array([5.0, 6.0]), [4, 4], math.inf) == [0, 1]
+    assert _choose([1_000.0, 2.0, 900.0], [6, 6, 6], 0.2) == [0, 2]
+    assert _choose([0.0, -5.0, 0.0], [6, 6, 6], 0.2) != []  # one at least
+    assert _choose([5.0, 6.0], [4, 4], math.inf) == [0, 1]
 
 
 def test_large_tables_get_less_noise_a_cell_and_the_total_is_the_budget():
-    noises = pair_noises([10, 1_000], 0.3)
+    noises = pair_noises(np.array([pair_weight(10, False), pair_weight(1_000, False)]), 0.3)
     assert noises[1] < noises[0]
     assert combined_mu(noises) == pytest.approx(0.3, rel=1e-6)
     assert combined_mu(noises) <= 0.3
+
+
+def test_pairs_with_the_target_get_less_noise_for_the_same_budget():
+    spent = []
+    for target, is_less in ((1, True), (None, False)):
+        marginals, ledger, plan, _ = measure(1.0, target=target)
+        spent.append(combined_mu(e.noise_multiplier for e in ledger.entries))
+        assert spent[-1] <= plan.mu
+        by_cells = {m.columns: m.noise_stddev * math.prod(m.counts.shape) ** (1 / 3) for m in marginals}
+        with_target = [noise for columns, noise in by_cells.items() if 1 in columns]
+        others = [noise for columns, noise in by_cells.items() if 1 not in columns]
+        assert with_target
+        if others:
+            ratio = (others[0] / with_target[0]) ** 2
+            assert ratio == pytest.approx(TARGET_WEIGHT if is_less else 1.0)
+    assert spent[0] == pytest.approx(spent[1], rel=1e-6)
 
 
 def test_progress_ends_at_its_total():
