@@ -241,11 +241,14 @@ def learn(df: pd.DataFrame, request: Request, session: Session, progress: Progre
     progress("release", 0, 1)
     measurer = session.measurer()
     table = bound_contributions(df, plan.unit)
-    released = release_table(table.df, request.schema, plan, measurer, reads_text=request.reads_text)
+    target = request.schema.target
+    released = release_table(
+        table.df, request.schema, plan, measurer, reads_text=request.reads_text
+    ).with_last(target)
     progress("release", 1, 1)
     encoder = code_table(released, plan, ledger.remaining_mu())
     codes = encoder.transform(read_text(table.df, released.schema))
-    one_ways, target = one_way_marginals(released, encoder), request.schema.target
+    one_ways = one_way_marginals(released, encoder)
     pairs = measure_pairs(
         codes,
         encoder.sizes,

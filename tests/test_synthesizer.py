@@ -345,6 +345,26 @@ class TestPrivacy:
         assert np.random.get_state()[1].tolist() == before[1]  # noqa: NPY002
 
 
+class TestTarget:
+    def test_it_is_drawn_last_wherever_it_stands_and_the_table_keeps_its_order(self):
+        rng = np.random.default_rng(0)
+        a, b = rng.integers(0, 3, 6_000), rng.integers(0, 3, 6_000)
+        df = pd.DataFrame({"sick": np.where(a + b > 2, "yes", "no"), "a": a, "b": b})
+        schema = Schema(
+            columns=[
+                Categorical(name="sick", categories=("no", "yes")),
+                Numeric(name="a", bounds=(0, 2), decimals=0),
+                Numeric(name="b", bounds=(0, 2), decimals=0),
+            ],
+            target="sick",
+        )
+        model = TabGAN(epsilon=5.0, schema=schema, adversary_share=0.0, random_state=0).fit(df)
+        rows = model.sample(4_000, random_state=0)
+        assert list(rows.columns) == ["sick", "a", "b"]
+        assert ((rows["a"] + rows["b"] > 2) == (rows["sick"] == "yes")).mean() > 0.9
+        assert set(model.sample(50, conditions={"sick": "yes"})["sick"]) == {"yes"}
+
+
 class TestFailsClosed:
     """A private fit is never trained in the clear, whatever its arguments look like or turn into."""
 

@@ -15,7 +15,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -92,6 +92,11 @@ class ReleasedTable:
     schema: Schema
     columns: tuple[ReleasedColumn, ...]
     n_rows: float
+
+    def with_last(self, name: str | None) -> ReleasedTable:
+        """Return the same with one column after all others: the last that is drawn leans on every other one."""
+        columns = sorted(self.columns, key=lambda column: column.encoder.name == name)
+        return replace(self, columns=tuple(columns))
 
 
 def release_table(

@@ -296,3 +296,12 @@ def test_a_number_beyond_floats_stops_no_fit():
     df = pd.DataFrame({"a": pd.Series([*[1, 2] * 1_000, 10**400], dtype=object), "b": range(2_001)})
     released, _ = release(df, Schema([Categorical(name="a")]))
     assert released.schema["a"].categories == (1, 2)
+
+
+def test_a_column_can_be_put_last_and_the_schema_keeps_its_order():
+    released, _ = release(people())
+    moved = released.with_last("town")
+    assert [c.encoder.name for c in moved.columns] == ["age", "income", "smokes", "seen", "score", "town"]
+    assert moved.schema.names == released.schema.names
+    assert released.with_last(None).columns == released.columns
+    assert released.with_last("unknown").columns == released.columns

@@ -1,0 +1,150 @@
+"""What do the anchors earn, and what the discriminator, at equal total epsilon?
+
+    python benchmarks/ablation.py --data FOLDER --judge evaluate.py [--epsilon 1 3 10 none] [--rows 0 300000]
+
+FOLDER and the judge are those of ``benchmarks/utility.py``. To choose on, not to report on, the folder is split anew:
+three quarters of ``train.csv`` are fitted, the fourth is what the judge takes for the test table; ``test.csv`` is
+never read.
+``--rows`` other than 0 draws so many rows with replacement from the fitted part: as much signal as a larger table has.
+Settings, each at the same total epsilon and delta, with the public domain of the table:
+
+- ``anchors only``: ``adversary_share=0``;
+- ``both, SHARE``: the discriminator spends that share of mu**2, the anchors the rest;
+- ``discriminator only``: it spends 85%, no pair is measured, and 1-ways take the rest. The generator then starts from
+  independent columns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pandas as pd
+from environment import environment
+from utility import public_schema
+
+from tabgan import Schema, TabGAN, fitting
+
+RESULTS = Path(__file__).parent / "results"
+
+#: Shares of the discriminator, by the name of the setting.
+SHARES = {"anchors only": 0.0, "both, 0.05": 0.05, "both, 0.2": 0.2, "discriminator only": 0.85}
+
+FIGURES = ("tvd1", "tvd2", "tvd3", "tstr", "c2st")
+
+
+def split(folder: Path, scratch: Path, n_rows: int) -> pd.DataFrame:
+    """Write three quarters and one of the training table as a folder for the judge; return what is fitted."""
+    whole = pd.read_csv(folder / "train.csv").sample(frac=1.0, random_state=7)
+    cut = len(whole) * 3 // 4
+    train, test = whole.iloc[:cut], whole.iloc[cut:]
+    train.to_csv(scratch / "train.csv", index=False)
+    test.to_csv(scratch / "test.csv", index=False)
+    (scratch / "meta.json").write_text((folder / "meta.json").read_text())
+    return train.sample(n_rows, replace=True, random_state=7, ignore_index=True) if n_rows else train
+
+
+@contextmanager
+def only(setting: str) -> Iterator[None]:
+    """Leave the pairs out where the discriminator is to work alone."""
+    if setting != "discriminator only":
+        yield
+        return
+    with mock.patch.object(fitting, "measure_pairs", return_value=[]):
+        yield
+
+
+def run(
+    df: pd.DataFrame,
+    schema: Schema,
+    scratch: Path,
+    judge: Path,
+    epsilon: float | None,
+    setting: str,
+    seed: int,
+) -> dict[str, Any]:
+    """Fit, sample, let the judge score, and return the record."""
+    start = time.perf_counter()
+    model = TabGAN(epsilon=epsilon, schema=schema, adversary_share=SHARES[setting], random_state=seed)
+    with only(setting):
+        model.fit(df)
+    seconds = time.perf_counter() - start
+    path = scratch / "synthetic.csv"
+    model.sample(min(len(df), 50_000)).to_csv(path, index=False)
+    scored = subprocess.run(
+        [sys.executable, str(judge), "--no-sdm", str(scratch), str(path)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+        check=True,
+    )
+    figures = json.loads(scored.stdout.splitlines()[-1])
+    record = {"epsilon": epsilon, "rows": len(df), "setting": setting, "seed": seed}
+    spent = None if epsilon is None else model.privacy_.epsilon_spent
+    return record | {
+        "epsilon_spent": spent,
+        "fit_seconds": round(seconds, 2),
+        **{f: figures[f] for f in FIGURES},
+    }
+
+
+def medians(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the median of every figure over the seeds of a setting."""
+    keys = ["table", "epsilon", "rows", "setting"]
+    table = pd.DataFrame(records).drop(columns=["seed", "epsilon_spent"])
+    found = table.groupby(keys, sort=False, dropna=False).median().round(4).reset_index()
+    return list(found.astype(object).where(found.notna(), None).to_dict("records"))
+
+
+def main() -> None:
+    """Run every setting that was asked for and write the file."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, nargs="+", required=True)
+    parser.add_argument("--judge", type=Path, required=True)
+    parser.add_argument("--epsilon", nargs="+", default=["1", "3", "10", "none"])
+    parser.add_argument("--rows", nargs="+", type=int, default=[0])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
+    parser.add_argument("--settings", nargs="+", default=list(SHARES), choices=list(SHARES))
+    arguments = parser.parse_args()
+    records = []
+    for folder in arguments.data:
+        with tempfile.TemporaryDirectory() as name:
+            scratch = Path(name)
+            for n_rows in arguments.rows:
+                df = split(folder, scratch, n_rows)
+                schema = public_schema(scratch, json.loads((scratch / "meta.json").read_text()))
+                for text, setting, seed in (
+                    (e, s, r) for e in arguments.epsilon for s in arguments.settings for r in arguments.seeds
+                ):
+                    epsilon = None if text == "none" else float(text)
+                    record = run(df, schema, scratch, arguments.judge, epsilon, setting, seed)
+                    records.append({"table": folder.name} | record)
+                    print(json.dumps(records[-1]), flush=True)
+    shown = " ".join(folder.name for folder in arguments.data)
+    rest = ["--epsilon", *arguments.epsilon, "--rows", *map(str, arguments.rows)]
+    rest += ["--seeds", *map(str, arguments.seeds)]
+    result = {
+        "question": __doc__.splitlines()[0],
+        "command": f"python benchmarks/ablation.py --data {shown} --judge evaluate.py {' '.join(rest)}",
+        **environment(),
+        "medians": medians(records),
+        "runs": records,
+    }
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "ablation.json").write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
