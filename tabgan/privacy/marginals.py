@@ -26,7 +26,7 @@ Pair = tuple[int, int]
 WORTH = 0.5
 
 #: Weight of a pair with the declared target beside other pairs: how well it is predicted rests on them.
-TARGET_WEIGHT = 3.0
+TARGET_WEIGHT = 2.0
 
 #: Pairs are charged and measured so many at a time: what a crash may cost of them, and how often a disk waits.
 BLOCK = 16
