@@ -4,8 +4,10 @@
 
 FOLDER holds ``train.csv``, ``test.csv`` and ``meta.json`` (target, numeric columns). The judge is a script of its own
 that scores a CSV file against such a folder and prints JSON; it is not part of this repository. Every run adds
-a record to ``benchmarks/results/utility-NAME.json``; ``--domain public`` declares categories, bounds and decimals of
-train and test together as public, as peers' figures on these tables do; ``--domain private`` declares nothing.
+a record to ``benchmarks/results/utility-NAME.json``, which keeps runs of one commit only. ``--domain public`` declares
+categories, bounds and decimals of train and test together as public, as peers' figures on these tables do;
+``--domain private`` declares nothing. Peers are fitted by ``benchmarks/peers/run.py``; ``benchmarks/compare.py`` sets
+both side by side.
 """
 
 from __future__ import annotations
@@ -109,6 +111,20 @@ def spread(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+def setting(record: dict[str, Any]) -> tuple[Any, ...]:
+    """Return what tells a run from others."""
+    return record["epsilon"], record["domain"], record["seed"]
+
+
+def kept(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the runs of a file and their commands, if they are of this commit; else none."""
+    if not path.exists():
+        return [], []
+    result = json.loads(path.read_text())
+    is_current = result["commit"] == environment()["commit"]
+    return (result["runs"], result.get("commands", [])) if is_current else ([], [])
+
+
 def main() -> None:
     """Run every setting that was asked for and write the file."""
     parser = argparse.ArgumentParser(
@@ -121,14 +137,16 @@ def main() -> None:
     parser.add_argument("--domain", nargs="+", choices=["public", "private"], default=["public", "private"])
     parser.add_argument("--drop", nargs="*", default=[], help="columns that the judge cannot score")
     arguments = parser.parse_args()
-    records = []
     name = arguments.data.name
+    path = RESULTS / f"utility-{name}.json"
+    records, commands = kept(path)
     for domain in arguments.domain:
         for text in arguments.epsilon:
             epsilon = None if text == "none" else float(text)
             for seed in arguments.seeds:
-                records.append(run(arguments.data, arguments.judge, epsilon, seed, domain, arguments.drop))
-                print(json.dumps(records[-1]))
+                record = run(arguments.data, arguments.judge, epsilon, seed, domain, arguments.drop)
+                records = [r for r in records if setting(r) != setting(record)] + [record]
+                print(json.dumps(record), flush=True)
     shown = [
         "--epsilon",
         *arguments.epsilon,
@@ -138,16 +156,17 @@ def main() -> None:
         *arguments.domain,
     ]
     shown += ["--drop", *arguments.drop] if arguments.drop else []
+    command = f"python benchmarks/utility.py --data {name} --judge evaluate.py {' '.join(shown)}"
     result = {
         "question": __doc__.splitlines()[0],
-        "command": f"python benchmarks/utility.py --data {name} --judge evaluate.py {' '.join(shown)}",
+        "commands": [*(c for c in commands if c != command), command],
         "table": name,
         **environment(),
         "median_min_max": spread(records),
         "runs": records,
     }
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"utility-{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+    path.write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

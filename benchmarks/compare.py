@@ -1,0 +1,190 @@
+"""How does tabgan compare with its peers, and what do its parts earn? Tables and pictures from the results.
+
+    python -m pip install -e ".[bench]" && python benchmarks/compare.py
+
+Writes ``docs/figures.md`` and the pictures in ``docs/figures`` from ``benchmarks/results``; it measures nothing itself.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("svg")
+
+from matplotlib import pyplot as plt
+
+ROOT = Path(__file__).parent.parent
+RESULTS, DOCS = ROOT / "benchmarks" / "results", ROOT / "docs"
+FIGURES = {
+    "tvd1": "tvd1",
+    "tvd2": "tvd2",
+    "tvd3": "tvd3",
+    "shape": "shape",
+    "trend": "trend",
+    "tstr": "TSTR",
+    "c2st": "c2st",
+    "fit_seconds": "fit, s",
+}
+TABLES = ("adult", "credit", "telco", "housing", "compas")
+COLOURS = {"tabgan": "#1b6ca8", "AIM": "#c8553d", "MST": "#7f9172", "CTGAN": "#8d6b94"}
+
+Row = dict[str, Any]
+
+
+def load(name: str) -> Row | None:
+    """Return a result, ``None`` where there is none."""
+    path = RESULTS / name
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def own(table: str) -> list[Row]:
+    """Return tabgan's medians on a table, one row an epsilon, with the public domain."""
+    result = load(f"utility-{table}.json")
+    rows = [] if result is None else result["median_min_max"]
+    return [
+        {
+            "system": "tabgan",
+            "epsilon": row["epsilon"],
+            "seeds": row["seeds"],
+            **{f: row[f][0] for f in FIGURES},
+        }
+        for row in rows
+        if row["domain"] == "public"
+    ]
+
+
+def peers(table: str) -> list[Row]:
+    """Return the peers' medians, one row a system and epsilon; of rounded rows where rounding changed any."""
+    result = load(f"peers-{table}.json")
+    groups: dict[tuple[str, float | None], list[Row]] = {}
+    for run in (result or {"runs": []})["runs"]:
+        figures = run.get("judge_rounded") or run.get("judge")
+        if figures:
+            key = (f"{run['system']} {run['method']}", run["epsilon"])
+            groups.setdefault(key, []).append(figures | {"fit_seconds": run["fit_seconds"]})
+    return [
+        {"system": system, "epsilon": epsilon, "seeds": len(runs), **{f: median(runs, f) for f in FIGURES}}
+        for (system, epsilon), runs in groups.items()
+    ]
+
+
+def median(runs: list[Row], figure: str) -> float:
+    """Return the median of a figure."""
+    values = sorted(float(run[figure]) for run in runs)
+    middle = len(values) // 2
+    return values[middle] if len(values) % 2 else (values[middle - 1] + values[middle]) / 2
+
+
+def comparison(table: str) -> list[str]:
+    """Return the lines of a table's section; none where nothing was measured."""
+    rows = own(table) + peers(table)
+    if not rows:
+        return []
+    rows.sort(key=lambda row: (float("inf") if row["epsilon"] is None else row["epsilon"], row["system"]))
+    lines = [f"## {table}", "", f"| system | epsilon | seeds | {' | '.join(FIGURES.values())} |"]
+    lines.append("|---" * (len(FIGURES) + 3) + "|")
+    for row in rows:
+        epsilon = "none" if row["epsilon"] is None else f"{row['epsilon']:g}"
+        cells = [f"{row[f]:.0f}" if f == "fit_seconds" else f"{row[f]:.3f}" for f in FIGURES]
+        lines.append(f"| {row['system']} | {epsilon} | {row['seeds']} | {' | '.join(cells)} |")
+    return [*lines, ""]
+
+
+def picture(table: str, path: Path) -> bool:
+    """Draw four figures against epsilon, and return whether there was anything to draw."""
+    rows = own(table) + peers(table)
+    private = [row for row in rows if row["epsilon"] is not None]
+    if len({row["epsilon"] for row in private}) < 2:
+        return False
+    figure, axes = plt.subplots(1, 4, figsize=(13, 3.2), constrained_layout=True)
+    for axis, name in zip(axes, ("tvd2", "tvd3", "tstr", "c2st"), strict=True):
+        for system in dict.fromkeys(row["system"] for row in private):
+            points = sorted((row["epsilon"], row[name]) for row in private if row["system"] == system)
+            label = next((short for short in COLOURS if short in system), None)
+            if label is None:
+                continue  # far off every axis
+            axis.plot(*zip(*points, strict=True), "o-", label=label, color=COLOURS[label])
+        axis.set_xscale("log")
+        axis.set_xlabel("epsilon")
+        axis.set_title(f"{FIGURES[name]} ({'higher' if name == 'tstr' else 'lower'} is better)", fontsize=10)
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[0].legend(frameon=False)
+    save(figure, path)
+    return True
+
+
+def ablation() -> list[str]:
+    """Return the lines of the ablation's section."""
+    result = load("ablation.json")
+    if result is None:
+        return []
+    names = ("tvd2", "tvd3", "tstr", "c2st", "fit_seconds")
+    lines = ["## What the parts earn", "", "At equal total epsilon, on splits of the training tables.", ""]
+    lines += [f"| table | rows | epsilon | setting | {' | '.join(FIGURES[n] for n in names)} |"]
+    lines += ["|---" * (4 + len(names)) + "|"]
+    for row in result["medians"]:
+        epsilon = "none" if row["epsilon"] is None else f"{row['epsilon']:g}"
+        cells = [f"{row[n]:.0f}" if n == "fit_seconds" else f"{row[n]:.3f}" for n in names]
+        lines.append(
+            f"| {row['table']} | {row['rows']:,} | {epsilon} | {row['setting']} | {' | '.join(cells)} |"
+        )
+    ablation_picture(result["medians"], DOCS / "figures" / "ablation.svg")
+    return [*lines, "", "![The ablation's figures](figures/ablation.svg)", ""]
+
+
+def ablation_picture(rows: list[Row], path: Path) -> None:
+    """Draw TSTR and c2st of each setting against epsilon, a column for each number of rows."""
+    sizes = sorted({row["rows"] for row in rows})
+    settings = list(dict.fromkeys(row["setting"] for row in rows))
+    figure, axes = plt.subplots(
+        2, len(sizes), figsize=(5 * len(sizes), 6), squeeze=False, constrained_layout=True
+    )
+    for column, size in enumerate(sizes):
+        for line, name in enumerate(("tstr", "c2st")):
+            axis = axes[line][column]
+            for setting in settings:
+                chosen = [r for r in rows if r["rows"] == size and r["setting"] == setting]
+                labels = ["none" if r["epsilon"] is None else f"{r['epsilon']:g}" for r in chosen]
+                axis.plot(labels, [r[name] for r in chosen], "o-", label=setting)
+            axis.set_title(f"{FIGURES[name]}, {size:,} rows", fontsize=10)
+            axis.set_xlabel("epsilon")
+            axis.spines[["top", "right"]].set_visible(False)
+    axes[0][0].legend(frameon=False)
+    save(figure, path)
+
+
+def save(figure: Any, path: Path) -> None:
+    """Write a picture that is the same for the same figures."""
+    path.parent.mkdir(exist_ok=True)
+    with plt.rc_context({"svg.hashsalt": "tabgan"}):
+        figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
+def main() -> None:
+    """Write the page and its pictures."""
+    lines = [
+        "# Figures",
+        "",
+        "Made by `benchmarks/compare.py` from `benchmarks/results`, where each file names its command, commit and",
+        "versions. Medians over seeds; the domain of every table is public, delta is 1e-6. tvd: distance of 1-, 2-",
+        "and 3-way marginals. TSTR: score on real rows of a model trained on synthetic ones. c2st: AUC of telling real",
+        "from synthetic, .5 is best. Peers at their defaults; of those that cannot be told of decimals, rounded rows.",
+        "",
+    ]
+    for table in TABLES:
+        section = comparison(table)
+        name = f"{table}.svg"
+        if section and picture(table, DOCS / "figures" / name):
+            section[1:1] = ["", f"![{table}: figures against epsilon](figures/{name})"]
+        lines += section
+    lines += ablation()
+    (DOCS / "figures.md").write_text("\n".join(lines).rstrip() + "\n")
+
+
+if __name__ == "__main__":
+    main()
