@@ -3,8 +3,8 @@
     python benchmarks/stability.py --data FOLDER ... --judge evaluate.py [--epsilon 1] [--seeds 20]
 
 FOLDER and the judge are those of ``benchmarks/utility.py``; the domain is public. Of every fit: the share of rows that
-repeat an earlier synthetic row, beside the real table's own; the share of the real table's categories that occur at least
-once, of those with at least ten rows; the judge's figures. Writes ``benchmarks/results/stability.json``.
+repeat an earlier synthetic row, beside the real table's own; the share of the real table's categories that occur at
+least once, of those with at least ten rows; the judge's figures. Writes ``benchmarks/results/stability.json``.
 """
 
 from __future__ import annotations
