@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from tabgan.errors import CheckpointError, PrivacyError, TabGANError
+from tabgan.model import training
 from tabgan.model.anchors import AnchorLoss
 from tabgan.model.generator import Generator
 from tabgan.model.training import TrainingConfig, adversary_schedule, train
@@ -156,6 +157,15 @@ class TestAdversary:
             assert ((fakes == 0) | (fakes == 1)).all()
             assert (fakes.sum(1) == 2).all()
         assert len({tuple(fakes.flatten().tolist()) for fakes in adversary.fakes}) > 1
+
+    def test_many_fakes_are_few_that_repeat(self, monkeypatch):
+        monkeypatch.setattr(training, "MOST_FAKES", 4)
+        adversary = FakeSteps(steps_left=3, batch_size=10)
+        train(_generator(), _anchors(), adversary, TrainingConfig(steps=10, batch_size=10), _rng())
+        for fakes in adversary.fakes:
+            assert fakes.shape == (10, 4)
+            assert torch.equal(fakes[:4], fakes[4:8])
+            assert torch.equal(fakes[:2], fakes[8:])
 
     @settings(max_examples=100, deadline=None)
     @given(total=st.integers(0, 500), steps=st.integers(1, 300), share=st.floats(0, 0.99))
