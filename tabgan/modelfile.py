@@ -76,6 +76,7 @@ def write_model(path: Path, fitted: Fitted, params: dict[str, Any]) -> None:
         "format": FORMAT,
         "version": VERSION,
         "schema": fitted.encoder.schema.to_dict(),
+        "columns": fitted.encoder.names,
         "privacy": fitted.privacy.to_dict(),
         "n_rows": fitted.n_rows,
         "params": params,
@@ -134,15 +135,18 @@ def _column_arrays(column: CodedColumn) -> dict[str, np.ndarray]:
 
 def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device: torch.device) -> Fitted:
     schema = Schema.from_dict(header["schema"])
-    learnt = [column for column in schema if not isinstance(column, Identifier)]
-    columns = [_coded_column(column, position, tensors) for position, column in enumerate(learnt)]
+    names = [column.name for column in schema if not isinstance(column, Identifier)]
+    order = header["columns"]  # in which they are drawn
+    if sorted(order) != sorted(names):
+        raise ValueError
+    columns = [_coded_column(schema[name], position, tensors) for position, name in enumerate(order)]
     encoder = TableEncoder(schema, columns)
     state = {
         name.removeprefix(_GENERATOR): value for name, value in tensors.items() if name.startswith(_GENERATOR)
     }
     generator = Generator.of_state(encoder.sizes, state)
     privacy, n_rows = PrivacyStatement.from_dict(header["privacy"]), float(header["n_rows"])
-    is_known = set(header) == {"format", "version", "schema", "privacy", "n_rows", "params"}
+    is_known = set(header) == {"format", "version", "schema", "columns", "privacy", "n_rows", "params"}
     if not is_known or not 1 <= n_rows < math.inf or header["params"]["epsilon"] != privacy.epsilon:
         raise ValueError
     return Fitted(encoder, generator.to(device).eval(), privacy, n_rows)

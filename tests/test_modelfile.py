@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 
 from tabgan.errors import ConfigError, ModelFileError, NotFittedError
 from tabgan.modelfile import FORMAT
+from tabgan.schema import Boolean, Schema
 from tabgan.synthesizer import TabGAN
 
 SECRET = "Zanzibar-4711"
@@ -82,6 +83,19 @@ class TestRoundTrip:
         assert loaded.privacy_ == model.privacy_
         assert loaded.n_rows_ == model.n_rows_
 
+    def test_with_a_target_that_is_drawn_last_and_stands_first(self, tmp_path):
+        rng = np.random.default_rng(0)
+        b = rng.random((1500, 3)) < [0.5, 0.1, 0.8]
+        names = ("y", "p", "q")  # two codes each: nothing but their order tells which is which
+        df = pd.DataFrame(b ^ b[:, [1, 2, 2]], columns=names)
+        schema = Schema([Boolean(name=n) for n in names], target="y")
+        model = TabGAN(epsilon=None, schema=schema, steps=5, batch_size=100, random_state=1).fit(df)
+        model.save(tmp_path / "m")
+        loaded = TabGAN.load(tmp_path / "m", device="cpu")
+        assert loaded._fitted.encoder.names == ["p", "q", "y"]
+        pd.testing.assert_frame_equal(loaded.sample(2000), model.sample(2000))
+        assert loaded.sample(5000).mean().to_numpy() == pytest.approx(df.mean().to_numpy(), abs=0.03)
+
     def test_brings_the_arguments_back(self, plain, file):
         loaded = TabGAN.load(file, device="cpu")
         expected = plain.get_params() | {"device": "cpu"}
@@ -123,7 +137,7 @@ class TestWhatItHolds:
     def test_generator_and_released_counts_only(self, private, tmp_path):
         private.save(tmp_path / "m")
         header, tensors = _open(tmp_path / "m")
-        assert set(header) == {"format", "version", "schema", "privacy", "n_rows", "params"}
+        assert set(header) == {"format", "version", "schema", "columns", "privacy", "n_rows", "params"}
         for name in tensors:
             kind, rest = name.split(".", 1)
             assert kind in ("generator", "column"), name
@@ -208,7 +222,15 @@ class TestIncomplete:
             _write(file, header, {k: v for k, v in tensors.items() if k != name})
             _refused(file)
 
-    @pytest.mark.parametrize("key", ["version", "schema", "privacy", "n_rows", "params", "format"])
+    @pytest.mark.parametrize(
+        "columns", [["town"], ["town", "town", "n", "day"], ["town", "income", "n", "x"], "town", None, 3, [1]]
+    )
+    def test_columns_that_are_not_the_schemas(self, file, columns):
+        header, tensors = _open(file)
+        _write(file, header | {"columns": columns}, tensors)
+        _refused(file)
+
+    @pytest.mark.parametrize("key", ["version", "schema", "columns", "privacy", "n_rows", "params", "format"])
     def test_every_key_is_needed(self, file, key):
         header, tensors = _open(file)
         del header[key]
