@@ -45,6 +45,7 @@ from tabgan.privacy.release import release_table
 from tabgan.privacy.unit import bound_contributions, units_of
 from tabgan.rng import RandomStreams
 from tabgan.schema import Schema
+from tabgan.tensors import one_thread
 
 Progress = Callable[[str, int, int], None]
 
@@ -290,14 +291,16 @@ def _anchored_generator(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(streams.numpy("generator").integers(2**62)))
         generator = Generator(encoder.sizes)
-    shares = pool_margins(one_ways, pairs, [column.is_sampled for column in encoder.columns], n_rows)
-    loglinear = fit_loglinear(
-        axes_of(encoder, shares),
-        pairs,
-        n_rows,
-        streams.torch("pool", torch.device("cpu")),
-        lambda done, total: progress("anchor", done, total),
-    )
+    shares = pool_margins(one_ways, pairs, [column.exists for column in encoder.columns], n_rows)
+    cpu = torch.device("cpu")
+    with one_thread(cpu):
+        loglinear = fit_loglinear(
+            axes_of(encoder, shares),
+            pairs,
+            n_rows,
+            streams.torch("pool", cpu),
+            lambda done, total: progress("anchor", done, total),
+        )
     generator.start_from(loglinear)
     return generator
 

@@ -12,8 +12,9 @@ from tabgan.model.generator import Generator, draw_codes
 #: Rows drawn at once; larger batches are put together from parts.
 BATCH_SIZE = 16_384
 
-#: Candidates drawn for each row asked for under conditions, and the least number of them.
-CANDIDATES, MIN_CANDIDATES = 8, 4_096
+#: Candidates drawn for each row asked for under conditions: at first, and at most where their weights differ so much
+#: that they are worth fewer rows than asked for; and the least number of them.
+CANDIDATES, MOST_CANDIDATES, MIN_CANDIDATES = 8, 32, 4_096
 
 
 class CodeSampler:
@@ -40,8 +41,10 @@ class CodeSampler:
 
         Fixed columns are met by sequential importance resampling: columns are drawn in order; a fixed one is
         set, and the row weighted with the probability that it would have been drawn so. After the last fixed
-        column, the rows that are needed are drawn from the weighted candidates and go on by themselves. Exact as
-        the candidates grow in number; for any number, every row has the fixed codes.
+        column, the rows that are needed are drawn from the weighted candidates and go on by themselves. Candidates
+        are drawn until they are worth as many even ones (Kish) as there are rows to draw, or are MOST_CANDIDATES
+        times as many: what is rarer than that repeats itself in the columns before. For any number, every row has the
+        fixed codes.
 
         Args:
             n_rows: Rows in all, at least 0.
@@ -51,6 +54,7 @@ class CodeSampler:
 
         References:
             Gordon, Salmond & Smith (1993), *Novel Approach to Nonlinear/Non-Gaussian Bayesian State Estimation*.
+            Kish (1965), *Survey Sampling*, section 11.7: the effective size of a weighted sample.
         """
         for first in range(0, n_rows, batch_size):
             size = min(batch_size, n_rows - first)
@@ -61,14 +65,35 @@ class CodeSampler:
             yield torch.cat([codes.to(torch.int16).cpu() for codes in drawn]).numpy()
 
     def _free(self, n_rows: int, rng: torch.Generator) -> torch.Tensor:
-        state, codes = self._start(n_rows, rng)
+        _, state, codes = self._start(n_rows, rng)
         return self._go_on(state, codes, 0, rng)
 
     def _conditional(self, n_rows: int, rng: torch.Generator, fixed: Mapping[int, int]) -> torch.Tensor:
-        state, codes = self._start(max(CANDIDATES * n_rows, MIN_CANDIDATES), rng)
-        log_weight = torch.zeros(len(codes), device=codes.device)
+        least = max(CANDIDATES * n_rows, MIN_CANDIDATES)
+        most = max(MOST_CANDIDATES * n_rows, MIN_CANDIDATES)
+        parts: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
+        drawn, worth = 0, 0.0
+        while drawn < least or (worth < n_rows and drawn < most):
+            size = min(BATCH_SIZE, least - drawn) if drawn < least else BATCH_SIZE
+            parts.append(self._candidates(size, rng, fixed))
+            drawn += len(parts[-1][0])
+            worth = _effective_size(torch.cat([log_weight for _, _, log_weight in parts]))
+        latent, codes, log_weight = (torch.cat(part) for part in zip(*parts, strict=True))
+        weights = torch.softmax(log_weight, dim=0)
+        kept = torch.multinomial(weights, n_rows, replacement=True, generator=rng)
+        state, codes = self._generator.start(latent[kept]), codes[kept]
         last = max(fixed)
         for position in range(last + 1):
+            state = self._generator.advance(state, codes[:, position], position)
+        return self._go_on(state, codes, last + 1, rng)
+
+    def _candidates(
+        self, n_rows: int, rng: torch.Generator, fixed: Mapping[int, int]
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return latents, codes up to the last fixed column, and log-weights of new rows."""
+        latent, state, codes = self._start(n_rows, rng)
+        log_weight = torch.zeros(n_rows, device=codes.device, dtype=torch.float64)
+        for position in range(max(fixed) + 1):
             logits = self._logits(state, position)
             if position in fixed:
                 log_weight += torch.log_softmax(logits, dim=1)[:, fixed[position]]
@@ -76,16 +101,14 @@ class CodeSampler:
             else:
                 codes[:, position] = draw_codes(logits, rng)
             state = self._generator.advance(state, codes[:, position], position)
-        weights = torch.softmax(log_weight.double(), dim=0)
-        kept = torch.multinomial(weights, n_rows, replacement=True, generator=rng)
-        return self._go_on(state[kept], codes[kept], last + 1, rng)
+        return latent, codes, log_weight
 
-    def _start(self, n_rows: int, rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the first state of new rows and their codes, still empty."""
+    def _start(self, n_rows: int, rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return the latents of new rows, their first state, and their codes, still empty."""
         device = self._generator.device
         latent = torch.randn(n_rows, self._generator.latent, generator=rng, device=device)
         codes = torch.empty(n_rows, len(self._masks), dtype=torch.int64, device=device)
-        return self._generator.start(latent), codes
+        return latent, self._generator.start(latent), codes
 
     def _go_on(
         self, state: torch.Tensor, codes: torch.Tensor, start: int, rng: torch.Generator
@@ -98,3 +121,8 @@ class CodeSampler:
 
     def _logits(self, state: torch.Tensor, position: int) -> torch.Tensor:
         return self._generator.logits(state, position).masked_fill(~self._masks[position], -torch.inf)
+
+
+def _effective_size(log_weight: torch.Tensor) -> float:
+    """Return how many evenly weighted rows weighted ones are worth: ``sum(w)**2 / sum(w**2)``."""
+    return float(torch.exp(2 * torch.logsumexp(log_weight, 0) - torch.logsumexp(2 * log_weight, 0)))

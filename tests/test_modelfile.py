@@ -223,7 +223,8 @@ class TestIncomplete:
             _refused(file)
 
     @pytest.mark.parametrize(
-        "columns", [["town"], ["town", "town", "n", "day"], ["town", "income", "n", "x"], "town", None, 3, [1]]
+        "columns",
+        [["town"], ["town", "town", "n", "day"], ["town", "income", "n", "x"], "town", None, 3, [1]],
     )
     def test_columns_that_are_not_the_schemas(self, file, columns):
         header, tensors = _open(file)

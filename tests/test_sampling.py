@@ -12,7 +12,7 @@ import torch
 from tabgan import Categorical, Datetime, Identifier, Numeric, Schema
 from tabgan.errors import ConfigError, DataError, NotFittedError, SchemaError
 from tabgan.model.generator import Generator
-from tabgan.sampling import BATCH_SIZE, MIN_CANDIDATES, CodeSampler
+from tabgan.sampling import BATCH_SIZE, MIN_CANDIDATES, MOST_CANDIDATES, CodeSampler
 from tabgan.synthesizer import TabGAN
 
 
@@ -99,6 +99,31 @@ class TestCodes:
         share = ToyGenerator().joint()[1, :, 0].sum() / ToyGenerator().joint()[:, :, 0].sum()
         assert MIN_CANDIDATES >= 1000
         assert abs((codes[:, 0] == 1).mean() - share) < 4 * np.sqrt(share * (1 - share) / 400)
+
+    def test_what_a_rare_code_goes_with_is_drawn_often_enough(self):
+        """A last column that nearly names the rows that it may have: few candidates carry all the weight."""
+
+        class Rare(ToyGenerator):
+            first = torch.tensor([0.98, 0.02])
+            second = torch.tensor([[0.4, 0.3, 0.3], [0.3, 0.3, 0.4]])
+
+            def logits(self, state, position):
+                if position < 2:
+                    return super().logits(state, position)
+                has_it = state[:, :1]
+                return torch.log(torch.cat([1.0001 - has_it, has_it + 0.0001], 1))
+
+        drawn = []
+        sampler = CodeSampler(Rare(), _masks(2, 3, 2))
+        candidates = sampler._candidates
+        sampler._candidates = lambda n, *rest: drawn.append(n) or candidates(n, *rest)
+        (codes,) = sampler.batches(4_000, _rng(), {2: 1})
+        assert (codes[:, 0] == 1).mean() > 0.98
+        most = MOST_CANDIDATES * 4_000  # 2 in 100 would have needed 50 times as many
+        assert most <= sum(drawn) < most + BATCH_SIZE
+        drawn.clear()
+        next(sampler.batches(4_000, _rng(), {1: 1}))
+        assert sum(drawn) == 8 * 4_000
 
     def test_codes_that_may_not_be_drawn_are_not(self):
         masks = _masks(2, 3, 2)

@@ -365,6 +365,29 @@ class TestTarget:
         assert set(model.sample(50, conditions={"sick": "yes"})["sick"]) == {"yes"}
 
 
+class TestOtherValues:
+    @pytest.mark.parametrize("order", [["a", "y"], ["y", "a"]])
+    def test_what_is_left_out_changes_no_proportion_of_what_is_kept(self, order):
+        """A quarter of the rows have a value that is not declared: the rest keep what they had."""
+        rng = np.random.default_rng(0)
+        a = rng.choice(["a", "b", "c", "x"], 20_000, p=[0.5, 0.2, 0.05, 0.25])
+        share = pd.Series(a).map({"a": 0.2, "b": 0.8, "c": 0.9, "x": 0.5})
+        df = pd.DataFrame({"a": a, "y": np.where(rng.random(20_000) < share, "yes", "no")})
+        columns = {
+            "a": Categorical(name="a", categories=("a", "b", "c"), unknown="other"),
+            "y": Categorical(name="y", categories=("no", "yes")),
+        }
+        schema = Schema([columns[name] for name in order])
+        model = TabGAN(epsilon=3.0, schema=schema, adversary_share=0.0, random_state=0).fit(df[order])
+        rows = model.sample(50_000)
+        shares = rows["a"].value_counts(normalize=True)
+        assert shares[["a", "b", "c"]].to_numpy() == pytest.approx(
+            [0.5 / 0.75, 0.2 / 0.75, 0.05 / 0.75], abs=0.02
+        )
+        says_yes = (rows["y"] == "yes").groupby(rows["a"]).mean()
+        assert says_yes[["a", "b", "c"]].to_numpy() == pytest.approx([0.2, 0.8, 0.9], abs=0.05)
+
+
 class TestFailsClosed:
     """A private fit is never trained in the clear, whatever its arguments look like or turn into."""
 

@@ -1,12 +1,13 @@
 """A module and its optimizer come back as they were, or are refused."""
 
+import contextlib
 import copy
 
 import pytest
 import torch
 from torch import nn
 
-from tabgan.tensors import named, pack, part, unpack
+from tabgan.tensors import named, one_thread, pack, part, unpack
 
 
 def trained(steps=3, *, seed=0, width=4, dtype=torch.float32):
@@ -105,3 +106,11 @@ def test_a_prefix_is_put_on_and_taken_off():
     both = named(tensors, "x.") | named(tensors, "y.")
     assert part(both, "x.").keys() == tensors.keys()
     assert part(both, "z.") == {}
+
+
+def test_torch_gets_its_threads_back():
+    before = torch.get_num_threads()
+    with contextlib.suppress(KeyError), one_thread(torch.device("cpu")):
+        assert torch.get_num_threads() == 1
+        raise KeyError
+    assert torch.get_num_threads() == before

@@ -19,15 +19,12 @@ from tabgan.encoding.lattice import LatticeEncoder
 from tabgan.errors import DataError
 from tabgan.schema import Identifier, Schema
 
-#: The ends of a range of at most so many integers keep a count of this many noise standard deviations: that they occur
-#: is declared, or was released, and who compares two tables often cuts both between their ends.
+#: The ends of a range of at most so many integers keep a count of this many noise standard deviations. That they occur
+#: was released or, where they are declared, is likely; who compares two tables often cuts both between their ends.
 FEW_INTEGERS, END_SIGNAL = 32, 0.25
 
 #: Missing values below this many noise standard deviations count as none.
 MISSING_SIGNAL = 3.0
-
-#: Categories with a code of their own, at most; the model's memory grows with the square of all codes.
-MAX_CATEGORIES = 256
 
 
 @dataclass(frozen=True)
@@ -51,6 +48,14 @@ class CodedColumn:
     def width(self) -> int:
         """Number of codes."""
         return len(self.is_sampled)
+
+    @property
+    def exists(self) -> np.ndarray:
+        """``(width,)`` whether rows may have a code: those that are sampled, and the one for other values."""
+        exists = self.is_sampled.copy()
+        if self.encoder.has_other:
+            exists[-1] = True
+        return exists
 
     @property
     def code_weights(self) -> np.ndarray:
@@ -79,6 +84,7 @@ def code_column(
     noise_stddev: float,
     n_rows: float,
     n_bins: int,
+    n_categories: int,
     min_rows: float,
 ) -> CodedColumn:
     """Merge a column's cells into codes by their released counts.
@@ -89,6 +95,7 @@ def code_column(
         noise_stddev: Standard deviation of their noise.
         n_rows: Noisy number of rows.
         n_bins: Codes aimed at for the values of an ordered column.
+        n_categories: Codes of the values of one that is not, at most, the one for rare values not counted.
         min_rows: Released count below which a category is merged with the other rare ones.
 
     Raises:
@@ -108,7 +115,7 @@ def code_column(
     if encoder.is_ordered:
         merged = _equal_mass(weights[values], n_bins, min_rows)
     else:
-        merged = _pool_rare(weights[values], min_rows)
+        merged = _pool_rare(weights[values], n_categories, min_rows)
     first = int(encoder.is_nullable)
     n_codes = first + (int(merged.max()) + 1 if len(merged) else 0)
     code_of_cell = np.zeros(encoder.n_cells, dtype=np.int64)
@@ -187,10 +194,10 @@ def _merge_empty(bins: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return renumbered[bins]
 
 
-def _pool_rare(weights: np.ndarray, min_rows: float) -> np.ndarray:
+def _pool_rare(weights: np.ndarray, n_categories: int, min_rows: float) -> np.ndarray:
     """Return a code for each category: its own, or a shared last one where there are several rare ones."""
     is_rare = weights < min_rows
-    is_rare[np.argsort(-weights, kind="stable")[MAX_CATEGORIES:]] = True
+    is_rare[np.argsort(-weights, kind="stable")[n_categories:]] = True
     if is_rare.sum() <= 1:
         return np.arange(len(weights))
     codes = np.cumsum(~is_rare) - 1

@@ -5,6 +5,7 @@ Everything here is post-processing of released counts.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,24 +18,24 @@ from tabgan.privacy.marginals import Marginal
 #: Noise that stands in for the measurement's where there is none: the loss then weighs all cells alike.
 EXACT_NOISE_SHARE = 0.001
 
-#: Rows drawn for a generator's own tables.
-SMOOTHING_ROWS = 65_536
+#: Rows drawn for a generator's own tables; fewer the more codes than WIDTH there are, and so many at once.
+SMOOTHING_ROWS, WIDTH, SMOOTHING_BATCH = 65_536, 400, 8_192
 
 
 class AnchorLoss(nn.Module):
-    """Mean squared distance to the measured marginals, in units of their noise.
+    """Mean squared distance to given marginals, in units of the noise that they were measured with.
 
     All pairs are one matrix product: draws of the earlier column, probabilities of the later one, which has
     the same mean as draws of both and less variance. Draws carry no gradient: each softmax learns its own
     column given those before it (``docs/adr/0002-detached-draws.md``). The two halves of a batch give independent
-    estimates, so the product of their errors is an unbiased squared distance. At the true table the loss is 1
-    on average, the known noise alone; below that, noise is being fitted.
+    estimates, so the product of their errors is an unbiased squared distance. It is 0 where the generator has the
+    marginals, and 1 where it is as far from them as their noise is.
 
     **Shape.** Two of ``(batch, width)`` to a scalar; ``batch`` is even.
 
     Args:
         sizes: Codes of each column.
-        marginals: Measured 1-ways and pairs.
+        marginals: 1-ways and pairs to hold on to: a generator's own (:func:`marginals_of`).
         n_rows: Noisy number of rows.
     """
 
@@ -86,12 +87,17 @@ def marginals_of(
         generator: Agrees with the measured tables as far as they are more than noise.
         measured: 1-ways and pairs.
         n_rows: Noisy number of rows.
-        rng: Draws ``SMOOTHING_ROWS`` rows; on the generator's device.
+        rng: Draws ``SMOOTHING_ROWS`` rows, at most; on the generator's device.
     """
-    rows = generator.draw(SMOOTHING_ROWS, rng).one_hot
     starts = np.concatenate([[0], np.cumsum(generator.sizes)])
     blocks = [slice(int(starts[i]), int(starts[i + 1])) for i in range(len(generator.sizes))]
-    pairs = (rows.T @ rows * (n_rows / len(rows))).double().cpu().numpy()
+    width = int(starts[-1])
+    n_batches = math.ceil(SMOOTHING_ROWS / SMOOTHING_BATCH * WIDTH / max(width, WIDTH))
+    total = torch.zeros(width, width, device=generator.device)
+    for _ in range(n_batches):
+        rows = generator.draw(SMOOTHING_BATCH, rng).one_hot
+        total.addmm_(rows.T, rows)
+    pairs = total.double().cpu().numpy() * (n_rows / (n_batches * SMOOTHING_BATCH))
     return [
         Marginal(
             m.columns,

@@ -144,11 +144,6 @@ class Generator(nn.Module):
             state = self.advance(state, codes[:, position], position)
         return Draws(latent, codes, state[:, self.embeddings.shape[1] :])
 
-    def one_hot(self, codes: torch.Tensor) -> torch.Tensor:
-        """Return ``(batch, sum(sizes))`` float one-hot blocks of ``(batch, columns)`` codes."""
-        rows = torch.zeros(len(codes), len(self.embeddings), device=codes.device)
-        return rows.scatter_(1, codes + self.offsets, 1.0)
-
     @classmethod
     def of_state(cls, sizes: Sequence[int], state: Mapping[str, torch.Tensor]) -> Generator:
         """Return a generator of the shape that a state dictionary's tensors have, with their values.

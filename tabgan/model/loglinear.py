@@ -28,14 +28,17 @@ from tabgan.model.margins import fit_margins
 from tabgan.privacy.marginals import Marginal
 
 #: Rows of the columns before that conditionals are fitted on, at most and at least; in between, four times the
-#: rows of the table, and fewer the more codes than WIDTH there are.
+#: rows of the table, and fewer, so that the work stays the same, the more codes than WIDTH there are.
 POOL, WIDTH, MIN_POOL = 32_768, 400, 4_096
 
-#: Iterations of L-BFGS for a column.
-ITERATIONS = 40
+#: Iterations of L-BFGS for a column, and looks at its objective.
+ITERATIONS, EVALUATIONS = 40, 50
 
 #: Noise that stands in for the measurement's where there is none, in shares of a row count.
-EXACT_NOISE_SHARE = 1e-4
+LEAST_NOISE_SHARE = 1e-4
+
+#: Penalty on every squared weight at least: where one column tells another's value for certain, none would be best.
+LEAST_RIDGE = 1e-6
 
 #: Of the prior's variance: least, most, and factor on what the table shows. PRIOR_CELLS cells' worth of the whole
 #: table's goes into that of each of its groups; cells weigh by 1 / (noise**2 + SPREAD * expected**2).
@@ -78,6 +81,7 @@ def axes_of(encoder: TableEncoder, shares: Sequence[np.ndarray]) -> list[Axis]:
             levels[:] = _SINGLE
             is_smooth = (share > 0) & (share <= HEAVY / size)
             is_smooth[: int(column.encoder.is_nullable)] = False
+            is_smooth[size - int(column.encoder.has_other) :] = False
             run = np.flatnonzero(is_smooth)
             if len(run) >= 4:
                 basis[np.ix_(run, run)] = _cosines(len(run))
@@ -126,7 +130,7 @@ def fit_loglinear(
     sizes = [len(axis.shares) for axis in axes]
     offsets = np.concatenate([[0], np.cumsum(sizes)])
     width = int(offsets[-1])
-    n_pool = int(np.clip(min(POOL, 4 * n_rows) * WIDTH / max(width, WIDTH), MIN_POOL, POOL))
+    n_pool = int(np.clip(min(POOL, 4 * n_rows) * (WIDTH / max(width, WIDTH)) ** 2, MIN_POOL, POOL))
     pool = torch.zeros(n_pool, width)
     result = LogLinear(torch.zeros(width, width), torch.zeros(width))
     for position, axis in enumerate(axes):
@@ -135,12 +139,8 @@ def fit_loglinear(
         for pair in pairs:
             if pair.columns[1] == position:
                 earlier = pair.columns[0]
-                problem.add(
-                    axes[earlier],
-                    pair,
-                    pool[:, offsets[earlier] : offsets[earlier + 1]],
-                    int(offsets[earlier]),
-                )
+                start = int(offsets[earlier])
+                problem.add(axes[earlier], pair, pool[:, start : start + sizes[earlier]], start)
         logits = problem.solve(n_pool)
         problem.write(result, block)
         codes = _draw(torch.softmax(logits, dim=1), rng)
@@ -165,7 +165,7 @@ class _Column:
 
     def add(self, earlier: Axis, pair: Marginal, pool: torch.Tensor, offset: int) -> None:
         """Add a measured pair with an earlier column, which the pool's rows have codes of."""
-        noise = max(float(np.sqrt(np.mean(np.square(pair.noise_stddev)))), EXACT_NOISE_SHARE * self.n_rows)
+        noise = max(float(np.sqrt(np.mean(np.square(pair.noise_stddev)))), LEAST_NOISE_SHARE * self.n_rows)
         drawn = pool.mean(0).double().numpy()
         table = fit_margins(
             pair.counts / self.n_rows, noise / self.n_rows, drawn, self.axis.shares, self.n_rows
@@ -176,13 +176,17 @@ class _Column:
             beyond * self.n_rows, expected * self.n_rows, noise, earlier.levels, self.axis.levels
         )
         ridge = noise**2 / (self.n_rows * (self.n_rows * expected + 1.0)) / variance
+        ridge = np.maximum(ridge, LEAST_RIDGE)
         basis = _floats(earlier.basis)
         self._features.append(pool @ basis)
         self._parts.append((earlier.basis.T @ table @ self.axis.basis, ridge, expected))
         self._places.append((offset, basis))
 
     def solve(self, n_pool: int) -> torch.Tensor:
-        """Minimise, and return ``(n_pool, size)`` logits of the pool's rows."""
+        """Minimise, and return ``(n_pool, size)`` logits of the pool's rows.
+
+        If that ends in no numbers, the column is drawn from its own shares: a guard that sees released counts only.
+        """
         if not self._features:
             return self.bias.expand(n_pool, -1)
         features = torch.cat(self._features, dim=1)
@@ -195,6 +199,7 @@ class _Column:
         optimizer = torch.optim.LBFGS(
             [weights, bias],
             max_iter=ITERATIONS,
+            max_eval=EVALUATIONS,
             history_size=10,
             line_search_fn="strong_wolfe",
             tolerance_grad=1e-6,
@@ -209,14 +214,19 @@ class _Column:
             slope = features.T @ probabilities / n_pool @ self.basis - table
             # What all codes have in common changes no probability, and the earlier column knows it already.
             slope = slope - torch.outer(slope @ free, free) + ridge * theta
-            weights.grad, bias.grad = slope * scale, (probabilities.mean(0) - shares) * bias_scale
+            moved = bias * bias_scale
+            weights.grad = slope * scale
+            bias.grad = (probabilities.mean(0) - shares + LEAST_RIDGE * moved) * bias_scale
             fit = total.mean() - (table * theta).sum() - (shares * offset).sum()
-            return fit + 0.5 * (ridge * theta.square()).sum()
+            return fit + 0.5 * ((ridge * theta.square()).sum() + LEAST_RIDGE * moved.square().sum())
 
         optimizer.step(objective)
-        self.theta = (weights * scale).detach() @ self.basis.T
-        self.bias = (self.bias + bias * bias_scale).detach()
-        return features @ self.theta + self.bias
+        theta = (weights * scale).detach() @ self.basis.T
+        offset = (self.bias + bias * bias_scale).detach()
+        if theta.isfinite().all() and offset.isfinite().all():
+            self.theta, self.bias = theta, offset
+            return features @ theta + offset
+        return self.bias.expand(n_pool, -1)
 
     def write(self, result: LogLinear, block: slice) -> None:
         """Put the weights where they belong."""
@@ -263,7 +273,7 @@ def _draw(probabilities: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
     """Return ``(rows,)`` codes drawn by inverting each row's distribution."""
     bounds = probabilities.cumsum(1)
     uniforms = torch.rand(len(probabilities), 1, generator=rng) * bounds[:, -1:]
-    return (bounds < uniforms).sum(1).clamp_max(probabilities.shape[1] - 1)
+    return (bounds <= uniforms).sum(1).clamp_max(probabilities.shape[1] - 1)
 
 
 def _floats(array: np.ndarray) -> torch.Tensor:

@@ -12,6 +12,9 @@ import numpy as np
 from tabgan.encoding.grid import project_to_simplex
 from tabgan.privacy.marginals import Marginal
 
+#: Share of a code that rows may have and, as far as the noise lets tell, none has.
+LEAST_SHARE = 1e-6
+
 #: Alternating corrections of a table's two margins.
 _ROUNDS = 20
 
@@ -19,7 +22,7 @@ _ROUNDS = 20
 def pool_margins(
     one_ways: Sequence[Marginal],
     pairs: Sequence[Marginal],
-    is_sampled: Sequence[np.ndarray],
+    exists: Sequence[np.ndarray],
     n_rows: float,
 ) -> list[np.ndarray]:
     """Return each column's shares from its own counts and the margins of its pairs, by inverse variance.
@@ -30,7 +33,7 @@ def pool_margins(
     Args:
         one_ways: One a column, in order.
         pairs: Measured tables over two columns each.
-        is_sampled: Codes of each column that exist.
+        exists: Codes of each column that rows may have.
         n_rows: Noisy number of rows, in which the shares sum to 1.
     """
     least = 1e-6 * n_rows
@@ -43,10 +46,11 @@ def pool_margins(
             total[column] = total[column] + weight * pair.counts.sum(axis=1 - axis)
             precision[column] = precision[column] + weight
     shares = []
-    for column, exists in enumerate(is_sampled):
-        exists = exists if exists.any() else np.ones(len(exists), dtype=bool)
-        counts = np.zeros(len(exists))
-        counts[exists] = project_to_simplex(total[column][exists] / precision[column][exists], n_rows)
+    for column, mask in enumerate(exists):
+        mask = mask if mask.any() else np.ones(len(mask), dtype=bool)
+        counts = np.zeros(len(mask))
+        counts[mask] = project_to_simplex(total[column][mask] / precision[column][mask], n_rows)
+        counts[mask] = np.maximum(counts[mask], LEAST_SHARE * n_rows)
         shares.append(counts / counts.sum())
     return shares
 

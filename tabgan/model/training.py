@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,7 +19,7 @@ from tabgan.model.anchors import AnchorLoss
 from tabgan.model.discriminator import generator_loss
 from tabgan.model.generator import Draws, Generator
 from tabgan.privacy.dpsgd import DiscriminatorSteps
-from tabgan.tensors import named, pack, part, unpack
+from tabgan.tensors import named, one_thread, pack, part, unpack
 
 #: Fakes that are drawn for a step of the discriminator, at most; they are repeated to as many as it wants. Drawing them
 #: is what such a step costs most, and its noise is far above what more of them would tell.
@@ -96,7 +95,7 @@ def train(
         CheckpointError: the state that was saved is not one of this training.
         PrivacyError: its adversary may take more steps than it then could, so its ledger has lost some.
     """
-    with _one_thread(generator.device):
+    with one_thread(generator.device):
         return _Training(generator, anchors, adversary, config, rng).run(progress, saver)
 
 
@@ -213,22 +212,6 @@ def _learning_rate(config: TrainingConfig, step: int) -> float:
     """Return Adam's rate: a cosine from ``learning_rate`` down to a twentieth of it."""
     share = (1 + math.cos(math.pi * step / config.steps)) / 2
     return config.learning_rate * (1 / 20 + (1 - 1 / 20) * share)
-
-
-@contextmanager
-def _one_thread(device: torch.device) -> Iterator[None]:
-    """Let torch use one thread on the CPU.
-
-    The matrices are small. On two idle cores a second thread saved a quarter of the time; with one of them busy, both
-    spent it waiting for each other, and a fit took two to four times as long.
-    """
-    threads = torch.get_num_threads()
-    if device.type == "cpu":
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def adversary_schedule(total: int, steps: int, joins: int, start: int = 0) -> np.ndarray:

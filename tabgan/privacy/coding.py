@@ -14,6 +14,10 @@ from tabgan.privacy.release import ReleasedTable
 #: Codes of a numeric column: at least, and at most or without privacy.
 MIN_BINS, MAX_BINS = 4, 32
 
+#: Codes with which a fit is quick and small, all columns together: its time and memory grow with their square. Columns
+#: that would have more get fewer bins each, and fewer categories of their own, but no fewer than MIN_CATEGORIES.
+MAX_WIDTH, MIN_CATEGORIES, MAX_CATEGORIES = 1_600, 32, 256
+
 #: Bins are so many that the noise of a pair's table adds up to about this part of all rows.
 TABLE_NOISE_SHARE = 1.5
 
@@ -29,15 +33,20 @@ def code_table(released: ReleasedTable, plan: Plan, mu: float) -> TableEncoder:
         half_the_pairs = max(n_columns * (n_columns - 1) / 4, 1.0)
         noise = math.sqrt(half_the_pairs) / mu * plan.unit.max_rows
         n_bins = int(np.clip(math.sqrt(TABLE_NOISE_SHARE * released.n_rows / noise), MIN_BINS, MAX_BINS))
+    n_bins = max(min(n_bins, MAX_WIDTH // n_columns), MIN_BINS)
+    n_categories = int(np.clip(4 * MAX_WIDTH // n_columns, MIN_CATEGORIES, MAX_CATEGORIES))
     columns = [
-        code_column(c.encoder, c.counts, c.noise_stddev, released.n_rows, n_bins, 2 * noise)
+        code_column(c.encoder, c.counts, c.noise_stddev, released.n_rows, n_bins, n_categories, 2 * noise)
         for c in released.columns
     ]
     return TableEncoder(released.schema, columns)
 
 
 def one_way_marginals(released: ReleasedTable, encoder: TableEncoder) -> list[Marginal]:
-    """Return the released counts of every column by code, with the noise of so many cells."""
+    """Return the released counts of every column by code, with the noise of so many cells.
+
+    The code for other values has what all rows, of which the noisy number is known, have more than the values do.
+    """
     marginals = []
     for position, (column, coded) in enumerate(zip(released.columns, encoder.columns, strict=True)):
         counts = coded.code_weights
@@ -45,5 +54,7 @@ def one_way_marginals(released: ReleasedTable, encoder: TableEncoder) -> list[Ma
             counts[-1] = max(released.n_rows - counts.sum(), 0.0)
         counts *= released.n_rows / max(counts.sum(), 1.0)
         cells = np.maximum(np.bincount(coded.code_of_cell, minlength=coded.width), 1)
+        if coded.encoder.has_other:
+            cells[-1] = coded.encoder.n_cells - 1
         marginals.append(Marginal((position,), counts, column.noise_stddev * np.sqrt(cells)))
     return marginals

@@ -25,7 +25,8 @@ Pair = tuple[int, int]
 #: That error is below the table's raw noise, since the fit shares strength between tables.
 WORTH = 0.5
 
-#: Weight of a pair with the declared target beside other pairs: how well it is predicted rests on them.
+#: Weight of a pair with the declared target beside other pairs, which get more noise for it: how well the target is
+#: predicted rests on them.
 TARGET_WEIGHT = 2.0
 
 #: Pairs are charged and measured so many at a time: what a crash may cost of them, and how often a disk waits.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tabgan.encoding.categorical import CategoricalEncoder
 from tabgan.encoding.lattice import DatetimeEncoder, NumericEncoder
-from tabgan.encoding.table import MAX_CATEGORIES, CodedColumn, TableEncoder, code_column, identifiers
+from tabgan.encoding.table import CodedColumn, TableEncoder, code_column, identifiers
 from tabgan.errors import DataError
 from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
 
@@ -19,7 +19,7 @@ def _numeric(counts, n_bins=4, min_rows=1.0, noise=0.0, dtype="int64", nullable=
     """Return a column of integers from 0 on; ``counts`` of missing first."""
     column = Numeric(name="a", bounds=(0, len(counts) - 2), decimals=0, dtype=dtype, nullable=nullable)
     encoder = NumericEncoder(column, dtype, np.arange(len(counts)))
-    return code_column(encoder, np.array(counts, dtype=float), noise, sum(counts), n_bins, min_rows)
+    return code_column(encoder, np.array(counts, dtype=float), noise, sum(counts), n_bins, 64, min_rows)
 
 
 def _categorical(counts, min_rows=0.0, noise=0.0, dtype="object", n_rows=None, **options):
@@ -27,7 +27,7 @@ def _categorical(counts, min_rows=0.0, noise=0.0, dtype="object", n_rows=None, *
     names = tuple(chr(65 + i) for i in range(len(counts) - 1))
     encoder = CategoricalEncoder(Categorical(name="a", categories=names, dtype=dtype, **options), dtype)
     values = np.array([*counts, *([np.nan] if encoder.has_other else [])], dtype=float)
-    return code_column(encoder, values, noise, n_rows or sum(counts), 4, min_rows)
+    return code_column(encoder, values, noise, n_rows or sum(counts), 4, 256, min_rows)
 
 
 class TestMerging:
@@ -88,7 +88,7 @@ class TestMerging:
         with pytest.raises(
             DataError, match="Column 'a': no value is frequent enough.*Declare its categories"
         ):
-            code_column(encoder, np.array([0, np.nan]), 1.0, 100, 4, 1.0)
+            code_column(encoder, np.array([0, np.nan]), 1.0, 100, 4, 64, 1.0)
         assert _categorical([0]).is_sampled.tolist() == [True, False]
 
     @settings(max_examples=80, deadline=None)
@@ -111,7 +111,7 @@ class TestMerging:
             encoder = NumericEncoder(column, dtype, np.arange(len(counts)))
         else:
             encoder = CategoricalEncoder(Categorical(name="a", categories=values, unknown="error"), dtype)
-        coded = code_column(encoder, np.array(counts), noise, n_rows, n_bins, min_rows)
+        coded = code_column(encoder, np.array(counts), noise, n_rows, n_bins, 64, min_rows)
         assert set(coded.code_of_cell) == set(range(coded.width))
         assert (coded.weights >= 0).all()
         np.testing.assert_allclose(coded.weights.sum(), n_rows, rtol=1e-6)
@@ -138,7 +138,7 @@ class TestCells:
     def test_a_value_that_nobody_has_is_no_missing_value(self):
         """A boolean column that is always true: its code for false has no weight, and no missing cell either."""
         encoder = CategoricalEncoder(Boolean(name="a"), "bool")
-        coded = code_column(encoder, np.array([0.0, 0, 100]), 0.0, 100, 4, 0.0)
+        coded = code_column(encoder, np.array([0.0, 0, 100]), 0.0, 100, 4, 64, 0.0)
         cells = coded.cells_of(np.zeros(500, dtype=int), np.random.default_rng(0))
         assert set(cells) == {1}
         assert encoder.inverse_transform(cells, np.random.default_rng(0)).dtype == bool
@@ -171,7 +171,7 @@ def table():
     ]
     counts = [[0, 9, 9, 9, 9], [9, 9, 9, np.nan], [9, 9, 9], [9, 9, 9, 9, 9]]
     columns = [
-        code_column(e, np.array(c, dtype=float), 0.0, 36, 8, 0.0)
+        code_column(e, np.array(c, dtype=float), 0.0, 36, 8, 64, 0.0)
         for e, c in zip(encoders, counts, strict=True)
     ]
     df = pd.DataFrame(
@@ -204,9 +204,14 @@ class TestTable:
 
     def test_the_rarest_of_very_many_categories_share_a_code(self):
         coded = _categorical([0, *range(1_000, 1_300)])
-        assert coded.width == 1 + MAX_CATEGORIES + 2  # missing, the rare ones together, and other values
+        assert coded.width == 1 + 256 + 2  # missing, the rare ones together, and other values
         assert len(np.unique(coded.code_of_cell[1:45])) == 1
-        assert len(np.unique(coded.code_of_cell[45:-1])) == MAX_CATEGORIES
+        assert len(np.unique(coded.code_of_cell[45:-1])) == 256
+
+    def test_other_values_exist_and_are_never_sampled(self):
+        coded = _categorical([0, 100, 50])
+        assert coded.is_sampled.tolist() == [False, True, True, False]
+        assert coded.exists.tolist() == [False, True, True, True]
 
     def test_many_codes_take_a_wider_type(self):
         coded = _categorical([0] + [1] * 300)

@@ -9,12 +9,16 @@ import pandas as pd
 import pytest
 import torch
 
+from tabgan.model import loglinear
 from tabgan.model.generator import Generator
 from tabgan.model.loglinear import (
     LEAST_VARIANCE,
+    MIN_POOL,
     MOST_VARIANCE,
+    POOL,
     VARIANCE_FACTOR,
     Axis,
+    _draw,
     axes_of,
     fit_loglinear,
     prior_variance,
@@ -65,9 +69,9 @@ def _fit(rows, noise=0.0, pairs=None, seed=0, axes=None):
         for table in [_table(rows, pair)]
     ]
     shares = [np.bincount(rows[:, c], minlength=SIZES[c]) / len(rows) for c in range(3)]
-    loglinear = fit_loglinear(axes or [_plain(s) for s in shares], marginals, float(len(rows)), _rng(seed))
+    weights = fit_loglinear(axes or [_plain(s) for s in shares], marginals, float(len(rows)), _rng(seed))
     generator = Generator(SIZES)
-    generator.start_from(loglinear)
+    generator.start_from(weights)
     return generator
 
 
@@ -108,6 +112,45 @@ class TestAgreement:
         assert torch.equal(first.direct, again.direct)
 
 
+class TestExtremes:
+    def test_columns_that_tell_each_other_for_certain(self):
+        """Without a penalty the best weights are infinite."""
+        first = np.random.default_rng(0).choice(3, 50_000, p=[0.7, 0.299, 0.001])
+        rows = np.stack([first, first, first > 0], axis=1)
+        generator = _fit(rows)
+        assert generator.direct.abs().max() < 1_000
+        drawn = generator.draw(200_000, _rng()).codes.numpy()
+        assert (drawn[:, 0] == drawn[:, 1]).mean() > 0.998
+        assert ((drawn[:, 0] > 0) == drawn[:, 2]).mean() > 0.998
+        assert np.bincount(drawn[:, 1], minlength=3)[2] > 50
+
+    def test_a_column_whose_search_ends_in_no_numbers_is_drawn_from_its_own_shares(self, monkeypatch):
+        step = torch.optim.LBFGS.step
+
+        def fails(optimizer, closure):
+            step(optimizer, closure)
+            weights, _ = optimizer.param_groups[0]["params"]
+            if weights.shape[1] == SIZES[1]:
+                weights.data.fill_(torch.nan)
+
+        monkeypatch.setattr(torch.optim.LBFGS, "step", fails)
+        rows = _rows()
+        generator = _fit(rows)
+        assert all(value.isfinite().all() for value in generator.state_dict().values())
+        drawn = generator.draw(100_000, _rng()).codes.numpy()
+        shares = [np.bincount(rows[:, c], minlength=SIZES[c]) / len(rows) for c in (0, 1)]
+        np.testing.assert_allclose(_table(drawn, (0, 1)) / 100_000, np.outer(*shares), atol=0.01)
+        assert _distance(generator, rows, (0, 2)) < 0.02  # the others are fitted all the same
+
+    def test_a_wide_tables_pool_is_smaller(self, monkeypatch):
+        drawn = []
+        monkeypatch.setattr(loglinear, "_draw", lambda p, rng: drawn.append(len(p)) or _draw(p, rng))
+        for width in (40, 400, 800, 4_000):
+            axis = _plain(np.full(width, 1 / width))
+            fit_loglinear([axis], [], 1e6, _rng())
+        assert drawn == [POOL, POOL, POOL // 4, MIN_POOL]
+
+
 class TestNoise:
     @pytest.mark.parametrize("noise", [30.0, 100.0, 300.0])
     def test_the_fit_is_nearer_to_the_truth_than_the_noisy_tables(self, noise):
@@ -133,9 +176,9 @@ class TestNoise:
             Marginal(pair, np.full([SIZES[c] for c in pair], -500.0), 10.0)
             for pair in itertools.combinations(range(3), 2)
         ]
-        loglinear = fit_loglinear(axes, pairs, 1_000.0, _rng())
-        assert loglinear.direct.isfinite().all()
-        assert loglinear.bias.isfinite().all()
+        weights = fit_loglinear(axes, pairs, 1_000.0, _rng())
+        assert weights.direct.isfinite().all()
+        assert weights.bias.isfinite().all()
 
 
 class TestPriorVariance:

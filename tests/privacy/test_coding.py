@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from tabgan.privacy.budget import make_plan
-from tabgan.privacy.coding import MAX_BINS, MIN_BINS, code_table, one_way_marginals
+from tabgan.privacy.coding import MAX_BINS, MAX_WIDTH, MIN_BINS, code_table, one_way_marginals
 from tabgan.privacy.ledger import Ledger
 from tabgan.privacy.measure import Measurer
 from tabgan.privacy.release import release_table
@@ -52,3 +52,26 @@ def test_without_privacy_they_are_exact():
     for position, marginal in enumerate(one_way_marginals(released, encoder)):
         exact = np.bincount(codes[:, position], minlength=encoder.sizes[position])
         assert marginal.counts == pytest.approx(exact)
+
+
+def test_what_the_values_lack_of_all_rows_is_of_other_values_and_as_noisy_as_all_of_them():
+    _, released, encoder = coded(8_000, 0.5)
+    position = released.schema.names.index("word")
+    column, marginal = released.columns[position], one_way_marginals(released, encoder)[position]
+    assert column.encoder.has_other
+    assert column.encoder.n_values >= 2
+    expected = column.noise_stddev * np.sqrt(1 + column.encoder.n_values)
+    assert marginal.noise_stddev[-1] == pytest.approx(expected)
+
+
+def test_many_columns_share_the_codes():
+    rng = np.random.default_rng(0)
+    numbers = {f"x{i}": rng.normal(size=2_000).round(3) for i in range(90)}
+    words = {f"w{i}": rng.choice([f"v{k}" for k in range(120)], 2_000) for i in range(10)}
+    plan = make_plan(None, 1e-6)
+    ledger = Ledger(plan)
+    released = release_table(pd.DataFrame(numbers | words), Schema(), plan, Measurer(ledger))
+    sizes = code_table(released, plan, ledger.remaining_mu()).sizes
+    assert max(sizes[:90]) <= MAX_WIDTH // 100 + 2
+    assert max(sizes[90:]) <= 4 * MAX_WIDTH // 100 + 3
+    assert min(sizes[:90]) >= MAX_WIDTH // 100 - 2
