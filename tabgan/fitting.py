@@ -15,8 +15,6 @@ import torch
 import tabgan
 from tabgan.checkpoint import NEW_FIT, Checkpoint, new_fit
 from tabgan.encoding.checks import check_table
-from tabgan.encoding.table import TableEncoder
-from tabgan.encoding.values import read_text
 from tabgan.errors import (
     BudgetExceededError,
     CheckpointError,
@@ -33,15 +31,13 @@ from tabgan.model.margins import pool_margins
 from tabgan.model.training import TrainingConfig, train
 from tabgan.modelfile import Fitted
 from tabgan.privacy.budget import Plan
-from tabgan.privacy.coding import code_table, one_way_marginals
 from tabgan.privacy.digest import table_digest
 from tabgan.privacy.dpsgd import DiscriminatorSteps, PlainSteps, PrivateSteps
 from tabgan.privacy.ledger import UNTOLD, Ledger
 from tabgan.privacy.ledger_file import FitBook, LedgerFile
-from tabgan.privacy.marginals import Marginal, measure_pairs
 from tabgan.privacy.measure import Measurer
 from tabgan.privacy.records import LedgerConfig
-from tabgan.privacy.release import release_table
+from tabgan.privacy.tables import MeasuredTable, measure_table
 from tabgan.privacy.unit import bound_contributions, units_of
 from tabgan.rng import RandomStreams
 from tabgan.schema import Schema
@@ -239,36 +235,19 @@ def learn(df: pd.DataFrame, request: Request, session: Session, progress: Progre
     of it here, is released.
     """
     plan, ledger = request.plan, session.ledger
-    progress("release", 0, 1)
-    measurer = session.measurer()
     table = bound_contributions(df, plan.unit)
-    target = request.schema.target
-    released = release_table(
-        table.df, request.schema, plan, measurer, reads_text=request.reads_text
-    ).with_last(target)
-    progress("release", 1, 1)
-    encoder = code_table(released, plan, ledger.remaining_mu())
-    codes = encoder.transform(read_text(table.df, released.schema))
-    one_ways = one_way_marginals(released, encoder)
-    pairs = measure_pairs(
-        codes,
-        encoder.sizes,
-        encoder.names,
-        [marginal.counts for marginal in one_ways],
-        released.n_rows,
-        plan,
-        measurer,
-        lambda done, total: progress("measure", done, total),
-        encoder.names.index(target) if target in encoder.names else None,
+    measured = measure_table(
+        table.df, request.schema, plan, session.measurer(), progress, reads_text=request.reads_text
     )
-    generator = _anchored_generator(encoder, one_ways, pairs, released.n_rows, session.streams, progress)
-    adversary = _new_adversary(encoder, codes, table.units, released.n_rows, request, session)
+    encoder, n_rows = measured.encoder, measured.released.n_rows
+    generator = _anchored_generator(measured, session.streams, progress)
+    adversary = _new_adversary(measured, table.units, request, session)
     if adversary is not None:
         rng = session.streams.torch("anchors", torch.device("cpu"))
-        smooth = marginals_of(generator, [*one_ways, *pairs], released.n_rows, rng)
+        smooth = marginals_of(generator, [*measured.one_ways, *measured.pairs], n_rows, rng)
         generator = train(
             generator.to(request.device),
-            AnchorLoss(encoder.sizes, smooth, released.n_rows).to(request.device),
+            AnchorLoss(encoder.sizes, smooth, n_rows).to(request.device),
             adversary,
             request.training,
             session.streams.torch("train", request.device),
@@ -276,27 +255,22 @@ def learn(df: pd.DataFrame, request: Request, session: Session, progress: Progre
             session.saver(),
         )
     session.finish()
-    return Fitted(encoder, generator.to(request.device).eval(), ledger.statement(), released.n_rows)
+    return Fitted(encoder, generator.to(request.device).eval(), ledger.statement(), n_rows)
 
 
-def _anchored_generator(
-    encoder: TableEncoder,
-    one_ways: list[Marginal],
-    pairs: list[Marginal],
-    n_rows: float,
-    streams: RandomStreams,
-    progress: Progress,
-) -> Generator:
+def _anchored_generator(measured: MeasuredTable, streams: RandomStreams, progress: Progress) -> Generator:
     """Return a generator that agrees with the measured tables, on the CPU; an adversary may take it further."""
+    encoder, n_rows = measured.encoder, measured.released.n_rows
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(streams.numpy("generator").integers(2**62)))
         generator = Generator(encoder.sizes)
-    shares = pool_margins(one_ways, pairs, [column.exists for column in encoder.columns], n_rows)
+    exists = [column.exists for column in encoder.columns]
+    shares = pool_margins(measured.one_ways, measured.pairs, exists, n_rows)
     cpu = torch.device("cpu")
     with one_thread(cpu):
         loglinear = fit_loglinear(
             axes_of(encoder, shares),
-            pairs,
+            measured.pairs,
             n_rows,
             streams.torch("pool", cpu),
             lambda done, total: progress("anchor", done, total),
@@ -306,15 +280,11 @@ def _anchored_generator(
 
 
 def _new_adversary(
-    encoder: TableEncoder,
-    codes: np.ndarray,
-    units: np.ndarray,
-    n_rows: float,
-    request: Request,
-    session: Session,
+    measured: MeasuredTable, units: np.ndarray, request: Request, session: Session
 ) -> DiscriminatorSteps | None:
     """Return whoever trains the discriminator, by DP-SGD if the plan is private; the codes go to the device here."""
     plan, device, streams = request.plan, request.device, session.streams
+    encoder, codes, n_rows = measured.encoder, measured.codes, measured.released.n_rows
     if not plan.has_adversary:
         return None
     with torch.random.fork_rng(devices=[]):

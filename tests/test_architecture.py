@@ -44,6 +44,7 @@ ORDER = [
     "privacy.release",
     "privacy.marginals",
     "privacy.coding",
+    "privacy.tables",
     "privacy.dpsgd",
     "privacy",
     "model.margins",

@@ -661,7 +661,7 @@ def test_an_entity_that_cannot_be_bounded_is_refused_before_the_ledger_knows_of_
 
 def test_a_fit_that_charged_nothing_ties_a_ledger_to_no_table_and_to_no_plan(path, monkeypatch, no_sync):
     with monkeypatch.context() as patch:
-        patch.setattr(fitting, "release_table", lambda *a, **k: 1 / 0)
+        patch.setattr(fitting, "measure_table", lambda *a, **k: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             model().fit(table(), ledger=LedgerConfig(path, EPSILON * 1.001, DELTA))
     model().fit(table(1_400), ledger=path)

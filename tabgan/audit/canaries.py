@@ -26,11 +26,10 @@ import pandas as pd
 from tabgan.audit.whitebox import GradientAttack
 from tabgan.errors import AuditError
 from tabgan.privacy.budget import Plan
-from tabgan.privacy.coding import code_table, one_way_marginals
 from tabgan.privacy.ledger import Ledger, PrivacyStatement
-from tabgan.privacy.marginals import measure_pairs
 from tabgan.privacy.measure import Measurer
-from tabgan.privacy.release import ReleasedTable, release_table
+from tabgan.privacy.release import ReleasedTable
+from tabgan.privacy.tables import measure_table
 from tabgan.privacy.unit import bound_contributions
 from tabgan.schema import Categorical, Schema
 
@@ -121,32 +120,29 @@ def run_canaries(plan: Plan, n_canaries: int) -> Scores:
     design, is_in = Design.of_plan(n_canaries, plan), coins(n_canaries)
     df, schema = design.table(is_in, plan)
     ledger = Ledger(plan)
-    measurer = Measurer(ledger)
     table = bound_contributions(df, plan.unit)
-    released = release_table(table.df, schema, plan, measurer)
-    encoder = code_table(released, plan, ledger.remaining_mu())
-    if encoder.sizes != [design.side, design.side]:
+    measured = measure_table(table.df, schema, plan, Measurer(ledger))
+    if measured.encoder.sizes != [design.side, design.side]:
         raise AuditError("audit: the noise hid some categories of the audit's own table. Run it again.")
-    codes = encoder.transform(table.df)
-    one_ways = [marginal.counts for marginal in one_way_marginals(released, encoder)]
-    pairs = measure_pairs(codes, encoder.sizes, encoder.names, one_ways, released.n_rows, plan, measurer)
-    (measured,) = pairs
+    (pair,) = measured.pairs
     # What was charged says how much noise there should be; what was drawn is what is audited.
     (charged,) = (entry for entry in ledger.entries if entry.what == "2-way marginal")
     rows = design.max_rows
     noise = charged.noise_multiplier * rows
     # No base row lies off the diagonal, so a canary's cell holds its own rows and noise.
-    counts = (rows * measured.counts[tuple(design.cells.T)] - rows**2 / 2) / noise**2
+    counts = (rows * pair.counts[tuple(design.cells.T)] - rows**2 / 2) / noise**2
     gradients = np.zeros(n_canaries)
     if plan.adversary is not None:
         attack = GradientAttack(plan.adversary, design.side, design.max_rows)
-        gradients = attack.scores(codes, table.units, one_ways, released.n_rows, ledger, design.cells)
+        one_ways = [marginal.counts for marginal in measured.one_ways]
+        n_rows = measured.released.n_rows
+        gradients = attack.scores(measured.codes, table.units, one_ways, n_rows, ledger, design.cells)
     return Scores(
         is_in,
         counts,
         gradients,
         rows / noise,
-        _histogram_noise(released, table.df, ledger, rows),
+        _histogram_noise(measured.released, table.df, ledger, rows),
         ledger.statement(),
     )
 

@@ -29,7 +29,6 @@ from tabgan import fitting
 from tabgan.encoding.checks import check_table
 from tabgan.encoding.lattice import to_lattice
 from tabgan.encoding.table import TableEncoder
-from tabgan.encoding.values import read_text
 from tabgan.errors import TabGANError
 from tabgan.model.discriminator import Discriminator
 from tabgan.model.training import TrainingConfig
@@ -38,14 +37,14 @@ from tabgan.privacy import release as release_module
 from tabgan.privacy import unit as unit_module
 from tabgan.privacy.accounting import SubsampledGaussian
 from tabgan.privacy.budget import Plan, make_plan
-from tabgan.privacy.coding import code_table, one_way_marginals
 from tabgan.privacy.dpsgd import PrivateSteps
 from tabgan.privacy.events import GAUSSIAN_THRESHOLD, POISSON_GAUSSIAN, Release
 from tabgan.privacy.ledger import Ledger
-from tabgan.privacy.marginals import Marginal, measure_pairs
+from tabgan.privacy.marginals import Marginal
 from tabgan.privacy.measure import Measurer, Observed
 from tabgan.privacy.mechanisms import GRID, ROUNDING
-from tabgan.privacy.release import ReleasedTable, release_table
+from tabgan.privacy.release import ReleasedTable
+from tabgan.privacy.tables import measure_table
 from tabgan.privacy.unit import ROW, BoundedTable, PrivacyUnit, bound_contributions, units_of
 from tabgan.schema import Numeric, Schema
 
@@ -317,24 +316,19 @@ def fit(
         kept = table.df.drop(columns=EXTRA)
         check_table(kept, case.schema, reads_text=case.reads_text)  # of the generator's tables, all pass
         try:
-            released = release_table(kept, case.schema, plan, measurer, reads_text=case.reads_text)
-            encoder = code_table(released, plan, measurer.ledger.remaining_mu())
+            measured = measure_table(
+                kept,
+                case.schema,
+                plan,
+                measurer,
+                lambda *at: public.append(repr(at)),
+                reads_text=case.reads_text,
+            )
         except TabGANError as error:
             return Fit(recorder, [f"{type(error).__name__}: {error}"])
-        codes = encoder.transform(read_text(kept, released.schema))
-        one_ways = one_way_marginals(released, encoder)
-        measured = measure_pairs(
-            codes,
-            encoder.sizes,
-            encoder.names,
-            [marginal.counts for marginal in one_ways],
-            released.n_rows,
-            plan,
-            measurer,
-            lambda done, total: public.append(f"{done} of {total}"),
-        )
+    codes, encoder, released = measured.codes, measured.encoder, measured.released
     public += [str(codes.dtype), repr(measurer.ledger.entries)]
-    public += in_words(released, encoder, [*one_ways, *measured])
+    public += in_words(released, encoder, [*measured.one_ways, *measured.pairs])
     units = _with_extra_last(table.units, is_extra)
     return Fit(recorder, public, codes, is_extra, units, tuple(encoder.sizes), released.n_rows)
 
@@ -665,6 +659,8 @@ def random_case(
         if spec is not None:
             declared.append({"name": name, **spec})
     schema: dict[str, Any] = {"columns": declared}
+    if declared and rng.random() < 0.5:
+        schema["target"] = declared[rng.integers(len(declared))]["name"]
     if is_entity:
         keys = rng.choice([str(i) for i in range(n_usual // 3)], n_usual).tolist() + ["extra"] * n_odd
         if rng.random() < 0.3:
