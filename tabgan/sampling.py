@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import torch
 
-from tabgan.model.generator import Generator, draw_codes
+from tabgan.model.generator import Generator
+from tabgan.tensors import draw_codes
 
 #: Rows drawn at once; larger batches are put together from parts.
 BATCH_SIZE = 16_384

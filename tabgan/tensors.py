@@ -1,4 +1,4 @@
-"""What torch needs beside itself: modules as flat dictionaries that safetensors can hold, and its threads."""
+"""Beside torch: modules as flat dictionaries that safetensors can hold, draws of codes, and threads."""
 
 from __future__ import annotations
 
@@ -49,6 +49,17 @@ def part(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Te
 def named(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
     """Return the tensors with ``prefix`` before their names."""
     return {prefix + name: value for name, value in tensors.items()}
+
+
+def draw_codes(logits: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
+    """Return ``(batch,)`` draws from the softmax of ``(batch, size)`` logits, by inverting its distribution.
+
+    One uniform number a row, in (0, 1] of steps of 2**-24: a code of no probability is never drawn, the first and the
+    last included.
+    """
+    bounds = torch.softmax(logits, dim=1).cumsum(dim=1)
+    uniform = 1.0 - torch.rand(len(logits), 1, generator=rng, device=logits.device)
+    return torch.searchsorted(bounds, uniform * bounds[:, -1:]).squeeze(1)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from tabgan.tensors import named, one_thread, pack, part, unpack
+from tabgan.tensors import draw_codes, named, one_thread, pack, part, unpack
 
 
 def trained(steps=3, *, seed=0, width=4, dtype=torch.float32):
@@ -114,3 +114,17 @@ def test_torch_gets_its_threads_back():
         assert torch.get_num_threads() == 1
         raise KeyError
     assert torch.get_num_threads() == before
+
+
+def test_codes_are_as_frequent_as_the_softmax_says():
+    logits = torch.log(torch.tensor([0.5, 0.3, 0.2])).expand(40_000, 3)
+    shares = torch.bincount(draw_codes(logits, torch.Generator().manual_seed(0)), minlength=3) / 40_000
+    torch.testing.assert_close(shares, torch.tensor([0.5, 0.3, 0.2]), atol=0.01, rtol=0)
+
+
+@pytest.mark.parametrize("uniform", [0.0, 0.4, 0.5, 0.9, 1.0 - 2**-24])
+@pytest.mark.parametrize("total", [1.0, 3.0])
+def test_codes_that_cannot_be_are_not_drawn_at_the_ends_either(monkeypatch, uniform, total):
+    monkeypatch.setattr(torch, "rand", lambda rows, columns, **_: torch.full((rows, columns), uniform))
+    logits = torch.tensor([-torch.inf, 0.0, -torch.inf, -1e9, total, -torch.inf]).expand(2, 6)
+    assert set(draw_codes(logits, torch.Generator()).tolist()) <= {1, 4}

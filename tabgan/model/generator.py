@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from tabgan.model.loglinear import LogLinear
+from tabgan.tensors import draw_codes
 
 #: Logit of a code that does not exist: columns are padded to one width.
 _NEVER = -1e9
@@ -95,7 +96,7 @@ class Generator(nn.Module):
         start = self.from_latent(draws.latent)[None]
         steps = torch.cat([start, torch.nn.functional.embedding(places[:-1], self.embeddings)])
         deep = self._head(steps.cumsum(0), self.head_weight, self.head_bias, self.code_weight, self.code_bias)
-        wide = draws.one_hot @ self._padded(self.direct * self.is_earlier)
+        wide = self._padded(draws.one_hot @ (self.direct * self.is_earlier))
         logits = deep + wide.unflatten(1, deep.shape[::2]).transpose(0, 1)
         probabilities = torch.softmax(logits.masked_fill(~self.is_code, _NEVER), dim=2)
         return probabilities.transpose(0, 1).flatten(1).index_select(1, self.places)
@@ -171,8 +172,3 @@ class Generator(nn.Module):
         generator = cls(sizes, hidden=hidden, head=head, latent=latent)
         generator.load_state_dict(dict(state), strict=True)
         return generator
-
-
-def draw_codes(logits: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
-    """Return ``(batch,)`` draws from the softmax of ``(batch, size)`` logits: the Gumbel-max trick."""
-    return (logits - torch.empty_like(logits).exponential_(generator=rng).log()).argmax(dim=1)

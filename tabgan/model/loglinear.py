@@ -26,6 +26,7 @@ import torch
 from tabgan.encoding.table import TableEncoder
 from tabgan.model.margins import fit_margins
 from tabgan.privacy.marginals import Marginal
+from tabgan.tensors import draw_codes
 
 #: Rows of the columns before that conditionals are fitted on, at most and at least; in between, four times the
 #: rows of the table, and fewer, so that the work stays the same, the more codes than WIDTH there are.
@@ -143,7 +144,7 @@ def fit_loglinear(
                 problem.add(axes[earlier], pair, pool[:, start : start + sizes[earlier]], start)
         logits = problem.solve(n_pool)
         problem.write(result, block)
-        codes = _draw(torch.softmax(logits, dim=1), rng)
+        codes = draw_codes(logits, rng)
         pool[torch.arange(n_pool), block.start + codes] = 1.0
         if progress:
             progress(position + 1, len(axes))
@@ -267,13 +268,6 @@ def prior_variance(
             estimate = (shown[group].sum() + share * overall) / max(unit[group].sum() + share, 1e-12)
             variance[group] = VARIANCE_FACTOR * estimate
     return np.clip(variance, LEAST_VARIANCE, MOST_VARIANCE)
-
-
-def _draw(probabilities: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
-    """Return ``(rows,)`` codes drawn by inverting each row's distribution."""
-    bounds = probabilities.cumsum(1)
-    uniforms = torch.rand(len(probabilities), 1, generator=rng) * bounds[:, -1:]
-    return (bounds <= uniforms).sum(1).clamp_max(probabilities.shape[1] - 1)
 
 
 def _floats(array: np.ndarray) -> torch.Tensor:

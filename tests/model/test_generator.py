@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tabgan.model.generator import Draws, Generator, draw_codes
+from tabgan.model.generator import Draws, Generator
 from tabgan.model.loglinear import LogLinear
 
 SIZES = [3, 1, 4]
@@ -88,15 +88,6 @@ class TestDraw:
         before = torch.get_rng_state()
         generator.draw(5, _rng())
         assert torch.equal(torch.get_rng_state(), before)
-
-    def test_frequencies_are_the_softmax(self):
-        logits = torch.log(torch.tensor([0.5, 0.3, 0.2])).expand(40_000, 3)
-        shares = torch.bincount(draw_codes(logits, _rng()), minlength=3) / 40_000
-        torch.testing.assert_close(shares, torch.tensor([0.5, 0.3, 0.2]), atol=0.01, rtol=0)
-
-    def test_an_impossible_code_is_never_drawn(self):
-        logits = torch.tensor([0.0, -torch.inf, 0.0]).expand(20_000, 3)
-        assert set(draw_codes(logits, _rng()).tolist()) == {0, 2}
 
     def test_one_hot_blocks_are_those_of_the_codes(self, generator):
         draws = generator.draw(50, _rng())

@@ -18,7 +18,6 @@ from tabgan.model.loglinear import (
     POOL,
     VARIANCE_FACTOR,
     Axis,
-    _draw,
     axes_of,
     fit_loglinear,
     prior_variance,
@@ -30,6 +29,7 @@ from tabgan.privacy.marginals import Marginal
 from tabgan.privacy.measure import Measurer
 from tabgan.privacy.release import release_table
 from tabgan.schema import Schema
+from tabgan.tensors import draw_codes
 
 SIZES = [3, 4, 2]
 
@@ -144,7 +144,9 @@ class TestExtremes:
 
     def test_a_wide_tables_pool_is_smaller(self, monkeypatch):
         drawn = []
-        monkeypatch.setattr(loglinear, "_draw", lambda p, rng: drawn.append(len(p)) or _draw(p, rng))
+        monkeypatch.setattr(
+            loglinear, "draw_codes", lambda p, rng: drawn.append(len(p)) or draw_codes(p, rng)
+        )
         for width in (40, 400, 800, 4_000):
             axis = _plain(np.full(width, 1 / width))
             fit_loglinear([axis], [], 1e6, _rng())
