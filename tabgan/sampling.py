@@ -28,7 +28,10 @@ class CodeSampler:
 
     def __init__(self, generator: Generator, is_sampled: Sequence[np.ndarray]) -> None:
         self._generator = generator
-        self._masks = [torch.as_tensor(mask, device=generator.device) for mask in is_sampled]
+        #: Codes that may not be drawn, ``None`` where all may.
+        self._excluded = [
+            None if mask.all() else torch.as_tensor(~mask, device=generator.device) for mask in is_sampled
+        ]
 
     @torch.no_grad()
     def batches(
@@ -108,20 +111,21 @@ class CodeSampler:
         """Return the latents of new rows, their first state, and their codes, still empty."""
         device = self._generator.device
         latent = torch.randn(n_rows, self._generator.latent, generator=rng, device=device)
-        codes = torch.empty(n_rows, len(self._masks), dtype=torch.int64, device=device)
+        codes = torch.empty(n_rows, len(self._excluded), dtype=torch.int64, device=device)
         return latent, self._generator.start(latent), codes
 
     def _go_on(
         self, state: torch.Tensor, codes: torch.Tensor, start: int, rng: torch.Generator
     ) -> torch.Tensor:
         """Return the codes after every column from ``start`` on was drawn."""
-        for position in range(start, len(self._masks)):
+        for position in range(start, len(self._excluded)):
             codes[:, position] = draw_codes(self._logits(state, position), rng)
             state = self._generator.advance(state, codes[:, position], position)
         return codes
 
     def _logits(self, state: torch.Tensor, position: int) -> torch.Tensor:
-        return self._generator.logits(state, position).masked_fill(~self._masks[position], -torch.inf)
+        logits, excluded = self._generator.logits(state, position), self._excluded[position]
+        return logits if excluded is None else logits.masked_fill(excluded, -torch.inf)
 
 
 def _effective_size(log_weight: torch.Tensor) -> float:

@@ -58,9 +58,9 @@ class ColumnEncoder(ABC):
         values = self._decode(np.asarray(cells[present], dtype=np.int64) - 1, rng)
         if present.all():
             return pd.Series(values, name=self.name).astype(self.dtype)
-        column = pd.Series([missing_value(self.dtype)] * len(cells), name=self.name, dtype=object)
+        column = np.full(len(cells), missing_value(self.dtype), dtype=object)
         column[present] = np.asarray(values, dtype=object)
-        return cast(column, self.dtype)
+        return cast(pd.Series(column, name=self.name, dtype=object), self.dtype)
 
     def repeat(self, value: object, n_rows: int) -> pd.Series:
         """Return ``n_rows`` times one value of the column, or missing, in its dtype."""

@@ -57,7 +57,7 @@ class Generator(nn.Module):
     offsets: torch.Tensor
     places: torch.Tensor
 
-    def __init__(self, sizes: Sequence[int], hidden: int = 64, head: int = 64, latent: int = 16) -> None:
+    def __init__(self, sizes: Sequence[int], hidden: int = 32, head: int = 32, latent: int = 16) -> None:
         super().__init__()
         self.sizes = list(sizes)
         self.latent = latent
