@@ -21,8 +21,8 @@ from tabgan.model.generator import Draws, Generator
 from tabgan.privacy.dpsgd import DiscriminatorSteps
 from tabgan.tensors import named, one_thread, pack, part, unpack
 
-#: Fakes that are drawn for a step of the discriminator, at most; they are repeated to as many as it wants. Drawing them
-#: is what such a step costs most, and its noise is far above what more of them would tell.
+#: Fakes that are drawn for a step of the discriminator, at most; they weigh as many as it wants. Drawing them is what
+#: such a step costs most, and its noise is far above what more of them would tell.
 MOST_FAKES = 1_000
 
 #: Whose tensors are whose in a saved state.
@@ -235,9 +235,7 @@ def _train_adversary(
 ) -> None:
     """Let the discriminator take ``due`` steps against fresh fakes."""
     for _ in range(due):
-        fakes = generator.draw(min(adversary.batch_size, MOST_FAKES), rng).one_hot
-        repeats = -(-adversary.batch_size // len(fakes))
-        adversary.step(fakes.repeat(repeats, 1)[: adversary.batch_size])
+        adversary.step(generator.draw(min(adversary.batch_size, MOST_FAKES), rng).one_hot)
 
 
 def _averaged(average: Generator | None, generator: Generator, rate: float) -> Generator:

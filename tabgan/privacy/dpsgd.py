@@ -7,7 +7,9 @@ batches, has Opacus clip and noise, and stops after the planned number of steps.
 from __future__ import annotations
 
 import copy
+import math
 import secrets
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -15,7 +17,6 @@ import numpy as np
 import torch
 from opacus.grad_sample import GradSampleModuleFastGradientClipping
 from opacus.optimizers import DPOptimizerFastGradientClipping
-from opacus.utils.fast_gradient_clipping_utils import DPLossFastGradientClipping
 from torch import nn
 from torch.nn import functional as F
 
@@ -53,7 +54,7 @@ class DiscriminatorSteps(Protocol):
         """Steps that may still be taken."""
 
     def step(self, fakes: torch.Tensor) -> None:
-        """Take one step on private rows and on ``fakes`` ``(batch_size, width)``."""
+        """Take one step on private rows and on ``fakes`` ``(fakes, width)``, which weigh as many as ``batch_size``."""
 
     def state(self) -> dict[str, torch.Tensor]:
         """Return copies of what the next step depends on, rows and randomness aside."""
@@ -72,9 +73,10 @@ class PrivateSteps:
     gradient is clipped to ``CLIP_NORM / max_rows``, over all weights together, before the sum, and the noise is scaled
     to ``MAX_GRAD_NORM``, which is larger than a unit's share by 1e-4 of it. All of it is done in float64: in float32
     the sum over a batch of 20,000 rows moved by 1.0003 of the bound for one row.
-    Fakes come from the generator, which has only met released numbers; they are clipped alike and enter the
-    same sum, so they add nothing to the sensitivity, and real and fake gradients cancel where the two cannot be
-    told apart. An empty Poisson batch is a batch of fakes alone: it is noised and counted like any other.
+    Fakes come from the generator, which has only met released numbers; they are clipped alike, weighed up to the
+    expected batch size, and enter the same sum, so they add nothing to the sensitivity, and real and fake gradients
+    cancel where the two cannot be told apart. An empty Poisson batch is a batch of fakes alone: it is noised and
+    counted like any other.
     The divisor is the expected batch size, from the noisy number of rows, never the batch's own.
 
     Batches and noise of every step come from a generator that the operating system has filled anew: on the CPU all
@@ -126,8 +128,11 @@ class PrivateSteps:
         self._charged = 0
         self._uncharged = run.steps - charged
         self._codes = torch.as_tensor(codes).to(device)
-        self._units = torch.as_tensor(units).to(device)
         self._n_units = int(units.max(initial=-1)) + 1
+        is_row = np.array_equal(units, np.arange(len(codes)))
+        self._units = None if is_row else torch.as_tensor(units).to(device)
+        #: The smallest draw, on a grid of 2**-53, that lets a unit in: up to 1 it is the rate, rounded down.
+        self._lets_in = 1.0 - math.floor(run.sample_rate * 2**53) / 2**53
         self._offsets = offsets.to(device)
         self._entropy = torch.Generator(device=device)
         # Opacus hangs hooks on the module that it wraps; the generator learns through one that has none.
@@ -145,8 +150,10 @@ class PrivateSteps:
             loss_reduction="mean",
             generator=self._entropy,
         )
-        criterion = nn.BCEWithLogitsLoss(reduction="mean")
-        self._loss = DPLossFastGradientClipping(self._wrapped, self._optimizer, criterion, "mean")
+        #: The least parameter of each layer: what flows back to it flows through the layer's hook.
+        self._ends = [
+            min(own, key=torch.numel) for own in map(_own_parameters, self._wrapped.modules()) if own
+        ]
 
     @property
     def steps_left(self) -> int:
@@ -174,16 +181,36 @@ class PrivateSteps:
             self._charge_block()
         self._charged -= 1
         _fill_with_entropy(self._entropy)
-        real = _one_hot(self._poisson_batch(), self._offsets, fakes.shape[1])
-        rows = torch.cat([real, fakes.detach()]).double()
-        labels = torch.cat([rows.new_ones(len(real)), rows.new_zeros(len(fakes))])
-        rows.requires_grad_()  # Opacus' backward hooks ask for an input that has a gradient
-        self._optimizer.zero_grad()
-        # One loss a row, of shape (batch,). Of (batch, 1), Opacus 1.6 multiplies every loss with every clipping
-        # factor, and no row is clipped any more.
-        self._loss(self._wrapped(rows).squeeze(1), labels).backward()
+        batch = self._poisson_batch()
+        rows = fakes.new_zeros(len(batch) + len(fakes), fakes.shape[1], dtype=torch.float64)
+        rows[: len(batch)].scatter_(1, batch.long() + self._offsets, 1.0)
+        rows[len(batch) :] = fakes.detach()
+        is_real = (torch.arange(len(rows), device=rows.device) < len(batch)).double()
+        weights = torch.where(is_real > 0, 1.0, self.batch_size / max(len(fakes), 1))
+        self._clip(rows, is_real, weights)
         self._optimizer.step()
         self._show()
+
+    def _clip(self, rows: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor) -> None:
+        """Let every parameter's gradient be the sum of the rows' clipped ones, each times a public weight.
+
+        Opacus' hooks take the norm of each row's gradient from what flows back through each layer. So the first pass
+        goes back to the biases alone, which costs next to nothing; the weights' gradients are taken in the second, of
+        the losses times Opacus' clipping factors. Opacus' own loss takes them in both, and the rows' as well.
+        """
+        losses = F.binary_cross_entropy_with_logits(self._wrapped(rows).squeeze(1), labels, reduction="none")
+        with warnings.catch_warnings():
+            warnings.filterwarnings(
+                "ignore", "Full backward hook is firing"
+            )  # of rows, which want no gradient
+            losses.mean().backward(inputs=self._ends, retain_graph=True)
+            self._optimizer.zero_grad()
+            factors = self._wrapped.get_clipping_coef()
+            if factors.shape != losses.shape:  # of (batch, 1), each would be multiplied with every loss
+                raise PrivacyError(f"dpsgd: expected a clipping factor for each of {len(rows)} rows.")
+            self._wrapped.disable_hooks()
+            (losses * factors * weights).sum().backward()
+            self._wrapped.enable_hooks()
 
     def draw_batch_size(self) -> int:
         """Return the number of rows of a batch that is drawn as a step draws it, and not used.
@@ -235,7 +262,10 @@ class PrivateSteps:
         """
         shape, device = (self._n_units,), self._codes.device
         draws = torch.rand(shape, generator=self._entropy, device=device, dtype=torch.float64)
-        return self._codes[(1.0 - draws <= self._run.sample_rate)[self._units]]
+        is_in = draws >= self._lets_in
+        if self._units is not None:
+            is_in = is_in[self._units]
+        return self._codes.index_select(0, is_in.nonzero().squeeze(1))
 
 
 class PlainSteps:
@@ -309,6 +339,10 @@ class PlainSteps:
         unpack(self.module, self._optimizer, state)
         self._steps_left = int(state["steps_left"])
         self._rng.set_state(state["rng"])
+
+
+def _own_parameters(module: nn.Module) -> list[torch.Tensor]:
+    return list(module.parameters(recurse=False))
 
 
 def _fill_with_entropy(generator: torch.Generator) -> None:

@@ -142,6 +142,26 @@ def test_changing_the_fakes_changes_the_update():
     assert (updates[0] - updates[1]).norm() > 1e-4
 
 
+def test_few_fakes_weigh_as_many_as_the_batch():
+    few = fakes(8)
+    updates = []
+    for fake in (few, few.repeat(8, 1)):
+        trained = steps()
+        assert trained.batch_size == 64
+        trained.step(fake)
+        updates.append(gradient(trained))
+    assert torch.allclose(*updates, atol=1e-12)
+
+
+def test_clipping_factors_of_another_shape_are_refused():
+    """Multiplied with losses of shape (batch,), factors of (batch, 1) would clip no row."""
+    trained = steps()
+    factors = trained._wrapped.get_clipping_coef
+    trained._wrapped.get_clipping_coef = lambda: factors()[:, None]
+    with pytest.raises(PrivacyError, match="clipping factor"):
+        trained.step(fakes(64))
+
+
 def test_changing_the_rows_changes_the_update():
     updates = []
     for seed in (0, 1):

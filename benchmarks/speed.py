@@ -1,0 +1,366 @@
+"""How long do a fit, a step of DP-SGD and a sample take, and how much memory does a fit need?
+
+    python benchmarks/speed.py [--data FOLDER] [--runs 3]
+
+FOLDER is as in ``utility.py``; its domain is declared as public. Without one, a table is made up. Tables of so many
+rows are bootstrapped from the training rows; tables of more columns than there are stand beside a row-shuffled copy of
+themselves. Every fit is the first of a process of its own, and importing is not counted; seconds of the processor tell
+what others on the machine took of the clock's. Steps are those of the discriminator of such a fit: ``private`` is
+tabgan's own, ``plain`` the same without clipping and noise, the others are Opacus' ways to the gradients of rows. All
+draw and encode Poisson batches, and all take the same fakes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import itertools
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from environment import environment
+from opacus.grad_sample import wrap_model
+from opacus.optimizers import get_optimizer_class
+from opacus.utils.fast_gradient_clipping_utils import DPLossFastGradientClipping
+from torch import nn
+from torch.nn import functional as F
+from utility import public_schema
+
+from tabgan import Schema, TabGAN
+from tabgan.fitting import PRIVATE_HIDDEN
+from tabgan.model.discriminator import Discriminator
+from tabgan.model.generator import Generator
+from tabgan.model.training import MOST_FAKES
+from tabgan.privacy.accounting import SubsampledGaussian
+from tabgan.privacy.budget import SAMPLE_RATE, Plan, make_plan
+from tabgan.privacy.dpsgd import MAX_GRAD_NORM, PrivateSteps
+from tabgan.privacy.ledger import Ledger
+
+RESULTS = Path(__file__).parent / "results"
+EPSILON, DELTA = 1.0, 1e-6
+
+#: Sizes of the tables that are fitted to; and those, of the table whose discriminator takes steps, that have so many.
+ROWS, COLUMNS = (30_000, 100_000, 300_000, 1_000_000), (5, 10, 15, 30, 60)
+STEPS, WARM_UP = {30_000: 100, 300_000: 20, 1_000_000: 10}, 5
+
+SAMPLED = 200_000
+OPACUS = ("hooks", "ew", "functorch", "ghost")
+
+#: What a fit without a folder is made to.
+MADE_ROWS, MADE_COLUMNS = 30_000, 15
+
+Table = tuple[pd.DataFrame, Schema]
+Step = Callable[[], None]
+
+
+def main() -> None:
+    """Run everything, each task in a process of its own, and write the file."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--task", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.task:
+        task = json.loads(arguments.task)
+        print(json.dumps(TASKS[task.pop("task")](arguments.data, **task)))
+        return
+    name = arguments.data.name if arguments.data else "made up"
+    shown = f" --data {name}" if arguments.data else ""
+    load = round(os.getloadavg()[0], 1)
+    result = {
+        "question": __doc__.splitlines()[0],
+        "command": f"python benchmarks/speed.py{shown} --runs {arguments.runs}",
+        "table": name,
+        **environment(),
+        "threads": torch.get_num_threads(),
+        "load_before": load,
+        "epsilon": EPSILON,
+        **figures(arguments.data, arguments.runs),
+    }
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "speed.json").write_text(json.dumps(result, indent=1) + "\n")
+
+
+def figures(folder: Path | None, n_runs: int) -> dict[str, Any]:
+    """Return what the tasks measure, medians over the runs."""
+
+    def fits(**size: int) -> dict[str, Any]:
+        return median([ask(folder, task="fit", seed=seed, **size) for seed in range(n_runs)])
+
+    return {
+        "fit_by_bootstrapped_rows": [fits(rows=rows) for rows in ROWS],
+        "fit_by_columns": [fits(columns=columns) for columns in COLUMNS],
+        "discriminator_step": [ask(folder, task="steps", rows=rows, runs=n_runs) for rows in STEPS],
+        "sample": ask(folder, task="sample", runs=n_runs),
+    }
+
+
+def ask(folder: Path | None, **task: Any) -> dict[str, Any]:
+    """Return what a task measures in a fresh process."""
+    data = ["--data", str(folder)] if folder else []
+    command = [sys.executable, __file__, *data, "--task", json.dumps(task)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    print(json.dumps(task), json.dumps(figures), flush=True)
+    return figures
+
+
+def median(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the median of every figure, and all there were of ``seconds``."""
+    middle: dict[str, Any] = {}
+    for key, value in records[0].items():
+        values = [record[key] for record in records]
+        middle[key] = median(values) if isinstance(value, dict) else statistics.median(values)
+    return middle | ({"all_seconds": [r["seconds"] for r in records]} if "seconds" in middle else {})
+
+
+# Tables
+
+
+def read(folder: Path | None) -> Table:
+    """Return the training rows and their domain, taken as public."""
+    if folder is None:
+        df = made_up()
+        return df, Schema([], target=df.columns[-1])
+    meta = json.loads((folder / "meta.json").read_text())
+    return pd.read_csv(folder / "train.csv"), public_schema(folder, meta)
+
+
+def made_up() -> pd.DataFrame:
+    """Return numbers and categories that all depend on one hidden number."""
+    rng = np.random.default_rng(0)
+    hidden = rng.normal(size=MADE_ROWS)
+    df = pd.DataFrame(index=range(MADE_ROWS))
+    for number in range(MADE_COLUMNS):
+        values = hidden + rng.normal(scale=1.0 + number / 5, size=MADE_ROWS)
+        is_number = number % 2 == 0
+        df[f"column {number}"] = (
+            np.round(10 * values) if is_number else pd.cut(values, 4 + number).codes.astype(str)
+        )
+    return df
+
+
+def bootstrapped(table: Table, n_rows: int, seed: int = 0) -> Table:
+    """Return as many rows, drawn with replacement."""
+    df, schema = table
+    return df.sample(n_rows, replace=True, random_state=seed, ignore_index=True), schema
+
+
+def widened(table: Table, n_columns: int) -> Table:
+    """Return as many columns, the target the last of them; those beyond the table's are of shuffled rows."""
+    df, schema = table
+    others = [name for name in df.columns if name != schema.target]
+    shuffled = df.sample(frac=1, random_state=0, ignore_index=True).add_suffix(" again")
+    wide = (
+        pd.concat([df[others], shuffled], axis=1)
+        .iloc[:, : n_columns - 1]
+        .assign(**{str(schema.target): df[schema.target]})
+    )
+    columns = [schema[name] for name in schema.names]
+    columns += [column.model_copy(update={"name": f"{column.name} again"}) for column in columns]
+    return wide, Schema([column for column in columns if column.name in wide], target=schema.target)
+
+
+# Tasks
+
+
+def fit(
+    folder: Path | None, seed: int, rows: int | None = None, columns: int | None = None
+) -> dict[str, Any]:
+    """Fit, and return the seconds, by stage too, and the process's largest memory before and after."""
+    table = read(folder)
+    table = bootstrapped(table, rows, seed) if rows else table
+    df, schema = widened(table, columns) if columns else table
+    stamps: dict[str, float] = {}
+
+    def note(stage: str, done: int, total: int) -> None:
+        stamps["prepare" if (stage, done) == ("release", 0) else stage] = time.perf_counter()
+
+    before = peak_megabytes()
+    start, start_cpu = time.perf_counter(), time.process_time()
+    TabGAN(epsilon=EPSILON, delta=DELTA, schema=schema, random_state=seed).fit(df, progress=note)
+    end, end_cpu = time.perf_counter(), time.process_time()
+    parts = np.diff([start, *stamps.values(), end])
+    return {
+        "rows": len(df),
+        "columns": df.shape[1],
+        "seconds": round(end - start, 2),
+        "cpu_seconds": round(end_cpu - start_cpu, 2),
+        "by_stage": {stage: round(spent, 2) for stage, spent in zip([*stamps, "finish"], parts, strict=True)},
+        "peak_megabytes_before": before,
+        "peak_megabytes": peak_megabytes(),
+    }
+
+
+def peak_megabytes() -> int:
+    """Return the largest resident memory that the process has had."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / 1e6 if sys.platform == "darwin" else peak / 1e3)
+
+
+def sample(folder: Path | None, runs: int) -> dict[str, Any]:
+    """Return the rows that a fitted model makes in a second, into a table and in batches that are dropped."""
+    df, schema = read(folder)
+    model = TabGAN(epsilon=EPSILON, delta=DELTA, schema=schema, random_state=0).fit(df)
+    model.sample(1_000)
+
+    def in_batches() -> None:
+        for _ in model.sample_batches(SAMPLED):
+            pass
+
+    return {
+        "rows": SAMPLED,
+        "columns": df.shape[1],
+        "table": per_second(lambda: model.sample(SAMPLED), runs),
+        "batches": per_second(in_batches, runs),
+    }
+
+
+def per_second(work: Step, runs: int) -> dict[str, int]:
+    """Return rows per second of the clock and of the processor, medians."""
+    wall, cpu = [], []
+    for _ in range(runs):
+        start, start_cpu = time.perf_counter(), time.process_time()
+        work()
+        wall.append(time.perf_counter() - start)
+        cpu.append(time.process_time() - start_cpu)
+    return {
+        "rows_per_second": round(SAMPLED / statistics.median(wall)),
+        "rows_per_cpu_second": round(SAMPLED / statistics.median(cpu)),
+    }
+
+
+def steps(folder: Path | None, rows: int, runs: int) -> dict[str, Any]:
+    """Return milliseconds of a step of each way to train one discriminator, the ways taking turns."""
+    df, schema = bootstrapped(read(folder), rows)
+    fitted = (
+        TabGAN(epsilon=EPSILON, delta=DELTA, schema=schema, adversary_share=0.0, random_state=0)
+        .fit(df)
+        ._fitted
+    )
+    codes, size = fitted.encoder.transform(df), round(SAMPLE_RATE * rows)
+    ways = ways_to_step(codes, fitted.generator, size, n_steps=runs * (STEPS[rows] + WARM_UP))
+    spent: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(runs):
+        for name, step in ways.items():
+            spent[name] += timed(step, STEPS[rows])
+    plain = float(np.median(spent["plain"]))
+    return {
+        "rows": rows,
+        "batch_real": size,
+        "batch_fakes": min(size, MOST_FAKES),
+        "width": fitted.encoder.width,
+        "hidden": PRIVATE_HIDDEN,
+        "milliseconds": {name: round(float(np.median(each)), 3) for name, each in spent.items()},
+        "milliseconds_mean": {name: round(float(np.mean(each)), 3) for name, each in spent.items()},
+        "ratio_to_plain": {name: round(float(np.median(each)) / plain, 2) for name, each in spent.items()},
+    }
+
+
+def timed(step: Step, n_steps: int) -> list[float]:
+    """Return the milliseconds of each step after a warm-up."""
+    for _ in range(WARM_UP):
+        step()
+    stamps = [time.perf_counter()]
+    for _ in range(n_steps):
+        step()
+        stamps.append(time.perf_counter())
+    return [1e3 * (end - start) for start, end in itertools.pairwise(stamps)]
+
+
+def ways_to_step(codes: np.ndarray, generator: Generator, size: int, n_steps: int) -> dict[str, Step]:
+    """Return a function for each way that takes a step."""
+    cpu, offsets = torch.device("cpu"), generator.offsets
+    module = Discriminator(len(generator.embeddings), PRIVATE_HIDDEN)
+    fakes = generator.draw(min(size, MOST_FAKES), torch.Generator().manual_seed(0)).one_hot
+    planned = make_plan(EPSILON, DELTA, has_discovery=False).adversary
+    assert planned is not None
+    run = SubsampledGaussian(planned.noise_multiplier, SAMPLE_RATE, n_steps)
+    plan = Plan(1e3, DELTA, 0.0, 0.0, {}, True, run)  # room for more steps than a fit takes
+    units, n_rows = np.arange(len(codes)), float(len(codes))
+    private = PrivateSteps(copy.deepcopy(module), codes, units, offsets, n_rows, run, Ledger(plan), cpu)
+    batch = batches(torch.as_tensor(codes), offsets, fakes)
+    ours = {"plain": plain_step(module, batch), "private": lambda: private.step(fakes)}
+    theirs = {
+        f"opacus {mode}": opacus_step(mode, module, batch, size, run.noise_multiplier) for mode in OPACUS
+    }
+    return ours | theirs
+
+
+def batches(
+    codes: torch.Tensor, offsets: torch.Tensor, fakes: torch.Tensor
+) -> Callable[[], tuple[torch.Tensor, torch.Tensor]]:
+    """Return a function that draws Poisson batches: real rows and fakes, one-hot, and their labels."""
+
+    def batch() -> tuple[torch.Tensor, torch.Tensor]:
+        chosen = codes[torch.rand(len(codes)) < SAMPLE_RATE]
+        real = torch.zeros(len(chosen), fakes.shape[1]).scatter_(1, chosen.long() + offsets, 1.0)
+        return torch.cat([real, fakes]), torch.cat([torch.ones(len(real)), torch.zeros(len(fakes))])
+
+    return batch
+
+
+def plain_step(module: nn.Module, batch: Callable[[], tuple[torch.Tensor, torch.Tensor]]) -> Step:
+    """Return the same step on batches drawn alike, in float32, that clips nothing and adds no noise."""
+    trained = copy.deepcopy(module)
+    optimizer = torch.optim.Adam(trained.parameters())
+
+    def step() -> None:
+        rows, labels = batch()
+        optimizer.zero_grad()
+        F.binary_cross_entropy_with_logits(trained(rows).squeeze(1), labels).backward()
+        optimizer.step()
+
+    return step
+
+
+def opacus_step(
+    mode: str,
+    module: nn.Module,
+    batch: Callable[[], tuple[torch.Tensor, torch.Tensor]],
+    size: int,
+    noise_multiplier: float,
+) -> Step:
+    """Return a step as Opacus takes it by itself, in float32."""
+    bound = {"max_grad_norm": MAX_GRAD_NORM}
+    wrapped = wrap_model(copy.deepcopy(module), mode, **(bound if mode == "ghost" else {}))
+    optimizer = get_optimizer_class("flat", False, mode)(
+        torch.optim.Adam(wrapped.parameters()),
+        noise_multiplier=noise_multiplier,
+        expected_batch_size=size,
+        **bound,
+    )
+    loss: Callable[..., Any] = F.binary_cross_entropy_with_logits
+    if mode == "ghost":
+        loss = DPLossFastGradientClipping(wrapped, optimizer, nn.BCEWithLogitsLoss())
+
+    def step() -> None:
+        rows, labels = batch()
+        optimizer.zero_grad()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that rows have no gradient, which nothing here asks for
+            loss(wrapped(rows).squeeze(1), labels).backward()
+        optimizer.step()
+
+    return step
+
+
+TASKS: dict[str, Callable[..., dict[str, Any]]] = {"fit": fit, "sample": sample, "steps": steps}
+
+
+if __name__ == "__main__":
+    main()
