@@ -4,8 +4,9 @@
 
 FOLDER and the judge are those of ``benchmarks/utility.py``. To choose on, not to report on, the folder is split anew:
 three quarters of ``train.csv`` are fitted, the fourth is what the judge takes for the test table; ``test.csv`` is
-never read.
-``--rows`` other than 0 draws so many rows with replacement from the fitted part: as much signal as a larger table has.
+never read. Runs of one commit add up in the file. ``--rows`` other than 0 draws so many rows with replacement from
+the fitted part: as much signal as a larger table has.
+
 Settings, each at the same total epsilon and delta, with the public domain of the table:
 
 - ``anchors only``: ``adversary_share=0``;
@@ -30,10 +31,11 @@ from typing import Any
 from unittest import mock
 
 import pandas as pd
-from environment import environment
+from environment import environment, kept
 from utility import public_schema
 
-from tabgan import Schema, TabGAN, fitting
+from tabgan import Schema, TabGAN
+from tabgan.privacy import tables
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -60,7 +62,7 @@ def only(setting: str) -> Iterator[None]:
     if setting != "discriminator only":
         yield
         return
-    with mock.patch.object(fitting, "measure_pairs", return_value=[]):
+    with mock.patch.object(tables, "measure_pairs", return_value=[]):
         yield
 
 
@@ -98,11 +100,18 @@ def run(
     }
 
 
+def case(record: dict[str, Any]) -> tuple[Any, ...]:
+    """Return what tells a run from others."""
+    return tuple(record[key] for key in ("table", "drawn", "epsilon", "setting", "seed"))
+
+
 def medians(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the median of every figure over the seeds of a setting."""
     keys = ["table", "epsilon", "rows", "setting"]
-    table = pd.DataFrame(records).drop(columns=["seed", "epsilon_spent"])
-    found = table.groupby(keys, sort=False, dropna=False).median().round(4).reset_index()
+    groups = (
+        pd.DataFrame(records).drop(columns=["drawn", "epsilon_spent"]).groupby(keys, sort=False, dropna=False)
+    )
+    found = groups.median().drop(columns="seed").round(4).assign(seeds=groups.size()).reset_index()
     return list(found.astype(object).where(found.notna(), None).to_dict("records"))
 
 
@@ -118,7 +127,8 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     parser.add_argument("--settings", nargs="+", default=list(SHARES), choices=list(SHARES))
     arguments = parser.parse_args()
-    records = []
+    path = RESULTS / "ablation.json"
+    records, commands = kept(path)
     for folder in arguments.data:
         with tempfile.TemporaryDirectory() as name:
             scratch = Path(name)
@@ -130,20 +140,22 @@ def main() -> None:
                 ):
                     epsilon = None if text == "none" else float(text)
                     record = run(df, schema, scratch, arguments.judge, epsilon, setting, seed)
-                    records.append({"table": folder.name} | record)
-                    print(json.dumps(records[-1]), flush=True)
+                    record = {"table": folder.name, "drawn": n_rows} | record
+                    records = [r for r in records if case(r) != case(record)] + [record]
+                    print(json.dumps(record), flush=True)
     shown = " ".join(folder.name for folder in arguments.data)
     rest = ["--epsilon", *arguments.epsilon, "--rows", *map(str, arguments.rows)]
-    rest += ["--seeds", *map(str, arguments.seeds)]
+    rest += ["--seeds", *map(str, arguments.seeds), "--settings", *map(repr, arguments.settings)]
+    command = f"python benchmarks/ablation.py --data {shown} --judge evaluate.py {' '.join(rest)}"
     result = {
         "question": __doc__.splitlines()[0],
-        "command": f"python benchmarks/ablation.py --data {shown} --judge evaluate.py {' '.join(rest)}",
+        "commands": [*(c for c in commands if c != command), command],
         **environment(),
         "medians": medians(records),
         "runs": records,
     }
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "ablation.json").write_text(json.dumps(result, indent=1) + "\n")
+    path.write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

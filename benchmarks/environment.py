@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import subprocess
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,3 +25,12 @@ def environment() -> dict[str, Any]:
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "versions": {name: version(name) for name in PACKAGES},
     }
+
+
+def kept(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the runs of a file and their commands, if they are of this commit; else none."""
+    if not path.exists():
+        return [], []
+    result = json.loads(path.read_text())
+    is_current = result["commit"] == environment()["commit"]
+    return (result["runs"], result.get("commands", [])) if is_current else ([], [])

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from environment import environment
+from environment import environment, kept
 
 from tabgan import Categorical, Numeric, Schema, TabGAN
 
@@ -114,15 +114,6 @@ def spread(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def setting(record: dict[str, Any]) -> tuple[Any, ...]:
     """Return what tells a run from others."""
     return record["epsilon"], record["domain"], record["seed"]
-
-
-def kept(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return the runs of a file and their commands, if they are of this commit; else none."""
-    if not path.exists():
-        return [], []
-    result = json.loads(path.read_text())
-    is_current = result["commit"] == environment()["commit"]
-    return (result["runs"], result.get("commands", [])) if is_current else ([], [])
 
 
 def main() -> None:
