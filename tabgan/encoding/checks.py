@@ -29,6 +29,9 @@ _FAMILIES: tuple[tuple[str, type | tuple[type, ...]], ...] = (
     ("dates", dt.date),
 )
 
+#: Columns of a table at most: a fit's time and memory grow with the square of their number.
+MAX_COLUMNS = 1_000
+
 _PLAIN = {"text", "booleans", "numbers"}
 
 _DATES = {"dates", "datetimes"}
@@ -43,7 +46,7 @@ def check_table(df: object, schema: Schema, *, reads_text: bool = False) -> None
         reads_text: Whether declared numbers and booleans may come as text.
 
     Raises:
-        DataError: not a DataFrame, empty, unusable column names, a column of mixed or unusable types,
+        DataError: not a DataFrame, empty, too many columns, unusable column names, a column of mixed or unusable types,
             infinite numbers, values that the schema refuses.
         SchemaError: the schema names columns that the table lacks, or declares of one what its dtype rules out.
     """
@@ -73,6 +76,10 @@ def check_table(df: object, schema: Schema, *, reads_text: bool = False) -> None
 def _check_names(df: pd.DataFrame) -> None:
     if df.shape[1] == 0:
         raise DataError("fit: expected a table with columns, got none.")
+    if df.shape[1] > MAX_COLUMNS:
+        raise DataError(
+            f"fit: expected at most {MAX_COLUMNS:,} columns, found {df.shape[1]:,}. Drop those that are not needed."
+        )
     if isinstance(df.columns, pd.MultiIndex) or not all(isinstance(name, str) for name in df.columns):
         raise DataError("fit: expected column names that are text. Use df.columns = df.columns.map(str).")
     repeated = sorted(set(df.columns[df.columns.duplicated()]))

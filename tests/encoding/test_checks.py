@@ -39,6 +39,11 @@ class TestTable:
         with pytest.raises(DataError, match="expected a table with columns"):
             check_table(pd.DataFrame(index=[SECRET]), Schema())
 
+    def test_very_many_columns(self):
+        check_table(pd.DataFrame(np.zeros((1, 1_000))).add_prefix("x"), Schema())
+        with pytest.raises(DataError, match="expected at most 1,000 columns, found 1,001. Drop those"):
+            check_table(pd.DataFrame(np.zeros((1, 1_001))).add_prefix("x"), Schema())
+
     def test_repeated_names(self):
         with pytest.raises(DataError, match="column names repeat: 'a', 'c'. Rename or drop them"):
             check_table(pd.DataFrame([[SECRET] * 5], columns=["c", "a", "b", "a", "c"]), Schema())
