@@ -30,7 +30,7 @@ from tabgan.privacy.release import lattice_encoder
 from tabgan.schema import Datetime, Identifier, Numeric, Schema
 
 FORMAT = "tabgan-model"
-VERSION = 3
+VERSION = 4
 
 _GENERATOR = "generator."
 
@@ -112,6 +112,7 @@ def read_model(path: Path, device: torch.device) -> tuple[Fitted, dict[str, Any]
         ValueError,
         AttributeError,
         IndexError,
+        OverflowError,
         RuntimeError,
         SchemaError,
         PrivacyError,
@@ -137,7 +138,7 @@ def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device:
     schema = Schema.from_dict(header["schema"])
     names = [column.name for column in schema if not isinstance(column, Identifier)]
     order = header["columns"]  # in which they are drawn
-    if sorted(order) != sorted(names):
+    if not isinstance(order, list) or sorted(order) != sorted(names):
         raise ValueError
     columns = [_coded_column(schema[name], position, tensors) for position, name in enumerate(order)]
     encoder = TableEncoder(schema, columns)

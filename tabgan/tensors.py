@@ -55,11 +55,11 @@ def draw_codes(logits: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
     """Return ``(batch,)`` draws from the softmax of ``(batch, size)`` logits, by inverting its distribution.
 
     One uniform number a row, in (0, 1] of steps of 2**-24: a code of no probability is never drawn, the first and the
-    last included.
+    last included. Logits that are no numbers give the last code.
     """
     bounds = torch.softmax(logits, dim=1).cumsum(dim=1)
     uniform = 1.0 - torch.rand(len(logits), 1, generator=rng, device=logits.device)
-    return torch.searchsorted(bounds, uniform * bounds[:, -1:]).squeeze(1)
+    return torch.searchsorted(bounds, uniform * bounds[:, -1:]).squeeze(1).clamp_max(logits.shape[1] - 1)
 
 
 @contextmanager

@@ -367,7 +367,7 @@ class TestTarget:
 
 class TestOtherValues:
     @pytest.mark.parametrize("order", [["a", "y"], ["y", "a"]])
-    def test_what_is_left_out_changes_no_proportion_of_what_is_kept(self, order):
+    def test_what_is_left_out_leaves_the_rest_as_it_was(self, order):
         """A quarter of the rows have a value that is not declared: the rest keep what they had."""
         rng = np.random.default_rng(0)
         a = rng.choice(["a", "b", "c", "x"], 20_000, p=[0.5, 0.2, 0.05, 0.25])

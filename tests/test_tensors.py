@@ -128,3 +128,9 @@ def test_codes_that_cannot_be_are_not_drawn_at_the_ends_either(monkeypatch, unif
     monkeypatch.setattr(torch, "rand", lambda rows, columns, **_: torch.full((rows, columns), uniform))
     logits = torch.tensor([-torch.inf, 0.0, -torch.inf, -1e9, total, -torch.inf]).expand(2, 6)
     assert set(draw_codes(logits, torch.Generator()).tolist()) <= {1, 4}
+
+
+@pytest.mark.parametrize("logit", [torch.nan, torch.inf, -torch.inf])
+def test_codes_stay_in_range_where_logits_are_no_numbers(logit):
+    codes = draw_codes(torch.full((50, 4), logit), torch.Generator().manual_seed(0))
+    assert ((codes >= 0) & (codes < 4)).all()

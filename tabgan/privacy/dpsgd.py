@@ -186,7 +186,7 @@ class PrivateSteps:
         rows[: len(batch)].scatter_(1, batch.long() + self._offsets, 1.0)
         rows[len(batch) :] = fakes.detach()
         is_real = (torch.arange(len(rows), device=rows.device) < len(batch)).double()
-        weights = torch.where(is_real > 0, 1.0, self.batch_size / max(len(fakes), 1))
+        weights = torch.where(is_real > 0, is_real, self.batch_size / max(len(fakes), 1))
         self._clip(rows, is_real, weights)
         self._optimizer.step()
         self._show()
@@ -198,6 +198,8 @@ class PrivateSteps:
         goes back to the biases alone, which costs next to nothing; the weights' gradients are taken in the second, of
         the losses times Opacus' clipping factors. Opacus' own loss takes them in both, and the rows' as well.
         """
+        for parameter in self._wrapped.parameters():
+            parameter._norm_sample = None  # one of an earlier batch must never clip this one
         losses = F.binary_cross_entropy_with_logits(self._wrapped(rows).squeeze(1), labels, reduction="none")
         with warnings.catch_warnings():
             warnings.filterwarnings(
@@ -209,8 +211,10 @@ class PrivateSteps:
             if factors.shape != losses.shape:  # of (batch, 1), each would be multiplied with every loss
                 raise PrivacyError(f"dpsgd: expected a clipping factor for each of {len(rows)} rows.")
             self._wrapped.disable_hooks()
-            (losses * factors * weights).sum().backward()
-            self._wrapped.enable_hooks()
+            try:
+                (losses * factors * weights).sum().backward()
+            finally:
+                self._wrapped.enable_hooks()
 
     def draw_batch_size(self) -> int:
         """Return the number of rows of a batch that is drawn as a step draws it, and not used.

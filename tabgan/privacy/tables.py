@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -34,7 +34,7 @@ class MeasuredTable:
     encoder: TableEncoder
     one_ways: list[Marginal]
     pairs: list[Marginal]
-    codes: np.ndarray
+    codes: np.ndarray = field(repr=False, compare=False)
 
 
 def measure_table(

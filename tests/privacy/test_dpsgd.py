@@ -3,6 +3,7 @@
 import copy
 import math
 from fractions import Fraction
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -151,6 +152,42 @@ def test_few_fakes_weigh_as_many_as_the_batch():
         trained.step(fake)
         updates.append(gradient(trained))
     assert torch.allclose(*updates, atol=1e-12)
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+def test_a_step_that_was_cut_off_in_a_way_back_leaves_no_row_unclipped(monkeypatch, nth):
+    """Rows of very different norms: factors of an earlier batch would show."""
+    module = discriminator()
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.mul_(30.0)
+    trained = steps(module=copy.deepcopy(module), rate=0.5)
+    trained.step(fakes(32))
+    backward, calls = torch.Tensor.backward, []
+
+    def interrupted(self, *args, **kwargs):
+        calls.append(self)
+        if len(calls) == nth:
+            raise KeyboardInterrupt
+        return backward(self, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.Tensor, "backward", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            trained.step(fakes(32))
+    for seed in range(20):
+        before = discriminator().double()
+        before.load_state_dict(trained._wrapped._module.state_dict())
+        batch = table(64, seed)[:32]
+        monkeypatch.setattr(trained, "_poisson_batch", partial(torch.as_tensor, batch))
+        try:
+            trained.step(fakes(32))
+        except (NotImplementedError, RuntimeError):
+            continue  # refused: Opacus still has what it knew of the step that was cut off
+        rows = torch.cat([one_hot(batch), fakes(32)])
+        labels = torch.cat([torch.ones(32, 1), torch.zeros(32, 1)])
+        expected = reference_sum(before, rows, labels) / trained.batch_size
+        assert torch.allclose(gradient(trained), expected, atol=1e-8)
 
 
 def test_clipping_factors_of_another_shape_are_refused():
