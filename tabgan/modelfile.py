@@ -131,6 +131,8 @@ def _column_arrays(column: CodedColumn) -> dict[str, np.ndarray]:
     }
     if isinstance(column.encoder, LatticeEncoder):
         arrays["edges"] = column.encoder.edges
+        if column.encoder.emphasis is not None:
+            arrays["emphasis"] = column.encoder.emphasis
     return arrays
 
 
@@ -165,10 +167,10 @@ def _coded_column(column: Any, position: int, tensors: dict[str, torch.Tensor]) 
     }
     encoder: ColumnEncoder
     if isinstance(column, Numeric | Datetime):
+        factors = tensors.get(f"column.{position}.emphasis")
         encoder = lattice_encoder(column, tensors[f"column.{position}.edges"].numpy())
-        ends = (int(encoder.edges[0]), int(encoder.edges[-1]) - 1)
-        is_usable = column.is_complete and bool((np.diff(encoder.edges) > 0).all())
-        is_usable &= encoder.edges.ndim == 1 and np.allclose(ends, declared_range(column), rtol=1e-15, atol=0)
+        encoder = encoder.emphasising(None if factors is None else factors.numpy())
+        is_usable = column.is_complete and _is_lattice(encoder)
     else:
         encoder = CategoricalEncoder(column, column.dtype)
         is_usable = bool(column.is_complete)
@@ -181,3 +183,17 @@ def _coded_column(column: Any, position: int, tensors: dict[str, torch.Tensor]) 
     if not is_usable:
         raise ValueError
     return CodedColumn(encoder, codes, arrays["weights"].astype(np.float64), is_sampled)
+
+
+def _is_lattice(encoder: LatticeEncoder) -> bool:
+    """Return whether edges and emphasis are such as a fit leaves behind."""
+    edges, emphasis = encoder.edges, encoder.emphasis
+    ends = (int(edges[0]), int(edges[-1]) - 1)
+    is_grid = edges.ndim == 1 and bool((np.diff(edges) > 0).all())
+    is_grid &= bool(np.allclose(ends, declared_range(encoder.column), rtol=1e-15, atol=0))
+    if not is_grid or not encoder.has_wide_cells:
+        return is_grid and emphasis is None
+    if emphasis is None:
+        return False
+    is_weight = emphasis.dtype == np.float64 and emphasis.shape == encoder.steps.shape
+    return is_weight and bool(np.isfinite(emphasis).all() and (emphasis > 0).all())

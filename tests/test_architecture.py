@@ -23,6 +23,7 @@ ORDER = [
     "schema",
     "encoding.values",
     "encoding.base",
+    "encoding.rounding",
     "encoding.lattice",
     "encoding.grid",
     "encoding.categorical",

@@ -14,8 +14,12 @@ from tabgan.encoding.lattice import declared_range, dtype_range, to_lattice
 from tabgan.schema import LIMIT, Datetime, Numeric
 
 #: Cells of a column's fine histogram, at least and at most; and of the coarser one that shows where to put them
-#: when the column has more integers than cells, at most.
-MIN_CELLS, MAX_CELLS, ZOOM_CELLS = 16, 1024, 64
+#: when the column has more integers than cells, at most. What lies in one cell is not told apart: in columns with few
+#: distinct values, that gives synthetic rows away.
+MIN_CELLS, MAX_CELLS, ZOOM_CELLS = 16, 16_384, 64
+
+#: The same without privacy, where no noise can pass for an occupied cell.
+EXACT_CELLS = 65_536
 
 #: Rows that a fine cell should hold, over the noise of its count.
 ROWS_OVER_NOISE = 4.0
@@ -176,6 +180,8 @@ def denoise_ordered(counts: np.ndarray, noise_stddev: float, total: float) -> np
     References:
         Donoho & Johnstone (1994), *Ideal Spatial Adaptation by Wavelet Shrinkage*.
     """
+    if noise_stddev == 0 and (counts > 0).any():
+        return np.maximum(counts, 0.0) * (total / np.maximum(counts, 0.0).sum())
     sums = np.concatenate([[0.0], np.cumsum(counts)])
     result = np.zeros(len(counts))
     pending = [(0, len(counts), float(total))]
@@ -233,5 +239,5 @@ def grid_edges(span: Span, n_cells: int) -> np.ndarray:
 def fine_cells(n_rows: float, noise_stddev: float, most: int = MAX_CELLS) -> int:
     """Return how many cells a column's histogram may have: each should hold more rows than noise."""
     if noise_stddev == 0:
-        return most
+        return EXACT_CELLS if most == MAX_CELLS else most
     return int(np.clip(n_rows / (ROWS_OVER_NOISE * noise_stddev), MIN_CELLS, most))

@@ -1,20 +1,23 @@
 """Numbers and moments: integers on a lattice, cut into cells.
 
 A number with ``d`` decimals is the integer ``value * 10**d``, a moment the days or seconds since 1970.
-A cell is a run of such integers, ``[edge, next edge)``; a cell of one integer is exact, a wider one is drawn
-from uniformly. The edges come from declared bounds or released counts, never from the rows.
+A cell is a run of such integers, ``[edge, next edge)``; a cell of one integer is exact, a wider one is drawn from
+uniformly, or with an emphasis on round ones. The edges come from declared bounds or released counts, never from the
+rows.
 """
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
+from tabgan.encoding import rounding
 from tabgan.encoding.base import MISSING, ColumnEncoder, missing_value
 from tabgan.encoding.values import floats, seconds
 from tabgan.schema import LIMIT, Datetime, Numeric
@@ -33,6 +36,9 @@ class LatticeEncoder(ColumnEncoder):
         column: A completed column.
         dtype: pandas dtype of the output.
         edges: ``(cells + 1,)`` ascending lattice integers; the last one lies beyond the largest value.
+
+    Attributes:
+        emphasis: ``(classes,)`` by what factors round integers weigh within a cell; ``None`` for even ones.
     """
 
     is_ordered = True
@@ -41,10 +47,34 @@ class LatticeEncoder(ColumnEncoder):
         super().__init__(column.name, dtype, column.nullable)
         self.column = column
         self.edges = np.asarray(edges, dtype=np.int64)
+        self.emphasis: np.ndarray | None = None
 
     @property
     def n_values(self) -> int:
         return len(self.edges) - 1
+
+    @property
+    @abstractmethod
+    def steps(self) -> np.ndarray:
+        """Steps by which integers are told to be round; see :mod:`tabgan.encoding.rounding`."""
+
+    @property
+    def has_wide_cells(self) -> bool:
+        """Whether a cell holds integers of which some are rounder than others."""
+        return len(self.steps) > 1 and bool((np.diff(self.edges) > 1).any())
+
+    def emphasising(self, factors: np.ndarray | None) -> Self:
+        """Return the same encoder with factors for each class of round integers."""
+        other = copy.copy(self)
+        other.emphasis = factors
+        return other
+
+    def round_classes(self, series: pd.Series) -> np.ndarray:
+        """Return how round each value is that lies in a wide cell: ``(values,)`` classes, each from itself alone."""
+        lattice, present = to_lattice(self.column, series)
+        inside = np.clip(lattice[present], self.edges[0], self.edges[-1] - 1)
+        is_wide = np.diff(self.edges)[np.searchsorted(self.edges, inside, side="right") - 1] > 1
+        return rounding.classes(inside[is_wide], self.steps)
 
     def _encode(self, series: pd.Series) -> np.ndarray:
         lattice, present = to_lattice(self.column, series)
@@ -65,8 +95,9 @@ class LatticeEncoder(ColumnEncoder):
         return encoder.inverse_transform(np.ones(n_rows, dtype=np.int64), np.random.default_rng(0))
 
     def _decode(self, positions: np.ndarray, rng: np.random.Generator) -> np.ndarray | pd.Series:
-        lattice = rng.integers(self.edges[positions], self.edges[positions + 1])
-        return self._from_lattice(lattice)
+        if self.emphasis is None:
+            return self._from_lattice(rng.integers(self.edges[positions], self.edges[positions + 1]))
+        return self._from_lattice(rounding.draw(self.edges, positions, self.steps, self.emphasis, rng))
 
     @abstractmethod
     def _is_on_lattice(self, series: pd.Series, lattice: np.ndarray) -> bool:
@@ -81,6 +112,10 @@ class NumericEncoder(LatticeEncoder):
     """Cells over multiples of ``10**-decimals``."""
 
     column: Numeric
+
+    @property
+    def steps(self) -> np.ndarray:
+        return rounding.number_steps(int(max(abs(self.edges[0]), abs(self.edges[-1] - 1))))
 
     def _is_on_lattice(self, series: pd.Series, lattice: np.ndarray) -> bool:
         scaled = floats(series) * 10.0 ** (self.column.decimals or 0)
@@ -98,6 +133,11 @@ class DatetimeEncoder(LatticeEncoder):
     """Cells over days or seconds of the wall clock."""
 
     column: Datetime
+
+    @property
+    def steps(self) -> np.ndarray:
+        is_day = self.column.resolution == "day"
+        return np.array(rounding.SECONDS[:1] if is_day else rounding.SECONDS, dtype=np.int64)
 
     def _is_on_lattice(self, series: pd.Series, lattice: np.ndarray) -> bool:
         moments, _ = seconds(series, self.column.format)

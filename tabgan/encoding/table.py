@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -62,8 +63,9 @@ class CodedColumn:
         """``(width,)`` released counts by code."""
         return np.bincount(self.code_of_cell, weights=self.weights, minlength=self.width)
 
-    def cells_of(self, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return a cell for each code, drawn in proportion to the released counts."""
+    @cached_property
+    def _drawing(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Cells by code, the running sum of their weights, and where each code begins."""
         weights = np.maximum(self.weights, 1e-12)
         if not self.encoder.is_nullable:
             weights[MISSING] = 0.0  # its code is the first value's
@@ -71,7 +73,11 @@ class CodedColumn:
             weights[-1] = 0.0
         order = np.argsort(self.code_of_cell, kind="stable")
         cumulative = np.concatenate([[0.0], np.cumsum(weights[order])])
-        bounds = np.searchsorted(self.code_of_cell[order], np.arange(self.width + 1))
+        return order, cumulative, np.searchsorted(self.code_of_cell[order], np.arange(self.width + 1))
+
+    def cells_of(self, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return a cell for each code, drawn in proportion to the released counts."""
+        order, cumulative, bounds = self._drawing
         start, stop = cumulative[bounds[codes]], cumulative[bounds[codes + 1]]
         drawn = start + rng.random(len(codes)) * (stop - start)
         places = np.searchsorted(cumulative, drawn, side="right") - 1

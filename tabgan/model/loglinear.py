@@ -39,7 +39,7 @@ ITERATIONS, EVALUATIONS = 40, 50
 LEAST_NOISE_SHARE = 1e-4
 
 #: Penalty on every squared weight at least: where one column tells another's value for certain, none would be best.
-LEAST_RIDGE = 1e-6
+LEAST_RIDGE = 2e-6
 
 #: Of the prior's variance: least, most, and factor on what the table shows. PRIOR_CELLS cells' worth of the whole
 #: table's goes into that of each of its groups; cells weigh by 1 / (noise**2 + SPREAD * expected**2).

@@ -19,7 +19,7 @@ from tabgan.errors import ConfigError
 from tabgan.privacy.accounting import Cost, SubsampledGaussian, affordable_mu, epsilon_of, largest
 from tabgan.privacy.unit import ROW, PrivacyUnit
 
-Stage = Literal["kinds", "rows", "precision", "ranges", "zoom", "one_way", "selection"]
+Stage = Literal["kinds", "rows", "precision", "ranges", "zoom", "one_way", "round", "selection"]
 
 #: Shares of the Gaussian budget (of mu**2) of the stages before the pairs, which take all that is left:
 #: what a schema makes needless is never charged, and so goes to them.
@@ -30,6 +30,7 @@ SHARES: dict[Stage, float] = {
     "ranges": 0.04,
     "zoom": 0.03,
     "one_way": 0.12,
+    "round": 0.01,
     "selection": 0.05,
 }
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
-from tabgan.encoding.table import TableEncoder, code_column
+from tabgan.encoding import rounding
+from tabgan.encoding.lattice import LatticeEncoder
+from tabgan.encoding.table import CodedColumn, TableEncoder, code_column
 from tabgan.privacy.budget import Plan
 from tabgan.privacy.marginals import Marginal
-from tabgan.privacy.release import ReleasedTable
+from tabgan.privacy.release import ReleasedColumn, ReleasedTable
 
 #: Codes of a numeric column: at least, and at most or without privacy.
 MIN_BINS, MAX_BINS = 4, 32
@@ -39,7 +42,17 @@ def code_table(released: ReleasedTable, plan: Plan, mu: float) -> TableEncoder:
         code_column(c.encoder, c.counts, c.noise_stddev, released.n_rows, n_bins, n_categories, 2 * noise)
         for c in released.columns
     ]
-    return TableEncoder(released.schema, columns)
+    return TableEncoder(released.schema, list(map(_emphasised, columns, released.columns)))
+
+
+def _emphasised(coded: CodedColumn, released: ReleasedColumn) -> CodedColumn:
+    """Return a column that draws integers within its cells by how round the released ones are."""
+    encoder = coded.encoder
+    if released.round_counts is None or not isinstance(encoder, LatticeEncoder):
+        return coded
+    mass = coded.weights[1 : 1 + encoder.n_values]
+    factors = rounding.emphasis(encoder.edges, mass, encoder.steps, *released.round_counts)
+    return replace(coded, encoder=encoder.emphasising(factors))
 
 
 def one_way_marginals(released: ReleasedTable, encoder: TableEncoder) -> list[Marginal]:

@@ -72,11 +72,14 @@ class ReleasedColumn:
         counts: ``(encoder.n_cells,)`` float64 noisy counts. That of the cell for other values is NaN: it
             was not measured.
         noise_stddev: Standard deviation of their noise.
+        round_counts: ``(classes,)`` noisy counts of how round numbers and moments are, and the standard deviation of
+            their noise; ``None`` where every cell is one value, or all are as round.
     """
 
     encoder: ColumnEncoder
     counts: np.ndarray
     noise_stddev: float
+    round_counts: tuple[np.ndarray, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ def release_table(
     **Guarantee.** Every number computed from rows is charged and noised by ``measurer`` with the noise of its stage
     in ``plan``. Stages: kinds of object columns, number of rows, decimals
     and resolutions, ranges, coarse histograms of wide columns, 1-way histograms or category discovery, which
-    adds its part of delta.
+    adds its part of delta, and how round the values of wide columns are.
 
     Args:
         df: ``(rows, columns)`` the private table, whose form :func:`tabgan.encoding.checks.check_table` has passed, and
@@ -128,6 +131,7 @@ def release_table(
     learnt = [c for c in columns if not isinstance(c, Identifier)]
     n_cells = grid.fine_cells(n_rows, plan.noise_stddev("one_way", len(learnt)))
     released = door.measure(learnt, door.find_spans(columns, n_rows, n_cells), n_cells)
+    released = door.find_roundness(released)
     completed = {r.encoder.name: r.encoder.column for r in released}  # type: ignore[attr-defined]
     schema = declared.replace([completed.get(c.name, c) for c in columns])
     return ReleasedTable(schema, tuple(released), _pool_rows(n_rows, released, plan))
@@ -273,6 +277,24 @@ class _Door:
                 counted = self._count(_encoder(column, spans.get(column.name), n_cells), noise)
                 released.append(counted if getattr(column, "bounds", True) else _tightened(counted))
         return released
+
+    def find_roundness(self, released: Sequence[ReleasedColumn]) -> list[ReleasedColumn]:
+        """Return the columns with counts of how round values are, where cells of several integers leave that open."""
+        encoders = {r.encoder.name: r.encoder for r in released}
+        counts = {
+            name: partial(self._roundness, encoder)
+            for name, encoder in encoders.items()
+            if isinstance(encoder, LatticeEncoder) and encoder.has_wide_cells
+        }
+        noise = self.plan.noise_stddev("round", len(counts))
+        found = self.histograms("round", "round numbers", counts)
+        return [
+            replace(r, round_counts=(found[r.encoder.name], noise)) if r.encoder.name in found else r
+            for r in released
+        ]
+
+    def _roundness(self, encoder: LatticeEncoder) -> np.ndarray:
+        return np.bincount(encoder.round_classes(self.df[encoder.name]), minlength=len(encoder.steps))
 
     def _count(self, encoder: ColumnEncoder, noise: float) -> ReleasedColumn:
         def exact() -> np.ndarray:

@@ -212,7 +212,7 @@ class TestGridEdges:
 
 class TestFineCells:
     def test_without_noise_as_many_as_there_may_be(self):
-        assert grid.fine_cells(10, 0.0) == grid.MAX_CELLS
+        assert grid.fine_cells(10, 0.0) == grid.EXACT_CELLS
 
     def test_each_holds_more_rows_than_noise(self):
         cells = grid.fine_cells(10_000, 20.0)

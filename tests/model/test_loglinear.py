@@ -120,9 +120,9 @@ class TestExtremes:
         generator = _fit(rows)
         assert generator.direct.abs().max() < 1_000
         drawn = generator.draw(200_000, _rng()).codes.numpy()
-        assert (drawn[:, 0] == drawn[:, 1]).mean() > 0.998
-        assert ((drawn[:, 0] > 0) == drawn[:, 2]).mean() > 0.998
-        assert np.bincount(drawn[:, 1], minlength=3)[2] > 50
+        assert (drawn[:, 0] == drawn[:, 1]).mean() > 0.995
+        assert ((drawn[:, 0] > 0) == drawn[:, 2]).mean() > 0.995
+        assert np.bincount(drawn[:, 1], minlength=3)[2] > 40
 
     def test_a_column_whose_search_ends_in_no_numbers_is_drawn_from_its_own_shares(self, monkeypatch):
         step = torch.optim.LBFGS.step

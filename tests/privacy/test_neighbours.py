@@ -337,11 +337,15 @@ def in_words(released: ReleasedTable, encoder: TableEncoder, measured: list[Marg
     """Return all that a fit has made of its answers, so that it can be compared: 1 and 1.0 are not the same here."""
     words = [repr(released.schema), repr(released.n_rows), repr(encoder.names), repr(encoder.sizes)]
     for column in released.columns:
+        words += [
+            repr(None if column.round_counts is None else [*map(np.ndarray.tolist, column.round_counts[:1])])
+        ]
         edges = getattr(column.encoder, "edges", None)
         cells = edges.tolist() if edges is not None else column.encoder.categories  # type: ignore[attr-defined]
         words += [repr(cells), repr((column.encoder.dtype, column.encoder.is_nullable, column.noise_stddev))]
         words += [repr(column.counts.tolist())]
     for coded in encoder.columns:
+        words += [repr(getattr(coded.encoder, "emphasis", None))]
         words += [repr(part.tolist()) for part in (coded.code_of_cell, coded.weights, coded.is_sampled)]
     for marginal in measured:
         noise = np.asarray(marginal.noise_stddev).tolist()
@@ -706,6 +710,7 @@ RELEASES = {
     "coarse histogram",
     "1-way histogram",
     "categories and 1-way histogram",
+    "round numbers",
     SCORE,
     "2-way marginal",
     "discriminator's gradients",

@@ -1,0 +1,113 @@
+"""Round numbers: within a cell of many integers, people prefer some.
+
+Steps are nested, each divides the next: 1, 5, 10, 50, ... of a number's last decimal, or second, minute, ..., day. An
+integer's class is the largest step that divides it. What is known of a column is how many rows each class has in wide
+cells; within each of them, integers of a class then weigh by one factor, the same for all cells. Everything here is
+public or post-processing of released counts.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+#: Steps of moments, in seconds.
+SECONDS = (1, 60, 300, 900, 3_600, 86_400)
+
+#: Standard deviations, of noise and count, above which a class is taken to be more, or less, frequent than even
+#: cells make it.
+CLEAR = 3.5
+
+#: Rounds of fitting factors, the share of all rows by which the last one may miss, and the least of them: in a cell of
+#: 10**9 integers, few of which are round, even one in a million would outweigh these.
+_ROUNDS, _CLOSE, _LEAST = 100, 1e-6, 1e-30
+
+
+def number_steps(largest: int) -> np.ndarray:
+    """Return ``(classes,)`` steps up to the largest absolute value of a lattice: 1, 5, 10, 50, 100, ..."""
+    steps = [1]
+    while steps[-1] <= largest // 2:
+        steps.append(steps[-1] * (5 if len(steps) % 2 else 2))
+    return np.array([step for step in steps if step <= max(largest, 1)], dtype=np.int64)
+
+
+def classes(lattice: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Return ``(rows,)`` the position of the largest step that divides each integer."""
+    found = np.zeros(len(lattice), dtype=np.int64)
+    for step in steps[1:]:
+        found += lattice % step == 0
+    return found
+
+
+def members(start: np.ndarray, stop: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Return ``(cells, classes)`` how many integers of each class lie in each ``[start, stop)``."""
+    multiples = (stop[:, None] - 1) // steps - (start[:, None] - 1) // steps
+    multiples[:, :-1] -= multiples[:, 1:].copy()
+    return np.asarray(multiples)
+
+
+def emphasis(
+    edges: np.ndarray, mass: np.ndarray, steps: np.ndarray, counts: np.ndarray, noise_stddev: float
+) -> np.ndarray:
+    """Return ``(classes,)`` by what factors integers weigh, so that classes are as frequent as was counted.
+
+    Classes whose count lies within the noise of what even cells would give keep that.
+
+    Args:
+        edges: ``(cells + 1,)`` lattice integers.
+        mass: ``(cells,)`` non-negative released counts.
+        steps: ``(classes,)`` nested, ascending, the first is 1.
+        counts: ``(classes,)`` noisy counts of what lies in cells of more than one integer.
+        noise_stddev: Of a count.
+
+    References:
+        Deming & Stephan (1940), *On a Least Squares Adjustment of a Sampled Frequency Table*: scaling in turn.
+    """
+    is_used = (np.diff(edges) > 1) & (mass > 0)
+    inside = members(edges[:-1][is_used], edges[1:][is_used], steps).astype(float)
+    mass = mass[is_used]
+    even = (mass / inside.sum(axis=1)) @ inside
+    is_clear = np.abs(counts - even) > CLEAR * np.sqrt(noise_stddev**2 + even)
+    wanted = np.where(is_clear, np.maximum(counts, 0.0), even)
+    factors = np.ones(len(steps))
+    if wanted.sum() <= 0:
+        return factors
+    wanted *= mass.sum() / wanted.sum()
+    for _ in range(_ROUNDS):
+        weighted = inside * factors
+        found = (mass / weighted.sum(axis=1)) @ weighted
+        if np.abs(found - wanted).sum() <= _CLOSE * mass.sum():
+            break
+        factors *= np.where(found > 0, wanted / np.maximum(found, 1e-300), 1.0)
+        factors = np.maximum(factors / factors.max(), _LEAST)
+    return factors
+
+
+def draw(
+    edges: np.ndarray, positions: np.ndarray, steps: np.ndarray, factors: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Return ``(rows,)`` integers from the given cells: a class by its weight in the cell, then any of its integers."""
+    cells, rows = np.unique(positions, return_inverse=True)
+    start = edges[cells]
+    inside = members(start, edges[cells + 1], steps)
+    bounds = np.cumsum(inside * factors, axis=1)
+    uniform = (1.0 - rng.random(len(positions))) * bounds[rows, -1]
+    drawn = (bounds[rows] < uniform[:, None]).sum(axis=1)
+    nth = (rng.random(len(positions)) * inside[rows, drawn]).astype(np.int64)
+    return _nth_of_class(start[rows], nth, drawn, steps)
+
+
+def _nth_of_class(start: np.ndarray, nth: np.ndarray, drawn: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Return the n-th integer, from ``start`` on and beginning with 0, of each class.
+
+    In units of its step, a class is all integers but the multiples of ``ratio``; of the last class, all.
+    """
+    step = steps[drawn]
+    before = (start - 1) // step  # the last unit before the start
+    ratio = np.append(steps[1:] // steps[:-1], 0)[drawn]
+    is_last = ratio == 0
+    others = np.maximum(ratio - 1, 1)
+    number = (
+        before - before // np.maximum(ratio, 1) + nth
+    )  # units of the class from 1 on, before the one wanted
+    unit = np.where(is_last, before + 1 + nth, number + number // others + 1)
+    return np.asarray(unit * step)
