@@ -236,8 +236,8 @@ def grid_edges(span: Span, n_cells: int) -> np.ndarray:
     return np.unique(np.concatenate(parts))
 
 
-def fine_cells(n_rows: float, noise_stddev: float, most: int = MAX_CELLS) -> int:
+def fine_cells(n_rows: float, noise_stddev: float, most: int | None = None) -> int:
     """Return how many cells a column's histogram may have: each should hold more rows than noise."""
     if noise_stddev == 0:
-        return EXACT_CELLS if most == MAX_CELLS else most
-    return int(np.clip(n_rows / (ROWS_OVER_NOISE * noise_stddev), MIN_CELLS, most))
+        return most or EXACT_CELLS
+    return int(np.clip(n_rows / (ROWS_OVER_NOISE * noise_stddev), MIN_CELLS, most or MAX_CELLS))
