@@ -163,16 +163,17 @@ def bootstrapped(table: Table, n_rows: int, seed: int = 0) -> Table:
 def widened(table: Table, n_columns: int) -> Table:
     """Return as many columns, the target the last of them; those beyond the table's are of shuffled rows."""
     df, schema = table
-    others = [name for name in df.columns if name != schema.target]
-    shuffled = df.sample(frac=1, random_state=0, ignore_index=True).add_suffix(" again")
-    wide = (
-        pd.concat([df[others], shuffled], axis=1)
-        .iloc[:, : n_columns - 1]
-        .assign(**{str(schema.target): df[schema.target]})
-    )
-    columns = [schema[name] for name in schema.names]
-    columns += [column.model_copy(update={"name": f"{column.name} again"}) for column in columns]
-    return wide, Schema([column for column in columns if column.name in wide], target=schema.target)
+    target = str(schema.target)
+    parts, columns = [], []
+    for copy_ in range(-(-n_columns // (df.shape[1] - 1))):
+        suffix = f" {copy_}" if copy_ else ""
+        rows = df.sample(frac=1, random_state=copy_, ignore_index=True) if copy_ else df
+        parts.append(rows.drop(columns=target).add_suffix(suffix))
+        columns += [c.model_copy(update={"name": c.name + suffix}) for c in schema if c.name != target]
+    wide = pd.concat(parts, axis=1).iloc[:, : n_columns - 1].assign(**{target: df[target]})
+    declared = [column for column in columns if column.name in wide]
+    declared += [schema[target]] if target in schema else []
+    return wide, Schema(declared, target=target)
 
 
 # Tasks
