@@ -168,6 +168,55 @@ def ablation_picture(rows: list[Row], path: Path) -> None:
     save(figure, path)
 
 
+def stability() -> list[str]:
+    """Return the lines of the section on twenty seeds."""
+    result = load("stability.json")
+    if result is None:
+        return []
+    names = ("duplicates", "duplicates_real", "coverage", "tvd2", "tvd3", "tstr", "c2st")
+    titles = ("repeated rows", "in the real table", "categories", *(FIGURES[name] for name in names[3:]))
+    seeds = len(next(iter(result["tables"].values()))["runs"])
+    lines = [
+        f"## {seeds} seeds",
+        "",
+        f"Median and range of {seeds} fits at epsilon {result['epsilon']:g}. No fit failed, and",
+    ]
+    lines += ["no value was infinite. Categories: those of at least ten real rows that occur.", ""]
+    lines += [f"| table | {' | '.join(titles)} |", "|---" * (1 + len(names)) + "|"]
+    for table, found in result["tables"].items():
+        spread = found["min_median_max_std"]
+        cells = [f"{spread[n][1]:.3f} ({spread[n][0]:.3f}–{spread[n][2]:.3f})" for n in names]
+        lines.append(f"| {table} | {' | '.join(cells)} |")
+    return [*lines, ""]
+
+
+def speed() -> list[str]:
+    """Return the lines of the section on time and memory."""
+    result = load("speed.json")
+    if result is None:
+        return []
+    lines = [
+        "## Speed",
+        "",
+        f"Fits of {result['table']} at epsilon {result['epsilon']:g} on {result['cores']} cores.",
+        "",
+    ]
+    lines += ["| rows | columns | fit, s | largest memory, MB (after the imports) |", "|---|---|---|---|"]
+    fits = result["fit_by_bootstrapped_rows"] + result["fit_by_columns"]
+    for fit in fits:
+        memory = f"{fit['peak_megabytes']:.0f} ({fit['peak_megabytes_before']:.0f})"
+        lines.append(f"| {fit['rows']:,} | {fit['columns']:.0f} | {fit['seconds']:.1f} | {memory} |")
+    ways = list(result["discriminator_step"][0]["ratio_to_plain"])
+    lines += ["", "A step of the discriminator, in times of the same step without clipping and noise:", ""]
+    lines += [f"| rows | {' | '.join(ways)} |", "|---" * (1 + len(ways)) + "|"]
+    for step in result["discriminator_step"]:
+        ratios = [f"{step['ratio_to_plain'][way]:.1f}" for way in ways]
+        lines.append(f"| {step['rows']:,} | {' | '.join(ratios)} |")
+    sampled = result["sample"]
+    rate = sampled["table"]["rows_per_second"]
+    return [*lines, "", f"Sampling {sampled['columns']} columns into a table: {rate:,} rows a second.", ""]
+
+
 def save(figure: Any, path: Path) -> None:
     """Write a picture that is the same for the same figures."""
     path.parent.mkdir(exist_ok=True)
@@ -194,7 +243,7 @@ def main() -> None:
         if section and picture(table, DOCS / "figures" / name):
             section[1:1] = ["", f"![{table}: figures against epsilon](figures/{name})"]
         lines += section
-    lines += ablation()
+    lines += ablation() + stability() + speed()
     (DOCS / "figures.md").write_text("\n".join(lines).rstrip() + "\n")
 
 
