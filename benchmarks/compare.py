@@ -199,6 +199,7 @@ def speed() -> list[str]:
         "## Speed",
         "",
         f"Fits of {result['table']} at epsilon {result['epsilon']:g} on {result['cores']} cores.",
+        *([result["note"]] if "note" in result else []),
         "",
     ]
     lines += ["| rows | columns | fit, s | largest memory, MB (after the imports) |", "|---|---|---|---|"]
