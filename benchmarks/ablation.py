@@ -19,9 +19,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -32,7 +29,7 @@ from unittest import mock
 
 import pandas as pd
 from environment import environment, kept
-from utility import public_schema
+from utility import must_be_judged, public_schema
 
 from tabgan import Schema, TabGAN
 from tabgan.privacy import tables
@@ -83,14 +80,7 @@ def run(
     seconds = time.perf_counter() - start
     path = scratch / "synthetic.csv"
     model.sample(min(len(df), 50_000)).to_csv(path, index=False)
-    scored = subprocess.run(
-        [sys.executable, str(judge), "--no-sdm", str(scratch), str(path)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONWARNINGS": "ignore"},
-        check=True,
-    )
-    figures = json.loads(scored.stdout.splitlines()[-1])
+    figures = must_be_judged(judge, scratch, path)
     record = {"epsilon": epsilon, "rows": len(df), "setting": setting, "seed": seed}
     spent = None if epsilon is None else model.privacy_.epsilon_spent
     return record | {

@@ -11,9 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -22,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from environment import environment
-from utility import public_schema, without
+from utility import must_be_judged, public_schema, without
 
 from tabgan import TabGAN
 
@@ -58,14 +55,7 @@ def run(folder: Path, judge: Path, epsilon: float, seed: int) -> dict[str, Any]:
     synthetic = model.sample(len(train))
     path = folder / "synthetic.csv"
     synthetic.to_csv(path, index=False)
-    scored = subprocess.run(
-        [sys.executable, str(judge), "--no-sdm", str(folder), str(path)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONWARNINGS": "ignore"},
-        check=True,
-    )
-    figures = json.loads(scored.stdout.splitlines()[-1])
+    figures = must_be_judged(judge, folder, path)
     numbers = synthetic.select_dtypes("number").to_numpy(dtype=float)
     return {
         "seed": seed,

@@ -62,14 +62,7 @@ def run(
         sampled = time.perf_counter()
         path = Path(scratch) / "synthetic.csv"
         synthetic.to_csv(path, index=False)
-        scored = subprocess.run(
-            [sys.executable, str(judge), str(folder), str(path)],
-            capture_output=True,
-            text=True,
-            env={**os.environ, "PYTHONWARNINGS": "ignore"},
-            check=False,
-        )
-    figures = json.loads(scored.stdout.splitlines()[-1]) if scored.returncode == 0 else None
+        figures, reason = judged(judge, folder, path)
     return {
         "epsilon": epsilon,
         "epsilon_spent": model.privacy_.epsilon_spent,
@@ -78,8 +71,36 @@ def run(
         "fit_seconds": round(fitted - start, 2),
         "sample_seconds": round(sampled - fitted, 3),
         "judge": figures,
-        "reason": None if figures else scored.stderr.strip().splitlines()[-1],
+        "reason": reason,
     }
+
+
+def judged(
+    judge: Path, folder: Path, synthetic: Path, *options: str
+) -> tuple[dict[str, Any] | None, str | None]:
+    """Return the judge's figures of a CSV file, or none and why."""
+    scored = subprocess.run(
+        [sys.executable, str(judge), *options, str(folder), str(synthetic)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+        check=False,
+    )
+    if scored.returncode != 0:
+        return None, scored.stderr.strip().splitlines()[-1]
+    return json.loads(scored.stdout.splitlines()[-1]), None
+
+
+def must_be_judged(judge: Path, folder: Path, synthetic: Path) -> dict[str, Any]:
+    """Return the judge's figures of a CSV file but for those of sdmetrics, which take longest.
+
+    Raises:
+        RuntimeError: it has none.
+    """
+    figures, reason = judged(judge, folder, synthetic, "--no-sdm")
+    if figures is None:
+        raise RuntimeError(f"judge: {reason}")
+    return figures
 
 
 def without(folder: Path, drop: list[str], scratch: Path) -> Path:

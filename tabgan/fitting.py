@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,11 +38,10 @@ from tabgan.privacy.measure import Measurer
 from tabgan.privacy.records import LedgerConfig
 from tabgan.privacy.tables import MeasuredTable, measure_table
 from tabgan.privacy.unit import bound_contributions, units_of
+from tabgan.progress import Progress
 from tabgan.rng import RandomStreams
 from tabgan.schema import Schema
 from tabgan.tensors import one_thread
-
-Progress = Callable[[str, int, int], None]
 
 #: Widths of the discriminator's hidden layer, with and without privacy.
 PRIVATE_HIDDEN, PLAIN_HIDDEN = 16, 128

@@ -23,13 +23,14 @@ from tabgan.errors import (
     SchemaError,
     TabGANError,
 )
-from tabgan.fitting import Progress, Request, Session, learn
+from tabgan.fitting import Request, Session, learn
 from tabgan.model.training import TrainingConfig
 from tabgan.modelfile import Fitted, read_model, write_model
 from tabgan.privacy.budget import ADVERSARY_SHARE, check_budget, make_plan
 from tabgan.privacy.ledger import PrivacyStatement, spent_note
 from tabgan.privacy.records import LedgerConfig
 from tabgan.privacy.unit import ROW, PrivacyUnit
+from tabgan.progress import Progress, silent
 from tabgan.rng import RandomStreams
 from tabgan.sampling import BATCH_SIZE, CodeSampler
 from tabgan.schema import Categorical, Schema, nearest
@@ -169,7 +170,7 @@ class TabGAN(BaseEstimator):
             )
         try:
             session.begin(df, part_of)
-            fitted = learn(df, request, session, progress or _silent)
+            fitted = learn(df, request, session, progress or silent)
         except BaseException as error:  # whatever it is, an interrupt too: what was charged stays spent
             session.fail(error)
             if session.ledger.is_private and session.ledger.charged:
@@ -408,10 +409,6 @@ def _folder(checkpoint: str | Path | None) -> Path | None:
     if not isinstance(checkpoint, str | Path) or str(checkpoint) == "":
         raise ConfigError(f"checkpoint: expected the path of a folder, got {_validate.shown(checkpoint)}.")
     return Path(checkpoint)
-
-
-def _silent(stage: str, done: int, total: int) -> None:
-    """Take no notice."""
 
 
 def _say_what_is_spent(error: BaseException, privacy: PrivacyStatement) -> None:

@@ -17,6 +17,7 @@ ORDER = [
     "errors",
     "_validate",
     "durable",
+    "progress",
     "tensors",
     "rng",
     "yaml_file",

@@ -22,6 +22,7 @@ from tabgan.evaluation.audit import bound_from_scores, simulated_bound
 from tabgan.privacy.accounting import SubsampledGaussian
 from tabgan.privacy.budget import ADVERSARY_SHARE, Plan, make_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit
+from tabgan.progress import silent
 
 __all__ = ["AuditResult", "CanaryResult", "Check", "audit", "check_mechanisms", "run_canaries"]
 
@@ -79,7 +80,7 @@ def audit(
     confidence = _validate.real_in("confidence", confidence, 0.0, 1.0)
     unit = ROW if max_rows == 1 else PrivacyUnit(_ENTITY, max_rows)
     plan = make_plan(epsilon, delta, has_discovery=False, adversary_share=adversary_share, unit=unit)
-    tell = progress or _silent
+    tell = progress or silent
     checks = check_mechanisms(lambda done, total: tell("checks", done, total))
     tell("canaries", 0, 1)
     scores = run_canaries(plan, n_canaries)
@@ -165,7 +166,3 @@ def _draw_gradients(run: SubsampledGaussian, is_in: np.ndarray, rng: np.random.G
         seen = takes_part + run.noise_multiplier * rng.standard_normal(len(is_in))
         scores += np.log1p(run.sample_rate * np.expm1((seen - 0.5) / run.noise_multiplier**2))
     return scores
-
-
-def _silent(stage: str, done: int, total: int) -> None:
-    """Take no notice."""

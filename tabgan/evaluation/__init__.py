@@ -21,12 +21,11 @@ from tabgan.evaluation.result import ColumnResult, Evaluation, Interval, Metric
 from tabgan.evaluation.tables import Tables, prepare
 from tabgan.evaluation.utility import utility_metrics
 from tabgan.evaluation.validity import valid_shares, validity_metrics
+from tabgan.progress import Progress
 from tabgan.rng import RandomStreams
 from tabgan.schema import Schema
 
 __all__ = ["ColumnResult", "Evaluation", "Interval", "Metric", "evaluate"]
-
-Progress = Callable[[str, int, int], None]
 
 
 def evaluate(

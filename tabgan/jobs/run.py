@@ -7,7 +7,7 @@ rows are not covered by epsilon.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,10 +23,10 @@ from tabgan.io import check_writable, is_csv, read_table, staged_folder, write_t
 from tabgan.jobs.config import Job, Output
 from tabgan.privacy.ledger import PrivacyStatement, spent_note
 from tabgan.privacy.unit import units_of
+from tabgan.progress import Progress, silent
 from tabgan.rng import RandomStreams
 
 #: Called with a stage, what is done of it, and all of it.
-Progress = Callable[[str, int, int], None]
 
 SYNTHETIC_CSV = "synthetic.csv"
 SYNTHETIC_PARQUET = "synthetic.parquet"
@@ -90,7 +90,7 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
         TabGANError: whatever reading, fitting, sampling or evaluating raises.
     """
     check_writable(job.output.folder, "output.folder")
-    clock = _Clock(progress or _silent)
+    clock = _Clock(progress or silent)
     _check_ledger(job)
     with staged_folder(job.output.folder, FILES) as folder:
         with clock.stage("read"):
@@ -177,10 +177,6 @@ def says_what_is_spent(model: Any) -> Iterator[None]:
         if model.privacy_.is_private:
             error.add_note(spent_note(f"{model.privacy_.epsilon:g}"))
         raise
-
-
-def _silent(stage: str, done: int, total: int) -> None:
-    """Take no notice."""
 
 
 def _read(job: Job, path: Path) -> pd.DataFrame:

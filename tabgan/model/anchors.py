@@ -13,13 +13,14 @@ import torch
 from torch import nn
 
 from tabgan.model.generator import Generator
+from tabgan.model.loglinear import WIDTH
 from tabgan.privacy.marginals import Marginal
 
 #: Noise that stands in for the measurement's where there is none: the loss then weighs all cells alike.
 EXACT_NOISE_SHARE = 0.001
 
 #: Rows drawn for a generator's own tables; fewer the more codes than WIDTH there are, and so many at once.
-SMOOTHING_ROWS, WIDTH, SMOOTHING_BATCH = 65_536, 400, 8_192
+SMOOTHING_ROWS, SMOOTHING_BATCH = 65_536, 8_192
 
 
 class AnchorLoss(nn.Module):

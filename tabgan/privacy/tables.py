@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +14,7 @@ from tabgan.privacy.coding import code_table, one_way_marginals
 from tabgan.privacy.marginals import Marginal, measure_pairs
 from tabgan.privacy.measure import Measurer
 from tabgan.privacy.release import ReleasedTable, release_table
+from tabgan.progress import Progress, silent
 from tabgan.schema import Schema
 
 
@@ -42,7 +42,7 @@ def measure_table(
     schema: Schema,
     plan: Plan,
     measurer: Measurer,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
     *,
     reads_text: bool = False,
 ) -> MeasuredTable:
@@ -63,7 +63,7 @@ def measure_table(
     Raises:
         DataError: the plan is too small, or a column too noisy, to learn anything.
     """
-    progress = progress or _silent
+    progress = progress or silent
     progress("release", 0, 1)
     released = release_table(df, schema, plan, measurer, reads_text=reads_text).with_last(schema.target)
     progress("release", 1, 1)
@@ -82,7 +82,3 @@ def measure_table(
         encoder.names.index(schema.target) if schema.target in encoder.names else None,
     )
     return MeasuredTable(released, encoder, one_ways, pairs, codes)
-
-
-def _silent(stage: str, done: int, total: int) -> None:
-    """Take no notice."""
