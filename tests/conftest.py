@@ -15,11 +15,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 
 from tabgan.draft import draft_schema
 from tabgan.privacy.budget import check_budget
 from tabgan.privacy.ledger import PrivacyStatement
 from tabgan.schema import Schema
+
+# A change is judged by the same examples each time; `make fuzz` looks for new ones.
+settings.register_profile("repeatable", derandomize=True)
+settings.register_profile("fuzz", derandomize=False)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 class FakeTabGAN:

@@ -181,7 +181,8 @@ def denoise_ordered(counts: np.ndarray, noise_stddev: float, total: float) -> np
         Donoho & Johnstone (1994), *Ideal Spatial Adaptation by Wavelet Shrinkage*.
     """
     if noise_stddev == 0 and (counts > 0).any():
-        return np.maximum(counts, 0.0) * (total / np.maximum(counts, 0.0).sum())
+        positive = np.maximum(counts, 0.0)
+        return positive / positive.sum() * total
     sums = np.concatenate([[0.0], np.cumsum(counts)])
     result = np.zeros(len(counts))
     pending = [(0, len(counts), float(total))]

@@ -66,6 +66,9 @@ class TestDenoise:
         counts = np.array([301.0, 299, 100, 100])
         np.testing.assert_allclose(grid.denoise_ordered(counts, 4.0, 800), [300, 300, 100, 100])
 
+    def test_counts_at_the_edge_of_what_floats_hold(self):
+        np.testing.assert_array_equal(grid.denoise_ordered(np.array([0.0, 2.0**-1073]), 0.0, 1e6), [0, 1e6])
+
     @settings(max_examples=100, deadline=None)
     @given(counts=COUNTS, noise=st.floats(0, 100), total=st.floats(1, 1e6))
     def test_sums_to_the_total_and_is_non_negative(self, counts, noise, total):
