@@ -2,7 +2,7 @@
 
 PYTHON ?= python
 
-.PHONY: check format lint types test slow gpu bench ci clean
+.PHONY: check format lint types test fuzz slow gpu bench ci clean
 
 check: lint types test
 
@@ -19,6 +19,9 @@ types:
 
 test:
 	$(PYTHON) -m pytest
+
+fuzz:
+	HYPOTHESIS_PROFILE=fuzz $(PYTHON) -m pytest
 
 slow:
 	$(PYTHON) -m pytest -m "slow and not gpu"
