@@ -10,7 +10,7 @@ from typing import NamedTuple
 from scipy.stats import norm
 
 from tabgan.errors import TabGANError
-from tabgan.evaluation.result import Direction, Format, Group, Interval, Metric
+from tabgan.evaluation.result import Direction, Format, Group, Interval, Metric, Risk
 
 #: Level of every interval.
 LEVEL = 0.95
@@ -26,6 +26,8 @@ class Figure(NamedTuple):
     value: float
     interval: Interval | None = None
     reference: float | None = None
+    baseline: float | None = None
+    risk: Risk | None = None
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Definition:
     format: Format
     meaning: str
     good: str
+    is_shareable: bool = False
 
     def metric(self, found: Figure | str) -> Metric:
         """Return the metric of a figure, or of the reason why there is none."""
@@ -58,6 +61,9 @@ class Definition:
             interval=figure.interval if reason is None else None,
             reference=_finite(figure.reference) if reason is None else None,
             reason=reason,
+            baseline=_finite(figure.baseline) if reason is None else None,
+            risk=figure.risk if reason is None else None,
+            is_shareable=self.is_shareable,
         )
 
 

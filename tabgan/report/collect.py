@@ -11,16 +11,20 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
+from typing import Literal
 
 import pandas as pd
 
 from tabgan.errors import DataError
+from tabgan.evaluation.gate import NO_GATE, Decision
 from tabgan.evaluation.result import ColumnResult, Evaluation
 from tabgan.privacy.events import POISSON_GAUSSIAN, Release
 from tabgan.privacy.ledger import PrivacyStatement
 from tabgan.report.findings import Finding, find
 from tabgan.report.overlays import Overlay, overlay
 from tabgan.schema import MAX_DECIMALS, Boolean, Categorical, Datetime, Numeric, Schema
+
+Edition = Literal["internal", "shareable"]
 
 #: Beliefs before seeing the table, for the odds table.
 PRIORS = (0.1, 0.5, 0.9)
@@ -88,9 +92,13 @@ class ReportData:
 
     Attributes:
         title: The job's name.
+        edition: ``"internal"`` holds everything; ``"shareable"`` what follows from DP releases and the synthetic table
+            alone, and may go out with it. There "real" counts and figures are the released, noisy ones.
+        decision: What the gate says.
         created: When, as the caller puts it; ``None`` says nothing, and keeps reports comparable.
         evaluation: The figures.
         privacy: The statement of the fit.
+        evaluation_privacy: The statement of figures that were bought with ``evaluation_epsilon``; ``None`` for none.
         findings: Key findings.
         odds: Empty without privacy.
         ledger: The releases, grouped.
@@ -111,6 +119,26 @@ class ReportData:
     target: str | None
     model: tuple[tuple[str, str], ...]
     versions: tuple[tuple[str, str], ...]
+    edition: Edition = "internal"
+    decision: Decision = NO_GATE
+    evaluation_privacy: PrivacyStatement | None = None
+
+    @property
+    def is_internal(self) -> bool:
+        """Whether it must stay in the house."""
+        return self.edition == "internal"
+
+    @property
+    def total(self) -> tuple[float, float] | None:
+        """Epsilon and delta of all that was released of the table here; ``None`` without privacy.
+
+        The fit's and the evaluation's are added up: basic composition.
+        """
+        if self.privacy.epsilon is None or self.privacy.delta is None:
+            return None
+        bought = self.evaluation_privacy
+        epsilon, delta = (0.0, 0.0) if bought is None else (bought.epsilon or 0.0, bought.delta or 0.0)
+        return self.privacy.epsilon + epsilon, self.privacy.delta + delta
 
     @property
     def largest_distance(self) -> float:
