@@ -52,7 +52,7 @@ class Metric:
         group: The part of the report that it belongs to.
         value: The figure; ``None`` when it could not be computed.
         interval: Its uncertainty, where that is known.
-        reference: What the real holdout scores in the synthetic table's place, and for an attack, its success on held-out
+        reference: What the real holdout scores in the synthetic table's place; for an attack, its success on held-out
             rows, the control; ``None`` where there is no such thing.
         direction: Which way is better; ``"none"`` where ``good`` alone tells.
         format: How it is printed.
