@@ -47,6 +47,7 @@ ORDER = [
     "privacy.marginals",
     "privacy.coding",
     "privacy.tables",
+    "privacy.bought",
     "privacy.dpsgd",
     "privacy",
     "model.margins",

@@ -45,6 +45,9 @@ ADVERSARY_STEPS = 200
 #: Headroom that keeps rounding in sums of 1/z**2 from reading as an overspend.
 _HEADROOM = 1.0 - 1e-6
 
+#: A budget of so little mu tells nothing.
+_LEAST_MU = 1e-4
+
 #: A discriminator whose noise multiplier would be above the inverse of this learns nothing.
 _LEAST_PRECISION = 1e-6
 
@@ -140,7 +143,7 @@ def make_plan(
     discovery_delta = DISCOVERY_DELTA_SHARE * delta if has_discovery else 0.0
     remaining = (delta - discovery_delta) * _HEADROOM
     mu = affordable_mu(epsilon, remaining) * _HEADROOM
-    if mu <= 1e-4:
+    if mu <= _LEAST_MU:
         raise ConfigError(f"epsilon: {epsilon:g} at delta={delta:g} is too small to plan with. Raise either.")
     adversary = None
     if adversary_share > 0:
@@ -151,6 +154,29 @@ def make_plan(
 
 
 @lru_cache(maxsize=64)
+def make_evaluation_plan(epsilon: float, delta: float, unit: PrivacyUnit = ROW) -> Plan:
+    """Return the plan of figures that are bought for a report: one Gaussian budget, on top of the fit's.
+
+    **Guarantee.** What spends at most its ``mu`` composes to at most ``epsilon`` at ``delta``.
+
+    Args:
+        epsilon: Above 0.
+        delta: In (0, 1).
+        unit: Whose presence is protected: the fit's.
+
+    Raises:
+        ConfigError: an argument is out of its range, or too small to plan with.
+    """
+    epsilon = _validate.positive("evaluation_epsilon", epsilon, fix="Leave it out to buy nothing.")
+    delta = _validate.real_in("delta", delta, 0.0, 1.0)
+    mu = affordable_mu(epsilon, delta * _HEADROOM) * _HEADROOM
+    if mu <= _LEAST_MU:
+        raise ConfigError(
+            f"evaluation_epsilon: nothing can be bought with {epsilon:g} at delta={delta:g}. Raise it."
+        )
+    return Plan(epsilon, delta, 0.0, mu, unit=unit)
+
+
 def _calibrate_adversary(adversary_mu: float, mu: float, epsilon: float, delta: float) -> SubsampledGaussian:
     """Return the DP-SGD run with about the least noise that fits beside Gaussian releases of ``mu``.
 

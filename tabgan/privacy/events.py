@@ -10,7 +10,7 @@ from typing import Any, Literal
 from tabgan.errors import PrivacyError
 from tabgan.privacy.accounting import Cost, SubsampledGaussian
 
-Door = Literal["release", "marginals", "dpsgd"]
+Door = Literal["release", "marginals", "dpsgd", "evaluation"]
 
 #: Names of the mechanisms, as they stand in the ledger.
 GAUSSIAN = "discrete Gaussian"
