@@ -1,11 +1,58 @@
-"""Whether a synthetic table may be released: limits that were set beforehand, held against what was found."""
+"""Whether a synthetic table may be released: limits that were set beforehand, held against what was found.
+
+A figure with an interval is held by its worse end, and one that could not be computed does not keep its limit:
+what is not known does not count for the table.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, get_args
 
+from tabgan._validate import positive, real_in
+from tabgan.errors import ConfigError
+from tabgan.evaluation.result import Evaluation, Metric, format_figure
+from tabgan.schema import nearest
+
+Rule = Literal["at_most", "at_least"]
+Part = Literal["validity", "fidelity", "utility", "attacks", "copies"]
 Outcome = Literal["passed", "failed", "open"]
+
+PARTS: tuple[Part, ...] = get_args(Part)
+
+#: Figures that a gate may hold, by part of the report, and which way they are held.
+RULES: dict[Part, dict[str, Rule]] = {
+    "validity": dict.fromkeys(
+        ("validity", "types", "bounds", "precision", "categories", "missing_policy", "rules", "dtypes", "unique_ids",
+         "diagnostic"), "at_least",
+    ),
+    "fidelity": {
+        **dict.fromkeys(("shapes", "trends", "rare_categories"), "at_least"),
+        **dict.fromkeys(("tvd1", "tvd2", "tvd3", "correlations", "c2st", "duplicates"), "at_most"),
+    },
+    "utility": {"tstr": "at_least", "tstr_linear": "at_least", "tstr_subgroups": "at_most"},
+    "attacks": dict.fromkeys(
+        ("singling_out", "linkability", "inference", "attribute_inference", "membership_auc", "membership_tpr_1",
+         "membership_tpr_01"), "at_most",
+    ),
+    "copies": dict.fromkeys(("dcr_share", "exact_copies", "near_copies"), "at_most"),
+}  # fmt: skip
+
+_SIGNS: dict[Rule, str] = {"at_most": "at most", "at_least": "at least"}
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How far a figure may go.
+
+    Attributes:
+        value: The limit; of an attack that has a risk, on its risk.
+        is_relative: Whether it says by how much the figure may be worse than its reference.
+    """
+
+    value: float
+    is_relative: bool = False
 
 
 @dataclass(frozen=True)
@@ -24,7 +71,7 @@ class Check:
 
     name: str
     label: str
-    rule: Literal["at_most", "at_least"]
+    rule: Rule
     limit: float
     found: float | None
     is_passed: bool
@@ -51,3 +98,187 @@ class Decision:
 
 #: Without a gate.
 NO_GATE = Decision("open")
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Limits that a synthetic table has to keep before it is released.
+
+    Attributes:
+        epsilon: The most that fit and bought figures may promise together; ``None`` holds no limit.
+        delta: Likewise.
+        audit: The most that an audit of the installation may show as a lower bound of epsilon.
+        limits: By metric name; see :data:`RULES`.
+    """
+
+    epsilon: float | None = None
+    delta: float | None = None
+    audit: float | None = None
+    limits: Mapping[str, Limit] = field(default_factory=dict)
+
+    @classmethod
+    def standard(cls, *, has_target: bool = False) -> Gate:
+        """Return a gate for a table that nothing else is known of. Its limits are conventions of this project.
+
+        Epsilon up to 10 is what Ponomareva et al. (2023) call reasonable; an attack may succeed 10 points more often
+        on people who were learnt from than on others; what models and distributions lose is 10 points at most.
+        """
+        risks = {
+            name: Limit(0.1) for name in ("singling_out", "linkability", "inference", "attribute_inference")
+        }
+        others = {
+            "types": Limit(1.0),
+            "missing_policy": Limit(1.0),
+            "shapes": Limit(0.1, is_relative=True),
+            "tvd2": Limit(0.1, is_relative=True),
+            "membership_auc": Limit(0.6),
+            "exact_copies": Limit(0.05, is_relative=True),
+        }
+        utility = {"tstr": Limit(0.1, is_relative=True)} if has_target else {}
+        return cls(epsilon=10.0, limits={**others, **utility, **risks})
+
+    @classmethod
+    def from_dict(cls, data: object) -> Gate:
+        """Return the gate that a mapping, as in YAML, stands for.
+
+        ``{"epsilon": 1, "fidelity": {"tvd2": 0.1}, "utility": {"tstr": {"within": 0.05}}, "audit": 1}``.
+
+        Raises:
+            ConfigError: with a line for every problem.
+        """
+        if not isinstance(data, Mapping) or not data:
+            raise ConfigError(
+                "gate: expected standard, or a mapping such as {epsilon: 1.0, fidelity: {tvd2: 0.1}}, "
+                f"got {data!r}."
+            )
+        problems: list[str] = []
+        totals: dict[str, float] = {}
+        limits: dict[str, Limit] = {}
+        for key, value in data.items():
+            try:
+                if key in ("epsilon", "audit"):
+                    totals[key] = positive(f"gate.{key}", value)
+                elif key == "delta":
+                    totals[key] = real_in("gate.delta", value, 0.0, 1.0)
+                elif key in RULES:
+                    limits |= _part(key, value)
+                else:
+                    known = ["epsilon", "delta", "audit", *PARTS]
+                    problems.append(f"gate.{key}: unknown key.{nearest(str(key), known)}")
+            except ConfigError as error:
+                problems += str(error).splitlines()
+        if problems:
+            raise ConfigError("\n".join(problems))
+        return cls(**totals, limits=limits)
+
+    def decide(self, evaluation: Evaluation, total: tuple[float, float] | None) -> Decision:
+        """Hold what was found against the limits.
+
+        Args:
+            evaluation: The figures; ``audit_bound`` among them where an audit is asked for.
+            total: Epsilon and delta that are promised for all that is released; ``None`` without a guarantee.
+        """
+        promised = (None, None) if total is None else total
+        checks = [
+            _total(name, limit, found)
+            for name, limit, found in zip(
+                ("epsilon", "delta"), (self.epsilon, self.delta), promised, strict=True
+            )
+            if limit is not None
+        ]
+        metrics = {metric.name: metric for metric in evaluation.metrics}
+        if self.audit is not None:
+            checks.append(_audit(self.audit, metrics.get("audit_bound")))
+        rules = {name: rule for part in RULES.values() for name, rule in part.items()}
+        checks += [_held(name, rules[name], limit, metrics.get(name)) for name, limit in self.limits.items()]
+        checks.sort(key=lambda check: check.is_passed)
+        return Decision("passed" if all(check.is_passed for check in checks) else "failed", tuple(checks))
+
+
+def _part(part: Part, value: object) -> dict[str, Limit]:
+    """Return the limits of one part of a gate.
+
+    Raises:
+        ConfigError: with a line for every problem.
+    """
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"gate.{part}: expected a mapping from figures to limits, got {value!r}.")
+    problems: list[str] = []
+    limits = {}
+    for name, limit in value.items():
+        where = f"gate.{part}.{name}"
+        if name not in RULES[part]:
+            known = list(RULES[part])
+            problems.append(
+                f"{where}: unknown figure.{nearest(str(name), known) or ' Known: ' + ', '.join(known) + '.'}"
+            )
+            continue
+        try:
+            limits[str(name)] = _limit(where, limit)
+        except ConfigError as error:
+            problems.append(str(error))
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return limits
+
+
+def _limit(where: str, value: object) -> Limit:
+    is_relative = isinstance(value, Mapping)
+    if isinstance(value, Mapping):
+        if set(value) != {"within"}:
+            raise ConfigError(f"{where}: expected a number, or {{within: a number}}, got {dict(value)!r}.")
+        value = value["within"]
+    number = real_in(where, value, -1.0, 1.0, open_low=False, open_high=False)
+    return Limit(number, is_relative)
+
+
+def _total(name: str, limit: float, found: float | None) -> Check:
+    label = name.capitalize()
+    if found is None:
+        text = f"{label}: there is no privacy guarantee; the limit is {limit:g}."
+        return Check(name, label, "at_most", limit, None, False, text)
+    is_passed = found <= limit
+    text = f"{label}: {found:.4g} is promised; the limit is {limit:g}."
+    return Check(name, label, "at_most", limit, found, is_passed, text)
+
+
+def _audit(limit: float, metric: Metric | None) -> Check:
+    found = None if metric is None else metric.value
+    if found is None:
+        text = "Audit: the installation was not audited."
+        return Check("audit", "Audit", "at_most", limit, None, False, text)
+    text = f"Audit: it shows an epsilon of {found:.3g} at least; the limit is {limit:g}."
+    return Check("audit", "Audit", "at_most", limit, found, found <= limit, text)
+
+
+def _held(name: str, rule: Rule, limit: Limit, metric: Metric | None) -> Check:
+    """Hold one figure against its limit."""
+    if metric is None or metric.value is None:
+        reason = "" if metric is None else f": {(metric.reason or '').rstrip('.')}"
+        label = name if metric is None else metric.label
+        return Check(
+            name, label, rule, limit.value, None, False, f"{label}: not computed{reason}. This does not pass."
+        )
+    found, what = _worse_end(metric, rule)
+    reference = 0.0 if metric.risk is not None else metric.reference
+    bound = limit.value
+    if limit.is_relative:
+        if reference is None:
+            text = f"{metric.label}: it has no reference to be held against. This does not pass."
+            return Check(name, metric.label, rule, limit.value, None, False, text)
+        bound = reference + limit.value if rule == "at_most" else reference - limit.value
+    is_passed = found <= bound if rule == "at_most" else found >= bound
+    beside = f", {limit.value:g} beside the reference" if limit.is_relative else ""
+    shown = format_figure(found, metric.format)
+    text = f"{metric.label}: {what}{shown}; the limit is {_SIGNS[rule]} {format_figure(bound, metric.format)}{beside}."
+    return Check(name, metric.label, rule, bound, found, is_passed, text)
+
+
+def _worse_end(metric: Metric, rule: Rule) -> tuple[float, str]:
+    """Return what a limit is held against, and what it is in words: nothing for the figure itself."""
+    interval, risk = metric.interval, metric.risk
+    if risk is not None:
+        return risk.interval.high, "risk of up to "
+    if interval is None or metric.group == "validity":
+        return metric.value or 0.0, ""
+    return (interval.high, "up to ") if rule == "at_most" else (interval.low, "down to ")

@@ -1,0 +1,162 @@
+"""What a gate lets pass: by the worse end of an interval, and never what is not known."""
+
+from __future__ import annotations
+
+import pytest
+
+from tabgan.errors import ConfigError
+from tabgan.evaluation.gate import RULES, Gate, Limit
+from tabgan.evaluation.result import Evaluation, Interval, Metric, Risk
+
+
+def metric(
+    name,
+    value=0.5,
+    *,
+    group="fidelity",
+    interval=None,
+    reference=None,
+    risk=None,
+    reason=None,
+    direction="none",
+):
+    return Metric(
+        name, name.capitalize(), group, value, direction, "score", "what", "good",
+        interval=interval, reference=reference, risk=risk, reason=reason,
+    )  # fmt: skip
+
+
+def evaluation(*metrics):
+    return Evaluation(metrics, (), 10, 10, 10, None, 0)
+
+
+def decide(limits, *metrics, total=(1.0, 1e-6), **gate):
+    return Gate(**gate, limits=limits).decide(evaluation(*metrics), total)
+
+
+class TestDecision:
+    @pytest.mark.parametrize(("found", "outcome"), [(0.1, "passed"), (0.1001, "failed")])
+    def test_at_most(self, found, outcome):
+        assert decide({"tvd2": Limit(0.1)}, metric("tvd2", found)).outcome == outcome
+
+    @pytest.mark.parametrize(("found", "outcome"), [(0.9, "passed"), (0.8999, "failed")])
+    def test_at_least(self, found, outcome):
+        assert decide({"shapes": Limit(0.9)}, metric("shapes", found)).outcome == outcome
+
+    def test_the_worse_end_of_an_interval_counts(self):
+        above = metric("tstr", 0.9, group="utility", interval=Interval(0.84, 0.95))
+        assert decide({"tstr": Limit(0.85)}, above).outcome == "failed"
+        assert decide({"tstr": Limit(0.84)}, above).outcome == "passed"
+        caught = metric("c2st", 0.5, interval=Interval(0.4, 0.62))
+        assert decide({"c2st": Limit(0.6)}, caught).outcome == "failed"
+
+    def test_attacks_are_held_by_their_risk(self):
+        """However often an attack succeeds: what counts is what it learns from people being in the table."""
+        attack = metric("inference", 0.9, group="attacks", interval=Interval(0.88, 0.92), reference=0.89,
+                        risk=Risk(0.01, Interval(-0.02, 0.04)))  # fmt: skip
+        assert decide({"inference": Limit(0.05)}, attack).outcome == "passed"
+        assert decide({"inference": Limit(0.03)}, attack).outcome == "failed"
+
+    @pytest.mark.parametrize(("margin", "outcome"), [(0.05, "passed"), (0.04, "failed")])
+    @pytest.mark.parametrize(
+        "found", [metric("tstr", 0.85, group="utility", reference=0.9), metric("tvd2", 0.15, reference=0.1)]
+    )
+    def test_beside_the_reference(self, found, margin, outcome):
+        decision = decide({found.name: Limit(margin + 1e-9, is_relative=True)}, found)
+        assert decision.outcome == outcome
+
+    @pytest.mark.parametrize(
+        "found", [None, metric("tvd2", None, reason="too few rows"), metric("tvd2", 0.0, reference=None)]
+    )
+    def test_what_is_not_known_does_not_pass(self, found):
+        decision = decide({"tvd2": Limit(1.0, is_relative=True)}, *([] if found is None else [found]))
+        assert decision.outcome == "failed"
+        assert "does not pass" in decision.failed[0].text
+
+    def test_the_reason_is_named(self):
+        decision = decide({"tvd2": Limit(1.0)}, metric("tvd2", None, reason="too few rows."))
+        assert decision.failed[0].text == "Tvd2: not computed: too few rows. This does not pass."
+
+    @pytest.mark.parametrize(
+        ("gate", "total", "outcome"),
+        [
+            ({"epsilon": 1.0}, (1.0, 1e-6), "passed"),
+            ({"epsilon": 1.0}, (1.1, 1e-6), "failed"),
+            ({"delta": 1e-6}, (1.0, 1e-6), "passed"),
+            ({"delta": 1e-6}, (1.0, 2e-6), "failed"),
+            ({"epsilon": 100.0}, None, "failed"),
+        ],
+    )
+    def test_the_guarantee(self, gate, total, outcome):
+        assert decide({}, total=total, **gate).outcome == outcome
+
+    def test_the_audit(self):
+        found = metric("audit_bound", 0.4, group="audit")
+        assert decide({}, found, audit=0.5).outcome == "passed"
+        assert decide({}, found, audit=0.3).outcome == "failed"
+        assert decide({}, audit=0.3).failed[0].text == "Audit: the installation was not audited."
+
+    def test_broken_limits_come_first(self):
+        decision = decide(
+            {"tvd1": Limit(0.9), "tvd2": Limit(0.1)}, metric("tvd1"), metric("tvd2"), epsilon=1.0
+        )
+        assert [check.name for check in decision.checks] == ["tvd2", "epsilon", "tvd1"]
+        assert [check.name for check in decision.failed] == ["tvd2"]
+
+
+class TestConfig:
+    def test_all_of_it(self):
+        gate = Gate.from_dict(
+            {
+                "epsilon": 1,
+                "delta": 1e-5,
+                "audit": 1,
+                "validity": {"validity": 1},
+                "fidelity": {"tvd2": 0.1},
+                "utility": {"tstr": {"within": 0.05}},
+                "attacks": {"singling_out": 0.1},
+                "copies": {"dcr_share": 0.55},
+            }
+        )
+        assert (gate.epsilon, gate.delta, gate.audit) == (1.0, 1e-5, 1.0)
+        assert gate.limits["tstr"] == Limit(0.05, is_relative=True)
+        assert set(gate.limits) == {"validity", "tvd2", "tstr", "singling_out", "dcr_share"}
+
+    @pytest.mark.parametrize(
+        ("data", "message"),
+        [
+            ({}, "gate: expected standard, or a mapping"),
+            ([1], "gate: expected standard, or a mapping"),
+            ({"epsilon": 0}, "gate.epsilon: expected a number in (0, inf), got 0"),
+            ({"epsilon": None}, "gate.epsilon: expected a number"),
+            ({"delta": 2}, "gate.delta: expected a number in (0, 1), got 2"),
+            ({"fidelty": {}}, "gate.fidelty: unknown key. Did you mean 'fidelity'?"),
+            ({"fidelity": 0.1}, "gate.fidelity: expected a mapping from figures to limits, got 0.1"),
+            ({"fidelity": {"tvd": 0.1}}, "gate.fidelity.tvd: unknown figure. Did you mean 'tvd?"),
+            ({"attacks": {"zzz": 0.1}}, "Known: singling_out, linkability"),
+            ({"fidelity": {"tvd2": "low"}}, "gate.fidelity.tvd2: expected a number in [-1, 1], got 'low'"),
+            ({"fidelity": {"tvd2": float("nan")}}, "gate.fidelity.tvd2: expected a number in [-1, 1]"),
+            ({"fidelity": {"tvd2": True}}, "gate.fidelity.tvd2: expected a number in [-1, 1]"),
+            ({"fidelity": {"tvd2": 10}}, "gate.fidelity.tvd2: expected a number in [-1, 1]"),
+            (
+                {"utility": {"tstr": {"about": 1}}},
+                "gate.utility.tstr: expected a number, or {within: a number}",
+            ),
+        ],
+    )
+    def test_bad(self, data, message):
+        with pytest.raises(ConfigError) as error:
+            Gate.from_dict(data)
+        assert message in str(error.value)
+
+    def test_all_problems_at_once(self):
+        with pytest.raises(ConfigError) as error:
+            Gate.from_dict({"epsilon": -1, "fidelity": {"a": 1, "tvd2": "x"}, "b": 1})
+        assert len(str(error.value).splitlines()) == 4
+
+    def test_standard(self):
+        assert "tstr" in Gate.standard(has_target=True).limits
+        assert "tstr" not in Gate.standard().limits
+        assert set(Gate.standard(has_target=True).limits) <= {
+            name for part in RULES.values() for name in part
+        }
