@@ -137,7 +137,7 @@ def tvd_metrics(
     rng = streams.numpy("evaluation.tuples")
 
     def mean_over(order: int, most: int) -> list[Figure]:
-        chosen = _tuples(len(cells.sizes), order, most, rng)
+        chosen = column_tuples(len(cells.sizes), order, most, rng)
         return [_mean([cells.distances(columns) for columns in chosen])]
 
     return (
@@ -274,7 +274,7 @@ def _cuts(real: np.ndarray) -> np.ndarray:
     return np.unique(np.concatenate([quantiles[1:-1], spikes, np.nextafter(spikes, np.inf)]))
 
 
-def _tuples(n_columns: int, order: int, most: int, rng: np.random.Generator) -> list[tuple[int, ...]]:
+def column_tuples(n_columns: int, order: int, most: int, rng: np.random.Generator) -> list[tuple[int, ...]]:
     """Return all combinations of columns, or ``most`` of them."""
     if n_columns < order:
         raise NotComputed(f"there are fewer than {order} columns that are no identifiers")

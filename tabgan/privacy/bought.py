@@ -113,7 +113,7 @@ def buy_figures(
         guesser: Counts its right guesses too.
     """
     codes = encoder.transform(read_text(bound_contributions(df, plan.unit).df, encoder.schema))
-    compare = _Comparison(codes, synthetic_codes, encoder.sizes)
+    compare = Comparison(codes, synthetic_codes, encoder.sizes)
     singles = [
         _Figure(COLUMN, lambda j=j: compare.distance((j,)), (name,))  # type: ignore[misc]
         for j, name in enumerate(encoder.names)
@@ -159,7 +159,7 @@ def _release(
 
 
 @dataclass(frozen=True)
-class _Comparison:
+class Comparison:
     """Codes of a private and of a synthetic table.
 
     Attributes:

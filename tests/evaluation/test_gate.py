@@ -132,7 +132,7 @@ class TestConfig:
             ({"delta": 2}, "gate.delta: expected a number in (0, 1), got 2"),
             ({"fidelty": {}}, "gate.fidelty: unknown key. Did you mean 'fidelity'?"),
             ({"fidelity": 0.1}, "gate.fidelity: expected a mapping from figures to limits, got 0.1"),
-            ({"fidelity": {"tvd": 0.1}}, "gate.fidelity.tvd: unknown figure. Did you mean 'tvd?"),
+            ({"fidelity": {"tvd": 0.1}}, "gate.fidelity.tvd: unknown figure. Did you mean 'tvd"),
             ({"attacks": {"zzz": 0.1}}, "Known: singling_out, linkability"),
             ({"fidelity": {"tvd2": "low"}}, "gate.fidelity.tvd2: expected a number in [-1, 1], got 'low'"),
             ({"fidelity": {"tvd2": float("nan")}}, "gate.fidelity.tvd2: expected a number in [-1, 1]"),

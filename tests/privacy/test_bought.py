@@ -160,8 +160,8 @@ class TestSensitivity:
 
     def test_a_figure_that_moves_too_far_is_found(self, encoder, exact, monkeypatch):
         """Negative control: the L1 distance instead of half of it."""
-        distance = bought._Comparison.distance
-        monkeypatch.setattr(bought._Comparison, "distance", lambda self, columns: 2 * distance(self, columns))
+        distance = bought.Comparison.distance
+        monkeypatch.setattr(bought.Comparison, "distance", lambda self, columns: 2 * distance(self, columns))
         assert self.largest_move(encoder, exact, ROW, 30) > 1.5
 
 
@@ -177,7 +177,7 @@ class TestCost:
     def test_is_charged_before_a_row_is_counted(self, encoder, monkeypatch):
         df = table(np.random.default_rng(1), 500)
         plan = make_evaluation_plan(0.5, 1e-6)
-        monkeypatch.setattr(bought._Comparison, "distance", lambda *_: pytest.fail("counted"))
+        monkeypatch.setattr(bought.Comparison, "distance", lambda *_: pytest.fail("counted"))
         with pytest.raises(BudgetExceededError):
             buy(df, encoder, df, epsilon=0.5, ledger=Ledger(replace(plan, mu=plan.mu / 2)))
 
