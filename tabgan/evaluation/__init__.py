@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from tabgan._validate import integer_at_least
+from tabgan.evaluation.association import association_findings
 from tabgan.evaluation.copies import copy_metrics
+from tabgan.evaluation.detection import detection_findings
+from tabgan.evaluation.diagnostic import diagnostic_metrics
 from tabgan.evaluation.fidelity import (
     column_distances,
-    detection_metrics,
     duplicate_metrics,
     equal_cells,
     quality_metrics,
+    rare_metrics,
     tvd_metrics,
 )
+from tabgan.evaluation.measure import Findings
+from tabgan.evaluation.projection import projection_findings
 from tabgan.evaluation.result import ColumnResult, Evaluation, Interval, Metric
+from tabgan.evaluation.rules import FixedCombinations, Inequality, Rule, check_rules
+from tabgan.evaluation.subgroups import group_columns
 from tabgan.evaluation.tables import Tables, prepare
-from tabgan.evaluation.utility import utility_metrics
-from tabgan.evaluation.validity import valid_shares, validity_metrics
-from tabgan.progress import Progress
+from tabgan.evaluation.utility import utility_findings
+from tabgan.evaluation.validity import Checked, check_columns, schema_validity, validity_metrics
+from tabgan.progress import Progress, silent
 from tabgan.rng import RandomStreams
 from tabgan.schema import Schema
 
-__all__ = ["ColumnResult", "Evaluation", "Interval", "Metric", "evaluate"]
+__all__ = [
+    "ColumnResult",
+    "Evaluation",
+    "FixedCombinations",
+    "Inequality",
+    "Interval",
+    "Metric",
+    "Rule",
+    "evaluate",
+    "schema_validity",
+]
 
 
 def evaluate(
@@ -35,6 +53,8 @@ def evaluate(
     *,
     schema: Schema | None = None,
     target: str | None = None,
+    rules: Sequence[Rule] = (),
+    subgroups: Sequence[str] | None = None,
     random_state: int = 0,
     progress: Progress | None = None,
 ) -> Evaluation:
@@ -51,58 +71,89 @@ def evaluate(
         synthetic: The table to judge.
         schema: What is known of the columns, for kinds and validity; what it leaves open is read off the rows.
         target: The column that models predict; the schema's by default.
+        rules: What every row should keep, such as ``Inequality("start", "end")``. It is only checked: the sampler
+            does not enforce rules.
+        subgroups: Columns whose values are groups that utility is told for; ``None`` for the first six with 2 to 8
+            categories, in the table's order.
         random_state: Seed of samples and models.
         progress: Called with ``"evaluate"``, the steps done and all steps.
 
     Raises:
-        ConfigError: ``random_state`` is not a non-negative integer.
-        DataError: a table is empty, or its columns are not those of the real one.
+        ConfigError: ``random_state`` is not a non-negative integer, or a rule cannot be used.
+        DataError: a table is empty, its columns are not those of the real one, or one of ``subgroups`` is no column.
     """
     seed = integer_at_least("random_state", random_state, 0)
     streams = RandomStreams(seed)
     target = target if target is not None else schema.target if schema is not None else None
     tables = prepare(real, holdout, synthetic, schema)
-    shares = valid_shares(tables)
+    check_rules(rules, tables.columns)
+    group_columns(
+        tables, target, subgroups
+    )  # before all else: what it refuses must not cost the time of the steps
+    checked = check_columns(tables)
     cells = equal_cells(tables, streams)
     distances = column_distances(tables, cells)
-    steps: list[Callable[[], tuple[Metric, ...]]] = [
-        lambda: validity_metrics(tables, shares),
+    steps: list[Callable[[], Findings | tuple[Metric, ...]]] = [
+        lambda: validity_metrics(tables, checked, rules),
+        lambda: diagnostic_metrics(tables),
         lambda: quality_metrics(tables, streams),
         lambda: tvd_metrics(cells, distances, streams),
-        lambda: detection_metrics(tables, streams),
+        lambda: association_findings(tables, streams),
+        lambda: rare_metrics(tables, streams),
+        lambda: detection_findings(tables, streams),
         lambda: duplicate_metrics(tables, streams),
-        lambda: utility_metrics(tables, target, streams),
+        lambda: projection_findings(tables, streams),
+        lambda: utility_findings(tables, target, subgroups, streams),
         lambda: copy_metrics(tables, streams),
     ]
+    found = _run(steps, progress)
     return Evaluation(
-        metrics=_run(steps, progress),
-        columns=_column_results(tables, shares, distances),
+        metrics=found.metrics,
+        columns=_column_results(tables, checked, distances, found.giveaways),
         n_real=len(real),
         n_holdout=len(holdout),
         n_synthetic=len(synthetic),
         target=target,
         random_state=seed,
+        subgroups=found.subgroups,
+        pictures=found.pictures,
     )
 
 
-def _run(steps: Sequence[Callable[[], tuple[Metric, ...]]], progress: Progress | None) -> tuple[Metric, ...]:
-    """Return all steps' metrics.
+def _run(steps: Sequence[Callable[[], Findings | tuple[Metric, ...]]], progress: Progress | None) -> Findings:
+    """Return what all steps found.
 
     On one thread: the samples are small, and where other work competes for the cores, threads that wait for one
     another make trees up to 100 times slower.
     """
-    report = progress or (lambda stage, done, total: None)
-    metrics: tuple[Metric, ...] = ()
+    report = progress or silent
+    found = Findings()
     with threadpool_limits(1):
         for done, step in enumerate(steps):
             report("evaluate", done, len(steps))
-            metrics += step()
+            found = _joined(found, step())
     report("evaluate", len(steps), len(steps))
-    return metrics
+    return found
+
+
+def _joined(found: Findings, further: Findings | tuple[Metric, ...]) -> Findings:
+    """Return what was found before, and what was found since."""
+    if isinstance(further, tuple):
+        further = Findings(further)
+    drawn = {name: each for name, each in vars(further.pictures).items() if each is not None}
+    return Findings(
+        metrics=found.metrics + further.metrics,
+        giveaways={**found.giveaways, **further.giveaways},
+        subgroups=found.subgroups + further.subgroups,
+        pictures=replace(found.pictures, **drawn),
+    )
 
 
 def _column_results(
-    tables: Tables, shares: dict[str, float], distances: dict[str, tuple[float, float]]
+    tables: Tables,
+    checked: Mapping[str, Checked],
+    distances: Mapping[str, tuple[float, float]],
+    giveaways: Mapping[str, float],
 ) -> tuple[ColumnResult, ...]:
     results = []
     for column in tables.columns:
@@ -113,9 +164,10 @@ def _column_results(
                 kind=column.kind,
                 tvd=value,
                 reference=reference,
-                valid=shares[column.name],
+                valid=checked[column.name].valid,
                 missing_real=float(tables.frames.real[column.name].isna().mean()),
                 missing_synthetic=float(tables.frames.synthetic[column.name].isna().mean()),
+                giveaway=giveaways.get(column.name),
             )
         )
     return tuple(results)

@@ -15,17 +15,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy.stats import ConstantInputWarning, NearConstantInputWarning
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import StratifiedKFold
 
 from tabgan.evaluation.measure import Definition, Figure, NotComputed, measure
 from tabgan.evaluation.result import Metric
-from tabgan.evaluation.tables import Tables, Three, features, informative, require_columns, subsample
+from tabgan.evaluation.tables import Tables, Three, equal_rows, require_columns
 from tabgan.rng import RandomStreams
 
 #: Rows of each table, at most, for each figure.
-MAX_TVD_ROWS, MAX_QUALITY_ROWS, MAX_C2ST_ROWS = 50_000, 20_000, 10_000
+MAX_TVD_ROWS, MAX_QUALITY_ROWS = 50_000, 20_000
 
 #: Column tuples that a mean distance is taken over, at most.
 MAX_PAIRS, MAX_TRIPLES = 2_000, 200
@@ -33,10 +30,12 @@ MAX_PAIRS, MAX_TRIPLES = 2_000, 200
 #: Cells of a joint table up to which it is counted in full.
 _DENSE_CELLS = 2**18
 
+#: Share of the real rows up to which a category is rare, and rows that should hold it all the same. A table of
+#: that share lacks such a category with a probability of exp(-5), below 1%.
+RARE_SHARE, MIN_EXPECTED = 0.01, 5
+
 _QUANTILES = 20
 _MAX_CATEGORIES = 1_000
-_FOLDS = 3
-_MIN_C2ST_ROWS = 30
 
 _EQUAL = "The reference is what equally many held-out real rows score."
 
@@ -79,15 +78,15 @@ TVD1 = _tvd_definition(1, "single columns")
 TVD2 = _tvd_definition(2, "pairs of columns")
 TVD3 = _tvd_definition(3, "triples of columns")
 
-C2ST = Definition(
-    name="c2st",
-    label="Detection",
+RARE_CATEGORIES = Definition(
+    name="rare_categories",
+    label="Rare categories that are kept",
     group="fidelity",
-    direction="none",
-    format="score",
-    meaning="ROC AUC of gradient-boosted trees, cross-validated, that learn to tell synthetic rows from equally many "
-    "held-out real ones.",
-    good="0.5: they cannot be told apart. 1 means that every row gives itself away.",
+    direction="higher",
+    format="percent",
+    meaning="Of the categories that at most 1% of the real rows hold, share that occur in the synthetic table at all. "
+    f"Only categories that {MIN_EXPECTED} rows or more of so large a table should hold are counted. {_EQUAL}",
+    good="Close to the reference. Less means that small groups of people are lost; noise for privacy costs them first.",
 )
 DUPLICATES = Definition(
     name="duplicates",
@@ -122,7 +121,7 @@ class Cells:
 def equal_cells(tables: Tables, streams: RandomStreams) -> Cells:
     """Return the tables as cells, on samples where they are large."""
     codes, sizes = to_cells(tables)
-    return Cells(_equal_rows(codes, MAX_TVD_ROWS, streams.numpy("evaluation.tvd")), sizes)
+    return Cells(equal_rows(codes, MAX_TVD_ROWS, streams.numpy("evaluation.tvd")), sizes)
 
 
 def column_distances(tables: Tables, cells: Cells) -> dict[str, tuple[float, float]]:
@@ -195,31 +194,42 @@ def quality_metrics(tables: Tables, streams: RandomStreams) -> tuple[Metric, ...
 
     def compute() -> list[Figure]:
         require_columns(tables)
-        rows = _equal_rows(tables.values, MAX_QUALITY_ROWS, streams.numpy("evaluation.quality"))
+        rows = equal_rows(tables.values, MAX_QUALITY_ROWS, streams.numpy("evaluation.quality"))
         value, reference = (_quality(tables, rows.real, rows_) for rows_ in (rows.synthetic, rows.holdout))
         return [Figure(v, reference=r) for v, r in zip(value, reference, strict=True)]
 
     return measure([SHAPES, TRENDS], compute)
 
 
-def detection_metrics(tables: Tables, streams: RandomStreams) -> tuple[Metric, ...]:
-    """Return ``c2st``.
-
-    References:
-        Lopez-Paz & Oquab (2017), *Revisiting Classifier Two-Sample Tests*.
-    """
+def rare_metrics(tables: Tables, streams: RandomStreams) -> tuple[Metric, ...]:
+    """Return ``rare_categories``. Which categories are counted follows from the real rows alone."""
 
     def compute() -> list[Figure]:
-        require_columns(tables)
-        rng = streams.numpy("evaluation.c2st")
-        rows = _equal_rows(features(tables), MAX_C2ST_ROWS, rng)
-        if len(rows.synthetic) < _MIN_C2ST_ROWS:
-            raise NotComputed(f"fewer than {_MIN_C2ST_ROWS} rows in the holdout or in the synthetic table")
-        x = np.concatenate([rows.holdout, rows.synthetic])
-        is_synthetic = np.repeat([0, 1], [len(rows.holdout), len(rows.synthetic)])
-        return [Figure(float(roc_auc_score(is_synthetic, _out_of_fold(x, is_synthetic, rng))))]
+        rows = equal_rows(tables.values, MAX_TVD_ROWS, streams.numpy("evaluation.rare"))
+        found = []  # by category, whether the synthetic and the held-out rows have it
+        for j, keys in enumerate(tables.keys):
+            if keys is None:
+                continue
+            n_keys = len(keys)
+            counts = _counts(tables.values.real[:, j], n_keys)
+            share = counts / len(tables.values.real)
+            is_rare = (share <= RARE_SHARE) & (share * len(rows.synthetic) >= MIN_EXPECTED)
+            kept = [_counts(each[:, j], n_keys)[is_rare] > 0 for each in (rows.synthetic, rows.holdout)]
+            found.append(np.stack(kept, axis=1))
+        occurs = np.concatenate(found) if found else np.empty((0, 2), dtype=bool)
+        if not len(occurs):
+            raise NotComputed(
+                f"no category is held by at most {RARE_SHARE:.0%} of the rows, and by enough to be expected"
+            )
+        value, reference = occurs.mean(axis=0)
+        return [Figure(float(value), reference=float(reference))]
 
-    return measure([C2ST], compute)
+    return measure([RARE_CATEGORIES], compute)
+
+
+def _counts(codes: np.ndarray, n_keys: int) -> np.ndarray:
+    """Return ``(keys,)`` how many rows hold each category."""
+    return np.bincount(codes[~np.isnan(codes)].astype(np.int64), minlength=n_keys + 1)[:n_keys]
 
 
 def duplicate_metrics(tables: Tables, streams: RandomStreams) -> tuple[Metric, ...]:
@@ -227,37 +237,13 @@ def duplicate_metrics(tables: Tables, streams: RandomStreams) -> tuple[Metric, .
 
     def compute() -> list[Figure]:
         require_columns(tables)
-        rows = _equal_rows(tables.values, MAX_TVD_ROWS, streams.numpy("evaluation.duplicates"))
+        rows = equal_rows(tables.values, MAX_TVD_ROWS, streams.numpy("evaluation.duplicates"))
         value, reference = (
             float(pd.DataFrame(each).duplicated(keep=False).mean()) for each in (rows.synthetic, rows.holdout)
         )
         return [Figure(value, reference=reference)]
 
     return measure([DUPLICATES], compute)
-
-
-def _out_of_fold(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return each row's probability from the model that has not seen it."""
-    scores = np.full(len(y), 0.5)
-    folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=int(rng.integers(2**31)))
-    for train, test in folds.split(x, y):
-        is_used = informative(x[train])
-        if not is_used.any():
-            continue
-        model = HistGradientBoostingClassifier(early_stopping=False, random_state=int(rng.integers(2**31)))
-        model.fit(x[train][:, is_used], y[train])
-        scores[test] = model.predict_proba(x[test][:, is_used])[:, 1]
-    return scores
-
-
-def _equal_rows(arrays: Three[np.ndarray], most: int, rng: np.random.Generator) -> Three[np.ndarray]:
-    """Return equally many held-out and synthetic rows, and as many real ones as may be."""
-    n_rows = min(len(arrays.holdout), len(arrays.synthetic), most)
-    return Three(
-        subsample(arrays.real, most, rng),
-        subsample(arrays.holdout, n_rows, rng),
-        subsample(arrays.synthetic, n_rows, rng),
-    )
 
 
 def _cuts(real: np.ndarray) -> np.ndarray:

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from scipy.stats import norm
 
 from tabgan.errors import TabGANError
-from tabgan.evaluation.result import Direction, Format, Group, Interval, Metric, Risk
+from tabgan.evaluation.result import (
+    Direction,
+    Format,
+    Group,
+    Interval,
+    Metric,
+    Pictures,
+    Risk,
+    SubgroupResult,
+)
 
 #: Level of every interval.
 LEVEL = 0.95
@@ -65,6 +74,23 @@ class Definition:
             risk=figure.risk if reason is None else None,
             is_shareable=self.is_shareable,
         )
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What one step of an evaluation found.
+
+    Attributes:
+        metrics: Its figures.
+        giveaways: By column, how much it gives synthetic rows away.
+        subgroups: Utility by group.
+        pictures: What is drawn; ``None`` for pictures of other steps.
+    """
+
+    metrics: tuple[Metric, ...] = ()
+    giveaways: Mapping[str, float] = field(default_factory=dict)
+    subgroups: tuple[SubgroupResult, ...] = ()
+    pictures: Pictures = field(default_factory=Pictures)
 
 
 def measure(

@@ -140,7 +140,7 @@ class SubgroupResult:
 
     Attributes:
         column: The column that the group is of.
-        category: Its value there.
+        category: Its value there; ``None`` for all values of too few rows together, which are not named.
         n_rows: Held-out rows of the group that have a target.
         tstr: Score of the model trained on synthetic rows; ``None`` when there is none.
         trtr: Score of the one trained on as many real rows.

@@ -80,7 +80,7 @@ def prepare(
     """
     tables = {"real": real, "holdout": holdout, "synthetic": synthetic}
     for label, table in tables.items():
-        _check_table(table, label)
+        check_frame(table, label)
     for label in ("holdout", "synthetic"):
         _check_columns(tables[label], real, label)
     frames = Three(
@@ -99,9 +99,36 @@ def require_columns(tables: Tables) -> None:
         raise NotComputed("there are only identifiers")
 
 
+def read_alone(series: pd.Series, column: Any) -> tuple[np.ndarray, Keys | None]:
+    """Return a column of one table as it stands, without a look at another table.
+
+    Returns:
+        ``(rows,)`` float64 as in :attr:`Tables.values`, and what categories and identifiers stand for.
+
+    Raises:
+        DataError: categories cannot be compared, such as lists.
+    """
+    if isinstance(column, Numeric):
+        return _numbers(series), None
+    if isinstance(column, Datetime):
+        return _moments(series, column), None
+    codes, observed = _categories(series, column.name)
+    return np.where(codes < 0, np.nan, codes), tuple(observed)
+
+
 def subsample(rows: np.ndarray, n_rows: int, rng: np.random.Generator) -> np.ndarray:
     """Return ``n_rows`` of the rows, drawn without replacement; all of them where there are no more."""
     return rows if len(rows) <= n_rows else rows[rng.choice(len(rows), size=n_rows, replace=False)]
+
+
+def equal_rows(arrays: Three[np.ndarray], most: int, rng: np.random.Generator) -> Three[np.ndarray]:
+    """Return equally many held-out and synthetic rows, and as many real ones as may be, ``most`` of each at most."""
+    n_rows = min(len(arrays.holdout), len(arrays.synthetic), most)
+    return Three(
+        subsample(arrays.real, most, rng),
+        subsample(arrays.holdout, n_rows, rng),
+        subsample(arrays.synthetic, n_rows, rng),
+    )
 
 
 def features(tables: Tables) -> Three[np.ndarray]:
@@ -153,7 +180,8 @@ def _block(values: Three[np.ndarray], keys: Keys | None) -> Three[np.ndarray]:
     return values.map(scaled)
 
 
-def _check_table(table: object, label: str) -> None:
+def check_frame(table: object, label: str) -> None:
+    """Raise ``DataError`` unless a table is a DataFrame with rows, and with columns whose names are text, each once."""
     if not isinstance(table, pd.DataFrame):
         raise DataError(
             f"evaluate: expected the {label} table as a pandas DataFrame, got {type(table).__name__}."
@@ -166,7 +194,7 @@ def _check_table(table: object, label: str) -> None:
     repeated = sorted(set(table.columns[table.columns.duplicated()]))
     if repeated:
         raise DataError(
-            f"evaluate: column names repeat in the {label} table: {_listed(repeated)}. Rename or drop them."
+            f"evaluate: column names repeat in the {label} table: {listed(repeated)}. Rename or drop them."
         )
     if table.shape[0] == 0 or table.shape[1] == 0:
         raise DataError(f"evaluate: expected rows and columns in the {label} table, got {table.shape}.")
@@ -177,14 +205,15 @@ def _check_columns(table: pd.DataFrame, real: pd.DataFrame, label: str) -> None:
     extra = [name for name in table.columns if name not in real.columns]
     if not lacking and not extra:
         return
-    found = [f"lacks {_listed(lacking)}"] if lacking else []
-    found += [f"has {_listed(extra)} besides"] if extra else []
+    found = [f"lacks {listed(lacking)}"] if lacking else []
+    found += [f"has {listed(extra)} besides"] if extra else []
     raise DataError(
         f"evaluate: the {label} table {' and '.join(found)}. Give it the columns of the real table."
     )
 
 
-def _listed(names: Sequence[str], most: int = 10) -> str:
+def listed(names: Sequence[str], most: int = 10) -> str:
+    """Return names of columns in quotes, the first ``most`` of them."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(map(repr, names[:most])) + more
 

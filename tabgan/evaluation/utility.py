@@ -8,7 +8,7 @@ References:
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,10 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from tabgan.evaluation.measure import LEVEL, Definition, Figure, NotComputed, measure
-from tabgan.evaluation.result import Interval, Metric
+from tabgan.evaluation.measure import Definition, Figure, Findings, NotComputed, measure
+from tabgan.evaluation.result import Calibration, Metric, Pictures
+from tabgan.evaluation.scores import Predictions, bootstrap, calibration_points, scorer
+from tabgan.evaluation.subgroups import TSTR_SUBGROUPS, group_columns, shown_key, subgroup_findings
 from tabgan.evaluation.tables import Tables, Three, embed, features, informative, subsample
 from tabgan.rng import RandomStreams
 from tabgan.schema import Numeric
@@ -33,9 +35,6 @@ MAX_CLASSES = 50
 MIN_ROWS = 20
 
 _MAX_TREE_ROWS, _MAX_LINEAR_ROWS, _MAX_TEST_ROWS = 50_000, 20_000, 20_000
-_N_BOOTSTRAP = 200
-
-Scorer = Callable[[np.ndarray], float]
 
 
 @dataclass(frozen=True)
@@ -44,11 +43,16 @@ class _Task:
 
     Attributes:
         labels: ``(rows,)`` of each table: class numbers or values; NaN where there is none.
-        n_classes: Classes in the real table; 0 for a regression.
+        classes: ``(classes,)`` their values in the real table; none for a regression.
     """
 
     labels: Three[np.ndarray]
-    n_classes: int
+    classes: np.ndarray
+
+    @property
+    def n_classes(self) -> int:
+        """How many classes there are; 0 for a regression."""
+        return len(self.classes)
 
     @property
     def score(self) -> str:
@@ -67,83 +71,45 @@ class _Family:
     build: Callable[[_Task, int], Any]
 
 
-def utility_metrics(tables: Tables, target: str | None, streams: RandomStreams) -> tuple[Metric, ...]:
-    """Return ``tstr``, ``trtr`` and the same for linear models; without a target ``tstr`` alone, and why."""
+def utility_findings(
+    tables: Tables, target: str | None, subgroups: Sequence[str] | None, streams: RandomStreams
+) -> Findings:
+    """Return ``tstr``, ``trtr``, the same for linear models, ``tstr_subgroups``, the groups and the calibration.
+
+    Without a target, ``tstr`` and ``tstr_subgroups`` alone, and why.
+
+    Args:
+        tables: The three tables.
+        target: The column to predict.
+        subgroups: Columns whose values are groups; ``None`` for :func:`~tabgan.evaluation.subgroups.group_columns`.
+        streams: Random streams.
+
+    Raises:
+        DataError: a column of ``subgroups`` cannot be used.
+    """
+    columns = group_columns(tables, target, subgroups)
     if target is None:
-        return (_definitions(_TREES, "ROC AUC or R2")[0].metric("no target was named"),)
-    task, reason = None, ""
+        reason = "no target was named"
+        trees = _definitions(_TREES, "ROC AUC or R2")[0].metric(reason)
+        return Findings((trees, TSTR_SUBGROUPS.metric(reason)))
     try:
         task = _task(tables, target)
     except NotComputed as answer:
-        reason = str(answer)
+        definitions = [each for family in (_TREES, _LINEAR) for each in _definitions(family, "ROC AUC or R2")]
+        return Findings(tuple(each.metric(str(answer)) for each in (*definitions, TSTR_SUBGROUPS)))
+    predicted: dict[str, Predictions] = {}
 
     def metrics(family: _Family) -> tuple[Metric, ...]:
-        if task is None:
-            return tuple(each.metric(reason) for each in _definitions(family, "ROC AUC or R2"))
         return measure(
-            _definitions(family, task.score), lambda: _compare(tables, target, task, family, streams)
+            _definitions(family, task.score),
+            lambda: _compare(tables, target, task, family, streams, predicted),
         )
 
-    return metrics(_TREES) + metrics(_LINEAR)
-
-
-def auc_scorer(labels: np.ndarray, scores: np.ndarray) -> Scorer:
-    """Return a function from row weights to the ROC AUC, for more than two classes the mean of one against the rest.
-
-    Classes that have no weight are left out. Ties count half.
-
-    Args:
-        labels: ``(rows,)`` class numbers.
-        scores: ``(rows, classes)`` probabilities.
-    """
-    n_classes = scores.shape[1]
-    ordered = []
-    for c in range(n_classes) if n_classes > 2 else [n_classes - 1]:
-        order = np.argsort(scores[:, c], kind="stable")
-        starts = np.flatnonzero(np.diff(scores[order, c], prepend=-np.inf) > 0)
-        ordered.append((order, starts, labels[order] == c))
-
-    def score(weights: np.ndarray) -> float:
-        areas = []
-        for order, starts, is_class in ordered:
-            sorted_weights = weights[order]
-            ones = np.add.reduceat(np.where(is_class, sorted_weights, 0.0), starts)
-            zeros = np.add.reduceat(np.where(is_class, 0.0, sorted_weights), starts)
-            if ones.sum() > 0 and zeros.sum() > 0:
-                below = np.cumsum(zeros) - zeros / 2
-                areas.append(float(ones @ below / (ones.sum() * zeros.sum())))
-        return float(np.mean(areas)) if areas else np.nan
-
-    return score
-
-
-def r2_scorer(truth: np.ndarray, predicted: np.ndarray) -> Scorer:
-    """Return a function from row weights to the coefficient of determination."""
-    centred, residual = truth - truth.mean(), truth - predicted
-
-    def score(weights: np.ndarray) -> float:
-        total = weights @ centred**2 - (weights @ centred) ** 2 / weights.sum()
-        return float(1 - weights @ residual**2 / total) if total > 0 else np.nan
-
-    return score
-
-
-def bootstrap(score: Scorer, n_rows: int, rng: np.random.Generator) -> Figure:
-    """Return a score with its percentile interval over the test rows; models are not trained again.
-
-    References:
-        Efron & Tibshirani (1993), *An Introduction to the Bootstrap*, chapter 13.
-    """
-    draws = [
-        score(np.bincount(rng.integers(n_rows, size=n_rows), minlength=n_rows).astype(float))
-        for _ in range(_N_BOOTSTRAP)
-    ]
-    found = np.array(draws)[np.isfinite(draws)]
-    interval = None
-    if len(found) > _N_BOOTSTRAP // 2:
-        low, high = np.quantile(found, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
-        interval = Interval(float(low), float(high), LEVEL)
-    return Figure(score(np.ones(n_rows)), interval)
+    found = metrics(_TREES) + metrics(_LINEAR)
+    judged = predicted.get(_TREES.suffix) or next(each.reason for each in found)
+    groups = subgroup_findings(tables, columns, judged, streams)
+    picture = Pictures(calibration=_calibration(tables, target, task, judged))
+    return Findings(found + groups.metrics, subgroups=groups.subgroups, pictures=picture)
 
 
 def _definitions(family: _Family, score: str) -> list[Definition]:
@@ -198,7 +164,7 @@ def _task(tables: Tables, target: str) -> _Task:
     if len(distinct) < 2:
         raise NotComputed("the target is constant in the real table")
     if isinstance(tables.modelled[j], Numeric) and len(distinct) > MAX_CLASS_NUMBERS:
-        return _Task(labels, 0)
+        return _Task(labels, np.empty(0))
     if len(distinct) > MAX_CLASSES:
         raise NotComputed(f"the target has more than {MAX_CLASSES} classes")
 
@@ -206,13 +172,18 @@ def _task(tables: Tables, target: str) -> _Task:
         position = np.minimum(np.searchsorted(distinct, values), len(distinct) - 1)
         return np.where(distinct[position] == values, position, np.nan)  # NaN equals nothing
 
-    return _Task(labels.map(to_class), len(distinct))
+    return _Task(labels.map(to_class), distinct)
 
 
 def _compare(
-    tables: Tables, target: str, task: _Task, family: _Family, streams: RandomStreams
+    tables: Tables,
+    target: str,
+    task: _Task,
+    family: _Family,
+    streams: RandomStreams,
+    predicted: dict[str, Predictions],
 ) -> list[Figure | str]:
-    """Return the figures of training on synthetic and on real rows."""
+    """Return the figures of training on synthetic and on real rows; note the predictions of both if there are."""
     rng = streams.numpy("evaluation.utility" + family.suffix)
     seed = int(rng.integers(2**31))
     others = [j for j in range(len(tables.modelled)) if j != tables.position(target)]
@@ -226,21 +197,25 @@ def _compare(
         raise NotComputed("the target is constant in the holdout")
     n_rows = min(len(kept.real), len(kept.synthetic), family.max_rows)
 
-    def score(x: np.ndarray, y: np.ndarray, rows: np.ndarray) -> Figure | str:
+    def learn(x: np.ndarray, y: np.ndarray, rows: np.ndarray) -> np.ndarray | str:
         train = subsample(rows, n_rows, rng)
         if len(train) < MIN_ROWS:
             return f"the target is present in fewer than {MIN_ROWS} rows to train on"
         if len(np.unique(y[train])) < 2:
             return "the target is constant in the rows to train on"
-        predicted = _predict(family.build(task, seed), x[train], y[train], inputs.holdout[test], task)
-        scorer = auc_scorer(truth, predicted) if task.n_classes else r2_scorer(truth, predicted)
-        return bootstrap(scorer, len(test), rng)
+        return _predict(family.build(task, seed), x[train], y[train], inputs.holdout[test], task)
 
-    real = score(inputs.real, task.labels.real, kept.real)
-    synthetic = score(inputs.synthetic, task.labels.synthetic, kept.synthetic)
-    if isinstance(synthetic, Figure) and isinstance(real, Figure):
-        synthetic = synthetic._replace(reference=real.value)
-    return [synthetic, real]
+    real = learn(inputs.real, task.labels.real, kept.real)
+    synthetic = learn(inputs.synthetic, task.labels.synthetic, kept.synthetic)
+    if not isinstance(real, str) and not isinstance(synthetic, str):
+        predicted[family.suffix] = Predictions(test, truth, real, synthetic, task.n_classes)
+    real_figure, synthetic_figure = (
+        each if isinstance(each, str) else bootstrap(scorer(truth, each, task.n_classes), len(test), rng)
+        for each in (real, synthetic)
+    )
+    if isinstance(synthetic_figure, Figure) and isinstance(real_figure, Figure):
+        synthetic_figure = synthetic_figure._replace(reference=real_figure.value)
+    return [synthetic_figure, real_figure]
 
 
 def _predict(model: Any, x: np.ndarray, y: np.ndarray, x_test: np.ndarray, task: _Task) -> np.ndarray:
@@ -256,6 +231,28 @@ def _predict(model: Any, x: np.ndarray, y: np.ndarray, x_test: np.ndarray, task:
     scores = np.zeros((len(x_test), task.n_classes))
     scores[:, model.classes_.astype(int)] = model.predict_proba(x_test[:, is_used])
     return scores
+
+
+def _calibration(
+    tables: Tables, target: str, task: _Task, judged: Predictions | str | None
+) -> Calibration | None:
+    """Return whether the trees' probabilities of one class come true; ``None`` without classes or models.
+
+    The class is the rarer of two, or the most frequent of more. One that fewer than ``MIN_ROWS`` held-out rows have
+    is not shown: it would name what single rows hold.
+    """
+    if not isinstance(judged, Predictions) or not task.n_classes:
+        return None
+    counts = np.bincount(task.labels.real[~np.isnan(task.labels.real)].astype(np.int64))
+    chosen = int(counts.argmin() if task.n_classes == 2 else counts.argmax())
+    is_chosen = judged.truth == chosen
+    if is_chosen.sum() < MIN_ROWS:
+        return None
+    return Calibration(
+        shown_key(task.classes[chosen], tables.keys[tables.position(target)]),
+        calibration_points(judged.synthetic[:, chosen], is_chosen),
+        calibration_points(judged.real[:, chosen], is_chosen),
+    )
 
 
 def _build_trees(task: _Task, seed: int) -> Any:

@@ -1,79 +1,288 @@
-"""Whether synthetic cells are of their column's kind, within its domain."""
+"""Whether synthetic cells are of their column's kind, within its domain.
+
+A domain comes from the schema. For the figures that stay in the house, what the schema leaves open is read off the
+real and the held-out rows; :func:`schema_validity` sees neither, and says what it cannot tell.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from tabgan.errors import DataError
 from tabgan.evaluation.measure import Definition, Figure, NotComputed, measure
 from tabgan.evaluation.result import Metric
-from tabgan.evaluation.tables import Tables, declared_keys
-from tabgan.schema import MAX_DECIMALS, Categorical, Datetime, Identifier, Numeric
+from tabgan.evaluation.rules import Rule, check_rules, keeps_rules
+from tabgan.evaluation.tables import Keys, Tables, check_frame, declared_keys, listed, read_alone
+from tabgan.schema import MAX_DECIMALS, Boolean, Categorical, Datetime, Identifier, Numeric, Schema
 
 _SECONDS = {"day": 86_400, "second": 1}
-
-VALIDITY = Definition(
-    name="validity",
-    label="Valid cells",
-    group="validity",
-    direction="higher",
-    format="percent",
-    meaning="Share of synthetic cells that are of their column's kind, within its bounds, precision and categories, "
-    "and missing only where that is allowed. What the schema leaves open is read off the real rows.",
-    good="100% where the schema declares all. Where it does not, a value just outside of what the rows hold may be "
-    "right.",
-)
-DTYPES = Definition(
-    name="dtypes",
-    label="Columns of the right dtype",
-    group="validity",
-    direction="higher",
-    format="percent",
-    meaning="Share of columns whose dtype is that of the schema, or of the real table where the schema names none.",
-    good="100%: code that runs on the real table runs on the synthetic one.",
-)
-UNIQUE_IDS = Definition(
-    name="unique_ids",
-    label="Unique identifiers",
-    group="validity",
-    direction="higher",
-    format="percent",
-    meaning="Share of rows whose identifier is present and not used by another row; "
-    "the worst column where there are several.",
-    good="100%: a key names one row.",
-)
+_STORED = " Where the schema does not say, they are to be stored as in the real table."
+_READ_OFF = " What the schema leaves open is read off the real rows."
 
 
-def valid_shares(tables: Tables) -> dict[str, float]:
-    """Return, by column, the share of synthetic cells that keep to the schema."""
-    shares = {}
+def _definition(name: str, label: str, meaning: str, good: str) -> Definition:
+    return Definition(name, label, "validity", "higher", "percent", meaning, good)
+
+
+VALIDITY = _definition(
+    "validity",
+    "Valid cells",
+    "Share of synthetic cells that are of their column's kind, within its bounds, precision and categories, "
+    "and missing only where that is allowed.",
+    "100% where the schema declares all. Where it does not, a value just outside of what the rows hold may be right.",
+)
+TYPES = _definition(
+    "types",
+    "Cells of the right kind",
+    "Share of synthetic cells, of those that are not missing, that are what their column holds: numbers in a column "
+    "of numbers, moments in a column of moments, text where categories are text. Identifiers are left out.",
+    "100%: a program that reads the table finds nothing that it cannot read.",
+)
+BOUNDS = _definition(
+    "bounds",
+    "Within bounds",
+    "Share of synthetic numbers and moments that are neither below the smallest nor above the largest value that "
+    "their column may hold.",
+    "100%: no age of 200, no date in the future.",
+)
+PRECISION = _definition(
+    "precision",
+    "Within precision",
+    "Share of synthetic numbers with no more decimal places than their column has, and of moments that are whole days "
+    "or seconds where their column's are.",
+    "100%: no amount with fractions of a cent.",
+)
+CATEGORIES = _definition(
+    "categories",
+    "Known categories",
+    "Share of synthetic cells in columns of categories that hold one of the categories that their column may hold.",
+    "100%: no category is made up.",
+)
+MISSING_POLICY = _definition(
+    "missing_policy",
+    "Missing only where allowed",
+    "Share of synthetic cells that are present, in columns that must not have missing values.",
+    "100%: what has to be filled in is filled in.",
+)
+DTYPES = _definition(
+    "dtypes",
+    "Columns of the right dtype",
+    "Share of columns that are stored as the schema says: as whole numbers, text, dates and so on.",
+    "100%: code that runs on the real table runs on the synthetic one.",
+)
+UNIQUE_IDS = _definition(
+    "unique_ids",
+    "Unique identifiers",
+    "Share of rows whose identifier is present and not used by another row; the worst column where there are several.",
+    "100%: a key names one row.",
+)
+RULES = _definition(
+    "rules",
+    "Rows that keep every rule",
+    "Share of synthetic rows that keep every rule that was given, such as a start that is not after its end. A row in "
+    "which a compared value is missing keeps the comparison. Rules are only checked: the sampler does not enforce "
+    "them.",
+    "100% where every real row keeps the rules; rows that break one can be dropped before the table is used.",
+)
+
+#: Of the cells of one column, by what a cell is looked at for.
+_ASPECTS = (TYPES, BOUNDS, PRECISION, CATEGORIES, MISSING_POLICY)
+
+_NOTHING = {
+    "types": "there are only identifiers, or no cell is present",
+    "bounds": "no column holds numbers or moments with bounds",
+    "precision": "no column holds numbers or moments of limited precision",
+    "categories": "no column holds categories",
+    "missing_policy": "every column may have missing values",
+}
+
+
+@dataclass(frozen=True)
+class Domain:
+    """What a column may hold; ``None`` is no limit.
+
+    Attributes:
+        bounds: Smallest and largest number, or seconds since 1970.
+        step: Numbers are multiples of this; seconds for moments.
+        keys: Categories.
+        may_miss: Whether cells may be missing.
+    """
+
+    bounds: tuple[float, float] | None = None
+    step: float | None = None
+    keys: frozenset[Hashable] | None = None
+    may_miss: bool = True
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was found in one column.
+
+    Attributes:
+        valid: Share of cells that are valid in every respect; for an identifier, that are present and unique.
+        counts: By aspect, how many cells are as they should be, and how many were looked at.
+    """
+
+    valid: float
+    counts: Mapping[str, tuple[int, int]]
+
+
+def check_columns(tables: Tables) -> dict[str, Checked]:
+    """Return what was found in every column of the synthetic table."""
+    checked = {}
     for column in tables.columns:
-        is_valid = (
-            _is_unique(tables.frames.synthetic[column.name])
-            if isinstance(column, Identifier)
-            else _is_valid(tables, column, tables.position(column.name))
-        )
-        shares[column.name] = float(np.mean(is_valid))
-    return shares
+        series = tables.frames.synthetic[column.name]
+        if isinstance(column, Identifier):
+            checked[column.name] = _check_identifier(series)
+            continue
+        j = tables.position(column.name)
+        is_coded = tables.keys[j] is not None
+        values, keys = read_alone(series, column) if is_coded else (tables.values.synthetic[:, j], None)
+        checked[column.name] = _check(series, column, values, keys, _observed_domain(tables, column, j))
+    return checked
 
 
-def validity_metrics(tables: Tables, shares: dict[str, float]) -> tuple[Metric, ...]:
-    """Return the metrics of the group ``validity``."""
+def validity_metrics(
+    tables: Tables, checked: Mapping[str, Checked], rules: Sequence[Rule] = ()
+) -> tuple[Metric, ...]:
+    """Return the metrics of the group ``validity``; ``checked`` is what :func:`check_columns` found."""
+    frames = tables.frames
+    known = [frames.real, frames.holdout]
+    dtypes = replace(DTYPES, meaning=DTYPES.meaning + _STORED)
+    read_off = [replace(each, meaning=each.meaning + _READ_OFF) for each in (VALIDITY, *_ASPECTS)]
     return (
-        *measure([VALIDITY], lambda: [Figure(float(np.mean(list(shares.values()))))]),
-        *measure([DTYPES], lambda: [Figure(_right_dtypes(tables))]),
-        *measure([UNIQUE_IDS], lambda: [Figure(_worst_identifier(tables, shares))]),
+        *measure(read_off[:1], lambda: [Figure(_mean_valid(checked))]),
+        *measure(read_off[1:], lambda: _aspects(checked)),
+        *measure([dtypes], lambda: [Figure(_right_dtypes(tables.columns, frames.synthetic, frames.real))]),
+        *measure([UNIQUE_IDS], lambda: [Figure(_worst_identifier(tables.columns, checked))]),
+        *measure([RULES], lambda: [_kept_share(rules, tables.columns, frames.synthetic, known)]),
     )
 
 
-def _right_dtypes(tables: Tables) -> float:
-    frames = tables.frames
-    expected = [column.dtype or str(frames.real[column.name].dtype) for column in tables.columns]
-    found = [str(frames.synthetic[column.name].dtype) for column in tables.columns]
-    return float(np.mean([_plain(a) == _plain(b) for a, b in zip(expected, found, strict=True)]))
+def schema_validity(
+    synthetic: pd.DataFrame, schema: Schema, rules: Sequence[Rule] = ()
+) -> tuple[tuple[Metric, ...], dict[str, float]]:
+    """Return the validity of a synthetic table, and of each column, by its schema alone.
+
+    **Guarantee.** No real row is read. The figures follow from the two arguments and from nothing else, so where the
+    table was made under differential privacy, and the schema is declared or was completed under it, they are
+    post-processing: they cost no epsilon and may go out with the table.
+
+    Args:
+        synthetic: The table to judge, with the schema's columns.
+        schema: A complete schema. What it leaves open makes the figures that need it not computed.
+        rules: Rules to check; fixed combinations have to say which are allowed.
+
+    Returns:
+        The metrics, all shareable; and by column the share of valid cells, in [0, 1], without columns whose domain
+        the schema leaves open.
+
+    Raises:
+        ConfigError: a rule cannot be used.
+        DataError: the table is empty, or its columns are not those of the schema.
+    """
+    check_frame(synthetic, "synthetic")
+    _check_names(synthetic, schema)
+    check_rules(rules, schema.columns)
+    checked = {}
+    for column in schema:
+        series = synthetic[column.name].reset_index(drop=True)
+        if isinstance(column, Identifier):
+            checked[column.name] = _check_identifier(series)
+        else:
+            checked[column.name] = _check(
+                series, column, *read_alone(series, column), _declared_domain(column)
+            )
+    computed: dict[str, Callable[[], Figure]] = {
+        "validity": lambda: Figure(_mean_valid(checked)),
+        "dtypes": lambda: Figure(_right_dtypes(schema.columns, synthetic, None)),
+        "unique_ids": lambda: Figure(_worst_identifier(schema.columns, checked)),
+        "rules": lambda: _kept_share(rules, schema.columns, synthetic, ()),
+    }
+
+    def compute(name: str) -> list[Figure]:
+        return [computed[name]() if name in computed else _aspect(checked, name)]
+
+    metrics: tuple[Metric, ...] = ()
+    for each in (VALIDITY, *_ASPECTS, DTYPES, UNIQUE_IDS, RULES):
+        definition, names = replace(each, is_shareable=True), _left_open(schema, each.name)
+        reason = f"the schema leaves open what this needs of {listed(names)}"
+        metrics += (
+            (definition.metric(reason),) if names else measure([definition], partial(compute, each.name))
+        )
+    is_open = set(_left_open(schema, "validity"))
+    return metrics, {name: found.valid for name, found in checked.items() if name not in is_open}
+
+
+def _check_names(synthetic: pd.DataFrame, schema: Schema) -> None:
+    lacking = [name for name in schema.names if name not in synthetic.columns]
+    extra = [name for name in synthetic.columns if name not in schema]
+    if lacking or extra:
+        found = [f"lacks {listed(lacking)}"] if lacking else []
+        found += [f"has {listed(extra)} besides"] if extra else []
+        raise DataError(
+            f"schema_validity: expected the columns of the schema, but the synthetic table {' and '.join(found)}. "
+            "Declare or drop them."
+        )
+
+
+def _left_open(schema: Schema, name: str) -> list[str]:
+    """Return the columns of which a figure needs more than the schema says."""
+    needed = {
+        "validity": lambda column: column.is_complete,
+        "types": lambda column: not isinstance(column, Categorical) or column.categories is not None,
+        "bounds": lambda column: not isinstance(column, Numeric | Datetime) or column.bounds is not None,
+        "precision": lambda column: _is_precision_declared(column),
+        "categories": lambda column: not isinstance(column, Categorical) or column.categories is not None,
+    }.get(name, lambda column: True)
+    return [column.name for column in schema if not needed(column)]
+
+
+def _is_precision_declared(column: Any) -> bool:
+    if isinstance(column, Numeric):
+        return column.decimals is not None
+    return not isinstance(column, Datetime) or column.resolution is not None
+
+
+def _mean_valid(checked: Mapping[str, Checked]) -> float:
+    return float(np.mean([each.valid for each in checked.values()]))
+
+
+def _aspects(checked: Mapping[str, Checked]) -> list[Figure | str]:
+    found: list[Figure | str] = []
+    for each in _ASPECTS:
+        try:
+            found.append(_aspect(checked, each.name))
+        except NotComputed as answer:
+            found.append(str(answer))
+    return found
+
+
+def _aspect(checked: Mapping[str, Checked], name: str) -> Figure:
+    counts = [each.counts[name] for each in checked.values() if name in each.counts]
+    kept, looked_at = (sum(each) for each in zip(*counts, strict=True)) if counts else (0, 0)
+    if not looked_at:
+        raise NotComputed(_NOTHING[name])
+    return Figure(kept / looked_at)
+
+
+def _right_dtypes(columns: Sequence[Any], synthetic: pd.DataFrame, real: pd.DataFrame | None) -> float:
+    expected = {
+        column.name: column.dtype or (None if real is None else str(real[column.name].dtype))
+        for column in columns
+    }
+    declared = {name: dtype for name, dtype in expected.items() if dtype is not None}
+    if not declared:
+        raise NotComputed("the schema names no dtype")
+    return float(
+        np.mean([_plain(dtype) == _plain(str(synthetic[name].dtype)) for name, dtype in declared.items()])
+    )
 
 
 def _plain(dtype: str) -> str:
@@ -83,72 +292,117 @@ def _plain(dtype: str) -> str:
     return dtype
 
 
-def _worst_identifier(tables: Tables, shares: dict[str, float]) -> float:
-    found = [shares[column.name] for column in tables.columns if isinstance(column, Identifier)]
+def _worst_identifier(columns: Sequence[Any], checked: Mapping[str, Checked]) -> float:
+    found = [checked[column.name].valid for column in columns if isinstance(column, Identifier)]
     if not found:
         raise NotComputed("no column is an identifier")
     return min(found)
 
 
-def _is_unique(series: pd.Series) -> np.ndarray:
+def _kept_share(
+    rules: Sequence[Rule], columns: Sequence[Any], synthetic: pd.DataFrame, known: Sequence[pd.DataFrame]
+) -> Figure:
+    return Figure(float(keeps_rules(rules, columns, synthetic, known).mean()))
+
+
+def _check_identifier(series: pd.Series) -> Checked:
     text = series.astype(object).map(repr)  # repr: such cells may be of any type
-    return np.asarray(series.notna() & ~text.duplicated(keep=False), dtype=bool)
+    is_unique = np.asarray(series.notna() & ~text.duplicated(keep=False), dtype=bool)
+    return Checked(float(is_unique.mean()), {})
 
 
-def _is_valid(tables: Tables, column: Any, j: int) -> np.ndarray:
-    """Return, by synthetic row, whether a modelled column's cell is valid."""
-    series, values = tables.frames.synthetic[column.name], tables.values.synthetic[:, j]
+def _check(series: pd.Series, column: Any, values: np.ndarray, keys: Keys | None, domain: Domain) -> Checked:
+    """Return what was found in one modelled column."""
+    is_missing = series.isna().to_numpy(dtype=bool)
+    is_of_kind = ~is_missing & ~np.isnan(values)
+    aspects: dict[str, np.ndarray] = {}
+    if keys is not None:
+        is_of_kind &= _pick(values, [_family(key) in _families(column, domain) for key in keys])
+        if domain.keys is not None:
+            aspects["categories"] = _pick(values, [key in domain.keys for key in keys])
+    else:
+        is_moment = isinstance(column, Datetime)
+        eps = float(np.finfo(np.float64).eps) if is_moment else _precision(series)
+        if domain.bounds is not None:
+            aspects["bounds"] = _is_within(values, domain.bounds, eps)
+        if domain.step is not None:
+            aspects["precision"] = (
+                values % domain.step == 0 if is_moment else _is_multiple(values, domain.step, eps)
+            )
+    is_valid = np.logical_and.reduce([is_of_kind, *aspects.values()])
+    # A category of another kind is no known one either; a cell that is no number has no bounds to keep.
+    looked_at = is_of_kind if keys is None else ~is_missing
+    counts = {name: (int((kept & looked_at).sum()), int(looked_at.sum())) for name, kept in aspects.items()}
+    counts["types"] = (int(is_of_kind.sum()), int((~is_missing).sum()))
+    if not domain.may_miss:
+        counts["missing_policy"] = (int((~is_missing).sum()), len(series))
+    return Checked(float(np.where(is_missing, domain.may_miss, is_valid).mean()), counts)
+
+
+def _pick(codes: np.ndarray, by_key: Sequence[bool]) -> np.ndarray:
+    """Return ``(rows,)`` what holds of each row's category; false where it is missing."""
+    return np.array([*by_key, False])[np.nan_to_num(codes, nan=len(by_key)).astype(np.int64)]
+
+
+def _family(key: Hashable) -> str:
+    """Return of what type a category is; tuples are what booleans are read as."""
+    if isinstance(key, str):
+        return "text"
+    if isinstance(key, tuple):
+        return "boolean"
+    return "number" if isinstance(key, int | float) else type(key).__name__
+
+
+def _families(column: Any, domain: Domain) -> set[str]:
+    known = declared_keys(column) if isinstance(column, Boolean) else domain.keys or ()
+    return {_family(key) for key in known}
+
+
+def _declared_domain(column: Any) -> Domain:
+    """Return a modelled column's domain as far as the schema declares it."""
+    may_miss = column.nullable is not False
+    if isinstance(column, Numeric):
+        decimals = column.decimals
+        # More decimals than that is every float there is.
+        step = None if decimals is None or decimals >= MAX_DECIMALS else 10.0**-decimals
+        return Domain(column.bounds, step, None, may_miss)
+    if isinstance(column, Datetime):
+        bounds = None
+        if column.bounds is not None:
+            low, high = (pd.Timestamp(bound).tz_localize(None).timestamp() for bound in column.bounds)
+            bounds = (low, high)
+        return Domain(bounds, _SECONDS[column.resolution] if column.resolution else None, None, may_miss)
+    is_open = isinstance(column, Categorical) and column.categories is None
+    return Domain(keys=None if is_open else frozenset(declared_keys(column)), may_miss=may_miss)
+
+
+def _observed_domain(tables: Tables, column: Any, j: int) -> Domain:
+    """Return a modelled column's domain; what the schema leaves open as the real and held-out rows have it."""
+    domain = _declared_domain(column)
+    if tables.keys[j] is not None:
+        return replace(
+            domain, keys=domain.keys if domain.keys is not None else frozenset(tables.keys[j] or ())
+        )
     known = np.concatenate([tables.values.real[:, j], tables.values.holdout[:, j]])
     known = known[~np.isnan(known)]
-    if isinstance(column, Numeric):
-        is_inside = _is_number_inside(column, values, known, _precision(series))
-    elif isinstance(column, Datetime):
-        is_inside = _is_moment_inside(column, values, known)
-    else:
-        is_inside = _is_listed(column, values, tables.keys[j] or ())
-    may_miss = column.nullable is not False
-    return np.where(series.isna().to_numpy(dtype=bool), may_miss, is_inside & ~np.isnan(values))
+    if not len(known):
+        return domain
+    if domain.bounds is None:
+        domain = replace(domain, bounds=(float(known.min()), float(known.max())))
+    if isinstance(column, Numeric) and column.decimals is None:
+        eps = _precision(tables.frames.real[column.name])
+        fits = (10.0**-d for d in range(MAX_DECIMALS) if _is_multiple(known, 10.0**-d, eps).all())
+        domain = replace(domain, step=next(fits, None))
+    elif isinstance(column, Datetime) and column.resolution is None:
+        seconds = (each for each in _SECONDS.values() if (known % each == 0).all())
+        domain = replace(domain, step=next(seconds, None))
+    return domain
 
 
 def _precision(series: pd.Series) -> float:
     """Return the relative spacing of a column's floats."""
     name = str(series.dtype).lower()
     return float(np.finfo(np.float32 if "float32" in name else np.float64).eps)
-
-
-def _is_number_inside(column: Numeric, values: np.ndarray, known: np.ndarray, eps: float) -> np.ndarray:
-    decimals = column.decimals
-    if decimals is None:
-        fits = (d for d in range(MAX_DECIMALS) if _is_multiple(known, 10.0**-d, eps).all())
-        decimals = next(fits, MAX_DECIMALS)
-    is_inside = _is_within(values, column.bounds or _range(known), eps)
-    # More decimals than that is every float there is.
-    return is_inside if decimals >= MAX_DECIMALS else is_inside & _is_multiple(values, 10.0**-decimals, eps)
-
-
-def _is_moment_inside(column: Datetime, values: np.ndarray, known: np.ndarray) -> np.ndarray:
-    bounds = _range(known)
-    if column.bounds is not None:
-        low, high = (pd.Timestamp(bound).tz_localize(None).timestamp() for bound in column.bounds)
-        bounds = (low, high)
-    units: Sequence[str] = [column.resolution] if column.resolution else ["day", "second"]
-    eps = float(np.finfo(np.float64).eps)
-    fits = (_SECONDS[unit] for unit in units if column.resolution or (known % _SECONDS[unit] == 0).all())
-    unit = next(fits, None)
-    is_inside = _is_within(values, bounds, eps)
-    return is_inside if unit is None else is_inside & (values % unit == 0)
-
-
-def _is_listed(column: Any, values: np.ndarray, keys: Sequence[object]) -> np.ndarray:
-    if isinstance(column, Categorical) and column.categories is None:
-        return values < len(keys)
-    declared = set(declared_keys(column))
-    is_declared = np.array([*(key in declared for key in keys), False])
-    return is_declared[np.nan_to_num(values, nan=len(keys)).astype(np.int64)]
-
-
-def _range(known: np.ndarray) -> tuple[float, float]:
-    return (float(known.min()), float(known.max())) if len(known) else (-np.inf, np.inf)
 
 
 def _is_within(values: np.ndarray, bounds: tuple[float, float], eps: float) -> np.ndarray:

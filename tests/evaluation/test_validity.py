@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 
 from tabgan.evaluation.tables import prepare
-from tabgan.evaluation.validity import valid_shares, validity_metrics
+from tabgan.evaluation.validity import check_columns, validity_metrics
 from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
 
 
 def _valid(column, real, synthetic) -> float:
     real, synthetic = pd.DataFrame({"x": real}), pd.DataFrame({"x": synthetic})
     schema = None if column is None else Schema(columns=[column])
-    return valid_shares(prepare(real, real, synthetic, schema))["x"]
+    return check_columns(prepare(real, real, synthetic, schema))["x"].valid
 
 
 DAY, TEXT = dt.date(2020, 1, 1), "2020-01-01"
@@ -66,7 +66,5 @@ def test_dtypes_and_identifiers():
     synthetic = real.assign(a=[1.0, 2.0], id=[5, 5], when=real["when"].astype("datetime64[s]"))
     schema = Schema(columns=[Identifier(name="id"), Categorical(name="b", dtype="object")])
     tables = prepare(real, real, synthetic, schema)
-    validity, dtypes, unique = validity_metrics(tables, valid_shares(tables))
-    assert dtypes.value == 0.75
-    assert unique.value == 0
-    assert validity.value == 0.75
+    found = {metric.name: metric.value for metric in validity_metrics(tables, check_columns(tables))}
+    assert (found["dtypes"], found["unique_ids"], found["validity"]) == (0.75, 0, 0.75)

@@ -1,0 +1,87 @@
+"""SDMetrics' diagnostic score, for comparison with other generators."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tabgan.evaluation.measure import Definition, Figure, measure
+from tabgan.evaluation.result import Metric
+from tabgan.evaluation.tables import Tables
+from tabgan.schema import Identifier
+
+DIAGNOSTIC = Definition(
+    name="diagnostic",
+    label="SDMetrics diagnostic",
+    group="validity",
+    direction="higher",
+    format="percent",
+    meaning="The overall score of the Diagnostic Report of SDMetrics, a library that others report too: the mean of "
+    "Data Validity (values between the real table's smallest and largest, categories that it has, unique keys) and "
+    "Data Structure (the same columns, stored alike). The reference is what the held-out real rows score.",
+    good="100%, or the reference where that is lower: a few real rows that were held out lie outside of the others' "
+    "range too.",
+)
+
+
+def diagnostic_metrics(tables: Tables) -> tuple[Metric, ...]:
+    """Return ``diagnostic``.
+
+    SDMetrics is handed numbers for moments and categories, which it cannot tell from the cells themselves, and so
+    takes tables of any types.
+    """
+
+    def compute() -> list[Figure]:
+        value, reference = _scores(tables)
+        return [Figure(value, reference=reference)]
+
+    return measure([DIAGNOSTIC], compute)
+
+
+def _scores(tables: Tables) -> tuple[float, float]:
+    from sdmetrics.single_table import TableStructure  # not on top: it brings plotly along
+
+    real, holdout, synthetic = (_coded(tables, i) for i in range(3))
+    found = []
+    for i, other in ((2, synthetic), (1, holdout)):
+        structure = TableStructure.compute(tables.frames.real, tables.frames[i])
+        found.append(float(np.nanmean([_data_validity(tables, real, other), structure])))
+    return found[0], found[1]
+
+
+def _coded(tables: Tables, i: int) -> pd.DataFrame:
+    """Return one table as numbers, columns named by their place."""
+    modelled = {column.name: j for j, column in enumerate(tables.modelled)}
+    columns: dict[str, Any] = {}
+    for place, column in enumerate(tables.columns):
+        if isinstance(column, Identifier):
+            series = tables.frames[i][column.name]
+            codes = pd.factorize(series.astype(object).map(repr))[0].astype(float)
+            columns[str(place)] = np.where(series.isna(), np.nan, codes)
+        else:
+            columns[str(place)] = tables.values[i][:, modelled[column.name]]
+    return pd.DataFrame(columns)
+
+
+def _data_validity(tables: Tables, real: pd.DataFrame, other: pd.DataFrame) -> float:
+    from sdmetrics.reports import DiagnosticReport  # not on top: it brings plotly along
+
+    keyed = {column.name: keys is not None for column, keys in zip(tables.modelled, tables.keys, strict=True)}
+    kinds = {
+        str(place): {True: "categorical", False: "numerical", None: "id"}[keyed.get(column.name)]
+        for place, column in enumerate(tables.columns)
+    }
+    ids = [place for place, kind in kinds.items() if kind == "id"]
+    metadata: dict[str, Any] = {"columns": {place: {"sdtype": kind} for place, kind in kinds.items()}}
+    if ids:
+        metadata |= {"primary_key": ids[0], "alternate_keys": ids[1:]}
+    with warnings.catch_warnings():
+        for category in (RuntimeWarning, FutureWarning, UserWarning):
+            warnings.simplefilter("ignore", category)
+        report = DiagnosticReport()
+        report.generate({"table": real}, {"table": other}, {"tables": {"table": metadata}}, verbose=False)
+        scores = report.get_properties().set_index("Property")["Score"]
+    return float(scores["Data Validity"])

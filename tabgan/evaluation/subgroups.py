@@ -1,0 +1,192 @@
+"""Whether groups of people lose more than others when a model learns from the synthetic table.
+
+Models are trained once on all rows; only the held-out rows that they are judged by are those of a group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tabgan._validate import shown
+from tabgan.errors import DataError
+from tabgan.evaluation.measure import Definition, Figure, Findings, NotComputed, measure
+from tabgan.evaluation.result import SubgroupResult
+from tabgan.evaluation.scores import Predictions, bootstrap, scorer
+from tabgan.evaluation.tables import Keys, Tables, declared_keys
+from tabgan.rng import RandomStreams
+from tabgan.schema import Datetime, Identifier, nearest
+
+#: Columns and their categories that are taken for groups unless the caller names columns.
+MAX_COLUMNS, MAX_CATEGORIES = 6, 8
+
+#: Categories that a column which the caller names may have.
+MAX_NAMED_CATEGORIES = 50
+
+#: Held-out rows below which a group has no figure.
+MIN_ROWS = 50
+
+_FEW = f"fewer than {MIN_ROWS} held-out rows"
+
+#: Classes beyond which scores within a group say nothing.
+MAX_CLASSES = 10
+
+TSTR_SUBGROUPS = Definition(
+    name="tstr_subgroups",
+    label="Largest loss of a group",
+    group="utility",
+    direction="lower",
+    format="score",
+    meaning="How much worse boosted trees do on one group of held-out people when they learn from synthetic instead "
+    "of real rows, for the group that loses most: the score of the model from real rows less that of the model from "
+    "synthetic rows. The interval is over the rows of that group. The largest of many such figures is high by "
+    "chance alone.",
+    good="About the loss over all rows: the table then serves every group as well as the others.",
+)
+
+
+def group_columns(tables: Tables, target: str | None, named: object) -> tuple[int, ...]:
+    """Return the positions of the modelled columns whose values are groups.
+
+    Args:
+        tables: The three tables.
+        target: The column that is predicted, which makes no groups.
+        named: Names of columns; ``None`` for the first six, in the table's order, that hold booleans or 2 to 8
+            categories.
+
+    Raises:
+        DataError: a name is no column, or of a column whose values are no groups.
+    """
+    if named is not None:
+        if isinstance(named, str) or not isinstance(named, Sequence):
+            raise DataError(
+                f"subgroups: expected a list of columns, got {shown(named)}. Use subgroups=['sex']."
+            )
+        return tuple(_named_column(tables, target, name, i) for i, name in enumerate(dict.fromkeys(named)))
+    chosen = [
+        j
+        for j, (column, keys) in enumerate(zip(tables.modelled, tables.keys, strict=True))
+        if column.name != target and keys is not None and 2 <= len(keys) <= MAX_CATEGORIES
+    ]
+    return tuple(chosen[:MAX_COLUMNS])
+
+
+def subgroup_findings(
+    tables: Tables, columns: Sequence[int], judged: Predictions | str | None, streams: RandomStreams
+) -> Findings:
+    """Return ``tstr_subgroups`` and the result of every group.
+
+    Args:
+        tables: The three tables.
+        columns: What :func:`group_columns` chose.
+        judged: The trees' predictions, or why there are none.
+        streams: Random streams.
+    """
+    results: list[SubgroupResult] = []
+
+    def compute() -> list[Figure]:
+        if not isinstance(judged, Predictions):
+            raise NotComputed(judged or "there is no model from both tables")
+        if not columns:
+            raise NotComputed(f"no column holds 2 to {MAX_CATEGORIES} categories")
+        if judged.n_classes > MAX_CLASSES:
+            raise NotComputed(f"the target has more than {MAX_CLASSES} classes")
+        rng = streams.numpy("evaluation.subgroups")
+        for j in columns:
+            results.extend(_column_groups(tables, j, judged, rng))
+        gaps = [each for each in results if each.gap is not None]
+        if not gaps:
+            raise NotComputed(f"no group has {MIN_ROWS} held-out rows in which the target varies")
+        worst = max(gaps, key=lambda each: each.gap or 0.0)
+        return [Figure(worst.gap or 0.0, worst.interval)]
+
+    metrics = measure([TSTR_SUBGROUPS], compute)
+    return Findings(metrics, subgroups=tuple(results))
+
+
+def shown_key(value: float, keys: Keys | None) -> object:
+    """Return what a value of a modelled column stands for: a number, or a category as the table has it."""
+    if keys is None:
+        return int(value) if value == int(value) else float(value)
+    key = keys[int(value)]
+    return key[1] if isinstance(key, tuple) and len(key) == 2 else _told(key)
+
+
+def _told(key: Hashable) -> object:
+    """Return a category of any type as plain data."""
+    return key if isinstance(key, str | int | float) else str(key)
+
+
+def _named_column(tables: Tables, target: str | None, name: object, place: int) -> int:
+    where = f"subgroups[{place}]"
+    described = {column.name: column for column in tables.columns}
+    if not isinstance(name, str) or name not in described:
+        raise DataError(
+            f"{where}: expected a column of the tables, got {shown(name)}.{nearest(name, list(described))}"
+        )
+    if name == target:
+        raise DataError(f"{where}: expected a column other than the target, got {name!r}. Name another.")
+    if isinstance(described[name], Identifier | Datetime):
+        raise DataError(
+            f"{where}: expected a column of categories, got {name!r}, which is {described[name].kind}. Name another."
+        )
+    j = tables.position(name)
+    n_codes = len(_codes(tables, j))
+    if n_codes > MAX_NAMED_CATEGORIES:
+        raise DataError(
+            f"{where}: expected a column of at most {MAX_NAMED_CATEGORIES} values, got {name!r} with {n_codes}. "
+            "Put its values into groups first."
+        )
+    return j
+
+
+def _codes(tables: Tables, j: int) -> Sequence[Any]:
+    """Return the values of a modelled column that are groups: its categories, or its numbers in the real table."""
+    keys, real = tables.keys[j], tables.values.real[:, j]
+    return range(len(keys)) if keys is not None else np.unique(real[~np.isnan(real)]).tolist()
+
+
+def _column_groups(
+    tables: Tables, j: int, judged: Predictions, rng: np.random.Generator
+) -> list[SubgroupResult]:
+    """Return the groups of one column.
+
+    Values of few rows are those that single people out. Unless the schema declares them they are not named: they are
+    one group without a category and without a figure.
+    """
+    column, keys, values = tables.modelled[j], tables.keys[j], tables.values.holdout[judged.rows, j]
+    declared = set() if keys is None else set(declared_keys(column))
+    results, n_unnamed = [], 0
+    for code in _codes(tables, j):
+        is_member = values == code
+        is_declared = keys is not None and keys[code] in declared
+        if is_member.sum() < MIN_ROWS and not is_declared:
+            n_unnamed += int(is_member.sum())
+        else:
+            results.append(_result(tables, j, code, judged, is_member, rng))
+    if n_unnamed:
+        results.append(SubgroupResult(column.name, None, n_unnamed, reason=f"{_FEW} each, so not named"))
+    return results
+
+
+def _result(
+    tables: Tables, j: int, code: float, judged: Predictions, is_member: np.ndarray, rng: np.random.Generator
+) -> SubgroupResult:
+    name, category = tables.modelled[j].name, shown_key(code, tables.keys[j])
+    truth, n_rows = judged.truth[is_member], int(is_member.sum())
+    if n_rows < MIN_ROWS:
+        return SubgroupResult(name, category, n_rows, reason=_FEW)
+    if len(np.unique(truth)) < 2:
+        return SubgroupResult(name, category, n_rows, reason="the target is constant in the group")
+    real, synthetic = (
+        scorer(truth, predicted[is_member], judged.n_classes) for predicted in (judged.real, judged.synthetic)
+    )
+    # Both models are judged by the same rows in every draw: what rows they are does not blur the difference.
+    gap = bootstrap(lambda weights: real(weights) - synthetic(weights), n_rows, rng)
+    everyone = np.ones(n_rows)
+    tstr, trtr = synthetic(everyone), real(everyone)
+    if not np.isfinite(gap.value):
+        return SubgroupResult(name, category, n_rows, reason="the score is not defined in the group")
+    return SubgroupResult(name, category, n_rows, tstr, trtr, gap.value, gap.interval)
