@@ -92,6 +92,7 @@ ONLY_IN = {
     "safetensors": {"modelfile", "checkpoint"},
     "filelock": {"privacy.ledger_file", "checkpoint"},
     "sdmetrics": {"evaluation"},
+    "anonymeter": {"evaluation"},
     "jinja2": {"report"},
     "typer": {"cli"},
     "rich": {"terminal", "cli"},

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from tabgan._validate import integer_at_least
+from tabgan.evaluation.anonymeter_adapter import anonymeter_metrics
+from tabgan.evaluation.attacks import attack_metrics
 from tabgan.evaluation.copies import copy_metrics
 from tabgan.evaluation.fidelity import (
     column_distances,
@@ -17,7 +20,8 @@ from tabgan.evaluation.fidelity import (
     quality_metrics,
     tvd_metrics,
 )
-from tabgan.evaluation.result import ColumnResult, Evaluation, Interval, Metric
+from tabgan.evaluation.membership import membership_metrics
+from tabgan.evaluation.result import ColumnResult, Evaluation, Interval, Metric, Pictures
 from tabgan.evaluation.tables import Tables, prepare
 from tabgan.evaluation.utility import utility_metrics
 from tabgan.evaluation.validity import valid_shares, validity_metrics
@@ -65,6 +69,12 @@ def evaluate(
     shares = valid_shares(tables)
     cells = equal_cells(tables, streams)
     distances = column_distances(tables, cells)
+    pictures: dict[str, Any] = {}
+
+    def keep(picture: str, found: tuple[tuple[Metric, ...], Any]) -> tuple[Metric, ...]:
+        metrics, pictures[picture] = found
+        return metrics
+
     steps: list[Callable[[], tuple[Metric, ...]]] = [
         lambda: validity_metrics(tables, shares),
         lambda: quality_metrics(tables, streams),
@@ -72,7 +82,10 @@ def evaluate(
         lambda: detection_metrics(tables, streams),
         lambda: duplicate_metrics(tables, streams),
         lambda: utility_metrics(tables, target, streams),
-        lambda: copy_metrics(tables, streams),
+        lambda: attack_metrics(tables, streams),
+        lambda: keep("membership", membership_metrics(tables, streams)),
+        lambda: anonymeter_metrics(tables, target, streams),
+        lambda: keep("distances", copy_metrics(tables, streams)),
     ]
     return Evaluation(
         metrics=_run(steps, progress),
@@ -82,6 +95,7 @@ def evaluate(
         n_synthetic=len(synthetic),
         target=target,
         random_state=seed,
+        pictures=Pictures(**pictures),  # after the metrics, which fill it
     )
 
 
