@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from tabgan._validate import integer_at_least
+from tabgan.evaluation.anonymeter_adapter import anonymeter_metrics
 from tabgan.evaluation.association import association_findings
+from tabgan.evaluation.attacks import attack_metrics
 from tabgan.evaluation.copies import copy_metrics
 from tabgan.evaluation.detection import detection_findings
 from tabgan.evaluation.diagnostic import diagnostic_metrics
@@ -22,8 +25,9 @@ from tabgan.evaluation.fidelity import (
     tvd_metrics,
 )
 from tabgan.evaluation.measure import Findings
+from tabgan.evaluation.membership import membership_metrics
 from tabgan.evaluation.projection import projection_findings
-from tabgan.evaluation.result import ColumnResult, Evaluation, Interval, Metric
+from tabgan.evaluation.result import ColumnResult, Evaluation, Interval, Metric, Pictures
 from tabgan.evaluation.rules import FixedCombinations, Inequality, Rule, check_rules
 from tabgan.evaluation.subgroups import group_columns
 from tabgan.evaluation.tables import Tables, prepare
@@ -87,9 +91,7 @@ def evaluate(
     target = target if target is not None else schema.target if schema is not None else None
     tables = prepare(real, holdout, synthetic, schema)
     check_rules(rules, tables.columns)
-    group_columns(
-        tables, target, subgroups
-    )  # before all else: what it refuses must not cost the time of the steps
+    group_columns(tables, target, subgroups)  # raises before the steps take their time
     checked = check_columns(tables)
     cells = equal_cells(tables, streams)
     distances = column_distances(tables, cells)
@@ -104,7 +106,10 @@ def evaluate(
         lambda: duplicate_metrics(tables, streams),
         lambda: projection_findings(tables, streams),
         lambda: utility_findings(tables, target, subgroups, streams),
-        lambda: copy_metrics(tables, streams),
+        lambda: attack_metrics(tables, streams),
+        lambda: _drawn("membership", *membership_metrics(tables, streams)),
+        lambda: anonymeter_metrics(tables, target, streams),
+        lambda: _drawn("distances", *copy_metrics(tables, streams)),
     ]
     found = _run(steps, progress)
     return Evaluation(
@@ -134,6 +139,10 @@ def _run(steps: Sequence[Callable[[], Findings | tuple[Metric, ...]]], progress:
             found = _joined(found, step())
     report("evaluate", len(steps), len(steps))
     return found
+
+
+def _drawn(picture: str, metrics: tuple[Metric, ...], found: Any) -> Findings:
+    return Findings(metrics, pictures=Pictures(**{picture: found}))
 
 
 def _joined(found: Findings, further: Findings | tuple[Metric, ...]) -> Findings:

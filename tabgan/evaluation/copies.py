@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from tabgan.evaluation.measure import Definition, Figure, NotComputed, measure, wilson_interval
-from tabgan.evaluation.result import Metric
+from tabgan.evaluation.neighbors import nearest_distances
+from tabgan.evaluation.result import Distances, Metric
 from tabgan.evaluation.tables import Tables, Three, embed, require_columns, subsample
 from tabgan.rng import RandomStreams
 from tabgan.schema import Datetime, Numeric
@@ -20,10 +21,13 @@ from tabgan.schema import Datetime, Numeric
 #: Synthetic rows whose neighbours are looked for, and rows of each real table that they are looked for in.
 MAX_QUERIES, MAX_NEIGHBOURS = 5_000, 20_000
 
-#: Rows of each table below which the share says nothing.
+#: Rows of each table below which a share says nothing.
 MIN_ROWS = 20
 
-_CHUNK = 500
+#: Share of held-out rows that are as close to a training row as a near copy is; 1% is a convention.
+NEAR_SHARE = 0.01
+
+_BINS = 40
 _NO_GUARANTEE = "A check for copies, not a measure of privacy."
 
 DCR_SHARE = Definition(
@@ -35,6 +39,16 @@ DCR_SHARE = Definition(
     meaning="Share of synthetic rows that are closer to a sample of the training rows than to equally many held-out "
     f"rows; ties count half. {_NO_GUARANTEE}",
     good="50%, within the interval: training rows are no closer than rows that the model never saw.",
+)
+NEAR_COPIES = Definition(
+    name="near_copies",
+    label="Near copies of training rows",
+    group="copies",
+    direction="none",
+    format="percent",
+    meaning="Share of synthetic rows that are as close to a row of a sample of the training rows as only the closest "
+    f"{NEAR_SHARE:.0%} of held-out rows are. The reference is the same share of other held-out rows. {_NO_GUARANTEE}",
+    good="No more than the reference: that many rows come as close by chance.",
 )
 EXACT_COPIES = Definition(
     name="exact_copies",
@@ -48,30 +62,36 @@ EXACT_COPIES = Definition(
 )
 
 
-def copy_metrics(tables: Tables, streams: RandomStreams) -> tuple[Metric, ...]:
-    """Return the metrics of the group ``copies``."""
-    return (
-        *measure([DCR_SHARE], lambda: [_closer_share(tables, streams.numpy("evaluation.copies"))]),
+def copy_metrics(tables: Tables, streams: RandomStreams) -> tuple[tuple[Metric, ...], Distances | None]:
+    """Return the metrics of the group ``copies``, and how far synthetic rows are from both real tables."""
+    pictures: list[Distances] = []
+
+    def closer() -> list[Figure]:
+        to_real, to_holdout = _distances(tables, streams.numpy("evaluation.copies"))
+        pictures.append(distance_shares(to_real, to_holdout))
+        share = float((to_real < to_holdout).sum() + 0.5 * (to_real == to_holdout).sum())
+        return [Figure(share / len(to_real), wilson_interval(share, len(to_real)))]
+
+    metrics = (
+        *measure([DCR_SHARE], closer),
+        *measure([NEAR_COPIES], lambda: [_near_share(tables, streams.numpy("evaluation.near_copies"))]),
         *measure([EXACT_COPIES], lambda: [_copied_share(tables)]),
     )
+    return metrics, pictures[0] if pictures else None
 
 
-def nearest_distances(queries: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Return ``(queries,)`` Euclidean distances to the closest point.
-
-    Rounded so that distances that differ by floating point alone are ties.
-    """
-    squares = (points**2).sum(axis=1)
-    closest = np.empty(len(queries), dtype=np.int64)
-    for start in range(0, len(queries), _CHUNK):
-        chunk = queries[start : start + _CHUNK]
-        # (chunk, points) squared distances, less the query's own square
-        closest[start : start + _CHUNK] = np.argmin(squares - 2 * (chunk @ points.T), axis=1)
-    # Once more for the closest one: the products above lose digits, and a copy is at 0 exactly.
-    return np.asarray(np.linalg.norm(queries - points[closest], axis=1).round(9))
+def distance_shares(to_real: np.ndarray, to_holdout: np.ndarray) -> Distances:
+    """Return shares of the synthetic rows by distance; the last bin holds what is farther, too."""
+    farthest = float(np.quantile(np.concatenate([to_real, to_holdout]), 0.99))
+    edges = np.linspace(0.0, farthest or 1.0, _BINS + 1)
+    training, holdout = (
+        np.histogram(np.minimum(each, edges[-1]), edges)[0] / len(each) for each in (to_real, to_holdout)
+    )
+    return Distances(tuple(edges.tolist()), tuple(training.tolist()), tuple(holdout.tolist()))
 
 
-def _closer_share(tables: Tables, rng: np.random.Generator) -> Figure:
+def _distances(tables: Tables, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return synthetic rows' distances to the closest of equally many training and held-out rows."""
     require_columns(tables)
     points = embed(tables)
     n_rows = min(len(points.real), len(points.holdout), MAX_NEIGHBOURS)
@@ -79,9 +99,28 @@ def _closer_share(tables: Tables, rng: np.random.Generator) -> Figure:
     if min(n_rows, len(queries)) < MIN_ROWS:
         raise NotComputed(f"a table has fewer than {MIN_ROWS} rows")
     to_real = nearest_distances(queries, subsample(points.real, n_rows, rng))
-    to_holdout = nearest_distances(queries, subsample(points.holdout, n_rows, rng))
-    closer = float((to_real < to_holdout).sum() + 0.5 * (to_real == to_holdout).sum())
-    return Figure(closer / len(queries), wilson_interval(closer, len(queries)))
+    return to_real, nearest_distances(queries, subsample(points.holdout, n_rows, rng))
+
+
+def _near_share(tables: Tables, rng: np.random.Generator) -> Figure:
+    """Return the share of near copies.
+
+    One half of the held-out rows says what is near, the other half is the reference. Rows exactly as far as the limit
+    count in both: where whole rows coincide by chance the limit is 0, and the figure is that of copies.
+    """
+    require_columns(tables)
+    points = embed(tables)
+    held_out = subsample(points.holdout, MAX_QUERIES, rng)
+    queries = subsample(points.synthetic, MAX_QUERIES // 2, rng)
+    if min(len(points.real), len(held_out) // 2, len(queries)) < MIN_ROWS:
+        raise NotComputed(f"a table has fewer than {MIN_ROWS} rows, or the holdout fewer than {2 * MIN_ROWS}")
+    training = subsample(points.real, MAX_NEIGHBOURS, rng)
+    calibration, others = np.array_split(nearest_distances(rng.permutation(held_out), training), 2)
+    limit = np.quantile(calibration, NEAR_SHARE, method="inverted_cdf")
+    n_near = int((nearest_distances(queries, training) <= limit).sum())
+    return Figure(
+        n_near / len(queries), wilson_interval(n_near, len(queries)), float((others <= limit).mean())
+    )
 
 
 def _copied_share(tables: Tables) -> Figure:

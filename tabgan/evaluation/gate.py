@@ -131,7 +131,6 @@ class Gate:
             "missing_policy": Limit(1.0),
             "shapes": Limit(0.1, is_relative=True),
             "tvd2": Limit(0.1, is_relative=True),
-            "membership_auc": Limit(0.6),
             "exact_copies": Limit(0.05, is_relative=True),
         }
         utility = {"tstr": Limit(0.1, is_relative=True)} if has_target else {}

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from tabgan.evaluation import evaluate
-from tabgan.evaluation.copies import nearest_distances
+from tabgan.evaluation.neighbors import nearest_distances
 from tabgan.evaluation.tables import embed, prepare
 from tabgan.schema import Identifier, Numeric, Schema
 

@@ -20,7 +20,9 @@ NAMES = [
     *("validity", "types", "bounds", "precision", "categories", "missing_policy"),
     *("dtypes", "unique_ids", "rules", "diagnostic"),
     *("shapes", "trends", "tvd1", "tvd2", "tvd3", "correlations", "rare_categories", "c2st", "duplicates"),
-    *("tstr", "trtr", "tstr_linear", "trtr_linear", "tstr_subgroups", "dcr_share", "exact_copies"),
+    *("tstr", "trtr", "tstr_linear", "trtr_linear", "tstr_subgroups"),
+    *("singling_out", "linkability", "inference", "attribute_inference"),
+    *("membership_auc", "membership_tpr_1", "membership_tpr_01", "dcr_share", "near_copies", "exact_copies"),
 ]
 
 
@@ -63,7 +65,7 @@ class TestResult:
         found = evaluate(make(200, 0), make(100, 1), make(150, 2), target="bought")
         assert [metric.name for metric in found.metrics] == NAMES
         assert [metric.name for metric in found.metrics if not metric.is_computed] == [
-            *("unique_ids", "rules", "rare_categories")
+            *("unique_ids", "rules", "rare_categories", "membership_tpr_1", "membership_tpr_01")
         ]
         assert (found.n_real, found.n_holdout, found.n_synthetic) == (200, 100, 150)
         assert [column.name for column in found.columns] == ["age", "income", "town", "bought", "height"]
@@ -146,7 +148,8 @@ class TestOddTables:
             "identifier"
         ]
         reasons = {metric.name: metric.reason for metric in found.metrics if not metric.is_computed}
-        assert set(reasons) == {"rules", "rare_categories", "tstr_subgroups"}, reasons
+        few = {"membership_tpr_1", "membership_tpr_01"}
+        assert set(reasons) == {"rules", "rare_categories", "tstr_subgroups"} | few, reasons
         assert found["dtypes"].value == found["unique_ids"].value == 1
         assert found["validity"].value > 0.98
         missing = {column.name: column.missing_real for column in found.columns}

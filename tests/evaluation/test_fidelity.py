@@ -91,9 +91,9 @@ class TestCells:
 class TestTuples:
     def test_a_seeded_subset_of_very_many(self, monkeypatch, make):
         monkeypatch.setattr(fidelity, "MAX_TRIPLES", 4)
-        chosen = fidelity._tuples(5, 3, 4, np.random.default_rng(0))
+        chosen = fidelity.column_tuples(5, 3, 4, np.random.default_rng(0))
         assert len(set(chosen)) == 4
-        assert chosen == fidelity._tuples(5, 3, 4, np.random.default_rng(0))
+        assert chosen == fidelity.column_tuples(5, 3, 4, np.random.default_rng(0))
         assert evaluate(make(50, 0), make(50, 1), make(50, 2))["tvd3"].is_computed
 
 
