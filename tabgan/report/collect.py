@@ -9,19 +9,19 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import Literal
 
 import pandas as pd
 
-from tabgan.errors import DataError
+from tabgan.errors import DataError, PrivacyError
 from tabgan.evaluation.gate import NO_GATE, Decision
 from tabgan.evaluation.result import ColumnResult, Evaluation
 from tabgan.privacy.events import POISSON_GAUSSIAN, Release
 from tabgan.privacy.ledger import PrivacyStatement
 from tabgan.report.findings import Finding, find
-from tabgan.report.overlays import Overlay, overlay
+from tabgan.report.overlays import Overlay, overlay, scaled
 from tabgan.schema import MAX_DECIMALS, Boolean, Categorical, Datetime, Numeric, Schema
 
 Edition = Literal["internal", "shareable"]
@@ -168,8 +168,10 @@ def collect(
     model: Mapping[str, str] | None = None,
     target: str | None = None,
     created: str | None = None,
+    decision: Decision = NO_GATE,
+    evaluation_privacy: PrivacyStatement | None = None,
 ) -> ReportData:
-    """Return everything that the report says.
+    """Return everything that the internal edition says.
 
     **Guarantee.** None: the result holds figures of real rows. Of their values it holds none: categories and
     bounds are those of the schema.
@@ -185,39 +187,141 @@ def collect(
         model: What to say of the model, such as its version and arguments.
         target: The column that utility was measured on.
         created: A date or time to print; ``None`` prints none.
+        decision: What the gate says.
+        evaluation_privacy: The statement of figures that were bought; ``None`` for none.
 
     Raises:
         DataError: one of the tables lacks a column of the schema.
     """
     for name, table in (("real", real), ("holdout", holdout), ("synthetic", synthetic)):
-        for column in schema.names:
-            if column not in table.columns:
-                raise DataError(f"report: expected column {column!r} in the {name} table, found none.")
+        _check_columns(name, table, schema)
+    overlays = {c.name: overlay(c, real[c.name], holdout[c.name], synthetic[c.name]) for c in schema}
+    cards = _cards(schema, evaluation, overlays, real, target)
+    about = _About(privacy, evaluation_privacy, title, model or {}, target, created, decision)
+    return about.data("internal", evaluation, cards)
+
+
+def collect_shareable(
+    evaluation: Evaluation,
+    released: pd.DataFrame,
+    synthetic: pd.DataFrame,
+    *,
+    privacy: PrivacyStatement,
+    schema: Schema,
+    title: str,
+    model: Mapping[str, str] | None = None,
+    target: str | None = None,
+    created: str | None = None,
+    decision: Decision = NO_GATE,
+    evaluation_privacy: PrivacyStatement | None = None,
+) -> ReportData:
+    """Return everything that the shareable edition says.
+
+    **Guarantee.** No argument holds a real row, or a figure that was computed on one without noise: the edition is
+    post-processing of what was released. Where the fit stands in its dataset's ledger is left out: the line's hash
+    covers a digest of the table, which is keyed but not noised.
+
+    Args:
+        evaluation: What :func:`tabgan.shareable.evaluate_released` returned.
+        released: ``(rows, columns)`` drawn from the released distributions of columns, each by itself.
+        synthetic: The rows that were judged.
+        privacy: The fit's ``privacy_``; of a private fit.
+        schema: The fit's ``schema_``.
+        title: As in :func:`collect`.
+        model: As in :func:`collect`.
+        target: As in :func:`collect`.
+        created: As in :func:`collect`.
+        decision: What a gate says that holds promises only.
+        evaluation_privacy: As in :func:`collect`.
+
+    Raises:
+        DataError: the synthetic table lacks a column of the schema.
+        PrivacyError: the fit was not private, or a figure may not go out.
+    """
+    if not privacy.is_private:
+        raise PrivacyError(
+            "report: expected a private fit, got one with epsilon=None. Nothing that follows from it may be shared as "
+            "private; use the internal edition."
+        )
+    for metric in evaluation.metrics:
+        if not metric.is_shareable:
+            raise PrivacyError(
+                f"report: {metric.name!r} was computed on real rows. It cannot be in the shareable edition."
+            )
+    _check_columns("synthetic", synthetic, schema)
+    factor = evaluation.n_real / max(len(released), 1)
+    nobody = synthetic.iloc[:0]
+    overlays = {
+        c.name: scaled(overlay(c, released[c.name] if c.name in released else nobody[c.name], nobody[c.name],
+                               synthetic[c.name]), factor)
+        for c in schema
+    }  # fmt: skip
+    cards = _cards(schema, evaluation, overlays, synthetic, target)
+    bought = None if evaluation_privacy is None else replace(evaluation_privacy, place=None)
+    about = _About(replace(privacy, place=None), bought, title, model or {}, target, created, decision)
+    return about.data("shareable", evaluation, cards)
+
+
+@dataclass(frozen=True)
+class _About:
+    """What both editions say alike; fields as in :class:`ReportData`."""
+
+    privacy: PrivacyStatement
+    evaluation_privacy: PrivacyStatement | None
+    title: str
+    model: Mapping[str, str]
+    target: str | None
+    created: str | None
+    decision: Decision
+
+    def data(self, edition: Edition, evaluation: Evaluation, cards: tuple[ColumnCard, ...]) -> ReportData:
+        """Return an edition."""
+        bought = () if self.evaluation_privacy is None else self.evaluation_privacy.entries
+        data = ReportData(
+            title=self.title,
+            created=self.created,
+            evaluation=evaluation,
+            privacy=self.privacy,
+            findings=find(evaluation, self.privacy),
+            odds=(),
+            ledger=group_ledger((*self.privacy.entries, *bought)),
+            columns=cards,
+            target=self.target,
+            model=tuple(self.model.items()),
+            versions=_versions(),
+            edition=edition,
+            decision=self.decision,
+            evaluation_privacy=self.evaluation_privacy,
+        )
+        return replace(data, odds=odds(data.total[0]) if data.total else ())
+
+
+def _check_columns(name: str, table: pd.DataFrame, schema: Schema) -> None:
+    for column in schema.names:
+        if column not in table.columns:
+            raise DataError(f"report: expected column {column!r} in the {name} table, found none.")
+
+
+def _cards(
+    schema: Schema,
+    evaluation: Evaluation,
+    overlays: Mapping[str, Overlay],
+    typed: pd.DataFrame,
+    target: str | None,
+) -> tuple[ColumnCard, ...]:
+    """Return a card for each column; where the schema names no dtype it is the one in ``typed``."""
     results = {result.name: result for result in evaluation.columns}
-    cards = tuple(
+    return tuple(
         ColumnCard(
             name=column.name,
             kind=column.kind,
-            dtype=column.dtype or str(real[column.name].dtype),
+            dtype=column.dtype or str(typed[column.name].dtype),
             domain=_domain(column),
             is_target=column.name == target,
             result=results.get(column.name),
-            overlay=overlay(column, real[column.name], holdout[column.name], synthetic[column.name]),
+            overlay=overlays[column.name],
         )
         for column in schema
-    )
-    return ReportData(
-        title=title,
-        created=created,
-        evaluation=evaluation,
-        privacy=privacy,
-        findings=find(evaluation, privacy),
-        odds=odds(privacy.epsilon) if privacy.is_private else (),
-        ledger=group_ledger(privacy.entries),
-        columns=cards,
-        target=target,
-        model=tuple((model or {}).items()),
-        versions=_versions(),
     )
 
 

@@ -11,7 +11,7 @@ import datetime as dt
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -118,6 +118,27 @@ def overlay(column: Any, real: pd.Series, holdout: pd.Series, synthetic: pd.Seri
     if not column.is_complete:
         return NoOverlay("The schema leaves this column's bounds or precision open.")
     return _histogram(column, tables)
+
+
+def scaled(overlay: Overlay, factor: float) -> Overlay:
+    """Return an overlay whose first table has ``factor`` times as many rows, rounded."""
+
+    def more(counts: Counts) -> Counts:
+        return replace(counts, real=round(counts.real * factor))
+
+    if isinstance(overlay, Histogram):
+        bins = tuple(replace(one, counts=more(one.counts)) for one in overlay.bins)
+        return replace(overlay, bins=bins, missing=more(overlay.missing), unreadable=more(overlay.unreadable))
+    if isinstance(overlay, Bars):
+        bars = tuple(replace(one, counts=more(one.counts)) for one in overlay.bars)
+        return replace(
+            overlay,
+            bars=bars,
+            others=more(overlay.others),
+            outside=more(overlay.outside),
+            missing=more(overlay.missing),
+        )
+    return overlay
 
 
 def _count(masks: Sequence[np.ndarray]) -> Counts:
