@@ -93,6 +93,7 @@ ONLY_IN = {
     "filelock": {"privacy.ledger_file", "checkpoint"},
     "sdmetrics": {"evaluation"},
     "jinja2": {"report"},
+    "weasyprint": {"report"},
     "typer": {"cli"},
     "rich": {"terminal", "cli"},
     "secrets": {"privacy", "audit", "durable", "io.sinks", "checkpoint", "fitting", "jobs"},
