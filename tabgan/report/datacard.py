@@ -7,9 +7,10 @@ References:
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 
-from tabgan.evaluation.result import Metric
+from tabgan.evaluation.result import Group, Metric
 from tabgan.report.collect import ReportData
 from tabgan.report.edition import check_edition, words
 from tabgan.report.findings import expected_of, figure_text, judge, percent
@@ -20,10 +21,10 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&$:=@^\"'])")
 
 _JUDGED = {"good": "as expected", "attention": "needs attention", "open": "not computed", None: "–"}
 
-_GROUPS = ("validity", "fidelity", "utility", "attacks", "copies", "audit")
+_GROUPS: tuple[Group, ...] = ("validity", "fidelity", "utility", "attacks", "copies", "audit")
 
-#: Characters that Python takes as plain, and that end up as they are.
-_DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]")
+#: Classes of characters that turn the direction of what follows, by Unicode's bidirectional algorithm.
+_TURNS = {"R", "AL", "AN", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI", "FSI", "PDF", "PDI"}
 
 
 def to_markdown(data: ReportData) -> str:
@@ -44,8 +45,8 @@ def escaped(text: object, limit: int = 80) -> str:
     \[a\]\(b\) \<b\> \| \*c\*
     """
     plain = shown(text, limit)
-    turned = isolated(plain) if _DIRECTION.search(plain) or not plain.isascii() else plain
-    return _SPECIAL.sub(r"\\\1", turned)
+    turns = any(unicodedata.bidirectional(character) in _TURNS for character in plain)
+    return _SPECIAL.sub(r"\\\1", isolated(plain) if turns else plain)
 
 
 def _head(data: ReportData) -> Iterator[str]:

@@ -76,7 +76,7 @@ def percent(part: float | None) -> str:
         return f"{100 * part:.0f}%"
     if 0 < part < 0.0005:
         return "<0.1%"
-    return ">99.9%" if 0.9995 <= part < 1 else f"{100 * part:.1f}%"
+    return ">99.9%" if 0.9995 <= part < 1 else f"{100 * part:.1f}%".replace("-", "−")
 
 
 def figure_text(value: float | None, format: Format) -> str:

@@ -16,7 +16,7 @@ def to_pdf(html: str) -> bytes:
     """
     weasyprint = _weasyprint()
     logging.getLogger("weasyprint").setLevel(logging.ERROR)  # it warns of every rule that only screens need
-    document = weasyprint.HTML(string=html, url_fetcher=_refuse, media_type="print")
+    document = weasyprint.HTML(string=html, url_fetcher=_fetcher(weasyprint), media_type="print")
     result: bytes = document.write_pdf(pdf_identifier=b"tabgan", custom_metadata=False)
     return result
 
@@ -30,6 +30,13 @@ def _weasyprint() -> Any:
             'Install it with pip install "tabgan-dp[pdf]", or write the page and print it from a browser.'
         ) from error
     return weasyprint
+
+
+def _fetcher(weasyprint: Any) -> Any:
+    """Return what refuses every address."""
+    if hasattr(weasyprint, "URLFetcher"):
+        return weasyprint.URLFetcher(allowed_protocols=())
+    return _refuse  # WeasyPrint before version 68 takes a function
 
 
 def _refuse(url: str, *_: object, **__: object) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from tabgan.report.charts import Tick, round_step
 from tabgan.report.collect import LedgerGroup
 
 #: Size of a square picture, in its own units, and of the room for its labels.
-SIZE, LEFT, BOTTOM, TOP = 320, 44, 36, 8
+SIZE, LEFT, BOTTOM, TOP = 320, 56, 36, 8
 
 #: Steps of the diverging scale on either side of its middle, and steps of a density.
 DIVERGING, DENSITY = 5, 8

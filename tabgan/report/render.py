@@ -184,7 +184,7 @@ def _subgroups(data: ReportData) -> list[SubgroupResult]:
 def _interval_text(interval: Interval | None, format: Format) -> str:
     if interval is None:
         return "–"
-    return f"{figure_text(interval.low, format)} – {figure_text(interval.high, format)}"
+    return f"{figure_text(interval.low, format)} to {figure_text(interval.high, format)}"
 
 
 def _expected_text(metric: Metric) -> str:
