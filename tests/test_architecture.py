@@ -96,6 +96,7 @@ ONLY_IN = {
     "sdmetrics": {"evaluation"},
     "anonymeter": {"evaluation"},
     "jinja2": {"report"},
+    "weasyprint": {"report"},
     "typer": {"cli"},
     "rich": {"terminal", "cli"},
     "secrets": {"privacy", "audit", "durable", "io.sinks", "checkpoint", "fitting", "jobs"},

@@ -1,10 +1,22 @@
-"""The report: plain data first, then a page and its JSON twin.
+"""The report: plain data first, then a page, its twins for print and programs, and a data card.
 
-There is one edition, INTERNAL: its figures were computed on real rows outside the privacy guarantee.
+There are two editions. INTERNAL: its figures were computed on real rows outside the privacy guarantee. SHAREABLE:
+it holds only what follows from DP releases and the synthetic table.
 """
 
 from tabgan.report.collect import ReportData, collect, collect_shareable
-from tabgan.report.render import to_html, to_json, write
+from tabgan.report.datacard import to_markdown
+from tabgan.report.render import to_html, write
 from tabgan.report.report import Report
+from tabgan.report.twin import to_json
 
-__all__ = ["Report", "ReportData", "collect", "collect_shareable", "to_html", "to_json", "write"]
+__all__ = [
+    "Report",
+    "ReportData",
+    "collect",
+    "collect_shareable",
+    "to_html",
+    "to_json",
+    "to_markdown",
+    "write",
+]

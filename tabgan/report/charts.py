@@ -145,10 +145,20 @@ def _top(heights: Sequence[float]) -> tuple[float, float]:
         if rest > 0 and falling[n_tall - 1] > _TOWERS * rest:
             tallest = rest * _HEADROOM
             break
+    return round_step(tallest)
+
+
+def round_step(tallest: float) -> tuple[float, float]:
+    """Return where an axis ends that has to reach ``tallest``, and its step: a round number.
+
+    >>> round_step(0.23), round_step(0.0)
+    ((0.3, 0.1), (1.5, 0.5))
+    """
+    tallest = tallest if tallest > 0 else 1.0
     raw = tallest / 3
     magnitude = 10.0 ** math.floor(math.log10(raw))
     step = next(magnitude * factor for factor in (1, 2, 5, 10) if magnitude * factor >= raw * (1 - 1e-9))
-    return step * math.ceil(tallest / step - 1e-9), step
+    return round(step * math.ceil(tallest / step - 1e-9), 12), step
 
 
 def _steps(heights: Sequence[float], width: float, *, is_closed: bool) -> str:

@@ -100,7 +100,6 @@ class ReportData:
         privacy: The statement of the fit.
         evaluation_privacy: The statement of figures that were bought with ``evaluation_epsilon``; ``None`` for none.
         findings: Key findings.
-        odds: Empty without privacy.
         ledger: The releases, grouped.
         columns: In the table's order.
         target: The column that utility was measured on.
@@ -113,7 +112,6 @@ class ReportData:
     evaluation: Evaluation
     privacy: PrivacyStatement
     findings: tuple[Finding, ...]
-    odds: tuple[Odds, ...]
     ledger: tuple[LedgerGroup, ...]
     columns: tuple[ColumnCard, ...]
     target: str | None
@@ -139,6 +137,11 @@ class ReportData:
         bought = self.evaluation_privacy
         epsilon, delta = (0.0, 0.0) if bought is None else (bought.epsilon or 0.0, bought.delta or 0.0)
         return self.privacy.epsilon + epsilon, self.privacy.delta + delta
+
+    @property
+    def odds(self) -> tuple[Odds, ...]:
+        """How far all that was released can move a belief; empty without privacy."""
+        return () if self.total is None else odds(self.total[0])
 
     @property
     def largest_distance(self) -> float:
@@ -277,13 +280,12 @@ class _About:
     def data(self, edition: Edition, evaluation: Evaluation, cards: tuple[ColumnCard, ...]) -> ReportData:
         """Return an edition."""
         bought = () if self.evaluation_privacy is None else self.evaluation_privacy.entries
-        data = ReportData(
+        return ReportData(
             title=self.title,
             created=self.created,
             evaluation=evaluation,
             privacy=self.privacy,
             findings=find(evaluation, self.privacy),
-            odds=(),
             ledger=group_ledger((*self.privacy.entries, *bought)),
             columns=cards,
             target=self.target,
@@ -293,7 +295,6 @@ class _About:
             decision=self.decision,
             evaluation_privacy=self.evaluation_privacy,
         )
-        return replace(data, odds=odds(data.total[0]) if data.total else ())
 
 
 def _check_columns(name: str, table: pd.DataFrame, schema: Schema) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tabgan.evaluation.result import ColumnResult, Evaluation, Format, Metric, format_figure
+from tabgan.evaluation.result import ColumnResult, Evaluation, Format, Group, Metric, format_figure
 from tabgan.privacy.ledger import PrivacyStatement
 
 Status = Literal["good", "attention", "open"]
@@ -24,13 +24,27 @@ TOLERANCE = 0.05
 COPY_TOLERANCE = 0.001
 
 #: Figures whose best value is known without a reference: telling rows apart by guessing, and by a coin.
-EXPECTED = {"c2st": 0.5, "dcr_share": 0.5}
+EXPECTED = {"c2st": 0.5, "dcr_share": 0.5, "membership_auc": 0.5}
 
 #: Tiers of epsilon: Ponomareva et al. (2023), *How to DP-fy ML*, section 5.
 STRONG_EPSILON, REASONABLE_EPSILON = 1.0, 10.0
 
-
 _ORDER: tuple[Status, ...] = ("attention", "good", "open")
+
+#: Groups of figures that are held against a reference: what they are called, and what is said of either side of it.
+_COMPARED: dict[Group, tuple[str, str, str]] = {
+    "fidelity": (
+        "Fidelity",
+        "Near an equally large real holdout",
+        "Short of an equally large real holdout",
+    ),
+    "utility": ("Utility", "Near models trained on real rows", "Short of models trained on real rows"),
+    "copies": (
+        "Copy checks",
+        "No more than expected without copying",
+        "More than expected without copying",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -62,7 +76,7 @@ def percent(part: float | None) -> str:
         return f"{100 * part:.0f}%"
     if 0 < part < 0.0005:
         return "<0.1%"
-    return ">99.9%" if 0.9995 <= part < 1 else f"{100 * part:.1f}%"
+    return ">99.9%" if 0.9995 <= part < 1 else f"{100 * part:.1f}%".replace("-", "−")
 
 
 def figure_text(value: float | None, format: Format) -> str:
@@ -79,19 +93,27 @@ def expected_of(metric: Metric) -> float | None:
     return EXPECTED.get(metric.name)
 
 
-def judge(metric: Metric) -> Status | None:
+def judge(metric: Metric, epsilon: float | None = None) -> Status | None:
     """Return how a figure compares; ``None`` where there is nothing to compare it with.
 
     Validity has to be complete. A copy check fails when its whole interval lies above what is expected without
-    copying. Any other figure may be worse than its reference by ``TOLERANCE``.
+    copying. An attack fails when the whole interval of its risk lies above ``TOLERANCE``, or, where it has no risk,
+    the whole interval of its success above what is expected. An audit fails when it finds more than the stated
+    ``epsilon``. Any other figure may be worse than its reference by ``TOLERANCE``.
     """
     if metric.value is None:
         return "open"
     if metric.group == "validity":
         return "good" if metric.value >= 1 else "attention"
+    if metric.group == "audit":
+        return None if epsilon is None else "attention" if metric.value > epsilon else "good"
+    if metric.risk is not None:
+        return "attention" if metric.risk.interval.low > TOLERANCE else "good"
     expected = expected_of(metric)
     if expected is None:
         return None
+    if metric.group == "attacks" and metric.interval is not None:
+        return "attention" if metric.interval.low > expected else "good"
     if metric.group == "copies" and metric.interval is not None:
         return "attention" if metric.interval.low > expected + COPY_TOLERANCE else "good"
     behind = expected - metric.value if metric.direction == "higher" else metric.value - expected
@@ -103,40 +125,43 @@ def is_behind(column: ColumnResult) -> bool:
     return column.tvd is not None and column.tvd - (column.reference or 0.0) > TOLERANCE
 
 
-def find(evaluation: Evaluation, privacy: PrivacyStatement) -> tuple[Finding, ...]:
-    """Return the key findings: what needs attention first, each part in the order of the report."""
+def find(
+    evaluation: Evaluation,
+    privacy: PrivacyStatement,
+    *,
+    bought: PrivacyStatement | None = None,
+    is_internal: bool = True,
+) -> tuple[Finding, ...]:
+    """Return the key findings: what needs attention first, each part in the order of the report.
+
+    Args:
+        evaluation: The figures.
+        privacy: The statement of the fit.
+        bought: The statement of figures that were bought with a budget of their own.
+        is_internal: Whether columns were compared with real rows, not with what was released of them.
+    """
     found = (
-        *_privacy(evaluation, privacy),
+        *_privacy(evaluation, privacy, bought),
         *_validity(evaluation),
-        *_compared(
-            "Fidelity",
-            "Near an equally large real holdout",
-            "Short of an equally large real holdout",
-            evaluation.group("fidelity"),
-        ),
-        *_columns(evaluation),
-        *_compared(
-            "Utility",
-            "Near models trained on real rows",
-            "Short of models trained on real rows",
-            evaluation.group("utility"),
-        ),
-        *_compared(
-            "Copy checks",
-            "No more than expected without copying",
-            "More than expected without copying",
-            evaluation.group("copies"),
-        ),
+        *_compared("fidelity", evaluation),
+        *_columns(evaluation, is_internal),
+        *_compared("utility", evaluation),
+        *_attacks(evaluation),
+        *_compared("copies", evaluation),
+        *_audit(evaluation, privacy),
         *_not_computed(evaluation),
     )
     return tuple(sorted(found, key=lambda finding: _ORDER.index(finding.status)))
 
 
-def _privacy(evaluation: Evaluation, privacy: PrivacyStatement) -> list[Finding]:
+def _privacy(
+    evaluation: Evaluation, privacy: PrivacyStatement, bought: PrivacyStatement | None
+) -> list[Finding]:
     if not privacy.is_private:
         text = "There is none. Protect the synthetic table and the model as you protect the original rows."
         return [Finding("attention", "Privacy", text)]
-    epsilon = privacy.epsilon or 0.0
+    extra = (bought.epsilon or 0.0) if bought is not None else 0.0
+    epsilon = (privacy.epsilon or 0.0) + extra
     status: Status = "good" if epsilon <= REASONABLE_EPSILON else "attention"
     tier = (
         f"up to {STRONG_EPSILON:g} is called strong"
@@ -145,10 +170,13 @@ def _privacy(evaluation: Evaluation, privacy: PrivacyStatement) -> list[Finding]
         if epsilon <= REASONABLE_EPSILON
         else f"above {REASONABLE_EPSILON:g} is called weak"
     )
-    text = f"Epsilon is {epsilon:.4g}; {tier} (Ponomareva et al. 2023)."
-    found = [Finding(status, "Privacy", text)]
-    if privacy.delta is not None and privacy.delta * evaluation.n_real >= 1:
-        text = f"Delta is {privacy.delta:.3g}; it should be well below one over the number of rows."
+    with_bought = f", {extra:.4g} of it for figures of this report" if extra else ""
+    found = [
+        Finding(status, "Privacy", f"Epsilon is {epsilon:.4g}{with_bought}; {tier} (Ponomareva et al. 2023).")
+    ]
+    delta = (privacy.delta or 0.0) + ((bought.delta or 0.0) if bought is not None else 0.0)
+    if delta * evaluation.n_real >= 1:
+        text = f"Delta is {delta:.3g}; it should be well below one over the number of rows."
         found.append(Finding("attention", "Privacy", text))
     return found
 
@@ -166,8 +194,10 @@ def _validity(evaluation: Evaluation) -> list[Finding]:
     return [Finding("good", "Validity", "Everything keeps to the schema: 100% where it was measured.")]
 
 
-def _compared(subject: str, is_near: str, is_not: str, metrics: Sequence[Metric]) -> list[Finding]:
+def _compared(group: Group, evaluation: Evaluation) -> list[Finding]:
     """Return one finding for the figures that are near their reference, and one for those that are not."""
+    subject, is_near, is_not = _COMPARED[group]
+    metrics = evaluation.group(group)
     found = []
     near = [metric for metric in metrics if judge(metric) == "good"]
     behind = [metric for metric in metrics if judge(metric) == "attention"]
@@ -178,19 +208,62 @@ def _compared(subject: str, is_near: str, is_not: str, metrics: Sequence[Metric]
     return found
 
 
-def _columns(evaluation: Evaluation) -> list[Finding]:
+def _columns(evaluation: Evaluation, is_internal: bool) -> list[Finding]:
     compared = [c for c in evaluation.columns if c.tvd is not None]
     behind = sorted(filter(is_behind, compared), key=lambda c: -(c.tvd or 0.0))
     if behind:
-        text = (
-            f"{len(behind)} of {len(compared)} are further from the real distribution than a holdout is, "
-            f"by more than {TOLERANCE:g}."
+        further = (
+            "are further from the real distribution than a holdout is, by more than"
+            if is_internal
+            else "are further from their released, noisy distribution than"
         )
+        text = f"{len(behind)} of {len(compared)} {further} {TOLERANCE:g}."
         return [Finding("attention", "Columns", text, tuple(c.name for c in behind))]
     if not compared:
         return []
-    text = f"All {len(compared)} distributions are within {TOLERANCE:g} of what a real holdout reaches."
-    return [Finding("good", "Columns", text)]
+    of = "what a real holdout reaches" if is_internal else "the released, noisy ones"
+    return [
+        Finding("good", "Columns", f"All {len(compared)} distributions are within {TOLERANCE:g} of {of}.")
+    ]
+
+
+def _attacks(evaluation: Evaluation) -> list[Finding]:
+    """Return one finding for the attacks that succeed beyond their control, and one for those that do not."""
+    attacks = evaluation.group("attacks")
+    works = [metric for metric in attacks if judge(metric) == "attention"]
+    fails = [metric for metric in attacks if judge(metric) == "good"]
+    found = []
+    if works:
+        text = f"Work better on rows that were learnt from than on others: {_successes(works)}."
+        found.append(Finding("attention", "Attacks", text))
+    if fails:
+        text = f"No better on rows that were learnt from than on others: {_successes(fails)}."
+        found.append(Finding("good", "Attacks", text))
+    return found
+
+
+def _successes(metrics: Sequence[Metric]) -> str:
+    return "; ".join(
+        f"{m.label} {figure_text(m.value, m.format)}"
+        if m.risk is None
+        else f"{m.label}, excess risk {percent(m.risk.value)} "
+        f"({percent(m.risk.interval.low)} to {percent(m.risk.interval.high)})"
+        for m in metrics
+    )
+
+
+def _audit(evaluation: Evaluation, privacy: PrivacyStatement) -> list[Finding]:
+    found = []
+    for metric in evaluation.group("audit"):
+        status = judge(metric, privacy.epsilon)
+        if status not in ("good", "attention") or metric.value is None:
+            continue
+        stands = "above" if status == "attention" else "not above"
+        text = f"{metric.label}: {metric.value:.4g}, {stands} the stated {privacy.epsilon:.4g}."
+        if status == "attention":
+            text += " The guarantee as stated does not hold: do not release."
+        found.append(Finding(status, "Audit", text))
+    return found
 
 
 def _not_computed(evaluation: Evaluation) -> list[Finding]:

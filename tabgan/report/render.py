@@ -1,28 +1,29 @@
-"""The render step: a page that needs nothing but itself, and its JSON twin.
+"""The render step: a page that needs nothing but itself.
 
-Names and categories may hold anything. Jinja escapes all of them, the page allows no scripts, and text from
-the table is cut to a readable length and kept from changing the direction of what stands around it.
+Names and categories may hold anything. Jinja escapes all of them; the page runs one script, its own, and the
+browser is told its hash, so that no other can run.
 """
 
 from __future__ import annotations
 
-import json
+import base64
+import hashlib
 import math
-import unicodedata
-from dataclasses import asdict, is_dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
+from tabgan.durable import atomic_path
 from tabgan.errors import ConfigError
-from tabgan.evaluation.result import Metric
+from tabgan.evaluation.result import Format, Interval, Metric, SubgroupResult
 from tabgan.io import check_writable, write_text
 from tabgan.privacy.events import POISSON_GAUSSIAN, Release
-from tabgan.report import charts
-from tabgan.report.collect import LedgerGroup, ReportData
+from tabgan.report import charts, pictures
+from tabgan.report.collect import ColumnCard, LedgerGroup, ReportData, group_ledger
+from tabgan.report.datacard import to_markdown
+from tabgan.report.edition import check_edition, words
 from tabgan.report.findings import (
     REASONABLE_EPSILON,
     STRONG_EPSILON,
@@ -33,128 +34,82 @@ from tabgan.report.findings import (
     judge,
     percent,
 )
-from tabgan.report.overlays import Bars, Histogram
-
-#: Version of the JSON twin; it rises when a key changes its meaning or goes.
-SCHEMA_VERSION = 2
-
-NOTICE = (
-    "INTERNAL: computed on real rows, outside the privacy guarantee. Do not pass on with the synthetic table."
-)
-
-#: What the notice of a fit without privacy adds.
-NO_PRIVACY = (
-    "NO PRIVACY GUARANTEE: the synthetic table and the model may give away rows of the original table."
-)
-
-#: Characters of a name or a category that are shown, and that a tooltip holds.
-MAX_SHOWN, MAX_TOOLTIP = 48, 240
+from tabgan.report.pdf import to_pdf
+from tabgan.report.sections import missing_pictures, sections
+from tabgan.report.text import MAX_SHOWN, MAX_TOOLTIP, decimals, isolated, short, shown, signed
+from tabgan.report.twin import SCHEMA_VERSION, overlay_type, to_json
 
 #: What people call the doors of the ledger.
 DOORS = {"release": "Schema and histograms", "marginals": "Pairs of columns", "dpsgd": "Discriminator"}
 
-_ELLIPSIS = "…"
+#: Lines of one group of the ledger that the page lists; the JSON twin has all of them.
+MAX_RELEASES = 200
+
+#: Lines of subgroups, and of columns that give synthetic rows away, that the page lists.
+MAX_SUBGROUPS, MAX_GIVEAWAYS = 40, 10
 
 
 def write(data: ReportData, path: Path | str) -> Path:
-    """Write the report as a page or as JSON, by the suffix of ``path``, and return the path.
+    """Write the report by the suffix of ``path``, and return the path.
+
+    ``.html`` is the page, ``.pdf`` the page on paper, ``.json`` the twin for programs, ``.md`` the data card.
 
     Raises:
-        ConfigError: for any other suffix, or a folder that cannot be written.
+        ConfigError: for any other suffix, a folder that cannot be written, or a PDF without its extra.
+        PrivacyError: a shareable report holds what was computed on real rows.
     """
     path = Path(path)
-    renderers = {".html": to_html, ".json": to_json}
-    if path.suffix.lower() not in renderers:
-        raise ConfigError(f"report: expected a name ending in .html or .json, got {path.name!r}.")
+    renderers = {".html": to_html, ".json": to_json, ".md": to_markdown}
+    suffix = path.suffix.lower()
+    if suffix not in renderers and suffix != ".pdf":
+        raise ConfigError(f"report: expected a name ending in .html, .pdf, .json or .md, got {path.name!r}.")
     check_writable(path.parent, "report")
-    return write_text(renderers[path.suffix.lower()](data), path)
+    if suffix != ".pdf":
+        return write_text(renderers[suffix](data), path)
+    pdf = to_pdf(to_html(data))
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(pdf)
+    return path
 
 
 def to_html(data: ReportData) -> str:
-    """Return the report as one self-contained page. The same data gives the same page."""
-    positions = {card.name: position for position, card in enumerate(data.columns)}
-    return (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            data=data,
-            evaluation=data.evaluation,
-            privacy=data.privacy,
-            positions=positions,
-            notice=_notice(data),
-            schema_version=SCHEMA_VERSION,
-            tolerance=TOLERANCE,
-            strong_epsilon=STRONG_EPSILON,
-            reasonable_epsilon=REASONABLE_EPSILON,
-            has_dpsgd=any(entry.mechanism == POISSON_GAUSSIAN for entry in data.privacy.entries),
-        )
+    """Return the report as one self-contained page. The same data gives the same page.
+
+    Raises:
+        PrivacyError: a shareable report holds what was computed on real rows.
+    """
+    check_edition(data)
+    bought = data.evaluation_privacy
+    values = {
+        "data": data,
+        "evaluation": data.evaluation,
+        "privacy": data.privacy,
+        "bought": bought,
+        "bought_ledger": () if bought is None else group_ledger(bought.entries),
+        "odds": data.odds,
+        "positions": {card.name: position for position, card in enumerate(data.columns)},
+        "sections": sections(data),
+        "missing_pictures": missing_pictures(data),
+        "words": words(data),
+        "giveaways": _giveaways(data),
+        "subgroups": _subgroups(data),
+        "has_dpsgd": any(entry.mechanism == POISSON_GAUSSIAN for entry in data.privacy.entries),
+    }
+    environment = _environment()
+    style = environment.get_template("style.css.j2").render(**values).strip()
+    script = environment.get_template("script.js").render().strip()
+    return environment.get_template("report.html.j2").render(
+        **values,
+        style=Markup(style),
+        script=Markup(script),
+        policy=f"default-src 'none'; base-uri 'none'; form-action 'none'; "
+        f"style-src '{_hash(style)}'; script-src '{_hash(script)}'",
     )
 
 
-def to_json(data: ReportData) -> str:
-    """Return the report as strict JSON.
-
-    Keys, in the order of the page: ``schema_version``, ``edition`` (``"internal"``), ``notice``, ``title``,
-    ``created``, ``findings``, ``privacy`` (the statement, ``odds`` of belief), ``ledger`` (groups with their
-    releases), ``evaluation`` (``metrics`` with ``judgement``: good, attention, open or null; row counts),
-    ``columns`` (public domain, result, and the ``overlay``'s counts: ``type`` is histogram, bars or none),
-    ``target``, ``model``, ``versions``. Counts are rows of each table. A figure that does not exist is null,
-    and the reason stands beside it.
-    """
-    privacy = data.privacy.to_dict()
-    del privacy["entries"]  # they stand in the ledger
-    twin = {
-        "schema_version": SCHEMA_VERSION,
-        "edition": "internal",
-        "notice": _notice(data),
-        "title": data.title,
-        "created": data.created,
-        "findings": data.findings,
-        "privacy": privacy | {"odds": data.odds},
-        "ledger": data.ledger,
-        "evaluation": {
-            "n_real": data.evaluation.n_real,
-            "n_holdout": data.evaluation.n_holdout,
-            "n_synthetic": data.evaluation.n_synthetic,
-            "random_state": data.evaluation.random_state,
-            "metrics": [asdict(metric) | {"judgement": judge(metric)} for metric in data.evaluation.metrics],
-        },
-        "columns": [
-            {**_fields(card), "overlay": {"type": _overlay_type(card.overlay), **_fields(card.overlay)}}
-            for card in data.columns
-        ],
-        "target": data.target,
-        "model": dict(data.model),
-        "versions": dict(data.versions),
-    }
-    return json.dumps(_strict(twin), indent=1, allow_nan=False) + "\n"
-
-
-def _notice(data: ReportData) -> str:
-    return NOTICE if data.privacy.is_private else f"{NOTICE} {NO_PRIVACY}"
-
-
-def _fields(thing: Any) -> dict[str, Any]:
-    return dict(vars(thing))
-
-
-def _overlay_type(overlay: object) -> str:
-    return {Histogram: "histogram", Bars: "bars"}.get(type(overlay), "none")
-
-
-def _strict(value: Any) -> Any:
-    """Return plain data; what JSON has no number for becomes null."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return _strict(_fields(value))
-    if isinstance(value, dict):
-        return {str(key): _strict(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_strict(item) for item in value]
-    if isinstance(value, np.generic):
-        return _strict(value.item())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+def _hash(text: str) -> str:
+    """Return what a content security policy calls an inline script or style."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 @lru_cache(maxsize=1)
@@ -171,8 +126,11 @@ def _environment() -> Environment:
         "percent": percent,
         "decimals": decimals,
         "short": short,
+        "signed": signed,
         "isolated": isolated,
         "delta": lambda value: f"{value:.3g}",
+        "css": lambda text: Markup(text.replace("\\", "").replace('"', "")),  # of our own words alone
+        "count": lambda value: f"{value:,}",
     }
     environment.globals |= {
         "bar_rows": charts.bar_rows,
@@ -186,58 +144,47 @@ def _environment() -> Environment:
         "interval_text": _interval_text,
         "is_behind": is_behind,
         "judge": judge,
+        "max_releases": MAX_RELEASES,
         "max_shown": MAX_SHOWN,
+        "max_subgroups": MAX_SUBGROUPS,
         "max_tooltip": MAX_TOOLTIP,
-        "overlay_type": _overlay_type,
+        "overlay_type": overlay_type,
+        "pictures": pictures,
+        "reasonable_epsilon": REASONABLE_EPSILON,
         "release_details": _release_details,
         "sampling_details": _sampling_details,
+        "schema_version": SCHEMA_VERSION,
         "shares": charts.shares,
+        "strong_epsilon": STRONG_EPSILON,
+        "tolerance": TOLERANCE,
     }
     return environment
 
 
-def shown(text: object, limit: int = MAX_SHOWN) -> str:
-    r"""Return text for display: control characters made visible, cut to ``limit`` characters.
+def _giveaways(data: ReportData) -> list[ColumnCard]:
+    """Return the columns that give synthetic rows away, the worst first."""
 
-    >>> shown("a\nb"), shown("x" * 100, 5), shown("")
-    ('a↵b', 'xxxx…', '(empty)')
-    """
-    whole = str(text)
-    cut = whole if len(whole) <= limit else whole[: limit - 1] + _ELLIPSIS
-    return "".join(map(_visible, cut)) or "(empty)"
+    def loss(card: ColumnCard) -> float:
+        return 0.0 if card.result is None else card.result.giveaway or 0.0
 
-
-def _visible(character: str) -> str:
-    category = unicodedata.category(character)
-    if category not in ("Cc", "Cs"):
-        return character
-    return {"\n": "↵", "\r": "↵", "\t": "⇥"}.get(character, "\N{REPLACEMENT CHARACTER}")
+    return sorted((card for card in data.columns if loss(card) >= 0.0005), key=loss, reverse=True)[
+        :MAX_GIVEAWAYS
+    ]
 
 
-def isolated(text: str) -> str:
-    """Return text that cannot turn what stands around it, for places where there is no ``<bdi>``.
+def _subgroups(data: ReportData) -> list[SubgroupResult]:
+    """Return the groups by what they lose, the most first; those without a figure at the end."""
 
-    Characters that close the isolation are taken out of it.
-    """
-    inner = text.replace("\N{POP DIRECTIONAL ISOLATE}", "")
-    return f"\N{FIRST STRONG ISOLATE}{inner}\N{POP DIRECTIONAL ISOLATE}"
+    def gap(group: SubgroupResult) -> float:
+        return -math.inf if group.gap is None else group.gap
 
-
-def decimals(value: float | None, places: int = 3) -> str:
-    """Return a figure with a fixed number of decimals; a dash where there is none."""
-    return "–" if value is None or not math.isfinite(value) else f"{value:.{places}f}"
+    return sorted(data.evaluation.subgroups, key=gap, reverse=True)
 
 
-def short(value: float | None) -> str:
-    """Return a parameter with four significant digits; a dash where there is none."""
-    return "–" if value is None or not math.isfinite(value) else f"{value:.4g}"
-
-
-def _interval_text(metric: Metric) -> str:
-    if metric.interval is None:
+def _interval_text(interval: Interval | None, format: Format) -> str:
+    if interval is None:
         return "–"
-    low, high = (figure_text(end, metric.format) for end in (metric.interval.low, metric.interval.high))
-    return f"{low} – {high}"
+    return f"{figure_text(interval.low, format)} to {figure_text(interval.high, format)}"
 
 
 def _expected_text(metric: Metric) -> str:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from tabgan.errors import ConfigError
 from tabgan.evaluation.result import Evaluation
-from tabgan.io import check_writable, write_text
 from tabgan.report.collect import ReportData
-from tabgan.report.render import to_html, to_json
+from tabgan.report.render import write
 
 
 @dataclass(frozen=True)
 class Report:
-    """INTERNAL: its figures were computed on real rows outside the privacy guarantee.
+    """The internal edition was computed on real rows outside the privacy guarantee; ``data.edition`` tells which it is.
 
     Attributes:
         data: Everything that it says.
@@ -35,19 +35,36 @@ class Report:
         """Write one self-contained page and return its path.
 
         Raises:
-            ConfigError: the folder cannot be written.
+            ConfigError: the name does not end in .html, or the folder cannot be written.
         """
-        return _write(to_html(self.data), Path(path))
+        return _write(self.data, path, ".html")
 
     def to_json(self, path: str | Path) -> Path:
         """Write the page's twin for programs and return its path.
 
         Raises:
-            ConfigError: the folder cannot be written.
+            ConfigError: the name does not end in .json, or the folder cannot be written.
         """
-        return _write(to_json(self.data), Path(path))
+        return _write(self.data, path, ".json")
+
+    def to_pdf(self, path: str | Path) -> Path:
+        """Write the page on paper and return its path.
+
+        Raises:
+            ConfigError: the name does not end in .pdf, the folder cannot be written, or the extra ``pdf`` is missing.
+        """
+        return _write(self.data, path, ".pdf")
+
+    def to_markdown(self, path: str | Path) -> Path:
+        """Write the data card and return its path.
+
+        Raises:
+            ConfigError: the name does not end in .md, or the folder cannot be written.
+        """
+        return _write(self.data, path, ".md")
 
 
-def _write(text: str, path: Path) -> Path:
-    check_writable(path.parent, "report")
-    return write_text(text, path)
+def _write(data: ReportData, path: str | Path, suffix: str) -> Path:
+    if Path(path).suffix.lower() != suffix:
+        raise ConfigError(f"report: expected a name ending in {suffix}, got {Path(path).name!r}.")
+    return write(data, path)

@@ -10,10 +10,27 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabgan.evaluation.result import ColumnResult, Evaluation, Interval, Metric
+from tabgan.evaluation.gate import Check, Decision
+from tabgan.evaluation.result import (
+    Calibration,
+    CalibrationPoint,
+    ColumnResult,
+    Correlations,
+    Distances,
+    Evaluation,
+    Interval,
+    Metric,
+    Pictures,
+    Projection,
+    Risk,
+    RocCurve,
+    SubgroupResult,
+)
 from tabgan.privacy.events import GAUSSIAN, GAUSSIAN_THRESHOLD, POISSON_GAUSSIAN, Release
 from tabgan.privacy.ledger import PrivacyStatement
 from tabgan.report import ReportData, collect
+from tabgan.report.findings import find
+from tabgan.report.overlays import Bars, Counts, Histogram
 from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
 
 SECRET = "Zanzibar-4711"
@@ -130,6 +147,211 @@ def make(privacy: PrivacyStatement = PRIVACY, **changes: Any) -> ReportData:
     )
 
 
+def risk(value: float, half: float = 0.02) -> Risk:
+    """Return a risk with an interval around it."""
+    return Risk(value, Interval(value - half, value + half))
+
+
+def full_metrics() -> tuple[Metric, ...]:
+    """Return every figure that an evaluation can hold."""
+    low = {"direction": "lower", "format": "percent"}
+    valid = [
+        metric(name, "validity", 1.0, format="percent")
+        for name in (
+            "validity",
+            "types",
+            "bounds",
+            "precision",
+            "categories",
+            "missing_policy",
+            "rules",
+            "dtypes",
+        )
+    ]
+    attacks = [
+        metric(
+            name,
+            "attacks",
+            0.3 + excess,
+            0.3,
+            baseline=0.25,
+            risk=risk(excess),
+            interval=Interval(0.2, 0.5),
+            **low,
+        )
+        for name, excess in (
+            ("singling_out", 0.01),
+            ("linkability", 0.0),
+            ("inference", 0.2),
+            ("attribute_inference", -0.03),
+        )
+    ]
+    return (
+        *valid,
+        metric("unique_ids", "validity", None, format="percent", reason="no column is an identifier"),
+        metric("diagnostic", "validity", 1.0, format="percent"),
+        metric("shapes", "fidelity", 0.95, 0.98),
+        metric("trends", "fidelity", 0.9, 0.97),
+        *(
+            metric(f"tvd{k}", "fidelity", 0.05 * k, 0.02 * k, direction="lower", format="distance")
+            for k in (1, 2, 3)
+        ),
+        metric("correlations", "fidelity", 0.04, 0.01, direction="lower", format="distance"),
+        metric("rare_categories", "fidelity", 0.7, 0.9, format="percent"),
+        metric("c2st", "fidelity", 0.63, 0.5, direction="lower"),
+        metric("duplicates", "fidelity", 0.01, 0.01, **low),
+        metric("tstr", "utility", 0.81, 0.9, interval=Interval(0.79, 0.83)),
+        metric("trtr", "utility", 0.9, interval=Interval(0.88, 0.92)),
+        metric("tstr_linear", "utility", 0.83, 0.85),
+        metric("trtr_linear", "utility", 0.85),
+        metric("tstr_subgroups", "utility", 0.7, 0.8),
+        *attacks,
+        metric(
+            "membership_auc",
+            "attacks",
+            0.51,
+            0.5,
+            baseline=0.5,
+            interval=Interval(0.48, 0.53),
+            direction="lower",
+        ),
+        metric("membership_tpr_1", "attacks", 0.02, 0.01, interval=Interval(0.012, 0.03), **low),
+        metric("membership_tpr_01", "attacks", 0.001, 0.001, interval=Interval(0.0, 0.004), **low),
+        metric("dcr_share", "copies", 0.5, direction="none", format="percent", interval=Interval(0.48, 0.52)),
+        metric("exact_copies", "copies", 0.0, 0.0, interval=Interval(0.0, 0.001), **low),
+        metric("near_copies", "copies", 0.02, 0.01, interval=Interval(0.015, 0.03), **low),
+        metric("audit_bound", "audit", 0.41, 0.6, direction="lower"),
+    )
+
+
+def full_pictures(names: tuple[str, ...], cells: int = 24) -> Pictures:
+    """Return every picture, of made-up numbers."""
+    rng = np.random.default_rng(5)
+    n = len(names)
+    real = np.clip(rng.normal(0, 0.4, (n, n)), -1, 1)
+    real = np.triu(real) + np.triu(real, 1).T
+    np.fill_diagonal(real, 1.0)
+    synthetic = np.clip(real * 0.8 + rng.normal(0, 0.05, (n, n)), -1, 1)
+    synthetic = np.triu(synthetic) + np.triu(synthetic, 1).T
+    matrix = [
+        tuple(None if i == 2 or j == 2 else float(v) for j, v in enumerate(row)) for i, row in enumerate(real)
+    ]
+    grid = np.linspace(-2, 2, cells)
+    bell = np.exp(-(grid[:, None] ** 2) - (grid[None, :] - 0.6) ** 2 / 0.5)
+    wide = np.exp(-(grid[:, None] ** 2) / 1.6 - (grid[None, :] - 0.3) ** 2 / 0.7)
+    spread = np.exp(-((np.arange(20) - 6) ** 2) / 12)
+    points = [(0.05 + 0.1 * k, 0.05 + 0.1 * k) for k in range(10)]
+    rates = np.concatenate([[0.0], np.geomspace(1e-3, 1, 30)])
+    return Pictures(
+        Correlations(names, tuple(matrix), tuple(tuple(map(float, row)) for row in synthetic)),
+        Calibration(
+            HOSTILE,
+            tuple(CalibrationPoint(x, min(1.0, 0.1 + 0.75 * y), 30) for x, y in points),
+            tuple(CalibrationPoint(x, y, 30) for x, y in points),
+        ),
+        Projection(
+            (0.41, 0.17),
+            tuple(tuple(map(float, row)) for row in bell / bell.sum()),
+            tuple(tuple(map(float, row)) for row in wide / wide.sum()),
+        ),
+        Distances(
+            tuple(float(x) for x in np.linspace(0, 2, 21)),
+            tuple(map(float, spread / spread.sum())),
+            tuple(map(float, np.roll(spread, 1) / spread.sum())),
+        ),
+        RocCurve(tuple(map(float, rates)), tuple(map(float, np.minimum(1, rates**0.95)))),
+    )
+
+
+SUBGROUPS = (
+    SubgroupResult(ODD, True, 40, 0.8, 0.85, 0.05, Interval(-0.02, 0.12)),
+    SubgroupResult(HOSTILE, "<img src=x onerror=alert(1)>", 60, 0.6, 0.9, 0.3, Interval(0.2, 0.4)),
+    SubgroupResult(ODD, False, 3, reason="fewer than 30 held-out rows"),
+)
+
+DECISION = Decision(
+    "failed",
+    (
+        Check("tstr", "TSTR", "at_least", 0.85, 0.81, False, "TSTR is 0.81; at least 0.85 was asked for."),
+        Check("epsilon", "Epsilon", "at_most", 2.0, 1.0, True, "Epsilon is 1; at most 2 was allowed."),
+    ),
+)
+
+BOUGHT = PrivacyStatement(
+    is_private=True,
+    epsilon=0.5,
+    delta=1e-7,
+    epsilon_spent=0.5,
+    delta_spent=0.0,
+    entries=(Release("release", "number of right predictions", ("age",), GAUSSIAN, 4.0),),
+)
+
+
+def make_full(**changes: Any) -> ReportData:
+    """Return the data of an internal report that holds all there can be."""
+    base = make()
+    columns = tuple(
+        replace(c, giveaway=0.01 * i if c.tvd is not None else None)
+        for i, c in enumerate(base.evaluation.columns)
+    )
+    judged = replace(
+        base.evaluation,
+        metrics=full_metrics(),
+        columns=columns,
+        subgroups=SUBGROUPS,
+        pictures=full_pictures(tuple(SCHEMA.names)),
+    )
+    cards = tuple(replace(card, result=result) for card, result in zip(base.columns, columns, strict=True))
+    options = {
+        "decision": DECISION,
+        "evaluation_privacy": BOUGHT,
+        "findings": find(judged, PRIVACY, bought=BOUGHT),
+    }
+    return replace(base, evaluation=judged, columns=cards, **(options | changes))
+
+
+def without_holdout(counts: Counts) -> Counts:
+    """Return counts of which nobody held any out."""
+    return replace(counts, holdout=0)
+
+
+def released(overlay: Any) -> Any:
+    """Return an overlay without held-out rows."""
+    if isinstance(overlay, Histogram):
+        return replace(
+            overlay,
+            bins=tuple(replace(one, counts=without_holdout(one.counts)) for one in overlay.bins),
+            missing=without_holdout(overlay.missing),
+            unreadable=without_holdout(overlay.unreadable),
+        )
+    if isinstance(overlay, Bars):
+        return replace(
+            overlay,
+            bars=tuple(replace(bar, counts=without_holdout(bar.counts)) for bar in overlay.bars),
+            others=without_holdout(overlay.others),
+            outside=without_holdout(overlay.outside),
+            missing=without_holdout(overlay.missing),
+        )
+    return overlay
+
+
+def make_shareable(**changes: Any) -> ReportData:
+    """Return the data of a shareable report, as if the counts of the tables had been released."""
+    base = make()
+    columns = tuple(replace(c, reference=None) for c in base.evaluation.columns)
+    metrics = (
+        metric("validity", "validity", 1.0, format="percent", is_shareable=True),
+        metric("shapes", "fidelity", 0.93, is_shareable=True),
+    )
+    judged = replace(base.evaluation, metrics=metrics, columns=columns, n_holdout=0)
+    cards = tuple(
+        replace(card, result=result, overlay=released(card.overlay))
+        for card, result in zip(base.columns, columns, strict=True)
+    )
+    options = {"edition": "shareable", "findings": find(judged, PRIVACY, is_internal=False)}
+    return replace(base, evaluation=judged, columns=cards, **(options | changes))
+
+
 @pytest.fixture(scope="session")
 def data() -> ReportData:
     """Return the data of a private report."""
@@ -137,10 +359,28 @@ def data() -> ReportData:
 
 
 @pytest.fixture(scope="session")
+def full() -> ReportData:
+    """Return the data of an internal report that holds all there can be."""
+    return make_full()
+
+
+@pytest.fixture(scope="session")
+def shareable() -> ReportData:
+    """Return the data of a shareable report."""
+    return make_shareable()
+
+
+@pytest.fixture(scope="session")
 def zoo() -> SimpleNamespace:
     """Return what the tests build their own reports from."""
     return SimpleNamespace(
         make=make,
+        make_full=make_full,
+        make_shareable=make_shareable,
+        full_pictures=full_pictures,
+        full_metrics=full_metrics,
+        subgroups=SUBGROUPS,
+        bought=BOUGHT,
         evaluation=evaluation,
         metric=metric,
         table=table,

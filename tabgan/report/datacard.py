@@ -1,0 +1,172 @@
+"""A data card in Markdown: what goes beside the table, a datasheet and a model card in short.
+
+References:
+    Gebru et al. (2021), *Datasheets for Datasets*. Mitchell et al. (2019), *Model Cards for Model Reporting*.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+
+from tabgan.evaluation.result import Group, Metric
+from tabgan.report.collect import ReportData
+from tabgan.report.edition import check_edition, words
+from tabgan.report.findings import expected_of, figure_text, judge, percent
+from tabgan.report.text import isolated, short, shown
+
+#: What Markdown, or HTML inside of it, could read as more than text.
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&$:=@^\"'])")
+
+_JUDGED = {"good": "as expected", "attention": "needs attention", "open": "not computed", None: "–"}
+
+_GROUPS: tuple[Group, ...] = ("validity", "fidelity", "utility", "attacks", "copies", "audit")
+
+#: Classes of characters that turn the direction of what follows, by Unicode's bidirectional algorithm.
+_TURNS = {"R", "AL", "AN", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI", "FSI", "PDF", "PDI"}
+
+
+def to_markdown(data: ReportData) -> str:
+    """Return the data card. Names and categories are escaped: they stay text in Markdown and in HTML made of it.
+
+    Raises:
+        PrivacyError: a shareable report holds what was computed on real rows.
+    """
+    check_edition(data)
+    parts = (_head, _privacy, _composition, _figures, _use, _provenance)
+    return "\n\n".join(block for part in parts for block in part(data)) + "\n"
+
+
+def escaped(text: object, limit: int = 80) -> str:
+    r"""Return text that Markdown takes as text, in one line.
+
+    >>> print(escaped("[a](b) <b> | *c*"))
+    \[a\]\(b\) \<b\> \| \*c\*
+    """
+    plain = shown(text, limit)
+    turns = any(unicodedata.bidirectional(character) in _TURNS for character in plain)
+    return _SPECIAL.sub(r"\\\1", isolated(plain) if turns else plain)
+
+
+def _head(data: ReportData) -> Iterator[str]:
+    says = words(data)
+    yield f"# Data card: {escaped(data.title)}"
+    yield f"> **{says.mark}.** {escaped(says.notice, 400)}"
+    made = f" It was made on {escaped(data.created)}." if data.created else ""
+    yield (
+        f"A synthetic table of {data.evaluation.n_synthetic:,} rows and {len(data.columns):,} columns, drawn from a "
+        f"model of an original table. No row of it is a person's.{made} This card is evidence for the controller's "
+        "own decision; it does not claim compliance with any law."
+    )
+    outcome = {
+        "passed": "All limits that were set beforehand are kept.",
+        "failed": "Limits that were set beforehand are not kept:",
+        "open": "No limits were set beforehand: a person decides.",
+    }[data.decision.outcome]
+    yield f"**Decision.** {outcome}"
+    if data.decision.failed:
+        yield "\n".join(f"- {escaped(check.text, 300)}" for check in data.decision.failed)
+
+
+def _privacy(data: ReportData) -> Iterator[str]:
+    yield "## Guarantee"
+    privacy = data.privacy
+    if data.total is None:
+        yield "**None.** The table and the model may give away rows of the original. Handle them as the original."
+        return
+    epsilon, delta = data.total
+    bought = data.evaluation_privacy
+    extra = (
+        f" Of these the fit promised {short(privacy.epsilon)}, and figures of the report {short(bought.epsilon)}."
+        if bought is not None
+        else ""
+    )
+    unit = "row" if privacy.entity is None else f"entity, a value of {escaped(privacy.entity)},"
+    yield (
+        f"({short(epsilon)}, {delta:.3g})-differential privacy for one {unit} added or removed.{extra} "
+        "It bounds what anybody can learn from the table about a single one, whatever they know already."
+    )
+    if privacy.assumptions:
+        yield "It holds if:"
+        yield "\n".join(f"- {escaped(assumption, 600)}" for assumption in privacy.assumptions)
+
+
+def _composition(data: ReportData) -> Iterator[str]:
+    yield "## Columns"
+    if not data.columns:
+        yield "None."
+        return
+    rows = (
+        (
+            escaped(card.name),
+            card.kind,
+            escaped(card.dtype),
+            escaped(card.domain),
+            "target" if card.is_target else "",
+        )
+        for card in data.columns
+    )
+    yield _table(("Column", "Kind", "dtype", "Domain", "Role"), rows)
+
+
+def _figures(data: ReportData) -> Iterator[str]:
+    yield "## Figures"
+    evaluation = data.evaluation
+    metrics = [metric for group in _GROUPS for metric in evaluation.group(group)]
+    if not metrics:
+        yield "This edition holds none."
+    else:
+        epsilon = data.privacy.epsilon
+        rows = ((escaped(m.label), _value(m), _against(m), _JUDGED[judge(m, epsilon)]) for m in metrics)
+        yield _table(("Figure", "Value", "Held against", "Finding"), rows)
+    compared = [card for card in data.worst_first if card.result is not None and card.result.tvd is not None][
+        :5
+    ]
+    if compared:
+        of = "the real distribution" if data.is_internal else "the released, noisy one"
+        named = "; ".join(
+            f"{escaped(card.name)} {card.result.tvd:.3f}" for card in compared if card.result is not None
+        )
+        yield f"Columns furthest from {of}, by total variation distance: {named}."
+
+
+def _value(metric: Metric) -> str:
+    return (
+        figure_text(metric.value, metric.format) if metric.is_computed else escaped(metric.reason or "", 120)
+    )
+
+
+def _against(metric: Metric) -> str:
+    if metric.risk is not None:
+        low, high = metric.risk.interval.low, metric.risk.interval.high
+        return f"excess risk {percent(metric.risk.value)} ({percent(low)} to {percent(high)})"
+    return figure_text(expected_of(metric), metric.format)
+
+
+def _use(data: ReportData) -> Iterator[str]:
+    yield "## Use"
+    yield (
+        "**Meant for** exploring, testing software and training models where the original must not go.\n\n"
+        "**Not meant for** decisions about single people, nor for findings about small groups without a check on the "
+        "original: noise hides what few rows carry."
+    )
+    yield (
+        "**Limits.** What is true of many stays visible. Rules between columns hold only where they were declared. "
+        "Biases of the original are carried over, and can grow for small groups."
+    )
+
+
+def _provenance(data: ReportData) -> Iterator[str]:
+    yield "## Provenance"
+    facts = [("evaluation seed", str(data.evaluation.random_state)), *data.model, *data.versions]
+    place = data.privacy.place
+    if place is not None:
+        facts += [("ledger", place.ledger), ("ledger entry", f"{place.entry}"), ("entry's hash", place.hash)]
+    yield _table(("What", "Value"), ((escaped(key), escaped(value, 200)) for key, value in facts))
+    yield "Form: Gebru et al. (2021), Datasheets for Datasets; Mitchell et al. (2019), Model Cards for Model Reporting."
+
+
+def _table(head: Sequence[str], rows: Iterator[tuple[str, ...]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

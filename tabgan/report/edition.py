@@ -1,0 +1,145 @@
+"""What differs between the two editions: the words for it, and a guard on what the shareable one may hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tabgan.errors import PrivacyError
+from tabgan.report.collect import ColumnCard, ReportData
+from tabgan.report.overlays import Bars, Counts, Histogram
+from tabgan.report.text import short, shown
+
+NOTICE = (
+    "INTERNAL: computed on real rows, outside the privacy guarantee. Do not pass on with the synthetic table."
+)
+
+#: What the notice of a fit without privacy adds.
+NO_PRIVACY = (
+    "NO PRIVACY GUARANTEE: the synthetic table and the model may give away rows of the original table."
+)
+
+
+@dataclass(frozen=True)
+class Words:
+    """How an edition speaks.
+
+    Attributes:
+        mark: What stands in the band, beside every heading and on top of every printed page.
+        name: What the edition is called in a sentence.
+        notice: The whole warning or promise.
+        band: What the band on the screen says after the mark.
+        header: The running header of print.
+        footer: The running footer of print.
+        real: What the original's series is called in legends and tables.
+        real_short: The same where there is little room.
+        real_of: The same in a sentence: "share of ...".
+    """
+
+    mark: str
+    name: str
+    notice: str
+    band: str
+    header: str
+    footer: str
+    real: str
+    real_short: str
+    real_of: str
+
+
+def words(data: ReportData) -> Words:
+    """Return how the edition of a report speaks."""
+    return _internal(data) if data.is_internal else _shareable(data)
+
+
+def _internal(data: ReportData) -> Words:
+    is_private = data.privacy.is_private
+    band = (
+        "Computed on real rows, outside the privacy guarantee."
+        if is_private
+        else "Computed on real rows. The fit has NO PRIVACY GUARANTEE."
+    )
+    lacks = "outside the privacy guarantee" if is_private else "NO PRIVACY GUARANTEE"
+    return Words(
+        mark="INTERNAL",
+        name="internal edition",
+        notice=NOTICE if is_private else f"{NOTICE} {NO_PRIVACY}",
+        band=band,
+        header=f"INTERNAL – computed on real rows, {lacks}",
+        footer="INTERNAL – do not pass on with the synthetic table",
+        real="Real",
+        real_short="Real",
+        real_of="real rows",
+    )
+
+
+def _shareable(data: ReportData) -> Words:
+    epsilon, delta = data.total or (None, None)
+    cover = f"epsilon {short(epsilon)}" + ("" if delta is None else f", delta {delta:.3g}")
+    holds = "holds only what follows from DP releases and the synthetic table"
+    return Words(
+        mark="SHAREABLE",
+        name="shareable edition",
+        notice=f"SHAREABLE: {holds}; covered by {cover}.",
+        band=f"{holds[0].upper()}{holds[1:]}; covered by {cover}.",
+        header=f"SHAREABLE – {holds}",
+        footer=f"SHAREABLE – covered by {cover}",
+        real="Released (noisy)",
+        real_short="Released",
+        real_of="the released, noisy counts",
+    )
+
+
+def check_edition(data: ReportData) -> None:
+    """Raise unless a report holds only what its edition may.
+
+    **Guarantee.** The last look before a shareable report is rendered: whoever built its data answers for what they
+    put in as released; what can be told from the data's form is checked here. A figure must be marked as shareable;
+    what compares with held-out rows, and what is drawn from rows, cannot be in it.
+
+    Raises:
+        PrivacyError: with everything that must not go out. Nothing is left out silently: such data is a mistake
+            of whoever built it.
+    """
+    if data.is_internal:
+        return
+    found = list(_private_parts(data))
+    if found:
+        raise PrivacyError(
+            f"report: the shareable edition holds what was computed on real rows: {'; '.join(found)}. "
+            "Leave it out, or write the internal edition."
+        )
+
+
+def _private_parts(data: ReportData) -> Iterator[str]:
+    evaluation, pictures = data.evaluation, data.evaluation.pictures
+    if not data.privacy.is_private or data.total is None:
+        yield "a fit without privacy"
+    for metric in evaluation.metrics:
+        if not metric.is_shareable:
+            yield f"the figure {metric.name!r}"
+    if evaluation.n_holdout:
+        yield "a number of held-out rows"
+    if evaluation.subgroups:
+        yield "figures of subgroups"
+    for name in ("calibration", "projection", "distances", "membership"):
+        if getattr(pictures, name) is not None:
+            yield f"the picture {name!r}"
+    for card in data.columns:
+        if _is_private(card):
+            yield f"figures of held-out rows of the column {shown(card.name)!r}"
+
+
+def _is_private(card: ColumnCard) -> bool:
+    was_told_apart = card.result is not None and card.result.giveaway is not None
+    return was_told_apart or any(counts.holdout for counts in _counts(card))
+
+
+def _counts(card: ColumnCard) -> Iterator[Counts]:
+    overlay = card.overlay
+    if isinstance(overlay, Histogram):
+        yield from (one.counts for one in overlay.bins)
+        yield from (overlay.missing, overlay.unreadable)
+    elif isinstance(overlay, Bars):
+        yield from (bar.counts for bar in overlay.bars)
+        yield from (overlay.others, overlay.outside, overlay.missing)

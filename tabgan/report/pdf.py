@@ -1,0 +1,43 @@
+"""The page on paper: the same HTML with the rules for print, by WeasyPrint, which is an extra."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from tabgan.errors import ConfigError
+
+
+def to_pdf(html: str) -> bytes:
+    """Return a page as PDF. Nothing is fetched: the page holds all that it needs.
+
+    Raises:
+        ConfigError: WeasyPrint is not installed, or the libraries that it draws with are not.
+    """
+    weasyprint = _weasyprint()
+    logging.getLogger("weasyprint").setLevel(logging.ERROR)  # it warns of every rule that only screens need
+    document = weasyprint.HTML(string=html, url_fetcher=_fetcher(weasyprint), media_type="print")
+    result: bytes = document.write_pdf(pdf_identifier=b"tabgan", custom_metadata=False)
+    return result
+
+
+def _weasyprint() -> Any:
+    try:
+        import weasyprint
+    except (ImportError, OSError) as error:  # OSError: Pango or another library of the system is missing
+        raise ConfigError(
+            f"report: a PDF needs WeasyPrint, which cannot be imported ({type(error).__name__}: {error}). "
+            'Install it with pip install "tabgan-dp[pdf]", or write the page and print it from a browser.'
+        ) from error
+    return weasyprint
+
+
+def _fetcher(weasyprint: Any) -> Any:
+    """Return what refuses every address."""
+    if hasattr(weasyprint, "URLFetcher"):
+        return weasyprint.URLFetcher(allowed_protocols=())
+    return _refuse  # WeasyPrint before version 68 takes a function
+
+
+def _refuse(url: str, *_: object, **__: object) -> dict[str, Any]:
+    raise ValueError(f"report: the page asked for {url[:80]!r}; it must hold all that it needs.")

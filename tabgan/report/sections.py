@@ -1,0 +1,72 @@
+"""The parts of the page, in their order, and why an edition leaves one empty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tabgan.evaluation.result import Pictures
+from tabgan.report.collect import ReportData
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of the page.
+
+    Attributes:
+        id: Its anchor, and the name of its template.
+        title: Its heading.
+        absent: Why there is nothing in it; ``None`` when there is.
+    """
+
+    id: str
+    title: str
+    absent: str | None = None
+
+
+_NEEDS_ROWS = (
+    "Not in the shareable edition: it would have to be computed on real rows, outside of the guarantee."
+)
+
+_NOT_MEASURED = "Nothing was measured here."
+
+
+def sections(data: ReportData) -> tuple[Section, ...]:
+    """Return the parts of the page: decision and promise first, then evidence, then what stands behind it."""
+    evaluation = data.evaluation
+    has_attacks = any(evaluation.group(group) for group in ("attacks", "copies", "audit"))
+    bought = "Not in the shareable edition: nothing was bought for it. Tests on real rows cost epsilon."
+    return (
+        Section("decision", "Decision"),
+        Section("privacy", "Privacy statement"),
+        Section("ledger", "Ledger"),
+        Section("validity", "Validity", None if evaluation.group("validity") else _NOT_MEASURED),
+        Section(
+            "fidelity", "Fidelity", None if evaluation.group("fidelity") or data.columns else _NOT_MEASURED
+        ),
+        Section("utility", "Utility", _absent(data, bool(evaluation.group("utility")), bought)),
+        Section("attacks", "Attacks and copies", _absent(data, has_attacks, _NEEDS_ROWS)),
+        Section("overlays", "Distributions", None if data.columns else "The table has no columns."),
+        Section("pictures", "Pictures"),
+        Section("card", "Data and model card"),
+        Section("reproducibility", "Integrity and reproducibility"),
+        Section("glossary", "Glossary and references"),
+    )
+
+
+def _absent(data: ReportData, is_there: bool, why_shareable: str) -> str | None:
+    if is_there:
+        return None
+    return _NOT_MEASURED if data.is_internal else why_shareable
+
+
+def missing_pictures(data: ReportData) -> tuple[str, ...]:
+    """Return what is not drawn because it was not computed."""
+    drawn: Pictures = data.evaluation.pictures
+    names = {
+        "correlations": "associations of columns",
+        "projection": "principal components",
+        "calibration": "calibration",
+        "distances": "distances to the closest rows",
+        "membership": "membership inference",
+    }
+    return tuple(name for key, name in names.items() if getattr(drawn, key) is None)

@@ -1,0 +1,106 @@
+"""The page's twin for programs: strict, versioned JSON. ``docs/report-json.md`` says what each key holds."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, is_dataclass
+from typing import Any
+
+import numpy as np
+
+from tabgan.evaluation.result import Metric
+from tabgan.privacy.ledger import PrivacyStatement
+from tabgan.report.collect import ReportData, group_ledger
+from tabgan.report.edition import check_edition, words
+from tabgan.report.findings import judge
+from tabgan.report.overlays import Bars, Histogram, Overlay
+
+#: Version of the JSON twin; it rises when a key changes its meaning or goes.
+SCHEMA_VERSION = 3
+
+
+def to_json(data: ReportData) -> str:
+    """Return the report as strict JSON: the same data gives the same bytes.
+
+    Counts are rows of each table. A figure that does not exist is null, and the reason stands beside it.
+
+    Raises:
+        PrivacyError: a shareable report holds what was computed on real rows.
+    """
+    check_edition(data)
+    bought = data.evaluation_privacy
+    total = data.total
+    twin = {
+        "schema_version": SCHEMA_VERSION,
+        "edition": data.edition,
+        "notice": words(data).notice,
+        "title": data.title,
+        "created": data.created,
+        "decision": data.decision,
+        "findings": data.findings,
+        "privacy": _statement(data.privacy)
+        | {
+            "total": None if total is None else {"epsilon": total[0], "delta": total[1]},
+            "odds": data.odds,
+        },
+        "evaluation_privacy": None if bought is None else _statement(bought),
+        "ledger": data.ledger,
+        "evaluation_ledger": [] if bought is None else group_ledger(bought.entries),
+        "evaluation": _evaluation(data),
+        "pictures": data.evaluation.pictures,
+        "columns": [
+            {**_fields(card), "overlay": {"type": overlay_type(card.overlay), **_fields(card.overlay)}}
+            for card in data.columns
+        ],
+        "target": data.target,
+        "model": dict(data.model),
+        "versions": dict(data.versions),
+    }
+    return json.dumps(_strict(twin), indent=1, allow_nan=False) + "\n"
+
+
+def _statement(privacy: PrivacyStatement) -> dict[str, Any]:
+    plain = privacy.to_dict()
+    del plain["entries"]  # they stand in the ledger
+    return plain
+
+
+def _evaluation(data: ReportData) -> dict[str, Any]:
+    evaluation, epsilon = data.evaluation, data.privacy.epsilon
+
+    def plain(metric: Metric) -> dict[str, Any]:
+        return asdict(metric) | {"judgement": judge(metric, epsilon)}
+
+    return {
+        "n_real": evaluation.n_real,
+        "n_holdout": evaluation.n_holdout,
+        "n_synthetic": evaluation.n_synthetic,
+        "random_state": evaluation.random_state,
+        "metrics": [plain(metric) for metric in evaluation.metrics],
+        "subgroups": evaluation.subgroups,
+    }
+
+
+def overlay_type(overlay: Overlay) -> str:
+    """Return what an overlay is called: histogram, bars or none."""
+    return {Histogram: "histogram", Bars: "bars"}.get(type(overlay), "none")
+
+
+def _fields(thing: Any) -> dict[str, Any]:
+    return dict(vars(thing))
+
+
+def _strict(value: Any) -> Any:
+    """Return plain data; what JSON has no number for becomes null."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return _strict(_fields(value))
+    if isinstance(value, dict):
+        return {str(key): _strict(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(item) for item in value]
+    if isinstance(value, np.generic):
+        return _strict(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

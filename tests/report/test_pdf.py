@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from tabgan.errors import ConfigError
+from tabgan.report import Report, to_html, write
+from tabgan.report.pdf import to_pdf
+
+
+def test_without_the_extra_the_error_names_it(data, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "weasyprint", None)
+    with pytest.raises(ConfigError, match=r'pip install "tabgan-dp\[pdf\]"'):
+        write(data, tmp_path / "report.pdf")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+class TestPages:
+    @pytest.fixture(autouse=True)
+    def _needs(self):
+        pytest.importorskip("weasyprint")
+
+    @pytest.mark.parametrize(("which", "mark"), [("full", "INTERNAL"), ("shareable", "SHAREABLE")])
+    def test_every_page_has_the_running_header(self, request, which, mark, tmp_path):
+        pypdf = pytest.importorskip("pypdf")
+        path = Report(request.getfixturevalue(which)).to_pdf(tmp_path / "report.pdf")
+        pages = pypdf.PdfReader(io.BytesIO(path.read_bytes())).pages
+        assert len(pages) > 5
+        for number, page in enumerate(pages, start=1):
+            text = page.extract_text()
+            assert f"{mark} –" in text
+            assert f"{number} / {len(pages)}" in text
+
+    def test_fetches_nothing(self, data):
+        html = to_html(data).replace("</main>", '<img src="file:///etc/hostname" alt=""></main>')
+        assert to_pdf(html)[:5] == b"%PDF-"
