@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import pandas as pd
 import torch
 from sklearn.base import BaseEstimator
 
+import tabgan
 from tabgan import _validate
 from tabgan.encoding.table import TableEncoder
 from tabgan.errors import (
@@ -26,8 +28,9 @@ from tabgan.errors import (
 from tabgan.fitting import Request, Session, learn
 from tabgan.model.training import TrainingConfig
 from tabgan.modelfile import Fitted, read_model, write_model
-from tabgan.privacy.budget import ADVERSARY_SHARE, check_budget, make_plan
+from tabgan.privacy.budget import ADVERSARY_SHARE, check_budget, make_evaluation_plan, make_plan
 from tabgan.privacy.ledger import PrivacyStatement, spent_note
+from tabgan.privacy.ledger_file import LedgerFile
 from tabgan.privacy.records import LedgerConfig
 from tabgan.privacy.unit import ROW, PrivacyUnit
 from tabgan.progress import Progress, silent
@@ -36,6 +39,10 @@ from tabgan.sampling import BATCH_SIZE, CodeSampler
 from tabgan.schema import Categorical, Schema, nearest
 
 if TYPE_CHECKING:
+    from tabgan.assessment import Subject
+    from tabgan.audit.result import AuditResult
+    from tabgan.evaluation import Rule
+    from tabgan.evaluation.gate import Gate
     from tabgan.report import Report
 
 logger = logging.getLogger(__name__)
@@ -196,8 +203,14 @@ class TabGAN(BaseEstimator):
         device = _resolve_device(self.device)
         return Request(plan, schema, training, device, self.random_state, reads_text)
 
-    def check_room(self, ledger: LedgerConfig | str | Path) -> None:
+    def check_room(
+        self, ledger: LedgerConfig | str | Path, *, evaluation_epsilon: float | None = None
+    ) -> None:
         """Raise if a ledger's cap refuses a fit with these arguments, whatever table of the dataset it is to be of.
+
+        Args:
+            ledger: The dataset's.
+            evaluation_epsilon: What is to be bought after the fit, see :meth:`evaluate`; there must be room for both.
 
         Raises:
             ConfigError, LedgerError, BudgetExceededError: as in :meth:`fit`; no table is needed to tell.
@@ -208,6 +221,11 @@ class TabGAN(BaseEstimator):
             Session(self._request((), reads_text=False), ledger_config(ledger), None)
         except BudgetExceededError:
             Session(self._request(("undeclared",), reads_text=False), ledger_config(ledger), None)
+        config = ledger_config(ledger)
+        if evaluation_epsilon is not None and config is not None:
+            plan = self._request((), reads_text=False).plan
+            later = make_evaluation_plan(evaluation_epsilon, self.delta, plan.unit)
+            LedgerFile(config.path).check_room(plan, config, later)
 
     def _warn_of_empty_domains(self) -> None:
         empty = [c.name for c in self.schema_ if isinstance(c, Categorical) and c.categories == ()]
@@ -290,54 +308,124 @@ class TabGAN(BaseEstimator):
         *,
         synthetic: pd.DataFrame | None = None,
         target: str | None = None,
+        rules: Sequence[Rule] = (),
+        subgroups: Sequence[str] | None = None,
+        gate: Gate | None = None,
+        audit: AuditResult | None = None,
+        evaluation_epsilon: float | None = None,
+        ledger: LedgerConfig | str | Path | None = None,
+        part_of: pd.DataFrame | None = None,
         title: str = "evaluation",
         random_state: int = 0,
         progress: Progress | None = None,
     ) -> Report:
         """Compare synthetic rows with the real ones and with a holdout.
 
-        **Guarantee.** None: figures are computed on real rows without noise, and stay in the house.
+        **Guarantee.** None: figures are computed on real rows without noise, and stay in the house. The report's
+        ``shareable`` edition holds what follows from the fit's releases, and figures that were bought with
+        ``evaluation_epsilon``, which adds to the fit's epsilon, and once more its delta to its delta.
 
         Args:
             real: The rows that ``fit`` learnt from.
             holdout: Rows of the same kind that it has not seen.
             synthetic: The rows to judge; about as many as ``real`` had are sampled by default.
             target: The column that models predict; the schema's by default.
+            rules: What rows should keep, such as ``Inequality("start", "end")``; checked, not enforced.
+            subgroups: Columns whose values are groups that utility is told for; picked by default.
+            gate: Limits that decide on the release; ``None`` leaves it to a person.
+            audit: What :func:`tabgan.audit.audit` found; the gate may hold it to a limit.
+            evaluation_epsilon: Buys noisy figures on ``real`` for the shareable edition; ``None`` buys none.
+            ledger: The dataset's ledger, which a purchase adds to.
+            part_of: The table that ``real`` was taken from, where rows were held out: whose ledger it is.
             title: What the report is called.
             random_state: Seed of the sample, the subsamples and the models.
             progress: Called as ``progress("evaluate", done, total)``.
 
         Returns:
-            A :class:`~tabgan.report.Report`: figures, ``to_html(path)`` and ``to_json(path)``.
+            A :class:`~tabgan.report.Report`: figures, ``decision``, ``to_html(path)``, ``to_json(path)``,
+            ``to_pdf(path)`` and ``to_markdown(path)``, and the same of its ``shareable`` edition.
 
         Raises:
             NotFittedError: before ``fit``.
             SchemaError: there is no column ``target``.
+            ConfigError: an argument is out of its range.
             DataError: a table is empty, or its columns are not those of the real one.
+            LedgerError, BudgetExceededError: the ledger cannot be used, or its cap refuses the purchase.
         """
-        from tabgan.evaluation import evaluate  # not on top: sdmetrics takes seconds to import
-        from tabgan.report import Report, collect
+        from tabgan.assessment import assess  # not on top: sdmetrics takes seconds to import
+        from tabgan.purchase import buy, plan_purchase
 
-        self._check_fitted()
+        fitted = self._check_fitted()
+        subject = self._subject(synthetic, target, title, random_state)
+        buys = None
+        if evaluation_epsilon is not None:
+            plan, config = plan_purchase(fitted.privacy, evaluation_epsilon), ledger_config(ledger)
+            if config is not None:
+                LedgerFile(config.path).check_room(plan, config)
+            buys = partial(
+                buy,
+                fitted,
+                real,
+                subject.synthetic,
+                plan,
+                target=subject.schema.target,
+                ledger=config,
+                part_of=part_of,
+                random_state=random_state,
+            )
+        return assess(
+            subject,
+            real,
+            holdout,
+            rules=rules,
+            subgroups=subgroups,
+            gate=gate,
+            audit=audit,
+            buy=buys,
+            progress=progress,
+        )
+
+    def shareable_report(
+        self,
+        *,
+        synthetic: pd.DataFrame | None = None,
+        target: str | None = None,
+        title: str = "evaluation",
+        random_state: int = 0,
+    ) -> Report:
+        """Return the edition of the report that may go out with a synthetic table; it needs no real row.
+
+        Args:
+            synthetic: As in :meth:`evaluate`.
+            target: As in :meth:`evaluate`.
+            title: As in :meth:`evaluate`.
+            random_state: As in :meth:`evaluate`.
+
+        Raises:
+            NotFittedError: before ``fit``.
+            SchemaError: there is no column ``target``.
+            PrivacyError: the fit was not private.
+        """
+        from tabgan.assessment import shareable_data
+        from tabgan.report import Report
+
+        data = shareable_data(self._subject(synthetic, target, title, random_state))
+        return Report(data, data)
+
+    def _subject(
+        self, synthetic: pd.DataFrame | None, target: str | None, title: str, random_state: int
+    ) -> Subject:
+        from tabgan.assessment import Subject
+
+        fitted = self._check_fitted()
         if target is not None and target not in self.schema_:
             raise SchemaError(f"target: no column {target!r}.{nearest(target, self.schema_.names)}")
         if synthetic is None:
             synthetic = self.sample(max(1, round(self.n_rows_)), random_state=random_state)
         schema = self.schema_ if target is None else self.schema_.with_target(target)
-        tables = (real, holdout, synthetic)
-        evaluation = evaluate(*tables, schema=schema, random_state=random_state, progress=progress)
-        model = {key: str(value) for key, value in self.get_params(deep=False).items() if key != "schema"}
-        return Report(
-            collect(
-                evaluation,
-                *tables,
-                privacy=self.privacy_,
-                schema=schema,
-                title=title,
-                model=model,
-                target=schema.target,
-            )
-        )
+        chosen = {key: str(value) for key, value in self.get_params(deep=False).items() if key != "schema"}
+        about = {"tabgan": tabgan.__version__} | chosen
+        return Subject(fitted, synthetic, schema, title, about, random_state)
 
     def save(self, path: str | Path) -> None:
         """Write the model to one file: safetensors, with all else as JSON in its header.

@@ -73,6 +73,8 @@ ORDER = [
     "audit.result",
     "audit",
     "report",
+    "purchase",
+    "assessment",
     "synthesizer",
     "jobs.config",
     "jobs.run",
@@ -99,7 +101,7 @@ ONLY_IN = {
     "weasyprint": {"report"},
     "typer": {"cli"},
     "rich": {"terminal", "cli"},
-    "secrets": {"privacy", "audit", "durable", "io.sinks", "checkpoint", "fitting", "jobs"},
+    "secrets": {"privacy", "audit", "durable", "io.sinks", "checkpoint", "fitting", "purchase", "jobs"},
 }
 
 FORBIDDEN = {"pickle", "cPickle", "_pickle", "dill", "joblib", "cloudpickle", "shelve", "marshal", "random"}

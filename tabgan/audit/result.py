@@ -9,6 +9,20 @@ from tabgan.audit.checks import Check
 from tabgan.durable import canonical
 from tabgan.errors import AuditError
 from tabgan.evaluation.audit import AuditBound, ExpectedBound
+from tabgan.evaluation.measure import Definition, Figure
+from tabgan.evaluation.result import Metric
+
+_AUDIT_BOUND = Definition(
+    name="audit_bound",
+    label="Epsilon that an audit could show",
+    group="audit",
+    direction="none",
+    format="score",
+    meaning="Lower bound of epsilon that an attacker reached who knew all but which of thousands of made-up rows were "
+    "in a made-up table, by this installation's own code. The reference is what a mechanism shows that is as stated.",
+    good="At most the epsilon that is stated. To pass proves nothing; a bound above it disproves the statement.",
+    is_shareable=True,
+)
 
 
 @dataclass(frozen=True)
@@ -52,6 +66,16 @@ class AuditResult:
     def epsilon_lower_bound(self) -> float:
         """The largest empirical lower bound."""
         return max((result.bound.epsilon_lower_bound for result in self.canaries), default=0.0)
+
+    @property
+    def metric(self) -> Metric:
+        """The largest lower bound as a figure of a report. It comes of a made-up table, so it may go out."""
+        return _AUDIT_BOUND.metric(
+            Figure(
+                self.epsilon_lower_bound,
+                reference=max((r.expected.median for r in self.canaries), default=0.0),
+            )
+        )
 
     @property
     def failures(self) -> tuple[str, ...]:

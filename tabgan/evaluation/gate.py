@@ -123,9 +123,8 @@ class Gate:
         Epsilon up to 10 is what Ponomareva et al. (2023) call reasonable; an attack may succeed 10 points more often
         on people who were learnt from than on others; what models and distributions lose is 10 points at most.
         """
-        risks = {
-            name: Limit(0.1) for name in ("singling_out", "linkability", "inference", "attribute_inference")
-        }
+        attacks = ("singling_out", "linkability", "inference", "attribute_inference", "membership_auc")
+        risks = {name: Limit(0.1) for name in attacks}
         others = {
             "types": Limit(1.0),
             "missing_policy": Limit(1.0),

@@ -227,14 +227,30 @@ class LedgerFile:
 
     # -- checks -------------------------------------------------------------------------------------------------
 
-    def check_room(self, plan: Plan, config: LedgerConfig) -> None:
+    def check_room(self, plan: Plan, config: LedgerConfig, *later: Plan) -> None:
         """Raise if a fit's plan would pass the cap, or is of another privacy unit. Writes nothing.
+
+        Args:
+            plan: Of what comes next.
+            config: The cap.
+            later: Plans of what is to come after it, which must then have room, too.
 
         Raises:
             BudgetExceededError, LedgerError: see :meth:`begin`.
         """
         self._check_unit(plan.unit)
-        self._check_room(plan, self._agreed_cap(config))
+        cap = self._agreed_cap(config)
+        self._check_room(plan, cap)
+        if cap is None or not later:
+            return
+        total = sum((each.cost for each in (plan, *later)), self.held(cap))
+        epsilon = self.adaptive_epsilon(total, cap)
+        if not epsilon <= cap.epsilon:
+            raise BudgetExceededError(
+                f"ledger: the fit and the figures that are to be bought after it would bring {str(self.path)!r} to "
+                f"epsilon={epsilon:.4g} at delta={cap.delta:g}, over its cap of {cap.epsilon:g}. No row was read. Ask "
+                "for less, or have the cap raised."
+            )
 
     def _check_unit(self, unit: PrivacyUnit) -> None:
         if self.records and unit != self.unit:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tabgan.errors import ConfigError
+from tabgan.errors import ConfigError, PrivacyError
+from tabgan.evaluation.gate import Decision
 from tabgan.evaluation.result import Evaluation
 from tabgan.report.collect import ReportData
 from tabgan.report.render import write
@@ -17,9 +18,30 @@ class Report:
 
     Attributes:
         data: Everything that it says.
+        released: What the shareable edition says; ``None`` where there is none.
     """
 
     data: ReportData
+    released: ReportData | None = None
+
+    @property
+    def shareable(self) -> Report:
+        """The edition that may go out with the table.
+
+        Raises:
+            PrivacyError: there is none: the fit was not private.
+        """
+        if self.released is None:
+            raise PrivacyError(
+                "report: a fit with epsilon=None promises nothing, so there is no shareable edition. Fit with an "
+                "epsilon."
+            )
+        return Report(self.released, self.released)
+
+    @property
+    def decision(self) -> Decision:
+        """What the gate says."""
+        return self.data.decision
 
     @property
     def evaluation(self) -> Evaluation:

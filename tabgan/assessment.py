@@ -1,0 +1,146 @@
+"""A synthetic table assessed: figures, purchases, the gate's decision, and both editions of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import pandas as pd
+
+from tabgan.audit.result import AuditResult
+from tabgan.evaluation import Metric, Rule, evaluate
+from tabgan.evaluation.gate import NO_GATE, Gate
+from tabgan.modelfile import Fitted
+from tabgan.progress import Progress
+from tabgan.purchase import Purchase
+from tabgan.report import Report, ReportData, collect, collect_shareable
+from tabgan.schema import Schema
+from tabgan.shareable import evaluate_released, released_frame
+
+#: Rows that stand for the released distributions in pictures, at most.
+MAX_RELEASED_ROWS = 200_000
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is assessed.
+
+    Attributes:
+        fitted: The model's parts.
+        synthetic: Its table.
+        schema: Its completed schema, with the target.
+        title: What the report is called.
+        model: What to say of the model.
+        random_state: Seed of samples and models.
+    """
+
+    fitted: Fitted
+    synthetic: pd.DataFrame
+    schema: Schema
+    title: str
+    model: Mapping[str, str] = field(default_factory=dict)
+    random_state: int = 0
+
+
+def assess(
+    subject: Subject,
+    real: pd.DataFrame,
+    holdout: pd.DataFrame,
+    *,
+    rules: Sequence[Rule] = (),
+    subgroups: Sequence[str] | None = None,
+    gate: Gate | None = None,
+    audit: AuditResult | None = None,
+    buy: Callable[[], Purchase] | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Return the internal edition, with the shareable one where the fit was private.
+
+    **Guarantee.** None for the internal edition. The shareable one is made by :func:`shareable_data`.
+
+    Args:
+        subject: What is assessed.
+        real: The rows that the model learnt from.
+        holdout: Rows that it has not seen.
+        rules: What rows should keep.
+        subgroups: Columns whose values are groups.
+        gate: Decides on the release.
+        audit: Of the installation.
+        buy: Buys figures; called once all others are there, so that none is paid for whose report fails.
+        progress: Called with ``"evaluate"``, the steps done and all steps.
+    """
+    evaluation = evaluate(
+        real,
+        holdout,
+        subject.synthetic,
+        schema=subject.schema,
+        rules=rules,
+        subgroups=subgroups,
+        random_state=subject.random_state,
+        progress=progress,
+    )
+    if audit is not None:
+        evaluation = replace(evaluation, metrics=(*evaluation.metrics, audit.metric))
+    purchase = None if buy is None else buy()
+    data = collect(
+        evaluation,
+        real,
+        holdout,
+        subject.synthetic,
+        privacy=subject.fitted.privacy,
+        schema=subject.schema,
+        title=subject.title,
+        model=subject.model,
+        target=subject.schema.target,
+        evaluation_privacy=None if purchase is None else purchase.statement,
+    )
+    if gate is not None:
+        data = replace(data, decision=gate.decide(evaluation, data.total))
+    has_guarantee = subject.fitted.privacy.is_private
+    return Report(data, shareable_data(subject, gate, audit, purchase) if has_guarantee else None)
+
+
+def shareable_data(
+    subject: Subject,
+    gate: Gate | None = None,
+    audit: AuditResult | None = None,
+    purchase: Purchase | None = None,
+) -> ReportData:
+    """Return the edition that may go out with the table.
+
+    **Guarantee.** No argument holds a real row or a figure that was computed on one without noise, so the edition is
+    post-processing of releases. An audit is of the installation, on a table that it makes up. Of the gate it says
+    whether the promises keep to their limits; what a gate says of figures on real rows is no release.
+
+    Raises:
+        PrivacyError: the fit was not private.
+    """
+    fitted, seed = subject.fitted, subject.random_state
+    further: tuple[Metric, ...] = () if audit is None else (audit.metric,)
+    evaluation = evaluate_released(
+        subject.synthetic,
+        fitted.encoder,
+        fitted.n_rows,
+        target=subject.schema.target,
+        bought=None if purchase is None else purchase.bought,
+        sets=None if purchase is None else purchase.sets,
+        guesser=None if purchase is None else purchase.guesser,
+        further=further,
+        random_state=seed,
+    )
+    n_drawn = min(max(1, round(fitted.n_rows)), MAX_RELEASED_ROWS)
+    data = collect_shareable(
+        evaluation,
+        released_frame(fitted.encoder, n_drawn, seed),
+        subject.synthetic,
+        privacy=fitted.privacy,
+        schema=subject.schema,
+        title=subject.title,
+        model=subject.model,
+        target=subject.schema.target,
+        evaluation_privacy=None if purchase is None else purchase.statement,
+    )
+    promises = None if gate is None else replace(gate, limits={})
+    holds_any = promises is not None and promises != Gate()
+    decision = promises.decide(evaluation, data.total) if promises is not None and holds_any else NO_GATE
+    return replace(data, decision=decision)

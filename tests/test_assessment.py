@@ -1,0 +1,258 @@
+"""Two editions of one report: what stays in the house, and what may go out with the table."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabgan import TabGAN, assessment
+from tabgan.assessment import Subject, assess, shareable_data
+from tabgan.audit.result import AuditResult
+from tabgan.errors import BudgetExceededError, ConfigError, DataError, PrivacyError
+from tabgan.evaluation.gate import Gate, Limit
+from tabgan.privacy.ledger_file import LedgerFile
+from tabgan.privacy.records import LedgerConfig
+from tabgan.report import to_html, to_json, to_markdown
+
+
+def table(n_rows: int, seed: int) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    age = rng.integers(20, 80, n_rows)
+    ill = np.where(rng.random(n_rows) < age / 100, "yes", "no")
+    return pd.DataFrame({"age": age, "ill": ill, "town": rng.choice(["Ulm", "Bonn"], n_rows)})
+
+
+@pytest.fixture(scope="module")
+def model() -> TabGAN:
+    return TabGAN(epsilon=5.0, steps=10, random_state=0).fit(table(1_500, 0))
+
+
+@pytest.fixture(scope="module")
+def open_model() -> TabGAN:
+    return TabGAN(epsilon=None, steps=10, random_state=0).fit(table(500, 0))
+
+
+def editions(data) -> tuple[str, str, str]:
+    return to_html(data), to_json(data), to_markdown(data)
+
+
+class TestShareable:
+    @pytest.mark.parametrize("edit", ["other rows", "one row less", "a secret"])
+    def test_is_the_same_byte_for_byte_when_the_real_table_changes(self, model, edit):
+        """Pitfalls 21 and 1: the model, its releases and the synthetic table are what the edition is made of."""
+        real, holdout = table(1_500, 0), table(400, 1)
+        other = {
+            "other rows": table(1_500, 7),
+            "one row less": real.iloc[1:],
+            "a secret": real.assign(town="Zanzibar-4711", age=79),
+        }[edit]
+        synthetic = model.sample(800)
+        first, second = (
+            model.evaluate(
+                rows, holdout, synthetic=synthetic, target="ill", gate=Gate(epsilon=5.0, limits=limits)
+            )
+            for rows, limits in ((real, {}), (other, {"tvd2": Limit(0.0)}))
+        )
+        assert editions(first.data) != editions(second.data)
+        assert first.decision.outcome != second.decision.outcome
+        assert editions(first.shareable.data) == editions(second.shareable.data)
+
+    def test_bought_figures_are_all_that_may_change_it(self, model, monkeypatch):
+        """With the noisy numbers of the first, the second says the same."""
+        synthetic, bought = model.sample(800), []
+        buy = assessment.Purchase
+
+        def edition(real):
+            report = model.evaluate(
+                real, table(400, 1), synthetic=synthetic, target="ill", evaluation_epsilon=1.0
+            )
+            return report.shareable.data
+
+        from tabgan import purchase
+
+        once = purchase.buy
+
+        def keeping(*arguments, **options):
+            bought.append(once(*arguments, **options) if not bought else bought[0])
+            return bought[0]
+
+        monkeypatch.setattr(purchase, "buy", keeping)
+        first, second = edition(table(1_500, 0)), edition(table(1_500, 7))
+        assert isinstance(bought[0], buy)
+        assert editions(first) == editions(second)
+
+    def test_says_what_it_is(self, model):
+        report = model.shareable_report(target="ill")
+        html = to_html(report.data)
+        assert "SHAREABLE" in html
+        assert "INTERNAL" not in html
+        assert json.loads(to_json(report.data))["edition"] == "shareable"
+        assert report.shareable.data == report.data
+
+    def test_without_privacy_there_is_none(self, open_model):
+        report = open_model.evaluate(table(500, 0), table(300, 1))
+        with pytest.raises(PrivacyError, match="no shareable edition"):
+            _ = report.shareable
+        with pytest.raises(PrivacyError, match="expected a private fit"):
+            open_model.shareable_report()
+
+    def test_the_place_in_the_ledger_is_left_out(self, tmp_path):
+        """Its hash covers a digest of the table."""
+        model = TabGAN(epsilon=5.0, steps=10, random_state=0).fit(
+            table(800, 0), ledger=tmp_path / "people.ledger"
+        )
+        place = model.privacy_.place
+        report = model.evaluate(table(800, 0), table(300, 1))
+        assert place.hash in to_html(report.data)
+        assert all(place.hash not in text for text in editions(report.shareable.data))
+
+    def test_columns_are_drawn_as_they_were_released(self, model):
+        (age, ill, _) = model.shareable_report().data.columns
+        real = sum(one.counts.real for one in age.overlay.bins)
+        assert real == pytest.approx(model.n_rows_, rel=0.05)
+        assert sum(bar.counts.real for bar in ill.overlay.bars) == pytest.approx(model.n_rows_, rel=0.05)
+        assert all(one.counts.holdout == 0 for one in age.overlay.bins)
+
+    def test_identifiers(self):
+        from tabgan import Identifier, Schema
+
+        df = table(800, 0).assign(id=np.arange(800))
+        model = TabGAN(epsilon=5.0, steps=10, schema=Schema(columns=[Identifier(name="id")])).fit(df)
+        assert "generated" in to_html(model.shareable_report().data)
+
+
+class TestPurchase:
+    def buys(self, model, **options):
+        real = table(1_500, 0)
+        return model.evaluate(real, table(400, 1), target="ill", evaluation_epsilon=1.0, **options)
+
+    def test_adds_to_what_is_promised(self, model):
+        report = self.buys(model)
+        for data in (report.data, report.shareable.data):
+            assert data.total == (6.0, 2e-6)
+            assert {entry.door for entry in data.evaluation_privacy.entries} == {"evaluation"}
+        assert report.shareable.evaluation["tvd2_bought"].is_computed
+        assert report.shareable.evaluation["accuracy_bought"].value > 0.4
+        assert "tvd2_bought" not in {metric.name for metric in report.evaluation.metrics}
+
+    def test_the_gate_counts_it(self, model):
+        assert self.buys(model, gate=Gate(epsilon=5.5)).decision.outcome == "failed"
+        assert self.buys(model, gate=Gate(epsilon=6.0)).shareable.data.decision.outcome == "passed"
+
+    def test_stands_in_the_ledger_as_an_entry_of_its_own(self, tmp_path):
+        path, real = tmp_path / "people.ledger", table(1_500, 0)
+        model = TabGAN(epsilon=5.0, steps=10, random_state=0).fit(real, ledger=path)
+        self.buys(model, ledger=path)
+        fit, purchase = LedgerFile(path).fits
+        assert (fit.outcome, purchase.outcome) == ("done", "done")
+        assert (purchase.epsilon, purchase.delta) == (1.0, 1e-6)
+        assert {release.door for _, releases in purchase.charges for release in releases} == {"evaluation"}
+
+    def test_a_table_that_was_held_out_from_belongs_to_the_whole_ones_ledger(self, tmp_path):
+        path, whole = tmp_path / "people.ledger", table(1_900, 0)
+        real, holdout = whole.iloc[:1_500], whole.iloc[1_500:]
+        model = TabGAN(epsilon=5.0, steps=10, random_state=0).fit(real, ledger=path, part_of=whole)
+        model.evaluate(real, holdout, evaluation_epsilon=1.0, ledger=path, part_of=whole)
+        assert len(LedgerFile(path).fits) == 2
+
+    def test_a_cap_refuses_it_before_anything_is_done(self, tmp_path, monkeypatch):
+        config = LedgerConfig(tmp_path / "people.ledger", epsilon_cap=5.0, delta_cap=1e-6)
+        model = TabGAN(epsilon=5.0, steps=10, random_state=0).fit(table(1_500, 0), ledger=config)
+        monkeypatch.setattr(assessment, "evaluate", lambda *_, **__: pytest.fail("evaluated"))
+        with pytest.raises(BudgetExceededError):
+            self.buys(model, ledger=config)
+
+    def test_room_for_both_is_asked_for_before_the_fit(self, tmp_path):
+        config = LedgerConfig(tmp_path / "people.ledger", epsilon_cap=1.5, delta_cap=1e-5)
+        TabGAN(epsilon=1.0).check_room(config)
+        with pytest.raises(BudgetExceededError, match="bought after it"):
+            TabGAN(epsilon=1.0).check_room(config, evaluation_epsilon=1.5)
+        assert not config.path.exists()
+
+    def test_nothing_is_paid_for_a_report_that_fails(self, model, tmp_path):
+        path = tmp_path / "people.ledger"
+        with pytest.raises(DataError):
+            model.evaluate(
+                table(200, 0)[["age"]], table(200, 1), evaluation_epsilon=1.0, target="ill", ledger=path
+            )
+        assert not path.exists()
+
+    def test_a_purchase_that_fails_is_put_down_as_failed(self, model, tmp_path, monkeypatch):
+        from tabgan import purchase
+
+        path = tmp_path / "people.ledger"
+
+        def fails(*_, **__):
+            raise RuntimeError
+
+        monkeypatch.setattr(purchase, "buy_figures", fails)
+        with pytest.raises(RuntimeError):
+            self.buys(model, ledger=path)
+        assert [fit.outcome for fit in LedgerFile(path).fits] == ["failed"]
+
+    def test_not_without_privacy(self, open_model):
+        with pytest.raises(ConfigError, match="evaluation_epsilon: a fit with epsilon=None promises nothing"):
+            self.buys(open_model)
+
+    @pytest.mark.parametrize("epsilon", [0, -1.0, float("nan"), "1"])
+    def test_bad_budgets(self, model, epsilon):
+        with pytest.raises(ConfigError, match="evaluation_epsilon"):
+            model.evaluate(table(500, 0), table(300, 1), evaluation_epsilon=epsilon)
+
+
+class TestGate:
+    def test_what_it_says_of_real_rows_stays_in_the_house(self, model):
+        """A figure on real rows is none of the shareable edition, nor whether it keeps a limit."""
+        report = model.evaluate(
+            table(1_500, 0), table(400, 1), gate=Gate(epsilon=1.0, limits={"tvd2": Limit(0.0)})
+        )
+        assert [check.name for check in report.decision.failed] == ["epsilon", "tvd2"]
+        assert [check.name for check in report.shareable.decision.checks] == ["epsilon"]
+
+    def test_one_that_holds_figures_only_says_nothing_out_there(self, model):
+        report = model.evaluate(table(1_500, 0), table(400, 1), gate=Gate(limits={"tvd2": Limit(1.0)}))
+        assert report.decision.outcome == "passed"
+        assert report.shareable.decision.outcome == "open"
+
+    def test_known_extremes(self):
+        """A copy of the real rows fails; rows that nobody learnt from pass; shuffled columns lose pairs, not shapes."""
+        rng = np.random.default_rng(0)
+
+        def people(n_rows: int, seed: int) -> pd.DataFrame:
+            df = table(n_rows, seed)
+            noise = np.random.default_rng(seed + 100).normal(0, 3, (n_rows, 4)).round(2)
+            return df.assign(**{f"x{i}": noise[:, i] + df["age"] * (i % 2) for i in range(4)})
+
+        real, holdout, fresh = people(2_000, 0), people(2_000, 1), people(2_000, 2)
+        shuffled = pd.DataFrame({name: rng.permutation(fresh[name].to_numpy()) for name in fresh})
+        gate = Gate(limits=Gate.standard(has_target=True).limits)
+        from tabgan import evaluate
+
+        found = {
+            name: evaluate(real, holdout, synthetic, target="ill")
+            for name, synthetic in (("copy", real), ("fresh", fresh), ("shuffled", shuffled))
+        }
+        decisions = {name: gate.decide(each, None) for name, each in found.items()}
+        assert {"membership_auc", "exact_copies"} <= {check.name for check in decisions["copy"].failed}
+        assert decisions["fresh"].failed == ()
+        assert {"tstr"} <= {check.name for check in decisions["shuffled"].failed} <= {"tstr", "tvd2"}
+        assert found["shuffled"]["shapes"].value > found["shuffled"]["shapes"].reference - 0.02
+        assert found["shuffled"]["tvd2"].value > found["shuffled"]["tvd2"].reference + 0.03
+
+    def test_an_audit_is_told_in_both_editions(self, model):
+        result = AuditResult(5.0, 1e-6, "row", (), (), 0.95, 1.0)
+        report = model.evaluate(table(1_500, 0), table(400, 1), audit=result, gate=Gate(audit=1.0))
+        assert report.decision.outcome == report.shareable.decision.outcome == "passed"
+        assert report.shareable.evaluation["audit_bound"].value == 0.0
+
+
+def test_a_subject_of_a_loaded_model(model, tmp_path):
+    model.save(tmp_path / "m.tabgan")
+    loaded = TabGAN.load(tmp_path / "m.tabgan")
+    synthetic = model.sample(500)
+    subjects = [Subject(m._fitted, synthetic, m.schema_, "t") for m in (model, loaded)]
+    assert editions(shareable_data(subjects[0])) == editions(shareable_data(subjects[1]))
+    assert assess(subjects[1], table(1_500, 0), table(400, 1)).data.title == "t"
