@@ -23,7 +23,14 @@ class TestPages:
     def _needs(self):
         pytest.importorskip("weasyprint")
 
-    @pytest.mark.parametrize(("which", "mark"), [("full", "INTERNAL"), ("shareable", "SHAREABLE")])
+    @pytest.mark.parametrize(
+        ("which", "mark"),
+        [
+            ("data", "INTERNAL"),
+            ("shareable", "SHAREABLE"),
+            pytest.param("full", "INTERNAL", marks=pytest.mark.slow),
+        ],
+    )
     def test_every_page_has_the_running_header(self, request, which, mark, tmp_path):
         pypdf = pytest.importorskip("pypdf")
         path = Report(request.getfixturevalue(which)).to_pdf(tmp_path / "report.pdf")
