@@ -152,7 +152,7 @@ def round_step(tallest: float) -> tuple[float, float]:
     """Return where an axis ends that has to reach ``tallest``, and its step: a round number.
 
     >>> round_step(0.23), round_step(0.0)
-    ((0.3, 0.1), (1.5, 0.5))
+    ((0.3, 0.1), (1.0, 0.5))
     """
     tallest = tallest if tallest > 0 else 1.0
     raw = tallest / 3

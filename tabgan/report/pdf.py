@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any
 
 from tabgan.errors import ConfigError
+
+_VARIABLE, _USE = re.compile(r"--([\w-]+):\s*([^;]+);"), re.compile(r"var\(--([\w-]+)\)")
+
+_DRAWING = re.compile(r"<svg[^>]*>")
 
 
 def to_pdf(html: str) -> bytes:
@@ -16,9 +21,25 @@ def to_pdf(html: str) -> bytes:
     """
     weasyprint = _weasyprint()
     logging.getLogger("weasyprint").setLevel(logging.ERROR)  # it warns of every rule that only screens need
-    document = weasyprint.HTML(string=html, url_fetcher=_fetcher(weasyprint), media_type="print")
+    document = weasyprint.HTML(
+        string=_with_styles(html), url_fetcher=_fetcher(weasyprint), media_type="print"
+    )
     result: bytes = document.write_pdf(pdf_identifier=b"tabgan", custom_metadata=False)
     return result
+
+
+def _with_styles(html: str) -> str:
+    """Return the page with the rules for drawings inside each of them, and their colours for paper filled in.
+
+    WeasyPrint applies a page's rules neither to what is inside of a drawing nor knows variables there.
+    """
+    style = html.partition("<style>")[2].partition("</style>")[0]
+    drawings = style.partition("/* drawings")[2].partition("*/")[2].partition("/* end of drawings */")[0]
+    screen, _, paper = style.partition("@media print")
+    light = screen.partition("@media")[0]
+    colours = dict(_VARIABLE.findall(light)) | dict(_VARIABLE.findall(paper))
+    rules = _USE.sub(lambda use: colours.get(use[1], "#000"), drawings).replace("\n", " ").strip()
+    return _DRAWING.sub(lambda tag: f"{tag[0]}<style>{rules}</style>", html)
 
 
 def _weasyprint() -> Any:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tabgan.evaluation.result import Interval
+from tabgan.evaluation.result import Interval, Risk
 from tabgan.report.findings import figure_text, find, judge
 
 
@@ -31,6 +31,20 @@ class TestJudge:
     def test_validity_has_to_be_complete(self, zoo):
         assert judge(zoo.metric("validity", "validity", 1.0, format="percent")) == "good"
         assert judge(zoo.metric("validity", "validity", 0.9999, format="percent")) == "attention"
+
+    @pytest.mark.parametrize(("low", "expected"), [(-0.1, "good"), (0.05, "good"), (0.051, "attention")])
+    def test_an_attack_looks_at_the_whole_interval_of_its_risk(self, zoo, low, expected):
+        metric = zoo.metric("linkability", "attacks", 0.9, 0.1, risk=Risk(0.3, Interval(low, 0.5)))
+        assert judge(metric) == expected
+
+    @pytest.mark.parametrize(("low", "expected"), [(0.49, "good"), (0.501, "attention")])
+    def test_membership_looks_at_the_whole_interval_of_its_success(self, zoo, low, expected):
+        metric = zoo.metric("membership_auc", "attacks", 0.55, direction="lower", interval=Interval(low, 0.6))
+        assert judge(metric) == expected
+
+    @pytest.mark.parametrize(("epsilon", "expected"), [(None, None), (1.0, "good"), (0.4, "attention")])
+    def test_an_audit_is_held_against_the_stated_epsilon(self, zoo, epsilon, expected):
+        assert judge(zoo.metric("audit_bound", "audit", 0.41, 0.6, direction="lower"), epsilon) == expected
 
     def test_not_computed(self, zoo):
         assert judge(zoo.metric("m", "fidelity", None, reason="too few rows")) == "open"
@@ -60,6 +74,30 @@ class TestFind:
     def test_a_large_delta_needs_attention(self, zoo):
         privacy = replace(zoo.privacy, delta=0.01)
         assert any("Delta is 0.01" in finding.text for finding in find(zoo.evaluation(), privacy))
+
+    def test_bought_figures_count_towards_epsilon(self, zoo):
+        privacy = replace(zoo.privacy, epsilon=0.8)
+        (finding,) = (f for f in find(zoo.evaluation(), privacy, bought=zoo.bought) if f.subject == "Privacy")
+        assert "Epsilon is 1.3, 0.5 of it for figures of this report" in finding.text
+        assert "reasonable" in finding.text
+
+    def test_attacks_are_told_with_their_risks(self, full):
+        works, fails = (f for f in full.findings if f.subject == "Attacks")
+        assert (works.status, fails.status) == ("attention", "good")
+        assert "Label of inference, excess risk 20.0% (18.0% to 22.0%)" in works.text
+        assert "Label of singling_out" in fails.text
+
+    def test_an_audit_that_fails_forbids_release(self, zoo, full):
+        privacy = replace(zoo.privacy, epsilon=0.3)
+        (finding,) = (f for f in find(full.evaluation, privacy) if f.subject == "Audit")
+        assert finding.status == "attention"
+        assert "0.41, above the stated 0.3" in finding.text
+        assert "do not release" in finding.text
+
+    def test_the_shareable_edition_speaks_of_released_counts(self, shareable):
+        (finding,) = (f for f in shareable.findings if f.subject == "Columns")
+        assert "released, noisy" in finding.text
+        assert "holdout" not in finding.text
 
     def test_what_is_missing_is_named_with_its_reason(self, zoo):
         finding = find(zoo.evaluation(), zoo.privacy)[-1]

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import math
 import re
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -11,6 +13,7 @@ import pandas as pd
 import pytest
 
 from tabgan.errors import ConfigError
+from tabgan.evaluation.gate import Decision
 from tabgan.evaluation.result import ColumnResult
 from tabgan.privacy.events import GAUSSIAN, Release
 from tabgan.report import collect, to_html, to_json, write
@@ -22,6 +25,21 @@ SECTIONS = (
     "card", "reproducibility", "glossary",
 )  # fmt: skip
 VOID = {"meta", "br", "link", "img", "input", "hr"}
+
+
+def skeleton(html: str) -> list[str]:
+    """Return the tags of a page in their order, with the names of their attributes."""
+    tags: list[str] = []
+
+    class Tags(HTMLParser):
+        def handle_starttag(self, tag, attrs):
+            tags.append(" ".join([tag, *(key for key, _ in attrs)]))
+
+        def handle_endtag(self, tag):
+            tags.append(f"/{tag}")
+
+    Tags().feed(html)
+    return tags
 
 
 class Page(HTMLParser):
@@ -71,6 +89,11 @@ def html(data):
 @pytest.fixture(scope="module")
 def page(html):
     return Page(html)
+
+
+@pytest.fixture(scope="module")
+def full_page(full):
+    return Page(to_html(full))
 
 
 class TestPage:
@@ -177,6 +200,82 @@ class TestHostileNames:
     def test_nothing_shown_is_empty(self):
         assert shown("") == "(empty)"
 
+    def test_the_structure_is_that_of_a_harmless_table(self, full):
+        """Whatever names and categories hold, the page has the same elements and attributes."""
+
+        def harmless(value):
+            if is_dataclass(value) and not isinstance(value, type):
+                changed = {
+                    field.name: value.reason
+                    if field.name == "reason"
+                    else harmless(getattr(value, field.name))
+                    for field in fields(value)
+                }
+                return replace(value, **changed)
+            if isinstance(value, tuple):
+                return tuple(map(harmless, value))
+            return value.translate(tame) if isinstance(value, str) else value
+
+        tame = {ord(character): "x" for character in "<>\"'&{}/\\`=\n\u202e\u2069\x00\ud800"}
+        assert skeleton(to_html(harmless(full))) == skeleton(to_html(full))
+
+    def test_a_script_cannot_be_closed_or_opened(self, full):
+        html = to_html(full)
+        script = re.findall(r"<script>(.*?)</script>", html, flags=re.DOTALL)
+        assert len(script) == html.count("<script") == html.lower().count("</script") == 1
+        assert "alert" not in script[0]
+
+
+class TestPolicy:
+    def test_allows_the_page_its_own_script_and_style_alone(self, html):
+        policy = re.search(r'Content-Security-Policy" content="(.*?)"', html).group(1)
+        for tag, rule in (("script", "script-src"), ("style", "style-src")):
+            (text,) = re.findall(rf"<{tag}>(.*?)</{tag}>", html, flags=re.DOTALL)
+            digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+            assert f"{rule} 'sha256-{digest}'" in policy
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert 'style="' not in html  # the policy would forbid it
+
+
+class TestFull:
+    """Everything that a report can hold."""
+
+    def test_decision(self, full_page):
+        assert "Failed: 1 of 2 limits is not kept. Do not release." in full_page.text
+        assert "TSTR is 0.81; at least 0.85 was asked for." in full_page.text
+
+    @pytest.mark.parametrize(
+        ("outcome", "words"), [("passed", "Passed: every limit"), ("open", "a person decides")]
+    )
+    def test_other_outcomes(self, data, outcome, words):
+        assert words in Page(to_html(replace(data, decision=Decision(outcome)))).text
+
+    def test_the_total_is_told(self, full_page):
+        assert "(1.5, 1.1e-06)-differential privacy covers" in full_page.text.replace(
+            "privacy  covers", "privacy covers"
+        )
+        assert "Figures that were bought" in full_page.text
+
+    def test_attacks_have_control_baseline_and_risk(self, full_page):
+        assert "Excess risk" in full_page.text
+        assert "18.0% to 22.0%" in full_page.text
+        assert full_page.text.index("Copy checks") < full_page.text.index("Audit of the fit")
+
+    def test_pictures(self, full_page):
+        for words in (
+            "Associations of columns", "Where rows lie", "Calibration of models", "Distances to the closest rows",
+            "Membership inference", "Spend by release", "What gives synthetic rows away", "By group",
+        ):  # fmt: skip
+            assert words in full_page.text
+
+    def test_says_what_is_not_drawn(self, html):
+        assert "Not drawn, because it was not computed" in html
+
+    @pytest.mark.parametrize("words", ["SP 800-226", "WP216", "27559", "28/2024", "Mitchell", "Gebru"])
+    def test_references(self, full_page, words):
+        assert words in full_page.text
+
 
 class TestPrivateValues:
     def test_categories_outside_the_schema_never_appear(self, html, data, zoo):
@@ -241,8 +340,8 @@ class TestWrite:
             write(data, str(tmp_path / "file" / "report.html"))
 
 
-def test_sixty_columns_stay_below_3_mb(zoo):
-    names = [f"{'c' * 200}{i}" for i in range(60)]
+def test_a_hundred_columns_stay_below_3_mb(zoo):
+    names = [f"{'c' * 200}{i}" for i in range(100)]
     wide = tuple(f"{'v' * 300}{i}" for i in range(40))
     schema = Schema(
         columns=[
@@ -270,6 +369,9 @@ def test_sixty_columns_stay_below_3_mb(zoo):
         privacy=replace(zoo.privacy, entries=entries),
         schema=schema,
         title="wide",
+    )
+    data = replace(
+        data, evaluation=replace(data.evaluation, pictures=zoo.full_pictures(tuple(names), cells=40))
     )
     assert len(to_html(data).encode()) < 3_000_000
 
