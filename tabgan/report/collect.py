@@ -285,7 +285,12 @@ class _About:
             created=self.created,
             evaluation=evaluation,
             privacy=self.privacy,
-            findings=find(evaluation, self.privacy),
+            findings=find(
+                evaluation,
+                self.privacy,
+                bought=self.evaluation_privacy,
+                is_internal=edition == "internal",
+            ),
             ledger=group_ledger((*self.privacy.entries, *bought)),
             columns=cards,
             target=self.target,

@@ -215,13 +215,13 @@ def _columns(evaluation: Evaluation, is_internal: bool) -> list[Finding]:
         further = (
             "are further from the real distribution than a holdout is, by more than"
             if is_internal
-            else "are further from their released, noisy distribution than"
+            else "are further from what was released of them, with noise, than chance allows, by more than"
         )
         text = f"{len(behind)} of {len(compared)} {further} {TOLERANCE:g}."
         return [Finding("attention", "Columns", text, tuple(c.name for c in behind))]
     if not compared:
         return []
-    of = "what a real holdout reaches" if is_internal else "the released, noisy ones"
+    of = "what a real holdout reaches" if is_internal else "what chance allows beside the released ones"
     return [
         Finding("good", "Columns", f"All {len(compared)} distributions are within {TOLERANCE:g} of {of}.")
     ]
