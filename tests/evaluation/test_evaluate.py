@@ -19,7 +19,10 @@ SECRET = "Zanzibar-4711"
 NAMES = [
     *("validity", "dtypes", "unique_ids"),
     *("shapes", "trends", "tvd1", "tvd2", "tvd3", "c2st", "duplicates"),
-    *("tstr", "trtr", "tstr_linear", "trtr_linear", "dcr_share", "exact_copies"),
+    *("tstr", "trtr", "tstr_linear", "trtr_linear"),
+    *("singling_out", "linkability", "inference", "attribute_inference"),
+    *("membership_auc", "membership_tpr_1", "membership_tpr_01"),
+    *("dcr_share", "near_copies", "exact_copies"),
 ]
 
 
@@ -61,7 +64,10 @@ class TestResult:
     def test_all_metrics_are_told_and_most_computed(self, make):
         found = evaluate(make(200, 0), make(100, 1), make(150, 2), target="bought")
         assert [metric.name for metric in found.metrics] == NAMES
-        assert [metric.name for metric in found.metrics if not metric.is_computed] == ["unique_ids"]
+        assert [metric.name for metric in found.metrics if not metric.is_computed] == [
+            "unique_ids",
+            *("membership_tpr_1", "membership_tpr_01"),  # of 50 rows no 1% can be accused
+        ]
         assert (found.n_real, found.n_holdout, found.n_synthetic) == (200, 100, 150)
         assert [column.name for column in found.columns] == ["age", "income", "town", "bought", "height"]
         assert [column.kind for column in found.columns][:3] == ["numeric", "numeric", "categorical"]
@@ -142,7 +148,8 @@ class TestOddTables:
         assert [kinds[name] for name in ("zoned", "date", "written", "key")] == ["datetime"] * 3 + [
             "identifier"
         ]
-        assert all(metric.is_computed for metric in found.metrics), [m.reason for m in found.metrics]
+        lacking = [m.name for m in found.metrics if not m.is_computed]
+        assert lacking == ["membership_tpr_1", "membership_tpr_01"], [m.reason for m in found.metrics]
         assert found["dtypes"].value == found["unique_ids"].value == 1
         assert found["validity"].value > 0.98
         missing = {column.name: column.missing_real for column in found.columns}
@@ -183,7 +190,7 @@ class TestOddTables:
         table = pd.DataFrame({"id": range(50)})
         found = evaluate(table, table, table)
         assert found["unique_ids"].value == 1
-        for metric in (*found.group("fidelity"), *found.group("copies")):
+        for metric in (*found.group("fidelity"), *found.group("attacks"), *found.group("copies")):
             assert not metric.is_computed
             assert metric.reason
         assert found.columns[0].tvd is None
@@ -192,7 +199,7 @@ class TestOddTables:
         table = pd.DataFrame({"x": [1.5, 2.5, 2.5, 4.0]})
         found = evaluate(table, table, table, target="x")
         assert found["tvd1"].value == 0
-        for name in ("tvd2", "tvd3", "trends", "c2st", "tstr", "dcr_share"):
+        for name in ("tvd2", "tvd3", "trends", "c2st", "tstr", "dcr_share", "inference"):
             assert found[name].reason, name
 
     def test_a_schema_of_all_kinds(self, make):
