@@ -129,22 +129,22 @@ class TestExtremes:
         assert found["inference"].value > 0.95
 
     def test_fresh_rows_give_nobody_away(self, make):
-        """On twenty intervals at 95%, one or two may miss 0, but none by much."""
+        """Of a dozen intervals at 95%, one may miss 0, but none by much."""
         risks = [
             metric.risk.interval
-            for seed in range(5)
+            for seed in range(3)
             for metric in attacked(*(make(600, 100 + 3 * seed + i) for i in range(3)), seed).values()
         ]
-        assert sum(interval.low > 0 for interval in risks) <= 3
+        assert sum(interval.low > 0 for interval in risks) <= 2
         assert all(interval.low < 0.05 for interval in risks)
-        assert sum(interval.high < 0 for interval in risks) <= 3
+        assert sum(interval.high < 0 for interval in risks) <= 2
 
     def test_copies_of_the_holdout_are_on_the_other_side(self, make):
         """A control that were not attacked the same way would not see this."""
         holdout = make(600, 1)
         found = attacked(make(600, 0), holdout, holdout)
         for name in NAMES:
-            assert found[name].risk.interval.high < 0, name
+            assert found[name].interval.high < found[name].reference, name
 
     def test_what_the_population_tells_is_no_risk(self):
         """A secret that follows from other columns is guessed of anyone."""
@@ -169,7 +169,7 @@ class TestExtremes:
     def test_unequal_tables(self, make):
         """Copies are found, and no more is, where a holdout is small."""
         real = make(900, 0)
-        assert attacked(real, make(300, 1), real)["singling_out"].risk.interval.low > 0.1
+        assert attacked(real, make(300, 1), real)["singling_out"].risk.interval.low > 0
         assert attacked(real, make(300, 1), make(900, 2))["singling_out"].risk.interval.low < 0.05
 
 
