@@ -298,7 +298,7 @@ class TestAnonymeter:
         for metric in metrics:
             assert (metric.value, metric.reference) == (0.6, 0.2)
             assert (metric.risk.value, metric.risk.interval.low, metric.risk.interval.high) == (0.5, 0.4, 0.6)
-        assert [m.baseline for m in metrics] == [0.1, 1 / 250, None]
+        assert [m.baseline for m in metrics] == [None, 1 / 250, None]
         for options in calls.values():
             assert len(options["ori"]) == len(options["control"]) == 200
             assert options["ori"].columns.tolist() == ["c0", "c1", "c2", "c4"]  # a constant tells nothing
