@@ -21,6 +21,9 @@ from tabgan.schema import Datetime, Numeric
 #: Synthetic rows whose neighbours are looked for, and rows of each real table that they are looked for in.
 MAX_QUERIES, MAX_NEIGHBOURS = 5_000, 20_000
 
+#: Rows for near copies: more to be near to, for a row that is not searched is not found.
+MAX_NEAR_QUERIES, MAX_TRAINING = 2_500, 100_000
+
 #: Rows of each table below which a share says nothing.
 MIN_ROWS = 20
 
@@ -110,11 +113,11 @@ def _near_share(tables: Tables, rng: np.random.Generator) -> Figure:
     """
     require_columns(tables)
     points = embed(tables)
-    held_out = subsample(points.holdout, MAX_QUERIES, rng)
-    queries = subsample(points.synthetic, MAX_QUERIES // 2, rng)
+    held_out = subsample(points.holdout, MAX_NEAR_QUERIES, rng)
+    queries = subsample(points.synthetic, MAX_NEAR_QUERIES, rng)
     if min(len(points.real), len(held_out) // 2, len(queries)) < MIN_ROWS:
         raise NotComputed(f"a table has fewer than {MIN_ROWS} rows, or the holdout fewer than {2 * MIN_ROWS}")
-    training = subsample(points.real, MAX_NEIGHBOURS, rng)
+    training = subsample(points.real, MAX_TRAINING, rng)
     calibration, others = np.array_split(nearest_distances(rng.permutation(held_out), training), 2)
     limit = np.quantile(calibration, NEAR_SHARE, method="inverted_cdf")
     n_near = int((nearest_distances(queries, training) <= limit).sum())

@@ -28,7 +28,10 @@ from tabgan.evaluation.tables import Tables, embed, subsample
 from tabgan.rng import RandomStreams
 
 #: Rows that were learnt from and rows that were not, each, that are to be told apart.
-MAX_MEMBERS = 3_000
+MAX_MEMBERS = 2_000
+
+#: Held-out rows that show the density of the population.
+MAX_REFERENCE = 20_000
 
 #: A distance that counts as none.
 _TINY = 1e-9
@@ -36,8 +39,7 @@ _TINY = 1e-9
 _POINTS = 100
 
 _MEANING = (
-    "The attacker compares how close a row's nearest synthetic row is with how close its nearest row is in one half of "
-    "the holdout. "
+    "The attacker compares how far the closest synthetic row and the closest row of half of the holdout are. "
 )
 
 MEMBERSHIP_AUC = Definition(
@@ -103,7 +105,7 @@ def _scores(tables: Tables, rng: np.random.Generator) -> Scores:
     synthetic = subsample(points.synthetic, MAX_SYNTHETIC, rng)
     others, reference = np.array_split(rng.permutation(points.holdout), 2)
     n_rows = min(len(points.real), len(others), len(reference), MAX_MEMBERS)
-    reference = reference[:MAX_SYNTHETIC]
+    reference = reference[:MAX_REFERENCE]
 
     def score(rows: np.ndarray) -> np.ndarray:
         usual, synthetic_ = (nearest_distances(rows, each) for each in (reference, synthetic))
@@ -140,8 +142,9 @@ def auc_interval(auc: float, m: int, n: int, level: float = LEVEL) -> Interval:
         spread = area * (1 - area) * (1 + rows * ((1 - area) / (2 - area) + area / (1 + area)))
         return (auc - area) ** 2 - z**2 * spread / (m * n)
 
-    low = 0.0 if auc == 0 else float(brentq(surprise, 0.0, auc))
-    high = 1.0 if auc == 1 else float(brentq(surprise, auc, 1.0))
+    edge = 1e-12  # at 0 and 1 themselves nothing surprises
+    low = 0.0 if auc == 0 else float(brentq(surprise, 0.0, min(auc, 1 - edge)))
+    high = 1.0 if auc == 1 else float(brentq(surprise, max(auc, edge), 1.0))
     return Interval(low, high, level)
 
 

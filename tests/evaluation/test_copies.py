@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 
 from tabgan.evaluation import evaluate
+from tabgan.evaluation.copies import copy_metrics, distance_shares
 from tabgan.evaluation.neighbors import nearest_distances
 from tabgan.evaluation.tables import embed, prepare
+from tabgan.rng import RandomStreams
 from tabgan.schema import Identifier, Numeric, Schema
 
 
@@ -43,6 +45,64 @@ class TestEmbed:
     def test_a_column_of_nothing(self):
         df = pd.DataFrame({"x": [np.nan] * 3})
         assert embed(prepare(df, df, df, None)).real.shape == (3, 1)
+
+
+class TestDistances:
+    def test_shares_by_hand(self):
+        found = distance_shares(np.array([0.0, 0.0, 1.0, 4.0]), np.array([1.0, 1.0, 4.0, 4.0]))
+        assert len(found.edges) == len(found.training) + 1 == len(found.holdout) + 1
+        assert (found.edges[0], found.edges[-1]) == (0, 4)
+        assert (found.training[0], found.training[-1]) == (0.5, 0.25)
+        assert (found.holdout[0], found.holdout[-1]) == (0, 0.5)
+        assert sum(found.training) == sum(found.holdout) == 1
+
+    def test_rows_that_are_all_copies(self):
+        found = distance_shares(np.zeros(5), np.zeros(5))
+        assert found.training[0] == 1
+        assert (np.diff(found.edges) > 0).all()
+
+    def test_copies_lie_to_the_left(self, make):
+        real = make(300, 0)
+        found = evaluate(real, make(300, 1), real).pictures.distances
+        assert found.training[0] == 1
+        assert found.holdout[0] < 0.3
+
+
+def _checked(real, holdout, synthetic):
+    """Return the group's metrics by name."""
+    metrics, _ = copy_metrics(prepare(real, holdout, synthetic, None), RandomStreams(0))
+    return {metric.name: metric for metric in metrics}
+
+
+class TestNearCopies:
+    def test_copies_that_were_blurred(self, make):
+        """No cell of a number is equal any more, and yet the rows are those of the training table."""
+        real, rng = make(500, 0), np.random.default_rng(0)
+        blurred = real.assign(
+            age=real["age"] + rng.normal(0, 0.01, 500), income=real["income"] + rng.normal(0, 0.1, 500)
+        )
+        found = _checked(real, make(500, 1), blurred)
+        assert found["exact_copies"].value < 0.01
+        assert found["near_copies"].value > 0.9
+        assert found["near_copies"].reference < 0.05
+
+    def test_fresh_rows(self, make):
+        for seed in range(5):
+            found = _checked(*(make(500, 10 + 3 * seed + i) for i in range(3)))["near_copies"]
+            assert found.interval.low <= found.reference + 0.01
+            assert found.value < 0.05
+
+    def test_rows_that_coincide_by_chance(self):
+        def table(seed: int) -> pd.DataFrame:
+            cells = np.random.default_rng(seed).integers(0, 2, (300, 3)).astype(str)
+            return pd.DataFrame(cells, columns=list("abc"))
+
+        found = _checked(table(0), table(1), table(2))["near_copies"]
+        assert (found.value, found.reference) == (1, 1)
+
+    def test_few_rows(self, make):
+        found = _checked(make(50, 0), make(39, 1), make(50, 2))["near_copies"]
+        assert found.reason == "a table has fewer than 20 rows, or the holdout fewer than 40"
 
 
 class TestMetrics:

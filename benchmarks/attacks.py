@@ -1,0 +1,124 @@
+"""Do the attacks find what is there, and nothing where there is nothing?
+
+    python benchmarks/attacks.py --data FOLDER [--epsilon 1] [--seed 0]
+
+FOLDER holds ``train.csv``, ``test.csv`` and ``meta.json`` (target). One half of the test rows is the holdout. The
+tables to judge: the training rows themselves; the other half of the test rows; the training rows with every column
+shuffled; a sample of a fit. Where anonymeter is installed, as with the extra ``attacks``, its figures stand beside
+ours. Writes ``benchmarks/results/attacks.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from environment import environment
+from threadpoolctl import threadpool_limits
+
+from tabgan import TabGAN
+from tabgan.evaluation.anonymeter_adapter import anonymeter_metrics
+from tabgan.evaluation.attacks import attack_metrics
+from tabgan.evaluation.copies import copy_metrics
+from tabgan.evaluation.membership import membership_metrics
+from tabgan.evaluation.result import Metric
+from tabgan.evaluation.tables import prepare
+from tabgan.rng import RandomStreams
+
+PATH = Path(__file__).parent / "results" / "attacks.json"
+
+
+def tables_to_judge(
+    train: pd.DataFrame, fresh: pd.DataFrame, epsilon: float, seed: int
+) -> dict[str, pd.DataFrame]:
+    """Return the known extremes and a sample of a fit."""
+    rng = np.random.default_rng(seed)
+    shuffled = {name: train[name].to_numpy()[rng.permutation(len(train))] for name in train}
+    model = TabGAN(epsilon=epsilon, random_state=seed).fit(train)
+    return {
+        "copy of the training rows": train,
+        "fresh rows": fresh,
+        "shuffled columns": pd.DataFrame(shuffled),
+        f"tabgan, epsilon {epsilon:g}": model.sample(len(train)),
+    }
+
+
+def record(metric: Metric) -> dict[str, Any]:
+    """Return what a metric found, rounded."""
+    if metric.value is None:
+        return {"reason": metric.reason}
+    found: dict[str, Any] = {
+        "success": metric.value,
+        "control": metric.reference,
+        "baseline": metric.baseline,
+    }
+    if metric.risk is not None:
+        found |= {
+            "risk": metric.risk.value,
+            "low": metric.risk.interval.low,
+            "high": metric.risk.interval.high,
+        }
+    return {name: None if value is None else round(float(value), 4) for name, value in found.items()}
+
+
+def run(
+    train: pd.DataFrame, holdout: pd.DataFrame, synthetic: pd.DataFrame, target: str, seed: int
+) -> dict[str, Any]:
+    """Attack one table on one core and return figures and seconds."""
+    tables, streams = prepare(train, holdout, synthetic, None), RandomStreams(seed)
+    groups = {
+        "attacks": lambda: attack_metrics(tables, streams),
+        "membership": lambda: membership_metrics(tables, streams)[0],
+        "anonymeter": lambda: anonymeter_metrics(tables, target, streams),
+        "copies": lambda: copy_metrics(tables, streams)[0],
+    }
+    figures, seconds = {}, {}
+    for name, attack in groups.items():
+        start = time.perf_counter()
+        with threadpool_limits(1):
+            figures |= {metric.name: record(metric) for metric in attack()}
+        seconds[name] = round(time.perf_counter() - start, 1)
+    return {"seconds": seconds, "figures": figures}
+
+
+def main() -> None:
+    """Attack every table and write the file."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--epsilon", type=float, default=1.0)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    target = json.loads((arguments.data / "meta.json").read_text())["target"]
+    train, test = (pd.read_csv(arguments.data / f"{name}.csv") for name in ("train", "test"))
+    test = test.sample(frac=1, random_state=arguments.seed)
+    fresh, holdout = test[: len(test) // 2], test[len(test) // 2 :]
+    rows = []
+    for name, synthetic in tables_to_judge(train, fresh, arguments.epsilon, arguments.seed).items():
+        rows.append({"synthetic": name, **run(train, holdout, synthetic, target, arguments.seed)})
+        print(json.dumps(rows[-1]), flush=True)
+    try:
+        anonymeter = version("anonymeter")
+    except PackageNotFoundError:
+        anonymeter = None
+    result = {
+        "question": __doc__.splitlines()[0],
+        "command": f"python benchmarks/attacks.py --data {arguments.data.name} --epsilon {arguments.epsilon:g} "
+        f"--seed {arguments.seed}",
+        "rows_of": {"training": len(train), "holdout": len(holdout), "fresh": len(fresh)},
+        **environment(),
+        "anonymeter": anonymeter,
+        "rows": rows,
+    }
+    PATH.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
