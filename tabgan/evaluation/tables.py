@@ -174,7 +174,9 @@ def _block(values: Three[np.ndarray], keys: Keys | None) -> Three[np.ndarray]:
 
     def scaled(v: np.ndarray) -> np.ndarray:
         is_missing = np.isnan(v)
-        numbers = np.clip((np.where(is_missing, middle, v) - low) / scale, -1.0, 2.0)
+        with np.errstate(over="ignore"):  # beyond the largest float is beyond the largest number kept
+            multiples = (np.where(is_missing, middle, v) - low) / scale
+        numbers = np.clip(multiples, -1.0, 2.0)
         return np.stack([numbers, is_missing.astype(float)], axis=1)
 
     return values.map(scaled)
