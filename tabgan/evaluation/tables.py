@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import warnings
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -119,6 +119,19 @@ def read_alone(series: pd.Series, column: Any) -> tuple[np.ndarray, Keys | None]
 def subsample(rows: np.ndarray, n_rows: int, rng: np.random.Generator) -> np.ndarray:
     """Return ``n_rows`` of the rows, drawn without replacement; all of them where there are no more."""
     return rows if len(rows) <= n_rows else rows[rng.choice(len(rows), size=n_rows, replace=False)]
+
+
+def drawn_columns(tables: Tables, most: int, rng: np.random.Generator) -> Tables:
+    """Return the tables with ``most`` of the modelled columns, in their order; all of them where there are no more."""
+    if len(tables.modelled) <= most:
+        return tables
+    chosen = np.sort(rng.choice(len(tables.modelled), size=most, replace=False))
+    return replace(
+        tables,
+        modelled=tuple(tables.modelled[j] for j in chosen),
+        values=tables.values.map(lambda values: values[:, chosen]),
+        keys=tuple(tables.keys[j] for j in chosen),
+    )
 
 
 def equal_rows(arrays: Three[np.ndarray], most: int, rng: np.random.Generator) -> Three[np.ndarray]:

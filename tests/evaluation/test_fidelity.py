@@ -97,6 +97,13 @@ class TestTuples:
         assert evaluate(make(50, 0), make(50, 1), make(50, 2))["tvd3"].is_computed
 
 
+def test_sdmetrics_is_given_some_of_very_many_columns(monkeypatch, make):
+    monkeypatch.setattr(fidelity, "MAX_QUALITY_COLUMNS", 3)
+    found = evaluate(make(90, 0), make(90, 1), make(90, 2))
+    assert found["shapes"].is_computed
+    assert len(found.columns) == 5
+
+
 class TestRareCategories:
     def _tables(self, n_rare: int) -> list[pd.DataFrame]:
         """Three tables of 2,000 rows, with ten categories of ``n_rare`` rows each."""

@@ -115,7 +115,7 @@ class TestAspects:
             ("town", ["Ulm", "Rome", "Ulm", "Ulm"], {"categories": 6 / 7}),
             ("town", ["Ulm", 7, "Ulm", "Ulm"], {"types": 16 / 17, "categories": 6 / 7}),
             ("town", ["Ulm", None, "Ulm", "Ulm"], {"missing_policy": 7 / 8}),
-            ("flag", [True, 1, None, True], {"types": 16 / 17, "categories": 6 / 7}),
+            ("flag", [True, "yes", None, True], {"types": 16 / 17, "categories": 6 / 7}),
             ("key", ["P1", "P2", "P2", "P4"], {"unique_ids": 0.5}),
         ],
     )
