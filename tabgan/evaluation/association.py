@@ -11,13 +11,15 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.stats import rankdata
 
 from tabgan.evaluation.measure import Definition, Figure, Findings, NotComputed, measure
 from tabgan.evaluation.result import Correlations, Pictures
-from tabgan.evaluation.tables import Keys, Tables, equal_rows
+from tabgan.evaluation.tables import Keys, Tables, drawn_columns, equal_rows
 from tabgan.rng import RandomStreams
 
 #: Rows of each table, and columns, that pairs are taken of; columns that the picture shows.
@@ -52,13 +54,10 @@ def association_findings(tables: Tables, streams: RandomStreams) -> Findings:
         if len(tables.modelled) < 2:
             raise NotComputed("there are fewer than 2 columns that are no identifiers")
         rng = streams.numpy("evaluation.association")
-        columns = np.arange(len(tables.modelled))
-        if len(columns) > MAX_COLUMNS:
-            columns = np.sort(rng.choice(columns, size=MAX_COLUMNS, replace=False))
-        keys = [tables.keys[j] for j in columns]
-        rows = equal_rows(tables.values.map(lambda values: values[:, columns]), MAX_ROWS, rng)
-        found = rows.map(lambda values: associations(values, keys))
-        names = tuple(tables.modelled[j].name for j in columns)
+        judged = drawn_columns(tables, MAX_COLUMNS, rng)
+        rows = equal_rows(judged.values, MAX_ROWS, rng)
+        found = rows.map(lambda values: associations(values, judged.keys))
+        names = tuple(column.name for column in judged.modelled)
         drawn.append(_picture(names, found.real, found.synthetic))
         value, reference = (_difference(found.real, each) for each in (found.synthetic, found.holdout))
         return [Figure(value, reference=reference)]
@@ -67,7 +66,7 @@ def association_findings(tables: Tables, streams: RandomStreams) -> Findings:
     return Findings(metrics, pictures=Pictures(correlations=drawn[0] if drawn else None))
 
 
-def associations(values: np.ndarray, keys: list[Keys | None]) -> np.ndarray:
+def associations(values: np.ndarray, keys: Sequence[Keys | None]) -> np.ndarray:
     """Return ``(columns, columns)`` how strongly columns go together, over rows that have both; NaN if undefined.
 
     Args:

@@ -18,11 +18,14 @@ from scipy.stats import ConstantInputWarning, NearConstantInputWarning
 
 from tabgan.evaluation.measure import Definition, Figure, NotComputed, measure
 from tabgan.evaluation.result import Metric
-from tabgan.evaluation.tables import Tables, Three, equal_rows, require_columns
+from tabgan.evaluation.tables import Tables, Three, drawn_columns, equal_rows, require_columns
 from tabgan.rng import RandomStreams
 
 #: Rows of each table, at most, for each figure.
 MAX_TVD_ROWS, MAX_QUALITY_ROWS = 50_000, 20_000
+
+#: Columns that SDMetrics is given, at most: its time grows with the square of their number.
+MAX_QUALITY_COLUMNS = 60
 
 #: Column tuples that a mean distance is taken over, at most.
 MAX_PAIRS, MAX_TRIPLES = 2_000, 200
@@ -37,6 +40,7 @@ RARE_SHARE, MIN_EXPECTED = 0.01, 5
 _QUANTILES = 20
 _MAX_CATEGORIES = 1_000
 
+_DRAWN = f"Of more than {MAX_QUALITY_COLUMNS} columns, so many are drawn."
 _EQUAL = "The reference is what equally many held-out real rows score."
 
 SHAPES = Definition(
@@ -46,7 +50,7 @@ SHAPES = Definition(
     direction="higher",
     format="score",
     meaning="How alike single columns are, from 0 to 1: SDMetrics' Column Shapes, the mean of 1 less the "
-    f"Kolmogorov-Smirnov or total variation distance. {_EQUAL}",
+    f"Kolmogorov-Smirnov or total variation distance. {_DRAWN} {_EQUAL}",
     good="As high as the reference; above 0.95 histograms look alike to the eye.",
 )
 TRENDS = Definition(
@@ -56,7 +60,7 @@ TRENDS = Definition(
     direction="higher",
     format="score",
     meaning="How alike correlations and contingency tables are, from 0 to 1: SDMetrics' Column Pair Trends, the mean "
-    f"over the pairs that are clearly related in the real table. {_EQUAL}",
+    f"over the pairs that are clearly related in the real table. {_DRAWN} {_EQUAL}",
     good="As high as the reference.",
 )
 
@@ -194,8 +198,10 @@ def quality_metrics(tables: Tables, streams: RandomStreams) -> tuple[Metric, ...
 
     def compute() -> list[Figure]:
         require_columns(tables)
-        rows = equal_rows(tables.values, MAX_QUALITY_ROWS, streams.numpy("evaluation.quality"))
-        value, reference = (_quality(tables, rows.real, rows_) for rows_ in (rows.synthetic, rows.holdout))
+        rng = streams.numpy("evaluation.quality")
+        drawn = drawn_columns(tables, MAX_QUALITY_COLUMNS, rng)
+        rows = equal_rows(drawn.values, MAX_QUALITY_ROWS, rng)
+        value, reference = (_quality(drawn, rows.real, rows_) for rows_ in (rows.synthetic, rows.holdout))
         return [Figure(v, reference=r) for v, r in zip(value, reference, strict=True)]
 
     return measure([SHAPES, TRENDS], compute)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from scipy.stats import norm
 
@@ -20,6 +20,8 @@ from tabgan.evaluation.result import (
     Risk,
     SubgroupResult,
 )
+
+T = TypeVar("T")
 
 #: Level of every interval.
 LEVEL = 0.95
@@ -111,6 +113,16 @@ def measure(
     except Exception as error:
         found = [f"the computation failed ({type(error).__name__})"] * len(definitions)
     return tuple(definition.metric(each) for definition, each in zip(definitions, found, strict=True))
+
+
+def draw(compute: Callable[[], T]) -> T | None:
+    """Return the picture that ``compute`` finds; ``None`` where :func:`measure` would tell a reason instead."""
+    try:
+        return compute()
+    except TabGANError:
+        raise
+    except Exception:
+        return None
 
 
 def wilson_interval(successes: float, n: int, level: float = LEVEL) -> Interval:

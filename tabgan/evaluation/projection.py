@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tabgan.evaluation.measure import Findings
+from tabgan.evaluation.measure import Findings, draw
 from tabgan.evaluation.result import Pictures, Projection
 from tabgan.evaluation.tables import Tables, embed, subsample
 from tabgan.rng import RandomStreams
@@ -27,22 +27,26 @@ def projection_findings(tables: Tables, streams: RandomStreams) -> Findings:
     References:
         Hotelling (1933), *Analysis of a Complex of Statistical Variables into Principal Components*.
     """
+    return Findings(pictures=Pictures(projection=draw(lambda: _projection(tables, streams))))
+
+
+def _projection(tables: Tables, streams: RandomStreams) -> Projection | None:
     rng = streams.numpy("evaluation.projection")
     sampled = replace(tables, values=tables.values.map(lambda values: subsample(values, MAX_ROWS, rng)))
     real, synthetic = sampled.values.real, sampled.values.synthetic
     if not tables.modelled or min(len(real), len(synthetic)) < _MIN_ROWS:
-        return Findings()
+        return None
     points = embed(sampled)
     if not 2 <= points.real.shape[1] <= _MAX_DIMENSIONS:
-        return Findings()
+        return None
     centre = points.real.mean(axis=0)
     axes, explained = _components(points.real - centre)
     if explained is None:
-        return Findings()
+        return None
     seen = [(each - centre) @ axes for each in (points.real, points.synthetic)]  # (rows, 2)
     edges = [_edges([each[:, axis] for each in seen]) for axis in range(2)]
     shares = [_shares(each, edges) for each in seen]
-    return Findings(pictures=Pictures(projection=Projection(explained, *shares)))
+    return Projection(explained, *shares)
 
 
 def _components(centred: np.ndarray) -> tuple[np.ndarray, tuple[float, float] | None]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import warnings
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -121,6 +121,19 @@ def subsample(rows: np.ndarray, n_rows: int, rng: np.random.Generator) -> np.nda
     return rows if len(rows) <= n_rows else rows[rng.choice(len(rows), size=n_rows, replace=False)]
 
 
+def drawn_columns(tables: Tables, most: int, rng: np.random.Generator) -> Tables:
+    """Return the tables with ``most`` of the modelled columns, in their order; all of them where there are no more."""
+    if len(tables.modelled) <= most:
+        return tables
+    chosen = np.sort(rng.choice(len(tables.modelled), size=most, replace=False))
+    return replace(
+        tables,
+        modelled=tuple(tables.modelled[j] for j in chosen),
+        values=tables.values.map(lambda values: values[:, chosen]),
+        keys=tuple(tables.keys[j] for j in chosen),
+    )
+
+
 def equal_rows(arrays: Three[np.ndarray], most: int, rng: np.random.Generator) -> Three[np.ndarray]:
     """Return equally many held-out and synthetic rows, and as many real ones as may be, ``most`` of each at most."""
     n_rows = min(len(arrays.holdout), len(arrays.synthetic), most)
@@ -174,7 +187,9 @@ def _block(values: Three[np.ndarray], keys: Keys | None) -> Three[np.ndarray]:
 
     def scaled(v: np.ndarray) -> np.ndarray:
         is_missing = np.isnan(v)
-        numbers = np.clip((np.where(is_missing, middle, v) - low) / scale, -1.0, 2.0)
+        with np.errstate(over="ignore"):  # beyond the largest float is beyond the largest number kept
+            multiples = (np.where(is_missing, middle, v) - low) / scale
+        numbers = np.clip(multiples, -1.0, 2.0)
         return np.stack([numbers, is_missing.astype(float)], axis=1)
 
     return values.map(scaled)

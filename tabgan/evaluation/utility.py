@@ -17,7 +17,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from tabgan.evaluation.measure import Definition, Figure, Findings, NotComputed, measure
+from tabgan.evaluation.measure import Definition, Figure, Findings, NotComputed, draw, measure
 from tabgan.evaluation.result import Calibration, Metric, Pictures
 from tabgan.evaluation.scores import Predictions, bootstrap, calibration_points, scorer
 from tabgan.evaluation.subgroups import TSTR_SUBGROUPS, group_columns, shown_key, subgroup_findings
@@ -34,7 +34,8 @@ MAX_CLASSES = 50
 #: Rows that a target must have in the holdout and in a table to train on.
 MIN_ROWS = 20
 
-_MAX_TREE_ROWS, _MAX_LINEAR_ROWS, _MAX_TEST_ROWS = 50_000, 20_000, 20_000
+_MAX_TREE_ROWS, _MAX_LINEAR_ROWS = 50_000, 20_000
+_MAX_TEST_ROWS, _MIN_TEST_ROWS, _TEST_SCORES = 20_000, 5_000, 200_000
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def utility_findings(
     found = metrics(_TREES) + metrics(_LINEAR)
     judged = predicted.get(_TREES.suffix) or next(each.reason for each in found)
     groups = subgroup_findings(tables, columns, judged, streams)
-    picture = Pictures(calibration=_calibration(tables, target, task, judged))
+    picture = Pictures(calibration=draw(lambda: _calibration(tables, target, task, judged)))
     return Findings(found + groups.metrics, subgroups=groups.subgroups, pictures=picture)
 
 
@@ -189,7 +190,9 @@ def _compare(
     others = [j for j in range(len(tables.modelled)) if j != tables.position(target)]
     inputs = family.inputs(tables, others)
     kept = task.labels.map(lambda labels: np.flatnonzero(~np.isnan(labels)))
-    test = subsample(kept.holdout, _MAX_TEST_ROWS, rng)
+    # Every class is scored against the rest: with many, fewer rows take the same time.
+    n_test = int(np.clip(_TEST_SCORES // max(task.n_classes, 1), _MIN_TEST_ROWS, _MAX_TEST_ROWS))
+    test = subsample(kept.holdout, n_test, rng)
     if len(test) < MIN_ROWS:
         raise NotComputed(f"the target is present in fewer than {MIN_ROWS} held-out rows")
     truth = task.labels.holdout[test]

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from tabgan.errors import ConfigError, DataError
-from tabgan.evaluation import evaluate
+from tabgan.evaluation import FixedCombinations, evaluate
 from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
 
 SECRET = "Zanzibar-4711"
@@ -59,6 +59,32 @@ class TestExtremes:
         assert found["tstr"].value < 0.65
         assert found["tstr_linear"].value < found["trtr_linear"].interval.low
 
+    def test_shuffled_columns_are_as_valid_and_go_together_no_more(self, make, shuffled):
+        real, holdout = make(1000, 0), make(1000, 1)
+        found = evaluate(real, holdout, shuffled(make(1000, 2)))
+        assert found["tvd1"].value == pytest.approx(found["tvd1"].reference, abs=0.02)
+        assert found["shapes"].value == pytest.approx(found["shapes"].reference, abs=0.02)
+        assert found["correlations"].value > 5 * found["correlations"].reference
+        assert found["c2st"].interval.low > 0.7
+        assert found["validity"].value > 0.99
+
+    def test_the_holdouts_other_half_is_near_every_reference(self, make):
+        others = make(3000, 1)
+        holdout, synthetic = others[::2], others[1::2]
+        found = evaluate(make(1500, 0), holdout, synthetic, target="bought")
+        for name in ("shapes", "tvd1", "tvd2", "tvd3", "correlations", "duplicates", "tstr", "diagnostic"):
+            assert found[name].value == pytest.approx(found[name].reference, abs=0.03), name
+        assert found["c2st"].interval.low < 0.5 < found["c2st"].interval.high
+        assert found["tstr_subgroups"].interval.low < 0.03
+
+    def test_a_copy_of_the_real_rows_is_faithful(self, make):
+        real = make(1000, 0)
+        found = evaluate(real, make(1000, 1), real, target="bought")
+        assert found["correlations"].value == 0
+        assert found["validity"].value == found["diagnostic"].value == 1
+        assert found["tstr"].value == pytest.approx(found["trtr"].value, abs=0.01)
+        assert all(abs(each.giveaway) < 0.05 for each in found.columns)
+
 
 class TestResult:
     def test_all_metrics_are_told_and_most_computed(self, make):
@@ -82,6 +108,10 @@ class TestResult:
         tables = make(300, 0), make(150, 1), make(300, 2)
         first, second = (evaluate(*tables, target="bought", random_state=7) for _ in range(2))
         assert first == second
+        assert first.to_dict() == second.to_dict()
+        for name in ("correlations", "calibration", "projection"):
+            assert getattr(first.pictures, name) is not None
+        assert first.subgroups
         assert evaluate(*tables, target="bought", random_state=8) != first
 
     def test_the_callers_tables_and_random_state_stay_as_they_are(self, make):
@@ -267,6 +297,66 @@ class TestWrongTables:
     def test_no_seed(self, make, seed):
         with pytest.raises(ConfigError, match="random_state"):
             evaluate(make(30, 0), make(30, 1), make(30, 2), random_state=seed)
+
+
+#: What may be wrong with a table, and what an evaluation says to it: an error, or answers.
+ODD_TABLES = {
+    "a column too few": (lambda df: df.drop(columns="age"), "lacks 'age'|has 'age' besides"),
+    "a column too many": (lambda df: df.assign(more=1), "has 'more' besides|lacks 'more'"),
+    "a name twice": (
+        lambda df: pd.concat([df, df[["age"]]], axis=1),
+        "names repeat in the [a-z]+ table: 'age'",
+    ),
+    "names that are numbers": (
+        lambda df: df.set_axis(range(df.shape[1]), axis=1),
+        "column names that are text",
+    ),
+    "no rows": (lambda df: df.head(0), "expected rows and columns in the [a-z]+ table"),
+    "no columns": (lambda df: df[[]], "expected rows and columns in the [a-z]+ table"),
+    "no table": (lambda df: df.to_numpy(), "expected the [a-z]+ table as a pandas DataFrame, got ndarray"),
+    "lists": (lambda df: df.assign(town=[[SECRET]] * len(df)), "'town': (holds|expected)"),
+    "mappings": (lambda df: df.assign(town=[{SECRET: 1}] * len(df)), "'town': (holds|expected)"),
+    "one row": (lambda df: df.head(1), None),
+    "two rows": (lambda df: df.head(2), None),
+    "one class": (lambda df: df.assign(bought="yes"), None),
+    "no target": (lambda df: df.assign(bought=None), None),
+    "numbers missing": (lambda df: df.assign(age=np.nan, income=np.nan, height=np.nan), None),
+    "categories missing": (lambda df: df.assign(town=None), None),
+    "all missing": (lambda df: df.assign(**dict.fromkeys(df, np.nan)), None),
+    "constant": (lambda df: df.assign(age=1, income=2.5, town="Ulm", height=1.7), None),
+    "one row many times": (lambda df: df.iloc[[0] * len(df)], None),
+    "infinite": (lambda df: df.assign(income=np.inf), None),  # of the real rows it is refused
+    "huge": (lambda df: df.assign(income=df["income"] * 1e300), None),
+    "tiny": (lambda df: df.assign(income=df["income"] * 1e-310), None),
+    "text for numbers": (lambda df: df.assign(age="old"), None),
+    "numbers for text": (lambda df: df.assign(town=7), None),
+    "new categories": (lambda df: df.assign(town=[f"t{i}" for i in range(len(df))]), None),
+}
+
+
+@pytest.mark.parametrize("which", ["real", "holdout", "synthetic", "all"])
+@pytest.mark.parametrize("odd", ODD_TABLES)
+def test_odd_tables_get_an_error_or_answers(make, odd, which):
+    """In every step: typed errors, or figures and reasons, and never that a computation failed."""
+    change, message = ODD_TABLES[odd]
+    tables = {name: make(70, i) for i, name in enumerate(("real", "holdout", "synthetic"))}
+    for name in tables if which == "all" else [which]:
+        tables[name] = change(tables[name])
+    options = {"target": "bought", "rules": [FixedCombinations(("town", "bought"))]}
+    if odd == "infinite" and which in ("real", "all"):
+        message = "'income': values are infinite"
+    if message is not None and not (which == "all" and odd.startswith("a column")):
+        with pytest.raises(DataError, match=message) as caught:
+            evaluate(**tables, **options)
+        assert SECRET not in str(caught.value)
+        return
+    if which == "all" and odd == "a column too few":
+        tables = {name: table.rename(columns={"height": "age"}) for name, table in tables.items()}
+    found = evaluate(**tables, **options)
+    assert [metric.name for metric in found.metrics] == NAMES
+    reasons = {metric.name: metric.reason for metric in found.metrics if metric.reason}
+    assert not {name: reason for name, reason in reasons.items() if "failed" in reason}
+    json.dumps(found.to_dict(), allow_nan=False)
 
 
 @pytest.mark.parametrize("which", range(3))

@@ -97,18 +97,39 @@ class TestTuples:
         assert evaluate(make(50, 0), make(50, 1), make(50, 2))["tvd3"].is_computed
 
 
-class TestDetection:
-    def test_one_table_in_other_units_is_told_apart(self, make):
-        real, holdout = make(300, 0), make(300, 1)
-        assert evaluate(real, holdout, make(300, 2).assign(height=1.7))["c2st"].value > 0.95
+def test_sdmetrics_is_given_some_of_very_many_columns(monkeypatch, make):
+    monkeypatch.setattr(fidelity, "MAX_QUALITY_COLUMNS", 3)
+    found = evaluate(make(90, 0), make(90, 1), make(90, 2))
+    assert found["shapes"].is_computed
+    assert len(found.columns) == 5
 
-    def test_missing_values_give_away(self, make):
-        holdout = make(300, 1)
-        assert evaluate(make(300, 0), holdout, make(300, 2).fillna({"height": 170.3}))["c2st"].value > 0.5
 
-    def test_columns_without_any_information(self):
-        table = pd.DataFrame({"constant": [1.0] * 60, "empty": [np.nan] * 60})
-        assert evaluate(table, table, table)["c2st"].value == 0.5
+class TestRareCategories:
+    def _tables(self, n_rare: int) -> list[pd.DataFrame]:
+        """Three tables of 2,000 rows, with ten categories of ``n_rare`` rows each."""
+        rare = np.repeat([f"r{i}" for i in range(10)], n_rare)
+        town = np.concatenate([rare, np.full(2000 - len(rare), "usual")])
+        return [pd.DataFrame({"town": town, "x": np.arange(2000) % 7}) for _ in range(3)]
+
+    def test_share_of_those_that_are_kept(self):
+        real, holdout, synthetic = self._tables(15)
+        synthetic = synthetic.replace({"town": {f"r{i}": "usual" for i in range(4)}})
+        found = evaluate(real, holdout, synthetic)["rare_categories"]
+        assert (found.value, found.reference) == (0.6, 1.0)
+
+    @pytest.mark.parametrize(("n_rare", "is_computed"), [(4, False), (5, True), (20, True), (21, False)])
+    def test_what_is_rare_and_yet_to_be_expected(self, n_rare, is_computed):
+        found = evaluate(*self._tables(n_rare))["rare_categories"]
+        assert found.is_computed == is_computed
+        assert is_computed or "no category is held by at most 1% of the rows" in found.reason
+
+    def test_a_smaller_table_is_expected_to_hold_fewer(self):
+        real, holdout, synthetic = self._tables(15)
+        assert not evaluate(real, holdout, synthetic.tail(500))["rare_categories"].is_computed
+
+    def test_without_categories(self):
+        table = pd.DataFrame({"x": np.arange(50) / 7})
+        assert evaluate(table, table, table)["rare_categories"].reason
 
 
 class TestDuplicates:

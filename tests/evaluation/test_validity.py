@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tabgan.errors import ConfigError, DataError
+from tabgan.evaluation import FixedCombinations, Inequality, evaluate
 from tabgan.evaluation.tables import prepare
-from tabgan.evaluation.validity import check_columns, validity_metrics
+from tabgan.evaluation.validity import check_columns, schema_validity, validity_metrics
 from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
 
 
@@ -68,3 +70,143 @@ def test_dtypes_and_identifiers():
     tables = prepare(real, real, synthetic, schema)
     found = {metric.name: metric.value for metric in validity_metrics(tables, check_columns(tables))}
     assert (found["dtypes"], found["unique_ids"], found["validity"]) == (0.75, 0, 0.75)
+
+
+ASPECTS = ("types", "bounds", "precision", "categories", "missing_policy")
+COLUMNS = {
+    "age": Numeric(name="age", bounds=(0, 99), decimals=0, nullable=False, dtype="int64"),
+    "amount": Numeric(name="amount", bounds=(0, 10), decimals=2),
+    "day": Datetime(name="day", bounds=("2020-01-01", "2020-12-31"), resolution="day", format="%Y-%m-%d"),
+    "town": Categorical(name="town", categories=("Ulm", "Bonn"), nullable=False),
+    "flag": Boolean(name="flag"),
+    "key": Identifier(name="key", pattern="P{}"),
+}
+SCHEMA = Schema(columns=list(COLUMNS.values()))
+
+
+def _table() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "age": [30, 40, 50, 60],
+            "amount": [0.25, 1.5, 9.99, np.nan],
+            "day": ["2020-02-03", "2020-02-04", None, "2020-12-31"],
+            "town": ["Ulm", "Bonn", "Ulm", "Ulm"],
+            "flag": [True, False, None, True],
+            "key": ["P1", "P2", "P3", "P4"],
+        }
+    )
+
+
+def _values(metrics) -> dict[str, float | str]:
+    return {metric.name: metric.value if metric.reason is None else metric.reason for metric in metrics}
+
+
+class TestAspects:
+    @pytest.mark.parametrize(
+        ("column", "cells", "shares"),
+        [
+            ("age", [30, 40, 50, 200], {"bounds": 9 / 10}),
+            ("age", [30, 40, 50, 60.5], {"precision": 9 / 10, "dtypes": 0.0}),
+            ("age", [30, 40, None, 60], {"missing_policy": 7 / 8, "dtypes": 0.0}),
+            ("age", [30, 40, "x", 60], {"types": 16 / 17, "dtypes": 0.0}),
+            ("amount", [0.255, 1.5, -3, None], {"bounds": 9 / 10, "precision": 9 / 10}),
+            ("day", ["2020-02-03", "2021-02-04", None, "2020-12-31"], {"bounds": 9 / 10}),
+            ("day", ["2020-02-03", "soon", None, "2020-12-31"], {"types": 16 / 17}),
+            ("town", ["Ulm", "Rome", "Ulm", "Ulm"], {"categories": 6 / 7}),
+            ("town", ["Ulm", 7, "Ulm", "Ulm"], {"types": 16 / 17, "categories": 6 / 7}),
+            ("town", ["Ulm", None, "Ulm", "Ulm"], {"missing_policy": 7 / 8}),
+            ("flag", [True, "yes", None, True], {"types": 16 / 17, "categories": 6 / 7}),
+            ("key", ["P1", "P2", "P2", "P4"], {"unique_ids": 0.5}),
+        ],
+    )
+    def test_one_fault_shows_in_its_aspect_and_its_column(self, column, cells, shares):
+        synthetic = _table().assign(**{column: pd.Series(cells)})
+        metrics, columns = schema_validity(synthetic, SCHEMA)
+        found = _values(metrics)
+        expected = dict.fromkeys((*ASPECTS, "dtypes", "unique_ids"), 1.0) | shares
+        assert {name: found[name] for name in expected} == pytest.approx(expected)
+        assert [name for name, share in columns.items() if share < 1] == [column] or set(shares) == {"dtypes"}
+        real = _table()
+        checked = check_columns(prepare(real, real, synthetic, SCHEMA))
+        house = _values(validity_metrics(prepare(real, real, synthetic, SCHEMA), checked))
+        assert {name: house[name] for name in ASPECTS} == {name: found[name] for name in ASPECTS}
+        assert {name: each.valid for name, each in checked.items()} == columns
+
+    def test_what_the_schema_leaves_open_is_read_off_the_rows(self):
+        real = _table()
+        other = real.assign(age=[31, 99, 50, 60], town=["Ulm", "Rome", "Ulm", "Ulm"])
+        found = {metric.name: metric for metric in evaluate(real, real, other).metrics}
+        assert found["bounds"].value == pytest.approx(9 / 10)
+        assert found["categories"].value < 1
+        assert "read off the real rows" in found["bounds"].meaning
+        assert not any(found[name].is_shareable for name in ASPECTS)
+
+    def test_reasons_where_nothing_is_to_be_checked(self):
+        table = pd.DataFrame({"key": [1, 2, 3]})
+        found = evaluate(table, table, table, schema=Schema(columns=[Identifier(name="key")]))
+        assert all(found[name].reason for name in ASPECTS)
+        assert found["validity"].value == 1
+
+
+class TestSchemaAlone:
+    def test_all_is_valid_and_may_go_out(self):
+        metrics, columns = schema_validity(_table(), SCHEMA)
+        assert [metric.name for metric in metrics] == ["validity", *ASPECTS, "dtypes", "unique_ids", "rules"]
+        assert all(metric.is_shareable and metric.group == "validity" for metric in metrics)
+        assert [metric.name for metric in metrics if metric.value != 1] == ["rules"]
+        assert not any("real" in metric.meaning for metric in metrics)
+        assert columns == dict.fromkeys(COLUMNS, 1.0)
+
+    def test_index_order_and_types_of_the_table_do_not_matter(self):
+        table = _table()[list(COLUMNS)[::-1]]
+        table.index = [5, 5, 0, 1]
+        assert schema_validity(table, SCHEMA)[0][0].value == 1
+
+    @pytest.mark.parametrize(
+        ("column", "missing"),
+        [
+            (Numeric(name="age", decimals=0), {"validity", "bounds"}),
+            (Numeric(name="age", bounds=(0, 99)), {"validity", "precision"}),
+            (Datetime(name="day", resolution="day"), {"validity", "bounds"}),
+            (Datetime(name="day", bounds=("2020-01-01", "2020-12-31")), {"validity", "precision"}),
+            (Categorical(name="town"), {"validity", "types", "categories"}),
+        ],
+    )
+    def test_what_is_left_open_is_not_computed(self, column, missing):
+        metrics, columns = schema_validity(
+            _table(), Schema(columns=list((COLUMNS | {column.name: column}).values()))
+        )
+        reason = f"the schema leaves open what this needs of '{column.name}'"
+        assert {metric.name for metric in metrics if metric.reason == reason} == missing
+        assert set(columns) == set(COLUMNS) - {column.name}
+
+    def test_rules_that_need_no_real_row(self):
+        rules = [
+            Inequality("amount", "age"),
+            FixedCombinations(("town", "flag"), (("Ulm", True), ("Bonn", False))),
+        ]
+        assert _values(schema_validity(_table(), SCHEMA, rules)[0])["rules"] == 0.75
+        found = _values(schema_validity(_table(), SCHEMA, [FixedCombinations(("town", "flag"))])[0])
+        assert found["rules"] == "a rule leaves open which combinations are allowed"
+        with pytest.raises(ConfigError, match=r"rules\[0\]\.low"):
+            schema_validity(_table(), SCHEMA, [Inequality("agee", 3)])
+
+    def test_without_dtypes(self):
+        schema = Schema(columns=[Boolean(name="flag")])
+        assert (
+            _values(schema_validity(_table()[["flag"]], schema)[0])["dtypes"] == "the schema names no dtype"
+        )
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda df: df.drop(columns="age"), "the synthetic table lacks 'age'. Declare or drop them"),
+            (lambda df: df.assign(x=1), "the synthetic table has 'x' besides"),
+            (lambda df: df.head(0), "expected rows and columns in the synthetic table"),
+            (lambda df: df.to_dict(), "expected the synthetic table as a pandas DataFrame, got dict"),
+            (lambda df: df.assign(town=[["Ulm"]] * 4), "'town': holds values that cannot be compared"),
+        ],
+    )
+    def test_wrong_tables(self, change, message):
+        with pytest.raises(DataError, match=message):
+            schema_validity(change(_table()), SCHEMA)
