@@ -111,7 +111,7 @@ def shown_key(value: float, keys: Keys | None) -> object:
     if keys is None:
         return int(value) if value == int(value) else float(value)
     key = keys[int(value)]
-    return key[1] if isinstance(key, tuple) and len(key) == 2 else _told(key)
+    return key[1] if isinstance(key, tuple) and key[:1] == ("bool",) else _told(key)
 
 
 def _told(key: Hashable) -> object:
