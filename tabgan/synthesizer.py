@@ -316,6 +316,7 @@ class TabGAN(BaseEstimator):
         ledger: LedgerConfig | str | Path | None = None,
         part_of: pd.DataFrame | None = None,
         title: str = "evaluation",
+        about: Mapping[str, str] | None = None,
         random_state: int = 0,
         progress: Progress | None = None,
     ) -> Report:
@@ -338,6 +339,7 @@ class TabGAN(BaseEstimator):
             ledger: The dataset's ledger, which a purchase adds to.
             part_of: The table that ``real`` was taken from, where rows were held out: whose ledger it is.
             title: What the report is called.
+            about: What it says of the model; the model's arguments by default.
             random_state: Seed of the sample, the subsamples and the models.
             progress: Called as ``progress("evaluate", done, total)``.
 
@@ -356,7 +358,7 @@ class TabGAN(BaseEstimator):
         from tabgan.purchase import buy, plan_purchase
 
         fitted = self._check_fitted()
-        subject = self._subject(synthetic, target, title, random_state)
+        subject = self._subject(synthetic, target, title, random_state, about)
         buys = None
         if evaluation_epsilon is not None:
             plan, config = plan_purchase(fitted.privacy, evaluation_epsilon), ledger_config(ledger)
@@ -413,7 +415,12 @@ class TabGAN(BaseEstimator):
         return Report(data, data)
 
     def _subject(
-        self, synthetic: pd.DataFrame | None, target: str | None, title: str, random_state: int
+        self,
+        synthetic: pd.DataFrame | None,
+        target: str | None,
+        title: str,
+        random_state: int,
+        about: Mapping[str, str] | None = None,
     ) -> Subject:
         from tabgan.assessment import Subject
 
@@ -424,8 +431,8 @@ class TabGAN(BaseEstimator):
             synthetic = self.sample(max(1, round(self.n_rows_)), random_state=random_state)
         schema = self.schema_ if target is None else self.schema_.with_target(target)
         chosen = {key: str(value) for key, value in self.get_params(deep=False).items() if key != "schema"}
-        about = {"tabgan": tabgan.__version__} | chosen
-        return Subject(fitted, synthetic, schema, title, about, random_state)
+        known = {"tabgan": tabgan.__version__} | chosen if about is None else dict(about)
+        return Subject(fitted, synthetic, schema, title, known, random_state)
 
     def save(self, path: str | Path) -> None:
         """Write the model to one file: safetensors, with all else as JSON in its header.

@@ -15,6 +15,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from tabgan.audit.result import AuditResult
+from tabgan.evaluation.gate import Decision
 from tabgan.jobs.config import Job
 from tabgan.jobs.executors import JobFailure, Outcome, Watcher
 from tabgan.jobs.run import JobResult
@@ -116,9 +117,30 @@ def _show_result(console: Console, result: JobResult) -> None:
     console.print(Text(f"{result.name}: done in {sum(result.seconds.values()):.0f} s", style="bold"))
     if not result.privacy.is_private:
         console.print(Text(NO_PRIVACY, style="red"), soft_wrap=True)
-    lines = [*_privacy_lines(result.privacy), ("rows", f"{result.n_rows:,}"), *result.headline]
+    lines = _privacy_lines(result.privacy)
+    if result.total is not None and result.total[0] != result.privacy.epsilon:
+        epsilon, delta = result.total
+        lines.append(
+            ("with figures", f"epsilon {epsilon:g}, delta {delta:g}, those bought for the report included")
+        )
+    lines += [("rows", f"{result.n_rows:,}"), *result.headline]
     lines += [("written" if i == 0 else "", str(path)) for i, path in enumerate(result.files)]
     _show_lines(console, lines)
+    show_decision(console, result.decision)
+
+
+def show_decision(console: Console, decision: Decision) -> None:
+    """Print what a gate says, with its reasons; nothing where there is none."""
+    n_failed, n_checks = len(decision.failed), len(decision.checks)
+    if decision.outcome == "passed":
+        console.print(
+            Text(f"The gate lets the table pass: limits kept, {n_checks} of {n_checks}.", style="green")
+        )
+    elif decision.outcome == "failed":
+        text = f"The gate refuses the release: limits not kept, {n_failed} of {n_checks}."
+        console.print(Text(text, style="bold red"), soft_wrap=True)
+        for check in decision.failed:
+            console.print(Text(f"  {check.text}", style="red"), soft_wrap=True)
 
 
 def _show_lines(console: Console, lines: Sequence[tuple[str, str]]) -> None:

@@ -9,6 +9,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import sys
 import types
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 from hypothesis import settings
 
 from tabgan.draft import draft_schema
+from tabgan.evaluation.gate import NO_GATE, Decision
 from tabgan.privacy.budget import check_budget
 from tabgan.privacy.ledger import PrivacyStatement
 from tabgan.schema import Schema
@@ -28,10 +30,31 @@ settings.register_profile("fuzz", derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
+@dataclass
+class FakeReport:
+    """Writes its edition."""
+
+    title: str
+    decision: Decision
+    data: Any
+    edition: str = "INTERNAL"
+    headline: tuple[tuple[str, str], ...] = (("quality", "0.97"),)
+
+    @property
+    def shareable(self) -> FakeReport:
+        return replace(self, edition="SHAREABLE")
+
+    def to_html(self, path: Path) -> None:
+        path.write_text(f"{self.edition} {self.title}")
+
+    to_json = to_pdf = to_markdown = to_html
+
+
 class FakeTabGAN:
     """Samples the rows that it was fitted to. Remembers every fit in ``fitted``."""
 
     fitted: list[FakeTabGAN] = []
+    decision: Decision = NO_GATE
 
     def __init__(
         self,
@@ -44,6 +67,7 @@ class FakeTabGAN:
     ) -> None:
         self.epsilon, self.delta, self.schema = epsilon, delta, schema
         self.device, self.random_state = device, random_state
+        self.adversary_share = 0.05
 
     def set_params(self, **params: Any) -> FakeTabGAN:
         vars(self).update(params)
@@ -52,7 +76,7 @@ class FakeTabGAN:
     def check_params(self) -> None:
         check_budget(self.epsilon, self.delta, 0.05)
 
-    def check_room(self, ledger: Any) -> None:
+    def check_room(self, ledger: Any, *, evaluation_epsilon: float | None = None) -> None:
         self.ledger = ledger
 
     def fit(
@@ -76,6 +100,11 @@ class FakeTabGAN:
         rows = np.random.default_rng(random_state).integers(len(self.df), size=n)
         return self.df.iloc[rows].reset_index(drop=True)
 
+    def evaluate(self, real: pd.DataFrame, holdout: pd.DataFrame, **options: Any) -> FakeReport:
+        self.evaluated = (real, holdout, options)
+        epsilon = None if self.epsilon is None else (self.epsilon, self.delta)
+        return FakeReport(options["title"], self.decision, types.SimpleNamespace(total=epsilon))
+
     def save(self, path: Path) -> None:
         self.df.to_json(path)
 
@@ -86,21 +115,11 @@ class FakeTabGAN:
 
 @pytest.fixture
 def fake_model(monkeypatch: pytest.MonkeyPatch) -> type[FakeTabGAN]:
-    """Put the stand-in where the model, the evaluation and the report are imported from."""
+    """Put the stand-in where the model is imported from."""
     model: type[FakeTabGAN] = type("TabGAN", (FakeTabGAN,), {"fitted": []})
     synthesizer = types.ModuleType("tabgan.synthesizer")
     synthesizer.TabGAN = model  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "tabgan.synthesizer", synthesizer)
-
-    evaluation = types.ModuleType("tabgan.evaluation")
-    figures = types.SimpleNamespace(headline=(("quality", "0.97"),))
-    evaluation.evaluate = lambda *tables, **options: figures  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "tabgan.evaluation", evaluation)
-
-    report = types.ModuleType("tabgan.report")
-    report.collect = lambda *tables, **options: options["title"]  # type: ignore[attr-defined]
-    report.write = lambda data, path: Path(path).write_text(data)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "tabgan.report", report)
     return model
 
 

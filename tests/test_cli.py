@@ -64,7 +64,7 @@ class TestRun:
         assert re.search(r"epsilon spent +1 of 1", result.stdout)
         assert re.search(r"delta +1e-06", result.stdout)
         assert re.search(r"quality +0\.97", result.stdout)
-        assert "out/people/report.html" in result.stdout
+        assert "out/people/internal/report.html" in result.stdout
         assert "people: training" in result.stderr
 
     def test_privacy_off_is_said(self):

@@ -127,7 +127,7 @@ class Gate:
         risks = {name: Limit(0.1) for name in attacks}
         others = {
             "types": Limit(1.0),
-            "missing_policy": Limit(1.0),
+            "dtypes": Limit(1.0),
             "shapes": Limit(0.1, is_relative=True),
             "tvd2": Limit(0.1, is_relative=True),
             "exact_copies": Limit(0.05, is_relative=True),

@@ -73,7 +73,7 @@ def staged_folder(folder: Path, owned: Collection[str]) -> Iterator[Path]:
 
     Args:
         folder: Where the files belong.
-        owned: Names of all files that a run may write.
+        owned: Names of all files that a run may write, with the folders that they are in.
     """
     folder = folder.absolute()
     made = _make_parents(folder)
@@ -91,15 +91,23 @@ def staged_folder(folder: Path, owned: Collection[str]) -> Iterator[Path]:
 
 
 def _publish(staging: Path, folder: Path, owned: Collection[str]) -> None:
-    for path in staging.iterdir():
-        sync(path)
+    made = sorted(path.relative_to(staging) for path in staging.rglob("*") if path.is_file())
+    for name in made:
+        sync(staging / name)
+    inner = {(folder / name).parent for name in (*map(Path, owned), *made)} - {folder}
     if not folder.exists():
         os.replace(staging, folder)
     else:
-        for name in owned:
-            (folder / name).unlink(missing_ok=True)
-        for path in sorted(staging.iterdir()):
-            os.replace(path, folder / path.name)
+        for old in owned:
+            (folder / old).unlink(missing_ok=True)
+        for name in made:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(staging / name, folder / name)
+    for each in inner:
+        if each.is_dir() and not any(each.iterdir()):
+            each.rmdir()
+        elif each.is_dir():
+            sync(each)
     sync(folder)
     sync(folder.parent)
 

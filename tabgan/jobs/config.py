@@ -8,7 +8,9 @@ One mapping is one job; a list, or a mapping with the key ``jobs``, is several::
     target: income
     model: {epsilon: 1.0, delta: 1e-6}          # arguments of TabGAN
     output: {folder: out/adult, rows: same, csv: true, parquet: true, model: true}
-    report: {html: true, json: true}            # false: no evaluation either
+    report: {html: true, json: true, pdf: false, card: true, evaluation_epsilon: 0.1}   # false: no evaluation either
+    rules: [{low: start, high: end}]            # what every row should keep; checked, not enforced
+    gate: {epsilon: 1.1, fidelity: {tvd2: 0.1}, attacks: {membership_auc: 0.1}}         # or standard; left out, none
     random_state: 0
     ledger: {path: people.ledger, epsilon_cap: 3.0, delta_cap: 1e-5}    # one a dataset; left out, none is kept
     checkpoint: out/adult.checkpoint            # a run that was interrupted goes on from there; left out, it does not
@@ -43,8 +45,11 @@ from pydantic.dataclasses import dataclass
 
 from tabgan._validate import integer_at_least, positive, real_in
 from tabgan.errors import ConfigError, SchemaError
+from tabgan.evaluation.gate import Gate
+from tabgan.evaluation.rules import Rule, rule_from_dict
 from tabgan.io import Format, check_dtype, check_readable, check_writable, format_of, package_table
 from tabgan.privacy.records import LedgerConfig
+from tabgan.report.pdf import check_pdf
 from tabgan.schema import Schema, nearest
 from tabgan.yaml_file import parse
 
@@ -117,6 +122,40 @@ def _schema(value: object, info: ValidationInfo) -> Schema | None:
     if isinstance(value, Mapping):
         return Schema.from_dict(value)
     raise ConfigError(f"schema: expected a path or a mapping, got {value!r}.")
+
+
+def _gate(value: object) -> Gate | Literal["standard"] | None:
+    if value is None or value == "standard" or isinstance(value, Gate):
+        return value
+    return Gate.from_dict(value)
+
+
+def _rules(value: object) -> tuple[Rule, ...]:
+    if not isinstance(value, list | tuple):
+        raise ConfigError(f"rules: expected a list such as [{{low: start, high: end}}], got {value!r}.")
+    problems, rules = [], []
+    for position, rule in enumerate(value):
+        try:
+            rules.append(rule if isinstance(rule, Rule) else rule_from_dict(rule, where=f"rules[{position}]"))
+        except ConfigError as error:
+            problems.append(str(error))
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return tuple(rules)
+
+
+def _evaluation_epsilon(value: object) -> float | None:
+    return (
+        None
+        if value is None
+        else positive("report.evaluation_epsilon", value, fix="Leave it out to buy nothing.")
+    )
+
+
+def _pdf(value: bool) -> bool:
+    if value:
+        check_pdf()
+    return value
 
 
 def _report(value: object) -> object:
@@ -255,10 +294,21 @@ class Output:
 
 @dataclass(frozen=True, config=_CONFIG)
 class Report:
-    """Which editions of the report are written: report.html, report.json."""
+    """Which files the report is written to, in each edition, and what is bought for the shareable one.
+
+    Attributes:
+        html: Write report.html.
+        json: Write report.json.
+        pdf: Write report.pdf; needs the extra ``pdf``.
+        card: Write data-card.md.
+        evaluation_epsilon: Buys noisy figures on the real rows, on top of the fit's epsilon; ``None`` buys none.
+    """
 
     html: bool = True
     json: bool = True
+    pdf: Annotated[bool, AfterValidator(_pdf)] = False
+    card: bool = True
+    evaluation_epsilon: Annotated[float | None, PlainValidator(_evaluation_epsilon)] = None
 
 
 @dataclass(frozen=True, config=_CONFIG)
@@ -273,6 +323,8 @@ class Job:
         model: Arguments of TabGAN.
         target: The column that models are trained to predict; the schema's when ``None``.
         report: ``None`` for no evaluation and no report.
+        rules: What every row should keep; the report says whether synthetic ones do.
+        gate: Limits that decide on the release; ``None`` leaves it to a person.
         random_state: Seeds all but the privacy noise.
         ledger: The ledger of the dataset; ``None`` keeps account of this job alone.
         checkpoint: The folder that an interrupted run goes on from; gone when the job is done.
@@ -285,6 +337,8 @@ class Job:
     model: Annotated[dict[str, Any], PlainValidator(_model)] = field(default_factory=dict)
     target: str | None = None
     report: Annotated[Report | None, BeforeValidator(_report)] = field(default_factory=Report)
+    rules: Annotated[tuple[Rule, ...], PlainValidator(_rules)] = ()
+    gate: Annotated[Gate | Literal["standard"] | None, PlainValidator(_gate)] = None
     random_state: Annotated[int | None, PlainValidator(_random_state)] = None
     ledger: Annotated[LedgerConfig | None, PlainValidator(_ledger)] = None
     checkpoint: Annotated[Path | None, PlainValidator(_checkpoint)] = None
@@ -299,6 +353,20 @@ class Job:
         if self.ledger is not None and not self.is_private:
             raise ConfigError(
                 "ledger: a fit with epsilon: null spends without limit, which no ledger can hold. Drop one of the two."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_report(self) -> Job:
+        if self.gate is not None and self.report is None:
+            raise ConfigError(
+                "gate: expected a report beside it, whose figures it holds. Drop report: false."
+            )
+        bought = None if self.report is None else self.report.evaluation_epsilon
+        if bought is not None and not self.is_private:
+            raise ConfigError(
+                "report.evaluation_epsilon: a fit with epsilon: null promises nothing, so nothing that is bought "
+                "beside it can. Drop one of the two."
             )
         return self
 
@@ -330,6 +398,14 @@ class Job:
         if self.target is None:
             return self.schema
         return (Schema() if self.schema is None else self.schema).with_target(self.target)
+
+    @property
+    def release_gate(self) -> Gate | None:
+        """The gate; the standard one holds utility where a target is named."""
+        if self.gate != "standard":
+            return self.gate
+        declared = self.declared_schema
+        return Gate.standard(has_target=declared is not None and declared.target is not None)
 
     @property
     def holdout(self) -> float | Path | None:

@@ -75,8 +75,11 @@ class LocalExecutor:
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> int:
-    """Return 0 if every job came to its end, else 1."""
-    return int(any(isinstance(outcome, JobFailure) for outcome in outcomes))
+    """Return 0 if every job came to its end, 1 if one did not, and 2 if a gate refused a release."""
+    results = [outcome for outcome in outcomes if isinstance(outcome, JobResult)]
+    if any(result.decision.outcome == "failed" for result in results):
+        return 2
+    return int(len(results) < len(outcomes))
 
 
 def describe_error(error: BaseException) -> str:

@@ -1,7 +1,7 @@
 """One job from its source to its folder of results.
 
 Rows that are held out go to the evaluation and nowhere else. Figures that the evaluation computes on real
-rows are not covered by epsilon.
+rows are not covered by epsilon, and stay in the folder ``internal``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,14 +19,13 @@ import tabgan
 from tabgan.checkpoint import discard, has_begun, holdout_seed
 from tabgan.encoding.values import read_text
 from tabgan.errors import DataError
+from tabgan.evaluation.gate import NO_GATE, Decision
 from tabgan.io import check_writable, is_csv, read_table, staged_folder, write_table, write_text
-from tabgan.jobs.config import Job, Output
+from tabgan.jobs.config import Job, Output, Report
 from tabgan.privacy.ledger import PrivacyStatement, spent_note
 from tabgan.privacy.unit import units_of
 from tabgan.progress import Progress, silent
 from tabgan.rng import RandomStreams
-
-#: Called with a stage, what is done of it, and all of it.
 
 SYNTHETIC_CSV = "synthetic.csv"
 SYNTHETIC_PARQUET = "synthetic.parquet"
@@ -34,9 +33,21 @@ MODEL = "model.tabgan"
 SCHEMA = "schema.yaml"
 REPORT_HTML = "report.html"
 REPORT_JSON = "report.json"
+REPORT_PDF = "report.pdf"
+CARD = "data-card.md"
+
+#: What may leave the house; what may not, and why; and what was to leave and was stopped.
+RELEASE, INTERNAL, WITHHELD = "release", "internal", "withheld"
+
+_TABLES = (SYNTHETIC_CSV, SYNTHETIC_PARQUET, MODEL, SCHEMA)
+_REPORTS = (REPORT_HTML, REPORT_JSON, REPORT_PDF, CARD)
 
 #: All that a job may write into its folder.
-FILES = (SYNTHETIC_CSV, SYNTHETIC_PARQUET, MODEL, SCHEMA, REPORT_HTML, REPORT_JSON)
+FILES = tuple(
+    f"{folder}/{name}"
+    for folder, names in ((RELEASE, _TABLES + _REPORTS), (INTERNAL, _REPORTS), (WITHHELD, _TABLES))
+    for name in names
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,8 @@ class JobResult:
         seconds: Wall time by stage.
         privacy: What was promised and spent.
         headline: The evaluation's most telling figures, as label and text; empty without a report.
+        decision: What the gate says.
+        total: Epsilon and delta of fit and bought figures together; ``None`` without privacy or a report.
     """
 
     name: str
@@ -58,6 +71,8 @@ class JobResult:
     seconds: dict[str, float]
     privacy: PrivacyStatement
     headline: tuple[tuple[str, str], ...] = ()
+    decision: Decision = NO_GATE
+    total: tuple[float, float] | None = None
 
 
 @dataclass
@@ -83,15 +98,19 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
     """Run a job and return what it did.
 
     Results are made in a hidden folder and take their names at the end: after a failure the job's folder is
-    as it was before.
+    as it was before. What may leave the house is in ``release``, and nothing else is there: the table, its model and
+    schema, and the report's shareable edition. The internal edition is in ``internal``. Where the gate fails, or there
+    is no guarantee, there is no ``release``; tables and model are in ``withheld``.
 
     Raises:
         ConfigError: the folder cannot be written; raised before anything is read.
+        AuditError: the gate asks for an audit, and the installation does not keep what it states.
         TabGANError: whatever reading, fitting, sampling or evaluating raises.
     """
     check_writable(job.output.folder, "output.folder")
     clock = _Clock(progress or silent)
     _check_ledger(job)
+    audit = _audit(job, clock)
     with staged_folder(job.output.folder, FILES) as folder:
         with clock.stage("read"):
             tables = read_tables(job)
@@ -99,24 +118,61 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
             model = _fit(job, tables, clock.progress)
         with says_what_is_spent(model), clock.stage("sample"):
             synthetic = model.sample(rows_to_sample(job.output, model.n_rows_), random_state=job.random_state)
-        with says_what_is_spent(model), clock.stage("write"):
-            _write(job.output, model, synthetic, folder)
-        headline: tuple[tuple[str, str], ...] = ()
+        report: Any = None
         if job.report is not None and tables.holdout is not None:
             with says_what_is_spent(model), clock.stage("evaluate", reports_itself=True):
-                real, holdout = (read_text(t, model.schema_) for t in (tables.real, tables.holdout))
-                headline = _report(job, model, (real, holdout, synthetic), folder, clock.progress)
-        names = sorted((path.name for path in folder.iterdir()), key=FILES.index)
+                report = _evaluate(job, model, tables, synthetic, audit, clock.progress)
+        decision = NO_GATE if report is None else report.decision
+        with says_what_is_spent(model), clock.stage("write"):
+            is_released = model.privacy_.is_private and decision.outcome != "failed"
+            _write(job.output, model, synthetic, _folder(folder, RELEASE if is_released else WITHHELD))
+            if report is not None and job.report is not None:
+                _write_report(job.report, report, _folder(folder, INTERNAL))
+                if is_released:
+                    _write_report(job.report, report.shareable, _folder(folder, RELEASE))
+        written = [name for name in FILES if (folder / name).is_file()]
     if job.checkpoint is not None:
         discard(job.checkpoint)
-    files = tuple(job.output.folder / name for name in names)
-    return JobResult(job.name, files, len(synthetic), clock.seconds, model.privacy_, headline)
+    files = tuple(job.output.folder / name for name in written)
+    result = JobResult(job.name, files, len(synthetic), clock.seconds, model.privacy_)
+    if report is None:
+        return result
+    return replace(result, headline=report.headline, decision=decision, total=report.data.total)
+
+
+def _folder(parent: Path, name: str) -> Path:
+    folder = parent / name
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def _check_ledger(job: Job) -> None:
     """Raise if the ledger's cap refuses the job, before its source is read. One that goes on is let pass to the fit."""
     if job.ledger is not None and not has_begun(job.checkpoint):
-        _model(job).check_room(job.ledger)
+        bought = None if job.report is None else job.report.evaluation_epsilon
+        _model(job).check_room(job.ledger, evaluation_epsilon=bought)
+
+
+def _audit(job: Job, clock: _Clock) -> Any:
+    """Return an audit of the installation with the job's epsilon, if its gate holds one; no row is needed for it.
+
+    Raises:
+        AuditError: what is stated does not hold.
+    """
+    gate = job.release_gate
+    if gate is None or gate.audit is None or not job.is_private:
+        return None
+    from tabgan.audit import audit
+
+    model, schema = _model(job), job.schema
+    with clock.stage("audit", reports_itself=True):
+        return audit(
+            model.epsilon,
+            model.delta,
+            adversary_share=model.adversary_share,
+            max_rows=1 if schema is None else int(schema.max_rows or 1),
+            progress=lambda _, done, total: clock.progress("audit", done, total),
+        ).raise_if_failed()
 
 
 class Tables(NamedTuple):
@@ -214,43 +270,40 @@ def _write(output: Output, model: Any, synthetic: pd.DataFrame, folder: Path) ->
     write_text(model.schema_.to_yaml(), folder / SCHEMA)
 
 
-def _report(
-    job: Job,
-    model: Any,
-    tables: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame],
-    folder: Path,
-    progress: Progress,
-) -> tuple[tuple[str, str], ...]:
-    """Evaluate, write the report's editions, and return the headline."""
-    from tabgan.evaluation import evaluate
-    from tabgan.report import collect, write
-
-    target = model.schema_.target
-    seed = job.random_state or 0
-    evaluation = evaluate(*tables, schema=model.schema_, target=target, random_state=seed, progress=progress)
-    data = collect(
-        evaluation,
-        *tables,
-        privacy=model.privacy_,
-        schema=model.schema_,
+def _evaluate(
+    job: Job, model: Any, tables: Tables, synthetic: pd.DataFrame, audit: Any, progress: Progress
+) -> Any:
+    """Return the report, both editions of it."""
+    return model.evaluate(
+        read_text(tables.real, model.schema_),
+        read_text(tables.holdout, model.schema_),
+        synthetic=synthetic,
+        rules=job.rules,
+        gate=job.release_gate,
+        audit=audit,
+        evaluation_epsilon=None if job.report is None else job.report.evaluation_epsilon,
+        ledger=job.ledger,
+        part_of=tables.source,
         title=job.name,
-        model=describe_model(job),
-        target=target,
+        about=describe_model(job),
+        random_state=job.random_state or 0,
+        progress=progress,
     )
-    assert job.report is not None  # run_job asks for a report only then
-    if job.report.html:
-        write(data, folder / REPORT_HTML)
-    if job.report.json:
-        write(data, folder / REPORT_JSON)
-    return headline_of(evaluation)
+
+
+def _write_report(wanted: Report, report: Any, folder: Path) -> None:
+    """Write an edition to the files that are wanted."""
+    if wanted.html:
+        report.to_html(folder / REPORT_HTML)
+    if wanted.json:
+        report.to_json(folder / REPORT_JSON)
+    if wanted.pdf:
+        report.to_pdf(folder / REPORT_PDF)
+    if wanted.card:
+        report.to_markdown(folder / CARD)
 
 
 def describe_model(job: Job) -> dict[str, str]:
     """Return what the report says of the model: version, seed and arguments that were chosen."""
     chosen = {key: str(value) for key, value in job.model.items()}
     return {"tabgan": tabgan.__version__, "random_state": str(job.random_state)} | chosen
-
-
-def headline_of(evaluation: Any) -> tuple[tuple[str, str], ...]:
-    """Return an evaluation's most telling figures."""
-    return tuple((str(label), str(text)) for label, text in getattr(evaluation, "headline", ()))

@@ -28,6 +28,15 @@ def to_pdf(html: str) -> bytes:
     return result
 
 
+def check_pdf() -> None:
+    """Raise if no PDF can be written here.
+
+    Raises:
+        ConfigError: see :func:`to_pdf`.
+    """
+    _weasyprint()
+
+
 def _with_styles(html: str) -> str:
     """Return the page with the rules for drawings inside each of them, and their colours for paper filled in.
 

@@ -220,7 +220,7 @@ class TestOddTables:
         table = pd.DataFrame({"id": range(50)})
         found = evaluate(table, table, table)
         assert found["unique_ids"].value == 1
-        for metric in (*found.group("fidelity"), *found.group("copies")):
+        for metric in (*found.group("fidelity"), *found.group("attacks"), *found.group("copies")):
             assert not metric.is_computed
             assert metric.reason
         assert found.columns[0].tvd is None
@@ -229,7 +229,7 @@ class TestOddTables:
         table = pd.DataFrame({"x": [1.5, 2.5, 2.5, 4.0]})
         found = evaluate(table, table, table, target="x")
         assert found["tvd1"].value == 0
-        for name in ("tvd2", "tvd3", "trends", "c2st", "tstr", "dcr_share"):
+        for name in ("tvd2", "tvd3", "trends", "c2st", "tstr", "dcr_share", "inference"):
             assert found[name].reason, name
 
     def test_a_schema_of_all_kinds(self, make):

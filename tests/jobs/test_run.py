@@ -7,9 +7,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tabgan.errors import ConfigError, DataError
+from tabgan.audit.checks import Check as Mechanism
+from tabgan.audit.result import AuditResult
+from tabgan.errors import AuditError, ConfigError, DataError
+from tabgan.evaluation.gate import Check, Decision, Gate
 from tabgan.jobs.config import load_jobs
-from tabgan.jobs.run import FILES, read_tables, rows_to_sample, run_job
+from tabgan.jobs.executors import JobFailure, exit_code
+from tabgan.jobs.run import FILES, JobResult, read_tables, rows_to_sample, run_job
 from tabgan.schema import Numeric, Schema
 
 
@@ -30,25 +34,41 @@ def _names(folder: Path) -> list[str]:
 
 class TestRun:
     def test_writes_everything(self, job, tmp_path):
-        result = run_job(job)
-        assert [path.name for path in result.files] == list(FILES)
+        result = run_job(replace(job, report=replace(job.report, pdf=True)))
+        folder = tmp_path / "out/people"
+        expected = [name for name in FILES if not name.startswith("withheld")]
+        assert [str(path.absolute().relative_to(folder)) for path in result.files] == expected
         assert all(path.is_file() for path in result.files)
-        assert _names(tmp_path / "out") == sorted(["people", *(f"people/{name}" for name in FILES)])
-        assert list(result.seconds) == ["read", "fit", "sample", "write", "evaluate"]
+        assert [n for n in _names(folder) if (folder / n).is_file()] == sorted(expected)
+        assert list(result.seconds) == ["read", "fit", "sample", "evaluate", "write"]
         assert result.headline == (("quality", "0.97"),)
         assert (result.privacy.epsilon, result.privacy.is_private) == (1.0, True)
         assert len(pd.read_csv(result.files[0])) == result.n_rows
-        assert Schema.from_yaml(tmp_path / "out/people/schema.yaml").target == "town"
+        assert Schema.from_yaml(folder / "release/schema.yaml").target == "town"
+
+    def test_each_edition_is_in_its_folder(self, job, tmp_path):
+        run_job(job)
+        for name in ("report.html", "report.json", "data-card.md"):
+            assert (tmp_path / "out/people/release" / name).read_text().startswith("SHAREABLE")
+            assert (tmp_path / "out/people/internal" / name).read_text().startswith("INTERNAL")
 
     def test_only_what_is_asked_for(self, job):
         quiet = replace(job, output=replace(job.output, parquet=False, model=False), report=None)
-        assert [path.name for path in run_job(quiet).files] == ["synthetic.csv", "schema.yaml"]
+        names = [str(path) for path in run_job(quiet).files]
+        assert names == ["out/people/release/synthetic.csv", "out/people/release/schema.yaml"]
 
     def test_a_second_run_takes_the_place_of_the_first(self, job, tmp_path):
         run_job(job)
         (tmp_path / "out/people/notes.txt").write_text("mine")
         run_job(replace(job, report=None))
-        assert "report.html" not in _names(tmp_path / "out/people")
+        assert _names(tmp_path / "out/people") == [
+            "notes.txt",
+            "release",
+            *(
+                f"release/{name}"
+                for name in ("model.tabgan", "schema.yaml", "synthetic.csv", "synthetic.parquet")
+            ),
+        ]
         assert (tmp_path / "out/people/notes.txt").read_text() == "mine"
 
     def test_the_model_gets_its_arguments(self, job, fake_model):
@@ -61,7 +81,7 @@ class TestRun:
         seen = []
         run_job(job, progress=lambda *step: seen.append(step))
         assert seen[:3] == [("read", 0, 1), ("read", 1, 1), ("training", 1, 2)]
-        assert seen[-1] == ("write", 1, 1)
+        assert ("write", 1, 1) in seen
 
     def test_a_folder_that_cannot_be_written_stops_it_before_anything_is_read(self, job, monkeypatch):
         Path("blocked").touch()
@@ -69,18 +89,96 @@ class TestRun:
         with pytest.raises(ConfigError, match="expected a folder"):
             run_job(replace(job, output=replace(job.output, folder=Path("blocked/out"))))
 
-    @pytest.mark.parametrize("stage", ["fit", "sample", "save", "evaluate", "write"])
+    @pytest.mark.parametrize("stage", ["fit", "sample", "save", "evaluate", "_write_report"])
     @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
     def test_failure_leaves_nothing_behind(self, job, tmp_path, fake_model, monkeypatch, stage, error):
         def fail(*arguments, **options):
             raise error
 
-        owner = {"evaluate": sys.modules["tabgan.evaluation"], "write": sys.modules["tabgan.report"]}
+        owner = {"_write_report": sys.modules["tabgan.jobs.run"]}
         monkeypatch.setattr(owner.get(stage, fake_model), stage, fail)
         before = _names(tmp_path)
         with pytest.raises(error):
             run_job(job)
         assert _names(tmp_path) == before
+
+
+class TestGate:
+    """Without a pass there is no release, and the reasons are told."""
+
+    REFUSED = Decision(
+        "failed", (Check("tvd2", "Pairs", "at_most", 0.1, 0.2, False, "Pairs: 0.2, at most 0.1."),)
+    )
+
+    @pytest.fixture
+    def refused(self, job, fake_model) -> JobResult:
+        fake_model.decision = self.REFUSED
+        return run_job(replace(job, gate=Gate(epsilon=1.0)))
+
+    def test_no_release_is_written(self, refused, tmp_path):
+        folder = tmp_path / "out/people"
+        assert refused.decision == self.REFUSED
+        assert not (folder / "release").exists()
+        assert (folder / "withheld/synthetic.csv").is_file()
+        assert (folder / "withheld/model.tabgan").is_file()
+        assert (folder / "internal/report.html").is_file()
+        texts = [path.read_text() for path in folder.rglob("*.html")]
+        assert texts == ["INTERNAL people"]
+
+    def test_the_release_of_an_earlier_run_is_taken_back(self, job, fake_model, tmp_path):
+        run_job(job)
+        assert (tmp_path / "out/people/release/synthetic.csv").is_file()
+        fake_model.decision = self.REFUSED
+        run_job(job)
+        assert not (tmp_path / "out/people/release").exists()
+        fake_model.decision = Decision("passed")
+        run_job(job)
+        assert not (tmp_path / "out/people/withheld").exists()
+
+    def test_exit_code(self, refused, job, fake_model):
+        fake_model.decision = Decision("passed")
+        passed, failure = run_job(job), JobFailure("other", "no")
+        assert exit_code([passed]) == 0
+        assert exit_code([passed, failure]) == 1
+        assert exit_code([refused, passed]) == exit_code([failure, refused]) == 2
+
+    def test_without_a_guarantee_nothing_is_released(self, job, tmp_path):
+        run_job(replace(job, model={"epsilon": None}))
+        assert not (tmp_path / "out/people/release").exists()
+        assert (tmp_path / "out/people/withheld/synthetic.csv").is_file()
+
+    def test_what_the_model_is_told(self, job, fake_model):
+        report = replace(job.report, evaluation_epsilon=0.5)
+        run_job(replace(job, gate=Gate(epsilon=2.0), report=report))
+        real, holdout, options = fake_model.fitted[0].evaluated
+        assert len(real) + len(holdout) == 200
+        assert options["gate"] == Gate(epsilon=2.0)
+        assert options["evaluation_epsilon"] == 0.5
+        assert len(options["part_of"]) == 200
+        assert options["about"]["random_state"] == "3"
+
+    def test_an_audit_is_run_where_the_gate_holds_one(self, job, fake_model, monkeypatch):
+        seen = []
+
+        def audit(epsilon, delta, **options):
+            seen.append((epsilon, delta, options["max_rows"]))
+            return AuditResult(epsilon, delta, "row", (), (), 0.95, 1.0)
+
+        monkeypatch.setattr("tabgan.audit.audit", audit)
+        run_job(job)
+        assert seen == []
+        run_job(replace(job, gate=Gate(audit=1.0)))
+        assert seen == [(1.0, 1e-6, 1)]
+        assert fake_model.fitted[1].evaluated[2]["audit"].epsilon == 1.0
+
+    def test_an_installation_that_fails_its_audit_reads_no_row(self, job, monkeypatch):
+        broken = Mechanism("noise", 1.0, 0.5, 0.9, 1.1)
+        monkeypatch.setattr(
+            "tabgan.audit.audit", lambda *_, **__: AuditResult(1, 1e-6, "row", (broken,), (), 0.95, 1)
+        )
+        monkeypatch.setattr("tabgan.jobs.run.read_table", lambda *a, **k: pytest.fail("read"))
+        with pytest.raises(AuditError):
+            run_job(replace(job, gate=Gate(audit=1.0)))
 
 
 class TestHoldout:
