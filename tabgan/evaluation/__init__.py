@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import pandas as pd
 from threadpoolctl import threadpool_limits
@@ -13,7 +12,7 @@ from tabgan._validate import integer_at_least
 from tabgan.evaluation.anonymeter_adapter import anonymeter_metrics
 from tabgan.evaluation.association import association_findings
 from tabgan.evaluation.attacks import attack_metrics
-from tabgan.evaluation.copies import copy_metrics
+from tabgan.evaluation.copies import copy_findings
 from tabgan.evaluation.detection import detection_findings
 from tabgan.evaluation.diagnostic import diagnostic_metrics
 from tabgan.evaluation.fidelity import (
@@ -25,9 +24,9 @@ from tabgan.evaluation.fidelity import (
     tvd_metrics,
 )
 from tabgan.evaluation.measure import Findings
-from tabgan.evaluation.membership import membership_metrics
+from tabgan.evaluation.membership import membership_findings
 from tabgan.evaluation.projection import projection_findings
-from tabgan.evaluation.result import ColumnResult, Evaluation, Interval, Metric, Pictures
+from tabgan.evaluation.result import ColumnResult, Evaluation, Interval, Metric
 from tabgan.evaluation.rules import FixedCombinations, Inequality, Rule, check_rules
 from tabgan.evaluation.subgroups import group_columns
 from tabgan.evaluation.tables import Tables, prepare
@@ -107,9 +106,9 @@ def evaluate(
         lambda: projection_findings(tables, streams),
         lambda: utility_findings(tables, target, subgroups, streams),
         lambda: attack_metrics(tables, streams),
-        lambda: _drawn("membership", *membership_metrics(tables, streams)),
+        lambda: membership_findings(tables, streams),
         lambda: anonymeter_metrics(tables, target, streams),
-        lambda: _drawn("distances", *copy_metrics(tables, streams)),
+        lambda: copy_findings(tables, streams),
     ]
     found = _run(steps, progress)
     return Evaluation(
@@ -139,10 +138,6 @@ def _run(steps: Sequence[Callable[[], Findings | tuple[Metric, ...]]], progress:
             found = _joined(found, step())
     report("evaluate", len(steps), len(steps))
     return found
-
-
-def _drawn(picture: str, metrics: tuple[Metric, ...], found: Any) -> Findings:
-    return Findings(metrics, pictures=Pictures(**{picture: found}))
 
 
 def _joined(found: Findings, further: Findings | tuple[Metric, ...]) -> Findings:

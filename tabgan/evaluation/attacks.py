@@ -46,7 +46,9 @@ MAX_PREDICATES, MAX_PREDICATE_COLUMNS = 2_000, 6
 
 #: Rows of each table that are attacked, and for linkability how often the columns are halved.
 MAX_LINKED, N_HALVINGS = 1_000, 4
-MAX_TARGETS, SCOUT_SHARE = 1_250, 0.2
+
+#: For inference by the closest row, and by a model, whose guesses are cheap; some of them scout for the worst secret.
+MAX_TARGETS, MAX_MODEL_TARGETS, SCOUT_SHARE = 1_250, 10_000, 0.2
 
 #: Secrets that are tried before the worst is attacked.
 MAX_SECRETS, MAX_MODEL_SECRETS = 5, 4
@@ -150,7 +152,9 @@ def attack_metrics(tables: Tables, streams: RandomStreams) -> tuple[Metric, ...]
         *run(INFERENCE, lambda t, rng: _worst_secret(t, _closest_row, MAX_SECRETS, rng)),
         *run(
             ATTRIBUTE_INFERENCE,
-            lambda t, rng: _worst_secret(t, lambda s, j: _model(s, j, rng), MAX_MODEL_SECRETS, rng),
+            lambda t, rng: _worst_secret(
+                t, lambda s, j: _model(s, j, rng), MAX_MODEL_SECRETS, rng, max_targets=MAX_MODEL_TARGETS
+            ),
         ),
     )
 
@@ -294,14 +298,19 @@ def _closest(tables: Tables, columns: list[int], rows: np.ndarray) -> tuple[np.n
 
 
 def _worst_secret(
-    tables: Tables, attack: Callable[[Tables, int], _Guesser], most: int, rng: np.random.Generator
+    tables: Tables,
+    attack: Callable[[Tables, int], _Guesser],
+    most: int,
+    rng: np.random.Generator,
+    *,
+    max_targets: int = MAX_TARGETS,
 ) -> Figure:
     """Return the attack on the secret that is most at risk.
 
     It is chosen on some rows and attacked on others, so that the choice needs no correction.
     """
     require_rows(tables)
-    sample = _targets(tables, MAX_TARGETS, rng)
+    sample = _targets(tables, max_targets, rng)
     n = len(sample.values.real)
     scouts, rest = slice(0, int(SCOUT_SHARE * n)), slice(int(SCOUT_SHARE * n), n)
     found: tuple[float, int, _Guesser] | None = None

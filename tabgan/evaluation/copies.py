@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tabgan.evaluation.measure import Definition, Figure, NotComputed, measure, wilson_interval
+from tabgan.evaluation.measure import Definition, Figure, Findings, NotComputed, measure, wilson_interval
 from tabgan.evaluation.neighbors import nearest_distances
-from tabgan.evaluation.result import Distances, Metric
+from tabgan.evaluation.result import Distances, Pictures
 from tabgan.evaluation.tables import Tables, Three, embed, require_columns, subsample
 from tabgan.rng import RandomStreams
 from tabgan.schema import Datetime, Numeric
@@ -65,7 +65,7 @@ EXACT_COPIES = Definition(
 )
 
 
-def copy_metrics(tables: Tables, streams: RandomStreams) -> tuple[tuple[Metric, ...], Distances | None]:
+def copy_findings(tables: Tables, streams: RandomStreams) -> Findings:
     """Return the metrics of the group ``copies``, and how far synthetic rows are from both real tables."""
     pictures: list[Distances] = []
 
@@ -80,7 +80,7 @@ def copy_metrics(tables: Tables, streams: RandomStreams) -> tuple[tuple[Metric, 
         *measure([NEAR_COPIES], lambda: [_near_share(tables, streams.numpy("evaluation.near_copies"))]),
         *measure([EXACT_COPIES], lambda: [_copied_share(tables)]),
     )
-    return metrics, pictures[0] if pictures else None
+    return Findings(metrics, pictures=Pictures(distances=pictures[0] if pictures else None))
 
 
 def distance_shares(to_real: np.ndarray, to_holdout: np.ndarray) -> Distances:

@@ -20,9 +20,9 @@ from scipy.stats import norm, rankdata
 from sklearn.metrics import roc_curve
 
 from tabgan.evaluation.attacks import MAX_SYNTHETIC, MIN_ROWS, require_rows
-from tabgan.evaluation.measure import LEVEL, Definition, Figure, NotComputed, measure
+from tabgan.evaluation.measure import LEVEL, Definition, Figure, Findings, NotComputed, measure
 from tabgan.evaluation.neighbors import nearest_distances
-from tabgan.evaluation.result import Interval, Metric, Risk, RocCurve
+from tabgan.evaluation.result import Interval, Pictures, Risk, RocCurve
 from tabgan.evaluation.risk import NO_GUARANTEE, attack_figure
 from tabgan.evaluation.tables import Tables, embed, subsample
 from tabgan.rng import RandomStreams
@@ -84,7 +84,7 @@ class Scores(NamedTuple):
     others: np.ndarray
 
 
-def membership_metrics(tables: Tables, streams: RandomStreams) -> tuple[tuple[Metric, ...], RocCurve | None]:
+def membership_findings(tables: Tables, streams: RandomStreams) -> Findings:
     """Return ``membership_auc``, ``membership_tpr_1`` and ``membership_tpr_01``, and the attack's curve."""
     curves: list[RocCurve] = []
 
@@ -94,7 +94,7 @@ def membership_metrics(tables: Tables, streams: RandomStreams) -> tuple[tuple[Me
         return [auc_figure(scores), tpr_figure(scores, 0.01), tpr_figure(scores, 0.001)]
 
     metrics = measure([MEMBERSHIP_AUC, MEMBERSHIP_TPR_1, MEMBERSHIP_TPR_01], compute)
-    return metrics, curves[0] if curves else None
+    return Findings(metrics, pictures=Pictures(membership=curves[0] if curves else None))
 
 
 def _scores(tables: Tables, rng: np.random.Generator) -> Scores:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from tabgan.evaluation import evaluate
-from tabgan.evaluation.copies import copy_metrics, distance_shares
+from tabgan.evaluation.copies import copy_findings, distance_shares
 from tabgan.evaluation.neighbors import nearest_distances
 from tabgan.evaluation.tables import embed, prepare
 from tabgan.rng import RandomStreams
@@ -70,7 +70,7 @@ class TestDistances:
 
 def _checked(real, holdout, synthetic):
     """Return the group's metrics by name."""
-    metrics, _ = copy_metrics(prepare(real, holdout, synthetic, None), RandomStreams(0))
+    metrics = copy_findings(prepare(real, holdout, synthetic, None), RandomStreams(0)).metrics
     return {metric.name: metric for metric in metrics}
 
 

@@ -13,7 +13,7 @@ from tabgan.evaluation.membership import (
     auc_figure,
     auc_interval,
     membership_curve,
-    membership_metrics,
+    membership_findings,
     tpr_figure,
 )
 from tabgan.evaluation.tables import prepare
@@ -24,7 +24,8 @@ NAMES = ("membership_auc", "membership_tpr_1", "membership_tpr_01")
 
 def attacked(real, holdout, synthetic, seed: int = 0):
     """Return the metrics by name, and the curve."""
-    metrics, curve = membership_metrics(prepare(real, holdout, synthetic, None), RandomStreams(seed))
+    found = membership_findings(prepare(real, holdout, synthetic, None), RandomStreams(seed))
+    metrics, curve = found.metrics, found.pictures.membership
     return {metric.name: metric for metric in metrics}, curve
 
 
