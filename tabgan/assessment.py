@@ -131,7 +131,7 @@ def shareable_data(
     n_drawn = min(max(1, round(fitted.n_rows)), MAX_RELEASED_ROWS)
     data = collect_shareable(
         evaluation,
-        released_frame(fitted.encoder, n_drawn, seed),
+        released_frame(fitted.encoder, fitted.n_rows, n_drawn, seed),
         subject.synthetic,
         privacy=fitted.privacy,
         schema=subject.schema,

@@ -1,6 +1,7 @@
 """The command line: parse, call, exit code.
 
-Exit codes: 0 all went well, 1 something failed, 2 the arguments, a configuration file or a schema are wrong.
+Exit codes: 0 all went well, 1 something failed, 2 the arguments, a configuration file or a schema are wrong, or a gate
+refuses a release.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from tabgan._validate import integer_at_least, positive, real_in
 from tabgan.errors import ConfigError, SchemaError
 from tabgan.io import check_readable, check_writable, format_of, is_csv, read_table, write_table, write_text
 from tabgan.schema import Boolean, Categorical, Numeric, Schema, nearest
+from tabgan.yaml_file import parse
 
 # What needs torch is imported inside the commands: --version and --help are quick.
 
@@ -169,43 +171,116 @@ def sample(
 @app.command()
 def evaluate(
     model: Annotated[Path, typer.Argument(help="Model file.")],
-    real: Annotated[Path, typer.Option(help="The table that it learnt from.")],
-    holdout: Annotated[Path, typer.Option(help="Rows of the same kind that it has not seen.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Report to write, .html or .json.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="Report to write: .html, .json, .pdf, or .md for the data card."),
+    ],
+    real: Annotated[Path | None, typer.Option(help="The table that it learnt from.")] = None,
+    holdout: Annotated[Path | None, typer.Option(help="Rows of the same kind that it has not seen.")] = None,
     synthetic: Annotated[
         Path | None, typer.Option(help="The table to judge; sampled from the model otherwise.")
+    ] = None,
+    shareable: Annotated[
+        bool,
+        typer.Option("--shareable", help="Write the edition that may go out. It needs no real rows."),
+    ] = False,
+    evaluation_epsilon: Annotated[
+        float | None, typer.Option(help="Buy noisy figures on the real rows for the shareable edition.")
+    ] = None,
+    ledger: LedgerOption = None,
+    gate: Annotated[
+        str | None, typer.Option(help="YAML file of limits, or standard; exit code 2 when one is not kept.")
     ] = None,
     target: Annotated[str | None, typer.Option(help="Column that models predict.")] = None,
     random_state: RandomState = None,
     debug: Debug = False,
 ) -> None:
-    """Compare synthetic rows with real ones. The report is INTERNAL: it is not covered by epsilon."""
-    with _exits(debug):
-        if output.suffix.lower() not in (".html", ".json"):
-            raise ConfigError(f"--output: expected a name ending in .html or .json, got {output.name!r}.")
-        check_writable(output.parent, "--output")
-        for path, where in ((model, "model"), (real, "--real"), (holdout, "--holdout")):
-            check_readable(path, where)
+    """Compare synthetic rows with real ones.
 
+    The report is INTERNAL, not covered by epsilon, unless --shareable is given.
+    """
+    with _exits(debug):
+        _check_evaluate(output, real, holdout, shareable, evaluation_epsilon, gate)
+        for path, where in (
+            (model, "model"),
+            (real, "--real"),
+            (holdout, "--holdout"),
+            (synthetic, "--synthetic"),
+        ):
+            if path is not None:
+                check_readable(path, where)
+
+        from tabgan import terminal
         from tabgan.encoding.values import read_text
         from tabgan.report import write
         from tabgan.synthesizer import TabGAN
 
         fitted = TabGAN.load(model)
-        paths = [real, holdout] + ([] if synthetic is None else [check_readable(synthetic, "--synthetic")])
-        tables = [read_text(read_table(path, as_text=True), fitted.schema_) for path in paths]
-        with _watcher() as watcher:
-            report = fitted.evaluate(
-                *tables[:2],
-                synthetic=tables[2] if synthetic is not None else None,
-                target=target,
-                title=model.stem,
-                random_state=random_state or 0,
-                progress=watcher.progress,
-            )
-        write(report.data, output)
-        figures = ", ".join(f"{label} {text}" for label, text in report.headline)
-        typer.echo(f"{output}: INTERNAL. {figures}")
+        limits = (
+            None if gate is None else _gate(gate, has_target=(target or fitted.schema_.target) is not None)
+        )
+
+        def read(path: Path | None) -> Any:
+            return None if path is None else read_text(read_table(path, as_text=True), fitted.schema_)
+
+        judged = {"synthetic": read(synthetic), "target": target, "title": model.stem}
+        judged["random_state"] = random_state or 0
+        if real is None or holdout is None:
+            report = fitted.shareable_report(**judged)
+        else:
+            with _watcher() as watcher:
+                report = fitted.evaluate(
+                    read(real),
+                    read(holdout),
+                    gate=limits,
+                    evaluation_epsilon=evaluation_epsilon,
+                    ledger=ledger,
+                    progress=watcher.progress,
+                    **judged,
+                )
+        chosen = report.shareable if shareable else report
+        write(chosen.data, output)
+        figures = ", ".join(f"{label} {text}" for label, text in chosen.headline)
+        typer.echo(f"{output}: {chosen.data.edition.upper()}. {figures}")
+        terminal.show_decision(Console(), report.decision)
+        raise typer.Exit(2 if report.decision.outcome == "failed" else 0)
+
+
+def _check_evaluate(
+    output: Path,
+    real: Path | None,
+    holdout: Path | None,
+    shareable: bool,
+    evaluation_epsilon: float | None,
+    gate: str | None,
+) -> None:
+    """Raise for options of ``evaluate`` that do not go together, before anything is read."""
+    if output.suffix.lower() not in (".html", ".json", ".pdf", ".md"):
+        raise ConfigError(
+            f"--output: expected a name ending in .html, .json, .pdf or .md, got {output.name!r}."
+        )
+    check_writable(output.parent, "--output")
+    has_rows = real is not None and holdout is not None
+    if not has_rows and (not shareable or real is not None or holdout is not None):
+        raise ConfigError("--real: expected --real and --holdout, or --shareable without them.")
+    for option, value in (("--evaluation-epsilon", evaluation_epsilon), ("--gate", gate)):
+        if value is not None and not has_rows:
+            raise ConfigError(f"{option}: expected --real and --holdout beside it.")
+    if evaluation_epsilon is not None:
+        positive("--evaluation-epsilon", evaluation_epsilon)
+
+
+def _gate(text: str, *, has_target: bool) -> Any:
+    """Return the gate of a YAML file, or the standard one."""
+    from tabgan.evaluation.gate import Gate
+
+    if text == "standard":
+        return Gate.standard(has_target=has_target)
+    path = check_readable(Path(text), "--gate")
+    data, problems = parse(path.read_text(encoding="utf-8-sig"), {})
+    if problems:
+        raise ConfigError("\n".join(f"{path}: {problem}" for problem in problems))
+    return Gate.from_dict(data)
 
 
 @schema_app.command()

@@ -338,14 +338,27 @@ def _column_results(
     return tuple(results)
 
 
-def released_frame(encoder: TableEncoder, n_rows: int, random_state: int = 0) -> pd.DataFrame:
+class _Other:
+    """Stands for values that were not released."""
+
+    def __repr__(self) -> str:
+        return "<other>"
+
+
+#: The one that does.
+OTHER = _Other()
+
+
+def released_frame(encoder: TableEncoder, n_rows: float, n_drawn: int, random_state: int = 0) -> pd.DataFrame:
     """Return a table whose columns, each by itself, are spread as they were released; for pictures.
 
     Every cell has its share of the rows, rounded; where in a cell a number lies is drawn. Columns do not go together.
+    Rows that no released category accounts for are there as an object that is none of them.
 
     Args:
         encoder: Released.
-        n_rows: Rows, at least 1.
+        n_rows: Released number of rows.
+        n_drawn: Rows of the result, at least 1.
         random_state: Seed.
     """
     rng = RandomStreams(random_state).numpy("shareable.frame")
@@ -354,10 +367,15 @@ def released_frame(encoder: TableEncoder, n_rows: int, random_state: int = 0) ->
         weights = column.weights.copy()
         if not column.encoder.is_nullable:
             weights[0] = 0.0
+        if column.encoder.has_other:
+            weights[-1] = max(n_rows - weights[:-1].sum(), 0.0)
         total = weights.sum()
         edges = np.cumsum(weights) / total if total > 0 else np.linspace(0, 1, len(weights))
-        cells = np.searchsorted(edges, (np.arange(n_rows) + 0.5) / n_rows, side="right")
-        frame[column.encoder.name] = column.encoder.inverse_transform(
-            np.minimum(cells, len(weights) - 1), rng
-        )
-    return pd.DataFrame(frame, index=range(n_rows))
+        cells = np.searchsorted(edges, (np.arange(n_drawn) + 0.5) / n_drawn, side="right")
+        cells = np.minimum(cells, len(weights) - 1)
+        series = column.encoder.inverse_transform(cells, rng)
+        if column.encoder.has_other:
+            series = series.astype(object)
+            series[cells > column.encoder.n_values] = OTHER
+        frame[column.encoder.name] = series
+    return pd.DataFrame(frame, index=range(n_drawn))

@@ -1,6 +1,7 @@
 """``tabgan evaluate`` and ``TabGAN.evaluate``, with the real model in few steps."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -42,9 +43,9 @@ def test_before_fit_there_is_nothing_to_evaluate():
         TabGAN().evaluate(table(10, 0), table(10, 1))
 
 
-def run(*arguments: object, code: int = 0):
+def run(*arguments: object, code: int | None = 0):
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    assert result.exit_code == code, result.output
+    assert code is None or result.exit_code == code, result.output
     return result
 
 
@@ -72,6 +73,69 @@ def test_the_command_writes_the_report(model, tmp_path):
     assert json.loads((tmp_path / "r.json").read_text())["edition"] == "internal"
 
 
+class TestGateAndEdition:
+    @pytest.fixture
+    def files(self, model, tmp_path, monkeypatch) -> list[str]:
+        monkeypatch.chdir(tmp_path)
+        model.save(tmp_path / "m.tabgan")
+        table(1_500, 0).to_csv("real.csv", index=False)
+        table(600, 1).to_csv("holdout.csv", index=False)
+        return ["evaluate", "m.tabgan", "--real", "real.csv", "--holdout", "holdout.csv", "--target", "ill"]
+
+    def test_a_gate_that_refuses_is_exit_code_2(self, files):
+        (Path("gate.yaml")).write_text("{epsilon: 1.0, fidelity: {shapes: 0.5}}")
+        result = run(*files, "--gate", "gate.yaml", "-o", "r.html", code=2)
+        assert "The gate refuses the release: limits not kept, 1 of 2." in result.stdout
+        assert "Epsilon: 5 is promised; the limit is 1." in result.stdout
+        assert "Failed: 1 of 2 limits is not kept" in Path("r.html").read_text()
+
+    def test_one_that_lets_pass(self, files):
+        (Path("gate.yaml")).write_text("{epsilon: 5.0}")
+        assert "lets the table pass" in run(*files, "--gate", "gate.yaml", "-o", "r.md").stdout
+        assert Path("r.md").read_text().startswith("# ")
+
+    def test_a_gate_with_mistakes(self, files):
+        (Path("gate.yaml")).write_text("{epsilon: 5.0, fidelity: {tvd9: 1}}")
+        assert (
+            "gate.fidelity.tvd9: unknown figure"
+            in run(*files, "--gate", "gate.yaml", "-o", "r.md", code=2).output
+        )
+
+    def test_the_edition_that_may_go_out_needs_no_rows(self, files):
+        result = run("evaluate", "m.tabgan", "--shareable", "-o", "r.json")
+        assert "r.json: SHAREABLE" in result.stdout
+        assert json.loads(Path("r.json").read_text())["edition"] == "shareable"
+
+    def test_bought_figures(self, files):
+        more = ["--evaluation-epsilon", "0.5", "--ledger", "people.ledger"]
+        run(*files, "--shareable", *more, "-o", "r.json")
+        twin = json.loads(Path("r.json").read_text())
+        assert "tvd2_bought" in {metric["name"] for metric in twin["evaluation"]["metrics"]}
+        assert Path("people.ledger").is_file()
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            (["-o", "r.html"], "--real: expected --real and --holdout"),
+            (["-o", "r.html", "--real", "real.csv"], "--real: expected --real and --holdout"),
+            (["-o", "r.html", "--shareable", "--gate", "standard"], "--gate: expected --real"),
+            (
+                ["-o", "r.html", "--shareable", "--evaluation-epsilon", "1"],
+                "--evaluation-epsilon: expected --real",
+            ),
+        ],
+    )
+    def test_options_that_do_not_go_together(self, files, options, message):
+        assert message in run("evaluate", "m.tabgan", *options, code=2).output
+
+    def test_standard(self, files):
+        result = run(*files, "--gate", "standard", "-o", "r.json", code=None)
+        assert "The gate" in result.stdout
+        assert "tstr" in {
+            check["name"] for check in json.loads(Path("r.json").read_text())["decision"]["checks"]
+        }
+
+
 def test_bad_arguments_are_found_before_anything_is_read(tmp_path):
     (tmp_path / "m.tabgan").write_text("x")
     files = ["--real", tmp_path / "none.csv", "--holdout", tmp_path / "none.csv"]
@@ -79,6 +143,6 @@ def test_bad_arguments_are_found_before_anything_is_read(tmp_path):
         "--real" in run("evaluate", tmp_path / "m.tabgan", *files, "-o", tmp_path / "r.html", code=2).output
     )
     assert (
-        ".html or .json"
-        in run("evaluate", tmp_path / "m.tabgan", *files, "-o", tmp_path / "r.pdf", code=2).output
+        ".html, .json, .pdf or .md"
+        in run("evaluate", tmp_path / "m.tabgan", *files, "-o", tmp_path / "r.doc", code=2).output
     )

@@ -178,15 +178,27 @@ class TestGuesser:
 
 class TestFrame:
     def test_is_spread_as_released(self, encoder):
-        frame = released_frame(encoder, 5_000)
+        frame = released_frame(encoder, 3_000.0, 5_000)
         assert list(frame.columns) == ["town", "age", "seen", "ill"]
         assert len(frame) == 5_000
         assert frame["town"].value_counts(normalize=True)["Ulm"] == pytest.approx(0.7, abs=0.05)
         assert frame["age"].isna().mean() == pytest.approx(0.1, abs=0.03)
         assert frame["age"].dropna().between(0, 90).all()
 
+    def test_what_was_not_released_is_there_without_a_name(self):
+        df = pd.DataFrame(
+            {"town": ["Ulm"] * 2_000 + ["Bonn"] * 1_000 + [f"village {i}" for i in range(1_000)]}
+        )
+        plan = make_plan(50.0, 1e-6, adversary_share=0.0)
+        encoder = measure_table(df, Schema(), plan, Measurer(Ledger(plan))).encoder
+        counts = released_frame(encoder, 4_000.0, 4_000)["town"].map(str).value_counts()
+        assert set(counts.index) == {"Ulm", "Bonn", "<other>"}
+        assert counts["<other>"] == pytest.approx(1_000, abs=100)
+
     def test_repeats(self, encoder):
-        pd.testing.assert_frame_equal(released_frame(encoder, 100), released_frame(encoder, 100))
+        pd.testing.assert_frame_equal(
+            released_frame(encoder, 3_000.0, 100), released_frame(encoder, 3_000.0, 100)
+        )
 
     def test_one_row(self, encoder):
-        assert len(released_frame(encoder, 1)) == 1
+        assert len(released_frame(encoder, 3_000.0, 1)) == 1

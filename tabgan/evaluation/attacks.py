@@ -48,7 +48,10 @@ MAX_PREDICATES, MAX_PREDICATE_COLUMNS = 2_000, 6
 MAX_LINKED, N_HALVINGS = 1_000, 4
 
 #: For inference by the closest row, and by a model, whose guesses are cheap; some of them scout for the worst secret.
-MAX_TARGETS, MAX_MODEL_TARGETS, SCOUT_SHARE = 1_250, 10_000, 0.2
+MAX_TARGETS, SCOUT_SHARE = 10_000, 0.2
+
+#: Pairs of a target and a synthetic row that are compared, for each secret; but no fewer targets than that.
+_MAX_COMPARED, _MIN_TARGETS = 1.25e8, 1_250
 
 #: Secrets that are tried before the worst is attacked.
 MAX_SECRETS, MAX_MODEL_SECRETS = 5, 4
@@ -149,11 +152,11 @@ def attack_metrics(tables: Tables, streams: RandomStreams) -> tuple[Metric, ...]
     return (
         *run(SINGLING_OUT, _singled_out),
         *run(LINKABILITY, _linked),
-        *run(INFERENCE, lambda t, rng: _worst_secret(t, _closest_row, MAX_SECRETS, rng)),
+        *run(INFERENCE, lambda t, rng: _worst_secret(t, _closest_row, MAX_SECRETS, rng, _affordable(t))),
         *run(
             ATTRIBUTE_INFERENCE,
             lambda t, rng: _worst_secret(
-                t, lambda s, j: _model(s, j, rng), MAX_MODEL_SECRETS, rng, max_targets=MAX_MODEL_TARGETS
+                t, lambda s, j: _model(s, j, rng), MAX_MODEL_SECRETS, rng, MAX_TARGETS
             ),
         ),
     )
@@ -302,8 +305,7 @@ def _worst_secret(
     attack: Callable[[Tables, int], _Guesser],
     most: int,
     rng: np.random.Generator,
-    *,
-    max_targets: int = MAX_TARGETS,
+    max_targets: int,
 ) -> Figure:
     """Return the attack on the secret that is most at risk.
 
@@ -325,6 +327,12 @@ def _worst_secret(
     if figure is None:
         raise NotComputed("no column has cells to guess in every table")
     return figure
+
+
+def _affordable(tables: Tables) -> int:
+    """Return how many targets may be compared with every synthetic row."""
+    most = int(_MAX_COMPARED / max(len(tables.values.synthetic), 1))
+    return int(np.clip(most, _MIN_TARGETS, MAX_TARGETS))
 
 
 def _secrets(tables: Tables) -> np.ndarray:

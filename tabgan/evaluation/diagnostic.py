@@ -11,6 +11,7 @@ import pandas as pd
 from tabgan.evaluation.measure import Definition, Figure, measure
 from tabgan.evaluation.result import Metric
 from tabgan.evaluation.tables import Tables
+from tabgan.evaluation.validity import without_unit
 from tabgan.schema import Identifier
 
 DIAGNOSTIC = Definition(
@@ -21,7 +22,8 @@ DIAGNOSTIC = Definition(
     format="percent",
     meaning="The overall score of the Diagnostic Report of SDMetrics, a library that others report too: the mean of "
     "Data Validity (values between the real table's smallest and largest, categories that it has, unique keys) and "
-    "Data Structure (the same columns, stored alike). The reference is what the held-out real rows score.",
+    "Data Structure (the same columns, stored as the schema says or else as in the real table). The reference is what "
+    "the held-out real rows score.",
     good="100%, or the reference where that is lower: a few real rows that were held out lie outside of the others' "
     "range too.",
 )
@@ -45,11 +47,20 @@ def _scores(tables: Tables) -> tuple[float, float]:
     from sdmetrics.single_table import TableStructure  # not on top: it brings plotly along
 
     real, holdout, synthetic = (_coded(tables, i) for i in range(3))
+    dtypes = [
+        {column.name: str(frame[column.name].dtype) for column in tables.columns} for frame in tables.frames
+    ]
+    declared = dtypes[0] | {column.name: column.dtype for column in tables.columns if column.dtype}
     found = []
-    for i, other in ((2, synthetic), (1, holdout)):
-        structure = TableStructure.compute(tables.frames.real, tables.frames[i])
+    for expected, stored, other in ((declared, dtypes[2], synthetic), (dtypes[0], dtypes[1], holdout)):
+        structure = TableStructure.compute(_empty(expected), _empty(stored))
         found.append(float(np.nanmean([_data_validity(tables, real, other), structure])))
     return found[0], found[1]
+
+
+def _empty(dtypes: dict[str, str]) -> pd.DataFrame:
+    """Return a table without rows, stored alike, whatever unit pandas has picked for moments."""
+    return pd.DataFrame({name: pd.Series(dtype=without_unit(dtype)) for name, dtype in dtypes.items()})
 
 
 def _coded(tables: Tables, i: int) -> pd.DataFrame:

@@ -281,11 +281,16 @@ def _right_dtypes(columns: Sequence[Any], synthetic: pd.DataFrame, real: pd.Data
     if not declared:
         raise NotComputed("the schema names no dtype")
     return float(
-        np.mean([_plain(dtype) == _plain(str(synthetic[name].dtype)) for name, dtype in declared.items()])
+        np.mean(
+            [
+                without_unit(dtype) == without_unit(str(synthetic[name].dtype))
+                for name, dtype in declared.items()
+            ]
+        )
     )
 
 
-def _plain(dtype: str) -> str:
+def without_unit(dtype: str) -> str:
     """Return a dtype without the unit of datetimes, which pandas picks by how a column was made."""
     for unit in ("s", "ms", "us"):
         dtype = dtype.replace(f"datetime64[{unit}", "datetime64[ns")

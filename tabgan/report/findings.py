@@ -46,6 +46,12 @@ _COMPARED: dict[Group, tuple[str, str, str]] = {
     ),
 }
 
+#: The same where no real row may have been looked at.
+_COMPARED_RELEASED: dict[Group, tuple[str, str, str]] = {
+    "fidelity": ("Fidelity", "Near what chance shows", "Further off than chance shows"),
+    "utility": ("Utility", "Near what synthetic rows promise", "Short of what synthetic rows promise"),
+}
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -96,15 +102,17 @@ def expected_of(metric: Metric) -> float | None:
 def judge(metric: Metric, epsilon: float | None = None) -> Status | None:
     """Return how a figure compares; ``None`` where there is nothing to compare it with.
 
-    Validity has to be complete. A copy check fails when its whole interval lies above what is expected without
-    copying. An attack fails when the whole interval of its risk lies above ``TOLERANCE``, or, where it has no risk,
-    the whole interval of its success above what is expected. An audit fails when it finds more than the stated
-    ``epsilon``. Any other figure may be worse than its reference by ``TOLERANCE``.
+    Validity has to be complete, or as good as that of real rows where these fall short. A copy check fails when its
+    whole interval lies above what is expected without copying. An attack fails when the whole interval of its risk
+    lies above ``TOLERANCE``, or, where it has no risk, the whole interval of its success above what is expected. An
+    audit fails when it finds more than the stated ``epsilon``. Any other figure may be worse than its reference by
+    ``TOLERANCE``.
     """
     if metric.value is None:
         return "open"
     if metric.group == "validity":
-        return "good" if metric.value >= 1 else "attention"
+        complete = 1.0 if metric.reference is None else min(1.0, metric.reference)
+        return "good" if metric.value >= complete else "attention"
     if metric.group == "audit":
         return None if epsilon is None else "attention" if metric.value > epsilon else "good"
     if metric.risk is not None:
@@ -143,11 +151,11 @@ def find(
     found = (
         *_privacy(evaluation, privacy, bought),
         *_validity(evaluation),
-        *_compared("fidelity", evaluation),
+        *_compared("fidelity", evaluation, is_internal),
         *_columns(evaluation, is_internal),
-        *_compared("utility", evaluation),
+        *_compared("utility", evaluation, is_internal),
         *_attacks(evaluation),
-        *_compared("copies", evaluation),
+        *_compared("copies", evaluation, is_internal),
         *_audit(evaluation, privacy),
         *_not_computed(evaluation),
     )
@@ -194,9 +202,10 @@ def _validity(evaluation: Evaluation) -> list[Finding]:
     return [Finding("good", "Validity", "Everything keeps to the schema: 100% where it was measured.")]
 
 
-def _compared(group: Group, evaluation: Evaluation) -> list[Finding]:
+def _compared(group: Group, evaluation: Evaluation, is_internal: bool) -> list[Finding]:
     """Return one finding for the figures that are near their reference, and one for those that are not."""
-    subject, is_near, is_not = _COMPARED[group]
+    words = _COMPARED if is_internal else _COMPARED | _COMPARED_RELEASED
+    subject, is_near, is_not = words[group]
     metrics = evaluation.group(group)
     found = []
     near = [metric for metric in metrics if judge(metric) == "good"]

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tabgan.errors import ConfigError
+from tabgan.evaluation.gate import Limit
+from tabgan.evaluation.rules import FixedCombinations, Inequality
 from tabgan.jobs.config import Output, Report, load_jobs
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -298,3 +302,58 @@ class TestShipped:
         jobs = load_jobs(CONFIGS / f"{name}.yaml", environ={"TABGAN_DATA": str(tmp_path)})
         assert all(job.model["epsilon"] is not None for job in jobs)
         assert len(jobs) == (3 if name == "batch" else 1)
+
+
+@pytest.mark.usefixtures("folder")
+class TestGateRulesAndPurchases:
+    HEAD = "source: {path: people.csv}\n"
+
+    def test_gate(self):
+        (job,) = _load(
+            self.HEAD + "gate: {epsilon: 1.0, fidelity: {tvd2: 0.1}, utility: {tstr: {within: 0.05}}}"
+        )
+        assert job.release_gate.epsilon == 1.0
+        assert job.release_gate.limits["tstr"] == Limit(0.05, is_relative=True)
+
+    @pytest.mark.parametrize(("head", "has_utility"), [("", False), ("target: town\n", True)])
+    def test_standard(self, head, has_utility):
+        (job,) = _load(self.HEAD + head + "gate: standard")
+        assert ("tstr" in job.release_gate.limits) == has_utility
+
+    def test_none(self):
+        (job,) = _load(self.HEAD)
+        assert job.release_gate is None
+
+    def test_rules(self):
+        (job,) = _load(self.HEAD + "rules: [{low: start, high: end}, {columns: [a, b]}]")
+        assert job.rules == (Inequality("start", "end"), FixedCombinations(("a", "b")))
+
+    def test_report(self):
+        (job,) = _load(self.HEAD + "report: {evaluation_epsilon: 0.1, card: false}")
+        assert job.report == Report(card=False, evaluation_epsilon=0.1)
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("gate: strict", "gate: expected standard, or a mapping"),
+            ("gate: {fidelity: {tvd2: low}}", "gate.fidelity.tvd2: expected a number in [-1, 1], got 'low'"),
+            ("{gate: standard, report: false}", "gate: expected a report beside it"),
+            ("rules: {low: a}", "rules: expected a list"),
+            ("rules: [{low: a}]", "rules[0]"),
+            (
+                "report: {evaluation_epsilon: 0}",
+                "report.evaluation_epsilon: expected a number in (0, inf), got 0",
+            ),
+            (
+                "{report: {evaluation_epsilon: 1}, model: {epsilon: null}}",
+                "report.evaluation_epsilon: a fit with",
+            ),
+        ],
+    )
+    def test_problems(self, text, message):
+        keys = yaml.safe_load(text) | {"source": {"path": "people.csv"}}
+        assert message in _problem(yaml.safe_dump(keys))
+
+    def test_a_pdf_that_could_not_be_written_is_found_before_anything_is_spent(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "weasyprint", None)
+        assert "needs WeasyPrint" in _problem(self.HEAD + "report: {pdf: true}")

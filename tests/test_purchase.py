@@ -1,0 +1,118 @@
+"""Figures that are bought for the shareable edition: one more entry in the dataset's ledger."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabgan import TabGAN, assessment
+from tabgan.errors import BudgetExceededError, ConfigError, DataError
+from tabgan.evaluation.gate import Gate
+from tabgan.privacy.ledger_file import LedgerFile
+from tabgan.privacy.records import LedgerConfig
+
+
+def table(n_rows: int, seed: int) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    age = rng.integers(20, 80, n_rows)
+    ill = np.where(rng.random(n_rows) < age / 100, "yes", "no")
+    return pd.DataFrame({"age": age, "ill": ill, "town": rng.choice(["Ulm", "Bonn"], n_rows)})
+
+
+@pytest.fixture(scope="module")
+def model() -> TabGAN:
+    return TabGAN(epsilon=5.0, steps=10, random_state=0).fit(table(1_500, 0))
+
+
+@pytest.fixture(scope="module")
+def open_model() -> TabGAN:
+    return TabGAN(epsilon=None, steps=10, random_state=0).fit(table(500, 0))
+
+
+@pytest.fixture(autouse=True)
+def quick(request, monkeypatch):
+    """Leave out what takes long of an evaluation and has nothing to do with a purchase."""
+    from tabgan import evaluation
+
+    for step in ("attack_metrics", "detection_findings", "utility_findings", "membership_findings"):
+        monkeypatch.setattr(evaluation, step, lambda *_: ())
+
+
+class TestPurchase:
+    def buys(self, model, **options):
+        real = table(1_500, 0)
+        return model.evaluate(real, table(400, 1), target="ill", evaluation_epsilon=1.0, **options)
+
+    def test_adds_to_what_is_promised(self, model):
+        report = self.buys(model)
+        for data in (report.data, report.shareable.data):
+            assert data.total == (6.0, 2e-6)
+            assert {entry.door for entry in data.evaluation_privacy.entries} == {"evaluation"}
+        assert report.shareable.evaluation["tvd2_bought"].is_computed
+        assert report.shareable.evaluation["accuracy_bought"].value > 0.4
+        assert "tvd2_bought" not in {metric.name for metric in report.evaluation.metrics}
+
+    def test_the_gate_counts_it(self, model):
+        assert self.buys(model, gate=Gate(epsilon=5.5)).decision.outcome == "failed"
+        assert self.buys(model, gate=Gate(epsilon=6.0)).shareable.data.decision.outcome == "passed"
+
+    def test_stands_in_the_ledger_as_an_entry_of_its_own(self, tmp_path):
+        path, real = tmp_path / "people.ledger", table(1_500, 0)
+        model = TabGAN(epsilon=5.0, steps=10, random_state=0).fit(real, ledger=path)
+        self.buys(model, ledger=path)
+        fit, purchase = LedgerFile(path).fits
+        assert (fit.outcome, purchase.outcome) == ("done", "done")
+        assert (purchase.epsilon, purchase.delta) == (1.0, 1e-6)
+        assert {release.door for _, releases in purchase.charges for release in releases} == {"evaluation"}
+
+    def test_a_table_that_was_held_out_from_belongs_to_the_whole_ones_ledger(self, tmp_path):
+        path, whole = tmp_path / "people.ledger", table(1_900, 0)
+        real, holdout = whole.iloc[:1_500], whole.iloc[1_500:]
+        model = TabGAN(epsilon=5.0, steps=10, random_state=0).fit(real, ledger=path, part_of=whole)
+        model.evaluate(real, holdout, evaluation_epsilon=1.0, ledger=path, part_of=whole)
+        assert len(LedgerFile(path).fits) == 2
+
+    def test_a_cap_refuses_it_before_anything_is_done(self, tmp_path, monkeypatch):
+        config = LedgerConfig(tmp_path / "people.ledger", epsilon_cap=5.0, delta_cap=1e-6)
+        model = TabGAN(epsilon=5.0, steps=10, random_state=0).fit(table(1_500, 0), ledger=config)
+        monkeypatch.setattr(assessment, "evaluate", lambda *_, **__: pytest.fail("evaluated"))
+        with pytest.raises(BudgetExceededError):
+            self.buys(model, ledger=config)
+
+    def test_room_for_both_is_asked_for_before_the_fit(self, tmp_path):
+        config = LedgerConfig(tmp_path / "people.ledger", epsilon_cap=1.5, delta_cap=1e-5)
+        TabGAN(epsilon=1.0).check_room(config)
+        with pytest.raises(BudgetExceededError, match="bought after it"):
+            TabGAN(epsilon=1.0).check_room(config, evaluation_epsilon=1.5)
+        assert not config.path.exists()
+
+    def test_nothing_is_paid_for_a_report_that_fails(self, model, tmp_path):
+        path = tmp_path / "people.ledger"
+        with pytest.raises(DataError):
+            model.evaluate(
+                table(200, 0)[["age"]], table(200, 1), evaluation_epsilon=1.0, target="ill", ledger=path
+            )
+        assert not path.exists()
+
+    def test_a_purchase_that_fails_is_put_down_as_failed(self, model, tmp_path, monkeypatch):
+        from tabgan import purchase
+
+        path = tmp_path / "people.ledger"
+
+        def fails(*_, **__):
+            raise RuntimeError
+
+        monkeypatch.setattr(purchase, "buy_figures", fails)
+        with pytest.raises(RuntimeError):
+            self.buys(model, ledger=path)
+        assert [fit.outcome for fit in LedgerFile(path).fits] == ["failed"]
+
+    def test_not_without_privacy(self, open_model):
+        with pytest.raises(ConfigError, match="evaluation_epsilon: a fit with epsilon=None promises nothing"):
+            self.buys(open_model)
+
+    @pytest.mark.parametrize("epsilon", [0, -1.0, float("nan"), "1"])
+    def test_bad_budgets(self, model, epsilon):
+        with pytest.raises(ConfigError, match="evaluation_epsilon"):
+            model.evaluate(table(500, 0), table(300, 1), evaluation_epsilon=epsilon)
