@@ -25,8 +25,8 @@ from threadpoolctl import threadpool_limits
 from tabgan import TabGAN
 from tabgan.evaluation.anonymeter_adapter import anonymeter_metrics
 from tabgan.evaluation.attacks import attack_metrics
-from tabgan.evaluation.copies import copy_metrics
-from tabgan.evaluation.membership import membership_metrics
+from tabgan.evaluation.copies import copy_findings
+from tabgan.evaluation.membership import membership_findings
 from tabgan.evaluation.result import Metric
 from tabgan.evaluation.tables import prepare
 from tabgan.rng import RandomStreams
@@ -74,9 +74,9 @@ def run(
     tables, streams = prepare(train, holdout, synthetic, None), RandomStreams(seed)
     groups = {
         "attacks": lambda: attack_metrics(tables, streams),
-        "membership": lambda: membership_metrics(tables, streams)[0],
+        "membership": lambda: membership_findings(tables, streams).metrics,
         "anonymeter": lambda: anonymeter_metrics(tables, target, streams),
-        "copies": lambda: copy_metrics(tables, streams)[0],
+        "copies": lambda: copy_findings(tables, streams).metrics,
     }
     figures, seconds = {}, {}
     for name, attack in groups.items():

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from tabgan.audit.result import AuditResult
+from tabgan.errors import ConfigError
 from tabgan.evaluation import Metric, Rule, evaluate
 from tabgan.evaluation.gate import NO_GATE, Gate
 from tabgan.modelfile import Fitted
@@ -68,7 +69,12 @@ def assess(
         audit: Of the installation.
         buy: Buys figures; called once all others are there, so that none is paid for whose report fails.
         progress: Called with ``"evaluate"``, the steps done and all steps.
+
+    Raises:
+        ConfigError: the audit is of another epsilon or delta than the fit's.
+        DataError: a table is empty, or its columns are not those of the real one.
     """
+    _check_audit(audit, subject)
     evaluation = evaluate(
         real,
         holdout,
@@ -81,27 +87,49 @@ def assess(
     )
     if audit is not None:
         evaluation = replace(evaluation, metrics=(*evaluation.metrics, audit.metric))
-    purchase = None if buy is None else buy()
-    data = collect(
-        evaluation,
-        real,
-        holdout,
-        subject.synthetic,
-        privacy=subject.fitted.privacy,
-        schema=subject.schema,
-        title=subject.title,
-        model=subject.model,
-        target=subject.schema.target,
-        evaluation_privacy=None if purchase is None else purchase.statement,
-    )
-    if gate is not None:
-        data = replace(data, decision=gate.decide(evaluation, data.total))
-    has_guarantee = subject.fitted.privacy.is_private
-    return Report(data, shareable_data(subject, gate, audit, purchase) if has_guarantee else None)
+
+    def internal(purchase: Purchase | None) -> ReportData:
+        data = collect(
+            evaluation,
+            real,
+            holdout,
+            subject.synthetic,
+            privacy=subject.fitted.privacy,
+            schema=subject.schema,
+            title=subject.title,
+            model=subject.model,
+            target=subject.schema.target,
+            evaluation_privacy=None if purchase is None else purchase.statement,
+        )
+        return data if gate is None else replace(data, decision=gate.decide(evaluation, data.total))
+
+    data, purchase = internal(None), None
+    if buy is not None:
+        purchase = buy()
+        data = internal(purchase)
+    if not subject.fitted.privacy.is_private:
+        return Report(data)
+    return Report(data, shareable_data(subject, rules=rules, gate=gate, audit=audit, purchase=purchase))
+
+
+def _check_audit(audit: AuditResult | None, subject: Subject) -> None:
+    """Raise if an audit is of another promise than the fit's.
+
+    Raises:
+        ConfigError: its epsilon or delta is another.
+    """
+    promised = subject.fitted.privacy.epsilon, subject.fitted.privacy.delta
+    if audit is not None and (audit.epsilon, audit.delta) != promised:
+        raise ConfigError(
+            f"audit: expected one of the fit's epsilon={promised[0]} and delta={promised[1]}, got one of "
+            f"epsilon={audit.epsilon:g} and delta={audit.delta:g}. Audit with the fit's arguments."
+        )
 
 
 def shareable_data(
     subject: Subject,
+    *,
+    rules: Sequence[Rule] = (),
     gate: Gate | None = None,
     audit: AuditResult | None = None,
     purchase: Purchase | None = None,
@@ -109,8 +137,9 @@ def shareable_data(
     """Return the edition that may go out with the table.
 
     **Guarantee.** No argument holds a real row or a figure that was computed on one without noise, so the edition is
-    post-processing of releases. An audit is of the installation, on a table that it makes up. Of the gate it says
-    whether the promises keep to their limits; what a gate says of figures on real rows is no release.
+    post-processing of releases, where the synthetic table is: a sample of the model, from which nothing was taken out
+    or changed after looking at real rows. An audit is of the installation, on a table that it makes up. Of the gate it
+    says whether the promises keep to their limits; what a gate says of figures on real rows is no release.
 
     Raises:
         PrivacyError: the fit was not private.
@@ -125,6 +154,7 @@ def shareable_data(
         bought=None if purchase is None else purchase.bought,
         sets=None if purchase is None else purchase.sets,
         guesser=None if purchase is None else purchase.guesser,
+        rules=rules,
         further=further,
         random_state=seed,
     )
@@ -140,7 +170,5 @@ def shareable_data(
         target=subject.schema.target,
         evaluation_privacy=None if purchase is None else purchase.statement,
     )
-    promises = None if gate is None else replace(gate, limits={})
-    holds_any = promises is not None and promises != Gate()
-    decision = promises.decide(evaluation, data.total) if promises is not None and holds_any else NO_GATE
+    decision = NO_GATE if gate is None else gate.promises.decide(evaluation, data.total)
     return replace(data, decision=decision)

@@ -178,7 +178,8 @@ def evaluate(
     real: Annotated[Path | None, typer.Option(help="The table that it learnt from.")] = None,
     holdout: Annotated[Path | None, typer.Option(help="Rows of the same kind that it has not seen.")] = None,
     synthetic: Annotated[
-        Path | None, typer.Option(help="The table to judge; sampled from the model otherwise.")
+        Path | None,
+        typer.Option(help="The table to judge, an unchanged sample of the model; sampled otherwise."),
     ] = None,
     shareable: Annotated[
         bool,
@@ -239,11 +240,15 @@ def evaluate(
                     **judged,
                 )
         chosen = report.shareable if shareable else report
-        write(chosen.data, output)
-        figures = ", ".join(f"{label} {text}" for label, text in chosen.headline)
-        typer.echo(f"{output}: {chosen.data.edition.upper()}. {figures}")
+        is_refused = report.decision.outcome == "failed"
+        if shareable and is_refused:
+            typer.echo(f"{output}: not written, for the gate refuses the release.")
+        else:
+            write(chosen.data, output)
+            figures = ", ".join(f"{label} {text}" for label, text in chosen.headline)
+            typer.echo(f"{output}: {chosen.data.edition.upper()}. {figures}")
         terminal.show_decision(Console(), report.decision)
-        raise typer.Exit(2 if report.decision.outcome == "failed" else 0)
+        raise typer.Exit(2 if is_refused else 0)
 
 
 def _check_evaluate(

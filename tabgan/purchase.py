@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from tabgan.errors import ConfigError, TabGANError
+from tabgan.errors import ConfigError, LedgerError, TabGANError
 from tabgan.modelfile import Fitted
 from tabgan.privacy.bought import Bought, buy_figures
 from tabgan.privacy.budget import Plan, make_evaluation_plan
@@ -16,8 +16,15 @@ from tabgan.privacy.ledger import UNTOLD, Ledger, PrivacyStatement
 from tabgan.privacy.ledger_file import FitBook, LedgerFile
 from tabgan.privacy.measure import Measurer
 from tabgan.privacy.records import LedgerConfig
+from tabgan.report.collect import SAMPLE_FACT
 from tabgan.rng import RandomStreams
 from tabgan.shareable import Sets, TrainedGuesser, train_guesser
+
+#: What the guarantee of bought figures rests on; printed with them.
+ASSUMPTIONS = (
+    "Figures were bought on the rows that the model learnt from, each of them once.",
+    SAMPLE_FACT,
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,24 @@ def plan_purchase(privacy: PrivacyStatement, epsilon: float) -> Plan:
             "Leave it out."
         )
     return make_evaluation_plan(epsilon, privacy.delta, privacy.unit)
+
+
+def check_ledger(privacy: PrivacyStatement, plan: Plan, config: LedgerConfig | None) -> None:
+    """Raise unless a purchase is put down where the fit is, and its ledger has room for it. Reads no row.
+
+    Raises:
+        LedgerError: the fit stands in a ledger, and this is not it.
+        BudgetExceededError: the cap would be passed.
+    """
+    place = privacy.place
+    file = None if config is None else LedgerFile(config.path)
+    if place is not None and (file is None or not file.records or file.head["ledger"] != place.ledger):
+        raise LedgerError(
+            f"ledger: the fit stands in the ledger {place.ledger}, and what is bought beside it belongs there, too. "
+            "Give that file."
+        )
+    if file is not None and config is not None:
+        file.check_room(plan, config)
 
 
 def buy(
@@ -107,7 +132,8 @@ def buy(
         _end(file, name, "failed", error)
         raise
     _end(file, name, "done")
-    return Purchase(bought, sets, guesser, account.statement())
+    statement = replace(account.statement(), assumptions=ASSUMPTIONS)
+    return Purchase(bought, sets, guesser, statement)
 
 
 def _end(file: LedgerFile | None, name: str, outcome: str, error: BaseException | None = None) -> None:

@@ -18,6 +18,7 @@ from tabgan.encoding.table import CodedColumn, TableEncoder
 from tabgan.evaluation.fidelity import MAX_TRIPLES, column_tuples
 from tabgan.evaluation.measure import LEVEL, Definition, Figure, NotComputed, measure
 from tabgan.evaluation.result import ColumnResult, Direction, Evaluation, Format, Group, Interval, Metric
+from tabgan.evaluation.rules import FixedCombinations, Rule
 from tabgan.evaluation.validity import schema_validity
 from tabgan.privacy.bought import Bought, Comparison, Guesser, Noisy
 from tabgan.rng import RandomStreams
@@ -174,6 +175,7 @@ def evaluate_released(
     bought: Bought | None = None,
     sets: Sets | None = None,
     guesser: TrainedGuesser | None = None,
+    rules: Sequence[Rule] = (),
     further: Sequence[Metric] = (),
     random_state: int = 0,
 ) -> Evaluation:
@@ -190,12 +192,14 @@ def evaluate_released(
         bought: Noisy figures; ``None`` where none were bought.
         sets: What they were taken over.
         guesser: Whose right guesses were bought.
+        rules: What rows should keep; those that would have to look at real rows are left out.
         further: Other metrics that may go out, such as of an audit.
         random_state: Seed of what chance shows.
     """
     streams = RandomStreams(random_state)
     codes = encoder.transform(synthetic)
-    valid, shares = schema_validity(synthetic, encoder.schema)
+    public_rules = [r for r in rules if not (isinstance(r, FixedCombinations) and r.allowed is None)]
+    valid, shares = schema_validity(synthetic, encoder.schema, public_rules)
     near = _Near(codes, encoder, n_rows, streams, sets or Sets())
     metrics = (
         *valid,

@@ -28,7 +28,7 @@ from tabgan.errors import (
 from tabgan.fitting import Request, Session, learn
 from tabgan.model.training import TrainingConfig
 from tabgan.modelfile import Fitted, read_model, write_model
-from tabgan.privacy.budget import ADVERSARY_SHARE, check_budget, make_evaluation_plan, make_plan
+from tabgan.privacy.budget import ADVERSARY_SHARE, Plan, check_budget, make_evaluation_plan, make_plan
 from tabgan.privacy.ledger import PrivacyStatement, spent_note
 from tabgan.privacy.ledger_file import LedgerFile
 from tabgan.privacy.records import LedgerConfig
@@ -329,7 +329,9 @@ class TabGAN(BaseEstimator):
         Args:
             real: The rows that ``fit`` learnt from.
             holdout: Rows of the same kind that it has not seen.
-            synthetic: The rows to judge; about as many as ``real`` had are sampled by default.
+            synthetic: The rows to judge; about as many as ``real`` had are sampled by default. The shareable edition is
+                covered by the guarantee only where they are a sample of the model, from which nothing was taken out or
+                changed after looking at real rows.
             target: The column that models predict; the schema's by default.
             rules: What rows should keep, such as ``Inequality("start", "end")``; checked, not enforced.
             subgroups: Columns whose values are groups that utility is told for; picked by default.
@@ -355,15 +357,15 @@ class TabGAN(BaseEstimator):
             LedgerError, BudgetExceededError: the ledger cannot be used, or its cap refuses the purchase.
         """
         from tabgan.assessment import assess  # not on top: sdmetrics takes seconds to import
-        from tabgan.purchase import buy, plan_purchase
+        from tabgan.purchase import buy, check_ledger, plan_purchase
 
         fitted = self._check_fitted()
         subject = self._subject(synthetic, target, title, random_state, about)
         buys = None
         if evaluation_epsilon is not None:
             plan, config = plan_purchase(fitted.privacy, evaluation_epsilon), ledger_config(ledger)
-            if config is not None:
-                LedgerFile(config.path).check_room(plan, config)
+            check_ledger(fitted.privacy, plan, config)
+            _check_totals(gate, fitted.privacy, plan)
             buys = partial(
                 buy,
                 fitted,
@@ -477,6 +479,22 @@ class TabGAN(BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_fitted")
+
+
+def _check_totals(gate: Gate | None, privacy: PrivacyStatement, plan: Plan) -> None:
+    """Raise if a gate cannot pass what a purchase would bring the promise to: nothing is bought then.
+
+    Raises:
+        ConfigError: epsilon or delta of fit and purchase are over the gate's.
+    """
+    for name in ("epsilon", "delta"):
+        limit = getattr(gate, name, None)
+        total = getattr(privacy, name) + getattr(plan, name)
+        if limit is not None and total > limit:
+            raise ConfigError(
+                f"evaluation_epsilon: with what is bought the {name} would be {total:.4g}, over the gate's limit of "
+                f"{limit:g}. Buy less, or nothing."
+            )
 
 
 def _resolve_device(device: object) -> torch.device:

@@ -22,7 +22,9 @@ from tabgan.jobs.run import JobResult
 from tabgan.privacy.ledger import PrivacyStatement
 from tabgan.privacy.summary import LedgerSummary
 
-NO_PRIVACY = "Privacy is off (epsilon: null): the model and its rows may give away rows of the table."
+NO_PRIVACY = (
+    "Privacy is off (epsilon: null): model and rows may give away rows of the table. Nothing is released."
+)
 
 
 class PlainWatcher(Watcher):
@@ -270,21 +272,27 @@ def _overview(outcomes: Sequence[Outcome]) -> Table:
     """Return one line a job: did it work, what is promised, how good is it. It fits into 80 characters."""
     told = (label for o in outcomes if isinstance(o, JobResult) for label, _ in o.headline)
     labels = list(dict.fromkeys(label for label in told if label in OVERVIEW))
-    table = Table("job", "state", "epsilon", "rows", *labels, "seconds")
+    names = ("state", "epsilon", *labels, "seconds")
+    table = Table("job", *[Column(name, no_wrap=True) for name in names], box=SIMPLE, padding=(0, 1, 0, 0))
     for outcome in outcomes:
         if isinstance(outcome, JobFailure):
-            table.add_row(Text(outcome.name), Text("failed", style="red"), *["-"] * (len(labels) + 3))
+            table.add_row(Text(outcome.name), Text("failed", style="red"), *["-"] * (len(labels) + 2))
             continue
         headline = dict(outcome.headline)
         table.add_row(
             Text(outcome.name),
-            "done",
+            _state(outcome),
             epsilon_text(outcome.privacy),
-            f"{outcome.n_rows:,}",
             *[headline.get(label, "-") for label in labels],
             f"{sum(outcome.seconds.values()):.0f}",
         )
     return table
+
+
+def _state(result: JobResult) -> Text:
+    if result.decision.outcome == "failed":
+        return Text("withheld", style="bold red")
+    return Text("done" if result.privacy.is_private else "no release")
 
 
 def epsilon_text(privacy: PrivacyStatement) -> str:

@@ -76,6 +76,7 @@ ORDER = [
     "purchase",
     "assessment",
     "synthesizer",
+    "jobs.fields",
     "jobs.config",
     "jobs.run",
     "jobs.executors",

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabgan import TabGAN, assessment
+from tabgan import Categorical, Schema, TabGAN, assessment
 from tabgan.assessment import Subject, assess, shareable_data
-from tabgan.audit.result import AuditResult
-from tabgan.errors import PrivacyError
+from tabgan.audit.result import AuditResult, CanaryResult
+from tabgan.errors import ConfigError, PrivacyError
+from tabgan.evaluation.audit import AuditBound, ExpectedBound
 from tabgan.evaluation.gate import Gate, Limit
 from tabgan.report import to_html, to_json, to_markdown
 
@@ -154,7 +155,7 @@ class TestGate:
             name: evaluate(real, holdout, synthetic, target="ill")
             for name, synthetic in (("copy", real), ("fresh", fresh), ("shuffled", shuffled))
         }
-        decisions = {name: gate.decide(each, None) for name, each in found.items()}
+        decisions = {name: gate.decide(each, (1.0, 1e-6)) for name, each in found.items()}
         assert {"membership_auc", "exact_copies"} <= {check.name for check in decisions["copy"].failed}
         assert decisions["fresh"].failed == ()
         assert {"tstr"} <= {check.name for check in decisions["shuffled"].failed} <= {"tstr", "tvd2"}
@@ -162,10 +163,50 @@ class TestGate:
         assert found["shuffled"]["tvd2"].value > found["shuffled"]["tvd2"].reference + 0.03
 
     def test_an_audit_is_told_in_both_editions(self, model):
+        bound, expected = AuditBound(0.4, 0.95, 100, 50, 40), ExpectedBound(0.5, 0.3, 0.7, 100, 60)
+        result = AuditResult(5.0, 1e-6, "row", (), (CanaryResult("both", bound, expected),), 0.95, 1.0)
+        for limit, outcome in ((0.5, "passed"), (0.3, "failed")):
+            report = model.evaluate(table(1_500, 0), table(400, 1), audit=result, gate=Gate(audit=limit))
+            assert report.decision.outcome == report.shareable.decision.outcome == outcome
+        assert report.shareable.evaluation["audit_bound"].value == 0.4
+
+    def test_an_audit_without_canaries_shows_nothing(self, model):
         result = AuditResult(5.0, 1e-6, "row", (), (), 0.95, 1.0)
         report = model.evaluate(table(1_500, 0), table(400, 1), audit=result, gate=Gate(audit=1.0))
-        assert report.decision.outcome == report.shareable.decision.outcome == "passed"
-        assert report.shareable.evaluation["audit_bound"].value == 0.0
+        assert report.decision.outcome == "failed"
+
+    def test_an_audit_of_another_promise_is_none(self, model):
+        result = AuditResult(1.0, 1e-6, "row", (), (), 0.95, 1.0)
+        with pytest.raises(ConfigError, match="audit: expected one of the fit's epsilon=5.0"):
+            model.evaluate(table(500, 0), table(400, 1), audit=result)
+
+    def test_without_privacy_it_never_passes(self, open_model):
+        report = open_model.evaluate(table(500, 0), table(300, 1), gate=Gate(limits={"tvd2": Limit(1.0)}))
+        assert [check.name for check in report.decision.failed] == ["guarantee"]
+
+
+class TestInternal:
+    def test_names_no_category_that_was_neither_declared_nor_made(self):
+        """Its charts hold real rows' counts, and none of their values."""
+        schema = Schema(
+            columns=[
+                Categorical(name="town", categories=("Ulm", "Bonn")),
+                Categorical(name="ill", categories=("yes", "no")),
+            ]
+        )
+
+        def people(n_rows, seed):
+            df, rng = table(n_rows, seed), np.random.default_rng(seed)
+            df.loc[rng.random(n_rows) < 0.3, "town"] = "Geheimdorf"
+            df.loc[rng.random(n_rows) < 0.3, "ill"] = "a-secret"
+            return df
+
+        model = TabGAN(epsilon=5.0, steps=10, schema=schema).fit(people(1_500, 0))
+        report = model.evaluate(people(1_500, 0), people(600, 1), target="ill", subgroups=["town"])
+        for text in editions(report.data):
+            assert "Geheimdorf" not in text
+            assert "a-secret" not in text
+        assert {group.category for group in report.evaluation.subgroups} >= {"Ulm", "Bonn", None}
 
 
 def test_a_subject_of_a_loaded_model(model, tmp_path):

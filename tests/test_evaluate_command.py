@@ -89,6 +89,12 @@ class TestGateAndEdition:
         assert "Epsilon: 5 is promised; the limit is 1." in result.stdout
         assert "Failed: 1 of 2 limits is not kept" in Path("r.html").read_text()
 
+    def test_no_edition_goes_out_that_the_gate_refuses(self, files):
+        (Path("gate.yaml")).write_text("{epsilon: 10.0, fidelity: {tvd2: 0.0001}}")
+        result = run(*files, "--shareable", "--gate", "gate.yaml", "-o", "r.html", code=2)
+        assert "r.html: not written, for the gate refuses the release." in result.stdout
+        assert not Path("r.html").exists()
+
     def test_one_that_lets_pass(self, files):
         (Path("gate.yaml")).write_text("{epsilon: 5.0}")
         assert "lets the table pass" in run(*files, "--gate", "gate.yaml", "-o", "r.md").stdout

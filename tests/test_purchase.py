@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tabgan import TabGAN, assessment
-from tabgan.errors import BudgetExceededError, ConfigError, DataError
+from tabgan.errors import BudgetExceededError, ConfigError, DataError, LedgerError
 from tabgan.evaluation.gate import Gate
 from tabgan.privacy.ledger_file import LedgerFile
 from tabgan.privacy.records import LedgerConfig
@@ -53,9 +53,34 @@ class TestPurchase:
         assert report.shareable.evaluation["accuracy_bought"].value > 0.4
         assert "tvd2_bought" not in {metric.name for metric in report.evaluation.metrics}
 
+    @pytest.mark.parametrize("gate", [Gate(epsilon=5.5), Gate(epsilon=6.0, delta=1.5e-6)])
+    def test_nothing_is_bought_that_the_gate_could_not_pass(self, model, gate, tmp_path):
+        with pytest.raises(ConfigError, match="over the gate's limit"):
+            self.buys(model, gate=gate, ledger=tmp_path / "people.ledger")
+        assert not (tmp_path / "people.ledger").exists()
+
     def test_the_gate_counts_it(self, model):
-        assert self.buys(model, gate=Gate(epsilon=5.5)).decision.outcome == "failed"
-        assert self.buys(model, gate=Gate(epsilon=6.0)).shareable.data.decision.outcome == "passed"
+        report = self.buys(model, gate=Gate(epsilon=6.0, delta=2e-6))
+        assert report.decision.outcome == report.shareable.data.decision.outcome == "passed"
+        assert [check.found for check in report.decision.checks] == [6.0, 2e-6]
+
+    def test_belongs_into_the_ledger_of_the_fit(self, tmp_path):
+        """Or a cap would not see it."""
+        path, real = tmp_path / "people.ledger", table(1_500, 0)
+        model = TabGAN(epsilon=5.0, steps=10, random_state=0).fit(real, ledger=path)
+        other = tmp_path / "other.ledger"
+        TabGAN(epsilon=5.0, steps=10, random_state=0).fit(real, ledger=other)
+        for ledger in (None, other, tmp_path / "new.ledger"):
+            with pytest.raises(LedgerError, match="belongs there, too"):
+                self.buys(model, ledger=ledger)
+        assert [len(LedgerFile(each).fits) for each in (path, other)] == [1, 1]
+        assert not (tmp_path / "new.ledger").exists()
+
+    def test_says_what_it_rests_on(self, model):
+        report = self.buys(model)
+        facts = report.shareable.data.assumptions
+        assert any("each of them once" in fact for fact in facts)
+        assert sum("sample of the model" in fact for fact in facts) == 1
 
     def test_stands_in_the_ledger_as_an_entry_of_its_own(self, tmp_path):
         path, real = tmp_path / "people.ledger", table(1_500, 0)

@@ -70,12 +70,10 @@ class AuditResult:
     @property
     def metric(self) -> Metric:
         """The largest lower bound as a figure of a report. It comes of a made-up table, so it may go out."""
-        return _AUDIT_BOUND.metric(
-            Figure(
-                self.epsilon_lower_bound,
-                reference=max((r.expected.median for r in self.canaries), default=0.0),
-            )
-        )
+        if not self.canaries:
+            return _AUDIT_BOUND.metric("the audit had no canaries")
+        expected = max(result.expected.median for result in self.canaries)
+        return _AUDIT_BOUND.metric(Figure(self.epsilon_lower_bound, reference=expected))
 
     @property
     def failures(self) -> tuple[str, ...]:

@@ -7,12 +7,12 @@ what is not known does not count for the table.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from tabgan._validate import positive, real_in
 from tabgan.errors import ConfigError
-from tabgan.evaluation.result import Evaluation, Metric, format_figure
+from tabgan.evaluation.result import Evaluation, Metric
 from tabgan.schema import nearest
 
 Rule = Literal["at_most", "at_least"]
@@ -116,12 +116,29 @@ class Gate:
     audit: float | None = None
     limits: Mapping[str, Limit] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        known = [name for part in RULES.values() for name in part]
+        for name in self.limits:
+            if name not in known:
+                raise ConfigError(f"gate: unknown figure {name!r}.{nearest(name, known)}")
+
+    @property
+    def promises(self) -> Gate:
+        """The limits on what is promised and audited: what a gate says of them tells nothing about a real row."""
+        return replace(self, limits={})
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is held."""
+        return self == Gate()
+
     @classmethod
     def standard(cls, *, has_target: bool = False) -> Gate:
         """Return a gate for a table that nothing else is known of. Its limits are conventions of this project.
 
-        Epsilon up to 10 is what Ponomareva et al. (2023) call reasonable; an attack may succeed 10 points more often
-        on people who were learnt from than on others; what models and distributions lose is 10 points at most.
+        Epsilon up to 10 is what Ponomareva et al. (2023) call reasonable, delta 1e-5 is below one over the rows of most
+        tables; an attack may succeed 10 points more often on people who were learnt from than on others, one row in a
+        hundred may be a copy; what models and distributions lose is 10 points at most.
         """
         attacks = ("singling_out", "linkability", "inference", "attribute_inference", "membership_auc")
         risks = {name: Limit(0.1) for name in attacks}
@@ -130,10 +147,10 @@ class Gate:
             "dtypes": Limit(1.0),
             "shapes": Limit(0.1, is_relative=True),
             "tvd2": Limit(0.1, is_relative=True),
-            "exact_copies": Limit(0.05, is_relative=True),
+            "exact_copies": Limit(0.01, is_relative=True),
         }
         utility = {"tstr": Limit(0.1, is_relative=True)} if has_target else {}
-        return cls(epsilon=10.0, limits={**others, **utility, **risks})
+        return cls(epsilon=10.0, delta=1e-5, limits={**others, **utility, **risks})
 
     @classmethod
     def from_dict(cls, data: object) -> Gate:
@@ -174,7 +191,8 @@ class Gate:
 
         Args:
             evaluation: The figures; ``audit_bound`` among them where an audit is asked for.
-            total: Epsilon and delta that are promised for all that is released; ``None`` without a guarantee.
+            total: Epsilon and delta that are promised for all that is released; ``None`` without a guarantee, and then
+                nothing passes.
         """
         promised = (None, None) if total is None else total
         checks = [
@@ -189,6 +207,11 @@ class Gate:
             checks.append(_audit(self.audit, metrics.get("audit_bound")))
         rules = {name: rule for part in RULES.values() for name, rule in part.items()}
         checks += [_held(name, rules[name], limit, metrics.get(name)) for name, limit in self.limits.items()]
+        if not checks:
+            return NO_GATE
+        if total is None and not any(check.name in ("epsilon", "delta") for check in checks):
+            text = "There is no privacy guarantee: whatever the figures say, nothing is released."
+            checks.append(Check("guarantee", "Guarantee", "at_most", 0.0, None, False, text))
         checks.sort(key=lambda check: check.is_passed)
         return Decision("passed" if all(check.is_passed for check in checks) else "failed", tuple(checks))
 
@@ -199,7 +222,7 @@ def _part(part: Part, value: object) -> dict[str, Limit]:
     Raises:
         ConfigError: with a line for every problem.
     """
-    if not isinstance(value, Mapping):
+    if not isinstance(value, Mapping) or not value:
         raise ConfigError(f"gate.{part}: expected a mapping from figures to limits, got {value!r}.")
     problems: list[str] = []
     limits = {}
@@ -257,7 +280,11 @@ def _held(name: str, rule: Rule, limit: Limit, metric: Metric | None) -> Check:
         return Check(
             name, label, rule, limit.value, None, False, f"{label}: not computed{reason}. This does not pass."
         )
-    found, what = _worse_end(metric, rule)
+    worse = _worse_end(metric, rule)
+    if worse is None:
+        text = f"{metric.label}: its uncertainty is not known. This does not pass."
+        return Check(name, metric.label, rule, limit.value, None, False, text)
+    found, what = worse
     reference = 0.0 if metric.risk is not None else metric.reference
     bound = limit.value
     if limit.is_relative:
@@ -267,16 +294,23 @@ def _held(name: str, rule: Rule, limit: Limit, metric: Metric | None) -> Check:
         bound = reference + limit.value if rule == "at_most" else reference - limit.value
     is_passed = found <= bound if rule == "at_most" else found >= bound
     beside = f", {limit.value:g} beside the reference" if limit.is_relative else ""
-    shown = format_figure(found, metric.format)
-    text = f"{metric.label}: {what}{shown}; the limit is {_SIGNS[rule]} {format_figure(bound, metric.format)}{beside}."
+    is_share = metric.format == "percent" or metric.risk is not None
+    shown, at = (f"{100 * each:.3g}%" if is_share else f"{each:.4g}" for each in (found, bound))
+    text = f"{metric.label}: {what}{shown}; the limit is {_SIGNS[rule]} {at}{beside}."
     return Check(name, metric.label, rule, bound, found, is_passed, text)
 
 
-def _worse_end(metric: Metric, rule: Rule) -> tuple[float, str]:
-    """Return what a limit is held against, and what it is in words: nothing for the figure itself."""
+def _worse_end(metric: Metric, rule: Rule) -> tuple[float, str] | None:
+    """Return what a limit is held against, and what it is in words; ``None`` where the uncertainty is not known.
+
+    Utility always has an interval, and an attack a risk, unless too few rows or an attack that always succeeds leave it
+    undefined.
+    """
     interval, risk = metric.interval, metric.risk
     if risk is not None:
         return risk.interval.high, "risk of up to "
+    if metric.group == "attacks" or (metric.group == "utility" and interval is None):
+        return None
     if interval is None or metric.group == "validity":
         return metric.value or 0.0, ""
     return (interval.high, "up to ") if rule == "at_most" else (interval.low, "down to ")

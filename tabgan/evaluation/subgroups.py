@@ -99,7 +99,7 @@ def subgroup_findings(
         gaps = [each for each in results if each.gap is not None]
         if not gaps:
             raise NotComputed(f"no group has {MIN_ROWS} held-out rows in which the target varies")
-        worst = max(gaps, key=lambda each: each.gap or 0.0)
+        worst = max(gaps, key=lambda each: each.interval.high if each.interval else each.gap or 0.0)
         return [Figure(worst.gap or 0.0, worst.interval)]
 
     metrics = measure([TSTR_SUBGROUPS], compute)
@@ -136,8 +136,8 @@ def _named_column(tables: Tables, target: str | None, name: object, place: int) 
     n_codes = len(_codes(tables, j))
     if n_codes > MAX_NAMED_CATEGORIES:
         raise DataError(
-            f"{where}: expected a column of at most {MAX_NAMED_CATEGORIES} values, got {name!r} with {n_codes}. "
-            "Put its values into groups first."
+            f"{where}: expected a column of at most {MAX_NAMED_CATEGORIES} values, got {name!r} with more. Put its "
+            "values into groups first."
         )
     return j
 
@@ -153,22 +153,32 @@ def _column_groups(
 ) -> list[SubgroupResult]:
     """Return the groups of one column.
 
-    Values of few rows are those that single people out. Unless the schema declares them they are not named: they are
-    one group without a category and without a figure.
+    A value is named if the schema declares it, or if the synthetic table has it and a group's worth of held-out rows,
+    for values of few rows single people out. All others are one group without a category and without a figure.
     """
-    column, keys, values = tables.modelled[j], tables.keys[j], tables.values.holdout[judged.rows, j]
-    declared = set() if keys is None else set(declared_keys(column))
+    column, values = tables.modelled[j], tables.values.holdout[judged.rows, j]
     results, n_unnamed = [], 0
     for code in _codes(tables, j):
         is_member = values == code
-        is_declared = keys is not None and keys[code] in declared
-        if is_member.sum() < MIN_ROWS and not is_declared:
-            n_unnamed += int(is_member.sum())
-        else:
+        is_large = is_member.sum() >= MIN_ROWS and is_in_synthetic(tables, j, code)
+        if is_large or is_declared(tables, j, code):
             results.append(_result(tables, j, code, judged, is_member, rng))
+        else:
+            n_unnamed += int(is_member.sum())
     if n_unnamed:
         results.append(SubgroupResult(column.name, None, n_unnamed, reason=f"{_FEW} each, so not named"))
     return results
+
+
+def is_declared(tables: Tables, j: int, code: float) -> bool:
+    """Return whether the schema lists a category of a modelled column."""
+    keys = tables.keys[j]
+    return keys is not None and keys[int(code)] in set(declared_keys(tables.modelled[j]))
+
+
+def is_in_synthetic(tables: Tables, j: int, code: float) -> bool:
+    """Return whether a value of a modelled column occurs in the synthetic table."""
+    return bool((tables.values.synthetic[:, j] == code).any())
 
 
 def _result(

@@ -20,7 +20,14 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from tabgan.evaluation.measure import Definition, Figure, Findings, NotComputed, draw, measure
 from tabgan.evaluation.result import Calibration, Metric, Pictures
 from tabgan.evaluation.scores import Predictions, bootstrap, calibration_points, scorer
-from tabgan.evaluation.subgroups import TSTR_SUBGROUPS, group_columns, shown_key, subgroup_findings
+from tabgan.evaluation.subgroups import (
+    TSTR_SUBGROUPS,
+    group_columns,
+    is_declared,
+    is_in_synthetic,
+    shown_key,
+    subgroup_findings,
+)
 from tabgan.evaluation.tables import Tables, Three, embed, features, informative, subsample
 from tabgan.rng import RandomStreams
 from tabgan.schema import Numeric
@@ -241,18 +248,20 @@ def _calibration(
 ) -> Calibration | None:
     """Return whether the trees' probabilities of one class come true; ``None`` without classes or models.
 
-    The class is the rarer of two, or the most frequent of more. One that fewer than ``MIN_ROWS`` held-out rows have
-    is not shown: it would name what single rows hold.
+    The class is the rarer of two, or the most frequent of more. One that fewer than ``MIN_ROWS`` held-out rows have,
+    or that is neither declared nor in the synthetic table, is not shown: it would name what single rows hold.
     """
     if not isinstance(judged, Predictions) or not task.n_classes:
         return None
     counts = np.bincount(task.labels.real[~np.isnan(task.labels.real)].astype(np.int64))
     chosen = int(counts.argmin() if task.n_classes == 2 else counts.argmax())
     is_chosen = judged.truth == chosen
-    if is_chosen.sum() < MIN_ROWS:
+    j, code = tables.position(target), task.classes[chosen]
+    may_be_named = is_declared(tables, j, code) or is_in_synthetic(tables, j, code)
+    if is_chosen.sum() < MIN_ROWS or not may_be_named:
         return None
     return Calibration(
-        shown_key(task.classes[chosen], tables.keys[tables.position(target)]),
+        shown_key(code, tables.keys[j]),
         calibration_points(judged.synthetic[:, chosen], is_chosen),
         calibration_points(judged.real[:, chosen], is_chosen),
     )

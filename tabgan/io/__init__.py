@@ -1,6 +1,6 @@
 """Sources and sinks of tables."""
 
-from tabgan.io.sinks import check_writable, staged_folder, write_table, write_text
+from tabgan.io.sinks import check_inner, check_writable, staged_folder, write_table, write_text
 from tabgan.io.sources import (
     Format,
     check_dtype,
@@ -14,6 +14,7 @@ from tabgan.io.sources import (
 __all__ = [
     "Format",
     "check_dtype",
+    "check_inner",
     "check_readable",
     "check_writable",
     "format_of",

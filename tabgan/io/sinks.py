@@ -69,7 +69,8 @@ def staged_folder(folder: Path, owned: Collection[str]) -> Iterator[Path]:
 
     A new folder appears whole, in one rename. In one that exists, files named in ``owned`` are removed
     before the first new one moves in, so that results of two runs never lie side by side; all other files
-    stay. On any exception ``folder`` is left as it was.
+    stay. On any exception before files move ``folder`` is left as it was; who interrupts the moving is left with some
+    of the new files and none of the old.
 
     Args:
         folder: Where the files belong.
@@ -91,10 +92,10 @@ def staged_folder(folder: Path, owned: Collection[str]) -> Iterator[Path]:
 
 
 def _publish(staging: Path, folder: Path, owned: Collection[str]) -> None:
+    """Move files to their place: first all that was there before is taken away, then the new ones come."""
     made = sorted(path.relative_to(staging) for path in staging.rglob("*") if path.is_file())
     for name in made:
         sync(staging / name)
-    inner = {(folder / name).parent for name in (*map(Path, owned), *made)} - {folder}
     if not folder.exists():
         os.replace(staging, folder)
     else:
@@ -103,13 +104,27 @@ def _publish(staging: Path, folder: Path, owned: Collection[str]) -> None:
         for name in made:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             os.replace(staging / name, folder / name)
-    for each in inner:
-        if each.is_dir() and not any(each.iterdir()):
-            each.rmdir()
-        elif each.is_dir():
-            sync(each)
+    for inner in {(folder / name).parent for name in (*map(Path, owned), *made)} - {folder}:
+        if inner.is_dir() and not any(inner.iterdir()):
+            inner.rmdir()
+        elif inner.is_dir():
+            sync(inner)
     sync(folder)
     sync(folder.parent)
+
+
+def check_inner(folder: Path, names: Collection[str], where: str = "output") -> None:
+    """Raise unless folders of these names, where they exist, are folders in ``folder`` itself and no links.
+
+    Raises:
+        ConfigError: one is a file, or a link that would carry files elsewhere.
+    """
+    for name in names:
+        path = folder / name
+        if os.path.lexists(path) and (path.is_symlink() or not path.is_dir()):
+            raise ConfigError(
+                f"{where}: expected a folder at {str(path)!r}, found a link or a file. Remove it."
+            )
 
 
 def _make_parents(folder: Path) -> list[Path]:

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import inspect
 import os
-import re
 import reprlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -38,18 +37,34 @@ from pydantic import (
     PlainValidator,
     TypeAdapter,
     ValidationError,
-    ValidationInfo,
     model_validator,
 )
 from pydantic.dataclasses import dataclass
 
-from tabgan._validate import integer_at_least, positive, real_in
 from tabgan.errors import ConfigError, SchemaError
 from tabgan.evaluation.gate import Gate
-from tabgan.evaluation.rules import Rule, rule_from_dict
-from tabgan.io import Format, check_dtype, check_readable, check_writable, format_of, package_table
+from tabgan.evaluation.rules import Rule
+from tabgan.io import Format, check_readable, check_writable, format_of, package_table
+from tabgan.jobs.fields import (
+    synthesizer,
+    to_checkpoint,
+    to_dtypes,
+    to_evaluation_epsilon,
+    to_existing,
+    to_folder,
+    to_gate,
+    to_holdout,
+    to_ledger,
+    to_model,
+    to_name,
+    to_pdf,
+    to_random_state,
+    to_report,
+    to_rows,
+    to_rules,
+    to_schema,
+)
 from tabgan.privacy.records import LedgerConfig
-from tabgan.report.pdf import check_pdf
 from tabgan.schema import Schema, nearest
 from tabgan.yaml_file import parse
 
@@ -57,178 +72,6 @@ from tabgan.yaml_file import parse
 DEFAULT_HOLDOUT = 0.2
 
 _CONFIG = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-
-#: Arguments of TabGAN that have a key of their own in a job.
-_JOB_KEYS = ("schema", "random_state")
-
-
-def _existing(value: object, info: ValidationInfo) -> Path:
-    """Return a path relative to the file of jobs, if something is there."""
-    context = info.context or {}
-    where = f"{context.get('prefix', '')}{info.field_name}"
-    return check_readable(context.get("folder", Path()) / _path(value, where), where)
-
-
-def _path(value: object, where: str) -> Path:
-    if not isinstance(value, str | Path) or value == "":
-        raise ConfigError(f"{where}: expected a path as text, got {value!r}.")
-    return Path(value).expanduser()
-
-
-def _dtypes(value: dict[str, str]) -> dict[str, str]:
-    problems = []
-    for name, dtype in value.items():
-        try:
-            check_dtype(dtype, f"source.dtypes.{name}")
-        except ConfigError as error:
-            problems.append(str(error))
-    if problems:
-        raise ConfigError("\n".join(problems))
-    return value
-
-
-def _holdout(value: object, info: ValidationInfo) -> float | Path | None:
-    if value is None:
-        return None
-    if isinstance(value, str | Path):
-        return _existing(value, info)
-    fix = "Write a share of the rows, or the path of a table."
-    return real_in("source.holdout", value, 0.0, 1.0, fix=fix)
-
-
-def _folder(value: object) -> Path:
-    return _path(value, "output.folder")
-
-
-def _rows(value: object) -> int | str:
-    fix = "Write a number, or same for about as many as the table has."
-    return "same" if value == "same" else integer_at_least("output.rows", value, 1, fix=fix)
-
-
-def _name(value: object) -> str:
-    if not isinstance(value, str) or not _NAME.fullmatch(value):
-        raise ConfigError(f"name: expected letters, digits, '.', '_' and '-' only, got {value!r}.")
-    return value
-
-
-def _schema(value: object, info: ValidationInfo) -> Schema | None:
-    """Return the schema that a path or a mapping stands for."""
-    if value is None or isinstance(value, Schema):
-        return value
-    if isinstance(value, str | Path):
-        return Schema.from_yaml(_existing(value, info))
-    if isinstance(value, Mapping):
-        return Schema.from_dict(value)
-    raise ConfigError(f"schema: expected a path or a mapping, got {value!r}.")
-
-
-def _gate(value: object) -> Gate | Literal["standard"] | None:
-    if value is None or value == "standard" or isinstance(value, Gate):
-        return value
-    return Gate.from_dict(value)
-
-
-def _rules(value: object) -> tuple[Rule, ...]:
-    if not isinstance(value, list | tuple):
-        raise ConfigError(f"rules: expected a list such as [{{low: start, high: end}}], got {value!r}.")
-    problems, rules = [], []
-    for position, rule in enumerate(value):
-        try:
-            rules.append(rule if isinstance(rule, Rule) else rule_from_dict(rule, where=f"rules[{position}]"))
-        except ConfigError as error:
-            problems.append(str(error))
-    if problems:
-        raise ConfigError("\n".join(problems))
-    return tuple(rules)
-
-
-def _evaluation_epsilon(value: object) -> float | None:
-    return (
-        None
-        if value is None
-        else positive("report.evaluation_epsilon", value, fix="Leave it out to buy nothing.")
-    )
-
-
-def _pdf(value: bool) -> bool:
-    if value:
-        check_pdf()
-    return value
-
-
-def _report(value: object) -> object:
-    return {True: {}, False: None}[value] if isinstance(value, bool) else value
-
-
-def _ledger(value: object, info: ValidationInfo) -> LedgerConfig | None:
-    """Return the ledger that a path or a mapping stands for, relative to the file of jobs."""
-    if value is None or isinstance(value, LedgerConfig):
-        return value
-    keys = {"path": value} if isinstance(value, str | Path) else value
-    if not isinstance(keys, Mapping):
-        raise ConfigError(
-            f"ledger: expected a path or a mapping such as {{path: people.ledger}}, got {value!r}."
-        )
-    known = [f.name for f in fields(LedgerConfig)]
-    unknown = [f"ledger.{key}: unknown key.{nearest(key, known)}" for key in keys if key not in known]
-    if "path" not in keys:
-        unknown.append("ledger.path: expected a value, got nothing. The key is needed.")
-    if unknown:
-        raise ConfigError("\n".join(unknown))
-    path = (info.context or {}).get("folder", Path()) / _path(keys["path"], "ledger.path")
-    check_writable(path.parent, "ledger.path")
-    return LedgerConfig(**{**keys, "path": path})
-
-
-def _checkpoint(value: object) -> Path | None:
-    return None if value is None else _path(value, "checkpoint")
-
-
-def _random_state(value: object) -> int | None:
-    return None if value is None else integer_at_least("random_state", value, 0)
-
-
-def _model(value: object) -> dict[str, Any]:
-    """Return the arguments of TabGAN, their names checked against its signature."""
-    if not isinstance(value, Mapping):
-        raise ConfigError(f"model: expected a mapping such as {{epsilon: 1.0}}, got {value!r}.")
-    problems = []
-    known = model_arguments()
-    for key, argument in value.items():
-        if key in _JOB_KEYS:
-            problems.append(f"model.{key}: write it beside model, as a key of the job.")
-        elif key not in known:
-            problems.append(f"model.{key}: unknown key.{nearest(key, known)}")
-        else:
-            problems += _argument_problems(key, argument)
-    if problems:
-        raise ConfigError("\n".join(problems))
-    return dict(value)
-
-
-def _argument_problems(key: str, value: object) -> list[str]:
-    """Return what TabGAN itself has against an argument, the others at their defaults."""
-    from tabgan.synthesizer import TabGAN  # as in model_arguments
-
-    if key == "epsilon" and value is not None:
-        try:
-            positive("model.epsilon", value, fix="Write epsilon: null to switch privacy off.")
-        except ConfigError as error:
-            return [str(error)]
-    try:
-        TabGAN().set_params(**{key: value}).check_params()
-    except ConfigError as error:
-        return [f"model.{error}"]
-    return []
-
-
-def model_arguments() -> list[str]:
-    """Return the names of the arguments that a job may hand to TabGAN."""
-    from tabgan.synthesizer import TabGAN  # not on top: reading a file of jobs needs no torch until here
-
-    return [name for name in inspect.signature(TabGAN).parameters if name not in _JOB_KEYS]
 
 
 @dataclass(frozen=True, config=_CONFIG)
@@ -245,13 +88,13 @@ class Source:
         holdout: Share of the rows, or a file, that the model never sees and the report compares with.
     """
 
-    path: Annotated[Path | None, PlainValidator(_existing)] = None
+    path: Annotated[Path | None, PlainValidator(to_existing)] = None
     package: str | None = None
     table: str | None = None
     format: Format | None = None
     na_values: tuple[str, ...] | None = None
-    dtypes: Annotated[dict[str, str], AfterValidator(_dtypes)] = field(default_factory=dict)
-    holdout: Annotated[float | Path | None, PlainValidator(_holdout)] = None
+    dtypes: Annotated[dict[str, str], AfterValidator(to_dtypes)] = field(default_factory=dict)
+    holdout: Annotated[float | Path | None, PlainValidator(to_holdout)] = None
 
     @model_validator(mode="after")
     def _check(self) -> Source:
@@ -285,8 +128,8 @@ class Output:
         model: Write model.tabgan.
     """
 
-    folder: Annotated[Path, PlainValidator(_folder)]
-    rows: Annotated[int | Literal["same"], PlainValidator(_rows)] = "same"
+    folder: Annotated[Path, PlainValidator(to_folder)]
+    rows: Annotated[int | Literal["same"], PlainValidator(to_rows)] = "same"
     csv: bool = True
     parquet: bool = True
     model: bool = True
@@ -306,9 +149,9 @@ class Report:
 
     html: bool = True
     json: bool = True
-    pdf: Annotated[bool, AfterValidator(_pdf)] = False
+    pdf: Annotated[bool, AfterValidator(to_pdf)] = False
     card: bool = True
-    evaluation_epsilon: Annotated[float | None, PlainValidator(_evaluation_epsilon)] = None
+    evaluation_epsilon: Annotated[float | None, PlainValidator(to_evaluation_epsilon)] = None
 
 
 @dataclass(frozen=True, config=_CONFIG)
@@ -330,18 +173,18 @@ class Job:
         checkpoint: The folder that an interrupted run goes on from; gone when the job is done.
     """
 
-    name: Annotated[str, PlainValidator(_name)]
+    name: Annotated[str, PlainValidator(to_name)]
     source: Source
     output: Output
-    schema: Annotated[Schema | None, PlainValidator(_schema)] = None
-    model: Annotated[dict[str, Any], PlainValidator(_model)] = field(default_factory=dict)
+    schema: Annotated[Schema | None, PlainValidator(to_schema)] = None
+    model: Annotated[dict[str, Any], PlainValidator(to_model)] = field(default_factory=dict)
     target: str | None = None
-    report: Annotated[Report | None, BeforeValidator(_report)] = field(default_factory=Report)
-    rules: Annotated[tuple[Rule, ...], PlainValidator(_rules)] = ()
-    gate: Annotated[Gate | Literal["standard"] | None, PlainValidator(_gate)] = None
-    random_state: Annotated[int | None, PlainValidator(_random_state)] = None
-    ledger: Annotated[LedgerConfig | None, PlainValidator(_ledger)] = None
-    checkpoint: Annotated[Path | None, PlainValidator(_checkpoint)] = None
+    report: Annotated[Report | None, BeforeValidator(to_report)] = field(default_factory=Report)
+    rules: Annotated[tuple[Rule, ...], PlainValidator(to_rules)] = ()
+    gate: Annotated[Gate | Literal["standard"] | None, PlainValidator(to_gate)] = None
+    random_state: Annotated[int | None, PlainValidator(to_random_state)] = None
+    ledger: Annotated[LedgerConfig | None, PlainValidator(to_ledger)] = None
+    checkpoint: Annotated[Path | None, PlainValidator(to_checkpoint)] = None
 
     @property
     def is_private(self) -> bool:
@@ -371,7 +214,41 @@ class Job:
         return self
 
     @model_validator(mode="after")
+    def _check_gate(self) -> Job:
+        """Raise if the gate refuses what the job promises: it would spend, and release nothing."""
+        gate = self.release_gate
+        if gate is None or not self.is_private:
+            return self
+        bought = None if self.report is None else self.report.evaluation_epsilon
+        defaults = {
+            name: inspect.signature(synthesizer()).parameters[name].default for name in ("epsilon", "delta")
+        }
+        chosen = defaults | {key: float(value) for key, value in self.model.items() if key in defaults}
+        totals = {
+            "epsilon": chosen["epsilon"] + (bought or 0.0),
+            "delta": chosen["delta"] * (1 if bought is None else 2),
+        }
+        for name, total in totals.items():
+            limit = getattr(gate, name)
+            if limit is not None and total > limit:
+                raise ConfigError(
+                    f"gate.{name}: the job promises {total:g}, fit and bought figures together, over the limit of "
+                    f"{limit:g}. It would spend, and release nothing."
+                )
+        return self
+
+    @model_validator(mode="after")
     def _check_places(self) -> Job:
+        inside = self.output.folder.resolve()
+        for name, place in (
+            ("ledger.path", getattr(self.ledger, "path", None)),
+            ("checkpoint", self.checkpoint),
+        ):
+            if place is not None and inside in Path(place).resolve().parents:
+                raise ConfigError(
+                    f"{name}: expected a place outside of output.folder, from which results are given away. Name "
+                    "another."
+                )
         if self.checkpoint is None:
             return self
         folder = self.checkpoint.resolve()
@@ -456,15 +333,20 @@ def check_folders(jobs: Sequence[Job], path: Path) -> None:
         ConfigError: with a line for every job that cannot.
     """
     problems = []
-    counts = Counter(job.output.folder.absolute() for job in jobs)
+    folders = [job.output.folder.resolve() for job in jobs]
+    counts = Counter(folders)
     for job in jobs:
         try:
             check_writable(job.output.folder, "output.folder")
         except ConfigError as error:
             problems.append(f"{path}: job {job.name!r}: {error}")
-        if counts[job.output.folder.absolute()] > 1:
+        if counts[job.output.folder.resolve()] > 1:
             problems.append(
                 f"{path}: job {job.name!r}: output.folder: another job writes to the same folder."
+            )
+        if any(folder in job.output.folder.resolve().parents for folder in folders):
+            problems.append(
+                f"{path}: job {job.name!r}: output.folder: it lies in the folder of another job. Name one beside it."
             )
     if problems:
         raise ConfigError("\n".join(problems))

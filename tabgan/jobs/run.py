@@ -20,7 +20,7 @@ from tabgan.checkpoint import discard, has_begun, holdout_seed
 from tabgan.encoding.values import read_text
 from tabgan.errors import DataError
 from tabgan.evaluation.gate import NO_GATE, Decision
-from tabgan.io import check_writable, is_csv, read_table, staged_folder, write_table, write_text
+from tabgan.io import check_inner, check_writable, is_csv, read_table, staged_folder, write_table, write_text
 from tabgan.jobs.config import Job, Output, Report
 from tabgan.privacy.ledger import PrivacyStatement, spent_note
 from tabgan.privacy.unit import units_of
@@ -108,6 +108,7 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
         TabGANError: whatever reading, fitting, sampling or evaluating raises.
     """
     check_writable(job.output.folder, "output.folder")
+    check_inner(job.output.folder, (RELEASE, INTERNAL, WITHHELD), "output.folder")
     clock = _Clock(progress or silent)
     _check_ledger(job)
     audit = _audit(job, clock)

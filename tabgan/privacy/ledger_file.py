@@ -308,7 +308,7 @@ class LedgerFile:
         epsilon = self.epsilon_with(plan.cost, cap)
         if not epsilon <= cap.epsilon:
             raise BudgetExceededError(
-                f"ledger: this fit would bring {str(self.path)!r} to epsilon={epsilon:.4g} at delta={cap.delta:g}, "
+                f"ledger: this would bring {str(self.path)!r} to epsilon={epsilon:.4g} at delta={cap.delta:g}, "
                 f"over its cap of {cap.epsilon:g}. {self._held_by()}No row was read. Ask for less, or have the cap "
                 "raised."
             )

@@ -29,6 +29,12 @@ Edition = Literal["internal", "shareable"]
 #: Beliefs before seeing the table, for the odds table.
 PRIORS = (0.1, 0.5, 0.9)
 
+#: What the shareable edition rests on besides the fit's own assumptions.
+SAMPLE_FACT = (
+    "The synthetic table is a sample of the model, from which nothing was taken out or changed after looking at real "
+    "rows."
+)
+
 #: Packages whose version the report names, when they are installed.
 PACKAGES = ("dp-accounting", "numpy", "opacus", "opendp", "pandas", "scikit-learn", "torch")
 
@@ -137,6 +143,13 @@ class ReportData:
         bought = self.evaluation_privacy
         epsilon, delta = (0.0, 0.0) if bought is None else (bought.epsilon or 0.0, bought.delta or 0.0)
         return self.privacy.epsilon + epsilon, self.privacy.delta + delta
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What the guarantee rests on, in whole sentences."""
+        bought = () if self.evaluation_privacy is None else self.evaluation_privacy.assumptions
+        own = () if self.is_internal or SAMPLE_FACT in bought else (SAMPLE_FACT,)
+        return (*self.privacy.assumptions, *bought, *own)
 
     @property
     def odds(self) -> tuple[Odds, ...]:

@@ -59,14 +59,20 @@ def _head(data: ReportData) -> Iterator[str]:
         f"model of an original table. No row of it is a person's.{made} This card is evidence for the controller's "
         "own decision; it does not claim compliance with any law."
     )
-    outcome = {
+    yield f"**Decision.** {_outcome(data)}"
+    if data.decision.failed:
+        yield "\n".join(f"- {escaped(check.text, 300)}" for check in data.decision.failed)
+
+
+def _outcome(data: ReportData) -> str:
+    if not data.is_internal and data.decision.outcome != "failed":
+        kept = "The promises keep to the limits that were set for them. " if data.decision.checks else ""
+        return f"{kept}Whether what is promised and released is enough is for you to decide."
+    return {
         "passed": "All limits that were set beforehand are kept.",
         "failed": "Limits that were set beforehand are not kept:",
         "open": "No limits were set beforehand: a person decides.",
     }[data.decision.outcome]
-    yield f"**Decision.** {outcome}"
-    if data.decision.failed:
-        yield "\n".join(f"- {escaped(check.text, 300)}" for check in data.decision.failed)
 
 
 def _privacy(data: ReportData) -> Iterator[str]:
@@ -87,9 +93,9 @@ def _privacy(data: ReportData) -> Iterator[str]:
         f"({short(epsilon)}, {delta:.3g})-differential privacy for one {unit} added or removed.{extra} "
         "It bounds what anybody can learn from the table about a single one, whatever they know already."
     )
-    if privacy.assumptions:
+    if data.assumptions:
         yield "It holds if:"
-        yield "\n".join(f"- {escaped(assumption, 600)}" for assumption in privacy.assumptions)
+        yield "\n".join(f"- {escaped(assumption, 600)}" for assumption in data.assumptions)
 
 
 def _composition(data: ReportData) -> Iterator[str]:

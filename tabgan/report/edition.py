@@ -122,9 +122,12 @@ def _private_parts(data: ReportData) -> Iterator[str]:
         yield "a number of held-out rows"
     if evaluation.subgroups:
         yield "figures of subgroups"
-    for name in ("calibration", "projection", "distances", "membership"):
+    for name in ("correlations", "calibration", "projection", "distances", "membership"):
         if getattr(pictures, name) is not None:
             yield f"the picture {name!r}"
+    for check in data.decision.checks:
+        if check.name not in ("epsilon", "delta", "audit"):
+            yield f"what a gate says of {check.name!r}"
     for card in data.columns:
         if _is_private(card):
             yield f"figures of held-out rows of the column {shown(card.name)!r}"

@@ -19,9 +19,9 @@ Status = Literal["good", "attention", "open"]
 #: 0.05 of a score or distance.
 TOLERANCE = 0.05
 
-#: How far the whole interval of a copy check may lie above what is expected: one row in a thousand, for the
-#: expectation is measured on a sample too.
-COPY_TOLERANCE = 0.001
+#: How far a figure that is held against real rows may be off: one row in a thousand, for these are a sample too. So far
+#: may the whole interval of a copy check lie above what is expected.
+ROW_TOLERANCE = 0.001
 
 #: Figures whose best value is known without a reference: telling rows apart by guessing, and by a coin.
 EXPECTED = {"c2st": 0.5, "dcr_share": 0.5, "membership_auc": 0.5}
@@ -111,7 +111,7 @@ def judge(metric: Metric, epsilon: float | None = None) -> Status | None:
     if metric.value is None:
         return "open"
     if metric.group == "validity":
-        complete = 1.0 if metric.reference is None else min(1.0, metric.reference)
+        complete = 1.0 if metric.reference is None else min(1.0, metric.reference) - ROW_TOLERANCE
         return "good" if metric.value >= complete else "attention"
     if metric.group == "audit":
         return None if epsilon is None else "attention" if metric.value > epsilon else "good"
@@ -123,7 +123,7 @@ def judge(metric: Metric, epsilon: float | None = None) -> Status | None:
     if metric.group == "attacks" and metric.interval is not None:
         return "attention" if metric.interval.low > expected else "good"
     if metric.group == "copies" and metric.interval is not None:
-        return "attention" if metric.interval.low > expected + COPY_TOLERANCE else "good"
+        return "attention" if metric.interval.low > expected + ROW_TOLERANCE else "good"
     behind = expected - metric.value if metric.direction == "higher" else metric.value - expected
     return "attention" if behind > TOLERANCE else "good"
 

@@ -59,7 +59,11 @@ class TestDecision:
 
     @pytest.mark.parametrize(("margin", "outcome"), [(0.05, "passed"), (0.04, "failed")])
     @pytest.mark.parametrize(
-        "found", [metric("tstr", 0.85, group="utility", reference=0.9), metric("tvd2", 0.15, reference=0.1)]
+        "found",
+        [
+            metric("tstr", 0.9, group="utility", reference=0.9, interval=Interval(0.85, 0.95)),
+            metric("tvd2", 0.15, reference=0.1),
+        ],
     )
     def test_beside_the_reference(self, found, margin, outcome):
         decision = decide({found.name: Limit(margin + 1e-9, is_relative=True)}, found)
@@ -72,6 +76,30 @@ class TestDecision:
         decision = decide({"tvd2": Limit(1.0, is_relative=True)}, *([] if found is None else [found]))
         assert decision.outcome == "failed"
         assert "does not pass" in decision.failed[0].text
+
+    @pytest.mark.parametrize(
+        "found",
+        [
+            metric("tstr", 0.99, group="utility", reference=0.9),
+            metric("membership_auc", 0.5, group="attacks", reference=0.5),
+        ],
+    )
+    def test_nor_does_what_has_no_uncertainty(self, found):
+        """An interval that too few rows leave undefined, and an attack that always succeeds, on others too."""
+        decision = decide({found.name: Limit(0.1, is_relative=True)}, found)
+        assert decision.failed[0].text.endswith("its uncertainty is not known. This does not pass.")
+
+    def test_without_a_guarantee_nothing_passes(self):
+        decision = decide({"tvd2": Limit(0.9)}, metric("tvd2"), total=None)
+        assert (decision.outcome, decision.failed[0].name) == ("failed", "guarantee")
+
+    def test_without_a_limit_nothing_is_decided(self):
+        assert Gate().decide(evaluation(metric("tvd2")), (1.0, 1e-6)).outcome == "open"
+        assert Gate(limits={"tvd2": Limit(0.9)}).promises.is_empty
+
+    def test_unknown_figures_are_refused_at_once(self):
+        with pytest.raises(ConfigError, match="gate: unknown figure 'tvd9'"):
+            Gate(limits={"tvd9": Limit(0.1)})
 
     def test_the_reason_is_named(self):
         decision = decide({"tvd2": Limit(1.0)}, metric("tvd2", None, reason="too few rows."))
@@ -131,6 +159,7 @@ class TestConfig:
             ({"epsilon": None}, "gate.epsilon: expected a number"),
             ({"delta": 2}, "gate.delta: expected a number in (0, 1), got 2"),
             ({"fidelty": {}}, "gate.fidelty: unknown key. Did you mean 'fidelity'?"),
+            ({"fidelity": {}}, "gate.fidelity: expected a mapping from figures to limits, got {}"),
             ({"fidelity": 0.1}, "gate.fidelity: expected a mapping from figures to limits, got 0.1"),
             ({"fidelity": {"tvd": 0.1}}, "gate.fidelity.tvd: unknown figure. Did you mean 'tvd"),
             ({"attacks": {"zzz": 0.1}}, "Known: singling_out, linkability"),

@@ -357,3 +357,11 @@ class TestGateRulesAndPurchases:
     def test_a_pdf_that_could_not_be_written_is_found_before_anything_is_spent(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "weasyprint", None)
         assert "needs WeasyPrint" in _problem(self.HEAD + "report: {pdf: true}")
+
+    def test_folders_in_one_another(self):
+        """One job's release would lie in another's, or be given away with it."""
+        text = """
+            - {name: a, source: {path: people.csv}, output: {folder: out/a}}
+            - {name: b, source: {path: people.csv}, output: {folder: out/a/release}}
+            """
+        assert "job 'b': output.folder: it lies in the folder of another job" in _problem(text)

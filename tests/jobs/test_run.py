@@ -135,6 +135,16 @@ class TestGate:
         run_job(job)
         assert not (tmp_path / "out/people/withheld").exists()
 
+    @pytest.mark.parametrize("name", ["release", "internal", "withheld"])
+    @pytest.mark.parametrize("is_link", [True, False])
+    def test_a_link_that_would_carry_files_elsewhere(self, job, tmp_path, monkeypatch, name, is_link):
+        folder = tmp_path / "out/people"
+        folder.mkdir(parents=True)
+        (folder / name).symlink_to(tmp_path) if is_link else (folder / name).touch()
+        monkeypatch.setattr("tabgan.jobs.run.read_table", lambda *a, **k: pytest.fail("read"))
+        with pytest.raises(ConfigError, match="found a link or a file"):
+            run_job(job)
+
     def test_exit_code(self, refused, job, fake_model):
         fake_model.decision = Decision("passed")
         passed, failure = run_job(job), JobFailure("other", "no")

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tabgan.errors import PrivacyError
+from tabgan.evaluation.gate import Check, Decision
 from tabgan.report import to_html, to_json, to_markdown
 from tabgan.report.edition import check_edition
 
@@ -22,7 +23,7 @@ class TestGuard:
         yield "the figure 'tstr'", {"metrics": (*judged.metrics, private)}
         yield "held-out rows", {"n_holdout": 1}
         yield "subgroups", {"subgroups": zoo.subgroups}
-        for name in ("calibration", "projection", "distances", "membership"):
+        for name in ("correlations", "calibration", "projection", "distances", "membership"):
             yield (
                 f"the picture '{name}'",
                 {"pictures": replace(judged.pictures, **{name: getattr(pictures, name)})},
@@ -48,12 +49,17 @@ class TestGuard:
         with pytest.raises(PrivacyError, match="without privacy"):
             to_html(replace(shareable, privacy=zoo.plain))
 
-    def test_lets_through_what_is_released(self, shareable, zoo):
-        correlations = zoo.full_pictures(("a", "b", "c")).correlations
-        judged = replace(
-            shareable.evaluation, pictures=replace(shareable.evaluation.pictures, correlations=correlations)
-        )
-        assert "Associations of columns" in to_html(replace(shareable, evaluation=judged))
+    @pytest.mark.parametrize(("name", "is_let"), [("epsilon", True), ("audit", True), ("tvd2", False)])
+    def test_what_a_gate_says_of_real_rows(self, shareable, name, is_let):
+        check = Check(name, "Label", "at_most", 1.0, 0.5, True, "Label: kept.")
+        data = replace(shareable, decision=Decision("passed", (check,)))
+        if not is_let:
+            with pytest.raises(PrivacyError, match="what a gate says of 'tvd2'"):
+                to_html(data)
+            return
+        for text in (to_html(data), to_markdown(data)):
+            assert "The promises keep to the limits that were set for them." in text
+            assert "very limit" not in text
 
 
 class TestShareablePage:

@@ -1,0 +1,208 @@
+"""The values of a job's keys: checked one by one, with messages that say where, the rule, what was found, the fix."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationInfo
+
+from tabgan._validate import integer_at_least, positive, real_in
+from tabgan.errors import ConfigError
+from tabgan.evaluation.gate import Gate
+from tabgan.evaluation.rules import Rule, rule_from_dict
+from tabgan.io import check_dtype, check_readable, check_writable
+from tabgan.privacy.records import LedgerConfig
+from tabgan.report.pdf import check_pdf
+from tabgan.schema import Schema, nearest
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+#: Arguments of TabGAN that have a key of their own in a job.
+_JOB_KEYS = ("schema", "random_state")
+
+
+def to_existing(value: object, info: ValidationInfo) -> Path:
+    """Return a path relative to the file of jobs, if something is there."""
+    context = info.context or {}
+    where = f"{context.get('prefix', '')}{info.field_name}"
+    return check_readable(context.get("folder", Path()) / _path(value, where), where)
+
+
+def _path(value: object, where: str) -> Path:
+    if not isinstance(value, str | Path) or value == "":
+        raise ConfigError(f"{where}: expected a path as text, got {value!r}.")
+    return Path(value).expanduser()
+
+
+def to_dtypes(value: dict[str, str]) -> dict[str, str]:
+    """Return dtypes by column, if pandas knows each."""
+    problems = []
+    for name, dtype in value.items():
+        try:
+            check_dtype(dtype, f"source.dtypes.{name}")
+        except ConfigError as error:
+            problems.append(str(error))
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return value
+
+
+def to_holdout(value: object, info: ValidationInfo) -> float | Path | None:
+    """Return a share of the rows, or the path of a table."""
+    if value is None:
+        return None
+    if isinstance(value, str | Path):
+        return to_existing(value, info)
+    fix = "Write a share of the rows, or the path of a table."
+    return real_in("source.holdout", value, 0.0, 1.0, fix=fix)
+
+
+def to_folder(value: object) -> Path:
+    """Return an output folder."""
+    return _path(value, "output.folder")
+
+
+def to_rows(value: object) -> int | str:
+    """Return a number of rows, or ``"same"``."""
+    fix = "Write a number, or same for about as many as the table has."
+    return "same" if value == "same" else integer_at_least("output.rows", value, 1, fix=fix)
+
+
+def to_name(value: object) -> str:
+    """Return a job's name."""
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise ConfigError(f"name: expected letters, digits, '.', '_' and '-' only, got {value!r}.")
+    return value
+
+
+def to_schema(value: object, info: ValidationInfo) -> Schema | None:
+    """Return the schema that a path or a mapping stands for."""
+    if value is None or isinstance(value, Schema):
+        return value
+    if isinstance(value, str | Path):
+        return Schema.from_yaml(to_existing(value, info))
+    if isinstance(value, Mapping):
+        return Schema.from_dict(value)
+    raise ConfigError(f"schema: expected a path or a mapping, got {value!r}.")
+
+
+def to_gate(value: object) -> Gate | Literal["standard"] | None:
+    """Return the gate that a mapping stands for, or ``"standard"``."""
+    if value is None or value == "standard" or isinstance(value, Gate):
+        return value
+    return Gate.from_dict(value)
+
+
+def to_rules(value: object) -> tuple[Rule, ...]:
+    """Return the rules that a list of mappings stands for."""
+    if not isinstance(value, list | tuple):
+        raise ConfigError(f"rules: expected a list such as [{{low: start, high: end}}], got {value!r}.")
+    problems, rules = [], []
+    for position, rule in enumerate(value):
+        try:
+            rules.append(rule if isinstance(rule, Rule) else rule_from_dict(rule, where=f"rules[{position}]"))
+        except ConfigError as error:
+            problems.append(str(error))
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return tuple(rules)
+
+
+def to_evaluation_epsilon(value: object) -> float | None:
+    """Return what may be spent on figures; ``None`` for nothing."""
+    return (
+        None
+        if value is None
+        else positive("report.evaluation_epsilon", value, fix="Leave it out to buy nothing.")
+    )
+
+
+def to_pdf(value: bool) -> bool:
+    """Return whether a PDF is wanted, if one can be written here."""
+    if value:
+        check_pdf()
+    return value
+
+
+def to_report(value: object) -> object:
+    """Return what a report's key stands for: true is all defaults, false none."""
+    return {True: {}, False: None}[value] if isinstance(value, bool) else value
+
+
+def to_ledger(value: object, info: ValidationInfo) -> LedgerConfig | None:
+    """Return the ledger that a path or a mapping stands for, relative to the file of jobs."""
+    if value is None or isinstance(value, LedgerConfig):
+        return value
+    keys = {"path": value} if isinstance(value, str | Path) else value
+    if not isinstance(keys, Mapping):
+        raise ConfigError(
+            f"ledger: expected a path or a mapping such as {{path: people.ledger}}, got {value!r}."
+        )
+    known = [f.name for f in fields(LedgerConfig)]
+    unknown = [f"ledger.{key}: unknown key.{nearest(key, known)}" for key in keys if key not in known]
+    if "path" not in keys:
+        unknown.append("ledger.path: expected a value, got nothing. The key is needed.")
+    if unknown:
+        raise ConfigError("\n".join(unknown))
+    path = (info.context or {}).get("folder", Path()) / _path(keys["path"], "ledger.path")
+    check_writable(path.parent, "ledger.path")
+    return LedgerConfig(**{**keys, "path": path})
+
+
+def to_checkpoint(value: object) -> Path | None:
+    """Return a checkpoint's folder."""
+    return None if value is None else _path(value, "checkpoint")
+
+
+def to_random_state(value: object) -> int | None:
+    """Return a seed."""
+    return None if value is None else integer_at_least("random_state", value, 0)
+
+
+def to_model(value: object) -> dict[str, Any]:
+    """Return the arguments of TabGAN, their names checked against its signature."""
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"model: expected a mapping such as {{epsilon: 1.0}}, got {value!r}.")
+    problems = []
+    known = model_arguments()
+    for key, argument in value.items():
+        if key in _JOB_KEYS:
+            problems.append(f"model.{key}: write it beside model, as a key of the job.")
+        elif key not in known:
+            problems.append(f"model.{key}: unknown key.{nearest(key, known)}")
+        else:
+            problems += _argument_problems(key, argument)
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return dict(value)
+
+
+def _argument_problems(key: str, value: object) -> list[str]:
+    """Return what TabGAN itself has against an argument, the others at their defaults."""
+    if key == "epsilon" and value is not None:
+        try:
+            positive("model.epsilon", value, fix="Write epsilon: null to switch privacy off.")
+        except ConfigError as error:
+            return [str(error)]
+    try:
+        synthesizer()().set_params(**{key: value}).check_params()
+    except ConfigError as error:
+        return [f"model.{error}"]
+    return []
+
+
+def model_arguments() -> list[str]:
+    """Return the names of the arguments that a job may hand to TabGAN."""
+    return [name for name in inspect.signature(synthesizer()).parameters if name not in _JOB_KEYS]
+
+
+def synthesizer() -> Any:
+    """Return the class that fits, imported when it is asked for: it brings torch along."""
+    from tabgan.synthesizer import TabGAN  # not on top: reading a file of jobs needs no torch until here
+
+    return TabGAN
