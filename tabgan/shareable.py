@@ -205,7 +205,7 @@ def evaluate_released(
         *valid,
         *measure([RELEASED], lambda: [near.released()]),
         *(_bought_metrics(bought, near, guesser) if bought is not None else ()),
-        *measure([REPEATED], lambda: [Figure(float(pd.DataFrame(codes).duplicated(keep=False).mean()))]),
+        *measure([REPEATED], lambda: [Figure(float(synthetic[encoder.names].duplicated(keep=False).mean()))]),
         *further,
     )
     order = ["validity", "fidelity", "utility", "audit"]
