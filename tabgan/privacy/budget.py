@@ -153,7 +153,6 @@ def make_plan(
     return Plan(epsilon, delta, discovery_delta, mu, dict(SHARES), adversary is not None, adversary, unit)
 
 
-@lru_cache(maxsize=64)
 def make_evaluation_plan(epsilon: float, delta: float, unit: PrivacyUnit = ROW) -> Plan:
     """Return the plan of figures that are bought for a report: one Gaussian budget, on top of the fit's.
 
@@ -177,6 +176,7 @@ def make_evaluation_plan(epsilon: float, delta: float, unit: PrivacyUnit = ROW) 
     return Plan(epsilon, delta, 0.0, mu, unit=unit)
 
 
+@lru_cache(maxsize=64)
 def _calibrate_adversary(adversary_mu: float, mu: float, epsilon: float, delta: float) -> SubsampledGaussian:
     """Return the DP-SGD run with about the least noise that fits beside Gaussian releases of ``mu``.
 
