@@ -40,7 +40,12 @@ from tabgan.report.text import MAX_SHOWN, MAX_TOOLTIP, decimals, isolated, short
 from tabgan.report.twin import SCHEMA_VERSION, overlay_type, to_json
 
 #: What people call the doors of the ledger.
-DOORS = {"release": "Schema and histograms", "marginals": "Pairs of columns", "dpsgd": "Discriminator"}
+DOORS = {
+    "release": "Schema and histograms",
+    "marginals": "Pairs of columns",
+    "dpsgd": "Discriminator",
+    "evaluation": "Bought figures",
+}
 
 #: Lines of one group of the ledger that the page lists; the JSON twin has all of them.
 MAX_RELEASES = 200

@@ -260,7 +260,7 @@ class TestFull:
     def test_attacks_have_control_baseline_and_risk(self, full_page):
         assert "Excess risk" in full_page.text
         assert "18.0% to 22.0%" in full_page.text
-        assert full_page.text.index("Copy checks") < full_page.text.index("Audit of the fit")
+        assert full_page.text.index("Copy checks") < full_page.text.index("Audit of the installation")
 
     def test_pictures(self, full_page):
         for words in (
