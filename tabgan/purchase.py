@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass, replace
 
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from tabgan.errors import ConfigError, LedgerError, TabGANError
 from tabgan.modelfile import Fitted
@@ -106,7 +107,20 @@ def buy(
     Raises:
         LedgerError, BudgetExceededError: the ledger cannot be used, or its cap would be passed; no row was read.
     """
-    streams = RandomStreams(random_state)
+    with threadpool_limits(1):  # as in an evaluation
+        return _buy(fitted, real, synthetic, plan, target, ledger, part_of, RandomStreams(random_state))
+
+
+def _buy(
+    fitted: Fitted,
+    real: pd.DataFrame,
+    synthetic: pd.DataFrame,
+    plan: Plan,
+    target: str | None,
+    ledger: LedgerConfig | None,
+    part_of: pd.DataFrame | None,
+    streams: RandomStreams,
+) -> Purchase:
     codes = fitted.encoder.transform(synthetic)
     guesser = train_guesser(codes, fitted.encoder, target, streams)
     sets = Sets.of(len(fitted.encoder.columns), streams)
