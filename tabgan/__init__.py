@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
 
 if TYPE_CHECKING:
-    from tabgan.evaluation import evaluate
+    from tabgan.evaluation import FixedCombinations, Inequality, evaluate
+    from tabgan.evaluation.gate import Gate
     from tabgan.privacy.records import LedgerConfig
     from tabgan.synthesizer import TabGAN
 
@@ -17,7 +18,10 @@ __all__ = [
     "Boolean",
     "Categorical",
     "Datetime",
+    "FixedCombinations",
+    "Gate",
     "Identifier",
+    "Inequality",
     "LedgerConfig",
     "Numeric",
     "Schema",
@@ -26,6 +30,9 @@ __all__ = [
 ]
 
 _LAZY = {
+    "FixedCombinations": "tabgan.evaluation",
+    "Gate": "tabgan.evaluation.gate",
+    "Inequality": "tabgan.evaluation",
     "LedgerConfig": "tabgan.privacy.records",
     "TabGAN": "tabgan.synthesizer",
     "evaluate": "tabgan.evaluation",

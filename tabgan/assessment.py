@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pandas as pd
 
 from tabgan.audit.result import AuditResult
@@ -12,9 +13,13 @@ from tabgan.errors import ConfigError
 from tabgan.evaluation import Metric, Rule, evaluate
 from tabgan.evaluation.gate import NO_GATE, Gate
 from tabgan.modelfile import Fitted
+from tabgan.privacy.ledger import PrivacyStatement
+from tabgan.privacy.release import N_ROWS
 from tabgan.progress import Progress
 from tabgan.purchase import Purchase
 from tabgan.report import Report, ReportData, collect, collect_shareable
+from tabgan.rng import RandomStreams
+from tabgan.sampling import CodeSampler
 from tabgan.schema import Schema
 from tabgan.shareable import evaluate_released, released_frame
 
@@ -154,6 +159,8 @@ def shareable_data(
         bought=None if purchase is None else purchase.bought,
         sets=None if purchase is None else purchase.sets,
         guesser=None if purchase is None else purchase.guesser,
+        fresh=None if purchase is None else _fresh_codes(subject),
+        n_rows_stddev=_rows_stddev(fitted.privacy),
         rules=rules,
         further=further,
         random_state=seed,
@@ -172,3 +179,19 @@ def shareable_data(
     )
     decision = NO_GATE if gate is None else gate.promises.decide(evaluation, data.total)
     return replace(data, decision=decision)
+
+
+def _fresh_codes(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
+    """Return codes of two more samples of the model, as many rows as the real and as the synthetic table have."""
+    fitted = subject.fitted
+    sampler = CodeSampler(fitted.generator, [column.is_sampled for column in fitted.encoder.columns])
+    rng = RandomStreams(subject.random_state).torch("shareable.fresh", fitted.generator.device)
+    sizes = [min(max(1, round(n)), MAX_RELEASED_ROWS) for n in (fitted.n_rows, len(subject.synthetic))]
+    first, second = (np.concatenate(list(sampler.batches(n, rng))) for n in sizes)
+    return first, second
+
+
+def _rows_stddev(privacy: PrivacyStatement) -> float:
+    """Return the noise of the released number of rows, or a little more: other releases tell of it too."""
+    found = [entry.noise_stddev for entry in privacy.entries if entry.what == N_ROWS]
+    return min(found, default=0.0)

@@ -18,7 +18,7 @@ from rich.console import Console
 
 import tabgan
 from tabgan._validate import integer_at_least, positive, real_in
-from tabgan.errors import ConfigError, SchemaError
+from tabgan.errors import ConfigError, DataError, SchemaError
 from tabgan.io import check_readable, check_writable, format_of, is_csv, read_table, write_table, write_text
 from tabgan.schema import Boolean, Categorical, Numeric, Schema, nearest
 from tabgan.yaml_file import parse
@@ -201,7 +201,7 @@ def evaluate(
     The report is INTERNAL, not covered by epsilon, unless --shareable is given.
     """
     with _exits(debug):
-        _check_evaluate(output, real, holdout, shareable, evaluation_epsilon, gate)
+        _check_evaluate(output, real, holdout, shareable, evaluation_epsilon, ledger, gate)
         for path, where in (
             (model, "model"),
             (real, "--real"),
@@ -222,7 +222,15 @@ def evaluate(
         )
 
         def read(path: Path | None) -> Any:
-            return None if path is None else read_text(read_table(path, as_text=True), fitted.schema_)
+            if path is None:
+                return None
+            df = read_table(path, as_text=True)
+            lacking = [name for name in fitted.schema_.names if name not in df.columns]
+            if lacking:
+                raise DataError(
+                    f"{path}: no column {lacking[0]!r}.{nearest(lacking[0], [str(c) for c in df.columns])}"
+                )
+            return read_text(df, fitted.schema_)
 
         judged = {"synthetic": read(synthetic), "target": target, "title": model.stem}
         judged["random_state"] = random_state or 0
@@ -257,6 +265,7 @@ def _check_evaluate(
     holdout: Path | None,
     shareable: bool,
     evaluation_epsilon: float | None,
+    ledger: Path | None,
     gate: str | None,
 ) -> None:
     """Raise for options of ``evaluate`` that do not go together, before anything is read."""
@@ -273,6 +282,14 @@ def _check_evaluate(
             raise ConfigError(f"{option}: expected --real and --holdout beside it.")
     if evaluation_epsilon is not None:
         positive("--evaluation-epsilon", evaluation_epsilon)
+        if not shareable:
+            raise ConfigError(
+                "--evaluation-epsilon: expected --shareable beside it, for bought figures stand in that edition."
+            )
+    elif ledger is not None:
+        raise ConfigError(
+            "--ledger: expected --evaluation-epsilon beside it, for nothing else is charged here."
+        )
 
 
 def _gate(text: str, *, has_target: bool) -> Any:
@@ -285,7 +302,12 @@ def _gate(text: str, *, has_target: bool) -> Any:
     data, problems = parse(path.read_text(encoding="utf-8-sig"), {})
     if problems:
         raise ConfigError("\n".join(f"{path}: {problem}" for problem in problems))
-    return Gate.from_dict(data)
+    if isinstance(data, dict) and set(data) == {"gate"}:  # as in a job
+        data = data["gate"]
+    try:
+        return Gate.of(data, has_target=has_target)
+    except ConfigError as error:
+        raise ConfigError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from None
 
 
 @schema_app.command()

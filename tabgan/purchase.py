@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from tabgan.errors import ConfigError, LedgerError, TabGANError
+from tabgan.errors import BudgetExceededError, ConfigError, LedgerError, TabGANError
 from tabgan.modelfile import Fitted
 from tabgan.privacy.bought import Bought, buy_figures
 from tabgan.privacy.budget import Plan, make_evaluation_plan
@@ -73,8 +73,14 @@ def check_ledger(privacy: PrivacyStatement, plan: Plan, config: LedgerConfig | N
             f"ledger: the fit stands in the ledger {place.ledger}, and what is bought beside it belongs there, too. "
             "Give that file."
         )
-    if file is not None and config is not None:
+    if file is None or config is None:
+        return
+    try:
         file.check_room(plan, config)
+    except BudgetExceededError as error:
+        raise BudgetExceededError(
+            f"{error} Or leave out evaluation_epsilon: the fit itself is done."
+        ) from None
 
 
 def buy(

@@ -90,8 +90,8 @@ MAJORITY = _definition(
     "majority_bought",
     "Share of the most frequent class",
     "Bought with epsilon and released with noise: accuracy, on the real rows, of always guessing the class that most "
-    "synthetic rows have. The reference is its share of the synthetic rows.",
-    "Close to the reference; accuracy is worth something above it only.",
+    "synthetic rows have.",
+    "Accuracy is worth something above it only.",
     "utility",
     "percent",
 )
@@ -175,6 +175,8 @@ def evaluate_released(
     bought: Bought | None = None,
     sets: Sets | None = None,
     guesser: TrainedGuesser | None = None,
+    fresh: tuple[np.ndarray, np.ndarray] | None = None,
+    n_rows_stddev: float = 0.0,
     rules: Sequence[Rule] = (),
     further: Sequence[Metric] = (),
     random_state: int = 0,
@@ -192,6 +194,9 @@ def evaluate_released(
         bought: Noisy figures; ``None`` where none were bought.
         sets: What they were taken over.
         guesser: Whose right guesses were bought.
+        fresh: Codes of two samples of the model, as many rows as the real and as the synthetic table have: what chance
+            shows. Drawn from the table itself they would share rows, and look closer than two tables are.
+        n_rows_stddev: Of the released number of rows.
         rules: What rows should keep; those that would have to look at real rows are left out.
         further: Other metrics that may go out, such as of an audit.
         random_state: Seed of what chance shows.
@@ -200,11 +205,12 @@ def evaluate_released(
     codes = encoder.transform(synthetic)
     public_rules = [r for r in rules if not (isinstance(r, FixedCombinations) and r.allowed is None)]
     valid, shares = schema_validity(synthetic, encoder.schema, public_rules)
-    near = _Near(codes, encoder, n_rows, streams, sets or Sets())
+    near = _Near(codes, encoder, n_rows, streams, sets or Sets(), fresh)
+    relative = n_rows_stddev / n_rows
     metrics = (
         *valid,
         *measure([RELEASED], lambda: [near.released()]),
-        *(_bought_metrics(bought, near, guesser) if bought is not None else ()),
+        *(_bought_metrics(bought, near, guesser, relative) if bought is not None else ()),
         *measure([REPEATED], lambda: [Figure(float(synthetic[encoder.names].duplicated(keep=False).mean()))]),
         *further,
     )
@@ -224,11 +230,16 @@ class _Near:
     """How near the synthetic codes are to what was released, and what chance shows."""
 
     def __init__(
-        self, codes: np.ndarray, encoder: TableEncoder, n_rows: float, streams: RandomStreams, sets: Sets
+        self,
+        codes: np.ndarray,
+        encoder: TableEncoder,
+        n_rows: float,
+        streams: RandomStreams,
+        sets: Sets,
+        fresh: tuple[np.ndarray, np.ndarray] | None,
     ) -> None:
         self.sets = sets
         self._rng = streams.numpy("shareable.chance")
-        n_real = max(1, round(n_rows))
         released = [_released_shares(column, n_rows) for column in encoder.columns]
         shares = [
             np.bincount(codes[:, j], minlength=encoder.sizes[j]) / len(codes) for j in range(len(released))
@@ -242,9 +253,7 @@ class _Near:
             )
             for s in released
         ]
-        first, second = (codes[self._rng.integers(len(codes), size=n)] for n in (n_real, len(codes)))
-        self._samples = Comparison(first, second, encoder.sizes)
-        self._n_real = n_real
+        self._samples = None if fresh is None else Comparison(*fresh, encoder.sizes)
 
     def released(self) -> Figure:
         """Return the mean distance of single columns from what was released of them."""
@@ -253,8 +262,10 @@ class _Near:
         return Figure(float(np.mean(self.columns)), reference=float(np.mean(self.chance)))
 
     def chance_of(self, sets: Sequence[tuple[int, ...]]) -> float | None:
-        """Return the mean distance of two samples of the synthetic table over sets of columns."""
-        return self._samples.mean_distance(sets) / self._n_real if sets else None
+        """Return the mean distance of two fresh samples of the model over sets of columns; ``None`` without any."""
+        if not sets or self._samples is None:
+            return None
+        return self._samples.mean_distance(sets) / max(len(self._samples.codes), 1)
 
 
 def _released_shares(column: CodedColumn, n_rows: float) -> np.ndarray:
@@ -269,7 +280,9 @@ def _tvd(first: np.ndarray, second: np.ndarray) -> float:
     return 0.5 * float(np.abs(first - second).sum())
 
 
-def _bought_metrics(bought: Bought, near: _Near, trained: TrainedGuesser | None) -> tuple[Metric, ...]:
+def _bought_metrics(
+    bought: Bought, near: _Near, trained: TrainedGuesser | None, relative: float
+) -> tuple[Metric, ...]:
     columns = list(bought.columns.values())
     mean = None
     if columns:
@@ -289,19 +302,26 @@ def _bought_metrics(bought: Bought, near: _Near, trained: TrainedGuesser | None)
         (
             MAJORITY,
             bought.majority,
-            trained.majority_share if trained else None,
+            None,
             "no target was named that is a class",
         ),
     ]
     return tuple(
-        definition.metric(reason if noisy is None else _figure(noisy, reference))
+        definition.metric(reason if noisy is None else _figure(noisy, reference, relative))
         for definition, noisy, reference, reason in found
     )
 
 
-def _figure(noisy: Noisy, reference: float | None) -> Figure:
-    """Return a noisy share as a figure: cut to what a share can be, with the interval of its noise."""
-    half = float(norm.ppf(0.5 + LEVEL / 2)) * noisy.noise_stddev
+def _figure(noisy: Noisy, reference: float | None = None, relative: float = 0.0) -> Figure:
+    """Return a noisy share as a figure: cut to what a share can be, with the interval of its noise.
+
+    Args:
+        noisy: As it was released.
+        reference: What it is held against.
+        relative: Relative error of the released number of rows, which it was divided by.
+    """
+    stddev = float(np.hypot(noisy.noise_stddev, noisy.value * relative))
+    half = float(norm.ppf(0.5 + LEVEL / 2)) * stddev
     low, value, high = (
         min(max(end, 0.0), 1.0) for end in (noisy.value - half, noisy.value, noisy.value + half)
     )
@@ -325,7 +345,7 @@ def _column_results(
             j = encoder.names.index(column.name)
             tvd, reference = near.columns[j], near.chance[j]
             if bought is not None:
-                tvd, reference = _figure(bought.columns[column.name], None).value, near.chance_of([(j,)])
+                tvd, reference = _figure(bought.columns[column.name]).value, near.chance_of([(j,)])
             coded = encoder.columns[j]
             missing = float(coded.weights[0] / n_rows) if coded.encoder.is_nullable else 0.0
         results.append(

@@ -310,7 +310,7 @@ class TabGAN(BaseEstimator):
         target: str | None = None,
         rules: Sequence[Rule] = (),
         subgroups: Sequence[str] | None = None,
-        gate: Gate | None = None,
+        gate: Gate | Mapping[str, Any] | str | None = None,
         audit: AuditResult | None = None,
         evaluation_epsilon: float | None = None,
         ledger: LedgerConfig | str | Path | None = None,
@@ -335,7 +335,8 @@ class TabGAN(BaseEstimator):
             target: The column that models predict; the schema's by default.
             rules: What rows should keep, such as ``Inequality("start", "end")``; checked, not enforced.
             subgroups: Columns whose values are groups that utility is told for; picked by default.
-            gate: Limits that decide on the release; ``None`` leaves it to a person.
+            gate: Limits that decide on the release: a :class:`~tabgan.Gate`, a mapping as in YAML, or ``"standard"``;
+                ``None`` leaves it to a person.
             audit: What :func:`tabgan.audit.audit` found; the gate may hold it to a limit.
             evaluation_epsilon: Buys noisy figures on ``real`` for the shareable edition; ``None`` buys none.
             ledger: The dataset's ledger, which a purchase adds to.
@@ -357,15 +358,17 @@ class TabGAN(BaseEstimator):
             LedgerError, BudgetExceededError: the ledger cannot be used, or its cap refuses the purchase.
         """
         from tabgan.assessment import assess  # not on top: sdmetrics takes seconds to import
+        from tabgan.evaluation.gate import Gate
         from tabgan.purchase import buy, check_ledger, plan_purchase
 
         fitted = self._check_fitted()
         subject = self._subject(synthetic, target, title, random_state, about)
+        limits = Gate.of(gate, has_target=subject.schema.target is not None)
         buys = None
         if evaluation_epsilon is not None:
             plan, config = plan_purchase(fitted.privacy, evaluation_epsilon), ledger_config(ledger)
             check_ledger(fitted.privacy, plan, config)
-            _check_totals(gate, fitted.privacy, plan)
+            _check_totals(limits, fitted.privacy, plan)
             buys = partial(
                 buy,
                 fitted,
@@ -383,7 +386,7 @@ class TabGAN(BaseEstimator):
             holdout,
             rules=rules,
             subgroups=subgroups,
-            gate=gate,
+            gate=limits,
             audit=audit,
             buy=buys,
             progress=progress,
@@ -431,6 +434,11 @@ class TabGAN(BaseEstimator):
             raise SchemaError(f"target: no column {target!r}.{nearest(target, self.schema_.names)}")
         if synthetic is None:
             synthetic = self.sample(max(1, round(self.n_rows_)), random_state=random_state)
+        lacking = [name for name in self.schema_.names if name not in getattr(synthetic, "columns", ())]
+        if lacking:
+            raise DataError(
+                f"evaluate: the synthetic table lacks {lacking[0]!r}. Give it the columns of the model."
+            )
         schema = self.schema_ if target is None else self.schema_.with_target(target)
         chosen = {key: str(value) for key, value in self.get_params(deep=False).items() if key != "schema"}
         known = {"tabgan": tabgan.__version__} | chosen if about is None else dict(about)

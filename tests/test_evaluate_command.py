@@ -83,25 +83,25 @@ class TestGateAndEdition:
         return ["evaluate", "m.tabgan", "--real", "real.csv", "--holdout", "holdout.csv", "--target", "ill"]
 
     def test_a_gate_that_refuses_is_exit_code_2(self, files):
-        (Path("gate.yaml")).write_text("{epsilon: 1.0, fidelity: {shapes: 0.5}}")
+        Path("gate.yaml").write_text("{epsilon: 1.0, fidelity: {shapes: 0.5}}")
         result = run(*files, "--gate", "gate.yaml", "-o", "r.html", code=2)
         assert "The gate refuses the release: limits not kept, 1 of 2." in result.stdout
         assert "Epsilon: 5 is promised; the limit is 1." in result.stdout
         assert "Failed: 1 of 2 limits is not kept" in Path("r.html").read_text()
 
     def test_no_edition_goes_out_that_the_gate_refuses(self, files):
-        (Path("gate.yaml")).write_text("{epsilon: 10.0, fidelity: {tvd2: 0.0001}}")
+        Path("gate.yaml").write_text("{epsilon: 10.0, fidelity: {tvd2: 0.0001}}")
         result = run(*files, "--shareable", "--gate", "gate.yaml", "-o", "r.html", code=2)
         assert "r.html: not written, for the gate refuses the release." in result.stdout
         assert not Path("r.html").exists()
 
     def test_one_that_lets_pass(self, files):
-        (Path("gate.yaml")).write_text("{epsilon: 5.0}")
+        Path("gate.yaml").write_text("{epsilon: 5.0}")
         assert "lets the table pass" in run(*files, "--gate", "gate.yaml", "-o", "r.md").stdout
         assert Path("r.md").read_text().startswith("# ")
 
     def test_a_gate_with_mistakes(self, files):
-        (Path("gate.yaml")).write_text("{epsilon: 5.0, fidelity: {tvd9: 1}}")
+        Path("gate.yaml").write_text("{epsilon: 5.0, fidelity: {tvd9: 1}}")
         assert (
             "gate.fidelity.tvd9: unknown figure"
             in run(*files, "--gate", "gate.yaml", "-o", "r.md", code=2).output
@@ -133,6 +133,20 @@ class TestGateAndEdition:
     )
     def test_options_that_do_not_go_together(self, files, options, message):
         assert message in run("evaluate", "m.tabgan", *options, code=2).output
+
+    def test_bought_figures_go_into_the_shareable_edition_only(self, files):
+        assert (
+            "expected --shareable" in run(*files, "--evaluation-epsilon", "1", "-o", "r.html", code=2).output
+        )
+        assert "nothing else is charged" in run(*files, "--ledger", "p.ledger", "-o", "r.html", code=2).output
+
+    def test_a_column_that_is_not_there(self, files):
+        table(600, 1).rename(columns={"ill": "sick"}).to_csv("holdout.csv", index=False)
+        assert "holdout.csv: no column 'ill'" in run(*files, "-o", "r.html", code=1).output
+
+    def test_a_gate_as_in_a_job(self, files):
+        Path("gate.yaml").write_text("gate: {epsilon: 5.0}")
+        assert "lets the table pass" in run(*files, "--gate", "gate.yaml", "-o", "r.html").stdout
 
     def test_standard(self, files):
         result = run(*files, "--gate", "standard", "-o", "r.json", code=None)

@@ -112,12 +112,32 @@ class TestBought:
     def figures(self, encoder, df=None, **options):
         sets = Sets.of(4, RandomStreams(0))
         df = table(1) if df is None else df
-        return evaluate_released(df, encoder, 3_000.0, bought=self.BOUGHT, sets=sets, **options)
+        fresh = tuple(encoder.transform(table(seed, n)) for seed, n in ((5, 3_000), (6, len(df))))
+        options = {"bought": self.BOUGHT, "sets": sets, "fresh": fresh} | options
+        return evaluate_released(df, encoder, 3_000.0, **options)
 
     def test_noise_is_in_the_interval(self, encoder):
         found = self.figures(encoder)["tvd3_bought"]
         assert (found.value, found.is_shareable) == (0.3, True)
         assert found.interval.low == pytest.approx(0.3 - 1.96 * 0.1, abs=1e-3)
+
+    def test_so_is_that_of_the_number_of_rows(self, encoder):
+        """Figures in rows are divided by it."""
+        found = self.figures(encoder, n_rows_stddev=1_500.0)["tvd3_bought"]
+        assert found.interval.high == pytest.approx(0.3 + 1.96 * np.hypot(0.1, 0.15), abs=1e-3)
+
+    def test_without_fresh_samples_there_is_no_reference(self, encoder):
+        assert self.figures(encoder, fresh=None)["tvd2_bought"].reference is None
+
+    def test_chance_is_not_that_of_two_samples_of_one_table(self, encoder):
+        """Rows that both hold make sparse tables look nearer than two tables are."""
+        df = table(1, 400)
+        codes = encoder.transform(df)
+        rng = np.random.default_rng(0)
+        shared = tuple(codes[rng.integers(len(codes), size=n)] for n in (3_000, 400))
+        assert self.figures(encoder, df)["tvd3_bought"].reference > (
+            1.1 * self.figures(encoder, df, fresh=shared)["tvd3_bought"].reference
+        )
 
     def test_the_mean_over_columns_has_less_of_it(self, encoder):
         found = self.figures(encoder)["tvd1_bought"]

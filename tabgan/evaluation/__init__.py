@@ -9,6 +9,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from tabgan._validate import integer_at_least
+from tabgan.errors import DataError
 from tabgan.evaluation.anonymeter_adapter import anonymeter_metrics
 from tabgan.evaluation.association import association_findings
 from tabgan.evaluation.attacks import attack_metrics
@@ -34,7 +35,7 @@ from tabgan.evaluation.utility import utility_findings
 from tabgan.evaluation.validity import Checked, check_columns, schema_validity, validity_metrics
 from tabgan.progress import Progress, silent
 from tabgan.rng import RandomStreams
-from tabgan.schema import Schema
+from tabgan.schema import Schema, nearest
 
 __all__ = [
     "ColumnResult",
@@ -83,12 +84,17 @@ def evaluate(
 
     Raises:
         ConfigError: ``random_state`` is not a non-negative integer, or a rule cannot be used.
-        DataError: a table is empty, its columns are not those of the real one, or one of ``subgroups`` is no column.
+        DataError: a table is empty, its columns are not those of the real one, or ``target`` or one of
+            ``subgroups`` is no column.
     """
     seed = integer_at_least("random_state", random_state, 0)
     streams = RandomStreams(seed)
     target = target if target is not None else schema.target if schema is not None else None
     tables = prepare(real, holdout, synthetic, schema)
+    if target is not None and target not in tables.frames.real.columns:
+        raise DataError(
+            f"target: no column {target!r} in the tables.{nearest(target, list(tables.frames.real.columns))}"
+        )
     check_rules(rules, tables.columns)
     group_columns(tables, target, subgroups)  # raises before the steps take their time
     checked = check_columns(tables)

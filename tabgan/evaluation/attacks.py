@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
+from tabgan.evaluation.copies import require_control
 from tabgan.evaluation.measure import Definition, Figure, NotComputed, measure
 from tabgan.evaluation.neighbors import nearest_rows
 from tabgan.evaluation.result import Metric
@@ -41,7 +42,10 @@ MIN_ROWS = 20
 #: Synthetic rows that an attacker searches. Many: a copy that is not searched is not found.
 MAX_SYNTHETIC = 100_000
 
-#: Predicates that are tried, no more than there are rows, and columns that one is about.
+#: Predicates for each so many rows: where many meet the same rows they are no independent tries.
+ROWS_PER_PREDICATE = 4
+
+#: Predicates that are tried, and columns that one is about.
 MAX_PREDICATES, MAX_PREDICATE_COLUMNS = 2_000, 6
 
 #: Rows of each table that are attacked, and for linkability how often the columns are halved.
@@ -147,7 +151,11 @@ def attack_metrics(tables: Tables, streams: RandomStreams) -> tuple[Metric, ...]
     def run(
         definition: Definition, attack: Callable[[Tables, np.random.Generator], Figure]
     ) -> tuple[Metric, ...]:
-        return measure([definition], lambda: [attack(tables, streams.numpy(f"evaluation.{definition.name}"))])
+        def compute() -> list[Figure]:
+            require_control(tables)
+            return [attack(tables, streams.numpy(f"evaluation.{definition.name}"))]
+
+        return measure([definition], compute)
 
     return (
         *run(SINGLING_OUT, _singled_out),
@@ -211,7 +219,9 @@ def _singled_out(tables: Tables, rng: np.random.Generator) -> Figure:
     values = sample.values.map(np.asfortranarray)  # columns are read one at a time
     columns = _useful(sample)
     drafts = _Drafts(sample, columns)
-    predicates, naive = drafts.that_single_out(min(MAX_PREDICATES, len(values.real)), rng)
+    predicates, naive = drafts.that_single_out(
+        min(MAX_PREDICATES, len(values.real) // ROWS_PER_PREDICATE), rng
+    )
     if len(predicates) < MIN_ROWS:
         raise NotComputed(f"fewer than {MIN_ROWS} descriptions fit exactly one synthetic row")
     n = len(predicates)

@@ -6,6 +6,7 @@ mechanism's epsilon bounds by how much.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import pandas as pd
 from tabgan.evaluation.measure import Definition, Figure, Findings, NotComputed, measure, wilson_interval
 from tabgan.evaluation.neighbors import nearest_distances
 from tabgan.evaluation.result import Distances, Pictures
+from tabgan.evaluation.risk import attack_figure
 from tabgan.evaluation.tables import Tables, Three, embed, require_columns, subsample
 from tabgan.rng import RandomStreams
 from tabgan.schema import Datetime, Numeric
@@ -23,6 +25,12 @@ MAX_QUERIES, MAX_NEIGHBOURS = 5_000, 20_000
 
 #: Rows for near copies: more to be near to, for a row that is not searched is not found.
 MAX_NEAR_QUERIES, MAX_TRAINING = 2_500, 100_000
+
+#: Share of the held-out rows that may be training rows, beyond chance: with more they are no control.
+MAX_SHARED = 0.05
+
+#: Held-out rows, at least, that say what is near, and as many that it is tried on.
+MIN_NEAR_ROWS = 100
 
 #: Rows of each table below which a share says nothing.
 MIN_ROWS = 20
@@ -72,8 +80,10 @@ def copy_findings(tables: Tables, streams: RandomStreams) -> Findings:
     def closer() -> list[Figure]:
         to_real, to_holdout = _distances(tables, streams.numpy("evaluation.copies"))
         pictures.append(distance_shares(to_real, to_holdout))
-        share = float((to_real < to_holdout).sum() + 0.5 * (to_real == to_holdout).sum())
-        return [Figure(share / len(to_real), wilson_interval(share, len(to_real)))]
+        share = float(((to_real < to_holdout) + 0.5 * (to_real == to_holdout)).mean())
+        # The rows that are searched are a sample, too: where they are fewer, they decide how much chance there is.
+        n_rows = min(len(to_real), len(tables.values.real), len(tables.values.holdout))
+        return [Figure(share, wilson_interval(share * n_rows, n_rows))]
 
     metrics = (
         *measure([DCR_SHARE], closer),
@@ -95,7 +105,7 @@ def distance_shares(to_real: np.ndarray, to_holdout: np.ndarray) -> Distances:
 
 def _distances(tables: Tables, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Return synthetic rows' distances to the closest of equally many training and held-out rows."""
-    require_columns(tables)
+    require_control(tables)
     points = embed(tables)
     n_rows = min(len(points.real), len(points.holdout), MAX_NEIGHBOURS)
     queries = subsample(points.synthetic, MAX_QUERIES, rng)
@@ -111,27 +121,48 @@ def _near_share(tables: Tables, rng: np.random.Generator) -> Figure:
     One half of the held-out rows says what is near, the other half is the reference. Rows exactly as far as the limit
     count in both: where whole rows coincide by chance the limit is 0, and the figure is that of copies.
     """
-    require_columns(tables)
+    require_control(tables)
     points = embed(tables)
     held_out = subsample(points.holdout, MAX_NEAR_QUERIES, rng)
     queries = subsample(points.synthetic, MAX_NEAR_QUERIES, rng)
-    if min(len(points.real), len(held_out) // 2, len(queries)) < MIN_ROWS:
-        raise NotComputed(f"a table has fewer than {MIN_ROWS} rows, or the holdout fewer than {2 * MIN_ROWS}")
+    if min(len(points.real), len(queries)) < MIN_ROWS or len(held_out) < 2 * MIN_NEAR_ROWS:
+        raise NotComputed(
+            f"a table has fewer than {MIN_ROWS} rows, or the holdout fewer than {2 * MIN_NEAR_ROWS}"
+        )
     training = subsample(points.real, MAX_TRAINING, rng)
     calibration, others = np.array_split(nearest_distances(rng.permutation(held_out), training), 2)
     limit = np.quantile(calibration, NEAR_SHARE, method="inverted_cdf")
     n_near = int((nearest_distances(queries, training) <= limit).sum())
-    return Figure(
-        n_near / len(queries), wilson_interval(n_near, len(queries)), float((others <= limit).mean())
-    )
+    return attack_figure(n_near, len(queries), int((others <= limit).sum()), len(others))
 
 
 def _copied_share(tables: Tables) -> Figure:
+    hashes = require_control(tables)
+    copied = Three(*(np.isin(each, hashes.real) for each in hashes))
+    return attack_figure(
+        int(copied.synthetic.sum()),
+        len(copied.synthetic),
+        int(copied.holdout.sum()),
+        len(copied.holdout),
+    )
+
+
+def require_control(tables: Tables) -> Three[np.ndarray]:
+    """Return ``(rows,)`` hashes of rows, if the holdout can be a control.
+
+    Held-out rows coincide with training rows by chance as often as training rows do with one another. Where they do so
+    much more often, they were learnt from, and whatever is compared with them looks harmless.
+
+    Raises:
+        NotComputed: there is no column to compare, or the holdout holds rows that were learnt from.
+    """
     require_columns(tables)
     hashes = tables.values.map(lambda values: _row_hashes(values, tables.modelled))
-    copied = Three(*(np.isin(each, hashes.real) for each in hashes))
-    n_copied, n_rows = int(copied.synthetic.sum()), len(copied.synthetic)
-    return Figure(n_copied / n_rows, wilson_interval(n_copied, n_rows), float(copied.holdout.mean()))
+    shared = float(np.isin(hashes.holdout, hashes.real).mean())
+    by_chance = float(pd.Series(hashes.real).duplicated(keep=False).mean())
+    if shared - by_chance > MAX_SHARED + 3 / math.sqrt(len(hashes.holdout)):
+        raise NotComputed("the holdout holds rows that were learnt from, so that it is no control")
+    return hashes
 
 
 def _row_hashes(values: np.ndarray, columns: tuple[Any, ...]) -> np.ndarray:

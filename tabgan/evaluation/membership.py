@@ -20,6 +20,7 @@ from scipy.stats import norm, rankdata
 from sklearn.metrics import roc_curve
 
 from tabgan.evaluation.attacks import MAX_SYNTHETIC, MIN_ROWS, require_rows
+from tabgan.evaluation.copies import require_control
 from tabgan.evaluation.measure import LEVEL, Definition, Figure, Findings, NotComputed, measure
 from tabgan.evaluation.neighbors import nearest_distances
 from tabgan.evaluation.result import Interval, Pictures, Risk, RocCurve
@@ -99,6 +100,7 @@ def membership_findings(tables: Tables, streams: RandomStreams) -> Findings:
 
 def _scores(tables: Tables, rng: np.random.Generator) -> Scores:
     require_rows(tables)
+    require_control(tables)
     if len(tables.values.holdout) < 2 * MIN_ROWS:
         raise NotComputed(f"the holdout has fewer than {2 * MIN_ROWS} rows")
     points = embed(tables)

@@ -12,9 +12,15 @@ from typing import Any, Literal
 
 import numpy as np
 
+from tabgan.schema import nearest
+
 Group = Literal["validity", "fidelity", "utility", "attacks", "copies", "audit"]
 Direction = Literal["higher", "lower", "none"]
 Format = Literal["percent", "score", "distance"]
+
+
+#: Figures whose best value is known without a reference: telling rows apart by guessing, and by a coin.
+EXPECTED = {"c2st": 0.5, "dcr_share": 0.5, "membership_auc": 0.5}
 
 
 @dataclass(frozen=True)
@@ -289,7 +295,7 @@ class Evaluation:
         for metric in self.metrics:
             if metric.name == name:
                 return metric
-        raise KeyError(name)
+        raise KeyError(f"no figure {name!r}.{nearest(name, [metric.name for metric in self.metrics])}")
 
     def group(self, group: Group) -> tuple[Metric, ...]:
         """Return the metrics of one part of the report."""

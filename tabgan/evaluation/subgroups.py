@@ -40,9 +40,9 @@ TSTR_SUBGROUPS = Definition(
     direction="lower",
     format="score",
     meaning="How much worse boosted trees do on one group of held-out people when they learn from synthetic instead "
-    "of real rows, for the group that loses most: the score of the model from real rows less that of the model from "
-    "synthetic rows. The interval is over the rows of that group. The largest of many such figures is high by "
-    "chance alone.",
+    "of real rows, for the group that may lose most, by the upper end of its interval: the score of the model from "
+    "real rows less that of the model from synthetic rows. The interval is over the rows of that group. The largest of "
+    "many such figures is high by chance alone.",
     good="About the loss over all rows: the table then serves every group as well as the others.",
 )
 
@@ -154,19 +154,21 @@ def _column_groups(
     """Return the groups of one column.
 
     A value is named if the schema declares it, or if the synthetic table has it and a group's worth of held-out rows,
-    for values of few rows single people out. All others are one group without a category and without a figure.
+    for values of few rows single people out. All others, those that the synthetic table has lost among them, are one
+    group without a category.
     """
     column, values = tables.modelled[j], tables.values.holdout[judged.rows, j]
-    results, n_unnamed = [], 0
+    results, is_unnamed = [], np.zeros(len(values), dtype=bool)
     for code in _codes(tables, j):
         is_member = values == code
         is_large = is_member.sum() >= MIN_ROWS and is_in_synthetic(tables, j, code)
         if is_large or is_declared(tables, j, code):
-            results.append(_result(tables, j, code, judged, is_member, rng))
+            category = shown_key(code, tables.keys[j])
+            results.append(_result(column.name, category, judged, is_member, rng))
         else:
-            n_unnamed += int(is_member.sum())
-    if n_unnamed:
-        results.append(SubgroupResult(column.name, None, n_unnamed, reason=f"{_FEW} each, so not named"))
+            is_unnamed |= is_member
+    if is_unnamed.any():
+        results.append(_result(column.name, None, judged, is_unnamed, rng))
     return results
 
 
@@ -182,9 +184,8 @@ def is_in_synthetic(tables: Tables, j: int, code: float) -> bool:
 
 
 def _result(
-    tables: Tables, j: int, code: float, judged: Predictions, is_member: np.ndarray, rng: np.random.Generator
+    name: str, category: object, judged: Predictions, is_member: np.ndarray, rng: np.random.Generator
 ) -> SubgroupResult:
-    name, category = tables.modelled[j].name, shown_key(code, tables.keys[j])
     truth, n_rows = judged.truth[is_member], int(is_member.sum())
     if n_rows < MIN_ROWS:
         return SubgroupResult(name, category, n_rows, reason=_FEW)

@@ -89,6 +89,8 @@ def prepare(
     columns = _describe(frames, schema)
     modelled = tuple(column for column in columns if not isinstance(column, Identifier))
     read = [_read(column, _column(frames, column.name)) for column in modelled]
+    for column, (numbers, _) in zip(modelled, read, strict=True):
+        _check_readable(column.name, _column(frames, column.name), numbers)
     values = Three(*(_stack([each[0][i] for each in read], len(frame)) for i, frame in enumerate(frames)))
     return Tables(frames, columns, modelled, values, tuple(keys for _, keys in read))
 
@@ -175,7 +177,7 @@ def embed(tables: Tables, positions: Sequence[int] | None = None) -> Three[np.nd
 def _block(values: Three[np.ndarray], keys: Keys | None) -> Three[np.ndarray]:
     """Return ``(rows, width)`` of one column."""
     if keys is not None:
-        shown = np.arange(min(len(keys), MAX_INDICATORS))
+        shown = _frequent(values, len(keys))
         return values.map(lambda v: (v[:, None] == shown) / np.sqrt(2))
     present = values.real[~np.isnan(values.real)]
     if len(present) == 0:
@@ -251,6 +253,33 @@ def _describe(frames: Three[pd.DataFrame], schema: Schema | None) -> tuple[Any, 
         is_missing = any(frame[column.name].isna().any() for frame in frames[:2])
         declared[column.name] = column.model_copy(update={"nullable": is_missing})
     return tuple(declared[name] for name in frames.real.columns)
+
+
+def _check_readable(name: str, series: Three[pd.Series], values: Three[np.ndarray]) -> None:
+    """Raise if nothing of a held-out column is what it is in the real table: all that is compared would be void.
+
+    Raises:
+        DataError: no cell of it can be read.
+    """
+    has_cells = bool(series.holdout.notna().any())
+    if has_cells and np.isnan(values.holdout).all() and not np.isnan(values.real).all():
+        raise DataError(
+            f"evaluate: no cell of column {name!r} in the holdout table can be read as it is in the real table. Give "
+            "both the same dtype."
+        )
+
+
+def _frequent(values: Three[np.ndarray], n_keys: int) -> np.ndarray:
+    """Return the categories that have a dimension of their own: the most frequent of both real tables alike.
+
+    Were they chosen from the training rows alone, rows with their rare categories would be told apart and others not,
+    and everything would be closer to one table than to the other.
+    """
+    shares = np.zeros(n_keys)
+    for table in (values.real, values.holdout):
+        present = table[table < n_keys].astype(np.int64)  # NaN is not
+        shares += np.bincount(present, minlength=n_keys) / max(len(table), 1)
+    return np.sort(np.argsort(-shares, kind="stable")[:MAX_INDICATORS])
 
 
 def _column(frames: Three[pd.DataFrame], name: str) -> Three[pd.Series]:

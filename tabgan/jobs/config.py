@@ -217,7 +217,18 @@ class Job:
     def _check_gate(self) -> Job:
         """Raise if the gate refuses what the job promises: it would spend, and release nothing."""
         gate = self.release_gate
-        if gate is None or not self.is_private:
+        if gate is None:
+            return self
+        declared = self.declared_schema
+        if "rules" in gate.limits and not self.rules:
+            raise ConfigError("gate.validity.rules: no rules were given. Add rules, or drop the limit.")
+        if declared is None or declared.target is None:
+            for name in ("tstr", "tstr_linear", "tstr_subgroups"):
+                if name in gate.limits:
+                    raise ConfigError(
+                        f"gate.utility.{name}: no target was named. Add target, or drop the limit."
+                    )
+        if not self.is_private:
             return self
         bought = None if self.report is None else self.report.evaluation_epsilon
         defaults = {

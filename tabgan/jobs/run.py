@@ -117,14 +117,15 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
             tables = read_tables(job)
         with clock.stage("fit", reports_itself=True):
             model = _fit(job, tables, clock.progress)
+        bought = None if job.report is None else job.report.evaluation_epsilon
         with says_what_is_spent(model), clock.stage("sample"):
             synthetic = model.sample(rows_to_sample(job.output, model.n_rows_), random_state=job.random_state)
         report: Any = None
         if job.report is not None and tables.holdout is not None:
-            with says_what_is_spent(model), clock.stage("evaluate", reports_itself=True):
+            with says_what_is_spent(model, bought), clock.stage("evaluate", reports_itself=True):
                 report = _evaluate(job, model, tables, synthetic, audit, clock.progress)
         decision = NO_GATE if report is None else report.decision
-        with says_what_is_spent(model), clock.stage("write"):
+        with says_what_is_spent(model, bought), clock.stage("write"):
             is_released = model.privacy_.is_private and decision.outcome != "failed"
             _write(job.output, model, synthetic, _folder(folder, RELEASE if is_released else WITHHELD))
             if report is not None and job.report is not None:
@@ -226,13 +227,14 @@ def rows_to_sample(output: Output, n_rows: float) -> int:
 
 
 @contextmanager
-def says_what_is_spent(model: Any) -> Iterator[None]:
-    """Have an error that comes after the fit say that its budget is gone."""
+def says_what_is_spent(model: Any, bought: float | None = None) -> Iterator[None]:
+    """Have an error that comes after the fit say that its budget is gone, and that of figures if they were bought."""
     try:
         yield
     except BaseException as error:
         if model.privacy_.is_private:
-            error.add_note(spent_note(f"{model.privacy_.epsilon:g}"))
+            figures = "" if bought is None else f", and {bought:g} if figures were bought already"
+            error.add_note(spent_note(f"{model.privacy_.epsilon:g}{figures}"))
         raise
 
 

@@ -63,6 +63,10 @@ DISCOVERY_TRIES = 2
 MIN_SIGNAL = 4.0
 
 
+#: What the ledger calls the release of the number of rows.
+N_ROWS = "number of rows"
+
+
 @dataclass(frozen=True)
 class ReleasedColumn:
     """A column's domain and its noisy histogram.
@@ -195,7 +199,7 @@ class _Door:
         """
         if n_columns == 0:
             raise DataError("fit: every column is an identifier, so there is nothing to learn.")
-        release = self._release("number of rows", (), self.plan.noise_multiplier("rows", 1))
+        release = self._release(N_ROWS, (), self.plan.noise_multiplier("rows", 1))
         (noisy,) = self.measurer.counts([release], [lambda: np.array([len(self.df)])]) or []
         n_rows = float(noisy[0])
         needed = MIN_SIGNAL * self.plan.noise_stddev("one_way", n_columns) + 2 * release.noise_stddev

@@ -56,8 +56,8 @@ def _head(data: ReportData) -> Iterator[str]:
     made = f" It was made on {escaped(data.created)}." if data.created else ""
     yield (
         f"A synthetic table of {data.evaluation.n_synthetic:,} rows and {len(data.columns):,} columns, drawn from a "
-        f"model of an original table. No row of it is a person's.{made} This card is evidence for the controller's "
-        "own decision; it does not claim compliance with any law."
+        f"model of an original table. Its rows are drawn, not taken; some may coincide with real ones.{made} This card "
+        "is evidence for the controller's own decision; it does not claim compliance with any law."
     )
     yield f"**Decision.** {_outcome(data)}"
     if data.decision.failed:
@@ -158,8 +158,8 @@ def _use(data: ReportData) -> Iterator[str]:
         "original: noise hides what few rows carry."
     )
     yield (
-        "**Limits.** What is true of many stays visible. Rules between columns hold only where they were declared. "
-        "Biases of the original are carried over, and can grow for small groups."
+        "**Limits.** What is true of many stays visible. Rules between columns are checked where they were given, and "
+        "never enforced. Biases of the original are carried over, and can grow for small groups."
     )
 
 

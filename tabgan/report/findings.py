@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tabgan.evaluation.result import ColumnResult, Evaluation, Format, Group, Metric, format_figure
+from tabgan.evaluation.result import EXPECTED, ColumnResult, Evaluation, Format, Group, Metric, format_figure
 from tabgan.privacy.ledger import PrivacyStatement
 
 Status = Literal["good", "attention", "open"]
@@ -22,9 +22,6 @@ TOLERANCE = 0.05
 #: How far a figure that is held against real rows may be off: one row in a thousand, for these are a sample too. So far
 #: may the whole interval of a copy check lie above what is expected.
 ROW_TOLERANCE = 0.001
-
-#: Figures whose best value is known without a reference: telling rows apart by guessing, and by a coin.
-EXPECTED = {"c2st": 0.5, "dcr_share": 0.5, "membership_auc": 0.5}
 
 #: Tiers of epsilon: Ponomareva et al. (2023), *How to DP-fy ML*, section 5.
 STRONG_EPSILON, REASONABLE_EPSILON = 1.0, 10.0
@@ -104,25 +101,26 @@ def judge(metric: Metric, epsilon: float | None = None) -> Status | None:
 
     Validity has to be complete, or as good as that of real rows where these fall short. A copy check fails when its
     whole interval lies above what is expected without copying. An attack fails when the whole interval of its risk
-    lies above ``TOLERANCE``, or, where it has no risk, the whole interval of its success above what is expected. An
-    audit fails when it finds more than the stated ``epsilon``. Any other figure may be worse than its reference by
-    ``TOLERANCE``.
+    lies above 0, as of one attack in forty by chance, or, where it has no risk, the whole interval of its success above
+    what is expected. An audit fails when it finds more than the stated ``epsilon``. Any other figure may be worse than
+    its reference by ``TOLERANCE``.
     """
     if metric.value is None:
         return "open"
     if metric.group == "validity":
         complete = 1.0 if metric.reference is None else min(1.0, metric.reference) - ROW_TOLERANCE
         return "good" if metric.value >= complete else "attention"
+    is_copy = metric.group == "copies"
     if metric.group == "audit":
         return None if epsilon is None else "attention" if metric.value > epsilon else "good"
     if metric.risk is not None:
-        return "attention" if metric.risk.interval.low > TOLERANCE else "good"
+        return "attention" if metric.risk.interval.low > (ROW_TOLERANCE if is_copy else 0.0) else "good"
     expected = expected_of(metric)
     if expected is None:
         return None
     if metric.group == "attacks" and metric.interval is not None:
         return "attention" if metric.interval.low > expected else "good"
-    if metric.group == "copies" and metric.interval is not None:
+    if is_copy and metric.interval is not None:
         return "attention" if metric.interval.low > expected + ROW_TOLERANCE else "good"
     behind = expected - metric.value if metric.direction == "higher" else metric.value - expected
     return "attention" if behind > TOLERANCE else "good"
@@ -244,9 +242,9 @@ def _attacks(evaluation: Evaluation) -> list[Finding]:
     found = []
     if works:
         text = f"Work better on rows that were learnt from than on others: {_successes(works)}."
-        found.append(Finding("attention", "Attacks", text))
+        found.append(Finding("attention", "Attacks", f"{text} One attack in forty seems to by chance."))
     if fails:
-        text = f"No better on rows that were learnt from than on others: {_successes(fails)}."
+        text = f"Not shown to work better on rows that were learnt from than on others: {_successes(fails)}."
         found.append(Finding("good", "Attacks", text))
     return found
 

@@ -169,8 +169,23 @@ class TestExtremes:
     def test_unequal_tables(self, make):
         """Copies are found, and no more is, where a holdout is small."""
         real = make(900, 0)
-        assert attacked(real, make(300, 1), real)["singling_out"].risk.interval.low > 0
-        assert attacked(real, make(300, 1), make(900, 2))["singling_out"].risk.interval.low < 0.05
+        copied, fresh = (attacked(real, make(300, 1), synthetic) for synthetic in (real, make(900, 2)))
+        for name in ("linkability", "attribute_inference"):
+            assert copied[name].risk.interval.low > 0
+            assert fresh[name].risk.interval.low < 0.05
+
+    def test_a_holdout_that_was_learnt_from_is_no_control(self, make):
+        """All attacks would look harmless, and all copies as many as expected."""
+        real = make(600, 0)
+        part = pd.concat([real.iloc[:200], make(300, 1)])
+        for holdout in (real, part):
+            found = evaluate(real, holdout, make(600, 2))
+            for metric in (*found.group("attacks"), *found.group("copies")):
+                assert (
+                    metric.reason == "the holdout holds rows that were learnt from, so that it is no control"
+                )
+        narrow = [make(600, seed)[["town", "bought"]] for seed in range(3)]
+        assert evaluate(*narrow)["exact_copies"].is_computed  # they coincide by chance
 
 
 class TestDeterminism:

@@ -102,7 +102,7 @@ class TestNearCopies:
 
     def test_few_rows(self, make):
         found = _checked(make(50, 0), make(39, 1), make(50, 2))["near_copies"]
-        assert found.reason == "a table has fewer than 20 rows, or the holdout fewer than 40"
+        assert found.reason == "a table has fewer than 20 rows, or the holdout fewer than 200"
 
 
 class TestMetrics:

@@ -26,8 +26,8 @@ def metric(
     )  # fmt: skip
 
 
-def evaluation(*metrics):
-    return Evaluation(metrics, (), 10, 10, 10, None, 0)
+def evaluation(*metrics, n_holdout=200):
+    return Evaluation(metrics, (), 200, n_holdout, 200, None, 0)
 
 
 def decide(limits, *metrics, total=(1.0, 1e-6), **gate):
@@ -88,6 +88,22 @@ class TestDecision:
         """An interval that too few rows leave undefined, and an attack that always succeeds, on others too."""
         decision = decide({found.name: Limit(0.1, is_relative=True)}, found)
         assert decision.failed[0].text.endswith("its uncertainty is not known. This does not pass.")
+
+    def test_a_handful_of_real_rows_is_nothing_to_be_held_beside(self):
+        few = evaluation(metric("tvd2", 0.9, reference=0.9), n_holdout=20)
+        gate = Gate(limits={"tvd2": Limit(0.1, is_relative=True)})
+        assert "fewer than 100 rows" in gate.decide(few, (1.0, 1e-6)).failed[0].text
+
+    @pytest.mark.parametrize(("found", "outcome"), [(0.55, "passed"), (0.65, "failed")])
+    def test_detection_is_held_beside_a_coin(self, found, outcome):
+        assert decide({"c2st": Limit(0.1, is_relative=True)}, metric("c2st", found)).outcome == outcome
+
+    def test_what_a_caller_may_mean(self):
+        assert Gate.of(None) is None
+        assert Gate.of("standard") == Gate.standard()
+        assert Gate.of({"epsilon": 1}) == Gate.of(Gate(epsilon=1.0)) == Gate(epsilon=1.0)
+        with pytest.raises(ConfigError, match="gate: expected standard"):
+            Gate.of("strict")
 
     def test_without_a_guarantee_nothing_passes(self):
         decision = decide({"tvd2": Limit(0.9)}, metric("tvd2"), total=None)

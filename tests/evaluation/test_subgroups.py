@@ -65,9 +65,17 @@ class TestGroups:
         groups = _by_group(evaluate(real, holdout, synthetic, target="y"))
         assert groups["group", "b"].reason == "the target is constant in the group"
         few = groups["group", None]
-        assert few.reason == "fewer than 50 held-out rows each, so not named"
+        assert few.reason == "fewer than 50 held-out rows"
         assert 0 < few.n_rows < 50
         assert few.gap is None
+
+    def test_one_that_the_synthetic_table_has_lost_is_judged_without_a_name(self):
+        """Those who lose most are not left out."""
+        real, holdout, synthetic = (table(1_500, i) for i in range(3))
+        groups = _by_group(evaluate(real, holdout, synthetic[synthetic["group"] != "b"], target="y"))
+        assert ("group", "b") not in groups
+        assert groups["group", None].n_rows >= 50
+        assert groups["group", None].gap is not None
 
     def test_a_declared_category_is_named_however_few_its_rows(self):
         schema = Schema(columns=[Categorical(name="group", categories=("a", "b", "c", "d"))])

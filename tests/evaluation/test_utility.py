@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
+from tabgan.errors import DataError
 from tabgan.evaluation import evaluate, utility
 
 MODELS = ("tstr", "trtr", "tstr_linear", "trtr_linear")
@@ -71,8 +73,10 @@ class TestReasons:
         assert reasons == dict.fromkeys(["tstr", "tstr_subgroups"], "no target was named")
 
     def test_no_such_target(self, make):
-        tables = [make(50, i) for i in range(3)]
-        assert self._reasons(tables, "wealth") == {"the target is not among the columns"}
+        with pytest.raises(
+            DataError, match="target: no column 'wealht' in the tables. Did you mean 'wealth'"
+        ):
+            evaluate(*(make(50, i).assign(wealth=1) for i in range(3)), target="wealht")
 
     def test_constant_target(self, make):
         tables = [make(50, i).assign(bought="yes") for i in range(3)]

@@ -32,10 +32,15 @@ class TestJudge:
         assert judge(zoo.metric("validity", "validity", 1.0, format="percent")) == "good"
         assert judge(zoo.metric("validity", "validity", 0.9999, format="percent")) == "attention"
 
-    @pytest.mark.parametrize(("low", "expected"), [(-0.1, "good"), (0.05, "good"), (0.051, "attention")])
+    @pytest.mark.parametrize(("low", "expected"), [(-0.1, "good"), (0.0, "good"), (0.001, "attention")])
     def test_an_attack_looks_at_the_whole_interval_of_its_risk(self, zoo, low, expected):
         metric = zoo.metric("linkability", "attacks", 0.9, 0.1, risk=Risk(0.3, Interval(low, 0.5)))
         assert judge(metric) == expected
+
+    def test_a_copy_check_too_but_for_one_row_in_a_thousand(self, zoo):
+        for low, expected in ((0.0009, "good"), (0.0011, "attention")):
+            metric = zoo.metric("exact_copies", "copies", 0.3, 0.1, risk=Risk(0.2, Interval(low, 0.5)))
+            assert judge(metric) == expected
 
     @pytest.mark.parametrize(("low", "expected"), [(0.49, "good"), (0.501, "attention")])
     def test_membership_looks_at_the_whole_interval_of_its_success(self, zoo, low, expected):
