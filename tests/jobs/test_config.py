@@ -310,7 +310,8 @@ class TestGateRulesAndPurchases:
 
     def test_gate(self):
         (job,) = _load(
-            self.HEAD + "gate: {epsilon: 1.0, fidelity: {tvd2: 0.1}, utility: {tstr: {within: 0.05}}}"
+            self.HEAD
+            + "target: town\ngate: {epsilon: 1.0, fidelity: {tvd2: 0.1}, utility: {tstr: {within: 0.05}}}"
         )
         assert job.release_gate.epsilon == 1.0
         assert job.release_gate.limits["tstr"] == Limit(0.05, is_relative=True)
@@ -336,6 +337,13 @@ class TestGateRulesAndPurchases:
         ("text", "message"),
         [
             ("gate: strict", "gate: expected standard, or a mapping"),
+            ("gate: {utility: {tstr: 0.5}}", "gate.utility.tstr: no target was named"),
+            ("gate: {validity: {rules: 1}}", "gate.validity.rules: no rules were given"),
+            (
+                "gate: {validity: {types: {within: 0.1}}}",
+                "gate.validity.types: real rows score nothing in its place",
+            ),
+            ("gate: {tvd2: 0.5}", "gate.tvd2: unknown key. It belongs under fidelity."),
             ("gate: {fidelity: {tvd2: low}}", "gate.fidelity.tvd2: expected a number in [-1, 1], got 'low'"),
             ("{gate: standard, report: false}", "gate: expected a report beside it"),
             ("rules: {low: a}", "rules: expected a list"),
