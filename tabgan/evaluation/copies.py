@@ -7,7 +7,6 @@ mechanism's epsilon bounds by how much.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +17,6 @@ from tabgan.evaluation.result import Distances, Pictures
 from tabgan.evaluation.risk import attack_figure
 from tabgan.evaluation.tables import Tables, Three, embed, require_columns, subsample
 from tabgan.rng import RandomStreams
-from tabgan.schema import Datetime, Numeric
 
 #: Synthetic rows whose neighbours are looked for, and rows of each real table that they are looked for in.
 MAX_QUERIES, MAX_NEIGHBOURS = 5_000, 20_000
@@ -157,25 +155,9 @@ def require_control(tables: Tables) -> Three[np.ndarray]:
         NotComputed: there is no column to compare, or the holdout holds rows that were learnt from.
     """
     require_columns(tables)
-    hashes = tables.values.map(lambda values: _row_hashes(values, tables.modelled))
+    hashes = tables.row_hashes
     shared = float(np.isin(hashes.holdout, hashes.real).mean())
     by_chance = float(pd.Series(hashes.real).duplicated(keep=False).mean())
     if shared - by_chance > MAX_SHARED + 3 / math.sqrt(len(hashes.holdout)):
         raise NotComputed("the holdout holds rows that were learnt from, so that it is no control")
     return hashes
-
-
-def _row_hashes(values: np.ndarray, columns: tuple[Any, ...]) -> np.ndarray:
-    """Return ``(rows,)`` uint64, equal where rows are, and else but for one chance in 2**64."""
-    rounded = np.stack([_rounded(values[:, j], column) for j, column in enumerate(columns)], axis=1)
-    frame = pd.DataFrame(np.where(np.isnan(rounded), np.nan, rounded + 0.0))  # one NaN, one zero
-    return np.asarray(pd.util.hash_pandas_object(frame, index=False))
-
-
-def _rounded(values: np.ndarray, column: Any) -> np.ndarray:
-    if isinstance(column, Numeric) and column.decimals is not None:
-        return np.asarray(values.round(column.decimals))
-    if isinstance(column, Datetime) and column.resolution is not None:
-        unit = 86_400 if column.resolution == "day" else 1
-        return np.asarray(values // unit)
-    return values

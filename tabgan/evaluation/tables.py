@@ -9,6 +9,7 @@ import datetime as dt
 import warnings
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -65,9 +66,30 @@ class Tables:
         """Return ``(rows,)`` values of one modelled column."""
         return self.values.map(lambda values: values[:, j])
 
+    @cached_property
+    def row_hashes(self) -> Three[np.ndarray]:
+        """``(rows,)`` uint64 of each table, equal where rows are: to the schema's precision, without identifiers."""
+        return self.values.map(lambda values: _row_hashes(values, self.modelled))
+
     def position(self, name: str) -> int:
         """Return the position of a modelled column."""
         return [column.name for column in self.modelled].index(name)
+
+
+def _row_hashes(values: np.ndarray, columns: tuple[Any, ...]) -> np.ndarray:
+    """Return ``(rows,)`` uint64, equal where rows are, and else but for one chance in 2**64."""
+    rounded = np.stack([_rounded(values[:, j], column) for j, column in enumerate(columns)], axis=1)
+    frame = pd.DataFrame(np.where(np.isnan(rounded), np.nan, rounded + 0.0))  # one NaN, one zero
+    return np.asarray(pd.util.hash_pandas_object(frame, index=False))
+
+
+def _rounded(values: np.ndarray, column: Any) -> np.ndarray:
+    if isinstance(column, Numeric) and column.decimals is not None:
+        return np.asarray(values.round(column.decimals))
+    if isinstance(column, Datetime) and column.resolution is not None:
+        unit = 86_400 if column.resolution == "day" else 1
+        return np.asarray(values // unit)
+    return values
 
 
 def prepare(
