@@ -378,7 +378,7 @@ class TestOtherValues:
             "y": Categorical(name="y", categories=("no", "yes")),
         }
         schema = Schema([columns[name] for name in order])
-        model = TabGAN(epsilon=3.0, schema=schema, adversary_share=0.0, random_state=0).fit(df[order])
+        model = TabGAN(epsilon=30.0, schema=schema, adversary_share=0.0, random_state=0).fit(df[order])
         rows = model.sample(50_000)
         shares = rows["a"].value_counts(normalize=True)
         assert shares[["a", "b", "c"]].to_numpy() == pytest.approx(
