@@ -1,0 +1,100 @@
+"""What do bought figures say of a table, beside what is so?
+
+    python benchmarks/bought.py --data FOLDER [--epsilon 1] [--evaluation-epsilon 0.05 0.1 0.5] [--repeat 20]
+
+FOLDER holds ``train.csv`` and ``meta.json`` (target). One fit; each budget is spent ``--repeat`` times, for which a
+table of one's own would be charged each time. Beside the noisy figures stand the exact ones, which nobody may see
+otherwise, and how many of the intervals hold them. Writes ``benchmarks/results/bought.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from environment import environment
+
+from tabgan import TabGAN
+from tabgan.privacy.bought import Comparison, Noisy
+from tabgan.purchase import Purchase, buy, plan_purchase
+from tabgan.rng import RandomStreams
+from tabgan.shareable import Sets
+
+PATH = Path(__file__).parent / "results" / "bought.json"
+
+
+def figures(purchase: Purchase) -> dict[str, Noisy]:
+    """Return the figures over all columns."""
+    bought = purchase.bought
+    columns = list(bought.columns.values())
+    mean = Noisy(
+        float(np.mean([each.value for each in columns])), columns[0].noise_stddev / np.sqrt(len(columns))
+    )
+    found = {"columns": mean, "pairs": bought.pairs, "triples": bought.triples, "accuracy": bought.correct}
+    return {name: noisy for name, noisy in found.items() if noisy is not None}
+
+
+def main() -> None:
+    """Fit, buy and write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--epsilon", type=float, default=1.0)
+    parser.add_argument("--evaluation-epsilon", type=float, nargs="+", default=[0.05, 0.1, 0.5])
+    parser.add_argument("--repeat", type=int, default=20)
+    arguments = parser.parse_args()
+    target = json.loads((arguments.data / "meta.json").read_text())["target"]
+    train = pd.read_csv(arguments.data / "train.csv")
+    fitted = TabGAN(epsilon=arguments.epsilon, random_state=0).fit(train)
+    synthetic = fitted.sample(len(train))
+    parts = fitted._fitted  # what model.evaluate hands on
+    codes, synthetic_codes = (parts.encoder.transform(table) for table in (train, synthetic))
+    compare = Comparison(codes, synthetic_codes, parts.encoder.sizes)
+    sets = Sets.of(len(parts.encoder.columns), RandomStreams(0))
+    singles = [(j,) for j in range(len(parts.encoder.columns))]
+    exact = {
+        name: compare.mean_distance(each) / len(train)
+        for name, each in (("columns", singles), ("pairs", sets.pairs), ("triples", sets.triples))
+    }
+    runs = []
+    for epsilon in arguments.evaluation_epsilon:
+        plan = plan_purchase(fitted.privacy_, epsilon)
+        purchases = [
+            figures(buy(parts, train, synthetic, plan, target=target)) for _ in range(arguments.repeat)
+        ]
+        for name in purchases[0]:
+            values = np.array([each[name].value for each in purchases])
+            stddev = purchases[0][name].noise_stddev
+            run = {
+                "evaluation_epsilon": epsilon,
+                "figure": name,
+                "exact": None if name not in exact else round(exact[name], 4),
+                "median": round(float(np.median(values)), 4),
+                "low": round(float(values.min()), 4),
+                "high": round(float(values.max()), 4),
+                "declared_stddev": round(stddev, 5),
+                "stddev": round(float(values.std(ddof=1)), 5),
+            }
+            if name in exact:
+                run["intervals_that_hold_it"] = int((np.abs(values - exact[name]) <= 1.96 * stddev).sum())
+            runs.append(run)
+            print(json.dumps(run), flush=True)
+    result = {
+        "question": __doc__.splitlines()[0],
+        "command": f"python benchmarks/bought.py --data {arguments.data.name} --epsilon {arguments.epsilon:g} "
+        f"--evaluation-epsilon {' '.join(map(str, arguments.evaluation_epsilon))} --repeat {arguments.repeat}",
+        **environment(),
+        "rows": len(train),
+        "released_rows": round(parts.n_rows, 1),
+        "repeat": arguments.repeat,
+        "runs": runs,
+    }
+    PATH.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
