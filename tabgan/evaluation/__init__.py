@@ -12,7 +12,7 @@ from tabgan._validate import integer_at_least
 from tabgan.errors import DataError
 from tabgan.evaluation.anonymeter_adapter import anonymeter_metrics
 from tabgan.evaluation.association import association_findings
-from tabgan.evaluation.attacks import attack_metrics
+from tabgan.evaluation.attacks import attack_steps
 from tabgan.evaluation.copies import copy_findings
 from tabgan.evaluation.detection import detection_findings
 from tabgan.evaluation.diagnostic import diagnostic_metrics
@@ -111,7 +111,7 @@ def evaluate(
         lambda: duplicate_metrics(tables, streams),
         lambda: projection_findings(tables, streams),
         lambda: utility_findings(tables, target, subgroups, streams),
-        lambda: attack_metrics(tables, streams),
+        *attack_steps(tables, streams),
         lambda: membership_findings(tables, streams),
         lambda: anonymeter_metrics(tables, target, streams),
         lambda: copy_findings(tables, streams),

@@ -145,29 +145,34 @@ _Predicate = tuple[_Condition, ...]
 _Guesser = Callable[[slice], tuple[np.ndarray, np.ndarray]]
 
 
-def attack_metrics(tables: Tables, streams: RandomStreams) -> tuple[Metric, ...]:
-    """Return ``singling_out``, ``linkability``, ``inference`` and ``attribute_inference``."""
+def attack_steps(tables: Tables, streams: RandomStreams) -> tuple[Callable[[], tuple[Metric, ...]], ...]:
+    """Return what finds ``singling_out``, ``linkability``, ``inference`` and ``attribute_inference``, one by one."""
 
-    def run(
+    def step(
         definition: Definition, attack: Callable[[Tables, np.random.Generator], Figure]
-    ) -> tuple[Metric, ...]:
+    ) -> Callable[[], tuple[Metric, ...]]:
         def compute() -> list[Figure]:
             require_control(tables)
             return [attack(tables, streams.numpy(f"evaluation.{definition.name}"))]
 
-        return measure([definition], compute)
+        return lambda: measure([definition], compute)
 
     return (
-        *run(SINGLING_OUT, _singled_out),
-        *run(LINKABILITY, _linked),
-        *run(INFERENCE, lambda t, rng: _worst_secret(t, _closest_row, MAX_SECRETS, rng, _affordable(t))),
-        *run(
+        step(SINGLING_OUT, _singled_out),
+        step(LINKABILITY, _linked),
+        step(INFERENCE, lambda t, rng: _worst_secret(t, _closest_row, MAX_SECRETS, rng, _affordable(t))),
+        step(
             ATTRIBUTE_INFERENCE,
             lambda t, rng: _worst_secret(
                 t, lambda s, j: _model(s, j, rng), MAX_MODEL_SECRETS, rng, MAX_TARGETS
             ),
         ),
     )
+
+
+def attack_metrics(tables: Tables, streams: RandomStreams) -> tuple[Metric, ...]:
+    """Return what all of :func:`attack_steps` find."""
+    return tuple(metric for step in attack_steps(tables, streams) for metric in step())
 
 
 def require_rows(tables: Tables, least: int = MIN_ROWS) -> None:

@@ -144,8 +144,8 @@ class Gate:
 
         Epsilon up to 10 is what Ponomareva et al. (2023) call reasonable, delta 1e-5 is below one over the rows of most
         tables. An attack may succeed 10 points more often on people who were learnt from than on others, and 20 where
-        it singles out, or guesses the secret most at risk: their intervals are wide. One row in a hundred may be a copy;
-        what models and distributions lose is 10 points at most.
+        it singles out, or guesses the secret most at risk: their intervals are wide. One row in a hundred may be a
+        copy; what models and distributions lose is 10 points at most.
         """
         attacks = ("singling_out", "linkability", "inference", "attribute_inference", "membership_auc")
         risks = {name: Limit(0.1 if name in ("linkability", "membership_auc") else 0.2) for name in attacks}
