@@ -83,6 +83,7 @@ def check_ledger(privacy: PrivacyStatement, plan: Plan, config: LedgerConfig | N
         ) from None
 
 
+@threadpool_limits.wrap(limits=1)  # as in an evaluation
 def buy(
     fitted: Fitted,
     real: pd.DataFrame,
@@ -113,20 +114,7 @@ def buy(
     Raises:
         LedgerError, BudgetExceededError: the ledger cannot be used, or its cap would be passed; no row was read.
     """
-    with threadpool_limits(1):  # as in an evaluation
-        return _buy(fitted, real, synthetic, plan, target, ledger, part_of, RandomStreams(random_state))
-
-
-def _buy(
-    fitted: Fitted,
-    real: pd.DataFrame,
-    synthetic: pd.DataFrame,
-    plan: Plan,
-    target: str | None,
-    ledger: LedgerConfig | None,
-    part_of: pd.DataFrame | None,
-    streams: RandomStreams,
-) -> Purchase:
+    streams = RandomStreams(random_state)
     codes = fitted.encoder.transform(synthetic)
     guesser = train_guesser(codes, fitted.encoder, target, streams)
     sets = Sets.of(len(fitted.encoder.columns), streams)

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
-from sklearn.ensemble import HistGradientBoostingClassifier
 
 from tabgan.encoding.table import CodedColumn, TableEncoder
 from tabgan.evaluation.fidelity import MAX_TRIPLES, column_tuples
 from tabgan.evaluation.measure import LEVEL, Definition, Figure, NotComputed, measure
 from tabgan.evaluation.result import ColumnResult, Direction, Evaluation, Format, Group, Interval, Metric
 from tabgan.evaluation.rules import FixedCombinations, Rule
+from tabgan.evaluation.utility import MAX_CLASS_NUMBERS, MAX_CLASSES, build_classifier
 from tabgan.evaluation.validity import schema_validity
 from tabgan.privacy.bought import Bought, Comparison, Guesser, Noisy
 from tabgan.rng import RandomStreams
@@ -26,9 +26,6 @@ from tabgan.schema import Numeric
 
 #: Pairs that a bought mean distance is taken over, at most.
 MAX_PAIRS = 1_000
-
-#: Numbers with more values than this are no classes to guess, and no column with more codes is.
-MAX_CLASS_NUMBERS, MAX_CLASSES = 20, 50
 
 #: Rows that a guesser is trained on, at most, and the part of the synthetic rows that it is tried on.
 _MAX_TRAIN_ROWS, _TEST_SHARE = 50_000, 0.3
@@ -149,10 +146,7 @@ def train_guesser(
     test, train = order[:n_test], order[n_test:][:_MAX_TRAIN_ROWS]
     if len(test) == 0 or len(np.unique(labels[train])) < 2:
         return None
-    rounds = int(np.clip(500 // encoder.sizes[position], 20, 100))
-    model = HistGradientBoostingClassifier(
-        max_iter=rounds, early_stopping=False, l2_regularization=1.0, random_state=int(rng.integers(2**31))
-    )
+    model = build_classifier(encoder.sizes[position], int(rng.integers(2**31)))
     model.fit(codes[train][:, others].astype(np.float64), labels[train])
 
     def predict(rows: np.ndarray) -> np.ndarray:
@@ -289,22 +283,13 @@ def _bought_metrics(
         spread = columns[0].noise_stddev / np.sqrt(len(columns))
         mean = Noisy(float(np.mean([noisy.value for noisy in columns])), float(spread))
     singles = [(j,) for j in range(len(columns))]
+    no_class = "no target was named that is a class"
     found = [
         (COLUMNS, mean, near.chance_of(singles), "there are only identifiers"),
         (PAIRS, bought.pairs, near.chance_of(near.sets.pairs), "there are fewer than 2 columns"),
         (TRIPLES, bought.triples, near.chance_of(near.sets.triples), "there are fewer than 3 columns"),
-        (
-            ACCURACY,
-            bought.correct,
-            trained.accuracy if trained else None,
-            "no target was named that is a class",
-        ),
-        (
-            MAJORITY,
-            bought.majority,
-            None,
-            "no target was named that is a class",
-        ),
+        (ACCURACY, bought.correct, trained.accuracy if trained else None, no_class),
+        (MAJORITY, bought.majority, None, no_class),
     ]
     return tuple(
         definition.metric(reason if noisy is None else _figure(noisy, reference, relative))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +13,7 @@ from tabgan.errors import BudgetExceededError, ConfigError, DataError, LedgerErr
 from tabgan.evaluation.gate import Gate
 from tabgan.privacy.ledger_file import LedgerFile
 from tabgan.privacy.records import LedgerConfig
+from tabgan.report import to_json
 
 
 def table(n_rows: int, seed: int) -> pd.DataFrame:
@@ -75,6 +78,12 @@ class TestPurchase:
                 self.buys(model, ledger=ledger)
         assert [len(LedgerFile(each).fits) for each in (path, other)] == [1, 1]
         assert not (tmp_path / "new.ledger").exists()
+
+    def test_its_lines_stand_beside_those_of_the_fit_and_not_among_them(self, model):
+        for data in (self.buys(model).data, self.buys(model).shareable.data):
+            twin = json.loads(to_json(data))
+            assert "evaluation" not in {group["door"] for group in twin["ledger"]}
+            assert {group["door"] for group in twin["evaluation_ledger"]} == {"evaluation"}
 
     def test_says_what_it_rests_on(self, model):
         report = self.buys(model)

@@ -133,11 +133,6 @@ class Gate:
         """The limits on what is promised and audited: what a gate says of them tells nothing about a real row."""
         return replace(self, limits={})
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is held."""
-        return self == Gate()
-
     @classmethod
     def standard(cls, *, has_target: bool = False) -> Gate:
         """Return a gate for a table that nothing else is known of. Its limits are conventions of this project.

@@ -267,14 +267,22 @@ def _calibration(
     )
 
 
-def _build_trees(task: _Task, seed: int) -> Any:
-    # Without the penalty, leaves that hold a rare class grow without bound, and the ROC AUC falls below chance.
-    options: dict[str, Any] = {"early_stopping": False, "l2_regularization": 1.0, "random_state": seed}
-    if not task.n_classes:
-        return HistGradientBoostingRegressor(**options)
+#: Of boosted trees. Without the penalty, leaves that hold a rare class grow without bound, and the ROC AUC falls below
+#: chance.
+_TREE_OPTIONS: dict[str, Any] = {"early_stopping": False, "l2_regularization": 1.0}
+
+
+def build_classifier(n_classes: int, seed: int) -> HistGradientBoostingClassifier:
+    """Return boosted trees for so many classes, not yet trained."""
     # A round grows one tree a class: with many classes, fewer rounds take the same time.
-    rounds = int(np.clip(500 // task.n_classes, 20, 100))
-    return HistGradientBoostingClassifier(max_iter=rounds, **options)
+    rounds = int(np.clip(500 // n_classes, 20, 100))
+    return HistGradientBoostingClassifier(max_iter=rounds, random_state=seed, **_TREE_OPTIONS)
+
+
+def _build_trees(task: _Task, seed: int) -> Any:
+    if not task.n_classes:
+        return HistGradientBoostingRegressor(random_state=seed, **_TREE_OPTIONS)
+    return build_classifier(task.n_classes, seed)
 
 
 def _build_linear(task: _Task, seed: int) -> Any:

@@ -205,8 +205,7 @@ class Job:
             raise ConfigError(
                 "gate: expected a report beside it, whose figures it holds. Drop report: false."
             )
-        bought = None if self.report is None else self.report.evaluation_epsilon
-        if bought is not None and not self.is_private:
+        if self.evaluation_epsilon is not None and not self.is_private:
             raise ConfigError(
                 "report.evaluation_epsilon: a fit with epsilon: null promises nothing, so nothing that is bought "
                 "beside it can. Drop one of the two."
@@ -230,7 +229,7 @@ class Job:
                     )
         if not self.is_private:
             return self
-        bought = None if self.report is None else self.report.evaluation_epsilon
+        bought = self.evaluation_epsilon
         defaults = {
             name: inspect.signature(synthesizer()).parameters[name].default for name in ("epsilon", "delta")
         }
@@ -288,12 +287,15 @@ class Job:
         return (Schema() if self.schema is None else self.schema).with_target(self.target)
 
     @property
+    def evaluation_epsilon(self) -> float | None:
+        """What is spent on figures for the report; ``None`` buys none."""
+        return None if self.report is None else self.report.evaluation_epsilon
+
+    @property
     def release_gate(self) -> Gate | None:
         """The gate; the standard one holds utility where a target is named."""
-        if self.gate != "standard":
-            return self.gate
         declared = self.declared_schema
-        return Gate.standard(has_target=declared is not None and declared.target is not None)
+        return Gate.of(self.gate, has_target=declared is not None and declared.target is not None)
 
     @property
     def holdout(self) -> float | Path | None:

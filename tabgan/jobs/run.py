@@ -23,7 +23,7 @@ from tabgan.evaluation.gate import NO_GATE, Decision
 from tabgan.io import check_inner, check_writable, is_csv, read_table, staged_folder, write_table, write_text
 from tabgan.jobs.config import Job, Output, Report
 from tabgan.privacy.ledger import PrivacyStatement, spent_note
-from tabgan.privacy.unit import units_of
+from tabgan.privacy.unit import ROW, PrivacyUnit, units_of
 from tabgan.progress import Progress, silent
 from tabgan.rng import RandomStreams
 
@@ -117,7 +117,7 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
             tables = read_tables(job)
         with clock.stage("fit", reports_itself=True):
             model = _fit(job, tables, clock.progress)
-        bought = None if job.report is None else job.report.evaluation_epsilon
+        bought = job.evaluation_epsilon
         with says_what_is_spent(model), clock.stage("sample"):
             synthetic = model.sample(rows_to_sample(job.output, model.n_rows_), random_state=job.random_state)
         report: Any = None
@@ -151,8 +151,7 @@ def _folder(parent: Path, name: str) -> Path:
 def _check_ledger(job: Job) -> None:
     """Raise if the ledger's cap refuses the job, before its source is read. One that goes on is let pass to the fit."""
     if job.ledger is not None and not has_begun(job.checkpoint):
-        bought = None if job.report is None else job.report.evaluation_epsilon
-        _model(job).check_room(job.ledger, evaluation_epsilon=bought)
+        _model(job).check_room(job.ledger, evaluation_epsilon=job.evaluation_epsilon)
 
 
 def _audit(job: Job, clock: _Clock) -> Any:
@@ -166,13 +165,13 @@ def _audit(job: Job, clock: _Clock) -> Any:
         return None
     from tabgan.audit import audit
 
-    model, schema = _model(job), job.schema
+    model = _model(job)
     with clock.stage("audit", reports_itself=True):
         return audit(
             model.epsilon,
             model.delta,
             adversary_share=model.adversary_share,
-            max_rows=1 if schema is None else int(schema.max_rows or 1),
+            max_rows=ROW.max_rows if job.schema is None else PrivacyUnit.of_schema(job.schema).max_rows,
             progress=lambda _, done, total: clock.progress("audit", done, total),
         ).raise_if_failed()
 
@@ -284,7 +283,7 @@ def _evaluate(
         rules=job.rules,
         gate=job.release_gate,
         audit=audit,
-        evaluation_epsilon=None if job.report is None else job.report.evaluation_epsilon,
+        evaluation_epsilon=job.evaluation_epsilon,
         ledger=job.ledger,
         part_of=tables.source,
         title=job.name,

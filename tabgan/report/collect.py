@@ -106,7 +106,7 @@ class ReportData:
         privacy: The statement of the fit.
         evaluation_privacy: The statement of figures that were bought with ``evaluation_epsilon``; ``None`` for none.
         findings: Key findings.
-        ledger: The releases, grouped.
+        ledger: The releases of the fit, grouped; those of bought figures are in their own statement.
         columns: In the table's order.
         target: The column that utility was measured on.
         model: What the caller says of the model: versions, seed, arguments.
@@ -292,7 +292,6 @@ class _About:
 
     def data(self, edition: Edition, evaluation: Evaluation, cards: tuple[ColumnCard, ...]) -> ReportData:
         """Return an edition."""
-        bought = () if self.evaluation_privacy is None else self.evaluation_privacy.entries
         return ReportData(
             title=self.title,
             created=self.created,
@@ -304,7 +303,7 @@ class _About:
                 bought=self.evaluation_privacy,
                 is_internal=edition == "internal",
             ),
-            ledger=group_ledger((*self.privacy.entries, *bought)),
+            ledger=group_ledger(self.privacy.entries),
             columns=cards,
             target=self.target,
             model=tuple(self.model.items()),

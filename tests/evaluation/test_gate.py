@@ -111,7 +111,7 @@ class TestDecision:
 
     def test_without_a_limit_nothing_is_decided(self):
         assert Gate().decide(evaluation(metric("tvd2")), (1.0, 1e-6)).outcome == "open"
-        assert Gate(limits={"tvd2": Limit(0.9)}).promises.is_empty
+        assert Gate(limits={"tvd2": Limit(0.9)}).promises == Gate()
 
     def test_unknown_figures_are_refused_at_once(self):
         with pytest.raises(ConfigError, match="gate: unknown figure 'tvd9'"):
