@@ -19,7 +19,6 @@ from tabgan.progress import Progress
 from tabgan.purchase import Purchase
 from tabgan.report import Report, ReportData, collect, collect_shareable
 from tabgan.rng import RandomStreams
-from tabgan.sampling import CodeSampler
 from tabgan.schema import Schema
 from tabgan.shareable import evaluate_released, released_frame
 
@@ -184,7 +183,7 @@ def shareable_data(
 def _fresh_codes(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
     """Return codes of two more samples of the model, as many rows as the real and as the synthetic table have."""
     fitted = subject.fitted
-    sampler = CodeSampler(fitted.generator, [column.is_sampled for column in fitted.encoder.columns])
+    sampler = fitted.sampler()
     rng = RandomStreams(subject.random_state).torch("shareable.fresh", fitted.generator.device)
     sizes = [min(max(1, round(n)), MAX_RELEASED_ROWS) for n in (fitted.n_rows, len(subject.synthetic))]
     first, second = (np.concatenate(list(sampler.batches(n, rng))) for n in sizes)

@@ -27,6 +27,7 @@ from tabgan.io.sinks import check_writable
 from tabgan.model.generator import Generator
 from tabgan.privacy.ledger import PrivacyStatement
 from tabgan.privacy.release import lattice_encoder
+from tabgan.sampling import CodeSampler
 from tabgan.schema import Datetime, Identifier, Numeric, Schema
 
 FORMAT = "tabgan-model"
@@ -50,6 +51,10 @@ class Fitted:
     generator: Generator
     privacy: PrivacyStatement
     n_rows: float
+
+    def sampler(self) -> CodeSampler:
+        """Return what draws codes from the generator."""
+        return CodeSampler(self.generator, [column.is_sampled for column in self.encoder.columns])
 
 
 def write_model(path: Path, fitted: Fitted, params: dict[str, Any]) -> None:

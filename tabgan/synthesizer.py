@@ -35,7 +35,7 @@ from tabgan.privacy.records import LedgerConfig
 from tabgan.privacy.unit import ROW, PrivacyUnit
 from tabgan.progress import Progress, silent
 from tabgan.rng import RandomStreams
-from tabgan.sampling import BATCH_SIZE, CodeSampler
+from tabgan.sampling import BATCH_SIZE
 from tabgan.schema import Categorical, Schema, nearest
 
 if TYPE_CHECKING:
@@ -288,7 +288,7 @@ class TabGAN(BaseEstimator):
         conditions: dict[str, Any],
         streams: RandomStreams,
     ) -> Iterator[pd.DataFrame]:
-        sampler = CodeSampler(fitted.generator, [column.is_sampled for column in fitted.encoder.columns])
+        sampler = fitted.sampler()
         device = fitted.generator.device
         torch_rng, rng = streams.torch("sample", device), streams.numpy("decode")
         done = 0
