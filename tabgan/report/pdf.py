@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import warnings
 from typing import Any
 
 from tabgan.errors import ConfigError
@@ -53,7 +54,10 @@ def _with_styles(html: str) -> str:
 
 def _weasyprint() -> Any:
     try:
-        import weasyprint
+        with warnings.catch_warnings():
+            # Of a library that a later version of WeasyPrint will need: nothing that a user could act on here.
+            warnings.filterwarnings("ignore", "HarfBuzz-Subset", DeprecationWarning)
+            import weasyprint
     except (ImportError, OSError) as error:  # OSError: Pango or another library of the system is missing
         raise ConfigError(
             f"report: a PDF needs WeasyPrint, which cannot be imported ({type(error).__name__}: {error}). "
