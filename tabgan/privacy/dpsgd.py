@@ -43,6 +43,48 @@ CALL = "discriminator"
 _STATE_BYTES, _FIRST_WORD, _WORDS = 5056, 3, 624
 
 
+#: Single precision has 24 bits: noise that is this close to its own single-precision value was drawn with no more. It is
+#: found by subtraction, so only where it is at least so large a part of the sum that rounding leaves those bits.
+_SINGLE, _TOLD = 2.0**-30, 2.0**-20
+
+
+class _DoubleNoise(DPOptimizerFastGradientClipping):
+    """Opacus' optimizer, held to what the guarantee says of its noise: double precision, on the gradients' device.
+
+    Versions of Opacus have drawn noise in torch's default precision, whatever the gradients' own, and none promises
+    where it is drawn. So each step looks at the noise itself.
+    """
+
+    def add_noise(self) -> None:
+        """Add noise to the sums of clipped gradients.
+
+        Raises:
+            PrivacyError: a sum or its noise is not in double precision, or not on the device of the noise's generator.
+        """
+        sums = [parameter.summed_grad for parameter in self.params]
+        self._check(sums, "the sum of gradients")
+        super().add_noise()
+        noisy = [parameter.grad for parameter in self.params]
+        self._check(noisy, "the noisy sum")
+        total = torch.cat([each.flatten() for each in sums])
+        noise = torch.cat([each.flatten() for each in noisy]) - total
+        noise = noise[noise.abs() > _TOLD * total.abs()]
+        is_single = (noise - noise.float().double()).abs() <= _SINGLE * noise.abs()
+        if len(noise) and is_single.double().mean() > 0.5:
+            raise PrivacyError(
+                "dpsgd: expected noise in double precision, found less. The step was not taken."
+            )
+
+    def _check(self, gradients: list[torch.Tensor], what: str) -> None:
+        device = self.generator.device
+        for each in gradients:
+            if each.dtype != torch.float64 or each.device.type != device.type:
+                raise PrivacyError(
+                    f"dpsgd: expected {what} as {torch.float64} on {device.type}, found {each.dtype} on "
+                    f"{each.device.type}. The step was not taken."
+                )
+
+
 class DiscriminatorSteps(Protocol):
     """What the training loop knows of whoever trains the discriminator."""
 
@@ -72,7 +114,8 @@ class PrivateSteps:
     Sensitivity: a unit's rows come into a batch together or not at all, at most ``max_rows`` of them. Each row's
     gradient is clipped to ``CLIP_NORM / max_rows``, over all weights together, before the sum, and the noise is scaled
     to ``MAX_GRAD_NORM``, which is larger than a unit's share by 1e-4 of it. All of it is done in float64: in float32
-    the sum over a batch of 20,000 rows moved by 1.0003 of the bound for one row.
+    the sum over a batch of 20,000 rows moved by 1.0003 of the bound for one row. Each step checks that sums and noise
+    are, and lie on the generator's device.
     Fakes come from the generator, which has only met released numbers; they are clipped alike, weighed up to the
     expected batch size, and enter the same sum, so they add nothing to the sensitivity, and real and fake gradients
     cancel where the two cannot be told apart. An empty Poisson batch is a batch of fakes alone: it is noised and
@@ -142,7 +185,7 @@ class PrivateSteps:
             use_ghost_clipping=True,
             loss_reduction="mean",
         )
-        self._optimizer = DPOptimizerFastGradientClipping(
+        self._optimizer = _DoubleNoise(
             torch.optim.Adam(self._wrapped.parameters(), lr=learning_rate, betas=(0.5, 0.99)),
             noise_multiplier=run.noise_multiplier,
             max_grad_norm=MAX_GRAD_NORM,

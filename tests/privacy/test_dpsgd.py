@@ -1,6 +1,7 @@
 """Door 2: what one row can do to an update, and that batches, noise and accounting are one thing."""
 
 import copy
+import importlib
 import math
 from fractions import Fraction
 from functools import partial
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from opacus import GradSampleModule
+from opacus.optimizers import DPOptimizerFastGradientClipping
 from scipy import stats
 from torch import nn
 from torch.nn import functional as F
@@ -23,6 +25,9 @@ from tabgan.privacy.dpsgd import BLOCK, CLIP_NORM, MAX_GRAD_NORM, PlainSteps, Pr
 from tabgan.privacy.events import POISSON_GAUSSIAN
 from tabgan.privacy.ledger import Ledger
 from tabgan.privacy.unit import ROW, PrivacyUnit
+
+#: Where the step looks its noise up.
+OPACUS_OPTIMIZER = importlib.import_module(DPOptimizerFastGradientClipping.__module__)
 
 SIZES = (3, 4)
 WIDTH = sum(SIZES)
@@ -244,6 +249,45 @@ def test_noise_has_the_scale_that_was_charged():
     assert not fits(5.0 * MAX_GRAD_NORM * 3 / 2)
     assert not fits(5.0 * MAX_GRAD_NORM * 2 / 3)
     assert (np.abs(noise_of_updates(QUIET).numpy()) < 1e-4).all()
+
+
+def single_noise(std, reference, generator=None, secure_mode=False):
+    """Opacus' noise as some of its versions drew it: in torch's default precision."""
+    noise = torch.normal(0.0, std, reference.shape, device=reference.device, generator=generator)
+    return noise.to(reference.dtype)
+
+
+@pytest.mark.parametrize("noise", [0.3, 1.0, 40.0])
+def test_noise_in_single_precision_is_refused(monkeypatch, noise):
+    trained = steps(noise)
+    before = weights(trained)
+    trained.step(fakes(64))  # the control: Opacus' own noise passes
+    assert not torch.equal(weights(trained), before)
+    before = weights(trained)
+    monkeypatch.setattr(OPACUS_OPTIMIZER, "_generate_noise", single_noise)
+    with pytest.raises(PrivacyError, match="double precision"):
+        trained.step(fakes(64))
+    assert torch.equal(weights(trained), before)
+
+
+def test_gradients_in_single_precision_are_refused():
+    trained = steps(1.0)
+    trained._wrapped.float()
+    trained._clip = lambda *_: [
+        setattr(p, "grad", torch.zeros_like(p)) for p in trained._wrapped.parameters()
+    ]
+    with pytest.raises(PrivacyError, match=r"torch\.float64 on cpu, found torch\.float32"):
+        trained.step(fakes(64))
+
+
+def test_gradients_on_another_device_than_the_noise_are_refused():
+    trained = steps(1.0)
+    trained._clip = lambda *_: [
+        setattr(p, "grad", torch.zeros_like(p, device="cpu")) for p in trained._wrapped.parameters()
+    ]
+    trained._optimizer.generator = SimpleNamespace(device=torch.device("cuda"))
+    with pytest.raises(PrivacyError, match="on cuda, found"):
+        trained.step(fakes(64))
 
 
 def test_noise_never_repeats_under_a_seed():
