@@ -147,6 +147,47 @@ def test_a_fit_states_what_stands_in_its_ledger(path):
     assert fitted.privacy_.place == LedgerFile(path).place()
 
 
+ENTITY = Schema([Categorical(name="town", categories=["Ulm", "Bonn", "Kiel"])], entity="person", max_rows=2)
+
+
+@pytest.fixture(scope="module")
+def doors():
+    """What a fit with entities handed to door 1 and to door 2."""
+    handed = {}
+
+    def measures(df, *args, **kwargs):
+        handed["df"] = df
+        return fitting_measures(df, *args, **kwargs)
+
+    def trains(module, codes, units, *args):
+        handed["codes"], handed["units"] = codes, units
+        return fitting_trains(module, codes, units, *args)
+
+    fitting_measures, fitting_trains = fitting.measure_table, fitting.PrivateSteps
+    df = table().assign(person=np.arange(1_500) // 5)  # five rows each
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fitting, "measure_table", measures)
+        patch.setattr(fitting, "PrivateSteps", trains)
+        handed["privacy"] = model(schema=ENTITY).fit(df).privacy_
+    return handed
+
+
+def test_door_1_measures_the_bounded_table(doors):
+    """Pitfall 41."""
+    assert doors["df"]["person"].value_counts().tolist() == [2] * 300
+    counts = [entry for entry in doors["privacy"].entries if entry.door != "dpsgd"]
+    assert {entry.sensitivity for entry in counts} == {2.0}
+
+
+def test_door_2_samples_units_and_not_rows(doors):
+    """Pitfall 40: whoever draws rows with the rate that was charged for units includes a person more often."""
+    codes, units = doors["codes"], doors["units"]
+    assert len(codes) == len(units) == 600
+    assert np.bincount(units).tolist() == [2] * 300
+    same = doors["df"]["person"].to_numpy()
+    assert all(len(set(same[units == unit])) == 1 for unit in range(300))
+
+
 def test_two_fits_on_one_table_add_up(path):
     spent = [model().fit(table(), ledger=path).privacy_.epsilon_spent for _ in range(2)]
     assert max(spent) < recomputed(path) < sum(spent)

@@ -43,7 +43,7 @@ CALL = "discriminator"
 _STATE_BYTES, _FIRST_WORD, _WORDS = 5056, 3, 624
 
 
-#: Single precision has 24 bits: noise that is this close to its own single-precision value was drawn with no more. It is
+#: Single precision has 24 bits: noise this close to its own single-precision value was drawn with no more. It is
 #: found by subtraction, so only where it is at least so large a part of the sum that rounding leaves those bits.
 _SINGLE, _TOLD = 2.0**-30, 2.0**-20
 
