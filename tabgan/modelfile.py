@@ -54,7 +54,9 @@ class Fitted:
 
     def sampler(self) -> CodeSampler:
         """Return what draws codes from the generator."""
-        return CodeSampler(self.generator, [column.is_sampled for column in self.encoder.columns])
+        columns = self.encoder.columns
+        pooled = {j: c.shown_weights for j, c in enumerate(columns) if c.encoder.has_other}
+        return CodeSampler(self.generator, [column.exists for column in columns], pooled)
 
 
 def write_model(path: Path, fitted: Fitted, params: dict[str, Any]) -> None:

@@ -21,17 +21,31 @@ CANDIDATES, MOST_CANDIDATES, MIN_CANDIDATES = 8, 32, 4_096
 class CodeSampler:
     """Draws codes column by column.
 
+    A code that rows may have and no row may show, the one that unreleased categories are pooled in, is drawn like any
+    other, so that the columns after it follow all rows and not the few whose value was released. When a row is whole,
+    its pooled cells are drawn anew.
+
     Args:
         generator: Trained.
-        is_sampled: One mask ``(size,)`` a column: codes that may be drawn.
+        exists: One mask ``(size,)`` a column: codes that may be drawn.
+        pooled: By the position of a column whose last code is a pooled one: ``(size,)`` in proportion to what its cells
+            are drawn anew, not negative, 0 at the end and above 0 somewhere.
     """
 
-    def __init__(self, generator: Generator, is_sampled: Sequence[np.ndarray]) -> None:
+    def __init__(
+        self,
+        generator: Generator,
+        exists: Sequence[np.ndarray],
+        pooled: Mapping[int, np.ndarray] | None = None,
+    ) -> None:
         self._generator = generator
+        device = generator.device
         #: Codes that may not be drawn, ``None`` where all may.
-        self._excluded = [
-            None if mask.all() else torch.as_tensor(~mask, device=generator.device) for mask in is_sampled
-        ]
+        self._excluded = [None if mask.all() else torch.as_tensor(~mask, device=device) for mask in exists]
+        self._pooled = {
+            position: torch.as_tensor(weights, dtype=torch.float64, device=device)
+            for position, weights in (pooled or {}).items()
+        }
 
     @torch.no_grad()
     def batches(
@@ -66,7 +80,16 @@ class CodeSampler:
             drawn = [
                 self._conditional(part, rng, fixed) if fixed else self._free(part, rng) for part in parts
             ]
-            yield torch.cat([codes.to(torch.int16).cpu() for codes in drawn]).numpy()
+            whole = [self._without_pooled(codes, rng) for codes in drawn]
+            yield torch.cat([codes.to(torch.int16).cpu() for codes in whole]).numpy()
+
+    def _without_pooled(self, codes: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
+        """Return the codes of whole rows with those that no row may show drawn anew, each column by itself."""
+        for position, weights in self._pooled.items():
+            rows = (codes[:, position] == len(weights) - 1).nonzero().squeeze(1)
+            if len(rows):
+                codes[rows, position] = torch.multinomial(weights, len(rows), replacement=True, generator=rng)
+        return codes
 
     def _free(self, n_rows: int, rng: torch.Generator) -> torch.Tensor:
         _, state, codes = self._start(n_rows, rng)

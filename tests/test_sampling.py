@@ -82,6 +82,26 @@ class TestCodes:
         codes = next(CodeSampler(generator, _masks(3, 2, 4)).batches(100, _rng()))
         np.testing.assert_array_equal(codes, generator.draw(100, _rng()).codes.numpy())
 
+    @pytest.mark.parametrize("fixed", [None, {0: 1}])
+    def test_pooled_cells_are_replaced_when_the_row_is_whole(self, fixed):
+        """Columns after a pooled code follow it; ruled out when its column is drawn, it would bend them all."""
+        joint = ToyGenerator().joint()[slice(None) if fixed is None else slice(1, 2)]
+        joint = joint / joint.sum()
+        sampler = CodeSampler(ToyGenerator(), _masks(2, 3, 2), {1: np.array([3.0, 1.0, 0.0])})
+        codes = np.concatenate(list(sampler.batches(40_000, _rng(), fixed)))
+        shares = _shares(codes)[slice(None) if fixed is None else slice(1, 2)]
+        assert shares[:, 2].sum() == 0
+        np.testing.assert_allclose(shares.sum(axis=(0, 1)), joint.sum(axis=(0, 1)), atol=0.012)
+        kept = joint.sum(axis=(0, 2))
+        expected = kept[:2] + kept[2] * np.array([0.75, 0.25])
+        np.testing.assert_allclose(shares.sum(axis=(0, 2))[:2], expected, atol=0.012)
+        ruled_out = [mask.copy() for mask in _masks(2, 3, 2)]
+        ruled_out[1][2] = False
+        control = _shares(
+            np.concatenate(list(CodeSampler(ToyGenerator(), ruled_out).batches(40_000, _rng())))
+        )
+        assert abs(control.sum(axis=(0, 1)) - ToyGenerator().joint().sum(axis=(0, 1))).max() > 0.1
+
     @pytest.mark.parametrize("fixed", [{0: 1}, {1: 0}, {1: 2}, {2: 1}, {0: 1, 2: 0}, {0: 0, 1: 0, 2: 0}])
     def test_under_conditions_follow_the_conditional_distribution(self, fixed):
         joint = ToyGenerator().joint()

@@ -367,8 +367,8 @@ class TestTarget:
 
 class TestOtherValues:
     @pytest.mark.parametrize("order", [["a", "y"], ["y", "a"]])
-    def test_what_is_left_out_leaves_the_rest_as_it_was(self, order):
-        """A quarter of the rows have a value that is not declared: the rest keep what they had."""
+    def test_what_is_left_out_leaves_other_columns_as_they_were(self, order):
+        """A quarter of the rows have a value that is not declared: they get one of the others, in proportion."""
         rng = np.random.default_rng(0)
         a = rng.choice(["a", "b", "c", "x"], 20_000, p=[0.5, 0.2, 0.05, 0.25])
         share = pd.Series(a).map({"a": 0.2, "b": 0.8, "c": 0.9, "x": 0.5})
@@ -384,8 +384,11 @@ class TestOtherValues:
         assert shares[["a", "b", "c"]].to_numpy() == pytest.approx(
             [0.5 / 0.75, 0.2 / 0.75, 0.05 / 0.75], abs=0.02
         )
+        assert (rows["y"] == "yes").mean() == pytest.approx(0.43, abs=0.02)
         says_yes = (rows["y"] == "yes").groupby(rows["a"]).mean()
-        assert says_yes[["a", "b", "c"]].to_numpy() == pytest.approx([0.2, 0.8, 0.9], abs=0.05)
+        # A quarter of each group are rows of the value that is left out, half of which say yes.
+        expected = 0.75 * np.array([0.2, 0.8, 0.9]) + 0.25 * 0.5
+        assert says_yes[["a", "b", "c"]].to_numpy() == pytest.approx(expected, abs=0.05)
 
 
 class TestFailsClosed:
@@ -743,3 +746,26 @@ class TestDevices:
         pd.testing.assert_frame_equal(model.sample(100), sample)
         conditioned = model.sample(50, conditions={"bool": True})
         assert conditioned["bool"].all()
+
+
+def test_categories_that_are_not_released_bend_no_other_column():
+    """Four in five names are too rare to be released, and the other columns depend on how frequent a name is."""
+    rng = np.random.default_rng(1)
+    kind = rng.choice(4, 4_000, p=[0.1, 0.1, 0.4, 0.4])
+    rare = np.char.add("x", rng.integers(0, 5_000, 4_000).astype(str))
+    is_frequent = kind < 2
+    df = pd.DataFrame(
+        {
+            "name": np.where(kind == 0, "a", np.where(kind == 1, "b", rare)),
+            "amount": np.where(is_frequent, rng.normal(300, 20, 4_000), rng.normal(50, 10, 4_000)).round(),
+            "score": np.where(
+                rng.random(4_000) < np.where(is_frequent, 0.4, 0.02), np.nan, rng.integers(0, 9, 4_000)
+            ),
+        }
+    )
+    synthetic = TabGAN(epsilon=3.0, adversary_share=0, random_state=0).fit(df).sample(4_000)
+    assert set(synthetic["name"]) == {"a", "b"}
+    assert synthetic["amount"].mean() == pytest.approx(
+        df["amount"].mean(), rel=0.1
+    )  # 283 where it is ruled out
+    assert synthetic["score"].isna().mean() == pytest.approx(df["score"].isna().mean(), abs=0.04)

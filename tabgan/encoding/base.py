@@ -21,7 +21,7 @@ class ColumnEncoder(ABC):
         name: The column's name.
         dtype: pandas dtype of the output, as text.
         n_values: Cells that stand for values.
-        has_other: Whether there is a cell for values outside the domain; it is never sampled.
+        has_other: Whether there is a cell for values outside the domain; no row of a sample shows it.
         is_nullable: Whether missing values are allowed.
         is_ordered: Whether neighbouring cells are neighbouring values.
     """

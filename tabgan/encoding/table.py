@@ -36,7 +36,7 @@ class CodedColumn:
         encoder: Between values and cells.
         code_of_cell: ``(n_cells,)`` the code of each cell.
         weights: ``(n_cells,)`` non-negative released counts.
-        is_sampled: ``(width,)`` whether a code may be sampled: not the one for values outside the domain; not
+        is_sampled: ``(width,)`` if rows of a sample may show a code: not the one for values outside the domain; not
             missing, and no value, where the released count of them is noise.
     """
 
@@ -62,6 +62,19 @@ class CodedColumn:
     def code_weights(self) -> np.ndarray:
         """``(width,)`` released counts by code."""
         return np.bincount(self.code_of_cell, weights=self.weights, minlength=self.width)
+
+    @property
+    def shown_weights(self) -> np.ndarray:
+        """``(width,)`` in proportion to what a cell outside the domain is replaced: released counts of the values.
+
+        Such a cell holds a value, so it becomes a missing one only where no value may be sampled. It stands for people
+        of whom nothing but their number was released: which values it gets says nothing of them.
+        """
+        is_value = self.is_sampled.copy()
+        is_value[0] &= not self.encoder.is_nullable
+        allowed = is_value if is_value.any() else self.is_sampled
+        weights = np.where(allowed, self.code_weights, 0.0)
+        return weights if weights.sum() > 0 else allowed.astype(np.float64)
 
     @cached_property
     def _drawing(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
