@@ -55,7 +55,7 @@ class Fitted:
     def sampler(self) -> CodeSampler:
         """Return what draws codes from the generator."""
         columns = self.encoder.columns
-        pooled = {j: c.shown_weights for j, c in enumerate(columns) if c.encoder.has_other}
+        pooled = {j: c.shown_weights for j, c in enumerate(columns) if c.has_pooled}
         return CodeSampler(self.generator, [column.exists for column in columns], pooled)
 
 
@@ -177,7 +177,9 @@ def _coded_column(column: Any, position: int, tensors: dict[str, torch.Tensor]) 
         factors = tensors.get(f"column.{position}.emphasis")
         encoder = lattice_encoder(column, tensors[f"column.{position}.edges"].numpy())
         encoder = encoder.emphasising(None if factors is None else factors.numpy())
-        is_usable = column.is_complete and _is_lattice(encoder)
+        is_usable = (
+            _is_unseen(encoder) if column.bounds is None else column.is_complete and _is_lattice(encoder)
+        )
     else:
         encoder = CategoricalEncoder(column, column.dtype)
         is_usable = bool(column.is_complete)
@@ -190,6 +192,11 @@ def _coded_column(column: Any, position: int, tensors: dict[str, torch.Tensor]) 
     if not is_usable:
         raise ValueError
     return CodedColumn(encoder, codes, arrays["weights"].astype(np.float64), is_sampled)
+
+
+def _is_unseen(encoder: LatticeEncoder) -> bool:
+    """Return whether an encoder is such as a fit leaves behind of a column whose range the noise hid."""
+    return encoder.edges.tolist() == [0, 1] and encoder.emphasis is None and encoder.is_nullable
 
 
 def _is_lattice(encoder: LatticeEncoder) -> bool:

@@ -113,8 +113,8 @@ class Categorical(_Column):
     Attributes:
         categories: The public list; ``None`` has it discovered by a threshold mechanism.
         ordered: Whether the order of ``categories`` means something.
-        unknown: What happens to a value outside the list: pooled and replaced in samples by listed ones (``"other"``), or
-            refused (``"error"``).
+        unknown: A value outside the list is pooled, and replaced in samples by listed ones (``"other"``), or refused
+            (``"error"``).
     """
 
     kind: Literal["categorical"] = "categorical"

@@ -383,8 +383,8 @@ def released_frame(encoder: TableEncoder, n_rows: float, n_drawn: int, random_st
         cells = np.searchsorted(edges, (np.arange(n_drawn) + 0.5) / n_drawn, side="right")
         cells = np.minimum(cells, len(weights) - 1)
         series = column.encoder.inverse_transform(cells, rng)
-        if column.encoder.has_other:
+        if column.has_pooled:
             series = series.astype(object)
-            series[cells > column.encoder.n_values] = OTHER
+            series[cells > (0 if column.is_unseen else column.encoder.n_values)] = OTHER
         frame[column.encoder.name] = series
     return pd.DataFrame(frame, index=range(n_drawn))

@@ -228,11 +228,19 @@ class TabGAN(BaseEstimator):
             LedgerFile(config.path).check_room(plan, config, later)
 
     def _warn_of_empty_domains(self) -> None:
+        """Log what comes back missing for want of a released value, and what would keep it."""
         empty = [c.name for c in self.schema_ if isinstance(c, Categorical) and c.categories == ()]
         if empty:
             logger.warning(
                 "No value of %s is frequent enough to be released, so all will be missing. Declare them, or drop them.",
                 ", ".join(map(repr, empty)),
+            )
+        unseen = [column.encoder.name for column in self._fitted.encoder.columns if column.is_unseen]
+        if unseen:
+            logger.warning(
+                "No value of %s stands out of the noise, so all will be missing. If there are any, declare their "
+                "bounds (bounds: [low, high] in the schema), raise epsilon, or drop columns.",
+                ", ".join(map(repr, unseen)),
             )
 
     def _set_fitted(self, fitted: Fitted) -> None:

@@ -5,6 +5,7 @@ Every function here is post-processing of public or released numbers; none sees 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,14 @@ ROWS_OVER_NOISE = 4.0
 #: Noise standard deviations above which a cell counts as occupied, and those that a run of cells next to an
 #: occupied one needs. Among a hundred empty cells, noise passes the first about once in 3,000 columns.
 SURELY, LIKELY, PERHAPS = 4.5, 2.75, 1.0
+
+#: Noise standard deviations that the clearest run of cells needs where no single cell passes ``SURELY``: noise has
+#: thousands of runs to choose from.
+SEEN = 5.5
+
+#: Noise standard deviations above which a cell is so full that nothing next to it is taken for its thin tail: values do
+#: not thin out from many rows to a handful in one step, but flags and months end.
+ABRUPT = 10.0
 
 #: Noise standard deviations below which a difference within a histogram is taken for noise, and those below
 #: which one half of a run is taken for empty.
@@ -85,12 +94,14 @@ class Span:
         high: Largest lattice integer.
         edges: ``(cells + 1,)`` edges of coarse cells that cover it.
         mass: ``(cells,)`` non-negative released counts of them.
+        is_seen: ``False`` where nothing stands above the noise: then ``low`` and ``high`` say nothing of the rows.
     """
 
     low: int
     high: int
     edges: np.ndarray
     mass: np.ndarray
+    is_seen: bool = True
 
     def is_wide(self, n_cells: int) -> bool:
         """Whether the span has more lattice integers than there may be cells."""
@@ -102,13 +113,18 @@ def span_of(
 ) -> Span:
     """Return a column's span from noisy counts of cells: declared bounds, or the occupied cells and one more.
 
+    Where no cell is occupied, the span was not seen.
+
     The cell more to either side keeps tails that are too thin to show. It is left out where it would more than
     triple the span, and at zero: few columns cross it, unless zero is all that they show.
     """
     if declared is not None:
         low, high = declared
     else:
-        first, last = occupied(counts, noise_stddev)
+        found = occupied(counts, noise_stddev)
+        if found is None:
+            return Span(0, 0, np.array([0, 1], dtype=np.int64), np.zeros(1), is_seen=False)
+        first, last = found
         low, stop = int(edges[first]), int(edges[last + 1])
         most = 2 * (stop - low)
         if first > 0 and low != 0 and low - edges[first - 1] <= most:
@@ -119,36 +135,75 @@ def span_of(
     return Span(low, high, edges, np.where(counts > PRESENT * noise_stddev, counts, 0.0))
 
 
-def occupied(counts: np.ndarray, noise_stddev: float) -> tuple[int, int]:
-    """Return the first and the last of the ordered cells that hold more than noise.
+def occupied(counts: np.ndarray, noise_stddev: float) -> tuple[int, int] | None:
+    """Return the first and the last of the ordered cells that hold more than noise; ``None`` where none does.
 
-    The fullest cell does, and every cell above ``SURELY``; a lone false one far out would stretch the range by
-    orders of magnitude. From there to both sides, as long as some run of the next cells together passes
-    ``LIKELY``, the range goes on to the end of the run that passes it most clearly: thin tails add up.
+    Every cell above ``SURELY`` does, or, where there is none, the run of cells that together stands out most
+    clearly, if it passes ``SEEN``: the fullest cell of noise alone would be a place that no row has. From there to
+    both sides, as long as some run of the next cells together passes ``LIKELY``, the range goes on to the end of the
+    run that passes it most clearly: thin tails add up.
     """
-    surely = counts > SURELY * noise_stddev
-    surely[int(np.argmax(counts))] = True
-    first, last = (int(i) for i in np.flatnonzero(surely)[[0, -1]])
+    surely = np.flatnonzero(counts > SURELY * noise_stddev)
+    first, last = (int(surely[0]), int(surely[-1])) if len(surely) else _clearest_run(counts)
+    if not len(surely):
+        clarity = counts[first : last + 1].sum() / math.sqrt(last + 1 - first)
+        if clarity <= SEEN * noise_stddev:
+            return None
     first -= _tail(counts[:first][::-1], noise_stddev)
     last += _tail(counts[last + 1 :], noise_stddev)
     return first, last
+
+
+def _clearest_run(counts: np.ndarray) -> tuple[int, int]:
+    """Return the first and the last cell of the run whose sum is largest beside its noise."""
+    sums = np.concatenate([[0.0], np.cumsum(counts)])
+    best, run = -math.inf, (0, 0)
+    for first in range(len(counts)):
+        clarity = (sums[first + 1 :] - sums[first]) / np.sqrt(np.arange(1, len(counts) - first + 1))
+        last = int(np.argmax(clarity))
+        if clarity[last] > best:
+            best, run = float(clarity[last]), (first, first + last)
+    return run
 
 
 def tight_ends(edges: np.ndarray, counts: np.ndarray, noise_stddev: float) -> tuple[int, int]:
     """Return the first and the last cell of a fine histogram that is to be kept.
 
     Cells of a single integer next to the occupied ones are kept from ``PERHAPS`` on: taking one too many costs as
-    much as one too few, and is as likely there. Next to a single occupied cell none is: that is a constant.
+    much as one too few, and is as likely there. Next to a single occupied cell none is: that is a constant. Next to a
+    cell above ``ABRUPT`` only a cell above ``SURELY`` is: a column of 0 and 1 ends there. All cells are kept of a range
+    that is known and within which none stands out.
     """
-    first, last = occupied(counts, noise_stddev)
+    found = occupied(counts, noise_stddev)
+    if found is None:
+        return 0, len(counts) - 1
+    first, last = found
+    is_single = np.diff(edges) == 1
+    sure, full = counts > SURELY * noise_stddev, counts > ABRUPT * noise_stddev
+    outermost = np.flatnonzero(sure)
+    if len(outermost):
+        low, high = int(outermost[0]), int(outermost[-1])
+        first = low if full[low] and is_single[first : low + 1].all() else first
+        last = high if full[high] and is_single[high : last + 1].all() else last
     if first == last:
         return first, last
-    is_likely = (np.diff(edges) == 1) & (counts > PERHAPS * noise_stddev)
-    while first > 0 and is_likely[first - 1]:
+    is_likely = is_single & (counts > PERHAPS * noise_stddev)
+    while first > 0 and is_likely[first - 1] and not full[first]:
         first -= 1
-    while last + 1 < len(counts) and is_likely[last + 1]:
+    while last + 1 < len(counts) and is_likely[last + 1] and not full[last]:
         last += 1
     return first, last
+
+
+def without_stray(edges: np.ndarray, counts: np.ndarray, noise_stddev: float) -> np.ndarray:
+    """Return counts in which a stray integer is 0: a cell that is not likely, beside one above ``ABRUPT``.
+
+    Among months and years with thousands of rows each, one that noise alone has put there is no thin value.
+    """
+    full = np.concatenate([[False], counts > ABRUPT * noise_stddev, [False]])
+    is_beside = full[:-2] | full[2:]
+    is_stray = (np.diff(edges) == 1) & (counts <= LIKELY * noise_stddev) & is_beside
+    return np.where(is_stray, 0.0, counts)
 
 
 def _tail(counts: np.ndarray, noise_stddev: float) -> int:

@@ -54,6 +54,11 @@ class LatticeEncoder(ColumnEncoder):
         return len(self.edges) - 1
 
     @property
+    def is_unseen(self) -> bool:
+        """Whether the noise hid where the values lie: then no value can be sampled."""
+        return self.column.bounds is None
+
+    @property
     @abstractmethod
     def steps(self) -> np.ndarray:
         """Steps by which integers are told to be round; see :mod:`tabgan.encoding.rounding`."""

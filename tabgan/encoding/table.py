@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from tabgan.encoding.base import MISSING, ColumnEncoder
-from tabgan.encoding.grid import SURELY, denoise_ordered, project_to_simplex
+from tabgan.encoding.grid import SURELY, denoise_ordered, project_to_simplex, without_stray
 from tabgan.encoding.lattice import LatticeEncoder
 from tabgan.errors import DataError
 from tabgan.schema import Identifier, Schema
@@ -52,11 +52,21 @@ class CodedColumn:
 
     @property
     def exists(self) -> np.ndarray:
-        """``(width,)`` whether rows may have a code: those that are sampled, and the one for other values."""
+        """``(width,)`` whether rows may have a code: those that are sampled, and a pooled one."""
         exists = self.is_sampled.copy()
-        if self.encoder.has_other:
+        if self.has_pooled:
             exists[-1] = True
         return exists
+
+    @property
+    def is_unseen(self) -> bool:
+        """Whether values are there, and noise hid where they lie: they come back as missing."""
+        return isinstance(self.encoder, LatticeEncoder) and self.encoder.is_unseen
+
+    @property
+    def has_pooled(self) -> bool:
+        """Whether the last code is one that rows have and no row of a sample may show."""
+        return self.encoder.has_other or self.is_unseen
 
     @property
     def code_weights(self) -> np.ndarray:
@@ -118,8 +128,16 @@ def code_column(
         min_rows: Released count below which a category is merged with the other rare ones.
 
     Raises:
-        DataError: if nothing could be sampled: no category was released, and missing values are ruled out.
+        DataError: if nothing could be sampled: no category was released, or no range seen, and missing values are ruled
+            out.
     """
+    is_unseen = isinstance(encoder, LatticeEncoder) and encoder.is_unseen
+    if is_unseen and not encoder.is_nullable:
+        raise DataError(
+            f"Column {encoder.name!r}: the noise hides where its values lie, and the column can hold no missing ones. "
+            f"Declare its bounds, as in {{name: {encoder.name!r}, kind: {encoder.column.kind}, bounds: [low, high]}}, "  # type: ignore[attr-defined]
+            "raise epsilon, or drop columns."
+        )
     if encoder.n_values == 0 and not encoder.is_nullable:
         raise DataError(
             f"Column {encoder.name!r}: no value is frequent enough to show above the noise, and the column can hold "
@@ -141,9 +159,9 @@ def code_column(
     code_of_cell[values] = first + merged
     if encoder.has_other:
         code_of_cell[-1] = n_codes
-    is_sampled = np.full(n_codes + int(encoder.has_other), not is_all_missing)
+    is_sampled = np.full(n_codes + int(encoder.has_other), not (is_all_missing or is_unseen))
     if first:
-        is_sampled[0] = has_missing or encoder.n_values == 0
+        is_sampled[0] = has_missing or encoder.n_values == 0 or is_unseen
     if encoder.has_other:
         is_sampled[-1] = False
     return CodedColumn(encoder, code_of_cell, weights, is_sampled)
@@ -168,6 +186,8 @@ def _denoise(
     values = counts[1 : 1 + encoder.n_values]
     total = n_rows - weights[MISSING]
     if encoder.is_ordered:
+        if isinstance(encoder, LatticeEncoder):
+            values = without_stray(encoder.edges, values, noise_stddev)
         smooth = denoise_ordered(values, noise_stddev, total)
         if isinstance(encoder, LatticeEncoder) and encoder.edges[-1] - encoder.edges[0] <= FEW_INTEGERS:
             smooth[[0, -1]] = np.maximum(smooth[[0, -1]], END_SIGNAL * noise_stddev)

@@ -240,7 +240,8 @@ class _Door:
         noise = self.plan.noise_stddev("zoom", len(wide))
         n_zoom = grid.fine_cells(n_rows, noise, grid.ZOOM_CELLS)
         zoomed = {name: grid.grid_edges(span, n_zoom) for name, span in wide.items()}
-        return spans | self._spans("zoom", "coarse histogram", columns, zoomed)
+        closer = self._spans("zoom", "coarse histogram", columns, zoomed)
+        return spans | {name: span for name, span in closer.items() if span.is_seen}
 
     def _spans(
         self, stage: Stage, what: str, columns: Sequence[Any], edges: dict[str, np.ndarray]
@@ -279,7 +280,8 @@ class _Door:
                 released.append(self._discover(column, noise, delta))
             else:
                 counted = self._count(_encoder(column, spans.get(column.name), n_cells), noise)
-                released.append(counted if getattr(column, "bounds", True) else _tightened(counted))
+                is_open = isinstance(column, Numeric | Datetime) and column.bounds is None
+                released.append(_tightened(counted) if is_open and spans[column.name].is_seen else counted)
         return released
 
     def find_roundness(self, released: Sequence[ReleasedColumn]) -> list[ReleasedColumn]:
@@ -464,13 +466,16 @@ def _is_open(column: Numeric | Datetime, n_cells: int) -> bool:
 
 
 def _encoder(column: Any, span: grid.Span | None, n_cells: int) -> ColumnEncoder:
-    """Return a completed column's encoder; without a span, its declared bounds are few integers."""
+    """Return a completed column's encoder; without a span, its declared bounds are few integers.
+
+    A column whose span was not seen keeps its bounds open, and one cell for all values.
+    """
     if not isinstance(column, Numeric | Datetime):
         return CategoricalEncoder(column, column.dtype or "object")
     if span is None:
         low, high = declared_range(column)
         return lattice_encoder(column, np.arange(low, high + 2, dtype=np.int64))
-    if column.bounds is None:
+    if column.bounds is None and span.is_seen:
         column = column.model_copy(update={"bounds": released_bounds(column, span.low, span.high)})
     return lattice_encoder(column, grid.grid_edges(span, n_cells))
 

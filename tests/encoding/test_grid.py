@@ -224,3 +224,48 @@ class TestFineCells:
     @pytest.mark.parametrize(("n_rows", "expected"), [(1, grid.MIN_CELLS), (10**9, grid.MAX_CELLS)])
     def test_within_limits(self, n_rows, expected):
         assert grid.fine_cells(n_rows, 10.0) == expected
+
+
+class TestWhatIsNotSeen:
+    """Pitfall 42: noise is no range."""
+
+    def test_noise_alone_has_no_range(self):
+        rng = np.random.default_rng(0)
+        found = [grid.occupied(rng.normal(0, 10.0, 107), 10.0) for _ in range(300)]
+        assert sum(each is not None for each in found) <= 1
+        span = grid.span_of(EDGES, rng.normal(0, 10.0, len(EDGES) - 1), 10.0, None)
+        assert not span.is_seen
+        assert (span.low, span.high) == (0, 0)  # a constant, not the place of the loudest noise
+
+    def test_a_place_that_no_single_cell_shows_is_seen_by_many(self):
+        rng = np.random.default_rng(1)
+        counts = rng.normal(0, 10.0, 107)
+        counts[40:60] += 25.0  # each is 2.5 standard deviations
+        first, last = grid.occupied(counts, 10.0)
+        assert 35 <= first <= 44
+        assert 55 <= last <= 65
+
+    @pytest.mark.parametrize("n_values", [2, 12])
+    def test_a_column_of_few_full_values_ends_with_them(self, n_values):
+        """A flag stays 0 and 1, a month 1 to 12; noise stands beside them in every second column."""
+        rng = np.random.default_rng(2)
+        edges = np.arange(-3, n_values + 4)
+        is_value = (edges[:-1] >= 0) & (edges[:-1] < n_values)
+        for _ in range(300):
+            counts = np.where(is_value, 2_000.0, 0.0) + rng.normal(0, 40.0, len(edges) - 1)
+            first, last = grid.tight_ends(edges, counts, 40.0)
+            assert (edges[first], edges[last]) == (0, n_values - 1)
+
+    def test_a_thin_tail_of_a_thinning_column_is_kept(self):
+        edges = np.arange(0, 9)
+        counts = np.array([60.0, 170.0, 330.0, 650.0, 5_000.0, 4_000.0, 900.0, 400.0])
+        assert grid.tight_ends(edges, counts, 45.0) == (0, 7)
+
+    def test_integers_that_only_noise_vouches_for_get_no_rows(self):
+        edges = np.arange(0, 6)
+        counts = np.array([900.0, 60.0, 1_200.0, 300.0, 800.0])
+        np.testing.assert_array_equal(
+            grid.without_stray(edges, counts, 40.0), [900.0, 0.0, 1_200.0, 300.0, 800.0]
+        )
+        thin = np.array([90.0, 60.0, 120.0, 100.0, 80.0])
+        np.testing.assert_array_equal(grid.without_stray(edges, thin, 40.0), thin)
