@@ -339,7 +339,7 @@ def _column_results(
                 kind=column.kind,
                 tvd=tvd,
                 reference=reference,
-                valid=shares[column.name],
+                valid=shares.get(column.name, 1.0),  # a range that was not seen: no row shows a value
                 missing_real=min(missing, 1.0),
                 missing_synthetic=float(synthetic[column.name].isna().mean()),
             )

@@ -771,39 +771,40 @@ def test_categories_that_are_not_released_bend_no_other_column():
     assert synthetic["score"].isna().mean() == pytest.approx(df["score"].isna().mean(), abs=0.04)
 
 
+@pytest.fixture(scope="module")
+def fitted_unseen():
+    rng = np.random.default_rng(0)
+    df = pd.DataFrame({"flag": rng.random(1_500) < 0.4, "size": rng.normal(0, 1, 1_500)})
+    df["wage"] = np.exp(rng.uniform(-20, 30, 1_500))  # over more cells than 1,500 rows can show
+    df.loc[:1_440, "wage"] = np.nan
+    with pytest.MonkeyPatch.context() as patch:
+        said = []
+        patch.setattr(synthesizer.logger, "warning", lambda text, *given: said.append(text % given))
+        model = TabGAN(epsilon=1.0, adversary_share=0, random_state=0).fit(df)
+    return model, said
+
+
 class TestUnseen:
     """Pitfall 42: where noise hides a column's values, it says so, and makes none up."""
 
-    @pytest.fixture(scope="class")
-    def fitted(self):
-        rng = np.random.default_rng(0)
-        df = pd.DataFrame({"flag": rng.random(1_500) < 0.4, "size": rng.normal(0, 1, 1_500)})
-        df["wage"] = np.exp(rng.uniform(-20, 30, 1_500))  # over more cells than 1,500 rows can show
-        df.loc[:1_440, "wage"] = np.nan
-        with pytest.MonkeyPatch.context() as patch:
-            said = []
-            patch.setattr(synthesizer.logger, "warning", lambda text, *given: said.append(text % given))
-            model = TabGAN(epsilon=1.0, adversary_share=0, random_state=0).fit(df)
-        return model, said
-
-    def test_it_is_missing_and_the_fit_says_so(self, fitted):
-        model, said = fitted
+    def test_it_is_missing_and_the_fit_says_so(self, fitted_unseen):
+        model, said = fitted_unseen
         assert model.schema_["wage"].bounds is None
         rows = model.sample(500)
         assert rows["wage"].isna().all()
         assert rows["flag"].mean() == pytest.approx(0.4, abs=0.1)
         assert any("'wage'" in text and "bounds" in text for text in said)
 
-    def test_it_survives_a_file_and_takes_no_condition(self, fitted, tmp_path):
-        model, _ = fitted
+    def test_it_survives_a_file_and_takes_no_condition(self, fitted_unseen, tmp_path):
+        model, _ = fitted_unseen
         model.save(tmp_path / "m.tabgan")
         loaded = TabGAN.load(tmp_path / "m.tabgan")
         pd.testing.assert_frame_equal(loaded.sample(50), model.sample(50))
         with pytest.raises(DataError, match="released domain"):
             model.sample(5, conditions={"wage": 0.0})
 
-    def test_its_report_can_be_written(self, fitted, tmp_path):
-        model, _ = fitted
+    def test_its_report_can_be_written(self, fitted_unseen, tmp_path):
+        model, _ = fitted_unseen
         assert model.shareable_report().to_html(tmp_path / "r.html").stat().st_size > 10_000
 
     def test_a_dtype_without_missing_values_is_refused(self):
