@@ -46,3 +46,8 @@ def __getattr__(name: str) -> Any:
     import importlib
 
     return getattr(importlib.import_module(_LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    """Offer the names that are imported when they are asked for, too."""
+    return sorted({*globals(), *__all__})

@@ -1,15 +1,16 @@
 """The command line: parse, call, exit code.
 
-Exit codes: 0 all went well, 1 something failed, 2 the arguments, a configuration file or a schema are wrong, or a gate
+Exit codes: 0 all went well, 1 something failed, 2 the arguments, a configuration file or a schema are wrong, 3 a gate
 refuses a release.
 """
 
 from __future__ import annotations
 
+import logging
 import signal
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -41,12 +42,25 @@ LedgerOption = Annotated[
 ]
 LedgerFileArgument = Annotated[Path, typer.Argument(help="The dataset's ledger.")]
 RandomState = Annotated[int | None, typer.Option(help="Seed for all but the privacy noise.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace a file that exists.")]
 
 
 def main() -> None:
-    """Run the command line. Asked to end by the system, it ends as if by Ctrl-C: what was charged is put down."""
+    """Run the command line. Asked to end by the system, it ends as if by Ctrl-C: what was charged is recorded."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _log_to_stderr()
     app()
+
+
+def _log_to_stderr() -> None:
+    """Show this package's log on stderr, its dates as in ISO 8601.
+
+    It comes before opacus is imported, which would set up a style of its own. Logs of other libraries may quote rows.
+    """
+    handler = logging.StreamHandler()
+    handler.addFilter(logging.Filter("tabgan"))
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s: %(message)s", "%Y-%m-%d %H:%M:%S"))
+    logging.basicConfig(handlers=[handler])
 
 
 def _version(is_wanted: bool) -> None:
@@ -109,15 +123,14 @@ def fit(
         Path | None, typer.Option(help="Folder to go on from after an interruption, with the same arguments.")
     ] = None,
     random_state: RandomState = None,
+    force: Force = False,
     debug: Debug = False,
 ) -> None:
     """Fit a model to a table. Private unless --epsilon none is given."""
     with _exits(debug):
         budget = _epsilon(epsilon)
         real_in("--delta", delta, 0.0, 1.0, fix="Use less than 1 / n_rows.")
-        check_writable(output.parent, "--output")
-        if output.is_dir():
-            raise ConfigError(f"--output: expected a file name, got the folder {str(output)!r}.")
+        _check_output(output, force)
         declared = None if schema is None else Schema.from_yaml(check_readable(schema, "--schema"))
         dtypes = {column.name: column.dtype for column in declared or () if column.dtype}
 
@@ -150,13 +163,14 @@ def sample(
         list[str] | None, typer.Option(help="column=value, for rows that all have it; may be repeated.")
     ] = None,
     random_state: RandomState = None,
+    force: Force = False,
     debug: Debug = False,
 ) -> None:
     """Sample rows from a model. Costs no privacy, however often it is done."""
     with _exits(debug):
         integer_at_least("-n", n, 1)
         format_of(output, "--output")
-        check_writable(output.parent, "--output")
+        _check_output(output, force)
         check_readable(model, "model")
 
         from tabgan.synthesizer import TabGAN
@@ -165,7 +179,7 @@ def sample(
         conditions = _conditions(condition or [], fitted.schema_)
         df = fitted.sample(n, conditions=conditions or None, random_state=random_state)
         write_table(df, output)
-        typer.echo(f"{output}: {len(df):,} rows")
+        typer.echo(f"{output}: {len(df):,} rows{_seeded(random_state, fitted.random_state)}")
 
 
 @app.command()
@@ -190,10 +204,11 @@ def evaluate(
     ] = None,
     ledger: LedgerOption = None,
     gate: Annotated[
-        str | None, typer.Option(help="YAML file of limits, or standard; exit code 2 when one is not kept.")
+        str | None, typer.Option(help="YAML file of limits, or standard; exit code 3 when one is not kept.")
     ] = None,
     target: Annotated[str | None, typer.Option(help="Column that models predict.")] = None,
     random_state: RandomState = None,
+    force: Force = False,
     debug: Debug = False,
 ) -> None:
     """Compare synthetic rows with real ones.
@@ -202,6 +217,7 @@ def evaluate(
     """
     with _exits(debug):
         _check_evaluate(output, real, holdout, shareable, evaluation_epsilon, ledger, gate)
+        _check_output(output, force)
         for path, where in (
             (model, "model"),
             (real, "--real"),
@@ -213,6 +229,7 @@ def evaluate(
 
         from tabgan import terminal
         from tabgan.encoding.values import read_text
+        from tabgan.jobs.executors import GATE_REFUSES
         from tabgan.report import write
         from tabgan.synthesizer import TabGAN
 
@@ -256,7 +273,7 @@ def evaluate(
             figures = ", ".join(f"{label} {text}" for label, text in chosen.headline)
             typer.echo(f"{output}: {chosen.data.edition.upper()}. {figures}")
         terminal.show_decision(Console(), report.decision)
-        raise typer.Exit(2 if is_refused else 0)
+        raise typer.Exit(GATE_REFUSES if is_refused else 0)
 
 
 def _check_evaluate(
@@ -273,7 +290,6 @@ def _check_evaluate(
         raise ConfigError(
             f"--output: expected a name ending in .html, .json, .pdf or .md, got {output.name!r}."
         )
-    check_writable(output.parent, "--output")
     has_rows = real is not None and holdout is not None
     if not has_rows and (not shareable or real is not None or holdout is not None):
         raise ConfigError("--real: expected --real and --holdout, or --shareable without them.")
@@ -320,17 +336,13 @@ def infer(
         bool, typer.Option("--with-domain", help="Copy categories and bounds off the rows. Not private.")
     ] = False,
     target: Annotated[str | None, typer.Option(help="Column that models are to predict.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+    force: Force = False,
     debug: Debug = False,
 ) -> None:
     """Draft a schema from a table, for you to edit. What a schema says is taken as public."""
     with _exits(debug):
         if output is not None:
-            check_writable(output.parent, "--output")
-            if output.exists() and not force:
-                raise ConfigError(
-                    f"--output: {str(output)!r} exists and may hold your edits. Use --force to replace it."
-                )
+            _check_output(output, force)
         df = read_table(table)
 
         from tabgan.draft import draft_schema, draft_yaml
@@ -353,6 +365,7 @@ def audit(
     max_rows: Annotated[int, typer.Option(help="Rows of a privacy unit.")] = 1,
     canaries: Annotated[int, typer.Option(help="Rows that are made up to be found.")] = 5_000,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file to write.")] = None,
+    force: Force = False,
     debug: Debug = False,
 ) -> None:
     """Test whether this installation keeps the privacy that it states, on a table that is made up. Costs nothing.
@@ -361,7 +374,7 @@ def audit(
     """
     with _exits(debug):
         if output is not None:
-            check_writable(output.parent, "--output")
+            _check_output(output, force)
 
         from tabgan import terminal
         from tabgan.audit import audit as run_audit
@@ -416,6 +429,9 @@ def cap(
     file: LedgerFileArgument,
     epsilon_cap: Annotated[float, typer.Option(help="The most that all fits may cost together.")],
     delta_cap: Annotated[float, typer.Option(help="The delta of that total.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Take a cap below what is spent, to stop all further fits.")
+    ] = False,
     debug: Debug = False,
 ) -> None:
     """Raise or lower a ledger's cap. The change stays on record."""
@@ -423,9 +439,12 @@ def cap(
         from tabgan.privacy.ledger_file import LedgerFile
 
         wanted = _ledger(check_readable(file, "FILE"), epsilon_cap, delta_cap)
-        if wanted is not None and wanted.cap is not None:
-            LedgerFile(file).set_cap(wanted.cap)
+        ledger = LedgerFile(file)
+        ledger.set_cap(wanted.cap, may_end_fits=force)
         typer.echo(f"{file}: all fits together may cost epsilon {epsilon_cap:g} at delta {delta_cap:g}")
+        counted = ledger.counted(wanted.cap)
+        if counted >= wanted.cap.epsilon:
+            typer.echo(f"Epsilon {counted:.4g} counts already: every further fit will be refused.")
 
 
 @ledger_app.command()
@@ -491,13 +510,31 @@ def _watcher() -> Iterator[Any]:
             yield terminal.PlainWatcher(console)
 
 
+def _check_output(path: Path, force: bool) -> None:
+    """Raise unless a file can be written there, and takes nobody's place unless that is wanted."""
+    check_writable(path.parent, "--output")
+    if path.is_dir():
+        raise ConfigError(f"--output: expected a file name, got the folder {str(path)!r}.")
+    if path.exists() and not force:
+        raise ConfigError(
+            f"--output: {str(path)!r} exists. Name another file, or use --force to replace it."
+        )
+
+
+def _seeded(random_state: int | None, of_model: int | None) -> str:
+    """Return words on the seed that a sample had, if it had one."""
+    if random_state is None and of_model is None:
+        return ""
+    seed = f"the model's {of_model}" if random_state is None else str(random_state)
+    return f", seeded with {seed}: the same command gives the same rows, another --random-state gives others"
+
+
 def _epsilon(text: str) -> float | None:
     if text.lower() in ("none", "null"):
         return None
-    try:
+    number: float | str = text
+    with suppress(ValueError):
         number = float(text)
-    except ValueError:
-        number = float("nan")
     return positive("--epsilon", number, fix="Write none to switch privacy off.")
 
 

@@ -61,6 +61,7 @@ ORDER = [
     "io.sources",
     "io.sinks",
     "io",
+    "datasets",
     "modelfile",
     "checkpoint",
     "fitting",
@@ -337,6 +338,9 @@ class TestExports:
             "FixedCombinations",
             "evaluate",
         } == set(tabgan.__all__)
+
+    def test_names_that_are_imported_late_are_offered(self):
+        assert set(tabgan.__all__) <= set(dir(tabgan))
 
     def test_unknown_names(self):
         with pytest.raises(AttributeError, match="module 'tabgan' has no attribute 'TabGun'"):

@@ -47,6 +47,18 @@ class TestRoot:
     def test_usage(self, arguments):
         _run(*arguments, code=2)
 
+    def test_the_log_has_one_style_of_dates_and_only_our_own_words(self):
+        code = (
+            "import logging; from tabgan import cli; cli._log_to_stderr()\n"
+            "logging.basicConfig(format='%(asctime)s', datefmt='%m/%d/%Y')  # as opacus does\n"
+            "logging.getLogger('tabgan.synthesizer').warning('ours')\n"
+            "logging.getLogger('other').warning('theirs')"
+        )
+        said = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(tabgan.__file__).parents[1]
+        ).stderr
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d WARNING: ours\n", said)
+
     def test_help_needs_no_torch(self):
         code = "import sys; from tabgan import cli; assert 'torch' not in sys.modules"
         subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(tabgan.__file__).parents[1])
@@ -129,6 +141,7 @@ class TestFitAndSample:
             ["--epsilon", "nan"],
             ["--epsilon", ""],
             ["--epsilon", "inf"],
+            ["--epsilon", "abc"],
             ["--delta", "1"],
             ["--delta", "nan"],
             ["--schema", "nowhere.yaml"],
@@ -138,6 +151,40 @@ class TestFitAndSample:
     def test_bad_arguments(self, fake_model, arguments):
         _run("fit", "people.csv", "-o", "m.tabgan", *arguments, code=2)
         assert fake_model.fitted == []
+
+    def test_what_was_written_for_epsilon_is_quoted(self):
+        said = _run("fit", "people.csv", "-o", "m.tabgan", "--epsilon", "abc", code=2).stderr
+        assert "--epsilon: expected a number in (0, inf), got 'abc'. Write none" in said
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["fit", "people.csv"],
+            ["sample", "m.tabgan", "-n", 1],
+            ["evaluate", "m.tabgan", "--real", "people.csv", "--holdout", "people.csv"],
+            ["audit"],
+            ["schema", "infer", "people.csv"],
+        ],
+    )
+    def test_no_file_is_replaced_unasked(self, arguments, fake_model):
+        name = Path("mine.html" if arguments[0] == "evaluate" else "mine.csv")
+        name.write_text("mine")
+        said = _run(*arguments, "-o", name, code=2).stderr
+        assert "exists. Name another file, or use --force to replace it." in said
+        assert name.read_text() == "mine"
+        assert fake_model.fitted == []
+
+    def test_files_are_replaced_when_it_is_asked_for(self):
+        _run("fit", "people.csv", "-o", "m.tabgan")
+        _run("fit", "people.csv", "-o", "m.tabgan", "--force")
+        for _ in range(2):
+            _run("sample", "m.tabgan", "-n", 2, "-o", "o.csv", "--force")
+
+    def test_a_seeded_sample_says_so(self):
+        _run("fit", "people.csv", "-o", "m.tabgan")
+        said = _run("sample", "m.tabgan", "-n", 2, "-o", "o.csv", "--random-state", 4).stdout
+        assert "2 rows, seeded with 4: the same command gives the same rows" in said
+        assert "seeded" not in _run("sample", "m.tabgan", "-n", 2, "-o", "p.csv").stdout
 
     def test_unreadable_table(self):
         Path("bad.csv").write_text(f"a,b\n1,2\n{SECRET},4,5\n")

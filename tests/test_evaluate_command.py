@@ -82,16 +82,16 @@ class TestGateAndEdition:
         table(600, 1).to_csv("holdout.csv", index=False)
         return ["evaluate", "m.tabgan", "--real", "real.csv", "--holdout", "holdout.csv", "--target", "ill"]
 
-    def test_a_gate_that_refuses_is_exit_code_2(self, files):
+    def test_a_gate_that_refuses_is_exit_code_3(self, files):
         Path("gate.yaml").write_text("{epsilon: 1.0, fidelity: {shapes: 0.5}}")
-        result = run(*files, "--gate", "gate.yaml", "-o", "r.html", code=2)
+        result = run(*files, "--gate", "gate.yaml", "-o", "r.html", code=3)
         assert "The gate refuses the release: limits not kept, 1 of 2." in result.stdout
         assert "Epsilon: 5 is promised; the limit is 1." in result.stdout
         assert "Failed: 1 of 2 limits is not kept" in Path("r.html").read_text()
 
     def test_no_edition_goes_out_that_the_gate_refuses(self, files):
         Path("gate.yaml").write_text("{epsilon: 10.0, fidelity: {tvd2: 0.0001}}")
-        result = run(*files, "--shareable", "--gate", "gate.yaml", "-o", "r.html", code=2)
+        result = run(*files, "--shareable", "--gate", "gate.yaml", "-o", "r.html", code=3)
         assert "r.html: not written, for the gate refuses the release." in result.stdout
         assert not Path("r.html").exists()
 

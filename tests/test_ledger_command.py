@@ -40,7 +40,7 @@ def run(*arguments: object, code: int = 0) -> str:
 
 
 def fit(*more: object, code: int = 0) -> str:
-    return run("fit", "people.csv", "-o", "m.tabgan", "--ledger", "people.ledger", *more, code=code)
+    return run("fit", "people.csv", "-o", "m.tabgan", "--force", "--ledger", "people.ledger", *more, code=code)
 
 
 class TestFit:
@@ -137,6 +137,17 @@ class TestCap:
     def test_cannot_be_raised_by_a_fit(self):
         fit("--epsilon-cap", "1.2", "--delta-cap", "1e-6")
         assert "tabgan ledger cap" in fit("--epsilon-cap", "9", "--delta-cap", "1e-6", code=1)
+
+    def test_one_that_is_reached_already_is_taken_only_when_it_is_meant(self):
+        fit("--epsilon-cap", "3", "--delta-cap", "1e-5")
+        low = ("ledger", "cap", "people.ledger", "--epsilon-cap", "0.1", "--delta-cap", "1e-5")
+        said = run(*low, code=1)
+        assert "counts in" in said
+        assert "every further fit be refused" in said
+        assert LedgerFile(Path("people.ledger")).cap.epsilon == 3.0
+        assert "every further fit will be refused" in run(*low, "--force")
+        assert LedgerFile(Path("people.ledger")).cap.epsilon == 0.1
+        assert "over its cap of 0.1" in fit(code=1)
 
     @pytest.mark.parametrize("epsilon", ["nan", "-1", "inf", "0"])
     def test_nonsense(self, epsilon):

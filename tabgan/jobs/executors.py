@@ -35,6 +35,9 @@ class JobFailure:
 
 Outcome = JobResult | JobFailure
 
+#: The exit code of a release that a gate refuses; another than that of a wrong file, so that a script can tell.
+GATE_REFUSES = 3
+
 
 class Watcher:
     """Told of what goes on; does nothing by itself."""
@@ -75,10 +78,10 @@ class LocalExecutor:
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> int:
-    """Return 0 if every job came to its end, 1 if one did not, and 2 if a gate refused a release."""
+    """Return 0 if every job came to its end, 1 if one did not, and 3 if a gate refused a release."""
     results = [outcome for outcome in outcomes if isinstance(outcome, JobResult)]
     if any(result.decision.outcome == "failed" for result in results):
-        return 2
+        return GATE_REFUSES
     return int(len(results) < len(outcomes))
 
 

@@ -192,16 +192,27 @@ class LedgerFile:
             self._open_fit(name)
             self._append("end", fit=name, outcome=outcome)
 
-    def set_cap(self, cap: Cap) -> None:
-        """Put a new cap in force, higher or lower than what is spent.
+    def set_cap(self, cap: Cap, *, may_end_fits: bool = False) -> None:
+        """Put a new cap in force.
+
+        Args:
+            cap: The cap, higher or lower than the one in force.
+            may_end_fits: Take one that leaves no room for any further fit.
 
         Raises:
-            LedgerError: there is no ledger yet.
+            LedgerError: there is no ledger yet, or what counts already reaches the cap.
         """
         with self._locked():
             self._load()
             if not self.records:
                 raise LedgerError(f"ledger: {str(self.path)!r} is empty. The first fit begins it.")
+            counted = self.counted(cap)
+            if counted >= cap.epsilon and not may_end_fits:
+                raise LedgerError(
+                    f"ledger: epsilon {counted:.4g} counts in {str(self.path)!r} already, at delta {cap.delta:g}; the "
+                    f"cap would be {cap.epsilon:g}, and every further fit be refused. Set a higher cap, or use "
+                    "--force if that is meant (may_end_fits=True)."
+                )
             self._append("cap", epsilon=cap.epsilon, delta=cap.delta)
 
     @classmethod
@@ -325,6 +336,10 @@ class LedgerFile:
         """
         first = next((Cap(r["epsilon"], r["delta"]) for r in self.records if r["kind"] == "cap"), cap)
         return total.adaptive_epsilon(cap.delta, filter_order(first.epsilon, first.delta))
+
+    def counted(self, cap: Cap) -> float:
+        """Return the epsilon that counts against a cap before a next fit."""
+        return self.adaptive_epsilon(self.held(cap), cap)
 
     def held(self, cap: Cap) -> Cost:
         """Return what counts against a cap: what ended fits have charged, and all that the others may come to.

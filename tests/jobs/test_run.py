@@ -150,7 +150,7 @@ class TestGate:
         passed, failure = run_job(job), JobFailure("other", "no")
         assert exit_code([passed]) == 0
         assert exit_code([passed, failure]) == 1
-        assert exit_code([refused, passed]) == exit_code([failure, refused]) == 2
+        assert exit_code([refused, passed]) == exit_code([failure, refused]) == 3
 
     def test_without_a_guarantee_nothing_is_released(self, job, tmp_path):
         run_job(replace(job, model={"epsilon": None}))

