@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -452,17 +453,25 @@ class TabGAN(BaseEstimator):
         known = {"tabgan": tabgan.__version__} | chosen if about is None else dict(about)
         return Subject(fitted, synthetic, schema, title, known, random_state)
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path, *, with_place: bool = True) -> None:
         """Write the model to one file: safetensors, with all else as JSON in its header.
 
         It holds the generator, the schema, released counts and the ledger; no row, no discriminator, no code. The
         file appears under its name only when it is whole.
+
+        Args:
+            path: Of the file.
+            with_place: Keep where the fit stands in its dataset's ledger, by which later purchases find it. ``False``
+                for a file that leaves the organisation: the line's hash covers a digest of the table, which is keyed
+                but not noised.
 
         Raises:
             NotFittedError: before ``fit``.
             ConfigError: the folder cannot be written.
         """
         fitted = self._check_fitted()
+        if not with_place:
+            fitted = replace(fitted, privacy=replace(fitted.privacy, place=None))
         params = {
             key: value.item() if isinstance(value, np.generic) else value
             for key, value in self.get_params(deep=False).items()

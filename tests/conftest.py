@@ -105,7 +105,7 @@ class FakeTabGAN:
         epsilon = None if self.epsilon is None else (self.epsilon, self.delta)
         return FakeReport(options["title"], self.decision, types.SimpleNamespace(total=epsilon))
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, *, with_place: bool = True) -> None:
         self.df.to_json(path)
 
     @classmethod

@@ -45,7 +45,7 @@ _REPORTS = (REPORT_HTML, REPORT_JSON, REPORT_PDF, CARD)
 #: All that a job may write into its folder.
 FILES = tuple(
     f"{folder}/{name}"
-    for folder, names in ((RELEASE, _TABLES + _REPORTS), (INTERNAL, _REPORTS), (WITHHELD, _TABLES))
+    for folder, names in ((RELEASE, _TABLES + _REPORTS), (INTERNAL, (MODEL, *_REPORTS)), (WITHHELD, _TABLES))
     for name in names
 )
 
@@ -99,7 +99,8 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
 
     Results are made in a hidden folder and take their names at the end: after a failure the job's folder is
     as it was before. What may leave the house is in ``release``, and nothing else is there: the table, its model and
-    schema, and the report's shareable edition. The internal edition is in ``internal``. Where the gate fails, or there
+    schema, and the report's shareable edition. The model there does not say where its fit stands in a ledger; the one
+    in ``internal``, beside the internal edition, does. Where the gate fails, or there
     is no guarantee, there is no ``release``; tables and model are in ``withheld``.
 
     Raises:
@@ -128,6 +129,8 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
         with says_what_is_spent(model, bought), clock.stage("write"):
             is_released = model.privacy_.is_private and decision.outcome != "failed"
             _write(job.output, model, synthetic, _folder(folder, RELEASE if is_released else WITHHELD))
+            if job.output.model and is_released and model.privacy_.place is not None:
+                model.save(_folder(folder, INTERNAL) / MODEL)  # it knows its ledger, for later purchases
             if report is not None and job.report is not None:
                 _write_report(job.report, report, _folder(folder, INTERNAL))
                 if is_released:
@@ -268,7 +271,7 @@ def _write(output: Output, model: Any, synthetic: pd.DataFrame, folder: Path) ->
     if output.parquet:
         write_table(synthetic, folder / SYNTHETIC_PARQUET)
     if output.model:
-        model.save(folder / MODEL)
+        model.save(folder / MODEL, with_place=folder.name != RELEASE)
     write_text(model.schema_.to_yaml(), folder / SCHEMA)
 
 
