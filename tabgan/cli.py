@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 
 import tabgan
+from tabgan._figures import at_most
 from tabgan._validate import integer_at_least, positive, real_in
 from tabgan.errors import ConfigError, DataError, SchemaError
 from tabgan.io import check_readable, check_writable, format_of, is_csv, read_table, write_table, write_text
@@ -441,10 +442,12 @@ def cap(
         wanted = _ledger(check_readable(file, "FILE"), epsilon_cap, delta_cap)
         ledger = LedgerFile(file)
         ledger.set_cap(wanted.cap, may_end_fits=force)
-        typer.echo(f"{file}: all fits together may cost epsilon {epsilon_cap:g} at delta {delta_cap:g}")
+        typer.echo(
+            f"{file}: all fits together may cost epsilon {at_most(epsilon_cap)} at delta {at_most(delta_cap)}"
+        )
         counted = ledger.counted(wanted.cap)
         if counted >= wanted.cap.epsilon:
-            typer.echo(f"Epsilon {counted:.4g} counts already: every further fit will be refused.")
+            typer.echo(f"Epsilon {at_most(counted)} counts already: every further fit will be refused.")
 
 
 @ledger_app.command()

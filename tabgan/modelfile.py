@@ -7,7 +7,6 @@ for what is missing.
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from tabgan.io.sinks import check_writable
 from tabgan.model.generator import Generator
 from tabgan.privacy.ledger import PrivacyStatement
 from tabgan.privacy.release import lattice_encoder
+from tabgan.privacy.unit import PrivacyUnit
 from tabgan.sampling import CodeSampler
 from tabgan.schema import Datetime, Identifier, Numeric, Schema
 
@@ -34,6 +34,9 @@ FORMAT = "tabgan-model"
 VERSION = 4
 
 _GENERATOR = "generator."
+
+#: A number of rows that no table has: a file that says so would have a sample of that size made.
+_MOST_ROWS = 1e12
 
 
 @dataclass(frozen=True)
@@ -157,8 +160,12 @@ def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device:
     generator = Generator.of_state(encoder.sizes, state)
     privacy, n_rows = PrivacyStatement.from_dict(header["privacy"]), float(header["n_rows"])
     is_known = set(header) == {"format", "version", "schema", "columns", "privacy", "n_rows", "params"}
-    if not is_known or not 1 <= n_rows < math.inf or header["params"]["epsilon"] != privacy.epsilon:
+    if not is_known or not 1 <= n_rows < _MOST_ROWS or header["params"]["epsilon"] != privacy.epsilon:
         raise ValueError
+    if privacy.is_private:
+        unit = PrivacyUnit.of_schema(schema)
+        if header["params"]["delta"] != privacy.delta or unit != privacy.unit:
+            raise ValueError
     return Fitted(encoder, generator.to(device).eval(), privacy, n_rows)
 
 

@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator
 
 import tabgan
 from tabgan import _validate
+from tabgan._figures import at_most
 from tabgan.encoding.table import TableEncoder
 from tabgan.errors import (
     BudgetExceededError,
@@ -517,8 +518,8 @@ def _check_totals(gate: Gate | None, privacy: PrivacyStatement, plan: Plan) -> N
         total = getattr(privacy, name) + getattr(plan, name)
         if limit is not None and total > limit:
             raise ConfigError(
-                f"evaluation_epsilon: with what is bought the {name} would be {total:.4g}, over the gate's limit of "
-                f"{limit:g}. Buy less, or nothing."
+                f"evaluation_epsilon: with what is bought the {name} would be {at_most(total)}, over the gate's limit "
+                f"of {limit:g}. Buy less, or nothing."
             )
 
 
@@ -551,7 +552,7 @@ def _folder(checkpoint: str | Path | None) -> Path | None:
 
 def _say_what_is_spent(error: BaseException, privacy: PrivacyStatement) -> None:
     """Have an error say what the fit that it ends has charged: ours in its message, another in a note."""
-    said = spent_note(f"{privacy.epsilon_spent:.4g} of {privacy.epsilon:g}")
+    said = spent_note(f"{at_most(privacy.epsilon_spent)} of {at_most(privacy.epsilon)}")
     if isinstance(error, TabGANError):
         error.args = (f"{error} {said}",)
     else:

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Column, Table
 from rich.text import Text
 
+from tabgan._figures import at_least, at_most
 from tabgan.audit.result import AuditResult
 from tabgan.evaluation.gate import Decision
 from tabgan.jobs.config import Job
@@ -123,7 +124,10 @@ def _show_result(console: Console, result: JobResult) -> None:
     if result.total is not None and result.total[0] != result.privacy.epsilon:
         epsilon, delta = result.total
         lines.append(
-            ("with figures", f"epsilon {epsilon:g}, delta {delta:g}, those bought for the report included")
+            (
+                "with figures",
+                f"epsilon {at_most(epsilon)}, delta {at_most(delta)}, those bought for the report included",
+            )
         )
     lines += [("rows", f"{result.n_rows:,}"), *result.headline]
     lines += [("written" if i == 0 else "", str(path)) for i, path in enumerate(result.files)]
@@ -159,10 +163,12 @@ def _privacy_lines(privacy: PrivacyStatement) -> list[tuple[str, str]]:
     if not privacy.is_private:
         return [("epsilon", epsilon_text(privacy))]
     unit = f"one {privacy.unit.name}; {privacy.neighboring_relation.replace('_', ' ')}"
-    spent = f"{privacy.epsilon_spent:.4g} of {epsilon_text(privacy)}, in {len(privacy.entries):,} releases"
+    spent = (
+        f"{at_most(privacy.epsilon_spent)} of {epsilon_text(privacy)}, in {len(privacy.entries):,} releases"
+    )
     lines = [
         ("epsilon", epsilon_text(privacy)),
-        ("delta", f"{privacy.delta:g}"),
+        ("delta", at_most(privacy.delta)),
         ("protects", unit),
         ("epsilon spent", spent),
     ]
@@ -185,15 +191,16 @@ def show_audit(console: Console, result: AuditResult) -> None:
         bound, expected = found.bound, found.expected
         bounds.add_row(
             found.kind,
-            f"{bound.epsilon_lower_bound:.3g}",
+            f"{at_least(bound.epsilon_lower_bound)}",
             f"{expected.median:.3g} ({expected.low:.3g} to {expected.high:.3g})",
             f"{bound.n_guesses:,} of {bound.n_canaries:,}",
             f"{bound.n_correct:,}",
         )
     console.print(bounds)
     stated = (
-        f"Stated: epsilon {result.epsilon:g}, delta {result.delta:g}, for one {result.privacy_unit}. Shown: epsilon of "
-        f"at least {result.epsilon_lower_bound:.3g}, with confidence {result.confidence:g}; {result.seconds:.0f} s."
+        f"Stated: epsilon {at_most(result.epsilon)}, delta {at_most(result.delta)}, for one {result.privacy_unit}. "
+        f"Shown: epsilon of at least {at_least(result.epsilon_lower_bound)}, with confidence {result.confidence:g}; "
+        f"{result.seconds:.0f} s."
     )
     console.print(Text(stated), soft_wrap=True)
     if result.has_passed:
@@ -213,18 +220,20 @@ def show_ledger(console: Console, summary: LedgerSummary) -> None:
         ("protects", f"one {summary.privacy_unit}"),
         (
             "spent",
-            f"epsilon {summary.epsilon_spent:.4g} at delta {summary.delta:g}, if all fits were planned beforehand",
+            f"epsilon {at_most(summary.epsilon_spent)} at delta {summary.delta:g}, if all fits were planned "
+            "beforehand",
         ),
     ]
     if summary.epsilon_cap is not None:
-        adaptive = (
-            f"epsilon {summary.epsilon_spent_adaptive:.4g}, each planned after looking at the ones before"
-        )
+        adaptive = f"epsilon {at_most(summary.epsilon_spent_adaptive)}, each planned after looking at the ones before"
         if sum(fit.releases > 0 for fit in summary.fits) > 1:
             lines.append(("", adaptive))
         lines += [
             ("cap", f"epsilon {summary.epsilon_cap:g} at delta {summary.delta_cap:g}"),
-            ("counted", f"epsilon {summary.epsilon_held:.4g} before a next fit{_whole_plans(summary)}"),
+            (
+                "counted",
+                f"epsilon {at_most(summary.epsilon_held)} before a next fit{_whole_plans(summary)}",
+            ),
             ("remains", _remains(summary)),
         ]
     else:
@@ -245,7 +254,10 @@ def _remains(summary: LedgerSummary) -> str:
     if not summary.epsilon_next:
         return "nothing: the cap refuses the next fit"
     left = (summary.epsilon_cap or 0.0) - (summary.epsilon_held or 0.0)
-    return f"epsilon {left:.4g} of the cap; as fits compose, a next one may ask for about {summary.epsilon_next:.3g}"
+    following = at_least(summary.epsilon_next)
+    return (
+        f"epsilon {at_least(left, 4)} of the cap; as fits compose, a next one may ask for about {following}"
+    )
 
 
 def _fits(summary: LedgerSummary) -> Table:
@@ -256,8 +268,8 @@ def _fits(summary: LedgerSummary) -> Table:
         table.add_row(
             fit.name,
             fit.began[:16].replace("T", " "),
-            f"{fit.epsilon:g}, {fit.delta:g}",
-            f"{fit.epsilon_spent:.4g}",
+            f"{at_most(fit.epsilon)}, {at_most(fit.delta)}",
+            f"{at_most(fit.epsilon_spent)}",
             f"{fit.releases:,}",
             Text(fit.state, style=style),
         )
@@ -297,4 +309,4 @@ def _state(result: JobResult) -> Text:
 
 def epsilon_text(privacy: PrivacyStatement) -> str:
     """Return the epsilon that is promised, in a word."""
-    return f"{privacy.epsilon:g}" if privacy.is_private else "no privacy"
+    return at_most(privacy.epsilon) if privacy.is_private else "no privacy"

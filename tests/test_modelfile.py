@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import time
 from pathlib import Path
 
 import numpy as np
@@ -400,3 +401,55 @@ def test_a_model_saved_on_a_gpu_loads_on_a_cpu(tmp_path):
     loaded = TabGAN.load(tmp_path / "m", device="cpu")
     assert loaded._fitted.generator.device.type == "cpu"
     assert len(loaded.sample(10)) == 10
+
+
+def _edited(header, path, value):
+    """Return a copy of a header in which one place says something else; a number at its end is an index."""
+    copied = json.loads(json.dumps(header))
+    *way, last = path
+    place = copied
+    for key in way:
+        place = place[key]
+    place[last] = value(place[last]) if callable(value) else value
+    return copied
+
+
+CONTRADICTIONS = {
+    "epsilon lower, and the argument too": [
+        (("privacy", "epsilon"), lambda e: e / 10),
+        (("params", "epsilon"), lambda e: e / 10),
+    ],
+    "epsilon lower in the statement": [(("privacy", "epsilon"), lambda e: e / 10)],
+    "spent lower": [(("privacy", "epsilon_spent"), lambda e: e * 0.9)],
+    "delta higher": [(("privacy", "delta"), 1e-3)],
+    "delta higher, and the argument too": [(("privacy", "delta"), 1e-3), (("params", "delta"), 1e-3)],
+    "delta of thresholds lower": [(("privacy", "delta_spent"), 0.5e-6)],
+    "a charge left out": [(("privacy", "entries"), lambda entries: entries[:-1])],
+    "more noise than charged": [(("privacy", "entries", 0, "noise_multiplier"), lambda z: 2 * z)],
+    "another sensitivity": [(("privacy", "entries", 0, "sensitivity"), 5.0)],
+    "a unit that no schema has": [
+        (("privacy", "entity"), "who"),
+        (("privacy", "max_rows"), 1),
+        (("privacy", "privacy_unit"), "entity"),
+    ],
+    "other neighbours": [(("privacy", "neighboring_relation"), "replace_one")],
+    "steps without end": [(("privacy", "entries", -1, "steps"), 10**9)],
+    "noise that fills memory": [(("privacy", "entries", 0, "noise_multiplier"), 1e-9)],
+    "rows without end": [(("n_rows",), 1e15)],
+}
+
+
+@pytest.mark.parametrize("edits", CONTRADICTIONS.values(), ids=CONTRADICTIONS)
+def test_a_header_that_contradicts_itself_is_refused(private, tmp_path, edits):
+    """Pitfall 38. What is loaded calibrates later noise, and is printed as the promise."""
+    private.save(tmp_path / "m")
+    header, tensors = _open(tmp_path / "m")
+    _write(tmp_path / "m", header, tensors)
+    assert TabGAN.load(tmp_path / "m").privacy_ == private.privacy_  # the control: unchanged, it loads
+    for path, value in edits:
+        header = _edited(header, path, value)
+    _write(tmp_path / "m", header, tensors)
+    start = time.perf_counter()
+    with pytest.raises(ModelFileError, match="contradicts itself"):
+        TabGAN.load(tmp_path / "m")
+    assert time.perf_counter() - start < 5

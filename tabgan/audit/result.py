@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tabgan._figures import at_least
 from tabgan.audit.checks import Check
 from tabgan.durable import canonical
 from tabgan.errors import AuditError
@@ -84,8 +85,8 @@ class AuditResult:
             if not check.has_passed
         ]
         found += [
-            f"Canaries in {result.kind}: epsilon is at least {result.bound.epsilon_lower_bound:.4g} with confidence "
-            f"{result.bound.confidence:.3g}, over the stated {self.epsilon:g}."
+            f"Canaries in {result.kind}: epsilon is at least {at_least(result.bound.epsilon_lower_bound, 4)} with "
+            f"confidence {result.bound.confidence:.3g}, over the stated {self.epsilon:g}."
             for result in self.canaries
             if not result.bound.epsilon_lower_bound <= self.epsilon
         ]

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
+from tabgan._figures import at_least, at_most
 from tabgan._validate import positive, real_in
 from tabgan.errors import ConfigError
 from tabgan.evaluation.result import EXPECTED, Evaluation, Metric
@@ -284,7 +285,7 @@ def _total(name: str, limit: float, found: float | None) -> Check:
         text = f"{label}: there is no privacy guarantee; the limit is {limit:g}."
         return Check(name, label, "at_most", limit, None, False, text)
     is_passed = found <= limit
-    text = f"{label}: {found:.4g} is promised; the limit is {limit:g}."
+    text = f"{label}: {at_most(found)} is promised; the limit is {limit:g}."
     return Check(name, label, "at_most", limit, found, is_passed, text)
 
 
@@ -293,7 +294,7 @@ def _audit(limit: float, metric: Metric | None) -> Check:
     if found is None:
         text = "Audit: the installation was not audited."
         return Check("audit", "Audit", "at_most", limit, None, False, text)
-    text = f"Audit: it shows an epsilon of {found:.3g} at least; the limit is {limit:g}."
+    text = f"Audit: it shows an epsilon of {at_least(found)} at least; the limit is {limit:g}."
     return Check("audit", "Audit", "at_most", limit, found, found <= limit, text)
 
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 import tabgan
+from tabgan._figures import at_most
 from tabgan.checkpoint import discard, has_begun, holdout_seed
 from tabgan.encoding.values import read_text
 from tabgan.errors import DataError
@@ -235,8 +236,8 @@ def says_what_is_spent(model: Any, bought: float | None = None) -> Iterator[None
         yield
     except BaseException as error:
         if model.privacy_.is_private:
-            figures = "" if bought is None else f", and {bought:g} if figures were bought already"
-            error.add_note(spent_note(f"{model.privacy_.epsilon:g}{figures}"))
+            figures = "" if bought is None else f", and {at_most(bought)} if figures were bought already"
+            error.add_note(spent_note(f"{at_most(model.privacy_.epsilon)}{figures}"))
         raise
 
 

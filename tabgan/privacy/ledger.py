@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+from tabgan._figures import at_most
 from tabgan.errors import BudgetExceededError, PrivacyError
 from tabgan.privacy.budget import Plan
 from tabgan.privacy.events import Release, cost_of, is_number
@@ -28,6 +29,11 @@ PUBLIC_FACTS = (
 
 #: What holds besides where the unit is an entity.
 ENTITY_FACT = "All rows of an entity have one value in its column, which no other entity has."
+
+
+#: What a loaded statement may say, before anything is recomputed from it: an accountant's time and memory grow with the
+#: number of steps and with the inverse of the noise.
+_LEAST_NOISE, _MOST_STEPS = 1e-4, 1_000_000
 
 
 @dataclass(frozen=True)
@@ -99,8 +105,12 @@ class PrivacyStatement:
     def from_dict(cls, data: dict[str, Any]) -> PrivacyStatement:
         """Return the statement that :meth:`to_dict` wrote.
 
+        What is said to be spent is recomputed from the entries. That says that the statement agrees with itself, and
+        not that somebody else did not write it.
+
         Raises:
-            PrivacyError: when a field is missing or unknown: a privacy parameter has no default on load.
+            PrivacyError: when a field is missing or unknown: a privacy parameter has no default on load; or when they
+                contradict each other.
         """
         try:
             if set(data) != set(cls.__dataclass_fields__):
@@ -128,6 +138,7 @@ class PrivacyStatement:
             is_kept = self.is_private is False and promised == (None, None, None)
         unit = PrivacyUnit.from_dict({"entity": self.entity, "max_rows": self.max_rows})
         is_kept &= self.privacy_unit == unit.kind
+        is_kept &= self.neighboring_relation == "add_or_remove_one" and self._is_of_its_entries()
         texts = [self.neighboring_relation, *self.assumptions]
         if self.place is not None:
             texts += [self.place.ledger, self.place.hash]
@@ -135,12 +146,28 @@ class PrivacyStatement:
         if not is_kept or not is_number(self.delta_spent) or not all(isinstance(t, str) for t in texts):
             raise ValueError
 
+    def _is_of_its_entries(self) -> bool:
+        """Return whether what is said to be spent is what the entries cost, and each was scaled to the unit."""
+        if self.is_private is not True or self.delta is None or self.epsilon_spent is None:
+            return self.is_private is False
+        for entry in self.entries:
+            entry.check()
+            if not entry.noise_multiplier >= _LEAST_NOISE or entry.steps > _MOST_STEPS:
+                return False
+            if entry.door in ("release", "marginals") and entry.sensitivity != self.max_rows:
+                return False
+        delta = math.fsum(entry.delta for entry in self.entries)
+        if not math.isclose(self.delta_spent, delta, rel_tol=1e-9, abs_tol=1e-300):
+            return False
+        return math.isclose(self.epsilon_spent, cost_of(self.entries).epsilon(self.delta), rel_tol=1e-6)
+
     def __str__(self) -> str:
         if not self.is_private:
             return "no privacy guarantee (epsilon=None)"
+        epsilon, delta = at_most(self.epsilon), at_most(self.delta)
         return (
-            f"({self.epsilon:g}, {self.delta:g})-differential privacy of one {self.unit.name}; "
-            f"spent {self.epsilon_spent:.4g} of {self.epsilon:g} in {len(self.entries)} releases"
+            f"({epsilon}, {delta})-differential privacy of one {self.unit.name}; "
+            f"spent {at_most(self.epsilon_spent)} of {epsilon} in {len(self.entries)} releases"
         )
 
 

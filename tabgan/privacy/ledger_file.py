@@ -21,6 +21,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from tabgan._figures import at_most
 from tabgan.durable import (
     append_line,
     atomic_path,
@@ -209,8 +210,8 @@ class LedgerFile:
             counted = self.counted(cap)
             if counted >= cap.epsilon and not may_end_fits:
                 raise LedgerError(
-                    f"ledger: epsilon {counted:.4g} counts in {str(self.path)!r} already, at delta {cap.delta:g}; the "
-                    f"cap would be {cap.epsilon:g}, and every further fit be refused. Set a higher cap, or use "
+                    f"ledger: epsilon {at_most(counted)} counts in {str(self.path)!r} already, at delta {cap.delta:g}; "
+                    f"the cap would be {cap.epsilon:g}, and every further fit be refused. Set a higher cap, or use "
                     "--force if that is meant (may_end_fits=True)."
                 )
             self._append("cap", epsilon=cap.epsilon, delta=cap.delta)
@@ -259,8 +260,8 @@ class LedgerFile:
         if not epsilon <= cap.epsilon:
             raise BudgetExceededError(
                 f"ledger: the fit and the figures that are to be bought after it would bring {str(self.path)!r} to "
-                f"epsilon={epsilon:.4g} at delta={cap.delta:g}, over its cap of {cap.epsilon:g}. No row was read. Ask "
-                "for less, or have the cap raised."
+                f"epsilon={at_most(epsilon)} at delta={cap.delta:g}, over its cap of {cap.epsilon:g}. No row was read. "
+                "Ask for less, or have the cap raised."
             )
 
     def _check_unit(self, unit: PrivacyUnit) -> None:
@@ -319,7 +320,7 @@ class LedgerFile:
         epsilon = self.epsilon_with(plan.cost, cap)
         if not epsilon <= cap.epsilon:
             raise BudgetExceededError(
-                f"ledger: this would bring {str(self.path)!r} to epsilon={epsilon:.4g} at delta={cap.delta:g}, "
+                f"ledger: this would bring {str(self.path)!r} to epsilon={at_most(epsilon)} at delta={cap.delta:g}, "
                 f"over its cap of {cap.epsilon:g}. {self._held_by()}No row was read. Ask for less, or have the cap "
                 "raised."
             )

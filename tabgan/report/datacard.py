@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 
+from tabgan._figures import at_most
 from tabgan.evaluation.result import Group, Metric
 from tabgan.report.collect import ReportData
 from tabgan.report.edition import check_edition, words
@@ -90,7 +91,7 @@ def _privacy(data: ReportData) -> Iterator[str]:
     )
     unit = "row" if privacy.entity is None else f"entity, a value of {escaped(privacy.entity)},"
     yield (
-        f"({short(epsilon)}, {delta:.3g})-differential privacy for one {unit} added or removed.{extra} "
+        f"({short(epsilon)}, {at_most(delta, 3)})-differential privacy for one {unit} added or removed.{extra} "
         "It bounds what anybody can learn from the table about a single one, whatever they know already."
     )
     if data.assumptions:

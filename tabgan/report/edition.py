@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tabgan._figures import at_most
 from tabgan.errors import PrivacyError
 from tabgan.report.collect import ColumnCard, ReportData
 from tabgan.report.overlays import Bars, Counts, Histogram
@@ -75,7 +76,7 @@ def _internal(data: ReportData) -> Words:
 
 def _shareable(data: ReportData) -> Words:
     epsilon, delta = data.total or (None, None)
-    cover = f"epsilon {short(epsilon)}" + ("" if delta is None else f", delta {delta:.3g}")
+    cover = f"epsilon {short(epsilon)}" + ("" if delta is None else f", delta {at_most(delta, 3)}")
     holds = "holds only what follows from DP releases and the synthetic table"
     return Words(
         mark="SHAREABLE",

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from tabgan._figures import at_least, at_most
 from tabgan.evaluation.result import EXPECTED, ColumnResult, Evaluation, Format, Group, Metric, format_figure
 from tabgan.privacy.ledger import PrivacyStatement
 
@@ -176,13 +177,15 @@ def _privacy(
         if epsilon <= REASONABLE_EPSILON
         else f"above {REASONABLE_EPSILON:g} is called weak"
     )
-    with_bought = f", {extra:.4g} of it for figures of this report" if extra else ""
+    with_bought = f", {at_most(extra)} of it for figures of this report" if extra else ""
     found = [
-        Finding(status, "Privacy", f"Epsilon is {epsilon:.4g}{with_bought}; {tier} (Ponomareva et al. 2023).")
+        Finding(
+            status, "Privacy", f"Epsilon is {at_most(epsilon)}{with_bought}; {tier} (Ponomareva et al. 2023)."
+        )
     ]
     delta = (privacy.delta or 0.0) + ((bought.delta or 0.0) if bought is not None else 0.0)
     if delta * evaluation.n_real >= 1:
-        text = f"Delta is {delta:.3g}; it should be well below one over the number of rows."
+        text = f"Delta is {at_most(delta, 3)}; it should be well below one over the number of rows."
         found.append(Finding("attention", "Privacy", text))
     return found
 
@@ -266,7 +269,7 @@ def _audit(evaluation: Evaluation, privacy: PrivacyStatement) -> list[Finding]:
         if status not in ("good", "attention") or metric.value is None:
             continue
         stands = "above" if status == "attention" else "not above"
-        text = f"{metric.label}: {metric.value:.4g}, {stands} the stated {privacy.epsilon:.4g}."
+        text = f"{metric.label}: {at_least(metric.value, 4)}, {stands} the stated {at_most(privacy.epsilon)}."
         if status == "attention":
             text += " The guarantee as stated does not hold: do not release."
         found.append(Finding(status, "Audit", text))

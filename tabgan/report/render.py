@@ -15,6 +15,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from tabgan._figures import at_most
 from tabgan.durable import atomic_path
 from tabgan.errors import ConfigError
 from tabgan.evaluation.result import Format, Interval, Metric, SubgroupResult
@@ -133,7 +134,7 @@ def _environment() -> Environment:
         "short": short,
         "signed": signed,
         "isolated": isolated,
-        "delta": lambda value: f"{value:.3g}",
+        "delta": lambda value: at_most(value, 3),
         "css": lambda text: Markup(text.replace("\\", "").replace('"', "")),  # of our own words alone
         "count": lambda value: f"{value:,}",
     }

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 import unicodedata
 
+from tabgan._figures import at_most
+
 #: Characters of a name or a category that are shown, and that a tooltip holds.
 MAX_SHOWN, MAX_TOOLTIP = 48, 240
 
@@ -63,5 +65,5 @@ def signed(value: float | None, places: int = 3) -> str:
 
 
 def short(value: float | None) -> str:
-    """Return a parameter with four significant digits; a dash where there is none."""
-    return "–" if value is None or not math.isfinite(value) else f"{value:.4g}"
+    """Return a figure of the guarantee with four significant digits, rounded up; a dash where there is none."""
+    return at_most(value if value is not None and math.isfinite(value) else None)

@@ -197,7 +197,7 @@ def test_the_first_fit_has_the_tight_total_and_later_ones_a_filters(path):
 def test_the_order_of_the_filter_is_that_of_the_first_cap(path):
     ledger = begin(path, epsilon_cap=3.0, delta_cap=1e-5)
     before = ledger.adaptive_epsilon(Cost(0.5), Cap(3.0, 1e-5))
-    ledger.set_cap(Cap(0.5, 1e-5))
+    ledger.set_cap(Cap(0.5, 1e-5), may_end_fits=True)
     assert ledger.adaptive_epsilon(Cost(0.5), Cap(0.5, 1e-5)) == before
     assert filter_order(0.5, 1e-5) != filter_order(3.0, 1e-5)
 
@@ -236,7 +236,7 @@ def test_a_lower_cap_takes_effect_and_stays(written):
 def test_a_cap_may_be_set_higher_and_lower_on_record(written):
     ledger = LedgerFile(written)
     for cap in (Cap(9.0, 1e-4), Cap(0.1, 1e-6)):
-        ledger.set_cap(cap)
+        ledger.set_cap(cap, may_end_fits=True)
         assert LedgerFile(written).cap == cap
     assert sum(record["kind"] == "cap" for record in LedgerFile(written).records) == 3
     with pytest.raises(BudgetExceededError):

@@ -790,8 +790,7 @@ def learnt(case: Case, df: pd.DataFrame, first: Recorder | None = None) -> tuple
     with recorded(recorder, df.index, case.seed), pytest.MonkeyPatch.context() as patch:
         patch.setattr(session, "measurer", lambda: WatchedMeasurer(session.ledger, recorder))
         patch.setattr(dpsgd, "_fill_with_entropy", lambda generator: generator.manual_seed(next(seeds)))
-        optimizer = dpsgd.DPOptimizerFastGradientClipping
-        patch.setattr(optimizer, "add_noise", lambda optimizer: recorder.gradients(optimizer))
+        patch.setattr(dpsgd._DoubleNoise, "add_noise", lambda optimizer: recorder.gradients(optimizer))
         fitted = fitting.learn(df, request, session, lambda *done: progress.append(done))
     weights = {name: part.tolist() for name, part in fitted.generator.state_dict().items()}
     return recorder, [weights, repr(fitted.encoder.schema), fitted.n_rows, fitted.privacy, progress]
