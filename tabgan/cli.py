@@ -516,9 +516,7 @@ def _check_output(path: Path, force: bool) -> None:
     if path.is_dir():
         raise ConfigError(f"--output: expected a file name, got the folder {str(path)!r}.")
     if path.exists() and not force:
-        raise ConfigError(
-            f"--output: {str(path)!r} exists. Name another file, or use --force to replace it."
-        )
+        raise ConfigError(f"--output: {str(path)!r} exists. Name another file, or use --force to replace it.")
 
 
 def _seeded(random_state: int | None, of_model: int | None) -> str:

@@ -252,7 +252,7 @@ class TestInfer:
     def test_edits_are_not_lost(self):
         Path("schema.yaml").write_text("mine")
         result = _run("schema", "infer", "people.csv", "-o", "schema.yaml", code=2)
-        assert "Use --force" in result.stderr
+        assert "use --force" in result.stderr
         assert Path("schema.yaml").read_text() == "mine"
         _run("schema", "infer", "people.csv", "-o", "schema.yaml", "--force")
         assert Path("schema.yaml").read_text() != "mine"

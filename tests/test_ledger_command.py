@@ -40,7 +40,9 @@ def run(*arguments: object, code: int = 0) -> str:
 
 
 def fit(*more: object, code: int = 0) -> str:
-    return run("fit", "people.csv", "-o", "m.tabgan", "--force", "--ledger", "people.ledger", *more, code=code)
+    return run(
+        "fit", "people.csv", "-o", "m.tabgan", "--force", "--ledger", "people.ledger", *more, code=code
+    )
 
 
 class TestFit:
