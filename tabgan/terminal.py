@@ -23,6 +23,9 @@ from tabgan.jobs.run import JobResult
 from tabgan.privacy.ledger import PrivacyStatement
 from tabgan.privacy.summary import LedgerSummary
 
+#: What stands over figures that were computed on real rows, wherever they are printed.
+UNCOVERED = "computed on real rows, not covered by epsilon; do not pass on"
+
 NO_PRIVACY = (
     "Privacy is off (epsilon: null): model and rows may give away rows of the table. Nothing is released."
 )
@@ -129,7 +132,9 @@ def _show_result(console: Console, result: JobResult) -> None:
                 f"epsilon {at_most(epsilon)}, delta {at_most(delta)}, those bought for the report included",
             )
         )
-    lines += [("rows", f"{result.n_rows:,}"), *result.headline]
+    lines.append(("rows", f"{result.n_rows:,}"))
+    if result.headline:
+        lines += [("INTERNAL", UNCOVERED), *result.headline]
     lines += [("written" if i == 0 else "", str(path)) for i, path in enumerate(result.files)]
     _show_lines(console, lines)
     show_decision(console, result.decision)
@@ -286,6 +291,8 @@ def _overview(outcomes: Sequence[Outcome]) -> Table:
     labels = list(dict.fromkeys(label for label in told if label in OVERVIEW))
     names = ("state", "epsilon", *labels, "seconds")
     table = Table("job", *[Column(name, no_wrap=True) for name in names], box=SIMPLE, padding=(0, 1, 0, 0))
+    if labels:
+        table.caption = f"INTERNAL, {UNCOVERED}: {', '.join(labels)}"
     for outcome in outcomes:
         if isinstance(outcome, JobFailure):
             table.add_row(Text(outcome.name), Text("failed", style="red"), *["-"] * (len(labels) + 2))

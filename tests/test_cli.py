@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -290,3 +291,18 @@ class TestTerminal:
         assert re.search(r"a\[b\] +done +1 +0\.9 +61", text)
         assert re.search(r"b .*failed", text)
         assert "went [wrong]" in text
+
+    def test_figures_on_real_rows_are_marked_as_such(self):
+        """Pitfall 37: on the screen they would stand under the line that says what epsilon covers."""
+        privacy = PrivacyStatement(True, 1.0, 1e-6, 0.99, 0.0)
+        done = JobResult("a", (Path("x.csv"),), 1234, {"fit": 61.0}, privacy, (("TSTR", "0.9"),))
+        console = Console(width=120, color_system=None)
+        with console.capture() as capture:
+            terminal.show_outcomes(console, [done, replace(done, name="b", headline=())])
+        lines = capture.get().splitlines()
+        first = next(i for i, line in enumerate(lines) if line.startswith("TSTR"))
+        assert lines[first - 1].split(maxsplit=1) == ["INTERNAL", terminal.UNCOVERED]
+        assert f"INTERNAL, {terminal.UNCOVERED}: TSTR" in " ".join(capture.get().split())
+        with console.capture() as capture:
+            terminal.show_outcomes(console, [replace(done, headline=())])
+        assert "INTERNAL" not in capture.get()
