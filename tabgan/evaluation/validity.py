@@ -272,6 +272,14 @@ def _aspect(checked: Mapping[str, Checked], name: str) -> Figure:
     return Figure(kept / looked_at)
 
 
+def _plain_dtype(dtype: str) -> str:
+    """Return a dtype's name without its unit, nullable ones as NumPy's: a file tells neither from the other."""
+    plain = without_unit(dtype)
+    return {"boolean": "bool"}.get(
+        plain, plain.lower() if plain.lower().startswith(("int", "uint")) else plain
+    )
+
+
 def _right_dtypes(columns: Sequence[Any], synthetic: pd.DataFrame, real: pd.DataFrame | None) -> float:
     expected = {
         column.name: column.dtype or (None if real is None else str(real[column.name].dtype))
@@ -283,7 +291,7 @@ def _right_dtypes(columns: Sequence[Any], synthetic: pd.DataFrame, real: pd.Data
     return float(
         np.mean(
             [
-                without_unit(dtype) == without_unit(str(synthetic[name].dtype))
+                _plain_dtype(dtype) == _plain_dtype(str(synthetic[name].dtype))
                 for name, dtype in declared.items()
             ]
         )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib.util
 import lzma
+import re
 import warnings
 import zlib
 from collections import defaultdict
@@ -220,20 +221,40 @@ def _misfit(path: Path, dtypes: Mapping[str, str], options: Mapping[str, Any]) -
     return DataError(f"source: {str(path)!r} is not a readable csv file.")
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
-    """Return a Parquet table; a named index becomes columns, any other is dropped.
+#: pandas dtypes by stored type, where pandas' own choice would follow from whether a value is missing.
+_NULLABLE = {
+    pa.bool_(): pd.BooleanDtype(),
+    pa.int8(): pd.Int8Dtype(),
+    pa.int16(): pd.Int16Dtype(),
+    pa.int32(): pd.Int32Dtype(),
+    pa.int64(): pd.Int64Dtype(),
+    pa.uint8(): pd.UInt8Dtype(),
+    pa.uint16(): pd.UInt16Dtype(),
+    pa.uint32(): pd.UInt32Dtype(),
+    pa.uint64(): pd.UInt64Dtype(),
+}
 
-    Where pandas left no dtypes in the file, they follow from the stored types alone: left to itself, pandas would turn
-    integers into floats as soon as one row has none.
+#: A column that pandas writes for an index without a name.
+_NAMELESS_INDEX = re.compile(r"__index_level_\d+__")
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    """Return a Parquet table, its dtypes by the stored types alone.
+
+    A file that pandas wrote says which dtypes the frame had, and pandas would give them back, or others as soon as one
+    row has no value: what is said there is not looked at. Integers and booleans are always the nullable ones, and
+    values under a dictionary come back as themselves, for a dictionary lists what is in the rows. A named index is
+    columns at the end, any other is left out.
     """
-    options: Any = {} if dataset(path).schema.pandas_metadata else {"dtype_backend": "numpy_nullable"}
-    try:
-        df = pd.read_parquet(path, **options)
-    except KeyError:  # some versions of pyarrow stumble over an index that they wrote themselves
-        raise DataError(
-            f"source: {str(path)!r} holds an index that cannot be read. Write it without one."
-        ) from None
-    return df.reset_index(drop=any(name is None for name in df.index.names))
+    table = dataset(path, format="parquet").to_table()
+    table = table.select(
+        [i for i, name in enumerate(table.column_names) if not _NAMELESS_INDEX.fullmatch(name)]
+    )
+    fields = [
+        pa.field(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type)
+        for f in table.schema
+    ]
+    return table.cast(pa.schema(fields)).to_pandas(types_mapper=_NULLABLE.get, ignore_metadata=True)
 
 
 def _cast(df: pd.DataFrame, dtypes: Mapping[str, str]) -> pd.DataFrame:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import datetime as dt
+from decimal import Decimal
 from pathlib import Path
 
 import pandas as pd
@@ -133,7 +135,7 @@ class TestCsv:
 class TestParquet:
     def test_reads_what_was_written(self, tmp_path, people):
         people.to_parquet(tmp_path / "t.parquet")
-        pd.testing.assert_frame_equal(read_table(tmp_path / "t.parquet"), people)
+        pd.testing.assert_frame_equal(read_table(tmp_path / "t.parquet"), people.astype({"age": "Int64"}))
 
     def test_folder(self, tmp_path, people):
         (tmp_path / "t").mkdir()
@@ -142,9 +144,9 @@ class TestParquet:
 
     def test_named_index_becomes_a_column(self, tmp_path, people):
         people.set_index(["town", "age"]).to_parquet(tmp_path / "t.parquet")
-        assert list(read_table(tmp_path / "t.parquet").columns) == ["town", "age", "income"]
+        assert list(read_table(tmp_path / "t.parquet").columns) == ["income", "town", "age"]
         people.set_index("age").to_parquet(tmp_path / "t.parquet")
-        assert list(read_table(tmp_path / "t.parquet").columns) == ["age", "income", "town"]
+        assert list(read_table(tmp_path / "t.parquet").columns) == ["income", "town", "age"]
 
     def test_unnamed_index_is_dropped(self, tmp_path, people):
         people.sample(frac=1, random_state=0).to_parquet(tmp_path / "t.parquet")
@@ -182,13 +184,46 @@ class TestPackage:
         assert capsys.readouterr().out == ""  # nothing was imported: `import this` prints
 
 
-def test_one_missing_value_changes_no_dtype_of_a_parquet_file(tmp_path):
-    """Files that pandas did not write name no dtypes; what pandas makes of them must not depend on a row."""
+#: Stored types, what rows hold of them, and the dtype that they come back as, whatever else is there.
+STORED = {
+    "bool": (pa.bool_(), [True, False], "boolean"),
+    "int8": (pa.int8(), [1, -128], "Int8"),
+    "int64": (pa.int64(), [1, 2**62], "Int64"),
+    "uint64": (pa.uint64(), [1, 2**64 - 1], "UInt64"),
+    "float": (pa.float64(), [0.5, float("nan")], "float64"),
+    "single": (pa.float32(), [0.5, 1e30], "float32"),
+    "text": (pa.string(), ["a", ""], "object"),
+    "date": (pa.date32(), [dt.date(2000, 1, 1), dt.date(9999, 1, 1)], "object"),
+    "moment": (pa.timestamp("ms"), [dt.datetime(2000, 1, 1), dt.datetime(9999, 1, 1)], "datetime64[ms]"),
+    "zone": (
+        pa.timestamp("us", "UTC"),
+        [dt.datetime(2000, 1, 1), dt.datetime(2999, 1, 1)],
+        "datetime64[us, UTC]",
+    ),
+    "dictionary": (pa.dictionary(pa.int8(), pa.string()), ["a", "b"], "object"),
+    "decimal": (pa.decimal128(9, 2), [Decimal("1.00"), Decimal("-2.50")], "object"),
+}
+
+
+@pytest.mark.parametrize("is_folder", [False, True], ids=["file", "folder"])
+@pytest.mark.parametrize("by_pandas", [False, True], ids=["arrow", "pandas"])
+def test_one_row_changes_no_dtype_of_a_parquet_file(tmp_path, by_pandas, is_folder):
+    """Pitfall 34. One Arrow schema, and rows that differ in one: with a null, pandas would make floats and objects."""
+    schema = pa.schema([(name, stored) for name, (stored, _, _) in STORED.items()])
+    if by_pandas:
+        frame = pd.DataFrame({name: pd.Series(values) for name, (_, values, _) in STORED.items()})
+        metadata = pa.Schema.from_pandas(frame).metadata
+        schema = schema.with_metadata(metadata)
+    usual, odd = ({name: values[i] for name, (_, values, _) in STORED.items()} for i in (0, 1))
     found = []
-    for values in ([1, 2, 3], [1, None, 3]):
-        table = pa.table(
-            {"a": pa.array(values, pa.int64()), "b": pa.array([v == 1 for v in values], pa.bool_())}
-        )
-        pq.write_table(table, tmp_path / "t.parquet")
-        found.append(read_table(tmp_path / "t.parquet").dtypes.astype(str).tolist())
-    assert found == [["Int64", "boolean"]] * 2
+    for number, row in enumerate(({}, usual, odd)):  # a row without any value first
+        path = tmp_path / f"{number}.parquet"
+        table = pa.Table.from_pylist([usual, usual, row], schema=schema)
+        if is_folder:
+            path.mkdir()
+            pq.write_table(table.slice(0, 2), path / "a.parquet")
+            pq.write_table(table.slice(2), path / "b.parquet")
+        else:
+            pq.write_table(table, path)
+        found.append(read_table(path, format="parquet").dtypes.astype(str).to_dict())
+    assert found == [{name: dtype for name, (_, _, dtype) in STORED.items()}] * 3
