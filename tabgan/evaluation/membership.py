@@ -17,7 +17,6 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import norm, rankdata
-from sklearn.metrics import roc_curve
 
 from tabgan.evaluation.attacks import MAX_SYNTHETIC, MIN_ROWS, require_rows
 from tabgan.evaluation.copies import require_control
@@ -38,6 +37,9 @@ MAX_REFERENCE = 20_000
 _TINY = 1e-9
 
 _POINTS = 100
+
+#: Shares of wrong accusations whose finds are told as figures: 1% and 0.1%.
+RATES = (0.01, 0.001)
 
 _MEANING = (
     "The attacker compares how far the closest synthetic row and the closest row of half of the holdout are. "
@@ -69,8 +71,8 @@ def _tpr_definition(name: str, rate: float) -> Definition:
     )
 
 
-MEMBERSHIP_TPR_1 = _tpr_definition("1", 0.01)
-MEMBERSHIP_TPR_01 = _tpr_definition("01", 0.001)
+MEMBERSHIP_TPR_1 = _tpr_definition("1", RATES[0])
+MEMBERSHIP_TPR_01 = _tpr_definition("01", RATES[1])
 
 
 class Scores(NamedTuple):
@@ -92,7 +94,7 @@ def membership_findings(tables: Tables, streams: RandomStreams) -> Findings:
     def compute() -> list[Figure | str]:
         scores = _scores(tables, streams.numpy("evaluation.membership"))
         curves.append(membership_curve(scores))
-        return [auc_figure(scores), tpr_figure(scores, 0.01), tpr_figure(scores, 0.001)]
+        return [auc_figure(scores), *(tpr_figure(scores, rate) for rate in RATES)]
 
     metrics = measure([MEMBERSHIP_AUC, MEMBERSHIP_TPR_1, MEMBERSHIP_TPR_01], compute)
     return Findings(metrics, pictures=Pictures(membership=curves[0] if curves else None))
@@ -160,21 +162,37 @@ def tpr_figure(scores: Scores, rate: float) -> Figure | str:
     least = math.ceil(1 / rate)
     if n < least:
         return f"fewer than {least:,} held-out rows are left after half of them served as the reference"
-    allowed = int(rate * n + 1e-9)
-    threshold = np.sort(scores.others)[::-1][allowed]
-    found, accused = (int((each > threshold).sum()) for each in scores)
-    return attack_figure(found, len(scores.members), accused, n, rate)
+    (found,), (accused,) = _accused(scores, np.array([rate]))
+    return attack_figure(int(found), len(scores.members), int(accused), n, rate)
+
+
+def _accused(scores: Scores, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return how many members and others are accused where at most a share of the others may be.
+
+    Args:
+        scores: Of both.
+        rates: ``(rates,)`` shares of others that may be accused, in [0, 1].
+    """
+    members, others = (np.sort(each) for each in scores)
+    n = len(others)
+    allowed = (rates * n + 1e-9).astype(np.int64)
+    thresholds = np.append(others[::-1], -np.inf)[allowed]  # at a rate of 1 everybody is accused
+    found, accused = (
+        len(each) - np.searchsorted(each, thresholds, side="right") for each in (members, others)
+    )
+    return found, accused
 
 
 def membership_curve(scores: Scores) -> RocCurve:
-    """Return the curve at up to 200 shares of others, dense at low ones; tied rows are accused at random."""
+    """Return the curve at up to 200 shares of others, dense at low ones.
+
+    Thresholds are those of :func:`tpr_figure`, and the rates that have figures are points of it, so that the picture
+    and the figures say the same.
+    """
     n = len(scores.others)
-    labels = np.repeat([1, 0], [len(scores.members), n])
-    false_positive, true_positive, _ = roc_curve(labels, np.concatenate(scores))
-    last = np.flatnonzero(np.diff(false_positive, append=2.0) > 0)  # the top of each step
     counts = np.concatenate(
-        [[0], np.geomspace(1, n, _POINTS).round(), np.linspace(1, n, _POINTS - 1).round()]
+        [[0], np.geomspace(1, n, _POINTS).round(), np.linspace(1, n, _POINTS - 1 - len(RATES)).round()]
     )
-    shares = np.unique(counts) / n
-    found = np.interp(shares, false_positive[last], true_positive[last])
-    return RocCurve(tuple(shares.tolist()), tuple(found.tolist()))
+    shares = np.union1d(counts / n, [rate for rate in RATES if n >= math.ceil(1 / rate)])
+    found, _ = _accused(scores, shares)
+    return RocCurve(tuple(shares.tolist()), tuple((found / len(scores.members)).tolist()))

@@ -214,10 +214,17 @@ def membership_line(curve: RocCurve) -> Line:
     return replace(_line(places), dots=())
 
 
-def membership_points(curve: RocCurve) -> tuple[tuple[float, float], ...]:
-    """Return what share is found at 0.1%, 1% and 10% of false accusations: the most at no more than that."""
+def membership_points(curve: RocCurve) -> tuple[tuple[float, float | None], ...]:
+    """Return what share is found at 0.1%, 1% and 10% of false accusations: the most at no more than that.
+
+    ``None`` where one wrong accusation is more than the share already, as then there is no figure either.
+    """
     pairs = list(zip(curve.false_positive, curve.true_positive, strict=True))
-    return tuple((rate, max((y for x, y in pairs if x <= rate), default=0.0)) for rate in (0.001, 0.01, 0.1))
+    least = min((x for x, _ in pairs if x > 0), default=1.0)
+    return tuple(
+        (rate, max(y for x, y in pairs if x <= rate) if least <= rate else None)
+        for rate in (0.001, 0.01, 0.1)
+    )
 
 
 def _log_place(value: float) -> float:

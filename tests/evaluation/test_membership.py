@@ -9,6 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from tabgan.evaluation import evaluate
 from tabgan.evaluation.membership import (
+    RATES,
     Scores,
     auc_figure,
     auc_interval,
@@ -17,6 +18,7 @@ from tabgan.evaluation.membership import (
     tpr_figure,
 )
 from tabgan.evaluation.tables import prepare
+from tabgan.report.pictures import membership_points
 from tabgan.rng import RandomStreams
 
 NAMES = ("membership_auc", "membership_tpr_1", "membership_tpr_01")
@@ -112,9 +114,22 @@ class TestCurve:
         curve = membership_curve(Scores(np.array([3.0, 3.0, 0.0, 0.0]), np.array([2.0, 1.0, 0.0, 0.0])))
         assert (curve.false_positive[0], curve.true_positive[0]) == (0, 0.5)
 
-    def test_scores_that_tell_nothing_are_the_diagonal(self):
+    def test_scores_that_tell_nothing_are_below_the_diagonal(self):
+        """As in the figures, rows tied with the threshold are not accused."""
         curve = membership_curve(Scores(np.zeros(50), np.zeros(80)))
-        assert curve.true_positive == pytest.approx(curve.false_positive)
+        assert set(curve.true_positive[:-1]) == {0}
+        assert curve.true_positive[-1] == 1
+
+    @pytest.mark.parametrize("n", [1000, 1500, 1999, 2000, 999])
+    @pytest.mark.parametrize("digits", [0, 1, 9])
+    def test_the_picture_says_what_the_figures_say(self, n, digits):
+        """Ties, and rates that are no whole number of rows, are where two ways of counting part."""
+        rng = np.random.default_rng(n)
+        scores = Scores(rng.normal(0.3, 1, n).round(digits), rng.normal(size=n).round(digits))
+        told = dict(membership_points(membership_curve(scores)))
+        for rate in RATES:
+            figure = tpr_figure(scores, rate)
+            assert told[rate] == (None if isinstance(figure, str) else figure.value)
 
 
 class TestExtremes:
