@@ -204,6 +204,26 @@ class Identifier(_Column):
 Column = Annotated[Numeric | Categorical | Boolean | Datetime | Identifier, Field(discriminator="kind")]
 
 
+#: Categories of a column that its line shows, and characters that a line may have.
+_SHOWN_CATEGORIES, _SHOWN_CHARACTERS = 6, 140
+
+
+def _short(column: _Column) -> str:
+    """Return a column in one line: what is declared of it, long lists cut."""
+    said = []
+    for key in type(column).model_fields:
+        value = getattr(column, key)
+        if value is None or (key != "name" and value == type(column).model_fields[key].default):
+            continue
+        if isinstance(value, tuple) and len(value) > _SHOWN_CATEGORIES:
+            first = ", ".join(map(repr, value[:_SHOWN_CATEGORIES]))
+            said.append(f"{key}=({first}, … {len(value):,} in all)")
+        else:
+            said.append(f"{key}={value!r}")
+    line = f"{type(column).__name__}({', '.join(said)})"
+    return line if len(line) <= _SHOWN_CHARACTERS else line[: _SHOWN_CHARACTERS - 2] + "…)"
+
+
 class Schema(BaseModel):
     """The public description of a table.
 
@@ -285,6 +305,14 @@ class Schema(BaseModel):
 
     def __bool__(self) -> bool:
         return True
+
+    def __repr__(self) -> str:
+        further = (f"{key}={getattr(self, key)!r}" for key in _TABLE_KEYS if getattr(self, key) is not None)
+        lines = (f"    {_short(column)}," for column in self)
+        return "\n".join(["Schema(", "  columns=[", *lines, "  ],", *(f"  {each}," for each in further), ")"])
+
+    def __str__(self) -> str:
+        return repr(self)
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         return iter(self.columns)

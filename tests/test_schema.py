@@ -128,6 +128,19 @@ def _exactly(schema):
     return repr(schema)
 
 
+def test_is_shown_in_one_line_a_column():
+    many = tuple(f"c{i}" for i in range(1_000))
+    schema = Schema(
+        columns=[Numeric(name="age", bounds=(0, 9)), Categorical(name="town", categories=many)], target="age"
+    )
+    lines = repr(schema).splitlines()
+    assert "    Numeric(name='age', bounds=(0.0, 9.0))," in lines
+    assert sum("town" in line and "1,000 in all" in line for line in lines) == 1
+    assert len(lines) == 7
+    assert max(map(len, lines)) < 160
+    assert str(schema) == repr(schema)
+
+
 class TestYaml:
     @settings(max_examples=150, deadline=None)
     @given(SCHEMAS)
