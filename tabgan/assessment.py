@@ -17,7 +17,7 @@ from tabgan.privacy.ledger import PrivacyStatement
 from tabgan.privacy.release import N_ROWS
 from tabgan.progress import Progress
 from tabgan.purchase import Purchase
-from tabgan.report import Report, ReportData, collect, collect_shareable
+from tabgan.report import NOT_STATED, Report, ReportData, Stated, collect, collect_shareable
 from tabgan.rng import RandomStreams
 from tabgan.schema import Schema
 from tabgan.shareable import evaluate_released, released_frame
@@ -37,6 +37,10 @@ class Subject:
         title: What the report is called.
         model: What to say of the model.
         random_state: Seed of samples and models.
+        declared: What a person declared of the columns; validity in the internal edition is judged by it, else by the
+            real rows. ``None`` where that is not known, as of a loaded model.
+        created: When; ``None`` is not stated.
+        stated: What the report says of the original's source and controller.
     """
 
     fitted: Fitted
@@ -45,6 +49,9 @@ class Subject:
     title: str
     model: Mapping[str, str] = field(default_factory=dict)
     random_state: int = 0
+    declared: Schema | None = None
+    created: str | None = None
+    stated: Stated = NOT_STATED
 
 
 def assess(
@@ -87,6 +94,7 @@ def assess(
         rules=rules,
         subgroups=subgroups,
         random_state=subject.random_state,
+        declared=subject.declared if subject.declared is not None else Schema(),
         progress=progress,
     )
     if audit is not None:
@@ -103,6 +111,8 @@ def assess(
             title=subject.title,
             model=subject.model,
             target=subject.schema.target,
+            created=subject.created,
+            stated=subject.stated,
             evaluation_privacy=None if purchase is None else purchase.statement,
         )
         return data if gate is None else replace(data, decision=gate.decide(evaluation, data.total))
@@ -174,6 +184,8 @@ def shareable_data(
         title=subject.title,
         model=subject.model,
         target=subject.schema.target,
+        created=subject.created,
+        stated=subject.stated,
         evaluation_privacy=None if purchase is None else purchase.statement,
     )
     decision = NO_GATE if gate is None else gate.promises.decide(evaluation, data.total)

@@ -333,6 +333,9 @@ class TabGAN(BaseEstimator):
         part_of: pd.DataFrame | None = None,
         title: str = "evaluation",
         about: Mapping[str, str] | None = None,
+        created: str | None = None,
+        stated: Mapping[str, str | None] | None = None,
+        declared: Schema | None = None,
         random_state: int = 0,
         progress: Progress | None = None,
     ) -> Report:
@@ -359,6 +362,10 @@ class TabGAN(BaseEstimator):
             part_of: The table that ``real`` was taken from, where rows were held out: whose ledger it is.
             title: What the report is called.
             about: What it says of the model; the model's arguments by default.
+            created: When it was made, as it prints it; today's date in UTC by default.
+            stated: What both editions say of the original, under ``source``, ``controller`` and ``contact``.
+            declared: What was declared of the columns, by which cells are valid in the internal edition, else by the
+                real rows; the schema of ``fit`` by default, which a loaded model does not know.
             random_state: Seed of the sample, the subsamples and the models.
             progress: Called as ``progress("evaluate", done, total)``.
 
@@ -378,7 +385,7 @@ class TabGAN(BaseEstimator):
         from tabgan.purchase import buy, check_ledger, plan_purchase
 
         fitted = self._check_fitted()
-        subject = self._subject(synthetic, target, title, random_state, about)
+        subject = self._subject(synthetic, target, title, random_state, about, created, stated, declared)
         limits = Gate.of(gate, has_target=subject.schema.target is not None)
         buys = None
         if evaluation_epsilon is not None:
@@ -414,6 +421,8 @@ class TabGAN(BaseEstimator):
         synthetic: pd.DataFrame | None = None,
         target: str | None = None,
         title: str = "evaluation",
+        created: str | None = None,
+        stated: Mapping[str, str | None] | None = None,
         random_state: int = 0,
     ) -> Report:
         """Return the edition of the report that may go out with a synthetic table; it needs no real row.
@@ -422,6 +431,8 @@ class TabGAN(BaseEstimator):
             synthetic: As in :meth:`evaluate`.
             target: As in :meth:`evaluate`.
             title: As in :meth:`evaluate`.
+            created: As in :meth:`evaluate`.
+            stated: As in :meth:`evaluate`.
             random_state: As in :meth:`evaluate`.
 
         Raises:
@@ -432,7 +443,8 @@ class TabGAN(BaseEstimator):
         from tabgan.assessment import shareable_data
         from tabgan.report import Report
 
-        data = shareable_data(self._subject(synthetic, target, title, random_state))
+        subject = self._subject(synthetic, target, title, random_state, None, created, stated)
+        data = shareable_data(subject)
         return Report(data, data)
 
     def _subject(
@@ -442,8 +454,12 @@ class TabGAN(BaseEstimator):
         title: str,
         random_state: int,
         about: Mapping[str, str] | None = None,
+        created: str | None = None,
+        stated: Mapping[str, str | None] | None = None,
+        declared: Schema | None = None,
     ) -> Subject:
         from tabgan.assessment import Subject
+        from tabgan.report import Stated, today
 
         fitted = self._check_fitted()
         if target is not None and target not in self.schema_:
@@ -458,7 +474,8 @@ class TabGAN(BaseEstimator):
         schema = self.schema_ if target is None else self.schema_.with_target(target)
         chosen = {key: str(value) for key, value in self.get_params(deep=False).items() if key != "schema"}
         known = {"tabgan": tabgan.__version__} | chosen if about is None else dict(about)
-        return Subject(fitted, synthetic, schema, title, known, random_state)
+        said = declared or self.schema, created or today(), Stated.of(stated or {})
+        return Subject(fitted, synthetic, schema, title, known, random_state, *said)
 
     def save(self, path: str | Path, *, with_place: bool = True) -> None:
         """Write the model to one file: safetensors, with all else as JSON in its header.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 
 import numpy as np
@@ -51,7 +52,12 @@ class TestShareable:
         synthetic = model.sample(800)
         first, second = (
             model.evaluate(
-                rows, holdout, synthetic=synthetic, target="ill", gate=Gate(epsilon=5.0, limits=limits)
+                rows,
+                holdout,
+                synthetic=synthetic,
+                target="ill",
+                gate=Gate(epsilon=5.0, limits=limits),
+                created="2031-05-06",
             )
             for rows, limits in ((real, {}), (other, {"tvd2": Limit(0.0)}))
         )
@@ -66,7 +72,12 @@ class TestShareable:
 
         def edition(real):
             report = model.evaluate(
-                real, table(400, 1), synthetic=synthetic, target="ill", evaluation_epsilon=1.0
+                real,
+                table(400, 1),
+                synthetic=synthetic,
+                target="ill",
+                evaluation_epsilon=1.0,
+                created="2031-05-06",
             )
             return report.shareable.data
 
@@ -82,6 +93,51 @@ class TestShareable:
         first, second = edition(table(1_500, 0)), edition(table(1_500, 7))
         assert isinstance(bought[0], buy)
         assert editions(first) == editions(second)
+
+    def test_groups_outside_of_the_released_domain(self, model):
+        """In the house they are told without a name; out there nothing of them."""
+        real, holdout = table(1_500, 0), table(400, 1)
+        for rows in (real, holdout):
+            rows.loc[rows.index % 5 == 0, "town"] = "Zanzibar-4711"
+        report = model.evaluate(real, holdout, synthetic=model.sample(800), target="ill")
+        internal = json.loads(to_json(report.data))["evaluation"]["subgroups"]
+        (unnamed,) = [group for group in internal if group["column"] == "town" and group["category"] is None]
+        assert unnamed["label"] == "not in the released domain"
+        assert unnamed["n_rows"] == 80
+        assert "not in the released domain" in to_html(report.data)
+        assert all(
+            "Zanzibar" not in text for text in (*editions(report.data), *editions(report.shareable.data))
+        )
+
+    def test_both_editions_say_when_and_whose(self, model):
+        stated = {"source": "A census", "controller": "The bureau"}
+        report = model.evaluate(table(300, 0), table(300, 1), synthetic=model.sample(300), stated=stated)
+        for data in (report.data, report.shareable.data):
+            date = dt.date.fromisoformat(data.created)
+            assert abs((date - dt.datetime.now(dt.UTC).date()).days) <= 1
+            assert (data.stated.source, data.stated.controller, data.stated.contact) == (
+                *stated.values(),
+                None,
+            )
+        with pytest.raises(ConfigError, match="unknown key 'sorce'. Did you mean 'source'"):
+            model.evaluate(table(300, 0), table(300, 1), stated={"sorce": "x"})
+
+    def test_a_value_that_no_row_holds_is_invalid_in_the_house(self, model):
+        """Within the released domain it is valid out there."""
+        real, holdout = table(300, 0), table(300, 1)
+        real["age"], holdout["age"] = real["age"].clip(upper=50), holdout["age"].clip(upper=50)
+        report = model.evaluate(real, holdout, synthetic=model.sample(300))
+        assert report.evaluation["bounds"].value < 1
+        assert report.shareable.evaluation["bounds"].value == 1
+
+    def test_in_a_notebook_it_is_one_screen(self, model):
+        report = model.evaluate(table(300, 0), table(300, 1), synthetic=model.sample(300), title="<b>x")
+        for text in (repr(report), report._repr_markdown_(), report._repr_html_()):
+            assert len(text) < 4_000
+            assert len(text.splitlines()) < 20
+            assert "INTERNAL" in text
+        assert "<b>" not in report._repr_html_()
+        assert "SHAREABLE" in repr(report.shareable)
 
     def test_says_what_it_is(self, model):
         report = model.shareable_report(target="ill")

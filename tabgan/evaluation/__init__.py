@@ -60,6 +60,7 @@ def evaluate(
     rules: Sequence[Rule] = (),
     subgroups: Sequence[str] | None = None,
     random_state: int = 0,
+    declared: Schema | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Return how a synthetic table compares with the real one, and with real rows held out.
@@ -80,6 +81,8 @@ def evaluate(
         subgroups: Columns whose values are groups that utility is told for; ``None`` for the first six with 2 to 8
             categories, in the table's order.
         random_state: Seed of samples and models.
+        declared: What a person declared of the columns, where ``schema`` was completed under privacy: validity is then
+            judged by it, and where it leaves something open by the rows. ``None`` where ``schema`` was declared.
         progress: Called with ``"evaluate"``, the steps done and all steps.
 
     Raises:
@@ -97,11 +100,11 @@ def evaluate(
         )
     check_rules(rules, tables.columns)
     group_columns(tables, target, subgroups)  # raises before the steps take their time
-    checked = check_columns(tables)
+    checked = check_columns(tables, declared)
     cells = equal_cells(tables, streams)
     distances = column_distances(tables, cells)
     steps: list[Callable[[], Findings | tuple[Metric, ...]]] = [
-        lambda: validity_metrics(tables, checked, rules),
+        lambda: validity_metrics(tables, checked, rules, declared),
         lambda: diagnostic_metrics(tables),
         lambda: quality_metrics(tables, streams),
         lambda: tvd_metrics(cells, distances, streams),

@@ -39,6 +39,7 @@ class Figure(NamedTuple):
     reference: float | None = None
     baseline: float | None = None
     risk: Risk | None = None
+    reference_interval: Interval | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class Definition:
             baseline=_finite(figure.baseline) if reason is None else None,
             risk=figure.risk if reason is None else None,
             is_shareable=self.is_shareable,
+            reference_interval=figure.reference_interval if reason is None else None,
         )
 
 

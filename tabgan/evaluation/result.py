@@ -23,6 +23,10 @@ Format = Literal["percent", "score", "distance"]
 EXPECTED = {"c2st": 0.5, "dcr_share": 0.5, "membership_auc": 0.5}
 
 
+#: What stands for a value that was neither declared nor released.
+OUTSIDE = "not in the released domain"
+
+
 @dataclass(frozen=True)
 class Interval:
     """A confidence interval: ``low`` to ``high`` at ``level``."""
@@ -68,6 +72,7 @@ class Metric:
         baseline: What an attacker reaches without the synthetic table; only of an attack.
         risk: What an attack reaches beyond its control; only of an attack.
         is_shareable: Whether it follows from DP releases and the synthetic table alone, so that it may go out.
+        reference_interval: The reference's own uncertainty, where that is known.
     """
 
     name: str
@@ -84,6 +89,7 @@ class Metric:
     baseline: float | None = None
     risk: Risk | None = None
     is_shareable: bool = False
+    reference_interval: Interval | None = None
 
     def __post_init__(self) -> None:
         if (self.value is None) == (self.reason is None):
@@ -123,7 +129,8 @@ class ColumnResult:
         tvd: Total variation distance between its real and its synthetic distribution, in [0, 1]; missing counts as a
             value, numbers are cut into bins by the real rows' quantiles; ``None`` for identifiers.
         reference: The same between the real rows and the holdout.
-        valid: Share of synthetic cells that keep to the type, bounds and categories of the schema.
+        valid: Share of synthetic cells that keep to the column's type, bounds, precision and categories: as they were
+            declared, else as the real rows have them; in the shareable edition, as they were declared or released.
         missing_real: Share of real cells that are missing.
         missing_synthetic: Share of synthetic cells that are missing.
         giveaway: How much less well synthetic rows are told from real ones, in ROC AUC, when the column is shuffled:
@@ -146,13 +153,14 @@ class SubgroupResult:
 
     Attributes:
         column: The column that the group is of.
-        category: Its value there; ``None`` for all values of too few rows together, which are not named.
+        category: Its value there; ``None`` for all values that are not named, together.
         n_rows: Held-out rows of the group that have a target.
         tstr: Score of the model trained on synthetic rows; ``None`` when there is none.
         trtr: Score of the one trained on as many real rows.
         gap: ``trtr - tstr``: what the group loses.
         interval: Of the gap, over the group's held-out rows.
         reason: Why there is no score; ``None`` when there is one.
+        label: What stands in a category's place where it is ``None``.
     """
 
     column: str
@@ -163,6 +171,7 @@ class SubgroupResult:
     gap: float | None = None
     interval: Interval | None = None
     reason: str | None = None
+    label: str = OUTSIDE
 
 
 @dataclass(frozen=True)

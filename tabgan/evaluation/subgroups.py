@@ -6,6 +6,7 @@ Models are trained once on all rows; only the held-out rows that they are judged
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,11 @@ import numpy as np
 from tabgan._validate import shown
 from tabgan.errors import DataError
 from tabgan.evaluation.measure import Definition, Figure, Findings, NotComputed, measure
-from tabgan.evaluation.result import SubgroupResult
+from tabgan.evaluation.result import OUTSIDE, SubgroupResult
 from tabgan.evaluation.scores import Predictions, bootstrap, scorer
 from tabgan.evaluation.tables import Keys, Tables, declared_keys
 from tabgan.rng import RandomStreams
-from tabgan.schema import Datetime, Identifier, nearest
+from tabgan.schema import Boolean, Datetime, Identifier, nearest
 
 #: Columns and their categories that are taken for groups unless the caller names columns.
 MAX_COLUMNS, MAX_CATEGORIES = 6, 8
@@ -29,6 +30,9 @@ MAX_NAMED_CATEGORIES = 50
 MIN_ROWS = 50
 
 _FEW = f"fewer than {MIN_ROWS} held-out rows"
+
+#: What values are called together that are not named, where no domain was declared or released.
+_UNNAMED = "values of few rows, or that the synthetic table lacks"
 
 #: Classes beyond which scores within a group say nothing.
 MAX_CLASSES = 10
@@ -155,7 +159,7 @@ def _column_groups(
 
     A value is named if the schema declares it, or if the synthetic table has it and a group's worth of held-out rows,
     for values of few rows single people out. All others, those that the synthetic table has lost among them, are one
-    group without a category.
+    group without a category; where the schema lists categories, it is of those that are not in the released domain.
     """
     column, values = tables.modelled[j], tables.values.holdout[judged.rows, j]
     results, is_unnamed = [], np.zeros(len(values), dtype=bool)
@@ -168,7 +172,9 @@ def _column_groups(
         else:
             is_unnamed |= is_member
     if is_unnamed.any():
-        results.append(_result(column.name, None, judged, is_unnamed, rng))
+        has_domain = isinstance(column, Boolean) or getattr(column, "categories", None) is not None
+        unnamed = _result(column.name, None, judged, is_unnamed, rng)
+        results.append(replace(unnamed, label=OUTSIDE if has_domain else _UNNAMED))
     return results
 
 

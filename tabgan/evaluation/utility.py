@@ -131,7 +131,7 @@ def _definitions(family: _Family, score: str) -> list[Definition]:
             format="score",
             meaning=f"How well {family.label} predict the target when trained on synthetic rows, {tested} "
             "The reference was trained on as many real rows.",
-            good="Within the interval of the reference: the synthetic table then serves as well as the real one.",
+            good="Not below the interval of the reference: the synthetic table then serves as well as the real one.",
         ),
         Definition(
             name=f"trtr{family.suffix}",
@@ -224,7 +224,9 @@ def _compare(
         for each in (real, synthetic)
     )
     if isinstance(synthetic_figure, Figure) and isinstance(real_figure, Figure):
-        synthetic_figure = synthetic_figure._replace(reference=real_figure.value)
+        synthetic_figure = synthetic_figure._replace(
+            reference=real_figure.value, reference_interval=real_figure.interval
+        )
     return [synthetic_figure, real_figure]
 
 

@@ -1,7 +1,7 @@
 """Whether synthetic cells are of their column's kind, within its domain.
 
-A domain comes from the schema. For the figures that stay in the house, what the schema leaves open is read off the
-real and the held-out rows; :func:`schema_validity` sees neither, and says what it cannot tell.
+A domain is what a person declared of a column. For the figures that stay in the house, what was not declared is read
+off the real and the held-out rows; :func:`schema_validity` sees neither, and says what it cannot tell.
 """
 
 from __future__ import annotations
@@ -23,7 +23,12 @@ from tabgan.schema import MAX_DECIMALS, Boolean, Categorical, Datetime, Identifi
 
 _SECONDS = {"day": 86_400, "second": 1}
 _STORED = " Where the schema does not say, they are to be stored as in the real table."
-_READ_OFF = " What the schema leaves open is read off the real rows."
+_READ_OFF = (
+    " Judged by what was declared of a column; what was not is read off the real rows, held-out ones too."
+)
+_BY_SCHEMA = (
+    " Judged by the schema: what was declared, and where it was completed, what was released with noise."
+)
 
 
 def _definition(name: str, label: str, meaning: str, good: str) -> Definition:
@@ -133,10 +138,35 @@ class Checked:
     counts: Mapping[str, tuple[int, int]]
 
 
-def check_columns(tables: Tables) -> dict[str, Checked]:
-    """Return what was found in every column of the synthetic table."""
+def judged_columns(tables: Tables, declared: Schema | None = None) -> tuple[Any, ...]:
+    """Return what the columns' cells are judged by, as far as it was declared; the rest is open.
+
+    Args:
+        tables: The three tables, whose columns may have been completed with noise, beyond what the rows hold.
+        declared: What a person declared of the table; ``None`` where that is all that is known of the columns.
+    """
+    if declared is None:
+        return tables.columns
+    return tuple(_as_declared(tables, column, declared) for column in tables.columns)
+
+
+def _as_declared(tables: Tables, column: Any, declared: Schema) -> Any:
+    if isinstance(column, Identifier):
+        return column
+    found = next((each for each in declared if each.name == column.name), None)
+    if found is None or found.kind != column.kind:
+        kept = {"name": column.name} | ({"format": column.format} if isinstance(column, Datetime) else {})
+        found = type(column)(**kept)
+    if found.nullable is not None:
+        return found
+    is_missing = any(bool(frame[column.name].isna().any()) for frame in tables.frames[:2])
+    return found.model_copy(update={"nullable": is_missing})
+
+
+def check_columns(tables: Tables, declared: Schema | None = None) -> dict[str, Checked]:
+    """Return what was found in every column of the synthetic table; see :func:`judged_columns`."""
     checked = {}
-    for column in tables.columns:
+    for column in judged_columns(tables, declared):
         series = tables.frames.synthetic[column.name]
         if isinstance(column, Identifier):
             checked[column.name] = _check_identifier(series)
@@ -149,17 +179,20 @@ def check_columns(tables: Tables) -> dict[str, Checked]:
 
 
 def validity_metrics(
-    tables: Tables, checked: Mapping[str, Checked], rules: Sequence[Rule] = ()
+    tables: Tables,
+    checked: Mapping[str, Checked],
+    rules: Sequence[Rule] = (),
+    declared: Schema | None = None,
 ) -> tuple[Metric, ...]:
     """Return the metrics of the group ``validity``; ``checked`` is what :func:`check_columns` found."""
-    frames = tables.frames
+    frames, columns = tables.frames, judged_columns(tables, declared)
     known = [frames.real, frames.holdout]
     dtypes = replace(DTYPES, meaning=DTYPES.meaning + _STORED)
     read_off = [replace(each, meaning=each.meaning + _READ_OFF) for each in (VALIDITY, *_ASPECTS)]
     return (
         *measure(read_off[:1], lambda: [Figure(_mean_valid(checked))]),
         *measure(read_off[1:], lambda: _aspects(checked)),
-        *measure([dtypes], lambda: [Figure(_right_dtypes(tables.columns, frames.synthetic, frames.real))]),
+        *measure([dtypes], lambda: [Figure(_right_dtypes(columns, frames.synthetic, frames.real))]),
         *measure([UNIQUE_IDS], lambda: [Figure(_worst_identifier(tables.columns, checked))]),
         *measure([RULES], lambda: [_kept_share(rules, tables.columns, frames.synthetic, known)]),
     )
@@ -211,7 +244,9 @@ def schema_validity(
 
     metrics: tuple[Metric, ...] = ()
     for each in (VALIDITY, *_ASPECTS, DTYPES, UNIQUE_IDS, RULES):
-        definition, names = replace(each, is_shareable=True), _left_open(schema, each.name)
+        by = _BY_SCHEMA if each in (VALIDITY, *_ASPECTS, DTYPES) else ""
+        definition = replace(each, is_shareable=True, meaning=each.meaning + by)
+        names = _left_open(schema, each.name)
         reason = f"the schema leaves open what this needs of {listed(names)}"
         metrics += (
             (definition.metric(reason),) if names else measure([definition], partial(compute, each.name))
@@ -391,13 +426,12 @@ def _declared_domain(column: Any) -> Domain:
 
 def _observed_domain(tables: Tables, column: Any, j: int) -> Domain:
     """Return a modelled column's domain; what the schema leaves open as the real and held-out rows have it."""
-    domain = _declared_domain(column)
-    if tables.keys[j] is not None:
-        return replace(
-            domain, keys=domain.keys if domain.keys is not None else frozenset(tables.keys[j] or ())
-        )
+    domain, keys = _declared_domain(column), tables.keys[j]
     known = np.concatenate([tables.values.real[:, j], tables.values.holdout[:, j]])
     known = known[~np.isnan(known)]
+    if keys is not None:  # those of a completed schema among them, which the rows need not hold
+        seen = frozenset(keys[code] for code in np.unique(known).astype(np.int64) if code < len(keys))
+        return replace(domain, keys=seen if domain.keys is None else domain.keys)
     if not len(known):
         return domain
     if domain.bounds is None:

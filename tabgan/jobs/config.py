@@ -8,7 +8,8 @@ One mapping is one job; a list, or a mapping with the key ``jobs``, is several::
     target: income
     model: {epsilon: 1.0, delta: 1e-6}          # arguments of TabGAN
     output: {folder: out/adult, rows: same, csv: true, parquet: true, model: true}
-    report: {html: true, json: true, pdf: false, card: true, evaluation_epsilon: 0.1}   # false: no evaluation either
+    report: {html: true, json: true, pdf: false, card: true, evaluation_epsilon: 0.1,   # false: no evaluation either
+             source: census of 1994, controller: the bureau, contact: office@example.org}   # printed in both editions
     rules: [{low: start, high: end}]            # what every row should keep; checked, not enforced
     gate: {epsilon: 1.1, fidelity: {tvd2: 0.1}, attacks: {membership_auc: 0.1}}         # or standard; left out, none
     random_state: 0
@@ -145,6 +146,9 @@ class Report:
         pdf: Write report.pdf; needs the extra ``pdf``.
         card: Write data-card.md.
         evaluation_epsilon: Buys noisy figures on the real rows, on top of the fit's epsilon; ``None`` buys none.
+        source: Where the original comes from, as both editions print it; ``None`` is not stated.
+        controller: Who answers for it.
+        contact: Whom to ask.
     """
 
     html: bool = True
@@ -152,6 +156,14 @@ class Report:
     pdf: Annotated[bool, AfterValidator(to_pdf)] = False
     card: bool = True
     evaluation_epsilon: Annotated[float | None, PlainValidator(to_evaluation_epsilon)] = None
+    source: str | None = None
+    controller: str | None = None
+    contact: str | None = None
+
+    @property
+    def stated(self) -> dict[str, str | None]:
+        """What the report says of the original."""
+        return {"source": self.source, "controller": self.controller, "contact": self.contact}
 
 
 @dataclass(frozen=True, config=_CONFIG)

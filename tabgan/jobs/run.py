@@ -292,6 +292,7 @@ def _evaluate(
         part_of=tables.source,
         title=job.name,
         about=describe_model(job),
+        stated=None if job.report is None else job.report.stated,
         random_state=job.random_state or 0,
         progress=progress,
     )

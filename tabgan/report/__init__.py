@@ -4,19 +4,22 @@ There are two editions. INTERNAL: its figures were computed on real rows outside
 it holds only what follows from DP releases and the synthetic table.
 """
 
-from tabgan.report.collect import ReportData, collect, collect_shareable
+from tabgan.report.collect import NOT_STATED, ReportData, Stated, collect, collect_shareable, today
 from tabgan.report.datacard import to_markdown
 from tabgan.report.render import to_html, write
 from tabgan.report.report import Report
 from tabgan.report.twin import to_json
 
 __all__ = [
+    "NOT_STATED",
     "Report",
     "ReportData",
+    "Stated",
     "collect",
     "collect_shareable",
     "to_html",
     "to_json",
     "to_markdown",
+    "today",
     "write",
 ]

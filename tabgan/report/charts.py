@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tabgan.evaluation.result import Evaluation, Interval, Metric
+from tabgan.evaluation.result import OUTSIDE, Evaluation, Interval, Metric
 from tabgan.report.findings import expected_of
 from tabgan.report.overlays import Bars, Bin, Counts, Histogram
 
@@ -208,7 +208,7 @@ def bar_rows(bars: Bars, evaluation: Evaluation) -> tuple[BarRow, ...]:
     rows: list[tuple[object, str | None, Counts]] = [(bar.category, None, bar.counts) for bar in bars.bars]
     if bars.n_others:
         rows.append((None, f"{bars.n_others:,} other categories", bars.others))
-    for label, counts in (("not in the released domain", bars.outside), ("missing", bars.missing)):
+    for label, counts in ((OUTSIDE, bars.outside), ("missing", bars.missing)):
         if not counts.is_empty:
             rows.append((None, label, counts))
     parts = [shares(counts, evaluation) for _, _, counts in rows]

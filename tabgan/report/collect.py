@@ -6,23 +6,24 @@ the counts behind the overlays, sums of the ledger's lines and the arithmetic of
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from importlib import metadata
 from typing import Literal
 
 import pandas as pd
 
-from tabgan.errors import DataError, PrivacyError
+from tabgan.errors import ConfigError, DataError, PrivacyError
 from tabgan.evaluation.gate import NO_GATE, Decision
 from tabgan.evaluation.result import ColumnResult, Evaluation
 from tabgan.privacy.events import POISSON_GAUSSIAN, Release
 from tabgan.privacy.ledger import PrivacyStatement
 from tabgan.report.findings import Finding, find
 from tabgan.report.overlays import Overlay, overlay, scaled
-from tabgan.schema import MAX_DECIMALS, Boolean, Categorical, Datetime, Numeric, Schema
+from tabgan.schema import MAX_DECIMALS, Boolean, Categorical, Datetime, Numeric, Schema, nearest
 
 Edition = Literal["internal", "shareable"]
 
@@ -93,6 +94,56 @@ class ColumnCard:
 
 
 @dataclass(frozen=True)
+class Stated:
+    """What the caller states of the original; ``None`` is not stated. Both editions print it.
+
+    Attributes:
+        source: Where it comes from.
+        controller: Who answers for it.
+        contact: Whom to ask.
+    """
+
+    source: str | None = None
+    controller: str | None = None
+    contact: str | None = None
+
+    @classmethod
+    def of(cls, stated: Mapping[str, str | None]) -> Stated:
+        """Return what a mapping states.
+
+        Raises:
+            ConfigError: it states something that a report does not say, or not as text.
+        """
+        known = [field.name for field in fields(cls)]
+        for key, value in stated.items():
+            if key not in known:
+                raise ConfigError(
+                    f"stated: unknown key {key!r}.{nearest(str(key), known) or ' Known: ' + ', '.join(known) + '.'}"
+                )
+            if value is not None and not isinstance(value, str):
+                raise ConfigError(f"stated.{key}: expected text, got {type(value).__name__}.")
+        return cls(**stated)
+
+    @property
+    def lines(self) -> tuple[tuple[str, str | None], ...]:
+        """What is stated, by what people call it."""
+        return (
+            ("Source of the original", self.source),
+            ("Controller", self.controller),
+            ("Contact", self.contact),
+        )
+
+
+#: Nothing is.
+NOT_STATED = Stated()
+
+
+def today() -> str:
+    """Return the date in UTC, in ISO 8601: when a report was made, unless somebody says otherwise."""
+    return dt.datetime.now(dt.UTC).date().isoformat()
+
+
+@dataclass(frozen=True)
 class ReportData:
     """Everything that the report says.
 
@@ -101,7 +152,7 @@ class ReportData:
         edition: ``"internal"`` holds everything; ``"shareable"`` what follows from DP releases and the synthetic table
             alone, and may go out with it. There "real" counts and figures are the released, noisy ones.
         decision: What the gate says.
-        created: When, as the caller puts it; ``None`` says nothing, and keeps reports comparable.
+        created: When, as the caller puts it; ``None`` is not stated, and keeps reports comparable.
         evaluation: The figures.
         privacy: The statement of the fit.
         evaluation_privacy: The statement of figures that were bought with ``evaluation_epsilon``; ``None`` for none.
@@ -111,6 +162,7 @@ class ReportData:
         target: The column that utility was measured on.
         model: What the caller says of the model: versions, seed, arguments.
         versions: Software that made the report.
+        stated: What the caller states of the original.
     """
 
     title: str
@@ -126,6 +178,7 @@ class ReportData:
     edition: Edition = "internal"
     decision: Decision = NO_GATE
     evaluation_privacy: PrivacyStatement | None = None
+    stated: Stated = NOT_STATED
 
     @property
     def is_internal(self) -> bool:
@@ -184,6 +237,7 @@ def collect(
     model: Mapping[str, str] | None = None,
     target: str | None = None,
     created: str | None = None,
+    stated: Stated = NOT_STATED,
     decision: Decision = NO_GATE,
     evaluation_privacy: PrivacyStatement | None = None,
 ) -> ReportData:
@@ -202,7 +256,8 @@ def collect(
         title: What the report is called.
         model: What to say of the model, such as its version and arguments.
         target: The column that utility was measured on.
-        created: A date or time to print; ``None`` prints none.
+        created: A date or time to print; ``None`` says that it is not stated.
+        stated: What the caller states of the original.
         decision: What the gate says.
         evaluation_privacy: The statement of figures that were bought; ``None`` for none.
 
@@ -213,7 +268,7 @@ def collect(
         _check_columns(name, table, schema)
     overlays = {c.name: overlay(c, real[c.name], holdout[c.name], synthetic[c.name]) for c in schema}
     cards = _cards(schema, evaluation, overlays, real, target)
-    about = _About(privacy, evaluation_privacy, title, model or {}, target, created, decision)
+    about = _About(privacy, evaluation_privacy, title, model or {}, target, created, decision, stated)
     return about.data("internal", evaluation, cards)
 
 
@@ -228,6 +283,7 @@ def collect_shareable(
     model: Mapping[str, str] | None = None,
     target: str | None = None,
     created: str | None = None,
+    stated: Stated = NOT_STATED,
     decision: Decision = NO_GATE,
     evaluation_privacy: PrivacyStatement | None = None,
 ) -> ReportData:
@@ -247,6 +303,7 @@ def collect_shareable(
         model: As in :func:`collect`.
         target: As in :func:`collect`.
         created: As in :func:`collect`.
+        stated: As in :func:`collect`.
         decision: What a gate says that holds promises only.
         evaluation_privacy: As in :func:`collect`.
 
@@ -274,7 +331,9 @@ def collect_shareable(
     }  # fmt: skip
     cards = _cards(schema, evaluation, overlays, synthetic, target)
     bought = None if evaluation_privacy is None else replace(evaluation_privacy, place=None)
-    about = _About(replace(privacy, place=None), bought, title, model or {}, target, created, decision)
+    about = _About(
+        replace(privacy, place=None), bought, title, model or {}, target, created, decision, stated
+    )
     return about.data("shareable", evaluation, cards)
 
 
@@ -289,6 +348,7 @@ class _About:
     target: str | None
     created: str | None
     decision: Decision
+    stated: Stated
 
     def data(self, edition: Edition, evaluation: Evaluation, cards: tuple[ColumnCard, ...]) -> ReportData:
         """Return an edition."""
@@ -311,6 +371,7 @@ class _About:
             edition=edition,
             decision=self.decision,
             evaluation_privacy=self.evaluation_privacy,
+            stated=self.stated,
         )
 
 

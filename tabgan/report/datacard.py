@@ -13,14 +13,12 @@ from collections.abc import Iterator, Sequence
 from tabgan._figures import at_most
 from tabgan.evaluation.result import Group, Metric
 from tabgan.report.collect import ReportData
-from tabgan.report.edition import check_edition, words
-from tabgan.report.findings import expected_of, figure_text, judge, percent
+from tabgan.report.edition import check_edition, is_refused, words
+from tabgan.report.findings import NEAR_RULE, badge, expected_of, figure_text, judged_by, percent
 from tabgan.report.text import isolated, short, shown
 
 #: What Markdown, or HTML inside of it, could read as more than text.
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&$:=@^\"'])")
-
-_JUDGED = {"good": "as expected", "attention": "needs attention", "open": "not computed", None: "–"}
 
 _GROUPS: tuple[Group, ...] = ("validity", "fidelity", "utility", "attacks", "copies", "audit")
 
@@ -53,13 +51,20 @@ def escaped(text: object, limit: int = 80) -> str:
 def _head(data: ReportData) -> Iterator[str]:
     says = words(data)
     yield f"# Data card: {escaped(data.title)}"
-    yield f"> **{says.mark}.** {escaped(says.notice, 400)}"
-    made = f" It was made on {escaped(data.created)}." if data.created else ""
+    notice = says.notice.removeprefix(f"{says.mark}: ")
+    yield f"> **{says.mark}.** {escaped(notice[0].upper() + notice[1:], 600)}"
+    use = (
+        "This card says why it is not to be released"
+        if is_refused(data)
+        else "This card is evidence for the controller's own decision"
+    )
     yield (
         f"A synthetic table of {data.evaluation.n_synthetic:,} rows and {len(data.columns):,} columns, drawn from a "
-        f"model of an original table. Its rows are drawn, not taken; some may coincide with real ones.{made} This card "
-        "is evidence for the controller's own decision; it does not claim compliance with any law."
+        f"model of an original table. Its rows are drawn, not taken; some may coincide with real ones. {use}; "
+        "it does not claim compliance with any law."
     )
+    stated = (("Made on", data.created), *data.stated.lines)
+    yield "\n".join(f"- {label}: {escaped(text, 200) if text else 'not stated'}" for label, text in stated)
     yield f"**Decision.** {_outcome(data)}"
     if data.decision.failed:
         yield "\n".join(f"- {escaped(check.text, 300)}" for check in data.decision.failed)
@@ -71,7 +76,7 @@ def _outcome(data: ReportData) -> str:
         return f"{kept}Whether what is promised and released is enough is for you to decide."
     return {
         "passed": "All limits that were set beforehand are kept.",
-        "failed": "Limits that were set beforehand are not kept:",
+        "failed": "Limits that were set beforehand are not kept: do not release.",
         "open": "No limits were set beforehand: a person decides.",
     }[data.decision.outcome]
 
@@ -125,8 +130,9 @@ def _figures(data: ReportData) -> Iterator[str]:
         yield "This edition holds none."
     else:
         epsilon = data.privacy.epsilon
-        rows = ((escaped(m.label), _value(m), _against(m), _JUDGED[judge(m, epsilon)]) for m in metrics)
+        rows = ((escaped(m.label), _value(m), _against(m), badge(m, epsilon)[1]) for m in metrics)
         yield _table(("Figure", "Value", "Held against", "Finding"), rows)
+        yield escaped(f"Cells are valid by {judged_by(data.is_internal)}. {NEAR_RULE}", 1_000)
     compared = [card for card in data.worst_first if card.result is not None and card.result.tvd is not None][
         :5
     ]

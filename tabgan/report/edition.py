@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tabgan._figures import at_most
 from tabgan.errors import PrivacyError
@@ -48,9 +48,19 @@ class Words:
     real_of: str
 
 
+#: What the notice of a report says besides whose gate refuses the release.
+REFUSED = "REFUSED: limits that were set beforehand are not kept. Do not release."
+
+
 def words(data: ReportData) -> Words:
     """Return how the edition of a report speaks."""
-    return _internal(data) if data.is_internal else _shareable(data)
+    spoken = _internal(data) if data.is_internal else _shareable(data)
+    return replace(spoken, notice=f"{spoken.notice} {REFUSED}") if is_refused(data) else spoken
+
+
+def is_refused(data: ReportData) -> bool:
+    """Return whether limits that were set beforehand are not kept: then nobody is left to decide."""
+    return data.decision.outcome == "failed"
 
 
 def _internal(data: ReportData) -> Words:

@@ -1,6 +1,11 @@
 """What a reader should know first: figures held against what real rows score in their place.
 
-The thresholds are conventions of this report, not of a law or a standard, and are printed with the findings.
+The thresholds are conventions of this report, not of a law or a standard, and are printed with the findings. How far
+a figure may be from its reference follows from the reference's own spread.
+
+References:
+    Snoke, Raab, Nowok, Dibben & Slavkovic (2018), *General and Specific Utility Measures for Synthetic Data*: a figure
+    is held against what a right model would show by chance.
 """
 
 from __future__ import annotations
@@ -16,9 +21,22 @@ from tabgan.privacy.ledger import PrivacyStatement
 
 Status = Literal["good", "attention", "open"]
 
-#: How much worse than its reference a figure may be before it needs attention: 5 points of a percentage,
-#: 0.05 of a score or distance.
-TOLERANCE = 0.05
+#: A distance that has no interval is near its reference up to twice of it: such distances fall with the root of the
+#: rows, so a real table of a quarter of them would show as much by chance.
+NEAR_FACTOR = 2.0
+
+#: Or up to so much beyond it, for references that are next to nothing.
+NEAR_SLACK = 0.005
+
+#: The rule by which figures are near, in words.
+NEAR_RULE = (
+    "Fidelity and utility are held against the spread of their reference. A figure is near while it is not worse than "
+    "the reference's interval; where only the figure has an interval, while that reaches the reference; where neither "
+    f"has one, while a distance, or what is lacking to 1, is at most {NEAR_FACTOR:g} times the reference's, which is "
+    f"what a quarter of the rows would show by chance, or is within {NEAR_SLACK:g} of it. A score of a model, or of "
+    f"telling tables apart, has to be within {NEAR_SLACK:g} then. To hold figures against what chance shows follows "
+    "Snoke et al. (2018); the numbers are conventions of this report."
+)
 
 #: How far a figure that is held against real rows may be off: one row in a thousand, for these are a sample too. So far
 #: may the whole interval of a copy check lie above what is expected.
@@ -26,6 +44,16 @@ ROW_TOLERANCE = 0.001
 
 #: Tiers of epsilon: Ponomareva et al. (2023), *How to DP-fy ML*, section 5.
 STRONG_EPSILON, REASONABLE_EPSILON = 1.0, 10.0
+
+#: What is said of a figure that compares well, beside it, by group.
+_GOOD_BADGES: dict[Group, str] = {
+    "validity": "Complete",
+    "fidelity": "Near the reference",
+    "utility": "Near the reference",
+    "attacks": "No excess shown",
+    "copies": "As expected",
+    "audit": "Not above epsilon",
+}
 
 _ORDER: tuple[Status, ...] = ("attention", "good", "open")
 
@@ -103,8 +131,8 @@ def judge(metric: Metric, epsilon: float | None = None) -> Status | None:
     Validity has to be complete, or as good as that of real rows where these fall short. A copy check fails when its
     whole interval lies above what is expected without copying. An attack fails when the whole interval of its risk
     lies above 0, as of one attack in forty by chance, or, where it has no risk, the whole interval of its success above
-    what is expected. An audit fails when it finds more than the stated ``epsilon``. Any other figure may be worse than
-    its reference by ``TOLERANCE``.
+    what is expected. An audit fails when it finds more than the stated ``epsilon``. Any other figure has to be near its
+    reference, by ``NEAR_RULE``.
     """
     if metric.value is None:
         return "open"
@@ -123,13 +151,52 @@ def judge(metric: Metric, epsilon: float | None = None) -> Status | None:
         return "attention" if metric.interval.low > expected else "good"
     if is_copy and metric.interval is not None:
         return "attention" if metric.interval.low > expected + ROW_TOLERANCE else "good"
-    behind = expected - metric.value if metric.direction == "higher" else metric.value - expected
-    return "attention" if behind > TOLERANCE else "good"
+    return "good" if _is_near(metric, metric.value, expected) else "attention"
 
 
-def is_behind(column: ColumnResult) -> bool:
-    """Return whether a column is further from the real rows than a holdout is, by more than the tolerance."""
-    return column.tvd is not None and column.tvd - (column.reference or 0.0) > TOLERANCE
+def badge(metric: Metric, epsilon: float | None = None) -> tuple[Status | None, str]:
+    """Return how a figure compares, by :func:`judge`, and the words that stand beside it."""
+    status = judge(metric, epsilon)
+    if status == "good":
+        return status, _GOOD_BADGES[metric.group]
+    return status, {"attention": "Needs attention", "open": "Not computed", None: "–"}[status]
+
+
+def _is_near(metric: Metric, value: float, expected: float) -> bool:
+    """Return whether a figure is as good as its reference, but for the reference's spread: see ``NEAR_RULE``."""
+    is_higher = metric.direction == "higher"
+    bound = metric.reference_interval
+    if bound is not None:
+        return value >= bound.low if is_higher else value <= bound.high
+    if metric.interval is not None:
+        return metric.interval.high >= expected if is_higher else metric.interval.low <= expected
+    # What a model scores on real rows, or guessing, is no distance that fewer rows would make larger.
+    is_distance = metric.group == "fidelity" and metric.name not in EXPECTED
+    best = expected if not is_distance else 1.0 if is_higher else 0.0
+    sign = -1 if is_higher else 1
+    return sign * (value - best) <= _near_limit(sign * (expected - best)) + 1e-9  # of floats
+
+
+def _near_limit(distance: float) -> float:
+    """Return how large a distance may be beside a reference of ``distance``."""
+    return max(NEAR_FACTOR * distance, distance + NEAR_SLACK)
+
+
+def columns_behind(columns: Sequence[ColumnResult]) -> tuple[ColumnResult, ...]:
+    """Return the columns that are not near what a holdout, or chance, shows, the furthest first.
+
+    A single column's reference is one draw, which is next to nothing every so often: where the columns' mean is larger,
+    that is what may be doubled.
+    """
+    compared = [column for column in columns if column.tvd is not None]
+    references = [column.reference or 0.0 for column in compared]
+    mean = math.fsum(references) / len(references) if references else 0.0
+
+    def is_behind(column: ColumnResult) -> bool:
+        own = column.reference or 0.0
+        return (column.tvd or 0.0) > max(NEAR_FACTOR * mean, _near_limit(own)) + 1e-9
+
+    return tuple(sorted(filter(is_behind, compared), key=lambda column: -(column.tvd or 0.0)))
 
 
 def find(
@@ -149,7 +216,7 @@ def find(
     """
     found = (
         *_privacy(evaluation, privacy, bought),
-        *_validity(evaluation),
+        *_validity(evaluation, is_internal),
         *_compared("fidelity", evaluation, is_internal),
         *_columns(evaluation, is_internal),
         *_compared("utility", evaluation, is_internal),
@@ -190,17 +257,24 @@ def _privacy(
     return found
 
 
-def _validity(evaluation: Evaluation) -> list[Finding]:
-    judged = evaluation.group("validity")
+def _validity(evaluation: Evaluation, is_internal: bool) -> list[Finding]:
+    judged, by = evaluation.group("validity"), judged_by(is_internal)
     short = [metric for metric in judged if judge(metric) == "attention"]
     broken = sorted((c for c in evaluation.columns if not c.valid >= 1), key=lambda c: c.valid)
     if short or broken:
         shares = "; ".join(f"{m.label}: {figure_text(m.value, m.format)}" for m in short)
-        text = f"{shares or 'Some cells are not valid'}. Expected: 100%."
+        text = f"{shares or 'Some cells are not valid'}. Expected: 100%. Judged by {by}."
         return [Finding("attention", "Validity", text, tuple(c.name for c in broken))]
     if not any(judge(metric) == "good" for metric in judged):
         return []
-    return [Finding("good", "Validity", "Everything keeps to the schema: 100% where it was measured.")]
+    return [Finding("good", "Validity", f"100% where it was measured. Judged by {by}.")]
+
+
+def judged_by(is_internal: bool) -> str:
+    """Return what cells are valid by, in words, as each edition has it."""
+    if is_internal:
+        return "what was declared of a column, and by the real and held-out rows where nothing was"
+    return "the completed schema: what was declared, and what was released of the columns with noise"
 
 
 def _compared(group: Group, evaluation: Evaluation, is_internal: bool) -> list[Finding]:
@@ -220,21 +294,15 @@ def _compared(group: Group, evaluation: Evaluation, is_internal: bool) -> list[F
 
 def _columns(evaluation: Evaluation, is_internal: bool) -> list[Finding]:
     compared = [c for c in evaluation.columns if c.tvd is not None]
-    behind = sorted(filter(is_behind, compared), key=lambda c: -(c.tvd or 0.0))
+    behind = columns_behind(compared)
+    what = "the real distribution" if is_internal else "what was released of them, with noise,"
+    limit = f"{NEAR_FACTOR:g} times {'a holdout' if is_internal else 'what chance shows'}, of the column or on average"
     if behind:
-        further = (
-            "are further from the real distribution than a holdout is, by more than"
-            if is_internal
-            else "are further from what was released of them, with noise, than chance allows, by more than"
-        )
-        text = f"{len(behind)} of {len(compared)} {further} {TOLERANCE:g}."
+        text = f"{len(behind)} of {len(compared)} are further from {what} than {limit}."
         return [Finding("attention", "Columns", text, tuple(c.name for c in behind))]
     if not compared:
         return []
-    of = "what a real holdout reaches" if is_internal else "what chance allows beside the released ones"
-    return [
-        Finding("good", "Columns", f"All {len(compared)} distributions are within {TOLERANCE:g} of {of}.")
-    ]
+    return [Finding("good", "Columns", f"All {len(compared)} are no further from {what} than {limit}.")]
 
 
 def _attacks(evaluation: Evaluation) -> list[Finding]:

@@ -24,15 +24,16 @@ from tabgan.privacy.events import POISSON_GAUSSIAN, Release
 from tabgan.report import charts, pictures
 from tabgan.report.collect import ColumnCard, LedgerGroup, ReportData, group_ledger
 from tabgan.report.datacard import to_markdown
-from tabgan.report.edition import check_edition, words
+from tabgan.report.edition import check_edition, is_refused, words
 from tabgan.report.findings import (
+    NEAR_RULE,
     REASONABLE_EPSILON,
     STRONG_EPSILON,
-    TOLERANCE,
+    badge,
+    columns_behind,
     expected_of,
     figure_text,
-    is_behind,
-    judge,
+    judged_by,
     percent,
 )
 from tabgan.report.pdf import to_pdf
@@ -97,6 +98,8 @@ def to_html(data: ReportData) -> str:
         "sections": sections(data),
         "missing_pictures": missing_pictures(data),
         "words": words(data),
+        "is_refused": is_refused(data),
+        "behind": {column.name for column in columns_behind(data.evaluation.columns)},
         "giveaways": _giveaways(data),
         "subgroups": _subgroups(data),
         "has_dpsgd": any(entry.mechanism == POISSON_GAUSSIAN for entry in data.privacy.entries),
@@ -139,6 +142,7 @@ def _environment() -> Environment:
         "count": lambda value: f"{value:,}",
     }
     environment.globals |= {
+        "badge": badge,
         "bar_rows": charts.bar_rows,
         "bin_text": charts.bin_text,
         "doors": DOORS,
@@ -148,12 +152,12 @@ def _environment() -> Environment:
         "group_details": _group_details,
         "histogram_chart": charts.histogram_chart,
         "interval_text": _interval_text,
-        "is_behind": is_behind,
-        "judge": judge,
+        "judged_by": judged_by,
         "max_releases": MAX_RELEASES,
         "max_shown": MAX_SHOWN,
         "max_subgroups": MAX_SUBGROUPS,
         "max_tooltip": MAX_TOOLTIP,
+        "near_rule": NEAR_RULE,
         "overlay_type": overlay_type,
         "pictures": pictures,
         "reasonable_epsilon": REASONABLE_EPSILON,
@@ -162,7 +166,6 @@ def _environment() -> Environment:
         "schema_version": SCHEMA_VERSION,
         "shares": charts.shares,
         "strong_epsilon": STRONG_EPSILON,
-        "tolerance": TOLERANCE,
     }
     return environment
 

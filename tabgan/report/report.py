@@ -5,14 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from markupsafe import escape
+
 from tabgan.errors import ConfigError, PrivacyError
 from tabgan.evaluation.gate import Decision
 from tabgan.evaluation.result import Evaluation
 from tabgan.report.collect import ReportData
+from tabgan.report.datacard import escaped
+from tabgan.report.edition import words
 from tabgan.report.render import write
+from tabgan.report.text import shown
+
+#: Findings that a report shows where it is printed, and characters of each.
+_SHOWN_FINDINGS, _SHOWN_CHARACTERS = 8, 160
+
+_MARKS = {"attention": "▲", "good": "✓", "open": "○"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """The internal edition was computed on real rows outside the privacy guarantee; ``data.edition`` tells which it is.
 
@@ -37,6 +47,43 @@ class Report:
                 "epsilon."
             )
         return Report(self.released, self.released)
+
+    def __repr__(self) -> str:
+        head, *lines = self._summary()
+        return "\n".join([f"Report: {head}", *(f"  {line}" for line in lines)])
+
+    def _repr_markdown_(self) -> str:
+        head, *lines = (escaped(line, _SHOWN_CHARACTERS + 60) for line in self._summary())
+        return "\n".join([f"**{head}**", "", *(f"- {line}" for line in lines)])
+
+    def _repr_html_(self) -> str:
+        head, *lines = map(escape, self._summary())
+        listed = "".join(f"<li>{line}</li>" for line in lines)
+        return f"<p><strong>{head}</strong></p><ul>{listed}</ul>"
+
+    def _summary(self) -> tuple[str, ...]:
+        """Return what a screen shows of the report: what it is, the gate's word, and the first findings."""
+        data, outcome = self.data, self.decision.outcome
+        gate = {
+            "passed": "Gate: every limit is kept.",
+            "failed": f"Gate: {len(self.decision.failed)} of {len(self.decision.checks)} limits are not kept. Do not "
+            "release.",
+            "open": "Gate: no limits were set.",
+        }[outcome]
+        figures = ", ".join(f"{label} {text}" for label, text in self.headline)
+        findings = [
+            shown(f"{_MARKS[finding.status]} {finding.subject}. {finding.text}", _SHOWN_CHARACTERS)
+            for finding in data.findings
+        ]
+        further = len(findings) - _SHOWN_FINDINGS
+        return (
+            f"{shown(data.title)}, {words(data).name} ({words(data).mark})",
+            gate,
+            *([f"Figures: {figures}."] if figures else []),
+            *findings[:_SHOWN_FINDINGS],
+            *([f"and {further} findings more"] if further > 0 else []),
+            "All of it: to_html(path), to_pdf(path), to_json(path), to_markdown(path)",
+        )
 
     @property
     def decision(self) -> Decision:

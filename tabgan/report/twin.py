@@ -17,7 +17,7 @@ from tabgan.report.findings import judge
 from tabgan.report.overlays import Bars, Histogram, Overlay
 
 #: Version of the JSON twin; it rises when a key changes its meaning or goes.
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 def to_json(data: ReportData) -> str:
@@ -37,6 +37,7 @@ def to_json(data: ReportData) -> str:
         "notice": words(data).notice,
         "title": data.title,
         "created": data.created,
+        **_fields(data.stated),
         "decision": data.decision,
         "findings": data.findings,
         "privacy": _statement(data.privacy)

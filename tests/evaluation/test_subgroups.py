@@ -76,6 +76,15 @@ class TestGroups:
         assert ("group", "b") not in groups
         assert groups["group", None].n_rows >= 50
         assert groups["group", None].gap is not None
+        assert "synthetic table lacks" in groups["group", None].label
+
+    def test_one_outside_of_the_released_domain_says_so(self):
+        schema = Schema(columns=[Categorical(name="group", categories=("a", "b"))])
+        real, holdout, synthetic = (table(700, i) for i in range(3))
+        synthetic = synthetic[synthetic["group"] != "c"]
+        groups = _by_group(evaluate(real, holdout, synthetic, schema=schema, target="y"))
+        assert ("group", "c") not in groups
+        assert groups["group", None].label == "not in the released domain"
 
     def test_a_declared_category_is_named_however_few_its_rows(self):
         schema = Schema(columns=[Categorical(name="group", categories=("a", "b", "c", "d"))])

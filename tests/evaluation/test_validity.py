@@ -72,6 +72,52 @@ def test_dtypes_and_identifiers():
     assert (found["dtypes"], found["unique_ids"], found["validity"]) == (0.75, 0, 0.75)
 
 
+class TestDeclared:
+    """Of a schema that was completed with noise, only what was declared judges; the rest is read off the rows."""
+
+    COMPLETED = Schema(
+        columns=[
+            Numeric(name="female", bounds=(0, 3), decimals=2, nullable=True),
+            Categorical(name="town", categories=("Ulm", "Bonn", "Rome"), nullable=True),
+            Datetime(name="day", bounds=("2019-01-01", "2021-12-31"), resolution="second", format="%Y-%m-%d"),
+        ]
+    )
+    REAL = pd.DataFrame({"female": [0, 1], "town": ["Ulm", "Bonn"], "day": ["2020-01-01", "2020-12-31"]})
+
+    def valid(self, declared, **cells):
+        synthetic = pd.DataFrame({**self.REAL.to_dict("list"), **cells})
+        tables = prepare(self.REAL, self.REAL, synthetic, self.COMPLETED)
+        (name,) = cells
+        return check_columns(tables, declared)[name].valid
+
+    @pytest.mark.parametrize(
+        ("cells", "by_rows"),
+        [
+            ({"female": [1, 2]}, 0.5),
+            ({"female": [1, 0.25]}, 0.5),
+            ({"female": [1, None]}, 0.5),
+            ({"town": ["Ulm", "Rome"]}, 0.5),
+            ({"town": ["Ulm", None]}, 0.5),
+            ({"day": ["2020-02-02", "2021-01-01"]}, 0.5),
+        ],
+    )
+    def test_the_rows_judge_what_was_not_declared(self, cells, by_rows):
+        assert self.valid(None, **cells) == 1
+        assert self.valid(Schema(), **cells) == by_rows
+        name = next(iter(cells))
+        assert self.valid(Schema(columns=[type(self.COMPLETED[name])(name=name)]), **cells) == by_rows
+        assert self.valid(self.COMPLETED.replace([self.COMPLETED[name]]), **cells) == 1
+
+    def test_in_the_whole_evaluation(self):
+        synthetic = self.REAL.assign(female=[1, 2])
+        found = evaluate(self.REAL, self.REAL, synthetic, schema=self.COMPLETED, declared=Schema())
+        assert found["bounds"].value == pytest.approx(3 / 4)
+        assert found.columns[0].valid == 0.5
+        shareable, shares = schema_validity(synthetic, self.COMPLETED)
+        assert (shares["female"], shareable[0].value) == (1.0, 1.0)
+        assert "where it was completed" in shareable[0].meaning
+
+
 ASPECTS = ("types", "bounds", "precision", "categories", "missing_policy")
 COLUMNS = {
     "age": Numeric(name="age", bounds=(0, 99), decimals=0, nullable=False, dtype="int64"),

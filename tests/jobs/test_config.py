@@ -333,6 +333,17 @@ class TestGateRulesAndPurchases:
         (job,) = _load(self.HEAD + "report: {evaluation_epsilon: 0.1, card: false}")
         assert job.report == Report(card=False, evaluation_epsilon=0.1)
 
+    def test_what_a_report_states(self):
+        (job,) = _load(self.HEAD + "report: {source: A census, contact: office@example.org}")
+        assert job.report.stated == {
+            "source": "A census",
+            "controller": None,
+            "contact": "office@example.org",
+        }
+        assert "report.controler: unknown key. Did you mean 'controller'" in _problem(
+            self.HEAD + "report: {controler: x}"
+        )
+
     @pytest.mark.parametrize(
         ("text", "message"),
         [

@@ -1,27 +1,65 @@
 from __future__ import annotations
 
+import itertools
+import json
+import re
 from dataclasses import replace
 
 import pytest
 
 from tabgan.evaluation.result import Interval, Risk
-from tabgan.report.findings import figure_text, find, judge
+from tabgan.report import to_html, to_json, to_markdown
+from tabgan.report.findings import badge, columns_behind, figure_text, find, judge
 
 
 class TestJudge:
     @pytest.mark.parametrize(
         ("value", "reference", "direction", "expected"),
         [
-            (0.95, 0.98, "higher", "good"),
-            (0.90, 0.98, "higher", "attention"),
-            (0.10, 0.04, "lower", "attention"),
+            (0.97, 0.98, "higher", "good"),
+            (0.95, 0.98, "higher", "attention"),
+            (0.034, 0.007, "lower", "attention"),
+            (0.082, 0.04, "lower", "attention"),
             (0.08, 0.04, "lower", "good"),
+            (0.006, 0.001, "lower", "good"),
+            (0.007, 0.001, "lower", "attention"),
+            (0.01, 0.04, "lower", "good"),
             (0.99, None, "higher", None),
             (0.99, float("nan"), "higher", None),
         ],
     )
     def test_against_the_reference(self, zoo, value, reference, direction, expected):
         assert judge(zoo.metric("m", "fidelity", value, reference, direction=direction)) == expected
+
+    @pytest.mark.parametrize(
+        ("value", "own", "of_reference", "expected"),
+        [
+            (0.87, (0.85, 0.89), (0.88, 0.92), "attention"),
+            (0.88, (0.86, 0.90), (0.88, 0.92), "good"),
+            (0.95, (0.93, 0.97), (0.88, 0.92), "good"),
+            (0.87, (0.83, 0.91), None, "good"),
+            (0.87, (0.85, 0.89), None, "attention"),
+            (0.896, None, None, "good"),
+            (0.87, None, None, "attention"),
+        ],
+    )
+    def test_what_models_score_is_held_against_the_spread_of_the_reference(
+        self, zoo, value, own, of_reference, expected
+    ):
+        own, of_reference = (each and Interval(*each) for each in (own, of_reference))
+        metric = zoo.metric("tstr", "utility", value, 0.9, interval=own, reference_interval=of_reference)
+        assert judge(metric) == expected
+
+    @pytest.mark.parametrize(
+        ("value", "interval", "expected"),
+        [(1.0, None, "attention"), (0.52, (0.49, 0.55), "good"), (0.52, (0.51, 0.53), "attention")],
+    )
+    def test_telling_tables_apart_is_held_against_guessing(self, zoo, value, interval, expected):
+        """An area of 1 is twice that of guessing, and no distance."""
+        metric = zoo.metric(
+            "c2st", "fidelity", value, direction="lower", interval=interval and Interval(*interval)
+        )
+        assert judge(metric) == expected
 
     @pytest.mark.parametrize(("low", "expected"), [(0.49, "good"), (0.52, "attention")])
     def test_a_copy_check_looks_at_the_whole_interval(self, zoo, low, expected):
@@ -55,10 +93,77 @@ class TestJudge:
         assert judge(zoo.metric("m", "fidelity", None, reason="too few rows")) == "open"
 
 
+class TestOneVerdict:
+    """A badge, the table's status, the key findings and both twins say the same of every figure."""
+
+    def figures(self, zoo):
+        for group, direction in (("fidelity", "lower"), ("fidelity", "higher"), ("utility", "higher")):
+            for value, reference in itertools.product(
+                (0.0, 0.007, 0.034, 0.05, 0.5, 0.87, 0.95, 1.0), repeat=2
+            ):
+                for half in (None, 0.03):
+                    options = {
+                        "direction": direction,
+                        "reference_interval": half and Interval(reference - half, 1.0),
+                    }
+                    yield group, direction, half, zoo.metric("m", group, value, reference, **options)
+
+    def test_over_a_grid(self, zoo):
+        metrics = tuple(
+            replace(metric, name=f"m{i}", label=f"Figure {i}")
+            for i, (*_, metric) in enumerate(self.figures(zoo))
+        )
+        data = zoo.make(metrics=metrics)
+        said = {
+            label: finding.status
+            for finding in data.findings
+            if finding.subject in ("Fidelity", "Utility")
+            for label in re.findall(r"Figure \d+", finding.text)
+        }
+        page, card, twin = to_html(data), to_markdown(data), json.loads(to_json(data))
+        rows = re.findall(r'class="what">(Figure \d+)<.*?class="chip (\w+)">\S+ ([^<]+)<', page, re.DOTALL)
+        told = {row[0]: row[1:] for row in rows}
+        in_card = dict(re.findall(r"\| (Figure \d+) \|.*\| ([^|]+) \|\n", card))
+        in_twin = {metric["label"]: metric["judgement"] for metric in twin["evaluation"]["metrics"]}
+        assert set(told) == set(said) == set(in_card) == {metric.label for metric in metrics}
+        assert set(said.values()) == {"good", "attention"}
+        for metric in metrics:
+            status, words = badge(metric)
+            assert told[metric.label] == (status, words)
+            assert (said[metric.label], in_twin[metric.label], in_card[metric.label]) == (
+                status,
+                status,
+                words,
+            )
+            assert (words == "Needs attention") == (status == "attention")
+
+    def test_the_rule_is_printed(self, data):
+        assert "at most 2 times the reference&#39;s" in to_html(data)
+        assert "at most 2 times the reference" in to_markdown(data)
+
+
 class TestFind:
     def test_attention_comes_first(self, zoo):
         statuses = [finding.status for finding in find(zoo.evaluation(), zoo.privacy)]
         assert statuses == sorted(statuses, key=["attention", "good", "open"].index)
+
+    @pytest.mark.parametrize(
+        ("distances", "behind"),
+        [
+            ([(0.02, 0.01), (0.021, 0.01)], [1]),
+            ([(0.02, 0.0001), (0.02, 0.03)], []),  # one reference is small by chance
+            ([(0.034, 0.0001), (0.02, 0.03)], [0]),
+            ([(0.005, 0.0), (0.006, 0.0), (None, None)], [1]),
+            ([(0.02, None)], [0]),
+        ],
+    )
+    def test_a_column_is_held_against_the_spread_of_its_reference(self, zoo, distances, behind):
+        column = zoo.evaluation().columns[0]
+        columns = [
+            replace(column, name=str(i), tvd=tvd, reference=reference)
+            for i, (tvd, reference) in enumerate(distances)
+        ]
+        assert [each.name for each in columns_behind(columns)] == [str(i) for i in behind]
 
     def test_columns_worst_first(self, zoo):
         (finding,) = (f for f in find(zoo.evaluation(), zoo.privacy) if f.subject == "Columns")

@@ -16,7 +16,7 @@ from tabgan.errors import ConfigError
 from tabgan.evaluation.gate import Decision
 from tabgan.evaluation.result import ColumnResult
 from tabgan.privacy.events import GAUSSIAN, Release
-from tabgan.report import collect, to_html, to_json, write
+from tabgan.report import Stated, collect, to_html, to_json, to_markdown, write
 from tabgan.report.text import isolated, shown
 from tabgan.schema import Categorical, Numeric, Schema
 
@@ -151,6 +151,46 @@ class TestPage:
     def test_assumptions_and_ledger(self, page):
         assert "The column names are public." in page.text
         assert "4 releases in 3 groups" in page.text
+
+    def test_what_is_not_stated_says_so(self, data):
+        text = Page(to_html(data)).text
+        assert "date not stated" in text
+        for label in ("Source of the original", "Controller", "Contact"):
+            assert f"{label}: not stated" in text
+
+    def test_what_is_stated_is_printed_in_every_rendering(self, data, zoo):
+        said = replace(
+            data, created="2031-05-06", stated=Stated(zoo.hostile, "The bureau", "office@example.org")
+        )
+        assert {zoo.hostile, "The bureau", "office@example.org"} <= {
+            w.strip() for w in Page(to_html(said)).words
+        }
+        twin = json.loads(to_json(said))
+        assert (twin["source"], twin["controller"]) == (zoo.hostile, "The bureau")
+        assert "- Controller: The bureau" in to_markdown(said)
+        assert "2031" in to_markdown(said)
+
+    def test_groups_that_are_not_named_say_why(self, full):
+        text = Page(to_html(full)).text
+        assert "not in the released domain" in text
+        assert "None" not in [word.strip() for word in Page(to_html(full)).words]
+
+    def test_a_refused_gate_leaves_nobody_to_decide(self, full, shareable):
+        """In every rendering of both editions; and nothing of it where the gate is passed."""
+        for data in (full, replace(shareable, decision=Decision("failed", full.decision.checks[1:]))):
+            assert data.decision.outcome == "failed"
+            renderings = Page(to_html(data)).text, to_markdown(data), json.loads(to_json(data))["notice"]
+            for text in renderings:
+                assert re.search("(?i)do not release", text)
+                assert not re.search("your decision|for you to decide|controller.?'s own decision", text)
+            assert "the release is refused" in renderings[0]
+            passed = replace(data, decision=Decision("passed"))
+            for text in (
+                Page(to_html(passed)).text,
+                to_markdown(passed),
+                json.loads(to_json(passed))["notice"],
+            ):
+                assert not re.search("(?i)do not release|REFUSED", text)
 
     def test_created_is_printed_when_it_is_given(self, data):
         assert "2031-05-06" in Page(to_html(replace(data, created="2031-05-06"))).text
@@ -294,12 +334,12 @@ class TestJson:
             raise AssertionError(constant)
 
         twin = json.loads(to_json(data), parse_constant=refuse)
-        assert (twin["schema_version"], twin["edition"]) == (3, "internal")
+        assert (twin["schema_version"], twin["edition"]) == (4, "internal")
         assert "INTERNAL" in twin["notice"]
         assert list(twin) == [
-            "schema_version", "edition", "notice", "title", "created", "decision", "findings", "privacy",
-            "evaluation_privacy", "ledger", "evaluation_ledger", "evaluation", "pictures", "columns", "target",
-            "model", "versions",
+            "schema_version", "edition", "notice", "title", "created", "source", "controller", "contact",
+            "decision", "findings", "privacy", "evaluation_privacy", "ledger", "evaluation_ledger",
+            "evaluation", "pictures", "columns", "target", "model", "versions",
         ]  # fmt: skip
 
     def test_holds_the_counts_and_the_reasons(self, data, zoo):
