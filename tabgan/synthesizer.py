@@ -31,7 +31,7 @@ from tabgan.errors import (
 from tabgan.fitting import Request, Session, learn
 from tabgan.model.training import TrainingConfig
 from tabgan.modelfile import Fitted, read_model, write_model
-from tabgan.privacy.budget import ADVERSARY_SHARE, Plan, check_budget, make_evaluation_plan, make_plan
+from tabgan.privacy.budget import ADVERSARY_SHARE, check_budget, make_evaluation_plan, make_plan
 from tabgan.privacy.ledger import PrivacyStatement, spent_note
 from tabgan.privacy.ledger_file import LedgerFile
 from tabgan.privacy.records import LedgerConfig
@@ -364,8 +364,8 @@ class TabGAN(BaseEstimator):
             about: What it says of the model; the model's arguments by default.
             created: When it was made, as it prints it; today's date in UTC by default.
             stated: What both editions say of the original, under ``source``, ``controller`` and ``contact``.
-            declared: What was declared of the columns, by which cells are valid in the internal edition, else by the
-                real rows; the schema of ``fit`` by default, which a loaded model does not know.
+            declared: By what cells are valid in the internal edition, else by the real rows; what ``fit`` was given by
+                default, which a loaded model does not know.
             random_state: Seed of the sample, the subsamples and the models.
             progress: Called as ``progress("evaluate", done, total)``.
 
@@ -380,7 +380,7 @@ class TabGAN(BaseEstimator):
             DataError: a table is empty, or its columns are not those of the real one.
             LedgerError, BudgetExceededError: the ledger cannot be used, or its cap refuses the purchase.
         """
-        from tabgan.assessment import assess  # not on top: sdmetrics takes seconds to import
+        from tabgan.assessment import assess, check_totals  # not on top: sdmetrics takes seconds to import
         from tabgan.evaluation.gate import Gate
         from tabgan.purchase import buy, check_ledger, plan_purchase
 
@@ -391,7 +391,7 @@ class TabGAN(BaseEstimator):
         if evaluation_epsilon is not None:
             plan, config = plan_purchase(fitted.privacy, evaluation_epsilon), ledger_config(ledger)
             check_ledger(fitted.privacy, plan, config)
-            _check_totals(limits, fitted.privacy, plan)
+            check_totals(limits, fitted.privacy, plan)
             buys = partial(
                 buy,
                 fitted,
@@ -443,8 +443,7 @@ class TabGAN(BaseEstimator):
         from tabgan.assessment import shareable_data
         from tabgan.report import Report
 
-        subject = self._subject(synthetic, target, title, random_state, None, created, stated)
-        data = shareable_data(subject)
+        data = shareable_data(self._subject(synthetic, target, title, random_state, None, created, stated))
         return Report(data, data)
 
     def _subject(
@@ -528,22 +527,6 @@ class TabGAN(BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_fitted")
-
-
-def _check_totals(gate: Gate | None, privacy: PrivacyStatement, plan: Plan) -> None:
-    """Raise if a gate cannot pass what a purchase would bring the promise to: nothing is bought then.
-
-    Raises:
-        ConfigError: epsilon or delta of fit and purchase are over the gate's.
-    """
-    for name in ("epsilon", "delta"):
-        limit = getattr(gate, name, None)
-        total = getattr(privacy, name) + getattr(plan, name)
-        if limit is not None and total > limit:
-            raise ConfigError(
-                f"evaluation_epsilon: with what is bought the {name} would be {at_most(total)}, over the gate's limit "
-                f"of {limit:g}. Buy less, or nothing."
-            )
 
 
 def _warn_of_weak_promise(request: Request) -> None:

@@ -296,13 +296,16 @@ def _columns(evaluation: Evaluation, is_internal: bool) -> list[Finding]:
     compared = [c for c in evaluation.columns if c.tvd is not None]
     behind = columns_behind(compared)
     what = "the real distribution" if is_internal else "what was released of them, with noise,"
-    limit = f"{NEAR_FACTOR:g} times {'a holdout' if is_internal else 'what chance shows'}, of the column or on average"
+    other = "a holdout is" if is_internal else "chance shows"
+    far = f"{NEAR_FACTOR:g} times as far from {what} as {other}, of the column or on average"
     if behind:
-        text = f"{len(behind)} of {len(compared)} are further from {what} than {limit}."
+        text = f"{len(behind)} of {len(compared)} are more than {far}."
         return [Finding("attention", "Columns", text, tuple(c.name for c in behind))]
     if not compared:
         return []
-    return [Finding("good", "Columns", f"All {len(compared)} are no further from {what} than {limit}.")]
+    return [
+        Finding("good", "Columns", f"All {len(compared)} are at most {far}, or within {NEAR_SLACK:g} of it.")
+    ]
 
 
 def _attacks(evaluation: Evaluation) -> list[Finding]:
