@@ -32,6 +32,9 @@ class TestTask:
         found = evaluate(*tables, target="target")
         assert found["trtr"].value > 0.9
         assert found["trtr_linear"].value > 0.8
+        for name in ("", "_linear"):  # what a verdict on the first is held against
+            tstr, trtr = found[f"tstr{name}"], found[f"trtr{name}"]
+            assert (tstr.reference, tstr.reference_interval) == (trtr.value, trtr.interval)
 
     def test_rare_classes_do_not_upset_the_trees(self):
         """Without a penalty on leaves, this table's own ROC AUC is 0.66."""

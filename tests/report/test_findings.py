@@ -35,6 +35,7 @@ class TestJudge:
         ("value", "own", "of_reference", "expected"),
         [
             (0.87, (0.85, 0.89), (0.88, 0.92), "attention"),
+            (0.87, (0.83, 0.91), (0.88, 0.92), "attention"),  # its own interval reaches the reference
             (0.88, (0.86, 0.90), (0.88, 0.92), "good"),
             (0.95, (0.93, 0.97), (0.88, 0.92), "good"),
             (0.87, (0.83, 0.91), None, "good"),
