@@ -29,8 +29,11 @@ def test_quick_start(tables, epsilon, least):
     model = TabGAN(epsilon=epsilon, random_state=0).fit(real)
     synthetic = model.sample(len(real))
     assert synthetic.dtypes.equals(real.dtypes)
-    figures = model.evaluate(real, holdout, synthetic=synthetic, target="happy").evaluation
-    assert figures["validity"].value == 1.0
+    report = model.evaluate(real, holdout, synthetic=synthetic, target="happy")
+    figures = report.evaluation
+    assert figures["validity"].value >= 0.99  # by the rows: noise may have put values beside them
+    if epsilon is not None:
+        assert report.shareable.evaluation["validity"].value == 1.0  # by the completed schema
     assert figures["exact_copies"].value <= figures["exact_copies"].reference + 0.01
     for name, bound in least.items():
         metric = figures[name]
