@@ -14,7 +14,7 @@ import datetime as dt
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
@@ -35,7 +35,7 @@ from tabgan.encoding.lattice import (
     to_lattice,
 )
 from tabgan.encoding.values import boolean_of, float_of, floats, is_text, read_text, second_of, seconds
-from tabgan.errors import DataError
+from tabgan.errors import ConfigError, DataError
 from tabgan.privacy.budget import Plan, Stage
 from tabgan.privacy.events import GAUSSIAN, GAUSSIAN_THRESHOLD, Release
 from tabgan.privacy.measure import Measurer, Observed
@@ -141,6 +141,37 @@ def release_table(
     return ReleasedTable(schema, tuple(released), _pool_rows(n_rows, released, plan))
 
 
+def needed_rows(plan: Plan, n_columns: int) -> float:
+    """Return about how many rows a fit needs for any of so many columns to rise above the noise; 0 without privacy."""
+    return MIN_SIGNAL * plan.noise_stddev("one_way", n_columns) + 2 * plan.noise_stddev("rows", 1)
+
+
+def check_declared_rows(schema: Schema, names: Iterable[str], plan: Plan) -> None:
+    """Refuse a fit that the declared number of rows is too small for.
+
+    **Guarantee.** Reads no row: the number is the schema's, the noise the plan's.
+
+    Args:
+        schema: What is declared; without ``n_rows``, nothing is refused.
+        names: Columns of the table, as far as they are known: with more of them more rows are needed.
+        plan: Noise scales.
+
+    Raises:
+        ConfigError: the number is below :func:`needed_rows`.
+    """
+    if schema.n_rows is None:
+        return
+    keys = {column.name for column in schema if isinstance(column, Identifier)}
+    n_columns = max(len({*schema.names, *names} - keys), 1)
+    needed = math.ceil(needed_rows(plan, n_columns))
+    if schema.n_rows < needed:
+        raise ConfigError(
+            f"schema: n_rows: {schema.n_rows} rows are too few for epsilon={plan.epsilon:g} and {n_columns} columns: "
+            f"about {needed} are needed for any column to rise above the noise. Raise epsilon, or drop columns. "
+            "No row was read, and nothing is spent."
+        )
+
+
 @dataclass
 class _Door:
     """The rows, beside the plan and the measurer that every look at them goes through."""
@@ -202,11 +233,12 @@ class _Door:
         release = self._release(N_ROWS, (), self.plan.noise_multiplier("rows", 1))
         (noisy,) = self.measurer.counts([release], [lambda: np.array([len(self.df)])]) or []
         n_rows = float(noisy[0])
-        needed = MIN_SIGNAL * self.plan.noise_stddev("one_way", n_columns) + 2 * release.noise_stddev
+        needed = needed_rows(self.plan, n_columns)
         if n_rows < needed:
             raise DataError(
                 f"fit: the table has too few rows for epsilon={self.plan.epsilon:g} and {n_columns} columns: about "
-                f"{needed:.0f} are needed for any column to rise above the noise. Raise epsilon, or drop columns."
+                f"{needed:.0f} are needed for any column to rise above the noise. Raise epsilon, or drop columns. "
+                "With n_rows declared in the schema, a table as small is refused before anything is spent."
             )
         return max(n_rows, 1.0)
 
