@@ -140,6 +140,7 @@ def fit(
         from tabgan.synthesizer import TabGAN
 
         model = TabGAN(epsilon=budget, delta=delta, schema=declared, random_state=random_state)
+        model.check_params()
         kept = _ledger(ledger, epsilon_cap, delta_cap, table_may_change)
         if kept is not None and not has_begun(checkpoint):
             model.check_room(kept)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,9 @@ from tabgan.tensors import one_thread
 
 logger = logging.getLogger(__name__)
 
+#: Beyond these a fit warns that it promises little: conventions, the ones of the standard gate.
+WEAK_EPSILON, WEAK_DELTA = 10.0, 1e-5
+
 #: Widths of the discriminator's hidden layer, with and without privacy.
 PRIVATE_HIDDEN, PLAIN_HIDDEN = 16, 128
 
@@ -88,6 +92,36 @@ class Request:
             "random_state": None if self.random_state is None else int(self.random_state),
             "reads_text": self.reads_text,
         }
+
+
+def warn_of_weak_promise(request: Request) -> None:
+    """Log in words that epsilon or delta is so large that little, or nothing, is promised."""
+    epsilon, delta = request.plan.epsilon, request.plan.delta
+    if epsilon is not None and epsilon > WEAK_EPSILON:
+        odds = "more than a million" if epsilon > math.log(1e6) else f"{math.exp(epsilon):,.0f}"
+        logger.warning(
+            "epsilon=%g promises little: the model may multiply the odds that somebody is in the table by %s. "
+            "Choose %g or less.",
+            epsilon,
+            odds,
+            WEAK_EPSILON,
+        )
+    if delta is not None and delta > WEAK_DELTA:
+        logger.warning(
+            "delta=%g promises little: publishing each row with that probability would keep it. "
+            "Use less than 1 / n_rows, and at most %g.",
+            delta,
+            WEAK_DELTA,
+        )
+    n_rows = request.schema.n_rows
+    if epsilon is not None and n_rows is not None and delta >= 1 / n_rows:
+        logger.warning(
+            "delta=%g promises little for the %d rows that the schema declares: publishing each with that probability "
+            "would keep it, and likely show one. Use less than 1 / n_rows, %.1e.",
+            delta,
+            n_rows,
+            1 / n_rows,
+        )
 
 
 class Session:

@@ -24,9 +24,12 @@ Kind = Literal["numeric", "categorical", "boolean", "datetime", "identifier"]
 Scalar = bool | int | float | str
 
 #: Keys of a schema beside its columns.
-_TABLE_KEYS = ("target", "entity", "max_rows")
+_TABLE_KEYS = ("target", "entity", "max_rows", "n_rows")
 
 KINDS = ("numeric", "categorical", "boolean", "datetime", "identifier")
+
+#: The most rows that a schema may declare.
+MAX_ROWS = 10**12
 
 #: Values of a numeric column are kept as multiples of 10**-decimals; beyond this, floats have no more.
 MAX_DECIMALS = 9
@@ -234,6 +237,9 @@ class Schema(BaseModel):
             instead of rows. It is an identifier: generated in synthetic rows, never learnt.
         max_rows: The most rows of an entity that a fit uses, at least 1; the others are left out at random.
             Needed with ``entity``: noise grows in proportion to it.
+        n_rows: About how many rows a fit is given, without those of a holdout, from 1 to 10**12: a nominal number that
+            is publicly known, such as the planned size of a survey, never one that was counted on the table. A fit
+            that needs more is then refused before a row is read. How many there are is still released with noise.
 
     Raises:
         SchemaError: naming each column and key that cannot be used; if two columns share a name.
@@ -251,6 +257,7 @@ class Schema(BaseModel):
     target: str | None = None
     entity: str | None = None
     max_rows: Annotated[int, Field(ge=1, strict=True)] | None = None
+    n_rows: Annotated[int, Field(ge=1, le=MAX_ROWS, strict=True)] | None = None
 
     def __init__(
         self,
@@ -258,6 +265,7 @@ class Schema(BaseModel):
         target: str | None = None,
         entity: str | None = None,
         max_rows: int | None = None,
+        n_rows: int | None = None,
         **extra: Any,
     ) -> None:
         if isinstance(columns, str) or not isinstance(columns, Iterable):
@@ -266,7 +274,9 @@ class Schema(BaseModel):
         if isinstance(entity, str) and repr(entity) not in map(_name_of, columns):
             columns = (*columns, Identifier(name=entity))
         try:
-            super().__init__(columns=columns, target=target, entity=entity, max_rows=max_rows, **extra)
+            super().__init__(
+                columns=columns, target=target, entity=entity, max_rows=max_rows, n_rows=n_rows, **extra
+            )
         except ValidationError as error:
             names = [_name_of(column) for column in columns]
             raise SchemaError(_lines(_explain(finding, names) for finding in error.errors())) from None
@@ -331,11 +341,11 @@ class Schema(BaseModel):
 
     def replace(self, columns: Sequence[Any]) -> Schema:
         """Return this schema with other columns."""
-        return Schema(columns, self.target, self.entity, self.max_rows)
+        return Schema(columns, self.target, self.entity, self.max_rows, self.n_rows)
 
     def with_target(self, target: str | None) -> Schema:
         """Return this schema with another target."""
-        return Schema(self.columns, target, self.entity, self.max_rows)
+        return Schema(self.columns, target, self.entity, self.max_rows, self.n_rows)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data: ``{"columns": {name: {...}}, "target": ..., ...}``, without what is left open."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -28,13 +27,14 @@ from tabgan.errors import (
     SchemaError,
     TabGANError,
 )
-from tabgan.fitting import Request, Session, learn
+from tabgan.fitting import Request, Session, learn, warn_of_weak_promise
 from tabgan.model.training import TrainingConfig
 from tabgan.modelfile import Fitted, read_model, write_model
 from tabgan.privacy.budget import ADVERSARY_SHARE, check_budget, make_evaluation_plan, make_plan
 from tabgan.privacy.ledger import PrivacyStatement, spent_note
 from tabgan.privacy.ledger_file import LedgerFile
 from tabgan.privacy.records import LedgerConfig
+from tabgan.privacy.release import check_declared_rows
 from tabgan.privacy.unit import ROW, PrivacyUnit
 from tabgan.progress import Progress, silent
 from tabgan.rng import RandomStreams
@@ -50,8 +50,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Beyond these a fit warns that it promises little: conventions, the ones of the standard gate.
-WEAK_EPSILON, WEAK_DELTA = 10.0, 1e-5
 
 #: What a fit learns, and the next one forgets first.
 LEARNT = ("_fitted", "schema_", "privacy_", "n_rows_")
@@ -120,7 +118,7 @@ class TabGAN(BaseEstimator):
         """Check every argument, as ``fit`` does first. Reads no table.
 
         Raises:
-            ConfigError: for the first that is out of its range.
+            ConfigError: for the first that is out of its range; or the schema's number of rows is too small for them.
         """
         check_budget(self.epsilon, self.delta, self.adversary_share)
         if self.schema is not None and not isinstance(self.schema, Schema):
@@ -129,6 +127,8 @@ class TabGAN(BaseEstimator):
         _validate.integer_at_least("batch_size", self.batch_size, 2)
         _resolve_device(self.device)
         RandomStreams(self.random_state)
+        if self.schema is not None and self.schema.n_rows is not None:
+            self._request((), reads_text=False)
 
     def fit(
         self,
@@ -177,7 +177,7 @@ class TabGAN(BaseEstimator):
         for name in LEARNT:
             self.__dict__.pop(name, None)
         self.plan_ = request.plan
-        _warn_of_weak_promise(request)
+        warn_of_weak_promise(request)
         if not request.plan.is_private:
             logger.warning(
                 "epsilon=None: this fit gives no privacy guarantee; its model must not be shared as private."
@@ -196,7 +196,12 @@ class TabGAN(BaseEstimator):
         return self
 
     def _request(self, columns: Iterable[str], reads_text: bool) -> Request:
-        """Return the arguments of a fit to a table with these columns."""
+        """Return the arguments of a fit to a table with these columns.
+
+        Raises:
+            ConfigError: the number of rows that the schema declares is too small for them.
+        """
+        columns = list(columns)
         schema = self.schema if self.schema is not None else Schema()
         is_private = self.epsilon is not None
         plan = make_plan(
@@ -206,6 +211,7 @@ class TabGAN(BaseEstimator):
             adversary_share=self.adversary_share,
             unit=PrivacyUnit.of_schema(schema) if is_private else ROW,
         )
+        check_declared_rows(schema, columns, plan)
         training = TrainingConfig(steps=int(self.steps), batch_size=2 * (int(self.batch_size) // 2))
         device = _resolve_device(self.device)
         return Request(plan, schema, training, device, self.random_state, reads_text)
@@ -527,27 +533,6 @@ class TabGAN(BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_fitted")
-
-
-def _warn_of_weak_promise(request: Request) -> None:
-    """Log in words that epsilon or delta is so large that little, or nothing, is promised."""
-    epsilon, delta = request.plan.epsilon, request.plan.delta
-    if epsilon is not None and epsilon > WEAK_EPSILON:
-        odds = "more than a million" if epsilon > math.log(1e6) else f"{math.exp(epsilon):,.0f}"
-        logger.warning(
-            "epsilon=%g promises little: the model may multiply the odds that somebody is in the table by %s. "
-            "Choose %g or less.",
-            epsilon,
-            odds,
-            WEAK_EPSILON,
-        )
-    if delta is not None and delta > WEAK_DELTA:
-        logger.warning(
-            "delta=%g promises little: publishing each row with that probability would keep it. "
-            "Use less than 1 / n_rows, and at most %g.",
-            delta,
-            WEAK_DELTA,
-        )
 
 
 def _resolve_device(device: object) -> torch.device:

@@ -449,6 +449,24 @@ class TestSchema:
         with pytest.raises(ValueError, match="frozen"):
             schema.target = "a"
 
+    @pytest.mark.parametrize("n_rows", [1, 20_000, 10**12])
+    def test_a_declared_number_of_rows_is_kept(self, n_rows):
+        schema = Schema([Boolean(name="a")], n_rows=n_rows)
+        for same in (
+            Schema.from_yaml(schema.to_yaml()),
+            Schema.from_dict(schema.to_dict()),
+            schema.replace([]),
+            schema.with_target("a"),
+        ):
+            assert same.n_rows == n_rows
+        assert "n_rows" not in Schema([Boolean(name="a")]).to_dict()
+
+    @pytest.mark.parametrize("n_rows", [0, -5, 2.5, "many", True, 10**12 + 1, 10**400])
+    def test_a_number_of_rows_that_is_none(self, n_rows):
+        with pytest.raises(SchemaError, match="^schema: n_rows: ") as caught:
+            Schema(n_rows=n_rows)
+        assert len(str(caught.value)) < 200
+
     def test_replace_keeps_the_target(self):
         assert Schema([Boolean(name="a")], target="a").replace([Numeric(name="a")]).target == "a"
 

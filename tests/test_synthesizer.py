@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import math
 import re
 import traceback
 from fractions import Fraction
@@ -22,6 +23,7 @@ from tabgan.errors import ConfigError, DataError, NotFittedError, SchemaError, T
 from tabgan.privacy import mechanisms
 from tabgan.privacy.budget import ADVERSARY_STEPS
 from tabgan.privacy.events import POISSON_GAUSSIAN
+from tabgan.privacy.release import needed_rows
 from tabgan.synthesizer import TabGAN
 
 SECRET = "Zanzibar-4711"
@@ -313,6 +315,13 @@ class TestPrivacy:
         assert all(word in caplog.text for word in words)
         assert ("promises little" in caplog.text) == bool(words)
 
+    @pytest.mark.parametrize(("n_rows", "is_said"), [(1_000, True), (999, False)])
+    def test_a_delta_of_one_row_and_more_is_said(self, n_rows, is_said, caplog):
+        model = TabGAN(1.0, 1e-3, schema=Schema(n_rows=n_rows), **QUICK)
+        with caplog.at_level(logging.WARNING, logger="tabgan"), pytest.raises(DataError):
+            model.fit(pd.DataFrame())
+        assert (f"for the {n_rows} rows that the schema declares" in caplog.text) == is_said
+
     def test_a_fit_that_resumes_says_so(self, caplog, tmp_path):
         df = pd.DataFrame({"a": np.arange(400) % 5})
         with caplog.at_level(logging.WARNING, logger="tabgan"):
@@ -524,6 +533,12 @@ class TestFailedFit:
         with pytest.raises(DataError, match=f"too few rows.* What this fit {self.SPENT}") as caught:
             model.fit(_simple(5))
         self._check(model, caught.value)
+
+    def test_by_too_few_rows_it_says_how_to_know_before(self):
+        with pytest.raises(
+            DataError, match="With n_rows declared in the schema, a table as small is refused"
+        ):
+            TabGAN(**QUICK).fit(_simple(5))
 
     def test_forgets_the_model_before(self):
         model = TabGAN(**QUICK).fit(_simple(2000))
@@ -757,6 +772,59 @@ class TestRefused:
         model = _quick(epsilon=20.0).fit(df)
         assert model.schema_["a"].format == "%Y-%m-%d"
         assert set(model.sample(50)["a"].dropna()) == {"2024-01-01"}
+
+
+class TestDeclaredRows:
+    """A declared number of rows refuses a fit before a row is read, and never replaces the noisy one."""
+
+    class Unread(pd.DataFrame):
+        """A table of which only the names of the columns may be looked at."""
+
+        def __getitem__(self, key):
+            pytest.fail("read")
+
+        def __len__(self):
+            pytest.fail("read")
+
+    def _needed(self, n_columns, **arguments):
+        plan = TabGAN(**QUICK, **arguments)._request((), reads_text=False).plan
+        return math.ceil(needed_rows(plan, n_columns))
+
+    def test_too_few_are_refused_before_a_row_is_read(self, tmp_path):
+        table = self.Unread({"a": [1, 2], "b": [3, 4]})
+        model = TabGAN(schema=Schema(n_rows=self._needed(2) - 1), **QUICK)
+        match = r"^schema: n_rows: \d+ rows are too few .* and 2 columns: about .* nothing is spent\."
+        with pytest.raises(ConfigError, match=match):
+            model.fit(table, ledger=tmp_path / "ledger", checkpoint=tmp_path / "checkpoint")
+        assert not hasattr(model, "privacy_")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_without_a_table_by_the_columns_of_the_schema(self, tmp_path):
+        keys, numbers = [Identifier(name="k")], [Numeric(name="a"), Numeric(name="b")]
+        for columns, n_learnt in ((keys, 1), (keys + numbers, 2)):
+            needed = self._needed(n_learnt, schema=Schema(columns))
+            TabGAN(schema=Schema(columns, n_rows=needed)).check_params()
+            model = TabGAN(schema=Schema(columns, n_rows=needed - 1))
+            for refuse in (model.check_params, lambda model=model: model.check_room(tmp_path / "ledger")):
+                with pytest.raises(ConfigError, match=f"about {needed} are needed"):
+                    refuse()
+
+    def test_entities_need_more(self):
+        schema = Schema(entity="p", max_rows=4, n_rows=self._needed(1))
+        with pytest.raises(ConfigError, match="rows are too few"):
+            TabGAN(schema=schema).check_params()
+
+    def test_without_privacy_nothing_is_refused(self):
+        TabGAN(epsilon=None, schema=Schema(n_rows=1)).check_params()
+
+    def test_the_noisy_number_stays_the_fits_own(self):
+        """The declared one is wrong by far: neither the table nor what is learnt is held to it."""
+        declared = 10**9
+        model = TabGAN(epsilon=20.0, schema=Schema(n_rows=declared), adversary_share=0, **QUICK)
+        model.fit(_simple(2000))
+        assert abs(model.n_rows_ - 2000) < 200
+        assert model.schema_.n_rows == declared
+        assert "number of rows" in {entry.what for entry in model.privacy_.entries}
 
 
 class TestDevices:

@@ -112,7 +112,7 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
     check_writable(job.output.folder, "output.folder")
     check_inner(job.output.folder, (RELEASE, INTERNAL, WITHHELD), "output.folder")
     clock = _Clock(progress or silent)
-    _check_ledger(job)
+    _check_budget(job)
     audit = _audit(job, clock)
     with staged_folder(job.output.folder, FILES) as folder:
         with clock.stage("read"):
@@ -152,8 +152,12 @@ def _folder(parent: Path, name: str) -> Path:
     return folder
 
 
-def _check_ledger(job: Job) -> None:
-    """Raise if the ledger's cap refuses the job, before its source is read. One that goes on is let pass to the fit."""
+def _check_budget(job: Job) -> None:
+    """Raise if the declared number of rows or the ledger's cap refuses the job, before its source is read.
+
+    The cap lets a job that goes on pass to the fit.
+    """
+    _model(job).check_params()
     if job.ledger is not None and not has_begun(job.checkpoint):
         _model(job).check_room(job.ledger, evaluation_epsilon=job.evaluation_epsilon)
 

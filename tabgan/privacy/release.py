@@ -11,10 +11,11 @@ Public: column names, their order, dtypes, and what the schema declares.
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
@@ -35,11 +36,13 @@ from tabgan.encoding.lattice import (
     to_lattice,
 )
 from tabgan.encoding.values import boolean_of, float_of, floats, is_text, read_text, second_of, seconds
-from tabgan.errors import DataError
+from tabgan.errors import ConfigError, DataError
 from tabgan.privacy.budget import Plan, Stage
 from tabgan.privacy.events import GAUSSIAN, GAUSSIAN_THRESHOLD, Release
 from tabgan.privacy.measure import Measurer, Observed
 from tabgan.schema import MAX_DECIMALS, Boolean, Categorical, Datetime, Identifier, Numeric, Schema
+
+logger = logging.getLogger(__name__)
 
 #: Formats in which text is tried as a moment; the first cell of the vote is any other text.
 DATETIME_FORMATS = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%d.%m.%Y")
@@ -136,19 +139,71 @@ def release_table(
     n_cells = grid.fine_cells(n_rows, plan.noise_stddev("one_way", len(learnt)))
     released = door.measure(learnt, door.find_spans(columns, n_rows, n_cells), n_cells)
     released = door.find_roundness(released)
+    _say_what_is_coarse(released, door.unsure)
     completed = {r.encoder.name: r.encoder.column for r in released}  # type: ignore[attr-defined]
     schema = declared.replace([completed.get(c.name, c) for c in columns])
     return ReleasedTable(schema, tuple(released), _pool_rows(n_rows, released, plan))
 
 
+def needed_rows(plan: Plan, n_columns: int) -> float:
+    """Return about how many rows a fit needs for any of so many columns to rise above the noise; 0 without privacy."""
+    return MIN_SIGNAL * plan.noise_stddev("one_way", n_columns) + 2 * plan.noise_stddev("rows", 1)
+
+
+def check_declared_rows(schema: Schema, names: Iterable[str], plan: Plan) -> None:
+    """Refuse a fit that the declared number of rows is too small for.
+
+    **Guarantee.** Reads no row: the number is the schema's, the noise the plan's.
+
+    Args:
+        schema: What is declared; without ``n_rows``, nothing is refused.
+        names: Columns of the table, as far as they are known: with more of them more rows are needed.
+        plan: Noise scales.
+
+    Raises:
+        ConfigError: the number is below :func:`needed_rows`.
+    """
+    if schema.n_rows is None:
+        return
+    keys = {column.name for column in schema if isinstance(column, Identifier)}
+    n_columns = max(len({*schema.names, *names} - keys), 1)
+    needed = math.ceil(needed_rows(plan, n_columns))
+    if schema.n_rows < needed:
+        raise ConfigError(
+            f"schema: n_rows: {schema.n_rows} rows are too few for epsilon={plan.epsilon:g} and {n_columns} columns: "
+            f"about {needed} are needed for any column to rise above the noise. Raise epsilon, or drop columns. "
+            "No row was read, and nothing is spent."
+        )
+
+
+def _say_what_is_coarse(released: Sequence[ReleasedColumn], unsure: Collection[str]) -> None:
+    """Log which columns have values whose decimals or resolution did not stand above the noise; all of it released."""
+    columns: list[Any] = [r.encoder.column for r in released if r.encoder.name in unsure]  # type: ignore[attr-defined]
+    for key, kept, kind in (("decimals", "whole numbers", Numeric), ("resolution", "days", Datetime)):
+        names = [c.name for c in columns if isinstance(c, kind) and c.bounds is not None]
+        if names:
+            logger.warning(
+                "The %s of %s do not stand out of the noise, so values are kept as %s. Declare %s in the schema, raise "
+                "epsilon, or drop columns.",
+                key,
+                ", ".join(map(repr, names)),
+                kept,
+                key,
+            )
+
+
 @dataclass
 class _Door:
-    """The rows, beside the plan and the measurer that every look at them goes through."""
+    """The rows, beside the plan and the measurer that every look at them goes through.
+
+    ``unsure`` are columns of which no count of decimals or resolutions stands above the noise.
+    """
 
     df: pd.DataFrame
     plan: Plan
     measurer: Measurer
     reads_text: bool
+    unsure: frozenset[str] = frozenset()
 
     def histograms(
         self, stage: Stage, what: str, count: Mapping[str, Callable[[], np.ndarray]]
@@ -202,11 +257,12 @@ class _Door:
         release = self._release(N_ROWS, (), self.plan.noise_multiplier("rows", 1))
         (noisy,) = self.measurer.counts([release], [lambda: np.array([len(self.df)])]) or []
         n_rows = float(noisy[0])
-        needed = MIN_SIGNAL * self.plan.noise_stddev("one_way", n_columns) + 2 * release.noise_stddev
+        needed = needed_rows(self.plan, n_columns)
         if n_rows < needed:
             raise DataError(
                 f"fit: the table has too few rows for epsilon={self.plan.epsilon:g} and {n_columns} columns: about "
-                f"{needed:.0f} are needed for any column to rise above the noise. Raise epsilon, or drop columns."
+                f"{needed:.0f} are needed for any column to rise above the noise. Raise epsilon, or drop columns. "
+                "With n_rows declared in the schema, a table as small is refused before anything is spent."
             )
         return max(n_rows, 1.0)
 
@@ -221,6 +277,7 @@ class _Door:
                 counts[column.name] = partial(_resolution_counts, column, self.df[column.name])
         votes = self.histograms("precision", "decimals or resolution", counts)
         noise = self.plan.noise_stddev("precision", len(counts))
+        self.unsure = frozenset(name for name, vote in votes.items() if vote.max() <= grid.SURELY * noise)
         found = [_with_precision(c, votes[c.name], noise) if c.name in votes else c for c in known]
         return [_with_number_dtype(c) for c in found]
 

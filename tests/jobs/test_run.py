@@ -15,6 +15,7 @@ from tabgan.jobs.config import load_jobs
 from tabgan.jobs.executors import JobFailure, exit_code
 from tabgan.jobs.run import FILES, JobResult, read_tables, rows_to_sample, run_job
 from tabgan.schema import Numeric, Schema
+from tabgan.synthesizer import TabGAN
 
 
 @pytest.fixture
@@ -250,6 +251,15 @@ class TestReading:
         source = replace(job.source, dtypes={"income": "float64"})
         real = read_tables(replace(job, schema=schema, source=source)).real
         assert [str(dtype) for dtype in real.dtypes] == ["Int64", "float64", "object"]
+
+
+def test_a_declared_number_of_rows_that_is_too_small_stops_a_job_before_it_reads(
+    job, fake_model, monkeypatch
+):
+    monkeypatch.setattr("tabgan.jobs.run.read_table", lambda *a, **k: pytest.fail("read"))
+    monkeypatch.setattr(fake_model, "check_params", lambda model: TabGAN(schema=model.schema).check_params())
+    with pytest.raises(ConfigError, match="n_rows: 3 rows are too few"):
+        run_job(replace(job, schema=Schema(n_rows=3)))
 
 
 class TestRows:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tabgan.encoding import grid
 from tabgan.errors import BudgetExceededError, DataError
 from tabgan.privacy import mechanisms
 from tabgan.privacy.budget import make_plan
@@ -305,3 +306,33 @@ def test_a_column_can_be_put_last_and_the_schema_keeps_its_order():
     assert moved.schema.names == released.schema.names
     assert released.with_last(None).columns == released.columns
     assert released.with_last("unknown").columns == released.columns
+
+
+class TestUnseenPrecision:
+    """Where the noise hides how fine values are, they are kept coarse, and the fit says so."""
+
+    def _said(self, caplog):
+        rng = np.random.default_rng(0)
+        df = pd.DataFrame({f"c{i}": rng.uniform(0, 1, 2000).round(2) for i in range(2)})
+        df["when"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(1, 10**6, 2000), unit="s")
+        df["nothing"] = np.nan
+        numbers = [Numeric(name=f"c{i}", bounds=(0, 1)) for i in range(2)]
+        schema = Schema([*numbers, Datetime(name="when", bounds=("2024-01-01", "2024-02-01"))])
+        with caplog.at_level("WARNING", logger="tabgan"):
+            released, _ = release(df, schema, 20.0)
+        return released, caplog.text
+
+    def test_is_said(self, caplog, monkeypatch):
+        monkeypatch.setattr(
+            grid, "SURELY", 1_000.0
+        )  # more than any count has here: the noise hides all of them
+        released, text = self._said(caplog)
+        assert released.schema["c0"].decimals == 0
+        assert "The decimals of 'c0'" in text
+        assert "The resolution of 'when'" in text
+        assert "'nothing'" not in text
+
+    def test_is_not_said_where_it_shows(self, caplog):
+        released, text = self._said(caplog)
+        assert released.schema["c0"].decimals == 2
+        assert "do not stand out" not in text
