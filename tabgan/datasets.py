@@ -21,11 +21,11 @@ def make_people(n_rows: int = 5_000, random_state: int = 0) -> pd.DataFrame:
     """
     n_rows = integer_at_least("n_rows", n_rows, 1)
     rng = np.random.default_rng(integer_at_least("random_state", random_state, 0))
-    age = np.clip(rng.normal(58, 19, n_rows), 0, 105).round().astype(np.int64)
+    age = (105 * rng.beta(3.5, 2.8, n_rows)).round().astype(np.int64)
     sex = rng.choice(["female", "male"], n_rows)
     wards = np.array(["surgery", "cardiology", "geriatrics"], dtype=object)
-    ward = wards[np.clip((age / 40 + rng.normal(0, 0.6, n_rows)).astype(int), 0, 2)]
-    weight = (62 + 13 * (sex == "male") + 0.1 * age + rng.normal(0, 11, n_rows)).round(1)
+    ward = wards[np.clip((age / 40 + rng.uniform(-0.9, 0.9, n_rows)).astype(int), 0, 2)]
+    weight = (62 + 13 * (sex == "male") + 0.1 * age + rng.triangular(-30, 0, 30, n_rows)).round(1)
     weight[rng.random(n_rows) < 0.05] = np.nan
     chance = 1 / (1 + np.exp(4 - age / 25 - 0.8 * (ward == "cardiology")))
     return pd.DataFrame(

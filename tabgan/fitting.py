@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import pandas as pd
 import torch
 
 import tabgan
+from tabgan._figures import at_most
 from tabgan.checkpoint import NEW_FIT, Checkpoint, new_fit
 from tabgan.encoding.checks import check_table
 from tabgan.errors import (
@@ -42,6 +44,8 @@ from tabgan.progress import Progress
 from tabgan.rng import RandomStreams
 from tabgan.schema import Schema
 from tabgan.tensors import one_thread
+
+logger = logging.getLogger(__name__)
 
 #: Widths of the discriminator's hidden layer, with and without privacy.
 PRIVATE_HIDDEN, PLAIN_HIDDEN = 16, 128
@@ -180,6 +184,18 @@ class Session:
             self._file.begin(self._name, plan, self._config, lambda key: table_digest(table, key))
             self.ledger = Ledger(self.request.plan, FitBook(self._file, self._name, self._is_datasets))
         self._has_begun = True
+        self._say_if_resumed()
+
+    def _say_if_resumed(self) -> None:
+        """Log that a fit resumes, from which checkpoint, and how much of its plan is spent."""
+        if self._checkpoint is None or self._checkpoint.is_new:
+            return
+        fit = None if self._file is None else self._file.fit(self._name)
+        spent = "nothing is spent yet"
+        if fit is not None and fit.charges:
+            epsilon, whole = fit.spent.epsilon(self.request.plan.delta), self.request.plan.epsilon
+            spent = f"epsilon {at_most(epsilon)} of {at_most(whole)} is spent already, and not spent again"
+        logger.warning("The fit resumes from the checkpoint %r: %s.", str(self._checkpoint.folder), spent)
 
     def measurer(self) -> Measurer:
         """Return what charges, counts and keeps answers."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -48,6 +49,9 @@ if TYPE_CHECKING:
     from tabgan.report import Report
 
 logger = logging.getLogger(__name__)
+
+#: Beyond these a fit warns that it promises little: conventions, the ones of the standard gate.
+WEAK_EPSILON, WEAK_DELTA = 10.0, 1e-5
 
 #: What a fit learns, and the next one forgets first.
 LEARNT = ("_fitted", "schema_", "privacy_", "n_rows_")
@@ -173,6 +177,7 @@ class TabGAN(BaseEstimator):
         for name in LEARNT:
             self.__dict__.pop(name, None)
         self.plan_ = request.plan
+        _warn_of_weak_promise(request)
         if not request.plan.is_private:
             logger.warning(
                 "epsilon=None: this fit gives no privacy guarantee; its model must not be shared as private."
@@ -259,7 +264,8 @@ class TabGAN(BaseEstimator):
         Args:
             n: Number of rows, at least 0.
             conditions: A value for each column that is to have one in every row; ``None`` asks for missing.
-            random_state: Of this sample; ``None`` takes the model's.
+            random_state: Of this sample; ``None`` takes the model's. Where both are ``None``, each call gives
+                other rows; a seed gives the same rows each time, so pass another for more of them.
 
         Raises:
             NotFittedError: before ``fit``.
@@ -521,6 +527,27 @@ def _check_totals(gate: Gate | None, privacy: PrivacyStatement, plan: Plan) -> N
                 f"evaluation_epsilon: with what is bought the {name} would be {at_most(total)}, over the gate's limit "
                 f"of {limit:g}. Buy less, or nothing."
             )
+
+
+def _warn_of_weak_promise(request: Request) -> None:
+    """Log in words that epsilon or delta is so large that little, or nothing, is promised."""
+    epsilon, delta = request.plan.epsilon, request.plan.delta
+    if epsilon is not None and epsilon > WEAK_EPSILON:
+        odds = "more than a million" if epsilon > math.log(1e6) else f"{math.exp(epsilon):,.0f}"
+        logger.warning(
+            "epsilon=%g promises little: the model may multiply the odds that somebody is in the table by %s. "
+            "Choose %g or less.",
+            epsilon,
+            odds,
+            WEAK_EPSILON,
+        )
+    if delta is not None and delta > WEAK_DELTA:
+        logger.warning(
+            "delta=%g promises little: publishing each row with that probability would keep it. "
+            "Use less than 1 / n_rows, and at most %g.",
+            delta,
+            WEAK_DELTA,
+        )
 
 
 def _resolve_device(device: object) -> torch.device:

@@ -14,6 +14,7 @@ import pytest
 from filelock import FileLock
 
 from tabgan import checkpoint, fitting, synthesizer
+from tabgan._figures import at_most
 from tabgan.checkpoint import TrainingFile
 from tabgan.errors import (
     BudgetExceededError,
@@ -478,7 +479,7 @@ def test_a_resumed_fit_that_fails_says_all_that_it_has_spent(path, folder, monke
         raise KeyboardInterrupt
 
     again = model()
-    with pytest.raises(KeyboardInterrupt, match=f"is spent: epsilon {spent:.4g} of"):
+    with pytest.raises(KeyboardInterrupt, match=f"is spent: epsilon {at_most(spent)} of"):
         again.fit(table(), ledger=path, checkpoint=folder, progress=stop)
     assert again.privacy_.epsilon_spent == pytest.approx(spent)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import re
 import traceback
 from fractions import Fraction
 
@@ -16,6 +17,7 @@ from sklearn.exceptions import NotFittedError as SklearnNotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from tabgan import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, fitting, synthesizer
+from tabgan._figures import at_most
 from tabgan.errors import ConfigError, DataError, NotFittedError, SchemaError, TabGANError
 from tabgan.privacy import mechanisms
 from tabgan.privacy.budget import ADVERSARY_STEPS
@@ -295,6 +297,32 @@ class TestPrivacy:
         assert model.privacy_.epsilon is None
         assert str(model.privacy_) == "no privacy guarantee (epsilon=None)"
 
+    @pytest.mark.parametrize(
+        ("epsilon", "delta", "words"),
+        [
+            (12.0, 1e-6, ["epsilon=12 promises little", "by 162,755"]),
+            (1e9, 1e-6, ["epsilon=1e+09 promises little", "more than a million"]),
+            (1.0, 0.1, ["delta=0.1 promises little", "Use less than 1 / n_rows"]),
+            (10.0, 1e-5, []),
+        ],
+    )
+    def test_a_promise_that_is_next_to_nothing_is_said_to_be(self, epsilon, delta, words, caplog):
+        model = TabGAN(epsilon, delta, **QUICK)
+        with caplog.at_level(logging.WARNING, logger="tabgan"), pytest.raises(DataError):
+            model.fit(pd.DataFrame())
+        assert all(word in caplog.text for word in words)
+        assert ("promises little" in caplog.text) == bool(words)
+
+    def test_a_fit_that_resumes_says_so(self, caplog, tmp_path):
+        df = pd.DataFrame({"a": np.arange(400) % 5})
+        with caplog.at_level(logging.WARNING, logger="tabgan"):
+            TabGAN(**QUICK).fit(df, checkpoint=tmp_path / "ck")
+            assert "resumes" not in caplog.text
+            TabGAN(**QUICK).fit(df, checkpoint=tmp_path / "ck")
+        assert re.search(
+            r"The fit resumes from the checkpoint '.*ck': epsilon [0-9.]+ of 1 is spent", caplog.text
+        )
+
     def test_switched_on_it_does_not(self, caplog):
         with caplog.at_level(logging.WARNING, logger="tabgan"):
             TabGAN(**QUICK).fit(_simple(2000))
@@ -449,7 +477,7 @@ class TestFailedFit:
         assert model.privacy_.is_private
         assert model.privacy_.entries
         assert 0 < model.privacy_.epsilon_spent <= model.privacy_.epsilon == 1.0
-        assert f"epsilon {model.privacy_.epsilon_spent:.4g} of 1." in self._said(error)
+        assert f"epsilon {at_most(model.privacy_.epsilon_spent)} of 1." in self._said(error)
         for attribute in ("schema_", "n_rows_"):
             assert not hasattr(model, attribute)
         for call in (lambda: model.sample(1), lambda: model.save("never"), lambda: check_is_fitted(model)):

@@ -47,6 +47,9 @@ _STATE_BYTES, _FIRST_WORD, _WORDS = 5056, 3, 624
 #: found by subtraction, so only where it is at least so large a part of the sum that rounding leaves those bits.
 _SINGLE, _TOLD = 2.0**-30, 2.0**-20
 
+#: Weights from which on it is judged: one in 32 is that close by chance.
+_ENOUGH = 16
+
 
 class _DoubleNoise(DPOptimizerFastGradientClipping):
     """Opacus' optimizer, held to what the guarantee says of its noise: double precision, on the gradients' device.
@@ -70,7 +73,7 @@ class _DoubleNoise(DPOptimizerFastGradientClipping):
         noise = torch.cat([each.flatten() for each in noisy]) - total
         noise = noise[noise.abs() > _TOLD * total.abs()]
         is_single = (noise - noise.float().double()).abs() <= _SINGLE * noise.abs()
-        if len(noise) and is_single.double().mean() > 0.5:
+        if len(noise) >= _ENOUGH and is_single.double().mean() > 0.5:
             raise PrivacyError(
                 "dpsgd: expected noise in double precision, found less. The step was not taken."
             )

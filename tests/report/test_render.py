@@ -144,7 +144,7 @@ class TestPage:
         assert "(1.099, 1e-06)-differentially private" in text
         assert "(1.099, 1e-06)-differential privacy" in text
         assert "at most 3 times as likely" in text
-        assert "0.6931 of 1.099" in text
+        assert "0.6932 of 1.099" in text
         odds = json.loads(to_json(data))["privacy"]["odds"]
         assert [row["at_most"] for row in odds] == pytest.approx([0.25, 0.75, 27 / 28])
 
