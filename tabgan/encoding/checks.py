@@ -133,7 +133,9 @@ def _families(series: pd.Series, name: str) -> set[str]:
     families = set()
     try:
         present = [value for value in objects(series[series.notna()]) if value is not None]
-    except ArithmeticError:  # a signalling NaN raises when it is compared, so that nobody can ask if it is missing
+    except (
+        ArithmeticError
+    ):  # a signalling NaN raises when it is compared, so that nobody can ask if it is missing
         raise DataError(
             f"Column {name!r}: holds signalling NaNs, which cannot be compared. Make them missing."
         ) from None

@@ -34,7 +34,16 @@ from tabgan.encoding.lattice import (
     released_bounds,
     to_lattice,
 )
-from tabgan.encoding.values import boolean_of, float_of, floats, is_text, objects, read_text, second_of, seconds
+from tabgan.encoding.values import (
+    boolean_of,
+    float_of,
+    floats,
+    is_text,
+    objects,
+    read_text,
+    second_of,
+    seconds,
+)
 from tabgan.errors import DataError
 from tabgan.privacy.budget import Plan, Stage
 from tabgan.privacy.events import GAUSSIAN, GAUSSIAN_THRESHOLD, Release
