@@ -88,6 +88,7 @@ def assess(
         subgroups=subgroups,
         random_state=subject.random_state,
         progress=progress,
+        refuses_unreadable=False,
     )
     if audit is not None:
         evaluation = replace(evaluation, metrics=(*evaluation.metrics, audit.metric))
