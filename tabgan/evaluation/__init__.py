@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from tabgan._validate import integer_at_least
-from tabgan.errors import DataError
+from tabgan.errors import DataError, TabGANError, place_of
 from tabgan.evaluation.anonymeter_adapter import anonymeter_metrics
 from tabgan.evaluation.association import association_findings
 from tabgan.evaluation.attacks import attack_steps
@@ -48,6 +49,8 @@ __all__ = [
     "evaluate",
     "schema_validity",
 ]
+
+logger = logging.getLogger(__name__)
 
 
 def evaluate(
@@ -149,9 +152,27 @@ def _run(steps: Sequence[Callable[[], Findings | tuple[Metric, ...]]], progress:
     with threadpool_limits(1):
         for done, step in enumerate(steps):
             report("evaluate", done, len(steps))
-            found = _joined(found, step())
+            found = _joined(found, _found_by(step))
     report("evaluate", len(steps), len(steps))
     return found
+
+
+def _found_by(step: Callable[[], Findings | tuple[Metric, ...]]) -> Findings | tuple[Metric, ...]:
+    """Return what a step found; nothing where it stumbled over an odd table, for it comes after the fit.
+
+    A gate takes a figure that is not there for one that is not computed.
+    """
+    try:
+        return step()
+    except TabGANError:
+        raise
+    except Exception as error:
+        logger.warning("evaluate: a step failed (%s in %s), and its figures are left out.", *_named(error))
+        return Findings()
+
+
+def _named(error: Exception) -> tuple[str, str]:
+    return type(error).__name__, place_of(error)
 
 
 def _void(found: Findings, reason: str) -> Findings:
