@@ -98,6 +98,7 @@ def assess(
         random_state=subject.random_state,
         declared=subject.declared if subject.declared is not None else Schema(),
         progress=progress,
+        refuses_unreadable=False,
     )
     if audit is not None:
         evaluation = replace(evaluation, metrics=(*evaluation.metrics, audit.metric))

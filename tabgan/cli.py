@@ -164,6 +164,13 @@ def sample(
     condition: Annotated[
         list[str] | None, typer.Option(help="column=value, for rows that all have it; may be repeated.")
     ] = None,
+    escape_formulas: Annotated[
+        bool,
+        typer.Option(
+            "--escape-formulas",
+            help="Put an apostrophe before text in a CSV that a spreadsheet would run as a formula.",
+        ),
+    ] = False,
     random_state: RandomState = None,
     force: Force = False,
     debug: Debug = False,
@@ -180,7 +187,7 @@ def sample(
         fitted = TabGAN.load(model)
         conditions = _conditions(condition or [], fitted.schema_)
         df = fitted.sample(n, conditions=conditions or None, random_state=random_state)
-        write_table(df, output)
+        write_table(df, output, escape_formulas=escape_formulas)
         typer.echo(f"{output}: {len(df):,} rows{_seeded(random_state, fitted.random_state)}")
 
 

@@ -6,6 +6,11 @@ name, a kind, a count of the *declared* configuration: never a cell of a private
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parent
+
 
 class TabGANError(Exception):
     """Base class of every error that tabgan raises on purpose."""
@@ -49,3 +54,45 @@ class LedgerError(PrivacyError):
 
 class AuditError(PrivacyError):
     """An audit found that less is protected than stated."""
+
+
+class UnexpectedError(TabGANError):
+    """Another library raised what nobody foresaw; its message may quote rows and is left out."""
+
+
+def place_of(error: BaseException) -> str:
+    """Return the last line of ours that an error passed through."""
+    place = "unknown code"
+    for frame in traceback.extract_tb(error.__traceback__):
+        path = Path(frame.filename)
+        if path.is_relative_to(_PACKAGE):
+            place = f"{path.relative_to(_PACKAGE.parent)} line {frame.lineno}, {frame.name}"
+    return place
+
+
+def is_told(error: BaseException) -> bool:
+    """Return whether an error's message may be shown: ours, the system's on a file, and what is no failure at all."""
+    return isinstance(error, TabGANError | OSError) or not isinstance(error, Exception)
+
+
+def unexpected(error: BaseException) -> str:
+    """Return what may be said of an error of another library: its type, and its place in the code.
+
+    Parsers and frames like to quote the value that they choked on, so their message is left out.
+    """
+    return f"Unexpected {type(error).__name__} in {place_of(error)}. Its message may quote rows, so it is not shown."
+
+
+def without_cells(error: BaseException) -> BaseException:
+    """Return an error of another library without its message, its notes, and the errors that it came of.
+
+    It keeps its type, so that who expects it catches it; one whose message cannot be taken away becomes an
+    :class:`UnexpectedError`.
+    """
+    said = unexpected(error)
+    error.args = (said,)
+    error.__notes__ = []
+    error.__cause__ = error.__context__ = None
+    if said in str(error):
+        return error
+    return UnexpectedError(said).with_traceback(error.__traceback__)

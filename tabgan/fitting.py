@@ -24,6 +24,8 @@ from tabgan.errors import (
     DataError,
     SchemaError,
     TabGANError,
+    is_told,
+    without_cells,
 )
 from tabgan.model.anchors import AnchorLoss, marginals_of
 from tabgan.model.discriminator import Discriminator
@@ -41,7 +43,7 @@ from tabgan.privacy.measure import Measurer
 from tabgan.privacy.records import LedgerConfig
 from tabgan.privacy.tables import MeasuredTable, measure_table
 from tabgan.privacy.unit import bound_contributions, units_of
-from tabgan.progress import Progress
+from tabgan.progress import Listener, Progress
 from tabgan.rng import RandomStreams
 from tabgan.schema import Schema
 from tabgan.tensors import one_thread
@@ -281,7 +283,24 @@ def learn(df: pd.DataFrame, request: Request, session: Session, progress: Progre
     **Guarantee.** The caller has checked the table's form, as a whole. Contributions are bounded before anything is
     counted; then rows go to door 1, as they are and coded, and, coded, to door 2. What comes back, and all that is made
     of it here, is released.
+
+    Raises:
+        UnexpectedError: another library failed, and its message, which may quote a cell, could not be taken away; most
+            errors are raised again without it. What the caller's own ``progress`` raises, interrupts, and what the
+            system says of files stay as they are.
     """
+    listener = Listener(progress)
+    try:
+        return _learn(df, request, session, listener)
+    except BaseException as error:
+        if error is listener.raised or is_told(error):
+            raise
+        told = without_cells(error)
+    raise told
+
+
+def _learn(df: pd.DataFrame, request: Request, session: Session, progress: Progress) -> Fitted:
+    """Do as :func:`learn` says."""
     plan, ledger = request.plan, session.ledger
     table = bound_contributions(df, plan.unit)
     measured = measure_table(

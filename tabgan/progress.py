@@ -8,5 +8,20 @@ from collections.abc import Callable
 Progress = Callable[[str, int, int], None]
 
 
+class Listener:
+    """Passes progress on to whoever asked for it, and remembers what that raised: it is the caller's own error."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.raised: BaseException | None = None
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        try:
+            self._progress(stage, done, total)
+        except BaseException as error:
+            self.raised = error
+            raise
+
+
 def silent(stage: str, done: int, total: int) -> None:
     """Take no notice."""

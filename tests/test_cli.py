@@ -196,6 +196,14 @@ class TestFitAndSample:
         _run("sample", "m.tabgan", "-n", 7, "-o", "new/out.parquet", "--random-state", 1)
         assert pd.read_parquet("new/out.parquet").shape == (7, 3)
 
+    def test_formulas_are_escaped_on_demand(self, fake_model, monkeypatch):
+        rows = pd.DataFrame({"town": ["=1+1", "Ulm"]})
+        monkeypatch.setattr(fake_model, "sample", lambda self, n, **options: rows)
+        _run("fit", "people.csv", "-o", "m.tabgan")
+        for arguments, expected in ((["--escape-formulas"], "'=1+1"), ([], "=1+1")):
+            _run("sample", "m.tabgan", "-n", 2, "-o", "o.csv", "--force", *arguments)
+            assert pd.read_csv("o.csv")["town"].tolist() == [expected, "Ulm"]
+
     def test_conditions_have_their_columns_types(self, fake_model):
         _run("fit", "people.csv", "-o", "m.tabgan")
         _run(

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from tabgan.encoding.base import MISSING, ColumnEncoder
-from tabgan.encoding.values import booleans, float_of
+from tabgan.encoding.values import booleans, float_of, objects
 from tabgan.schema import Boolean, Categorical
 
 
@@ -44,8 +44,8 @@ class CategoricalEncoder(ColumnEncoder):
     def _positions(self, series: pd.Series) -> np.ndarray:
         """Return ``(rows,)`` positions in the categories, -1 for other values."""
         values = booleans(series) if isinstance(self.column, Boolean) else series
-        index = pd.Index(typed(self.categories), dtype=object)
-        return index.get_indexer(pd.Index(typed(values), dtype=object))
+        positions = {key: position for position, key in enumerate(typed(self.categories))}
+        return np.array([positions.get(key, -1) for key in typed(values)], dtype=np.int64)
 
     def _encode(self, series: pd.Series) -> np.ndarray:
         positions = self._positions(series)
@@ -73,7 +73,7 @@ def typed(values: Sequence[Hashable] | pd.Series) -> list[Hashable]:
     read from YAML matches the value in a float column, and no key depends on which of several equal values came
     first; booleans are set apart from 0 and 1.
     """
-    return [_key(_python_of(value)) for value in values]
+    return [_key(_python_of(value)) for value in objects(values)]
 
 
 def _python_of(value: Hashable) -> Hashable:

@@ -17,7 +17,7 @@ import pandas as pd
 
 from tabgan.encoding.categorical import typed
 from tabgan.encoding.lattice import declared_range, dtype_range, to_lattice
-from tabgan.encoding.values import booleans, float_of, floats, seconds
+from tabgan.encoding.values import booleans, float_of, floats, objects, seconds
 from tabgan.errors import DataError, SchemaError
 from tabgan.schema import MAX_DECIMALS, Boolean, Categorical, Datetime, Numeric, Schema, nearest
 
@@ -123,7 +123,7 @@ def _has_name(dtype: Any) -> bool:
         return False
     try:
         pd.api.types.pandas_dtype(str(dtype))
-    except (TypeError, NotImplementedError):
+    except (TypeError, ValueError, NotImplementedError):
         return False
     return True
 
@@ -131,7 +131,15 @@ def _has_name(dtype: Any) -> bool:
 def _families(series: pd.Series, name: str) -> set[str]:
     """Return the families of the types in a column of objects."""
     families = set()
-    for type_ in set(map(type, series[series.notna()])):
+    try:
+        present = [value for value in objects(series[series.notna()]) if value is not None]
+    except (
+        ArithmeticError
+    ):  # a signalling NaN raises when it is compared, so that nobody can ask if it is missing
+        raise DataError(
+            f"Column {name!r}: holds signalling NaNs, which cannot be compared. Make them missing."
+        ) from None
+    for type_ in set(map(type, present)):
         family = next((label for label, types in _FAMILIES if issubclass(type_, types)), None)
         if family is None:
             raise DataError(
@@ -139,9 +147,23 @@ def _families(series: pd.Series, name: str) -> set[str]:
                 "Convert or drop it."
             )
         families.add(family)
-    if families == {"numbers"} and any(_is_infinite(value) for value in series):
+    if families == {"numbers"} and any(map(_is_infinite, present)):
         raise DataError(f"Column {name!r}: values are infinite. Replace them or make them missing.")
+    if families == {"text"} and not _is_unicode(present):
+        raise DataError(
+            f"Column {name!r}: text that is no valid Unicode (lone surrogates), which no file can hold. Mend it, or "
+            "make it missing."
+        )
     return families
+
+
+def _is_unicode(texts: list[str]) -> bool:
+    """Return whether every text can be written as UTF-8."""
+    try:
+        "\n".join(texts).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_infinite(value: object) -> bool:

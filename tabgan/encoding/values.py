@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,9 +24,10 @@ def floats(series: pd.Series) -> np.ndarray:
     Text is read as Python reads a number, for tables that come as text.
     """
     if pd.api.types.is_numeric_dtype(series.dtype):
-        values = series.to_numpy(dtype="float64", na_value=np.nan)
+        with np.errstate(over="ignore"):  # a warning would tell of a value
+            values = series.to_numpy(dtype="float64", na_value=np.nan)
     else:
-        values = np.fromiter(map(float_of, series), dtype="float64", count=len(series))
+        values = np.fromiter(map(float_of, objects(series)), dtype="float64", count=len(series))
     return np.where(np.isfinite(values), values, np.nan)
 
 
@@ -42,14 +44,32 @@ def seconds(series: pd.Series, format_: str | None) -> tuple[np.ndarray, np.ndar
         moments = wall_clock.to_numpy(dtype="datetime64[s]", na_value=np.datetime64("NaT"))
         return moments.astype(np.int64), ~np.isnat(moments)
     read = _text_reader(format_)
-    numbers = [read(value) if isinstance(value, str) else _second(value) for value in series]
+    numbers = [read(value) if isinstance(value, str) else _second(value) for value in objects(series)]
     present = np.array([number is not None for number in numbers], dtype=bool)
     return np.array([number or 0 for number in numbers], dtype=np.int64), present
 
 
 def booleans(series: pd.Series) -> list[bool | None]:
     """Return ``(rows,)`` true, false, or ``None`` for anything else. Text is read as ``true`` or ``false``."""
-    return [boolean_of(value) for value in series]
+    return [boolean_of(value) for value in objects(series)]
+
+
+def objects(series: Iterable[Any]) -> list[Any]:
+    """Return values as Python's own, ``None`` for one that its library cannot make into any.
+
+    Arrow holds moments and dates beyond the calendar, which raise when they are looked at.
+    """
+    try:
+        return list(series)
+    except Exception:
+        return [_object(series, row) for row in range(len(series))]  # type: ignore[arg-type]
+
+
+def _object(series: Any, row: int) -> Any:
+    try:
+        return series.iloc[row]
+    except Exception:
+        return None
 
 
 def is_text(series: pd.Series) -> bool:
@@ -75,10 +95,13 @@ def read_text(df: pd.DataFrame, columns: Iterable[Column]) -> pd.DataFrame:
 
 
 def float_of(value: object) -> float:
-    """Return a number as a float, NaN for anything else."""
+    """Return a number as a float, NaN for anything else.
+
+    Any exception means that there is none: a value may be of a class that raises what it likes.
+    """
     try:
         return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
+    except Exception:
         return np.nan
 
 
@@ -93,19 +116,33 @@ def second_of(text: str, format_: str | None) -> int | None:
     """Return the wall clock's second that text stands for in a ``strptime`` format, by default ISO 8601."""
     try:
         return _second(dt.datetime.strptime(text, format_) if format_ else dt.datetime.fromisoformat(text))
-    except ValueError:
+    except Exception:
         return None
 
 
 def _second(value: object) -> int | None:
-    """Return the wall clock's second of a date or a datetime, whatever its time zone."""
+    """Return the wall clock's second of a date or a datetime, whatever its time zone; ``None`` where there is none."""
     if isinstance(value, np.datetime64):
-        return None if np.isnat(value) else int(value.astype("datetime64[s]").astype(np.int64))
+        return _numpy_second(value)
     if value is pd.NaT or not isinstance(value, dt.date):
         return None
+    if isinstance(value, pd.Timestamp):  # may lie in a year that Python's datetime does not know
+        try:
+            return _numpy_second(value.tz_localize(None).asm8)
+        except Exception:
+            return None
     clock = (value.hour, value.minute, value.second) if isinstance(value, dt.datetime) else ()
     moment = dt.datetime(value.year, value.month, value.day, *clock)
     return (moment - _EPOCH) // dt.timedelta(seconds=1)
+
+
+def _numpy_second(value: np.datetime64) -> int | None:
+    """Return a moment's second, ``None`` where 64 bits cannot count so many."""
+    second = value.astype("datetime64[s]")
+    is_coarser = np.datetime_data(value.dtype)[0] in ("Y", "M", "W", "D", "h", "m")
+    if np.isnat(second) or (is_coarser and second.astype(value.dtype) != value):
+        return None
+    return int(second.astype(np.int64))
 
 
 def _text_reader(format_: str | None) -> Callable[[str], int | None]:

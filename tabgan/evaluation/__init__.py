@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from tabgan._validate import integer_at_least
-from tabgan.errors import DataError
+from tabgan.errors import DataError, TabGANError, place_of
 from tabgan.evaluation.anonymeter_adapter import anonymeter_metrics
 from tabgan.evaluation.association import association_findings
 from tabgan.evaluation.attacks import attack_steps
@@ -30,7 +31,7 @@ from tabgan.evaluation.projection import projection_findings
 from tabgan.evaluation.result import ColumnResult, Evaluation, Interval, Metric
 from tabgan.evaluation.rules import FixedCombinations, Inequality, Rule, check_rules
 from tabgan.evaluation.subgroups import group_columns
-from tabgan.evaluation.tables import Tables, prepare
+from tabgan.evaluation.tables import Tables, prepare, why_void
 from tabgan.evaluation.utility import utility_findings
 from tabgan.evaluation.validity import Checked, check_columns, schema_validity, validity_metrics
 from tabgan.progress import Progress, silent
@@ -49,6 +50,8 @@ __all__ = [
     "schema_validity",
 ]
 
+logger = logging.getLogger(__name__)
+
 
 def evaluate(
     real: pd.DataFrame,
@@ -62,6 +65,7 @@ def evaluate(
     random_state: int = 0,
     declared: Schema | None = None,
     progress: Progress | None = None,
+    refuses_unreadable: bool = True,
 ) -> Evaluation:
     """Return how a synthetic table compares with the real one, and with real rows held out.
 
@@ -84,16 +88,21 @@ def evaluate(
         declared: What a person declared of the columns, where ``schema`` was completed under privacy: validity is then
             judged by it, and where it leaves something open by the rows. ``None`` where ``schema`` was declared.
         progress: Called with ``"evaluate"``, the steps done and all steps.
+        refuses_unreadable: Raise where no held-out cell of a column is of the kind that it is in the real table.
+            Otherwise what is compared with held-out rows is told as not computed, and why: rows that cannot be read
+            must not take a release away that was paid for.
 
     Raises:
         ConfigError: ``random_state`` is not a non-negative integer, or a rule cannot be used.
         DataError: a table is empty, its columns are not those of the real one, or ``target`` or one of
-            ``subgroups`` is no column.
+            ``subgroups`` is no column; or a held-out column cannot be read.
     """
     seed = integer_at_least("random_state", random_state, 0)
     streams = RandomStreams(seed)
     target = target if target is not None else schema.target if schema is not None else None
     tables = prepare(real, holdout, synthetic, schema)
+    if tables.unreadable and refuses_unreadable:
+        raise DataError(f"evaluate: {why_void(tables.unreadable)}. Give both the same dtype.")
     if target is not None and target not in tables.frames.real.columns:
         raise DataError(
             f"target: no column {target!r} in the tables.{nearest(target, list(tables.frames.real.columns))}"
@@ -120,6 +129,8 @@ def evaluate(
         lambda: copy_findings(tables, streams),
     ]
     found = _run(steps, progress)
+    if tables.unreadable:
+        found, distances = _void(found, why_void(tables.unreadable)), {}
     return Evaluation(
         metrics=found.metrics,
         columns=_column_results(tables, checked, distances, found.giveaways),
@@ -144,9 +155,37 @@ def _run(steps: Sequence[Callable[[], Findings | tuple[Metric, ...]]], progress:
     with threadpool_limits(1):
         for done, step in enumerate(steps):
             report("evaluate", done, len(steps))
-            found = _joined(found, step())
+            found = _joined(found, _found_by(step))
     report("evaluate", len(steps), len(steps))
     return found
+
+
+def _found_by(step: Callable[[], Findings | tuple[Metric, ...]]) -> Findings | tuple[Metric, ...]:
+    """Return what a step found; nothing where it stumbled over an odd table, for it comes after the fit.
+
+    A gate takes a figure that is not there for one that is not computed.
+    """
+    try:
+        return step()
+    except TabGANError:
+        raise
+    except Exception as error:
+        logger.warning("evaluate: a step failed (%s in %s), and its figures are left out.", *_named(error))
+        return Findings()
+
+
+def _named(error: Exception) -> tuple[str, str]:
+    return type(error).__name__, place_of(error)
+
+
+def _void(found: Findings, reason: str) -> Findings:
+    """Return findings of which only those are left that no held-out row is needed for."""
+    nothing = {"value": None, "interval": None, "reference": None, "baseline": None, "risk": None}
+    metrics = (
+        each if each.group == "validity" or not each.is_computed else replace(each, **nothing, reason=reason)  # type: ignore[arg-type]
+        for each in found.metrics
+    )
+    return Findings(tuple(metrics))
 
 
 def _joined(found: Findings, further: Findings | tuple[Metric, ...]) -> Findings:

@@ -9,6 +9,7 @@ import datetime as dt
 import warnings
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -17,6 +18,7 @@ import pandas as pd
 
 from tabgan.draft import draft_schema
 from tabgan.encoding.categorical import typed
+from tabgan.encoding.values import floats, objects
 from tabgan.errors import DataError
 from tabgan.evaluation.measure import NotComputed
 from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, nearest
@@ -54,6 +56,7 @@ class Tables:
             cell is missing or not of its kind.
         keys: Categories of each modelled column, the real rows' first and by falling frequency; ``None`` for
             numbers and moments. Their number stands for any other category.
+        unreadable: Names of columns of which no held-out cell is of the column's kind.
     """
 
     frames: Three[pd.DataFrame]
@@ -61,6 +64,7 @@ class Tables:
     modelled: tuple[Any, ...]
     values: Three[np.ndarray]
     keys: tuple[Keys | None, ...]
+    unreadable: tuple[str, ...] = ()
 
     def of(self, j: int) -> Three[np.ndarray]:
         """Return ``(rows,)`` values of one modelled column."""
@@ -106,15 +110,33 @@ def prepare(
     for label in ("holdout", "synthetic"):
         _check_columns(tables[label], real, label)
     frames = Three(
-        *(table[list(real.columns)].reset_index(drop=True) for table in (real, holdout, synthetic))
+        *(
+            _without_signals(table[list(real.columns)].reset_index(drop=True))
+            for table in (real, holdout, synthetic)
+        )
     )
     columns = _describe(frames, schema)
     modelled = tuple(column for column in columns if not isinstance(column, Identifier))
     read = [_read(column, _column(frames, column.name)) for column in modelled]
-    for column, (numbers, _) in zip(modelled, read, strict=True):
-        _check_readable(column.name, _column(frames, column.name), numbers)
+    unreadable = tuple(
+        column.name
+        for column, (numbers, _) in zip(modelled, read, strict=True)
+        if _is_unreadable(_column(frames, column.name), numbers)
+    )
     values = Three(*(_stack([each[0][i] for each in read], len(frame)) for i, frame in enumerate(frames)))
-    return Tables(frames, columns, modelled, values, tuple(keys for _, keys in read))
+    return Tables(frames, columns, modelled, values, tuple(keys for _, keys in read), unreadable)
+
+
+def _without_signals(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table without signalling NaNs: they raise when they are compared, if only to see if they are missing."""
+    changed = {}
+    for name in table.columns:
+        try:
+            table[name].isna()
+        except ArithmeticError:
+            plain = [None if isinstance(v, Decimal) and v.is_snan() else v for v in table[name]]
+            changed[name] = pd.Series(plain, index=table.index, dtype=object)
+    return table.assign(**changed) if changed else table
 
 
 def require_columns(tables: Tables) -> None:
@@ -277,18 +299,15 @@ def _describe(frames: Three[pd.DataFrame], schema: Schema | None) -> tuple[Any, 
     return tuple(declared[name] for name in frames.real.columns)
 
 
-def _check_readable(name: str, series: Three[pd.Series], values: Three[np.ndarray]) -> None:
-    """Raise if nothing of a held-out column is what it is in the real table: all that is compared would be void.
-
-    Raises:
-        DataError: no cell of it can be read.
-    """
+def _is_unreadable(series: Three[pd.Series], values: Three[np.ndarray]) -> bool:
+    """Return whether nothing of a held-out column is what it is in the real table: all that is compared is void."""
     has_cells = bool(series.holdout.notna().any())
-    if has_cells and np.isnan(values.holdout).all() and not np.isnan(values.real).all():
-        raise DataError(
-            f"evaluate: no cell of column {name!r} in the holdout table can be read as it is in the real table. Give "
-            "both the same dtype."
-        )
+    return has_cells and bool(np.isnan(values.holdout).all()) and not np.isnan(values.real).all()
+
+
+def why_void(names: Sequence[str]) -> str:
+    """Return why nothing can be compared where held-out columns are unreadable."""
+    return f"no cell of column {names[0]!r} in the holdout table can be read as it is in the real table"
 
 
 def _frequent(values: Three[np.ndarray], n_keys: int) -> np.ndarray:
@@ -336,67 +355,61 @@ def declared_keys(column: Categorical | Boolean) -> list[Hashable]:
 def _categories(series: pd.Series, name: str) -> tuple[np.ndarray, list[Hashable]]:
     """Return a column's codes, -1 where missing, and what they stand for."""
     codes, observed = _factorize(series, name)
-    keys = typed(list(observed))
+    keys = typed(observed)
     unique = {key: i for i, key in enumerate(dict.fromkeys(keys))}
     merged = np.array([*(unique[key] for key in keys), -1])
     return merged[codes], list(unique)
 
 
-def _factorize(series: pd.Series, name: str) -> tuple[np.ndarray, np.ndarray]:
+def _factorize(series: pd.Series, name: str) -> tuple[np.ndarray, list[Any]]:
+    """Return each cell's place among the distinct ones, -1 where missing or not to be looked at, and those.
+
+    Not by pandas' factorize, which takes text to end at a null character.
+    """
+    known: dict[tuple[type, Any], int] = {}
     try:
-        codes, observed = pd.factorize(series.astype(object))
+        codes = [
+            -1 if is_missing or value is None else known.setdefault((type(value), value), len(known))
+            for value, is_missing in zip(objects(series), series.isna(), strict=True)
+        ]
     except TypeError:
         raise DataError(
             f"Column {name!r}: holds values that cannot be compared, such as lists. Convert or drop it."
         ) from None
-    return codes, np.asarray(observed, dtype=object)
+    return np.array(codes, dtype=np.int64), [value for _, value in known]
 
 
 def _numbers(series: pd.Series) -> np.ndarray:
     """Return float64, NaN where a cell is missing, infinite or no number."""
     if isinstance(series.dtype, np.dtype) and series.dtype.kind in "cmM":
         return np.full(len(series), np.nan)
-    plain = series if pd.api.types.is_numeric_dtype(series.dtype) else series.astype(object)
-    values = pd.to_numeric(plain, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan).copy()
-    values[~np.isfinite(values)] = np.nan
-    return values
+    return floats(series)
 
 
 def _moments(series: pd.Series, column: Datetime) -> np.ndarray:
     """Return wall-clock seconds since 1970, NaN where a cell is missing or no moment."""
-    if pd.api.types.is_datetime64_any_dtype(series.dtype):
+    is_numpy = isinstance(series.dtype, np.dtype | pd.DatetimeTZDtype)
+    if is_numpy and pd.api.types.is_datetime64_any_dtype(series.dtype):
         naive = series.dt.tz_localize(None) if series.dt.tz is not None else series
         return _seconds(naive.to_numpy())
     codes, observed = _factorize(series, column.name)
-    is_text = np.array([isinstance(value, str) for value in observed], dtype=bool)
-    seconds = np.full(len(observed) + 1, np.nan)  # code -1, missing, takes the last
-    if column.format is not None and is_text.any():
-        parsed = pd.to_datetime(pd.Series(observed[is_text]), format=column.format, errors="coerce")
-        seconds[:-1][is_text] = _seconds(_naive(parsed))
-    for i, value in enumerate(observed):
-        if column.format is None or not is_text[i]:
-            seconds[i] = _one_moment(value)
-    return seconds[codes]
+    seconds = [_one_moment(value, column.format) for value in observed]
+    return np.array([*seconds, np.nan])[codes]  # code -1, missing, takes the last
 
 
-def _naive(moments: pd.Series) -> np.ndarray:
-    """Return datetime64 without a time zone, which a format with ``%z`` brings."""
-    if isinstance(moments.dtype, pd.DatetimeTZDtype):
-        moments = moments.dt.tz_localize(None)
-    return moments.to_numpy()
-
-
-def _one_moment(value: object) -> float:
+def _one_moment(value: object, format_: str | None) -> float:
+    """Return a moment's wall-clock second, NaN for what is none; any exception means that."""
     if not isinstance(value, str | dt.date | np.datetime64):
         return np.nan
     try:
+        if format_ is not None and isinstance(value, str):
+            value = dt.datetime.strptime(value, format_)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # guesses at text that is no moment
-            moment = pd.Timestamp(value)
-        naive = moment.tz_localize(None)
-    except (ValueError, TypeError, OverflowError):
+            naive = pd.Timestamp(value).tz_localize(None)
+        return float(_seconds(np.array([naive.to_datetime64()]))[0])
+    except Exception:
         return np.nan
-    return float(_seconds(np.array([naive.to_datetime64()]))[0])
 
 
 def _seconds(moments: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tabgan.encoding.values import objects
 from tabgan.errors import DataError
 from tabgan.evaluation.measure import Definition, Figure, NotComputed, measure
 from tabgan.evaluation.result import Metric
@@ -354,8 +355,8 @@ def _kept_share(
 
 
 def _check_identifier(series: pd.Series) -> Checked:
-    text = series.astype(object).map(repr)  # repr: such cells may be of any type
-    is_unique = np.asarray(series.notna() & ~text.duplicated(keep=False), dtype=bool)
+    text = pd.Series(list(map(repr, objects(series))))  # repr: such cells may be of any type
+    is_unique = np.asarray(series.notna().to_numpy(bool) & ~text.duplicated(keep=False), dtype=bool)
     return Checked(float(is_unique.mean()), {})
 
 

@@ -38,8 +38,18 @@ def check_writable(path: Path, where: str = "output") -> None:
         ) from None
 
 
-def write_table(df: pd.DataFrame, path: Path | str) -> Path:
+#: How text begins that a spreadsheet runs as a formula when it opens a CSV.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def write_table(df: pd.DataFrame, path: Path | str, *, escape_formulas: bool = False) -> Path:
     """Write a table as CSV or Parquet, by the suffix of ``path``, and return the path.
+
+    Args:
+        df: The table.
+        path: The file; its suffix is the format.
+        escape_formulas: In a CSV, put an apostrophe before text, names of columns too, that a spreadsheet would run as
+            a formula. Numbers stay as they are. Who reads the file by a program gets the apostrophe along.
 
     Raises:
         ConfigError: for a compressed or unknown suffix.
@@ -50,10 +60,25 @@ def write_table(df: pd.DataFrame, path: Path | str) -> Path:
         raise ConfigError(f"output: expected a name ending in .csv or .parquet, got {path.name!r}.")
     with atomic_path(path) as temporary:
         if format_of(path) == "csv":
-            df.to_csv(temporary, index=False)
+            (_without_formulas(df) if escape_formulas else df).to_csv(temporary, index=False)
         else:
             _write_parquet(df, temporary)
     return path
+
+
+def _without_formulas(df: pd.DataFrame) -> pd.DataFrame:
+    """Return a table in which no text, names of columns included, begins as a formula does."""
+
+    def escaped(value: object) -> object:
+        return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+
+    def column(series: pd.Series) -> pd.Series:
+        if isinstance(series.dtype, pd.CategoricalDtype):
+            series = series.astype(object)
+        is_text = series.dtype == object or isinstance(series.dtype, pd.StringDtype | pd.ArrowDtype)
+        return series.map(escaped, na_action="ignore") if is_text else series
+
+    return df.apply(column).rename(columns=escaped)
 
 
 def write_text(text: str, path: Path) -> Path:

@@ -21,7 +21,8 @@ from typing import Any, Literal, get_args
 
 import pandas as pd
 import pyarrow as pa
-from pyarrow.dataset import dataset
+import pyarrow.compute as pc
+from pyarrow.dataset import dataset, partitioning
 
 from tabgan._validate import one_of
 from tabgan.errors import ConfigError, DataError
@@ -238,23 +239,115 @@ _NULLABLE = {
 _NAMELESS_INDEX = re.compile(r"__index_level_\d+__")
 
 
+#: Days since 1970 of the first and the last date that Python knows.
+_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
+
+
 def _read_parquet(path: Path) -> pd.DataFrame:
     """Return a Parquet table, its dtypes by the stored types alone.
 
     A file that pandas wrote says which dtypes the frame had, and pandas would give them back, or others as soon as one
     row has no value: what is said there is not looked at. Integers and booleans are always the nullable ones, and
     values under a dictionary come back as themselves, for a dictionary lists what is in the rows. A named index is
-    columns at the end, any other is left out.
+    columns at the end, any other is left out. Names of folders that stand for values (``year=2020``) are read as text.
+
+    Raises:
+        DataError: files of a folder differ in a column's stored type, or it is one that no fit takes.
     """
-    table = dataset(path, format="parquet").to_table()
-    table = table.select(
-        [i for i, name in enumerate(table.column_names) if not _NAMELESS_INDEX.fullmatch(name)]
+    files = _files(path)
+    fields = _common_fields(files)
+    plain = pa.schema([_plain_field(field) for field in fields])
+    table = files.replace_schema(pa.schema(fields)).to_table()
+    columns = [_plain(column, field.type) for column, field in zip(table.columns, plain, strict=True)]
+    table = pa.table(columns, schema=plain)
+    kept = [i for i, name in enumerate(table.column_names) if not _NAMELESS_INDEX.fullmatch(name)]
+    return table.select(kept).to_pandas(types_mapper=_NULLABLE.get, ignore_metadata=True)
+
+
+def _files(path: Path) -> Any:
+    """Return the file, or those of a folder; what their folders' names stand for is text, whatever they are."""
+    files = dataset(path, format="parquet", partitioning="hive")
+    first = next(files.get_fragments(), None)
+    stored = [] if first is None else first.physical_schema.names
+    folders = pa.schema([(name, pa.string()) for name in files.schema.names if name not in stored])
+    return (
+        dataset(path, format="parquet", partitioning=partitioning(folders, flavor="hive"))
+        if folders
+        else files
     )
-    fields = [
-        pa.field(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type)
-        for f in table.schema
-    ]
-    return table.cast(pa.schema(fields)).to_pandas(types_mapper=_NULLABLE.get, ignore_metadata=True)
+
+
+def _common_fields(files: Any) -> list[pa.Field]:
+    """Return the columns of all files: each has one stored type; none where a file holds nulls only.
+
+    Raises:
+        DataError: two files store a column as different types. Which they are follows from the rows only as far as
+            their writer lets it, and is public as the files' form is.
+    """
+    fields = {field.name: field for field in files.schema}
+    for fragment in files.get_fragments():
+        for field in fragment.physical_schema:
+            known = fields.setdefault(field.name, field)
+            if pa.types.is_null(known.type):
+                fields[field.name] = field
+            elif not pa.types.is_null(field.type) and _value_type(known.type) != _value_type(field.type):
+                raise DataError(
+                    f"Column {field.name!r}: the files of the folder store it as {known.type} and as {field.type}. "
+                    "Write them with one schema."
+                )
+    return list(fields.values())
+
+
+def _value_type(type_: pa.DataType) -> pa.DataType:
+    """Return what is stored: of a dictionary its values, of an extension what it is made of."""
+    if isinstance(type_, pa.BaseExtensionType):
+        type_ = type_.storage_type
+    return type_.value_type if pa.types.is_dictionary(type_) else type_
+
+
+def _plain_field(field: pa.Field) -> pa.Field:
+    """Return a column as the type that it is read as.
+
+    Raises:
+        DataError: no fit takes it, whatever is in it: told by the stored type, before a row is looked at.
+    """
+    stored = _value_type(field.type)
+    is_taken = (
+        pa.types.is_primitive(stored)
+        or pa.types.is_decimal(stored)
+        or pa.types.is_null(stored)
+        or _is_text(stored)
+    )
+    if (
+        not is_taken
+        or pa.types.is_time(stored)
+        or pa.types.is_duration(stored)
+        or pa.types.is_interval(stored)
+    ):
+        raise DataError(
+            f"Column {field.name!r}: stored as {field.type}, which is not supported. Convert or drop it."
+        )
+    if pa.types.is_float16(stored):
+        return pa.field(field.name, pa.float32())
+    return pa.field(field.name, pa.date32() if pa.types.is_date64(stored) else stored)
+
+
+def _is_text(type_: pa.DataType) -> bool:
+    return any(
+        is_type(type_) for is_type in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    )
+
+
+def _plain(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
+    """Return a column as another type; dates that Python does not know, as missing."""
+    if isinstance(column.type, pa.BaseExtensionType):
+        column = pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
+    column = column.cast(type_, safe=False)
+    if pa.types.is_date32(type_):
+        days = column.cast(pa.int32())
+        is_known = pc.and_(pc.greater_equal(days, _FIRST_DAY), pc.less_equal(days, _LAST_DAY))
+        column = pc.if_else(is_known, column, pa.scalar(None, type_))
+    return column
 
 
 def _cast(df: pd.DataFrame, dtypes: Mapping[str, str]) -> pd.DataFrame:

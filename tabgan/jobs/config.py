@@ -127,6 +127,7 @@ class Output:
         csv: Write synthetic.csv.
         parquet: Write synthetic.parquet.
         model: Write model.tabgan.
+        escape_formulas: Put an apostrophe before text in synthetic.csv that a spreadsheet would run as a formula.
     """
 
     folder: Annotated[Path, PlainValidator(to_folder)]
@@ -134,6 +135,7 @@ class Output:
     csv: bool = True
     parquet: bool = True
     model: bool = True
+    escape_formulas: bool = False
 
 
 @dataclass(frozen=True, config=_CONFIG)

@@ -6,16 +6,12 @@ import errno
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
-import tabgan
-from tabgan.errors import TabGANError
+from tabgan.errors import TabGANError, unexpected
 from tabgan.jobs.config import Job
 from tabgan.jobs.run import JobResult, run_job
 from tabgan.privacy.ledger import SPENT, UNTOLD
-
-_PACKAGE = Path(tabgan.__file__).parent
 
 
 @dataclass(frozen=True)
@@ -106,22 +102,9 @@ def _words(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno in errno.errorcode and error.strerror:
         name = f": {str(error.filename)!r}" if error.filename is not None else ""
         return f"{type(error).__name__}: {error.strerror}{name}."
-    return (
-        f"Unexpected {type(error).__name__} in {_place(error)}. Its message may quote rows, so it is not "
-        "shown. Use --debug to see the way there."
-    )
+    return f"{unexpected(error)} Use --debug to see the way there."
 
 
 def trace_of(error: BaseException) -> str:
     """Return the frames that an error passed through, without its message."""
     return "".join(traceback.format_tb(error.__traceback__)).rstrip()
-
-
-def _place(error: BaseException) -> str:
-    """Return the last line of ours that an error passed through."""
-    place = "unknown code"
-    for frame in traceback.extract_tb(error.__traceback__):
-        path = Path(frame.filename)
-        if path.is_relative_to(_PACKAGE):
-            place = f"{path.relative_to(_PACKAGE.parent)} line {frame.lineno}, {frame.name}"
-    return place

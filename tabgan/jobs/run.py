@@ -272,7 +272,7 @@ def _fit(job: Job, tables: Tables, progress: Progress) -> Any:
 
 def _write(output: Output, model: Any, synthetic: pd.DataFrame, folder: Path) -> None:
     if output.csv:
-        write_table(synthetic, folder / SYNTHETIC_CSV)
+        write_table(synthetic, folder / SYNTHETIC_CSV, escape_formulas=output.escape_formulas)
     if output.parquet:
         write_table(synthetic, folder / SYNTHETIC_PARQUET)
     if output.model:

@@ -35,7 +35,16 @@ from tabgan.encoding.lattice import (
     released_bounds,
     to_lattice,
 )
-from tabgan.encoding.values import boolean_of, float_of, floats, is_text, read_text, second_of, seconds
+from tabgan.encoding.values import (
+    boolean_of,
+    float_of,
+    floats,
+    is_text,
+    objects,
+    read_text,
+    second_of,
+    seconds,
+)
 from tabgan.errors import ConfigError, DataError
 from tabgan.privacy.budget import Plan, Stage
 from tabgan.privacy.events import GAUSSIAN, GAUSSIAN_THRESHOLD, Release
@@ -382,7 +391,7 @@ class _Door:
         """Return a column's categories and how often each occurs; of values that a schema can hold."""
         present = self.present(column.name)
         # Not by pandas' factorize, which takes text to end at a null character.
-        found = Counter(typed(present.astype(object)))
+        found = Counter(typed(present))
         plain = [key for key in found if isinstance(_value(key), bool | int | float | str)]
         counts = np.array([found[key] for key in plain], dtype=np.int64)
         return Observed([_value(key) for key in plain], counts, len(self.df) - len(present))
@@ -412,17 +421,20 @@ def _column_of_dtype(series: pd.Series, name: str) -> Any:
 
 
 def _vote_counts(series: pd.Series, reads_text: bool) -> np.ndarray:
-    """Return ``(len(_VOTE),)`` counts: each value votes once for what it is, whatever the others are."""
+    """Return ``(len(_VOTE),)`` counts: each value votes once for what it is, whatever the others are.
+
+    What cannot be looked at does not vote.
+    """
     known: dict[str, int] = {}
-    votes = np.empty(len(series), dtype=np.int64)
-    for position, value in enumerate(series):
+    votes = []
+    for value in objects(series):
         if not isinstance(value, str):
-            votes[position] = _VOTE.index(_label_of_object(value))
+            votes += [] if value is None else [_VOTE.index(_label_of_object(value))]
             continue
         if value not in known:
             known[value] = _VOTE.index(_label_of_text(value, reads_text))
-        votes[position] = known[value]
-    return np.bincount(votes, minlength=len(_VOTE))
+        votes.append(known[value])
+    return np.bincount(np.array(votes, dtype=np.int64), minlength=len(_VOTE))
 
 
 def _label_of_object(value: object) -> str:

@@ -7,9 +7,8 @@ counted without its name.
 
 from __future__ import annotations
 
-import datetime as dt
 import math
-import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,6 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tabgan.encoding.categorical import typed
+from tabgan.encoding.values import floats, seconds
 from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Scalar
 
 #: Bins of a histogram, at most; a column with no more values than this has one bin a value.
@@ -105,7 +106,18 @@ _Tables = Sequence[pd.Series]
 
 
 def overlay(column: Any, real: pd.Series, holdout: pd.Series, synthetic: pd.Series) -> Overlay:
-    """Return the counts of one column of the schema in the three tables."""
+    """Return the counts of one column of the schema in the three tables, or why there are none.
+
+    A picture comes after the fit: cells that nobody can count must not cost the table. What a library says of them is
+    left out, for it may quote one.
+    """
+    try:
+        return _counted(column, real, holdout, synthetic)
+    except Exception as error:
+        return NoOverlay(f"Not computed: its cells cannot be counted ({type(error).__name__}).")
+
+
+def _counted(column: Any, real: pd.Series, holdout: pd.Series, synthetic: pd.Series) -> Overlay:
     tables = (real, holdout, synthetic)
     if isinstance(column, Identifier):
         return NoOverlay("An identifier: generated for every row, never learnt.")
@@ -196,31 +208,15 @@ def _end(column: Numeric | Datetime, value: float) -> float | str:
 def _positions(column: Numeric | Datetime, series: pd.Series) -> np.ndarray:
     """Return ``(rows,)`` float64 places on the axis; NaN for a missing value and for one of another kind."""
     if isinstance(column, Numeric):
-        plain = series.astype(object) if isinstance(series.dtype, pd.CategoricalDtype) else series
-        return np.asarray(pd.to_numeric(plain, errors="coerce").to_numpy(dtype="float64", na_value=np.nan))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # on text without a format and on mixed offsets: not of its kind
-        moments = pd.to_datetime(series, format=column.format, errors="coerce")
-        if not pd.api.types.is_datetime64_any_dtype(moments):
-            moments = pd.to_datetime(series, format=column.format, errors="coerce", utc=True)
-    wall_clock = moments.dt.tz_localize(None).to_numpy().astype("datetime64[s]")
-    for row in np.flatnonzero(np.isnat(wall_clock) & series.notna().to_numpy(dtype=bool)):
-        wall_clock[row] = _far_moment(series.iloc[row], column.format)
-    units = wall_clock.astype("int64") // int(_unit(column))
-    return np.where(np.isnat(wall_clock), np.nan, units * _unit(column))
-
-
-def _far_moment(value: Any, format_: str | None) -> np.datetime64:
-    """Return a moment that nanoseconds cannot hold, such as the year 9999; NaT for what is none."""
-    try:
-        moment = dt.datetime.strptime(value, format_) if format_ else value
-        return np.datetime64(moment.replace(tzinfo=None) if isinstance(moment, dt.datetime) else moment, "s")
-    except (ValueError, TypeError, OverflowError):
-        return np.datetime64("NaT", "s")
+        if pd.api.types.is_float_dtype(series.dtype):
+            return np.asarray(series.to_numpy(dtype="float64", na_value=np.nan))  # infinities lie at the ends
+        return floats(series)
+    moments, present = seconds(series, column.format)
+    return np.where(present, moments // int(_unit(column)) * _unit(column), np.nan)
 
 
 def _bars(column: Categorical | Boolean, categories: Sequence[Scalar], tables: _Tables) -> Bars:
-    keys = {_key(category): position for position, category in enumerate(categories)}
+    keys = {key: position for position, key in enumerate(typed(categories))}
     per_table = [_category_counts(keys, table) for table in tables]
     counts = [Counts(*of_category) for of_category in zip(*(c.tolist() for c in per_table), strict=True)]
     *inside, outside = counts
@@ -248,14 +244,6 @@ def _bars(column: Categorical | Boolean, categories: Sequence[Scalar], tables: _
 def _category_counts(keys: dict[Any, int], series: pd.Series) -> np.ndarray:
     """Return ``(categories + 1,)`` rows of each category; the last one of values that are none."""
     result = np.zeros(len(keys) + 1, dtype=np.int64)
-    for value, n in series.value_counts(sort=False).items():
-        result[keys.get(_key(value), len(keys))] += n
+    for key, n in Counter(typed(series[series.notna()])).items():
+        result[keys.get(key, len(keys))] += n
     return result
-
-
-def _key(value: Any) -> Any:
-    """Return what a value is looked up by: 1 and 1.0 are one category, ``True`` is another."""
-    item = value.item() if isinstance(value, np.generic) else value
-    if isinstance(item, bool):
-        return ("bool", item)
-    return int(item) if isinstance(item, float) and item.is_integer() else item

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from decimal import Decimal
 from pathlib import Path
 
 import pandas as pd
@@ -110,3 +111,32 @@ class TestStagedFolder:
         with staged_folder(Path("."), ["x"]) as folder:
             (folder / "x").touch()
         assert _all(tmp_path) == ["x"]
+
+
+class TestFormulas:
+    TABLE = pd.DataFrame(
+        {
+            "=name": ["=1+1", "+1", "-1", "@A1", "\tx", "\rx", "a=1", "", None],
+            "number": [-1, 2, 3, 4, 5, 6, 7, 8, 9],
+            "decimal": [Decimal("-1.5"), None] + [Decimal(1)] * 7,
+            "string": pd.array(["-x", None, *"abcdefg"], dtype="string"),
+            "category": pd.Categorical(["@x", None, *"abcdefg"]),
+        }
+    )
+
+    def test_text_that_a_spreadsheet_would_run_is_escaped_on_demand(self, tmp_path):
+        path = write_table(self.TABLE, tmp_path / "t.csv", escape_formulas=True)
+        read = pd.read_csv(path, dtype=str, keep_default_na=False, lineterminator="\n")
+        assert read["'=name"].tolist() == ["'=1+1", "'+1", "'-1", "'@A1", "'\tx", "'\rx", "a=1", "", ""]
+        assert read["number"][0] == "-1"
+        assert read["decimal"][0] == "-1.5"
+        assert read["string"].tolist()[:3] == ["'-x", "", "a"]
+        assert read["category"].tolist()[:3] == ["'@x", "", "a"]
+
+    def test_by_default_it_is_written_as_it_is(self, tmp_path):
+        path = write_table(self.TABLE, tmp_path / "t.csv")
+        assert pd.read_csv(path, lineterminator="\n")["=name"][0] == "=1+1"
+
+    def test_parquet_holds_no_formulas(self, tmp_path):
+        path = write_table(self.TABLE, tmp_path / "t.parquet", escape_formulas=True)
+        assert pd.read_parquet(path)["=name"][0] == "=1+1"

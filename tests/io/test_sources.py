@@ -9,8 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tabgan.encoding.checks import check_table
 from tabgan.errors import ConfigError, DataError, TabGANError
 from tabgan.io import check_dtype, check_readable, format_of, package_table, read_table
+from tabgan.schema import Schema
 
 SECRET = "Zanzibar-4711"
 
@@ -227,3 +229,91 @@ def test_one_row_changes_no_dtype_of_a_parquet_file(tmp_path, by_pandas, is_fold
             pq.write_table(table, path)
         found.append(read_table(path, format="parquet").dtypes.astype(str).to_dict())
     assert found == [{name: dtype for name, (_, _, dtype) in STORED.items()}] * 3
+
+
+class TestStoredTypes:
+    """Pitfall 34. What a Parquet file stores decides, and what pandas or Python cannot hold is missing."""
+
+    def _read(self, folder, **columns):
+        pq.write_table(pa.table(columns), folder / "t.parquet")
+        return read_table(folder / "t.parquet")
+
+    def test_moments_and_dates_beyond_pandas_and_python(self, tmp_path):
+        far = {
+            "date": pa.array([10**8, 0, -(10**8)], pa.int32()).cast(pa.date32()),
+            "date64": pa.array([10**8 * 86_400_000, 0, None], pa.int64()).cast(pa.date64()),
+            "moment": pa.array([10**12, 0, None], pa.timestamp("s")),
+            "zone": pa.array([10**12, 0, None], pa.timestamp("s", "Europe/Zurich")),
+        }
+        df = self._read(tmp_path, **far)
+        dtypes = ["object", "object", "datetime64[ms]", "datetime64[ms, Europe/Zurich]"]
+        assert df.dtypes.astype(str).tolist() == dtypes
+        assert df["date"].tolist() == [None, dt.date(1970, 1, 1), None]
+        assert df["date64"].tolist() == [None, dt.date(1970, 1, 1), None]
+        check_table(df, Schema())
+
+    @pytest.mark.parametrize(
+        "type_",
+        [
+            pa.list_(pa.int64()),
+            pa.struct([("x", pa.int8())]),
+            pa.map_(pa.string(), pa.int8()),
+            pa.binary(),
+            pa.time64("us"),
+            pa.duration("s"),
+        ],
+    )
+    @pytest.mark.parametrize("values", [[None, None], []])
+    def test_a_type_that_no_fit_takes_is_refused_whatever_is_in_it(self, tmp_path, type_, values):
+        with pytest.raises(DataError, match=r"Column 'a': stored as .* not supported\. Convert or drop it"):
+            self._read(tmp_path, a=pa.array(values, type_))
+
+    def test_small_floats_extensions_and_nothing(self, tmp_path):
+        df = self._read(
+            tmp_path,
+            half=pa.array([0.5, None], pa.float16()),
+            uuid=pa.array(["{}", None], pa.string()).cast(pa.json_()),
+            large=pa.array(["a", None], pa.large_string()),
+            nothing=pa.nulls(2),
+        )
+        assert df.dtypes.astype(str).tolist() == ["float32", "object", "object", "object"]
+
+    def test_a_part_of_nulls_takes_the_type_of_the_others(self, tmp_path):
+        pq.write_table(pa.table({"a": pa.nulls(1), "b": [1]}), tmp_path / "0.parquet")
+        pq.write_table(pa.table({"a": pa.array([1]), "c": ["x"]}), tmp_path / "1.parquet")
+        df = read_table(tmp_path, format="parquet")
+        assert df.dtypes.astype(str).to_dict() == {"a": "Int64", "b": "Int64", "c": "object"}
+
+    def test_parts_of_different_types_are_refused(self, tmp_path):
+        pq.write_table(pa.table({"a": [1]}), tmp_path / "0.parquet")
+        pq.write_table(pa.table({"a": [0.5]}), tmp_path / "1.parquet")
+        with pytest.raises(
+            DataError, match="Column 'a': the files of the folder store it as int64 and as doub"
+        ):
+            read_table(tmp_path, format="parquet")
+
+    @pytest.mark.parametrize("years", [["2020"], ["2020", "unknown"]])
+    def test_what_folders_are_called_is_text(self, tmp_path, years):
+        for year in years:
+            (tmp_path / f"year={year}").mkdir()
+            pq.write_table(pa.table({"a": [1]}), tmp_path / f"year={year}" / "0.parquet")
+        df = read_table(tmp_path, format="parquet")
+        assert df.dtypes.astype(str).to_dict() == {"a": "Int64", "year": "object"}
+        assert df["year"].tolist() == years
+
+
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz"])
+@pytest.mark.parametrize(
+    "cell", ["", "x", "1e400", "9999-12-31", "=1", "nan", "9" * 5000, "1.5", "true", "\0"]
+)
+def test_one_row_changes_no_dtype_of_a_csv_that_is_read_for_a_fit(tmp_path, suffix, cell):
+    """Pitfall 34."""
+    rows = pd.DataFrame({"a": ["1", "2", cell], "b": ["true", "false", cell]})
+    found = []
+    for number, neighbour in enumerate((rows, rows[:2])):
+        path = tmp_path / f"{number}.{suffix}"
+        neighbour.to_csv(path, index=False)
+        df = read_table(path, as_text=True)
+        check_table(df, Schema(), reads_text=True)
+        found.append(df.dtypes.astype(str).tolist())
+    assert found == [["object", "object"]] * 2

@@ -58,6 +58,14 @@ class TestRun:
         names = [str(path) for path in run_job(quiet).files]
         assert names == ["out/people/release/synthetic.csv", "out/people/release/schema.yaml"]
 
+    @pytest.mark.parametrize(("escapes", "expected"), [(True, "'=1+1"), (False, "=1+1")])
+    def test_formulas_are_escaped_on_demand(self, job, fake_model, monkeypatch, escapes, expected):
+        rows = pd.DataFrame({"age": [1], "income": [1.0], "town": ["=1+1"]})
+        monkeypatch.setattr(fake_model, "sample", lambda self, n, **options: rows)
+        output = replace(job.output, escape_formulas=escapes)
+        result = run_job(replace(job, output=output, report=None))
+        assert pd.read_csv(result.files[0])["town"].tolist() == [expected]
+
     def test_a_second_run_takes_the_place_of_the_first(self, job, tmp_path):
         run_job(job)
         (tmp_path / "out/people/notes.txt").write_text("mine")
