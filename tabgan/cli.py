@@ -203,6 +203,11 @@ def evaluate(
     evaluation_epsilon: Annotated[
         float | None, typer.Option(help="Buy noisy figures on the real rows for the shareable edition.")
     ] = None,
+    evaluation_delta: Annotated[
+        float | None, typer.Option(help="The fit's delta, which a purchase takes once more.")
+    ] = None,
+    entity: Annotated[str | None, typer.Option(help="Of a purchase: the entity's column of the fit.")] = None,
+    max_rows: Annotated[int | None, typer.Option(help="Of a purchase: max_rows of the fit.")] = None,
     ledger: LedgerOption = None,
     gate: Annotated[
         str | None, typer.Option(help="YAML file of limits, or standard; exit code 3 when one is not kept.")
@@ -218,6 +223,7 @@ def evaluate(
     """
     with _exits(debug):
         _check_evaluate(output, real, holdout, shareable, evaluation_epsilon, ledger, gate)
+        _check_terms(evaluation_epsilon, evaluation_delta, entity, max_rows)
         _check_output(output, force)
         for path, where in (
             (model, "model"),
@@ -261,6 +267,9 @@ def evaluate(
                     read(holdout),
                     gate=limits,
                     evaluation_epsilon=evaluation_epsilon,
+                    evaluation_delta=evaluation_delta,
+                    entity=entity,
+                    max_rows=max_rows,
                     ledger=ledger,
                     progress=watcher.progress,
                     **judged,
@@ -307,6 +316,25 @@ def _check_evaluate(
         raise ConfigError(
             "--ledger: expected --evaluation-epsilon beside it, for nothing else is charged here."
         )
+
+
+def _check_terms(
+    evaluation_epsilon: float | None, evaluation_delta: float | None, entity: str | None, max_rows: int | None
+) -> None:
+    """Raise unless a purchase has its delta, which is not taken from a file that nobody signed."""
+    if evaluation_epsilon is not None:
+        if evaluation_delta is None:
+            raise ConfigError(
+                "--evaluation-delta: expected the fit's delta beside --evaluation-epsilon: a model file is not "
+                "signed, so what it states does not scale noise."
+            )
+        real_in("--evaluation-delta", evaluation_delta, 0.0, 1.0)
+    terms = (("--evaluation-delta", evaluation_delta), ("--entity", entity), ("--max-rows", max_rows))
+    for option, value in terms:
+        if value is not None and evaluation_epsilon is None:
+            raise ConfigError(f"{option}: expected --evaluation-epsilon beside it, for it is of a purchase.")
+    if (entity is None) != (max_rows is None):
+        raise ConfigError("--entity: expected --entity and --max-rows together, got one of them.")
 
 
 def _gate(text: str, *, has_target: bool) -> Any:

@@ -17,6 +17,7 @@ from tabgan.privacy.ledger import UNTOLD, Ledger, PrivacyStatement
 from tabgan.privacy.ledger_file import FitBook, LedgerFile
 from tabgan.privacy.measure import Measurer
 from tabgan.privacy.records import LedgerConfig
+from tabgan.privacy.unit import PrivacyUnit
 from tabgan.report.collect import SAMPLE_FACT
 from tabgan.rng import RandomStreams
 from tabgan.shareable import Sets, TrainedGuesser, train_guesser
@@ -45,18 +46,38 @@ class Purchase:
     statement: PrivacyStatement
 
 
-def plan_purchase(privacy: PrivacyStatement, epsilon: float) -> Plan:
+def plan_purchase(privacy: PrivacyStatement, epsilon: float, delta: float, unit: PrivacyUnit) -> Plan:
     """Return what may be spent on figures about the table of a fit: its unit and its delta, once more.
 
+    **Guarantee.** Noise is scaled by the caller's word alone: a statement may have come from a file, which anybody
+    may have written.
+
+    Args:
+        privacy: What the model states.
+        epsilon: What the figures may cost.
+        delta: The fit's, by the caller's word.
+        unit: Whose presence the fit protects, by the caller's word.
+
     Raises:
-        ConfigError: the fit was not private, or ``epsilon`` is out of its range.
+        ConfigError: the fit was not private, the model states another delta or unit, or ``epsilon`` is out of its range.
     """
     if not privacy.is_private or privacy.delta is None:
         raise ConfigError(
             "evaluation_epsilon: a fit with epsilon=None promises nothing, so nothing that is bought beside it can. "
             "Leave it out."
         )
-    return make_evaluation_plan(epsilon, privacy.delta, privacy.unit)
+    if delta != privacy.delta:
+        raise ConfigError(
+            f"evaluation_delta: expected the fit's delta, got {delta!r}, and the model states {privacy.delta!r}. Give "
+            "what the fit was asked for; if that is not what the model states, do not use the model."
+        )
+    if unit != privacy.unit:
+        raise ConfigError(
+            f"entity: the model states that it protects one {privacy.unit.name}, and the purchase was to protect one "
+            f"{unit.name}. Give entity and max_rows as the fit's schema declares them; if those are not what the "
+            "model states, do not use the model."
+        )
+    return make_evaluation_plan(epsilon, delta, unit)
 
 
 def check_ledger(privacy: PrivacyStatement, plan: Plan, config: LedgerConfig | None) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from tabgan._figures import at_most
 from tabgan.errors import BudgetExceededError, PrivacyError
 from tabgan.privacy.budget import Plan
-from tabgan.privacy.events import Release, cost_of, is_number
+from tabgan.privacy.events import POISSON_GAUSSIAN, Release, cost_of, is_number
 from tabgan.privacy.unit import PrivacyUnit
 
 #: What a fit takes as public unless the schema pins it; printed in every statement.
@@ -147,7 +147,11 @@ class PrivacyStatement:
             return self.is_private is False
         for entry in self.entries:
             entry.check()
-            if entry.door in ("release", "marginals") and entry.sensitivity != self.max_rows:
+            if entry.door != "dpsgd" and entry.sensitivity != self.max_rows:
+                return False
+            if entry.door not in ("release", "marginals", "dpsgd", "evaluation"):
+                return False
+            if (entry.door == "dpsgd") != (entry.mechanism == POISSON_GAUSSIAN):
                 return False
         delta = math.fsum(entry.delta for entry in self.entries)
         if not math.isclose(self.delta_spent, delta, rel_tol=1e-9, abs_tol=1e-300):
