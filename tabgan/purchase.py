@@ -59,7 +59,7 @@ def plan_purchase(privacy: PrivacyStatement, epsilon: float, delta: float, unit:
         unit: Whose presence the fit protects, by the caller's word.
 
     Raises:
-        ConfigError: the fit was not private, the model states another delta or unit, or ``epsilon`` is out of its range.
+        ConfigError: the fit was not private, the model states another delta or unit, or ``epsilon`` is out of range.
     """
     if not privacy.is_private or privacy.delta is None:
         raise ConfigError(
