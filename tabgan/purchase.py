@@ -8,7 +8,10 @@ from dataclasses import dataclass, replace
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from tabgan._figures import at_most
+from tabgan._validate import integer_at_least, real_in
 from tabgan.errors import BudgetExceededError, ConfigError, LedgerError, TabGANError
+from tabgan.evaluation.gate import Gate
 from tabgan.modelfile import Fitted
 from tabgan.privacy.bought import Bought, buy_figures
 from tabgan.privacy.budget import Plan, make_evaluation_plan
@@ -17,7 +20,7 @@ from tabgan.privacy.ledger import UNTOLD, Ledger, PrivacyStatement
 from tabgan.privacy.ledger_file import FitBook, LedgerFile
 from tabgan.privacy.measure import Measurer
 from tabgan.privacy.records import LedgerConfig
-from tabgan.privacy.unit import PrivacyUnit
+from tabgan.privacy.unit import ROW, PrivacyUnit
 from tabgan.report.collect import SAMPLE_FACT
 from tabgan.rng import RandomStreams
 from tabgan.shareable import Sets, TrainedGuesser, train_guesser
@@ -44,6 +47,33 @@ class Purchase:
     sets: Sets
     guesser: TrainedGuesser | None
     statement: PrivacyStatement
+
+
+def terms_of(
+    plan: Plan | None, delta: float | None, entity: str | None, max_rows: int | None
+) -> tuple[float, PrivacyUnit]:
+    """Return delta and unit of a purchase: the caller's, else those of a fit that was made in this process.
+
+    Args:
+        plan: Of that fit; ``None`` where the model was loaded.
+        delta: By the caller's word.
+        entity: By the caller's word; ``None`` for rows.
+        max_rows: By the caller's word; together with ``entity`` or not at all.
+
+    Raises:
+        ConfigError: they are out of their ranges, or lacking for a loaded model.
+    """
+    if (entity is None) != (max_rows is None):
+        raise ConfigError("entity: expected entity and max_rows together, got one of them.")
+    unit = ROW if entity is None else PrivacyUnit(entity, integer_at_least("max_rows", max_rows, 1))
+    if plan is not None:
+        return plan.delta if delta is None else delta, plan.unit if entity is None else unit
+    if delta is None:
+        raise ConfigError(
+            "evaluation_delta: expected the fit's delta, for the model was loaded: its file is not signed, so what it "
+            "states does not scale noise. Give evaluation_delta, and entity and max_rows if the fit's schema has them."
+        )
+    return real_in("evaluation_delta", delta, 0.0, 1.0), unit
 
 
 def plan_purchase(privacy: PrivacyStatement, epsilon: float, delta: float, unit: PrivacyUnit) -> Plan:
@@ -78,6 +108,22 @@ def plan_purchase(privacy: PrivacyStatement, epsilon: float, delta: float, unit:
             "model states, do not use the model."
         )
     return make_evaluation_plan(epsilon, delta, unit)
+
+
+def check_totals(gate: Gate | None, privacy: PrivacyStatement, plan: Plan) -> None:
+    """Raise if a gate cannot pass what a purchase would bring the promise to: nothing is bought then.
+
+    Raises:
+        ConfigError: epsilon or delta of fit and purchase are over the gate's.
+    """
+    for name in ("epsilon", "delta"):
+        limit = getattr(gate, name, None)
+        total = getattr(privacy, name) + getattr(plan, name)
+        if limit is not None and total > limit:
+            raise ConfigError(
+                f"evaluation_epsilon: with what is bought the {name} would be {at_most(total)}, over the gate's limit "
+                f"of {limit:g}. Buy less, or nothing."
+            )
 
 
 def check_ledger(privacy: PrivacyStatement, plan: Plan, config: LedgerConfig | None) -> None:

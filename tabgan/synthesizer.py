@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -28,10 +27,10 @@ from tabgan.errors import (
     SchemaError,
     TabGANError,
 )
-from tabgan.fitting import Request, Session, learn
+from tabgan.fitting import Request, Session, learn, warn_of_weak_promise
 from tabgan.model.training import TrainingConfig
 from tabgan.modelfile import Fitted, read_model, write_model
-from tabgan.privacy.budget import ADVERSARY_SHARE, Plan, check_budget, make_evaluation_plan, make_plan
+from tabgan.privacy.budget import ADVERSARY_SHARE, check_budget, make_evaluation_plan, make_plan
 from tabgan.privacy.ledger import PrivacyStatement, spent_note
 from tabgan.privacy.ledger_file import LedgerFile
 from tabgan.privacy.records import LedgerConfig
@@ -49,9 +48,6 @@ if TYPE_CHECKING:
     from tabgan.report import Report
 
 logger = logging.getLogger(__name__)
-
-#: Beyond these a fit warns that it promises little: conventions, the ones of the standard gate.
-WEAK_EPSILON, WEAK_DELTA = 10.0, 1e-5
 
 #: What is said of a model that came from a file.
 UNSIGNED = "the file is not signed; what it states of privacy agrees with itself, and is not proven"
@@ -180,7 +176,7 @@ class TabGAN(BaseEstimator):
         for name in LEARNT:
             self.__dict__.pop(name, None)
         self.plan_ = request.plan
-        _warn_of_weak_promise(request)
+        warn_of_weak_promise(request)
         if not request.plan.is_private:
             logger.warning(
                 "epsilon=None: this fit gives no privacy guarantee; its model must not be shared as private."
@@ -385,20 +381,20 @@ class TabGAN(BaseEstimator):
         """
         from tabgan.assessment import assess  # not on top: sdmetrics takes seconds to import
         from tabgan.evaluation.gate import Gate
-        from tabgan.purchase import buy, check_ledger, plan_purchase
+        from tabgan.purchase import buy, check_ledger, check_totals, plan_purchase, terms_of
 
         fitted = self._check_fitted()
         subject = self._subject(synthetic, target, title, random_state, about)
         limits = Gate.of(gate, has_target=subject.schema.target is not None)
         buys = None
         if evaluation_epsilon is not None:
-            delta, unit = self._terms(evaluation_delta, entity, max_rows)
+            delta, unit = terms_of(getattr(self, "plan_", None), evaluation_delta, entity, max_rows)
             plan, config = (
                 plan_purchase(fitted.privacy, evaluation_epsilon, delta, unit),
                 ledger_config(ledger),
             )
             check_ledger(fitted.privacy, plan, config)
-            _check_totals(limits, fitted.privacy, plan)
+            check_totals(limits, fitted.privacy, plan)
             buys = partial(
                 buy,
                 fitted,
@@ -421,30 +417,6 @@ class TabGAN(BaseEstimator):
             buy=buys,
             progress=progress,
         )
-
-    def _terms(
-        self, delta: float | None, entity: str | None, max_rows: int | None
-    ) -> tuple[float, PrivacyUnit]:
-        """Return delta and unit of a purchase: the caller's, else those of the fit that was made here.
-
-        Raises:
-            ConfigError: they are out of their ranges, or lacking for a loaded model.
-        """
-        if (entity is None) != (max_rows is None):
-            raise ConfigError("entity: expected entity and max_rows together, got one of them.")
-        unit = ROW
-        if entity is not None:
-            unit = PrivacyUnit(entity, _validate.integer_at_least("max_rows", max_rows, 1))
-        plan: Plan | None = getattr(self, "plan_", None)
-        if plan is not None:  # fitted here
-            return plan.delta if delta is None else delta, plan.unit if entity is None else unit
-        if delta is None:
-            raise ConfigError(
-                "evaluation_delta: expected the fit's delta, for the model was loaded: its file is not signed, so "
-                "what it states does not scale noise. Give evaluation_delta, and entity and max_rows if the fit's "
-                "schema has them."
-            )
-        return _validate.real_in("evaluation_delta", delta, 0.0, 1.0), unit
 
     def shareable_report(
         self,
@@ -565,43 +537,6 @@ class TabGAN(BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_fitted")
-
-
-def _check_totals(gate: Gate | None, privacy: PrivacyStatement, plan: Plan) -> None:
-    """Raise if a gate cannot pass what a purchase would bring the promise to: nothing is bought then.
-
-    Raises:
-        ConfigError: epsilon or delta of fit and purchase are over the gate's.
-    """
-    for name in ("epsilon", "delta"):
-        limit = getattr(gate, name, None)
-        total = getattr(privacy, name) + getattr(plan, name)
-        if limit is not None and total > limit:
-            raise ConfigError(
-                f"evaluation_epsilon: with what is bought the {name} would be {at_most(total)}, over the gate's limit "
-                f"of {limit:g}. Buy less, or nothing."
-            )
-
-
-def _warn_of_weak_promise(request: Request) -> None:
-    """Log in words that epsilon or delta is so large that little, or nothing, is promised."""
-    epsilon, delta = request.plan.epsilon, request.plan.delta
-    if epsilon is not None and epsilon > WEAK_EPSILON:
-        odds = "more than a million" if epsilon > math.log(1e6) else f"{math.exp(epsilon):,.0f}"
-        logger.warning(
-            "epsilon=%g promises little: the model may multiply the odds that somebody is in the table by %s. "
-            "Choose %g or less.",
-            epsilon,
-            odds,
-            WEAK_EPSILON,
-        )
-    if delta is not None and delta > WEAK_DELTA:
-        logger.warning(
-            "delta=%g promises little: publishing each row with that probability would keep it. "
-            "Use less than 1 / n_rows, and at most %g.",
-            delta,
-            WEAK_DELTA,
-        )
 
 
 def _resolve_device(device: object) -> torch.device:

@@ -122,9 +122,9 @@ class TestGateAndEdition:
     @pytest.mark.parametrize(
         ("more", "message"),
         [
-            ([], "--evaluation-delta: expected the fit's delta"),
+            ([], "evaluation_delta: expected the fit's delta"),
             (["--evaluation-delta", "1e-5"], "evaluation_delta: expected the fit's delta"),
-            (["--evaluation-delta", "1e-6", "--entity", "who"], "--entity and --max-rows together"),
+            (["--evaluation-delta", "1e-6", "--entity", "who"], "entity and max_rows together"),
             (
                 ["--evaluation-delta", "1e-6", "--entity", "who", "--max-rows", "2"],
                 "protects one row, and the purchase",
