@@ -303,8 +303,8 @@ class Ledger:
         spent = cost_of(charged).epsilon(plan.delta)
         if not spent <= plan.epsilon:
             raise PrivacyError(
-                f"ledger: the releases come to epsilon={spent:.6g}, over the promise of {plan.epsilon:g}. Do not "
-                "use this fit, and report it."
+                f"ledger: the releases come to epsilon={at_most(spent, 6)}, over the promise of {plan.epsilon:g}. Do "
+                "not use this fit, and report it."
             )
         return PrivacyStatement(
             is_private=True,
