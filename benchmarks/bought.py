@@ -62,7 +62,7 @@ def main() -> None:
     }
     runs = []
     for epsilon in arguments.evaluation_epsilon:
-        plan = plan_purchase(fitted.privacy_, epsilon)
+        plan = plan_purchase(fitted.privacy_, epsilon, fitted.plan_.delta, fitted.plan_.unit)
         purchases = [
             figures(buy(parts, train, synthetic, plan, target=target)) for _ in range(arguments.repeat)
         ]

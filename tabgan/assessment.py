@@ -8,13 +8,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from tabgan._figures import at_most
 from tabgan.audit.result import AuditResult
 from tabgan.errors import ConfigError
 from tabgan.evaluation import Metric, Rule, evaluate
 from tabgan.evaluation.gate import NO_GATE, Gate
 from tabgan.modelfile import Fitted
-from tabgan.privacy.budget import Plan
 from tabgan.privacy.ledger import PrivacyStatement
 from tabgan.privacy.release import N_ROWS
 from tabgan.progress import Progress
@@ -127,22 +125,6 @@ def assess(
     if not subject.fitted.privacy.is_private:
         return Report(data)
     return Report(data, shareable_data(subject, rules=rules, gate=gate, audit=audit, purchase=purchase))
-
-
-def check_totals(gate: Gate | None, privacy: PrivacyStatement, plan: Plan) -> None:
-    """Raise if a gate cannot pass what a purchase would bring the promise to: nothing is bought then.
-
-    Raises:
-        ConfigError: epsilon or delta of fit and purchase are over the gate's.
-    """
-    for name in ("epsilon", "delta"):
-        limit = getattr(gate, name, None)
-        total = getattr(privacy, name) + getattr(plan, name)
-        if limit is not None and total > limit:
-            raise ConfigError(
-                f"evaluation_epsilon: with what is bought the {name} would be {at_most(total)}, over the gate's limit "
-                f"of {limit:g}. Buy less, or nothing."
-            )
 
 
 def _check_audit(audit: AuditResult | None, subject: Subject) -> None:

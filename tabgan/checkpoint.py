@@ -8,6 +8,7 @@ no state of any generator of privacy noise: that comes anew from the operating s
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +19,7 @@ from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from tabgan.durable import atomic_path, canonical, leftovers, parse, sealed, unsealed
+from tabgan.durable import MAX_DIGITS, atomic_path, canonical, leftovers, parse, sealed, unsealed
 from tabgan.errors import CheckpointError
 from tabgan.privacy.digest import table_digest
 from tabgan.privacy.journal import Journal
@@ -182,6 +183,8 @@ class Checkpoint:
                 f"checkpoint: expected version {VERSION} of the format in {str(self.folder)!r}. Go on with the tabgan "
                 f"that began the fit. {NEW_FIT}"
             )
+        if not _is_manifest(manifest):
+            raise _damaged(path)
         return dict(manifest)
 
 
@@ -278,6 +281,16 @@ def _read_sealed(path: Path) -> Any:
         return unsealed(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         raise _damaged(path) from None
+
+
+def _is_manifest(manifest: Mapping[str, Any]) -> bool:
+    """Return whether the fields are what they should be: a seal is no signature."""
+    texts = [manifest["fit"], manifest["entropy"], manifest["key"], manifest["table"] or ""]
+    if not all(isinstance(text, str) for text in texts) or not isinstance(manifest["request"], dict):
+        return False
+    entropy, key = manifest["entropy"], manifest["key"]
+    is_number = entropy.isascii() and entropy.isdigit() and len(entropy) <= MAX_DIGITS
+    return is_number and re.fullmatch("[0-9a-f]{64}", key) is not None
 
 
 def _own(folder: Path) -> list[Path]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import signal
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
@@ -211,6 +211,11 @@ def evaluate(
     evaluation_epsilon: Annotated[
         float | None, typer.Option(help="Buy noisy figures on the real rows for the shareable edition.")
     ] = None,
+    evaluation_delta: Annotated[
+        float | None, typer.Option(help="The fit's delta, which a purchase takes once more.")
+    ] = None,
+    entity: Annotated[str | None, typer.Option(help="Of a purchase: the entity's column of the fit.")] = None,
+    max_rows: Annotated[int | None, typer.Option(help="Of a purchase: max_rows of the fit.")] = None,
     ledger: LedgerOption = None,
     gate: Annotated[
         str | None, typer.Option(help="YAML file of limits, or standard; exit code 3 when one is not kept.")
@@ -225,7 +230,9 @@ def evaluate(
     The report is INTERNAL, not covered by epsilon, unless --shareable is given.
     """
     with _exits(debug):
-        _check_evaluate(output, real, holdout, shareable, evaluation_epsilon, ledger, gate)
+        terms: Any = {"evaluation_delta": evaluation_delta, "entity": entity, "max_rows": max_rows}
+        terms["ledger"] = ledger
+        _check_evaluate(output, real, holdout, shareable, evaluation_epsilon, terms, gate)
         _check_output(output, force)
         for path, where in (
             (model, "model"),
@@ -237,40 +244,26 @@ def evaluate(
                 check_readable(path, where)
 
         from tabgan import terminal
-        from tabgan.encoding.values import read_text
         from tabgan.jobs.executors import GATE_REFUSES
         from tabgan.report import write
         from tabgan.synthesizer import TabGAN
 
         fitted = TabGAN.load(model)
-        limits = (
-            None if gate is None else _gate(gate, has_target=(target or fitted.schema_.target) is not None)
-        )
-
-        def read(path: Path | None) -> Any:
-            if path is None:
-                return None
-            df = read_table(path, as_text=True)
-            lacking = [name for name in fitted.schema_.names if name not in df.columns]
-            if lacking:
-                raise DataError(
-                    f"{path}: no column {lacking[0]!r}.{nearest(lacking[0], [str(c) for c in df.columns])}"
-                )
-            return read_text(df, fitted.schema_)
-
-        judged = {"synthetic": read(synthetic), "target": target, "title": model.stem}
+        has_target = (target or fitted.schema_.target) is not None
+        limits = None if gate is None else _gate(gate, has_target=has_target)
+        judged = {"synthetic": _read_like(synthetic, fitted.schema_), "target": target, "title": model.stem}
         judged["random_state"] = random_state or 0
         if real is None or holdout is None:
             report = fitted.shareable_report(**judged)
         else:
             with _watcher() as watcher:
                 report = fitted.evaluate(
-                    read(real),
-                    read(holdout),
+                    _read_like(real, fitted.schema_),
+                    _read_like(holdout, fitted.schema_),
                     gate=limits,
                     evaluation_epsilon=evaluation_epsilon,
-                    ledger=ledger,
                     progress=watcher.progress,
+                    **terms,
                     **judged,
                 )
         chosen = report.shareable if shareable else report
@@ -291,7 +284,7 @@ def _check_evaluate(
     holdout: Path | None,
     shareable: bool,
     evaluation_epsilon: float | None,
-    ledger: Path | None,
+    terms: Mapping[str, object],
     gate: str | None,
 ) -> None:
     """Raise for options of ``evaluate`` that do not go together, before anything is read."""
@@ -311,10 +304,27 @@ def _check_evaluate(
             raise ConfigError(
                 "--evaluation-epsilon: expected --shareable beside it, for bought figures stand in that edition."
             )
-    elif ledger is not None:
+        return
+    given = [name.replace("_", "-") for name, value in terms.items() if value is not None]
+    if given:
         raise ConfigError(
-            "--ledger: expected --evaluation-epsilon beside it, for nothing else is charged here."
+            f"--{given[0]}: expected --evaluation-epsilon beside it, for nothing else is charged here."
         )
+
+
+def _read_like(path: Path | None, schema: Any) -> Any:
+    """Return a table with a schema's columns, text where they are read as text; ``None`` where there is no path."""
+    from tabgan.encoding.values import read_text
+
+    if path is None:
+        return None
+    df = read_table(path, as_text=True)
+    lacking = [name for name in schema.names if name not in df.columns]
+    if lacking:
+        raise DataError(
+            f"{path}: no column {lacking[0]!r}.{nearest(lacking[0], [str(c) for c in df.columns])}"
+        )
+    return read_text(df, schema)
 
 
 def _gate(text: str, *, has_target: bool) -> Any:

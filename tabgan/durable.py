@@ -5,12 +5,17 @@ from __future__ import annotations
 import glob
 import hashlib
 import json
+import math
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+#: What a text may hold that stands for plain data: lists and mappings in one another, and digits of one number. Python
+#: takes neither from files without an end: it raises errors of its own, at once or later, where nobody expects them.
+MAX_DEPTH, MAX_DIGITS = 64, 300
 
 
 @contextmanager
@@ -100,9 +105,37 @@ def parse(text: str) -> Any:
     """Return the data of a JSON text.
 
     Raises:
-        ValueError, RecursionError: it is none; NaN and infinities are none either.
+        ValueError: it is none; NaN and infinities are none either, nor is what goes deeper than ``MAX_DEPTH`` or has
+            numbers of more than ``MAX_DIGITS`` digits.
     """
-    return json.loads(text, parse_constant=_refuse)
+    try:
+        data = json.loads(text, parse_constant=_refuse, parse_int=_int_of, parse_float=_float_of)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    level = [data]
+    for _ in range(MAX_DEPTH + 1):
+        if not level:
+            return data
+        inside = (each.values() if isinstance(each, dict) else each for each in level if _holds(each))
+        level = [value for values in inside for value in values if _holds(value)]
+    raise ValueError("nested too deeply")
+
+
+def _holds(value: object) -> bool:
+    return isinstance(value, dict | list)
+
+
+def _int_of(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError("a number of too many digits")
+    return int(digits)
+
+
+def _float_of(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("a number beyond floats")
+    return value
 
 
 def _refuse(constant: str) -> None:
@@ -128,7 +161,7 @@ def unsealed(text: str) -> Any:
     """Return the data that :func:`sealed` took.
 
     Raises:
-        ValueError, RecursionError: the text was changed, or is none of its.
+        ValueError: the text was changed, or is none of its.
     """
     read = parse(text)
     if not isinstance(read, dict) or set(read) != {"data", "sha256"}:

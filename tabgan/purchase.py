@@ -8,7 +8,10 @@ from dataclasses import dataclass, replace
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from tabgan._figures import at_most
+from tabgan._validate import integer_at_least, real_in
 from tabgan.errors import BudgetExceededError, ConfigError, LedgerError, TabGANError
+from tabgan.evaluation.gate import Gate
 from tabgan.modelfile import Fitted
 from tabgan.privacy.bought import Bought, buy_figures
 from tabgan.privacy.budget import Plan, make_evaluation_plan
@@ -17,6 +20,7 @@ from tabgan.privacy.ledger import UNTOLD, Ledger, PrivacyStatement
 from tabgan.privacy.ledger_file import FitBook, LedgerFile
 from tabgan.privacy.measure import Measurer
 from tabgan.privacy.records import LedgerConfig
+from tabgan.privacy.unit import ROW, PrivacyUnit
 from tabgan.report.collect import SAMPLE_FACT
 from tabgan.rng import RandomStreams
 from tabgan.shareable import Sets, TrainedGuesser, train_guesser
@@ -45,18 +49,81 @@ class Purchase:
     statement: PrivacyStatement
 
 
-def plan_purchase(privacy: PrivacyStatement, epsilon: float) -> Plan:
-    """Return what may be spent on figures about the table of a fit: its unit and its delta, once more.
+def terms_of(
+    plan: Plan | None, delta: float | None, entity: str | None, max_rows: int | None
+) -> tuple[float, PrivacyUnit]:
+    """Return delta and unit of a purchase: the caller's, else those of a fit that was made in this process.
+
+    Args:
+        plan: Of that fit; ``None`` where the model was loaded.
+        delta: By the caller's word.
+        entity: By the caller's word; ``None`` for rows.
+        max_rows: By the caller's word; together with ``entity`` or not at all.
 
     Raises:
-        ConfigError: the fit was not private, or ``epsilon`` is out of its range.
+        ConfigError: they are out of their ranges, or lacking for a loaded model.
+    """
+    if (entity is None) != (max_rows is None):
+        raise ConfigError("entity: expected entity and max_rows together, got one of them.")
+    unit = ROW if entity is None else PrivacyUnit(entity, integer_at_least("max_rows", max_rows, 1))
+    if plan is not None:
+        return plan.delta if delta is None else delta, plan.unit if entity is None else unit
+    if delta is None:
+        raise ConfigError(
+            "evaluation_delta: expected the fit's delta, for the model was loaded: its file is not signed, so what it "
+            "states does not scale noise. Give evaluation_delta, and entity and max_rows if the fit's schema has them."
+        )
+    return real_in("evaluation_delta", delta, 0.0, 1.0), unit
+
+
+def plan_purchase(privacy: PrivacyStatement, epsilon: float, delta: float, unit: PrivacyUnit) -> Plan:
+    """Return what may be spent on figures about the table of a fit: its unit and its delta, once more.
+
+    **Guarantee.** Noise is scaled by the caller's word alone: a statement may have come from a file, which anybody
+    may have written.
+
+    Args:
+        privacy: What the model states.
+        epsilon: What the figures may cost.
+        delta: The fit's, by the caller's word.
+        unit: Whose presence the fit protects, by the caller's word.
+
+    Raises:
+        ConfigError: the fit was not private, the model states another delta or unit, or ``epsilon`` is out of range.
     """
     if not privacy.is_private or privacy.delta is None:
         raise ConfigError(
             "evaluation_epsilon: a fit with epsilon=None promises nothing, so nothing that is bought beside it can. "
             "Leave it out."
         )
-    return make_evaluation_plan(epsilon, privacy.delta, privacy.unit)
+    if delta != privacy.delta:
+        raise ConfigError(
+            f"evaluation_delta: expected the fit's delta, got {delta!r}, and the model states {privacy.delta!r}. Give "
+            "what the fit was asked for; if that is not what the model states, do not use the model."
+        )
+    if unit != privacy.unit:
+        raise ConfigError(
+            f"entity: the model states that it protects one {privacy.unit.name}, and the purchase was to protect one "
+            f"{unit.name}. Give entity and max_rows as the fit's schema declares them; if those are not what the "
+            "model states, do not use the model."
+        )
+    return make_evaluation_plan(epsilon, delta, unit)
+
+
+def check_totals(gate: Gate | None, privacy: PrivacyStatement, plan: Plan) -> None:
+    """Raise if a gate cannot pass what a purchase would bring the promise to: nothing is bought then.
+
+    Raises:
+        ConfigError: epsilon or delta of fit and purchase are over the gate's.
+    """
+    for name in ("epsilon", "delta"):
+        limit = getattr(gate, name, None)
+        total = getattr(privacy, name) + getattr(plan, name)
+        if limit is not None and total > limit:
+            raise ConfigError(
+                f"evaluation_epsilon: with what is bought the {name} would be {at_most(total)}, over the gate's limit "
+                f"of {limit:g}. Buy less, or nothing."
+            )
 
 
 def check_ledger(privacy: PrivacyStatement, plan: Plan, config: LedgerConfig | None) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 import string
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,12 @@ from tabgan.yaml_file import dump, parse
 
 Kind = Literal["numeric", "categorical", "boolean", "datetime", "identifier"]
 Scalar = bool | int | float | str
+
+#: The most characters of an identifier's pattern, and of the keys that it makes.
+MAX_KEY = 100
+
+#: The most rows of one entity that a fit may use; noise grows in proportion.
+MOST_ROWS_EACH = 10**9
 
 #: Keys of a schema beside its columns.
 _TABLE_KEYS = ("target", "entity", "max_rows", "n_rows")
@@ -166,7 +173,7 @@ class Datetime(_Column):
             try:
                 low, high = (pd.Timestamp(moment) for moment in self.bounds)
                 is_ordered = bool(low <= high)
-            except (ValueError, TypeError) as error:
+            except (ValueError, TypeError, OverflowError) as error:
                 raise ValueError("bounds: expected two moments in ISO 8601 of one time zone.") from error
             if not is_ordered:
                 raise ValueError("bounds: expected two moments, the earlier one first.")
@@ -182,25 +189,33 @@ class Identifier(_Column):
 
     Attributes:
         pattern: A format string with one field for the running number, such as ``"P{:06d}"``. An
-            integer column takes the number itself.
-        start: The first number.
+            integer column takes the number itself. Neither it nor a key may have more than ``MAX_KEY`` characters.
+        start: The first number, below ``LIMIT``.
     """
 
     kind: Literal["identifier"] = "identifier"
     pattern: str = "{}"
-    start: Annotated[int, Field(ge=0)] = 1
+    start: Annotated[int, Field(ge=0, lt=LIMIT)] = 1
 
     @model_validator(mode="after")
     def _check_pattern(self) -> Identifier:
         try:
-            fields = [field for _, field, _, _ in string.Formatter().parse(self.pattern) if field is not None]
-            if fields not in ([""], ["0"]):
+            if len(self.pattern) > MAX_KEY:
                 raise ValueError
-            self.pattern.format(self.start)
-        except (ValueError, IndexError, KeyError) as error:
+            parsed = list(string.Formatter().parse(self.pattern))
+            fields = [(field, spec or "") for _, field, spec, _ in parsed if field is not None]
+            widths = [number for _, spec in fields for number in re.findall("[0-9]+", spec)]
+            is_bounded = all(len(number) <= 3 and int(number) <= MAX_KEY for number in widths)
+            has_one = [field for field, _ in fields] in ([""], ["0"])
+            if not (has_one and is_bounded) or any("{" in spec for _, spec in fields):
+                raise ValueError  # before it is formatted: a field in a field, and a width, may ask for any length
+            if len(self.pattern.format(self.start)) > MAX_KEY:
+                raise ValueError
+        except (ValueError, IndexError, KeyError, OverflowError):
             raise ValueError(
-                "pattern: expected one field for the running number, as in 'P{:06d}'."
-            ) from error
+                f"pattern: expected one field for the running number, as in 'P{{:06d}}', and at most {MAX_KEY} "
+                "characters."
+            ) from None
         return self
 
 
@@ -256,7 +271,7 @@ class Schema(BaseModel):
     columns: tuple[Column, ...] = ()
     target: str | None = None
     entity: str | None = None
-    max_rows: Annotated[int, Field(ge=1, strict=True)] | None = None
+    max_rows: Annotated[int, Field(ge=1, le=MOST_ROWS_EACH, strict=True)] | None = None
     n_rows: Annotated[int, Field(ge=1, le=MAX_ROWS, strict=True)] | None = None
 
     def __init__(

@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+#: What is said of a model that came from a file.
+UNSIGNED = "the file is not signed; what it states of privacy agrees with itself, and is not proven"
 
 #: What a fit learns, and the next one forgets first.
 LEARNT = ("_fitted", "schema_", "privacy_", "n_rows_")
@@ -335,6 +337,9 @@ class TabGAN(BaseEstimator):
         gate: Gate | Mapping[str, Any] | str | None = None,
         audit: AuditResult | None = None,
         evaluation_epsilon: float | None = None,
+        evaluation_delta: float | None = None,
+        entity: str | None = None,
+        max_rows: int | None = None,
         ledger: LedgerConfig | str | Path | None = None,
         part_of: pd.DataFrame | None = None,
         title: str = "evaluation",
@@ -364,6 +369,10 @@ class TabGAN(BaseEstimator):
                 ``None`` leaves it to a person.
             audit: What :func:`tabgan.audit.audit` found; the gate may hold it to a limit.
             evaluation_epsilon: Buys noisy figures on ``real`` for the shareable edition; ``None`` buys none.
+            evaluation_delta: The fit's delta, which a purchase takes once more. It has to be given for a model that was
+                loaded: a file is not signed, and what it states must not scale noise. Otherwise the fit's own.
+            entity: For a purchase beside a loaded model: the column that says whose a row is, as in the fit's schema.
+            max_rows: For a purchase beside a loaded model: the most rows of an entity, as in the fit's schema.
             ledger: The dataset's ledger, which a purchase adds to.
             part_of: The table that ``real`` was taken from, where rows were held out: whose ledger it is.
             title: What the report is called.
@@ -386,16 +395,20 @@ class TabGAN(BaseEstimator):
             DataError: a table is empty, or its columns are not those of the real one.
             LedgerError, BudgetExceededError: the ledger cannot be used, or its cap refuses the purchase.
         """
-        from tabgan.assessment import assess, check_totals  # not on top: sdmetrics takes seconds to import
+        from tabgan.assessment import assess  # not on top: sdmetrics takes seconds to import
         from tabgan.evaluation.gate import Gate
-        from tabgan.purchase import buy, check_ledger, plan_purchase
+        from tabgan.purchase import buy, check_ledger, check_totals, plan_purchase, terms_of
 
         fitted = self._check_fitted()
         subject = self._subject(synthetic, target, title, random_state, about, created, stated, declared)
         limits = Gate.of(gate, has_target=subject.schema.target is not None)
         buys = None
         if evaluation_epsilon is not None:
-            plan, config = plan_purchase(fitted.privacy, evaluation_epsilon), ledger_config(ledger)
+            delta, unit = terms_of(getattr(self, "plan_", None), evaluation_delta, entity, max_rows)
+            plan, config = (
+                plan_purchase(fitted.privacy, evaluation_epsilon, delta, unit),
+                ledger_config(ledger),
+            )
             check_ledger(fitted.privacy, plan, config)
             check_totals(limits, fitted.privacy, plan)
             buys = partial(
@@ -478,6 +491,8 @@ class TabGAN(BaseEstimator):
             )
         schema = self.schema_ if target is None else self.schema_.with_target(target)
         chosen = {key: str(value) for key, value in self.get_params(deep=False).items() if key != "schema"}
+        if not hasattr(self, "plan_"):
+            chosen["loaded"] = UNSIGNED
         known = {"tabgan": tabgan.__version__} | chosen if about is None else dict(about)
         said = declared or self.schema, created or today(), Stated.of(stated or {})
         return Subject(fitted, synthetic, schema, title, known, random_state, *said)
@@ -512,8 +527,12 @@ class TabGAN(BaseEstimator):
     def load(cls, path: str | Path, *, device: str = "auto") -> TabGAN:
         """Return a model that :meth:`save` wrote; it samples the same rows for the same ``random_state``.
 
+        The file is not signed. What it states of privacy is recomputed and held against schema and arguments, so that
+        it agrees with itself; that it is true, nothing here can tell. Take models from those whose word you take.
+
         Raises:
-            ModelFileError: the file is damaged, incomplete or not one of ours; nothing in it is ever run.
+            ModelFileError: the file is damaged, incomplete, contradicts itself or is not one of ours; nothing in it is
+                ever run.
         """
         fitted, params = read_model(Path(path), _resolve_device(device))
         if set(params) | {"device", "schema"} != set(cls().get_params(deep=False)):
@@ -522,8 +541,18 @@ class TabGAN(BaseEstimator):
                 "Load it with the tabgan that wrote it."
             )
         model = cls(**{**params, "device": device})
+        try:
+            model.check_params()
+        except ConfigError as error:
+            raise ModelFileError(
+                f"model file: {str(path)!r} contradicts itself: its arguments are none of a fit ({error})"
+            ) from None
         model._set_fitted(fitted)
         return model
+
+    def __repr__(self, *args: Any, **kwargs: Any) -> str:
+        is_loaded = hasattr(self, "_fitted") and not hasattr(self, "plan_")
+        return f"{super().__repr__(*args, **kwargs)}{f'  # loaded: {UNSIGNED}' if is_loaded else ''}"
 
     def _check_fitted(self) -> Fitted:
         fitted: Fitted | None = getattr(self, "_fitted", None)

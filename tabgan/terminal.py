@@ -225,7 +225,7 @@ def show_ledger(console: Console, summary: LedgerSummary) -> None:
         ("protects", f"one {summary.privacy_unit}"),
         (
             "spent",
-            f"epsilon {at_most(summary.epsilon_spent)} at delta {summary.delta:g}, if all fits were planned "
+            f"epsilon {at_most(summary.epsilon_spent)} at delta {at_most(summary.delta)}, if all fits were planned "
             "beforehand",
         ),
     ]
@@ -234,7 +234,7 @@ def show_ledger(console: Console, summary: LedgerSummary) -> None:
         if sum(fit.releases > 0 for fit in summary.fits) > 1:
             lines.append(("", adaptive))
         lines += [
-            ("cap", f"epsilon {summary.epsilon_cap:g} at delta {summary.delta_cap:g}"),
+            ("cap", f"epsilon {at_most(summary.epsilon_cap)} at delta {at_most(summary.delta_cap)}"),
             (
                 "counted",
                 f"epsilon {at_most(summary.epsilon_held)} before a next fit{_whole_plans(summary)}",

@@ -12,16 +12,38 @@ from typing import Any, ClassVar
 
 import yaml
 
+from tabgan.durable import MAX_DEPTH, MAX_DIGITS
+
 _TAG = "tag:yaml.org,2002:"
 
 #: ``${NAME}`` or ``${NAME:-default}``; ``$${`` stands for ``${``.
 _VARIABLE = re.compile(r"\$(\$\{)|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
+#: The most characters of a text, and the most values that aliases (``*name``) may add to those that are written out.
+MAX_CHARACTERS, MAX_ALIASED = 10_000_000, 100_000
+
+
 class _Loader(yaml.SafeLoader):
     """YAML 1.2's core schema, values that are safe to build."""
 
     yaml_implicit_resolvers: ClassVar[dict[Any, Any]] = {}
+    depth = 0
+
+    def fetch_flow_collection_start(self, token_class: type) -> None:
+        if self.flow_level >= MAX_DEPTH:  # here too: PyYAML reads a thousand brackets ahead, and slowly
+            problem = f"nested more than {MAX_DEPTH} deep"
+            raise yaml.scanner.ScannerError(None, None, problem, self.get_mark())
+        super().fetch_flow_collection_start(token_class)
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            mark = self.peek_event().start_mark
+            raise yaml.composer.ComposerError(None, None, f"nested more than {MAX_DEPTH} deep", mark)
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
 
 _Loader.add_implicit_resolver(_TAG + "null", re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""])
@@ -46,24 +68,60 @@ def parse(text: str, environ: Mapping[str, str]) -> tuple[Any, list[str]]:
     A variable's value takes the place of ``${NAME}``. Outside of quotes the result is read as YAML would
     read it, so that numbers stay numbers; it is never null, and never becomes a list or a mapping.
 
+    Small texts that stand for what is too large are refused: see ``MAX_DEPTH``, ``MAX_DIGITS`` and ``MAX_ALIASED``.
+
     >>> parse("delta: 1e-6\nfolder: ${OUT:-out}/a", {"OUT": "there"})
     ({'delta': 1e-06, 'folder': 'there/a'}, [])
     """
+    if len(text) > MAX_CHARACTERS:
+        return None, [f"expected at most {MAX_CHARACTERS:,} characters, got {len(text):,}."]
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
         if node is None:
             return None, []
+        _check_aliases(node)
         walk = _Walk(loader, environ)
         walk.visit(node, "")
         return (None if walk.problems else loader.construct_document(node)), walk.problems
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         return None, [f"{f'line {mark.line + 1}: ' if mark else ''}not valid YAML ({_problem(error)})."]
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
+        # PyYAML's own, of tags (!!int x), escapes and directives that stand for nothing
+        return None, ["not valid YAML (a value that cannot be read)."]
 
 
 def _problem(error: yaml.YAMLError) -> str:
     return str(getattr(error, "problem", None) or "unreadable")
+
+
+def _check_aliases(root: yaml.Node) -> None:
+    """Raise if a document is far larger than it is written, by aliases of aliases, or holds itself.
+
+    Raises:
+        yaml.YAMLError: it is.
+    """
+    sizes: dict[int, tuple[int, int]] = {}  # values and depth by node, each looked at once
+
+    def measure(node: yaml.Node) -> tuple[int, int]:
+        if id(node) not in sizes:
+            sizes[id(node)] = (0, MAX_DEPTH + 1)  # until it is known: a node in itself has no end
+            inside = [] if isinstance(node, yaml.ScalarNode) else node.value
+            parts = [part for each in inside for part in (each if isinstance(each, tuple) else (each,))]
+            found = [measure(part) for part in parts]
+            size = 1 + sum(size for size, _ in found)
+            sizes[id(node)] = (size, 1 + max((depth for _, depth in found), default=0))
+        if sizes[id(node)][1] > MAX_DEPTH:
+            problem = f"nested more than {MAX_DEPTH} deep by aliases"
+            raise yaml.composer.ComposerError(None, None, problem, node.start_mark)
+        return sizes[id(node)]
+
+    size, _ = measure(root)
+    if size > len(sizes) + MAX_ALIASED:
+        raise yaml.composer.ComposerError(
+            None, None, f"aliases that stand for {size:,} values", root.start_mark
+        )
 
 
 class _Walk:
@@ -87,6 +145,8 @@ class _Walk:
                 self.visit(item, f"{where}[{position}]")
         elif isinstance(node, yaml.ScalarNode):
             self._fill_in(node, where)
+            if node.tag == _TAG + "int" and len(node.value) > MAX_DIGITS:
+                self.problems.append(f"{where}: expected a number of at most {MAX_DIGITS} digits.")
 
     def _visit_mapping(self, node: yaml.MappingNode, where: str) -> None:
         seen = set()

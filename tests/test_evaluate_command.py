@@ -117,11 +117,29 @@ class TestGateAndEdition:
         assert json.loads(Path("r.json").read_text())["edition"] == "shareable"
 
     def test_bought_figures(self, files):
-        more = ["--evaluation-epsilon", "0.5", "--ledger", "people.ledger"]
+        more = ["--evaluation-epsilon", "0.5", "--evaluation-delta", "1e-6", "--ledger", "people.ledger"]
         run(*files, "--shareable", *more, "-o", "r.json")
         twin = json.loads(Path("r.json").read_text())
         assert "tvd2_bought" in {metric["name"] for metric in twin["evaluation"]["metrics"]}
         assert Path("people.ledger").is_file()
+
+    @pytest.mark.parametrize(
+        ("more", "message"),
+        [
+            ([], "evaluation_delta: expected the fit's delta"),
+            (["--evaluation-delta", "1e-5"], "evaluation_delta: expected the fit's delta"),
+            (["--evaluation-delta", "1e-6", "--entity", "who"], "entity and max_rows together"),
+            (
+                ["--evaluation-delta", "1e-6", "--entity", "who", "--max-rows", "2"],
+                "protects one row, and the purchase",
+            ),
+        ],
+    )
+    def test_the_model_is_not_asked_what_a_purchase_promises(self, files, more, message):
+        """Pitfall 38: its file is not signed."""
+        options = ["--shareable", "--evaluation-epsilon", "0.5", *more, "--ledger", "people.ledger"]
+        assert message in " ".join(run(*files, *options, "-o", "r.json", code=2).output.split())
+        assert not Path("people.ledger").exists()
 
     @pytest.mark.parametrize(
         ("options", "message"),

@@ -427,6 +427,9 @@ CONTRADICTIONS = {
     "a charge left out": [(("privacy", "entries"), lambda entries: entries[:-1])],
     "more noise than charged": [(("privacy", "entries", 0, "noise_multiplier"), lambda z: 2 * z)],
     "another sensitivity": [(("privacy", "entries", 0, "sensitivity"), 5.0)],
+    "a door that is none": [(("privacy", "entries", 0, "door"), "window")],
+    "steps by another door": [(("privacy", "entries", -1, "door"), "evaluation")],
+    "arguments of no fit": [(("params", "random_state"), -1)],
     "a unit that no schema has": [
         (("privacy", "entity"), "who"),
         (("privacy", "max_rows"), 1),

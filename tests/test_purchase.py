@@ -11,9 +11,13 @@ import pytest
 from tabgan import TabGAN, assessment
 from tabgan.errors import BudgetExceededError, ConfigError, DataError, LedgerError
 from tabgan.evaluation.gate import Gate
+from tabgan.privacy.ledger import PrivacyStatement
 from tabgan.privacy.ledger_file import LedgerFile
 from tabgan.privacy.records import LedgerConfig
+from tabgan.privacy.unit import PrivacyUnit
+from tabgan.purchase import plan_purchase
 from tabgan.report import to_json
+from tabgan.schema import Schema
 
 
 def table(n_rows: int, seed: int) -> pd.DataFrame:
@@ -141,6 +145,52 @@ class TestPurchase:
         with pytest.raises(RuntimeError):
             self.buys(model, ledger=path)
         assert [fit.outcome for fit in LedgerFile(path).fits] == ["failed"]
+
+    @pytest.mark.parametrize(
+        ("terms", "message"),
+        [
+            ({}, "expected the fit's delta, for the model was loaded"),
+            ({"evaluation_delta": 1e-5}, "the model states 1e-06"),
+            ({"evaluation_delta": 1e-6, "entity": "town", "max_rows": 2}, "protects one row"),
+            ({"evaluation_delta": 1e-6, "entity": "town"}, "entity and max_rows together"),
+            ({"evaluation_delta": 2.0}, "evaluation_delta: expected a"),
+        ],
+    )
+    def test_a_loaded_model_is_not_asked_what_it_promises(self, model, terms, message, tmp_path):
+        """Pitfall 38: a file may say anything that agrees with itself, and must not scale noise."""
+        model.save(tmp_path / "m")
+        loaded = TabGAN.load(tmp_path / "m", device="cpu")
+        with pytest.raises(ConfigError, match=message):
+            self.buys(loaded, **terms, ledger=tmp_path / "l")
+        assert not (tmp_path / "l").exists()
+
+    def test_a_loaded_model_buys_by_what_the_caller_says(self, model, tmp_path):
+        model.save(tmp_path / "m")
+        loaded = TabGAN.load(tmp_path / "m", device="cpu")
+        report = self.buys(loaded, evaluation_delta=1e-6)
+        assert report.shareable.data.total == (6.0, 2e-6)
+        assert "not signed" in repr(loaded)
+        assert "not signed" not in repr(model)
+
+    def test_a_purchase_protects_whom_the_fit_does(self):
+        """Pitfall 40: noise for rows would be too little for people of several."""
+        unit = PrivacyUnit("who", 3)
+        statement = PrivacyStatement(True, 1.0, 1e-6, 0.5, 0.0, "entity", entity="who", max_rows=3)
+        assert plan_purchase(statement, 1.0, 1e-6, unit).unit == unit
+        for other in (PrivacyUnit(), PrivacyUnit("who", 1), PrivacyUnit("whom", 3)):
+            with pytest.raises(ConfigError, match="protects one entity"):
+                plan_purchase(statement, 1.0, 1e-6, other)
+
+    def test_a_fit_of_entities_buys_for_entities(self):
+        df = table(1_500, 0).assign(who=np.arange(1_500) // 2)
+        model = TabGAN(5.0, schema=Schema(entity="who", max_rows=2), adversary_share=0, random_state=0).fit(
+            df
+        )
+        holdout = table(400, 1).assign(who=np.arange(400))
+        report = model.evaluate(df, holdout, evaluation_epsilon=1.0)
+        bought = report.shareable.data.evaluation_privacy
+        assert bought.unit == PrivacyUnit("who", 2)
+        assert {entry.sensitivity for entry in bought.entries} == {2.0}
 
     def test_not_without_privacy(self, open_model):
         with pytest.raises(ConfigError, match="evaluation_epsilon: a fit with epsilon=None promises nothing"):

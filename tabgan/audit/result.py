@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tabgan._figures import at_least
+from tabgan._figures import at_least, at_most
 from tabgan.audit.checks import Check
 from tabgan.durable import canonical
 from tabgan.errors import AuditError
@@ -86,7 +86,7 @@ class AuditResult:
         ]
         found += [
             f"Canaries in {result.kind}: epsilon is at least {at_least(result.bound.epsilon_lower_bound, 4)} with "
-            f"confidence {result.bound.confidence:.3g}, over the stated {self.epsilon:g}."
+            f"confidence {result.bound.confidence:.3g}, over the stated {at_most(self.epsilon)}."
             for result in self.canaries
             if not result.bound.epsilon_lower_bound <= self.epsilon
         ]
@@ -105,8 +105,8 @@ class AuditResult:
         """
         if self.failures:
             raise AuditError(
-                f"audit: epsilon={self.epsilon:g} at delta={self.delta:g} does not hold. {' '.join(self.failures)} "
-                "Do not use models of this installation, and report it."
+                f"audit: epsilon={at_most(self.epsilon)} at delta={at_most(self.delta)} does not hold. "
+                f"{' '.join(self.failures)} Do not use models of this installation, and report it."
             )
         return self
 

@@ -32,6 +32,14 @@ from tabgan.errors import PrivacyError
 #: upwards: a coarser grid only over-counts.
 VALUE_DISCRETIZATION_INTERVAL = 1e-4
 
+#: Where the accountant would run for minutes, or out of memory, it refuses; plans stay far below. At most so large a
+#: GDP parameter; at least so much noise of DP-SGD; at most so many steps, and so large a privacy loss of all of them
+#: together (``steps * sample_rate / noise_multiplier**2``, twice its mean where each unit takes part).
+MOST_MU, LEAST_NOISE, MOST_STEPS, MOST_LOSS = 1e4, 0.2, 1_000_000, 1_000.0
+
+#: From here on the grid grows with the square of mu, so that it has no more cells than here.
+_WIDE_MU = 100.0
+
 
 @dataclass(frozen=True)
 class SubsampledGaussian:
@@ -111,7 +119,7 @@ class Cost:
         remaining = delta - self.delta
         if not remaining > 0:
             return math.inf
-        _check(self.mu, self.runs, remaining)
+        check_parameters(self.mu, self.runs, remaining)
         accountant = rdp.RdpAccountant([order])
         if self.mu > 0:
             accountant.compose(dp_accounting.GaussianDpEvent(1.0 / self.mu))
@@ -178,9 +186,9 @@ def epsilon_of(mu: float, subsampled: tuple[SubsampledGaussian, ...], delta: flo
     Raises:
         PrivacyError: when a parameter is not a number or makes no sense; nothing is ever guessed.
     """
-    _check(mu, subsampled, delta)
+    check_parameters(mu, subsampled, delta)
     parts = []
-    width = VALUE_DISCRETIZATION_INTERVAL * max(1.0, 4.0 * mu)
+    width = VALUE_DISCRETIZATION_INTERVAL * max(1.0, 4.0 * mu) * max(1.0, mu / _WIDE_MU)
     if mu > 0:
         parts.append(pld_lib.from_gaussian_mechanism(1.0 / mu, value_discretization_interval=width))
     for run in subsampled:
@@ -196,15 +204,21 @@ def epsilon_of(mu: float, subsampled: tuple[SubsampledGaussian, ...], delta: flo
     return float(total.get_epsilon_for_delta(delta))
 
 
-def _check(mu: float, subsampled: tuple[SubsampledGaussian, ...], delta: float) -> None:
-    usable = 0 <= mu < math.inf and 0 < delta < 1
+def check_parameters(mu: float, subsampled: tuple[SubsampledGaussian, ...], delta: float = 0.5) -> None:
+    """Raise unless parameters make sense, and are such that the accountant comes to an end with them.
+
+    Raises:
+        PrivacyError: they do not.
+    """
+    usable = 0 <= mu <= MOST_MU and 0 < delta < 1
     for run in subsampled:
-        usable &= 0 < run.noise_multiplier < math.inf and 0 < run.sample_rate <= 1
-        usable &= isinstance(run.steps, int) and run.steps >= 1
+        usable &= LEAST_NOISE <= run.noise_multiplier < math.inf and 0 < run.sample_rate <= 1
+        usable &= isinstance(run.steps, int) and 1 <= run.steps <= MOST_STEPS
+        usable = usable and run.steps * run.sample_rate / run.noise_multiplier**2 <= MOST_LOSS
     if not usable:
         raise PrivacyError(
-            f"accounting: expected finite positive parameters and delta in (0, 1), got mu={mu}, "
-            f"delta={delta}, {subsampled}. Nothing was released with them."
+            f"accounting: expected finite positive parameters, noise that is worth the name, and delta in (0, 1), got "
+            f"mu={mu}, delta={delta}, {subsampled}. Nothing was released with them."
         )
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from tabgan.errors import PrivacyError
-from tabgan.privacy.accounting import Cost, SubsampledGaussian
+from tabgan.privacy.accounting import MOST_MU, Cost, SubsampledGaussian, check_parameters
 
 Door = Literal["release", "marginals", "dpsgd", "evaluation"]
 
@@ -59,7 +59,7 @@ class Release:
         is_sampled = self.mechanism == POISSON_GAUSSIAN
         if not (
             self.mechanism in MECHANISMS
-            and 0 < self.noise_multiplier < math.inf
+            and 1 / MOST_MU <= self.noise_multiplier < math.inf
             and 0 < self.sensitivity < math.inf
             and 0 <= self.delta < 1
             and 0 < self.sample_rate <= 1
@@ -73,6 +73,7 @@ class Release:
                 f"sensitivity={self.sensitivity}, delta={self.delta}, sample_rate={self.sample_rate} and "
                 f"steps={self.steps}; a private release needs finite positive noise and parameters in their ranges."
             )
+        check_parameters(self.cost.mu, self.cost.runs)
 
     @property
     def cost(self) -> Cost:

@@ -447,7 +447,9 @@ class LedgerFile:
     def _read_guard(self) -> dict[str, Any]:
         try:
             guard = unsealed(self._guard_path.read_text(encoding="utf-8"))
-            if set(guard) != {"key", "count", "hash"}:
+            key, count, last = guard.pop("key"), guard.pop("count"), guard.pop("hash")
+            is_count = isinstance(count, int) and not isinstance(count, bool) and count >= 0
+            if guard or not is_count or not isinstance(last, str) or len(bytes.fromhex(key)) != 32:
                 raise ValueError
         except FileNotFoundError:
             if not self.path.exists():
@@ -465,11 +467,11 @@ class LedgerFile:
                 f"ledger: {str(self._guard_path)!r} is for its owner alone. Without it, `tabgan ledger show "
                 "--without-guard` checks the chain."
             ) from None
-        except (OSError, ValueError, TypeError, RecursionError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
             raise LedgerError(
                 f"ledger: {str(self._guard_path)!r} is damaged. Restore it from a copy. {_ADOPT}"
             ) from None
-        return dict(guard)
+        return {"key": key, "count": count, "hash": last}
 
     def _append(self, kind: str, **content: Any) -> None:
         """Write one line, then the guard; both are on the disk when this returns."""

@@ -10,7 +10,7 @@ from typing import Any
 from tabgan import _validate
 from tabgan.durable import canonical, parse, read_lines, sha256
 from tabgan.errors import ConfigError, LedgerError, PrivacyError
-from tabgan.privacy.accounting import Cost, SubsampledGaussian
+from tabgan.privacy.accounting import Cost, SubsampledGaussian, check_parameters
 from tabgan.privacy.events import Release, cost_of, is_number
 from tabgan.privacy.unit import PrivacyUnit
 
@@ -263,14 +263,14 @@ def _cost_from_dict(data: dict[str, Any]) -> Cost:
     """Return the cost that :func:`cost_to_dict` wrote.
 
     Raises:
-        ValueError, KeyError, TypeError: it is none.
+        ValueError, KeyError, TypeError, PrivacyError: it is none.
     """
     runs = tuple(SubsampledGaussian(*run) for run in data["runs"])
     numbers = [data["mu_squared"], data["delta"], *(value for run in data["runs"] for value in run)]
     if set(data) != {"mu_squared", "runs", "delta"} or not all(map(is_number, numbers)):
         raise ValueError
-    for run in runs:
-        is_sampled = run.noise_multiplier > 0 and 0 < run.sample_rate <= 1
-        if not is_sampled or not isinstance(run.steps, int) or run.steps < 1:
-            raise ValueError
-    return Cost(data["mu_squared"], runs, data["delta"])
+    cost = Cost(data["mu_squared"], runs, data["delta"])
+    if len(runs) > 1 or not data["delta"] < 1:  # a fit has one discriminator
+        raise ValueError
+    check_parameters(cost.mu, runs)
+    return cost

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from tabgan.errors import DataError
-from tabgan.schema import Schema, nearest
+from tabgan.schema import MOST_ROWS_EACH, Schema, nearest
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ class PrivacyUnit:
         """
         entity, max_rows = data["entity"], data["max_rows"]
         is_usable = entity is None or isinstance(entity, str)
-        is_usable &= isinstance(max_rows, int) and not isinstance(max_rows, bool) and max_rows >= 1
+        is_usable &= isinstance(max_rows, int) and not isinstance(max_rows, bool)
+        is_usable = is_usable and 1 <= max_rows <= MOST_ROWS_EACH
         if not is_usable or set(data) != {"entity", "max_rows"} or (entity is None and max_rows != 1):
             raise ValueError("no privacy unit")
         return cls(entity, max_rows)

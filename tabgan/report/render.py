@@ -223,5 +223,5 @@ def _release_details(entry: Release) -> str:
     if entry.sample_rate != 1 or entry.steps != 1:
         parts.append(f"sample rate {entry.sample_rate:.4g}, {entry.steps:,} steps")
     if entry.delta:
-        parts.append(f"delta {entry.delta:.3g}")
+        parts.append(f"delta {at_most(entry.delta, 3)}")
     return "; ".join(parts) or "–"

@@ -213,8 +213,8 @@ COSTS = st.builds(
     Cost,
     st.floats(0, 100),
     st.lists(
-        st.builds(SubsampledGaussian, st.floats(0.1, 100), st.floats(0.001, 1), st.integers(1, 999)),
-        max_size=3,
+        st.builds(SubsampledGaussian, st.floats(1, 100), st.floats(0.001, 1), st.integers(1, 999)),
+        max_size=1,  # a fit has one discriminator
     ).map(tuple),
     st.floats(0, 0.5),
 )
