@@ -6,7 +6,6 @@ import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +30,7 @@ from tabgan.errors import (
 from tabgan.fitting import Request, Session, learn
 from tabgan.model.training import TrainingConfig
 from tabgan.modelfile import Fitted, read_model, write_model
-from tabgan.privacy.budget import ADVERSARY_SHARE, Plan, check_budget, make_evaluation_plan, make_plan
+from tabgan.privacy.budget import ADVERSARY_SHARE, check_budget, make_evaluation_plan, make_plan
 from tabgan.privacy.ledger import PrivacyStatement, spent_note
 from tabgan.privacy.ledger_file import LedgerFile
 from tabgan.privacy.records import LedgerConfig
@@ -330,6 +329,7 @@ class TabGAN(BaseEstimator):
         audit: AuditResult | None = None,
         evaluation_epsilon: float | None = None,
         ledger: LedgerConfig | str | Path | None = None,
+        checkpoint: str | Path | None = None,
         part_of: pd.DataFrame | None = None,
         title: str = "evaluation",
         about: Mapping[str, str] | None = None,
@@ -356,6 +356,9 @@ class TabGAN(BaseEstimator):
             audit: What :func:`tabgan.audit.audit` found; the gate may hold it to a limit.
             evaluation_epsilon: Buys noisy figures on ``real`` for the shareable edition; ``None`` buys none.
             ledger: The dataset's ledger, which a purchase adds to.
+            checkpoint: The one of the fit, in which a purchase keeps its answers: called again with the same tables
+                and arguments, it returns them and spends nothing more. All purchases that were made beside the fit
+                count in the report's total. Without ``ledger`` charges stand in the checkpoint's own.
             part_of: The table that ``real`` was taken from, where rows were held out: whose ledger it is.
             title: What the report is called.
             about: What it says of the model; the model's arguments by default.
@@ -372,41 +375,39 @@ class TabGAN(BaseEstimator):
             ConfigError: an argument is out of its range.
             DataError: a table is empty, or its columns are not those of the real one.
             LedgerError, BudgetExceededError: the ledger cannot be used, or its cap refuses the purchase.
+            CheckpointError: the checkpoint is damaged, not of a fit, or another process is at work there.
         """
         from tabgan.assessment import assess  # not on top: sdmetrics takes seconds to import
         from tabgan.evaluation.gate import Gate
-        from tabgan.purchase import buy, check_ledger, plan_purchase
+        from tabgan.purchase import ordered
 
         fitted = self._check_fitted()
         subject = self._subject(synthetic, target, title, random_state, about)
         limits = Gate.of(gate, has_target=subject.schema.target is not None)
-        buys = None
-        if evaluation_epsilon is not None:
-            plan, config = plan_purchase(fitted.privacy, evaluation_epsilon), ledger_config(ledger)
-            check_ledger(fitted.privacy, plan, config)
-            _check_totals(limits, fitted.privacy, plan)
-            buys = partial(
-                buy,
-                fitted,
-                real,
-                subject.synthetic,
-                plan,
-                target=subject.schema.target,
-                ledger=config,
-                part_of=part_of,
-                random_state=random_state,
-            )
-        return assess(
-            subject,
+        with ordered(
+            fitted,
             real,
-            holdout,
-            rules=rules,
-            subgroups=subgroups,
+            subject.synthetic,
+            evaluation_epsilon,
             gate=limits,
-            audit=audit,
-            buy=buys,
-            progress=progress,
-        )
+            target=subject.schema.target,
+            ledger=ledger_config(ledger),
+            checkpoint=_folder(checkpoint),
+            part_of=part_of,
+            random_state=random_state,
+        ) as (buys, before):
+            return assess(
+                subject,
+                real,
+                holdout,
+                rules=rules,
+                subgroups=subgroups,
+                gate=limits,
+                audit=audit,
+                buy=buys,
+                bought_before=before,
+                progress=progress,
+            )
 
     def shareable_report(
         self,
@@ -511,22 +512,6 @@ class TabGAN(BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_fitted")
-
-
-def _check_totals(gate: Gate | None, privacy: PrivacyStatement, plan: Plan) -> None:
-    """Raise if a gate cannot pass what a purchase would bring the promise to: nothing is bought then.
-
-    Raises:
-        ConfigError: epsilon or delta of fit and purchase are over the gate's.
-    """
-    for name in ("epsilon", "delta"):
-        limit = getattr(gate, name, None)
-        total = getattr(privacy, name) + getattr(plan, name)
-        if limit is not None and total > limit:
-            raise ConfigError(
-                f"evaluation_epsilon: with what is bought the {name} would be {at_most(total)}, over the gate's limit "
-                f"of {limit:g}. Buy less, or nothing."
-            )
 
 
 def _warn_of_weak_promise(request: Request) -> None:
