@@ -148,7 +148,7 @@ def charged(job: Job) -> int:
 class TestKilled:
     @pytest.mark.parametrize("has_ledger", [False, True])
     def test_at_every_step(self, fitted, killer, tmp_path, has_ledger):
-        """Pitfall 25: what is stated is never less than what was drawn, and a kept answer is never drawn again."""
+        """Pitfall 33: what is stated is never less than what was drawn, and a kept answer is never drawn again."""
         seen = Counter()
         killer.after(None)
         fitted.copy(tmp_path / "whole", has_ledger).buys(target=None)
