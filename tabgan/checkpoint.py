@@ -1,8 +1,9 @@
 """A folder from which an interrupted fit goes on: the same fit, the same ledger, no noise drawn twice.
 
-It holds what has left through the doors (noisy answers, those of purchases too, the networks, their optimizers), public arguments, and
-secrets that stay in the house: a seed for what is no privacy noise, and the key of the table's digest. No row, and
-no state of any generator of privacy noise: that comes anew from the operating system, whatever was drawn before.
+It holds what has left through the doors (noisy answers, those of purchases too, the networks and their optimizers), the
+public arguments, and secrets that stay in the house: a seed for what is no privacy noise, and the key of the table's
+digest. No row, and no state of any generator of privacy noise: that comes anew from the operating system, whatever was
+drawn before.
 """
 
 from __future__ import annotations
