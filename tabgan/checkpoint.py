@@ -9,6 +9,7 @@ drawn before.
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -34,6 +35,7 @@ from tabgan.durable import (
 )
 from tabgan.errors import CheckpointError
 from tabgan.privacy.digest import table_digest
+from tabgan.privacy.events import is_number
 from tabgan.privacy.journal import Journal
 from tabgan.rng import RandomStreams
 
@@ -209,6 +211,15 @@ class Begun:
     ledger: str
 
 
+def _is_whole(begun: Begun) -> bool:
+    """Return whether the fields of a purchase are what they should be: a seal is no signature."""
+    texts = (begun.name, begun.subject, begun.ledger)
+    numbers = (begun.epsilon, begun.delta)
+    if not all(isinstance(text, str) for text in texts) or not all(map(is_number, numbers)):
+        return False
+    return re.fullmatch("[0-9a-f]{16}", begun.name) is not None and begun.epsilon > 0 and 0 < begun.delta < 1
+
+
 class Purchases:
     """What is kept of the figures that are bought beside a checkpoint's fit.
 
@@ -264,9 +275,10 @@ class Purchases:
             return ()
         try:
             lines = [unsealed(line) for line in read_lines(path)]
-            if any(whose != self._fit for whose, *_ in lines):
+            purchases = tuple(Begun(*rest) for _, *rest in lines)
+            if any(whose != self._fit for whose, *_ in lines) or not all(map(_is_whole, purchases)):
                 raise ValueError
-            return tuple(Begun(*rest) for _, *rest in lines)
+            return purchases
         except (OSError, ValueError, TypeError, RecursionError):
             raise _damaged(path) from None
 

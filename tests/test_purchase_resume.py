@@ -6,6 +6,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -275,6 +276,16 @@ class TestCheckpoint:
         job.buys()
         (file,) = job.checkpoint.glob(name)
         file.write_text(file.read_text().replace("[", "[ ", 1).replace("1", "2", 1))
+        with pytest.raises(CheckpointError, match="damaged"):
+            job.buys()
+
+    @pytest.mark.parametrize(
+        "change", [{"name": "../../mine"}, {"epsilon": 0}, {"epsilon": -1.0}, {"delta": 2}, {"ledger": None}]
+    )
+    def test_a_line_that_is_sealed_and_makes_no_sense(self, job, change):
+        job.buys()
+        kept = Purchases(job.checkpoint)
+        kept.begin(replace(kept.begun()[0], **change))
         with pytest.raises(CheckpointError, match="damaged"):
             job.buys()
 
