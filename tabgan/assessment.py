@@ -64,6 +64,7 @@ def assess(
     gate: Gate | None = None,
     audit: AuditResult | None = None,
     buy: Callable[[], Purchase] | None = None,
+    bought_before: PrivacyStatement | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Return the internal edition, with the shareable one where the fit was private.
@@ -79,6 +80,7 @@ def assess(
         gate: Decides on the release.
         audit: Of the installation.
         buy: Buys figures; called once all others are there, so that none is paid for whose report fails.
+        bought_before: The promise for figures that were bought earlier; that of ``buy`` holds them, too.
         progress: Called with ``"evaluate"``, the steps done and all steps.
 
     Raises:
@@ -101,7 +103,7 @@ def assess(
     if audit is not None:
         evaluation = replace(evaluation, metrics=(*evaluation.metrics, audit.metric))
 
-    def internal(purchase: Purchase | None) -> ReportData:
+    def internal(bought: PrivacyStatement | None) -> ReportData:
         data = collect(
             evaluation,
             real,
@@ -114,17 +116,20 @@ def assess(
             target=subject.schema.target,
             created=subject.created,
             stated=subject.stated,
-            evaluation_privacy=None if purchase is None else purchase.statement,
+            evaluation_privacy=bought,
         )
         return data if gate is None else replace(data, decision=gate.decide(evaluation, data.total))
 
-    data, purchase = internal(None), None
+    data, purchase = internal(bought_before), None
     if buy is not None:
         purchase = buy()
-        data = internal(purchase)
+        data = internal(purchase.statement)
     if not subject.fitted.privacy.is_private:
         return Report(data)
-    return Report(data, shareable_data(subject, rules=rules, gate=gate, audit=audit, purchase=purchase))
+    shareable = shareable_data(
+        subject, rules=rules, gate=gate, audit=audit, purchase=purchase, bought_before=bought_before
+    )
+    return Report(data, shareable)
 
 
 def _check_audit(audit: AuditResult | None, subject: Subject) -> None:
@@ -148,6 +153,7 @@ def shareable_data(
     gate: Gate | None = None,
     audit: AuditResult | None = None,
     purchase: Purchase | None = None,
+    bought_before: PrivacyStatement | None = None,
 ) -> ReportData:
     """Return the edition that may go out with the table.
 
@@ -187,7 +193,7 @@ def shareable_data(
         target=subject.schema.target,
         created=subject.created,
         stated=subject.stated,
-        evaluation_privacy=None if purchase is None else purchase.statement,
+        evaluation_privacy=bought_before if purchase is None else purchase.statement,
     )
     decision = NO_GATE if gate is None else gate.promises.decide(evaluation, data.total)
     return replace(data, decision=decision)

@@ -1,8 +1,9 @@
 """A folder from which an interrupted fit goes on: the same fit, the same ledger, no noise drawn twice.
 
-It holds what has left through the doors (noisy answers, the networks and their optimizers), the public arguments, and
-secrets that stay in the house: a seed for what is no privacy noise, and the key of the table's digest. No row, and
-no state of any generator of privacy noise: that comes anew from the operating system, whatever was drawn before.
+It holds what has left through the doors (noisy answers, those of purchases too, the networks and their optimizers), the
+public arguments, and secrets that stay in the house: a seed for what is no privacy noise, and the key of the table's
+digest. No row, and no state of any generator of privacy noise: that comes anew from the operating system, whatever was
+drawn before.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,24 +22,44 @@ from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from tabgan.durable import MAX_DIGITS, atomic_path, canonical, leftovers, parse, sealed, unsealed
+from tabgan.durable import (
+    MAX_DIGITS,
+    append_line,
+    atomic_path,
+    canonical,
+    drop_torn_line,
+    leftovers,
+    parse,
+    read_lines,
+    sealed,
+    unsealed,
+)
 from tabgan.errors import CheckpointError
 from tabgan.privacy.digest import table_digest
+from tabgan.privacy.events import is_number
 from tabgan.privacy.journal import Journal
+from tabgan.rng import RandomStreams
 
 FORMAT, VERSION = "tabgan-checkpoint", 1
 
-_MANIFEST, _ANSWERS, _TRAINING, _LEDGER, _SEED, _LOCK = (
+_MANIFEST, _ANSWERS, _TRAINING, _LEDGER, _PURCHASES, _SEED, _LOCK = (
     "manifest.json",
     "released.jsonl",
     "training.safetensors",
     "ledger.jsonl",
+    "purchases.jsonl",
     "holdout.json",
     "lock",
 )
 
-#: All that a checkpoint may hold.
-_FILES = (_MANIFEST, _ANSWERS, _TRAINING, _LEDGER, _LEDGER + ".guard", _LEDGER + ".lock", _SEED, _LOCK)
+#: All that a checkpoint may hold, but for the answers of purchases: one file each.
+_FILES = (
+    *(_MANIFEST, _ANSWERS, _TRAINING, _LEDGER, _LEDGER + ".guard", _LEDGER + ".lock", _PURCHASES),
+    *(_SEED, _LOCK),
+)
+
+#: Answers of a purchase, by its name of 16 digits.
+_BOUGHT = "bought.{}.jsonl"
 
 #: What else can be done where a checkpoint cannot be gone on from.
 NEW_FIT = (
@@ -85,7 +108,7 @@ class Checkpoint:
                 "table": None,
             }
             return
-        self._manifest = self._read_manifest()
+        self._manifest = _read_manifest(self.folder)
         differing = _differing(self._manifest["request"], parse(canonical(request)))
         if differing:
             raise CheckpointError(
@@ -120,14 +143,10 @@ class Checkpoint:
             CheckpointError: another one has it, or has changed it since it was opened; a file is missing.
         """
         make_private_folder(self.folder)
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise CheckpointError(
-                f"checkpoint: another process is at work in {str(self.folder)!r}. Wait for it, or name another folder."
-            ) from None
+        _acquire(self._lock, self.folder)
+        _sweep(self.folder)
         is_new = not (self.folder / _MANIFEST).exists()
-        if is_new != self.is_new or not (is_new or self._read_manifest() == self._manifest):
+        if is_new != self.is_new or not (is_new or _read_manifest(self.folder) == self._manifest):
             self.leave()
             raise CheckpointError(
                 f"checkpoint: another process has been at work in {str(self.folder)!r} meanwhile. Start again."
@@ -173,19 +192,109 @@ class Checkpoint:
         self.leave()
         discard(self.folder)
 
-    def _read_manifest(self) -> dict[str, Any]:
-        path = self.folder / _MANIFEST
-        manifest = _read_sealed(path)
-        if not isinstance(manifest, dict) or set(manifest) != _KEYS or manifest["format"] != FORMAT:
-            raise _damaged(path)
-        if manifest["version"] != VERSION:
+
+@dataclass(frozen=True)
+class Begun:
+    """A purchase of figures that was begun beside a fit.
+
+    Attributes:
+        name: Its own random name, in the ledger too.
+        subject: Digest of all that its answers are about.
+        epsilon: The most that it may cost.
+        delta: The most that it may cost.
+        ledger: Path of the ledger that holds its charges.
+    """
+
+    name: str
+    subject: str
+    epsilon: float
+    delta: float
+    ledger: str
+
+
+def _is_whole(begun: Begun) -> bool:
+    """Return whether the fields of a purchase are what they should be: a seal is no signature."""
+    texts = (begun.name, begun.subject, begun.ledger)
+    numbers = (begun.epsilon, begun.delta)
+    if not all(isinstance(text, str) for text in texts) or not all(map(is_number, numbers)):
+        return False
+    return re.fullmatch("[0-9a-f]{16}", begun.name) is not None and begun.epsilon > 0 and 0 < begun.delta < 1
+
+
+class Purchases:
+    """What is kept of the figures that are bought beside a checkpoint's fit.
+
+    Args:
+        folder: The fit's checkpoint.
+
+    Raises:
+        CheckpointError: it is none, or damaged.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+        _check_folder(self.folder)
+        if not has_begun(self.folder):
             raise CheckpointError(
-                f"checkpoint: expected version {VERSION} of the format in {str(self.folder)!r}. Go on with the tabgan "
-                f"that began the fit. {NEW_FIT}"
+                f"checkpoint: expected the folder of the model's fit, found no fit in {str(self.folder)!r}. Give the "
+                "one that fit(checkpoint=...) was given, or leave it out."
             )
-        if not _is_manifest(manifest):
-            raise _damaged(path)
-        return dict(manifest)
+        manifest = _read_manifest(self.folder)
+        self._fit, self._key = str(manifest["fit"]), bytes.fromhex(manifest["key"])
+        self._lock = FileLock(self.folder / _LOCK)
+
+    @property
+    def ledger_path(self) -> Path:
+        """Where charges stand for want of a dataset's ledger."""
+        return self.folder / _LEDGER
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Keep other processes from buying or resuming here meanwhile.
+
+        Raises:
+            CheckpointError: another one is at work here.
+        """
+        _acquire(self._lock, self.folder)
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def digest(self, table: object) -> str:
+        """Return a keyed digest of a private table."""
+        return table_digest(table, self._key)
+
+    def begun(self) -> tuple[Begun, ...]:
+        """Return all purchases that were begun, in their order.
+
+        Raises:
+            CheckpointError: a line was changed, or is none of this fit's.
+        """
+        path = self.folder / _PURCHASES
+        if not path.exists():
+            return ()
+        try:
+            lines = [unsealed(line) for line in read_lines(path)]
+            purchases = tuple(Begun(*rest) for _, *rest in lines)
+            if any(whose != self._fit for whose, *_ in lines) or not all(map(_is_whole, purchases)):
+                raise ValueError
+            return purchases
+        except (OSError, ValueError, TypeError, RecursionError):
+            raise _damaged(path) from None
+
+    def begin(self, purchase: Begun) -> None:
+        """Record that a purchase begins, unless it has; it is on the disk when this returns."""
+        if purchase in self.begun():
+            return
+        path = self.folder / _PURCHASES
+        if path.exists():
+            drop_torn_line(path)
+        append_line(path, sealed([self._fit, *astuple(purchase)]), mode=0o600)
+
+    def journal(self, name: str) -> Journal:
+        """Return the answers of a purchase."""
+        return Journal(self.folder / _BOUGHT.format(name), name)
 
 
 class TrainingFile:
@@ -243,6 +352,16 @@ def holdout_seed(folder: Path) -> int:
         raise _damaged(path) from None
 
 
+def sample_seed(folder: Path) -> int:
+    """Return a seed for the sample of a checkpoint's model: the same whenever it is asked for.
+
+    Raises:
+        CheckpointError: the checkpoint is damaged.
+    """
+    entropy = int(_read_manifest(folder)["entropy"])
+    return int(RandomStreams(entropy).numpy("sample of the job").integers(2**62))
+
+
 def has_begun(folder: Path | None) -> bool:
     """Return whether a fit can go on from a folder."""
     return folder is not None and (folder / _MANIFEST).exists()
@@ -255,13 +374,32 @@ def discard(folder: Path) -> None:
     """
     if not folder.is_dir():
         return
-    if {path.name for path in folder.iterdir()} <= {path.name for path in _own(folder)}:
+    if _holds_own(folder):
         given_up = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
         folder = folder.rename(given_up)
+    _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a checkpoint's files and, if that leaves it empty, its folder; another process may be at it, too."""
     for path in _own(folder):
         path.unlink(missing_ok=True)
-    if not any(folder.iterdir()):
-        folder.rmdir()
+    with suppress(FileNotFoundError):
+        if not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what crashes have left of checkpoints that stood in a folder and were being discarded."""
+    for given_up in leftovers(folder):
+        with suppress(OSError):
+            if given_up.is_dir() and not given_up.is_symlink() and _holds_own(given_up):
+                _remove(given_up)
+
+
+def _holds_own(folder: Path) -> bool:
+    """Return whether a folder holds nothing but a checkpoint's files."""
+    return {path.name for path in folder.iterdir()} <= {path.name for path in _own(folder)}
 
 
 def make_private_folder(folder: Path) -> None:
@@ -269,6 +407,36 @@ def make_private_folder(folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
     folder.chmod(0o700)
+
+
+def _acquire(lock: FileLock, folder: Path) -> None:
+    """Take a checkpoint's lock, or raise if another process has it."""
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise CheckpointError(
+            f"checkpoint: another process is at work in {str(folder)!r}. Wait for it, or name another folder."
+        ) from None
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    """Return what a checkpoint says of itself.
+
+    Raises:
+        CheckpointError: it is damaged, or of another version.
+    """
+    path = folder / _MANIFEST
+    manifest = _read_sealed(path)
+    if not isinstance(manifest, dict) or set(manifest) != _KEYS or manifest["format"] != FORMAT:
+        raise _damaged(path)
+    if manifest["version"] != VERSION:
+        raise CheckpointError(
+            f"checkpoint: expected version {VERSION} of the format in {str(folder)!r}. Go on with the tabgan "
+            f"that began the fit. {NEW_FIT}"
+        )
+    if not _is_manifest(manifest):
+        raise _damaged(path)
+    return dict(manifest)
 
 
 def _write_sealed(path: Path, data: Any) -> None:
@@ -296,6 +464,7 @@ def _is_manifest(manifest: Mapping[str, Any]) -> bool:
 def _own(folder: Path) -> list[Path]:
     """Return the files that a checkpoint may hold, with those that crashes left of them half written."""
     paths = [folder / name for name in _FILES]
+    paths += folder.glob(_BOUGHT.format("?" * 16))
     return paths + [left for path in paths for left in leftovers(path)]
 
 
@@ -314,7 +483,7 @@ def _check_folder(folder: Path) -> None:
 
 def _check_nothing_kept(folder: Path) -> None:
     """Raise if there are answers or a ledger, and no manifest that says whose."""
-    kept = [name for name in _FILES if name not in (_SEED, _LOCK) and (folder / name).exists()]
+    kept = [path.name for path in _own(folder) if path.name not in (_SEED, _LOCK) and path.exists()]
     if kept:
         raise CheckpointError(
             f"checkpoint: {str(folder)!r} has {kept[0]!r} and no {_MANIFEST!r}. Restore it from a copy. {NEW_FIT}"

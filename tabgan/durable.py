@@ -35,7 +35,7 @@ def atomic_path(path: Path, mode: int = 0o666) -> Iterator[Path]:
         # There before it is written to, so that nobody reads a secret while it is, or after a crash.
         os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
         yield temporary
-        temporary.chmod(mode & ~_umask())
+        temporary.chmod(mode & ~umask())
         sync(temporary)
         os.replace(temporary, path)
         sync(path.parent)
@@ -171,7 +171,7 @@ def unsealed(text: str) -> Any:
     return read["data"]
 
 
-def _umask() -> int:
+def umask() -> int:
     """Return the process's mask: some writers make files that only their owner can read."""
     mask = os.umask(0)
     os.umask(mask)

@@ -368,24 +368,3 @@ def _new_adversary(
         return PrivateSteps(module, codes, units, offsets, n_rows, plan.adversary, session.ledger, device)
     steps, rng = request.training.steps, streams.torch("batches", device)
     return PlainSteps(module, codes, offsets, session.ledger, steps, PLAIN_BATCH_SIZE, rng, device)
-
-
-def warn_of_weak_promise(request: Request) -> None:
-    """Log in words that epsilon or delta is so large that little, or nothing, is promised."""
-    epsilon, delta = request.plan.epsilon, request.plan.delta
-    if epsilon is not None and epsilon > WEAK_EPSILON:
-        odds = "more than a million" if epsilon > math.log(1e6) else f"{math.exp(epsilon):,.0f}"
-        logger.warning(
-            "epsilon=%g promises little: the model may multiply the odds that somebody is in the table by %s. "
-            "Choose %g or less.",
-            epsilon,
-            odds,
-            WEAK_EPSILON,
-        )
-    if delta is not None and delta > WEAK_DELTA:
-        logger.warning(
-            "delta=%g promises little: publishing each row with that probability would keep it. "
-            "Use less than 1 / n_rows, and at most %g.",
-            delta,
-            WEAK_DELTA,
-        )

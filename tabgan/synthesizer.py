@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -341,6 +340,7 @@ class TabGAN(BaseEstimator):
         entity: str | None = None,
         max_rows: int | None = None,
         ledger: LedgerConfig | str | Path | None = None,
+        checkpoint: str | Path | None = None,
         part_of: pd.DataFrame | None = None,
         title: str = "evaluation",
         about: Mapping[str, str] | None = None,
@@ -374,6 +374,9 @@ class TabGAN(BaseEstimator):
             entity: For a purchase beside a loaded model: the column that says whose a row is, as in the fit's schema.
             max_rows: For a purchase beside a loaded model: the most rows of an entity, as in the fit's schema.
             ledger: The dataset's ledger, which a purchase adds to.
+            checkpoint: The one of the fit, in which a purchase keeps its answers: called again with the same tables
+                and arguments, it returns them and spends nothing more. All purchases that were made beside the fit
+                count in the report's total. Without ``ledger`` charges stand in the checkpoint's own.
             part_of: The table that ``real`` was taken from, where rows were held out: whose ledger it is.
             title: What the report is called.
             about: What it says of the model; the model's arguments by default.
@@ -394,45 +397,43 @@ class TabGAN(BaseEstimator):
             ConfigError: an argument is out of its range.
             DataError: a table is empty, or its columns are not those of the real one.
             LedgerError, BudgetExceededError: the ledger cannot be used, or its cap refuses the purchase.
+            CheckpointError: the checkpoint is damaged, not of a fit, or another process is at work there.
         """
         from tabgan.assessment import assess  # not on top: sdmetrics takes seconds to import
         from tabgan.evaluation.gate import Gate
-        from tabgan.purchase import buy, check_ledger, check_totals, plan_purchase, terms_of
+        from tabgan.purchase import ordered, terms_of
 
         fitted = self._check_fitted()
         subject = self._subject(synthetic, target, title, random_state, about, created, stated, declared)
         limits = Gate.of(gate, has_target=subject.schema.target is not None)
-        buys = None
+        terms = None
         if evaluation_epsilon is not None:
-            delta, unit = terms_of(getattr(self, "plan_", None), evaluation_delta, entity, max_rows)
-            plan, config = (
-                plan_purchase(fitted.privacy, evaluation_epsilon, delta, unit),
-                ledger_config(ledger),
-            )
-            check_ledger(fitted.privacy, plan, config)
-            check_totals(limits, fitted.privacy, plan)
-            buys = partial(
-                buy,
-                fitted,
-                real,
-                subject.synthetic,
-                plan,
-                target=subject.schema.target,
-                ledger=config,
-                part_of=part_of,
-                random_state=random_state,
-            )
-        return assess(
-            subject,
+            terms = terms_of(getattr(self, "plan_", None), evaluation_delta, entity, max_rows)
+        with ordered(
+            fitted,
             real,
-            holdout,
-            rules=rules,
-            subgroups=subgroups,
+            subject.synthetic,
+            evaluation_epsilon,
+            terms=terms,
             gate=limits,
-            audit=audit,
-            buy=buys,
-            progress=progress,
-        )
+            target=subject.schema.target,
+            ledger=ledger_config(ledger),
+            checkpoint=_folder(checkpoint),
+            part_of=part_of,
+            random_state=random_state,
+        ) as (buys, before):
+            return assess(
+                subject,
+                real,
+                holdout,
+                rules=rules,
+                subgroups=subgroups,
+                gate=limits,
+                audit=audit,
+                buy=buys,
+                bought_before=before,
+                progress=progress,
+            )
 
     def shareable_report(
         self,

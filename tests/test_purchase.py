@@ -200,3 +200,52 @@ class TestPurchase:
     def test_bad_budgets(self, model, epsilon):
         with pytest.raises(ConfigError, match="evaluation_epsilon"):
             model.evaluate(table(500, 0), table(300, 1), evaluation_epsilon=epsilon)
+
+
+@pytest.fixture(scope="module")
+def bought(tmp_path_factory):
+    """Return the codes that were compared, the purchase and its ledger, which it begins."""
+    from tabgan import Categorical, Schema
+    from tabgan.privacy import bought as module
+    from tabgan.purchase import ordered
+
+    df = table(900, 0).assign(who=np.r_[np.zeros(300, int), np.arange(600) // 2 + 1])  # one has 300 rows
+    path = tmp_path_factory.mktemp("unit") / "people.ledger"
+    schema = Schema([Categorical(name="town", categories=["Ulm", "Bonn"])], entity="who", max_rows=3)
+    model = TabGAN(5.0, adversary_share=0.0, schema=schema, random_state=0).fit(df)
+    seen = []
+    comparison = module.Comparison
+
+    def spying(codes, *arguments):
+        seen.append(codes)
+        return comparison(codes, *arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "Comparison", spying)
+        config = LedgerConfig(path)
+        with ordered(model._fitted, df, model.sample(600), 1.0, ledger=config, target="ill") as (buy, _):
+            purchase = buy()
+    return seen[0], purchase, LedgerFile(path)
+
+
+class TestUnit:
+    """A purchase protects what the fit protects, or a patient's rows would count as many people's."""
+
+    def test_contributions_are_bounded(self, bought):
+        """Of 300 rows of one patient three count."""
+        codes, _, _ = bought
+        assert len(codes) == 3 + 600
+
+    def test_noise_is_scaled_to_all_rows_of_a_unit(self, bought):
+        _, purchase, ledger = bought
+        lines = [release for _, releases in ledger.fits[0].charges for release in releases]
+        assert {release.what for release in lines} >= {"distance of a column", "rows predicted right"}
+        assert {release.sensitivity for release in lines} == {3}
+        for noisy in purchase.bought.columns.values():
+            first = lines[0]
+            assert first.noise_stddev == 3 * first.noise_multiplier
+            assert noisy.noise_stddev * 500 < first.noise_stddev < noisy.noise_stddev * 700
+
+    def test_the_promise_is_of_the_unit(self, bought):
+        _, purchase, ledger = bought
+        assert purchase.statement.unit == ledger.unit == PrivacyUnit("who", 3)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import shutil
+import stat
 import tempfile
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 
-from tabgan.durable import atomic_path, sync
+from tabgan.durable import atomic_path, leftovers, sync, umask
 from tabgan.errors import ConfigError, DataError
 from tabgan.io.sources import format_of
 
@@ -97,23 +99,63 @@ def staged_folder(folder: Path, owned: Collection[str]) -> Iterator[Path]:
     stay. On any exception before files move ``folder`` is left as it was; who interrupts the moving is left with some
     of the new files and none of the old.
 
+    Only its owner can enter the hidden folder. Those that killed runs have left of it are removed first: folders that
+    hold nothing but what a run may write, and that no living process holds.
+
     Args:
         folder: Where the files belong.
         owned: Names of all files that a run may write, with the folders that they are in.
     """
     folder = folder.absolute()
     made = _make_parents(folder)
-    staging = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
-    staging.mkdir()
+    _sweep(folder, owned)
+    staging, hold = _make_staging(folder)
     try:
         yield staging
         _publish(staging, folder, owned)
         made = []
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+        os.close(hold)
         for parent in made:
             if not any(parent.iterdir()):
                 parent.rmdir()
+
+
+def _make_staging(folder: Path) -> tuple[Path, int]:
+    """Make the hidden folder; return it, and a handle by which this process holds it until it ends.
+
+    It is held before it takes the name that others sweep.
+    """
+    staging = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
+    unheld = staging.with_suffix(".new")
+    unheld.mkdir(mode=0o700)
+    hold = os.open(unheld, os.O_RDONLY)
+    with suppress(OSError):  # where the file system has no locks nobody sweeps
+        fcntl.flock(hold, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return unheld.rename(staging), hold
+
+
+def _sweep(folder: Path, owned: Collection[str]) -> None:
+    """Remove hidden folders that killed runs have left beside ``folder``, and no others."""
+    for left in leftovers(folder):
+        if left.is_symlink() or not left.is_dir() or left.stat().st_uid != os.getuid():
+            continue
+        with suppress(OSError):
+            hold = os.open(left, os.O_RDONLY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(hold, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if _holds_only(left, owned):
+                    shutil.rmtree(left)
+            finally:
+                os.close(hold)
+
+
+def _holds_only(folder: Path, owned: Collection[str]) -> bool:
+    """Return whether a folder holds nothing but files of these names, whole or half written, and their folders."""
+    known = {folder / name for name in owned}
+    known |= {path.parent for path in known} | {left for path in known for left in leftovers(path)}
+    return all(path in known and not path.is_symlink() for path in folder.rglob("*"))
 
 
 def _publish(staging: Path, folder: Path, owned: Collection[str]) -> None:
@@ -123,6 +165,7 @@ def _publish(staging: Path, folder: Path, owned: Collection[str]) -> None:
         sync(staging / name)
     if not folder.exists():
         os.replace(staging, folder)
+        folder.chmod(stat.S_IMODE(folder.stat().st_mode) | (0o777 & ~umask()))  # as any new folder
     else:
         for old in owned:
             (folder / old).unlink(missing_ok=True)

@@ -17,7 +17,7 @@ import pandas as pd
 
 import tabgan
 from tabgan._figures import at_most
-from tabgan.checkpoint import discard, has_begun, holdout_seed
+from tabgan.checkpoint import discard, has_begun, holdout_seed, sample_seed
 from tabgan.encoding.values import read_text
 from tabgan.errors import DataError
 from tabgan.evaluation.gate import NO_GATE, Decision
@@ -121,7 +121,9 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
             model = _fit(job, tables, clock.progress)
         bought = job.evaluation_epsilon
         with says_what_is_spent(model), clock.stage("sample"):
-            synthetic = model.sample(rows_to_sample(job.output, model.n_rows_), random_state=job.random_state)
+            synthetic = model.sample(
+                rows_to_sample(job.output, model.n_rows_), random_state=_sample_seed(job)
+            )
         report: Any = None
         if job.report is not None and tables.holdout is not None:
             with says_what_is_spent(model, bought), clock.stage("evaluate", reports_itself=True):
@@ -144,6 +146,13 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
     if report is None:
         return result
     return replace(result, headline=report.headline, decision=decision, total=report.data.total)
+
+
+def _sample_seed(job: Job) -> int | None:
+    """Return the seed of the sample: a resumed job's figures are of the rows that they were bought for."""
+    if job.random_state is not None or job.checkpoint is None or not has_begun(job.checkpoint):
+        return job.random_state
+    return sample_seed(job.checkpoint)
 
 
 def _folder(parent: Path, name: str) -> Path:
@@ -293,6 +302,7 @@ def _evaluate(
         audit=audit,
         evaluation_epsilon=job.evaluation_epsilon,
         ledger=job.ledger,
+        checkpoint=job.checkpoint,
         part_of=tables.source,
         title=job.name,
         about=describe_model(job),

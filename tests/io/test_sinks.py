@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import os
+import stat
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -112,6 +115,13 @@ class TestStagedFolder:
             (folder / "x").touch()
         assert _all(tmp_path) == ["x"]
 
+    def test_only_its_owner_enters_until_the_end(self, tmp_path):
+        (tmp_path / "plain").mkdir()
+        with staged_folder(tmp_path / "out", ["x"]) as folder:
+            assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+            (folder / "x").touch()
+        assert (tmp_path / "out").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
 
 class TestFormulas:
     TABLE = pd.DataFrame(
@@ -140,3 +150,63 @@ class TestFormulas:
     def test_parquet_holds_no_formulas(self, tmp_path):
         path = write_table(self.TABLE, tmp_path / "t.parquet", escape_formulas=True)
         assert pd.read_parquet(path)["=name"][0] == "=1+1"
+
+
+class TestSweep:
+    """What killed runs have left is removed by the next one; nothing else is."""
+
+    def leave(self, tmp_path: Path, name: str = ".out.0123abcd.tmp", file: str = "release/x") -> Path:
+        path = tmp_path / name / file
+        path.parent.mkdir(parents=True)
+        path.write_text("a row")
+        return tmp_path / name
+
+    def run(self, tmp_path: Path) -> None:
+        with staged_folder(tmp_path / "out", ["release/x"]) as folder:
+            (folder / "release").mkdir()
+            (folder / "release/x").touch()
+
+    @pytest.mark.parametrize("file", ["release/x", "release/.x.0123abcd.tmp"])
+    def test_what_a_killed_run_has_left(self, tmp_path, file):
+        left = self.leave(tmp_path, file=file)
+        self.run(tmp_path)
+        assert not left.exists()
+        assert _all(tmp_path) == ["out", "out/release", "out/release/x"]
+
+    @pytest.mark.parametrize(
+        ("name", "file"),
+        [
+            (".out.0123abcd.tmp", "release/mine"),
+            (".out.0123abcd.tmp", "manifest.json"),
+            (".other.0123abcd.tmp", "release/x"),
+            ("out.0123abcd.tmp", "release/x"),
+        ],
+    )
+    def test_what_is_not_surely_of_this_job(self, tmp_path, name, file):
+        left = self.leave(tmp_path, name, file)
+        self.run(tmp_path)
+        assert (left / file).read_text() == "a row"
+
+    def test_a_link(self, tmp_path):
+        target = self.leave(tmp_path, "target")
+        (tmp_path / ".out.0123abcd.tmp").symlink_to(target)
+        self.run(tmp_path)
+        assert (target / "release/x").exists()
+
+    def test_what_a_living_run_works_in(self, tmp_path):
+        with staged_folder(tmp_path / "out", ["release/x"]) as folder:
+            (folder / "release").mkdir()
+            (folder / "release/x").write_text("of the first")
+            self.run(tmp_path)
+            assert (folder / "release/x").read_text() == "of the first"
+
+    def test_what_a_run_leaves_when_it_is_killed(self, tmp_path):
+        """The lock goes with the process, whatever becomes of the folder."""
+        script = (
+            "import os\nfrom pathlib import Path\nfrom tabgan.io.sinks import _make_staging\n"
+            f"_make_staging(Path({str(tmp_path / 'out')!r}))\nos._exit(9)"
+        )
+        assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 9
+        assert [path.suffix for path in tmp_path.iterdir()] == [".tmp"]
+        self.run(tmp_path)
+        assert _all(tmp_path) == ["out", "out/release", "out/release/x"]
