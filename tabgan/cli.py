@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 import signal
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,12 +18,12 @@ import typer
 from rich.console import Console
 
 import tabgan
+from tabgan import options
 from tabgan._figures import at_most
 from tabgan._validate import integer_at_least, positive, real_in
 from tabgan.errors import ConfigError, DataError, SchemaError
 from tabgan.io import check_readable, check_writable, format_of, is_csv, read_table, write_table, write_text
-from tabgan.schema import Boolean, Categorical, Numeric, Schema, nearest
-from tabgan.yaml_file import parse
+from tabgan.schema import Schema, nearest
 
 # What needs torch is imported inside the commands: --version and --help are quick.
 
@@ -129,7 +129,7 @@ def fit(
 ) -> None:
     """Fit a model to a table. Private unless --epsilon none is given."""
     with _exits(debug):
-        budget = _epsilon(epsilon)
+        budget = options.epsilon_of(epsilon)
         real_in("--delta", delta, 0.0, 1.0, fix="Use less than 1 / n_rows.")
         _check_output(output, force)
         declared = None if schema is None else Schema.from_yaml(check_readable(schema, "--schema"))
@@ -141,7 +141,7 @@ def fit(
 
         model = TabGAN(epsilon=budget, delta=delta, schema=declared, random_state=random_state)
         model.check_params()
-        kept = _ledger(ledger, epsilon_cap, delta_cap, table_may_change)
+        kept = options.ledger_of(ledger, epsilon_cap, delta_cap, table_may_change)
         if kept is not None and not has_begun(checkpoint):
             model.check_room(kept)
         df = read_table(table, dtypes=dtypes, as_text=True)
@@ -185,7 +185,7 @@ def sample(
         from tabgan.synthesizer import TabGAN
 
         fitted = TabGAN.load(model)
-        conditions = _conditions(condition or [], fitted.schema_)
+        conditions = options.conditions_of(condition or [], fitted.schema_)
         df = fitted.sample(n, conditions=conditions or None, random_state=random_state)
         write_table(df, output, escape_formulas=escape_formulas)
         typer.echo(f"{output}: {len(df):,} rows{_seeded(random_state, fitted.random_state)}")
@@ -250,7 +250,7 @@ def evaluate(
 
         fitted = TabGAN.load(model)
         has_target = (target or fitted.schema_.target) is not None
-        limits = None if gate is None else _gate(gate, has_target=has_target)
+        limits = None if gate is None else options.gate_of(gate, has_target=has_target)
         judged = {"synthetic": _read_like(synthetic, fitted.schema_), "target": target, "title": model.stem}
         judged["random_state"] = random_state or 0
         if real is None or holdout is None:
@@ -325,24 +325,6 @@ def _read_like(path: Path | None, schema: Any) -> Any:
             f"{path}: no column {lacking[0]!r}.{nearest(lacking[0], [str(c) for c in df.columns])}"
         )
     return read_text(df, schema)
-
-
-def _gate(text: str, *, has_target: bool) -> Any:
-    """Return the gate of a YAML file, or the standard one."""
-    from tabgan.evaluation.gate import Gate
-
-    if text == "standard":
-        return Gate.standard(has_target=has_target)
-    path = check_readable(Path(text), "--gate")
-    data, problems = parse(path.read_text(encoding="utf-8-sig"), {})
-    if problems:
-        raise ConfigError("\n".join(f"{path}: {problem}" for problem in problems))
-    if isinstance(data, dict) and set(data) == {"gate"}:  # as in a job
-        data = data["gate"]
-    try:
-        return Gate.of(data, has_target=has_target)
-    except ConfigError as error:
-        raise ConfigError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from None
 
 
 @schema_app.command()
@@ -457,7 +439,7 @@ def cap(
     with _exits(debug):
         from tabgan.privacy.ledger_file import LedgerFile
 
-        wanted = _ledger(check_readable(file, "FILE"), epsilon_cap, delta_cap)
+        wanted = options.ledger_of(check_readable(file, "FILE"), epsilon_cap, delta_cap)
         ledger = LedgerFile(file)
         ledger.set_cap(wanted.cap, may_end_fits=force)
         typer.echo(
@@ -546,60 +528,3 @@ def _seeded(random_state: int | None, of_model: int | None) -> str:
         return ""
     seed = f"the model's {of_model}" if random_state is None else str(random_state)
     return f", seeded with {seed}: the same command gives the same rows, another --random-state gives others"
-
-
-def _epsilon(text: str) -> float | None:
-    if text.lower() in ("none", "null"):
-        return None
-    number: float | str = text
-    with suppress(ValueError):
-        number = float(text)
-    return positive("--epsilon", number, fix="Write none to switch privacy off.")
-
-
-def _ledger(
-    path: Path | None, epsilon_cap: float | None, delta_cap: float | None, table_may_change: bool = False
-) -> Any:
-    """Return what the options say of a ledger; ``None`` where they name none."""
-    from tabgan.privacy.records import LedgerConfig
-
-    if path is None:
-        if epsilon_cap is not None or delta_cap is not None or table_may_change:
-            raise ConfigError(
-                "--epsilon-cap: expected --ledger beside it, which all fits add up in. Name one."
-            )
-        return None
-    return LedgerConfig(path, epsilon_cap, delta_cap, table_may_change)
-
-
-def _conditions(pairs: Sequence[str], schema: Schema) -> dict[str, Any]:
-    """Return ``column=value`` pairs as values of the columns' kinds."""
-    conditions = {}
-    for pair in pairs:
-        name, separator, text = pair.partition("=")
-        if not separator:
-            raise ConfigError(f"--condition: expected column=value, got {pair!r}.")
-        if name not in schema:
-            raise ConfigError(f"--condition: no column {name!r}.{nearest(name, schema.names)}")
-        conditions[name] = _value(text, schema[name])
-    return conditions
-
-
-def _value(text: str, column: Any) -> Any:
-    """Return the value of a column that ``text`` stands for."""
-    where = f"--condition {column.name}"
-    if isinstance(column, Boolean):
-        if text.lower() not in ("true", "false"):
-            raise ConfigError(f"{where}: expected true or false, got {text!r}.")
-        return text.lower() == "true"
-    if isinstance(column, Numeric):
-        try:
-            return int(text) if column.decimals == 0 else float(text)
-        except ValueError:
-            raise ConfigError(f"{where}: expected a number, got {text!r}.") from None
-    if isinstance(column, Categorical):
-        categories = {str(category): category for category in column.categories or ()}
-        if text not in categories:
-            raise ConfigError(f"{where}: no category {text!r}.{nearest(text, list(categories))}")
-        return categories[text]
-    return text

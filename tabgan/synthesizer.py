@@ -16,7 +16,6 @@ from sklearn.base import BaseEstimator
 import tabgan
 from tabgan import _validate
 from tabgan._figures import at_most
-from tabgan.encoding.table import TableEncoder
 from tabgan.errors import (
     BudgetExceededError,
     ConfigError,
@@ -298,7 +297,7 @@ class TabGAN(BaseEstimator):
             raise ConfigError(
                 f"conditions: expected a mapping from column names to values, got {type(conditions).__name__}."
             )
-        fixed = _fixed_codes(fitted.encoder, conditions)
+        fixed = fitted.encoder.codes_of(conditions)
         streams = RandomStreams(self.random_state if random_state is None else random_state)
         return self._batches(fitted, n, batch_size, fixed, dict(conditions), streams)
 
@@ -599,17 +598,3 @@ def _say_what_is_spent(error: BaseException, privacy: PrivacyStatement) -> None:
         error.args = (f"{error} {said}",)
     else:
         error.add_note(said)
-
-
-def _fixed_codes(encoder: TableEncoder, conditions: Mapping[str, Any]) -> dict[int, int]:
-    """Return the code of every conditioned column by its position."""
-    fixed = {}
-    for name, value in conditions.items():
-        if name not in encoder.schema:
-            raise SchemaError(f"conditions: no column {name!r}.{nearest(name, encoder.schema.names)}")
-        if name not in encoder.names:
-            raise DataError(
-                f"conditions: column {name!r} is an identifier, which is generated and cannot be fixed."
-            )
-        fixed[encoder.names.index(name)] = encoder.code_of_value(name, value)
-    return fixed

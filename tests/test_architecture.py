@@ -84,6 +84,7 @@ ORDER = [
     "jobs.executors",
     "jobs",
     "terminal",
+    "options",
     "cli",
     "__main__",
 ]
@@ -353,4 +354,4 @@ class TestExports:
         assert folders <= {path.name for path in tests.iterdir() if path.is_dir()}
         single = {module.strip("_") for module in MODULES if module and "." not in module} - folders
         names = {path.stem.removeprefix("test_") for path in tests.glob("test_*.py")}
-        assert single - {"main", "terminal"} <= names
+        assert single - {"main", "terminal", "options"} <= names  # tested by the command line

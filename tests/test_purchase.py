@@ -223,7 +223,9 @@ def bought(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "Comparison", spying)
         config = LedgerConfig(path)
-        with ordered(model._fitted, df, model.sample(600), 1.0, ledger=config, target="ill") as (buy, _):
+        terms = model.plan_.delta, model.plan_.unit
+        given = {"terms": terms, "ledger": config, "target": "ill"}
+        with ordered(model._fitted, df, model.sample(600), 1.0, **given) as (buy, _):
             purchase = buy()
     return seen[0], purchase, LedgerFile(path)
 

@@ -7,9 +7,10 @@ proportion to the same released counts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,8 +18,8 @@ import pandas as pd
 from tabgan.encoding.base import MISSING, ColumnEncoder
 from tabgan.encoding.grid import SURELY, denoise_ordered, project_to_simplex, without_stray
 from tabgan.encoding.lattice import LatticeEncoder
-from tabgan.errors import DataError
-from tabgan.schema import Identifier, Schema
+from tabgan.errors import DataError, SchemaError
+from tabgan.schema import Identifier, Schema, nearest
 
 #: The ends of a range of at most so many integers keep a count of this many noise standard deviations. That they occur
 #: was released or, where they are declared, is likely; who compares two tables often cuts both between their ends.
@@ -318,6 +319,24 @@ class TableEncoder:
                 f"See model.schema_[{name!r}]."
             )
         return code
+
+    def codes_of(self, conditions: Mapping[str, Any]) -> dict[int, int]:
+        """Return the code of every conditioned column by its position.
+
+        Raises:
+            SchemaError: there is no such column.
+            DataError: it is an identifier, or as in :meth:`code_of_value`.
+        """
+        fixed = {}
+        for name, value in conditions.items():
+            if name not in self.schema:
+                raise SchemaError(f"conditions: no column {name!r}.{nearest(name, self.schema.names)}")
+            if name not in self.names:
+                raise DataError(
+                    f"conditions: column {name!r} is an identifier, which is generated and cannot be fixed."
+                )
+            fixed[self.names.index(name)] = self.code_of_value(name, value)
+        return fixed
 
     def constant(self, name: str, value: object, n_rows: int) -> pd.Series:
         """Return ``n_rows`` times one value, in the column's dtype."""
