@@ -150,6 +150,23 @@ def check_rules(rules: object, columns: Sequence[Any]) -> None:
             raise ConfigError(f"{where}: expected Inequality or FixedCombinations, got {shown(rule)}.")
 
 
+def check_rule_columns(rules: Sequence[Rule], names: Sequence[str]) -> None:
+    """Raise unless the columns that rules name are there: all that can be said before a fit finds their kinds.
+
+    Raises:
+        ConfigError: naming the rule by its place, and its side.
+    """
+    for i, rule in enumerate(rules):
+        if isinstance(rule, FixedCombinations):
+            sides = {f"columns[{j}]": name for j, name in enumerate(rule.columns)}
+        else:
+            sides = {side: getattr(rule, side) for side in ("low", "high")}
+        for side, name in sides.items():
+            is_constant = isinstance(rule, Inequality) and math.isfinite(_constant(name))
+            if name not in names and not is_constant:
+                raise _no_column(f"rules[{i}].{side}", name, dict.fromkeys(names), "a column of the table")
+
+
 def keeps_rules(
     rules: Sequence[Rule], columns: Sequence[Any], table: pd.DataFrame, known: Sequence[pd.DataFrame]
 ) -> np.ndarray:

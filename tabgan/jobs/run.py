@@ -21,6 +21,7 @@ from tabgan.checkpoint import discard, has_begun, holdout_seed, sample_seed
 from tabgan.encoding.values import read_text
 from tabgan.errors import DataError
 from tabgan.evaluation.gate import NO_GATE, Decision
+from tabgan.evaluation.rules import check_rule_columns
 from tabgan.io import check_inner, check_writable, is_csv, read_table, staged_folder, write_table, write_text
 from tabgan.jobs.config import Job, Output, Report
 from tabgan.privacy.ledger import PrivacyStatement, spent_note
@@ -117,6 +118,7 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
     with staged_folder(job.output.folder, FILES) as folder:
         with clock.stage("read"):
             tables = read_tables(job)
+        check_rule_columns(job.rules, list(tables.source.columns))
         with clock.stage("fit", reports_itself=True):
             model = _fit(job, tables, clock.progress)
         bought = job.evaluation_epsilon

@@ -10,6 +10,7 @@ import pytest
 from tabgan.audit.checks import Check as Mechanism
 from tabgan.audit.result import AuditResult
 from tabgan.errors import AuditError, ConfigError, DataError
+from tabgan.evaluation import FixedCombinations, Inequality
 from tabgan.evaluation.gate import Check, Decision, Gate
 from tabgan.jobs.config import load_jobs
 from tabgan.jobs.executors import JobFailure, exit_code
@@ -57,6 +58,12 @@ class TestRun:
         quiet = replace(job, output=replace(job.output, parquet=False, model=False), report=None)
         names = [str(path) for path in run_job(quiet).files]
         assert names == ["out/people/release/synthetic.csv", "out/people/release/schema.yaml"]
+
+    @pytest.mark.parametrize("rule", [Inequality("agee", "income"), FixedCombinations(("town", "agee"))])
+    def test_a_rule_of_no_column_is_refused_before_the_fit(self, job, fake_model, rule):
+        with pytest.raises(ConfigError, match=r"rules\[1\]\..* 'agee'.*Did you mean 'age'"):
+            run_job(replace(job, rules=(Inequality("age", 100), rule)))
+        assert fake_model.fitted == []
 
     @pytest.mark.parametrize(("escapes", "expected"), [(True, "'=1+1"), (False, "=1+1")])
     def test_formulas_are_escaped_on_demand(self, job, fake_model, monkeypatch, escapes, expected):
