@@ -189,6 +189,10 @@ def evaluate(
         float | None, typer.Option(help="Buy noisy figures on the real rows for the shareable edition.")
     ] = None,
     ledger: LedgerOption = None,
+    source_table: Annotated[
+        Path | None,
+        typer.Option(help="The table that --real was taken from, where the fit's ledger is that one's."),
+    ] = None,
     gate: Annotated[
         str | None, typer.Option(help="YAML file of limits, or standard; exit code 2 when one is not kept.")
     ] = None,
@@ -201,13 +205,14 @@ def evaluate(
     The report is INTERNAL, not covered by epsilon, unless --shareable is given.
     """
     with _exits(debug):
-        _check_evaluate(output, real, holdout, shareable, evaluation_epsilon, ledger, gate)
-        for path, where in (
-            (model, "model"),
-            (real, "--real"),
-            (holdout, "--holdout"),
-            (synthetic, "--synthetic"),
-        ):
+        _check_evaluate(output, real, holdout, shareable, evaluation_epsilon, ledger, gate, source_table)
+        tables = {
+            "--real": real,
+            "--holdout": holdout,
+            "--synthetic": synthetic,
+            "--source-table": source_table,
+        }
+        for where, path in ({"model": model} | tables).items():
             if path is not None:
                 check_readable(path, where)
 
@@ -244,6 +249,7 @@ def evaluate(
                     gate=limits,
                     evaluation_epsilon=evaluation_epsilon,
                     ledger=ledger,
+                    part_of=None if ledger is None else read_table(source_table or real, as_text=True),
                     progress=watcher.progress,
                     **judged,
                 )
@@ -267,6 +273,7 @@ def _check_evaluate(
     evaluation_epsilon: float | None,
     ledger: Path | None,
     gate: str | None,
+    source_table: Path | None,
 ) -> None:
     """Raise for options of ``evaluate`` that do not go together, before anything is read."""
     if output.suffix.lower() not in (".html", ".json", ".pdf", ".md"):
@@ -290,6 +297,8 @@ def _check_evaluate(
         raise ConfigError(
             "--ledger: expected --evaluation-epsilon beside it, for nothing else is charged here."
         )
+    if source_table is not None and ledger is None:
+        raise ConfigError("--source-table: expected --ledger beside it, for it says whose ledger that is.")
 
 
 def _gate(text: str, *, has_target: bool) -> Any:

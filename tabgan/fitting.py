@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +178,7 @@ class Session:
             self._checkpoint.bind(df, table)
         if self._file is not None and self._config is not None:
             plan = self.request.plan
-            self._file.begin(self._name, plan, self._config, lambda key: table_digest(table, key))
+            self._file.begin(self._name, plan, self._config, partial(table_digest, table))
             self.ledger = Ledger(self.request.plan, FitBook(self._file, self._name, self._is_datasets))
         self._has_begun = True
 

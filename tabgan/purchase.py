@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pandas as pd
 from threadpoolctl import threadpool_limits
@@ -122,7 +123,7 @@ def buy(
     name = secrets.token_hex(8)
     table = real if part_of is None else part_of
     if file is not None and ledger is not None:
-        file.begin(name, plan, ledger, lambda key: table_digest(table, key))
+        file.begin(name, plan, ledger, partial(table_digest, table))
     account = Ledger(plan, None if file is None else FitBook(file, name))
     try:
         bought = buy_figures(
