@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -32,9 +32,11 @@ from tabgan.durable import (
     parse,
     read_lines,
     sealed,
+    sha256,
     unsealed,
 )
 from tabgan.errors import CheckpointError
+from tabgan.privacy.digest import VERSION as DIGEST_VERSION
 from tabgan.privacy.digest import table_digest
 from tabgan.privacy.events import is_number
 from tabgan.privacy.journal import Journal
@@ -162,17 +164,22 @@ class Checkpoint:
     def bind(self, *tables: object) -> None:
         """Tie the checkpoint to a fit's tables; reads their rows and keeps a keyed digest.
 
+        The same rows may come in another order, but in the same form: what is released of a column, and so which
+        answers can be read again, follows from its dtype.
+
         Raises:
             CheckpointError: it is tied to others.
             DataError: one of them is no table.
         """
         key = bytes.fromhex(self._manifest["key"])
-        table = " ".join(table_digest(each, key) for each in tables)
         known = self._manifest["table"]
+        is_old = known is not None and ":" not in known
+        digests = " ".join(table_digest(each, key, 1 if is_old else DIGEST_VERSION) for each in tables)
+        table = digests if is_old else f"{DIGEST_VERSION}:{digests} {sha256(canonical(_forms(tables)))}"
         if known is not None and known != table:
             raise CheckpointError(
-                f"checkpoint: {str(self.folder)!r} is of a fit to another table. Fit to the same rows to go on. "
-                f"{new_fit(self.fit)}"
+                f"checkpoint: {str(self.folder)!r} is of a fit to another table. Fit to the same rows, with the same "
+                f"columns and dtypes, to go on. {new_fit(self.fit)}"
             )
         if known is None:
             self._manifest["table"] = table
@@ -494,6 +501,11 @@ def _damaged(path: Path) -> CheckpointError:
     return CheckpointError(
         f"checkpoint: {str(path)!r} is damaged. Restore it from a copy. What was charged stays spent. {NEW_FIT}"
     )
+
+
+def _forms(tables: Sequence[Any]) -> list[list[list[str]]]:
+    """Return names and dtypes of tables' columns, in their order; they are public."""
+    return [[[repr(name), str(dtype)] for name, dtype in table.dtypes.items()] for table in tables]
 
 
 def _differing(kept: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:

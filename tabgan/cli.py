@@ -217,6 +217,10 @@ def evaluate(
     entity: Annotated[str | None, typer.Option(help="Of a purchase: the entity's column of the fit.")] = None,
     max_rows: Annotated[int | None, typer.Option(help="Of a purchase: max_rows of the fit.")] = None,
     ledger: LedgerOption = None,
+    source_table: Annotated[
+        Path | None,
+        typer.Option(help="The table that --real was taken from, where the fit's ledger is that one's."),
+    ] = None,
     gate: Annotated[
         str | None, typer.Option(help="YAML file of limits, or standard; exit code 3 when one is not kept.")
     ] = None,
@@ -232,14 +236,15 @@ def evaluate(
     with _exits(debug):
         terms: Any = {"evaluation_delta": evaluation_delta, "entity": entity, "max_rows": max_rows}
         terms["ledger"] = ledger
-        _check_evaluate(output, real, holdout, shareable, evaluation_epsilon, terms, gate)
+        _check_evaluate(output, real, holdout, shareable, evaluation_epsilon, terms, gate, source_table)
         _check_output(output, force)
-        for path, where in (
-            (model, "model"),
-            (real, "--real"),
-            (holdout, "--holdout"),
-            (synthetic, "--synthetic"),
-        ):
+        tables = {
+            "--real": real,
+            "--holdout": holdout,
+            "--synthetic": synthetic,
+            "--source-table": source_table,
+        }
+        for where, path in ({"model": model} | tables).items():
             if path is not None:
                 check_readable(path, where)
 
@@ -262,6 +267,7 @@ def evaluate(
                     _read_like(holdout, fitted.schema_),
                     gate=limits,
                     evaluation_epsilon=evaluation_epsilon,
+                    part_of=None if ledger is None else read_table(source_table or real, as_text=True),
                     progress=watcher.progress,
                     **terms,
                     **judged,
@@ -286,6 +292,7 @@ def _check_evaluate(
     evaluation_epsilon: float | None,
     terms: Mapping[str, object],
     gate: str | None,
+    source_table: Path | None,
 ) -> None:
     """Raise for options of ``evaluate`` that do not go together, before anything is read."""
     if output.suffix.lower() not in (".html", ".json", ".pdf", ".md"):
@@ -304,12 +311,18 @@ def _check_evaluate(
             raise ConfigError(
                 "--evaluation-epsilon: expected --shareable beside it, for bought figures stand in that edition."
             )
+        if source_table is not None and terms["ledger"] is None:
+            raise ConfigError(
+                "--source-table: expected --ledger beside it, for it says whose ledger that is."
+            )
         return
     given = [name.replace("_", "-") for name, value in terms.items() if value is not None]
     if given:
         raise ConfigError(
             f"--{given[0]}: expected --evaluation-epsilon beside it, for nothing else is charged here."
         )
+    if source_table is not None:
+        raise ConfigError("--source-table: expected --ledger beside it, for it says whose ledger that is.")
 
 
 def _read_like(path: Path | None, schema: Any) -> Any:

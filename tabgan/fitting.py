@@ -6,6 +6,7 @@ import logging
 import math
 import secrets
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -221,7 +222,7 @@ class Session:
             self._checkpoint.bind(df, table)
         if self._file is not None and self._config is not None:
             plan = self.request.plan
-            self._file.begin(self._name, plan, self._config, lambda key: table_digest(table, key))
+            self._file.begin(self._name, plan, self._config, partial(table_digest, table))
             self.ledger = Ledger(self.request.plan, FitBook(self._file, self._name, self._is_datasets))
         self._has_begun = True
         self._say_if_resumed()

@@ -1,16 +1,21 @@
 """``tabgan evaluate`` and ``TabGAN.evaluate``, with the real model in few steps."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
 from tabgan import TabGAN
 from tabgan.cli import app
 from tabgan.errors import DataError, NotFittedError
+from tabgan.io import read_table
+from tabgan.privacy.ledger_file import LedgerFile
 
 
 def table(n_rows: int, seed: int) -> pd.DataFrame:
@@ -75,6 +80,83 @@ def test_the_command_writes_the_report(model, tmp_path):
         tmp_path / "r.json",
     )
     assert json.loads((tmp_path / "r.json").read_text())["edition"] == "internal"
+
+
+@pytest.fixture(scope="module")
+def fitted_folder(tmp_path_factory) -> Path:
+    """A folder with a table, and a model that the command has fitted to it, with the ledger ``l``."""
+    folder = tmp_path_factory.mktemp("fit")
+    df = table(600, 0).assign(
+        since=pd.Timestamp("2020-01-29"), share=lambda t: t["age"] / 7, code=lambda t: t["age"] % 3 == 0
+    )
+    df.loc[::9, "ill"] = None
+    df["size"] = ["many", "007", *map(str, range(598))]  # that a schema reads as a number changes no digest
+    df.to_csv(folder / "real.csv", index=False)
+    table(300, 1).assign(since="2020-02-01", share=0.5, code=True, size=3).to_csv(
+        folder / "holdout.csv", index=False
+    )
+    model = TabGAN(epsilon=5.0, steps=2, adversary_share=0.0, random_state=0)
+    model.fit(read_table(folder / "real.csv", as_text=True), reads_text=True, ledger=folder / "l").save(
+        folder / "m"
+    )
+    return folder
+
+
+class TestTheTableOfTheFit:
+    """A purchase beside a fit with a ledger needs the fit's table: its rows, in whatever order and form."""
+
+    MORE = (
+        "--holdout",
+        "holdout.csv",
+        "--shareable",
+        "--evaluation-epsilon",
+        "0.1",
+        "--ledger",
+        "l",
+        "-o",
+        "r.json",
+    )
+
+    @pytest.fixture
+    def here(self, fitted_folder, tmp_path, monkeypatch) -> pd.DataFrame:
+        shutil.copytree(fitted_folder, tmp_path, dirs_exist_ok=True)
+        monkeypatch.chdir(tmp_path)
+        return pd.read_csv("real.csv", parse_dates=["since"], float_precision="round_trip")
+
+    @pytest.mark.parametrize("form", ["as it is", "shuffled", "int32", "parquet", "arrow"])
+    def test_is_taken_as_what_it_is(self, here, form):
+        name = "real.csv" if form == "as it is" else "other.parquet"
+        if form == "shuffled":
+            name = "other.csv"
+            here.sample(frac=1, random_state=0).to_csv(name, index=False)
+        elif form == "int32":
+            here.astype({"age": "int32", "ill": "category"}).to_parquet(name)
+        elif form == "parquet":
+            here[here.columns[::-1]].to_parquet(name, index=False)
+        elif form == "arrow":
+            pq.write_table(pa.Table.from_pandas(here).replace_schema_metadata(None), name)
+        run("evaluate", "m", "--real", name, *self.MORE)
+        assert len(LedgerFile(Path("l")).fits) == 2
+
+    def test_or_refused(self, here):
+        here.iloc[1:].to_csv("other.csv", index=False)
+        found = run("evaluate", "m", "--real", "other.csv", *self.MORE, code=None)
+        assert found.exit_code != 0
+        assert "is of another table" in " ".join(found.output.split())
+
+    def test_may_be_what_a_part_was_taken_from(self, here):
+        """As where a job held rows out: the ledger is the whole table's."""
+        here.iloc[:500].to_csv("part.csv", index=False)
+        run("evaluate", "m", "--real", "part.csv", "--source-table", "real.csv", *self.MORE)
+        found = run(
+            "evaluate", "m", "--real", "real.csv", "--source-table", "part.csv", *self.MORE, code=None
+        )
+        assert "is of another table" in " ".join(found.output.split())
+
+    def test_is_not_asked_for_without_a_ledger(self, here):
+        options = ["--holdout", "holdout.csv", "--source-table", "real.csv", "-o", "r.json"]
+        found = run("evaluate", "m", "--real", "real.csv", *options, code=2)
+        assert "--source-table: expected --ledger beside it" in found.output
 
 
 class TestGateAndEdition:

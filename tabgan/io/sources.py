@@ -192,6 +192,7 @@ def _read_csv(
     moments = {name: dtype for name, dtype in dtypes.items() if dtype.startswith("datetime64")}
     others: Any = {name: dtype for name, dtype in dtypes.items() if name not in moments}
     options: dict[str, Any] = {"low_memory": False, "index_col": False, "encoding": "utf-8-sig"}
+    options["float_precision"] = "round_trip"  # by default pandas misses the last bit of numbers of 16 digits
     if na_values is not None:
         options |= {"na_values": list(na_values), "keep_default_na": False}
     with warnings.catch_warnings():

@@ -22,8 +22,8 @@ from tabgan.privacy.unit import PrivacyUnit
 PUBLIC_FACTS = (
     "The column names, their order and their pandas dtypes are public.",
     "Everything that the schema declares is public, and was not read off the table.",
-    "That the table passed the checks of its form is public: one kind of value a column, no infinite numbers, and "
-    "nothing that the schema forbids.",
+    "That the table passed the checks of its form is public: one kind of value a column, no infinite numbers, no "
+    "text outside of Unicode, and nothing that the schema forbids.",
     "epsilon, delta and all other arguments of the fit were chosen without looking at the table.",
 )
 

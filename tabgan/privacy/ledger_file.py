@@ -14,10 +14,10 @@ from __future__ import annotations
 import datetime as dt
 import hmac
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from filelock import FileLock, Timeout
 
@@ -36,6 +36,7 @@ from tabgan.durable import (
 from tabgan.errors import BudgetExceededError, ConfigError, LedgerError, PrivacyError
 from tabgan.privacy.accounting import Cost, filter_order
 from tabgan.privacy.budget import Plan
+from tabgan.privacy.digest import VERSION as DIGEST_VERSION
 from tabgan.privacy.events import Release, cost_of
 from tabgan.privacy.ledger import LedgerPlace
 from tabgan.privacy.records import (
@@ -50,6 +51,7 @@ from tabgan.privacy.records import (
     fit_of,
     is_ledger,
     read_chain,
+    tag_version,
 )
 from tabgan.privacy.unit import PrivacyUnit
 
@@ -58,6 +60,12 @@ _ADOPT = "Without one, remove the guard and take the lines as they are by `tabga
 
 #: Seconds to wait for another process that is writing a line.
 _PATIENCE = 60.0
+
+
+class TableDigest(Protocol):
+    """A function that returns a table's digest under a key: :func:`~tabgan.privacy.digest.table_digest` of one."""
+
+    def __call__(self, key: bytes, version: int = ..., /) -> str: ...
 
 
 class LedgerFile:
@@ -127,7 +135,7 @@ class LedgerFile:
 
     # -- what is added ------------------------------------------------------------------------------------------
 
-    def begin(self, name: str, plan: Plan, config: LedgerConfig, digest: Callable[[bytes], str]) -> None:
+    def begin(self, name: str, plan: Plan, config: LedgerConfig, digest: TableDigest) -> None:
         """Put down that a fit begins, with all that it may cost. Makes the file when it is the first one.
 
         A fit that has begun before is held against its table, and nothing is put down.
@@ -137,7 +145,7 @@ class LedgerFile:
             plan: What it may spend; private.
             config: The cap, and whether the table may have changed.
             digest: Returns the table's digest under a key. Called only after the cap has let the fit pass, and while
-                other processes may write.
+                other processes may write; once more, under the lock, where the last line's is of an older version.
 
         Raises:
             BudgetExceededError: the cap would be passed.
@@ -153,12 +161,12 @@ class LedgerFile:
                 key = self._guard["key"]
                 table = digest(bytes.fromhex(key))
             if self.fit(name) is not None:
-                self._check_own_table(name, table)
+                self._check_own_table(name, table, digest)
                 return
             self._check_unit(plan.unit)
             cap = self._agreed_cap(config)
             self._check_room(plan, cap)
-            self._check_table(table, config)
+            self._check_table(table, config, digest)
             self._guard.setdefault("key", key)
             if not self.records:
                 self._write_guard()  # a crash before the first line leaves a ledger of none
@@ -271,31 +279,50 @@ class LedgerFile:
                 "and the two do not add up. Keep the unit, or a ledger for each, neither of which then covers both."
             )
 
-    def _check_table(self, table: str, config: LedgerConfig) -> None:
+    def _check_table(self, table: str, config: LedgerConfig, digest: TableDigest) -> None:
         charged = {fit.name for fit in self.fits if fit.charges or fit.outcome is None}
         known = [r for r in self._since_adopted() if r["kind"] == "fit" and r["fit"] in charged]
-        is_known = not known or self._tag(known[-1]["fit"], table) == known[-1]["table"]
-        if not is_known and not config.table_may_change:
+        if config.table_may_change or not known:
+            return
+        if not self._is_of(known[-1], table, digest):
             raise LedgerError(
                 f"ledger: {str(self.path)!r} is of another table than this one. Use the ledger of this dataset; if the "
                 "table is a newer state of the same one, set table_may_change: true (--table-may-change), and fits go "
                 "on adding up."
             )
 
-    def _check_own_table(self, name: str, table: str) -> None:
+    def _check_own_table(self, name: str, table: str, digest: TableDigest) -> None:
         own = [r for r in self._since_adopted() if r["kind"] == "fit" and r["fit"] == name]
-        if own and self._tag(name, table) != own[0]["table"]:
+        if own and not self._is_of(own[0], table, digest):
             raise LedgerError(
                 f"ledger: the fit began on another table than this one, says {str(self.path)!r}. Go on with the same "
                 "rows, or start a new fit in a new checkpoint."
             )
 
-    def _tag(self, name: str, table: str) -> str:
+    def _is_of(self, begun: dict[str, Any], table: str, digest: TableDigest) -> bool:
+        """Return whether a fit began on the table of a digest, compared in the version that its line was written in.
+
+        Raises:
+            LedgerError: that version is none of this tabgan's.
+        """
+        version = tag_version(begun["table"])
+        if version == 1:
+            table = digest(bytes.fromhex(self._guard["key"]), version)
+        elif version != DIGEST_VERSION:
+            raise LedgerError(
+                f"ledger: {str(self.path)!r} holds its table's digest in a version that this tabgan does not know: "
+                f"expected 1 or {DIGEST_VERSION}. Use the tabgan that wrote it, or a newer one."
+            )
+        return hmac.compare_digest(self._tag(begun["fit"], table, version), begun["table"])
+
+    def _tag(self, name: str, table: str, version: int = DIGEST_VERSION) -> str:
         """Return what a line says of a fit's table: another for every fit.
 
-        Equal ones would tell whoever sees the ledger that nobody joined and nobody left.
+        Equal ones would tell whoever sees the ledger that nobody joined and nobody left. The version of the digest
+        stands before it; the first one had none.
         """
-        return hmac.new(bytes.fromhex(self._guard["key"]), f"{name} {table}".encode(), "sha256").hexdigest()
+        tag = hmac.new(bytes.fromhex(self._guard["key"]), f"{name} {table}".encode(), "sha256").hexdigest()
+        return tag if version == 1 else f"{version}:{tag}"
 
     def _since_adopted(self) -> list[dict[str, Any]]:
         adopted = [i for i, record in enumerate(self.records) if record["kind"] == "adopted"]

@@ -253,6 +253,17 @@ def fit_of(begun: dict[str, Any], records: Sequence[dict[str, Any]]) -> FitRecor
     )
 
 
+def tag_version(table: str) -> int:
+    """Return the version of the table's digest that a fit's line holds: ``2:`` before it says 2, nothing says 1.
+
+    0 stands for what is no version.
+    """
+    version, colon, _ = table.rpartition(":")
+    if not colon:
+        return 1
+    return int(version) if version.isascii() and version.isdigit() and len(version) <= 9 else 0
+
+
 def cost_to_dict(cost: Cost) -> dict[str, Any]:
     """Return a cost as plain data for JSON."""
     runs = [[run.noise_multiplier, run.sample_rate, run.steps] for run in cost.runs]

@@ -192,7 +192,7 @@ def _say_what_is_coarse(released: Sequence[ReleasedColumn], unsure: Collection[s
         names = [c.name for c in columns if isinstance(c, kind) and c.bounds is not None]
         if names:
             logger.warning(
-                "The %s of %s do not stand out of the noise, so values are kept as %s. Declare %s in the schema, raise "
+                "The noise hides the %s of %s, so values are kept as %s. Declare %s in the schema, raise "
                 "epsilon, or drop columns.",
                 key,
                 ", ".join(map(repr, names)),

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 from dataclasses import replace
+from functools import partial
 
 import dp_accounting
 import numpy as np
@@ -45,7 +46,7 @@ def block(steps=10):
 
 
 def digest_of(table=TABLE):
-    return lambda key: table_digest(table, key)
+    return partial(table_digest, table)
 
 
 def unread(key):
@@ -325,6 +326,54 @@ def test_another_table_is_refused_and_nothing_is_written(written):
     assert len(LedgerFile(written).fits) == 4
 
 
+def test_the_same_rows_in_another_order_and_form_are_the_same_table(written):
+    begin(written, "f3", table=TABLE.astype({"age": "float32", "town": "category"}).iloc[::-1, ::-1])
+    begin(written, "f4", table=TABLE.astype(str))
+    with pytest.raises(LedgerError, match="is of another table"):
+        begin(written, "f5", table=TABLE.iloc[[0, 1, 2, 2]])
+
+
+@pytest.fixture
+def older(written):
+    """A ledger whose fits were put down with the first version of the digest, which had no version in its lines."""
+    key = bytes.fromhex(unsealed(guard_of(written).read_text())["key"])
+
+    def change(records):
+        for record in records:
+            if record["kind"] == "fit":
+                text = f"{record['fit']} {table_digest(TABLE, key, 1)}"
+                record["table"] = hmac.new(key, text.encode(), "sha256").hexdigest()
+
+    forge(written, change)
+    return written
+
+
+def test_an_older_ledger_is_held_against_its_own_digest(older):
+    for other in (TABLE.iloc[:2], TABLE.iloc[::-1], TABLE.astype({"age": "int32"})):
+        with pytest.raises(LedgerError, match="is of another table"):
+            begin(older, "f3", table=other)
+        with pytest.raises(LedgerError, match="began on another table"):
+            begin(older, "f2", table=other)
+    begin(older, "f2")
+    begin(older, "f3")
+    begin(older, "f4", table=TABLE.iloc[::-1])  # from the newer line on
+    tags = [record["table"] for record in LedgerFile(older).records if record["kind"] == "fit"]
+    assert [tag.startswith("2:") for tag in tags] == [False, False, True, True]
+
+
+@pytest.mark.parametrize("version", ["3", "0", "-2", "\u0662", "", "1" * 5000, "1:2"])
+def test_a_digest_of_an_unknown_version_is_refused(written, version):
+    def change(records):
+        records[-4]["table"] = f"{version}:{'0' * 64}"
+
+    forge(written, change)
+    before = written.read_bytes()
+    with pytest.raises(LedgerError, match="in a version that this tabgan does not know: expected 1 or 2"):
+        begin(written, "f3")
+    assert written.read_bytes() == before
+    begin(written, "f3", table_may_change=True)  # which asks for no comparison
+
+
 def test_another_privacy_unit_is_refused_before_a_row_is_read(written):
     before = written.read_bytes()
     entity = replace(PLAN, unit=PrivacyUnit("patient", 4))
@@ -356,7 +405,7 @@ def test_no_plain_hash_of_the_table_stands_in_it(path):
     key = unsealed(guard_of(path).read_text())["key"]
     assert key not in text
     digest = table_digest(TABLE, bytes.fromhex(key))  # that the comparison is one of like with like
-    assert kept[0] == hmac.new(bytes.fromhex(key), f"f1 {digest}".encode(), "sha256").hexdigest()
+    assert kept[0] == "2:" + hmac.new(bytes.fromhex(key), f"f1 {digest}".encode(), "sha256").hexdigest()
 
 
 def test_two_fits_on_one_table_do_not_show_that_it_is_one(path):

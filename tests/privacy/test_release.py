@@ -328,11 +328,11 @@ class TestUnseenPrecision:
         )  # more than any count has here: the noise hides all of them
         released, text = self._said(caplog)
         assert released.schema["c0"].decimals == 0
-        assert "The decimals of 'c0'" in text
-        assert "The resolution of 'when'" in text
+        assert "hides the decimals of 'c0'" in text
+        assert "hides the resolution of 'when'" in text
         assert "'nothing'" not in text
 
     def test_is_not_said_where_it_shows(self, caplog):
         released, text = self._said(caplog)
         assert released.schema["c0"].decimals == 2
-        assert "do not stand out" not in text
+        assert "hides" not in text
