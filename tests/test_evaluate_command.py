@@ -109,12 +109,15 @@ class TestTheTableOfTheFit:
         "--holdout",
         "holdout.csv",
         "--shareable",
+        "--evaluation-delta",
+        "1e-6",
         "--evaluation-epsilon",
         "0.1",
         "--ledger",
         "l",
         "-o",
         "r.json",
+        "--force",
     )
 
     @pytest.fixture

@@ -74,8 +74,9 @@ class Job:
         fitted = self.model._fitted
         config = config or (None if self.ledger is None else LedgerConfig(self.ledger))
         options = {"ledger": config, "checkpoint": self.checkpoint, "target": "ill"} | options
+        terms = self.model.plan_.delta, self.model.plan_.unit
         with purchase.ordered(
-            fitted, REAL, self.model.sample(600, random_state=seed), epsilon, **options
+            fitted, REAL, self.model.sample(600, random_state=seed), epsilon, terms=terms, **options
         ) as (buy, before):
             return before if buy is None else buy()
 
