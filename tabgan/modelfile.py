@@ -82,6 +82,9 @@ def write_model(path: Path, fitted: Fitted, params: dict[str, Any]) -> None:
     for position, column in enumerate(fitted.encoder.columns):
         for name, array in _column_arrays(column).items():
             tensors[f"column.{position}.{name}"] = torch.from_numpy(np.ascontiguousarray(array))
+    promised = {"epsilon": fitted.privacy.epsilon}  # what the fit had, whatever was set since
+    if fitted.privacy.is_private:
+        promised["delta"] = fitted.privacy.delta
     header = {
         "format": FORMAT,
         "version": VERSION,
@@ -89,7 +92,7 @@ def write_model(path: Path, fitted: Fitted, params: dict[str, Any]) -> None:
         "columns": fitted.encoder.names,
         "privacy": fitted.privacy.to_dict(),
         "n_rows": fitted.n_rows,
-        "params": params,
+        "params": params | promised,
     }
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, metadata={FORMAT: json.dumps(header, allow_nan=False)})
@@ -196,9 +199,15 @@ def _coded_column(column: Any, position: int, tensors: dict[str, torch.Tensor]) 
     is_usable &= is_sampled.ndim == 1 and bool(is_sampled.any())
     is_usable &= set(codes.tolist()) == set(range(len(is_sampled)))
     is_usable &= bool(np.isfinite(arrays["weights"]).all() and (arrays["weights"] >= 0).all())
+    is_usable &= bool(arrays["weights"].max(initial=0.0) < _MOST_ROWS)
     if not is_usable:
         raise ValueError
-    return CodedColumn(encoder, codes, arrays["weights"].astype(np.float64), is_sampled)
+    coded = CodedColumn(encoder, codes, arrays["weights"].astype(np.float64), is_sampled)
+    if coded.has_pooled and is_sampled[-1]:  # what no row of a sample may show
+        raise ValueError
+    if encoder.has_other and (coded.weights[-1] or (codes[:-1] == codes[-1]).any()):
+        raise ValueError
+    return coded
 
 
 def _is_unseen(encoder: LatticeEncoder) -> bool:

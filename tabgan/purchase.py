@@ -27,7 +27,7 @@ from tabgan.modelfile import Fitted
 from tabgan.privacy.bought import Bought, buy_figures
 from tabgan.privacy.budget import Plan, make_evaluation_plan
 from tabgan.privacy.digest import table_digest
-from tabgan.privacy.ledger import UNTOLD, Ledger, PrivacyStatement
+from tabgan.privacy.ledger import UNTOLD, UNTOLD_PLACE, Ledger, PrivacyStatement
 from tabgan.privacy.ledger_file import FitBook, LedgerFile
 from tabgan.privacy.measure import Measurer
 from tabgan.privacy.records import LedgerConfig
@@ -383,6 +383,11 @@ def _check_place(privacy: PrivacyStatement, config: LedgerConfig | None) -> None
         LedgerError: the fit stands in a ledger, and this is not it.
     """
     place = privacy.place
+    if place == UNTOLD_PLACE:
+        raise LedgerError(
+            "ledger: the model was released, and does not name the ledger that its fit stands in, where what is bought "
+            "beside it belongs. Use the model in the job's internal folder, or the one that was kept with its place."
+        )
     file = None if config is None else LedgerFile(config.path)
     if place is not None and (file is None or not file.records or file.head["ledger"] != place.ledger):
         raise LedgerError(

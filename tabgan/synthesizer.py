@@ -29,7 +29,7 @@ from tabgan.fitting import Request, Session, learn, warn_of_weak_promise
 from tabgan.model.training import TrainingConfig
 from tabgan.modelfile import Fitted, read_model, write_model
 from tabgan.privacy.budget import ADVERSARY_SHARE, check_budget, make_evaluation_plan, make_plan
-from tabgan.privacy.ledger import PrivacyStatement, spent_note
+from tabgan.privacy.ledger import UNTOLD_PLACE, PrivacyStatement, spent_note
 from tabgan.privacy.ledger_file import LedgerFile
 from tabgan.privacy.records import LedgerConfig
 from tabgan.privacy.release import check_declared_rows
@@ -514,8 +514,8 @@ class TabGAN(BaseEstimator):
             ConfigError: the folder cannot be written.
         """
         fitted = self._check_fitted()
-        if not with_place:
-            fitted = replace(fitted, privacy=replace(fitted.privacy, place=None))
+        if not with_place and fitted.privacy.place is not None:
+            fitted = replace(fitted, privacy=replace(fitted.privacy, place=UNTOLD_PLACE))
         params = {
             key: value.item() if isinstance(value, np.generic) else value
             for key, value in self.get_params(deep=False).items()

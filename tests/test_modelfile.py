@@ -456,3 +456,28 @@ def test_a_header_that_contradicts_itself_is_refused(private, tmp_path, edits):
     with pytest.raises(ModelFileError, match="contradicts itself"):
         TabGAN.load(tmp_path / "m")
     assert time.perf_counter() - start < 5
+
+
+def test_arguments_that_are_set_after_the_fit_make_no_file_that_contradicts_itself(tmp_path):
+    model = _fit(5.0)
+    model.set_params(delta=1e-9, epsilon=0.1)
+    model.save(tmp_path / "m")
+    loaded = TabGAN.load(tmp_path / "m")
+    assert (
+        (loaded.epsilon, loaded.delta)
+        == (5.0, model.privacy_.delta)
+        == (loaded.privacy_.epsilon, loaded.privacy_.delta)
+    )
+
+
+@pytest.mark.parametrize("name", ["is_sampled", "weights"])
+def test_a_pooled_code_that_would_be_shown_is_refused(tmp_path, name):
+    """Rows of it would come back missing in a column that holds no missing value."""
+    rare = [f"x{i}" for i in range(500)]
+    df = pd.DataFrame({"name": ["a", "b"] * 750 + rare, "number": range(2_000)})
+    TabGAN(5.0, adversary_share=0, random_state=0).fit(df).save(tmp_path / "m")
+    header, tensors = _open(tmp_path / "m")
+    key = f"column.{header['columns'].index('name')}.{name}"
+    tensors[key][-1] = 1
+    _write(tmp_path / "m", header, tensors)
+    _refused(tmp_path / "m")

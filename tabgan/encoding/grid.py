@@ -171,7 +171,8 @@ def tight_ends(edges: np.ndarray, counts: np.ndarray, noise_stddev: float) -> tu
 
     Cells of a single integer next to the occupied ones are kept from ``PERHAPS`` on: taking one too many costs as
     much as one too few, and is as likely there. Next to a single occupied cell none is: that is a constant. Next to a
-    cell above ``ABRUPT`` only a cell above ``SURELY`` is: a column of 0 and 1 ends there. All cells are kept of a range
+    cell above ``ABRUPT`` only a cell, or a run of cells together, above ``SURELY`` is: a column of 0 and 1 ends there,
+    and visits to a doctor, most of them none, do not. All cells are kept of a range
     that is known and within which none stands out.
     """
     found = occupied(counts, noise_stddev)
@@ -183,8 +184,18 @@ def tight_ends(edges: np.ndarray, counts: np.ndarray, noise_stddev: float) -> tu
     outermost = np.flatnonzero(sure)
     if len(outermost):
         low, high = int(outermost[0]), int(outermost[-1])
-        first = low if full[low] and is_single[first : low + 1].all() else first
-        last = high if full[high] and is_single[high : last + 1].all() else last
+        if (
+            full[low]
+            and is_single[first : low + 1].all()
+            and not _is_sure_run(counts[:low][::-1], noise_stddev)
+        ):
+            first = low
+        if (
+            full[high]
+            and is_single[high : last + 1].all()
+            and not _is_sure_run(counts[high + 1 :], noise_stddev)
+        ):
+            last = high
     if first == last:
         return first, last
     is_likely = is_single & (counts > PERHAPS * noise_stddev)
@@ -195,14 +206,23 @@ def tight_ends(edges: np.ndarray, counts: np.ndarray, noise_stddev: float) -> tu
     return first, last
 
 
+def _is_sure_run(counts: np.ndarray, noise_stddev: float) -> bool:
+    """Return whether some run of cells from the start on stands above the noise as clearly as one sure cell."""
+    clarity = np.cumsum(counts) / np.sqrt(np.arange(1, len(counts) + 1))
+    return bool(clarity.max(initial=-math.inf) > SURELY * noise_stddev)
+
+
 def without_stray(edges: np.ndarray, counts: np.ndarray, noise_stddev: float) -> np.ndarray:
     """Return counts in which a stray integer is 0: a cell that is not likely, beside one above ``ABRUPT``.
 
-    Among months and years with thousands of rows each, one that noise alone has put there is no thin value.
+    Among months and years with thousands of rows each, one that noise alone has put there is no thin value. Where all
+    of them together stand above the noise, they are: ages and prices that people round.
     """
     full = np.concatenate([[False], counts > ABRUPT * noise_stddev, [False]])
     is_beside = full[:-2] | full[2:]
     is_stray = (np.diff(edges) == 1) & (counts <= LIKELY * noise_stddev) & is_beside
+    if counts[is_stray].sum() > LIKELY * noise_stddev * math.sqrt(is_stray.sum()):
+        return counts
     return np.where(is_stray, 0.0, counts)
 
 

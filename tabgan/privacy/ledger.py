@@ -46,6 +46,13 @@ class LedgerPlace:
     hash: str
 
 
+#: How far a recomputed epsilon may lie from the stated one: accountants of other versions round on other grids.
+_ROUNDING = 1e-4
+
+#: Of a model that left: its fit stands in a ledger, which is not named.
+UNTOLD_PLACE = LedgerPlace("", 0, "")
+
+
 @dataclass(frozen=True)
 class PrivacyStatement:
     """What a fit promises and what it spent. ``model.privacy_`` is one.
@@ -67,7 +74,8 @@ class PrivacyStatement:
         assumptions: What is taken as public, in whole sentences.
         entity: The column that says whose a row is; ``None`` where every row is a unit.
         max_rows: The most rows of one unit that were used.
-        place: Where the fit stands in the ledger of its dataset; ``None`` where none was kept.
+        place: Where the fit stands in the ledger of its dataset; ``None`` where none was kept, and ``UNTOLD_PLACE``
+            where one was that a released model does not name.
 
     References:
         Rogers, Roth, Ullman & Vadhan (2016), *Privacy Odometers and Filters: Pay-as-you-Go Composition*.
@@ -159,7 +167,7 @@ class PrivacyStatement:
         cost = cost_of(self.entries)
         if len(cost.runs) > 1:  # a fit has one discriminator; the accountant takes its time for each
             return False
-        return math.isclose(self.epsilon_spent, cost.epsilon(self.delta), rel_tol=1e-6)
+        return math.isclose(self.epsilon_spent, cost.epsilon(self.delta), rel_tol=_ROUNDING)
 
     def __str__(self) -> str:
         if not self.is_private:

@@ -20,7 +20,7 @@ from tabgan.errors import ConfigError, DataError, PrivacyError
 from tabgan.evaluation.gate import NO_GATE, Decision
 from tabgan.evaluation.result import ColumnResult, Evaluation
 from tabgan.privacy.events import POISSON_GAUSSIAN, Release
-from tabgan.privacy.ledger import PrivacyStatement
+from tabgan.privacy.ledger import UNTOLD_PLACE, PrivacyStatement
 from tabgan.report.findings import Finding, find
 from tabgan.report.overlays import Overlay, overlay, scaled
 from tabgan.schema import MAX_DECIMALS, Boolean, Categorical, Datetime, Numeric, Schema, nearest
@@ -268,7 +268,8 @@ def collect(
         _check_columns(name, table, schema)
     overlays = {c.name: overlay(c, real[c.name], holdout[c.name], synthetic[c.name]) for c in schema}
     cards = _cards(schema, evaluation, overlays, real, target)
-    about = _About(privacy, evaluation_privacy, title, model or {}, target, created, decision, stated)
+    told = replace(privacy, place=None) if privacy.place == UNTOLD_PLACE else privacy
+    about = _About(told, evaluation_privacy, title, model or {}, target, created, decision, stated)
     return about.data("internal", evaluation, cards)
 
 

@@ -269,3 +269,20 @@ class TestWhatIsNotSeen:
         )
         thin = np.array([90.0, 60.0, 120.0, 100.0, 80.0])
         np.testing.assert_array_equal(grid.without_stray(edges, thin, 40.0), thin)
+
+    def test_a_thin_tail_that_is_sure_as_a_run_is_kept_beside_a_full_cell(self):
+        """Visits, most of them none: each count is below the noise, all of them together far above it."""
+        rng = np.random.default_rng(3)
+        edges = np.arange(34)
+        real = np.array([1_000.0] + [23.0] * 12 + [0.0] * 20)
+        for side in (1, -1):
+            kept = [
+                grid.tight_ends(edges, (real + rng.normal(0, 10.0, 33))[::side], 10.0) for _ in range(200)
+            ]
+            lengths = np.array([last - first for first, last in kept])
+            assert (lengths >= 8).mean() > 0.99
+
+    def test_thin_values_that_are_sure_together_keep_their_rows(self):
+        """Ages that people round: every second one is thin, and all thin ones are a seventh of the rows."""
+        counts = np.where(np.arange(200) % 2, 20.0, 120.0) + np.random.default_rng(4).normal(0, 10.0, 200)
+        np.testing.assert_array_equal(grid.without_stray(np.arange(201), counts, 10.0), counts)

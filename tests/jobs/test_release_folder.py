@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from safetensors import safe_open
 
+from tabgan.errors import LedgerError
 from tabgan.jobs.config import load_jobs
 from tabgan.jobs.run import run_job
 from tabgan.modelfile import FORMAT
@@ -66,7 +67,11 @@ def test_nothing_released_says_where_the_fit_stands_in_its_ledger(folder):
     ledger = (folder / "people.ledger").read_text()
     assert kept["ledger"] in ledger
     assert kept["hash"] in ledger
-    assert header_of(folder / "out/release/model.tabgan")["privacy"]["place"] is None
+    assert header_of(folder / "out/release/model.tabgan")["privacy"]["place"] == {
+        "ledger": "",
+        "entry": 0,
+        "hash": "",
+    }
     secrets = {line[key] for line in map(json.loads, ledger.splitlines()) for key in ("hash", "table", "fit", "ledger")
                if key in line}  # fmt: skip
     for path in (folder / "out/release").iterdir():
@@ -79,3 +84,18 @@ def test_both_models_draw_the_same_rows(folder):
     )
     pd.testing.assert_frame_equal(released.sample(50), kept.sample(50))
     assert kept.privacy_.place is not None
+
+
+def test_nothing_is_bought_beside_a_released_model(folder):
+    """Its fit stands in a ledger that it does not name: what was bought beside it would be in none."""
+    df = pd.read_csv(folder / "people.csv")
+    released = TabGAN.load(folder / "out/release/model.tabgan")
+    before = (folder / "people.ledger").read_text()
+    for ledger in (None, folder / "people.ledger"):
+        with pytest.raises(LedgerError, match="model was released"):
+            released.evaluate(
+                df[:600], df[600:], evaluation_epsilon=0.5, evaluation_delta=released.delta, ledger=ledger
+            )
+    assert (folder / "people.ledger").read_text() == before
+    report = released.evaluate(df[:600], df[600:])
+    assert report.data.privacy.place is None
