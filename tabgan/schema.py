@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
+import reprlib
 import string
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -440,10 +441,22 @@ def _explain(finding: Any, names: Sequence[str]) -> str:
     return _line(f"Column {names[int(place[1])]}", finding, 3)
 
 
+def _rule(finding: Any) -> str:
+    """Return what a finding says, and, of a value that pydantic refuses, what was found; a schema is public."""
+    rule, found = finding["msg"].removeprefix("Value error, "), reprlib.repr(finding["input"])
+    if finding["type"] in ("tuple_type", "list_type"):
+        return f"expected a list such as [{found}], got {found}."
+    return (
+        f"expected {rule.removeprefix('Input should be ')}, got {found}."
+        if rule.startswith("Input")
+        else rule
+    )
+
+
 def _line(where: str, finding: Any, skipped: int) -> str:
     """Return where, the key without the first ``skipped`` parts of its path, and the rule."""
     keys = [str(key) for key in finding["loc"][skipped:]]
-    message = finding["msg"].removeprefix("Value error, ")
+    message = _rule(finding)
     if finding["type"] == "extra_forbidden":
         kinds = (Numeric, Categorical, Boolean, Datetime, Identifier)
         fields = sorted({field for kind in kinds for field in kind.model_fields})

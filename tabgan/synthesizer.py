@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import torch
 from sklearn.base import BaseEstimator
 
 import tabgan
@@ -34,10 +33,11 @@ from tabgan.privacy.ledger_file import LedgerFile
 from tabgan.privacy.records import LedgerConfig
 from tabgan.privacy.release import check_declared_rows
 from tabgan.privacy.unit import ROW, PrivacyUnit
-from tabgan.progress import Progress, silent
+from tabgan.progress import Progress, told
 from tabgan.rng import RandomStreams
 from tabgan.sampling import BATCH_SIZE
 from tabgan.schema import Categorical, Schema, nearest
+from tabgan.tensors import resolve_device
 
 if TYPE_CHECKING:
     from tabgan.assessment import Subject
@@ -52,7 +52,7 @@ logger = logging.getLogger(__name__)
 UNSIGNED = "the file is not signed; what it states of privacy agrees with itself, and is not proven"
 
 #: What a fit learns, and the next one forgets first.
-LEARNT = ("_fitted", "schema_", "privacy_", "n_rows_")
+LEARNT = ("_fitted", "_times_sampled", "schema_", "privacy_", "n_rows_")
 
 
 class TabGAN(BaseEstimator):
@@ -125,7 +125,7 @@ class TabGAN(BaseEstimator):
             raise ConfigError(f"schema: expected a tabgan.Schema, got {_validate.shown(self.schema)}.")
         _validate.integer_at_least("steps", self.steps, 1)
         _validate.integer_at_least("batch_size", self.batch_size, 2)
-        _resolve_device(self.device)
+        resolve_device(self.device)
         RandomStreams(self.random_state)
         if self.schema is not None and self.schema.n_rows is not None:
             self._request((), reads_text=False)
@@ -146,7 +146,7 @@ class TabGAN(BaseEstimator):
         Args:
             df: The private table.
             y: Ignored; for scikit-learn's pipelines.
-            progress: Called as ``progress(stage, done, total)``.
+            progress: Called as ``progress(stage, done, total)``; by default bars on a terminal or in a notebook.
             reads_text: Whether text stands for numbers and booleans where most of a column can be read so, as in
                 a table that was read from a CSV as text. ``False`` leaves text as text.
             ledger: The dataset's ledger, or its path: every fit on the dataset adds to it, and its cap refuses a fit
@@ -173,7 +173,7 @@ class TabGAN(BaseEstimator):
         del y
         self.check_params()
         request = self._request(getattr(df, "columns", ()), reads_text)
-        session = Session(request, ledger_config(ledger), _folder(checkpoint))
+        session = Session(request, LedgerConfig.of(ledger), _folder(checkpoint))
         for name in LEARNT:
             self.__dict__.pop(name, None)
         self.plan_ = request.plan
@@ -184,7 +184,8 @@ class TabGAN(BaseEstimator):
             )
         try:
             session.begin(df, part_of)
-            fitted = learn(df, request, session, progress or silent)
+            with told(progress) as tell:
+                fitted = learn(df, request, session, tell)
         except BaseException as error:  # whatever it is, an interrupt too: what was charged stays spent
             session.fail(error)
             if session.ledger.is_private and session.ledger.charged:
@@ -213,7 +214,7 @@ class TabGAN(BaseEstimator):
         )
         check_declared_rows(schema, columns, plan)
         training = TrainingConfig(steps=int(self.steps), batch_size=2 * (int(self.batch_size) // 2))
-        device = _resolve_device(self.device)
+        device = resolve_device(self.device)
         return Request(plan, schema, training, device, self.random_state, reads_text)
 
     def check_room(
@@ -231,10 +232,10 @@ class TabGAN(BaseEstimator):
         self.check_params()
         # A table may have columns that the schema lacks; the plan, not known before, is then another.
         try:
-            Session(self._request((), reads_text=False), ledger_config(ledger), None)
+            Session(self._request((), reads_text=False), LedgerConfig.of(ledger), None)
         except BudgetExceededError:
-            Session(self._request(("undeclared",), reads_text=False), ledger_config(ledger), None)
-        config = ledger_config(ledger)
+            Session(self._request(("undeclared",), reads_text=False), LedgerConfig.of(ledger), None)
+        config = LedgerConfig.of(ledger)
         if evaluation_epsilon is not None and config is not None:
             plan = self._request((), reads_text=False).plan
             later = make_evaluation_plan(evaluation_epsilon, self.delta, plan.unit)
@@ -298,8 +299,21 @@ class TabGAN(BaseEstimator):
                 f"conditions: expected a mapping from column names to values, got {type(conditions).__name__}."
             )
         fixed = fitted.encoder.codes_of(conditions)
+        if random_state is None:
+            self._say_that_samples_repeat()
         streams = RandomStreams(self.random_state if random_state is None else random_state)
         return self._batches(fitted, n, batch_size, fixed, dict(conditions), streams)
+
+    def _say_that_samples_repeat(self) -> None:
+        """Log, once a fit, that a second sample under the model's own seed has the rows of the first."""
+        times = self.__dict__.get("_times_sampled", 0) + 1
+        self._times_sampled = times
+        if times == 2 and self.random_state is not None:
+            logger.warning(
+                "sample: with the model's random_state=%s each sample begins with the same rows. Pass random_state for "
+                "others.",
+                self.random_state,
+            )
 
     def _batches(
         self,
@@ -384,7 +398,7 @@ class TabGAN(BaseEstimator):
             declared: By what cells are valid in the internal edition, else by the real rows; what ``fit`` was given by
                 default, which a loaded model does not know.
             random_state: Seed of the sample, the subsamples and the models.
-            progress: Called as ``progress("evaluate", done, total)``.
+            progress: Called as ``progress("evaluate", done, total)``; by default bars as in :meth:`fit`.
 
         Returns:
             A :class:`~tabgan.report.Report`: figures, ``decision``, ``to_html(path)``, ``to_json(path)``,
@@ -408,19 +422,22 @@ class TabGAN(BaseEstimator):
         terms = None
         if evaluation_epsilon is not None:
             terms = terms_of(getattr(self, "plan_", None), evaluation_delta, entity, max_rows)
-        with ordered(
-            fitted,
-            real,
-            subject.synthetic,
-            evaluation_epsilon,
-            terms=terms,
-            gate=limits,
-            target=subject.schema.target,
-            ledger=ledger_config(ledger),
-            checkpoint=_folder(checkpoint),
-            part_of=part_of,
-            random_state=random_state,
-        ) as (buys, before):
+        with (
+            ordered(
+                fitted,
+                real,
+                subject.synthetic,
+                evaluation_epsilon,
+                terms=terms,
+                gate=limits,
+                target=subject.schema.target,
+                ledger=LedgerConfig.of(ledger),
+                checkpoint=_folder(checkpoint),
+                part_of=part_of,
+                random_state=random_state,
+            ) as (buys, before),
+            told(progress) as tell,
+        ):
             return assess(
                 subject,
                 real,
@@ -431,7 +448,7 @@ class TabGAN(BaseEstimator):
                 audit=audit,
                 buy=buys,
                 bought_before=before,
-                progress=progress,
+                progress=tell,
             )
 
     def shareable_report(
@@ -534,7 +551,7 @@ class TabGAN(BaseEstimator):
             ModelFileError: the file is damaged, incomplete, contradicts itself or is not one of ours; nothing in it is
                 ever run.
         """
-        fitted, params = read_model(Path(path), _resolve_device(device))
+        fitted, params = read_model(Path(path), resolve_device(device))
         if set(params) | {"device", "schema"} != set(cls().get_params(deep=False)):
             raise ModelFileError(
                 f"model file: the arguments in {str(path)!r} are not those of this version. "
@@ -562,25 +579,6 @@ class TabGAN(BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_fitted")
-
-
-def _resolve_device(device: object) -> torch.device:
-    name = _validate.one_of("device", device, ("auto", "cpu", "cuda"))
-    has_cuda = torch.cuda.is_available()
-    if name == "cuda" and not has_cuda:
-        raise ConfigError("device: expected a CUDA device for 'cuda', found none. Use 'auto' or 'cpu'.")
-    return torch.device("cuda" if has_cuda and name != "cpu" else "cpu")
-
-
-def ledger_config(ledger: LedgerConfig | str | Path | None) -> LedgerConfig | None:
-    """Return the configuration that a path stands for.
-
-    Raises:
-        ConfigError: for anything else.
-    """
-    if ledger is None or isinstance(ledger, LedgerConfig):
-        return ledger
-    return LedgerConfig(ledger)  # type: ignore[arg-type]  # takes text too, and checks it
 
 
 def _folder(checkpoint: str | Path | None) -> Path | None:

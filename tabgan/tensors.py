@@ -8,6 +8,9 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from tabgan import _validate
+from tabgan.errors import ConfigError
+
 _WEIGHT, _MOMENT = "weight.", "moment."
 
 
@@ -76,3 +79,16 @@ def one_thread(device: torch.device) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+def resolve_device(device: object) -> torch.device:
+    """Return the device that a name stands for.
+
+    Raises:
+        ConfigError: it is none of the names, or there is no such device.
+    """
+    name = _validate.one_of("device", device, ("auto", "cpu", "cuda"))
+    has_cuda = torch.cuda.is_available()
+    if name == "cuda" and not has_cuda:
+        raise ConfigError("device: expected a CUDA device for 'cuda', found none. Use 'auto' or 'cpu'.")
+    return torch.device("cuda" if has_cuda and name != "cpu" else "cpu")

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from rich.box import SIMPLE
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -22,6 +21,7 @@ from tabgan.jobs.executors import JobFailure, Outcome, Watcher
 from tabgan.jobs.run import JobResult
 from tabgan.privacy.ledger import PrivacyStatement
 from tabgan.privacy.summary import LedgerSummary
+from tabgan.progress import Bars
 
 #: What stands over figures that were computed on real rows, wherever they are printed.
 UNCOVERED = "computed on real rows, not covered by epsilon; do not pass on"
@@ -65,37 +65,24 @@ class BarWatcher(Watcher):
     """
 
     def __init__(self, console: Console) -> None:
-        self._bars = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f}%"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=console,
-        )
+        self._bars = Bars(console)
         self._job = ""
-        self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> BarWatcher:
-        self._bars.start()
+        self._bars.show()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._bars.stop()
+        self._bars.close()
 
     def started(self, job: Job) -> None:
-        self._job, self._tasks = job.name, {}
+        self._job = job.name
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        if stage not in self._tasks:
-            name = f"{self._job}: {stage}" if self._job else stage
-            self._tasks[stage] = self._bars.add_task(Text(name).plain.replace("[", r"\["), total=total)
-        self._bars.update(self._tasks[stage], completed=done, total=total)
+        self._bars(f"{self._job}: {stage}" if self._job else stage, done, total)
 
     def finished(self, outcome: Outcome) -> None:
-        for task in self._tasks.values():
-            self._bars.stop_task(task)
+        self._bars.end()
 
 
 def show_error(console: Console, message: str, trace: str = "") -> None:

@@ -86,10 +86,18 @@ def parse(text: str, environ: Mapping[str, str]) -> tuple[Any, list[str]]:
         return (None if walk.problems else loader.construct_document(node)), walk.problems
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        return None, [f"{f'line {mark.line + 1}: ' if mark else ''}not valid YAML ({_problem(error)})."]
+        place = f"line {mark.line + 1}: " if mark else ""
+        return None, [f"{place}not valid YAML ({_problem(error)}).{_hint(text, mark)}"]
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
         # PyYAML's own, of tags (!!int x), escapes and directives that stand for nothing
         return None, ["not valid YAML (a value that cannot be read)."]
+
+
+def _hint(text: str, mark: Any) -> str:
+    """Return what to do about a line on which braces of a variable are taken for those of a mapping."""
+    lines = text.splitlines()
+    is_variable = mark is not None and mark.line < len(lines) and "${" in lines[mark.line]
+    return ' Within brackets, text with ${NAME} needs quotes: "${NAME}/people.csv".' if is_variable else ""
 
 
 def _problem(error: yaml.YAMLError) -> str:

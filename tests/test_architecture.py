@@ -104,7 +104,7 @@ ONLY_IN = {
     "jinja2": {"report"},
     "weasyprint": {"report"},
     "typer": {"cli"},
-    "rich": {"terminal", "cli"},
+    "rich": {"terminal", "cli", "progress"},
     "secrets": {"privacy", "audit", "durable", "io.sinks", "checkpoint", "fitting", "purchase", "jobs"},
 }
 

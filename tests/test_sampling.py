@@ -354,3 +354,14 @@ def test_a_column_without_values_gets_none():
     for epsilon in (None, 5.0):
         model = TabGAN(epsilon=epsilon, steps=2, batch_size=50, adversary_share=0, random_state=0).fit(df)
         assert model.sample(5000)["a"].isna().all()
+
+
+def test_a_second_sample_under_the_models_seed_is_said_to_repeat_the_first(caplog):
+    df = pd.DataFrame({"a": ["x", "y"] * 500})
+    model = TabGAN(epsilon=5.0, adversary_share=0, random_state=0).fit(df)
+    model.sample(5)
+    model.sample(5, random_state=1)
+    assert "same rows" not in caplog.text
+    model.sample(5)
+    model.sample(5)
+    assert caplog.text.count("begins with the same rows") == 1

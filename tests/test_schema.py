@@ -476,3 +476,10 @@ class TestSchema:
 )
 def test_nearest(name, expected):
     assert nearest(name, ["columns", "target"]) == expected
+
+
+def test_one_category_without_brackets_is_said_to_need_them():
+    with pytest.raises(SchemaError, match=r"categories: expected a list such as \['Bern'\], got 'Bern'"):
+        Schema.from_dict({"columns": {"town": {"kind": "categorical", "categories": "Bern"}}})
+    with pytest.raises(SchemaError, match=r"decimals: expected less than or equal to 9, got 12"):
+        Schema.from_dict({"columns": {"size": {"kind": "numeric", "decimals": 12}}})

@@ -111,3 +111,12 @@ class TestRefused:
 
     def test_a_list_in_itself(self):
         assert "aliases" in parse("a: &a [*a]", {})[1][0]
+
+
+@pytest.mark.parametrize("text", ["source: {path: ${X}/a}", "a: 1\nb: [1, ${X}]"])
+def test_a_variable_within_brackets_needs_quotes_and_the_message_says_so(text):
+    data, (problem,) = parse(text, {"X": "y"})
+    assert data is None
+    assert problem.endswith('Within brackets, text with ${NAME} needs quotes: "${NAME}/people.csv".')
+    assert "quotes" not in parse("a: {b: 1", {})[1][0]
+    assert parse('source: {path: "${X}/a"}', {"X": "y"}) == ({"source": {"path": "y/a"}}, [])

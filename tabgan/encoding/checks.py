@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import math
+from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
@@ -55,13 +56,7 @@ def check_table(df: object, schema: Schema, *, reads_text: bool = False) -> None
     _check_names(df)
     if len(df) == 0:
         raise DataError("fit: expected a table with rows, got none.")
-    for column in schema:
-        if column.name not in df.columns:
-            raise SchemaError(
-                f"Column {column.name!r}: in the schema, but not in the table.{nearest(column.name, list(df.columns))}"
-            )
-    if schema.target is not None and schema.target not in df.columns:
-        raise SchemaError(f"target: no column {schema.target!r}.{nearest(schema.target, list(df.columns))}")
+    check_columns(schema, list(df.columns))
     families = {name: _check_column(df[name], name) for name in df.columns}
     for column in schema:
         series = df[column.name]
@@ -71,6 +66,21 @@ def check_table(df: object, schema: Schema, *, reads_text: bool = False) -> None
         if column.dtype or not is_read:
             _check_output(column.model_copy(update={"dtype": column.dtype or str(series.dtype)}))
         _check_values(column, series)
+
+
+def check_columns(schema: Schema, names: Sequence[str]) -> None:
+    """Raise unless a table with these columns has those of a schema, its target among them.
+
+    Raises:
+        SchemaError: it lacks one.
+    """
+    for column in schema:
+        if column.name not in names:
+            raise SchemaError(
+                f"Column {column.name!r}: in the schema, but not in the table.{nearest(column.name, names)}"
+            )
+    if schema.target is not None and schema.target not in names:
+        raise SchemaError(f"target: no column {schema.target!r}.{nearest(schema.target, names)}")
 
 
 def _check_names(df: pd.DataFrame) -> None:

@@ -132,6 +132,7 @@ def read_table(
         if kind == "csv":
             _check_names(_header(path), wanted)
             return _read_csv(path, na_values, wanted, as_text)
+        _check_names(_parquet_names(path), wanted)  # pyarrow has no words for names that repeat
         df = _read_parquet(path)
         _check_names([str(name) for name in df.columns], wanted)
         return _cast(df, wanted)
@@ -142,6 +143,20 @@ def read_table(
         raise DataError(f"source: cannot read {str(path)!r}: the archive is damaged or cut off.") from None
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError, pa.ArrowException) as error:
         raise DataError(f"source: {str(path)!r} is not a readable {kind} file{_place(error)}.") from None
+
+
+def column_names(path: Path | str, format: Format | None = None) -> list[str] | None:
+    """Return a table's column names from its header or its file's schema; no row is read. ``None`` if they cannot be.
+
+    Args:
+        path: As in :func:`read_table`.
+        format: As in :func:`read_table`.
+    """
+    path = Path(path)
+    try:
+        return _header(path) if is_csv(path, format) else _parquet_names(path)
+    except (OSError, ValueError, pa.ArrowException, *_ARCHIVE_ERRORS):
+        return None  # reading the table says what is wrong
 
 
 def _place(error: Exception) -> str:
@@ -263,6 +278,11 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     table = pa.table(columns, schema=plain)
     kept = [i for i, name in enumerate(table.column_names) if not _NAMELESS_INDEX.fullmatch(name)]
     return table.select(kept).to_pandas(types_mapper=_NULLABLE.get, ignore_metadata=True)
+
+
+def _parquet_names(path: Path) -> list[str]:
+    """Return the names of the columns that :func:`_read_parquet` returns."""
+    return [str(name) for name in _files(path).schema.names if not _NAMELESS_INDEX.fullmatch(str(name))]
 
 
 def _files(path: Path) -> Any:

@@ -18,16 +18,27 @@ import pandas as pd
 import tabgan
 from tabgan._figures import at_most
 from tabgan.checkpoint import discard, has_begun, holdout_seed, sample_seed
+from tabgan.encoding.checks import check_columns
 from tabgan.encoding.values import read_text
 from tabgan.errors import DataError
 from tabgan.evaluation.gate import NO_GATE, Decision
 from tabgan.evaluation.rules import check_rule_columns
-from tabgan.io import check_inner, check_writable, is_csv, read_table, staged_folder, write_table, write_text
+from tabgan.io import (
+    check_inner,
+    check_writable,
+    column_names,
+    is_csv,
+    read_table,
+    staged_folder,
+    write_table,
+    write_text,
+)
 from tabgan.jobs.config import Job, Output, Report
 from tabgan.privacy.ledger import PrivacyStatement, spent_note
 from tabgan.privacy.unit import ROW, PrivacyUnit, units_of
 from tabgan.progress import Progress, silent
 from tabgan.rng import RandomStreams
+from tabgan.schema import Schema
 
 SYNTHETIC_CSV = "synthetic.csv"
 SYNTHETIC_PARQUET = "synthetic.parquet"
@@ -113,12 +124,12 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
     check_writable(job.output.folder, "output.folder")
     check_inner(job.output.folder, (RELEASE, INTERNAL, WITHHELD), "output.folder")
     clock = _Clock(progress or silent)
+    _check_columns(job)
     _check_budget(job)
     audit = _audit(job, clock)
     with staged_folder(job.output.folder, FILES) as folder:
         with clock.stage("read"):
             tables = read_tables(job)
-        check_rule_columns(job.rules, list(tables.source.columns))
         with clock.stage("fit", reports_itself=True):
             model = _fit(job, tables, clock.progress)
         bought = job.evaluation_epsilon
@@ -161,6 +172,18 @@ def _folder(parent: Path, name: str) -> Path:
     folder = parent / name
     folder.mkdir(exist_ok=True)
     return folder
+
+
+def _check_columns(job: Job) -> None:
+    """Raise if schema, target or rules name a column that the source's header lacks, before a row is read.
+
+    Raises:
+        SchemaError, ConfigError: they do.
+    """
+    names = column_names(job.source.file(), job.source.format)
+    if names is not None:
+        check_columns(job.declared_schema or Schema(), names)
+        check_rule_columns(job.rules, names)
 
 
 def _check_budget(job: Job) -> None:

@@ -88,6 +88,15 @@ class LedgerConfig:
                 self, "delta_cap", _validate.real_in("ledger.delta_cap", self.delta_cap, 0.0, 1.0)
             )
 
+    @classmethod
+    def of(cls, ledger: LedgerConfig | str | Path | None) -> LedgerConfig | None:
+        """Return the configuration that a path stands for; ``None`` for none.
+
+        Raises:
+            ConfigError: for anything else.
+        """
+        return ledger if ledger is None or isinstance(ledger, cls) else cls(ledger)  # type: ignore[arg-type]
+
     @property
     def cap(self) -> Cap | None:
         """The cap that is asked for, ``None`` for the ledger's own."""

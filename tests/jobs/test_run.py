@@ -9,7 +9,7 @@ import pytest
 
 from tabgan.audit.checks import Check as Mechanism
 from tabgan.audit.result import AuditResult
-from tabgan.errors import AuditError, ConfigError, DataError
+from tabgan.errors import AuditError, ConfigError, DataError, SchemaError
 from tabgan.evaluation import FixedCombinations, Inequality
 from tabgan.evaluation.gate import Check, Decision, Gate
 from tabgan.jobs.config import load_jobs
@@ -284,3 +284,31 @@ class TestRows:
 
     def test_a_number(self, job):
         assert rows_to_sample(replace(job.output, rows=7), 159.7) == 7
+
+
+class TestColumns:
+    """What the header shows to be wrong is said before a row is read, and before an audit takes its time."""
+
+    @pytest.mark.parametrize(
+        ("wrong", "words"),
+        [
+            ({"target": "twon"}, "target: no column 'twon'. Did you mean 'town'"),
+            (
+                {"schema": Schema([Numeric(name="agee")])},
+                "Column 'agee': in the schema, but not in the table",
+            ),
+        ],
+    )
+    @pytest.mark.parametrize("suffix", ["csv", "parquet"])
+    def test_are_checked_first(self, job, tmp_path, monkeypatch, wrong, words, suffix):
+        path = tmp_path / f"t.{suffix}"
+        people = pd.read_csv(tmp_path / "people.csv")
+        people.to_parquet(path) if suffix == "parquet" else people.to_csv(path, index=False)
+
+        def reads(*args):
+            raise AssertionError("a row was read")
+
+        monkeypatch.setattr("tabgan.jobs.run.read_tables", reads)
+        wrong = {"target": None} | wrong
+        with pytest.raises(SchemaError, match=words):
+            run_job(replace(job, source=replace(job.source, path=path), **wrong))
