@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tabgan.encoding.table import code_column
+from tabgan.privacy import coding
 from tabgan.privacy.budget import make_plan
 from tabgan.privacy.coding import MAX_BINS, MAX_WIDTH, MIN_BINS, code_table, one_way_marginals
 from tabgan.privacy.ledger import Ledger
@@ -34,6 +36,23 @@ def test_more_budget_and_more_rows_give_more_codes():
     assert widths[0] < widths[-1]
     assert widths[0] >= MIN_BINS
     assert widths[-1] <= MAX_BINS + 8  # heavy cells have codes of their own beside the bins
+
+
+@pytest.mark.parametrize(("mu", "bins"), [(0.5, 32), (0.05, 23), (0.02, 14), (0.0005, 4)])
+def test_bins_leave_the_noise_of_half_the_pairs_its_share_of_a_table(monkeypatch, mu, bins):
+    """By hand: 3 columns are 3 pairs, half of them 1.5; sqrt(1.5 * rows / (sqrt(1.5) / mu)) bins, of 4 to 32."""
+    _, released, _ = coded(9_000, None)
+    asked = []
+
+    def spy(*args):
+        asked.append(args[-3:])
+        return code_column(*args)
+
+    monkeypatch.setattr(coding, "code_column", spy)
+    code_table(released, make_plan(1.0, 1e-6), mu)
+    n_bins, n_categories, noise = asked[0]
+    assert (n_bins, n_categories) == (bins, 256)
+    assert noise == pytest.approx(2 * 1.5**0.5 / mu)
 
 
 def test_one_way_marginals_add_up_to_the_noisy_count_and_are_near_the_truth():

@@ -13,7 +13,7 @@ from tabgan.privacy.budget import make_plan
 from tabgan.privacy.events import GAUSSIAN_THRESHOLD
 from tabgan.privacy.ledger import Ledger
 from tabgan.privacy.measure import Measurer
-from tabgan.privacy.release import release_table
+from tabgan.privacy.release import _VOTE, _column_of_vote, needed_rows, release_table
 from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
 
 N = 4_000
@@ -183,6 +183,29 @@ def test_missing_values_of_one_row_are_noise():
 def test_too_few_rows_are_refused_in_words_by_the_noisy_count():
     with pytest.raises(DataError, match="too few rows for epsilon=0.1"):
         release(people(30), epsilon=0.1)
+
+
+@pytest.mark.parametrize("columns", [2, 6])
+def test_the_rows_that_a_release_needs_stand_above_the_noise_of_a_1_way_and_twice_that_of_their_own_number(
+    columns,
+):
+    plan = make_plan(0.5, 1e-6)
+    by_hand = 4 * plan.noise_stddev("one_way", columns) + 2 * plan.noise_stddev("rows", 1)
+    assert needed_rows(plan, columns) == pytest.approx(by_hand)
+
+
+@pytest.mark.parametrize(
+    ("votes", "kind"),
+    [
+        ({"numbers": 410, "text": 390}, "numeric"),
+        ({"numbers": 400, "text": 390, "booleans": 30}, "categorical"),  # the most, and not a majority
+        ({"numbers": 400, "text": -390}, "numeric"),  # what noise makes negative takes nothing away
+        ({"numbers": 4}, "categorical"),  # not above the noise
+    ],
+)
+def test_a_kind_is_taken_from_a_clear_majority_of_the_noisy_votes_alone(votes, kind):
+    vote = np.array([float(votes.get(label, 0)) for label in _VOTE])
+    assert _column_of_vote("x", "object", vote, 1.0).kind == kind
 
 
 def test_identifiers_are_never_read():
