@@ -113,7 +113,7 @@ def evaluate(
     cells = equal_cells(tables, streams)
     distances = column_distances(tables, cells)
     steps: list[Callable[[], Findings | tuple[Metric, ...]]] = [
-        lambda: validity_metrics(tables, checked, rules, declared),
+        lambda: validity_metrics(tables, checked, rules),
         lambda: diagnostic_metrics(tables),
         lambda: quality_metrics(tables, streams),
         lambda: tvd_metrics(cells, distances, streams),

@@ -183,17 +183,16 @@ def validity_metrics(
     tables: Tables,
     checked: Mapping[str, Checked],
     rules: Sequence[Rule] = (),
-    declared: Schema | None = None,
 ) -> tuple[Metric, ...]:
     """Return the metrics of the group ``validity``; ``checked`` is what :func:`check_columns` found."""
-    frames, columns = tables.frames, judged_columns(tables, declared)
+    frames = tables.frames
     known = [frames.real, frames.holdout]
     dtypes = replace(DTYPES, meaning=DTYPES.meaning + _STORED)
     read_off = [replace(each, meaning=each.meaning + _READ_OFF) for each in (VALIDITY, *_ASPECTS)]
     return (
         *measure(read_off[:1], lambda: [Figure(_mean_valid(checked))]),
         *measure(read_off[1:], lambda: _aspects(checked)),
-        *measure([dtypes], lambda: [Figure(_right_dtypes(columns, frames.synthetic, frames.real))]),
+        *measure([dtypes], lambda: [Figure(_right_dtypes(tables.columns, frames.synthetic, frames.real))]),
         *measure([UNIQUE_IDS], lambda: [Figure(_worst_identifier(tables.columns, checked))]),
         *measure([RULES], lambda: [_kept_share(rules, tables.columns, frames.synthetic, known)]),
     )

@@ -117,6 +117,17 @@ class TestDeclared:
         assert (shares["female"], shareable[0].value) == (1.0, 1.0)
         assert "where it was completed" in shareable[0].meaning
 
+    def test_numbers_that_a_text_file_holds_keep_the_dtype_that_the_fit_gave_them(self):
+        completed = Schema(
+            columns=[Numeric(name="age", dtype="int64"), Categorical(name="town", dtype="object")]
+        )
+        real = pd.DataFrame({"age": ["30", "40"], "town": ["Ulm", "Bonn"]})
+        synthetic = real.assign(age=[31, 39])
+        found = evaluate(real, real, synthetic, schema=completed, declared=Schema())
+        assert found["dtypes"].value == 1
+        wrong = synthetic.assign(age=[31.5, 39])
+        assert evaluate(real, real, wrong, schema=completed, declared=Schema())["dtypes"].value == 0.5
+
 
 ASPECTS = ("types", "bounds", "precision", "categories", "missing_policy")
 COLUMNS = {
