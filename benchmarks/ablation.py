@@ -32,7 +32,7 @@ from environment import environment, kept
 from utility import must_be_judged, public_schema
 
 from tabgan import Schema, TabGAN
-from tabgan.privacy import tables
+from tabgan.privacy.doors import measured_table as tables
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -23,13 +23,13 @@ from environment import environment
 from threadpoolctl import threadpool_limits
 
 from tabgan import TabGAN
-from tabgan.evaluation.anonymeter_adapter import anonymeter_metrics
-from tabgan.evaluation.attacks import attack_metrics
-from tabgan.evaluation.copies import copy_findings
-from tabgan.evaluation.membership import membership_findings
+from tabgan._util.rng import RandomStreams
+from tabgan.evaluation.attacks.anonymeter_adapter import anonymeter_metrics
+from tabgan.evaluation.attacks.anonymity import attack_metrics
+from tabgan.evaluation.attacks.copies import copy_findings
+from tabgan.evaluation.attacks.membership import membership_findings
 from tabgan.evaluation.result import Metric
 from tabgan.evaluation.tables import prepare
-from tabgan.rng import RandomStreams
 
 PATH = Path(__file__).parent / "results" / "attacks.json"
 

@@ -17,7 +17,7 @@ from environment import environment
 from opacus.optimizers import DPOptimizerFastGradientClipping
 
 from tabgan.audit import AuditResult, audit
-from tabgan.privacy import mechanisms
+from tabgan.privacy.doors import mechanisms
 
 PATH = Path(__file__).parent / "results" / "audit.json"
 

@@ -18,10 +18,10 @@ import pandas as pd
 from environment import environment
 
 from tabgan import TabGAN
-from tabgan.privacy.bought import Comparison, Noisy
-from tabgan.purchase import Purchase, buy, plan_purchase
-from tabgan.rng import RandomStreams
-from tabgan.shareable import Sets
+from tabgan._util.rng import RandomStreams
+from tabgan.assessment.private_request import Purchase, buy, plan_purchase
+from tabgan.assessment.shareable import Sets
+from tabgan.privacy.doors.private_metrics import Comparison, Noisy
 
 PATH = Path(__file__).parent / "results" / "bought.json"
 

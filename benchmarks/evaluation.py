@@ -23,7 +23,7 @@ from environment import environment
 
 from tabgan.evaluation import evaluate
 from tabgan.evaluation.result import Evaluation
-from tabgan.privacy.ledger import PrivacyStatement
+from tabgan.privacy.filter import PrivacyStatement
 from tabgan.report import collect, to_html, to_json
 from tabgan.schema import Categorical, Schema
 

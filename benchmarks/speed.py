@@ -39,14 +39,14 @@ from torch.nn import functional as F
 from utility import public_schema
 
 from tabgan import Schema, TabGAN
-from tabgan.fitting import PRIVATE_HIDDEN
-from tabgan.model.discriminator import Discriminator
+from tabgan.fitting.fit import PRIVATE_HIDDEN
+from tabgan.model.adversary.discriminator import Discriminator
+from tabgan.model.adversary.training import MOST_FAKES
 from tabgan.model.generator import Generator
-from tabgan.model.training import MOST_FAKES
 from tabgan.privacy.accounting import SubsampledGaussian
-from tabgan.privacy.budget import SAMPLE_RATE, Plan, make_plan
-from tabgan.privacy.dpsgd import MAX_GRAD_NORM, PrivateSteps
-from tabgan.privacy.ledger import Ledger
+from tabgan.privacy.doors.dpsgd import MAX_GRAD_NORM, PrivateSteps
+from tabgan.privacy.filter import Ledger
+from tabgan.privacy.plan import SAMPLE_RATE, Plan, make_plan
 
 RESULTS = Path(__file__).parent / "results"
 EPSILON, DELTA = 1.0, 1e-6

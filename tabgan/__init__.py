@@ -9,7 +9,7 @@ from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, S
 if TYPE_CHECKING:
     from tabgan.evaluation import FixedCombinations, Inequality, evaluate
     from tabgan.evaluation.gate import Gate
-    from tabgan.privacy.records import LedgerConfig
+    from tabgan.privacy.ledger.records import LedgerConfig
     from tabgan.synthesizer import TabGAN
 
 __version__ = "0.1.0"
@@ -33,7 +33,7 @@ _LAZY = {
     "FixedCombinations": "tabgan.evaluation",
     "Gate": "tabgan.evaluation.gate",
     "Inequality": "tabgan.evaluation",
-    "LedgerConfig": "tabgan.privacy.records",
+    "LedgerConfig": "tabgan.privacy.ledger.records",
     "TabGAN": "tabgan.synthesizer",
     "evaluate": "tabgan.evaluation",
 }

@@ -1,6 +1,6 @@
 """``python -m tabgan`` is the command ``tabgan``."""
 
-from tabgan.cli import main
+from tabgan.cli.app import main
 
 if __name__ == "__main__":
     main()

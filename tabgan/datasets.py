@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from tabgan._validate import integer_at_least
+from tabgan._util.validate import integer_at_least
 from tabgan.io import package_table, read_table
 
 

@@ -1,7 +1,7 @@
 """What is publicly known of a table: its columns, their kinds and their domains.
 
 A :class:`Schema` is public. A person declares as much of it as they know to be public; what they
-leave open (``None``) is completed under differential privacy by :mod:`tabgan.privacy.release`, and
+leave open (``None``) is completed under differential privacy by :mod:`tabgan.privacy.doors.release`, and
 the completed schema is a ``Schema`` too. Nothing in this module looks at a row.
 """
 
@@ -19,8 +19,8 @@ from typing import Annotated, Any, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from tabgan._util.yaml import dump, parse
 from tabgan.errors import SchemaError
-from tabgan.yaml_file import dump, parse
 
 Kind = Literal["numeric", "categorical", "boolean", "datetime", "identifier"]
 Scalar = bool | int | float | str

@@ -13,8 +13,11 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 
 import tabgan
-from tabgan import _validate
-from tabgan._figures import at_most
+from tabgan._util import validate
+from tabgan._util.printed import at_most
+from tabgan._util.progress import Progress, told
+from tabgan._util.rng import RandomStreams
+from tabgan._util.tensors import resolve_device
 from tabgan.errors import (
     BudgetExceededError,
     ConfigError,
@@ -24,23 +27,20 @@ from tabgan.errors import (
     SchemaError,
     TabGANError,
 )
-from tabgan.fitting import Request, Session, learn, warn_of_weak_promise
-from tabgan.model.training import TrainingConfig
-from tabgan.modelfile import Fitted, read_model, write_model
-from tabgan.privacy.budget import ADVERSARY_SHARE, check_budget, make_evaluation_plan, make_plan
-from tabgan.privacy.ledger import UNTOLD_PLACE, PrivacyStatement, spent_note
-from tabgan.privacy.ledger_file import LedgerFile
-from tabgan.privacy.records import LedgerConfig
-from tabgan.privacy.release import check_declared_rows
+from tabgan.fitting.fit import Request, Session, learn, warn_of_weak_promise
+from tabgan.fitting.modelfile import Fitted, read_model, write_model
+from tabgan.model.adversary.training import TrainingConfig
+from tabgan.model.sampling import BATCH_SIZE
+from tabgan.privacy.doors.release import check_declared_rows
+from tabgan.privacy.filter import UNTOLD_PLACE, PrivacyStatement, spent_note
+from tabgan.privacy.ledger.file import LedgerFile
+from tabgan.privacy.ledger.records import LedgerConfig
+from tabgan.privacy.plan import ADVERSARY_SHARE, check_budget, make_evaluation_plan, make_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit
-from tabgan.progress import Progress, told
-from tabgan.rng import RandomStreams
-from tabgan.sampling import BATCH_SIZE
 from tabgan.schema import Categorical, Schema, nearest
-from tabgan.tensors import resolve_device
 
 if TYPE_CHECKING:
-    from tabgan.assessment import Subject
+    from tabgan.assessment.assess import Subject
     from tabgan.audit.result import AuditResult
     from tabgan.evaluation import Rule
     from tabgan.evaluation.gate import Gate
@@ -71,7 +71,7 @@ class TabGAN(BaseEstimator):
         epsilon: The privacy loss that the whole fit may cost, above 0. ``None`` switches privacy off.
         delta: The probability with which the loss may exceed it, in (0, 1); less than one over the number of rows.
         schema: What is public of the table; columns that it leaves out or half open are completed privately.
-        adversary_share: Part of the budget (of mu**2, see :mod:`tabgan.privacy.budget`) that trains the
+        adversary_share: Part of the budget (of mu**2, see :mod:`tabgan.privacy.plan`) that trains the
             discriminator, in [0, 1); 0 does without. With ``epsilon=None`` it only switches it on or off.
         steps: Steps of the generator with the adversary, at least 1.
         batch_size: Rows that it draws a step, at least 2.
@@ -80,7 +80,7 @@ class TabGAN(BaseEstimator):
 
     Attributes:
         schema_: The completed schema.
-        privacy_: The :class:`~tabgan.privacy.ledger.PrivacyStatement`. A private fit that fails leaves no model, but
+        privacy_: The :class:`~tabgan.privacy.filter.PrivacyStatement`. A private fit that fails leaves no model, but
             this one, if it has charged anything: it is spent.
         plan_: How the budget was split, before the table was read.
         n_rows_: Noisy number of rows.
@@ -122,9 +122,9 @@ class TabGAN(BaseEstimator):
         """
         check_budget(self.epsilon, self.delta, self.adversary_share)
         if self.schema is not None and not isinstance(self.schema, Schema):
-            raise ConfigError(f"schema: expected a tabgan.Schema, got {_validate.shown(self.schema)}.")
-        _validate.integer_at_least("steps", self.steps, 1)
-        _validate.integer_at_least("batch_size", self.batch_size, 2)
+            raise ConfigError(f"schema: expected a tabgan.Schema, got {validate.shown(self.schema)}.")
+        validate.integer_at_least("steps", self.steps, 1)
+        validate.integer_at_least("batch_size", self.batch_size, 2)
         resolve_device(self.device)
         RandomStreams(self.random_state)
         if self.schema is not None and self.schema.n_rows is not None:
@@ -291,8 +291,8 @@ class TabGAN(BaseEstimator):
     ) -> Iterator[pd.DataFrame]:
         """Return an iterator over tables of at most ``batch_size`` rows, ``n`` together; see :meth:`sample`."""
         fitted = self._check_fitted()
-        n = _validate.integer_at_least("n", n, 0)
-        batch_size = _validate.integer_at_least("batch_size", batch_size, 1)
+        n = validate.integer_at_least("n", n, 0)
+        batch_size = validate.integer_at_least("batch_size", batch_size, 1)
         conditions = {} if conditions is None else conditions
         if not isinstance(conditions, Mapping):
             raise ConfigError(
@@ -412,9 +412,9 @@ class TabGAN(BaseEstimator):
             LedgerError, BudgetExceededError: the ledger cannot be used, or its cap refuses the purchase.
             CheckpointError: the checkpoint is damaged, not of a fit, or another process is at work there.
         """
-        from tabgan.assessment import assess  # not on top: sdmetrics takes seconds to import
+        from tabgan.assessment.assess import assess  # not on top: sdmetrics takes seconds to import
+        from tabgan.assessment.private_request import ordered, terms_of
         from tabgan.evaluation.gate import Gate
-        from tabgan.purchase import ordered, terms_of
 
         fitted = self._check_fitted()
         subject = self._subject(synthetic, target, title, random_state, about, created, stated, declared)
@@ -476,7 +476,7 @@ class TabGAN(BaseEstimator):
             SchemaError: there is no column ``target``.
             PrivacyError: the fit was not private.
         """
-        from tabgan.assessment import shareable_data
+        from tabgan.assessment.assess import shareable_data
         from tabgan.report import Report
 
         data = shareable_data(self._subject(synthetic, target, title, random_state, None, created, stated))
@@ -493,7 +493,7 @@ class TabGAN(BaseEstimator):
         stated: Mapping[str, str | None] | None = None,
         declared: Schema | None = None,
     ) -> Subject:
-        from tabgan.assessment import Subject
+        from tabgan.assessment.assess import Subject
         from tabgan.report import Stated, today
 
         fitted = self._check_fitted()
@@ -585,7 +585,7 @@ def _folder(checkpoint: str | Path | None) -> Path | None:
     if checkpoint is None:
         return None
     if not isinstance(checkpoint, str | Path) or str(checkpoint) == "":
-        raise ConfigError(f"checkpoint: expected the path of a folder, got {_validate.shown(checkpoint)}.")
+        raise ConfigError(f"checkpoint: expected the path of a folder, got {validate.shown(checkpoint)}.")
     return Path(checkpoint)
 
 

@@ -18,10 +18,10 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 
-from tabgan.draft import draft_schema
+from tabgan.columns.draft import draft_schema
 from tabgan.evaluation.gate import NO_GATE, Decision
-from tabgan.privacy.budget import check_budget
-from tabgan.privacy.ledger import PrivacyStatement
+from tabgan.privacy.filter import PrivacyStatement
+from tabgan.privacy.plan import check_budget
 from tabgan.schema import Schema
 
 # A change is judged by the same examples each time; `make fuzz` looks for new ones.

@@ -12,17 +12,17 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from tabgan.checkpoint import Checkpoint, holdout_seed
-from tabgan.durable import canonical, parse, sealed, sha256, unsealed
+from tabgan._util.files import canonical, parse, sealed, sha256, unsealed
 from tabgan.errors import CheckpointError, ConfigError, LedgerError, ModelFileError, PrivacyError, SchemaError
+from tabgan.fitting.checkpoint import Checkpoint, holdout_seed
+from tabgan.fitting.modelfile import FORMAT
 from tabgan.jobs.config import load_jobs
-from tabgan.modelfile import FORMAT
 from tabgan.privacy import accounting
 from tabgan.privacy.accounting import SubsampledGaussian, epsilon_of
 from tabgan.privacy.events import GAUSSIAN, POISSON_GAUSSIAN, Release
-from tabgan.privacy.journal import Journal
-from tabgan.privacy.ledger_file import LedgerFile
-from tabgan.privacy.records import read_chain
+from tabgan.privacy.ledger.file import LedgerFile
+from tabgan.privacy.ledger.journal import Journal
+from tabgan.privacy.ledger.records import read_chain
 from tabgan.schema import Identifier, Schema
 from tabgan.synthesizer import TabGAN
 

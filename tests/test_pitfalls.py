@@ -17,12 +17,12 @@ import torch
 from scipy import stats
 
 from tabgan import LedgerConfig
-from tabgan.model.discriminator import Discriminator
+from tabgan.model.adversary.discriminator import Discriminator
 from tabgan.privacy.accounting import SubsampledGaussian
-from tabgan.privacy.budget import ADVERSARY_STEPS, Plan
-from tabgan.privacy.dpsgd import PrivateSteps
-from tabgan.privacy.ledger import Ledger
-from tabgan.privacy.ledger_file import LedgerFile
+from tabgan.privacy.doors.dpsgd import PrivateSteps
+from tabgan.privacy.filter import Ledger
+from tabgan.privacy.ledger.file import LedgerFile
+from tabgan.privacy.plan import ADVERSARY_STEPS, Plan
 from tabgan.synthesizer import TabGAN
 
 TESTS = Path(__file__).parent

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tabgan._util.yaml import dump, parse
 from tabgan.errors import SchemaError
 from tabgan.schema import (
     KINDS,
@@ -18,7 +19,6 @@ from tabgan.schema import (
     Schema,
     nearest,
 )
-from tabgan.yaml_file import dump, parse
 
 #: Text that some reader of YAML takes for something else.
 TRAPS = [

@@ -17,13 +17,14 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError as SklearnNotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from tabgan import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, fitting, synthesizer
-from tabgan._figures import at_most
+from tabgan import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, synthesizer
+from tabgan._util.printed import at_most
 from tabgan.errors import ConfigError, DataError, NotFittedError, SchemaError, TabGANError
-from tabgan.privacy import mechanisms
-from tabgan.privacy.budget import ADVERSARY_STEPS
+from tabgan.fitting import fit as fitting
+from tabgan.privacy.doors import mechanisms
+from tabgan.privacy.doors.release import needed_rows
 from tabgan.privacy.events import POISSON_GAUSSIAN
-from tabgan.privacy.release import needed_rows
+from tabgan.privacy.plan import ADVERSARY_STEPS
 from tabgan.synthesizer import TabGAN
 
 SECRET = "Zanzibar-4711"

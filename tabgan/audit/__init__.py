@@ -13,16 +13,16 @@ from functools import partial
 
 import numpy as np
 
-from tabgan import _validate
+from tabgan._util import validate
+from tabgan._util.progress import silent
 from tabgan.audit.canaries import Scores, run_canaries
 from tabgan.audit.checks import Check, check_mechanisms, scale_check
 from tabgan.audit.result import AuditResult, CanaryResult
+from tabgan.audit.statistics import bound_from_scores, simulated_bound
 from tabgan.errors import ConfigError
-from tabgan.evaluation.audit import bound_from_scores, simulated_bound
 from tabgan.privacy.accounting import SubsampledGaussian
-from tabgan.privacy.budget import ADVERSARY_SHARE, Plan, make_plan
+from tabgan.privacy.plan import ADVERSARY_SHARE, Plan, make_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit
-from tabgan.progress import silent
 
 __all__ = ["AuditResult", "CanaryResult", "Check", "audit", "check_mechanisms", "run_canaries"]
 
@@ -72,12 +72,12 @@ def audit(
         Steinke, Nasr & Jagielski (2023), *Privacy Auditing with One (1) Training Run*, NeurIPS.
     """
     start = time.perf_counter()
-    epsilon = _validate.positive("epsilon", epsilon, fix="Without privacy there is nothing to audit.")
-    max_rows = _validate.integer_at_least("max_rows", max_rows, 1)
-    n_canaries = _validate.integer_at_least("n_canaries", n_canaries, 100, fix="Fewer show nothing.")
+    epsilon = validate.positive("epsilon", epsilon, fix="Without privacy there is nothing to audit.")
+    max_rows = validate.integer_at_least("max_rows", max_rows, 1)
+    n_canaries = validate.integer_at_least("n_canaries", n_canaries, 100, fix="Fewer show nothing.")
     if n_canaries > 30_000:
         raise ConfigError(f"n_canaries: expected at most 30000, got {n_canaries}. The table grows with them.")
-    confidence = _validate.real_in("confidence", confidence, 0.0, 1.0)
+    confidence = validate.real_in("confidence", confidence, 0.0, 1.0)
     unit = ROW if max_rows == 1 else PrivacyUnit(_ENTITY, max_rows)
     plan = make_plan(epsilon, delta, has_discovery=False, adversary_share=adversary_share, unit=unit)
     tell = progress or silent

@@ -25,12 +25,12 @@ import pandas as pd
 
 from tabgan.audit.whitebox import GradientAttack
 from tabgan.errors import AuditError
-from tabgan.privacy.budget import Plan
-from tabgan.privacy.ledger import Ledger, PrivacyStatement
-from tabgan.privacy.measure import Measurer
-from tabgan.privacy.release import ReleasedTable
-from tabgan.privacy.tables import measure_table
-from tabgan.privacy.unit import bound_contributions
+from tabgan.privacy.doors.contributions import bound_contributions
+from tabgan.privacy.doors.measure import Measurer
+from tabgan.privacy.doors.measured_table import measure_table
+from tabgan.privacy.doors.release import ReleasedTable
+from tabgan.privacy.filter import Ledger, PrivacyStatement
+from tabgan.privacy.plan import Plan
 from tabgan.schema import Categorical, Schema
 
 #: Base rows of every category, over the noise of a 1-way count: so many that each keeps a code of its own.

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from scipy import stats
 
-from tabgan.model.discriminator import Discriminator
-from tabgan.privacy import mechanisms
+from tabgan.model.adversary.discriminator import Discriminator
 from tabgan.privacy.accounting import SubsampledGaussian
-from tabgan.privacy.budget import Plan
-from tabgan.privacy.dpsgd import MAX_GRAD_NORM, PrivateSteps
-from tabgan.privacy.ledger import Ledger
+from tabgan.privacy.doors import mechanisms
+from tabgan.privacy.doors.dpsgd import MAX_GRAD_NORM, PrivateSteps
+from tabgan.privacy.filter import Ledger
+from tabgan.privacy.plan import Plan
 from tabgan.privacy.unit import PrivacyUnit
 
 #: How often a check of a sound mechanism fails.

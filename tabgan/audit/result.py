@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tabgan._figures import at_least, at_most
+from tabgan._util.files import canonical
+from tabgan._util.printed import at_least, at_most
 from tabgan.audit.checks import Check
-from tabgan.durable import canonical
+from tabgan.audit.statistics import AuditBound, ExpectedBound
 from tabgan.errors import AuditError
-from tabgan.evaluation.audit import AuditBound, ExpectedBound
-from tabgan.evaluation.measure import Definition, Figure
+from tabgan.evaluation.metric import Definition, Figure
 from tabgan.evaluation.result import Metric
 
 _AUDIT_BOUND = Definition(

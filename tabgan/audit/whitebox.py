@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from tabgan.privacy.accounting import SubsampledGaussian
-from tabgan.privacy.dpsgd import CLIP_NORM, MAX_GRAD_NORM, PrivateSteps
-from tabgan.privacy.ledger import Ledger
+from tabgan.privacy.doors.dpsgd import CLIP_NORM, MAX_GRAD_NORM, PrivateSteps
+from tabgan.privacy.filter import Ledger
 
 #: Length of a row's gradient before clipping, in units of its error: well above the bound, and scores stay small.
 _SCALE = 20.0
@@ -19,7 +19,7 @@ class CellScores(nn.Module):
 
     A row's gradient lies along its own cell's weight alone, and is longer than the clipping bound. So a canary that
     shares its cell with nobody moves a weight that nobody else moves, by all that it may: what
-    :class:`~tabgan.privacy.dpsgd.PrivateSteps` promises, it promises of any network.
+    :class:`~tabgan.privacy.doors.dpsgd.PrivateSteps` promises, it promises of any network.
 
     **Shape.** ``(batch, 2 * side)`` one-hot rows to ``(batch, 1)`` logits.
     """

@@ -17,10 +17,10 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.stats import rankdata
 
-from tabgan.evaluation.measure import Definition, Figure, Findings, NotComputed, measure
+from tabgan._util.rng import RandomStreams
+from tabgan.evaluation.metric import Definition, Figure, Findings, NotComputed, measure
 from tabgan.evaluation.result import Correlations, Pictures
 from tabgan.evaluation.tables import Keys, Tables, drawn_columns, equal_rows
-from tabgan.rng import RandomStreams
 
 #: Rows of each table, and columns, that pairs are taken of; columns that the picture shows.
 MAX_ROWS, MAX_COLUMNS, MAX_SHOWN = 20_000, 100, 40

@@ -11,10 +11,10 @@ from scipy.stats import norm, rankdata
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import StratifiedKFold
 
-from tabgan.evaluation.measure import LEVEL, Definition, Figure, Findings, NotComputed, measure
+from tabgan._util.rng import RandomStreams
+from tabgan.evaluation.metric import LEVEL, Definition, Figure, Findings, NotComputed, measure
 from tabgan.evaluation.result import Interval
 from tabgan.evaluation.tables import Tables, equal_rows, features, informative, require_columns
-from tabgan.rng import RandomStreams
 
 #: Rows of each table, at most, that the models learn from.
 MAX_ROWS = 10_000

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tabgan.evaluation.measure import Definition, Figure, measure
+from tabgan.evaluation.metric import Definition, Figure, measure
 from tabgan.evaluation.result import Metric
 from tabgan.evaluation.tables import Tables
 from tabgan.evaluation.validity import without_unit

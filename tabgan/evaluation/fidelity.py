@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import ConstantInputWarning, NearConstantInputWarning
 
-from tabgan.evaluation.measure import Definition, Figure, NotComputed, measure
+from tabgan._util.rng import RandomStreams
+from tabgan.evaluation.metric import Definition, Figure, NotComputed, measure
 from tabgan.evaluation.result import Metric
 from tabgan.evaluation.tables import Tables, Three, drawn_columns, equal_rows, require_columns
-from tabgan.rng import RandomStreams
 
 #: Rows of each table, at most, for each figure.
 MAX_TVD_ROWS, MAX_QUALITY_ROWS = 50_000, 20_000

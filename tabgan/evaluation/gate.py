@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
-from tabgan._figures import at_least, at_most
-from tabgan._validate import positive, real_in
+from tabgan._util.printed import at_least, at_most
+from tabgan._util.validate import positive, real_in
 from tabgan.errors import ConfigError
 from tabgan.evaluation.result import EXPECTED, Evaluation, Metric
 from tabgan.schema import nearest

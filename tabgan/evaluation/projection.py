@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from tabgan.evaluation.measure import Findings, draw
+from tabgan._util.rng import RandomStreams
+from tabgan.evaluation.metric import Findings, draw
 from tabgan.evaluation.result import Pictures, Projection
 from tabgan.evaluation.tables import Tables, embed, subsample
-from tabgan.rng import RandomStreams
 
 #: Cells along each axis of the picture, and rows of each table, at most.
 N_CELLS, MAX_ROWS = 24, 5_000

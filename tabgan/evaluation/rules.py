@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tabgan._validate import shown
+from tabgan._util.validate import shown
 from tabgan.errors import ConfigError
-from tabgan.evaluation.measure import NotComputed
+from tabgan.evaluation.metric import NotComputed
 from tabgan.evaluation.tables import read_alone
 from tabgan.schema import Datetime, Numeric, nearest
 

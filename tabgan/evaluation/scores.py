@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tabgan.evaluation.measure import LEVEL, Figure
+from tabgan.evaluation.metric import LEVEL, Figure
 from tabgan.evaluation.result import CalibrationPoint, Interval
 
 #: From the weights of rows to a score; NaN where it is not defined.

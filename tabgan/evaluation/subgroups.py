@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from tabgan._validate import shown
+from tabgan._util.rng import RandomStreams
+from tabgan._util.validate import shown
 from tabgan.errors import DataError
-from tabgan.evaluation.measure import Definition, Figure, Findings, NotComputed, measure
+from tabgan.evaluation.metric import Definition, Figure, Findings, NotComputed, measure
 from tabgan.evaluation.result import OUTSIDE, SubgroupResult
 from tabgan.evaluation.scores import Predictions, bootstrap, scorer
 from tabgan.evaluation.tables import Keys, Tables, declared_keys
-from tabgan.rng import RandomStreams
 from tabgan.schema import Boolean, Datetime, Identifier, nearest
 
 #: Columns and their categories that are taken for groups unless the caller names columns.

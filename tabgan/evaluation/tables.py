@@ -16,11 +16,11 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 import pandas as pd
 
-from tabgan.draft import draft_schema
-from tabgan.encoding.categorical import typed
-from tabgan.encoding.values import floats, objects
+from tabgan.columns.categorical import typed
+from tabgan.columns.draft import draft_schema
+from tabgan.columns.values import floats, objects
 from tabgan.errors import DataError
-from tabgan.evaluation.measure import NotComputed
+from tabgan.evaluation.metric import NotComputed
 from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, nearest
 
 T = TypeVar("T")

@@ -17,7 +17,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from tabgan.evaluation.measure import Definition, Figure, Findings, NotComputed, draw, measure
+from tabgan._util.rng import RandomStreams
+from tabgan.evaluation.metric import Definition, Figure, Findings, NotComputed, draw, measure
 from tabgan.evaluation.result import Calibration, Metric, Pictures
 from tabgan.evaluation.scores import Predictions, bootstrap, calibration_points, scorer
 from tabgan.evaluation.subgroups import (
@@ -29,7 +30,6 @@ from tabgan.evaluation.subgroups import (
     subgroup_findings,
 )
 from tabgan.evaluation.tables import Tables, Three, embed, features, informative, subsample
-from tabgan.rng import RandomStreams
 from tabgan.schema import Numeric
 
 #: Numbers with more distinct values than this are regressed, others are classes.

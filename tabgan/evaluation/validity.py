@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tabgan.encoding.values import objects
+from tabgan.columns.values import objects
 from tabgan.errors import DataError
-from tabgan.evaluation.measure import Definition, Figure, NotComputed, measure
+from tabgan.evaluation.metric import Definition, Figure, NotComputed, measure
 from tabgan.evaluation.result import Metric
 from tabgan.evaluation.rules import Rule, check_rules, keeps_rules
 from tabgan.evaluation.tables import Keys, Tables, check_frame, declared_keys, listed, read_alone

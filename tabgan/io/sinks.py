@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from tabgan.durable import atomic_path, leftovers, sync, umask
+from tabgan._util.files import atomic_path, leftovers, sync, umask
 from tabgan.errors import ConfigError, DataError
 from tabgan.io.sources import format_of
 

@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow.dataset import dataset, partitioning
 
-from tabgan._validate import one_of
+from tabgan._util.validate import one_of
 from tabgan.errors import ConfigError, DataError
 from tabgan.schema import nearest
 

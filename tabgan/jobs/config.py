@@ -42,6 +42,7 @@ from pydantic import (
 )
 from pydantic.dataclasses import dataclass
 
+from tabgan._util.yaml import parse
 from tabgan.errors import ConfigError, SchemaError
 from tabgan.evaluation.gate import Gate
 from tabgan.evaluation.rules import Rule
@@ -65,9 +66,8 @@ from tabgan.jobs.fields import (
     to_rules,
     to_schema,
 )
-from tabgan.privacy.records import LedgerConfig
+from tabgan.privacy.ledger.records import LedgerConfig
 from tabgan.schema import Schema, nearest
-from tabgan.yaml_file import parse
 
 #: Share of the rows that is held out when a report is wanted and nothing else is said.
 DEFAULT_HOLDOUT = 0.2

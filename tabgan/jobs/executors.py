@@ -11,7 +11,7 @@ from typing import Protocol
 from tabgan.errors import TabGANError, unexpected
 from tabgan.jobs.config import Job
 from tabgan.jobs.run import JobResult, run_job
-from tabgan.privacy.ledger import SPENT, UNTOLD
+from tabgan.privacy.filter import SPENT, UNTOLD
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from typing import Any, Literal
 
 from pydantic import ValidationInfo
 
-from tabgan._validate import integer_at_least, positive, real_in
+from tabgan._util.validate import integer_at_least, positive, real_in
 from tabgan.errors import ConfigError
 from tabgan.evaluation.gate import Gate
 from tabgan.evaluation.rules import Rule, rule_from_dict
 from tabgan.io import check_dtype, check_readable, check_writable
-from tabgan.privacy.records import LedgerConfig
+from tabgan.privacy.ledger.records import LedgerConfig
 from tabgan.report.pdf import check_pdf
 from tabgan.schema import Schema, nearest
 

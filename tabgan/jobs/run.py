@@ -16,13 +16,15 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 import tabgan
-from tabgan._figures import at_most
-from tabgan.checkpoint import discard, has_begun, holdout_seed, sample_seed
-from tabgan.encoding.checks import check_columns
-from tabgan.encoding.values import read_text
+from tabgan._util.printed import at_most
+from tabgan._util.progress import Progress, silent
+from tabgan._util.rng import RandomStreams
+from tabgan.columns.checks import check_columns
+from tabgan.columns.values import read_text
 from tabgan.errors import DataError
 from tabgan.evaluation.gate import NO_GATE, Decision
 from tabgan.evaluation.rules import check_rule_columns
+from tabgan.fitting.checkpoint import discard, has_begun, holdout_seed, sample_seed
 from tabgan.io import (
     check_inner,
     check_writable,
@@ -34,10 +36,9 @@ from tabgan.io import (
     write_text,
 )
 from tabgan.jobs.config import Job, Output, Report
-from tabgan.privacy.ledger import PrivacyStatement, spent_note
-from tabgan.privacy.unit import ROW, PrivacyUnit, units_of
-from tabgan.progress import Progress, silent
-from tabgan.rng import RandomStreams
+from tabgan.privacy.doors.contributions import units_of
+from tabgan.privacy.filter import PrivacyStatement, spent_note
+from tabgan.privacy.unit import ROW, PrivacyUnit
 from tabgan.schema import Schema
 
 SYNTHETIC_CSV = "synthetic.csv"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from tabgan._util.tensors import draw_codes
 from tabgan.model.loglinear import LogLinear
-from tabgan.tensors import draw_codes
 
 #: Logit of a code that does not exist: columns are padded to one width.
 _NEVER = -1e9

@@ -23,10 +23,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from tabgan.encoding.table import TableEncoder
+from tabgan._util.tensors import draw_codes
+from tabgan.columns.table import TableEncoder
 from tabgan.model.margins import fit_margins
-from tabgan.privacy.marginals import Marginal
-from tabgan.tensors import draw_codes
+from tabgan.privacy.doors.marginals import Marginal
 
 #: Rows of the columns before that conditionals are fitted on, at most and at least; in between, four times the
 #: rows of the table, and fewer, so that the work stays the same, the more codes than WIDTH there are.

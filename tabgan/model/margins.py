@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tabgan.encoding.grid import project_to_simplex
-from tabgan.privacy.marginals import Marginal
+from tabgan.columns.grid import project_to_simplex
+from tabgan.privacy.doors.marginals import Marginal
 
 #: Share of a code that rows may have and, as far as the noise lets tell, none has.
 LEAST_SHARE = 1e-6

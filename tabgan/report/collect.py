@@ -20,9 +20,9 @@ from tabgan.errors import ConfigError, DataError, PrivacyError
 from tabgan.evaluation.gate import NO_GATE, Decision
 from tabgan.evaluation.result import ColumnResult, Evaluation
 from tabgan.privacy.events import POISSON_GAUSSIAN, Release
-from tabgan.privacy.ledger import UNTOLD_PLACE, PrivacyStatement
+from tabgan.privacy.filter import UNTOLD_PLACE, PrivacyStatement
+from tabgan.report.figures.overlays import Overlay, overlay, scaled
 from tabgan.report.findings import Finding, find
-from tabgan.report.overlays import Overlay, overlay, scaled
 from tabgan.schema import MAX_DECIMALS, Boolean, Categorical, Datetime, Numeric, Schema, nearest
 
 Edition = Literal["internal", "shareable"]
@@ -295,7 +295,7 @@ def collect_shareable(
     covers a digest of the table, which is keyed but not noised.
 
     Args:
-        evaluation: What :func:`tabgan.shareable.evaluate_released` returned.
+        evaluation: What :func:`tabgan.assessment.shareable.evaluate_released` returned.
         released: ``(rows, columns)`` drawn from the released distributions of columns, each by itself.
         synthetic: The rows that were judged.
         privacy: The fit's ``privacy_``; of a private fit.

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 
-from tabgan._figures import at_most
+from tabgan._util.printed import at_most
 from tabgan.evaluation.result import Group, Metric
 from tabgan.report.collect import ReportData
 from tabgan.report.edition import check_edition, is_refused, words

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from tabgan._figures import at_most
+from tabgan._util.printed import at_most
 from tabgan.errors import PrivacyError
 from tabgan.report.collect import ColumnCard, ReportData
-from tabgan.report.overlays import Bars, Counts, Histogram
+from tabgan.report.figures.overlays import Bars, Counts, Histogram
 from tabgan.report.text import short, shown
 
 NOTICE = (

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tabgan._figures import at_least, at_most
+from tabgan._util.printed import at_least, at_most
 from tabgan.evaluation.result import EXPECTED, ColumnResult, Evaluation, Format, Group, Metric, format_figure
-from tabgan.privacy.ledger import PrivacyStatement
+from tabgan.privacy.filter import PrivacyStatement
 
 Status = Literal["good", "attention", "open"]
 

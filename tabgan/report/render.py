@@ -15,16 +15,16 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from tabgan._figures import at_most
-from tabgan.durable import atomic_path
+from tabgan._util.files import atomic_path
+from tabgan._util.printed import at_most
 from tabgan.errors import ConfigError
 from tabgan.evaluation.result import Format, Interval, Metric, SubgroupResult
 from tabgan.io import check_writable, write_text
 from tabgan.privacy.events import POISSON_GAUSSIAN, Release
-from tabgan.report import charts, pictures
 from tabgan.report.collect import ColumnCard, LedgerGroup, ReportData, group_ledger
 from tabgan.report.datacard import to_markdown
 from tabgan.report.edition import check_edition, is_refused, words
+from tabgan.report.figures import charts, pictures
 from tabgan.report.findings import (
     NEAR_RULE,
     REASONABLE_EPSILON,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import unicodedata
 
-from tabgan._figures import at_most
+from tabgan._util.printed import at_most
 
 #: Characters of a name or a category that are shown, and that a tooltip holds.
 MAX_SHOWN, MAX_TOOLTIP = 48, 240

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from tabgan.evaluation.result import Metric
-from tabgan.privacy.ledger import PrivacyStatement
+from tabgan.privacy.filter import PrivacyStatement
 from tabgan.report.collect import ReportData, group_ledger
 from tabgan.report.edition import check_edition, words
+from tabgan.report.figures.overlays import Bars, Histogram, Overlay
 from tabgan.report.findings import judge
-from tabgan.report.overlays import Bars, Histogram, Overlay
 
 #: Version of the JSON twin; it rises when a key changes its meaning or goes.
 SCHEMA_VERSION = 4

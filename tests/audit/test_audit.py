@@ -11,15 +11,16 @@ from typer.testing import CliRunner
 
 from tabgan.audit import audit, check_mechanisms, run_canaries
 from tabgan.audit.canaries import Design, coins
-from tabgan.cli import app
+from tabgan.audit.statistics import bound_from_scores
+from tabgan.cli.app import app
 from tabgan.errors import AuditError, ConfigError
-from tabgan.evaluation.audit import bound_from_scores
-from tabgan.privacy import dpsgd, mechanisms
-from tabgan.privacy.budget import make_plan
-from tabgan.privacy.dpsgd import PrivateSteps
-from tabgan.privacy.marginals import _Tables
-from tabgan.privacy.release import _Door
-from tabgan.privacy.unit import BoundedTable, PrivacyUnit, units_of
+from tabgan.privacy.doors import dpsgd, mechanisms
+from tabgan.privacy.doors.contributions import BoundedTable, units_of
+from tabgan.privacy.doors.dpsgd import PrivateSteps
+from tabgan.privacy.doors.marginals import _Tables
+from tabgan.privacy.doors.release import _Door
+from tabgan.privacy.plan import make_plan
+from tabgan.privacy.unit import PrivacyUnit
 
 SMALL = {"epsilon": 8.0, "delta": 1e-6, "adversary_share": 0.3, "n_canaries": 1_500}
 

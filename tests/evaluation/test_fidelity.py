@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tabgan._util.rng import RandomStreams
 from tabgan.evaluation import evaluate, fidelity
 from tabgan.evaluation.fidelity import equal_cells, to_cells, total_variation
 from tabgan.evaluation.tables import prepare
-from tabgan.rng import RandomStreams
 
 
 def _sizes_and_cells(real, other=None):

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tabgan._util.rng import RandomStreams
 from tabgan.evaluation import evaluate
 from tabgan.evaluation.projection import N_CELLS, projection_findings
 from tabgan.evaluation.tables import prepare
-from tabgan.rng import RandomStreams
 
 
 def _picture(real, synthetic):

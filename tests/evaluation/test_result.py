@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tabgan.errors import DataError
-from tabgan.evaluation.measure import Definition, Figure, NotComputed, measure, wilson_interval
+from tabgan.evaluation.metric import Definition, Figure, NotComputed, measure, wilson_interval
 from tabgan.evaluation.result import Evaluation, Interval, Metric
 
 ONE = Definition("one", "One", "fidelity", "higher", "percent", "What is measured.", "What is good.")

@@ -10,7 +10,7 @@ import pytest
 
 from tabgan.errors import ConfigError
 from tabgan.evaluation import evaluate
-from tabgan.evaluation.measure import NotComputed
+from tabgan.evaluation.metric import NotComputed
 from tabgan.evaluation.rules import (
     FixedCombinations,
     Inequality,

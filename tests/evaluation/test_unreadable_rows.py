@@ -17,7 +17,7 @@ from tabgan.evaluation.gate import Gate
 from tabgan.evaluation.tables import prepare
 from tabgan.jobs.config import load_jobs
 from tabgan.jobs.run import run_job
-from tabgan.report.overlays import NoOverlay, overlay
+from tabgan.report.figures.overlays import NoOverlay, overlay
 from tabgan.schema import Boolean, Categorical, Datetime, Numeric, Schema
 
 SECRET = "Zanzibar-4711"
@@ -101,10 +101,10 @@ def test_a_step_that_fails_costs_its_figures_only(monkeypatch, caplog):
     def broken(*args):
         raise KeyError(SECRET)
 
-    monkeypatch.setattr(tabgan.evaluation, "rare_metrics", broken)
+    monkeypatch.setattr(tabgan.evaluation.suite, "rare_metrics", broken)
     found = evaluate(_table(), _table(40, 2), _table(40, 1), schema=SCHEMA)
     assert "rare_categories" not in {metric.name for metric in found.metrics}
-    assert "a step failed (KeyError in tabgan/evaluation/__init__.py" in caplog.text
+    assert "a step failed (KeyError in tabgan/evaluation/suite.py" in caplog.text
     assert SECRET not in caplog.text
     decision = Gate.from_dict({"fidelity": {"rare_categories": 0.1}}).decide(found, (1.0, 1e-6))
     assert decision.outcome == "failed"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tabgan.durable import atomic_path
+from tabgan._util.files import atomic_path
 from tabgan.errors import ConfigError, DataError
 from tabgan.io import check_writable, read_table, staged_folder, write_table, write_text
 

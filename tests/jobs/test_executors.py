@@ -19,7 +19,7 @@ from tabgan.jobs.executors import (
     trace_of,
 )
 from tabgan.jobs.run import JobResult
-from tabgan.privacy.ledger import SPENT
+from tabgan.privacy.filter import SPENT
 
 SECRET = "Zanzibar-4711"
 

@@ -8,9 +8,9 @@ import pytest
 from safetensors import safe_open
 
 from tabgan.errors import LedgerError
+from tabgan.fitting.modelfile import FORMAT
 from tabgan.jobs.config import load_jobs
 from tabgan.jobs.run import run_job
-from tabgan.modelfile import FORMAT
 from tabgan.synthesizer import TabGAN
 
 #: Every file of a release folder. A new one needs a reason here.

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
+from tabgan._util.tensors import draw_codes
 from tabgan.model import loglinear
 from tabgan.model.generator import Generator
 from tabgan.model.loglinear import (
@@ -22,14 +23,13 @@ from tabgan.model.loglinear import (
     fit_loglinear,
     prior_variance,
 )
-from tabgan.privacy.budget import make_plan
-from tabgan.privacy.coding import code_table
-from tabgan.privacy.ledger import Ledger
-from tabgan.privacy.marginals import Marginal
-from tabgan.privacy.measure import Measurer
-from tabgan.privacy.release import release_table
+from tabgan.privacy.doors.coding import code_table
+from tabgan.privacy.doors.marginals import Marginal
+from tabgan.privacy.doors.measure import Measurer
+from tabgan.privacy.doors.release import release_table
+from tabgan.privacy.filter import Ledger
+from tabgan.privacy.plan import make_plan
 from tabgan.schema import Schema
-from tabgan.tensors import draw_codes
 
 SIZES = [3, 4, 2]
 

@@ -27,7 +27,7 @@ from tabgan.privacy.accounting import (
     gaussian_delta,
     largest,
 )
-from tabgan.privacy.budget import ADVERSARY_STEPS, SAMPLE_RATE, SHARES, Plan, make_plan
+from tabgan.privacy.plan import ADVERSARY_STEPS, SAMPLE_RATE, SHARES, Plan, make_plan
 
 DELTA = 1e-6
 

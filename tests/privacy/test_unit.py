@@ -13,15 +13,16 @@ from scipy import stats
 
 from tabgan import TabGAN
 from tabgan.errors import DataError, SchemaError
-from tabgan.privacy import unit as unit_module
-from tabgan.privacy.budget import make_plan
-from tabgan.privacy.dpsgd import MAX_GRAD_NORM
+from tabgan.privacy.doors import contributions
+from tabgan.privacy.doors.contributions import bound_contributions, units_of
+from tabgan.privacy.doors.dpsgd import MAX_GRAD_NORM
+from tabgan.privacy.doors.measure import Measurer
+from tabgan.privacy.doors.mechanisms import discover, threshold_for
+from tabgan.privacy.doors.release import release_table
 from tabgan.privacy.events import GAUSSIAN, GAUSSIAN_THRESHOLD, POISSON_GAUSSIAN
-from tabgan.privacy.ledger import ENTITY_FACT, Ledger
-from tabgan.privacy.measure import Measurer
-from tabgan.privacy.mechanisms import discover, threshold_for
-from tabgan.privacy.release import release_table
-from tabgan.privacy.unit import ROW, PrivacyUnit, bound_contributions, units_of
+from tabgan.privacy.filter import ENTITY_FACT, Ledger
+from tabgan.privacy.plan import make_plan
+from tabgan.privacy.unit import ROW, PrivacyUnit
 from tabgan.schema import Boolean, Categorical, Identifier, Numeric, Schema
 
 SECRET = "Zanzibar-4711"
@@ -211,7 +212,7 @@ class TestChance:
 
         def kept(rows: np.ndarray) -> pd.DataFrame:
             source = SimpleNamespace(token_bytes=lambda n: lots[rows].tobytes())
-            monkeypatch.setattr(unit_module, "secrets", source)
+            monkeypatch.setattr(contributions, "secrets", source)
             return bound_contributions(df[rows].reset_index(drop=True), at_most(3)).df
 
         is_there = (df["key"] != gone).to_numpy()

@@ -27,10 +27,10 @@ from tabgan.evaluation.result import (
     SubgroupResult,
 )
 from tabgan.privacy.events import GAUSSIAN, GAUSSIAN_THRESHOLD, POISSON_GAUSSIAN, Release
-from tabgan.privacy.ledger import PrivacyStatement
+from tabgan.privacy.filter import PrivacyStatement
 from tabgan.report import ReportData, collect
+from tabgan.report.figures.overlays import Bars, Counts, Histogram
 from tabgan.report.findings import find
-from tabgan.report.overlays import Bars, Counts, Histogram
 from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
 
 SECRET = "Zanzibar-4711"

@@ -1,0 +1,1 @@
+"""Reports of a fitted model: figures of both editions."""

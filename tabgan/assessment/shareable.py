@@ -1,0 +1,390 @@
+"""Figures of a synthetic table that may go out with it: from the table itself and what was released, and no real row.
+
+What is known of the real table without its rows are the released numbers of the fit and, where somebody paid for
+them, noisy figures (:mod:`tabgan.privacy.doors.private_metrics`). All that is made here is post-processing of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from tabgan._util.rng import RandomStreams
+from tabgan.columns.table import CodedColumn, TableEncoder
+from tabgan.evaluation.fidelity import MAX_TRIPLES, column_tuples
+from tabgan.evaluation.metric import LEVEL, Definition, Figure, NotComputed, measure
+from tabgan.evaluation.result import ColumnResult, Direction, Evaluation, Format, Group, Interval, Metric
+from tabgan.evaluation.rules import FixedCombinations, Rule
+from tabgan.evaluation.utility import MAX_CLASS_NUMBERS, MAX_CLASSES, build_classifier
+from tabgan.evaluation.validity import schema_validity
+from tabgan.privacy.doors.private_metrics import Bought, Comparison, Guesser, Noisy
+from tabgan.schema import Numeric
+
+#: Pairs that a bought mean distance is taken over, at most.
+MAX_PAIRS = 1_000
+
+#: Rows that a guesser is trained on, at most, and the part of the synthetic rows that it is tried on.
+_MAX_TRAIN_ROWS, _TEST_SHARE = 50_000, 0.3
+
+#: Draws that chance is averaged over.
+_CHANCE_DRAWS = 5
+
+
+def _definition(
+    name: str, label: str, meaning: str, good: str, group: Group = "fidelity", format: Format = "distance"
+) -> Definition:
+    direction: Direction = "higher" if group == "utility" else "lower"
+    return Definition(name, label, group, direction, format, meaning, good, is_shareable=True)
+
+
+REPEATED = Definition(
+    name="repeated_rows",
+    label="Repeated rows",
+    group="fidelity",
+    direction="none",
+    format="percent",
+    meaning="Share of synthetic rows that occur more than once in the synthetic table.",
+    good="Few where rows have many columns with many values; many where the table is narrow.",
+    is_shareable=True,
+)
+RELEASED = _definition(
+    "tvd1_released",
+    "Distance from the released distributions of columns",
+    "Share of synthetic rows that would have to move for a column to have the distribution that was released of it "
+    "with noise, on average. The reference is what as many rows drawn from the released distributions show by chance.",
+    "Close to the reference: the table then says of single columns what was released of them.",
+)
+_BOUGHT = (
+    "Bought with epsilon and released with noise: share of rows that would have to move for the synthetic table to "
+    "have the real one's {what}, on average. The interval is of the noise. The reference is what two samples of one "
+    "table, as large as these, show by chance."
+)
+_NEAR = "Close to the reference, which is not 0 because samples of one table differ too."
+COLUMNS = _definition(
+    "tvd1_bought", "Distance of single columns", _BOUGHT.format(what="single columns"), _NEAR
+)
+PAIRS = _definition(
+    "tvd2_bought", "Distance of pairs of columns", _BOUGHT.format(what="pairs of columns"), _NEAR
+)
+TRIPLES = _definition(
+    "tvd3_bought", "Distance of triples of columns", _BOUGHT.format(what="triples of columns"), _NEAR
+)
+ACCURACY = _definition(
+    "accuracy_bought",
+    "Accuracy of a model trained on synthetic rows",
+    "Bought with epsilon and released with noise: share of the real rows whose target boosted trees guess that were "
+    "trained on synthetic rows. The reference is their accuracy on synthetic rows that they have not seen.",
+    "Close to the reference: what the synthetic table says of the target then holds for real rows. Compare it with the "
+    "share of the most frequent class below.",
+    "utility",
+    "percent",
+)
+MAJORITY = _definition(
+    "majority_bought",
+    "Share of the most frequent class",
+    "Bought with epsilon and released with noise: accuracy, on the real rows, of always guessing the class that most "
+    "synthetic rows have.",
+    "Accuracy is worth something above it only.",
+    "utility",
+    "percent",
+)
+
+
+@dataclass(frozen=True)
+class Sets:
+    """Sets of columns, by position, that mean distances are taken over: chosen by a seed."""
+
+    pairs: list[tuple[int, ...]] = field(default_factory=list)
+    triples: list[tuple[int, ...]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, n_columns: int, streams: RandomStreams) -> Sets:
+        """Return the sets for so many columns; none where there are too few."""
+        rng = streams.numpy("shareable.sets")
+        return cls(
+            column_tuples(n_columns, 2, MAX_PAIRS, rng) if n_columns >= 2 else [],
+            column_tuples(n_columns, 3, MAX_TRIPLES, rng) if n_columns >= 3 else [],
+        )
+
+
+@dataclass(frozen=True)
+class TrainedGuesser:
+    """A guesser, and its accuracy on synthetic rows that it has not seen."""
+
+    guesser: Guesser
+    accuracy: float
+    majority_share: float
+
+
+def train_guesser(
+    codes: np.ndarray, encoder: TableEncoder, target: str | None, streams: RandomStreams
+) -> TrainedGuesser | None:
+    """Return a model of the target that was trained on the codes of synthetic rows; ``None`` where there is no class.
+
+    Args:
+        codes: ``(rows, columns)`` of the synthetic table.
+        encoder: Released.
+        target: The column to guess.
+        streams: Seeds.
+    """
+    if target is None or target not in encoder.names or len(encoder.names) < 2:
+        return None
+    position = encoder.names.index(target)
+    column = encoder.schema[target]
+    is_number = isinstance(column, Numeric) and encoder.columns[position].encoder.n_values > MAX_CLASS_NUMBERS
+    labels = codes[:, position].astype(np.int64)
+    if is_number or encoder.sizes[position] > MAX_CLASSES or len(np.unique(labels)) < 2:
+        return None
+    others = [j for j in range(len(encoder.names)) if j != position]
+    rng = streams.numpy("shareable.guesser")
+    order = rng.permutation(len(codes))
+    n_test = int(len(codes) * _TEST_SHARE)
+    test, train = order[:n_test], order[n_test:][:_MAX_TRAIN_ROWS]
+    if len(test) == 0 or len(np.unique(labels[train])) < 2:
+        return None
+    model = build_classifier(encoder.sizes[position], int(rng.integers(2**31)))
+    model.fit(codes[train][:, others].astype(np.float64), labels[train])
+
+    def predict(rows: np.ndarray) -> np.ndarray:
+        return np.asarray(model.predict(rows[:, others].astype(np.float64)))
+
+    majority = int(np.bincount(labels).argmax())
+    return TrainedGuesser(
+        Guesser(position, predict, majority),
+        float((predict(codes[test]) == labels[test]).mean()),
+        float((labels == majority).mean()),
+    )
+
+
+def evaluate_released(
+    synthetic: pd.DataFrame,
+    encoder: TableEncoder,
+    n_rows: float,
+    *,
+    target: str | None = None,
+    bought: Bought | None = None,
+    sets: Sets | None = None,
+    guesser: TrainedGuesser | None = None,
+    fresh: tuple[np.ndarray, np.ndarray] | None = None,
+    n_rows_stddev: float = 0.0,
+    rules: Sequence[Rule] = (),
+    further: Sequence[Metric] = (),
+    random_state: int = 0,
+) -> Evaluation:
+    """Return the figures of a synthetic table that may go out with it.
+
+    **Guarantee.** No argument holds a real row: what comes out is the same for every real table of which the same
+    was released and bought.
+
+    Args:
+        synthetic: The table.
+        encoder: The fit's released columns and counts.
+        n_rows: Released number of rows.
+        target: The column that models predict.
+        bought: Noisy figures; ``None`` where none were bought.
+        sets: What they were taken over.
+        guesser: Whose right guesses were bought.
+        fresh: Codes of two samples of the model, as many rows as the real and as the synthetic table have: what chance
+            shows. Drawn from the table itself they would share rows, and look closer than two tables are.
+        n_rows_stddev: Of the released number of rows.
+        rules: What rows should keep; those that would have to look at real rows are left out.
+        further: Other metrics that may go out, such as of an audit.
+        random_state: Seed of what chance shows.
+    """
+    streams = RandomStreams(random_state)
+    codes = encoder.transform(synthetic)
+    public_rules = [r for r in rules if not (isinstance(r, FixedCombinations) and r.allowed is None)]
+    valid, shares = schema_validity(synthetic, encoder.schema, public_rules)
+    near = _Near(codes, encoder, n_rows, streams, sets or Sets(), fresh)
+    relative = n_rows_stddev / n_rows
+    metrics = (
+        *valid,
+        *measure([RELEASED], lambda: [near.released()]),
+        *(_bought_metrics(bought, near, guesser, relative) if bought is not None else ()),
+        *measure([REPEATED], lambda: [Figure(float(synthetic[encoder.names].duplicated(keep=False).mean()))]),
+        *further,
+    )
+    order = ["validity", "fidelity", "utility", "audit"]
+    return Evaluation(
+        metrics=tuple(sorted(metrics, key=lambda metric: order.index(metric.group))),
+        columns=_column_results(synthetic, encoder, n_rows, shares, near, bought),
+        n_real=max(1, round(n_rows)),
+        n_holdout=0,
+        n_synthetic=len(synthetic),
+        target=target,
+        random_state=random_state,
+    )
+
+
+class _Near:
+    """How near the synthetic codes are to what was released, and what chance shows."""
+
+    def __init__(
+        self,
+        codes: np.ndarray,
+        encoder: TableEncoder,
+        n_rows: float,
+        streams: RandomStreams,
+        sets: Sets,
+        fresh: tuple[np.ndarray, np.ndarray] | None,
+    ) -> None:
+        self.sets = sets
+        self._rng = streams.numpy("shareable.chance")
+        released = [_released_shares(column, n_rows) for column in encoder.columns]
+        shares = [
+            np.bincount(codes[:, j], minlength=encoder.sizes[j]) / len(codes) for j in range(len(released))
+        ]
+        self.columns = [_tvd(a, b) for a, b in zip(released, shares, strict=True)]
+        self.chance = [
+            float(
+                np.mean(
+                    [_tvd(self._rng.multinomial(len(codes), s) / len(codes), s) for _ in range(_CHANCE_DRAWS)]
+                )
+            )
+            for s in released
+        ]
+        self._samples = None if fresh is None else Comparison(*fresh, encoder.sizes)
+
+    def released(self) -> Figure:
+        """Return the mean distance of single columns from what was released of them."""
+        if not self.columns:
+            raise NotComputed("there are only identifiers")
+        return Figure(float(np.mean(self.columns)), reference=float(np.mean(self.chance)))
+
+    def chance_of(self, sets: Sequence[tuple[int, ...]]) -> float | None:
+        """Return the mean distance of two fresh samples of the model over sets of columns; ``None`` without any."""
+        if not sets or self._samples is None:
+            return None
+        return self._samples.mean_distance(sets) / max(len(self._samples.codes), 1)
+
+
+def _released_shares(column: CodedColumn, n_rows: float) -> np.ndarray:
+    """Return ``(width,)`` released shares of a column's codes; the one for other values has what is left."""
+    counts = column.code_weights
+    if column.encoder.has_other:
+        counts[-1] = max(n_rows - counts.sum(), 0.0)
+    return np.asarray(counts / counts.sum()) if counts.sum() > 0 else np.full(len(counts), 1 / len(counts))
+
+
+def _tvd(first: np.ndarray, second: np.ndarray) -> float:
+    return 0.5 * float(np.abs(first - second).sum())
+
+
+def _bought_metrics(
+    bought: Bought, near: _Near, trained: TrainedGuesser | None, relative: float
+) -> tuple[Metric, ...]:
+    columns = list(bought.columns.values())
+    mean = None
+    if columns:
+        spread = columns[0].noise_stddev / np.sqrt(len(columns))
+        mean = Noisy(float(np.mean([noisy.value for noisy in columns])), float(spread))
+    singles = [(j,) for j in range(len(columns))]
+    no_class = "no target was named that is a class"
+    found = [
+        (COLUMNS, mean, near.chance_of(singles), "there are only identifiers"),
+        (PAIRS, bought.pairs, near.chance_of(near.sets.pairs), "there are fewer than 2 columns"),
+        (TRIPLES, bought.triples, near.chance_of(near.sets.triples), "there are fewer than 3 columns"),
+        (ACCURACY, bought.correct, trained.accuracy if trained else None, no_class),
+        (MAJORITY, bought.majority, None, no_class),
+    ]
+    return tuple(
+        definition.metric(reason if noisy is None else _figure(noisy, reference, relative))
+        for definition, noisy, reference, reason in found
+    )
+
+
+def _figure(noisy: Noisy, reference: float | None = None, relative: float = 0.0) -> Figure:
+    """Return a noisy share as a figure: cut to what a share can be, with the interval of its noise.
+
+    Args:
+        noisy: As it was released.
+        reference: What it is held against.
+        relative: Relative error of the released number of rows, which it was divided by.
+    """
+    stddev = float(np.hypot(noisy.noise_stddev, noisy.value * relative))
+    half = float(norm.ppf(0.5 + LEVEL / 2)) * stddev
+    low, value, high = (
+        min(max(end, 0.0), 1.0) for end in (noisy.value - half, noisy.value, noisy.value + half)
+    )
+    return Figure(value, Interval(low, high, LEVEL), reference)
+
+
+def _column_results(
+    synthetic: pd.DataFrame,
+    encoder: TableEncoder,
+    n_rows: float,
+    shares: dict[str, float],
+    near: _Near,
+    bought: Bought | None,
+) -> tuple[ColumnResult, ...]:
+    """Return how the columns came through: by bought distances where there are, else by the released ones."""
+    results = []
+    for column in encoder.schema:
+        tvd = reference = None
+        missing = 0.0
+        if column.name in encoder.names:
+            j = encoder.names.index(column.name)
+            tvd, reference = near.columns[j], near.chance[j]
+            if bought is not None:
+                tvd, reference = _figure(bought.columns[column.name]).value, near.chance_of([(j,)])
+            coded = encoder.columns[j]
+            missing = float(coded.weights[0] / n_rows) if coded.encoder.is_nullable else 0.0
+        results.append(
+            ColumnResult(
+                name=column.name,
+                kind=column.kind,
+                tvd=tvd,
+                reference=reference,
+                valid=shares.get(column.name, 1.0),  # a range that was not seen: no row shows a value
+                missing_real=min(missing, 1.0),
+                missing_synthetic=float(synthetic[column.name].isna().mean()),
+            )
+        )
+    return tuple(results)
+
+
+class _Other:
+    """Stands for values that were not released."""
+
+    def __repr__(self) -> str:
+        return "<other>"
+
+
+#: The one that does.
+OTHER = _Other()
+
+
+def released_frame(encoder: TableEncoder, n_rows: float, n_drawn: int, random_state: int = 0) -> pd.DataFrame:
+    """Return a table whose columns, each by itself, are spread as they were released; for pictures.
+
+    Every cell has its share of the rows, rounded; where in a cell a number lies is drawn. Columns do not go together.
+    Rows that no released category accounts for are there as an object that is none of them.
+
+    Args:
+        encoder: Released.
+        n_rows: Released number of rows.
+        n_drawn: Rows of the result, at least 1.
+        random_state: Seed.
+    """
+    rng = RandomStreams(random_state).numpy("shareable.frame")
+    frame = {}
+    for column in encoder.columns:
+        weights = column.weights.copy()
+        if not column.encoder.is_nullable:
+            weights[0] = 0.0
+        if column.encoder.has_other:
+            weights[-1] = max(n_rows - weights[:-1].sum(), 0.0)
+        total = weights.sum()
+        edges = np.cumsum(weights) / total if total > 0 else np.linspace(0, 1, len(weights))
+        cells = np.searchsorted(edges, (np.arange(n_drawn) + 0.5) / n_drawn, side="right")
+        cells = np.minimum(cells, len(weights) - 1)
+        series = column.encoder.inverse_transform(cells, rng)
+        if column.has_pooled:
+            series = series.astype(object)
+            series[cells > (0 if column.is_unseen else column.encoder.n_values)] = OTHER
+        frame[column.encoder.name] = series
+    return pd.DataFrame(frame, index=range(n_drawn))

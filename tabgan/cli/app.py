@@ -1,0 +1,543 @@
+"""The command line: parse, call, exit code.
+
+Exit codes: 0 all went well, 1 something failed, 2 the arguments, a configuration file or a schema are wrong, 3 a gate
+refuses a release.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+import tabgan
+from tabgan._util.printed import at_most
+from tabgan._util.validate import integer_at_least, positive, real_in
+from tabgan.cli import options
+from tabgan.errors import ConfigError, DataError, SchemaError
+from tabgan.io import check_readable, check_writable, format_of, is_csv, read_table, write_table, write_text
+from tabgan.schema import Schema, nearest
+
+# What needs torch is imported inside the commands: --version and --help are quick.
+
+app = typer.Typer(
+    help="Differentially private synthetic tables.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+schema_app = typer.Typer(help="What is publicly known of a table.", no_args_is_help=True)
+app.add_typer(schema_app, name="schema")
+ledger_app = typer.Typer(help="What all fits on a dataset have spent.", no_args_is_help=True)
+app.add_typer(ledger_app, name="ledger")
+
+Debug = Annotated[
+    bool, typer.Option("--debug", help="Show the way to an error; messages still hold no rows.")
+]
+LedgerOption = Annotated[
+    Path | None, typer.Option(help="The dataset's ledger, made by the first fit; every fit adds to it.")
+]
+LedgerFileArgument = Annotated[Path, typer.Argument(help="The dataset's ledger.")]
+RandomState = Annotated[int | None, typer.Option(help="Seed for all but the privacy noise.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace a file that exists.")]
+
+
+def main() -> None:
+    """Run the command line. Asked to end by the system, it ends as if by Ctrl-C: what was charged is recorded."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _log_to_stderr()
+    app()
+
+
+def _log_to_stderr() -> None:
+    """Show this package's log on stderr, its dates as in ISO 8601.
+
+    It comes before opacus is imported, which would set up a style of its own. Logs of other libraries may quote rows.
+    """
+    handler = logging.StreamHandler()
+    handler.addFilter(logging.Filter("tabgan"))
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s: %(message)s", "%Y-%m-%d %H:%M:%S"))
+    logging.basicConfig(handlers=[handler])
+
+
+def _version(is_wanted: bool) -> None:
+    if is_wanted:
+        typer.echo(f"tabgan {tabgan.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")
+    ] = False,
+) -> None:
+    """Differentially private synthetic tables."""
+
+
+@app.command()
+def run(
+    file: Annotated[Path, typer.Argument(help="YAML file with one job or several.")],
+    only: Annotated[str | None, typer.Option(help="Run only the job of this name.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Write here instead of the file's folders.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Read, fit, sample, evaluate and report, as a YAML file says."""
+    with _exits(debug):
+        from tabgan.cli import terminal
+        from tabgan.jobs.config import load_jobs
+        from tabgan.jobs.executors import JobFailure, LocalExecutor, exit_code
+
+        jobs = load_jobs(file, only=only, output=output)
+        with _watcher() as watcher:
+            outcomes = LocalExecutor().run(jobs, watcher)
+        for outcome in outcomes if debug else ():
+            if isinstance(outcome, JobFailure):
+                typer.echo(f"{outcome.name}:\n{outcome.trace}", err=True)
+        terminal.show_outcomes(Console(), outcomes)
+        raise typer.Exit(exit_code(outcomes))
+
+
+@app.command()
+def fit(
+    table: Annotated[Path, typer.Argument(help="CSV or Parquet file.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where the model goes.")],
+    epsilon: Annotated[str, typer.Option(help="Privacy budget; none switches privacy off.")] = "1.0",
+    delta: Annotated[float, typer.Option(help="Use less than one over the number of rows.")] = 1e-6,
+    schema: Annotated[Path | None, typer.Option(help="YAML file of what is publicly known.")] = None,
+    ledger: LedgerOption = None,
+    epsilon_cap: Annotated[
+        float | None, typer.Option(help="The most that all fits may cost together.")
+    ] = None,
+    delta_cap: Annotated[float | None, typer.Option(help="The delta of that total.")] = None,
+    table_may_change: Annotated[
+        bool,
+        typer.Option(
+            "--table-may-change", help="Take a table of other rows for a newer state of the dataset."
+        ),
+    ] = False,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Folder to go on from after an interruption, with the same arguments.")
+    ] = None,
+    random_state: RandomState = None,
+    force: Force = False,
+    debug: Debug = False,
+) -> None:
+    """Fit a model to a table. Private unless --epsilon none is given."""
+    with _exits(debug):
+        budget = options.epsilon_of(epsilon)
+        real_in("--delta", delta, 0.0, 1.0, fix="Use less than 1 / n_rows.")
+        _check_output(output, force)
+        declared = None if schema is None else Schema.from_yaml(check_readable(schema, "--schema"))
+        dtypes = {column.name: column.dtype for column in declared or () if column.dtype}
+
+        from tabgan.fitting.checkpoint import discard, has_begun
+        from tabgan.jobs.run import says_what_is_spent
+        from tabgan.synthesizer import TabGAN
+
+        model = TabGAN(epsilon=budget, delta=delta, schema=declared, random_state=random_state)
+        model.check_params()
+        kept = options.ledger_of(ledger, epsilon_cap, delta_cap, table_may_change)
+        if kept is not None and not has_begun(checkpoint):
+            model.check_room(kept)
+        df = read_table(table, dtypes=dtypes, as_text=True)
+        with _watcher() as watcher:
+            model.fit(
+                df, progress=watcher.progress, reads_text=is_csv(table), ledger=kept, checkpoint=checkpoint
+            )
+        with says_what_is_spent(model):
+            model.save(output)
+        if checkpoint is not None:
+            discard(checkpoint)
+        typer.echo(f"{output}: {model.privacy_}")
+
+
+@app.command()
+def sample(
+    model: Annotated[Path, typer.Argument(help="Model file.")],
+    n: Annotated[int, typer.Option("-n", help="How many rows.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="CSV or Parquet file to write.")],
+    condition: Annotated[
+        list[str] | None, typer.Option(help="column=value, for rows that all have it; may be repeated.")
+    ] = None,
+    escape_formulas: Annotated[
+        bool,
+        typer.Option(
+            "--escape-formulas",
+            help="Put an apostrophe before text in a CSV that a spreadsheet would run as a formula.",
+        ),
+    ] = False,
+    random_state: RandomState = None,
+    force: Force = False,
+    debug: Debug = False,
+) -> None:
+    """Sample rows from a model. Costs no privacy, however often it is done."""
+    with _exits(debug):
+        integer_at_least("-n", n, 1)
+        format_of(output, "--output")
+        _check_output(output, force)
+        check_readable(model, "model")
+
+        from tabgan.synthesizer import TabGAN
+
+        fitted = TabGAN.load(model)
+        conditions = options.conditions_of(condition or [], fitted.schema_)
+        df = fitted.sample(n, conditions=conditions or None, random_state=random_state)
+        write_table(df, output, escape_formulas=escape_formulas)
+        typer.echo(f"{output}: {len(df):,} rows{_seeded(random_state, fitted.random_state)}")
+
+
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="Model file.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="Report to write: .html, .json, .pdf, or .md for the data card."),
+    ],
+    real: Annotated[Path | None, typer.Option(help="The table that it learnt from.")] = None,
+    holdout: Annotated[Path | None, typer.Option(help="Rows of the same kind that it has not seen.")] = None,
+    synthetic: Annotated[
+        Path | None,
+        typer.Option(help="The table to judge, an unchanged sample of the model; sampled otherwise."),
+    ] = None,
+    shareable: Annotated[
+        bool,
+        typer.Option("--shareable", help="Write the edition that may go out. It needs no real rows."),
+    ] = False,
+    evaluation_epsilon: Annotated[
+        float | None, typer.Option(help="Buy noisy figures on the real rows for the shareable edition.")
+    ] = None,
+    evaluation_delta: Annotated[
+        float | None, typer.Option(help="The fit's delta, which a purchase takes once more.")
+    ] = None,
+    entity: Annotated[str | None, typer.Option(help="Of a purchase: the entity's column of the fit.")] = None,
+    max_rows: Annotated[int | None, typer.Option(help="Of a purchase: max_rows of the fit.")] = None,
+    ledger: LedgerOption = None,
+    source_table: Annotated[
+        Path | None,
+        typer.Option(help="The table that --real was taken from, where the fit's ledger is that one's."),
+    ] = None,
+    gate: Annotated[
+        str | None, typer.Option(help="YAML file of limits, or standard; exit code 3 when one is not kept.")
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="Column that models predict.")] = None,
+    random_state: RandomState = None,
+    force: Force = False,
+    debug: Debug = False,
+) -> None:
+    """Compare synthetic rows with real ones.
+
+    The report is INTERNAL, not covered by epsilon, unless --shareable is given.
+    """
+    with _exits(debug):
+        terms: Any = {"evaluation_delta": evaluation_delta, "entity": entity, "max_rows": max_rows}
+        terms["ledger"] = ledger
+        _check_evaluate(output, real, holdout, shareable, evaluation_epsilon, terms, gate, source_table)
+        _check_output(output, force)
+        tables = {
+            "--real": real,
+            "--holdout": holdout,
+            "--synthetic": synthetic,
+            "--source-table": source_table,
+        }
+        for where, path in ({"model": model} | tables).items():
+            if path is not None:
+                check_readable(path, where)
+
+        from tabgan.cli import terminal
+        from tabgan.jobs.executors import GATE_REFUSES
+        from tabgan.report import write
+        from tabgan.synthesizer import TabGAN
+
+        fitted = TabGAN.load(model)
+        has_target = (target or fitted.schema_.target) is not None
+        limits = None if gate is None else options.gate_of(gate, has_target=has_target)
+        judged = {"synthetic": _read_like(synthetic, fitted.schema_), "target": target, "title": model.stem}
+        judged["random_state"] = random_state or 0
+        if real is None or holdout is None:
+            report = fitted.shareable_report(**judged)
+        else:
+            with _watcher() as watcher:
+                report = fitted.evaluate(
+                    _read_like(real, fitted.schema_),
+                    _read_like(holdout, fitted.schema_),
+                    gate=limits,
+                    evaluation_epsilon=evaluation_epsilon,
+                    part_of=None if ledger is None else read_table(source_table or real, as_text=True),
+                    progress=watcher.progress,
+                    **terms,
+                    **judged,
+                )
+        chosen = report.shareable if shareable else report
+        is_refused = report.decision.outcome == "failed"
+        if shareable and is_refused:
+            typer.echo(f"{output}: not written, for the gate refuses the release.")
+        else:
+            write(chosen.data, output)
+            figures = ", ".join(f"{label} {text}" for label, text in chosen.headline)
+            typer.echo(f"{output}: {chosen.data.edition.upper()}. {figures}")
+        terminal.show_decision(Console(), report.decision)
+        raise typer.Exit(GATE_REFUSES if is_refused else 0)
+
+
+def _check_evaluate(
+    output: Path,
+    real: Path | None,
+    holdout: Path | None,
+    shareable: bool,
+    evaluation_epsilon: float | None,
+    terms: Mapping[str, object],
+    gate: str | None,
+    source_table: Path | None,
+) -> None:
+    """Raise for options of ``evaluate`` that do not go together, before anything is read."""
+    if output.suffix.lower() not in (".html", ".json", ".pdf", ".md"):
+        raise ConfigError(
+            f"--output: expected a name ending in .html, .json, .pdf or .md, got {output.name!r}."
+        )
+    has_rows = real is not None and holdout is not None
+    if not has_rows and (not shareable or real is not None or holdout is not None):
+        raise ConfigError("--real: expected --real and --holdout, or --shareable without them.")
+    for option, value in (("--evaluation-epsilon", evaluation_epsilon), ("--gate", gate)):
+        if value is not None and not has_rows:
+            raise ConfigError(f"{option}: expected --real and --holdout beside it.")
+    if evaluation_epsilon is not None:
+        positive("--evaluation-epsilon", evaluation_epsilon)
+        if not shareable:
+            raise ConfigError(
+                "--evaluation-epsilon: expected --shareable beside it, for bought figures stand in that edition."
+            )
+        if source_table is not None and terms["ledger"] is None:
+            raise ConfigError(
+                "--source-table: expected --ledger beside it, for it says whose ledger that is."
+            )
+        return
+    given = [name.replace("_", "-") for name, value in terms.items() if value is not None]
+    if given:
+        raise ConfigError(
+            f"--{given[0]}: expected --evaluation-epsilon beside it, for nothing else is charged here."
+        )
+    if source_table is not None:
+        raise ConfigError("--source-table: expected --ledger beside it, for it says whose ledger that is.")
+
+
+def _read_like(path: Path | None, schema: Any) -> Any:
+    """Return a table with a schema's columns, text where they are read as text; ``None`` where there is no path."""
+    from tabgan.columns.values import read_text
+
+    if path is None:
+        return None
+    df = read_table(path, as_text=True)
+    lacking = [name for name in schema.names if name not in df.columns]
+    if lacking:
+        raise DataError(
+            f"{path}: no column {lacking[0]!r}.{nearest(lacking[0], [str(c) for c in df.columns])}"
+        )
+    return read_text(df, schema)
+
+
+@schema_app.command()
+def infer(
+    table: Annotated[Path, typer.Argument(help="CSV or Parquet file.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="YAML file to write; shown otherwise.")
+    ] = None,
+    with_domain: Annotated[
+        bool, typer.Option("--with-domain", help="Copy categories and bounds off the rows. Not private.")
+    ] = False,
+    target: Annotated[str | None, typer.Option(help="Column that models are to predict.")] = None,
+    force: Force = False,
+    debug: Debug = False,
+) -> None:
+    """Draft a schema from a table, for you to edit. What a schema says is taken as public."""
+    with _exits(debug):
+        if output is not None:
+            _check_output(output, force)
+        df = read_table(table)
+
+        from tabgan.columns.draft import draft_schema, draft_yaml
+
+        text = draft_yaml(draft_schema(df, with_domain=with_domain, target=target), with_domain=with_domain)
+        if output is None:
+            typer.echo(text, nl=False)
+            return
+        write_text(text, output)
+        typer.echo(f"{output}: a draft. Edit it: a fit takes what it says as public.")
+
+
+@app.command()
+def audit(
+    epsilon: Annotated[float, typer.Option(help="What is stated.")] = 1.0,
+    delta: Annotated[float, typer.Option(help="What is stated.")] = 1e-6,
+    adversary_share: Annotated[
+        float | None, typer.Option(help="Part of the budget of the discriminator; a fit's own otherwise.")
+    ] = None,
+    max_rows: Annotated[int, typer.Option(help="Rows of a privacy unit.")] = 1,
+    canaries: Annotated[int, typer.Option(help="Rows that are made up to be found.")] = 5_000,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file to write.")] = None,
+    force: Force = False,
+    debug: Debug = False,
+) -> None:
+    """Test whether this installation keeps the privacy that it states, on a table that is made up. Costs nothing.
+
+    Exit code 1 says that it does not. That nothing was found proves nothing.
+    """
+    with _exits(debug):
+        if output is not None:
+            _check_output(output, force)
+
+        from tabgan.audit import audit as run_audit
+        from tabgan.cli import terminal
+        from tabgan.privacy.plan import ADVERSARY_SHARE
+
+        with _watcher() as watcher:
+            result = run_audit(
+                epsilon,
+                delta,
+                adversary_share=ADVERSARY_SHARE if adversary_share is None else adversary_share,
+                max_rows=max_rows,
+                n_canaries=canaries,
+                progress=watcher.progress,
+            )
+        if output is not None:
+            write_text(result.to_json() + "\n", output)
+        terminal.show_audit(Console(), result)
+        result.raise_if_failed()
+
+
+@ledger_app.command()
+def show(
+    file: LedgerFileArgument,
+    delta: Annotated[
+        float | None, typer.Option(help="Of the total; the cap's, or all fits' together, otherwise.")
+    ] = None,
+    without_guard: Annotated[
+        bool, typer.Option("--without-guard", help="Check the chain alone, of a copy without its guard.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Check that a ledger is whole, and show what was spent and what remains."""
+    with _exits(debug):
+        if delta is not None:
+            real_in("--delta", delta, 0.0, 1.0)
+
+        from tabgan.cli import terminal
+        from tabgan.privacy.ledger.file import LedgerFile
+        from tabgan.privacy.ledger.summary import summarize
+
+        ledger = LedgerFile(check_readable(file, "FILE"), has_guard=not without_guard)
+        summary = summarize(ledger, delta)
+        if as_json:
+            typer.echo(summary.to_json())
+        else:
+            terminal.show_ledger(Console(), summary)
+
+
+@ledger_app.command()
+def cap(
+    file: LedgerFileArgument,
+    epsilon_cap: Annotated[float, typer.Option(help="The most that all fits may cost together.")],
+    delta_cap: Annotated[float, typer.Option(help="The delta of that total.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Take a cap below what is spent, to stop all further fits.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Raise or lower a ledger's cap. The change stays on record."""
+    with _exits(debug):
+        from tabgan.privacy.ledger.file import LedgerFile
+
+        wanted = options.ledger_of(check_readable(file, "FILE"), epsilon_cap, delta_cap)
+        ledger = LedgerFile(file)
+        ledger.set_cap(wanted.cap, may_end_fits=force)
+        typer.echo(
+            f"{file}: all fits together may cost epsilon {at_most(epsilon_cap)} at delta {at_most(delta_cap)}"
+        )
+        counted = ledger.counted(wanted.cap)
+        if counted >= wanted.cap.epsilon:
+            typer.echo(f"Epsilon {at_most(counted)} counts already: every further fit will be refused.")
+
+
+@ledger_app.command()
+def close(
+    file: LedgerFileArgument,
+    fit: Annotated[str, typer.Argument(help="The fit's name, as `tabgan ledger show` has it.")],
+    debug: Debug = False,
+) -> None:
+    """End a fit that will not be gone on with: what it charged counts, and no longer its whole plan."""
+    with _exits(debug):
+        from tabgan.privacy.ledger.file import LedgerFile
+
+        LedgerFile(check_readable(file, "FILE")).end(fit, "closed")
+        typer.echo(f"{file}: fit {fit} is closed")
+
+
+@ledger_app.command()
+def adopt(file: LedgerFileArgument, debug: Debug = False) -> None:
+    """Accept a ledger that has lost its guard. Lines at its end may be missing; that this was done stays on record."""
+    with _exits(debug):
+        from tabgan.privacy.ledger.file import LedgerFile
+
+        LedgerFile.adopt(check_readable(file, "FILE"))
+        typer.echo(f"{file}: adopted, with a new guard")
+
+
+@contextmanager
+def _exits(debug: bool) -> Iterator[None]:
+    """Turn an exception into one message on stderr and an exit code."""
+    try:
+        with warnings.catch_warnings():
+            # Warnings of other libraries may quote rows, ours do not.
+            warnings.simplefilter("ignore")
+            warnings.filterwarnings("default", module=r"tabgan(\.|$)")
+            yield
+    except typer.Exit:
+        raise
+    except KeyboardInterrupt as error:
+        from tabgan.cli.terminal import show_error
+        from tabgan.jobs.executors import spent_notes
+
+        notes = " ".join(["Interrupted.", *spent_notes(error)])
+        show_error(Console(stderr=True), f"{notes} With a checkpoint, the same command goes on.")
+        raise typer.Exit(130) from None
+    except Exception as error:
+        from tabgan.cli.terminal import show_error
+        from tabgan.jobs.executors import describe_error, trace_of
+
+        show_error(Console(stderr=True), describe_error(error), trace_of(error) if debug else "")
+        raise typer.Exit(2 if isinstance(error, ConfigError | SchemaError) else 1) from None
+
+
+@contextmanager
+def _watcher() -> Iterator[Any]:
+    """Yield what shows progress on stderr: bars on a terminal, lines elsewhere."""
+    from tabgan.cli import terminal
+
+    console = Console(stderr=True)
+    with ExitStack() as stack:
+        if console.is_terminal:
+            yield stack.enter_context(terminal.BarWatcher(console))
+        else:
+            yield terminal.PlainWatcher(console)
+
+
+def _check_output(path: Path, force: bool) -> None:
+    """Raise unless a file can be written there, and takes nobody's place unless that is wanted."""
+    check_writable(path.parent, "--output")
+    if path.is_dir():
+        raise ConfigError(f"--output: expected a file name, got the folder {str(path)!r}.")
+    if path.exists() and not force:
+        raise ConfigError(f"--output: {str(path)!r} exists. Name another file, or use --force to replace it.")
+
+
+def _seeded(random_state: int | None, of_model: int | None) -> str:
+    """Return words on the seed that a sample had, if it had one."""
+    if random_state is None and of_model is None:
+        return ""
+    seed = f"the model's {of_model}" if random_state is None else str(random_state)
+    return f", seeded with {seed}: the same command gives the same rows, another --random-state gives others"

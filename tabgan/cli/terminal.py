@@ -1,0 +1,306 @@
+"""What the command line shows: progress with the time left, summaries, errors.
+
+On a terminal progress is a bar a stage; elsewhere it is a plain line a stage, so that logs stay readable.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from tabgan._util.printed import at_least, at_most
+from tabgan._util.progress import Bars
+from tabgan.audit.result import AuditResult
+from tabgan.evaluation.gate import Decision
+from tabgan.jobs.config import Job
+from tabgan.jobs.executors import JobFailure, Outcome, Watcher
+from tabgan.jobs.run import JobResult
+from tabgan.privacy.filter import PrivacyStatement
+from tabgan.privacy.ledger.summary import LedgerSummary
+
+#: What stands over figures that were computed on real rows, wherever they are printed.
+UNCOVERED = "computed on real rows, not covered by epsilon; do not pass on"
+
+NO_PRIVACY = (
+    "Privacy is off (epsilon: null): model and rows may give away rows of the table. Nothing is released."
+)
+
+
+class PlainWatcher(Watcher):
+    """Writes a line when a stage begins and one when a job ends."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._job = ""
+        self._stages: set[str] = set()
+        self._start = 0.0
+
+    def started(self, job: Job) -> None:
+        self._job, self._stages, self._start = job.name, set(), time.perf_counter()
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        if stage not in self._stages:
+            self._stages.add(stage)
+            seconds = time.perf_counter() - self._start if self._start else 0.0
+            self._print(f"{stage} ({seconds:.0f} s)")
+
+    def finished(self, outcome: Outcome) -> None:
+        state = "failed" if isinstance(outcome, JobFailure) else "done"
+        self._print(f"{state} ({time.perf_counter() - self._start:.0f} s)")
+
+    def _print(self, line: str) -> None:
+        prefix = f"{self._job}: " if self._job else ""
+        self._console.print(prefix + line, markup=False, highlight=False, soft_wrap=True)
+
+
+class BarWatcher(Watcher):
+    """Shows a bar with the time left for every stage of the running job.
+
+    Use it as a context manager.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._bars = Bars(console)
+        self._job = ""
+
+    def __enter__(self) -> BarWatcher:
+        self._bars.show()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bars.close()
+
+    def started(self, job: Job) -> None:
+        self._job = job.name
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        self._bars(f"{self._job}: {stage}" if self._job else stage, done, total)
+
+    def finished(self, outcome: Outcome) -> None:
+        self._bars.end()
+
+
+def show_error(console: Console, message: str, trace: str = "") -> None:
+    """Print an error in red, under the frames it came through if any are given."""
+    if trace:
+        console.print(trace, markup=False, highlight=False, soft_wrap=True)
+    console.print(Text(f"Error: {message}", style="red"), soft_wrap=True)
+
+
+def show_outcomes(console: Console, outcomes: Sequence[Outcome]) -> None:
+    """Print every job's summary, and a table of all when there are several."""
+    for outcome in outcomes:
+        console.print()
+        if isinstance(outcome, JobResult):
+            _show_result(console, outcome)
+        else:
+            console.print(Text(f"{outcome.name}: failed", style="bold red"))
+            console.print(Text(outcome.message, style="red"), soft_wrap=True)
+    if len(outcomes) > 1:
+        console.print()
+        console.print(_overview(outcomes))
+
+
+def _show_result(console: Console, result: JobResult) -> None:
+    console.print(Text(f"{result.name}: done in {sum(result.seconds.values()):.0f} s", style="bold"))
+    if not result.privacy.is_private:
+        console.print(Text(NO_PRIVACY, style="red"), soft_wrap=True)
+    lines = _privacy_lines(result.privacy)
+    if result.total is not None and result.total[0] != result.privacy.epsilon:
+        epsilon, delta = result.total
+        lines.append(
+            (
+                "with figures",
+                f"epsilon {at_most(epsilon)}, delta {at_most(delta)}, those bought for the report included",
+            )
+        )
+    lines.append(("rows", f"{result.n_rows:,}"))
+    if result.headline:
+        lines += [("INTERNAL", UNCOVERED), *result.headline]
+    lines += [("written" if i == 0 else "", str(path)) for i, path in enumerate(result.files)]
+    _show_lines(console, lines)
+    show_decision(console, result.decision)
+
+
+def show_decision(console: Console, decision: Decision) -> None:
+    """Print what a gate says, with its reasons; nothing where there is none."""
+    n_failed, n_checks = len(decision.failed), len(decision.checks)
+    if decision.outcome == "passed":
+        console.print(
+            Text(f"The gate lets the table pass: limits kept, {n_checks} of {n_checks}.", style="green")
+        )
+    elif decision.outcome == "failed":
+        text = f"The gate refuses the release: limits not kept, {n_failed} of {n_checks}."
+        console.print(Text(text, style="bold red"), soft_wrap=True)
+        for check in decision.failed:
+            console.print(Text(f"  {check.text}", style="red"), soft_wrap=True)
+
+
+def _show_lines(console: Console, lines: Sequence[tuple[str, str]]) -> None:
+    """Print labels and texts side by side; long texts are folded."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, text in lines:
+        grid.add_row(Text(label), Text(text))
+    console.print(grid)
+
+
+def _privacy_lines(privacy: PrivacyStatement) -> list[tuple[str, str]]:
+    if not privacy.is_private:
+        return [("epsilon", epsilon_text(privacy))]
+    unit = f"one {privacy.unit.name}; {privacy.neighboring_relation.replace('_', ' ')}"
+    spent = (
+        f"{at_most(privacy.epsilon_spent)} of {epsilon_text(privacy)}, in {len(privacy.entries):,} releases"
+    )
+    lines = [
+        ("epsilon", epsilon_text(privacy)),
+        ("delta", at_most(privacy.delta)),
+        ("protects", unit),
+        ("epsilon spent", spent),
+    ]
+    if privacy.place is not None:
+        place = privacy.place
+        lines.append(("ledger", f"{place.ledger}, entry {place.entry}, hash {place.hash[:16]}…"))
+    return lines
+
+
+def show_audit(console: Console, result: AuditResult) -> None:
+    """Print what an audit found: every check, and the bounds beside what is stated."""
+    table = Table("check", "observed", "passes", "", box=SIMPLE, padding=(0, 1, 0, 0))
+    for check in result.checks:
+        verdict = Text("ok", style="green") if check.has_passed else Text("FAILED", style="bold red")
+        table.add_row(check.name, f"{check.observed:.3g}", f"{check.low:.3g} to {check.high:.3g}", verdict)
+    console.print(table)
+    headers = ("canaries in", "epsilon at least", "if sound", "guesses", "right")
+    bounds = Table(*headers, box=SIMPLE, padding=(0, 1, 0, 0))
+    for found in result.canaries:
+        bound, expected = found.bound, found.expected
+        bounds.add_row(
+            found.kind,
+            f"{at_least(bound.epsilon_lower_bound)}",
+            f"{expected.median:.3g} ({expected.low:.3g} to {expected.high:.3g})",
+            f"{bound.n_guesses:,} of {bound.n_canaries:,}",
+            f"{bound.n_correct:,}",
+        )
+    console.print(bounds)
+    stated = (
+        f"Stated: epsilon {at_most(result.epsilon)}, delta {at_most(result.delta)}, for one {result.privacy_unit}. "
+        f"Shown: epsilon of at least {at_least(result.epsilon_lower_bound)}, with confidence {result.confidence:g}; "
+        f"{result.seconds:.0f} s."
+    )
+    console.print(Text(stated), soft_wrap=True)
+    if result.has_passed:
+        console.print(
+            Text("Nothing disproves it. An audit can disprove a guarantee; it cannot prove one."),
+            soft_wrap=True,
+        )
+
+
+def show_ledger(console: Console, summary: LedgerSummary) -> None:
+    """Print what a ledger adds up to: a line a fit, the total, the cap and what it leaves."""
+    state = "whole" if summary.has_guard else "an unbroken chain, whose end nobody vouches for"
+    console.print(Text(f"{summary.path}: {state}, {summary.entries} entries", style="bold"), soft_wrap=True)
+    lines = [
+        ("ledger", summary.ledger),
+        ("last hash", summary.hash),
+        ("protects", f"one {summary.privacy_unit}"),
+        (
+            "spent",
+            f"epsilon {at_most(summary.epsilon_spent)} at delta {at_most(summary.delta)}, if all fits were planned "
+            "beforehand",
+        ),
+    ]
+    if summary.epsilon_cap is not None:
+        adaptive = f"epsilon {at_most(summary.epsilon_spent_adaptive)}, each planned after looking at the ones before"
+        if sum(fit.releases > 0 for fit in summary.fits) > 1:
+            lines.append(("", adaptive))
+        lines += [
+            ("cap", f"epsilon {at_most(summary.epsilon_cap)} at delta {at_most(summary.delta_cap)}"),
+            (
+                "counted",
+                f"epsilon {at_most(summary.epsilon_held)} before a next fit{_whole_plans(summary)}",
+            ),
+            ("remains", _remains(summary)),
+        ]
+    else:
+        lines.append(("cap", "none: nothing is refused"))
+    if summary.adopted:
+        lines.append(("adopted", f"{summary.adopted} times without its guard: lines may be missing"))
+    _show_lines(console, lines)
+    if summary.fits:
+        console.print(_fits(summary))
+
+
+def _whole_plans(summary: LedgerSummary) -> str:
+    unfinished = sum(fit.state == "unfinished" for fit in summary.fits)
+    return f", with the whole plan of {unfinished} unfinished" if unfinished else ""
+
+
+def _remains(summary: LedgerSummary) -> str:
+    if not summary.epsilon_next:
+        return "nothing: the cap refuses the next fit"
+    left = (summary.epsilon_cap or 0.0) - (summary.epsilon_held or 0.0)
+    following = at_least(summary.epsilon_next)
+    return (
+        f"epsilon {at_least(left, 4)} of the cap; as fits compose, a next one may ask for about {following}"
+    )
+
+
+def _fits(summary: LedgerSummary) -> Table:
+    names, began = Column("fit", no_wrap=True), Column("began (UTC)", no_wrap=True)
+    table = Table(names, began, "promised", "spent", "releases", "state", box=SIMPLE, padding=(0, 1, 0, 0))
+    for fit in summary.fits:
+        style = "yellow" if fit.state == "unfinished" else ""
+        table.add_row(
+            fit.name,
+            fit.began[:16].replace("T", " "),
+            f"{at_most(fit.epsilon)}, {at_most(fit.delta)}",
+            f"{at_most(fit.epsilon_spent)}",
+            f"{fit.releases:,}",
+            Text(fit.state, style=style),
+        )
+    return table
+
+
+#: Figures of the headline that the table of several jobs has room for.
+OVERVIEW = ("valid", "shapes", "trends", "TSTR")
+
+
+def _overview(outcomes: Sequence[Outcome]) -> Table:
+    """Return one line a job: did it work, what is promised, how good is it. It fits into 80 characters."""
+    told = (label for o in outcomes if isinstance(o, JobResult) for label, _ in o.headline)
+    labels = list(dict.fromkeys(label for label in told if label in OVERVIEW))
+    names = ("state", "epsilon", *labels, "seconds")
+    table = Table("job", *[Column(name, no_wrap=True) for name in names], box=SIMPLE, padding=(0, 1, 0, 0))
+    if labels:
+        table.caption = f"INTERNAL, {UNCOVERED}: {', '.join(labels)}"
+    for outcome in outcomes:
+        if isinstance(outcome, JobFailure):
+            table.add_row(Text(outcome.name), Text("failed", style="red"), *["-"] * (len(labels) + 2))
+            continue
+        headline = dict(outcome.headline)
+        table.add_row(
+            Text(outcome.name),
+            _state(outcome),
+            epsilon_text(outcome.privacy),
+            *[headline.get(label, "-") for label in labels],
+            f"{sum(outcome.seconds.values()):.0f}",
+        )
+    return table
+
+
+def _state(result: JobResult) -> Text:
+    if result.decision.outcome == "failed":
+        return Text("withheld", style="bold red")
+    return Text("done" if result.privacy.is_private else "no release")
+
+
+def epsilon_text(privacy: PrivacyStatement) -> str:
+    """Return the epsilon that is promised, in a word."""
+    return at_most(privacy.epsilon) if privacy.is_private else "no privacy"

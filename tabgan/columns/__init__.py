@@ -1,0 +1,1 @@
+"""Kinds of columns: cells, encoders, and the table that they make."""

@@ -1,0 +1,102 @@
+"""What every encoder of a column promises."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+import pandas as pd
+
+#: Code of a missing value in every column.
+MISSING = 0
+
+
+class ColumnEncoder(ABC):
+    """A column's values as cells ``1..n_values``; 0 is missing, ``n_values + 1`` any other value.
+
+    An encoder is built from a completed column of a schema and never fitted: it knows nothing of the rows.
+    ``inverse_transform`` after ``transform`` is the identity up to the width of a cell.
+
+    Attributes:
+        name: The column's name.
+        dtype: pandas dtype of the output, as text.
+        n_values: Cells that stand for values.
+        has_other: Whether there is a cell for values outside the domain; no row of a sample shows it.
+        is_nullable: Whether missing values are allowed.
+        is_ordered: Whether neighbouring cells are neighbouring values.
+    """
+
+    is_ordered = False
+    has_other = False
+
+    def __init__(self, name: str, dtype: str, nullable: bool | None) -> None:
+        self.name = name
+        self.dtype = dtype
+        self.is_nullable = nullable is not False and can_hold_missing(dtype)
+
+    @property
+    @abstractmethod
+    def n_values(self) -> int:
+        """Cells that stand for values."""
+
+    @property
+    def n_cells(self) -> int:
+        """All cells: missing, values, other."""
+        return 1 + self.n_values + int(self.has_other)
+
+    def transform(self, series: pd.Series) -> np.ndarray:
+        """Return ``(rows,)`` int32 cells, each from its own value alone. What cannot be read is missing.
+
+        Nothing raises here: :func:`tabgan.columns.checks.check_table` has refused what the schema forbids.
+        """
+        return self._encode(series).astype(np.int32)
+
+    def inverse_transform(self, cells: np.ndarray, rng: np.random.Generator) -> pd.Series:
+        """Return ``(rows,)`` values of dtype ``dtype`` drawn from the given cells; missing for other values."""
+        cells = np.where(np.asarray(cells) > self.n_values, MISSING, cells)
+        present = cells != MISSING
+        values = self._decode(np.asarray(cells[present], dtype=np.int64) - 1, rng)
+        if present.all():
+            return pd.Series(values, name=self.name).astype(self.dtype)
+        column = np.full(len(cells), missing_value(self.dtype), dtype=object)
+        column[present] = np.asarray(values, dtype=object)
+        return cast(pd.Series(column, name=self.name, dtype=object), self.dtype)
+
+    def repeat(self, value: object, n_rows: int) -> pd.Series:
+        """Return ``n_rows`` times one value of the column, or missing, in its dtype."""
+        cells = np.repeat(self.transform(pd.Series([value], dtype=object)), n_rows)
+        return self.inverse_transform(cells, np.random.default_rng(0))
+
+    @abstractmethod
+    def contains(self, series: pd.Series) -> bool:
+        """Return whether every value of a series without missing values is one that could be sampled."""
+
+    @abstractmethod
+    def _encode(self, series: pd.Series) -> np.ndarray:
+        """Return the cells of a series."""
+
+    @abstractmethod
+    def _decode(self, positions: np.ndarray, rng: np.random.Generator) -> np.ndarray | pd.Series:
+        """Return values of positions ``0..n_values - 1``."""
+
+
+def can_hold_missing(dtype: str) -> bool:
+    """Return whether a pandas dtype has a missing value: NumPy's integers and bool have none."""
+    resolved = pd.api.types.pandas_dtype(dtype)
+    return not (isinstance(resolved, np.dtype) and resolved.kind in "iub")
+
+
+def missing_value(dtype: str) -> object:
+    """Return what stands for a missing value in an object array that will be cast to ``dtype``."""
+    resolved = pd.api.types.pandas_dtype(dtype)
+    if resolved == np.dtype(object):
+        return None
+    return np.nan if isinstance(resolved, np.dtype) and resolved.kind == "f" else pd.NA
+
+
+def cast(column: pd.Series, dtype: str) -> pd.Series:
+    """Return an object column, missing values included, as ``dtype``."""
+    resolved = pd.api.types.pandas_dtype(dtype)
+    if (isinstance(resolved, np.dtype) and resolved.kind == "M") or isinstance(resolved, pd.DatetimeTZDtype):
+        return pd.to_datetime(column).astype(dtype)
+    return column.astype(dtype)

@@ -1,0 +1,319 @@
+"""Where to cut a lattice: from declared bounds and released counts only.
+
+Every function here is post-processing of public or released numbers; none sees a row.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from tabgan.columns.lattice import declared_range, dtype_range, to_lattice
+from tabgan.schema import LIMIT, Datetime, Numeric
+
+#: Cells of a column's fine histogram, at least and at most; and of the coarser one that shows where to put them
+#: when the column has more integers than cells, at most. What lies in one cell is not told apart: in columns with few
+#: distinct values, that gives synthetic rows away.
+MIN_CELLS, MAX_CELLS, ZOOM_CELLS = 16, 16_384, 64
+
+#: The same without privacy, where no noise can pass for an occupied cell.
+EXACT_CELLS = 65_536
+
+#: Rows that a fine cell should hold, over the noise of its count.
+ROWS_OVER_NOISE = 4.0
+
+#: Noise standard deviations above which a cell counts as occupied, and those that a run of cells next to an
+#: occupied one needs. Among a hundred empty cells, noise passes the first about once in 3,000 columns.
+SURELY, LIKELY, PERHAPS = 4.5, 2.75, 1.0
+
+#: Noise standard deviations that the clearest run of cells needs where no single cell passes ``SURELY``: noise has
+#: thousands of runs to choose from.
+SEEN = 5.5
+
+#: Noise standard deviations above which a cell is so full that nothing next to it is taken for its thin tail: values do
+#: not thin out from many rows to a handful in one step, but flags and months end.
+ABRUPT = 10.0
+
+#: Noise standard deviations below which a difference within a histogram is taken for noise, and those below
+#: which one half of a run is taken for empty.
+DETAIL, PRESENT = 1.5, 0.5
+
+_FIRST_YEAR, _LAST_YEAR = 1900, 2100
+
+
+def range_edges(column: Numeric | Datetime) -> np.ndarray:
+    """Return edges of the coarse cells in which a column's range is looked for.
+
+    Numbers: zero, and doubling ranges to both sides, ``[1, 2), [2, 4), ...`` in lattice units. Moments:
+    calendar years from 1900 to 2100. As far as the dtype goes, and to the ends of declared bounds. Nothing of it
+    depends on the rows: it costs nothing to know.
+    """
+    edges = _coarse_edges(column)
+    low, high = dtype_range(column)
+    edges = np.clip(edges, low, high + 1)
+    if column.bounds is not None:
+        low, high = declared_range(column)
+        edges = np.concatenate([[min(low, edges[0])], edges, [max(high + 1, edges[-1])]])
+    return np.unique(edges)
+
+
+def _coarse_edges(column: Numeric | Datetime) -> np.ndarray:
+    if isinstance(column, Datetime):
+        years = np.arange(_FIRST_YEAR, _LAST_YEAR + 2) - 1970
+        starts = years.astype("datetime64[Y]").astype("datetime64[s]")
+        return to_lattice(column.model_copy(update={"format": None}), pd.Series(starts))[0]
+    powers = 2 ** np.arange(int(np.log2(LIMIT)) + 1, dtype=np.int64)
+    return np.concatenate([1 - powers[::-1], powers])
+
+
+def project_to_simplex(counts: np.ndarray, total: float) -> np.ndarray:
+    """Return the closest non-negative counts that sum to ``total`` (least squares).
+
+    The projection subtracts one number from every cell and cuts at zero, which removes most of the noise
+    from histograms that are largely empty.
+
+    References:
+        Duchi, Shalev-Shwartz, Singer & Chandra (2008), *Efficient Projections onto the l1-Ball*.
+    """
+    total = max(float(total), 1.0)
+    ordered = np.sort(counts)[::-1]
+    excess = (np.cumsum(ordered) - total) / np.arange(1, len(counts) + 1)
+    last = int(np.flatnonzero(ordered > excess)[-1])
+    return np.maximum(counts - excess[last], 0.0)
+
+
+@dataclass(frozen=True)
+class Span:
+    """What is known of where a column's rows lie.
+
+    Attributes:
+        low: Smallest lattice integer.
+        high: Largest lattice integer.
+        edges: ``(cells + 1,)`` edges of coarse cells that cover it.
+        mass: ``(cells,)`` non-negative released counts of them.
+        is_seen: ``False`` where nothing stands above the noise: then ``low`` and ``high`` say nothing of the rows.
+    """
+
+    low: int
+    high: int
+    edges: np.ndarray
+    mass: np.ndarray
+    is_seen: bool = True
+
+    def is_wide(self, n_cells: int) -> bool:
+        """Whether the span has more lattice integers than there may be cells."""
+        return self.high - self.low + 1 > n_cells
+
+
+def span_of(
+    edges: np.ndarray, counts: np.ndarray, noise_stddev: float, declared: tuple[int, int] | None
+) -> Span:
+    """Return a column's span from noisy counts of cells: declared bounds, or the occupied cells and one more.
+
+    Where no cell is occupied, the span was not seen.
+
+    The cell more to either side keeps tails that are too thin to show. It is left out where it would more than
+    triple the span, and at zero: few columns cross it, unless zero is all that they show.
+    """
+    if declared is not None:
+        low, high = declared
+    else:
+        found = occupied(counts, noise_stddev)
+        if found is None:
+            return Span(0, 0, np.array([0, 1], dtype=np.int64), np.zeros(1), is_seen=False)
+        first, last = found
+        low, stop = int(edges[first]), int(edges[last + 1])
+        most = 2 * (stop - low)
+        if first > 0 and low != 0 and low - edges[first - 1] <= most:
+            low = int(edges[first - 1])
+        if last + 2 < len(edges) and (stop != 1 or edges[first] == 0) and edges[last + 2] - stop <= most:
+            stop = int(edges[last + 2])
+        high = stop - 1
+    return Span(low, high, edges, np.where(counts > PRESENT * noise_stddev, counts, 0.0))
+
+
+def occupied(counts: np.ndarray, noise_stddev: float) -> tuple[int, int] | None:
+    """Return the first and the last of the ordered cells that hold more than noise; ``None`` where none does.
+
+    Every cell above ``SURELY`` does, or, where there is none, the run of cells that together stands out most
+    clearly, if it passes ``SEEN``: the fullest cell of noise alone would be a place that no row has. From there to
+    both sides, as long as some run of the next cells together passes ``LIKELY``, the range goes on to the end of the
+    run that passes it most clearly: thin tails add up.
+    """
+    surely = np.flatnonzero(counts > SURELY * noise_stddev)
+    first, last = (int(surely[0]), int(surely[-1])) if len(surely) else _clearest_run(counts)
+    if not len(surely):
+        clarity = counts[first : last + 1].sum() / math.sqrt(last + 1 - first)
+        if clarity <= SEEN * noise_stddev:
+            return None
+    first -= _tail(counts[:first][::-1], noise_stddev)
+    last += _tail(counts[last + 1 :], noise_stddev)
+    return first, last
+
+
+def _clearest_run(counts: np.ndarray) -> tuple[int, int]:
+    """Return the first and the last cell of the run whose sum is largest beside its noise."""
+    sums = np.concatenate([[0.0], np.cumsum(counts)])
+    best, run = -math.inf, (0, 0)
+    for first in range(len(counts)):
+        clarity = (sums[first + 1 :] - sums[first]) / np.sqrt(np.arange(1, len(counts) - first + 1))
+        last = int(np.argmax(clarity))
+        if clarity[last] > best:
+            best, run = float(clarity[last]), (first, first + last)
+    return run
+
+
+def tight_ends(edges: np.ndarray, counts: np.ndarray, noise_stddev: float) -> tuple[int, int]:
+    """Return the first and the last cell of a fine histogram that is to be kept.
+
+    Cells of a single integer next to the occupied ones are kept from ``PERHAPS`` on: taking one too many costs as
+    much as one too few, and is as likely there. Next to a single occupied cell none is: that is a constant. Next to a
+    cell above ``ABRUPT`` only a cell, or a run of cells together, above ``SURELY`` is: a column of 0 and 1 ends there,
+    and visits to a doctor, most of them none, do not. All cells are kept of a range
+    that is known and within which none stands out.
+    """
+    found = occupied(counts, noise_stddev)
+    if found is None:
+        return 0, len(counts) - 1
+    first, last = found
+    is_single = np.diff(edges) == 1
+    sure, full = counts > SURELY * noise_stddev, counts > ABRUPT * noise_stddev
+    outermost = np.flatnonzero(sure)
+    if len(outermost):
+        low, high = int(outermost[0]), int(outermost[-1])
+        if (
+            full[low]
+            and is_single[first : low + 1].all()
+            and not _is_sure_run(counts[:low][::-1], noise_stddev)
+        ):
+            first = low
+        if (
+            full[high]
+            and is_single[high : last + 1].all()
+            and not _is_sure_run(counts[high + 1 :], noise_stddev)
+        ):
+            last = high
+    if first == last:
+        return first, last
+    is_likely = is_single & (counts > PERHAPS * noise_stddev)
+    while first > 0 and is_likely[first - 1] and not full[first]:
+        first -= 1
+    while last + 1 < len(counts) and is_likely[last + 1] and not full[last]:
+        last += 1
+    return first, last
+
+
+def _is_sure_run(counts: np.ndarray, noise_stddev: float) -> bool:
+    """Return whether some run of cells from the start on stands above the noise as clearly as one sure cell."""
+    clarity = np.cumsum(counts) / np.sqrt(np.arange(1, len(counts) + 1))
+    return bool(clarity.max(initial=-math.inf) > SURELY * noise_stddev)
+
+
+def without_stray(edges: np.ndarray, counts: np.ndarray, noise_stddev: float) -> np.ndarray:
+    """Return counts in which a stray integer is 0: a cell that is not likely, beside one above ``ABRUPT``.
+
+    Among months and years with thousands of rows each, one that noise alone has put there is no thin value. Where all
+    of them together stand above the noise, they are: ages and prices that people round.
+    """
+    full = np.concatenate([[False], counts > ABRUPT * noise_stddev, [False]])
+    is_beside = full[:-2] | full[2:]
+    is_stray = (np.diff(edges) == 1) & (counts <= LIKELY * noise_stddev) & is_beside
+    if counts[is_stray].sum() > LIKELY * noise_stddev * math.sqrt(is_stray.sum()):
+        return counts
+    return np.where(is_stray, 0.0, counts)
+
+
+def _tail(counts: np.ndarray, noise_stddev: float) -> int:
+    """Return how many cells from the start on belong to a tail, 0 when all of them may be empty."""
+    length = 0
+    while length < len(counts):
+        rest = counts[length:]
+        clarity = np.cumsum(rest) / np.sqrt(np.arange(1, len(rest) + 1))
+        best = int(np.argmax(clarity))
+        if clarity[best] <= LIKELY * noise_stddev:
+            break
+        length += best + 1
+    return length
+
+
+def denoise_ordered(counts: np.ndarray, noise_stddev: float, total: float) -> np.ndarray:
+    """Return non-negative counts of ordered cells that sum to ``total``, without detail that is only noise.
+
+    From the whole range downwards, each run of cells is halved and its mass split between the halves in
+    proportion to their noisy sums; evenly by cells when the sums differ by no more than noise does; all to one
+    half when the other does not rise above noise. Spikes stay sharp, smooth stretches become flat: Haar wavelet
+    thresholding with a constraint.
+
+    Args:
+        counts: ``(cells,)`` noisy counts.
+        noise_stddev: Of one cell.
+        total: What the result sums to, above 0.
+
+    References:
+        Donoho & Johnstone (1994), *Ideal Spatial Adaptation by Wavelet Shrinkage*.
+    """
+    if noise_stddev == 0 and (counts > 0).any():
+        positive = np.maximum(counts, 0.0)
+        return positive / positive.sum() * total
+    sums = np.concatenate([[0.0], np.cumsum(counts)])
+    result = np.zeros(len(counts))
+    pending = [(0, len(counts), float(total))]
+    while pending:
+        first, stop, mass = pending.pop()
+        if stop - first == 1 or mass <= 0:
+            result[first:stop] = mass / (stop - first)
+            continue
+        middle = (first + stop) // 2
+        share = _left_share(
+            sums[middle] - sums[first], sums[stop] - sums[middle], middle - first, stop - middle, noise_stddev
+        )
+        pending += [(first, middle, mass * share), (middle, stop, mass * (1.0 - share))]
+    return result
+
+
+def _left_share(left: float, right: float, n_left: int, n_right: int, noise_stddev: float) -> float:
+    """Return the part of a run's mass that lies in its left half."""
+    even = n_left / (n_left + n_right)
+    difference_noise = DETAIL * noise_stddev * np.hypot((1 - even) * np.sqrt(n_left), even * np.sqrt(n_right))
+    if abs((1 - even) * left - even * right) <= difference_noise:
+        return even
+    has_left = left > PRESENT * noise_stddev * np.sqrt(n_left)
+    has_right = right > PRESENT * noise_stddev * np.sqrt(n_right)
+    if not (has_left and has_right):
+        return 1.0 if left > right else 0.0
+    return left / (left + right)
+
+
+def even_edges(low: int, high: int, n_cells: int) -> np.ndarray:
+    """Return edges of about equally wide cells over ``low..high``, one per integer where that is few enough."""
+    if high - low + 1 <= n_cells:
+        return np.arange(low, high + 2, dtype=np.int64)
+    return np.unique(np.linspace(low, high + 1, n_cells + 1).astype(np.int64))
+
+
+def grid_edges(span: Span, n_cells: int) -> np.ndarray:
+    """Return edges of cells over a span: one per integer where that fits, else narrow where rows are.
+
+    Each coarse cell of a wide span is cut evenly into its part of ``n_cells`` by its mass, or stays whole; zero
+    has a cell of its own.
+    """
+    if not span.is_wide(n_cells):
+        return np.arange(span.low, span.high + 2, dtype=np.int64)
+    inside = np.flatnonzero((span.edges[1:] > span.low) & (span.edges[:-1] <= span.high))
+    mass = span.mass[inside]
+    shares = mass / mass.sum() if mass.sum() > 0 else np.full(len(mass), 1.0 / len(mass))
+    parts = [np.array([0, 1], dtype=np.int64)] if span.low <= 0 <= span.high else []
+    for i, share in zip(inside, shares, strict=True):
+        start, stop = max(int(span.edges[i]), span.low), min(int(span.edges[i + 1]) - 1, span.high)
+        parts.append(even_edges(start, stop, max(1, round(share * n_cells))))
+    return np.unique(np.concatenate(parts))
+
+
+def fine_cells(n_rows: float, noise_stddev: float, most: int | None = None) -> int:
+    """Return how many cells a column's histogram may have: each should hold more rows than noise."""
+    if noise_stddev == 0:
+        return most or EXACT_CELLS
+    return int(np.clip(n_rows / (ROWS_OVER_NOISE * noise_stddev), MIN_CELLS, most or MAX_CELLS))

@@ -1,0 +1,361 @@
+"""The whole table as small integer codes: the only place that knows where a column's block lies.
+
+Cells of a column are merged into codes: neighbouring numbers until each code holds about equally many rows,
+rare categories into one. The merging follows released counts only. Decoding draws the cell within a code in
+proportion to the same released counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tabgan.columns.encoder import MISSING, ColumnEncoder
+from tabgan.columns.grid import SURELY, denoise_ordered, project_to_simplex, without_stray
+from tabgan.columns.lattice import LatticeEncoder
+from tabgan.errors import DataError, SchemaError
+from tabgan.schema import Identifier, Schema, nearest
+
+#: The ends of a range of at most so many integers keep a count of this many noise standard deviations. That they occur
+#: was released or, where they are declared, is likely; who compares two tables often cuts both between their ends.
+FEW_INTEGERS, END_SIGNAL = 32, 0.25
+
+#: Missing values below this many noise standard deviations count as none.
+MISSING_SIGNAL = 3.0
+
+
+@dataclass(frozen=True)
+class CodedColumn:
+    """A column's cells, merged into codes.
+
+    Attributes:
+        encoder: Between values and cells.
+        code_of_cell: ``(n_cells,)`` the code of each cell.
+        weights: ``(n_cells,)`` non-negative released counts.
+        is_sampled: ``(width,)`` if rows of a sample may show a code: not the one for values outside the domain; not
+            missing, and no value, where the released count of them is noise.
+    """
+
+    encoder: ColumnEncoder
+    code_of_cell: np.ndarray
+    weights: np.ndarray
+    is_sampled: np.ndarray
+
+    @property
+    def width(self) -> int:
+        """Number of codes."""
+        return len(self.is_sampled)
+
+    @property
+    def exists(self) -> np.ndarray:
+        """``(width,)`` whether rows may have a code: those that are sampled, and a pooled one."""
+        exists = self.is_sampled.copy()
+        if self.has_pooled:
+            exists[-1] = True
+        return exists
+
+    @property
+    def is_unseen(self) -> bool:
+        """Whether values are there, and noise hid where they lie: they come back as missing."""
+        return isinstance(self.encoder, LatticeEncoder) and self.encoder.is_unseen
+
+    @property
+    def has_pooled(self) -> bool:
+        """Whether the last code is one that rows have and no row of a sample may show."""
+        return self.encoder.has_other or self.is_unseen
+
+    @property
+    def code_weights(self) -> np.ndarray:
+        """``(width,)`` released counts by code."""
+        return np.bincount(self.code_of_cell, weights=self.weights, minlength=self.width)
+
+    @property
+    def shown_weights(self) -> np.ndarray:
+        """``(width,)`` in proportion to what a cell outside the domain is replaced: released counts of the values.
+
+        Such a cell holds a value, so it becomes a missing one only where no value may be sampled. It stands for people
+        of whom nothing but their number was released: which values it gets says nothing of them.
+        """
+        is_value = self.is_sampled.copy()
+        is_value[0] &= not self.encoder.is_nullable
+        allowed = is_value if is_value.any() else self.is_sampled
+        weights = np.where(allowed, self.code_weights, 0.0)
+        return weights if weights.sum() > 0 else allowed.astype(np.float64)
+
+    @cached_property
+    def _drawing(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Cells by code, the running sum of their weights, and where each code begins."""
+        weights = np.maximum(self.weights, 1e-12)
+        if not self.encoder.is_nullable:
+            weights[MISSING] = 0.0  # its code is the first value's
+        if self.encoder.has_other:
+            weights[-1] = 0.0
+        order = np.argsort(self.code_of_cell, kind="stable")
+        cumulative = np.concatenate([[0.0], np.cumsum(weights[order])])
+        return order, cumulative, np.searchsorted(self.code_of_cell[order], np.arange(self.width + 1))
+
+    def cells_of(self, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return a cell for each code, drawn in proportion to the released counts."""
+        order, cumulative, bounds = self._drawing
+        start, stop = cumulative[bounds[codes]], cumulative[bounds[codes + 1]]
+        drawn = start + rng.random(len(codes)) * (stop - start)
+        places = np.searchsorted(cumulative, drawn, side="right") - 1
+        return order[np.clip(places, bounds[codes], bounds[codes + 1] - 1)]
+
+
+def code_column(
+    encoder: ColumnEncoder,
+    counts: np.ndarray,
+    noise_stddev: float,
+    n_rows: float,
+    n_bins: int,
+    n_categories: int,
+    min_rows: float,
+) -> CodedColumn:
+    """Merge a column's cells into codes by their released counts.
+
+    Args:
+        encoder: Of the column.
+        counts: ``(n_cells,)`` noisy counts; NaN for the cell of other values.
+        noise_stddev: Standard deviation of their noise.
+        n_rows: Noisy number of rows.
+        n_bins: Codes aimed at for the values of an ordered column.
+        n_categories: Codes of the values of one that is not, at most, the one for rare values not counted.
+        min_rows: Released count below which a category is merged with the other rare ones.
+
+    Raises:
+        DataError: if nothing could be sampled: no category was released, or no range seen, and missing values are ruled
+            out.
+    """
+    is_unseen = isinstance(encoder, LatticeEncoder) and encoder.is_unseen
+    if is_unseen and not encoder.is_nullable:
+        raise DataError(
+            f"Column {encoder.name!r}: the noise hides where its values lie, and the column can hold no missing ones. "
+            f"Declare its bounds, as in {{name: {encoder.name!r}, kind: {encoder.column.kind}, bounds: [low, high]}}, "  # type: ignore[attr-defined]
+            "raise epsilon, or drop columns."
+        )
+    if encoder.n_values == 0 and not encoder.is_nullable:
+        raise DataError(
+            f"Column {encoder.name!r}: no value is frequent enough to show above the noise, and the column can hold "
+            "no missing ones. Declare its categories, or another kind."
+        )
+    has_missing = encoder.is_nullable and counts[MISSING] > MISSING_SIGNAL * noise_stddev
+    is_all_missing = has_missing and _holds_only_noise(
+        counts[1 : 1 + encoder.n_values], n_rows - counts[MISSING], noise_stddev
+    )
+    weights = _denoise(encoder, counts, noise_stddev, n_rows, has_missing)
+    values = np.arange(1, 1 + encoder.n_values)
+    if encoder.is_ordered:
+        merged = _equal_mass(weights[values], n_bins, min_rows)
+    else:
+        merged = _pool_rare(weights[values], n_categories, min_rows)
+    first = int(encoder.is_nullable)
+    n_codes = first + (int(merged.max()) + 1 if len(merged) else 0)
+    code_of_cell = np.zeros(encoder.n_cells, dtype=np.int64)
+    code_of_cell[values] = first + merged
+    if encoder.has_other:
+        code_of_cell[-1] = n_codes
+    is_sampled = np.full(n_codes + int(encoder.has_other), not (is_all_missing or is_unseen))
+    if first:
+        is_sampled[0] = has_missing or encoder.n_values == 0 or is_unseen
+    if encoder.has_other:
+        is_sampled[-1] = False
+    return CodedColumn(encoder, code_of_cell, weights, is_sampled)
+
+
+def _holds_only_noise(values: np.ndarray, n_present: float, noise_stddev: float) -> bool:
+    """Return whether neither one value's count, nor all of them, nor that of missing ones says there is any."""
+    surely = SURELY * noise_stddev
+    return bool(
+        n_present <= 2 * surely
+        and values.max(initial=0.0) <= surely
+        and values.sum() <= surely * np.sqrt(len(values))
+    )
+
+
+def _denoise(
+    encoder: ColumnEncoder, counts: np.ndarray, noise_stddev: float, n_rows: float, has_missing: bool
+) -> np.ndarray:
+    """Return ``(n_cells,)`` non-negative counts: of missing, of the values, and 0 for other values."""
+    weights = np.zeros(encoder.n_cells)
+    weights[MISSING] = min(counts[MISSING], n_rows - 1) if has_missing else 0.0
+    values = counts[1 : 1 + encoder.n_values]
+    total = n_rows - weights[MISSING]
+    if encoder.is_ordered:
+        if isinstance(encoder, LatticeEncoder):
+            values = without_stray(encoder.edges, values, noise_stddev)
+        smooth = denoise_ordered(values, noise_stddev, total)
+        if isinstance(encoder, LatticeEncoder) and encoder.edges[-1] - encoder.edges[0] <= FEW_INTEGERS:
+            smooth[[0, -1]] = np.maximum(smooth[[0, -1]], END_SIGNAL * noise_stddev)
+        weights[1 : 1 + encoder.n_values] = smooth * (total / smooth.sum())
+    elif encoder.n_values:
+        found = float(np.maximum(values, 0.0).sum())
+        weights[1 : 1 + encoder.n_values] = project_to_simplex(
+            values, min(total, found) if encoder.has_other else total
+        )
+    return weights
+
+
+def _equal_mass(weights: np.ndarray, n_bins: int, min_rows: float) -> np.ndarray:
+    """Return a bin for each ordered cell: heavy cells alone, runs of the others of about equal weight."""
+    if len(weights) <= 1:
+        return np.zeros(len(weights), dtype=np.int64)
+    is_heavy = weights >= max(weights.sum() / n_bins, min_rows)
+    light = weights[~is_heavy].sum()
+    target = max(light / max(n_bins - int(is_heavy.sum()), 1), min_rows)
+    bins = np.zeros(len(weights), dtype=np.int64)
+    current, mass = 0, 0.0
+    for cell, weight in enumerate(weights):
+        if is_heavy[cell]:
+            current += int(mass > 0 or (cell > 0 and is_heavy[cell - 1]))
+            bins[cell], mass = current, 0.0
+            continue
+        starts_anew = cell > 0 and (is_heavy[cell - 1] or mass >= target)
+        if starts_anew:
+            current, mass = current + 1, 0.0
+        bins[cell] = current
+        mass += weight
+    return _merge_empty(bins, weights)
+
+
+def _merge_empty(bins: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return bins renumbered after those without any weight joined a neighbour."""
+    totals = np.bincount(bins, weights=weights)
+    renumbered = np.zeros(len(totals), dtype=np.int64)
+    number = -1
+    for bin_, total in enumerate(totals):
+        number += int(total > 0 or bin_ == 0)
+        renumbered[bin_] = number
+    return renumbered[bins]
+
+
+def _pool_rare(weights: np.ndarray, n_categories: int, min_rows: float) -> np.ndarray:
+    """Return a code for each category: its own, or a shared last one where there are several rare ones."""
+    is_rare = weights < min_rows
+    is_rare[np.argsort(-weights, kind="stable")[n_categories:]] = True
+    if is_rare.sum() <= 1:
+        return np.arange(len(weights))
+    codes = np.cumsum(~is_rare) - 1
+    codes[is_rare] = int((~is_rare).sum())
+    return codes
+
+
+class TableEncoder:
+    """Tables to codes and back.
+
+    Args:
+        schema: Completed, in the order of the output's columns.
+        columns: Those that are learnt, in the order of the codes.
+    """
+
+    def __init__(self, schema: Schema, columns: Sequence[CodedColumn]) -> None:
+        self.schema = schema
+        self.columns = tuple(columns)
+        self.names = [column.encoder.name for column in self.columns]
+        self.sizes = [column.width for column in self.columns]
+        self.offsets = np.concatenate([[0], np.cumsum(self.sizes)]).astype(int).tolist()
+
+    @property
+    def width(self) -> int:
+        """Codes of all columns together."""
+        return int(self.offsets[-1])
+
+    @property
+    def code_dtype(self) -> np.dtype:
+        """The smallest integer type that holds every code."""
+        return np.dtype(np.uint8 if max(self.sizes) <= 256 else np.int16)
+
+    def transform(self, df: pd.DataFrame) -> np.ndarray:
+        """Return ``(rows, columns)`` codes of ``code_dtype``."""
+        codes = np.empty((len(df), len(self.columns)), dtype=self.code_dtype)
+        for position, column in enumerate(self.columns):
+            codes[:, position] = column.code_of_cell[column.encoder.transform(df[column.encoder.name])]
+        return codes
+
+    def inverse_transform(
+        self, codes: np.ndarray, rng: np.random.Generator, first_row: int = 0
+    ) -> pd.DataFrame:
+        """Return a table with the schema's columns, order and dtypes.
+
+        Args:
+            codes: ``(rows, columns)``.
+            rng: Draws cells within codes and values within cells.
+            first_row: Rows that were made before these: identifiers go on from there.
+        """
+        learnt = {
+            column.encoder.name: column.encoder.inverse_transform(
+                column.cells_of(codes[:, position].astype(np.int64), rng), rng
+            )
+            for position, column in enumerate(self.columns)
+        }
+        series = {
+            column.name: learnt[column.name]
+            if column.name in learnt
+            else identifiers(column, len(codes), first_row)
+            for column in self.schema
+        }
+        return pd.DataFrame(series)
+
+    def code_of_value(self, name: str, value: object) -> int:
+        """Return the code of one value of a column; ``None`` stands for missing.
+
+        Raises:
+            DataError: if the value is of the wrong kind, lies outside the released domain, or is never sampled.
+        """
+        column = self.columns[self.names.index(name)]
+        if pd.api.types.is_list_like(value):
+            raise DataError(f"Column {name!r}: expected one value or None, got {type(value).__name__}.")
+        series = pd.Series([value], dtype=object)
+        is_inside = column.encoder.is_nullable if series.isna().all() else column.encoder.contains(series)
+        code = int(column.code_of_cell[column.encoder.transform(series)[0]]) if is_inside else -1
+        if not is_inside or not column.is_sampled[code]:
+            raise DataError(
+                f"Column {name!r}: the value asked for is not in the column's released domain. "
+                f"See model.schema_[{name!r}]."
+            )
+        return code
+
+    def codes_of(self, conditions: Mapping[str, Any]) -> dict[int, int]:
+        """Return the code of every conditioned column by its position.
+
+        Raises:
+            SchemaError: there is no such column.
+            DataError: it is an identifier, or as in :meth:`code_of_value`.
+        """
+        fixed = {}
+        for name, value in conditions.items():
+            if name not in self.schema:
+                raise SchemaError(f"conditions: no column {name!r}.{nearest(name, self.schema.names)}")
+            if name not in self.names:
+                raise DataError(
+                    f"conditions: column {name!r} is an identifier, which is generated and cannot be fixed."
+                )
+            fixed[self.names.index(name)] = self.code_of_value(name, value)
+        return fixed
+
+    def constant(self, name: str, value: object, n_rows: int) -> pd.Series:
+        """Return ``n_rows`` times one value, in the column's dtype."""
+        return self.columns[self.names.index(name)].encoder.repeat(value, n_rows)
+
+
+def identifiers(column: Identifier, n_rows: int, first_row: int) -> pd.Series:
+    """Return generated keys: running numbers, or the schema's pattern filled with them.
+
+    Raises:
+        DataError: if the column's dtype cannot hold so many.
+    """
+    numbers = np.arange(column.start + first_row, column.start + first_row + n_rows)
+    dtype = column.dtype or "object"
+    if pd.api.types.is_numeric_dtype(pd.api.types.pandas_dtype(dtype)):
+        keys = pd.Series(numbers).astype(dtype)
+        if not (keys == numbers).all():
+            raise DataError(
+                f"Column {column.name!r}: dtype {dtype} cannot hold {numbers[-1]}. Declare a wider one."
+            )
+        return keys
+    return pd.Series([column.pattern.format(number) for number in numbers], dtype=object).astype(dtype)

@@ -1,1 +1,0 @@
-"""Tables to small integer codes and back, from public knowledge and released counts only."""

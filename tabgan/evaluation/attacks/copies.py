@@ -1,0 +1,163 @@
+"""Whether synthetic rows repeat rows that were learnt from.
+
+A check for copies and nothing more: a table that passes may still give people away, and only the
+mechanism's epsilon bounds by how much.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from tabgan._util.rng import RandomStreams
+from tabgan.evaluation.attacks.neighbors import nearest_distances
+from tabgan.evaluation.attacks.risk import attack_figure
+from tabgan.evaluation.metric import Definition, Figure, Findings, NotComputed, measure, wilson_interval
+from tabgan.evaluation.result import Distances, Pictures
+from tabgan.evaluation.tables import Tables, Three, embed, require_columns, subsample
+
+#: Synthetic rows whose neighbours are looked for, and rows of each real table that they are looked for in.
+MAX_QUERIES, MAX_NEIGHBOURS = 5_000, 20_000
+
+#: Rows for near copies: more to be near to, for a row that is not searched is not found.
+MAX_NEAR_QUERIES, MAX_TRAINING = 2_500, 100_000
+
+#: Share of the held-out rows that may be training rows, beyond chance: with more they are no control.
+MAX_SHARED = 0.05
+
+#: Held-out rows, at least, that say what is near, and as many that it is tried on.
+MIN_NEAR_ROWS = 100
+
+#: Rows of each table below which a share says nothing.
+MIN_ROWS = 20
+
+#: Share of held-out rows that are as close to a training row as a near copy is; 1% is a convention.
+NEAR_SHARE = 0.01
+
+_BINS = 40
+_NO_GUARANTEE = "A check for copies, not a measure of privacy."
+
+DCR_SHARE = Definition(
+    name="dcr_share",
+    label="Closer to training rows than to others",
+    group="copies",
+    direction="none",
+    format="percent",
+    meaning="Share of synthetic rows that are closer to a sample of the training rows than to equally many held-out "
+    f"rows; ties count half. {_NO_GUARANTEE}",
+    good="50%, within the interval: training rows are no closer than rows that the model never saw.",
+)
+NEAR_COPIES = Definition(
+    name="near_copies",
+    label="Near copies of training rows",
+    group="copies",
+    direction="none",
+    format="percent",
+    meaning="Share of synthetic rows that are as close to a row of a sample of the training rows as only the closest "
+    f"{NEAR_SHARE:.0%} of held-out rows are. The reference is the same share of other held-out rows. {_NO_GUARANTEE}",
+    good="No more than the reference: that many rows come as close by chance.",
+)
+EXACT_COPIES = Definition(
+    name="exact_copies",
+    label="Exact copies of training rows",
+    group="copies",
+    direction="none",
+    format="percent",
+    meaning="Share of synthetic rows that equal a training row, up to the schema's precision and without identifiers. "
+    f"The reference is the same share of held-out rows. {_NO_GUARANTEE}",
+    good="No more than the reference: that many rows coincide by chance.",
+)
+
+
+def copy_findings(tables: Tables, streams: RandomStreams) -> Findings:
+    """Return the metrics of the group ``copies``, and how far synthetic rows are from both real tables."""
+    pictures: list[Distances] = []
+
+    def closer() -> list[Figure]:
+        to_real, to_holdout = _distances(tables, streams.numpy("evaluation.copies"))
+        pictures.append(distance_shares(to_real, to_holdout))
+        share = float(((to_real < to_holdout) + 0.5 * (to_real == to_holdout)).mean())
+        # The rows that are searched are a sample, too: where they are fewer, they decide how much chance there is.
+        n_rows = min(len(to_real), len(tables.values.real), len(tables.values.holdout))
+        return [Figure(share, wilson_interval(share * n_rows, n_rows))]
+
+    metrics = (
+        *measure([DCR_SHARE], closer),
+        *measure([NEAR_COPIES], lambda: [_near_share(tables, streams.numpy("evaluation.near_copies"))]),
+        *measure([EXACT_COPIES], lambda: [_copied_share(tables)]),
+    )
+    return Findings(metrics, pictures=Pictures(distances=pictures[0] if pictures else None))
+
+
+def distance_shares(to_real: np.ndarray, to_holdout: np.ndarray) -> Distances:
+    """Return shares of the synthetic rows by distance; the last bin holds what is farther, too."""
+    farthest = float(np.quantile(np.concatenate([to_real, to_holdout]), 0.99))
+    edges = np.linspace(0.0, farthest or 1.0, _BINS + 1)
+    training, holdout = (
+        np.histogram(np.minimum(each, edges[-1]), edges)[0] / len(each) for each in (to_real, to_holdout)
+    )
+    return Distances(tuple(edges.tolist()), tuple(training.tolist()), tuple(holdout.tolist()))
+
+
+def _distances(tables: Tables, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return synthetic rows' distances to the closest of equally many training and held-out rows."""
+    require_control(tables)
+    points = embed(tables)
+    n_rows = min(len(points.real), len(points.holdout), MAX_NEIGHBOURS)
+    queries = subsample(points.synthetic, MAX_QUERIES, rng)
+    if min(n_rows, len(queries)) < MIN_ROWS:
+        raise NotComputed(f"a table has fewer than {MIN_ROWS} rows")
+    to_real = nearest_distances(queries, subsample(points.real, n_rows, rng))
+    return to_real, nearest_distances(queries, subsample(points.holdout, n_rows, rng))
+
+
+def _near_share(tables: Tables, rng: np.random.Generator) -> Figure:
+    """Return the share of near copies.
+
+    One half of the held-out rows says what is near, the other half is the reference. Rows exactly as far as the limit
+    count in both: where whole rows coincide by chance the limit is 0, and the figure is that of copies.
+    """
+    require_control(tables)
+    points = embed(tables)
+    held_out = subsample(points.holdout, MAX_NEAR_QUERIES, rng)
+    queries = subsample(points.synthetic, MAX_NEAR_QUERIES, rng)
+    if min(len(points.real), len(queries)) < MIN_ROWS or len(held_out) < 2 * MIN_NEAR_ROWS:
+        raise NotComputed(
+            f"a table has fewer than {MIN_ROWS} rows, or the holdout fewer than {2 * MIN_NEAR_ROWS}"
+        )
+    training = subsample(points.real, MAX_TRAINING, rng)
+    calibration, others = np.array_split(nearest_distances(rng.permutation(held_out), training), 2)
+    limit = np.quantile(calibration, NEAR_SHARE, method="inverted_cdf")
+    n_near = int((nearest_distances(queries, training) <= limit).sum())
+    return attack_figure(n_near, len(queries), int((others <= limit).sum()), len(others))
+
+
+def _copied_share(tables: Tables) -> Figure:
+    hashes = require_control(tables)
+    copied = Three(*(np.isin(each, hashes.real) for each in hashes))
+    return attack_figure(
+        int(copied.synthetic.sum()),
+        len(copied.synthetic),
+        int(copied.holdout.sum()),
+        len(copied.holdout),
+    )
+
+
+def require_control(tables: Tables) -> Three[np.ndarray]:
+    """Return ``(rows,)`` hashes of rows, if the holdout can be a control.
+
+    Held-out rows coincide with training rows by chance as often as training rows do with one another. Where they do so
+    much more often, they were learnt from, and whatever is compared with them looks harmless.
+
+    Raises:
+        NotComputed: there is no column to compare, or the holdout holds rows that were learnt from.
+    """
+    require_columns(tables)
+    hashes = tables.row_hashes
+    shared = float(np.isin(hashes.holdout, hashes.real).mean())
+    by_chance = float(pd.Series(hashes.real).duplicated(keep=False).mean())
+    if shared - by_chance > MAX_SHARED + 3 / math.sqrt(len(hashes.holdout)):
+        raise NotComputed("the holdout holds rows that were learnt from, so that it is no control")
+    return hashes

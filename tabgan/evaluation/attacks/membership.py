@@ -1,0 +1,198 @@
+"""Whether an attacker can tell which rows were learnt from.
+
+The attack compares, at each row, the density of the synthetic table with that of the population, as half of the holdout
+shows it: where the synthetic table is denser than it should be, a row was learnt from.
+
+References:
+    van Breugel, Sun, Qian & van der Schaar (2023), *Membership Inference Attacks against Synthetic Data through
+    Overfitting Detection* (DOMIAS), AISTATS 2023. Departure: densities are of the nearest neighbour, which shows rows
+    that were memorised.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.stats import norm, rankdata
+
+from tabgan._util.rng import RandomStreams
+from tabgan.evaluation.attacks.anonymity import MAX_SYNTHETIC, MIN_ROWS, require_rows
+from tabgan.evaluation.attacks.copies import require_control
+from tabgan.evaluation.attacks.neighbors import nearest_distances
+from tabgan.evaluation.attacks.risk import NO_GUARANTEE, attack_figure
+from tabgan.evaluation.metric import LEVEL, Definition, Figure, Findings, NotComputed, measure
+from tabgan.evaluation.result import Interval, Pictures, Risk, RocCurve
+from tabgan.evaluation.tables import Tables, embed, subsample
+
+#: Rows that were learnt from and rows that were not, each, that are to be told apart.
+MAX_MEMBERS = 2_000
+
+#: Held-out rows that show the density of the population.
+MAX_REFERENCE = 20_000
+
+#: A distance that counts as none.
+_TINY = 1e-9
+
+_POINTS = 100
+
+#: Shares of wrong accusations whose finds are told as figures: 1% and 0.1%.
+RATES = (0.01, 0.001)
+
+_MEANING = (
+    "The attacker compares how far the closest synthetic row and the closest row of half of the holdout are. "
+)
+
+MEMBERSHIP_AUC = Definition(
+    name="membership_auc",
+    label="Membership, ROC AUC",
+    group="attacks",
+    direction="none",
+    format="score",
+    meaning=f"How well training rows are told from the other half of the holdout. {_MEANING}{NO_GUARANTEE}",
+    good="0.5, within the interval: no better than guessing. 1 means that every row is found out.",
+)
+
+
+def _tpr_definition(name: str, rate: float) -> Definition:
+    return Definition(
+        name=f"membership_tpr_{name}",
+        label=f"Membership, found at {rate:.1%} false accusations",
+        group="attacks",
+        direction="none",
+        format="percent",
+        meaning=f"Share of training rows that an attacker recognises who wrongly accuses at most {rate:.1%} of other "
+        f"rows; rows that are easily recognised show here when the average hides them. {_MEANING}"
+        "The control is the share that was wrongly accused; the interval takes the threshold as given, the risk's adds "
+        f"the threshold's error. {NO_GUARANTEE}",
+        good=f"About {rate:.1%}, as by guessing: the risk's interval then holds 0.",
+    )
+
+
+MEMBERSHIP_TPR_1 = _tpr_definition("1", RATES[0])
+MEMBERSHIP_TPR_01 = _tpr_definition("01", RATES[1])
+
+
+class Scores(NamedTuple):
+    """How much each row looks as if it had been learnt from.
+
+    Attributes:
+        members: ``(rows,)`` of rows that were.
+        others: ``(rows,)`` of rows that were not.
+    """
+
+    members: np.ndarray
+    others: np.ndarray
+
+
+def membership_findings(tables: Tables, streams: RandomStreams) -> Findings:
+    """Return ``membership_auc``, ``membership_tpr_1`` and ``membership_tpr_01``, and the attack's curve."""
+    curves: list[RocCurve] = []
+
+    def compute() -> list[Figure | str]:
+        scores = _scores(tables, streams.numpy("evaluation.membership"))
+        curves.append(membership_curve(scores))
+        return [auc_figure(scores), *(tpr_figure(scores, rate) for rate in RATES)]
+
+    metrics = measure([MEMBERSHIP_AUC, MEMBERSHIP_TPR_1, MEMBERSHIP_TPR_01], compute)
+    return Findings(metrics, pictures=Pictures(membership=curves[0] if curves else None))
+
+
+def _scores(tables: Tables, rng: np.random.Generator) -> Scores:
+    require_rows(tables)
+    require_control(tables)
+    if len(tables.values.holdout) < 2 * MIN_ROWS:
+        raise NotComputed(f"the holdout has fewer than {2 * MIN_ROWS} rows")
+    points = embed(tables)
+    synthetic = subsample(points.synthetic, MAX_SYNTHETIC, rng)
+    others, reference = np.array_split(rng.permutation(points.holdout), 2)
+    n_rows = min(len(points.real), len(others), len(reference), MAX_MEMBERS)
+    reference = reference[:MAX_REFERENCE]
+
+    def score(rows: np.ndarray) -> np.ndarray:
+        usual, synthetic_ = (nearest_distances(rows, each) for each in (reference, synthetic))
+        return np.asarray(np.log(usual + _TINY) - np.log(synthetic_ + _TINY))
+
+    return Scores(score(subsample(points.real, n_rows, rng)), score(others[:n_rows]))
+
+
+def auc_figure(scores: Scores) -> Figure:
+    """Return the ROC AUC; ties count half."""
+    m, n = len(scores.members), len(scores.others)
+    ranks = rankdata(np.concatenate(scores))[:m]
+    auc = float((ranks.sum() - m * (m + 1) / 2) / (m * n))
+    interval = auc_interval(auc, m, n)
+    # (success - control) / (1 - control), where the control is known to be a half
+    low, high = (2 * bound - 1 for bound in (interval.low, interval.high))
+    risk = Risk(2 * auc - 1, Interval(low, high, interval.level))
+    return Figure(auc, interval, reference=0.5, baseline=0.5, risk=risk)
+
+
+def auc_interval(auc: float, m: int, n: int, level: float = LEVEL) -> Interval:
+    """Return the interval of an ROC AUC of ``m`` and ``n`` rows: all areas that make the one found no surprise.
+
+    Like Wilson's interval of a share, and unlike the usual one, it keeps a width at 1.
+
+    References:
+        Newcombe (2006), *Confidence Intervals for an Effect Size Measure Based on the Mann-Whitney Statistic*, part 2,
+        method 5, on the variance of Hanley & McNeil (1982).
+    """
+    z = float(norm.ppf(0.5 + level / 2))
+    rows = (m + n) / 2 - 1
+
+    def surprise(area: float) -> float:
+        spread = area * (1 - area) * (1 + rows * ((1 - area) / (2 - area) + area / (1 + area)))
+        return (auc - area) ** 2 - z**2 * spread / (m * n)
+
+    edge = 1e-12  # at 0 and 1 themselves nothing surprises
+    low = 0.0 if auc == 0 else float(brentq(surprise, 0.0, min(auc, 1 - edge)))
+    high = 1.0 if auc == 1 else float(brentq(surprise, max(auc, edge), 1.0))
+    return Interval(low, high, level)
+
+
+def tpr_figure(scores: Scores, rate: float) -> Figure | str:
+    """Return the share of members found while at most ``rate`` of the others are accused, or why there is none.
+
+    The threshold is the highest score that has to stay unaccused: rows tied with it are not accused, so that the share
+    of others is never above the rate.
+    """
+    n = len(scores.others)
+    least = math.ceil(1 / rate)
+    if n < least:
+        return f"fewer than {least:,} held-out rows are left after half of them served as the reference"
+    (found,), (accused,) = _accused(scores, np.array([rate]))
+    return attack_figure(int(found), len(scores.members), int(accused), n, rate)
+
+
+def _accused(scores: Scores, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return how many members and others are accused where at most a share of the others may be.
+
+    Args:
+        scores: Of both.
+        rates: ``(rates,)`` shares of others that may be accused, in [0, 1].
+    """
+    members, others = (np.sort(each) for each in scores)
+    n = len(others)
+    allowed = (rates * n + 1e-9).astype(np.int64)
+    thresholds = np.append(others[::-1], -np.inf)[allowed]  # at a rate of 1 everybody is accused
+    found, accused = (
+        len(each) - np.searchsorted(each, thresholds, side="right") for each in (members, others)
+    )
+    return found, accused
+
+
+def membership_curve(scores: Scores) -> RocCurve:
+    """Return the curve at up to 200 shares of others, dense at low ones.
+
+    Thresholds are those of :func:`tpr_figure`, and the rates that have figures are points of it, so that the picture
+    and the figures say the same.
+    """
+    n = len(scores.others)
+    counts = np.concatenate(
+        [[0], np.geomspace(1, n, _POINTS).round(), np.linspace(1, n, _POINTS - 1 - len(RATES)).round()]
+    )
+    shares = np.union1d(counts / n, [rate for rate in RATES if n >= math.ceil(1 / rate)])
+    found, _ = _accused(scores, shares)
+    return RocCurve(tuple(shares.tolist()), tuple((found / len(scores.members)).tolist()))

@@ -1,0 +1,55 @@
+"""From how often an attack succeeds to what it owes to a row having been learnt from."""
+
+from __future__ import annotations
+
+import math
+
+from tabgan.evaluation.metric import Figure, wilson_interval
+from tabgan.evaluation.result import Interval, Risk
+
+#: What every attack's meaning ends with.
+NO_GUARANTEE = "One attack of many: a low figure is no guarantee."
+
+
+def excess_risk(successes: int, n: int, control_successes: int, n_control: int) -> Risk | None:
+    """Return ``(success - control) / (1 - control)``; ``None`` where the control always succeeds.
+
+    Each end of the interval takes the Wilson errors that lead there, the success's on its own side and the
+    control's on the other, multiplied by the derivatives and added as independent errors are. It is not cut at 0,
+    for chance goes both ways.
+
+    Args:
+        successes: On rows that were learnt from.
+        n: Attacks on those, 1 or more.
+        control_successes: On held-out rows.
+        n_control: Attacks on those, 1 or more.
+
+    References:
+        Giomi, Boenisch, Wehmeyer & Tasnadi (2023), *A Unified Framework for Quantifying Privacy Risk in Synthetic
+        Data*, PoPETs 2023(2), section 5.1; there the errors are symmetric.
+
+    >>> excess_risk(75, 100, 50, 100).value
+    0.5
+    """
+    success, control = successes / n, control_successes / n_control
+    if control == 1:
+        return None
+    first, second = wilson_interval(successes, n), wilson_interval(control_successes, n_control)
+    slope, control_slope = 1 / (1 - control), (1 - success) / (1 - control) ** 2
+    value = (success - control) * slope
+    below = math.hypot((success - first.low) * slope, (second.high - control) * control_slope)
+    above = math.hypot((first.high - success) * slope, (control - second.low) * control_slope)
+    return Risk(value, Interval(value - below, min(1.0, value + above), first.level))
+
+
+def attack_figure(
+    successes: int, n: int, control_successes: int, n_control: int, baseline: float | None = None
+) -> Figure:
+    """Return an attack's success with its control, baseline and risk. Arguments as in :func:`excess_risk`."""
+    return Figure(
+        value=successes / n,
+        interval=wilson_interval(successes, n),
+        reference=control_successes / n_control,
+        baseline=baseline,
+        risk=excess_risk(successes, n, control_successes, n_control),
+    )

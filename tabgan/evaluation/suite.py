@@ -1,0 +1,213 @@
+"""The evaluation of a synthetic table against real ones: all groups of figures, each step on its own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from tabgan._util.progress import Progress, silent
+from tabgan._util.rng import RandomStreams
+from tabgan._util.validate import integer_at_least
+from tabgan.errors import DataError, TabGANError, place_of
+from tabgan.evaluation.association import association_findings
+from tabgan.evaluation.attacks.anonymeter_adapter import anonymeter_metrics
+from tabgan.evaluation.attacks.anonymity import attack_steps
+from tabgan.evaluation.attacks.copies import copy_findings
+from tabgan.evaluation.attacks.membership import membership_findings
+from tabgan.evaluation.detection import detection_findings
+from tabgan.evaluation.diagnostic import diagnostic_metrics
+from tabgan.evaluation.fidelity import (
+    column_distances,
+    duplicate_metrics,
+    equal_cells,
+    quality_metrics,
+    rare_metrics,
+    tvd_metrics,
+)
+from tabgan.evaluation.metric import Findings
+from tabgan.evaluation.projection import projection_findings
+from tabgan.evaluation.result import ColumnResult, Evaluation, Metric
+from tabgan.evaluation.rules import Rule, check_rules
+from tabgan.evaluation.subgroups import group_columns
+from tabgan.evaluation.tables import Tables, prepare, why_void
+from tabgan.evaluation.utility import utility_findings
+from tabgan.evaluation.validity import Checked, check_columns, validity_metrics
+from tabgan.schema import Schema, nearest
+
+logger = logging.getLogger(__name__)
+
+
+def evaluate(
+    real: pd.DataFrame,
+    holdout: pd.DataFrame,
+    synthetic: pd.DataFrame,
+    *,
+    schema: Schema | None = None,
+    target: str | None = None,
+    rules: Sequence[Rule] = (),
+    subgroups: Sequence[str] | None = None,
+    random_state: int = 0,
+    declared: Schema | None = None,
+    progress: Progress | None = None,
+    refuses_unreadable: bool = True,
+) -> Evaluation:
+    """Return how a synthetic table compares with the real one, and with real rows held out.
+
+    Any three tables with the same columns do, whatever made the synthetic one. Large tables are judged on
+    samples; the same tables and seed give the same figures.
+
+    **Guarantee.** None: every figure is computed on real rows without noise. It stays in the house.
+
+    Args:
+        real: The rows that the model learnt from.
+        holdout: Rows of the same kind that it has not seen.
+        synthetic: The table to judge.
+        schema: What is known of the columns, for kinds and validity; what it leaves open is read off the rows.
+        target: The column that models predict; the schema's by default.
+        rules: What every row should keep, such as ``Inequality("start", "end")``. It is only checked: the sampler
+            does not enforce rules.
+        subgroups: Columns whose values are groups that utility is told for; ``None`` for the first six with 2 to 8
+            categories, in the table's order.
+        random_state: Seed of samples and models.
+        declared: What a person declared of the columns, where ``schema`` was completed under privacy: validity is then
+            judged by it, and where it leaves something open by the rows. ``None`` where ``schema`` was declared.
+        progress: Called with ``"evaluate"``, the steps done and all steps.
+        refuses_unreadable: Raise where no held-out cell of a column is of the kind that it is in the real table.
+            Otherwise what is compared with held-out rows is told as not computed, and why: rows that cannot be read
+            must not take a release away that was paid for.
+
+    Raises:
+        ConfigError: ``random_state`` is not a non-negative integer, or a rule cannot be used.
+        DataError: a table is empty, its columns are not those of the real one, or ``target`` or one of
+            ``subgroups`` is no column; or a held-out column cannot be read.
+    """
+    seed = integer_at_least("random_state", random_state, 0)
+    streams = RandomStreams(seed)
+    target = target if target is not None else schema.target if schema is not None else None
+    tables = prepare(real, holdout, synthetic, schema)
+    if tables.unreadable and refuses_unreadable:
+        raise DataError(f"evaluate: {why_void(tables.unreadable)}. Give both the same dtype.")
+    if target is not None and target not in tables.frames.real.columns:
+        raise DataError(
+            f"target: no column {target!r} in the tables.{nearest(target, list(tables.frames.real.columns))}"
+        )
+    check_rules(rules, tables.columns)
+    group_columns(tables, target, subgroups)  # raises before the steps take their time
+    checked = check_columns(tables, declared)
+    cells = equal_cells(tables, streams)
+    distances = column_distances(tables, cells)
+    steps: list[Callable[[], Findings | tuple[Metric, ...]]] = [
+        lambda: validity_metrics(tables, checked, rules),
+        lambda: diagnostic_metrics(tables),
+        lambda: quality_metrics(tables, streams),
+        lambda: tvd_metrics(cells, distances, streams),
+        lambda: association_findings(tables, streams),
+        lambda: rare_metrics(tables, streams),
+        lambda: detection_findings(tables, streams),
+        lambda: duplicate_metrics(tables, streams),
+        lambda: projection_findings(tables, streams),
+        lambda: utility_findings(tables, target, subgroups, streams),
+        *attack_steps(tables, streams),
+        lambda: membership_findings(tables, streams),
+        lambda: anonymeter_metrics(tables, target, streams),
+        lambda: copy_findings(tables, streams),
+    ]
+    found = _run(steps, progress)
+    if tables.unreadable:
+        found, distances = _void(found, why_void(tables.unreadable)), {}
+    return Evaluation(
+        metrics=found.metrics,
+        columns=_column_results(tables, checked, distances, found.giveaways),
+        n_real=len(real),
+        n_holdout=len(holdout),
+        n_synthetic=len(synthetic),
+        target=target,
+        random_state=seed,
+        subgroups=found.subgroups,
+        pictures=found.pictures,
+    )
+
+
+def _run(steps: Sequence[Callable[[], Findings | tuple[Metric, ...]]], progress: Progress | None) -> Findings:
+    """Return what all steps found.
+
+    On one thread: the samples are small, and where other work competes for the cores, threads that wait for one
+    another make trees up to 100 times slower.
+    """
+    report = progress or silent
+    found = Findings()
+    with threadpool_limits(1):
+        for done, step in enumerate(steps):
+            report("evaluate", done, len(steps))
+            found = _joined(found, _found_by(step))
+    report("evaluate", len(steps), len(steps))
+    return found
+
+
+def _found_by(step: Callable[[], Findings | tuple[Metric, ...]]) -> Findings | tuple[Metric, ...]:
+    """Return what a step found; nothing where it stumbled over an odd table, for it comes after the fit.
+
+    A gate takes a figure that is not there for one that is not computed.
+    """
+    try:
+        return step()
+    except TabGANError:
+        raise
+    except Exception as error:
+        logger.warning("evaluate: a step failed (%s in %s), and its figures are left out.", *_named(error))
+        return Findings()
+
+
+def _named(error: Exception) -> tuple[str, str]:
+    return type(error).__name__, place_of(error)
+
+
+def _void(found: Findings, reason: str) -> Findings:
+    """Return findings of which only those are left that no held-out row is needed for."""
+    nothing = {"value": None, "interval": None, "reference": None, "baseline": None, "risk": None}
+    metrics = (
+        each if each.group == "validity" or not each.is_computed else replace(each, **nothing, reason=reason)  # type: ignore[arg-type]
+        for each in found.metrics
+    )
+    return Findings(tuple(metrics))
+
+
+def _joined(found: Findings, further: Findings | tuple[Metric, ...]) -> Findings:
+    """Return what was found before, and what was found since."""
+    if isinstance(further, tuple):
+        further = Findings(further)
+    drawn = {name: each for name, each in vars(further.pictures).items() if each is not None}
+    return Findings(
+        metrics=found.metrics + further.metrics,
+        giveaways={**found.giveaways, **further.giveaways},
+        subgroups=found.subgroups + further.subgroups,
+        pictures=replace(found.pictures, **drawn),
+    )
+
+
+def _column_results(
+    tables: Tables,
+    checked: Mapping[str, Checked],
+    distances: Mapping[str, tuple[float, float]],
+    giveaways: Mapping[str, float],
+) -> tuple[ColumnResult, ...]:
+    results = []
+    for column in tables.columns:
+        value, reference = distances.get(column.name, (None, None))
+        results.append(
+            ColumnResult(
+                name=column.name,
+                kind=column.kind,
+                tvd=value,
+                reference=reference,
+                valid=checked[column.name].valid,
+                missing_real=float(tables.frames.real[column.name].isna().mean()),
+                missing_synthetic=float(tables.frames.synthetic[column.name].isna().mean()),
+                giveaway=giveaways.get(column.name),
+            )
+        )
+    return tuple(results)

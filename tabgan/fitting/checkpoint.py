@@ -1,0 +1,522 @@
+"""A folder from which an interrupted fit goes on: the same fit, the same ledger, no noise drawn twice.
+
+It holds what has left through the doors (noisy answers, those of purchases too, the networks and their optimizers), the
+public arguments, and secrets that stay in the house: a seed for what is no privacy noise, and the key of the table's
+digest. No row, and no state of any generator of privacy noise: that comes anew from the operating system, whatever was
+drawn before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from tabgan._util.files import (
+    MAX_DIGITS,
+    append_line,
+    atomic_path,
+    canonical,
+    drop_torn_line,
+    leftovers,
+    parse,
+    read_lines,
+    sealed,
+    sha256,
+    unsealed,
+)
+from tabgan._util.rng import RandomStreams
+from tabgan.errors import CheckpointError
+from tabgan.privacy.doors.digest import table_digest
+from tabgan.privacy.events import is_number
+from tabgan.privacy.ledger.journal import Journal
+from tabgan.privacy.ledger.records import DIGEST_VERSION
+
+FORMAT, VERSION = "tabgan-checkpoint", 1
+
+_MANIFEST, _ANSWERS, _TRAINING, _LEDGER, _PURCHASES, _SEED, _LOCK = (
+    "manifest.json",
+    "released.jsonl",
+    "training.safetensors",
+    "ledger.jsonl",
+    "purchases.jsonl",
+    "holdout.json",
+    "lock",
+)
+
+#: All that a checkpoint may hold, but for the answers of purchases: one file each.
+_FILES = (
+    *(_MANIFEST, _ANSWERS, _TRAINING, _LEDGER, _LEDGER + ".guard", _LEDGER + ".lock", _PURCHASES),
+    *(_SEED, _LOCK),
+)
+
+#: Answers of a purchase, by its name of 16 digits.
+_BOUGHT = "bought.{}.jsonl"
+
+#: What else can be done where a checkpoint cannot be gone on from.
+NEW_FIT = (
+    "Or remove the folder for a new fit, and end the old one, if a ledger has it open: `tabgan ledger close`."
+)
+
+_KEYS = {"format", "version", "fit", "request", "entropy", "key", "table"}
+
+
+def new_fit(name: str) -> str:
+    """Return what else can be done where the fit ``name`` is not to go on."""
+    return NEW_FIT.replace("close`", f"close LEDGER {name}`")
+
+
+class Checkpoint:
+    """What is kept of one fit.
+
+    Args:
+        folder: A new or empty folder, or a checkpoint's.
+        request: The fit's public arguments, in plain data.
+        entropy: The seed of all that is no privacy noise; an interrupted fit's own takes its place.
+
+    Raises:
+        CheckpointError: the folder holds other files, a damaged checkpoint, or one of other arguments.
+
+    Attributes:
+        fit: The fit's own random name, in the ledger too.
+        entropy: The seed.
+        is_new: Whether nothing was kept here before.
+    """
+
+    def __init__(self, folder: Path, request: Mapping[str, Any], entropy: int) -> None:
+        self.folder = Path(folder)
+        self._lock = FileLock(self.folder / _LOCK)
+        _check_folder(self.folder)
+        self.is_new = not (self.folder / _MANIFEST).exists()
+        if self.is_new:
+            _check_nothing_kept(self.folder)
+            self._manifest: dict[str, Any] = {
+                "format": FORMAT,
+                "version": VERSION,
+                "fit": secrets.token_hex(8),
+                "request": parse(canonical(request)),
+                "entropy": str(entropy),
+                "key": secrets.token_hex(32),
+                "table": None,
+            }
+            return
+        self._manifest = _read_manifest(self.folder)
+        differing = _differing(self._manifest["request"], parse(canonical(request)))
+        if differing:
+            raise CheckpointError(
+                f"checkpoint: {str(self.folder)!r} is of a fit with other arguments: {', '.join(differing)} differ. "
+                f"Fit with the same ones to go on. {new_fit(self.fit)}"
+            )
+
+    @property
+    def fit(self) -> str:
+        """The fit's own random name."""
+        return str(self._manifest["fit"])
+
+    @property
+    def entropy(self) -> int:
+        """The seed of all that is no privacy noise."""
+        return int(self._manifest["entropy"])
+
+    @property
+    def ledger_path(self) -> Path:
+        """Where the ledger lies that is kept for want of a dataset's own."""
+        return self.folder / _LEDGER
+
+    @property
+    def has_answers(self) -> bool:
+        """Whether anything was released that only the ledger can account for."""
+        return any((self.folder / name).exists() for name in (_ANSWERS, _TRAINING))
+
+    def take(self) -> None:
+        """Keep other processes from going on from here until this one has left, or ended.
+
+        Raises:
+            CheckpointError: another one has it, or has changed it since it was opened; a file is missing.
+        """
+        make_private_folder(self.folder)
+        _acquire(self._lock, self.folder)
+        _sweep(self.folder)
+        is_new = not (self.folder / _MANIFEST).exists()
+        if is_new != self.is_new or not (is_new or _read_manifest(self.folder) == self._manifest):
+            self.leave()
+            raise CheckpointError(
+                f"checkpoint: another process has been at work in {str(self.folder)!r} meanwhile. Start again."
+            )
+        if (self.folder / _TRAINING).exists() and not (self.folder / _ANSWERS).exists():
+            self.leave()
+            raise _damaged(self.folder / _ANSWERS)
+
+    def leave(self) -> None:
+        """Let others have it."""
+        self._lock.release()
+
+    def bind(self, *tables: object) -> None:
+        """Tie the checkpoint to a fit's tables; reads their rows and keeps a keyed digest.
+
+        The same rows may come in another order, but in the same form: what is released of a column, and so which
+        answers can be read again, follows from its dtype.
+
+        Raises:
+            CheckpointError: it is tied to others.
+            DataError: one of them is no table.
+        """
+        key = bytes.fromhex(self._manifest["key"])
+        known = self._manifest["table"]
+        is_old = known is not None and ":" not in known
+        digests = " ".join(table_digest(each, key, 1 if is_old else DIGEST_VERSION) for each in tables)
+        table = digests if is_old else f"{DIGEST_VERSION}:{digests} {sha256(canonical(_forms(tables)))}"
+        if known is not None and known != table:
+            raise CheckpointError(
+                f"checkpoint: {str(self.folder)!r} is of a fit to another table. Fit to the same rows, with the same "
+                f"columns and dtypes, to go on. {new_fit(self.fit)}"
+            )
+        if known is None:
+            self._manifest["table"] = table
+            make_private_folder(self.folder)
+            _write_sealed(self.folder / _MANIFEST, self._manifest)
+
+    def journal(self) -> Journal:
+        """Return the answers that were released so far."""
+        return Journal(self.folder / _ANSWERS, self.fit)
+
+    def saver(self) -> TrainingFile:
+        """Return where the state of the training is kept."""
+        return TrainingFile(self.folder / _TRAINING, self.fit)
+
+    def discard(self) -> None:
+        """Remove the checkpoint: what it is of is finished, or given up. What was charged stays spent."""
+        self.leave()
+        discard(self.folder)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A purchase of figures that was begun beside a fit.
+
+    Attributes:
+        name: Its own random name, in the ledger too.
+        subject: Digest of all that its answers are about.
+        epsilon: The most that it may cost.
+        delta: The most that it may cost.
+        ledger: Path of the ledger that holds its charges.
+    """
+
+    name: str
+    subject: str
+    epsilon: float
+    delta: float
+    ledger: str
+
+
+def _is_whole(begun: Begun) -> bool:
+    """Return whether the fields of a purchase are what they should be: a seal is no signature."""
+    texts = (begun.name, begun.subject, begun.ledger)
+    numbers = (begun.epsilon, begun.delta)
+    if not all(isinstance(text, str) for text in texts) or not all(map(is_number, numbers)):
+        return False
+    return re.fullmatch("[0-9a-f]{16}", begun.name) is not None and begun.epsilon > 0 and 0 < begun.delta < 1
+
+
+class Purchases:
+    """What is kept of the figures that are bought beside a checkpoint's fit.
+
+    Args:
+        folder: The fit's checkpoint.
+
+    Raises:
+        CheckpointError: it is none, or damaged.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+        _check_folder(self.folder)
+        if not has_begun(self.folder):
+            raise CheckpointError(
+                f"checkpoint: expected the folder of the model's fit, found no fit in {str(self.folder)!r}. Give the "
+                "one that fit(checkpoint=...) was given, or leave it out."
+            )
+        manifest = _read_manifest(self.folder)
+        self._fit, self._key = str(manifest["fit"]), bytes.fromhex(manifest["key"])
+        self._lock = FileLock(self.folder / _LOCK)
+
+    @property
+    def ledger_path(self) -> Path:
+        """Where charges stand for want of a dataset's ledger."""
+        return self.folder / _LEDGER
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Keep other processes from buying or resuming here meanwhile.
+
+        Raises:
+            CheckpointError: another one is at work here.
+        """
+        _acquire(self._lock, self.folder)
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def digest(self, table: object) -> str:
+        """Return a keyed digest of a private table."""
+        return table_digest(table, self._key)
+
+    def begun(self) -> tuple[Begun, ...]:
+        """Return all purchases that were begun, in their order.
+
+        Raises:
+            CheckpointError: a line was changed, or is none of this fit's.
+        """
+        path = self.folder / _PURCHASES
+        if not path.exists():
+            return ()
+        try:
+            lines = [unsealed(line) for line in read_lines(path)]
+            purchases = tuple(Begun(*rest) for _, *rest in lines)
+            if any(whose != self._fit for whose, *_ in lines) or not all(map(_is_whole, purchases)):
+                raise ValueError
+            return purchases
+        except (OSError, ValueError, TypeError, RecursionError):
+            raise _damaged(path) from None
+
+    def begin(self, purchase: Begun) -> None:
+        """Record that a purchase begins, unless it has; it is on the disk when this returns."""
+        if purchase in self.begun():
+            return
+        path = self.folder / _PURCHASES
+        if path.exists():
+            drop_torn_line(path)
+        append_line(path, sealed([self._fit, *astuple(purchase)]), mode=0o600)
+
+    def journal(self, name: str) -> Journal:
+        """Return the answers of a purchase."""
+        return Journal(self.folder / _BOUGHT.format(name), name)
+
+
+class TrainingFile:
+    """The state of a training in one file, replaced as a whole.
+
+    Args:
+        path: Of the file.
+        fit: Whose state it is: another fit's is refused.
+    """
+
+    def __init__(self, path: Path, fit: str) -> None:
+        self._path = path
+        self._fit = fit
+
+    def save(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Keep a state; it is on the disk when this returns."""
+        tensors = {name: value.contiguous() for name, value in state.items()}
+        data = save(tensors, metadata={"fit": self._fit, "sha256": _digest(tensors)})
+        with atomic_path(self._path, mode=0o600) as temporary:
+            temporary.write_bytes(data)  # save_file would write a file of its own first
+
+    def load(self) -> dict[str, torch.Tensor] | None:
+        """Return the state that was kept last, ``None`` where there is none.
+
+        Raises:
+            CheckpointError: the file is damaged.
+        """
+        if not self._path.exists():
+            return None
+        try:
+            with safe_open(self._path, framework="pt") as file:
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no iterator
+                metadata = file.metadata() or {}
+                if metadata["fit"] != self._fit or metadata["sha256"] != _digest(tensors):
+                    raise ValueError
+        except (SafetensorError, OSError, KeyError, ValueError):
+            raise _damaged(self._path) from None
+        return tensors
+
+
+def holdout_seed(folder: Path) -> int:
+    """Return a secret seed that is drawn once for a checkpoint, for the coins that deal rows out before the fit.
+
+    Raises:
+        CheckpointError: the folder is not a checkpoint's, or its seed is damaged.
+    """
+    _check_folder(folder)
+    path = folder / _SEED
+    if not path.exists():
+        make_private_folder(folder)
+        _write_sealed(path, str(secrets.randbits(128)))
+    try:
+        return int(_read_sealed(path))
+    except (ValueError, TypeError):
+        raise _damaged(path) from None
+
+
+def sample_seed(folder: Path) -> int:
+    """Return a seed for the sample of a checkpoint's model: the same whenever it is asked for.
+
+    Raises:
+        CheckpointError: the checkpoint is damaged.
+    """
+    entropy = int(_read_manifest(folder)["entropy"])
+    return int(RandomStreams(entropy).numpy("sample of the job").integers(2**62))
+
+
+def has_begun(folder: Path | None) -> bool:
+    """Return whether a fit can go on from a folder."""
+    return folder is not None and (folder / _MANIFEST).exists()
+
+
+def discard(folder: Path) -> None:
+    """Remove a checkpoint's files, and its folder if that leaves it empty.
+
+    It loses its name first, so that a crash in between leaves no half of a checkpoint to go on from.
+    """
+    if not folder.is_dir():
+        return
+    if _holds_own(folder):
+        given_up = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
+        folder = folder.rename(given_up)
+    _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a checkpoint's files and, if that leaves it empty, its folder; another process may be at it, too."""
+    for path in _own(folder):
+        path.unlink(missing_ok=True)
+    with suppress(FileNotFoundError):
+        if not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what crashes have left of checkpoints that stood in a folder and were being discarded."""
+    for given_up in leftovers(folder):
+        with suppress(OSError):
+            if given_up.is_dir() and not given_up.is_symlink() and _holds_own(given_up):
+                _remove(given_up)
+
+
+def _holds_own(folder: Path) -> bool:
+    """Return whether a folder holds nothing but a checkpoint's files."""
+    return {path.name for path in folder.iterdir()} <= {path.name for path in _own(folder)}
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make a folder that only its owner can enter, with the folders on the way to it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    folder.chmod(0o700)
+
+
+def _acquire(lock: FileLock, folder: Path) -> None:
+    """Take a checkpoint's lock, or raise if another process has it."""
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise CheckpointError(
+            f"checkpoint: another process is at work in {str(folder)!r}. Wait for it, or name another folder."
+        ) from None
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    """Return what a checkpoint says of itself.
+
+    Raises:
+        CheckpointError: it is damaged, or of another version.
+    """
+    path = folder / _MANIFEST
+    manifest = _read_sealed(path)
+    if not isinstance(manifest, dict) or set(manifest) != _KEYS or manifest["format"] != FORMAT:
+        raise _damaged(path)
+    if manifest["version"] != VERSION:
+        raise CheckpointError(
+            f"checkpoint: expected version {VERSION} of the format in {str(folder)!r}. Go on with the tabgan "
+            f"that began the fit. {NEW_FIT}"
+        )
+    if not _is_manifest(manifest):
+        raise _damaged(path)
+    return dict(manifest)
+
+
+def _write_sealed(path: Path, data: Any) -> None:
+    with atomic_path(path, mode=0o600) as temporary:
+        temporary.write_text(sealed(data), encoding="utf-8")
+
+
+def _read_sealed(path: Path) -> Any:
+    try:
+        return unsealed(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        raise _damaged(path) from None
+
+
+def _is_manifest(manifest: Mapping[str, Any]) -> bool:
+    """Return whether the fields are what they should be: a seal is no signature."""
+    texts = [manifest["fit"], manifest["entropy"], manifest["key"], manifest["table"] or ""]
+    if not all(isinstance(text, str) for text in texts) or not isinstance(manifest["request"], dict):
+        return False
+    entropy, key = manifest["entropy"], manifest["key"]
+    is_number = entropy.isascii() and entropy.isdigit() and len(entropy) <= MAX_DIGITS
+    return is_number and re.fullmatch("[0-9a-f]{64}", key) is not None
+
+
+def _own(folder: Path) -> list[Path]:
+    """Return the files that a checkpoint may hold, with those that crashes left of them half written."""
+    paths = [folder / name for name in _FILES]
+    paths += folder.glob(_BOUGHT.format("?" * 16))
+    return paths + [left for path in paths for left in leftovers(path)]
+
+
+def _check_folder(folder: Path) -> None:
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise CheckpointError(f"checkpoint: expected a folder, got {str(folder)!r}, which is none.")
+    others = sorted({path.name for path in folder.iterdir()} - {path.name for path in _own(folder)})
+    if others:
+        raise CheckpointError(
+            f"checkpoint: expected a new folder or a checkpoint's, found {others[0]!r} in {str(folder)!r}. Name "
+            "another."
+        )
+
+
+def _check_nothing_kept(folder: Path) -> None:
+    """Raise if there are answers or a ledger, and no manifest that says whose."""
+    kept = [path.name for path in _own(folder) if path.name not in (_SEED, _LOCK) and path.exists()]
+    if kept:
+        raise CheckpointError(
+            f"checkpoint: {str(folder)!r} has {kept[0]!r} and no {_MANIFEST!r}. Restore it from a copy. {NEW_FIT}"
+        )
+
+
+def _damaged(path: Path) -> CheckpointError:
+    return CheckpointError(
+        f"checkpoint: {str(path)!r} is damaged. Restore it from a copy. What was charged stays spent. {NEW_FIT}"
+    )
+
+
+def _forms(tables: Sequence[Any]) -> list[list[list[str]]]:
+    """Return names and dtypes of tables' columns, in their order; they are public."""
+    return [[[repr(name), str(dtype)] for name, dtype in table.dtypes.items()] for table in tables]
+
+
+def _differing(kept: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
+    return sorted(key for key in {*kept, *asked} if kept.get(key) != asked.get(key))
+
+
+def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
+    """Return a digest of tensors: safetensors checks shapes and lengths, and no contents."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        value = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)} ".encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,371 @@
+"""What a fit does with a table, from the first charge to the trained generator; and what it keeps on the way."""
+
+from __future__ import annotations
+
+import logging
+import math
+import secrets
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+import tabgan
+from tabgan._util.printed import at_most
+from tabgan._util.progress import Listener, Progress
+from tabgan._util.rng import RandomStreams
+from tabgan._util.tensors import one_thread
+from tabgan.columns.checks import check_table
+from tabgan.errors import (
+    BudgetExceededError,
+    CheckpointError,
+    ConfigError,
+    DataError,
+    SchemaError,
+    TabGANError,
+    is_told,
+    without_cells,
+)
+from tabgan.fitting.checkpoint import NEW_FIT, Checkpoint, new_fit
+from tabgan.fitting.modelfile import Fitted
+from tabgan.model.adversary.anchors import AnchorLoss, marginals_of
+from tabgan.model.adversary.discriminator import Discriminator
+from tabgan.model.adversary.training import TrainingConfig, train
+from tabgan.model.generator import Generator
+from tabgan.model.loglinear import axes_of, fit_loglinear
+from tabgan.model.margins import pool_margins
+from tabgan.privacy.doors.contributions import bound_contributions, units_of
+from tabgan.privacy.doors.digest import table_digest
+from tabgan.privacy.doors.dpsgd import DiscriminatorSteps, PlainSteps, PrivateSteps
+from tabgan.privacy.doors.measure import Measurer
+from tabgan.privacy.doors.measured_table import MeasuredTable, measure_table
+from tabgan.privacy.filter import UNTOLD, Ledger
+from tabgan.privacy.ledger.file import FitBook, LedgerFile
+from tabgan.privacy.ledger.records import LedgerConfig
+from tabgan.privacy.plan import Plan
+from tabgan.schema import Schema
+
+logger = logging.getLogger(__name__)
+
+#: Beyond these a fit warns that it promises little: conventions, the ones of the standard gate.
+WEAK_EPSILON, WEAK_DELTA = 10.0, 1e-5
+
+#: Widths of the discriminator's hidden layer, with and without privacy.
+PRIVATE_HIDDEN, PLAIN_HIDDEN = 16, 128
+
+#: Real rows of a batch of a discriminator without privacy.
+PLAIN_BATCH_SIZE = 500
+
+
+#: Beyond these a fit warns that it promises little: conventions, the ones of the standard gate.
+WEAK_EPSILON, WEAK_DELTA = 10.0, 1e-5
+
+
+@dataclass(frozen=True)
+class Request:
+    """A fit's arguments: all of them public.
+
+    Attributes:
+        plan: What each stage may spend.
+        schema: What is declared of the table.
+        training: How the generator is trained.
+        device: Where.
+        random_state: Of all that is no privacy noise.
+        reads_text: Whether text stands for numbers and booleans.
+    """
+
+    plan: Plan
+    schema: Schema
+    training: TrainingConfig
+    device: torch.device
+    random_state: int | None
+    reads_text: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data that is the same for the same fit, whoever asks for it."""
+        plan = self.plan
+        return {
+            "version": tabgan.__version__,
+            "epsilon": plan.epsilon,
+            "delta": plan.delta,
+            "adversary": None if plan.adversary is None else vars(plan.adversary),
+            "has_adversary": plan.has_adversary,
+            "schema": self.schema.to_dict(),
+            "training": vars(self.training),
+            "random_state": None if self.random_state is None else int(self.random_state),
+            "reads_text": self.reads_text,
+        }
+
+
+def warn_of_weak_promise(request: Request) -> None:
+    """Log in words that epsilon or delta is so large that little, or nothing, is promised."""
+    epsilon, delta = request.plan.epsilon, request.plan.delta
+    if epsilon is not None and epsilon > WEAK_EPSILON:
+        odds = "more than a million" if epsilon > math.log(1e6) else f"{math.exp(epsilon):,.0f}"
+        logger.warning(
+            "epsilon=%g promises little: the model may multiply the odds that somebody is in the table by %s. "
+            "Choose %g or less.",
+            epsilon,
+            odds,
+            WEAK_EPSILON,
+        )
+    if delta is not None and delta > WEAK_DELTA:
+        logger.warning(
+            "delta=%g promises little: publishing each row with that probability would keep it. "
+            "Use less than 1 / n_rows, and at most %g.",
+            delta,
+            WEAK_DELTA,
+        )
+    n_rows = request.schema.n_rows
+    if epsilon is not None and n_rows is not None and delta >= 1 / n_rows:
+        logger.warning(
+            "delta=%g promises little for the %d rows that the schema declares: publishing each with that probability "
+            "would keep it, and likely show one. Use less than 1 / n_rows, %.1e.",
+            delta,
+            n_rows,
+            1 / n_rows,
+        )
+
+
+class Session:
+    """One fit's ledger, what it has answered so far, and its streams of chance; on the disk if anybody asked for it.
+
+    Opening one reads no row. :meth:`begin` does, for digests that stay in the house, and only after a cap has let the
+    fit pass.
+
+    Args:
+        request: The fit's arguments.
+        ledger: The ledger of the dataset; ``None`` keeps none beyond this fit.
+        checkpoint: The folder that an interruption goes on from; ``None`` for none.
+
+    Raises:
+        ConfigError: a ledger for a fit without privacy, or in the checkpoint's folder.
+        LedgerError, BudgetExceededError, CheckpointError: either of them cannot be used; nothing was charged.
+    """
+
+    def __init__(self, request: Request, ledger: LedgerConfig | None, checkpoint: Path | None) -> None:
+        self.request = request
+        plan = request.plan
+        if ledger is not None and not plan.is_private:
+            raise ConfigError(
+                "ledger: a fit with epsilon=None spends without limit, which no ledger can hold. Set epsilon, or leave "
+                "the ledger out."
+            )
+        if ledger is not None and checkpoint is not None and _lies_in(ledger.path, checkpoint):
+            raise ConfigError(
+                "ledger: expected a place outside of the checkpoint, which is removed when its fit is done. Keep it "
+                "beside the data."
+            )
+        streams = RandomStreams(request.random_state)
+        self._checkpoint = None
+        self._has_begun = False
+        self._is_datasets = ledger is not None
+        if checkpoint is not None:
+            asked = request.to_dict() | {"ledger": None if ledger is None else str(ledger.path.absolute())}
+            self._checkpoint = Checkpoint(checkpoint, asked, streams.entropy)
+            streams = RandomStreams(self._checkpoint.entropy)
+            if ledger is None and plan.is_private:
+                ledger = LedgerConfig(self._checkpoint.ledger_path)
+        self.streams = streams
+        self._config = ledger
+        self._name = secrets.token_hex(8) if self._checkpoint is None else self._checkpoint.fit
+        self._file = None if ledger is None else LedgerFile(ledger.path)
+        self._check()
+        self.ledger = Ledger(plan)
+
+    def _check(self) -> None:
+        """Raise unless the ledger has room for the fit, or has known it all along."""
+        if self._file is None or self._config is None:
+            return
+        fit = self._file.fit(self._name)
+        is_resumed = self._checkpoint is not None and not self._checkpoint.is_new
+        if fit is None and is_resumed and self._checkpoint is not None and self._checkpoint.has_answers:
+            raise CheckpointError(
+                f"checkpoint: the ledger {str(self._file.path)!r} does not know the fit that is to go on. Restore the "
+                f"ledger. {NEW_FIT}"
+            )
+        if fit is None:
+            self._file.check_room(self.request.plan, self._config)
+        elif fit.outcome in ("failed", "closed"):
+            raise CheckpointError(
+                f"checkpoint: the ledger has the fit down as {fit.outcome}, so it cannot go on. What it charged is "
+                f"spent. {NEW_FIT}"
+            )
+        elif fit.limit != self.request.plan.cost:
+            raise CheckpointError(
+                "checkpoint: the ledger holds another plan for this fit. Another version began it; go on with that "
+                f"one. {new_fit(self._name)}"
+            )
+
+    def begin(self, df: object, part_of: object = None) -> None:
+        """Tie the fit to its table, and put down that it begins.
+
+        Args:
+            df: The fit's table.
+            part_of: The one that it is a part of, whose ledger it is; its own by default.
+
+        Raises:
+            LedgerError, CheckpointError: they are of another table, or another process has the checkpoint. Nothing
+                was charged.
+            DataError, SchemaError: one of them cannot be learnt; see :func:`check_table`.
+        """
+        table = df if part_of is None else part_of
+        for whole in (table, df) if table is not df else (df,):
+            check_table(whole, self.request.schema, reads_text=self.request.reads_text)
+            units_of(whole, self.request.plan.unit.entity)
+        if self._checkpoint is not None:
+            self._checkpoint.take()
+            self._checkpoint.bind(df, table)
+        if self._file is not None and self._config is not None:
+            plan = self.request.plan
+            self._file.begin(self._name, plan, self._config, partial(table_digest, table))
+            self.ledger = Ledger(self.request.plan, FitBook(self._file, self._name, self._is_datasets))
+        self._has_begun = True
+        self._say_if_resumed()
+
+    def _say_if_resumed(self) -> None:
+        """Log that a fit resumes, from which checkpoint, and how much of its plan is spent."""
+        if self._checkpoint is None or self._checkpoint.is_new:
+            return
+        fit = None if self._file is None else self._file.fit(self._name)
+        spent = "nothing is spent yet"
+        if fit is not None and fit.charges:
+            epsilon, whole = fit.spent.epsilon(self.request.plan.delta), self.request.plan.epsilon
+            spent = f"epsilon {at_most(epsilon)} of {at_most(whole)} is spent already, and not spent again"
+        logger.warning("The fit resumes from the checkpoint %r: %s.", str(self._checkpoint.folder), spent)
+
+    def measurer(self) -> Measurer:
+        """Return what charges, counts and keeps answers."""
+        return Measurer(self.ledger, None if self._checkpoint is None else self._checkpoint.journal())
+
+    def saver(self) -> Any:
+        """Return where the state of the training is kept, if anywhere."""
+        return None if self._checkpoint is None else self._checkpoint.saver()
+
+    def finish(self) -> None:
+        """Put down that the fit is done."""
+        self.ledger.finish()
+        self._end("done")
+        self._leave()
+
+    def _leave(self) -> None:
+        """Let other processes have the checkpoint."""
+        if self._checkpoint is not None:
+            self._checkpoint.leave()
+
+    def fail(self, error: BaseException) -> None:
+        """Put down that the fit has failed, unless it can go on from a checkpoint.
+
+        A table that cannot be learnt will not be learnt the next time either, nor will a fit go on that was interrupted
+        so often that what it needs is spent. What was no table, or another one, says nothing of it.
+        """
+        self._leave()
+        is_hopeless = isinstance(error, DataError | SchemaError | BudgetExceededError)
+        if self._checkpoint is not None and not (self._has_begun and is_hopeless):
+            return
+        try:
+            self._end("failed")
+        except (TabGANError, OSError):
+            error.add_note(UNTOLD)
+
+    def _end(self, outcome: str) -> None:
+        fit = None if self._file is None else self._file.fit(self._name)
+        if self._file is not None and fit is not None and fit.outcome is None:
+            self._file.end(self._name, outcome)
+
+
+def _lies_in(path: Path, folder: Path) -> bool:
+    return folder.resolve() in path.resolve().parents
+
+
+def learn(df: pd.DataFrame, request: Request, session: Session, progress: Progress) -> Fitted:
+    """Do all that a fit does with the table. It never meets the model, whose arguments may change meanwhile.
+
+    **Guarantee.** The caller has checked the table's form, as a whole. Contributions are bounded before anything is
+    counted; then rows go to door 1, as they are and coded, and, coded, to door 2. What comes back, and all that is made
+    of it here, is released.
+
+    Raises:
+        UnexpectedError: another library failed, and its message, which may quote a cell, could not be taken away; most
+            errors are raised again without it. What the caller's own ``progress`` raises, interrupts, and what the
+            system says of files stay as they are.
+    """
+    listener = Listener(progress)
+    try:
+        return _learn(df, request, session, listener)
+    except BaseException as error:
+        if error is listener.raised or is_told(error):
+            raise
+        told = without_cells(error)
+    raise told
+
+
+def _learn(df: pd.DataFrame, request: Request, session: Session, progress: Progress) -> Fitted:
+    """Do as :func:`learn` says."""
+    plan, ledger = request.plan, session.ledger
+    table = bound_contributions(df, plan.unit)
+    measured = measure_table(
+        table.df, request.schema, plan, session.measurer(), progress, reads_text=request.reads_text
+    )
+    encoder, n_rows = measured.encoder, measured.released.n_rows
+    generator = _anchored_generator(measured, session.streams, progress)
+    adversary = _new_adversary(measured, table.units, request, session)
+    if adversary is not None:
+        rng = session.streams.torch("anchors", torch.device("cpu"))
+        smooth = marginals_of(generator, [*measured.one_ways, *measured.pairs], n_rows, rng)
+        generator = train(
+            generator.to(request.device),
+            AnchorLoss(encoder.sizes, smooth, n_rows).to(request.device),
+            adversary,
+            request.training,
+            session.streams.torch("train", request.device),
+            lambda done, total: progress("train", done, total),
+            session.saver(),
+        )
+    session.finish()
+    return Fitted(encoder, generator.to(request.device).eval(), ledger.statement(), n_rows)
+
+
+def _anchored_generator(measured: MeasuredTable, streams: RandomStreams, progress: Progress) -> Generator:
+    """Return a generator that agrees with the measured tables, on the CPU; an adversary may take it further."""
+    encoder, n_rows = measured.encoder, measured.released.n_rows
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(streams.numpy("generator").integers(2**62)))
+        generator = Generator(encoder.sizes)
+    exists = [column.exists for column in encoder.columns]
+    shares = pool_margins(measured.one_ways, measured.pairs, exists, n_rows)
+    cpu = torch.device("cpu")
+    with one_thread(cpu):
+        loglinear = fit_loglinear(
+            axes_of(encoder, shares),
+            measured.pairs,
+            n_rows,
+            streams.torch("pool", cpu),
+            lambda done, total: progress("anchor", done, total),
+        )
+    generator.start_from(loglinear)
+    return generator
+
+
+def _new_adversary(
+    measured: MeasuredTable, units: np.ndarray, request: Request, session: Session
+) -> DiscriminatorSteps | None:
+    """Return whoever trains the discriminator, by DP-SGD if the plan is private; the codes go to the device here."""
+    plan, device, streams = request.plan, request.device, session.streams
+    encoder, codes, n_rows = measured.encoder, measured.codes, measured.released.n_rows
+    if not plan.has_adversary:
+        return None
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(streams.numpy("discriminator").integers(2**62)))
+        module = Discriminator(encoder.width, PRIVATE_HIDDEN if plan.is_private else PLAIN_HIDDEN).to(device)
+    offsets = torch.as_tensor(encoder.offsets[:-1])
+    if plan.is_private:
+        if plan.adversary is None:
+            return None
+        return PrivateSteps(module, codes, units, offsets, n_rows, plan.adversary, session.ledger, device)
+    steps, rng = request.training.steps, streams.torch("batches", device)
+    return PlainSteps(module, codes, offsets, session.ledger, steps, PLAIN_BATCH_SIZE, rng, device)

@@ -1,0 +1,229 @@
+"""One file a model: safetensors, with everything that is no tensor as JSON in its header.
+
+Reading never runs anything from the file, allocates nothing that the file does not hold, and has no default
+for what is missing.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from tabgan._util.files import atomic_path, parse
+from tabgan.columns.categorical import CategoricalEncoder
+from tabgan.columns.encoder import ColumnEncoder
+from tabgan.columns.lattice import LatticeEncoder, declared_range
+from tabgan.columns.table import CodedColumn, TableEncoder
+from tabgan.errors import ConfigError, ModelFileError, PrivacyError, SchemaError
+from tabgan.io.sinks import check_writable
+from tabgan.model.generator import Generator
+from tabgan.model.sampling import CodeSampler
+from tabgan.privacy.doors.release import lattice_encoder
+from tabgan.privacy.filter import PrivacyStatement
+from tabgan.privacy.unit import PrivacyUnit
+from tabgan.schema import Datetime, Identifier, Numeric, Schema
+
+FORMAT = "tabgan-model"
+VERSION = 4
+
+_GENERATOR = "generator."
+
+#: A number of rows that no table has: a file that says so would have a sample of that size made.
+_MOST_ROWS = 1e12
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """All that a fit leaves behind: released numbers and what was made of them.
+
+    Attributes:
+        encoder: Between tables and codes.
+        generator: Trained, on its device.
+        privacy: What was promised and spent.
+        n_rows: Noisy number of rows.
+    """
+
+    encoder: TableEncoder
+    generator: Generator
+    privacy: PrivacyStatement
+    n_rows: float
+
+    def sampler(self) -> CodeSampler:
+        """Return what draws codes from the generator."""
+        columns = self.encoder.columns
+        pooled = {j: c.shown_weights for j, c in enumerate(columns) if c.has_pooled}
+        return CodeSampler(self.generator, [column.exists for column in columns], pooled)
+
+
+def write_model(path: Path, fitted: Fitted, params: dict[str, Any]) -> None:
+    """Write a model whole, or leave ``path`` as it was.
+
+    Args:
+        path: Of the file.
+        fitted: What to write.
+        params: The synthesizer's arguments that JSON can hold.
+
+    Raises:
+        ConfigError: the folder cannot be written.
+    """
+    check_writable(path.parent, "save")
+    if path.is_dir():
+        raise ConfigError(f"save: expected a file name, got the folder {str(path)!r}.")
+    tensors = {
+        _GENERATOR + name: value.detach().cpu() for name, value in fitted.generator.state_dict().items()
+    }
+    for position, column in enumerate(fitted.encoder.columns):
+        for name, array in _column_arrays(column).items():
+            tensors[f"column.{position}.{name}"] = torch.from_numpy(np.ascontiguousarray(array))
+    promised = {"epsilon": fitted.privacy.epsilon}  # what the fit had, whatever was set since
+    if fitted.privacy.is_private:
+        promised["delta"] = fitted.privacy.delta
+    header = {
+        "format": FORMAT,
+        "version": VERSION,
+        "schema": fitted.encoder.schema.to_dict(),
+        "columns": fitted.encoder.names,
+        "privacy": fitted.privacy.to_dict(),
+        "n_rows": fitted.n_rows,
+        "params": params | promised,
+    }
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata={FORMAT: json.dumps(header, allow_nan=False)})
+
+
+def read_model(path: Path, device: torch.device) -> tuple[Fitted, dict[str, Any]]:
+    """Return what :func:`write_model` wrote: the fitted parts and the synthesizer's arguments.
+
+    Raises:
+        ModelFileError: the file is missing, damaged, incomplete, or not one of ours.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = parse((file.metadata() or {})[FORMAT])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no iterator
+    except FileNotFoundError:
+        raise ModelFileError(f"model file: no file {str(path)!r}.") from None
+    except (SafetensorError, OSError, KeyError, ValueError, RecursionError):
+        raise ModelFileError(f"model file: {str(path)!r} is damaged, or no model of tabgan.") from None
+    if not isinstance(header, dict) or header.get("version") != VERSION:
+        raise ModelFileError(
+            f"model file: expected version {VERSION} of the format. Load it with the tabgan that wrote it."
+        )
+    try:
+        fitted = _fitted_of(header, tensors, device)
+        params = {str(key): value for key, value in header["params"].items()}
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        IndexError,
+        OverflowError,
+        RuntimeError,
+        SchemaError,
+        PrivacyError,
+    ) as error:
+        raise ModelFileError(
+            f"model file: {str(path)!r} is incomplete or contradicts itself ({type(error).__name__})."
+        ) from None
+    return fitted, params
+
+
+def _column_arrays(column: CodedColumn) -> dict[str, np.ndarray]:
+    arrays: dict[str, np.ndarray] = {
+        "code_of_cell": column.code_of_cell.astype(np.int32),
+        "weights": column.weights.astype(np.float64),
+        "is_sampled": column.is_sampled.astype(np.uint8),
+    }
+    if isinstance(column.encoder, LatticeEncoder):
+        arrays["edges"] = column.encoder.edges
+        if column.encoder.emphasis is not None:
+            arrays["emphasis"] = column.encoder.emphasis
+    return arrays
+
+
+def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device: torch.device) -> Fitted:
+    schema = Schema.from_dict(header["schema"])
+    names = [column.name for column in schema if not isinstance(column, Identifier)]
+    order = header["columns"]  # in which they are drawn
+    if not isinstance(order, list) or sorted(order) != sorted(names):
+        raise ValueError
+    columns = [_coded_column(schema[name], position, tensors) for position, name in enumerate(order)]
+    encoder = TableEncoder(schema, columns)
+    state = {
+        name.removeprefix(_GENERATOR): value for name, value in tensors.items() if name.startswith(_GENERATOR)
+    }
+    generator = Generator.of_state(encoder.sizes, state)
+    privacy, n_rows = PrivacyStatement.from_dict(header["privacy"]), float(header["n_rows"])
+    is_known = set(header) == {"format", "version", "schema", "columns", "privacy", "n_rows", "params"}
+    if not is_known or not 1 <= n_rows < _MOST_ROWS or header["params"]["epsilon"] != privacy.epsilon:
+        raise ValueError
+    if privacy.is_private:
+        unit = PrivacyUnit.of_schema(schema)
+        if header["params"]["delta"] != privacy.delta or unit != privacy.unit:
+            raise ValueError
+    return Fitted(encoder, generator.to(device).eval(), privacy, n_rows)
+
+
+def _coded_column(column: Any, position: int, tensors: dict[str, torch.Tensor]) -> CodedColumn:
+    """Return one column of the encoder.
+
+    Raises:
+        ValueError: if its arrays do not fit one another.
+    """
+    arrays = {
+        name: tensors[f"column.{position}.{name}"].numpy()
+        for name in ("code_of_cell", "weights", "is_sampled")
+    }
+    encoder: ColumnEncoder
+    if isinstance(column, Numeric | Datetime):
+        factors = tensors.get(f"column.{position}.emphasis")
+        encoder = lattice_encoder(column, tensors[f"column.{position}.edges"].numpy())
+        encoder = encoder.emphasising(None if factors is None else factors.numpy())
+        is_usable = (
+            _is_unseen(encoder) if column.bounds is None else column.is_complete and _is_lattice(encoder)
+        )
+    else:
+        encoder = CategoricalEncoder(column, column.dtype)
+        is_usable = bool(column.is_complete)
+    codes = arrays["code_of_cell"].astype(np.int64)
+    is_sampled = arrays["is_sampled"].astype(bool)
+    is_usable &= codes.shape == arrays["weights"].shape == (encoder.n_cells,)
+    is_usable &= is_sampled.ndim == 1 and bool(is_sampled.any())
+    is_usable &= set(codes.tolist()) == set(range(len(is_sampled)))
+    is_usable &= bool(np.isfinite(arrays["weights"]).all() and (arrays["weights"] >= 0).all())
+    is_usable &= bool(arrays["weights"].max(initial=0.0) < _MOST_ROWS)
+    if not is_usable:
+        raise ValueError
+    coded = CodedColumn(encoder, codes, arrays["weights"].astype(np.float64), is_sampled)
+    if coded.has_pooled and is_sampled[-1]:  # what no row of a sample may show
+        raise ValueError
+    if encoder.has_other and (coded.weights[-1] or (codes[:-1] == codes[-1]).any()):
+        raise ValueError
+    return coded
+
+
+def _is_unseen(encoder: LatticeEncoder) -> bool:
+    """Return whether an encoder is such as a fit leaves behind of a column whose range the noise hid."""
+    return encoder.edges.tolist() == [0, 1] and encoder.emphasis is None and encoder.is_nullable
+
+
+def _is_lattice(encoder: LatticeEncoder) -> bool:
+    """Return whether edges and emphasis are such as a fit leaves behind."""
+    edges, emphasis = encoder.edges, encoder.emphasis
+    ends = (int(edges[0]), int(edges[-1]) - 1)
+    is_grid = edges.ndim == 1 and bool((np.diff(edges) > 0).all())
+    is_grid &= bool(np.allclose(ends, declared_range(encoder.column), rtol=1e-15, atol=0))
+    if not is_grid or not encoder.has_wide_cells:
+        return is_grid and emphasis is None
+    if emphasis is None:
+        return False
+    is_weight = emphasis.dtype == np.float64 and emphasis.shape == encoder.steps.shape
+    return is_weight and bool(np.isfinite(emphasis).all() and (emphasis > 0).all())

@@ -1,0 +1,1 @@
+"""The discriminator and its training."""

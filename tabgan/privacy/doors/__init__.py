@@ -1,0 +1,1 @@
+"""Every reader of private rows before noise is added."""

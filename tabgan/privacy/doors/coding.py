@@ -1,0 +1,73 @@
+"""From released columns to the codes that the model works with: post-processing of released numbers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from tabgan.columns import rounding
+from tabgan.columns.lattice import LatticeEncoder
+from tabgan.columns.table import CodedColumn, TableEncoder, code_column
+from tabgan.privacy.doors.marginals import Marginal
+from tabgan.privacy.doors.release import ReleasedColumn, ReleasedTable
+from tabgan.privacy.plan import Plan
+
+#: Codes of a numeric column: at least, and at most or without privacy.
+MIN_BINS, MAX_BINS = 4, 32
+
+#: Codes with which a fit is quick and small, all columns together: its time and memory grow with their square. Columns
+#: that would have more get fewer bins each, and fewer categories of their own, but no fewer than MIN_CATEGORIES.
+MAX_WIDTH, MIN_CATEGORIES, MAX_CATEGORIES = 1_600, 32, 256
+
+#: Bins are so many that the noise of a pair's table adds up to about this part of all rows.
+TABLE_NOISE_SHARE = 1.5
+
+
+def code_table(released: ReleasedTable, plan: Plan, mu: float) -> TableEncoder:
+    """Return the codes of a table: as many a column as the noise of the pairs to come leaves room for.
+
+    ``mu`` is what the ledger holds for the pairs.
+    """
+    n_columns = len(released.columns)
+    n_bins, noise = MAX_BINS, 0.0
+    if not math.isinf(mu):
+        half_the_pairs = max(n_columns * (n_columns - 1) / 4, 1.0)
+        noise = math.sqrt(half_the_pairs) / mu * plan.unit.max_rows
+        n_bins = int(np.clip(math.sqrt(TABLE_NOISE_SHARE * released.n_rows / noise), MIN_BINS, MAX_BINS))
+    n_bins = max(min(n_bins, MAX_WIDTH // n_columns), MIN_BINS)
+    n_categories = int(np.clip(4 * MAX_WIDTH // n_columns, MIN_CATEGORIES, MAX_CATEGORIES))
+    columns = [
+        code_column(c.encoder, c.counts, c.noise_stddev, released.n_rows, n_bins, n_categories, 2 * noise)
+        for c in released.columns
+    ]
+    return TableEncoder(released.schema, list(map(_emphasised, columns, released.columns)))
+
+
+def _emphasised(coded: CodedColumn, released: ReleasedColumn) -> CodedColumn:
+    """Return a column that draws integers within its cells by how round the released ones are."""
+    encoder = coded.encoder
+    if released.round_counts is None or not isinstance(encoder, LatticeEncoder):
+        return coded
+    mass = coded.weights[1 : 1 + encoder.n_values]
+    factors = rounding.emphasis(encoder.edges, mass, encoder.steps, *released.round_counts)
+    return replace(coded, encoder=encoder.emphasising(factors))
+
+
+def one_way_marginals(released: ReleasedTable, encoder: TableEncoder) -> list[Marginal]:
+    """Return the released counts of every column by code, with the noise of so many cells.
+
+    The code for other values has what all rows, of which the noisy number is known, have more than the values do.
+    """
+    marginals = []
+    for position, (column, coded) in enumerate(zip(released.columns, encoder.columns, strict=True)):
+        counts = coded.code_weights
+        if coded.encoder.has_other:
+            counts[-1] = max(released.n_rows - counts.sum(), 0.0)
+        counts *= released.n_rows / max(counts.sum(), 1.0)
+        cells = np.maximum(np.bincount(coded.code_of_cell, minlength=coded.width), 1)
+        if coded.encoder.has_other:
+            cells[-1] = coded.encoder.n_cells - 1
+        marginals.append(Marginal((position,), counts, column.noise_stddev * np.sqrt(cells)))
+    return marginals

@@ -1,0 +1,191 @@
+"""Door 1b: pair marginals of the coded table, chosen and measured under differential privacy.
+
+One row lies in one cell of each pair's table, so a table of counts has L2 sensitivity 1 and ``k`` of them
+together sqrt(k), under add-or-remove-one adjacency; for entities, ``max_rows`` times as much. Which pairs are
+measured, and with how much noise each, follows from noisy scores; the GDP total of all of them is fixed by the plan.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from tabgan.privacy.doors.measure import Measurer
+from tabgan.privacy.events import GAUSSIAN, Release
+from tabgan.privacy.plan import Plan
+
+Pair = tuple[int, int]
+
+#: Score that a pair must have, over the error that its noise leaves in its table after the generator's fit.
+#: That error is below the table's raw noise, since the fit shares strength between tables.
+WORTH = 0.5
+
+#: Weight of a pair with the declared target beside other pairs, which get more noise for it: how well the target is
+#: predicted rests on them.
+TARGET_WEIGHT = 2.0
+
+#: Pairs are charged and measured so many at a time: what a crash may cost of them, and how often a disk waits.
+BLOCK = 16
+
+
+@dataclass(frozen=True)
+class Marginal:
+    """A measured table of counts.
+
+    Attributes:
+        columns: Positions of the columns, ascending.
+        counts: Noisy counts, one axis a column.
+        noise_stddev: Standard deviation of the noise of a cell, one for all or one for each; 0 without privacy.
+    """
+
+    columns: tuple[int, ...]
+    counts: np.ndarray
+    noise_stddev: float | np.ndarray
+
+
+def measure_pairs(
+    codes: np.ndarray,
+    sizes: Sequence[int],
+    names: Sequence[str],
+    one_ways: Sequence[np.ndarray],
+    n_rows: float,
+    plan: Plan,
+    measurer: Measurer,
+    progress: Callable[[int, int], None] | None = None,
+    target: int | None = None,
+) -> list[Marginal]:
+    """Return noisy tables of the pairs whose dependence outweighs their noise.
+
+    **Guarantee.** Scores: ``k`` numbers of sensitivity ``max_rows`` each, charged as Gaussians with the noise of the
+    stage ``selection``. Tables: Gaussians that together spend what the plan's ``mu`` still holds. Both are charged
+    before a count is taken. Tables whose charge was written before an interruption, and whose counts were not, stay
+    unmeasured: their budget is spent.
+
+    Args:
+        codes: ``(rows, columns)`` the private table, coded.
+        sizes: Number of codes of each column.
+        names: Of the columns, for the ledger.
+        one_ways: Released counts by code, one array a column.
+        n_rows: Noisy number of rows.
+        plan: Noise scales.
+        measurer: Charges, adds the noise, and keeps the answers.
+        progress: Called with pairs done and pairs in all.
+        target: Position of the declared target, if there is one: its pairs get less noise.
+
+    Returns:
+        Marginals over two columns each; none for a table of a single column.
+    """
+    pairs = list(itertools.combinations(range(len(sizes)), 2))
+    if not pairs:
+        return []
+    tables = _Tables(codes, sizes, names, plan.unit.max_rows, measurer)
+    noise = plan.noise_multiplier("selection", len(pairs))
+    scores = tables.scores(pairs, noise, one_ways, n_rows, progress)
+    mu = measurer.ledger.remaining_mu()
+    if mu <= 0:  # interruptions have taken all of it
+        return []
+    weights = np.array([pair_weight(sizes[i] * sizes[j], target in (i, j)) for i, j in pairs])
+    cells = np.array([sizes[i] * sizes[j] for i, j in pairs])
+    chosen = choose_pairs(scores, cells, weights, mu / plan.unit.max_rows)
+    noises = pair_noises(weights[chosen], mu)
+    marginals = []
+    for start in range(0, len(chosen), BLOCK):
+        block = [pairs[c] for c in chosen[start : start + BLOCK]]
+        marginals += tables.measure(block, noises[start : start + BLOCK])
+        if progress:
+            progress(len(pairs) + start + len(block), len(pairs) + len(chosen))
+    return marginals
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """The coded rows, beside the measurer that every look at them goes through."""
+
+    codes: np.ndarray
+    sizes: Sequence[int]
+    names: Sequence[str]
+    max_rows: int
+    measurer: Measurer
+
+    def _release(self, what: str, pair: Pair, noise: float) -> Release:
+        columns = (self.names[pair[0]], self.names[pair[1]])
+        return Release("marginals", what, columns, GAUSSIAN, noise, sensitivity=self.max_rows)
+
+    def scores(
+        self,
+        pairs: Sequence[Pair],
+        noise: float,
+        one_ways: Sequence[np.ndarray],
+        n_rows: float,
+        progress: Callable[[int, int], None] | None,
+    ) -> np.ndarray:
+        """Return ``(len(pairs),)`` noisy dependences."""
+
+        def exact() -> np.ndarray:
+            scores = np.empty(len(pairs))
+            for done, pair in enumerate(pairs):
+                scores[done] = _dependence(_table(self.codes, pair, self.sizes), one_ways, pair, n_rows)
+                if progress:
+                    progress(done + 1, 2 * len(pairs))
+            return scores
+
+        return self.measurer.scores([self._release("dependence score", pair, noise) for pair in pairs], exact)
+
+    def measure(self, pairs: Sequence[Pair], noises: Sequence[float]) -> list[Marginal]:
+        """Return noisy tables; none where an interruption took their charge and left no answer."""
+        releases = [self._release("2-way marginal", pair, z) for pair, z in zip(pairs, noises, strict=True)]
+        exact = [partial(_table, self.codes, pair, self.sizes) for pair in pairs]
+        tables = self.measurer.counts(releases, exact, is_dispensable=True)
+        measured = [] if tables is None else zip(pairs, tables, releases, strict=True)
+        return [Marginal(pair, table, release.noise_stddev) for pair, table, release in measured]
+
+
+def _table(codes: np.ndarray, pair: Pair, sizes: Sequence[int]) -> np.ndarray:
+    """Return the exact ``(size, size)`` counts of a pair."""
+    first, second = pair
+    keys = codes[:, first].astype(np.int64) * sizes[second] + codes[:, second]
+    return np.bincount(keys, minlength=sizes[first] * sizes[second]).reshape(sizes[first], sizes[second])
+
+
+def _dependence(table: np.ndarray, one_ways: Sequence[np.ndarray], pair: Pair, n_rows: float) -> float:
+    """Return the L1 distance of a pair's counts from the product of its released 1-ways.
+
+    Sensitivity 1 a row: the product is public, and one row changes one cell of the table by one.
+    """
+    expected = np.outer(one_ways[pair[0]], one_ways[pair[1]]) / n_rows
+    return float(np.abs(table - expected).sum())
+
+
+def pair_weight(cells: int, has_target: bool) -> float:
+    """Return what a pair's ``1/noise**2`` is in proportion to.
+
+    The total L1 error of all tables is least when it goes with ``cells**(2/3)``.
+    """
+    return float(cells ** (2 / 3) * (TARGET_WEIGHT if has_target else 1.0))
+
+
+def choose_pairs(scores: np.ndarray, cells: np.ndarray, weights: np.ndarray, mu: float) -> list[int]:
+    """Return positions of the pairs worth measuring, ascending: post-processing of noisy scores.
+
+    Pairs enter by falling score over the noise that their size calls for, while the score outweighs the
+    error ``sqrt(2/pi) * cells * noise`` that the table would have. At least one pair is chosen.
+    """
+    if math.isinf(mu):
+        return list(range(len(scores)))
+    order = np.argsort(-scores * np.sqrt(weights) / cells)
+    noise = np.sqrt(np.cumsum(weights[order]) / weights[order]) / mu
+    is_worth = scores[order] > WORTH * math.sqrt(2 / math.pi) * cells[order] * noise
+    last = int(np.flatnonzero(is_worth)[-1]) if is_worth.any() else 0
+    return sorted(order[: last + 1].tolist())
+
+
+def pair_noises(weights: np.ndarray, mu: float) -> list[float]:
+    """Return the noise of each table: ``1/noise**2`` goes with its weight, and sums to ``mu**2``."""
+    if math.isinf(mu):
+        return [0.0] * len(weights)
+    return list(np.sqrt(weights.sum() / weights) / (mu * (1.0 - 1e-9)))

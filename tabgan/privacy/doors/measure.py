@@ -1,0 +1,181 @@
+"""The only way from rows to numbers at door 1: charge, count, add the charged noise, keep the answer.
+
+Releases are charged before a row is counted, the noise is the charged one, and an answer that was kept before the fit
+was interrupted is returned as it was: no row is read for it again, no noise is drawn for it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tabgan.errors import PrivacyError
+from tabgan.privacy.doors import mechanisms
+from tabgan.privacy.events import Release
+from tabgan.privacy.filter import Ledger
+from tabgan.privacy.ledger.journal import Journal
+
+Value = bool | int | float | str
+
+
+@dataclass(frozen=True)
+class Discovered:
+    """Categories that a threshold let pass.
+
+    Attributes:
+        values: The categories, sorted.
+        counts: ``(len(values),)`` their noisy counts.
+        n_missing: Noisy number of missing values.
+    """
+
+    values: list[Value]
+    counts: np.ndarray
+    n_missing: float
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The exact counts of a column of categories: private, and never to leave but through a mechanism.
+
+    Attributes:
+        values: Every category that occurs.
+        counts: ``(len(values),)`` integers of at least 1.
+        n_missing: Number of missing values.
+    """
+
+    values: list[Value]
+    counts: np.ndarray
+    n_missing: int
+
+
+class Measurer:
+    """Releases numbers of one fit.
+
+    **Guarantee.** Every number that a method returns carries the noise of its release, which its ledger admitted
+    before ``exact`` was called: ``exact`` is the only thing here that reads rows. The caller states the sensitivity in
+    the release: the L2 norm of the most that one privacy unit changes in what ``exact`` returns.
+
+    Args:
+        ledger: Charged first.
+        journal: Keeps answers across an interruption; ``None`` keeps none.
+    """
+
+    def __init__(self, ledger: Ledger, journal: Journal | None = None) -> None:
+        self.ledger = ledger
+        self._journal = journal
+        self._calls = 0
+
+    def counts(
+        self,
+        releases: Sequence[Release],
+        exact: Sequence[Callable[[], np.ndarray]],
+        *,
+        is_dispensable: bool = False,
+    ) -> list[np.ndarray] | None:
+        """Return one array of noisy integer counts for each release.
+
+        Args:
+            releases: One for each array; charged together, before any is counted.
+            exact: Return the counts.
+            is_dispensable: After an interruption that came between charge and answer the charge is spent. Whether
+                the fit then goes on without (``None`` is returned) instead of charging again.
+        """
+        if not releases:
+            return []
+        call = self._next_call(releases)
+        answer = self._recall(call, releases, is_dispensable)
+        if answer is None:
+            return None
+        if "arrays" not in answer:
+            arrays = [
+                mechanisms.noisy_vector(count(), release.noise_stddev)
+                for release, count in zip(releases, exact, strict=True)
+            ]
+            self._keep(call, {"arrays": [_plain(array) for array in arrays]})
+            return arrays
+        return [_array(plain) for plain in answer["arrays"]]
+
+    def scores(self, releases: Sequence[Release], exact: Callable[[], np.ndarray]) -> np.ndarray:
+        """Return ``(len(releases),)`` noisy real numbers, one for each release; all have one noise.
+
+        Numbers are rounded to the grid of the noise, which may add a step to their sensitivity: the noise grows alike.
+        """
+        call = self._next_call(releases)
+        answer = self._recall(call, releases) or {}
+        if "scores" in answer:
+            return np.asarray(answer["scores"], dtype=np.float64)
+        noise = releases[0].noise_stddev * mechanisms.ROUNDING
+        noisy = mechanisms.noisy_vector(exact(), noise)
+        self._keep(call, {"scores": noisy.tolist()})
+        return noisy
+
+    def discover(self, release: Release, exact: Callable[[], Observed], max_rows: int) -> Discovered:
+        """Return the categories that are frequent enough to show, and noisy counts of them and of missing values.
+
+        Missing values are a cell that every table has, so they share the histogram and its sensitivity.
+        """
+        call = self._next_call([release])
+        answer = self._recall(call, [release]) or {}
+        if "values" not in answer:
+            observed = exact()
+            shown, counts = mechanisms.discover(
+                observed.counts, release.noise_stddev, release.delta, max_rows
+            )
+            missing = mechanisms.noisy_vector(np.array([observed.n_missing]), release.noise_stddev)
+            values = [observed.values[position] for position in shown]
+            # By themselves, for the order in which they were found is that of the rows.
+            order = sorted(range(len(values)), key=lambda i: (type(values[i]).__name__, values[i]))
+            answer = {
+                "values": [values[i] for i in order],
+                "counts": counts[order].tolist(),
+                "missing": float(missing[0]),
+            }
+            self._keep(call, answer)
+        return Discovered(answer["values"], np.asarray(answer["counts"], dtype=np.float64), answer["missing"])
+
+    def _next_call(self, releases: Sequence[Release]) -> str:
+        """Return the name of the next call, which an interrupted fit gave it too."""
+        self._calls += 1
+        return f"{self._calls} {releases[0].what}"
+
+    def _recall(
+        self, call: str, releases: Sequence[Release], is_dispensable: bool = False
+    ) -> dict[str, Any] | None:
+        """Return the answer that was kept for a call; else charge for it and return none of its keys.
+
+        Raises:
+            PrivacyError: charges and answers of the interrupted fit do not go together.
+        """
+        past = self.ledger.recall(call)
+        answer = None if self._journal is None else self._journal.answer(call)
+        is_same = all(_names(charged) == _names(releases) for charged in past)
+        if not is_same or (answer is not None and not past and self.ledger.is_private):
+            raise PrivacyError(
+                f"checkpoint: its ledger and its answers do not go together at {call!r}. One of them was replaced, or "
+                "another version made them; start a new fit with a new checkpoint."
+            )
+        if answer is not None:
+            return dict(answer)
+        if past and is_dispensable:
+            return None
+        self.ledger.charge(*releases, call=call)
+        return {}
+
+    def _keep(self, call: str, answer: dict[str, Any]) -> None:
+        if self._journal is not None:
+            self._journal.keep(call, answer)
+
+
+def _names(releases: Sequence[Release]) -> list[tuple[str, tuple[str, ...], str]]:
+    return [(release.what, release.columns, release.mechanism) for release in releases]
+
+
+def _plain(array: np.ndarray) -> dict[str, Any]:
+    return {"shape": list(array.shape), "values": array.ravel().tolist()}
+
+
+def _array(plain: dict[str, Any]) -> np.ndarray:
+    return np.asarray(plain["values"], dtype=np.float64).reshape(plain["shape"])

@@ -1,0 +1,203 @@
+"""Figures on a synthetic table that are released with noise: fidelity that may leave the house, bought with epsilon.
+
+Every figure is a sum over rows, or a distance of one from what the synthetic table leads to expect, that one row
+changes by at most 1, however many columns it is taken over.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from tabgan.columns.table import TableEncoder
+from tabgan.columns.values import read_text
+from tabgan.privacy.doors.contributions import bound_contributions
+from tabgan.privacy.doors.measure import Measurer
+from tabgan.privacy.events import GAUSSIAN, Release
+from tabgan.privacy.plan import Plan
+
+#: Part of the budget (of mu**2) for the distances of single columns; the few figures over all share the rest.
+COLUMNS_SHARE = 0.5
+
+#: Cells of a joint table up to which it is counted in full.
+_DENSE_CELLS = 2**18
+
+#: Names of the figures, as they stand in the ledger.
+COLUMN, PAIRS, TRIPLES = "distance of a column", "mean distance of pairs", "mean distance of triples"
+CORRECT, MAJORITY = "rows predicted right", "rows of the majority class"
+
+
+@dataclass(frozen=True)
+class Noisy:
+    """A released share of the rows.
+
+    Attributes:
+        value: As it was released, below 0 or above 1 by chance too.
+        noise_stddev: Of its Gaussian noise. The error of the released number of rows comes on top, in proportion.
+    """
+
+    value: float
+    noise_stddev: float
+
+
+@dataclass(frozen=True)
+class Guesser:
+    """A model of the target that was trained on synthetic rows.
+
+    Attributes:
+        target: Position of the target among the codes.
+        predict: From ``(rows, columns)`` codes to ``(rows,)`` codes of the target. Each row's guess follows from that
+            row alone, or one row would change more than its own.
+        majority: The code that most synthetic rows have.
+    """
+
+    target: int
+    predict: Callable[[np.ndarray], np.ndarray]
+    majority: int
+
+
+@dataclass(frozen=True)
+class Bought:
+    """What was bought.
+
+    Attributes:
+        columns: Total variation distance of each column, by name.
+        pairs: Mean distance over pairs of columns; ``None`` where there are none.
+        triples: Mean distance over triples.
+        correct: Share of the rows whose target the model guesses; ``None`` without a model.
+        majority: Share that have the class that most synthetic rows have.
+    """
+
+    columns: dict[str, Noisy]
+    pairs: Noisy | None = None
+    triples: Noisy | None = None
+    correct: Noisy | None = None
+    majority: Noisy | None = None
+
+
+def buy_figures(
+    df: pd.DataFrame,
+    encoder: TableEncoder,
+    synthetic_codes: np.ndarray,
+    n_rows: float,
+    plan: Plan,
+    measurer: Measurer,
+    *,
+    pairs: Sequence[tuple[int, ...]] = (),
+    triples: Sequence[tuple[int, ...]] = (),
+    guesser: Guesser | None = None,
+) -> Bought:
+    """Return noisy figures on how close a table is to a synthetic one.
+
+    **Guarantee.** Contributions are bounded first. For columns ``S`` with synthetic shares ``s``, a table of ``N``
+    rows and cells ``n_c``, ``1/2 * sum_c |n_c - N * s_c|`` is the total variation distance in rows. One row more in
+    cell ``a`` changes it by at most ``1/2 * (1 - s_a + sum_{c != a} s_c) = 1 - s_a <= 1``, and a mean over many ``S``
+    by no more; so a unit changes each figure by at most ``max_rows``, under add-or-remove-one adjacency. Counts of rows
+    change by as much. Each is released with Gaussian noise; all of them together spend the plan's ``mu``. Public: the
+    synthetic table, ``encoder``, ``n_rows``, which pairs and triples are taken, and ``guesser``.
+
+    Args:
+        df: ``(rows, columns)`` the private table, as the encoder's model learnt it.
+        encoder: Released: between rows and codes.
+        synthetic_codes: ``(synthetic rows, columns)``.
+        n_rows: Released number of rows, which distances in rows are divided by.
+        plan: Of :func:`~tabgan.privacy.plan.make_evaluation_plan`.
+        measurer: Charges, adds the noise.
+        pairs: Positions of columns that a mean distance is taken over; chosen without looking at the table.
+        triples: Likewise.
+        guesser: Counts its right guesses too.
+    """
+    codes = encoder.transform(read_text(bound_contributions(df, plan.unit).df, encoder.schema))
+    compare = Comparison(codes, synthetic_codes, encoder.sizes)
+    singles = [
+        _Figure(COLUMN, lambda j=j: compare.distance((j,)), (name,))  # type: ignore[misc]
+        for j, name in enumerate(encoder.names)
+    ]
+    means = [
+        _Figure(what, lambda sets=sets: compare.mean_distance(sets))  # type: ignore[misc]
+        for what, sets in ((PAIRS, pairs), (TRIPLES, triples))
+        if sets
+    ]
+    if guesser is not None:
+        means.append(_Figure(CORRECT, lambda: _n_right(codes, guesser)))
+        means.append(_Figure(MAJORITY, lambda: _n_majority(codes, guesser)))
+    shares = _release(singles, COLUMNS_SHARE, n_rows, plan, measurer)
+    rest = _release(means, 1 - COLUMNS_SHARE, n_rows, plan, measurer)
+    found = {figure.what: noisy for figure, noisy in zip(means, rest, strict=True)}
+    return Bought(
+        dict(zip(encoder.names, shares, strict=True)),
+        *(found.get(what) for what in (PAIRS, TRIPLES, CORRECT, MAJORITY)),
+    )
+
+
+class _Figure(NamedTuple):
+    """A number that a row changes by at most 1, and what the ledger calls it."""
+
+    what: str
+    exact: Callable[[], float]
+    columns: tuple[str, ...] = ()
+
+
+def _release(
+    figures: Sequence[_Figure], share: float, n_rows: float, plan: Plan, measurer: Measurer
+) -> list[Noisy]:
+    """Return figures as noisy shares of the rows; together they take a share of the budget, in equal parts."""
+    if not figures:
+        return []
+    multiplier = math.sqrt(len(figures) / share) / plan.mu
+    lines = [
+        Release("evaluation", what, columns, GAUSSIAN, multiplier, sensitivity=plan.unit.max_rows)
+        for what, _, columns in figures
+    ]
+    noisy = measurer.scores(lines, lambda: np.array([figure.exact() for figure in figures]))
+    return [Noisy(float(value) / n_rows, lines[0].noise_stddev / n_rows) for value in noisy]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Codes of a private and of a synthetic table.
+
+    Attributes:
+        codes: ``(rows, columns)`` **private**.
+        synthetic: ``(synthetic rows, columns)``.
+        sizes: ``(columns,)`` numbers of codes.
+    """
+
+    codes: np.ndarray
+    synthetic: np.ndarray
+    sizes: Sequence[int]
+
+    def mean_distance(self, sets: Sequence[tuple[int, ...]]) -> float:
+        """Return the mean, over sets of columns, of the distance in rows."""
+        return math.fsum(self.distance(columns) for columns in sets) / len(sets)
+
+    def distance(self, columns: tuple[int, ...]) -> float:
+        """Return the distance of the tables over some columns, in rows of the private one."""
+        sizes = [self.sizes[j] for j in columns]
+        keys = [_keys(table[:, list(columns)], sizes) for table in (self.codes, self.synthetic)]
+        n_cells = math.prod(sizes)
+        if n_cells > _DENSE_CELLS:
+            occupied, joined = np.unique(np.concatenate(keys), return_inverse=True)
+            n_cells, keys = len(occupied), np.split(joined, [len(keys[0])])
+        counts, synthetic = (np.bincount(key, minlength=n_cells) for key in keys)
+        expected = len(keys[0]) * (synthetic / len(keys[1]))
+        return 0.5 * float(np.abs(counts - expected).sum())
+
+
+def _keys(codes: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
+    return np.asarray(np.ravel_multi_index(tuple(codes.T.astype(np.int64)), tuple(sizes)))
+
+
+def _n_right(codes: np.ndarray, guesser: Guesser) -> float:
+    if not len(codes):
+        return 0.0
+    return float((guesser.predict(codes) == codes[:, guesser.target]).sum())
+
+
+def _n_majority(codes: np.ndarray, guesser: Guesser) -> float:
+    return float((codes[:, guesser.target] == guesser.majority).sum())

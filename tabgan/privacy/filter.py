@@ -1,0 +1,342 @@
+"""What was released, and what it cost together.
+
+A release is charged *before* its mechanism touches a row, so that a crash can over-count and never
+under-count. The total is not kept: it is recomputed from the entries each time it is asked for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from tabgan._util.printed import at_most
+from tabgan.errors import BudgetExceededError, PrivacyError
+from tabgan.privacy.events import POISSON_GAUSSIAN, Release, cost_of, is_number
+from tabgan.privacy.plan import Plan
+from tabgan.privacy.unit import PrivacyUnit
+
+#: What a fit takes as public unless the schema pins it; printed in every statement.
+PUBLIC_FACTS = (
+    "The column names, their order and their pandas dtypes are public.",
+    "Everything that the schema declares is public, and was not read off the table.",
+    "That the table passed the checks of its form is public: one kind of value a column, no infinite numbers, no "
+    "text outside of Unicode, and nothing that the schema forbids.",
+    "epsilon, delta and all other arguments of the fit were chosen without looking at the table.",
+)
+
+#: What holds besides where the unit is an entity.
+ENTITY_FACT = "All rows of an entity have one value in its column, which no other entity has."
+
+
+@dataclass(frozen=True)
+class LedgerPlace:
+    """Where in a dataset's ledger a fit stands, so that a later reader can tell whether the file was rolled back.
+
+    Attributes:
+        ledger: The ledger's own random name.
+        entry: Number of the last line that the fit wrote.
+        hash: That line's hash, which covers every line before it.
+    """
+
+    ledger: str
+    entry: int
+    hash: str
+
+
+#: How far a recomputed epsilon may lie from the stated one: accountants of other versions round on other grids.
+_ROUNDING = 1e-4
+
+#: Of a model that left: its fit stands in a ledger, which is not named.
+UNTOLD_PLACE = LedgerPlace("", 0, "")
+
+
+@dataclass(frozen=True)
+class PrivacyStatement:
+    """What a fit promises and what it spent. ``model.privacy_`` is one.
+
+    **Guarantee.** ``(epsilon, delta)``, the total that was fixed before the table was read and that nothing was let
+    past. ``epsilon_spent`` is bookkeeping, not a promise: noisy answers decide how many releases are made and with
+    how much noise, so that what is spent is itself an outcome of the fit. What is proven of such a fit holds for a
+    filter, with its fixed total, and not for the reading at the end.
+
+    Attributes:
+        is_private: False for a fit with ``epsilon=None``: then there is no guarantee at all.
+        epsilon: What was asked for, and is promised; ``None`` without privacy.
+        delta: What was asked for, and is promised.
+        epsilon_spent: What the entries cost at ``delta``; at most ``epsilon``.
+        delta_spent: Part of ``delta`` that threshold mechanisms use up by themselves.
+        privacy_unit: Whose presence is protected: ``"row"`` or ``"entity"``.
+        neighboring_relation: Which tables count as neighbours.
+        entries: Every release, in the order in which it was charged.
+        assumptions: What is taken as public, in whole sentences.
+        entity: The column that says whose a row is; ``None`` where every row is a unit.
+        max_rows: The most rows of one unit that were used.
+        place: Where the fit stands in the ledger of its dataset; ``None`` where none was kept, and ``UNTOLD_PLACE``
+            where one was that a released model does not name.
+
+    References:
+        Rogers, Roth, Ullman & Vadhan (2016), *Privacy Odometers and Filters: Pay-as-you-Go Composition*.
+        Smith & Thakurta (2022), *Fully Adaptive Composition for Gaussian Differential Privacy*.
+    """
+
+    is_private: bool
+    epsilon: float | None
+    delta: float | None
+    epsilon_spent: float | None
+    delta_spent: float
+    privacy_unit: str = "row"
+    neighboring_relation: str = "add_or_remove_one"
+    entries: tuple[Release, ...] = ()
+    assumptions: tuple[str, ...] = ()
+    entity: str | None = None
+    max_rows: int = 1
+    place: LedgerPlace | None = None
+
+    @property
+    def unit(self) -> PrivacyUnit:
+        """Whose presence is protected."""
+        return PrivacyUnit(self.entity, self.max_rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> PrivacyStatement:
+        """Return the statement that :meth:`to_dict` wrote.
+
+        What is said to be spent is recomputed from the entries. That says that the statement agrees with itself, and
+        not that somebody else did not write it.
+
+        Raises:
+            PrivacyError: when a field is missing or unknown: a privacy parameter has no default on load; or when they
+                contradict each other.
+        """
+        try:
+            if set(data) != set(cls.__dataclass_fields__):
+                raise KeyError
+            parts = {
+                "entries": tuple(Release.from_dict(entry) for entry in data["entries"]),
+                "assumptions": tuple(data["assumptions"]),
+                "place": None if data["place"] is None else LedgerPlace(**data["place"]),
+            }
+            statement = cls(**{**data, **parts})
+            statement._check()
+            return statement
+        except (KeyError, TypeError, ValueError) as error:
+            raise PrivacyError(
+                "privacy statement: fields are missing or unknown; the file is damaged."
+            ) from error
+
+    def _check(self) -> None:
+        """Raise ``ValueError`` unless the fields are what they should be: a loaded statement may hold anything."""
+        promised = (self.epsilon, self.delta, self.epsilon_spent)
+        if self.is_private is True:
+            is_whole = all(map(_is_positive, promised)) and self.delta < 1  # type: ignore[operator]
+            is_kept = is_whole and self.epsilon_spent <= self.epsilon  # type: ignore[operator]
+        else:
+            is_kept = self.is_private is False and promised == (None, None, None)
+        unit = PrivacyUnit.from_dict({"entity": self.entity, "max_rows": self.max_rows})
+        is_kept &= self.privacy_unit == unit.kind
+        is_kept &= self.neighboring_relation == "add_or_remove_one" and self._is_of_its_entries()
+        texts = [self.neighboring_relation, *self.assumptions]
+        if self.place is not None:
+            texts += [self.place.ledger, self.place.hash]
+            is_kept &= isinstance(self.place.entry, int)
+        if not is_kept or not is_number(self.delta_spent) or not all(isinstance(t, str) for t in texts):
+            raise ValueError
+
+    def _is_of_its_entries(self) -> bool:
+        """Return whether what is said to be spent is what the entries cost, and each was scaled to the unit."""
+        if self.is_private is not True or self.delta is None or self.epsilon_spent is None:
+            return self.is_private is False
+        for entry in self.entries:
+            entry.check()
+            if entry.door != "dpsgd" and entry.sensitivity != self.max_rows:
+                return False
+            if entry.door not in ("release", "marginals", "dpsgd", "evaluation"):
+                return False
+            if (entry.door == "dpsgd") != (entry.mechanism == POISSON_GAUSSIAN):
+                return False
+        delta = math.fsum(entry.delta for entry in self.entries)
+        if not math.isclose(self.delta_spent, delta, rel_tol=1e-9, abs_tol=1e-300):
+            return False
+        cost = cost_of(self.entries)
+        if len(cost.runs) > 1:  # a fit has one discriminator; the accountant takes its time for each
+            return False
+        return math.isclose(self.epsilon_spent, cost.epsilon(self.delta), rel_tol=_ROUNDING)
+
+    def __str__(self) -> str:
+        if not self.is_private:
+            return "no privacy guarantee (epsilon=None)"
+        epsilon, delta = at_most(self.epsilon), at_most(self.delta)
+        return (
+            f"({epsilon}, {delta})-differential privacy of one {self.unit.name}; "
+            f"spent {at_most(self.epsilon_spent)} of {epsilon} in {len(self.entries)} releases"
+        )
+
+
+def _is_positive(value: object) -> bool:
+    return is_number(value) and value != 0
+
+
+class Book(Protocol):
+    """Where a fit's charges are put down for good, and stand when it is taken up again after an interruption."""
+
+    @property
+    def past(self) -> Sequence[tuple[str, tuple[Release, ...]]]:
+        """Charges that this fit made before it was interrupted: the call and its releases, in order."""
+
+    def write(self, call: str, releases: Sequence[Release]) -> None:
+        """Put a charge down. It is on the disk when this returns."""
+
+    def place(self) -> LedgerPlace | None:
+        """Return where the fit stands now."""
+
+
+class Ledger:
+    """The releases of one fit, held against its plan: a filter.
+
+    **Guarantee.** Whatever is charged here composes to at most the plan's ``(epsilon, delta)`` under add-or-remove-one
+    adjacency of its unit. The plan fixed a total for each of the three parts that compose before anything was
+    read: ``mu**2`` of all Gaussians, one run of DP-SGD, one delta of all thresholds. :meth:`charge` raises instead of
+    letting any of them pass, so that which releases are made, and with how much noise, may follow from earlier answers.
+    A mechanism runs only after its charge came back, and by then the charge stands in ``book``.
+
+    Args:
+        plan: What may be spent. One without privacy keeps the list, without any promise.
+        book: Where charges outlive the process; ``None`` keeps them in memory only.
+
+    References:
+        Smith & Thakurta (2022), *Fully Adaptive Composition for Gaussian Differential Privacy*, Theorem 1.
+    """
+
+    def __init__(self, plan: Plan, book: Book | None = None) -> None:
+        self.plan = plan
+        self.entries: list[Release] = []
+        self._book = book
+        self._past = deque(book.past if book is not None else ())
+
+    @property
+    def is_private(self) -> bool:
+        """Whether anything is promised at all."""
+        return self.plan.is_private
+
+    def recall(self, call: str) -> list[tuple[Release, ...]]:
+        """Take over what this fit charged for ``call`` before it was interrupted, and return it: a charge an attempt.
+
+        Calls come in one order, which follows from public arguments and released numbers.
+
+        Raises:
+            PrivacyError: if the fit's next charge was for another call: this is not the fit that was interrupted.
+        """
+        charged = []
+        while self._past and self._past[0][0] == call:
+            charged.append(self._past.popleft()[1])
+            self._admit(charged[-1])
+        if self._past and not charged:
+            raise PrivacyError(
+                f"ledger: expected the interrupted fit to go on with {self._past[0][0]!r}, got {call!r}. The "
+                "checkpoint is of another fit or version; start a new fit with a new checkpoint."
+            )
+        return charged
+
+    def charge(self, *releases: Release, call: str = "") -> None:
+        """Write releases down before their mechanisms run.
+
+        Args:
+            releases: Taken together or not at all.
+            call: Which of the fit's calls they are for.
+
+        Raises:
+            BudgetExceededError: if the total would pass the plan; nothing is written then.
+            PrivacyError: if a private release has no noise, or a parameter that makes no sense.
+        """
+        if self.is_private:
+            for release in releases:
+                release.check()
+        self._admit(releases, self._book, call)
+
+    def _admit(self, releases: Sequence[Release], book: Book | None = None, call: str = "") -> None:
+        """Add releases to the entries if the plan has room for them, by way of the book if there is one."""
+        if self.is_private and not self.plan.cost.covers(cost_of([*self.entries, *releases])):
+            raise BudgetExceededError(
+                f"ledger: {releases[0].what!r} would bring the total over what the plan gives for "
+                f"epsilon={self.plan.epsilon:g} and delta={self.plan.delta:g}. Nothing was released."
+            )
+        if book is not None:
+            book.write(call, releases)
+        self.entries.extend(releases)
+
+    def finish(self) -> None:
+        """Raise if the fit is over and has not come to all that it charged before it was interrupted.
+
+        Raises:
+            PrivacyError: this is not the fit that was interrupted.
+        """
+        if self._past:
+            raise PrivacyError(
+                f"ledger: the fit came to its end without {self._past[0][0]!r}, which it had charged before it was "
+                "interrupted. The checkpoint is of another fit or version; start a new fit with a new checkpoint."
+            )
+
+    def remaining_mu(self) -> float:
+        """Return what plain Gaussian releases may still spend, as a GDP parameter; infinite without privacy.
+
+        Which releases the rest goes to may depend on earlier answers: the total is fixed.
+        """
+        if not self.is_private:
+            return math.inf
+        return math.sqrt(max(self.plan.mu**2 - cost_of(self.entries).mu_squared, 0.0))
+
+    @property
+    def charged(self) -> tuple[Release, ...]:
+        """Every release that was charged, those of before an interruption included that were not come to again."""
+        return (*self.entries, *(release for _, releases in self._past for release in releases))
+
+    def statement(self) -> PrivacyStatement:
+        """Return what has been promised and spent so far; the total is recomputed from the entries.
+
+        Raises:
+            PrivacyError: if the accountant puts them above the promise, which no charge should have let happen.
+        """
+        plan = self.plan
+        charged, place = self.charged, None if self._book is None else self._book.place()
+        delta_spent = math.fsum(release.delta for release in charged)
+        if plan.epsilon is None:
+            return PrivacyStatement(False, None, None, None, delta_spent, entries=charged, place=place)
+        spent = cost_of(charged).epsilon(plan.delta)
+        if not spent <= plan.epsilon:
+            raise PrivacyError(
+                f"ledger: the releases come to epsilon={at_most(spent, 6)}, over the promise of {plan.epsilon:g}. Do "
+                "not use this fit, and report it."
+            )
+        return PrivacyStatement(
+            is_private=True,
+            epsilon=plan.epsilon,
+            delta=plan.delta,
+            epsilon_spent=spent,
+            delta_spent=delta_spent,
+            privacy_unit=plan.unit.kind,
+            entries=charged,
+            assumptions=PUBLIC_FACTS if plan.unit.entity is None else (*PUBLIC_FACTS, ENTITY_FACT),
+            entity=plan.unit.entity,
+            max_rows=plan.unit.max_rows,
+            place=place,
+        )
+
+
+#: How a note begins that says what a failed fit has spent.
+SPENT = "What this fit charged until then is spent"
+
+
+def spent_note(epsilon: str) -> str:
+    """Return what an error says of the budget that is gone with it."""
+    return f"{SPENT}: epsilon {epsilon}. A second fit on the table adds to it."
+
+
+#: What an error says of a fit whose ledger could not be told that it has failed.
+UNTOLD = "The ledger could not be told that the fit has failed: its whole plan goes on counting."

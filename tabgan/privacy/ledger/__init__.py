@@ -1,0 +1,1 @@
+"""A dataset's ledger on disk."""

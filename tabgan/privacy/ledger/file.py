@@ -1,0 +1,553 @@
+"""One ledger a dataset: every charge of every fit, in a file that is only ever appended to.
+
+A line is one JSON record; it holds the SHA-256 of itself and of the line before, so that a line that was changed,
+moved or taken out breaks the chain. A chain does not tell when lines at its end are gone: a guard file beside it,
+which only its owner can read, holds how many there are, the last one's hash, and the key of the table's digest.
+A charge is on the disk, guard included, before :meth:`LedgerFile.charge` returns, and only then may rows be read.
+
+The file may be shared: its lines follow from public arguments and released numbers, and the table's digest is keyed.
+The guard may not: whoever has its key can confirm a guess of the whole table.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hmac
+import secrets
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+from filelock import FileLock, Timeout
+
+from tabgan._util.files import (
+    append_line,
+    atomic_path,
+    canonical,
+    drop_torn_line,
+    leftovers,
+    parse,
+    sealed,
+    sha256,
+    unsealed,
+)
+from tabgan._util.printed import at_most
+from tabgan.errors import BudgetExceededError, ConfigError, LedgerError, PrivacyError
+from tabgan.privacy.accounting import Cost, filter_order
+from tabgan.privacy.events import Release, cost_of
+from tabgan.privacy.filter import LedgerPlace
+from tabgan.privacy.ledger.records import (
+    ADJACENCY,
+    DIGEST_VERSION,
+    FORMAT,
+    NO_HASH,
+    VERSION,
+    Cap,
+    FitRecord,
+    LedgerConfig,
+    cost_to_dict,
+    fit_of,
+    is_ledger,
+    read_chain,
+    tag_version,
+)
+from tabgan.privacy.plan import Plan
+from tabgan.privacy.unit import PrivacyUnit
+
+#: What is left to do where there is no copy.
+_ADOPT = "Without one, remove the guard and take the lines as they are by `tabgan ledger adopt`, which puts it down."
+
+#: Seconds to wait for another process that is writing a line.
+_PATIENCE = 60.0
+
+
+class TableDigest(Protocol):
+    """A table's digest under a key: :func:`~tabgan.privacy.doors.digest.table_digest` of one table."""
+
+    def __call__(self, key: bytes, version: int = ..., /) -> str: ...
+
+
+class LedgerFile:
+    """A dataset's ledger on the disk.
+
+    **Guarantee.** :meth:`begin` refuses a fit whose plan, with all that stands in the file, would pass the cap; it
+    looks at no row. Until the fit ends, its whole plan counts. From the second fit on, totals are composed so that they
+    hold even where a fit was planned after looking at the results of the ones before (:meth:`Cost.adaptive_epsilon`,
+    its order fixed by the first cap); the first fit's plan cannot have looked at any, so the tighter total is its own.
+
+    Args:
+        path: Of the file.
+        has_guard: ``False`` reads a copy of the file whose guard stayed in the house, as far as that can be checked:
+            that lines at its end are missing does not show. Nothing can be added to it.
+
+    Raises:
+        LedgerError: lines were changed, taken out or cut off, the guard is missing or another one's, or it cannot be
+            read.
+    """
+
+    def __init__(self, path: Path, *, has_guard: bool = True) -> None:
+        self.path = Path(path)
+        self.has_guard = has_guard
+        self.records: list[dict[str, Any]] = []
+        self._guard: dict[str, Any] = {}
+        self._stamp = (-1, -1)
+        if has_guard:
+            self._load_if_any()
+            return
+        self.records = read_chain(self.path)
+        if not self.records:
+            raise LedgerError(
+                f"ledger: {str(self.path)!r} is empty. Remove it; the first fit makes a new one."
+            )
+
+    # -- what it says -------------------------------------------------------------------------------------------
+
+    @property
+    def head(self) -> dict[str, Any]:
+        """The first record: what the ledger is of."""
+        return self.records[0]
+
+    @property
+    def unit(self) -> PrivacyUnit:
+        """Whose presence all fits protect."""
+        return PrivacyUnit.from_dict(self.head["unit"])
+
+    @property
+    def cap(self) -> Cap | None:
+        """The cap in force."""
+        caps = [record for record in self.records if record["kind"] == "cap"]
+        return Cap(caps[-1]["epsilon"], caps[-1]["delta"]) if caps else None
+
+    @property
+    def fits(self) -> tuple[FitRecord, ...]:
+        """All fits, in the order in which they began."""
+        return tuple(fit_of(record, self.records) for record in self.records if record["kind"] == "fit")
+
+    def fit(self, name: str) -> FitRecord | None:
+        """Return what the ledger says of a fit; ``None`` where it knows none of that name."""
+        begun = (record for record in self.records if record["kind"] == "fit" and record["fit"] == name)
+        return next((fit_of(record, self.records) for record in begun), None)
+
+    def place(self) -> LedgerPlace:
+        """Return where the ledger stands now."""
+        return LedgerPlace(self.head["ledger"], self.records[-1]["entry"], self.records[-1]["hash"])
+
+    # -- what is added ------------------------------------------------------------------------------------------
+
+    def begin(self, name: str, plan: Plan, config: LedgerConfig, digest: TableDigest) -> None:
+        """Put down that a fit begins, with all that it may cost. Makes the file when it is the first one.
+
+        A fit that has begun before is held against its table, and nothing is put down.
+
+        Args:
+            name: The fit's own random name.
+            plan: What it may spend; private.
+            config: The cap, and whether the table may have changed.
+            digest: Returns the table's digest under a key. Called only after the cap has let the fit pass, and while
+                other processes may write; once more, under the lock, where the last line's is of an older version.
+
+        Raises:
+            BudgetExceededError: the cap would be passed.
+            LedgerError: the ledger is of another dataset or privacy unit, or the cap was raised by the way.
+        """
+        if self.fit(name) is None:
+            self.check_room(plan, config)
+        key = self._guard.get("key") or secrets.token_hex(32)
+        table = digest(bytes.fromhex(key))
+        with self._locked():
+            self._load_if_any()
+            if self._guard.get("key", key) != key:  # another process has made the ledger meanwhile
+                key = self._guard["key"]
+                table = digest(bytes.fromhex(key))
+            if self.fit(name) is not None:
+                self._check_own_table(name, table, digest)
+                return
+            self._check_unit(plan.unit)
+            cap = self._agreed_cap(config)
+            self._check_room(plan, cap)
+            self._check_table(table, config, digest)
+            self._guard.setdefault("key", key)
+            if not self.records:
+                self._write_guard()  # a crash before the first line leaves a ledger of none
+                self._append("ledger", format=FORMAT, version=VERSION, ledger=secrets.token_hex(8),
+                             unit={"entity": plan.unit.entity, "max_rows": plan.unit.max_rows},
+                             neighboring_relation=ADJACENCY)  # fmt: skip
+            if cap is not None and cap != self.cap:
+                self._append("cap", epsilon=cap.epsilon, delta=cap.delta)
+            self._append("fit", fit=name, epsilon=plan.epsilon, delta=plan.delta, limit=cost_to_dict(plan.cost),
+                         table=self._tag(name, table))  # fmt: skip
+
+    def charge(self, name: str, call: str, releases: Sequence[Release]) -> None:
+        """Put a charge of a fit down; it is on the disk when this returns.
+
+        Raises:
+            PrivacyError: the ledger knows no such fit that may still go on.
+        """
+        with self._locked():
+            self._load()
+            fit = self._open_fit(name)
+            spent = fit.spent + cost_of(releases)
+            if not fit.limit.covers(spent):
+                raise BudgetExceededError(
+                    f"ledger: fit {name} would pass its own plan. Nothing was released."
+                )
+            self._append("charge", fit=name, call=call, releases=[release.to_dict() for release in releases])
+
+    def end(self, name: str, outcome: str) -> None:
+        """Put down that a fit is over, so that from now on what it charged counts, and no more."""
+        with self._locked():
+            self._load()
+            self._open_fit(name)
+            self._append("end", fit=name, outcome=outcome)
+
+    def set_cap(self, cap: Cap, *, may_end_fits: bool = False) -> None:
+        """Put a new cap in force.
+
+        Args:
+            cap: The cap, higher or lower than the one in force.
+            may_end_fits: Take one that leaves no room for any further fit.
+
+        Raises:
+            LedgerError: there is no ledger yet, or what counts already reaches the cap.
+        """
+        with self._locked():
+            self._load()
+            if not self.records:
+                raise LedgerError(f"ledger: {str(self.path)!r} is empty. The first fit begins it.")
+            counted = self.counted(cap)
+            if counted >= cap.epsilon and not may_end_fits:
+                raise LedgerError(
+                    f"ledger: epsilon {at_most(counted)} counts in {str(self.path)!r} already, at delta {cap.delta:g}; "
+                    f"the cap would be {cap.epsilon:g}, and every further fit be refused. Set a higher cap, or use "
+                    "--force if that is meant (may_end_fits=True)."
+                )
+            self._append("cap", epsilon=cap.epsilon, delta=cap.delta)
+
+    @classmethod
+    def adopt(cls, path: Path) -> LedgerFile:
+        """Make a new guard for a ledger that has lost its own, say so in a line that stays, and return the ledger.
+
+        What stood at the end of the file before cannot be known; the table's digest begins anew.
+
+        Raises:
+            LedgerError: the guard is there, or the lines do not form a chain.
+        """
+        ledger = cls(path, has_guard=False)  # read before a lock is left beside what is no ledger
+        ledger.has_guard = True
+        with ledger._locked():
+            if ledger._guard_path.exists():
+                raise LedgerError(
+                    f"ledger: {str(ledger._guard_path)!r} is there. A ledger is adopted only without one."
+                )
+            ledger.records = read_chain(ledger.path)
+            ledger._guard = {"key": secrets.token_hex(32)}
+            ledger._append("adopted", reason="the guard was lost; lines at the end may be missing")
+        return ledger
+
+    # -- checks -------------------------------------------------------------------------------------------------
+
+    def check_room(self, plan: Plan, config: LedgerConfig, *later: Plan) -> None:
+        """Raise if a fit's plan would pass the cap, or is of another privacy unit. Writes nothing.
+
+        Args:
+            plan: Of what comes next.
+            config: The cap.
+            later: Plans of what is to come after it, which must then have room, too.
+
+        Raises:
+            BudgetExceededError, LedgerError: see :meth:`begin`.
+        """
+        self._check_unit(plan.unit)
+        cap = self._agreed_cap(config)
+        self._check_room(plan, cap)
+        if cap is None or not later:
+            return
+        total = sum((each.cost for each in (plan, *later)), self.held(cap))
+        epsilon = self.adaptive_epsilon(total, cap)
+        if not epsilon <= cap.epsilon:
+            raise BudgetExceededError(
+                f"ledger: the fit and the figures that are to be bought after it would bring {str(self.path)!r} to "
+                f"epsilon={at_most(epsilon)} at delta={cap.delta:g}, over its cap of {cap.epsilon:g}. No row was read. "
+                "Ask for less, or have the cap raised."
+            )
+
+    def _check_unit(self, unit: PrivacyUnit) -> None:
+        if self.records and unit != self.unit:
+            raise LedgerError(
+                f"ledger: {str(self.path)!r} protects one {self.unit.name}; this fit would protect one {unit.name}, "
+                "and the two do not add up. Keep the unit, or a ledger for each, neither of which then covers both."
+            )
+
+    def _check_table(self, table: str, config: LedgerConfig, digest: TableDigest) -> None:
+        charged = {fit.name for fit in self.fits if fit.charges or fit.outcome is None}
+        known = [r for r in self._since_adopted() if r["kind"] == "fit" and r["fit"] in charged]
+        if config.table_may_change or not known:
+            return
+        if not self._is_of(known[-1], table, digest):
+            raise LedgerError(
+                f"ledger: {str(self.path)!r} is of another table than this one. Use the ledger of this dataset; if the "
+                "table is a newer state of the same one, set table_may_change: true (--table-may-change), and fits go "
+                "on adding up."
+            )
+
+    def _check_own_table(self, name: str, table: str, digest: TableDigest) -> None:
+        own = [r for r in self._since_adopted() if r["kind"] == "fit" and r["fit"] == name]
+        if own and not self._is_of(own[0], table, digest):
+            raise LedgerError(
+                f"ledger: the fit began on another table than this one, says {str(self.path)!r}. Go on with the same "
+                "rows, or start a new fit in a new checkpoint."
+            )
+
+    def _is_of(self, begun: dict[str, Any], table: str, digest: TableDigest) -> bool:
+        """Return whether a fit began on the table of a digest, compared in the version that its line was written in.
+
+        Raises:
+            LedgerError: that version is none of this tabgan's.
+        """
+        version = tag_version(begun["table"])
+        if version == 1:
+            table = digest(bytes.fromhex(self._guard["key"]), version)
+        elif version != DIGEST_VERSION:
+            raise LedgerError(
+                f"ledger: {str(self.path)!r} holds its table's digest in a version that this tabgan does not know: "
+                f"expected 1 or {DIGEST_VERSION}. Use the tabgan that wrote it, or a newer one."
+            )
+        return hmac.compare_digest(self._tag(begun["fit"], table, version), begun["table"])
+
+    def _tag(self, name: str, table: str, version: int = DIGEST_VERSION) -> str:
+        """Return what a line says of a fit's table: another for every fit.
+
+        Equal ones would tell whoever sees the ledger that nobody joined and nobody left. The version of the digest
+        stands before it; the first one had none.
+        """
+        tag = hmac.new(bytes.fromhex(self._guard["key"]), f"{name} {table}".encode(), "sha256").hexdigest()
+        return tag if version == 1 else f"{version}:{tag}"
+
+    def _since_adopted(self) -> list[dict[str, Any]]:
+        adopted = [i for i, record in enumerate(self.records) if record["kind"] == "adopted"]
+        return self.records[adopted[-1] :] if adopted else self.records
+
+    def _agreed_cap(self, config: LedgerConfig) -> Cap | None:
+        """Return the cap that a fit is held against: a lower one than the ledger's may be asked for, never a higher."""
+        cap = config.cap
+        if cap is None or self.cap is None:
+            return cap or self.cap
+        if cap.epsilon > self.cap.epsilon or cap.delta > self.cap.delta:
+            raise LedgerError(
+                f"ledger: the cap in {str(self.path)!r} is epsilon={self.cap.epsilon:g}, delta={self.cap.delta:g}; the "
+                f"fit asks for epsilon={cap.epsilon:g}, delta={cap.delta:g}. Raise it with `tabgan ledger cap`, which "
+                "puts that down, or ask for no more."
+            )
+        return cap
+
+    def _check_room(self, plan: Plan, cap: Cap | None) -> None:
+        if cap is None:
+            return
+        epsilon = self.epsilon_with(plan.cost, cap)
+        if not epsilon <= cap.epsilon:
+            raise BudgetExceededError(
+                f"ledger: this would bring {str(self.path)!r} to epsilon={at_most(epsilon)} at delta={cap.delta:g}, "
+                f"over its cap of {cap.epsilon:g}. {self._held_by()}No row was read. Ask for less, or have the cap "
+                "raised."
+            )
+
+    def epsilon_with(self, cost: Cost, cap: Cap) -> float:
+        """Return what a cap is held against if a fit of a given cost comes next: the tighter total of a first one."""
+        held = self.held(cap)
+        return cost.epsilon(cap.delta) if held == Cost() else self.adaptive_epsilon(held + cost, cap)
+
+    def adaptive_epsilon(self, total: Cost, cap: Cap) -> float:
+        """Return epsilon at a cap's delta, composed so that fits may be planned after looking at the ones before.
+
+        The order that this takes is fixed by the ledger's first cap.
+        """
+        first = next((Cap(r["epsilon"], r["delta"]) for r in self.records if r["kind"] == "cap"), cap)
+        return total.adaptive_epsilon(cap.delta, filter_order(first.epsilon, first.delta))
+
+    def counted(self, cap: Cap) -> float:
+        """Return the epsilon that counts against a cap before a next fit."""
+        return self.adaptive_epsilon(self.held(cap), cap)
+
+    def held(self, cap: Cap) -> Cost:
+        """Return what counts against a cap: what ended fits have charged, and all that the others may come to.
+
+        A first fit that only its own, tighter total has let pass counts with its whole plan for ever, once it has
+        charged anything: whether others come after it must not follow from how it went.
+        """
+
+        def counts_whole(fit: FitRecord) -> bool:
+            return bool(fit.charges) and not self.adaptive_epsilon(fit.limit, cap) <= cap.epsilon
+
+        return sum((fit.limit if counts_whole(fit) else fit.held for fit in self.fits), Cost())
+
+    def _held_by(self) -> str:
+        unfinished = [fit.name for fit in self.fits if fit.outcome is None]
+        if not unfinished:
+            return ""
+        return (
+            f"The whole plans of {len(unfinished)} unfinished fits count ({', '.join(unfinished)}): resume them, or "
+            "end them with `tabgan ledger close`. "
+        )
+
+    def _open_fit(self, name: str) -> FitRecord:
+        """Return a fit that may still go on.
+
+        Raises:
+            PrivacyError: there is none of that name.
+        """
+        fit = self.fit(name)
+        if fit is None or fit.outcome is not None:
+            state = "it knows none of that name" if fit is None else f"that one is {fit.outcome}"
+            raise PrivacyError(
+                f"ledger: {str(self.path)!r} has no open fit {name!r}: {state}. Nothing was changed."
+            )
+        return fit
+
+    # -- the files ----------------------------------------------------------------------------------------------
+
+    @property
+    def _guard_path(self) -> Path:
+        return self.path.with_name(self.path.name + ".guard")
+
+    def _locked(self) -> AbstractContextManager[Any]:
+        """Keep other processes from writing meanwhile."""
+        if not self.has_guard:
+            raise LedgerError(
+                f"ledger: {str(self.path)!r} was read without its guard, so nothing can be added."
+            )
+        lock = FileLock(self.path.with_name(self.path.name + ".lock"), timeout=_PATIENCE)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            return lock.acquire()
+        except Timeout:
+            raise LedgerError(
+                f"ledger: another process has held {str(self.path)!r} for a minute. Try again."
+            ) from None
+        except OSError as error:
+            raise ConfigError(f"ledger: cannot write {str(self.path)!r}: {error.strerror}.") from None
+
+    def _load_if_any(self) -> None:
+        if self.path.exists() or self._guard_path.exists():
+            self._load()
+
+    def _load(self) -> None:
+        """Read all lines, and hold them against the chain and the guard; not again if nobody has written since."""
+        guard = self._read_guard()
+        if not self.path.exists():
+            if guard["count"]:
+                raise LedgerError(
+                    f"ledger: {str(self.path)!r} is gone, its guard is not. Restore it from a copy. Without one, what "
+                    "was spent is unknown: begin a new ledger under another name, with a cap that allows for it."
+                )
+            self.records, self._guard = [], guard
+            return
+        stamp = self._now()  # before the lines are read: the next call reads again if there were more
+        if self.records and guard == self._guard and stamp == self._stamp:
+            return
+        records = read_chain(self.path)
+        if self._read_guard() == guard:
+            self._take(records, guard, stamp)
+        else:  # another process wrote meanwhile, which only a reader without the lock comes to see
+            self._load()
+
+    def _take(self, records: list[dict[str, Any]], guard: dict[str, Any], stamp: tuple[int, int]) -> None:
+        """Take over what was read, if the guard vouches for it."""
+        count, last = guard["count"], guard["hash"]
+        if len(records) < count or (records and count and records[count - 1]["hash"] != last):
+            raise LedgerError(
+                f"ledger: {str(self.path)!r} has {len(records)} lines where its guard knows {count}, or others: lines "
+                f"are missing, or one of the two files is an old copy. Restore both from the newest copy. {_ADOPT}"
+            )
+        # One line more than the guard knows: a crash came between the two. It counts.
+        if len(records) > count + 1:
+            raise LedgerError(
+                f"ledger: {str(self.path)!r} has lines that its guard does not know. Restore both files."
+            )
+        self.records, self._guard, self._stamp = records, guard, stamp
+
+    def _now(self) -> tuple[int, int]:
+        """Return what changes when anybody writes to the file."""
+        stat = self.path.stat()
+        return stat.st_size, stat.st_mtime_ns
+
+    def _read_guard(self) -> dict[str, Any]:
+        try:
+            guard = unsealed(self._guard_path.read_text(encoding="utf-8"))
+            key, count, last = guard.pop("key"), guard.pop("count"), guard.pop("hash")
+            is_count = isinstance(count, int) and not isinstance(count, bool) and count >= 0
+            if guard or not is_count or not isinstance(last, str) or len(bytes.fromhex(key)) != 32:
+                raise ValueError
+        except FileNotFoundError:
+            if not self.path.exists():
+                raise LedgerError(f"ledger: no ledger {str(self.path)!r}. The first fit makes it.") from None
+            if not is_ledger(self.path):
+                raise LedgerError(
+                    f"ledger: {str(self.path)!r} is no ledger. Name one, or a file that is not there yet."
+                ) from None
+            raise LedgerError(
+                f"ledger: {str(self._guard_path)!r} is missing, without which nobody can tell whether lines are. "
+                "Restore it, or accept the ledger as it is with `tabgan ledger adopt`, which puts that down."
+            ) from None
+        except PermissionError:
+            raise LedgerError(
+                f"ledger: {str(self._guard_path)!r} is for its owner alone. Without it, `tabgan ledger show "
+                "--without-guard` checks the chain."
+            ) from None
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            raise LedgerError(
+                f"ledger: {str(self._guard_path)!r} is damaged. Restore it from a copy. {_ADOPT}"
+            ) from None
+        return {"key": key, "count": count, "hash": last}
+
+    def _append(self, kind: str, **content: Any) -> None:
+        """Write one line, then the guard; both are on the disk when this returns."""
+        record = {
+            "entry": len(self.records),
+            "kind": kind,
+            "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+            **content,
+            "previous": self.records[-1]["hash"] if self.records else NO_HASH,
+        }
+        record["hash"] = sha256(canonical(record))
+        if self._guard.get("count", len(self.records)) != len(self.records):
+            self._write_guard()  # of the line that a crash kept from it: it may lack one, never two
+        if self.path.exists():
+            drop_torn_line(self.path)
+        append_line(self.path, canonical(record))
+        self.records.append(parse(canonical(record)))
+        self._write_guard()
+        self._stamp = self._now()
+
+    def _write_guard(self) -> None:
+        last = self.records[-1]["hash"] if self.records else NO_HASH
+        self._guard |= {"count": len(self.records), "hash": last}
+        for left in leftovers(self._guard_path):
+            left.unlink(missing_ok=True)
+        with atomic_path(self._guard_path, mode=0o600) as temporary:
+            temporary.write_text(sealed(self._guard), encoding="utf-8")
+
+
+class FitBook:
+    """One fit's part of a ledger file: what :class:`~tabgan.privacy.filter.Ledger` writes to.
+
+    Args:
+        file: The ledger.
+        name: Of the fit.
+        has_place: Whether statements say where in it the fit stands.
+    """
+
+    def __init__(self, file: LedgerFile, name: str, has_place: bool = True) -> None:
+        self.file = file
+        self.name = name
+        self._has_place = has_place
+        fit = file.fit(name)
+        self.past = () if fit is None else fit.charges
+
+    def write(self, call: str, releases: Sequence[Release]) -> None:
+        """Put a charge down; see :meth:`LedgerFile.charge`."""
+        self.file.charge(self.name, call, releases)
+
+    def place(self) -> LedgerPlace | None:
+        """Return where the ledger stands now; ``None`` for one that does not outlive its fit."""
+        return self.file.place() if self._has_place else None

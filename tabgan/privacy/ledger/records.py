@@ -1,0 +1,297 @@
+"""What stands in a dataset's ledger: its lines, read and checked, and what a fit may ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tabgan._util import validate
+from tabgan._util.files import canonical, parse, read_lines, sha256
+from tabgan.errors import ConfigError, LedgerError, PrivacyError
+from tabgan.privacy.accounting import Cost, SubsampledGaussian, check_parameters
+from tabgan.privacy.events import Release, cost_of, is_number
+from tabgan.privacy.unit import PrivacyUnit
+
+FORMAT, VERSION = "tabgan-ledger", 1
+
+#: Of a table's digest. 1 was one of the representation: order and dtypes counted.
+DIGEST_VERSION = 2
+
+#: Of the line before the first.
+NO_HASH = "0" * 64
+
+#: Which tables count as neighbours, in every fit of a ledger.
+ADJACENCY = "add_or_remove_one"
+
+#: How a fit may end; a person closes one that will not be gone on with.
+OUTCOMES = ("done", "failed", "closed")
+
+#: What every record holds, and what each kind of them does besides: nothing has a default on load.
+_COMMON = {"entry", "kind", "at", "previous", "hash"}
+_FURTHER = {
+    "ledger": {"format", "version", "ledger", "unit", "neighboring_relation"},
+    "cap": {"epsilon", "delta"},
+    "fit": {"fit", "epsilon", "delta", "limit", "table"},
+    "charge": {"fit", "call", "releases"},
+    "end": {"fit", "outcome"},
+    "adopted": {"reason"},
+}
+
+
+@dataclass(frozen=True)
+class Cap:
+    """The most that all fits on a dataset may cost together.
+
+    Attributes:
+        epsilon: Above 0.
+        delta: In (0, 1).
+    """
+
+    epsilon: float
+    delta: float
+
+
+@dataclass(frozen=True)
+class LedgerConfig:
+    """Which ledger a fit adds to, and what it may come to.
+
+    Args:
+        path: Of the ledger, made by the first fit. Keep one for each dataset, beside the data and under backup.
+        epsilon_cap: The most that all fits may cost together; ``None`` keeps the ledger's own cap, if it has one.
+        delta_cap: The delta of that total; together with ``epsilon_cap`` or not at all.
+        table_may_change: Whether a table whose rows are not those of the ledger's last fit is a newer state of the
+            same dataset. Fits then add up all the same. ``False`` refuses it.
+
+    Raises:
+        ConfigError: an argument is out of its range.
+    """
+
+    path: Path
+    epsilon_cap: float | None = None
+    delta_cap: float | None = None
+    table_may_change: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.path, str | Path) or str(self.path) == "":
+            raise ConfigError(f"ledger.path: expected a path, got {validate.shown(self.path)}.")
+        object.__setattr__(self, "path", Path(self.path))
+        if (self.epsilon_cap is None) != (self.delta_cap is None):
+            raise ConfigError("ledger: expected epsilon_cap and delta_cap together, got one of them.")
+        if not isinstance(self.table_may_change, bool):
+            raise ConfigError(
+                f"ledger.table_may_change: expected true or false, got {validate.shown(self.table_may_change)}."
+            )
+        if self.epsilon_cap is not None:
+            object.__setattr__(self, "epsilon_cap", validate.positive("ledger.epsilon_cap", self.epsilon_cap))
+            object.__setattr__(
+                self, "delta_cap", validate.real_in("ledger.delta_cap", self.delta_cap, 0.0, 1.0)
+            )
+
+    @classmethod
+    def of(cls, ledger: LedgerConfig | str | Path | None) -> LedgerConfig | None:
+        """Return the configuration that a path stands for; ``None`` for none.
+
+        Raises:
+            ConfigError: for anything else.
+        """
+        return ledger if ledger is None or isinstance(ledger, cls) else cls(ledger)  # type: ignore[arg-type]
+
+    @property
+    def cap(self) -> Cap | None:
+        """The cap that is asked for, ``None`` for the ledger's own."""
+        if self.epsilon_cap is None or self.delta_cap is None:
+            return None
+        return Cap(self.epsilon_cap, self.delta_cap)
+
+
+@dataclass(frozen=True)
+class FitRecord:
+    """What a ledger says of one fit.
+
+    Attributes:
+        name: The fit's own random name.
+        began: When, in UTC.
+        epsilon: What it promises.
+        delta: What it promises.
+        limit: The most that it may cost: its plan.
+        charges: Call and releases of every charge, in order.
+        outcome: ``"done"``, ``"failed"``, ``"closed"`` by hand, or ``None`` while it may still go on.
+    """
+
+    name: str
+    began: str
+    epsilon: float
+    delta: float
+    limit: Cost
+    charges: tuple[tuple[str, tuple[Release, ...]], ...]
+    outcome: str | None
+
+    @property
+    def spent(self) -> Cost:
+        """What was charged."""
+        return cost_of(release for _, releases in self.charges for release in releases)
+
+    @property
+    def held(self) -> Cost:
+        """What counts against a cap: what was charged, or all that it may still come to."""
+        return self.spent if self.outcome is not None else self.limit
+
+
+def is_ledger(path: Path) -> bool:
+    """Return whether a file begins as a ledger does, whole or not."""
+    try:
+        head = parse(read_lines(path)[0])
+        return isinstance(head, dict) and head.get("format") == FORMAT
+    except (OSError, ValueError, IndexError, RecursionError):
+        return False
+
+
+def read_chain(path: Path) -> list[dict[str, Any]]:
+    """Return the records of a file whose lines form a chain.
+
+    Raises:
+        LedgerError: they do not, or are not what a ledger holds.
+    """
+    records: list[dict[str, Any]] = []
+    previous = NO_HASH
+    try:
+        for number, line in enumerate(read_lines(path)):
+            record = parse(line)
+            content = {key: value for key, value in record.items() if key != "hash"}
+            is_next = record["entry"] == number and record["previous"] == previous
+            if not is_next or record["hash"] != sha256(canonical(content)) or canonical(record) != line:
+                raise ValueError
+            previous = record["hash"]
+            records.append(record)
+        _check_records(records)
+    except LedgerError:
+        raise
+    except OSError as error:
+        raise LedgerError(f"ledger: cannot read {str(path)!r}: {error.strerror}.") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, PrivacyError):
+        raise LedgerError(
+            f"ledger: {str(path)!r} breaks off after {len(records)} good lines: the next was changed, moved, or is "
+            "none of a ledger. Restore the file and its guard from a copy."
+        ) from None
+    return records
+
+
+def _check_records(records: list[dict[str, Any]]) -> None:
+    """Raise unless records are what a ledger of this version holds: a chain says only that nobody changed it later.
+
+    Raises:
+        LedgerError: they are of another version.
+        ValueError, KeyError, TypeError, PrivacyError: they are not.
+    """
+    if not records:
+        return
+    _check_head(records[0])
+    is_open: dict[str, bool] = {}  # by fit: a charge of none that may go on would not count
+    for record in records[1:]:
+        if set(record) != _COMMON | _FURTHER[record["kind"]]:
+            raise KeyError
+        if record["kind"] == "cap":
+            Cap(
+                validate.positive("cap", record["epsilon"]),
+                validate.real_in("cap", record["delta"], 0.0, 1.0),
+            )
+        elif record["kind"] == "fit":
+            fit_of(record, ())
+            if record["fit"] in is_open or not _are_texts(record["fit"], record["table"]):
+                raise ValueError
+            is_open[record["fit"]] = True
+        elif record["kind"] in ("charge", "end"):
+            if not is_open[record["fit"]]:
+                raise ValueError
+            is_open[record["fit"]] = _goes_on(record)
+        elif record["kind"] == "ledger":
+            raise ValueError
+
+
+def _check_head(head: dict[str, Any]) -> None:
+    if (head["kind"], head["format"]) != ("ledger", FORMAT):
+        raise ValueError
+    if head["version"] != VERSION:
+        raise LedgerError(
+            f"ledger: expected version {VERSION} of the format. Use the tabgan that wrote the ledger, or a newer one."
+        )
+    is_whole = set(head) == _COMMON | _FURTHER["ledger"]
+    if not is_whole or head["neighboring_relation"] != ADJACENCY or not _are_texts(head["ledger"]):
+        raise ValueError
+    PrivacyUnit.from_dict(head["unit"])
+
+
+def _goes_on(record: dict[str, Any]) -> bool:
+    """Return whether a fit may go on after a line of its own, which is checked."""
+    if record["kind"] == "charge":
+        _charge_of(record)
+        return True
+    if record["outcome"] not in OUTCOMES:
+        raise ValueError
+    return False
+
+
+def _charge_of(record: dict[str, Any]) -> tuple[str, tuple[Release, ...]]:
+    """Return the call and the releases of a charge."""
+    releases = tuple(Release.from_dict(release) for release in record["releases"])
+    for release in releases:
+        release.check()
+    if not _are_texts(record["call"]):
+        raise ValueError
+    return record["call"], releases
+
+
+def _are_texts(*values: object) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
+def fit_of(begun: dict[str, Any], records: Sequence[dict[str, Any]]) -> FitRecord:
+    """Return what records say of the fit that one of them began."""
+    own = [record for record in records[begun["entry"] + 1 :] if record.get("fit") == begun["fit"]]
+    charges = [_charge_of(record) for record in own if record["kind"] == "charge"]
+    ended = [str(record["outcome"]) for record in own if record["kind"] == "end"]
+    return FitRecord(
+        name=str(begun["fit"]),
+        began=str(begun["at"]),
+        epsilon=validate.positive("epsilon", begun["epsilon"]),
+        delta=validate.real_in("delta", begun["delta"], 0.0, 1.0),
+        limit=_cost_from_dict(begun["limit"]),
+        charges=tuple(charges),
+        outcome=ended[-1] if ended else None,
+    )
+
+
+def tag_version(table: str) -> int:
+    """Return the version of the table's digest that a fit's line holds: ``2:`` before it says 2, nothing says 1.
+
+    0 stands for what is no version.
+    """
+    version, colon, _ = table.rpartition(":")
+    if not colon:
+        return 1
+    return int(version) if version.isascii() and version.isdigit() and len(version) <= 9 else 0
+
+
+def cost_to_dict(cost: Cost) -> dict[str, Any]:
+    """Return a cost as plain data for JSON."""
+    runs = [[run.noise_multiplier, run.sample_rate, run.steps] for run in cost.runs]
+    return {"mu_squared": cost.mu_squared, "runs": runs, "delta": cost.delta}
+
+
+def _cost_from_dict(data: dict[str, Any]) -> Cost:
+    """Return the cost that :func:`cost_to_dict` wrote.
+
+    Raises:
+        ValueError, KeyError, TypeError, PrivacyError: it is none.
+    """
+    runs = tuple(SubsampledGaussian(*run) for run in data["runs"])
+    numbers = [data["mu_squared"], data["delta"], *(value for run in data["runs"] for value in run)]
+    if set(data) != {"mu_squared", "runs", "delta"} or not all(map(is_number, numbers)):
+        raise ValueError
+    cost = Cost(data["mu_squared"], runs, data["delta"])
+    if len(runs) > 1 or not data["delta"] < 1:  # a fit has one discriminator
+        raise ValueError
+    check_parameters(cost.mu, runs)
+    return cost

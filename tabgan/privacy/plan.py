@@ -1,0 +1,200 @@
+"""What may be spent, and on what: a plan that is complete before any row is read.
+
+The plan fixes every noise scale that the accounting depends on. Nothing in it is a function of the
+table: the sampling rate and the number of DP-SGD steps are constants, and the Gaussian stages have fixed
+shares of one GDP budget, however many releases a stage turns out to make. That is what lets later choices
+(which pairs, how many bins) follow earlier noisy answers: adaptive Gaussian composition with a fixed total
+is covered by Smith & Thakurta (2022), and no parameter of DP-SGD is chosen after looking.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Literal
+
+from tabgan._util import validate
+from tabgan.errors import ConfigError
+from tabgan.privacy.accounting import Cost, SubsampledGaussian, affordable_mu, epsilon_of, largest
+from tabgan.privacy.unit import ROW, PrivacyUnit
+
+Stage = Literal["kinds", "rows", "precision", "ranges", "zoom", "one_way", "round", "selection"]
+
+#: Shares of the Gaussian budget (of mu**2) of the stages before the pairs, which take all that is left:
+#: what a schema makes needless is never charged, and so goes to them.
+SHARES: dict[Stage, float] = {
+    "kinds": 0.01,
+    "rows": 0.005,
+    "precision": 0.01,
+    "ranges": 0.04,
+    "zoom": 0.03,
+    "one_way": 0.12,
+    "round": 0.01,
+    "selection": 0.05,
+}
+
+#: Part of delta that category discovery may use up, when there is any.
+DISCOVERY_DELTA_SHARE = 0.1
+
+#: The adversary's share of the whole budget (of mu**2), its sampling rate and its steps.
+ADVERSARY_SHARE = 0.05
+SAMPLE_RATE = 0.02
+ADVERSARY_STEPS = 200
+
+#: Headroom that keeps rounding in sums of 1/z**2 from reading as an overspend.
+_HEADROOM = 1.0 - 1e-6
+
+#: A budget of so little mu tells nothing.
+_LEAST_MU = 1e-4
+
+#: A discriminator whose noise multiplier would be above the inverse of this learns nothing.
+_LEAST_PRECISION = 1e-6
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What each stage of a fit may spend.
+
+    Attributes:
+        epsilon: The whole fit's target; ``None`` for a fit without privacy.
+        delta: The whole fit's target.
+        discovery_delta: Part of ``delta`` that threshold mechanisms may use, all columns together.
+        mu: GDP parameter that the Gaussian stages may spend together; infinite without privacy.
+        shares: Shares of ``mu**2`` of the stages before the pairs.
+        has_adversary: Whether a discriminator is trained at all.
+        adversary: Its private run; ``None`` when it is switched off or needs no privacy.
+        unit: Whose presence is protected; its rows scale every sensitivity.
+    """
+
+    epsilon: float | None
+    delta: float
+    discovery_delta: float
+    mu: float
+    shares: dict[Stage, float] = field(default_factory=dict)
+    has_adversary: bool = False
+    adversary: SubsampledGaussian | None = None
+    unit: PrivacyUnit = ROW
+
+    @property
+    def cost(self) -> Cost:
+        """The most that the fit may cost. Only of a private plan."""
+        return Cost(self.mu**2, () if self.adversary is None else (self.adversary,), self.discovery_delta)
+
+    @property
+    def is_private(self) -> bool:
+        """Whether anything is promised at all."""
+        return self.epsilon is not None
+
+    def noise_multiplier(self, stage: Stage, releases: int) -> float:
+        """Return noise over sensitivity for each of ``releases`` equal releases that share a stage.
+
+        It is 0, for no noise, only without privacy.
+        """
+        if not self.is_private:
+            return 0.0
+        return math.sqrt(max(releases, 1) / self.shares[stage]) / self.mu
+
+    def noise_stddev(self, stage: Stage, releases: int) -> float:
+        """Return the noise of each release in rows: a unit changes a count by as many rows as it may have."""
+        return self.noise_multiplier(stage, releases) * self.unit.max_rows
+
+
+def check_budget(
+    epsilon: float | None, delta: float, adversary_share: float
+) -> tuple[float | None, float, float]:
+    """Return the arguments of a budget as floats if they are in their ranges; see :func:`make_plan`.
+
+    Raises:
+        ConfigError: for the first that is not.
+    """
+    if epsilon is not None:
+        epsilon = validate.positive("epsilon", epsilon, fix="Use None, in words, for a fit without privacy.")
+    delta = validate.real_in("delta", delta, 0.0, 1.0, fix="Use less than 1 / number of rows.")
+    return epsilon, delta, validate.real_in("adversary_share", adversary_share, 0.0, 1.0, open_low=False)
+
+
+def make_plan(
+    epsilon: float | None,
+    delta: float,
+    *,
+    has_discovery: bool = True,
+    adversary_share: float = ADVERSARY_SHARE,
+    unit: PrivacyUnit = ROW,
+) -> Plan:
+    """Split ``(epsilon, delta)`` over the stages of a fit, without looking at a table.
+
+    **Guarantee.** All stages together, the adversary's run included, compose to at most ``epsilon`` at
+    ``delta``; the search ends on the private side of the target.
+
+    Args:
+        epsilon: Above 0, or ``None`` for no privacy.
+        delta: In (0, 1).
+        has_discovery: Whether categories have to be discovered, which takes a part of ``delta``.
+        adversary_share: Part of the budget (of mu**2) for the discriminator, in [0, 1).
+        unit: Whose presence is protected.
+
+    Raises:
+        ConfigError: if an argument is out of its range, or the target is too small to plan with.
+    """
+    epsilon, delta, adversary_share = check_budget(epsilon, delta, adversary_share)
+    if epsilon is None:
+        return Plan(None, delta, 0.0, math.inf, has_adversary=adversary_share > 0, unit=unit)
+    discovery_delta = DISCOVERY_DELTA_SHARE * delta if has_discovery else 0.0
+    remaining = (delta - discovery_delta) * _HEADROOM
+    mu = affordable_mu(epsilon, remaining) * _HEADROOM
+    if mu <= _LEAST_MU:
+        raise ConfigError(f"epsilon: {epsilon:g} at delta={delta:g} is too small to plan with. Raise either.")
+    adversary = None
+    if adversary_share > 0:
+        adversary_mu = mu * math.sqrt(adversary_share)
+        mu *= math.sqrt(1.0 - adversary_share)
+        adversary = _calibrate_adversary(adversary_mu, mu, epsilon, remaining)
+    return Plan(epsilon, delta, discovery_delta, mu, dict(SHARES), adversary is not None, adversary, unit)
+
+
+def make_evaluation_plan(epsilon: float, delta: float, unit: PrivacyUnit = ROW) -> Plan:
+    """Return the plan of figures that are bought for a report: one Gaussian budget, on top of the fit's.
+
+    **Guarantee.** What spends at most its ``mu`` composes to at most ``epsilon`` at ``delta``.
+
+    Args:
+        epsilon: Above 0.
+        delta: In (0, 1).
+        unit: Whose presence is protected: the fit's.
+
+    Raises:
+        ConfigError: an argument is out of its range, or too small to plan with.
+    """
+    epsilon = validate.positive("evaluation_epsilon", epsilon, fix="Leave it out to buy nothing.")
+    delta = validate.real_in("delta", delta, 0.0, 1.0)
+    mu = affordable_mu(epsilon, delta * _HEADROOM) * _HEADROOM
+    if mu <= _LEAST_MU:
+        raise ConfigError(
+            f"evaluation_epsilon: nothing can be bought with {epsilon:g} at delta={delta:g}. Raise it."
+        )
+    return Plan(epsilon, delta, 0.0, mu, unit=unit)
+
+
+@lru_cache(maxsize=64)
+def _calibrate_adversary(adversary_mu: float, mu: float, epsilon: float, delta: float) -> SubsampledGaussian:
+    """Return the DP-SGD run with about the least noise that fits beside Gaussian releases of ``mu``.
+
+    The search starts from the central limit of subsampled Gaussians, ``mu_D = q sqrt(T (exp(1/z**2) - 1))``
+    (Bu, Dong, Long & Su 2020), and lets only the accountant decide.
+    """
+
+    def run(precision: float) -> SubsampledGaussian:
+        return SubsampledGaussian(1.0 / precision, SAMPLE_RATE, ADVERSARY_STEPS)
+
+    def is_affordable(precision: float) -> bool:
+        return epsilon_of(mu, (run(precision),), delta) <= epsilon
+
+    guess = math.sqrt(math.log1p(adversary_mu**2 / (SAMPLE_RATE**2 * ADVERSARY_STEPS)))
+    precision = largest(is_affordable, guess / 2, guess * 1.25, tolerance=2e-3) if guess > 0 else 0.0
+    if precision < _LEAST_PRECISION or not is_affordable(precision):
+        raise ConfigError(
+            f"adversary_share: what it leaves of epsilon={epsilon:g} for the discriminator is nothing. "
+            "Raise it, or set adversary_share=0."
+        )
+    return run(precision)

@@ -1,0 +1,249 @@
+"""Counts behind the overlays: how often each value occurs in the real, held-out and synthetic rows.
+
+What is counted is fixed by the schema, which is public or was released with noise. Axes run over the
+schema's bounds, never to the rows' own minimum or maximum, and a category that the schema does not hold is
+counted without its name.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tabgan.columns.categorical import typed
+from tabgan.columns.values import floats, seconds
+from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Scalar
+
+#: Bins of a histogram, at most; a column with no more values than this has one bin a value.
+MAX_BINS = 40
+
+#: Categories that are shown by name, at most.
+MAX_BARS = 12
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Rows of each table."""
+
+    real: int
+    holdout: int
+    synthetic: int
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no table has such a row."""
+        return not (self.real or self.holdout or self.synthetic)
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Values from ``low`` to ``high``, both included: numbers, or moments in ISO 8601."""
+
+    low: float | str
+    high: float | str
+    counts: Counts
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How a numeric or datetime column is spread over the schema's bounds.
+
+    Attributes:
+        bins: In ascending order. Values outside the bounds are pooled in the first and the last one.
+        decimals: Decimal places of a numeric column's values; ``None`` for moments.
+        missing: Rows without a value.
+        unreadable: Rows whose value is not of the column's kind.
+    """
+
+    bins: tuple[Bin, ...]
+    decimals: int | None
+    missing: Counts
+    unreadable: Counts
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One category of the released domain."""
+
+    category: Scalar
+    counts: Counts
+
+
+@dataclass(frozen=True)
+class Bars:
+    """How often the categories of the released domain occur.
+
+    Attributes:
+        bars: The most frequent ones, or the first ones of an ordered column, which keep the schema's order.
+        n_others: Categories of the released domain that have no bar.
+        others: Their rows.
+        outside: Rows with a value that is not in the released domain; it is not named.
+        missing: Rows without a value.
+    """
+
+    bars: tuple[Bar, ...]
+    n_others: int
+    others: Counts
+    outside: Counts
+    missing: Counts
+
+
+@dataclass(frozen=True)
+class NoOverlay:
+    """Why a column has none."""
+
+    reason: str
+
+
+Overlay = Histogram | Bars | NoOverlay
+_Tables = Sequence[pd.Series]
+
+
+def overlay(column: Any, real: pd.Series, holdout: pd.Series, synthetic: pd.Series) -> Overlay:
+    """Return the counts of one column of the schema in the three tables, or why there are none.
+
+    A picture comes after the fit: cells that nobody can count must not cost the table. What a library says of them is
+    left out, for it may quote one.
+    """
+    try:
+        return _counted(column, real, holdout, synthetic)
+    except Exception as error:
+        return NoOverlay(f"Not computed: its cells cannot be counted ({type(error).__name__}).")
+
+
+def _counted(column: Any, real: pd.Series, holdout: pd.Series, synthetic: pd.Series) -> Overlay:
+    tables = (real, holdout, synthetic)
+    if isinstance(column, Identifier):
+        return NoOverlay("An identifier: generated for every row, never learnt.")
+    if isinstance(column, Boolean):
+        return _bars(column, (False, True), tables)
+    if isinstance(column, Categorical):
+        if column.categories is None:
+            return NoOverlay("The schema lists no categories for this column.")
+        return _bars(column, column.categories, tables)
+    if not column.is_complete:
+        return NoOverlay("The schema leaves this column's bounds or precision open.")
+    return _histogram(column, tables)
+
+
+def scaled(overlay: Overlay, factor: float) -> Overlay:
+    """Return an overlay whose first table has ``factor`` times as many rows, rounded."""
+
+    def more(counts: Counts) -> Counts:
+        return replace(counts, real=round(counts.real * factor))
+
+    if isinstance(overlay, Histogram):
+        bins = tuple(replace(one, counts=more(one.counts)) for one in overlay.bins)
+        return replace(overlay, bins=bins, missing=more(overlay.missing), unreadable=more(overlay.unreadable))
+    if isinstance(overlay, Bars):
+        bars = tuple(replace(one, counts=more(one.counts)) for one in overlay.bars)
+        return replace(
+            overlay,
+            bars=bars,
+            others=more(overlay.others),
+            outside=more(overlay.outside),
+            missing=more(overlay.missing),
+        )
+    return overlay
+
+
+def _count(masks: Sequence[np.ndarray]) -> Counts:
+    return Counts(*(int(mask.sum()) for mask in masks))
+
+
+def _histogram(column: Numeric | Datetime, tables: _Tables) -> Histogram:
+    edges, unit, last = _edges(column)
+    values = [_positions(column, table) for table in tables]
+    missing = [table.isna().to_numpy(dtype=bool) for table in tables]
+    unreadable = [np.isnan(v) & ~m for v, m in zip(values, missing, strict=True)]
+    counts = []
+    for position in values:
+        present = position[~np.isnan(position)]
+        cells = np.clip(np.searchsorted(edges, present, side="right") - 1, 0, len(edges) - 2)
+        counts.append(np.bincount(cells, minlength=len(edges) - 1).tolist())
+    bins = [
+        Bin(_end(column, low + unit / 2), _end(column, min(high - unit / 2, last)), Counts(*of_bin))
+        for low, high, of_bin in zip(edges[:-1], edges[1:], zip(*counts, strict=True), strict=True)
+    ]
+    decimals = (column.decimals or 0) if isinstance(column, Numeric) else None
+    return Histogram(tuple(bins), decimals, _count(missing), _count(unreadable))
+
+
+def _edges(column: Numeric | Datetime) -> tuple[np.ndarray, float, float]:
+    """Return the bins' edges, half a unit beside the values, the unit, and the upper bound."""
+    if isinstance(column, Numeric):
+        low, high = (float(bound) for bound in column.bounds or ())
+        unit = 10.0 ** -(column.decimals or 0)
+    else:
+        unit = _unit(column)
+        low, high = (_wall_clock_seconds(bound) // unit * unit for bound in column.bounds or ())
+    low = math.ceil(round(low / unit, 6)) * unit
+    n_values = math.floor(round((high - low) / unit, 6)) + 1
+    width = math.ceil(n_values / MAX_BINS)
+    n_bins = math.ceil(n_values / width)
+    return low - unit / 2 + unit * width * np.arange(n_bins + 1), unit, high
+
+
+def _unit(column: Datetime) -> float:
+    return 86_400.0 if column.resolution == "day" else 1.0
+
+
+def _wall_clock_seconds(bound: str) -> float:
+    return float(pd.Timestamp(bound).tz_localize(None).to_datetime64().astype("datetime64[s]").astype(int))
+
+
+def _end(column: Numeric | Datetime, value: float) -> float | str:
+    if isinstance(column, Numeric):
+        return round(float(value), column.decimals or 0)
+    moment = str(np.datetime64(round(value), "s"))
+    return moment[:10] if column.resolution == "day" else moment
+
+
+def _positions(column: Numeric | Datetime, series: pd.Series) -> np.ndarray:
+    """Return ``(rows,)`` float64 places on the axis; NaN for a missing value and for one of another kind."""
+    if isinstance(column, Numeric):
+        if pd.api.types.is_float_dtype(series.dtype):
+            return np.asarray(series.to_numpy(dtype="float64", na_value=np.nan))  # infinities lie at the ends
+        return floats(series)
+    moments, present = seconds(series, column.format)
+    return np.where(present, moments // int(_unit(column)) * _unit(column), np.nan)
+
+
+def _bars(column: Categorical | Boolean, categories: Sequence[Scalar], tables: _Tables) -> Bars:
+    keys = {key: position for position, key in enumerate(typed(categories))}
+    per_table = [_category_counts(keys, table) for table in tables]
+    counts = [Counts(*of_category) for of_category in zip(*(c.tolist() for c in per_table), strict=True)]
+    *inside, outside = counts
+    n_rows = [max(len(table), 1) for table in tables]
+
+    def weight(position: int) -> tuple[float, int]:
+        here = inside[position]
+        return -max(here.real / n_rows[0], here.synthetic / n_rows[2]), position
+
+    ranked = sorted(range(len(inside)), key=weight)
+    is_short = len(ranked) <= MAX_BARS + 1  # a pool of one category would hide what it saves
+    shown = ranked if is_short else ranked[:MAX_BARS]
+    pooled = [inside[position] for position in ranked[len(shown) :]]
+    if isinstance(column, Categorical) and column.ordered:
+        shown = sorted(shown)
+    return Bars(
+        tuple(Bar(categories[position], inside[position]) for position in shown),
+        len(pooled),
+        Counts(sum(c.real for c in pooled), sum(c.holdout for c in pooled), sum(c.synthetic for c in pooled)),
+        outside,
+        _count([table.isna().to_numpy(dtype=bool) for table in tables]),
+    )
+
+
+def _category_counts(keys: dict[Any, int], series: pd.Series) -> np.ndarray:
+    """Return ``(categories + 1,)`` rows of each category; the last one of values that are none."""
+    result = np.zeros(len(keys) + 1, dtype=np.int64)
+    for key, n in Counter(typed(series[series.notna()])).items():
+        result[keys.get(key, len(keys))] += n
+    return result

@@ -1,0 +1,69 @@
+"""Whoever wants to hear nothing hears nothing, and bars are shown to whoever looks on."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from tabgan._util import progress
+from tabgan._util.progress import Bars, silent, told
+
+
+def test_nothing_is_said(capsys):
+    silent("train", 1, 2)
+    assert capsys.readouterr() == ("", "")
+
+
+def console(is_terminal: bool) -> Console:
+    return Console(file=io.StringIO(), force_terminal=is_terminal, force_jupyter=False, width=80)
+
+
+@pytest.fixture
+def screen(monkeypatch):
+    shown = {}
+
+    def looks_on(is_terminal: bool) -> Console:
+        shown["console"] = console(is_terminal)
+        monkeypatch.setattr("rich.console.Console", lambda **kwargs: shown["console"])
+        return shown["console"]
+
+    return looks_on
+
+
+def test_without_a_callback_bars_are_shown_on_a_terminal(screen, monkeypatch):
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    looked_at = screen(True)
+    with told(None) as tell:
+        tell("anchor [1]", 1, 4)
+    assert "anchor [1]" in looked_at.file.getvalue()
+    assert "25%" in looked_at.file.getvalue()
+
+
+def test_work_that_is_done_at_once_shows_none(screen):
+    looked_at = screen(True)
+    with told(None) as tell:
+        tell("anchor", 4, 4)
+    assert looked_at.file.getvalue() == ""
+
+
+def test_elsewhere_nothing_is_shown(screen):
+    screen(False)
+    with told(None) as tell:
+        assert tell is silent
+
+
+def test_a_callback_is_told_itself():
+    calls = []
+    with told(lambda *done: calls.append(done)) as tell:
+        tell("anchor", 1, 4)
+    assert calls == [("anchor", 1, 4)]
+
+
+def test_bars_go_when_the_work_fails(screen, monkeypatch):
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    screen(True)
+    with pytest.raises(KeyboardInterrupt), told(None) as tell:
+        tell("anchor", 1, 4)
+        raise KeyboardInterrupt
+    assert isinstance(tell, Bars)
+    assert not tell._bars.live.is_started

@@ -1,0 +1,375 @@
+"""Figures bought by a job that is killed at any step: nothing is spent unseen, and no answer is bought twice."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabgan import TabGAN
+from tabgan.assessment import private_request as purchase
+from tabgan.errors import BudgetExceededError, CheckpointError, ConfigError
+from tabgan.evaluation.gate import Gate
+from tabgan.fitting.checkpoint import Purchases, discard
+from tabgan.io import sinks
+from tabgan.jobs.config import load_jobs
+from tabgan.jobs.run import run_job
+from tabgan.privacy.doors import mechanisms
+from tabgan.privacy.ledger import file as ledger_file
+from tabgan.privacy.ledger import journal
+from tabgan.privacy.ledger.file import LedgerFile
+from tabgan.privacy.ledger.journal import Journal
+from tabgan.privacy.ledger.records import LedgerConfig
+
+FIT, BOUGHT = 5.0, 0.5
+
+
+class Killed(BaseException):
+    """The process is gone: it catches nothing, and nothing is tidied up."""
+
+
+def table(n_rows: int, seed: int) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    age = rng.integers(20, 80, n_rows)
+    ill = np.where(rng.random(n_rows) < age / 100, "yes", "no")
+    return pd.DataFrame({"age": age, "ill": ill, "town": rng.choice(["Ulm", "Bonn"], n_rows)})
+
+
+REAL = table(600, 0)
+
+
+class Fitted:
+    """A model, and copies of the checkpoint and the ledger that its fit has left."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.own = TabGAN(FIT, adversary_share=0.0, random_state=0).fit(REAL, checkpoint=folder / "own")
+        self.shared = TabGAN(FIT, adversary_share=0.0, random_state=0).fit(
+            REAL, checkpoint=folder / "shared", ledger=folder / "people.ledger"
+        )
+
+    def copy(self, place: Path, has_ledger: bool) -> Job:
+        place.mkdir()
+        shutil.copytree(self.folder / ("shared" if has_ledger else "own"), place / "fit")
+        for file in self.folder.glob("people.ledger*"):
+            shutil.copy(file, place)
+        ledger = place / "people.ledger" if has_ledger else None
+        return Job(self.shared if has_ledger else self.own, place / "fit", ledger)
+
+
+class Job:
+    """What a job does after its fit, but for the evaluation."""
+
+    def __init__(self, model: TabGAN, checkpoint: Path, ledger: Path | None) -> None:
+        self.model, self.checkpoint, self.ledger = model, checkpoint, ledger
+
+    def buys(
+        self, epsilon: float | None = BOUGHT, seed: int = 3, config: LedgerConfig | None = None, **options
+    ):
+        """Return the purchase, or the promise for those of earlier if nothing is bought."""
+        fitted = self.model._fitted
+        config = config or (None if self.ledger is None else LedgerConfig(self.ledger))
+        options = {"ledger": config, "checkpoint": self.checkpoint, "target": "ill"} | options
+        terms = self.model.plan_.delta, self.model.plan_.unit
+        with purchase.ordered(
+            fitted, REAL, self.model.sample(600, random_state=seed), epsilon, terms=terms, **options
+        ) as (buy, before):
+            return before if buy is None else buy()
+
+    @property
+    def purchases(self):
+        """All entries of the ledger but the fit's."""
+        return LedgerFile(self.ledger or self.checkpoint / "ledger.jsonl").fits[1:]
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory) -> Fitted:
+    return Fitted(tmp_path_factory.mktemp("fitted"))
+
+
+@pytest.fixture(params=[False, True], ids=["own ledger", "the dataset's"])
+def job(request, fitted, tmp_path) -> Job:
+    return fitted.copy(tmp_path / "job", request.param)
+
+
+class Killer:
+    """Kills at the n-th of the moments before something reaches the disk, and lets nothing through after that."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.left: int | None = None
+        self.moments = 0
+        self.draws: Counter[bytes] = Counter()
+        for owner, name in (
+            (ledger_file, "append_line"),
+            (LedgerFile, "_write_guard"),
+            (Journal, "keep"),
+            (journal, "append_line"),
+            (Purchases, "begin"),
+            (mechanisms, "noisy_vector"),
+        ):
+            monkeypatch.setattr(owner, name, self._around(getattr(owner, name), name))
+
+    def _moment(self) -> None:
+        self.moments += 1
+        if self.left is not None and self.moments > self.left:
+            raise Killed
+
+    def _around(self, real: Callable, name: str) -> Callable:
+        def wrapped(*arguments, **options):
+            self._moment()
+            result = real(*arguments, **options)
+            if name == "noisy_vector":
+                self.draws[result.tobytes()] += 1
+            return result
+
+        return wrapped
+
+    def after(self, moments: int | None) -> None:
+        self.left, self.moments = moments, 0
+
+
+@pytest.fixture
+def killer(monkeypatch) -> Iterator[Killer]:
+    return Killer(monkeypatch)
+
+
+def figures(bought) -> list[float]:
+    single = [noisy.value for noisy in bought.columns.values()]
+    others = (bought.pairs, bought.triples, bought.correct, bought.majority)
+    return single + [each.value for each in others if each is not None]
+
+
+def charged(job: Job) -> int:
+    return sum(bool(each.charges) for each in job.purchases)
+
+
+class TestKilled:
+    @pytest.mark.parametrize("has_ledger", [False, True])
+    def test_at_every_step(self, fitted, killer, tmp_path, has_ledger):
+        """Pitfall 33: what is stated is never less than what was drawn, and a kept answer is never drawn again."""
+        seen = Counter()
+        killer.after(None)
+        fitted.copy(tmp_path / "whole", has_ledger).buys(target=None)
+        for moment in range(killer.moments):
+            job = fitted.copy(tmp_path / f"{moment}", has_ledger)
+            killer.draws.clear()
+            killer.after(moment)
+            with pytest.raises(Killed):
+                job.buys(target=None)
+            killer.after(None)
+            n_before = killer.draws.total()
+            result = job.buys(target=None)
+            assert result.statement.epsilon == pytest.approx(BOUGHT * charged(job))
+            assert result.statement.delta == pytest.approx(1e-6 * charged(job))
+            lines = [r for each in job.purchases for _, releases in each.charges for r in releases]
+            assert list(result.statement.entries) == lines
+            assert killer.draws.total() <= sum(len(each.charges) for each in job.purchases)
+            assert all(each.outcome is not None for each in job.purchases)
+            assert max(killer.draws.values()) == 1
+            n_drawn = killer.draws.total()
+            again = job.buys(target=None)
+            assert killer.draws.total() == n_drawn
+            assert figures(again.bought) == figures(result.bought)
+            assert again.statement.epsilon == result.statement.epsilon
+            seen[n_before, charged(job)] += 1
+        # Killed with no answer, one and both of them, bought once and, where an answer was lost, a second time.
+        assert {drawn for drawn, _ in seen} == {0, 1, 2}
+        assert {times for _, times in seen} == {1, 2}
+
+    def test_a_lost_answer_is_bought_anew_and_both_count(self, job, killer, monkeypatch):
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            patch.setattr(Journal, "keep", lambda *_: (_ for _ in ()).throw(Killed()))
+            job.buys()
+        assert [each.outcome for each in job.purchases] == [None]
+        assert job.buys().statement.epsilon == 2 * BOUGHT
+        assert [each.outcome for each in job.purchases] == ["failed", "done"]
+
+    def test_an_answer_that_was_kept_is_not(self, job, killer, monkeypatch):
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            patch.setattr(LedgerFile, "end", lambda *_: (_ for _ in ()).throw(Killed()))
+            job.buys()
+        n_drawn = killer.draws.total()
+        assert job.buys().statement.epsilon == BOUGHT
+        assert killer.draws.total() == n_drawn
+
+
+class TestTotal:
+    def test_another_synthetic_table_is_another_purchase(self, job):
+        first, second = job.buys(), job.buys(seed=4)
+        assert figures(first.bought) != figures(second.bought)
+        assert second.statement.epsilon == 2 * BOUGHT
+        assert job.buys().statement.epsilon == 2 * BOUGHT
+        assert len(job.purchases) == 2
+
+    @pytest.mark.parametrize("options", [{"epsilon": 0.25}, {"target": "town"}, {"random_state": 1}])
+    def test_so_are_other_arguments(self, job, options):
+        job.buys()
+        assert job.buys(**options).statement.epsilon == BOUGHT + options.get("epsilon", BOUGHT)
+
+    def test_counts_where_nothing_more_is_bought(self, job):
+        assert job.buys(None) is None
+        job.buys()
+        assert job.buys(None).epsilon == BOUGHT
+
+    def test_counts_in_both_editions(self, job, monkeypatch):
+        from tabgan import evaluation
+
+        for step in ("attack_steps", "detection_findings", "utility_findings", "membership_findings"):
+            monkeypatch.setattr(evaluation, step, lambda *_: ())
+        job.buys()
+        options = {"ledger": job.ledger, "checkpoint": job.checkpoint, "gate": Gate(epsilon=FIT)}
+        report = job.model.evaluate(REAL, table(300, 1), **options)
+        for data in (report.data, report.shareable.data):
+            assert data.total == (FIT + BOUGHT, 2e-6)
+        assert report.decision.outcome == "failed"
+
+    def test_nothing_is_bought_again_that_the_gate_could_not_pass(self, job):
+        gate = Gate(epsilon=FIT + BOUGHT)
+        job.buys(gate=gate)
+        assert job.buys(gate=gate).statement.epsilon == BOUGHT  # read again
+        with pytest.raises(ConfigError, match="over the gate's limit"):
+            job.buys(gate=gate, seed=4)
+        assert len(job.purchases) == 1
+
+    def test_a_cap_refuses_a_second_one_and_not_the_first_one_read_again(self, fitted, tmp_path):
+        job = fitted.copy(tmp_path / "job", has_ledger=True)
+        options = {"epsilon": 4.0, "config": LedgerConfig(job.ledger, epsilon_cap=7.0, delta_cap=1e-5)}
+        for _ in range(2):
+            assert job.buys(**options).statement.epsilon == 4.0
+        with pytest.raises(BudgetExceededError, match="the fit itself is done"):
+            job.buys(**options, seed=4)
+
+    def test_one_that_its_ledger_does_not_know_counts(self, fitted, tmp_path):
+        """In doubt it is spent."""
+        job = fitted.copy(tmp_path / "job", has_ledger=True)
+        job.buys()
+        for file in job.ledger.parent.glob("people.ledger*"):
+            file.unlink()
+        for file in fitted.folder.glob("people.ledger*"):
+            shutil.copy(file, job.ledger.parent)  # rolled back, guard and all
+        assert job.buys(None).epsilon == BOUGHT
+
+
+class TestCheckpoint:
+    def test_holds_no_more_once_it_is_discarded(self, job):
+        job.buys()
+        assert {"purchases.jsonl"} < {path.name for path in job.checkpoint.iterdir()}
+        assert len(list(job.checkpoint.glob("bought.*.jsonl"))) == 1
+        discard(job.checkpoint)
+        assert not job.checkpoint.exists()
+
+    def test_is_the_owners_alone(self, job):
+        job.buys()
+        for name in ("purchases.jsonl", *(path.name for path in job.checkpoint.glob("bought.*.jsonl"))):
+            assert (job.checkpoint / name).stat().st_mode & 0o077 == 0
+
+    def test_one_of_no_fit(self, job, tmp_path):
+        job.checkpoint = tmp_path / "none"
+        with pytest.raises(CheckpointError, match="found no fit"):
+            job.buys()
+
+    @pytest.mark.parametrize("name", ["purchases.jsonl", "bought.*.jsonl"])
+    def test_a_changed_line(self, job, name):
+        job.buys()
+        (file,) = job.checkpoint.glob(name)
+        file.write_text(file.read_text().replace("[", "[ ", 1).replace("1", "2", 1))
+        with pytest.raises(CheckpointError, match="damaged"):
+            job.buys()
+
+    @pytest.mark.parametrize(
+        "change", [{"name": "../../mine"}, {"epsilon": 0}, {"epsilon": -1.0}, {"delta": 2}, {"ledger": None}]
+    )
+    def test_a_line_that_is_sealed_and_makes_no_sense(self, job, change):
+        job.buys()
+        kept = Purchases(job.checkpoint)
+        kept.begin(replace(kept.begun()[0], **change))
+        with pytest.raises(CheckpointError, match="damaged"):
+            job.buys()
+
+    def test_nobody_else_buys_meanwhile(self, job):
+        with Purchases(job.checkpoint).taken(), pytest.raises(CheckpointError, match="another process"):
+            job.buys()
+
+
+class TestJob:
+    """A whole job, killed between its purchase and the moment when its folder takes its name, and after it."""
+
+    @pytest.fixture
+    def people(self, tmp_path, monkeypatch):
+        from tabgan import evaluation
+
+        for step in ("attack_steps", "detection_findings", "utility_findings", "membership_findings"):
+            monkeypatch.setattr(evaluation, step, lambda *_: ())
+        table(900, 0).to_csv(tmp_path / "people.csv", index=False)
+        (tmp_path / "jobs.yaml").write_text(
+            "name: people\nsource: {path: people.csv}\ncheckpoint: people.checkpoint\n"
+            f"model: {{epsilon: {FIT}, adversary_share: 0}}\noutput: {{parquet: false, model: false}}\n"
+            f"report: {{evaluation_epsilon: {BOUGHT}, html: false, card: false}}\n"
+        )
+        monkeypatch.chdir(tmp_path)
+        return load_jobs("jobs.yaml")[0]
+
+    @pytest.mark.parametrize(
+        "step",
+        [
+            "tabgan.assessment.assess.shareable_data",
+            "tabgan.jobs.run._write_report",
+            "tabgan.io.sinks.sync",
+            "tabgan.jobs.run.discard",
+        ],
+    )
+    def test_buys_once(self, people, killer, monkeypatch, step):
+        def dies(*_, **__):
+            raise Killed
+
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            patch.setattr(sinks.shutil, "rmtree", lambda *_, **__: None)  # nothing is tidied up
+            patch.setattr(step, dies)
+            run_job(people)
+        assert [each.epsilon for each in LedgerFile(Path("people.checkpoint/ledger.jsonl")).fits] == [
+            FIT,
+            BOUGHT,
+        ]
+        left = list(Path("out").glob(".people.*.tmp"))
+        assert len(left) == (step != "tabgan.jobs.run.discard")
+        assert all(folder.stat().st_mode & 0o077 == 0 for folder in left)
+        rows = [path.read_text() for path in Path("out").rglob("synthetic.csv")]
+        n_drawn = killer.draws.total()
+        result = run_job(people)
+        assert result.total == (FIT + BOUGHT, 2e-6)
+        assert killer.draws.total() == n_drawn
+        found = [path.read_text() for path in Path("out").rglob("synthetic.csv")]
+        assert len(found) == 1
+        assert rows in ([], found)
+        assert [path.name for path in Path("out").iterdir()] == ["people"]
+        assert not Path("people.checkpoint").exists()
+
+    def test_a_second_purchase_counts_in_all_that_it_says(self, people, killer, monkeypatch, capsys):
+        from rich.console import Console
+
+        from tabgan.cli import terminal
+
+        keep = Journal.keep
+
+        def dies(journal, call, answer):
+            if "distance of a column" in call:
+                raise Killed
+            keep(journal, call, answer)
+
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            patch.setattr(Journal, "keep", dies)
+            run_job(people)
+        result = run_job(people)
+        assert result.total == (FIT + 2 * BOUGHT, 3e-6)
+        for edition in ("internal", "release"):
+            twin = json.loads(Path(f"out/people/{edition}/report.json").read_text())
+            assert twin["privacy"]["total"] == {"epsilon": FIT + 2 * BOUGHT, "delta": 3e-6}
+        terminal.show_outcomes(Console(width=200), [result])
+        assert "epsilon 6, delta 3e-06, those bought for the report included" in capsys.readouterr().out

@@ -1,0 +1,316 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+import tabgan
+from tabgan.cli import terminal
+from tabgan.cli.app import app
+from tabgan.jobs.executors import JobFailure
+from tabgan.jobs.run import JobResult
+from tabgan.privacy.filter import PrivacyStatement
+from tabgan.schema import Schema
+
+SECRET = "Zanzibar-4711"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, people, monkeypatch):
+    """Make a folder with a table the current directory."""
+    people.to_csv(tmp_path / "people.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def _run(*arguments: object, code: int = 0):
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == code, result.output
+    assert SECRET not in result.output
+    assert "Traceback" not in result.output
+    return result
+
+
+class TestRoot:
+    def test_version(self):
+        assert _run("--version").stdout == f"tabgan {tabgan.__version__}\n"
+
+    @pytest.mark.parametrize(
+        "arguments", [["run"], ["fly"], ["run", "x", "--epochs", "3"], ["sample", "m", "-n", "x"]]
+    )
+    def test_usage(self, arguments):
+        _run(*arguments, code=2)
+
+    def test_the_log_has_one_style_of_dates_and_only_our_own_words(self):
+        code = (
+            "import logging; from tabgan import cli; cli._log_to_stderr()\n"
+            "logging.basicConfig(format='%(asctime)s', datefmt='%m/%d/%Y')  # as opacus does\n"
+            "logging.getLogger('tabgan.synthesizer').warning('ours')\n"
+            "logging.getLogger('other').warning('theirs')"
+        )
+        said = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(tabgan.__file__).parents[1]
+        ).stderr
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d WARNING: ours\n", said)
+
+    def test_help_needs_no_torch(self):
+        code = "import sys; from tabgan import cli; assert 'torch' not in sys.modules"
+        subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(tabgan.__file__).parents[1])
+
+
+@pytest.mark.usefixtures("fake_model")
+class TestRun:
+    def _jobs(self, text: str) -> Path:
+        Path("jobs.yaml").write_text(text)
+        return Path("jobs.yaml")
+
+    def test_summary(self):
+        result = _run("run", self._jobs("{name: people, source: {path: people.csv}, random_state: 0}"))
+        assert "people: done in" in result.stdout
+        assert re.search(r"epsilon spent +1 of 1", result.stdout)
+        assert re.search(r"delta +1e-06", result.stdout)
+        assert re.search(r"quality +0\.97", result.stdout)
+        assert "out/people/internal/report.html" in result.stdout
+        assert "people: training" in result.stderr
+
+    def test_privacy_off_is_said(self):
+        result = _run("run", self._jobs("{source: {path: people.csv}, model: {epsilon: null}}"))
+        assert terminal.NO_PRIVACY in result.stdout
+
+    def test_some_fail(self, fake_model, monkeypatch):
+        def choke(self, df, *, progress=None, reads_text=False, **files):
+            raise ValueError(SECRET)
+
+        monkeypatch.setattr(fake_model, "fit", choke)
+        jobs = self._jobs("[{name: a, source: {path: people.csv}}, {name: b, source: {path: people.csv}}]")
+        result = _run("run", jobs, code=1)
+        assert result.stdout.count("Unexpected ValueError in tabgan/jobs/run.py") == 2
+        debug = CliRunner().invoke(app, ["run", str(jobs), "--debug"])
+        assert "in choke" in debug.stderr
+        assert debug.exit_code == 1
+
+    def test_config_problems_come_before_any_fit(self, fake_model):
+        result = _run("run", self._jobs("{source: {path: people.csv}, model: {epsilon: 0}}"), code=2)
+        assert "model.epsilon: expected a number in (0, inf), got 0" in result.stderr
+        assert result.stdout == ""
+        assert fake_model.fitted == []
+
+    def test_only_and_output(self):
+        jobs = self._jobs("[{name: a, source: {path: people.csv}}, {name: b, source: {path: people.csv}}]")
+        _run("run", jobs, "--only", "b", "--output", "here")
+        assert sorted(path.name for path in Path().iterdir()) == ["here", "jobs.yaml", "people.csv"]
+        assert "no job 'c'" in _run("run", jobs, "--only", "c", code=2).stderr
+
+    def test_no_such_file(self):
+        assert "jobs: no file 'nowhere.yaml'" in _run("run", "nowhere.yaml", code=2).stderr
+
+
+@pytest.mark.usefixtures("fake_model")
+class TestFitAndSample:
+    def test_fit(self, fake_model):
+        Path("schema.yaml").write_text("columns:\n  age: {kind: numeric, dtype: float64}\n")
+        result = _run(
+            "fit", "people.csv", "-o", "m.tabgan", "--epsilon", 2, "--delta", 1e-7, "--schema", "schema.yaml"
+        )
+        (model,) = fake_model.fitted
+        assert (model.epsilon, model.delta) == (2.0, 1e-7)
+        assert model.schema["age"].dtype == str(model.df["age"].dtype) == "float64"
+        assert Path("m.tabgan").exists()
+        assert "differential privacy" in result.stdout
+
+    def test_private_by_default(self, fake_model):
+        _run("fit", "people.csv", "-o", "m.tabgan")
+        assert fake_model.fitted[0].epsilon == 1.0
+
+    def test_privacy_off_in_words(self, fake_model):
+        assert (
+            "no privacy guarantee" in _run("fit", "people.csv", "-o", "m.tabgan", "--epsilon", "none").stdout
+        )
+        assert fake_model.fitted[0].epsilon is None
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["--epsilon", "0"],
+            ["--epsilon", "nan"],
+            ["--epsilon", ""],
+            ["--epsilon", "inf"],
+            ["--epsilon", "abc"],
+            ["--delta", "1"],
+            ["--delta", "nan"],
+            ["--schema", "nowhere.yaml"],
+            ["-o", "people.csv/x/m.tabgan"],
+        ],
+    )
+    def test_bad_arguments(self, fake_model, arguments):
+        _run("fit", "people.csv", "-o", "m.tabgan", *arguments, code=2)
+        assert fake_model.fitted == []
+
+    def test_what_was_written_for_epsilon_is_quoted(self):
+        said = _run("fit", "people.csv", "-o", "m.tabgan", "--epsilon", "abc", code=2).stderr
+        assert "--epsilon: expected a number in (0, inf), got 'abc'. Write none" in said
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["fit", "people.csv"],
+            ["sample", "m.tabgan", "-n", 1],
+            ["evaluate", "m.tabgan", "--real", "people.csv", "--holdout", "people.csv"],
+            ["audit"],
+            ["schema", "infer", "people.csv"],
+        ],
+    )
+    def test_no_file_is_replaced_unasked(self, arguments, fake_model):
+        name = Path("mine.html" if arguments[0] == "evaluate" else "mine.csv")
+        name.write_text("mine")
+        said = _run(*arguments, "-o", name, code=2).stderr
+        assert "exists. Name another file, or use --force to replace it." in said
+        assert name.read_text() == "mine"
+        assert fake_model.fitted == []
+
+    def test_files_are_replaced_when_it_is_asked_for(self):
+        _run("fit", "people.csv", "-o", "m.tabgan")
+        _run("fit", "people.csv", "-o", "m.tabgan", "--force")
+        for _ in range(2):
+            _run("sample", "m.tabgan", "-n", 2, "-o", "o.csv", "--force")
+
+    def test_a_seeded_sample_says_so(self):
+        _run("fit", "people.csv", "-o", "m.tabgan")
+        said = _run("sample", "m.tabgan", "-n", 2, "-o", "o.csv", "--random-state", 4).stdout
+        assert "2 rows, seeded with 4: the same command gives the same rows" in said
+        assert "seeded" not in _run("sample", "m.tabgan", "-n", 2, "-o", "p.csv").stdout
+
+    def test_unreadable_table(self):
+        Path("bad.csv").write_text(f"a,b\n1,2\n{SECRET},4,5\n")
+        assert "not a readable csv file" in _run("fit", "bad.csv", "-o", "m.tabgan", code=1).stderr
+
+    def test_sample(self, fake_model):
+        _run("fit", "people.csv", "-o", "m.tabgan")
+        _run("sample", "m.tabgan", "-n", 7, "-o", "new/out.parquet", "--random-state", 1)
+        assert pd.read_parquet("new/out.parquet").shape == (7, 3)
+
+    def test_formulas_are_escaped_on_demand(self, fake_model, monkeypatch):
+        rows = pd.DataFrame({"town": ["=1+1", "Ulm"]})
+        monkeypatch.setattr(fake_model, "sample", lambda self, n, **options: rows)
+        _run("fit", "people.csv", "-o", "m.tabgan")
+        for arguments, expected in ((["--escape-formulas"], "'=1+1"), ([], "=1+1")):
+            _run("sample", "m.tabgan", "-n", 2, "-o", "o.csv", "--force", *arguments)
+            assert pd.read_csv("o.csv")["town"].tolist() == [expected, "Ulm"]
+
+    def test_conditions_have_their_columns_types(self, fake_model):
+        _run("fit", "people.csv", "-o", "m.tabgan")
+        _run(
+            "sample",
+            "m.tabgan",
+            "-n",
+            1,
+            "-o",
+            "o.csv",
+            "--condition",
+            "age=30.5",
+            "--condition",
+            "town=a=b",
+            code=2,
+        )
+        _run("sample", "m.tabgan", "-n", 1, "-o", "o.csv", "--condition", "age=30")
+        assert fake_model.fitted[-1].conditions == {"age": 30.0}
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (["-n", 0], "-n: expected an integer of at least 1, got 0"),
+            (["-o", "o.xlsx"], "--output: expected a name ending in"),
+            (["--condition", "age"], "--condition: expected column=value, got 'age'"),
+            (["--condition", "aeg=3"], "--condition: no column 'aeg'. Did you mean 'age'?"),
+            (["--condition", "age=old"], "--condition age: expected a number, got 'old'"),
+        ],
+    )
+    def test_bad_sample_arguments(self, arguments, message):
+        _run("fit", "people.csv", "-o", "m.tabgan")
+        assert message in _run("sample", "m.tabgan", "-n", 1, "-o", "o.csv", *arguments, code=2).stderr
+        assert not Path("o.csv").exists()
+
+    def test_no_such_model(self):
+        assert (
+            "model: no file 'm.tabgan'" in _run("sample", "m.tabgan", "-n", 1, "-o", "o.csv", code=2).stderr
+        )
+
+
+class TestInfer:
+    def test_to_a_file(self):
+        _run("schema", "infer", "people.csv", "-o", "schema.yaml", "--target", "town")
+        text = Path("schema.yaml").read_text()
+        assert text.startswith("# A draft, read off the rows of a table WITHOUT privacy.")
+        assert SECRET not in text
+        assert Schema.from_yaml(Path("schema.yaml")).target == "town"
+
+    def test_to_the_terminal(self):
+        assert Schema.from_yaml(_run("schema", "infer", "people.csv").stdout).names == [
+            "age",
+            "income",
+            "town",
+        ]
+
+    def test_edits_are_not_lost(self):
+        Path("schema.yaml").write_text("mine")
+        result = _run("schema", "infer", "people.csv", "-o", "schema.yaml", code=2)
+        assert "use --force" in result.stderr
+        assert Path("schema.yaml").read_text() == "mine"
+        _run("schema", "infer", "people.csv", "-o", "schema.yaml", "--force")
+        assert Path("schema.yaml").read_text() != "mine"
+
+    def test_with_domain_says_so(self):
+        _run("schema", "infer", "people.csv", "-o", "schema.yaml", "--with-domain")
+        text = Path("schema.yaml").read_text()
+        assert "REAL ROWS" in text
+        assert SECRET in text
+
+    def test_target_that_is_not_there(self):
+        assert (
+            "Did you mean 'town'" in _run("schema", "infer", "people.csv", "--target", "twon", code=2).stderr
+        )
+
+
+class TestTerminal:
+    def test_bars(self):
+        console = Console(force_terminal=True, width=120, color_system=None)
+        with console.capture() as capture, terminal.BarWatcher(console) as watcher:
+            watcher.progress("train[ing]", 1, 4)
+            watcher.progress("train[ing]", 4, 4)
+        assert "train[ing]" in capture.get()
+        assert "100%" in capture.get()
+
+    def test_overview_of_several(self):
+        privacy = PrivacyStatement(True, 1.0, 1e-6, 0.99, 0.0)
+        done = JobResult(
+            "a[b]", (Path("x.csv"),), 1234, {"fit": 61.0}, privacy, (("TSTR", "0.9"), ("pairs TVD", "0.05"))
+        )
+        console = Console(width=80, color_system=None)
+        with console.capture() as capture:
+            terminal.show_outcomes(console, [done, JobFailure("b", "went [wrong]")])
+        text = capture.get()
+        assert re.search(r"a\[b\] +done +1 +0\.9 +61", text)
+        assert re.search(r"b .*failed", text)
+        assert "went [wrong]" in text
+
+    def test_figures_on_real_rows_are_marked_as_such(self):
+        """Pitfall 37: on the screen they would stand under the line that says what epsilon covers."""
+        privacy = PrivacyStatement(True, 1.0, 1e-6, 0.99, 0.0)
+        done = JobResult("a", (Path("x.csv"),), 1234, {"fit": 61.0}, privacy, (("TSTR", "0.9"),))
+        console = Console(width=120, color_system=None)
+        with console.capture() as capture:
+            terminal.show_outcomes(console, [done, replace(done, name="b", headline=())])
+        lines = capture.get().splitlines()
+        first = next(i for i, line in enumerate(lines) if line.startswith("TSTR"))
+        assert lines[first - 1].split(maxsplit=1) == ["INTERNAL", terminal.UNCOVERED]
+        assert f"INTERNAL, {terminal.UNCOVERED}: TSTR" in " ".join(capture.get().split())
+        with console.capture() as capture:
+            terminal.show_outcomes(console, [replace(done, headline=())])
+        assert "INTERNAL" not in capture.get()

@@ -1,0 +1,288 @@
+"""Where a lattice is cut, by examples worked by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tabgan.columns import grid
+from tabgan.schema import Datetime, Numeric
+
+COUNTS = st.lists(st.floats(-1e4, 1e6), min_size=1, max_size=60).map(np.array)
+
+
+class TestSimplex:
+    @pytest.mark.parametrize(
+        ("counts", "total", "expected"),
+        [
+            ([3.0, 1.0], 4, [3, 1]),
+            ([4.0, 2.0], 4, [3, 1]),
+            ([1.0, 0.0], 4, [2.5, 1.5]),
+            ([10.0, -5.0, 1.0], 10, [9.5, 0, 0.5]),
+            ([-3.0, -1.0], 5, [1.5, 3.5]),
+            ([7.0], 2, [2]),
+        ],
+    )
+    def test_worked_by_hand(self, counts, total, expected):
+        np.testing.assert_allclose(grid.project_to_simplex(np.array(counts), total), expected)
+
+    @settings(max_examples=100, deadline=None)
+    @given(counts=COUNTS, total=st.floats(1, 1e6))
+    def test_sums_to_the_total_and_is_non_negative_and_idempotent(self, counts, total):
+        projected = grid.project_to_simplex(counts, total)
+        assert (projected >= 0).all()
+        np.testing.assert_allclose(projected.sum(), total, rtol=1e-6)
+        np.testing.assert_allclose(
+            grid.project_to_simplex(projected, total), projected, rtol=1e-6, atol=1e-6 * total
+        )
+
+    @settings(max_examples=50, deadline=None)
+    @given(counts=COUNTS, total=st.floats(1, 1e4), seed=st.integers(0, 2**32))
+    def test_no_other_point_is_closer(self, counts, total, seed):
+        projected = grid.project_to_simplex(counts, total)
+        other = np.random.default_rng(seed).dirichlet(np.ones(len(counts))) * total
+        assert np.linalg.norm(counts - projected) <= np.linalg.norm(counts - other) * (1 + 1e-9)
+
+    def test_a_total_below_one_counts_as_one(self):
+        assert grid.project_to_simplex(np.array([5.0, 1.0]), -3).sum() == pytest.approx(1)
+
+
+class TestDenoise:
+    def test_without_noise_nothing_changes(self):
+        counts = np.array([5.0, 0, 0, 0, 100, 3, 0])
+        np.testing.assert_allclose(grid.denoise_ordered(counts, 0.0, counts.sum()), counts)
+
+    def test_what_is_only_noise_becomes_flat(self):
+        np.testing.assert_allclose(grid.denoise_ordered(np.array([101.0, 99, 100, 100]), 5.0, 400), 100)
+
+    def test_a_spike_stays_sharp(self):
+        counts = np.array([2.0, -3, 1000, 1, -2, 4, 0, 1])
+        np.testing.assert_allclose(grid.denoise_ordered(counts, 3.0, 1000), [0, 0, 1000, 0, 0, 0, 0, 0])
+
+    def test_a_step_between_the_halves(self):
+        counts = np.array([301.0, 299, 100, 100])
+        np.testing.assert_allclose(grid.denoise_ordered(counts, 4.0, 800), [300, 300, 100, 100])
+
+    def test_counts_at_the_edge_of_what_floats_hold(self):
+        np.testing.assert_array_equal(grid.denoise_ordered(np.array([0.0, 2.0**-1073]), 0.0, 1e6), [0, 1e6])
+
+    @settings(max_examples=100, deadline=None)
+    @given(counts=COUNTS, noise=st.floats(0, 100), total=st.floats(1, 1e6))
+    def test_sums_to_the_total_and_is_non_negative(self, counts, noise, total):
+        result = grid.denoise_ordered(counts, noise, total)
+        assert result.shape == counts.shape
+        assert (result >= 0).all()
+        np.testing.assert_allclose(result.sum(), total, rtol=1e-9)
+
+    def test_is_closer_to_the_truth_than_the_noisy_counts(self):
+        rng = np.random.default_rng(0)
+        truth = np.where(np.arange(256) < 64, 40.0, 5.0)
+        noisy = truth + rng.normal(0, 10, 256)
+        denoised = grid.denoise_ordered(noisy, 10, truth.sum())
+        assert np.abs(denoised - truth).sum() < 0.6 * np.abs(noisy - truth).sum()
+
+
+class TestCoarseEdges:
+    def test_numbers(self):
+        edges = grid.range_edges(Numeric(name="a", decimals=0)).tolist()
+        middle = edges.index(0)
+        assert edges[middle - 3 : middle + 5] == [-7, -3, -1, 0, 1, 2, 4, 8]
+        assert (edges[0], edges[-1]) == (1 - 2**53, 2**53)
+
+    def test_years(self):
+        edges = grid.range_edges(Datetime(name="a", resolution="day", format="%d.%m.%Y"))
+        days = pd.to_datetime(edges, unit="D")
+        assert (days[0], days[-1]) == (pd.Timestamp("1900-01-01"), pd.Timestamp("2101-01-01"))
+        assert (days.month == 1).all()
+        assert (days.day == 1).all()
+        assert len(days) == 202
+
+    @pytest.mark.parametrize(
+        ("dtype", "low", "stop"),
+        [("int8", -128, 128), ("UInt8", 0, 256), ("int16", -(2**15), 2**15), ("int64", 1 - 2**53, 2**53)],
+    )
+    def test_no_further_than_the_dtype_goes(self, dtype, low, stop):
+        edges = grid.range_edges(Numeric(name="a", decimals=0, dtype=dtype))
+        assert (edges[0], edges[-1]) == (low, stop)
+        assert (np.diff(edges) > 0).all()
+
+    def test_as_far_as_the_declared_bounds_go(self):
+        edges = grid.range_edges(Datetime(name="a", bounds=("1850-01-01", "2150-06-30"), resolution="day"))
+        days = edges.astype("datetime64[D]").astype(str)
+        assert (days[0], days[1]) == ("1850-01-01", "1900-01-01")
+        assert (days[-2], days[-1]) == ("2101-01-01", "2150-07-01")
+
+
+EDGES = grid.range_edges(Numeric(name="a", decimals=0))
+
+
+def _span(counts_by_value, noise=1.0, declared=None):
+    """Return the span of a histogram that is zero but for some values."""
+    counts = np.zeros(len(EDGES) - 1)
+    for value, count in counts_by_value.items():
+        counts[np.searchsorted(EDGES, value, side="right") - 1] = count
+    return grid.span_of(EDGES, counts, noise, declared)
+
+
+class TestSpan:
+    @pytest.mark.parametrize(
+        "counts",
+        [{5: 100}, {5: 100, 1000: 50}, {-5: 40, 5: 40}, {0: 1000}, {-1_000_000: 30}, {0: 10, 1: 10, 2: 10}],
+    )
+    def test_covers_all_occupied_cells(self, counts):
+        span = _span(counts)
+        assert span.low <= min(counts)
+        assert span.high >= max(counts)
+        assert span.high - span.low < 16 * (max(map(abs, counts)) + 1)
+
+    def test_a_range_of_positive_numbers_does_not_go_below_zero(self):
+        assert _span({0: 100, 1: 100, 3: 100}).low == 0
+
+    def test_declared_bounds_win(self):
+        span = _span({5: 100, 5000: 100}, declared=(3, 9))
+        assert (span.low, span.high) == (3, 9)
+
+    def test_noise_alone_rarely_stretches_the_range(self):
+        rng = np.random.default_rng(0)
+        stretched = 0
+        for _ in range(500):
+            counts = rng.normal(0, 10, len(EDGES) - 1)
+            counts[np.searchsorted(EDGES, 100, side="right") - 1] += 5_000
+            span = grid.span_of(EDGES, counts, 10.0, None)
+            assert span.low <= 64
+            assert span.high >= 127
+            stretched += span.low < 0 or span.high > 2**14
+        assert stretched < 0.08 * 500
+
+    def test_mass_is_what_rises_above_noise(self):
+        span = _span({5: 100, 50: 0.01})
+        assert span.mass[np.searchsorted(EDGES, 5, side="right") - 1] == 100
+        assert span.mass.sum() == 100
+
+    def test_a_column_of_nothing_but_noise_has_a_span_all_the_same(self):
+        span = grid.span_of(EDGES, np.zeros(len(EDGES) - 1), 1.0, None)
+        assert span.low <= span.high
+
+
+class TestGridEdges:
+    @pytest.mark.parametrize(
+        ("low", "high", "n", "expected"),
+        [
+            (0, 3, 10, [0, 1, 2, 3, 4]),
+            (5, 5, 4, [5, 6]),
+            (0, 9, 2, [0, 5, 10]),
+            (-4, 3, 4, [-4, -2, 0, 2, 4]),
+        ],
+    )
+    def test_even(self, low, high, n, expected):
+        assert grid.even_edges(low, high, n).tolist() == expected
+
+    def test_a_narrow_span_has_a_cell_per_integer(self):
+        span = grid.Span(3, 6, np.array([0, 4, 8]), np.array([1.0, 1.0]))
+        assert grid.grid_edges(span, 1024).tolist() == [3, 4, 5, 6, 7]
+
+    def test_cells_are_narrow_where_rows_are(self):
+        span = grid.Span(0, 2047, np.array([0, 1024, 2048]), np.array([300.0, 100.0]))
+        edges = grid.grid_edges(span, 64)
+        first, second = (edges < 1024).sum(), (edges > 1024).sum()
+        assert edges[0] == 0
+        assert edges[-1] == 2048
+        assert (first, second) == (49, 16)  # 48 and 16, and zero on its own
+
+    def test_zero_has_its_own_cell(self):
+        span = grid.Span(-5000, 5000, np.array([-5000, 5001]), np.array([1.0]))
+        edges = grid.grid_edges(span, 8)
+        assert 1 in np.diff(edges)[edges[:-1] == 0]
+
+    @settings(max_examples=100, deadline=None)
+    @given(
+        low=st.integers(-(10**12), 10**12),
+        width=st.integers(0, 10**12),
+        masses=st.lists(st.floats(0, 1e6), min_size=107, max_size=107),
+        n_cells=st.integers(1, 1024),
+    )
+    def test_covers_the_span_exactly(self, low, width, masses, n_cells):
+        mass = np.zeros(len(EDGES) - 1)
+        mass[: len(masses)] = masses[: len(mass)]
+        edges = grid.grid_edges(grid.Span(low, low + width, EDGES, mass), n_cells)
+        assert edges[0] == low
+        assert edges[-1] == low + width + 1
+        assert (np.diff(edges) > 0).all()
+
+
+class TestFineCells:
+    def test_without_noise_as_many_as_there_may_be(self):
+        assert grid.fine_cells(10, 0.0) == grid.EXACT_CELLS
+
+    def test_each_holds_more_rows_than_noise(self):
+        cells = grid.fine_cells(10_000, 20.0)
+        assert 10_000 / cells >= grid.ROWS_OVER_NOISE * 20.0
+
+    @pytest.mark.parametrize(("n_rows", "expected"), [(1, grid.MIN_CELLS), (10**9, grid.MAX_CELLS)])
+    def test_within_limits(self, n_rows, expected):
+        assert grid.fine_cells(n_rows, 10.0) == expected
+
+
+class TestWhatIsNotSeen:
+    """Pitfall 42: noise is no range."""
+
+    def test_noise_alone_has_no_range(self):
+        rng = np.random.default_rng(0)
+        found = [grid.occupied(rng.normal(0, 10.0, 107), 10.0) for _ in range(300)]
+        assert sum(each is not None for each in found) <= 1
+        span = grid.span_of(EDGES, rng.normal(0, 10.0, len(EDGES) - 1), 10.0, None)
+        assert not span.is_seen
+        assert (span.low, span.high) == (0, 0)  # a constant, not the place of the loudest noise
+
+    def test_a_place_that_no_single_cell_shows_is_seen_by_many(self):
+        rng = np.random.default_rng(1)
+        counts = rng.normal(0, 10.0, 107)
+        counts[40:60] += 25.0  # each is 2.5 standard deviations
+        first, last = grid.occupied(counts, 10.0)
+        assert 35 <= first <= 44
+        assert 55 <= last <= 65
+
+    @pytest.mark.parametrize("n_values", [2, 12])
+    def test_a_column_of_few_full_values_ends_with_them(self, n_values):
+        """A flag stays 0 and 1, a month 1 to 12; noise stands beside them in every second column."""
+        rng = np.random.default_rng(2)
+        edges = np.arange(-3, n_values + 4)
+        is_value = (edges[:-1] >= 0) & (edges[:-1] < n_values)
+        for _ in range(300):
+            counts = np.where(is_value, 2_000.0, 0.0) + rng.normal(0, 40.0, len(edges) - 1)
+            first, last = grid.tight_ends(edges, counts, 40.0)
+            assert (edges[first], edges[last]) == (0, n_values - 1)
+
+    def test_a_thin_tail_of_a_thinning_column_is_kept(self):
+        edges = np.arange(0, 9)
+        counts = np.array([60.0, 170.0, 330.0, 650.0, 5_000.0, 4_000.0, 900.0, 400.0])
+        assert grid.tight_ends(edges, counts, 45.0) == (0, 7)
+
+    def test_integers_that_only_noise_vouches_for_get_no_rows(self):
+        edges = np.arange(0, 6)
+        counts = np.array([900.0, 60.0, 1_200.0, 300.0, 800.0])
+        np.testing.assert_array_equal(
+            grid.without_stray(edges, counts, 40.0), [900.0, 0.0, 1_200.0, 300.0, 800.0]
+        )
+        thin = np.array([90.0, 60.0, 120.0, 100.0, 80.0])
+        np.testing.assert_array_equal(grid.without_stray(edges, thin, 40.0), thin)
+
+    def test_a_thin_tail_that_is_sure_as_a_run_is_kept_beside_a_full_cell(self):
+        """Visits, most of them none: each count is below the noise, all of them together far above it."""
+        rng = np.random.default_rng(3)
+        edges = np.arange(34)
+        real = np.array([1_000.0] + [23.0] * 12 + [0.0] * 20)
+        for side in (1, -1):
+            kept = [
+                grid.tight_ends(edges, (real + rng.normal(0, 10.0, 33))[::side], 10.0) for _ in range(200)
+            ]
+            lengths = np.array([last - first for first, last in kept])
+            assert (lengths >= 8).mean() > 0.99
+
+    def test_thin_values_that_are_sure_together_keep_their_rows(self):
+        """Ages that people round: every second one is thin, and all thin ones are a seventh of the rows."""
+        counts = np.where(np.arange(200) % 2, 20.0, 120.0) + np.random.default_rng(4).normal(0, 10.0, 200)
+        np.testing.assert_array_equal(grid.without_stray(np.arange(201), counts, 10.0), counts)

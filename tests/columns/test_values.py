@@ -1,0 +1,125 @@
+"""Every value is read by itself: one row more changes no other row, and none raises."""
+
+import datetime as dt
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tabgan.columns.values import booleans, floats, read_text, seconds
+from tabgan.schema import Boolean, Categorical, Numeric
+
+SECRET = "Zanzibar-4711"
+ZONE = dt.timezone(dt.timedelta(hours=2))
+
+ANYTHING = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(10**30), 10**30),
+    st.floats(),
+    st.text(max_size=12),
+    st.decimals(),
+    st.dates(),
+    st.datetimes(),
+    st.datetimes(timezones=st.just(ZONE)),
+    st.sampled_from(
+        [pd.NA, pd.NaT, SECRET, "9999-12-31", "nan", "inf", dt.date(9999, 12, 31), object(), 1j, [1]]
+    ),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(values=st.lists(ANYTHING, min_size=1, max_size=8), row=ANYTHING)
+def test_one_row_more_changes_no_other_row(values, row):
+    series, longer = pd.Series(values, dtype=object), pd.Series([*values, row], dtype=object)
+    np.testing.assert_array_equal(floats(series), floats(longer)[:-1])
+    assert booleans(series) == booleans(longer)[:-1]
+    for format_ in (None, "%Y-%m-%d", "%Y-%m-%d %H:%M:%S"):
+        for short, long in zip(seconds(series, format_), seconds(longer, format_), strict=True):
+            np.testing.assert_array_equal(short, long[:-1])
+
+
+class TestFloats:
+    def test_what_is_no_finite_number_is_missing(self):
+        values = [
+            1,
+            2.5,
+            True,
+            Decimal("0.5"),
+            "7",
+            " 8.5 ",
+            None,
+            pd.NA,
+            np.nan,
+            np.inf,
+            "x",
+            1j,
+            10**400,
+            dt.date(2020, 1, 1),
+        ]
+        found = floats(pd.Series(values, dtype=object))
+        assert found[:6].tolist() == [1, 2.5, 1, 0.5, 7, 8.5]
+        assert np.isnan(found[6:]).all()
+
+    @pytest.mark.parametrize("dtype", ["Int64", "Float64", "boolean", "int8", "float32", "bool"])
+    def test_every_number_dtype(self, dtype):
+        assert floats(pd.Series([1, 0], dtype=dtype)).tolist() == [1, 0]
+
+    def test_a_nan_inside_a_nullable_float_is_missing(self):
+        series = pd.Series([0.0, 1.0], dtype="Float64")
+        assert np.isnan(floats(series / series)[0])
+
+
+class TestSeconds:
+    def test_the_wall_clock_whatever_the_zone_and_the_year(self):
+        """One value beyond nanoseconds once made all others be read in another way."""
+        moment = dt.datetime(2024, 5, 6, 7, 8, 9, 123456)
+        values = [
+            moment,
+            moment.replace(tzinfo=ZONE),
+            pd.Timestamp(moment),
+            np.datetime64("2024-05-06T07:08:09.5"),
+        ]
+        for more in ([], [dt.datetime(9999, 12, 31, tzinfo=ZONE)]):
+            found, present = seconds(pd.Series(values + more, dtype=object), None)
+            assert len(set(found[:4])) == 1
+            assert present.all()
+
+    def test_days_before_1970_round_down(self):
+        found, _ = seconds(pd.Series(pd.to_datetime(["1969-12-31 23:59:59.999"])), None)
+        assert found.tolist() == [-1]
+
+    @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+    @pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+    def test_every_unit_and_zone(self, unit, zone):
+        series = (
+            pd.Series(pd.to_datetime(["1970-01-02 00:00:01", None])).dt.as_unit(unit).dt.tz_localize(zone)
+        )
+        found, present = seconds(series, None)
+        assert present.tolist() == [True, False]
+        assert found[0] == 86_401
+
+    def test_text_that_is_not_in_the_format_is_missing(self):
+        _, present = seconds(pd.Series(["2024-01-31", "2024-31-01", SECRET, "", "now", None]), "%Y-%m-%d")
+        assert present.tolist() == [True, False, False, False, False, False]
+
+
+def test_booleans():
+    values = [True, np.False_, "TRUE", "false", 1, "yes", None]
+    assert booleans(pd.Series(values, dtype=object)) == [True, False, True, False, None, None, None]
+
+
+def test_a_table_of_text_becomes_what_its_columns_say():
+    df = pd.DataFrame({"n": ["1", "x", None], "b": ["true", "FALSE", "?"], "t": ["1", "2", "3"]})
+    columns = [
+        Numeric(name="n", dtype="Int64"),
+        Boolean(name="b", dtype="boolean"),
+        Categorical(name="t", dtype="object"),
+    ]
+    read = read_text(df, columns)
+    assert read["n"].isna().tolist() == [False, True, True]
+    assert read["b"].isna().tolist() == [False, False, True]
+    assert read["t"].tolist() == ["1", "2", "3"]

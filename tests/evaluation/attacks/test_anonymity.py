@@ -1,0 +1,347 @@
+"""Attacks at known extremes, and on tables small enough to work out by hand."""
+
+from __future__ import annotations
+
+import sys
+import types
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabgan._util.rng import RandomStreams
+from tabgan.errors import DataError
+from tabgan.evaluation import evaluate
+from tabgan.evaluation.attacks import anonymity as attacks
+from tabgan.evaluation.attacks.anonymeter_adapter import anonymeter_metrics
+from tabgan.evaluation.attacks.anonymity import (
+    _Condition,
+    _Drafts,
+    attack_metrics,
+    count_matches,
+    is_right,
+    most_likely,
+    varying,
+)
+from tabgan.evaluation.attacks.neighbors import nearest_distances, nearest_rows
+from tabgan.evaluation.attacks.risk import attack_figure, excess_risk
+from tabgan.evaluation.tables import prepare
+
+NAMES = ("singling_out", "linkability", "inference", "attribute_inference")
+
+
+def attacked(real, holdout, synthetic, seed: int = 0):
+    """Return the group's metrics by name."""
+    metrics = attack_metrics(prepare(real, holdout, synthetic, None), RandomStreams(seed))
+    return {metric.name: metric for metric in metrics}
+
+
+class TestRisk:
+    def test_by_hand(self):
+        assert excess_risk(75, 100, 50, 100).value == pytest.approx(0.5)
+        assert excess_risk(25, 100, 50, 100).value == pytest.approx(-0.5)
+        assert excess_risk(100, 100, 20, 100).value == 1
+
+    def test_the_interval_as_the_delta_method_has_it(self):
+        n = 1_000_000  # Wilson's interval is then the normal one
+        risk = excess_risk(600_000, n, 200_000, n)
+        error = 1.959964 * np.sqrt(0.24 / n / 0.8**2 + 0.16 / n * (0.4 / 0.64) ** 2)
+        assert risk.interval.high - risk.value == pytest.approx(error, rel=1e-3)
+        assert risk.value - risk.interval.low == pytest.approx(error, rel=1e-3)
+
+    def test_it_covers_what_is_true(self):
+        """Two-sided: 95% of intervals, neither fewer nor nearly all."""
+        rng = np.random.default_rng(0)
+        found, control = rng.binomial(200, 0.5, 2000), rng.binomial(200, 0.2, 2000)
+        risks = [excess_risk(int(a), 200, int(b), 200) for a, b in zip(found, control, strict=True)]
+        share = np.mean([r.interval.low <= 0.375 <= r.interval.high for r in risks])
+        assert 0.93 < share < 0.97
+
+    def test_no_risk_where_the_control_always_succeeds(self):
+        assert excess_risk(10, 10, 10, 10) is None
+        assert attack_figure(10, 10, 10, 10).risk is None
+
+    def test_extremes_stay_in_range(self):
+        risk = excess_risk(20, 20, 0, 20)
+        assert (risk.value, risk.interval.high) == (1, 1)
+        assert 0.8 < risk.interval.low < 1
+
+
+class TestNearest:
+    def test_the_first_of_equals(self):
+        assert nearest_rows(np.zeros((2, 1)), np.array([[1.0], [-1.0], [1.0]])).tolist() == [0, 0]
+
+    @pytest.mark.parametrize("width", [3, 80])
+    def test_wide_and_narrow(self, width):
+        rng = np.random.default_rng(0)
+        queries, points = rng.random((30, width)), rng.random((200, width))
+        expected = ((queries[:, None] - points) ** 2).sum(axis=2)
+        assert (nearest_rows(queries, points) == expected.argmin(axis=1)).all()
+        assert nearest_distances(points, points).max() == 0
+
+
+class TestPredicates:
+    def test_matches_by_hand(self):
+        values = np.array([[1, 5], [2, 5], [2, np.nan], [3, 6.0]])
+        assert count_matches((_Condition(0, 2, 1), _Condition(1, 5, 0)), values) == 1
+        assert count_matches((_Condition(0, 2, -1), _Condition(1, 5, 0)), values) == 2
+        assert count_matches((_Condition(0, 2, 0), _Condition(1, np.nan, 0)), values) == 1
+        assert count_matches((_Condition(1, np.nan, 1),), values) == 1
+
+    def test_each_singles_out_one_synthetic_row_and_none_twice(self, make):
+        tables = prepare(*(make(300, i) for i in range(3)), None)
+        drafts = _Drafts(tables, np.arange(5))
+        predicates, naive = drafts.that_single_out(200, np.random.default_rng(0))
+        assert len(predicates) == len(naive) == 200
+        assert {count_matches(p, tables.values.synthetic) for p in predicates} == {1}
+        keys = {repr(p) for p in predicates}
+        assert len(keys) > 0.8 * len(predicates)  # two rows may have the same cells missing
+        medians = np.nanmedian(tables.values.synthetic, axis=0)
+        for predicate in predicates:
+            for column, cell, side in predicate:
+                is_number = tables.keys[column] is None
+                assert side == (0 if not is_number else 1 if cell > medians[column] else -1)
+        columns = [[condition.column for condition in p] for p in predicates]
+        assert columns == [[condition.column for condition in p] for p in naive]
+
+
+class TestGuesses:
+    def test_near_enough(self):
+        right = is_right(np.array([1, 1, 1, np.nan]), np.array([1, 1.5, 1.6, np.nan]), 0.5)
+        assert right.tolist() == [True, True, False, False]
+
+    def test_most_likely(self):
+        assert most_likely(np.array([3, 1, 3, 2.0]), 0) == 3
+        assert np.isnan(most_likely(np.array([np.nan]), 0))
+
+    def test_varying(self):
+        assert varying(np.array([[1, np.nan, 1], [1, np.nan, np.nan]])).tolist() == [2]
+
+
+class TestExtremes:
+    @pytest.mark.parametrize("seed", range(3))
+    def test_a_copy_gives_rows_away(self, make, seed):
+        real, holdout = make(600, 10 + seed), make(600, 20 + seed)
+        found = attacked(real, holdout, real, seed)
+        for name in NAMES:
+            assert found[name].risk.interval.low > 0.05, name
+            assert found[name].value > found[name].baseline, name
+        assert found["singling_out"].value == 1  # all rows are there, once
+        assert found["inference"].value > 0.95
+
+    def test_fresh_rows_give_nobody_away(self, make):
+        """Of a dozen intervals at 95%, one may miss 0, but none by much."""
+        risks = [
+            metric.risk.interval
+            for seed in range(3)
+            for metric in attacked(*(make(600, 100 + 3 * seed + i) for i in range(3)), seed).values()
+        ]
+        assert sum(interval.low > 0 for interval in risks) <= 2
+        assert all(interval.low < 0.05 for interval in risks)
+        assert sum(interval.high < 0 for interval in risks) <= 2
+
+    def test_copies_of_the_holdout_are_on_the_other_side(self, make):
+        """A control that were not attacked the same way would not see this."""
+        holdout = make(600, 1)
+        found = attacked(make(600, 0), holdout, holdout)
+        for name in NAMES:
+            assert found[name].interval.high < found[name].reference, name
+
+    def test_what_the_population_tells_is_no_risk(self):
+        """A secret that follows from other columns is guessed of anyone."""
+
+        def table(seed: int) -> pd.DataFrame:
+            x = np.random.default_rng(seed).integers(0, 5, 400)
+            return pd.DataFrame({"x": x.astype(str), "secret": (x * 10).astype(str)})
+
+        found = attacked(table(0), table(1), table(2))
+        for name in ("inference", "attribute_inference"):
+            assert found[name].value == found[name].reference == 1
+            assert found[name].risk is None
+            assert found[name].baseline < 0.4
+
+    def test_a_baseline_from_marginals_misses_what_rows_tell(self, make, shuffled):
+        real = make(600, 0)
+        found = attacked(real, make(600, 1), shuffled(real))
+        assert found["linkability"].baseline == pytest.approx(1 / 600)
+        assert found["linkability"].value < 0.05
+        assert found["inference"].risk.interval.low < 0.05
+
+    def test_unequal_tables(self, make):
+        """Copies are found, and no more is, where a holdout is small."""
+        real = make(900, 0)
+        copied, fresh = (attacked(real, make(300, 1), synthetic) for synthetic in (real, make(900, 2)))
+        for name in ("linkability", "attribute_inference"):
+            assert copied[name].risk.interval.low > 0
+            assert fresh[name].risk.interval.low < 0.05
+
+    def test_a_holdout_that_was_learnt_from_is_no_control(self, make):
+        """All attacks would look harmless, and all copies as many as expected."""
+        real = make(600, 0)
+        part = pd.concat([real.iloc[:200], make(300, 1)])
+        for holdout in (real, part):
+            found = evaluate(real, holdout, make(600, 2))
+            for metric in (*found.group("attacks"), *found.group("copies")):
+                assert (
+                    metric.reason == "the holdout holds rows that were learnt from, so that it is no control"
+                )
+        narrow = [make(600, seed)[["town", "bought"]] for seed in range(3)]
+        assert evaluate(*narrow)["exact_copies"].is_computed  # they coincide by chance
+
+
+class TestDeterminism:
+    def test_same_seed_same_figures(self, make):
+        tables = [make(200, i) for i in range(3)]
+        assert attacked(*tables, seed=1) == attacked(*tables, seed=1)
+        assert attacked(*tables, seed=2) != attacked(*tables, seed=1)
+
+
+class TestDegenerate:
+    def _reasons(self, *tables) -> set[str]:
+        found = attacked(*tables)
+        assert all(metric.value is None for metric in found.values())
+        return {metric.reason for metric in found.values()}
+
+    def test_few_rows(self, make):
+        assert self._reasons(make(50, 0), make(19, 1), make(50, 2)) == {"a table has fewer than 20 rows"}
+
+    def test_one_column(self, make):
+        tables = [make(50, i)[["height"]] for i in range(3)]
+        assert self._reasons(*tables) == {"there is a single column besides identifiers"}
+
+    def test_identifiers_alone(self):
+        table = pd.DataFrame({"id": range(50)})
+        assert self._reasons(table, table, table) == {"there are only identifiers"}
+
+    def test_nothing_varies(self, make):
+        tables = [make(50, i)[["age", "town"]] for i in range(3)]
+        tables[2] = tables[2].assign(age=5, town=None)
+        assert self._reasons(*tables) == {"fewer than two columns of the synthetic table vary"}
+
+    def test_constant_missing_and_many_categories(self):
+        def table(seed: int) -> pd.DataFrame:
+            rng = np.random.default_rng(seed)
+            return pd.DataFrame(
+                {
+                    "constant": 1.0,
+                    "empty": np.nan,
+                    "name": [f"n{k}" for k in rng.integers(0, 2000, 300)],
+                    "x": rng.normal(size=300),
+                    "flag": np.where(rng.random(300) < 0.5, None, "yes"),
+                }
+            )
+
+        for synthetic in (table(2), table(0)):
+            found = attacked(table(0), table(1), synthetic)
+            assert all(metric.is_computed for metric in found.values()), [m.reason for m in found.values()]
+
+    def test_rows_that_are_all_alike_are_not_described(self):
+        tables = [pd.DataFrame({"a": ["x", "y"] * 50, "b": ["u", "v"] * 50})] * 3
+        found = attacked(*tables)
+        assert found["singling_out"].reason == "fewer than 20 descriptions fit exactly one synthetic row"
+        assert found["linkability"].is_computed
+
+    def test_secrets_that_one_table_lacks(self, make):
+        real, holdout, synthetic = (make(100, i)[["age", "height"]] for i in range(3))
+        found = attacked(real, holdout.assign(age=np.nan, height=np.nan), synthetic)
+        assert found["inference"].reason == "no column has cells to guess in every table"
+
+
+def test_what_is_said():
+    """A data protection officer reads which risk is meant, and that an attack proves nothing."""
+    for definition in (
+        attacks.SINGLING_OUT,
+        attacks.LINKABILITY,
+        attacks.INFERENCE,
+        attacks.ATTRIBUTE_INFERENCE,
+    ):
+        assert "WP216" in definition.meaning
+        assert "no guarantee" in definition.meaning
+        assert "control" in definition.meaning
+        assert "baseline" in definition.meaning
+
+
+class _Results:
+    """What anonymeter's results are made of."""
+
+    n_attacks_ori = n_attacks_control = n_attacks_baseline = 100
+    n_success, n_control, n_baseline = 60, 20, 10
+
+    def risk(self):
+        return types.SimpleNamespace(value=0.5, ci=(0.4, 0.6))
+
+
+class TestAnonymeter:
+    @pytest.fixture
+    def calls(self, monkeypatch) -> dict[str, dict]:
+        """Put a small module in anonymeter's place and return what it is called with."""
+        seen: dict[str, dict] = {}
+
+        def evaluator(name: str):
+            class Evaluator:
+                def __init__(self, **options):
+                    np.random.random()  # noqa: NPY002
+                    seen[name] = options
+
+                def evaluate(self, **options):
+                    return self
+
+                def results(self, confidence_level):
+                    assert confidence_level == 0.95
+                    return _Results()
+
+            return Evaluator
+
+        module = types.ModuleType("anonymeter")
+        module.evaluators = types.ModuleType("anonymeter.evaluators")
+        for name in ("SinglingOutEvaluator", "LinkabilityEvaluator", "InferenceEvaluator"):
+            setattr(module.evaluators, name, evaluator(name))
+        monkeypatch.setitem(sys.modules, "anonymeter", module)
+        monkeypatch.setitem(sys.modules, "anonymeter.evaluators", module.evaluators)
+        return seen
+
+    def test_nothing_where_it_is_not_installed(self, make, monkeypatch):
+        monkeypatch.setitem(sys.modules, "anonymeter", None)
+        assert anonymeter_metrics(prepare(*[make(50, 0)] * 3, None), None, RandomStreams(0)) == ()
+
+    def test_wiring(self, make, calls):
+        tables = prepare(make(300, 0), make(200, 1), make(250, 2).assign(bought="no"), None)
+        state = np.random.get_state()[1].copy()  # noqa: NPY002
+        metrics = anonymeter_metrics(tables, "town", RandomStreams(0))
+        assert (np.random.get_state()[1] == state).all()  # noqa: NPY002
+        assert [m.name for m in metrics] == [f"anonymeter_{name}" for name in NAMES[:3]]
+        assert all(m.label.endswith("(anonymeter)") for m in metrics)
+        for metric in metrics:
+            assert (metric.value, metric.reference) == (0.6, 0.2)
+            assert (metric.risk.value, metric.risk.interval.low, metric.risk.interval.high) == (0.5, 0.4, 0.6)
+        assert [m.baseline for m in metrics] == [None, 1 / 250, None]
+        for options in calls.values():
+            assert len(options["ori"]) == len(options["control"]) == 200
+            assert options["ori"].columns.tolist() == ["c0", "c1", "c2", "c4"]  # a constant tells nothing
+            assert not options["ori"].isna().any().any()
+        assert calls["InferenceEvaluator"]["secret"] == "c2"
+        assert not calls["InferenceEvaluator"]["regression"]
+        first, second = calls["LinkabilityEvaluator"]["aux_cols"]
+        assert sorted(first + second) == ["c0", "c1", "c2", "c4"]
+
+    def test_in_an_evaluation(self, make, calls):
+        names = [m.name for m in evaluate(make(60, 0), make(60, 1), make(60, 2)).group("attacks")]
+        assert names[-3:] == [f"anonymeter_{name}" for name in NAMES[:3]]
+
+    def test_reasons_in_words(self, make, calls):
+        metrics = anonymeter_metrics(prepare(*[make(19, 0)] * 3, None), None, RandomStreams(0))
+        assert {m.reason for m in metrics} == {"a table has fewer than 20 rows"}
+
+    def test_the_package_itself(self, make):
+        pytest.importorskip("anonymeter")
+        real = make(300, 0)
+        tables = prepare(real, make(300, 1), real, None)
+        metrics = anonymeter_metrics(tables, "bought", RandomStreams(0))
+        assert metrics == anonymeter_metrics(tables, "bought", RandomStreams(0))
+        assert all(m.is_computed for m in metrics), [m.reason for m in metrics]
+        assert metrics[0].risk.interval.low > 0
+
+
+def test_a_wrong_table_is_still_an_error(make):
+    with pytest.raises(DataError):
+        evaluate(make(30, 0), make(30, 1), None)

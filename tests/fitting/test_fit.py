@@ -1,0 +1,784 @@
+"""A fit, its ledger and its checkpoint together: interrupted anywhere, it never spends more than it says."""
+
+import contextlib
+import itertools
+import json
+import os
+import struct
+from collections import Counter
+
+import dp_accounting
+import numpy as np
+import pandas as pd
+import pytest
+from filelock import FileLock
+
+from tabgan import synthesizer
+from tabgan._util.printed import at_most
+from tabgan.errors import (
+    BudgetExceededError,
+    CheckpointError,
+    ConfigError,
+    DataError,
+    LedgerError,
+    PrivacyError,
+)
+from tabgan.fitting import checkpoint
+from tabgan.fitting import fit as fitting
+from tabgan.fitting.checkpoint import TrainingFile
+from tabgan.model.adversary.training import TrainingConfig
+from tabgan.privacy import plan as budget
+from tabgan.privacy.accounting import Cost
+from tabgan.privacy.doors import dpsgd, mechanisms
+from tabgan.privacy.ledger import file as ledger_file
+from tabgan.privacy.ledger import journal
+from tabgan.privacy.ledger.file import LedgerFile
+from tabgan.privacy.ledger.journal import Journal
+from tabgan.privacy.ledger.records import Cap, LedgerConfig
+from tabgan.schema import Categorical, Datetime, Schema
+from tabgan.synthesizer import TabGAN
+
+EPSILON, DELTA, DP_STEPS = 2.0, 1e-6, 40
+
+#: States are saved before the adversary joins, and often.
+SHORT = {"save_every": 4, "adversary_start": 0.5}
+
+#: What rounding losses upwards to a grid of 1e-3 may add to a total.
+ROUNDING = 1e-3
+
+#: Values of one row that must not be found in any file.
+SECRET_TEXT, SECRET_NUMBER = "Zanzibar-4711", 98_765.4321
+
+
+@pytest.fixture(autouse=True, scope="module")
+def short_run():
+    """Fewer steps of DP-SGD than a fit has, and states that are saved more often, so that a fit takes half a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(budget, "ADVERSARY_STEPS", DP_STEPS)
+        patch.setattr(synthesizer, "TrainingConfig", lambda **given: TrainingConfig(**given, **SHORT))
+        budget._calibrate_adversary.cache_clear()
+        yield
+        budget._calibrate_adversary.cache_clear()
+
+
+@pytest.fixture
+def no_sync(monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "ledger.jsonl"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "checkpoint"
+
+
+def table(n_rows=1_500, seed=0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    df = pd.DataFrame(
+        {
+            "income": rng.normal(3_000, 500, n_rows).round(2),
+            "town": rng.choice(["Ulm", "Bonn", "Kiel"], n_rows),
+            "member": rng.random(n_rows) < 0.3,
+        }
+    )
+    df.loc[7, ["income", "town"]] = [SECRET_NUMBER, SECRET_TEXT]
+    return df
+
+
+#: With the categories declared, no stage is one that cannot be charged twice.
+DECLARED = Schema([Categorical(name="town", categories=["Ulm", "Bonn", "Kiel"], unknown="other")])
+
+
+def model(**changed) -> TabGAN:
+    return TabGAN(
+        **{"epsilon": EPSILON, "delta": DELTA, "steps": 16, "batch_size": 20, "random_state": 0} | changed
+    )
+
+
+class Killed(BaseException):
+    """What a process does not survive."""
+
+
+# -- what the files say, without the library ------------------------------------------------------------------------
+
+
+def lines_of(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def charged(path):
+    return [release for line in lines_of(path) for release in line.get("releases", ())]
+
+
+def recomputed(path, delta=DELTA) -> float:
+    """The total of all lines, by dp_accounting's own accountant, one event a release."""
+    events: Counter = Counter()
+    for release in charged(path):
+        event = dp_accounting.GaussianDpEvent(release["noise_multiplier"])
+        if release["door"] == "dpsgd":
+            event = dp_accounting.PoissonSampledDpEvent(release["sample_rate"], event)
+        events[event] += release["steps"]
+    accountant = dp_accounting.pld.PLDAccountant(value_discretization_interval=1e-3)
+    for event, count in events.items():
+        accountant.compose(event, count)
+    return accountant.get_epsilon(delta - sum(release["delta"] for release in charged(path)))
+
+
+def steps_charged(path) -> int:
+    return sum(release["steps"] for release in charged(path) if release["door"] == "dpsgd")
+
+
+def check_account(path, fitted):
+    """What a finished fit states is what stands in the file, and it is within the plan."""
+    entries = [{**vars(entry), "columns": list(entry.columns)} for entry in fitted.privacy_.entries]
+    assert entries == charged(path)
+    assert fitted.privacy_.epsilon_spent <= EPSILON
+    assert steps_charged(path) <= DP_STEPS
+    assert lines_of(path)[-1]["outcome"] == "done"
+    assert len(fitted.sample(20)) == 20
+
+
+# -- what is put down, and when -----------------------------------------------------------------------------------
+
+
+def test_a_fit_states_what_stands_in_its_ledger(path):
+    fitted = model().fit(table(), ledger=path)
+    check_account(path, fitted)
+    assert recomputed(path) == pytest.approx(fitted.privacy_.epsilon_spent, abs=ROUNDING)
+    assert steps_charged(path) == DP_STEPS
+    assert fitted.privacy_.place == LedgerFile(path).place()
+
+
+ENTITY = Schema([Categorical(name="town", categories=["Ulm", "Bonn", "Kiel"])], entity="person", max_rows=2)
+
+
+@pytest.fixture(scope="module")
+def doors():
+    """What a fit with entities handed to door 1 and to door 2."""
+    handed = {}
+
+    def measures(df, *args, **kwargs):
+        handed["df"] = df
+        return fitting_measures(df, *args, **kwargs)
+
+    def trains(module, codes, units, *args):
+        handed["codes"], handed["units"] = codes, units
+        return fitting_trains(module, codes, units, *args)
+
+    fitting_measures, fitting_trains = fitting.measure_table, fitting.PrivateSteps
+    df = table().assign(person=np.arange(1_500) // 5)  # five rows each
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fitting, "measure_table", measures)
+        patch.setattr(fitting, "PrivateSteps", trains)
+        handed["privacy"] = model(schema=ENTITY).fit(df).privacy_
+    return handed
+
+
+def test_door_1_measures_the_bounded_table(doors):
+    """Pitfall 41."""
+    assert doors["df"]["person"].value_counts().tolist() == [2] * 300
+    counts = [entry for entry in doors["privacy"].entries if entry.door != "dpsgd"]
+    assert {entry.sensitivity for entry in counts} == {2.0}
+
+
+def test_door_2_samples_units_and_not_rows(doors):
+    """Pitfall 40: whoever draws rows with the rate that was charged for units includes a person more often."""
+    codes, units = doors["codes"], doors["units"]
+    assert len(codes) == len(units) == 600
+    assert np.bincount(units).tolist() == [2] * 300
+    same = doors["df"]["person"].to_numpy()
+    assert all(len(set(same[units == unit])) == 1 for unit in range(300))
+
+
+def test_two_fits_on_one_table_add_up(path):
+    spent = [model().fit(table(), ledger=path).privacy_.epsilon_spent for _ in range(2)]
+    assert max(spent) < recomputed(path) < sum(spent)
+    total = sum((fit.held for fit in LedgerFile(path).fits), Cost())
+    assert total.epsilon(DELTA) == pytest.approx(recomputed(path), abs=ROUNDING)
+
+
+def test_every_charge_is_on_the_disk_before_its_mechanism_runs(path, monkeypatch):
+    """Pitfall 25: what was synced is what a crash leaves; each draw of noise finds its own release there."""
+    synced, draws = [b""], Counter()
+    fsync, noisy, discover, fill = (
+        os.fsync,
+        mechanisms.noisy_vector,
+        mechanisms.discover,
+        dpsgd._fill_with_entropy,
+    )
+
+    def spy_on_fsync(handle):
+        fsync(handle)
+        if os.readlink(f"/proc/self/fd/{handle}") == str(path):
+            synced[0] = path.read_bytes()
+
+    def last():
+        return json.loads(synced[0].splitlines()[-1])
+
+    def spy_on_noise(values, noise):
+        stddevs = [r["noise_multiplier"] * r["sensitivity"] for r in last()["releases"]]
+        assert any(noise == pytest.approx(stddev, rel=1e-4) for stddev in stddevs)
+        draws["counts"] += 1
+        return noisy(values, noise)
+
+    def spy_on_discover(counts, noise, delta, max_rows):
+        (line,) = last()["releases"]
+        assert (line["noise_multiplier"], line["delta"]) == (noise, delta)
+        draws["categories"] += 1
+        return discover(counts, noise, delta, max_rows)
+
+    def spy_on_entropy(generator):
+        draws["steps"] += 1
+        lines = [json.loads(line) for line in synced[0].splitlines()]
+        steps = [r["steps"] for line in lines for r in line.get("releases", ()) if r["door"] == "dpsgd"]
+        assert sum(steps) >= draws["steps"]
+        fill(generator)
+
+    monkeypatch.setattr(os, "fsync", spy_on_fsync)
+    monkeypatch.setattr(mechanisms, "noisy_vector", spy_on_noise)
+    monkeypatch.setattr(mechanisms, "discover", spy_on_discover)
+    monkeypatch.setattr(dpsgd, "_fill_with_entropy", spy_on_entropy)
+    model().fit(table(), ledger=path)
+    assert draws["counts"] > 7
+    assert (draws["categories"], draws["steps"]) == (1, DP_STEPS)
+
+
+def test_a_fit_that_fails_counts_what_it_charged_and_no_more(path, monkeypatch, no_sync):
+    monkeypatch.setattr(fitting, "train", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
+    failing = model()
+    with pytest.raises(KeyboardInterrupt) as caught:
+        failing.fit(table(), ledger=path)
+    assert "is spent: epsilon" in caught.value.__notes__[0]
+    (fit,) = LedgerFile(path).fits
+    assert fit.outcome == "failed"
+    assert 0 < fit.held.mu_squared <= fit.limit.mu_squared
+    assert fit.held.runs == ()
+    assert recomputed(path) == pytest.approx(failing.privacy_.epsilon_spent, abs=ROUNDING)
+
+
+def test_a_ledger_that_cannot_be_told_of_a_failure_goes_on_counting_the_plan(path, monkeypatch, no_sync):
+    monkeypatch.setattr(fitting, "train", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(LedgerFile, "end", lambda *args: (_ for _ in ()).throw(OSError("disk")))
+    with pytest.raises(KeyboardInterrupt) as caught:
+        model().fit(table(), ledger=path)
+    assert any("its whole plan goes on counting" in note for note in caught.value.__notes__)
+    (fit,) = LedgerFile(path).fits
+    assert fit.held == fit.limit
+
+
+# -- what is refused before a row is read ---------------------------------------------------------------------------
+
+
+class Unread(pd.DataFrame):
+    """A table of which nothing may be asked but the names of its columns."""
+
+    def __getattribute__(self, name):
+        if name not in ("columns", "_mgr", "__class__"):
+            raise AssertionError(f"a row was read: {name}")
+        return super().__getattribute__(name)
+
+
+def unread(*args, **kwargs):
+    raise AssertionError("a row was read")
+
+
+@pytest.fixture
+def no_reader(monkeypatch):
+    monkeypatch.setattr(fitting, "table_digest", unread)
+    monkeypatch.setattr(checkpoint, "table_digest", unread)
+    monkeypatch.setattr(synthesizer, "learn", unread)
+
+
+def test_the_cap_refuses_a_fit_before_a_row_is_read(path, folder, no_reader):
+    for kept in (None, folder):
+        with pytest.raises(BudgetExceededError, match="over its cap of 1. No row was read"):
+            model().fit(Unread(table()), ledger=LedgerConfig(path, 1.0, 1e-5), checkpoint=kept)
+    assert not path.exists()
+    assert not folder.exists()
+
+
+def test_that_table_would_have_told(path):
+    """The control."""
+    with pytest.raises(AssertionError, match="a row was read"):
+        model().fit(Unread(table()), ledger=LedgerConfig(path, 9.0, 1e-5))
+
+
+def test_the_cap_counts_earlier_fits(path, no_sync):
+    model().fit(table(), ledger=LedgerConfig(path, 2.5, 1e-5))
+    before = path.read_bytes()
+    with pytest.raises(BudgetExceededError, match="No row was read"):
+        model().fit(Unread(table()), ledger=path)
+    assert path.read_bytes() == before
+    LedgerFile(path).set_cap(Cap(9.0, 1e-5))
+    model().fit(table(), ledger=path)
+
+
+@pytest.mark.parametrize("ledger", [{"epsilon_cap": 9.0, "delta_cap": 1e-5}, {}])
+def test_a_ledger_holds_no_fit_without_privacy(path, folder, no_reader, ledger):
+    for kept in (None, folder):
+        with pytest.raises(ConfigError, match="epsilon=None spends without limit"):
+            model(epsilon=None).fit(Unread(table()), ledger=LedgerConfig(path, **ledger), checkpoint=kept)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("ledger", ["ledger.jsonl", "books/ledger.jsonl", "../checkpoint/l"])
+def test_a_datasets_ledger_cannot_lie_where_a_finished_fit_is_removed(folder, no_reader, ledger):
+    with pytest.raises(ConfigError, match="a place outside of the checkpoint"):
+        model().fit(Unread(table()), ledger=folder / ledger, checkpoint=folder)
+    assert not folder.exists()
+
+
+def test_a_damaged_ledger_or_checkpoint_is_refused_before_a_row_is_read(path, folder, monkeypatch, no_sync):
+    with monkeypatch.context() as patch:
+        interrupt(patch, (dpsgd, "_fill_with_entropy"), 12, Killed)
+        with pytest.raises(Killed):
+            model().fit(table(), ledger=path, checkpoint=folder)
+    for name in ("table_digest", "learn"):
+        monkeypatch.setattr(fitting, name, unread)
+    for file, error in ((path, LedgerError), (folder / "manifest.json", CheckpointError)):
+        whole, ledger = file.read_bytes(), path.read_bytes()
+        file.write_bytes(whole[:99] + bytes([whole[99] ^ 1]) + whole[100:])
+        with pytest.raises(error):
+            model().fit(Unread(table()), ledger=path, checkpoint=folder)
+        file.write_bytes(whole)
+        assert path.read_bytes() == ledger
+
+
+# -- interrupted, and gone on with ----------------------------------------------------------------------------------
+
+
+def interrupt(patch, place, at, error, after=False):
+    """Have the ``at``-th call of a function die before it does anything, or ``after`` it has done all."""
+    owner, name = place
+    real, calls = getattr(owner, name), itertools.count(1)
+
+    def dying(*args, **kwargs):
+        dies = next(calls) == at
+        if dies and not after:
+            raise error
+        result = real(*args, **kwargs)
+        if dies:
+            raise error
+        return result
+
+    patch.setattr(owner, name, dying)
+
+
+def fit_until_done(monkeypatch, path, folder, place, at, error=Killed, after=False, most=60):
+    """Return the model, and how often a fit that dies at every ``at``-th call had to be taken up again."""
+    kept = b""
+    for attempt in range(most):
+        with monkeypatch.context() as patch:
+            interrupt(patch, place, at, error, after)
+            try:
+                return model(schema=DECLARED).fit(table(), ledger=path, checkpoint=folder), attempt
+            except error:
+                pass
+        ledger = LedgerFile(path)
+        (fit,) = ledger.fits
+        assert fit.outcome is None or place[1] == "end"
+        assert fit.limit.covers(fit.spent)
+        answers = folder / "released.jsonl"
+        found = answers.read_bytes() if answers.exists() else b""
+        assert found.startswith(kept)  # answers never change once they are kept
+        kept = found[: found.rfind(b"\n") + 1]
+    raise AssertionError(f"not done after {most} attempts")
+
+
+NOISE, ENTROPY, LINE = (
+    (mechanisms, "noisy_vector"),
+    (dpsgd, "_fill_with_entropy"),
+    (ledger_file, "append_line"),
+)
+GUARD, ANSWER, STATE = (LedgerFile, "_write_guard"), (journal, "append_line"), (TrainingFile, "save")
+
+
+@pytest.mark.parametrize(
+    ("place", "at", "after", "error"),
+    [
+        (NOISE, 2, False, Killed),
+        (NOISE, 3, True, Killed),
+        (NOISE, 4, False, KeyboardInterrupt),
+        (LINE, 3, False, Killed),
+        (LINE, 3, True, Killed),
+        (GUARD, 4, False, Killed),
+        (ANSWER, 2, False, Killed),
+        (ANSWER, 1, True, Killed),
+        (ENTROPY, 7, False, KeyboardInterrupt),
+        (ENTROPY, 13, True, Killed),
+        (STATE, 1, False, OSError),
+        (STATE, 2, True, Killed),
+        ((LedgerFile, "end"), 1, True, Killed),
+    ],
+)
+def test_a_fit_that_is_stopped_again_and_again_ends_within_its_plan(
+    path, folder, monkeypatch, no_sync, place, at, after, error
+):
+    """Pitfall 25."""
+    if place == STATE and not after:  # dies at every state: so none is ever kept, and the last one ends it
+        with pytest.raises(AssertionError, match="not done"):
+            fit_until_done(monkeypatch, path, folder, place, at, error, after, most=5)
+        fitted = model(schema=DECLARED).fit(table(), ledger=path, checkpoint=folder)
+    else:
+        fitted, n_stops = fit_until_done(monkeypatch, path, folder, place, at, error, after)
+        assert n_stops > 0
+    check_account(path, fitted)
+    if place in (NOISE, ENTROPY) and not after:
+        assert recomputed(path) == pytest.approx(fitted.privacy_.epsilon_spent, abs=ROUNDING)
+
+
+def test_one_that_never_gets_past_a_stage_ends_in_a_typed_error(path, folder, monkeypatch, no_sync):
+    """Its charge is spent each time, until the plan has no room for it; nothing is overspent."""
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(BudgetExceededError, match="'range' would bring the total"),
+    ):
+        keep = Journal.keep
+        patch.setattr(
+            Journal, "keep", lambda self, call, answer: _die_at(call, "range") or keep(self, call, answer)
+        )
+        for _ in range(99):
+            with contextlib.suppress(Killed):
+                model(schema=DECLARED).fit(table(), ledger=path, checkpoint=folder)
+    (fit,) = LedgerFile(path).fits
+    assert fit.outcome == "failed"  # nor will it go on the next time
+    assert fit.limit.covers(fit.spent)
+    assert recomputed(path) <= EPSILON + ROUNDING
+    assert Counter(call for call, _ in fit.charges).most_common(1)[0][1] > 10
+    assert fit.held == fit.spent
+    refused(path, folder, CheckpointError, "has the fit down as failed", schema=DECLARED)
+
+
+def _die_at(call, what):
+    if call.endswith(what):
+        raise Killed
+
+
+def test_categories_are_discovered_once_again_and_no_third_time(path, folder, monkeypatch, no_sync):
+    """Stopped between charge and answer, a fit has delta for a second try."""
+    for _ in range(2):
+        stopped(path, folder, monkeypatch, (mechanisms, "discover"), 1)
+    with pytest.raises(BudgetExceededError, match="'categories and 1-way histogram' would bring the total"):
+        model().fit(table(), ledger=path, checkpoint=folder)
+    (fit,) = LedgerFile(path).fits
+    assert (fit.outcome, folder.exists()) == ("failed", True)
+    assert recomputed(path) <= EPSILON + ROUNDING
+
+
+def test_a_fit_that_was_stopped_in_a_discovery_is_done_in_the_end(path, folder, monkeypatch, no_sync):
+    stopped(path, folder, monkeypatch, (mechanisms, "discover"), 1)
+    assert model().fit(table(), ledger=path, checkpoint=folder).schema_["town"].categories
+    assert recomputed(path) <= EPSILON + ROUNDING
+
+
+def test_a_resumed_fit_that_fails_says_all_that_it_has_spent(path, folder, monkeypatch, no_sync):
+    """What stands in the ledger from before counts, also where the fit did not come to it again."""
+    stopped(path, folder, monkeypatch)
+    spent = LedgerFile(path).fits[0].spent.epsilon(DELTA)
+
+    def stop(stage, done, total):
+        raise KeyboardInterrupt
+
+    again = model()
+    with pytest.raises(KeyboardInterrupt, match=f"is spent: epsilon {at_most(spent)} of"):
+        again.fit(table(), ledger=path, checkpoint=folder, progress=stop)
+    assert again.privacy_.epsilon_spent == pytest.approx(spent)
+
+
+def test_a_checkpoint_is_one_processs_at_a_time(path, folder, monkeypatch, no_sync):
+    stopped(path, folder, monkeypatch)
+    before = path.read_bytes()
+    with FileLock(folder / "lock"):
+        refused(path, folder, CheckpointError, "another process is at work")
+    assert path.read_bytes() == before
+    model().fit(table(), ledger=path, checkpoint=folder)
+
+
+def test_answers_and_states_of_another_fit_are_refused(path, folder, monkeypatch, no_sync):
+    stopped(path, folder, monkeypatch)
+    other = folder.with_name("other")
+    stopped(path, other, monkeypatch)
+    for name in ("released.jsonl", "training.safetensors"):
+        own = (folder / name).read_bytes()
+        (folder / name).write_bytes((other / name).read_bytes())
+        refused(path, folder, CheckpointError, "is damaged")
+        (folder / name).write_bytes(own)
+    model().fit(table(), ledger=path, checkpoint=folder)
+
+
+def test_a_part_of_the_table_is_the_same_part_when_it_goes_on(path, folder, monkeypatch, no_sync):
+    df = table()
+    with monkeypatch.context() as patch:
+        interrupt(patch, ENTROPY, 12, Killed)
+        with pytest.raises(Killed):
+            model().fit(df.iloc[:1_200], ledger=path, checkpoint=folder, part_of=df)
+    with pytest.raises(CheckpointError, match="of a fit to another table"):
+        model().fit(df.iloc[:1_300], ledger=path, checkpoint=folder, part_of=df)
+    model().fit(df.iloc[:1_200], ledger=path, checkpoint=folder, part_of=df)
+
+
+def test_no_value_of_a_person_stops_a_fit_that_has_begun(path, folder, monkeypatch, no_sync):
+    """The whole table is checked first, not what chance has left of it: the choice is made anew when a fit goes on."""
+    df = pd.concat([table(), table().tail(1).assign(income=np.inf)], ignore_index=True)
+    df["key"] = [*range(len(df) - 1), len(df) - 2]
+    for _ in range(5):
+        with pytest.raises(DataError, match="infinite"):
+            model(schema=Schema(entity="key", max_rows=1)).fit(df, ledger=path, checkpoint=folder)
+    assert not path.exists()
+
+
+def stopped(path, folder, monkeypatch, place=ENTROPY, at=12, df=None, **changed):
+    """Begin a fit that is stopped in the middle of its training."""
+    with monkeypatch.context() as patch:
+        interrupt(patch, place, at, Killed)
+        with pytest.raises(Killed):
+            model(**changed).fit(table() if df is None else df, ledger=path, checkpoint=folder)
+
+
+def test_what_was_charged_and_not_taken_is_lost_to_the_discriminator(path, folder, monkeypatch, no_sync):
+    stopped(path, folder, monkeypatch, at=12)
+    assert steps_charged(path) == 20
+    taken = itertools.count()
+    real = dpsgd._fill_with_entropy
+    monkeypatch.setattr(dpsgd, "_fill_with_entropy", lambda g: (next(taken), real(g))[1])
+    model().fit(table(), ledger=path, checkpoint=folder)
+    assert next(taken) == 20
+    assert steps_charged(path) == DP_STEPS
+
+
+def test_a_finished_checkpoint_gives_the_same_model_and_spends_nothing(path, folder, monkeypatch, no_sync):
+    first = model().fit(table(), ledger=path, checkpoint=folder)
+    before = path.read_bytes()
+    for name in ("noisy_vector", "discover"):
+        monkeypatch.setattr(mechanisms, name, unread)
+    monkeypatch.setattr(dpsgd, "_fill_with_entropy", unread)
+    again = model().fit(table(), ledger=path, checkpoint=folder)
+    pd.testing.assert_frame_equal(again.sample(50), first.sample(50))
+    assert again.privacy_ == first.privacy_
+    assert path.read_bytes() == before
+
+
+def test_without_a_datasets_ledger_a_checkpoint_keeps_its_own(folder, monkeypatch, no_sync):
+    """Pitfall 25."""
+    stopped(None, folder, monkeypatch)
+    own = folder / "ledger.jsonl"
+    assert steps_charged(own) == 20
+    fitted = model().fit(table(), checkpoint=folder)
+    check_account(own, fitted)
+    assert fitted.privacy_.place is None
+
+
+def test_no_value_of_a_row_is_found_in_any_file(path, folder, monkeypatch, no_sync):
+    """Pitfall 22: neither in the middle of a fit nor at its end; what is common is, which is the control."""
+    df = table()
+    wanted = [SECRET_TEXT.encode(), b"98765.43", b"9876543"]
+    wanted += [struct.pack(order + "d", SECRET_NUMBER) for order in "<>"]
+    wanted += [struct.pack(order + "q", round(SECRET_NUMBER * 100)) for order in "<>"]
+    for finish in (
+        lambda: stopped(path, folder, monkeypatch),
+        lambda: model().fit(df, ledger=path, checkpoint=folder),
+    ):
+        finish()
+        files = [p for p in path.parent.rglob("*") if p.is_file()]
+        data = b"".join(p.read_bytes() for p in files)
+        assert len(files) == 7
+        assert not [value for value in wanted if value in data]
+        assert b"Kiel" in data
+
+
+def test_a_fit_without_privacy_can_be_gone_on_with_too(folder, monkeypatch, no_sync):
+    with monkeypatch.context() as patch:
+        interrupt(patch, STATE, 3, Killed)
+        with pytest.raises(Killed):
+            model(epsilon=None).fit(table(), checkpoint=folder)
+    assert not (folder / "ledger.jsonl").exists()
+    fitted = model(epsilon=None).fit(table(), checkpoint=folder)
+    assert not fitted.privacy_.is_private
+    assert len(fitted.sample(5)) == 5
+
+
+# -- what cannot be gone on with ----------------------------------------------------------------------------------
+
+
+def refused(path, folder, error, match, df=None, **changed):
+    """Check that a fit is refused, that nothing was charged for it, and that nothing was removed."""
+    files = [p for p in (*folder.iterdir(), path) if p.is_file()]
+    before = {p: p.read_bytes() for p in files}
+    with pytest.raises(error, match=match):
+        model(**changed).fit(table() if df is None else df, ledger=path, checkpoint=folder)
+    assert {p: p.read_bytes() for p in files} == before
+
+
+def test_another_fit_or_table_is_no_continuation(path, folder, monkeypatch, no_sync):
+    stopped(path, folder, monkeypatch)
+    refused(path, folder, CheckpointError, "adversary, epsilon differ", epsilon=1.0)
+    refused(path, folder, CheckpointError, "training differ", steps=17)
+    refused(path, folder, CheckpointError, "random_state differ", random_state=1)
+    refused(path, folder, CheckpointError, "schema differ", schema=Schema([Categorical(name="town")]))
+    refused(path, folder, CheckpointError, "another table", df=table(1_499))
+    refused(path, folder, CheckpointError, "another table", df=table().astype({"town": "category"}))
+    with pytest.raises(CheckpointError, match="ledger differ"):
+        model().fit(table(), ledger=path.with_name("other"), checkpoint=folder)
+    with pytest.raises(CheckpointError, match="ledger differ"):
+        model().fit(table(), checkpoint=folder)
+    model().fit(table().iloc[::-1], ledger=path, checkpoint=folder)  # no batch is drawn by place
+
+
+def test_what_is_no_table_leaves_the_checkpoint_as_it_was(path, folder, monkeypatch, no_sync):
+    """Though a table that cannot be learnt gives it up."""
+    given = {"schema": Schema([Categorical(name="town")])}
+    stopped(path, folder, monkeypatch, **given)
+    for df in ("table.csv", table().to_numpy(), table().to_dict()):
+        refused(path, folder, DataError, "expected a pandas DataFrame", df=df, **given)
+    check_account(path, model(**given).fit(table(), ledger=path, checkpoint=folder))
+
+
+def test_a_table_that_cannot_be_learnt_gives_its_checkpoint_up(path, folder, no_sync):
+    with pytest.raises(DataError):
+        model().fit(table().assign(income=np.inf), ledger=path, checkpoint=folder)
+    assert not folder.exists()
+    assert not path.exists()
+
+
+def test_a_fit_that_was_closed_by_hand_cannot_go_on(path, folder, monkeypatch, no_sync):
+    stopped(path, folder, monkeypatch)
+    LedgerFile(path).end(LedgerFile(path).fits[0].name, "closed")
+    refused(path, folder, CheckpointError, "has the fit down as closed")
+
+
+def test_a_ledger_that_does_not_know_the_fit_is_not_the_one(path, folder, monkeypatch, no_sync):
+    """Pitfall 25."""
+    stopped(path, folder, monkeypatch)
+    for name in (path, path.with_name("ledger.jsonl.guard")):
+        name.unlink()
+    with pytest.raises(CheckpointError, match="does not know the fit that is to go on"):
+        model().fit(table(), ledger=path, checkpoint=folder)
+    assert not path.exists()
+
+
+def test_a_ledger_that_was_put_back_to_before_an_answer_is_found(path, folder, monkeypatch, no_sync):
+    """Pitfall 25: the file and its guard are both whole, and older than the checkpoint."""
+    guard = path.with_name("ledger.jsonl.guard")
+    stopped(path, folder, monkeypatch, place=NOISE, at=3)
+    older = path.read_bytes(), guard.read_bytes()
+    stopped(path, folder, monkeypatch)
+    path.write_bytes(older[0])
+    guard.write_bytes(older[1])
+    refused(path, folder, PrivacyError, "do not go together")
+
+
+def test_a_ledger_that_was_put_back_to_before_steps_of_the_discriminator_is_found(
+    path, folder, monkeypatch, no_sync
+):
+    """Pitfall 25."""
+    guard = path.with_name("ledger.jsonl.guard")
+    stopped(path, folder, monkeypatch, at=11)
+    older = path.read_bytes(), guard.read_bytes()
+    stopped(path, folder, monkeypatch, place=STATE, at=2)
+    path.write_bytes(older[0])
+    guard.write_bytes(older[1])
+    refused(path, folder, PrivacyError, "has taken steps that the ledger lacks")
+
+
+def test_answers_that_are_gone_are_not_released_again(path, folder, monkeypatch, no_sync):
+    """Nor is what is left thrown away: they may be restored from a copy."""
+    stopped(path, folder, monkeypatch)
+    answers = (folder / "released.jsonl").read_bytes()
+    (folder / "released.jsonl").unlink()
+    refused(path, folder, CheckpointError, "'.*released.jsonl' is damaged")
+    (folder / "released.jsonl").write_bytes(answers)
+    model().fit(table(), ledger=path, checkpoint=folder)
+    for name in ("released.jsonl", "training.safetensors"):
+        (folder / name).unlink()
+    with pytest.raises(PrivacyError, match="no open fit .*that one is done"):
+        model().fit(table(), ledger=path, checkpoint=folder)
+
+
+def test_an_entity_that_cannot_be_bounded_is_refused_before_the_ledger_knows_of_it(path, folder, no_sync):
+    df = table().assign(key=[None, *range(len(table()) - 1)])
+    with pytest.raises(DataError, match="missing values"):
+        model(schema=Schema(entity="key", max_rows=2)).fit(df, ledger=path, checkpoint=folder)
+    assert not path.exists()
+    assert not folder.exists()
+
+
+def test_a_fit_that_charged_nothing_ties_a_ledger_to_no_table_and_to_no_plan(path, monkeypatch, no_sync):
+    with monkeypatch.context() as patch:
+        patch.setattr(fitting, "measure_table", lambda *a, **k: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            model().fit(table(), ledger=LedgerConfig(path, EPSILON * 1.001, DELTA))
+    model().fit(table(1_400), ledger=path)
+    assert [fit.outcome for fit in LedgerFile(path).fits] == ["failed", "done"]
+
+
+def test_a_second_start_that_came_too_late_changes_nothing(path, folder, monkeypatch, no_sync):
+    """It was opened before the first one had put its manifest down."""
+    request = model()._request(table().columns, False)
+    late = fitting.Session(request, LedgerConfig(path), folder)
+    stopped(path, folder, monkeypatch)
+    before = path.read_bytes(), (folder / "manifest.json").read_bytes()
+    with pytest.raises(CheckpointError, match="has been at work"):
+        late.begin(table())
+    assert before == (path.read_bytes(), (folder / "manifest.json").read_bytes())
+    model().fit(table(), ledger=path, checkpoint=folder)
+
+
+def test_damaged_answers_are_refused_and_nothing_is_charged(path, folder, monkeypatch, no_sync):
+    stopped(path, folder, monkeypatch)
+    for name in ("released.jsonl", "training.safetensors"):
+        whole = (folder / name).read_bytes()
+        position = len(whole) // 2
+        (folder / name).write_bytes(whole[:position] + bytes([whole[position] ^ 1]) + whole[position + 1 :])
+        refused(path, folder, CheckpointError, "is damaged")
+        (folder / name).write_bytes(whole)
+    check_account(path, model().fit(table(), ledger=path, checkpoint=folder))
+
+
+def test_a_ledger_of_another_table_is_refused_and_nothing_is_written(path, folder, no_sync):
+    model().fit(table(), ledger=path)
+    before = path.read_bytes()
+    for kept in (None, folder):
+        with pytest.raises(LedgerError, match="is of another table"):
+            model().fit(table(1_400), ledger=path, checkpoint=kept)
+    assert path.read_bytes() == before
+    model().fit(table(1_400), ledger=LedgerConfig(path, table_may_change=True))
+    assert [fit.outcome for fit in LedgerFile(path).fits] == ["done", "done"]
+
+
+def test_a_part_of_a_table_adds_to_the_ledger_of_the_whole(path, no_sync):
+    whole = table()
+    model().fit(whole.iloc[:1_200], ledger=path, part_of=whole)
+    model().fit(whole.iloc[300:], ledger=path, part_of=whole)
+    with pytest.raises(LedgerError, match="another table"):
+        model().fit(whole.iloc[:1_200], ledger=path)
+    assert len(LedgerFile(path).fits) == 2
+
+
+# -- arguments that a file has to hold ----------------------------------------------------------------------------
+
+
+def test_all_that_may_be_an_argument_can_be_kept(folder, monkeypatch, no_sync):
+    """Numbers of NumPy, and dates in a schema."""
+    df = table().assign(since=pd.Timestamp("2020-03-01"))
+    schema = Schema([Datetime(name="since", bounds=("2020-01-01", "2020-12-31"), resolution="day")])
+    given = {
+        "random_state": np.int64(3),
+        "epsilon": np.float32(EPSILON),
+        "steps": np.int32(16),
+        "schema": schema,
+    }
+    stopped(None, folder, monkeypatch, df=df, **given)
+    fitted = model(**given).fit(df, checkpoint=folder)
+    assert fitted.privacy_.is_private
+    assert fitted.sample(5)["since"].dt.year.eq(2020).all()
+
+
+def test_a_seed_that_was_left_open_is_drawn_once_for_a_checkpoint(folder, monkeypatch, no_sync):
+    stopped(None, folder, monkeypatch, random_state=None)
+    first = model(random_state=None).fit(table(), checkpoint=folder)
+    again = model(random_state=None).fit(table(), checkpoint=folder)
+    pd.testing.assert_frame_equal(again.sample(20, random_state=1), first.sample(20, random_state=1))

@@ -1,0 +1,483 @@
+"""A model file brings the model back, holds nothing else, and runs nothing."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from tabgan.errors import ConfigError, ModelFileError, NotFittedError
+from tabgan.fitting.modelfile import FORMAT
+from tabgan.schema import Boolean, Schema
+from tabgan.synthesizer import TabGAN
+
+SECRET = "Zanzibar-4711"
+OUTLIER = 987_654.25
+
+
+def _fit(epsilon, n=1500):
+    rng = np.random.default_rng(0)
+    df = pd.DataFrame(
+        {
+            "town": rng.choice(["Ulm", "Bonn"], n),
+            "income": rng.normal(3000, 500, n).round(2),
+            "n": pd.array(rng.integers(0, 5, n), dtype="Int64"),
+            "day": np.datetime64("2024-01-01", "s") + rng.integers(0, 300, n).astype("timedelta64[D]"),
+        }
+    )
+    df.loc[7, ["town", "income"]] = SECRET, OUTLIER
+    return TabGAN(epsilon=epsilon, steps=5, batch_size=100, random_state=np.int64(3)).fit(df)
+
+
+@pytest.fixture(scope="module")
+def private():
+    return _fit(3.0)
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return _fit(None)
+
+
+@pytest.fixture
+def file(plain, tmp_path):
+    path = tmp_path / "model.tabgan"
+    plain.save(path)
+    return path
+
+
+def _open(path):
+    with safe_open(path, framework="pt") as file:
+        header = json.loads(file.metadata()[FORMAT])
+        return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+def _write(path, header, tensors, raw=None):
+    save_file(tensors, path, metadata={FORMAT: json.dumps(header) if raw is None else raw})
+
+
+def _refused(path, match="damaged|incomplete|version"):
+    with pytest.raises(ModelFileError, match=match) as caught:
+        TabGAN.load(path)
+    assert str(path) in str(caught.value) or "version" in str(caught.value)
+
+
+class TestRoundTrip:
+    @pytest.mark.parametrize("name", ["private", "plain"])
+    def test_samples_the_same_rows(self, name, request, tmp_path):
+        model = request.getfixturevalue(name)
+        model.save(tmp_path / "m")
+        loaded = TabGAN.load(tmp_path / "m", device="cpu")
+        pd.testing.assert_frame_equal(loaded.sample(500), model.sample(500))
+        pd.testing.assert_frame_equal(
+            loaded.sample(50, conditions={"town": "Ulm"}), model.sample(50, conditions={"town": "Ulm"})
+        )
+        assert loaded.schema_ == model.schema_
+        assert loaded.privacy_ == model.privacy_
+        assert loaded.n_rows_ == model.n_rows_
+
+    def test_with_a_target_that_is_drawn_last_and_stands_first(self, tmp_path):
+        rng = np.random.default_rng(0)
+        b = rng.random((1500, 3)) < [0.5, 0.1, 0.8]
+        names = ("y", "p", "q")  # two codes each: nothing but their order tells which is which
+        df = pd.DataFrame(b ^ b[:, [1, 2, 2]], columns=names)
+        schema = Schema([Boolean(name=n) for n in names], target="y")
+        model = TabGAN(epsilon=None, schema=schema, steps=5, batch_size=100, random_state=1).fit(df)
+        model.save(tmp_path / "m")
+        loaded = TabGAN.load(tmp_path / "m", device="cpu")
+        assert loaded._fitted.encoder.names == ["p", "q", "y"]
+        pd.testing.assert_frame_equal(loaded.sample(2000), model.sample(2000))
+        assert loaded.sample(5000).mean().to_numpy() == pytest.approx(df.mean().to_numpy(), abs=0.03)
+
+    def test_brings_the_arguments_back(self, plain, file):
+        loaded = TabGAN.load(file, device="cpu")
+        expected = plain.get_params() | {"device": "cpu"}
+        assert loaded.get_params() == expected
+
+    def test_saved_again_it_is_the_same_file(self, file, tmp_path):
+        TabGAN.load(file).save(tmp_path / "again")
+        header, tensors = _open(file)
+        again, same = _open(tmp_path / "again")
+        assert again == header
+        assert tensors.keys() == same.keys()
+        assert all(torch.equal(tensors[name], same[name]) for name in tensors)
+
+    def test_says_what_was_promised(self, private, plain, tmp_path):
+        for model, is_private in ((private, True), (plain, False)):
+            model.save(tmp_path / "m")
+            assert TabGAN.load(tmp_path / "m").privacy_.is_private is is_private
+
+    def test_takes_names_and_paths(self, plain, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        plain.save("m.tabgan")
+        assert len(TabGAN.load("m.tabgan").sample(3)) == 3
+
+
+class TestWhatItHolds:
+    """Pitfall 22: no row, no rare value, no state of the training."""
+
+    def test_neither_rare_categories_nor_outliers(self, private, tmp_path):
+        private.save(tmp_path / "m")
+        content = (tmp_path / "m").read_bytes()
+        assert SECRET.encode() not in content
+        for value in (OUTLIER, OUTLIER * 100):
+            for text in (repr(value), str(int(value))):
+                assert text.encode() not in content
+            for dtype in ("float64", "float32", "int64", "int32"):
+                assert np.array([value]).astype(dtype).tobytes() not in content
+        assert b"Ulm" in content
+
+    def test_generator_and_released_counts_only(self, private, tmp_path):
+        private.save(tmp_path / "m")
+        header, tensors = _open(tmp_path / "m")
+        assert set(header) == {"format", "version", "schema", "columns", "privacy", "n_rows", "params"}
+        for name in tensors:
+            kind, rest = name.split(".", 1)
+            assert kind in ("generator", "column"), name
+            if kind == "column":
+                assert rest.split(".")[1] in ("code_of_cell", "weights", "is_sampled", "edges", "emphasis")
+        assert {n for n in tensors if n.startswith("generator.")} == {
+            f"generator.{n}" for n in private._fitted.generator.state_dict()
+        }
+        assert not any(
+            "discriminator" in name or "optim" in name or "adam" in name.lower() for name in tensors
+        )
+        assert max(t.numel() for n, t in tensors.items() if n.startswith("column.")) < 1500
+
+    def test_neither_seed_of_noise_nor_path(self, private, tmp_path):
+        private.save(tmp_path / "m")
+        header, _ = _open(tmp_path / "m")
+        assert "schema" not in header["params"]
+        assert set(header["params"]) == set(private.get_params()) - {"schema"}
+
+
+class TestDamaged:
+    def test_missing(self, tmp_path):
+        with pytest.raises(ModelFileError, match="no file .*nowhere"):
+            TabGAN.load(tmp_path / "nowhere")
+
+    def test_a_folder(self, tmp_path):
+        _refused(tmp_path)
+
+    @pytest.mark.parametrize("content", [b"", b"\x00", b"PK\x03\x04", b"{}", bytes(range(256)) * 20])
+    def test_other_bytes(self, tmp_path, content):
+        (tmp_path / "m").write_bytes(content)
+        _refused(tmp_path / "m")
+
+    @pytest.mark.parametrize("share", [0.0, 0.001, 0.1, 0.5, 0.9, 0.9999])
+    def test_cut(self, file, share):
+        content = file.read_bytes()
+        file.write_bytes(content[: int(share * len(content))])
+        _refused(file)
+
+    def test_grown(self, file):
+        file.write_bytes(file.read_bytes() + b"\x00" * 8)
+        _refused(file)
+
+    def test_flipped_bytes_of_the_header_never_escape(self, file):
+        content = file.read_bytes()
+        length = int.from_bytes(content[:8], "little")
+        rng = np.random.default_rng(0)
+        for place in rng.integers(0, length, 150):
+            damaged = bytearray(content)
+            damaged[place] ^= 1 << rng.integers(8)
+            file.write_bytes(bytes(damaged))
+            try:
+                TabGAN.load(file)
+            except ModelFileError:
+                continue
+
+    def test_a_header_that_asks_for_more_than_there_is(self, file):
+        content = file.read_bytes()
+        file.write_bytes((2**62).to_bytes(8, "little") + content[8:])
+        _refused(file)
+
+    def test_a_pickle_is_refused_and_runs_nothing(self, tmp_path):
+        """Pitfall 23."""
+        sentinel = tmp_path / "ran"
+
+        class Hostile:
+            def __reduce__(self):
+                return Path.touch, (sentinel,)
+
+        for name, content in (("m", pickle.dumps(Hostile())), ("n", pickle.dumps({"a": Hostile()}, 0))):
+            (tmp_path / name).write_bytes(content)
+            _refused(tmp_path / name)
+        torch.save({"a": Hostile()}, tmp_path / "t")
+        _refused(tmp_path / "t")
+        assert not sentinel.exists()
+
+
+class TestIncomplete:
+    def test_every_tensor_is_needed(self, file):
+        header, tensors = _open(file)
+        for name in tensors:
+            _write(file, header, {k: v for k, v in tensors.items() if k != name})
+            _refused(file)
+
+    @pytest.mark.parametrize(
+        "columns",
+        [["town"], ["town", "town", "n", "day"], ["town", "income", "n", "x"], "town", None, 3, [1]],
+    )
+    def test_columns_that_are_not_the_schemas(self, file, columns):
+        header, tensors = _open(file)
+        _write(file, header | {"columns": columns}, tensors)
+        _refused(file)
+
+    def test_a_row_count_beyond_floats(self, file):
+        header, tensors = _open(file)
+        _write(file, header | {"n_rows": 10**400}, tensors)
+        _refused(file)
+
+    @pytest.mark.parametrize("key", ["version", "schema", "columns", "privacy", "n_rows", "params", "format"])
+    def test_every_key_is_needed(self, file, key):
+        header, tensors = _open(file)
+        del header[key]
+        _write(file, header, tensors)
+        _refused(file)
+
+    def test_every_privacy_field_is_needed(self, private, tmp_path):
+        """Pitfall 24: no privacy parameter has a default on load."""
+        private.save(tmp_path / "m")
+        header, tensors = _open(tmp_path / "m")
+        for key in header["privacy"]:
+            lacking = {k: v for k, v in header["privacy"].items() if k != key}
+            _write(tmp_path / "m", {**header, "privacy": lacking}, tensors)
+            _refused(tmp_path / "m")
+        for key in header["privacy"]["entries"][0]:
+            entries = [{k: v for k, v in entry.items() if k != key} for entry in header["privacy"]["entries"]]
+            _write(tmp_path / "m", {**header, "privacy": {**header["privacy"], "entries": entries}}, tensors)
+            _refused(tmp_path / "m")
+
+    def test_an_argument_is_missing_or_unknown(self, file):
+        header, tensors = _open(file)
+        for params in (
+            {k: v for k, v in header["params"].items() if k != "delta"},
+            {**header["params"], "discriminator": 1},
+            [],
+            None,
+        ):
+            _write(file, {**header, "params": params}, tensors)
+            _refused(file)
+
+    def test_unknown_keys(self, file):
+        header, tensors = _open(file)
+        _write(file, {**header, "rows": [1]}, tensors)
+        _refused(file)
+        _write(file, {**header, "privacy": {**header["privacy"], "note": "x"}}, tensors)
+        _refused(file)
+
+    @pytest.mark.parametrize("version", [0, 3, 5, "4", None])
+    def test_another_version(self, file, version):
+        header, tensors = _open(file)
+        _write(file, {**header, "version": version}, tensors)
+        _refused(file, "expected version 4 of the format. Load it with the tabgan that wrote it")
+
+    @pytest.mark.parametrize("raw", ["", "[]", "5", "null", "{", "[" * 100_000, '{"version": 3}', "\x00"])
+    def test_another_header(self, file, raw):
+        _write(file, None, _open(file)[1], raw=raw)
+        _refused(file)
+
+    def test_no_metadata(self, file):
+        save_file(_open(file)[1], file)
+        _refused(file)
+
+    @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e999", "0", '"many"', "null"])
+    def test_numbers_that_are_none(self, file, value):
+        header, tensors = _open(file)
+        raw = json.dumps({**header, "n_rows": 12345.5}).replace("12345.5", value)
+        _write(file, None, tensors, raw=raw)
+        _refused(file)
+
+    def test_an_epsilon_that_was_not_promised(self, private, tmp_path):
+        private.save(tmp_path / "m")
+        header, tensors = _open(tmp_path / "m")
+        _write(tmp_path / "m", {**header, "params": {**header["params"], "epsilon": 0.1}}, tensors)
+        _refused(tmp_path / "m")
+
+
+class TestContradictions:
+    @pytest.mark.parametrize(
+        ("name", "change"),
+        [
+            ("column.0.code_of_cell", lambda t: t[:-1]),
+            ("column.0.code_of_cell", lambda t: t + 100),
+            ("column.0.code_of_cell", lambda t: t - 1),
+            ("column.0.weights", lambda t: t.reshape(-1, 1)),
+            ("column.0.weights", lambda t: t * torch.nan),
+            ("column.0.weights", lambda t: -t - 1),
+            ("column.0.is_sampled", lambda t: t * 0),
+            ("column.0.is_sampled", lambda t: t[:1]),
+            ("column.0.is_sampled", lambda t: t.reshape(-1, 1).repeat(1, 2)),
+            ("column.1.edges", lambda t: t.flip(0)),
+            ("column.1.edges", lambda t: t + 10**6),
+            ("column.1.edges", lambda t: t * 0),
+            ("column.1.edges", lambda t: t.reshape(1, -1)),
+            ("column.1.emphasis", lambda t: t[:-1]),
+            ("column.1.emphasis", lambda t: t * torch.nan),
+            ("column.1.emphasis", lambda t: t * 0),
+            ("column.1.emphasis", lambda t: t.float()),
+            ("generator.embeddings", lambda t: t[:, :3]),
+            ("generator.embeddings", lambda t: t * torch.nan),
+            ("generator.head_bias", lambda t: torch.zeros(4_000_000)),
+            ("generator.from_latent.weight", lambda t: t[:0]),
+        ],
+    )
+    def test_tensors_that_do_not_go_together(self, file, name, change):
+        header, tensors = _open(file)
+        _write(file, header, {**tensors, name: change(tensors[name]).contiguous()})
+        _refused(file)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda columns: columns.pop("town"),
+            lambda columns: columns["town"].pop("categories"),
+            lambda columns: columns["town"]["categories"].append("Kiel"),
+            lambda columns: columns["town"].update(kind="numeric"),
+            lambda columns: columns["town"].update(dtype="int65"),
+            lambda columns: columns["income"].pop("bounds"),
+            lambda columns: columns["income"].update(bounds=[0, 10]),
+            lambda columns: columns["income"].update(kind="identifier"),
+            lambda columns: columns["n"].update(decimals=2),
+        ],
+    )
+    def test_a_schema_that_does_not_go_with_the_tensors(self, file, change):
+        header, tensors = _open(file)
+        change(header["schema"]["columns"])
+        _write(file, header, tensors)
+        _refused(file)
+
+
+class TestWriting:
+    def test_before_fit(self, tmp_path):
+        with pytest.raises(NotFittedError, match="not fitted"):
+            TabGAN().save(tmp_path / "m")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_nothing_half_written_is_left(self, plain, tmp_path, monkeypatch):
+        def cut_off(tensors, path, metadata):
+            Path(path).write_bytes(b"half")
+            raise OSError("disk full")
+
+        monkeypatch.setattr("tabgan.fitting.modelfile.save_file", cut_off)
+        (tmp_path / "m").write_bytes(b"the model before")
+        with pytest.raises(OSError, match="disk full"):
+            plain.save(tmp_path / "m")
+        assert [path.name for path in tmp_path.iterdir()] == ["m"]
+        assert (tmp_path / "m").read_bytes() == b"the model before"
+
+    def test_takes_the_place_of_another(self, plain, file):
+        plain.save(file)
+        assert len(TabGAN.load(file).sample(2)) == 2
+
+    def test_makes_the_folders(self, plain, tmp_path):
+        plain.save(tmp_path / "a" / "b" / "m")
+        assert (tmp_path / "a" / "b" / "m").is_file()
+
+    def test_onto_a_folder(self, plain, tmp_path):
+        with pytest.raises(ConfigError, match="save: expected a file name, got the folder"):
+            plain.save(tmp_path)
+
+    def test_below_a_file(self, plain, file):
+        with pytest.raises(ConfigError, match="save: expected a folder, got"):
+            plain.save(file / "m")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_a_model_saved_on_a_gpu_loads_on_a_cpu(tmp_path):
+    df = pd.DataFrame({"a": np.arange(500) % 3, "b": np.arange(500) % 2})
+    model = TabGAN(epsilon=None, steps=5, batch_size=50, device="cuda", random_state=0).fit(df)
+    model.save(tmp_path / "m")
+    loaded = TabGAN.load(tmp_path / "m", device="cpu")
+    assert loaded._fitted.generator.device.type == "cpu"
+    assert len(loaded.sample(10)) == 10
+
+
+def _edited(header, path, value):
+    """Return a copy of a header in which one place says something else; a number at its end is an index."""
+    copied = json.loads(json.dumps(header))
+    *way, last = path
+    place = copied
+    for key in way:
+        place = place[key]
+    place[last] = value(place[last]) if callable(value) else value
+    return copied
+
+
+CONTRADICTIONS = {
+    "epsilon lower, and the argument too": [
+        (("privacy", "epsilon"), lambda e: e / 10),
+        (("params", "epsilon"), lambda e: e / 10),
+    ],
+    "epsilon lower in the statement": [(("privacy", "epsilon"), lambda e: e / 10)],
+    "spent lower": [(("privacy", "epsilon_spent"), lambda e: e * 0.9)],
+    "delta higher": [(("privacy", "delta"), 1e-3)],
+    "delta higher, and the argument too": [(("privacy", "delta"), 1e-3), (("params", "delta"), 1e-3)],
+    "delta of thresholds lower": [(("privacy", "delta_spent"), 0.5e-6)],
+    "a charge left out": [(("privacy", "entries"), lambda entries: entries[:-1])],
+    "more noise than charged": [(("privacy", "entries", 0, "noise_multiplier"), lambda z: 2 * z)],
+    "another sensitivity": [(("privacy", "entries", 0, "sensitivity"), 5.0)],
+    "a door that is none": [(("privacy", "entries", 0, "door"), "window")],
+    "steps by another door": [(("privacy", "entries", -1, "door"), "evaluation")],
+    "arguments of no fit": [(("params", "random_state"), -1)],
+    "a unit that no schema has": [
+        (("privacy", "entity"), "who"),
+        (("privacy", "max_rows"), 1),
+        (("privacy", "privacy_unit"), "entity"),
+    ],
+    "other neighbours": [(("privacy", "neighboring_relation"), "replace_one")],
+    "steps without end": [(("privacy", "entries", -1, "steps"), 10**9)],
+    "noise that fills memory": [(("privacy", "entries", 0, "noise_multiplier"), 1e-9)],
+    "rows without end": [(("n_rows",), 1e15)],
+}
+
+
+@pytest.mark.parametrize("edits", CONTRADICTIONS.values(), ids=CONTRADICTIONS)
+def test_a_header_that_contradicts_itself_is_refused(private, tmp_path, edits):
+    """Pitfall 38. What is loaded calibrates later noise, and is printed as the promise."""
+    private.save(tmp_path / "m")
+    header, tensors = _open(tmp_path / "m")
+    _write(tmp_path / "m", header, tensors)
+    assert TabGAN.load(tmp_path / "m").privacy_ == private.privacy_  # the control: unchanged, it loads
+    for path, value in edits:
+        header = _edited(header, path, value)
+    _write(tmp_path / "m", header, tensors)
+    start = time.perf_counter()
+    with pytest.raises(ModelFileError, match="contradicts itself"):
+        TabGAN.load(tmp_path / "m")
+    assert time.perf_counter() - start < 5
+
+
+def test_arguments_that_are_set_after_the_fit_make_no_file_that_contradicts_itself(tmp_path):
+    model = _fit(5.0)
+    model.set_params(delta=1e-9, epsilon=0.1)
+    model.save(tmp_path / "m")
+    loaded = TabGAN.load(tmp_path / "m")
+    assert (
+        (loaded.epsilon, loaded.delta)
+        == (5.0, model.privacy_.delta)
+        == (loaded.privacy_.epsilon, loaded.privacy_.delta)
+    )
+
+
+@pytest.mark.parametrize("name", ["is_sampled", "weights"])
+def test_a_pooled_code_that_would_be_shown_is_refused(tmp_path, name):
+    """Rows of it would come back missing in a column that holds no missing value."""
+    rare = [f"x{i}" for i in range(500)]
+    df = pd.DataFrame({"name": ["a", "b"] * 750 + rare, "number": range(2_000)})
+    TabGAN(5.0, adversary_share=0, random_state=0).fit(df).save(tmp_path / "m")
+    header, tensors = _open(tmp_path / "m")
+    key = f"column.{header['columns'].index('name')}.{name}"
+    tensors[key][-1] = 1
+    _write(tmp_path / "m", header, tensors)
+    _refused(tmp_path / "m")

@@ -1,0 +1,154 @@
+"""Cells that no library can read: a fit passes, or refuses the table before it has charged anything."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import traceback
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from tabgan.errors import DataError, TabGANError, UnexpectedError
+from tabgan.fitting import fit as fitting
+from tabgan.schema import Boolean, Categorical, Datetime, Numeric, Schema
+from tabgan.synthesizer import TabGAN
+
+SECRET = "Zanzibar-4711"
+FAR = pd.Timestamp(np.datetime64("20000-01-01", "s"))
+EAST, WEST = (dt.timezone(dt.timedelta(hours=hours)) for hours in (23, -23))
+N_ROWS = 300
+
+
+class Hostile(float):
+    """A number that cannot be converted."""
+
+    def __float__(self):
+        raise RuntimeError(SECRET)
+
+
+def _arrow(values: list, type_: pa.DataType, stored: pa.DataType | None = None) -> pd.Series:
+    array = pa.array(values, stored or type_).cast(type_)
+    return pd.Series(pd.arrays.ArrowExtensionArray(array))
+
+
+def _objects(*values: object) -> pd.Series:
+    return pd.Series(list(values), dtype=object)
+
+
+COLUMNS = {
+    "year 20000": _objects(FAR, dt.datetime(2000, 1, 1)),
+    "far NumPy moments": _objects(*(np.datetime64(2**62, unit) for unit in ("Y", "D", "m", "ns"))),
+    "zones": _objects(dt.datetime(1, 1, 1, tzinfo=EAST), dt.datetime(9999, 12, 31, tzinfo=WEST)),
+    "dates": _objects(dt.date(1, 1, 1), dt.date(9999, 12, 31)),
+    "datetime64[s]": pd.Series(np.array(["20000-01-01", "2000-01-01"], "datetime64[s]")),
+    "Arrow moments": _arrow([10**12, 0, None], pa.timestamp("s")),
+    "Arrow moments with a zone": _arrow([10**12, 0], pa.timestamp("s", "Europe/Zurich")),
+    "Arrow dates": _arrow([10**8, 0, None], pa.date32(), pa.int32()),
+    "Arrow integers": _arrow([2**63 - 1, None], pa.int64()),
+    "Arrow booleans": _arrow([True, None], pa.bool_()),
+    "Arrow text": _arrow([SECRET, None], pa.string()),
+    "Arrow dictionary": pd.Series(pd.arrays.ArrowExtensionArray(pa.array(["a", SECRET]).dictionary_encode())),
+    "Arrow lists": _arrow([[1], [2]], pa.list_(pa.int64())),
+    "signalling NaN": _objects(Decimal("sNaN"), Decimal(1)),
+    "integers too large": _objects(10**400, 1),
+    "5,000 digits": _objects(10**5000, 1),
+    "fractions": _objects(Fraction(10**400, 7), Fraction(1, 3)),
+    "decimals": _objects(Decimal("1E-999999"), Decimal("1.5")),
+    "hostile numbers": _objects(Hostile(1), 2.0),
+    "extreme integers": pd.Series([2**63 - 1, -(2**63), None], dtype="Int64"),
+    "extreme floats": pd.Series([1.7e308, -1.7e308, 5e-324, np.nan]),
+    "single floats": pd.Series([3e38, 1e-45], dtype="float32"),
+    "surrogates": _objects("\ud800", "a"),
+    "null characters": _objects("a\0", "a", "\x1b"),
+    "bytes": _objects(b"1", b"2"),
+    "text": _objects("1" + "0" * 5000, "1e400", "20000-01-01", "9999-12-31", "nan", "", "=1+1", "\u0663"),
+    "numbers as text": _objects("9" * 400, "1", "2"),
+    "categories": pd.Series(["a\0b", SECRET], dtype="category"),
+    "nothing": _objects(None, None),
+}  # fmt: skip
+
+DECLARED = {
+    "open": None,
+    "numeric": Numeric(name="a", bounds=(0, 10)),
+    "boolean": Boolean(name="a"),
+    "datetime": Datetime(name="a"),
+    "text moments": Datetime(name="a", format="%Y-%m-%d"),
+    "categorical": Categorical(name="a"),
+}
+
+
+def _fit(series: pd.Series, declared: object, *, reads_text: bool) -> None:
+    """Fit a table of one column, of which an error may only come before the first charge, and quote nothing."""
+    rows = series.iloc[np.arange(N_ROWS) % len(series)].reset_index(drop=True)
+    schema = None if declared is None else Schema([declared])
+    model = TabGAN(5.0, schema=schema, adversary_share=0.0, random_state=0)
+    refused: TabGANError | None = None
+    try:
+        model.fit(pd.DataFrame({"a": rows, "b": np.arange(N_ROWS) % 3}), reads_text=reads_text)
+    except TabGANError as error:
+        refused = error
+    if refused is not None:
+        assert not isinstance(refused, UnexpectedError), refused
+        assert not hasattr(model, "privacy_"), refused
+        assert not any(cell in str(refused) for cell in (SECRET, "20000", "e308", "sNaN", "9999"))
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_no_cell_stops_a_fit_that_was_charged(name):
+    """Pitfall 35."""
+    for declared in DECLARED.values():
+        _fit(COLUMNS[name], declared, reads_text=False)
+    _fit(COLUMNS[name], None, reads_text=True)
+    _fit(COLUMNS[name], DECLARED["numeric"], reads_text=True)
+
+
+@pytest.mark.parametrize("name", ["year 20000", "Arrow moments", "Arrow dates", "far NumPy moments"])
+def test_a_column_with_a_far_moment_is_learnt(name):
+    """Pitfall 35."""
+    rows = COLUMNS[name].iloc[np.arange(N_ROWS) % 2].reset_index(drop=True)
+    model = TabGAN(5.0, adversary_share=0.0, random_state=0).fit(pd.DataFrame({"a": rows}))
+    assert model.schema_["a"].kind == "datetime"
+
+
+@pytest.mark.parametrize("error", [KeyError(SECRET), UnicodeEncodeError("utf-8", SECRET, 0, 1, SECRET)])
+def test_what_another_library_raises_is_told_without_its_message(monkeypatch, error):
+    """Pitfall 35."""
+
+    def broken(*args, **kwargs):
+        try:
+            raise ValueError(SECRET)
+        except ValueError:
+            error.add_note(SECRET)
+            raise error from None
+
+    monkeypatch.setattr(fitting, "_anchored_generator", broken)
+    model = TabGAN(5.0, adversary_share=0.0)
+    with pytest.raises((KeyError, UnexpectedError)) as caught:
+        model.fit(pd.DataFrame({"a": np.arange(N_ROWS) % 3}))
+    shown = "".join(traceback.format_exception(caught.value))
+    assert re.search(rf"Unexpected {type(error).__name__} in tabgan/fitting\.py line \d+, _learn\.", shown)
+    assert SECRET not in shown.replace(f"KeyError({SECRET})", "")
+    assert "is spent" in shown
+    assert model.privacy_.epsilon_spent > 0
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("mine"), KeyboardInterrupt(), OSError(28, "No space left on device")]
+)
+def test_the_callers_own_errors_and_the_systems_stay_as_they_are(error):
+    def progress(stage, done, total):
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        TabGAN(5.0, adversary_share=0.0).fit(pd.DataFrame({"a": np.arange(N_ROWS) % 3}), progress=progress)
+    assert caught.value is error
+
+
+def test_text_that_is_no_unicode_is_refused_in_words():
+    with pytest.raises(DataError, match="Column 'a': text that is no valid Unicode"):
+        TabGAN(5.0).fit(pd.DataFrame({"a": COLUMNS["surrogates"]}))

@@ -1,0 +1,367 @@
+"""From codes to rows: as many as asked for, under conditions, lazily, and the same ones for the same seed."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from tabgan import Categorical, Datetime, Identifier, Numeric, Schema
+from tabgan.errors import ConfigError, DataError, NotFittedError, SchemaError
+from tabgan.model.generator import Generator
+from tabgan.model.sampling import BATCH_SIZE, MIN_CANDIDATES, MOST_CANDIDATES, CodeSampler
+from tabgan.synthesizer import TabGAN
+
+
+def _rng(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def _masks(*sizes):
+    return [np.ones(size, dtype=bool) for size in sizes]
+
+
+class ToyGenerator:
+    """Three columns of a known joint distribution, in the generator's terms: the state is the codes so far."""
+
+    latent = 1
+    device = torch.device("cpu")
+    first = torch.tensor([0.7, 0.3])
+    second = torch.tensor([[0.8, 0.1, 0.1], [0.1, 0.1, 0.8]])  # given the first
+    third = torch.tensor([[0.5, 0.5], [0.9, 0.1], [0.1, 0.9]])  # given the second
+
+    def start(self, latent):
+        return torch.zeros(len(latent), 3)
+
+    def logits(self, state, position):
+        if position == 0:
+            return self.first.log().expand(len(state), 2)
+        before = state[:, position - 1].long()
+        return (self.second if position == 1 else self.third)[before].log()
+
+    def advance(self, state, codes, position):
+        state = state.clone()
+        state[:, position] = codes
+        return state
+
+    def joint(self):
+        return (self.first[:, None, None] * self.second[:, :, None] * self.third[None]).numpy()
+
+
+def _draw(n, fixed=None, batch_size=BATCH_SIZE, seed=0, masks=None):
+    sampler = CodeSampler(ToyGenerator(), masks or _masks(2, 3, 2))
+    return list(sampler.batches(n, _rng(seed), fixed, batch_size))
+
+
+def _shares(codes):
+    counts = np.zeros((2, 3, 2))
+    np.add.at(counts, tuple(np.asarray(codes, dtype=int).T), 1)
+    return counts / len(codes)
+
+
+class TestCodes:
+    @pytest.mark.parametrize(
+        ("n", "sizes"), [(0, []), (1, [1]), (10, [10]), (11, [10, 1]), (30, [10, 10, 10])]
+    )
+    @pytest.mark.parametrize("fixed", [None, {1: 2}])
+    def test_exactly_so_many(self, n, sizes, fixed):
+        batches = _draw(n, fixed, batch_size=10)
+        assert [len(batch) for batch in batches] == sizes
+        assert all(batch.shape[1] == 3 for batch in batches)
+
+    def test_follow_the_generator(self):
+        np.testing.assert_allclose(_shares(np.concatenate(_draw(40_000))), ToyGenerator().joint(), atol=0.012)
+
+    def test_are_those_of_the_generators_own_draws(self):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            generator = Generator([3, 2, 4], hidden=8, head=8, latent=2)
+        codes = next(CodeSampler(generator, _masks(3, 2, 4)).batches(100, _rng()))
+        np.testing.assert_array_equal(codes, generator.draw(100, _rng()).codes.numpy())
+
+    @pytest.mark.parametrize("fixed", [None, {0: 1}])
+    def test_pooled_cells_are_replaced_when_the_row_is_whole(self, fixed):
+        """Columns after a pooled code follow it; ruled out when its column is drawn, it would bend them all."""
+        joint = ToyGenerator().joint()[slice(None) if fixed is None else slice(1, 2)]
+        joint = joint / joint.sum()
+        sampler = CodeSampler(ToyGenerator(), _masks(2, 3, 2), {1: np.array([3.0, 1.0, 0.0])})
+        codes = np.concatenate(list(sampler.batches(40_000, _rng(), fixed)))
+        shares = _shares(codes)[slice(None) if fixed is None else slice(1, 2)]
+        assert shares[:, 2].sum() == 0
+        np.testing.assert_allclose(shares.sum(axis=(0, 1)), joint.sum(axis=(0, 1)), atol=0.012)
+        kept = joint.sum(axis=(0, 2))
+        expected = kept[:2] + kept[2] * np.array([0.75, 0.25])
+        np.testing.assert_allclose(shares.sum(axis=(0, 2))[:2], expected, atol=0.012)
+        ruled_out = [mask.copy() for mask in _masks(2, 3, 2)]
+        ruled_out[1][2] = False
+        control = _shares(
+            np.concatenate(list(CodeSampler(ToyGenerator(), ruled_out).batches(40_000, _rng())))
+        )
+        assert abs(control.sum(axis=(0, 1)) - ToyGenerator().joint().sum(axis=(0, 1))).max() > 0.1
+
+    @pytest.mark.parametrize("fixed", [{0: 1}, {1: 0}, {1: 2}, {2: 1}, {0: 1, 2: 0}, {0: 0, 1: 0, 2: 0}])
+    def test_under_conditions_follow_the_conditional_distribution(self, fixed):
+        joint = ToyGenerator().joint()
+        index = tuple(fixed.get(axis, slice(None)) for axis in range(3))
+        expected = np.zeros_like(joint)
+        expected[index] = joint[index] / joint[index].sum()
+        codes = np.concatenate(_draw(20_000, fixed))
+        for position, code in fixed.items():
+            assert (codes[:, position] == code).all()
+        np.testing.assert_allclose(_shares(codes), expected, atol=0.025)
+
+    def test_few_rows_under_a_rare_condition_follow_it_too(self):
+        """Rows come from a pool of candidates, so that one row asked for is not the first that would do."""
+        codes = np.concatenate([_draw(1, {2: 0}, seed=seed)[0] for seed in range(400)])
+        share = ToyGenerator().joint()[1, :, 0].sum() / ToyGenerator().joint()[:, :, 0].sum()
+        assert MIN_CANDIDATES >= 1000
+        assert abs((codes[:, 0] == 1).mean() - share) < 4 * np.sqrt(share * (1 - share) / 400)
+
+    def test_what_a_rare_code_goes_with_is_drawn_often_enough(self):
+        """A last column that nearly names the rows that it may have: few candidates carry all the weight."""
+
+        class Rare(ToyGenerator):
+            first = torch.tensor([0.98, 0.02])
+            second = torch.tensor([[0.4, 0.3, 0.3], [0.3, 0.3, 0.4]])
+
+            def logits(self, state, position):
+                if position < 2:
+                    return super().logits(state, position)
+                has_it = state[:, :1]
+                return torch.log(torch.cat([1.0001 - has_it, has_it + 0.0001], 1))
+
+        drawn = []
+        sampler = CodeSampler(Rare(), _masks(2, 3, 2))
+        candidates = sampler._candidates
+        sampler._candidates = lambda n, *rest: drawn.append(n) or candidates(n, *rest)
+        (codes,) = sampler.batches(4_000, _rng(), {2: 1})
+        assert (codes[:, 0] == 1).mean() > 0.98
+        most = MOST_CANDIDATES * 4_000  # 2 in 100 would have needed 50 times as many
+        assert most <= sum(drawn) < most + BATCH_SIZE
+        drawn.clear()
+        next(sampler.batches(4_000, _rng(), {1: 1}))
+        assert sum(drawn) == 8 * 4_000
+
+    def test_codes_that_may_not_be_drawn_are_not(self):
+        masks = _masks(2, 3, 2)
+        masks[1][0] = False
+        free, conditional = _draw(5000, masks=masks)[0], _draw(5000, {2: 1}, masks=masks)[0]
+        assert set(free[:, 1]) == set(conditional[:, 1]) == {1, 2}
+
+    def test_one_seed_the_same_rows(self):
+        for fixed in (None, {1: 2}):
+            first, again, other = (np.concatenate(_draw(50, fixed, seed=seed)) for seed in (0, 0, 1))
+            np.testing.assert_array_equal(first, again)
+            assert not np.array_equal(first, other)
+
+    def test_are_drawn_when_asked_for(self):
+        batches = CodeSampler(ToyGenerator(), _masks(2, 3, 2)).batches(10**15, _rng(), None, 10)
+        assert len(next(batches)) == 10
+
+
+@pytest.fixture(scope="module")
+def model():
+    """Return a model of a table in which the second column nearly copies the first."""
+    rng = np.random.default_rng(0)
+    first = rng.choice(["x", "y"], 4000, p=[0.6, 0.4])
+    second = np.where(rng.random(4000) < 0.9, np.where(first == "x", 1.0, 2.0), np.nan)
+    df = pd.DataFrame(
+        {
+            "key": np.arange(4000),
+            "a": first,
+            "b": second,
+            "day": np.datetime64("2024-01-01", "s") + rng.integers(0, 5, 4000).astype("timedelta64[D]"),
+            "n": rng.integers(0, 10, 4000),
+        }
+    )
+    schema = Schema(
+        [
+            Identifier(name="key", start=1),
+            Categorical(name="a", categories=("x", "y", "never")),
+            Datetime(name="day", bounds=("2024-01-01", "2024-01-05"), resolution="day"),
+            Numeric(name="n", bounds=(0, 9), decimals=0, out_of_range="error"),
+        ]
+    )
+    return TabGAN(
+        epsilon=None, schema=schema, steps=150, batch_size=500, adversary_share=0, random_state=0
+    ).fit(df)
+
+
+class TestNumberOfRows:
+    @pytest.mark.parametrize("n", [0, 1, 7, BATCH_SIZE, BATCH_SIZE + 1])
+    @pytest.mark.parametrize("conditions", [None, {"a": "x"}])
+    def test_is_exact(self, model, n, conditions):
+        sample = model.sample(n, conditions=conditions)
+        assert len(sample) == n
+        assert list(sample.columns) == ["key", "a", "b", "day", "n"]
+        assert sample.index.equals(pd.RangeIndex(n))
+
+    def test_no_rows_have_the_dtypes(self, model):
+        pd.testing.assert_series_equal(model.sample(0).dtypes, model.sample(5).dtypes)
+        pd.testing.assert_series_equal(model.sample(0, conditions={"a": "x"}).dtypes, model.sample(5).dtypes)
+
+    @pytest.mark.parametrize("n", [-1, 2.5, "5", None, True, np.nan])
+    def test_that_are_none(self, model, n):
+        with pytest.raises(ConfigError, match="n: expected an integer of at least 0"):
+            model.sample(n)
+
+    @pytest.mark.parametrize("batch_size", [0, -5, 1.5])
+    def test_batches_that_are_none(self, model, batch_size):
+        with pytest.raises(ConfigError, match="batch_size: expected an integer of at least 1"):
+            model.sample_batches(10, batch_size)
+
+
+class TestConditions:
+    @pytest.mark.parametrize(
+        ("name", "value", "expected"),
+        [
+            ("a", "y", "y"),
+            ("b", 1, 1.0),
+            ("b", 2.0, 2.0),
+            ("n", 3, 3),
+            ("n", np.int64(3), 3),
+            ("day", "2024-01-02", pd.Timestamp("2024-01-02")),
+            ("day", pd.Timestamp("2024-01-02"), pd.Timestamp("2024-01-02")),
+        ],
+    )
+    def test_are_met_by_every_row(self, model, name, value, expected):
+        sample = model.sample(50, conditions={name: value})
+        assert (sample[name] == expected).all()
+        assert sample[name].dtype == model.sample(1)[name].dtype
+
+    @pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT])
+    def test_for_missing(self, model, missing):
+        sample = model.sample(50, conditions={"b": missing})
+        assert sample["b"].isna().all()
+        assert sample["b"].dtype == "float64"
+
+    def test_several(self, model):
+        sample = model.sample(40, conditions={"n": 3, "a": "x", "b": 1})
+        assert len(sample[["a", "b", "n"]].drop_duplicates()) == 1
+        assert sample["day"].nunique() > 1
+        assert sample["key"].is_unique
+
+    def test_the_other_columns_follow(self, model):
+        for value, partner in (("x", 1.0), ("y", 2.0)):
+            sample = model.sample(2000, conditions={"a": value})
+            assert (sample["b"].dropna() == partner).mean() > 0.85
+        assert (model.sample(2000, conditions={"b": 2.0})["a"] == "y").mean() > 0.85
+
+    def test_without_any_are_like_none_at_all(self, model):
+        pd.testing.assert_frame_equal(model.sample(20, conditions={}), model.sample(20))
+
+    def test_unknown_column(self, model):
+        with pytest.raises(SchemaError, match="conditions: no column 'dya'. Did you mean 'day'"):
+            model.sample(1, conditions={"dya": 1})
+
+    def test_identifier(self, model):
+        with pytest.raises(DataError, match="conditions: column 'key' is an identifier"):
+            model.sample(1, conditions={"key": 5})
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("a", "never seen"),
+            ("a", None),
+            ("a", 1),
+            ("n", 10),
+            ("n", 2.5),
+            ("n", None),
+            ("day", "2025-01-01"),
+        ],
+    )
+    def test_outside_of_the_domain(self, model, name, value):
+        with pytest.raises(DataError, match=f"Column '{name}': the value asked for is not in") as caught:
+            model.sample(1, conditions={name: value})
+        assert "never" not in str(caught.value)
+        assert "bounds" not in str(caught.value)
+
+    @pytest.mark.parametrize(("name", "value"), [("n", "many"), ("day", "soon"), ("day", 5 + 2j)])
+    def test_of_another_kind(self, model, name, value):
+        with pytest.raises(DataError, match=f"Column '{name}': the value asked for is not in"):
+            model.sample(1, conditions={name: value})
+
+    @pytest.mark.parametrize("conditions", [["a"], "a", 5, [("a", "x")]])
+    def test_that_are_no_mapping(self, model, conditions):
+        with pytest.raises(ConfigError, match="conditions: expected a mapping from column names to values"):
+            model.sample(1, conditions=conditions)
+
+
+class TestBatches:
+    def test_together_are_the_rows(self, model):
+        batches = list(model.sample_batches(25, 10))
+        assert [len(batch) for batch in batches] == [10, 10, 5]
+        whole = pd.concat(batches, ignore_index=True)
+        assert whole["key"].tolist() == list(range(1, 26))
+        pd.testing.assert_series_equal(whole.dtypes, model.sample(1).dtypes)
+
+    def test_are_made_when_asked_for(self, model):
+        first = list(itertools.islice(model.sample_batches(10**15, 10), 3))
+        assert [len(batch) for batch in first] == [10, 10, 10]
+
+    def test_what_cannot_be_met_is_refused_at_once(self, model):
+        with pytest.raises(SchemaError, match="no column"):
+            model.sample_batches(10, conditions={"zzz": 1})
+
+    def test_no_rows_are_one_empty_batch(self, model):
+        assert [len(batch) for batch in model.sample_batches(0)] == [0]
+
+
+class TestRandomState:
+    def test_the_same_rows_again(self, model):
+        for conditions in (None, {"a": "y"}):
+            first = model.sample(100, conditions=conditions, random_state=5)
+            pd.testing.assert_frame_equal(first, model.sample(100, conditions=conditions, random_state=5))
+
+    def test_the_models_own_where_none_is_given(self, model):
+        pd.testing.assert_frame_equal(model.sample(100), model.sample(100, random_state=0))
+
+    def test_others_give_others(self, model):
+        assert not model.sample(100, random_state=5).equals(model.sample(100, random_state=6))
+
+    def test_global_generators_are_left_alone(self, model):
+        before = torch.get_rng_state(), np.random.get_state()[1].tolist()  # noqa: NPY002
+        model.sample(10)
+        assert torch.equal(torch.get_rng_state(), before[0])
+        assert np.random.get_state()[1].tolist() == before[1]  # noqa: NPY002
+
+    @pytest.mark.parametrize("random_state", [-1, "x", 1.5])
+    def test_that_are_none(self, model, random_state):
+        with pytest.raises(ConfigError, match="random_state: expected None or a non-negative integer"):
+            model.sample(1, random_state=random_state)
+
+
+def test_before_fit():
+    for call in (TabGAN().sample, TabGAN().sample_batches):
+        with pytest.raises(NotFittedError, match="TabGAN: not fitted yet. Call fit, or load a model"):
+            call(5)
+
+
+def test_a_column_that_never_varies_stays_in_its_domain():
+    """The value that nobody has gets a small probability, and must not come out as missing."""
+    df = pd.DataFrame({"flag": np.ones(500, dtype=bool), "n": np.arange(500) % 3})
+    model = TabGAN(epsilon=None, steps=2, batch_size=50, adversary_share=0, random_state=0).fit(df)
+    sample = model.sample(40_000)
+    assert sample["flag"].dtype == bool
+    assert sample["flag"].mean() > 0.99
+
+
+def test_a_column_without_values_gets_none():
+    df = pd.DataFrame({"a": np.full(500, np.nan), "n": np.arange(500) % 3})
+    for epsilon in (None, 5.0):
+        model = TabGAN(epsilon=epsilon, steps=2, batch_size=50, adversary_share=0, random_state=0).fit(df)
+        assert model.sample(5000)["a"].isna().all()
+
+
+def test_a_second_sample_under_the_models_seed_is_said_to_repeat_the_first(caplog):
+    df = pd.DataFrame({"a": ["x", "y"] * 500})
+    model = TabGAN(epsilon=5.0, adversary_share=0, random_state=0).fit(df)
+    model.sample(5)
+    model.sample(5, random_state=1)
+    assert "same rows" not in caplog.text
+    model.sample(5)
+    model.sample(5)
+    assert caplog.text.count("begins with the same rows") == 1

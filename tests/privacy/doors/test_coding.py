@@ -1,0 +1,96 @@
+"""From released columns to codes: as many as the noise leaves room for, and the same totals."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabgan.columns.table import code_column
+from tabgan.privacy.doors import coding
+from tabgan.privacy.doors.coding import MAX_BINS, MAX_WIDTH, MIN_BINS, code_table, one_way_marginals
+from tabgan.privacy.doors.measure import Measurer
+from tabgan.privacy.doors.release import release_table
+from tabgan.privacy.filter import Ledger
+from tabgan.privacy.plan import make_plan
+from tabgan.schema import Schema
+
+
+def coded(n_rows, epsilon):
+    rng = np.random.default_rng(0)
+    df = pd.DataFrame(
+        {
+            "x": rng.normal(size=n_rows).round(3),
+            "word": rng.choice(["a", "b", "c"], n_rows, p=[0.7, 0.299, 0.001]),
+            "y": rng.integers(0, 1_000, n_rows),
+        }
+    )
+    plan = make_plan(epsilon, 1e-6)
+    ledger = Ledger(plan)
+    released = release_table(df, Schema(), plan, Measurer(ledger))
+    encoder = code_table(released, plan, ledger.remaining_mu())
+    return df, released, encoder
+
+
+def test_more_budget_and_more_rows_give_more_codes():
+    widths = [coded(n, e)[2].sizes[0] for n, e in ((4_000, 0.5), (4_000, 5.0), (20_000, 5.0))]
+    assert widths == sorted(widths)
+    assert widths[0] < widths[-1]
+    assert widths[0] >= MIN_BINS
+    assert widths[-1] <= MAX_BINS + 8  # heavy cells have codes of their own beside the bins
+
+
+@pytest.mark.parametrize(("mu", "bins"), [(0.5, 32), (0.05, 23), (0.02, 14), (0.0005, 4)])
+def test_bins_leave_the_noise_of_half_the_pairs_its_share_of_a_table(monkeypatch, mu, bins):
+    """By hand: 3 columns are 3 pairs, half of them 1.5; sqrt(1.5 * rows / (sqrt(1.5) / mu)) bins, of 4 to 32."""
+    _, released, _ = coded(9_000, None)
+    asked = []
+
+    def spy(*args):
+        asked.append(args[-3:])
+        return code_column(*args)
+
+    monkeypatch.setattr(coding, "code_column", spy)
+    code_table(released, make_plan(1.0, 1e-6), mu)
+    n_bins, n_categories, noise = asked[0]
+    assert (n_bins, n_categories) == (bins, 256)
+    assert noise == pytest.approx(2 * 1.5**0.5 / mu)
+
+
+def test_one_way_marginals_add_up_to_the_noisy_count_and_are_near_the_truth():
+    df, released, encoder = coded(8_000, 2.0)
+    codes = encoder.transform(df)
+    for position, marginal in enumerate(one_way_marginals(released, encoder)):
+        exact = np.bincount(codes[:, position], minlength=encoder.sizes[position])
+        assert marginal.counts.sum() == pytest.approx(released.n_rows)
+        assert (marginal.counts >= 0).all()
+        assert np.abs(marginal.counts - exact).sum() / 2 < 0.08 * len(df)
+
+
+def test_without_privacy_they_are_exact():
+    df, released, encoder = coded(2_000, None)
+    codes = encoder.transform(df)
+    for position, marginal in enumerate(one_way_marginals(released, encoder)):
+        exact = np.bincount(codes[:, position], minlength=encoder.sizes[position])
+        assert marginal.counts == pytest.approx(exact)
+
+
+def test_what_the_values_lack_of_all_rows_is_of_other_values_and_as_noisy_as_all_of_them():
+    _, released, encoder = coded(8_000, 0.5)
+    position = released.schema.names.index("word")
+    column, marginal = released.columns[position], one_way_marginals(released, encoder)[position]
+    assert column.encoder.has_other
+    assert column.encoder.n_values >= 2
+    expected = column.noise_stddev * np.sqrt(1 + column.encoder.n_values)
+    assert marginal.noise_stddev[-1] == pytest.approx(expected)
+
+
+def test_many_columns_share_the_codes():
+    rng = np.random.default_rng(0)
+    numbers = {f"x{i}": rng.normal(size=2_000).round(3) for i in range(90)}
+    words = {f"w{i}": rng.choice([f"v{k}" for k in range(120)], 2_000) for i in range(10)}
+    plan = make_plan(None, 1e-6)
+    ledger = Ledger(plan)
+    released = release_table(pd.DataFrame(numbers | words), Schema(), plan, Measurer(ledger))
+    sizes = code_table(released, plan, ledger.remaining_mu()).sizes
+    assert max(sizes[:90]) <= MAX_WIDTH // 100 + 2
+    assert max(sizes[90:]) <= 4 * MAX_WIDTH // 100 + 3
+    assert min(sizes[:90]) >= MAX_WIDTH // 100 - 2

@@ -1,0 +1,129 @@
+"""Door 1b: which pairs are measured, with how much noise, and that the total is what was left."""
+
+import math
+
+import numpy as np
+import pytest
+
+from tabgan.privacy.accounting import combined_mu
+from tabgan.privacy.doors.marginals import (
+    TARGET_WEIGHT,
+    choose_pairs,
+    measure_pairs,
+    pair_noises,
+    pair_weight,
+)
+from tabgan.privacy.doors.measure import Measurer
+from tabgan.privacy.filter import Ledger
+from tabgan.privacy.plan import make_plan
+
+SIZES = [3, 4, 2]
+NAMES = ["a", "b", "c"]
+
+
+def table(n_rows: int = 5_000) -> np.ndarray:
+    """``a`` and ``b`` depend on each other, ``c`` on nothing."""
+    rng = np.random.default_rng(0)
+    a = rng.integers(3, size=n_rows)
+    return np.stack([a, (a + (rng.random(n_rows) < 0.1)) % 4, rng.integers(2, size=n_rows)], axis=1).astype(
+        np.int16
+    )
+
+
+def one_ways(codes):
+    return [np.bincount(codes[:, i], minlength=size).astype(float) for i, size in enumerate(SIZES)]
+
+
+def measure(epsilon, progress=None, target=None):
+    codes, plan = table(), make_plan(epsilon, 1e-6)
+    ledger = Ledger(plan)
+    marginals = measure_pairs(
+        codes, SIZES, NAMES, one_ways(codes), len(codes), plan, Measurer(ledger), progress, target
+    )
+    return marginals, ledger, plan, codes
+
+
+def test_dependent_pairs_are_measured_and_close_to_the_truth():
+    marginals, ledger, _, codes = measure(1.0)
+    assert (0, 1) in [m.columns for m in marginals]
+    measured = next(m for m in marginals if m.columns == (0, 1))
+    exact = np.zeros((3, 4))
+    np.add.at(exact, (codes[:, 0], codes[:, 1]), 1)
+    assert np.abs(measured.counts - exact).max() < 6 * measured.noise_stddev
+    assert [e.columns for e in ledger.entries if e.what == "dependence score"] == [
+        ("a", "b"),
+        ("a", "c"),
+        ("b", "c"),
+    ]
+
+
+def test_the_pairs_spend_what_was_left_and_no_more():
+    _, ledger, plan, _ = measure(1.0)
+    spent = combined_mu(e.noise_multiplier for e in ledger.entries)
+    assert spent <= plan.mu
+    assert spent == pytest.approx(plan.mu, rel=1e-6)
+
+
+def test_without_privacy_all_pairs_are_exact():
+    marginals, _, _, codes = measure(None)
+    assert len(marginals) == 3
+    assert all(m.counts.sum() == len(codes) for m in marginals)
+
+
+def test_a_single_column_has_no_pairs():
+    codes = table()[:, :1]
+    plan = make_plan(1.0, 1e-6)
+    measurer = Measurer(Ledger(plan))
+    assert measure_pairs(codes, [3], ["a"], one_ways(table())[:1], 1.0, plan, measurer) == []
+
+
+def test_a_score_moves_by_at_most_one_with_a_row():
+    """Sensitivity, by removing rows one at a time: the scores are L1 distances to a fixed public table."""
+    from tabgan.privacy.doors.marginals import _dependence, _table
+
+    codes = table(300)
+    public = one_ways(codes)
+    full = _dependence(_table(codes, (0, 1), SIZES), public, (0, 1), 300.0)
+    for row in range(0, 300, 7):
+        less = _dependence(_table(np.delete(codes, row, axis=0), (0, 1), SIZES), public, (0, 1), 300.0)
+        assert abs(full - less) <= 1.0 + 1e-9
+
+
+def _choose(scores, cells, mu):
+    weights = np.array([pair_weight(n, False) for n in cells])
+    return choose_pairs(np.array(scores), np.array(cells), weights, mu)
+
+
+def test_pairs_are_chosen_by_what_they_are_worth():
+    assert _choose([1_000.0, 2.0, 900.0], [6, 6, 6], 0.2) == [0, 2]
+    assert _choose([0.0, -5.0, 0.0], [6, 6, 6], 0.2) != []  # one at least
+    assert _choose([5.0, 6.0], [4, 4], math.inf) == [0, 1]
+
+
+def test_large_tables_get_less_noise_a_cell_and_the_total_is_the_budget():
+    noises = pair_noises(np.array([pair_weight(10, False), pair_weight(1_000, False)]), 0.3)
+    assert noises[1] < noises[0]
+    assert combined_mu(noises) == pytest.approx(0.3, rel=1e-6)
+    assert combined_mu(noises) <= 0.3
+
+
+def test_pairs_with_the_target_get_less_noise_for_the_same_budget():
+    spent = []
+    for target, is_less in ((1, True), (None, False)):
+        marginals, ledger, plan, _ = measure(1.0, target=target)
+        spent.append(combined_mu(e.noise_multiplier for e in ledger.entries))
+        assert spent[-1] <= plan.mu
+        by_cells = {m.columns: m.noise_stddev * math.prod(m.counts.shape) ** (1 / 3) for m in marginals}
+        with_target = [noise for columns, noise in by_cells.items() if 1 in columns]
+        others = [noise for columns, noise in by_cells.items() if 1 not in columns]
+        assert with_target
+        if others:
+            ratio = (others[0] / with_target[0]) ** 2
+            assert ratio == pytest.approx(TARGET_WEIGHT if is_less else 1.0)
+    assert spent[0] == pytest.approx(spent[1], rel=1e-6)
+
+
+def test_progress_ends_at_its_total():
+    seen = []
+    measure(1.0, lambda done, total: seen.append((done, total)))
+    assert seen[-1][0] == seen[-1][1]

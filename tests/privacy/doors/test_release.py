@@ -1,0 +1,361 @@
+"""Door 1a: what leaves it, what it costs, and that one row never shows in a domain."""
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabgan.columns import grid
+from tabgan.errors import BudgetExceededError, DataError
+from tabgan.privacy.doors import mechanisms
+from tabgan.privacy.doors.measure import Measurer
+from tabgan.privacy.doors.release import _VOTE, _column_of_vote, needed_rows, release_table
+from tabgan.privacy.events import GAUSSIAN_THRESHOLD
+from tabgan.privacy.filter import Ledger
+from tabgan.privacy.plan import make_plan
+from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
+
+N = 4_000
+
+
+def people(n_rows: int = N, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "age": rng.integers(18, 90, n_rows),
+            "income": np.round(rng.lognormal(7, 0.5, n_rows), 2),
+            "town": rng.choice(["Ulm", "Bonn", "Kiel"], n_rows),
+            "smokes": rng.random(n_rows) < 0.3,
+            "seen": pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 700, n_rows), unit="D"),
+            "score": np.where(rng.random(n_rows) < 0.2, np.nan, rng.normal(size=n_rows).round(1)),
+        }
+    )
+
+
+def release(df, schema=None, epsilon=3.0):
+    plan = make_plan(epsilon, 1e-6)
+    ledger = Ledger(plan)
+    return release_table(df, schema or Schema(), plan, Measurer(ledger)), ledger
+
+
+def test_an_undeclared_table_is_completed():
+    released, _ = release(people())
+    schema = released.schema
+    assert schema.names == list(people().columns)
+    assert schema.is_complete
+    kinds = [column.kind for column in schema]
+    assert kinds == ["numeric", "numeric", "categorical", "boolean", "datetime", "numeric"]
+    assert schema["town"].categories == ("Bonn", "Kiel", "Ulm")
+    assert (schema["age"].decimals, schema["income"].decimals, schema["score"].decimals) == (0, 2, 1)
+    assert schema["seen"].resolution == "day"
+    low, high = schema["age"].bounds
+    assert 15 <= low <= 21
+    assert 85 <= high <= 95
+    assert released.n_rows == pytest.approx(N, abs=150)
+
+
+def test_every_number_that_leaves_has_a_line_before_it_is_counted(monkeypatch):
+    """Pitfalls 5 and 25: noise is drawn only for what stands in the ledger by then."""
+    plan = make_plan(3.0, 1e-6)
+    ledger = Ledger(plan)
+    drawn = []
+    original = mechanisms.noisy_vector
+
+    def spy(values, noise_stddev):
+        drawn.append(noise_stddev)
+        charged = [entry.noise_multiplier for entry in ledger.entries]
+        assert all(drawn.count(noise) <= charged.count(noise) for noise in set(drawn))
+        return original(values, noise_stddev)
+
+    monkeypatch.setattr(mechanisms, "noisy_vector", spy)
+    release_table(people(), Schema(), plan, Measurer(ledger))
+    # A discovery releases its count of missing values beside the categories: one line, one histogram.
+    assert sorted(drawn) == sorted(entry.noise_multiplier for entry in ledger.entries)
+    assert any(entry.mechanism == GAUSSIAN_THRESHOLD for entry in ledger.entries)
+
+
+def test_a_ledger_that_cannot_pay_stops_the_release_before_any_count(monkeypatch):
+    def forbidden(*args):
+        raise AssertionError("counted without a charge")
+
+    monkeypatch.setattr(mechanisms, "noisy_vector", forbidden)
+    with pytest.raises(BudgetExceededError):
+        release_table(people(), Schema(), make_plan(3.0, 1e-6), Measurer(Ledger(make_plan(0.01, 1e-6))))
+
+
+def test_the_noise_of_a_release_is_the_one_in_the_ledger():
+    schema = Schema([Categorical(name="c", categories=tuple("abcdefgh"))])
+    df = pd.DataFrame({"c": np.random.default_rng(0).choice(list("abcdefgh"), N)})
+    errors, noise = [], 0.0
+    for _ in range(60):
+        released, ledger = release(df, schema)
+        exact = df["c"].value_counts().reindex(list("abcdefgh")).to_numpy()
+        errors.append(released.columns[0].counts[1:9] - exact)
+        noise = next(e.noise_multiplier for e in ledger.entries if e.what == "1-way histogram")
+    spread = np.std(np.concatenate(errors))
+    assert 0.85 * noise < spread < 1.15 * noise
+
+
+def test_stages_that_a_schema_makes_needless_are_not_charged():
+    df = people()[["age", "town"]]
+    schema = Schema(
+        [
+            Numeric(name="age", bounds=(18, 89), decimals=0),
+            Categorical(name="town", categories=("Bonn", "Kiel", "Ulm")),
+        ]
+    )
+    _, ledger = release(df, schema)
+    assert {e.what for e in ledger.entries} == {"number of rows", "1-way histogram"}
+    assert ledger.statement().delta_spent == 0
+
+
+def domain(df: pd.DataFrame) -> dict[str, object]:
+    released, _ = release(df, epsilon=1.0)
+    return released.schema.to_dict()
+
+
+@pytest.mark.parametrize("n_runs", [12])
+def test_a_new_category_in_one_row_never_shows(n_runs):
+    """Pitfalls 1 and 3."""
+    df = people(1_500)[["town", "age"]]
+    df.loc[0, "town"] = "Entenhausen"
+    for _ in range(n_runs):
+        assert "Entenhausen" not in str(domain(df))
+
+
+def test_a_new_extreme_in_one_row_never_moves_the_bounds_to_it():
+    """Pitfalls 1 and 2."""
+    df = people()[["age", "town", "income", "seen"]]
+    df.loc[0, "income"] = 123_456_789.12
+    df.loc[0, "seen"] = pd.Timestamp("1931-05-05")
+    for _ in range(8):
+        schema = domain(df)["columns"]
+        assert schema["income"]["bounds"][1] < 1_000_000
+        assert schema["seen"]["bounds"][0] > "1990"
+
+
+def test_one_row_of_another_type_changes_neither_kind_nor_decimals():
+    """Pitfall 1: dtypes and precision by vote."""
+    df = pd.DataFrame({"x": np.random.default_rng(0).integers(0, 50, N).astype(float)})
+    df.loc[0, "x"] = 0.123456
+    dates = pd.Series([dt.date(2020, 1, 1 + i % 28) for i in range(N)], dtype=object)
+    df["day"] = dates
+    schema = domain(df)["columns"]
+    assert schema["x"]["decimals"] == 0
+    assert schema["day"]["kind"] == "datetime"
+
+
+def test_object_columns_are_named_by_the_majority():
+    n = 3_000
+    df = pd.DataFrame(
+        {
+            "text": ["a", "b", "c"] * (n // 3),
+            "iso": ["2021-03-04", "2020-01-02"] * (n // 2),
+            "moments": ["2021-03-04 10:00:01", "2020-01-02 23:59:59"] * (n // 2),
+            "flags": pd.Series([True, False, None] * (n // 3), dtype=object),
+            "days": pd.Series([dt.date(2020, 1, 1), dt.date(2021, 1, 1)] * (n // 2), dtype=object),
+            "number": pd.Series([1, 2, None] * (n // 3), dtype=object),
+        }
+    )
+    released, _ = release(df)
+    kinds = {c.name: c.kind for c in released.schema}
+    assert kinds == {
+        "text": "categorical",
+        "iso": "datetime",
+        "moments": "datetime",
+        "flags": "boolean",
+        "days": "datetime",
+        "number": "numeric",
+    }
+    assert released.schema["iso"].format == "%Y-%m-%d"
+
+
+def test_missing_values_of_one_row_are_noise():
+    """Pitfall 1: nullability is a noisy count."""
+    df = people()[["age", "town"]].astype({"age": "float64"})
+    df.loc[0, "age"] = np.nan
+    released, ledger = release(df)
+    noise = next(e.noise_multiplier for e in ledger.entries if e.what == "1-way histogram")
+    assert abs(released.columns[0].counts[0]) < 6 * noise
+
+
+def test_too_few_rows_are_refused_in_words_by_the_noisy_count():
+    with pytest.raises(DataError, match="too few rows for epsilon=0.1"):
+        release(people(30), epsilon=0.1)
+
+
+@pytest.mark.parametrize("columns", [2, 6])
+def test_the_rows_that_a_release_needs_stand_above_the_noise_of_a_1_way_and_twice_that_of_their_own_number(
+    columns,
+):
+    plan = make_plan(0.5, 1e-6)
+    by_hand = 4 * plan.noise_stddev("one_way", columns) + 2 * plan.noise_stddev("rows", 1)
+    assert needed_rows(plan, columns) == pytest.approx(by_hand)
+
+
+@pytest.mark.parametrize(
+    ("votes", "kind"),
+    [
+        ({"numbers": 410, "text": 390}, "numeric"),
+        ({"numbers": 400, "text": 390, "booleans": 30}, "categorical"),  # the most, and not a majority
+        ({"numbers": 400, "text": -390}, "numeric"),  # what noise makes negative takes nothing away
+        ({"numbers": 4}, "categorical"),  # not above the noise
+    ],
+)
+def test_a_kind_is_taken_from_a_clear_majority_of_the_noisy_votes_alone(votes, kind):
+    vote = np.array([float(votes.get(label, 0)) for label in _VOTE])
+    assert _column_of_vote("x", "object", vote, 1.0).kind == kind
+
+
+def test_identifiers_are_never_read():
+    df = people()[["age"]].assign(key=[f"secret-{i}" for i in range(N)])
+    released, ledger = release(df, Schema([Identifier(name="key", pattern="K{}")]))
+    assert [c.encoder.name for c in released.columns] == ["age"]
+    assert all("key" not in e.columns for e in ledger.entries)
+
+
+def test_only_identifiers_is_nothing_to_learn():
+    with pytest.raises(DataError, match="nothing to learn"):
+        release(pd.DataFrame({"key": ["a", "b"]}), Schema([Identifier(name="key", pattern="K{}")]))
+
+
+def test_constants_and_all_missing_columns_come_through():
+    df = people()[["age"]].assign(zero=0, seven=7.5, nothing=np.nan, word="only", none=None)
+    released, _ = release(df)
+    schema = released.schema
+    assert schema["seven"].bounds == (7.5, 7.5)
+    assert schema["word"].categories == ("only",)
+    low, high = schema["zero"].bounds
+    assert low == 0
+    assert high <= 1
+
+
+def test_thin_tails_are_kept(monkeypatch):
+    """With noise that repeats: among the empty cells, fresh noise passes for a tail once in a few dozen columns."""
+    rng = np.random.default_rng(0)
+    monkeypatch.setattr(
+        mechanisms, "noisy_vector", lambda values, stddev: values + rng.normal(0, stddev, values.shape)
+    )
+    df = pd.DataFrame({"months": np.r_[rng.integers(1, 72, 5_000), np.full(300, 72)]})
+    for _ in range(5):
+        released, _ = release(df, epsilon=1.0)
+        low, high = released.schema["months"].bounds
+        assert low <= 2
+        assert 72 <= high <= 75
+
+
+def test_declared_columns_keep_what_was_declared():
+    schema = Schema(
+        [
+            Numeric(name="age", bounds=(0, 120), decimals=0),
+            Boolean(name="smokes"),
+            Datetime(name="seen", bounds=("2019-01-01", "2022-12-31"), resolution="day"),
+            Categorical(name="town", categories=("Ulm", "Bonn")),
+        ]
+    )
+    released, _ = release(people()[["age", "smokes", "seen", "town"]], schema)
+    for column in schema:
+        kept = released.schema[column.name].model_dump(exclude={"dtype"})
+        assert kept == column.model_dump(exclude={"dtype"})
+
+
+@pytest.mark.parametrize("n_present", [0, 1, 3, 20])
+def test_a_nearly_empty_column_never_stops_a_fit(n_present):
+    """Its kind is a vote among noise; whatever comes out, no value may raise: that would be a release."""
+    df = people(3_000)[["age"]].assign(note=[f"secret {i}" if i < n_present else None for i in range(3_000)])
+    for _ in range(15):
+        released, _ = release(df, epsilon=1.0)
+        assert released.schema["note"].kind == "categorical"
+        assert released.schema["note"].categories == ()
+
+
+def as_csv(df: pd.DataFrame) -> pd.DataFrame:
+    """Return a table as it is read from a CSV: all text."""
+    return df.astype(object).where(df.notna(), None).map(lambda value: None if value is None else str(value))
+
+
+def release_text(df, schema=None, epsilon=3.0):
+    plan = make_plan(epsilon, 1e-6)
+    return release_table(df, schema or Schema(), plan, Measurer(Ledger(plan)), reads_text=True)
+
+
+def test_a_table_of_text_is_completed_by_votes():
+    """Pitfall 1: the dtypes of a CSV are a release like any other."""
+    schema = release_text(as_csv(people())).schema
+    found = {column.name: (column.kind, column.dtype) for column in schema}
+    assert found == {
+        "age": ("numeric", "Int64"),
+        "income": ("numeric", "float64"),
+        "town": ("categorical", "object"),
+        "smokes": ("boolean", "boolean"),
+        "seen": ("datetime", "object"),
+        "score": ("numeric", "float64"),
+    }
+
+
+@pytest.mark.parametrize("odd", ["n/k", "7.25", "", "1e400", "true"])
+def test_one_odd_row_of_a_csv_changes_no_dtype(odd):
+    df = as_csv(people())
+    expected = [(c.kind, c.dtype) for c in release_text(df).schema]
+    df.loc[0] = odd
+    assert [(c.kind, c.dtype) for c in release_text(df).schema] == expected
+
+
+def test_declared_numbers_may_come_as_text():
+    schema = Schema([Numeric(name="age", bounds=(0, 120), decimals=0), Boolean(name="smokes")])
+    released = release_text(as_csv(people())[["age", "smokes"]], schema)
+    assert [c.dtype for c in released.schema] == ["Int64", "boolean"]
+    assert released.columns[0].counts[19:91].sum() == pytest.approx(N, rel=0.05)
+
+
+def test_codes_that_look_like_numbers_stay_text():
+    """As a number, 01002 would lose its zero and 1E2 its name."""
+    rng = np.random.default_rng(0)
+    df = pd.DataFrame({"zip": rng.choice(["01002", "01003"], N), "icd": rng.choice(["1E1", "1E2"], N)})
+    assert [c.kind for c in release_text(df.astype(object)).schema] == ["categorical", "categorical"]
+
+
+def test_a_number_beyond_floats_stops_no_fit():
+    df = pd.DataFrame({"a": pd.Series([*[1, 2] * 1_000, 10**400], dtype=object), "b": range(2_001)})
+    released, _ = release(df, Schema([Categorical(name="a")]))
+    assert released.schema["a"].categories == (1, 2)
+
+
+def test_a_column_can_be_put_last_and_the_schema_keeps_its_order():
+    released, _ = release(people())
+    moved = released.with_last("town")
+    assert [c.encoder.name for c in moved.columns] == ["age", "income", "smokes", "seen", "score", "town"]
+    assert moved.schema.names == released.schema.names
+    assert released.with_last(None).columns == released.columns
+    assert released.with_last("unknown").columns == released.columns
+
+
+class TestUnseenPrecision:
+    """Where the noise hides how fine values are, they are kept coarse, and the fit says so."""
+
+    def _said(self, caplog):
+        rng = np.random.default_rng(0)
+        df = pd.DataFrame({f"c{i}": rng.uniform(0, 1, 2000).round(2) for i in range(2)})
+        df["when"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(1, 10**6, 2000), unit="s")
+        df["nothing"] = np.nan
+        numbers = [Numeric(name=f"c{i}", bounds=(0, 1)) for i in range(2)]
+        schema = Schema([*numbers, Datetime(name="when", bounds=("2024-01-01", "2024-02-01"))])
+        with caplog.at_level("WARNING", logger="tabgan"):
+            released, _ = release(df, schema, 20.0)
+        return released, caplog.text
+
+    def test_is_said(self, caplog, monkeypatch):
+        monkeypatch.setattr(
+            grid, "SURELY", 1_000.0
+        )  # more than any count has here: the noise hides all of them
+        released, text = self._said(caplog)
+        assert released.schema["c0"].decimals == 0
+        assert "hides the decimals of 'c0'" in text
+        assert "hides the resolution of 'when'" in text
+        assert "'nothing'" not in text
+
+    def test_is_not_said_where_it_shows(self, caplog):
+        released, text = self._said(caplog)
+        assert released.schema["c0"].decimals == 2
+        assert "hides" not in text

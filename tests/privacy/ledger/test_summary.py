@@ -1,0 +1,68 @@
+"""What a ledger adds up to: two totals, what is held, and a next fit that the cap lets pass."""
+
+import json
+
+import pytest
+
+from tabgan.privacy.accounting import filter_order
+from tabgan.privacy.events import GAUSSIAN, Release
+from tabgan.privacy.ledger.file import LedgerFile
+from tabgan.privacy.ledger.records import LedgerConfig
+from tabgan.privacy.ledger.summary import summarize
+from tabgan.privacy.plan import make_plan
+
+PLAN = make_plan(1.0, 1e-6, adversary_share=0.0)
+
+
+def ledger(path, n_fits, config=None, *, is_ended=True):
+    file = LedgerFile(path)
+    for number in range(n_fits):
+        name = f"fit{number}"
+        file.begin(name, PLAN, config or LedgerConfig(path), lambda key: "same")
+        release = Release("release", "rows", (), GAUSSIAN, 1 / PLAN.mu)
+        file.charge(name, "1 rows", [release])
+        if is_ended:
+            file.end(name, "done")
+    return file
+
+
+def test_totals_are_those_of_the_accountant(tmp_path):
+    summary = summarize(ledger(tmp_path / "l", 3), 1e-5)
+    assert summary.epsilon_spent == pytest.approx((PLAN.cost + PLAN.cost + PLAN.cost).epsilon(1e-5), rel=0.02)
+    assert summary.epsilon_spent < 3 * summary.fits[0].epsilon_spent
+    assert (summary.epsilon_spent_adaptive, summary.epsilon_held, summary.epsilon_next) == (None, None, None)
+    assert summary.delta == 1e-5
+    assert summarize(LedgerFile(tmp_path / "l")).delta == pytest.approx(3e-6)
+
+
+def test_the_cap_counts_more_than_fits_that_were_planned_beforehand(tmp_path):
+    config = LedgerConfig(tmp_path / "l", 3.0, 1e-5)
+    summary = summarize(ledger(tmp_path / "l", 3, config))
+    assert summary.epsilon_spent < summary.epsilon_spent_adaptive == summary.epsilon_held <= 3.0
+
+
+@pytest.mark.parametrize("n_fits", [1, 3])
+def test_a_next_fit_of_what_remains_passes_and_one_of_much_more_does_not(tmp_path, n_fits):
+    config = LedgerConfig(tmp_path / "l", 3.0, 1e-5)
+    file = ledger(tmp_path / "l", n_fits, config)
+    remains = summarize(file).epsilon_next
+    file.check_room(make_plan(remains, 1e-6, adversary_share=0.0), config)
+    with pytest.raises(Exception, match="over its cap"):
+        file.check_room(make_plan(remains * 1.05, 1e-6, adversary_share=0.0), config)
+
+
+def test_an_unfinished_fit_holds_its_plan(tmp_path):
+    config = LedgerConfig(tmp_path / "l", 3.0, 1e-5)
+    summary = summarize(ledger(tmp_path / "l", 1, config, is_ended=False))
+    assert summary.fits[0].state == "unfinished"
+    order = filter_order(3.0, 1e-5)
+    assert summary.epsilon_held == pytest.approx(PLAN.cost.adaptive_epsilon(1e-5, order))
+
+
+def test_a_delta_that_is_used_up_is_no_number_in_json(tmp_path):
+    file = LedgerFile(tmp_path / "l")
+    plan = make_plan(1.0, 1e-6)
+    file.begin("fit", plan, LedgerConfig(tmp_path / "l"), lambda key: "same")
+    release = Release("release", "c", ("c",), "discrete Gaussian with threshold", 100.0, 1e-7)
+    file.charge("fit", "1 c", [release])
+    assert json.loads(summarize(file, 1e-8).to_json())["epsilon_spent"] is None

@@ -1,0 +1,118 @@
+"""The plan: complete before a row is read, never above its target."""
+
+import math
+from fractions import Fraction
+
+import pytest
+
+from tabgan.errors import ConfigError
+from tabgan.privacy.accounting import Cost, epsilon_of
+from tabgan.privacy.plan import (
+    ADVERSARY_STEPS,
+    DISCOVERY_DELTA_SHARE,
+    SAMPLE_RATE,
+    SHARES,
+    make_plan,
+)
+from tabgan.privacy.unit import PrivacyUnit
+
+
+@pytest.mark.parametrize(
+    ("epsilon", "adversary_share"),
+    [
+        *((epsilon, share) for epsilon in (0.1, 1.0, 3.0, 10.0) for share in (0.0, 0.05)),
+        (0.1, 0.5),
+        (1.0, 0.5),
+        pytest.param(3.0, 0.5, marks=pytest.mark.slow),
+        pytest.param(10.0, 0.5, marks=pytest.mark.slow),
+    ],
+)
+def test_a_plan_never_passes_its_target_and_uses_nearly_all_of_it(epsilon, adversary_share):
+    plan = make_plan(epsilon, 1e-6, adversary_share=adversary_share)
+    runs = () if plan.adversary is None else (plan.adversary,)
+    spent = epsilon_of(plan.mu, runs, 1e-6 - plan.discovery_delta)
+    assert 0.97 * epsilon < spent <= epsilon
+    assert plan.cost == Cost(plan.mu**2, runs, plan.discovery_delta)
+    assert plan.cost.epsilon(1e-6) == spent
+
+
+def test_a_unit_of_several_rows_gets_the_same_plan_and_as_much_more_noise_in_rows():
+    plan = make_plan(1.0, 1e-6, unit=PrivacyUnit("name", 4))
+    assert plan.cost == make_plan(1.0, 1e-6).cost
+    assert plan.noise_multiplier("rows", 2) == make_plan(1.0, 1e-6).noise_multiplier("rows", 2)
+    assert plan.noise_stddev("rows", 2) == 4 * plan.noise_multiplier("rows", 2)
+    assert make_plan(1.0, 1e-6).noise_stddev("rows", 2) == plan.noise_multiplier("rows", 2)
+
+
+def test_discovery_takes_its_part_of_delta_only_when_there_is_any():
+    assert make_plan(1.0, 1e-6).discovery_delta == pytest.approx(DISCOVERY_DELTA_SHARE * 1e-6)
+    without = make_plan(1.0, 1e-6, has_discovery=False)
+    assert without.discovery_delta == 0
+    assert without.mu > make_plan(1.0, 1e-6).mu
+
+
+def test_the_discriminators_run_is_made_of_constants_and_its_noise():
+    run = make_plan(1.0, 1e-6).adversary
+    assert (run.sample_rate, run.steps) == (SAMPLE_RATE, ADVERSARY_STEPS)
+    assert make_plan(1.0, 1e-6, adversary_share=0.3).adversary.noise_multiplier < run.noise_multiplier
+    assert make_plan(1.0, 1e-6, adversary_share=0.0).adversary is None
+    assert not make_plan(1.0, 1e-6, adversary_share=0.0).has_adversary
+
+
+def test_the_stages_leave_most_to_the_pairs():
+    assert sum(SHARES.values()) < 0.3
+    plan = make_plan(1.0, 1e-6)
+    spent = sum(5 / plan.noise_multiplier(stage, 5) ** 2 for stage in SHARES)
+    assert spent == pytest.approx(sum(SHARES.values()) * plan.mu**2)
+
+
+def test_noise_grows_with_the_root_of_the_releases_that_share_a_stage():
+    plan = make_plan(1.0, 1e-6)
+    assert plan.noise_multiplier("one_way", 16) == pytest.approx(4 * plan.noise_multiplier("one_way", 1))
+
+
+def test_without_privacy_there_is_no_noise():
+    plan = make_plan(None, 1e-6)
+    assert not plan.is_private
+    assert plan.noise_multiplier("one_way", 3) == 0
+    assert math.isinf(plan.mu)
+    assert plan.adversary is None
+    assert plan.has_adversary
+    assert not make_plan(None, 1e-6, adversary_share=0).has_adversary
+
+
+@pytest.mark.parametrize("epsilon", [None, 1.0])
+def test_a_share_that_no_float_can_hold_is_none(epsilon):
+    plan = make_plan(epsilon, 1e-6, adversary_share=Fraction(1, 10**400))
+    assert (plan.has_adversary, plan.adversary) == (False, None)
+
+
+@pytest.mark.parametrize("share", [1e-14, 1e-300, 5e-324])
+def test_a_share_that_buys_nothing_is_refused(share):
+    with pytest.raises(ConfigError, match="adversary_share: .*set adversary_share=0"):
+        make_plan(1.0, 1e-6, adversary_share=share)
+
+
+@pytest.mark.parametrize("epsilon", [0, -1.0, math.nan, math.inf, "1", True, 1e-9])
+def test_an_epsilon_that_promises_nothing_is_refused(epsilon):
+    with pytest.raises(ConfigError, match="epsilon"):
+        make_plan(epsilon, 1e-6)
+
+
+def test_a_delta_too_small_for_the_accountant_is_refused_or_planned_but_never_searched_for_hours():
+    plan = make_plan(1.0, 1e-25, adversary_share=0)
+    assert epsilon_of(plan.mu, (), 1e-25 - plan.discovery_delta) <= 1.0
+    with pytest.raises(ConfigError):
+        make_plan(1.0, 1e-25)
+
+
+@pytest.mark.parametrize("delta", [0, 1.0, 1.5, -1e-6, math.nan, "x", None])
+def test_a_delta_outside_its_range_is_refused(delta):
+    with pytest.raises(ConfigError, match="delta"):
+        make_plan(1.0, delta)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0, 2.0, math.nan])
+def test_a_share_outside_its_range_is_refused(share):
+    with pytest.raises(ConfigError, match="adversary_share"):
+        make_plan(1.0, 1e-6, adversary_share=share)
