@@ -45,7 +45,7 @@ from tabgan.model.adversary.training import MOST_FAKES
 from tabgan.model.generator import Generator
 from tabgan.privacy.accounting import SubsampledGaussian
 from tabgan.privacy.doors.dpsgd import MAX_GRAD_NORM, PrivateSteps
-from tabgan.privacy.filter import Ledger
+from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import SAMPLE_RATE, Plan, make_plan
 
 RESULTS = Path(__file__).parent / "results"
@@ -293,7 +293,9 @@ def ways_to_step(codes: np.ndarray, generator: Generator, size: int, n_steps: in
     run = SubsampledGaussian(planned.noise_multiplier, SAMPLE_RATE, n_steps)
     plan = Plan(1e3, DELTA, 0.0, 0.0, {}, True, run)  # room for more steps than a fit takes
     units, n_rows = np.arange(len(codes)), float(len(codes))
-    private = PrivateSteps(copy.deepcopy(module), codes, units, offsets, n_rows, run, Ledger(plan), cpu)
+    private = PrivateSteps(
+        copy.deepcopy(module), codes, units, offsets, n_rows, run, PrivacyFilter(plan), cpu
+    )
     batch = batches(torch.as_tensor(codes), offsets, fakes)
     ours = {"plain": plain_step(module, batch), "private": lambda: private.step(fakes)}
     theirs = {

@@ -14,8 +14,8 @@ from sklearn.base import BaseEstimator
 
 import tabgan
 from tabgan._util import validate
-from tabgan._util.printed import at_most
 from tabgan._util.progress import Progress, told
+from tabgan._util.renamed import renamed_arguments, warn_of_old_name
 from tabgan._util.rng import RandomStreams
 from tabgan._util.tensors import resolve_device
 from tabgan.errors import (
@@ -25,14 +25,13 @@ from tabgan.errors import (
     ModelFileError,
     NotFittedError,
     SchemaError,
-    TabGANError,
 )
-from tabgan.fitting.fit import Request, Session, learn, warn_of_weak_promise
+from tabgan.fitting.fit import Request, Session, learn, say_what_is_spent, warn_of_weak_promise
 from tabgan.fitting.modelfile import Fitted, read_model, write_model
 from tabgan.model.adversary.training import TrainingConfig
 from tabgan.model.sampling import BATCH_SIZE
 from tabgan.privacy.doors.release import check_declared_rows
-from tabgan.privacy.filter import UNTOLD_PLACE, PrivacyStatement, spent_note
+from tabgan.privacy.filter import UNTOLD_PLACE
 from tabgan.privacy.ledger.file import LedgerFile
 from tabgan.privacy.ledger.records import LedgerConfig
 from tabgan.privacy.plan import ADVERSARY_SHARE, check_budget, make_evaluation_plan, make_plan
@@ -128,18 +127,19 @@ class TabGAN(BaseEstimator):
         resolve_device(self.device)
         RandomStreams(self.random_state)
         if self.schema is not None and self.schema.n_rows is not None:
-            self._request((), reads_text=False)
+            self._request((), untyped_text=False)
 
+    @renamed_arguments(reads_text="untyped_text", part_of="source_table")
     def fit(
         self,
         df: pd.DataFrame,
         y: None = None,
         *,
         progress: Progress | None = None,
-        reads_text: bool = False,
+        untyped_text: bool = False,
         ledger: LedgerConfig | str | Path | None = None,
         checkpoint: str | Path | None = None,
-        part_of: pd.DataFrame | None = None,
+        source_table: pd.DataFrame | None = None,
     ) -> TabGAN:
         """Learn a table.
 
@@ -147,7 +147,7 @@ class TabGAN(BaseEstimator):
             df: The private table.
             y: Ignored; for scikit-learn's pipelines.
             progress: Called as ``progress(stage, done, total)``; by default bars on a terminal or in a notebook.
-            reads_text: Whether text stands for numbers and booleans where most of a column can be read so, as in
+            untyped_text: Whether text stands for numbers and booleans where most of a column can be read so, as in
                 a table that was read from a CSV as text. ``False`` leaves text as text.
             ledger: The dataset's ledger, or its path: every fit on the dataset adds to it, and its cap refuses a fit
                 that would pass it before a row is read. ``None`` keeps account of this fit alone.
@@ -155,7 +155,7 @@ class TabGAN(BaseEstimator):
                 arguments and table. A finished one gives the same model again and spends nothing; remove it for a new
                 fit. It is made readable for its owner only. Without ``ledger`` it keeps one of its own: whoever goes on
                 from two copies of it then spends twice.
-            part_of: The table that ``df`` was taken from, where rows were held out: whose ledger it is.
+            source_table: The table that ``df`` was taken from, where rows were held out: whose ledger it is.
 
         Returns:
             Itself.
@@ -172,7 +172,7 @@ class TabGAN(BaseEstimator):
         """
         del y
         self.check_params()
-        request = self._request(getattr(df, "columns", ()), reads_text)
+        request = self._request(getattr(df, "columns", ()), untyped_text)
         session = Session(request, LedgerConfig.of(ledger), _folder(checkpoint))
         for name in LEARNT:
             self.__dict__.pop(name, None)
@@ -183,20 +183,20 @@ class TabGAN(BaseEstimator):
                 "epsilon=None: this fit gives no privacy guarantee; its model must not be shared as private."
             )
         try:
-            session.begin(df, part_of)
+            session.begin(df, source_table)
             with told(progress) as tell:
                 fitted = learn(df, request, session, tell)
         except BaseException as error:  # whatever it is, an interrupt too: what was charged stays spent
             session.fail(error)
-            if session.ledger.is_private and session.ledger.charged:
-                self.privacy_ = session.ledger.statement()
-                _say_what_is_spent(error, self.privacy_)
+            if session.privacy_filter.is_private and session.privacy_filter.charged:
+                self.privacy_ = session.privacy_filter.statement()
+                say_what_is_spent(error, self.privacy_)
             raise
         self._set_fitted(fitted)
         self._warn_of_empty_domains()
         return self
 
-    def _request(self, columns: Iterable[str], reads_text: bool) -> Request:
+    def _request(self, columns: Iterable[str], untyped_text: bool) -> Request:
         """Return the arguments of a fit to a table with these columns.
 
         Raises:
@@ -215,9 +215,9 @@ class TabGAN(BaseEstimator):
         check_declared_rows(schema, columns, plan)
         training = TrainingConfig(steps=int(self.steps), batch_size=2 * (int(self.batch_size) // 2))
         device = resolve_device(self.device)
-        return Request(plan, schema, training, device, self.random_state, reads_text)
+        return Request(plan, schema, training, device, self.random_state, untyped_text)
 
-    def check_room(
+    def check_cap(
         self, ledger: LedgerConfig | str | Path, *, evaluation_epsilon: float | None = None
     ) -> None:
         """Raise if a ledger's cap refuses a fit with these arguments, whatever table of the dataset it is to be of.
@@ -232,14 +232,19 @@ class TabGAN(BaseEstimator):
         self.check_params()
         # A table may have columns that the schema lacks; the plan, not known before, is then another.
         try:
-            Session(self._request((), reads_text=False), LedgerConfig.of(ledger), None)
+            Session(self._request((), untyped_text=False), LedgerConfig.of(ledger), None)
         except BudgetExceededError:
-            Session(self._request(("undeclared",), reads_text=False), LedgerConfig.of(ledger), None)
+            Session(self._request(("undeclared",), untyped_text=False), LedgerConfig.of(ledger), None)
         config = LedgerConfig.of(ledger)
         if evaluation_epsilon is not None and config is not None:
-            plan = self._request((), reads_text=False).plan
+            plan = self._request((), untyped_text=False).plan
             later = make_evaluation_plan(evaluation_epsilon, self.delta, plan.unit)
-            LedgerFile(config.path).check_room(plan, config, later)
+            LedgerFile(config.path).check_cap(plan, config, later)
+
+    def check_room(self, *args: Any, **kwargs: Any) -> None:
+        """Call :meth:`check_cap` by its old name."""
+        warn_of_old_name("check_room", "check_cap")
+        self.check_cap(*args, **kwargs)
 
     def _warn_of_empty_domains(self) -> None:
         """Log what comes back missing for want of a released value, and what would keep it."""
@@ -337,6 +342,7 @@ class TabGAN(BaseEstimator):
             done += len(table)
             yield table
 
+    @renamed_arguments(part_of="source_table")
     def evaluate(
         self,
         real: pd.DataFrame,
@@ -354,7 +360,7 @@ class TabGAN(BaseEstimator):
         max_rows: int | None = None,
         ledger: LedgerConfig | str | Path | None = None,
         checkpoint: str | Path | None = None,
-        part_of: pd.DataFrame | None = None,
+        source_table: pd.DataFrame | None = None,
         title: str = "evaluation",
         about: Mapping[str, str] | None = None,
         created: str | None = None,
@@ -390,7 +396,7 @@ class TabGAN(BaseEstimator):
             checkpoint: The one of the fit, in which a purchase keeps its answers: called again with the same tables
                 and arguments, it returns them and spends nothing more. All purchases that were made beside the fit
                 count in the report's total. Without ``ledger`` charges stand in the checkpoint's own.
-            part_of: The table that ``real`` was taken from, where rows were held out: whose ledger it is.
+            source_table: The table that ``real`` was taken from, where rows were held out: whose ledger it is.
             title: What the report is called.
             about: What it says of the model; the model's arguments by default.
             created: When it was made, as it prints it; today's date in UTC by default.
@@ -433,7 +439,7 @@ class TabGAN(BaseEstimator):
                 target=subject.schema.target,
                 ledger=LedgerConfig.of(ledger),
                 checkpoint=_folder(checkpoint),
-                part_of=part_of,
+                source_table=source_table,
                 random_state=random_state,
             ) as (buys, before),
             told(progress) as tell,
@@ -587,12 +593,3 @@ def _folder(checkpoint: str | Path | None) -> Path | None:
     if not isinstance(checkpoint, str | Path) or str(checkpoint) == "":
         raise ConfigError(f"checkpoint: expected the path of a folder, got {validate.shown(checkpoint)}.")
     return Path(checkpoint)
-
-
-def _say_what_is_spent(error: BaseException, privacy: PrivacyStatement) -> None:
-    """Have an error say what the fit that it ends has charged: ours in its message, another in a note."""
-    said = spent_note(f"{at_most(privacy.epsilon_spent)} of {at_most(privacy.epsilon)}")
-    if isinstance(error, TabGANError):
-        error.args = (f"{error} {said}",)
-    else:
-        error.add_note(said)

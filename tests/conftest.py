@@ -76,11 +76,11 @@ class FakeTabGAN:
     def check_params(self) -> None:
         check_budget(self.epsilon, self.delta, 0.05)
 
-    def check_room(self, ledger: Any, *, evaluation_epsilon: float | None = None) -> None:
+    def check_cap(self, ledger: Any, *, evaluation_epsilon: float | None = None) -> None:
         self.ledger = ledger
 
     def fit(
-        self, df: pd.DataFrame, *, progress: Any = None, reads_text: bool = False, **files: Any
+        self, df: pd.DataFrame, *, progress: Any = None, untyped_text: bool = False, **files: Any
     ) -> FakeTabGAN:
         type(self).fitted.append(self)
         self.df, self.files = df, files

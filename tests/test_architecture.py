@@ -22,6 +22,7 @@ ORDER = [
     "_util.tensors",
     "_util.rng",
     "_util.yaml",
+    "_util.renamed",
     "_util",
     "schema",
     "columns.values",

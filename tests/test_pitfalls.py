@@ -20,7 +20,7 @@ from tabgan import LedgerConfig
 from tabgan.model.adversary.discriminator import Discriminator
 from tabgan.privacy.accounting import SubsampledGaussian
 from tabgan.privacy.doors.dpsgd import PrivateSteps
-from tabgan.privacy.filter import Ledger
+from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.ledger.file import LedgerFile
 from tabgan.privacy.plan import ADVERSARY_STEPS, Plan
 from tabgan.synthesizer import TabGAN
@@ -80,7 +80,7 @@ class TestList:
 
 def private_steps(codes: np.ndarray, rate: float) -> PrivateSteps:
     run = SubsampledGaussian(5.0, rate, 20)
-    ledger = Ledger(Plan(50.0, 1e-5, 0.0, 0.0, {}, True, run))
+    ledger = PrivacyFilter(Plan(50.0, 1e-5, 0.0, 0.0, {}, True, run))
     units, offsets = np.arange(len(codes)), torch.tensor([0])
     return PrivateSteps(
         Discriminator(2, 4), codes, units, offsets, len(codes), run, ledger, torch.device("cpu")

@@ -788,7 +788,7 @@ class TestDeclaredRows:
             pytest.fail("read")
 
     def _needed(self, n_columns, **arguments):
-        plan = TabGAN(**QUICK, **arguments)._request((), reads_text=False).plan
+        plan = TabGAN(**QUICK, **arguments)._request((), untyped_text=False).plan
         return math.ceil(needed_rows(plan, n_columns))
 
     def test_too_few_are_refused_before_a_row_is_read(self, tmp_path):
@@ -806,7 +806,7 @@ class TestDeclaredRows:
             needed = self._needed(n_learnt, schema=Schema(columns))
             TabGAN(schema=Schema(columns, n_rows=needed)).check_params()
             model = TabGAN(schema=Schema(columns, n_rows=needed - 1))
-            for refuse in (model.check_params, lambda model=model: model.check_room(tmp_path / "ledger")):
+            for refuse in (model.check_params, lambda model=model: model.check_cap(tmp_path / "ledger")):
                 with pytest.raises(ConfigError, match=f"about {needed} are needed"):
                     refuse()
 

@@ -29,8 +29,8 @@ from tabgan.fitting.modelfile import Fitted
 from tabgan.privacy.doors.digest import table_digest
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.private_metrics import Bought, buy_figures
-from tabgan.privacy.filter import UNTOLD, UNTOLD_PLACE, Ledger, PrivacyStatement
-from tabgan.privacy.ledger.file import FitBook, LedgerFile
+from tabgan.privacy.filter import UNTOLD, UNTOLD_PLACE, PrivacyFilter, PrivacyStatement
+from tabgan.privacy.ledger.file import FitEntry, LedgerFile
 from tabgan.privacy.ledger.records import LedgerConfig
 from tabgan.privacy.plan import Plan, make_evaluation_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit
@@ -164,7 +164,7 @@ def ordered(
     target: str | None = None,
     ledger: LedgerConfig | None = None,
     checkpoint: Path | None = None,
-    part_of: pd.DataFrame | None = None,
+    source_table: pd.DataFrame | None = None,
     random_state: int = 0,
 ) -> Iterator[tuple[Callable[[], Purchase] | None, PrivacyStatement | None]]:
     """Yield a call that buys figures, and the promise for those that were bought before; nobody else buys meanwhile.
@@ -179,7 +179,7 @@ def ordered(
         target: The column to guess.
         ledger: The dataset's.
         checkpoint: The fit's; ``None`` for none.
-        part_of: As in :func:`buy`.
+        source_table: As in :func:`buy`.
         random_state: As in :func:`buy`.
 
     Raises:
@@ -199,7 +199,7 @@ def ordered(
                 "evaluation_epsilon: expected delta and unit of the fit beside it, got neither."
             )
         plan = plan_purchase(fitted.privacy, epsilon, *terms)
-        same: dict[str, Any] = {"target": target, "part_of": part_of, "random_state": random_state}
+        same: dict[str, Any] = {"target": target, "source_table": source_table, "random_state": random_state}
         order = place_order(fitted, real, synthetic, plan, ledger=ledger, kept=kept, **same)
         if not order.is_charged:
             _check_totals(gate, fitted.privacy, plan, order.before)
@@ -214,7 +214,7 @@ def place_order(
     *,
     target: str | None = None,
     ledger: LedgerConfig | None = None,
-    part_of: pd.DataFrame | None = None,
+    source_table: pd.DataFrame | None = None,
     random_state: int = 0,
     kept: Purchases | None = None,
 ) -> Order:
@@ -231,7 +231,7 @@ def place_order(
         plan: Of :func:`plan_purchase`.
         target: The column to guess.
         ledger: The dataset's; ``None`` keeps none, but for the checkpoint's own.
-        part_of: As in :func:`buy`.
+        source_table: As in :func:`buy`.
         random_state: As in :func:`buy`.
         kept: The checkpoint, which the caller has taken.
 
@@ -246,14 +246,18 @@ def place_order(
     order = Order(secrets.token_hex(8), plan, codes, sets, ledger, ledger is not None)
     if kept is not None:
         subject = _subject(fitted.n_rows, codes, sets, plan, target, random_state)
-        subject += [kept.digest(real), kept.digest(real if part_of is None else part_of), _path_of(ledger)]
+        subject += [
+            kept.digest(real),
+            kept.digest(real if source_table is None else source_table),
+            _path_of(ledger),
+        ]
         config = LedgerConfig(kept.ledger_path, table_may_change=True) if ledger is None else ledger
         order = replace(order, config=config, kept=kept, subject=sha256(canonical(subject)))
         order = _taken_up(order, kept, fitted.privacy)
     if order.config is not None:
         file = LedgerFile(order.config.path)
         if file.fit(order.name) is None:
-            _check_room(file, plan, order.config)
+            _check_cap(file, plan, order.config)
     return order
 
 
@@ -396,14 +400,14 @@ def _check_place(privacy: PrivacyStatement, config: LedgerConfig | None) -> None
         )
 
 
-def _check_room(file: LedgerFile, plan: Plan, config: LedgerConfig) -> None:
+def _check_cap(file: LedgerFile, plan: Plan, config: LedgerConfig) -> None:
     """Raise unless a ledger has room for a purchase. Reads no row.
 
     Raises:
         BudgetExceededError: the cap would be passed.
     """
     try:
-        file.check_room(plan, config)
+        file.check_cap(plan, config)
     except BudgetExceededError as error:
         raise BudgetExceededError(
             f"{error} Or leave out evaluation_epsilon: the fit itself is done."
@@ -417,7 +421,7 @@ def buy(
     real: pd.DataFrame,
     *,
     target: str | None = None,
-    part_of: pd.DataFrame | None = None,
+    source_table: pd.DataFrame | None = None,
     random_state: int = 0,
 ) -> Purchase:
     """Release noisy figures on how close a synthetic table is to the one that was learnt.
@@ -432,7 +436,7 @@ def buy(
         fitted: The model's parts.
         real: ``(rows, columns)`` the private table that was learnt, with the schema's columns.
         target: The column to guess.
-        part_of: The table that ``real`` was taken from: whose ledger it is.
+        source_table: The table that ``real`` was taken from: whose ledger it is.
         random_state: Seed of which pairs and triples are taken, and of the model.
 
     Raises:
@@ -446,8 +450,8 @@ def buy(
         if kept is not None:  # before the ledger knows it: what is charged is always known here
             place = _path_of(ledger if order.has_place else None)
             kept.begin(Begun(name, order.subject, plan.epsilon or 0.0, plan.delta, place))
-        file.begin(name, plan, ledger, partial(table_digest, real if part_of is None else part_of))
-    account = Ledger(plan, None if file is None else FitBook(file, name, order.has_place))
+        file.begin(name, plan, ledger, partial(table_digest, real if source_table is None else source_table))
+    account = PrivacyFilter(plan, None if file is None else FitEntry(file, name, order.has_place))
     try:
         bought = buy_figures(
             real,

@@ -29,7 +29,7 @@ from tabgan.privacy.doors.contributions import bound_contributions
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.measured_table import measure_table
 from tabgan.privacy.doors.release import ReleasedTable
-from tabgan.privacy.filter import Ledger, PrivacyStatement
+from tabgan.privacy.filter import PrivacyFilter, PrivacyStatement
 from tabgan.privacy.plan import Plan
 from tabgan.schema import Categorical, Schema
 
@@ -119,14 +119,14 @@ def run_canaries(plan: Plan, n_canaries: int) -> Scores:
     """
     design, is_in = Design.of_plan(n_canaries, plan), coins(n_canaries)
     df, schema = design.table(is_in, plan)
-    ledger = Ledger(plan)
+    privacy_filter = PrivacyFilter(plan)
     table = bound_contributions(df, plan.unit)
-    measured = measure_table(table.df, schema, plan, Measurer(ledger))
+    measured = measure_table(table.df, schema, plan, Measurer(privacy_filter))
     if measured.encoder.sizes != [design.side, design.side]:
         raise AuditError("audit: the noise hid some categories of the audit's own table. Run it again.")
     (pair,) = measured.pairs
     # What was charged says how much noise there should be; what was drawn is what is audited.
-    (charged,) = (entry for entry in ledger.entries if entry.what == "2-way marginal")
+    (charged,) = (entry for entry in privacy_filter.entries if entry.what == "2-way marginal")
     rows = design.max_rows
     noise = charged.noise_multiplier * rows
     # No base row lies off the diagonal, so a canary's cell holds its own rows and noise.
@@ -136,22 +136,24 @@ def run_canaries(plan: Plan, n_canaries: int) -> Scores:
         attack = GradientAttack(plan.adversary, design.side, design.max_rows)
         one_ways = [marginal.counts for marginal in measured.one_ways]
         n_rows = measured.released.n_rows
-        gradients = attack.scores(measured.codes, table.units, one_ways, n_rows, ledger, design.cells)
+        gradients = attack.scores(measured.codes, table.units, one_ways, n_rows, privacy_filter, design.cells)
     return Scores(
         is_in,
         counts,
         gradients,
         rows / noise,
-        _histogram_noise(measured.released, table.df, ledger, rows),
-        ledger.statement(),
+        _histogram_noise(measured.released, table.df, privacy_filter, rows),
+        privacy_filter.statement(),
     )
 
 
-def _histogram_noise(released: ReleasedTable, df: pd.DataFrame, ledger: Ledger, rows: int) -> np.ndarray:
+def _histogram_noise(
+    released: ReleasedTable, df: pd.DataFrame, privacy_filter: PrivacyFilter, rows: int
+) -> np.ndarray:
     """Return the noise in the released histograms, over what was charged for it times the rows of a unit."""
     charged = {
         entry.columns[0]: entry.noise_multiplier
-        for entry in ledger.entries
+        for entry in privacy_filter.entries
         if entry.what == "1-way histogram"
     }
     noise = []

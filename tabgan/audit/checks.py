@@ -18,7 +18,7 @@ from tabgan.model.adversary.discriminator import Discriminator
 from tabgan.privacy.accounting import SubsampledGaussian
 from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.doors.dpsgd import MAX_GRAD_NORM, PrivateSteps
-from tabgan.privacy.filter import Ledger
+from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import Plan
 from tabgan.privacy.unit import PrivacyUnit
 
@@ -133,7 +133,7 @@ def _steps(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         module = Discriminator(_WIDTH, 16)
-    return PrivateSteps(module, codes, units, _OFFSETS, n_rows, run, Ledger(plan), torch.device("cpu"))
+    return PrivateSteps(module, codes, units, _OFFSETS, n_rows, run, PrivacyFilter(plan), torch.device("cpu"))
 
 
 def _table(n_rows: int) -> np.ndarray:

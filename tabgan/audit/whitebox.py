@@ -8,7 +8,7 @@ from torch import nn
 
 from tabgan.privacy.accounting import SubsampledGaussian
 from tabgan.privacy.doors.dpsgd import CLIP_NORM, MAX_GRAD_NORM, PrivateSteps
-from tabgan.privacy.filter import Ledger
+from tabgan.privacy.filter import PrivacyFilter
 
 #: Length of a row's gradient before clipping, in units of its error: well above the bound, and scores stay small.
 _SCALE = 20.0
@@ -61,7 +61,7 @@ class GradientAttack:
         units: np.ndarray,
         one_ways: list[np.ndarray],
         n_rows: float,
-        ledger: Ledger,
+        privacy_filter: PrivacyFilter,
         canaries: np.ndarray,
     ) -> np.ndarray:
         """Take all steps of the run, and return ``(canaries,)`` log-likelihood ratios.
@@ -71,12 +71,12 @@ class GradientAttack:
             units: ``(rows,)`` whose rows they are.
             one_ways: Released counts by code, which fakes are drawn from.
             n_rows: Noisy number of rows.
-            ledger: Charged by the run.
+            privacy_filter: Charged by the run.
             canaries: ``(canaries, 2)`` codes of all of them, in or not.
         """
         module = CellScores(self._side)
         offsets, device = torch.tensor([0, self._side]), torch.device("cpu")
-        steps = PrivateSteps(module, codes, units, offsets, n_rows, self._run, ledger, device)
+        steps = PrivateSteps(module, codes, units, offsets, n_rows, self._run, privacy_filter, device)
         steps.watch(self._observe)
         cells = torch.as_tensor(canaries[:, 0].astype(np.int64) * self._side + canaries[:, 1])
         variance = (self._run.noise_multiplier * MAX_GRAD_NORM) ** 2

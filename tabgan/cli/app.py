@@ -143,11 +143,11 @@ def fit(
         model.check_params()
         kept = options.ledger_of(ledger, epsilon_cap, delta_cap, table_may_change)
         if kept is not None and not has_begun(checkpoint):
-            model.check_room(kept)
+            model.check_cap(kept)
         df = read_table(table, dtypes=dtypes, as_text=True)
         with _watcher() as watcher:
             model.fit(
-                df, progress=watcher.progress, reads_text=is_csv(table), ledger=kept, checkpoint=checkpoint
+                df, progress=watcher.progress, untyped_text=is_csv(table), ledger=kept, checkpoint=checkpoint
             )
         with says_what_is_spent(model):
             model.save(output)
@@ -267,7 +267,7 @@ def evaluate(
                     _read_like(holdout, fitted.schema_),
                     gate=limits,
                     evaluation_epsilon=evaluation_epsilon,
-                    part_of=None if ledger is None else read_table(source_table or real, as_text=True),
+                    source_table=None if ledger is None else read_table(source_table or real, as_text=True),
                     progress=watcher.progress,
                     **terms,
                     **judged,

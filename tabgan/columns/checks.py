@@ -38,13 +38,13 @@ _PLAIN = {"text", "booleans", "numbers"}
 _DATES = {"dates", "datetimes"}
 
 
-def check_table(df: object, schema: Schema, *, reads_text: bool = False) -> None:
+def check_table(df: object, schema: Schema, *, untyped_text: bool = False) -> None:
     """Raise unless ``df`` is a table that ``schema`` fits.
 
     Args:
         df: The table.
         schema: What is declared of it.
-        reads_text: Whether declared numbers and booleans may come as text.
+        untyped_text: Whether declared numbers and booleans may come as text.
 
     Raises:
         DataError: not a DataFrame, empty, too many columns, unusable column names, a column of mixed or unusable types,
@@ -60,7 +60,7 @@ def check_table(df: object, schema: Schema, *, reads_text: bool = False) -> None
     families = {name: _check_column(df[name], name) for name in df.columns}
     for column in schema:
         series = df[column.name]
-        is_read = reads_text and families[column.name] == {"text"} and isinstance(column, Numeric | Boolean)
+        is_read = untyped_text and families[column.name] == {"text"} and isinstance(column, Numeric | Boolean)
         if not is_read:
             _check_kind(column, families[column.name])
         if column.dtype or not is_read:

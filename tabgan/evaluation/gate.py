@@ -16,14 +16,14 @@ from tabgan.errors import ConfigError
 from tabgan.evaluation.result import EXPECTED, Evaluation, Metric
 from tabgan.schema import nearest
 
-Rule = Literal["at_most", "at_least"]
+Sense = Literal["at_most", "at_least"]
 Part = Literal["validity", "fidelity", "utility", "attacks", "copies"]
 Outcome = Literal["passed", "failed", "open"]
 
 PARTS: tuple[Part, ...] = get_args(Part)
 
 #: Figures that a gate may hold, by part of the report, and which way they are held.
-RULES: dict[Part, dict[str, Rule]] = {
+RULES: dict[Part, dict[str, Sense]] = {
     "validity": dict.fromkeys(
         ("validity", "types", "bounds", "precision", "categories", "missing_policy", "rules", "dtypes", "unique_ids",
          "diagnostic"), "at_least",
@@ -46,7 +46,7 @@ WITHOUT_REFERENCE = {name for name in RULES["validity"] if name != "diagnostic"}
 #: Held-out and synthetic rows with which fidelity has a reference that a limit can be held beside.
 MIN_ROWS = 100
 
-_SIGNS: dict[Rule, str] = {"at_most": "at most", "at_least": "at least"}
+_SIGNS: dict[Sense, str] = {"at_most": "at most", "at_least": "at least"}
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Check:
     Attributes:
         name: What code calls the figure: ``"epsilon"``, ``"delta"``, ``"audit"``, or a metric's name.
         label: What people call it.
-        rule: Whether the limit is the most or the least that is allowed.
+        sense: The limit is the most (``"at_most"``) or the least that is allowed.
         limit: The limit.
         found: What is held against it; ``None`` when there is none, which fails.
         is_passed: Whether it is kept.
@@ -78,7 +78,7 @@ class Check:
 
     name: str
     label: str
-    rule: Rule
+    sense: Sense
     limit: float
     found: float | None
     is_passed: bool
@@ -221,7 +221,7 @@ class Gate:
         metrics = {metric.name: metric for metric in evaluation.metrics}
         if self.audit is not None:
             checks.append(_audit(self.audit, metrics.get("audit_bound")))
-        rules = {name: rule for part in RULES.values() for name, rule in part.items()}
+        rules = {name: sense for part in RULES.values() for name, sense in part.items()}
         few = min(evaluation.n_holdout, evaluation.n_synthetic) < MIN_ROWS
         checks += [
             _too_few(metrics[name], rules[name], limit)
@@ -298,37 +298,43 @@ def _audit(limit: float, metric: Metric | None) -> Check:
     return Check("audit", "Audit", "at_most", limit, found, found <= limit, text)
 
 
-def _too_few(metric: Metric, rule: Rule, limit: Limit) -> Check:
+def _too_few(metric: Metric, sense: Sense, limit: Limit) -> Check:
     text = f"{metric.label}: with fewer than {MIN_ROWS} rows real ones look as far off. This does not pass."
-    return Check(metric.name, metric.label, rule, limit.value, None, False, text)
+    return Check(metric.name, metric.label, sense, limit.value, None, False, text)
 
 
-def _held(name: str, rule: Rule, limit: Limit, metric: Metric | None) -> Check:
+def _held(name: str, sense: Sense, limit: Limit, metric: Metric | None) -> Check:
     """Hold one figure against its limit."""
     if metric is None or metric.value is None:
         reason = "" if metric is None else f": {(metric.reason or '').rstrip('.')}"
         label = name if metric is None else metric.label
         return Check(
-            name, label, rule, limit.value, None, False, f"{label}: not computed{reason}. This does not pass."
+            name,
+            label,
+            sense,
+            limit.value,
+            None,
+            False,
+            f"{label}: not computed{reason}. This does not pass.",
         )
-    worse = _worse_end(metric, rule, limit.is_relative)
+    worse = _worse_end(metric, sense, limit.is_relative)
     if worse is None:
         text = f"{metric.label}: its uncertainty is not known. This does not pass."
-        return Check(name, metric.label, rule, limit.value, None, False, text)
+        return Check(name, metric.label, sense, limit.value, None, False, text)
     found, what = worse
     reference = _reference(metric)
     bound = limit.value
     if limit.is_relative:
         if reference is None:
             text = f"{metric.label}: it has no reference to be held against. This does not pass."
-            return Check(name, metric.label, rule, limit.value, None, False, text)
-        bound = reference + limit.value if rule == "at_most" else reference - limit.value
-    is_passed = found <= bound if rule == "at_most" else found >= bound
+            return Check(name, metric.label, sense, limit.value, None, False, text)
+        bound = reference + limit.value if sense == "at_most" else reference - limit.value
+    is_passed = found <= bound if sense == "at_most" else found >= bound
     beside = f", {limit.value:g} beside the reference" if limit.is_relative else ""
     is_share = metric.format == "percent" or metric.risk is not None
     shown, at = (f"{100 * each:.3g}%" if is_share else f"{each:.4g}" for each in (found, bound))
-    text = f"{metric.label}: {what}{shown}; the limit is {_SIGNS[rule]} {at}{beside}."
-    return Check(name, metric.label, rule, bound, found, is_passed, text)
+    text = f"{metric.label}: {what}{shown}; the limit is {_SIGNS[sense]} {at}{beside}."
+    return Check(name, metric.label, sense, bound, found, is_passed, text)
 
 
 def _reference(metric: Metric) -> float | None:
@@ -338,7 +344,7 @@ def _reference(metric: Metric) -> float | None:
     return EXPECTED.get(metric.name) if metric.reference is None else metric.reference
 
 
-def _worse_end(metric: Metric, rule: Rule, is_relative: bool) -> tuple[float, str] | None:
+def _worse_end(metric: Metric, sense: Sense, is_relative: bool) -> tuple[float, str] | None:
     """Return what a limit is held against, and what it is in words; ``None`` where the uncertainty is not known.
 
     Attacks are held by their risk, and copies, beside the reference, by their excess. Utility always has an interval,
@@ -351,4 +357,4 @@ def _worse_end(metric: Metric, rule: Rule, is_relative: bool) -> tuple[float, st
         return None
     if interval is None or metric.group == "validity":
         return metric.value or 0.0, ""
-    return (interval.high, "up to ") if rule == "at_most" else (interval.low, "down to ")
+    return (interval.high, "up to ") if sense == "at_most" else (interval.low, "down to ")

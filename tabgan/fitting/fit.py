@@ -43,8 +43,8 @@ from tabgan.privacy.doors.digest import table_digest
 from tabgan.privacy.doors.dpsgd import DiscriminatorSteps, PlainSteps, PrivateSteps
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.measured_table import MeasuredTable, measure_table
-from tabgan.privacy.filter import UNTOLD, Ledger
-from tabgan.privacy.ledger.file import FitBook, LedgerFile
+from tabgan.privacy.filter import UNTOLD, PrivacyFilter, PrivacyStatement, spent_note
+from tabgan.privacy.ledger.file import FitEntry, LedgerFile
 from tabgan.privacy.ledger.records import LedgerConfig
 from tabgan.privacy.plan import Plan
 from tabgan.schema import Schema
@@ -75,7 +75,7 @@ class Request:
         training: How the generator is trained.
         device: Where.
         random_state: Of all that is no privacy noise.
-        reads_text: Whether text stands for numbers and booleans.
+        untyped_text: Whether text stands for numbers and booleans.
     """
 
     plan: Plan
@@ -83,7 +83,7 @@ class Request:
     training: TrainingConfig
     device: torch.device
     random_state: int | None
-    reads_text: bool = False
+    untyped_text: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that is the same for the same fit, whoever asks for it."""
@@ -97,7 +97,7 @@ class Request:
             "schema": self.schema.to_dict(),
             "training": vars(self.training),
             "random_state": None if self.random_state is None else int(self.random_state),
-            "reads_text": self.reads_text,
+            "untyped_text": self.untyped_text,
         }
 
 
@@ -175,7 +175,7 @@ class Session:
         self._name = secrets.token_hex(8) if self._checkpoint is None else self._checkpoint.fit
         self._file = None if ledger is None else LedgerFile(ledger.path)
         self._check()
-        self.ledger = Ledger(plan)
+        self.privacy_filter = PrivacyFilter(plan)
 
     def _check(self) -> None:
         """Raise unless the ledger has room for the fit, or has known it all along."""
@@ -189,7 +189,7 @@ class Session:
                 f"ledger. {NEW_FIT}"
             )
         if fit is None:
-            self._file.check_room(self.request.plan, self._config)
+            self._file.check_cap(self.request.plan, self._config)
         elif fit.outcome in ("failed", "closed"):
             raise CheckpointError(
                 f"checkpoint: the ledger has the fit down as {fit.outcome}, so it cannot go on. What it charged is "
@@ -201,21 +201,21 @@ class Session:
                 f"one. {new_fit(self._name)}"
             )
 
-    def begin(self, df: object, part_of: object = None) -> None:
+    def begin(self, df: object, source_table: object = None) -> None:
         """Tie the fit to its table, and put down that it begins.
 
         Args:
             df: The fit's table.
-            part_of: The one that it is a part of, whose ledger it is; its own by default.
+            source_table: The one that it is a part of, whose ledger it is; its own by default.
 
         Raises:
             LedgerError, CheckpointError: they are of another table, or another process has the checkpoint. Nothing
                 was charged.
             DataError, SchemaError: one of them cannot be learnt; see :func:`check_table`.
         """
-        table = df if part_of is None else part_of
+        table = df if source_table is None else source_table
         for whole in (table, df) if table is not df else (df,):
-            check_table(whole, self.request.schema, reads_text=self.request.reads_text)
+            check_table(whole, self.request.schema, untyped_text=self.request.untyped_text)
             units_of(whole, self.request.plan.unit.entity)
         if self._checkpoint is not None:
             self._checkpoint.take()
@@ -223,7 +223,9 @@ class Session:
         if self._file is not None and self._config is not None:
             plan = self.request.plan
             self._file.begin(self._name, plan, self._config, partial(table_digest, table))
-            self.ledger = Ledger(self.request.plan, FitBook(self._file, self._name, self._is_datasets))
+            self.privacy_filter = PrivacyFilter(
+                self.request.plan, FitEntry(self._file, self._name, self._is_datasets)
+            )
         self._has_begun = True
         self._say_if_resumed()
 
@@ -240,7 +242,7 @@ class Session:
 
     def measurer(self) -> Measurer:
         """Return what charges, counts and keeps answers."""
-        return Measurer(self.ledger, None if self._checkpoint is None else self._checkpoint.journal())
+        return Measurer(self.privacy_filter, None if self._checkpoint is None else self._checkpoint.journal())
 
     def saver(self) -> Any:
         """Return where the state of the training is kept, if anywhere."""
@@ -248,7 +250,7 @@ class Session:
 
     def finish(self) -> None:
         """Put down that the fit is done."""
-        self.ledger.finish()
+        self.privacy_filter.finish()
         self._end("done")
         self._leave()
 
@@ -306,10 +308,10 @@ def learn(df: pd.DataFrame, request: Request, session: Session, progress: Progre
 
 def _learn(df: pd.DataFrame, request: Request, session: Session, progress: Progress) -> Fitted:
     """Do as :func:`learn` says."""
-    plan, ledger = request.plan, session.ledger
+    plan, ledger = request.plan, session.privacy_filter
     table = bound_contributions(df, plan.unit)
     measured = measure_table(
-        table.df, request.schema, plan, session.measurer(), progress, reads_text=request.reads_text
+        table.df, request.schema, plan, session.measurer(), progress, untyped_text=request.untyped_text
     )
     encoder, n_rows = measured.encoder, measured.released.n_rows
     generator = _anchored_generator(measured, session.streams, progress)
@@ -366,6 +368,17 @@ def _new_adversary(
     if plan.is_private:
         if plan.adversary is None:
             return None
-        return PrivateSteps(module, codes, units, offsets, n_rows, plan.adversary, session.ledger, device)
+        return PrivateSteps(
+            module, codes, units, offsets, n_rows, plan.adversary, session.privacy_filter, device
+        )
     steps, rng = request.training.steps, streams.torch("batches", device)
-    return PlainSteps(module, codes, offsets, session.ledger, steps, PLAIN_BATCH_SIZE, rng, device)
+    return PlainSteps(module, codes, offsets, session.privacy_filter, steps, PLAIN_BATCH_SIZE, rng, device)
+
+
+def say_what_is_spent(error: BaseException, privacy: PrivacyStatement) -> None:
+    """Have an error say what the fit that it ends has charged: ours in its message, another in a note."""
+    said = spent_note(f"{at_most(privacy.epsilon_spent)} of {at_most(privacy.epsilon)}")
+    if isinstance(error, TabGANError):
+        error.args = (f"{error} {said}",)
+    else:
+        error.add_note(said)

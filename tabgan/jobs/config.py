@@ -139,7 +139,7 @@ class Output:
 
 
 @dataclass(frozen=True, config=_CONFIG)
-class Report:
+class ReportOptions:
     """Which files the report is written to, in each edition, and what is bought for the shareable one.
 
     Attributes:
@@ -193,7 +193,7 @@ class Job:
     schema: Annotated[Schema | None, PlainValidator(to_schema)] = None
     model: Annotated[dict[str, Any], PlainValidator(to_model)] = field(default_factory=dict)
     target: str | None = None
-    report: Annotated[Report | None, BeforeValidator(to_report)] = field(default_factory=Report)
+    report: Annotated[ReportOptions | None, BeforeValidator(to_report)] = field(default_factory=ReportOptions)
     rules: Annotated[tuple[Rule, ...], PlainValidator(to_rules)] = ()
     gate: Annotated[Gate | Literal["standard"] | None, PlainValidator(to_gate)] = None
     random_state: Annotated[int | None, PlainValidator(to_random_state)] = None
@@ -455,7 +455,7 @@ _CLASSES: dict[tuple[str, ...], Any] = {
     (): Job,
     ("source",): Source,
     ("output",): Output,
-    ("report",): Report,
+    ("report",): ReportOptions,
 }
 
 

@@ -35,7 +35,7 @@ from tabgan.io import (
     write_table,
     write_text,
 )
-from tabgan.jobs.config import Job, Output, Report
+from tabgan.jobs.config import Job, Output, ReportOptions
 from tabgan.privacy.doors.contributions import units_of
 from tabgan.privacy.filter import PrivacyStatement, spent_note
 from tabgan.privacy.unit import ROW, PrivacyUnit
@@ -130,7 +130,7 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
     audit = _audit(job, clock)
     with staged_folder(job.output.folder, FILES) as folder:
         with clock.stage("read"):
-            tables = read_tables(job)
+            tables = read_split(job)
         with clock.stage("fit", reports_itself=True):
             model = _fit(job, tables, clock.progress)
         bought = job.evaluation_epsilon
@@ -194,7 +194,7 @@ def _check_budget(job: Job) -> None:
     """
     _model(job).check_params()
     if job.ledger is not None and not has_begun(job.checkpoint):
-        _model(job).check_room(job.ledger, evaluation_epsilon=job.evaluation_epsilon)
+        _model(job).check_cap(job.ledger, evaluation_epsilon=job.evaluation_epsilon)
 
 
 def _audit(job: Job, clock: _Clock) -> Any:
@@ -219,7 +219,7 @@ def _audit(job: Job, clock: _Clock) -> Any:
         ).raise_if_failed()
 
 
-class Tables(NamedTuple):
+class Split(NamedTuple):
     """A job's rows: all that the source holds, those to learn from, those held out."""
 
     source: pd.DataFrame
@@ -227,7 +227,7 @@ class Tables(NamedTuple):
     holdout: pd.DataFrame | None
 
 
-def read_tables(job: Job) -> Tables:
+def read_split(job: Job) -> Split:
     """Return the source's rows, those of them to learn from, and those held out.
 
     A share is held out unit by unit, each by a coin of its own, so that one unit more or less in the source changes
@@ -241,14 +241,14 @@ def read_tables(job: Job) -> Tables:
     """
     df = _read(job, job.source.file())
     if job.holdout is None:
-        return Tables(df, df, None)
+        return Split(df, df, None)
     if isinstance(job.holdout, Path):
         holdout = _read(job, job.holdout)
         if list(holdout.columns) != list(df.columns):
             raise DataError(
                 "source.holdout: expected the columns of the source, in their order. Make them the same."
             )
-        return Tables(df, df, holdout)
+        return Split(df, df, holdout)
     seed = None if job.is_private else job.random_state
     if job.checkpoint is not None and seed is None:
         seed = holdout_seed(job.checkpoint)
@@ -260,7 +260,7 @@ def read_tables(job: Job) -> Tables:
             "source.holdout: the table has too few rows to hold any out. Name a file, or set report: false."
         )
     real, holdout = df[~is_held_out].reset_index(drop=True), df[is_held_out].reset_index(drop=True)
-    return Tables(df, real, holdout)
+    return Split(df, real, holdout)
 
 
 def rows_to_sample(output: Output, n_rows: float) -> int:
@@ -294,14 +294,14 @@ def _model(job: Job) -> Any:
     return TabGAN(**job.model, schema=job.declared_schema, random_state=job.random_state)
 
 
-def _fit(job: Job, tables: Tables, progress: Progress) -> Any:
+def _fit(job: Job, tables: Split, progress: Progress) -> Any:
     return _model(job).fit(
         tables.real,
         progress=progress,
-        reads_text=is_csv(job.source.file(), job.source.format),
+        untyped_text=is_csv(job.source.file(), job.source.format),
         ledger=job.ledger,
         checkpoint=job.checkpoint,
-        part_of=tables.source,
+        source_table=tables.source,
     )
 
 
@@ -316,7 +316,7 @@ def _write(output: Output, model: Any, synthetic: pd.DataFrame, folder: Path) ->
 
 
 def _evaluate(
-    job: Job, model: Any, tables: Tables, synthetic: pd.DataFrame, audit: Any, progress: Progress
+    job: Job, model: Any, tables: Split, synthetic: pd.DataFrame, audit: Any, progress: Progress
 ) -> Any:
     """Return the report, both editions of it."""
     return model.evaluate(
@@ -329,7 +329,7 @@ def _evaluate(
         evaluation_epsilon=job.evaluation_epsilon,
         ledger=job.ledger,
         checkpoint=job.checkpoint,
-        part_of=tables.source,
+        source_table=tables.source,
         title=job.name,
         about=describe_model(job),
         stated=None if job.report is None else job.report.stated,
@@ -338,7 +338,7 @@ def _evaluate(
     )
 
 
-def _write_report(wanted: Report, report: Any, folder: Path) -> None:
+def _write_report(wanted: ReportOptions, report: Any, folder: Path) -> None:
     """Write an edition to the files that are wanted."""
     if wanted.html:
         report.to_html(folder / REPORT_HTML)

@@ -197,7 +197,7 @@ class Book(Protocol):
         """Return where the fit stands now."""
 
 
-class Ledger:
+class PrivacyFilter:
     """The releases of one fit, held against its plan: a filter.
 
     **Guarantee.** Whatever is charged here composes to at most the plan's ``(epsilon, delta)`` under add-or-remove-one

@@ -41,10 +41,10 @@ def open_model() -> TabGAN:
 @pytest.fixture(autouse=True)
 def quick(request, monkeypatch):
     """Leave out what takes long of an evaluation and has nothing to do with a purchase."""
-    from tabgan import evaluation
+    from tabgan.evaluation import suite
 
     for step in ("attack_steps", "detection_findings", "utility_findings", "membership_findings"):
-        monkeypatch.setattr(evaluation, step, lambda *_: ())
+        monkeypatch.setattr(suite, step, lambda *_: ())
 
 
 class TestPurchase:
@@ -108,8 +108,8 @@ class TestPurchase:
     def test_a_table_that_was_held_out_from_belongs_to_the_whole_ones_ledger(self, tmp_path):
         path, whole = tmp_path / "people.ledger", table(1_900, 0)
         real, holdout = whole.iloc[:1_500], whole.iloc[1_500:]
-        model = TabGAN(epsilon=5.0, steps=10, random_state=0).fit(real, ledger=path, part_of=whole)
-        model.evaluate(real, holdout, evaluation_epsilon=1.0, ledger=path, part_of=whole)
+        model = TabGAN(epsilon=5.0, steps=10, random_state=0).fit(real, ledger=path, source_table=whole)
+        model.evaluate(real, holdout, evaluation_epsilon=1.0, ledger=path, source_table=whole)
         assert len(LedgerFile(path).fits) == 2
 
     def test_a_cap_refuses_it_before_anything_is_done(self, tmp_path, monkeypatch):
@@ -121,9 +121,9 @@ class TestPurchase:
 
     def test_room_for_both_is_asked_for_before_the_fit(self, tmp_path):
         config = LedgerConfig(tmp_path / "people.ledger", epsilon_cap=1.5, delta_cap=1e-5)
-        TabGAN(epsilon=1.0).check_room(config)
+        TabGAN(epsilon=1.0).check_cap(config)
         with pytest.raises(BudgetExceededError, match="bought after it"):
-            TabGAN(epsilon=1.0).check_room(config, evaluation_epsilon=1.5)
+            TabGAN(epsilon=1.0).check_cap(config, evaluation_epsilon=1.5)
         assert not config.path.exists()
 
     def test_nothing_is_paid_for_a_report_that_fails(self, model, tmp_path):

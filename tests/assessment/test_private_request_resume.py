@@ -219,10 +219,10 @@ class TestTotal:
         assert job.buys(None).epsilon == BOUGHT
 
     def test_counts_in_both_editions(self, job, monkeypatch):
-        from tabgan import evaluation
+        from tabgan.evaluation import suite
 
         for step in ("attack_steps", "detection_findings", "utility_findings", "membership_findings"):
-            monkeypatch.setattr(evaluation, step, lambda *_: ())
+            monkeypatch.setattr(suite, step, lambda *_: ())
         job.buys()
         options = {"ledger": job.ledger, "checkpoint": job.checkpoint, "gate": Gate(epsilon=FIT)}
         report = job.model.evaluate(REAL, table(300, 1), **options)
@@ -303,10 +303,10 @@ class TestJob:
 
     @pytest.fixture
     def people(self, tmp_path, monkeypatch):
-        from tabgan import evaluation
+        from tabgan.evaluation import suite
 
         for step in ("attack_steps", "detection_findings", "utility_findings", "membership_findings"):
-            monkeypatch.setattr(evaluation, step, lambda *_: ())
+            monkeypatch.setattr(suite, step, lambda *_: ())
         table(900, 0).to_csv(tmp_path / "people.csv", index=False)
         (tmp_path / "jobs.yaml").write_text(
             "name: people\nsource: {path: people.csv}\ncheckpoint: people.checkpoint\n"

@@ -14,7 +14,7 @@ from tabgan.columns.table import TableEncoder
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.measured_table import measure_table
 from tabgan.privacy.doors.private_metrics import Bought, Noisy
-from tabgan.privacy.filter import Ledger
+from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import make_plan
 from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
 
@@ -48,7 +48,7 @@ def table(seed: int, n: int = 3_000) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def encoder() -> TableEncoder:
     plan = make_plan(200.0, 1e-6, has_discovery=False, adversary_share=0.0)
-    return measure_table(table(0), SCHEMA, plan, Measurer(Ledger(plan))).encoder
+    return measure_table(table(0), SCHEMA, plan, Measurer(PrivacyFilter(plan))).encoder
 
 
 def shuffled(df: pd.DataFrame) -> pd.DataFrame:
@@ -210,7 +210,7 @@ class TestFrame:
             {"town": ["Ulm"] * 2_000 + ["Bonn"] * 1_000 + [f"village {i}" for i in range(1_000)]}
         )
         plan = make_plan(50.0, 1e-6, adversary_share=0.0)
-        encoder = measure_table(df, Schema(), plan, Measurer(Ledger(plan))).encoder
+        encoder = measure_table(df, Schema(), plan, Measurer(PrivacyFilter(plan))).encoder
         counts = released_frame(encoder, 4_000.0, 4_000)["town"].map(str).value_counts()
         assert set(counts.index) == {"Ulm", "Bonn", "<other>"}
         assert counts["<other>"] == pytest.approx(1_000, abs=100)

@@ -50,7 +50,7 @@ class TestRoot:
 
     def test_the_log_has_one_style_of_dates_and_only_our_own_words(self):
         code = (
-            "import logging; from tabgan import cli; cli._log_to_stderr()\n"
+            "import logging; from tabgan.cli import app; app._log_to_stderr()\n"
             "logging.basicConfig(format='%(asctime)s', datefmt='%m/%d/%Y')  # as opacus does\n"
             "logging.getLogger('tabgan.synthesizer').warning('ours')\n"
             "logging.getLogger('other').warning('theirs')"
@@ -61,7 +61,7 @@ class TestRoot:
         assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d WARNING: ours\n", said)
 
     def test_help_needs_no_torch(self):
-        code = "import sys; from tabgan import cli; assert 'torch' not in sys.modules"
+        code = "import sys; from tabgan.cli import app; assert 'torch' not in sys.modules"
         subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(tabgan.__file__).parents[1])
 
 
@@ -85,7 +85,7 @@ class TestRun:
         assert terminal.NO_PRIVACY in result.stdout
 
     def test_some_fail(self, fake_model, monkeypatch):
-        def choke(self, df, *, progress=None, reads_text=False, **files):
+        def choke(self, df, *, progress=None, untyped_text=False, **files):
             raise ValueError(SECRET)
 
         monkeypatch.setattr(fake_model, "fit", choke)

@@ -96,7 +96,7 @@ def fitted_folder(tmp_path_factory) -> Path:
         folder / "holdout.csv", index=False
     )
     model = TabGAN(epsilon=5.0, steps=2, adversary_share=0.0, random_state=0)
-    model.fit(read_table(folder / "real.csv", as_text=True), reads_text=True, ledger=folder / "l").save(
+    model.fit(read_table(folder / "real.csv", as_text=True), untyped_text=True, ledger=folder / "l").save(
         folder / "m"
     )
     return folder

@@ -232,7 +232,7 @@ random_state: 0
     def test_no_entity_is_on_both_sides(self):
         from tabgan.jobs.config import load_jobs
 
-        tables = jobs_run.read_tables(load_jobs("people.yaml")[0])
+        tables = jobs_run.read_split(load_jobs("people.yaml")[0])
         assert len(tables.real) + len(tables.holdout) == len(tables.source)
         assert set(tables.real["key"]).isdisjoint(tables.holdout["key"])
         assert 0.15 < len(tables.holdout) / len(tables.source) < 0.35

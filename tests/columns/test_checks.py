@@ -286,7 +286,7 @@ class TestValues:
         schema = Schema([Numeric(name="a", bounds=(0, 9))])
         with pytest.raises(SchemaError, match="declared as numeric"):
             check_table(df, schema)
-        check_table(df, schema, reads_text=True)
+        check_table(df, schema, untyped_text=True)
         with pytest.raises(DataError, match="expected numbers") as caught:
-            check_table(pd.DataFrame({"a": ["1", SECRET]}), schema, reads_text=True)
+            check_table(pd.DataFrame({"a": ["1", SECRET]}), schema, untyped_text=True)
         assert SECRET not in str(caught.value)

@@ -515,10 +515,10 @@ def test_a_part_of_the_table_is_the_same_part_when_it_goes_on(path, folder, monk
     with monkeypatch.context() as patch:
         interrupt(patch, ENTROPY, 12, Killed)
         with pytest.raises(Killed):
-            model().fit(df.iloc[:1_200], ledger=path, checkpoint=folder, part_of=df)
+            model().fit(df.iloc[:1_200], ledger=path, checkpoint=folder, source_table=df)
     with pytest.raises(CheckpointError, match="of a fit to another table"):
-        model().fit(df.iloc[:1_300], ledger=path, checkpoint=folder, part_of=df)
-    model().fit(df.iloc[:1_200], ledger=path, checkpoint=folder, part_of=df)
+        model().fit(df.iloc[:1_300], ledger=path, checkpoint=folder, source_table=df)
+    model().fit(df.iloc[:1_200], ledger=path, checkpoint=folder, source_table=df)
 
 
 def test_no_value_of_a_person_stops_a_fit_that_has_begun(path, folder, monkeypatch, no_sync):
@@ -751,8 +751,8 @@ def test_a_ledger_of_another_table_is_refused_and_nothing_is_written(path, folde
 
 def test_a_part_of_a_table_adds_to_the_ledger_of_the_whole(path, no_sync):
     whole = table()
-    model().fit(whole.iloc[:1_200], ledger=path, part_of=whole)
-    model().fit(whole.iloc[300:], ledger=path, part_of=whole)
+    model().fit(whole.iloc[:1_200], ledger=path, source_table=whole)
+    model().fit(whole.iloc[300:], ledger=path, source_table=whole)
     with pytest.raises(LedgerError, match="another table"):
         model().fit(whole.iloc[:1_200], ledger=path)
     assert len(LedgerFile(path).fits) == 2

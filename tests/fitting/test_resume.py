@@ -36,8 +36,11 @@ import numpy as np
 import pandas as pd
 from tabgan.fitting.checkpoint import TrainingFile
 from tabgan.errors import BudgetExceededError
-from tabgan.model import training
-from tabgan.privacy import budget, dpsgd, journal, ledger_file, mechanisms
+from tabgan.model.adversary import training
+from tabgan.privacy import plan as budget
+from tabgan.privacy.doors import dpsgd, mechanisms
+from tabgan.privacy.ledger import file as ledger_file
+from tabgan.privacy.ledger import journal
 from tabgan.privacy.accounting import SubsampledGaussian
 from tabgan.privacy.ledger.journal import Journal
 from tabgan.privacy.ledger.file import LedgerFile

@@ -82,14 +82,14 @@ DECLARED = {
 }
 
 
-def _fit(series: pd.Series, declared: object, *, reads_text: bool) -> None:
+def _fit(series: pd.Series, declared: object, *, untyped_text: bool) -> None:
     """Fit a table of one column, of which an error may only come before the first charge, and quote nothing."""
     rows = series.iloc[np.arange(N_ROWS) % len(series)].reset_index(drop=True)
     schema = None if declared is None else Schema([declared])
     model = TabGAN(5.0, schema=schema, adversary_share=0.0, random_state=0)
     refused: TabGANError | None = None
     try:
-        model.fit(pd.DataFrame({"a": rows, "b": np.arange(N_ROWS) % 3}), reads_text=reads_text)
+        model.fit(pd.DataFrame({"a": rows, "b": np.arange(N_ROWS) % 3}), untyped_text=untyped_text)
     except TabGANError as error:
         refused = error
     if refused is not None:
@@ -102,9 +102,9 @@ def _fit(series: pd.Series, declared: object, *, reads_text: bool) -> None:
 def test_no_cell_stops_a_fit_that_was_charged(name):
     """Pitfall 35."""
     for declared in DECLARED.values():
-        _fit(COLUMNS[name], declared, reads_text=False)
-    _fit(COLUMNS[name], None, reads_text=True)
-    _fit(COLUMNS[name], DECLARED["numeric"], reads_text=True)
+        _fit(COLUMNS[name], declared, untyped_text=False)
+    _fit(COLUMNS[name], None, untyped_text=True)
+    _fit(COLUMNS[name], DECLARED["numeric"], untyped_text=True)
 
 
 @pytest.mark.parametrize("name", ["year 20000", "Arrow moments", "Arrow dates", "far NumPy moments"])
@@ -131,7 +131,9 @@ def test_what_another_library_raises_is_told_without_its_message(monkeypatch, er
     with pytest.raises((KeyError, UnexpectedError)) as caught:
         model.fit(pd.DataFrame({"a": np.arange(N_ROWS) % 3}))
     shown = "".join(traceback.format_exception(caught.value))
-    assert re.search(rf"Unexpected {type(error).__name__} in tabgan/fitting\.py line \d+, _learn\.", shown)
+    assert re.search(
+        rf"Unexpected {type(error).__name__} in tabgan/fitting/fit\.py line \d+, _learn\.", shown
+    )
     assert SECRET not in shown.replace(f"KeyError({SECRET})", "")
     assert "is spent" in shown
     assert model.privacy_.epsilon_spent > 0

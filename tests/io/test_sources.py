@@ -314,6 +314,6 @@ def test_one_row_changes_no_dtype_of_a_csv_that_is_read_for_a_fit(tmp_path, suff
         path = tmp_path / f"{number}.{suffix}"
         neighbour.to_csv(path, index=False)
         df = read_table(path, as_text=True)
-        check_table(df, Schema(), reads_text=True)
+        check_table(df, Schema(), untyped_text=True)
         found.append(df.dtypes.astype(str).tolist())
     assert found == [["object", "object"]] * 2

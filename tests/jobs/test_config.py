@@ -9,7 +9,7 @@ import yaml
 from tabgan.errors import ConfigError
 from tabgan.evaluation.gate import Limit
 from tabgan.evaluation.rules import FixedCombinations, Inequality
-from tabgan.jobs.config import Output, Report, load_jobs
+from tabgan.jobs.config import Output, ReportOptions, load_jobs
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -52,7 +52,7 @@ class TestShape:
         assert job.name == "jobs"
         assert job.source.path == Path("people.csv")
         assert job.output == Output(folder="out/jobs")
-        assert job.report == Report(html=True, json=True)
+        assert job.report == ReportOptions(html=True, json=True)
         assert (job.model, job.schema, job.target, job.random_state, job.holdout) == (
             {},
             None,
@@ -331,7 +331,7 @@ class TestGateRulesAndPurchases:
 
     def test_report(self):
         (job,) = _load(self.HEAD + "report: {evaluation_epsilon: 0.1, card: false}")
-        assert job.report == Report(card=False, evaluation_epsilon=0.1)
+        assert job.report == ReportOptions(card=False, evaluation_epsilon=0.1)
 
     def test_what_a_report_states(self):
         (job,) = _load(self.HEAD + "report: {source: A census, contact: office@example.org}")

@@ -29,7 +29,7 @@ def jobs(tmp_path, people, monkeypatch, fake_model):
     """Return three jobs; the model chokes on the second one and quotes a row."""
     fit = fake_model.fit
 
-    def choke(self, df, *, progress=None, reads_text=False, **files):
+    def choke(self, df, *, progress=None, untyped_text=False, **files):
         if self.random_state == 666:
             pd.Series([SECRET]).astype("int64")
         return fit(self, df, progress=progress)

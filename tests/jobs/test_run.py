@@ -14,7 +14,7 @@ from tabgan.evaluation import FixedCombinations, Inequality
 from tabgan.evaluation.gate import Check, Decision, Gate
 from tabgan.jobs.config import load_jobs
 from tabgan.jobs.executors import JobFailure, exit_code
-from tabgan.jobs.run import FILES, JobResult, read_tables, rows_to_sample, run_job
+from tabgan.jobs.run import FILES, JobResult, read_split, rows_to_sample, run_job
 from tabgan.schema import Numeric, Schema
 from tabgan.synthesizer import TabGAN
 
@@ -180,7 +180,7 @@ class TestGate:
         assert len(real) + len(holdout) == 200
         assert options["gate"] == Gate(epsilon=2.0)
         assert options["evaluation_epsilon"] == 0.5
-        assert len(options["part_of"]) == 200
+        assert len(options["source_table"]) == 200
         assert options["about"]["random_state"] == "3"
 
     def test_an_audit_is_run_where_the_gate_holds_one(self, job, fake_model, monkeypatch):
@@ -209,7 +209,7 @@ class TestGate:
 
 class TestHoldout:
     def test_no_row_is_on_both_sides_and_none_is_lost(self, job):
-        _, real, holdout = read_tables(job)
+        _, real, holdout = read_split(job)
         assert 10 < len(holdout) < 80
         everyone = pd.read_csv("people.csv", dtype=str)
         both = pd.concat([real, holdout]).sort_values(list(everyone.columns), ignore_index=True)
@@ -217,45 +217,45 @@ class TestHoldout:
 
     def test_seeded_without_privacy(self, job):
         job = replace(job, model={"epsilon": None})
-        first, again = read_tables(job).holdout, read_tables(job).holdout
+        first, again = read_split(job).holdout, read_split(job).holdout
         pd.testing.assert_frame_equal(first, again)
-        other = read_tables(replace(job, random_state=4)).holdout
+        other = read_split(replace(job, random_state=4)).holdout
         assert not first.equals(other)
 
     @pytest.mark.parametrize("model", [{}, {"epsilon": 1.0}])
     def test_fresh_in_a_private_job(self, job, model):
         """Seeded coins go by position: without its first row, a table would be split in another way altogether."""
         job = replace(job, model=model)
-        assert not read_tables(job).holdout.equals(read_tables(job).holdout)
+        assert not read_split(job).holdout.equals(read_split(job).holdout)
 
     def test_the_model_never_sees_it(self, job, fake_model):
         job = replace(job, model={"epsilon": None})
         run_job(job)
-        pd.testing.assert_frame_equal(fake_model.fitted[0].df, read_tables(job).real)
+        pd.testing.assert_frame_equal(fake_model.fitted[0].df, read_split(job).real)
 
     def test_a_csv_is_read_as_text_but_for_declared_dtypes(self, job):
         """A dtype guessed from the rows would be a release without noise."""
-        real = read_tables(replace(job, source=replace(job.source, dtypes={"income": "float64"}))).real
+        real = read_split(replace(job, source=replace(job.source, dtypes={"income": "float64"}))).real
         assert real.dtypes.astype(str).to_dict() == {"age": "object", "income": "float64", "town": "object"}
 
     def test_file(self, job, people):
         people.head(5).to_csv("rest.csv", index=False)
-        _, real, holdout = read_tables(replace(job, source=replace(job.source, holdout="rest.csv")))
+        _, real, holdout = read_split(replace(job, source=replace(job.source, holdout="rest.csv")))
         assert (len(real), len(holdout)) == (200, 5)
 
     def test_file_with_other_columns(self, job, people):
         people[["town", "age", "income"]].to_csv("rest.csv", index=False)
         with pytest.raises(DataError, match=r"source\.holdout: expected the columns of the source"):
-            read_tables(replace(job, source=replace(job.source, holdout="rest.csv")))
+            read_split(replace(job, source=replace(job.source, holdout="rest.csv")))
 
     @pytest.mark.parametrize("n_rows", [0, 1])
     def test_too_few_rows(self, job, people, n_rows):
         people.head(n_rows).to_csv("people.csv", index=False)
         with pytest.raises(DataError, match="too few rows"):
-            read_tables(job)
+            read_split(job)
 
     def test_none(self, job):
-        _, real, holdout = read_tables(replace(job, report=None))
+        _, real, holdout = read_split(replace(job, report=None))
         assert len(real) == 200
         assert holdout is None
 
@@ -264,7 +264,7 @@ class TestReading:
     def test_dtypes_of_the_schema_hold_for_the_file(self, job):
         schema = Schema(columns=[Numeric(name="age", dtype="Int64"), Numeric(name="income", dtype="float32")])
         source = replace(job.source, dtypes={"income": "float64"})
-        real = read_tables(replace(job, schema=schema, source=source)).real
+        real = read_split(replace(job, schema=schema, source=source)).real
         assert [str(dtype) for dtype in real.dtypes] == ["Int64", "float64", "object"]
 
 
@@ -308,7 +308,7 @@ class TestColumns:
         def reads(*args):
             raise AssertionError("a row was read")
 
-        monkeypatch.setattr("tabgan.jobs.run.read_tables", reads)
+        monkeypatch.setattr("tabgan.jobs.run.read_split", reads)
         wrong = {"target": None} | wrong
         with pytest.raises(SchemaError, match=words):
             run_job(replace(job, source=replace(job.source, path=path), **wrong))

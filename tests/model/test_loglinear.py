@@ -27,7 +27,7 @@ from tabgan.privacy.doors.coding import code_table
 from tabgan.privacy.doors.marginals import Marginal
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.release import release_table
-from tabgan.privacy.filter import Ledger
+from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import make_plan
 from tabgan.schema import Schema
 
@@ -218,7 +218,7 @@ def _encoder():
     rng = np.random.default_rng(0)
     df = pd.DataFrame({"x": rng.normal(size=3_000).round(3), "word": rng.choice(["a", "b", "c"], 3_000)})
     plan = make_plan(None, 1e-6)
-    released = release_table(df, Schema(), plan, Measurer(Ledger(plan)))
+    released = release_table(df, Schema(), plan, Measurer(PrivacyFilter(plan)))
     return code_table(released, plan, float("inf"))
 
 

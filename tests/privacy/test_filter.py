@@ -12,7 +12,7 @@ from tabgan.cli import terminal
 from tabgan.errors import BudgetExceededError, PrivacyError
 from tabgan.privacy.accounting import SubsampledGaussian, epsilon_of
 from tabgan.privacy.events import GAUSSIAN, GAUSSIAN_THRESHOLD, POISSON_GAUSSIAN, Release
-from tabgan.privacy.filter import PUBLIC_FACTS, Ledger, LedgerPlace, PrivacyStatement
+from tabgan.privacy.filter import PUBLIC_FACTS, LedgerPlace, PrivacyFilter, PrivacyStatement
 from tabgan.privacy.plan import Plan, make_plan
 from tabgan.privacy.unit import PrivacyUnit
 
@@ -36,12 +36,12 @@ def steps(n=10, run=RUN):
 
 
 def ledger(epsilon=1.0, delta=1e-6):
-    return Ledger(make_plan(epsilon, delta))
+    return PrivacyFilter(make_plan(epsilon, delta))
 
 
 def test_the_total_is_recomputed_from_the_entries():
     plan = Plan(3.0, 1e-6, 1e-7, 0.3, {}, True, RUN)
-    book = Ledger(plan)
+    book = PrivacyFilter(plan)
     book.charge(release(8.0), release(12.0))
     book.charge(release(9.0, mechanism=GAUSSIAN_THRESHOLD, delta=1e-7))
     book.charge(steps(40), steps(60))
@@ -126,7 +126,7 @@ def test_no_order_and_no_choice_of_charges_passes_the_promise(noises):
 
 def test_a_statement_over_the_promise_is_never_made():
     """The second check, by the accountant itself, should a plan ever promise too much."""
-    book = Ledger(Plan(0.1, 1e-6, 0.0, 1.0, {}))
+    book = PrivacyFilter(Plan(0.1, 1e-6, 0.0, 1.0, {}))
     book.charge(release(1.0))
     with pytest.raises(PrivacyError, match=r"over the promise of 0\.1"):
         book.statement()
@@ -139,7 +139,7 @@ def test_what_remains_is_what_the_gaussians_have_not_spent():
 
 
 def test_without_privacy_the_statement_promises_nothing():
-    book = Ledger(make_plan(None, 1e-6))
+    book = PrivacyFilter(make_plan(None, 1e-6))
     book.charge(release(0.0))
     statement = book.statement()
     promised = (statement.is_private, statement.epsilon, statement.epsilon_spent, statement.delta)
@@ -183,7 +183,7 @@ def test_an_entry_that_lacks_a_parameter_is_an_error_on_load(field):
 def test_the_statement_names_unit_and_adjacency():
     statement = ledger().statement()
     assert (statement.privacy_unit, statement.neighboring_relation) == ("row", "add_or_remove_one")
-    entity = Ledger(make_plan(1.0, 1e-6, unit=PrivacyUnit("patient", 4))).statement()
+    entity = PrivacyFilter(make_plan(1.0, 1e-6, unit=PrivacyUnit("patient", 4))).statement()
     assert (entity.privacy_unit, entity.entity, entity.max_rows) == ("entity", "patient", 4)
     assert "of one entity (patient), at most 4 rows each" in str(entity)
 
@@ -208,14 +208,14 @@ class TestInterrupted:
             def write(self, call, releases):
                 raise OSError("no space left")
 
-        broken = Ledger(make_plan(1.0, 1e-6), Full())
+        broken = PrivacyFilter(make_plan(1.0, 1e-6), Full())
         with pytest.raises(OSError, match="no space"):
             broken.charge(release(), call="1 a")
         assert broken.entries == []
 
     def test_past_charges_count_again_and_are_not_written_again(self):
         book = Book(("1 a", (release(30.0),)), ("1 a", (release(30.0),)), ("2 b", (release(40.0),)))
-        resumed = Ledger(make_plan(1.0, 1e-6), book)
+        resumed = PrivacyFilter(make_plan(1.0, 1e-6), book)
         assert len(resumed.recall("1 a")) == 2
         assert len(resumed.recall("2 b")) == 1
         assert resumed.recall("3 c") == []
@@ -223,12 +223,12 @@ class TestInterrupted:
         assert book.written == []
 
     def test_another_fits_charges_are_not_taken_for_this_ones(self):
-        resumed = Ledger(make_plan(1.0, 1e-6), Book(("1 a", (release(),))))
+        resumed = PrivacyFilter(make_plan(1.0, 1e-6), Book(("1 a", (release(),))))
         with pytest.raises(PrivacyError, match="the interrupted fit to go on with '1 a', got '1 b'"):
             resumed.recall("1 b")
 
     def test_past_charges_are_held_against_the_plan_too(self):
-        resumed = Ledger(make_plan(1.0, 1e-6), Book(("1 a", (release(0.5),))))
+        resumed = PrivacyFilter(make_plan(1.0, 1e-6), Book(("1 a", (release(0.5),))))
         with pytest.raises(BudgetExceededError):
             resumed.recall("1 a")
 
@@ -236,7 +236,7 @@ class TestInterrupted:
 class TestPromise:
     """What is promised is the fixed total; what is spent follows from noisy answers, and is no promise."""
 
-    STATEMENT = replace(Ledger(make_plan(2.0, 1e-6)).statement(), epsilon_spent=1.875)
+    STATEMENT = replace(PrivacyFilter(make_plan(2.0, 1e-6)).statement(), epsilon_spent=1.875)
 
     def test_in_words(self):
         text = str(self.STATEMENT)
@@ -247,7 +247,7 @@ class TestPromise:
         lines = dict(terminal._privacy_lines(self.STATEMENT))
         assert lines["epsilon"] == terminal.epsilon_text(self.STATEMENT) == "2"
         assert lines["epsilon spent"].startswith("1.875 of 2, ")
-        assert terminal.epsilon_text(Ledger(make_plan(None, 1e-6)).statement()) == "no privacy"
+        assert terminal.epsilon_text(PrivacyFilter(make_plan(None, 1e-6)).statement()) == "no privacy"
 
     def test_is_the_same_whatever_was_spent(self):
         book = ledger(2.0)
@@ -262,4 +262,4 @@ def test_assumptions_are_whole_sentences():
     assert all(fact[-1] == "." and fact.count(".") == 1 for fact in PUBLIC_FACTS)
     assert any("passed the checks of its form" in fact for fact in PUBLIC_FACTS)
     assert ledger().statement().assumptions == PUBLIC_FACTS
-    assert Ledger(make_plan(None, 1e-6)).statement().assumptions == ()
+    assert PrivacyFilter(make_plan(None, 1e-6)).statement().assumptions == ()

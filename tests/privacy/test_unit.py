@@ -20,7 +20,7 @@ from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.mechanisms import discover, threshold_for
 from tabgan.privacy.doors.release import release_table
 from tabgan.privacy.events import GAUSSIAN, GAUSSIAN_THRESHOLD, POISSON_GAUSSIAN
-from tabgan.privacy.filter import ENTITY_FACT, Ledger
+from tabgan.privacy.filter import ENTITY_FACT, PrivacyFilter
 from tabgan.privacy.plan import make_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit
 from tabgan.schema import Boolean, Categorical, Identifier, Numeric, Schema
@@ -349,7 +349,7 @@ class TestThreshold:
 
 def released(df: pd.DataFrame, schema: Schema, epsilon: float = 3.0):
     plan = make_plan(epsilon, 1e-6, unit=PrivacyUnit.of_schema(schema))
-    ledger = Ledger(plan)
+    ledger = PrivacyFilter(plan)
     kept = bound_contributions(df, plan.unit).df
     return release_table(kept, schema, plan, Measurer(ledger)), ledger
 

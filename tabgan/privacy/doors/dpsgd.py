@@ -24,7 +24,7 @@ from tabgan._util.tensors import pack, unpack
 from tabgan.errors import BudgetExceededError, PrivacyError
 from tabgan.privacy.accounting import SubsampledGaussian
 from tabgan.privacy.events import POISSON_GAUSSIAN, Release
-from tabgan.privacy.filter import Ledger
+from tabgan.privacy.filter import PrivacyFilter
 
 #: The most that one privacy unit may move a step's sum of gradients; the noise is scaled to it.
 MAX_GRAD_NORM = 1.0
@@ -137,12 +137,12 @@ class PrivateSteps:
         offsets: ``(columns,)`` where each column's block begins.
         n_rows: Noisy number of rows.
         run: Sampling rate, noise multiplier, steps.
-        ledger: Charged before each block. Its plan says how many rows a unit may have.
+        privacy_filter: Charged before each block. Its plan says how many rows a unit may have.
         device: Where the rows go, once.
         learning_rate: Of Adam.
 
     Raises:
-        PrivacyError: if ``run`` has no noise, or is not the one of the ledger's plan; no row is touched then.
+        PrivacyError: if ``run`` has no noise, or is not the one of the filter's plan; no row is touched then.
 
     References:
         Abadi et al. (2016), *Deep Learning with Differential Privacy*, Algorithm 1.
@@ -158,19 +158,19 @@ class PrivateSteps:
         offsets: torch.Tensor,
         n_rows: float,
         run: SubsampledGaussian,
-        ledger: Ledger,
+        privacy_filter: PrivacyFilter,
         device: torch.device,
         learning_rate: float = 2e-3,
     ) -> None:
-        if ledger.is_private and ledger.plan.adversary != run:
+        if privacy_filter.is_private and privacy_filter.plan.adversary != run:
             raise PrivacyError(
                 f"dpsgd: expected the run that the plan has room for, got {run}. No row was read."
             )
         self.module = module
         self.batch_size = max(1, round(run.sample_rate * n_rows))
         self._run = run
-        self._ledger = ledger
-        charged = sum(release.steps for releases in ledger.recall(CALL) for release in releases)
+        self._filter = privacy_filter
+        charged = sum(release.steps for releases in privacy_filter.recall(CALL) for release in releases)
         self._charged = 0
         self._uncharged = run.steps - charged
         self._codes = torch.as_tensor(codes).to(device)
@@ -184,7 +184,7 @@ class PrivateSteps:
         # Opacus hangs hooks on the module that it wraps; the generator learns through one that has none.
         self._wrapped = GradSampleModuleFastGradientClipping(
             copy.deepcopy(module).double(),
-            max_grad_norm=CLIP_NORM / ledger.plan.unit.max_rows,
+            max_grad_norm=CLIP_NORM / privacy_filter.plan.unit.max_rows,
             use_ghost_clipping=True,
             loss_reduction="mean",
         )
@@ -280,7 +280,7 @@ class PrivateSteps:
     def _charge_block(self) -> None:
         """Charge the next steps, as many as a block has or the plan has left."""
         steps = min(BLOCK, self._uncharged)
-        self._ledger.charge(
+        self._filter.charge(
             Release(
                 "dpsgd",
                 "discriminator's gradients",
@@ -321,13 +321,13 @@ class PrivateSteps:
 class PlainSteps:
     """Ordinary training of the discriminator, for a fit with ``epsilon=None``: no clipping, no noise.
 
-    **Guarantee.** None, and so it cannot be had where one is promised: see ``ledger``.
+    **Guarantee.** None, and so it cannot be had where one is promised: see ``privacy_filter``.
 
     Args:
         module: The discriminator, on ``device``.
         codes: ``(rows, columns)`` the table, coded.
         offsets: ``(columns,)`` where each column's block begins.
-        ledger: The fit's. Nothing is charged to it.
+        privacy_filter: The fit's. Nothing is charged to it.
         steps: Steps that may be taken.
         batch_size: Real rows of a batch, and fakes.
         rng: Draws batches; on ``device``.
@@ -335,7 +335,7 @@ class PlainSteps:
         learning_rate: Of Adam.
 
     Raises:
-        PrivacyError: when the ledger is one of a private fit; no row is touched then.
+        PrivacyError: when the filter is one of a private fit; no row is touched then.
     """
 
     def __init__(
@@ -343,17 +343,17 @@ class PlainSteps:
         module: nn.Module,
         codes: np.ndarray,
         offsets: torch.Tensor,
-        ledger: Ledger,
+        privacy_filter: PrivacyFilter,
         steps: int,
         batch_size: int,
         rng: torch.Generator,
         device: torch.device,
         learning_rate: float = 1e-3,
     ) -> None:
-        if ledger.is_private:
+        if privacy_filter.is_private:
             raise PrivacyError(
-                f"dpsgd: training without noise was asked for in a fit that promises epsilon={ledger.plan.epsilon:g}. "
-                "Use PrivateSteps."
+                "dpsgd: training without noise was asked for in a fit that promises "
+                f"epsilon={privacy_filter.plan.epsilon:g}. Use PrivateSteps."
             )
         self.module = module
         self._steps_left = steps

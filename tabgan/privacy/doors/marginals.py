@@ -86,7 +86,7 @@ def measure_pairs(
     tables = _Tables(codes, sizes, names, plan.unit.max_rows, measurer)
     noise = plan.noise_multiplier("selection", len(pairs))
     scores = tables.scores(pairs, noise, one_ways, n_rows, progress)
-    mu = measurer.ledger.remaining_mu()
+    mu = measurer.privacy_filter.remaining_mu()
     if mu <= 0:  # interruptions have taken all of it
         return []
     weights = np.array([pair_weight(sizes[i] * sizes[j], target in (i, j)) for i, j in pairs])

@@ -15,7 +15,7 @@ import numpy as np
 from tabgan.errors import PrivacyError
 from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.events import Release
-from tabgan.privacy.filter import Ledger
+from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.ledger.journal import Journal
 
 Value = bool | int | float | str
@@ -54,17 +54,17 @@ class Observed:
 class Measurer:
     """Releases numbers of one fit.
 
-    **Guarantee.** Every number that a method returns carries the noise of its release, which its ledger admitted
+    **Guarantee.** Every number that a method returns carries the noise of its release, which the filter admitted
     before ``exact`` was called: ``exact`` is the only thing here that reads rows. The caller states the sensitivity in
     the release: the L2 norm of the most that one privacy unit changes in what ``exact`` returns.
 
     Args:
-        ledger: Charged first.
+        privacy_filter: Charged first.
         journal: Keeps answers across an interruption; ``None`` keeps none.
     """
 
-    def __init__(self, ledger: Ledger, journal: Journal | None = None) -> None:
-        self.ledger = ledger
+    def __init__(self, privacy_filter: PrivacyFilter, journal: Journal | None = None) -> None:
+        self.privacy_filter = privacy_filter
         self._journal = journal
         self._calls = 0
 
@@ -149,10 +149,10 @@ class Measurer:
         Raises:
             PrivacyError: charges and answers of the interrupted fit do not go together.
         """
-        past = self.ledger.recall(call)
+        past = self.privacy_filter.recall(call)
         answer = None if self._journal is None else self._journal.answer(call)
         is_same = all(_names(charged) == _names(releases) for charged in past)
-        if not is_same or (answer is not None and not past and self.ledger.is_private):
+        if not is_same or (answer is not None and not past and self.privacy_filter.is_private):
             raise PrivacyError(
                 f"checkpoint: its ledger and its answers do not go together at {call!r}. One of them was replaced, or "
                 "another version made them; start a new fit with a new checkpoint."
@@ -161,7 +161,7 @@ class Measurer:
             return dict(answer)
         if past and is_dispensable:
             return None
-        self.ledger.charge(*releases, call=call)
+        self.privacy_filter.charge(*releases, call=call)
         return {}
 
     def _keep(self, call: str, answer: dict[str, Any]) -> None:

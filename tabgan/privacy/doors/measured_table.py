@@ -44,7 +44,7 @@ def measure_table(
     measurer: Measurer,
     progress: Progress | None = None,
     *,
-    reads_text: bool = False,
+    untyped_text: bool = False,
 ) -> MeasuredTable:
     """Release a table's columns and pairs.
 
@@ -58,16 +58,16 @@ def measure_table(
         plan: Noise scales.
         measurer: Charges, adds the noise, and keeps the answers.
         progress: Called with ``"release"`` or ``"measure"``, what is done, and what there is.
-        reads_text: Whether text stands for numbers and booleans.
+        untyped_text: Whether text stands for numbers and booleans.
 
     Raises:
         DataError: the plan is too small, or a column too noisy, to learn anything.
     """
     progress = progress or silent
     progress("release", 0, 1)
-    released = release_table(df, schema, plan, measurer, reads_text=reads_text).with_last(schema.target)
+    released = release_table(df, schema, plan, measurer, untyped_text=untyped_text).with_last(schema.target)
     progress("release", 1, 1)
-    encoder = code_table(released, plan, measurer.ledger.remaining_mu())
+    encoder = code_table(released, plan, measurer.privacy_filter.remaining_mu())
     one_ways = one_way_marginals(released, encoder)
     codes = encoder.transform(read_text(df, released.schema))
     pairs = measure_pairs(

@@ -117,7 +117,7 @@ class ReleasedTable:
 
 
 def release_table(
-    df: pd.DataFrame, declared: Schema, plan: Plan, measurer: Measurer, *, reads_text: bool = False
+    df: pd.DataFrame, declared: Schema, plan: Plan, measurer: Measurer, *, untyped_text: bool = False
 ) -> ReleasedTable:
     """Complete the schema of a table and measure every column once.
 
@@ -132,13 +132,13 @@ def release_table(
         declared: What is public of it; columns may be left out or half open.
         plan: Noise scales.
         measurer: Charges, adds the noise, and keeps the answers.
-        reads_text: Whether text stands for numbers and booleans where most of a column can be read so, as in a
+        untyped_text: Whether text stands for numbers and booleans where most of a column can be read so, as in a
             table that was read as text.
 
     Raises:
         DataError: the noisy row count is too small for the plan to learn anything.
     """
-    door = _Door(df, plan, measurer, reads_text)
+    door = _Door(df, plan, measurer, untyped_text)
     columns = door.name_kinds(declared)
     n_rows = door.count_rows(len([c for c in columns if not isinstance(c, Identifier)]))
     columns = door.find_precision(columns)
@@ -209,7 +209,7 @@ class _Door:
     df: pd.DataFrame
     plan: Plan
     measurer: Measurer
-    reads_text: bool
+    untyped_text: bool
     unsure: frozenset[str] = frozenset()
 
     def histograms(
@@ -235,7 +235,7 @@ class _Door:
 
     def name_kinds(self, declared: Schema) -> list[Any]:
         """Return a column of the schema for every column of the table; object columns by a noisy vote."""
-        columns = {c.name: _with_dtype(c, self.df[c.name], self.reads_text) for c in declared}
+        columns = {c.name: _with_dtype(c, self.df[c.name], self.untyped_text) for c in declared}
         open_names = [name for name in self.df.columns if name not in columns]
         to_vote = []
         for name in open_names:
@@ -324,7 +324,7 @@ class _Door:
         }
 
     def _vote(self, name: str) -> np.ndarray:
-        return _vote_counts(self.present(name), self.reads_text)
+        return _vote_counts(self.present(name), self.untyped_text)
 
     def _over(self, column: Any, edges: np.ndarray) -> np.ndarray:
         """Return ``(len(edges) - 1,)`` counts of a column's values; those outside go to the end cells."""
@@ -395,9 +395,9 @@ class _Door:
         return Observed([_value(key) for key in plain], counts, len(self.df) - len(present))
 
 
-def _with_dtype(column: Any, series: pd.Series, reads_text: bool) -> Any:
+def _with_dtype(column: Any, series: pd.Series, untyped_text: bool) -> Any:
     """Return a declared column with a dtype: its own, the table's, or of a number that is read from text, none yet."""
-    is_read = reads_text and is_text(series)
+    is_read = untyped_text and is_text(series)
     if column.dtype or (is_read and isinstance(column, Numeric)):
         return column
     is_boolean = is_read and isinstance(column, Boolean)
@@ -418,7 +418,7 @@ def _column_of_dtype(series: pd.Series, name: str) -> Any:
     return None
 
 
-def _vote_counts(series: pd.Series, reads_text: bool) -> np.ndarray:
+def _vote_counts(series: pd.Series, untyped_text: bool) -> np.ndarray:
     """Return ``(len(_VOTE),)`` counts: each value votes once for what it is, whatever the others are.
 
     What cannot be looked at does not vote.
@@ -430,7 +430,7 @@ def _vote_counts(series: pd.Series, reads_text: bool) -> np.ndarray:
             votes += [] if value is None else [_VOTE.index(_label_of_object(value))]
             continue
         if value not in known:
-            known[value] = _VOTE.index(_label_of_text(value, reads_text))
+            known[value] = _VOTE.index(_label_of_text(value, untyped_text))
         votes.append(known[value])
     return np.bincount(np.array(votes, dtype=np.int64), minlength=len(_VOTE))
 
@@ -443,10 +443,10 @@ def _label_of_object(value: object) -> str:
     return "dates" if isinstance(value, dt.date) else "numbers"
 
 
-def _label_of_text(text: str, reads_text: bool) -> str:
-    if reads_text and boolean_of(text) is not None:
+def _label_of_text(text: str, untyped_text: bool) -> str:
+    if untyped_text and boolean_of(text) is not None:
         return "true or false"
-    if reads_text and _NUMERAL.fullmatch(text.strip()) and math.isfinite(float_of(text)):
+    if untyped_text and _NUMERAL.fullmatch(text.strip()) and math.isfinite(float_of(text)):
         return "numerals"
     return next((f for f in DATETIME_FORMATS if second_of(text, f) is not None), "text")
 

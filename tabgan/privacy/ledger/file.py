@@ -152,7 +152,7 @@ class LedgerFile:
             LedgerError: the ledger is of another dataset or privacy unit, or the cap was raised by the way.
         """
         if self.fit(name) is None:
-            self.check_room(plan, config)
+            self.check_cap(plan, config)
         key = self._guard.get("key") or secrets.token_hex(32)
         table = digest(bytes.fromhex(key))
         with self._locked():
@@ -165,7 +165,7 @@ class LedgerFile:
                 return
             self._check_unit(plan.unit)
             cap = self._agreed_cap(config)
-            self._check_room(plan, cap)
+            self._check_cap(plan, cap)
             self._check_table(table, config, digest)
             self._guard.setdefault("key", key)
             if not self.records:
@@ -247,7 +247,7 @@ class LedgerFile:
 
     # -- checks -------------------------------------------------------------------------------------------------
 
-    def check_room(self, plan: Plan, config: LedgerConfig, *later: Plan) -> None:
+    def check_cap(self, plan: Plan, config: LedgerConfig, *later: Plan) -> None:
         """Raise if a fit's plan would pass the cap, or is of another privacy unit. Writes nothing.
 
         Args:
@@ -260,7 +260,7 @@ class LedgerFile:
         """
         self._check_unit(plan.unit)
         cap = self._agreed_cap(config)
-        self._check_room(plan, cap)
+        self._check_cap(plan, cap)
         if cap is None or not later:
             return
         total = sum((each.cost for each in (plan, *later)), self.held(cap))
@@ -341,7 +341,7 @@ class LedgerFile:
             )
         return cap
 
-    def _check_room(self, plan: Plan, cap: Cap | None) -> None:
+    def _check_cap(self, plan: Plan, cap: Cap | None) -> None:
         if cap is None:
             return
         epsilon = self.epsilon_with(plan.cost, cap)
@@ -528,8 +528,8 @@ class LedgerFile:
             temporary.write_text(sealed(self._guard), encoding="utf-8")
 
 
-class FitBook:
-    """One fit's part of a ledger file: what :class:`~tabgan.privacy.filter.Ledger` writes to.
+class FitEntry:
+    """One fit's part of a ledger file: what :class:`~tabgan.privacy.filter.PrivacyFilter` writes to.
 
     Args:
         file: The ledger.

@@ -9,7 +9,7 @@ from tabgan.privacy.doors import coding
 from tabgan.privacy.doors.coding import MAX_BINS, MAX_WIDTH, MIN_BINS, code_table, one_way_marginals
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.release import release_table
-from tabgan.privacy.filter import Ledger
+from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import make_plan
 from tabgan.schema import Schema
 
@@ -24,7 +24,7 @@ def coded(n_rows, epsilon):
         }
     )
     plan = make_plan(epsilon, 1e-6)
-    ledger = Ledger(plan)
+    ledger = PrivacyFilter(plan)
     released = release_table(df, Schema(), plan, Measurer(ledger))
     encoder = code_table(released, plan, ledger.remaining_mu())
     return df, released, encoder
@@ -88,7 +88,7 @@ def test_many_columns_share_the_codes():
     numbers = {f"x{i}": rng.normal(size=2_000).round(3) for i in range(90)}
     words = {f"w{i}": rng.choice([f"v{k}" for k in range(120)], 2_000) for i in range(10)}
     plan = make_plan(None, 1e-6)
-    ledger = Ledger(plan)
+    ledger = PrivacyFilter(plan)
     released = release_table(pd.DataFrame(numbers | words), Schema(), plan, Measurer(ledger))
     sizes = code_table(released, plan, ledger.remaining_mu()).sizes
     assert max(sizes[:90]) <= MAX_WIDTH // 100 + 2

@@ -22,7 +22,7 @@ from tabgan.privacy.accounting import SubsampledGaussian
 from tabgan.privacy.doors import dpsgd
 from tabgan.privacy.doors.dpsgd import BLOCK, CLIP_NORM, MAX_GRAD_NORM, PlainSteps, PrivateSteps
 from tabgan.privacy.events import POISSON_GAUSSIAN
-from tabgan.privacy.filter import Ledger
+from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import Plan, make_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit
 
@@ -51,11 +51,11 @@ def discriminator(seed: int = 0) -> Discriminator:
     return Discriminator(WIDTH, 8)
 
 
-def ledger_for(run: SubsampledGaussian, epsilon: float = 50.0, unit: PrivacyUnit = ROW) -> Ledger:
+def ledger_for(run: SubsampledGaussian, epsilon: float = 50.0, unit: PrivacyUnit = ROW) -> PrivacyFilter:
     """A ledger whose plan is the run and nothing else; without privacy where there is no noise to speak of."""
     is_private = run.noise_multiplier != QUIET
     plan = Plan(epsilon if is_private else None, 1e-5, 0.0, 0.0, {}, True, run if is_private else None, unit)
-    return Ledger(plan)
+    return PrivacyFilter(plan)
 
 
 def steps(
@@ -429,12 +429,12 @@ def test_every_block_is_charged_before_its_first_step_and_none_comes_after_the_l
 def test_a_run_that_the_plan_has_no_room_for_never_sees_a_row():
     run = SubsampledGaussian(0.5, 1.0, 50)
     with pytest.raises(PrivacyError, match="the run that the plan has room for"):
-        PrivateSteps(discriminator(), None, None, OFFSETS, 64, run, Ledger(make_plan(1.0, 1e-5)), CPU)
+        PrivateSteps(discriminator(), None, None, OFFSETS, 64, run, PrivacyFilter(make_plan(1.0, 1e-5)), CPU)
 
 
 def test_a_run_without_noise_is_refused():
     run = SubsampledGaussian(0.0, 0.1, 5)
-    ledger = Ledger(Plan(1.0, 1e-5, 0.0, 0.0, {}, True, run))
+    ledger = PrivacyFilter(Plan(1.0, 1e-5, 0.0, 0.0, {}, True, run))
     trained = PrivateSteps(discriminator(), table(64), np.arange(64), OFFSETS, 64, run, ledger, CPU)
     before = weights(trained)
     with pytest.raises(PrivacyError, match="finite positive noise"):
@@ -535,7 +535,9 @@ def test_it_learns_to_tell_when_there_is_little_noise():
 def test_plain_steps_learn_without_any_noise():
     codes = np.zeros((64, 2), dtype=np.int16)
     rng = torch.Generator().manual_seed(0)
-    plain = PlainSteps(discriminator(), codes, OFFSETS, Ledger(make_plan(None, 1e-6)), 100, 32, rng, CPU)
+    plain = PlainSteps(
+        discriminator(), codes, OFFSETS, PrivacyFilter(make_plan(None, 1e-6)), 100, 32, rng, CPU
+    )
     for seed in range(100):
         plain.step(fakes(32, seed))
     with torch.no_grad():
@@ -547,4 +549,6 @@ def test_plain_steps_learn_without_any_noise():
 def test_plain_steps_cannot_be_had_in_a_fit_that_promises_anything():
     rng = torch.Generator()
     with pytest.raises(PrivacyError, match="without noise was asked for in a fit that promises epsilon=50"):
-        PlainSteps(discriminator(), table(64), OFFSETS, Ledger(make_plan(50.0, 1e-5)), 100, 32, rng, CPU)
+        PlainSteps(
+            discriminator(), table(64), OFFSETS, PrivacyFilter(make_plan(50.0, 1e-5)), 100, 32, rng, CPU
+        )

@@ -14,7 +14,7 @@ from tabgan.privacy.doors.marginals import (
     pair_weight,
 )
 from tabgan.privacy.doors.measure import Measurer
-from tabgan.privacy.filter import Ledger
+from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import make_plan
 
 SIZES = [3, 4, 2]
@@ -36,7 +36,7 @@ def one_ways(codes):
 
 def measure(epsilon, progress=None, target=None):
     codes, plan = table(), make_plan(epsilon, 1e-6)
-    ledger = Ledger(plan)
+    ledger = PrivacyFilter(plan)
     marginals = measure_pairs(
         codes, SIZES, NAMES, one_ways(codes), len(codes), plan, Measurer(ledger), progress, target
     )
@@ -73,7 +73,7 @@ def test_without_privacy_all_pairs_are_exact():
 def test_a_single_column_has_no_pairs():
     codes = table()[:, :1]
     plan = make_plan(1.0, 1e-6)
-    measurer = Measurer(Ledger(plan))
+    measurer = Measurer(PrivacyFilter(plan))
     assert measure_pairs(codes, [3], ["a"], one_ways(table())[:1], 1.0, plan, measurer) == []
 
 

@@ -10,7 +10,7 @@ from tabgan.errors import BudgetExceededError, PrivacyError
 from tabgan.privacy.doors import measure, mechanisms
 from tabgan.privacy.doors.measure import Measurer, Observed
 from tabgan.privacy.events import GAUSSIAN, GAUSSIAN_THRESHOLD, Release
-from tabgan.privacy.filter import Ledger
+from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.ledger.journal import Journal
 from tabgan.privacy.plan import Plan, make_plan
 
@@ -64,7 +64,7 @@ def path(tmp_path):
 
 def measurer(book=None, path=None, plan=PLAN) -> Measurer:
     """One of a fit that goes on with what the book and the file hold."""
-    return Measurer(Ledger(plan, book), None if path is None else Journal(path, "fit"))
+    return Measurer(PrivacyFilter(plan, book), None if path is None else Journal(path, "fit"))
 
 
 #: How a measurer is asked, by its three ways.

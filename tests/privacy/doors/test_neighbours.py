@@ -43,7 +43,7 @@ from tabgan.privacy.doors.measured_table import measure_table
 from tabgan.privacy.doors.mechanisms import GRID, ROUNDING
 from tabgan.privacy.doors.release import ReleasedTable
 from tabgan.privacy.events import GAUSSIAN_THRESHOLD, POISSON_GAUSSIAN, Release
-from tabgan.privacy.filter import Ledger
+from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import Plan, make_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit
 from tabgan.schema import Numeric, Schema
@@ -146,7 +146,7 @@ class Recorder:
         return np.rint(self._rng.normal(0.0, stddev, shape) * GRID) / GRID
 
 
-class WatchedLedger(Ledger):
+class WatchedLedger(PrivacyFilter):
     """Tells a recorder of every charge that it admitted."""
 
     def __init__(self, plan: Plan, recorder: Recorder) -> None:
@@ -161,7 +161,7 @@ class WatchedLedger(Ledger):
 class WatchedMeasurer(Measurer):
     """Tells a recorder which categories the counts that a discovery is given belong to."""
 
-    def __init__(self, ledger: Ledger, recorder: Recorder) -> None:
+    def __init__(self, ledger: PrivacyFilter, recorder: Recorder) -> None:
         super().__init__(ledger)
         self._recorder = recorder
 
@@ -235,7 +235,7 @@ class Case:
         df: The larger of two neighbours; its index numbers the rows.
         is_extra: ``(rows,)`` which rows the smaller one lacks.
         schema: What is declared.
-        reads_text: Whether text stands for numbers and booleans.
+        untyped_text: Whether text stands for numbers and booleans.
         epsilon: Of the fit.
         seed: Of the noise, and of all that is drawn in both fits alike.
         starts_small: Whether the smaller table is the first one, whose answers both get.
@@ -244,7 +244,7 @@ class Case:
     df: pd.DataFrame
     is_extra: np.ndarray
     schema: Schema
-    reads_text: bool
+    untyped_text: bool
     epsilon: float
     seed: int
     starts_small: bool
@@ -314,7 +314,7 @@ def fit(
         table = bound(marked, plan.unit)
         is_extra = table.df[EXTRA].to_numpy()
         kept = table.df.drop(columns=EXTRA)
-        check_table(kept, case.schema, reads_text=case.reads_text)  # of the generator's tables, all pass
+        check_table(kept, case.schema, untyped_text=case.untyped_text)  # of the generator's tables, all pass
         try:
             measured = measure_table(
                 kept,
@@ -322,12 +322,12 @@ def fit(
                 plan,
                 measurer,
                 lambda *at: public.append(repr(at)),
-                reads_text=case.reads_text,
+                untyped_text=case.untyped_text,
             )
         except TabGANError as error:
             return Fit(recorder, [f"{type(error).__name__}: {error}"])
     codes, encoder, released = measured.codes, measured.encoder, measured.released
-    public += [str(codes.dtype), repr(measurer.ledger.entries)]
+    public += [str(codes.dtype), repr(measurer.privacy_filter.entries)]
     public += in_words(released, encoder, [*measured.one_ways, *measured.pairs])
     units = _with_extra_last(table.units, is_extra)
     return Fit(recorder, public, codes, is_extra, units, tuple(encoder.sizes), released.n_rows)
@@ -620,7 +620,7 @@ KINDS = {
     "no moment": Kind("datetime64[ns]", one_of(pd.NaT), TIMES, (None,)),
 }
 
-#: Kinds whose declaration calls for ``reads_text``.
+#: Kinds whose declaration calls for ``untyped_text``.
 NEEDS_TEXT = {"declared numerals", "declared booleans"}
 
 
@@ -781,7 +781,7 @@ def learnt(case: Case, df: pd.DataFrame, first: Recorder | None = None) -> tuple
     recorder = Recorder(case.seed, first)
     plan = make_plan(case.epsilon, 1e-6, unit=case.unit)
     training = TrainingConfig(steps=6, batch_size=20)
-    request = fitting.Request(plan, case.schema, training, torch.device("cpu"), case.seed, case.reads_text)
+    request = fitting.Request(plan, case.schema, training, torch.device("cpu"), case.seed, case.untyped_text)
     session = fitting.Session(request, None, None)
     session.ledger = WatchedLedger(plan, recorder)
     seeds, progress = itertools.count(), []

@@ -22,7 +22,7 @@ from tabgan.privacy.doors.private_metrics import (
     Guesser,
     buy_figures,
 )
-from tabgan.privacy.filter import Ledger
+from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import make_evaluation_plan, make_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit
 from tabgan.schema import Categorical, Numeric, Schema
@@ -51,7 +51,7 @@ def encoder():
     """Return the encoder of a fit: what is public of the tables below."""
     rng = np.random.default_rng(0)
     plan = make_plan(50.0, 1e-6, has_discovery=False, adversary_share=0.0)
-    return measure_table(table(rng, 2_000), SCHEMA, plan, Measurer(Ledger(plan))).encoder
+    return measure_table(table(rng, 2_000), SCHEMA, plan, Measurer(PrivacyFilter(plan))).encoder
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def guesser(encoder) -> Guesser:
 
 def buy(df, encoder, synthetic, *, unit=ROW, n_rows=None, epsilon=1.0, ledger=None):
     plan = make_evaluation_plan(epsilon, 1e-6, unit)
-    ledger = ledger or Ledger(plan)
+    ledger = ledger or PrivacyFilter(plan)
     codes = encoder.transform(synthetic)
     n_rows = len(df) if n_rows is None else n_rows
     sets = {"pairs": [(0, 1), (0, 2), (1, 2)], "triples": [(0, 1, 2)]}
@@ -113,10 +113,10 @@ class TestFigures:
         df = table(np.random.default_rng(0), 2_000)[["age"]]
         plan = make_plan(50.0, 1e-6, has_discovery=False, adversary_share=0.0)
         schema = Schema(columns=[SCHEMA["age"]])
-        encoder = measure_table(df, schema, plan, Measurer(Ledger(plan))).encoder
+        encoder = measure_table(df, schema, plan, Measurer(PrivacyFilter(plan))).encoder
         evaluation = make_evaluation_plan(1.0, 1e-6)
         found = buy_figures(
-            df, encoder, encoder.transform(df), 2_000, evaluation, Measurer(Ledger(evaluation))
+            df, encoder, encoder.transform(df), 2_000, evaluation, Measurer(PrivacyFilter(evaluation))
         )
         assert (found.pairs, found.triples, found.correct) == (None, None, None)
 
@@ -188,7 +188,7 @@ class TestCost:
         plan = make_evaluation_plan(0.5, 1e-6)
         monkeypatch.setattr(bought.Comparison, "distance", lambda *_: pytest.fail("counted"))
         with pytest.raises(BudgetExceededError):
-            buy(df, encoder, df, epsilon=0.5, ledger=Ledger(replace(plan, mu=plan.mu / 2)))
+            buy(df, encoder, df, epsilon=0.5, ledger=PrivacyFilter(replace(plan, mu=plan.mu / 2)))
 
     @pytest.mark.parametrize("epsilon", [0.0, -1.0, float("nan"), float("inf"), "much"])
     def test_bad_budgets(self, epsilon):

@@ -12,7 +12,7 @@ from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.release import _VOTE, _column_of_vote, needed_rows, release_table
 from tabgan.privacy.events import GAUSSIAN_THRESHOLD
-from tabgan.privacy.filter import Ledger
+from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import make_plan
 from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
 
@@ -35,7 +35,7 @@ def people(n_rows: int = N, seed: int = 0) -> pd.DataFrame:
 
 def release(df, schema=None, epsilon=3.0):
     plan = make_plan(epsilon, 1e-6)
-    ledger = Ledger(plan)
+    ledger = PrivacyFilter(plan)
     return release_table(df, schema or Schema(), plan, Measurer(ledger)), ledger
 
 
@@ -58,7 +58,7 @@ def test_an_undeclared_table_is_completed():
 def test_every_number_that_leaves_has_a_line_before_it_is_counted(monkeypatch):
     """Pitfalls 5 and 25: noise is drawn only for what stands in the ledger by then."""
     plan = make_plan(3.0, 1e-6)
-    ledger = Ledger(plan)
+    ledger = PrivacyFilter(plan)
     drawn = []
     original = mechanisms.noisy_vector
 
@@ -81,7 +81,9 @@ def test_a_ledger_that_cannot_pay_stops_the_release_before_any_count(monkeypatch
 
     monkeypatch.setattr(mechanisms, "noisy_vector", forbidden)
     with pytest.raises(BudgetExceededError):
-        release_table(people(), Schema(), make_plan(3.0, 1e-6), Measurer(Ledger(make_plan(0.01, 1e-6))))
+        release_table(
+            people(), Schema(), make_plan(3.0, 1e-6), Measurer(PrivacyFilter(make_plan(0.01, 1e-6)))
+        )
 
 
 def test_the_noise_of_a_release_is_the_one_in_the_ledger():
@@ -277,7 +279,7 @@ def as_csv(df: pd.DataFrame) -> pd.DataFrame:
 
 def release_text(df, schema=None, epsilon=3.0):
     plan = make_plan(epsilon, 1e-6)
-    return release_table(df, schema or Schema(), plan, Measurer(Ledger(plan)), reads_text=True)
+    return release_table(df, schema or Schema(), plan, Measurer(PrivacyFilter(plan)), untyped_text=True)
 
 
 def test_a_table_of_text_is_completed_by_votes():

@@ -24,9 +24,9 @@ from tabgan.errors import BudgetExceededError, ConfigError, LedgerError, Privacy
 from tabgan.privacy.accounting import Cost, SubsampledGaussian, filter_order
 from tabgan.privacy.doors.digest import table_digest
 from tabgan.privacy.events import GAUSSIAN, POISSON_GAUSSIAN, Release
-from tabgan.privacy.filter import Ledger
+from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.ledger import file as ledger_file
-from tabgan.privacy.ledger.file import FitBook, LedgerFile
+from tabgan.privacy.ledger.file import FitEntry, LedgerFile
 from tabgan.privacy.ledger.records import Cap, LedgerConfig
 from tabgan.privacy.plan import Plan
 from tabgan.privacy.unit import PrivacyUnit
@@ -152,7 +152,7 @@ def test_the_cap_refuses_a_fit_before_a_row_is_read(written):
     with pytest.raises(BudgetExceededError, match=r"over its cap of 3\. .*No row was read"):
         LedgerFile(written).begin("f3", large, LedgerConfig(written), unread)
     with pytest.raises(BudgetExceededError, match="No row was read"):
-        LedgerFile(written).check_room(large, LedgerConfig(written))
+        LedgerFile(written).check_cap(large, LedgerConfig(written))
     assert written.read_bytes() == before
 
 
@@ -228,7 +228,7 @@ def test_a_lower_cap_takes_effect_and_stays(written):
     begin(written, "f3", epsilon_cap=2.9, delta_cap=1e-5)
     assert LedgerFile(written).cap == Cap(2.9, 1e-5)
     with pytest.raises(LedgerError, match="the cap in"):
-        LedgerFile(written).check_room(PLAN, LedgerConfig(written, 3.0, 1e-5))
+        LedgerFile(written).check_cap(PLAN, LedgerConfig(written, 3.0, 1e-5))
     with pytest.raises(BudgetExceededError):
         begin(written, "f4", epsilon_cap=1.0, delta_cap=1e-5)
     assert LedgerFile(written).cap == Cap(2.9, 1e-5)  # that of a fit that was refused does not
@@ -302,13 +302,13 @@ def test_a_fit_that_another_process_has_closed_cannot_go_on(path):
 
 
 def test_a_ledger_of_one_fit_writes_where_it_stands(path):
-    book = FitBook(begin(path), "f1")
-    fit = Ledger(PLAN, book)
+    book = FitEntry(begin(path), "f1")
+    fit = PrivacyFilter(PLAN, book)
     fit.charge(release(), call="1 a")
     statement = fit.statement()
     assert statement.place == LedgerFile(path).place()
-    assert FitBook(LedgerFile(path), "f1").past == (("1 a", (release(),)),)
-    assert FitBook(LedgerFile(path), "f1", has_place=False).place() is None
+    assert FitEntry(LedgerFile(path), "f1").past == (("1 a", (release(),)),)
+    assert FitEntry(LedgerFile(path), "f1", has_place=False).place() is None
 
 
 # -- the table and the unit -------------------------------------------------------------------------------------
@@ -380,7 +380,7 @@ def test_another_privacy_unit_is_refused_before_a_row_is_read(written):
     with pytest.raises(LedgerError, match=r"protects one row; this fit would protect one entity \(patient\)"):
         LedgerFile(written).begin("f3", entity, LedgerConfig(written), unread)
     with pytest.raises(LedgerError):
-        LedgerFile(written).check_room(entity, LedgerConfig(written))
+        LedgerFile(written).check_cap(entity, LedgerConfig(written))
     assert written.read_bytes() == before
 
 

@@ -46,9 +46,9 @@ def test_a_next_fit_of_what_remains_passes_and_one_of_much_more_does_not(tmp_pat
     config = LedgerConfig(tmp_path / "l", 3.0, 1e-5)
     file = ledger(tmp_path / "l", n_fits, config)
     remains = summarize(file).epsilon_next
-    file.check_room(make_plan(remains, 1e-6, adversary_share=0.0), config)
+    file.check_cap(make_plan(remains, 1e-6, adversary_share=0.0), config)
     with pytest.raises(Exception, match="over its cap"):
-        file.check_room(make_plan(remains * 1.05, 1e-6, adversary_share=0.0), config)
+        file.check_cap(make_plan(remains * 1.05, 1e-6, adversary_share=0.0), config)
 
 
 def test_an_unfinished_fit_holds_its_plan(tmp_path):
