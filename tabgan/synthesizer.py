@@ -18,6 +18,7 @@ from tabgan._util.progress import Progress, told
 from tabgan._util.renamed import renamed_arguments, warn_of_old_name
 from tabgan._util.rng import RandomStreams
 from tabgan._util.tensors import resolve_device
+from tabgan._util.validate import nearest
 from tabgan.errors import (
     BudgetExceededError,
     ConfigError,
@@ -36,7 +37,7 @@ from tabgan.privacy.ledger.file import LedgerFile
 from tabgan.privacy.ledger.records import LedgerConfig
 from tabgan.privacy.plan import ADVERSARY_SHARE, check_budget, make_evaluation_plan, make_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit
-from tabgan.schema import Categorical, Schema, nearest
+from tabgan.schema import Schema
 
 if TYPE_CHECKING:
     from tabgan.assessment.assess import Subject
@@ -248,7 +249,7 @@ class TabGAN(BaseEstimator):
 
     def _warn_of_empty_domains(self) -> None:
         """Log what comes back missing for want of a released value, and what would keep it."""
-        empty = [c.name for c in self.schema_ if isinstance(c, Categorical) and c.categories == ()]
+        empty = [c.name for c in self.schema_ if c.is_empty]
         if empty:
             logger.warning(
                 "No value of %s is frequent enough to be released, so all will be missing. Declare them, or drop them.",

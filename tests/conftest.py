@@ -18,11 +18,11 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 
-from tabgan.columns.draft import draft_schema
 from tabgan.evaluation.gate import NO_GATE, Decision
 from tabgan.privacy.filter import PrivacyStatement
 from tabgan.privacy.plan import check_budget
 from tabgan.schema import Schema
+from tabgan.table.draft import draft_schema
 
 # A change is judged by the same examples each time; `make fuzz` looks for new ones.
 settings.register_profile("repeatable", derandomize=True)

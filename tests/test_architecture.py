@@ -23,18 +23,27 @@ ORDER = [
     "_util.rng",
     "_util.yaml",
     "_util.renamed",
+    "_util.findings",
     "_util",
-    "schema",
     "columns.values",
+    "columns.keys",
     "columns.encoder",
     "columns.rounding",
+    "columns.kind",
     "columns.lattice",
     "columns.grid",
+    "columns.numeric",
+    "columns.datetime",
+    "columns.duration",
     "columns.categorical",
-    "columns.checks",
-    "columns.table",
-    "columns.draft",
+    "columns.boolean",
+    "columns.identifier",
     "columns",
+    "schema",
+    "table.checks",
+    "table.codes",
+    "table.draft",
+    "table",
     "privacy.unit",
     "privacy.accounting",
     "privacy.plan",
@@ -207,9 +216,7 @@ class TestLayers:
         assert len(set(ORDER)) == len(ORDER)
 
     def test_the_check_would_see_a_back_edge(self):
-        assert (
-            _rank("synthesizer") > _rank("privacy.doors.release") > _rank("columns.table") > _rank("schema")
-        )
+        assert _rank("synthesizer") > _rank("privacy.doors.release") > _rank("table.codes") > _rank("schema")
         assert "synthesizer" in {name for name, _ in _own("jobs.run")}  # imported within a function
 
 

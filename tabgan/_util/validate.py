@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from numbers import Integral, Real
 
 from tabgan.errors import ConfigError
@@ -63,3 +64,9 @@ def one_of(where: str, value: object, choices: Collection[str], *, fix: str = ""
     if not isinstance(value, str) or value not in choices:
         raise ConfigError(_message(where, "one of " + ", ".join(map(repr, choices)), value, fix))
     return value
+
+
+def nearest(name: object, candidates: Sequence[str]) -> str:
+    """Return `` Did you mean 'x'?`` for the closest candidate, or an empty string."""
+    close = difflib.get_close_matches(str(name), [str(c) for c in candidates], n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""

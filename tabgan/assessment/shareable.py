@@ -14,7 +14,6 @@ import pandas as pd
 from scipy.stats import norm
 
 from tabgan._util.rng import RandomStreams
-from tabgan.columns.table import CodedColumn, TableEncoder
 from tabgan.evaluation.fidelity import MAX_TRIPLES, column_tuples
 from tabgan.evaluation.metric import LEVEL, Definition, Figure, NotComputed, measure
 from tabgan.evaluation.result import ColumnResult, Direction, Evaluation, Format, Group, Interval, Metric
@@ -22,7 +21,7 @@ from tabgan.evaluation.rules import FixedCombinations, Rule
 from tabgan.evaluation.utility import MAX_CLASS_NUMBERS, MAX_CLASSES, build_classifier
 from tabgan.evaluation.validity import schema_validity
 from tabgan.privacy.doors.private_metrics import Bought, Comparison, Guesser, Noisy
-from tabgan.schema import Numeric
+from tabgan.table.codes import CodedColumn, TableEncoder
 
 #: Pairs that a bought mean distance is taken over, at most.
 MAX_PAIRS = 1_000
@@ -135,7 +134,7 @@ def train_guesser(
         return None
     position = encoder.names.index(target)
     column = encoder.schema[target]
-    is_number = isinstance(column, Numeric) and encoder.columns[position].encoder.n_values > MAX_CLASS_NUMBERS
+    is_number = column.is_regressed and encoder.columns[position].encoder.n_values > MAX_CLASS_NUMBERS
     labels = codes[:, position].astype(np.int64)
     if is_number or encoder.sizes[position] > MAX_CLASSES or len(np.unique(labels)) < 2:
         return None

@@ -19,11 +19,11 @@ from rich.console import Console
 
 import tabgan
 from tabgan._util.printed import at_most
-from tabgan._util.validate import integer_at_least, positive, real_in
+from tabgan._util.validate import integer_at_least, nearest, positive, real_in
 from tabgan.cli import options
 from tabgan.errors import ConfigError, DataError, SchemaError
 from tabgan.io import check_readable, check_writable, format_of, is_csv, read_table, write_table, write_text
-from tabgan.schema import Schema, nearest
+from tabgan.schema import Schema
 
 # What needs torch is imported inside the commands: --version and --help are quick.
 
@@ -327,7 +327,7 @@ def _check_evaluate(
 
 def _read_like(path: Path | None, schema: Any) -> Any:
     """Return a table with a schema's columns, text where they are read as text; ``None`` where there is no path."""
-    from tabgan.columns.values import read_text
+    from tabgan.columns.kind import read_text
 
     if path is None:
         return None
@@ -359,7 +359,7 @@ def infer(
             _check_output(output, force)
         df = read_table(table)
 
-        from tabgan.columns.draft import draft_schema, draft_yaml
+        from tabgan.table.draft import draft_schema, draft_yaml
 
         text = draft_yaml(draft_schema(df, with_domain=with_domain, target=target), with_domain=with_domain)
         if output is None:

@@ -7,11 +7,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tabgan._util.validate import positive
+from tabgan._util.validate import nearest, positive
 from tabgan._util.yaml import parse
 from tabgan.errors import ConfigError
 from tabgan.io import check_readable
-from tabgan.schema import Boolean, Categorical, Numeric, Schema, nearest
+from tabgan.schema import Schema
 
 
 def gate_of(text: str, *, has_target: bool) -> Any:
@@ -70,25 +70,5 @@ def conditions_of(pairs: Sequence[str], schema: Schema) -> dict[str, Any]:
             raise ConfigError(f"--condition: expected column=value, got {pair!r}.")
         if name not in schema:
             raise ConfigError(f"--condition: no column {name!r}.{nearest(name, schema.names)}")
-        conditions[name] = _value(text, schema[name])
+        conditions[name] = schema[name].parse(text, f"--condition {name}")
     return conditions
-
-
-def _value(text: str, column: Any) -> Any:
-    """Return the value of a column that ``text`` stands for."""
-    where = f"--condition {column.name}"
-    if isinstance(column, Boolean):
-        if text.lower() not in ("true", "false"):
-            raise ConfigError(f"{where}: expected true or false, got {text!r}.")
-        return text.lower() == "true"
-    if isinstance(column, Numeric):
-        try:
-            return int(text) if column.decimals == 0 else float(text)
-        except ValueError:
-            raise ConfigError(f"{where}: expected a number, got {text!r}.") from None
-    if isinstance(column, Categorical):
-        categories = {str(category): category for category in column.categories or ()}
-        if text not in categories:
-            raise ConfigError(f"{where}: no category {text!r}.{nearest(text, list(categories))}")
-        return categories[text]
-    return text

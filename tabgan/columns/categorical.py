@@ -1,19 +1,20 @@
-"""Categories and booleans: one cell per value."""
+"""Categories: one cell per value."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
-from decimal import Decimal
-from numbers import Real
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
+from pydantic import model_validator
 
+from tabgan._util.validate import nearest
 from tabgan.columns.encoder import MISSING, ColumnEncoder
-from tabgan.columns.values import booleans, float_of, objects
-from tabgan.schema import Boolean, Categorical
+from tabgan.columns.keys import typed, value_of
+from tabgan.columns.kind import BOOLEANS, NUMBERS, TEXT, Ballot, Column, Domain, Scalar
+from tabgan.errors import ConfigError, DataError, SchemaError
 
 
 class CategoricalEncoder(ColumnEncoder):
@@ -24,15 +25,12 @@ class CategoricalEncoder(ColumnEncoder):
         dtype: pandas dtype of the output. ``category`` becomes a categorical over the schema's categories.
     """
 
-    def __init__(self, column: Categorical | Boolean, dtype: str) -> None:
+    def __init__(self, column: Column, dtype: str) -> None:
         super().__init__(column.name, dtype, column.nullable)
         self.column = column
-        is_open = isinstance(column, Categorical) and column.unknown == "other"
-        self.categories: Sequence[Hashable] = (
-            (column.categories or ()) if isinstance(column, Categorical) else (False, True)
-        )
-        self.has_other = is_open
-        self.is_ordered = isinstance(column, Categorical) and column.ordered
+        self.categories: Sequence[Hashable] = column.listed
+        self.has_other = column.pools_unknown
+        self.is_ordered = column.is_ordered
 
     @property
     def n_values(self) -> int:
@@ -43,9 +41,8 @@ class CategoricalEncoder(ColumnEncoder):
 
     def _positions(self, series: pd.Series) -> np.ndarray:
         """Return ``(rows,)`` positions in the categories, -1 for other values."""
-        values = booleans(series) if isinstance(self.column, Boolean) else series
         positions = {key: position for position, key in enumerate(typed(self.categories))}
-        return np.array([positions.get(key, -1) for key in typed(values)], dtype=np.int64)
+        return np.array([positions.get(key, -1) for key in typed(self.column.cells(series))], dtype=np.int64)
 
     def _encode(self, series: pd.Series) -> np.ndarray:
         positions = self._positions(series)
@@ -66,41 +63,116 @@ class CategoricalEncoder(ColumnEncoder):
         return pd.Series(pd.Categorical.from_codes(codes, dtype=dtype), name=self.name)
 
 
-def typed(values: Sequence[Hashable] | pd.Series) -> list[Hashable]:
-    """Return values as keys under which 1, 1.0 and True are one only where pandas would store them as one.
+class Categorical(Column):
+    """Values from a list.
 
-    Integral numbers become Python's integers, other numbers its floats, and text plain ``str``, so that a category
-    read from YAML matches the value in a float column, and no key depends on which of several equal values came
-    first; booleans are set apart from 0 and 1.
+    Attributes:
+        categories: The public list; ``None`` has it discovered by a threshold mechanism.
+        ordered: True if the order of ``categories`` means something.
+        unknown: A value outside the list is pooled, and replaced in samples by listed ones (``"other"``), or refused
+            (``"error"``).
     """
-    return [_key(_python_of(value)) for value in objects(values)]
 
+    kind: Literal["categorical"] = "categorical"
+    categories: tuple[Scalar, ...] | None = None
+    ordered: bool = False
+    unknown: Literal["other", "error"] = "other"
 
-def _python_of(value: Hashable) -> Hashable:
-    """Return Python's own value for one of NumPy's; its longest floats have none but the nearest float."""
-    if isinstance(value, np.floating):
-        return float(value)
-    return value.item() if isinstance(value, np.generic) else value
+    has_categories: ClassVar[bool] = True
 
+    @model_validator(mode="after")
+    def _check_categories(self) -> Categorical:
+        if self.categories is not None:
+            if any(isinstance(value, float) and not math.isfinite(value) for value in self.categories):
+                raise ValueError("categories: expected finite numbers. A missing value is no category.")
+            if len({(isinstance(value, bool), value) for value in self.categories}) < len(self.categories):
+                raise ValueError("categories: expected each value once; 1 and 1.0 are one value.")
+        return self
 
-def _key(item: Hashable) -> Hashable:
-    if isinstance(item, bool):
-        return ("bool", item)
-    if isinstance(item, str):
-        return str(item)
-    if isinstance(item, int | float | Decimal | Real):
-        number = float_of(item)
-        if not math.isfinite(number):
-            return _text_of(item)
-        if item == int(item):
-            return int(item)
-        return int(number) if number.is_integer() else number  # the nearest float may be whole
-    return item
+    @property
+    def listed(self) -> tuple[Scalar, ...]:
+        """The categories, none where they are open."""
+        return self.categories or ()
 
+    @property
+    def is_ordered(self) -> bool:
+        """Neighbouring categories are neighbouring values."""
+        return self.ordered
 
-def _text_of(item: Any) -> str:
-    """Return a number that floats cannot hold as text, which is a key like any other."""
-    try:
-        return str(item)
-    except ValueError:  # of more digits than Python writes
-        return hex(int(item))
+    @property
+    def is_complete(self) -> bool:
+        return self.categories is not None
+
+    @property
+    def is_discovered(self) -> bool:
+        return self.categories is None
+
+    @property
+    def is_empty(self) -> bool:
+        return self.categories == ()
+
+    @property
+    def pools_unknown(self) -> bool:
+        return self.unknown == "other"
+
+    def describe(self) -> str:
+        if self.categories is None:
+            return "open"
+        n = len(self.categories)
+        return ("1 category" if n == 1 else f"{n:,} categories") + (", ordered" if self.ordered else "")
+
+    def domain(self) -> Domain:
+        keys = None if self.categories is None else frozenset(typed(self.categories))
+        return Domain(keys=keys, may_miss=self.nullable is not False)
+
+    def parse(self, text: str, where: str) -> Scalar:
+        categories = {str(category): category for category in self.listed}
+        if text not in categories:
+            raise ConfigError(f"{where}: no category {text!r}.{nearest(text, list(categories))}")
+        return categories[text]
+
+    @classmethod
+    def has_dtype(cls, dtype: Any) -> bool:
+        return isinstance(dtype, pd.CategoricalDtype)
+
+    @classmethod
+    def ballots(cls) -> tuple[Ballot, ...]:
+        def is_text(value: Any, _: bool) -> bool:
+            return isinstance(value, str)
+
+        return (Ballot("text", is_text, lambda name, dtype: cls(name=name, dtype=dtype)),)
+
+    def encoder(self) -> CategoricalEncoder:
+        return CategoricalEncoder(self, self.dtype or "object")
+
+    @property
+    def takes(self) -> frozenset[str]:
+        return frozenset((TEXT, BOOLEANS, NUMBERS))
+
+    def fits_dtype(self, dtype: Any) -> bool:
+        try:
+            pd.Series(list(self.listed), dtype=object).astype(dtype)
+        except (TypeError, ValueError, OverflowError):
+            return False
+        return True
+
+    def check_values(self, series: pd.Series) -> None:
+        super().check_values(series)
+        if self.unknown != "error":
+            return
+        if self.categories is None:
+            raise SchemaError(
+                f"Column {self.name!r}: unknown: error needs categories. Declare them, or use other."
+            )
+        if not set(typed(series.dropna())) <= set(typed(self.categories)):
+            raise DataError(
+                f"Column {self.name!r}: values are not among the schema's categories. Add them, or set unknown: other."
+            )
+
+    @classmethod
+    def draft(cls, series: pd.Series, name: str) -> Categorical:
+        return cls(name=name, dtype=str(series.dtype))
+
+    def with_domain_of(self, present: pd.Series) -> Categorical:
+        values = [value_of(key) for key in dict.fromkeys(typed(present))]
+        return self.with_(categories=tuple(sorted(values, key=lambda value: (type(value).__name__, value))))

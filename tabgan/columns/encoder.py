@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ class ColumnEncoder(ABC):
     ``inverse_transform`` after ``transform`` is the identity up to the width of a cell.
 
     Attributes:
+        column: The completed column of a schema.
         name: The column's name.
         dtype: pandas dtype of the output, as text.
         n_values: Cells that stand for values.
@@ -28,6 +30,8 @@ class ColumnEncoder(ABC):
 
     is_ordered = False
     has_other = False
+
+    column: Any
 
     def __init__(self, name: str, dtype: str, nullable: bool | None) -> None:
         self.name = name
@@ -47,7 +51,7 @@ class ColumnEncoder(ABC):
     def transform(self, series: pd.Series) -> np.ndarray:
         """Return ``(rows,)`` int32 cells, each from its own value alone. What cannot be read is missing.
 
-        Nothing raises here: :func:`tabgan.columns.checks.check_table` has refused what the schema forbids.
+        Nothing raises here: :func:`tabgan.table.checks.check_table` has refused what the schema forbids.
         """
         return self._encode(series).astype(np.int32)
 
@@ -66,6 +70,10 @@ class ColumnEncoder(ABC):
         """Return ``n_rows`` times one value of the column, or missing, in its dtype."""
         cells = np.repeat(self.transform(pd.Series([value], dtype=object)), n_rows)
         return self.inverse_transform(cells, np.random.default_rng(0))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return what a model file keeps of the encoder beside its column."""
+        return {}
 
     @abstractmethod
     def contains(self, series: pd.Series) -> bool:

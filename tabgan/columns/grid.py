@@ -9,10 +9,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
-from tabgan.columns.lattice import declared_range, dtype_range, to_lattice
-from tabgan.schema import LIMIT, Datetime, Numeric
+from tabgan.columns.lattice import LatticeColumn
 
 #: Cells of a column's fine histogram, at least and at most; and of the coarser one that shows where to put them
 #: when the column has more integers than cells, at most. What lies in one cell is not told apart: in columns with few
@@ -41,32 +39,20 @@ ABRUPT = 10.0
 #: which one half of a run is taken for empty.
 DETAIL, PRESENT = 1.5, 0.5
 
-_FIRST_YEAR, _LAST_YEAR = 1900, 2100
 
-
-def range_edges(column: Numeric | Datetime) -> np.ndarray:
+def range_edges(column: LatticeColumn) -> np.ndarray:
     """Return edges of the coarse cells in which a column's range is looked for.
 
-    Numbers: zero, and doubling ranges to both sides, ``[1, 2), [2, 4), ...`` in lattice units. Moments:
+    Numbers and durations: zero, and doubling ranges to both sides, ``[1, 2), [2, 4), ...`` in lattice units. Moments:
     calendar years from 1900 to 2100. As far as the dtype goes, and to the ends of declared bounds. Nothing of it
     depends on the rows: it costs nothing to know.
     """
-    edges = _coarse_edges(column)
-    low, high = dtype_range(column)
-    edges = np.clip(edges, low, high + 1)
+    low, high = column.dtype_range()
+    edges = np.clip(column.coarse_edges(), low, high + 1)
     if column.bounds is not None:
-        low, high = declared_range(column)
+        low, high = column.declared_range()
         edges = np.concatenate([[min(low, edges[0])], edges, [max(high + 1, edges[-1])]])
     return np.unique(edges)
-
-
-def _coarse_edges(column: Numeric | Datetime) -> np.ndarray:
-    if isinstance(column, Datetime):
-        years = np.arange(_FIRST_YEAR, _LAST_YEAR + 2) - 1970
-        starts = years.astype("datetime64[Y]").astype("datetime64[s]")
-        return to_lattice(column.model_copy(update={"format": None}), pd.Series(starts))[0]
-    powers = 2 ** np.arange(int(np.log2(LIMIT)) + 1, dtype=np.int64)
-    return np.concatenate([1 - powers[::-1], powers])
 
 
 def project_to_simplex(counts: np.ndarray, total: float) -> np.ndarray:

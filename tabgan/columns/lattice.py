@@ -1,32 +1,193 @@
-"""Numbers and moments: integers on a lattice, cut into cells.
+"""Columns on a lattice: values that are integers in units of the column's precision, cut into cells.
 
-A number with ``d`` decimals is the integer ``value * 10**d``, a moment the days or seconds since 1970.
-A cell is a run of such integers, ``[edge, next edge)``; a cell of one integer is exact, a wider one is drawn from
-uniformly, or with an emphasis on round ones. The edges come from declared bounds or released counts, never from the
-rows.
+A number with ``d`` decimals is the integer ``value * 10**d``, a moment the days or seconds since 1970, a duration its
+seconds. A cell is a run of such integers, ``[edge, next edge)``; a cell of one integer is exact, a wider one is drawn
+from uniformly, or with an emphasis on round ones. The edges come from declared bounds or released counts, never from
+the rows.
 """
 
 from __future__ import annotations
 
 import copy
-import datetime as dt
 from abc import abstractmethod
-from collections.abc import Callable
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self, TypeGuard
 
 import numpy as np
 import pandas as pd
 
 from tabgan.columns import rounding
 from tabgan.columns.encoder import MISSING, ColumnEncoder, missing_value
-from tabgan.columns.values import floats, seconds
-from tabgan.schema import LIMIT, Datetime, Numeric
+from tabgan.columns.kind import Column, Domain, is_text_dtype
+from tabgan.errors import DataError, SchemaError
 
-_SECONDS = {"day": 86_400, "second": 1}
+#: Lattice integers stay below this: floats hold no larger ones exactly.
+LIMIT = 2**53
 
-#: What datetime64[ns] holds, and what Python's dates do.
-_NANO_RANGE = (np.datetime64("1677-09-22", "s"), np.datetime64("2262-04-11", "s"))
-_CALENDAR = (np.datetime64("0001-01-01", "s"), np.datetime64("9999-12-31T23:59:59", "s"))
+#: Edges of coarse cells that double: ``..., [-4, -2), [-2, -1), [-1, 0), [0, 1), [1, 2), [2, 4), ...``
+_POWERS = 2 ** np.arange(int(np.log2(LIMIT)) + 1, dtype=np.int64)
+DOUBLING_EDGES = np.concatenate([1 - _POWERS[::-1], _POWERS])
+
+
+class Precision(NamedTuple):
+    """The key of a schema that says to what precision values are kept, and the words for the coarsest one."""
+
+    key: str
+    coarsest: str
+
+
+class LatticeColumn(Column):
+    """A column whose values lie on a lattice.
+
+    Attributes:
+        bounds: Smallest and largest value, in the form that a person writes.
+        out_of_range: Values outside the bounds are clipped (``"clip"``), or refused (``"error"``).
+        precision: Of the kind.
+    """
+
+    if TYPE_CHECKING:  # fields of each kind, in the order that its YAML has
+        bounds: Any
+        out_of_range: Literal["clip", "error"]
+
+    precision: ClassVar[Precision]
+    #: Steps that a precision may have, coarsest first, in the units of :meth:`read`.
+    known_steps: ClassVar[tuple[float, ...]]
+    #: Values of a series that may lie on the axis exactly, without an error of floats.
+    is_exact: ClassVar[bool] = False
+
+    @property
+    @abstractmethod
+    def has_precision(self) -> bool:
+        """The precision is declared, or known from the dtype."""
+
+    @property
+    def is_complete(self) -> bool:
+        return self.bounds is not None and self.has_precision
+
+    @property
+    @abstractmethod
+    def step(self) -> float:
+        """One lattice integer, in the units of :meth:`read`; of an open precision, as if it were the coarsest."""
+
+    @abstractmethod
+    def with_finest_precision(self) -> Self:
+        """Return the column with the finest precision where it is open."""
+
+    @abstractmethod
+    def precision_counts(self, series: pd.Series) -> np.ndarray:
+        """Return ``(precisions,)`` counts: each value votes for the coarsest precision that holds it."""
+
+    @abstractmethod
+    def with_precision(self, finest: int) -> Self:
+        """Return the column with a precision by its position in :meth:`precision_counts`."""
+
+    def with_voted_precision(self, vote: np.ndarray, threshold: float) -> Self:
+        """Return the column with the finest precision of which a noisy count stands above a threshold."""
+        real = np.flatnonzero(vote > threshold)
+        return self.with_precision(int(real[-1]) if len(real) else 0)
+
+    @abstractmethod
+    def to_lattice(self, series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+        """Return the lattice integers of a series, ``(rows,)`` int64, and ``(rows,)`` true where there is a value.
+
+        Each value is read by itself; what cannot be read counts as missing.
+        """
+
+    @abstractmethod
+    def declared_range(self) -> tuple[int, int]:
+        """Return the smallest and the largest lattice integer of declared bounds."""
+
+    @abstractmethod
+    def dtype_range(self) -> tuple[int, int]:
+        """Return the smallest and the largest lattice integer that the column's dtype can hold."""
+
+    @abstractmethod
+    def bounds_of(self, low: int, high: int) -> Any:
+        """Return ``bounds`` for a range of lattice integers: the inverse of :meth:`declared_range`."""
+
+    def drawn_places(self, series: pd.Series) -> np.ndarray:
+        """Return ``(rows,)`` places on the axis for a picture, at the column's precision; NaN where there is none."""
+        return self.read(series) // self.step * self.step
+
+    def drawn_bound(self, bound: Any) -> float:
+        """Return a declared bound's place on the axis of a picture, at the column's precision."""
+        return self.place(bound) // self.step * self.step
+
+    @abstractmethod
+    def place(self, bound: Any) -> float:
+        """Return a declared bound in the units of :meth:`read`."""
+
+    @abstractmethod
+    def shown(self, value: float) -> float | str:
+        """Return a place on the axis as a picture labels it."""
+
+    def with_range(self, low: int, high: int) -> Self:
+        """Return the column with the bounds of a range of lattice integers."""
+        return self.with_(bounds=self.bounds_of(low, high))
+
+    def coarse_edges(self) -> np.ndarray:
+        """Return edges of coarse cells that are the same for every table; by default zero and doubling ranges."""
+        return DOUBLING_EDGES
+
+    @abstractmethod
+    def lattice_encoder(self, edges: np.ndarray) -> LatticeEncoder:
+        """Return the encoder over given edges."""
+
+    def encoder(self) -> LatticeEncoder:
+        low, high = self.declared_range()
+        return self.lattice_encoder(np.arange(low, high + 2, dtype=np.int64))
+
+    def encoder_of(self, arrays: Mapping[str, np.ndarray]) -> tuple[ColumnEncoder, bool]:
+        encoder = self.lattice_encoder(arrays["edges"]).emphasising(arrays.get("emphasis"))
+        return encoder, (encoder.is_unseen or self.is_complete) and encoder.is_as_fitted
+
+    def rounded(self, values: np.ndarray) -> np.ndarray:
+        return np.asarray(values // self.step) if self.has_precision else values
+
+    def describe(self) -> str:
+        if self.bounds is None:
+            return "open"
+        low, high = map(_in_words, self.bounds)
+        return f"{low} to {high}"
+
+    def domain(self) -> Domain:
+        bounds = None if self.bounds is None else (self.place(self.bounds[0]), self.place(self.bounds[1]))
+        step = self.step if self.has_precision else None
+        return Domain(bounds, step, None, self.nullable is not False)
+
+    def check_output(self) -> None:
+        super().check_output()
+        if self.bounds is None:
+            return
+        low, high = self.declared_range()
+        smallest, largest = self.dtype_range()
+        if low < smallest or high > largest:
+            raise SchemaError(
+                f"Column {self.name!r}: bounds: dtype {self.dtype} cannot hold {list(self.bounds)}. "
+                "Narrow the bounds, or declare another dtype."
+            )
+
+    def check_values(self, series: pd.Series) -> None:
+        super().check_values(series)
+        self.check_readable(series)
+        if self.out_of_range != "error":
+            return
+        if self.bounds is None:
+            raise SchemaError(
+                f"Column {self.name!r}: out_of_range: error needs bounds. Declare them, or use clip."
+            )
+        exact = self.with_finest_precision()  # at the precision that is declared, or exactly
+        lattice, present = exact.to_lattice(series)
+        low, high = exact.declared_range()
+        if (present & ((lattice < low) | (lattice > high))).any():
+            raise DataError(
+                f"Column {self.name!r}: rows lie outside the declared bounds {list(self.bounds)}. "
+                "Widen the bounds or set out_of_range: clip."
+            )
+
+    @abstractmethod
+    def check_readable(self, series: pd.Series) -> None:
+        """Raise ``DataError`` if a value that is not missing cannot be read."""
 
 
 class LatticeEncoder(ColumnEncoder):
@@ -43,7 +204,7 @@ class LatticeEncoder(ColumnEncoder):
 
     is_ordered = True
 
-    def __init__(self, column: Numeric | Datetime, dtype: str, edges: np.ndarray) -> None:
+    def __init__(self, column: LatticeColumn, dtype: str, edges: np.ndarray) -> None:
         super().__init__(column.name, dtype, column.nullable)
         self.column = column
         self.edges = np.asarray(edges, dtype=np.int64)
@@ -57,6 +218,25 @@ class LatticeEncoder(ColumnEncoder):
     def is_unseen(self) -> bool:
         """Whether the noise hid where the values lie: then no value can be sampled."""
         return self.column.bounds is None
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {"edges": self.edges} | ({} if self.emphasis is None else {"emphasis": self.emphasis})
+
+    @property
+    def is_as_fitted(self) -> bool:
+        """Edges and emphasis are such as a fit leaves behind."""
+        edges, emphasis = self.edges, self.emphasis
+        if self.is_unseen:
+            return edges.tolist() == [0, 1] and emphasis is None and self.is_nullable
+        ends = (int(edges[0]), int(edges[-1]) - 1)
+        is_grid = edges.ndim == 1 and bool((np.diff(edges) > 0).all())
+        is_grid &= bool(np.allclose(ends, self.column.declared_range(), rtol=1e-15, atol=0))
+        if not is_grid or not self.has_wide_cells:
+            return is_grid and emphasis is None
+        if emphasis is None:
+            return False
+        is_weight = emphasis.dtype == np.float64 and emphasis.shape == self.steps.shape
+        return is_weight and bool(np.isfinite(emphasis).all() and (emphasis > 0).all())
 
     @property
     @abstractmethod
@@ -76,18 +256,18 @@ class LatticeEncoder(ColumnEncoder):
 
     def round_classes(self, series: pd.Series) -> np.ndarray:
         """Return how round each value is that lies in a wide cell: ``(values,)`` classes, each from itself alone."""
-        lattice, present = to_lattice(self.column, series)
+        lattice, present = self.column.to_lattice(series)
         inside = np.clip(lattice[present], self.edges[0], self.edges[-1] - 1)
         is_wide = np.diff(self.edges)[np.searchsorted(self.edges, inside, side="right") - 1] > 1
         return rounding.classes(inside[is_wide], self.steps)
 
     def _encode(self, series: pd.Series) -> np.ndarray:
-        lattice, present = to_lattice(self.column, series)
+        lattice, present = self.column.to_lattice(series)
         inside = np.clip(lattice, self.edges[0], self.edges[-1] - 1)
         return np.where(present, np.searchsorted(self.edges, inside, side="right"), MISSING)
 
     def contains(self, series: pd.Series) -> bool:
-        lattice, present = to_lattice(self.column, series)
+        lattice, present = self.column.to_lattice(series)
         is_inside = present & (lattice >= self.edges[0]) & (lattice < self.edges[-1])
         return bool(is_inside.all()) and self._is_on_lattice(series, lattice)
 
@@ -95,7 +275,7 @@ class LatticeEncoder(ColumnEncoder):
         series = pd.Series([value], dtype=object)
         if series.isna().all():
             return super().repeat(value, n_rows)
-        exact = to_lattice(self.column, series)[0][0] + np.array([0, 1])
+        exact = self.column.to_lattice(series)[0][0] + np.array([0, 1])
         encoder = type(self)(self.column, self.dtype, exact)
         return encoder.inverse_transform(np.ones(n_rows, dtype=np.int64), np.random.default_rng(0))
 
@@ -103,6 +283,19 @@ class LatticeEncoder(ColumnEncoder):
         if self.emphasis is None:
             return self._from_lattice(rng.integers(self.edges[positions], self.edges[positions + 1]))
         return self._from_lattice(rounding.draw(self.edges, positions, self.steps, self.emphasis, rng))
+
+    def _as_series(self, cells: np.ndarray, rng: np.random.Generator) -> pd.Series:
+        """Return ``(rows,)`` values of a kind whose values are a series, for :meth:`inverse_transform`."""
+        resolved = pd.api.types.pandas_dtype(self.dtype)
+        present = cells != MISSING
+        values = pd.Series(self._decode(cells[present].astype(np.int64) - 1, rng))
+        values.index = pd.Index(np.flatnonzero(present))
+        if is_text_dtype(resolved):
+            column = pd.Series([missing_value(self.dtype)] * len(cells), dtype=object)
+            column[present] = values.astype(object)
+        else:
+            column = values.reindex(range(len(cells)))
+        return column.astype(self.dtype).rename(self.name)
 
     @abstractmethod
     def _is_on_lattice(self, series: pd.Series, lattice: np.ndarray) -> bool:
@@ -113,124 +306,20 @@ class LatticeEncoder(ColumnEncoder):
         """Return values of lattice integers."""
 
 
-class NumericEncoder(LatticeEncoder):
-    """Cells over multiples of ``10**-decimals``."""
-
-    column: Numeric
-
-    @property
-    def steps(self) -> np.ndarray:
-        return rounding.number_steps(int(max(abs(self.edges[0]), abs(self.edges[-1] - 1))))
-
-    def _is_on_lattice(self, series: pd.Series, lattice: np.ndarray) -> bool:
-        scaled = floats(series) * 10.0 ** (self.column.decimals or 0)
-        return bool(np.allclose(scaled, lattice, rtol=1e-12, atol=1e-6))
-
-    def _from_lattice(self, lattice: np.ndarray) -> np.ndarray:
-        decimals = self.column.decimals or 0
-        kind = getattr(pd.api.types.pandas_dtype(self.dtype), "kind", "O")
-        if decimals == 0 and kind != "f":
-            return lattice
-        return np.round(lattice / 10.0**decimals, decimals)
+def is_on_lattice(encoder: ColumnEncoder) -> TypeGuard[LatticeEncoder]:
+    """Return true for an encoder whose cells are runs of lattice integers."""
+    return isinstance(encoder, LatticeEncoder)
 
 
-class DatetimeEncoder(LatticeEncoder):
-    """Cells over days or seconds of the wall clock."""
-
-    column: Datetime
-
-    @property
-    def steps(self) -> np.ndarray:
-        is_day = self.column.resolution == "day"
-        return np.array(rounding.SECONDS[:1] if is_day else rounding.SECONDS, dtype=np.int64)
-
-    def _is_on_lattice(self, series: pd.Series, lattice: np.ndarray) -> bool:
-        moments, _ = seconds(series, self.column.format)
-        return bool((moments == lattice * _SECONDS[self.column.resolution or "second"]).all())
-
-    def _from_lattice(self, lattice: np.ndarray) -> pd.Series:
-        since_epoch = lattice * _SECONDS[self.column.resolution or "second"]
-        moments = pd.Series(since_epoch.astype("datetime64[s]"))
-        resolved = pd.api.types.pandas_dtype(self.dtype)
-        if self.column.format is not None:
-            return moments.dt.strftime(self.column.format).astype(object)
-        if isinstance(resolved, pd.DatetimeTZDtype):
-            return moments.dt.tz_localize(
-                resolved.tz, ambiguous=np.ones(len(moments), bool), nonexistent="shift_forward"
-            )
-        if self.column.resolution == "day" and (resolved == np.dtype(object) or resolved.kind == "O"):
-            return moments.dt.date
-        return moments
-
-    def inverse_transform(self, cells: np.ndarray, rng: np.random.Generator) -> pd.Series:
-        resolved = pd.api.types.pandas_dtype(self.dtype)
-        present = cells != MISSING
-        values = pd.Series(self._decode(cells[present].astype(np.int64) - 1, rng))
-        values.index = pd.Index(np.flatnonzero(present))
-        if resolved == np.dtype(object) or pd.api.types.is_string_dtype(resolved):
-            column = pd.Series([missing_value(self.dtype)] * len(cells), dtype=object)
-            column[present] = values.astype(object)
-        else:
-            column = values.reindex(range(len(cells)))
-        return column.astype(self.dtype).rename(self.name)
+def has_range(column: Column) -> TypeGuard[LatticeColumn]:
+    """Return true for a column whose values lie on a lattice, in a range that is declared or found."""
+    return isinstance(column, LatticeColumn)
 
 
-def to_lattice(column: Numeric | Datetime, series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Return the lattice integers of a series, ``(rows,)`` int64, and whether there is a value.
-
-    Each value is read by itself; what cannot be read counts as missing.
-    """
-    if isinstance(column, Numeric):
-        values = floats(series)
-        present = ~np.isnan(values)
-        with np.errstate(over="ignore"):  # a warning would tell of a value
-            scaled = np.rint(np.where(present, values, 0.0) * 10.0 ** (column.decimals or 0))
-        return np.clip(scaled, 1 - LIMIT, LIMIT - 1).astype(np.int64), present
-    moments, present = seconds(series, column.format)
-    return moments // _SECONDS[column.resolution or "second"], present
-
-
-def declared_range(column: Numeric | Datetime) -> tuple[int, int]:
-    """Return the smallest and the largest lattice integer of declared bounds."""
-    bounds: Any = column.bounds
-    if isinstance(column, Numeric):
-        low, high = (float(bound) * 10.0 ** (column.decimals or 0) for bound in bounds)
-        return _snapped(low, np.ceil), _snapped(high, np.floor)
-    ends = [pd.Timestamp(bound).tz_localize(None).as_unit("s").to_datetime64() for bound in bounds]
-    (low, high), _ = to_lattice(column.model_copy(update={"format": None}), pd.Series(np.array(ends)))
-    return int(low), int(high)
-
-
-def _snapped(scaled: float, rounding: Callable[[float], Any]) -> int:
-    """Return an integer that the product is up to rounding errors, else the next one within the bounds."""
-    nearest = round(scaled)
-    return nearest if abs(scaled - nearest) <= 1e-9 + 4e-16 * abs(scaled) else int(rounding(scaled))
-
-
-def dtype_range(column: Numeric | Datetime) -> tuple[int, int]:
-    """Return the smallest and the largest lattice integer that a column's dtype can hold."""
-    resolved = pd.api.types.pandas_dtype(column.dtype or "object")
-    base = resolved.base if isinstance(resolved, pd.DatetimeTZDtype) else resolved
-    base = getattr(base, "numpy_dtype", base)
-    if isinstance(column, Datetime):
-        is_nano = isinstance(base, np.dtype) and base.kind == "M" and np.datetime_data(base)[0] == "ns"
-        ends = _NANO_RANGE if is_nano else _CALENDAR
-        low, high = (int(end.astype(np.int64)) // _SECONDS[column.resolution or "second"] for end in ends)
-        return low, high
-    low, high = 1 - LIMIT, LIMIT - 1
-    if isinstance(base, np.dtype) and base.kind in "iu":
-        return max(low, int(np.iinfo(base).min)), min(high, int(np.iinfo(base).max))
-    if isinstance(base, np.dtype) and base.kind == "f":
-        largest = int(min(float(np.finfo(base).max) * 10.0 ** (column.decimals or 0), high))
-        return -largest, largest
-    return low, high
-
-
-def released_bounds(column: Numeric | Datetime, low: int, high: int) -> Any:
-    """Return a column's ``bounds`` for a range of lattice integers: the inverse of :func:`declared_range`."""
-    if isinstance(column, Numeric):
-        scale = 10.0 ** (column.decimals or 0)
-        return (low / scale, high / scale)
-    width = _SECONDS[column.resolution or "second"]
-    epoch = dt.datetime(1970, 1, 1)
-    return tuple((epoch + dt.timedelta(seconds=end * width)).isoformat() for end in (low, high))
+def _in_words(bound: float | str) -> str:
+    """Return a bound as a report shows it."""
+    if isinstance(bound, str):
+        return bound.removesuffix("T00:00:00")
+    if abs(bound) < 10_000:
+        return f"{bound:g}"
+    return f"{bound:,.0f}" if bound == round(bound) else f"{bound:,.9f}".rstrip("0")

@@ -12,7 +12,6 @@ from tabgan.evaluation.metric import Definition, Figure, measure
 from tabgan.evaluation.result import Metric
 from tabgan.evaluation.tables import Tables
 from tabgan.evaluation.validity import without_unit
-from tabgan.schema import Identifier
 
 DIAGNOSTIC = Definition(
     name="diagnostic",
@@ -68,7 +67,7 @@ def _coded(tables: Tables, i: int) -> pd.DataFrame:
     modelled = {column.name: j for j, column in enumerate(tables.modelled)}
     columns: dict[str, Any] = {}
     for place, column in enumerate(tables.columns):
-        if isinstance(column, Identifier):
+        if not column.is_modelled:
             series = tables.frames[i][column.name]
             codes = pd.factorize(series.astype(object).map(repr))[0].astype(float)
             columns[str(place)] = np.where(series.isna(), np.nan, codes)

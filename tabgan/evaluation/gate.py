@@ -11,10 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from tabgan._util.printed import at_least, at_most
-from tabgan._util.validate import positive, real_in
+from tabgan._util.validate import nearest, positive, real_in
 from tabgan.errors import ConfigError
 from tabgan.evaluation.result import EXPECTED, Evaluation, Metric
-from tabgan.schema import nearest
 
 Sense = Literal["at_most", "at_least"]
 Part = Literal["validity", "fidelity", "utility", "attacks", "copies"]

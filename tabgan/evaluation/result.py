@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tabgan.schema import nearest
+from tabgan._util.validate import nearest
 
 Group = Literal["validity", "fidelity", "utility", "attacks", "copies", "audit"]
 Direction = Literal["higher", "lower", "none"]

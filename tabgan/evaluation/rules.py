@@ -17,11 +17,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tabgan._util.validate import shown
+from tabgan._util.validate import nearest, shown
 from tabgan.errors import ConfigError
 from tabgan.evaluation.metric import NotComputed
 from tabgan.evaluation.tables import read_alone
-from tabgan.schema import Datetime, Numeric, nearest
 
 Side = str | int | float
 
@@ -245,11 +244,11 @@ def _kind(rule: Inequality, side: str, described: Mapping[str, Any], where: str)
     value = getattr(rule, side)
     if value in described:
         column = described[value]
-        if not isinstance(column, Numeric | Datetime):
+        if column.quantity is None:
             raise ConfigError(
                 f"{where}.{side}: expected a numeric or datetime column, got {value!r}, which is {column.kind}."
             )
-        return "a number" if isinstance(column, Numeric) else "a moment"
+        return str(column.quantity)
     if not isinstance(value, str):
         return "a number"
     if not math.isfinite(_constant(value)):

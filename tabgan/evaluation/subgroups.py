@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from tabgan._util.rng import RandomStreams
-from tabgan._util.validate import shown
+from tabgan._util.validate import nearest, shown
+from tabgan.columns.keys import typed
 from tabgan.errors import DataError
 from tabgan.evaluation.metric import Definition, Figure, Findings, NotComputed, measure
 from tabgan.evaluation.result import OUTSIDE, SubgroupResult
 from tabgan.evaluation.scores import Predictions, bootstrap, scorer
-from tabgan.evaluation.tables import Keys, Tables, declared_keys
-from tabgan.schema import Boolean, Datetime, Identifier, nearest
+from tabgan.evaluation.tables import Keys, Tables
 
 #: Columns and their categories that are taken for groups unless the caller names columns.
 MAX_COLUMNS, MAX_CATEGORIES = 6, 8
@@ -132,7 +132,7 @@ def _named_column(tables: Tables, target: str | None, name: object, place: int) 
         )
     if name == target:
         raise DataError(f"{where}: expected a column other than the target, got {name!r}. Name another.")
-    if isinstance(described[name], Identifier | Datetime):
+    if not described[name].can_group:
         raise DataError(
             f"{where}: expected a column of categories, got {name!r}, which is {described[name].kind}. Name another."
         )
@@ -172,7 +172,7 @@ def _column_groups(
         else:
             is_unnamed |= is_member
     if is_unnamed.any():
-        has_domain = isinstance(column, Boolean) or getattr(column, "categories", None) is not None
+        has_domain = column.has_categories and not column.is_discovered
         unnamed = _result(column.name, None, judged, is_unnamed, rng)
         results.append(replace(unnamed, label=OUTSIDE if has_domain else _UNNAMED))
     return results
@@ -181,7 +181,7 @@ def _column_groups(
 def is_declared(tables: Tables, j: int, code: float) -> bool:
     """Return whether the schema lists a category of a modelled column."""
     keys = tables.keys[j]
-    return keys is not None and keys[int(code)] in set(declared_keys(tables.modelled[j]))
+    return keys is not None and keys[int(code)] in set(typed(tables.modelled[j].listed))
 
 
 def is_in_synthetic(tables: Tables, j: int, code: float) -> bool:

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from tabgan._util.progress import Progress, silent
 from tabgan._util.rng import RandomStreams
-from tabgan._util.validate import integer_at_least
+from tabgan._util.validate import integer_at_least, nearest
 from tabgan.errors import DataError, TabGANError, place_of
 from tabgan.evaluation.association import association_findings
 from tabgan.evaluation.attacks.anonymeter_adapter import anonymeter_metrics
@@ -36,7 +36,7 @@ from tabgan.evaluation.subgroups import group_columns
 from tabgan.evaluation.tables import Tables, prepare, why_void
 from tabgan.evaluation.utility import utility_findings
 from tabgan.evaluation.validity import Checked, check_columns, validity_metrics
-from tabgan.schema import Schema, nearest
+from tabgan.schema import Schema
 
 logger = logging.getLogger(__name__)
 

@@ -5,23 +5,22 @@ The real rows are read here, outside the privacy guarantee. Messages name tables
 
 from __future__ import annotations
 
-import datetime as dt
-import warnings
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
 
-from tabgan.columns.categorical import typed
-from tabgan.columns.draft import draft_schema
-from tabgan.columns.values import floats, objects
+from tabgan._util.validate import nearest
+from tabgan.columns import Column
+from tabgan.columns.keys import typed
 from tabgan.errors import DataError
 from tabgan.evaluation.metric import NotComputed
-from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, nearest
+from tabgan.schema import Schema
+from tabgan.table.draft import draft_schema
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -60,8 +59,8 @@ class Tables:
     """
 
     frames: Three[pd.DataFrame]
-    columns: tuple[Any, ...]
-    modelled: tuple[Any, ...]
+    columns: tuple[Column, ...]
+    modelled: tuple[Column, ...]
     values: Three[np.ndarray]
     keys: tuple[Keys | None, ...]
     unreadable: tuple[str, ...] = ()
@@ -80,20 +79,11 @@ class Tables:
         return [column.name for column in self.modelled].index(name)
 
 
-def _row_hashes(values: np.ndarray, columns: tuple[Any, ...]) -> np.ndarray:
+def _row_hashes(values: np.ndarray, columns: tuple[Column, ...]) -> np.ndarray:
     """Return ``(rows,)`` uint64, equal where rows are, and else but for one chance in 2**64."""
-    rounded = np.stack([_rounded(values[:, j], column) for j, column in enumerate(columns)], axis=1)
+    rounded = np.stack([column.rounded(values[:, j]) for j, column in enumerate(columns)], axis=1)
     frame = pd.DataFrame(np.where(np.isnan(rounded), np.nan, rounded + 0.0))  # one NaN, one zero
     return np.asarray(pd.util.hash_pandas_object(frame, index=False))
-
-
-def _rounded(values: np.ndarray, column: Any) -> np.ndarray:
-    if isinstance(column, Numeric) and column.decimals is not None:
-        return np.asarray(values.round(column.decimals))
-    if isinstance(column, Datetime) and column.resolution is not None:
-        unit = 86_400 if column.resolution == "day" else 1
-        return np.asarray(values // unit)
-    return values
 
 
 def prepare(
@@ -116,7 +106,7 @@ def prepare(
         )
     )
     columns = _describe(frames, schema)
-    modelled = tuple(column for column in columns if not isinstance(column, Identifier))
+    modelled = tuple(column for column in columns if column.is_modelled)
     read = [_read(column, _column(frames, column.name)) for column in modelled]
     unreadable = tuple(
         column.name
@@ -145,7 +135,7 @@ def require_columns(tables: Tables) -> None:
         raise NotComputed("there are only identifiers")
 
 
-def read_alone(series: pd.Series, column: Any) -> tuple[np.ndarray, Keys | None]:
+def read_alone(series: pd.Series, column: Column) -> tuple[np.ndarray, Keys | None]:
     """Return a column of one table as it stands, without a look at another table.
 
     Returns:
@@ -154,11 +144,9 @@ def read_alone(series: pd.Series, column: Any) -> tuple[np.ndarray, Keys | None]
     Raises:
         DataError: categories cannot be compared, such as lists.
     """
-    if isinstance(column, Numeric):
-        return _numbers(series), None
-    if isinstance(column, Datetime):
-        return _moments(series, column), None
-    codes, observed = _categories(series, column.name)
+    if not column.has_categories and column.is_modelled:
+        return column.read(series), None
+    codes, observed = _categories(column, series)
     return np.where(codes < 0, np.nan, codes), tuple(observed)
 
 
@@ -279,7 +267,7 @@ def listed(names: Sequence[str], most: int = 10) -> str:
     return ", ".join(map(repr, names[:most])) + more
 
 
-def _describe(frames: Three[pd.DataFrame], schema: Schema | None) -> tuple[Any, ...]:
+def _describe(frames: Three[pd.DataFrame], schema: Schema | None) -> tuple[Column, ...]:
     """Return the schema's columns, and drafts of those that it leaves out.
 
     Raises:
@@ -327,17 +315,15 @@ def _column(frames: Three[pd.DataFrame], name: str) -> Three[pd.Series]:
     return frames.map(lambda frame: frame[name])
 
 
-def _read(column: Any, series: Three[pd.Series]) -> tuple[Three[np.ndarray], Keys | None]:
+def _read(column: Column, series: Three[pd.Series]) -> tuple[Three[np.ndarray], Keys | None]:
     """Return one column's values in the three tables, and its categories."""
-    if isinstance(column, Numeric):
-        return series.map(_numbers), None
-    if isinstance(column, Datetime):
-        return series.map(lambda each: _moments(each, column)), None
-    coded = series.map(lambda each: _categories(each, column.name))
+    if not column.has_categories:
+        return series.map(column.read), None
+    coded = series.map(lambda each: _categories(column, each))
     codes, observed = coded.real
     counts = np.bincount(codes[codes >= 0], minlength=len(observed))
     by_count = sorted(zip(-counts, observed, strict=True), key=lambda pair: (pair[0], repr(pair[1])))
-    known = [key for _, key in by_count] + declared_keys(column) + sorted(coded.holdout[1], key=repr)
+    known = [key for _, key in by_count] + typed(column.listed) + sorted(coded.holdout[1], key=repr)
     position = {key: i for i, key in enumerate(dict.fromkeys(known))}
 
     def values(pair: tuple[np.ndarray, list[Hashable]]) -> np.ndarray:
@@ -347,75 +333,11 @@ def _read(column: Any, series: Three[pd.Series]) -> tuple[Three[np.ndarray], Key
     return coded.map(values), tuple(position)
 
 
-def declared_keys(column: Categorical | Boolean) -> list[Hashable]:
-    """Return the categories of a column's schema as the keys that they are compared by."""
-    return typed((False, True)) if isinstance(column, Boolean) else typed(column.categories or ())
-
-
-def _categories(series: pd.Series, name: str) -> tuple[np.ndarray, list[Hashable]]:
-    """Return a column's codes, -1 where missing, and what they stand for."""
-    codes, observed = _factorize(series, name)
-    keys = typed(observed)
-    unique = {key: i for i, key in enumerate(dict.fromkeys(keys))}
-    merged = np.array([*(unique[key] for key in keys), -1])
-    return merged[codes], list(unique)
-
-
-def _factorize(series: pd.Series, name: str) -> tuple[np.ndarray, list[Any]]:
-    """Return each cell's place among the distinct ones, -1 where missing or not to be looked at, and those.
-
-    Not by pandas' factorize, which takes text to end at a null character.
-    """
-    known: dict[tuple[type, Any], int] = {}
-    try:
-        codes = [
-            -1 if is_missing or value is None else known.setdefault((type(value), value), len(known))
-            for value, is_missing in zip(objects(series), series.isna(), strict=True)
-        ]
-    except TypeError:
-        raise DataError(
-            f"Column {name!r}: holds values that cannot be compared, such as lists. Convert or drop it."
-        ) from None
-    return np.array(codes, dtype=np.int64), [value for _, value in known]
-
-
-def _numbers(series: pd.Series) -> np.ndarray:
-    """Return float64, NaN where a cell is missing, infinite or no number."""
-    if isinstance(series.dtype, np.dtype) and series.dtype.kind in "cmM":
-        return np.full(len(series), np.nan)
-    return floats(series)
-
-
-def _moments(series: pd.Series, column: Datetime) -> np.ndarray:
-    """Return wall-clock seconds since 1970, NaN where a cell is missing or no moment."""
-    is_numpy = isinstance(series.dtype, np.dtype | pd.DatetimeTZDtype)
-    if is_numpy and pd.api.types.is_datetime64_any_dtype(series.dtype):
-        naive = series.dt.tz_localize(None) if series.dt.tz is not None else series
-        return _seconds(naive.to_numpy())
-    codes, observed = _factorize(series, column.name)
-    seconds = [_one_moment(value, column.format) for value in observed]
-    return np.array([*seconds, np.nan])[codes]  # code -1, missing, takes the last
-
-
-def _one_moment(value: object, format_: str | None) -> float:
-    """Return a moment's wall-clock second, NaN for what is none; any exception means that."""
-    if not isinstance(value, str | dt.date | np.datetime64):
-        return np.nan
-    try:
-        if format_ is not None and isinstance(value, str):
-            value = dt.datetime.strptime(value, format_)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # guesses at text that is no moment
-            naive = pd.Timestamp(value).tz_localize(None)
-        return float(_seconds(np.array([naive.to_datetime64()]))[0])
-    except Exception:
-        return np.nan
-
-
-def _seconds(moments: np.ndarray) -> np.ndarray:
-    microseconds = moments.astype("datetime64[us]")
-    seconds = microseconds.astype(np.int64) / 1e6
-    return np.where(np.isnat(microseconds), np.nan, seconds)
+def _categories(column: Column, series: pd.Series) -> tuple[np.ndarray, list[Hashable]]:
+    """Return ``(rows,)`` codes of a column's cells, -1 where missing, and the keys that they stand for."""
+    known: dict[Hashable, int] = {}
+    codes = [-1 if key is None else known.setdefault(key, len(known)) for key in column.keys(series)]
+    return np.array(codes, dtype=np.int64), list(known)
 
 
 def _stack(columns: Sequence[np.ndarray], n_rows: int) -> np.ndarray:

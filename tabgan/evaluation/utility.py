@@ -30,7 +30,6 @@ from tabgan.evaluation.subgroups import (
     subgroup_findings,
 )
 from tabgan.evaluation.tables import Tables, Three, embed, features, informative, subsample
-from tabgan.schema import Numeric
 
 #: Numbers with more distinct values than this are regressed, others are classes.
 MAX_CLASS_NUMBERS = 20
@@ -171,7 +170,7 @@ def _task(tables: Tables, target: str) -> _Task:
     distinct = np.unique(labels.real[~np.isnan(labels.real)])
     if len(distinct) < 2:
         raise NotComputed("the target is constant in the real table")
-    if isinstance(tables.modelled[j], Numeric) and len(distinct) > MAX_CLASS_NUMBERS:
+    if tables.modelled[j].is_regressed and len(distinct) > MAX_CLASS_NUMBERS:
         return _Task(labels, np.empty(0))
     if len(distinct) > MAX_CLASSES:
         raise NotComputed(f"the target has more than {MAX_CLASSES} classes")

@@ -14,13 +14,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tabgan.columns.kind import Domain
+from tabgan.columns.lattice import has_range
 from tabgan.columns.values import objects
 from tabgan.errors import DataError
 from tabgan.evaluation.metric import Definition, Figure, NotComputed, measure
 from tabgan.evaluation.result import Metric
 from tabgan.evaluation.rules import Rule, check_rules, keeps_rules
-from tabgan.evaluation.tables import Keys, Tables, check_frame, declared_keys, listed, read_alone
-from tabgan.schema import MAX_DECIMALS, Boolean, Categorical, Datetime, Identifier, Numeric, Schema
+from tabgan.evaluation.tables import Keys, Tables, check_frame, listed, read_alone
+from tabgan.schema import Schema
 
 _SECONDS = {"day": 86_400, "second": 1}
 _STORED = " Where the schema does not say, they are to be stored as in the real table."
@@ -110,23 +112,6 @@ _NOTHING = {
 
 
 @dataclass(frozen=True)
-class Domain:
-    """What a column may hold; ``None`` is no limit.
-
-    Attributes:
-        bounds: Smallest and largest number, or seconds since 1970.
-        step: Numbers are multiples of this; seconds for moments.
-        keys: Categories.
-        may_miss: Whether cells may be missing.
-    """
-
-    bounds: tuple[float, float] | None = None
-    step: float | None = None
-    keys: frozenset[Hashable] | None = None
-    may_miss: bool = True
-
-
-@dataclass(frozen=True)
 class Checked:
     """What was found in one column.
 
@@ -152,12 +137,11 @@ def judged_columns(tables: Tables, declared: Schema | None = None) -> tuple[Any,
 
 
 def _as_declared(tables: Tables, column: Any, declared: Schema) -> Any:
-    if isinstance(column, Identifier):
+    if not column.is_modelled:
         return column
     found = next((each for each in declared if each.name == column.name), None)
     if found is None or found.kind != column.kind:
-        kept = {"name": column.name} | ({"format": column.format} if isinstance(column, Datetime) else {})
-        found = type(column)(**kept)
+        found = column.undeclared()
     if found.nullable is not None:
         return found
     is_missing = any(bool(frame[column.name].isna().any()) for frame in tables.frames[:2])
@@ -169,7 +153,7 @@ def check_columns(tables: Tables, declared: Schema | None = None) -> dict[str, C
     checked = {}
     for column in judged_columns(tables, declared):
         series = tables.frames.synthetic[column.name]
-        if isinstance(column, Identifier):
+        if not column.is_modelled:
             checked[column.name] = _check_identifier(series)
             continue
         j = tables.position(column.name)
@@ -226,12 +210,10 @@ def schema_validity(
     checked = {}
     for column in schema:
         series = synthetic[column.name].reset_index(drop=True)
-        if isinstance(column, Identifier):
+        if not column.is_modelled:
             checked[column.name] = _check_identifier(series)
         else:
-            checked[column.name] = _check(
-                series, column, *read_alone(series, column), _declared_domain(column)
-            )
+            checked[column.name] = _check(series, column, *read_alone(series, column), column.domain())
     computed: dict[str, Callable[[], Figure]] = {
         "validity": lambda: Figure(_mean_valid(checked)),
         "dtypes": lambda: Figure(_right_dtypes(schema.columns, synthetic, None)),
@@ -271,18 +253,12 @@ def _left_open(schema: Schema, name: str) -> list[str]:
     """Return the columns of which a figure needs more than the schema says."""
     needed = {
         "validity": lambda column: column.is_complete,
-        "types": lambda column: not isinstance(column, Categorical) or column.categories is not None,
-        "bounds": lambda column: not isinstance(column, Numeric | Datetime) or column.bounds is not None,
-        "precision": lambda column: _is_precision_declared(column),
-        "categories": lambda column: not isinstance(column, Categorical) or column.categories is not None,
+        "types": lambda column: not column.is_discovered,
+        "bounds": lambda column: not has_range(column) or column.bounds is not None,
+        "precision": lambda column: not has_range(column) or column.has_precision,
+        "categories": lambda column: not column.is_discovered,
     }.get(name, lambda column: True)
     return [column.name for column in schema if not needed(column)]
-
-
-def _is_precision_declared(column: Any) -> bool:
-    if isinstance(column, Numeric):
-        return column.decimals is not None
-    return not isinstance(column, Datetime) or column.resolution is not None
 
 
 def _mean_valid(checked: Mapping[str, Checked]) -> float:
@@ -341,7 +317,7 @@ def without_unit(dtype: str) -> str:
 
 
 def _worst_identifier(columns: Sequence[Any], checked: Mapping[str, Checked]) -> float:
-    found = [checked[column.name].valid for column in columns if isinstance(column, Identifier)]
+    found = [checked[column.name].valid for column in columns if not column.is_modelled]
     if not found:
         raise NotComputed("no column is an identifier")
     return min(found)
@@ -365,18 +341,16 @@ def _check(series: pd.Series, column: Any, values: np.ndarray, keys: Keys | None
     is_of_kind = ~is_missing & ~np.isnan(values)
     aspects: dict[str, np.ndarray] = {}
     if keys is not None:
-        is_of_kind &= _pick(values, [_family(key) in _families(column, domain) for key in keys])
+        families = {_family(key) for key in domain.keys or ()}
+        is_of_kind &= _pick(values, [_family(key) in families for key in keys])
         if domain.keys is not None:
             aspects["categories"] = _pick(values, [key in domain.keys for key in keys])
     else:
-        is_moment = isinstance(column, Datetime)
-        eps = float(np.finfo(np.float64).eps) if is_moment else _precision(series)
+        eps = float(np.finfo(np.float64).eps) if column.is_exact else _precision(series)
         if domain.bounds is not None:
             aspects["bounds"] = _is_within(values, domain.bounds, eps)
         if domain.step is not None:
-            aspects["precision"] = (
-                values % domain.step == 0 if is_moment else _is_multiple(values, domain.step, eps)
-            )
+            aspects["precision"] = _is_multiple(values, domain.step, eps, column.is_exact)
     is_valid = np.logical_and.reduce([is_of_kind, *aspects.values()])
     # A category of another kind is no known one either; a cell that is no number has no bounds to keep.
     looked_at = is_of_kind if keys is None else ~is_missing
@@ -401,32 +375,9 @@ def _family(key: Hashable) -> str:
     return "number" if isinstance(key, int | float) else type(key).__name__
 
 
-def _families(column: Any, domain: Domain) -> set[str]:
-    known = declared_keys(column) if isinstance(column, Boolean) else domain.keys or ()
-    return {_family(key) for key in known}
-
-
-def _declared_domain(column: Any) -> Domain:
-    """Return a modelled column's domain as far as the schema declares it."""
-    may_miss = column.nullable is not False
-    if isinstance(column, Numeric):
-        decimals = column.decimals
-        # More decimals than that is every float there is.
-        step = None if decimals is None or decimals >= MAX_DECIMALS else 10.0**-decimals
-        return Domain(column.bounds, step, None, may_miss)
-    if isinstance(column, Datetime):
-        bounds = None
-        if column.bounds is not None:
-            low, high = (pd.Timestamp(bound).tz_localize(None).timestamp() for bound in column.bounds)
-            bounds = (low, high)
-        return Domain(bounds, _SECONDS[column.resolution] if column.resolution else None, None, may_miss)
-    is_open = isinstance(column, Categorical) and column.categories is None
-    return Domain(keys=None if is_open else frozenset(declared_keys(column)), may_miss=may_miss)
-
-
 def _observed_domain(tables: Tables, column: Any, j: int) -> Domain:
     """Return a modelled column's domain; what the schema leaves open as the real and held-out rows have it."""
-    domain, keys = _declared_domain(column), tables.keys[j]
+    domain, keys = column.domain(), tables.keys[j]
     known = np.concatenate([tables.values.real[:, j], tables.values.holdout[:, j]])
     known = known[~np.isnan(known)]
     if keys is not None:  # those of a completed schema among them, which the rows need not hold
@@ -436,13 +387,10 @@ def _observed_domain(tables: Tables, column: Any, j: int) -> Domain:
         return domain
     if domain.bounds is None:
         domain = replace(domain, bounds=(float(known.min()), float(known.max())))
-    if isinstance(column, Numeric) and column.decimals is None:
+    if has_range(column) and not column.has_precision:
         eps = _precision(tables.frames.real[column.name])
-        fits = (10.0**-d for d in range(MAX_DECIMALS) if _is_multiple(known, 10.0**-d, eps).all())
+        fits = (step for step in column.known_steps if _is_multiple(known, step, eps, column.is_exact).all())
         domain = replace(domain, step=next(fits, None))
-    elif isinstance(column, Datetime) and column.resolution is None:
-        seconds = (each for each in _SECONDS.values() if (known % each == 0).all())
-        domain = replace(domain, step=next(seconds, None))
     return domain
 
 
@@ -458,7 +406,9 @@ def _is_within(values: np.ndarray, bounds: tuple[float, float], eps: float) -> n
     return (values >= low - slack) & (values <= high + slack)
 
 
-def _is_multiple(values: np.ndarray, step: float, eps: float) -> np.ndarray:
-    """Return whether values are multiples of a step, but for what their floats cannot hold."""
+def _is_multiple(values: np.ndarray, step: float, eps: float, is_exact: bool) -> np.ndarray:
+    """Return ``(rows,)`` true where values are multiples of a step, exactly or as far as their floats can tell."""
+    if is_exact:
+        return np.asarray(values % step == 0)
     scaled = values / step
     return np.abs(scaled - np.rint(scaled)) <= 1e-6 + 8 * eps * np.abs(scaled)

@@ -19,7 +19,6 @@ from tabgan._util.printed import at_most
 from tabgan._util.progress import Listener, Progress
 from tabgan._util.rng import RandomStreams
 from tabgan._util.tensors import one_thread
-from tabgan.columns.checks import check_table
 from tabgan.errors import (
     BudgetExceededError,
     CheckpointError,
@@ -48,6 +47,7 @@ from tabgan.privacy.ledger.file import FitEntry, LedgerFile
 from tabgan.privacy.ledger.records import LedgerConfig
 from tabgan.privacy.plan import Plan
 from tabgan.schema import Schema
+from tabgan.table.checks import check_table
 
 logger = logging.getLogger(__name__)
 

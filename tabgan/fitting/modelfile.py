@@ -17,18 +17,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from tabgan._util.files import atomic_path, parse
-from tabgan.columns.categorical import CategoricalEncoder
-from tabgan.columns.encoder import ColumnEncoder
-from tabgan.columns.lattice import LatticeEncoder, declared_range
-from tabgan.columns.table import CodedColumn, TableEncoder
 from tabgan.errors import ConfigError, ModelFileError, PrivacyError, SchemaError
 from tabgan.io.sinks import check_writable
 from tabgan.model.generator import Generator
 from tabgan.model.sampling import CodeSampler
-from tabgan.privacy.doors.release import lattice_encoder
 from tabgan.privacy.filter import PrivacyStatement
 from tabgan.privacy.unit import PrivacyUnit
-from tabgan.schema import Datetime, Identifier, Numeric, Schema
+from tabgan.schema import Schema
+from tabgan.table.codes import CodedColumn, TableEncoder
 
 FORMAT = "tabgan-model"
 VERSION = 4
@@ -142,16 +138,12 @@ def _column_arrays(column: CodedColumn) -> dict[str, np.ndarray]:
         "weights": column.weights.astype(np.float64),
         "is_sampled": column.is_sampled.astype(np.uint8),
     }
-    if isinstance(column.encoder, LatticeEncoder):
-        arrays["edges"] = column.encoder.edges
-        if column.encoder.emphasis is not None:
-            arrays["emphasis"] = column.encoder.emphasis
-    return arrays
+    return arrays | column.encoder.arrays()
 
 
 def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device: torch.device) -> Fitted:
     schema = Schema.from_dict(header["schema"])
-    names = [column.name for column in schema if not isinstance(column, Identifier)]
+    names = [column.name for column in schema if column.is_modelled]
     order = header["columns"]  # in which they are drawn
     if not isinstance(order, list) or sorted(order) != sorted(names):
         raise ValueError
@@ -182,17 +174,9 @@ def _coded_column(column: Any, position: int, tensors: dict[str, torch.Tensor]) 
         name: tensors[f"column.{position}.{name}"].numpy()
         for name in ("code_of_cell", "weights", "is_sampled")
     }
-    encoder: ColumnEncoder
-    if isinstance(column, Numeric | Datetime):
-        factors = tensors.get(f"column.{position}.emphasis")
-        encoder = lattice_encoder(column, tensors[f"column.{position}.edges"].numpy())
-        encoder = encoder.emphasising(None if factors is None else factors.numpy())
-        is_usable = (
-            _is_unseen(encoder) if column.bounds is None else column.is_complete and _is_lattice(encoder)
-        )
-    else:
-        encoder = CategoricalEncoder(column, column.dtype)
-        is_usable = bool(column.is_complete)
+    prefix = f"column.{position}."
+    given = {name.removeprefix(prefix): tensors[name].numpy() for name in tensors if name.startswith(prefix)}
+    encoder, is_usable = column.encoder_of(given)
     codes = arrays["code_of_cell"].astype(np.int64)
     is_sampled = arrays["is_sampled"].astype(bool)
     is_usable &= codes.shape == arrays["weights"].shape == (encoder.n_cells,)
@@ -208,22 +192,3 @@ def _coded_column(column: Any, position: int, tensors: dict[str, torch.Tensor]) 
     if encoder.has_other and (coded.weights[-1] or (codes[:-1] == codes[-1]).any()):
         raise ValueError
     return coded
-
-
-def _is_unseen(encoder: LatticeEncoder) -> bool:
-    """Return whether an encoder is such as a fit leaves behind of a column whose range the noise hid."""
-    return encoder.edges.tolist() == [0, 1] and encoder.emphasis is None and encoder.is_nullable
-
-
-def _is_lattice(encoder: LatticeEncoder) -> bool:
-    """Return whether edges and emphasis are such as a fit leaves behind."""
-    edges, emphasis = encoder.edges, encoder.emphasis
-    ends = (int(edges[0]), int(edges[-1]) - 1)
-    is_grid = edges.ndim == 1 and bool((np.diff(edges) > 0).all())
-    is_grid &= bool(np.allclose(ends, declared_range(encoder.column), rtol=1e-15, atol=0))
-    if not is_grid or not encoder.has_wide_cells:
-        return is_grid and emphasis is None
-    if emphasis is None:
-        return False
-    is_weight = emphasis.dtype == np.float64 and emphasis.shape == encoder.steps.shape
-    return is_weight and bool(np.isfinite(emphasis).all() and (emphasis > 0).all())

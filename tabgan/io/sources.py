@@ -24,9 +24,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow.dataset import dataset, partitioning
 
-from tabgan._util.validate import one_of
+from tabgan._util.validate import nearest, one_of
 from tabgan.errors import ConfigError, DataError
-from tabgan.schema import nearest
 
 Format = Literal["csv", "parquet"]
 

@@ -42,6 +42,7 @@ from pydantic import (
 )
 from pydantic.dataclasses import dataclass
 
+from tabgan._util.validate import nearest
 from tabgan._util.yaml import parse
 from tabgan.errors import ConfigError, SchemaError
 from tabgan.evaluation.gate import Gate
@@ -67,7 +68,7 @@ from tabgan.jobs.fields import (
     to_schema,
 )
 from tabgan.privacy.ledger.records import LedgerConfig
-from tabgan.schema import Schema, nearest
+from tabgan.schema import Schema
 
 #: Share of the rows that is held out when a report is wanted and nothing else is said.
 DEFAULT_HOLDOUT = 0.2

@@ -11,14 +11,14 @@ from typing import Any, Literal
 
 from pydantic import ValidationInfo
 
-from tabgan._util.validate import integer_at_least, positive, real_in
+from tabgan._util.validate import integer_at_least, nearest, positive, real_in
 from tabgan.errors import ConfigError
 from tabgan.evaluation.gate import Gate
 from tabgan.evaluation.rules import Rule, rule_from_dict
 from tabgan.io import check_dtype, check_readable, check_writable
 from tabgan.privacy.ledger.records import LedgerConfig
 from tabgan.report.pdf import check_pdf
-from tabgan.schema import Schema, nearest
+from tabgan.schema import Schema
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 

@@ -19,8 +19,7 @@ import tabgan
 from tabgan._util.printed import at_most
 from tabgan._util.progress import Progress, silent
 from tabgan._util.rng import RandomStreams
-from tabgan.columns.checks import check_columns
-from tabgan.columns.values import read_text
+from tabgan.columns.kind import read_text
 from tabgan.errors import DataError
 from tabgan.evaluation.gate import NO_GATE, Decision
 from tabgan.evaluation.rules import check_rule_columns
@@ -40,6 +39,7 @@ from tabgan.privacy.doors.contributions import units_of
 from tabgan.privacy.filter import PrivacyStatement, spent_note
 from tabgan.privacy.unit import ROW, PrivacyUnit
 from tabgan.schema import Schema
+from tabgan.table.checks import check_columns
 
 SYNTHETIC_CSV = "synthetic.csv"
 SYNTHETIC_PARQUET = "synthetic.parquet"

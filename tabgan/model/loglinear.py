@@ -24,9 +24,9 @@ import numpy as np
 import torch
 
 from tabgan._util.tensors import draw_codes
-from tabgan.columns.table import TableEncoder
 from tabgan.model.margins import fit_margins
 from tabgan.privacy.doors.marginals import Marginal
+from tabgan.table.codes import TableEncoder
 
 #: Rows of the columns before that conditionals are fitted on, at most and at least; in between, four times the
 #: rows of the table, and fewer, so that the work stays the same, the more codes than WIDTH there are.

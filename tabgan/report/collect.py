@@ -16,6 +16,7 @@ from typing import Literal
 
 import pandas as pd
 
+from tabgan._util.validate import nearest
 from tabgan.errors import ConfigError, DataError, PrivacyError
 from tabgan.evaluation.gate import NO_GATE, Decision
 from tabgan.evaluation.result import ColumnResult, Evaluation
@@ -23,7 +24,7 @@ from tabgan.privacy.events import POISSON_GAUSSIAN, Release
 from tabgan.privacy.filter import UNTOLD_PLACE, PrivacyStatement
 from tabgan.report.figures.overlays import Overlay, overlay, scaled
 from tabgan.report.findings import Finding, find
-from tabgan.schema import MAX_DECIMALS, Boolean, Categorical, Datetime, Numeric, Schema, nearest
+from tabgan.schema import Schema
 
 Edition = Literal["internal", "shareable"]
 
@@ -396,7 +397,7 @@ def _cards(
             name=column.name,
             kind=column.kind,
             dtype=column.dtype or str(typed[column.name].dtype),
-            domain=_domain(column),
+            domain=column.describe(),
             is_target=column.name == target,
             result=results.get(column.name),
             overlay=overlays[column.name],
@@ -455,30 +456,6 @@ def _mu_squared(entry: Release) -> float | None:
 def _total(parts: list[float | None]) -> float | None:
     known = [part for part in parts if part is not None]
     return math.fsum(known) if known and len(known) == len(parts) else None
-
-
-def _domain(column: object) -> str:
-    """Return the public domain of a column in words; categories are counted, not listed."""
-    if isinstance(column, Boolean):
-        return "true, false"
-    if isinstance(column, Categorical):
-        n = len(column.categories or ())
-        listed = "1 category" if n == 1 else f"{n:,} categories"
-        return "open" if column.categories is None else listed + (", ordered" if column.ordered else "")
-    if isinstance(column, Numeric | Datetime):
-        if column.bounds is None:
-            return "open"
-        low, high = (_bound(bound) for bound in column.bounds)
-        return f"{low} to {high}"
-    return "generated"
-
-
-def _bound(bound: float | str) -> str:
-    if isinstance(bound, str):
-        return bound.removesuffix("T00:00:00")
-    if abs(bound) < 10_000:
-        return f"{bound:g}"
-    return f"{bound:,.0f}" if bound == round(bound) else f"{bound:,.{MAX_DECIMALS}f}".rstrip("0")
 
 
 def _versions() -> tuple[tuple[str, str], ...]:

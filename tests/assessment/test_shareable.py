@@ -10,13 +10,13 @@ import pytest
 
 from tabgan._util.rng import RandomStreams
 from tabgan.assessment.shareable import Sets, evaluate_released, released_frame, train_guesser
-from tabgan.columns.table import TableEncoder
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.measured_table import measure_table
 from tabgan.privacy.doors.private_metrics import Bought, Noisy
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import make_plan
 from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
+from tabgan.table.codes import TableEncoder
 
 SCHEMA = Schema(
     columns=[

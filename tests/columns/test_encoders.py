@@ -10,17 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tabgan.columns.categorical import CategoricalEncoder, typed
+from tabgan.columns.categorical import CategoricalEncoder
+from tabgan.columns.datetime import DatetimeEncoder
 from tabgan.columns.encoder import MISSING, can_hold_missing
 from tabgan.columns.grid import even_edges
-from tabgan.columns.lattice import (
-    DatetimeEncoder,
-    NumericEncoder,
-    declared_range,
-    dtype_range,
-    released_bounds,
-    to_lattice,
-)
+from tabgan.columns.keys import typed
+from tabgan.columns.numeric import NumericEncoder
 from tabgan.schema import Boolean, Categorical, Datetime, Numeric
 
 SECRET = "Zanzibar-4711"
@@ -28,7 +23,7 @@ SECRET = "Zanzibar-4711"
 
 def _lattice(column, dtype, n_cells=None):
     """Return an encoder over declared bounds: a cell per integer, or ``n_cells``."""
-    low, high = declared_range(column)
+    low, high = column.declared_range()
     kind = NumericEncoder if isinstance(column, Numeric) else DatetimeEncoder
     edges = np.arange(low, high + 2) if n_cells is None else even_edges(low, high, n_cells)
     return kind(column, dtype, edges)
@@ -244,7 +239,7 @@ class TestNumbers:
         scale = 10.0**decimals
         column = Numeric(name="a", bounds=(min(values) / scale, max(values) / scale), decimals=decimals)
         series = pd.Series(np.round(np.array(values) / scale, decimals))
-        lattice, present = to_lattice(column, series)
+        lattice, present = column.to_lattice(series)
         assert lattice.tolist() == values
         assert present.all()
         edges = np.unique(np.concatenate([lattice, lattice + 1]))
@@ -288,7 +283,7 @@ class TestNumbers:
         assert encoder.repeat(0.1 + 0.2, 1).tolist() == [0.3]
 
     def test_numbers_that_floats_do_not_hold_are_clipped(self):
-        lattice, _ = to_lattice(Numeric(name="a", decimals=0), pd.Series([1e300, -1e300]))
+        lattice, _ = Numeric(name="a", decimals=0).to_lattice(pd.Series([1e300, -1e300]))
         assert lattice.tolist() == [2**53 - 1, 1 - 2**53]
 
 
@@ -297,16 +292,16 @@ class TestRanges:
     @given(low=st.integers(-(2**50), 2**50), width=st.integers(0, 10**6), decimals=st.integers(0, 9))
     def test_released_bounds_and_declared_range_are_inverse_for_numbers(self, low, width, decimals):
         column = Numeric(name="a", decimals=decimals)
-        bounds = released_bounds(column, low, low + width)
-        assert declared_range(column.model_copy(update={"bounds": bounds})) == (low, low + width)
+        bounds = column.bounds_of(low, low + width)
+        assert column.with_(bounds=bounds).declared_range() == (low, low + width)
 
     @settings(max_examples=50, deadline=None)
     @given(low=st.integers(-30_000, 30_000), width=st.integers(0, 40_000))
     @pytest.mark.parametrize("resolution", ["day", "second"])
     def test_and_for_moments(self, resolution, low, width):
         column = Datetime(name="a", resolution=resolution)
-        bounds = released_bounds(column, low, low + width)
-        assert declared_range(column.model_copy(update={"bounds": bounds})) == (low, low + width)
+        bounds = column.bounds_of(low, low + width)
+        assert column.with_(bounds=bounds).declared_range() == (low, low + width)
 
     @pytest.mark.parametrize(
         ("bounds", "decimals", "expected"),
@@ -318,15 +313,15 @@ class TestRanges:
         ],
     )
     def test_only_what_lies_inside_of_declared_bounds(self, bounds, decimals, expected):
-        assert declared_range(Numeric(name="a", bounds=bounds, decimals=decimals)) == expected
+        assert Numeric(name="a", bounds=bounds, decimals=decimals).declared_range() == expected
 
     def test_moments_beyond_nanoseconds(self):
         column = Datetime(name="a", bounds=("0001-01-01", "9999-12-31"), resolution="day")
-        assert declared_range(column) == (-719_162, 2_932_896)
+        assert column.declared_range() == (-719_162, 2_932_896)
 
     def test_days_of_bounds_in_a_time_zone_are_those_of_the_wall_clock(self):
         bounds = ("1970-01-02T00:00+14:00", "1970-01-03T23:00+14:00")
-        assert declared_range(Datetime(name="a", bounds=bounds, resolution="day")) == (1, 2)
+        assert Datetime(name="a", bounds=bounds, resolution="day").declared_range() == (1, 2)
 
     @pytest.mark.parametrize(
         ("column", "expected"),
@@ -343,7 +338,7 @@ class TestRanges:
         ],
     )
     def test_what_a_dtype_holds(self, column, expected):
-        assert dtype_range(column) == expected
+        assert column.dtype_range() == expected
 
 
 class TestMoments:
@@ -351,9 +346,9 @@ class TestMoments:
         dates = pd.Series([dt.date(2024, 1, 1), dt.date(9999, 12, 31)], dtype=object)
         text = pd.Series(["01.01.2024", "31.12.9999"])
         column = Datetime(name="a", resolution="day")
-        expected = to_lattice(column, dates)[0].tolist()
+        expected = column.to_lattice(dates)[0].tolist()
         assert expected[1] == 2_932_896
-        assert to_lattice(column.model_copy(update={"format": "%d.%m.%Y"}), text)[0].tolist() == expected
+        assert column.with_(format="%d.%m.%Y").to_lattice(text)[0].tolist() == expected
 
     def test_fractions_of_the_resolution_are_cut(self, rng):
         encoder, _ = _moments("datetime64[ns]", [])
@@ -369,7 +364,7 @@ class TestMoments:
 
     def test_an_hour_that_daylight_saving_skips_is_moved_and_one_that_it_repeats_is_kept(self, rng):
         column = Datetime(name="a", bounds=("2024-03-31T02:30", "2024-10-27T02:30"), resolution="second")
-        low, high = declared_range(column)
+        low, high = column.declared_range()
         encoder = DatetimeEncoder(
             column, "datetime64[ns, Europe/Berlin]", np.array([low, low + 1, high, high + 1])
         )

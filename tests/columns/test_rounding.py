@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tabgan.columns import rounding
-from tabgan.columns.lattice import DatetimeEncoder, NumericEncoder
+from tabgan.columns.datetime import DatetimeEncoder
+from tabgan.columns.numeric import NumericEncoder
 from tabgan.schema import Datetime, Numeric
 
 STEPS = [rounding.number_steps(20_000), np.array(rounding.SECONDS), np.array([1])]

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tabgan.columns.checks import check_table
 from tabgan.errors import ConfigError, DataError, TabGANError
 from tabgan.io import check_dtype, check_readable, format_of, package_table, read_table
 from tabgan.schema import Schema
+from tabgan.table.checks import check_table
 
 SECRET = "Zanzibar-4711"
 

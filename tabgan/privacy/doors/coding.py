@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from tabgan.columns import rounding
-from tabgan.columns.lattice import LatticeEncoder
-from tabgan.columns.table import CodedColumn, TableEncoder, code_column
+from tabgan.columns.lattice import is_on_lattice
 from tabgan.privacy.doors.marginals import Marginal
 from tabgan.privacy.doors.release import ReleasedColumn, ReleasedTable
 from tabgan.privacy.plan import Plan
+from tabgan.table.codes import CodedColumn, TableEncoder, code_column
 
 #: Codes of a numeric column: at least, and at most or without privacy.
 MIN_BINS, MAX_BINS = 4, 32
@@ -48,7 +48,7 @@ def code_table(released: ReleasedTable, plan: Plan, mu: float) -> TableEncoder:
 def _emphasised(coded: CodedColumn, released: ReleasedColumn) -> CodedColumn:
     """Return a column that draws integers within its cells by how round the released ones are."""
     encoder = coded.encoder
-    if released.round_counts is None or not isinstance(encoder, LatticeEncoder):
+    if released.round_counts is None or not is_on_lattice(encoder):
         return coded
     mass = coded.weights[1 : 1 + encoder.n_values]
     factors = rounding.emphasis(encoder.edges, mass, encoder.steps, *released.round_counts)

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tabgan._util.validate import nearest
 from tabgan.errors import DataError
 from tabgan.privacy.unit import PrivacyUnit
-from tabgan.schema import nearest
 
 
 @dataclass(frozen=True)

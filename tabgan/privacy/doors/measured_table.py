@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 
 from tabgan._util.progress import Progress, silent
-from tabgan.columns.table import TableEncoder
-from tabgan.columns.values import read_text
+from tabgan.columns.kind import read_text
 from tabgan.privacy.doors.coding import code_table, one_way_marginals
 from tabgan.privacy.doors.marginals import Marginal, measure_pairs
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.release import ReleasedTable, release_table
 from tabgan.privacy.plan import Plan
 from tabgan.schema import Schema
+from tabgan.table.codes import TableEncoder
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from tabgan.columns.table import TableEncoder
-from tabgan.columns.values import read_text
+from tabgan.columns.kind import read_text
 from tabgan.privacy.doors.contributions import bound_contributions
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.events import GAUSSIAN, Release
 from tabgan.privacy.plan import Plan
+from tabgan.table.codes import TableEncoder
 
 #: Part of the budget (of mu**2) for the distances of single columns; the few figures over all share the rest.
 COLUMNS_SHARE = 0.5

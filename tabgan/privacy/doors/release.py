@@ -10,61 +10,28 @@ Public: column names, their order, dtypes, and what the schema declares.
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 import math
-import re
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tabgan.columns import grid
-from tabgan.columns.categorical import CategoricalEncoder, typed
+from tabgan.columns import KINDS, Column, column_of_dtype, grid
 from tabgan.columns.encoder import ColumnEncoder
-from tabgan.columns.lattice import (
-    DatetimeEncoder,
-    LatticeEncoder,
-    NumericEncoder,
-    declared_range,
-    released_bounds,
-    to_lattice,
-)
-from tabgan.columns.values import (
-    DATETIME_FORMATS,
-    boolean_of,
-    float_of,
-    floats,
-    is_text,
-    objects,
-    read_text,
-    second_of,
-    seconds,
-)
+from tabgan.columns.keys import counted
+from tabgan.columns.kind import Ballot, read_text
+from tabgan.columns.lattice import LatticeColumn, LatticeEncoder, Precision, has_range, is_on_lattice
+from tabgan.columns.values import is_text, objects
 from tabgan.errors import ConfigError, DataError
 from tabgan.privacy.doors.measure import Measurer, Observed
 from tabgan.privacy.events import GAUSSIAN, GAUSSIAN_THRESHOLD, Release
 from tabgan.privacy.plan import Plan, Stage
-from tabgan.schema import MAX_DECIMALS, Boolean, Categorical, Datetime, Identifier, Numeric, Schema
+from tabgan.schema import Schema
 
 logger = logging.getLogger(__name__)
-
-#: How numbers are written. ``01002`` and ``1E2`` are not: they are codes, which a number would destroy.
-_NUMERAL = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-][0-9]+)?")
-
-#: Cells of the vote on what an object column holds.
-_VOTE = ("text", *DATETIME_FORMATS, "booleans", "numbers", "dates", "datetimes", "true or false", "numerals")
-
-#: dtypes of what is read from text.
-TEXT_INTEGER, TEXT_FLOAT, TEXT_BOOLEAN = "Int64", "float64", "boolean"
-
-#: Cells of the vote on decimals.
-_DECIMALS = (0, 1, 2, 3, 4, 5, 6, MAX_DECIMALS)
 
 #: Each discovery gets so small a part of delta that it can be done again once, after an interruption.
 DISCOVERY_TRIES = 2
@@ -127,7 +94,7 @@ def release_table(
     adds its part of delta, and how round the values of wide columns are.
 
     Args:
-        df: ``(rows, columns)`` the private table, whose form :func:`tabgan.columns.checks.check_table` has passed, and
+        df: ``(rows, columns)`` the private table, whose form :func:`tabgan.table.checks.check_table` has passed, and
             of which no unit holds more than ``plan.unit.max_rows`` rows.
         declared: What is public of it; columns may be left out or half open.
         plan: Noise scales.
@@ -140,14 +107,14 @@ def release_table(
     """
     door = _Door(df, plan, measurer, untyped_text)
     columns = door.name_kinds(declared)
-    n_rows = door.count_rows(len([c for c in columns if not isinstance(c, Identifier)]))
+    n_rows = door.count_rows(len([c for c in columns if c.is_modelled]))
     columns = door.find_precision(columns)
-    learnt = [c for c in columns if not isinstance(c, Identifier)]
-    n_cells = grid.fine_cells(n_rows, plan.noise_stddev("one_way", len(learnt)))
-    released = door.measure(learnt, door.find_spans(columns, n_rows, n_cells), n_cells)
+    modelled = [c for c in columns if c.is_modelled]
+    n_cells = grid.fine_cells(n_rows, plan.noise_stddev("one_way", len(modelled)))
+    released = door.measure(modelled, door.find_spans(columns, n_rows, n_cells), n_cells)
     released = door.find_roundness(released)
     _say_what_is_coarse(released, door.unsure)
-    completed = {r.encoder.name: r.encoder.column for r in released}  # type: ignore[attr-defined]
+    completed = {r.encoder.name: r.encoder.column for r in released}
     schema = declared.replace([completed.get(c.name, c) for c in columns])
     return ReleasedTable(schema, tuple(released), _pool_rows(n_rows, released, plan))
 
@@ -172,7 +139,7 @@ def check_declared_rows(schema: Schema, names: Iterable[str], plan: Plan) -> Non
     """
     if schema.n_rows is None:
         return
-    keys = {column.name for column in schema if isinstance(column, Identifier)}
+    keys = {column.name for column in schema if not column.is_modelled}
     n_columns = max(len({*schema.names, *names} - keys), 1)
     needed = math.ceil(needed_rows(plan, n_columns))
     if schema.n_rows < needed:
@@ -185,18 +152,19 @@ def check_declared_rows(schema: Schema, names: Iterable[str], plan: Plan) -> Non
 
 def _say_what_is_coarse(released: Sequence[ReleasedColumn], unsure: Collection[str]) -> None:
     """Log which columns have values whose decimals or resolution did not stand above the noise; all of it released."""
-    columns: list[Any] = [r.encoder.column for r in released if r.encoder.name in unsure]  # type: ignore[attr-defined]
-    for key, kept, kind in (("decimals", "whole numbers", Numeric), ("resolution", "days", Datetime)):
-        names = [c.name for c in columns if isinstance(c, kind) and c.bounds is not None]
-        if names:
-            logger.warning(
-                "The noise hides the %s of %s, so values are kept as %s. Declare %s in the schema, raise "
-                "epsilon, or drop columns.",
-                key,
-                ", ".join(map(repr, names)),
-                kept,
-                key,
-            )
+    names: dict[Precision, list[str]] = {}
+    for column in (r.encoder.column for r in released if r.encoder.name in unsure):
+        if has_range(column) and column.bounds is not None:
+            names.setdefault(column.precision, []).append(column.name)
+    for (key, kept), of_key in names.items():
+        logger.warning(
+            "The noise hides the %s of %s, so values are kept as %s. Declare %s in the schema, raise "
+            "epsilon, or drop columns.",
+            key,
+            ", ".join(map(repr, of_key)),
+            kept,
+            key,
+        )
 
 
 @dataclass
@@ -233,13 +201,18 @@ class _Door:
         series = self.df[name]
         return series[series.notna()]
 
-    def name_kinds(self, declared: Schema) -> list[Any]:
+    def name_kinds(self, declared: Schema) -> list[Column]:
         """Return a column of the schema for every column of the table; object columns by a noisy vote."""
-        columns = {c.name: _with_dtype(c, self.df[c.name], self.untyped_text) for c in declared}
-        open_names = [name for name in self.df.columns if name not in columns]
+        columns: dict[str, Column] = {}
+        for column in declared:
+            series = self.df[column.name]
+            is_read = self.untyped_text and is_text(series)
+            columns[column.name] = column.with_table_dtype(str(series.dtype), is_read)
         to_vote = []
-        for name in open_names:
-            column = _column_of_dtype(self.df[name], name)
+        for name in self.df.columns:
+            if name in columns:
+                continue
+            column = column_of_dtype(self.df[name].dtype, name)
             if column is None:
                 to_vote.append(name)
             else:
@@ -273,32 +246,24 @@ class _Door:
             )
         return max(n_rows, 1.0)
 
-    def find_precision(self, columns: Sequence[Any]) -> list[Any]:
+    def find_precision(self, columns: Sequence[Column]) -> list[Column]:
         """Return the columns with decimals and resolutions filled in, by a noisy vote where they are open."""
-        known = [_precision_of_dtype(c) for c in columns]
-        counts: dict[str, Callable[[], np.ndarray]] = {}
-        for column in known:
-            if isinstance(column, Numeric) and column.decimals is None:
-                counts[column.name] = partial(_decimals_counts, column, self.df[column.name])
-            elif isinstance(column, Datetime) and column.resolution is None:
-                counts[column.name] = partial(_resolution_counts, column, self.df[column.name])
+        known = [column.with_implied_precision() for column in columns]
+        open_ = {c.name: c for c in known if has_range(c) and not c.has_precision}
+        counts = {name: partial(c.precision_counts, self.df[name]) for name, c in open_.items()}
         votes = self.histograms("precision", "decimals or resolution", counts)
-        noise = self.plan.noise_stddev("precision", len(counts))
-        self.unsure = frozenset(name for name, vote in votes.items() if vote.max() <= grid.SURELY * noise)
-        found = [_with_precision(c, votes[c.name], noise) if c.name in votes else c for c in known]
-        return [_with_number_dtype(c) for c in found]
+        threshold = grid.SURELY * self.plan.noise_stddev("precision", len(counts))
+        self.unsure = frozenset(name for name, vote in votes.items() if vote.max() <= threshold)
+        found = {name: open_[name].with_voted_precision(vote, threshold) for name, vote in votes.items()}
+        return [found.get(column.name, column).with_final_dtype() for column in known]
 
-    def find_spans(self, columns: Sequence[Any], n_rows: float, n_cells: int) -> dict[str, grid.Span]:
+    def find_spans(self, columns: Sequence[Column], n_rows: float, n_cells: int) -> dict[str, grid.Span]:
         """Return where the rows of every column with open or wide bounds lie, by noisy counts.
 
         First over coarse cells that are the same for every table; then, for spans with more integers than the
         ``n_cells`` to come, over cells that the first counts placed.
         """
-        coarse = {
-            c.name: grid.range_edges(c)
-            for c in columns
-            if isinstance(c, Numeric | Datetime) and _is_open(c, n_cells)
-        }
+        coarse = {c.name: grid.range_edges(c) for c in columns if has_range(c) and _is_open(c, n_cells)}
         spans = self._spans("ranges", "range", columns, coarse)
         wide = {name: span for name, span in spans.items() if span.is_wide(n_cells)}
         noise = self.plan.noise_stddev("zoom", len(wide))
@@ -308,15 +273,15 @@ class _Door:
         return spans | {name: span for name, span in closer.items() if span.is_seen}
 
     def _spans(
-        self, stage: Stage, what: str, columns: Sequence[Any], edges: dict[str, np.ndarray]
+        self, stage: Stage, what: str, columns: Sequence[Column], edges: dict[str, np.ndarray]
     ) -> dict[str, grid.Span]:
         """Return a span for each column in ``edges``, its ends declared or found."""
         counts, ends = {}, {}
         for column in columns:
-            if column.name in edges:
+            if column.name in edges and has_range(column):
                 counts[column.name] = partial(self._over, column, edges[column.name])
                 if column.bounds is not None:
-                    ends[column.name] = declared_range(column)
+                    ends[column.name] = column.declared_range()
         noise = self.plan.noise_stddev(stage, len(counts))
         return {
             name: grid.span_of(edges[name], noisy, noise, ends.get(name))
@@ -326,25 +291,25 @@ class _Door:
     def _vote(self, name: str) -> np.ndarray:
         return _vote_counts(self.present(name), self.untyped_text)
 
-    def _over(self, column: Any, edges: np.ndarray) -> np.ndarray:
+    def _over(self, column: LatticeColumn, edges: np.ndarray) -> np.ndarray:
         """Return ``(len(edges) - 1,)`` counts of a column's values; those outside go to the end cells."""
-        lattice, present = to_lattice(column, self.df[column.name])
+        lattice, present = column.to_lattice(self.df[column.name])
         return np.histogram(np.clip(lattice[present], edges[0], edges[-1] - 1), edges)[0]
 
     def measure(
-        self, columns: Sequence[Any], spans: dict[str, grid.Span], n_cells: int
+        self, columns: Sequence[Column], spans: dict[str, grid.Span], n_cells: int
     ) -> list[ReleasedColumn]:
         """Return every column's cells and noisy 1-way counts; open categories are discovered."""
         noise = self.plan.noise_multiplier("one_way", len(columns))
-        n_open = sum(isinstance(c, Categorical) and c.categories is None for c in columns)
+        n_open = sum(column.is_discovered for column in columns)
         delta = self.plan.discovery_delta / max(n_open, 1) / DISCOVERY_TRIES
         released = []
         for column in columns:
-            if isinstance(column, Categorical) and column.categories is None:
+            if column.is_discovered:
                 released.append(self._discover(column, noise, delta))
             else:
                 counted = self._count(_encoder(column, spans.get(column.name), n_cells), noise)
-                is_open = isinstance(column, Numeric | Datetime) and column.bounds is None
+                is_open = has_range(column) and column.bounds is None
                 released.append(_tightened(counted) if is_open and spans[column.name].is_seen else counted)
         return released
 
@@ -354,7 +319,7 @@ class _Door:
         counts = {
             name: partial(self._roundness, encoder)
             for name, encoder in encoders.items()
-            if isinstance(encoder, LatticeEncoder) and encoder.has_wide_cells
+            if is_on_lattice(encoder) and encoder.has_wide_cells
         }
         noise = self.plan.noise_stddev("round", len(counts))
         found = self.histograms("round", "round numbers", counts)
@@ -374,200 +339,82 @@ class _Door:
         (counts,) = self.measurer.counts([release], [exact]) or []
         return ReleasedColumn(encoder, counts, release.noise_stddev)
 
-    def _discover(self, column: Categorical, noise: float, delta: float) -> ReleasedColumn:
+    def _discover(self, column: Column, noise: float, delta: float) -> ReleasedColumn:
         """Return the categories that are frequent enough to show, with their noisy counts."""
         release = self._release(
             "categories and 1-way histogram", (column.name,), noise, GAUSSIAN_THRESHOLD, delta
         )
         found = self.measurer.discover(release, partial(self._observe, column), self.plan.unit.max_rows)
-        complete = column.model_copy(update={"categories": tuple(found.values)})
-        encoder = CategoricalEncoder(complete, column.dtype or "object")
+        encoder = column.with_(categories=tuple(found.values)).encoder()
         counts = np.concatenate([[found.n_missing], found.counts, [np.nan]])
         return ReleasedColumn(encoder, counts, release.noise_stddev)
 
-    def _observe(self, column: Categorical) -> Observed:
+    def _observe(self, column: Column) -> Observed:
         """Return a column's categories and how often each occurs; of values that a schema can hold."""
         present = self.present(column.name)
-        # Not by pandas' factorize, which takes text to end at a null character.
-        found = Counter(typed(present))
-        plain = [key for key in found if isinstance(_value(key), bool | int | float | str)]
-        counts = np.array([found[key] for key in plain], dtype=np.int64)
-        return Observed([_value(key) for key in plain], counts, len(self.df) - len(present))
+        values, counts = counted(present)
+        return Observed(values, counts, len(self.df) - len(present))
 
 
-def _with_dtype(column: Any, series: pd.Series, untyped_text: bool) -> Any:
-    """Return a declared column with a dtype: its own, the table's, or of a number that is read from text, none yet."""
-    is_read = untyped_text and is_text(series)
-    if column.dtype or (is_read and isinstance(column, Numeric)):
-        return column
-    is_boolean = is_read and isinstance(column, Boolean)
-    return column.model_copy(update={"dtype": TEXT_BOOLEAN if is_boolean else str(series.dtype)})
-
-
-def _column_of_dtype(series: pd.Series, name: str) -> Any:
-    """Return the open column that a dtype stands for, ``None`` where the values have to say."""
-    dtype = str(series.dtype)
-    if isinstance(series.dtype, pd.CategoricalDtype):
-        return Categorical(name=name, dtype=dtype, ordered=False)
-    if pd.api.types.is_bool_dtype(series.dtype):
-        return Boolean(name=name, dtype=dtype)
-    if pd.api.types.is_numeric_dtype(series.dtype):
-        return Numeric(name=name, dtype=dtype)
-    if pd.api.types.is_datetime64_any_dtype(series.dtype):
-        return Datetime(name=name, dtype=dtype)
-    return None
+def _ballots() -> tuple[Ballot, ...]:
+    """Return the cells of the vote on the kind of an object column, in the order in which a value is asked."""
+    return tuple(ballot for kind in KINDS for ballot in kind.ballots())
 
 
 def _vote_counts(series: pd.Series, untyped_text: bool) -> np.ndarray:
-    """Return ``(len(_VOTE),)`` counts: each value votes once for what it is, whatever the others are.
+    """Return ``(ballots,)`` counts: each value votes once for its kind, whatever the others are.
 
-    What cannot be looked at does not vote.
+    A value that no library can look at does not vote.
     """
-    known: dict[str, int] = {}
-    votes = []
+    ballots, known, votes = _ballots(), {}, []
     for value in objects(series):
-        if not isinstance(value, str):
-            votes += [] if value is None else [_VOTE.index(_label_of_object(value))]
+        if value is None:
             continue
-        if value not in known:
-            known[value] = _VOTE.index(_label_of_text(value, untyped_text))
-        votes.append(known[value])
-    return np.bincount(np.array(votes, dtype=np.int64), minlength=len(_VOTE))
+        asked = value if isinstance(value, str) else type(value)  # of other values, the type alone counts
+        if asked not in known:
+            known[asked] = next(i for i, ballot in enumerate(ballots) if ballot.holds(value, untyped_text))
+        votes.append(known[asked])
+    return np.bincount(np.array(votes, dtype=np.int64), minlength=len(ballots))
 
 
-def _label_of_object(value: object) -> str:
-    if isinstance(value, bool | np.bool_):
-        return "booleans"
-    if isinstance(value, dt.datetime | np.datetime64):
-        return "datetimes"
-    return "dates" if isinstance(value, dt.date) else "numbers"
-
-
-def _label_of_text(text: str, untyped_text: bool) -> str:
-    if untyped_text and boolean_of(text) is not None:
-        return "true or false"
-    if untyped_text and _NUMERAL.fullmatch(text.strip()) and math.isfinite(float_of(text)):
-        return "numerals"
-    return next((f for f in DATETIME_FORMATS if second_of(text, f) is not None), "text")
-
-
-def _column_of_vote(name: str, dtype: str, vote: np.ndarray, noise: float) -> Any:
-    """Return what the noisy majority of an object column's values is; text when none is clear."""
-    winner = int(np.argmax(vote))
+def _column_of_vote(name: str, dtype: str, vote: np.ndarray, noise: float) -> Column:
+    """Return the open column of the noisy majority of an object column's values; text when none is clear."""
+    ballots, winner = _ballots(), int(np.argmax(vote))
     is_clear = vote[winner] > max(0.5 * np.maximum(vote, 0).sum(), grid.SURELY * noise)
-    label = _VOTE[winner] if is_clear else "text"
-    if label in DATETIME_FORMATS:
-        return Datetime(name=name, dtype=dtype, format=label)
-    if label in ("booleans", "true or false"):
-        return Boolean(name=name, dtype=dtype if label == "booleans" else TEXT_BOOLEAN)
-    if label in ("numbers", "numerals"):
-        return Numeric(name=name, dtype=dtype if label == "numbers" else None)
-    if label in ("dates", "datetimes"):
-        return Datetime(name=name, dtype=dtype, resolution="day" if label == "dates" else None)
-    return Categorical(name=name, dtype=dtype)
+    return ballots[winner if is_clear else -1].column(name, dtype)
 
 
-def _with_number_dtype(column: Any) -> Any:
-    """Return a number that was read from text with the dtype that its decimals call for."""
-    if not isinstance(column, Numeric) or column.dtype:
-        return column
-    return column.model_copy(update={"dtype": TEXT_FLOAT if column.decimals else TEXT_INTEGER})
-
-
-def _precision_of_dtype(column: Any) -> Any:
-    """Return a column with the precision that its dtype or format implies."""
-    if isinstance(column, Numeric) and column.decimals is None and _is_integer(column.dtype):
-        return column.model_copy(update={"decimals": 0})
-    if isinstance(column, Datetime) and column.resolution is None and column.format:
-        return column.model_copy(update={"resolution": "second" if "%H" in column.format else "day"})
-    return column
-
-
-def _is_integer(dtype: str | None) -> bool:
-    return dtype is not None and bool(pd.api.types.is_integer_dtype(pd.api.types.pandas_dtype(dtype)))
-
-
-def _decimals_counts(column: Numeric, series: pd.Series) -> np.ndarray:
-    """Return ``(len(_DECIMALS),)`` counts: each value votes for the fewest decimals that hold it."""
-    values = floats(series)
-    values = values[~np.isnan(values)]
-    is_single = column.dtype in ("float32", "Float32", "float16")
-    needed = np.full(len(values), len(_DECIMALS) - 1)
-    for position in range(len(_DECIMALS) - 2, -1, -1):
-        with np.errstate(over="ignore"):  # a warning would tell of a value
-            rounded = np.round(values, _DECIMALS[position])
-        fits = rounded.astype(np.float32) == values.astype(np.float32) if is_single else rounded == values
-        needed[fits] = position
-    return np.bincount(needed, minlength=len(_DECIMALS))
-
-
-def _resolution_counts(column: Datetime, series: pd.Series) -> np.ndarray:
-    """Return ``(2,)`` counts of moments at midnight and at any other time."""
-    moments, present = seconds(series, column.format)
-    at_midnight = int((moments[present] % 86_400 == 0).sum())
-    return np.array([at_midnight, int(present.sum()) - at_midnight])
-
-
-def _with_precision(column: Any, vote: np.ndarray, noise: float) -> Any:
-    """Return a column with the finest precision that a noisy count vouches for."""
-    real = np.flatnonzero(vote > grid.SURELY * noise)
-    finest = int(real[-1]) if len(real) else 0
-    if isinstance(column, Datetime):
-        return column.model_copy(update={"resolution": ("day", "second")[finest]})
-    return column.model_copy(update={"decimals": max(_DECIMALS[finest], _decimals_of(column.bounds))})
-
-
-def _decimals_of(bounds: tuple[float, float] | None) -> int:
-    """Return the decimals that declared bounds are written with: at least so many are public."""
-    return max(
-        (max(-int(Decimal(repr(b)).normalize().as_tuple().exponent), 0) for b in bounds or ()), default=0
-    )
-
-
-def _is_open(column: Numeric | Datetime, n_cells: int) -> bool:
-    """Return whether a column's span has to be looked for: undeclared, or too wide for a cell per integer."""
+def _is_open(column: LatticeColumn, n_cells: int) -> bool:
+    """Return true if a column's span has to be looked for: undeclared, or too wide for a cell per integer."""
     if column.bounds is None:
         return True
-    low, high = declared_range(column)
+    low, high = column.declared_range()
     return high - low + 1 > n_cells
 
 
-def _encoder(column: Any, span: grid.Span | None, n_cells: int) -> ColumnEncoder:
-    """Return a completed column's encoder; without a span, its declared bounds are few integers.
+def _encoder(column: Column, span: grid.Span | None, n_cells: int) -> ColumnEncoder:
+    """Return a completed column's encoder; without a span, its declared domain is small.
 
     A column whose span was not seen keeps its bounds open, and one cell for all values.
     """
-    if not isinstance(column, Numeric | Datetime):
-        return CategoricalEncoder(column, column.dtype or "object")
-    if span is None:
-        low, high = declared_range(column)
-        return lattice_encoder(column, np.arange(low, high + 2, dtype=np.int64))
+    if span is None or not has_range(column):
+        return column.encoder()
     if column.bounds is None and span.is_seen:
-        column = column.model_copy(update={"bounds": released_bounds(column, span.low, span.high)})
-    return lattice_encoder(column, grid.grid_edges(span, n_cells))
+        column = column.with_range(span.low, span.high)
+    return column.lattice_encoder(grid.grid_edges(span, n_cells))
 
 
 def _tightened(released: ReleasedColumn) -> ReleasedColumn:
     """Return a column without the cells at both ends of its range that hold nothing but noise."""
-    encoder: Any = released.encoder
+    encoder = released.encoder
+    if not is_on_lattice(encoder):
+        return released
     first, last = grid.tight_ends(encoder.edges, released.counts[1:], released.noise_stddev)
     stop = last + 1
     edges = encoder.edges[first : stop + 1]
-    bounds = released_bounds(encoder.column, int(edges[0]), int(edges[-1]) - 1)
-    column = encoder.column.model_copy(update={"bounds": bounds})
+    column = encoder.column.with_range(int(edges[0]), int(edges[-1]) - 1)
     counts = np.concatenate([released.counts[:1], released.counts[1 + first : 1 + stop]])
-    return ReleasedColumn(lattice_encoder(column, edges), counts, released.noise_stddev)
-
-
-def lattice_encoder(column: Numeric | Datetime, edges: np.ndarray) -> LatticeEncoder:
-    """Return the encoder of a completed numeric or datetime column over given edges."""
-    kind = NumericEncoder if isinstance(column, Numeric) else DatetimeEncoder
-    return kind(column, column.dtype or "float64", edges)
-
-
-def _value(key: Any) -> Any:
-    """Return the category behind a key of :func:`typed`."""
-    return key[1] if isinstance(key, tuple) else key
+    return ReleasedColumn(column.lattice_encoder(edges), counts, released.noise_stddev)
 
 
 def _pool_rows(n_rows: float, released: Sequence[ReleasedColumn], plan: Plan) -> float:

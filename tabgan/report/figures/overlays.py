@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tabgan.columns.categorical import typed
-from tabgan.columns.values import floats, seconds
-from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Scalar
+from tabgan.columns import Column
+from tabgan.columns.keys import typed
+from tabgan.columns.kind import Scalar
+from tabgan.columns.lattice import LatticeColumn, has_range
 
 #: Bins of a histogram, at most; a column with no more values than this has one bin a value.
 MAX_BINS = 40
@@ -105,7 +106,7 @@ Overlay = Histogram | Bars | NoOverlay
 _Tables = Sequence[pd.Series]
 
 
-def overlay(column: Any, real: pd.Series, holdout: pd.Series, synthetic: pd.Series) -> Overlay:
+def overlay(column: Column, real: pd.Series, holdout: pd.Series, synthetic: pd.Series) -> Overlay:
     """Return the counts of one column of the schema in the three tables, or why there are none.
 
     A picture comes after the fit: cells that nobody can count must not cost the table. What a library says of them is
@@ -117,17 +118,15 @@ def overlay(column: Any, real: pd.Series, holdout: pd.Series, synthetic: pd.Seri
         return NoOverlay(f"Not computed: its cells cannot be counted ({type(error).__name__}).")
 
 
-def _counted(column: Any, real: pd.Series, holdout: pd.Series, synthetic: pd.Series) -> Overlay:
+def _counted(column: Column, real: pd.Series, holdout: pd.Series, synthetic: pd.Series) -> Overlay:
     tables = (real, holdout, synthetic)
-    if isinstance(column, Identifier):
+    if not column.is_modelled:
         return NoOverlay("An identifier: generated for every row, never learnt.")
-    if isinstance(column, Boolean):
-        return _bars(column, (False, True), tables)
-    if isinstance(column, Categorical):
-        if column.categories is None:
-            return NoOverlay("The schema lists no categories for this column.")
-        return _bars(column, column.categories, tables)
-    if not column.is_complete:
+    if column.is_discovered:
+        return NoOverlay("The schema lists no categories for this column.")
+    if column.has_categories:
+        return _bars(column, column.listed, tables)
+    if not has_range(column) or not column.is_complete:
         return NoOverlay("The schema leaves this column's bounds or precision open.")
     return _histogram(column, tables)
 
@@ -157,9 +156,9 @@ def _count(masks: Sequence[np.ndarray]) -> Counts:
     return Counts(*(int(mask.sum()) for mask in masks))
 
 
-def _histogram(column: Numeric | Datetime, tables: _Tables) -> Histogram:
+def _histogram(column: LatticeColumn, tables: _Tables) -> Histogram:
     edges, unit, last = _edges(column)
-    values = [_positions(column, table) for table in tables]
+    values = [column.drawn_places(table) for table in tables]
     missing = [table.isna().to_numpy(dtype=bool) for table in tables]
     unreadable = [np.isnan(v) & ~m for v, m in zip(values, missing, strict=True)]
     counts = []
@@ -168,21 +167,17 @@ def _histogram(column: Numeric | Datetime, tables: _Tables) -> Histogram:
         cells = np.clip(np.searchsorted(edges, present, side="right") - 1, 0, len(edges) - 2)
         counts.append(np.bincount(cells, minlength=len(edges) - 1).tolist())
     bins = [
-        Bin(_end(column, low + unit / 2), _end(column, min(high - unit / 2, last)), Counts(*of_bin))
+        Bin(column.shown(low + unit / 2), column.shown(min(high - unit / 2, last)), Counts(*of_bin))
         for low, high, of_bin in zip(edges[:-1], edges[1:], zip(*counts, strict=True), strict=True)
     ]
-    decimals = (column.decimals or 0) if isinstance(column, Numeric) else None
+    decimals = getattr(column, "decimals", None)
     return Histogram(tuple(bins), decimals, _count(missing), _count(unreadable))
 
 
-def _edges(column: Numeric | Datetime) -> tuple[np.ndarray, float, float]:
+def _edges(column: LatticeColumn) -> tuple[np.ndarray, float, float]:
     """Return the bins' edges, half a unit beside the values, the unit, and the upper bound."""
-    if isinstance(column, Numeric):
-        low, high = (float(bound) for bound in column.bounds or ())
-        unit = 10.0 ** -(column.decimals or 0)
-    else:
-        unit = _unit(column)
-        low, high = (_wall_clock_seconds(bound) // unit * unit for bound in column.bounds or ())
+    unit = column.step
+    low, high = (column.drawn_bound(bound) for bound in column.bounds)
     low = math.ceil(round(low / unit, 6)) * unit
     n_values = math.floor(round((high - low) / unit, 6)) + 1
     width = math.ceil(n_values / MAX_BINS)
@@ -190,32 +185,7 @@ def _edges(column: Numeric | Datetime) -> tuple[np.ndarray, float, float]:
     return low - unit / 2 + unit * width * np.arange(n_bins + 1), unit, high
 
 
-def _unit(column: Datetime) -> float:
-    return 86_400.0 if column.resolution == "day" else 1.0
-
-
-def _wall_clock_seconds(bound: str) -> float:
-    return float(pd.Timestamp(bound).tz_localize(None).to_datetime64().astype("datetime64[s]").astype(int))
-
-
-def _end(column: Numeric | Datetime, value: float) -> float | str:
-    if isinstance(column, Numeric):
-        return round(float(value), column.decimals or 0)
-    moment = str(np.datetime64(round(value), "s"))
-    return moment[:10] if column.resolution == "day" else moment
-
-
-def _positions(column: Numeric | Datetime, series: pd.Series) -> np.ndarray:
-    """Return ``(rows,)`` float64 places on the axis; NaN for a missing value and for one of another kind."""
-    if isinstance(column, Numeric):
-        if pd.api.types.is_float_dtype(series.dtype):
-            return np.asarray(series.to_numpy(dtype="float64", na_value=np.nan))  # infinities lie at the ends
-        return floats(series)
-    moments, present = seconds(series, column.format)
-    return np.where(present, moments // int(_unit(column)) * _unit(column), np.nan)
-
-
-def _bars(column: Categorical | Boolean, categories: Sequence[Scalar], tables: _Tables) -> Bars:
+def _bars(column: Column, categories: Sequence[Scalar], tables: _Tables) -> Bars:
     keys = {key: position for position, key in enumerate(typed(categories))}
     per_table = [_category_counts(keys, table) for table in tables]
     counts = [Counts(*of_category) for of_category in zip(*(c.tolist() for c in per_table), strict=True)]
@@ -230,7 +200,7 @@ def _bars(column: Categorical | Boolean, categories: Sequence[Scalar], tables: _
     is_short = len(ranked) <= MAX_BARS + 1  # a pool of one category would hide what it saves
     shown = ranked if is_short else ranked[:MAX_BARS]
     pooled = [inside[position] for position in ranked[len(shown) :]]
-    if isinstance(column, Categorical) and column.ordered:
+    if column.is_ordered:
         shown = sorted(shown)
     return Bars(
         tuple(Bar(categories[position], inside[position]) for position in shown),

@@ -25,9 +25,6 @@ import pandas as pd
 import pytest
 import torch
 
-from tabgan.columns.checks import check_table
-from tabgan.columns.lattice import to_lattice
-from tabgan.columns.table import TableEncoder
 from tabgan.errors import TabGANError
 from tabgan.fitting import fit as fitting
 from tabgan.model.adversary.discriminator import Discriminator
@@ -47,6 +44,8 @@ from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import Plan, make_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit
 from tabgan.schema import Numeric, Schema
+from tabgan.table.checks import check_table
+from tabgan.table.codes import TableEncoder
 
 #: Rounding errors of floats, in sums of a few thousand numbers below 2**20.
 ROUNDING_ERROR = 1e-9
@@ -867,7 +866,7 @@ class TestTheCheck:
 
         def with_maximum(door, column, edges):
             counts = over(door, column, edges)
-            counts[0] = to_lattice(column, door.df[column.name])[0].max(initial=0)
+            counts[0] = column.to_lattice(door.df[column.name])[0].max(initial=0)
             return counts
 
         over = release_module._Door._over

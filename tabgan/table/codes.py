@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tabgan._util.validate import nearest
 from tabgan.columns.encoder import MISSING, ColumnEncoder
 from tabgan.columns.grid import SURELY, denoise_ordered, project_to_simplex, without_stray
-from tabgan.columns.lattice import LatticeEncoder
+from tabgan.columns.lattice import is_on_lattice
 from tabgan.errors import DataError, SchemaError
-from tabgan.schema import Identifier, Schema, nearest
+from tabgan.schema import Schema
 
 #: The ends of a range of at most so many integers keep a count of this many noise standard deviations. That they occur
 #: was released or, where they are declared, is likely; who compares two tables often cuts both between their ends.
@@ -62,7 +63,7 @@ class CodedColumn:
     @property
     def is_unseen(self) -> bool:
         """Whether values are there, and noise hid where they lie: they come back as missing."""
-        return isinstance(self.encoder, LatticeEncoder) and self.encoder.is_unseen
+        return is_on_lattice(self.encoder) and self.encoder.is_unseen
 
     @property
     def has_pooled(self) -> bool:
@@ -132,11 +133,11 @@ def code_column(
         DataError: if nothing could be sampled: no category was released, or no range seen, and missing values are ruled
             out.
     """
-    is_unseen = isinstance(encoder, LatticeEncoder) and encoder.is_unseen
+    is_unseen = is_on_lattice(encoder) and encoder.is_unseen
     if is_unseen and not encoder.is_nullable:
         raise DataError(
             f"Column {encoder.name!r}: the noise hides where its values lie, and the column can hold no missing ones. "
-            f"Declare its bounds, as in {{name: {encoder.name!r}, kind: {encoder.column.kind}, bounds: [low, high]}}, "  # type: ignore[attr-defined]
+            f"Declare its bounds, as in {{name: {encoder.name!r}, kind: {encoder.column.kind}, bounds: [low, high]}}, "
             "raise epsilon, or drop columns."
         )
     if encoder.n_values == 0 and not encoder.is_nullable:
@@ -187,10 +188,10 @@ def _denoise(
     values = counts[1 : 1 + encoder.n_values]
     total = n_rows - weights[MISSING]
     if encoder.is_ordered:
-        if isinstance(encoder, LatticeEncoder):
+        if is_on_lattice(encoder):
             values = without_stray(encoder.edges, values, noise_stddev)
         smooth = denoise_ordered(values, noise_stddev, total)
-        if isinstance(encoder, LatticeEncoder) and encoder.edges[-1] - encoder.edges[0] <= FEW_INTEGERS:
+        if is_on_lattice(encoder) and encoder.edges[-1] - encoder.edges[0] <= FEW_INTEGERS:
             smooth[[0, -1]] = np.maximum(smooth[[0, -1]], END_SIGNAL * noise_stddev)
         weights[1 : 1 + encoder.n_values] = smooth * (total / smooth.sum())
     elif encoder.n_values:
@@ -296,7 +297,7 @@ class TableEncoder:
         series = {
             column.name: learnt[column.name]
             if column.name in learnt
-            else identifiers(column, len(codes), first_row)
+            else column.generate(len(codes), first_row)
             for column in self.schema
         }
         return pd.DataFrame(series)
@@ -341,21 +342,3 @@ class TableEncoder:
     def constant(self, name: str, value: object, n_rows: int) -> pd.Series:
         """Return ``n_rows`` times one value, in the column's dtype."""
         return self.columns[self.names.index(name)].encoder.repeat(value, n_rows)
-
-
-def identifiers(column: Identifier, n_rows: int, first_row: int) -> pd.Series:
-    """Return generated keys: running numbers, or the schema's pattern filled with them.
-
-    Raises:
-        DataError: if the column's dtype cannot hold so many.
-    """
-    numbers = np.arange(column.start + first_row, column.start + first_row + n_rows)
-    dtype = column.dtype or "object"
-    if pd.api.types.is_numeric_dtype(pd.api.types.pandas_dtype(dtype)):
-        keys = pd.Series(numbers).astype(dtype)
-        if not (keys == numbers).all():
-            raise DataError(
-                f"Column {column.name!r}: dtype {dtype} cannot hold {numbers[-1]}. Declare a wider one."
-            )
-        return keys
-    return pd.Series([column.pattern.format(number) for number in numbers], dtype=object).astype(dtype)

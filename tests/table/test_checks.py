@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabgan.columns.checks import check_table
 from tabgan.errors import DataError, SchemaError
 from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
+from tabgan.table.checks import check_table
 
 SECRET = "Zanzibar-4711"
 

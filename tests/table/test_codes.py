@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tabgan.columns.categorical import CategoricalEncoder
-from tabgan.columns.lattice import DatetimeEncoder, NumericEncoder
-from tabgan.columns.table import CodedColumn, TableEncoder, code_column, identifiers
+from tabgan.columns.datetime import DatetimeEncoder
+from tabgan.columns.numeric import NumericEncoder
 from tabgan.errors import DataError
 from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
+from tabgan.table.codes import CodedColumn, TableEncoder, code_column
 
 
 def _numeric(counts, n_bins=4, min_rows=1.0, noise=0.0, dtype="int64", nullable=None):
@@ -292,21 +293,21 @@ class TestIdentifiers:
     @given(start=st.integers(0, 10**9), n_rows=st.integers(0, 50), first_row=st.integers(0, 10**6))
     def test_unique_and_of_the_pattern(self, start, n_rows, first_row):
         column = Identifier(name="a", pattern="P-{:04d}/x", start=start)
-        keys = identifiers(column, n_rows, first_row)
+        keys = column.generate(n_rows, first_row)
         assert keys.is_unique
         assert keys.tolist() == [f"P-{i:04d}/x" for i in range(start + first_row, start + first_row + n_rows)]
         assert keys.dtype == object
 
     @pytest.mark.parametrize("dtype", ["int64", "Int32", "float64", "uint8", "string", "int64[pyarrow]"])
     def test_dtypes(self, dtype):
-        keys = identifiers(Identifier(name="a", dtype=dtype), 3, 10)
+        keys = Identifier(name="a", dtype=dtype).generate(3, 10)
         assert str(keys.dtype) == dtype
         assert [str(int(key)) for key in keys] == ["11", "12", "13"]
 
     @pytest.mark.parametrize("dtype", ["int8", "uint8"])
     def test_more_than_the_dtype_can_hold(self, dtype):
         with pytest.raises(DataError, match=f"Column 'a': dtype {dtype} cannot hold 300"):
-            identifiers(Identifier(name="a", dtype=dtype), 300, 0)
+            Identifier(name="a", dtype=dtype).generate(300, 0)
 
 
 def test_coded_columns_of_one_code():

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabgan.columns.draft import DOMAIN_NOTICE, NOTICE, draft_schema, draft_yaml
 from tabgan.errors import DataError
 from tabgan.schema import Schema
+from tabgan.table.draft import DOMAIN_NOTICE, NOTICE, draft_schema, draft_yaml
 
 
 def _kind(values, name="x", **options) -> str:

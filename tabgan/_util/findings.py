@@ -1,0 +1,55 @@
+"""pydantic's findings in our wording: the place, the key, the rule, what was found, the fix."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from tabgan._util.validate import nearest
+
+
+def name_of(column: Any) -> str:
+    """Return the quoted name of a column, or of what was meant to be one."""
+    name = column.get("name") if isinstance(column, Mapping) else getattr(column, "name", None)
+    return "without a name" if name is None else repr(str(name))
+
+
+def joined(lines: Iterable[str]) -> str:
+    """Return lines as one text, each once."""
+    return "\n".join(dict.fromkeys(lines))
+
+
+def line_of(
+    where: str, finding: Any, skipped: int = 0, fields: Iterable[str] = (), kinds: Sequence[str] = ()
+) -> str:
+    """Return one finding as a line.
+
+    Args:
+        where: The place, before the key.
+        finding: One of ``ValidationError.errors()``.
+        skipped: Parts of the key's path to leave out.
+        fields: Known keys, of which the nearest is named for one that is unknown.
+        kinds: Known kinds of columns.
+    """
+    keys = [str(key) for key in finding["loc"][skipped:]]
+    message = _rule(finding)
+    if finding["type"] == "extra_forbidden":
+        message = f"unknown key.{nearest(keys[-1], sorted(fields))}"
+    elif finding["type"].startswith("union_tag"):
+        found = finding.get("ctx", {}).get("tag")
+        keys = ["kind"]
+        message = f"expected one of {', '.join(kinds)}, got {found!r}.{nearest(found, kinds)}"
+    elif keys and keys[0] == "categories" and len(keys) == 3:
+        keys, message = keys[:2], "expected text, a number, true or false. A missing value is no category."
+    return f"{where}: {'.'.join(keys) + ': ' if keys else ''}{message}"
+
+
+def _rule(finding: Any) -> str:
+    """Return the rule of a finding and, of a value that pydantic refuses, what was found; a schema is public."""
+    rule, found = finding["msg"].removeprefix("Value error, "), reprlib.repr(finding["input"])
+    if finding["type"] in ("tuple_type", "list_type"):
+        return f"expected a list such as [{found}], got {found}."
+    if rule.startswith("Input"):
+        return f"expected {rule.removeprefix('Input should be ')}, got {found}."
+    return rule

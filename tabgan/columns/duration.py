@@ -1,0 +1,244 @@
+"""Durations: lengths of time, as whole days, hours, minutes, seconds or milliseconds."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import field_validator, model_validator
+
+from tabgan.columns import rounding
+from tabgan.columns.kind import DURATIONS, TEXT, Ballot, Column, is_text_dtype
+from tabgan.columns.lattice import LIMIT, LatticeColumn, LatticeEncoder, Precision
+from tabgan.columns.values import duration_of, elapsed, objects
+from tabgan.errors import ConfigError, DataError
+
+#: Milliseconds of each resolution, coarsest first.
+_MILLISECONDS = {"day": 86_400_000, "hour": 3_600_000, "minute": 60_000, "second": 1_000, "millisecond": 1}
+
+_RESOLUTIONS = tuple(_MILLISECONDS)
+
+#: dtype of durations that are read from text.
+TEXT_DURATION = "timedelta64[ns]"
+
+#: The longest duration that timedelta64[ns] holds, in milliseconds.
+_NANO_LIMIT = 2**63 // 10**6
+
+#: Text that is a duration beyond doubt; ``02:30:00`` may be a time of day.
+_UNMISTAKABLE = re.compile(r"[+-]?\d+ days?.*|-?P(?=.)[0-9DTHMS.]+")
+
+
+class Duration(LatticeColumn):
+    """Lengths of time, as timedelta64, ``datetime.timedelta`` objects, or text.
+
+    Attributes:
+        bounds: Shortest and longest, as pandas reads them: ``["0 days", "36 hours"]``.
+        resolution: The precision that is kept.
+    """
+
+    kind: Literal["duration"] = "duration"
+    bounds: tuple[str, str] | None = None
+    resolution: Literal["day", "hour", "minute", "second", "millisecond"] | None = None
+    out_of_range: Literal["clip", "error"] = "clip"
+
+    quantity: ClassVar[str | None] = "a duration"
+    is_regressed: ClassVar[bool] = True
+    can_group: ClassVar[bool] = False
+    precision: ClassVar[Precision] = Precision("resolution", "days")
+    known_steps: ClassVar[tuple[float, ...]] = tuple(unit / 1_000 for unit in _MILLISECONDS.values())
+
+    @field_validator("bounds", mode="before")
+    @classmethod
+    def _check_text(cls, bounds: Any) -> Any:
+        if isinstance(bounds, list | tuple):
+            return tuple(
+                str(pd.Timedelta(b)) if isinstance(b, dt.timedelta | np.timedelta64) else b for b in bounds
+            )
+        return bounds
+
+    @model_validator(mode="after")
+    def _check_bounds(self) -> Duration:
+        if self.bounds is not None:
+            low, high = map(_milliseconds, self.bounds)
+            if low is None or high is None:
+                raise ValueError("bounds: expected two durations such as '0 days' and '36 hours'.")
+            if low > high:
+                raise ValueError("bounds: expected two durations, the shorter one first.")
+            if self.resolution and -(-low // self.unit) > high // self.unit:
+                raise ValueError(
+                    f"bounds: no duration with resolution: {self.resolution} lies in them. Choose a finer one."
+                )
+        return self
+
+    @property
+    def has_precision(self) -> bool:
+        return self.resolution is not None
+
+    @property
+    def unit(self) -> int:
+        """Milliseconds of one lattice integer; of an open resolution, as if it were seconds."""
+        return _MILLISECONDS[self.resolution or "second"]
+
+    @property
+    def step(self) -> float:
+        return self.unit / 1_000
+
+    def parse(self, text: str, where: str) -> pd.Timedelta:
+        found = _milliseconds(text)
+        if found is None:
+            raise ConfigError(f"{where}: expected a duration such as '36 hours', got {text!r}.")
+        return pd.Timedelta(milliseconds=found)
+
+    @classmethod
+    def has_dtype(cls, dtype: Any) -> bool:
+        return bool(pd.api.types.is_timedelta64_dtype(dtype))
+
+    @classmethod
+    def ballots(cls) -> tuple[Ballot, ...]:
+        return (
+            Ballot("durations", _is_duration, lambda name, dtype: cls(name=name, dtype=dtype)),
+            Ballot("written durations", _says_duration, lambda name, _: cls(name=name, dtype=TEXT_DURATION)),
+        )
+
+    def with_table_dtype(self, dtype: str, is_read_from_text: bool) -> Duration:
+        return super().with_table_dtype(TEXT_DURATION if is_read_from_text else dtype, is_read_from_text)
+
+    def with_finest_precision(self) -> Duration:
+        return self if self.has_precision else self.with_(resolution="millisecond")
+
+    def precision_counts(self, series: pd.Series) -> np.ndarray:
+        values, present = elapsed(series)
+        found = np.rint(values[present] * 1_000)
+        needed = np.full(len(found), len(_RESOLUTIONS) - 1)
+        for position in range(len(_RESOLUTIONS) - 2, -1, -1):
+            needed[found % _MILLISECONDS[_RESOLUTIONS[position]] == 0] = position
+        return np.bincount(needed, minlength=len(_RESOLUTIONS))
+
+    def with_precision(self, finest: int) -> Duration:
+        return self.with_(resolution=_RESOLUTIONS[finest])
+
+    @property
+    def reads_from_text(self) -> bool:
+        return True
+
+    def of_text(self, series: pd.Series) -> pd.Series:
+        values, present = elapsed(series)
+        found = np.rint(values * 1e6).astype("timedelta64[us]")
+        found[~present] = np.timedelta64("NaT")
+        return pd.Series(found, index=series.index)
+
+    def read(self, series: pd.Series) -> np.ndarray:
+        values, present = elapsed(series)
+        return np.where(present, values, np.nan)
+
+    def rounded(self, values: np.ndarray) -> np.ndarray:
+        return np.asarray(np.rint(values / self.step)) if self.has_precision else values
+
+    def drawn_places(self, series: pd.Series) -> np.ndarray:
+        return np.asarray(np.rint(self.read(series) / self.step) * self.step)
+
+    def to_lattice(self, series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+        values, present = elapsed(series)
+        lattice = np.rint(values * 1_000 / self.unit)
+        return np.clip(lattice, 1 - LIMIT, LIMIT - 1).astype(np.int64), present
+
+    def declared_range(self) -> tuple[int, int]:
+        low, high = (int(_milliseconds(bound) or 0) for bound in self.bounds or ())
+        return -(-low // self.unit), high // self.unit
+
+    def dtype_range(self) -> tuple[int, int]:
+        largest = min(_NANO_LIMIT // self.unit, LIMIT - 1) - 1
+        return -largest, largest
+
+    def bounds_of(self, low: int, high: int) -> tuple[str, str]:
+        first, last = (str(pd.Timedelta(milliseconds=end * self.unit)) for end in (low, high))
+        return first, last
+
+    def place(self, bound: str) -> float:
+        return (_milliseconds(bound) or 0) / 1_000
+
+    def shown(self, value: float) -> str:
+        return str(pd.Timedelta(milliseconds=round(value * 1_000)))
+
+    def lattice_encoder(self, edges: np.ndarray) -> DurationEncoder:
+        return DurationEncoder(self, self.dtype or TEXT_DURATION, edges)
+
+    @property
+    def takes(self) -> frozenset[str]:
+        return frozenset((DURATIONS, TEXT))
+
+    def fits_dtype(self, dtype: Any) -> bool:
+        return is_text_dtype(dtype) or bool(pd.api.types.is_timedelta64_dtype(dtype))
+
+    def check_readable(self, series: pd.Series) -> None:
+        if (~elapsed(series)[1] & series.notna().to_numpy(bool)).any():
+            raise DataError(
+                f"Column {self.name!r}: expected durations, found other values. Mend them or make them missing."
+            )
+
+    @classmethod
+    def draft(cls, series: pd.Series, name: str) -> Duration | None:
+        if cls.has_dtype(series.dtype):
+            return cls(name=name, dtype=str(series.dtype))
+        if not is_text_dtype(series.dtype):
+            return None
+        present = objects(series.dropna())
+        is_typed = all(isinstance(value, dt.timedelta | np.timedelta64) for value in present)
+        is_written = all(_says_duration(value, True) for value in present)
+        return cls(name=name) if present and (is_typed or is_written) else None
+
+    def with_domain_of(self, present: pd.Series) -> Column:
+        values = self.read(present)
+        values = values[~np.isnan(values)]
+        if not len(values):
+            return self
+        finest = self.with_precision(int(np.flatnonzero(self.precision_counts(present))[-1]))
+        lattice, _ = finest.to_lattice(present)
+        return finest.with_range(int(lattice.min()), int(lattice.max()))
+
+
+class DurationEncoder(LatticeEncoder):
+    """Cells over whole units of time."""
+
+    column: Duration
+
+    @property
+    def steps(self) -> np.ndarray:
+        units = [unit for unit in sorted(_MILLISECONDS.values()) if unit >= self.column.unit]
+        steps = rounding.SECONDS if self.column.resolution == "second" else [u // units[0] for u in units]
+        return np.array(steps, dtype=np.int64)
+
+    def _is_on_lattice(self, series: pd.Series, lattice: np.ndarray) -> bool:
+        values, _ = elapsed(series)
+        return bool(np.allclose(values * 1_000, lattice * self.column.unit, rtol=0, atol=1e-3))
+
+    def _from_lattice(self, lattice: np.ndarray) -> pd.Series:
+        found = pd.Series((lattice * self.column.unit).astype("timedelta64[ms]"))
+        resolved = pd.api.types.pandas_dtype(self.dtype)
+        if resolved != np.dtype(object) and pd.api.types.is_string_dtype(resolved):
+            return found.astype(str).astype(object)
+        return found
+
+    def inverse_transform(self, cells: np.ndarray, rng: np.random.Generator) -> pd.Series:
+        return self._as_series(cells, rng)
+
+
+def _is_duration(value: Any, _: bool) -> bool:
+    return isinstance(value, dt.timedelta | np.timedelta64)
+
+
+def _says_duration(value: Any, untyped_text: bool) -> bool:
+    is_text = untyped_text and isinstance(value, str)
+    return is_text and _UNMISTAKABLE.fullmatch(value.strip()) is not None and duration_of(value) is not None
+
+
+def _milliseconds(bound: object) -> int | None:
+    """Return the whole milliseconds of a declared duration, ``None`` for text that is none."""
+    try:
+        found = pd.Timedelta(str(bound))
+    except (ValueError, OverflowError):
+        return None
+    return None if found is pd.NaT else round(found.total_seconds() * 1_000)

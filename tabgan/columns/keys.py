@@ -1,0 +1,95 @@
+"""Keys: values of categories in the one form in which they are compared."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Hashable, Iterable
+from decimal import Decimal
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tabgan.columns.values import float_of, objects
+from tabgan.errors import DataError
+
+
+def typed(values: Iterable[Any]) -> list[Hashable]:
+    """Return values as keys under which 1, 1.0 and True are one only where pandas would store them as one.
+
+    Integral numbers become Python's integers, other numbers its floats, and text plain ``str``, so that a category
+    read from YAML matches the value in a float column, and no key depends on which of several equal values came
+    first; booleans are set apart from 0 and 1.
+    """
+    return [_key(_python_of(value)) for value in objects(values)]
+
+
+def _python_of(value: Hashable) -> Hashable:
+    """Return Python's own value for one of NumPy's; its longest floats have none but the nearest float."""
+    if isinstance(value, np.floating):
+        return float(value)
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _key(item: Hashable) -> Hashable:
+    if isinstance(item, bool):
+        return ("bool", item)
+    if isinstance(item, str):
+        return str(item)
+    if isinstance(item, int | float | Decimal | Real):
+        number = float_of(item)
+        if not math.isfinite(number):
+            return _text_of(item)
+        if item == int(item):
+            return int(item)
+        return int(number) if number.is_integer() else number  # the nearest float may be whole
+    return item
+
+
+def _text_of(item: Any) -> str:
+    """Return a number that floats cannot hold as text, which is a key like any other."""
+    try:
+        return str(item)
+    except ValueError:  # of more digits than Python writes
+        return hex(int(item))
+
+
+def counted(present: pd.Series) -> tuple[list[Any], np.ndarray]:
+    """Return the distinct values of a series that a schema can list, and ``(values,)`` int64 times that each occurs.
+
+    Not by pandas' ``factorize``, which takes text to end at a null character.
+    """
+    found = Counter(typed(present))
+    plain = [key for key in found if isinstance(value_of(key), bool | int | float | str)]
+    return [value_of(key) for key in plain], np.array([found[key] for key in plain], dtype=np.int64)
+
+
+def value_of(key: Any) -> Any:
+    """Return the category behind a key of :func:`typed`."""
+    return key[1] if isinstance(key, tuple) else key
+
+
+def keys_of(series: pd.Series, name: str) -> list[Hashable]:
+    """Return ``(rows,)`` keys as :func:`typed` does, ``None`` where a cell is missing.
+
+    Raises:
+        DataError: cells cannot be compared, such as lists.
+    """
+    known: dict[tuple[type, Any], Hashable] = {}
+    keys: list[Hashable] = []
+    try:
+        for value, is_missing in zip(objects(series), series.isna(), strict=True):
+            if is_missing or value is None:
+                keys.append(None)
+                continue
+            place = type(value), value
+            if place not in known:
+                known[place] = typed([value])[0]
+            keys.append(known[place])
+    except TypeError:
+        raise DataError(
+            f"Column {name!r}: holds values that cannot be compared, such as lists. Convert or drop it."
+        ) from None
+    return keys

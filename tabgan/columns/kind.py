@@ -1,0 +1,318 @@
+"""Kinds of columns: the protocol that each kind keeps, and that all others are written against.
+
+A kind is a class in a file of its own: the fields that a person declares, and every function that depends on the kind.
+Its functions of values look at one value at a time; a door, or the evaluation, calls them with rows. Nothing here
+releases anything, and nothing here raises because of a value, but for :meth:`Column.check_values`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+from tabgan._util.findings import joined, line_of, name_of
+from tabgan.columns.encoder import ColumnEncoder
+from tabgan.columns.keys import keys_of
+from tabgan.columns.values import is_text, objects
+from tabgan.errors import DataError, SchemaError
+
+Scalar = bool | int | float | str
+
+#: Types of the cells of a column; one column holds values of one of them.
+TEXT, BOOLEANS, NUMBERS, DATETIMES, DATES, DURATIONS = (
+    "text",
+    "booleans",
+    "numbers",
+    "datetimes",
+    "dates",
+    "durations",
+)
+
+
+class Ballot(NamedTuple):
+    """One cell of the noisy vote on the kind of an object column.
+
+    Attributes:
+        label: Name of the cell.
+        holds: Returns if a value, neither missing nor seen by an earlier ballot, belongs into the cell; the second
+            argument is true where text may stand for other values, as in a CSV.
+        column: Returns the open column that the cell stands for, from a name and the table's dtype.
+    """
+
+    label: str
+    holds: Callable[[Any, bool], bool]
+    column: Callable[[str, str], Any]
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The values that a column may hold; ``None`` is no limit.
+
+    Attributes:
+        bounds: Smallest and largest value, as :meth:`Column.read` returns them.
+        step: Values are multiples of it.
+        keys: Categories, as :func:`~tabgan.columns.categorical.typed` returns them.
+        may_miss: True if cells may be missing.
+    """
+
+    bounds: tuple[float, float] | None = None
+    step: float | None = None
+    keys: frozenset[Hashable] | None = None
+    may_miss: bool = True
+
+
+class Column(BaseModel):
+    """A column of a schema: the base of every kind.
+
+    Attributes:
+        name: The column's name.
+        dtype: The pandas dtype of the output, as ``str(series.dtype)``; ``None`` takes the table's own.
+        nullable: ``False`` promises that the column holds no missing value; ``None`` leaves it open:
+            the noisy counts then say how many values are missing.
+        kind: The name of the kind in YAML.
+        is_modelled: False for columns that are generated, such as keys: nothing of them is released.
+        has_categories: True if values are told apart as categories, else they are numbers on an axis.
+        quantity: The values on the axis in words, by which two columns can be compared; ``None`` for categories.
+        is_regressed: True if a target of many values is predicted as a number.
+        can_group: True if rows can be grouped by the column's values.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    dtype: str | None = None
+    nullable: bool | None = None
+
+    #: Set by each kind as ``kind: Literal[...] = ...``.
+    kind: str
+
+    is_modelled: ClassVar[bool] = True
+    has_categories: ClassVar[bool] = False
+    quantity: ClassVar[str | None] = None
+    is_regressed: ClassVar[bool] = False
+    can_group: ClassVar[bool] = True
+
+    def __init__(self, **data: Any) -> None:
+        try:
+            super().__init__(**data)
+        except ValidationError as error:
+            where, fields = f"Column {name_of(data)}", type(self).model_fields
+            raise SchemaError(joined(line_of(where, each, 0, fields) for each in error.errors())) from None
+
+    @field_validator("dtype")
+    @classmethod
+    def _check_dtype(cls, dtype: str | None) -> str | None:
+        try:
+            pd.api.types.pandas_dtype(dtype or "object")
+        except (TypeError, ValueError, NotImplementedError):
+            raise ValueError(f"expected a pandas dtype such as 'Int64', got {dtype!r}.") from None
+        return dtype
+
+    # The declaration.
+
+    @property
+    def is_complete(self) -> bool:
+        """Nothing is left for the private release to find out."""
+        return True
+
+    @property
+    def is_empty(self) -> bool:
+        """The completed domain has no value, so that every cell of a sample is missing."""
+        return False
+
+    @property
+    def is_discovered(self) -> bool:
+        """Its categories are open: a threshold mechanism finds them."""
+        return False
+
+    @property
+    def listed(self) -> tuple[Scalar, ...]:
+        """The categories that are known, in their order."""
+        return ()
+
+    @property
+    def is_ordered(self) -> bool:
+        """Neighbouring categories are neighbouring values."""
+        return False
+
+    @property
+    def pools_unknown(self) -> bool:
+        """Values outside of the categories have a cell of their own, which no row of a sample shows."""
+        return False
+
+    def with_(self, **changes: Any) -> Self:
+        """Return the same column with other fields, which are not checked."""
+        return self.model_copy(update=changes)
+
+    def describe(self) -> str:
+        """Return the public domain in words; categories are counted, not listed."""
+        raise NotImplementedError
+
+    def domain(self) -> Domain:
+        """Return the declared domain; what is left open is no limit."""
+        raise NotImplementedError
+
+    def undeclared(self) -> Column:
+        """Return the same column with only its name and what is needed to read its values."""
+        return type(self)(name=self.name)
+
+    def parse(self, text: str, where: str) -> Any:
+        """Return the value that text from a command line stands for.
+
+        Raises:
+            ConfigError: it stands for none; ``where`` begins the message.
+        """
+        del where
+        return text
+
+    # The table's dtype.
+
+    @classmethod
+    def has_dtype(cls, dtype: Any) -> bool:
+        """Return true if a column of this dtype is of this kind, whatever its values are."""
+        del dtype
+        return False
+
+    @classmethod
+    def ballots(cls) -> tuple[Ballot, ...]:
+        """Return the cells of the vote on object columns that stand for this kind, in the order in which to ask."""
+        return ()
+
+    def with_table_dtype(self, dtype: str, is_read_from_text: bool) -> Self:
+        """Return a declared column with a dtype: its own, or the table's, or the one that is read from text."""
+        del is_read_from_text
+        return self.with_(dtype=self.dtype or dtype)
+
+    def with_implied_precision(self) -> Self:
+        """Return the column with the precision that its dtype or format implies."""
+        return self
+
+    def with_final_dtype(self) -> Self:
+        """Return a column that was read from text with the dtype that its precision calls for."""
+        return self
+
+    # The values.
+
+    @property
+    def reads_from_text(self) -> bool:
+        """Its values can be read from the text of a CSV."""
+        return False
+
+    def of_text(self, series: pd.Series) -> pd.Series | None:
+        """Return the values that a column of text stands for; ``None`` where text is left as it is."""
+        del series
+        return None
+
+    def read(self, series: pd.Series) -> np.ndarray:
+        """Return ``(rows,)`` float64 places on the axis, NaN where a cell is missing or not of the kind.
+
+        Each cell is read by itself. Only for columns without categories.
+        """
+        raise NotImplementedError
+
+    def cells(self, series: pd.Series) -> list[Any]:
+        """Return ``(rows,)`` values of a column with categories, ``None`` for what is none."""
+        return objects(series)
+
+    def keys(self, series: pd.Series) -> list[Hashable]:
+        """Return ``(rows,)`` categories as they are compared, ``None`` where a cell is missing.
+
+        Raises:
+            DataError: cells cannot be compared, such as lists.
+        """
+        return keys_of(series, self.name)
+
+    def rounded(self, values: np.ndarray) -> np.ndarray:
+        """Return values on the axis in units of the column's precision, as far as it is declared."""
+        return values
+
+    # The encoder.
+
+    def encoder(self) -> ColumnEncoder:
+        """Return the encoder of a completed column, whose cells follow from the domain alone."""
+        raise NotImplementedError
+
+    def encoder_of(self, arrays: Mapping[str, np.ndarray]) -> tuple[ColumnEncoder, bool]:
+        """Return the encoder of :meth:`ColumnEncoder.arrays`, and true if a fit could have left it behind."""
+        del arrays
+        return self.encoder(), bool(self.is_complete)
+
+    # The checks before a fit.
+
+    @property
+    def takes(self) -> frozenset[str]:
+        """Types of cells that the column can be made of."""
+        return frozenset((TEXT, BOOLEANS, NUMBERS, DATETIMES, DATES, DURATIONS))
+
+    def advice(self, found: frozenset[str]) -> str:
+        """Return the end of a message about cells of types that the kind does not take."""
+        del found
+        return "Declare another kind, or convert the column."
+
+    def fits_dtype(self, dtype: Any) -> bool:
+        """Return true if a resolved pandas dtype can hold what is declared."""
+        del dtype
+        return True
+
+    def check_output(self) -> None:
+        """Raise unless the column's dtype can hold what is declared.
+
+        Raises:
+            SchemaError: it cannot.
+        """
+        if not self.fits_dtype(pd.api.types.pandas_dtype(self.dtype)):
+            raise SchemaError(
+                f"Column {self.name!r}: dtype {self.dtype} cannot hold what is declared as {self.kind}. "
+                "Declare another dtype or kind."
+            )
+
+    def check_values(self, series: pd.Series) -> None:
+        """Raise if a column holds values that its declaration refuses.
+
+        Each is refused or not by itself.
+
+        Raises:
+            DataError: it does; no value is quoted.
+            SchemaError: the declaration refuses values without a domain.
+        """
+        if self.nullable is False and series.isna().any():
+            raise DataError(
+                f"Column {self.name!r}: the schema says nullable: false, but values are missing. Set nullable: true."
+            )
+
+    # The draft, which is not private.
+
+    @classmethod
+    def draft(cls, series: pd.Series, name: str) -> Column | None:
+        """Return an open column that fits a series, ``None`` where it seems to be of another kind. Not private."""
+        return cls(name=name, dtype=str(series.dtype)) if cls.has_dtype(series.dtype) else None
+
+    def with_domain_of(self, present: pd.Series) -> Column:
+        """Return the column with the domain of the values of a series without missing ones. Not private."""
+        del present
+        return self
+
+
+def read_text(df: pd.DataFrame, columns: Iterable[Column]) -> pd.DataFrame:
+    """Return a table in which text stands for what its columns say, such as numbers: it is read once.
+
+    A column of a schema whose dtype is that of the table stays as it is.
+    """
+    read = {}
+    for column in columns:
+        series = df[column.name]
+        if is_text(series) and column.dtype != str(series.dtype):
+            values = column.of_text(series)
+            if values is not None:
+                read[column.name] = values
+    return df.assign(**read) if read else df
+
+
+def is_text_dtype(dtype: Any) -> bool:
+    """Return true for a resolved dtype that text may have."""
+    return bool(dtype == np.dtype(object) or pd.api.types.is_string_dtype(dtype))

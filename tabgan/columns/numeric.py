@@ -1,0 +1,273 @@
+"""Numbers: integers and floats, as multiples of a power of ten."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, model_validator
+
+from tabgan.columns import rounding
+from tabgan.columns.kind import BOOLEANS, NUMBERS, Ballot, Column, Domain
+from tabgan.columns.lattice import LIMIT, LatticeColumn, LatticeEncoder, Precision
+from tabgan.columns.values import float_of, floats, objects
+from tabgan.errors import ConfigError, DataError, SchemaError
+
+#: Values are kept as multiples of 10**-decimals; beyond this, floats have no more.
+MAX_DECIMALS = 9
+
+#: Cells of the vote on decimals.
+DECIMALS = (0, 1, 2, 3, 4, 5, 6, MAX_DECIMALS)
+
+#: dtypes of numbers that are read from text.
+TEXT_INTEGER, TEXT_FLOAT = "Int64", "float64"
+
+#: Text that is a number. ``01002`` and ``1E2`` are not: they are codes, which a number would destroy.
+_NUMERAL = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-][0-9]+)?")
+
+
+class Numeric(LatticeColumn):
+    """Integers and floats.
+
+    Attributes:
+        bounds: Smallest and largest value. Values outside are clipped, or refused
+            (``out_of_range="error"``).
+        decimals: Decimal places that are kept, 0 for integers.
+    """
+
+    kind: Literal["numeric"] = "numeric"
+    bounds: tuple[float, float] | None = None
+    decimals: Annotated[int, Field(ge=0, le=MAX_DECIMALS)] | None = None
+    out_of_range: Literal["clip", "error"] = "clip"
+
+    quantity: ClassVar[str | None] = "a number"
+    is_regressed: ClassVar[bool] = True
+    precision: ClassVar[Precision] = Precision("decimals", "whole numbers")
+    known_steps: ClassVar[tuple[float, ...]] = tuple(10.0**-d for d in range(MAX_DECIMALS))
+
+    @model_validator(mode="after")
+    def _check_bounds(self) -> Numeric:
+        if self.bounds is not None:
+            low, high = self.bounds
+            if not (math.isfinite(low) and math.isfinite(high) and low <= high):
+                raise ValueError("bounds: expected two finite numbers, the smaller one first.")
+            scale = 10.0 ** (self.decimals or 0)
+            if max(-low, high) * scale > LIMIT:
+                raise ValueError("bounds: expected numbers of at most 15 digits, decimals included.")
+            if self.decimals is not None and math.ceil(low * scale - 1e-9) > math.floor(high * scale + 1e-9):
+                raise ValueError(
+                    f"bounds: no number with decimals: {self.decimals} lies in them. Raise decimals."
+                )
+        return self
+
+    @property
+    def has_precision(self) -> bool:
+        return self.decimals is not None
+
+    @property
+    def step(self) -> float:
+        return 10.0 ** -(self.decimals or 0)
+
+    def domain(self) -> Domain:
+        # More decimals than MAX_DECIMALS is every float there is.
+        step = None if self.decimals is None or self.decimals >= MAX_DECIMALS else self.step
+        return Domain(self.bounds, step, None, self.nullable is not False)
+
+    def parse(self, text: str, where: str) -> float:
+        try:
+            return int(text) if self.decimals == 0 else float(text)
+        except ValueError:
+            raise ConfigError(f"{where}: expected a number, got {text!r}.") from None
+
+    @classmethod
+    def has_dtype(cls, dtype: Any) -> bool:
+        return bool(pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype))
+
+    @classmethod
+    def ballots(cls) -> tuple[Ballot, ...]:
+        return (
+            Ballot("numerals", _is_numeral, lambda name, _: cls(name=name)),
+            Ballot("numbers", _is_no_text, lambda name, dtype: cls(name=name, dtype=dtype)),
+        )
+
+    def with_table_dtype(self, dtype: str, is_read_from_text: bool) -> Numeric:
+        return self if is_read_from_text else super().with_table_dtype(dtype, is_read_from_text)
+
+    def with_implied_precision(self) -> Numeric:
+        is_integer = self.dtype is not None and _is_integer(self.dtype)
+        return self.with_(decimals=0) if is_integer and self.decimals is None else self
+
+    def with_final_dtype(self) -> Numeric:
+        return self if self.dtype else self.with_(dtype=TEXT_FLOAT if self.decimals else TEXT_INTEGER)
+
+    def with_finest_precision(self) -> Numeric:
+        return self if self.has_precision else self.with_(decimals=MAX_DECIMALS)
+
+    def precision_counts(self, series: pd.Series) -> np.ndarray:
+        values = floats(series)
+        values = values[~np.isnan(values)]
+        is_single = self.dtype in ("float32", "Float32", "float16")
+        needed = np.full(len(values), len(DECIMALS) - 1)
+        for position in range(len(DECIMALS) - 2, -1, -1):
+            with np.errstate(over="ignore"):  # a warning would tell of a value
+                rounded = np.round(values, DECIMALS[position])
+            fits = rounded.astype(np.float32) == values.astype(np.float32) if is_single else rounded == values
+            needed[fits] = position
+        return np.bincount(needed, minlength=len(DECIMALS))
+
+    def with_precision(self, finest: int) -> Numeric:
+        return self.with_(decimals=max(DECIMALS[finest], _decimals_of(self.bounds)))
+
+    @property
+    def reads_from_text(self) -> bool:
+        return True
+
+    def of_text(self, series: pd.Series) -> pd.Series:
+        return pd.Series(floats(series), index=series.index)
+
+    def read(self, series: pd.Series) -> np.ndarray:
+        return floats(series)
+
+    def rounded(self, values: np.ndarray) -> np.ndarray:
+        return values if self.decimals is None else np.asarray(values.round(self.decimals))
+
+    def to_lattice(self, series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+        values = floats(series)
+        present = ~np.isnan(values)
+        with np.errstate(over="ignore"):  # a warning would tell of a value
+            scaled = np.rint(np.where(present, values, 0.0) * 10.0 ** (self.decimals or 0))
+        return np.clip(scaled, 1 - LIMIT, LIMIT - 1).astype(np.int64), present
+
+    def declared_range(self) -> tuple[int, int]:
+        low, high = (float(bound) * 10.0 ** (self.decimals or 0) for bound in self.bounds or ())
+        return _snapped(low, np.ceil), _snapped(high, np.floor)
+
+    def dtype_range(self) -> tuple[int, int]:
+        resolved = pd.api.types.pandas_dtype(self.dtype or "object")
+        base = getattr(resolved, "numpy_dtype", resolved)
+        low, high = 1 - LIMIT, LIMIT - 1
+        if isinstance(base, np.dtype) and base.kind in "iu":
+            return max(low, int(np.iinfo(base).min)), min(high, int(np.iinfo(base).max))
+        if isinstance(base, np.dtype) and base.kind == "f":
+            largest = int(min(float(np.finfo(base).max) * 10.0 ** (self.decimals or 0), high))
+            return -largest, largest
+        return low, high
+
+    def bounds_of(self, low: int, high: int) -> tuple[float, float]:
+        scale = 10.0 ** (self.decimals or 0)
+        return (low / scale, high / scale)
+
+    def place(self, bound: float) -> float:
+        return float(bound)
+
+    def drawn_bound(self, bound: float) -> float:
+        return float(bound)
+
+    def shown(self, value: float) -> float:
+        return round(float(value), self.decimals or 0)
+
+    def drawn_places(self, series: pd.Series) -> np.ndarray:
+        if pd.api.types.is_float_dtype(series.dtype):
+            return np.asarray(series.to_numpy(dtype="float64", na_value=np.nan))  # infinities lie at the ends
+        return floats(series)
+
+    def lattice_encoder(self, edges: np.ndarray) -> NumericEncoder:
+        return NumericEncoder(self, self.dtype or "float64", edges)
+
+    @property
+    def takes(self) -> frozenset[str]:
+        return frozenset((NUMBERS, BOOLEANS))
+
+    def fits_dtype(self, dtype: Any) -> bool:
+        return bool(pd.api.types.is_numeric_dtype(dtype)) or dtype == np.dtype(object)
+
+    def check_output(self) -> None:
+        if (
+            self.decimals
+            and self.fits_dtype(pd.api.types.pandas_dtype(self.dtype))
+            and _is_integer(self.dtype)
+        ):
+            raise SchemaError(
+                f"Column {self.name!r}: decimals: {self.decimals} do not go with dtype {self.dtype}. "
+                "Use 0, or another dtype."
+            )
+        super().check_output()
+
+    def check_readable(self, series: pd.Series) -> None:
+        present = series[series.notna()]
+        if np.isnan(floats(present)).any() and not pd.api.types.is_float_dtype(series.dtype):
+            raise DataError(
+                f"Column {self.name!r}: expected numbers, found other values. Mend them, or make them missing."
+            )
+
+    @classmethod
+    def draft(cls, series: pd.Series, name: str) -> Numeric | None:
+        """Return an open column; the dtype of objects is left out: read from a CSV as ``object`` they become text."""
+        if cls.has_dtype(series.dtype):
+            return cls(name=name, dtype=str(series.dtype))
+        if isinstance(series.dtype, pd.CategoricalDtype):
+            return None
+        types = set(map(type, objects(series.dropna())))
+        return cls(name=name) if types and not any(issubclass(each, str) for each in types) else None
+
+    def with_domain_of(self, present: pd.Series) -> Column:
+        values = floats(present)
+        values = values[~np.isnan(values)]
+        if not len(values):
+            return self
+        fits = (d for d in range(MAX_DECIMALS) if np.array_equal(values.round(d), values))
+        bounds = (float(values.min()), float(values.max()))
+        return self.with_(bounds=bounds, decimals=next(fits, MAX_DECIMALS))
+
+
+class NumericEncoder(LatticeEncoder):
+    """Cells over multiples of ``10**-decimals``."""
+
+    column: Numeric
+
+    @property
+    def steps(self) -> np.ndarray:
+        return rounding.number_steps(int(max(abs(self.edges[0]), abs(self.edges[-1] - 1))))
+
+    def _is_on_lattice(self, series: pd.Series, lattice: np.ndarray) -> bool:
+        scaled = floats(series) * 10.0 ** (self.column.decimals or 0)
+        return bool(np.allclose(scaled, lattice, rtol=1e-12, atol=1e-6))
+
+    def _from_lattice(self, lattice: np.ndarray) -> np.ndarray:
+        decimals = self.column.decimals or 0
+        kind = getattr(pd.api.types.pandas_dtype(self.dtype), "kind", "O")
+        if decimals == 0 and kind != "f":
+            return lattice
+        return np.round(lattice / 10.0**decimals, decimals)
+
+
+def _is_numeral(value: Any, untyped_text: bool) -> bool:
+    if not (untyped_text and isinstance(value, str)):
+        return False
+    return _NUMERAL.fullmatch(value.strip()) is not None and math.isfinite(float_of(value))
+
+
+def _is_no_text(value: Any, _: bool) -> bool:
+    return not isinstance(value, str)
+
+
+def _is_integer(dtype: str | None) -> bool:
+    return bool(pd.api.types.is_integer_dtype(pd.api.types.pandas_dtype(dtype or "object")))
+
+
+def _decimals_of(bounds: tuple[float, float] | None) -> int:
+    """Return the decimals that declared bounds are written with: at least so many are public."""
+    return max(
+        (max(-int(Decimal(repr(b)).normalize().as_tuple().exponent), 0) for b in bounds or ()), default=0
+    )
+
+
+def _snapped(scaled: float, rounding: Callable[[float], Any]) -> int:
+    """Return an integer that the product is up to rounding errors, else the next one within the bounds."""
+    nearest = round(scaled)
+    return nearest if abs(scaled - nearest) <= 1e-9 + 4e-16 * abs(scaled) else int(rounding(scaled))

@@ -1,0 +1,191 @@
+"""Refuses tables that cannot be learnt, before anything is released.
+
+After these checks nothing raises because of a value, so that whether a fit succeeds follows from noisy numbers alone:
+that a table passed them is taken as public. Messages name columns and kinds, never values or how many there are.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import math
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tabgan._util.validate import nearest
+from tabgan.columns.kind import BOOLEANS, DATES, DATETIMES, DURATIONS, NUMBERS, TEXT, Column
+from tabgan.columns.values import float_of, objects
+from tabgan.errors import DataError, SchemaError
+from tabgan.schema import Schema
+
+_FAMILIES: tuple[tuple[str, type | tuple[type, ...]], ...] = (
+    (TEXT, str),
+    (BOOLEANS, (bool, np.bool_)),
+    (DURATIONS, (dt.timedelta, np.timedelta64)),
+    (NUMBERS, (Real, decimal.Decimal)),
+    (DATETIMES, (dt.datetime, np.datetime64)),
+    (DATES, dt.date),
+)
+
+#: Columns of a table at most: a fit's time and memory grow with the square of their number.
+MAX_COLUMNS = 1_000
+
+_PLAIN = {TEXT, BOOLEANS, NUMBERS}
+
+
+def check_table(df: object, schema: Schema, *, untyped_text: bool = False) -> None:
+    """Raise unless ``df`` is a table that ``schema`` fits.
+
+    Args:
+        df: The table.
+        schema: What is declared of it.
+        untyped_text: Whether declared numbers and booleans may come as text.
+
+    Raises:
+        DataError: not a DataFrame, empty, too many columns, unusable column names, a column of mixed or unusable types,
+            infinite numbers, values that the schema refuses.
+        SchemaError: the schema names columns that the table lacks, or declares of one what its dtype rules out.
+    """
+    if not isinstance(df, pd.DataFrame):
+        raise DataError(f"fit: expected a pandas DataFrame, got {type(df).__name__}.")
+    _check_names(df)
+    if len(df) == 0:
+        raise DataError("fit: expected a table with rows, got none.")
+    check_columns(schema, list(df.columns))
+    families = {name: _check_column(df[name], name) for name in df.columns}
+    for column in schema:
+        series = df[column.name]
+        is_read = untyped_text and families[column.name] == {TEXT} and column.reads_from_text
+        if not is_read:
+            _check_kind(column, families[column.name])
+        if column.dtype or not is_read:
+            column.with_(dtype=column.dtype or str(series.dtype)).check_output()
+        column.check_values(series)
+
+
+def check_columns(schema: Schema, names: Sequence[str]) -> None:
+    """Raise unless a table with these columns has those of a schema, its target among them.
+
+    Raises:
+        SchemaError: it lacks one.
+    """
+    for column in schema:
+        if column.name not in names:
+            raise SchemaError(
+                f"Column {column.name!r}: in the schema, but not in the table.{nearest(column.name, names)}"
+            )
+    if schema.target is not None and schema.target not in names:
+        raise SchemaError(f"target: no column {schema.target!r}.{nearest(schema.target, names)}")
+
+
+def _check_names(df: pd.DataFrame) -> None:
+    if df.shape[1] == 0:
+        raise DataError("fit: expected a table with columns, got none.")
+    if df.shape[1] > MAX_COLUMNS:
+        raise DataError(
+            f"fit: expected at most {MAX_COLUMNS:,} columns, found {df.shape[1]:,}. Drop those that are not needed."
+        )
+    if isinstance(df.columns, pd.MultiIndex) or not all(isinstance(name, str) for name in df.columns):
+        raise DataError("fit: expected column names that are text. Use df.columns = df.columns.map(str).")
+    repeated = sorted(set(df.columns[df.columns.duplicated()]))
+    if repeated:
+        raise DataError(f"fit: column names repeat: {', '.join(map(repr, repeated))}. Rename or drop them.")
+
+
+def _check_column(series: pd.Series, name: str) -> frozenset[str]:
+    """Return what a column's values are: a single family, or none where all are missing."""
+    dtype = series.dtype
+    is_numpy = isinstance(dtype, np.dtype)
+    if isinstance(dtype, pd.CategoricalDtype):
+        families = _families(pd.Series(list(dtype.categories), dtype=object), name)
+        if not families <= _PLAIN:
+            raise DataError(
+                f"Column {name!r}: categories that are {' and '.join(sorted(families))} are not supported. "
+                "Convert the column."
+            )
+        return families
+    if is_numpy and dtype.kind == "m":
+        return frozenset({DURATIONS})
+    if (is_numpy and dtype.kind in "cV") or not (is_numpy or _has_name(dtype)):
+        raise DataError(f"Column {name!r}: columns of dtype {dtype} are not supported. Convert or drop it.")
+    if pd.api.types.is_bool_dtype(dtype):
+        return frozenset({BOOLEANS})
+    if pd.api.types.is_numeric_dtype(dtype):
+        if np.isinf(series.to_numpy(dtype="float64", na_value=np.nan)).any():
+            raise DataError(f"Column {name!r}: values are infinite. Replace them or make them missing.")
+        return frozenset({NUMBERS})
+    if pd.api.types.is_datetime64_any_dtype(dtype):
+        return frozenset({DATETIMES})
+    families = _families(series, name)
+    if len(families) > 1:
+        raise DataError(
+            f"Column {name!r}: expected values of one kind, found {' and '.join(sorted(families))}. Convert it to one."
+        )
+    return families
+
+
+def _has_name(dtype: Any) -> bool:
+    """Return whether an extension dtype is one that its name, which a model file keeps, brings back."""
+    if isinstance(dtype, pd.PeriodDtype | pd.IntervalDtype | pd.SparseDtype) or dtype.kind == "m":
+        return False
+    try:
+        pd.api.types.pandas_dtype(str(dtype))
+    except (TypeError, ValueError, NotImplementedError):
+        return False
+    return True
+
+
+def _families(series: pd.Series, name: str) -> frozenset[str]:
+    """Return the families of the types in a column of objects."""
+    families = set()
+    try:
+        present = [value for value in objects(series[series.notna()]) if value is not None]
+    except (
+        ArithmeticError
+    ):  # a signalling NaN raises when it is compared, so that nobody can ask if it is missing
+        raise DataError(
+            f"Column {name!r}: holds signalling NaNs, which cannot be compared. Make them missing."
+        ) from None
+    for type_ in set(map(type, present)):
+        family = next((label for label, types in _FAMILIES if issubclass(type_, types)), None)
+        if family is None:
+            raise DataError(
+                f"Column {name!r}: expected text, numbers, booleans, dates, datetimes or durations; "
+                "found values of another type. Convert or drop it."
+            )
+        families.add(family)
+    if families == {"numbers"} and any(map(_is_infinite, present)):
+        raise DataError(f"Column {name!r}: values are infinite. Replace them or make them missing.")
+    if families == {"text"} and not _is_unicode(present):
+        raise DataError(
+            f"Column {name!r}: text that is no valid Unicode (lone surrogates), which no file can hold. Mend it, or "
+            "make it missing."
+        )
+    return frozenset(families)
+
+
+def _is_unicode(texts: list[str]) -> bool:
+    """Return whether every text can be written as UTF-8."""
+    try:
+        "\n".join(texts).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_infinite(value: object) -> bool:
+    return isinstance(value, float | np.floating | decimal.Decimal) and math.isinf(float_of(value))
+
+
+def _check_kind(column: Column, families: frozenset[str]) -> None:
+    """Raise unless the declared kind can be made of the cells of a column."""
+    if families <= column.takes:
+        return
+    raise SchemaError(
+        f"Column {column.name!r}: declared as {column.kind}, which takes {' or '.join(sorted(column.takes))}; the "
+        f"table holds {' and '.join(sorted(families))}. {column.advice(families)}"
+    )
