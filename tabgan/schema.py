@@ -27,6 +27,7 @@ from tabgan.columns import (
     Identifier,
     Numeric,
 )
+from tabgan.columns.kind import known_fields
 from tabgan.errors import SchemaError
 
 __all__ = ["Boolean", "Categorical", "Column", "Datetime", "Duration", "Identifier", "Numeric", "Schema"]
@@ -237,7 +238,7 @@ class Schema(BaseModel):
 def _explain(finding: Any, names: Sequence[str]) -> str:
     """Return one of pydantic's findings on a schema in our wording: the column, the key, the rule."""
     place = finding["loc"]
-    fields = {field for kind in KINDS for field in kind.model_fields}
+    fields = known_fields()
     if len(place) < 2 or place[0] != "columns":
         return line_of("schema", finding, 0, fields)
     cause = finding.get("ctx", {}).get("error")

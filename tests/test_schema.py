@@ -6,19 +6,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tabgan._util.validate import nearest
 from tabgan._util.yaml import dump, parse
+from tabgan.columns import KINDS
+from tabgan.columns.numeric import MAX_DECIMALS
 from tabgan.errors import SchemaError
-from tabgan.schema import (
-    KINDS,
-    MAX_DECIMALS,
-    Boolean,
-    Categorical,
-    Datetime,
-    Identifier,
-    Numeric,
-    Schema,
-    nearest,
-)
+from tabgan.schema import KIND_NAMES, Boolean, Categorical, Datetime, Identifier, Numeric, Schema
 
 #: Text that some reader of YAML takes for something else.
 TRAPS = [
@@ -240,7 +233,7 @@ def _refused(**spec):
     """Return what is said about a column, from a dictionary and, where it has a kind, from its class."""
     with pytest.raises(SchemaError) as caught:
         Schema.from_dict({"columns": {"a": spec}})
-    classes = dict(zip(KINDS, (Numeric, Categorical, Boolean, Datetime, Identifier), strict=True))
+    classes = dict(zip(KIND_NAMES, KINDS, strict=True))
     if spec.get("kind") in classes:
         kind = classes[spec["kind"]]
         with pytest.raises(SchemaError) as direct:
@@ -255,7 +248,7 @@ class TestRefused:
         [
             (
                 {"kind": "numerc"},
-                "Column 'a': kind: expected one of numeric, categorical, boolean, datetime, identifier, "
+                "Column 'a': kind: expected one of boolean, datetime, duration, identifier, numeric, categorical, "
                 "got 'numerc'. Did you mean 'numeric'?",
             ),
             ({"kind": "numeric", "bound": [0, 1]}, "Column 'a': bound: unknown key. Did you mean 'bounds'?"),
@@ -366,7 +359,7 @@ class TestRefused:
         assert _refused(**spec).startswith(f"Column 'a': {key}: ")
 
     def test_a_kind_is_needed(self):
-        with pytest.raises(SchemaError, match="Column 'a': kind: expected one of numeric.*got None"):
+        with pytest.raises(SchemaError, match="Column 'a': kind: expected one of boolean.*got None"):
             Schema.from_dict({"columns": {"a": {}}})
 
     def test_all_problems_at_once(self):

@@ -101,7 +101,7 @@ class Column(BaseModel):
         try:
             super().__init__(**data)
         except ValidationError as error:
-            where, fields = f"Column {name_of(data)}", type(self).model_fields
+            where, fields = f"Column {name_of(data)}", known_fields()
             raise SchemaError(joined(line_of(where, each, 0, fields) for each in error.errors())) from None
 
     @field_validator("dtype")
@@ -296,6 +296,11 @@ class Column(BaseModel):
         """Return the column with the domain of the values of a series without missing ones. Not private."""
         del present
         return self
+
+
+def known_fields(of: type[Column] = Column) -> set[str]:
+    """Return the names of the fields of all kinds."""
+    return set(of.model_fields).union(*map(known_fields, of.__subclasses__()))
 
 
 def read_text(df: pd.DataFrame, columns: Iterable[Column]) -> pd.DataFrame:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tabgan.columns.values import booleans, floats, read_text, seconds
+from tabgan.columns.kind import read_text
+from tabgan.columns.values import booleans, floats, seconds
 from tabgan.schema import Boolean, Categorical, Numeric
 
 SECRET = "Zanzibar-4711"

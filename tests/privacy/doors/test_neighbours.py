@@ -877,16 +877,17 @@ class TestTheCheck:
     def test_bounds_that_are_read_off_the_rows(self, monkeypatch):
         """Pitfall 1: nothing is released, and the domain shows it."""
 
-        def with_bounds(series, name):
-            column = column_of_dtype(series, name)
-            if not isinstance(column, Numeric):
-                return column
-            return column.model_copy(
-                update={"decimals": 0, "bounds": (float(series.min()), float(series.max()))}
-            )
+        def with_bounds(door, declared):
+            columns = name_kinds(door, declared)
+            for i, column in enumerate(columns):
+                if isinstance(column, Numeric) and column.name not in declared:
+                    series = door.df[column.name]
+                    bounds = (float(series.min()), float(series.max()))
+                    columns[i] = column.model_copy(update={"decimals": 0, "bounds": bounds})
+            return columns
 
-        column_of_dtype = release_module._column_of_dtype
-        monkeypatch.setattr(release_module, "_column_of_dtype", with_bounds)
+        name_kinds = release_module._Door.name_kinds
+        monkeypatch.setattr(release_module._Door, "name_kinds", with_bounds)
         with pytest.raises(AssertionError):
             fuzz(40, 0, is_entity=False, kinds={"uint8": replace(KINDS["uint8"], declared=(None,))})
 
