@@ -24,7 +24,7 @@ def table(seed: int) -> pd.DataFrame:
 
 def test_every_figure_is_explained():
     model = TabGAN(epsilon=20.0, steps=1, random_state=0).fit(table(0))
-    bought = model.evaluate(table(0), table(1), target="b", evaluation_epsilon=1.0)
+    bought = model.evaluate(table(0), table(1), target="b", private_metrics_epsilon=1.0)
     found = (evaluate(table(0), table(1), table(2), target="b"), bought.shareable.evaluation)
     names = {metric.name for evaluation in found for metric in evaluation.metrics}
     assert len(names) > 30

@@ -208,10 +208,10 @@ def evaluate(
         bool,
         typer.Option("--shareable", help="Write the edition that may go out. It needs no real rows."),
     ] = False,
-    evaluation_epsilon: Annotated[
+    private_metrics_epsilon: Annotated[
         float | None, typer.Option(help="Buy noisy figures on the real rows for the shareable edition.")
     ] = None,
-    evaluation_delta: Annotated[
+    private_metrics_delta: Annotated[
         float | None, typer.Option(help="The fit's delta, which a purchase takes once more.")
     ] = None,
     entity: Annotated[str | None, typer.Option(help="Of a purchase: the entity's column of the fit.")] = None,
@@ -234,9 +234,9 @@ def evaluate(
     The report is INTERNAL, not covered by epsilon, unless --shareable is given.
     """
     with _exits(debug):
-        terms: Any = {"evaluation_delta": evaluation_delta, "entity": entity, "max_rows": max_rows}
+        terms: Any = {"private_metrics_delta": private_metrics_delta, "entity": entity, "max_rows": max_rows}
         terms["ledger"] = ledger
-        _check_evaluate(output, real, holdout, shareable, evaluation_epsilon, terms, gate, source_table)
+        _check_evaluate(output, real, holdout, shareable, private_metrics_epsilon, terms, gate, source_table)
         _check_output(output, force)
         tables = {
             "--real": real,
@@ -266,7 +266,7 @@ def evaluate(
                     _read_like(real, fitted.schema_),
                     _read_like(holdout, fitted.schema_),
                     gate=limits,
-                    evaluation_epsilon=evaluation_epsilon,
+                    private_metrics_epsilon=private_metrics_epsilon,
                     source_table=None if ledger is None else read_table(source_table or real, as_text=True),
                     progress=watcher.progress,
                     **terms,
@@ -289,7 +289,7 @@ def _check_evaluate(
     real: Path | None,
     holdout: Path | None,
     shareable: bool,
-    evaluation_epsilon: float | None,
+    private_metrics_epsilon: float | None,
     terms: Mapping[str, object],
     gate: str | None,
     source_table: Path | None,
@@ -302,14 +302,14 @@ def _check_evaluate(
     has_rows = real is not None and holdout is not None
     if not has_rows and (not shareable or real is not None or holdout is not None):
         raise ConfigError("--real: expected --real and --holdout, or --shareable without them.")
-    for option, value in (("--evaluation-epsilon", evaluation_epsilon), ("--gate", gate)):
+    for option, value in (("--private-metrics-epsilon", private_metrics_epsilon), ("--gate", gate)):
         if value is not None and not has_rows:
             raise ConfigError(f"{option}: expected --real and --holdout beside it.")
-    if evaluation_epsilon is not None:
-        positive("--evaluation-epsilon", evaluation_epsilon)
+    if private_metrics_epsilon is not None:
+        positive("--private-metrics-epsilon", private_metrics_epsilon)
         if not shareable:
             raise ConfigError(
-                "--evaluation-epsilon: expected --shareable beside it, for bought figures stand in that edition."
+                "--private-metrics-epsilon: expected --shareable beside it, for bought figures stand in that edition."
             )
         if source_table is not None and terms["ledger"] is None:
             raise ConfigError(
@@ -319,7 +319,7 @@ def _check_evaluate(
     given = [name.replace("_", "-") for name, value in terms.items() if value is not None]
     if given:
         raise ConfigError(
-            f"--{given[0]}: expected --evaluation-epsilon beside it, for nothing else is charged here."
+            f"--{given[0]}: expected --private-metrics-epsilon beside it, for nothing else is charged here."
         )
     if source_table is not None:
         raise ConfigError("--source-table: expected --ledger beside it, for it says whose ledger that is.")

@@ -133,7 +133,7 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
             tables = read_split(job)
         with clock.stage("fit", reports_itself=True):
             model = _fit(job, tables, clock.progress)
-        bought = job.evaluation_epsilon
+        bought = job.private_metrics_epsilon
         with says_what_is_spent(model), clock.stage("sample"):
             synthetic = model.sample(
                 rows_to_sample(job.output, model.n_rows_), random_state=_sample_seed(job)
@@ -194,7 +194,7 @@ def _check_budget(job: Job) -> None:
     """
     _model(job).check_params()
     if job.ledger is not None and not has_begun(job.checkpoint):
-        _model(job).check_cap(job.ledger, evaluation_epsilon=job.evaluation_epsilon)
+        _model(job).check_cap(job.ledger, private_metrics_epsilon=job.private_metrics_epsilon)
 
 
 def _audit(job: Job, clock: _Clock) -> Any:
@@ -326,7 +326,7 @@ def _evaluate(
         rules=job.rules,
         gate=job.release_gate,
         audit=audit,
-        evaluation_epsilon=job.evaluation_epsilon,
+        private_metrics_epsilon=job.private_metrics_epsilon,
         ledger=job.ledger,
         checkpoint=job.checkpoint,
         source_table=tables.source,

@@ -88,7 +88,7 @@ def _privacy(data: ReportData) -> Iterator[str]:
         yield "**None.** The table and the model may give away rows of the original. Handle them as the original."
         return
     epsilon, delta = data.total
-    bought = data.evaluation_privacy
+    bought = data.private_metrics
     extra = (
         f" Of these the fit promised {short(privacy.epsilon)}, and figures of the report {short(bought.epsilon)}."
         if bought is not None

@@ -86,13 +86,13 @@ def to_html(data: ReportData) -> str:
         PrivacyError: a shareable report holds what was computed on real rows.
     """
     check_edition(data)
-    bought = data.evaluation_privacy
+    bought = data.private_metrics
     values = {
         "data": data,
         "evaluation": data.evaluation,
         "privacy": data.privacy,
         "bought": bought,
-        "bought_ledger": () if bought is None else group_ledger(bought.entries),
+        "private_metrics_ledger": () if bought is None else group_ledger(bought.entries),
         "odds": data.odds,
         "positions": {card.name: position for position, card in enumerate(data.columns)},
         "sections": sections(data),

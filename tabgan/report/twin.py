@@ -29,7 +29,7 @@ def to_json(data: ReportData) -> str:
         PrivacyError: a shareable report holds what was computed on real rows.
     """
     check_edition(data)
-    bought = data.evaluation_privacy
+    bought = data.private_metrics
     total = data.total
     twin = {
         "schema_version": SCHEMA_VERSION,
@@ -45,9 +45,9 @@ def to_json(data: ReportData) -> str:
             "total": None if total is None else {"epsilon": total[0], "delta": total[1]},
             "odds": data.odds,
         },
-        "evaluation_privacy": None if bought is None else _statement(bought),
+        "private_metrics": None if bought is None else _statement(bought),
         "ledger": data.ledger,
-        "evaluation_ledger": [] if bought is None else group_ledger(bought.entries),
+        "private_metrics_ledger": [] if bought is None else group_ledger(bought.entries),
         "evaluation": _evaluation(data),
         "pictures": data.evaluation.pictures,
         "columns": [

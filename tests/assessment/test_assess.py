@@ -69,7 +69,7 @@ class TestShareable:
     def test_bought_figures_are_all_that_may_change_it(self, model, monkeypatch):
         """With the noisy numbers of the first, the second says the same."""
         synthetic, bought = model.sample(800), []
-        buy = assessment.Purchase
+        buy = assessment.PrivateMetricsResult
 
         def edition(real):
             report = model.evaluate(
@@ -77,7 +77,7 @@ class TestShareable:
                 table(400, 1),
                 synthetic=synthetic,
                 target="ill",
-                evaluation_epsilon=1.0,
+                private_metrics_epsilon=1.0,
                 created="2031-05-06",
             )
             return report.shareable.data

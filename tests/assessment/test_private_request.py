@@ -10,7 +10,7 @@ import pytest
 
 from tabgan import TabGAN
 from tabgan.assessment import assess as assessment
-from tabgan.assessment.private_request import plan_purchase
+from tabgan.assessment.private_request import plan_private_metrics
 from tabgan.errors import BudgetExceededError, ConfigError, DataError, LedgerError
 from tabgan.evaluation.gate import Gate
 from tabgan.privacy.filter import PrivacyStatement
@@ -50,16 +50,16 @@ def quick(request, monkeypatch):
 class TestPurchase:
     def buys(self, model, **options):
         real = table(1_500, 0)
-        return model.evaluate(real, table(400, 1), target="ill", evaluation_epsilon=1.0, **options)
+        return model.evaluate(real, table(400, 1), target="ill", private_metrics_epsilon=1.0, **options)
 
     def test_adds_to_what_is_promised(self, model):
         report = self.buys(model)
         for data in (report.data, report.shareable.data):
             assert data.total == (6.0, 2e-6)
-            assert {entry.door for entry in data.evaluation_privacy.entries} == {"evaluation"}
-        assert report.shareable.evaluation["tvd2_bought"].is_computed
-        assert report.shareable.evaluation["accuracy_bought"].value > 0.4
-        assert "tvd2_bought" not in {metric.name for metric in report.evaluation.metrics}
+            assert {entry.door for entry in data.private_metrics.entries} == {"evaluation"}
+        assert report.shareable.evaluation["tvd2_private"].is_computed
+        assert report.shareable.evaluation["accuracy_private"].value > 0.4
+        assert "tvd2_private" not in {metric.name for metric in report.evaluation.metrics}
 
     @pytest.mark.parametrize("gate", [Gate(epsilon=5.5), Gate(epsilon=6.0, delta=1.5e-6)])
     def test_nothing_is_bought_that_the_gate_could_not_pass(self, model, gate, tmp_path):
@@ -88,7 +88,7 @@ class TestPurchase:
         for data in (self.buys(model).data, self.buys(model).shareable.data):
             twin = json.loads(to_json(data))
             assert "evaluation" not in {group["door"] for group in twin["ledger"]}
-            assert {group["door"] for group in twin["evaluation_ledger"]} == {"evaluation"}
+            assert {group["door"] for group in twin["private_metrics_ledger"]} == {"evaluation"}
 
     def test_says_what_it_rests_on(self, model):
         report = self.buys(model)
@@ -109,7 +109,7 @@ class TestPurchase:
         path, whole = tmp_path / "people.ledger", table(1_900, 0)
         real, holdout = whole.iloc[:1_500], whole.iloc[1_500:]
         model = TabGAN(epsilon=5.0, steps=10, random_state=0).fit(real, ledger=path, source_table=whole)
-        model.evaluate(real, holdout, evaluation_epsilon=1.0, ledger=path, source_table=whole)
+        model.evaluate(real, holdout, private_metrics_epsilon=1.0, ledger=path, source_table=whole)
         assert len(LedgerFile(path).fits) == 2
 
     def test_a_cap_refuses_it_before_anything_is_done(self, tmp_path, monkeypatch):
@@ -123,14 +123,14 @@ class TestPurchase:
         config = LedgerConfig(tmp_path / "people.ledger", epsilon_cap=1.5, delta_cap=1e-5)
         TabGAN(epsilon=1.0).check_cap(config)
         with pytest.raises(BudgetExceededError, match="bought after it"):
-            TabGAN(epsilon=1.0).check_cap(config, evaluation_epsilon=1.5)
+            TabGAN(epsilon=1.0).check_cap(config, private_metrics_epsilon=1.5)
         assert not config.path.exists()
 
     def test_nothing_is_paid_for_a_report_that_fails(self, model, tmp_path):
         path = tmp_path / "people.ledger"
         with pytest.raises(DataError):
             model.evaluate(
-                table(200, 0)[["age"]], table(200, 1), evaluation_epsilon=1.0, target="ill", ledger=path
+                table(200, 0)[["age"]], table(200, 1), private_metrics_epsilon=1.0, target="ill", ledger=path
             )
         assert not path.exists()
 
@@ -142,7 +142,7 @@ class TestPurchase:
         def fails(*_, **__):
             raise RuntimeError
 
-        monkeypatch.setattr(purchase, "buy_figures", fails)
+        monkeypatch.setattr(purchase, "release_private_metrics", fails)
         with pytest.raises(RuntimeError):
             self.buys(model, ledger=path)
         assert [fit.outcome for fit in LedgerFile(path).fits] == ["failed"]
@@ -151,10 +151,10 @@ class TestPurchase:
         ("terms", "message"),
         [
             ({}, "expected the fit's delta, for the model was loaded"),
-            ({"evaluation_delta": 1e-5}, "the model states 1e-06"),
-            ({"evaluation_delta": 1e-6, "entity": "town", "max_rows": 2}, "protects one row"),
-            ({"evaluation_delta": 1e-6, "entity": "town"}, "entity and max_rows together"),
-            ({"evaluation_delta": 2.0}, "evaluation_delta: expected a"),
+            ({"private_metrics_delta": 1e-5}, "the model states 1e-06"),
+            ({"private_metrics_delta": 1e-6, "entity": "town", "max_rows": 2}, "protects one row"),
+            ({"private_metrics_delta": 1e-6, "entity": "town"}, "entity and max_rows together"),
+            ({"private_metrics_delta": 2.0}, "private_metrics_delta: expected a"),
         ],
     )
     def test_a_loaded_model_is_not_asked_what_it_promises(self, model, terms, message, tmp_path):
@@ -168,7 +168,7 @@ class TestPurchase:
     def test_a_loaded_model_buys_by_what_the_caller_says(self, model, tmp_path):
         model.save(tmp_path / "m")
         loaded = TabGAN.load(tmp_path / "m", device="cpu")
-        report = self.buys(loaded, evaluation_delta=1e-6)
+        report = self.buys(loaded, private_metrics_delta=1e-6)
         assert report.shareable.data.total == (6.0, 2e-6)
         assert "not signed" in repr(loaded)
         assert "not signed" not in repr(model)
@@ -177,10 +177,10 @@ class TestPurchase:
         """Pitfall 40: noise for rows would be too little for people of several."""
         unit = PrivacyUnit("who", 3)
         statement = PrivacyStatement(True, 1.0, 1e-6, 0.5, 0.0, "entity", entity="who", max_rows=3)
-        assert plan_purchase(statement, 1.0, 1e-6, unit).unit == unit
+        assert plan_private_metrics(statement, 1.0, 1e-6, unit).unit == unit
         for other in (PrivacyUnit(), PrivacyUnit("who", 1), PrivacyUnit("whom", 3)):
             with pytest.raises(ConfigError, match="protects one entity"):
-                plan_purchase(statement, 1.0, 1e-6, other)
+                plan_private_metrics(statement, 1.0, 1e-6, other)
 
     def test_a_fit_of_entities_buys_for_entities(self):
         df = table(1_500, 0).assign(who=np.arange(1_500) // 2)
@@ -188,19 +188,19 @@ class TestPurchase:
             df
         )
         holdout = table(400, 1).assign(who=np.arange(400))
-        report = model.evaluate(df, holdout, evaluation_epsilon=1.0)
-        bought = report.shareable.data.evaluation_privacy
+        report = model.evaluate(df, holdout, private_metrics_epsilon=1.0)
+        bought = report.shareable.data.private_metrics
         assert bought.unit == PrivacyUnit("who", 2)
         assert {entry.sensitivity for entry in bought.entries} == {2.0}
 
     def test_not_without_privacy(self, open_model):
-        with pytest.raises(ConfigError, match="evaluation_epsilon: a fit with epsilon=None promises nothing"):
+        with pytest.raises(ConfigError, match="private_metrics_epsilon: a fit with epsilon=None promises nothing"):
             self.buys(open_model)
 
     @pytest.mark.parametrize("epsilon", [0, -1.0, float("nan"), "1"])
     def test_bad_budgets(self, model, epsilon):
-        with pytest.raises(ConfigError, match="evaluation_epsilon"):
-            model.evaluate(table(500, 0), table(300, 1), evaluation_epsilon=epsilon)
+        with pytest.raises(ConfigError, match="private_metrics_epsilon"):
+            model.evaluate(table(500, 0), table(300, 1), private_metrics_epsilon=epsilon)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from tabgan import TabGAN
 from tabgan.assessment import private_request as purchase
 from tabgan.errors import BudgetExceededError, CheckpointError, ConfigError
 from tabgan.evaluation.gate import Gate
-from tabgan.fitting.checkpoint import Purchases, discard
+from tabgan.fitting.checkpoint import KeptRequests, discard
 from tabgan.io import sinks
 from tabgan.jobs.config import load_jobs
 from tabgan.jobs.run import run_job
@@ -111,7 +111,7 @@ class Killer:
             (LedgerFile, "_write_guard"),
             (Journal, "keep"),
             (journal, "append_line"),
-            (Purchases, "begin"),
+            (KeptRequests, "begin"),
             (mechanisms, "noisy_vector"),
         ):
             monkeypatch.setattr(owner, name, self._around(getattr(owner, name), name))
@@ -288,13 +288,13 @@ class TestCheckpoint:
     )
     def test_a_line_that_is_sealed_and_makes_no_sense(self, job, change):
         job.buys()
-        kept = Purchases(job.checkpoint)
+        kept = KeptRequests(job.checkpoint)
         kept.begin(replace(kept.begun()[0], **change))
         with pytest.raises(CheckpointError, match="damaged"):
             job.buys()
 
     def test_nobody_else_buys_meanwhile(self, job):
-        with Purchases(job.checkpoint).taken(), pytest.raises(CheckpointError, match="another process"):
+        with KeptRequests(job.checkpoint).taken(), pytest.raises(CheckpointError, match="another process"):
             job.buys()
 
 
@@ -311,7 +311,7 @@ class TestJob:
         (tmp_path / "jobs.yaml").write_text(
             "name: people\nsource: {path: people.csv}\ncheckpoint: people.checkpoint\n"
             f"model: {{epsilon: {FIT}, adversary_share: 0}}\noutput: {{parquet: false, model: false}}\n"
-            f"report: {{evaluation_epsilon: {BOUGHT}, html: false, card: false}}\n"
+            f"report: {{private_metrics_epsilon: {BOUGHT}, html: false, card: false}}\n"
         )
         monkeypatch.chdir(tmp_path)
         return load_jobs("jobs.yaml")[0]

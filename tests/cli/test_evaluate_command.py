@@ -109,9 +109,9 @@ class TestTheTableOfTheFit:
         "--holdout",
         "holdout.csv",
         "--shareable",
-        "--evaluation-delta",
+        "--private-metrics-delta",
         "1e-6",
-        "--evaluation-epsilon",
+        "--private-metrics-epsilon",
         "0.1",
         "--ledger",
         "l",
@@ -202,27 +202,27 @@ class TestGateAndEdition:
         assert json.loads(Path("r.json").read_text())["edition"] == "shareable"
 
     def test_bought_figures(self, files):
-        more = ["--evaluation-epsilon", "0.5", "--evaluation-delta", "1e-6", "--ledger", "people.ledger"]
+        more = ["--private-metrics-epsilon", "0.5", "--private-metrics-delta", "1e-6", "--ledger", "people.ledger"]
         run(*files, "--shareable", *more, "-o", "r.json")
         twin = json.loads(Path("r.json").read_text())
-        assert "tvd2_bought" in {metric["name"] for metric in twin["evaluation"]["metrics"]}
+        assert "tvd2_private" in {metric["name"] for metric in twin["evaluation"]["metrics"]}
         assert Path("people.ledger").is_file()
 
     @pytest.mark.parametrize(
         ("more", "message"),
         [
-            ([], "evaluation_delta: expected the fit's delta"),
-            (["--evaluation-delta", "1e-5"], "evaluation_delta: expected the fit's delta"),
-            (["--evaluation-delta", "1e-6", "--entity", "who"], "entity and max_rows together"),
+            ([], "private_metrics_delta: expected the fit's delta"),
+            (["--private-metrics-delta", "1e-5"], "private_metrics_delta: expected the fit's delta"),
+            (["--private-metrics-delta", "1e-6", "--entity", "who"], "entity and max_rows together"),
             (
-                ["--evaluation-delta", "1e-6", "--entity", "who", "--max-rows", "2"],
+                ["--private-metrics-delta", "1e-6", "--entity", "who", "--max-rows", "2"],
                 "protects one row, and the purchase",
             ),
         ],
     )
     def test_the_model_is_not_asked_what_a_purchase_promises(self, files, more, message):
         """Pitfall 38: its file is not signed."""
-        options = ["--shareable", "--evaluation-epsilon", "0.5", *more, "--ledger", "people.ledger"]
+        options = ["--shareable", "--private-metrics-epsilon", "0.5", *more, "--ledger", "people.ledger"]
         assert message in " ".join(run(*files, *options, "-o", "r.json", code=2).output.split())
         assert not Path("people.ledger").exists()
 
@@ -233,8 +233,8 @@ class TestGateAndEdition:
             (["-o", "r.html", "--real", "real.csv"], "--real: expected --real and --holdout"),
             (["-o", "r.html", "--shareable", "--gate", "standard"], "--gate: expected --real"),
             (
-                ["-o", "r.html", "--shareable", "--evaluation-epsilon", "1"],
-                "--evaluation-epsilon: expected --real",
+                ["-o", "r.html", "--shareable", "--private-metrics-epsilon", "1"],
+                "--private-metrics-epsilon: expected --real",
             ),
         ],
     )
@@ -243,7 +243,7 @@ class TestGateAndEdition:
 
     def test_bought_figures_go_into_the_shareable_edition_only(self, files):
         assert (
-            "expected --shareable" in run(*files, "--evaluation-epsilon", "1", "-o", "r.html", code=2).output
+            "expected --shareable" in run(*files, "--private-metrics-epsilon", "1", "-o", "r.html", code=2).output
         )
         assert "nothing else is charged" in run(*files, "--ledger", "p.ledger", "-o", "r.html", code=2).output
 

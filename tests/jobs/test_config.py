@@ -330,8 +330,8 @@ class TestGateRulesAndPurchases:
         assert job.rules == (Inequality("start", "end"), FixedCombinations(("a", "b")))
 
     def test_report(self):
-        (job,) = _load(self.HEAD + "report: {evaluation_epsilon: 0.1, card: false}")
-        assert job.report == ReportOptions(card=False, evaluation_epsilon=0.1)
+        (job,) = _load(self.HEAD + "report: {private_metrics_epsilon: 0.1, card: false}")
+        assert job.report == ReportOptions(card=False, private_metrics_epsilon=0.1)
 
     def test_what_a_report_states(self):
         (job,) = _load(self.HEAD + "report: {source: A census, contact: office@example.org}")
@@ -360,12 +360,12 @@ class TestGateRulesAndPurchases:
             ("rules: {low: a}", "rules: expected a list"),
             ("rules: [{low: a}]", "rules[0]"),
             (
-                "report: {evaluation_epsilon: 0}",
-                "report.evaluation_epsilon: expected a number in (0, inf), got 0",
+                "report: {private_metrics_epsilon: 0}",
+                "report.private_metrics_epsilon: expected a number in (0, inf), got 0",
             ),
             (
-                "{report: {evaluation_epsilon: 1}, model: {epsilon: null}}",
-                "report.evaluation_epsilon: a fit with",
+                "{report: {private_metrics_epsilon: 1}, model: {epsilon: null}}",
+                "report.private_metrics_epsilon: a fit with",
             ),
         ],
     )

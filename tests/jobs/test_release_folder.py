@@ -44,7 +44,7 @@ def folder(tmp_path_factory):
     df.to_csv(folder / "people.csv", index=False)
     (folder / "jobs.yaml").write_text(
         f"source: {{path: people.csv}}\noutput: {{folder: {folder / 'out'}}}\nledger: people.ledger\n"
-        "model: {epsilon: 3.0, adversary_share: 0}\nrandom_state: 0\nreport: {evaluation_epsilon: 0.5}\n"
+        "model: {epsilon: 3.0, adversary_share: 0}\nrandom_state: 0\nreport: {private_metrics_epsilon: 0.5}\n"
     )
     run_job(load_jobs(folder / "jobs.yaml")[0])
     return folder
@@ -94,7 +94,7 @@ def test_nothing_is_bought_beside_a_released_model(folder):
     for ledger in (None, folder / "people.ledger"):
         with pytest.raises(LedgerError, match="model was released"):
             released.evaluate(
-                df[:600], df[600:], evaluation_epsilon=0.5, evaluation_delta=released.delta, ledger=ledger
+                df[:600], df[600:], private_metrics_epsilon=0.5, private_metrics_delta=released.delta, ledger=ledger
             )
     assert (folder / "people.ledger").read_text() == before
     report = released.evaluate(df[:600], df[600:])

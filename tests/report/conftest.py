@@ -305,7 +305,7 @@ def make_full(**changes: Any) -> ReportData:
     cards = tuple(replace(card, result=result) for card, result in zip(base.columns, columns, strict=True))
     options = {
         "decision": DECISION,
-        "evaluation_privacy": BOUGHT,
+        "private_metrics": BOUGHT,
         "findings": find(judged, PRIVACY, bought=BOUGHT),
     }
     return replace(base, evaluation=judged, columns=cards, **(options | changes))

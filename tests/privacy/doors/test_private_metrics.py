@@ -20,10 +20,10 @@ from tabgan.privacy.doors.private_metrics import (
     PAIRS,
     TRIPLES,
     Guesser,
-    buy_figures,
+    release_private_metrics,
 )
 from tabgan.privacy.filter import PrivacyFilter
-from tabgan.privacy.plan import make_evaluation_plan, make_plan
+from tabgan.privacy.plan import make_private_metrics_plan, make_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit
 from tabgan.schema import Categorical, Numeric, Schema
 
@@ -73,12 +73,12 @@ def guesser(encoder) -> Guesser:
 
 
 def buy(df, encoder, synthetic, *, unit=ROW, n_rows=None, epsilon=1.0, ledger=None):
-    plan = make_evaluation_plan(epsilon, 1e-6, unit)
+    plan = make_private_metrics_plan(epsilon, 1e-6, unit)
     ledger = ledger or PrivacyFilter(plan)
     codes = encoder.transform(synthetic)
     n_rows = len(df) if n_rows is None else n_rows
     sets = {"pairs": [(0, 1), (0, 2), (1, 2)], "triples": [(0, 1, 2)]}
-    found = buy_figures(df, encoder, codes, n_rows, plan, Measurer(ledger), **sets, guesser=guesser(encoder))
+    found = release_private_metrics(df, encoder, codes, n_rows, plan, Measurer(ledger), **sets, guesser=guesser(encoder))
     return found, ledger
 
 
@@ -114,8 +114,8 @@ class TestFigures:
         plan = make_plan(50.0, 1e-6, has_discovery=False, adversary_share=0.0)
         schema = Schema(columns=[SCHEMA["age"]])
         encoder = measure_table(df, schema, plan, Measurer(PrivacyFilter(plan))).encoder
-        evaluation = make_evaluation_plan(1.0, 1e-6)
-        found = buy_figures(
+        evaluation = make_private_metrics_plan(1.0, 1e-6)
+        found = release_private_metrics(
             df, encoder, encoder.transform(df), 2_000, evaluation, Measurer(PrivacyFilter(evaluation))
         )
         assert (found.pairs, found.triples, found.correct) == (None, None, None)
@@ -185,19 +185,19 @@ class TestCost:
 
     def test_is_charged_before_a_row_is_counted(self, encoder, monkeypatch):
         df = table(np.random.default_rng(1), 500)
-        plan = make_evaluation_plan(0.5, 1e-6)
+        plan = make_private_metrics_plan(0.5, 1e-6)
         monkeypatch.setattr(bought.Comparison, "distance", lambda *_: pytest.fail("counted"))
         with pytest.raises(BudgetExceededError):
             buy(df, encoder, df, epsilon=0.5, ledger=PrivacyFilter(replace(plan, mu=plan.mu / 2)))
 
     @pytest.mark.parametrize("epsilon", [0.0, -1.0, float("nan"), float("inf"), "much"])
     def test_bad_budgets(self, epsilon):
-        with pytest.raises(ConfigError, match="evaluation_epsilon"):
-            make_evaluation_plan(epsilon, 1e-6)
+        with pytest.raises(ConfigError, match="private_metrics_epsilon"):
+            make_private_metrics_plan(epsilon, 1e-6)
 
     def test_a_budget_that_buys_nothing(self):
         with pytest.raises(ConfigError, match="nothing can be bought"):
-            make_evaluation_plan(1e-9, 1e-9)
+            make_private_metrics_plan(1e-9, 1e-9)
 
     def test_noise_is_as_declared(self, encoder):
         """Two-sided: 2/3 and 3/2 of it would be found."""

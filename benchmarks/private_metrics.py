@@ -1,6 +1,6 @@
 """What do bought figures say of a table, beside what is so?
 
-    python benchmarks/bought.py --data FOLDER [--epsilon 1] [--evaluation-epsilon 0.05 0.1 0.5] [--repeat 20]
+    python benchmarks/bought.py --data FOLDER [--epsilon 1] [--private-metrics-epsilon 0.05 0.1 0.5] [--repeat 20]
 
 FOLDER holds ``train.csv`` and ``meta.json`` (target). One fit; each budget is spent ``--repeat`` times, for which a
 table of one's own would be charged each time. Beside the noisy figures stand the exact ones, which nobody may see
@@ -19,14 +19,14 @@ from environment import environment
 
 from tabgan import TabGAN
 from tabgan._util.rng import RandomStreams
-from tabgan.assessment.private_request import Purchase, buy, plan_purchase
+from tabgan.assessment.private_request import PrivateMetricsResult, buy, plan_private_metrics
 from tabgan.assessment.shareable import Sets
 from tabgan.privacy.doors.private_metrics import Comparison, Noisy
 
 PATH = Path(__file__).parent / "results" / "bought.json"
 
 
-def figures(purchase: Purchase) -> dict[str, Noisy]:
+def figures(purchase: PrivateMetricsResult) -> dict[str, Noisy]:
     """Return the figures over all columns."""
     bought = purchase.bought
     columns = list(bought.columns.values())
@@ -44,7 +44,7 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--epsilon", type=float, default=1.0)
-    parser.add_argument("--evaluation-epsilon", type=float, nargs="+", default=[0.05, 0.1, 0.5])
+    parser.add_argument("--private-metrics-epsilon", type=float, nargs="+", default=[0.05, 0.1, 0.5])
     parser.add_argument("--repeat", type=int, default=20)
     arguments = parser.parse_args()
     target = json.loads((arguments.data / "meta.json").read_text())["target"]
@@ -61,8 +61,8 @@ def main() -> None:
         for name, each in (("columns", singles), ("pairs", sets.pairs), ("triples", sets.triples))
     }
     runs = []
-    for epsilon in arguments.evaluation_epsilon:
-        plan = plan_purchase(fitted.privacy_, epsilon, fitted.plan_.delta, fitted.plan_.unit)
+    for epsilon in arguments.private_metrics_epsilon:
+        plan = plan_private_metrics(fitted.privacy_, epsilon, fitted.plan_.delta, fitted.plan_.unit)
         purchases = [
             figures(buy(parts, train, synthetic, plan, target=target)) for _ in range(arguments.repeat)
         ]
@@ -70,7 +70,7 @@ def main() -> None:
             values = np.array([each[name].value for each in purchases])
             stddev = purchases[0][name].noise_stddev
             run = {
-                "evaluation_epsilon": epsilon,
+                "private_metrics_epsilon": epsilon,
                 "figure": name,
                 "exact": None if name not in exact else round(exact[name], 4),
                 "median": round(float(np.median(values)), 4),
@@ -86,7 +86,7 @@ def main() -> None:
     result = {
         "question": __doc__.splitlines()[0],
         "command": f"python benchmarks/bought.py --data {arguments.data.name} --epsilon {arguments.epsilon:g} "
-        f"--evaluation-epsilon {' '.join(map(str, arguments.evaluation_epsilon))} --repeat {arguments.repeat}",
+        f"--private-metrics-epsilon {' '.join(map(str, arguments.private_metrics_epsilon))} --repeat {arguments.repeat}",
         **environment(),
         "rows": len(train),
         "released_rows": round(parts.n_rows, 1),
