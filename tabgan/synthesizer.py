@@ -34,7 +34,7 @@ from tabgan.privacy.doors.release import check_declared_rows
 from tabgan.privacy.filter import UNTOLD_PLACE
 from tabgan.privacy.ledger.file import LedgerFile
 from tabgan.privacy.ledger.records import LedgerConfig
-from tabgan.privacy.plan import ADVERSARY_SHARE, check_budget, make_private_metrics_plan, make_plan
+from tabgan.privacy.plan import ADVERSARY_SHARE, check_budget, make_plan, make_private_metrics_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit
 from tabgan.schema import Categorical, Schema, nearest
 
@@ -49,6 +49,9 @@ logger = logging.getLogger(__name__)
 
 #: What is said of a model that came from a file.
 UNSIGNED = "the file is not signed; what it states of privacy agrees with itself, and is not proven"
+
+#: New names of arguments on private metrics.
+_OLD_NAMES = {"evaluation_epsilon": "private_metrics_epsilon", "evaluation_delta": "private_metrics_delta"}
 
 #: What a fit learns, and the next one forgets first.
 LEARNT = ("_fitted", "_times_sampled", "schema_", "privacy_", "n_rows_")
@@ -217,7 +220,7 @@ class TabGAN(BaseEstimator):
         device = resolve_device(self.device)
         return Request(plan, schema, training, device, self.random_state, untyped_text)
 
-    @renamed_arguments(evaluation_epsilon="private_metrics_epsilon")
+    @renamed_arguments(**_OLD_NAMES)
     def check_cap(
         self, ledger: LedgerConfig | str | Path, *, private_metrics_epsilon: float | None = None
     ) -> None:
@@ -225,8 +228,7 @@ class TabGAN(BaseEstimator):
 
         Args:
             ledger: The dataset's.
-            private_metrics_epsilon: Epsilon of the private metrics after the fit, see :meth:`evaluate`; there must be room
-                for both.
+            private_metrics_epsilon: Of private metrics after the fit, see :meth:`evaluate`: both must find room.
 
         Raises:
             ConfigError, LedgerError, BudgetExceededError: as in :meth:`fit`; no table is needed to tell.
@@ -344,11 +346,7 @@ class TabGAN(BaseEstimator):
             done += len(table)
             yield table
 
-    @renamed_arguments(
-        part_of="source_table",
-        evaluation_epsilon="private_metrics_epsilon",
-        evaluation_delta="private_metrics_delta",
-    )
+    @renamed_arguments(part_of="source_table", **_OLD_NAMES)
     def evaluate(
         self,
         real: pd.DataFrame,
@@ -378,7 +376,7 @@ class TabGAN(BaseEstimator):
         """Compare synthetic rows with the real ones and with a holdout.
 
         **Guarantee.** None: figures are computed on real rows without noise, and stay in the house. The report's
-        ``shareable`` edition holds what follows from the fit's releases, and private metrics, whose
+        ``shareable`` edition holds what follows from the fit's releases, and private metrics:
         ``private_metrics_epsilon`` adds to the fit's epsilon, and once more its delta to its delta.
 
         Args:
@@ -393,12 +391,11 @@ class TabGAN(BaseEstimator):
             gate: Limits that decide on the release: a :class:`~tabgan.Gate`, a mapping as in YAML, or ``"standard"``;
                 ``None`` leaves it to a person.
             audit: What :func:`tabgan.audit.audit` found; the gate may hold it to a limit.
-            private_metrics_epsilon: Epsilon of private metrics: noisy figures on ``real`` for the shareable edition.
-                ``None`` measures none.
-            private_metrics_delta: Their delta, which is the fit's, spent once more. It has to be given for a model that
-                was loaded: a file is not signed, and what it states must not scale noise. Otherwise the fit's own.
-            entity: For private metrics beside a loaded model: the column that says whose a row is, as in the fit's schema.
-            max_rows: For private metrics beside a loaded model: the most rows of an entity, as in the fit's schema.
+            private_metrics_epsilon: Of private metrics: noisy figures on ``real`` for the shareable edition.
+            private_metrics_delta: The fit's delta, spent on them once more. It has to be given for a model that was
+                loaded: a file is not signed, and what it states must not scale noise. Otherwise the fit's own.
+            entity: For private metrics beside a loaded model: the column that says whose a row is, as in its schema.
+            max_rows: For private metrics beside a loaded model: the most rows of an entity, as in its schema.
             ledger: The dataset's ledger, which private metrics add to.
             checkpoint: The one of the fit, which keeps the private metrics too: called again with the same tables and
                 arguments, it returns them and spends nothing more. All that were measured beside the fit count in the
@@ -535,7 +532,7 @@ class TabGAN(BaseEstimator):
 
         Args:
             path: Of the file.
-            with_place: Keep where the fit stands in its dataset's ledger, by which later private metrics find it. ``False``
+            with_place: Keep where the fit stands in its dataset's ledger, where private metrics belong, too. ``False``
                 for a file that leaves the organisation: the line's hash covers a digest of the table, which is keyed
                 but not noised.
 

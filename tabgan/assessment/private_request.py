@@ -83,9 +83,9 @@ def terms_of(
         return plan.delta if delta is None else delta, plan.unit if entity is None else unit
     if delta is None:
         raise ConfigError(
-            "private_metrics_delta: expected the fit's delta, for the model was loaded: its file is not signed, so what "
-            "it states does not scale noise. Give private_metrics_delta, and entity and max_rows if the fit's schema has "
-            "them."
+            "private_metrics_delta: expected the fit's delta, for the model was loaded: its file is not signed, so "
+            "what it states does not scale noise. Give private_metrics_delta, and entity and max_rows if the fit's "
+            "schema has them."
         )
     return real_in("private_metrics_delta", delta, 0.0, 1.0), unit
 
@@ -272,7 +272,9 @@ def _subject(
     return [float(n_rows), table, columns, budget, target, int(random_state)]
 
 
-def _taken_up(request: PrivateMetricsRequest, kept: KeptRequests, privacy: PrivacyStatement) -> PrivateMetricsRequest:
+def _taken_up(
+    request: PrivateMetricsRequest, kept: KeptRequests, privacy: PrivacyStatement
+) -> PrivateMetricsRequest:
     """Return a request under the name of the interrupted one that it resumes, if there is one.
 
     All others that stand open are over: what they were to spend no longer counts against a cap, what they have does.
@@ -333,7 +335,9 @@ def earlier_private_metrics(
     return _added_up(*charged) if charged else None
 
 
-def _statement_of(begun: BegunRequest, kept: KeptRequests, privacy: PrivacyStatement) -> PrivacyStatement | None:
+def _statement_of(
+    begun: BegunRequest, kept: KeptRequests, privacy: PrivacyStatement
+) -> PrivacyStatement | None:
     """Return the promise for an earlier request; ``None`` if its ledger says that it charged nothing."""
     fit = _ledger_of(begun, kept).fit(begun.name)
     if fit is not None and not fit.charges:
@@ -390,8 +394,8 @@ def _check_place(privacy: PrivacyStatement, config: LedgerConfig | None) -> None
     place = privacy.place
     if place == UNTOLD_PLACE:
         raise LedgerError(
-            "ledger: the model was released, and does not name the ledger that its fit stands in, where private metrics "
-            "beside it belong. Use the model in the job's internal folder, or the one that was kept with its place."
+            "ledger: the model was released, and does not name the ledger that its fit stands in, where private "
+            "metrics beside it belong. Use the model in the job's internal folder, or the one that was kept with its place."
         )
     file = None if config is None else LedgerFile(config.path)
     if place is not None and (file is None or not file.records or file.head["ledger"] != place.ledger):

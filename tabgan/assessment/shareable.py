@@ -21,7 +21,7 @@ from tabgan.evaluation.result import ColumnResult, Direction, Evaluation, Format
 from tabgan.evaluation.rules import FixedCombinations, Rule
 from tabgan.evaluation.utility import MAX_CLASS_NUMBERS, MAX_CLASSES, build_classifier
 from tabgan.evaluation.validity import schema_validity
-from tabgan.privacy.doors.private_metrics import PrivateMetrics, Comparison, Guesser, Noisy
+from tabgan.privacy.doors.private_metrics import Comparison, Guesser, Noisy, PrivateMetrics
 from tabgan.schema import Numeric
 
 #: Pairs that a private mean distance is taken over, at most.
@@ -60,8 +60,8 @@ RELEASED = _definition(
 )
 _MEANING = (
     "Private metric, released with noise for an epsilon of its own: share of rows that would have to move for the "
-    "synthetic table to have the real one's {what}, on average. The interval is of the noise. The reference is what two "
-    "samples of one table, as large as these, show by chance."
+    "synthetic table to have the real one's {what}, on average. The interval is of the noise. The reference is what "
+    "two samples of one table, as large as these, show by chance."
 )
 _NEAR = "Close to the reference, which is not 0 because samples of one table differ too."
 COLUMNS = _definition(
@@ -288,7 +288,12 @@ def _metrics_of(
     found = [
         (COLUMNS, mean, near.chance_of(singles), "there are only identifiers"),
         (PAIRS, private_metrics.pairs, near.chance_of(near.sets.pairs), "there are fewer than 2 columns"),
-        (TRIPLES, private_metrics.triples, near.chance_of(near.sets.triples), "there are fewer than 3 columns"),
+        (
+            TRIPLES,
+            private_metrics.triples,
+            near.chance_of(near.sets.triples),
+            "there are fewer than 3 columns",
+        ),
         (ACCURACY, private_metrics.correct, trained.accuracy if trained else None, no_class),
         (MAJORITY, private_metrics.majority, None, no_class),
     ]

@@ -209,13 +209,18 @@ def evaluate(
         typer.Option("--shareable", help="Write the edition that may go out. It needs no real rows."),
     ] = False,
     private_metrics_epsilon: Annotated[
-        float | None, typer.Option(help="Buy noisy figures on the real rows for the shareable edition.")
+        float | None,
+        typer.Option(help="Epsilon of private metrics, noisy figures on the real rows for that edition."),
     ] = None,
     private_metrics_delta: Annotated[
-        float | None, typer.Option(help="The fit's delta, which a purchase takes once more.")
+        float | None, typer.Option(help="The fit's delta, which private metrics take once more.")
     ] = None,
-    entity: Annotated[str | None, typer.Option(help="Of a purchase: the entity's column of the fit.")] = None,
-    max_rows: Annotated[int | None, typer.Option(help="Of a purchase: max_rows of the fit.")] = None,
+    evaluation_epsilon: Annotated[float | None, typer.Option(hidden=True)] = None,
+    evaluation_delta: Annotated[float | None, typer.Option(hidden=True)] = None,
+    entity: Annotated[
+        str | None, typer.Option(help="Of private metrics: the entity's column of the fit.")
+    ] = None,
+    max_rows: Annotated[int | None, typer.Option(help="Of private metrics: max_rows of the fit.")] = None,
     ledger: LedgerOption = None,
     source_table: Annotated[
         Path | None,
@@ -234,6 +239,8 @@ def evaluate(
     The report is INTERNAL, not covered by epsilon, unless --shareable is given.
     """
     with _exits(debug):
+        private_metrics_epsilon = _renamed("epsilon", evaluation_epsilon, private_metrics_epsilon)
+        private_metrics_delta = _renamed("delta", evaluation_delta, private_metrics_delta)
         terms: Any = {"private_metrics_delta": private_metrics_delta, "entity": entity, "max_rows": max_rows}
         terms["ledger"] = ledger
         _check_evaluate(output, real, holdout, shareable, private_metrics_epsilon, terms, gate, source_table)
@@ -284,6 +291,17 @@ def evaluate(
         raise typer.Exit(GATE_REFUSES if is_refused else 0)
 
 
+def _renamed(what: str, by_old_name: float | None, value: float | None) -> float | None:
+    """Return an option of private metrics, also if it was given by its old name, and then say so on stderr."""
+    old, new = f"--evaluation-{what}", f"--private-metrics-{what}"
+    if by_old_name is None:
+        return value
+    if value is not None:
+        raise ConfigError(f"{old}: it is the old name of {new}, which is there, too. Drop it.")
+    typer.echo(f"{old} is now called {new}; the old name goes with the next version.", err=True)
+    return by_old_name
+
+
 def _check_evaluate(
     output: Path,
     real: Path | None,
@@ -309,7 +327,7 @@ def _check_evaluate(
         positive("--private-metrics-epsilon", private_metrics_epsilon)
         if not shareable:
             raise ConfigError(
-                "--private-metrics-epsilon: expected --shareable beside it, for bought figures stand in that edition."
+                "--private-metrics-epsilon: expected --shareable beside it, for private metrics stand in that edition."
             )
         if source_table is not None and terms["ledger"] is None:
             raise ConfigError(

@@ -1,6 +1,6 @@
 """A folder from which an interrupted fit goes on: the same fit, the same ledger, no noise drawn twice.
 
-It holds what has left through the doors (noisy answers, private metrics among them, the networks and their optimizers), the
+It holds what has left through the doors (noisy answers, private metrics too, the networks and their optimizers), the
 public arguments, and secrets that stay in the house: a seed for what is no privacy noise, and the key of the table's
 digest. No row, and no state of any generator of privacy noise: that comes anew from the operating system, whatever was
 drawn before.

@@ -155,9 +155,9 @@ class ReportData:
         created: When, as the caller puts it; ``None`` is not stated, and keeps reports comparable.
         evaluation: The figures.
         privacy: The statement of the fit.
-        private_metrics: The statement of figures that were bought with ``private_metrics_epsilon``; ``None`` for none.
+        private_metrics: The statement of private metrics, which have an epsilon of their own; ``None`` for none.
         findings: Key findings.
-        ledger: The releases of the fit, grouped; those of bought figures are in their own statement.
+        ledger: The releases of the fit, grouped; those of private metrics are in their own statement.
         columns: In the table's order.
         target: The column that utility was measured on.
         model: What the caller says of the model: versions, seed, arguments.
@@ -189,20 +189,20 @@ class ReportData:
     def total(self) -> tuple[float, float] | None:
         """Epsilon and delta of all that was released of the table here; ``None`` without privacy.
 
-        The fit's and the evaluation's are added up: basic composition.
+        The fit's and the private metrics' are added up: basic composition.
         """
         if self.privacy.epsilon is None or self.privacy.delta is None:
             return None
-        bought = self.private_metrics
-        epsilon, delta = (0.0, 0.0) if bought is None else (bought.epsilon or 0.0, bought.delta or 0.0)
+        extra = self.private_metrics
+        epsilon, delta = (0.0, 0.0) if extra is None else (extra.epsilon or 0.0, extra.delta or 0.0)
         return self.privacy.epsilon + epsilon, self.privacy.delta + delta
 
     @property
     def assumptions(self) -> tuple[str, ...]:
         """What the guarantee rests on, in whole sentences."""
-        bought = () if self.private_metrics is None else self.private_metrics.assumptions
-        own = () if self.is_internal or SAMPLE_FACT in bought else (SAMPLE_FACT,)
-        return (*self.privacy.assumptions, *bought, *own)
+        theirs = () if self.private_metrics is None else self.private_metrics.assumptions
+        own = () if self.is_internal or SAMPLE_FACT in theirs else (SAMPLE_FACT,)
+        return (*self.privacy.assumptions, *theirs, *own)
 
     @property
     def odds(self) -> tuple[Odds, ...]:
@@ -259,7 +259,7 @@ def collect(
         created: A date or time to print; ``None`` says that it is not stated.
         stated: What the caller states of the original.
         decision: What the gate says.
-        private_metrics: The statement of figures that were bought; ``None`` for none.
+        private_metrics: The statement of private metrics; ``None`` for none.
 
     Raises:
         DataError: one of the tables lacks a column of the schema.
@@ -331,10 +331,8 @@ def collect_shareable(
         for c in schema
     }  # fmt: skip
     cards = _cards(schema, evaluation, overlays, synthetic, target)
-    bought = None if private_metrics is None else replace(private_metrics, place=None)
-    about = _About(
-        replace(privacy, place=None), bought, title, model or {}, target, created, decision, stated
-    )
+    extra = None if private_metrics is None else replace(private_metrics, place=None)
+    about = _About(replace(privacy, place=None), extra, title, model or {}, target, created, decision, stated)
     return about.data("shareable", evaluation, cards)
 
 
@@ -361,7 +359,7 @@ class _About:
             findings=find(
                 evaluation,
                 self.privacy,
-                bought=self.private_metrics,
+                private_metrics=self.private_metrics,
                 is_internal=edition == "internal",
             ),
             ledger=group_ledger(self.privacy.entries),

@@ -194,7 +194,9 @@ class TestPurchase:
         assert {entry.sensitivity for entry in bought.entries} == {2.0}
 
     def test_not_without_privacy(self, open_model):
-        with pytest.raises(ConfigError, match="private_metrics_epsilon: a fit with epsilon=None promises nothing"):
+        with pytest.raises(
+            ConfigError, match="private_metrics_epsilon: a fit with epsilon=None promises nothing"
+        ):
             self.buys(open_model)
 
     @pytest.mark.parametrize("epsilon", [0, -1.0, float("nan"), "1"])

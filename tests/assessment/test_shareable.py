@@ -13,7 +13,7 @@ from tabgan.assessment.shareable import Sets, evaluate_released, released_frame,
 from tabgan.columns.table import TableEncoder
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.measured_table import measure_table
-from tabgan.privacy.doors.private_metrics import PrivateMetrics, Noisy
+from tabgan.privacy.doors.private_metrics import Noisy, PrivateMetrics
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import make_plan
 from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
@@ -152,7 +152,9 @@ class TestBought:
         """Two samples of 3,000 rows of one table: more of it for pairs than for columns, and for few rows."""
         found = self.figures(encoder)
         assert 0.0 < found["tvd1_private"].reference < found["tvd2_private"].reference < 0.2
-        assert self.figures(encoder, table(1, 100))["tvd2_private"].reference > found["tvd2_private"].reference
+        assert (
+            self.figures(encoder, table(1, 100))["tvd2_private"].reference > found["tvd2_private"].reference
+        )
 
     def test_what_was_not_bought_says_why(self, encoder):
         found = self.figures(encoder)["accuracy_private"]

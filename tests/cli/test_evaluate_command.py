@@ -202,7 +202,14 @@ class TestGateAndEdition:
         assert json.loads(Path("r.json").read_text())["edition"] == "shareable"
 
     def test_bought_figures(self, files):
-        more = ["--private-metrics-epsilon", "0.5", "--private-metrics-delta", "1e-6", "--ledger", "people.ledger"]
+        more = [
+            "--private-metrics-epsilon",
+            "0.5",
+            "--private-metrics-delta",
+            "1e-6",
+            "--ledger",
+            "people.ledger",
+        ]
         run(*files, "--shareable", *more, "-o", "r.json")
         twin = json.loads(Path("r.json").read_text())
         assert "tvd2_private" in {metric["name"] for metric in twin["evaluation"]["metrics"]}
@@ -243,7 +250,8 @@ class TestGateAndEdition:
 
     def test_bought_figures_go_into_the_shareable_edition_only(self, files):
         assert (
-            "expected --shareable" in run(*files, "--private-metrics-epsilon", "1", "-o", "r.html", code=2).output
+            "expected --shareable"
+            in run(*files, "--private-metrics-epsilon", "1", "-o", "r.html", code=2).output
         )
         assert "nothing else is charged" in run(*files, "--ledger", "p.ledger", "-o", "r.html", code=2).output
 

@@ -94,7 +94,11 @@ def test_nothing_is_bought_beside_a_released_model(folder):
     for ledger in (None, folder / "people.ledger"):
         with pytest.raises(LedgerError, match="model was released"):
             released.evaluate(
-                df[:600], df[600:], private_metrics_epsilon=0.5, private_metrics_delta=released.delta, ledger=ledger
+                df[:600],
+                df[600:],
+                private_metrics_epsilon=0.5,
+                private_metrics_delta=released.delta,
+                ledger=ledger,
             )
     assert (folder / "people.ledger").read_text() == before
     report = released.evaluate(df[:600], df[600:])

@@ -23,7 +23,7 @@ from tabgan.privacy.doors.private_metrics import (
     release_private_metrics,
 )
 from tabgan.privacy.filter import PrivacyFilter
-from tabgan.privacy.plan import make_private_metrics_plan, make_plan
+from tabgan.privacy.plan import make_plan, make_private_metrics_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit
 from tabgan.schema import Categorical, Numeric, Schema
 
@@ -78,7 +78,9 @@ def buy(df, encoder, synthetic, *, unit=ROW, n_rows=None, epsilon=1.0, ledger=No
     codes = encoder.transform(synthetic)
     n_rows = len(df) if n_rows is None else n_rows
     sets = {"pairs": [(0, 1), (0, 2), (1, 2)], "triples": [(0, 1, 2)]}
-    found = release_private_metrics(df, encoder, codes, n_rows, plan, Measurer(ledger), **sets, guesser=guesser(encoder))
+    found = release_private_metrics(
+        df, encoder, codes, n_rows, plan, Measurer(ledger), **sets, guesser=guesser(encoder)
+    )
     return found, ledger
 
 
