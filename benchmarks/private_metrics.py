@@ -1,6 +1,6 @@
 """What do private metrics say of a table, beside what is so?
 
-    python benchmarks/private_metrics.py --data FOLDER [--epsilon 1] [--private-metrics-epsilon 0.05 0.1 0.5] [--repeat 20]
+    python benchmarks/private_metrics.py --data FOLDER [--epsilon 1] [--private-metrics-epsilon 0.05 0.1] [--repeat 20]
 
 FOLDER holds ``train.csv`` and ``meta.json`` (target). One fit; each budget is spent ``--repeat`` times, for which a
 table of one's own would be charged each time. Beside the noisy figures stand the exact ones, which nobody may see

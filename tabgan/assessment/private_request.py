@@ -395,7 +395,8 @@ def _check_place(privacy: PrivacyStatement, config: LedgerConfig | None) -> None
     if place == UNTOLD_PLACE:
         raise LedgerError(
             "ledger: the model was released, and does not name the ledger that its fit stands in, where private "
-            "metrics beside it belong. Use the model in the job's internal folder, or the one that was kept with its place."
+            "metrics beside it belong. Use the model in the job's internal folder, or the one that was kept with its "
+            "place."
         )
     file = None if config is None else LedgerFile(config.path)
     if place is not None and (file is None or not file.records or file.head["ledger"] != place.ledger):
