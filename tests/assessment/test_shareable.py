@@ -102,8 +102,8 @@ class TestReleased:
         assert evaluate_released(table(1), encoder, 3_000.0) == evaluate_released(table(1), encoder, 3_000.0)
 
 
-class TestBought:
-    BOUGHT = PrivateMetrics(
+class TestPrivateMetrics:
+    METRICS = PrivateMetrics(
         {name: Noisy(0.02, 0.01) for name in ("town", "age", "seen", "ill")},
         Noisy(-0.01, 0.02),
         Noisy(0.3, 0.1),
@@ -113,7 +113,7 @@ class TestBought:
         sets = Sets.of(4, RandomStreams(0))
         df = table(1) if df is None else df
         fresh = tuple(encoder.transform(table(seed, n)) for seed, n in ((5, 3_000), (6, len(df))))
-        options = {"bought": self.BOUGHT, "sets": sets, "fresh": fresh} | options
+        options = {"private_metrics": self.METRICS, "sets": sets, "fresh": fresh} | options
         return evaluate_released(df, encoder, 3_000.0, **options)
 
     def test_noise_is_in_the_interval(self, encoder):
@@ -156,11 +156,11 @@ class TestBought:
             self.figures(encoder, table(1, 100))["tvd2_private"].reference > found["tvd2_private"].reference
         )
 
-    def test_what_was_not_bought_says_why(self, encoder):
+    def test_what_was_not_measured_says_why(self, encoder):
         found = self.figures(encoder)["accuracy_private"]
         assert (found.value, found.reason) == (None, "no target was named that is a class")
 
-    def test_columns_have_their_bought_distance(self, encoder):
+    def test_columns_have_their_private_distance(self, encoder):
         assert {c.tvd for c in self.figures(encoder).columns if c.name != "id"} == {0.02}
 
 

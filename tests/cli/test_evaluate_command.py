@@ -103,7 +103,7 @@ def fitted_folder(tmp_path_factory) -> Path:
 
 
 class TestTheTableOfTheFit:
-    """A purchase beside a fit with a ledger needs the fit's table: its rows, in whatever order and form."""
+    """Private metrics beside a fit with a ledger need the fit's table: its rows, in whatever order and form."""
 
     MORE = (
         "--holdout",
@@ -201,7 +201,7 @@ class TestGateAndEdition:
         assert "r.json: SHAREABLE" in result.stdout
         assert json.loads(Path("r.json").read_text())["edition"] == "shareable"
 
-    def test_bought_figures(self, files):
+    def test_private_metrics(self, files):
         more = [
             "--private-metrics-epsilon",
             "0.5",
@@ -223,11 +223,11 @@ class TestGateAndEdition:
             (["--private-metrics-delta", "1e-6", "--entity", "who"], "entity and max_rows together"),
             (
                 ["--private-metrics-delta", "1e-6", "--entity", "who", "--max-rows", "2"],
-                "protects one row, and the purchase",
+                "protects one row, and private metrics",
             ),
         ],
     )
-    def test_the_model_is_not_asked_what_a_purchase_promises(self, files, more, message):
+    def test_the_model_is_not_asked_what_private_metrics_promise(self, files, more, message):
         """Pitfall 38: its file is not signed."""
         options = ["--shareable", "--private-metrics-epsilon", "0.5", *more, "--ledger", "people.ledger"]
         assert message in " ".join(run(*files, *options, "-o", "r.json", code=2).output.split())
@@ -248,7 +248,7 @@ class TestGateAndEdition:
     def test_options_that_do_not_go_together(self, files, options, message):
         assert message in run("evaluate", "m.tabgan", *options, code=2).output
 
-    def test_bought_figures_go_into_the_shareable_edition_only(self, files):
+    def test_private_metrics_go_into_the_shareable_edition_only(self, files):
         assert (
             "expected --shareable"
             in run(*files, "--private-metrics-epsilon", "1", "-o", "r.html", code=2).output

@@ -305,7 +305,7 @@ class TestShipped:
 
 
 @pytest.mark.usefixtures("folder")
-class TestGateRulesAndPurchases:
+class TestGateRulesAndPrivateMetrics:
     HEAD = "source: {path: people.csv}\n"
 
     def test_gate(self):

@@ -19,7 +19,7 @@ WHY = {
     "synthetic.parquet": "the same rows",
     "model.tabgan": "released counts and what was made of them; see HEADER",
     "schema.yaml": "declared by a person, or completed by releases",
-    "report.html": "the shareable edition: made of releases, bought figures and the table",
+    "report.html": "the shareable edition: made of releases, private metrics and the table",
     "report.json": "the same",
     "data-card.md": "the same",
 }
@@ -86,8 +86,8 @@ def test_both_models_draw_the_same_rows(folder):
     assert kept.privacy_.place is not None
 
 
-def test_nothing_is_bought_beside_a_released_model(folder):
-    """Its fit stands in a ledger that it does not name: what was bought beside it would be in none."""
+def test_no_private_metrics_are_measured_beside_a_released_model(folder):
+    """Its fit stands in a ledger that it does not name: private metrics beside it would be in none."""
     df = pd.read_csv(folder / "people.csv")
     released = TabGAN.load(folder / "out/release/model.tabgan")
     before = (folder / "people.ledger").read_text()
