@@ -61,6 +61,15 @@ class TestRequest:
         assert report.shareable.evaluation["accuracy_private"].value > 0.4
         assert "tvd2_private" not in {metric.name for metric in report.evaluation.metrics}
 
+    def test_by_old_names(self, model):
+        with pytest.warns(FutureWarning, match="private_metrics_") as found:
+            report = model.evaluate(
+                table(1_500, 0), table(400, 1), evaluation_epsilon=1.0, evaluation_delta=1e-6
+            )
+        assert len(found) == 2
+        assert report.shareable.data.total == (6.0, 2e-6)
+        assert report.shareable.evaluation["tvd2_private"].is_computed
+
     @pytest.mark.parametrize("gate", [Gate(epsilon=5.5), Gate(epsilon=6.0, delta=1.5e-6)])
     def test_nothing_is_measured_that_the_gate_could_not_pass(self, model, gate, tmp_path):
         with pytest.raises(ConfigError, match="over the gate's limit"):

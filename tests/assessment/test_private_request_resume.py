@@ -17,11 +17,12 @@ from tabgan import TabGAN
 from tabgan.assessment import private_request
 from tabgan.errors import BudgetExceededError, CheckpointError, ConfigError
 from tabgan.evaluation.gate import Gate
+from tabgan.fitting import checkpoint
 from tabgan.fitting.checkpoint import KeptRequests, discard
 from tabgan.io import sinks
 from tabgan.jobs.config import load_jobs
 from tabgan.jobs.run import run_job
-from tabgan.privacy.doors import mechanisms
+from tabgan.privacy.doors import mechanisms, private_metrics
 from tabgan.privacy.ledger import file as ledger_file
 from tabgan.privacy.ledger import journal
 from tabgan.privacy.ledger.file import LedgerFile
@@ -182,6 +183,38 @@ class TestKilled:
         # Killed with no answer, one and both of them, measured once and, where an answer was lost, a second time.
         assert {drawn for drawn, _ in seen} == {0, 1, 2}
         assert {times for _, times in seen} == {1, 2}
+
+    def test_one_that_an_older_version_began(self, fitted, killer, monkeypatch, tmp_path):
+        """Its files and the door of its lines have other names: all of them count, and kept answers are read."""
+        killer.after(None)
+        fitted.copy(tmp_path / "whole", has_ledger=True).measure(target=None)
+        left = Counter()
+        for moment in range(killer.moments):
+            job = fitted.copy(tmp_path / f"{moment}", has_ledger=True)
+            killer.draws.clear()
+            killer.after(moment)
+            with monkeypatch.context() as patch, pytest.raises(Killed):
+                patch.setattr(checkpoint, "_REQUESTS", "purchases.jsonl")
+                patch.setattr(checkpoint, "_REQUEST_ANSWERS", "bought.{}.jsonl")
+                patch.setattr(private_metrics, "DOOR", "evaluation")
+                job.measure(target=None)
+            left.update({path.name.split(".")[0] for path in job.checkpoint.iterdir()})
+            left["lines"] += '"door":"evaluation"' in job.ledger.read_text()
+            killer.after(None)
+            result = job.measure(target=None)
+            assert result.statement.epsilon == pytest.approx(EXTRA * charged(job))
+            assert {entry.door for entry in result.statement.entries} == {"private_metrics"}
+            assert max(killer.draws.values()) == 1
+            assert killer.draws.total() <= sum(len(each.charges) for each in job.requests)
+            assert all(each.outcome is not None for each in job.requests)
+            n_drawn = killer.draws.total()
+            again = job.measure(target=None)
+            assert killer.draws.total() == n_drawn
+            assert figures(again.metrics) == figures(result.metrics)
+            discard(job.checkpoint)
+            assert not job.checkpoint.exists()
+        assert min(left["purchases"], left["bought"], left["lines"]) > 0
+        assert left["private-metrics"] == 0
 
     def test_a_lost_answer_is_measured_anew_and_both_count(self, job, killer, monkeypatch):
         with monkeypatch.context() as patch, pytest.raises(Killed):

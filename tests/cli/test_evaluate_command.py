@@ -215,6 +215,16 @@ class TestGateAndEdition:
         assert "tvd2_private" in {metric["name"] for metric in twin["evaluation"]["metrics"]}
         assert Path("people.ledger").is_file()
 
+    def test_old_names_of_options(self, files):
+        old = ["--evaluation-epsilon", "0.5", "--evaluation-delta", "1e-6"]
+        result = run(*files, "--shareable", *old, "--ledger", "people.ledger", "-o", "r.json")
+        for part in ("epsilon", "delta"):
+            assert f"--evaluation-{part} is now called --private-metrics-{part}" in result.stderr
+            assert f"--evaluation-{part}" not in run("evaluate", "--help").output
+        assert json.loads(Path("r.json").read_text())["private_metrics"]["epsilon"] == 0.5
+        both = run(*files, "--shareable", *old, "--private-metrics-epsilon", "0.5", "-o", "q.json", code=2)
+        assert "--evaluation-epsilon: it is the old name" in both.output
+
     @pytest.mark.parametrize(
         ("more", "message"),
         [

@@ -333,6 +333,17 @@ class TestGateRulesAndPrivateMetrics:
         (job,) = _load(self.HEAD + "report: {private_metrics_epsilon: 0.1, card: false}")
         assert job.report == ReportOptions(card=False, private_metrics_epsilon=0.1)
 
+    def test_the_old_name_of_a_key(self):
+        with pytest.warns(FutureWarning, match=r"now called 'report\.private_metrics_epsilon'") as found:
+            (job,) = _load(self.HEAD + "report: {evaluation_epsilon: 0.1, card: false}")
+        assert job.report == ReportOptions(card=False, private_metrics_epsilon=0.1)
+        assert "/tabgan/" in found[0].filename  # or the command line would not show it
+
+    def test_not_both_names_of_a_key(self):
+        assert "report.evaluation_epsilon: it is the old name of private_metrics_epsilon" in _problem(
+            self.HEAD + "report: {evaluation_epsilon: 0.1, private_metrics_epsilon: 0.1}"
+        )
+
     def test_what_a_report_states(self):
         (job,) = _load(self.HEAD + "report: {source: A census, contact: office@example.org}")
         assert job.report.stated == {

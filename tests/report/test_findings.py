@@ -193,7 +193,7 @@ class TestFind:
             for f in find(zoo.evaluation(), privacy, private_metrics=zoo.private_metrics)
             if f.subject == "Privacy"
         )
-        assert "Epsilon is 1.3, 0.5 of it for figures of this report" in finding.text
+        assert "Epsilon is 1.3, 0.5 of it for private metrics" in finding.text
         assert "reasonable" in finding.text
 
     def test_attacks_are_told_with_their_risks(self, full):
