@@ -188,7 +188,7 @@ class TestKilled:
         """Its files and the door of its lines have other names: all of them count, and kept answers are read."""
         killer.after(None)
         fitted.copy(tmp_path / "whole", has_ledger=True).measure(target=None)
-        left = Counter()
+        left, seen = Counter(), set()
         for moment in range(killer.moments):
             job = fitted.copy(tmp_path / f"{moment}", has_ledger=True)
             killer.draws.clear()
@@ -201,7 +201,9 @@ class TestKilled:
             left.update({path.name.split(".")[0] for path in job.checkpoint.iterdir()})
             left["lines"] += '"door":"evaluation"' in job.ledger.read_text()
             killer.after(None)
+            n_before = killer.draws.total()
             result = job.measure(target=None)
+            seen.add((n_before, charged(job)))
             assert result.statement.epsilon == pytest.approx(EXTRA * charged(job))
             assert {entry.door for entry in result.statement.entries} == {"private_metrics"}
             assert max(killer.draws.values()) == 1
@@ -213,6 +215,7 @@ class TestKilled:
             assert figures(again.metrics) == figures(result.metrics)
             discard(job.checkpoint)
             assert not job.checkpoint.exists()
+        assert {(1, 1), (2, 1)} <= seen  # killed with one and both answers kept, which are read
         assert min(left["purchases"], left["bought"], left["lines"]) > 0
         assert left["private-metrics"] == 0
 
