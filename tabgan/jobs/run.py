@@ -147,9 +147,7 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
             is_released = model.privacy_.is_private and decision.outcome != "failed"
             _write(job.output, model, synthetic, _folder(folder, RELEASE if is_released else WITHHELD))
             if job.output.model and is_released and model.privacy_.place is not None:
-                model.save(
-                    _folder(folder, INTERNAL) / MODEL
-                )  # it knows its ledger, for later private metrics
+                model.save(_folder(folder, INTERNAL) / MODEL)  # it knows its ledger, which later charges need
             if report is not None and job.report is not None:
                 _write_report(job.report, report, _folder(folder, INTERNAL))
                 if is_released:
