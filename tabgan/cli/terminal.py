@@ -219,7 +219,7 @@ def show_ledger(console: Console, summary: LedgerSummary) -> None:
         ),
     ]
     if summary.epsilon_cap is not None:
-        adaptive = f"epsilon {at_most(summary.epsilon_spent_adaptive)}, if each was planned after seeing the ones before"
+        adaptive = f"epsilon {at_most(summary.epsilon_spent_adaptive)}, if each was planned after seeing earlier ones"
         if sum(fit.releases > 0 for fit in summary.fits) > 1:
             lines.append(("", adaptive))
         lines += [
