@@ -25,7 +25,7 @@ def public_domain(folder: Path) -> Domain:
     """Return the domain of train and test together, taken as public, as ``benchmarks/utility.py`` takes it.
 
     A numeric column has ``lower``, ``upper`` and ``decimals``, any other its ``categories`` as text. ``missing`` says
-    whether a column has missing values.
+    if a column has missing values.
     """
     meta = json.loads((folder / "meta.json").read_text())
     both = pd.concat([read(folder / name, meta["numeric"]) for name in ("train.csv", "test.csv")])
