@@ -61,12 +61,12 @@ class CodedColumn:
 
     @property
     def is_unseen(self) -> bool:
-        """Whether values are there, and noise hid where they lie: they come back as missing."""
+        """True if there are values and noise hid their range: they come back as missing."""
         return isinstance(self.encoder, LatticeEncoder) and self.encoder.is_unseen
 
     @property
     def has_pooled(self) -> bool:
-        """Whether the last code is one that rows have and no row of a sample may show."""
+        """True if rows may have the last code and no row of a sample may show it."""
         return self.encoder.has_other or self.is_unseen
 
     @property
@@ -169,7 +169,7 @@ def code_column(
 
 
 def _holds_only_noise(values: np.ndarray, n_present: float, noise_stddev: float) -> bool:
-    """Return whether neither one value's count, nor all of them, nor that of missing ones says there is any."""
+    """Return true if no count, of one value, of all or of missing ones, shows that there is any."""
     surely = SURELY * noise_stddev
     return bool(
         n_present <= 2 * surely
