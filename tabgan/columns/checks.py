@@ -1,4 +1,4 @@
-"""Checks that refuse unsupported tables before anything is released.
+"""Refuses tables that cannot be learnt, before anything is released.
 
 After these checks nothing raises because of a value, so that whether a fit succeeds follows from noisy numbers alone:
 that a table passed them is taken as public. Messages name columns and kinds, never values or how many there are.
@@ -98,7 +98,7 @@ def _check_names(df: pd.DataFrame) -> None:
 
 
 def _check_column(series: pd.Series, name: str) -> set[str]:
-    """Return the single family of a column's values, or none if all are missing."""
+    """Return what a column's values are: a single family, or none where all are missing."""
     dtype = series.dtype
     is_numpy = isinstance(dtype, np.dtype)
     if isinstance(dtype, pd.CategoricalDtype):
@@ -128,7 +128,7 @@ def _check_column(series: pd.Series, name: str) -> set[str]:
 
 
 def _has_name(dtype: Any) -> bool:
-    """Return true if the name of an extension dtype, which a model file keeps, restores it."""
+    """Return whether an extension dtype is one that its name, which a model file keeps, brings back."""
     if isinstance(dtype, pd.PeriodDtype | pd.IntervalDtype | pd.SparseDtype) or dtype.kind == "m":
         return False
     try:
@@ -168,7 +168,7 @@ def _families(series: pd.Series, name: str) -> set[str]:
 
 
 def _is_unicode(texts: list[str]) -> bool:
-    """Return true if every text can be written as UTF-8."""
+    """Return whether every text can be written as UTF-8."""
     try:
         "\n".join(texts).encode("utf-8")
     except UnicodeEncodeError:

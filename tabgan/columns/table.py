@@ -61,7 +61,7 @@ class CodedColumn:
 
     @property
     def is_unseen(self) -> bool:
-        """True if there are values and noise hid their range: they come back as missing."""
+        """Whether values are there, and noise hid where they lie: they come back as missing."""
         return isinstance(self.encoder, LatticeEncoder) and self.encoder.is_unseen
 
     @property
