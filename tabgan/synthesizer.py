@@ -34,7 +34,7 @@ from tabgan.privacy.doors.release import check_declared_rows
 from tabgan.privacy.filter import UNTOLD_PLACE
 from tabgan.privacy.ledger.file import LedgerFile
 from tabgan.privacy.ledger.records import LedgerConfig
-from tabgan.privacy.plan import ADVERSARY_SHARE, check_budget, make_evaluation_plan, make_plan
+from tabgan.privacy.plan import ADVERSARY_SHARE, check_budget, make_plan, make_private_metrics_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit
 from tabgan.schema import Categorical, Schema, nearest
 
@@ -49,6 +49,9 @@ logger = logging.getLogger(__name__)
 
 #: What is said of a model that came from a file.
 UNSIGNED = "the file is not signed; what it states of privacy agrees with itself, and is not proven"
+
+#: New names of arguments on private metrics.
+_OLD_NAMES = {"evaluation_epsilon": "private_metrics_epsilon", "evaluation_delta": "private_metrics_delta"}
 
 #: What a fit learns, and the next one forgets first.
 LEARNT = ("_fitted", "_times_sampled", "schema_", "privacy_", "n_rows_")
@@ -217,14 +220,15 @@ class TabGAN(BaseEstimator):
         device = resolve_device(self.device)
         return Request(plan, schema, training, device, self.random_state, untyped_text)
 
+    @renamed_arguments(**_OLD_NAMES)
     def check_cap(
-        self, ledger: LedgerConfig | str | Path, *, evaluation_epsilon: float | None = None
+        self, ledger: LedgerConfig | str | Path, *, private_metrics_epsilon: float | None = None
     ) -> None:
         """Raise if a ledger's cap refuses a fit with these arguments, whatever table of the dataset it is to be of.
 
         Args:
             ledger: The dataset's.
-            evaluation_epsilon: What is to be bought after the fit, see :meth:`evaluate`; there must be room for both.
+            private_metrics_epsilon: Of private metrics after the fit, see :meth:`evaluate`: both must find room.
 
         Raises:
             ConfigError, LedgerError, BudgetExceededError: as in :meth:`fit`; no table is needed to tell.
@@ -236,9 +240,9 @@ class TabGAN(BaseEstimator):
         except BudgetExceededError:
             Session(self._request(("undeclared",), untyped_text=False), LedgerConfig.of(ledger), None)
         config = LedgerConfig.of(ledger)
-        if evaluation_epsilon is not None and config is not None:
+        if private_metrics_epsilon is not None and config is not None:
             plan = self._request((), untyped_text=False).plan
-            later = make_evaluation_plan(evaluation_epsilon, self.delta, plan.unit)
+            later = make_private_metrics_plan(private_metrics_epsilon, self.delta, plan.unit)
             LedgerFile(config.path).check_cap(plan, config, later)
 
     def check_room(self, *args: Any, **kwargs: Any) -> None:
@@ -342,7 +346,7 @@ class TabGAN(BaseEstimator):
             done += len(table)
             yield table
 
-    @renamed_arguments(part_of="source_table")
+    @renamed_arguments(part_of="source_table", **_OLD_NAMES)
     def evaluate(
         self,
         real: pd.DataFrame,
@@ -354,8 +358,8 @@ class TabGAN(BaseEstimator):
         subgroups: Sequence[str] | None = None,
         gate: Gate | Mapping[str, Any] | str | None = None,
         audit: AuditResult | None = None,
-        evaluation_epsilon: float | None = None,
-        evaluation_delta: float | None = None,
+        private_metrics_epsilon: float | None = None,
+        private_metrics_delta: float | None = None,
         entity: str | None = None,
         max_rows: int | None = None,
         ledger: LedgerConfig | str | Path | None = None,
@@ -372,8 +376,8 @@ class TabGAN(BaseEstimator):
         """Compare synthetic rows with the real ones and with a holdout.
 
         **Guarantee.** None: figures are computed on real rows without noise, and stay in the house. The report's
-        ``shareable`` edition holds what follows from the fit's releases, and figures that were bought with
-        ``evaluation_epsilon``, which adds to the fit's epsilon, and once more its delta to its delta.
+        ``shareable`` edition holds what follows from the fit's releases, and private metrics:
+        ``private_metrics_epsilon`` adds to the fit's epsilon, and once more its delta to its delta.
 
         Args:
             real: The rows that ``fit`` learnt from.
@@ -387,15 +391,15 @@ class TabGAN(BaseEstimator):
             gate: Limits that decide on the release: a :class:`~tabgan.Gate`, a mapping as in YAML, or ``"standard"``;
                 ``None`` leaves it to a person.
             audit: What :func:`tabgan.audit.audit` found; the gate may hold it to a limit.
-            evaluation_epsilon: Buys noisy figures on ``real`` for the shareable edition; ``None`` buys none.
-            evaluation_delta: The fit's delta, which a purchase takes once more. It has to be given for a model that was
+            private_metrics_epsilon: Of private metrics: noisy figures on ``real`` for the shareable edition.
+            private_metrics_delta: The fit's delta, spent on them once more. It has to be given for a model that was
                 loaded: a file is not signed, and what it states must not scale noise. Otherwise the fit's own.
-            entity: For a purchase beside a loaded model: the column that says whose a row is, as in the fit's schema.
-            max_rows: For a purchase beside a loaded model: the most rows of an entity, as in the fit's schema.
-            ledger: The dataset's ledger, which a purchase adds to.
-            checkpoint: The one of the fit, in which a purchase keeps its answers: called again with the same tables
-                and arguments, it returns them and spends nothing more. All purchases that were made beside the fit
-                count in the report's total. Without ``ledger`` charges stand in the checkpoint's own.
+            entity: For private metrics beside a loaded model: the column that says whose a row is, as in its schema.
+            max_rows: For private metrics beside a loaded model: the most rows of an entity, as in its schema.
+            ledger: The dataset's ledger, which private metrics add to.
+            checkpoint: The one of the fit, which keeps the private metrics too: called again with the same tables and
+                arguments, it returns them and spends nothing more. All that were measured beside the fit count in the
+                report's total. Without ``ledger`` charges stand in the checkpoint's own.
             source_table: The table that ``real`` was taken from, where rows were held out: whose ledger it is.
             title: What the report is called.
             about: What it says of the model; the model's arguments by default.
@@ -415,25 +419,25 @@ class TabGAN(BaseEstimator):
             SchemaError: there is no column ``target``.
             ConfigError: an argument is out of its range.
             DataError: a table is empty, or its columns are not those of the real one.
-            LedgerError, BudgetExceededError: the ledger cannot be used, or its cap refuses the purchase.
+            LedgerError, BudgetExceededError: the ledger cannot be used, or its cap refuses the private metrics.
             CheckpointError: the checkpoint is damaged, not of a fit, or another process is at work there.
         """
         from tabgan.assessment.assess import assess  # not on top: sdmetrics takes seconds to import
-        from tabgan.assessment.private_request import ordered, terms_of
+        from tabgan.assessment.private_request import requested, terms_of
         from tabgan.evaluation.gate import Gate
 
         fitted = self._check_fitted()
         subject = self._subject(synthetic, target, title, random_state, about, created, stated, declared)
         limits = Gate.of(gate, has_target=subject.schema.target is not None)
         terms = None
-        if evaluation_epsilon is not None:
-            terms = terms_of(getattr(self, "plan_", None), evaluation_delta, entity, max_rows)
+        if private_metrics_epsilon is not None:
+            terms = terms_of(getattr(self, "plan_", None), private_metrics_delta, entity, max_rows)
         with (
-            ordered(
+            requested(
                 fitted,
                 real,
                 subject.synthetic,
-                evaluation_epsilon,
+                private_metrics_epsilon,
                 terms=terms,
                 gate=limits,
                 target=subject.schema.target,
@@ -441,7 +445,7 @@ class TabGAN(BaseEstimator):
                 checkpoint=_folder(checkpoint),
                 source_table=source_table,
                 random_state=random_state,
-            ) as (buys, before),
+            ) as (measure, before),
             told(progress) as tell,
         ):
             return assess(
@@ -452,8 +456,8 @@ class TabGAN(BaseEstimator):
                 subgroups=subgroups,
                 gate=limits,
                 audit=audit,
-                buy=buys,
-                bought_before=before,
+                measure=measure,
+                earlier_private_metrics=before,
                 progress=tell,
             )
 
@@ -528,7 +532,7 @@ class TabGAN(BaseEstimator):
 
         Args:
             path: Of the file.
-            with_place: Keep where the fit stands in its dataset's ledger, by which later purchases find it. ``False``
+            with_place: Keep where the fit stands in its dataset's ledger, where private metrics belong, too. ``False``
                 for a file that leaves the organisation: the line's hash covers a digest of the table, which is keyed
                 but not noised.
 

@@ -76,7 +76,7 @@ class FakeTabGAN:
     def check_params(self) -> None:
         check_budget(self.epsilon, self.delta, 0.05)
 
-    def check_cap(self, ledger: Any, *, evaluation_epsilon: float | None = None) -> None:
+    def check_cap(self, ledger: Any, *, private_metrics_epsilon: float | None = None) -> None:
         self.ledger = ledger
 
     def fit(

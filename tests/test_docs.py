@@ -24,8 +24,8 @@ def table(seed: int) -> pd.DataFrame:
 
 def test_every_figure_is_explained():
     model = TabGAN(epsilon=20.0, steps=1, random_state=0).fit(table(0))
-    bought = model.evaluate(table(0), table(1), target="b", evaluation_epsilon=1.0)
-    found = (evaluate(table(0), table(1), table(2), target="b"), bought.shareable.evaluation)
+    report = model.evaluate(table(0), table(1), target="b", private_metrics_epsilon=1.0)
+    found = (evaluate(table(0), table(1), table(2), target="b"), report.shareable.evaluation)
     names = {metric.name for evaluation in found for metric in evaluation.metrics}
     assert len(names) > 30
     assert {name for name in names if f"`{name}`" not in PAGE} == set()

@@ -1,4 +1,4 @@
-"""A synthetic table assessed: figures, purchases, the gate's decision, and both editions of the report."""
+"""A synthetic table assessed: figures, private metrics, the gate's decision, and both editions of the report."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 
 from tabgan._util.progress import Progress
 from tabgan._util.rng import RandomStreams
-from tabgan.assessment.private_request import Purchase
+from tabgan.assessment.private_request import PrivateMetricsResult
 from tabgan.assessment.shareable import evaluate_released, released_frame
 from tabgan.audit.result import AuditResult
 from tabgan.errors import ConfigError
@@ -63,8 +63,8 @@ def assess(
     subgroups: Sequence[str] | None = None,
     gate: Gate | None = None,
     audit: AuditResult | None = None,
-    buy: Callable[[], Purchase] | None = None,
-    bought_before: PrivacyStatement | None = None,
+    measure: Callable[[], PrivateMetricsResult] | None = None,
+    earlier_private_metrics: PrivacyStatement | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Return the internal edition, with the shareable one where the fit was private.
@@ -79,8 +79,9 @@ def assess(
         subgroups: Columns whose values are groups.
         gate: Decides on the release.
         audit: Of the installation.
-        buy: Buys figures; called once all others are there, so that none is paid for whose report fails.
-        bought_before: The promise for figures that were bought earlier; that of ``buy`` holds them, too.
+        measure: Measures private metrics; called once all other figures are there, so that none is paid for whose
+            report fails.
+        earlier_private_metrics: The promise for those of before; that of ``measure`` holds them, too.
         progress: Called with ``"evaluate"``, the steps done and all steps.
 
     Raises:
@@ -103,7 +104,7 @@ def assess(
     if audit is not None:
         evaluation = replace(evaluation, metrics=(*evaluation.metrics, audit.metric))
 
-    def internal(bought: PrivacyStatement | None) -> ReportData:
+    def internal(private_metrics: PrivacyStatement | None) -> ReportData:
         data = collect(
             evaluation,
             real,
@@ -116,18 +117,23 @@ def assess(
             target=subject.schema.target,
             created=subject.created,
             stated=subject.stated,
-            evaluation_privacy=bought,
+            private_metrics=private_metrics,
         )
         return data if gate is None else replace(data, decision=gate.decide(evaluation, data.total))
 
-    data, purchase = internal(bought_before), None
-    if buy is not None:
-        purchase = buy()
-        data = internal(purchase.statement)
+    data, result = internal(earlier_private_metrics), None
+    if measure is not None:
+        result = measure()
+        data = internal(result.statement)
     if not subject.fitted.privacy.is_private:
         return Report(data)
     shareable = shareable_data(
-        subject, rules=rules, gate=gate, audit=audit, purchase=purchase, bought_before=bought_before
+        subject,
+        rules=rules,
+        gate=gate,
+        audit=audit,
+        private_metrics=result,
+        earlier_private_metrics=earlier_private_metrics,
     )
     return Report(data, shareable)
 
@@ -152,8 +158,8 @@ def shareable_data(
     rules: Sequence[Rule] = (),
     gate: Gate | None = None,
     audit: AuditResult | None = None,
-    purchase: Purchase | None = None,
-    bought_before: PrivacyStatement | None = None,
+    private_metrics: PrivateMetricsResult | None = None,
+    earlier_private_metrics: PrivacyStatement | None = None,
 ) -> ReportData:
     """Return the edition that may go out with the table.
 
@@ -172,10 +178,10 @@ def shareable_data(
         fitted.encoder,
         fitted.n_rows,
         target=subject.schema.target,
-        bought=None if purchase is None else purchase.bought,
-        sets=None if purchase is None else purchase.sets,
-        guesser=None if purchase is None else purchase.guesser,
-        fresh=None if purchase is None else _fresh_codes(subject),
+        private_metrics=None if private_metrics is None else private_metrics.metrics,
+        sets=None if private_metrics is None else private_metrics.sets,
+        guesser=None if private_metrics is None else private_metrics.guesser,
+        fresh=None if private_metrics is None else _fresh_codes(subject),
         n_rows_stddev=_rows_stddev(fitted.privacy),
         rules=rules,
         further=further,
@@ -193,7 +199,7 @@ def shareable_data(
         target=subject.schema.target,
         created=subject.created,
         stated=subject.stated,
-        evaluation_privacy=bought_before if purchase is None else purchase.statement,
+        private_metrics=earlier_private_metrics if private_metrics is None else private_metrics.statement,
     )
     decision = NO_GATE if gate is None else gate.promises.decide(evaluation, data.total)
     return replace(data, decision=decision)

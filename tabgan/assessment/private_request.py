@@ -1,4 +1,4 @@
-"""Buying figures: one more entry in the dataset's ledger, after the fit's."""
+"""Private metrics on request: one more entry in the dataset's ledger, after the fit's."""
 
 from __future__ import annotations
 
@@ -24,39 +24,39 @@ from tabgan._util.validate import integer_at_least, real_in
 from tabgan.assessment.shareable import Sets, TrainedGuesser, train_guesser
 from tabgan.errors import BudgetExceededError, ConfigError, DataError, LedgerError, SchemaError, TabGANError
 from tabgan.evaluation.gate import Gate
-from tabgan.fitting.checkpoint import Begun, Purchases
+from tabgan.fitting.checkpoint import BegunRequest, KeptRequests
 from tabgan.fitting.modelfile import Fitted
 from tabgan.privacy.doors.digest import table_digest
 from tabgan.privacy.doors.measure import Measurer
-from tabgan.privacy.doors.private_metrics import Bought, buy_figures
+from tabgan.privacy.doors.private_metrics import PrivateMetrics, release_private_metrics
 from tabgan.privacy.filter import UNTOLD, UNTOLD_PLACE, PrivacyFilter, PrivacyStatement
 from tabgan.privacy.ledger.file import FitEntry, LedgerFile
 from tabgan.privacy.ledger.records import LedgerConfig
-from tabgan.privacy.plan import Plan, make_evaluation_plan
+from tabgan.privacy.plan import Plan, make_private_metrics_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit
 from tabgan.report.collect import SAMPLE_FACT
 
 logger = logging.getLogger(__name__)
 
-#: What the guarantee of bought figures rests on; printed with them.
+#: What the guarantee of private metrics rests on; printed with them.
 ASSUMPTIONS = (
-    "Figures were bought on the rows that the model learnt from, each of them once.",
+    "Private metrics were measured on the training rows, each of them once.",
     SAMPLE_FACT,
 )
 
 
 @dataclass(frozen=True)
-class Purchase:
-    """What was bought, what it was taken over, and what it cost.
+class PrivateMetricsResult:
+    """Private metrics, the sets of columns that they were taken over, and their cost.
 
     Attributes:
-        bought: The noisy figures.
+        metrics: The noisy figures.
         sets: Pairs and triples of columns.
         guesser: Whose right guesses were counted; ``None`` where there was no class to guess.
         statement: The promise for these figures, and for those that an interruption lost: it adds to the fit's.
     """
 
-    bought: Bought
+    metrics: PrivateMetrics
     sets: Sets
     guesser: TrainedGuesser | None
     statement: PrivacyStatement
@@ -65,7 +65,7 @@ class Purchase:
 def terms_of(
     plan: Plan | None, delta: float | None, entity: str | None, max_rows: int | None
 ) -> tuple[float, PrivacyUnit]:
-    """Return delta and unit of a purchase: the caller's, else those of a fit that was made in this process.
+    """Return delta and unit of a request: the caller's, else those of a fit that was made in this process.
 
     Args:
         plan: Of that fit; ``None`` where the model was loaded.
@@ -83,14 +83,15 @@ def terms_of(
         return plan.delta if delta is None else delta, plan.unit if entity is None else unit
     if delta is None:
         raise ConfigError(
-            "evaluation_delta: expected the fit's delta, for the model was loaded: its file is not signed, so what it "
-            "states does not scale noise. Give evaluation_delta, and entity and max_rows if the fit's schema has them."
+            "private_metrics_delta: expected the fit's delta, for the model was loaded: its file is not signed, so "
+            "what it states does not scale noise. Give private_metrics_delta, and entity and max_rows if the fit's "
+            "schema has them."
         )
-    return real_in("evaluation_delta", delta, 0.0, 1.0), unit
+    return real_in("private_metrics_delta", delta, 0.0, 1.0), unit
 
 
-def plan_purchase(privacy: PrivacyStatement, epsilon: float, delta: float, unit: PrivacyUnit) -> Plan:
-    """Return what may be spent on figures about the table of a fit: its unit and its delta, once more.
+def plan_private_metrics(privacy: PrivacyStatement, epsilon: float, delta: float, unit: PrivacyUnit) -> Plan:
+    """Return the plan of private metrics on the table of a fit: its unit and its delta, once more.
 
     **Guarantee.** Noise is scaled by the caller's word alone: a statement may have come from a file, which anybody
     may have written.
@@ -106,37 +107,37 @@ def plan_purchase(privacy: PrivacyStatement, epsilon: float, delta: float, unit:
     """
     if not privacy.is_private or privacy.delta is None:
         raise ConfigError(
-            "evaluation_epsilon: a fit with epsilon=None promises nothing, so nothing that is bought beside it can. "
+            "private_metrics_epsilon: a fit with epsilon=None promises nothing, so no metric beside it is private. "
             "Leave it out."
         )
     if delta != privacy.delta:
         raise ConfigError(
-            f"evaluation_delta: expected the fit's delta, got {delta!r}, and the model states {privacy.delta!r}. Give "
-            "what the fit was asked for; if that is not what the model states, do not use the model."
+            f"private_metrics_delta: expected the fit's delta, got {delta!r}, and the model states {privacy.delta!r}. "
+            "Give what the fit was asked for; if that is not what the model states, do not use the model."
         )
     if unit != privacy.unit:
         raise ConfigError(
-            f"entity: the model states that it protects one {privacy.unit.name}, and the purchase was to protect one "
-            f"{unit.name}. Give entity and max_rows as the fit's schema declares them; if those are not what the "
+            f"entity: the model states that it protects one {privacy.unit.name}, and private metrics were to protect "
+            f"one {unit.name}. Give entity and max_rows as the fit's schema declares them; if those are not what the "
             "model states, do not use the model."
         )
-    return make_evaluation_plan(epsilon, delta, unit)
+    return make_private_metrics_plan(epsilon, delta, unit)
 
 
 @dataclass(frozen=True)
-class Order:
-    """A purchase that can be made, or that an interrupted job has made and that is read again.
+class PrivateMetricsRequest:
+    """A request for private metrics that can be met, or that an interrupted job has met and that is read again.
 
     Attributes:
-        name: The purchase's own random name.
+        name: The request's own random name.
         plan: What it may spend.
         codes: ``(synthetic rows, columns)`` of the synthetic table.
         sets: Pairs and triples of columns.
         config: The ledger; ``None`` keeps none.
-        has_place: Whether the ledger is the dataset's, so that statements say where in it the purchase stands.
+        has_place: Whether the ledger is the dataset's, so that statements say where in it the request stands.
         kept: The checkpoint; ``None`` for none.
         subject: Digest of all that its answers are about; empty without a checkpoint.
-        before: The promise for figures that the job has bought besides.
+        before: The promise for other private metrics that the job has measured.
         is_charged: Whether an interrupted job has charged for it already.
     """
 
@@ -146,14 +147,14 @@ class Order:
     sets: Sets
     config: LedgerConfig | None
     has_place: bool
-    kept: Purchases | None = None
+    kept: KeptRequests | None = None
     subject: str = ""
     before: PrivacyStatement | None = None
     is_charged: bool = False
 
 
 @contextmanager
-def ordered(
+def requested(
     fitted: Fitted,
     real: pd.DataFrame,
     synthetic: pd.DataFrame,
@@ -166,47 +167,47 @@ def ordered(
     checkpoint: Path | None = None,
     source_table: pd.DataFrame | None = None,
     random_state: int = 0,
-) -> Iterator[tuple[Callable[[], Purchase] | None, PrivacyStatement | None]]:
-    """Yield a call that buys figures, and the promise for those that were bought before; nobody else buys meanwhile.
+) -> Iterator[tuple[Callable[[], PrivateMetricsResult] | None, PrivacyStatement | None]]:
+    """Yield a call that measures private metrics, and the promise for earlier ones; nobody else measures meanwhile.
 
     Args:
         fitted: The model's parts.
-        real: As in :func:`buy`.
+        real: As in :func:`measure_private_metrics`.
         synthetic: The synthetic table.
-        epsilon: What figures may cost; with ``None`` there is nothing to call.
+        epsilon: What the metrics may cost; with ``None`` there is nothing to call.
         terms: Delta and unit, of :func:`terms_of`; needed with ``epsilon``.
-        gate: Nothing is bought that it could not let pass.
+        gate: Nothing is measured that it could not let pass.
         target: The column to guess.
         ledger: The dataset's.
         checkpoint: The fit's; ``None`` for none.
-        source_table: As in :func:`buy`.
-        random_state: As in :func:`buy`.
+        source_table: As in :func:`measure_private_metrics`.
+        random_state: As in :func:`measure_private_metrics`.
 
     Raises:
         ConfigError: the fit was not private, ``epsilon`` is out of its range, or over the gate's limit.
-        LedgerError, BudgetExceededError, CheckpointError: see :func:`place_order`.
+        LedgerError, BudgetExceededError, CheckpointError: see :func:`place_request`.
     """
     with ExitStack() as stack:
         kept = None
         if checkpoint is not None and fitted.privacy.is_private:
-            kept = Purchases(checkpoint)
+            kept = KeptRequests(checkpoint)
             stack.enter_context(kept.taken())
         if epsilon is None:
-            yield None, None if kept is None else bought_before(kept, fitted.privacy)
+            yield None, None if kept is None else earlier_private_metrics(kept, fitted.privacy)
             return
         if terms is None:
             raise ConfigError(
-                "evaluation_epsilon: expected delta and unit of the fit beside it, got neither."
+                "private_metrics_epsilon: expected delta and unit of the fit beside it, got neither."
             )
-        plan = plan_purchase(fitted.privacy, epsilon, *terms)
+        plan = plan_private_metrics(fitted.privacy, epsilon, *terms)
         same: dict[str, Any] = {"target": target, "source_table": source_table, "random_state": random_state}
-        order = place_order(fitted, real, synthetic, plan, ledger=ledger, kept=kept, **same)
-        if not order.is_charged:
-            _check_totals(gate, fitted.privacy, plan, order.before)
-        yield partial(buy, order, fitted, real, **same), order.before
+        request = place_request(fitted, real, synthetic, plan, ledger=ledger, kept=kept, **same)
+        if not request.is_charged:
+            _check_totals(gate, fitted.privacy, plan, request.before)
+        yield partial(measure_private_metrics, request, fitted, real, **same), request.before
 
 
-def place_order(
+def place_request(
     fitted: Fitted,
     real: pd.DataFrame,
     synthetic: pd.DataFrame,
@@ -216,23 +217,23 @@ def place_order(
     ledger: LedgerConfig | None = None,
     source_table: pd.DataFrame | None = None,
     random_state: int = 0,
-    kept: Purchases | None = None,
-) -> Order:
-    """Return a purchase that has room in its ledger. Charges nothing, and counts no row.
+    kept: KeptRequests | None = None,
+) -> PrivateMetricsRequest:
+    """Return a request that has room in its ledger. Charges nothing, and counts no row.
 
-    An interrupted job's purchase is taken up again if all is the same that its answers are about (rows, synthetic
+    An interrupted job's request is taken up again if all is the same that its answers are about (rows, synthetic
     table, sets of columns, plan, target and seed) and none of its charges is without its answer. Otherwise it stays
-    spent, and a new one is made besides: :attr:`Order.before` holds the promise for all others.
+    spent, and a new one is made besides: :attr:`PrivateMetricsRequest.before` holds the promise for all others.
 
     Args:
         fitted: The model's parts.
-        real: As in :func:`buy`; with a checkpoint a keyed digest of it is taken.
+        real: As in :func:`measure_private_metrics`; with a checkpoint a keyed digest of it is taken.
         synthetic: The synthetic table.
-        plan: Of :func:`plan_purchase`.
+        plan: Of :func:`plan_private_metrics`.
         target: The column to guess.
         ledger: The dataset's; ``None`` keeps none, but for the checkpoint's own.
-        source_table: As in :func:`buy`.
-        random_state: As in :func:`buy`.
+        source_table: As in :func:`measure_private_metrics`.
+        random_state: As in :func:`measure_private_metrics`.
         kept: The checkpoint, which the caller has taken.
 
     Raises:
@@ -243,7 +244,7 @@ def place_order(
     _check_place(fitted.privacy, ledger)
     codes = fitted.encoder.transform(synthetic)
     sets = Sets.of(len(fitted.encoder.columns), RandomStreams(random_state))
-    order = Order(secrets.token_hex(8), plan, codes, sets, ledger, ledger is not None)
+    request = PrivateMetricsRequest(secrets.token_hex(8), plan, codes, sets, ledger, ledger is not None)
     if kept is not None:
         subject = _subject(fitted.n_rows, codes, sets, plan, target, random_state)
         subject += [
@@ -252,13 +253,13 @@ def place_order(
             _path_of(ledger),
         ]
         config = LedgerConfig(kept.ledger_path, table_may_change=True) if ledger is None else ledger
-        order = replace(order, config=config, kept=kept, subject=sha256(canonical(subject)))
-        order = _taken_up(order, kept, fitted.privacy)
-    if order.config is not None:
-        file = LedgerFile(order.config.path)
-        if file.fit(order.name) is None:
-            _check_cap(file, plan, order.config)
-    return order
+        request = replace(request, config=config, kept=kept, subject=sha256(canonical(subject)))
+        request = _taken_up(request, kept, fitted.privacy)
+    if request.config is not None:
+        file = LedgerFile(request.config.path)
+        if file.fit(request.name) is None:
+            _check_cap(file, plan, request.config)
+    return request
 
 
 def _subject(
@@ -271,29 +272,31 @@ def _subject(
     return [float(n_rows), table, columns, budget, target, int(random_state)]
 
 
-def _taken_up(order: Order, kept: Purchases, privacy: PrivacyStatement) -> Order:
-    """Return an order under the name of the interrupted purchase that it goes on with, if there is one.
+def _taken_up(
+    request: PrivateMetricsRequest, kept: KeptRequests, privacy: PrivacyStatement
+) -> PrivateMetricsRequest:
+    """Return a request under the name of the interrupted one that it resumes, if there is one.
 
     All others that stand open are over: what they were to spend no longer counts against a cap, what they have does.
     """
     begun = kept.begun()
-    same = [each for each in begun if each.subject == order.subject and _goes_on(each, kept)]
+    same = [each for each in begun if each.subject == request.subject and _goes_on(each, kept)]
     for each in begun:
         file = _ledger_of(each, kept)
         fit = file.fit(each.name)
         if each not in same[-1:] and fit is not None and fit.outcome is None:
             file.end(each.name, "failed")
-    before = bought_before(kept, privacy, besides=same[-1].name if same else None)
+    before = earlier_private_metrics(kept, privacy, besides=same[-1].name if same else None)
     if before is not None:
         logger.warning(
-            "Figures were bought before the job was interrupted and cannot be read again, for an answer was lost or "
-            "the tables are others: what they cost is spent, and counts in the total."
+            "Private metrics that were measured before the job was interrupted cannot be read again, for an answer was "
+            "lost or the tables are others: their cost is spent, and counts in the total."
         )
     if not same:
-        return replace(order, before=before)
+        return replace(request, before=before)
     fit = _ledger_of(same[-1], kept).fit(same[-1].name)
     is_charged = fit is not None and bool(fit.charges)
-    return replace(order, name=same[-1].name, before=before, is_charged=is_charged)
+    return replace(request, name=same[-1].name, before=before, is_charged=is_charged)
 
 
 def _path_of(ledger: LedgerConfig | None) -> str:
@@ -301,12 +304,12 @@ def _path_of(ledger: LedgerConfig | None) -> str:
     return "" if ledger is None else str(ledger.path.absolute())
 
 
-def _ledger_of(begun: Begun, kept: Purchases) -> LedgerFile:
+def _ledger_of(begun: BegunRequest, kept: KeptRequests) -> LedgerFile:
     return LedgerFile(Path(begun.ledger) if begun.ledger else kept.ledger_path)
 
 
-def _goes_on(begun: Begun, kept: Purchases) -> bool:
-    """Return whether every charge of a purchase has its answer, and nobody has ended it before it was done."""
+def _goes_on(begun: BegunRequest, kept: KeptRequests) -> bool:
+    """Return whether every charge of a request has its answer, and nobody has ended it before it was done."""
     fit = _ledger_of(begun, kept).fit(begun.name)
     if fit is None:
         return True  # nothing was charged; answers without charges are refused when they are read
@@ -314,26 +317,28 @@ def _goes_on(begun: Begun, kept: Purchases) -> bool:
     return fit.outcome in (None, "done") and all(journal.answer(call) is not None for call, _ in fit.charges)
 
 
-def bought_before(
-    kept: Purchases, privacy: PrivacyStatement, *, besides: str | None = None
+def earlier_private_metrics(
+    kept: KeptRequests, privacy: PrivacyStatement, *, besides: str | None = None
 ) -> PrivacyStatement | None:
-    """Return the promise for all figures that were bought beside a checkpoint's fit; ``None`` if none were charged.
+    """Return the promise for all private metrics beside a checkpoint's fit; ``None`` if none were charged.
 
-    **Guarantee.** Epsilons and deltas of all purchases are added up: basic composition. One that was charged counts
+    **Guarantee.** Epsilons and deltas of all requests are added up: basic composition. One that was charged counts
     with all that it might have cost, and so does one of which its ledger knows nothing.
 
     Args:
         kept: The checkpoint.
         privacy: The fit's statement, whose unit it is.
-        besides: Name of a purchase that is left out.
+        besides: Name of a request that is left out.
     """
     found = [_statement_of(begun, kept, privacy) for begun in kept.begun() if begun.name != besides]
     charged = [statement for statement in found if statement is not None]
     return _added_up(*charged) if charged else None
 
 
-def _statement_of(begun: Begun, kept: Purchases, privacy: PrivacyStatement) -> PrivacyStatement | None:
-    """Return the promise for a purchase of earlier; ``None`` if its ledger says that it charged nothing."""
+def _statement_of(
+    begun: BegunRequest, kept: KeptRequests, privacy: PrivacyStatement
+) -> PrivacyStatement | None:
+    """Return the promise for an earlier request; ``None`` if its ledger says that it charged nothing."""
     fit = _ledger_of(begun, kept).fit(begun.name)
     if fit is not None and not fit.charges:
         return None
@@ -365,23 +370,23 @@ def _added_up(*statements: PrivacyStatement) -> PrivacyStatement:
 def _check_totals(
     gate: Gate | None, privacy: PrivacyStatement, plan: Plan, before: PrivacyStatement | None
 ) -> None:
-    """Raise if a gate cannot pass what a purchase would bring the promise to: nothing is bought then.
+    """Raise if a gate cannot pass the total that a request would bring: nothing is measured then.
 
     Raises:
-        ConfigError: epsilon or delta of fit and purchase are over the gate's.
+        ConfigError: epsilon or delta of fit and private metrics are over the gate's.
     """
     for name in ("epsilon", "delta"):
         limit = getattr(gate, name, None)
         total = getattr(privacy, name) + getattr(plan, name) + (getattr(before, name) if before else 0.0)
         if limit is not None and total > limit:
             raise ConfigError(
-                f"evaluation_epsilon: with what is bought the {name} would be {at_most(total)}, over the gate's limit "
-                f"of {limit:g}. Buy less, or nothing."
+                f"private_metrics_epsilon: with private metrics the {name} would be {at_most(total)}, over the gate's "
+                f"limit of {limit:g}. Ask for less, or leave it out."
             )
 
 
 def _check_place(privacy: PrivacyStatement, config: LedgerConfig | None) -> None:
-    """Raise unless a purchase is recorded in the ledger that the fit stands in. Reads no row.
+    """Raise unless a request is recorded in the ledger that the fit stands in. Reads no row.
 
     Raises:
         LedgerError: the fit stands in a ledger, and this is not it.
@@ -389,19 +394,20 @@ def _check_place(privacy: PrivacyStatement, config: LedgerConfig | None) -> None
     place = privacy.place
     if place == UNTOLD_PLACE:
         raise LedgerError(
-            "ledger: the model was released, and does not name the ledger that its fit stands in, where what is bought "
-            "beside it belongs. Use the model in the job's internal folder, or the one that was kept with its place."
+            "ledger: the model was released, and does not name the ledger that its fit stands in, where private "
+            "metrics beside it belong. Use the model in the job's internal folder, or the one that was kept with its "
+            "place."
         )
     file = None if config is None else LedgerFile(config.path)
     if place is not None and (file is None or not file.records or file.head["ledger"] != place.ledger):
         raise LedgerError(
-            f"ledger: the fit stands in the ledger {place.ledger}, and what is bought beside it belongs there, too. "
+            f"ledger: the fit stands in the ledger {place.ledger}, and private metrics beside it belong there, too. "
             "Give that file."
         )
 
 
 def _check_cap(file: LedgerFile, plan: Plan, config: LedgerConfig) -> None:
-    """Raise unless a ledger has room for a purchase. Reads no row.
+    """Raise unless a ledger has room for a request. Reads no row.
 
     Raises:
         BudgetExceededError: the cap would be passed.
@@ -410,29 +416,29 @@ def _check_cap(file: LedgerFile, plan: Plan, config: LedgerConfig) -> None:
         file.check_cap(plan, config)
     except BudgetExceededError as error:
         raise BudgetExceededError(
-            f"{error} Or leave out evaluation_epsilon: the fit itself is done."
+            f"{error} Or leave out private_metrics_epsilon: the fit itself is done."
         ) from None
 
 
 @threadpool_limits.wrap(limits=1)  # as in an evaluation
-def buy(
-    order: Order,
+def measure_private_metrics(
+    request: PrivateMetricsRequest,
     fitted: Fitted,
     real: pd.DataFrame,
     *,
     target: str | None = None,
     source_table: pd.DataFrame | None = None,
     random_state: int = 0,
-) -> Purchase:
-    """Release noisy figures on how close a synthetic table is to the one that was learnt.
+) -> PrivateMetricsResult:
+    """Release noisy figures on how close a synthetic table is to the training rows of its model.
 
-    **Guarantee.** That of :func:`~tabgan.privacy.doors.private_metrics.buy_figures`: at most the plan's epsilon and
-    delta, on top of the fit's and of those of :attr:`Order.before`. Charges stand in the ledger before a row is
-    counted. With a checkpoint an answer that was kept is returned as it was: no noise is drawn for it again. Without
-    one, a purchase that fails or is interrupted stays charged, and made again is charged again.
+    **Guarantee.** That of :func:`~tabgan.privacy.doors.private_metrics.release_private_metrics`: at most the plan's
+    epsilon and delta, on top of the fit's and of those of :attr:`PrivateMetricsRequest.before`. Charges stand in the
+    ledger before a row is counted. With a checkpoint an answer that was kept is returned as it was: no noise is drawn
+    for it again. Without one, a request that fails or is interrupted stays charged, and made again is charged again.
 
     Args:
-        order: Of :func:`place_order`, with the same tables and arguments.
+        request: Of :func:`place_request`, with the same tables and arguments.
         fitted: The model's parts.
         real: ``(rows, columns)`` the private table that was learnt, with the schema's columns.
         target: The column to guess.
@@ -443,25 +449,25 @@ def buy(
         LedgerError, BudgetExceededError: the ledger cannot be used, or its cap would be passed; no row was read.
         PrivacyError: the checkpoint's answers and the ledger's charges do not go together.
     """
-    plan, name, kept, ledger = order.plan, order.name, order.kept, order.config
-    guesser = train_guesser(order.codes, fitted.encoder, target, RandomStreams(random_state))
+    plan, name, kept, ledger = request.plan, request.name, request.kept, request.config
+    guesser = train_guesser(request.codes, fitted.encoder, target, RandomStreams(random_state))
     file = None if ledger is None else LedgerFile(ledger.path)
     if file is not None and ledger is not None:
         if kept is not None:  # before the ledger knows it: what is charged is always known here
-            place = _path_of(ledger if order.has_place else None)
-            kept.begin(Begun(name, order.subject, plan.epsilon or 0.0, plan.delta, place))
+            place = _path_of(ledger if request.has_place else None)
+            kept.begin(BegunRequest(name, request.subject, plan.epsilon or 0.0, plan.delta, place))
         file.begin(name, plan, ledger, partial(table_digest, real if source_table is None else source_table))
-    account = PrivacyFilter(plan, None if file is None else FitEntry(file, name, order.has_place))
+    account = PrivacyFilter(plan, None if file is None else FitEntry(file, name, request.has_place))
     try:
-        bought = buy_figures(
+        metrics = release_private_metrics(
             real,
             fitted.encoder,
-            order.codes,
+            request.codes,
             fitted.n_rows,
             plan,
             Measurer(account, None if kept is None else kept.journal(name)),
-            pairs=order.sets.pairs,
-            triples=order.sets.triples,
+            pairs=request.sets.pairs,
+            triples=request.sets.triples,
             guesser=None if guesser is None else guesser.guesser,
         )
         account.finish()
@@ -471,12 +477,12 @@ def buy(
         raise
     _end(file, name, "done")
     own = replace(account.statement(), assumptions=ASSUMPTIONS)
-    statement = own if order.before is None else _added_up(order.before, own)
-    return Purchase(bought, order.sets, guesser, statement)
+    statement = own if request.before is None else _added_up(request.before, own)
+    return PrivateMetricsResult(metrics, request.sets, guesser, statement)
 
 
 def _end(file: LedgerFile | None, name: str, outcome: str, error: BaseException | None = None) -> None:
-    """Record that a purchase is over; an ``error`` that it ends with is not covered up by another one."""
+    """Record that a request is over; an ``error`` that it ends with is not covered up by another one."""
     fit = None if file is None else file.fit(name)
     if file is None or (fit is not None and fit.outcome is not None):
         return

@@ -1,7 +1,7 @@
 """Figures of a synthetic table that may go out with it: from the table itself and what was released, and no real row.
 
 What is known of the real table without its rows are the released numbers of the fit and, where somebody paid for
-them, noisy figures (:mod:`tabgan.privacy.doors.private_metrics`). All that is made here is post-processing of these.
+them, private metrics (:mod:`tabgan.privacy.doors.private_metrics`). All that is made here is post-processing of these.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from tabgan.evaluation.result import ColumnResult, Direction, Evaluation, Format
 from tabgan.evaluation.rules import FixedCombinations, Rule
 from tabgan.evaluation.utility import MAX_CLASS_NUMBERS, MAX_CLASSES, build_classifier
 from tabgan.evaluation.validity import schema_validity
-from tabgan.privacy.doors.private_metrics import Bought, Comparison, Guesser, Noisy
+from tabgan.privacy.doors.private_metrics import Comparison, Guesser, Noisy, PrivateMetrics
 from tabgan.schema import Numeric
 
-#: Pairs that a bought mean distance is taken over, at most.
+#: Pairs that a private mean distance is taken over, at most.
 MAX_PAIRS = 1_000
 
 #: Rows that a guesser is trained on, at most, and the part of the synthetic rows that it is tried on.
@@ -58,36 +58,37 @@ RELEASED = _definition(
     "with noise, on average. The reference is what as many rows drawn from the released distributions show by chance.",
     "Close to the reference: the table then says of single columns what was released of them.",
 )
-_BOUGHT = (
-    "Bought with epsilon and released with noise: share of rows that would have to move for the synthetic table to "
-    "have the real one's {what}, on average. The interval is of the noise. The reference is what two samples of one "
-    "table, as large as these, show by chance."
+_MEANING = (
+    "Private metric, released with noise for an epsilon of its own: share of rows that would have to move for the "
+    "synthetic table to have the real one's {what}, on average. The interval is of the noise. The reference is what "
+    "two samples of one table, as large as these, show by chance."
 )
 _NEAR = "Close to the reference, which is not 0 because samples of one table differ too."
 COLUMNS = _definition(
-    "tvd1_bought", "Distance of single columns", _BOUGHT.format(what="single columns"), _NEAR
+    "tvd1_private", "Distance of single columns", _MEANING.format(what="single columns"), _NEAR
 )
 PAIRS = _definition(
-    "tvd2_bought", "Distance of pairs of columns", _BOUGHT.format(what="pairs of columns"), _NEAR
+    "tvd2_private", "Distance of pairs of columns", _MEANING.format(what="pairs of columns"), _NEAR
 )
 TRIPLES = _definition(
-    "tvd3_bought", "Distance of triples of columns", _BOUGHT.format(what="triples of columns"), _NEAR
+    "tvd3_private", "Distance of triples of columns", _MEANING.format(what="triples of columns"), _NEAR
 )
 ACCURACY = _definition(
-    "accuracy_bought",
+    "accuracy_private",
     "Accuracy of a model trained on synthetic rows",
-    "Bought with epsilon and released with noise: share of the real rows whose target boosted trees guess that were "
-    "trained on synthetic rows. The reference is their accuracy on synthetic rows that they have not seen.",
+    "Private metric, released with noise for an epsilon of its own: share of the real rows whose target boosted trees "
+    "guess that were trained on synthetic rows. The reference is their accuracy on synthetic rows that they have not "
+    "seen.",
     "Close to the reference: what the synthetic table says of the target then holds for real rows. Compare it with the "
     "share of the most frequent class below.",
     "utility",
     "percent",
 )
 MAJORITY = _definition(
-    "majority_bought",
+    "majority_private",
     "Share of the most frequent class",
-    "Bought with epsilon and released with noise: accuracy, on the real rows, of always guessing the class that most "
-    "synthetic rows have.",
+    "Private metric, released with noise for an epsilon of its own: accuracy, on the real rows, of always guessing the "
+    "class that most synthetic rows have.",
     "Accuracy is worth something above it only.",
     "utility",
     "percent",
@@ -166,7 +167,7 @@ def evaluate_released(
     n_rows: float,
     *,
     target: str | None = None,
-    bought: Bought | None = None,
+    private_metrics: PrivateMetrics | None = None,
     sets: Sets | None = None,
     guesser: TrainedGuesser | None = None,
     fresh: tuple[np.ndarray, np.ndarray] | None = None,
@@ -178,16 +179,16 @@ def evaluate_released(
     """Return the figures of a synthetic table that may go out with it.
 
     **Guarantee.** No argument holds a real row: what comes out is the same for every real table of which the same
-    was released and bought.
+    was released.
 
     Args:
         synthetic: The table.
         encoder: The fit's released columns and counts.
         n_rows: Released number of rows.
         target: The column that models predict.
-        bought: Noisy figures; ``None`` where none were bought.
+        private_metrics: Noisy figures on real rows; ``None`` where none were asked for.
         sets: What they were taken over.
-        guesser: Whose right guesses were bought.
+        guesser: Whose right guesses were counted.
         fresh: Codes of two samples of the model, as many rows as the real and as the synthetic table have: what chance
             shows. Drawn from the table itself they would share rows, and look closer than two tables are.
         n_rows_stddev: Of the released number of rows.
@@ -204,14 +205,14 @@ def evaluate_released(
     metrics = (
         *valid,
         *measure([RELEASED], lambda: [near.released()]),
-        *(_bought_metrics(bought, near, guesser, relative) if bought is not None else ()),
+        *(_metrics_of(private_metrics, near, guesser, relative) if private_metrics is not None else ()),
         *measure([REPEATED], lambda: [Figure(float(synthetic[encoder.names].duplicated(keep=False).mean()))]),
         *further,
     )
     order = ["validity", "fidelity", "utility", "audit"]
     return Evaluation(
         metrics=tuple(sorted(metrics, key=lambda metric: order.index(metric.group))),
-        columns=_column_results(synthetic, encoder, n_rows, shares, near, bought),
+        columns=_column_results(synthetic, encoder, n_rows, shares, near, private_metrics),
         n_real=max(1, round(n_rows)),
         n_holdout=0,
         n_synthetic=len(synthetic),
@@ -274,10 +275,10 @@ def _tvd(first: np.ndarray, second: np.ndarray) -> float:
     return 0.5 * float(np.abs(first - second).sum())
 
 
-def _bought_metrics(
-    bought: Bought, near: _Near, trained: TrainedGuesser | None, relative: float
+def _metrics_of(
+    private_metrics: PrivateMetrics, near: _Near, trained: TrainedGuesser | None, relative: float
 ) -> tuple[Metric, ...]:
-    columns = list(bought.columns.values())
+    columns = list(private_metrics.columns.values())
     mean = None
     if columns:
         spread = columns[0].noise_stddev / np.sqrt(len(columns))
@@ -286,10 +287,15 @@ def _bought_metrics(
     no_class = "no target was named that is a class"
     found = [
         (COLUMNS, mean, near.chance_of(singles), "there are only identifiers"),
-        (PAIRS, bought.pairs, near.chance_of(near.sets.pairs), "there are fewer than 2 columns"),
-        (TRIPLES, bought.triples, near.chance_of(near.sets.triples), "there are fewer than 3 columns"),
-        (ACCURACY, bought.correct, trained.accuracy if trained else None, no_class),
-        (MAJORITY, bought.majority, None, no_class),
+        (PAIRS, private_metrics.pairs, near.chance_of(near.sets.pairs), "there are fewer than 2 columns"),
+        (
+            TRIPLES,
+            private_metrics.triples,
+            near.chance_of(near.sets.triples),
+            "there are fewer than 3 columns",
+        ),
+        (ACCURACY, private_metrics.correct, trained.accuracy if trained else None, no_class),
+        (MAJORITY, private_metrics.majority, None, no_class),
     ]
     return tuple(
         definition.metric(reason if noisy is None else _figure(noisy, reference, relative))
@@ -319,9 +325,9 @@ def _column_results(
     n_rows: float,
     shares: dict[str, float],
     near: _Near,
-    bought: Bought | None,
+    private_metrics: PrivateMetrics | None,
 ) -> tuple[ColumnResult, ...]:
-    """Return how the columns came through: by bought distances where there are, else by the released ones."""
+    """Return how the columns came through: by private metrics where there are any, else by the released counts."""
     results = []
     for column in encoder.schema:
         tvd = reference = None
@@ -329,8 +335,8 @@ def _column_results(
         if column.name in encoder.names:
             j = encoder.names.index(column.name)
             tvd, reference = near.columns[j], near.chance[j]
-            if bought is not None:
-                tvd, reference = _figure(bought.columns[column.name]).value, near.chance_of([(j,)])
+            if private_metrics is not None:
+                tvd, reference = _figure(private_metrics.columns[column.name]).value, near.chance_of([(j,)])
             coded = encoder.columns[j]
             missing = float(coded.weights[0] / n_rows) if coded.encoder.is_nullable else 0.0
         results.append(

@@ -223,14 +223,19 @@ def evaluate(
         bool,
         typer.Option("--shareable", help="Write the edition that may be shared. It needs no real rows."),
     ] = False,
-    evaluation_epsilon: Annotated[
-        float | None, typer.Option(help="Buy noisy figures on the real rows for the shareable edition.")
+    private_metrics_epsilon: Annotated[
+        float | None,
+        typer.Option(help="Epsilon of private metrics, noisy figures on the real rows for that edition."),
     ] = None,
-    evaluation_delta: Annotated[
-        float | None, typer.Option(help="The fit's delta, which a purchase takes once more.")
+    private_metrics_delta: Annotated[
+        float | None, typer.Option(help="The fit's delta, which private metrics take once more.")
     ] = None,
-    entity: Annotated[str | None, typer.Option(help="Of a purchase: the entity's column of the fit.")] = None,
-    max_rows: Annotated[int | None, typer.Option(help="Of a purchase: max_rows of the fit.")] = None,
+    evaluation_epsilon: Annotated[float | None, typer.Option(hidden=True)] = None,
+    evaluation_delta: Annotated[float | None, typer.Option(hidden=True)] = None,
+    entity: Annotated[
+        str | None, typer.Option(help="Of private metrics: the entity's column of the fit.")
+    ] = None,
+    max_rows: Annotated[int | None, typer.Option(help="Of private metrics: max_rows of the fit.")] = None,
     ledger: LedgerOption = None,
     source_table: Annotated[
         Path | None,
@@ -249,9 +254,11 @@ def evaluate(
     The report is INTERNAL, computed on real rows and not covered by epsilon, unless --shareable is given.
     """
     with _exits(debug):
-        terms: Any = {"evaluation_delta": evaluation_delta, "entity": entity, "max_rows": max_rows}
+        private_metrics_epsilon = _renamed("epsilon", evaluation_epsilon, private_metrics_epsilon)
+        private_metrics_delta = _renamed("delta", evaluation_delta, private_metrics_delta)
+        terms: Any = {"private_metrics_delta": private_metrics_delta, "entity": entity, "max_rows": max_rows}
         terms["ledger"] = ledger
-        _check_evaluate(output, real, holdout, shareable, evaluation_epsilon, terms, gate, source_table)
+        _check_evaluate(output, real, holdout, shareable, private_metrics_epsilon, terms, gate, source_table)
         _check_output(output, force)
         tables = {
             "--real": real,
@@ -281,7 +288,7 @@ def evaluate(
                     _read_like(real, fitted.schema_),
                     _read_like(holdout, fitted.schema_),
                     gate=limits,
-                    evaluation_epsilon=evaluation_epsilon,
+                    private_metrics_epsilon=private_metrics_epsilon,
                     source_table=None if ledger is None else read_table(source_table or real, as_text=True),
                     progress=watcher.progress,
                     **terms,
@@ -299,12 +306,23 @@ def evaluate(
         raise typer.Exit(GATE_REFUSES if is_refused else 0)
 
 
+def _renamed(what: str, by_old_name: float | None, value: float | None) -> float | None:
+    """Return an option of private metrics, also if it was given by its old name, and then say so on stderr."""
+    old, new = f"--evaluation-{what}", f"--private-metrics-{what}"
+    if by_old_name is None:
+        return value
+    if value is not None:
+        raise ConfigError(f"{old}: it is the old name of {new}, which is there, too. Drop it.")
+    typer.echo(f"{old} is now called {new}; the old name goes with the next version.", err=True)
+    return by_old_name
+
+
 def _check_evaluate(
     output: Path,
     real: Path | None,
     holdout: Path | None,
     shareable: bool,
-    evaluation_epsilon: float | None,
+    private_metrics_epsilon: float | None,
     terms: Mapping[str, object],
     gate: str | None,
     source_table: Path | None,
@@ -317,14 +335,14 @@ def _check_evaluate(
     has_rows = real is not None and holdout is not None
     if not has_rows and (not shareable or real is not None or holdout is not None):
         raise ConfigError("--real: expected --real and --holdout, or --shareable without them.")
-    for option, value in (("--evaluation-epsilon", evaluation_epsilon), ("--gate", gate)):
+    for option, value in (("--private-metrics-epsilon", private_metrics_epsilon), ("--gate", gate)):
         if value is not None and not has_rows:
             raise ConfigError(f"{option}: expected --real and --holdout beside it.")
-    if evaluation_epsilon is not None:
-        positive("--evaluation-epsilon", evaluation_epsilon)
+    if private_metrics_epsilon is not None:
+        positive("--private-metrics-epsilon", private_metrics_epsilon)
         if not shareable:
             raise ConfigError(
-                "--evaluation-epsilon: expected --shareable beside it, for bought figures stand in that edition."
+                "--private-metrics-epsilon: expected --shareable beside it, for private metrics stand in that edition."
             )
         if source_table is not None and terms["ledger"] is None:
             raise ConfigError(
@@ -334,7 +352,7 @@ def _check_evaluate(
     given = [name.replace("_", "-") for name, value in terms.items() if value is not None]
     if given:
         raise ConfigError(
-            f"--{given[0]}: expected --evaluation-epsilon beside it, for nothing else is charged here."
+            f"--{given[0]}: expected --private-metrics-epsilon beside it, for nothing else is charged here."
         )
     if source_table is not None:
         raise ConfigError("--source-table: expected --ledger beside it, for it says whose ledger that is.")

@@ -116,7 +116,7 @@ def _show_result(console: Console, result: JobResult) -> None:
         lines.append(
             (
                 "with figures",
-                f"epsilon {at_most(epsilon)}, delta {at_most(delta)}, those bought for the report included",
+                f"epsilon {at_most(epsilon)}, delta {at_most(delta)}, private metrics of the report included",
             )
         )
     lines.append(("rows", f"{result.n_rows:,}"))

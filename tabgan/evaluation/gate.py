@@ -112,7 +112,7 @@ class Gate:
     """Limits that a synthetic table has to keep before it is released.
 
     Attributes:
-        epsilon: The most that fit and bought figures may promise together; ``None`` holds no limit.
+        epsilon: The most that fit and private metrics may promise together; ``None`` holds no limit.
         delta: Likewise.
         audit: The most that an audit of the installation may show as a lower bound of epsilon.
         limits: By metric name; see :data:`RULES`.

@@ -1,6 +1,6 @@
 """A folder from which an interrupted fit goes on: the same fit, the same ledger, no noise drawn twice.
 
-It holds what has left through the doors (noisy answers, those of purchases too, the networks and their optimizers), the
+It holds what has left through the doors (noisy answers, private metrics too, the networks and their optimizers), the
 public arguments, and secrets that stay in the house: a seed for what is no privacy noise, and the key of the table's
 digest. No row, and no state of any generator of privacy noise: that comes anew from the operating system, whatever was
 drawn before.
@@ -44,24 +44,27 @@ from tabgan.privacy.ledger.records import DIGEST_VERSION
 
 FORMAT, VERSION = "tabgan-checkpoint", 1
 
-_MANIFEST, _ANSWERS, _TRAINING, _LEDGER, _PURCHASES, _SEED, _LOCK = (
+_MANIFEST, _ANSWERS, _TRAINING, _LEDGER, _REQUESTS, _SEED, _LOCK = (
     "manifest.json",
     "released.jsonl",
     "training.safetensors",
     "ledger.jsonl",
-    "purchases.jsonl",
+    "private-metrics.jsonl",
     "holdout.json",
     "lock",
 )
 
-#: All that a checkpoint may hold, but for the answers of purchases: one file each.
-_FILES = (
-    *(_MANIFEST, _ANSWERS, _TRAINING, _LEDGER, _LEDGER + ".guard", _LEDGER + ".lock", _PURCHASES),
-    *(_SEED, _LOCK),
-)
+#: Answers to a request for private metrics, by its name of 16 digits.
+_REQUEST_ANSWERS = "private-metrics.{}.jsonl"
 
-#: Answers of a purchase, by its name of 16 digits.
-_BOUGHT = "bought.{}.jsonl"
+#: Names of both that older checkpoints hold; what stands there stays there.
+_OLD_REQUESTS, _OLD_REQUEST_ANSWERS = "purchases.jsonl", "bought.{}.jsonl"
+
+#: All that a checkpoint may hold, but for the answers to requests: one file each.
+_FILES = (
+    *(_MANIFEST, _ANSWERS, _TRAINING, _LEDGER, _LEDGER + ".guard", _LEDGER + ".lock"),
+    *(_REQUESTS, _OLD_REQUESTS, _SEED, _LOCK),
+)
 
 #: What else can be done where a checkpoint cannot be gone on from.
 NEW_FIT = (
@@ -201,8 +204,8 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
-class Begun:
-    """A purchase of figures that was begun beside a fit.
+class BegunRequest:
+    """A request for private metrics that was begun beside a fit.
 
     Attributes:
         name: Its own random name, in the ledger too.
@@ -219,8 +222,8 @@ class Begun:
     ledger: str
 
 
-def _is_whole(begun: Begun) -> bool:
-    """Return whether the fields of a purchase are what they should be: a seal is no signature."""
+def _is_whole(begun: BegunRequest) -> bool:
+    """Return whether the fields of a request are what they should be: a seal is no signature."""
     texts = (begun.name, begun.subject, begun.ledger)
     numbers = (begun.epsilon, begun.delta)
     if not all(isinstance(text, str) for text in texts) or not all(map(is_number, numbers)):
@@ -228,8 +231,8 @@ def _is_whole(begun: Begun) -> bool:
     return re.fullmatch("[0-9a-f]{16}", begun.name) is not None and begun.epsilon > 0 and 0 < begun.delta < 1
 
 
-class Purchases:
-    """What is kept of the figures that are bought beside a checkpoint's fit.
+class KeptRequests:
+    """The requests for private metrics that are kept beside a checkpoint's fit.
 
     Args:
         folder: The fit's checkpoint.
@@ -257,7 +260,7 @@ class Purchases:
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """Keep other processes from buying or resuming here meanwhile.
+        """Keep other processes from measuring or resuming here meanwhile.
 
         Raises:
             CheckpointError: another one is at work here.
@@ -272,36 +275,40 @@ class Purchases:
         """Return a keyed digest of a private table."""
         return table_digest(table, self._key)
 
-    def begun(self) -> tuple[Begun, ...]:
-        """Return all purchases that were begun, in their order.
+    def begun(self) -> tuple[BegunRequest, ...]:
+        """Return all requests that were begun, in their order.
 
         Raises:
             CheckpointError: a line was changed, or is none of this fit's.
         """
-        path = self.folder / _PURCHASES
+        return tuple(each for name in (_OLD_REQUESTS, _REQUESTS) for each in self._begun(self.folder / name))
+
+    def _begun(self, path: Path) -> tuple[BegunRequest, ...]:
+        """Return the requests of one file; none where it is missing."""
         if not path.exists():
             return ()
         try:
             lines = [unsealed(line) for line in read_lines(path)]
-            purchases = tuple(Begun(*rest) for _, *rest in lines)
-            if any(whose != self._fit for whose, *_ in lines) or not all(map(_is_whole, purchases)):
+            requests = tuple(BegunRequest(*rest) for _, *rest in lines)
+            if any(whose != self._fit for whose, *_ in lines) or not all(map(_is_whole, requests)):
                 raise ValueError
-            return purchases
+            return requests
         except (OSError, ValueError, TypeError, RecursionError):
             raise _damaged(path) from None
 
-    def begin(self, purchase: Begun) -> None:
-        """Record that a purchase begins, unless it has; it is on the disk when this returns."""
-        if purchase in self.begun():
+    def begin(self, request: BegunRequest) -> None:
+        """Record that a request begins, unless it has; it is on the disk when this returns."""
+        if request in self.begun():
             return
-        path = self.folder / _PURCHASES
+        path = self.folder / _REQUESTS
         if path.exists():
             drop_torn_line(path)
-        append_line(path, sealed([self._fit, *astuple(purchase)]), mode=0o600)
+        append_line(path, sealed([self._fit, *astuple(request)]), mode=0o600)
 
     def journal(self, name: str) -> Journal:
-        """Return the answers of a purchase."""
-        return Journal(self.folder / _BOUGHT.format(name), name)
+        """Return the answers to a request."""
+        old = self.folder / _OLD_REQUEST_ANSWERS.format(name)
+        return Journal(old if old.exists() else self.folder / _REQUEST_ANSWERS.format(name), name)
 
 
 class TrainingFile:
@@ -471,7 +478,8 @@ def _is_manifest(manifest: Mapping[str, Any]) -> bool:
 def _own(folder: Path) -> list[Path]:
     """Return the files that a checkpoint may hold, with those that crashes left of them half written."""
     paths = [folder / name for name in _FILES]
-    paths += folder.glob(_BOUGHT.format("?" * 16))
+    for name in (_REQUEST_ANSWERS, _OLD_REQUEST_ANSWERS):
+        paths += folder.glob(name.format("?" * 16))
     return paths + [left for path in paths for left in leftovers(path)]
 
 

@@ -8,7 +8,7 @@ One mapping is one job; a list, or a mapping with the key ``jobs``, is several::
     target: income
     model: {epsilon: 1.0, delta: 1e-6}          # arguments of TabGAN
     output: {folder: out/adult, rows: same, csv: true, parquet: true, model: true}
-    report: {html: true, json: true, pdf: false, card: true, evaluation_epsilon: 0.1,   # false: no evaluation either
+    report: {html: true, json: true, pdf: false, card: true, private_metrics_epsilon: 0.1,  # false: no evaluation
              source: census of 1994, controller: the bureau, contact: office@example.org}   # printed in both editions
     rules: [{low: start, high: end}]            # what every row should keep; checked, not enforced
     gate: {epsilon: 1.1, fidelity: {tvd2: 0.1}, attacks: {membership_auc: 0.1}}         # or standard; left out, none
@@ -51,7 +51,6 @@ from tabgan.jobs.fields import (
     synthesizer,
     to_checkpoint,
     to_dtypes,
-    to_evaluation_epsilon,
     to_existing,
     to_folder,
     to_gate,
@@ -60,6 +59,7 @@ from tabgan.jobs.fields import (
     to_model,
     to_name,
     to_pdf,
+    to_private_metrics_epsilon,
     to_random_state,
     to_report,
     to_rows,
@@ -140,14 +140,14 @@ class Output:
 
 @dataclass(frozen=True, config=_CONFIG)
 class ReportOptions:
-    """Which files the report is written to, in each edition, and what is bought for the shareable one.
+    """Files that the report is written to, in each edition, and the private metrics of the shareable one.
 
     Attributes:
         html: Write report.html.
         json: Write report.json.
         pdf: Write report.pdf; needs the extra ``pdf``.
         card: Write data-card.md.
-        evaluation_epsilon: Buys noisy figures on the real rows, on top of the fit's epsilon; ``None`` buys none.
+        private_metrics_epsilon: Of private metrics, noisy figures on the real rows; on top of the fit's epsilon.
         source: Where the original comes from, as both editions print it; ``None`` is not stated.
         controller: Who answers for it.
         contact: Whom to ask.
@@ -157,7 +157,7 @@ class ReportOptions:
     json: bool = True
     pdf: Annotated[bool, AfterValidator(to_pdf)] = False
     card: bool = True
-    evaluation_epsilon: Annotated[float | None, PlainValidator(to_evaluation_epsilon)] = None
+    private_metrics_epsilon: Annotated[float | None, PlainValidator(to_private_metrics_epsilon)] = None
     source: str | None = None
     controller: str | None = None
     contact: str | None = None
@@ -219,10 +219,10 @@ class Job:
             raise ConfigError(
                 "gate: expected a report beside it, whose figures it holds. Drop report: false."
             )
-        if self.evaluation_epsilon is not None and not self.is_private:
+        if self.private_metrics_epsilon is not None and not self.is_private:
             raise ConfigError(
-                "report.evaluation_epsilon: a fit with epsilon: null promises nothing, so nothing that is bought "
-                "beside it can. Drop one of the two."
+                "report.private_metrics_epsilon: a fit with epsilon: null promises nothing, so no metric beside "
+                "it is private. Drop one of the two."
             )
         return self
 
@@ -243,20 +243,20 @@ class Job:
                     )
         if not self.is_private:
             return self
-        bought = self.evaluation_epsilon
+        extra = self.private_metrics_epsilon
         defaults = {
             name: inspect.signature(synthesizer()).parameters[name].default for name in ("epsilon", "delta")
         }
         chosen = defaults | {key: float(value) for key, value in self.model.items() if key in defaults}
         totals = {
-            "epsilon": chosen["epsilon"] + (bought or 0.0),
-            "delta": chosen["delta"] * (1 if bought is None else 2),
+            "epsilon": chosen["epsilon"] + (extra or 0.0),
+            "delta": chosen["delta"] * (1 if extra is None else 2),
         }
         for name, total in totals.items():
             limit = getattr(gate, name)
             if limit is not None and total > limit:
                 raise ConfigError(
-                    f"gate.{name}: the job promises {total:g}, fit and bought figures together, over the limit of "
+                    f"gate.{name}: the job promises {total:g}, fit and private metrics together, over the limit of "
                     f"{limit:g}. It would spend, and release nothing."
                 )
         return self
@@ -301,9 +301,9 @@ class Job:
         return (Schema() if self.schema is None else self.schema).with_target(self.target)
 
     @property
-    def evaluation_epsilon(self) -> float | None:
-        """What is spent on figures for the report; ``None`` buys none."""
-        return None if self.report is None else self.report.evaluation_epsilon
+    def private_metrics_epsilon(self) -> float | None:
+        """Epsilon of the report's private metrics; ``None`` for none."""
+        return None if self.report is None else self.report.private_metrics_epsilon
 
     @property
     def release_gate(self) -> Gate | None:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationInfo
 
+from tabgan._util.renamed import warn_of_old_name
 from tabgan._util.validate import integer_at_least, positive, real_in
 from tabgan.errors import ConfigError
 from tabgan.evaluation.gate import Gate
@@ -24,6 +25,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 #: Arguments of TabGAN that have a key of their own in a job.
 _JOB_KEYS = ("schema", "random_state")
+
+#: New name of each key of a report that was called otherwise.
+_OLD_REPORT_KEYS = {"evaluation_epsilon": "private_metrics_epsilon"}
 
 
 def to_existing(value: object, info: ValidationInfo) -> Path:
@@ -113,12 +117,12 @@ def to_rules(value: object) -> tuple[Rule, ...]:
     return tuple(rules)
 
 
-def to_evaluation_epsilon(value: object) -> float | None:
-    """Return what may be spent on figures; ``None`` for nothing."""
+def to_private_metrics_epsilon(value: object) -> float | None:
+    """Return the epsilon of private metrics; ``None`` for none."""
     return (
         None
         if value is None
-        else positive("report.evaluation_epsilon", value, fix="Leave it out to buy nothing.")
+        else positive("report.private_metrics_epsilon", value, fix="Leave it out to measure nothing.")
     )
 
 
@@ -131,7 +135,21 @@ def to_pdf(value: bool) -> bool:
 
 def to_report(value: object) -> object:
     """Return what a report's key stands for: true is all defaults, false none."""
+    if isinstance(value, Mapping):
+        return _with_new_keys(value)
     return {True: {}, False: None}[value] if isinstance(value, bool) else value
+
+
+def _with_new_keys(value: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Return a report's keys under their new names."""
+    keys = dict(value)
+    for old, new in _OLD_REPORT_KEYS.items():
+        if old in keys:
+            if new in keys:
+                raise ConfigError(f"report.{old}: it is the old name of {new}, which is there, too. Drop it.")
+            warn_of_old_name(f"report.{old}", f"report.{new}")
+            keys[new] = keys.pop(old)
+    return keys
 
 
 def to_ledger(value: object, info: ValidationInfo) -> LedgerConfig | None:

@@ -76,7 +76,7 @@ class JobResult:
         privacy: What was promised and spent.
         headline: The evaluation's most telling figures, as label and text; empty without a report.
         decision: What the gate says.
-        total: Epsilon and delta of fit and bought figures together; ``None`` without privacy or a report.
+        total: Epsilon and delta of fit and private metrics together; ``None`` without privacy or a report.
     """
 
     name: str
@@ -133,21 +133,23 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
             tables = read_split(job)
         with clock.stage("fit", reports_itself=True):
             model = _fit(job, tables, clock.progress)
-        bought = job.evaluation_epsilon
+        extra = job.private_metrics_epsilon
         with says_what_is_spent(model), clock.stage("sample"):
             synthetic = model.sample(
                 rows_to_sample(job.output, model.n_rows_), random_state=_sample_seed(job)
             )
         report: Any = None
         if job.report is not None and tables.holdout is not None:
-            with says_what_is_spent(model, bought), clock.stage("evaluate", reports_itself=True):
+            with says_what_is_spent(model, extra), clock.stage("evaluate", reports_itself=True):
                 report = _evaluate(job, model, tables, synthetic, audit, clock.progress)
         decision = NO_GATE if report is None else report.decision
-        with says_what_is_spent(model, bought), clock.stage("write"):
+        with says_what_is_spent(model, extra), clock.stage("write"):
             is_released = model.privacy_.is_private and decision.outcome != "failed"
             _write(job.output, model, synthetic, _folder(folder, RELEASE if is_released else WITHHELD))
             if job.output.model and is_released and model.privacy_.place is not None:
-                model.save(_folder(folder, INTERNAL) / MODEL)  # it knows its ledger, for later purchases
+                model.save(
+                    _folder(folder, INTERNAL) / MODEL
+                )  # it knows its ledger, for later private metrics
             if report is not None and job.report is not None:
                 _write_report(job.report, report, _folder(folder, INTERNAL))
                 if is_released:
@@ -163,7 +165,7 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
 
 
 def _sample_seed(job: Job) -> int | None:
-    """Return the seed of the sample: a resumed job's figures are of the rows that they were bought for."""
+    """Return the seed of the sample: a resumed job's private metrics are of the rows that they were measured for."""
     if job.random_state is not None or job.checkpoint is None or not has_begun(job.checkpoint):
         return job.random_state
     return sample_seed(job.checkpoint)
@@ -194,7 +196,7 @@ def _check_budget(job: Job) -> None:
     """
     _model(job).check_params()
     if job.ledger is not None and not has_begun(job.checkpoint):
-        _model(job).check_cap(job.ledger, evaluation_epsilon=job.evaluation_epsilon)
+        _model(job).check_cap(job.ledger, private_metrics_epsilon=job.private_metrics_epsilon)
 
 
 def _audit(job: Job, clock: _Clock) -> Any:
@@ -269,14 +271,16 @@ def rows_to_sample(output: Output, n_rows: float) -> int:
 
 
 @contextmanager
-def says_what_is_spent(model: Any, bought: float | None = None) -> Iterator[None]:
-    """Have an error that comes after the fit say that its budget is gone, and that of figures if they were bought."""
+def says_what_is_spent(model: Any, private_metrics_epsilon: float | None = None) -> Iterator[None]:
+    """Have an error after the fit say that its budget is gone, and that of private metrics if they were measured."""
     try:
         yield
     except BaseException as error:
         if model.privacy_.is_private:
-            figures = "" if bought is None else f", and {at_most(bought)} if figures were bought already"
-            error.add_note(spent_note(f"{at_most(model.privacy_.epsilon)}{figures}"))
+            extra = ""
+            if private_metrics_epsilon is not None:
+                extra = f", and {at_most(private_metrics_epsilon)} if private metrics were measured already"
+            error.add_note(spent_note(f"{at_most(model.privacy_.epsilon)}{extra}"))
         raise
 
 
@@ -326,7 +330,7 @@ def _evaluate(
         rules=job.rules,
         gate=job.release_gate,
         audit=audit,
-        evaluation_epsilon=job.evaluation_epsilon,
+        private_metrics_epsilon=job.private_metrics_epsilon,
         ledger=job.ledger,
         checkpoint=job.checkpoint,
         source_table=tables.source,

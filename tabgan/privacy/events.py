@@ -10,7 +10,10 @@ from typing import Any, Literal
 from tabgan.errors import PrivacyError
 from tabgan.privacy.accounting import MOST_MU, Cost, SubsampledGaussian, check_parameters
 
-Door = Literal["release", "marginals", "dpsgd", "evaluation"]
+Door = Literal["release", "marginals", "dpsgd", "private_metrics"]
+
+#: Doors by the names that older ledgers hold.
+_OLD_DOORS: dict[str, Door] = {"evaluation": "private_metrics"}
 
 #: Names of the mechanisms, as they stand in the ledger.
 GAUSSIAN = "discrete Gaussian"
@@ -97,7 +100,8 @@ class Release:
             raise KeyError
         if not isinstance(data["columns"], list):
             raise ValueError  # a text would become one column a letter
-        release = cls(**{**data, "columns": tuple(data["columns"])})
+        door = _OLD_DOORS.get(data["door"], data["door"])
+        release = cls(**{**data, "door": door, "columns": tuple(data["columns"])})
         numbers = (release.noise_multiplier, release.delta, release.sample_rate, release.sensitivity)
         texts = (release.door, release.what, release.mechanism, *release.columns)
         is_count = isinstance(release.steps, int) and is_number(release.steps)

@@ -157,7 +157,7 @@ class PrivacyStatement:
             entry.check()
             if entry.door != "dpsgd" and entry.sensitivity != self.max_rows:
                 return False
-            if entry.door not in ("release", "marginals", "dpsgd", "evaluation"):
+            if entry.door not in ("release", "marginals", "dpsgd", "private_metrics"):
                 return False
             if (entry.door == "dpsgd") != (entry.mechanism == POISSON_GAUSSIAN):
                 return False

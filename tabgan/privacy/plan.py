@@ -153,8 +153,8 @@ def make_plan(
     return Plan(epsilon, delta, discovery_delta, mu, dict(SHARES), adversary is not None, adversary, unit)
 
 
-def make_evaluation_plan(epsilon: float, delta: float, unit: PrivacyUnit = ROW) -> Plan:
-    """Return the plan of figures that are bought for a report: one Gaussian budget, on top of the fit's.
+def make_private_metrics_plan(epsilon: float, delta: float, unit: PrivacyUnit = ROW) -> Plan:
+    """Return the plan of private metrics for a report: one Gaussian budget, on top of the fit's.
 
     **Guarantee.** What spends at most its ``mu`` composes to at most ``epsilon`` at ``delta``.
 
@@ -166,12 +166,12 @@ def make_evaluation_plan(epsilon: float, delta: float, unit: PrivacyUnit = ROW) 
     Raises:
         ConfigError: an argument is out of its range, or too small to plan with.
     """
-    epsilon = validate.positive("evaluation_epsilon", epsilon, fix="Leave it out to buy nothing.")
+    epsilon = validate.positive("private_metrics_epsilon", epsilon, fix="Leave it out to measure nothing.")
     delta = validate.real_in("delta", delta, 0.0, 1.0)
     mu = affordable_mu(epsilon, delta * _HEADROOM) * _HEADROOM
     if mu <= _LEAST_MU:
         raise ConfigError(
-            f"evaluation_epsilon: nothing can be bought with {epsilon:g} at delta={delta:g}. Raise it."
+            f"private_metrics_epsilon: {epsilon:g} at delta={delta:g} is too small to measure anything with. Raise it."
         )
     return Plan(epsilon, delta, 0.0, mu, unit=unit)
 

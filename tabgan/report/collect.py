@@ -155,9 +155,9 @@ class ReportData:
         created: When, as the caller puts it; ``None`` is not stated, and keeps reports comparable.
         evaluation: The figures.
         privacy: The statement of the fit.
-        evaluation_privacy: The statement of figures that were bought with ``evaluation_epsilon``; ``None`` for none.
+        private_metrics: The statement of private metrics, which have an epsilon of their own; ``None`` for none.
         findings: Key findings.
-        ledger: The releases of the fit, grouped; those of bought figures are in their own statement.
+        ledger: The releases of the fit, grouped; those of private metrics are in their own statement.
         columns: In the table's order.
         target: The column that utility was measured on.
         model: What the caller says of the model: versions, seed, arguments.
@@ -177,7 +177,7 @@ class ReportData:
     versions: tuple[tuple[str, str], ...]
     edition: Edition = "internal"
     decision: Decision = NO_GATE
-    evaluation_privacy: PrivacyStatement | None = None
+    private_metrics: PrivacyStatement | None = None
     stated: Stated = NOT_STATED
 
     @property
@@ -189,20 +189,20 @@ class ReportData:
     def total(self) -> tuple[float, float] | None:
         """Epsilon and delta of all that was released of the table here; ``None`` without privacy.
 
-        The fit's and the evaluation's are added up: basic composition.
+        The fit's and the private metrics' are added up: basic composition.
         """
         if self.privacy.epsilon is None or self.privacy.delta is None:
             return None
-        bought = self.evaluation_privacy
-        epsilon, delta = (0.0, 0.0) if bought is None else (bought.epsilon or 0.0, bought.delta or 0.0)
+        extra = self.private_metrics
+        epsilon, delta = (0.0, 0.0) if extra is None else (extra.epsilon or 0.0, extra.delta or 0.0)
         return self.privacy.epsilon + epsilon, self.privacy.delta + delta
 
     @property
     def assumptions(self) -> tuple[str, ...]:
         """What the guarantee rests on, in whole sentences."""
-        bought = () if self.evaluation_privacy is None else self.evaluation_privacy.assumptions
-        own = () if self.is_internal or SAMPLE_FACT in bought else (SAMPLE_FACT,)
-        return (*self.privacy.assumptions, *bought, *own)
+        theirs = () if self.private_metrics is None else self.private_metrics.assumptions
+        own = () if self.is_internal or SAMPLE_FACT in theirs else (SAMPLE_FACT,)
+        return (*self.privacy.assumptions, *theirs, *own)
 
     @property
     def odds(self) -> tuple[Odds, ...]:
@@ -239,7 +239,7 @@ def collect(
     created: str | None = None,
     stated: Stated = NOT_STATED,
     decision: Decision = NO_GATE,
-    evaluation_privacy: PrivacyStatement | None = None,
+    private_metrics: PrivacyStatement | None = None,
 ) -> ReportData:
     """Return everything that the internal edition says.
 
@@ -259,7 +259,7 @@ def collect(
         created: A date or time to print; ``None`` says that it is not stated.
         stated: What the caller states of the original.
         decision: What the gate says.
-        evaluation_privacy: The statement of figures that were bought; ``None`` for none.
+        private_metrics: The statement of private metrics; ``None`` for none.
 
     Raises:
         DataError: one of the tables lacks a column of the schema.
@@ -269,7 +269,7 @@ def collect(
     overlays = {c.name: overlay(c, real[c.name], holdout[c.name], synthetic[c.name]) for c in schema}
     cards = _cards(schema, evaluation, overlays, real, target)
     told = replace(privacy, place=None) if privacy.place == UNTOLD_PLACE else privacy
-    about = _About(told, evaluation_privacy, title, model or {}, target, created, decision, stated)
+    about = _About(told, private_metrics, title, model or {}, target, created, decision, stated)
     return about.data("internal", evaluation, cards)
 
 
@@ -286,7 +286,7 @@ def collect_shareable(
     created: str | None = None,
     stated: Stated = NOT_STATED,
     decision: Decision = NO_GATE,
-    evaluation_privacy: PrivacyStatement | None = None,
+    private_metrics: PrivacyStatement | None = None,
 ) -> ReportData:
     """Return everything that the shareable edition says.
 
@@ -306,7 +306,7 @@ def collect_shareable(
         created: As in :func:`collect`.
         stated: As in :func:`collect`.
         decision: What a gate says that holds promises only.
-        evaluation_privacy: As in :func:`collect`.
+        private_metrics: As in :func:`collect`.
 
     Raises:
         DataError: the synthetic table lacks a column of the schema.
@@ -331,10 +331,8 @@ def collect_shareable(
         for c in schema
     }  # fmt: skip
     cards = _cards(schema, evaluation, overlays, synthetic, target)
-    bought = None if evaluation_privacy is None else replace(evaluation_privacy, place=None)
-    about = _About(
-        replace(privacy, place=None), bought, title, model or {}, target, created, decision, stated
-    )
+    extra = None if private_metrics is None else replace(private_metrics, place=None)
+    about = _About(replace(privacy, place=None), extra, title, model or {}, target, created, decision, stated)
     return about.data("shareable", evaluation, cards)
 
 
@@ -343,7 +341,7 @@ class _About:
     """What both editions say alike; fields as in :class:`ReportData`."""
 
     privacy: PrivacyStatement
-    evaluation_privacy: PrivacyStatement | None
+    private_metrics: PrivacyStatement | None
     title: str
     model: Mapping[str, str]
     target: str | None
@@ -361,7 +359,7 @@ class _About:
             findings=find(
                 evaluation,
                 self.privacy,
-                bought=self.evaluation_privacy,
+                private_metrics=self.private_metrics,
                 is_internal=edition == "internal",
             ),
             ledger=group_ledger(self.privacy.entries),
@@ -371,7 +369,7 @@ class _About:
             versions=_versions(),
             edition=edition,
             decision=self.decision,
-            evaluation_privacy=self.evaluation_privacy,
+            private_metrics=self.private_metrics,
             stated=self.stated,
         )
 

@@ -88,10 +88,10 @@ def _privacy(data: ReportData) -> Iterator[str]:
         yield "**None.** The table and the model may give away rows of the original. Handle them as the original."
         return
     epsilon, delta = data.total
-    bought = data.evaluation_privacy
+    private_metrics = data.private_metrics
     extra = (
-        f" Of these the fit promised {short(privacy.epsilon)}, and figures of the report {short(bought.epsilon)}."
-        if bought is not None
+        f" Of these the fit promised {short(privacy.epsilon)}, and private metrics {short(private_metrics.epsilon)}."
+        if private_metrics is not None
         else ""
     )
     unit = "row" if privacy.entity is None else f"entity, a value of {escaped(privacy.entity)},"

@@ -203,7 +203,7 @@ def find(
     evaluation: Evaluation,
     privacy: PrivacyStatement,
     *,
-    bought: PrivacyStatement | None = None,
+    private_metrics: PrivacyStatement | None = None,
     is_internal: bool = True,
 ) -> tuple[Finding, ...]:
     """Return the key findings: what needs attention first, each part in the order of the report.
@@ -211,11 +211,11 @@ def find(
     Args:
         evaluation: The figures.
         privacy: The statement of the fit.
-        bought: The statement of figures that were bought with a budget of their own.
+        private_metrics: The statement of private metrics, which have a budget of their own.
         is_internal: Whether columns were compared with real rows, not with what was released of them.
     """
     found = (
-        *_privacy(evaluation, privacy, bought),
+        *_privacy(evaluation, privacy, private_metrics),
         *_validity(evaluation, is_internal),
         *_compared("fidelity", evaluation, is_internal),
         *_columns(evaluation, is_internal),
@@ -229,12 +229,12 @@ def find(
 
 
 def _privacy(
-    evaluation: Evaluation, privacy: PrivacyStatement, bought: PrivacyStatement | None
+    evaluation: Evaluation, privacy: PrivacyStatement, private_metrics: PrivacyStatement | None
 ) -> list[Finding]:
     if not privacy.is_private:
         text = "There is none. Protect the synthetic table and the model as you protect the original rows."
         return [Finding("attention", "Privacy", text)]
-    extra = (bought.epsilon or 0.0) if bought is not None else 0.0
+    extra = (private_metrics.epsilon or 0.0) if private_metrics is not None else 0.0
     epsilon = (privacy.epsilon or 0.0) + extra
     status: Status = "good" if epsilon <= REASONABLE_EPSILON else "attention"
     tier = (
@@ -244,13 +244,13 @@ def _privacy(
         if epsilon <= REASONABLE_EPSILON
         else f"above {REASONABLE_EPSILON:g} is called weak"
     )
-    with_bought = f", {at_most(extra)} of it for figures of this report" if extra else ""
+    of_it = f", {at_most(extra)} of it for private metrics" if extra else ""
     found = [
-        Finding(
-            status, "Privacy", f"Epsilon is {at_most(epsilon)}{with_bought}; {tier} (Ponomareva et al. 2023)."
-        )
+        Finding(status, "Privacy", f"Epsilon is {at_most(epsilon)}{of_it}; {tier} (Ponomareva et al. 2023).")
     ]
-    delta = (privacy.delta or 0.0) + ((bought.delta or 0.0) if bought is not None else 0.0)
+    delta = privacy.delta or 0.0
+    if private_metrics is not None:
+        delta += private_metrics.delta or 0.0
     if delta * evaluation.n_real >= 1:
         text = f"Delta is {at_most(delta, 3)}; it should be well below one over the number of rows."
         found.append(Finding("attention", "Privacy", text))

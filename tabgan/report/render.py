@@ -46,7 +46,7 @@ DOORS = {
     "release": "Schema and histograms",
     "marginals": "Pairs of columns",
     "dpsgd": "Discriminator",
-    "evaluation": "Bought figures",
+    "private_metrics": "Private metrics",
 }
 
 #: Lines of one group of the ledger that the page lists; the JSON twin has all of them.
@@ -86,13 +86,13 @@ def to_html(data: ReportData) -> str:
         PrivacyError: a shareable report holds what was computed on real rows.
     """
     check_edition(data)
-    bought = data.evaluation_privacy
+    private_metrics = data.private_metrics
     values = {
         "data": data,
         "evaluation": data.evaluation,
         "privacy": data.privacy,
-        "bought": bought,
-        "bought_ledger": () if bought is None else group_ledger(bought.entries),
+        "private_metrics": private_metrics,
+        "private_metrics_ledger": () if private_metrics is None else group_ledger(private_metrics.entries),
         "odds": data.odds,
         "positions": {card.name: position for position, card in enumerate(data.columns)},
         "sections": sections(data),

@@ -34,7 +34,7 @@ def sections(data: ReportData) -> tuple[Section, ...]:
     """Return the parts of the page: decision and promise first, then evidence, then what stands behind it."""
     evaluation = data.evaluation
     has_attacks = any(evaluation.group(group) for group in ("attacks", "copies", "audit"))
-    bought = "Not in the shareable edition: nothing was bought for it. Tests on real rows cost epsilon."
+    not_asked = "Not in the shareable edition: it has no private metrics. Tests on real rows cost epsilon."
     return (
         Section("decision", "Decision"),
         Section("privacy", "Privacy statement"),
@@ -43,7 +43,7 @@ def sections(data: ReportData) -> tuple[Section, ...]:
         Section(
             "fidelity", "Fidelity", None if evaluation.group("fidelity") or data.columns else _NOT_MEASURED
         ),
-        Section("utility", "Utility", _absent(data, bool(evaluation.group("utility")), bought)),
+        Section("utility", "Utility", _absent(data, bool(evaluation.group("utility")), not_asked)),
         Section("attacks", "Attacks and copies", _absent(data, has_attacks, _NEEDS_ROWS)),
         Section("overlays", "Distributions", None if data.columns else "The table has no columns."),
         Section("pictures", "Pictures"),

@@ -17,7 +17,7 @@ from tabgan.report.figures.overlays import Bars, Histogram, Overlay
 from tabgan.report.findings import judge
 
 #: Version of the JSON twin; it rises when a key changes its meaning or goes.
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 
 def to_json(data: ReportData) -> str:
@@ -29,7 +29,7 @@ def to_json(data: ReportData) -> str:
         PrivacyError: a shareable report holds what was computed on real rows.
     """
     check_edition(data)
-    bought = data.evaluation_privacy
+    private_metrics = data.private_metrics
     total = data.total
     twin = {
         "schema_version": SCHEMA_VERSION,
@@ -45,9 +45,9 @@ def to_json(data: ReportData) -> str:
             "total": None if total is None else {"epsilon": total[0], "delta": total[1]},
             "odds": data.odds,
         },
-        "evaluation_privacy": None if bought is None else _statement(bought),
+        "private_metrics": None if private_metrics is None else _statement(private_metrics),
         "ledger": data.ledger,
-        "evaluation_ledger": [] if bought is None else group_ledger(bought.entries),
+        "private_metrics_ledger": [] if private_metrics is None else group_ledger(private_metrics.entries),
         "evaluation": _evaluation(data),
         "pictures": data.evaluation.pictures,
         "columns": [

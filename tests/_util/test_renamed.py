@@ -39,5 +39,9 @@ def test_of_the_synthesizer():
         TabGAN().fit(None, reads_text=True)
     with pytest.warns(FutureWarning), pytest.raises(ValueError, match="not fitted"):
         TabGAN().evaluate(None, None, part_of=None)
+    with pytest.warns(FutureWarning, match="private_metrics_"), pytest.raises(ValueError, match="not fitted"):
+        TabGAN().evaluate(None, None, evaluation_epsilon=1.0, evaluation_delta=1e-6)
+    with pytest.warns(FutureWarning, match="private_metrics_e"), pytest.raises(ValueError, match="epsilon"):
+        TabGAN(epsilon=-1).check_cap("people.ledger", evaluation_epsilon=1.0)
     with pytest.warns(FutureWarning, match="check_cap"), pytest.raises(ValueError, match="epsilon"):
         TabGAN(epsilon=-1).check_room("people.ledger")

@@ -66,10 +66,9 @@ class TestShareable:
         assert first.decision.outcome != second.decision.outcome
         assert editions(first.shareable.data) == editions(second.shareable.data)
 
-    def test_bought_figures_are_all_that_may_change_it(self, model, monkeypatch):
+    def test_private_metrics_are_all_that_may_change_it(self, model, monkeypatch):
         """With the noisy numbers of the first, the second says the same."""
-        synthetic, bought = model.sample(800), []
-        buy = assessment.Purchase
+        synthetic, results = model.sample(800), []
 
         def edition(real):
             report = model.evaluate(
@@ -77,22 +76,22 @@ class TestShareable:
                 table(400, 1),
                 synthetic=synthetic,
                 target="ill",
-                evaluation_epsilon=1.0,
+                private_metrics_epsilon=1.0,
                 created="2031-05-06",
             )
             return report.shareable.data
 
-        from tabgan.assessment import private_request as purchase
+        from tabgan.assessment import private_request
 
-        once = purchase.buy
+        once = private_request.measure_private_metrics
 
         def keeping(*arguments, **options):
-            bought.append(once(*arguments, **options) if not bought else bought[0])
-            return bought[0]
+            results.append(once(*arguments, **options) if not results else results[0])
+            return results[0]
 
-        monkeypatch.setattr(purchase, "buy", keeping)
+        monkeypatch.setattr(private_request, "measure_private_metrics", keeping)
         first, second = edition(table(1_500, 0)), edition(table(1_500, 7))
-        assert isinstance(bought[0], buy)
+        assert isinstance(results[0], assessment.PrivateMetricsResult)
         assert editions(first) == editions(second)
 
     def test_groups_outside_of_the_released_domain(self, model):

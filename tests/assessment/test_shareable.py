@@ -13,7 +13,7 @@ from tabgan.assessment.shareable import Sets, evaluate_released, released_frame,
 from tabgan.columns.table import TableEncoder
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.measured_table import measure_table
-from tabgan.privacy.doors.private_metrics import Bought, Noisy
+from tabgan.privacy.doors.private_metrics import Noisy, PrivateMetrics
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import make_plan
 from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
@@ -102,8 +102,8 @@ class TestReleased:
         assert evaluate_released(table(1), encoder, 3_000.0) == evaluate_released(table(1), encoder, 3_000.0)
 
 
-class TestBought:
-    BOUGHT = Bought(
+class TestPrivateMetrics:
+    METRICS = PrivateMetrics(
         {name: Noisy(0.02, 0.01) for name in ("town", "age", "seen", "ill")},
         Noisy(-0.01, 0.02),
         Noisy(0.3, 0.1),
@@ -113,21 +113,21 @@ class TestBought:
         sets = Sets.of(4, RandomStreams(0))
         df = table(1) if df is None else df
         fresh = tuple(encoder.transform(table(seed, n)) for seed, n in ((5, 3_000), (6, len(df))))
-        options = {"bought": self.BOUGHT, "sets": sets, "fresh": fresh} | options
+        options = {"private_metrics": self.METRICS, "sets": sets, "fresh": fresh} | options
         return evaluate_released(df, encoder, 3_000.0, **options)
 
     def test_noise_is_in_the_interval(self, encoder):
-        found = self.figures(encoder)["tvd3_bought"]
+        found = self.figures(encoder)["tvd3_private"]
         assert (found.value, found.is_shareable) == (0.3, True)
         assert found.interval.low == pytest.approx(0.3 - 1.96 * 0.1, abs=1e-3)
 
     def test_so_is_that_of_the_number_of_rows(self, encoder):
         """Figures in rows are divided by it."""
-        found = self.figures(encoder, n_rows_stddev=1_500.0)["tvd3_bought"]
+        found = self.figures(encoder, n_rows_stddev=1_500.0)["tvd3_private"]
         assert found.interval.high == pytest.approx(0.3 + 1.96 * np.hypot(0.1, 0.15), abs=1e-3)
 
     def test_without_fresh_samples_there_is_no_reference(self, encoder):
-        assert self.figures(encoder, fresh=None)["tvd2_bought"].reference is None
+        assert self.figures(encoder, fresh=None)["tvd2_private"].reference is None
 
     def test_chance_is_not_that_of_two_samples_of_one_table(self, encoder):
         """Rows that both hold make sparse tables look nearer than two tables are."""
@@ -135,30 +135,32 @@ class TestBought:
         codes = encoder.transform(df)
         rng = np.random.default_rng(0)
         shared = tuple(codes[rng.integers(len(codes), size=n)] for n in (3_000, 400))
-        assert self.figures(encoder, df)["tvd3_bought"].reference > (
-            1.1 * self.figures(encoder, df, fresh=shared)["tvd3_bought"].reference
+        assert self.figures(encoder, df)["tvd3_private"].reference > (
+            1.1 * self.figures(encoder, df, fresh=shared)["tvd3_private"].reference
         )
 
     def test_the_mean_over_columns_has_less_of_it(self, encoder):
-        found = self.figures(encoder)["tvd1_bought"]
+        found = self.figures(encoder)["tvd1_private"]
         assert found.value == pytest.approx(0.02)
         assert found.interval.high == pytest.approx(0.02 + 1.96 * 0.01 / 2, abs=1e-3)
 
     def test_what_noise_takes_below_nothing_is_cut(self, encoder):
-        found = self.figures(encoder)["tvd2_bought"]
+        found = self.figures(encoder)["tvd2_private"]
         assert (found.value, found.interval.low) == (0.0, 0.0)
 
     def test_the_reference_is_what_chance_shows(self, encoder):
         """Two samples of 3,000 rows of one table: more of it for pairs than for columns, and for few rows."""
         found = self.figures(encoder)
-        assert 0.0 < found["tvd1_bought"].reference < found["tvd2_bought"].reference < 0.2
-        assert self.figures(encoder, table(1, 100))["tvd2_bought"].reference > found["tvd2_bought"].reference
+        assert 0.0 < found["tvd1_private"].reference < found["tvd2_private"].reference < 0.2
+        assert (
+            self.figures(encoder, table(1, 100))["tvd2_private"].reference > found["tvd2_private"].reference
+        )
 
-    def test_what_was_not_bought_says_why(self, encoder):
-        found = self.figures(encoder)["accuracy_bought"]
+    def test_what_was_not_measured_says_why(self, encoder):
+        found = self.figures(encoder)["accuracy_private"]
         assert (found.value, found.reason) == (None, "no target was named that is a class")
 
-    def test_columns_have_their_bought_distance(self, encoder):
+    def test_columns_have_their_private_distance(self, encoder):
         assert {c.tvd for c in self.figures(encoder).columns if c.name != "id"} == {0.02}
 
 

@@ -103,15 +103,15 @@ def fitted_folder(tmp_path_factory) -> Path:
 
 
 class TestTheTableOfTheFit:
-    """A purchase beside a fit with a ledger needs the fit's table: its rows, in whatever order and form."""
+    """Private metrics beside a fit with a ledger need the fit's table: its rows, in whatever order and form."""
 
     MORE = (
         "--holdout",
         "holdout.csv",
         "--shareable",
-        "--evaluation-delta",
+        "--private-metrics-delta",
         "1e-6",
-        "--evaluation-epsilon",
+        "--private-metrics-epsilon",
         "0.1",
         "--ledger",
         "l",
@@ -201,28 +201,45 @@ class TestGateAndEdition:
         assert "r.json: SHAREABLE" in result.stdout
         assert json.loads(Path("r.json").read_text())["edition"] == "shareable"
 
-    def test_bought_figures(self, files):
-        more = ["--evaluation-epsilon", "0.5", "--evaluation-delta", "1e-6", "--ledger", "people.ledger"]
+    def test_private_metrics(self, files):
+        more = [
+            "--private-metrics-epsilon",
+            "0.5",
+            "--private-metrics-delta",
+            "1e-6",
+            "--ledger",
+            "people.ledger",
+        ]
         run(*files, "--shareable", *more, "-o", "r.json")
         twin = json.loads(Path("r.json").read_text())
-        assert "tvd2_bought" in {metric["name"] for metric in twin["evaluation"]["metrics"]}
+        assert "tvd2_private" in {metric["name"] for metric in twin["evaluation"]["metrics"]}
         assert Path("people.ledger").is_file()
+
+    def test_old_names_of_options(self, files):
+        old = ["--evaluation-epsilon", "0.5", "--evaluation-delta", "1e-6"]
+        result = run(*files, "--shareable", *old, "--ledger", "people.ledger", "-o", "r.json")
+        for part in ("epsilon", "delta"):
+            assert f"--evaluation-{part} is now called --private-metrics-{part}" in result.stderr
+            assert f"--evaluation-{part}" not in run("evaluate", "--help").output
+        assert json.loads(Path("r.json").read_text())["private_metrics"]["epsilon"] == 0.5
+        both = run(*files, "--shareable", *old, "--private-metrics-epsilon", "0.5", "-o", "q.json", code=2)
+        assert "--evaluation-epsilon: it is the old name" in both.output
 
     @pytest.mark.parametrize(
         ("more", "message"),
         [
-            ([], "evaluation_delta: expected the fit's delta"),
-            (["--evaluation-delta", "1e-5"], "evaluation_delta: expected the fit's delta"),
-            (["--evaluation-delta", "1e-6", "--entity", "who"], "entity and max_rows together"),
+            ([], "private_metrics_delta: expected the fit's delta"),
+            (["--private-metrics-delta", "1e-5"], "private_metrics_delta: expected the fit's delta"),
+            (["--private-metrics-delta", "1e-6", "--entity", "who"], "entity and max_rows together"),
             (
-                ["--evaluation-delta", "1e-6", "--entity", "who", "--max-rows", "2"],
-                "protects one row, and the purchase",
+                ["--private-metrics-delta", "1e-6", "--entity", "who", "--max-rows", "2"],
+                "protects one row, and private metrics",
             ),
         ],
     )
-    def test_the_model_is_not_asked_what_a_purchase_promises(self, files, more, message):
+    def test_the_model_is_not_asked_what_private_metrics_promise(self, files, more, message):
         """Pitfall 38: its file is not signed."""
-        options = ["--shareable", "--evaluation-epsilon", "0.5", *more, "--ledger", "people.ledger"]
+        options = ["--shareable", "--private-metrics-epsilon", "0.5", *more, "--ledger", "people.ledger"]
         assert message in " ".join(run(*files, *options, "-o", "r.json", code=2).output.split())
         assert not Path("people.ledger").exists()
 
@@ -233,17 +250,18 @@ class TestGateAndEdition:
             (["-o", "r.html", "--real", "real.csv"], "--real: expected --real and --holdout"),
             (["-o", "r.html", "--shareable", "--gate", "standard"], "--gate: expected --real"),
             (
-                ["-o", "r.html", "--shareable", "--evaluation-epsilon", "1"],
-                "--evaluation-epsilon: expected --real",
+                ["-o", "r.html", "--shareable", "--private-metrics-epsilon", "1"],
+                "--private-metrics-epsilon: expected --real",
             ),
         ],
     )
     def test_options_that_do_not_go_together(self, files, options, message):
         assert message in run("evaluate", "m.tabgan", *options, code=2).output
 
-    def test_bought_figures_go_into_the_shareable_edition_only(self, files):
+    def test_private_metrics_go_into_the_shareable_edition_only(self, files):
         assert (
-            "expected --shareable" in run(*files, "--evaluation-epsilon", "1", "-o", "r.html", code=2).output
+            "expected --shareable"
+            in run(*files, "--private-metrics-epsilon", "1", "-o", "r.html", code=2).output
         )
         assert "nothing else is charged" in run(*files, "--ledger", "p.ledger", "-o", "r.html", code=2).output
 

@@ -305,7 +305,7 @@ class TestShipped:
 
 
 @pytest.mark.usefixtures("folder")
-class TestGateRulesAndPurchases:
+class TestGateRulesAndPrivateMetrics:
     HEAD = "source: {path: people.csv}\n"
 
     def test_gate(self):
@@ -330,8 +330,19 @@ class TestGateRulesAndPurchases:
         assert job.rules == (Inequality("start", "end"), FixedCombinations(("a", "b")))
 
     def test_report(self):
-        (job,) = _load(self.HEAD + "report: {evaluation_epsilon: 0.1, card: false}")
-        assert job.report == ReportOptions(card=False, evaluation_epsilon=0.1)
+        (job,) = _load(self.HEAD + "report: {private_metrics_epsilon: 0.1, card: false}")
+        assert job.report == ReportOptions(card=False, private_metrics_epsilon=0.1)
+
+    def test_the_old_name_of_a_key(self):
+        with pytest.warns(FutureWarning, match=r"now called 'report\.private_metrics_epsilon'") as found:
+            (job,) = _load(self.HEAD + "report: {evaluation_epsilon: 0.1, card: false}")
+        assert job.report == ReportOptions(card=False, private_metrics_epsilon=0.1)
+        assert "/tabgan/" in found[0].filename  # or the command line would not show it
+
+    def test_not_both_names_of_a_key(self):
+        assert "report.evaluation_epsilon: it is the old name of private_metrics_epsilon" in _problem(
+            self.HEAD + "report: {evaluation_epsilon: 0.1, private_metrics_epsilon: 0.1}"
+        )
 
     def test_what_a_report_states(self):
         (job,) = _load(self.HEAD + "report: {source: A census, contact: office@example.org}")
@@ -360,12 +371,12 @@ class TestGateRulesAndPurchases:
             ("rules: {low: a}", "rules: expected a list"),
             ("rules: [{low: a}]", "rules[0]"),
             (
-                "report: {evaluation_epsilon: 0}",
-                "report.evaluation_epsilon: expected a number in (0, inf), got 0",
+                "report: {private_metrics_epsilon: 0}",
+                "report.private_metrics_epsilon: expected a number in (0, inf), got 0",
             ),
             (
-                "{report: {evaluation_epsilon: 1}, model: {epsilon: null}}",
-                "report.evaluation_epsilon: a fit with",
+                "{report: {private_metrics_epsilon: 1}, model: {epsilon: null}}",
+                "report.private_metrics_epsilon: a fit with",
             ),
         ],
     )

@@ -19,7 +19,7 @@ WHY = {
     "synthetic.parquet": "the same rows",
     "model.tabgan": "released counts and what was made of them; see HEADER",
     "schema.yaml": "declared by a person, or completed by releases",
-    "report.html": "the shareable edition: made of releases, bought figures and the table",
+    "report.html": "the shareable edition: made of releases, private metrics and the table",
     "report.json": "the same",
     "data-card.md": "the same",
 }
@@ -44,7 +44,7 @@ def folder(tmp_path_factory):
     df.to_csv(folder / "people.csv", index=False)
     (folder / "jobs.yaml").write_text(
         f"source: {{path: people.csv}}\noutput: {{folder: {folder / 'out'}}}\nledger: people.ledger\n"
-        "model: {epsilon: 3.0, adversary_share: 0}\nrandom_state: 0\nreport: {evaluation_epsilon: 0.5}\n"
+        "model: {epsilon: 3.0, adversary_share: 0}\nrandom_state: 0\nreport: {private_metrics_epsilon: 0.5}\n"
     )
     run_job(load_jobs(folder / "jobs.yaml")[0])
     return folder
@@ -86,15 +86,19 @@ def test_both_models_draw_the_same_rows(folder):
     assert kept.privacy_.place is not None
 
 
-def test_nothing_is_bought_beside_a_released_model(folder):
-    """Its fit stands in a ledger that it does not name: what was bought beside it would be in none."""
+def test_no_private_metrics_are_measured_beside_a_released_model(folder):
+    """Its fit stands in a ledger that it does not name: private metrics beside it would be in none."""
     df = pd.read_csv(folder / "people.csv")
     released = TabGAN.load(folder / "out/release/model.tabgan")
     before = (folder / "people.ledger").read_text()
     for ledger in (None, folder / "people.ledger"):
         with pytest.raises(LedgerError, match="model was released"):
             released.evaluate(
-                df[:600], df[600:], evaluation_epsilon=0.5, evaluation_delta=released.delta, ledger=ledger
+                df[:600],
+                df[600:],
+                private_metrics_epsilon=0.5,
+                private_metrics_delta=released.delta,
+                ledger=ledger,
             )
     assert (folder / "people.ledger").read_text() == before
     report = released.evaluate(df[:600], df[600:])

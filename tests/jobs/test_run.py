@@ -174,12 +174,12 @@ class TestGate:
         assert (tmp_path / "out/people/withheld/synthetic.csv").is_file()
 
     def test_what_the_model_is_told(self, job, fake_model):
-        report = replace(job.report, evaluation_epsilon=0.5)
+        report = replace(job.report, private_metrics_epsilon=0.5)
         run_job(replace(job, gate=Gate(epsilon=2.0), report=report))
         real, holdout, options = fake_model.fitted[0].evaluated
         assert len(real) + len(holdout) == 200
         assert options["gate"] == Gate(epsilon=2.0)
-        assert options["evaluation_epsilon"] == 0.5
+        assert options["private_metrics_epsilon"] == 0.5
         assert len(options["source_table"]) == 200
         assert options["about"]["random_state"] == "3"
 

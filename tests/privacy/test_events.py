@@ -87,6 +87,11 @@ def test_no_field_has_a_default_on_load(field):
         Release.from_dict(data)
 
 
+def test_a_door_by_its_old_name_is_read_by_its_new_one():
+    line = replace(COUNTS, door="private_metrics")
+    assert Release.from_dict(line.to_dict() | {"door": "evaluation"}) == line
+
+
 def test_an_unknown_field_is_refused():
     with pytest.raises(KeyError):
         Release.from_dict({**COUNTS.to_dict(), "is_free": True})

@@ -88,7 +88,7 @@ def test_a_share_that_no_float_can_hold_is_none(epsilon):
 
 
 @pytest.mark.parametrize("share", [1e-14, 1e-300, 5e-324])
-def test_a_share_that_buys_nothing_is_refused(share):
+def test_a_share_that_is_worth_nothing_is_refused(share):
     with pytest.raises(ConfigError, match="adversary_share: .*set adversary_share=0"):
         make_plan(1.0, 1e-6, adversary_share=share)
 

@@ -278,7 +278,7 @@ DECISION = Decision(
     ),
 )
 
-BOUGHT = PrivacyStatement(
+PRIVATE_METRICS = PrivacyStatement(
     is_private=True,
     epsilon=0.5,
     delta=1e-7,
@@ -305,8 +305,8 @@ def make_full(**changes: Any) -> ReportData:
     cards = tuple(replace(card, result=result) for card, result in zip(base.columns, columns, strict=True))
     options = {
         "decision": DECISION,
-        "evaluation_privacy": BOUGHT,
-        "findings": find(judged, PRIVACY, bought=BOUGHT),
+        "private_metrics": PRIVATE_METRICS,
+        "findings": find(judged, PRIVACY, private_metrics=PRIVATE_METRICS),
     }
     return replace(base, evaluation=judged, columns=cards, **(options | changes))
 
@@ -381,7 +381,7 @@ def zoo() -> SimpleNamespace:
         full_pictures=full_pictures,
         full_metrics=full_metrics,
         subgroups=SUBGROUPS,
-        bought=BOUGHT,
+        private_metrics=PRIVATE_METRICS,
         evaluation=evaluation,
         metric=metric,
         table=table,

@@ -73,7 +73,7 @@ class TestShareablePage:
         assert "**SHAREABLE.**" in to_markdown(shareable)
 
     def test_the_cover_is_the_total(self, shareable, zoo):
-        html = to_html(replace(shareable, evaluation_privacy=zoo.bought))
+        html = to_html(replace(shareable, private_metrics=zoo.private_metrics))
         assert "covered by epsilon 1.5, delta 1.1e-06" in html
 
     def test_real_series_are_named_released(self, shareable):

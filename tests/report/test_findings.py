@@ -186,10 +186,14 @@ class TestFind:
         privacy = replace(zoo.privacy, delta=0.01)
         assert any("Delta is 0.01" in finding.text for finding in find(zoo.evaluation(), privacy))
 
-    def test_bought_figures_count_towards_epsilon(self, zoo):
+    def test_private_metrics_count_towards_epsilon(self, zoo):
         privacy = replace(zoo.privacy, epsilon=0.8)
-        (finding,) = (f for f in find(zoo.evaluation(), privacy, bought=zoo.bought) if f.subject == "Privacy")
-        assert "Epsilon is 1.3, 0.5 of it for figures of this report" in finding.text
+        (finding,) = (
+            f
+            for f in find(zoo.evaluation(), privacy, private_metrics=zoo.private_metrics)
+            if f.subject == "Privacy"
+        )
+        assert "Epsilon is 1.3, 0.5 of it for private metrics" in finding.text
         assert "reasonable" in finding.text
 
     def test_attacks_are_told_with_their_risks(self, full):

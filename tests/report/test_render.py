@@ -295,7 +295,7 @@ class TestFull:
         assert "(1.5, 1.1e-06)-differential privacy covers" in full_page.text.replace(
             "privacy  covers", "privacy covers"
         )
-        assert "Figures that were bought" in full_page.text
+        assert "Private metrics Figures of this report that were computed on real rows" in full_page.text
 
     def test_attacks_have_control_baseline_and_risk(self, full_page):
         assert "Excess risk" in full_page.text
@@ -334,11 +334,11 @@ class TestJson:
             raise AssertionError(constant)
 
         twin = json.loads(to_json(data), parse_constant=refuse)
-        assert (twin["schema_version"], twin["edition"]) == (4, "internal")
+        assert (twin["schema_version"], twin["edition"]) == (5, "internal")
         assert "INTERNAL" in twin["notice"]
         assert list(twin) == [
             "schema_version", "edition", "notice", "title", "created", "source", "controller", "contact",
-            "decision", "findings", "privacy", "evaluation_privacy", "ledger", "evaluation_ledger",
+            "decision", "findings", "privacy", "private_metrics", "ledger", "private_metrics_ledger",
             "evaluation", "pictures", "columns", "target", "model", "versions",
         ]  # fmt: skip
 

@@ -22,9 +22,9 @@ def test_what_was_not_measured_says_so(data):
 
 def test_the_shareable_edition_says_why(shareable, zoo):
     assert set(absent(shareable)) == {"utility", "attacks"}
-    assert "nothing was bought" in absent(shareable)["utility"]
-    bought = zoo.metric("tstr", "utility", 0.7, is_shareable=True)
-    metrics = (*shareable.evaluation.metrics, bought)
+    assert "it has no private metrics" in absent(shareable)["utility"]
+    private = zoo.metric("tstr", "utility", 0.7, is_shareable=True)
+    metrics = (*shareable.evaluation.metrics, private)
     assert "utility" not in absent(
         replace(shareable, evaluation=replace(shareable.evaluation, metrics=metrics))
     )

@@ -1,4 +1,4 @@
-"""Figures on a synthetic table that are released with noise: fidelity that may leave the house, bought with epsilon.
+"""Private metrics: noisy figures on real rows, which may leave the house and are paid for with an epsilon of their own.
 
 Every figure is a sum over rows, or a distance of one from what the synthetic table leads to expect, that one row
 changes by at most 1, however many columns it is taken over.
@@ -18,7 +18,7 @@ from tabgan.columns.table import TableEncoder
 from tabgan.columns.values import read_text
 from tabgan.privacy.doors.contributions import bound_contributions
 from tabgan.privacy.doors.measure import Measurer
-from tabgan.privacy.events import GAUSSIAN, Release
+from tabgan.privacy.events import GAUSSIAN, Door, Release
 from tabgan.privacy.plan import Plan
 
 #: Part of the budget (of mu**2) for the distances of single columns; the few figures over all share the rest.
@@ -27,7 +27,8 @@ COLUMNS_SHARE = 0.5
 #: Cells of a joint table up to which it is counted in full.
 _DENSE_CELLS = 2**18
 
-#: Names of the figures, as they stand in the ledger.
+#: Their door, and names of the figures, as they stand in the ledger.
+DOOR: Door = "private_metrics"
 COLUMN, PAIRS, TRIPLES = "distance of a column", "mean distance of pairs", "mean distance of triples"
 CORRECT, MAJORITY = "rows predicted right", "rows of the majority class"
 
@@ -62,8 +63,8 @@ class Guesser:
 
 
 @dataclass(frozen=True)
-class Bought:
-    """What was bought.
+class PrivateMetrics:
+    """Noisy figures on how close a table is to a synthetic one.
 
     Attributes:
         columns: Total variation distance of each column, by name.
@@ -80,7 +81,7 @@ class Bought:
     majority: Noisy | None = None
 
 
-def buy_figures(
+def release_private_metrics(
     df: pd.DataFrame,
     encoder: TableEncoder,
     synthetic_codes: np.ndarray,
@@ -91,8 +92,8 @@ def buy_figures(
     pairs: Sequence[tuple[int, ...]] = (),
     triples: Sequence[tuple[int, ...]] = (),
     guesser: Guesser | None = None,
-) -> Bought:
-    """Return noisy figures on how close a table is to a synthetic one.
+) -> PrivateMetrics:
+    """Release noisy figures on how close a table is to a synthetic one.
 
     **Guarantee.** Contributions are bounded first. For columns ``S`` with synthetic shares ``s``, a table of ``N``
     rows and cells ``n_c``, ``1/2 * sum_c |n_c - N * s_c|`` is the total variation distance in rows. One row more in
@@ -106,7 +107,7 @@ def buy_figures(
         encoder: Released: between rows and codes.
         synthetic_codes: ``(synthetic rows, columns)``.
         n_rows: Released number of rows, which distances in rows are divided by.
-        plan: Of :func:`~tabgan.privacy.plan.make_evaluation_plan`.
+        plan: Of :func:`~tabgan.privacy.plan.make_private_metrics_plan`.
         measurer: Charges, adds the noise.
         pairs: Positions of columns that a mean distance is taken over; chosen without looking at the table.
         triples: Likewise.
@@ -129,7 +130,7 @@ def buy_figures(
     shares = _release(singles, COLUMNS_SHARE, n_rows, plan, measurer)
     rest = _release(means, 1 - COLUMNS_SHARE, n_rows, plan, measurer)
     found = {figure.what: noisy for figure, noisy in zip(means, rest, strict=True)}
-    return Bought(
+    return PrivateMetrics(
         dict(zip(encoder.names, shares, strict=True)),
         *(found.get(what) for what in (PAIRS, TRIPLES, CORRECT, MAJORITY)),
     )
@@ -151,7 +152,7 @@ def _release(
         return []
     multiplier = math.sqrt(len(figures) / share) / plan.mu
     lines = [
-        Release("evaluation", what, columns, GAUSSIAN, multiplier, sensitivity=plan.unit.max_rows)
+        Release(DOOR, what, columns, GAUSSIAN, multiplier, sensitivity=plan.unit.max_rows)
         for what, _, columns in figures
     ]
     noisy = measurer.scores(lines, lambda: np.array([figure.exact() for figure in figures]))

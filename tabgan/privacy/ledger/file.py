@@ -267,7 +267,7 @@ class LedgerFile:
         epsilon = self.adaptive_epsilon(total, cap)
         if not epsilon <= cap.epsilon:
             raise BudgetExceededError(
-                f"ledger: the fit and the figures that are to be bought after it would bring {str(self.path)!r} to "
+                f"ledger: the fit and the private metrics after it would bring {str(self.path)!r} to "
                 f"epsilon={at_most(epsilon)} at delta={cap.delta:g}, over its cap of {cap.epsilon:g}. No row was read. "
                 "Ask for less, or have the cap raised."
             )

@@ -1,4 +1,4 @@
-"""Figures bought for a report: what one unit changes of them, what they cost, and what noise they carry."""
+"""Private metrics of a report: what one unit changes of them, what they cost, and what noise they carry."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 
 from tabgan.errors import BudgetExceededError, ConfigError
-from tabgan.privacy.doors import mechanisms
-from tabgan.privacy.doors import private_metrics as bought
+from tabgan.privacy.doors import mechanisms, private_metrics
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.measured_table import measure_table
 from tabgan.privacy.doors.private_metrics import (
@@ -20,10 +19,10 @@ from tabgan.privacy.doors.private_metrics import (
     PAIRS,
     TRIPLES,
     Guesser,
-    buy_figures,
+    release_private_metrics,
 )
 from tabgan.privacy.filter import PrivacyFilter
-from tabgan.privacy.plan import make_evaluation_plan, make_plan
+from tabgan.privacy.plan import make_plan, make_private_metrics_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit
 from tabgan.schema import Categorical, Numeric, Schema
 
@@ -72,13 +71,15 @@ def guesser(encoder) -> Guesser:
     return Guesser(target, lambda codes: np.where(codes[:, encoder.names.index("age")] > 2, 1, 0), 1)
 
 
-def buy(df, encoder, synthetic, *, unit=ROW, n_rows=None, epsilon=1.0, ledger=None):
-    plan = make_evaluation_plan(epsilon, 1e-6, unit)
+def measure(df, encoder, synthetic, *, unit=ROW, n_rows=None, epsilon=1.0, ledger=None):
+    plan = make_private_metrics_plan(epsilon, 1e-6, unit)
     ledger = ledger or PrivacyFilter(plan)
     codes = encoder.transform(synthetic)
     n_rows = len(df) if n_rows is None else n_rows
     sets = {"pairs": [(0, 1), (0, 2), (1, 2)], "triples": [(0, 1, 2)]}
-    found = buy_figures(df, encoder, codes, n_rows, plan, Measurer(ledger), **sets, guesser=guesser(encoder))
+    found = release_private_metrics(
+        df, encoder, codes, n_rows, plan, Measurer(ledger), **sets, guesser=guesser(encoder)
+    )
     return found, ledger
 
 
@@ -86,7 +87,7 @@ class TestFigures:
     def test_by_hand(self, encoder, exact):
         real = pd.DataFrame({"town": ["Ulm", "Ulm", "Bonn", "Kiel"], "age": [1] * 4, "ill": ["yes"] * 4})
         synthetic = pd.DataFrame({"town": ["Ulm", "Bonn"], "age": [1] * 2, "ill": ["yes", "no"]})
-        found, _ = buy(real, encoder, synthetic)
+        found, _ = measure(real, encoder, synthetic)
         assert found.columns["town"].value == pytest.approx(0.25)
         assert found.columns["age"].value == 0
         assert found.columns["ill"].value == pytest.approx(0.5)
@@ -96,14 +97,14 @@ class TestFigures:
 
     def test_the_table_itself_is_at_no_distance(self, encoder, exact):
         df = table(np.random.default_rng(1), 300)
-        found, _ = buy(df, encoder, df)
+        found, _ = measure(df, encoder, df)
         assert [
             each.value for each in (*found.columns.values(), found.pairs, found.triples)
         ] == pytest.approx([0.0] * 5, abs=1e-12)
 
     def test_right_guesses(self, encoder, exact):
         df = table(np.random.default_rng(1), 300)
-        found, _ = buy(df, encoder, df)
+        found, _ = measure(df, encoder, df)
         codes = encoder.transform(df)
         right = (guesser(encoder).predict(codes) == codes[:, encoder.names.index("ill")]).mean()
         assert found.correct.value == pytest.approx(right)
@@ -114,20 +115,20 @@ class TestFigures:
         plan = make_plan(50.0, 1e-6, has_discovery=False, adversary_share=0.0)
         schema = Schema(columns=[SCHEMA["age"]])
         encoder = measure_table(df, schema, plan, Measurer(PrivacyFilter(plan))).encoder
-        evaluation = make_evaluation_plan(1.0, 1e-6)
-        found = buy_figures(
+        evaluation = make_private_metrics_plan(1.0, 1e-6)
+        found = release_private_metrics(
             df, encoder, encoder.transform(df), 2_000, evaluation, Measurer(PrivacyFilter(evaluation))
         )
         assert (found.pairs, found.triples, found.correct) == (None, None, None)
 
     def test_joint_tables_too_large_to_count_in_full(self, encoder, exact, monkeypatch):
         df, synthetic = (table(np.random.default_rng(seed), 300) for seed in (1, 2))
-        dense = buy(df, encoder, synthetic)[0]
-        monkeypatch.setattr(bought, "_DENSE_CELLS", 1)
-        assert buy(df, encoder, synthetic)[0] == dense
+        dense = measure(df, encoder, synthetic)[0]
+        monkeypatch.setattr(private_metrics, "_DENSE_CELLS", 1)
+        assert measure(df, encoder, synthetic)[0] == dense
 
     def test_no_rows(self, encoder):
-        found, _ = buy(
+        found, _ = measure(
             table(np.random.default_rng(0), 0), encoder, table(np.random.default_rng(1), 9), n_rows=1.0
         )
         assert np.isfinite(found.pairs.value)
@@ -151,8 +152,8 @@ class TestSensitivity:
             if unit.entity is not None:
                 df["key"], extra["key"] = np.arange(len(df)).astype(str), "extra"
             exact.clear()
-            _, ledger = buy(df, encoder, synthetic, unit=unit)
-            buy(pd.concat([df, extra], ignore_index=True), encoder, synthetic, unit=unit)
+            _, ledger = measure(df, encoder, synthetic, unit=unit)
+            measure(pd.concat([df, extra], ignore_index=True), encoder, synthetic, unit=unit)
             first, second = np.concatenate(exact[:2]), np.concatenate(exact[2:])
             declared = [entry.sensitivity for entry in ledger.entries]
             largest = max(largest, float((np.abs(first - second) / declared).max()))
@@ -164,45 +165,47 @@ class TestSensitivity:
 
     def test_an_entity_with_more_rows_than_it_may_have(self, encoder, exact):
         df = table(np.random.default_rng(0), 50).assign(key="everybody")
-        buy(df, encoder, table(np.random.default_rng(1), 50), unit=PrivacyUnit("key", 2), n_rows=50)
+        measure(df, encoder, table(np.random.default_rng(1), 50), unit=PrivacyUnit("key", 2), n_rows=50)
         assert exact[1].max() <= 2
 
     def test_a_figure_that_moves_too_far_is_found(self, encoder, exact, monkeypatch):
         """Negative control: the L1 distance instead of half of it."""
-        distance = bought.Comparison.distance
-        monkeypatch.setattr(bought.Comparison, "distance", lambda self, columns: 2 * distance(self, columns))
+        distance = private_metrics.Comparison.distance
+        monkeypatch.setattr(
+            private_metrics.Comparison, "distance", lambda self, columns: 2 * distance(self, columns)
+        )
         assert self.largest_move(encoder, exact, ROW, 30) > 1.5
 
 
 class TestCost:
     def test_all_of_it_composes_to_what_was_asked_for(self, encoder):
         df = table(np.random.default_rng(1), 500)
-        _, ledger = buy(df, encoder, df, epsilon=0.5)
+        _, ledger = measure(df, encoder, df, epsilon=0.5)
         statement = ledger.statement()
         assert 0.49 < statement.epsilon_spent <= 0.5
         assert {entry.what for entry in statement.entries} == {COLUMN, PAIRS, TRIPLES, CORRECT, MAJORITY}
-        assert {entry.door for entry in statement.entries} == {"evaluation"}
+        assert {entry.door for entry in statement.entries} == {"private_metrics"}
 
     def test_is_charged_before_a_row_is_counted(self, encoder, monkeypatch):
         df = table(np.random.default_rng(1), 500)
-        plan = make_evaluation_plan(0.5, 1e-6)
-        monkeypatch.setattr(bought.Comparison, "distance", lambda *_: pytest.fail("counted"))
+        plan = make_private_metrics_plan(0.5, 1e-6)
+        monkeypatch.setattr(private_metrics.Comparison, "distance", lambda *_: pytest.fail("counted"))
         with pytest.raises(BudgetExceededError):
-            buy(df, encoder, df, epsilon=0.5, ledger=PrivacyFilter(replace(plan, mu=plan.mu / 2)))
+            measure(df, encoder, df, epsilon=0.5, ledger=PrivacyFilter(replace(plan, mu=plan.mu / 2)))
 
     @pytest.mark.parametrize("epsilon", [0.0, -1.0, float("nan"), float("inf"), "much"])
     def test_bad_budgets(self, epsilon):
-        with pytest.raises(ConfigError, match="evaluation_epsilon"):
-            make_evaluation_plan(epsilon, 1e-6)
+        with pytest.raises(ConfigError, match="private_metrics_epsilon"):
+            make_private_metrics_plan(epsilon, 1e-6)
 
     def test_a_budget_that_buys_nothing(self):
-        with pytest.raises(ConfigError, match="nothing can be bought"):
-            make_evaluation_plan(1e-9, 1e-9)
+        with pytest.raises(ConfigError, match="too small to measure anything with"):
+            make_private_metrics_plan(1e-9, 1e-9)
 
     def test_noise_is_as_declared(self, encoder):
         """Two-sided: 2/3 and 3/2 of it would be found."""
         df, synthetic = (table(np.random.default_rng(seed), 400) for seed in (1, 2))
-        draws = [buy(df, encoder, synthetic)[0] for _ in range(150)]
+        draws = [measure(df, encoder, synthetic)[0] for _ in range(150)]
         for find in (lambda b: b.columns["town"], lambda b: b.pairs, lambda b: b.correct):
             values = np.array([find(draw).value for draw in draws])
             assert 0.75 < values.std(ddof=1) / find(draws[0]).noise_stddev < 1.3
@@ -211,5 +214,5 @@ class TestCost:
 
     def test_entities_take_as_much_more_noise_as_they_may_have_rows(self, encoder):
         df = table(np.random.default_rng(1), 400).assign(key=np.arange(400))
-        one, four = (buy(df, encoder, df, unit=PrivacyUnit("key", k), n_rows=400)[0] for k in (1, 4))
+        one, four = (measure(df, encoder, df, unit=PrivacyUnit("key", k), n_rows=400)[0] for k in (1, 4))
         assert four.pairs.noise_stddev == pytest.approx(4 * one.pairs.noise_stddev)

@@ -5,12 +5,14 @@ import hmac
 import json
 import math
 import os
+import shutil
 import stat
 import subprocess
 import sys
 import textwrap
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import dp_accounting
 import numpy as np
@@ -829,3 +831,24 @@ def test_a_crash_while_a_ledger_is_adopted_leaves_one_that_can_be(written, monke
     refused(written, "is missing")
     LedgerFile.adopt(written)
     begin(written, "f3")
+
+
+def test_a_ledger_of_an_older_version_is_read_and_written_on(path):
+    """Written by the version in which the door of private metrics was ``"evaluation"``; nothing of it is lost."""
+    old = Path(__file__).with_name("older.jsonl")
+    shutil.copy(old, path)
+    shutil.copy(guard_of(old), guard_of(path))
+    text = path.read_text()
+    assert text.count('"door":"evaluation"') == 3
+    fit, metrics = LedgerFile(path).fits
+    assert [(each.epsilon, each.outcome) for each in (fit, metrics)] == [(3.0, "done"), (0.5, "done")]
+    assert [call for call, _ in metrics.charges] == ["1 distance of a column", "2 mean distance of pairs"]
+    lines = [release for _, releases in metrics.charges for release in releases]
+    assert {release.door for release in lines} == {"private_metrics"}
+    assert [release.columns for release in lines] == [("ill",), ("town",), ()]
+    assert metrics.spent.mu_squared == pytest.approx(2 * 16.115253937698345**-2 + 11.395205339889712**-2)
+    assert {r.door for _, releases in fit.charges for r in releases} == {"release", "marginals"}
+    begin(path, table_may_change=True).charge("f1", "1 a", [replace(lines[0], noise_multiplier=30.0)])
+    assert path.read_text().startswith(text)
+    assert '"door":"private_metrics"' in path.read_text()
+    assert len(LedgerFile(path).fits) == 3

@@ -1,10 +1,10 @@
-"""What do bought figures say of a table, beside what is so?
+"""What do private metrics say of a table, beside what is so?
 
-    python benchmarks/bought.py --data FOLDER [--epsilon 1] [--evaluation-epsilon 0.05 0.1 0.5] [--repeat 20]
+    python benchmarks/private_metrics.py --data FOLDER [--epsilon 1] [--private-metrics-epsilon 0.05 0.1] [--repeat 20]
 
 FOLDER holds ``train.csv`` and ``meta.json`` (target). One fit; each budget is spent ``--repeat`` times, for which a
 table of one's own would be charged each time. Beside the noisy figures stand the exact ones, which nobody may see
-otherwise, and how many of the intervals hold them. Writes ``benchmarks/results/bought.json``.
+otherwise, and how many of the intervals hold them. Writes ``benchmarks/results/private_metrics.json``.
 """
 
 from __future__ import annotations
@@ -19,32 +19,37 @@ from environment import environment
 
 from tabgan import TabGAN
 from tabgan._util.rng import RandomStreams
-from tabgan.assessment.private_request import Purchase, buy, plan_purchase
+from tabgan.assessment.private_request import (
+    PrivateMetricsResult,
+    measure_private_metrics,
+    place_request,
+    plan_private_metrics,
+)
 from tabgan.assessment.shareable import Sets
 from tabgan.privacy.doors.private_metrics import Comparison, Noisy
 
-PATH = Path(__file__).parent / "results" / "bought.json"
+PATH = Path(__file__).parent / "results" / "private_metrics.json"
 
 
-def figures(purchase: Purchase) -> dict[str, Noisy]:
+def figures(result: PrivateMetricsResult) -> dict[str, Noisy]:
     """Return the figures over all columns."""
-    bought = purchase.bought
-    columns = list(bought.columns.values())
+    metrics = result.metrics
+    columns = list(metrics.columns.values())
     mean = Noisy(
         float(np.mean([each.value for each in columns])), columns[0].noise_stddev / np.sqrt(len(columns))
     )
-    found = {"columns": mean, "pairs": bought.pairs, "triples": bought.triples, "accuracy": bought.correct}
+    found = {"columns": mean, "pairs": metrics.pairs, "triples": metrics.triples, "accuracy": metrics.correct}
     return {name: noisy for name, noisy in found.items() if noisy is not None}
 
 
 def main() -> None:
-    """Fit, buy and write."""
+    """Fit, measure and write."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--epsilon", type=float, default=1.0)
-    parser.add_argument("--evaluation-epsilon", type=float, nargs="+", default=[0.05, 0.1, 0.5])
+    parser.add_argument("--private-metrics-epsilon", type=float, nargs="+", default=[0.05, 0.1, 0.5])
     parser.add_argument("--repeat", type=int, default=20)
     arguments = parser.parse_args()
     target = json.loads((arguments.data / "meta.json").read_text())["target"]
@@ -61,16 +66,17 @@ def main() -> None:
         for name, each in (("columns", singles), ("pairs", sets.pairs), ("triples", sets.triples))
     }
     runs = []
-    for epsilon in arguments.evaluation_epsilon:
-        plan = plan_purchase(fitted.privacy_, epsilon, fitted.plan_.delta, fitted.plan_.unit)
-        purchases = [
-            figures(buy(parts, train, synthetic, plan, target=target)) for _ in range(arguments.repeat)
-        ]
-        for name in purchases[0]:
-            values = np.array([each[name].value for each in purchases])
-            stddev = purchases[0][name].noise_stddev
+    for epsilon in arguments.private_metrics_epsilon:
+        plan = plan_private_metrics(fitted.privacy_, epsilon, fitted.plan_.delta, fitted.plan_.unit)
+        results = []
+        for _ in range(arguments.repeat):
+            request = place_request(parts, train, synthetic, plan, target=target)
+            results.append(figures(measure_private_metrics(request, parts, train, target=target)))
+        for name in results[0]:
+            values = np.array([each[name].value for each in results])
+            stddev = results[0][name].noise_stddev
             run = {
-                "evaluation_epsilon": epsilon,
+                "private_metrics_epsilon": epsilon,
                 "figure": name,
                 "exact": None if name not in exact else round(exact[name], 4),
                 "median": round(float(np.median(values)), 4),
@@ -85,8 +91,9 @@ def main() -> None:
             print(json.dumps(run), flush=True)
     result = {
         "question": __doc__.splitlines()[0],
-        "command": f"python benchmarks/bought.py --data {arguments.data.name} --epsilon {arguments.epsilon:g} "
-        f"--evaluation-epsilon {' '.join(map(str, arguments.evaluation_epsilon))} --repeat {arguments.repeat}",
+        "command": f"python benchmarks/private_metrics.py --data {arguments.data.name} "
+        f"--epsilon {arguments.epsilon:g} --private-metrics-epsilon "
+        f"{' '.join(map(str, arguments.private_metrics_epsilon))} --repeat {arguments.repeat}",
         **environment(),
         "rows": len(train),
         "released_rows": round(parts.n_rows, 1),
