@@ -225,17 +225,17 @@ def evaluate(
     ] = False,
     private_metrics_epsilon: Annotated[
         float | None,
-        typer.Option(help="Epsilon of private metrics, noisy figures on the real rows for that edition."),
+        typer.Option(help="Epsilon of private metrics: noisy figures on real rows, for that edition."),
     ] = None,
     private_metrics_delta: Annotated[
-        float | None, typer.Option(help="The fit's delta, which private metrics take once more.")
+        float | None, typer.Option(help="Delta of private metrics: the delta of the fit, spent again.")
     ] = None,
     evaluation_epsilon: Annotated[float | None, typer.Option(hidden=True)] = None,
     evaluation_delta: Annotated[float | None, typer.Option(hidden=True)] = None,
     entity: Annotated[
-        str | None, typer.Option(help="Of private metrics: the entity's column of the fit.")
+        str | None, typer.Option(help="For private metrics: the entity column of the fit.")
     ] = None,
-    max_rows: Annotated[int | None, typer.Option(help="Of private metrics: max_rows of the fit.")] = None,
+    max_rows: Annotated[int | None, typer.Option(help="For private metrics: max_rows of the fit.")] = None,
     ledger: LedgerOption = None,
     source_table: Annotated[
         Path | None,
@@ -342,20 +342,22 @@ def _check_evaluate(
         positive("--private-metrics-epsilon", private_metrics_epsilon)
         if not shareable:
             raise ConfigError(
-                "--private-metrics-epsilon: expected --shareable beside it, for private metrics stand in that edition."
+                "--private-metrics-epsilon: expected --shareable beside it, because private metrics belong to that edition."
             )
         if source_table is not None and terms["ledger"] is None:
             raise ConfigError(
-                "--source-table: expected --ledger beside it, for it says whose ledger that is."
+                "--source-table: expected --ledger beside it, because it names that ledger's table."
             )
         return
     given = [name.replace("_", "-") for name, value in terms.items() if value is not None]
     if given:
         raise ConfigError(
-            f"--{given[0]}: expected --private-metrics-epsilon beside it, for nothing else is charged here."
+            f"--{given[0]}: expected --private-metrics-epsilon beside it, because nothing else is charged here."
         )
     if source_table is not None:
-        raise ConfigError("--source-table: expected --ledger beside it, for it says whose ledger that is.")
+        raise ConfigError(
+            "--source-table: expected --ledger beside it, because it names that ledger's table."
+        )
 
 
 def _read_like(path: Path | None, schema: Any) -> Any:
