@@ -342,7 +342,7 @@ def _check_evaluate(
         positive("--private-metrics-epsilon", private_metrics_epsilon)
         if not shareable:
             raise ConfigError(
-                "--private-metrics-epsilon: expected --shareable beside it, because private metrics belong to that edition."
+                "--private-metrics-epsilon: expected --shareable beside it, the edition that has private metrics."
             )
         if source_table is not None and terms["ledger"] is None:
             raise ConfigError(
