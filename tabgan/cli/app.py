@@ -307,13 +307,13 @@ def evaluate(
 
 
 def _renamed(what: str, by_old_name: float | None, value: float | None) -> float | None:
-    """Return an option of private metrics, also if it was given by its old name, and then say so on stderr."""
+    """Return an option of private metrics; if given by its old name, say so on stderr."""
     old, new = f"--evaluation-{what}", f"--private-metrics-{what}"
     if by_old_name is None:
         return value
     if value is not None:
-        raise ConfigError(f"{old}: it is the old name of {new}, which is there, too. Drop it.")
-    typer.echo(f"{old} is now called {new}; the old name goes with the next version.", err=True)
+        raise ConfigError(f"{old}: it is the old name of {new}, which is given as well. Drop it.")
+    typer.echo(f"{old} is now called {new}; the next version drops the old name.", err=True)
     return by_old_name
 
 
