@@ -1,11 +1,11 @@
-"""What do the anchors earn, and what the discriminator, at equal total epsilon?
+"""Contribution of the anchors and of the discriminator at equal total epsilon.
 
     python benchmarks/ablation.py --data FOLDER --judge evaluate.py [--epsilon 1 3 10 none] [--rows 0 300000]
 
-FOLDER and the judge are those of ``benchmarks/utility.py``. To choose on, not to report on, the folder is split anew:
-three quarters of ``train.csv`` are fitted, the fourth is what the judge takes for the test table; ``test.csv`` is
-never read. Runs of one commit add up in the file. ``--rows`` other than 0 draws so many rows with replacement from
-the fitted part: as much signal as a larger table has.
+FOLDER and the judge are those of ``benchmarks/utility.py``. The figures serve to choose, not to report, so the folder
+is split again: three quarters of ``train.csv`` are fitted, the fourth serves the judge as the test table; ``test.csv``
+is never read. Runs of one commit are collected in the file. ``--rows`` other than 0 draws that many rows with
+replacement from the fitted part, for the signal of a larger table.
 
 Settings, each at the same total epsilon and delta, with the public domain of the table:
 
@@ -43,7 +43,7 @@ FIGURES = ("tvd1", "tvd2", "tvd3", "tstr", "c2st")
 
 
 def split(folder: Path, scratch: Path, n_rows: int) -> pd.DataFrame:
-    """Write three quarters and one of the training table as a folder for the judge; return what is fitted."""
+    """Write three quarters and one of the training table as a folder for the judge; return the rows to fit."""
     whole = pd.read_csv(folder / "train.csv").sample(frac=1.0, random_state=7)
     cut = len(whole) * 3 // 4
     train, test = whole.iloc[:cut], whole.iloc[cut:]
@@ -55,7 +55,7 @@ def split(folder: Path, scratch: Path, n_rows: int) -> pd.DataFrame:
 
 @contextmanager
 def only(setting: str) -> Iterator[None]:
-    """Leave the pairs out where the discriminator is to work alone."""
+    """Leave the pairs out if the discriminator works alone."""
     if setting != "discriminator only":
         yield
         return
@@ -91,7 +91,7 @@ def run(
 
 
 def case(record: dict[str, Any]) -> tuple[Any, ...]:
-    """Return what tells a run from others."""
+    """Return the key that distinguishes a run from others."""
     return tuple(record[key] for key in ("table", "drawn", "epsilon", "setting", "seed"))
 
 
@@ -106,7 +106,7 @@ def medians(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    """Run every setting that was asked for and write the file."""
+    """Run every requested setting and write the file."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,28 +1,28 @@
-"""How much noise does exact joint accounting save, and what does it cost to plan each fit after looking?
+"""Noise saved by exact joint accounting, and the price of planning each fit after looking.
 
     python benchmarks/accounting.py
 
-Nothing is drawn and no table is read: the figures follow from the accountant alone. Noise is noise over sensitivity.
+Nothing is drawn and no table is read: the figures follow from the accountant alone. Noise means the noise multiplier.
 
 ``joint``: one composition against two halves, at one total ``(epsilon, delta)``. *Halves*: the counts, as one
-Gaussian, get ``(epsilon / 2, delta / 2)`` and DP-SGD the rest, each with the least noise that our own accountant lets
-it have, and the two add up by basic composition. *Joint*: the privacy losses of both are composed. ``saved`` is what
-both then have less of when their multipliers shrink by one factor, so that the proportions of the budget stay.
-``saved_counts`` and ``saved_dp_sgd`` are what each has less of when the joint budget is halved anew, by mu**2, as
-``adversary_share=0.5`` does. The baseline has no slack of its own and the two parts are equal, where basic
-composition loses most. ``saved_at_default_share`` is for the share that a fit gives its adversary by default: there
-the baseline splits epsilon and delta unevenly, such that the ratio of its multipliers is the plan's.
+Gaussian, get ``(epsilon / 2, delta / 2)`` and DP-SGD the rest, each with the least noise that our own accountant
+allows, and the two add up by basic composition. *Joint*: the privacy losses of both are composed. ``saved`` is the
+reduction of both multipliers by a common factor, which keeps the proportions of the budget. ``saved_counts`` and
+``saved_dp_sgd`` are the reductions of each if the joint budget is halved again, by mu**2, as ``adversary_share=0.5``
+does. The baseline has no slack of its own, and its two parts are equal, where basic composition loses most.
+``saved_at_default_share`` is for the share that a fit gives its adversary by default: there the baseline splits
+epsilon and delta unevenly, such that the ratio of its multipliers is the plan's.
 
-``conversion``: one Gaussian at ``(epsilon, delta)``, exactly (Balle & Wang 2018) and by our accountant, against zCDP
-and back. *Simple*: ``epsilon = rho + 2 sqrt(rho log(1 / delta))`` (Bun & Steinke 2016, Proposition 1.3). *Tight*: the
-best order of Canonne, Kamath & Steinke (2020), Corollary 13, which zCDP accountants use today. ``saved`` is one minus
-the ratio of the noise.
+``conversion``: one Gaussian at ``(epsilon, delta)``, exactly (Balle & Wang 2018) and by our accountant, against the
+way through zCDP. *Simple*: ``epsilon = rho + 2 sqrt(rho log(1 / delta))`` (Bun & Steinke 2016, Proposition 1.3).
+*Tight*: the best order of Canonne, Kamath & Steinke (2020), Corollary 13, which zCDP accountants use today. ``saved``
+is one minus the ratio of the noise.
 
 ``filter``: a default plan of ``(1, 1e-6)``, fitted several times, at a total delta of 1e-5. *PLD* holds if all plans
-were fixed beforehand. *Filter* is the smallest cap that lets all of them in where each plan may follow from the
-results before it: Renyi divergences of the one order that the cap fixes. ``price`` is what the filter adds to PLD's
-epsilon. A ledger charges its first fit by PLD, so that one fit alone pays nothing. ``in_a_cap`` counts the fits that
-a cap lets in.
+were fixed in advance. *Filter* is the smallest cap that admits all of them if each plan may depend on the results
+before it: Renyi divergences of the one order that the cap fixes. ``price`` is the excess of the filter over PLD's
+epsilon. A ledger charges its first fit by PLD, so that a single fit pays nothing. ``in_a_cap`` counts the fits that a
+cap admits.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ CAPS = (2.0, 3.0, 5.0, 10.0)
 
 
 def smallest(is_enough: Callable[[float], bool], low: float, high: float) -> float:
-    """Return nearly the smallest number between the two that is enough, never one that is not."""
+    """Return the smallest sufficient number between the two, approximated from above."""
     return 1.0 / largest(lambda inverse: is_enough(1.0 / inverse), 1.0 / high, 1.0 / low)
 
 
@@ -80,7 +80,7 @@ def joint_factor(counts: float, sgd: float, epsilon: float) -> float:
 
 
 def joint(epsilon: float) -> dict[str, float]:
-    """Return two halves against both together."""
+    """Return the noise of two separate halves and of the joint composition."""
     counts = 1.0 / affordable_mu(epsilon / 2, DELTA / 2)
     sgd = least_noise(epsilon / 2, DELTA / 2)
     factor = joint_factor(counts, sgd, epsilon)
@@ -101,13 +101,13 @@ def joint(epsilon: float) -> dict[str, float]:
 
 
 def saved_at_default_share(epsilon: float) -> float:
-    """Return what the plan of a fit saves against parts of ``epsilon`` and ``delta`` with its ratio of multipliers."""
+    """Return the saving of a fit's plan over a split of the budget with the same ratio of multipliers."""
     plan = make_plan(epsilon, DELTA, has_discovery=False, adversary_share=ADVERSARY_SHARE)
     (run,) = plan.cost.runs
     ratio = run.noise_multiplier * plan.mu
 
     def is_within(share: float) -> bool:
-        """Return whether a share of the budget for DP-SGD leaves it no more noise than the plan's ratio."""
+        """Return true if a share of the budget for DP-SGD leaves it no more noise than the plan's ratio."""
         counts = 1.0 / affordable_mu((1 - share) * epsilon, (1 - share) * DELTA)
         return epsilon_of(0.0, dp_sgd(ratio * counts), share * DELTA) <= share * epsilon
 
@@ -138,7 +138,7 @@ def tight_rho(epsilon: float, delta: float) -> float:
 
 
 def conversion(epsilon: float) -> dict[str, float]:
-    """Return one exact Gaussian against the ones of both conversions."""
+    """Return the noise of one exact Gaussian and of both conversions."""
     exact = 1.0 / affordable_mu(epsilon, DELTA)
     simple, tight = (1.0 / math.sqrt(2 * rho(epsilon, DELTA)) for rho in (simple_rho, tight_rho))
     return {
@@ -153,7 +153,7 @@ def conversion(epsilon: float) -> dict[str, float]:
 
 
 def filter_price(fits: int) -> dict[str, float]:
-    """Return what several fits cost on either road."""
+    """Return the cost of several fits by both methods."""
     total = costs_of(fits)
     within_pld = total.epsilon(TOTAL_DELTA)
     cap = smallest(
@@ -175,12 +175,12 @@ def filter_price(fits: int) -> dict[str, float]:
 
 
 def costs_of(fits: int) -> Cost:
-    """Return what as many equal fits cost together."""
+    """Return the cost of a number of equal fits together."""
     return sum([make_plan(FIT_EPSILON, DELTA).cost] * fits, Cost())
 
 
 def in_a_cap(cap: float) -> dict[str, float]:
-    """Return how many fits a cap lets in: basic composition, PLD of fixed plans, the filter (whose first is PLD's)."""
+    """Return the numbers of fits that a cap admits by basic composition, PLD of fixed plans, and the filter."""
     order = filter_order(cap, TOTAL_DELTA)
     roads: dict[str, Callable[[int], float]] = {
         "pld": lambda n: costs_of(n).epsilon(TOTAL_DELTA),

@@ -1,4 +1,4 @@
-"""Do the attacks find what is there, and nothing where there is nothing?
+"""Attacks on tables of known risk: copies, fresh rows, shuffled columns and a fit.
 
     python benchmarks/attacks.py --data FOLDER [--epsilon 1] [--seed 0]
 
@@ -50,7 +50,7 @@ def tables_to_judge(
 
 
 def record(metric: Metric) -> dict[str, Any]:
-    """Return what a metric found, rounded."""
+    """Return a metric's findings, rounded."""
     if metric.value is None:
         return {"reason": metric.reason}
     found: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""What does the audit show of a sound installation, and of one whose noise is off or too small?
+"""Audits of a sound installation, and of ones whose noise is off or too small.
 
 python benchmarks/audit.py [--runs 5]
 """
@@ -21,7 +21,7 @@ from tabgan.privacy.doors import mechanisms
 
 PATH = Path(__file__).parent / "results" / "audit.json"
 
-#: What is audited: the defaults of a fit, and what an audit sees more of.
+#: Audited settings: the defaults of a fit, and some that expose more to an audit.
 SETTINGS: tuple[dict[str, Any], ...] = (
     {"epsilon": 1.0},
     {"epsilon": 8.0},
@@ -38,7 +38,7 @@ def as_it_is() -> Iterator[None]:
 
 @contextmanager
 def counts_with(factor: float) -> Iterator[None]:
-    """Draw the noise of counts at another scale than was charged."""
+    """Draw the noise of counts at a scale other than the charged one."""
     sound = mechanisms.noisy_vector
     mechanisms.noisy_vector = lambda values, stddev: sound(values, factor * stddev)
     try:
@@ -73,7 +73,7 @@ BREAKS: dict[str, Callable[[], Any]] = {
 
 
 def summary(results: list[AuditResult]) -> dict[str, Any]:
-    """Return median, least and most of each bound, and what failed."""
+    """Return median, minimum and maximum of each bound, and the failed checks."""
     bounds = {}
     for position, kind in enumerate(found.kind for found in results[0].canaries):
         values = [r.canaries[position].bound.epsilon_lower_bound for r in results]

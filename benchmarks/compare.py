@@ -1,8 +1,8 @@
-"""How does tabgan compare with its peers, and what do its parts earn? Tables and pictures from the results.
+"""The page of figures: tabgan beside its peers, and the contribution of its parts, in tables and charts.
 
     python -m pip install -e ".[bench]" && python benchmarks/compare.py
 
-Writes ``docs/figures.md`` and the pictures in ``docs/figures`` from ``benchmarks/results``; it measures nothing itself.
+Writes ``docs/figures.md`` and the charts in ``docs/figures`` from ``benchmarks/results``; it measures nothing itself.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ Row = dict[str, Any]
 
 
 def load(name: str) -> Row | None:
-    """Return a result, ``None`` where there is none."""
+    """Return a result, ``None`` if there is none."""
     path = RESULTS / name
     return json.loads(path.read_text()) if path.exists() else None
 
 
 def own(table: str) -> list[Row]:
-    """Return tabgan's medians on a table, one row an epsilon, with the public domain."""
+    """Return tabgan's medians on a table with the public domain, one row per epsilon."""
     result = load(f"utility-{table}.json")
     rows = [] if result is None else result["median_min_max"]
     return [
@@ -59,7 +59,7 @@ def own(table: str) -> list[Row]:
 
 
 def peers(table: str) -> list[Row]:
-    """Return the peers' medians, one row a system and epsilon; of rounded rows where rounding changed any."""
+    """Return the peers' medians, one row per system and epsilon; of rounded rows if rounding changed any."""
     result = load(f"peers-{table}.json")
     groups: dict[tuple[str, float | None], list[Row]] = {}
     for run in (result or {"runs": []})["runs"]:
@@ -81,7 +81,7 @@ def median(runs: list[Row], figure: str) -> float:
 
 
 def comparison(table: str) -> list[str]:
-    """Return the lines of a table's section; none where nothing was measured."""
+    """Return the lines of a table's section; none if nothing was measured."""
     rows = own(table) + peers(table)
     if not rows:
         return []
@@ -96,7 +96,7 @@ def comparison(table: str) -> list[str]:
 
 
 def picture(table: str, path: Path) -> bool:
-    """Draw four figures against epsilon, and return whether there was anything to draw."""
+    """Draw four figures against epsilon; return true if there was anything to draw."""
     rows = own(table) + peers(table)
     private = [row for row in rows if row["epsilon"] is not None]
     if len({row["epsilon"] for row in private}) < 2:
@@ -127,7 +127,12 @@ def ablation() -> list[str]:
     if result is None:
         return []
     names = ("tvd2", "tvd3", "tstr", "c2st", "fit_seconds")
-    lines = ["## What the parts earn", "", "At equal total epsilon, on splits of the training tables.", ""]
+    lines = [
+        "## Contribution of the parts",
+        "",
+        "At equal total epsilon, on splits of the training tables.",
+        "",
+    ]
     lines += [f"| table | rows | epsilon | setting | {' | '.join(FIGURES[n] for n in names)} |"]
     lines += ["|---" * (4 + len(names)) + "|"]
     for row in result["medians"]:
@@ -142,13 +147,13 @@ def ablation() -> list[str]:
         "",
         "![TSTR and c2st with and without the discriminator](figures/ablation.svg)",
         "",
-        "The discriminator alone lies outside of the picture.",
+        "The discriminator alone lies outside the chart.",
         "",
     ]
 
 
 def ablation_picture(rows: list[Row], path: Path) -> None:
-    """Draw TSTR and c2st of each setting against epsilon, a column for each number of rows; not what is far off."""
+    """Draw TSTR and c2st of each setting against epsilon, a column for each number of rows; leave out far outliers."""
     sizes = sorted({row["rows"] for row in rows})
     settings = list(dict.fromkeys(row["setting"] for row in rows if row["setting"] != "discriminator only"))
     figure, axes = plt.subplots(
@@ -179,9 +184,12 @@ def stability() -> list[str]:
     lines = [
         f"## {seeds} seeds",
         "",
-        f"Median and range of {seeds} fits at epsilon {result['epsilon']:g}. No fit failed, and",
+        f"Median and range of {seeds} fits at epsilon {result['epsilon']:g}. No fit failed and",
     ]
-    lines += ["no value was infinite. Categories: those of at least ten real rows that occur.", ""]
+    lines += [
+        "no value was infinite. Categories: the share of those with at least ten real rows that occur.",
+        "",
+    ]
     lines += [f"| table | {' | '.join(titles)} |", "|---" * (1 + len(names)) + "|"]
     for table, found in result["tables"].items():
         spread = found["min_median_max_std"]
@@ -208,18 +216,18 @@ def speed() -> list[str]:
         memory = f"{fit['peak_megabytes']:.0f} ({fit['peak_megabytes_before']:.0f})"
         lines.append(f"| {fit['rows']:,} | {fit['columns']:.0f} | {fit['seconds']:.1f} | {memory} |")
     ways = list(result["discriminator_step"][0]["ratio_to_plain"])
-    lines += ["", "A step of the discriminator, in times of the same step without clipping and noise:", ""]
+    lines += ["", "A step of the discriminator, relative to the same step without clipping and noise:", ""]
     lines += [f"| rows | {' | '.join(ways)} |", "|---" * (1 + len(ways)) + "|"]
     for step in result["discriminator_step"]:
         ratios = [f"{step['ratio_to_plain'][way]:.1f}" for way in ways]
         lines.append(f"| {step['rows']:,} | {' | '.join(ratios)} |")
     sampled = result["sample"]
     rate = sampled["table"]["rows_per_second"]
-    return [*lines, "", f"Sampling {sampled['columns']} columns into a table: {rate:,} rows a second.", ""]
+    return [*lines, "", f"Sampling {sampled['columns']} columns into a table: {rate:,} rows per second.", ""]
 
 
 def save(figure: Any, path: Path) -> None:
-    """Write a picture that is the same for the same figures."""
+    """Write a chart; the same figures give the same bytes."""
     path.parent.mkdir(exist_ok=True)
     with plt.rc_context({"svg.hashsalt": "tabgan"}):
         figure.savefig(path, metadata={"Date": None})
@@ -227,14 +235,14 @@ def save(figure: Any, path: Path) -> None:
 
 
 def main() -> None:
-    """Write the page and its pictures."""
+    """Write the page and its charts."""
     lines = [
         "# Figures",
         "",
-        "Made by `benchmarks/compare.py` from `benchmarks/results`, where each file names its command, commit and",
+        "Generated by `benchmarks/compare.py` from `benchmarks/results`, where each file names its command, commit and",
         "versions. Medians over seeds; the domain of every table is public, delta is 1e-6. tvd: distance of 1-, 2-",
         "and 3-way marginals. TSTR: score on real rows of a model trained on synthetic ones. c2st: AUC of telling real",
-        "from synthetic, .5 is best. Peers at their defaults; of those that cannot be told of decimals, rounded rows.",
+        "from synthetic, .5 is best. Peers run at their defaults; those that do not accept decimals are rounded first.",
         "The credit table is simulated (`benchmarks/simulate.py`). AIM at epsilon 3 was stopped after 1,848 seconds.",
         "",
     ]

@@ -1,4 +1,4 @@
-"""What do figures depend on besides the arguments of the code that made them? Shared by the benchmarks."""
+"""The environment that figures depend on besides the arguments of their code; shared by the benchmarks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def environment() -> dict[str, Any]:
 
 
 def kept(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return the runs of a file and their commands, if they are of this commit; else none."""
+    """Return the runs of a file and their commands if they are from this commit; otherwise none."""
     if not path.exists():
         return [], []
     result = json.loads(path.read_text())

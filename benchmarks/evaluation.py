@@ -1,10 +1,10 @@
-"""How long does an evaluation take, and how large is the report?
+"""Time of an evaluation, and size of its report.
 
     python benchmarks/evaluation.py [--rows 10000 100000] [--columns 30] [--repeat 3]
 
-Tables are made up: numbers, amounts with many zeros, categories of 2 to 200, dates, missing cells, a target that
-depends on several. The holdout has a quarter of the rows. Writes ``benchmarks/results/evaluation.json``: seconds of the
-whole evaluation and of its steps, of rendering, and the sizes of page and twin.
+Tables are made up: numbers, amounts with many zeros, 2 to 200 categories, dates, missing cells, a target that
+depends on several columns. The holdout has a quarter of the rows. Writes ``benchmarks/results/evaluation.json``:
+seconds of the whole evaluation, of its steps and of rendering, and the sizes of page and twin.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def table(n_rows: int, n_columns: int, seed: int) -> pd.DataFrame:
 
 
 def judge(n_rows: int, n_columns: int) -> tuple[Evaluation, tuple[pd.DataFrame, ...], dict[str, float]]:
-    """Return an evaluation, its tables, and seconds by step."""
+    """Return an evaluation, its tables, and the seconds of each step."""
     tables = (table(n_rows, n_columns, 0), table(n_rows // 4, n_columns, 1), table(n_rows, n_columns, 2))
     start, cpu = time.perf_counter(), time.process_time()
     marks: list[float] = []

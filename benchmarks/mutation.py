@@ -1,13 +1,13 @@
-"""Do the tests of the privacy code fail when it is wrong? A seeded sample of mutants, one operator changed in each.
+"""Mutation test of the privacy code: a seeded sample of mutants, each with one operator changed.
 
     python benchmarks/mutation.py [--count 60] [--seed 0] [--jobs 2] [--minutes 30]
 
-A mutant is one change of one place in ``SCOPE``: a comparison turned (``<`` to ``<=``), a number one larger, ``True``
-to ``False``, ``and`` to ``or``, ``not`` left out, ``+`` to ``-``, ``*`` to ``/``, a call that stands alone left out,
-``return`` without its value. It is run in a copy of the tree, first with its module's own test file, and where that
-passes with ``WIDER``. Places in annotations, decorators and error messages are left out, and ``/`` between paths. A
-mutant that stops, or takes longer than ``TIMEOUT``, is killed. A judgement of each survivor is kept in the results by
-hand, and stays there by its name when the same sample is run again. Runs of earlier commits stay under ``earlier``.
+A mutant is one change at one place in ``SCOPE``: a comparison turned (``<`` to ``<=``), a number one larger, ``True``
+to ``False``, ``and`` to ``or``, ``not`` dropped, ``+`` to ``-``, ``*`` to ``/``, a standalone call dropped, ``return``
+without its value. It runs in a copy of the tree, first with its module's own test file and, if that passes, with
+``WIDER``. Annotations, decorators, error messages and ``/`` between paths are not mutated. A mutant that crashes, or
+takes longer than ``TIMEOUT``, counts as killed. The verdict on each survivor is entered into the results by hand, and
+is kept by name when the same sample runs again. Runs of earlier commits stay under ``earlier``.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SCOPE = [
     Path("tabgan/assessment/private_request.py"),
 ]
 
-#: Run where a module's own tests pass. It is not the whole suite: a survivor is one of these.
+#: Tests to run if a module's own pass. They are not the whole suite: a survivor has survived these.
 WIDER = [
     "tests/privacy",
     "tests/fitting",
@@ -73,7 +73,7 @@ _TURNED: dict[type[ast.AST], type[ast.AST]] = {
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change: a file, the bytes that go, and what comes for them."""
+    """One change: a file, the bytes to remove, and their replacement."""
 
     path: Path
     start: int
@@ -115,7 +115,7 @@ def _places(node: ast.AST) -> Iterator[Any]:
 
 
 def _changed(node: ast.AST) -> str | None:
-    """Return a node's source with one operator changed, ``None`` where there is none to change."""
+    """Return a node's source with one operator changed, ``None`` if there is none to change."""
     new: str | None = None
     match node:
         case ast.Compare(ops=[op, *_]) if type(op) in _TURNED:
@@ -147,7 +147,7 @@ def tests_of(path: Path) -> list[str]:
 
 
 def is_killed(mutant: Mutant, tree: Path) -> bool:
-    """Return whether a test fails in a tree with the mutant in it, which is taken out again."""
+    """Return true if a test fails in a tree with the mutant in it; then remove the mutant."""
     target, source = tree / mutant.path, (ROOT / mutant.path).read_bytes()
     target.write_bytes(source[: mutant.start] + mutant.new.encode() + source[mutant.end :])
     try:
@@ -167,7 +167,7 @@ def _passes(tree: Path, tests: list[str]) -> bool:
 
 
 def run(chosen: list[Mutant], n_jobs: int, minutes: float) -> dict[Mutant, bool]:
-    """Return whether each mutant was killed, of those that there was time for."""
+    """Return the verdict on each mutant that there was time for: killed or not."""
     end, found = time.monotonic() + 60 * minutes, {}
     with tempfile.TemporaryDirectory() as scratch:
         trees: Queue[Path] = Queue()
@@ -192,7 +192,7 @@ def run(chosen: list[Mutant], n_jobs: int, minutes: float) -> dict[Mutant, bool]
 
 
 def main() -> None:
-    """Run a sample, and write its score with every survivor."""
+    """Run a sample and write its score with every survivor."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
@@ -220,7 +220,7 @@ def main() -> None:
         ],
     }
     RESULTS.write_text(json.dumps(result, indent=1) + "\n")
-    print(f"{result['killed']} of {result['run']} killed, of {result['mutants']} that there are")
+    print(f"{result['killed']} of {result['run']} killed, out of {result['mutants']} possible mutants")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""What do private metrics say of a table, beside what is so?
+"""Private metrics of a table beside the exact figures.
 
     python benchmarks/private_metrics.py --data FOLDER [--epsilon 1] [--private-metrics-epsilon 0.05 0.1] [--repeat 20]
 
-FOLDER holds ``train.csv`` and ``meta.json`` (target). One fit; each budget is spent ``--repeat`` times, for which a
-table of one's own would be charged each time. Beside the noisy figures stand the exact ones, which nobody may see
-otherwise, and how many of the intervals hold them. Writes ``benchmarks/results/private_metrics.json``.
+FOLDER holds ``train.csv`` and ``meta.json`` (target). One fit; each budget is spent ``--repeat`` times, which on a real
+private table would be charged each time. Records the noisy figures, the exact ones, which a user never sees, and the
+share of intervals that cover them. Writes ``benchmarks/results/private_metrics.json``.
 """
 
 from __future__ import annotations

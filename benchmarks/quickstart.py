@@ -1,4 +1,4 @@
-"""How long does the README's example take, from the file to the report, and what does it say?
+"""Time and figures of the README's example, from the file to the report.
 
 python benchmarks/quickstart.py [--runs 3]
 """
@@ -41,7 +41,7 @@ def run(seed: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run it a few times and write the file."""
+    """Run the job a few times and write the file."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,9 +1,9 @@
-"""Writes a credit table that is nobody's: few distinct rates, round amounts, zero-heavy counts, a strong target.
+"""A made-up credit table: few distinct rates, round amounts, zero-heavy counts, a strong target.
 
     python benchmarks/simulate.py FOLDER
 
-33,000 rows for ``train.csv``, 11,000 for ``test.csv``, and ``meta.json``, as ``utility.py`` and the judge read them;
-the same ones every time. Whether a loan defaults leans on thresholds, and on what home and purpose say together.
+Writes 33,000 rows to ``train.csv``, 11,000 to ``test.csv``, and ``meta.json``, in the form that ``utility.py`` and the
+judge read; the same ones every time. Default depends on thresholds, and on the interaction of home and purpose.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""How long do a fit, a step of DP-SGD and a sample take, and how much memory does a fit need?
+"""Time of a fit, a step of DP-SGD and a sample, and memory of a fit.
 
     python benchmarks/speed.py [--data FOLDER] [--runs 3]
 
-FOLDER is as in ``utility.py``; its domain is declared as public. Without one, a table is made up. Tables of so many
-rows are bootstrapped from the training rows; tables of more columns than there are stand beside a row-shuffled copy of
-themselves. Every fit is the first of a process of its own, and importing is not counted; seconds of the processor tell
-what others on the machine took of the clock's. Steps are those of the discriminator of such a fit: ``private`` is
-tabgan's own, ``plain`` the same without clipping and noise, the others are Opacus' ways to the gradients of rows. All
-draw and encode Poisson batches, and all take the same fakes.
+FOLDER is as in ``utility.py``; its domain is declared as public. Without one, a table is made up. Tables of a given
+number of rows are bootstrapped from the training rows; tables of more columns than the folder has are extended by a
+row-shuffled copy of themselves. Every fit is the first in its own process, and imports are not counted; processor
+seconds beside wall-clock seconds show the load of other processes. Steps are those of the discriminator of such a fit:
+``private`` is tabgan's own, ``plain`` the same without clipping and noise, the others are Opacus' methods for
+per-row gradients. All draw and encode Poisson batches, and all use the same fakes.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ from tabgan.privacy.plan import SAMPLE_RATE, Plan, make_plan
 RESULTS = Path(__file__).parent / "results"
 EPSILON, DELTA = 1.0, 1e-6
 
-#: Sizes of the tables that are fitted to; and those, of the table whose discriminator takes steps, that have so many.
+#: Numbers of rows and columns to fit; numbers of discriminator steps by rows, and of warm-up steps.
 ROWS, COLUMNS = (30_000, 100_000, 300_000, 1_000_000), (5, 10, 15, 30, 60)
 STEPS, WARM_UP = {30_000: 100, 300_000: 20, 1_000_000: 10}, 5
 
 SAMPLED = 200_000
 OPACUS = ("hooks", "ew", "functorch", "ghost")
 
-#: What a fit without a folder is made to.
+#: Size of the made-up table, without a folder.
 MADE_ROWS, MADE_COLUMNS = 30_000, 15
 
 Table = tuple[pd.DataFrame, Schema]
@@ -66,7 +66,7 @@ Step = Callable[[], None]
 
 
 def main() -> None:
-    """Run everything, each task in a process of its own, and write the file."""
+    """Run everything, each task in its own process, and write the file."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -96,7 +96,7 @@ def main() -> None:
 
 
 def figures(folder: Path | None, n_runs: int) -> dict[str, Any]:
-    """Return what the tasks measure, medians over the runs."""
+    """Return the tasks' measurements, as medians over the runs."""
 
     def fits(**size: int) -> dict[str, Any]:
         return median([ask(folder, task="fit", seed=seed, **size) for seed in range(n_runs)])
@@ -110,7 +110,7 @@ def figures(folder: Path | None, n_runs: int) -> dict[str, Any]:
 
 
 def ask(folder: Path | None, **task: Any) -> dict[str, Any]:
-    """Return what a task measures in a fresh process."""
+    """Return a task's measurements from a fresh process."""
     data = ["--data", str(folder)] if folder else []
     command = [sys.executable, __file__, *data, "--task", json.dumps(task)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
@@ -120,7 +120,7 @@ def ask(folder: Path | None, **task: Any) -> dict[str, Any]:
 
 
 def median(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return the median of every figure, and all there were of ``seconds``."""
+    """Return the median of every figure, and all values of ``seconds``."""
     middle: dict[str, Any] = {}
     for key, value in records[0].items():
         values = [record[key] for record in records]
@@ -155,13 +155,13 @@ def made_up() -> pd.DataFrame:
 
 
 def bootstrapped(table: Table, n_rows: int, seed: int = 0) -> Table:
-    """Return as many rows, drawn with replacement."""
+    """Return a number of rows, drawn with replacement."""
     df, schema = table
     return df.sample(n_rows, replace=True, random_state=seed, ignore_index=True), schema
 
 
 def widened(table: Table, n_columns: int) -> Table:
-    """Return as many columns, the target the last of them; those beyond the table's are of shuffled rows."""
+    """Return a number of columns, the target last; those beyond the table's come from shuffled rows."""
     df, schema = table
     target = str(schema.target)
     parts, columns = [], []
@@ -208,13 +208,13 @@ def fit(
 
 
 def peak_megabytes() -> int:
-    """Return the largest resident memory that the process has had."""
+    """Return the peak resident memory of the process."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / 1e6 if sys.platform == "darwin" else peak / 1e3)
 
 
 def sample(folder: Path | None, runs: int) -> dict[str, Any]:
-    """Return the rows that a fitted model makes in a second, into a table and in batches that are dropped."""
+    """Return the rows per second that a fitted model samples, into a table and in discarded batches."""
     df, schema = read(folder)
     model = TabGAN(epsilon=EPSILON, delta=DELTA, schema=schema, random_state=0).fit(df)
     model.sample(1_000)
@@ -232,7 +232,7 @@ def sample(folder: Path | None, runs: int) -> dict[str, Any]:
 
 
 def per_second(work: Step, runs: int) -> dict[str, int]:
-    """Return rows per second of the clock and of the processor, medians."""
+    """Return median rows per second of wall-clock and of processor time."""
     wall, cpu = [], []
     for _ in range(runs):
         start, start_cpu = time.perf_counter(), time.process_time()
@@ -246,7 +246,7 @@ def per_second(work: Step, runs: int) -> dict[str, int]:
 
 
 def steps(folder: Path | None, rows: int, runs: int) -> dict[str, Any]:
-    """Return milliseconds of a step of each way to train one discriminator, the ways taking turns."""
+    """Return milliseconds per step of each way to train one discriminator, taking turns."""
     df, schema = bootstrapped(read(folder), rows)
     fitted = (
         TabGAN(epsilon=EPSILON, delta=DELTA, schema=schema, adversary_share=0.0, random_state=0)
@@ -284,7 +284,7 @@ def timed(step: Step, n_steps: int) -> list[float]:
 
 
 def ways_to_step(codes: np.ndarray, generator: Generator, size: int, n_steps: int) -> dict[str, Step]:
-    """Return a function for each way that takes a step."""
+    """Return, for each way, a function that takes a step."""
     cpu, offsets = torch.device("cpu"), generator.offsets
     module = Discriminator(len(generator.embeddings), PRIVATE_HIDDEN)
     fakes = generator.draw(min(size, MOST_FAKES), torch.Generator().manual_seed(0)).one_hot
@@ -318,7 +318,7 @@ def batches(
 
 
 def plain_step(module: nn.Module, batch: Callable[[], tuple[torch.Tensor, torch.Tensor]]) -> Step:
-    """Return the same step on batches drawn alike, in float32, that clips nothing and adds no noise."""
+    """Return the same step in float32, on batches drawn alike, without clipping or noise."""
     trained = copy.deepcopy(module)
     optimizer = torch.optim.Adam(trained.parameters())
 
@@ -355,7 +355,7 @@ def opacus_step(
         rows, labels = batch()
         optimizer.zero_grad()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that rows have no gradient, which nothing here asks for
+            warnings.simplefilter("ignore")  # rows have no gradient, and nothing here needs one
             loss(wrapped(rows).squeeze(1), labels).backward()
         optimizer.step()
 

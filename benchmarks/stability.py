@@ -1,10 +1,10 @@
-"""Does any seed end in numbers that are none, or in few rows over and over?
+"""Spread over seeds: infinite values, repeated rows, lost categories.
 
     python benchmarks/stability.py --data FOLDER ... --judge evaluate.py [--epsilon 1] [--seeds 20]
 
-FOLDER and the judge are those of ``benchmarks/utility.py``; the domain is public. Of every fit: the share of rows that
-repeat an earlier synthetic row, beside the real table's own; the share of the real table's categories that occur at
-least once, of those with at least ten rows; the judge's figures. Writes ``benchmarks/results/stability.json``.
+FOLDER and the judge are those of ``benchmarks/utility.py``; the domain is public. For every fit: the share of rows that
+repeat an earlier synthetic row, beside the real table's own; the share of the real table's categories with at least
+ten rows that occur at least once; the judge's figures. Writes ``benchmarks/results/stability.json``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tabgan import TabGAN
 
 RESULTS = Path(__file__).parent / "results"
 
-#: A category with fewer rows is not expected to come through.
+#: A category with fewer rows is not expected to survive.
 FREQUENT = 10
 
 #: Columns of the shared tables that the judge cannot score.
@@ -35,7 +35,7 @@ FIGURES = ("tvd1", "tvd2", "tvd3", "tstr", "c2st")
 
 
 def coverage(real: pd.DataFrame, synthetic: pd.DataFrame, numeric: list[str]) -> float:
-    """Return the share of frequent categories that occur."""
+    """Return the share of frequent categories that occur in the synthetic rows."""
     found = wanted = 0
     for name in (name for name in real if name not in numeric):
         counts = real[name].value_counts()

@@ -1,8 +1,8 @@
-"""What a fit says of columns that noise hides, and where columns of 0 and 1 end.
+"""Columns that noise hides, and the bounds of columns of 0 and 1.
 
     python benchmarks/unseen.py
 
-writes benchmarks/results/unseen.json.
+Writes ``benchmarks/results/unseen.json``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SEEDS = range(8)
 
 
 def small_table(n_rows: int, n_columns: int, seed: int) -> pd.DataFrame:
-    """Return whole numbers with one row that is missing, so that every column can be missing."""
+    """Return whole numbers with one missing row, so that every column can be missing."""
     rng = np.random.default_rng(seed)
     df = pd.DataFrame({f"c{i}": rng.normal(60 + 10 * i, 15, n_rows).round() for i in range(n_columns)})
     df.iloc[0, :] = np.nan
@@ -30,7 +30,7 @@ def small_table(n_rows: int, n_columns: int, seed: int) -> pd.DataFrame:
 
 
 def measure_small(n_rows: int, n_columns: int = 16) -> dict[str, int]:
-    """Count columns of small tables that come back missing, and those that lie wholly outside of the real range."""
+    """Count columns of small tables that come back missing, and those that lie wholly outside the real range."""
     found = {"rows": n_rows, "columns": 0, "all_missing": 0, "wholly_outside": 0}
     for seed in SEEDS:
         df = small_table(n_rows, n_columns, seed)
@@ -45,7 +45,7 @@ def measure_small(n_rows: int, n_columns: int = 16) -> dict[str, int]:
 
 
 def measure_flags(fits: int = 4) -> dict[str, int]:
-    """Count columns of 0 and 1 of the quick start's table whose released bounds are others."""
+    """Count columns of 0 and 1 of the quick start's table with other released bounds."""
     df = load_happiness()
     flags = [name for name in df if set(df[name].dropna().unique()) <= {0, 1}]
     others = 0

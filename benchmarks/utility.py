@@ -1,13 +1,13 @@
-"""How good are the synthetic rows of a real table, and how long does a fit take?
+"""Quality of the synthetic rows of a real table, and time of a fit.
 
     python benchmarks/utility.py --data FOLDER --judge evaluate.py [--epsilon 1 3 none] [--seeds 0 1 2]
 
-FOLDER holds ``train.csv``, ``test.csv`` and ``meta.json`` (target, numeric columns). The judge is a script of its own
-that scores a CSV file against such a folder and prints JSON; it is not part of this repository. Every run adds
+FOLDER holds ``train.csv``, ``test.csv`` and ``meta.json`` (target, numeric columns). The judge is a separate
+script that scores a CSV file against such a folder and prints JSON; it is not part of this repository. Every run adds
 a record to ``benchmarks/results/utility-NAME.json``, which keeps runs of one commit only. ``--domain public`` declares
 categories, bounds and decimals of train and test together as public, as peers' figures on these tables do;
-``--domain private`` declares nothing. Peers are fitted by ``benchmarks/peers/run.py``; ``benchmarks/compare.py`` sets
-both side by side.
+``--domain private`` declares nothing. ``benchmarks/peers/run.py`` fits the peers; ``benchmarks/compare.py`` puts both
+side by side.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def public_schema(folder: Path, meta: dict[str, Any]) -> Schema:
 def run(
     folder: Path, judge: Path, epsilon: float | None, seed: int, domain: str, drop: list[str]
 ) -> dict[str, Any]:
-    """Fit, sample as many rows as there are, let the judge score them, and return the record."""
+    """Fit, sample as many rows as the table has, let the judge score them, and return the record."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = without(folder, drop, Path(scratch))
         meta = json.loads((folder / "meta.json").read_text())
@@ -78,7 +78,7 @@ def run(
 def judged(
     judge: Path, folder: Path, synthetic: Path, *options: str
 ) -> tuple[dict[str, Any] | None, str | None]:
-    """Return the judge's figures of a CSV file, or none and why."""
+    """Return the judge's figures of a CSV file, or ``None`` and the reason."""
     scored = subprocess.run(
         [sys.executable, str(judge), *options, str(folder), str(synthetic)],
         capture_output=True,
@@ -92,7 +92,7 @@ def judged(
 
 
 def must_be_judged(judge: Path, folder: Path, synthetic: Path) -> dict[str, Any]:
-    """Return the judge's figures of a CSV file but for those of sdmetrics, which take longest.
+    """Return the judge's figures of a CSV file except those of sdmetrics, which take longest.
 
     Raises:
         RuntimeError: it has none.
@@ -133,12 +133,12 @@ def spread(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def setting(record: dict[str, Any]) -> tuple[Any, ...]:
-    """Return what tells a run from others."""
+    """Return the key that distinguishes a run from others."""
     return record["epsilon"], record["domain"], record["seed"]
 
 
 def main() -> None:
-    """Run every setting that was asked for and write the file."""
+    """Run every requested setting and write the file."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

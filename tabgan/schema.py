@@ -147,7 +147,7 @@ class Schema(BaseModel):
 
     @property
     def is_complete(self) -> bool:
-        """Whether every column's domain is known, so that nothing has to be released."""
+        """True if every column's domain is known, so that nothing has to be released."""
         return all(column.is_complete for column in self.columns)
 
     def __bool__(self) -> bool:

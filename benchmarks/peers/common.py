@@ -1,6 +1,6 @@
-"""What do the scripts of all peers share? The public domain of a data folder, and the one line that a run prints.
+"""Code shared by the scripts of all peers: the public domain of a data folder, and the line that a run prints.
 
-It needs pandas only, so that it runs in each peer's own environment.
+It needs only pandas, so that it runs in each peer's own environment.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def public_domain(folder: Path) -> Domain:
     """Return the domain of train and test together, taken as public, as ``benchmarks/utility.py`` takes it.
 
     A numeric column has ``lower``, ``upper`` and ``decimals``, any other its ``categories`` as text. ``missing`` says
-    whether a column has missing values.
+    if a column has missing values.
     """
     meta = json.loads((folder / "meta.json").read_text())
     both = pd.concat([read(folder / name, meta["numeric"]) for name in ("train.csv", "test.csv")])
@@ -46,7 +46,7 @@ def public_domain(folder: Path) -> Domain:
 
 
 def read(path: Path, numeric: list[str]) -> pd.DataFrame:
-    """Return a table whose columns are text, but for the numeric ones."""
+    """Return a table with all columns as text except the numeric ones."""
     names = pd.read_csv(path, nrows=0).columns
     return pd.read_csv(path, dtype={name: str for name in names if name not in numeric})
 
@@ -57,7 +57,7 @@ def numeric_columns(domain: Domain) -> list[str]:
 
 
 class Task(NamedTuple):
-    """What a peer is given: the private table, its public domain, and what to fit."""
+    """A peer's input: the private table, its public domain, and the setting to fit."""
 
     train: pd.DataFrame
     domain: Domain
@@ -68,7 +68,7 @@ class Task(NamedTuple):
 
 
 class Peer(NamedTuple):
-    """What a peer does with it. ``fit`` returns a sampler of a number of rows, and what else to record."""
+    """A peer. Its ``fit`` returns a sampler for a number of rows, and further entries to record."""
 
     package: str
     methods: tuple[str, ...]
@@ -77,7 +77,7 @@ class Peer(NamedTuple):
 
 
 def main(peer: Peer, question: str) -> None:
-    """Fit, sample as many rows as there are, write them, and print one line of JSON."""
+    """Fit, sample as many rows as the table has, write them, and print one line of JSON."""
     parser = argparse.ArgumentParser(description=question)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--method", choices=peer.methods, required=True)

@@ -1,13 +1,12 @@
-"""How good is CTGAN as ``ctgan`` ships it, without privacy?
+"""CTGAN as ``ctgan`` ships it, without privacy.
 
     python benchmarks/peers/ctgan_peer.py --data FOLDER --method CTGAN --epsilon none --seed 0 --out synth.csv
 
-Everything is left at its defaults (300 epochs). It has no privacy, and no use for a public domain but to know which
-columns are discrete: it learns categories and ranges from the table.
+Everything is left at its defaults (300 epochs). It has no privacy, and uses the public domain only to tell discrete
+columns from others: it learns categories and ranges from the table.
 
 - **Missing values.** Those of a discrete column are a category of their own. It refuses them in continuous columns:
-  there they are filled with the median, and a discrete column beside says where; sampled rows lose the value again
-  there.
+  there they are filled with the median, a discrete column beside marks them, and sampled rows lose the value again.
 """
 
 from __future__ import annotations

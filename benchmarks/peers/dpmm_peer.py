@@ -1,19 +1,19 @@
-"""How good are MST and AIM as ``dpmm`` ships them?
+"""MST and AIM as ``dpmm`` ships them.
 
     python benchmarks/peers/dpmm_peer.py --data FOLDER --method AIM --epsilon 1 --seed 0 --out synth.csv
 
-Everything is left at the pipelines' defaults but for what the table and the comparison ask for: the domain,
+Everything is left at the pipelines' defaults except the settings of the table and the comparison: the domain,
 epsilon, delta (the pipelines' own is 1e-5) and the seed.
 
-- **Domain.** Categories and bounds are declared; where both bounds are, none of the budget goes into finding them.
-  Decimals cannot be declared: columns of integers come back as integers, any other with all the digits of a float.
+- **Domain.** Categories and bounds are declared; if both bounds are, no budget goes into finding them. Decimals cannot
+  be declared: columns of integers come back as integers, all others with the full digits of a float.
 - **Bins.** By default PrivTree cuts the numeric columns, and its ``proc_epsilon`` of 0.1 is spent on top of
   epsilon: ``epsilon_total`` records the sum.
-- **Missing values** are the pipelines' own affair: a column that has some gets a second one that says where, and is
+- **Missing values** are left to the pipelines: a column that has some gets a second one that marks them, and is
   filled with the value of one row of the private table, which no epsilon accounts for.
 - **Randomness.** The seed fixes selection and sampling. The noise comes from OpenDP, which takes no seed.
 - **Size.** The pipelines set no limit on the size of AIM's model (``max_model_size``; the mechanism's own default
-  is 80 MB). Method ``AIM-80`` sets that limit, for where AIM as it comes does not finish.
+  is 80 MB). Method ``AIM-80`` sets that limit, for tables on which AIM does not finish otherwise.
 """
 
 from __future__ import annotations

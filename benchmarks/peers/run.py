@@ -1,15 +1,15 @@
-"""How good are other systems' synthetic rows of the same table, with the same public domain?
+"""Quality of other systems' synthetic rows of the same table, with the same public domain.
 
     python benchmarks/peers/run.py --data FOLDER --judge evaluate.py --peer dpmm --method AIM --epsilon 1 \
         --python DPMM_VENV/bin/python [--judge-python python] [--timeout 2700]
 
-Each peer has an environment of its own (``requirements-PEER.txt``), since their pins exclude one another. This
-script is run in tabgan's: it lets ``PEER_peer.py`` fit and sample there, scores the rows with the judge (a script
-of its own, not part of this repository; see ``benchmarks/utility.py``), and adds a record to
+Each peer has its own environment (``requirements-PEER.txt``), because their pins exclude one another. This script
+runs in tabgan's: it lets ``PEER_peer.py`` fit and sample there, scores the rows with the judge (a separate script,
+not part of this repository; see ``benchmarks/utility.py``), and adds a record to
 ``benchmarks/results/peers-NAME.json``.
 
-``judge`` scores the rows as the peer gave them. Peers that cannot be told of decimals give floats with all their
-digits, which a classifier recognises at once. Where rounding to the declared decimals changes anything,
+``judge`` scores the rows as the peer returned them. Peers that do not accept decimals return floats with all their
+digits, which a classifier recognises at once. If rounding to the declared decimals changes anything,
 ``judge_rounded`` scores the rounded rows.
 """
 
@@ -38,7 +38,7 @@ PACKAGES = {"dpmm": "dpmm", "smartnoise": "smartnoise-synth", "ctgan": "ctgan"}
 
 
 def run(arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
-    """Let the peer fit and sample, score its rows, and return what is known of them."""
+    """Let the peer fit and sample, score its rows, and return the record."""
     domain = public_domain(arguments.data)
     (scratch / "domain.json").write_text(json.dumps(domain))
     synthetic = scratch / "synthetic.csv"
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
 
 
 def finished(command: list[str], timeout: float | None) -> tuple[str, str | None]:
-    """Return what a command printed, and why there is nothing, if so. Ends all of its processes past the time."""
+    """Return the output of a command, or the reason for none. End all its processes when time is up."""
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -92,14 +92,14 @@ def installed(python: Path, package: str) -> str:
 
 
 def judge(arguments: argparse.Namespace, synthetic: Path) -> tuple[dict[str, Any] | None, str | None]:
-    """Return the judge's figures, or none and why."""
+    """Return the judge's figures, or ``None`` and the reason."""
     command = [str(arguments.judge_python), "-W", "ignore", str(arguments.judge)]
     printed, reason = finished([*command, str(arguments.data), str(synthetic)], None)
     return (None, reason) if reason else (json.loads(printed.splitlines()[-1]), None)
 
 
 def rounded(synthetic: Path, domain: Domain) -> bool:
-    """Round numeric columns to their declared decimals, in the file. Returns whether that changed anything."""
+    """Round numeric columns in the file to their declared decimals; return true if that changed anything."""
     numeric = numeric_columns(domain)
     before = read(synthetic, numeric)
     after = before.round({name: domain[name]["decimals"] for name in numeric})
@@ -128,12 +128,12 @@ def main() -> None:
     parser.add_argument("--judge", type=Path, required=True)
     parser.add_argument("--judge-python", default=sys.executable)
     parser.add_argument("--peer", choices=PACKAGES, required=True)
-    parser.add_argument("--python", type=Path, required=True, help="of the peer's environment")
+    parser.add_argument("--python", type=Path, required=True, help="interpreter of the peer's environment")
     parser.add_argument("--method", required=True)
     parser.add_argument("--epsilon", default="1", help="a number, or none")
     parser.add_argument("--delta", type=float, default=1e-6)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--keep", type=Path, help="where to keep the rows as the peer gave them")
+    parser.add_argument("--keep", type=Path, help="file for the rows as the peer returned them")
     parser.add_argument("--timeout", type=float, help="seconds after which a fit is ended")
     arguments = parser.parse_args()
     name = arguments.data.name

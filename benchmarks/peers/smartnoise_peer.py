@@ -1,16 +1,16 @@
-"""How good are DPCTGAN and PATECTGAN as ``smartnoise-synth`` ships them?
+"""DPCTGAN and PATECTGAN as ``smartnoise-synth`` ships them.
 
     python benchmarks/peers/smartnoise_peer.py --data FOLDER --method PATECTGAN --epsilon 1 --seed 0 --out synth.csv
 
-Everything is left at the synthesizers' defaults but for what the table and the comparison ask for: the domain,
-epsilon, delta (their own is ``n ** -1.5``) and the seed. Epsilon is theirs: what the synthesizer says it spends.
+Everything is left at the synthesizers' defaults except the settings of the table and the comparison: the domain,
+epsilon, delta (their own is ``n ** -1.5``) and the seed. Epsilon is the amount that the synthesizer reports.
 
-- **Domain.** The library has no place for declared categories, so its transformers are made here, and fitted to the
-  public domain instead of the table: no budget goes into bounds. Their kinds are those that the library infers:
+- **Domain.** The library has no place for declared categories, so its transformers are made here and fitted to the
+  public domain instead of the table: no budget goes into bounds. Their kinds are those the library would infer:
   integers whose range is below 150 are ordinal (one-hot), other numbers continuous (scaled to their bounds), text
   categorical.
-- **Missing values** are a category of their own. Those of a continuous column have a flag beside it, as the library
-  makes it (``nullable``); its decoder takes only an exact 1 for missing, so hardly any come back.
+- **Missing values** are a category of their own. A continuous column gets a flag for them, as the library makes it
+  (``nullable``); its decoder takes only an exact 1 for missing, so hardly any come back.
 - **Randomness.** The seed fixes NumPy's and PyTorch's streams, as far as the library does not seed them itself.
 """
 

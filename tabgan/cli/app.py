@@ -1,7 +1,7 @@
 """The command line: parse, call, exit code.
 
-Exit codes: 0 all went well, 1 something failed, 2 the arguments, a configuration file or a schema are wrong, 3 a gate
-refuses a release.
+Exit codes: 0 success, 1 something failed, 2 the arguments, a configuration file or a schema are wrong, 3 a gate refused
+a release.
 """
 
 from __future__ import annotations
@@ -25,38 +25,41 @@ from tabgan.errors import ConfigError, DataError, SchemaError
 from tabgan.io import check_readable, check_writable, format_of, is_csv, read_table, write_table, write_text
 from tabgan.schema import Schema
 
-# What needs torch is imported inside the commands: --version and --help are quick.
+# Imports that need torch are inside the commands, so that --version and --help are quick.
 
 app = typer.Typer(
-    help="Differentially private synthetic tables.", no_args_is_help=True, pretty_exceptions_enable=False
+    help="Create differentially private synthetic tables.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
 )
-schema_app = typer.Typer(help="What is publicly known of a table.", no_args_is_help=True)
+schema_app = typer.Typer(help="Draft a schema, the public description of a table.", no_args_is_help=True)
 app.add_typer(schema_app, name="schema")
-ledger_app = typer.Typer(help="What all fits on a dataset have spent.", no_args_is_help=True)
+ledger_app = typer.Typer(
+    help="Inspect or change a ledger, the record of all fits on a dataset.", no_args_is_help=True
+)
 app.add_typer(ledger_app, name="ledger")
 
-Debug = Annotated[
-    bool, typer.Option("--debug", help="Show the way to an error; messages still hold no rows.")
-]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error; it quotes no rows.")]
 LedgerOption = Annotated[
-    Path | None, typer.Option(help="The dataset's ledger, made by the first fit; every fit adds to it.")
+    Path | None,
+    typer.Option(help="Ledger file of the dataset. The first fit creates it; every fit adds to it."),
 ]
-LedgerFileArgument = Annotated[Path, typer.Argument(help="The dataset's ledger.")]
-RandomState = Annotated[int | None, typer.Option(help="Seed for all but the privacy noise.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace a file that exists.")]
+LedgerFileArgument = Annotated[Path, typer.Argument(help="Ledger file of a dataset.")]
+RandomState = Annotated[int | None, typer.Option(help="Seed for everything but the privacy noise.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
 
 
 def main() -> None:
-    """Run the command line. Asked to end by the system, it ends as if by Ctrl-C: what was charged is recorded."""
+    """Run the command line. A SIGTERM ends it as Ctrl-C does: everything that was charged is recorded."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     _log_to_stderr()
     app()
 
 
 def _log_to_stderr() -> None:
-    """Show this package's log on stderr, its dates as in ISO 8601.
+    """Show this package's log on stderr, with ISO 8601 dates.
 
-    It comes before opacus is imported, which would set up a style of its own. Logs of other libraries may quote rows.
+    Call it before opacus is imported, which sets up its own style. Logs of other libraries may quote rows.
     """
     handler = logging.StreamHandler()
     handler.addFilter(logging.Filter("tabgan"))
@@ -73,20 +76,22 @@ def _version(is_wanted: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Differentially private synthetic tables."""
+    """Create differentially private synthetic tables."""
 
 
 @app.command()
 def run(
-    file: Annotated[Path, typer.Argument(help="YAML file with one job or several.")],
-    only: Annotated[str | None, typer.Option(help="Run only the job of this name.")] = None,
-    output: Annotated[Path | None, typer.Option(help="Write here instead of the file's folders.")] = None,
+    file: Annotated[Path, typer.Argument(help="YAML file with one or more jobs.")],
+    only: Annotated[str | None, typer.Option(help="Run only the job with this name.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder to write to, instead of those in the file.")
+    ] = None,
     debug: Debug = False,
 ) -> None:
-    """Read, fit, sample, evaluate and report, as a YAML file says."""
+    """Run the jobs of a YAML file: read, fit, sample, evaluate, report."""
     with _exits(debug):
         from tabgan.cli import terminal
         from tabgan.jobs.config import load_jobs
@@ -105,29 +110,35 @@ def run(
 @app.command()
 def fit(
     table: Annotated[Path, typer.Argument(help="CSV or Parquet file.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where the model goes.")],
-    epsilon: Annotated[str, typer.Option(help="Privacy budget; none switches privacy off.")] = "1.0",
-    delta: Annotated[float, typer.Option(help="Use less than one over the number of rows.")] = 1e-6,
-    schema: Annotated[Path | None, typer.Option(help="YAML file of what is publicly known.")] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Model file to write.")],
+    epsilon: Annotated[
+        str, typer.Option(help="Privacy budget of the fit; 'none' switches privacy off.")
+    ] = "1.0",
+    delta: Annotated[
+        float, typer.Option(help="Delta of the guarantee; keep it below one over the number of rows.")
+    ] = 1e-6,
+    schema: Annotated[
+        Path | None, typer.Option(help="YAML schema: public knowledge of the table, which costs nothing.")
+    ] = None,
     ledger: LedgerOption = None,
     epsilon_cap: Annotated[
-        float | None, typer.Option(help="The most that all fits may cost together.")
+        float | None, typer.Option(help="The most epsilon that all fits together may cost.")
     ] = None,
-    delta_cap: Annotated[float | None, typer.Option(help="The delta of that total.")] = None,
+    delta_cap: Annotated[float | None, typer.Option(help="Delta of that total.")] = None,
     table_may_change: Annotated[
         bool,
         typer.Option(
-            "--table-may-change", help="Take a table of other rows for a newer state of the dataset."
+            "--table-may-change", help="Accept a table with other rows as a newer state of the dataset."
         ),
     ] = False,
     checkpoint: Annotated[
-        Path | None, typer.Option(help="Folder to go on from after an interruption, with the same arguments.")
+        Path | None, typer.Option(help="Folder from which the same command resumes after an interruption.")
     ] = None,
     random_state: RandomState = None,
     force: Force = False,
     debug: Debug = False,
 ) -> None:
-    """Fit a model to a table. Private unless --epsilon none is given."""
+    """Fit a model to a table, with differential privacy unless --epsilon is none."""
     with _exits(debug):
         budget = options.epsilon_of(epsilon)
         real_in("--delta", delta, 0.0, 1.0, fix="Use less than 1 / n_rows.")
@@ -159,23 +170,23 @@ def fit(
 @app.command()
 def sample(
     model: Annotated[Path, typer.Argument(help="Model file.")],
-    n: Annotated[int, typer.Option("-n", help="How many rows.")],
+    n: Annotated[int, typer.Option("-n", help="Number of rows.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="CSV or Parquet file to write.")],
     condition: Annotated[
-        list[str] | None, typer.Option(help="column=value, for rows that all have it; may be repeated.")
+        list[str] | None, typer.Option(help="column=value that every row must have; may be repeated.")
     ] = None,
     escape_formulas: Annotated[
         bool,
         typer.Option(
             "--escape-formulas",
-            help="Put an apostrophe before text in a CSV that a spreadsheet would run as a formula.",
+            help="Put an apostrophe before CSV text that a spreadsheet would run as a formula.",
         ),
     ] = False,
     random_state: RandomState = None,
     force: Force = False,
     debug: Debug = False,
 ) -> None:
-    """Sample rows from a model. Costs no privacy, however often it is done."""
+    """Sample rows from a model. This costs no privacy, however often you do it."""
     with _exits(debug):
         integer_at_least("-n", n, 1)
         format_of(output, "--output")
@@ -198,45 +209,49 @@ def evaluate(
         Path,
         typer.Option("--output", "-o", help="Report to write: .html, .json, .pdf, or .md for the data card."),
     ],
-    real: Annotated[Path | None, typer.Option(help="The table that it learnt from.")] = None,
-    holdout: Annotated[Path | None, typer.Option(help="Rows of the same kind that it has not seen.")] = None,
+    real: Annotated[Path | None, typer.Option(help="Training rows of the model.")] = None,
+    holdout: Annotated[
+        Path | None, typer.Option(help="Real rows of the same kind that the model has not seen.")
+    ] = None,
     synthetic: Annotated[
         Path | None,
-        typer.Option(help="The table to judge, an unchanged sample of the model; sampled otherwise."),
+        typer.Option(
+            help="Synthetic table to judge, an unedited sample of the model; sampled afresh by default."
+        ),
     ] = None,
     shareable: Annotated[
         bool,
-        typer.Option("--shareable", help="Write the edition that may go out. It needs no real rows."),
+        typer.Option("--shareable", help="Write the edition that may be shared. It needs no real rows."),
     ] = False,
     private_metrics_epsilon: Annotated[
         float | None,
-        typer.Option(help="Epsilon of private metrics, noisy figures on the real rows for that edition."),
+        typer.Option(help="Epsilon of private metrics: noisy figures on real rows, for that edition."),
     ] = None,
     private_metrics_delta: Annotated[
-        float | None, typer.Option(help="The fit's delta, which private metrics take once more.")
+        float | None, typer.Option(help="Delta of private metrics: the delta of the fit, spent again.")
     ] = None,
     evaluation_epsilon: Annotated[float | None, typer.Option(hidden=True)] = None,
     evaluation_delta: Annotated[float | None, typer.Option(hidden=True)] = None,
     entity: Annotated[
-        str | None, typer.Option(help="Of private metrics: the entity's column of the fit.")
+        str | None, typer.Option(help="For private metrics: the entity column of the fit.")
     ] = None,
-    max_rows: Annotated[int | None, typer.Option(help="Of private metrics: max_rows of the fit.")] = None,
+    max_rows: Annotated[int | None, typer.Option(help="For private metrics: max_rows of the fit.")] = None,
     ledger: LedgerOption = None,
     source_table: Annotated[
         Path | None,
-        typer.Option(help="The table that --real was taken from, where the fit's ledger is that one's."),
+        typer.Option(help="Full table that --real is a part of, if the ledger is for the full table."),
     ] = None,
     gate: Annotated[
-        str | None, typer.Option(help="YAML file of limits, or standard; exit code 3 when one is not kept.")
+        str | None, typer.Option(help="YAML file of limits, or 'standard'. Exit code 3 if one is not met.")
     ] = None,
-    target: Annotated[str | None, typer.Option(help="Column that models predict.")] = None,
+    target: Annotated[str | None, typer.Option(help="Column to be predicted.")] = None,
     random_state: RandomState = None,
     force: Force = False,
     debug: Debug = False,
 ) -> None:
-    """Compare synthetic rows with real ones.
+    """Compare synthetic rows with real ones and write a report.
 
-    The report is INTERNAL, not covered by epsilon, unless --shareable is given.
+    The report is INTERNAL, computed on real rows and not covered by epsilon, unless --shareable is given.
     """
     with _exits(debug):
         private_metrics_epsilon = _renamed("epsilon", evaluation_epsilon, private_metrics_epsilon)
@@ -282,7 +297,7 @@ def evaluate(
         chosen = report.shareable if shareable else report
         is_refused = report.decision.outcome == "failed"
         if shareable and is_refused:
-            typer.echo(f"{output}: not written, for the gate refuses the release.")
+            typer.echo(f"{output}: not written, because the gate refuses the release.")
         else:
             write(chosen.data, output)
             figures = ", ".join(f"{label} {text}" for label, text in chosen.headline)
@@ -292,13 +307,13 @@ def evaluate(
 
 
 def _renamed(what: str, by_old_name: float | None, value: float | None) -> float | None:
-    """Return an option of private metrics, also if it was given by its old name, and then say so on stderr."""
+    """Return an option of private metrics; if given by its old name, say so on stderr."""
     old, new = f"--evaluation-{what}", f"--private-metrics-{what}"
     if by_old_name is None:
         return value
     if value is not None:
-        raise ConfigError(f"{old}: it is the old name of {new}, which is there, too. Drop it.")
-    typer.echo(f"{old} is now called {new}; the old name goes with the next version.", err=True)
+        raise ConfigError(f"{old}: it is the old name of {new}, which is given as well. Drop it.")
+    typer.echo(f"{old} is now called {new}; the next version drops the old name.", err=True)
     return by_old_name
 
 
@@ -327,20 +342,22 @@ def _check_evaluate(
         positive("--private-metrics-epsilon", private_metrics_epsilon)
         if not shareable:
             raise ConfigError(
-                "--private-metrics-epsilon: expected --shareable beside it, for private metrics stand in that edition."
+                "--private-metrics-epsilon: expected --shareable beside it, the edition that has private metrics."
             )
         if source_table is not None and terms["ledger"] is None:
             raise ConfigError(
-                "--source-table: expected --ledger beside it, for it says whose ledger that is."
+                "--source-table: expected --ledger beside it, because it names that ledger's table."
             )
         return
     given = [name.replace("_", "-") for name, value in terms.items() if value is not None]
     if given:
         raise ConfigError(
-            f"--{given[0]}: expected --private-metrics-epsilon beside it, for nothing else is charged here."
+            f"--{given[0]}: expected --private-metrics-epsilon beside it, because nothing else is charged here."
         )
     if source_table is not None:
-        raise ConfigError("--source-table: expected --ledger beside it, for it says whose ledger that is.")
+        raise ConfigError(
+            "--source-table: expected --ledger beside it, because it names that ledger's table."
+        )
 
 
 def _read_like(path: Path | None, schema: Any) -> Any:
@@ -362,16 +379,16 @@ def _read_like(path: Path | None, schema: Any) -> Any:
 def infer(
     table: Annotated[Path, typer.Argument(help="CSV or Parquet file.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="YAML file to write; shown otherwise.")
+        Path | None, typer.Option("--output", "-o", help="YAML file to write; printed by default.")
     ] = None,
     with_domain: Annotated[
-        bool, typer.Option("--with-domain", help="Copy categories and bounds off the rows. Not private.")
+        bool, typer.Option("--with-domain", help="Copy categories and bounds from the rows. Not private.")
     ] = False,
-    target: Annotated[str | None, typer.Option(help="Column that models are to predict.")] = None,
+    target: Annotated[str | None, typer.Option(help="Column to be predicted.")] = None,
     force: Force = False,
     debug: Debug = False,
 ) -> None:
-    """Draft a schema from a table, for you to edit. What a schema says is taken as public."""
+    """Draft a schema from a table, for you to edit. A fit takes everything in a schema as public."""
     with _exits(debug):
         if output is not None:
             _check_output(output, force)
@@ -384,25 +401,27 @@ def infer(
             typer.echo(text, nl=False)
             return
         write_text(text, output)
-        typer.echo(f"{output}: a draft. Edit it: a fit takes what it says as public.")
+        typer.echo(f"{output}: a draft. Edit it before use: a fit takes everything in it as public.")
 
 
 @app.command()
 def audit(
-    epsilon: Annotated[float, typer.Option(help="What is stated.")] = 1.0,
-    delta: Annotated[float, typer.Option(help="What is stated.")] = 1e-6,
+    epsilon: Annotated[float, typer.Option(help="Claimed epsilon to test.")] = 1.0,
+    delta: Annotated[float, typer.Option(help="Claimed delta to test.")] = 1e-6,
     adversary_share: Annotated[
-        float | None, typer.Option(help="Part of the budget of the discriminator; a fit's own otherwise.")
+        float | None, typer.Option(help="Discriminator's share of the budget; by default that of a fit.")
     ] = None,
-    max_rows: Annotated[int, typer.Option(help="Rows of a privacy unit.")] = 1,
-    canaries: Annotated[int, typer.Option(help="Rows that are made up to be found.")] = 5_000,
+    max_rows: Annotated[int, typer.Option(help="Rows per unit of privacy.")] = 1,
+    canaries: Annotated[
+        int, typer.Option(help="Number of canaries, made-up rows planted to be detected.")
+    ] = 5_000,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file to write.")] = None,
     force: Force = False,
     debug: Debug = False,
 ) -> None:
-    """Test whether this installation keeps the privacy that it states, on a table that is made up. Costs nothing.
+    """Try to disprove this installation's privacy claims on a made-up table. This costs no budget.
 
-    Exit code 1 says that it does not. That nothing was found proves nothing.
+    Exit code 1 means that a claim does not hold. Exit code 0 proves nothing.
     """
     with _exits(debug):
         if output is not None:
@@ -431,15 +450,17 @@ def audit(
 def show(
     file: LedgerFileArgument,
     delta: Annotated[
-        float | None, typer.Option(help="Of the total; the cap's, or all fits' together, otherwise.")
+        float | None,
+        typer.Option(help="Delta of the total; by default the cap's, or that of all fits together."),
     ] = None,
     without_guard: Annotated[
-        bool, typer.Option("--without-guard", help="Check the chain alone, of a copy without its guard.")
+        bool,
+        typer.Option("--without-guard", help="Check the hash chain alone, for a copy without its guard."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     debug: Debug = False,
 ) -> None:
-    """Check that a ledger is whole, and show what was spent and what remains."""
+    """Check that a ledger is intact, and show what was spent and what remains."""
     with _exits(debug):
         if delta is not None:
             real_in("--delta", delta, 0.0, 1.0)
@@ -459,14 +480,14 @@ def show(
 @ledger_app.command()
 def cap(
     file: LedgerFileArgument,
-    epsilon_cap: Annotated[float, typer.Option(help="The most that all fits may cost together.")],
-    delta_cap: Annotated[float, typer.Option(help="The delta of that total.")],
+    epsilon_cap: Annotated[float, typer.Option(help="The most epsilon that all fits together may cost.")],
+    delta_cap: Annotated[float, typer.Option(help="Delta of that total.")],
     force: Annotated[
-        bool, typer.Option("--force", help="Take a cap below what is spent, to stop all further fits.")
+        bool, typer.Option("--force", help="Accept a cap below what is spent, to stop all further fits.")
     ] = False,
     debug: Debug = False,
 ) -> None:
-    """Raise or lower a ledger's cap. The change stays on record."""
+    """Raise or lower a ledger's cap. The change is recorded."""
     with _exits(debug):
         from tabgan.privacy.ledger.file import LedgerFile
 
@@ -478,16 +499,16 @@ def cap(
         )
         counted = ledger.counted(wanted.cap)
         if counted >= wanted.cap.epsilon:
-            typer.echo(f"Epsilon {at_most(counted)} counts already: every further fit will be refused.")
+            typer.echo(f"Epsilon {at_most(counted)} already counts: every further fit will be refused.")
 
 
 @ledger_app.command()
 def close(
     file: LedgerFileArgument,
-    fit: Annotated[str, typer.Argument(help="The fit's name, as `tabgan ledger show` has it.")],
+    fit: Annotated[str, typer.Argument(help="Name of the fit, as `tabgan ledger show` prints it.")],
     debug: Debug = False,
 ) -> None:
-    """End a fit that will not be gone on with: what it charged counts, and no longer its whole plan."""
+    """End a fit that will not be resumed, so that its charges count instead of its whole plan."""
     with _exits(debug):
         from tabgan.privacy.ledger.file import LedgerFile
 
@@ -497,7 +518,7 @@ def close(
 
 @ledger_app.command()
 def adopt(file: LedgerFileArgument, debug: Debug = False) -> None:
-    """Accept a ledger that has lost its guard. Lines at its end may be missing; that this was done stays on record."""
+    """Accept a ledger that has lost its guard. Lines at its end may be missing; the adoption is recorded."""
     with _exits(debug):
         from tabgan.privacy.ledger.file import LedgerFile
 
@@ -521,7 +542,7 @@ def _exits(debug: bool) -> Iterator[None]:
         from tabgan.jobs.executors import spent_notes
 
         notes = " ".join(["Interrupted.", *spent_notes(error)])
-        show_error(Console(stderr=True), f"{notes} With a checkpoint, the same command goes on.")
+        show_error(Console(stderr=True), f"{notes} With a checkpoint, the same command resumes.")
         raise typer.Exit(130) from None
     except Exception as error:
         from tabgan.cli.terminal import show_error
@@ -533,7 +554,7 @@ def _exits(debug: bool) -> Iterator[None]:
 
 @contextmanager
 def _watcher() -> Iterator[Any]:
-    """Yield what shows progress on stderr: bars on a terminal, lines elsewhere."""
+    """Yield a watcher that shows progress on stderr: bars on a terminal, lines elsewhere."""
     from tabgan.cli import terminal
 
     console = Console(stderr=True)
@@ -545,7 +566,7 @@ def _watcher() -> Iterator[Any]:
 
 
 def _check_output(path: Path, force: bool) -> None:
-    """Raise unless a file can be written there, and takes nobody's place unless that is wanted."""
+    """Raise unless a file can be written there; without ``force`` also if one exists."""
     check_writable(path.parent, "--output")
     if path.is_dir():
         raise ConfigError(f"--output: expected a file name, got the folder {str(path)!r}.")
@@ -554,7 +575,7 @@ def _check_output(path: Path, force: bool) -> None:
 
 
 def _seeded(random_state: int | None, of_model: int | None) -> str:
-    """Return words on the seed that a sample had, if it had one."""
+    """Return a remark on the seed of a sample, if it had one."""
     if random_state is None and of_model is None:
         return ""
     seed = f"the model's {of_model}" if random_state is None else str(random_state)

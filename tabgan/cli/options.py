@@ -33,10 +33,10 @@ def gate_of(text: str, *, has_target: bool) -> Any:
 
 
 def epsilon_of(text: str) -> float | None:
-    """Return the epsilon that a text stands for; ``None`` for none.
+    """Return the epsilon that a text stands for; ``None`` for "none".
 
     Raises:
-        ConfigError: it is no number above 0.
+        ConfigError: it is not a number above 0.
     """
     if text.lower() in ("none", "null"):
         return None
@@ -49,13 +49,13 @@ def epsilon_of(text: str) -> float | None:
 def ledger_of(
     path: Path | None, epsilon_cap: float | None, delta_cap: float | None, table_may_change: bool = False
 ) -> Any:
-    """Return what the options say of a ledger; ``None`` where they name none."""
+    """Return the ledger that the options describe; ``None`` if they name none."""
     from tabgan.privacy.ledger.records import LedgerConfig
 
     if path is None:
         if epsilon_cap is not None or delta_cap is not None or table_may_change:
             raise ConfigError(
-                "--epsilon-cap: expected --ledger beside it, which all fits add up in. Name one."
+                "--epsilon-cap: expected --ledger beside it, the file in which fits add up. Name one."
             )
         return None
     return LedgerConfig(path, epsilon_cap, delta_cap, table_may_change)

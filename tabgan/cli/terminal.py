@@ -1,6 +1,6 @@
-"""What the command line shows: progress with the time left, summaries, errors.
+"""Terminal output of the command line: progress with the time left, summaries, errors.
 
-On a terminal progress is a bar a stage; elsewhere it is a plain line a stage, so that logs stay readable.
+On a terminal, progress is a bar per stage; elsewhere it is a plain line per stage, so that logs stay readable.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from tabgan.jobs.run import JobResult
 from tabgan.privacy.filter import PrivacyStatement
 from tabgan.privacy.ledger.summary import LedgerSummary
 
-#: What stands over figures that were computed on real rows, wherever they are printed.
+#: The mark over figures computed on real rows, wherever they are printed.
 UNCOVERED = "computed on real rows, not covered by epsilon; do not pass on"
 
 NO_PRIVACY = (
-    "Privacy is off (epsilon: null): model and rows may give away rows of the table. Nothing is released."
+    "Privacy is off (epsilon: null): model and rows may reveal rows of the table. Nothing is released."
 )
 
 
 class PlainWatcher(Watcher):
-    """Writes a line when a stage begins and one when a job ends."""
+    """A watcher that writes a line when a stage begins and one when a job ends."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -59,7 +59,7 @@ class PlainWatcher(Watcher):
 
 
 class BarWatcher(Watcher):
-    """Shows a bar with the time left for every stage of the running job.
+    """A watcher that shows a bar with the time left for every stage of the running job.
 
     Use it as a context manager.
     """
@@ -86,14 +86,14 @@ class BarWatcher(Watcher):
 
 
 def show_error(console: Console, message: str, trace: str = "") -> None:
-    """Print an error in red, under the frames it came through if any are given."""
+    """Print an error in red, under its traceback if one is given."""
     if trace:
         console.print(trace, markup=False, highlight=False, soft_wrap=True)
     console.print(Text(f"Error: {message}", style="red"), soft_wrap=True)
 
 
 def show_outcomes(console: Console, outcomes: Sequence[Outcome]) -> None:
-    """Print every job's summary, and a table of all when there are several."""
+    """Print every job's summary, and a table of all if there are several."""
     for outcome in outcomes:
         console.print()
         if isinstance(outcome, JobResult):
@@ -128,14 +128,12 @@ def _show_result(console: Console, result: JobResult) -> None:
 
 
 def show_decision(console: Console, decision: Decision) -> None:
-    """Print what a gate says, with its reasons; nothing where there is none."""
+    """Print a gate's decision with its reasons; nothing without a gate."""
     n_failed, n_checks = len(decision.failed), len(decision.checks)
     if decision.outcome == "passed":
-        console.print(
-            Text(f"The gate lets the table pass: limits kept, {n_checks} of {n_checks}.", style="green")
-        )
+        console.print(Text(f"The gate passes the table: {n_checks} of {n_checks} limits met.", style="green"))
     elif decision.outcome == "failed":
-        text = f"The gate refuses the release: limits not kept, {n_failed} of {n_checks}."
+        text = f"The gate refuses the release: {n_failed} of {n_checks} limits not met."
         console.print(Text(text, style="bold red"), soft_wrap=True)
         for check in decision.failed:
             console.print(Text(f"  {check.text}", style="red"), soft_wrap=True)
@@ -171,13 +169,13 @@ def _privacy_lines(privacy: PrivacyStatement) -> list[tuple[str, str]]:
 
 
 def show_audit(console: Console, result: AuditResult) -> None:
-    """Print what an audit found: every check, and the bounds beside what is stated."""
+    """Print an audit's findings: every check, and the bounds beside the claim."""
     table = Table("check", "observed", "passes", "", box=SIMPLE, padding=(0, 1, 0, 0))
     for check in result.checks:
         verdict = Text("ok", style="green") if check.has_passed else Text("FAILED", style="bold red")
         table.add_row(check.name, f"{check.observed:.3g}", f"{check.low:.3g} to {check.high:.3g}", verdict)
     console.print(table)
-    headers = ("canaries in", "epsilon at least", "if sound", "guesses", "right")
+    headers = ("canaries in", "epsilon at least", "expected if sound", "guesses", "correct")
     bounds = Table(*headers, box=SIMPLE, padding=(0, 1, 0, 0))
     for found in result.canaries:
         bound, expected = found.bound, found.expected
@@ -190,21 +188,25 @@ def show_audit(console: Console, result: AuditResult) -> None:
         )
     console.print(bounds)
     stated = (
-        f"Stated: epsilon {at_most(result.epsilon)}, delta {at_most(result.delta)}, for one {result.privacy_unit}. "
-        f"Shown: epsilon of at least {at_least(result.epsilon_lower_bound)}, with confidence {result.confidence:g}; "
+        f"Claimed: epsilon {at_most(result.epsilon)}, delta {at_most(result.delta)}, for one {result.privacy_unit}. "
+        f"Found: epsilon of at least {at_least(result.epsilon_lower_bound)}, with confidence {result.confidence:g}; "
         f"{result.seconds:.0f} s."
     )
     console.print(Text(stated), soft_wrap=True)
     if result.has_passed:
         console.print(
-            Text("Nothing disproves it. An audit can disprove a guarantee; it cannot prove one."),
+            Text("Nothing disproves the claim. An audit can disprove a guarantee; it cannot prove one."),
             soft_wrap=True,
         )
 
 
 def show_ledger(console: Console, summary: LedgerSummary) -> None:
-    """Print what a ledger adds up to: a line a fit, the total, the cap and what it leaves."""
-    state = "whole" if summary.has_guard else "an unbroken chain, whose end nobody vouches for"
+    """Print a ledger's summary: a line per fit, the total, the cap and the remainder."""
+    state = (
+        "intact"
+        if summary.has_guard
+        else "an intact chain; without its guard, missing lines at the end would not show"
+    )
     console.print(Text(f"{summary.path}: {state}, {summary.entries} entries", style="bold"), soft_wrap=True)
     lines = [
         ("ledger", summary.ledger),
@@ -213,18 +215,18 @@ def show_ledger(console: Console, summary: LedgerSummary) -> None:
         (
             "spent",
             f"epsilon {at_most(summary.epsilon_spent)} at delta {at_most(summary.delta)}, if all fits were planned "
-            "beforehand",
+            "in advance",
         ),
     ]
     if summary.epsilon_cap is not None:
-        adaptive = f"epsilon {at_most(summary.epsilon_spent_adaptive)}, each planned after looking at the ones before"
+        adaptive = f"epsilon {at_most(summary.epsilon_spent_adaptive)}, if each was planned after seeing earlier ones"
         if sum(fit.releases > 0 for fit in summary.fits) > 1:
             lines.append(("", adaptive))
         lines += [
             ("cap", f"epsilon {at_most(summary.epsilon_cap)} at delta {at_most(summary.delta_cap)}"),
             (
                 "counted",
-                f"epsilon {at_most(summary.epsilon_held)} before a next fit{_whole_plans(summary)}",
+                f"epsilon {at_most(summary.epsilon_held)} before the next fit{_whole_plans(summary)}",
             ),
             ("remains", _remains(summary)),
         ]
@@ -239,7 +241,7 @@ def show_ledger(console: Console, summary: LedgerSummary) -> None:
 
 def _whole_plans(summary: LedgerSummary) -> str:
     unfinished = sum(fit.state == "unfinished" for fit in summary.fits)
-    return f", with the whole plan of {unfinished} unfinished" if unfinished else ""
+    return f", including the whole plan of {unfinished} unfinished" if unfinished else ""
 
 
 def _remains(summary: LedgerSummary) -> str:
@@ -248,7 +250,7 @@ def _remains(summary: LedgerSummary) -> str:
     left = (summary.epsilon_cap or 0.0) - (summary.epsilon_held or 0.0)
     following = at_least(summary.epsilon_next)
     return (
-        f"epsilon {at_least(left, 4)} of the cap; as fits compose, a next one may ask for about {following}"
+        f"epsilon {at_least(left, 4)} of the cap; as fits compose, the next one may ask for about {following}"
     )
 
 
@@ -268,12 +270,12 @@ def _fits(summary: LedgerSummary) -> Table:
     return table
 
 
-#: Figures of the headline that the table of several jobs has room for.
+#: Figures of the headline that fit into the table of several jobs.
 OVERVIEW = ("valid", "shapes", "trends", "TSTR")
 
 
 def _overview(outcomes: Sequence[Outcome]) -> Table:
-    """Return one line a job: did it work, what is promised, how good is it. It fits into 80 characters."""
+    """Return a table with one line per job: state, promise, quality. It fits into 80 characters."""
     told = (label for o in outcomes if isinstance(o, JobResult) for label, _ in o.headline)
     labels = list(dict.fromkeys(label for label in told if label in OVERVIEW))
     names = ("state", "epsilon", *labels, "seconds")
@@ -302,5 +304,5 @@ def _state(result: JobResult) -> Text:
 
 
 def epsilon_text(privacy: PrivacyStatement) -> str:
-    """Return the epsilon that is promised, in a word."""
+    """Return the promised epsilon in a word."""
     return at_most(privacy.epsilon) if privacy.is_private else "no privacy"

@@ -1,4 +1,4 @@
-"""What every encoder of a column promises."""
+"""The contract of every encoder of a column."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class ColumnEncoder(ABC):
 
     @abstractmethod
     def contains(self, series: pd.Series) -> bool:
-        """Return whether every value of a series without missing values is one that could be sampled."""
+        """Return true if every value of a series without missing values could be sampled."""
 
     @abstractmethod
     def _encode(self, series: pd.Series) -> np.ndarray:
@@ -89,13 +89,13 @@ class ColumnEncoder(ABC):
 
 
 def can_hold_missing(dtype: str) -> bool:
-    """Return whether a pandas dtype has a missing value: NumPy's integers and bool have none."""
+    """Return true if a pandas dtype has a missing value: NumPy's integers and bool have none."""
     resolved = pd.api.types.pandas_dtype(dtype)
     return not (isinstance(resolved, np.dtype) and resolved.kind in "iub")
 
 
 def missing_value(dtype: str) -> object:
-    """Return what stands for a missing value in an object array that will be cast to ``dtype``."""
+    """Return the missing value of an object array that will be cast to ``dtype``."""
     resolved = pd.api.types.pandas_dtype(dtype)
     if resolved == np.dtype(object):
         return None

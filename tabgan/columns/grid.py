@@ -1,4 +1,4 @@
-"""Where to cut a lattice: from declared bounds and released counts only.
+"""Cuts of a lattice, from declared bounds and released counts only.
 
 Every function here is post-processing of public or released numbers; none sees a row.
 """
@@ -73,7 +73,7 @@ def project_to_simplex(counts: np.ndarray, total: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Span:
-    """What is known of where a column's rows lie.
+    """The range of a column's rows, as far as it is known.
 
     Attributes:
         low: Smallest lattice integer.
@@ -90,7 +90,7 @@ class Span:
     is_seen: bool = True
 
     def is_wide(self, n_cells: int) -> bool:
-        """Whether the span has more lattice integers than there may be cells."""
+        """Return true if the span has more lattice integers than there may be cells."""
         return self.high - self.low + 1 > n_cells
 
 
@@ -99,7 +99,7 @@ def span_of(
 ) -> Span:
     """Return a column's span from noisy counts of cells: declared bounds, or the occupied cells and one more.
 
-    Where no cell is occupied, the span was not seen.
+    If no cell is occupied, the span was not seen.
 
     The cell more to either side keeps tails that are too thin to show. It is left out where it would more than
     triple the span, and at zero: few columns cross it, unless zero is all that they show.
@@ -193,7 +193,7 @@ def tight_ends(edges: np.ndarray, counts: np.ndarray, noise_stddev: float) -> tu
 
 
 def _is_sure_run(counts: np.ndarray, noise_stddev: float) -> bool:
-    """Return whether some run of cells from the start on stands above the noise as clearly as one sure cell."""
+    """Return true if some run of cells from the start stands above the noise as clearly as one sure cell."""
     clarity = np.cumsum(counts) / np.sqrt(np.arange(1, len(counts) + 1))
     return bool(clarity.max(initial=-math.inf) > SURELY * noise_stddev)
 
@@ -213,7 +213,7 @@ def without_stray(edges: np.ndarray, counts: np.ndarray, noise_stddev: float) ->
 
 
 def _tail(counts: np.ndarray, noise_stddev: float) -> int:
-    """Return how many cells from the start on belong to a tail, 0 when all of them may be empty."""
+    """Return the number of cells from the start that belong to a tail, 0 if all of them may be empty."""
     length = 0
     while length < len(counts):
         rest = counts[length:]
@@ -299,7 +299,7 @@ def grid_edges(span: Span, n_cells: int) -> np.ndarray:
 
 
 def fine_cells(n_rows: float, noise_stddev: float, most: int | None = None) -> int:
-    """Return how many cells a column's histogram may have: each should hold more rows than noise."""
+    """Return the most cells for a column's histogram: each should hold more rows than noise."""
     if noise_stddev == 0:
         return most or EXACT_CELLS
     return int(np.clip(n_rows / (ROWS_OVER_NOISE * noise_stddev), MIN_CELLS, most or MAX_CELLS))

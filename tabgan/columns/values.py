@@ -1,6 +1,6 @@
 """Reads the values of a column, each by itself.
 
-What a value becomes depends on that value and on public facts (the dtype, the schema) alone, never on its
+The result for a value depends on that value and on public facts (the dtype, the schema) alone, never on its
 neighbours: one row more changes no other row. Nothing here raises on a value: what cannot be read counts as missing.
 """
 
@@ -129,7 +129,7 @@ def _object(series: Any, row: int) -> Any:
 
 
 def is_text(series: pd.Series) -> bool:
-    """Return whether a column's dtype is one that text has."""
+    """Return true if a column's dtype is one that text has."""
     return series.dtype == np.dtype(object) or isinstance(series.dtype, pd.StringDtype)
 
 

@@ -67,7 +67,7 @@ class CodedColumn:
 
     @property
     def has_pooled(self) -> bool:
-        """Whether the last code is one that rows have and no row of a sample may show."""
+        """True if rows may have the last code and no row of a sample may show it."""
         return self.encoder.has_other or self.is_unseen
 
     @property
@@ -170,7 +170,7 @@ def code_column(
 
 
 def _holds_only_noise(values: np.ndarray, n_present: float, noise_stddev: float) -> bool:
-    """Return whether neither one value's count, nor all of them, nor that of missing ones says there is any."""
+    """Return true if no count, of one value, of all or of missing ones, shows that there is any."""
     surely = SURELY * noise_stddev
     return bool(
         n_present <= 2 * surely

@@ -174,19 +174,19 @@ class TestGateAndEdition:
     def test_a_gate_that_refuses_is_exit_code_3(self, files):
         Path("gate.yaml").write_text("{epsilon: 1.0, fidelity: {shapes: 0.5}}")
         result = run(*files, "--gate", "gate.yaml", "-o", "r.html", code=3)
-        assert "The gate refuses the release: limits not kept, 1 of 2." in result.stdout
+        assert "The gate refuses the release: 1 of 2 limits not met." in result.stdout
         assert "Epsilon: 5 is promised; the limit is 1." in result.stdout
         assert "Failed: 1 of 2 limits is not kept" in Path("r.html").read_text()
 
     def test_no_edition_goes_out_that_the_gate_refuses(self, files):
         Path("gate.yaml").write_text("{epsilon: 10.0, fidelity: {tvd2: 0.0001}}")
         result = run(*files, "--shareable", "--gate", "gate.yaml", "-o", "r.html", code=3)
-        assert "r.html: not written, for the gate refuses the release." in result.stdout
+        assert "r.html: not written, because the gate refuses the release." in result.stdout
         assert not Path("r.html").exists()
 
     def test_one_that_lets_pass(self, files):
         Path("gate.yaml").write_text("{epsilon: 5.0}")
-        assert "lets the table pass" in run(*files, "--gate", "gate.yaml", "-o", "r.md").stdout
+        assert "The gate passes the table" in run(*files, "--gate", "gate.yaml", "-o", "r.md").stdout
         assert Path("r.md").read_text().startswith("# ")
 
     def test_a_gate_with_mistakes(self, files):
@@ -271,7 +271,7 @@ class TestGateAndEdition:
 
     def test_a_gate_as_in_a_job(self, files):
         Path("gate.yaml").write_text("gate: {epsilon: 5.0}")
-        assert "lets the table pass" in run(*files, "--gate", "gate.yaml", "-o", "r.html").stdout
+        assert "The gate passes the table" in run(*files, "--gate", "gate.yaml", "-o", "r.html").stdout
 
     def test_standard(self, files):
         result = run(*files, "--gate", "standard", "-o", "r.json", code=None)

@@ -51,7 +51,7 @@ class TestFit:
         fit(*cap)
         fit(*cap)
         text = run("ledger", "show", "people.ledger")
-        assert "people.ledger: whole" in text
+        assert "people.ledger: intact" in text
         assert "cap epsilon 1.6 at delta 1e-05" in text
         assert text.count("done") == 2
         before = Path("people.ledger").read_bytes()
@@ -87,7 +87,7 @@ class TestFit:
         monkeypatch.setattr("tabgan.fitting.fit._new_adversary", stop)
         said = fit("--checkpoint", "ck", code=130)
         assert "Interrupted. What this fit charged until then is spent: epsilon" in said
-        assert "the same command goes on" in said
+        assert "the same command resumes" in said
 
     def test_no_privacy_has_no_place_in_it(self):
         assert "epsilon=None spends without limit" in fit("--epsilon", "none", code=2)
