@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
+from tabgan.schema import Boolean, Categorical, Datetime, Duration, Identifier, Numeric, Schema
 
 if TYPE_CHECKING:
     from tabgan.evaluation import FixedCombinations, Inequality, evaluate
@@ -18,6 +18,7 @@ __all__ = [
     "Boolean",
     "Categorical",
     "Datetime",
+    "Duration",
     "FixedCombinations",
     "Gate",
     "Identifier",

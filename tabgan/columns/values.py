@@ -23,6 +23,9 @@ _DURATION = re.compile(
     r"|-?P(?=.)(?:\d+D)?(?:T(?=.)(?:\d+H)?(?:\d+M)?(?:[\d.]+S)?)?"
 )
 
+#: Seconds of pandas' units of durations.
+_UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+
 _EPOCH = dt.datetime(1970, 1, 1)
 
 
@@ -75,7 +78,7 @@ def elapsed(series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """
     if isinstance(series.dtype, np.dtype) and series.dtype.kind == "m":
         found = series.to_numpy()
-        values = found.astype("timedelta64[us]").astype(np.int64) / 1e6
+        values = found.astype(np.int64) * _UNITS[np.datetime_data(found.dtype)[0]]
         return np.where(np.isnat(found), 0.0, values), ~np.isnat(found)
     known: dict[str, float | None] = {}
     numbers = []

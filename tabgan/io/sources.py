@@ -338,12 +338,7 @@ def _plain_field(field: pa.Field) -> pa.Field:
         or pa.types.is_null(stored)
         or _is_text(stored)
     )
-    if (
-        not is_taken
-        or pa.types.is_time(stored)
-        or pa.types.is_duration(stored)
-        or pa.types.is_interval(stored)
-    ):
+    if not is_taken or pa.types.is_time(stored) or pa.types.is_interval(stored):
         raise DataError(
             f"Column {field.name!r}: stored as {field.type}, which is not supported. Convert or drop it."
         )
@@ -376,6 +371,8 @@ def _cast(df: pd.DataFrame, dtypes: Mapping[str, str]) -> pd.DataFrame:
         try:
             is_text = dtype.startswith("datetime64") and df[name].dtype == object
             series = pd.to_datetime(df[name], format="ISO8601") if is_text else df[name]
+            if dtype.startswith("timedelta64") and df[name].dtype == object:
+                series = pd.to_timedelta(df[name])
             df = df.assign(**{name: series.astype(dtype)})
         except (ValueError, TypeError, OverflowError, pa.ArrowException):
             raise _dtype_error(name, dtype) from None

@@ -260,7 +260,6 @@ class TestStoredTypes:
             pa.map_(pa.string(), pa.int8()),
             pa.binary(),
             pa.time64("us"),
-            pa.duration("s"),
         ],
     )
     @pytest.mark.parametrize("values", [[None, None], []])

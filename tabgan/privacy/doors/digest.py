@@ -44,13 +44,16 @@ _CHUNK = 1 << 16
 _WIDTH = 17
 
 #: What a value is, in its first byte.
-_MISSING, _BOOLEAN, _WHOLE, _FLOAT, _MOMENT, _OTHER = range(6)
+_MISSING, _BOOLEAN, _WHOLE, _FLOAT, _MOMENT, _OTHER, _DURATION = range(7)
 
 _NUMERAL = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _ISO = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[T ]([0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(?:\.([0-9]{1,9}))?)?"
     r"(Z|[+-][0-9]{2}:?[0-9]{2})?"
 )
+
+#: Durations as a CSV holds them; of fewer days than 64 bits have nanoseconds for.
+_SPAN = re.compile(r"-?[0-9]{1,5} days(?: [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?)?")
 
 #: Dtypes of numbers beside a mask.
 _MASKED = (
@@ -241,6 +244,8 @@ def _cell(value: object, key: bytes) -> bytes:
         return _whole(int(value), key) if is_whole else _float(float(value), key)
     if isinstance(value, dt.date | np.datetime64):
         return _moment(value)
+    if isinstance(value, dt.timedelta | np.timedelta64):
+        return _tagged(_DURATION, pd.Timedelta(value).value.to_bytes(8, "little", signed=True))
     return _other(f"{type(value).__name__} {value!r}", key)
 
 
@@ -259,6 +264,8 @@ def _text(text: str, key: bytes) -> bytes:
         moment = _iso(text)
         if moment is not None:
             return moment
+        if _SPAN.fullmatch(text):
+            return _cell(pd.Timedelta(text), key)
     return _other(f"text {text}", key)
 
 
