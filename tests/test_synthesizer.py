@@ -537,7 +537,7 @@ class TestFailedFit:
 
     def test_by_too_few_rows_it_says_how_to_know_before(self):
         with pytest.raises(
-            DataError, match="With n_rows declared in the schema, a table as small is refused"
+            DataError, match="With n_rows declared in the schema, a table this small is refused"
         ):
             TabGAN(**QUICK).fit(_simple(5))
 

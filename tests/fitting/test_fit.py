@@ -668,7 +668,7 @@ def test_a_ledger_that_was_put_back_to_before_an_answer_is_found(path, folder, m
     stopped(path, folder, monkeypatch)
     path.write_bytes(older[0])
     guard.write_bytes(older[1])
-    refused(path, folder, PrivacyError, "do not go together")
+    refused(path, folder, PrivacyError, "answers do not match at")
 
 
 def test_a_ledger_that_was_put_back_to_before_steps_of_the_discriminator_is_found(

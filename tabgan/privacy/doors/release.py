@@ -1,11 +1,11 @@
-"""Door 1a: what is not declared about a table is released under differential privacy.
+"""Door 1a: the release, under differential privacy, of the facts that a table's schema leaves open.
 
-Rows are read here, counted, and every count leaves through :class:`~tabgan.privacy.doors.measure.Measurer`, after its
-line stands in the ledger. One row changes one cell of a column's histogram by one, so every histogram below has L2
-sensitivity 1 under add-or-remove-one adjacency of rows, and ``max_rows`` of entities: an entity's rows may all
-lie in one cell. All that follows from a noisy count (a kind, a bound, a bin edge) is post-processing.
+Rows are read and counted here, and every count leaves through :class:`~tabgan.privacy.doors.measure.Measurer`, after
+its line is in the ledger. One row changes one cell of a column's histogram by one, so every histogram below has L2
+sensitivity 1 under add-or-remove-one adjacency of rows, and ``max_rows`` under that of entities: an entity's rows may
+all lie in one cell. Everything derived from a noisy count (a kind, a bound, a bin edge) is post-processing.
 
-Public: column names, their order, dtypes, and what the schema declares.
+Public: column names, their order, dtypes, and everything that the schema declares.
 """
 
 from __future__ import annotations
@@ -54,26 +54,26 @@ from tabgan.schema import MAX_DECIMALS, Boolean, Categorical, Datetime, Identifi
 
 logger = logging.getLogger(__name__)
 
-#: How numbers are written. ``01002`` and ``1E2`` are not: they are codes, which a number would destroy.
+#: Text that is a number. ``01002`` and ``1E2`` are codes, which reading them as numbers would destroy.
 _NUMERAL = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-][0-9]+)?")
 
-#: Cells of the vote on what an object column holds.
+#: Cells of the vote on the kind of an object column.
 _VOTE = ("text", *DATETIME_FORMATS, "booleans", "numbers", "dates", "datetimes", "true or false", "numerals")
 
-#: dtypes of what is read from text.
+#: dtypes of columns that are read from text.
 TEXT_INTEGER, TEXT_FLOAT, TEXT_BOOLEAN = "Int64", "float64", "boolean"
 
 #: Cells of the vote on decimals.
 _DECIMALS = (0, 1, 2, 3, 4, 5, 6, MAX_DECIMALS)
 
-#: Each discovery gets so small a part of delta that it can be done again once, after an interruption.
+#: Times that each discovery can be afforded: its part of delta leaves room for one more, after an interruption.
 DISCOVERY_TRIES = 2
 
-#: A fit needs at least this many times the noise of a 1-way count in rows.
+#: The fewest rows of a fit, in multiples of the noise of a 1-way count.
 MIN_SIGNAL = 4.0
 
 
-#: What the ledger calls the release of the number of rows.
+#: The ledger's name for the release of the number of rows.
 N_ROWS = "number of rows"
 
 
@@ -83,11 +83,10 @@ class ReleasedColumn:
 
     Attributes:
         encoder: Cells of the column.
-        counts: ``(encoder.n_cells,)`` float64 noisy counts. That of the cell for other values is NaN: it
-            was not measured.
+        counts: ``(encoder.n_cells,)`` float64 noisy counts; NaN for the cell of other values, which is not measured.
         noise_stddev: Standard deviation of their noise.
-        round_counts: ``(classes,)`` noisy counts of how round numbers and moments are, and the standard deviation of
-            their noise; ``None`` where every cell is one value, or all are as round.
+        round_counts: ``(classes,)`` noisy counts of values by roundness, and the standard deviation of their noise;
+            ``None`` where every cell is one value, or all values are equally round.
     """
 
     encoder: ColumnEncoder
@@ -98,11 +97,11 @@ class ReleasedColumn:
 
 @dataclass(frozen=True)
 class ReleasedTable:
-    """All that door 1a lets out.
+    """Everything that door 1a releases.
 
     Attributes:
         schema: The completed schema, in the table's order.
-        columns: One per column that is learnt: all but identifiers.
+        columns: One per modelled column: all except identifiers.
         n_rows: Noisy number of rows.
     """
 
@@ -111,7 +110,7 @@ class ReleasedTable:
     n_rows: float
 
     def with_last(self, name: str | None) -> ReleasedTable:
-        """Return the same with one column after all others: the last that is drawn leans on every other one."""
+        """Return the same table with one column moved to the end: the last one drawn depends on all others."""
         columns = sorted(self.columns, key=lambda column: column.encoder.name == name)
         return replace(self, columns=tuple(columns))
 
@@ -124,47 +123,47 @@ def release_table(
     **Guarantee.** Every number computed from rows is charged and noised by ``measurer`` with the noise of its stage
     in ``plan``. Stages: kinds of object columns, number of rows, decimals
     and resolutions, ranges, coarse histograms of wide columns, 1-way histograms or category discovery, which
-    adds its part of delta, and how round the values of wide columns are.
+    adds its part of delta, and roundness of the values of wide columns.
 
     Args:
-        df: ``(rows, columns)`` the private table, whose form :func:`tabgan.columns.checks.check_table` has passed, and
-            of which no unit holds more than ``plan.unit.max_rows`` rows.
-        declared: What is public of it; columns may be left out or half open.
+        df: ``(rows, columns)`` the private table, which has passed :func:`tabgan.columns.checks.check_table`, and in
+            which no unit has more than ``plan.unit.max_rows`` rows.
+        declared: The public schema; columns may be absent or partly open.
         plan: Noise scales.
-        measurer: Charges, adds the noise, and keeps the answers.
-        untyped_text: Whether text stands for numbers and booleans where most of a column can be read so, as in a
-            table that was read as text.
+        measurer: The object that charges, adds the noise, and keeps the answers.
+        untyped_text: True if the table was read as text: a column of text is then numbers or booleans where most of it
+            can be read that way.
 
     Raises:
-        DataError: the noisy row count is too small for the plan to learn anything.
+        DataError: the noisy row count is too small for the plan.
     """
     door = _Door(df, plan, measurer, untyped_text)
     columns = door.name_kinds(declared)
     n_rows = door.count_rows(len([c for c in columns if not isinstance(c, Identifier)]))
     columns = door.find_precision(columns)
-    learnt = [c for c in columns if not isinstance(c, Identifier)]
-    n_cells = grid.fine_cells(n_rows, plan.noise_stddev("one_way", len(learnt)))
-    released = door.measure(learnt, door.find_spans(columns, n_rows, n_cells), n_cells)
+    modelled = [c for c in columns if not isinstance(c, Identifier)]
+    n_cells = grid.fine_cells(n_rows, plan.noise_stddev("one_way", len(modelled)))
+    released = door.measure(modelled, door.find_spans(columns, n_rows, n_cells), n_cells)
     released = door.find_roundness(released)
-    _say_what_is_coarse(released, door.unsure)
+    _warn_of_coarse_columns(released, door.unsure)
     completed = {r.encoder.name: r.encoder.column for r in released}  # type: ignore[attr-defined]
     schema = declared.replace([completed.get(c.name, c) for c in columns])
     return ReleasedTable(schema, tuple(released), _pool_rows(n_rows, released, plan))
 
 
 def needed_rows(plan: Plan, n_columns: int) -> float:
-    """Return about how many rows a fit needs for any of so many columns to rise above the noise; 0 without privacy."""
+    """Return the number of rows that a fit needs for ``n_columns`` to rise above the noise; 0 without privacy."""
     return MIN_SIGNAL * plan.noise_stddev("one_way", n_columns) + 2 * plan.noise_stddev("rows", 1)
 
 
 def check_declared_rows(schema: Schema, names: Iterable[str], plan: Plan) -> None:
-    """Refuse a fit that the declared number of rows is too small for.
+    """Refuse a fit whose declared number of rows is too small.
 
     **Guarantee.** Reads no row: the number is the schema's, the noise the plan's.
 
     Args:
-        schema: What is declared; without ``n_rows``, nothing is refused.
-        names: Columns of the table, as far as they are known: with more of them more rows are needed.
+        schema: The declared schema; without ``n_rows``, nothing is refused.
+        names: Columns of the table, as far as they are known: more columns need more rows.
         plan: Noise scales.
 
     Raises:
@@ -183,8 +182,8 @@ def check_declared_rows(schema: Schema, names: Iterable[str], plan: Plan) -> Non
         )
 
 
-def _say_what_is_coarse(released: Sequence[ReleasedColumn], unsure: Collection[str]) -> None:
-    """Log which columns have values whose decimals or resolution did not stand above the noise; all of it released."""
+def _warn_of_coarse_columns(released: Sequence[ReleasedColumn], unsure: Collection[str]) -> None:
+    """Log the columns whose decimals or resolution did not rise above the noise; uses released numbers only."""
     columns: list[Any] = [r.encoder.column for r in released if r.encoder.name in unsure]  # type: ignore[attr-defined]
     for key, kept, kind in (("decimals", "whole numbers", Numeric), ("resolution", "days", Datetime)):
         names = [c.name for c in columns if isinstance(c, kind) and c.bounds is not None]
@@ -201,9 +200,9 @@ def _say_what_is_coarse(released: Sequence[ReleasedColumn], unsure: Collection[s
 
 @dataclass
 class _Door:
-    """The rows, beside the plan and the measurer that every look at them goes through.
+    """The rows, with the plan and the measurer that every access to them goes through.
 
-    ``unsure`` are columns of which no count of decimals or resolutions stands above the noise.
+    ``unsure`` are the columns in which no count of decimals or resolutions rises above the noise.
     """
 
     df: pd.DataFrame
@@ -215,7 +214,7 @@ class _Door:
     def histograms(
         self, stage: Stage, what: str, count: Mapping[str, Callable[[], np.ndarray]]
     ) -> dict[str, np.ndarray]:
-        """Release one histogram a column with the stage's noise. A unit's rows each move one cell by one."""
+        """Release one histogram per column with the stage's noise. Each of a unit's rows changes one cell by one."""
         noise = self.plan.noise_multiplier(stage, len(count))
         releases = [self._release(what, (name,), noise) for name in count]
         noisy = self.measurer.counts(releases, list(count.values()))
@@ -234,7 +233,7 @@ class _Door:
         return series[series.notna()]
 
     def name_kinds(self, declared: Schema) -> list[Any]:
-        """Return a column of the schema for every column of the table; object columns by a noisy vote."""
+        """Return a schema column for every column of the table; the kinds of object columns by a noisy vote."""
         columns = {c.name: _with_dtype(c, self.df[c.name], self.untyped_text) for c in declared}
         open_names = [name for name in self.df.columns if name not in columns]
         to_vote = []
@@ -257,7 +256,7 @@ class _Door:
         """Return the noisy number of rows.
 
         Raises:
-            DataError: if it is too small for the noise of the 1-ways; judged by the noisy number.
+            DataError: the noisy number is too small for the noise of the 1-ways.
         """
         if n_columns == 0:
             raise DataError("fit: every column is an identifier, so there is nothing to learn.")
@@ -269,12 +268,12 @@ class _Door:
             raise DataError(
                 f"fit: the table has too few rows for epsilon={self.plan.epsilon:g} and {n_columns} columns: about "
                 f"{needed:.0f} are needed for any column to rise above the noise. Raise epsilon, or drop columns. "
-                "With n_rows declared in the schema, a table as small is refused before anything is spent."
+                "With n_rows declared in the schema, a table this small is refused before anything is spent."
             )
         return max(n_rows, 1.0)
 
     def find_precision(self, columns: Sequence[Any]) -> list[Any]:
-        """Return the columns with decimals and resolutions filled in, by a noisy vote where they are open."""
+        """Return the columns with decimals and resolutions filled in, by a noisy vote where undeclared."""
         known = [_precision_of_dtype(c) for c in columns]
         counts: dict[str, Callable[[], np.ndarray]] = {}
         for column in known:
@@ -289,10 +288,10 @@ class _Door:
         return [_with_number_dtype(c) for c in found]
 
     def find_spans(self, columns: Sequence[Any], n_rows: float, n_cells: int) -> dict[str, grid.Span]:
-        """Return where the rows of every column with open or wide bounds lie, by noisy counts.
+        """Return the span of the rows of every column with open or wide bounds, by noisy counts.
 
-        First over coarse cells that are the same for every table; then, for spans with more integers than the
-        ``n_cells`` to come, over cells that the first counts placed.
+        First over coarse cells that are the same for every table; then, for spans with more integers than the final
+        ``n_cells``, over cells placed by the first counts.
         """
         coarse = {
             c.name: grid.range_edges(c)
@@ -310,7 +309,7 @@ class _Door:
     def _spans(
         self, stage: Stage, what: str, columns: Sequence[Any], edges: dict[str, np.ndarray]
     ) -> dict[str, grid.Span]:
-        """Return a span for each column in ``edges``, its ends declared or found."""
+        """Return a span for each column in ``edges``, with declared or released ends."""
         counts, ends = {}, {}
         for column in columns:
             if column.name in edges:
@@ -327,7 +326,7 @@ class _Door:
         return _vote_counts(self.present(name), self.untyped_text)
 
     def _over(self, column: Any, edges: np.ndarray) -> np.ndarray:
-        """Return ``(len(edges) - 1,)`` counts of a column's values; those outside go to the end cells."""
+        """Return ``(len(edges) - 1,)`` counts of a column's values; values outside go to the end cells."""
         lattice, present = to_lattice(column, self.df[column.name])
         return np.histogram(np.clip(lattice[present], edges[0], edges[-1] - 1), edges)[0]
 
@@ -349,7 +348,7 @@ class _Door:
         return released
 
     def find_roundness(self, released: Sequence[ReleasedColumn]) -> list[ReleasedColumn]:
-        """Return the columns with counts of how round values are, where cells of several integers leave that open."""
+        """Return the columns with counts of values by roundness, where cells hold several integers."""
         encoders = {r.encoder.name: r.encoder for r in released}
         counts = {
             name: partial(self._roundness, encoder)
@@ -375,7 +374,7 @@ class _Door:
         return ReleasedColumn(encoder, counts, release.noise_stddev)
 
     def _discover(self, column: Categorical, noise: float, delta: float) -> ReleasedColumn:
-        """Return the categories that are frequent enough to show, with their noisy counts."""
+        """Return the categories that pass the threshold, with their noisy counts."""
         release = self._release(
             "categories and 1-way histogram", (column.name,), noise, GAUSSIAN_THRESHOLD, delta
         )
@@ -386,9 +385,9 @@ class _Door:
         return ReleasedColumn(encoder, counts, release.noise_stddev)
 
     def _observe(self, column: Categorical) -> Observed:
-        """Return a column's categories and how often each occurs; of values that a schema can hold."""
+        """Return a column's categories and their exact counts, for values that a schema can hold."""
         present = self.present(column.name)
-        # Not by pandas' factorize, which takes text to end at a null character.
+        # Not with pandas' factorize, which ends text at a null character.
         found = Counter(typed(present))
         plain = [key for key in found if isinstance(_value(key), bool | int | float | str)]
         counts = np.array([found[key] for key in plain], dtype=np.int64)
@@ -396,7 +395,7 @@ class _Door:
 
 
 def _with_dtype(column: Any, series: pd.Series, untyped_text: bool) -> Any:
-    """Return a declared column with a dtype: its own, the table's, or of a number that is read from text, none yet."""
+    """Return a declared column with its own dtype or the table's; without one yet for a number read from text."""
     is_read = untyped_text and is_text(series)
     if column.dtype or (is_read and isinstance(column, Numeric)):
         return column
@@ -405,7 +404,7 @@ def _with_dtype(column: Any, series: pd.Series, untyped_text: bool) -> Any:
 
 
 def _column_of_dtype(series: pd.Series, name: str) -> Any:
-    """Return the open column that a dtype stands for, ``None`` where the values have to say."""
+    """Return the open column that a dtype implies; ``None`` where the kind depends on the values."""
     dtype = str(series.dtype)
     if isinstance(series.dtype, pd.CategoricalDtype):
         return Categorical(name=name, dtype=dtype, ordered=False)
@@ -419,9 +418,9 @@ def _column_of_dtype(series: pd.Series, name: str) -> Any:
 
 
 def _vote_counts(series: pd.Series, untyped_text: bool) -> np.ndarray:
-    """Return ``(len(_VOTE),)`` counts: each value votes once for what it is, whatever the others are.
+    """Return ``(len(_VOTE),)`` counts: each value votes once for its kind, independently of the others.
 
-    What cannot be looked at does not vote.
+    Values that cannot be read do not vote.
     """
     known: dict[str, int] = {}
     votes = []
@@ -452,7 +451,7 @@ def _label_of_text(text: str, untyped_text: bool) -> str:
 
 
 def _column_of_vote(name: str, dtype: str, vote: np.ndarray, noise: float) -> Any:
-    """Return what the noisy majority of an object column's values is; text when none is clear."""
+    """Return an object column of the kind with the noisy majority; categories of text without a clear one."""
     winner = int(np.argmax(vote))
     is_clear = vote[winner] > max(0.5 * np.maximum(vote, 0).sum(), grid.SURELY * noise)
     label = _VOTE[winner] if is_clear else "text"
@@ -468,7 +467,7 @@ def _column_of_vote(name: str, dtype: str, vote: np.ndarray, noise: float) -> An
 
 
 def _with_number_dtype(column: Any) -> Any:
-    """Return a number that was read from text with the dtype that its decimals call for."""
+    """Return a number column that was read from text with the dtype that its decimals need."""
     if not isinstance(column, Numeric) or column.dtype:
         return column
     return column.model_copy(update={"dtype": TEXT_FLOAT if column.decimals else TEXT_INTEGER})
@@ -488,13 +487,13 @@ def _is_integer(dtype: str | None) -> bool:
 
 
 def _decimals_counts(column: Numeric, series: pd.Series) -> np.ndarray:
-    """Return ``(len(_DECIMALS),)`` counts: each value votes for the fewest decimals that hold it."""
+    """Return ``(len(_DECIMALS),)`` counts: each value votes for the fewest decimals that represent it."""
     values = floats(series)
     values = values[~np.isnan(values)]
     is_single = column.dtype in ("float32", "Float32", "float16")
     needed = np.full(len(values), len(_DECIMALS) - 1)
     for position in range(len(_DECIMALS) - 2, -1, -1):
-        with np.errstate(over="ignore"):  # a warning would tell of a value
+        with np.errstate(over="ignore"):  # a warning would reveal something about a value
             rounded = np.round(values, _DECIMALS[position])
         fits = rounded.astype(np.float32) == values.astype(np.float32) if is_single else rounded == values
         needed[fits] = position
@@ -509,7 +508,7 @@ def _resolution_counts(column: Datetime, series: pd.Series) -> np.ndarray:
 
 
 def _with_precision(column: Any, vote: np.ndarray, noise: float) -> Any:
-    """Return a column with the finest precision that a noisy count vouches for."""
+    """Return a column with the finest precision whose noisy count rises above the noise."""
     real = np.flatnonzero(vote > grid.SURELY * noise)
     finest = int(real[-1]) if len(real) else 0
     if isinstance(column, Datetime):
@@ -518,14 +517,14 @@ def _with_precision(column: Any, vote: np.ndarray, noise: float) -> Any:
 
 
 def _decimals_of(bounds: tuple[float, float] | None) -> int:
-    """Return the decimals that declared bounds are written with: at least so many are public."""
+    """Return the number of decimals of declared bounds: at least that many are public."""
     return max(
         (max(-int(Decimal(repr(b)).normalize().as_tuple().exponent), 0) for b in bounds or ()), default=0
     )
 
 
 def _is_open(column: Numeric | Datetime, n_cells: int) -> bool:
-    """Return whether a column's span has to be looked for: undeclared, or too wide for a cell per integer."""
+    """Return whether a column's span has to be released: undeclared, or too wide for one cell per integer."""
     if column.bounds is None:
         return True
     low, high = declared_range(column)
@@ -533,9 +532,9 @@ def _is_open(column: Numeric | Datetime, n_cells: int) -> bool:
 
 
 def _encoder(column: Any, span: grid.Span | None, n_cells: int) -> ColumnEncoder:
-    """Return a completed column's encoder; without a span, its declared bounds are few integers.
+    """Return a completed column's encoder; a column without a span has few integers within its declared bounds.
 
-    A column whose span was not seen keeps its bounds open, and one cell for all values.
+    A column whose span did not rise above the noise keeps open bounds, and one cell for all values.
     """
     if not isinstance(column, Numeric | Datetime):
         return CategoricalEncoder(column, column.dtype or "object")
@@ -548,7 +547,7 @@ def _encoder(column: Any, span: grid.Span | None, n_cells: int) -> ColumnEncoder
 
 
 def _tightened(released: ReleasedColumn) -> ReleasedColumn:
-    """Return a column without the cells at both ends of its range that hold nothing but noise."""
+    """Return a column without the cells at both ends of its range that contain only noise."""
     encoder: Any = released.encoder
     first, last = grid.tight_ends(encoder.edges, released.counts[1:], released.noise_stddev)
     stop = last + 1
@@ -560,18 +559,18 @@ def _tightened(released: ReleasedColumn) -> ReleasedColumn:
 
 
 def lattice_encoder(column: Numeric | Datetime, edges: np.ndarray) -> LatticeEncoder:
-    """Return the encoder of a completed numeric or datetime column over given edges."""
+    """Return the encoder of a completed numeric or datetime column over the given edges."""
     kind = NumericEncoder if isinstance(column, Numeric) else DatetimeEncoder
     return kind(column, column.dtype or "float64", edges)
 
 
 def _value(key: Any) -> Any:
-    """Return the category behind a key of :func:`typed`."""
+    """Return the category of a key of :func:`typed`."""
     return key[1] if isinstance(key, tuple) else key
 
 
 def _pool_rows(n_rows: float, released: Sequence[ReleasedColumn], plan: Plan) -> float:
-    """Return the number of rows from its own count and every complete 1-way's total, by inverse variance."""
+    """Return the number of rows, averaged by inverse variance over its own count and all complete 1-way totals."""
     if not plan.is_private:
         return n_rows
     estimates = [n_rows]
