@@ -86,7 +86,7 @@ class TestFit:
 
         monkeypatch.setattr("tabgan.fitting.fit._new_adversary", stop)
         said = fit("--checkpoint", "ck", code=130)
-        assert "Interrupted. What this fit charged until then is spent: epsilon" in said
+        assert "Interrupted. Already spent by this fit: epsilon" in said
         assert "the same command goes on" in said
 
     def test_no_privacy_has_no_place_in_it(self):

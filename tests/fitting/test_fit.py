@@ -265,7 +265,7 @@ def test_a_ledger_that_cannot_be_told_of_a_failure_goes_on_counting_the_plan(pat
     monkeypatch.setattr(LedgerFile, "end", lambda *args: (_ for _ in ()).throw(OSError("disk")))
     with pytest.raises(KeyboardInterrupt) as caught:
         model().fit(table(), ledger=path)
-    assert any("its whole plan goes on counting" in note for note in caught.value.__notes__)
+    assert any("its whole plan still counts" in note for note in caught.value.__notes__)
     (fit,) = LedgerFile(path).fits
     assert fit.held == fit.limit
 
@@ -742,7 +742,7 @@ def test_a_ledger_of_another_table_is_refused_and_nothing_is_written(path, folde
     model().fit(table(), ledger=path)
     before = path.read_bytes()
     for kept in (None, folder):
-        with pytest.raises(LedgerError, match="is of another table"):
+        with pytest.raises(LedgerError, match="belongs to another table"):
             model().fit(table(1_400), ledger=path, checkpoint=kept)
     assert path.read_bytes() == before
     model().fit(table(1_400), ledger=LedgerConfig(path, table_may_change=True))

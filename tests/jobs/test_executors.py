@@ -147,7 +147,7 @@ def test_what_a_failed_fit_has_spent_is_told_and_no_other_note():
     error.add_note(f"{SPENT}: epsilon 0.4 of 1.")
     error.add_note(SECRET)
     message = describe_error(error)
-    assert message.endswith("What this fit charged until then is spent: epsilon 0.4 of 1.")
+    assert message.endswith("Already spent by this fit: epsilon 0.4 of 1.")
     assert SECRET not in message
 
 

@@ -71,7 +71,7 @@ class TestPrivacyUnit:
         ],
     )
     def test_what_is_no_unit_is_refused(self, data):
-        with pytest.raises(ValueError, match="no privacy unit"):
+        with pytest.raises(ValueError, match="not a privacy unit"):
             PrivacyUnit.from_dict(data)
 
 
