@@ -180,7 +180,7 @@ class TestUnfinished:
         said = fit("--epsilon", "0.6", code=1)
         assert f"1 unfinished fits count ({held.name})" in said
         run("ledger", "close", "people.ledger", held.name)
-        assert "it cannot go on" in fit("--checkpoint", "ck", code=1)
+        assert "it cannot resume" in fit("--checkpoint", "ck", code=1)
         assert "no open fit 'unknown'" in run("ledger", "close", "people.ledger", "unknown", code=1)
 
 

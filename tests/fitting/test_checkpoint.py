@@ -171,7 +171,7 @@ def test_another_table_is_refused(folder):
     filled(folder)
     before = contents(folder)
     for other in (TABLE.iloc[:2], TABLE.assign(age=[31, 47, 65]), TABLE[["town", "age"]]):
-        with pytest.raises(CheckpointError, match="is of a fit to another table"):
+        with pytest.raises(CheckpointError, match="belongs to a fit to another table"):
             opened(folder).bind(other)
     with pytest.raises(DataError):
         opened(folder).bind("table.csv")

@@ -450,7 +450,7 @@ def test_one_that_never_gets_past_a_stage_ends_in_a_typed_error(path, folder, mo
     assert recomputed(path) <= EPSILON + ROUNDING
     assert Counter(call for call, _ in fit.charges).most_common(1)[0][1] > 10
     assert fit.held == fit.spent
-    refused(path, folder, CheckpointError, "has the fit down as failed", schema=DECLARED)
+    refused(path, folder, CheckpointError, "records the fit as failed", schema=DECLARED)
 
 
 def _die_at(call, what):
@@ -493,7 +493,7 @@ def test_a_checkpoint_is_one_processs_at_a_time(path, folder, monkeypatch, no_sy
     stopped(path, folder, monkeypatch)
     before = path.read_bytes()
     with FileLock(folder / "lock"):
-        refused(path, folder, CheckpointError, "another process is at work")
+        refused(path, folder, CheckpointError, "another process is using")
     assert path.read_bytes() == before
     model().fit(table(), ledger=path, checkpoint=folder)
 
@@ -647,7 +647,7 @@ def test_a_table_that_cannot_be_learnt_gives_its_checkpoint_up(path, folder, no_
 def test_a_fit_that_was_closed_by_hand_cannot_go_on(path, folder, monkeypatch, no_sync):
     stopped(path, folder, monkeypatch)
     LedgerFile(path).end(LedgerFile(path).fits[0].name, "closed")
-    refused(path, folder, CheckpointError, "has the fit down as closed")
+    refused(path, folder, CheckpointError, "records the fit as closed")
 
 
 def test_a_ledger_that_does_not_know_the_fit_is_not_the_one(path, folder, monkeypatch, no_sync):
@@ -655,7 +655,7 @@ def test_a_ledger_that_does_not_know_the_fit_is_not_the_one(path, folder, monkey
     stopped(path, folder, monkeypatch)
     for name in (path, path.with_name("ledger.jsonl.guard")):
         name.unlink()
-    with pytest.raises(CheckpointError, match="does not know the fit that is to go on"):
+    with pytest.raises(CheckpointError, match="does not know the fit to resume"):
         model().fit(table(), ledger=path, checkpoint=folder)
     assert not path.exists()
 
@@ -721,7 +721,7 @@ def test_a_second_start_that_came_too_late_changes_nothing(path, folder, monkeyp
     late = fitting.Session(request, LedgerConfig(path), folder)
     stopped(path, folder, monkeypatch)
     before = path.read_bytes(), (folder / "manifest.json").read_bytes()
-    with pytest.raises(CheckpointError, match="has been at work"):
+    with pytest.raises(CheckpointError, match="another process has changed"):
         late.begin(table())
     assert before == (path.read_bytes(), (folder / "manifest.json").read_bytes())
     model().fit(table(), ledger=path, checkpoint=folder)

@@ -332,7 +332,7 @@ class LedgerFile:
         return self.records[adopted[-1] :] if adopted else self.records
 
     def _agreed_cap(self, config: LedgerConfig) -> Cap | None:
-        """Return the cap that a fit is checked against; it may ask for a lower one than the ledger's, never a higher."""
+        """Return the cap that a fit is checked against: it may ask for a lower one than the ledger's, not a higher."""
         cap = config.cap
         if cap is None or self.cap is None:
             return cap or self.cap
@@ -440,8 +440,8 @@ class LedgerFile:
         if not self.path.exists():
             if guard["count"]:
                 raise LedgerError(
-                    f"ledger: {str(self.path)!r} is missing, its guard is not. Restore it from a copy. Without one, the "
-                    "spending is unknown: start a new ledger under another name, with a cap that allows for it."
+                    f"ledger: {str(self.path)!r} is missing, its guard is not. Restore it from a copy. Without one, "
+                    "the spending is unknown: start a new ledger under another name, with a cap that allows for it."
                 )
             self.records, self._guard = [], guard
             return

@@ -189,7 +189,7 @@ def test_two_calls_of_one_name_are_two_calls(book, path):
 
 def test_calls_in_another_order_are_refused(book, path):
     measurer(book, path).counts([release(what="a")], [lambda: COUNTS])
-    with pytest.raises(PrivacyError, match="to go on with '1 a', got '1 b'"):
+    with pytest.raises(PrivacyError, match="to resume with '1 a', got '1 b'"):
         measurer(book, path).counts([release(what="b")], [unread])
 
 
