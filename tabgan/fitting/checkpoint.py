@@ -479,7 +479,7 @@ def _check_folder(folder: Path) -> None:
     if not folder.exists():
         return
     if not folder.is_dir():
-        raise CheckpointError(f"checkpoint: expected a folder, got the file {str(folder)!r}.")
+        raise CheckpointError(f"checkpoint: expected a folder, got {str(folder)!r}, which is not one.")
     others = sorted({path.name for path in folder.iterdir()} - {path.name for path in _own(folder)})
     if others:
         raise CheckpointError(
