@@ -327,7 +327,7 @@ def test_a_ledger_holds_no_fit_without_privacy(path, folder, no_reader, ledger):
 
 @pytest.mark.parametrize("ledger", ["ledger.jsonl", "books/ledger.jsonl", "../checkpoint/l"])
 def test_a_datasets_ledger_cannot_lie_where_a_finished_fit_is_removed(folder, no_reader, ledger):
-    with pytest.raises(ConfigError, match="a place outside of the checkpoint"):
+    with pytest.raises(ConfigError, match="a place outside the checkpoint"):
         model().fit(Unread(table()), ledger=folder / ledger, checkpoint=folder)
     assert not folder.exists()
 
