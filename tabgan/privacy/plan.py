@@ -163,7 +163,7 @@ def make_evaluation_plan(epsilon: float, delta: float, unit: PrivacyUnit = ROW) 
     Args:
         epsilon: Above 0.
         delta: In (0, 1).
-        unit: Whose presence is protected: the fit's.
+        unit: The unit of privacy of the fit.
 
     Raises:
         ConfigError: an argument is out of its range, or too small to plan with.
