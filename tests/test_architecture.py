@@ -363,79 +363,17 @@ ENGLISH = {
 }
 
 #: Words that begin a clause: no docstring begins with one, nor does what is said of an argument or an attribute.
-CLAUSES = {
-    "what",
-    "whatever",
-    "whether",
-    "how",
-    "where",
-    "who",
-    "whom",
-    "whose",
-    "which",
-    "beside",
-    "besides",
-}
+CLAUSES = set(re.findall(r"\w+", "what whatever whether how where who whom whose which beside besides"))
 
 #: Verbs that a function's docstring may begin with; add one if need be, in its base form.
 VERBS = set(
-    [
-        "accept",
-        "add",
-        "advance",
-        "append",
-        "audit",
-        "bind",
-        "call",
-        "charge",
-        "check",
-        "clip",
-        "close",
-        "compare",
-        "complete",
-        "copy",
-        "count",
-        "create",
-        "cut",
-        "draw",
-        "fit",
-        "flush",
-        "have",
-        "ignore",
-        "initialise",
-        "keep",
-        "lock",
-        "log",
-        "measure",
-        "minimise",
-        "move",
-        "raise",
-        "read",
-        "record",
-        "refuse",
-        "reinitialise",
-        "release",
-        "remove",
-        "replace",
-        "restore",
-        "restrict",
-        "return",
-        "run",
-        "sample",
-        "save",
-        "set",
-        "show",
-        "split",
-        "start",
-        "stop",
-        "take",
-        "time",
-        "train",
-        "update",
-        "warn",
-        "write",
-        "yield",
-    ]
+    re.findall(
+        r"\w+",
+        "accept add advance append audit bind call charge check clip close compare complete copy count "
+        "create cut draw fit flush have ignore initialise keep lock log measure minimise move raise read "
+        "record refuse reinitialise release remove replace restore restrict return run sample save set "
+        "show split start stop take time train update warn write yield",
+    )
 )
 
 #: Phrases that stand for others: modelled, recorded, resumed, the organisation.

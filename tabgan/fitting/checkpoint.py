@@ -252,7 +252,7 @@ class Purchases:
 
     @property
     def ledger_path(self) -> Path:
-        """Where charges stand for want of a dataset's ledger."""
+        """Path of the checkpoint's own ledger, used without a dataset's."""
         return self.folder / _LEDGER
 
     @contextmanager

@@ -238,7 +238,7 @@ def test_a_damaged_file_is_refused_and_nothing_is_removed(folder, name, use):
         damaged[position] ^= 1 << rng.integers(8)
         path.write_bytes(damaged)
         with pytest.raises(
-            CheckpointError, match=f"{name}' is damaged. Restore it|{name}' is damaged. What was"
+            CheckpointError, match=f"{name}' is damaged. Restore it|{name}' is damaged. Its charges"
         ):
             use(folder)
         assert path.read_bytes() == damaged

@@ -252,7 +252,7 @@ def test_a_fit_that_fails_counts_what_it_charged_and_no_more(path, monkeypatch, 
     failing = model()
     with pytest.raises(KeyboardInterrupt) as caught:
         failing.fit(table(), ledger=path)
-    assert "is spent: epsilon" in caught.value.__notes__[0]
+    assert "spent by this fit: epsilon" in caught.value.__notes__[0]
     (fit,) = LedgerFile(path).fits
     assert fit.outcome == "failed"
     assert 0 < fit.held.mu_squared <= fit.limit.mu_squared
@@ -484,7 +484,7 @@ def test_a_resumed_fit_that_fails_says_all_that_it_has_spent(path, folder, monke
         raise KeyboardInterrupt
 
     again = model()
-    with pytest.raises(KeyboardInterrupt, match=f"is spent: epsilon {at_most(spent)} of"):
+    with pytest.raises(KeyboardInterrupt, match=f"spent by this fit: epsilon {at_most(spent)} of"):
         again.fit(table(), ledger=path, checkpoint=folder, progress=stop)
     assert again.privacy_.epsilon_spent == pytest.approx(spent)
 
@@ -516,7 +516,7 @@ def test_a_part_of_the_table_is_the_same_part_when_it_goes_on(path, folder, monk
         interrupt(patch, ENTROPY, 12, Killed)
         with pytest.raises(Killed):
             model().fit(df.iloc[:1_200], ledger=path, checkpoint=folder, source_table=df)
-    with pytest.raises(CheckpointError, match="of a fit to another table"):
+    with pytest.raises(CheckpointError, match="belongs to a fit to another table"):
         model().fit(df.iloc[:1_300], ledger=path, checkpoint=folder, source_table=df)
     model().fit(df.iloc[:1_200], ledger=path, checkpoint=folder, source_table=df)
 

@@ -164,5 +164,5 @@ def test_an_error_after_the_fit_says_that_its_budget_is_gone(error, fake_model, 
     )
     monkeypatch.setattr(fake_model, "save", fail)
     (outcome,) = LocalExecutor().run(load_jobs(tmp_path / "jobs.yaml"))
-    assert "is spent: epsilon 1." in outcome.message
+    assert "spent by this fit: epsilon 1." in outcome.message
     assert SECRET not in outcome.message
