@@ -515,7 +515,7 @@ class TestFailedFit:
             model.fit(_simple(2000))
         assert caught.value is error
         if isinstance(error, TabGANError):
-            assert str(error).startswith("Words. What this fit")
+            assert str(error).startswith("Words. Already spent by this fit")
         self._check(model, error)
 
     def test_by_an_interrupt(self):
