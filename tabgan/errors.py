@@ -1,7 +1,7 @@
 """The exceptions that tabgan raises on purpose.
 
-Every message names the place, the rule, what was found and the fix. What was found is a
-name, a kind, a count of the *declared* configuration: never a cell of a private table.
+Every message names the place, the rule, the finding and the fix. The finding is a name, a kind or
+a count of the *declared* configuration: never a cell of a private table.
 """
 
 from __future__ import annotations
@@ -17,51 +17,51 @@ class TabGANError(Exception):
 
 
 class ConfigError(TabGANError, ValueError):
-    """An argument or a key of a configuration file is not usable."""
+    """An unusable argument, or key of a configuration file."""
 
 
 class SchemaError(TabGANError, ValueError):
-    """The schema contradicts itself or the table that it is meant for."""
+    """A schema that contradicts itself or its table."""
 
 
 class DataError(TabGANError, ValueError):
-    """The table itself is not usable: its shape, its names or the types in a column."""
+    """An unusable table: its shape, its names or the types in a column."""
 
 
 class NotFittedError(TabGANError, ValueError, AttributeError):
-    """A fitted attribute or method was used before ``fit``."""
+    """Use of a fitted attribute or method before ``fit``."""
 
 
 class ModelFileError(TabGANError, ValueError):
-    """A model file is damaged, incomplete, or not one of ours."""
+    """A model file that is damaged, incomplete, or not written by tabgan."""
 
 
 class CheckpointError(TabGANError, ValueError):
-    """A checkpoint is damaged, or belongs to another fit, table or version."""
+    """A checkpoint that is damaged, or belongs to another fit, table or version."""
 
 
 class PrivacyError(TabGANError):
-    """A privacy promise would be broken by going on. Never downgraded to a warning."""
+    """A step that would break a privacy promise. Never downgraded to a warning."""
 
 
 class BudgetExceededError(PrivacyError):
-    """A release would cost more than the plan or the cap allows."""
+    """A release that would cost more than the plan or the cap allows."""
 
 
 class LedgerError(PrivacyError):
-    """A dataset's ledger is damaged, was tampered with, or belongs to another dataset."""
+    """A dataset's ledger that is damaged, was tampered with, or belongs to another dataset."""
 
 
 class AuditError(PrivacyError):
-    """An audit found that less is protected than stated."""
+    """A failed audit: less is protected than stated."""
 
 
 class UnexpectedError(TabGANError):
-    """Another library raised what nobody foresaw; its message may quote rows and is left out."""
+    """An unforeseen error of another library, without its message, which may quote rows."""
 
 
 def place_of(error: BaseException) -> str:
-    """Return the last line of ours that an error passed through."""
+    """Return the last line of tabgan's code that an error passed through."""
     place = "unknown code"
     for frame in traceback.extract_tb(error.__traceback__):
         path = Path(frame.filename)
@@ -71,22 +71,22 @@ def place_of(error: BaseException) -> str:
 
 
 def is_told(error: BaseException) -> bool:
-    """Return whether an error's message may be shown: ours, the system's on a file, and what is no failure at all."""
+    """Return whether an error's message may be shown: tabgan's, the system's on a file, and interrupts and exits."""
     return isinstance(error, TabGANError | OSError) or not isinstance(error, Exception)
 
 
 def unexpected(error: BaseException) -> str:
-    """Return what may be said of an error of another library: its type, and its place in the code.
+    """Return a message for another library's error that gives only its type and its place in the code.
 
-    Parsers and frames like to quote the value that they choked on, so their message is left out.
+    Parsers and data frames often quote the offending value, so their own message is omitted.
     """
     return f"Unexpected {type(error).__name__} in {place_of(error)}. Its message may quote rows, so it is not shown."
 
 
 def without_cells(error: BaseException) -> BaseException:
-    """Return an error of another library without its message, its notes, and the errors that it came of.
+    """Return another library's error without its message, its notes and its causes.
 
-    It keeps its type, so that who expects it catches it; one whose message cannot be taken away becomes an
+    It keeps its type, so that handlers still catch it; one whose message cannot be removed becomes an
     :class:`UnexpectedError`.
     """
     said = unexpected(error)

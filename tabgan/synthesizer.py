@@ -1,4 +1,4 @@
-"""``TabGAN``: the fit/sample interface. Wiring only; every step lives in a module of its own."""
+"""``TabGAN``: the fit/sample interface. Wiring only; every step has its own module."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from tabgan.errors import (
     NotFittedError,
     SchemaError,
 )
+from tabgan.fitting.checkpoint import folder_of
 from tabgan.fitting.fit import Request, Session, learn, say_what_is_spent, warn_of_weak_promise
 from tabgan.fitting.modelfile import Fitted, read_model, write_model
 from tabgan.model.adversary.training import TrainingConfig
@@ -48,44 +49,44 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: What is said of a model that came from a file.
-UNSIGNED = "the file is not signed; what it states of privacy agrees with itself, and is not proven"
+#: The caveat on a model that was loaded from a file.
+UNSIGNED = "the file is not signed; its privacy statement is consistent, but not proven"
 
 #: New names of arguments on private metrics.
 _OLD_NAMES = {"evaluation_epsilon": "private_metrics_epsilon", "evaluation_delta": "private_metrics_delta"}
 
-#: What a fit learns, and the next one forgets first.
-LEARNT = ("_fitted", "_times_sampled", "schema_", "privacy_", "n_rows_")
+#: Attributes that a fit sets, and the next one removes first.
+FITTED_ATTRIBUTES = ("_fitted", "_times_sampled", "schema_", "privacy_", "n_rows_")
 
 
 class TabGAN(BaseEstimator):
     """A differentially private synthesizer for tables.
 
-    ``fit`` measures noisy marginals of the table, trains a generator to match them, and lets a discriminator
-    that is trained by DP-SGD correct it. All of it together is ``(epsilon, delta)``-differentially private
-    for adding or removing one row, or one entity where the schema names one; ``privacy_`` lists what was spent on what.
+    ``fit`` measures noisy marginals of the table, trains a generator to match them, and refines it with a discriminator
+    that is trained by DP-SGD. All of it together is ``(epsilon, delta)``-differentially private
+    for adding or removing one row, or one entity where the schema names one; ``privacy_`` lists every release.
     Sampling costs nothing more.
 
-    **Guarantee.** Public: the column names, their order and dtypes, what ``schema`` declares, and the arguments
-    below. ``random_state`` governs everything but the privacy noise, which the operating system seeds, so two
-    private fits with one ``random_state`` differ.
+    **Guarantee.** Public: the column names, their order and dtypes, everything that ``schema`` declares, and the
+    arguments below. ``random_state`` governs everything except the privacy noise, which comes from the operating
+    system, so two private fits with the same ``random_state`` differ.
 
     Args:
-        epsilon: The privacy loss that the whole fit may cost, above 0. ``None`` switches privacy off.
+        epsilon: The privacy loss of the whole fit, above 0. ``None`` switches privacy off.
         delta: The probability with which the loss may exceed it, in (0, 1); less than one over the number of rows.
-        schema: What is public of the table; columns that it leaves out or half open are completed privately.
+        schema: The public facts about the table; columns that it omits or leaves partly open are completed privately.
         adversary_share: Part of the budget (of mu**2, see :mod:`tabgan.privacy.plan`) that trains the
-            discriminator, in [0, 1); 0 does without. With ``epsilon=None`` it only switches it on or off.
-        steps: Steps of the generator with the adversary, at least 1.
-        batch_size: Rows that it draws a step, at least 2.
-        device: ``"auto"`` (a GPU when there is one), ``"cpu"`` or ``"cuda"``.
+            discriminator, in [0, 1); 0 omits it. With ``epsilon=None`` it only switches it on or off.
+        steps: Training steps of the generator, at least 1.
+        batch_size: Rows that it draws per step, at least 2.
+        device: ``"auto"`` (a GPU if there is one), ``"cpu"`` or ``"cuda"``.
         random_state: ``None`` or a non-negative integer.
 
     Attributes:
         schema_: The completed schema.
         privacy_: The :class:`~tabgan.privacy.filter.PrivacyStatement`. A private fit that fails leaves no model, but
-            this one, if it has charged anything: it is spent.
-        plan_: How the budget was split, before the table was read.
+            keeps this statement if it has charged anything: the budget is spent.
+        plan_: The split of the budget, made before the table was read.
         n_rows_: Noisy number of rows.
 
     >>> import numpy as np, pandas as pd
@@ -121,7 +122,7 @@ class TabGAN(BaseEstimator):
         """Check every argument, as ``fit`` does first. Reads no table.
 
         Raises:
-            ConfigError: for the first that is out of its range; or the schema's number of rows is too small for them.
+            ConfigError: an argument is out of its range; or the schema's number of rows is too small for them.
         """
         check_budget(self.epsilon, self.delta, self.adversary_share)
         if self.schema is not None and not isinstance(self.schema, Schema):
@@ -145,40 +146,41 @@ class TabGAN(BaseEstimator):
         checkpoint: str | Path | None = None,
         source_table: pd.DataFrame | None = None,
     ) -> TabGAN:
-        """Learn a table.
+        """Fit the model to a table.
 
         Args:
             df: The private table.
             y: Ignored; for scikit-learn's pipelines.
             progress: Called as ``progress(stage, done, total)``; by default bars on a terminal or in a notebook.
-            untyped_text: Whether text stands for numbers and booleans where most of a column can be read so, as in
-                a table that was read from a CSV as text. ``False`` leaves text as text.
-            ledger: The dataset's ledger, or its path: every fit on the dataset adds to it, and its cap refuses a fit
-                that would pass it before a row is read. ``None`` keeps account of this fit alone.
-            checkpoint: A folder that an interrupted fit goes on from, when ``fit`` is called again with the same
-                arguments and table. A finished one gives the same model again and spends nothing; remove it for a new
-                fit. It is made readable for its owner only. Without ``ledger`` it keeps one of its own: whoever goes on
-                from two copies of it then spends twice.
-            source_table: The table that ``df`` was taken from, where rows were held out: whose ledger it is.
+            untyped_text: True if the table was read from a CSV as text: a column of text is then numbers or booleans
+                where most of it can be read that way. ``False`` leaves text as text.
+            ledger: The dataset's ledger, or its path: every fit on the dataset adds to it, and a fit that would exceed
+                its cap is refused before a row is read. ``None`` accounts for this fit alone.
+            checkpoint: A folder from which an interrupted fit resumes when ``fit`` is called again with the same
+                arguments and table. A finished one returns the same model again and spends nothing; remove it for a new
+                fit. Only its owner can read it. Without ``ledger`` it keeps its own: resuming from two copies of it
+                then spends twice.
+            source_table: The table that ``df`` was taken from, if rows were held out: the ledger is that table's.
 
         Returns:
-            Itself.
+            The fitted model itself.
 
         Raises:
-            ConfigError: an argument is out of its range; before the table is read.
-            SchemaError, DataError: the table cannot be learnt, or the schema does not fit it.
-            LedgerError, CheckpointError: they are damaged, or of another table or fit; nothing is charged.
-            BudgetExceededError: the ledger's cap would be passed; before a row is read.
-            PrivacyError: going on would break the promise.
+            ConfigError: an argument is out of its range; raised before the table is read.
+            SchemaError, DataError: the table cannot be modelled, or the schema does not fit it.
+            LedgerError, CheckpointError: ledger or checkpoint is damaged, or belongs to another table or fit; nothing
+                is charged.
+            BudgetExceededError: the ledger's cap would be exceeded; raised before a row is read.
+            PrivacyError: continuing would break the promise.
 
-        An error that comes after the first charge says what is spent. What an earlier fit learnt is gone once this
-        one's arguments have been checked.
+        An error after the first charge states the spending. The results of an earlier fit are removed once this one's
+        arguments have been checked.
         """
         del y
         self.check_params()
         request = self._request(getattr(df, "columns", ()), untyped_text)
-        session = Session(request, LedgerConfig.of(ledger), _folder(checkpoint))
-        for name in LEARNT:
+        session = Session(request, LedgerConfig.of(ledger), folder_of(checkpoint))
+        for name in FITTED_ATTRIBUTES:
             self.__dict__.pop(name, None)
         self.plan_ = request.plan
         warn_of_weak_promise(request)
@@ -190,7 +192,7 @@ class TabGAN(BaseEstimator):
             session.begin(df, source_table)
             with told(progress) as tell:
                 fitted = learn(df, request, session, tell)
-        except BaseException as error:  # whatever it is, an interrupt too: what was charged stays spent
+        except BaseException as error:  # any error or interrupt: all charges stay spent
             session.fail(error)
             if session.privacy_filter.is_private and session.privacy_filter.charged:
                 self.privacy_ = session.privacy_filter.statement()
@@ -225,17 +227,17 @@ class TabGAN(BaseEstimator):
     def check_cap(
         self, ledger: LedgerConfig | str | Path, *, private_metrics_epsilon: float | None = None
     ) -> None:
-        """Raise if a ledger's cap refuses a fit with these arguments, whatever table of the dataset it is to be of.
+        """Raise if a ledger's cap refuses a fit with these arguments to any table of the dataset.
 
         Args:
-            ledger: The dataset's.
-            private_metrics_epsilon: Of private metrics after the fit, see :meth:`evaluate`: both must find room.
+            ledger: The dataset's ledger, or its path.
+            private_metrics_epsilon: Epsilon of private metrics after the fit, see :meth:`evaluate`; both must fit.
 
         Raises:
-            ConfigError, LedgerError, BudgetExceededError: as in :meth:`fit`; no table is needed to tell.
+            ConfigError, LedgerError, BudgetExceededError: see :meth:`fit`; the check needs no table.
         """
         self.check_params()
-        # A table may have columns that the schema lacks; the plan, not known before, is then another.
+        # A table may have columns that the schema lacks, and then has another plan.
         try:
             Session(self._request((), untyped_text=False), LedgerConfig.of(ledger), None)
         except BudgetExceededError:
@@ -247,12 +249,12 @@ class TabGAN(BaseEstimator):
             LedgerFile(config.path).check_cap(plan, config, later)
 
     def check_room(self, *args: Any, **kwargs: Any) -> None:
-        """Call :meth:`check_cap` by its old name."""
+        """Call :meth:`check_cap`, its new name."""
         warn_of_old_name("check_room", "check_cap")
         self.check_cap(*args, **kwargs)
 
     def _warn_of_empty_domains(self) -> None:
-        """Log what comes back missing for want of a released value, and what would keep it."""
+        """Log the columns that will be missing because no value could be released, and the remedy."""
         empty = [c.name for c in self.schema_ if c.is_empty]
         if empty:
             logger.warning(
@@ -262,7 +264,7 @@ class TabGAN(BaseEstimator):
         unseen = [column.encoder.name for column in self._fitted.encoder.columns if column.is_unseen]
         if unseen:
             logger.warning(
-                "No value of %s stands out of the noise, so all will be missing. If there are any, declare their "
+                "No value of %s stands out from the noise, so all will be missing. If there are any, declare their "
                 "bounds (bounds: [low, high] in the schema), raise epsilon, or drop columns.",
                 ", ".join(map(repr, unseen)),
             )
@@ -280,12 +282,12 @@ class TabGAN(BaseEstimator):
 
         Args:
             n: Number of rows, at least 0.
-            conditions: A value for each column that is to have one in every row; ``None`` asks for missing.
-            random_state: Of this sample; ``None`` takes the model's. Where both are ``None``, each call gives
-                other rows; a seed gives the same rows each time, so pass another for more of them.
+            conditions: Columns with the value that they must have in every row; ``None`` stands for missing.
+            random_state: Seed of this sample; ``None`` takes the model's. If both are ``None``, each call returns
+                different rows; a seed returns the same rows each time, so pass another one for more rows.
 
         Raises:
-            NotFittedError: before ``fit``.
+            NotFittedError: ``fit`` was not called.
             ConfigError, SchemaError, DataError: ``n`` or a condition cannot be met.
         """
         batches = list(self.sample_batches(n, BATCH_SIZE, conditions=conditions, random_state=random_state))
@@ -299,7 +301,7 @@ class TabGAN(BaseEstimator):
         conditions: Mapping[str, Any] | None = None,
         random_state: int | None = None,
     ) -> Iterator[pd.DataFrame]:
-        """Return an iterator over tables of at most ``batch_size`` rows, ``n`` together; see :meth:`sample`."""
+        """Return an iterator over tables of at most ``batch_size`` rows, ``n`` rows in total; see :meth:`sample`."""
         fitted = self._check_fitted()
         n = validate.integer_at_least("n", n, 0)
         batch_size = validate.integer_at_least("batch_size", batch_size, 1)
@@ -315,13 +317,13 @@ class TabGAN(BaseEstimator):
         return self._batches(fitted, n, batch_size, fixed, dict(conditions), streams)
 
     def _say_that_samples_repeat(self) -> None:
-        """Log, once a fit, that a second sample under the model's own seed has the rows of the first."""
+        """Log, once per fit, that a second sample with the model's own seed repeats the rows of the first."""
         times = self.__dict__.get("_times_sampled", 0) + 1
         self._times_sampled = times
         if times == 2 and self.random_state is not None:
             logger.warning(
                 "sample: with the model's random_state=%s each sample begins with the same rows. Pass random_state for "
-                "others.",
+                "different ones.",
                 self.random_state,
             )
 
@@ -374,25 +376,25 @@ class TabGAN(BaseEstimator):
         random_state: int = 0,
         progress: Progress | None = None,
     ) -> Report:
-        """Compare synthetic rows with the real ones and with a holdout.
+        """Compare synthetic rows with the training rows and with a holdout.
 
-        **Guarantee.** None: figures are computed on real rows without noise, and stay in the house. The report's
+        **Guarantee.** None: figures are computed on real rows without noise, and stay in the organisation. The report's
         ``shareable`` edition holds what follows from the fit's releases, and private metrics:
         ``private_metrics_epsilon`` adds to the fit's epsilon, and once more its delta to its delta.
 
         Args:
-            real: The rows that ``fit`` learnt from.
+            real: The training rows of ``fit``.
             holdout: Rows of the same kind that it has not seen.
-            synthetic: The rows to judge; about as many as ``real`` had are sampled by default. The shareable edition is
-                covered by the guarantee only where they are a sample of the model, from which nothing was taken out or
+            synthetic: The rows to judge; by default a sample of about as many as ``real`` has. The guarantee covers
+                the shareable edition only if they are a sample of the model, from which nothing was removed or
                 changed after looking at real rows.
             target: The column that models predict; the schema's by default.
-            rules: What rows should keep, such as ``Inequality("start", "end")``; checked, not enforced.
-            subgroups: Columns whose values are groups that utility is told for; picked by default.
+            rules: Rules for every row, such as ``Inequality("start", "end")``; checked, not enforced.
+            subgroups: Columns whose values define groups to report utility for; chosen automatically by default.
             gate: Limits that decide on the release: a :class:`~tabgan.Gate`, a mapping as in YAML, or ``"standard"``;
-                ``None`` leaves it to a person.
-            audit: What :func:`tabgan.audit.audit` found; the gate may hold it to a limit.
-            private_metrics_epsilon: Of private metrics: noisy figures on ``real`` for the shareable edition.
+                ``None`` leaves the decision to a person.
+            audit: Result of :func:`tabgan.audit.audit`; the gate may limit it.
+            private_metrics_epsilon: Epsilon of private metrics: noisy figures on ``real`` for the shareable edition.
             private_metrics_delta: The fit's delta, spent on them once more. It has to be given for a model that was
                 loaded: a file is not signed, and what it states must not scale noise. Otherwise the fit's own.
             entity: For private metrics beside a loaded model: the column that says whose a row is, as in its schema.
@@ -401,13 +403,13 @@ class TabGAN(BaseEstimator):
             checkpoint: The one of the fit, which keeps the private metrics too: called again with the same tables and
                 arguments, it returns them and spends nothing more. All that were measured beside the fit count in the
                 report's total. Without ``ledger`` charges stand in the checkpoint's own.
-            source_table: The table that ``real`` was taken from, where rows were held out: whose ledger it is.
-            title: What the report is called.
-            about: What it says of the model; the model's arguments by default.
-            created: When it was made, as it prints it; today's date in UTC by default.
-            stated: What both editions say of the original, under ``source``, ``controller`` and ``contact``.
-            declared: By what cells are valid in the internal edition, else by the real rows; what ``fit`` was given by
-                default, which a loaded model does not know.
+            source_table: The table that ``real`` was taken from, if rows were held out: the ledger is that table's.
+            title: Title of the report.
+            about: Its description of the model; the model's arguments by default.
+            created: Its printed date; today's date in UTC by default.
+            stated: Facts about the original for both editions, under ``source``, ``controller`` and ``contact``.
+            declared: Schema that defines valid cells in the internal edition; by default the one given to ``fit``,
+                which a loaded model does not have. Without one, the real rows define them.
             random_state: Seed of the sample, the subsamples and the models.
             progress: Called as ``progress("evaluate", done, total)``; by default bars as in :meth:`fit`.
 
@@ -416,12 +418,12 @@ class TabGAN(BaseEstimator):
             ``to_pdf(path)`` and ``to_markdown(path)``, and the same of its ``shareable`` edition.
 
         Raises:
-            NotFittedError: before ``fit``.
+            NotFittedError: ``fit`` was not called.
             SchemaError: there is no column ``target``.
             ConfigError: an argument is out of its range.
             DataError: a table is empty, or its columns are not those of the real one.
             LedgerError, BudgetExceededError: the ledger cannot be used, or its cap refuses the private metrics.
-            CheckpointError: the checkpoint is damaged, not of a fit, or another process is at work there.
+            CheckpointError: the checkpoint is damaged, not of a fit, or in use by another process.
         """
         from tabgan.assessment.assess import assess  # not on top: sdmetrics takes seconds to import
         from tabgan.assessment.private_request import requested, terms_of
@@ -443,7 +445,7 @@ class TabGAN(BaseEstimator):
                 gate=limits,
                 target=subject.schema.target,
                 ledger=LedgerConfig.of(ledger),
-                checkpoint=_folder(checkpoint),
+                checkpoint=folder_of(checkpoint),
                 source_table=source_table,
                 random_state=random_state,
             ) as (measure, before),
@@ -472,7 +474,7 @@ class TabGAN(BaseEstimator):
         stated: Mapping[str, str | None] | None = None,
         random_state: int = 0,
     ) -> Report:
-        """Return the edition of the report that may go out with a synthetic table; it needs no real row.
+        """Return the shareable edition of the report, which may accompany a synthetic table; it needs no real row.
 
         Args:
             synthetic: As in :meth:`evaluate`.
@@ -483,7 +485,7 @@ class TabGAN(BaseEstimator):
             random_state: As in :meth:`evaluate`.
 
         Raises:
-            NotFittedError: before ``fit``.
+            NotFittedError: ``fit`` was not called.
             SchemaError: there is no column ``target``.
             PrivacyError: the fit was not private.
         """
@@ -526,19 +528,19 @@ class TabGAN(BaseEstimator):
         return Subject(fitted, synthetic, schema, title, known, random_state, *said)
 
     def save(self, path: str | Path, *, with_place: bool = True) -> None:
-        """Write the model to one file: safetensors, with all else as JSON in its header.
+        """Write the model to one file: safetensors, with everything else as JSON in its header.
 
-        It holds the generator, the schema, released counts and the ledger; no row, no discriminator, no code. The
-        file appears under its name only when it is whole.
+        It holds the generator, the schema, released counts and the privacy statement; no row, no discriminator, no
+        code. The file appears under its name only when it is complete.
 
         Args:
-            path: Of the file.
-            with_place: Keep where the fit stands in its dataset's ledger, where private metrics belong, too. ``False``
+            path: Path of the file.
+            with_place: Flag: keep the fit's place in its dataset's ledger, by which private metrics find it. ``False``
                 for a file that leaves the organisation: the line's hash covers a digest of the table, which is keyed
                 but not noised.
 
         Raises:
-            NotFittedError: before ``fit``.
+            NotFittedError: ``fit`` was not called.
             ConfigError: the folder cannot be written.
         """
         fitted = self._check_fitted()
@@ -555,11 +557,11 @@ class TabGAN(BaseEstimator):
     def load(cls, path: str | Path, *, device: str = "auto") -> TabGAN:
         """Return a model that :meth:`save` wrote; it samples the same rows for the same ``random_state``.
 
-        The file is not signed. What it states of privacy is recomputed and held against schema and arguments, so that
-        it agrees with itself; that it is true, nothing here can tell. Take models from those whose word you take.
+        The file is not signed. Its privacy statement is recomputed and checked against schema and arguments, so it is
+        consistent; no check here can show that it is true. Load models only from people you trust.
 
         Raises:
-            ModelFileError: the file is damaged, incomplete, contradicts itself or is not one of ours; nothing in it is
+            ModelFileError: the file is damaged, incomplete, inconsistent or not written by tabgan; nothing in it is
                 ever run.
         """
         fitted, params = read_model(Path(path), resolve_device(device))
@@ -573,7 +575,7 @@ class TabGAN(BaseEstimator):
             model.check_params()
         except ConfigError as error:
             raise ModelFileError(
-                f"model file: {str(path)!r} contradicts itself: its arguments are none of a fit ({error})"
+                f"model file: {str(path)!r} contradicts itself: its arguments are not those of a fit ({error})"
             ) from None
         model._set_fitted(fitted)
         return model
@@ -590,11 +592,3 @@ class TabGAN(BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_fitted")
-
-
-def _folder(checkpoint: str | Path | None) -> Path | None:
-    if checkpoint is None:
-        return None
-    if not isinstance(checkpoint, str | Path) or str(checkpoint) == "":
-        raise ConfigError(f"checkpoint: expected the path of a folder, got {validate.shown(checkpoint)}.")
-    return Path(checkpoint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from functools import cache
 from pathlib import Path
 
@@ -353,6 +354,138 @@ class TestDocstrings:
                         and not ast.get_docstring(method)
                     ]
         assert not bare
+
+
+#: Packages whose words follow CONTRIBUTING.md.
+ENGLISH = {
+    "_util",
+    "audit",
+    "errors",
+    "fitting",
+    "io",
+    "jobs",
+    "model",
+    "privacy",
+    "synthesizer",
+}
+
+#: Words that begin a clause: no docstring begins with one, nor does what is said of an argument or an attribute.
+CLAUSES = set(re.findall(r"\w+", "what whatever whether how where who whom whose which beside besides"))
+
+#: Verbs that a function's docstring may begin with; add one if need be, in its base form.
+VERBS = set(
+    re.findall(
+        r"\w+",
+        "accept add advance append audit bind call charge check clip close compare complete copy count "
+        "create cut draw fit flush have ignore initialise keep lock log measure minimise move raise read "
+        "record refuse reinitialise release remove replace restore restrict return run sample save set "
+        "show split start stop take time train update warn write yield",
+    )
+)
+
+#: Phrases that stand for others: modelled, recorded, resumed, the organisation.
+PHRASES = re.compile(
+    r"\b(?:learnt|put(?:s|ting)? (?:\w+ )?down|gone? on (?:with|from)|goes on (?:with|from)|the house)\b",
+    re.I,
+)
+
+#: A module, and what else speaks of figures that are bought, until these are renamed.
+NOT_YET, NOR_YET = {"privacy.doors.private_metrics"}, {"Purchases", "evaluation_epsilon", "check_cap"}
+
+ENTRY = re.compile(r"^\s+\w+: (\w+)", re.MULTILINE)
+
+
+def clause_in(docstring: str) -> str | None:
+    """Return the first word, of a docstring or of one of its entries, that begins a clause."""
+    words = [docstring.split()[0], *ENTRY.findall(docstring)]
+    return next((word for word in words if word.strip(".,:;").lower() in CLAUSES), None)
+
+
+def is_imperative(docstring: str) -> bool:
+    """Return whether a docstring begins with a verb in its base form that has an object."""
+    first, _, rest = docstring.partition(" ")
+    return first.strip(",").lower() in VERBS and first[0].isupper() and bool(rest.strip())
+
+
+def is_property(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Return whether a function is a property, whose docstring is a noun phrase."""
+    return any(ast.unparse(decorator).endswith("property") for decorator in node.decorator_list)
+
+
+class TestEnglish:
+    """What a reader meets first, in ``ENGLISH``: what it cannot see is left to whoever reads a change."""
+
+    SPOKEN = [module for module in MODULES if _lies_in(module, ENGLISH) and module not in NOT_YET]
+
+    @pytest.mark.parametrize("module", SPOKEN)
+    def test_no_docstring_begins_with_a_clause(self, module):
+        found = {}
+        for node in ast.walk(_tree(module)):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                docstring = ast.get_docstring(node)
+                if docstring and clause_in(docstring):
+                    found[getattr(node, "name", module)] = clause_in(docstring)
+        assert not set(found) - NOR_YET, found
+
+    @pytest.mark.parametrize("module", SPOKEN)
+    def test_functions_begin_with_an_imperative(self, module):
+        found = {}
+        for name, node in FUNCTIONS:
+            docstring = ast.get_docstring(node)
+            if name == module and docstring and not is_property(node) and not is_imperative(docstring):
+                found[node.name] = docstring.split("\n")[0]
+        assert not found
+
+    @pytest.mark.parametrize("module", SPOKEN)
+    def test_no_phrase_that_stands_for_another(self, module):
+        texts = [
+            node.value
+            for node in ast.walk(_tree(module))
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        ]
+        assert not [found.group() for text in texts for found in PHRASES.finditer(text)]
+
+    def test_the_checks_would_see_it(self):
+        assert clause_in("What is kept of a fit.") == "What"
+        assert (
+            clause_in("A fit.\n\nAttributes:\n    is_new: Whether it is.\n    name: Of the fit.") == "Whether"
+        )
+        assert clause_in("Return what a fit keeps.\n\nArgs:\n    name: The fit's.") is None
+        assert is_imperative("Return the noisy counts of each column.")
+        assert not is_imperative("Counts of each column.")
+        assert not is_imperative("The noisy counts of each column.")
+        assert not is_imperative("Returns the counts.")
+        assert not is_imperative("Return")
+        for phrase in (
+            "what it learnt",
+            "Puts it down",
+            "put down",
+            "goes on from",
+            "gone on with",
+            "leave the House",
+        ):
+            assert PHRASES.search(phrase), phrase
+
+
+class TestDoorsPage:
+    PAGE = (ROOT / "privacy" / "doors" / "README.md").read_text(encoding="utf-8")
+
+    def test_names_every_door(self):
+        doors = {module for module in MODULES if module.startswith("privacy.doors.")}
+        assert not [door for door in doors if f"({door.rpartition('.')[2]}.py)" not in self.PAGE]
+
+    def test_its_tests_are_there(self):
+        tests, path, named = Path(__file__).parent, "", 0
+        for file, name in re.findall(r"`(?:([\w/]+\.py))?::(test_\w+)`", self.PAGE):
+            path = file or path
+            named += 1
+            assert f"def {name}(" in (tests / path).read_text(encoding="utf-8"), f"{path}::{name}"
+        assert named > 20
+
+    def test_its_links_lead_somewhere(self):
+        links = re.findall(r"\]\(([^)#]+)\)", self.PAGE)
+        assert links
+        assert not [link for link in links if not (ROOT / "privacy" / "doors" / link).exists()]
 
 
 class TestExports:

@@ -213,7 +213,7 @@ class TestFiles:
     @pytest.mark.parametrize(
         ("text", "problem"),
         [
-            ("columns: {a: {kind: boolean}, a: {kind: numeric}}", "columns.a: the key stands there twice"),
+            ("columns: {a: {kind: boolean}, a: {kind: numeric}}", "columns.a: the key occurs twice"),
             ("columns: [", "not valid YAML"),
             ("columns: {a: {kind: !!python/name:os.system x}}", "not valid YAML"),
             ("- a", "expected a mapping with the key 'columns'"),

@@ -478,7 +478,7 @@ class TestFailsClosed:
 class TestFailedFit:
     """What was charged stays spent, and is said, when a fit does not come to its end."""
 
-    SPENT = r"charged until then is spent: epsilon (1|0\.\d+) of 1\. A second fit on the table adds to it\."
+    SPENT = r"spent by this fit: epsilon (1|0\.\d+) of 1\. A second fit on the table adds to it\."
 
     def _said(self, error):
         return "\n".join([str(error), *getattr(error, "__notes__", [])])
@@ -515,7 +515,7 @@ class TestFailedFit:
             model.fit(_simple(2000))
         assert caught.value is error
         if isinstance(error, TabGANError):
-            assert str(error).startswith("Words. What this fit")
+            assert str(error).startswith("Words. Already spent by this fit")
         self._check(model, error)
 
     def test_by_an_interrupt(self):
@@ -531,13 +531,13 @@ class TestFailedFit:
 
     def test_by_too_few_rows(self):
         model = TabGAN(**QUICK)
-        with pytest.raises(DataError, match=f"too few rows.* What this fit {self.SPENT}") as caught:
+        with pytest.raises(DataError, match=f"too few rows.* Already {self.SPENT}") as caught:
             model.fit(_simple(5))
         self._check(model, caught.value)
 
     def test_by_too_few_rows_it_says_how_to_know_before(self):
         with pytest.raises(
-            DataError, match="With n_rows declared in the schema, a table as small is refused"
+            DataError, match="With n_rows declared in the schema, a table this small is refused"
         ):
             TabGAN(**QUICK).fit(_simple(5))
 

@@ -1,4 +1,4 @@
-"""Files that survive a crash: written whole or not at all, or line by line, each on the disk before it counts."""
+"""Files that survive a crash: written as a whole or not at all, or line by line, each on the disk before it counts."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-#: What a text may hold that stands for plain data: lists and mappings in one another, and digits of one number. Python
-#: takes neither from files without an end: it raises errors of its own, at once or later, where nobody expects them.
+#: Limits on a text of plain data: depth of nesting, and digits of one number. Beyond its own limits Python raises other
+#: errors, immediately or later, where nobody expects them.
 MAX_DEPTH, MAX_DIGITS = 64, 300
 
 
 @contextmanager
 def atomic_path(path: Path, mode: int = 0o666) -> Iterator[Path]:
-    """Yield a hidden name in the same folder; what is written there takes ``path``'s name at the end.
+    """Yield a hidden path in the same folder; the file written there is renamed to ``path`` at the end.
 
-    On any exception the hidden file is removed and ``path`` stays as it was. A crash may leave it lying: see
+    On any exception the hidden file is removed and ``path`` stays as it was. A crash may leave it behind: see
     :func:`leftovers`.
 
     Args:
-        path: Of the file.
-        mode: Who may read it, before the process's mask.
+        path: Path of the file.
+        mode: Permissions, before the process's mask.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        # There before it is written to, so that nobody reads a secret while it is, or after a crash.
+        # Created with its permissions, so that nobody can read a secret while it is written, or after a crash.
         os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
         yield temporary
         temporary.chmod(mode & ~umask())
@@ -44,12 +44,12 @@ def atomic_path(path: Path, mode: int = 0o666) -> Iterator[Path]:
 
 
 def leftovers(path: Path) -> list[Path]:
-    """Return the hidden files that crashes have left of :func:`atomic_path`."""
+    """Return the hidden files of :func:`atomic_path` that crashes have left behind."""
     return list(path.parent.glob(f".{glob.escape(path.name)}.????????.tmp"))
 
 
 def sync(path: Path) -> None:
-    """Have the system put a file, or a folder's list of names, on the disk."""
+    """Flush a file, or a folder's list of names, to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -58,7 +58,7 @@ def sync(path: Path) -> None:
 
 
 def append_line(path: Path, line: str, mode: int = 0o666) -> None:
-    """Append a line to a file; it is on the disk when this returns. The file's folder has to be there."""
+    """Append a line to a file; it is on the disk when this returns. The file's folder must exist."""
     is_new = not path.exists()
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, mode)
     try:
@@ -72,7 +72,7 @@ def append_line(path: Path, line: str, mode: int = 0o666) -> None:
 
 
 def read_lines(path: Path) -> list[str]:
-    """Return the whole lines of a file; a last one without its end was never finished, and is left out.
+    """Return the complete lines of a file; a last one without a line end was never finished, and is omitted.
 
     Raises:
         OSError, UnicodeDecodeError: the file cannot be read.
@@ -82,7 +82,7 @@ def read_lines(path: Path) -> list[str]:
 
 
 def drop_torn_line(path: Path) -> None:
-    """Cut off a last line that was never finished, so that the next one begins on a line of its own."""
+    """Cut off an unfinished last line, so that the next one begins on a new line."""
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(size - 1, 0))
@@ -93,7 +93,7 @@ def drop_torn_line(path: Path) -> None:
 
 
 def canonical(data: Any) -> str:
-    """Return JSON that is the same for the same data: sorted keys, no spaces, ASCII, no NaN.
+    """Return JSON that is equal for equal data: sorted keys, no spaces, ASCII, no NaN.
 
     Raises:
         TypeError, ValueError: JSON cannot hold the data.
@@ -105,8 +105,8 @@ def parse(text: str) -> Any:
     """Return the data of a JSON text.
 
     Raises:
-        ValueError: it is none; NaN and infinities are none either, nor is what goes deeper than ``MAX_DEPTH`` or has
-            numbers of more than ``MAX_DIGITS`` digits.
+        ValueError: the text is not JSON, has NaN or infinities, is nested deeper than ``MAX_DEPTH``, or has a number of
+            more than ``MAX_DIGITS`` digits.
     """
     try:
         data = json.loads(text, parse_constant=_refuse, parse_int=_int_of, parse_float=_float_of)
@@ -139,7 +139,7 @@ def _float_of(text: str) -> float:
 
 
 def _refuse(constant: str) -> None:
-    """Raise for NaN and infinities, which JSON does not have and Python's reader takes."""
+    """Raise for NaN and infinities, which are not JSON but which Python's reader accepts."""
     raise ValueError(f"{constant} is not JSON")
 
 
@@ -149,7 +149,7 @@ def sha256(text: str) -> str:
 
 
 def sealed(data: Any) -> str:
-    """Return JSON that holds data and the digest of it, so that damage shows.
+    """Return JSON that holds data and their digest, so that damage can be detected.
 
     Raises:
         TypeError, ValueError: JSON cannot hold the data.
@@ -158,10 +158,10 @@ def sealed(data: Any) -> str:
 
 
 def unsealed(text: str) -> Any:
-    """Return the data that :func:`sealed` took.
+    """Return the data that :func:`sealed` was given.
 
     Raises:
-        ValueError: the text was changed, or is none of its.
+        ValueError: the text was changed, or is not sealed.
     """
     read = parse(text)
     if not isinstance(read, dict) or set(read) != {"data", "sha256"}:
@@ -172,7 +172,7 @@ def unsealed(text: str) -> Any:
 
 
 def umask() -> int:
-    """Return the process's mask: some writers make files that only their owner can read."""
+    """Return the process's mask; needed because some writers create files that only their owner can read."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -1,4 +1,4 @@
-"""Figures of a guarantee as text, rounded so that what is printed never promises more than what holds."""
+"""Text of a guarantee's figures, rounded so that the printed promise is never stronger than the true one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 
 def at_most(value: float | None, digits: int = 4) -> str:
-    """Return an epsilon or a delta with so many significant digits, rounded up; a dash where there is none.
+    """Return an epsilon or a delta with ``digits`` significant digits, rounded up; a dash for ``None``.
 
     >>> at_most(0.99961), at_most(1.00001), at_most(1.0), at_most(1e-6, 3)
     ('0.9997', '1.001', '1', '1e-06')
@@ -16,7 +16,7 @@ def at_most(value: float | None, digits: int = 4) -> str:
 
 
 def at_least(value: float | None, digits: int = 3) -> str:
-    """Return a lower bound of epsilon with so many significant digits, rounded down; a dash where there is none.
+    """Return a lower bound of epsilon with ``digits`` significant digits, rounded down; a dash for ``None``.
 
     >>> at_least(2.7899), at_least(0.0)
     ('2.78', '0')

@@ -1,4 +1,4 @@
-"""Progress of long work: callbacks, and bars for whoever sits before a terminal or a notebook."""
+"""Progress callbacks, and progress bars for terminals and notebooks."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import TaskID
 
-#: Called with the stage, what is done of it, and what there is.
+#: Called with the stage, the number of its steps done, and their total.
 Progress = Callable[[str, int, int], None]
 
 
 class Listener:
-    """Passes progress on to whoever asked for it, and remembers what that raised: it is the caller's own error."""
+    """A wrapper of the caller's callback that remembers an error raised by it, which is the caller's own."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -31,20 +31,20 @@ class Listener:
 
 
 def silent(stage: str, done: int, total: int) -> None:
-    """Take no notice."""
+    """Ignore progress."""
 
 
-#: Seconds that work takes before bars appear without being asked for.
+#: Seconds before bars appear that nobody asked for.
 PATIENCE = 2.0
 
 
 class Bars:
-    """A bar with the time left for every stage.
+    """Progress bars, one per stage, with the time left.
 
     Args:
-        console: Where they are shown.
+        console: The console to show them on.
         patience: Seconds before they appear.
-        is_transient: Leave nothing behind when the work is done.
+        is_transient: Flag: leave nothing behind when the work is done.
     """
 
     def __init__(self, console: Console, *, patience: float = 0.0, is_transient: bool = False) -> None:
@@ -73,29 +73,29 @@ class Bars:
             self.show()
 
     def show(self) -> None:
-        """Let them appear."""
+        """Show the bars."""
         self._is_shown = True
         self._bars.start()
 
     def end(self) -> None:
-        """Stop all clocks, and begin anew."""
+        """Stop all clocks, and start afresh."""
         for task in self._tasks.values():
             self._bars.stop_task(task)
         self._tasks = {}
 
     def close(self) -> None:
-        """Take them off the screen, or leave them as they are."""
+        """Remove the bars from the screen, or leave them as they are."""
         if self._is_shown:
             self._bars.stop()
 
 
 @contextmanager
 def told(progress: Progress | None) -> Iterator[Progress]:
-    """Yield what progress is told to: a caller's callback, or bars where somebody looks on, or nothing.
+    """Yield the callback to report progress to: the caller's, that of bars, or a silent one.
 
     Args:
-        progress: The callback; ``None`` shows bars on a terminal and in a notebook once work takes longer than
-            ``PATIENCE``, and nothing elsewhere.
+        progress: The caller's callback; ``None`` shows bars on a terminal and in a notebook once work takes longer
+            than ``PATIENCE``, and nothing elsewhere.
     """
     if progress is not None:
         yield progress

@@ -1,4 +1,4 @@
-"""Old names of arguments and methods, which still work for one version and say so."""
+"""Old names of arguments and methods, which still work for one version with a warning."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ R = TypeVar("R")
 
 
 def renamed_arguments(**names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Return a decorator that takes arguments by their old names, too, with a ``FutureWarning``.
+    """Return a decorator that also accepts arguments by their old names, with a ``FutureWarning``.
 
     Args:
         names: New name of each old one.
@@ -44,9 +44,9 @@ def _with_new_names(function: str, given: Any, names: dict[str, str]) -> Any:
 
 
 def warn_of_old_name(old: str, new: str, level: int = 3) -> None:
-    """Warn that a name has changed and will no longer be taken by the next version."""
+    """Warn that a name has changed and will not work in the next version."""
     warnings.warn(
-        f"{old!r} is now called {new!r}; the old name goes with the next version.",
+        f"{old!r} is now called {new!r}; the next version drops the old name.",
         FutureWarning,
         stacklevel=level,
     )

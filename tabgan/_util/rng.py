@@ -1,6 +1,6 @@
-"""One seed, many named streams, so that adding a consumer never shifts the others.
+"""Named random streams of one seed, so that adding a consumer never shifts the others.
 
-Privacy noise and Poisson sampling are not among them: they come from the operating system's
+Privacy noise and Poisson sampling do not use them: they come from the operating system's
 entropy, inside ``tabgan.privacy``, and no seed reaches them.
 """
 
@@ -18,14 +18,14 @@ from tabgan.errors import ConfigError
 class RandomStreams:
     """Named child generators of one ``random_state``.
 
-    Two streams of one seed with different names are independent; the same seed and name give
-    the same stream again, whatever was drawn from the others.
+    Streams of one seed with different names are independent; the same seed and name always give
+    the same stream, regardless of draws from the others.
 
     Args:
         random_state: ``None`` for fresh entropy, or a non-negative integer.
 
     Raises:
-        ConfigError: for anything else.
+        ConfigError: ``random_state`` is anything else.
     """
 
     def __init__(self, random_state: int | None = None) -> None:
@@ -37,7 +37,7 @@ class RandomStreams:
                 f"random_state: expected None or a non-negative integer, got {shown(random_state)}."
             )
         sequence = np.random.SeedSequence(None if random_state is None else int(random_state))
-        self._entropy = int(sequence.entropy)  # type: ignore[arg-type]  # an integer, for it was given one or none
+        self._entropy = int(sequence.entropy)  # type: ignore[arg-type]  # an integer, given one or none
 
     @property
     def entropy(self) -> int:

@@ -1,4 +1,4 @@
-"""Beside torch: modules as flat dictionaries that safetensors can hold, draws of codes, and threads."""
+"""Helpers for torch: modules as flat dictionaries for safetensors, draws of codes, threads and devices."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _WEIGHT, _MOMENT = "weight.", "moment."
 
 
 def pack(module: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    """Return copies, on the CPU, of all weights and of what the optimizer keeps of each."""
+    """Return copies, on the CPU, of all weights and of the optimizer's state."""
     tensors = {_WEIGHT + name: value for name, value in module.state_dict().items()}
     for position, kept in optimizer.state_dict()["state"].items():
         for name, value in kept.items():
@@ -24,10 +24,10 @@ def pack(module: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch
 
 
 def unpack(module: nn.Module, optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Put back what :func:`pack` returned.
+    """Restore the tensors that :func:`pack` returned.
 
     Raises:
-        KeyError, ValueError, RuntimeError: the tensors are not of this module and optimizer, or hold no numbers.
+        KeyError, ValueError, RuntimeError: the tensors belong to another module or optimizer, or are not finite.
     """
     if not all(bool(value.isfinite().all()) for value in tensors.values()):
         raise ValueError("tensors are not numbers")
@@ -45,7 +45,7 @@ def unpack(module: nn.Module, optimizer: torch.optim.Optimizer, tensors: Mapping
 
 
 def part(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    """Return the tensors whose names begin with ``prefix``, without it."""
+    """Return the tensors whose names begin with ``prefix``, under their names without it."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
@@ -57,8 +57,8 @@ def named(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.T
 def draw_codes(logits: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
     """Return ``(batch,)`` draws from the softmax of ``(batch, size)`` logits, by inverting its distribution.
 
-    One uniform number a row, in (0, 1] of steps of 2**-24: a code of no probability is never drawn, the first and the
-    last included. Logits that are no numbers give the last code.
+    One uniform number per row, in (0, 1] in steps of 2**-24, so a code of probability 0 is never drawn, the first and
+    the last included. NaN logits give the last code.
     """
     bounds = torch.softmax(logits, dim=1).cumsum(dim=1)
     uniform = 1.0 - torch.rand(len(logits), 1, generator=rng, device=logits.device)
@@ -67,10 +67,10 @@ def draw_codes(logits: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
 
 @contextmanager
 def one_thread(device: torch.device) -> Iterator[None]:
-    """Let torch use one thread on the CPU.
+    """Restrict torch to one thread on the CPU.
 
-    The matrices are small. On two idle cores a second thread saved a quarter of the time; with one of them busy, both
-    spent it waiting for each other, and a fit took two to four times as long.
+    The matrices are small. On two idle cores a second thread saved a quarter of the time; with one core busy, both
+    threads kept waiting for each other, and a fit took two to four times as long.
     """
     threads = torch.get_num_threads()
     if device.type == "cpu":
@@ -82,10 +82,10 @@ def one_thread(device: torch.device) -> Iterator[None]:
 
 
 def resolve_device(device: object) -> torch.device:
-    """Return the device that a name stands for.
+    """Return the device of a name.
 
     Raises:
-        ConfigError: it is none of the names, or there is no such device.
+        ConfigError: the name is unknown, or there is no such device.
     """
     name = validate.one_of("device", device, ("auto", "cpu", "cuda"))
     has_cuda = torch.cuda.is_available()

@@ -1,4 +1,4 @@
-"""One wording for bad arguments: where, rule, found, fix."""
+"""Checks of arguments, with one wording for errors: where, rule, found, fix."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tabgan.errors import ConfigError
 
 
 def shown(found: object) -> str:
-    """Return what an error may say of an argument: a table that was passed by mistake is named by its type only."""
+    """Return an argument as text for an error; a table that was passed by mistake is shown by its type only."""
     return repr(found) if found is None or isinstance(found, str | Real) else f"a {type(found).__name__}"
 
 
@@ -32,8 +32,7 @@ def real_in(
 ) -> float:
     """Return ``value`` as a float if it lies in the interval, else raise ``ConfigError``.
 
-    NaN never passes: every comparison with it is false, and the check is written so that
-    a false comparison raises.
+    NaN never passes: every comparison with it is false, and a false comparison raises.
     """
     rule = f"a number in {'(' if open_low else '['}{low:g}, {high:g}{')' if open_high else ']'}"
     if isinstance(value, bool) or not isinstance(value, Real):

@@ -1,6 +1,6 @@
-"""YAML as people expect it: no repeated keys, environment variables, and 1.2's idea of a number.
+"""YAML as people expect it: no repeated keys, environment variables, and the numbers of YAML 1.2.
 
-PyYAML follows YAML 1.1, where ``no`` is false, ``1e-6`` is text and ``2024-01-31`` a date object. Here, as in
+PyYAML follows YAML 1.1, in which ``no`` is false, ``1e-6`` is text and ``2024-01-31`` a date object. Here, as in
 YAML 1.2, they are text, a number and text.
 """
 
@@ -20,18 +20,20 @@ _TAG = "tag:yaml.org,2002:"
 _VARIABLE = re.compile(r"\$(\$\{)|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
-#: The most characters of a text, and the most values that aliases (``*name``) may add to those that are written out.
+#: Most characters of a text, and most values that aliases (``*name``) may add to those written out.
 MAX_CHARACTERS, MAX_ALIASED = 10_000_000, 100_000
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2's core schema, values that are safe to build."""
+    """A loader of YAML 1.2's core schema, with only values that are safe to build."""
 
     yaml_implicit_resolvers: ClassVar[dict[Any, Any]] = {}
     depth = 0
 
     def fetch_flow_collection_start(self, token_class: type) -> None:
-        if self.flow_level >= MAX_DEPTH:  # here too: PyYAML reads a thousand brackets ahead, and slowly
+        if (
+            self.flow_level >= MAX_DEPTH
+        ):  # here too, because PyYAML reads a thousand brackets ahead, and slowly
             problem = f"nested more than {MAX_DEPTH} deep"
             raise yaml.scanner.ScannerError(None, None, problem, self.get_mark())
         super().fetch_flow_collection_start(token_class)
@@ -63,12 +65,12 @@ _Loader.add_constructor(_TAG + "int", lambda loader, node: int(loader.construct_
 
 
 def parse(text: str, environ: Mapping[str, str]) -> tuple[Any, list[str]]:
-    r"""Return the data in YAML text, and what is wrong with it as ``where: what`` lines.
+    r"""Return the data in YAML text, and its problems as lines ``where: problem``.
 
-    A variable's value takes the place of ``${NAME}``. Outside of quotes the result is read as YAML would
-    read it, so that numbers stay numbers; it is never null, and never becomes a list or a mapping.
+    A variable's value replaces ``${NAME}``. Outside quotes the result is read like YAML, so that numbers stay
+    numbers; it is never null, and never becomes a list or a mapping.
 
-    Small texts that stand for what is too large are refused: see ``MAX_DEPTH``, ``MAX_DIGITS`` and ``MAX_ALIASED``.
+    Small texts that expand to huge data are refused: see ``MAX_DEPTH``, ``MAX_DIGITS`` and ``MAX_ALIASED``.
 
     >>> parse("delta: 1e-6\nfolder: ${OUT:-out}/a", {"OUT": "there"})
     ({'delta': 1e-06, 'folder': 'there/a'}, [])
@@ -89,12 +91,12 @@ def parse(text: str, environ: Mapping[str, str]) -> tuple[Any, list[str]]:
         place = f"line {mark.line + 1}: " if mark else ""
         return None, [f"{place}not valid YAML ({_problem(error)}).{_hint(text, mark)}"]
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
-        # PyYAML's own, of tags (!!int x), escapes and directives that stand for nothing
+        # PyYAML's own errors for invalid tags (!!int x), escapes and directives
         return None, ["not valid YAML (a value that cannot be read)."]
 
 
 def _hint(text: str, mark: Any) -> str:
-    """Return what to do about a line on which braces of a variable are taken for those of a mapping."""
+    """Return the fix for a line in which a variable's braces are read as a mapping's; else an empty text."""
     lines = text.splitlines()
     is_variable = mark is not None and mark.line < len(lines) and "${" in lines[mark.line]
     return ' Within brackets, text with ${NAME} needs quotes: "${NAME}/people.csv".' if is_variable else ""
@@ -105,16 +107,16 @@ def _problem(error: yaml.YAMLError) -> str:
 
 
 def _check_aliases(root: yaml.Node) -> None:
-    """Raise if a document is far larger than it is written, by aliases of aliases, or holds itself.
+    """Raise if aliases make a document far larger than its text, or make it contain itself.
 
     Raises:
-        yaml.YAMLError: it is.
+        yaml.YAMLError: they do.
     """
-    sizes: dict[int, tuple[int, int]] = {}  # values and depth by node, each looked at once
+    sizes: dict[int, tuple[int, int]] = {}  # values and depth by node, each visited once
 
     def measure(node: yaml.Node) -> tuple[int, int]:
         if id(node) not in sizes:
-            sizes[id(node)] = (0, MAX_DEPTH + 1)  # until it is known: a node in itself has no end
+            sizes[id(node)] = (0, MAX_DEPTH + 1)  # until it is known: a node within itself is infinite
             inside = [] if isinstance(node, yaml.ScalarNode) else node.value
             parts = [part for each in inside for part in (each if isinstance(each, tuple) else (each,))]
             found = [measure(part) for part in parts]
@@ -128,12 +130,12 @@ def _check_aliases(root: yaml.Node) -> None:
     size, _ = measure(root)
     if size > len(sizes) + MAX_ALIASED:
         raise yaml.composer.ComposerError(
-            None, None, f"aliases that stand for {size:,} values", root.start_mark
+            None, None, f"aliases that expand to {size:,} values", root.start_mark
         )
 
 
 class _Walk:
-    """Goes once through the nodes of a document: refuses what YAML lets pass, fills in variables."""
+    """One pass over the nodes of a document, which rejects repeated keys and the like, and fills in variables."""
 
     def __init__(self, loader: _Loader, environ: Mapping[str, str]) -> None:
         self.problems: list[str] = []
@@ -142,7 +144,7 @@ class _Walk:
         self._seen: set[int] = set()
 
     def visit(self, node: yaml.Node, where: str) -> None:
-        """Check a node and those below it; ``where`` is its key path."""
+        """Check a node and its descendants; ``where`` is its key path."""
         if id(node) in self._seen:
             return
         self._seen.add(id(node))
@@ -161,17 +163,17 @@ class _Walk:
         for key, value in node.value:
             line = f"line {key.start_mark.line + 1}"
             if not isinstance(key, yaml.ScalarNode):
-                self.problems.append(f"{line}: expected a word as key, got a list or mapping.")
+                self.problems.append(f"{line}: expected a word as a key, got a list or mapping.")
                 continue
             if key.tag != _TAG + "merge":
                 key.tag = _TAG + "str"
             path = f"{where}.{key.value}" if where else key.value
             if key.value in seen:
-                self.problems.append(f"{path}: the key stands there twice, again at {line}. Delete one.")
+                self.problems.append(f"{path}: the key occurs twice, again at {line}. Delete one.")
             seen.add(key.value)
             if isinstance(value, yaml.ScalarNode) and value.style is None and value.value == "":
                 self.problems.append(
-                    f"{path}: expected a value, got nothing, at {line}. Write null if that is meant."
+                    f"{path}: expected a value, got nothing, at {line}. Write null if that is intended."
                 )
             self.visit(value, path)
 
@@ -199,11 +201,11 @@ class _Walk:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes all text that :func:`parse` would take for something else."""
+    """A dumper that quotes all text that :func:`parse` would not read as text."""
 
 
 def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
-    """Return text as a node; in double quotes, the only ones that keep every line break as it is, if need be."""
+    """Return text as a node, with line breaks in double quotes, the only ones that preserve each of them."""
     style = None if text.splitlines() == [text] else '"'
     return dumper.represent_scalar(_TAG + "str", text, style=style)
 
@@ -214,9 +216,9 @@ _Dumper.add_representer(str, _represent_text)
 
 
 def dump(data: Any) -> str:
-    """Return data as YAML that :func:`parse` reads back as it was.
+    """Return data as YAML that :func:`parse` reads back unchanged.
 
-    PyYAML writes for YAML 1.1, where ``01089`` and ``1e5`` are text and need no quotes.
+    PyYAML writes YAML 1.1, in which ``01089`` and ``1e5`` are text without quotes.
     """
     text = yaml.dump(
         _escaped(data),
@@ -230,7 +232,7 @@ def dump(data: Any) -> str:
 
 
 def _escaped(data: Any) -> Any:
-    """Return data in which no text but keys stands for an environment variable."""
+    """Return data with escaped text, except keys, so that none of it refers to an environment variable."""
     if isinstance(data, Mapping):
         return {key: _escaped(value) for key, value in data.items()}
     if isinstance(data, list | tuple):

@@ -1,4 +1,4 @@
-"""Does this installation keep what it states? Checks of the mechanisms, and canaries of both doors in one run.
+"""Audits of an installation's stated privacy: checks of the mechanisms, and canaries through both doors in one run.
 
 An audit needs no private table: it makes one up. It costs nothing and can be repeated.
 """
@@ -26,14 +26,14 @@ from tabgan.privacy.unit import ROW, PrivacyUnit
 
 __all__ = ["AuditResult", "CanaryResult", "Check", "audit", "check_mechanisms", "run_canaries"]
 
-#: Audits of a mechanism as it is stated that are simulated for comparison.
+#: Simulated audits of a mechanism with the stated privacy, for comparison.
 REPETITIONS = 60
 
-#: Standard deviations that a separation may be off: a false alarm about once in ten thousand audits, for they are
-#: estimated too.
+#: Standard deviations that a separation may be off: a false alarm about once in ten thousand audits, because the
+#: standard deviations are estimates too.
 SPREADS = 4.5
 
-#: Name of the key of the units that an audit makes up.
+#: Name of the entity column of an audit's own table.
 _ENTITY = "unit"
 
 
@@ -47,23 +47,23 @@ def audit(
     confidence: float = 0.95,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> AuditResult:
-    """Audit what this installation states, by its own code and a table that is made up here.
+    """Audit this installation's stated privacy, with its own code on a made-up table.
 
     First the mechanisms are checked one by one: the noise on counts and gradients (too little, too much, its shape),
-    independence, thresholds, clipping, sampling. Then both doors run once, with the plan of a fit of these arguments,
-    on a table with canaries; an attacker that knows everything else guesses which of them were in.
+    independence, thresholds, clipping, sampling. Then both doors run once, with the plan of a fit with these arguments,
+    on a table with canaries; an attacker that knows everything else guesses the included ones.
 
-    The bound lies below epsilon for a sound mechanism, and far below where epsilon is small: ``expected`` says what
-    even a perfect attack could show. With ``epsilon=8`` an audit sees more of a mistake than with 1.
+    The bound is below epsilon for a sound mechanism, and far below if epsilon is small: ``expected`` is the bound of
+    even a perfect attack. With ``epsilon=8`` an audit is more sensitive to a mistake than with 1.
 
     Args:
-        epsilon: What is stated, above 0.
+        epsilon: The stated epsilon, above 0.
         delta: In (0, 1).
-        adversary_share: Part of the budget of the discriminator, as in :class:`~tabgan.TabGAN`.
-        max_rows: Rows of a privacy unit; more than 1 audits the guarantee of entities.
-        n_canaries: 100 to 30,000: so many rows are made up, of which each is in the table or not.
-        confidence: With which all bounds hold together, in (0, 1).
-        progress: Called with a stage, what is done of it, and all of it.
+        adversary_share: The discriminator's part of the budget, as in :class:`~tabgan.TabGAN`.
+        max_rows: Most rows of a privacy unit; more than 1 audits the guarantee for entities.
+        n_canaries: Number of canaries, 100 to 30,000, each of which is included in the table or not.
+        confidence: Joint confidence of all bounds, in (0, 1).
+        progress: Called with a stage, the number of its steps done, and their total.
 
     Raises:
         ConfigError: an argument is out of its range.
@@ -85,7 +85,7 @@ def audit(
     tell("canaries", 0, 1)
     scores = run_canaries(plan, n_canaries)
     kinds = _kinds(scores, plan)
-    found = [scale_check("a fit's histograms: noise over what was charged", scores.histogram_noise, 1.0)]
+    found = [scale_check("a fit's histograms: noise over charged noise", scores.histogram_noise, 1.0)]
     found += [_separation_check(kind, scores.is_in) for kind in kinds]
     canaries = _bounds(kinds, scores.is_in, float(delta), confidence)
     tell("canaries", 1, 1)
@@ -95,7 +95,7 @@ def audit(
 
 @dataclass(frozen=True)
 class _Kind:
-    """Scores by one door's releases, or by all of them, and how to draw those of a sound mechanism."""
+    """Scores from one door's releases, or from all of them, and a sampler of a sound mechanism's scores."""
 
     name: str
     scores: np.ndarray
@@ -132,9 +132,9 @@ def _bounds(
 
 
 def _separation_check(kind: _Kind, is_in: np.ndarray) -> Check:
-    """Hold how far scores of canaries inside and outside lie apart against what simulations show, from both sides.
+    """Check the separation of included and excluded canaries' scores against simulations, from both sides.
 
-    Less noise than stated shows here long before a bound passes epsilon; more says that the attack saw too little.
+    Less noise than stated shows here long before a bound exceeds epsilon; more means that the attack saw too little.
     """
     rng = np.random.default_rng(0)
     found = [_separation(kind.draw(is_in, rng), is_in) for _ in range(REPETITIONS)]
@@ -159,7 +159,7 @@ def _draw_counts(mu: float, is_in: np.ndarray, rng: np.random.Generator) -> np.n
 
 
 def _draw_gradients(run: SubsampledGaussian, is_in: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return log-likelihood ratios of a run whose gradients give a canary away by all that clipping allows."""
+    """Return log-likelihood ratios of a run whose gradients reveal a canary as far as clipping allows."""
     scores = np.zeros(len(is_in))
     for _ in range(run.steps):
         takes_part = is_in & (rng.random(len(is_in)) < run.sample_rate)

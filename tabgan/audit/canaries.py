@@ -1,16 +1,16 @@
-"""Canaries of both doors in one run: an attacker who knows everything but which of them were put into the table.
+"""Canaries through both doors in one run, and an attacker who knows everything except their inclusion.
 
 The table is made up, so an audit costs nobody's privacy. It has two columns. Base rows lie on the diagonal of their
-grid; each canary is a unit whose rows all lie in a cell off the diagonal that no other canary has. A fair coin of the
-operating system puts each of them in. Then the fit's own code runs both doors, once. The attacker reads all that leaves
-them: the measured table, and the noisy gradients of every step, which no model gives away. It knows the base rows, the
-fakes and the weights, and scores each canary by the log-likelihood ratio of what was released. No recipient of a
-synthetic table has as much.
+grid; each canary is a unit whose rows all lie in an off-diagonal cell of its own. A fair coin of the operating system
+decides if it is included. Then the fit's own code runs both doors, once. The attacker reads everything that leaves
+them: the measured table, and the noisy gradients of every step, which no model reveals. It knows the base rows, the
+fakes and the weights, and scores each canary by the log-likelihood ratio of the releases. No recipient of a
+synthetic table knows as much.
 
 References:
     Steinke, Nasr & Jagielski (2023), *Privacy Auditing with One (1) Training Run*, NeurIPS.
-    Nasr et al. (2023), *Tight Auditing of Differentially Private Machine Learning*, USENIX Security: an attacker that
-    sees the noisy gradients.
+    Nasr et al. (2023), *Tight Auditing of Differentially Private Machine Learning*, USENIX Security, on an attacker
+    that sees the noisy gradients.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tabgan.privacy.filter import PrivacyFilter, PrivacyStatement
 from tabgan.privacy.plan import Plan
 from tabgan.schema import Categorical, Schema
 
-#: Base rows of every category, over the noise of a 1-way count: so many that each keeps a code of its own.
+#: Base rows of every category, over the noise of a 1-way count: enough for each category to keep its own code.
 BASE_OVER_NOISE = 8.0
 
 _NAMES = ("left", "right")
@@ -41,14 +41,14 @@ _NAMES = ("left", "right")
 
 @dataclass(frozen=True)
 class Scores:
-    """What an attacker makes of one run.
+    """An attacker's scores of one run.
 
     Attributes:
-        is_in: ``(canaries,)`` whether each was put in.
-        counts: ``(canaries,)`` log-likelihood ratios by the measured table.
-        gradients: ``(canaries,)`` the same by the noisy gradients; zeros without an adversary.
-        mu_counts: GDP parameter of the measured table, as charged: what it can give away of a canary at most.
-        histogram_noise: Noise of the released 1-ways, in units of what was charged.
+        is_in: ``(canaries,)`` True for included canaries.
+        counts: ``(canaries,)`` log-likelihood ratios given the measured table.
+        gradients: ``(canaries,)`` the same given the noisy gradients; zeros without an adversary.
+        mu_counts: GDP parameter of the measured table, as charged: the most that it can reveal of a canary.
+        histogram_noise: Noise of the released 1-ways, in units of the charged noise.
         privacy: The run's statement.
     """
 
@@ -66,7 +66,7 @@ class Design:
 
     Attributes:
         side: Categories of each column.
-        cells: ``(canaries, 2)`` the cell of each canary, off the diagonal.
+        cells: ``(canaries, 2)`` off-diagonal cell of each canary.
         repeats: Base rows of every category.
         max_rows: Rows of a canary.
     """
@@ -85,11 +85,11 @@ class Design:
         return cls(side, cells, repeats, plan.unit.max_rows)
 
     def table(self, is_in: np.ndarray, plan: Plan) -> tuple[pd.DataFrame, Schema]:
-        """Return the rows, and a schema that declares all of it; every base row is a unit of its own."""
+        """Return the rows, and a schema that declares everything; every base row is a unit of its own."""
         base = np.arange(self.repeats * self.side) % self.side
         per_canary = self.max_rows + (
             plan.unit.entity is not None
-        )  # one too many, which bounding has to leave out
+        )  # one too many, which bounding has to drop
         canaries = self.cells[is_in].repeat(per_canary, axis=0)
         rows = np.concatenate([np.stack([base, base], axis=1), canaries])
         domain = [f"category {position}" for position in range(self.side)]
@@ -111,11 +111,11 @@ def run_canaries(plan: Plan, n_canaries: int) -> Scores:
     """Run both doors once on a table with canaries, and return an attacker's scores.
 
     Args:
-        plan: Of the fit that is audited; private.
+        plan: Plan of the audited fit, which must be private.
         n_canaries: At least 2.
 
     Raises:
-        AuditError: categories were merged, so that canaries share cells: the attack would see less than it says.
+        AuditError: categories were merged, so that canaries share cells: the attack would be weaker than stated.
     """
     design, is_in = Design.of_plan(n_canaries, plan), coins(n_canaries)
     df, schema = design.table(is_in, plan)
@@ -125,7 +125,7 @@ def run_canaries(plan: Plan, n_canaries: int) -> Scores:
     if measured.encoder.sizes != [design.side, design.side]:
         raise AuditError("audit: the noise hid some categories of the audit's own table. Run it again.")
     (pair,) = measured.pairs
-    # What was charged says how much noise there should be; what was drawn is what is audited.
+    # The charge gives the noise that there should be; the audit tests the noise that was drawn.
     (charged,) = (entry for entry in privacy_filter.entries if entry.what == "2-way marginal")
     rows = design.max_rows
     noise = charged.noise_multiplier * rows
@@ -150,7 +150,7 @@ def run_canaries(plan: Plan, n_canaries: int) -> Scores:
 def _histogram_noise(
     released: ReleasedTable, df: pd.DataFrame, privacy_filter: PrivacyFilter, rows: int
 ) -> np.ndarray:
-    """Return the noise in the released histograms, over what was charged for it times the rows of a unit."""
+    """Return the noise in the released histograms, over the charged multiplier times the rows of a unit."""
     charged = {
         entry.columns[0]: entry.noise_multiplier
         for entry in privacy_filter.entries
@@ -165,5 +165,5 @@ def _histogram_noise(
 
 
 def coins(n: int) -> np.ndarray:
-    """Return ``(n,)`` fair coins of the operating system."""
+    """Return ``(n,)`` fair coin flips from the operating system."""
     return np.frombuffer(secrets.token_bytes(n), dtype=np.uint8) % 2 == 1

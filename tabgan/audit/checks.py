@@ -1,7 +1,7 @@
-"""Checks of the mechanisms themselves, in seconds: each holds what comes out against what was charged.
+"""Checks of the mechanisms themselves, in seconds: each compares a mechanism's output with its charge.
 
-Every check is two-sided where too little and too much are both wrong, and gives a false alarm about once in a hundred
-thousand runs. They run the very code that a fit runs, on tables made up here.
+Every check is two-sided if both too little and too much are wrong, and gives a false alarm about once in a hundred
+thousand runs. They run the same code as a fit, on made-up tables.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import Plan
 from tabgan.privacy.unit import PrivacyUnit
 
-#: How often a check of a sound mechanism fails.
+#: Probability that a check of a sound mechanism fails.
 FALSE_ALARM = 1e-5
 
 #: Cells, rows, steps: enough to tell a scale from two thirds of it, and a rate from a tenth more.
 CELLS, ROWS, STEPS = 4_000, 2_000, 10
 
-#: No noise to speak of, but a number that the optimizer can have; only ever of a plan without privacy.
+#: Practically no noise, but a number that the optimizer accepts; used only with a plan without privacy.
 _QUIET = 1e-9
 
 _SIZES = (3, 4, 5)
@@ -38,14 +38,14 @@ _WIDTH = 12
 
 @dataclass(frozen=True)
 class Check:
-    """One figure, held against the interval that a sound mechanism stays in.
+    """One figure, with the interval that a sound mechanism stays in.
 
     Attributes:
-        name: What was checked.
-        expected: What was charged, or is right.
-        observed: What came out.
-        low: The least that passes.
-        high: The most that passes.
+        name: The checked property, in words.
+        expected: The charged, or correct, value.
+        observed: The observed value.
+        low: The least value that passes.
+        high: The largest value that passes.
     """
 
     name: str
@@ -56,15 +56,15 @@ class Check:
 
     @property
     def has_passed(self) -> bool:
-        """Whether the figure lies in its interval; NaN does not."""
+        """True if the figure lies in its interval; NaN does not."""
         return bool(self.low <= self.observed <= self.high)
 
 
 def check_mechanisms(progress: Callable[[int, int], None] | None = None) -> tuple[Check, ...]:
-    """Return a check of each thing that the guarantee rests on, door by door.
+    """Return a check of each property that the guarantee depends on, door by door.
 
     Args:
-        progress: Called with checks done and checks in all.
+        progress: Called with the number of checks done and the total.
     """
     checks: list[Check] = []
     for group in (_count_noise, _independence, _threshold, _clipping, _gradient_noise, _sampling):
@@ -75,7 +75,7 @@ def check_mechanisms(progress: Callable[[int, int], None] | None = None) -> tupl
 
 
 def scale_check(name: str, noise: np.ndarray, stddev: float) -> Check:
-    """Hold a sample's standard deviation against the one that was charged, by the chi-squared interval."""
+    """Check a sample's standard deviation against the charged one, by the chi-squared interval."""
     low, high = stats.chi2.interval(1 - FALSE_ALARM, noise.size)
     observed = math.sqrt(float((noise**2).mean()))
     return Check(
@@ -84,7 +84,7 @@ def scale_check(name: str, noise: np.ndarray, stddev: float) -> Check:
 
 
 def _count_noise() -> Iterator[Check]:
-    """Noise on counts: its scale, small and large, and its shape."""
+    """Yield checks of the noise on counts: its scale, small and large, and its shape."""
     for stddev in (1.0, 25.0):
         noise = mechanisms.noisy_vector(np.full(CELLS, 17), stddev) - 17
         yield scale_check(f"counts: noise of standard deviation {stddev:g}", noise, stddev)
@@ -93,7 +93,7 @@ def _count_noise() -> Iterator[Check]:
 
 
 def _independence() -> Iterator[Check]:
-    """Cells of one table, and the same cells of two tables, have noise of their own."""
+    """Yield checks that cells of one table, and the same cells of two tables, have independent noise."""
     tables = mechanisms.noisy_vector(np.zeros((2, CELLS)), 5.0)
     bound = float(stats.norm.isf(FALSE_ALARM / 2)) / math.sqrt(CELLS)
     within = _correlation(tables[0, :-1], tables[0, 1:])
@@ -106,27 +106,27 @@ def _independence() -> Iterator[Check]:
 
 
 def _correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the correlation of two samples; of constant ones, which are no noise, 1."""
+    """Return the correlation of two samples; 1 if either is constant, which no noise is."""
     if np.ptp(first) == 0 or np.ptp(second) == 0:
         return 1.0
     return float(np.corrcoef(first, second)[0, 1])
 
 
 def _threshold() -> Iterator[Check]:
-    """A category of one unit shows as often as its delta allows: for a row, and for an entity of three rows."""
+    """Yield checks that a lone unit's category shows as often as delta allows, for a row and an entity of 3 rows."""
     for rows in (1, 3):
         runs, delta = 20_000, 0.01
         shown = len(mechanisms.discover(np.full(runs, rows), 4.0 * rows, delta, rows)[0])
-        share = delta / rows  # for so many categories a unit may have
+        share = delta / rows  # for as many categories as a unit may have
         low, high = stats.binom.interval(1 - FALSE_ALARM, runs, share)
-        low = low if rows == 1 else 0.0  # OpenDP's map asks more of entities than the closed form
+        low = low if rows == 1 else 0.0  # OpenDP's map is stricter for entities than the closed form
         yield Check(f"categories: lone units of {rows} shown, of {runs:,}", runs * share, shown, low, high)
 
 
 def _steps(
     noise: float, rate: float, codes: np.ndarray, units: np.ndarray, unit: PrivacyUnit, n_rows: float
 ) -> PrivateSteps:
-    """Return DP-SGD on a made-up table; quiet only where nothing is promised."""
+    """Return DP-SGD on a made-up table; without noise only under a plan without privacy."""
     run = SubsampledGaussian(noise, rate, 10_000)
     is_private = noise != _QUIET
     plan = Plan(1e6 if is_private else None, 0.5, 0.0, 0.0, {}, True, run if is_private else None, unit)
@@ -151,7 +151,7 @@ def _gradient(steps: PrivateSteps, fakes: torch.Tensor) -> np.ndarray:
 
 
 def _clipping() -> Iterator[Check]:
-    """All rows of one unit move the sum by no more than the bound that the noise is scaled to, and do move it."""
+    """Yield checks that one unit's rows change the sum, but by no more than the bound that the noise is scaled to."""
     fakes = torch.zeros(64, _WIDTH)
     fakes[:, _OFFSETS] = 1.0
     for rows in (1, 3):
@@ -162,11 +162,11 @@ def _clipping() -> Iterator[Check]:
             for kept in (slice(None), slice(0, -rows))
         ]
         moved = float(np.linalg.norm(sums[0] - sums[1]))
-        yield Check(f"gradients: what a unit of {rows} moves", MAX_GRAD_NORM, moved, 0.01, MAX_GRAD_NORM)
+        yield Check(f"gradients: change by a unit of {rows}", MAX_GRAD_NORM, moved, 0.01, MAX_GRAD_NORM)
 
 
 def _gradient_noise() -> Iterator[Check]:
-    """Noise of DP-SGD has the charged scale, also of a step that no row takes part in."""
+    """Yield checks that the noise of DP-SGD has the charged scale, even in a step without rows, and is independent."""
     noise, fakes = 5.0, torch.zeros(0, _WIDTH)
     steps = _steps(noise, 1e-12, _table(10), np.arange(10), PrivacyUnit(), 64)
     drawn = [_gradient(steps, fakes) for _ in range(STEPS)]
@@ -184,7 +184,7 @@ def _gradient_noise() -> Iterator[Check]:
 
 
 def _sampling() -> Iterator[Check]:
-    """Batches are Poisson at the charged rate: the mean of their sizes, and their spread."""
+    """Yield checks that batches are Poisson at the charged rate: mean and variance of their sizes."""
     rate, runs = 0.05, 400
     steps = _steps(5.0, rate, _table(ROWS), np.arange(ROWS), PrivacyUnit(), ROWS)
     sizes = np.array([steps.draw_batch_size() for _ in range(runs)])

@@ -1,4 +1,4 @@
-"""What an audit found, beside what was stated and what even a sound mechanism would show."""
+"""The result of an audit, with the stated privacy and the bounds that a sound mechanism would show."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _AUDIT_BOUND = Definition(
     group="audit",
     direction="none",
     format="score",
-    meaning="Lower bound of epsilon that an attacker reached who knew all but which of thousands of made-up rows were "
-    "in a made-up table, by this installation's own code. The reference is what a mechanism shows that is as stated.",
-    good="At most the epsilon that is stated. To pass proves nothing; a bound above it disproves the statement.",
+    meaning="Lower bound on epsilon from an attacker who knew everything except which of thousands of made-up rows "
+    "were in a made-up table, using this installation's own code. The reference is the bound for a sound mechanism.",
+    good="At most the stated epsilon. Passing proves nothing; a bound above it disproves the statement.",
     is_shareable=True,
 )
 
 
 @dataclass(frozen=True)
 class CanaryResult:
-    """What the canaries gave away through a door, or through both.
+    """The bound from the canaries through one door, or through both.
 
     Attributes:
         kind: ``"counts"``, ``"gradients"`` or ``"both"``.
         bound: The empirical lower bound.
-        expected: What the same attack shows of mechanisms that are as stated, by simulation.
+        expected: Simulated bound of the same attack on sound mechanisms.
     """
 
     kind: str
@@ -43,16 +43,16 @@ class CanaryResult:
 
 @dataclass(frozen=True)
 class AuditResult:
-    """What an audit found. To pass proves nothing; to fail disproves what is stated.
+    """The result of an audit. Passing proves nothing; failing disproves the statement.
 
     Attributes:
-        epsilon: What is stated.
-        delta: What is stated.
-        privacy_unit: Whose presence, in words.
-        checks: Of the mechanisms.
-        canaries: Of one run; each bound holds by itself at its confidence, all together at ``confidence``.
-        confidence: Of all bounds together.
-        seconds: How long it took.
+        epsilon: The stated epsilon.
+        delta: The stated delta.
+        privacy_unit: The unit of privacy, in words.
+        checks: Checks of the mechanisms.
+        canaries: Bounds from one run; each holds by itself at its confidence, all together at ``confidence``.
+        confidence: Joint confidence of all bounds.
+        seconds: Wall time.
     """
 
     epsilon: float
@@ -70,7 +70,7 @@ class AuditResult:
 
     @property
     def metric(self) -> Metric:
-        """The largest lower bound as a figure of a report. It comes of a made-up table, so it may go out."""
+        """The largest lower bound as a report's figure. It comes from a made-up table, so it is shareable."""
         if not self.canaries:
             return _AUDIT_BOUND.metric("the audit had no canaries")
         expected = max(result.expected.median for result in self.canaries)
@@ -78,9 +78,9 @@ class AuditResult:
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """What disproves the statement, in whole sentences; none when the audit has passed."""
+        """The findings that disprove the statement, in whole sentences; none if the audit has passed."""
         found = [
-            f"{check.name}: {check.observed:.4g} lies outside of {check.low:.4g} to {check.high:.4g}."
+            f"{check.name}: {check.observed:.4g} lies outside {check.low:.4g} to {check.high:.4g}."
             for check in self.checks
             if not check.has_passed
         ]
@@ -94,11 +94,11 @@ class AuditResult:
 
     @property
     def has_passed(self) -> bool:
-        """Whether nothing disproves the statement."""
+        """True if nothing disproves the statement."""
         return not self.failures
 
     def raise_if_failed(self) -> AuditResult:
-        """Return itself.
+        """Return the result itself if it has passed.
 
         Raises:
             AuditError: something disproves the statement.
@@ -106,7 +106,7 @@ class AuditResult:
         if self.failures:
             raise AuditError(
                 f"audit: epsilon={at_most(self.epsilon)} at delta={at_most(self.delta)} does not hold. "
-                f"{' '.join(self.failures)} Do not use models of this installation, and report it."
+                f"{' '.join(self.failures)} Do not use models from this installation, and report it."
             )
         return self
 
@@ -121,5 +121,5 @@ class AuditResult:
         }
 
     def to_json(self) -> str:
-        """Return JSON."""
+        """Return the result as JSON."""
         return canonical(self.to_dict())

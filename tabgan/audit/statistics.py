@@ -1,13 +1,13 @@
-"""The statistics of a one-run privacy audit: how much epsilon a single training run gives away.
+"""The statistics of a one-run privacy audit: lower bounds on the epsilon of a single training run.
 
-Canaries, rows made up for the purpose, are each put into the table if a fair coin of their own says so. After one
-run an attacker guesses which coins came up, for those canaries that it is surest of. A mechanism that is
-``(epsilon, delta)``-DP limits how often it is right, so too many right guesses refute the statement. One coin adds
-or removes one row: that is the neighbouring relation that is audited.
+Canaries, rows made up for the purpose, are each included in the table by a fair coin of their own. After one run an
+attacker guesses the coins of the canaries that it is most certain of. An ``(epsilon, delta)``-DP mechanism limits the
+number of correct guesses, so too many of them refute the statement. One coin adds or removes one row: that is the
+neighbouring relation that is audited.
 
-An audit gives a lower bound. To fail it disproves a stated epsilon, up to the confidence; to pass it proves nothing,
-for a better attack, or other canaries, might have shown more. Even an attack that is perfect on a mechanism that
-spends all of its epsilon falls short of it: :func:`expected_bound` says by how much.
+An audit gives a lower bound. Failing it disproves a stated epsilon, up to the confidence; passing it proves nothing,
+because a better attack, or other canaries, might have shown more. Even a perfect attack on a mechanism that spends
+all of its epsilon falls short of it: see :func:`expected_bound`.
 
 References:
     Steinke, Nasr & Jagielski (2023), *Privacy Auditing with One (1) Training Run*, NeurIPS: Section 5 for the
@@ -28,29 +28,29 @@ from scipy.special import betainc, expit, gammaln, log_expit
 from tabgan._util.validate import integer_at_least, real_in
 from tabgan.errors import ConfigError
 
-#: Shares of the canaries that are guessed, one attempt each.
+#: Shares of the canaries that are guessed, in one attempt each.
 GUESS_SHARES = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
-#: How closely bisection comes to the bound, from below.
+#: Distance of the bisection's result from the bound, from below.
 TOLERANCE = 1e-6
 
-#: Seed of the order of equal scores; an odd one, so that no coins are drawn from the same stream.
+#: Seed of the order of equal scores; an unusual one, so that no coins are drawn from the same stream.
 _TIES_SEED = 2305_08846_02
 
 
 @dataclass(frozen=True)
 class AuditBound:
-    """What an audit showed. A mechanism that was stated to have a smaller epsilon does not have it.
+    """The bound of an audit, which refutes any smaller stated epsilon.
 
     A bound below the stated epsilon, 0 included, is no evidence that the statement is right.
 
     Attributes:
-        epsilon_lower_bound: The mechanism is not ``(epsilon, delta)``-DP for any epsilon below this; 0 when nothing
+        epsilon_lower_bound: The mechanism is not ``(epsilon, delta)``-DP for any epsilon below this; 0 if nothing
             was refuted.
         confidence: Probability, over coins and mechanism, that such a bound is not too high.
-        n_canaries: Canaries that a coin was thrown for, in the table or not.
-        n_guesses: Canaries that were guessed in the attempt that gave the bound.
-        n_correct: How many of these guesses were right.
+        n_canaries: All canaries, included in the table or not.
+        n_guesses: Canaries guessed in the attempt that gave the bound.
+        n_correct: Number of these guesses that were right.
     """
 
     epsilon_lower_bound: float
@@ -62,14 +62,14 @@ class AuditBound:
 
 @dataclass(frozen=True)
 class ExpectedBound:
-    """What an audit would show of a mechanism that leaks all that it may, and no more.
+    """The bound to expect for a mechanism that leaks exactly as much as it may.
 
     Attributes:
-        median: Of the bound, over repetitions of the audit.
+        median: Median of the bound, over repetitions of the audit.
         low: Its 5% quantile.
         high: Its 95% quantile.
         n_canaries: Canaries of each audit.
-        repetitions: Audits that were simulated.
+        repetitions: Number of simulated audits.
     """
 
     median: float
@@ -80,21 +80,21 @@ class ExpectedBound:
 
 
 def p_value(n_canaries: int, n_guesses: int, n_correct: int, epsilon: float, delta: float) -> float:
-    """Return how probable so many right guesses are at most, if the mechanism is ``(epsilon, delta)``-DP.
+    """Return the most probable that ``n_correct`` right guesses can be if the mechanism is ``(epsilon, delta)``-DP.
 
-    Without delta, the right guesses are no more than a binomial ``W`` of ``n_guesses`` trials that succeed with
-    ``q = 1 / (1 + exp(-epsilon))``. Delta adds some, at most ``2 * n_canaries * delta`` in expectation. The worst
-    they can do to the probability of ``v`` right guesses is to come rarely and ``i`` at a time, the ``i`` that makes
-    most of them: ``p = P[W >= v] + 2 * n_canaries * delta * max over i in 1..v of P[v - i <= W < v] / i``.
+    Without delta, the right guesses are stochastically no more than a binomial ``W`` of ``n_guesses`` trials that
+    succeed with ``q = 1 / (1 + exp(-epsilon))``. Delta adds some, at most ``2 * n_canaries * delta`` in expectation.
+    Their worst effect on the probability of ``v`` right guesses is to come rarely and ``i`` at a time, with the worst
+    ``i``: ``p = P[W >= v] + 2 * n_canaries * delta * max over i in 1..v of P[v - i <= W < v] / i``.
 
-    **Guarantee.** A valid p-value for any attacker, if the coins are fair, independent of each other and of all else,
-    the number of guesses was fixed beforehand, and the guesses were made from what the mechanism released alone.
+    **Guarantee.** A valid p-value for any attacker, if the coins are fair, independent of each other and of everything
+    else, the number of guesses was fixed beforehand, and the guesses were made from the mechanism's release alone.
 
     Args:
-        n_canaries: All canaries, those with no guess included: delta counts for each.
-        n_guesses: How many were guessed.
-        n_correct: How many guesses were right.
-        epsilon: What is to be refuted, at least 0.
+        n_canaries: All canaries, including those without a guess: delta counts for each.
+        n_guesses: Number of guesses.
+        n_correct: Number of right guesses.
+        epsilon: The epsilon to refute, at least 0.
         delta: In [0, 1).
 
     Raises:
@@ -111,15 +111,15 @@ def p_value(n_canaries: int, n_guesses: int, n_correct: int, epsilon: float, del
 def epsilon_lower_bound(
     n_canaries: int, n_guesses: int, n_correct: int, delta: float, confidence: float = 0.95
 ) -> float:
-    """Return the largest epsilon that right guesses refute, rounded down; 0 when they refute none.
+    """Return the largest epsilon that right guesses refute, rounded down; 0 if they refute none.
 
-    **Guarantee.** Of a mechanism that is ``(epsilon, delta)``-DP the bound exceeds epsilon with probability at most
-    ``1 - confidence``, on the conditions of :func:`p_value`. It is a lower bound: a small one proves nothing.
+    **Guarantee.** For an ``(epsilon, delta)``-DP mechanism the bound exceeds epsilon with probability at most
+    ``1 - confidence``, under the conditions of :func:`p_value`. It is a lower bound: a small one proves nothing.
 
     Args:
-        n_canaries: All canaries, those with no guess included.
-        n_guesses: How many were guessed.
-        n_correct: How many guesses were right.
+        n_canaries: All canaries, including those without a guess.
+        n_guesses: Number of guesses.
+        n_correct: Number of right guesses.
         delta: In [0, 1).
         confidence: In (0, 1).
 
@@ -144,19 +144,20 @@ def bound_from_scores(
 ) -> AuditBound:
     """Return the best bound of an attacker that guesses "in" for high scores and "out" for low ones.
 
-    Each share is an attempt: the top half of so many canaries is guessed in, the bottom half out. Reporting the best
-    attempt is choosing after a look, so each is held to ``(1 - confidence)`` over the number of attempts.
+    Each share is an attempt: of that share of the canaries, the top half is guessed in, the bottom half out. Reporting
+    the best attempt is a choice made after looking, so each must reach the level ``1 - confidence`` over the number of
+    attempts.
 
-    **Guarantee.** As :func:`epsilon_lower_bound`. What breaks it: scores that know the truth other than through what
-    the mechanism released, or an ``is_included`` that is no independent fair coins, such as exactly half of all.
+    **Guarantee.** As :func:`epsilon_lower_bound`. It is broken by scores that know the truth other than through the
+    mechanism's release, or an ``is_included`` that is not independent fair coins, such as exactly half of all.
 
     Args:
-        scores: One a canary, the higher the more probably included, such as log-likelihood ratios. Infinite ones may
-            be; equal ones are put in an order that is fixed beforehand and has nothing to do with their place.
+        scores: One per canary, higher for canaries more likely to be included, such as log-likelihood ratios. They may
+            be infinite; equal scores are ordered by a fixed rule that does not depend on their position.
         is_included: The coins, as booleans.
         delta: In [0, 1).
-        shares: Of the canaries to guess, each in (0, 1], chosen before a look at the scores.
-        confidence: Of the bound in all, in (0, 1).
+        shares: Shares of the canaries to guess, each in (0, 1], chosen before looking at the scores.
+        confidence: Confidence of the returned bound, in (0, 1).
 
     Raises:
         ConfigError: a number is out of its range, a score is NaN, or the two arrays do not belong together.
@@ -185,13 +186,13 @@ def expected_bound(
     repetitions: int = 200,
     rng_seed: int = 0,
 ) -> ExpectedBound:
-    """Return what this audit would show of a ``mu``-GDP mechanism that hides nothing more than it must.
+    """Return the bound of this audit for a ``mu``-GDP mechanism that hides no more than it must.
 
     Each canary's score is drawn from ``N(mu, 1)`` if it is in the table and from ``N(0, 1)`` if not, independently of
-    the others: what a ``mu``-GDP mechanism releases tells no more of one canary than such a score does. An audit that
-    shows much less than the stated epsilon may therefore have seen all that there is to see.
+    the others: the release of a ``mu``-GDP mechanism reveals no more about one canary than such a score. An audit that
+    shows much less than the stated epsilon may therefore have seen everything there is to see.
 
-    **Guarantee.** None is needed: nothing but numbers drawn here is read.
+    **Guarantee.** None is needed: only numbers drawn here are read.
 
     Args:
         mu: GDP parameter, at least 0.
@@ -234,10 +235,10 @@ def simulated_bound(
     repetitions: int = 200,
     rng_seed: int = 0,
 ) -> ExpectedBound:
-    """Return what this audit would show of any mechanism whose scores can be drawn.
+    """Return the bound of this audit for any mechanism whose scores can be drawn.
 
     Args:
-        draw: Returns a score for each canary, from the coins and a generator.
+        draw: Function from the coins and a generator to one score per canary.
         n_canaries: Canaries of each audit.
         delta: In [0, 1).
         shares: As in :func:`bound_from_scores`.
@@ -279,12 +280,12 @@ def _p_value(n_canaries: int, n_guesses: int, n_correct: int, epsilon: float, de
 def _log_choose(n: int) -> NDArray[np.float64]:
     k = np.arange(n + 1)
     log_choose: NDArray[np.float64] = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
-    log_choose.flags.writeable = False  # every caller gets this one
+    log_choose.flags.writeable = False  # all callers share it
     return log_choose
 
 
 def _largest_refuted(n_canaries: int, n_guesses: int, n_correct: int, delta: float, level: float) -> float:
-    """Return an epsilon whose p-value is below the level, and that of one a tolerance above is not."""
+    """Return an epsilon whose p-value is below the level, while that of an epsilon ``TOLERANCE`` above is not."""
 
     def is_refuted(epsilon: float) -> bool:
         return _p_value(n_canaries, n_guesses, n_correct, epsilon, delta) < level
@@ -292,7 +293,7 @@ def _largest_refuted(n_canaries: int, n_guesses: int, n_correct: int, delta: flo
     if not is_refuted(0.0):
         return 0.0
     low, high = 0.0, 1.0
-    while is_refuted(high):  # it ends: of an epsilon of 64 every guess may be right
+    while is_refuted(high):  # terminates: with an epsilon of 64 every guess may be right
         low, high = high, 2 * high
     while high - low > TOLERANCE:
         middle = (low + high) / 2
@@ -301,7 +302,7 @@ def _largest_refuted(n_canaries: int, n_guesses: int, n_correct: int, delta: flo
 
 
 def _descending(scores: NDArray[np.float64]) -> NDArray[np.intp]:
-    # Of a sorted table's equal scores the first would be guessed in, and those may be the ones that are in.
+    # In a sorted table the first of equal scores would be guessed in, and may be exactly the included ones.
     shuffled = np.random.default_rng(_TIES_SEED).permutation(len(scores))
     order: NDArray[np.intp] = shuffled[np.argsort(-scores[shuffled], kind="stable")]
     return order
@@ -320,7 +321,7 @@ def _guess_counts(n_canaries: int, shares: Sequence[float]) -> list[int]:
     each = [
         real_in(f"shares[{i}]", share, 0.0, 1.0, open_high=False, fix=fix) for i, share in enumerate(shares)
     ]
-    return sorted({max(1, round(share * n_canaries)) for share in each})  # of few canaries some coincide
+    return sorted({max(1, round(share * n_canaries)) for share in each})  # with few canaries some coincide
 
 
 def _check_counts(n_canaries: int, n_guesses: int, n_correct: int) -> None:
@@ -330,7 +331,7 @@ def _check_counts(n_canaries: int, n_guesses: int, n_correct: int) -> None:
     if n_guesses > n_canaries:
         raise ConfigError(
             f"n_guesses: expected at most n_canaries, {n_canaries}, got {n_guesses}. "
-            "Count the canaries with no guess in n_canaries too."
+            "Count the canaries without a guess in n_canaries too."
         )
     if n_correct > n_guesses:
         raise ConfigError(
@@ -345,21 +346,21 @@ def _checked_canaries(
     if values.ndim != 1 or len(values) == 0 or values.dtype.kind not in "fiu":
         raise ConfigError(
             f"scores: expected numbers in one dimension, at least one, got {values.dtype} of shape {values.shape}. "
-            "Give one score a canary."
+            "Give one score per canary."
         )
     if truth.shape != values.shape or truth.dtype != np.bool_:
         raise ConfigError(
             f"is_included: expected booleans of the scores' shape {values.shape}, "
-            f"got {truth.dtype} of shape {truth.shape}. Give one coin a canary."
+            f"got {truth.dtype} of shape {truth.shape}. Give one coin per canary."
         )
     n_nan = int(np.isnan(values).sum())
     if n_nan:
-        raise ConfigError(f"scores: expected no NaN, got {n_nan}. Score what tells nothing 0.")
+        raise ConfigError(f"scores: expected no NaN, got {n_nan}. Use 0 for an uninformative score.")
     return values.astype(np.float64), truth
 
 
 def _checked_delta(delta: float) -> float:
-    return real_in("delta", delta, 0.0, 1.0, open_low=False, fix="Use the delta that epsilon was stated at.")
+    return real_in("delta", delta, 0.0, 1.0, open_low=False, fix="Use the delta of the stated epsilon.")
 
 
 def _checked_confidence(confidence: float) -> float:

@@ -1,4 +1,4 @@
-"""An attacker on the discriminator's training that sees every noisy gradient, and knows all but who takes part."""
+"""An attacker on the discriminator's training who sees every noisy gradient, and knows everything but membership."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _SCALE = 20.0
 
 
 class CellScores(nn.Module):
-    """A discriminator of one weight for every cell of a pair's table: the worst that an auditor can hand to door 2.
+    """A discriminator with one weight for every cell of a pair's table: the worst case that door 2 can be given.
 
-    A row's gradient lies along its own cell's weight alone, and is longer than the clipping bound. So a canary that
-    shares its cell with nobody moves a weight that nobody else moves, by all that it may: what
-    :class:`~tabgan.privacy.doors.dpsgd.PrivateSteps` promises, it promises of any network.
+    A row's gradient lies along its own cell's weight alone, and exceeds the clipping bound. So a canary alone in its
+    cell changes a weight that nobody else changes, by as much as is allowed.
+    :class:`~tabgan.privacy.doors.dpsgd.PrivateSteps` makes its promise for any network.
 
     **Shape.** ``(batch, 2 * side)`` one-hot rows to ``(batch, 1)`` logits.
     """
@@ -31,17 +31,17 @@ class CellScores(nn.Module):
         nn.init.zeros_(self.cells.weight)
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
-        """Return logits."""
+        """Return the logits of rows."""
         left, right = rows[:, : self.side], rows[:, self.side :]
         logits: torch.Tensor = self.cells(_SCALE * (left[:, :, None] * right[:, None, :]).flatten(1))
         return logits
 
 
 class GradientAttack:
-    """Runs DP-SGD, and scores canaries by what it releases.
+    """An attack that runs DP-SGD, and scores canaries by its releases.
 
-    In a canary's cell there are no base rows. The attacker takes away what the fakes, which it knows, come to there.
-    What is left is noise, and in a share ``sample_rate`` of the steps the canary's clipped gradient, if it is in.
+    A canary's cell has no base rows. The attacker subtracts the contribution of the fakes, which it knows. The rest is
+    noise and, in a share ``sample_rate`` of the steps, the canary's clipped gradient, if it is included.
 
     Args:
         run: The discriminator's run.
@@ -68,11 +68,11 @@ class GradientAttack:
 
         Args:
             codes: ``(rows, 2)`` the table with its canaries, coded.
-            units: ``(rows,)`` whose rows they are.
-            one_ways: Released counts by code, which fakes are drawn from.
+            units: ``(rows,)`` units of the rows.
+            one_ways: Released counts by code, from which fakes are drawn.
             n_rows: Noisy number of rows.
             privacy_filter: Charged by the run.
-            canaries: ``(canaries, 2)`` codes of all of them, in or not.
+            canaries: ``(canaries, 2)`` codes of all canaries, included or not.
         """
         module = CellScores(self._side)
         offsets, device = torch.tensor([0, self._side]), torch.device("cpu")
@@ -96,12 +96,12 @@ class GradientAttack:
         self._observed = gradients[0].double().ravel()
 
     def _clipped(self, errors: torch.Tensor) -> torch.Tensor:
-        """Return what a row of each cell adds to its weight's sum, from the errors of its scores."""
+        """Return the contribution of one row of each cell to its weight's sum, from the errors of its scores."""
         bound = CLIP_NORM / self._max_rows
         return (_SCALE * errors).clamp(-bound, bound)
 
     def _fakes(self, one_ways: list[np.ndarray], n: int, rng: np.random.Generator) -> torch.Tensor:
-        """Return ``(n, 2)`` codes of rows that are drawn column by column from released counts."""
+        """Return ``(n, 2)`` codes of rows, drawn column by column from released counts."""
         drawn = [rng.choice(len(c), size=n, p=np.maximum(c, 0) / np.maximum(c, 0).sum()) for c in one_ways]
         return torch.as_tensor(np.stack(drawn, axis=1))
 

@@ -1,9 +1,9 @@
-"""A folder from which an interrupted fit goes on: the same fit, the same ledger, no noise drawn twice.
+"""A checkpoint, the folder that an interrupted fit resumes from: the same fit, the same ledger, no noise drawn twice.
 
 It holds what has left through the doors (noisy answers, private metrics too, the networks and their optimizers), the
-public arguments, and secrets that stay in the house: a seed for what is no privacy noise, and the key of the table's
-digest. No row, and no state of any generator of privacy noise: that comes anew from the operating system, whatever was
-drawn before.
+public arguments, and secrets that stay in the organisation: a seed for all randomness except privacy noise, and the key
+of the table's digest. It holds no row, and no state of any generator of privacy noise, which always comes fresh from
+the operating system.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from tabgan._util.files import (
     unsealed,
 )
 from tabgan._util.rng import RandomStreams
+from tabgan._util.validate import shown
 from tabgan.errors import CheckpointError
 from tabgan.privacy.doors.digest import table_digest
 from tabgan.privacy.events import is_number
@@ -60,13 +61,13 @@ _REQUEST_ANSWERS = "private-metrics.{}.jsonl"
 #: Names of both that older checkpoints hold; what stands there stays there.
 _OLD_REQUESTS, _OLD_REQUEST_ANSWERS = "purchases.jsonl", "bought.{}.jsonl"
 
-#: All that a checkpoint may hold, but for the answers to requests: one file each.
+#: All files that a checkpoint may hold, except the answers to requests: one file each.
 _FILES = (
     *(_MANIFEST, _ANSWERS, _TRAINING, _LEDGER, _LEDGER + ".guard", _LEDGER + ".lock"),
     *(_REQUESTS, _OLD_REQUESTS, _SEED, _LOCK),
 )
 
-#: What else can be done where a checkpoint cannot be gone on from.
+#: The alternative that errors offer for a checkpoint that cannot be resumed.
 NEW_FIT = (
     "Or remove the folder for a new fit, and end the old one, if a ledger has it open: `tabgan ledger close`."
 )
@@ -75,25 +76,38 @@ _KEYS = {"format", "version", "fit", "request", "entropy", "key", "table"}
 
 
 def new_fit(name: str) -> str:
-    """Return what else can be done where the fit ``name`` is not to go on."""
+    """Return the alternative to resuming the fit ``name``, for an error."""
     return NEW_FIT.replace("close`", f"close LEDGER {name}`")
 
 
+def folder_of(checkpoint: str | Path | None) -> Path | None:
+    """Return a checkpoint's folder as a path.
+
+    Raises:
+        ConfigError: it is no path.
+    """
+    if checkpoint is None:
+        return None
+    if not isinstance(checkpoint, str | Path) or str(checkpoint) == "":
+        raise ConfigError(f"checkpoint: expected the path of a folder, got {shown(checkpoint)}.")
+    return Path(checkpoint)
+
+
 class Checkpoint:
-    """What is kept of one fit.
+    """The checkpoint of one fit.
 
     Args:
         folder: A new or empty folder, or a checkpoint's.
-        request: The fit's public arguments, in plain data.
-        entropy: The seed of all that is no privacy noise; an interrupted fit's own takes its place.
+        request: The fit's public arguments, as plain data.
+        entropy: The seed of all randomness except privacy noise; a resumed fit keeps its own.
 
     Raises:
-        CheckpointError: the folder holds other files, a damaged checkpoint, or one of other arguments.
+        CheckpointError: the folder holds other files, a damaged checkpoint, or one with other arguments.
 
     Attributes:
-        fit: The fit's own random name, in the ledger too.
+        fit: The fit's random name, in the ledger too.
         entropy: The seed.
-        is_new: Whether nothing was kept here before.
+        is_new: True if nothing was kept here before.
     """
 
     def __init__(self, folder: Path, request: Mapping[str, Any], entropy: int) -> None:
@@ -117,35 +131,35 @@ class Checkpoint:
         differing = _differing(self._manifest["request"], parse(canonical(request)))
         if differing:
             raise CheckpointError(
-                f"checkpoint: {str(self.folder)!r} is of a fit with other arguments: {', '.join(differing)} differ. "
-                f"Fit with the same ones to go on. {new_fit(self.fit)}"
+                f"checkpoint: {str(self.folder)!r} belongs to a fit with other arguments: {', '.join(differing)} "
+                f"differ. Fit with the same ones to resume. {new_fit(self.fit)}"
             )
 
     @property
     def fit(self) -> str:
-        """The fit's own random name."""
+        """The fit's random name."""
         return str(self._manifest["fit"])
 
     @property
     def entropy(self) -> int:
-        """The seed of all that is no privacy noise."""
+        """The seed of all randomness except privacy noise."""
         return int(self._manifest["entropy"])
 
     @property
     def ledger_path(self) -> Path:
-        """Where the ledger lies that is kept for want of a dataset's own."""
+        """Path of the checkpoint's own ledger, used without a dataset's."""
         return self.folder / _LEDGER
 
     @property
     def has_answers(self) -> bool:
-        """Whether anything was released that only the ledger can account for."""
+        """True if anything was released that only the ledger can account for."""
         return any((self.folder / name).exists() for name in (_ANSWERS, _TRAINING))
 
     def take(self) -> None:
-        """Keep other processes from going on from here until this one has left, or ended.
+        """Lock the checkpoint against other processes until this one leaves it, or ends.
 
         Raises:
-            CheckpointError: another one has it, or has changed it since it was opened; a file is missing.
+            CheckpointError: another process has it, or has changed it since it was opened; or a file is missing.
         """
         make_private_folder(self.folder)
         _acquire(self._lock, self.folder)
@@ -154,25 +168,25 @@ class Checkpoint:
         if is_new != self.is_new or not (is_new or _read_manifest(self.folder) == self._manifest):
             self.leave()
             raise CheckpointError(
-                f"checkpoint: another process has been at work in {str(self.folder)!r} meanwhile. Start again."
+                f"checkpoint: another process has changed {str(self.folder)!r} meanwhile. Start again."
             )
         if (self.folder / _TRAINING).exists() and not (self.folder / _ANSWERS).exists():
             self.leave()
             raise _damaged(self.folder / _ANSWERS)
 
     def leave(self) -> None:
-        """Let others have it."""
+        """Release the lock."""
         self._lock.release()
 
     def bind(self, *tables: object) -> None:
-        """Tie the checkpoint to a fit's tables; reads their rows and keeps a keyed digest.
+        """Bind the checkpoint to a fit's tables; reads their rows and keeps a keyed digest.
 
-        The same rows may come in another order, but in the same form: what is released of a column, and so which
-        answers can be read again, follows from its dtype.
+        The same rows may come in another order, but with the same columns and dtypes, which determine the releases and
+        so the answers that can be reused.
 
         Raises:
-            CheckpointError: it is tied to others.
-            DataError: one of them is no table.
+            CheckpointError: it is bound to other tables.
+            DataError: one of them is not a DataFrame.
         """
         key = bytes.fromhex(self._manifest["key"])
         known = self._manifest["table"]
@@ -181,8 +195,8 @@ class Checkpoint:
         table = digests if is_old else f"{DIGEST_VERSION}:{digests} {sha256(canonical(_forms(tables)))}"
         if known is not None and known != table:
             raise CheckpointError(
-                f"checkpoint: {str(self.folder)!r} is of a fit to another table. Fit to the same rows, with the same "
-                f"columns and dtypes, to go on. {new_fit(self.fit)}"
+                f"checkpoint: {str(self.folder)!r} belongs to a fit to another table. Fit to the same rows, with the "
+                f"same columns and dtypes, to resume. {new_fit(self.fit)}"
             )
         if known is None:
             self._manifest["table"] = table
@@ -190,15 +204,15 @@ class Checkpoint:
             _write_sealed(self.folder / _MANIFEST, self._manifest)
 
     def journal(self) -> Journal:
-        """Return the answers that were released so far."""
+        """Return the journal of the answers released so far."""
         return Journal(self.folder / _ANSWERS, self.fit)
 
     def saver(self) -> TrainingFile:
-        """Return where the state of the training is kept."""
+        """Return the file of the training's state."""
         return TrainingFile(self.folder / _TRAINING, self.fit)
 
     def discard(self) -> None:
-        """Remove the checkpoint: what it is of is finished, or given up. What was charged stays spent."""
+        """Remove the checkpoint of a finished or abandoned fit. Its charges stay spent."""
         self.leave()
         discard(self.folder)
 
@@ -255,7 +269,7 @@ class KeptRequests:
 
     @property
     def ledger_path(self) -> Path:
-        """Where charges stand for want of a dataset's ledger."""
+        """Path of the checkpoint's own ledger, used without a dataset's."""
         return self.folder / _LEDGER
 
     @contextmanager
@@ -315,8 +329,8 @@ class TrainingFile:
     """The state of a training in one file, replaced as a whole.
 
     Args:
-        path: Of the file.
-        fit: Whose state it is: another fit's is refused.
+        path: Path of the file.
+        fit: Name of the fit; another fit's state is refused.
     """
 
     def __init__(self, path: Path, fit: str) -> None:
@@ -324,14 +338,14 @@ class TrainingFile:
         self._fit = fit
 
     def save(self, state: Mapping[str, torch.Tensor]) -> None:
-        """Keep a state; it is on the disk when this returns."""
+        """Write a state; it is on the disk when this returns."""
         tensors = {name: value.contiguous() for name, value in state.items()}
         data = save(tensors, metadata={"fit": self._fit, "sha256": _digest(tensors)})
         with atomic_path(self._path, mode=0o600) as temporary:
-            temporary.write_bytes(data)  # save_file would write a file of its own first
+            temporary.write_bytes(data)  # save_file would write a temporary file of its own first
 
     def load(self) -> dict[str, torch.Tensor] | None:
-        """Return the state that was kept last, ``None`` where there is none.
+        """Return the last state; ``None`` if there is none.
 
         Raises:
             CheckpointError: the file is damaged.
@@ -350,7 +364,7 @@ class TrainingFile:
 
 
 def holdout_seed(folder: Path) -> int:
-    """Return a secret seed that is drawn once for a checkpoint, for the coins that deal rows out before the fit.
+    """Return a secret seed, drawn once per checkpoint, for the coins that select the holdout before the fit.
 
     Raises:
         CheckpointError: the folder is not a checkpoint's, or its seed is damaged.
@@ -367,7 +381,7 @@ def holdout_seed(folder: Path) -> int:
 
 
 def sample_seed(folder: Path) -> int:
-    """Return a seed for the sample of a checkpoint's model: the same whenever it is asked for.
+    """Return a seed for the sample of a checkpoint's model, the same on every call.
 
     Raises:
         CheckpointError: the checkpoint is damaged.
@@ -377,14 +391,14 @@ def sample_seed(folder: Path) -> int:
 
 
 def has_begun(folder: Path | None) -> bool:
-    """Return whether a fit can go on from a folder."""
+    """Return whether a fit can resume from a folder."""
     return folder is not None and (folder / _MANIFEST).exists()
 
 
 def discard(folder: Path) -> None:
     """Remove a checkpoint's files, and its folder if that leaves it empty.
 
-    It loses its name first, so that a crash in between leaves no half of a checkpoint to go on from.
+    The folder is renamed first, so that a crash leaves no half of a checkpoint to resume from.
     """
     if not folder.is_dir():
         return
@@ -395,7 +409,7 @@ def discard(folder: Path) -> None:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a checkpoint's files and, if that leaves it empty, its folder; another process may be at it, too."""
+    """Remove a checkpoint's files and, if that leaves it empty, its folder, even while another process does so."""
     for path in _own(folder):
         path.unlink(missing_ok=True)
     with suppress(FileNotFoundError):
@@ -404,7 +418,7 @@ def _remove(folder: Path) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what crashes have left of checkpoints that stood in a folder and were being discarded."""
+    """Remove half-discarded checkpoints that crashes have left next to a folder."""
     for given_up in leftovers(folder):
         with suppress(OSError):
             if given_up.is_dir() and not given_up.is_symlink() and _holds_own(given_up):
@@ -412,12 +426,12 @@ def _sweep(folder: Path) -> None:
 
 
 def _holds_own(folder: Path) -> bool:
-    """Return whether a folder holds nothing but a checkpoint's files."""
+    """Return whether a folder holds only a checkpoint's files."""
     return {path.name for path in folder.iterdir()} <= {path.name for path in _own(folder)}
 
 
 def make_private_folder(folder: Path) -> None:
-    """Make a folder that only its owner can enter, with the folders on the way to it."""
+    """Create a folder that only its owner can enter, and its parents."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
     folder.chmod(0o700)
@@ -429,12 +443,12 @@ def _acquire(lock: FileLock, folder: Path) -> None:
         lock.acquire(timeout=0)
     except Timeout:
         raise CheckpointError(
-            f"checkpoint: another process is at work in {str(folder)!r}. Wait for it, or name another folder."
+            f"checkpoint: another process is using {str(folder)!r}. Wait for it, or name another folder."
         ) from None
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
-    """Return what a checkpoint says of itself.
+    """Return a checkpoint's manifest.
 
     Raises:
         CheckpointError: it is damaged, or of another version.
@@ -445,7 +459,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise _damaged(path)
     if manifest["version"] != VERSION:
         raise CheckpointError(
-            f"checkpoint: expected version {VERSION} of the format in {str(folder)!r}. Go on with the tabgan "
+            f"checkpoint: expected version {VERSION} of the format in {str(folder)!r}. Resume with the tabgan "
             f"that began the fit. {NEW_FIT}"
         )
     if not _is_manifest(manifest):
@@ -466,7 +480,7 @@ def _read_sealed(path: Path) -> Any:
 
 
 def _is_manifest(manifest: Mapping[str, Any]) -> bool:
-    """Return whether the fields are what they should be: a seal is no signature."""
+    """Return whether a manifest's fields are valid: a seal is not a signature."""
     texts = [manifest["fit"], manifest["entropy"], manifest["key"], manifest["table"] or ""]
     if not all(isinstance(text, str) for text in texts) or not isinstance(manifest["request"], dict):
         return False
@@ -476,7 +490,7 @@ def _is_manifest(manifest: Mapping[str, Any]) -> bool:
 
 
 def _own(folder: Path) -> list[Path]:
-    """Return the files that a checkpoint may hold, with those that crashes left of them half written."""
+    """Return the files that a checkpoint may hold, with their half-written versions from crashes."""
     paths = [folder / name for name in _FILES]
     for name in (_REQUEST_ANSWERS, _OLD_REQUEST_ANSWERS):
         paths += folder.glob(name.format("?" * 16))
@@ -487,7 +501,7 @@ def _check_folder(folder: Path) -> None:
     if not folder.exists():
         return
     if not folder.is_dir():
-        raise CheckpointError(f"checkpoint: expected a folder, got {str(folder)!r}, which is none.")
+        raise CheckpointError(f"checkpoint: expected a folder, got {str(folder)!r}, which is not one.")
     others = sorted({path.name for path in folder.iterdir()} - {path.name for path in _own(folder)})
     if others:
         raise CheckpointError(
@@ -497,22 +511,22 @@ def _check_folder(folder: Path) -> None:
 
 
 def _check_nothing_kept(folder: Path) -> None:
-    """Raise if there are answers or a ledger, and no manifest that says whose."""
+    """Raise if there are answers or a ledger without a manifest."""
     kept = [path.name for path in _own(folder) if path.name not in (_SEED, _LOCK) and path.exists()]
     if kept:
         raise CheckpointError(
-            f"checkpoint: {str(folder)!r} has {kept[0]!r} and no {_MANIFEST!r}. Restore it from a copy. {NEW_FIT}"
+            f"checkpoint: {str(folder)!r} has {kept[0]!r} but no {_MANIFEST!r}. Restore it from a copy. {NEW_FIT}"
         )
 
 
 def _damaged(path: Path) -> CheckpointError:
     return CheckpointError(
-        f"checkpoint: {str(path)!r} is damaged. Restore it from a copy. What was charged stays spent. {NEW_FIT}"
+        f"checkpoint: {str(path)!r} is damaged. Restore it from a copy. All charges stay spent. {NEW_FIT}"
     )
 
 
 def _forms(tables: Sequence[Any]) -> list[list[list[str]]]:
-    """Return names and dtypes of tables' columns, in their order; they are public."""
+    """Return the names and dtypes of tables' columns, in order; they are public."""
     return [[[repr(name), str(dtype)] for name, dtype in table.dtypes.items()] for table in tables]
 
 
@@ -521,7 +535,7 @@ def _differing(kept: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
 
 
 def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
-    """Return a digest of tensors: safetensors checks shapes and lengths, and no contents."""
+    """Return a digest of tensors: safetensors checks shapes and lengths, but not contents."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         value = tensors[name].detach().cpu().contiguous()

@@ -1,4 +1,4 @@
-"""What a fit does with a table, from the first charge to the trained generator; and what it keeps on the way."""
+"""One fit from the first charge to the trained generator, and the state that it keeps on the way."""
 
 from __future__ import annotations
 
@@ -67,15 +67,15 @@ WEAK_EPSILON, WEAK_DELTA = 10.0, 1e-5
 
 @dataclass(frozen=True)
 class Request:
-    """A fit's arguments: all of them public.
+    """The arguments of a fit, all of them public.
 
     Attributes:
-        plan: What each stage may spend.
-        schema: What is declared of the table.
-        training: How the generator is trained.
-        device: Where.
-        random_state: Of all that is no privacy noise.
-        untyped_text: Whether text stands for numbers and booleans.
+        plan: The budget of each stage.
+        schema: The declared schema.
+        training: Settings of the generator's training.
+        device: The device to train on.
+        random_state: Seed of all randomness except privacy noise.
+        untyped_text: True if text may represent numbers and booleans.
     """
 
     plan: Plan
@@ -86,7 +86,7 @@ class Request:
     untyped_text: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data that is the same for the same fit, whoever asks for it."""
+        """Return plain data that is equal for equal fits."""
         plan = self.plan
         return {
             "version": tabgan.__version__,
@@ -102,7 +102,7 @@ class Request:
 
 
 def warn_of_weak_promise(request: Request) -> None:
-    """Log in words that epsilon or delta is so large that little, or nothing, is promised."""
+    """Log a warning if epsilon or delta is so large that little, or nothing, is promised."""
     epsilon, delta = request.plan.epsilon, request.plan.delta
     if epsilon is not None and epsilon > WEAK_EPSILON:
         odds = "more than a million" if epsilon > math.log(1e6) else f"{math.exp(epsilon):,.0f}"
@@ -132,19 +132,19 @@ def warn_of_weak_promise(request: Request) -> None:
 
 
 class Session:
-    """One fit's ledger, what it has answered so far, and its streams of chance; on the disk if anybody asked for it.
+    """One fit's ledger, released answers and random streams; kept on the disk on request.
 
-    Opening one reads no row. :meth:`begin` does, for digests that stay in the house, and only after a cap has let the
-    fit pass.
+    Opening one reads no row. :meth:`begin` does, for digests that stay in the organisation, and only after a cap has
+    admitted the fit.
 
     Args:
         request: The fit's arguments.
         ledger: The ledger of the dataset; ``None`` keeps none beyond this fit.
-        checkpoint: The folder that an interruption goes on from; ``None`` for none.
+        checkpoint: The folder to resume from after an interruption; ``None`` for none.
 
     Raises:
-        ConfigError: a ledger for a fit without privacy, or in the checkpoint's folder.
-        LedgerError, BudgetExceededError, CheckpointError: either of them cannot be used; nothing was charged.
+        ConfigError: a ledger was given for a fit without privacy, or lies in the checkpoint's folder.
+        LedgerError, BudgetExceededError, CheckpointError: ledger or checkpoint cannot be used; nothing was charged.
     """
 
     def __init__(self, request: Request, ledger: LedgerConfig | None, checkpoint: Path | None) -> None:
@@ -157,8 +157,8 @@ class Session:
             )
         if ledger is not None and checkpoint is not None and _lies_in(ledger.path, checkpoint):
             raise ConfigError(
-                "ledger: expected a place outside of the checkpoint, which is removed when its fit is done. Keep it "
-                "beside the data."
+                "ledger: expected a place outside the checkpoint, which is removed when its fit is done. Keep it "
+                "next to the data."
             )
         streams = RandomStreams(request.random_state)
         self._checkpoint = None
@@ -178,40 +178,40 @@ class Session:
         self.privacy_filter = PrivacyFilter(plan)
 
     def _check(self) -> None:
-        """Raise unless the ledger has room for the fit, or has known it all along."""
+        """Raise unless the ledger has room for the fit, or already holds it."""
         if self._file is None or self._config is None:
             return
         fit = self._file.fit(self._name)
         is_resumed = self._checkpoint is not None and not self._checkpoint.is_new
         if fit is None and is_resumed and self._checkpoint is not None and self._checkpoint.has_answers:
             raise CheckpointError(
-                f"checkpoint: the ledger {str(self._file.path)!r} does not know the fit that is to go on. Restore the "
+                f"checkpoint: the ledger {str(self._file.path)!r} does not know the fit to resume. Restore the "
                 f"ledger. {NEW_FIT}"
             )
         if fit is None:
             self._file.check_cap(self.request.plan, self._config)
         elif fit.outcome in ("failed", "closed"):
             raise CheckpointError(
-                f"checkpoint: the ledger has the fit down as {fit.outcome}, so it cannot go on. What it charged is "
+                f"checkpoint: the ledger records the fit as {fit.outcome}, so it cannot resume. Its charges stay "
                 f"spent. {NEW_FIT}"
             )
         elif fit.limit != self.request.plan.cost:
             raise CheckpointError(
-                "checkpoint: the ledger holds another plan for this fit. Another version began it; go on with that "
+                "checkpoint: the ledger holds another plan for this fit. Another version began it; resume with that "
                 f"one. {new_fit(self._name)}"
             )
 
     def begin(self, df: object, source_table: object = None) -> None:
-        """Tie the fit to its table, and put down that it begins.
+        """Bind the fit to its table, and record its start.
 
         Args:
-            df: The fit's table.
-            source_table: The one that it is a part of, whose ledger it is; its own by default.
+            df: The training rows.
+            source_table: The table that they were taken from, to which the ledger belongs; ``df`` by default.
 
         Raises:
-            LedgerError, CheckpointError: they are of another table, or another process has the checkpoint. Nothing
+            LedgerError, CheckpointError: they belong to another table, or another process has the checkpoint. Nothing
                 was charged.
-            DataError, SchemaError: one of them cannot be learnt; see :func:`check_table`.
+            DataError, SchemaError: one of the tables cannot be modelled; see :func:`check_table`.
         """
         table = df if source_table is None else source_table
         for whole in (table, df) if table is not df else (df,):
@@ -230,7 +230,7 @@ class Session:
         self._say_if_resumed()
 
     def _say_if_resumed(self) -> None:
-        """Log that a fit resumes, from which checkpoint, and how much of its plan is spent."""
+        """Log the checkpoint of a resumed fit, and the part of its plan that is spent."""
         if self._checkpoint is None or self._checkpoint.is_new:
             return
         fit = None if self._file is None else self._file.fit(self._name)
@@ -241,29 +241,29 @@ class Session:
         logger.warning("The fit resumes from the checkpoint %r: %s.", str(self._checkpoint.folder), spent)
 
     def measurer(self) -> Measurer:
-        """Return what charges, counts and keeps answers."""
+        """Return the object that charges, counts and keeps answers."""
         return Measurer(self.privacy_filter, None if self._checkpoint is None else self._checkpoint.journal())
 
     def saver(self) -> Any:
-        """Return where the state of the training is kept, if anywhere."""
+        """Return the keeper of the training's state; ``None`` without a checkpoint."""
         return None if self._checkpoint is None else self._checkpoint.saver()
 
     def finish(self) -> None:
-        """Put down that the fit is done."""
+        """Record that the fit is done."""
         self.privacy_filter.finish()
         self._end("done")
         self._leave()
 
     def _leave(self) -> None:
-        """Let other processes have the checkpoint."""
+        """Release the checkpoint to other processes."""
         if self._checkpoint is not None:
             self._checkpoint.leave()
 
     def fail(self, error: BaseException) -> None:
-        """Put down that the fit has failed, unless it can go on from a checkpoint.
+        """Record that the fit has failed, unless it can resume from a checkpoint.
 
-        A table that cannot be learnt will not be learnt the next time either, nor will a fit go on that was interrupted
-        so often that what it needs is spent. What was no table, or another one, says nothing of it.
+        A table that cannot be modelled fails again next time, and so does a fit whose interruptions have spent the
+        budget that it needs. An error about an invalid or different table, before the fit began, proves neither.
         """
         self._leave()
         is_hopeless = isinstance(error, DataError | SchemaError | BudgetExceededError)
@@ -285,16 +285,16 @@ def _lies_in(path: Path, folder: Path) -> bool:
 
 
 def learn(df: pd.DataFrame, request: Request, session: Session, progress: Progress) -> Fitted:
-    """Do all that a fit does with the table. It never meets the model, whose arguments may change meanwhile.
+    """Fit a generator to a table. The model object, whose arguments may change meanwhile, is never used.
 
-    **Guarantee.** The caller has checked the table's form, as a whole. Contributions are bounded before anything is
-    counted; then rows go to door 1, as they are and coded, and, coded, to door 2. What comes back, and all that is made
-    of it here, is released.
+    **Guarantee.** The caller has checked the form of the whole table. Contributions are bounded before anything is
+    counted; then rows go to door 1, as they are and coded, and, coded, to door 2. Everything that comes back, and
+    everything computed from it here, is released.
 
     Raises:
-        UnexpectedError: another library failed, and its message, which may quote a cell, could not be taken away; most
-            errors are raised again without it. What the caller's own ``progress`` raises, interrupts, and what the
-            system says of files stay as they are.
+        UnexpectedError: another library failed, and its message, which may quote a cell, could not be removed; most
+            errors are raised again without it. Errors of the caller's own ``progress``, interrupts, and the system's
+            errors on files are raised unchanged.
     """
     listener = Listener(progress)
     try:
@@ -307,7 +307,7 @@ def learn(df: pd.DataFrame, request: Request, session: Session, progress: Progre
 
 
 def _learn(df: pd.DataFrame, request: Request, session: Session, progress: Progress) -> Fitted:
-    """Do as :func:`learn` says."""
+    """Run the fit of :func:`learn`."""
     plan, ledger = request.plan, session.privacy_filter
     table = bound_contributions(df, plan.unit)
     measured = measure_table(
@@ -333,7 +333,7 @@ def _learn(df: pd.DataFrame, request: Request, session: Session, progress: Progr
 
 
 def _anchored_generator(measured: MeasuredTable, streams: RandomStreams, progress: Progress) -> Generator:
-    """Return a generator that agrees with the measured tables, on the CPU; an adversary may take it further."""
+    """Return a generator that agrees with the measured tables, on the CPU; an adversary may refine it."""
     encoder, n_rows = measured.encoder, measured.released.n_rows
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(streams.numpy("generator").integers(2**62)))
@@ -356,7 +356,7 @@ def _anchored_generator(measured: MeasuredTable, streams: RandomStreams, progres
 def _new_adversary(
     measured: MeasuredTable, units: np.ndarray, request: Request, session: Session
 ) -> DiscriminatorSteps | None:
-    """Return whoever trains the discriminator, by DP-SGD if the plan is private; the codes go to the device here."""
+    """Return the trainer of the discriminator, by DP-SGD if the plan is private; moves the codes to the device."""
     plan, device, streams = request.plan, request.device, session.streams
     encoder, codes, n_rows = measured.encoder, measured.codes, measured.released.n_rows
     if not plan.has_adversary:
@@ -376,7 +376,7 @@ def _new_adversary(
 
 
 def say_what_is_spent(error: BaseException, privacy: PrivacyStatement) -> None:
-    """Have an error say what the fit that it ends has charged: ours in its message, another in a note."""
+    """Add a failed fit's spending to its error: to the message of tabgan's own, as a note to others."""
     said = spent_note(f"{at_most(privacy.epsilon_spent)} of {at_most(privacy.epsilon)}")
     if isinstance(error, TabGANError):
         error.args = (f"{error} {said}",)

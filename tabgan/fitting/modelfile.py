@@ -1,7 +1,7 @@
-"""One file a model: safetensors, with everything that is no tensor as JSON in its header.
+"""Model files: safetensors, with everything except tensors as JSON in the header.
 
-Reading never runs anything from the file, allocates nothing that the file does not hold, and has no default
-for what is missing.
+Reading never runs anything from the file, allocates no more than the file holds, and has no default for a
+missing field.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ VERSION = 4
 
 _GENERATOR = "generator."
 
-#: A number of rows that no table has: a file that says so would have a sample of that size made.
+#: More rows than any table has: a file that states more would cause a sample of that size.
 _MOST_ROWS = 1e12
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """All that a fit leaves behind: released numbers and what was made of them.
+    """The result of a fit: released numbers and everything derived from them.
 
     Attributes:
-        encoder: Between tables and codes.
-        generator: Trained, on its device.
-        privacy: What was promised and spent.
+        encoder: Encoder between tables and codes.
+        generator: The trained generator, on its device.
+        privacy: Promise and spending.
         n_rows: Noisy number of rows.
     """
 
@@ -52,18 +52,18 @@ class Fitted:
     n_rows: float
 
     def sampler(self) -> CodeSampler:
-        """Return what draws codes from the generator."""
+        """Return a sampler of the generator's codes."""
         columns = self.encoder.columns
         pooled = {j: c.shown_weights for j, c in enumerate(columns) if c.has_pooled}
         return CodeSampler(self.generator, [column.exists for column in columns], pooled)
 
 
 def write_model(path: Path, fitted: Fitted, params: dict[str, Any]) -> None:
-    """Write a model whole, or leave ``path`` as it was.
+    """Write a model completely, or leave ``path`` as it was.
 
     Args:
-        path: Of the file.
-        fitted: What to write.
+        path: Path of the file.
+        fitted: The model to write.
         params: The synthesizer's arguments that JSON can hold.
 
     Raises:
@@ -78,7 +78,7 @@ def write_model(path: Path, fitted: Fitted, params: dict[str, Any]) -> None:
     for position, column in enumerate(fitted.encoder.columns):
         for name, array in _column_arrays(column).items():
             tensors[f"column.{position}.{name}"] = torch.from_numpy(np.ascontiguousarray(array))
-    promised = {"epsilon": fitted.privacy.epsilon}  # what the fit had, whatever was set since
+    promised = {"epsilon": fitted.privacy.epsilon}  # the fit's own, even if set_params changed it since
     if fitted.privacy.is_private:
         promised["delta"] = fitted.privacy.delta
     header = {
@@ -95,10 +95,10 @@ def write_model(path: Path, fitted: Fitted, params: dict[str, Any]) -> None:
 
 
 def read_model(path: Path, device: torch.device) -> tuple[Fitted, dict[str, Any]]:
-    """Return what :func:`write_model` wrote: the fitted parts and the synthesizer's arguments.
+    """Return the fitted parts and the synthesizer's arguments that :func:`write_model` wrote.
 
     Raises:
-        ModelFileError: the file is missing, damaged, incomplete, or not one of ours.
+        ModelFileError: the file is missing, damaged, incomplete, or not a model of tabgan.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -107,7 +107,7 @@ def read_model(path: Path, device: torch.device) -> tuple[Fitted, dict[str, Any]
     except FileNotFoundError:
         raise ModelFileError(f"model file: no file {str(path)!r}.") from None
     except (SafetensorError, OSError, KeyError, ValueError, RecursionError):
-        raise ModelFileError(f"model file: {str(path)!r} is damaged, or no model of tabgan.") from None
+        raise ModelFileError(f"model file: {str(path)!r} is damaged, or not a model of tabgan.") from None
     if not isinstance(header, dict) or header.get("version") != VERSION:
         raise ModelFileError(
             f"model file: expected version {VERSION} of the format. Load it with the tabgan that wrote it."
@@ -144,7 +144,7 @@ def _column_arrays(column: CodedColumn) -> dict[str, np.ndarray]:
 def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device: torch.device) -> Fitted:
     schema = Schema.from_dict(header["schema"])
     names = [column.name for column in schema if column.is_modelled]
-    order = header["columns"]  # in which they are drawn
+    order = header["columns"]  # the order in which they are drawn
     if not isinstance(order, list) or sorted(order) != sorted(names):
         raise ValueError
     columns = [_coded_column(schema[name], position, tensors) for position, name in enumerate(order)]
@@ -168,7 +168,7 @@ def _coded_column(column: Any, position: int, tensors: dict[str, torch.Tensor]) 
     """Return one column of the encoder.
 
     Raises:
-        ValueError: if its arrays do not fit one another.
+        ValueError: its arrays do not match.
     """
     arrays = {
         name: tensors[f"column.{position}.{name}"].numpy()
@@ -187,7 +187,7 @@ def _coded_column(column: Any, position: int, tensors: dict[str, torch.Tensor]) 
     if not is_usable:
         raise ValueError
     coded = CodedColumn(encoder, codes, arrays["weights"].astype(np.float64), is_sampled)
-    if coded.has_pooled and is_sampled[-1]:  # what no row of a sample may show
+    if coded.has_pooled and is_sampled[-1]:  # a pooled code must not appear in a sample
         raise ValueError
     if encoder.has_other and (coded.weights[-1] or (codes[:-1] == codes[-1]).any()):
         raise ValueError

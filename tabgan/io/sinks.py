@@ -1,4 +1,4 @@
-"""Writes tables and folders so that a reader sees all of a result or nothing of it."""
+"""Sinks of tables and folders, whose readers see all of a result or nothing of it."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from tabgan.io.sources import format_of
 
 
 def check_writable(path: Path, where: str = "output") -> None:
-    """Raise unless files can be made in ``path``, or the folders on the way to it. Leaves nothing behind.
+    """Raise unless files can be created in ``path``, which may not exist yet. Leaves nothing behind.
 
     Raises:
-        ConfigError: when something on the way is no folder, or the system refuses.
+        ConfigError: a part of the path is not a folder, or the system refuses.
     """
     folder = path.absolute()
     while not os.path.lexists(folder):
         folder = folder.parent
     if not folder.is_dir():
-        raise ConfigError(f"{where}: expected a folder, got {str(folder)!r}, which is none.")
+        raise ConfigError(f"{where}: expected a folder, got {str(folder)!r}, which is not one.")
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
@@ -40,7 +40,7 @@ def check_writable(path: Path, where: str = "output") -> None:
         ) from None
 
 
-#: How text begins that a spreadsheet runs as a formula when it opens a CSV.
+#: First characters of text that a spreadsheet runs as a formula when it opens a CSV.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -50,12 +50,12 @@ def write_table(df: pd.DataFrame, path: Path | str, *, escape_formulas: bool = F
     Args:
         df: The table.
         path: The file; its suffix is the format.
-        escape_formulas: In a CSV, put an apostrophe before text, names of columns too, that a spreadsheet would run as
-            a formula. Numbers stay as they are. Who reads the file by a program gets the apostrophe along.
+        escape_formulas: Flag: in a CSV, put an apostrophe before text, and column names, that a spreadsheet would run
+            as a formula. Numbers are unchanged. Programs that read the file see the apostrophe.
 
     Raises:
-        ConfigError: for a compressed or unknown suffix.
-        DataError: when a column holds what the format cannot.
+        ConfigError: the suffix is compressed or unknown.
+        DataError: a column holds values that the format cannot store.
     """
     path = Path(path)
     if path.suffix.lower() not in (".csv", ".parquet", ".pq"):
@@ -69,7 +69,7 @@ def write_table(df: pd.DataFrame, path: Path | str, *, escape_formulas: bool = F
 
 
 def _without_formulas(df: pd.DataFrame) -> pd.DataFrame:
-    """Return a table in which no text, names of columns included, begins as a formula does."""
+    """Return a table in which no text, column names included, begins like a formula."""
 
     def escaped(value: object) -> object:
         return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
@@ -84,7 +84,7 @@ def _without_formulas(df: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_text(text: str, path: Path) -> Path:
-    """Write a text file whole, and return the path."""
+    """Write a text file as a whole, and return its path."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return path
@@ -92,19 +92,19 @@ def write_text(text: str, path: Path) -> Path:
 
 @contextmanager
 def staged_folder(folder: Path, owned: Collection[str]) -> Iterator[Path]:
-    """Yield a hidden folder beside ``folder``; at the end its files move into ``folder``.
+    """Yield a hidden folder next to ``folder``; at the end its files move into ``folder``.
 
-    A new folder appears whole, in one rename. In one that exists, files named in ``owned`` are removed
-    before the first new one moves in, so that results of two runs never lie side by side; all other files
-    stay. On any exception before files move ``folder`` is left as it was; who interrupts the moving is left with some
-    of the new files and none of the old.
+    A new folder appears complete, in one rename. In an existing one, files named in ``owned`` are removed
+    before the first new one moves in, so that results of two runs never mix; all other files stay. On any exception
+    before files move, ``folder`` is left as it was; an interrupt while they move leaves some of the new files and
+    none of the old.
 
-    Only its owner can enter the hidden folder. Those that killed runs have left of it are removed first: folders that
-    hold nothing but what a run may write, and that no living process holds.
+    Only its owner can enter the hidden folder. Hidden folders left by killed runs are removed first, if they contain
+    only files that a run may write, and no running process holds them.
 
     Args:
-        folder: Where the files belong.
-        owned: Names of all files that a run may write, with the folders that they are in.
+        folder: Destination of the files.
+        owned: Names of all files that a run may write, including their folders.
     """
     folder = folder.absolute()
     made = _make_parents(folder)
@@ -123,21 +123,21 @@ def staged_folder(folder: Path, owned: Collection[str]) -> Iterator[Path]:
 
 
 def _make_staging(folder: Path) -> tuple[Path, int]:
-    """Make the hidden folder; return it, and a handle by which this process holds it until it ends.
+    """Create the hidden folder; return it, and a handle by which this process locks it until it ends.
 
-    It is held before it takes the name that others sweep.
+    It is locked before it gets the name that others sweep.
     """
     staging = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
     unheld = staging.with_suffix(".new")
     unheld.mkdir(mode=0o700)
     hold = os.open(unheld, os.O_RDONLY)
-    with suppress(OSError):  # where the file system has no locks nobody sweeps
+    with suppress(OSError):  # on a file system without locks, nobody sweeps
         fcntl.flock(hold, fcntl.LOCK_EX | fcntl.LOCK_NB)
     return unheld.rename(staging), hold
 
 
 def _sweep(folder: Path, owned: Collection[str]) -> None:
-    """Remove hidden folders that killed runs have left beside ``folder``, and no others."""
+    """Remove hidden folders that killed runs have left next to ``folder``, and no others."""
     for left in leftovers(folder):
         if left.is_symlink() or not left.is_dir() or left.stat().st_uid != os.getuid():
             continue
@@ -152,14 +152,14 @@ def _sweep(folder: Path, owned: Collection[str]) -> None:
 
 
 def _holds_only(folder: Path, owned: Collection[str]) -> bool:
-    """Return whether a folder holds nothing but files of these names, whole or half written, and their folders."""
+    """Return whether a folder holds only files of these names, complete or half written, and their folders."""
     known = {folder / name for name in owned}
     known |= {path.parent for path in known} | {left for path in known for left in leftovers(path)}
     return all(path in known and not path.is_symlink() for path in folder.rglob("*"))
 
 
 def _publish(staging: Path, folder: Path, owned: Collection[str]) -> None:
-    """Move files to their place: first all that was there before is taken away, then the new ones come."""
+    """Move files to their destination, after removing those of an earlier run."""
     made = sorted(path.relative_to(staging) for path in staging.rglob("*") if path.is_file())
     for name in made:
         sync(staging / name)
@@ -182,10 +182,10 @@ def _publish(staging: Path, folder: Path, owned: Collection[str]) -> None:
 
 
 def check_inner(folder: Path, names: Collection[str], where: str = "output") -> None:
-    """Raise unless folders of these names, where they exist, are folders in ``folder`` itself and no links.
+    """Raise if one of ``names`` exists in ``folder`` as anything but a real folder.
 
     Raises:
-        ConfigError: one is a file, or a link that would carry files elsewhere.
+        ConfigError: one is a file, or a link that would redirect files elsewhere.
     """
     for name in names:
         path = folder / name
@@ -196,7 +196,7 @@ def check_inner(folder: Path, names: Collection[str], where: str = "output") -> 
 
 
 def _make_parents(folder: Path) -> list[Path]:
-    """Make the folders above ``folder``; return those that were missing, the deepest first."""
+    """Create the folders above ``folder``; return those that were missing, deepest first."""
     missing = [parent for parent in folder.parents if not parent.exists()]
     folder.parent.mkdir(parents=True, exist_ok=True)
     return missing

@@ -1,10 +1,10 @@
-"""Reads tables: CSV and Parquet files, and tables that come inside an installed package.
+"""Sources of tables: CSV and Parquet files, and tables inside an installed package.
 
-A parser's own message may quote the row that it choked on, so none is passed on: messages name files,
+A parser's own message may quote the offending row, so none is passed on: messages name files,
 columns and dtypes.
 
-A CSV has no dtypes, and pandas guesses them from its rows, while a fit takes dtypes as public. Tables that are read
-for a fit are therefore left as text (``as_text``): the fit then finds kinds under differential privacy.
+A CSV has no dtypes, and pandas guesses them from its rows, while a fit assumes that dtypes are public. Tables that are
+read for a fit therefore stay text (``as_text``), and the fit finds kinds under differential privacy.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tabgan.errors import ConfigError, DataError
 
 Format = Literal["csv", "parquet"]
 
-#: Suffixes by format. pandas decompresses by the last one.
+#: Format by suffix. pandas decompresses by the last suffix.
 _SUFFIXES: dict[str, Format] = {
     ".csv": "csv",
     ".csv.gz": "csv",
@@ -39,15 +39,15 @@ _SUFFIXES: dict[str, Format] = {
     ".pq": "parquet",
 }
 
-#: What the decompressors raise, beside OSError.
+#: Errors of the decompressors, besides OSError.
 _ARCHIVE_ERRORS = (EOFError, zlib.error, lzma.LZMAError)
 
 
 def format_of(path: Path, where: str = "source") -> Format:
-    """Return the format that a file's suffix stands for.
+    """Return the format of a file's suffix.
 
     Raises:
-        ConfigError: for any other suffix.
+        ConfigError: the suffix is unknown.
 
     >>> format_of(Path("people.csv.gz"))
     'csv'
@@ -62,15 +62,15 @@ def format_of(path: Path, where: str = "source") -> Format:
 
 
 def is_csv(path: Path, format: Format | None = None) -> bool:
-    """Return whether a table is read from text that has no dtypes."""
+    """Return whether a table is read from a CSV, which has no dtypes."""
     return (format or format_of(path)) == "csv"
 
 
 def check_readable(path: Path, where: str = "source") -> Path:
-    """Return ``path`` if something to read is there.
+    """Return ``path`` if it exists.
 
     Raises:
-        ConfigError: otherwise, with the nearest name in the same folder.
+        ConfigError: it does not; suggests the nearest name in the same folder.
     """
     if path.exists():
         return path
@@ -82,7 +82,7 @@ def package_table(package: str, table: str, where: str = "source") -> Path:
     """Return the file of a table inside an installed package. No code of the package runs.
 
     Raises:
-        ConfigError: when the package is not installed or has no such table.
+        ConfigError: the package is not installed, or has no such table.
     """
     spec = importlib.util.find_spec(package) if package.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:
@@ -114,15 +114,15 @@ def read_table(
     """Return the table in a CSV or Parquet file.
 
     Args:
-        path: The file. With ``format="parquet"`` also a folder of Parquet files.
-        format: Taken from the suffix when ``None``.
-        na_values: What stands for a missing value in a CSV, instead of pandas' own list.
-        dtypes: pandas dtypes by column; the others are guessed (CSV) or as stored (Parquet).
-        as_text: Leave a CSV's other columns as text instead of guessing: one row then changes no dtype.
+        path: The file; with ``format="parquet"`` also a folder of Parquet files.
+        format: Format of the file; ``None`` takes it from the suffix.
+        na_values: Texts that stand for a missing value in a CSV, instead of pandas' own list.
+        dtypes: pandas dtypes by column; others are guessed (CSV) or as stored (Parquet).
+        as_text: Flag: leave a CSV's other columns as text instead of guessing, so that no row can change a dtype.
 
     Raises:
-        ConfigError: no such file, unknown format, ``dtypes`` with an unknown column or dtype.
-        DataError: the content cannot be read, column names repeat, values do not fit their dtype.
+        ConfigError: the file does not exist, the format is unknown, or ``dtypes`` has an unknown column or dtype.
+        DataError: the content cannot be read, column names repeat, or values do not fit their dtype.
     """
     path = check_readable(Path(path))
     kind = format_of(path) if format is None else one_of("format", format, get_args(Format))
@@ -131,7 +131,7 @@ def read_table(
         if kind == "csv":
             _check_names(_header(path), wanted)
             return _read_csv(path, na_values, wanted, as_text)
-        _check_names(_parquet_names(path), wanted)  # pyarrow has no words for names that repeat
+        _check_names(_parquet_names(path), wanted)  # pyarrow's own error for repeated names is not clear
         df = _read_parquet(path)
         _check_names([str(name) for name in df.columns], wanted)
         return _cast(df, wanted)
@@ -145,7 +145,7 @@ def read_table(
 
 
 def column_names(path: Path | str, format: Format | None = None) -> list[str] | None:
-    """Return a table's column names from its header or its file's schema; no row is read. ``None`` if they cannot be.
+    """Return a table's column names from its header or its file's schema, or ``None`` if unreadable; reads no row.
 
     Args:
         path: As in :func:`read_table`.
@@ -155,11 +155,11 @@ def column_names(path: Path | str, format: Format | None = None) -> list[str] | 
     try:
         return _header(path) if is_csv(path, format) else _parquet_names(path)
     except (OSError, ValueError, pa.ArrowException, *_ARCHIVE_ERRORS):
-        return None  # reading the table says what is wrong
+        return None  # reading the table will raise the right error
 
 
 def _place(error: Exception) -> str:
-    """Return why a file could not be read, as far as that says nothing of its rows."""
+    """Return the reason that a file could not be read, if it reveals nothing about its rows."""
     if isinstance(error, UnicodeDecodeError):
         return ": it is not UTF-8 text"
     if isinstance(error, pd.errors.EmptyDataError):
@@ -173,7 +173,7 @@ def check_dtype(dtype: str, where: str) -> str:
     """Return ``dtype`` if pandas knows it.
 
     Raises:
-        ConfigError: otherwise.
+        ConfigError: it does not.
     """
     try:
         pd.api.types.pandas_dtype(dtype)
@@ -183,7 +183,7 @@ def check_dtype(dtype: str, where: str) -> str:
 
 
 def _header(path: Path) -> list[str]:
-    """Return a CSV's names as they stand in the file: pandas renames repeated ones without a word."""
+    """Return a CSV's column names as in the file: pandas silently renames repeated ones."""
     header = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     return [str(name) for name in header.iloc[0]]
 
@@ -202,7 +202,7 @@ def _check_names(names: Sequence[str], dtypes: Mapping[str, str]) -> None:
 def _read_csv(
     path: Path, na_values: Sequence[str] | None, dtypes: Mapping[str, str], as_text: bool
 ) -> pd.DataFrame:
-    """Return a CSV as pandas reads it, moments converted after reading."""
+    """Return a CSV as pandas reads it, with moments converted after reading."""
     moments = {name: dtype for name, dtype in dtypes.items() if dtype.startswith("datetime64")}
     others: Any = {name: dtype for name, dtype in dtypes.items() if name not in moments}
     options: dict[str, Any] = {"low_memory": False, "index_col": False, "encoding": "utf-8-sig"}
@@ -237,7 +237,7 @@ def _misfit(path: Path, dtypes: Mapping[str, str], options: Mapping[str, Any]) -
     return DataError(f"source: {str(path)!r} is not a readable csv file.")
 
 
-#: pandas dtypes by stored type, where pandas' own choice would follow from whether a value is missing.
+#: pandas dtypes by stored type, where pandas' own choice would depend on missing values.
 _NULLABLE = {
     pa.bool_(): pd.BooleanDtype(),
     pa.int8(): pd.Int8Dtype(),
@@ -250,24 +250,24 @@ _NULLABLE = {
     pa.uint64(): pd.UInt64Dtype(),
 }
 
-#: A column that pandas writes for an index without a name.
+#: Name of a column that pandas writes for an index without a name.
 _NAMELESS_INDEX = re.compile(r"__index_level_\d+__")
 
 
-#: Days since 1970 of the first and the last date that Python knows.
+#: Days since 1970 of the first and the last date that Python can represent.
 _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
-    """Return a Parquet table, its dtypes by the stored types alone.
+    """Return a Parquet table with dtypes that depend on the stored types alone.
 
-    A file that pandas wrote says which dtypes the frame had, and pandas would give them back, or others as soon as one
-    row has no value: what is said there is not looked at. Integers and booleans are always the nullable ones, and
-    values under a dictionary come back as themselves, for a dictionary lists what is in the rows. A named index is
-    columns at the end, any other is left out. Names of folders that stand for values (``year=2020``) are read as text.
+    A file written by pandas records the dtypes of the frame, and pandas would restore them, or others as soon as one
+    value is missing; these records are ignored. Integers and booleans always get nullable dtypes, and dictionary
+    columns become plain values, because a dictionary lists the rows' values. A named index becomes columns at the
+    end, any other is dropped. Names of folders that represent values (``year=2020``) are read as text.
 
     Raises:
-        DataError: files of a folder differ in a column's stored type, or it is one that no fit takes.
+        DataError: files of a folder differ in a column's stored type, or a fit does not support it.
     """
     files = _files(path)
     fields = _common_fields(files)
@@ -285,7 +285,7 @@ def _parquet_names(path: Path) -> list[str]:
 
 
 def _files(path: Path) -> Any:
-    """Return the file, or those of a folder; what their folders' names stand for is text, whatever they are."""
+    """Return the dataset of a file, or of a folder's files; values in the names of folders are always text."""
     files = dataset(path, format="parquet", partitioning="hive")
     first = next(files.get_fragments(), None)
     stored = [] if first is None else first.physical_schema.names
@@ -298,11 +298,11 @@ def _files(path: Path) -> Any:
 
 
 def _common_fields(files: Any) -> list[pa.Field]:
-    """Return the columns of all files: each has one stored type; none where a file holds nulls only.
+    """Return the columns of all files, each with one stored type; a file's column of nulls alone does not count.
 
     Raises:
-        DataError: two files store a column as different types. Which they are follows from the rows only as far as
-            their writer lets it, and is public as the files' form is.
+        DataError: two files store a column as different types. The types depend on the rows only if their writer made
+            them so, and are public like the rest of the files' form.
     """
     fields = {field.name: field for field in files.schema}
     for fragment in files.get_fragments():
@@ -319,17 +319,17 @@ def _common_fields(files: Any) -> list[pa.Field]:
 
 
 def _value_type(type_: pa.DataType) -> pa.DataType:
-    """Return what is stored: of a dictionary its values, of an extension what it is made of."""
+    """Return the type of the stored values: of a dictionary's values, or of an extension's storage."""
     if isinstance(type_, pa.BaseExtensionType):
         type_ = type_.storage_type
     return type_.value_type if pa.types.is_dictionary(type_) else type_
 
 
 def _plain_field(field: pa.Field) -> pa.Field:
-    """Return a column as the type that it is read as.
+    """Return a column's field with the type that it is read as.
 
     Raises:
-        DataError: no fit takes it, whatever is in it: told by the stored type, before a row is looked at.
+        DataError: a fit does not support the stored type; raised before a row is read.
     """
     stored = _value_type(field.type)
     is_taken = (
@@ -354,7 +354,7 @@ def _is_text(type_: pa.DataType) -> bool:
 
 
 def _plain(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
-    """Return a column as another type; dates that Python does not know, as missing."""
+    """Return a column as another type; dates that Python cannot represent become missing."""
     if isinstance(column.type, pa.BaseExtensionType):
         column = pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
     column = column.cast(type_, safe=False)
@@ -366,7 +366,7 @@ def _plain(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
 
 
 def _cast(df: pd.DataFrame, dtypes: Mapping[str, str]) -> pd.DataFrame:
-    """Return a table with some columns as other dtypes."""
+    """Return a table with some columns converted to other dtypes."""
     for name, dtype in dtypes.items():
         try:
             is_text = dtype.startswith("datetime64") and df[name].dtype == object

@@ -1,1 +1,1 @@
-"""Whole runs, described in YAML."""
+"""Jobs: whole runs, described in YAML."""

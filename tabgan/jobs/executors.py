@@ -1,4 +1,4 @@
-"""Runs many jobs, so that one that fails does not take the others with it."""
+"""Executors of many jobs, in which one job's failure does not stop the others."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tabgan.privacy.filter import SPENT, UNTOLD
 
 @dataclass(frozen=True)
 class JobFailure:
-    """A job that did not come to its end.
+    """A job that failed.
 
     Attributes:
         name: The job's name.
-        message: Why, without any cell of a table.
-        trace: Where the error passed through: files, lines, code; no messages.
+        message: The reason, without any cell of a table.
+        trace: The error's stack: files, lines, code; no messages.
     """
 
     name: str
@@ -31,42 +31,42 @@ class JobFailure:
 
 Outcome = JobResult | JobFailure
 
-#: The exit code of a release that a gate refuses; another than that of a wrong file, so that a script can tell.
+#: The exit code of a release that a gate refuses; scripts can tell it from that of a failed job.
 GATE_REFUSES = 3
 
 
 class Watcher:
-    """Told of what goes on; does nothing by itself."""
+    """A listener to the progress of jobs; ignores everything by default."""
 
     def started(self, job: Job) -> None:
-        """A job begins."""
+        """Take note that a job begins."""
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        """The job that began last has come so far."""
+        """Take note of the current job's progress."""
 
     def finished(self, outcome: Outcome) -> None:
-        """The job that began last is over."""
+        """Take note of the current job's outcome."""
 
 
 class Executor(Protocol):
-    """Runs jobs and returns their outcomes in the same order. Never raises for a job that fails."""
+    """An executor of jobs, which never raises for a job that fails."""
 
     def run(self, jobs: Sequence[Job], watcher: Watcher | None = None) -> list[Outcome]:
-        """Run every job."""
+        """Run every job and return their outcomes in the same order."""
 
 
 class LocalExecutor:
-    """One job after the other, in this process."""
+    """An executor that runs one job after the other, in this process."""
 
     def run(self, jobs: Sequence[Job], watcher: Watcher | None = None) -> list[Outcome]:
-        """Run every job and return what came of each."""
+        """Run every job and return the outcome of each."""
         watcher = watcher or Watcher()
         outcomes: list[Outcome] = []
         for job in jobs:
             watcher.started(job)
             try:
                 outcome: Outcome = run_job(job, progress=watcher.progress)
-            except Exception as error:  # whatever it is, the next job is not to blame for it
+            except Exception as error:  # any error: the next job must still run
                 outcome = JobFailure(job.name, describe_error(error), trace_of(error))
             watcher.finished(outcome)
             outcomes.append(outcome)
@@ -74,7 +74,7 @@ class LocalExecutor:
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> int:
-    """Return 0 if every job came to its end, 1 if one did not, and 3 if a gate refused a release."""
+    """Return 0 if every job succeeded, 1 if one failed, and 3 if a gate refused a release."""
     results = [outcome for outcome in outcomes if isinstance(outcome, JobResult)]
     if any(result.decision.outcome == "failed" for result in results):
         return GATE_REFUSES
@@ -82,16 +82,16 @@ def exit_code(outcomes: Sequence[Outcome]) -> int:
 
 
 def describe_error(error: BaseException) -> str:
-    """Return an error in words that hold no cell of a table.
+    """Return an error's description without any cell of a table.
 
-    Our own messages, and what the system says of a file, are passed on. Those of other libraries are not:
-    parsers and frames like to quote the value that they choked on.
+    tabgan's own messages, and the system's on files, are passed on. Those of other libraries are not:
+    parsers and data frames often quote the offending value.
     """
     return " ".join([_words(error), *spent_notes(error)])
 
 
 def spent_notes(error: BaseException) -> list[str]:
-    """Return what an error's notes say of the budget: ours, which hold no cell of a table."""
+    """Return tabgan's own notes on the budget among an error's notes; they hold no cell of a table."""
     notes = getattr(error, "__notes__", ())
     return [note for note in notes if note.startswith(SPENT) or note == UNTOLD]
 
@@ -102,7 +102,7 @@ def _words(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno in errno.errorcode and error.strerror:
         name = f": {str(error.filename)!r}" if error.filename is not None else ""
         return f"{type(error).__name__}: {error.strerror}{name}."
-    return f"{unexpected(error)} Use --debug to see the way there."
+    return f"{unexpected(error)} Use --debug to see the traceback."
 
 
 def trace_of(error: BaseException) -> str:

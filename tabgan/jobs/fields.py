@@ -1,4 +1,4 @@
-"""The values of a job's keys: checked one by one, with messages that say where, the rule, what was found, the fix."""
+"""Checks of the values of a job's keys, with messages that give the place, the rule, the finding and the fix."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tabgan.schema import Schema
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
-#: Arguments of TabGAN that have a key of their own in a job.
+#: Arguments of TabGAN that are keys of the job itself.
 _JOB_KEYS = ("schema", "random_state")
 
 #: New name of each key of a report that was called otherwise.
@@ -31,7 +31,7 @@ _OLD_REPORT_KEYS = {"evaluation_epsilon": "private_metrics_epsilon"}
 
 
 def to_existing(value: object, info: ValidationInfo) -> Path:
-    """Return a path relative to the file of jobs, if something is there."""
+    """Return a path relative to the file of jobs, if it exists."""
     context = info.context or {}
     where = f"{context.get('prefix', '')}{info.field_name}"
     return check_readable(context.get("folder", Path()) / _path(value, where), where)
@@ -44,7 +44,7 @@ def _path(value: object, where: str) -> Path:
 
 
 def to_dtypes(value: dict[str, str]) -> dict[str, str]:
-    """Return dtypes by column, if pandas knows each."""
+    """Return dtypes by column, if pandas knows all of them."""
     problems = []
     for name, dtype in value.items():
         try:
@@ -85,7 +85,7 @@ def to_name(value: object) -> str:
 
 
 def to_schema(value: object, info: ValidationInfo) -> Schema | None:
-    """Return the schema that a path or a mapping stands for."""
+    """Return the schema in a file or a mapping."""
     if value is None or isinstance(value, Schema):
         return value
     if isinstance(value, str | Path):
@@ -96,14 +96,14 @@ def to_schema(value: object, info: ValidationInfo) -> Schema | None:
 
 
 def to_gate(value: object) -> Gate | Literal["standard"] | None:
-    """Return the gate that a mapping stands for, or ``"standard"``."""
+    """Return the gate of a mapping, or ``"standard"``."""
     if value is None or value == "standard" or isinstance(value, Gate):
         return value
     return Gate.from_dict(value)
 
 
 def to_rules(value: object) -> tuple[Rule, ...]:
-    """Return the rules that a list of mappings stands for."""
+    """Return the rules of a list of mappings."""
     if not isinstance(value, list | tuple):
         raise ConfigError(f"rules: expected a list such as [{{low: start, high: end}}], got {value!r}.")
     problems, rules = [], []
@@ -127,14 +127,14 @@ def to_private_metrics_epsilon(value: object) -> float | None:
 
 
 def to_pdf(value: bool) -> bool:
-    """Return whether a PDF is wanted, if one can be written here."""
+    """Return the flag for a PDF, if one can be written here."""
     if value:
         check_pdf()
     return value
 
 
 def to_report(value: object) -> object:
-    """Return what a report's key stands for: true is all defaults, false none."""
+    """Return the options of a report's key: true stands for all defaults, false for no report."""
     if isinstance(value, Mapping):
         return _with_new_keys(value)
     return {True: {}, False: None}[value] if isinstance(value, bool) else value
@@ -153,7 +153,7 @@ def _with_new_keys(value: Mapping[Any, Any]) -> dict[Any, Any]:
 
 
 def to_ledger(value: object, info: ValidationInfo) -> LedgerConfig | None:
-    """Return the ledger that a path or a mapping stands for, relative to the file of jobs."""
+    """Return the ledger of a path or a mapping, relative to the file of jobs."""
     if value is None or isinstance(value, LedgerConfig):
         return value
     keys = {"path": value} if isinstance(value, str | Path) else value
@@ -164,7 +164,7 @@ def to_ledger(value: object, info: ValidationInfo) -> LedgerConfig | None:
     known = [f.name for f in fields(LedgerConfig)]
     unknown = [f"ledger.{key}: unknown key.{nearest(key, known)}" for key in keys if key not in known]
     if "path" not in keys:
-        unknown.append("ledger.path: expected a value, got nothing. The key is needed.")
+        unknown.append("ledger.path: expected a value, got nothing. The key is required.")
     if unknown:
         raise ConfigError("\n".join(unknown))
     path = (info.context or {}).get("folder", Path()) / _path(keys["path"], "ledger.path")
@@ -190,7 +190,7 @@ def to_model(value: object) -> dict[str, Any]:
     known = model_arguments()
     for key, argument in value.items():
         if key in _JOB_KEYS:
-            problems.append(f"model.{key}: write it beside model, as a key of the job.")
+            problems.append(f"model.{key}: write it next to model, as a key of the job.")
         elif key not in known:
             problems.append(f"model.{key}: unknown key.{nearest(key, known)}")
         else:
@@ -201,7 +201,7 @@ def to_model(value: object) -> dict[str, Any]:
 
 
 def _argument_problems(key: str, value: object) -> list[str]:
-    """Return what TabGAN itself has against an argument, the others at their defaults."""
+    """Return TabGAN's own objections to an argument, with the others at their defaults."""
     if key == "epsilon" and value is not None:
         try:
             positive("model.epsilon", value, fix="Write epsilon: null to switch privacy off.")
@@ -215,12 +215,12 @@ def _argument_problems(key: str, value: object) -> list[str]:
 
 
 def model_arguments() -> list[str]:
-    """Return the names of the arguments that a job may hand to TabGAN."""
+    """Return the names of the arguments that a job may pass to TabGAN."""
     return [name for name in inspect.signature(synthesizer()).parameters if name not in _JOB_KEYS]
 
 
 def synthesizer() -> Any:
-    """Return the class that fits, imported when it is asked for: it brings torch along."""
-    from tabgan.synthesizer import TabGAN  # not on top: reading a file of jobs needs no torch until here
+    """Return the synthesizer's class, imported on demand because it imports torch."""
+    from tabgan.synthesizer import TabGAN  # not at the top: reading a file of jobs needs no torch until here
 
     return TabGAN

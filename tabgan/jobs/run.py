@@ -1,7 +1,7 @@
-"""One job from its source to its folder of results.
+"""The run of one job, from its source to its folder of results.
 
-Rows that are held out go to the evaluation and nowhere else. Figures that the evaluation computes on real
-rows are not covered by epsilon, and stay in the folder ``internal``.
+Held-out rows go to the evaluation and nowhere else. Figures that the evaluation computes on real rows are not
+covered by epsilon, and stay in the folder ``internal``.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ REPORT_JSON = "report.json"
 REPORT_PDF = "report.pdf"
 CARD = "data-card.md"
 
-#: What may leave the house; what may not, and why; and what was to leave and was stopped.
+#: Folders of results that may leave the organisation, that must not, and that were refused release.
 RELEASE, INTERNAL, WITHHELD = "release", "internal", "withheld"
 
 _TABLES = (SYNTHETIC_CSV, SYNTHETIC_PARQUET, MODEL, SCHEMA)
 _REPORTS = (REPORT_HTML, REPORT_JSON, REPORT_PDF, CARD)
 
-#: All that a job may write into its folder.
+#: All files that a job may write into its folder.
 FILES = tuple(
     f"{folder}/{name}"
     for folder, names in ((RELEASE, _TABLES + _REPORTS), (INTERNAL, (MODEL, *_REPORTS)), (WITHHELD, _TABLES))
@@ -66,16 +66,16 @@ FILES = tuple(
 
 @dataclass(frozen=True)
 class JobResult:
-    """What a job did.
+    """The result of a job.
 
     Attributes:
         name: The job's name.
-        files: What was written.
+        files: The files that were written.
         n_rows: Rows of the synthetic table.
         seconds: Wall time by stage.
-        privacy: What was promised and spent.
-        headline: The evaluation's most telling figures, as label and text; empty without a report.
-        decision: What the gate says.
+        privacy: Promise and spending of the fit.
+        headline: The evaluation's most important figures, as label and text; empty without a report.
+        decision: The gate's decision.
         total: Epsilon and delta of fit and private metrics together; ``None`` without privacy or a report.
     """
 
@@ -91,14 +91,14 @@ class JobResult:
 
 @dataclass
 class _Clock:
-    """Times the stages and passes progress on."""
+    """A clock that times the stages and passes progress on."""
 
     progress: Progress
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def stage(self, name: str, *, reports_itself: bool = False) -> Iterator[None]:
-        """Time a stage; one that does not report what it has done is shown as a single step."""
+        """Time a stage; one without progress reports of its own is shown as a single step."""
         start = time.perf_counter()
         if not reports_itself:
             self.progress(name, 0, 1)
@@ -109,18 +109,18 @@ class _Clock:
 
 
 def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
-    """Run a job and return what it did.
+    """Run a job and return its result.
 
     Results are made in a hidden folder and take their names at the end: after a failure the job's folder is
-    as it was before. What may leave the house is in ``release``, and nothing else is there: the table, its model and
-    schema, and the report's shareable edition. The model there does not say where its fit stands in a ledger; the one
-    in ``internal``, beside the internal edition, does. Where the gate fails, or there
-    is no guarantee, there is no ``release``; tables and model are in ``withheld``.
+    as it was before. ``release`` holds only results that may leave the organisation: the table, its model and schema,
+    and the report's shareable edition. The model there does not name its fit's place in a ledger; the one in
+    ``internal``, next to the internal edition, does. If the gate fails, or there is no guarantee, there is no
+    ``release``; tables and model are in ``withheld``.
 
     Raises:
         ConfigError: the folder cannot be written; raised before anything is read.
-        AuditError: the gate asks for an audit, and the installation does not keep what it states.
-        TabGANError: whatever reading, fitting, sampling or evaluating raises.
+        AuditError: the gate requires an audit, and the installation fails it.
+        TabGANError: any error of reading, fitting, sampling or evaluating.
     """
     check_writable(job.output.folder, "output.folder")
     check_inner(job.output.folder, (RELEASE, INTERNAL, WITHHELD), "output.folder")
@@ -179,7 +179,7 @@ def _check_columns(job: Job) -> None:
     """Raise if schema, target or rules name a column that the source's header lacks, before a row is read.
 
     Raises:
-        SchemaError, ConfigError: they do.
+        SchemaError, ConfigError: one of them does.
     """
     names = column_names(job.source.file(), job.source.format)
     if names is not None:
@@ -190,7 +190,7 @@ def _check_columns(job: Job) -> None:
 def _check_budget(job: Job) -> None:
     """Raise if the declared number of rows or the ledger's cap refuses the job, before its source is read.
 
-    The cap lets a job that goes on pass to the fit.
+    A resumed job is not checked against the cap here: its fit does that.
     """
     _model(job).check_params()
     if job.ledger is not None and not has_begun(job.checkpoint):
@@ -198,10 +198,10 @@ def _check_budget(job: Job) -> None:
 
 
 def _audit(job: Job, clock: _Clock) -> Any:
-    """Return an audit of the installation with the job's epsilon, if its gate holds one; no row is needed for it.
+    """Return an audit of the installation at the job's epsilon, if its gate requires one; it needs no row.
 
     Raises:
-        AuditError: what is stated does not hold.
+        AuditError: the installation fails the audit.
     """
     gate = job.release_gate
     if gate is None or gate.audit is None or not job.is_private:
@@ -220,7 +220,7 @@ def _audit(job: Job, clock: _Clock) -> Any:
 
 
 class Split(NamedTuple):
-    """A job's rows: all that the source holds, those to learn from, those held out."""
+    """A job's rows: the whole source, the training rows, and the holdout."""
 
     source: pd.DataFrame
     real: pd.DataFrame
@@ -228,15 +228,15 @@ class Split(NamedTuple):
 
 
 def read_split(job: Job) -> Split:
-    """Return the source's rows, those of them to learn from, and those held out.
+    """Return the source's rows, the training rows among them, and the holdout.
 
-    A share is held out unit by unit, each by a coin of its own, so that one unit more or less in the source changes
-    only its own rows in what is learnt from: a split of fixed size would tie all rows together. In a private job the
-    coins are fresh: seeded ones would go by position, and a row less at the top would deal all others anew. A job
-    with a checkpoint keeps the fresh seed of its coins there, so that it goes on with the same rows.
+    A share is held out unit by unit, each by its own coin, so that adding or removing one unit in the source changes
+    only its own rows among the training rows: a split of fixed size would couple all rows. In a private job the
+    coins are fresh: seeded ones would depend on position, and removing the first row would reassign all others. A job
+    with a checkpoint keeps the fresh seed of its coins there, so that it resumes with the same rows.
 
     Raises:
-        DataError: when one of the two has no rows, or the columns of a held-out table differ.
+        DataError: training rows or holdout are empty, or the columns of a holdout table differ.
         CheckpointError: the checkpoint is damaged.
     """
     df = _read(job, job.source.file())
@@ -264,7 +264,7 @@ def read_split(job: Job) -> Split:
 
 
 def rows_to_sample(output: Output, n_rows: float) -> int:
-    """Return how many rows a job samples; ``n_rows`` is the fit's noisy count."""
+    """Return the number of rows that a job samples; ``n_rows`` is the fit's noisy count."""
     return max(1, round(n_rows)) if output.rows == "same" else int(output.rows)
 
 
@@ -283,7 +283,7 @@ def says_what_is_spent(model: Any, private_metrics_epsilon: float | None = None)
 
 
 def _read(job: Job, path: Path) -> pd.DataFrame:
-    """Return a table of the job's source, text where a CSV has no declared dtype."""
+    """Return a table of the job's source, as text where a CSV column has no declared dtype."""
     declared = {column.name: column.dtype for column in job.schema or () if column.dtype}
     source = job.source
     dtypes = declared | source.dtypes
@@ -291,7 +291,7 @@ def _read(job: Job, path: Path) -> pd.DataFrame:
 
 
 def _model(job: Job) -> Any:
-    from tabgan.synthesizer import TabGAN  # not on top: it brings torch and opacus along
+    from tabgan.synthesizer import TabGAN  # not at the top: it imports torch and opacus
 
     return TabGAN(**job.model, schema=job.declared_schema, random_state=job.random_state)
 
@@ -320,7 +320,7 @@ def _write(output: Output, model: Any, synthetic: pd.DataFrame, folder: Path) ->
 def _evaluate(
     job: Job, model: Any, tables: Split, synthetic: pd.DataFrame, audit: Any, progress: Progress
 ) -> Any:
-    """Return the report, both editions of it."""
+    """Return the report with both its editions."""
     return model.evaluate(
         read_text(tables.real, model.schema_),
         read_text(tables.holdout, model.schema_),
@@ -341,7 +341,7 @@ def _evaluate(
 
 
 def _write_report(wanted: ReportOptions, report: Any, folder: Path) -> None:
-    """Write an edition to the files that are wanted."""
+    """Write an edition to the requested files."""
     if wanted.html:
         report.to_html(folder / REPORT_HTML)
     if wanted.json:
@@ -353,6 +353,6 @@ def _write_report(wanted: ReportOptions, report: Any, folder: Path) -> None:
 
 
 def describe_model(job: Job) -> dict[str, str]:
-    """Return what the report says of the model: version, seed and arguments that were chosen."""
+    """Return the report's description of the model: version, seed and the arguments that the job sets."""
     chosen = {key: str(value) for key, value in job.model.items()}
     return {"tabgan": tabgan.__version__, "random_state": str(job.random_state)} | chosen

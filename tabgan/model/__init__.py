@@ -1,1 +1,1 @@
-"""The generator, what anchors it, its adversary, and their training. No private row is read here."""
+"""The generator, its anchors, its adversary, and their training. No private row is read here."""

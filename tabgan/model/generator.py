@@ -1,4 +1,4 @@
-"""The generator: latent noise and the columns drawn so far give the next column's distribution."""
+"""The generator, an autoregressive network: the next column's distribution given latent noise and earlier columns."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from torch import nn
 from tabgan._util.tensors import draw_codes
 from tabgan.model.loglinear import LogLinear
 
-#: Logit of a code that does not exist: columns are padded to one width.
+#: Logit of the padding codes that bring all columns to the same width.
 _NEVER = -1e9
 
 
 @dataclass(frozen=True)
 class Draws:
-    """Rows that the generator drew, and what it takes to follow how.
+    """Rows drawn from the generator, with the latent noise to recompute their probabilities.
 
     Attributes:
-        latent: ``(batch, latent)`` the noise that each row began with.
+        latent: ``(batch, latent)`` the noise that each row started from.
         codes: ``(batch, columns)`` int64.
-        one_hot: ``(batch, sum(sizes))`` float blocks of the same.
+        one_hot: ``(batch, sum(sizes))`` the same as float one-hot blocks.
     """
 
     latent: torch.Tensor
@@ -31,14 +31,14 @@ class Draws:
 
 
 class Generator(nn.Module):
-    """Autoregressive over columns: a wide, log-linear layer, and a deep one with a hidden state.
+    """An autoregressive model over columns: a wide, log-linear layer, and a deep one with a hidden state.
 
-    The logits of column ``i`` are ``b_i + sum_{j<i} D_ji[x_j]``, which holds what pairs say, and a small perceptron's,
-    one a column, of the state ``h_i = W z + sum_{j<i} E_j[x_j]``, as in NADE, which can say more. Drawing goes
-    column by column and needs no gradient; the probabilities of rows already drawn come from a few products over
-    all columns at once.
+    The logits of column ``i`` are the sum of ``b_i + sum_{j<i} D_ji[x_j]``, which models pairs, and the output of a
+    small perceptron, one per column, of the state ``h_i = W z + sum_{j<i} E_j[x_j]``, as in NADE, which models more
+    than pairs. Rows are drawn column by column without gradients; the probabilities of rows already drawn come from a
+    few matrix products over all columns at once.
 
-    **Shape.** ``forward``: ``Draws`` to ``(batch, sum(sizes))`` probabilities, a block a column.
+    **Shape.** ``forward``: ``Draws`` to ``(batch, sum(sizes))`` probabilities, one block per column.
 
     Args:
         sizes: Codes of each column.
@@ -79,19 +79,19 @@ class Generator(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
         return self.embeddings.device
 
     @torch.no_grad()
     def start_from(self, loglinear: LogLinear) -> None:
-        """Take over log-linear conditionals; the deep layer says nothing yet."""
+        """Initialise the wide layer with log-linear conditionals, and the deep layer's output with zero."""
         self.direct.copy_(loglinear.direct)
         for position, bias in enumerate(loglinear.bias.split(self.sizes)):
             self.code_bias[position, 0, : len(bias)] = bias
         self.code_weight.zero_()
 
     def forward(self, draws: Draws) -> torch.Tensor:
-        """Return the probabilities that each column of each row was drawn from, given those before it."""
+        """Return the probabilities of each column's codes in each row, given the row's earlier columns."""
         places = draws.codes.T + self.offsets[:, None]
         start = self.from_latent(draws.latent)[None]
         steps = torch.cat([start, torch.nn.functional.embedding(places[:-1], self.embeddings)])
@@ -102,7 +102,7 @@ class Generator(nn.Module):
         return probabilities.transpose(0, 1).flatten(1).index_select(1, self.places)
 
     def _padded(self, blocks: torch.Tensor) -> torch.Tensor:
-        """Return ``(rows, width)`` blocks with every column's block as wide as the widest."""
+        """Return ``(rows, width)`` blocks, each padded to the width of the widest column."""
         return blocks.new_zeros(len(blocks), self.is_code.numel()).index_copy(1, self.places, blocks)
 
     @staticmethod
@@ -117,7 +117,7 @@ class Generator(nn.Module):
         return torch.baddbmm(code_bias, inner, code_weight)
 
     def start(self, latent: torch.Tensor) -> torch.Tensor:
-        """Return ``(batch, hidden + width)`` the state before any column is drawn: hidden, and one-hot blocks."""
+        """Return the state ``(batch, hidden + width)`` before any column is drawn: hidden part and one-hot blocks."""
         return torch.nn.functional.pad(self.from_latent(latent), (0, len(self.embeddings)))
 
     def logits(self, state: torch.Tensor, position: int) -> torch.Tensor:
@@ -129,7 +129,7 @@ class Generator(nn.Module):
         return deep + drawn[:, :first] @ self.direct[:first, first : first + size]
 
     def advance(self, state: torch.Tensor, codes: torch.Tensor, position: int) -> torch.Tensor:
-        """Return the state after a column was drawn; the state given is used up."""
+        """Return the state after a column was drawn; changes the given state in place."""
         places, hidden = self.offsets[position] + codes, self.embeddings.shape[1]
         state[:, :hidden] += self.embeddings[places]
         return state.scatter_(1, hidden + places[:, None], 1.0)
@@ -147,10 +147,10 @@ class Generator(nn.Module):
 
     @classmethod
     def of_state(cls, sizes: Sequence[int], state: Mapping[str, torch.Tensor]) -> Generator:
-        """Return a generator of the shape that a state dictionary's tensors have, with their values.
+        """Return a generator with the shapes and values of a state dictionary's tensors.
 
         Raises:
-            KeyError, ValueError, RuntimeError: if they do not belong together.
+            KeyError, ValueError, RuntimeError: the tensors do not belong together.
         """
         hidden, latent = state["from_latent.weight"].shape
         head, n_columns, widest = state["head_bias"].shape[-1], len(sizes), max(sizes)
@@ -164,7 +164,7 @@ class Generator(nn.Module):
             "code_weight": (n_columns, head, widest),
             "code_bias": (n_columns, 1, widest),
         }
-        # Compared before anything is allocated: few bytes of a file can ask for a large network.
+        # Compared before anything is allocated: a few bytes of a file can ask for a large network.
         if {name: tuple(value.shape) for name, value in state.items()} != shapes:
             raise ValueError("tensors do not belong together")
         if not all(value.is_floating_point() and bool(value.isfinite().all()) for value in state.values()):

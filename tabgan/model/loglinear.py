@@ -1,18 +1,18 @@
-"""The generator's first layer: the largest-entropy conditionals that agree with the measured tables.
+"""The generator's wide layer: the maximum-entropy conditionals that agree with the measured tables.
 
-Column ``j`` is drawn from ``p(b | x)`` in proportion to ``exp(bias_b + sum_{i<j} theta_ij[x_i, b])``. For columns that
-are drawn one after the other, agreeing with the table of every measured pair ``(i, j)`` is a convex problem for each,
+Column ``j`` is drawn from ``p(b | x)`` proportional to ``exp(bias_b + sum_{i<j} theta_ij[x_i, b])``. With columns
+drawn in sequence, agreement with the table of every measured pair ``(i, j)`` is a convex problem per column,
 
     minimise  E_x log sum_b exp(bias_b + sum_i theta_ij[x_i, b]) - sum_i <T_ij, theta_ij> + penalty,
 
-with ``x`` drawn from the columns before; its gradient is the model's table less the measured one. The penalty is
-the logarithm of a Gaussian prior whose variance comes from the noisy table itself: what the table shows beyond its
+with ``x`` drawn from the earlier columns; its gradient is the model's table minus the measured one. The penalty is
+the negative logarithm of a Gaussian prior, whose variance is estimated from the noisy table: its signal beyond the
 known noise. Everything here is post-processing of released counts.
 
 References:
     Berger, Della Pietra & Della Pietra (1996), *A Maximum Entropy Approach to Natural Language Processing*.
     Dudik, Phillips & Schapire (2007), *Maximum Entropy Density Estimation with Generalized Regularization*.
-    Efron & Morris (1973), *Stein's Estimation Rule and its Competitors*: variances of priors from noisy data.
+    Efron & Morris (1973), *Stein's Estimation Rule and its Competitors*, on prior variances from noisy data.
 """
 
 from __future__ import annotations
@@ -28,42 +28,42 @@ from tabgan.model.margins import fit_margins
 from tabgan.privacy.doors.marginals import Marginal
 from tabgan.table.codes import TableEncoder
 
-#: Rows of the columns before that conditionals are fitted on, at most and at least; in between, four times the
-#: rows of the table, and fewer, so that the work stays the same, the more codes than WIDTH there are.
+#: Most and fewest drawn rows that conditionals are fitted on; in between, four times the rows of the table. With more
+#: codes than WIDTH, fewer rows keep the work constant.
 POOL, WIDTH, MIN_POOL = 32_768, 400, 4_096
 
-#: Iterations of L-BFGS for a column, and looks at its objective.
+#: Iterations of L-BFGS per column, and evaluations of its objective.
 ITERATIONS, EVALUATIONS = 40, 50
 
-#: Noise that stands in for the measurement's where there is none, in shares of a row count.
+#: Noise assumed for a measurement without any, as a share of the number of rows.
 LEAST_NOISE_SHARE = 1e-4
 
-#: Penalty on every squared weight at least: where one column tells another's value for certain, none would be best.
+#: Least penalty on squared weights: where one column determines another, the best penalty would be none.
 LEAST_RIDGE = 2e-6
 
-#: Of the prior's variance: least, most, and factor on what the table shows. PRIOR_CELLS cells' worth of the whole
-#: table's goes into that of each of its groups; cells weigh by 1 / (noise**2 + SPREAD * expected**2).
+#: Prior variance: least, most, and factor on the estimate. Each group's estimate is shrunk towards the whole table's,
+#: which counts for PRIOR_CELLS cells; cells are weighted by 1 / (noise**2 + SPREAD * expected**2).
 LEAST_VARIANCE, MOST_VARIANCE, VARIANCE_FACTOR, PRIOR_CELLS, SPREAD = 1e-3, 10.0, 0.7, 1.0, 0.02
 
-#: A code with more than so many even shares is no part of a smooth run.
+#: Codes with more than this multiple of the average share are excluded from a smooth run.
 HEAVY = 3.0
 
 #: Log-weight of a code that is never drawn.
 _NEVER = -30.0
 
-#: Labels of codes that are alike to the prior: unordered ones, and single ones in an ordered column.
+#: Labels of exchangeable codes in the prior: unordered ones, and single ones in an ordered column.
 _UNORDERED, _SINGLE = -1, -2
 
 
 @dataclass(frozen=True)
 class Axis:
-    """A column as the prior sees it.
+    """A column's basis for the prior.
 
     Attributes:
-        shares: ``(size,)`` of the codes, as released.
-        basis: ``(size, size)`` orthonormal. Ordered codes: cosines, from the slow to the fast; else codes themselves.
-        levels: ``(size,)`` which basis vectors are alike: cosines by octave.
-        mass: ``(size,)`` the share that goes with a basis vector.
+        shares: ``(size,)`` released shares of the codes.
+        basis: ``(size, size)`` orthonormal: cosines of rising frequency for ordered codes, else the codes themselves.
+        levels: ``(size,)`` groups of exchangeable basis vectors: cosines by octave.
+        mass: ``(size,)`` share of each basis vector.
     """
 
     shares: np.ndarray
@@ -73,7 +73,7 @@ class Axis:
 
 
 def axes_of(encoder: TableEncoder, shares: Sequence[np.ndarray]) -> list[Axis]:
-    """Return each column's axis; codes of equal mass in order are a smooth run, heavy ones stand for themselves."""
+    """Return each column's axis; ordered codes of similar mass form a smooth run, heavy ones stay single."""
     axes = []
     for column, share in zip(encoder.columns, shares, strict=True):
         size = len(share)
@@ -119,14 +119,14 @@ def fit_loglinear(
     rng: torch.Generator,
     progress: Callable[[int, int], None] | None = None,
 ) -> LogLinear:
-    """Return the conditionals that agree with the measured pairs, as far as these are more than noise.
+    """Return the conditionals that agree with the measured pairs, as far as these rise above their noise.
 
     Args:
-        axes: One a column, in the order in which they are drawn.
+        axes: One per column, in the order in which they are drawn.
         pairs: Measured tables over two columns each, by position.
         n_rows: Noisy number of rows.
-        rng: Draws the pool; on the CPU.
-        progress: Called with columns done and columns in all.
+        rng: Generator that draws the pool, on the CPU.
+        progress: Called with the number of columns done and the total.
     """
     sizes = [len(axis.shares) for axis in axes]
     offsets = np.concatenate([[0], np.cumsum(sizes)])
@@ -152,7 +152,7 @@ def fit_loglinear(
 
 
 class _Column:
-    """The conditionals of one column given those before it."""
+    """The conditionals of one column given the earlier ones."""
 
     def __init__(self, axis: Axis, n_rows: float) -> None:
         self.axis, self.n_rows = axis, n_rows
@@ -165,7 +165,7 @@ class _Column:
         self.theta: torch.Tensor | None = None
 
     def add(self, earlier: Axis, pair: Marginal, pool: torch.Tensor, offset: int) -> None:
-        """Add a measured pair with an earlier column, which the pool's rows have codes of."""
+        """Add a measured pair with an earlier column, whose codes are drawn in the pool."""
         noise = max(float(np.sqrt(np.mean(np.square(pair.noise_stddev)))), LEAST_NOISE_SHARE * self.n_rows)
         drawn = pool.mean(0).double().numpy()
         table = fit_margins(
@@ -184,16 +184,16 @@ class _Column:
         self._places.append((offset, basis))
 
     def solve(self, n_pool: int) -> torch.Tensor:
-        """Minimise, and return ``(n_pool, size)`` logits of the pool's rows.
+        """Minimise the objective, and return ``(n_pool, size)`` logits of the pool's rows.
 
-        If that ends in no numbers, the column is drawn from its own shares: a guard that sees released counts only.
+        If the result is not finite, the column is drawn from its own shares; the check sees released counts only.
         """
         if not self._features:
             return self.bias.expand(n_pool, -1)
         features = torch.cat(self._features, dim=1)
         table, ridge, expected = (_floats(np.concatenate(part)) for part in zip(*self._parts, strict=True))
         shares = _floats(self.axis.shares)
-        # Steps in units of the curvature: tables of rare codes are as steep as those of frequent ones.
+        # Steps in units of the curvature, so that rare codes converge like frequent ones.
         scale, bias_scale = torch.rsqrt(expected + ridge + 1e-6), torch.rsqrt(shares + 1e-4)
         free = self.basis.T @ torch.ones(len(shares)) / len(shares) ** 0.5
         weights, bias = (torch.zeros(size, requires_grad=True) for size in (table.shape, shares.shape))
@@ -213,7 +213,7 @@ class _Column:
             total = torch.logsumexp(logits, dim=1)
             probabilities = torch.exp(logits - total[:, None])
             slope = features.T @ probabilities / n_pool @ self.basis - table
-            # What all codes have in common changes no probability, and the earlier column knows it already.
+            # A shift common to all codes changes no probability, and the earlier column's margin fixes it already.
             slope = slope - torch.outer(slope @ free, free) + ridge * theta
             moved = bias * bias_scale
             weights.grad = slope * scale
@@ -230,7 +230,7 @@ class _Column:
         return self.bias.expand(n_pool, -1)
 
     def write(self, result: LogLinear, block: slice) -> None:
-        """Put the weights where they belong."""
+        """Copy the weights into the column's block of ``result``."""
         result.bias[block] = self.bias
         if self.theta is None:
             return
@@ -244,15 +244,15 @@ class _Column:
 def prior_variance(
     beyond: np.ndarray, expected: np.ndarray, noise: float, rows: np.ndarray, columns: np.ndarray
 ) -> np.ndarray:
-    """Return the variance that a table's weights have a priori: one for each group of alike coefficients.
+    """Return the prior variance of a table's weights, one value per group of exchangeable coefficients.
 
-    A coefficient shows ``expected * weight`` beyond independence, and noise. So the mean of what its group shows, less
-    the noise's own, over ``expected**2`` estimates the weights' variance by moments.
+    A coefficient is ``expected * weight`` plus noise, beyond independence. So the mean square of a group, minus the
+    noise variance, over ``expected**2`` estimates the weights' variance by moments.
 
     Args:
-        beyond: ``(rows, columns)`` coefficients of the noisy counts less those of independence.
-        expected: ``(rows, columns)`` counts that go with each of them under independence.
-        noise: Standard deviation of a count.
+        beyond: ``(rows, columns)`` coefficients of the noisy counts minus those of independence.
+        expected: ``(rows, columns)`` expected counts of each of them under independence.
+        noise: Standard deviation of a count's noise.
         rows: ``(rows,)`` levels of the first axis.
         columns: ``(columns,)`` levels of the second.
     """

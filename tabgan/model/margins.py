@@ -1,7 +1,4 @@
-"""Noisy tables brought into agreement: every one of them knows something of the same columns.
-
-Everything here is post-processing of released counts.
-"""
+"""Reconciliation of noisy tables that share columns: post-processing of released counts."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ import numpy as np
 from tabgan.columns.grid import project_to_simplex
 from tabgan.privacy.doors.marginals import Marginal
 
-#: Share of a code that rows may have and, as far as the noise lets tell, none has.
+#: Share of a code that rows may have, but none has as far as the noise allows to tell.
 LEAST_SHARE = 1e-6
 
 #: Alternating corrections of a table's two margins.
@@ -27,14 +24,14 @@ def pool_margins(
 ) -> list[np.ndarray]:
     """Return each column's shares from its own counts and the margins of its pairs, by inverse variance.
 
-    A column's own histogram is finer than its codes, so the noise of a code adds up over cells; ten pairs know the
-    column about as well as it does itself.
+    A column's own histogram is finer than its codes, so the noise of a code adds up over cells; the margins of ten
+    pairs are about as accurate.
 
     Args:
-        one_ways: One a column, in order.
+        one_ways: One per column, in order.
         pairs: Measured tables over two columns each.
         exists: Codes of each column that rows may have.
-        n_rows: Noisy number of rows, in which the shares sum to 1.
+        n_rows: Noisy number of rows, which corresponds to a total share of 1.
     """
     least = 1e-6 * n_rows
     precision = [1.0 / np.maximum(m.noise_stddev * np.ones(len(m.counts)), least) ** 2 for m in one_ways]
@@ -58,16 +55,16 @@ def pool_margins(
 def fit_margins(
     table: np.ndarray, noise_stddev: np.ndarray | float, rows: np.ndarray, columns: np.ndarray, n_rows: float
 ) -> np.ndarray:
-    """Return about the nearest table with given margins: cells give way in proportion to their variance.
+    """Return about the nearest table with given margins, correcting cells in proportion to their variance.
 
-    The variance is that of the noise and that of a count of so many rows, so that a table without noise is scaled as
-    iterative proportional fitting does, and one that is mostly noise is shifted.
+    The variance is the sum of the noise's and that of a count among ``n_rows`` rows, so a table without noise is
+    scaled, as in iterative proportional fitting, and one that is mostly noise is shifted.
 
     Args:
-        table: ``(rows, columns)`` shares, noise and negative ones among them.
-        noise_stddev: Of the noise of a share.
-        rows: The sums over each row that the result has.
-        columns: The sums over each column that the result has, up to what the rows leave open.
+        table: ``(rows, columns)`` noisy shares, some of them negative.
+        noise_stddev: Standard deviation of the noise of a share.
+        rows: Row sums of the result.
+        columns: Column sums of the result, approximately: the row sums are met last.
         n_rows: Noisy number of rows.
 
     References:

@@ -1,4 +1,4 @@
-"""Codes out of a trained generator, with or without conditions. Nothing private is left to be read here."""
+"""Sampling of codes from a trained generator, with or without conditions. Nothing private is read here."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ import torch
 from tabgan._util.tensors import draw_codes
 from tabgan.model.generator import Generator
 
-#: Rows drawn at once; larger batches are put together from parts.
+#: Rows drawn at once; larger batches are assembled from parts.
 BATCH_SIZE = 16_384
 
-#: Candidates drawn for each row asked for under conditions: at first, and at most where their weights differ so much
-#: that they are worth fewer rows than asked for; and the least number of them.
+#: Candidates per requested row under conditions: at first, and at most, if their weights differ so much that their
+#: effective size is below the requested number of rows; and the least number in all.
 CANDIDATES, MOST_CANDIDATES, MIN_CANDIDATES = 8, 32, 4_096
 
 
 class CodeSampler:
-    """Draws codes column by column.
+    """A sampler that draws codes column by column.
 
-    A code that rows may have and no row may show, the one that unreleased categories are pooled in, is drawn like any
-    other, so that the columns after it follow all rows and not the few whose value was released. When a row is whole,
-    its pooled cells are drawn anew.
+    The code that pools unreleased categories must not appear in a sample. It is drawn like any other, so that later
+    columns follow all rows and not only those whose value was released; once a row is complete, its pooled cells are
+    redrawn.
 
     Args:
-        generator: Trained.
-        exists: One mask ``(size,)`` a column: codes that may be drawn.
-        pooled: By the position of a column whose last code is a pooled one: ``(size,)`` in proportion to what its cells
-            are drawn anew, not negative, 0 at the end and above 0 somewhere.
+        generator: The trained generator.
+        exists: One mask ``(size,)`` per column: codes that may be drawn.
+        pooled: Weights ``(size,)`` for redrawing pooled cells, by the position of a column whose last code is pooled;
+            not negative, 0 at the end and above 0 somewhere.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class CodeSampler:
     ) -> None:
         self._generator = generator
         device = generator.device
-        #: Codes that may not be drawn, ``None`` where all may.
+        #: Codes that must not be drawn; ``None`` where all may.
         self._excluded = [None if mask.all() else torch.as_tensor(~mask, device=device) for mask in exists]
         self._pooled = {
             position: torch.as_tensor(weights, dtype=torch.float64, device=device)
@@ -55,20 +55,19 @@ class CodeSampler:
         fixed: Mapping[int, int] | None = None,
         batch_size: int = BATCH_SIZE,
     ) -> Iterator[np.ndarray]:
-        """Yield ``(batch, columns)`` int16 codes, exactly ``n_rows`` rows together.
+        """Yield ``(batch, columns)`` int16 codes, exactly ``n_rows`` rows in total.
 
-        Fixed columns are met by sequential importance resampling: columns are drawn in order; a fixed one is
-        set, and the row weighted with the probability that it would have been drawn so. After the last fixed
-        column, the rows that are needed are drawn from the weighted candidates and go on by themselves. Candidates
-        are drawn until they are worth as many even ones (Kish) as there are rows to draw, or are MOST_CANDIDATES
-        times as many: what is rarer than that repeats itself in the columns before. For any number, every row has the
-        fixed codes.
+        Conditions are met by sequential importance resampling: columns are drawn in order; a fixed one is
+        set, and the row weighted by the probability of drawing that code. After the last fixed column, the
+        requested rows are drawn from the weighted candidates and completed independently. Candidates are drawn until
+        their effective size (Kish) reaches the number of rows, or their number MOST_CANDIDATES times it: for rarer
+        conditions, rows repeat in the columns up to the last fixed one. Every row always has the fixed codes.
 
         Args:
-            n_rows: Rows in all, at least 0.
-            rng: All draws, on the generator's device.
-            fixed: Codes that columns, by position, must have.
-            batch_size: Rows a batch at most.
+            n_rows: Total number of rows, at least 0.
+            rng: Source of all draws, on the generator's device.
+            fixed: Required codes, by position of the column.
+            batch_size: Most rows per batch.
 
         References:
             Gordon, Salmond & Smith (1993), *Novel Approach to Nonlinear/Non-Gaussian Bayesian State Estimation*.
@@ -84,7 +83,7 @@ class CodeSampler:
             yield torch.cat([codes.to(torch.int16).cpu() for codes in whole]).numpy()
 
     def _without_pooled(self, codes: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
-        """Return the codes of whole rows with those that no row may show drawn anew, each column by itself."""
+        """Return the codes of complete rows with pooled codes redrawn, each column independently."""
         for position, weights in self._pooled.items():
             rows = (codes[:, position] == len(weights) - 1).nonzero().squeeze(1)
             if len(rows):
@@ -117,7 +116,7 @@ class CodeSampler:
     def _candidates(
         self, n_rows: int, rng: torch.Generator, fixed: Mapping[int, int]
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return latents, codes up to the last fixed column, and log-weights of new rows."""
+        """Return the latents, the codes up to the last fixed column, and the log-weights of new rows."""
         latent, state, codes = self._start(n_rows, rng)
         log_weight = torch.zeros(n_rows, device=codes.device, dtype=torch.float64)
         for position in range(max(fixed) + 1):
@@ -131,7 +130,7 @@ class CodeSampler:
         return latent, codes, log_weight
 
     def _start(self, n_rows: int, rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return the latents of new rows, their first state, and their codes, still empty."""
+        """Return the latents of new rows, their initial state, and an empty array for their codes."""
         device = self._generator.device
         latent = torch.randn(n_rows, self._generator.latent, generator=rng, device=device)
         codes = torch.empty(n_rows, len(self._excluded), dtype=torch.int64, device=device)
@@ -140,7 +139,7 @@ class CodeSampler:
     def _go_on(
         self, state: torch.Tensor, codes: torch.Tensor, start: int, rng: torch.Generator
     ) -> torch.Tensor:
-        """Return the codes after every column from ``start`` on was drawn."""
+        """Draw every column from ``start`` on, and return the codes."""
         for position in range(start, len(self._excluded)):
             codes[:, position] = draw_codes(self._logits(state, position), rng)
             state = self._generator.advance(state, codes[:, position], position)
@@ -152,5 +151,5 @@ class CodeSampler:
 
 
 def _effective_size(log_weight: torch.Tensor) -> float:
-    """Return how many evenly weighted rows weighted ones are worth: ``sum(w)**2 / sum(w**2)``."""
+    """Return the effective size of weighted rows: ``sum(w)**2 / sum(w**2)``."""
     return float(torch.exp(2 * torch.logsumexp(log_weight, 0) - torch.logsumexp(2 * log_weight, 0)))

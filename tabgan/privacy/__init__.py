@@ -1,1 +1,1 @@
-"""The guarantee: what may be spent, what was spent, and the only modules that touch private rows."""
+"""The guarantee: budget, accounting, ledger, and the only modules that read private rows."""

@@ -1,6 +1,6 @@
-"""From what mechanisms did to one ``(epsilon, delta)``.
+"""The accountant: the ``(epsilon, delta)`` of all mechanisms together.
 
-The total is composed with privacy loss distributions (PLD). Every plain Gaussian release enters
+The total is composed with privacy loss distributions (PLD). All plain Gaussian releases enter
 through one number, ``mu``: a Gaussian mechanism with noise multiplier ``z`` (noise standard deviation
 over L2 sensitivity) is ``1/z``-GDP, and composing them, adaptively or not, gives
 ``mu = sqrt(sum 1/z**2)`` exactly, hence a single Gaussian mechanism with multiplier ``1/mu``. DP-SGD
@@ -28,22 +28,22 @@ from scipy.special import log_ndtr
 
 from tabgan.errors import PrivacyError
 
-#: Width of a cell of the discretised privacy loss at mu <= 1/4, in proportion to mu above. Rounding is
+#: Width of a cell of the discretised privacy loss at mu <= 1/4, proportional to mu above. Rounding is
 #: upwards: a coarser grid only over-counts.
 VALUE_DISCRETIZATION_INTERVAL = 1e-4
 
-#: Where the accountant would run for minutes, or out of memory, it refuses; plans stay far below. At most so large a
-#: GDP parameter; at least so much noise of DP-SGD; at most so many steps, and so large a privacy loss of all of them
-#: together (``steps * sample_rate / noise_multiplier**2``, twice its mean where each unit takes part).
+#: Limits beyond which the accountant would run for minutes or out of memory, and refuses; plans stay far below them.
+#: Largest GDP parameter; least noise multiplier of DP-SGD; most steps; largest privacy loss of all steps together
+#: (``steps * sample_rate / noise_multiplier**2``, twice its mean if each unit takes part).
 MOST_MU, LEAST_NOISE, MOST_STEPS, MOST_LOSS = 1e4, 0.2, 1_000_000, 1_000.0
 
-#: From here on the grid grows with the square of mu, so that it has no more cells than here.
+#: The mu above which the grid's width grows with the square of mu, so that the number of cells stays bounded.
 _WIDE_MU = 100.0
 
 
 @dataclass(frozen=True)
 class SubsampledGaussian:
-    """``steps`` rounds of: take each unit with probability ``sample_rate``, release a noisy sum.
+    """A run of ``steps`` rounds that each take every unit with probability ``sample_rate`` and release a noisy sum.
 
     Attributes:
         noise_multiplier: Noise standard deviation over the clipping bound, above 0.
@@ -58,12 +58,12 @@ class SubsampledGaussian:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a set of releases costs, in the terms that compose: three parts that add up.
+    """The cost of a set of releases, in three parts, each of which composes by addition.
 
     Attributes:
         mu_squared: Squared GDP parameter of all plain Gaussian releases together.
-        runs: Poisson-subsampled Gaussians; those of one noise and rate are one run.
-        delta: What threshold mechanisms add to the total's delta by themselves.
+        runs: Poisson-subsampled Gaussians; those with the same noise and rate form one run.
+        delta: Delta that threshold mechanisms add to the total's by themselves.
     """
 
     mu_squared: float = 0.0
@@ -72,7 +72,7 @@ class Cost:
 
     @property
     def mu(self) -> float:
-        """GDP parameter of all plain Gaussian releases together; NaN, which nothing accepts, where there is none."""
+        """GDP parameter of all plain Gaussian releases together; NaN, which nothing accepts, if it has no root."""
         return math.sqrt(self.mu_squared) if self.mu_squared >= 0 else math.nan
 
     def __add__(self, other: Cost) -> Cost:
@@ -80,7 +80,7 @@ class Cost:
         return Cost(self.mu_squared + other.mu_squared, runs, self.delta + other.delta)
 
     def covers(self, other: Cost) -> bool:
-        """Return whether ``other`` is at most this in every part, so that it costs no more at any delta."""
+        """Return whether this cost is at least ``other`` in every part, and so at any delta."""
         steps = {(run.noise_multiplier, run.sample_rate): run.steps for run in self.runs}
         return (
             other.mu_squared <= self.mu_squared * (1 + 1e-9)  # sums of 1/z**2 round
@@ -92,13 +92,13 @@ class Cost:
         )
 
     def epsilon(self, delta: float) -> float:
-        """Return an upper bound on epsilon at a total of ``delta``; infinite when the thresholds use all of it up.
+        """Return an upper bound on epsilon at a total of ``delta``; infinite if the thresholds use all of it up.
 
-        It holds where the parameters of the releases, or the total of those that are adaptive, were fixed
+        It holds if the parameters of the releases, or the total of those that are adaptive, were fixed
         beforehand: see :func:`epsilon_of`.
 
         Raises:
-            PrivacyError: when a parameter is not a number or makes no sense.
+            PrivacyError: a parameter is not a number or out of its range.
         """
         remaining = delta - self.delta
         if self.delta > 0 and not remaining > 0:
@@ -106,15 +106,15 @@ class Cost:
         return epsilon_of(self.mu, self.runs, remaining)
 
     def adaptive_epsilon(self, delta: float, order: float) -> float:
-        """Return an upper bound that also holds where each fit was planned after looking at the ones before it.
+        """Return an upper bound on epsilon that also holds if each fit was planned after seeing earlier results.
 
         It composes Renyi divergences of one ``order``, which has to be fixed before the first fit.
 
         Raises:
-            PrivacyError: when a parameter is not a number or makes no sense.
+            PrivacyError: a parameter is not a number or out of its range.
 
         References:
-            Feldman & Zrnic (2021), *Individual Privacy Accounting via a Renyi Filter*, Theorem 4.3: of a fixed order.
+            Feldman & Zrnic (2021), *Individual Privacy Accounting via a Renyi Filter*, Theorem 4.3, at a fixed order.
         """
         remaining = delta - self.delta
         if not remaining > 0:
@@ -137,15 +137,15 @@ def _merged(runs: Iterable[SubsampledGaussian]) -> tuple[SubsampledGaussian, ...
     return tuple(SubsampledGaussian(*key, count) for key, count in sorted(steps.items()))
 
 
-#: Orders that a filter may be fixed to.
+#: Candidate orders of a filter.
 _ORDERS = (*(x / 10 for x in range(20, 110)), *range(11, 65), *(64 * 2 ** (k / 4) // 1 for k in range(1, 33)))
 
 
 def filter_order(epsilon: float, delta: float) -> float:
     """Return the Renyi order at which the most Gaussian releases fit into ``(epsilon, delta)``.
 
-    It is a function of public caps alone. Releases of ``mu`` have divergence ``order * mu**2 / 2``, and what is left of
-    epsilon for it is what the conversion to ``(epsilon, delta)`` does not take.
+    It is a function of public caps alone. Releases of ``mu`` have divergence ``order * mu**2 / 2``, for which epsilon
+    leaves room after the conversion to ``(epsilon, delta)`` has taken its part.
 
     References:
         Canonne, Kamath & Steinke (2020), *The Discrete Gaussian for Differential Privacy*, Proposition 12.
@@ -184,7 +184,7 @@ def epsilon_of(mu: float, subsampled: tuple[SubsampledGaussian, ...], delta: flo
         delta: In (0, 1).
 
     Raises:
-        PrivacyError: when a parameter is not a number or makes no sense; nothing is ever guessed.
+        PrivacyError: a parameter is not a number or out of its range; nothing is ever guessed.
     """
     check_parameters(mu, subsampled, delta)
     parts = []
@@ -205,10 +205,10 @@ def epsilon_of(mu: float, subsampled: tuple[SubsampledGaussian, ...], delta: flo
 
 
 def check_parameters(mu: float, subsampled: tuple[SubsampledGaussian, ...], delta: float = 0.5) -> None:
-    """Raise unless parameters make sense, and are such that the accountant comes to an end with them.
+    """Raise unless parameters are in their ranges, and small enough for the accountant to finish.
 
     Raises:
-        PrivacyError: they do not.
+        PrivacyError: they are not.
     """
     usable = 0 <= mu <= MOST_MU and 0 < delta < 1
     for run in subsampled:
@@ -217,7 +217,7 @@ def check_parameters(mu: float, subsampled: tuple[SubsampledGaussian, ...], delt
         usable = usable and run.steps * run.sample_rate / run.noise_multiplier**2 <= MOST_LOSS
     if not usable:
         raise PrivacyError(
-            f"accounting: expected finite positive parameters, noise that is worth the name, and delta in (0, 1), got "
+            f"accounting: expected finite positive parameters, enough noise, and delta in (0, 1), got "
             f"mu={mu}, delta={delta}, {subsampled}. Nothing was released with them."
         )
 
@@ -225,8 +225,8 @@ def check_parameters(mu: float, subsampled: tuple[SubsampledGaussian, ...], delt
 def affordable_mu(epsilon: float, delta: float) -> float:
     """Return the largest ``mu`` of plain Gaussian releases that the accountant puts within the target.
 
-    Solved in closed form, then stepped down until :func:`epsilon_of`, which rounds upwards, agrees. The steps double:
-    below a delta of about 1e-22 the tails that it cuts off count for more than ``delta``, and the way down is long.
+    It is solved in closed form, then lowered until :func:`epsilon_of`, which rounds upwards, agrees. The steps double:
+    below a delta of about 1e-22 the truncated tails count for more than ``delta``, and many steps are needed.
     """
     mu = largest(lambda value: gaussian_delta(value, epsilon) <= delta, 1e-6, 100.0, tolerance=1e-9)
     step = 1e-5
@@ -239,10 +239,10 @@ def affordable_mu(epsilon: float, delta: float) -> float:
 def largest(
     is_affordable: Callable[[float], bool], low: float, high: float, tolerance: float = 1e-4
 ) -> float:
-    """Return nearly the largest number in ``[low, high]`` that is affordable, never one that is not.
+    """Return nearly the largest affordable number in ``[low, high]``, never one that is not affordable.
 
-    ``is_affordable`` must be true up to some point and false beyond it. ``low`` comes back
-    unchecked when nothing above it is affordable: the caller verifies it.
+    ``is_affordable`` must be true up to some point and false beyond it. ``low`` is returned
+    unchecked if nothing above it is affordable: the caller verifies it.
     """
     while high - low > tolerance * high:
         middle = (low + high) / 2

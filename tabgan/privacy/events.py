@@ -1,4 +1,4 @@
-"""What a mechanism did: immutable lines, which say nothing of what it cost."""
+"""Privacy events: immutable records of the mechanisms that ran, separate from their cost."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ MECHANISMS = (GAUSSIAN, GAUSSIAN_THRESHOLD, POISSON_GAUSSIAN)
 
 @dataclass(frozen=True)
 class Release:
-    """One line of a ledger: what a mechanism did, on what, with which parameters.
+    """One line of a ledger: a mechanism, its input and its parameters.
 
     Attributes:
-        door: Through which door the rows were read.
-        what: What was released, in a few words.
+        door: The door through which the rows were read.
+        what: The released quantity, in a few words.
         columns: Columns that it was computed on; empty for all of them.
         mechanism: The mechanism's name.
         noise_multiplier: Noise standard deviation over L2 sensitivity.
         delta: Probability mass that a threshold mechanism adds to the total's delta.
         sample_rate: Poisson inclusion probability of a unit; 1 where every unit takes part.
-        steps: How often it was done.
-        sensitivity: L2 norm of the most that one privacy unit changes of what is released, before the noise.
+        steps: Number of times that the mechanism ran.
+        sensitivity: L2 norm of the largest change that one privacy unit makes to the exact value, before the noise.
     """
 
     door: Door
@@ -50,14 +50,14 @@ class Release:
 
     @property
     def noise_stddev(self) -> float:
-        """Standard deviation of the noise, in units of what is released."""
+        """Standard deviation of the noise, in units of the released quantity."""
         return self.noise_multiplier * self.sensitivity
 
     def check(self) -> None:
-        """Raise unless this is a private release with parameters that make sense.
+        """Raise unless this is a private release with parameters in their ranges.
 
         Raises:
-            PrivacyError: NaN and infinities among them.
+            PrivacyError: a parameter is out of its range, NaN or infinite.
         """
         is_sampled = self.mechanism == POISSON_GAUSSIAN
         if not (
@@ -80,7 +80,7 @@ class Release:
 
     @property
     def cost(self) -> Cost:
-        """What it costs, in the terms that compose. Only of a release that passes :meth:`check`."""
+        """The release's cost, in parts that compose. Defined only for a release that passes :meth:`check`."""
         if self.mechanism == POISSON_GAUSSIAN:
             return Cost(runs=(SubsampledGaussian(self.noise_multiplier, self.sample_rate, self.steps),))
         return Cost(mu_squared=self.noise_multiplier**-2, delta=self.delta)
@@ -91,15 +91,15 @@ class Release:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Release:
-        """Return the release that :meth:`to_dict` wrote: nothing has a default on load.
+        """Return the release that :meth:`to_dict` wrote; no field has a default on load.
 
         Raises:
-            KeyError, TypeError, ValueError: a field is missing, unknown, or not what it should be.
+            KeyError, TypeError, ValueError: a field is missing, unknown, or of the wrong type.
         """
         if set(data) != set(cls.__dataclass_fields__):
             raise KeyError
         if not isinstance(data["columns"], list):
-            raise ValueError  # a text would become one column a letter
+            raise ValueError  # text would become one column per letter
         door = _OLD_DOORS.get(data["door"], data["door"])
         release = cls(**{**data, "door": door, "columns": tuple(data["columns"])})
         numbers = (release.noise_multiplier, release.delta, release.sample_rate, release.sensitivity)
@@ -120,9 +120,9 @@ def is_number(value: object) -> bool:
 
 
 def cost_of(releases: Iterable[Release]) -> Cost:
-    """Return what releases cost together.
+    """Return the cost of releases together.
 
-    Squares are summed exactly before they are rounded, so that the order of the releases does not matter.
+    Squares are summed exactly before rounding, so the order of the releases does not matter.
     """
     releases = tuple(releases)
     plain = [r for r in releases if r.mechanism != POISSON_GAUSSIAN]

@@ -1,7 +1,7 @@
-"""What was released, and what it cost together.
+"""The privacy filter of a fit, and the statement of its releases and their total cost.
 
-A release is charged *before* its mechanism touches a row, so that a crash can over-count and never
-under-count. The total is not kept: it is recomputed from the entries each time it is asked for.
+A release is charged *before* its mechanism reads a row, so a crash can over-count but never
+under-count. The total is not stored: it is recomputed from the entries on every access.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tabgan.privacy.events import POISSON_GAUSSIAN, Release, cost_of, is_number
 from tabgan.privacy.plan import Plan
 from tabgan.privacy.unit import PrivacyUnit
 
-#: What a fit takes as public unless the schema pins it; printed in every statement.
+#: Facts that a fit assumes to be public unless the schema pins them; printed in every statement.
 PUBLIC_FACTS = (
     "The column names, their order and their pandas dtypes are public.",
     "Everything that the schema declares is public, and was not read off the table.",
@@ -27,13 +27,13 @@ PUBLIC_FACTS = (
     "epsilon, delta and all other arguments of the fit were chosen without looking at the table.",
 )
 
-#: What holds besides where the unit is an entity.
+#: The further assumption if the unit is an entity.
 ENTITY_FACT = "All rows of an entity have one value in its column, which no other entity has."
 
 
 @dataclass(frozen=True)
 class LedgerPlace:
-    """Where in a dataset's ledger a fit stands, so that a later reader can tell whether the file was rolled back.
+    """A fit's place in its dataset's ledger, by which a later reader can tell if the file was rolled back.
 
     Attributes:
         ledger: The ledger's own random name.
@@ -46,36 +46,36 @@ class LedgerPlace:
     hash: str
 
 
-#: How far a recomputed epsilon may lie from the stated one: accountants of other versions round on other grids.
+#: Relative difference allowed between recomputed and stated epsilon: other versions' accountants use other grids.
 _ROUNDING = 1e-4
 
-#: Of a model that left: its fit stands in a ledger, which is not named.
+#: The place in a released model: its fit is recorded in a ledger, which is not named.
 UNTOLD_PLACE = LedgerPlace("", 0, "")
 
 
 @dataclass(frozen=True)
 class PrivacyStatement:
-    """What a fit promises and what it spent. ``model.privacy_`` is one.
+    """The promise of a fit and its spending. ``model.privacy_`` is one.
 
-    **Guarantee.** ``(epsilon, delta)``, the total that was fixed before the table was read and that nothing was let
-    past. ``epsilon_spent`` is bookkeeping, not a promise: noisy answers decide how many releases are made and with
-    how much noise, so that what is spent is itself an outcome of the fit. What is proven of such a fit holds for a
-    filter, with its fixed total, and not for the reading at the end.
+    **Guarantee.** ``(epsilon, delta)``, the total that was fixed before the table was read and that no charge may
+    exceed. ``epsilon_spent`` is bookkeeping, not a promise: noisy answers decide how many releases are made and with
+    how much noise, so the amount spent is itself an outcome of the fit. The proof covers a filter with its fixed
+    total, not the reading at the end.
 
     Attributes:
         is_private: False for a fit with ``epsilon=None``: then there is no guarantee at all.
-        epsilon: What was asked for, and is promised; ``None`` without privacy.
-        delta: What was asked for, and is promised.
-        epsilon_spent: What the entries cost at ``delta``; at most ``epsilon``.
+        epsilon: The promised epsilon, as requested; ``None`` without privacy.
+        delta: The promised delta, as requested.
+        epsilon_spent: Cost of the entries at ``delta``; at most ``epsilon``.
         delta_spent: Part of ``delta`` that threshold mechanisms use up by themselves.
-        privacy_unit: Whose presence is protected: ``"row"`` or ``"entity"``.
-        neighboring_relation: Which tables count as neighbours.
+        privacy_unit: The unit of privacy, whose presence is protected: ``"row"`` or ``"entity"``.
+        neighboring_relation: The relation between neighbouring tables.
         entries: Every release, in the order in which it was charged.
-        assumptions: What is taken as public, in whole sentences.
-        entity: The column that says whose a row is; ``None`` where every row is a unit.
+        assumptions: Facts assumed to be public, in whole sentences.
+        entity: The column that identifies a row's unit; ``None`` where every row is a unit.
         max_rows: The most rows of one unit that were used.
-        place: Where the fit stands in the ledger of its dataset; ``None`` where none was kept, and ``UNTOLD_PLACE``
-            where one was that a released model does not name.
+        place: The fit's place in its dataset's ledger; ``None`` without a ledger, and ``UNTOLD_PLACE`` in a released
+            model, which does not name it.
 
     References:
         Rogers, Roth, Ullman & Vadhan (2016), *Privacy Odometers and Filters: Pay-as-you-Go Composition*.
@@ -97,7 +97,7 @@ class PrivacyStatement:
 
     @property
     def unit(self) -> PrivacyUnit:
-        """Whose presence is protected."""
+        """The unit of privacy, whose presence is protected."""
         return PrivacyUnit(self.entity, self.max_rows)
 
     def to_dict(self) -> dict[str, Any]:
@@ -108,11 +108,11 @@ class PrivacyStatement:
     def from_dict(cls, data: dict[str, Any]) -> PrivacyStatement:
         """Return the statement that :meth:`to_dict` wrote.
 
-        What is said to be spent is recomputed from the entries. That says that the statement agrees with itself, and
-        not that somebody else did not write it.
+        The stated spending is recomputed from the entries. This shows that the statement is consistent, not that it
+        is authentic.
 
         Raises:
-            PrivacyError: when a field is missing or unknown: a privacy parameter has no default on load; or when they
+            PrivacyError: a field is missing or unknown, since no privacy parameter has a default on load; or fields
                 contradict each other.
         """
         try:
@@ -132,7 +132,7 @@ class PrivacyStatement:
             ) from error
 
     def _check(self) -> None:
-        """Raise ``ValueError`` unless the fields are what they should be: a loaded statement may hold anything."""
+        """Raise ``ValueError`` unless the fields are valid and consistent: a loaded statement may hold anything."""
         promised = (self.epsilon, self.delta, self.epsilon_spent)
         if self.is_private is True:
             is_whole = all(map(_is_positive, promised)) and self.delta < 1  # type: ignore[operator]
@@ -150,7 +150,7 @@ class PrivacyStatement:
             raise ValueError
 
     def _is_of_its_entries(self) -> bool:
-        """Return whether what is said to be spent is what the entries cost, and each was scaled to the unit."""
+        """Return whether the stated spending is the cost of the entries, and each was scaled to the unit."""
         if self.is_private is not True or self.delta is None or self.epsilon_spent is None:
             return self.is_private is False
         for entry in self.entries:
@@ -165,7 +165,7 @@ class PrivacyStatement:
         if not math.isclose(self.delta_spent, delta, rel_tol=1e-9, abs_tol=1e-300):
             return False
         cost = cost_of(self.entries)
-        if len(cost.runs) > 1:  # a fit has one discriminator; the accountant takes its time for each
+        if len(cost.runs) > 1:  # a fit has one discriminator; more would only slow the accountant down
             return False
         return math.isclose(self.epsilon_spent, cost.epsilon(self.delta), rel_tol=_ROUNDING)
 
@@ -184,31 +184,31 @@ def _is_positive(value: object) -> bool:
 
 
 class Book(Protocol):
-    """Where a fit's charges are put down for good, and stand when it is taken up again after an interruption."""
+    """A durable record of a fit's charges, which a resumed fit finds again after an interruption."""
 
     @property
     def past(self) -> Sequence[tuple[str, tuple[Release, ...]]]:
         """Charges that this fit made before it was interrupted: the call and its releases, in order."""
 
     def write(self, call: str, releases: Sequence[Release]) -> None:
-        """Put a charge down. It is on the disk when this returns."""
+        """Record a charge. It is on the disk when this returns."""
 
     def place(self) -> LedgerPlace | None:
-        """Return where the fit stands now."""
+        """Return the fit's current place in its ledger."""
 
 
 class PrivacyFilter:
-    """The releases of one fit, held against its plan: a filter.
+    """A filter: the releases of one fit, checked against its plan.
 
-    **Guarantee.** Whatever is charged here composes to at most the plan's ``(epsilon, delta)`` under add-or-remove-one
+    **Guarantee.** All charges admitted here compose to at most the plan's ``(epsilon, delta)`` under add-or-remove-one
     adjacency of its unit. The plan fixed a total for each of the three parts that compose before anything was
     read: ``mu**2`` of all Gaussians, one run of DP-SGD, one delta of all thresholds. :meth:`charge` raises instead of
-    letting any of them pass, so that which releases are made, and with how much noise, may follow from earlier answers.
-    A mechanism runs only after its charge came back, and by then the charge stands in ``book``.
+    exceeding any of them, so the choice of releases, and their noise, may depend on earlier answers.
+    A mechanism runs only after its charge has returned, and by then the charge is recorded in ``book``.
 
     Args:
-        plan: What may be spent. One without privacy keeps the list, without any promise.
-        book: Where charges outlive the process; ``None`` keeps them in memory only.
+        plan: The budget. One without privacy keeps the list, without any promise.
+        book: The durable record of charges; ``None`` keeps them in memory only.
 
     References:
         Smith & Thakurta (2022), *Fully Adaptive Composition for Gaussian Differential Privacy*, Theorem 1.
@@ -222,16 +222,16 @@ class PrivacyFilter:
 
     @property
     def is_private(self) -> bool:
-        """Whether anything is promised at all."""
+        """True if the fit promises differential privacy."""
         return self.plan.is_private
 
     def recall(self, call: str) -> list[tuple[Release, ...]]:
-        """Take over what this fit charged for ``call`` before it was interrupted, and return it: a charge an attempt.
+        """Take over this fit's charges for ``call`` from before an interruption, and return them, one per attempt.
 
-        Calls come in one order, which follows from public arguments and released numbers.
+        The order of calls is determined by public arguments and released numbers.
 
         Raises:
-            PrivacyError: if the fit's next charge was for another call: this is not the fit that was interrupted.
+            PrivacyError: the fit's next charge was for another call: this is not the fit that was interrupted.
         """
         charged = []
         while self._past and self._past[0][0] == call:
@@ -239,21 +239,21 @@ class PrivacyFilter:
             self._admit(charged[-1])
         if self._past and not charged:
             raise PrivacyError(
-                f"ledger: expected the interrupted fit to go on with {self._past[0][0]!r}, got {call!r}. The "
-                "checkpoint is of another fit or version; start a new fit with a new checkpoint."
+                f"ledger: expected the interrupted fit to resume with {self._past[0][0]!r}, got {call!r}. The "
+                "checkpoint belongs to another fit or version; start a new fit with a new checkpoint."
             )
         return charged
 
     def charge(self, *releases: Release, call: str = "") -> None:
-        """Write releases down before their mechanisms run.
+        """Record releases before their mechanisms run.
 
         Args:
-            releases: Taken together or not at all.
-            call: Which of the fit's calls they are for.
+            releases: Admitted together or not at all.
+            call: The fit's call that they are for.
 
         Raises:
-            BudgetExceededError: if the total would pass the plan; nothing is written then.
-            PrivacyError: if a private release has no noise, or a parameter that makes no sense.
+            BudgetExceededError: the total would exceed the plan; nothing is recorded.
+            PrivacyError: a private release has no noise, or a parameter out of its range.
         """
         if self.is_private:
             for release in releases:
@@ -261,10 +261,10 @@ class PrivacyFilter:
         self._admit(releases, self._book, call)
 
     def _admit(self, releases: Sequence[Release], book: Book | None = None, call: str = "") -> None:
-        """Add releases to the entries if the plan has room for them, by way of the book if there is one."""
+        """Add releases to the entries if the plan has room for them, recording them first if there is a book."""
         if self.is_private and not self.plan.cost.covers(cost_of([*self.entries, *releases])):
             raise BudgetExceededError(
-                f"ledger: {releases[0].what!r} would bring the total over what the plan gives for "
+                f"ledger: {releases[0].what!r} would bring the total over the plan for "
                 f"epsilon={self.plan.epsilon:g} and delta={self.plan.delta:g}. Nothing was released."
             )
         if book is not None:
@@ -272,21 +272,21 @@ class PrivacyFilter:
         self.entries.extend(releases)
 
     def finish(self) -> None:
-        """Raise if the fit is over and has not come to all that it charged before it was interrupted.
+        """Raise if the finished fit has not repeated every call that it charged before an interruption.
 
         Raises:
             PrivacyError: this is not the fit that was interrupted.
         """
         if self._past:
             raise PrivacyError(
-                f"ledger: the fit came to its end without {self._past[0][0]!r}, which it had charged before it was "
-                "interrupted. The checkpoint is of another fit or version; start a new fit with a new checkpoint."
+                f"ledger: the fit ended without {self._past[0][0]!r}, which it had charged before it was "
+                "interrupted. The checkpoint belongs to another fit or version; start a new fit with a new checkpoint."
             )
 
     def remaining_mu(self) -> float:
-        """Return what plain Gaussian releases may still spend, as a GDP parameter; infinite without privacy.
+        """Return the budget left for plain Gaussian releases, as a GDP parameter; infinite without privacy.
 
-        Which releases the rest goes to may depend on earlier answers: the total is fixed.
+        Its allocation to releases may depend on earlier answers: the total is fixed.
         """
         if not self.is_private:
             return math.inf
@@ -294,14 +294,14 @@ class PrivacyFilter:
 
     @property
     def charged(self) -> tuple[Release, ...]:
-        """Every release that was charged, those of before an interruption included that were not come to again."""
+        """Every release that was charged, including those from before an interruption that were not repeated yet."""
         return (*self.entries, *(release for _, releases in self._past for release in releases))
 
     def statement(self) -> PrivacyStatement:
-        """Return what has been promised and spent so far; the total is recomputed from the entries.
+        """Return the promise and the spending so far; the total is recomputed from the entries.
 
         Raises:
-            PrivacyError: if the accountant puts them above the promise, which no charge should have let happen.
+            PrivacyError: the accountant puts the total above the promise, which no charge should have allowed.
         """
         plan = self.plan
         charged, place = self.charged, None if self._book is None else self._book.place()
@@ -329,14 +329,14 @@ class PrivacyFilter:
         )
 
 
-#: How a note begins that says what a failed fit has spent.
-SPENT = "What this fit charged until then is spent"
+#: The beginning of a note on the spending of a failed fit.
+SPENT = "Already spent by this fit"
 
 
 def spent_note(epsilon: str) -> str:
-    """Return what an error says of the budget that is gone with it."""
+    """Return an error's note on the budget that the failed fit has spent."""
     return f"{SPENT}: epsilon {epsilon}. A second fit on the table adds to it."
 
 
-#: What an error says of a fit whose ledger could not be told that it has failed.
-UNTOLD = "The ledger could not be told that the fit has failed: its whole plan goes on counting."
+#: An error's note on a fit whose failure could not be recorded in its ledger.
+UNTOLD = "The failure of the fit could not be recorded in the ledger: its whole plan still counts."

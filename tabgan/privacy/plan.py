@@ -1,10 +1,10 @@
-"""What may be spent, and on what: a plan that is complete before any row is read.
+"""The privacy budget of a fit and its split: a plan that is complete before any row is read.
 
 The plan fixes every noise scale that the accounting depends on. Nothing in it is a function of the
 table: the sampling rate and the number of DP-SGD steps are constants, and the Gaussian stages have fixed
-shares of one GDP budget, however many releases a stage turns out to make. That is what lets later choices
-(which pairs, how many bins) follow earlier noisy answers: adaptive Gaussian composition with a fixed total
-is covered by Smith & Thakurta (2022), and no parameter of DP-SGD is chosen after looking.
+shares of one GDP budget, regardless of the number of releases in a stage. So later choices (pairs, number of
+bins) may depend on earlier noisy answers: adaptive Gaussian composition with a fixed total is covered by
+Smith & Thakurta (2022), and no parameter of DP-SGD is chosen after looking at the table.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from tabgan.privacy.unit import ROW, PrivacyUnit
 
 Stage = Literal["kinds", "rows", "precision", "ranges", "zoom", "one_way", "round", "selection"]
 
-#: Shares of the Gaussian budget (of mu**2) of the stages before the pairs, which take all that is left:
-#: what a schema makes needless is never charged, and so goes to them.
+#: Shares of the Gaussian budget (of mu**2) of the stages before the pairs. The pairs take the rest, including the
+#: shares of stages that a schema makes unnecessary, which are never charged.
 SHARES: dict[Stage, float] = {
     "kinds": 0.01,
     "rows": 0.005,
@@ -34,7 +34,7 @@ SHARES: dict[Stage, float] = {
     "selection": 0.05,
 }
 
-#: Part of delta that category discovery may use up, when there is any.
+#: Part of delta that category discovery may use up, if there is any.
 DISCOVERY_DELTA_SHARE = 0.1
 
 #: The adversary's share of the whole budget (of mu**2), its sampling rate and its steps.
@@ -42,19 +42,19 @@ ADVERSARY_SHARE = 0.05
 SAMPLE_RATE = 0.02
 ADVERSARY_STEPS = 200
 
-#: Headroom that keeps rounding in sums of 1/z**2 from reading as an overspend.
+#: Headroom that keeps rounding in sums of 1/z**2 from counting as an overspend.
 _HEADROOM = 1.0 - 1e-6
 
-#: A budget of so little mu tells nothing.
+#: The least useful budget: with less mu, nothing rises above the noise.
 _LEAST_MU = 1e-4
 
-#: A discriminator whose noise multiplier would be above the inverse of this learns nothing.
+#: The inverse of the largest useful noise multiplier: with more noise, a discriminator cannot train.
 _LEAST_PRECISION = 1e-6
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What each stage of a fit may spend.
+    """The budget of a fit and of each of its stages.
 
     Attributes:
         epsilon: The whole fit's target; ``None`` for a fit without privacy.
@@ -62,9 +62,9 @@ class Plan:
         discovery_delta: Part of ``delta`` that threshold mechanisms may use, all columns together.
         mu: GDP parameter that the Gaussian stages may spend together; infinite without privacy.
         shares: Shares of ``mu**2`` of the stages before the pairs.
-        has_adversary: Whether a discriminator is trained at all.
-        adversary: Its private run; ``None`` when it is switched off or needs no privacy.
-        unit: Whose presence is protected; its rows scale every sensitivity.
+        has_adversary: True if a discriminator is trained.
+        adversary: The discriminator's private run; ``None`` if it is switched off or needs no privacy.
+        unit: The unit of privacy; its most rows scale every sensitivity.
     """
 
     epsilon: float | None
@@ -78,16 +78,16 @@ class Plan:
 
     @property
     def cost(self) -> Cost:
-        """The most that the fit may cost. Only of a private plan."""
+        """The most that the fit may cost. Defined only for a private plan."""
         return Cost(self.mu**2, () if self.adversary is None else (self.adversary,), self.discovery_delta)
 
     @property
     def is_private(self) -> bool:
-        """Whether anything is promised at all."""
+        """True if the plan promises differential privacy."""
         return self.epsilon is not None
 
     def noise_multiplier(self, stage: Stage, releases: int) -> float:
-        """Return noise over sensitivity for each of ``releases`` equal releases that share a stage.
+        """Return the noise multiplier of each of ``releases`` equal releases that share a stage.
 
         It is 0, for no noise, only without privacy.
         """
@@ -96,7 +96,7 @@ class Plan:
         return math.sqrt(max(releases, 1) / self.shares[stage]) / self.mu
 
     def noise_stddev(self, stage: Stage, releases: int) -> float:
-        """Return the noise of each release in rows: a unit changes a count by as many rows as it may have."""
+        """Return the noise of each release in rows: a unit changes a count by as many rows as it may contribute."""
         return self.noise_multiplier(stage, releases) * self.unit.max_rows
 
 
@@ -106,10 +106,12 @@ def check_budget(
     """Return the arguments of a budget as floats if they are in their ranges; see :func:`make_plan`.
 
     Raises:
-        ConfigError: for the first that is not.
+        ConfigError: an argument is out of its range; names the first.
     """
     if epsilon is not None:
-        epsilon = validate.positive("epsilon", epsilon, fix="Use None, in words, for a fit without privacy.")
+        epsilon = validate.positive(
+            "epsilon", epsilon, fix="Write None explicitly for a fit without privacy."
+        )
     delta = validate.real_in("delta", delta, 0.0, 1.0, fix="Use less than 1 / number of rows.")
     return epsilon, delta, validate.real_in("adversary_share", adversary_share, 0.0, 1.0, open_low=False)
 
@@ -130,12 +132,12 @@ def make_plan(
     Args:
         epsilon: Above 0, or ``None`` for no privacy.
         delta: In (0, 1).
-        has_discovery: Whether categories have to be discovered, which takes a part of ``delta``.
+        has_discovery: True if categories have to be discovered, which takes a part of ``delta``.
         adversary_share: Part of the budget (of mu**2) for the discriminator, in [0, 1).
-        unit: Whose presence is protected.
+        unit: The unit of privacy.
 
     Raises:
-        ConfigError: if an argument is out of its range, or the target is too small to plan with.
+        ConfigError: an argument is out of its range, or the target is too small to plan with.
     """
     epsilon, delta, adversary_share = check_budget(epsilon, delta, adversary_share)
     if epsilon is None:
@@ -161,7 +163,7 @@ def make_private_metrics_plan(epsilon: float, delta: float, unit: PrivacyUnit = 
     Args:
         epsilon: Above 0.
         delta: In (0, 1).
-        unit: Whose presence is protected: the fit's.
+        unit: The unit of privacy of the fit.
 
     Raises:
         ConfigError: an argument is out of its range, or too small to plan with.
@@ -178,10 +180,10 @@ def make_private_metrics_plan(epsilon: float, delta: float, unit: PrivacyUnit = 
 
 @lru_cache(maxsize=64)
 def _calibrate_adversary(adversary_mu: float, mu: float, epsilon: float, delta: float) -> SubsampledGaussian:
-    """Return the DP-SGD run with about the least noise that fits beside Gaussian releases of ``mu``.
+    """Return the DP-SGD run with about the least noise that fits together with Gaussian releases of ``mu``.
 
     The search starts from the central limit of subsampled Gaussians, ``mu_D = q sqrt(T (exp(1/z**2) - 1))``
-    (Bu, Dong, Long & Su 2020), and lets only the accountant decide.
+    (Bu, Dong, Long & Su 2020); the accountant alone decides.
     """
 
     def run(precision: float) -> SubsampledGaussian:
@@ -194,7 +196,7 @@ def _calibrate_adversary(adversary_mu: float, mu: float, epsilon: float, delta: 
     precision = largest(is_affordable, guess / 2, guess * 1.25, tolerance=2e-3) if guess > 0 else 0.0
     if precision < _LEAST_PRECISION or not is_affordable(precision):
         raise ConfigError(
-            f"adversary_share: what it leaves of epsilon={epsilon:g} for the discriminator is nothing. "
+            f"adversary_share: it leaves nothing of epsilon={epsilon:g} for the discriminator. "
             "Raise it, or set adversary_share=0."
         )
     return run(precision)

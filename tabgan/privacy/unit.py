@@ -1,4 +1,4 @@
-"""The unit of privacy: a row, or an entity, everybody's rows under one key, of which at most ``max_rows`` are used."""
+"""The unit of privacy: a row, or an entity, all rows with one key, of which at most ``max_rows`` are used."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tabgan.schema import MOST_ROWS_EACH, Schema
 
 @dataclass(frozen=True)
 class PrivacyUnit:
-    """Whose presence is protected.
+    """The unit whose presence is protected.
 
     Attributes:
         entity: The column whose value a unit's rows share; ``None`` where every row is a unit of its own.
@@ -27,7 +27,7 @@ class PrivacyUnit:
 
     @property
     def name(self) -> str:
-        """The unit in words, after "one"."""
+        """The unit in words, to follow "one"."""
         if self.entity is None:
             return "row"
         rows = "row" if self.max_rows == 1 else "rows"
@@ -43,14 +43,14 @@ class PrivacyUnit:
         """Return the unit of ``{"entity": ..., "max_rows": ...}``.
 
         Raises:
-            ValueError: if it is none.
+            ValueError: the data is not a valid unit.
         """
         entity, max_rows = data["entity"], data["max_rows"]
         is_usable = entity is None or isinstance(entity, str)
         is_usable &= isinstance(max_rows, int) and not isinstance(max_rows, bool)
         is_usable = is_usable and 1 <= max_rows <= MOST_ROWS_EACH
         if not is_usable or set(data) != {"entity", "max_rows"} or (entity is None and max_rows != 1):
-            raise ValueError("no privacy unit")
+            raise ValueError("not a privacy unit")
         return cls(entity, max_rows)
 
 

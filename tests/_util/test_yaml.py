@@ -92,10 +92,10 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("text", "problem"),
         [
-            ("a: 1\nb: 2\na: 3", "a: the key stands there twice, again at line 3"),
-            ("a:\n  b: 1\n  b: 2", "a.b: the key stands there twice, again at line 3"),
+            ("a: 1\nb: 2\na: 3", "a: the key occurs twice, again at line 3"),
+            ("a:\n  b: 1\n  b: 2", "a.b: the key occurs twice, again at line 3"),
             ("epsilon:\ndelta: 1", "epsilon: expected a value, got nothing, at line 1"),
-            ("[a]: 1", "line 1: expected a word as key"),
+            ("[a]: 1", "line 1: expected a word as a key"),
             ("a: [1", "line 1: not valid YAML"),
             ("a: 1\n\tb: 2", "line 2: not valid YAML"),
             ("a: 1\n---\nb: 2", "not valid YAML"),

@@ -124,7 +124,7 @@ class TestNegativeControls:
     def test_rows_that_are_not_clipped(self, monkeypatch):
         monkeypatch.setattr(dpsgd, "CLIP_NORM", 1_000.0)
         names = {check.name for check in check_mechanisms() if not check.has_passed}
-        assert "gradients: what a unit of 3 moves" in names
+        assert "gradients: change by a unit of 3" in names
 
     def test_more_rows_in_a_batch_than_were_charged(self, monkeypatch):
         """Pitfalls 7 and 9."""
@@ -160,7 +160,7 @@ class TestNegativeControls:
         ("owner", "name", "found"),
         [
             (_Tables, "_release", "canaries in counts: separation"),
-            (_Door, "_release", "a fit's histograms: noise over what was charged"),
+            (_Door, "_release", "a fit's histograms: noise over charged noise"),
         ],
     )
     def test_noise_of_rows_where_entities_are_promised(self, monkeypatch, owner, name, found):

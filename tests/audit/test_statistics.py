@@ -311,7 +311,11 @@ class TestBadInputs:
     @pytest.mark.parametrize(
         ("scores", "is_included", "message"),
         [
-            ([1.0, math.nan, math.nan], COINS, "scores: expected no NaN, got 2. Score what tells nothing 0."),
+            (
+                [1.0, math.nan, math.nan],
+                COINS,
+                "scores: expected no NaN, got 2. Use 0 for an uninformative score.",
+            ),
             (
                 [1.0, 2.0],
                 COINS,

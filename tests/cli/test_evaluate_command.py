@@ -145,7 +145,7 @@ class TestTheTableOfTheFit:
         here.iloc[1:].to_csv("other.csv", index=False)
         found = run("evaluate", "m", "--real", "other.csv", *self.MORE, code=None)
         assert found.exit_code != 0
-        assert "is of another table" in " ".join(found.output.split())
+        assert "belongs to another table" in " ".join(found.output.split())
 
     def test_may_be_what_a_part_was_taken_from(self, here):
         """As where a job held rows out: the ledger is the whole table's."""
@@ -154,7 +154,7 @@ class TestTheTableOfTheFit:
         found = run(
             "evaluate", "m", "--real", "real.csv", "--source-table", "part.csv", *self.MORE, code=None
         )
-        assert "is of another table" in " ".join(found.output.split())
+        assert "belongs to another table" in " ".join(found.output.split())
 
     def test_is_not_asked_for_without_a_ledger(self, here):
         options = ["--holdout", "holdout.csv", "--source-table", "real.csv", "-o", "r.json"]

@@ -86,7 +86,7 @@ class TestFit:
 
         monkeypatch.setattr("tabgan.fitting.fit._new_adversary", stop)
         said = fit("--checkpoint", "ck", code=130)
-        assert "Interrupted. What this fit charged until then is spent: epsilon" in said
+        assert "Interrupted. Already spent by this fit: epsilon" in said
         assert "the same command resumes" in said
 
     def test_no_privacy_has_no_place_in_it(self):
@@ -145,7 +145,7 @@ class TestCap:
         low = ("ledger", "cap", "people.ledger", "--epsilon-cap", "0.1", "--delta-cap", "1e-5")
         said = run(*low, code=1)
         assert "counts in" in said
-        assert "every further fit be refused" in said
+        assert "would refuse every further fit" in said
         assert LedgerFile(Path("people.ledger")).cap.epsilon == 3.0
         assert "every further fit will be refused" in run(*low, "--force")
         assert LedgerFile(Path("people.ledger")).cap.epsilon == 0.1
@@ -167,7 +167,7 @@ class TestUnfinished:
             return fit("--checkpoint", "ck", *more, code=1)
 
     def test_goes_on_with_the_same_ledger(self, monkeypatch):
-        assert "is spent: epsilon" in self._interrupt(monkeypatch)
+        assert "spent by this fit: epsilon" in self._interrupt(monkeypatch)
         (open_fit,) = LedgerFile(Path("people.ledger")).fits
         assert open_fit.outcome is None
         fit("--checkpoint", "ck")
@@ -180,7 +180,7 @@ class TestUnfinished:
         said = fit("--epsilon", "0.6", code=1)
         assert f"1 unfinished fits count ({held.name})" in said
         run("ledger", "close", "people.ledger", held.name)
-        assert "it cannot go on" in fit("--checkpoint", "ck", code=1)
+        assert "it cannot resume" in fit("--checkpoint", "ck", code=1)
         assert "no open fit 'unknown'" in run("ledger", "close", "people.ledger", "unknown", code=1)
 
 
@@ -195,7 +195,9 @@ class TestAdopt:
 
     def test_only_where_it_is_lost(self):
         fit()
-        assert "only without one" in run("ledger", "adopt", "people.ledger", code=1)
+        assert "Only a ledger without a guard can be adopted" in run(
+            "ledger", "adopt", "people.ledger", code=1
+        )
 
 
 class TestJobs:
@@ -275,8 +277,8 @@ random_state: 0
             ("ledger: {path: l, table_may_change: 3}", "ledger.table_may_change: expected true or false"),
             ("ledger: l\nmodel: {epsilon: null}", "ledger: a fit with epsilon: null spends without limit"),
             ("checkpoint: 7", "checkpoint: expected a path as text"),
-            ("checkpoint: out/bad", "checkpoint: expected a folder of its own"),
-            ("ledger: ck/l\ncheckpoint: ck", "ledger.path: expected a place outside of the checkpoint"),
+            ("checkpoint: out/bad", "checkpoint: expected a separate folder"),
+            ("ledger: ck/l\ncheckpoint: ck", "ledger.path: expected a place outside the checkpoint"),
             ("schema: {entity: key}", "entity: expected entity and max_rows together"),
             ("schema: {entity: key, max_rows: 0, columns: {}}", "max_rows"),
         ],

@@ -142,7 +142,7 @@ def test_answers_without_a_manifest_are_not_taken_for_those_of_a_new_fit(folder)
     """A crash may have come while the checkpoint was removed."""
     filled(folder)
     (folder / "manifest.json").unlink()
-    with pytest.raises(CheckpointError, match=r"has 'released.jsonl' and no 'manifest.json'"):
+    with pytest.raises(CheckpointError, match=r"has 'released.jsonl' but no 'manifest.json'"):
         opened(folder)
 
 
@@ -157,7 +157,9 @@ def test_a_seed_alone_is_a_new_checkpoint(folder):
 def test_other_arguments_are_named(folder):
     filled(folder)
     before = contents(folder)
-    with pytest.raises(CheckpointError, match="of a fit with other arguments: epsilon, random_state differ"):
+    with pytest.raises(
+        CheckpointError, match="belongs to a fit with other arguments: epsilon, random_state differ"
+    ):
         opened(folder, REQUEST | {"epsilon": 1.5, "random_state": 0})
     with pytest.raises(CheckpointError, match="schema differ"):
         opened(folder, REQUEST | {"schema": {"columns": {}}})
@@ -171,7 +173,7 @@ def test_another_table_is_refused(folder):
     filled(folder)
     before = contents(folder)
     for other in (TABLE.iloc[:2], TABLE.assign(age=[31, 47, 65]), TABLE[["town", "age"]]):
-        with pytest.raises(CheckpointError, match="is of a fit to another table"):
+        with pytest.raises(CheckpointError, match="belongs to a fit to another table"):
             opened(folder).bind(other)
     with pytest.raises(DataError):
         opened(folder).bind("table.csv")
@@ -236,7 +238,7 @@ def test_a_damaged_file_is_refused_and_nothing_is_removed(folder, name, use):
         damaged[position] ^= 1 << rng.integers(8)
         path.write_bytes(damaged)
         with pytest.raises(
-            CheckpointError, match=f"{name}' is damaged. Restore it|{name}' is damaged. What was"
+            CheckpointError, match=f"{name}' is damaged. Restore it|{name}' is damaged. Its charges"
         ):
             use(folder)
         assert path.read_bytes() == damaged

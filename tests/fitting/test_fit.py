@@ -252,7 +252,7 @@ def test_a_fit_that_fails_counts_what_it_charged_and_no_more(path, monkeypatch, 
     failing = model()
     with pytest.raises(KeyboardInterrupt) as caught:
         failing.fit(table(), ledger=path)
-    assert "is spent: epsilon" in caught.value.__notes__[0]
+    assert "spent by this fit: epsilon" in caught.value.__notes__[0]
     (fit,) = LedgerFile(path).fits
     assert fit.outcome == "failed"
     assert 0 < fit.held.mu_squared <= fit.limit.mu_squared
@@ -265,7 +265,7 @@ def test_a_ledger_that_cannot_be_told_of_a_failure_goes_on_counting_the_plan(pat
     monkeypatch.setattr(LedgerFile, "end", lambda *args: (_ for _ in ()).throw(OSError("disk")))
     with pytest.raises(KeyboardInterrupt) as caught:
         model().fit(table(), ledger=path)
-    assert any("its whole plan goes on counting" in note for note in caught.value.__notes__)
+    assert any("its whole plan still counts" in note for note in caught.value.__notes__)
     (fit,) = LedgerFile(path).fits
     assert fit.held == fit.limit
 
@@ -327,7 +327,7 @@ def test_a_ledger_holds_no_fit_without_privacy(path, folder, no_reader, ledger):
 
 @pytest.mark.parametrize("ledger", ["ledger.jsonl", "books/ledger.jsonl", "../checkpoint/l"])
 def test_a_datasets_ledger_cannot_lie_where_a_finished_fit_is_removed(folder, no_reader, ledger):
-    with pytest.raises(ConfigError, match="a place outside of the checkpoint"):
+    with pytest.raises(ConfigError, match="a place outside the checkpoint"):
         model().fit(Unread(table()), ledger=folder / ledger, checkpoint=folder)
     assert not folder.exists()
 
@@ -450,7 +450,7 @@ def test_one_that_never_gets_past_a_stage_ends_in_a_typed_error(path, folder, mo
     assert recomputed(path) <= EPSILON + ROUNDING
     assert Counter(call for call, _ in fit.charges).most_common(1)[0][1] > 10
     assert fit.held == fit.spent
-    refused(path, folder, CheckpointError, "has the fit down as failed", schema=DECLARED)
+    refused(path, folder, CheckpointError, "records the fit as failed", schema=DECLARED)
 
 
 def _die_at(call, what):
@@ -484,7 +484,7 @@ def test_a_resumed_fit_that_fails_says_all_that_it_has_spent(path, folder, monke
         raise KeyboardInterrupt
 
     again = model()
-    with pytest.raises(KeyboardInterrupt, match=f"is spent: epsilon {at_most(spent)} of"):
+    with pytest.raises(KeyboardInterrupt, match=f"spent by this fit: epsilon {at_most(spent)} of"):
         again.fit(table(), ledger=path, checkpoint=folder, progress=stop)
     assert again.privacy_.epsilon_spent == pytest.approx(spent)
 
@@ -493,7 +493,7 @@ def test_a_checkpoint_is_one_processs_at_a_time(path, folder, monkeypatch, no_sy
     stopped(path, folder, monkeypatch)
     before = path.read_bytes()
     with FileLock(folder / "lock"):
-        refused(path, folder, CheckpointError, "another process is at work")
+        refused(path, folder, CheckpointError, "another process is using")
     assert path.read_bytes() == before
     model().fit(table(), ledger=path, checkpoint=folder)
 
@@ -516,7 +516,7 @@ def test_a_part_of_the_table_is_the_same_part_when_it_goes_on(path, folder, monk
         interrupt(patch, ENTROPY, 12, Killed)
         with pytest.raises(Killed):
             model().fit(df.iloc[:1_200], ledger=path, checkpoint=folder, source_table=df)
-    with pytest.raises(CheckpointError, match="of a fit to another table"):
+    with pytest.raises(CheckpointError, match="belongs to a fit to another table"):
         model().fit(df.iloc[:1_300], ledger=path, checkpoint=folder, source_table=df)
     model().fit(df.iloc[:1_200], ledger=path, checkpoint=folder, source_table=df)
 
@@ -647,7 +647,7 @@ def test_a_table_that_cannot_be_learnt_gives_its_checkpoint_up(path, folder, no_
 def test_a_fit_that_was_closed_by_hand_cannot_go_on(path, folder, monkeypatch, no_sync):
     stopped(path, folder, monkeypatch)
     LedgerFile(path).end(LedgerFile(path).fits[0].name, "closed")
-    refused(path, folder, CheckpointError, "has the fit down as closed")
+    refused(path, folder, CheckpointError, "records the fit as closed")
 
 
 def test_a_ledger_that_does_not_know_the_fit_is_not_the_one(path, folder, monkeypatch, no_sync):
@@ -655,7 +655,7 @@ def test_a_ledger_that_does_not_know_the_fit_is_not_the_one(path, folder, monkey
     stopped(path, folder, monkeypatch)
     for name in (path, path.with_name("ledger.jsonl.guard")):
         name.unlink()
-    with pytest.raises(CheckpointError, match="does not know the fit that is to go on"):
+    with pytest.raises(CheckpointError, match="does not know the fit to resume"):
         model().fit(table(), ledger=path, checkpoint=folder)
     assert not path.exists()
 
@@ -668,7 +668,7 @@ def test_a_ledger_that_was_put_back_to_before_an_answer_is_found(path, folder, m
     stopped(path, folder, monkeypatch)
     path.write_bytes(older[0])
     guard.write_bytes(older[1])
-    refused(path, folder, PrivacyError, "do not go together")
+    refused(path, folder, PrivacyError, "answers do not match at")
 
 
 def test_a_ledger_that_was_put_back_to_before_steps_of_the_discriminator_is_found(
@@ -721,7 +721,7 @@ def test_a_second_start_that_came_too_late_changes_nothing(path, folder, monkeyp
     late = fitting.Session(request, LedgerConfig(path), folder)
     stopped(path, folder, monkeypatch)
     before = path.read_bytes(), (folder / "manifest.json").read_bytes()
-    with pytest.raises(CheckpointError, match="has been at work"):
+    with pytest.raises(CheckpointError, match="another process has changed"):
         late.begin(table())
     assert before == (path.read_bytes(), (folder / "manifest.json").read_bytes())
     model().fit(table(), ledger=path, checkpoint=folder)
@@ -742,7 +742,7 @@ def test_a_ledger_of_another_table_is_refused_and_nothing_is_written(path, folde
     model().fit(table(), ledger=path)
     before = path.read_bytes()
     for kept in (None, folder):
-        with pytest.raises(LedgerError, match="is of another table"):
+        with pytest.raises(LedgerError, match="belongs to another table"):
             model().fit(table(1_400), ledger=path, checkpoint=kept)
     assert path.read_bytes() == before
     model().fit(table(1_400), ledger=LedgerConfig(path, table_may_change=True))

@@ -135,7 +135,7 @@ def test_what_another_library_raises_is_told_without_its_message(monkeypatch, er
         rf"Unexpected {type(error).__name__} in tabgan/fitting/fit\.py line \d+, _learn\.", shown
     )
     assert SECRET not in shown.replace(f"KeyError({SECRET})", "")
-    assert "is spent" in shown
+    assert "spent by this fit" in shown
     assert model.privacy_.epsilon_spent > 0
 
 

@@ -122,7 +122,7 @@ class TestProblems:
             "Use less than 1 / number of rows.",
             "jobs.yaml: job 'a': model.epochs: unknown key.",
             "jobs.yaml: job 'a': random_state: expected an integer of at least 0, got -1.",
-            "jobs.yaml: job 'b': source: expected a value, got nothing. The key is needed.",
+            "jobs.yaml: job 'b': source: expected a value, got nothing. The key is required.",
             "jobs.yaml: job 'b': report: expected a mapping of keys and values, got 'maybe'.",
             "jobs.yaml: job 'b': sorce: unknown key. Did you mean 'source'?",
         ]
@@ -147,7 +147,7 @@ class TestProblems:
 
     @pytest.mark.parametrize("key", ["schema", "random_state"])
     def test_arguments_that_belong_to_the_job(self, key):
-        assert f"model.{key}: write it beside model" in _problem(
+        assert f"model.{key}: write it next to model" in _problem(
             f"source: {{path: people.csv}}\nmodel: {{{key}: 1}}"
         )
 
@@ -210,7 +210,7 @@ class TestProblems:
 
     def test_two_jobs_of_one_name(self):
         job = "{name: a, source: {path: people.csv}, output: {folder: %s}}"
-        assert "job 'a': name: 2 jobs are called that" in _problem(f"[{job % 'x'}, {job % 'y'}]")
+        assert "job 'a': name: 2 jobs have it" in _problem(f"[{job % 'x'}, {job % 'y'}]")
 
     def test_two_jobs_in_one_folder(self):
         job = "{name: %s, source: {path: people.csv}, output: {folder: x}}"
@@ -367,7 +367,7 @@ class TestGateRulesAndPrivateMetrics:
             ),
             ("gate: {tvd2: 0.5}", "gate.tvd2: unknown key. It belongs under fidelity."),
             ("gate: {fidelity: {tvd2: low}}", "gate.fidelity.tvd2: expected a number in [-1, 1], got 'low'"),
-            ("{gate: standard, report: false}", "gate: expected a report beside it"),
+            ("{gate: standard, report: false}", "gate: expected a report, whose figures it checks"),
             ("rules: {low: a}", "rules: expected a list"),
             ("rules: [{low: a}]", "rules[0]"),
             (

@@ -147,7 +147,7 @@ def test_what_a_failed_fit_has_spent_is_told_and_no_other_note():
     error.add_note(f"{SPENT}: epsilon 0.4 of 1.")
     error.add_note(SECRET)
     message = describe_error(error)
-    assert message.endswith("What this fit charged until then is spent: epsilon 0.4 of 1.")
+    assert message.endswith("Already spent by this fit: epsilon 0.4 of 1.")
     assert SECRET not in message
 
 
@@ -164,5 +164,5 @@ def test_an_error_after_the_fit_says_that_its_budget_is_gone(error, fake_model, 
     )
     monkeypatch.setattr(fake_model, "save", fail)
     (outcome,) = LocalExecutor().run(load_jobs(tmp_path / "jobs.yaml"))
-    assert "is spent: epsilon 1." in outcome.message
+    assert "spent by this fit: epsilon 1." in outcome.message
     assert SECRET not in outcome.message

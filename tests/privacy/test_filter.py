@@ -224,7 +224,7 @@ class TestInterrupted:
 
     def test_another_fits_charges_are_not_taken_for_this_ones(self):
         resumed = PrivacyFilter(make_plan(1.0, 1e-6), Book(("1 a", (release(),))))
-        with pytest.raises(PrivacyError, match="the interrupted fit to go on with '1 a', got '1 b'"):
+        with pytest.raises(PrivacyError, match="the interrupted fit to resume with '1 a', got '1 b'"):
             resumed.recall("1 b")
 
     def test_past_charges_are_held_against_the_plan_too(self):

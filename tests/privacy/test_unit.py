@@ -71,7 +71,7 @@ class TestPrivacyUnit:
         ],
     )
     def test_what_is_no_unit_is_refused(self, data):
-        with pytest.raises(ValueError, match="no privacy unit"):
+        with pytest.raises(ValueError, match="not a privacy unit"):
             PrivacyUnit.from_dict(data)
 
 
@@ -244,9 +244,7 @@ class TestRefusals:
         self.refuses(df, "Column 'patient': the schema's entity holds values that cannot be compared")
 
     def test_a_column_that_is_there_twice(self):
-        self.refuses(
-            pd.DataFrame([[SECRET, 1]], columns=["patient"] * 2), "'patient' is there more than once"
-        )
+        self.refuses(pd.DataFrame([[SECRET, 1]], columns=["patient"] * 2), "'patient' occurs more than once")
 
     @pytest.mark.parametrize("table", [None, SECRET, [[SECRET]], pd.Series([SECRET])], ids=type)
     def test_what_is_no_table(self, table):

@@ -1,4 +1,4 @@
-"""The anchor loss: how far the generator's marginals are from the measured ones.
+"""The anchor loss: the distance of the generator's marginals from the measured ones.
 
 Everything here is post-processing of released counts.
 """
@@ -16,27 +16,27 @@ from tabgan.model.generator import Generator
 from tabgan.model.loglinear import WIDTH
 from tabgan.privacy.doors.marginals import Marginal
 
-#: Noise that stands in for the measurement's where there is none: the loss then weighs all cells alike.
+#: Noise assumed for measurements without any, as a share of the rows: the loss then weights all cells equally.
 EXACT_NOISE_SHARE = 0.001
 
-#: Rows drawn for a generator's own tables; fewer the more codes than WIDTH there are, and so many at once.
+#: Rows drawn for a generator's own tables, fewer with more codes than WIDTH; and rows drawn at once.
 SMOOTHING_ROWS, SMOOTHING_BATCH = 65_536, 8_192
 
 
 class AnchorLoss(nn.Module):
-    """Mean squared distance to given marginals, in units of the noise that they were measured with.
+    """The mean squared distance to given marginals, in units of their measurement noise.
 
-    All pairs are one matrix product: draws of the earlier column, probabilities of the later one, which has
-    the same mean as draws of both and less variance. Draws carry no gradient: each softmax learns its own
-    column given those before it (``docs/adr/0002-detached-draws.md``). The two halves of a batch give independent
-    estimates, so the product of their errors is an unbiased squared distance. It is 0 where the generator has the
-    marginals, and 1 where it is as far from them as their noise is.
+    All pairs are one matrix product of draws of the earlier column and probabilities of the later one, which has
+    the same mean as draws of both and less variance. Draws carry no gradient: each softmax trains on its own
+    column given the earlier ones (``docs/adr/0002-detached-draws.md``). The two halves of a batch give independent
+    estimates, so the product of their errors is an unbiased squared distance. It is 0 if the generator matches the
+    marginals, and 1 if it is off by one standard deviation of their noise.
 
     **Shape.** Two of ``(batch, width)`` to a scalar; ``batch`` is even.
 
     Args:
         sizes: Codes of each column.
-        marginals: 1-ways and pairs to hold on to: a generator's own (:func:`marginals_of`).
+        marginals: 1-ways and pairs to stay close to: a generator's own (:func:`marginals_of`).
         n_rows: Noisy number of rows.
     """
 
@@ -69,7 +69,7 @@ class AnchorLoss(nn.Module):
             self.register_buffer(name, torch.as_tensor(array, dtype=torch.float32))
 
     def forward(self, one_hot: torch.Tensor, probabilities: torch.Tensor) -> torch.Tensor:
-        """Return the loss of one batch of draws and the probabilities that they were drawn with."""
+        """Return the loss of one batch of draws and their probabilities."""
         half = len(one_hot) // 2
         errors = []
         for rows in (slice(0, half), slice(half, 2 * half)):
@@ -82,13 +82,13 @@ class AnchorLoss(nn.Module):
 def marginals_of(
     generator: Generator, measured: Sequence[Marginal], n_rows: float, rng: torch.Generator
 ) -> list[Marginal]:
-    """Return the generator's own tables in place of the measured ones: what these say without their noise.
+    """Return the generator's own tables in place of the measured ones, as denoised versions of them.
 
     Args:
-        generator: Agrees with the measured tables as far as they are more than noise.
+        generator: A generator that agrees with the measured tables as far as these rise above their noise.
         measured: 1-ways and pairs.
         n_rows: Noisy number of rows.
-        rng: Draws ``SMOOTHING_ROWS`` rows, at most; on the generator's device.
+        rng: Source of at most ``SMOOTHING_ROWS`` drawn rows, on the generator's device.
     """
     starts = np.concatenate([[0], np.cumsum(generator.sizes)])
     blocks = [slice(int(starts[i]), int(starts[i + 1])) for i in range(len(generator.sizes))]

@@ -1,4 +1,4 @@
-"""The discriminator: one-hot rows to one score, without anything that mixes rows."""
+"""The discriminator: one score per one-hot row, without any layer that mixes rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Discriminator(nn.Module):
 
     Args:
         width: Codes of all columns.
-        hidden: Width of its hidden layer. Few weights: the noise of DP-SGD grows with their number.
+        hidden: Width of its hidden layer. Keep it small: the noise of DP-SGD grows with the number of weights.
     """
 
     def __init__(self, width: int, hidden: int = 16) -> None:
@@ -22,13 +22,13 @@ class Discriminator(nn.Module):
         self.layers = nn.Sequential(nn.Linear(width, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, 1))
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
-        """Return logits."""
+        """Return the logits of rows."""
         logits: torch.Tensor = self.layers(rows)
         return logits
 
 
 def generator_loss(logits: torch.Tensor) -> torch.Tensor:
-    """Return the non-saturating loss: how surely the discriminator tells fakes.
+    """Return the non-saturating loss, which is large when the discriminator recognises fakes.
 
     References:
         Goodfellow et al. (2014), *Generative Adversarial Nets*, Section 3.

@@ -1,6 +1,6 @@
-"""Training: the generator follows the anchors, then the discriminator as well.
+"""Training of the generator, on the anchors at first and then on the discriminator as well.
 
-The loop sees released counts and a discriminator that somebody else trains; it never meets a row.
+The loop sees released counts and a discriminator that is trained elsewhere; it never sees a row.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ from tabgan.model.adversary.discriminator import generator_loss
 from tabgan.model.generator import Draws, Generator
 from tabgan.privacy.doors.dpsgd import DiscriminatorSteps
 
-#: Fakes that are drawn for a step of the discriminator, at most; they weigh as many as it wants. Drawing them is what
-#: such a step costs most, and its noise is far above what more of them would tell.
+#: Most fakes drawn for a step of the discriminator, which weights them up to its batch size. Drawing them dominates the
+#: cost of such a step, and the gain from more fakes would be far below its noise.
 MOST_FAKES = 1_000
 
-#: Whose tensors are whose in a saved state.
+#: Prefixes and names of tensors in a saved state.
 _GENERATOR, _AVERAGE, _ADVERSARY = "generator.", "average.", "adversary."
 _STEP, _DUE, _LEFT, _RNG = "step", "due", "left", "rng"
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How the generator is trained. Public: chosen without looking at the table.
+    """The settings of the generator's training. Public: chosen without looking at the table.
 
     Attributes:
         steps: Generator steps.
-        batch_size: Rows drawn a step; even.
-        reuse: Steps that one batch of draws serves. A draw costs as much as a step and changes little between two.
-        learning_rate: Of Adam at the start; it falls to a twentieth along a cosine.
-        adversary_start: Part of the steps before the adversary joins.
-        adversary_weight: Weight of its loss beside the anchors'.
-        average_start: Part of the steps after which weights are averaged.
-        average_rate: Of the exponential average.
-        save_every: Steps between two saved states, where any are; a multiple of ``reuse``.
+        batch_size: Rows drawn per step; even.
+        reuse: Steps per batch of draws. A draw costs as much as a step, and changes little from one step to the next.
+        learning_rate: Adam's initial learning rate; it falls to a twentieth along a cosine.
+        adversary_start: Fraction of the steps before the adversary joins.
+        adversary_weight: Weight of its loss relative to the anchors'.
+        average_start: Fraction of the steps after which weights are averaged.
+        average_rate: Rate of the exponential average.
+        save_every: Steps between two saved states, if any; a multiple of ``reuse``.
     """
 
     steps: int = 300
@@ -58,13 +58,13 @@ class TrainingConfig:
 
 
 class Saver(Protocol):
-    """Keeps the state of a training, so that an interrupted one can be taken up again."""
+    """A keeper of the training's state, from which an interrupted training resumes."""
 
     def load(self) -> Mapping[str, torch.Tensor] | None:
-        """Return what was saved last; ``None`` where nothing was."""
+        """Return the last saved state; ``None`` if there is none."""
 
     def save(self, state: Mapping[str, torch.Tensor]) -> None:
-        """Keep a state; whole, and on the disk, when this returns."""
+        """Save a state; it is complete, and on the disk, when this returns."""
 
 
 def train(
@@ -78,29 +78,29 @@ def train(
 ) -> Generator:
     """Return an averaged copy of the generator after training.
 
-    The adversary takes a quarter of its steps when it joins, the rest spread evenly over the generator's; fewer where
-    an interruption has cost it some.
+    The adversary takes a quarter of its steps when it joins, the rest spread evenly over the generator's; fewer if an
+    interruption has cost it some.
 
     Args:
-        generator: Trained in place; the copy is what should be kept.
-        anchors: On the generator's device.
-        adversary: Trains the discriminator, or ``None`` for anchors alone.
+        generator: Trained in place; keep the returned copy.
+        anchors: The anchor loss, on the generator's device.
+        adversary: The trainer of the discriminator, or ``None`` for anchors alone.
         config: Lengths and rates.
-        rng: All draws; on the generator's device.
-        progress: Called with steps done and steps in all.
-        saver: Where the state is kept now and then, and where one to go on from may lie.
+        rng: Source of all draws, on the generator's device.
+        progress: Called with the number of steps done and the total.
+        saver: Keeper of the state, which may hold one to resume from.
 
     Raises:
-        TabGANError: if the loss stops being a number. It is a function of released numbers only.
-        CheckpointError: the state that was saved is not one of this training.
-        PrivacyError: its adversary may take more steps than it then could, so its ledger has lost some.
+        TabGANError: the loss is not finite. It is a function of released numbers only.
+        CheckpointError: the saved state belongs to another training.
+        PrivacyError: the adversary has more steps left than when the state was saved, so its ledger has lost some.
     """
     with one_thread(generator.device):
         return _Training(generator, anchors, adversary, config, rng).run(progress, saver)
 
 
 class _Training:
-    """The loop, and the state between two of its steps."""
+    """The training loop, with its state between two steps."""
 
     def __init__(
         self,
@@ -118,14 +118,14 @@ class _Training:
         self.due = np.zeros(config.steps, dtype=np.int64)  # the adversary's steps before each
 
     def run(self, progress: Callable[[int, int], None] | None, saver: Saver | None) -> Generator:
-        """Take all steps from the saved one on, and return the averaged generator."""
+        """Take all steps, from the saved one on, and return the averaged generator."""
         config, adversary = self.config, self.adversary
         saved = None if saver is None else saver.load()
         if saved is not None:
             self._restore(saved)
         start, joins = self.step, int(config.adversary_start * config.steps)
         left = self._steps_left()
-        if self.due[start:].sum() != left:  # at the beginning, or an interruption has cost it some
+        if self.due[start:].sum() != left:  # at the start, or after an interruption has cost it some
             self.due = adversary_schedule(left, config.steps, joins, start)
         loss = torch.zeros(())
         for self.step in range(start, config.steps):
@@ -151,7 +151,7 @@ class _Training:
         probabilities = self.generator(draws)
         loss: torch.Tensor = self.anchors(draws.one_hot, probabilities)
         if adversary is not None:
-            # Straight-through: the row as drawn forwards, its probabilities backwards.
+            # Straight-through: the drawn row in the forward pass, its probabilities in the backward pass.
             relaxed = draws.one_hot + probabilities - probabilities.detach()
             loss = loss + self.config.adversary_weight * generator_loss(adversary.module(relaxed))
         for group in self.optimizer.param_groups:
@@ -164,7 +164,7 @@ class _Training:
         return loss
 
     def _state(self) -> dict[str, torch.Tensor]:
-        """Return all that the next step depends on. Of rows and of privacy noise to come it holds nothing."""
+        """Return the state that the next step depends on. It holds no rows and nothing of future privacy noise."""
         state = named(pack(self.generator, self.optimizer), _GENERATOR)
         if self.average is not None:
             state |= named({k: v.detach().cpu() for k, v in self.average.state_dict().items()}, _AVERAGE)
@@ -182,7 +182,7 @@ class _Training:
         except (KeyError, ValueError, TypeError, RuntimeError, IndexError):
             raise CheckpointError(
                 "checkpoint: the state of the training does not belong to this fit. Start a new fit in a new folder; "
-                "what was charged stays spent."
+                "all charges stay spent."
             ) from None
 
     def _take_over(self, state: Mapping[str, torch.Tensor]) -> None:
@@ -195,8 +195,8 @@ class _Training:
             self.adversary.restore(part(state, _ADVERSARY))
         if self._steps_left() > int(state[_LEFT]):
             raise PrivacyError(
-                "checkpoint: its discriminator has taken steps that the ledger lacks. One of them was replaced; start "
-                "a new fit with a new checkpoint."
+                "checkpoint: its discriminator has taken steps that the ledger lacks. One of the two was replaced; "
+                "start a new fit with a new checkpoint."
             )
         self.rng.set_state(state[_RNG])
         self.step, due = int(state[_STEP]), state[_DUE].numpy()
@@ -205,7 +205,7 @@ class _Training:
         self.due = due
         is_last = self.step == self.config.steps
         if not 0 <= self.step <= self.config.steps or (self.step % self.config.reuse and not is_last):
-            raise ValueError("no step of this training")
+            raise ValueError("not a step of this training")
 
 
 def _learning_rate(config: TrainingConfig, step: int) -> float:
@@ -215,9 +215,9 @@ def _learning_rate(config: TrainingConfig, step: int) -> float:
 
 
 def adversary_schedule(total: int, steps: int, joins: int, start: int = 0) -> np.ndarray:
-    """Return ``(steps,)`` how many discriminator steps go before each generator step; they sum to ``total``.
+    """Return ``(steps,)`` numbers of discriminator steps before each generator step, which sum to ``total``.
 
-    A training that goes on at ``start``, after the adversary has joined, spreads them over what is left.
+    A training resumed at ``start``, after the adversary has joined, spreads them over the remaining steps.
     """
     schedule = np.zeros(steps, dtype=np.int64)
     if start >= steps:
@@ -233,13 +233,13 @@ def adversary_schedule(total: int, steps: int, joins: int, start: int = 0) -> np
 def _train_adversary(
     generator: Generator, adversary: DiscriminatorSteps, due: int, rng: torch.Generator
 ) -> None:
-    """Let the discriminator take ``due`` steps against fresh fakes."""
+    """Train the discriminator for ``due`` steps against fresh fakes."""
     for _ in range(due):
         adversary.step(generator.draw(min(adversary.batch_size, MOST_FAKES), rng).one_hot)
 
 
 def _averaged(average: Generator | None, generator: Generator, rate: float) -> Generator:
-    """Return the exponential average of the weights, a copy of its own."""
+    """Return the exponential average of the weights, as a separate copy."""
     if average is None:
         return copy.deepcopy(generator)
     with torch.no_grad():
@@ -250,4 +250,4 @@ def _averaged(average: Generator | None, generator: Generator, rate: float) -> G
 
 def _check_finite(loss: torch.Tensor) -> None:
     if not torch.isfinite(loss).item():
-        raise TabGANError("training: the loss is not a number. Lower learning_rate.")
+        raise TabGANError("training: the loss is not finite. Lower learning_rate.")

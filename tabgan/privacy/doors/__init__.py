@@ -1,1 +1,1 @@
-"""Every reader of private rows before noise is added."""
+"""All code that reads private rows before noise is added."""

@@ -1,4 +1,4 @@
-"""From released columns to the codes that the model works with: post-processing of released numbers."""
+"""The model's codes of released columns: post-processing of released numbers."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from tabgan.privacy.doors.release import ReleasedColumn, ReleasedTable
 from tabgan.privacy.plan import Plan
 from tabgan.table.codes import CodedColumn, TableEncoder, code_column
 
-#: Codes of a numeric column: at least, and at most or without privacy.
+#: Fewest and most codes of a numeric column; without privacy it has the most.
 MIN_BINS, MAX_BINS = 4, 32
 
-#: Codes with which a fit is quick and small, all columns together: its time and memory grow with their square. Columns
-#: that would have more get fewer bins each, and fewer categories of their own, but no fewer than MIN_CATEGORIES.
+#: Codes of all columns together that keep a fit fast and small: its time and memory grow with their square. Tables that
+#: would have more get fewer bins per column, and fewer categories, but at least MIN_CATEGORIES.
 MAX_WIDTH, MIN_CATEGORIES, MAX_CATEGORIES = 1_600, 32, 256
 
-#: Bins are so many that the noise of a pair's table adds up to about this part of all rows.
+#: Noise of a pair's table, summed over its cells, as a share of all rows: the number of bins aims at it.
 TABLE_NOISE_SHARE = 1.5
 
 
 def code_table(released: ReleasedTable, plan: Plan, mu: float) -> TableEncoder:
-    """Return the codes of a table: as many a column as the noise of the pairs to come leaves room for.
+    """Return the codes of a table: as many per column as the expected noise of the pairs allows.
 
-    ``mu`` is what the ledger holds for the pairs.
+    ``mu`` is the GDP parameter that is left for the pairs.
     """
     n_columns = len(released.columns)
     n_bins, noise = MAX_BINS, 0.0
@@ -46,7 +46,7 @@ def code_table(released: ReleasedTable, plan: Plan, mu: float) -> TableEncoder:
 
 
 def _emphasised(coded: CodedColumn, released: ReleasedColumn) -> CodedColumn:
-    """Return a column that draws integers within its cells by how round the released ones are."""
+    """Return a column that draws integers within its cells by their released roundness."""
     encoder = coded.encoder
     if released.round_counts is None or not is_on_lattice(encoder):
         return coded
@@ -56,9 +56,9 @@ def _emphasised(coded: CodedColumn, released: ReleasedColumn) -> CodedColumn:
 
 
 def one_way_marginals(released: ReleasedTable, encoder: TableEncoder) -> list[Marginal]:
-    """Return the released counts of every column by code, with the noise of so many cells.
+    """Return the released counts of every column by code, with the noise of the cells that each code sums.
 
-    The code for other values has what all rows, of which the noisy number is known, have more than the values do.
+    The code for other values gets the noisy number of rows minus the counts of the values.
     """
     marginals = []
     for position, (column, coded) in enumerate(zip(released.columns, encoder.columns, strict=True)):

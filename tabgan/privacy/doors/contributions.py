@@ -1,6 +1,6 @@
-"""Door 0: a table of which no unit of privacy holds more than its share.
+"""Door 0: a table in which no unit of privacy has more than its share of rows.
 
-Contributions are bounded before anything else is done with the table, so that all sensitivities can rest on it.
+Contributions are bounded before anything else is done with the table, because every sensitivity relies on the bound.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from tabgan.privacy.unit import PrivacyUnit
 
 @dataclass(frozen=True)
 class BoundedTable:
-    """A table of which no unit holds more than its share.
+    """A table in which no unit has more than its share of rows.
 
     Attributes:
-        df: The rows that were kept, in their order, with a fresh index.
-        units: ``(rows,)`` int64, equal for rows of one unit, ``0..n_units - 1``.
-        n_units: Number of units. Private, as the number of rows is.
+        df: The rows that were kept, in their original order, with a fresh index.
+        units: ``(rows,)`` int64, equal for rows of the same unit, ``0..n_units - 1``.
+        n_units: Number of units. Private, like the number of rows.
     """
 
     df: pd.DataFrame
@@ -35,17 +35,18 @@ class BoundedTable:
 def bound_contributions(df: pd.DataFrame, unit: PrivacyUnit) -> BoundedTable:
     """Return the table with at most ``unit.max_rows`` rows of each unit, chosen at random.
 
-    **Guarantee.** Adding or removing one unit adds or removes at most ``max_rows`` rows of the result and changes no
-    other row's chance to be kept: the rows are put in a random order by the operating system's entropy, and each
-    unit keeps its first ones. Of the others, a random order without one unit's rows is a random order still.
+    **Guarantee.** Adding or removing one unit adds or removes at most ``max_rows`` rows of the result and leaves every
+    other row's chance of being kept unchanged: the rows are shuffled with the operating system's entropy, and each
+    unit keeps its first ones. A random order stays a random order of the remaining rows when one unit's rows are
+    removed from it.
 
     Args:
         df: The private table.
-        unit: Whose contributions are bounded; rows are returned as they are when each is a unit.
+        unit: The unit whose contributions are bounded; rows are returned unchanged when each is a unit of its own.
 
     Raises:
-        DataError: no DataFrame; the entity's column is missing, has missing values, or holds what cannot be compared.
-            A row without an entity belongs to nobody whose contribution could be bounded.
+        DataError: ``df`` is not a DataFrame; or the entity column is absent, has missing values, or holds values that
+            cannot be compared. The contribution of a row without an entity cannot be bounded.
 
     References:
         Wilson et al. (2020), *Differentially Private SQL with Bounded User Contribution*, Section 3.
@@ -62,13 +63,13 @@ def bound_contributions(df: pd.DataFrame, unit: PrivacyUnit) -> BoundedTable:
 
 
 def units_of(df: pd.DataFrame, entity: str | None) -> np.ndarray:
-    """Return ``(rows,)`` int64, equal for rows of one unit, from 0 on without a gap.
+    """Return ``(rows,)`` int64 unit numbers, consecutive from 0 and equal for rows of the same unit.
 
-    Keys are one if Python holds them for equal. pandas' ``factorize`` takes text to end at a null character, which
-    would make one unit of several, and let each decide which of the others' rows are kept.
+    Keys are the same if Python considers them equal. pandas' ``factorize`` ends text at a null character, which would
+    merge several units into one and let each of them decide which of the others' rows are kept.
 
     Raises:
-        DataError: as :func:`bound_contributions`.
+        DataError: see :func:`bound_contributions`.
     """
     if not isinstance(df, pd.DataFrame):
         raise DataError(f"fit: expected a pandas DataFrame, got {type(df).__name__}.")
@@ -80,18 +81,18 @@ def units_of(df: pd.DataFrame, entity: str | None) -> np.ndarray:
         )
     series = df[entity]
     if isinstance(series, pd.DataFrame):
-        raise DataError(
-            f"schema.entity: column {entity!r} is there more than once. Rename or drop the others."
-        )
+        raise DataError(f"schema.entity: column {entity!r} occurs more than once. Rename or drop the others.")
     if series.isna().any():
         raise DataError(
-            f"Column {entity!r}: the schema's entity has missing values, and a row without one has no bound on its "
-            "contribution. Fill them in, or drop those rows."
+            f"Column {entity!r}: the schema's entity has missing values, and the contribution of a row without an "
+            "entity cannot be bounded. Fill them in, or drop those rows."
         )
     known: dict[Any, int] = {}
     try:
         units = np.array([known.setdefault(key, len(known)) for key in series], dtype=np.int64)
-        is_comparable = all(key == key for key in known)  # NaN is not: each would be an entity of its own
+        is_comparable = all(
+            key == key for key in known
+        )  # False for NaN, each of which would be its own entity
     except (TypeError, ValueError, ArithmeticError):
         is_comparable = False
     if not is_comparable:

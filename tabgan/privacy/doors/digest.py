@@ -1,22 +1,22 @@
-"""A keyed digest of a table: tells whether it is the one of last time, to whoever holds the key.
+"""A keyed digest of a table, which tells the holder of the key if the table has changed.
 
 A plain hash of a private table would let anybody confirm a guess of it. The key is drawn by the operating system and
-never leaves the house.
+never leaves the organisation.
 
-The digest is of the data, not of a file or a frame: rows may come in any order, columns too, and a value counts, not
-the dtype or the text that stands for it. Two tables have one digest if and only if they have the same column names and
-the same rows, each as often, up to these differences, which are overlooked on purpose:
+The digest covers the data, not a file or a frame: the order of rows and columns does not count, nor does the dtype or
+text that represents a value. Two tables have the same digest if and only if they have the same column names and the
+same rows, with the same multiplicities, up to these differences, which are ignored on purpose:
 
 - a number is its value: ``1`` of any integer dtype, ``1.0``, ``Decimal("1.00")`` and the texts ``"1"``, ``"1.0"``,
-  ``"1e0"``. Text with a leading zero, a plus or a space (``"01"``) is no number. Numbers that are not whole are
-  compared as float64; a float32 counts as the shortest decimal that stands for it, which is what a CSV holds of it.
+  ``"1e0"``. Text with a leading zero, a plus or a space (``"01"``) is not a number. Numbers that are not whole are
+  compared as float64; a float32 counts as the shortest decimal that represents it, as a CSV would hold it.
   ``pandas.read_csv`` misses the last bit of some numbers of 16 and more digits unless ``float_precision="round_trip"``.
-- a boolean is ``true`` in upper or lower case, and never ``1``.
+- a boolean is ``true`` or ``false`` in upper or lower case, and never ``1`` or ``0``.
 - a moment is its wall clock, to the nanosecond, and its offset from UTC, if it has one: datetime64 of any unit, dates,
   datetimes, and text in ISO 8601. A date is its midnight.
-- a missing value is one, whatever stands for it: ``None``, NaN, NaT, ``pandas.NA``, and empty text, for a CSV cannot
-  tell the two apart.
-- a category is its value; text is text, of whatever dtype.
+- all missing values are the same: ``None``, NaN, NaT, ``pandas.NA``, and empty text, which a CSV cannot distinguish
+  from them.
+- a category is its value; text is text, whatever its dtype.
 
 **References.** Bellare & Micciancio (1997), *A New Paradigm for Collision-Free Hashing*; Clarke, Devadas, van Dijk,
 Gassend & Suh (2003), *Incremental Multiset Hash Functions*, Section 4: MSet-Add-Hash. Departures marked below.
@@ -37,13 +37,13 @@ import pandas as pd
 from tabgan.errors import DataError
 from tabgan.privacy.ledger.records import DIGEST_VERSION
 
-#: Rows that are digested at a time, which bounds the memory.
+#: Rows digested at a time, which bounds the memory.
 _CHUNK = 1 << 16
 
-#: Bytes of a value in its canonical form: one that says what it is, and 16.
+#: Bytes of a value in its canonical form: a tag, and a payload of 16.
 _WIDTH = 17
 
-#: What a value is, in its first byte.
+#: Tags of the kinds of value.
 _MISSING, _BOOLEAN, _WHOLE, _FLOAT, _MOMENT, _OTHER, _DURATION = range(7)
 
 _NUMERAL = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -55,7 +55,7 @@ _ISO = re.compile(
 #: Durations as a CSV holds them; of fewer days than 64 bits have nanoseconds for.
 _SPAN = re.compile(r"-?[0-9]{1,5} days(?: [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?)?")
 
-#: Dtypes of numbers beside a mask.
+#: Dtypes of numbers with a mask.
 _MASKED = (
     pd.BooleanDtype,
     *(pd.Int8Dtype, pd.Int16Dtype, pd.Int32Dtype, pd.Int64Dtype),
@@ -63,10 +63,10 @@ _MASKED = (
     *(pd.Float32Dtype, pd.Float64Dtype),
 )
 
-#: Characters of a numeral or a moment, at most: longer text is text.
+#: Most characters of a numeral or a moment: longer text is text.
 _LONGEST = 400
 
-#: Seconds from UTC where none are given.
+#: Seconds from UTC of a moment without an offset.
 _NO_OFFSET = -(2**31)
 
 _PAYLOAD = np.dtype([("second", "<i8"), ("nanosecond", "<i4"), ("offset", "<i4")])
@@ -75,26 +75,27 @@ _PAYLOAD = np.dtype([("second", "<i8"), ("nanosecond", "<i4"), ("offset", "<i4")
 def table_digest(df: object, key: bytes, version: int = DIGEST_VERSION) -> str:
     """Return the digest of a table's names and rows under a key, in hexadecimal.
 
-    Each value becomes 17 canonical bytes; text and what else does not fit goes through keyed BLAKE2b. Each row, its
+    Each value becomes 17 canonical bytes; text and other values that do not fit go through keyed BLAKE2b. Each row, its
     values in the order of the columns' names, goes through keyed BLAKE2b to 512 bits. These are summed modulo 2**512,
     and names, number of rows and sum go through HMAC-SHA256.
 
-    **Guarantee.** None of differential privacy: the result is a function of all rows and is kept in the house. To
-    whoever lacks the key it is a pseudorandom string. BLAKE2b under a secret key is taken for a pseudorandom function,
-    so two tables of ``n`` rows that are other multisets have equal sums with probability ``n / 2**512`` at most (``n``,
-    for a row that is there several times counts as often), and two of ``m`` distinct texts one form with ``m**2 /
-    2**129``. Without the key nobody can evaluate the function, so nobody can look for sums that collide, as one could
-    in the keyless hash of Bellare & Micciancio. Departure: no nonce, for digests must be comparable; the lines of a
-    ledger are made unlike by a second keyed hash. Whoever holds the key could look for collisions (lattices, Wagner's
-    generalised birthday): that is the owner, who could as well say that the table may change.
+    **Guarantee.** No differential privacy: the result is a function of all rows and stays in the organisation. To
+    anyone without the key it is a pseudorandom string. BLAKE2b under a secret key is assumed to be a pseudorandom
+    function, so two tables of ``n`` rows that are different multisets have equal sums with probability at most
+    ``n / 2**512`` (``n``, because a repeated row counts as often as it occurs), and two of ``m`` distinct texts have
+    the same form with ``m**2 / 2**129``. Without the key nobody can evaluate the function, and so nobody can search for
+    sums that collide, as with the keyless hash of Bellare & Micciancio. Departure: no nonce, because digests must be
+    comparable; a second keyed hash makes the lines of a ledger differ. The holder of the key could search for
+    collisions (lattices, Wagner's generalised birthday): that is the owner, who could equally declare that the table
+    may change.
 
     Args:
-        df: The table; its index does not count.
+        df: The table; its index is ignored.
         key: 32 bytes from the operating system.
-        version: 2, or 1 for the digest that older ledgers and checkpoints hold.
+        version: 2, or 1 for the digest in older ledgers and checkpoints.
 
     Raises:
-        DataError: ``df`` is no table, or holds values that cannot be told apart.
+        DataError: ``df`` is not a DataFrame, or holds values that cannot be told apart.
     """
     if not isinstance(df, pd.DataFrame):
         raise DataError(f"fit: expected a pandas DataFrame, got {type(df).__name__}.")
@@ -144,12 +145,14 @@ def _odd(name: object) -> DataError:
 
 
 def _cells(series: pd.Series, key: bytes) -> np.ndarray:
-    """Return ``(rows, 17)`` canonical bytes of a column: each value's own, whatever its neighbours are."""
+    """Return ``(rows, 17)`` canonical bytes of a column; each value's are independent of the others."""
     dtype = series.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         used = series.cat.remove_unused_categories().cat
         known = _cells(pd.Series(used.categories), key)
-        return np.concatenate([known, _blank(1)])[used.codes.to_numpy()]  # -1, missing, is the last
+        return np.concatenate([known, _blank(1)])[
+            used.codes.to_numpy()
+        ]  # code -1, missing, is the last entry
     if isinstance(dtype, pd.DatetimeTZDtype):
         wall = series.dt.tz_localize(None).to_numpy()
         utc = series.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
@@ -212,7 +215,7 @@ def _moments(values: np.ndarray, offsets: Any) -> np.ndarray:
 
 
 def _objects(series: pd.Series, key: bytes) -> np.ndarray:
-    """Return the canonical bytes of values of any type; equal ones are read once."""
+    """Return the canonical bytes of values of any type; equal values are encoded once."""
     known: dict[tuple[type, Any], int] = {}
     places = [known.setdefault((type(value), value), len(known)) for value in series]
     cells = b"".join(_cell(value, key) for _, value in known)
@@ -272,12 +275,12 @@ def _text(text: str, key: bytes) -> bytes:
 def _whole(number: int, key: bytes) -> bytes:
     if -(2**63) <= number < 2**63:
         return _tagged(_WHOLE, number.to_bytes(8, "little", signed=True))
-    return _other(f"number {number:x}", key)  # of any length, which str() is not
+    return _other(f"number {number:x}", key)  # of any length, unlike str()
 
 
 def _float(number: float, key: bytes) -> bytes:
     if number in (np.inf, -np.inf):
-        return _other(f"text {number}", key)  # as a CSV holds it
+        return _other(f"text {number}", key)  # as in a CSV
     if number.is_integer():
         return _whole(int(number), key)
     return _tagged(_FLOAT, np.array([number], dtype="<f8").tobytes())
@@ -317,7 +320,7 @@ def _iso(text: str) -> bytes | None:
 
 
 def _other(text: str, key: bytes) -> bytes:
-    """Return a keyed digest of text that says what it stands for."""
+    """Return a keyed digest of text that names the kind of value and represents it."""
     data = text.encode("utf-8", "surrogatepass")
     return _tagged(_OTHER, hashlib.blake2b(data, digest_size=16, key=key, person=b"tabgan value").digest())
 
@@ -327,7 +330,7 @@ def _tagged(tag: int, payload: bytes) -> bytes:
 
 
 def _bytes(text: str) -> bytes:
-    """Return text as bytes, whatever it holds, and its length before it."""
+    """Return any text as bytes, preceded by its length."""
     data = text.encode("utf-8", "surrogatepass")
     return len(data).to_bytes(8, "little") + data
 
@@ -350,7 +353,7 @@ def _table_digest_v1(df: pd.DataFrame, key: bytes) -> str:
 
 
 def _values_v1(series: pd.Series) -> bytes:
-    """Return bytes that are the same for the same values, and for no others: those of numbers, digests of all else."""
+    """Return bytes that are equal for equal values only: the numbers' own bytes, or digests of all other values."""
     if isinstance(series.dtype, np.dtype) and series.dtype.kind in "iufbM":
         return np.ascontiguousarray(series.to_numpy()).tobytes()
     known: dict[tuple[type, Any], bytes] = {}
@@ -367,7 +370,7 @@ def _values_v1(series: pd.Series) -> bytes:
 
 
 def _text_v1(value: object) -> str:
-    """Return text that stands for a value and no other."""
+    """Return text that represents this value and no other."""
     if isinstance(value, int):
-        return f"{type(value).__name__} {int(value):x}"  # of any length, which str() is not
+        return f"{type(value).__name__} {int(value):x}"  # of any length, unlike str()
     return f"{type(value).__name__} {value if isinstance(value, str) else repr(value)}"

@@ -1,7 +1,7 @@
-"""Door 2: private rows train the discriminator, by DP-SGD and nothing else. The only import of opacus.
+"""Door 2: DP-SGD, the only training of the discriminator on private rows. The only import of opacus.
 
-One object holds the rows and does all that the guarantee rests on: it charges the ledger, draws Poisson
-batches, has Opacus clip and noise, and stops after the planned number of steps.
+One object holds the rows and does everything that the guarantee depends on: it charges the ledger, draws Poisson
+batches, has Opacus clip and add noise, and stops after the planned number of steps.
 """
 
 from __future__ import annotations
@@ -26,43 +26,43 @@ from tabgan.privacy.accounting import SubsampledGaussian
 from tabgan.privacy.events import POISSON_GAUSSIAN, Release
 from tabgan.privacy.filter import PrivacyFilter
 
-#: The most that one privacy unit may move a step's sum of gradients; the noise is scaled to it.
+#: The most that one privacy unit may change a step's sum of gradients; the noise is scaled to it.
 MAX_GRAD_NORM = 1.0
 
-#: Where Opacus clips: a little below, so that rounding in norms and sums never carries a row past the bound.
+#: The norm that Opacus clips to: slightly lower, so that rounding in norms and sums never takes a row past the bound.
 CLIP_NORM = MAX_GRAD_NORM * (1 - 1e-4)
 
-#: Steps that are charged at a time, before the first of them: what a crash may cost, and how often a disk waits.
+#: Steps charged at a time, before the first of them: bounds the loss of a crash, and the number of waits for the disk.
 BLOCK = 10
 
-#: The call of a fit, for its ledger, that all blocks belong to.
+#: The ledger's name for the call that all blocks belong to.
 CALL = "discriminator"
 
-#: Bytes of the state of torch's CPU generator, and where in it the 624 words of its Mersenne Twister lie: each is
-#: 32 bits in 8 bytes, after the seed, what is left of the block, and the next word's number.
+#: Bytes of the state of torch's CPU generator, and the position and number of the words of its Mersenne Twister: each
+#: is 32 bits in 8 bytes, after the seed, the rest of the block, and the next word's number.
 _STATE_BYTES, _FIRST_WORD, _WORDS = 5056, 3, 624
 
 
-#: Single precision has 24 bits: noise this close to its own single-precision value was drawn with no more. It is
-#: found by subtraction, so only where it is at least so large a part of the sum that rounding leaves those bits.
+#: Single precision has 24 bits: noise this close to its own single-precision value was drawn with no more. The noise
+#: is found by subtraction, so it is judged only where it is a large enough part of the sum for those bits to survive.
 _SINGLE, _TOLD = 2.0**-30, 2.0**-20
 
-#: Weights from which on it is judged: one in 32 is that close by chance.
+#: Fewest weights to judge the noise by: one in 32 is that close by chance.
 _ENOUGH = 16
 
 
 class _DoubleNoise(DPOptimizerFastGradientClipping):
-    """Opacus' optimizer, held to what the guarantee says of its noise: double precision, on the gradients' device.
+    """Opacus' optimizer, checked for the noise that the guarantee needs: double precision, on the gradients' device.
 
-    Versions of Opacus have drawn noise in torch's default precision, whatever the gradients' own, and none promises
-    where it is drawn. So each step looks at the noise itself.
+    Some versions of Opacus have drawn noise in torch's default precision regardless of the gradients' own, and none
+    promises a device. So each step inspects the noise itself.
     """
 
     def add_noise(self) -> None:
         """Add noise to the sums of clipped gradients.
 
         Raises:
-            PrivacyError: a sum or its noise is not in double precision, or not on the device of the noise's generator.
+            PrivacyError: a sum or its noise is not in double precision, or not on the noise generator's device.
         """
         sums = [parameter.summed_grad for parameter in self.params]
         self._check(sums, "the sum of gradients")
@@ -89,7 +89,7 @@ class _DoubleNoise(DPOptimizerFastGradientClipping):
 
 
 class DiscriminatorSteps(Protocol):
-    """What the training loop knows of whoever trains the discriminator."""
+    """The training loop's view of an object that trains the discriminator."""
 
     module: nn.Module
     batch_size: int
@@ -99,13 +99,13 @@ class DiscriminatorSteps(Protocol):
         """Steps that may still be taken."""
 
     def step(self, fakes: torch.Tensor) -> None:
-        """Take one step on private rows and on ``fakes`` ``(fakes, width)``, which weigh as many as ``batch_size``."""
+        """Take one step on private rows and on ``fakes`` ``(fakes, width)``, weighted to a total of ``batch_size``."""
 
     def state(self) -> dict[str, torch.Tensor]:
-        """Return copies of what the next step depends on, rows and randomness aside."""
+        """Return copies of all state that the next step depends on, except rows and randomness."""
 
     def restore(self, state: Mapping[str, torch.Tensor]) -> None:
-        """Go back to what :meth:`state` returned. What was charged since then stays spent."""
+        """Restore a state returned by :meth:`state`. Charges made since then stay spent."""
 
 
 class PrivateSteps:
@@ -113,41 +113,42 @@ class PrivateSteps:
 
     **Guarantee.** Each step is one Poisson-subsampled Gaussian mechanism with the sampling rate and the noise
     multiplier of ``run``, under add-or-remove-one adjacency of the unit. Steps are charged in blocks of ``BLOCK``,
-    before the first of a block; what was charged before an interruption counts as taken, whether it was or not.
-    Sensitivity: a unit's rows come into a batch together or not at all, at most ``max_rows`` of them. Each row's
+    before the first of a block; steps charged before an interruption count as taken, even if they were not.
+    Sensitivity: a unit's rows, at most ``max_rows`` of them, enter a batch together or not at all. Each row's
     gradient is clipped to ``CLIP_NORM / max_rows``, over all weights together, before the sum, and the noise is scaled
-    to ``MAX_GRAD_NORM``, which is larger than a unit's share by 1e-4 of it. All of it is done in float64: in float32
-    the sum over a batch of 20,000 rows moved by 1.0003 of the bound for one row. Each step checks that sums and noise
-    are, and lie on the generator's device.
-    Fakes come from the generator, which has only met released numbers; they are clipped alike, weighed up to the
-    expected batch size, and enter the same sum, so they add nothing to the sensitivity, and real and fake gradients
-    cancel where the two cannot be told apart. An empty Poisson batch is a batch of fakes alone: it is noised and
-    counted like any other.
+    to ``MAX_GRAD_NORM``, which exceeds a unit's share by 1e-4 of it. All of this is done in float64: in float32
+    the sum over a batch of 20,000 rows changed by 1.0003 of the bound for one row. Each step checks that sums and noise
+    are in float64, and on the generator's device.
+    Fakes come from the generator, which has seen only released numbers; they are clipped in the same way, weighted up
+    to the expected batch size, and enter the same sum, so they add nothing to the sensitivity, and real and fake
+    gradients cancel where the two are indistinguishable. An empty Poisson batch is a batch of fakes alone: it gets
+    noise and is counted like any other.
     The divisor is the expected batch size, from the noisy number of rows, never the batch's own.
 
-    Batches and noise of every step come from a generator that the operating system has filled anew: on the CPU all
-    19,968 bits of a Mersenne Twister's state, on CUDA the 64-bit key of Philox. Neither generator is a cryptographic
-    one. The noise is torch's floating-point Gaussian: attacks on its lowest bits (Mironov 2012) are not excluded, but
-    the discriminator never leaves the fit, only a generator trained through it.
+    Batches and noise of every step come from a generator refilled by the operating system: on the CPU all
+    19,968 bits of a Mersenne Twister's state, on CUDA the 64-bit key of Philox. Neither generator is
+    cryptographic. The noise is torch's floating-point Gaussian: attacks on its lowest bits (Mironov 2012) are not
+    excluded, but the discriminator never leaves the fit, only a generator trained through it.
 
     Args:
         module: The discriminator, on ``device``; without layers that mix rows. Holds the weights after each step.
         codes: ``(rows, columns)`` the private table, coded.
-        units: ``(rows,)`` whose rows they are, ``0..n - 1``; see :class:`~tabgan.privacy.unit.BoundedTable`.
-        offsets: ``(columns,)`` where each column's block begins.
+        units: ``(rows,)`` units of the rows, ``0..n - 1``; see
+            :class:`~tabgan.privacy.doors.contributions.BoundedTable`.
+        offsets: ``(columns,)`` start of each column's block.
         n_rows: Noisy number of rows.
         run: Sampling rate, noise multiplier, steps.
-        privacy_filter: Charged before each block. Its plan says how many rows a unit may have.
-        device: Where the rows go, once.
-        learning_rate: Of Adam.
+        privacy_filter: Charged before each block. Its plan bounds the rows of a unit.
+        device: Device that holds the rows.
+        learning_rate: Learning rate of Adam.
 
     Raises:
-        PrivacyError: if ``run`` has no noise, or is not the one of the filter's plan; no row is touched then.
+        PrivacyError: a private filter's plan holds another run than ``run``; no row is read.
 
     References:
         Abadi et al. (2016), *Deep Learning with Differential Privacy*, Algorithm 1.
         Li, Tramer, Liang & Hashimoto (2022), *Large Language Models Can Be Strong Differentially Private Learners*,
-        ghost clipping.
+        on ghost clipping.
     """
 
     def __init__(
@@ -163,9 +164,7 @@ class PrivateSteps:
         learning_rate: float = 2e-3,
     ) -> None:
         if privacy_filter.is_private and privacy_filter.plan.adversary != run:
-            raise PrivacyError(
-                f"dpsgd: expected the run that the plan has room for, got {run}. No row was read."
-            )
+            raise PrivacyError(f"dpsgd: expected the run of the plan, got {run}. No row was read.")
         self.module = module
         self.batch_size = max(1, round(run.sample_rate * n_rows))
         self._run = run
@@ -177,11 +176,11 @@ class PrivateSteps:
         self._n_units = int(units.max(initial=-1)) + 1
         is_row = np.array_equal(units, np.arange(len(codes)))
         self._units = None if is_row else torch.as_tensor(units).to(device)
-        #: The smallest draw, on a grid of 2**-53, that lets a unit in: up to 1 it is the rate, rounded down.
+        #: The smallest draw, on a grid of 2**-53, that includes a unit: from there to 1 is the rate, rounded down.
         self._lets_in = 1.0 - math.floor(run.sample_rate * 2**53) / 2**53
         self._offsets = offsets.to(device)
         self._entropy = torch.Generator(device=device)
-        # Opacus hangs hooks on the module that it wraps; the generator learns through one that has none.
+        # Opacus adds hooks to the module that it wraps: a copy, since the generator trains through one without hooks.
         self._wrapped = GradSampleModuleFastGradientClipping(
             copy.deepcopy(module).double(),
             max_grad_norm=CLIP_NORM / privacy_filter.plan.unit.max_rows,
@@ -196,18 +195,18 @@ class PrivateSteps:
             loss_reduction="mean",
             generator=self._entropy,
         )
-        #: The least parameter of each layer: what flows back to it flows through the layer's hook.
+        #: The smallest parameter of each layer: a gradient that reaches it has passed the layer's hook.
         self._ends = [
             min(own, key=torch.numel) for own in map(_own_parameters, self._wrapped.modules()) if own
         ]
 
     @property
     def steps_left(self) -> int:
-        """Steps that may still be taken, charged for or not."""
+        """Steps that may still be taken, charged or not."""
         return self._charged + self._uncharged
 
     def watch(self, observer: Callable[[list[torch.Tensor]], None]) -> None:
-        """Have ``observer`` called in each step with the noisy gradients: what the mechanism releases, by weights.
+        """Call ``observer`` in each step with the noisy gradients, which the mechanism releases, one per weight.
 
         They are the sum of the clipped gradients and the noise, over the expected batch size.
         """
@@ -219,7 +218,7 @@ class PrivateSteps:
         """Take one noisy, counted step.
 
         Raises:
-            BudgetExceededError: when all planned steps have been taken; no row is touched then.
+            BudgetExceededError: all planned steps have been taken; no row is read.
         """
         if self.steps_left <= 0:
             raise BudgetExceededError("dpsgd: every planned step has been taken. Plan more steps instead.")
@@ -238,23 +237,25 @@ class PrivateSteps:
         self._show()
 
     def _clip(self, rows: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor) -> None:
-        """Let every parameter's gradient be the sum of the rows' clipped ones, each times a public weight.
+        """Set every parameter's gradient to the sum of the rows' clipped gradients, each times a public weight.
 
-        Opacus' hooks take the norm of each row's gradient from what flows back through each layer. So the first pass
-        goes back to the biases alone, which costs next to nothing; the weights' gradients are taken in the second, of
-        the losses times Opacus' clipping factors. Opacus' own loss takes them in both, and the rows' as well.
+        Opacus' hooks compute the norm of each row's gradient from the gradients that pass back through each layer. So
+        the first pass goes back to the biases alone, which costs next to nothing; the second computes the weights'
+        gradients, of the losses times Opacus' clipping factors. Opacus' own loss computes them, and the rows', in both.
         """
         for parameter in self._wrapped.parameters():
-            parameter._norm_sample = None  # one of an earlier batch must never clip this one
+            parameter._norm_sample = None  # a norm of an earlier batch must never clip this one
         losses = F.binary_cross_entropy_with_logits(self._wrapped(rows).squeeze(1), labels, reduction="none")
         with warnings.catch_warnings():
             warnings.filterwarnings(
                 "ignore", "Full backward hook is firing"
-            )  # of rows, which want no gradient
+            )  # of rows, which need no gradient
             losses.mean().backward(inputs=self._ends, retain_graph=True)
             self._optimizer.zero_grad()
             factors = self._wrapped.get_clipping_coef()
-            if factors.shape != losses.shape:  # of (batch, 1), each would be multiplied with every loss
+            if (
+                factors.shape != losses.shape
+            ):  # with shape (batch, 1), each would be multiplied with every loss
                 raise PrivacyError(f"dpsgd: expected a clipping factor for each of {len(rows)} rows.")
             self._wrapped.disable_hooks()
             try:
@@ -263,22 +264,21 @@ class PrivateSteps:
                 self._wrapped.enable_hooks()
 
     def draw_batch_size(self) -> int:
-        """Return the number of rows of a batch that is drawn as a step draws it, and not used.
+        """Return the number of rows of an unused batch, drawn exactly as in a step.
 
-        It is a function of the number of rows and of chance, which leaves through no mechanism: for audits of tables
-        that are made up.
+        It depends on the number of rows and passes through no mechanism: only for audits on made-up tables.
         """
         _fill_with_entropy(self._entropy)
         return len(self._poisson_batch())
 
     def _show(self) -> None:
-        """Bring the weights that the generator learns through up to date."""
+        """Update the weights that the generator trains through."""
         with torch.no_grad():
             for shown, trained in zip(self.module.parameters(), self._wrapped.parameters(), strict=True):
                 shown.copy_(trained)
 
     def _charge_block(self) -> None:
-        """Charge the next steps, as many as a block has or the plan has left."""
+        """Charge the next block of steps, or all that the plan has left if they are fewer."""
         steps = min(BLOCK, self._uncharged)
         self._filter.charge(
             Release(
@@ -297,18 +297,19 @@ class PrivateSteps:
         self._charged = steps
 
     def state(self) -> dict[str, torch.Tensor]:
-        """Return copies of the weights and of what the optimizer keeps of them."""
+        """Return copies of the weights and of the optimizer's state."""
         return pack(self._wrapped, self._optimizer.original_optimizer)
 
     def restore(self, state: Mapping[str, torch.Tensor]) -> None:
-        """Go back to what :meth:`state` returned."""
+        """Restore a state returned by :meth:`state`."""
         unpack(self._wrapped, self._optimizer.original_optimizer, state)
         self._show()
 
     def _poisson_batch(self) -> torch.Tensor:
-        """Return ``(realised batch, columns)`` codes: each unit's rows are in with probability ``run.sample_rate``.
+        """Return ``(realised batch, columns)`` codes: each unit's rows are drawn with probability ``run.sample_rate``.
 
-        Draws lie in [0, 1) on a grid of 2**-53. Seen from 1, the share of them that is let in is the rate rounded down.
+        Draws lie in [0, 1) on a grid of 2**-53. Units with draws near 1 are included; their share is the rate, rounded
+        down to the grid.
         """
         shape, device = (self._n_units,), self._codes.device
         draws = torch.rand(shape, generator=self._entropy, device=device, dtype=torch.float64)
@@ -321,21 +322,21 @@ class PrivateSteps:
 class PlainSteps:
     """Ordinary training of the discriminator, for a fit with ``epsilon=None``: no clipping, no noise.
 
-    **Guarantee.** None, and so it cannot be had where one is promised: see ``privacy_filter``.
+    **Guarantee.** None, and so it refuses a fit that promises one: see ``privacy_filter``.
 
     Args:
         module: The discriminator, on ``device``.
         codes: ``(rows, columns)`` the table, coded.
-        offsets: ``(columns,)`` where each column's block begins.
-        privacy_filter: The fit's. Nothing is charged to it.
+        offsets: ``(columns,)`` start of each column's block.
+        privacy_filter: The fit's filter. Nothing is charged to it.
         steps: Steps that may be taken.
         batch_size: Real rows of a batch, and fakes.
-        rng: Draws batches; on ``device``.
-        device: Where the rows go, once.
-        learning_rate: Of Adam.
+        rng: Generator that draws batches, on ``device``.
+        device: Device that holds the rows.
+        learning_rate: Learning rate of Adam.
 
     Raises:
-        PrivacyError: when the filter is one of a private fit; no row is touched then.
+        PrivacyError: the filter belongs to a private fit; no row is read.
     """
 
     def __init__(
@@ -380,12 +381,12 @@ class PlainSteps:
         self._optimizer.step()
 
     def state(self) -> dict[str, torch.Tensor]:
-        """Return copies of the weights and of what the optimizer keeps of them."""
+        """Return copies of the weights, the optimizer's state, the steps left and the generator's state."""
         left = {"steps_left": torch.tensor(self.steps_left), "rng": self._rng.get_state()}
         return {**pack(self.module, self._optimizer), **left}
 
     def restore(self, state: Mapping[str, torch.Tensor]) -> None:
-        """Go back to what :meth:`state` returned."""
+        """Restore a state returned by :meth:`state`."""
         unpack(self.module, self._optimizer, state)
         self._steps_left = int(state["steps_left"])
         self._rng.set_state(state["rng"])
@@ -396,18 +397,18 @@ def _own_parameters(module: nn.Module) -> list[torch.Tensor]:
 
 
 def _fill_with_entropy(generator: torch.Generator) -> None:
-    """Let a generator start anew from the operating system's entropy.
+    """Reinitialise a generator from the operating system's entropy.
 
-    On the CPU a seed is not enough: of ``manual_seed``, torch hands 32 bits to its Mersenne Twister. So each of the
-    twister's words is filled. Philox, on CUDA, takes a seed of 64 bits as its key.
+    On the CPU a seed is not enough: torch passes only 32 bits of ``manual_seed`` to its Mersenne Twister. So each of
+    the twister's words is filled. Philox, on CUDA, takes a seed of 64 bits as its key.
 
     Raises:
-        PrivacyError: when torch keeps the state otherwise than we know.
+        PrivacyError: torch's generator has a state of an unknown layout.
     """
     if generator.device.type != "cpu":
         generator.manual_seed(secrets.randbits(64))
         return
-    state = generator.manual_seed(0).get_state()  # nothing drawn yet, no Gaussian kept for later
+    state = generator.manual_seed(0).get_state()  # nothing drawn yet, no spare Gaussian kept
     if len(state) != _STATE_BYTES:
         raise PrivacyError(
             f"dpsgd: expected torch's generator to have a state of {_STATE_BYTES} bytes, got {len(state)}. "

@@ -1,8 +1,8 @@
 """Door 1b: pair marginals of the coded table, chosen and measured under differential privacy.
 
 One row lies in one cell of each pair's table, so a table of counts has L2 sensitivity 1 and ``k`` of them
-together sqrt(k), under add-or-remove-one adjacency; for entities, ``max_rows`` times as much. Which pairs are
-measured, and with how much noise each, follows from noisy scores; the GDP total of all of them is fixed by the plan.
+together sqrt(k), under add-or-remove-one adjacency; for entities, ``max_rows`` times as much. Noisy scores decide
+the choice of pairs and the noise of each; the plan fixes the GDP total of all of them.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from tabgan.privacy.plan import Plan
 
 Pair = tuple[int, int]
 
-#: Score that a pair must have, over the error that its noise leaves in its table after the generator's fit.
-#: That error is below the table's raw noise, since the fit shares strength between tables.
+#: Least score of a pair worth measuring, over the raw error that its noise would leave in its table. Below 1, since
+#: the generator's fit shares strength between tables and so leaves less error.
 WORTH = 0.5
 
-#: Weight of a pair with the declared target beside other pairs, which get more noise for it: how well the target is
-#: predicted rests on them.
+#: Weight of a pair with the declared target, relative to other pairs, which get more noise in exchange: predictions of
+#: the target depend on these pairs.
 TARGET_WEIGHT = 2.0
 
-#: Pairs are charged and measured so many at a time: what a crash may cost of them, and how often a disk waits.
+#: Pairs charged and measured at a time: bounds the loss of a crash, and the number of waits for the disk.
 BLOCK = 16
 
 
@@ -39,8 +39,8 @@ class Marginal:
 
     Attributes:
         columns: Positions of the columns, ascending.
-        counts: Noisy counts, one axis a column.
-        noise_stddev: Standard deviation of the noise of a cell, one for all or one for each; 0 without privacy.
+        counts: Noisy counts, one axis per column.
+        noise_stddev: Standard deviation of a cell's noise, one for all cells or one for each; 0 without privacy.
     """
 
     columns: tuple[int, ...]
@@ -62,19 +62,19 @@ def measure_pairs(
     """Return noisy tables of the pairs whose dependence outweighs their noise.
 
     **Guarantee.** Scores: ``k`` numbers of sensitivity ``max_rows`` each, charged as Gaussians with the noise of the
-    stage ``selection``. Tables: Gaussians that together spend what the plan's ``mu`` still holds. Both are charged
-    before a count is taken. Tables whose charge was written before an interruption, and whose counts were not, stay
+    stage ``selection``. Tables: Gaussians that together spend the rest of the plan's ``mu``. Both are charged
+    before a count is taken. Tables whose charge was recorded before an interruption, but whose counts were not, stay
     unmeasured: their budget is spent.
 
     Args:
         codes: ``(rows, columns)`` the private table, coded.
         sizes: Number of codes of each column.
-        names: Of the columns, for the ledger.
-        one_ways: Released counts by code, one array a column.
+        names: Names of the columns, for the ledger.
+        one_ways: Released counts by code, one array per column.
         n_rows: Noisy number of rows.
         plan: Noise scales.
-        measurer: Charges, adds the noise, and keeps the answers.
-        progress: Called with pairs done and pairs in all.
+        measurer: The object that charges, adds the noise, and keeps the answers.
+        progress: Called with the number of pairs done and the total.
         target: Position of the declared target, if there is one: its pairs get less noise.
 
     Returns:
@@ -104,7 +104,7 @@ def measure_pairs(
 
 @dataclass(frozen=True)
 class _Tables:
-    """The coded rows, beside the measurer that every look at them goes through."""
+    """The coded rows, with the measurer that every access to them goes through."""
 
     codes: np.ndarray
     sizes: Sequence[int]
@@ -137,7 +137,7 @@ class _Tables:
         return self.measurer.scores([self._release("dependence score", pair, noise) for pair in pairs], exact)
 
     def measure(self, pairs: Sequence[Pair], noises: Sequence[float]) -> list[Marginal]:
-        """Return noisy tables; none where an interruption took their charge and left no answer."""
+        """Return noisy tables; none if an interruption left a charge for them without an answer."""
         releases = [self._release("2-way marginal", pair, z) for pair, z in zip(pairs, noises, strict=True)]
         exact = [partial(_table, self.codes, pair, self.sizes) for pair in pairs]
         tables = self.measurer.counts(releases, exact, is_dispensable=True)
@@ -155,25 +155,25 @@ def _table(codes: np.ndarray, pair: Pair, sizes: Sequence[int]) -> np.ndarray:
 def _dependence(table: np.ndarray, one_ways: Sequence[np.ndarray], pair: Pair, n_rows: float) -> float:
     """Return the L1 distance of a pair's counts from the product of its released 1-ways.
 
-    Sensitivity 1 a row: the product is public, and one row changes one cell of the table by one.
+    Sensitivity 1 per row: the product is public, and one row changes one cell of the table by one.
     """
     expected = np.outer(one_ways[pair[0]], one_ways[pair[1]]) / n_rows
     return float(np.abs(table - expected).sum())
 
 
 def pair_weight(cells: int, has_target: bool) -> float:
-    """Return what a pair's ``1/noise**2`` is in proportion to.
+    """Return the weight that a pair's ``1/noise**2`` is proportional to.
 
-    The total L1 error of all tables is least when it goes with ``cells**(2/3)``.
+    The total L1 error of all tables is least with weights proportional to ``cells**(2/3)``.
     """
     return float(cells ** (2 / 3) * (TARGET_WEIGHT if has_target else 1.0))
 
 
 def choose_pairs(scores: np.ndarray, cells: np.ndarray, weights: np.ndarray, mu: float) -> list[int]:
-    """Return positions of the pairs worth measuring, ascending: post-processing of noisy scores.
+    """Return the positions of the pairs worth measuring, ascending: post-processing of noisy scores.
 
-    Pairs enter by falling score over the noise that their size calls for, while the score outweighs the
-    error ``sqrt(2/pi) * cells * noise`` that the table would have. At least one pair is chosen.
+    Pairs are taken in falling order of score over error, up to the last whose score is above ``WORTH`` times the
+    error ``sqrt(2/pi) * cells * noise`` that its table would have. At least one pair is chosen.
     """
     if math.isinf(mu):
         return list(range(len(scores)))
@@ -185,7 +185,7 @@ def choose_pairs(scores: np.ndarray, cells: np.ndarray, weights: np.ndarray, mu:
 
 
 def pair_noises(weights: np.ndarray, mu: float) -> list[float]:
-    """Return the noise of each table: ``1/noise**2`` goes with its weight, and sums to ``mu**2``."""
+    """Return the noise of each table: ``1/noise**2`` is proportional to its weight, and sums to ``mu**2``."""
     if math.isinf(mu):
         return [0.0] * len(weights)
     return list(np.sqrt(weights.sum() / weights) / (mu * (1.0 - 1e-9)))

@@ -1,7 +1,7 @@
 """The only way from rows to numbers at door 1: charge, count, add the charged noise, keep the answer.
 
-Releases are charged before a row is counted, the noise is the charged one, and an answer that was kept before the fit
-was interrupted is returned as it was: no row is read for it again, no noise is drawn for it again.
+Releases are charged before a row is counted, and the noise is the noise that was charged. An answer kept before an
+interruption is returned unchanged: no row is read and no noise is drawn for it again.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ Value = bool | int | float | str
 
 @dataclass(frozen=True)
 class Discovered:
-    """Categories that a threshold let pass.
+    """Categories that passed a threshold.
 
     Attributes:
         values: The categories, sorted.
-        counts: ``(len(values),)`` their noisy counts.
+        counts: ``(len(values),)`` noisy counts.
         n_missing: Noisy number of missing values.
     """
 
@@ -38,7 +38,7 @@ class Discovered:
 
 @dataclass(frozen=True)
 class Observed:
-    """The exact counts of a column of categories: private, and never to leave but through a mechanism.
+    """The exact counts of a column of categories: private, to be released only through a mechanism.
 
     Attributes:
         values: Every category that occurs.
@@ -52,15 +52,15 @@ class Observed:
 
 
 class Measurer:
-    """Releases numbers of one fit.
+    """The object that charges for, counts and noises the releases of one fit.
 
     **Guarantee.** Every number that a method returns carries the noise of its release, which the filter admitted
-    before ``exact`` was called: ``exact`` is the only thing here that reads rows. The caller states the sensitivity in
-    the release: the L2 norm of the most that one privacy unit changes in what ``exact`` returns.
+    before ``exact`` was called; ``exact`` is the only thing here that reads rows. The caller states the sensitivity in
+    the release: the L2 norm of the largest change that one privacy unit makes to the result of ``exact``.
 
     Args:
-        privacy_filter: Charged first.
-        journal: Keeps answers across an interruption; ``None`` keeps none.
+        privacy_filter: The filter that is charged before rows are read.
+        journal: Answers that survive an interruption; ``None`` keeps none.
     """
 
     def __init__(self, privacy_filter: PrivacyFilter, journal: Journal | None = None) -> None:
@@ -79,9 +79,9 @@ class Measurer:
 
         Args:
             releases: One for each array; charged together, before any is counted.
-            exact: Return the counts.
-            is_dispensable: After an interruption that came between charge and answer the charge is spent. Whether
-                the fit then goes on without (``None`` is returned) instead of charging again.
+            exact: Functions that return the exact counts.
+            is_dispensable: Flag: after an interruption between charge and answer, which leaves the charge spent,
+                return ``None`` instead of charging again.
         """
         if not releases:
             return []
@@ -99,9 +99,10 @@ class Measurer:
         return [_array(plain) for plain in answer["arrays"]]
 
     def scores(self, releases: Sequence[Release], exact: Callable[[], np.ndarray]) -> np.ndarray:
-        """Return ``(len(releases),)`` noisy real numbers, one for each release; all have one noise.
+        """Return ``(len(releases),)`` noisy real numbers, one for each release; all have the same noise.
 
-        Numbers are rounded to the grid of the noise, which may add a step to their sensitivity: the noise grows alike.
+        Numbers are rounded to the noise's grid, which may add one step to their sensitivity; the noise is scaled up to
+        match.
         """
         call = self._next_call(releases)
         answer = self._recall(call, releases) or {}
@@ -113,7 +114,7 @@ class Measurer:
         return noisy
 
     def discover(self, release: Release, exact: Callable[[], Observed], max_rows: int) -> Discovered:
-        """Return the categories that are frequent enough to show, and noisy counts of them and of missing values.
+        """Return the categories that pass the threshold, and noisy counts of them and of missing values.
 
         Missing values are a cell that every table has, so they share the histogram and its sensitivity.
         """
@@ -126,7 +127,7 @@ class Measurer:
             )
             missing = mechanisms.noisy_vector(np.array([observed.n_missing]), release.noise_stddev)
             values = [observed.values[position] for position in shown]
-            # By themselves, for the order in which they were found is that of the rows.
+            # Sorted by value, because the order in which they were found is that of the rows.
             order = sorted(range(len(values)), key=lambda i: (type(values[i]).__name__, values[i]))
             answer = {
                 "values": [values[i] for i in order],
@@ -137,25 +138,27 @@ class Measurer:
         return Discovered(answer["values"], np.asarray(answer["counts"], dtype=np.float64), answer["missing"])
 
     def _next_call(self, releases: Sequence[Release]) -> str:
-        """Return the name of the next call, which an interrupted fit gave it too."""
+        """Return the name of the next call, which is the same when the fit is resumed."""
         self._calls += 1
         return f"{self._calls} {releases[0].what}"
 
     def _recall(
         self, call: str, releases: Sequence[Release], is_dispensable: bool = False
     ) -> dict[str, Any] | None:
-        """Return the answer that was kept for a call; else charge for it and return none of its keys.
+        """Return the answer that was kept for a call; otherwise charge for it and return an empty answer.
+
+        ``None`` stands for a dispensable answer that was charged and not kept.
 
         Raises:
-            PrivacyError: charges and answers of the interrupted fit do not go together.
+            PrivacyError: charges and answers of the interrupted fit do not match.
         """
         past = self.privacy_filter.recall(call)
         answer = None if self._journal is None else self._journal.answer(call)
         is_same = all(_names(charged) == _names(releases) for charged in past)
         if not is_same or (answer is not None and not past and self.privacy_filter.is_private):
             raise PrivacyError(
-                f"checkpoint: its ledger and its answers do not go together at {call!r}. One of them was replaced, or "
-                "another version made them; start a new fit with a new checkpoint."
+                f"checkpoint: its ledger and its answers do not match at {call!r}. One of them was replaced, or "
+                "written by another version; start a new fit with a new checkpoint."
             )
         if answer is not None:
             return dict(answer)

@@ -1,4 +1,4 @@
-"""Door 1 from end to end: what is released of a table's columns, and then of its pairs."""
+"""Door 1 from end to end: the release of a table's columns, and then of its pairs."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class MeasuredTable:
     """A table's released numbers, and its rows, which are not released.
 
     Attributes:
-        released: Its columns; a declared target after all others.
-        encoder: Between rows and codes.
-        one_ways: Noisy 1-ways by code, one a column.
-        pairs: Noisy pairs, by position.
-        codes: ``(rows, columns)`` **private**: for the discriminator alone.
+        released: The released columns; a declared target comes last.
+        encoder: Encoder between rows and codes.
+        one_ways: Noisy 1-way marginals by code, one per column.
+        pairs: Noisy 2-way marginals, by position.
+        codes: ``(rows, columns)`` **private**: for the discriminator only.
     """
 
     released: ReleasedTable
@@ -48,20 +48,20 @@ def measure_table(
 ) -> MeasuredTable:
     """Release a table's columns and pairs.
 
-    **Guarantee.** That of :func:`~tabgan.privacy.doors.release.release_table` and, with what it leaves of the Gaussian
-    budget, of :func:`~tabgan.privacy.doors.marginals.measure_pairs`. The coding and the order of columns follow from
-    what the first released and from the declared target.
+    **Guarantee.** That of :func:`~tabgan.privacy.doors.release.release_table` and, with the rest of the Gaussian
+    budget, of :func:`~tabgan.privacy.doors.marginals.measure_pairs`. The coding and the order of columns depend only
+    on the numbers released by the first and on the declared target.
 
     Args:
-        df: ``(rows, columns)`` the private table, checked and its contributions bounded.
-        schema: What is declared of it.
+        df: ``(rows, columns)`` the private table, checked, with bounded contributions.
+        schema: The declared schema.
         plan: Noise scales.
-        measurer: Charges, adds the noise, and keeps the answers.
-        progress: Called with ``"release"`` or ``"measure"``, what is done, and what there is.
-        untyped_text: Whether text stands for numbers and booleans.
+        measurer: The object that charges, adds the noise, and keeps the answers.
+        progress: Called with ``"release"`` or ``"measure"``, the number of steps done, and the total.
+        untyped_text: True if text may represent numbers and booleans.
 
     Raises:
-        DataError: the plan is too small, or a column too noisy, to learn anything.
+        DataError: the noisy row count is too small for the plan, or every column is an identifier.
     """
     progress = progress or silent
     progress("release", 0, 1)

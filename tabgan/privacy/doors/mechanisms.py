@@ -1,10 +1,10 @@
-"""The only place that adds noise to counts.
+"""The only noise on counts.
 
 All noise is OpenDP's discrete Gaussian, drawn exactly from the operating system's entropy: no
-floating-point sampler, no seed. Counts are scaled to the integer grid ``GRID`` per unit before the noise
-and back after it, so that the noise is a Gaussian on a grid of 2**-16 of a row. At that width its privacy
-curve and that of the continuous Gaussian, with which the ledger composes, agree far below the rounding
-(always upwards) of the accountant's own grid.
+floating-point sampler, no seed. Counts are scaled to an integer grid of ``GRID`` steps per row before the
+noise is added, and scaled back after it, so the noise is a Gaussian on a grid of 2**-16 of a row. At that
+width its privacy curve and that of the continuous Gaussian, which the ledger composes, agree far below the
+rounding (always upwards) of the accountant's own grid.
 
 References:
     Canonne, Kamath & Steinke (2020), *The Discrete Gaussian for Differential Privacy*.
@@ -29,29 +29,30 @@ GRID = 2**16
 #: Real-valued scores are rounded to the grid, which may add one step to their sensitivity.
 ROUNDING = 1.0 + 1.0 / GRID
 
-#: How far a threshold may be raised until OpenDP's map agrees with it: by steps that double, ten times, up to a tenth
-#: of the noise. The closed form and the map differ by far less; beyond that one of them is wrong.
+#: The first raise of a threshold that OpenDP's map does not yet accept, in noise standard deviations, and the number
+#: of raises, each twice the last: a tenth of the noise in all. The closed form and the map differ by far less; beyond
+#: that one of them is wrong.
 _FIRST_RAISE, _RAISES = 1e-4, 10
 
 
 def noisy_vector(values: np.ndarray, noise_stddev: float) -> np.ndarray:
     """Return ``values`` plus independent Gaussian noise in every cell.
 
-    **Guarantee.** ``(sensitivity / noise_stddev)``-GDP, where ``sensitivity`` is the L2 norm of the most
-    that one privacy unit can change ``values``: the caller knows it, states it and charges for it.
+    **Guarantee.** ``(sensitivity / noise_stddev)``-GDP, where ``sensitivity`` is the L2 norm of the largest
+    change that one privacy unit can make to ``values``: the caller knows it, states it and charges for it.
     Real-valued input is rounded to the grid: its caller multiplies each cell's sensitivity by
     ``ROUNDING``. Integers are on the grid.
 
     Args:
         values: Any shape; counts or scores, below 2**46 in size.
-        noise_stddev: Standard deviation of the noise in units of ``values``; 0 only where there is no
-            privacy to keep (``epsilon=None``), which returns ``values`` as they are.
+        noise_stddev: Standard deviation of the noise in units of ``values``; 0 only for a fit without
+            privacy (``epsilon=None``), which returns ``values`` unchanged.
 
     Returns:
         float64 of the same shape.
 
     Raises:
-        PrivacyError: if ``noise_stddev`` is negative or not finite, or a value is.
+        PrivacyError: ``noise_stddev`` is negative or not finite, or a value is not finite.
     """
     if not 0 <= noise_stddev < math.inf or not np.isfinite(values).all():
         raise PrivacyError(
@@ -68,10 +69,10 @@ def noisy_vector(values: np.ndarray, noise_stddev: float) -> np.ndarray:
 
 
 def threshold_for(noise_stddev: float, delta: float, max_rows: int = 1) -> float:
-    """Return the smallest threshold at which one unit's rows show with probability at most ``delta``, in closed form.
+    """Return the smallest threshold that one unit's rows pass with probability at most ``delta``, in closed form.
 
     A category that one neighbour lacks has a count of at most ``max_rows`` in the other, so it is released when the
-    noise exceeds ``threshold - max_rows``; there are at most ``max_rows`` of them. A step of the grid is added on top.
+    noise exceeds ``threshold - max_rows``; there are at most ``max_rows`` of them. One step of the grid is added.
     """
     return max_rows + float(norm.isf(delta / max_rows)) * noise_stddev + 1.0 / GRID
 
@@ -79,16 +80,16 @@ def threshold_for(noise_stddev: float, delta: float, max_rows: int = 1) -> float
 def discover(
     counts: np.ndarray, noise_stddev: float, delta: float, max_rows: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return which of the observed categories are released, and their noisy counts.
+    """Return the positions of the released categories, and their noisy counts.
 
     **Guarantee.** Gaussian noise on every observed category's count, released only above
     :func:`threshold_for`, or a little higher, where OpenDP's map puts the threshold's cost at ``delta`` or less.
-    A unit's rows, at most ``max_rows``, change counts by as much together, or add as many categories; so the release
-    is ``max_rows/noise_stddev``-GDP but for an event of probability ``delta``.
+    A unit's rows, at most ``max_rows``, change counts by that much in total, or add that many categories; so the
+    release is ``max_rows/noise_stddev``-GDP except for an event of probability ``delta``.
 
     Args:
         counts: ``(categories,)`` integers of at least 1, one per observed category.
-        noise_stddev: As in :func:`noisy_vector`; 0 releases all of them as they are.
+        noise_stddev: As in :func:`noisy_vector`; 0 releases all of them unchanged.
         delta: In (0, 1).
         max_rows: The most rows of one privacy unit.
 
@@ -96,7 +97,7 @@ def discover(
         Positions of the released categories in ``counts``, ascending, and float64 noisy counts.
 
     Raises:
-        PrivacyError: if OpenDP's map and the closed form are far apart; nothing is released then.
+        PrivacyError: OpenDP's map and the closed form are far apart; nothing is released.
     """
     if noise_stddev == 0:
         return np.arange(len(counts)), np.asarray(counts, dtype=np.float64)
@@ -107,7 +108,7 @@ def discover(
 
 
 def _threshold_mechanism(noise_stddev: float, delta: float, max_rows: int) -> dp.Measurement:
-    """Return OpenDP's mechanism with the lowest threshold tried at which its own map puts delta within ``delta``."""
+    """Return OpenDP's mechanism with the lowest threshold tried that its own map puts within ``delta``."""
     space = (
         dp.map_domain(dp.atom_domain(T="u32"), dp.atom_domain(T="i64")),
         dp.l02inf_distance(dp.absolute_distance(T="f64")),

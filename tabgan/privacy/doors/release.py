@@ -1,11 +1,11 @@
-"""Door 1a: what is not declared about a table is released under differential privacy.
+"""Door 1a: the release, under differential privacy, of the facts that a table's schema leaves open.
 
-Rows are read here, counted, and every count leaves through :class:`~tabgan.privacy.doors.measure.Measurer`, after its
-line stands in the ledger. One row changes one cell of a column's histogram by one, so every histogram below has L2
-sensitivity 1 under add-or-remove-one adjacency of rows, and ``max_rows`` of entities: an entity's rows may all
-lie in one cell. All that follows from a noisy count (a kind, a bound, a bin edge) is post-processing.
+Rows are read and counted here, and every count leaves through :class:`~tabgan.privacy.doors.measure.Measurer`, after
+its line is in the ledger. One row changes one cell of a column's histogram by one, so every histogram below has L2
+sensitivity 1 under add-or-remove-one adjacency of rows, and ``max_rows`` under that of entities: an entity's rows may
+all lie in one cell. Everything derived from a noisy count (a kind, a bound, a bin edge) is post-processing.
 
-Public: column names, their order, dtypes, and what the schema declares.
+Public: column names, their order, dtypes, and everything that the schema declares.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from tabgan.schema import Schema
 
 logger = logging.getLogger(__name__)
 
-#: Each discovery gets so small a part of delta that it can be done again once, after an interruption.
+#: Times that each discovery can be afforded: its part of delta leaves room for one more, after an interruption.
 DISCOVERY_TRIES = 2
 
-#: A fit needs at least this many times the noise of a 1-way count in rows.
+#: The fewest rows of a fit, in multiples of the noise of a 1-way count.
 MIN_SIGNAL = 4.0
 
 
-#: What the ledger calls the release of the number of rows.
+#: The ledger's name for the release of the number of rows.
 N_ROWS = "number of rows"
 
 
@@ -50,11 +50,10 @@ class ReleasedColumn:
 
     Attributes:
         encoder: Cells of the column.
-        counts: ``(encoder.n_cells,)`` float64 noisy counts. That of the cell for other values is NaN: it
-            was not measured.
+        counts: ``(encoder.n_cells,)`` float64 noisy counts; NaN for the cell of other values, which is not measured.
         noise_stddev: Standard deviation of their noise.
-        round_counts: ``(classes,)`` noisy counts of how round numbers and moments are, and the standard deviation of
-            their noise; ``None`` where every cell is one value, or all are as round.
+        round_counts: ``(classes,)`` noisy counts of values by roundness, and the standard deviation of their noise;
+            ``None`` where every cell is one value, or all values are equally round.
     """
 
     encoder: ColumnEncoder
@@ -65,11 +64,11 @@ class ReleasedColumn:
 
 @dataclass(frozen=True)
 class ReleasedTable:
-    """All that door 1a lets out.
+    """Everything that door 1a releases.
 
     Attributes:
         schema: The completed schema, in the table's order.
-        columns: One per column that is learnt: all but identifiers.
+        columns: One per modelled column: all except identifiers.
         n_rows: Noisy number of rows.
     """
 
@@ -78,7 +77,7 @@ class ReleasedTable:
     n_rows: float
 
     def with_last(self, name: str | None) -> ReleasedTable:
-        """Return the same with one column after all others: the last that is drawn leans on every other one."""
+        """Return the same table with one column moved to the end: the last one drawn depends on all others."""
         columns = sorted(self.columns, key=lambda column: column.encoder.name == name)
         return replace(self, columns=tuple(columns))
 
@@ -91,19 +90,19 @@ def release_table(
     **Guarantee.** Every number computed from rows is charged and noised by ``measurer`` with the noise of its stage
     in ``plan``. Stages: kinds of object columns, number of rows, decimals
     and resolutions, ranges, coarse histograms of wide columns, 1-way histograms or category discovery, which
-    adds its part of delta, and how round the values of wide columns are.
+    adds its part of delta, and roundness of the values of wide columns.
 
     Args:
-        df: ``(rows, columns)`` the private table, whose form :func:`tabgan.table.checks.check_table` has passed, and
-            of which no unit holds more than ``plan.unit.max_rows`` rows.
-        declared: What is public of it; columns may be left out or half open.
+        df: ``(rows, columns)`` the private table, which has passed :func:`tabgan.table.checks.check_table`, and in
+            which no unit has more than ``plan.unit.max_rows`` rows.
+        declared: The public schema; columns may be absent or partly open.
         plan: Noise scales.
-        measurer: Charges, adds the noise, and keeps the answers.
-        untyped_text: Whether text stands for numbers and booleans where most of a column can be read so, as in a
-            table that was read as text.
+        measurer: The object that charges, adds the noise, and keeps the answers.
+        untyped_text: True if the table was read as text: a column of text is then numbers or booleans where most of it
+            can be read that way.
 
     Raises:
-        DataError: the noisy row count is too small for the plan to learn anything.
+        DataError: the noisy row count is too small for the plan.
     """
     door = _Door(df, plan, measurer, untyped_text)
     columns = door.name_kinds(declared)
@@ -113,25 +112,25 @@ def release_table(
     n_cells = grid.fine_cells(n_rows, plan.noise_stddev("one_way", len(modelled)))
     released = door.measure(modelled, door.find_spans(columns, n_rows, n_cells), n_cells)
     released = door.find_roundness(released)
-    _say_what_is_coarse(released, door.unsure)
+    _warn_of_coarse_columns(released, door.unsure)
     completed = {r.encoder.name: r.encoder.column for r in released}
     schema = declared.replace([completed.get(c.name, c) for c in columns])
     return ReleasedTable(schema, tuple(released), _pool_rows(n_rows, released, plan))
 
 
 def needed_rows(plan: Plan, n_columns: int) -> float:
-    """Return about how many rows a fit needs for any of so many columns to rise above the noise; 0 without privacy."""
+    """Return the number of rows that a fit needs for ``n_columns`` to rise above the noise; 0 without privacy."""
     return MIN_SIGNAL * plan.noise_stddev("one_way", n_columns) + 2 * plan.noise_stddev("rows", 1)
 
 
 def check_declared_rows(schema: Schema, names: Iterable[str], plan: Plan) -> None:
-    """Refuse a fit that the declared number of rows is too small for.
+    """Refuse a fit whose declared number of rows is too small.
 
     **Guarantee.** Reads no row: the number is the schema's, the noise the plan's.
 
     Args:
-        schema: What is declared; without ``n_rows``, nothing is refused.
-        names: Columns of the table, as far as they are known: with more of them more rows are needed.
+        schema: The declared schema; without ``n_rows``, nothing is refused.
+        names: Columns of the table, as far as they are known: more columns need more rows.
         plan: Noise scales.
 
     Raises:
@@ -150,8 +149,8 @@ def check_declared_rows(schema: Schema, names: Iterable[str], plan: Plan) -> Non
         )
 
 
-def _say_what_is_coarse(released: Sequence[ReleasedColumn], unsure: Collection[str]) -> None:
-    """Log which columns have values whose decimals or resolution did not stand above the noise; all of it released."""
+def _warn_of_coarse_columns(released: Sequence[ReleasedColumn], unsure: Collection[str]) -> None:
+    """Log the columns whose decimals or resolution did not rise above the noise; uses released numbers only."""
     names: dict[Precision, list[str]] = {}
     for column in (r.encoder.column for r in released if r.encoder.name in unsure):
         if has_range(column) and column.bounds is not None:
@@ -169,9 +168,9 @@ def _say_what_is_coarse(released: Sequence[ReleasedColumn], unsure: Collection[s
 
 @dataclass
 class _Door:
-    """The rows, beside the plan and the measurer that every look at them goes through.
+    """The rows, with the plan and the measurer that every access to them goes through.
 
-    ``unsure`` are columns of which no count of decimals or resolutions stands above the noise.
+    ``unsure`` are the columns in which no count of decimals or resolutions rises above the noise.
     """
 
     df: pd.DataFrame
@@ -183,7 +182,7 @@ class _Door:
     def histograms(
         self, stage: Stage, what: str, count: Mapping[str, Callable[[], np.ndarray]]
     ) -> dict[str, np.ndarray]:
-        """Release one histogram a column with the stage's noise. A unit's rows each move one cell by one."""
+        """Release one histogram per column with the stage's noise. Each of a unit's rows changes one cell by one."""
         noise = self.plan.noise_multiplier(stage, len(count))
         releases = [self._release(what, (name,), noise) for name in count]
         noisy = self.measurer.counts(releases, list(count.values()))
@@ -202,7 +201,7 @@ class _Door:
         return series[series.notna()]
 
     def name_kinds(self, declared: Schema) -> list[Column]:
-        """Return a column of the schema for every column of the table; object columns by a noisy vote."""
+        """Return a schema column for every column of the table; the kinds of object columns by a noisy vote."""
         columns: dict[str, Column] = {}
         for column in declared:
             series = self.df[column.name]
@@ -230,7 +229,7 @@ class _Door:
         """Return the noisy number of rows.
 
         Raises:
-            DataError: if it is too small for the noise of the 1-ways; judged by the noisy number.
+            DataError: the noisy number is too small for the noise of the 1-ways.
         """
         if n_columns == 0:
             raise DataError("fit: every column is an identifier, so there is nothing to learn.")
@@ -242,12 +241,12 @@ class _Door:
             raise DataError(
                 f"fit: the table has too few rows for epsilon={self.plan.epsilon:g} and {n_columns} columns: about "
                 f"{needed:.0f} are needed for any column to rise above the noise. Raise epsilon, or drop columns. "
-                "With n_rows declared in the schema, a table as small is refused before anything is spent."
+                "With n_rows declared in the schema, a table this small is refused before anything is spent."
             )
         return max(n_rows, 1.0)
 
     def find_precision(self, columns: Sequence[Column]) -> list[Column]:
-        """Return the columns with decimals and resolutions filled in, by a noisy vote where they are open."""
+        """Return the columns with decimals and resolutions filled in, by a noisy vote where undeclared."""
         known = [column.with_implied_precision() for column in columns]
         open_ = {c.name: c for c in known if has_range(c) and not c.has_precision}
         counts = {name: partial(c.precision_counts, self.df[name]) for name, c in open_.items()}
@@ -258,10 +257,10 @@ class _Door:
         return [found.get(column.name, column).with_final_dtype() for column in known]
 
     def find_spans(self, columns: Sequence[Column], n_rows: float, n_cells: int) -> dict[str, grid.Span]:
-        """Return where the rows of every column with open or wide bounds lie, by noisy counts.
+        """Return the span of the rows of every column with open or wide bounds, by noisy counts.
 
-        First over coarse cells that are the same for every table; then, for spans with more integers than the
-        ``n_cells`` to come, over cells that the first counts placed.
+        First over coarse cells that are the same for every table; then, for spans with more integers than the final
+        ``n_cells``, over cells placed by the first counts.
         """
         coarse = {c.name: grid.range_edges(c) for c in columns if has_range(c) and _is_open(c, n_cells)}
         spans = self._spans("ranges", "range", columns, coarse)
@@ -275,7 +274,7 @@ class _Door:
     def _spans(
         self, stage: Stage, what: str, columns: Sequence[Column], edges: dict[str, np.ndarray]
     ) -> dict[str, grid.Span]:
-        """Return a span for each column in ``edges``, its ends declared or found."""
+        """Return a span for each column in ``edges``, with declared or released ends."""
         counts, ends = {}, {}
         for column in columns:
             if column.name in edges and has_range(column):
@@ -292,7 +291,7 @@ class _Door:
         return _vote_counts(self.present(name), self.untyped_text)
 
     def _over(self, column: LatticeColumn, edges: np.ndarray) -> np.ndarray:
-        """Return ``(len(edges) - 1,)`` counts of a column's values; those outside go to the end cells."""
+        """Return ``(len(edges) - 1,)`` counts of a column's values; values outside go to the end cells."""
         lattice, present = column.to_lattice(self.df[column.name])
         return np.histogram(np.clip(lattice[present], edges[0], edges[-1] - 1), edges)[0]
 
@@ -314,7 +313,7 @@ class _Door:
         return released
 
     def find_roundness(self, released: Sequence[ReleasedColumn]) -> list[ReleasedColumn]:
-        """Return the columns with counts of how round values are, where cells of several integers leave that open."""
+        """Return the columns with counts of values by roundness, where cells hold several integers."""
         encoders = {r.encoder.name: r.encoder for r in released}
         counts = {
             name: partial(self._roundness, encoder)
@@ -340,7 +339,7 @@ class _Door:
         return ReleasedColumn(encoder, counts, release.noise_stddev)
 
     def _discover(self, column: Column, noise: float, delta: float) -> ReleasedColumn:
-        """Return the categories that are frequent enough to show, with their noisy counts."""
+        """Return the categories that pass the threshold, with their noisy counts."""
         release = self._release(
             "categories and 1-way histogram", (column.name,), noise, GAUSSIAN_THRESHOLD, delta
         )
@@ -350,7 +349,7 @@ class _Door:
         return ReleasedColumn(encoder, counts, release.noise_stddev)
 
     def _observe(self, column: Column) -> Observed:
-        """Return a column's categories and how often each occurs; of values that a schema can hold."""
+        """Return a column's categories and their exact counts, for values that a schema can hold."""
         present = self.present(column.name)
         values, counts = counted(present)
         return Observed(values, counts, len(self.df) - len(present))
@@ -362,9 +361,9 @@ def _ballots() -> tuple[Ballot, ...]:
 
 
 def _vote_counts(series: pd.Series, untyped_text: bool) -> np.ndarray:
-    """Return ``(ballots,)`` counts: each value votes once for its kind, whatever the others are.
+    """Return ``(ballots,)`` counts: each value votes once for its kind, independently of the others.
 
-    A value that no library can look at does not vote.
+    Values that cannot be read do not vote.
     """
     ballots, known, votes = _ballots(), {}, []
     for value in objects(series):
@@ -385,7 +384,7 @@ def _column_of_vote(name: str, dtype: str, vote: np.ndarray, noise: float) -> Co
 
 
 def _is_open(column: LatticeColumn, n_cells: int) -> bool:
-    """Return true if a column's span has to be looked for: undeclared, or too wide for a cell per integer."""
+    """Return true if a column's span has to be released: undeclared, or too wide for one cell per integer."""
     if column.bounds is None:
         return True
     low, high = column.declared_range()
@@ -395,7 +394,7 @@ def _is_open(column: LatticeColumn, n_cells: int) -> bool:
 def _encoder(column: Column, span: grid.Span | None, n_cells: int) -> ColumnEncoder:
     """Return a completed column's encoder; without a span, its declared domain is small.
 
-    A column whose span was not seen keeps its bounds open, and one cell for all values.
+    A column whose span did not rise above the noise keeps open bounds, and one cell for all values.
     """
     if span is None or not has_range(column):
         return column.encoder()
@@ -405,7 +404,7 @@ def _encoder(column: Column, span: grid.Span | None, n_cells: int) -> ColumnEnco
 
 
 def _tightened(released: ReleasedColumn) -> ReleasedColumn:
-    """Return a column without the cells at both ends of its range that hold nothing but noise."""
+    """Return a column without the cells at both ends of its range that contain only noise."""
     encoder = released.encoder
     if not is_on_lattice(encoder):
         return released
@@ -418,7 +417,7 @@ def _tightened(released: ReleasedColumn) -> ReleasedColumn:
 
 
 def _pool_rows(n_rows: float, released: Sequence[ReleasedColumn], plan: Plan) -> float:
-    """Return the number of rows from its own count and every complete 1-way's total, by inverse variance."""
+    """Return the number of rows, averaged by inverse variance over its own count and all complete 1-way totals."""
     if not plan.is_private:
         return n_rows
     estimates = [n_rows]

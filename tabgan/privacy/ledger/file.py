@@ -1,12 +1,12 @@
-"""One ledger a dataset: every charge of every fit, in a file that is only ever appended to.
+"""One ledger per dataset: every charge of every fit, in an append-only file.
 
-A line is one JSON record; it holds the SHA-256 of itself and of the line before, so that a line that was changed,
-moved or taken out breaks the chain. A chain does not tell when lines at its end are gone: a guard file beside it,
-which only its owner can read, holds how many there are, the last one's hash, and the key of the table's digest.
+A line is one JSON record; it holds the SHA-256 of itself and of the line before, so a line that was changed,
+moved or removed breaks the chain. A chain does not show that lines at its end are missing: a guard file beside it,
+readable only by its owner, holds the number of lines, the last one's hash, and the key of the table's digest.
 A charge is on the disk, guard included, before :meth:`LedgerFile.charge` returns, and only then may rows be read.
 
-The file may be shared: its lines follow from public arguments and released numbers, and the table's digest is keyed.
-The guard may not: whoever has its key can confirm a guess of the whole table.
+The file may be shared: its lines depend only on public arguments and released numbers, and the table's digest is keyed.
+The guard must not be: anyone with its key can confirm a guess of the whole table.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ from tabgan.privacy.ledger.records import (
 from tabgan.privacy.plan import Plan
 from tabgan.privacy.unit import PrivacyUnit
 
-#: What is left to do where there is no copy.
-_ADOPT = "Without one, remove the guard and take the lines as they are by `tabgan ledger adopt`, which puts it down."
+#: Advice in error messages for a ledger without a copy.
+_ADOPT = "Without one, remove the guard and accept the lines as they are with `tabgan ledger adopt`, which records it."
 
-#: Seconds to wait for another process that is writing a line.
+#: Seconds to wait for another process to write a line.
 _PATIENCE = 60.0
 
 
@@ -71,19 +71,19 @@ class TableDigest(Protocol):
 class LedgerFile:
     """A dataset's ledger on the disk.
 
-    **Guarantee.** :meth:`begin` refuses a fit whose plan, with all that stands in the file, would pass the cap; it
-    looks at no row. Until the fit ends, its whole plan counts. From the second fit on, totals are composed so that they
-    hold even where a fit was planned after looking at the results of the ones before (:meth:`Cost.adaptive_epsilon`,
-    its order fixed by the first cap); the first fit's plan cannot have looked at any, so the tighter total is its own.
+    **Guarantee.** :meth:`begin` refuses a fit whose plan, added to everything in the file, would exceed the cap; that
+    check reads no row. Until the fit ends, its whole plan counts. From the second fit on, totals are composed so that
+    they hold even if a fit was planned after seeing earlier fits' results (:meth:`Cost.adaptive_epsilon`, its order
+    fixed by the first cap); the first fit's plan cannot depend on any, so the tighter total applies to it.
 
     Args:
-        path: Of the file.
-        has_guard: ``False`` reads a copy of the file whose guard stayed in the house, as far as that can be checked:
-            that lines at its end are missing does not show. Nothing can be added to it.
+        path: Path of the file.
+        has_guard: ``False`` reads a copy of the file without its guard, which stayed in the organisation. The chain
+            is checked, but missing lines at its end do not show. Nothing can be added to it.
 
     Raises:
-        LedgerError: lines were changed, taken out or cut off, the guard is missing or another one's, or it cannot be
-            read.
+        LedgerError: lines were changed, removed or cut off, the guard is missing or another ledger's, or a file cannot
+            be read.
     """
 
     def __init__(self, path: Path, *, has_guard: bool = True) -> None:
@@ -101,16 +101,16 @@ class LedgerFile:
                 f"ledger: {str(self.path)!r} is empty. Remove it; the first fit makes a new one."
             )
 
-    # -- what it says -------------------------------------------------------------------------------------------
+    # -- reading ------------------------------------------------------------------------------------------------
 
     @property
     def head(self) -> dict[str, Any]:
-        """The first record: what the ledger is of."""
+        """The first record: the ledger's name, format and privacy unit."""
         return self.records[0]
 
     @property
     def unit(self) -> PrivacyUnit:
-        """Whose presence all fits protect."""
+        """The unit of privacy of all fits."""
         return PrivacyUnit.from_dict(self.head["unit"])
 
     @property
@@ -125,31 +125,32 @@ class LedgerFile:
         return tuple(fit_of(record, self.records) for record in self.records if record["kind"] == "fit")
 
     def fit(self, name: str) -> FitRecord | None:
-        """Return what the ledger says of a fit; ``None`` where it knows none of that name."""
+        """Return the ledger's record of a fit; ``None`` if it has none of that name."""
         begun = (record for record in self.records if record["kind"] == "fit" and record["fit"] == name)
         return next((fit_of(record, self.records) for record in begun), None)
 
     def place(self) -> LedgerPlace:
-        """Return where the ledger stands now."""
+        """Return the ledger's current end."""
         return LedgerPlace(self.head["ledger"], self.records[-1]["entry"], self.records[-1]["hash"])
 
-    # -- what is added ------------------------------------------------------------------------------------------
+    # -- writing ------------------------------------------------------------------------------------------------
 
     def begin(self, name: str, plan: Plan, config: LedgerConfig, digest: TableDigest) -> None:
-        """Put down that a fit begins, with all that it may cost. Makes the file when it is the first one.
+        """Record the start of a fit, with its most possible cost. Creates the file for the first fit.
 
-        A fit that has begun before is held against its table, and nothing is put down.
+        A fit that has begun before is checked against its table, and nothing is recorded.
 
         Args:
-            name: The fit's own random name.
-            plan: What it may spend; private.
-            config: The cap, and whether the table may have changed.
-            digest: Returns the table's digest under a key. Called only after the cap has let the fit pass, and while
-                other processes may write; once more, under the lock, where the last line's is of an older version.
+            name: The fit's random name.
+            plan: The fit's plan, which must be private.
+            config: The cap, and the flag for a table that may have changed.
+            digest: Function that returns the table's digest under a key. Called only after the cap has admitted the
+                fit, and while other processes may write; again, under the lock, if the last line's is of an older
+                version.
 
         Raises:
-            BudgetExceededError: the cap would be passed.
-            LedgerError: the ledger is of another dataset or privacy unit, or the cap was raised by the way.
+            BudgetExceededError: the cap would be exceeded.
+            LedgerError: the ledger belongs to another dataset or privacy unit, or ``config`` would raise the cap.
         """
         if self.fit(name) is None:
             self.check_cap(plan, config)
@@ -157,7 +158,7 @@ class LedgerFile:
         table = digest(bytes.fromhex(key))
         with self._locked():
             self._load_if_any()
-            if self._guard.get("key", key) != key:  # another process has made the ledger meanwhile
+            if self._guard.get("key", key) != key:  # another process has created the ledger meanwhile
                 key = self._guard["key"]
                 table = digest(bytes.fromhex(key))
             if self.fit(name) is not None:
@@ -169,7 +170,7 @@ class LedgerFile:
             self._check_table(table, config, digest)
             self._guard.setdefault("key", key)
             if not self.records:
-                self._write_guard()  # a crash before the first line leaves a ledger of none
+                self._write_guard()  # a crash before the first line leaves an empty ledger
                 self._append("ledger", format=FORMAT, version=VERSION, ledger=secrets.token_hex(8),
                              unit={"entity": plan.unit.entity, "max_rows": plan.unit.max_rows},
                              neighboring_relation=ADJACENCY)  # fmt: skip
@@ -179,10 +180,10 @@ class LedgerFile:
                          table=self._tag(name, table))  # fmt: skip
 
     def charge(self, name: str, call: str, releases: Sequence[Release]) -> None:
-        """Put a charge of a fit down; it is on the disk when this returns.
+        """Record a charge of a fit; it is on the disk when this returns.
 
         Raises:
-            PrivacyError: the ledger knows no such fit that may still go on.
+            PrivacyError: the ledger has no open fit of that name.
         """
         with self._locked():
             self._load()
@@ -190,55 +191,57 @@ class LedgerFile:
             spent = fit.spent + cost_of(releases)
             if not fit.limit.covers(spent):
                 raise BudgetExceededError(
-                    f"ledger: fit {name} would pass its own plan. Nothing was released."
+                    f"ledger: fit {name} would exceed its own plan. Nothing was released."
                 )
             self._append("charge", fit=name, call=call, releases=[release.to_dict() for release in releases])
 
     def end(self, name: str, outcome: str) -> None:
-        """Put down that a fit is over, so that from now on what it charged counts, and no more."""
+        """Record the end of a fit; from then on its charges count, and no longer its whole plan."""
         with self._locked():
             self._load()
             self._open_fit(name)
             self._append("end", fit=name, outcome=outcome)
 
     def set_cap(self, cap: Cap, *, may_end_fits: bool = False) -> None:
-        """Put a new cap in force.
+        """Set a new cap.
 
         Args:
             cap: The cap, higher or lower than the one in force.
-            may_end_fits: Take one that leaves no room for any further fit.
+            may_end_fits: Flag: accept a cap that leaves no room for any further fit.
 
         Raises:
-            LedgerError: there is no ledger yet, or what counts already reaches the cap.
+            LedgerError: there is no ledger yet, or the counted epsilon already reaches the cap.
         """
         with self._locked():
             self._load()
             if not self.records:
-                raise LedgerError(f"ledger: {str(self.path)!r} is empty. The first fit begins it.")
+                raise LedgerError(f"ledger: {str(self.path)!r} is empty. The first fit starts it.")
             counted = self.counted(cap)
             if counted >= cap.epsilon and not may_end_fits:
                 raise LedgerError(
                     f"ledger: epsilon {at_most(counted)} counts in {str(self.path)!r} already, at delta {cap.delta:g}; "
-                    f"the cap would be {cap.epsilon:g}, and every further fit be refused. Set a higher cap, or use "
-                    "--force if that is meant (may_end_fits=True)."
+                    f"a cap of {cap.epsilon:g} would refuse every further fit. Set a higher cap, or use "
+                    "--force if that is intended (may_end_fits=True)."
                 )
             self._append("cap", epsilon=cap.epsilon, delta=cap.delta)
 
     @classmethod
     def adopt(cls, path: Path) -> LedgerFile:
-        """Make a new guard for a ledger that has lost its own, say so in a line that stays, and return the ledger.
+        """Create a new guard for a ledger that has lost its own, record this in a line, and return the ledger.
 
-        What stood at the end of the file before cannot be known; the table's digest begins anew.
+        Lines missing from the end of the file stay unknown; the table's digest starts afresh.
 
         Raises:
-            LedgerError: the guard is there, or the lines do not form a chain.
+            LedgerError: the guard exists, or the lines do not form a chain.
         """
-        ledger = cls(path, has_guard=False)  # read before a lock is left beside what is no ledger
+        ledger = cls(
+            path, has_guard=False
+        )  # read first, so that no lock is left beside a file that is no ledger
         ledger.has_guard = True
         with ledger._locked():
             if ledger._guard_path.exists():
                 raise LedgerError(
-                    f"ledger: {str(ledger._guard_path)!r} is there. A ledger is adopted only without one."
+                    f"ledger: {str(ledger._guard_path)!r} exists. Only a ledger without a guard can be adopted."
                 )
             ledger.records = read_chain(ledger.path)
             ledger._guard = {"key": secrets.token_hex(32)}
@@ -248,12 +251,12 @@ class LedgerFile:
     # -- checks -------------------------------------------------------------------------------------------------
 
     def check_cap(self, plan: Plan, config: LedgerConfig, *later: Plan) -> None:
-        """Raise if a fit's plan would pass the cap, or is of another privacy unit. Writes nothing.
+        """Raise if a fit's plan would exceed the cap, or has another privacy unit. Writes nothing.
 
         Args:
-            plan: Of what comes next.
+            plan: The plan of the next entry.
             config: The cap.
-            later: Plans of what is to come after it, which must then have room, too.
+            later: Plans of further entries after it, which must have room as well.
 
         Raises:
             BudgetExceededError, LedgerError: see :meth:`begin`.
@@ -276,7 +279,7 @@ class LedgerFile:
         if self.records and unit != self.unit:
             raise LedgerError(
                 f"ledger: {str(self.path)!r} protects one {self.unit.name}; this fit would protect one {unit.name}, "
-                "and the two do not add up. Keep the unit, or a ledger for each, neither of which then covers both."
+                "and the two do not add up. Keep the unit, or use a ledger for each, neither of which covers both."
             )
 
     def _check_table(self, table: str, config: LedgerConfig, digest: TableDigest) -> None:
@@ -286,24 +289,24 @@ class LedgerFile:
             return
         if not self._is_of(known[-1], table, digest):
             raise LedgerError(
-                f"ledger: {str(self.path)!r} is of another table than this one. Use the ledger of this dataset; if the "
-                "table is a newer state of the same one, set table_may_change: true (--table-may-change), and fits go "
-                "on adding up."
+                f"ledger: {str(self.path)!r} belongs to another table. Use the ledger of this dataset; if the "
+                "table is a newer state of the same dataset, set table_may_change: true (--table-may-change); fits "
+                "still add up."
             )
 
     def _check_own_table(self, name: str, table: str, digest: TableDigest) -> None:
         own = [r for r in self._since_adopted() if r["kind"] == "fit" and r["fit"] == name]
         if own and not self._is_of(own[0], table, digest):
             raise LedgerError(
-                f"ledger: the fit began on another table than this one, says {str(self.path)!r}. Go on with the same "
+                f"ledger: according to {str(self.path)!r}, the fit began on another table. Resume with the same "
                 "rows, or start a new fit in a new checkpoint."
             )
 
     def _is_of(self, begun: dict[str, Any], table: str, digest: TableDigest) -> bool:
-        """Return whether a fit began on the table of a digest, compared in the version that its line was written in.
+        """Return whether a fit began on the table with a digest, compared in the version of the fit's line.
 
         Raises:
-            LedgerError: that version is none of this tabgan's.
+            LedgerError: this tabgan does not know that version.
         """
         version = tag_version(begun["table"])
         if version == 1:
@@ -316,10 +319,10 @@ class LedgerFile:
         return hmac.compare_digest(self._tag(begun["fit"], table, version), begun["table"])
 
     def _tag(self, name: str, table: str, version: int = DIGEST_VERSION) -> str:
-        """Return what a line says of a fit's table: another for every fit.
+        """Return the tag of a fit's table for its line, which is different for every fit.
 
-        Equal ones would tell whoever sees the ledger that nobody joined and nobody left. The version of the digest
-        stands before it; the first one had none.
+        Equal tags would tell readers of the ledger that nobody joined and nobody left. The version of the digest
+        precedes the tag, except for version 1.
         """
         tag = hmac.new(bytes.fromhex(self._guard["key"]), f"{name} {table}".encode(), "sha256").hexdigest()
         return tag if version == 1 else f"{version}:{tag}"
@@ -329,7 +332,7 @@ class LedgerFile:
         return self.records[adopted[-1] :] if adopted else self.records
 
     def _agreed_cap(self, config: LedgerConfig) -> Cap | None:
-        """Return the cap that a fit is held against: a lower one than the ledger's may be asked for, never a higher."""
+        """Return the cap that a fit is checked against: it may ask for a lower one than the ledger's, not a higher."""
         cap = config.cap
         if cap is None or self.cap is None:
             return cap or self.cap
@@ -337,7 +340,7 @@ class LedgerFile:
             raise LedgerError(
                 f"ledger: the cap in {str(self.path)!r} is epsilon={self.cap.epsilon:g}, delta={self.cap.delta:g}; the "
                 f"fit asks for epsilon={cap.epsilon:g}, delta={cap.delta:g}. Raise it with `tabgan ledger cap`, which "
-                "puts that down, or ask for no more."
+                "records the change, or ask for no more."
             )
         return cap
 
@@ -353,14 +356,14 @@ class LedgerFile:
             )
 
     def epsilon_with(self, cost: Cost, cap: Cap) -> float:
-        """Return what a cap is held against if a fit of a given cost comes next: the tighter total of a first one."""
+        """Return the epsilon that counts against a cap with a next fit: the tighter total if it is the first."""
         held = self.held(cap)
         return cost.epsilon(cap.delta) if held == Cost() else self.adaptive_epsilon(held + cost, cap)
 
     def adaptive_epsilon(self, total: Cost, cap: Cap) -> float:
-        """Return epsilon at a cap's delta, composed so that fits may be planned after looking at the ones before.
+        """Return epsilon at a cap's delta, composed so that fits may be planned after seeing earlier results.
 
-        The order that this takes is fixed by the ledger's first cap.
+        The ledger's first cap fixes its Renyi order.
         """
         first = next((Cap(r["epsilon"], r["delta"]) for r in self.records if r["kind"] == "cap"), cap)
         return total.adaptive_epsilon(cap.delta, filter_order(first.epsilon, first.delta))
@@ -370,10 +373,10 @@ class LedgerFile:
         return self.adaptive_epsilon(self.held(cap), cap)
 
     def held(self, cap: Cap) -> Cost:
-        """Return what counts against a cap: what ended fits have charged, and all that the others may come to.
+        """Return the cost that counts against a cap: the charges of ended fits, and the whole plans of open ones.
 
-        A first fit that only its own, tighter total has let pass counts with its whole plan for ever, once it has
-        charged anything: whether others come after it must not follow from how it went.
+        A first fit that only the tighter total admitted counts with its whole plan for ever, once it has charged
+        anything: the room for later fits must not depend on its outcome.
         """
 
         def counts_whole(fit: FitRecord) -> bool:
@@ -391,14 +394,14 @@ class LedgerFile:
         )
 
     def _open_fit(self, name: str) -> FitRecord:
-        """Return a fit that may still go on.
+        """Return an open fit.
 
         Raises:
-            PrivacyError: there is none of that name.
+            PrivacyError: there is no open fit of that name.
         """
         fit = self.fit(name)
         if fit is None or fit.outcome is not None:
-            state = "it knows none of that name" if fit is None else f"that one is {fit.outcome}"
+            state = "it has none of that name" if fit is None else f"that one is {fit.outcome}"
             raise PrivacyError(
                 f"ledger: {str(self.path)!r} has no open fit {name!r}: {state}. Nothing was changed."
             )
@@ -411,7 +414,7 @@ class LedgerFile:
         return self.path.with_name(self.path.name + ".guard")
 
     def _locked(self) -> AbstractContextManager[Any]:
-        """Keep other processes from writing meanwhile."""
+        """Lock the ledger against writes by other processes."""
         if not self.has_guard:
             raise LedgerError(
                 f"ledger: {str(self.path)!r} was read without its guard, so nothing can be added."
@@ -432,31 +435,31 @@ class LedgerFile:
             self._load()
 
     def _load(self) -> None:
-        """Read all lines, and hold them against the chain and the guard; not again if nobody has written since."""
+        """Read all lines, and check them against the chain and the guard; skip this if nobody has written since."""
         guard = self._read_guard()
         if not self.path.exists():
             if guard["count"]:
                 raise LedgerError(
-                    f"ledger: {str(self.path)!r} is gone, its guard is not. Restore it from a copy. Without one, what "
-                    "was spent is unknown: begin a new ledger under another name, with a cap that allows for it."
+                    f"ledger: {str(self.path)!r} is missing, its guard is not. Restore it from a copy. Without one, "
+                    "the spending is unknown: start a new ledger under another name, with a cap that allows for it."
                 )
             self.records, self._guard = [], guard
             return
-        stamp = self._now()  # before the lines are read: the next call reads again if there were more
+        stamp = self._now()  # before the lines are read: the next call reads again if any were added
         if self.records and guard == self._guard and stamp == self._stamp:
             return
         records = read_chain(self.path)
         if self._read_guard() == guard:
             self._take(records, guard, stamp)
-        else:  # another process wrote meanwhile, which only a reader without the lock comes to see
+        else:  # another process wrote meanwhile, which happens only to a reader without the lock
             self._load()
 
     def _take(self, records: list[dict[str, Any]], guard: dict[str, Any], stamp: tuple[int, int]) -> None:
-        """Take over what was read, if the guard vouches for it."""
+        """Accept the records that were read, if the guard confirms them."""
         count, last = guard["count"], guard["hash"]
         if len(records) < count or (records and count and records[count - 1]["hash"] != last):
             raise LedgerError(
-                f"ledger: {str(self.path)!r} has {len(records)} lines where its guard knows {count}, or others: lines "
+                f"ledger: {str(self.path)!r} has {len(records)} lines, its guard has {count}, or different ones: lines "
                 f"are missing, or one of the two files is an old copy. Restore both from the newest copy. {_ADOPT}"
             )
         # One line more than the guard knows: a crash came between the two. It counts.
@@ -467,7 +470,7 @@ class LedgerFile:
         self.records, self._guard, self._stamp = records, guard, stamp
 
     def _now(self) -> tuple[int, int]:
-        """Return what changes when anybody writes to the file."""
+        """Return the file's size and time, which change with every write."""
         stat = self.path.stat()
         return stat.st_size, stat.st_mtime_ns
 
@@ -480,18 +483,20 @@ class LedgerFile:
                 raise ValueError
         except FileNotFoundError:
             if not self.path.exists():
-                raise LedgerError(f"ledger: no ledger {str(self.path)!r}. The first fit makes it.") from None
+                raise LedgerError(
+                    f"ledger: no ledger {str(self.path)!r}. The first fit creates it."
+                ) from None
             if not is_ledger(self.path):
                 raise LedgerError(
-                    f"ledger: {str(self.path)!r} is no ledger. Name one, or a file that is not there yet."
+                    f"ledger: {str(self.path)!r} is not a ledger. Name one, or a file that does not exist yet."
                 ) from None
             raise LedgerError(
-                f"ledger: {str(self._guard_path)!r} is missing, without which nobody can tell whether lines are. "
-                "Restore it, or accept the ledger as it is with `tabgan ledger adopt`, which puts that down."
+                f"ledger: {str(self._guard_path)!r} is missing, and without it missing lines cannot be detected. "
+                "Restore it, or accept the ledger as it is with `tabgan ledger adopt`, which records it."
             ) from None
         except PermissionError:
             raise LedgerError(
-                f"ledger: {str(self._guard_path)!r} is for its owner alone. Without it, `tabgan ledger show "
+                f"ledger: {str(self._guard_path)!r} is readable by its owner only. Without it, `tabgan ledger show "
                 "--without-guard` checks the chain."
             ) from None
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
@@ -511,7 +516,7 @@ class LedgerFile:
         }
         record["hash"] = sha256(canonical(record))
         if self._guard.get("count", len(self.records)) != len(self.records):
-            self._write_guard()  # of the line that a crash kept from it: it may lack one, never two
+            self._write_guard()  # add the line that it missed in a crash: it may lack one, never two
         if self.path.exists():
             drop_torn_line(self.path)
         append_line(self.path, canonical(record))
@@ -529,12 +534,12 @@ class LedgerFile:
 
 
 class FitEntry:
-    """One fit's part of a ledger file: what :class:`~tabgan.privacy.filter.PrivacyFilter` writes to.
+    """One fit's part of a ledger file, the book of its :class:`~tabgan.privacy.filter.PrivacyFilter`.
 
     Args:
         file: The ledger.
-        name: Of the fit.
-        has_place: Whether statements say where in it the fit stands.
+        name: Name of the fit.
+        has_place: True if statements name the fit's place in the ledger.
     """
 
     def __init__(self, file: LedgerFile, name: str, has_place: bool = True) -> None:
@@ -545,9 +550,9 @@ class FitEntry:
         self.past = () if fit is None else fit.charges
 
     def write(self, call: str, releases: Sequence[Release]) -> None:
-        """Put a charge down; see :meth:`LedgerFile.charge`."""
+        """Record a charge; see :meth:`LedgerFile.charge`."""
         self.file.charge(self.name, call, releases)
 
     def place(self) -> LedgerPlace | None:
-        """Return where the ledger stands now; ``None`` for one that does not outlive its fit."""
+        """Return the ledger's current end; ``None`` for a ledger that does not outlive its fit."""
         return self.file.place() if self._has_place else None

@@ -1,6 +1,6 @@
-"""What a fit has released so far, on the disk, so that it need not be released again after an interruption.
+"""A fit's released answers on the disk, which a resumed fit reads instead of releasing them again.
 
-It holds answers that have left through door 1, noise and all: post-processing may read them as often as it likes.
+The answers left through door 1 with their noise: post-processing may read them any number of times.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from tabgan.errors import CheckpointError
 
 
 class Journal:
-    """An append-only file of answers by call. A line that was cut off by a crash was never kept.
+    """An append-only file of answers by call. A line that a crash cut off does not count as kept.
 
     Args:
-        path: Of the file; made by the first answer.
-        fit: Whose answers they are: another fit's are refused.
+        path: Path of the file, which the first answer creates.
+        fit: Name of the fit; another fit's answers are refused.
 
     Raises:
-        CheckpointError: a line was changed, or is none of this fit's.
+        CheckpointError: a line was changed, or belongs to another fit.
     """
 
     def __init__(self, path: Path, fit: str) -> None:
@@ -37,16 +37,16 @@ class Journal:
                 self._answers[call] = answer
         except (OSError, ValueError, TypeError, RecursionError):
             raise CheckpointError(
-                f"checkpoint: {str(path)!r} is damaged. What was charged stays spent; start a new fit with a new "
+                f"checkpoint: {str(path)!r} is damaged. Its charges stay spent; start a new fit with a new "
                 "checkpoint, or restore this one from a copy."
             ) from None
 
     def answer(self, call: str) -> Any:
-        """Return what a call released, ``None`` if that was never kept."""
+        """Return a call's answer; ``None`` if none was kept."""
         return self._answers.get(call)
 
     def keep(self, call: str, answer: Any) -> None:
-        """Put an answer down, in plain data; it is on the disk when this returns."""
+        """Record an answer, as plain data; it is on the disk when this returns."""
         if self._path.exists():
             drop_torn_line(self._path)
         append_line(self._path, sealed([self._fit, call, answer]), mode=0o600)

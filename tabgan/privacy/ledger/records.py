@@ -1,4 +1,4 @@
-"""What stands in a dataset's ledger: its lines, read and checked, and what a fit may ask of it."""
+"""The records of a dataset's ledger: its lines, read and checked, and a fit's configuration of it."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from tabgan.privacy.unit import PrivacyUnit
 
 FORMAT, VERSION = "tabgan-ledger", 1
 
-#: Of a table's digest. 1 was one of the representation: order and dtypes counted.
+#: Version of a table's digest. Version 1 covered the representation: order and dtypes counted.
 DIGEST_VERSION = 2
 
-#: Of the line before the first.
+#: The previous hash of the first line.
 NO_HASH = "0" * 64
 
-#: Which tables count as neighbours, in every fit of a ledger.
+#: The relation between neighbouring tables, in every fit of a ledger.
 ADJACENCY = "add_or_remove_one"
 
-#: How a fit may end; a person closes one that will not be gone on with.
+#: Outcomes of a fit; a person closes one that will not be resumed.
 OUTCOMES = ("done", "failed", "closed")
 
-#: What every record holds, and what each kind of them does besides: nothing has a default on load.
+#: Fields of every record, and further ones of each kind: nothing has a default on load.
 _COMMON = {"entry", "kind", "at", "previous", "hash"}
 _FURTHER = {
     "ledger": {"format", "version", "ledger", "unit", "neighboring_relation"},
@@ -55,14 +55,14 @@ class Cap:
 
 @dataclass(frozen=True)
 class LedgerConfig:
-    """Which ledger a fit adds to, and what it may come to.
+    """The ledger that a fit adds to, and its cap.
 
     Args:
-        path: Of the ledger, made by the first fit. Keep one for each dataset, beside the data and under backup.
+        path: Path of the ledger, which the first fit creates. Keep one per dataset, next to the data and backed up.
         epsilon_cap: The most that all fits may cost together; ``None`` keeps the ledger's own cap, if it has one.
         delta_cap: The delta of that total; together with ``epsilon_cap`` or not at all.
-        table_may_change: Whether a table whose rows are not those of the ledger's last fit is a newer state of the
-            same dataset. Fits then add up all the same. ``False`` refuses it.
+        table_may_change: True if a table whose rows differ from those of the ledger's last fit is a newer state of
+            the same dataset; fits still add up. ``False`` refuses it.
 
     Raises:
         ConfigError: an argument is out of its range.
@@ -91,16 +91,16 @@ class LedgerConfig:
 
     @classmethod
     def of(cls, ledger: LedgerConfig | str | Path | None) -> LedgerConfig | None:
-        """Return the configuration that a path stands for; ``None`` for none.
+        """Return the configuration of a ledger that may be given as a path; ``None`` for none.
 
         Raises:
-            ConfigError: for anything else.
+            ConfigError: ``ledger`` is anything else.
         """
         return ledger if ledger is None or isinstance(ledger, cls) else cls(ledger)  # type: ignore[arg-type]
 
     @property
     def cap(self) -> Cap | None:
-        """The cap that is asked for, ``None`` for the ledger's own."""
+        """The requested cap; ``None`` for the ledger's own."""
         if self.epsilon_cap is None or self.delta_cap is None:
             return None
         return Cap(self.epsilon_cap, self.delta_cap)
@@ -108,16 +108,16 @@ class LedgerConfig:
 
 @dataclass(frozen=True)
 class FitRecord:
-    """What a ledger says of one fit.
+    """A ledger's record of one fit.
 
     Attributes:
-        name: The fit's own random name.
-        began: When, in UTC.
-        epsilon: What it promises.
-        delta: What it promises.
+        name: The fit's random name.
+        began: Time of its start, in UTC.
+        epsilon: The promised epsilon.
+        delta: The promised delta.
         limit: The most that it may cost: its plan.
         charges: Call and releases of every charge, in order.
-        outcome: ``"done"``, ``"failed"``, ``"closed"`` by hand, or ``None`` while it may still go on.
+        outcome: ``"done"``, ``"failed"``, ``"closed"`` by hand, or ``None`` while it is open.
     """
 
     name: str
@@ -130,17 +130,17 @@ class FitRecord:
 
     @property
     def spent(self) -> Cost:
-        """What was charged."""
+        """Cost of all charges so far."""
         return cost_of(release for _, releases in self.charges for release in releases)
 
     @property
     def held(self) -> Cost:
-        """What counts against a cap: what was charged, or all that it may still come to."""
+        """Cost that counts against a cap: the charges of an ended fit, the whole plan of an open one."""
         return self.spent if self.outcome is not None else self.limit
 
 
 def is_ledger(path: Path) -> bool:
-    """Return whether a file begins as a ledger does, whole or not."""
+    """Return whether a file begins like a ledger, complete or not."""
     try:
         head = parse(read_lines(path)[0])
         return isinstance(head, dict) and head.get("format") == FORMAT
@@ -152,7 +152,7 @@ def read_chain(path: Path) -> list[dict[str, Any]]:
     """Return the records of a file whose lines form a chain.
 
     Raises:
-        LedgerError: they do not, or are not what a ledger holds.
+        LedgerError: they do not, or are not valid records of a ledger.
     """
     records: list[dict[str, Any]] = []
     previous = NO_HASH
@@ -172,23 +172,23 @@ def read_chain(path: Path) -> list[dict[str, Any]]:
         raise LedgerError(f"ledger: cannot read {str(path)!r}: {error.strerror}.") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, PrivacyError):
         raise LedgerError(
-            f"ledger: {str(path)!r} breaks off after {len(records)} good lines: the next was changed, moved, or is "
-            "none of a ledger. Restore the file and its guard from a copy."
+            f"ledger: {str(path)!r} breaks off after {len(records)} good lines: the next was changed, moved, or does "
+            "not belong to a ledger. Restore the file and its guard from a copy."
         ) from None
     return records
 
 
 def _check_records(records: list[dict[str, Any]]) -> None:
-    """Raise unless records are what a ledger of this version holds: a chain says only that nobody changed it later.
+    """Raise unless records are valid in this version: an intact chain shows only that nobody changed it later.
 
     Raises:
         LedgerError: they are of another version.
-        ValueError, KeyError, TypeError, PrivacyError: they are not.
+        ValueError, KeyError, TypeError, PrivacyError: they are not valid.
     """
     if not records:
         return
     _check_head(records[0])
-    is_open: dict[str, bool] = {}  # by fit: a charge of none that may go on would not count
+    is_open: dict[str, bool] = {}  # by fit: a charge that belongs to no open fit would not count
     for record in records[1:]:
         if set(record) != _COMMON | _FURTHER[record["kind"]]:
             raise KeyError
@@ -224,7 +224,7 @@ def _check_head(head: dict[str, Any]) -> None:
 
 
 def _goes_on(record: dict[str, Any]) -> bool:
-    """Return whether a fit may go on after a line of its own, which is checked."""
+    """Return whether a fit is still open after one of its lines, which is checked."""
     if record["kind"] == "charge":
         _charge_of(record)
         return True
@@ -248,7 +248,7 @@ def _are_texts(*values: object) -> bool:
 
 
 def fit_of(begun: dict[str, Any], records: Sequence[dict[str, Any]]) -> FitRecord:
-    """Return what records say of the fit that one of them began."""
+    """Return the record of the fit that one of the records began."""
     own = [record for record in records[begun["entry"] + 1 :] if record.get("fit") == begun["fit"]]
     charges = [_charge_of(record) for record in own if record["kind"] == "charge"]
     ended = [str(record["outcome"]) for record in own if record["kind"] == "end"]
@@ -264,9 +264,9 @@ def fit_of(begun: dict[str, Any], records: Sequence[dict[str, Any]]) -> FitRecor
 
 
 def tag_version(table: str) -> int:
-    """Return the version of the table's digest that a fit's line holds: ``2:`` before it says 2, nothing says 1.
+    """Return the version of the table's digest in a fit's line: 2 for the prefix ``2:``, 1 for none.
 
-    0 stands for what is no version.
+    0 stands for an invalid version.
     """
     version, colon, _ = table.rpartition(":")
     if not colon:
@@ -284,7 +284,7 @@ def _cost_from_dict(data: dict[str, Any]) -> Cost:
     """Return the cost that :func:`cost_to_dict` wrote.
 
     Raises:
-        ValueError, KeyError, TypeError, PrivacyError: it is none.
+        ValueError, KeyError, TypeError, PrivacyError: the data is not a valid cost.
     """
     runs = tuple(SubsampledGaussian(*run) for run in data["runs"])
     numbers = [data["mu_squared"], data["delta"], *(value for run in data["runs"] for value in run)]

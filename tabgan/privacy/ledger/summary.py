@@ -1,4 +1,4 @@
-"""What a dataset's ledger adds up to: what was spent, what is held, what remains."""
+"""The totals of a dataset's ledger: spent, held and remaining budget."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class FitSummary:
     """One fit of a ledger.
 
     Attributes:
-        name: The fit's own random name.
-        began: When, in UTC.
-        epsilon: What it promises.
-        delta: What it promises.
-        epsilon_spent: What it charged, at its own delta.
-        releases: How many lines of releases it charged.
+        name: The fit's random name.
+        began: Time of its start, in UTC.
+        epsilon: The promised epsilon.
+        delta: The promised delta.
+        epsilon_spent: Cost of its charges, at its own delta.
+        releases: Number of releases that it charged.
         state: ``"done"``, ``"failed"``, ``"closed"`` or ``"unfinished"``.
     """
 
@@ -37,26 +37,27 @@ class FitSummary:
 
 @dataclass(frozen=True)
 class LedgerSummary:
-    """What a ledger adds up to.
+    """The totals of a ledger.
 
     Attributes:
-        path: Of the file.
-        ledger: Its own random name.
+        path: Path of the file.
+        ledger: The ledger's random name.
         entries: Number of lines.
-        hash: Of the last line.
-        privacy_unit: Whose presence is protected, in words.
-        fits: In the order in which they began.
-        delta: At which the totals are stated.
+        hash: Hash of the last line.
+        privacy_unit: The unit of privacy, in words.
+        fits: All fits, in the order in which they began.
+        delta: Delta of the totals.
         epsilon_spent: All charges composed, for fits that were planned beforehand.
-        epsilon_spent_adaptive: The same for fits that were planned after looking at the ones before, as a cap counts
-            it; ``None`` without a cap, whose order it takes.
-        epsilon_held: As the cap counts it for a next fit, with the whole plans of unfinished fits; ``None`` without.
-        epsilon_cap: The cap; ``None`` without.
-        delta_cap: The cap's delta; ``None`` without.
-        epsilon_next: About the largest epsilon of a next fit, of the last one's delta, that the cap lets pass; 0 for
+        epsilon_spent_adaptive: The same for fits that were planned after seeing earlier results, as a cap counts it;
+            ``None`` without a cap, whose order it takes.
+        epsilon_held: Epsilon that counts against the cap before a next fit, with the whole plans of unfinished fits;
+            ``None`` without a cap.
+        epsilon_cap: The cap; ``None`` without one.
+        delta_cap: The cap's delta; ``None`` without a cap.
+        epsilon_next: About the largest epsilon, at the last fit's delta, that the cap allows for a next fit; 0 for
             none, ``None`` without a cap.
-        adopted: How often the ledger had lost its guard, and was accepted without.
-        has_guard: Whether the guard vouched for the end of the file.
+        adopted: Number of times that the ledger was accepted after losing its guard.
+        has_guard: True if the guard confirms the end of the file.
     """
 
     path: str
@@ -76,16 +77,16 @@ class LedgerSummary:
     has_guard: bool
 
     def to_json(self) -> str:
-        """Return JSON; an infinite epsilon, which a delta that is used up has, is null."""
+        """Return JSON; an infinite epsilon, the result of a delta that is used up, is null."""
         return canonical(_finite(asdict(self)))
 
 
 def summarize(file: LedgerFile, delta: float | None = None) -> LedgerSummary:
-    """Return what a ledger adds up to.
+    """Return the totals of a ledger.
 
     Args:
         file: The ledger, which was checked when it was read.
-        delta: Of the totals; the cap's by default, or the sum of all fits' where there is none.
+        delta: Delta of the totals; the cap's by default, or without a cap the sum of all fits'.
     """
     cap, fits = file.cap, file.fits
     spent = sum((fit.spent for fit in fits), Cost())
@@ -126,7 +127,7 @@ def _held(file: LedgerFile, cap: Cap) -> float:
 
 
 def _next(file: LedgerFile, cap: Cap, delta: float) -> float:
-    """Return about the largest epsilon of a fit that the cap lets pass, as if it were one Gaussian."""
+    """Return about the largest epsilon that the cap allows for a next fit, treated as one Gaussian."""
 
     def is_affordable(epsilon: float) -> bool:
         return file.epsilon_with(Cost(affordable_mu(epsilon, delta) ** 2), cap) <= cap.epsilon

@@ -95,7 +95,7 @@ class TestTrain:
     def test_a_loss_that_is_no_number_stops_it(self):
         anchors = _anchors()
         anchors.target.fill_(torch.nan)
-        with pytest.raises(TabGANError, match="training: the loss is not a number"):
+        with pytest.raises(TabGANError, match="training: the loss is not finite"):
             train(_generator(), anchors, None, TrainingConfig(steps=3, batch_size=4), _rng())
 
 

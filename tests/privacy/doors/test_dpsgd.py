@@ -428,7 +428,7 @@ def test_every_block_is_charged_before_its_first_step_and_none_comes_after_the_l
 
 def test_a_run_that_the_plan_has_no_room_for_never_sees_a_row():
     run = SubsampledGaussian(0.5, 1.0, 50)
-    with pytest.raises(PrivacyError, match="the run that the plan has room for"):
+    with pytest.raises(PrivacyError, match="the run of the plan"):
         PrivateSteps(discriminator(), None, None, OFFSETS, 64, run, PrivacyFilter(make_plan(1.0, 1e-5)), CPU)
 
 

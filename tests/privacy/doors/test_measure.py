@@ -117,7 +117,7 @@ class TestEveryWay:
         resumed = measurer(book, path)
         assert plain(ask(resumed, unread)) == plain(first)
         assert len(book.past) == 1
-        assert len(resumed.ledger.entries) == 1  # its charge counts in the fit that goes on
+        assert len(resumed.privacy_filter.entries) == 1  # its charge counts in the fit that goes on
 
     def test_a_charge_without_an_answer_is_charged_again(self, ask, book, path):
         """Pitfall 25."""
@@ -127,12 +127,12 @@ class TestEveryWay:
             assert len(book.past) == attempts
         resumed = measurer(book, path)
         ask(resumed)
-        assert len(book.past) == len(resumed.ledger.entries) == 3
+        assert len(book.past) == len(resumed.privacy_filter.entries) == 3
 
     def test_an_answer_without_a_charge_is_refused(self, ask, book, path):
         """Pitfall 25: its ledger was put back to an older state."""
         ask(measurer(book, path))
-        with pytest.raises(PrivacyError, match="its ledger and its answers do not go together at '1 "):
+        with pytest.raises(PrivacyError, match="its ledger and its answers do not match at '1 "):
             ask(measurer(Book(), path), unread)
 
     def test_charges_for_something_else_are_refused(self, ask, book, path):
@@ -140,7 +140,7 @@ class TestEveryWay:
         call, (charged,) = book.past[0]
         other = Release(charged.door, charged.what, ("another",), charged.mechanism, 10.0, charged.delta)
         book.past = [(call, (other,))]
-        with pytest.raises(PrivacyError, match="do not go together"):
+        with pytest.raises(PrivacyError, match="answers do not match at"):
             ask(measurer(book, path), unread)
 
     def test_without_a_journal_nothing_is_kept(self, ask, book):
@@ -189,7 +189,7 @@ def test_two_calls_of_one_name_are_two_calls(book, path):
 
 def test_calls_in_another_order_are_refused(book, path):
     measurer(book, path).counts([release(what="a")], [lambda: COUNTS])
-    with pytest.raises(PrivacyError, match="to go on with '1 a', got '1 b'"):
+    with pytest.raises(PrivacyError, match="to resume with '1 a', got '1 b'"):
         measurer(book, path).counts([release(what="b")], [unread])
 
 
@@ -198,7 +198,7 @@ def test_what_is_dispensable_is_skipped_when_its_charge_was_spent_for_nothing(bo
         measurer(book, path).counts([release()], [dies], is_dispensable=True)
     resumed = measurer(book, path)
     assert resumed.counts([release()], [unread], is_dispensable=True) is None
-    assert len(book.past) == len(resumed.ledger.entries) == 1
+    assert len(book.past) == len(resumed.privacy_filter.entries) == 1
     assert resumed.counts([release(what="b")], [lambda: COUNTS], is_dispensable=True) is not None
 
 
