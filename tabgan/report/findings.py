@@ -99,10 +99,10 @@ def judge(metric: Metric, epsilon: float | None = None) -> Status | None:
     """Return how a figure compares; ``None`` where there is nothing to compare it with.
 
     The rule is the one that the catalog names. Validity has to be complete, or as good as that of real rows where these
-    fall short. A copy check fails when its whole interval lies above what is expected without copying. An attack fails when the whole interval of its risk
-    lies above 0, as of one attack in forty by chance, or, where it has no risk, the whole interval of its success above
-    what is expected. An audit fails when it finds more than the stated ``epsilon``. Any other figure has to be near its
-    reference, by ``NEAR_RULE``.
+    fall short. A copy check fails when its whole interval lies above what is expected without copying. An attack fails
+    when the whole interval of its risk lies above 0, as of one attack in forty by chance, or, where it has no risk, the
+    whole interval of its success above what is expected. An audit fails when it finds more than the stated ``epsilon``.
+    Any other figure has to be near its reference, by ``NEAR_RULE``.
     """
     if metric.value is None:
         return "open"
