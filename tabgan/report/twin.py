@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tabgan.evaluation.gate import Decision
 from tabgan.evaluation.result import Metric
 from tabgan.privacy.filter import PrivacyStatement
 from tabgan.report.collect import ReportData, group_ledger
@@ -38,7 +39,7 @@ def to_json(data: ReportData) -> str:
         "title": data.title,
         "created": data.created,
         **_fields(data.stated),
-        "decision": data.decision,
+        "decision": _decision(data.decision),
         "findings": data.findings,
         "privacy": _statement(data.privacy)
         | {
@@ -59,6 +60,15 @@ def to_json(data: ReportData) -> str:
         "versions": dict(data.versions),
     }
     return json.dumps(_strict(twin), indent=1, allow_nan=False) + "\n"
+
+
+def _decision(decision: Decision) -> dict[str, Any]:
+    """Return what a gate says; the twin calls the sense of a limit its rule."""
+    checks = [
+        {"rule" if key == "sense" else key: value for key, value in _fields(check).items()}
+        for check in decision.checks
+    ]
+    return {"outcome": decision.outcome, "checks": checks}
 
 
 def _statement(privacy: PrivacyStatement) -> dict[str, Any]:
