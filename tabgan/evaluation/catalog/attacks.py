@@ -45,7 +45,7 @@ def _found(name: str, rate: float) -> Entry:
         "The control is the share that was wrongly accused; the interval takes the threshold as given, the risk's adds "
         f"the threshold's error. {_NO_GUARANTEE}",
         good=f"About {rate:.1%}, as by guessing: the risk's interval then holds 0.",
-        told=f"training rows found at {rate:.1%} false accusations, by density ratio",
+        told=f"training rows found at {100 * rate:g}% false accusations, by density ratio",
         source="Carlini et al. (2022)",
     )
 
@@ -176,6 +176,6 @@ AUDIT = (
         source="Steinke et al. (2023)",
         range=(0.0, math.inf),
         reference="stated",
-        editions="shareable",
+        editions="both",
     ),
 )
