@@ -84,6 +84,8 @@ ORDER = [
     "fitting.checkpoint",
     "fitting.fit",
     "fitting",
+    "evaluation.catalog.entry",
+    "evaluation.catalog",
     "evaluation",
     "assessment.shareable",
     "audit.statistics",

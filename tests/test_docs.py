@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import re
 from pathlib import Path
 
@@ -10,9 +12,12 @@ import pandas as pd
 import yaml
 
 from tabgan import TabGAN, evaluate
-from tabgan.evaluation.gate import RULES, Gate, Limit
+from tabgan.evaluation.catalog import ENTRIES, gate_rules
+from tabgan.evaluation.gate import Gate, Limit
+from tabgan.report.twin import json_schema
 
-PAGE = (Path(__file__).parent.parent / "docs" / "evaluation.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8")
 
 
 def table(seed: int) -> pd.DataFrame:
@@ -29,10 +34,27 @@ def test_every_figure_is_explained():
     names = {metric.name for evaluation in found for metric in evaluation.metrics}
     assert len(names) > 30
     assert {name for name in names if f"`{name}`" not in PAGE} == set()
+    others = {"audit_bound", *(name for name in ENTRIES if name.startswith("anonymeter_"))}
+    assert names | others == set(ENTRIES)
+
+
+def test_its_table_is_the_catalogs():
+    spec = importlib.util.spec_from_file_location("catalog", ROOT / "benchmarks" / "catalog.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.replaced(PAGE) == PAGE
+    assert {name for name in ENTRIES if f"| `{name}` |" not in PAGE} == set()
+
+
+def test_the_json_schema_names_the_figures_of_the_catalog():
+    path = ROOT / "tabgan" / "report" / "report.schema.json"
+    schema = json.loads(path.read_text(encoding="utf-8"))
+    assert schema == json_schema()
+    assert schema["$defs"]["metric"]["properties"]["name"] == {"enum": list(ENTRIES)}
 
 
 def test_every_figure_that_a_gate_may_hold_is_explained():
-    assert {name for part in RULES.values() for name in part if f"`{name}`" not in PAGE} == set()
+    assert {name for part in gate_rules().values() for name in part if f"`{name}`" not in PAGE} == set()
 
 
 def test_its_gate_is_one():

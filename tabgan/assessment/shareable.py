@@ -14,9 +14,10 @@ import pandas as pd
 from scipy.stats import norm
 
 from tabgan._util.rng import RandomStreams
+from tabgan.evaluation.catalog import ENTRIES, entries, position
 from tabgan.evaluation.fidelity import MAX_TRIPLES, column_tuples
-from tabgan.evaluation.metric import LEVEL, Definition, Figure, NotComputed, measure
-from tabgan.evaluation.result import ColumnResult, Direction, Evaluation, Format, Group, Interval, Metric
+from tabgan.evaluation.metric import LEVEL, Figure, NotComputed, measure, metric_of
+from tabgan.evaluation.result import ColumnResult, Evaluation, Interval, Metric
 from tabgan.evaluation.rules import FixedCombinations, Rule
 from tabgan.evaluation.utility import MAX_CLASS_NUMBERS, MAX_CLASSES, build_classifier
 from tabgan.evaluation.validity import schema_validity
@@ -31,67 +32,6 @@ _MAX_TRAIN_ROWS, _TEST_SHARE = 50_000, 0.3
 
 #: Draws that chance is averaged over.
 _CHANCE_DRAWS = 5
-
-
-def _definition(
-    name: str, label: str, meaning: str, good: str, group: Group = "fidelity", format: Format = "distance"
-) -> Definition:
-    direction: Direction = "higher" if group == "utility" else "lower"
-    return Definition(name, label, group, direction, format, meaning, good, is_shareable=True)
-
-
-REPEATED = Definition(
-    name="repeated_rows",
-    label="Repeated rows",
-    group="fidelity",
-    direction="none",
-    format="percent",
-    meaning="Share of synthetic rows that occur more than once in the synthetic table.",
-    good="Few where rows have many columns with many values; many where the table is narrow.",
-    is_shareable=True,
-)
-RELEASED = _definition(
-    "tvd1_released",
-    "Distance from the released distributions of columns",
-    "Share of synthetic rows that would have to move for a column to have the distribution that was released of it "
-    "with noise, on average. The reference is what as many rows drawn from the released distributions show by chance.",
-    "Close to the reference: the table then says of single columns what was released of them.",
-)
-_MEANING = (
-    "Private metric, released with noise for an epsilon of its own: share of rows that would have to move for the "
-    "synthetic table to have the real one's {what}, on average. The interval is of the noise. The reference is what "
-    "two samples of one table, as large as these, show by chance."
-)
-_NEAR = "Close to the reference, which is not 0 because samples of one table differ too."
-COLUMNS = _definition(
-    "tvd1_private", "Distance of single columns", _MEANING.format(what="single columns"), _NEAR
-)
-PAIRS = _definition(
-    "tvd2_private", "Distance of pairs of columns", _MEANING.format(what="pairs of columns"), _NEAR
-)
-TRIPLES = _definition(
-    "tvd3_private", "Distance of triples of columns", _MEANING.format(what="triples of columns"), _NEAR
-)
-ACCURACY = _definition(
-    "accuracy_private",
-    "Accuracy of a model trained on synthetic rows",
-    "Private metric, released with noise for an epsilon of its own: share of the real rows whose target boosted trees "
-    "guess that were trained on synthetic rows. The reference is their accuracy on synthetic rows that they have not "
-    "seen.",
-    "Close to the reference: what the synthetic table says of the target then holds for real rows. Compare it with the "
-    "share of the most frequent class below.",
-    "utility",
-    "percent",
-)
-MAJORITY = _definition(
-    "majority_private",
-    "Share of the most frequent class",
-    "Private metric, released with noise for an epsilon of its own: accuracy, on the real rows, of always guessing the "
-    "class that most synthetic rows have.",
-    "Accuracy is worth something above it only.",
-    "utility",
-    "percent",
-)
 
 
 @dataclass(frozen=True)
@@ -203,14 +143,16 @@ def evaluate_released(
     relative = n_rows_stddev / n_rows
     metrics = (
         *valid,
-        *measure([RELEASED], lambda: [near.released()]),
+        *measure(entries("tvd1_released"), lambda: [near.released()]),
         *(_metrics_of(private_metrics, near, guesser, relative) if private_metrics is not None else ()),
-        *measure([REPEATED], lambda: [Figure(float(synthetic[encoder.names].duplicated(keep=False).mean()))]),
+        *measure(
+            entries("repeated_rows"),
+            lambda: [Figure(float(synthetic[encoder.names].duplicated(keep=False).mean()))],
+        ),
         *further,
     )
-    order = ["validity", "fidelity", "utility", "audit"]
     return Evaluation(
-        metrics=tuple(sorted(metrics, key=lambda metric: order.index(metric.group))),
+        metrics=tuple(sorted(metrics, key=lambda metric: position(metric.name, metric.group))),
         columns=_column_results(synthetic, encoder, n_rows, shares, near, private_metrics),
         n_real=max(1, round(n_rows)),
         n_holdout=0,
@@ -285,20 +227,25 @@ def _metrics_of(
     singles = [(j,) for j in range(len(columns))]
     no_class = "no target was named that is a class"
     found = [
-        (COLUMNS, mean, near.chance_of(singles), "there are only identifiers"),
-        (PAIRS, private_metrics.pairs, near.chance_of(near.sets.pairs), "there are fewer than 2 columns"),
+        ("tvd1_private", mean, near.chance_of(singles), "there are only identifiers"),
         (
-            TRIPLES,
+            "tvd2_private",
+            private_metrics.pairs,
+            near.chance_of(near.sets.pairs),
+            "there are fewer than 2 columns",
+        ),
+        (
+            "tvd3_private",
             private_metrics.triples,
             near.chance_of(near.sets.triples),
             "there are fewer than 3 columns",
         ),
-        (ACCURACY, private_metrics.correct, trained.accuracy if trained else None, no_class),
-        (MAJORITY, private_metrics.majority, None, no_class),
+        ("accuracy_private", private_metrics.correct, trained.accuracy if trained else None, no_class),
+        ("majority_private", private_metrics.majority, None, no_class),
     ]
     return tuple(
-        definition.metric(reason if noisy is None else _figure(noisy, reference, relative))
-        for definition, noisy, reference, reason in found
+        metric_of(ENTRIES[name], reason if noisy is None else _figure(noisy, reference, relative))
+        for name, noisy, reference, reason in found
     )
 
 

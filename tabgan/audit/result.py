@@ -10,20 +10,9 @@ from tabgan._util.printed import at_least, at_most
 from tabgan.audit.checks import Check
 from tabgan.audit.statistics import AuditBound, ExpectedBound
 from tabgan.errors import AuditError
-from tabgan.evaluation.metric import Definition, Figure
+from tabgan.evaluation.catalog import ENTRIES
+from tabgan.evaluation.metric import Figure, metric_of
 from tabgan.evaluation.result import Metric
-
-_AUDIT_BOUND = Definition(
-    name="audit_bound",
-    label="Epsilon that an audit could show",
-    group="audit",
-    direction="none",
-    format="score",
-    meaning="Lower bound on epsilon from an attacker who knew everything except which of thousands of made-up rows "
-    "were in a made-up table, using this installation's own code. The reference is the bound for a sound mechanism.",
-    good="At most the stated epsilon. Passing proves nothing; a bound above it disproves the statement.",
-    is_shareable=True,
-)
 
 
 @dataclass(frozen=True)
@@ -71,10 +60,11 @@ class AuditResult:
     @property
     def metric(self) -> Metric:
         """The largest lower bound as a report's figure. It comes from a made-up table, so it is shareable."""
+        entry = ENTRIES["audit_bound"].within("shareable")
         if not self.canaries:
-            return _AUDIT_BOUND.metric("the audit had no canaries")
+            return metric_of(entry, "the audit had no canaries")
         expected = max(result.expected.median for result in self.canaries)
-        return _AUDIT_BOUND.metric(Figure(self.epsilon_lower_bound, reference=expected))
+        return metric_of(entry, Figure(self.epsilon_lower_bound, reference=expected))
 
     @property
     def failures(self) -> tuple[str, ...]:

@@ -18,28 +18,17 @@ from scipy.sparse import csr_array
 from scipy.stats import rankdata
 
 from tabgan._util.rng import RandomStreams
-from tabgan.evaluation.metric import Definition, Figure, Findings, NotComputed, measure
+from tabgan.evaluation.catalog import entries
+from tabgan.evaluation.catalog.fidelity import MAX_ASSOCIATED
+from tabgan.evaluation.metric import Figure, Findings, NotComputed, measure
 from tabgan.evaluation.result import Correlations, Pictures
 from tabgan.evaluation.tables import Keys, Tables, drawn_columns, equal_rows
 
 #: Rows of each table, and columns, that pairs are taken of; columns that the picture shows.
-MAX_ROWS, MAX_COLUMNS, MAX_SHOWN = 20_000, 100, 40
+MAX_ROWS, MAX_COLUMNS, MAX_SHOWN = 20_000, MAX_ASSOCIATED, 40
 
 #: Categories of a column that are told apart, the most frequent first; the others are one.
 _MAX_CATEGORIES = 50
-
-CORRELATIONS = Definition(
-    name="correlations",
-    label="Difference of correlations",
-    group="fidelity",
-    direction="lower",
-    format="distance",
-    meaning="How far the strength with which two columns go together, from -1 to 1, is off in the synthetic table, on "
-    "average over all pairs: rank correlation of numbers, correlation ratio of numbers and categories, Cramer's V of "
-    f"categories. Of more than {MAX_COLUMNS} columns, so many are drawn. The reference is what equally many held-out "
-    "real rows score.",
-    good="Close to the reference. A table of shuffled columns is off by as much as the real columns go together.",
-)
 
 
 def association_findings(tables: Tables, streams: RandomStreams) -> Findings:
@@ -62,7 +51,7 @@ def association_findings(tables: Tables, streams: RandomStreams) -> Findings:
         value, reference = (_difference(found.real, each) for each in (found.synthetic, found.holdout))
         return [Figure(value, reference=reference)]
 
-    metrics = measure([CORRELATIONS], compute)
+    metrics = measure(entries("correlations"), compute)
     return Findings(metrics, pictures=Pictures(correlations=drawn[0] if drawn else None))
 
 

@@ -12,7 +12,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import StratifiedKFold
 
 from tabgan._util.rng import RandomStreams
-from tabgan.evaluation.metric import LEVEL, Definition, Figure, Findings, NotComputed, measure
+from tabgan.evaluation.catalog import entries
+from tabgan.evaluation.metric import LEVEL, Figure, Findings, NotComputed, measure
 from tabgan.evaluation.result import Interval
 from tabgan.evaluation.tables import Tables, equal_rows, features, informative, require_columns
 
@@ -24,17 +25,6 @@ _MAX_SHUFFLED, _MIN_SHUFFLED, _SHUFFLED_CELLS = 3_000, 500, 60_000
 
 _FOLDS = 3
 _MIN_ROWS = 30
-
-C2ST = Definition(
-    name="c2st",
-    label="Detection",
-    group="fidelity",
-    direction="none",
-    format="score",
-    meaning="How well a model tells synthetic rows from equally many held-out real ones: ROC AUC of gradient-boosted "
-    "trees on rows that they have not learnt from. The interval is over those rows.",
-    good="0.5: they cannot be told apart. 1 means that every row gives itself away; the columns say by what.",
-)
 
 
 class _Fold(NamedTuple):
@@ -73,7 +63,7 @@ def detection_findings(tables: Tables, streams: RandomStreams) -> Findings:
         giveaways.update({c.name: float(drop) for c, drop in zip(tables.modelled, drops, strict=True)})
         return [auc_figure(scores, is_synthetic)]
 
-    return Findings(measure([C2ST], compute), giveaways=giveaways)
+    return Findings(measure(entries("c2st"), compute), giveaways=giveaways)
 
 
 def auc_figure(scores: np.ndarray, is_positive: np.ndarray) -> Figure:

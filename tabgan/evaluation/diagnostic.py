@@ -8,38 +8,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tabgan.evaluation.metric import Definition, Figure, measure
-from tabgan.evaluation.result import Metric
+from tabgan.evaluation.metric import Figure
+from tabgan.evaluation.steps import Inputs, computes
 from tabgan.evaluation.tables import Tables
 from tabgan.evaluation.validity import without_unit
 
-DIAGNOSTIC = Definition(
-    name="diagnostic",
-    label="SDMetrics diagnostic",
-    group="validity",
-    direction="higher",
-    format="percent",
-    meaning="The overall score of the Diagnostic Report of SDMetrics, a library that others report too: the mean of "
-    "Data Validity (values between the real table's smallest and largest, categories that it has, unique keys) and "
-    "Data Structure (the same columns, stored as the schema says or else as in the real table). The reference is what "
-    "the held-out real rows score.",
-    good="100%, or the reference where that is lower: a few real rows that were held out lie outside of the others' "
-    "range too.",
-)
 
-
-def diagnostic_metrics(tables: Tables) -> tuple[Metric, ...]:
-    """Return ``diagnostic``.
+@computes("diagnostic")
+def diagnostic(inputs: Inputs) -> Figure:
+    """Return SDMetrics' score of the synthetic table, and of the held-out rows.
 
     SDMetrics is handed numbers for moments and categories, which it cannot tell from the cells themselves, and so
     takes tables of any types.
     """
-
-    def compute() -> list[Figure]:
-        value, reference = _scores(tables)
-        return [Figure(value, reference=reference)]
-
-    return measure([DIAGNOSTIC], compute)
+    value, reference = _scores(inputs.tables)
+    return Figure(value, reference=reference)
 
 
 def _scores(tables: Tables) -> tuple[float, float]:

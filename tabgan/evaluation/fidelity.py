@@ -17,15 +17,15 @@ import pandas as pd
 from scipy.stats import ConstantInputWarning, NearConstantInputWarning
 
 from tabgan._util.rng import RandomStreams
-from tabgan.evaluation.metric import Definition, Figure, NotComputed, measure
+from tabgan.evaluation.catalog import entries
+from tabgan.evaluation.catalog.fidelity import MAX_QUALITY_COLUMNS, MIN_EXPECTED, QUANTILES, RARE_SHARE
+from tabgan.evaluation.metric import Figure, NotComputed, measure
 from tabgan.evaluation.result import Metric
+from tabgan.evaluation.steps import Inputs, computes
 from tabgan.evaluation.tables import Tables, Three, drawn_columns, equal_rows, require_columns
 
 #: Rows of each table, at most, for each figure.
 MAX_TVD_ROWS, MAX_QUALITY_ROWS = 50_000, 20_000
-
-#: Columns that SDMetrics is given, at most: its time grows with the square of their number.
-MAX_QUALITY_COLUMNS = 60
 
 #: Column tuples that a mean distance is taken over, at most.
 MAX_PAIRS, MAX_TRIPLES = 2_000, 200
@@ -33,74 +33,7 @@ MAX_PAIRS, MAX_TRIPLES = 2_000, 200
 #: Cells of a joint table up to which it is counted in full.
 _DENSE_CELLS = 2**18
 
-#: Share of the real rows up to which a category is rare, and rows that should hold it all the same. A table of
-#: that share lacks such a category with a probability of exp(-5), below 1%.
-RARE_SHARE, MIN_EXPECTED = 0.01, 5
-
-_QUANTILES = 20
 _MAX_CATEGORIES = 1_000
-
-_DRAWN = f"Of more than {MAX_QUALITY_COLUMNS} columns, so many are drawn."
-_EQUAL = "The reference is what equally many held-out real rows score."
-
-SHAPES = Definition(
-    name="shapes",
-    label="Column shapes",
-    group="fidelity",
-    direction="higher",
-    format="score",
-    meaning="How alike single columns are, from 0 to 1: SDMetrics' Column Shapes, the mean of 1 less the "
-    f"Kolmogorov-Smirnov or total variation distance. {_DRAWN} {_EQUAL}",
-    good="As high as the reference; above 0.95 histograms look alike to the eye.",
-)
-TRENDS = Definition(
-    name="trends",
-    label="Column pair trends",
-    group="fidelity",
-    direction="higher",
-    format="score",
-    meaning="How alike correlations and contingency tables are, from 0 to 1: SDMetrics' Column Pair Trends, the mean "
-    f"over the pairs that are clearly related in the real table. {_DRAWN} {_EQUAL}",
-    good="As high as the reference.",
-)
-
-
-def _tvd_definition(order: int, what: str) -> Definition:
-    return Definition(
-        name=f"tvd{order}",
-        label=f"Total variation distance, {what}",
-        group="fidelity",
-        direction="lower",
-        format="distance",
-        meaning=f"Share of rows that would have to move for the synthetic table to have the real one's {what}, on "
-        f"average; numbers are cut at the real rows' {_QUANTILES}-quantiles, missing is a value. {_EQUAL}",
-        good="Close to the reference, which is not 0 because samples of one table differ too.",
-    )
-
-
-TVD1 = _tvd_definition(1, "single columns")
-TVD2 = _tvd_definition(2, "pairs of columns")
-TVD3 = _tvd_definition(3, "triples of columns")
-
-RARE_CATEGORIES = Definition(
-    name="rare_categories",
-    label="Rare categories that are kept",
-    group="fidelity",
-    direction="higher",
-    format="percent",
-    meaning="Of the categories that at most 1% of the real rows hold, share that occur in the synthetic table at all. "
-    f"Only categories that {MIN_EXPECTED} rows or more of so large a table should hold are counted. {_EQUAL}",
-    good="Close to the reference. Less means that small groups of people are lost; noise for privacy costs them first.",
-)
-DUPLICATES = Definition(
-    name="duplicates",
-    label="Repeated rows",
-    group="fidelity",
-    direction="none",
-    format="percent",
-    meaning=f"Share of synthetic rows that occur more than once in the synthetic table. {_EQUAL}",
-    good="Close to the reference: more means that the table lacks variety.",
-)
 
 
 @dataclass(frozen=True)
@@ -144,9 +77,9 @@ def tvd_metrics(
         return [_mean([cells.distances(columns) for columns in chosen])]
 
     return (
-        *measure([TVD1], lambda: [_mean(list(single.values()))]),
-        *measure([TVD2], lambda: mean_over(2, MAX_PAIRS)),
-        *measure([TVD3], lambda: mean_over(3, MAX_TRIPLES)),
+        *measure(entries("tvd1"), lambda: [_mean(list(single.values()))]),
+        *measure(entries("tvd2"), lambda: mean_over(2, MAX_PAIRS)),
+        *measure(entries("tvd3"), lambda: mean_over(3, MAX_TRIPLES)),
     )
 
 
@@ -204,7 +137,7 @@ def quality_metrics(tables: Tables, streams: RandomStreams) -> tuple[Metric, ...
         value, reference = (_quality(drawn, rows.real, rows_) for rows_ in (rows.synthetic, rows.holdout))
         return [Figure(v, reference=r) for v, r in zip(value, reference, strict=True)]
 
-    return measure([SHAPES, TRENDS], compute)
+    return measure(entries("shapes", "trends"), compute)
 
 
 def rare_metrics(tables: Tables, streams: RandomStreams) -> tuple[Metric, ...]:
@@ -230,7 +163,7 @@ def rare_metrics(tables: Tables, streams: RandomStreams) -> tuple[Metric, ...]:
         value, reference = occurs.mean(axis=0)
         return [Figure(float(value), reference=float(reference))]
 
-    return measure([RARE_CATEGORIES], compute)
+    return measure(entries("rare_categories"), compute)
 
 
 def _counts(codes: np.ndarray, n_keys: int) -> np.ndarray:
@@ -238,18 +171,15 @@ def _counts(codes: np.ndarray, n_keys: int) -> np.ndarray:
     return np.bincount(codes[~np.isnan(codes)].astype(np.int64), minlength=n_keys + 1)[:n_keys]
 
 
-def duplicate_metrics(tables: Tables, streams: RandomStreams) -> tuple[Metric, ...]:
-    """Return ``duplicates``."""
-
-    def compute() -> list[Figure]:
-        require_columns(tables)
-        rows = equal_rows(tables.values, MAX_TVD_ROWS, streams.numpy("evaluation.duplicates"))
-        value, reference = (
-            float(pd.DataFrame(each).duplicated(keep=False).mean()) for each in (rows.synthetic, rows.holdout)
-        )
-        return [Figure(value, reference=reference)]
-
-    return measure([DUPLICATES], compute)
+@computes("duplicates")
+def duplicates(inputs: Inputs) -> Figure:
+    """Return the share of rows that occur more than once, synthetic ones and held-out ones."""
+    require_columns(inputs.tables)
+    rows = equal_rows(inputs.tables.values, MAX_TVD_ROWS, inputs.streams.numpy("evaluation.duplicates"))
+    value, reference = (
+        float(pd.DataFrame(each).duplicated(keep=False).mean()) for each in (rows.synthetic, rows.holdout)
+    )
+    return Figure(value, reference=reference)
 
 
 def _cuts(real: np.ndarray) -> np.ndarray:
@@ -258,9 +188,9 @@ def _cuts(real: np.ndarray) -> np.ndarray:
     if len(present) == 0:
         return np.empty(0)
     distinct = np.unique(present)
-    if len(distinct) <= _QUANTILES:
+    if len(distinct) <= QUANTILES:
         return (distinct[1:] + distinct[:-1]) / 2
-    quantiles = np.quantile(present, np.linspace(0, 1, _QUANTILES + 1), method="inverted_cdf")
+    quantiles = np.quantile(present, np.linspace(0, 1, QUANTILES + 1), method="inverted_cdf")
     values, counts = np.unique(quantiles, return_counts=True)
     spikes = values[counts > 1]
     return np.unique(np.concatenate([quantiles[1:-1], spikes, np.nextafter(spikes, np.inf)]))

@@ -8,39 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
+from typing import Literal
 
 from tabgan._util.printed import at_least, at_most
 from tabgan._util.validate import nearest, positive, real_in
 from tabgan.errors import ConfigError
-from tabgan.evaluation.result import EXPECTED, Evaluation, Metric
+from tabgan.evaluation.catalog import ENTRIES, Sense, best_of, gate_rules
+from tabgan.evaluation.result import Evaluation, Metric
 
-Sense = Literal["at_most", "at_least"]
-Part = Literal["validity", "fidelity", "utility", "attacks", "copies"]
 Outcome = Literal["passed", "failed", "open"]
-
-PARTS: tuple[Part, ...] = get_args(Part)
-
-#: Figures that a gate may hold, by part of the report, and which way they are held.
-RULES: dict[Part, dict[str, Sense]] = {
-    "validity": dict.fromkeys(
-        ("validity", "types", "bounds", "precision", "categories", "missing_policy", "rules", "dtypes", "unique_ids",
-         "diagnostic"), "at_least",
-    ),
-    "fidelity": {
-        **dict.fromkeys(("shapes", "trends", "rare_categories"), "at_least"),
-        **dict.fromkeys(("tvd1", "tvd2", "tvd3", "correlations", "c2st", "duplicates"), "at_most"),
-    },
-    "utility": {"tstr": "at_least", "tstr_linear": "at_least", "tstr_subgroups": "at_most"},
-    "attacks": dict.fromkeys(
-        ("singling_out", "linkability", "inference", "attribute_inference", "membership_auc", "membership_tpr_1",
-         "membership_tpr_01"), "at_most",
-    ),
-    "copies": dict.fromkeys(("dcr_share", "exact_copies", "near_copies"), "at_most"),
-}  # fmt: skip
-
-#: Figures that have no reference: a limit beside it could never be kept.
-WITHOUT_REFERENCE = {name for name in RULES["validity"] if name != "diagnostic"} | {"tstr_subgroups"}
 
 #: Held-out and synthetic rows with which fidelity has a reference that a limit can be held beside.
 MIN_ROWS = 100
@@ -114,7 +90,7 @@ class Gate:
         epsilon: The most that fit and private metrics may promise together; ``None`` holds no limit.
         delta: Likewise.
         audit: The most that an audit of the installation may show as a lower bound of epsilon.
-        limits: By metric name; see :data:`RULES`.
+        limits: By metric name; see :func:`tabgan.evaluation.catalog.gate_rules`.
     """
 
     epsilon: float | None = None
@@ -123,7 +99,7 @@ class Gate:
     limits: Mapping[str, Limit] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        known = [name for part in RULES.values() for name in part]
+        known = [name for part in gate_rules().values() for name in part]
         for name in self.limits:
             if name not in known:
                 raise ConfigError(f"gate: unknown figure {name!r}.{nearest(name, known)}")
@@ -179,6 +155,7 @@ class Gate:
                 "gate: expected standard, or a mapping such as {epsilon: 1.0, fidelity: {tvd2: 0.1}}, "
                 f"got {data!r}."
             )
+        parts = gate_rules()
         problems: list[str] = []
         totals: dict[str, float] = {}
         limits: dict[str, Limit] = {}
@@ -188,11 +165,11 @@ class Gate:
                     totals[key] = positive(f"gate.{key}", value)
                 elif key == "delta":
                     totals[key] = real_in("gate.delta", value, 0.0, 1.0)
-                elif key in RULES:
-                    limits |= _part(key, value)
+                elif key in parts:
+                    limits |= _part(key, parts[key], value)
                 else:
-                    known = ["epsilon", "delta", "audit", *PARTS]
-                    part = next((part for part, rules in RULES.items() if key in rules), None)
+                    known = ["epsilon", "delta", "audit", *parts]
+                    part = next((part for part, rules in parts.items() if key in rules), None)
                     hint = nearest(str(key), known) if part is None else f" It belongs under {part}."
                     problems.append(f"gate.{key}: unknown key.{hint}")
             except ConfigError as error:
@@ -220,11 +197,12 @@ class Gate:
         metrics = {metric.name: metric for metric in evaluation.metrics}
         if self.audit is not None:
             checks.append(_audit(self.audit, metrics.get("audit_bound")))
-        rules = {name: sense for part in RULES.values() for name, sense in part.items()}
+        parts = gate_rules()
+        rules = {name: sense for part in parts.values() for name, sense in part.items()}
         few = min(evaluation.n_holdout, evaluation.n_synthetic) < MIN_ROWS
         checks += [
             _too_few(metrics[name], rules[name], limit)
-            if few and limit.is_relative and name in RULES["fidelity"] and name in metrics
+            if few and limit.is_relative and name in parts["fidelity"] and name in metrics
             else _held(name, rules[name], limit, metrics.get(name))
             for name, limit in self.limits.items()
         ]
@@ -237,7 +215,7 @@ class Gate:
         return Decision("passed" if all(check.is_passed for check in checks) else "failed", tuple(checks))
 
 
-def _part(part: Part, value: object) -> dict[str, Limit]:
+def _part(part: str, rules: Mapping[str, Sense], value: object) -> dict[str, Limit]:
     """Return the limits of one part of a gate.
 
     Raises:
@@ -249,15 +227,15 @@ def _part(part: Part, value: object) -> dict[str, Limit]:
     limits = {}
     for name, limit in value.items():
         where = f"gate.{part}.{name}"
-        if name not in RULES[part]:
-            known = list(RULES[part])
+        if name not in rules:
+            known = list(rules)
             problems.append(
                 f"{where}: unknown figure.{nearest(str(name), known) or ' Known: ' + ', '.join(known) + '.'}"
             )
             continue
         try:
             limits[str(name)] = _limit(where, limit)
-            if limits[str(name)].is_relative and name in WITHOUT_REFERENCE:
+            if limits[str(name)].is_relative and ENTRIES[name].reference is None:
                 problems.append(
                     f"{where}: real rows score nothing in its place. Write a number instead of within."
                 )
@@ -340,7 +318,7 @@ def _reference(metric: Metric) -> float | None:
     """Return what a relative limit is beside: no excess, the reference, or what is known without one."""
     if metric.risk is not None:
         return 0.0
-    return EXPECTED.get(metric.name) if metric.reference is None else metric.reference
+    return best_of(metric.name) if metric.reference is None else metric.reference
 
 
 def _worse_end(metric: Metric, sense: Sense, is_relative: bool) -> tuple[float, str] | None:

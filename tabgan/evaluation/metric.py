@@ -10,16 +10,8 @@ from typing import NamedTuple, TypeVar
 from scipy.stats import norm
 
 from tabgan.errors import TabGANError
-from tabgan.evaluation.result import (
-    Direction,
-    Format,
-    Group,
-    Interval,
-    Metric,
-    Pictures,
-    Risk,
-    SubgroupResult,
-)
+from tabgan.evaluation.catalog import Entry
+from tabgan.evaluation.result import Interval, Metric, Pictures, Risk, SubgroupResult
 
 T = TypeVar("T")
 
@@ -42,42 +34,29 @@ class Figure(NamedTuple):
     reference_interval: Interval | None = None
 
 
-@dataclass(frozen=True)
-class Definition:
-    """What a metric says, whatever its figure. Fields as in :class:`~tabgan.evaluation.result.Metric`."""
-
-    name: str
-    label: str
-    group: Group
-    direction: Direction
-    format: Format
-    meaning: str
-    good: str
-    is_shareable: bool = False
-
-    def metric(self, found: Figure | str) -> Metric:
-        """Return the metric of a figure, or of the reason why there is none."""
-        reason = found if isinstance(found, str) else None
-        figure = Figure(math.nan) if isinstance(found, str) else found
-        if reason is None and not math.isfinite(figure.value):
-            reason = "the figure is not defined on these tables"
-        return Metric(
-            name=self.name,
-            label=self.label,
-            group=self.group,
-            value=float(figure.value) if reason is None else None,
-            direction=self.direction,
-            format=self.format,
-            meaning=self.meaning,
-            good=self.good,
-            interval=figure.interval if reason is None else None,
-            reference=_finite(figure.reference) if reason is None else None,
-            reason=reason,
-            baseline=_finite(figure.baseline) if reason is None else None,
-            risk=figure.risk if reason is None else None,
-            is_shareable=self.is_shareable,
-            reference_interval=figure.reference_interval if reason is None else None,
-        )
+def metric_of(entry: Entry, found: Figure | str) -> Metric:
+    """Return the metric of a figure, or of the reason why there is none, as the catalog has it."""
+    reason = found if isinstance(found, str) else None
+    figure = Figure(math.nan) if isinstance(found, str) else found
+    if reason is None and not math.isfinite(figure.value):
+        reason = "the figure is not defined on these tables"
+    return Metric(
+        name=entry.name,
+        label=entry.label,
+        group=entry.group,
+        value=float(figure.value) if reason is None else None,
+        direction=entry.direction,
+        format=entry.format,
+        meaning=entry.meaning,
+        good=entry.good,
+        interval=figure.interval if reason is None else None,
+        reference=_finite(figure.reference) if reason is None else None,
+        reason=reason,
+        baseline=_finite(figure.baseline) if reason is None else None,
+        risk=figure.risk if reason is None else None,
+        is_shareable=entry.editions == "shareable",
+        reference_interval=figure.reference_interval if reason is None else None,
+    )
 
 
 @dataclass(frozen=True)
@@ -97,10 +76,8 @@ class Findings:
     pictures: Pictures = field(default_factory=Pictures)
 
 
-def measure(
-    definitions: Sequence[Definition], compute: Callable[[], Sequence[Figure | str]]
-) -> tuple[Metric, ...]:
-    """Return one metric a definition; ``compute`` finds a figure or a reason for each.
+def measure(entries: Sequence[Entry], compute: Callable[[], Sequence[Figure | str]]) -> tuple[Metric, ...]:
+    """Return one metric an entry; ``compute`` finds a figure or a reason for each.
 
     An evaluation comes after the fit, and a library that stumbles over an odd column must not cost the
     table: what it raises becomes the reason. Its message is left out, for it may quote cells.
@@ -109,12 +86,12 @@ def measure(
     try:
         found = compute()
     except NotComputed as answer:
-        found = [str(answer)] * len(definitions)
+        found = [str(answer)] * len(entries)
     except TabGANError:
         raise
     except Exception as error:
-        found = [f"the computation failed ({type(error).__name__})"] * len(definitions)
-    return tuple(definition.metric(each) for definition, each in zip(definitions, found, strict=True))
+        found = [f"the computation failed ({type(error).__name__})"] * len(entries)
+    return tuple(metric_of(entry, each) for entry, each in zip(entries, found, strict=True))
 
 
 def draw(compute: Callable[[], T]) -> T | None:

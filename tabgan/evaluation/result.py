@@ -8,20 +8,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from tabgan._util.validate import nearest
-
-Group = Literal["validity", "fidelity", "utility", "attacks", "copies", "audit"]
-Direction = Literal["higher", "lower", "none"]
-Format = Literal["percent", "score", "distance"]
-
-
-#: Figures whose best value is known without a reference: telling rows apart by guessing, and by a coin.
-EXPECTED = {"c2st": 0.5, "dcr_share": 0.5, "membership_auc": 0.5}
-
+from tabgan.evaluation.catalog import Direction, Format, Group, figures
 
 #: What stands for a value that was neither declared nor released.
 OUTSIDE = "not in the released domain"
@@ -313,7 +305,8 @@ class Evaluation:
     @property
     def headline(self) -> tuple[tuple[str, str], ...]:
         """The few figures that a summary shows, as label and text."""
-        return tuple((label, self[name].text) for name, label in HEADLINE if self._is_told(name))
+        told = {each.name: each.headline for each in figures() if each.headline is not None}
+        return tuple((label, self[name].text) for name, label in told.items() if self._is_told(name))
 
     def _is_told(self, name: str) -> bool:
         return any(metric.name == name and metric.is_computed for metric in self.metrics)
@@ -322,18 +315,6 @@ class Evaluation:
         """Return plain data for JSON: NumPy's numbers become Python's."""
         plain: dict[str, Any] = _plain(asdict(self))
         return plain
-
-
-#: Metrics of the headline and what they are called there.
-HEADLINE = (
-    ("validity", "valid"),
-    ("shapes", "shapes"),
-    ("trends", "trends"),
-    ("tvd2", "pairs TVD"),
-    ("tstr", "TSTR"),
-    ("trtr", "TRTR"),
-    ("dcr_share", "DCR share"),
-)
 
 
 def _plain(value: Any) -> Any:

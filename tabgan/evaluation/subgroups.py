@@ -15,7 +15,8 @@ from tabgan._util.rng import RandomStreams
 from tabgan._util.validate import nearest, shown
 from tabgan.columns.keys import typed
 from tabgan.errors import DataError
-from tabgan.evaluation.metric import Definition, Figure, Findings, NotComputed, measure
+from tabgan.evaluation.catalog import entries
+from tabgan.evaluation.metric import Figure, Findings, NotComputed, measure
 from tabgan.evaluation.result import OUTSIDE, SubgroupResult
 from tabgan.evaluation.scores import Predictions, bootstrap, scorer
 from tabgan.evaluation.tables import Keys, Tables
@@ -36,19 +37,6 @@ _UNNAMED = "values of few rows, or that the synthetic table lacks"
 
 #: Classes beyond which scores within a group say nothing.
 MAX_CLASSES = 10
-
-TSTR_SUBGROUPS = Definition(
-    name="tstr_subgroups",
-    label="Largest loss of a group",
-    group="utility",
-    direction="lower",
-    format="score",
-    meaning="How much worse boosted trees do on one group of held-out people when they learn from synthetic instead "
-    "of real rows, for the group that may lose most, by the upper end of its interval: the score of the model from "
-    "real rows less that of the model from synthetic rows. The interval is over the rows of that group. The largest of "
-    "many such figures is high by chance alone.",
-    good="About the loss over all rows: the table then serves every group as well as the others.",
-)
 
 
 def group_columns(tables: Tables, target: str | None, named: object) -> tuple[int, ...]:
@@ -106,7 +94,7 @@ def subgroup_findings(
         worst = max(gaps, key=lambda each: each.interval.high if each.interval else each.gap or 0.0)
         return [Figure(worst.gap or 0.0, worst.interval)]
 
-    metrics = measure([TSTR_SUBGROUPS], compute)
+    metrics = measure(entries("tstr_subgroups"), compute)
     return Findings(metrics, subgroups=tuple(results))
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+import tabgan.evaluation.diagnostic  # noqa: F401 - registers its figure
 from tabgan._util.progress import Progress, silent
 from tabgan._util.rng import RandomStreams
 from tabgan._util.validate import integer_at_least, nearest
@@ -18,11 +20,10 @@ from tabgan.evaluation.attacks.anonymeter_adapter import anonymeter_metrics
 from tabgan.evaluation.attacks.anonymity import attack_steps
 from tabgan.evaluation.attacks.copies import copy_findings
 from tabgan.evaluation.attacks.membership import membership_findings
+from tabgan.evaluation.catalog import position
 from tabgan.evaluation.detection import detection_findings
-from tabgan.evaluation.diagnostic import diagnostic_metrics
 from tabgan.evaluation.fidelity import (
     column_distances,
-    duplicate_metrics,
     equal_cells,
     quality_metrics,
     rare_metrics,
@@ -32,6 +33,7 @@ from tabgan.evaluation.metric import Findings
 from tabgan.evaluation.projection import projection_findings
 from tabgan.evaluation.result import ColumnResult, Evaluation, Metric
 from tabgan.evaluation.rules import Rule, check_rules
+from tabgan.evaluation.steps import COMPUTED, Inputs, computed
 from tabgan.evaluation.subgroups import group_columns
 from tabgan.evaluation.tables import Tables, prepare, why_void
 from tabgan.evaluation.utility import utility_findings
@@ -100,27 +102,27 @@ def evaluate(
     checked = check_columns(tables, declared)
     cells = equal_cells(tables, streams)
     distances = column_distances(tables, cells)
+    inputs = Inputs(tables, target, rules, streams)
     steps: list[Callable[[], Findings | tuple[Metric, ...]]] = [
         lambda: validity_metrics(tables, checked, rules),
-        lambda: diagnostic_metrics(tables),
         lambda: quality_metrics(tables, streams),
         lambda: tvd_metrics(cells, distances, streams),
         lambda: association_findings(tables, streams),
         lambda: rare_metrics(tables, streams),
         lambda: detection_findings(tables, streams),
-        lambda: duplicate_metrics(tables, streams),
         lambda: projection_findings(tables, streams),
         lambda: utility_findings(tables, target, subgroups, streams),
         *attack_steps(tables, streams),
         lambda: membership_findings(tables, streams),
         lambda: anonymeter_metrics(tables, target, streams),
         lambda: copy_findings(tables, streams),
+        *(partial(computed, name, inputs) for name in COMPUTED),
     ]
     found = _run(steps, progress)
     if tables.unreadable:
         found, distances = _void(found, why_void(tables.unreadable)), {}
     return Evaluation(
-        metrics=found.metrics,
+        metrics=tuple(sorted(found.metrics, key=lambda metric: position(metric.name, metric.group))),
         columns=_column_results(tables, checked, distances, found.giveaways),
         n_real=len(real),
         n_holdout=len(holdout),

@@ -18,11 +18,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from tabgan._util.rng import RandomStreams
-from tabgan.evaluation.metric import Definition, Figure, Findings, NotComputed, draw, measure
+from tabgan.evaluation.catalog import Entry, entries
+from tabgan.evaluation.catalog.utility import scored
+from tabgan.evaluation.metric import Figure, Findings, NotComputed, draw, measure, metric_of
 from tabgan.evaluation.result import Calibration, Metric, Pictures
 from tabgan.evaluation.scores import Predictions, bootstrap, calibration_points, scorer
 from tabgan.evaluation.subgroups import (
-    TSTR_SUBGROUPS,
     group_columns,
     is_declared,
     is_in_synthetic,
@@ -72,7 +73,6 @@ class _Family:
     """A kind of model, as both tables train it."""
 
     suffix: str
-    label: str
     max_rows: int
     inputs: Callable[[Tables, list[int]], Three[np.ndarray]]
     build: Callable[[_Task, int], Any]
@@ -97,18 +97,17 @@ def utility_findings(
     columns = group_columns(tables, target, subgroups)
     if target is None:
         reason = "no target was named"
-        trees = _definitions(_TREES, "ROC AUC or R2")[0].metric(reason)
-        return Findings((trees, TSTR_SUBGROUPS.metric(reason)))
+        return Findings(tuple(metric_of(each, reason) for each in entries("tstr", "tstr_subgroups")))
     try:
         task = _task(tables, target)
     except NotComputed as answer:
-        definitions = [each for family in (_TREES, _LINEAR) for each in _definitions(family, "ROC AUC or R2")]
-        return Findings(tuple(each.metric(str(answer)) for each in (*definitions, TSTR_SUBGROUPS)))
+        all_of_them = entries("tstr", "trtr", "tstr_linear", "trtr_linear", "tstr_subgroups")
+        return Findings(tuple(metric_of(each, str(answer)) for each in all_of_them))
     predicted: dict[str, Predictions] = {}
 
     def metrics(family: _Family) -> tuple[Metric, ...]:
         return measure(
-            _definitions(family, task.score),
+            _entries(family, task.score),
             lambda: _compare(tables, target, task, family, streams, predicted),
         )
 
@@ -119,36 +118,8 @@ def utility_findings(
     return Findings(found + groups.metrics, subgroups=groups.subgroups, pictures=picture)
 
 
-def _definitions(family: _Family, score: str) -> list[Definition]:
-    tested = f"tested on held-out real rows; the interval is over those rows. {score}: {_SCORES[score]}"
-    return [
-        Definition(
-            name=f"tstr{family.suffix}",
-            label=f"Trained on synthetic, tested on real ({family.label}, {score})",
-            group="utility",
-            direction="higher",
-            format="score",
-            meaning=f"How well {family.label} predict the target when trained on synthetic rows, {tested} "
-            "The reference was trained on as many real rows.",
-            good="Not below the interval of the reference: the synthetic table then serves as well as the real one.",
-        ),
-        Definition(
-            name=f"trtr{family.suffix}",
-            label=f"Trained on real, tested on real ({family.label}, {score})",
-            group="utility",
-            direction="higher",
-            format="score",
-            meaning=f"How well {family.label} predict the target when trained on as many real rows, {tested}",
-            good="What there is to learn; it bounds what the synthetic table can be expected to teach.",
-        ),
-    ]
-
-
-_SCORES = {
-    "ROC AUC": "0.5 is guessing, 1 is perfect.",
-    "R2": "0 is guessing the mean, 1 is perfect.",
-    "ROC AUC or R2": "1 is perfect.",
-}
+def _entries(family: _Family, score: str) -> list[Entry]:
+    return [scored(each, score) for each in entries(f"tstr{family.suffix}", f"trtr{family.suffix}")]
 
 
 def _task(tables: Tables, target: str) -> _Task:
@@ -294,5 +265,5 @@ def _tree_inputs(tables: Tables, others: list[int]) -> Three[np.ndarray]:
     return features(tables).map(lambda values: values[:, others])
 
 
-_TREES = _Family("", "boosted trees", _MAX_TREE_ROWS, _tree_inputs, _build_trees)
-_LINEAR = _Family("_linear", "linear models", _MAX_LINEAR_ROWS, embed, _build_linear)
+_TREES = _Family("", _MAX_TREE_ROWS, _tree_inputs, _build_trees)
+_LINEAR = _Family("_linear", _MAX_LINEAR_ROWS, embed, _build_linear)

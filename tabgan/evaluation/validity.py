@@ -18,89 +18,17 @@ from tabgan.columns.kind import Domain
 from tabgan.columns.lattice import has_range
 from tabgan.columns.values import objects
 from tabgan.errors import DataError
-from tabgan.evaluation.metric import Definition, Figure, NotComputed, measure
+from tabgan.evaluation.catalog import ENTRIES, Entry, entries
+from tabgan.evaluation.metric import Figure, NotComputed, measure, metric_of
 from tabgan.evaluation.result import Metric
 from tabgan.evaluation.rules import Rule, check_rules, keeps_rules
 from tabgan.evaluation.tables import Keys, Tables, check_frame, listed, read_alone
 from tabgan.schema import Schema
 
 _SECONDS = {"day": 86_400, "second": 1}
-_STORED = " Where the schema does not say, they are to be stored as in the real table."
-_READ_OFF = (
-    " Judged by what was declared of a column; what was not is read off the real rows, held-out ones too."
-)
-_BY_SCHEMA = (
-    " Judged by the schema: what was declared, and where it was completed, what was released with noise."
-)
-
-
-def _definition(name: str, label: str, meaning: str, good: str) -> Definition:
-    return Definition(name, label, "validity", "higher", "percent", meaning, good)
-
-
-VALIDITY = _definition(
-    "validity",
-    "Valid cells",
-    "Share of synthetic cells that are of their column's kind, within its bounds, precision and categories, "
-    "and missing only where that is allowed.",
-    "100% where the schema declares all. Where it does not, a value just outside of what the rows hold may be right.",
-)
-TYPES = _definition(
-    "types",
-    "Cells of the right kind",
-    "Share of synthetic cells, of those that are not missing, that are what their column holds: numbers in a column "
-    "of numbers, moments in a column of moments, text where categories are text. Identifiers are left out.",
-    "100%: a program that reads the table finds nothing that it cannot read.",
-)
-BOUNDS = _definition(
-    "bounds",
-    "Within bounds",
-    "Share of synthetic numbers and moments that are neither below the smallest nor above the largest value that "
-    "their column may hold.",
-    "100%: no age of 200, no date in the future.",
-)
-PRECISION = _definition(
-    "precision",
-    "Within precision",
-    "Share of synthetic numbers with no more decimal places than their column has, and of moments that are whole days "
-    "or seconds where their column's are.",
-    "100%: no amount with fractions of a cent.",
-)
-CATEGORIES = _definition(
-    "categories",
-    "Known categories",
-    "Share of synthetic cells in columns of categories that hold one of the categories that their column may hold.",
-    "100%: no category is made up.",
-)
-MISSING_POLICY = _definition(
-    "missing_policy",
-    "Missing only where allowed",
-    "Share of synthetic cells that are present, in columns that must not have missing values.",
-    "100%: what has to be filled in is filled in.",
-)
-DTYPES = _definition(
-    "dtypes",
-    "Columns of the right dtype",
-    "Share of columns that are stored as the schema says: as whole numbers, text, dates and so on.",
-    "100%: code that runs on the real table runs on the synthetic one.",
-)
-UNIQUE_IDS = _definition(
-    "unique_ids",
-    "Unique identifiers",
-    "Share of rows whose identifier is present and not used by another row; the worst column where there are several.",
-    "100%: a key names one row.",
-)
-RULES = _definition(
-    "rules",
-    "Rows that keep every rule",
-    "Share of synthetic rows that keep every rule that was given, such as a start that is not after its end. A row in "
-    "which a compared value is missing keeps the comparison. Rules are only checked: the sampler does not enforce "
-    "them.",
-    "100% where every real row keeps the rules; rows that break one can be dropped before the table is used.",
-)
 
 #: Of the cells of one column, by what a cell is looked at for.
-_ASPECTS = (TYPES, BOUNDS, PRECISION, CATEGORIES, MISSING_POLICY)
+_ASPECTS = ("types", "bounds", "precision", "categories", "missing_policy")
 
 _NOTHING = {
     "types": "there are only identifiers, or no cell is present",
@@ -171,14 +99,18 @@ def validity_metrics(
     """Return the metrics of the group ``validity``; ``checked`` is what :func:`check_columns` found."""
     frames = tables.frames
     known = [frames.real, frames.holdout]
-    dtypes = replace(DTYPES, meaning=DTYPES.meaning + _STORED)
-    read_off = [replace(each, meaning=each.meaning + _READ_OFF) for each in (VALIDITY, *_ASPECTS)]
+
+    def on_rows(*names: str) -> list[Entry]:
+        return [each.within("internal") for each in entries(*names)]
+
     return (
-        *measure(read_off[:1], lambda: [Figure(_mean_valid(checked))]),
-        *measure(read_off[1:], lambda: _aspects(checked)),
-        *measure([dtypes], lambda: [Figure(_right_dtypes(tables.columns, frames.synthetic, frames.real))]),
-        *measure([UNIQUE_IDS], lambda: [Figure(_worst_identifier(tables.columns, checked))]),
-        *measure([RULES], lambda: [_kept_share(rules, tables.columns, frames.synthetic, known)]),
+        *measure(on_rows("validity"), lambda: [Figure(_mean_valid(checked))]),
+        *measure(on_rows(*_ASPECTS), lambda: _aspects(checked)),
+        *measure(
+            on_rows("dtypes"), lambda: [Figure(_right_dtypes(tables.columns, frames.synthetic, frames.real))]
+        ),
+        *measure(on_rows("unique_ids"), lambda: [Figure(_worst_identifier(tables.columns, checked))]),
+        *measure(on_rows("rules"), lambda: [_kept_share(rules, tables.columns, frames.synthetic, known)]),
     )
 
 
@@ -225,14 +157,11 @@ def schema_validity(
         return [computed[name]() if name in computed else _aspect(checked, name)]
 
     metrics: tuple[Metric, ...] = ()
-    for each in (VALIDITY, *_ASPECTS, DTYPES, UNIQUE_IDS, RULES):
-        by = _BY_SCHEMA if each in (VALIDITY, *_ASPECTS, DTYPES) else ""
-        definition = replace(each, is_shareable=True, meaning=each.meaning + by)
-        names = _left_open(schema, each.name)
+    for name in ("validity", *_ASPECTS, "dtypes", "unique_ids", "rules"):
+        entry = ENTRIES[name].within("shareable")
+        names = _left_open(schema, name)
         reason = f"the schema leaves open what this needs of {listed(names)}"
-        metrics += (
-            (definition.metric(reason),) if names else measure([definition], partial(compute, each.name))
-        )
+        metrics += (metric_of(entry, reason),) if names else measure([entry], partial(compute, name))
     is_open = set(_left_open(schema, "validity"))
     return metrics, {name: found.valid for name, found in checked.items() if name not in is_open}
 
@@ -267,9 +196,9 @@ def _mean_valid(checked: Mapping[str, Checked]) -> float:
 
 def _aspects(checked: Mapping[str, Checked]) -> list[Figure | str]:
     found: list[Figure | str] = []
-    for each in _ASPECTS:
+    for name in _ASPECTS:
         try:
-            found.append(_aspect(checked, each.name))
+            found.append(_aspect(checked, name))
         except NotComputed as answer:
             found.append(str(answer))
     return found

@@ -37,7 +37,7 @@ from tabgan._util.files import (
 )
 from tabgan._util.rng import RandomStreams
 from tabgan._util.validate import shown
-from tabgan.errors import CheckpointError
+from tabgan.errors import CheckpointError, ConfigError
 from tabgan.privacy.doors.digest import table_digest
 from tabgan.privacy.events import is_number
 from tabgan.privacy.ledger.journal import Journal

@@ -45,6 +45,7 @@ from pydantic.dataclasses import dataclass
 from tabgan._util.validate import nearest
 from tabgan._util.yaml import parse
 from tabgan.errors import ConfigError, SchemaError
+from tabgan.evaluation.catalog import figures
 from tabgan.evaluation.gate import Gate
 from tabgan.evaluation.rules import Rule
 from tabgan.io import Format, check_readable, check_writable, format_of, package_table
@@ -232,14 +233,15 @@ class Job:
         if gate is None:
             return self
         declared = self.declared_schema
-        if "rules" in gate.limits and not self.rules:
-            raise ConfigError("gate.validity.rules: no rules were given. Add rules, or drop the limit.")
-        if declared is None or declared.target is None:
-            for name in ("tstr", "tstr_linear", "tstr_subgroups"):
-                if name in gate.limits:
-                    raise ConfigError(
-                        f"gate.utility.{name}: no target was named. Add target, or drop the limit."
-                    )
+        has_target = declared is not None and declared.target is not None
+        for each in figures():
+            if each.name not in gate.limits:
+                continue
+            where = f"gate.{each.group}.{each.name}"
+            if each.needs == "rules" and not self.rules:
+                raise ConfigError(f"{where}: no rules were given. Add rules, or drop the limit.")
+            if each.needs == "target" and not has_target:
+                raise ConfigError(f"{where}: no target was named. Add target, or drop the limit.")
         if not self.is_private:
             return self
         extra = self.private_metrics_epsilon

@@ -11,7 +11,8 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 
 from tabgan._util.printed import at_most
-from tabgan.evaluation.result import Group, Metric
+from tabgan.evaluation.catalog import GROUPS
+from tabgan.evaluation.result import Metric
 from tabgan.report.collect import ReportData
 from tabgan.report.edition import check_edition, is_refused, words
 from tabgan.report.findings import NEAR_RULE, badge, expected_of, figure_text, judged_by, percent
@@ -19,8 +20,6 @@ from tabgan.report.text import isolated, short, shown
 
 #: What Markdown, or HTML inside of it, could read as more than text.
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&$:=@^\"'])")
-
-_GROUPS: tuple[Group, ...] = ("validity", "fidelity", "utility", "attacks", "copies", "audit")
 
 #: Classes of characters that turn the direction of what follows, by Unicode's bidirectional algorithm.
 _TURNS = {"R", "AL", "AN", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI", "FSI", "PDF", "PDI"}
@@ -125,7 +124,7 @@ def _composition(data: ReportData) -> Iterator[str]:
 def _figures(data: ReportData) -> Iterator[str]:
     yield "## Figures"
     evaluation = data.evaluation
-    metrics = [metric for group in _GROUPS for metric in evaluation.group(group)]
+    metrics = [metric for group in GROUPS for metric in evaluation.group(group)]
     if not metrics:
         yield "This edition holds none."
     else:

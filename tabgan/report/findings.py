@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tabgan._util.printed import at_least, at_most
-from tabgan.evaluation.result import EXPECTED, ColumnResult, Evaluation, Format, Group, Metric, format_figure
+from tabgan.evaluation.catalog import GROUPS, Format, Group, best_of, verdict_of
+from tabgan.evaluation.result import ColumnResult, Evaluation, Metric, format_figure
 from tabgan.privacy.filter import PrivacyStatement
 
 Status = Literal["good", "attention", "open"]
@@ -45,38 +46,7 @@ ROW_TOLERANCE = 0.001
 #: Tiers of epsilon: Ponomareva et al. (2023), *How to DP-fy ML*, section 5.
 STRONG_EPSILON, REASONABLE_EPSILON = 1.0, 10.0
 
-#: What is said of a figure that compares well, beside it, by group.
-_GOOD_BADGES: dict[Group, str] = {
-    "validity": "Complete",
-    "fidelity": "Near the reference",
-    "utility": "Near the reference",
-    "attacks": "No excess shown",
-    "copies": "As expected",
-    "audit": "Not above epsilon",
-}
-
 _ORDER: tuple[Status, ...] = ("attention", "good", "open")
-
-#: Groups of figures that are held against a reference: what they are called, and what is said of either side of it.
-_COMPARED: dict[Group, tuple[str, str, str]] = {
-    "fidelity": (
-        "Fidelity",
-        "Near an equally large real holdout",
-        "Short of an equally large real holdout",
-    ),
-    "utility": ("Utility", "Near models trained on real rows", "Short of models trained on real rows"),
-    "copies": (
-        "Copy checks",
-        "No more than expected without copying",
-        "More than expected without copying",
-    ),
-}
-
-#: The same where no real row may have been looked at.
-_COMPARED_RELEASED: dict[Group, tuple[str, str, str]] = {
-    "fidelity": ("Fidelity", "Near what chance shows", "Further off than chance shows"),
-    "utility": ("Utility", "Near what synthetic rows promise", "Short of what synthetic rows promise"),
-}
 
 
 @dataclass(frozen=True)
@@ -122,47 +92,48 @@ def expected_of(metric: Metric) -> float | None:
     """Return what a figure is held against: its reference, or a best value that is known without one."""
     if metric.reference is not None and math.isfinite(metric.reference):
         return metric.reference
-    return EXPECTED.get(metric.name)
+    return best_of(metric.name)
 
 
 def judge(metric: Metric, epsilon: float | None = None) -> Status | None:
     """Return how a figure compares; ``None`` where there is nothing to compare it with.
 
-    Validity has to be complete, or as good as that of real rows where these fall short. A copy check fails when its
-    whole interval lies above what is expected without copying. An attack fails when the whole interval of its risk
-    lies above 0, as of one attack in forty by chance, or, where it has no risk, the whole interval of its success above
-    what is expected. An audit fails when it finds more than the stated ``epsilon``. Any other figure has to be near its
-    reference, by ``NEAR_RULE``.
+    The rule is the one that the catalog names. Validity has to be complete, or as good as that of real rows where these
+    fall short. A copy check fails when its whole interval lies above what is expected without copying. An attack fails
+    when the whole interval of its risk lies above 0, as of one attack in forty by chance, or, where it has no risk, the
+    whole interval of its success above what is expected. An audit fails when it finds more than the stated ``epsilon``.
+    Any other figure has to be near its reference, by ``NEAR_RULE``.
     """
     if metric.value is None:
         return "open"
-    if metric.group == "validity":
+    verdict = verdict_of(metric.name, metric.group)
+    if verdict == "complete":
         complete = 1.0 if metric.reference is None else min(1.0, metric.reference) - ROW_TOLERANCE
         return "good" if metric.value >= complete else "attention"
-    is_copy = metric.group == "copies"
-    if metric.group == "audit":
+    is_copy = verdict == "copies"
+    if verdict == "epsilon":
         return None if epsilon is None else "attention" if metric.value > epsilon else "good"
     if metric.risk is not None:
         return "attention" if metric.risk.interval.low > (ROW_TOLERANCE if is_copy else 0.0) else "good"
     expected = expected_of(metric)
     if expected is None:
         return None
-    if metric.group == "attacks" and metric.interval is not None:
+    if verdict == "attack" and metric.interval is not None:
         return "attention" if metric.interval.low > expected else "good"
     if is_copy and metric.interval is not None:
         return "attention" if metric.interval.low > expected + ROW_TOLERANCE else "good"
-    return "good" if _is_near(metric, metric.value, expected) else "attention"
+    return "good" if _is_near(metric, metric.value, expected, verdict == "distance") else "attention"
 
 
 def badge(metric: Metric, epsilon: float | None = None) -> tuple[Status | None, str]:
     """Return how a figure compares, by :func:`judge`, and the words that stand beside it."""
     status = judge(metric, epsilon)
     if status == "good":
-        return status, _GOOD_BADGES[metric.group]
+        return status, GROUPS[metric.group].badge
     return status, {"attention": "Needs attention", "open": "Not computed", None: "–"}[status]
 
 
-def _is_near(metric: Metric, value: float, expected: float) -> bool:
+def _is_near(metric: Metric, value: float, expected: float, is_distance: bool) -> bool:
     """Return whether a figure is as good as its reference, but for the reference's spread: see ``NEAR_RULE``."""
     is_higher = metric.direction == "higher"
     bound = metric.reference_interval
@@ -171,7 +142,6 @@ def _is_near(metric: Metric, value: float, expected: float) -> bool:
     if metric.interval is not None:
         return metric.interval.high >= expected if is_higher else metric.interval.low <= expected
     # What a model scores on real rows, or guessing, is no distance that fewer rows would make larger.
-    is_distance = metric.group == "fidelity" and metric.name not in EXPECTED
     best = expected if not is_distance else 1.0 if is_higher else 0.0
     sign = -1 if is_higher else 1
     return sign * (value - best) <= _near_limit(sign * (expected - best)) + 1e-9  # of floats
@@ -279,8 +249,7 @@ def judged_by(is_internal: bool) -> str:
 
 def _compared(group: Group, evaluation: Evaluation, is_internal: bool) -> list[Finding]:
     """Return one finding for the figures that are near their reference, and one for those that are not."""
-    words = _COMPARED if is_internal else _COMPARED | _COMPARED_RELEASED
-    subject, is_near, is_not = words[group]
+    subject, (is_near, is_not) = GROUPS[group].subject, GROUPS[group].words(is_internal)
     metrics = evaluation.group(group)
     found = []
     near = [metric for metric in metrics if judge(metric) == "good"]
@@ -315,11 +284,13 @@ def _attacks(evaluation: Evaluation) -> list[Finding]:
     fails = [metric for metric in attacks if judge(metric) == "good"]
     found = []
     if works:
-        text = f"Work better on rows that were learnt from than on others: {_successes(works)}."
-        found.append(Finding("attention", "Attacks", f"{text} One attack in forty seems to by chance."))
+        text = f"{GROUPS['attacks'].behind}: {_successes(works)}."
+        found.append(
+            Finding("attention", GROUPS["attacks"].subject, f"{text} One attack in forty seems to by chance.")
+        )
     if fails:
-        text = f"Not shown to work better on rows that were learnt from than on others: {_successes(fails)}."
-        found.append(Finding("good", "Attacks", text))
+        text = f"{GROUPS['attacks'].near}: {_successes(fails)}."
+        found.append(Finding("good", GROUPS["attacks"].subject, text))
     return found
 
 

@@ -18,7 +18,8 @@ from markupsafe import Markup
 from tabgan._util.files import atomic_path
 from tabgan._util.printed import at_most
 from tabgan.errors import ConfigError
-from tabgan.evaluation.result import Format, Interval, Metric, SubgroupResult
+from tabgan.evaluation.catalog import Format
+from tabgan.evaluation.result import Interval, Metric, SubgroupResult
 from tabgan.io import check_writable, write_text
 from tabgan.privacy.events import POISSON_GAUSSIAN, Release
 from tabgan.report.collect import ColumnCard, LedgerGroup, ReportData, group_ledger

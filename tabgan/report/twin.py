@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, is_dataclass
+from importlib import resources
 from typing import Any
 
 import numpy as np
 
+from tabgan.evaluation.catalog import GROUPS, figures
 from tabgan.evaluation.result import Metric
 from tabgan.privacy.filter import PrivacyStatement
 from tabgan.report.collect import ReportData, group_ledger
@@ -38,7 +40,7 @@ def to_json(data: ReportData) -> str:
         "title": data.title,
         "created": data.created,
         **_fields(data.stated),
-        "decision": data.decision,
+        "decision": _fields(data.decision),
         "findings": data.findings,
         "privacy": _statement(data.privacy)
         | {
@@ -59,6 +61,16 @@ def to_json(data: ReportData) -> str:
         "versions": dict(data.versions),
     }
     return json.dumps(_strict(twin), indent=1, allow_nan=False) + "\n"
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the twin, with names and groups of figures as the catalog has them."""
+    text = resources.files("tabgan.report").joinpath("report.schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    figure = schema["$defs"]["metric"]["properties"]
+    figure["name"] = {"enum": [each.name for each in figures()]}
+    figure["group"] = {"enum": list(GROUPS)}
+    return schema
 
 
 def _statement(privacy: PrivacyStatement) -> dict[str, Any]:

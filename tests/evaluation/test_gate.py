@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tabgan.errors import ConfigError
-from tabgan.evaluation.gate import RULES, Gate, Limit
+from tabgan.evaluation.catalog import gate_rules
+from tabgan.evaluation.gate import Gate, Limit
 from tabgan.evaluation.result import Evaluation, Interval, Metric, Risk
 
 
@@ -203,5 +204,5 @@ class TestConfig:
         assert "tstr" in Gate.standard(has_target=True).limits
         assert "tstr" not in Gate.standard().limits
         assert set(Gate.standard(has_target=True).limits) <= {
-            name for part in RULES.values() for name in part
+            name for part in gate_rules().values() for name in part
         }

@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 
 from tabgan.errors import DataError
-from tabgan.evaluation.metric import Definition, Figure, NotComputed, measure, wilson_interval
+from tabgan.evaluation.catalog import Entry
+from tabgan.evaluation.metric import Figure, NotComputed, measure, metric_of, wilson_interval
 from tabgan.evaluation.result import Evaluation, Interval, Metric
 
-ONE = Definition("one", "One", "fidelity", "higher", "percent", "What is measured.", "What is good.")
+ONE = Entry("one", "One", "fidelity", "higher", "percent", "What is measured.", "What is good.")
 
 
 class TestMetric:
     def test_a_value_or_a_reason(self):
-        metric = ONE.metric(Figure(0.5))
+        metric = metric_of(ONE, Figure(0.5))
         for changes in ({"value": None}, {"reason": "why"}):
             with pytest.raises(ValueError, match="either a value or the reason"):
                 dataclasses.replace(metric, **changes)
@@ -25,15 +26,17 @@ class TestMetric:
     def test_no_stand_ins(self, value):
         """Pitfall 29."""
         with pytest.raises(ValueError, match="finite"):
-            dataclasses.replace(ONE.metric(Figure(0.5)), value=value)
+            dataclasses.replace(metric_of(ONE, Figure(0.5)), value=value)
 
     def test_text(self):
-        assert ONE.metric(Figure(0.5)).text == "50.0%"
-        assert ONE.metric("no rows").text == "not computed"
+        assert metric_of(ONE, Figure(0.5)).text == "50.0%"
+        assert metric_of(ONE, "no rows").text == "not computed"
 
     def test_numpys_numbers_become_pythons(self):
         metric = dataclasses.replace(
-            ONE.metric(Figure(0.5)), value=np.float32(0.5), interval=Interval(np.float64(0), np.float32(1))
+            metric_of(ONE, Figure(0.5)),
+            value=np.float32(0.5),
+            interval=Interval(np.float64(0), np.float32(1)),
         )
         found = Evaluation((metric,), (), np.int64(1), 2, 3, None, 0)
         assert json.loads(json.dumps(found.to_dict()))["metrics"][0]["interval"] == {

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 from importlib import resources
@@ -7,8 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tabgan.report import to_json
-from tabgan.report.twin import SCHEMA_VERSION
+from tabgan.evaluation import evaluate
+from tabgan.evaluation.catalog import ENTRIES, Entry
+from tabgan.evaluation.gate import Gate
+from tabgan.evaluation.metric import Figure
+from tabgan.evaluation.steps import COMPUTED, computes
+from tabgan.report import collect, to_html, to_json, to_markdown
+from tabgan.report.twin import SCHEMA_VERSION, json_schema
 
 SCHEMA = json.loads(resources.files("tabgan.report").joinpath("report.schema.json").read_text())
 TYPES = {
@@ -108,6 +114,75 @@ def test_the_page_documents_every_key():
 
     known = set(keys(SCHEMA)) | {key for rule in SCHEMA["$defs"].values() for key in keys(rule)}
     assert known - words == set()
+
+
+class TestNewFigure:
+    """One entry and one function, and nothing else."""
+
+    @pytest.fixture
+    def made_up(self, monkeypatch):
+        entry = Entry(
+            name="made_up",
+            label="Longest row",
+            group="fidelity",
+            direction="lower",
+            format="distance",
+            meaning="How much longer the longest synthetic row is than the longest real one.",
+            good="Close to the reference.",
+            told="the longest row",
+            reference="holdout",
+            gate="at_most",
+        )
+        monkeypatch.setitem(ENTRIES, entry.name, entry)
+        monkeypatch.setitem(COMPUTED, entry.name, None)  # so that it is taken out again
+
+        @computes("made_up")
+        def made_up(inputs):
+            return Figure(0.2 if inputs.target == "age" else 0.0, reference=0.04)
+
+        return entry
+
+    @pytest.fixture
+    def judged(self, zoo, made_up):
+        tables = [zoo.table(n, seed) for n, seed in ((120, 0), (110, 1), (120, 2))]
+        evaluation = evaluate(*tables, schema=zoo.schema, target="age")
+        gate = Gate.from_dict({"fidelity": {"made_up": {"within": 0.05}, "shapes": 0.0}})
+        decision = gate.decide(evaluation, (1.0, 1e-6))
+        data = collect(
+            evaluation, *tables, privacy=zoo.privacy, schema=zoo.schema, title="t", decision=decision
+        )
+        return data, made_up
+
+    def test_it_is_everywhere(self, judged, monkeypatch):
+        data, made_up = judged
+        metric = data.evaluation["made_up"]
+        assert (metric.value, metric.reference, metric.is_shareable) == (0.2, 0.04, False)
+        assert [each.name for each in data.evaluation.group("fidelity")][-1] == "made_up"
+        (check,) = data.decision.failed
+        assert check.text == "Longest row: 0.2; the limit is at most 0.09, 0.05 beside the reference."
+        twin = json.loads(to_json(data))
+        (told,) = (each for each in twin["evaluation"]["metrics"] if each["name"] == "made_up")
+        assert (told["label"], told["judgement"]) == (made_up.label, "attention")
+        (fault,) = faults(twin, SCHEMA)  # of the file, which was written before
+        assert "'made_up' is none of" in fault
+        monkeypatch.setitem(SCHEMA, "$defs", json_schema()["$defs"])
+        assert list(faults(twin, SCHEMA)) == []
+        (finding,) = (f for f in data.findings if (f.subject, f.status) == ("Fidelity", "attention"))
+        assert "Longest row 0.200 against 0.040" in finding.text
+        page, card = to_html(data), to_markdown(data)
+        row = re.search(r'class="what">Longest row<p>(.*?)</p>.*?</tr>', page, re.DOTALL)
+        assert row[1] == made_up.meaning
+        assert "Needs attention" in row[0]
+        assert "| Longest row | 0.200 | 0.040 | Needs attention |" in card
+
+    def test_and_in_the_table_of_the_page(self, made_up):
+        path = Path(__file__).parents[2] / "benchmarks" / "catalog.py"
+        spec = importlib.util.spec_from_file_location("catalog", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        assert (
+            "| `made_up` | the longest row | lower | the holdout | at most | internal | |" in module.table()
+        )
 
 
 def test_the_same_data_gives_the_same_bytes(full, zoo):

@@ -17,8 +17,8 @@ import pandas as pd
 
 from tabgan._util.rng import RandomStreams
 from tabgan.evaluation.attacks.anonymity import require_rows, varying
-from tabgan.evaluation.attacks.risk import NO_GUARANTEE
-from tabgan.evaluation.metric import LEVEL, Definition, Figure, NotComputed, measure, wilson_interval
+from tabgan.evaluation.catalog import entries
+from tabgan.evaluation.metric import LEVEL, Figure, NotComputed, measure, wilson_interval
 from tabgan.evaluation.result import Interval, Metric, Risk
 from tabgan.evaluation.tables import Tables, Three, subsample
 
@@ -29,30 +29,6 @@ MAX_ATTACKS, MAX_ROWS = 1_000, 20_000
 MAX_PREDICATES, MAX_DRAFTS = 200, 100_000
 
 
-def _definition(name: str, label: str, what: str) -> Definition:
-    return Definition(
-        name=f"anonymeter_{name}",
-        label=f"{label} (anonymeter)",
-        group="attacks",
-        direction="none",
-        format="percent",
-        meaning=f"Share of the package anonymeter's attacks that succeed on training rows: {what}, one of the three "
-        f"risks of WP216. The control is its success on held-out rows. {NO_GUARANTEE}",
-        good="No more than the control: the risk's interval then holds 0.",
-    )
-
-
-SINGLING_OUT = _definition(
-    "singling_out",
-    "Singling out",
-    "singling out by three columns, where descriptions that fit no single synthetic row count as failed",
-)
-LINKABILITY = _definition("linkability", "Linkability", "linkability of two halves of the columns")
-INFERENCE = _definition(
-    "inference", "Inference", "inference of the target, or of the last column, from all others"
-)
-
-
 def anonymeter_metrics(tables: Tables, target: str | None, streams: RandomStreams) -> tuple[Metric, ...]:
     """Return anonymeter's three metrics; nothing where it cannot be imported."""
     try:
@@ -60,10 +36,8 @@ def anonymeter_metrics(tables: Tables, target: str | None, streams: RandomStream
     except ImportError:
         return ()
 
-    def run(
-        definition: Definition, attack: Callable[[Any, Tables, np.random.Generator], Figure]
-    ) -> tuple[Metric, ...]:
-        rng = streams.numpy(f"evaluation.{definition.name}")
+    def run(name: str, attack: Callable[[Any, Tables, np.random.Generator], Figure]) -> tuple[Metric, ...]:
+        rng = streams.numpy(f"evaluation.{name}")
 
         def compute() -> list[Figure]:
             require_rows(tables)
@@ -73,12 +47,12 @@ def anonymeter_metrics(tables: Tables, target: str | None, streams: RandomStream
                 )  # that an attack is no better than its baseline: both are shown
                 return [attack(evaluators, _sample(tables, rng), rng)]
 
-        return measure([definition], compute)
+        return measure(entries(name), compute)
 
     return (
-        *run(SINGLING_OUT, _singling_out),
-        *run(LINKABILITY, _linkability),
-        *run(INFERENCE, lambda module, sample, _: _inference(module, sample, target)),
+        *run("anonymeter_singling_out", _singling_out),
+        *run("anonymeter_linkability", _linkability),
+        *run("anonymeter_inference", lambda module, sample, _: _inference(module, sample, target)),
     )
 
 

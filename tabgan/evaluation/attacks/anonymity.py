@@ -23,8 +23,10 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from tabgan._util.rng import RandomStreams
 from tabgan.evaluation.attacks.copies import require_control
 from tabgan.evaluation.attacks.neighbors import nearest_rows
-from tabgan.evaluation.attacks.risk import NO_GUARANTEE, attack_figure
-from tabgan.evaluation.metric import Definition, Figure, NotComputed, measure
+from tabgan.evaluation.attacks.risk import attack_figure
+from tabgan.evaluation.catalog import entries
+from tabgan.evaluation.catalog.attacks import TOLERANCE
+from tabgan.evaluation.metric import Figure, NotComputed, measure
 from tabgan.evaluation.result import Metric
 from tabgan.evaluation.tables import (
     MAX_FEATURE_CATEGORIES,
@@ -60,62 +62,9 @@ _MAX_COMPARED, _MIN_TARGETS = 1.25e8, 1_250
 #: Secrets that are tried before the worst is attacked.
 MAX_SECRETS, MAX_MODEL_SECRETS = 5, 4
 
-#: How near a guess at a number has to be, as a share of the span from its 1st to its 99th percentile.
-TOLERANCE = 0.05
-
 _MAX_TREE_ROWS, _MAX_CLASSES, _MAX_CLASS_NUMBERS, _MAX_TREES = 50_000, 20, 20, 240
 _MIN_TREES, _ROWS_PER_TREE, _DRAFTS_PER_PREDICATE = 20, 10, 30
 _PILOT_ROWS = 1_000
-
-_CONTROL = "The control is its success on rows that were held out"
-
-SINGLING_OUT = Definition(
-    name="singling_out",
-    label="Singling out",
-    group="attacks",
-    direction="none",
-    format="percent",
-    meaning="Share of descriptions by two to six columns, each of exactly one synthetic row, that fit exactly one row "
-    "of a sample of the training rows: singling out in the sense of WP216. "
-    f"{_CONTROL}, equally many; the baseline describes rows that are put together column by column. {NO_GUARANTEE}",
-    good="No more than the control: the risk's interval then holds 0.",
-)
-LINKABILITY = Definition(
-    name="linkability",
-    label="Linkability",
-    group="attacks",
-    direction="none",
-    format="percent",
-    meaning="Share of training rows of which two halves of the columns, each known to the attacker from another "
-    "source, have the same closest synthetic row, so that they are linked: linkability in the sense of WP216. "
-    f"{_CONTROL}; the baseline is a guess at random. {NO_GUARANTEE}",
-    good="No more than the control: the risk's interval then holds 0.",
-)
-_GUESSED = (
-    f"a number counts when it is at most {TOLERANCE:.0%} of the column's span off. The secret is the one of several "
-    "columns that was most at risk on other rows. "
-    f"{_CONTROL}; the baseline is always guessing the most likely value. {NO_GUARANTEE}"
-)
-INFERENCE = Definition(
-    name="inference",
-    label="Inference from the closest row",
-    group="attacks",
-    direction="none",
-    format="percent",
-    meaning="Share of training rows whose secret cell is guessed right by an attacker who knows all other columns and "
-    f"copies the closest synthetic row, inference in the sense of WP216; {_GUESSED}",
-    good="No more than the control: what is guessed as well of anyone follows from the population.",
-)
-ATTRIBUTE_INFERENCE = Definition(
-    name="attribute_inference",
-    label="Inference by a model",
-    group="attacks",
-    direction="none",
-    format="percent",
-    meaning="Share of training rows whose secret cell is guessed right from all other columns by boosted trees that "
-    f"were trained on the synthetic table, inference in the sense of WP216; {_GUESSED}",
-    good="No more than the control: what is guessed as well of anyone follows from the population.",
-)
 
 
 class _Condition(NamedTuple):
@@ -149,20 +98,20 @@ def attack_steps(tables: Tables, streams: RandomStreams) -> tuple[Callable[[], t
     """Return what finds ``singling_out``, ``linkability``, ``inference`` and ``attribute_inference``, one by one."""
 
     def step(
-        definition: Definition, attack: Callable[[Tables, np.random.Generator], Figure]
+        name: str, attack: Callable[[Tables, np.random.Generator], Figure]
     ) -> Callable[[], tuple[Metric, ...]]:
         def compute() -> list[Figure]:
             require_control(tables)
-            return [attack(tables, streams.numpy(f"evaluation.{definition.name}"))]
+            return [attack(tables, streams.numpy(f"evaluation.{name}"))]
 
-        return lambda: measure([definition], compute)
+        return lambda: measure(entries(name), compute)
 
     return (
-        step(SINGLING_OUT, _singled_out),
-        step(LINKABILITY, _linked),
-        step(INFERENCE, lambda t, rng: _worst_secret(t, _closest_row, MAX_SECRETS, rng, _affordable(t))),
+        step("singling_out", _singled_out),
+        step("linkability", _linked),
+        step("inference", lambda t, rng: _worst_secret(t, _closest_row, MAX_SECRETS, rng, _affordable(t))),
         step(
-            ATTRIBUTE_INFERENCE,
+            "attribute_inference",
             lambda t, rng: _worst_secret(
                 t, lambda s, j: _model(s, j, rng), MAX_MODEL_SECRETS, rng, MAX_TARGETS
             ),

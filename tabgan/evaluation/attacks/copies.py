@@ -14,7 +14,9 @@ import pandas as pd
 from tabgan._util.rng import RandomStreams
 from tabgan.evaluation.attacks.neighbors import nearest_distances
 from tabgan.evaluation.attacks.risk import attack_figure
-from tabgan.evaluation.metric import Definition, Figure, Findings, NotComputed, measure, wilson_interval
+from tabgan.evaluation.catalog import entries
+from tabgan.evaluation.catalog.attacks import NEAR_SHARE
+from tabgan.evaluation.metric import Figure, Findings, NotComputed, measure, wilson_interval
 from tabgan.evaluation.result import Distances, Pictures
 from tabgan.evaluation.tables import Tables, Three, embed, require_columns, subsample
 
@@ -33,42 +35,7 @@ MIN_NEAR_ROWS = 100
 #: Rows of each table below which a share says nothing.
 MIN_ROWS = 20
 
-#: Share of held-out rows that are as close to a training row as a near copy is; 1% is a convention.
-NEAR_SHARE = 0.01
-
 _BINS = 40
-_NO_GUARANTEE = "A check for copies, not a measure of privacy."
-
-DCR_SHARE = Definition(
-    name="dcr_share",
-    label="Closer to training rows than to others",
-    group="copies",
-    direction="none",
-    format="percent",
-    meaning="Share of synthetic rows that are closer to a sample of the training rows than to equally many held-out "
-    f"rows; ties count half. {_NO_GUARANTEE}",
-    good="50%, within the interval: training rows are no closer than rows that the model never saw.",
-)
-NEAR_COPIES = Definition(
-    name="near_copies",
-    label="Near copies of training rows",
-    group="copies",
-    direction="none",
-    format="percent",
-    meaning="Share of synthetic rows that are as close to a row of a sample of the training rows as only the closest "
-    f"{NEAR_SHARE:.0%} of held-out rows are. The reference is the same share of other held-out rows. {_NO_GUARANTEE}",
-    good="No more than the reference: that many rows come as close by chance.",
-)
-EXACT_COPIES = Definition(
-    name="exact_copies",
-    label="Exact copies of training rows",
-    group="copies",
-    direction="none",
-    format="percent",
-    meaning="Share of synthetic rows that equal a training row, up to the schema's precision and without identifiers. "
-    f"The reference is the same share of held-out rows. {_NO_GUARANTEE}",
-    good="No more than the reference: that many rows coincide by chance.",
-)
 
 
 def copy_findings(tables: Tables, streams: RandomStreams) -> Findings:
@@ -84,9 +51,11 @@ def copy_findings(tables: Tables, streams: RandomStreams) -> Findings:
         return [Figure(share, wilson_interval(share * n_rows, n_rows))]
 
     metrics = (
-        *measure([DCR_SHARE], closer),
-        *measure([NEAR_COPIES], lambda: [_near_share(tables, streams.numpy("evaluation.near_copies"))]),
-        *measure([EXACT_COPIES], lambda: [_copied_share(tables)]),
+        *measure(entries("dcr_share"), closer),
+        *measure(
+            entries("near_copies"), lambda: [_near_share(tables, streams.numpy("evaluation.near_copies"))]
+        ),
+        *measure(entries("exact_copies"), lambda: [_copied_share(tables)]),
     )
     return Findings(metrics, pictures=Pictures(distances=pictures[0] if pictures else None))
 

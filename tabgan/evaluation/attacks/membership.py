@@ -22,8 +22,10 @@ from tabgan._util.rng import RandomStreams
 from tabgan.evaluation.attacks.anonymity import MAX_SYNTHETIC, MIN_ROWS, require_rows
 from tabgan.evaluation.attacks.copies import require_control
 from tabgan.evaluation.attacks.neighbors import nearest_distances
-from tabgan.evaluation.attacks.risk import NO_GUARANTEE, attack_figure
-from tabgan.evaluation.metric import LEVEL, Definition, Figure, Findings, NotComputed, measure
+from tabgan.evaluation.attacks.risk import attack_figure
+from tabgan.evaluation.catalog import entries
+from tabgan.evaluation.catalog.attacks import RATES
+from tabgan.evaluation.metric import LEVEL, Figure, Findings, NotComputed, measure
 from tabgan.evaluation.result import Interval, Pictures, Risk, RocCurve
 from tabgan.evaluation.tables import Tables, embed, subsample
 
@@ -37,42 +39,6 @@ MAX_REFERENCE = 20_000
 _TINY = 1e-9
 
 _POINTS = 100
-
-#: Shares of wrong accusations whose finds are told as figures: 1% and 0.1%.
-RATES = (0.01, 0.001)
-
-_MEANING = (
-    "The attacker compares how far the closest synthetic row and the closest row of half of the holdout are. "
-)
-
-MEMBERSHIP_AUC = Definition(
-    name="membership_auc",
-    label="Membership, ROC AUC",
-    group="attacks",
-    direction="none",
-    format="score",
-    meaning=f"How well training rows are told from the other half of the holdout. {_MEANING}{NO_GUARANTEE}",
-    good="0.5, within the interval: no better than guessing. 1 means that every row is found out.",
-)
-
-
-def _tpr_definition(name: str, rate: float) -> Definition:
-    return Definition(
-        name=f"membership_tpr_{name}",
-        label=f"Membership, found at {rate:.1%} false accusations",
-        group="attacks",
-        direction="none",
-        format="percent",
-        meaning=f"Share of training rows that an attacker recognises who wrongly accuses at most {rate:.1%} of other "
-        f"rows; rows that are easily recognised show here when the average hides them. {_MEANING}"
-        "The control is the share that was wrongly accused; the interval takes the threshold as given, the risk's adds "
-        f"the threshold's error. {NO_GUARANTEE}",
-        good=f"About {rate:.1%}, as by guessing: the risk's interval then holds 0.",
-    )
-
-
-MEMBERSHIP_TPR_1 = _tpr_definition("1", RATES[0])
-MEMBERSHIP_TPR_01 = _tpr_definition("01", RATES[1])
 
 
 class Scores(NamedTuple):
@@ -96,7 +62,7 @@ def membership_findings(tables: Tables, streams: RandomStreams) -> Findings:
         curves.append(membership_curve(scores))
         return [auc_figure(scores), *(tpr_figure(scores, rate) for rate in RATES)]
 
-    metrics = measure([MEMBERSHIP_AUC, MEMBERSHIP_TPR_1, MEMBERSHIP_TPR_01], compute)
+    metrics = measure(entries("membership_auc", "membership_tpr_1", "membership_tpr_01"), compute)
     return Findings(metrics, pictures=Pictures(membership=curves[0] if curves else None))
 
 

@@ -7,9 +7,6 @@ import math
 from tabgan.evaluation.metric import Figure, wilson_interval
 from tabgan.evaluation.result import Interval, Risk
 
-#: What every attack's meaning ends with.
-NO_GUARANTEE = "One attack of many: a low figure is no guarantee."
-
 
 def excess_risk(successes: int, n: int, control_successes: int, n_control: int) -> Risk | None:
     """Return ``(success - control) / (1 - control)``; ``None`` where the control always succeeds.

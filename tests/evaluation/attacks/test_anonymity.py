@@ -12,7 +12,6 @@ import pytest
 from tabgan._util.rng import RandomStreams
 from tabgan.errors import DataError
 from tabgan.evaluation import evaluate
-from tabgan.evaluation.attacks import anonymity as attacks
 from tabgan.evaluation.attacks.anonymeter_adapter import anonymeter_metrics
 from tabgan.evaluation.attacks.anonymity import (
     _Condition,
@@ -25,6 +24,7 @@ from tabgan.evaluation.attacks.anonymity import (
 )
 from tabgan.evaluation.attacks.neighbors import nearest_distances, nearest_rows
 from tabgan.evaluation.attacks.risk import attack_figure, excess_risk
+from tabgan.evaluation.catalog import entries
 from tabgan.evaluation.tables import prepare
 
 NAMES = ("singling_out", "linkability", "inference", "attribute_inference")
@@ -249,12 +249,7 @@ class TestDegenerate:
 
 def test_what_is_said():
     """A data protection officer reads which risk is meant, and that an attack proves nothing."""
-    for definition in (
-        attacks.SINGLING_OUT,
-        attacks.LINKABILITY,
-        attacks.INFERENCE,
-        attacks.ATTRIBUTE_INFERENCE,
-    ):
+    for definition in entries("singling_out", "linkability", "inference", "attribute_inference"):
         assert "WP216" in definition.meaning
         assert "no guarantee" in definition.meaning
         assert "control" in definition.meaning

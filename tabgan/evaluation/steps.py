@@ -1,0 +1,52 @@
+"""Functions that compute one figure of the catalog each, by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tabgan._util.rng import RandomStreams
+from tabgan.evaluation.catalog import entries
+from tabgan.evaluation.metric import Figure, measure
+from tabgan.evaluation.result import Metric
+from tabgan.evaluation.rules import Rule
+from tabgan.evaluation.tables import Tables
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """All that a figure of an evaluation may be computed from.
+
+    Attributes:
+        tables: The three tables.
+        target: The column that models predict, if any.
+        rules: The rules that every row should keep.
+        streams: Random streams; a figure draws from one of its own name.
+    """
+
+    tables: Tables
+    target: str | None
+    rules: Sequence[Rule]
+    streams: RandomStreams
+
+
+#: From the inputs of an evaluation to a figure, or to the reason why there is none.
+Compute = Callable[[Inputs], Figure | str]
+
+#: By name of the figure.
+COMPUTED: dict[str, Compute] = {}
+
+
+def computes(name: str) -> Callable[[Compute], Compute]:
+    """Register a function as the one that computes the figure of that name in the catalog."""
+
+    def register(compute: Compute) -> Compute:
+        COMPUTED[name] = compute
+        return compute
+
+    return register
+
+
+def computed(name: str, inputs: Inputs) -> tuple[Metric, ...]:
+    """Return the metric of a registered figure."""
+    return measure(entries(name), lambda: [COMPUTED[name](inputs)])
