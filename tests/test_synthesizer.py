@@ -21,10 +21,10 @@ from tabgan import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, 
 from tabgan._util.printed import at_most
 from tabgan.errors import ConfigError, DataError, NotFittedError, SchemaError, TabGANError
 from tabgan.fitting import fit as fitting
+from tabgan.privacy import plan as budget
 from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.doors.release import needed_rows
 from tabgan.privacy.events import POISSON_GAUSSIAN
-from tabgan.privacy.plan import ADVERSARY_STEPS
 from tabgan.synthesizer import TabGAN
 
 SECRET = "Zanzibar-4711"
@@ -466,7 +466,7 @@ class TestFailsClosed:
         model.fit(_simple(2000), progress=change)
         assert (model.privacy_.is_private, model.privacy_.epsilon, model.privacy_.delta) == (True, 1.0, 1e-6)
         runs = [entry for entry in model.privacy_.entries if entry.mechanism == POISSON_GAUSSIAN]
-        assert sum(run.steps for run in runs) == is_charged * ADVERSARY_STEPS
+        assert sum(run.steps for run in runs) == is_charged * budget.ADVERSARY_STEPS
         assert totals.get("train") == (QUICK["steps"] if is_charged else None)
         assert model.schema_["a"].kind == "numeric"
 

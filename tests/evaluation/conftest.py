@@ -43,7 +43,7 @@ def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(kind, "fit", fit)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make() -> Maker:
     """Return a function that draws people: ``bought`` follows ``income``, which follows ``age``."""
 
@@ -60,7 +60,7 @@ def make() -> Maker:
     return draw
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shuffled() -> Callable[[pd.DataFrame], pd.DataFrame]:
     """Return a function that keeps every column and breaks every row."""
 

@@ -29,6 +29,9 @@ from tabgan.privacy.accounting import (
 )
 from tabgan.privacy.plan import ADVERSARY_STEPS, SAMPLE_RATE, SHARES, Plan, make_plan
 
+#: Plans are those of users, on the accountant's own grid.
+FULL_RUN = True
+
 DELTA = 1e-6
 
 
