@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,7 @@ def numbers_of(docstring: str | None) -> set[int]:
     return numbers
 
 
+@cache
 def carried() -> dict[str, set[int]]:
     """Return the numbers that each test carries, by its file and name."""
     found: dict[str, set[int]] = {}
