@@ -117,7 +117,7 @@ class TestEveryWay:
         resumed = measurer(book, path)
         assert plain(ask(resumed, unread)) == plain(first)
         assert len(book.past) == 1
-        assert len(resumed.ledger.entries) == 1  # its charge counts in the fit that goes on
+        assert len(resumed.privacy_filter.entries) == 1  # its charge counts in the fit that goes on
 
     def test_a_charge_without_an_answer_is_charged_again(self, ask, book, path):
         """Pitfall 25."""
@@ -127,7 +127,7 @@ class TestEveryWay:
             assert len(book.past) == attempts
         resumed = measurer(book, path)
         ask(resumed)
-        assert len(book.past) == len(resumed.ledger.entries) == 3
+        assert len(book.past) == len(resumed.privacy_filter.entries) == 3
 
     def test_an_answer_without_a_charge_is_refused(self, ask, book, path):
         """Pitfall 25: its ledger was put back to an older state."""
@@ -198,7 +198,7 @@ def test_what_is_dispensable_is_skipped_when_its_charge_was_spent_for_nothing(bo
         measurer(book, path).counts([release()], [dies], is_dispensable=True)
     resumed = measurer(book, path)
     assert resumed.counts([release()], [unread], is_dispensable=True) is None
-    assert len(book.past) == len(resumed.ledger.entries) == 1
+    assert len(book.past) == len(resumed.privacy_filter.entries) == 1
     assert resumed.counts([release(what="b")], [lambda: COUNTS], is_dispensable=True) is not None
 
 
