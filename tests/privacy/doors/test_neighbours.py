@@ -48,9 +48,6 @@ from tabgan.privacy.plan import Plan, make_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit
 from tabgan.schema import Numeric, Schema
 
-#: What is charged is held against what is drawn, to the last step of a fit.
-FULL_RUN = True
-
 #: Rounding errors of floats, in sums of a few thousand numbers below 2**20.
 ROUNDING_ERROR = 1e-9
 
