@@ -783,10 +783,10 @@ def learnt(case: Case, df: pd.DataFrame, first: Recorder | None = None) -> tuple
     training = TrainingConfig(steps=6, batch_size=20)
     request = fitting.Request(plan, case.schema, training, torch.device("cpu"), case.seed, case.untyped_text)
     session = fitting.Session(request, None, None)
-    session.ledger = WatchedLedger(plan, recorder)
+    session.privacy_filter = WatchedLedger(plan, recorder)
     seeds, progress = itertools.count(), []
     with recorded(recorder, df.index, case.seed), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(session, "measurer", lambda: WatchedMeasurer(session.ledger, recorder))
+        patch.setattr(session, "measurer", lambda: WatchedMeasurer(session.privacy_filter, recorder))
         patch.setattr(dpsgd, "_fill_with_entropy", lambda generator: generator.manual_seed(next(seeds)))
         patch.setattr(dpsgd._DoubleNoise, "add_noise", lambda optimizer: recorder.gradients(optimizer))
         fitted = fitting.learn(df, request, session, lambda *done: progress.append(done))
