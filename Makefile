@@ -2,7 +2,7 @@
 
 PYTHON ?= python
 
-.PHONY: check format lint types test fuzz slow gpu bench ci clean
+.PHONY: check format lint types test coverage fuzz slow gpu bench ci clean
 
 check: lint types test
 
@@ -19,6 +19,14 @@ types:
 
 test:
 	$(PYTHON) -m pytest
+
+# Lines and branches of what carries the guarantee: the packages, one by one, then all of them.
+coverage:
+	$(PYTHON) -m coverage run -m pytest
+	$(PYTHON) -m coverage report --format=total --include='tabgan/privacy/*'
+	$(PYTHON) -m coverage report --format=total --include='tabgan/columns/*'
+	$(PYTHON) -m coverage report --format=total --include='tabgan/fitting/*'
+	$(PYTHON) -m coverage report
 
 fuzz:
 	HYPOTHESIS_PROFILE=fuzz $(PYTHON) -m pytest

@@ -19,6 +19,7 @@ import pytest
 from hypothesis import settings
 
 from tabgan.evaluation.gate import NO_GATE, Decision
+from tabgan.privacy import accounting, plan
 from tabgan.privacy.filter import PrivacyStatement
 from tabgan.privacy.plan import check_budget
 from tabgan.schema import Schema
@@ -28,6 +29,22 @@ from tabgan.table.draft import draft_schema
 settings.register_profile("repeatable", derandomize=True)
 settings.register_profile("fuzz", derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+
+#: Steps of the discriminator's private run in tests, a tenth, and the width of the accountant's cells, ten times as
+#: wide: a coarser grid only over-counts, so that a plan stays on the private side of its target.
+SHORT_RUN = {(plan, "ADVERSARY_STEPS"): 20, (accounting, "VALUE_DISCRETIZATION_INTERVAL"): 1e-3}
+FULL_RUN = {place: getattr(*place) for place in SHORT_RUN}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def length_of_the_private_run(request: pytest.FixtureRequest) -> None:
+    """Plan and train a short private run, but in modules that say ``FULL_RUN = True``: those of the accounting."""
+    chosen = FULL_RUN if getattr(request.module, "FULL_RUN", False) else SHORT_RUN
+    if any(getattr(*place) != value for place, value in chosen.items()):
+        for place, value in chosen.items():
+            setattr(*place, value)
+        accounting.epsilon_of.cache_clear()
+        plan._calibrate_adversary.cache_clear()
 
 
 @dataclass

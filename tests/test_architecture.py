@@ -155,6 +155,7 @@ def _tree(module: str) -> ast.Module:
     return ast.parse(MODULES[module].read_text(encoding="utf-8"))
 
 
+@cache
 def _imports(module: str) -> list[tuple[str, int]]:
     """Return every imported module, functions' own imports included, with its line."""
     found = []
@@ -188,6 +189,7 @@ def _lies_in(module: str, places: set[str]) -> bool:
     return any(module == place or module.startswith(place + ".") for place in places)
 
 
+@cache
 def _calls(module: str) -> list[tuple[str, ast.Call]]:
     return [(ast.unparse(node.func), node) for node in ast.walk(_tree(module)) if isinstance(node, ast.Call)]
 

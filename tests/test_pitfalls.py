@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,12 @@ from scipy import stats
 
 from tabgan import LedgerConfig
 from tabgan.model.adversary.discriminator import Discriminator
+from tabgan.privacy import plan as budget
 from tabgan.privacy.accounting import SubsampledGaussian
 from tabgan.privacy.doors.dpsgd import PrivateSteps
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.ledger.file import LedgerFile
-from tabgan.privacy.plan import ADVERSARY_STEPS, Plan
+from tabgan.privacy.plan import Plan
 from tabgan.synthesizer import TabGAN
 
 TESTS = Path(__file__).parent
@@ -44,6 +46,7 @@ def numbers_of(docstring: str | None) -> set[int]:
     return numbers
 
 
+@cache
 def carried() -> dict[str, set[int]]:
     """Return the numbers that each test carries, by its file and name."""
     found: dict[str, set[int]] = {}
@@ -130,7 +133,7 @@ def test_training_is_as_long_whatever_the_rows_are(people, value):
     model = TabGAN(steps=40, batch_size=50, random_state=0)
     model.fit(df, progress=lambda stage, done, total: seen.append((stage, done)))
     assert ("train", 40) in seen
-    assert sum(e.steps for e in model.privacy_.entries if e.door == "dpsgd") == ADVERSARY_STEPS
+    assert sum(e.steps for e in model.privacy_.entries if e.door == "dpsgd") == budget.ADVERSARY_STEPS
 
 
 def test_trying_arguments_on_the_table_costs_each_try(people, tmp_path):

@@ -21,10 +21,11 @@ from tabgan import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, 
 from tabgan._util.printed import at_most
 from tabgan.errors import ConfigError, DataError, NotFittedError, SchemaError, TabGANError
 from tabgan.fitting import fit as fitting
+from tabgan.model import loglinear
+from tabgan.privacy import plan as budget
 from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.doors.release import needed_rows
 from tabgan.privacy.events import POISSON_GAUSSIAN
-from tabgan.privacy.plan import ADVERSARY_STEPS
 from tabgan.synthesizer import TabGAN
 
 SECRET = "Zanzibar-4711"
@@ -89,11 +90,18 @@ SCHEMA = Schema(
 )
 
 
+def anchor_roughly(patch):
+    """Fit the wide layer roughly, where a table has so many columns that it takes most of the time."""
+    for name, value in {"ITERATIONS": 4, "EVALUATIONS": 6, "POOL": 2_048, "MIN_POOL": 512}.items():
+        patch.setattr(loglinear, name, value)
+
+
 @pytest.fixture(scope="module", params=[None, 25.0], ids=["plain", "private"])
 def fitted(request):
     """Return a model fitted with noise on counts that repeats: fresh noise widens a constant once in 25 fits."""
     rng = np.random.default_rng(0)
     with pytest.MonkeyPatch.context() as patch:
+        anchor_roughly(patch)
         patch.setattr(
             mechanisms, "noisy_vector", lambda values, stddev: values + rng.normal(0, stddev, values.shape)
         )
@@ -171,13 +179,15 @@ class TestEverything:
     def test_released_schema_goes_through_yaml(self, fitted):
         assert Schema.from_yaml(fitted.schema_.to_yaml()) == fitted.schema_
 
-    def test_released_schema_can_be_declared(self, fitted):
+    def test_released_schema_can_be_declared(self, fitted, monkeypatch):
+        anchor_roughly(monkeypatch)
         again = TabGAN(epsilon=None, schema=fitted.schema_, **QUICK).fit(EVERYTHING)
         assert again.schema_ == fitted.schema_
 
 
 class TestTable:
-    def test_is_not_changed(self):
+    def test_is_not_changed(self, monkeypatch):
+        anchor_roughly(monkeypatch)
         df = _everything(300)
         before = df.copy(deep=True)
         _quick().fit(df)
@@ -466,7 +476,7 @@ class TestFailsClosed:
         model.fit(_simple(2000), progress=change)
         assert (model.privacy_.is_private, model.privacy_.epsilon, model.privacy_.delta) == (True, 1.0, 1e-6)
         runs = [entry for entry in model.privacy_.entries if entry.mechanism == POISSON_GAUSSIAN]
-        assert sum(run.steps for run in runs) == is_charged * ADVERSARY_STEPS
+        assert sum(run.steps for run in runs) == is_charged * budget.ADVERSARY_STEPS
         assert totals.get("train") == (QUICK["steps"] if is_charged else None)
         assert model.schema_["a"].kind == "numeric"
 

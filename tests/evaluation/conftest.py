@@ -1,15 +1,49 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+from tabgan.evaluation import suite
 
 Maker = Callable[..., pd.DataFrame]
 
+#: The steps of an evaluation, by the names that it calls them by.
+STEPS = frozenset(
+    name for name in vars(suite) if name.endswith(("_findings", "_metrics")) or name == "attack_steps"
+)
+
+
+@pytest.fixture(autouse=True)
+def only_the_modules_steps(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the other steps of an evaluation out where a module of tests names its own in ``STEPS``.
+
+    Steps draw from streams of their own, so that their figures are those of a whole evaluation: ``test_evaluate.py``
+    holds both against each other.
+    """
+    kept = frozenset(getattr(request.module, "STEPS", STEPS))
+    assert kept <= STEPS
+    for name in STEPS - kept:
+        monkeypatch.setattr(suite, name, lambda *args: ())
+
 
 @pytest.fixture
+def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Grow three trees instead of a hundred, where it matters that models are trained, and not how well."""
+    for kind in (HistGradientBoostingClassifier, HistGradientBoostingRegressor):
+
+        def fit(self: Any, *args: Any, _fit: Callable[..., Any] = kind.fit, **options: Any) -> Any:
+            self.max_iter = min(self.max_iter, 3)
+            return _fit(self, *args, **options)
+
+        monkeypatch.setattr(kind, "fit", fit)
+
+
+@pytest.fixture(scope="session")
 def make() -> Maker:
     """Return a function that draws people: ``bought`` follows ``income``, which follows ``age``."""
 
@@ -26,7 +60,7 @@ def make() -> Maker:
     return draw
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shuffled() -> Callable[[pd.DataFrame], pd.DataFrame]:
     """Return a function that keeps every column and breaks every row."""
 

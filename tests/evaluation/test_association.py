@@ -10,6 +10,9 @@ from scipy.stats import kruskal, rankdata, spearmanr
 from tabgan.evaluation import association, evaluate
 from tabgan.evaluation.association import associations, cramers_v
 
+#: The steps of an evaluation that are tested here.
+STEPS = ("association_findings",)
+
 CATEGORIES = ("a", "b", "c")
 
 

@@ -10,6 +10,9 @@ from sklearn.metrics import roc_auc_score
 from tabgan.evaluation import evaluate
 from tabgan.evaluation.detection import auc_figure
 
+#: The steps of an evaluation that are tested here.
+STEPS = ("detection_findings",)
+
 
 class TestInterval:
     def test_area_with_ties(self):
@@ -72,9 +75,9 @@ class TestGiveaways:
         ],
     )
     def test_the_one_broken_column_is_named(self, make, column, break_):
-        synthetic = make(900, 2)
+        synthetic = make(600, 2)
         synthetic[column] = break_(synthetic[column])
-        found = self._giveaways(make(900, 0), make(900, 1), synthetic)
+        found = self._giveaways(make(600, 0), make(600, 1), synthetic)
         assert max(found, key=found.get) == column
         others = [abs(value) for name, value in found.items() if name != column]
         # Income follows age: where age is off, it takes both to see that they no longer go together.
@@ -82,14 +85,14 @@ class TestGiveaways:
 
     def test_a_column_that_goes_with_no_other(self, make):
         """Shuffled income no longer follows age, and nobody can say which of the two is wrong; the rest is right."""
-        synthetic = make(900, 2)
+        synthetic = make(600, 2)
         synthetic["income"] = np.random.default_rng(0).permutation(synthetic["income"])
-        found = self._giveaways(make(900, 0), make(900, 1), synthetic)
+        found = self._giveaways(make(600, 0), make(600, 1), synthetic)
         assert max(found, key=found.get) == "income"
         assert abs(found["height"]) < 0.05 < found["age"]
 
     def test_nothing_gives_fresh_rows_away(self, make):
-        found = self._giveaways(make(900, 0), make(900, 1), make(900, 2))
+        found = self._giveaways(make(600, 0), make(600, 1), make(600, 2))
         assert all(abs(value) < 0.05 for value in found.values())
 
     def test_none_for_identifiers_and_too_few_rows(self, make):

@@ -5,6 +5,9 @@ import pytest
 
 from tabgan.evaluation import evaluate
 
+#: The steps of an evaluation that are tested here.
+STEPS = ("diagnostic_metrics",)
+
 
 def test_sdmetrics_own_score(make):
     """What is handed over is coded; the score is that of the table itself."""

@@ -11,10 +11,15 @@ import pandas as pd
 import pytest
 
 from tabgan.errors import ConfigError, DataError
-from tabgan.evaluation import FixedCombinations, evaluate
+from tabgan.evaluation import FixedCombinations, evaluate, suite
 from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
 
 SECRET = "Zanzibar-4711"
+
+#: The steps of an evaluation.
+STEPS = frozenset(
+    name for name in vars(suite) if name.endswith(("_findings", "_metrics")) or name == "attack_steps"
+)
 
 NAMES = [
     *("validity", "types", "bounds", "precision", "categories", "missing_policy"),
@@ -26,17 +31,30 @@ NAMES = [
 ]
 
 
+@pytest.fixture(scope="module")
+def copied(make):
+    """An evaluation of the real rows themselves."""
+    real = make(600, 0)
+    return evaluate(real, make(600, 1), real, target="bought")
+
+
+@pytest.fixture(scope="module")
+def fresh(make):
+    """An evaluation of the other half of the rows that were held out."""
+    others = make(3000, 1)
+    return evaluate(make(1500, 0), others[::2], others[1::2], target="bought")
+
+
 class TestExtremes:
-    def test_a_copy_of_the_real_rows_is_flagged(self, make):
-        real, holdout = make(400, 0), make(400, 1)
-        found = evaluate(real, holdout, real, target="bought")
+    def test_a_copy_of_the_real_rows_is_flagged(self, copied):
+        found = copied
         assert found["exact_copies"].value == 1
         assert found["dcr_share"].value > 0.98
         assert found["exact_copies"].reference < 0.02
         assert found["tvd1"].value == found["tvd2"].value == found["tvd3"].value == 0
 
-    def test_fresh_rows_score_as_the_holdout_does(self, make):
-        found = evaluate(make(1500, 0), make(1500, 1), make(1500, 2), target="bought")
+    def test_fresh_rows_score_as_the_holdout_does(self, fresh):
+        found = fresh
         for name in ("tvd1", "tvd2", "tvd3", "shapes"):
             assert found[name].value == pytest.approx(found[name].reference, abs=0.02)
         assert found["trends"].value == pytest.approx(found["trends"].reference, abs=0.06)
@@ -49,7 +67,7 @@ class TestExtremes:
         assert found["exact_copies"].value < 0.01
 
     def test_shuffled_columns_keep_shapes_and_lose_the_rest(self, make, shuffled):
-        real, holdout = make(1000, 0), make(1000, 1)
+        real, holdout = make(600, 0), make(600, 1)
         found = evaluate(real, holdout, shuffled(real), target="bought")
         assert found["shapes"].value > 0.98
         assert found["tvd1"].value < 0.01
@@ -60,26 +78,23 @@ class TestExtremes:
         assert found["tstr_linear"].value < found["trtr_linear"].interval.low
 
     def test_shuffled_columns_are_as_valid_and_go_together_no_more(self, make, shuffled):
-        real, holdout = make(1000, 0), make(1000, 1)
-        found = evaluate(real, holdout, shuffled(make(1000, 2)))
+        real, holdout = make(800, 0), make(800, 1)
+        found = evaluate(real, holdout, shuffled(make(800, 2)))
         assert found["tvd1"].value == pytest.approx(found["tvd1"].reference, abs=0.02)
         assert found["shapes"].value == pytest.approx(found["shapes"].reference, abs=0.02)
         assert found["correlations"].value > 5 * found["correlations"].reference
         assert found["c2st"].interval.low > 0.7
         assert found["validity"].value > 0.99
 
-    def test_the_holdouts_other_half_is_near_every_reference(self, make):
-        others = make(3000, 1)
-        holdout, synthetic = others[::2], others[1::2]
-        found = evaluate(make(1500, 0), holdout, synthetic, target="bought")
+    def test_the_holdouts_other_half_is_near_every_reference(self, fresh):
+        found = fresh
         for name in ("shapes", "tvd1", "tvd2", "tvd3", "correlations", "duplicates", "tstr", "diagnostic"):
             assert found[name].value == pytest.approx(found[name].reference, abs=0.03), name
         assert found["c2st"].interval.low < 0.5 < found["c2st"].interval.high
         assert found["tstr_subgroups"].interval.low < 0.03
 
-    def test_a_copy_of_the_real_rows_is_faithful(self, make):
-        real = make(1000, 0)
-        found = evaluate(real, make(1000, 1), real, target="bought")
+    def test_a_copy_of_the_real_rows_is_faithful(self, copied):
+        found = copied
         assert found["correlations"].value == 0
         assert found["validity"].value == found["diagnostic"].value == 1
         assert found["tstr"].value == pytest.approx(found["trtr"].value, abs=0.01)
@@ -87,7 +102,7 @@ class TestExtremes:
 
 
 class TestResult:
-    def test_all_metrics_are_told_and_most_computed(self, make):
+    def test_all_metrics_are_told_and_most_computed(self, make, few_trees):
         found = evaluate(make(200, 0), make(100, 1), make(150, 2), target="bought")
         assert [metric.name for metric in found.metrics] == NAMES
         assert [metric.name for metric in found.metrics if not metric.is_computed] == [
@@ -105,14 +120,27 @@ class TestResult:
         assert [column.kind for column in found.columns][:3] == ["numeric", "numeric", "categorical"]
         assert all(0 <= column.tvd <= 1 for column in found.columns)
 
-    def test_plain_data_is_json(self, make):
+    def test_a_step_alone_finds_what_it_finds_among_all(self, make, few_trees, monkeypatch):
+        """The modules of tests of a step leave the others out."""
+        tables = make(60, 0), make(60, 1), make(60, 2)
+        whole, alone = evaluate(*tables, target="bought"), {}
+        for step in sorted(STEPS):
+            with monkeypatch.context() as patch:
+                for other in STEPS - {step}:
+                    patch.setattr(suite, other, lambda *args: ())
+                found = evaluate(*tables, target="bought")
+            alone |= {metric.name: metric for metric in found.metrics}
+            assert found.subgroups in ((), whole.subgroups)
+        assert alone == {metric.name: metric for metric in whole.metrics}
+
+    def test_plain_data_is_json(self, make, few_trees):
         found = evaluate(make(200, 0), make(100, 1), make(150, 2), target="bought", random_state=np.int64(3))
         data = json.loads(json.dumps(found.to_dict()))
         assert data["random_state"] == 3
         assert data["metrics"][NAMES.index("shapes")]["value"] == found["shapes"].value
 
-    def test_same_seed_same_figures(self, make):
-        tables = make(300, 0), make(150, 1), make(300, 2)
+    def test_same_seed_same_figures(self, make, few_trees):
+        tables = make(100, 0), make(100, 1), make(100, 2)
         first, second = (evaluate(*tables, target="bought", random_state=7) for _ in range(2))
         assert first == second
         assert first.to_dict() == second.to_dict()
@@ -121,7 +149,7 @@ class TestResult:
         assert first.subgroups
         assert evaluate(*tables, target="bought", random_state=8) != first
 
-    def test_the_callers_tables_and_random_state_stay_as_they_are(self, make):
+    def test_the_callers_tables_and_random_state_stay_as_they_are(self, make, few_trees):
         tables = make(100, 0), make(100, 1), make(100, 2)
         copies = [table.copy() for table in tables]
         state = np.random.get_state()[1].copy()  # noqa: NPY002
@@ -130,7 +158,7 @@ class TestResult:
         for table, copy in zip(tables, copies, strict=True):
             pd.testing.assert_frame_equal(table, copy)
 
-    def test_order_of_rows_and_columns_does_not_matter_much(self, make):
+    def test_order_of_rows_and_columns_does_not_matter_much(self, make, few_trees):
         real, holdout, synthetic = make(200, 0), make(100, 1), make(200, 2)
         mixed = real.sample(frac=1, random_state=1)
         mixed.index = [0] * len(mixed)
@@ -139,20 +167,22 @@ class TestResult:
         assert found["tvd3"].value == pytest.approx(straight["tvd3"].value, abs=0.05)
         assert found["validity"] == straight["validity"]
 
-    def test_progress(self, make):
+    def test_progress(self, make, few_trees):
         seen = []
         evaluate(make(60, 0), make(60, 1), make(60, 2), progress=lambda *step: seen.append(step))
         assert {stage for stage, _, _ in seen} == {"evaluate"}
         assert [done for _, done, _ in seen] == list(range(seen[0][2] + 1))
 
-    def test_the_schemas_target_is_the_default(self, make):
+    def test_the_schemas_target_is_the_default(self, make, monkeypatch):
+        for step in STEPS:
+            monkeypatch.setattr(suite, step, lambda *args: ())
         tables = make(60, 0), make(60, 1), make(60, 2)
         assert evaluate(*tables, schema=Schema(target="bought")).target == "bought"
         assert evaluate(*tables, schema=Schema(target="bought"), target="town").target == "town"
 
 
 class TestOddTables:
-    def test_every_type_that_a_column_may_have(self):
+    def test_every_type_that_a_column_may_have(self, few_trees):
         def table(seed: int) -> pd.DataFrame:
             rng = np.random.default_rng(seed)
             days = pd.Series(pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 900, 80), unit="D"))
@@ -193,24 +223,33 @@ class TestOddTables:
         assert missing["nothing"] == missing["empty"] == 1
         assert missing["mixed_missing"] == 0.75
 
-    @pytest.mark.parametrize(
-        "odd",
-        [
-            [[1], [2]] * 30,
-            [1, "a", None] * 20,
-            [np.inf, -np.inf, 0.0] * 20,
-            [10**30, 1, 2] * 20,
-            [1j] * 60,
-            pd.to_timedelta(range(60), unit="D"),
-            pd.period_range("2020", periods=60, freq="D"),
-            pd.Categorical([5, 6] * 30),
-            [dt.date(9999, 12, 31), "2020-13-45", 7] * 20,
-            pd.arrays.SparseArray([0, 1] * 30),
-        ],
-        ids=lambda odd: type(odd).__name__,
+    ODD = (
+        [[1], [2]] * 30,
+        [1, "a", None] * 20,
+        [np.inf, -np.inf, 0.0] * 20,
+        [10**30, 1, 2] * 20,
+        [1j] * 60,
+        pd.to_timedelta(range(60), unit="D"),
+        pd.period_range("2020", periods=60, freq="D"),
+        pd.Categorical([5, 6] * 30),
+        [dt.date(9999, 12, 31), "2020-13-45", 7] * 20,
+        pd.arrays.SparseArray([0, 1] * 30),
     )
-    @pytest.mark.parametrize("column", ["age", "town", "day"])
-    def test_other_types_in_the_synthetic_table(self, make, odd, column):
+
+    @pytest.mark.parametrize(
+        ("odd", "column"),
+        [
+            pytest.param(
+                odd,
+                column,
+                id=f"{type(odd).__name__}{i}-{column}",
+                marks=() if i % 3 == j else pytest.mark.slow,
+            )
+            for i, odd in enumerate(ODD)
+            for j, column in enumerate(("age", "town", "day"))
+        ],
+    )
+    def test_other_types_in_the_synthetic_table(self, make, odd, column, few_trees):
         real, holdout, synthetic = (
             make(60, i).assign(day=pd.date_range("2020-01-01", periods=60)) for i in range(3)
         )
@@ -239,7 +278,7 @@ class TestOddTables:
         for name in ("tvd2", "tvd3", "trends", "c2st", "tstr", "dcr_share", "inference"):
             assert found[name].reason, name
 
-    def test_a_schema_of_all_kinds(self, make):
+    def test_a_schema_of_all_kinds(self, make, few_trees):
         schema = Schema(
             columns=[
                 Numeric(name="age", bounds=(18, 89), decimals=0, nullable=False),
@@ -345,9 +384,19 @@ ODD_TABLES = {
 UNREADABLE = {("infinite", "holdout"), ("text for numbers", "holdout"), ("numbers for text", "real")}
 
 
-@pytest.mark.parametrize("which", ["real", "holdout", "synthetic", "all"])
-@pytest.mark.parametrize("odd", ODD_TABLES)
-def test_odd_tables_get_an_error_or_answers(make, odd, which):
+TABLES = ("real", "holdout", "synthetic", "all")
+
+
+@pytest.mark.parametrize(
+    ("odd", "which"),
+    [
+        # Errors come at once. Of those that take all steps, each odd table stands in one place, in turn.
+        pytest.param(odd, which, marks=() if message or i % 4 == j else pytest.mark.slow)
+        for i, (odd, (_, message)) in enumerate(ODD_TABLES.items())
+        for j, which in enumerate(TABLES)
+    ],
+)
+def test_odd_tables_get_an_error_or_answers(make, odd, which, few_trees):
     """In every step: typed errors, or figures and reasons, and never that a computation failed."""
     change, message = ODD_TABLES[odd]
     tables = {name: make(70, i) for i, name in enumerate(("real", "holdout", "synthetic"))}
@@ -372,10 +421,16 @@ def test_odd_tables_get_an_error_or_answers(make, odd, which):
     json.dumps(found.to_dict(), allow_nan=False)
 
 
-@pytest.mark.parametrize("which", range(3))
-@pytest.mark.parametrize("column", ["age", "town", "bought"])
-@pytest.mark.parametrize("cell", [SECRET, [SECRET], {SECRET: SECRET}])
-def test_no_cell_is_quoted(make, which, column, cell):
+@pytest.mark.parametrize(
+    ("cell", "column", "which"),
+    [
+        pytest.param(cell, column, which, marks=() if (i + j) % 3 == which else pytest.mark.slow)
+        for i, cell in enumerate([SECRET, [SECRET], {SECRET: SECRET}])
+        for j, column in enumerate(["age", "town", "bought"])
+        for which in range(3)
+    ],
+)
+def test_no_cell_is_quoted(make, which, column, cell, few_trees):
     """Pitfall 31: not in an error, not in a reason."""
     tables = [make(40, i) for i in range(3)]
     tables[which][column] = tables[which][column].astype(object)

@@ -9,6 +9,9 @@ from tabgan.evaluation import evaluate
 from tabgan.evaluation.projection import N_CELLS, projection_findings
 from tabgan.evaluation.tables import prepare
 
+#: The steps of an evaluation that are tested here.
+STEPS = ("projection_findings",)
+
 
 def _picture(real, synthetic):
     found = projection_findings(prepare(real, real, synthetic, None), RandomStreams(0))

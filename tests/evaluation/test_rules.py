@@ -20,6 +20,9 @@ from tabgan.evaluation.rules import (
 )
 from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric
 
+#: The steps of an evaluation that are tested here.
+STEPS = ("validity_metrics",)
+
 COLUMNS = (
     Numeric(name="low"),
     Numeric(name="high"),

@@ -10,6 +10,9 @@ from tabgan.errors import DataError
 from tabgan.evaluation import evaluate
 from tabgan.schema import Categorical, Datetime, Schema
 
+#: The steps of an evaluation that are tested here.
+STEPS = ("utility_findings",)
+
 
 def table(n_rows: int, seed: int, *, is_spoilt: bool = False) -> pd.DataFrame:
     """``y`` follows ``x``; in a spoilt table not for those of group ``b``, where it runs the other way."""
@@ -26,7 +29,7 @@ def _by_group(found) -> dict:
 
 class TestGroups:
     def test_the_group_that_loses_is_found(self):
-        found = evaluate(table(1500, 0), table(1500, 1), table(1500, 2, is_spoilt=True), target="y")
+        found = evaluate(table(1000, 0), table(1000, 1), table(1000, 2, is_spoilt=True), target="y")
         groups = _by_group(found)
         worst = groups["group", "b"]
         assert worst.gap == pytest.approx(worst.trtr - worst.tstr)
@@ -39,26 +42,26 @@ class TestGroups:
         assert (metric.value, metric.interval) == (worst.gap, worst.interval)
 
     def test_fresh_rows_lose_no_group(self):
-        found = evaluate(table(1500, 0), table(1500, 1), table(1500, 2), target="y")
+        found = evaluate(table(1000, 0), table(1000, 1), table(1000, 2), target="y")
         assert found["tstr_subgroups"].value < 0.05
         assert sum(each.interval.low > 0 for each in found.subgroups) <= 1
 
     def test_the_interval_is_paired(self):
         """The score itself is much less sure than the difference of two scores of the same rows."""
-        found = evaluate(table(1500, 0), table(400, 1), table(1500, 2), target="y")
+        found = evaluate(table(1000, 0), table(400, 1), table(1000, 2), target="y")
         group, whole = _by_group(found)["group", "a"].interval, found["tstr"].interval
         assert group.high - group.low < whole.high - whole.low
 
-    def test_a_regression(self):
+    def test_a_regression(self, few_trees):
         found = evaluate(table(600, 0), table(600, 1), table(600, 2), target="x")
         assert all(each.gap is not None for each in found.subgroups)
         assert {each.column for each in found.subgroups} == {"group", "flag", "y"}
 
-    def test_more_than_two_classes(self):
+    def test_more_than_two_classes(self, few_trees):
         found = evaluate(table(900, 0), table(900, 1), table(900, 2), target="group")
         assert found["tstr_subgroups"].is_computed
 
-    def test_groups_of_which_little_is_known(self):
+    def test_groups_of_which_little_is_known(self, few_trees):
         real, holdout, synthetic = (table(700, i) for i in range(3))
         holdout.loc[holdout["group"] == "b", "y"] = "yes"
         holdout = holdout[(holdout["group"] != "c") | (np.arange(700) % 10 == 0)]
@@ -69,16 +72,16 @@ class TestGroups:
         assert 0 < few.n_rows < 50
         assert few.gap is None
 
-    def test_one_that_the_synthetic_table_has_lost_is_judged_without_a_name(self):
+    def test_one_that_the_synthetic_table_has_lost_is_judged_without_a_name(self, few_trees):
         """Those who lose most are not left out."""
-        real, holdout, synthetic = (table(1_500, i) for i in range(3))
+        real, holdout, synthetic = (table(1_000, i) for i in range(3))
         groups = _by_group(evaluate(real, holdout, synthetic[synthetic["group"] != "b"], target="y"))
         assert ("group", "b") not in groups
         assert groups["group", None].n_rows >= 50
         assert groups["group", None].gap is not None
         assert "synthetic table lacks" in groups["group", None].label
 
-    def test_one_outside_of_the_released_domain_says_so(self):
+    def test_one_outside_of_the_released_domain_says_so(self, few_trees):
         schema = Schema(columns=[Categorical(name="group", categories=("a", "b"))])
         real, holdout, synthetic = (table(700, i) for i in range(3))
         synthetic = synthetic[synthetic["group"] != "c"]
@@ -86,7 +89,7 @@ class TestGroups:
         assert ("group", "c") not in groups
         assert groups["group", None].label == "not in the released domain"
 
-    def test_a_declared_category_is_named_however_few_its_rows(self):
+    def test_a_declared_category_is_named_however_few_its_rows(self, few_trees):
         schema = Schema(columns=[Categorical(name="group", categories=("a", "b", "c", "d"))])
         tables = [table(200, i) for i in range(3)]
         groups = _by_group(evaluate(*tables, schema=schema, target="y"))
@@ -95,7 +98,7 @@ class TestGroups:
 
 
 class TestColumns:
-    def test_the_first_six_with_few_categories(self):
+    def test_the_first_six_with_few_categories(self, few_trees):
         tables = [table(300, i) for i in range(3)]
         for each in tables:
             each["many"] = [f"v{i % 9}" for i in range(300)]
@@ -106,7 +109,7 @@ class TestColumns:
             *("group", "flag", "g0", "g1", "g2", "g3")
         ]
 
-    def test_those_that_are_named(self):
+    def test_those_that_are_named(self, few_trees):
         tables = [table(300, i).assign(number=np.arange(300) % 3 + 0.5) for i in range(3)]
         found = evaluate(*tables, target="y", subgroups=["number", "flag", "flag"])
         groups = [(each.column, each.category) for each in found.subgroups]
@@ -156,7 +159,7 @@ class TestReasons:
             ),
         ],
     )
-    def test_none(self, change, reason):
+    def test_none(self, change, reason, few_trees):
         found = evaluate(*change([table(200, i) for i in range(3)]), target="y")
         assert reason in found["tstr_subgroups"].reason
         assert all(each.gap is None for each in found.subgroups)
@@ -178,7 +181,7 @@ class TestCalibration:
             assert sum(point.n_rows for point in points) == 1000
             assert points[-1].observed > 0.9
 
-    def test_the_most_frequent_of_more(self):
+    def test_the_most_frequent_of_more(self, few_trees):
         picture = evaluate(*(table(600, i) for i in range(3)), target="group").pictures.calibration
         assert picture.category == "a"
 
@@ -188,7 +191,7 @@ class TestCalibration:
         picture = evaluate(*tables, target="y").pictures.calibration
         assert picture.synthetic[-1].observed < 0.2 < 0.8 < picture.real[-1].observed
 
-    def test_numbers_and_booleans_as_classes(self):
+    def test_numbers_and_booleans_as_classes(self, few_trees):
         assert evaluate(*(table(300, i) for i in range(3)), target="flag").pictures.calibration.category in (
             True,
             False,
@@ -196,11 +199,11 @@ class TestCalibration:
         tables = [table(300, i).assign(y=lambda df: (df["x"] > 1) * 1.0) for i in range(3)]
         assert evaluate(*tables, target="y").pictures.calibration.category == 1
 
-    def test_a_class_of_few_rows_is_not_shown(self):
+    def test_a_class_of_few_rows_is_not_shown(self, few_trees):
         tables = [table(300, i) for i in range(3)]
         for each in tables:
             each["y"] = np.where(np.arange(300) < 9, "one", "usual")
         assert evaluate(*tables, target="y").pictures.calibration is None
 
-    def test_none_of_numbers(self):
+    def test_none_of_numbers(self, few_trees):
         assert evaluate(*(table(300, i) for i in range(3)), target="x").pictures.calibration is None

@@ -7,6 +7,9 @@ import pytest
 from tabgan.errors import DataError
 from tabgan.evaluation import evaluate, utility
 
+#: The steps of an evaluation that are tested here.
+STEPS = ("utility_findings",)
+
 MODELS = ("tstr", "trtr", "tstr_linear", "trtr_linear")
 
 
@@ -41,13 +44,13 @@ class TestTask:
 
         def table(seed: int) -> pd.DataFrame:
             rng = np.random.default_rng(seed)
-            x = rng.normal(size=(3000, 4))
-            level = np.abs(6 * x[:, 0] + rng.normal(size=3000)).astype(int)
+            x = rng.normal(size=(2000, 4))
+            level = np.abs(6 * x[:, 0] + rng.normal(size=2000)).astype(int)
             return pd.DataFrame(x, columns=list("abcd")).assign(level=level.astype(str))
 
         assert evaluate(table(0), table(1), table(2), target="level")["trtr"].value > 0.8
 
-    def test_missing_targets_are_dropped(self, make):
+    def test_missing_targets_are_dropped(self, make, few_trees):
         tables = [make(200, i) for i in range(3)]
         for table in tables:
             table.loc[::2, "bought"] = None
@@ -55,7 +58,7 @@ class TestTask:
         for target in ("bought", "income"):
             assert evaluate(*tables, target=target)["tstr"].is_computed
 
-    def test_rare_classes_that_one_table_lacks(self, make):
+    def test_rare_classes_that_one_table_lacks(self, make, few_trees):
         real, holdout, synthetic = (make(150, i) for i in range(3))
         real["town"], holdout["town"], synthetic["town"] = (
             list(classes * 50) for classes in (["a", "b", "c"], ["a", "b", "d"], ["a", "e", "c"])
@@ -89,7 +92,7 @@ class TestReasons:
         tables = [make(50, 0), make(50, 1).assign(bought="yes"), make(50, 2)]
         assert self._reasons(tables, "bought") == {"the target is constant in the holdout"}
 
-    def test_constant_target_in_the_synthetic_table(self, make):
+    def test_constant_target_in_the_synthetic_table(self, make, few_trees):
         found = evaluate(make(50, 0), make(50, 1), make(50, 2).assign(bought="yes"), target="bought")
         assert found["tstr"].reason == "the target is constant in the rows to train on"
         assert found["trtr"].is_computed
@@ -120,7 +123,7 @@ class TestReasons:
         assert reasons == {"every column but the target is constant"}
 
 
-def test_columns_that_trees_cannot_bin(make):
+def test_columns_that_trees_cannot_bin(make, few_trees):
     """A column that is constant or missing in one table only must not stop the others."""
     real, holdout, synthetic = (make(120, i) for i in range(3))
     found = evaluate(real, holdout, synthetic.assign(height=np.nan, age=50), target="bought")

@@ -12,6 +12,9 @@ from tabgan.evaluation.tables import prepare
 from tabgan.evaluation.validity import check_columns, schema_validity, validity_metrics
 from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
 
+#: The steps of an evaluation that are tested here.
+STEPS = ("validity_metrics",)
+
 
 def _valid(column, real, synthetic) -> float:
     real, synthetic = pd.DataFrame({"x": real}), pd.DataFrame({"x": synthetic})

@@ -314,6 +314,7 @@ def check_end(watch: Watch) -> None:
         assert steps <= DP_STEPS
 
 
+@pytest.mark.slow
 def test_a_fit_that_is_killed_three_times_goes_on(tmp_path):
     """Pitfalls 20 and 25."""
     watch, folder = Watch(tmp_path / "ledger.jsonl"), tmp_path / "checkpoint"

@@ -29,6 +29,9 @@ from tabgan.privacy.accounting import (
 )
 from tabgan.privacy.plan import ADVERSARY_STEPS, SAMPLE_RATE, SHARES, Plan, make_plan
 
+#: Plans are those of users, on the accountant's own grid.
+FULL_RUN = True
+
 DELTA = 1e-6
 
 
@@ -109,7 +112,7 @@ def laid_out(plan: Plan) -> list[float]:
 #: All of them once in a while, the quicker ones at one delta each time.
 PLANS = [
     pytest.param(
-        epsilon, delta, share, marks=pytest.mark.slow if delta != 1e-6 or epsilon * share > 0.5 else ()
+        epsilon, delta, share, marks=pytest.mark.slow if delta != 1e-6 or epsilon * share > 0.15 else ()
     )
     for epsilon in (0.1, 1.0, 3.0, 10.0)
     for delta in (1e-9, 1e-6, 1e-5)
@@ -169,7 +172,7 @@ def check_calibration(epsilon, delta, share):
     assert fine > 0.95 * epsilon
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(**targets | {"delta": st.floats(-10, -5).map(lambda x: 10**x)})
 def test_calibration_never_ends_above_the_target_and_uses_nearly_all_of_it(epsilon, delta, share):
     check_calibration(epsilon, delta, share)
@@ -225,7 +228,7 @@ def test_nothing_costs_nothing():
     assert epsilon_of(0.0, (), DELTA) == 0.0
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(z=st.floats(0.7, 8.0), steps=st.integers(1, 100), more=st.floats(1.1, 2.0))
 def test_epsilon_rises_with_steps_and_falls_with_noise(z, steps, more):
     base = epsilon_of(0.1, (SubsampledGaussian(z, 0.02, steps),), DELTA)

@@ -16,6 +16,9 @@ from tabgan.privacy.plan import (
 )
 from tabgan.privacy.unit import PrivacyUnit
 
+#: Plans are those of users, on the accountant's own grid.
+FULL_RUN = True
+
 
 @pytest.mark.parametrize(
     ("epsilon", "adversary_share"),

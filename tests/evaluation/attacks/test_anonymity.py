@@ -27,6 +27,9 @@ from tabgan.evaluation.attacks.risk import attack_figure, excess_risk
 from tabgan.evaluation.catalog import entries
 from tabgan.evaluation.tables import prepare
 
+#: The steps of an evaluation that are tested here.
+STEPS = ("attack_steps", "membership_findings", "anonymeter_metrics", "copy_findings")
+
 NAMES = ("singling_out", "linkability", "inference", "attribute_inference")
 
 
@@ -121,7 +124,7 @@ class TestGuesses:
 class TestExtremes:
     @pytest.mark.parametrize("seed", range(3))
     def test_a_copy_gives_rows_away(self, make, seed):
-        real, holdout = make(600, 10 + seed), make(600, 20 + seed)
+        real, holdout = make(400, 10 + seed), make(400, 20 + seed)
         found = attacked(real, holdout, real, seed)
         for name in NAMES:
             assert found[name].risk.interval.low > 0.05, name
@@ -134,7 +137,7 @@ class TestExtremes:
         risks = [
             metric.risk.interval
             for seed in range(3)
-            for metric in attacked(*(make(600, 100 + 3 * seed + i) for i in range(3)), seed).values()
+            for metric in attacked(*(make(400, 100 + 3 * seed + i) for i in range(3)), seed).values()
         ]
         assert sum(interval.low > 0 for interval in risks) <= 2
         assert all(interval.low < 0.05 for interval in risks)
@@ -142,8 +145,8 @@ class TestExtremes:
 
     def test_copies_of_the_holdout_are_on_the_other_side(self, make):
         """A control that were not attacked the same way would not see this."""
-        holdout = make(600, 1)
-        found = attacked(make(600, 0), holdout, holdout)
+        holdout = make(400, 1)
+        found = attacked(make(400, 0), holdout, holdout)
         for name in NAMES:
             assert found[name].interval.high < found[name].reference, name
 
@@ -160,7 +163,7 @@ class TestExtremes:
             assert found[name].risk is None
             assert found[name].baseline < 0.4
 
-    def test_a_baseline_from_marginals_misses_what_rows_tell(self, make, shuffled):
+    def test_a_baseline_from_marginals_misses_what_rows_tell(self, make, shuffled, few_trees):
         real = make(600, 0)
         found = attacked(real, make(600, 1), shuffled(real))
         assert found["linkability"].baseline == pytest.approx(1 / 600)
@@ -169,8 +172,8 @@ class TestExtremes:
 
     def test_unequal_tables(self, make):
         """Copies are found, and no more is, where a holdout is small."""
-        real = make(900, 0)
-        copied, fresh = (attacked(real, make(300, 1), synthetic) for synthetic in (real, make(900, 2)))
+        real = make(600, 0)
+        copied, fresh = (attacked(real, make(200, 1), synthetic) for synthetic in (real, make(600, 2)))
         for name in ("linkability", "attribute_inference"):
             assert copied[name].risk.interval.low > 0
             assert fresh[name].risk.interval.low < 0.05
@@ -190,7 +193,7 @@ class TestExtremes:
 
 
 class TestDeterminism:
-    def test_same_seed_same_figures(self, make):
+    def test_same_seed_same_figures(self, make, few_trees):
         tables = [make(200, i) for i in range(3)]
         assert attacked(*tables, seed=1) == attacked(*tables, seed=1)
         assert attacked(*tables, seed=2) != attacked(*tables, seed=1)

@@ -11,6 +11,9 @@ from tabgan.evaluation.attacks.neighbors import nearest_distances
 from tabgan.evaluation.tables import embed, prepare
 from tabgan.schema import Identifier, Numeric, Schema
 
+#: The steps of an evaluation that are tested here.
+STEPS = ("copy_findings",)
+
 
 class TestNearest:
     def test_by_hand(self):

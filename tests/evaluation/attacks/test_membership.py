@@ -21,6 +21,9 @@ from tabgan.evaluation.attacks.membership import (
 from tabgan.evaluation.tables import prepare
 from tabgan.report.figures.pictures import membership_points
 
+#: The steps of an evaluation that are tested here.
+STEPS = ("membership_findings", "copy_findings")
+
 NAMES = ("membership_auc", "membership_tpr_1", "membership_tpr_01")
 
 

@@ -409,7 +409,7 @@ def test_the_divisor_and_the_fakes_follow_the_noisy_count_not_the_batch():
 def test_every_block_is_charged_before_its_first_step_and_none_comes_after_the_last():
     """Pitfall 19: what is sampled, noised and counted is what is charged."""
     trained = steps(9.0, rate=0.1, n_steps=BLOCK + 2)
-    entries = trained._ledger.entries
+    entries = trained._filter.entries
     assert entries == []
     for taken in range(BLOCK + 2):
         trained.step(fakes(6))

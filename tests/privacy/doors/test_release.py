@@ -82,7 +82,10 @@ def test_a_ledger_that_cannot_pay_stops_the_release_before_any_count(monkeypatch
     monkeypatch.setattr(mechanisms, "noisy_vector", forbidden)
     with pytest.raises(BudgetExceededError):
         release_table(
-            people(), Schema(), make_plan(3.0, 1e-6), Measurer(PrivacyFilter(make_plan(0.01, 1e-6)))
+            people(),
+            Schema(),
+            make_plan(3.0, 1e-6),
+            Measurer(PrivacyFilter(make_plan(0.01, 1e-6, adversary_share=0))),
         )
 
 
