@@ -110,7 +110,6 @@ ONLY_IN = {
     "safetensors": {"fitting.modelfile", "fitting.checkpoint"},
     "filelock": {"privacy.ledger.file", "fitting.checkpoint"},
     "sdmetrics": {"evaluation"},
-    "anonymeter": {"evaluation"},
     "jinja2": {"report"},
     "weasyprint": {"report"},
     "typer": {"cli.app"},
