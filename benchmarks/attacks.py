@@ -30,7 +30,7 @@ from threadpoolctl import threadpool_limits
 
 from tabgan import TabGAN
 from tabgan._util.rng import RandomStreams
-from tabgan.evaluation.attacks.anonymity import attack_metrics
+from tabgan.evaluation.attacks.anonymity import attack_steps
 from tabgan.evaluation.attacks.copies import copy_findings
 from tabgan.evaluation.attacks.membership import membership_findings
 from tabgan.evaluation.result import Metric
@@ -78,7 +78,7 @@ def run(
     """Attack one table on one core and return figures and seconds."""
     tables, streams = prepare(train, holdout, synthetic, None), RandomStreams(seed)
     groups = {
-        "attacks": lambda: attack_metrics(tables, streams),
+        "attacks": lambda: [metric for step in attack_steps(tables, streams) for metric in step()],
         "membership": lambda: membership_findings(tables, streams).metrics,
         "anonymeter": lambda: anonymeter_metrics(tables, target, streams),
         "copies": lambda: copy_findings(tables, streams).metrics,

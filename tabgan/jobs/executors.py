@@ -6,7 +6,6 @@ import errno
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from tabgan.errors import TabGANError, unexpected
 from tabgan.jobs.config import Job
@@ -46,13 +45,6 @@ class Watcher:
 
     def finished(self, outcome: Outcome) -> None:
         """The job that began last is over."""
-
-
-class Executor(Protocol):
-    """Runs jobs and returns their outcomes in the same order. Never raises for a job that fails."""
-
-    def run(self, jobs: Sequence[Job], watcher: Watcher | None = None) -> list[Outcome]:
-        """Run every job."""
 
 
 class LocalExecutor:

@@ -13,7 +13,7 @@ from tabgan.evaluation.attacks import anonymity as attacks
 from tabgan.evaluation.attacks.anonymity import (
     _Condition,
     _Drafts,
-    attack_metrics,
+    attack_steps,
     count_matches,
     is_right,
     most_likely,
@@ -28,8 +28,8 @@ NAMES = ("singling_out", "linkability", "inference", "attribute_inference")
 
 def attacked(real, holdout, synthetic, seed: int = 0):
     """Return the group's metrics by name."""
-    metrics = attack_metrics(prepare(real, holdout, synthetic, None), RandomStreams(seed))
-    return {metric.name: metric for metric in metrics}
+    steps = attack_steps(prepare(real, holdout, synthetic, None), RandomStreams(seed))
+    return {metric.name: metric for step in steps for metric in step()}
 
 
 class TestRisk:
