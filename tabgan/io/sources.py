@@ -40,6 +40,9 @@ _SUFFIXES: dict[str, Format] = {
     ".pq": "parquet",
 }
 
+#: Whether pandas reads numbers to the last bit whatever it is told, and warns if it is told.
+_IS_EXACT = tuple(int(part) for part in pd.__version__.split(".")[:2]) >= (3, 1)
+
 #: What the decompressors raise, beside OSError.
 _ARCHIVE_ERRORS = (EOFError, zlib.error, lzma.LZMAError)
 
@@ -207,7 +210,10 @@ def _read_csv(
     moments = {name: dtype for name, dtype in dtypes.items() if dtype.startswith("datetime64")}
     others: Any = {name: dtype for name, dtype in dtypes.items() if name not in moments}
     options: dict[str, Any] = {"low_memory": False, "index_col": False, "encoding": "utf-8-sig"}
-    options["float_precision"] = "round_trip"  # by default pandas misses the last bit of numbers of 16 digits
+    if not _IS_EXACT:
+        options["float_precision"] = (
+            "round_trip"  # by default these miss the last bit of numbers of 16 digits
+        )
     if na_values is not None:
         options |= {"na_values": list(na_values), "keep_default_na": False}
     with warnings.catch_warnings():
@@ -225,7 +231,12 @@ def _read_csv(
             raise
         except (ValueError, TypeError, OverflowError):
             raise _misfit(path, others, options) from None
-    return _cast(df, moments)
+    return _cast(_with_objects(df), moments)
+
+
+def _with_objects(df: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with text as objects, as pandas before 3 reads it: dtypes are then the same under every pandas."""
+    return df.astype({name: object for name, dtype in df.dtypes.items() if str(dtype) == "str"})
 
 
 def _misfit(path: Path, dtypes: Mapping[str, str], options: Mapping[str, Any]) -> DataError:
@@ -277,7 +288,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     columns = [_plain(column, field.type) for column, field in zip(table.columns, plain, strict=True)]
     table = pa.table(columns, schema=plain)
     kept = [i for i, name in enumerate(table.column_names) if not _NAMELESS_INDEX.fullmatch(name)]
-    return table.select(kept).to_pandas(types_mapper=_NULLABLE.get, ignore_metadata=True)
+    return _with_objects(table.select(kept).to_pandas(types_mapper=_NULLABLE.get, ignore_metadata=True))
 
 
 def _parquet_names(path: Path) -> list[str]:
