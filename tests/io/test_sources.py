@@ -4,6 +4,7 @@ import datetime as dt
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -278,7 +279,7 @@ class TestStoredTypes:
     def test_small_floats_extensions_and_nothing(self, tmp_path):
         df = self._read(
             tmp_path,
-            half=pa.array([0.5, None], pa.float16()),
+            half=pa.array([np.float16(0.5), None], pa.float16()),
             uuid=pa.array(["{}", None], pa.string()).cast(pa.json_()),
             large=pa.array(["a", None], pa.large_string()),
             nothing=pa.nulls(2),
