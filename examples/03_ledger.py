@@ -10,7 +10,7 @@ from tabgan.datasets import make_people
 from tabgan.errors import BudgetExceededError
 
 people = make_people(3_000).drop(columns="patient")
-ledger = LedgerConfig("people.ledger", epsilon_cap=1.2, delta_cap=1e-5)
+ledger = LedgerConfig("people.ledger", epsilon_cap=1.1, delta_cap=1e-6)
 
 model = TabGAN(epsilon=1.0, random_state=0).fit(people, ledger=ledger)
 print(model.privacy_)
