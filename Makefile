@@ -2,7 +2,7 @@
 
 PYTHON ?= python
 
-.PHONY: check format lint types test coverage fuzz slow gpu bench ci clean
+.PHONY: check format lint types test coverage fuzz slow gpu bench lock ci clean
 
 check: lint types test
 
@@ -44,6 +44,11 @@ bench:
 	$(PYTHON) benchmarks/quickstart.py
 	$(PYTHON) benchmarks/utility.py --data $(DATA) --judge $(JUDGE)
 	$(PYTHON) benchmarks/readme.py
+
+# CUDA's own packages are left out: the CPU build of torch needs none of them.
+lock:
+	uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --python-version 3.11 --extra test pyproject.toml \
+		| grep -v -E "^(nvidia|cuda|triton)" > requirements/ci.txt
 
 ci:
 	.ci/run

@@ -4,8 +4,13 @@
 
 FOLDER holds ``train.csv``, ``test.csv`` and ``meta.json`` (target). One half of the test rows is the holdout. The
 tables to judge: the training rows themselves; the other half of the test rows; the training rows with every column
-shuffled; a sample of a fit. Where anonymeter is installed, as with the extra ``attacks``, its figures stand beside
-ours. Writes ``benchmarks/results/attacks.json``.
+shuffled; a sample of a fit. Where anonymeter is installed its figures stand beside ours. Its pins exclude current
+releases of NumPy, so it has an environment of its own:
+
+    python -m venv VENV && VENV/bin/pip install . "anonymeter==1.1.0"
+    VENV/bin/python benchmarks/attacks.py --data FOLDER
+
+Writes ``benchmarks/results/attacks.json``.
 """
 
 from __future__ import annotations
@@ -19,13 +24,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from anonymeter_adapter import anonymeter_metrics
 from environment import environment
 from threadpoolctl import threadpool_limits
 
 from tabgan import TabGAN
 from tabgan._util.rng import RandomStreams
-from tabgan.evaluation.attacks.anonymeter_adapter import anonymeter_metrics
-from tabgan.evaluation.attacks.anonymity import attack_metrics
+from tabgan.evaluation.attacks.anonymity import attack_steps
 from tabgan.evaluation.attacks.copies import copy_findings
 from tabgan.evaluation.attacks.membership import membership_findings
 from tabgan.evaluation.result import Metric
@@ -73,7 +78,7 @@ def run(
     """Attack one table on one core and return figures and seconds."""
     tables, streams = prepare(train, holdout, synthetic, None), RandomStreams(seed)
     groups = {
-        "attacks": lambda: attack_metrics(tables, streams),
+        "attacks": lambda: [metric for step in attack_steps(tables, streams) for metric in step()],
         "membership": lambda: membership_findings(tables, streams).metrics,
         "anonymeter": lambda: anonymeter_metrics(tables, target, streams),
         "copies": lambda: copy_findings(tables, streams).metrics,

@@ -35,7 +35,7 @@ def make_people(n_rows: int = 5_000, random_state: int = 0) -> pd.DataFrame:
             "ward": ward,
             "weight": weight,
             "readmitted": rng.random(n_rows) < chance,
-            "patient": [f"P{number:06d}" for number in range(n_rows)],
+            "patient": np.array([f"P{number:06d}" for number in range(n_rows)], dtype=object),
         }
     )
 

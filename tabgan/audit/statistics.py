@@ -7,7 +7,7 @@ neighbouring relation that is audited.
 
 An audit gives a lower bound. Failing it disproves a stated epsilon, up to the confidence; passing it proves nothing,
 because a better attack, or other canaries, might have shown more. Even a perfect attack on a mechanism that spends
-all of its epsilon falls short of it: see :func:`expected_bound`.
+all of its epsilon falls short of it: :func:`simulated_bound` says by how much.
 
 References:
     Steinke, Nasr & Jagielski (2023), *Privacy Auditing with One (1) Training Run*, NeurIPS: Section 5 for the
@@ -174,55 +174,6 @@ def bound_from_scores(
         if _p_value(n_canaries, n_guesses, n_correct, best, delta) < level:  # else it is no better
             best, best_guesses = _largest_refuted(n_canaries, n_guesses, n_correct, delta, level), n_guesses
     return AuditBound(best, float(confidence), n_canaries, best_guesses, _correct(ranked, best_guesses))
-
-
-def expected_bound(
-    mu: float,
-    n_canaries: int,
-    delta: float,
-    *,
-    shares: Sequence[float] = GUESS_SHARES,
-    confidence: float = 0.95,
-    repetitions: int = 200,
-    rng_seed: int = 0,
-) -> ExpectedBound:
-    """Return the bound of this audit for a ``mu``-GDP mechanism that hides no more than it must.
-
-    Each canary's score is drawn from ``N(mu, 1)`` if it is in the table and from ``N(0, 1)`` if not, independently of
-    the others: the release of a ``mu``-GDP mechanism reveals no more about one canary than such a score. An audit that
-    shows much less than the stated epsilon may therefore have seen everything there is to see.
-
-    **Guarantee.** None is needed: only numbers drawn here are read.
-
-    Args:
-        mu: GDP parameter, at least 0.
-        n_canaries: Canaries of each audit.
-        delta: In [0, 1).
-        shares: As in :func:`bound_from_scores`.
-        confidence: As in :func:`bound_from_scores`.
-        repetitions: Audits to simulate.
-        rng_seed: Seed of the simulation, not negative.
-
-    Raises:
-        ConfigError: a number is out of its range.
-
-    References:
-        Dong, Roth & Su (2022), *Gaussian Differential Privacy*, JRSS-B, Definition 2.6 and Theorem 2.7.
-    """
-    mu = real_in("mu", mu, 0.0, math.inf, open_low=False)
-
-    def draw(is_included: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.float64]:
-        return rng.standard_normal(len(is_included)) + mu * is_included
-
-    return simulated_bound(
-        draw,
-        n_canaries,
-        delta,
-        shares=shares,
-        confidence=confidence,
-        repetitions=repetitions,
-        rng_seed=rng_seed,
-    )
 
 
 def simulated_bound(

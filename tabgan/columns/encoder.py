@@ -35,7 +35,7 @@ class ColumnEncoder(ABC):
 
     def __init__(self, name: str, dtype: str, nullable: bool | None) -> None:
         self.name = name
-        self.dtype = dtype
+        self.dtype = known_dtype(dtype)
         self.is_nullable = nullable is not False and can_hold_missing(dtype)
 
     @property
@@ -92,6 +92,15 @@ def can_hold_missing(dtype: str) -> bool:
     """Return true if a pandas dtype has a missing value: NumPy's integers and bool have none."""
     resolved = pd.api.types.pandas_dtype(dtype)
     return not (isinstance(resolved, np.dtype) and resolved.kind in "iub")
+
+
+def known_dtype(dtype: str) -> str:
+    """Return a dtype, or ``object`` for pandas 3's ``str`` where pandas is older, which writes text for missing values.
+
+    So a model that was fitted under pandas 3 samples missing values under an older one, too.
+    """
+    resolved = pd.api.types.pandas_dtype(dtype)
+    return "object" if isinstance(resolved, np.dtype) and resolved.kind == "U" else dtype
 
 
 def missing_value(dtype: str) -> object:

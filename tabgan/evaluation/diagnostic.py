@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tabgan.evaluation.metric import Figure
+from tabgan.evaluation.sdmetrics_scores import data_validity, table_structure
 from tabgan.evaluation.steps import Inputs, computes
 from tabgan.evaluation.tables import Tables
 from tabgan.evaluation.validity import without_unit
@@ -26,8 +26,6 @@ def diagnostic(inputs: Inputs) -> Figure:
 
 
 def _scores(tables: Tables) -> tuple[float, float]:
-    from sdmetrics.single_table import TableStructure  # not on top: it brings plotly along
-
     real, holdout, synthetic = (_coded(tables, i) for i in range(3))
     dtypes = [
         {column.name: str(frame[column.name].dtype) for column in tables.columns} for frame in tables.frames
@@ -35,7 +33,7 @@ def _scores(tables: Tables) -> tuple[float, float]:
     declared = dtypes[0] | {column.name: column.dtype for column in tables.columns if column.dtype}
     found = []
     for expected, stored, other in ((declared, dtypes[2], synthetic), (dtypes[0], dtypes[1], holdout)):
-        structure = TableStructure.compute(_empty(expected), _empty(stored))
+        structure = table_structure(_empty(expected), _empty(stored))
         found.append(float(np.nanmean([_data_validity(tables, real, other), structure])))
     return found[0], found[1]
 
@@ -60,21 +58,9 @@ def _coded(tables: Tables, i: int) -> pd.DataFrame:
 
 
 def _data_validity(tables: Tables, real: pd.DataFrame, other: pd.DataFrame) -> float:
-    from sdmetrics.reports import DiagnosticReport  # not on top: it brings plotly along
-
     keyed = {column.name: keys is not None for column, keys in zip(tables.modelled, tables.keys, strict=True)}
     kinds = {
         str(place): {True: "categorical", False: "numerical", None: "id"}[keyed.get(column.name)]
         for place, column in enumerate(tables.columns)
     }
-    ids = [place for place, kind in kinds.items() if kind == "id"]
-    metadata: dict[str, Any] = {"columns": {place: {"sdtype": kind} for place, kind in kinds.items()}}
-    if ids:
-        metadata |= {"primary_key": ids[0], "alternate_keys": ids[1:]}
-    with warnings.catch_warnings():
-        for category in (RuntimeWarning, FutureWarning, UserWarning):
-            warnings.simplefilter("ignore", category)
-        report = DiagnosticReport()
-        report.generate({"table": real}, {"table": other}, {"tables": {"table": metadata}}, verbose=False)
-        scores = report.get_properties().set_index("Property")["Score"]
-    return float(scores["Data Validity"])
+    return data_validity(real, other, kinds)

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import itertools
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import ConstantInputWarning, NearConstantInputWarning
 
 from tabgan._util.rng import RandomStreams
 from tabgan.evaluation.catalog import entries
 from tabgan.evaluation.catalog.fidelity import MAX_QUALITY_COLUMNS, MIN_EXPECTED, QUANTILES, RARE_SHARE
 from tabgan.evaluation.metric import Figure, NotComputed, measure
 from tabgan.evaluation.result import Metric
+from tabgan.evaluation.sdmetrics_scores import column_scores
 from tabgan.evaluation.steps import Inputs, computes
 from tabgan.evaluation.tables import Tables, Three, drawn_columns, equal_rows, require_columns
 
@@ -219,18 +218,10 @@ def _quality(tables: Tables, real: np.ndarray, other: np.ndarray) -> tuple[float
     """Return SDMetrics' two properties; NaN for one that has nothing to average."""
     names = [str(j) for j in range(len(tables.modelled))]
     kinds = ["numerical" if keys is None else "categorical" for keys in tables.keys]
-    metadata = {"columns": {name: {"sdtype": kind} for name, kind in zip(names, kinds, strict=True)}}
-    frames = [pd.DataFrame(_pooled(values, tables), columns=names) for values in (real, other)]
-    with warnings.catch_warnings():
-        for category in (ConstantInputWarning, NearConstantInputWarning, RuntimeWarning, FutureWarning):
-            warnings.simplefilter("ignore", category)
-        from sdmetrics.reports import QualityReport  # not on top: it brings plotly along
-
-        report = QualityReport()
-        real_frame, other_frame = ({"table": frame} for frame in frames)
-        report.generate(real_frame, other_frame, {"tables": {"table": metadata}}, verbose=False)
-        scores = report.get_properties().set_index("Property")["Score"]
-    return float(scores["Column Shapes"]), float(scores["Column Pair Trends"])
+    real_frame, other_frame = (
+        pd.DataFrame(_pooled(values, tables), columns=names) for values in (real, other)
+    )
+    return column_scores(real_frame, other_frame, dict(zip(names, kinds, strict=True)))
 
 
 def _pooled(values: np.ndarray, tables: Tables) -> np.ndarray:

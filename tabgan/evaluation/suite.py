@@ -16,7 +16,6 @@ from tabgan._util.rng import RandomStreams
 from tabgan._util.validate import integer_at_least, nearest
 from tabgan.errors import DataError, TabGANError, place_of
 from tabgan.evaluation.association import association_findings
-from tabgan.evaluation.attacks.anonymeter_adapter import anonymeter_metrics
 from tabgan.evaluation.attacks.anonymity import attack_steps
 from tabgan.evaluation.attacks.copies import copy_findings
 from tabgan.evaluation.attacks.membership import membership_findings
@@ -114,7 +113,6 @@ def evaluate(
         lambda: utility_findings(tables, target, subgroups, streams),
         *attack_steps(tables, streams),
         lambda: membership_findings(tables, streams),
-        lambda: anonymeter_metrics(tables, target, streams),
         lambda: copy_findings(tables, streams),
         *(partial(computed, name, inputs) for name in COMPUTED),
     ]

@@ -39,6 +39,9 @@ _SUFFIXES: dict[str, Format] = {
     ".pq": "parquet",
 }
 
+#: True if pandas reads numbers to the last bit by itself, and warns if it is told to.
+_IS_EXACT = tuple(int(part) for part in pd.__version__.split(".")[:2]) >= (3, 1)
+
 #: Errors of the decompressors, besides OSError.
 _ARCHIVE_ERRORS = (EOFError, zlib.error, lzma.LZMAError)
 
@@ -206,7 +209,10 @@ def _read_csv(
     moments = {name: dtype for name, dtype in dtypes.items() if dtype.startswith("datetime64")}
     others: Any = {name: dtype for name, dtype in dtypes.items() if name not in moments}
     options: dict[str, Any] = {"low_memory": False, "index_col": False, "encoding": "utf-8-sig"}
-    options["float_precision"] = "round_trip"  # by default pandas misses the last bit of numbers of 16 digits
+    if not _IS_EXACT:
+        options["float_precision"] = (
+            "round_trip"  # by default these miss the last bit of numbers of 16 digits
+        )
     if na_values is not None:
         options |= {"na_values": list(na_values), "keep_default_na": False}
     with warnings.catch_warnings():
@@ -224,7 +230,12 @@ def _read_csv(
             raise
         except (ValueError, TypeError, OverflowError):
             raise _misfit(path, others, options) from None
-    return _cast(df, moments)
+    return _cast(_with_objects(df), moments)
+
+
+def _with_objects(df: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with text as objects, as pandas before 3 reads it: dtypes are then the same under every pandas."""
+    return df.astype({name: object for name, dtype in df.dtypes.items() if str(dtype) == "str"})
 
 
 def _misfit(path: Path, dtypes: Mapping[str, str], options: Mapping[str, Any]) -> DataError:
@@ -276,7 +287,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     columns = [_plain(column, field.type) for column, field in zip(table.columns, plain, strict=True)]
     table = pa.table(columns, schema=plain)
     kept = [i for i, name in enumerate(table.column_names) if not _NAMELESS_INDEX.fullmatch(name)]
-    return table.select(kept).to_pandas(types_mapper=_NULLABLE.get, ignore_metadata=True)
+    return _with_objects(table.select(kept).to_pandas(types_mapper=_NULLABLE.get, ignore_metadata=True))
 
 
 def _parquet_names(path: Path) -> list[str]:

@@ -6,7 +6,6 @@ import errno
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from tabgan.errors import TabGANError, unexpected
 from tabgan.jobs.config import Job
@@ -46,13 +45,6 @@ class Watcher:
 
     def finished(self, outcome: Outcome) -> None:
         """Take note of the current job's outcome."""
-
-
-class Executor(Protocol):
-    """An executor of jobs, which never raises for a job that fails."""
-
-    def run(self, jobs: Sequence[Job], watcher: Watcher | None = None) -> list[Outcome]:
-        """Run every job and return their outcomes in the same order."""
 
 
 class LocalExecutor:

@@ -158,11 +158,6 @@ def filter_order(epsilon: float, delta: float) -> float:
     return max(_ORDERS, key=mu_squared)
 
 
-def combined_mu(noise_multipliers: Iterable[float]) -> float:
-    """Return the GDP parameter of Gaussian releases together: ``sqrt(sum 1/z**2)``."""
-    return math.sqrt(math.fsum(1.0 / z**2 for z in noise_multipliers))
-
-
 def gaussian_delta(mu: float, epsilon: float) -> float:
     """Return the exact delta of a ``mu``-GDP mechanism at ``epsilon``.
 

@@ -370,3 +370,24 @@ class TestMoments:
         )
         drawn = encoder.inverse_transform(np.array([1, 3]), rng)
         assert drawn.dt.strftime("%m-%d %H:%M").tolist() == ["03-31 03:00", "10-27 02:30"]
+
+
+@pytest.mark.parametrize("dtype", ["str", "object", "string"])
+@pytest.mark.parametrize(
+    "column",
+    [
+        Categorical(name="c", categories=("x", "y")),
+        Datetime(name="c", bounds=("2024-01-01", "2024-01-02"), resolution="day", format="%Y-%m-%d"),
+    ],
+)
+def test_missing_text_stays_missing(column, dtype):
+    """``str`` is what text is under pandas 3; a model that was fitted there may be loaded under an older one."""
+    days = np.arange(19_723, 19_726)
+    encoder = (
+        CategoricalEncoder(column, dtype)
+        if isinstance(column, Categorical)
+        else DatetimeEncoder(column, dtype, days)
+    )
+    sampled = encoder.inverse_transform(np.array([0, 1, 2]), np.random.default_rng(0))
+    assert sampled.isna().tolist() == [True, False, False]
+    assert sampled[1:].tolist() in (["x", "y"], ["2024-01-01", "2024-01-02"])

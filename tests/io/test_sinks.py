@@ -61,6 +61,7 @@ class TestAtomicPath:
 class TestWriteTable:
     @pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
     def test_round_trip(self, tmp_path, people, name):
+        people = people.astype({"town": object})  # under pandas 3 it is not
         path = write_table(people, tmp_path / "new" / name)
         expected = people.astype({"age": "Int64"}) if name.endswith("parquet") else people
         pd.testing.assert_frame_equal(read_table(path), expected)

@@ -10,7 +10,6 @@ import pytest
 from tabgan.errors import DataError
 from tabgan.jobs.config import load_jobs
 from tabgan.jobs.executors import (
-    Executor,
     JobFailure,
     LocalExecutor,
     Watcher,
@@ -50,7 +49,7 @@ def jobs(tmp_path, people, monkeypatch, fake_model):
 class ExecutorContract:
     """What every executor promises."""
 
-    executor: Executor
+    executor: LocalExecutor
 
     def test_a_failing_job_does_not_stop_the_others(self, jobs, tmp_path):
         outcomes = self.executor.run(jobs)

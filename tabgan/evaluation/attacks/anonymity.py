@@ -119,11 +119,6 @@ def attack_steps(tables: Tables, streams: RandomStreams) -> tuple[Callable[[], t
     )
 
 
-def attack_metrics(tables: Tables, streams: RandomStreams) -> tuple[Metric, ...]:
-    """Return what all of :func:`attack_steps` find."""
-    return tuple(metric for step in attack_steps(tables, streams) for metric in step())
-
-
 def require_rows(tables: Tables, least: int = MIN_ROWS) -> None:
     """Raise ``NotComputed`` when there is too little to attack, or to attack with."""
     require_columns(tables)

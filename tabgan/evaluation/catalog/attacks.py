@@ -50,22 +50,6 @@ def _found(name: str, rate: float) -> Entry:
     )
 
 
-def _anonymeter(name: str, label: str, what: str) -> Entry:
-    return Entry(
-        name=f"anonymeter_{name}",
-        label=f"{label} (anonymeter)",
-        group="attacks",
-        direction="none",
-        format="percent",
-        meaning=f"Share of the package anonymeter's attacks that succeed on training rows: {what}, one of the three "
-        f"risks of WP216. The control is its success on held-out rows. {_NO_GUARANTEE}",
-        good=_NO_MORE,
-        told="the package anonymeter's attack of that name, where it is installed",
-        source="anonymeter",
-        reference="control",
-    )
-
-
 ATTACKS = (
     _attack(
         name="singling_out",
@@ -119,13 +103,6 @@ ATTACKS = (
     ),
     _found("1", RATES[0]),
     _found("01", RATES[1]),
-    _anonymeter(
-        "singling_out",
-        "Singling out",
-        "singling out by three columns, where descriptions that fit no single synthetic row count as failed",
-    ),
-    _anonymeter("linkability", "Linkability", "linkability of two halves of the columns"),
-    _anonymeter("inference", "Inference", "inference of the target, or of the last column, from all others"),
 )
 
 COPIES = (

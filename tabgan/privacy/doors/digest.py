@@ -344,7 +344,8 @@ def _table_digest_v1(df: pd.DataFrame, key: bytes) -> str:
     digest.update(_bytes(f"{len(df)} {df.shape[1]}"))
     for position in range(df.shape[1]):
         series = df.iloc[:, position]
-        digest.update(_bytes(f"{df.columns[position]!r} {series.dtype}"))
+        dtype = "object" if str(series.dtype) == "str" else series.dtype  # text, as pandas before 3 has it
+        digest.update(_bytes(f"{df.columns[position]!r} {dtype}"))
         try:
             digest.update(_values_v1(series))
         except (TypeError, ValueError, ArithmeticError):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import types
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,11 +9,10 @@ import pytest
 from tabgan._util.rng import RandomStreams
 from tabgan.errors import DataError
 from tabgan.evaluation import evaluate
-from tabgan.evaluation.attacks.anonymeter_adapter import anonymeter_metrics
 from tabgan.evaluation.attacks.anonymity import (
     _Condition,
     _Drafts,
-    attack_metrics,
+    attack_steps,
     count_matches,
     is_right,
     most_likely,
@@ -35,8 +31,8 @@ NAMES = ("singling_out", "linkability", "inference", "attribute_inference")
 
 def attacked(real, holdout, synthetic, seed: int = 0):
     """Return the group's metrics by name."""
-    metrics = attack_metrics(prepare(real, holdout, synthetic, None), RandomStreams(seed))
-    return {metric.name: metric for metric in metrics}
+    steps = attack_steps(prepare(real, holdout, synthetic, None), RandomStreams(seed))
+    return {metric.name: metric for step in steps for metric in step()}
 
 
 class TestRisk:
@@ -257,87 +253,6 @@ def test_what_is_said():
         assert "no guarantee" in definition.meaning
         assert "control" in definition.meaning
         assert "baseline" in definition.meaning
-
-
-class _Results:
-    """What anonymeter's results are made of."""
-
-    n_attacks_ori = n_attacks_control = n_attacks_baseline = 100
-    n_success, n_control, n_baseline = 60, 20, 10
-
-    def risk(self):
-        return types.SimpleNamespace(value=0.5, ci=(0.4, 0.6))
-
-
-class TestAnonymeter:
-    @pytest.fixture
-    def calls(self, monkeypatch) -> dict[str, dict]:
-        """Put a small module in anonymeter's place and return what it is called with."""
-        seen: dict[str, dict] = {}
-
-        def evaluator(name: str):
-            class Evaluator:
-                def __init__(self, **options):
-                    np.random.random()  # noqa: NPY002
-                    seen[name] = options
-
-                def evaluate(self, **options):
-                    return self
-
-                def results(self, confidence_level):
-                    assert confidence_level == 0.95
-                    return _Results()
-
-            return Evaluator
-
-        module = types.ModuleType("anonymeter")
-        module.evaluators = types.ModuleType("anonymeter.evaluators")
-        for name in ("SinglingOutEvaluator", "LinkabilityEvaluator", "InferenceEvaluator"):
-            setattr(module.evaluators, name, evaluator(name))
-        monkeypatch.setitem(sys.modules, "anonymeter", module)
-        monkeypatch.setitem(sys.modules, "anonymeter.evaluators", module.evaluators)
-        return seen
-
-    def test_nothing_where_it_is_not_installed(self, make, monkeypatch):
-        monkeypatch.setitem(sys.modules, "anonymeter", None)
-        assert anonymeter_metrics(prepare(*[make(50, 0)] * 3, None), None, RandomStreams(0)) == ()
-
-    def test_wiring(self, make, calls):
-        tables = prepare(make(300, 0), make(200, 1), make(250, 2).assign(bought="no"), None)
-        state = np.random.get_state()[1].copy()  # noqa: NPY002
-        metrics = anonymeter_metrics(tables, "town", RandomStreams(0))
-        assert (np.random.get_state()[1] == state).all()  # noqa: NPY002
-        assert [m.name for m in metrics] == [f"anonymeter_{name}" for name in NAMES[:3]]
-        assert all(m.label.endswith("(anonymeter)") for m in metrics)
-        for metric in metrics:
-            assert (metric.value, metric.reference) == (0.6, 0.2)
-            assert (metric.risk.value, metric.risk.interval.low, metric.risk.interval.high) == (0.5, 0.4, 0.6)
-        assert [m.baseline for m in metrics] == [None, 1 / 250, None]
-        for options in calls.values():
-            assert len(options["ori"]) == len(options["control"]) == 200
-            assert options["ori"].columns.tolist() == ["c0", "c1", "c2", "c4"]  # a constant tells nothing
-            assert not options["ori"].isna().any().any()
-        assert calls["InferenceEvaluator"]["secret"] == "c2"
-        assert not calls["InferenceEvaluator"]["regression"]
-        first, second = calls["LinkabilityEvaluator"]["aux_cols"]
-        assert sorted(first + second) == ["c0", "c1", "c2", "c4"]
-
-    def test_in_an_evaluation(self, make, calls):
-        names = [m.name for m in evaluate(make(60, 0), make(60, 1), make(60, 2)).group("attacks")]
-        assert names[-3:] == [f"anonymeter_{name}" for name in NAMES[:3]]
-
-    def test_reasons_in_words(self, make, calls):
-        metrics = anonymeter_metrics(prepare(*[make(19, 0)] * 3, None), None, RandomStreams(0))
-        assert {m.reason for m in metrics} == {"a table has fewer than 20 rows"}
-
-    def test_the_package_itself(self, make):
-        pytest.importorskip("anonymeter")
-        real = make(300, 0)
-        tables = prepare(real, make(300, 1), real, None)
-        metrics = anonymeter_metrics(tables, "bought", RandomStreams(0))
-        assert metrics == anonymeter_metrics(tables, "bought", RandomStreams(0))
-        assert all(m.is_computed for m in metrics), [m.reason for m in metrics]
-        assert metrics[0].risk.interval.low > 0
 
 
 def test_a_wrong_table_is_still_an_error(make):

@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 
-from tabgan.privacy.accounting import combined_mu
 from tabgan.privacy.doors.marginals import (
     TARGET_WEIGHT,
     choose_pairs,
@@ -19,6 +18,11 @@ from tabgan.privacy.plan import make_plan
 
 SIZES = [3, 4, 2]
 NAMES = ["a", "b", "c"]
+
+
+def combined_mu(noise_multipliers) -> float:
+    """Return the GDP parameter of Gaussian releases together."""
+    return math.sqrt(math.fsum(1.0 / z**2 for z in noise_multipliers))
 
 
 def table(n_rows: int = 5_000) -> np.ndarray:

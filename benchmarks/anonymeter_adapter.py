@@ -1,8 +1,4 @@
-"""The three attacks of the package anonymeter beside our own, where it is installed.
-
-It is no dependency: its releases ask for older versions of NumPy and scikit-learn than others do, so that it is
-installed, with the extra ``attacks``, in an environment of its own.
-"""
+"""The three attacks of the package anonymeter, for ``attacks.py`` to hold ours against, where it is installed."""
 
 from __future__ import annotations
 

@@ -1,0 +1,20 @@
+"""A quick start: a table of people in, a synthetic one and a model out.
+
+    python examples/01_quickstart.py
+
+Writes ``synthetic.csv`` and ``people.tabgan`` into the working folder.
+"""
+
+from tabgan import TabGAN
+from tabgan.datasets import make_people
+
+people = make_people(3_000).drop(columns="patient")  # made up; or a table of yours
+
+model = TabGAN(epsilon=1.0, random_state=0).fit(people)  # the whole fit costs at most epsilon
+synthetic = model.sample(1_000)
+synthetic.to_csv("synthetic.csv", index=False)
+print(synthetic.head())
+print(model.privacy_)  # what is promised, and what was spent on what
+
+model.save("people.tabgan")  # no rows, no code: the model may go out with the table
+print(TabGAN.load("people.tabgan").sample(3, conditions={"sex": "female"}))

@@ -1,0 +1,45 @@
+"""Environments in which the tests pass: ``nox -s newest-3.12``, ``lowest``, ``pandas3``.
+
+Arguments after ``--`` go to pytest.
+"""
+
+from __future__ import annotations
+
+import nox
+
+PROJECT = nox.project.load_toml("pyproject.toml")["project"]
+DEPENDENCIES: list[str] = PROJECT["dependencies"]
+EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
+TOOLS = [each for each in EXTRAS["test"] if not each.startswith(("mypy", "ruff"))]
+
+nox.options.sessions = ["newest-3.11", "lowest", "pandas3"]
+
+
+@nox.session(python=["3.11", "3.12", "3.13"])
+def newest(session: nox.Session) -> None:
+    """Run the tests with the newest versions that go together."""
+    session.install(".", *TOOLS)
+    _test(session)
+
+
+@nox.session(python="3.11")
+def lowest(session: nox.Session) -> None:
+    """Run the tests with the lowest version that is declared of each direct dependency."""
+    lowest_of = [each.split(",")[0].replace(">=", "==") for each in DEPENDENCIES]
+    session.install(*lowest_of, *TOOLS)
+    session.install("--no-deps", ".")
+    _test(session)
+
+
+@nox.session(python="3.11")
+def pandas3(session: nox.Session) -> None:
+    """Run the tests with pandas 3 and without sdmetrics, which does not take it yet."""
+    others = [each for each in DEPENDENCIES if not each.startswith(("pandas", "sdmetrics"))]
+    session.install(*others, "pandas>=3", *TOOLS)
+    session.install("--no-deps", ".")
+    _test(session)
+
+
+def _test(session: nox.Session) -> None:
+    session.run("python", "-m", "pip", "list")
+    session.run("python", "-m", "pytest", *session.posargs)
