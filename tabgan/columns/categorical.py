@@ -53,7 +53,7 @@ class CategoricalEncoder(ColumnEncoder):
     def _decode(self, positions: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         lookup = np.empty(self.n_values, dtype=object)
         lookup[:] = list(self.categories)
-        return lookup[positions]
+        return np.asarray(lookup[positions])
 
     def inverse_transform(self, cells: np.ndarray, rng: np.random.Generator) -> pd.Series:
         if self.dtype != "category":

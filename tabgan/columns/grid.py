@@ -68,7 +68,7 @@ def project_to_simplex(counts: np.ndarray, total: float) -> np.ndarray:
     ordered = np.sort(counts)[::-1]
     excess = (np.cumsum(ordered) - total) / np.arange(1, len(counts) + 1)
     last = int(np.flatnonzero(ordered > excess)[-1])
-    return np.maximum(counts - excess[last], 0.0)
+    return np.asarray(np.maximum(counts - excess[last], 0.0))
 
 
 @dataclass(frozen=True)
@@ -243,7 +243,7 @@ def denoise_ordered(counts: np.ndarray, noise_stddev: float, total: float) -> np
     """
     if noise_stddev == 0 and (counts > 0).any():
         positive = np.maximum(counts, 0.0)
-        return positive / positive.sum() * total
+        return np.asarray(positive / positive.sum() * total)
     sums = np.concatenate([[0.0], np.cumsum(counts)])
     result = np.zeros(len(counts))
     pending = [(0, len(counts), float(total))]

@@ -46,7 +46,7 @@ class Ballot(NamedTuple):
 
     label: str
     holds: Callable[[Any, bool], bool]
-    column: Callable[[str, str], Any]
+    column: Callable[[str, str], Column]
 
 
 @dataclass(frozen=True)

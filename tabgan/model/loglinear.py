@@ -267,7 +267,7 @@ def prior_variance(
             share = PRIOR_CELLS * unit[group].mean()
             estimate = (shown[group].sum() + share * overall) / max(unit[group].sum() + share, 1e-12)
             variance[group] = VARIANCE_FACTOR * estimate
-    return np.clip(variance, LEAST_VARIANCE, MOST_VARIANCE)
+    return np.asarray(np.clip(variance, LEAST_VARIANCE, MOST_VARIANCE))
 
 
 def _floats(array: np.ndarray) -> torch.Tensor:

@@ -106,7 +106,7 @@ class CodedColumn:
         start, stop = cumulative[bounds[codes]], cumulative[bounds[codes + 1]]
         drawn = start + rng.random(len(codes)) * (stop - start)
         places = np.searchsorted(cumulative, drawn, side="right") - 1
-        return order[np.clip(places, bounds[codes], bounds[codes + 1] - 1)]
+        return np.asarray(order[np.clip(places, bounds[codes], bounds[codes + 1] - 1)])
 
 
 def code_column(
@@ -232,7 +232,7 @@ def _merge_empty(bins: np.ndarray, weights: np.ndarray) -> np.ndarray:
     for bin_, total in enumerate(totals):
         number += int(total > 0 or bin_ == 0)
         renumbered[bin_] = number
-    return renumbered[bins]
+    return np.asarray(renumbered[bins])
 
 
 def _pool_rare(weights: np.ndarray, n_categories: int, min_rows: float) -> np.ndarray:

@@ -150,9 +150,8 @@ def _cells(series: pd.Series, key: bytes) -> np.ndarray:
     if isinstance(dtype, pd.CategoricalDtype):
         used = series.cat.remove_unused_categories().cat
         known = _cells(pd.Series(used.categories), key)
-        return np.concatenate([known, _blank(1)])[
-            used.codes.to_numpy()
-        ]  # code -1, missing, is the last entry
+        codes = used.codes.to_numpy()  # -1, missing, is the last entry
+        return np.asarray(np.concatenate([known, _blank(1)])[codes])
     if isinstance(dtype, pd.DatetimeTZDtype):
         wall = series.dt.tz_localize(None).to_numpy()
         utc = series.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
