@@ -188,8 +188,8 @@ def _left_open(schema: Schema, name: str) -> list[str]:
         "precision": lambda column: not has_range(column) or column.has_precision,
         "categories": lambda column: not column.is_discovered,
     }
-    is_enough = needed.get(name, lambda column: True)
-    return [column.name for column in schema if not is_enough(column)]
+    is_enough = needed.get(name)
+    return [column.name for column in schema if is_enough is not None and not is_enough(column)]
 
 
 def _mean_valid(checked: Mapping[str, Checked]) -> float:
