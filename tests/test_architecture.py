@@ -347,7 +347,9 @@ class TestKinds:
 MEET_ROWS = {"privacy.doors", "evaluation", "audit", "columns", "table", "io", "report", "datasets", "cli"}
 
 #: Functions elsewhere that look at rows, by module and name, with the reason.
-MAY_MEET_ROWS: dict[str, str] = {}
+MAY_MEET_ROWS = {
+    "assessment.private_request.requested": "hands the source table to two calls, within their keyword arguments",
+}
 
 #: Names of parameters that hold real rows, annotated or not; a synthetic table is public.
 REAL_ROWS = {"df", "real", "holdout", "source_table"}
@@ -356,25 +358,49 @@ REAL_ROWS = {"df", "real", "holdout", "source_table"}
 PUBLIC_OF_ROWS = {"len", "isinstance"}
 
 
+def _choices(node: ast.expr) -> list[ast.expr]:
+    """Return the expressions that a conditional one chooses from, or the expression itself."""
+    return [*_choices(node.body), *_choices(node.orelse)] if isinstance(node, ast.IfExp) else [node]
+
+
+def _annotation(argument: ast.arg) -> str:
+    return "" if argument.annotation is None else ast.unparse(argument.annotation)
+
+
+def _frames_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+    """Return the parameters of a function that are tables of real rows, and other names that it gives them."""
+    arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+    frames = {each.arg for each in arguments if each.arg in REAL_ROWS or "DataFrame" in _annotation(each)}
+    frames.discard("synthetic")
+    for node in ast.walk(function):
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                given = _choices(value)
+            case ast.For(target=ast.Name(id=name), iter=iter_):
+                given = [each for c in _choices(iter_) if isinstance(c, ast.Tuple) for each in c.elts]
+            case _:
+                continue
+        if any(isinstance(each, ast.Name) and each.id in frames for each in given):
+            frames.add(name)
+    return frames
+
+
 def rows_met_in(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
     """Return the places of a function that do more with a table than pass it on, as far as the syntax shows."""
-    arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
-    frames = {
-        each.arg
-        for each in arguments
-        if each.arg in REAL_ROWS
-        or (each.annotation is not None and "DataFrame" in ast.unparse(each.annotation))
-    } - {"synthetic"}
+    frames = _frames_of(function)
     parents = {id(child): node for node in ast.walk(function) for child in ast.iter_child_nodes(node)}
     found = []
     for node in ast.walk(function):
         if not (isinstance(node, ast.Name) and node.id in frames and isinstance(node.ctx, ast.Load)):
             continue
-        parent: ast.AST = parents[id(node)]
-        if isinstance(parent, ast.keyword):
-            parent = parents[id(parent)]
+        handed: ast.AST = node
+        parent = parents[id(node)]
+        while isinstance(parent, ast.keyword | ast.IfExp | ast.Tuple):
+            handed, parent = parent, parents[id(parent)]
         match parent:
-            case ast.Call(func=func) if func is not node:
+            case ast.Call(func=ast.Name(id="getattr"), args=[_, ast.Constant(value="columns"), *_]):
+                is_harmless = True
+            case ast.Call(func=func) if func is not handed and not isinstance(handed, ast.Tuple):
                 name = ast.unparse(func)
                 is_reading = name.partition(".")[0] in ("np", "pd", "torch") or name in dir(builtins)
                 is_harmless = not is_reading or name in PUBLIC_OF_ROWS
@@ -382,6 +408,10 @@ def rows_met_in(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
                 is_harmless = all(isinstance(op, ast.Is | ast.IsNot) for op in ops)
             case ast.Attribute(attr=attr):
                 is_harmless = attr == "columns"
+            case ast.Assign(targets=[ast.Name()]):
+                is_harmless = not isinstance(handed, ast.Tuple)
+            case ast.For(target=ast.Name(), iter=iter_):
+                is_harmless = iter_ is handed and all(isinstance(c, ast.Tuple) for c in _choices(iter_))
             case _:
                 is_harmless = False
         if not is_harmless:
@@ -414,7 +444,12 @@ class TestRows:
             "list(df)",
             "encode(df['age'])",
             "df.columns(df.age)",
-            "df2 = df",
+            "table = df\n    table.mean()",
+            "table = other if df is None else df\n    table['age']",
+            "for table in (df, other):\n        table.mean()",
+            "for name in df:\n        pass",
+            "tables = (df, other)",
+            "return df.head()",
             "print(df)",
             "logger.info(f'{df}')",
         ],
@@ -579,9 +614,9 @@ def lines_with_a_clause(source: str) -> list[str]:
     """Return the lines of docstrings and comments that begin with a clause; the name of an entry begins none."""
     spoken = set()
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            if ast.get_docstring(node, clean=False) is not None:
-                spoken |= set(range(node.body[0].lineno, int(node.body[0].end_lineno or 0) + 1))
+        is_documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        if is_documented and ast.get_docstring(node, clean=False) is not None:
+            spoken |= set(range(node.body[0].lineno, int(node.body[0].end_lineno or 0) + 1))
     found = []
     for number, line in enumerate(source.splitlines(), 1):
         text = line.strip()
