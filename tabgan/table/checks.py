@@ -97,7 +97,7 @@ def _check_names(df: pd.DataFrame) -> None:
 
 
 def _check_column(series: pd.Series, name: str) -> frozenset[str]:
-    """Return the family of a column's values, alone in a set; an empty set if all are missing."""
+    """Return the families of a column's values: none if all are missing, several in a ``category`` alone."""
     dtype = series.dtype
     is_numpy = isinstance(dtype, np.dtype)
     if isinstance(dtype, pd.CategoricalDtype):
