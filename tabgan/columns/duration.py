@@ -32,7 +32,7 @@ _UNMISTAKABLE = re.compile(r"[+-]?\d+ days?.*|-?P(?=.)[0-9DTHMS.]+")
 
 
 class Duration(LatticeColumn):
-    """Lengths of time, as timedelta64, ``datetime.timedelta`` objects, or text.
+    """A column of lengths of time: timedelta64, ``datetime.timedelta`` objects, or text.
 
     Attributes:
         bounds: Shortest and longest, as pandas reads them: ``["0 days", "36 hours"]``.
@@ -79,7 +79,7 @@ class Duration(LatticeColumn):
 
     @property
     def unit(self) -> int:
-        """Milliseconds of one lattice integer; of an open resolution, as if it were seconds."""
+        """Milliseconds of one lattice integer; 1,000 if the resolution is open."""
         return _MILLISECONDS[self.resolution or "second"]
 
     @property
@@ -201,7 +201,7 @@ class Duration(LatticeColumn):
 
 
 class DurationEncoder(LatticeEncoder):
-    """Cells over whole units of time."""
+    """An encoder with cells over whole units of time."""
 
     column: Duration
 
@@ -236,7 +236,7 @@ def _says_duration(value: Any, untyped_text: bool) -> bool:
 
 
 def _milliseconds(bound: object) -> int | None:
-    """Return the whole milliseconds of a declared duration, ``None`` for text that is none."""
+    """Return the whole milliseconds of a declared duration, ``None`` for text that is not one."""
     try:
         found = pd.Timedelta(str(bound))
     except (ValueError, OverflowError):

@@ -25,7 +25,7 @@ _KEY_NAME = re.compile(r"(^|[^a-z])(id|key|uuid|guid|no|nr|number)$", re.IGNOREC
 
 
 class Identifier(Column):
-    """A key. Generated from ``pattern`` for every sampled row, never modelled.
+    """A column of keys, generated from ``pattern`` for every sampled row and never modelled.
 
     Attributes:
         pattern: A format string with one field for the running number, such as ``"P{:06d}"``. An
@@ -78,7 +78,7 @@ class Identifier(Column):
         """Return keys: running numbers, or the pattern filled with them.
 
         Args:
-            n_rows: How many.
+            n_rows: Number of keys.
             first_row: Rows that were made before these.
 
         Raises:

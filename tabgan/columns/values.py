@@ -1,7 +1,7 @@
-"""Reads the values of a column, each by itself.
+"""The values of a column, each read by itself.
 
 The result for a value depends on that value and on public facts (the dtype, the schema) alone, never on its
-neighbours: one row more changes no other row. Nothing here raises on a value: what cannot be read counts as missing.
+neighbours: one row more changes no other row. Nothing here raises on a value; one that cannot be read is missing.
 """
 
 from __future__ import annotations
