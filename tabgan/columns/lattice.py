@@ -139,7 +139,8 @@ class LatticeColumn(Column):
 
     def encoder_of(self, arrays: Mapping[str, np.ndarray]) -> tuple[ColumnEncoder, bool]:
         encoder = self.lattice_encoder(arrays["edges"]).emphasising(arrays.get("emphasis"))
-        return encoder, (encoder.is_unseen or self.is_complete) and encoder.is_as_fitted
+        is_whole = arrays["edges"].dtype == np.int64
+        return encoder, is_whole and (encoder.is_unseen or self.is_complete) and encoder.is_as_fitted
 
     def rounded(self, values: np.ndarray) -> np.ndarray:
         return np.asarray(values // self.step) if self.has_precision else values

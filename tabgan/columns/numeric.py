@@ -80,6 +80,8 @@ class Numeric(LatticeColumn):
 
     def parse(self, text: str, where: str) -> float:
         try:
+            if "_" in text:
+                raise ValueError
             return int(text) if self.decimals == 0 else float(text)
         except ValueError:
             raise ConfigError(f"{where}: expected a number, got {text!r}.") from None
