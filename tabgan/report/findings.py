@@ -286,7 +286,7 @@ def _attacks(evaluation: Evaluation) -> list[Finding]:
     if works:
         text = f"{GROUPS['attacks'].behind}: {_successes(works)}."
         found.append(
-            Finding("attention", GROUPS["attacks"].subject, f"{text} One attack in forty does by chance.")
+            Finding("attention", GROUPS["attacks"].subject, f"{text} One attack in forty does so by chance.")
         )
     if fails:
         text = f"{GROUPS['attacks'].near}: {_successes(fails)}."
