@@ -312,8 +312,8 @@ def collect_shareable(
     """
     if not privacy.is_private:
         raise PrivacyError(
-            "report: expected a private fit, got one with epsilon=None. Nothing derived from it may be shared as private; "
-            "use the internal edition."
+            "report: expected a private fit, got one with epsilon=None. Nothing derived from it may be shared as "
+            "private; use the internal edition."
         )
     for metric in evaluation.metrics:
         if not metric.is_shareable:

@@ -64,7 +64,7 @@ def write(data: ReportData, path: Path | str) -> Path:
 
     Raises:
         ConfigError: for any other suffix, a folder that cannot be written, or a PDF without its extra.
-        PrivacyError: a shareable report holds what was computed on real rows.
+        PrivacyError: a shareable report holds content computed on real rows.
     """
     path = Path(path)
     renderers = {".html": to_html, ".json": to_json, ".md": to_markdown}
@@ -84,7 +84,7 @@ def to_html(data: ReportData) -> str:
     """Return the report as one self-contained page. The same data gives the same page.
 
     Raises:
-        PrivacyError: a shareable report holds what was computed on real rows.
+        PrivacyError: a shareable report holds content computed on real rows.
     """
     check_edition(data)
     private_metrics = data.private_metrics

@@ -38,8 +38,8 @@ def _found(name: str, rate: float) -> Entry:
     return _attack(
         name=f"membership_tpr_{name}",
         label=f"Membership, found at {rate:.1%} false accusations",
-        meaning=f"Share of training rows that an attacker recognises while wrongly accusing at most {rate:.1%} of other "
-        f"rows; easily recognised rows show here even if the average hides them. {_DENSITIES}"
+        meaning=f"Share of training rows that an attacker recognises while wrongly accusing at most {rate:.1%} of "
+        f"other rows; easily recognised rows show here even if the average hides them. {_DENSITIES}"
         "The control is the share of wrong accusations; the interval takes the threshold as given, the risk's interval "
         f"includes the threshold's error. {_NO_GUARANTEE}",
         good=f"About {rate:.1%}, as by guessing: the risk's interval then contains 0.",

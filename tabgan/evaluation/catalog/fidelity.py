@@ -95,9 +95,9 @@ ENTRIES = (
         direction="lower",
         format="distance",
         meaning="Mean error of the synthetic table in the strength of association of two columns, from -1 to 1, over "
-        "all pairs: rank correlation of numbers, correlation ratio of numbers and categories, Cramer's V of categories. "
-        f"If there are more than {MAX_ASSOCIATED} columns, that many are drawn at random. {_EQUAL}",
-        good="Close to the reference. A table of shuffled columns is off by the full strength of the real associations.",
+        "all pairs: rank correlation of numbers, correlation ratio of numbers and categories, Cramer's V of "
+        f"categories. If there are more than {MAX_ASSOCIATED} columns, that many are drawn at random. {_EQUAL}",
+        good="Close to the reference. A table of shuffled columns is off by the full strength of real associations.",
         told="mean difference of associations: rank correlation, correlation ratio, Cramér's V without its bias",
         source="Bergsma (2013)",
         range=(0.0, 2.0),
