@@ -236,9 +236,7 @@ def _part(part: str, rules: Mapping[str, Sense], value: object) -> dict[str, Lim
         try:
             limits[str(name)] = _limit(where, limit)
             if limits[str(name)].is_relative and ENTRIES[name].reference is None:
-                problems.append(
-                    f"{where}: the figure has no reference. Write a number instead of within."
-                )
+                problems.append(f"{where}: the figure has no reference. Write a number instead of within.")
         except ConfigError as error:
             problems.append(str(error))
     if problems:

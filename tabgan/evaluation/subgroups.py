@@ -30,7 +30,7 @@ MAX_NAMED_CATEGORIES = 50
 #: Least number of holdout rows of a group with a figure.
 MIN_ROWS = 50
 
-_FEW = f"fewer than {MIN_ROWS} held-out rows"
+_FEW = f"fewer than {MIN_ROWS} holdout rows"
 
 #: Label of the unnamed values, if no domain was declared or released.
 _UNNAMED = "values of few rows, or absent from the synthetic table"

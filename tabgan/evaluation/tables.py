@@ -55,7 +55,7 @@ class Tables:
             cell is missing or not of its kind.
         keys: Categories of each modelled column, the real rows' first and by falling frequency; ``None`` for
             numbers and moments. Their number stands for any other category.
-        unreadable: Names of columns of which no held-out cell is of the column's kind.
+        unreadable: Names of columns without a holdout cell of the column's kind.
     """
 
     frames: Three[pd.DataFrame]
@@ -288,7 +288,7 @@ def _describe(frames: Three[pd.DataFrame], schema: Schema | None) -> tuple[Colum
 
 
 def _is_unreadable(series: Three[pd.Series], values: Three[np.ndarray]) -> bool:
-    """Return True if no cell of a holdout column is of its kind in the real table, so that comparisons are void."""
+    """Return True if no holdout cell of a column is of its kind in the real table, which voids all comparisons."""
     has_cells = bool(series.holdout.notna().any())
     return has_cells and bool(np.isnan(values.holdout).all()) and not np.isnan(values.real).all()
 
