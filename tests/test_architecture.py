@@ -362,13 +362,16 @@ class TestDocstrings:
 #: Packages whose words follow CONTRIBUTING.md.
 ENGLISH = {
     "_util",
+    "assessment",
     "audit",
     "errors",
+    "evaluation",
     "fitting",
     "io",
     "jobs",
     "model",
     "privacy",
+    "report",
     "synthesizer",
 }
 
@@ -381,7 +384,7 @@ VERBS = set(
         r"\w+",
         "accept add advance append audit bind call charge check clip close compare complete copy count "
         "create cut draw fit flush have ignore initialise keep lock log measure minimise move raise read "
-        "record refuse reinitialise release remove replace restore restrict return run sample save set "
+        "record refuse register reinitialise release remove replace restore restrict return run sample save set "
         "show split start stop take time train update warn write yield",
     )
 )

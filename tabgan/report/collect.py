@@ -32,7 +32,10 @@ Edition = Literal["internal", "shareable"]
 PRIORS = (0.1, 0.5, 0.9)
 
 #: The shareable edition's assumption beyond those of the fit.
-SAMPLE_FACT = "The synthetic table is a sample of the model; nothing was removed from it or changed after looking at real rows."
+SAMPLE_FACT = (
+    "The synthetic table is a sample of the model; after looking at real rows, nothing in it was removed or "
+    "changed."
+)
 
 #: Packages whose version the report names, when they are installed.
 PACKAGES = ("dp-accounting", "numpy", "opacus", "opendp", "pandas", "scikit-learn", "torch")

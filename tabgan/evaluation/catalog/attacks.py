@@ -26,7 +26,10 @@ _GUESSED = (
     "column, of several, that was most at risk on other rows. "
     f"{_CONTROL}; the baseline always guesses the most likely value. {_NO_GUARANTEE}"
 )
-_DENSITIES = "The attacker compares the distances to the closest synthetic row and to the closest row of half of the holdout. "
+_DENSITIES = (
+    "The attacker compares the distance to the closest synthetic row with that to the closest row of half the "
+    "holdout. "
+)
 
 _attack = partial(
     Entry, group="attacks", direction="none", format="percent", reference="control", gate="at_most"
