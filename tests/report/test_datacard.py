@@ -47,7 +47,7 @@ class TestCard:
     def test_says_what_a_recipient_needs(self, full):
         card = to_markdown(full)
         for words in (
-            "> **INTERNAL.**", "1.5, 1.1e-06", "The column names are public", "not kept", "**Not meant for**",
+            "> **INTERNAL.**", "1.5, 1.1e-06", "The column names are public", "not met", "**Not meant for**",
             "| age |", "excess risk 20.0%",
         ):  # fmt: skip
             assert words in card
