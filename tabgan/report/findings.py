@@ -33,10 +33,10 @@ NEAR_SLACK = 0.005
 NEAR_RULE = (
     "Fidelity and utility are compared with their reference, given its spread. A figure is near if it is no worse than "
     "the reference's interval or, where only the figure has an interval, if that reaches the reference. Where neither "
-    f"has one, a distance, or the shortfall from 1, may be {NEAR_FACTOR:g} times the reference's, as a quarter of the "
-    f"rows would show by chance, or lie within {NEAR_SLACK:g} of it; the score of a model, or of telling tables apart, "
-    f"must lie within {NEAR_SLACK:g}. Comparing figures with chance follows Snoke et al. (2018); the numbers are "
-    "conventions of this report."
+    f"has one, a distance, or the shortfall from 1, must be at most {NEAR_FACTOR:g} times the reference's, which a "
+    f"quarter of the rows would show by chance, or lie within {NEAR_SLACK:g} of it; the score of a model, or of telling "
+    f"tables apart, must lie within {NEAR_SLACK:g}. Comparing figures with chance follows Snoke et al. (2018); the "
+    "numbers are conventions of this report."
 )
 
 #: Tolerance of a figure that is compared with real rows: one row in a thousand, because these are a sample, too. The

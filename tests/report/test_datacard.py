@@ -54,7 +54,7 @@ class TestCard:
 
     def test_the_mark_stands_once(self, full, shareable):
         assert "> **INTERNAL.** Computed on real rows" in to_markdown(full)
-        assert "> **SHAREABLE.** Holds only what follows" in to_markdown(shareable)
+        assert "> **SHAREABLE.** Derived only from" in to_markdown(shareable)
 
     def test_without_privacy(self, zoo):
         assert "**None.** The table and the model may give away rows" in to_markdown(zoo.make(zoo.plain))

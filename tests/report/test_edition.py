@@ -54,7 +54,7 @@ class TestGuard:
         check = Check(name, "Label", "at_most", 1.0, 0.5, True, "Label: kept.")
         data = replace(shareable, decision=Decision("passed", (check,)))
         if not is_let:
-            with pytest.raises(PrivacyError, match="what a gate says of 'tvd2'"):
+            with pytest.raises(PrivacyError, match="the gate's check of 'tvd2'"):
                 to_html(data)
             return
         for text in (to_html(data), to_markdown(data)):

@@ -295,7 +295,7 @@ class TestFull:
         assert "(1.5, 1.1e-06)-differential privacy covers" in full_page.text.replace(
             "privacy  covers", "privacy covers"
         )
-        assert "Private metrics Figures of this report that were computed on real rows" in full_page.text
+        assert "Private metrics Figures in this report that were computed on real rows" in full_page.text
 
     def test_attacks_have_control_baseline_and_risk(self, full_page):
         assert "Excess risk" in full_page.text
