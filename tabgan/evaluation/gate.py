@@ -21,7 +21,7 @@ Outcome = Literal["passed", "failed", "open"]
 #: Least number of holdout and synthetic rows for fidelity limits relative to the reference.
 MIN_ROWS = 100
 
-_SIGNS: dict[Sense, str] = {"at_most": "at most", "at_least": "at least"}
+_SENSES: dict[Sense, str] = {"at_most": "maximum", "at_least": "minimum"}
 
 
 @dataclass(frozen=True)
@@ -308,7 +308,7 @@ def _held(name: str, sense: Sense, limit: Limit, metric: Metric | None) -> Check
     beside = f", the reference with a tolerance of {limit.value:g}" if limit.is_relative else ""
     is_share = metric.format == "percent" or metric.risk is not None
     shown, at = (f"{100 * each:.3g}%" if is_share else f"{each:.4g}" for each in (found, bound))
-    text = f"{metric.label}: {what}{shown}; the limit is {_SIGNS[sense]} {at}{beside}."
+    text = f"{metric.label}: {what}{shown}; the {_SENSES[sense]} is {at}{beside}."
     return Check(name, metric.label, sense, bound, found, is_passed, text)
 
 

@@ -34,9 +34,9 @@ NEAR_RULE = (
     "Fidelity and utility are compared with their reference, given its spread. A figure is near if it is no worse than "
     "the reference's interval or, where only the figure has an interval, if that reaches the reference. Where neither "
     f"has one, a distance, or the shortfall from 1, must be at most {NEAR_FACTOR:g} times the reference's, which a "
-    f"quarter of the rows would show by chance, or lie within {NEAR_SLACK:g} of it; the score of a model, or of telling "
-    f"tables apart, must lie within {NEAR_SLACK:g}. Comparing figures with chance follows Snoke et al. (2018); the "
-    "numbers are conventions of this report."
+    f"quarter of the rows would show by chance, or lie within {NEAR_SLACK:g} of it; the score of a model, or of "
+    f"telling tables apart, must lie within {NEAR_SLACK:g}. Comparing figures with chance follows Snoke et al. (2018); "
+    "the numbers are conventions of this report."
 )
 
 #: Tolerance of a figure that is compared with real rows: one row in a thousand, because these are a sample, too. The
@@ -237,7 +237,7 @@ def _validity(evaluation: Evaluation, is_internal: bool) -> list[Finding]:
         return [Finding("attention", "Validity", text, tuple(c.name for c in broken))]
     if not any(judge(metric) == "good" for metric in judged):
         return []
-    return [Finding("good", "Validity", f"100% where it was measured. Judged by {by}.")]
+    return [Finding("good", "Validity", f"100% wherever measured. Judged by {by}.")]
 
 
 def judged_by(is_internal: bool) -> str:
