@@ -156,7 +156,7 @@ def rare_metrics(tables: Tables, streams: RandomStreams) -> tuple[Metric, ...]:
         occurs = np.concatenate(found) if found else np.empty((0, 2), dtype=bool)
         if not len(occurs):
             raise NotComputed(
-                f"no category is held by at most {RARE_SHARE:.0%} of the rows, and by enough to be expected"
+                f"no category is held by at most {RARE_SHARE:.0%} of the rows and still expected to occur"
             )
         value, reference = occurs.mean(axis=0)
         return [Figure(float(value), reference=float(reference))]

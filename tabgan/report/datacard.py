@@ -137,7 +137,7 @@ def _figures(data: ReportData) -> Iterator[str]:
         :5
     ]
     if compared:
-        of = "the real distribution" if data.is_internal else "the released, noisy one"
+        of = "the real distribution" if data.is_internal else "the released, noisy distribution"
         named = "; ".join(
             f"{escaped(card.name)} {card.result.tvd:.3f}" for card in compared if card.result is not None
         )

@@ -264,7 +264,7 @@ def _compared(group: Group, evaluation: Evaluation, is_internal: bool) -> list[F
 def _columns(evaluation: Evaluation, is_internal: bool) -> list[Finding]:
     compared = [c for c in evaluation.columns if c.tvd is not None]
     behind = columns_behind(compared)
-    what = "the real distribution" if is_internal else "the released distribution, with noise,"
+    what = "the real distribution" if is_internal else "the released, noisy distribution"
     other = "the holdout is" if is_internal else "chance explains"
     far = f"{NEAR_FACTOR:g} times as far from {what} as {other}, for the column or on average"
     if behind:

@@ -81,7 +81,7 @@ class Report:
             gate,
             *([f"Figures: {figures}."] if figures else []),
             *findings[:_SHOWN_FINDINGS],
-            *([f"and {further} more findings"] if further > 0 else []),
+            *([f"and {further} more"] if further > 0 else []),
             "Full report: to_html(path), to_pdf(path), to_json(path), to_markdown(path)",
         )
 

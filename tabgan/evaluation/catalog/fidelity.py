@@ -24,7 +24,7 @@ _EQUAL = "The reference is the score of equally many holdout rows."
 _NEAR = "Close to the reference, which is not 0 because two samples of one table differ, too."
 _PRIVATE = (
     "Private metric, released with noise for an epsilon of its own: share of rows that would have to move for the "
-    "synthetic table to have the real one's {what}, on average. The interval covers the noise. The reference is the "
+    "synthetic table to match the real one's {what}, on average. The interval covers the noise. The reference is the "
     "distance by chance of two samples of one table, as large as these."
 )
 
@@ -39,7 +39,7 @@ def _tvd(order: int, what: str, headline: str | None = None) -> Entry:
         label=f"Total variation distance, {what}",
         direction="lower",
         format="distance",
-        meaning=f"Share of rows that would have to move for the synthetic table to have the real one's {what}, on "
+        meaning=f"Share of rows that would have to move for the synthetic table to match the real one's {what}, on "
         f"average; numbers are binned at the real rows' {QUANTILES}-quantiles, missing is a value. {_EQUAL}",
         good=_NEAR,
         told=f"mean total variation distance of {what}",
@@ -159,7 +159,7 @@ ENTRIES = (
         direction="none",
         format="percent",
         meaning="Share of synthetic rows that occur more than once in the synthetic table.",
-        good="Few where rows have many columns with many values; many where the table is narrow.",
+        good="Near 0 in a table of many columns with many values; more in a narrow table.",
         told="rows that occur more than once",
         editions="shareable",
     ),
