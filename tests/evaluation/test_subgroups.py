@@ -79,7 +79,7 @@ class TestGroups:
         assert ("group", "b") not in groups
         assert groups["group", None].n_rows >= 50
         assert groups["group", None].gap is not None
-        assert "synthetic table lacks" in groups["group", None].label
+        assert "absent from the synthetic table" in groups["group", None].label
 
     def test_one_outside_of_the_released_domain_says_so(self, few_trees):
         schema = Schema(columns=[Categorical(name="group", categories=("a", "b"))])
