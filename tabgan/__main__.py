@@ -1,4 +1,4 @@
-"""``python -m tabgan`` is the command ``tabgan``."""
+"""The command ``tabgan``, as ``python -m tabgan``."""
 
 from tabgan.cli.app import main
 

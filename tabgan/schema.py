@@ -1,7 +1,7 @@
 """The public description of a table: its columns, their kinds and their domains.
 
-A :class:`Schema` is public. A person declares as much of it as they know to be public; what they
-leave open (``None``) is completed under differential privacy by :mod:`tabgan.privacy.doors.release`, and
+A :class:`Schema` is public. A person declares as much of it as they know to be public; the parts
+that they leave open (``None``) are completed under differential privacy by :mod:`tabgan.privacy.doors.release`, and
 the completed schema is a ``Schema`` too. Nothing in this module looks at a row.
 """
 
@@ -35,7 +35,7 @@ __all__ = ["Boolean", "Categorical", "Column", "Datetime", "Duration", "Identifi
 #: The most rows of one entity that a fit may use; noise grows in proportion.
 MOST_ROWS_EACH = 10**9
 
-#: Keys of a schema beside its columns.
+#: Keys of a schema besides its columns.
 _TABLE_KEYS = ("target", "entity", "max_rows", "n_rows")
 
 #: Names of the kinds, as YAML has them.
@@ -49,7 +49,7 @@ _SHOWN_CATEGORIES, _SHOWN_CHARACTERS = 6, 140
 
 
 def _short(column: Column) -> str:
-    """Return a column in one line: what is declared of it, long lists cut."""
+    """Return a column in one line: its declared fields, long lists cut."""
     said = []
     for key in type(column).model_fields:
         value = getattr(column, key)
@@ -70,8 +70,8 @@ class Schema(BaseModel):
     Args:
         columns: Columns in any order; those of a table that are not listed are left open.
         target: The column that models are trained to predict, if there is one.
-        entity: The column that says whose a row is, where people have several: then whole entities are protected
-            instead of rows. It is an identifier: generated in synthetic rows, never learnt.
+        entity: The column that names the person of each row, if people have several: then whole entities are protected
+            instead of rows. It is an identifier: generated in synthetic rows, never modelled.
         max_rows: The most rows of an entity that a fit uses, at least 1; the others are left out at random.
             Needed with ``entity``: noise grows in proportion to it.
         n_rows: About how many rows a fit is given, without those of a holdout, from 1 to 10**12: a nominal number that
@@ -136,7 +136,7 @@ class Schema(BaseModel):
         if self.entity is not None and not isinstance(self[self.entity], Identifier):
             raise ValueError(
                 f"entity: expected column {self.entity!r} to be an identifier, got {self[self.entity].kind}. An "
-                "entity's key is never learnt: declare it as identifier, or leave it out of columns."
+                "entity's key is never modelled: declare it as identifier, or leave it out of columns."
             )
         return self
 
@@ -185,7 +185,7 @@ class Schema(BaseModel):
         return Schema(self.columns, target, self.entity, self.max_rows, self.n_rows)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data: ``{"columns": {name: {...}}, "target": ..., ...}``, without what is left open."""
+        """Return plain data: ``{"columns": {name: {...}}, "target": ..., ...}``, without open fields."""
         columns = {
             column.name: column.model_dump(mode="json", exclude={"name"}, exclude_none=True)
             for column in self

@@ -152,8 +152,8 @@ class TabGAN(BaseEstimator):
             df: The private table.
             y: Ignored; for scikit-learn's pipelines.
             progress: Called as ``progress(stage, done, total)``; by default bars on a terminal or in a notebook.
-            untyped_text: True if the table was read from a CSV as text: a column of text is then numbers or booleans
-                where most of it can be read that way. ``False`` leaves text as text.
+            untyped_text: True if the table was read from a CSV as text: a column of text is then numbers, booleans
+                or durations if most of it can be read that way. ``False`` leaves text as text.
             ledger: The dataset's ledger, or its path: every fit on the dataset adds to it, and a fit that would exceed
                 its cap is refused before a row is read. ``None`` accounts for this fit alone.
             checkpoint: A folder from which an interrupted fit resumes when ``fit`` is called again with the same
@@ -408,8 +408,8 @@ class TabGAN(BaseEstimator):
             about: Its description of the model; the model's arguments by default.
             created: Its printed date; today's date in UTC by default.
             stated: Facts about the original for both editions, under ``source``, ``controller`` and ``contact``.
-            declared: Schema that defines valid cells in the internal edition; by default the one given to ``fit``,
-                which a loaded model does not have. Without one, the real rows define them.
+            declared: Schema that defines valid cells in the internal edition; by default the one given to ``fit``; a
+                loaded model has none. Without one, the real rows define them.
             random_state: Seed of the sample, the subsamples and the models.
             progress: Called as ``progress("evaluate", done, total)``; by default bars as in :meth:`fit`.
 

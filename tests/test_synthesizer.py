@@ -681,11 +681,19 @@ TABLES = [
     (_with(_objects(1)), "Column 'a': expected values of one kind, found numbers and text. Convert"),
     (_with(_objects(dt.date(2024, 1, 1))), "Column 'a': expected values of one kind, found dates and text"),
     (_with(_objects(True)), "Column 'a': expected values of one kind, found booleans and text"),
-    (_with(_objects([SECRET])), "Column 'a': expected text, numbers, booleans, dates or datetimes"),
-    (_with(_objects({SECRET: 1})), "Column 'a': expected text, numbers, booleans, dates or datetimes"),
-    (_with(_objects(SECRET.encode())), "Column 'a': expected text, numbers, booleans, dates or datetimes"),
+    (
+        _with(_objects([SECRET])),
+        "Column 'a': expected text, numbers, booleans, dates, datetimes or durations",
+    ),
+    (
+        _with(_objects({SECRET: 1})),
+        "Column 'a': expected text, numbers, booleans, dates, datetimes or durations",
+    ),
+    (
+        _with(_objects(SECRET.encode())),
+        "Column 'a': expected text, numbers, booleans, dates, datetimes or durations",
+    ),
     (_with(pd.Series([1 + 4711j] * 60)), "Column 'a': columns of dtype complex128 are not supported"),
-    (_with(pd.Series(pd.to_timedelta([4711] * 60, unit="s"))), "Column 'a': columns of dtype timedelta64"),
     (_with(pd.Series([4711.0, np.inf] * 30)), "Column 'a': values are infinite. Replace them"),
     (_with(pd.Series([4711.0, -np.inf] * 30).astype("Float64")), "Column 'a': values are infinite"),
     (

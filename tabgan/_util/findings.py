@@ -52,4 +52,4 @@ def _rule(finding: Any) -> str:
         return f"expected a list such as [{found}], got {found}."
     if rule.startswith("Input"):
         return f"expected {rule.removeprefix('Input should be ')}, got {found}."
-    return rule
+    return str(rule)

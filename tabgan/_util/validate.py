@@ -55,7 +55,7 @@ def integer_at_least(where: str, value: object, low: int, *, fix: str = "") -> i
     is_integer = isinstance(value, Integral) and not isinstance(value, bool)
     if not is_integer or int(value) < low:  # type: ignore[call-overload]
         raise ConfigError(_message(where, f"an integer of at least {low}", value, fix))
-    return int(value)  # type: ignore[call-overload]
+    return int(value)  # type: ignore[call-overload, no-any-return]
 
 
 def one_of(where: str, value: object, choices: Collection[str], *, fix: str = "") -> str:

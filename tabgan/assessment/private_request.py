@@ -419,7 +419,7 @@ def _check_cap(file: LedgerFile, plan: Plan, config: LedgerConfig) -> None:
         ) from None
 
 
-@threadpool_limits.wrap(limits=1)  # as in an evaluation
+@threadpool_limits.wrap(limits=1)  # type: ignore[untyped-decorator]  # one thread, as in an evaluation
 def measure_private_metrics(
     request: PrivateMetricsRequest,
     fitted: Fitted,

@@ -166,4 +166,4 @@ def _histogram_noise(
 
 def coins(n: int) -> np.ndarray:
     """Return ``(n,)`` fair coin flips from the operating system."""
-    return np.frombuffer(secrets.token_bytes(n), dtype=np.uint8) % 2 == 1
+    return np.asarray(np.frombuffer(secrets.token_bytes(n), dtype=np.uint8) % 2 == 1)

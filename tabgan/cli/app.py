@@ -361,7 +361,7 @@ def _check_evaluate(
 
 
 def _read_like(path: Path | None, schema: Any) -> Any:
-    """Return a table with a schema's columns, text where they are read as text; ``None`` where there is no path."""
+    """Return a table with a schema's columns, text where they are read as text; ``None`` without a path."""
     from tabgan.columns.kind import read_text
 
     if path is None:

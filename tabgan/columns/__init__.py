@@ -1,4 +1,4 @@
-"""Kinds of columns, one a file. A new kind is one file, and one line here."""
+"""Kinds of columns, one a file; a new kind is one file, and one line here."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ __all__ = [
 
 
 def column_of_dtype(dtype: Any, name: str) -> Column | None:
-    """Return the open column that a dtype stands for, ``None`` where the values have to say."""
+    """Return the open column that a dtype stands for, ``None`` if only the values can tell."""
     for kind in KINDS:
         if kind.has_dtype(dtype):
             return kind(name=name, dtype=str(dtype))

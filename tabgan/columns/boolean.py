@@ -18,7 +18,7 @@ TEXT_BOOLEAN = "boolean"
 
 
 class Boolean(Column):
-    """True and false: a domain that needs no discovery."""
+    """A column of true and false: a domain that needs no discovery."""
 
     kind: Literal["boolean"] = "boolean"
 

@@ -18,7 +18,7 @@ from tabgan.errors import ConfigError, DataError, SchemaError
 
 
 class CategoricalEncoder(ColumnEncoder):
-    """One cell per category of the schema, in its order.
+    """An encoder with one cell per category of the schema, in its order.
 
     Args:
         column: A completed column.
@@ -53,7 +53,7 @@ class CategoricalEncoder(ColumnEncoder):
     def _decode(self, positions: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         lookup = np.empty(self.n_values, dtype=object)
         lookup[:] = list(self.categories)
-        return lookup[positions]
+        return np.asarray(lookup[positions])
 
     def inverse_transform(self, cells: np.ndarray, rng: np.random.Generator) -> pd.Series:
         if self.dtype != "category":
@@ -64,13 +64,13 @@ class CategoricalEncoder(ColumnEncoder):
 
 
 class Categorical(Column):
-    """Values from a list.
+    """A column of values from a list.
 
     Attributes:
         categories: The public list; ``None`` has it discovered by a threshold mechanism.
         ordered: True if the order of ``categories`` means something.
-        unknown: A value outside the list is pooled, and replaced in samples by listed ones (``"other"``), or refused
-            (``"error"``).
+        unknown: The fate of a value outside the list: it is pooled, and replaced in samples by listed ones
+            (``"other"``), or refused (``"error"``).
     """
 
     kind: Literal["categorical"] = "categorical"
@@ -91,12 +91,12 @@ class Categorical(Column):
 
     @property
     def listed(self) -> tuple[Scalar, ...]:
-        """The categories, none where they are open."""
+        """The categories; none if they are open."""
         return self.categories or ()
 
     @property
     def is_ordered(self) -> bool:
-        """Neighbouring categories are neighbouring values."""
+        """True if neighbouring categories are neighbouring values."""
         return self.ordered
 
     @property

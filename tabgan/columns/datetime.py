@@ -25,7 +25,7 @@ _FIRST_YEAR, _LAST_YEAR = 1900, 2100
 
 
 class Datetime(LatticeColumn):
-    """Dates and points in time, as datetime64, ``datetime.date`` objects, or text in one format.
+    """A column of dates or points in time: datetime64, ``datetime.date`` objects, or text in one format.
 
     Attributes:
         bounds: First and last moment, in ISO 8601.
@@ -63,7 +63,7 @@ class Datetime(LatticeColumn):
 
     @property
     def unit(self) -> int:
-        """Seconds of one lattice integer; of an open resolution, as if it were seconds."""
+        """Seconds of one lattice integer; 1 if the resolution is open."""
         return _SECONDS[self.resolution or "second"]
 
     @property
@@ -192,7 +192,7 @@ class Datetime(LatticeColumn):
 
 
 class DatetimeEncoder(LatticeEncoder):
-    """Cells over days or seconds of the wall clock."""
+    """An encoder with cells over days or seconds of the wall clock."""
 
     column: Datetime
 

@@ -14,7 +14,7 @@ from tabgan.columns import rounding
 from tabgan.columns.kind import DURATIONS, TEXT, Ballot, Column, is_text_dtype
 from tabgan.columns.lattice import LIMIT, LatticeColumn, LatticeEncoder, Precision
 from tabgan.columns.values import duration_of, elapsed, objects
-from tabgan.errors import ConfigError, DataError
+from tabgan.errors import ConfigError, DataError, SchemaError
 
 #: Milliseconds of each resolution, coarsest first.
 _MILLISECONDS = {"day": 86_400_000, "hour": 3_600_000, "minute": 60_000, "second": 1_000, "millisecond": 1}
@@ -24,15 +24,15 @@ _RESOLUTIONS = tuple(_MILLISECONDS)
 #: dtype of durations that are read from text.
 TEXT_DURATION = "timedelta64[ns]"
 
-#: The longest duration that timedelta64[ns] holds, in milliseconds.
-_NANO_LIMIT = 2**63 // 10**6
+#: The longest duration in whole days that timedelta64[ns] holds, and pandas reads back of text, in milliseconds.
+_NANO_LIMIT = 106_751 * 86_400_000
 
 #: Text that is a duration beyond doubt; ``02:30:00`` may be a time of day.
 _UNMISTAKABLE = re.compile(r"[+-]?\d+ days?.*|-?P(?=.)[0-9DTHMS.]+")
 
 
 class Duration(LatticeColumn):
-    """Lengths of time, as timedelta64, ``datetime.timedelta`` objects, or text.
+    """A column of lengths of time: timedelta64, ``datetime.timedelta`` objects, or text.
 
     Attributes:
         bounds: Shortest and longest, as pandas reads them: ``["0 days", "36 hours"]``.
@@ -79,7 +79,7 @@ class Duration(LatticeColumn):
 
     @property
     def unit(self) -> int:
-        """Milliseconds of one lattice integer; of an open resolution, as if it were seconds."""
+        """Milliseconds of one lattice integer; 1,000 if the resolution is open."""
         return _MILLISECONDS[self.resolution or "second"]
 
     @property
@@ -126,7 +126,8 @@ class Duration(LatticeColumn):
 
     def of_text(self, series: pd.Series) -> pd.Series:
         values, present = elapsed(series)
-        found = np.rint(values * 1e6).astype("timedelta64[us]")
+        longest = _NANO_LIMIT / 1_000
+        found = np.rint(np.clip(values, -longest, longest) * 1e6).astype("timedelta64[us]")
         found[~present] = np.timedelta64("NaT")
         return pd.Series(found, index=series.index)
 
@@ -146,11 +147,11 @@ class Duration(LatticeColumn):
         return np.clip(lattice, 1 - LIMIT, LIMIT - 1).astype(np.int64), present
 
     def declared_range(self) -> tuple[int, int]:
-        low, high = (int(_milliseconds(bound) or 0) for bound in self.bounds or ())
+        low, high = (_known(bound) for bound in self.bounds or ())
         return -(-low // self.unit), high // self.unit
 
     def dtype_range(self) -> tuple[int, int]:
-        largest = min(_NANO_LIMIT // self.unit, LIMIT - 1) - 1
+        largest = min(_NANO_LIMIT // self.unit, LIMIT - 1)
         return -largest, largest
 
     def bounds_of(self, low: int, high: int) -> tuple[str, str]:
@@ -158,10 +159,10 @@ class Duration(LatticeColumn):
         return first, last
 
     def place(self, bound: str) -> float:
-        return (_milliseconds(bound) or 0) / 1_000
+        return _known(bound) / 1_000
 
     def shown(self, value: float) -> str:
-        return str(pd.Timedelta(milliseconds=round(value * 1_000)))
+        return str(pd.Timedelta(milliseconds=round(min(max(value * 1_000, -_NANO_LIMIT), _NANO_LIMIT))))
 
     def lattice_encoder(self, edges: np.ndarray) -> DurationEncoder:
         return DurationEncoder(self, self.dtype or TEXT_DURATION, edges)
@@ -197,11 +198,12 @@ class Duration(LatticeColumn):
             return self
         finest = self.with_precision(int(np.flatnonzero(self.precision_counts(present))[-1]))
         lattice, _ = finest.to_lattice(present)
+        lattice = np.clip(lattice, *finest.dtype_range())
         return finest.with_range(int(lattice.min()), int(lattice.max()))
 
 
 class DurationEncoder(LatticeEncoder):
-    """Cells over whole units of time."""
+    """An encoder with cells over whole units of time."""
 
     column: Duration
 
@@ -235,8 +237,20 @@ def _says_duration(value: Any, untyped_text: bool) -> bool:
     return is_text and _UNMISTAKABLE.fullmatch(value.strip()) is not None and duration_of(value) is not None
 
 
+def _known(bound: object) -> int:
+    """Return the whole milliseconds of a bound that was checked.
+
+    Raises:
+        SchemaError: it is no duration.
+    """
+    found = _milliseconds(bound)
+    if found is None:
+        raise SchemaError(f"bounds: expected two durations such as '0 days' and '36 hours', got {bound!r}.")
+    return found
+
+
 def _milliseconds(bound: object) -> int | None:
-    """Return the whole milliseconds of a declared duration, ``None`` for text that is none."""
+    """Return the whole milliseconds of a declared duration, ``None`` for text that is not one."""
     try:
         found = pd.Timedelta(str(bound))
     except (ValueError, OverflowError):

@@ -23,9 +23,9 @@ class ColumnEncoder(ABC):
         name: The column's name.
         dtype: pandas dtype of the output, as text.
         n_values: Cells that stand for values.
-        has_other: Whether there is a cell for values outside the domain; no row of a sample shows it.
-        is_nullable: Whether missing values are allowed.
-        is_ordered: Whether neighbouring cells are neighbouring values.
+        has_other: True if there is a cell for values outside the domain; no row of a sample shows it.
+        is_nullable: True if missing values are allowed.
+        is_ordered: True if neighbouring cells are neighbouring values.
     """
 
     is_ordered = False
@@ -49,9 +49,9 @@ class ColumnEncoder(ABC):
         return 1 + self.n_values + int(self.has_other)
 
     def transform(self, series: pd.Series) -> np.ndarray:
-        """Return ``(rows,)`` int32 cells, each from its own value alone. What cannot be read is missing.
+        """Return ``(rows,)`` int32 cells, each from its own value alone. A value that cannot be read is missing.
 
-        Nothing raises here: :func:`tabgan.table.checks.check_table` has refused what the schema forbids.
+        Nothing raises here: :func:`tabgan.table.checks.check_table` has refused the values that the schema forbids.
         """
         return self._encode(series).astype(np.int32)
 
@@ -72,7 +72,7 @@ class ColumnEncoder(ABC):
         return self.inverse_transform(cells, np.random.default_rng(0))
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Return what a model file keeps of the encoder beside its column."""
+        """Return the arrays that a model file keeps of the encoder, besides its column."""
         return {}
 
     @abstractmethod

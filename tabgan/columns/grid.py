@@ -13,7 +13,7 @@ import numpy as np
 from tabgan.columns.lattice import LatticeColumn
 
 #: Cells of a column's fine histogram, at least and at most; and of the coarser one that shows where to put them
-#: when the column has more integers than cells, at most. What lies in one cell is not told apart: in columns with few
+#: when the column has more integers than cells, at most. Values in one cell are not told apart: in columns with few
 #: distinct values, that gives synthetic rows away.
 MIN_CELLS, MAX_CELLS, ZOOM_CELLS = 16, 16_384, 64
 
@@ -35,8 +35,8 @@ SEEN = 5.5
 #: not thin out from many rows to a handful in one step, but flags and months end.
 ABRUPT = 10.0
 
-#: Noise standard deviations below which a difference within a histogram is taken for noise, and those below
-#: which one half of a run is taken for empty.
+#: Noise standard deviations below which a difference within a histogram is taken for noise, and those
+#: below which one half of a run is taken for empty.
 DETAIL, PRESENT = 1.5, 0.5
 
 
@@ -68,7 +68,7 @@ def project_to_simplex(counts: np.ndarray, total: float) -> np.ndarray:
     ordered = np.sort(counts)[::-1]
     excess = (np.cumsum(ordered) - total) / np.arange(1, len(counts) + 1)
     last = int(np.flatnonzero(ordered > excess)[-1])
-    return np.maximum(counts - excess[last], 0.0)
+    return np.asarray(np.maximum(counts - excess[last], 0.0))
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Span:
         high: Largest lattice integer.
         edges: ``(cells + 1,)`` edges of coarse cells that cover it.
         mass: ``(cells,)`` non-negative released counts of them.
-        is_seen: ``False`` where nothing stands above the noise: then ``low`` and ``high`` say nothing of the rows.
+        is_seen: False if nothing stands above the noise: then ``low`` and ``high`` say nothing of the rows.
     """
 
     low: int
@@ -122,7 +122,7 @@ def span_of(
 
 
 def occupied(counts: np.ndarray, noise_stddev: float) -> tuple[int, int] | None:
-    """Return the first and the last of the ordered cells that hold more than noise; ``None`` where none does.
+    """Return the first and the last of the ordered cells that hold more than noise; ``None`` if none does.
 
     Every cell above ``SURELY`` does, or, where there is none, the run of cells that together stands out most
     clearly, if it passes ``SEEN``: the fullest cell of noise alone would be a place that no row has. From there to
@@ -236,14 +236,14 @@ def denoise_ordered(counts: np.ndarray, noise_stddev: float, total: float) -> np
     Args:
         counts: ``(cells,)`` noisy counts.
         noise_stddev: Of one cell.
-        total: What the result sums to, above 0.
+        total: Sum of the result, above 0.
 
     References:
         Donoho & Johnstone (1994), *Ideal Spatial Adaptation by Wavelet Shrinkage*.
     """
     if noise_stddev == 0 and (counts > 0).any():
         positive = np.maximum(counts, 0.0)
-        return positive / positive.sum() * total
+        return np.asarray(positive / positive.sum() * total)
     sums = np.concatenate([[0.0], np.cumsum(counts)])
     result = np.zeros(len(counts))
     pending = [(0, len(counts), float(total))]

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from tabgan.columns.keys import typed
 from tabgan.columns.kind import Column, Domain, is_text_dtype
 from tabgan.columns.lattice import LIMIT
+from tabgan.columns.values import objects
 from tabgan.errors import DataError
 
 #: The most characters of an identifier's pattern, and of the keys that it makes.
@@ -25,7 +26,7 @@ _KEY_NAME = re.compile(r"(^|[^a-z])(id|key|uuid|guid|no|nr|number)$", re.IGNOREC
 
 
 class Identifier(Column):
-    """A key. Generated from ``pattern`` for every sampled row, never modelled.
+    """A column of keys, generated from ``pattern`` for every sampled row and never modelled.
 
     Attributes:
         pattern: A format string with one field for the running number, such as ``"P{:06d}"``. An
@@ -78,7 +79,7 @@ class Identifier(Column):
         """Return keys: running numbers, or the pattern filled with them.
 
         Args:
-            n_rows: How many.
+            n_rows: Number of keys.
             first_row: Rows that were made before these.
 
         Raises:
@@ -103,7 +104,7 @@ class Identifier(Column):
             counts_up = is_long and bool((series.diff().dropna() == 1).all())
             is_key = counts_up or (len(series) > 1 and is_key_name)
             return cls(name=name, dtype=str(series.dtype)) if is_key and _is_unique(series) else None
-        is_text = is_text_dtype(series.dtype) and set(map(type, series)) == {str}
+        is_text = is_text_dtype(series.dtype) and set(map(type, objects(series))) == {str}
         if is_text and (is_long or (len(series) > 1 and is_key_name)) and _is_unique(series):
             return cls(name=name, dtype=str(series.dtype), pattern="ID{:06d}")
         return None

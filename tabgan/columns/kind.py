@@ -39,14 +39,14 @@ class Ballot(NamedTuple):
 
     Attributes:
         label: Name of the cell.
-        holds: Returns if a value, neither missing nor seen by an earlier ballot, belongs into the cell; the second
-            argument is true where text may stand for other values, as in a CSV.
-        column: Returns the open column that the cell stands for, from a name and the table's dtype.
+        holds: A function that returns true if a value, neither missing nor taken by an earlier ballot, belongs in the
+            cell; its second argument is true if text may stand for other values, as in a CSV.
+        column: A function that returns the open column that the cell stands for, from a name and the table's dtype.
     """
 
     label: str
     holds: Callable[[Any, bool], bool]
-    column: Callable[[str, str], Any]
+    column: Callable[[str, str], Column]
 
 
 @dataclass(frozen=True)
@@ -117,17 +117,17 @@ class Column(BaseModel):
 
     @property
     def is_complete(self) -> bool:
-        """Nothing is left for the private release to find out."""
+        """True if nothing is left for the private release to find out."""
         return True
 
     @property
     def is_empty(self) -> bool:
-        """The completed domain has no value, so that every cell of a sample is missing."""
+        """True if the completed domain has no value, so that every cell of a sample is missing."""
         return False
 
     @property
     def is_discovered(self) -> bool:
-        """Its categories are open: a threshold mechanism finds them."""
+        """True if the categories are open: a threshold mechanism finds them."""
         return False
 
     @property
@@ -137,12 +137,12 @@ class Column(BaseModel):
 
     @property
     def is_ordered(self) -> bool:
-        """Neighbouring categories are neighbouring values."""
+        """True if neighbouring categories are neighbouring values."""
         return False
 
     @property
     def pools_unknown(self) -> bool:
-        """Values outside of the categories have a cell of their own, which no row of a sample shows."""
+        """True if values outside the categories have a cell of their own, which no row of a sample shows."""
         return False
 
     def with_(self, **changes: Any) -> Self:
@@ -154,11 +154,11 @@ class Column(BaseModel):
         raise NotImplementedError
 
     def domain(self) -> Domain:
-        """Return the declared domain; what is left open is no limit."""
+        """Return the declared domain; an open one is no limit."""
         raise NotImplementedError
 
     def undeclared(self) -> Column:
-        """Return the same column with only its name and what is needed to read its values."""
+        """Return the same column with only its name and the fields needed to read its values."""
         return type(self)(name=self.name)
 
     def parse(self, text: str, where: str) -> Any:
@@ -200,11 +200,11 @@ class Column(BaseModel):
 
     @property
     def reads_from_text(self) -> bool:
-        """Its values can be read from the text of a CSV."""
+        """True if the values can be read from the text of a CSV."""
         return False
 
     def of_text(self, series: pd.Series) -> pd.Series | None:
-        """Return the values that a column of text stands for; ``None`` where text is left as it is."""
+        """Return the values that a column of text stands for; ``None`` if text is left as it is."""
         del series
         return None
 
@@ -216,7 +216,7 @@ class Column(BaseModel):
         raise NotImplementedError
 
     def cells(self, series: pd.Series) -> list[Any]:
-        """Return ``(rows,)`` values of a column with categories, ``None`` for what is none."""
+        """Return ``(rows,)`` values of a column with categories, ``None`` for any other cell."""
         return objects(series)
 
     def keys(self, series: pd.Series) -> list[Hashable]:
@@ -255,12 +255,12 @@ class Column(BaseModel):
         return "Declare another kind, or convert the column."
 
     def fits_dtype(self, dtype: Any) -> bool:
-        """Return true if a resolved pandas dtype can hold what is declared."""
+        """Return true if a resolved pandas dtype can hold the declared domain."""
         del dtype
         return True
 
     def check_output(self) -> None:
-        """Raise unless the column's dtype can hold what is declared.
+        """Raise unless the column's dtype can hold the declared domain.
 
         Raises:
             SchemaError: it cannot.
@@ -289,7 +289,7 @@ class Column(BaseModel):
 
     @classmethod
     def draft(cls, series: pd.Series, name: str) -> Column | None:
-        """Return an open column that fits a series, ``None`` where it seems to be of another kind. Not private."""
+        """Return an open column that fits a series, ``None`` if it seems to be of another kind. Not private."""
         return cls(name=name, dtype=str(series.dtype)) if cls.has_dtype(series.dtype) else None
 
     def with_domain_of(self, present: pd.Series) -> Column:

@@ -30,7 +30,7 @@ DOUBLING_EDGES = np.concatenate([1 - _POWERS[::-1], _POWERS])
 
 
 class Precision(NamedTuple):
-    """The key of a schema that says to what precision values are kept, and the words for the coarsest one."""
+    """The key of a schema that declares the precision of values, and the words for the coarsest one."""
 
     key: str
     coarsest: str
@@ -58,7 +58,7 @@ class LatticeColumn(Column):
     @property
     @abstractmethod
     def has_precision(self) -> bool:
-        """The precision is declared, or known from the dtype."""
+        """True if the precision is declared, or known from the dtype."""
 
     @property
     def is_complete(self) -> bool:
@@ -67,7 +67,7 @@ class LatticeColumn(Column):
     @property
     @abstractmethod
     def step(self) -> float:
-        """One lattice integer, in the units of :meth:`read`; of an open precision, as if it were the coarsest."""
+        """The size of one lattice integer in the units of :meth:`read`, with a default if the precision is open."""
 
     @abstractmethod
     def with_finest_precision(self) -> Self:
@@ -90,7 +90,7 @@ class LatticeColumn(Column):
     def to_lattice(self, series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
         """Return the lattice integers of a series, ``(rows,)`` int64, and ``(rows,)`` true where there is a value.
 
-        Each value is read by itself; what cannot be read counts as missing.
+        Each value is read by itself; one that cannot be read counts as missing.
         """
 
     @abstractmethod
@@ -139,7 +139,8 @@ class LatticeColumn(Column):
 
     def encoder_of(self, arrays: Mapping[str, np.ndarray]) -> tuple[ColumnEncoder, bool]:
         encoder = self.lattice_encoder(arrays["edges"]).emphasising(arrays.get("emphasis"))
-        return encoder, (encoder.is_unseen or self.is_complete) and encoder.is_as_fitted
+        is_whole = arrays["edges"].dtype == np.int64
+        return encoder, is_whole and (encoder.is_unseen or self.is_complete) and encoder.is_as_fitted
 
     def rounded(self, values: np.ndarray) -> np.ndarray:
         return np.asarray(values // self.step) if self.has_precision else values
@@ -191,7 +192,7 @@ class LatticeColumn(Column):
 
 
 class LatticeEncoder(ColumnEncoder):
-    """Cells over the lattice of a column.
+    """An encoder with cells over the lattice of a column.
 
     Args:
         column: A completed column.
@@ -199,7 +200,7 @@ class LatticeEncoder(ColumnEncoder):
         edges: ``(cells + 1,)`` ascending lattice integers; the last one lies beyond the largest value.
 
     Attributes:
-        emphasis: ``(classes,)`` by what factors round integers weigh within a cell; ``None`` for even ones.
+        emphasis: ``(classes,)`` factors by which round integers weigh within a cell; ``None`` for even ones.
     """
 
     is_ordered = True
@@ -216,7 +217,7 @@ class LatticeEncoder(ColumnEncoder):
 
     @property
     def is_unseen(self) -> bool:
-        """Whether the noise hid where the values lie: then no value can be sampled."""
+        """True if the noise hid the range of the values: then no value can be sampled."""
         return self.column.bounds is None
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -224,7 +225,7 @@ class LatticeEncoder(ColumnEncoder):
 
     @property
     def is_as_fitted(self) -> bool:
-        """Edges and emphasis are such as a fit leaves behind."""
+        """True if edges and emphasis could have been left behind by a fit."""
         edges, emphasis = self.edges, self.emphasis
         if self.is_unseen:
             return edges.tolist() == [0, 1] and emphasis is None and self.is_nullable
@@ -241,11 +242,11 @@ class LatticeEncoder(ColumnEncoder):
     @property
     @abstractmethod
     def steps(self) -> np.ndarray:
-        """Steps by which integers are told to be round; see :mod:`tabgan.columns.rounding`."""
+        """Steps that tell round integers from others; see :mod:`tabgan.columns.rounding`."""
 
     @property
     def has_wide_cells(self) -> bool:
-        """Whether a cell holds integers of which some are rounder than others."""
+        """True if a cell holds integers of which some are rounder than others."""
         return len(self.steps) > 1 and bool((np.diff(self.edges) > 1).any())
 
     def emphasising(self, factors: np.ndarray | None) -> Self:
@@ -255,7 +256,7 @@ class LatticeEncoder(ColumnEncoder):
         return other
 
     def round_classes(self, series: pd.Series) -> np.ndarray:
-        """Return how round each value is that lies in a wide cell: ``(values,)`` classes, each from itself alone."""
+        """Return the class of round integers of each value in a wide cell, ``(values,)``, each from itself alone."""
         lattice, present = self.column.to_lattice(series)
         inside = np.clip(lattice[present], self.edges[0], self.edges[-1] - 1)
         is_wide = np.diff(self.edges)[np.searchsorted(self.edges, inside, side="right") - 1] > 1
@@ -299,7 +300,7 @@ class LatticeEncoder(ColumnEncoder):
 
     @abstractmethod
     def _is_on_lattice(self, series: pd.Series, lattice: np.ndarray) -> bool:
-        """Return whether values have no more precision than their lattice integers."""
+        """Return true if values have no more precision than their lattice integers."""
 
     @abstractmethod
     def _from_lattice(self, lattice: np.ndarray) -> np.ndarray | pd.Series:

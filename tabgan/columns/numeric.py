@@ -18,7 +18,7 @@ from tabgan.columns.lattice import LIMIT, LatticeColumn, LatticeEncoder, Precisi
 from tabgan.columns.values import float_of, floats, objects
 from tabgan.errors import ConfigError, DataError, SchemaError
 
-#: Values are kept as multiples of 10**-decimals; beyond this, floats have no more.
+#: Most decimals that are kept: values are multiples of 10**-decimals, and floats hold no more.
 MAX_DECIMALS = 9
 
 #: Cells of the vote on decimals.
@@ -32,7 +32,7 @@ _NUMERAL = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]
 
 
 class Numeric(LatticeColumn):
-    """Integers and floats.
+    """A column of integers or floats.
 
     Attributes:
         bounds: Smallest and largest value. Values outside are clipped, or refused
@@ -80,6 +80,8 @@ class Numeric(LatticeColumn):
 
     def parse(self, text: str, where: str) -> float:
         try:
+            if "_" in text:
+                raise ValueError
             return int(text) if self.decimals == 0 else float(text)
         except ValueError:
             raise ConfigError(f"{where}: expected a number, got {text!r}.") from None
@@ -226,7 +228,7 @@ class Numeric(LatticeColumn):
 
 
 class NumericEncoder(LatticeEncoder):
-    """Cells over multiples of ``10**-decimals``."""
+    """An encoder with cells over multiples of ``10**-decimals``."""
 
     column: Numeric
 

@@ -1,7 +1,7 @@
 """Round numbers: within a cell of many integers, people prefer some.
 
 Steps are nested, each divides the next: 1, 5, 10, 50, ... of a number's last decimal, or second, minute, ..., day. An
-integer's class is the largest step that divides it. What is known of a column is how many rows each class has in wide
+integer's class is the largest step that divides it. Known of a column is the number of rows that each class has in wide
 cells; within each of them, integers of a class then weigh by one factor, the same for all cells. Everything here is
 public or post-processing of released counts.
 """
@@ -31,7 +31,7 @@ def number_steps(largest: int) -> np.ndarray:
 
 
 def classes(lattice: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """Return ``(rows,)`` the position of the largest step that divides each integer."""
+    """Return ``(rows,)`` positions of the largest step that divides each integer."""
     found = np.zeros(len(lattice), dtype=np.int64)
     for step in steps[1:]:
         found += lattice % step == 0
@@ -39,7 +39,7 @@ def classes(lattice: np.ndarray, steps: np.ndarray) -> np.ndarray:
 
 
 def members(start: np.ndarray, stop: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """Return ``(cells, classes)`` how many integers of each class lie in each ``[start, stop)``."""
+    """Return ``(cells, classes)`` numbers of integers of each class in each ``[start, stop)``."""
     multiples = (stop[:, None] - 1) // steps - (start[:, None] - 1) // steps
     multiples[:, :-1] -= multiples[:, 1:].copy()
     return np.asarray(multiples)
@@ -48,15 +48,15 @@ def members(start: np.ndarray, stop: np.ndarray, steps: np.ndarray) -> np.ndarra
 def emphasis(
     edges: np.ndarray, mass: np.ndarray, steps: np.ndarray, counts: np.ndarray, noise_stddev: float
 ) -> np.ndarray:
-    """Return ``(classes,)`` by what factors integers weigh, so that classes are as frequent as was counted.
+    """Return ``(classes,)`` factors by which integers weigh, so that classes are as frequent as was counted.
 
-    Classes whose count lies within the noise of what even cells would give keep that.
+    A class keeps the count that even cells would give it if its own lies within the noise of that.
 
     Args:
         edges: ``(cells + 1,)`` lattice integers.
         mass: ``(cells,)`` non-negative released counts.
         steps: ``(classes,)`` nested, ascending, the first is 1.
-        counts: ``(classes,)`` noisy counts of what lies in cells of more than one integer.
+        counts: ``(classes,)`` noisy counts of the rows in cells of more than one integer.
         noise_stddev: Of a count.
 
     References:

@@ -1,7 +1,7 @@
-"""Reads the values of a column, each by itself.
+"""The values of a column, each read by itself.
 
 The result for a value depends on that value and on public facts (the dtype, the schema) alone, never on its
-neighbours: one row more changes no other row. Nothing here raises on a value: what cannot be read counts as missing.
+neighbours: one row more changes no other row. Nothing here raises on a value; one that cannot be read is missing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ DATETIME_FORMATS = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%d.%m
 #: Text that is a duration: as pandas and Python write it, or ISO 8601.
 _DURATION = re.compile(
     r"[+-]?(?:\d+ days?,?)?\s*[+-]?(?:\d+:\d{2}:\d{2}(?:\.\d+)?)?"
-    r"|-?P(?=.)(?:\d+D)?(?:T(?=.)(?:\d+H)?(?:\d+M)?(?:[\d.]+S)?)?"
+    r"|-?P(?=.)(?:\d+D)?(?:T(?=.)(?:\d+H)?(?:\d+M)?(?:\d+(?:\.\d+)?S)?)?"
 )
 
 #: Seconds of pandas' units of durations.
@@ -116,12 +116,15 @@ def booleans(series: pd.Series) -> list[bool | None]:
 def objects(series: Iterable[Any]) -> list[Any]:
     """Return values as Python's own, ``None`` for one that its library cannot make into any.
 
-    Arrow holds moments and dates beyond the calendar, which raise when they are looked at.
+    Arrow holds moments and dates beyond the calendar, which raise when they are looked at. Text of a subclass, such as
+    NumPy's, becomes plain text: readers take the one and refuse the other, and equal texts must be one to all of them.
     """
     try:
-        return list(series)
+        values = list(series)
     except Exception:
-        return [_object(series, row) for row in range(len(series))]  # type: ignore[arg-type]
+        values = [_object(series, row) for row in range(len(series))]  # type: ignore[arg-type]
+    is_plain = all(type(value) is str or not isinstance(value, str) for value in values)
+    return values if is_plain else [str.__str__(v) if isinstance(v, str) else v for v in values]
 
 
 def _object(series: Any, row: int) -> Any:
@@ -165,15 +168,20 @@ def second_of(text: str, format_: str | None) -> int | None:
 
 def duration_of(value: object) -> float | None:
     """Return the seconds of a duration, ``None`` for anything else."""
-    if isinstance(value, str) and not _DURATION.fullmatch(value.strip()):
-        return None  # pandas takes a bare number for nanoseconds
+    if isinstance(value, str):
+        value = str.__str__(value)
+        if not _DURATION.fullmatch(value.strip()):
+            return None  # pandas takes a bare number for nanoseconds
     if not isinstance(value, str | dt.timedelta | np.timedelta64):
         return None
     try:
         found = pd.Timedelta(value)
-        return None if found is pd.NaT else float(found.total_seconds())
+        seconds = None if found is pd.NaT else float(found.total_seconds())
     except Exception:
         return None
+    if seconds and isinstance(value, str) and (seconds < 0) != value.strip().startswith("-"):
+        return None  # beyond its range, pandas comes back on the other side
+    return seconds
 
 
 def _clock_of(text: str, format_: str | None) -> tuple[int, int] | None:
@@ -186,7 +194,10 @@ def _clock_of(text: str, format_: str | None) -> tuple[int, int] | None:
 def _clock(value: object) -> tuple[int, int] | None:
     """Return second and microsecond of the wall clock of a date or a datetime, whatever its time zone."""
     if isinstance(value, np.datetime64):
-        return _numpy_clock(value)
+        try:
+            return _numpy_clock(value)
+        except Exception:  # a unit finer than any calendar
+            return None
     if value is pd.NaT or not isinstance(value, dt.date):
         return None
     if isinstance(value, pd.Timestamp):  # may lie in a year that Python's datetime does not know

@@ -187,7 +187,7 @@ def _cuts(real: np.ndarray) -> np.ndarray:
         return np.empty(0)
     distinct = np.unique(present)
     if len(distinct) <= QUANTILES:
-        return (distinct[1:] + distinct[:-1]) / 2
+        return np.asarray((distinct[1:] + distinct[:-1]) / 2)
     quantiles = np.quantile(present, np.linspace(0, 1, QUANTILES + 1), method="inverted_cdf")
     values, counts = np.unique(quantiles, return_counts=True)
     spikes = values[counts > 1]
@@ -226,4 +226,4 @@ def _quality(tables: Tables, real: np.ndarray, other: np.ndarray) -> tuple[float
 def _pooled(values: np.ndarray, tables: Tables) -> np.ndarray:
     """Return values with rare categories pooled: SDMetrics' time grows with the square of their number."""
     limits = np.array([np.inf if keys is None else _MAX_CATEGORIES for keys in tables.keys])
-    return np.minimum(values, limits)  # NaN stays NaN
+    return np.asarray(np.minimum(values, limits))  # NaN stays NaN

@@ -328,7 +328,7 @@ def _read(column: Column, series: Three[pd.Series]) -> tuple[Three[np.ndarray], 
 
     def values(pair: tuple[np.ndarray, list[Hashable]]) -> np.ndarray:
         positions = [position.get(key, len(position)) for key in pair[1]]
-        return np.array([*positions, np.nan])[pair[0]]  # code -1, missing, takes the last
+        return np.asarray(np.array([*positions, np.nan])[pair[0]])  # code -1, missing, takes the last
 
     return coded.map(values), tuple(position)
 

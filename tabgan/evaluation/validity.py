@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tabgan.columns import Column
 from tabgan.columns.kind import Domain
 from tabgan.columns.lattice import has_range
 from tabgan.columns.values import objects
@@ -180,14 +181,15 @@ def _check_names(synthetic: pd.DataFrame, schema: Schema) -> None:
 
 def _left_open(schema: Schema, name: str) -> list[str]:
     """Return the columns for which a figure needs more than the schema declares."""
-    needed = {
+    needed: Mapping[str, Callable[[Column], bool]] = {
         "validity": lambda column: column.is_complete,
         "types": lambda column: not column.is_discovered,
         "bounds": lambda column: not has_range(column) or column.bounds is not None,
         "precision": lambda column: not has_range(column) or column.has_precision,
         "categories": lambda column: not column.is_discovered,
-    }.get(name, lambda column: True)
-    return [column.name for column in schema if not needed(column)]
+    }
+    is_enough = needed.get(name)
+    return [column.name for column in schema if is_enough is not None and not is_enough(column)]
 
 
 def _mean_valid(checked: Mapping[str, Checked]) -> float:
@@ -292,7 +294,7 @@ def _check(series: pd.Series, column: Any, values: np.ndarray, keys: Keys | None
 
 def _pick(codes: np.ndarray, by_key: Sequence[bool]) -> np.ndarray:
     """Return ``(rows,)`` values of a property of each row's category; False if it is missing."""
-    return np.array([*by_key, False])[np.nan_to_num(codes, nan=len(by_key)).astype(np.int64)]
+    return np.asarray(np.array([*by_key, False])[np.nan_to_num(codes, nan=len(by_key)).astype(np.int64)])
 
 
 def _family(key: Hashable) -> str:
@@ -304,7 +306,7 @@ def _family(key: Hashable) -> str:
     return "number" if isinstance(key, int | float) else type(key).__name__
 
 
-def _observed_domain(tables: Tables, column: Any, j: int) -> Domain:
+def _observed_domain(tables: Tables, column: Column, j: int) -> Domain:
     """Return a modelled column's domain, with open parts taken from the real and holdout rows."""
     domain, keys = column.domain(), tables.keys[j]
     known = np.concatenate([tables.values.real[:, j], tables.values.holdout[:, j]])

@@ -41,7 +41,7 @@ from tabgan.errors import CheckpointError, ConfigError
 from tabgan.privacy.doors.digest import table_digest
 from tabgan.privacy.events import is_number
 from tabgan.privacy.ledger.journal import Journal
-from tabgan.privacy.ledger.records import DIGEST_VERSION
+from tabgan.privacy.ledger.records import DIGEST_VERSION, tag_version
 
 FORMAT, VERSION = "tabgan-checkpoint", 1
 
@@ -190,9 +190,11 @@ class Checkpoint:
         """
         key = bytes.fromhex(self._manifest["key"])
         known = self._manifest["table"]
-        is_old = known is not None and ":" not in known
-        digests = " ".join(table_digest(each, key, 1 if is_old else DIGEST_VERSION) for each in tables)
-        table = digests if is_old else f"{DIGEST_VERSION}:{digests} {sha256(canonical(_forms(tables)))}"
+        version = (
+            DIGEST_VERSION if known is None else min(tag_version(known), DIGEST_VERSION) or DIGEST_VERSION
+        )
+        digests = " ".join(table_digest(each, key, version) for each in tables)
+        table = digests if version == 1 else f"{version}:{digests} {sha256(canonical(_forms(tables)))}"
         if known is not None and known != table:
             raise CheckpointError(
                 f"checkpoint: {str(self.folder)!r} belongs to a fit to another table. Fit to the same rows, with the "
@@ -265,6 +267,8 @@ class KeptRequests:
             )
         manifest = _read_manifest(self.folder)
         self._fit, self._key = str(manifest["fit"]), bytes.fromhex(manifest["key"])
+        known = manifest["table"]  # an older fit's requests are compared by its digest
+        self._version = DIGEST_VERSION if known is None else tag_version(known) or DIGEST_VERSION
         self._lock = FileLock(self.folder / _LOCK)
 
     @property
@@ -287,7 +291,7 @@ class KeptRequests:
 
     def digest(self, table: object) -> str:
         """Return a keyed digest of a private table."""
-        return table_digest(table, self._key)
+        return table_digest(table, self._key, self._version)
 
     def begun(self) -> tuple[BegunRequest, ...]:
         """Return all requests that were begun, in their order.

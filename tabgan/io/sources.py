@@ -25,6 +25,7 @@ import pyarrow.compute as pc
 from pyarrow.dataset import dataset, partitioning
 
 from tabgan._util.validate import nearest, one_of
+from tabgan.columns.values import elapsed
 from tabgan.errors import ConfigError, DataError
 
 Format = Literal["csv", "parquet"]
@@ -205,8 +206,10 @@ def _check_names(names: Sequence[str], dtypes: Mapping[str, str]) -> None:
 def _read_csv(
     path: Path, na_values: Sequence[str] | None, dtypes: Mapping[str, str], as_text: bool
 ) -> pd.DataFrame:
-    """Return a CSV as pandas reads it, with moments converted after reading."""
-    moments = {name: dtype for name, dtype in dtypes.items() if dtype.startswith("datetime64")}
+    """Return a CSV as pandas reads it, with moments and durations converted after reading."""
+    moments = {
+        name: dtype for name, dtype in dtypes.items() if dtype.startswith(("datetime64", "timedelta64"))
+    }
     others: Any = {name: dtype for name, dtype in dtypes.items() if name not in moments}
     options: dict[str, Any] = {"low_memory": False, "index_col": False, "encoding": "utf-8-sig"}
     if not _IS_EXACT:
@@ -383,6 +386,8 @@ def _cast(df: pd.DataFrame, dtypes: Mapping[str, str]) -> pd.DataFrame:
             is_text = dtype.startswith("datetime64") and df[name].dtype == object
             series = pd.to_datetime(df[name], format="ISO8601") if is_text else df[name]
             if dtype.startswith("timedelta64") and df[name].dtype == object:
+                if (~elapsed(df[name])[1] & df[name].notna().to_numpy(bool)).any():
+                    raise ValueError  # pandas takes a bare number for nanoseconds
                 series = pd.to_timedelta(df[name])
             df = df.assign(**{name: series.astype(dtype)})
         except (ValueError, TypeError, OverflowError, pa.ArrowException):

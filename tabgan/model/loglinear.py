@@ -41,8 +41,8 @@ LEAST_NOISE_SHARE = 1e-4
 #: Least penalty on squared weights: where one column determines another, the best penalty would be none.
 LEAST_RIDGE = 2e-6
 
-#: Prior variance: least, most, and factor on the estimate. Each group's estimate is shrunk towards the whole table's,
-#: which counts for PRIOR_CELLS cells; cells are weighted by 1 / (noise**2 + SPREAD * expected**2).
+#: Prior variance: least, most, and factor on the estimate. Each group's estimate is shrunk towards the whole
+#: table's, which counts for PRIOR_CELLS cells; cells are weighted by 1 / (noise**2 + SPREAD * expected**2).
 LEAST_VARIANCE, MOST_VARIANCE, VARIANCE_FACTOR, PRIOR_CELLS, SPREAD = 1e-3, 10.0, 0.7, 1.0, 0.02
 
 #: Codes with more than this multiple of the average share are excluded from a smooth run.
@@ -267,7 +267,7 @@ def prior_variance(
             share = PRIOR_CELLS * unit[group].mean()
             estimate = (shown[group].sum() + share * overall) / max(unit[group].sum() + share, 1e-12)
             variance[group] = VARIANCE_FACTOR * estimate
-    return np.clip(variance, LEAST_VARIANCE, MOST_VARIANCE)
+    return np.asarray(np.clip(variance, LEAST_VARIANCE, MOST_VARIANCE))
 
 
 def _floats(array: np.ndarray) -> torch.Tensor:

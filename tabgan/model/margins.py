@@ -72,7 +72,7 @@ def fit_margins(
     """
 
     def slack() -> np.ndarray:
-        return np.asarray(noise_stddev) ** 2 + np.maximum(table, 0.0) / n_rows + 1e-15
+        return np.asarray(np.asarray(noise_stddev) ** 2 + np.maximum(table, 0.0) / n_rows + 1e-15)
 
     for _ in range(_ROUNDS):
         variance = slack()

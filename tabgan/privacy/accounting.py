@@ -155,7 +155,7 @@ def filter_order(epsilon: float, delta: float) -> float:
         taken = math.log1p(-1 / order) - math.log(delta * order) / (order - 1)
         return 2 * (epsilon - taken) / order
 
-    return max(_ORDERS, key=mu_squared)
+    return float(max(_ORDERS, key=mu_squared))
 
 
 def gaussian_delta(mu: float, epsilon: float) -> float:

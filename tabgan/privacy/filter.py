@@ -58,8 +58,8 @@ class PrivacyStatement:
     """The promise of a fit and its spending. ``model.privacy_`` is one.
 
     **Guarantee.** ``(epsilon, delta)``, the total that was fixed before the table was read and that no charge may
-    exceed. ``epsilon_spent`` is bookkeeping, not a promise: noisy answers decide how many releases are made and with
-    how much noise, so the amount spent is itself an outcome of the fit. The proof covers a filter with its fixed
+    exceed. ``epsilon_spent`` is bookkeeping, not a promise: noisy answers decide the number of releases and their
+    noise, so the amount spent is itself an outcome of the fit. The proof covers a filter with its fixed
     total, not the reading at the end.
 
     Attributes:

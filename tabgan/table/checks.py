@@ -1,6 +1,6 @@
-"""Refuses tables that cannot be learnt, before anything is released.
+"""Checks that refuse a table that no model can be fitted to, before anything is released.
 
-After these checks nothing raises because of a value, so that whether a fit succeeds follows from noisy numbers alone:
+After these checks nothing raises because of a value, so that the success of a fit follows from noisy numbers alone:
 that a table passed them is taken as public. Messages name columns and kinds, never values or how many there are.
 """
 
@@ -42,13 +42,13 @@ def check_table(df: object, schema: Schema, *, untyped_text: bool = False) -> No
 
     Args:
         df: The table.
-        schema: What is declared of it.
-        untyped_text: Whether declared numbers and booleans may come as text.
+        schema: The declared part of its schema.
+        untyped_text: True if declared numbers and booleans may come as text.
 
     Raises:
         DataError: not a DataFrame, empty, too many columns, unusable column names, a column of mixed or unusable types,
             infinite numbers, values that the schema refuses.
-        SchemaError: the schema names columns that the table lacks, or declares of one what its dtype rules out.
+        SchemaError: the schema names columns that the table lacks, or declares a domain that a dtype rules out.
     """
     if not isinstance(df, pd.DataFrame):
         raise DataError(f"fit: expected a pandas DataFrame, got {type(df).__name__}.")
@@ -97,7 +97,7 @@ def _check_names(df: pd.DataFrame) -> None:
 
 
 def _check_column(series: pd.Series, name: str) -> frozenset[str]:
-    """Return what a column's values are: a single family, or none where all are missing."""
+    """Return the families of a column's values: none if all are missing, several in a ``category`` alone."""
     dtype = series.dtype
     is_numpy = isinstance(dtype, np.dtype)
     if isinstance(dtype, pd.CategoricalDtype):
@@ -129,7 +129,7 @@ def _check_column(series: pd.Series, name: str) -> frozenset[str]:
 
 
 def _has_name(dtype: Any) -> bool:
-    """Return whether an extension dtype is one that its name, which a model file keeps, brings back."""
+    """Return true if an extension dtype follows from its name, which is all that a model file keeps."""
     if isinstance(dtype, pd.PeriodDtype | pd.IntervalDtype | pd.SparseDtype) or dtype.kind == "m":
         return False
     try:
@@ -169,7 +169,7 @@ def _families(series: pd.Series, name: str) -> frozenset[str]:
 
 
 def _is_unicode(texts: list[str]) -> bool:
-    """Return whether every text can be written as UTF-8."""
+    """Return true if every text can be written as UTF-8."""
     try:
         "\n".join(texts).encode("utf-8")
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""The whole table as small integer codes: the only place that knows where a column's block lies.
+"""The whole table as small integer codes: the only place that knows the position of a column's block.
 
 Cells of a column are merged into codes: neighbouring numbers until each code holds about equally many rows,
 rare categories into one. The merging follows released counts only. Decoding draws the cell within a code in
@@ -38,7 +38,7 @@ class CodedColumn:
         encoder: Between values and cells.
         code_of_cell: ``(n_cells,)`` the code of each cell.
         weights: ``(n_cells,)`` non-negative released counts.
-        is_sampled: ``(width,)`` if rows of a sample may show a code: not the one for values outside the domain; not
+        is_sampled: ``(width,)`` true if sampled rows may show a code: not the one for values outside the domain; not
             missing, and no value, where the released count of them is noise.
     """
 
@@ -54,7 +54,7 @@ class CodedColumn:
 
     @property
     def exists(self) -> np.ndarray:
-        """``(width,)`` whether rows may have a code: those that are sampled, and a pooled one."""
+        """``(width,)`` true for codes that rows may have: those that are sampled, and a pooled one."""
         exists = self.is_sampled.copy()
         if self.has_pooled:
             exists[-1] = True
@@ -62,7 +62,7 @@ class CodedColumn:
 
     @property
     def is_unseen(self) -> bool:
-        """Whether values are there, and noise hid where they lie: they come back as missing."""
+        """True if values are there, and noise hid their range: they come back as missing."""
         return is_on_lattice(self.encoder) and self.encoder.is_unseen
 
     @property
@@ -77,10 +77,10 @@ class CodedColumn:
 
     @property
     def shown_weights(self) -> np.ndarray:
-        """``(width,)`` in proportion to what a cell outside the domain is replaced: released counts of the values.
+        """``(width,)`` weights of the codes that replace a cell outside the domain: released counts of the values.
 
         Such a cell holds a value, so it becomes a missing one only where no value may be sampled. It stands for people
-        of whom nothing but their number was released: which values it gets says nothing of them.
+        of whom nothing but their number was released: the values that it gets say nothing of them.
         """
         is_value = self.is_sampled.copy()
         is_value[0] &= not self.encoder.is_nullable
@@ -90,7 +90,7 @@ class CodedColumn:
 
     @cached_property
     def _drawing(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Cells by code, the running sum of their weights, and where each code begins."""
+        """Cells by code, the running sum of their weights, and the start of each code."""
         weights = np.maximum(self.weights, 1e-12)
         if not self.encoder.is_nullable:
             weights[MISSING] = 0.0  # its code is the first value's
@@ -106,7 +106,7 @@ class CodedColumn:
         start, stop = cumulative[bounds[codes]], cumulative[bounds[codes + 1]]
         drawn = start + rng.random(len(codes)) * (stop - start)
         places = np.searchsorted(cumulative, drawn, side="right") - 1
-        return order[np.clip(places, bounds[codes], bounds[codes + 1] - 1)]
+        return np.asarray(order[np.clip(places, bounds[codes], bounds[codes + 1] - 1)])
 
 
 def code_column(
@@ -232,7 +232,7 @@ def _merge_empty(bins: np.ndarray, weights: np.ndarray) -> np.ndarray:
     for bin_, total in enumerate(totals):
         number += int(total > 0 or bin_ == 0)
         renumbered[bin_] = number
-    return renumbered[bins]
+    return np.asarray(renumbered[bins])
 
 
 def _pool_rare(weights: np.ndarray, n_categories: int, min_rows: float) -> np.ndarray:
@@ -247,11 +247,11 @@ def _pool_rare(weights: np.ndarray, n_categories: int, min_rows: float) -> np.nd
 
 
 class TableEncoder:
-    """Tables to codes and back.
+    """An encoder of tables as codes, and back.
 
     Args:
         schema: Completed, in the order of the output's columns.
-        columns: Those that are learnt, in the order of the codes.
+        columns: Those that are modelled, in the order of the codes.
     """
 
     def __init__(self, schema: Schema, columns: Sequence[CodedColumn]) -> None:
@@ -286,17 +286,17 @@ class TableEncoder:
         Args:
             codes: ``(rows, columns)``.
             rng: Draws cells within codes and values within cells.
-            first_row: Rows that were made before these: identifiers go on from there.
+            first_row: Rows that were made before these: identifiers continue after them.
         """
-        learnt = {
+        modelled = {
             column.encoder.name: column.encoder.inverse_transform(
                 column.cells_of(codes[:, position].astype(np.int64), rng), rng
             )
             for position, column in enumerate(self.columns)
         }
         series = {
-            column.name: learnt[column.name]
-            if column.name in learnt
+            column.name: modelled[column.name]
+            if column.name in modelled
             else column.generate(len(codes), first_row)
             for column in self.schema
         }

@@ -1,7 +1,7 @@
-"""Drafts a schema from a table, for a person to edit.
+"""Draft of a schema from a table, for a person to edit.
 
 **Guarantee.** None: a draft is read off the rows without noise. A fit takes all that a schema declares as
-public, so a draft holds kinds and dtypes only, and :data:`NOTICE` at the head of its YAML says what it is.
+public, so a draft holds kinds and dtypes only, and :data:`NOTICE` at the head of its YAML describes it.
 Domains are left open, to be found under differential privacy, unless ``with_domain`` asks for them.
 """
 
@@ -18,7 +18,7 @@ NOTICE = """\
 # A draft, read off the rows of a table WITHOUT privacy.
 # A fit treats all that stands here as public knowledge, and spends no epsilon on it.
 # Edit it before use: keep what anybody may know, from a questionnaire or a code book, and delete the rest.
-# What is left out (bounds, decimals, categories, nullable) is found under differential privacy.
+# All that is left out (bounds, decimals, categories, nullable) is found under differential privacy.
 """
 
 DOMAIN_NOTICE = """\
@@ -49,7 +49,7 @@ def draft_schema(df: pd.DataFrame, *, with_domain: bool = False, target: str | N
 
 
 def draft_yaml(schema: Schema, *, with_domain: bool = False) -> str:
-    """Return a draft as YAML under a notice that says what it is. Keys at their default are left out."""
+    """Return a draft as YAML under a notice that describes it. Keys at their default are left out."""
     columns = {
         c.name: {"kind": c.kind} | c.model_dump(mode="json", exclude_defaults=True, exclude={"name"})
         for c in schema

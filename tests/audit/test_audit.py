@@ -267,7 +267,7 @@ class TestCommand:
     def test_says_what_was_found(self, tmp_path):
         result = CliRunner().invoke(app, [*self.ARGUMENTS, "-o", str(tmp_path / "audit.json")])
         assert result.exit_code == 0, result.output
-        assert "Nothing disproves it" in result.output
+        assert "Nothing disproves the claim" in result.output
         assert "it cannot prove one" in result.output
         found = json.loads((tmp_path / "audit.json").read_text())
         assert (found["epsilon"], found["has_passed"], found["failures"]) == (8.0, True, [])

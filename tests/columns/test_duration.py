@@ -9,6 +9,7 @@ import pytest
 from tabgan import Duration, Inequality, Schema, TabGAN, evaluate
 from tabgan.columns.duration import DurationEncoder
 from tabgan.errors import ConfigError, DataError, SchemaError
+from tabgan.io import read_table
 from tabgan.privacy.doors.digest import table_digest
 from tabgan.table.checks import check_table
 from tabgan.table.draft import draft_schema
@@ -152,6 +153,17 @@ class TestWholeWay:
         text = stays(3_000, 1).astype(str).replace("NaT", None)
         model = TabGAN(epsilon=8.0, steps=1, adversary_share=0, random_state=0).fit(text, untyped_text=True)
         assert model.schema_["stay"].dtype == "timedelta64[ns]"
+
+    @pytest.mark.parametrize("as_text", [True, False])
+    def test_a_csv_of_a_declared_dtype(self, tmp_path, as_text):
+        path, wanted = tmp_path / "stays.csv", {"stay": "timedelta64[ns]"}
+        path.write_text("stay,x\n1 days 02:00:00,1\nP1DT2H,1\n02:30:00,2\n,2\n")
+        found = read_table(path, dtypes=wanted, as_text=as_text)["stay"]
+        hours = [26.0, 26.0, 2.5, np.nan]
+        assert found.equals(pd.Series(pd.to_timedelta(hours, unit="h"), name="stay").astype(wanted["stay"]))
+        path.write_text("stay,x\n90,1\n1 days,1\n")
+        with pytest.raises(DataError, match="cannot be read as timedelta64"):
+            read_table(path, dtypes=wanted, as_text=as_text)
 
     def test_evaluation_and_rules(self):
         real, holdout = stays(600, 2), stays(300, 3)

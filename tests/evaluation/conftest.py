@@ -12,10 +12,11 @@ from tabgan.evaluation import suite
 
 Maker = Callable[..., pd.DataFrame]
 
-#: The steps of an evaluation, by the names that it calls them by.
-STEPS = frozenset(
+#: The steps of an evaluation: functions by the names that it calls them by, and figures that are computed alone.
+FUNCTIONS = frozenset(
     name for name in vars(suite) if name.endswith(("_findings", "_metrics")) or name == "attack_steps"
 )
+STEPS = FUNCTIONS | suite.COMPUTED.keys()
 
 
 @pytest.fixture(autouse=True)
@@ -27,8 +28,11 @@ def only_the_modules_steps(request: pytest.FixtureRequest, monkeypatch: pytest.M
     """
     kept = frozenset(getattr(request.module, "STEPS", STEPS))
     assert kept <= STEPS
-    for name in STEPS - kept:
+    for name in FUNCTIONS - kept:
         monkeypatch.setattr(suite, name, lambda *args: ())
+    monkeypatch.setattr(
+        suite, "COMPUTED", {name: suite.COMPUTED[name] for name in suite.COMPUTED if name in kept}
+    )
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from tabgan.evaluation import evaluate
 
 #: The steps of an evaluation that are tested here.
-STEPS = ("diagnostic_metrics",)
+STEPS = ("diagnostic",)
 
 
 def test_sdmetrics_own_score(make):

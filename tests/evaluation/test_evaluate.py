@@ -16,10 +16,20 @@ from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, S
 
 SECRET = "Zanzibar-4711"
 
-#: The steps of an evaluation.
-STEPS = frozenset(
+#: The steps of an evaluation: functions, and figures that are computed alone.
+FUNCTIONS = frozenset(
     name for name in vars(suite) if name.endswith(("_findings", "_metrics")) or name == "attack_steps"
 )
+STEPS = FUNCTIONS | suite.COMPUTED.keys()
+
+
+def keep(monkeypatch, step=None):
+    """Leave out all steps but one, or all."""
+    for other in FUNCTIONS - {step}:
+        monkeypatch.setattr(suite, other, lambda *args: ())
+    computed = {name: compute for name, compute in suite.COMPUTED.items() if name == step}
+    monkeypatch.setattr(suite, "COMPUTED", computed)
+
 
 NAMES = [
     *("validity", "types", "bounds", "precision", "categories", "missing_policy"),
@@ -126,8 +136,7 @@ class TestResult:
         whole, alone = evaluate(*tables, target="bought"), {}
         for step in sorted(STEPS):
             with monkeypatch.context() as patch:
-                for other in STEPS - {step}:
-                    patch.setattr(suite, other, lambda *args: ())
+                keep(patch, step)
                 found = evaluate(*tables, target="bought")
             alone |= {metric.name: metric for metric in found.metrics}
             assert found.subgroups in ((), whole.subgroups)
@@ -174,8 +183,7 @@ class TestResult:
         assert [done for _, done, _ in seen] == list(range(seen[0][2] + 1))
 
     def test_the_schemas_target_is_the_default(self, make, monkeypatch):
-        for step in STEPS:
-            monkeypatch.setattr(suite, step, lambda *args: ())
+        keep(monkeypatch)
         tables = make(60, 0), make(60, 1), make(60, 2)
         assert evaluate(*tables, schema=Schema(target="bought")).target == "bought"
         assert evaluate(*tables, schema=Schema(target="bought"), target="town").target == "town"

@@ -12,7 +12,7 @@ from tabgan.evaluation.fidelity import equal_cells, to_cells, total_variation
 from tabgan.evaluation.tables import prepare
 
 #: The steps of an evaluation that are tested here.
-STEPS = ("quality_metrics", "tvd_metrics", "rare_metrics", "duplicate_metrics")
+STEPS = ("quality_metrics", "tvd_metrics", "rare_metrics", "duplicates")
 
 
 def _sizes_and_cells(real, other=None):

@@ -7,10 +7,10 @@ import sys
 import pytest
 
 from tabgan._util.rng import RandomStreams
-from tabgan.evaluation.diagnostic import diagnostic_metrics
 from tabgan.evaluation.fidelity import quality_metrics
 from tabgan.evaluation.gate import Gate, Limit
 from tabgan.evaluation.result import Evaluation
+from tabgan.evaluation.steps import Inputs, computed
 from tabgan.evaluation.tables import prepare
 
 NAMES = ("shapes", "trends", "diagnostic")
@@ -27,7 +27,10 @@ def blocked(monkeypatch) -> None:
 @pytest.fixture
 def found(make) -> Evaluation:
     tables = prepare(make(200, 0), make(200, 1), make(200, 2), None)
-    metrics = (*quality_metrics(tables, RandomStreams(0)), *diagnostic_metrics(tables))
+    metrics = (
+        *quality_metrics(tables, RandomStreams(0)),
+        *computed("diagnostic", Inputs(tables, None, (), RandomStreams(0))),
+    )
     return Evaluation(metrics, (), 200, 200, 200, None, 0)
 
 

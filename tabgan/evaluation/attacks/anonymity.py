@@ -83,7 +83,7 @@ class _Condition(NamedTuple):
     def holds(self, values: np.ndarray) -> np.ndarray:
         """Return a mask of the column's values that meet it."""
         if np.isnan(self.cell):
-            return np.isnan(values)
+            return np.asarray(np.isnan(values))
         if self.side == 0:
             return np.asarray(values == self.cell)
         return np.asarray(values >= self.cell if self.side > 0 else values <= self.cell)

@@ -52,8 +52,13 @@ _ISO = re.compile(
     r"(Z|[+-][0-9]{2}:?[0-9]{2})?"
 )
 
-#: Durations as a CSV holds them; of fewer days than 64 bits have nanoseconds for.
-_SPAN = re.compile(r"-?[0-9]{1,5} days(?: [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?)?")
+#: Durations as pandas writes them into a CSV: days, of any sign, and the time of day that is added to them.
+_SPAN = re.compile(r"(-?[0-9]{1,18}) days(?: \+?([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?)?")
+
+#: Nanoseconds of NumPy's units of durations that have a length.
+_NANOSECONDS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9} | {
+    "m": 60 * 10**9, "h": 3_600 * 10**9, "D": 86_400 * 10**9, "W": 604_800 * 10**9
+}  # fmt: skip
 
 #: Dtypes of numbers with a mask.
 _MASKED = (
@@ -92,7 +97,7 @@ def table_digest(df: object, key: bytes, version: int = DIGEST_VERSION) -> str:
     Args:
         df: The table; its index is ignored.
         key: 32 bytes from the operating system.
-        version: 2, or 1 for the digest in older ledgers and checkpoints.
+        version: 3, or an older one of ledgers and checkpoints: 2 knew no durations, 1 was one of the representation.
 
     Raises:
         DataError: ``df`` is not a DataFrame, or holds values that cannot be told apart.
@@ -104,22 +109,23 @@ def table_digest(df: object, key: bytes, version: int = DIGEST_VERSION) -> str:
     names = [str(name) for name in df.columns]
     order = sorted(range(len(names)), key=names.__getitem__)
     total = sum(
-        _sum_of_rows(df.iloc[start : start + _CHUNK], order, key) for start in range(0, len(df), _CHUNK)
+        _sum_of_rows(df.iloc[start : start + _CHUNK], order, key, version)
+        for start in range(0, len(df), _CHUNK)
     )
     digest = hmac.new(key, digestmod=hashlib.sha256)
-    digest.update(_bytes(f"table {DIGEST_VERSION} {len(df)} {len(names)}"))
+    digest.update(_bytes(f"table {version} {len(df)} {len(names)}"))
     for position in order:
         digest.update(_bytes(names[position]))
     digest.update((total % 2**512).to_bytes(64, "little"))
     return digest.hexdigest()
 
 
-def _sum_of_rows(df: pd.DataFrame, order: list[int], key: bytes) -> int:
+def _sum_of_rows(df: pd.DataFrame, order: list[int], key: bytes, version: int) -> int:
     """Return the sum of the rows' hashes."""
     cells = np.empty((len(df), len(order), _WIDTH), dtype=np.uint8)
     for place, position in enumerate(order):
         try:
-            cells[:, place] = _cells(df.iloc[:, position], key)
+            cells[:, place] = _cells(df.iloc[:, position], key, version)
         except (TypeError, ValueError, ArithmeticError):
             raise _odd(df.columns[position]) from None
     width = len(order) * _WIDTH
@@ -136,7 +142,7 @@ def _sum_of_rows(df: pd.DataFrame, order: list[int], key: bytes) -> int:
 
 def _odd(name: object) -> DataError:
     return DataError(
-        f"Column {str(name)!r}: expected text, numbers, booleans, dates or datetimes; found "
+        f"Column {str(name)!r}: expected text, numbers, booleans, dates, datetimes or durations; found "
         "values of another type. Convert or drop it."
     )
 
@@ -144,15 +150,14 @@ def _odd(name: object) -> DataError:
 # -- columns --------------------------------------------------------------------------------------------------------
 
 
-def _cells(series: pd.Series, key: bytes) -> np.ndarray:
+def _cells(series: pd.Series, key: bytes, version: int) -> np.ndarray:
     """Return ``(rows, 17)`` canonical bytes of a column; each value's are independent of the others."""
     dtype = series.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         used = series.cat.remove_unused_categories().cat
-        known = _cells(pd.Series(used.categories), key)
-        return np.concatenate([known, _blank(1)])[
-            used.codes.to_numpy()
-        ]  # code -1, missing, is the last entry
+        known = _cells(pd.Series(used.categories), key, version)
+        codes = used.codes.to_numpy()  # -1, missing, is the last entry
+        return np.asarray(np.concatenate([known, _blank(1)])[codes])
     if isinstance(dtype, pd.DatetimeTZDtype):
         wall = series.dt.tz_localize(None).to_numpy()
         utc = series.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
@@ -166,7 +171,7 @@ def _cells(series: pd.Series, key: bytes) -> np.ndarray:
         return _numbers(series.to_numpy(), key)
     if isinstance(dtype, np.dtype) and dtype.kind == "M":
         return _moments(series.to_numpy(), np.int64(_NO_OFFSET))
-    return _objects(series, key)
+    return _objects(series, key, version)
 
 
 def _blank(n_rows: int) -> np.ndarray:
@@ -214,11 +219,11 @@ def _moments(values: np.ndarray, offsets: Any) -> np.ndarray:
     return cells
 
 
-def _objects(series: pd.Series, key: bytes) -> np.ndarray:
+def _objects(series: pd.Series, key: bytes, version: int) -> np.ndarray:
     """Return the canonical bytes of values of any type; equal values are encoded once."""
     known: dict[tuple[type, Any], int] = {}
-    places = [known.setdefault((type(value), value), len(known)) for value in series]
-    cells = b"".join(_cell(value, key) for _, value in known)
+    places = [known.setdefault((type(value), value), len(known)) for value in map(_plain, series)]
+    cells = b"".join(_cell(value, key, version) for _, value in known)
     return np.frombuffer(cells, dtype=np.uint8).reshape(-1, _WIDTH)[np.array(places, dtype=np.intp)]
 
 
@@ -230,14 +235,16 @@ def _as_bytes(values: np.ndarray) -> np.ndarray:
 # -- values ---------------------------------------------------------------------------------------------------------
 
 
-def _cell(value: object, key: bytes) -> bytes:
+def _cell(value: object, key: bytes, version: int) -> bytes:
     """Return the 17 canonical bytes of one value."""
     if isinstance(value, str):
-        return _text(value, key)
+        return _text(value, key, version)
     if pd.isna(value):
         return bytes(_WIDTH)
     if isinstance(value, bool | np.bool_):
         return _tagged(_BOOLEAN, bytes([bool(value)]))
+    if isinstance(value, dt.timedelta | np.timedelta64) and version > 2:
+        return _duration(value, key)
     if isinstance(value, int | np.integer):
         return _whole(int(value), key)
     if isinstance(value, float | np.floating):
@@ -247,13 +254,11 @@ def _cell(value: object, key: bytes) -> bytes:
         return _whole(int(value), key) if is_whole else _float(float(value), key)
     if isinstance(value, dt.date | np.datetime64):
         return _moment(value)
-    if isinstance(value, dt.timedelta | np.timedelta64):
-        return _tagged(_DURATION, pd.Timedelta(value).value.to_bytes(8, "little", signed=True))
     return _other(f"{type(value).__name__} {value!r}", key)
 
 
-def _text(text: str, key: bytes) -> bytes:
-    """Return the canonical bytes of text, which may stand for a number, a boolean or a moment."""
+def _text(text: str, key: bytes, version: int) -> bytes:
+    """Return the canonical bytes of text, which may stand for a number, a boolean, a moment or a duration."""
     if not text:
         return bytes(_WIDTH)
     if len(text) <= _LONGEST:
@@ -267,8 +272,12 @@ def _text(text: str, key: bytes) -> bytes:
         moment = _iso(text)
         if moment is not None:
             return moment
-        if _SPAN.fullmatch(text):
-            return _cell(pd.Timedelta(text), key)
+        if version > 2 and (found := _SPAN.fullmatch(text)):
+            days, *clock, fraction = (
+                int(part or 0) for part in (*found.groups()[:4], (found[5] or "").ljust(9, "0"))
+            )
+            seconds = days * 86_400 + clock[0] * 3_600 + clock[1] * 60 + clock[2]
+            return _nanoseconds(seconds * 10**9 + fraction)
     return _other(f"text {text}", key)
 
 
@@ -299,6 +308,28 @@ def _moment(value: Any) -> bytes:
     elif isinstance(value, dt.date):
         value = np.datetime64(value, "D")
     return _moments(np.array([value]), np.int64(offset)).tobytes()
+
+
+def _duration(value: Any, key: bytes) -> bytes:
+    """Return the canonical bytes of a duration: its nanoseconds; of a unit that has none, number and unit."""
+    if isinstance(value, pd.Timedelta):
+        value = value.asm8
+    if isinstance(value, dt.timedelta):
+        return _nanoseconds(((value.days * 86_400 + value.seconds) * 10**6 + value.microseconds) * 1_000)
+    unit, times = np.datetime_data(value.dtype)
+    number = int(value.astype(np.int64)) * times
+    if unit not in _NANOSECONDS:
+        return _other(f"duration {number} {unit}", key)
+    return _nanoseconds(number * _NANOSECONDS[unit])
+
+
+def _nanoseconds(number: int) -> bytes:
+    return _tagged(_DURATION, number.to_bytes(_WIDTH - 1, "little", signed=True))
+
+
+def _plain(value: object) -> object:
+    """Return text as plain ``str``, so that equal texts of a subclass are one."""
+    return str.__str__(value) if isinstance(value, str) else value
 
 
 def _iso(text: str) -> bytes | None:

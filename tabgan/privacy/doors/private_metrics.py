@@ -1,6 +1,6 @@
-"""Private metrics: noisy figures on real rows, which may leave the house and are paid for with an epsilon of their own.
+"""Private metrics: noisy figures on real rows, which may leave the organisation at an epsilon of their own.
 
-Every figure is a sum over rows, or a distance of one from what the synthetic table leads to expect, that one row
+Every figure is a sum over rows, or the distance of one from its value in the synthetic table, that one row
 changes by at most 1, however many columns it is taken over.
 """
 
@@ -103,7 +103,7 @@ def release_private_metrics(
     synthetic table, ``encoder``, ``n_rows``, which pairs and triples are taken, and ``guesser``.
 
     Args:
-        df: ``(rows, columns)`` the private table, as the encoder's model learnt it.
+        df: ``(rows, columns)`` the private table, with the columns of the encoder's model.
         encoder: Released: between rows and codes.
         synthetic_codes: ``(synthetic rows, columns)``.
         n_rows: Released number of rows, which distances in rows are divided by.
@@ -126,7 +126,7 @@ def release_private_metrics(
     ]
     if guesser is not None:
         means.append(_Figure(CORRECT, lambda: _n_right(codes, guesser)))
-        means.append(_Figure(MAJORITY, lambda: _n_majority(codes, guesser)))
+        means.append(_Figure(MAJORITY, lambda: float((codes[:, guesser.target] == guesser.majority).sum())))
     shares = _release(singles, COLUMNS_SHARE, n_rows, plan, measurer)
     rest = _release(means, 1 - COLUMNS_SHARE, n_rows, plan, measurer)
     found = {figure.what: noisy for figure, noisy in zip(means, rest, strict=True)}
@@ -137,7 +137,7 @@ def release_private_metrics(
 
 
 class _Figure(NamedTuple):
-    """A number that a row changes by at most 1, and what the ledger calls it."""
+    """A number that a row changes by at most 1, with its name in the ledger."""
 
     what: str
     exact: Callable[[], float]
@@ -198,7 +198,3 @@ def _n_right(codes: np.ndarray, guesser: Guesser) -> float:
     if not len(codes):
         return 0.0
     return float((guesser.predict(codes) == codes[:, guesser.target]).sum())
-
-
-def _n_majority(codes: np.ndarray, guesser: Guesser) -> float:
-    return float((codes[:, guesser.target] == guesser.majority).sum())

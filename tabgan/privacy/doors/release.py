@@ -93,8 +93,8 @@ def release_table(
     adds its part of delta, and roundness of the values of wide columns.
 
     Args:
-        df: ``(rows, columns)`` the private table, which has passed :func:`tabgan.table.checks.check_table`, and in
-            which no unit has more than ``plan.unit.max_rows`` rows.
+        df: ``(rows, columns)`` the private table, which has passed :func:`tabgan.table.checks.check_table`; in it,
+            no unit has more than ``plan.unit.max_rows`` rows.
         declared: The public schema; columns may be absent or partly open.
         plan: Noise scales.
         measurer: The object that charges, adds the noise, and keeps the answers.

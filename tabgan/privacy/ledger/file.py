@@ -309,12 +309,12 @@ class LedgerFile:
             LedgerError: this tabgan does not know that version.
         """
         version = tag_version(begun["table"])
-        if version == 1:
+        if 1 <= version < DIGEST_VERSION:
             table = digest(bytes.fromhex(self._guard["key"]), version)
         elif version != DIGEST_VERSION:
             raise LedgerError(
                 f"ledger: {str(self.path)!r} holds its table's digest in a version that this tabgan does not know: "
-                f"expected 1 or {DIGEST_VERSION}. Use the tabgan that wrote it, or a newer one."
+                f"expected 1 to {DIGEST_VERSION}. Use the tabgan that wrote it, or a newer one."
             )
         return hmac.compare_digest(self._tag(begun["fit"], table, version), begun["table"])
 

@@ -17,7 +17,7 @@ from tabgan.privacy.unit import PrivacyUnit
 FORMAT, VERSION = "tabgan-ledger", 1
 
 #: Version of a table's digest. Version 1 covered the representation: order and dtypes counted.
-DIGEST_VERSION = 2
+DIGEST_VERSION = 3
 
 #: The previous hash of the first line.
 NO_HASH = "0" * 64
@@ -264,7 +264,7 @@ def fit_of(begun: dict[str, Any], records: Sequence[dict[str, Any]]) -> FitRecor
 
 
 def tag_version(table: str) -> int:
-    """Return the version of the table's digest in a fit's line: 2 for the prefix ``2:``, 1 for none.
+    """Return the version of the table's digest in a fit's line: 3 for the prefix ``3:``, 1 for none.
 
     0 stands for an invalid version.
     """
