@@ -17,7 +17,7 @@ PAGE = ROOT / "docs" / "evaluation.md"
 SCHEMA = ROOT / "tabgan" / "report" / "report.schema.json"
 START, END = "<!-- catalog -->\n", "<!-- /catalog -->"
 
-TITLES = ("name", "what it is", "better", "held against", "gate", "edition", "source")
+TITLES = ("name", "what it is", "better", "compared with", "gate", "edition", "source")
 REFERENCES = {
     "holdout": "the holdout",
     "control": "its control",
@@ -42,10 +42,18 @@ def _rows() -> Iterator[tuple[str, ...]]:
         for each in figures(name):
             better = "" if each.direction == "none" else each.direction
             gate = "" if each.gate is None else each.gate.replace("_", " ")
-            yield (f"`{each.name}`", each.told, better, _held_against(each), gate, each.editions, each.source)
+            yield (
+                f"`{each.name}`",
+                each.told,
+                better,
+                _compared_with(each),
+                gate,
+                each.editions,
+                each.source,
+            )
 
 
-def _held_against(entry: Entry) -> str:
+def _compared_with(entry: Entry) -> str:
     if entry.reference is None:
         return "100%" if entry.group == "validity" else ""
     best = "" if entry.best is None else f", {entry.best:g}"

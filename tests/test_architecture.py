@@ -566,16 +566,19 @@ ENGLISH = {
     "",
     "__main__",
     "_util",
+    "assessment",
     "audit",
     "cli",
     "columns",
     "datasets",
     "errors",
+    "evaluation",
     "fitting",
     "io",
     "jobs",
     "model",
     "privacy",
+    "report",
     "schema",
     "synthesizer",
     "table",
@@ -590,7 +593,7 @@ VERBS = set(
         r"\w+",
         "accept add advance append audit bind call charge check clip close compare complete copy count "
         "create cut draft draw end fit flush have ignore import initialise keep lock log measure merge "
-        "minimise move offer print raise read record refuse reinitialise release remove replace restore "
+        "minimise move offer print raise read record refuse register reinitialise release remove replace restore "
         "restrict return run sample save set show split start stop take time train try turn update warn "
         "write yield",
     )

@@ -1,4 +1,4 @@
-"""A synthetic table assessed: figures, private metrics, the gate's decision, and both editions of the report."""
+"""Assessment of a synthetic table: figures, private metrics, the gate's decision, and both editions of the report."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from tabgan.privacy.filter import PrivacyStatement
 from tabgan.report import NOT_STATED, Report, ReportData, Stated, collect, collect_shareable
 from tabgan.schema import Schema
 
-#: Rows that stand for the released distributions in pictures, at most.
+#: Largest number of rows that represent the released distributions in pictures.
 MAX_RELEASED_ROWS = 200_000
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is assessed.
+    """The subject of an assessment.
 
     Attributes:
         fitted: The model's parts.
         synthetic: Its table.
         schema: Its completed schema, with the target.
-        title: What the report is called.
-        model: What to say of the model.
+        title: The report's title.
+        model: Details of the model to print.
         random_state: Seed of samples and models.
-        declared: What a person declared of the columns; validity in the internal edition is judged by it, else by the
-            real rows. ``None`` where that is not known, as of a loaded model.
-        created: When; ``None`` is not stated.
-        stated: What the report says of the original's source and controller.
+        declared: A person's declaration of the columns; validity in the internal edition is judged by it, else by the
+            real rows. ``None`` if unknown, as for a loaded model.
+        created: The date or time to print; ``None`` is not stated.
+        stated: The caller's statements about the original's source and controller.
     """
 
     fitted: Fitted
@@ -67,21 +67,21 @@ def assess(
     earlier_private_metrics: PrivacyStatement | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Return the internal edition, with the shareable one where the fit was private.
+    """Return the internal edition, with the shareable one if the fit was private.
 
     **Guarantee.** None for the internal edition. The shareable one is made by :func:`shareable_data`.
 
     Args:
-        subject: What is assessed.
-        real: The rows that the model learnt from.
-        holdout: Rows that it has not seen.
-        rules: What rows should keep.
-        subgroups: Columns whose values are groups.
-        gate: Decides on the release.
-        audit: Of the installation.
-        measure: Measures private metrics; called once all other figures are there, so that none is paid for whose
-            report fails.
-        earlier_private_metrics: The promise for those of before; that of ``measure`` holds them, too.
+        subject: The subject of the assessment.
+        real: The training rows.
+        holdout: Rows that the model never saw.
+        rules: Rules for every row.
+        subgroups: Columns whose values define groups.
+        gate: The gate that decides on the release.
+        audit: An audit of the installation.
+        measure: Function that measures private metrics; called after all other figures are computed, so that nothing
+            is spent on a report that fails.
+        earlier_private_metrics: The promise for earlier private metrics; that of ``measure`` includes them.
         progress: Called with ``"evaluate"``, the steps done and all steps.
 
     Raises:
@@ -139,10 +139,10 @@ def assess(
 
 
 def _check_audit(audit: AuditResult | None, subject: Subject) -> None:
-    """Raise if an audit is of another promise than the fit's.
+    """Check that an audit has the epsilon and delta of the fit.
 
     Raises:
-        ConfigError: its epsilon or delta is another.
+        ConfigError: its epsilon or delta differs.
     """
     promised = subject.fitted.privacy.epsilon, subject.fitted.privacy.delta
     if audit is not None and (audit.epsilon, audit.delta) != promised:
@@ -164,9 +164,9 @@ def shareable_data(
     """Return the edition that may go out with the table.
 
     **Guarantee.** No argument holds a real row or a figure that was computed on one without noise, so the edition is
-    post-processing of releases, where the synthetic table is: a sample of the model, from which nothing was taken out
-    or changed after looking at real rows. An audit is of the installation, on a table that it makes up. Of the gate it
-    says whether the promises keep to their limits; what a gate says of figures on real rows is no release.
+    post-processing of releases if the synthetic table is: a sample of the model, of which nothing was removed or
+    changed after looking at real rows. An audit tests the installation, on a made-up table. The edition holds the
+    gate's checks of the promises only; its checks of figures on real rows are not releases.
 
     Raises:
         PrivacyError: the fit was not private.
@@ -206,7 +206,7 @@ def shareable_data(
 
 
 def _fresh_codes(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
-    """Return codes of two more samples of the model, as many rows as the real and as the synthetic table have."""
+    """Return codes of two more samples of the model, with as many rows as the real and the synthetic table."""
     fitted = subject.fitted
     sampler = fitted.sampler()
     rng = RandomStreams(subject.random_state).torch("shareable.fresh", fitted.generator.device)
@@ -216,6 +216,6 @@ def _fresh_codes(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _rows_stddev(privacy: PrivacyStatement) -> float:
-    """Return the noise of the released number of rows, or a little more: other releases tell of it too."""
+    """Return the noise of the released number of rows, or a little more: other releases estimate it, too."""
     found = [entry.noise_stddev for entry in privacy.entries if entry.what == N_ROWS]
     return min(found, default=0.0)

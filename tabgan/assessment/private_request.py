@@ -38,21 +38,21 @@ from tabgan.report.collect import SAMPLE_FACT
 
 logger = logging.getLogger(__name__)
 
-#: What the guarantee of private metrics rests on; printed with them.
+#: Assumptions of the guarantee of private metrics; printed with them.
 ASSUMPTIONS = (
-    "Private metrics were measured on the training rows, each of them once.",
+    "Private metrics were measured on the training rows, each used once.",
     SAMPLE_FACT,
 )
 
 
 @dataclass(frozen=True)
 class PrivateMetricsResult:
-    """Private metrics, the sets of columns that they were taken over, and their cost.
+    """Private metrics, the sets of columns that they cover, and their cost.
 
     Attributes:
         metrics: The noisy figures.
         sets: Pairs and triples of columns.
-        guesser: Whose right guesses were counted; ``None`` where there was no class to guess.
+        guesser: The guesser whose right guesses were counted; ``None`` if the target has no classes.
         statement: The promise for these figures, and for those that an interruption lost: it adds to the fit's.
     """
 
@@ -68,77 +68,77 @@ def terms_of(
     """Return delta and unit of a request: the caller's, else those of a fit that was made in this process.
 
     Args:
-        plan: Of that fit; ``None`` where the model was loaded.
-        delta: By the caller's word.
-        entity: By the caller's word; ``None`` for rows.
-        max_rows: By the caller's word; together with ``entity`` or not at all.
+        plan: The plan of that fit; ``None`` if the model was loaded.
+        delta: The caller's delta.
+        entity: The caller's entity column; ``None`` for rows.
+        max_rows: The caller's rows per entity; together with ``entity`` or not at all.
 
     Raises:
-        ConfigError: they are out of their ranges, or lacking for a loaded model.
+        ConfigError: they are out of their ranges, or missing for a loaded model.
     """
     if (entity is None) != (max_rows is None):
-        raise ConfigError("entity: expected entity and max_rows together, got one of them.")
+        raise ConfigError("entity: expected entity and max_rows together, got only one of them.")
     unit = ROW if entity is None else PrivacyUnit(entity, integer_at_least("max_rows", max_rows, 1))
     if plan is not None:
         return plan.delta if delta is None else delta, plan.unit if entity is None else unit
     if delta is None:
         raise ConfigError(
-            "private_metrics_delta: expected the fit's delta, for the model was loaded: its file is not signed, so "
-            "what it states does not scale noise. Give private_metrics_delta, and entity and max_rows if the fit's "
+            "private_metrics_delta: expected the fit's delta, because the model was loaded: its file is not signed, so "
+            "its statement cannot scale noise. Give private_metrics_delta, and entity and max_rows if the fit's "
             "schema has them."
         )
     return real_in("private_metrics_delta", delta, 0.0, 1.0), unit
 
 
 def plan_private_metrics(privacy: PrivacyStatement, epsilon: float, delta: float, unit: PrivacyUnit) -> Plan:
-    """Return the plan of private metrics on the table of a fit: its unit and its delta, once more.
+    """Return the plan of private metrics on the table of a fit, with its unit and its delta again.
 
-    **Guarantee.** Noise is scaled by the caller's word alone: a statement may have come from a file, which anybody
-    may have written.
+    **Guarantee.** Noise is scaled by the caller's arguments alone: a statement may come from a file that anybody may
+    have written.
 
     Args:
-        privacy: What the model states.
-        epsilon: What the figures may cost.
-        delta: The fit's, by the caller's word.
-        unit: Whose presence the fit protects, by the caller's word.
+        privacy: The model's statement.
+        epsilon: The largest cost of the figures.
+        delta: The fit's delta, as the caller gives it.
+        unit: The fit's unit of privacy, as the caller gives it.
 
     Raises:
         ConfigError: the fit was not private, the model states another delta or unit, or ``epsilon`` is out of range.
     """
     if not privacy.is_private or privacy.delta is None:
         raise ConfigError(
-            "private_metrics_epsilon: a fit with epsilon=None promises nothing, so no metric beside it is private. "
+            "private_metrics_epsilon: a fit with epsilon=None promises nothing, so no metric added to it is private. "
             "Leave it out."
         )
     if delta != privacy.delta:
         raise ConfigError(
             f"private_metrics_delta: expected the fit's delta, got {delta!r}, and the model states {privacy.delta!r}. "
-            "Give what the fit was asked for; if that is not what the model states, do not use the model."
+            "Give the delta of the fit's configuration; if the model states another, do not use the model."
         )
     if unit != privacy.unit:
         raise ConfigError(
             f"entity: the model states that it protects one {privacy.unit.name}, and private metrics were to protect "
-            f"one {unit.name}. Give entity and max_rows as the fit's schema declares them; if those are not what the "
-            "model states, do not use the model."
+            f"one {unit.name}. Give entity and max_rows as the fit's schema declares them; if the model states others, "
+            "do not use the model."
         )
     return make_private_metrics_plan(epsilon, delta, unit)
 
 
 @dataclass(frozen=True)
 class PrivateMetricsRequest:
-    """A request for private metrics that can be met, or that an interrupted job has met and that is read again.
+    """A request for private metrics that can be met, or that an interrupted job has met and that is reread.
 
     Attributes:
         name: The request's own random name.
-        plan: What it may spend.
+        plan: Its budget.
         codes: ``(synthetic rows, columns)`` of the synthetic table.
         sets: Pairs and triples of columns.
         config: The ledger; ``None`` keeps none.
-        has_place: Whether the ledger is the dataset's, so that statements say where in it the request stands.
+        has_place: True if the ledger is the dataset's, so that statements give the request's place in it.
         kept: The checkpoint; ``None`` for none.
-        subject: Digest of all that its answers are about; empty without a checkpoint.
+        subject: Digest of everything that determines its answers; empty without a checkpoint.
         before: The promise for other private metrics that the job has measured.
-        is_charged: Whether an interrupted job has charged for it already.
+        is_charged: True if an interrupted job has already charged for it.
     """
 
     name: str
@@ -168,18 +168,18 @@ def requested(
     source_table: pd.DataFrame | None = None,
     random_state: int = 0,
 ) -> Iterator[tuple[Callable[[], PrivateMetricsResult] | None, PrivacyStatement | None]]:
-    """Yield a call that measures private metrics, and the promise for earlier ones; nobody else measures meanwhile.
+    """Yield a function that measures private metrics, and the promise for earlier ones, while locking the checkpoint.
 
     Args:
         fitted: The model's parts.
         real: As in :func:`measure_private_metrics`.
         synthetic: The synthetic table.
-        epsilon: What the metrics may cost; with ``None`` there is nothing to call.
+        epsilon: The largest cost of the metrics; with ``None`` there is no function.
         terms: Delta and unit, of :func:`terms_of`; needed with ``epsilon``.
-        gate: Nothing is measured that it could not let pass.
+        gate: The gate; metrics whose cost it would refuse are not measured.
         target: The column to guess.
-        ledger: The dataset's.
-        checkpoint: The fit's; ``None`` for none.
+        ledger: The dataset's ledger.
+        checkpoint: The fit's checkpoint; ``None`` for none.
         source_table: As in :func:`measure_private_metrics`.
         random_state: As in :func:`measure_private_metrics`.
 
@@ -197,7 +197,7 @@ def requested(
             return
         if terms is None:
             raise ConfigError(
-                "private_metrics_epsilon: expected delta and unit of the fit beside it, got neither."
+                "private_metrics_epsilon: expected delta and unit of the fit with it, got neither."
             )
         plan = plan_private_metrics(fitted.privacy, epsilon, *terms)
         same: dict[str, Any] = {"target": target, "source_table": source_table, "random_state": random_state}
@@ -221,24 +221,24 @@ def place_request(
 ) -> PrivateMetricsRequest:
     """Return a request that has room in its ledger. Charges nothing, and counts no row.
 
-    An interrupted job's request is taken up again if all is the same that its answers are about (rows, synthetic
-    table, sets of columns, plan, target and seed) and none of its charges is without its answer. Otherwise it stays
-    spent, and a new one is made besides: :attr:`PrivateMetricsRequest.before` holds the promise for all others.
+    An interrupted job's request is resumed if everything that determines its answers is unchanged (rows, synthetic
+    table, sets of columns, plan, target and seed) and every charge has its answer. Otherwise it stays spent, and a new
+    request is made: :attr:`PrivateMetricsRequest.before` holds the promise for all others.
 
     Args:
         fitted: The model's parts.
         real: As in :func:`measure_private_metrics`; with a checkpoint a keyed digest of it is taken.
         synthetic: The synthetic table.
-        plan: Of :func:`plan_private_metrics`.
+        plan: The result of :func:`plan_private_metrics`.
         target: The column to guess.
-        ledger: The dataset's; ``None`` keeps none, but for the checkpoint's own.
+        ledger: The dataset's ledger; ``None`` keeps none except the checkpoint's own.
         source_table: As in :func:`measure_private_metrics`.
         random_state: As in :func:`measure_private_metrics`.
-        kept: The checkpoint, which the caller has taken.
+        kept: The checkpoint, locked by the caller.
 
     Raises:
-        LedgerError: the fit stands in a ledger, and this is not it.
-        BudgetExceededError: the cap would be passed.
+        LedgerError: the fit is recorded in another ledger.
+        BudgetExceededError: the cap would be exceeded.
         CheckpointError: the checkpoint is damaged.
     """
     _check_place(fitted.privacy, ledger)
@@ -265,7 +265,7 @@ def place_request(
 def _subject(
     n_rows: float, codes: np.ndarray, sets: Sets, plan: Plan, target: str | None, random_state: int
 ) -> list[Any]:
-    """Return what answers are about besides the real rows, in plain data."""
+    """Return everything but the real rows that determines the answers, as plain data."""
     table = [list(codes.shape), str(codes.dtype), hashlib.sha256(codes.tobytes()).hexdigest()]
     columns = [[int(j) for j in each] for each in (*sets.pairs, *sets.triples)]
     budget = [plan.epsilon, plan.delta, plan.mu, plan.unit.entity, plan.unit.max_rows]
@@ -277,7 +277,7 @@ def _taken_up(
 ) -> PrivateMetricsRequest:
     """Return a request under the name of the interrupted one that it resumes, if there is one.
 
-    All others that stand open are over: what they were to spend no longer counts against a cap, what they have does.
+    All other open requests are ended: only their actual spending still counts against a cap.
     """
     begun = kept.begun()
     same = [each for each in begun if each.subject == request.subject and _goes_on(each, kept)]
@@ -289,8 +289,8 @@ def _taken_up(
     before = earlier_private_metrics(kept, privacy, besides=same[-1].name if same else None)
     if before is not None:
         logger.warning(
-            "Private metrics that were measured before the job was interrupted cannot be read again, for an answer was "
-            "lost or the tables are others: their cost is spent, and counts in the total."
+            "Private metrics measured before the job was interrupted cannot be reread, because an answer was lost or "
+            "the tables changed: their cost is spent, and counts in the total."
         )
     if not same:
         return replace(request, before=before)
@@ -300,7 +300,7 @@ def _taken_up(
 
 
 def _path_of(ledger: LedgerConfig | None) -> str:
-    """Return what a checkpoint calls a dataset's ledger; empty for its own, which moves along with it."""
+    """Return a checkpoint's name for a dataset's ledger; empty for its own, which moves along with it."""
     return "" if ledger is None else str(ledger.path.absolute())
 
 
@@ -309,7 +309,7 @@ def _ledger_of(begun: BegunRequest, kept: KeptRequests) -> LedgerFile:
 
 
 def _goes_on(begun: BegunRequest, kept: KeptRequests) -> bool:
-    """Return whether every charge of a request has its answer, and nobody has ended it before it was done."""
+    """Return True if every charge of a request has its answer, and it was not ended before it was done."""
     fit = _ledger_of(begun, kept).fit(begun.name)
     if fit is None:
         return True  # nothing was charged; answers without charges are refused when they are read
@@ -320,14 +320,14 @@ def _goes_on(begun: BegunRequest, kept: KeptRequests) -> bool:
 def earlier_private_metrics(
     kept: KeptRequests, privacy: PrivacyStatement, *, besides: str | None = None
 ) -> PrivacyStatement | None:
-    """Return the promise for all private metrics beside a checkpoint's fit; ``None`` if none were charged.
+    """Return the promise for all private metrics of a checkpoint's fit; ``None`` if none were charged.
 
-    **Guarantee.** Epsilons and deltas of all requests are added up: basic composition. One that was charged counts
-    with all that it might have cost, and so does one of which its ledger knows nothing.
+    **Guarantee.** Epsilons and deltas of all requests are added up: basic composition. A charged request counts with
+    its full budget, and so does one that is missing from its ledger.
 
     Args:
         kept: The checkpoint.
-        privacy: The fit's statement, whose unit it is.
+        privacy: The fit's statement, which gives the unit.
         besides: Name of a request that is left out.
     """
     found = [_statement_of(begun, kept, privacy) for begun in kept.begun() if begun.name != besides]
@@ -370,10 +370,10 @@ def _added_up(*statements: PrivacyStatement) -> PrivacyStatement:
 def _check_totals(
     gate: Gate | None, privacy: PrivacyStatement, plan: Plan, before: PrivacyStatement | None
 ) -> None:
-    """Raise if a gate cannot pass the total that a request would bring: nothing is measured then.
+    """Check that a gate can pass the total including a request, before anything is measured.
 
     Raises:
-        ConfigError: epsilon or delta of fit and private metrics are over the gate's.
+        ConfigError: epsilon or delta of fit and private metrics exceed the gate's.
     """
     for name in ("epsilon", "delta"):
         limit = getattr(gate, name, None)
@@ -386,31 +386,30 @@ def _check_totals(
 
 
 def _check_place(privacy: PrivacyStatement, config: LedgerConfig | None) -> None:
-    """Raise unless a request is recorded in the ledger that the fit stands in. Reads no row.
+    """Check that a request is recorded in the same ledger as the fit. Reads no row.
 
     Raises:
-        LedgerError: the fit stands in a ledger, and this is not it.
+        LedgerError: the fit is recorded in another ledger.
     """
     place = privacy.place
     if place == UNTOLD_PLACE:
         raise LedgerError(
-            "ledger: the model was released, and does not name the ledger that its fit stands in, where private "
-            "metrics beside it belong. Use the model in the job's internal folder, or the one that was kept with its "
-            "place."
+            "ledger: the model was released, and does not name its fit's ledger, where its private metrics must be "
+            "recorded. Use the model in the job's internal folder, or the one that was saved with its place."
         )
     file = None if config is None else LedgerFile(config.path)
     if place is not None and (file is None or not file.records or file.head["ledger"] != place.ledger):
         raise LedgerError(
-            f"ledger: the fit stands in the ledger {place.ledger}, and private metrics beside it belong there, too. "
+            f"ledger: the fit is recorded in the ledger {place.ledger}, and its private metrics must be, too. "
             "Give that file."
         )
 
 
 def _check_cap(file: LedgerFile, plan: Plan, config: LedgerConfig) -> None:
-    """Raise unless a ledger has room for a request. Reads no row.
+    """Check that a ledger has room for a request. Reads no row.
 
     Raises:
-        BudgetExceededError: the cap would be passed.
+        BudgetExceededError: the cap would be exceeded.
     """
     try:
         file.check_cap(plan, config)
@@ -430,30 +429,30 @@ def measure_private_metrics(
     source_table: pd.DataFrame | None = None,
     random_state: int = 0,
 ) -> PrivateMetricsResult:
-    """Release noisy figures on how close a synthetic table is to the training rows of its model.
+    """Release noisy figures on the closeness of a synthetic table to the training rows of its model.
 
     **Guarantee.** That of :func:`~tabgan.privacy.doors.private_metrics.release_private_metrics`: at most the plan's
-    epsilon and delta, on top of the fit's and of those of :attr:`PrivateMetricsRequest.before`. Charges stand in the
-    ledger before a row is counted. With a checkpoint an answer that was kept is returned as it was: no noise is drawn
-    for it again. Without one, a request that fails or is interrupted stays charged, and made again is charged again.
+    epsilon and delta, on top of the fit's and of those of :attr:`PrivateMetricsRequest.before`. Charges are in the
+    ledger before a row is counted. With a checkpoint, a recorded answer is returned unchanged, without new noise.
+    Without one, a request that fails or is interrupted stays charged, and a repeated request is charged again.
 
     Args:
-        request: Of :func:`place_request`, with the same tables and arguments.
+        request: The result of :func:`place_request`, with the same tables and arguments.
         fitted: The model's parts.
-        real: ``(rows, columns)`` the private table that was learnt, with the schema's columns.
+        real: ``(rows, columns)`` the private training table, with the schema's columns.
         target: The column to guess.
-        source_table: The table that ``real`` was taken from: whose ledger it is.
-        random_state: Seed of which pairs and triples are taken, and of the model.
+        source_table: The table that ``real`` was taken from, to which the ledger belongs.
+        random_state: Seed of the choice of pairs and triples, and of the model.
 
     Raises:
-        LedgerError, BudgetExceededError: the ledger cannot be used, or its cap would be passed; no row was read.
-        PrivacyError: the checkpoint's answers and the ledger's charges do not go together.
+        LedgerError, BudgetExceededError: the ledger cannot be used, or its cap would be exceeded; no row was read.
+        PrivacyError: the checkpoint's answers and the ledger's charges do not match.
     """
     plan, name, kept, ledger = request.plan, request.name, request.kept, request.config
     guesser = train_guesser(request.codes, fitted.encoder, target, RandomStreams(random_state))
     file = None if ledger is None else LedgerFile(ledger.path)
     if file is not None and ledger is not None:
-        if kept is not None:  # before the ledger knows it: what is charged is always known here
+        if kept is not None:  # before the ledger: every charge has a record here
             place = _path_of(ledger if request.has_place else None)
             kept.begin(BegunRequest(name, request.subject, plan.epsilon or 0.0, plan.delta, place))
         file.begin(name, plan, ledger, partial(table_digest, real if source_table is None else source_table))
@@ -482,7 +481,7 @@ def measure_private_metrics(
 
 
 def _end(file: LedgerFile | None, name: str, outcome: str, error: BaseException | None = None) -> None:
-    """Record that a request is over; an ``error`` that it ends with is not covered up by another one."""
+    """Record the end of a request; an ``error`` that ended it is not masked by another one."""
     fit = None if file is None else file.fit(name)
     if file is None or (fit is not None and fit.outcome is not None):
         return

@@ -1,7 +1,7 @@
-"""Figures of a synthetic table that may go out with it: from the table itself and what was released, and no real row.
+"""Shareable figures of a synthetic table: from the table itself and the releases, without a real row.
 
-What is known of the real table without its rows are the released numbers of the fit and, where somebody paid for
-them, private metrics (:mod:`tabgan.privacy.doors.private_metrics`). All that is made here is post-processing of these.
+The releases are the fit's noisy numbers and, if paid for, private metrics
+(:mod:`tabgan.privacy.doors.private_metrics`). Everything here is post-processing of these.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ from tabgan.evaluation.validity import schema_validity
 from tabgan.privacy.doors.private_metrics import Comparison, Guesser, Noisy, PrivateMetrics
 from tabgan.table.codes import CodedColumn, TableEncoder
 
-#: Pairs that a private mean distance is taken over, at most.
+#: Largest number of pairs in a private mean distance.
 MAX_PAIRS = 1_000
 
-#: Rows that a guesser is trained on, at most, and the part of the synthetic rows that it is tried on.
+#: Largest number of training rows of a guesser, and the part of the synthetic rows that it is tested on.
 _MAX_TRAIN_ROWS, _TEST_SHARE = 50_000, 0.3
 
-#: Draws that chance is averaged over.
+#: Number of draws over which chance is averaged.
 _CHANCE_DRAWS = 5
 
 
 @dataclass(frozen=True)
 class Sets:
-    """Sets of columns, by position, that mean distances are taken over: chosen by a seed."""
+    """Sets of columns, by position, for mean distances: chosen by a seed."""
 
     pairs: list[tuple[int, ...]] = field(default_factory=list)
     triples: list[tuple[int, ...]] = field(default_factory=list)
 
     @classmethod
     def of(cls, n_columns: int, streams: RandomStreams) -> Sets:
-        """Return the sets for so many columns; none where there are too few."""
+        """Return the sets for a number of columns; none if there are too few."""
         rng = streams.numpy("shareable.sets")
         return cls(
             column_tuples(n_columns, 2, MAX_PAIRS, rng) if n_columns >= 2 else [],
@@ -53,7 +53,7 @@ class Sets:
 
 @dataclass(frozen=True)
 class TrainedGuesser:
-    """A guesser, and its accuracy on synthetic rows that it has not seen."""
+    """A guesser, and its accuracy on synthetic rows that it never saw."""
 
     guesser: Guesser
     accuracy: float
@@ -63,11 +63,11 @@ class TrainedGuesser:
 def train_guesser(
     codes: np.ndarray, encoder: TableEncoder, target: str | None, streams: RandomStreams
 ) -> TrainedGuesser | None:
-    """Return a model of the target that was trained on the codes of synthetic rows; ``None`` where there is no class.
+    """Return a model of the target, trained on the codes of synthetic rows; ``None`` if the target has no classes.
 
     Args:
-        codes: ``(rows, columns)`` of the synthetic table.
-        encoder: Released.
+        codes: ``(rows, columns)`` codes of the synthetic table.
+        encoder: The released encoder.
         target: The column to guess.
         streams: Seeds.
     """
@@ -117,23 +117,22 @@ def evaluate_released(
 ) -> Evaluation:
     """Return the figures of a synthetic table that may go out with it.
 
-    **Guarantee.** No argument holds a real row: what comes out is the same for every real table of which the same
-    was released.
+    **Guarantee.** No argument holds a real row: the result is the same for all real tables with the same releases.
 
     Args:
         synthetic: The table.
         encoder: The fit's released columns and counts.
         n_rows: Released number of rows.
         target: The column that models predict.
-        private_metrics: Noisy figures on real rows; ``None`` where none were asked for.
-        sets: What they were taken over.
-        guesser: Whose right guesses were counted.
-        fresh: Codes of two samples of the model, as many rows as the real and as the synthetic table have: what chance
-            shows. Drawn from the table itself they would share rows, and look closer than two tables are.
-        n_rows_stddev: Of the released number of rows.
-        rules: What rows should keep; those that would have to look at real rows are left out.
-        further: Other metrics that may go out, such as of an audit.
-        random_state: Seed of what chance shows.
+        private_metrics: Noisy figures on real rows; ``None`` if none were requested.
+        sets: The sets of columns that they cover.
+        guesser: The guesser whose right guesses were counted.
+        fresh: Codes of two samples of the model, with as many rows as the real and the synthetic table, to compute
+            distances by chance. Samples of the table itself would share rows, and look closer than two tables are.
+        n_rows_stddev: Standard deviation of the released number of rows.
+        rules: Rules for every row; those that need real rows are left out.
+        further: Other metrics that may go out, such as those of an audit.
+        random_state: Seed of the draws by chance.
     """
     streams = RandomStreams(random_state)
     codes = encoder.transform(synthetic)
@@ -163,7 +162,7 @@ def evaluate_released(
 
 
 class _Near:
-    """How near the synthetic codes are to what was released, and what chance shows."""
+    """Distances of the synthetic codes from the releases, and distances by chance."""
 
     def __init__(
         self,
@@ -192,7 +191,7 @@ class _Near:
         self._samples = None if fresh is None else Comparison(*fresh, encoder.sizes)
 
     def released(self) -> Figure:
-        """Return the mean distance of single columns from what was released of them."""
+        """Return the mean distance of single columns from their released distributions."""
         if not self.columns:
             raise NotComputed("there are only identifiers")
         return Figure(float(np.mean(self.columns)), reference=float(np.mean(self.chance)))
@@ -205,7 +204,7 @@ class _Near:
 
 
 def _released_shares(column: CodedColumn, n_rows: float) -> np.ndarray:
-    """Return ``(width,)`` released shares of a column's codes; the one for other values has what is left."""
+    """Return ``(width,)`` released shares of a column's codes; the code for other values has the rest."""
     counts = column.code_weights
     if column.encoder.has_other:
         counts[-1] = max(n_rows - counts.sum(), 0.0)
@@ -250,12 +249,12 @@ def _metrics_of(
 
 
 def _figure(noisy: Noisy, reference: float | None = None, relative: float = 0.0) -> Figure:
-    """Return a noisy share as a figure: cut to what a share can be, with the interval of its noise.
+    """Return a noisy share as a figure: cut to [0, 1], with the interval of its noise.
 
     Args:
-        noisy: As it was released.
-        reference: What it is held against.
-        relative: Relative error of the released number of rows, which it was divided by.
+        noisy: The released share.
+        reference: The value that it is compared with.
+        relative: Relative error of the released number of rows, by which it was divided.
     """
     stddev = float(np.hypot(noisy.noise_stddev, noisy.value * relative))
     half = float(norm.ppf(0.5 + LEVEL / 2)) * stddev
@@ -273,7 +272,7 @@ def _column_results(
     near: _Near,
     private_metrics: PrivateMetrics | None,
 ) -> tuple[ColumnResult, ...]:
-    """Return how the columns came through: by private metrics where there are any, else by the released counts."""
+    """Return the results of the columns: by private metrics if there are any, else by the released counts."""
     results = []
     for column in encoder.schema:
         tvd = reference = None
@@ -291,7 +290,7 @@ def _column_results(
                 kind=column.kind,
                 tvd=tvd,
                 reference=reference,
-                valid=shares.get(column.name, 1.0),  # a range that was not seen: no row shows a value
+                valid=shares.get(column.name, 1.0),  # a range without a value in any row
                 missing_real=min(missing, 1.0),
                 missing_synthetic=float(synthetic[column.name].isna().mean()),
             )
@@ -300,24 +299,24 @@ def _column_results(
 
 
 class _Other:
-    """Stands for values that were not released."""
+    """Stand-in for values that were not released."""
 
     def __repr__(self) -> str:
         return "<other>"
 
 
-#: The one that does.
+#: The only instance.
 OTHER = _Other()
 
 
 def released_frame(encoder: TableEncoder, n_rows: float, n_drawn: int, random_state: int = 0) -> pd.DataFrame:
-    """Return a table whose columns, each by itself, are spread as they were released; for pictures.
+    """Return a table whose columns, each by itself, follow their released distributions; for pictures.
 
-    Every cell has its share of the rows, rounded; where in a cell a number lies is drawn. Columns do not go together.
-    Rows that no released category accounts for are there as an object that is none of them.
+    Every cell has its share of the rows, rounded; a number's place within its cell is drawn. Columns are independent.
+    Rows outside the released categories hold an object that equals none of them.
 
     Args:
-        encoder: Released.
+        encoder: The released encoder.
         n_rows: Released number of rows.
         n_drawn: Rows of the result, at least 1.
         random_state: Seed.

@@ -1,4 +1,4 @@
-"""Door 3: a synthetic table compared with real ones. Figures from here are outside the guarantee."""
+"""Door 3: comparison of a synthetic table with real ones. Figures from here are outside the guarantee."""
 
 from __future__ import annotations
 

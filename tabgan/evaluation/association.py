@@ -1,8 +1,8 @@
-"""Whether columns go together in the synthetic table as they do in the real one.
+"""Associations of columns in the synthetic table, compared with those in the real one.
 
-How strongly two columns go together is one number whatever their kinds: Spearman's rank correlation of two numbers,
-from -1 to 1; the correlation ratio of a number's ranks by category, from 0 to 1; the bias-corrected Cramer's V of two
-categories, from 0 to 1. Ranks, because an income in millions must not decide alone.
+The association of two columns is one number for any kinds: Spearman's rank correlation of two numbers, from -1 to 1;
+the correlation ratio of a number's ranks by category, from 0 to 1; the bias-corrected Cramer's V of two categories,
+from 0 to 1. Ranks keep a single income in millions from deciding the figure.
 
 References:
     Spearman (1904), *The Proof and Measurement of Association between Two Things*; Kruskal & Wallis (1952), *Use of
@@ -24,18 +24,18 @@ from tabgan.evaluation.metric import Figure, Findings, NotComputed, measure
 from tabgan.evaluation.result import Correlations, Pictures
 from tabgan.evaluation.tables import Keys, Tables, drawn_columns, equal_rows
 
-#: Rows of each table, and columns, that pairs are taken of; columns that the picture shows.
+#: Largest numbers of rows of each table, and of columns, that are compared, and of columns that the picture shows.
 MAX_ROWS, MAX_COLUMNS, MAX_SHOWN = 20_000, MAX_ASSOCIATED, 40
 
-#: Categories of a column that are told apart, the most frequent first; the others are one.
+#: Number of categories of a column that are kept, the most frequent first; the others are pooled.
 _MAX_CATEGORIES = 50
 
 
 def association_findings(tables: Tables, streams: RandomStreams) -> Findings:
-    """Return ``correlations``, and the picture of the columns that go together most.
+    """Return ``correlations``, and the picture of the most strongly associated columns.
 
-    A pair that is not defined in the real table, such as one with a constant column, is left out. Where it is defined
-    there, but not in another table, it counts as 0 in that one: a constant column goes with none.
+    A pair that is undefined in the real table, such as one with a constant column, is left out. A pair defined there,
+    but not in another table, counts as 0 in that one: a constant column is associated with none.
     """
     drawn: list[Correlations] = []
 
@@ -56,7 +56,7 @@ def association_findings(tables: Tables, streams: RandomStreams) -> Findings:
 
 
 def associations(values: np.ndarray, keys: Sequence[Keys | None]) -> np.ndarray:
-    """Return ``(columns, columns)`` how strongly columns go together, over rows that have both; NaN if undefined.
+    """Return ``(columns, columns)`` associations, over rows that have both cells; NaN if undefined.
 
     Args:
         values: ``(rows, columns)`` as in :attr:`~tabgan.evaluation.tables.Tables.values`.
@@ -79,7 +79,7 @@ def associations(values: np.ndarray, keys: Sequence[Keys | None]) -> np.ndarray:
 
 
 def cramers_v(table: np.ndarray) -> float:
-    """Return the bias-corrected Cramer's V of a ``(rows, columns)`` table of counts; NaN where one does not vary.
+    """Return the bias-corrected Cramer's V of a ``(rows, columns)`` table of counts; NaN if a column does not vary.
 
     >>> cramers_v(np.array([[50, 0], [0, 50]])), cramers_v(np.array([[25, 25], [25, 25]]))
     (1.0, 0.0)
@@ -101,7 +101,7 @@ def _varies(values: np.ndarray) -> np.ndarray:
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
-    """Return ranks among a column's present cells, from -1 to 1; NaN stays."""
+    """Return ranks among a column's present cells, from -1 to 1; NaN stays NaN."""
     if not values.size:
         return values
     n_present = np.maximum((~np.isnan(values)).sum(axis=0), 1)
@@ -109,7 +109,7 @@ def _ranks(values: np.ndarray) -> np.ndarray:
 
 
 def _indicators(codes: np.ndarray) -> csr_array:
-    """Return ``(rows, categories)`` 0 and 1; a row whose category is missing has only 0."""
+    """Return ``(rows, categories)`` indicators, 0 or 1; all 0 in a row whose category is missing."""
     present = np.flatnonzero(~np.isnan(codes))
     columns = np.minimum(codes[present], _MAX_CATEGORIES).astype(np.int64)
     ones = np.ones(len(present))
@@ -134,7 +134,7 @@ def _rank_correlations(ranks: np.ndarray) -> np.ndarray:
 
 
 def _correlation_ratios(indicator: csr_array, ranks: np.ndarray) -> np.ndarray:
-    """Return ``(numbers,)`` the root of the share of a number's variance that is between categories."""
+    """Return ``(numbers,)`` square roots of the share of a number's variance that is between categories."""
     is_present = (~np.isnan(ranks)).astype(float)
     filled = np.nan_to_num(ranks)
     counts = indicator.T @ is_present  # (categories, numbers)

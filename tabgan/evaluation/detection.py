@@ -1,4 +1,4 @@
-"""Whether a model can tell synthetic rows from real ones, and which columns it tells them by."""
+"""A model that tells synthetic rows from real ones, and the columns that it uses."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tabgan.evaluation.metric import LEVEL, Figure, Findings, NotComputed, measu
 from tabgan.evaluation.result import Interval
 from tabgan.evaluation.tables import Tables, equal_rows, features, informative, require_columns
 
-#: Rows of each table, at most, that the models learn from.
+#: Largest number of rows of each table that the models are trained on.
 MAX_ROWS = 10_000
 
-#: Rows that columns are shuffled in, one fold of both tables: at most, at least, and all columns together.
+#: Rows, one fold of both tables, in which columns are shuffled: at most, at least, and over all columns together.
 _MAX_SHUFFLED, _MIN_SHUFFLED, _SHUFFLED_CELLS = 3_000, 500, 60_000
 
 _FOLDS = 3
@@ -28,7 +28,7 @@ _MIN_ROWS = 30
 
 
 class _Fold(NamedTuple):
-    """A model and the rows that it has not seen."""
+    """A model and the rows that it never saw."""
 
     model: Any
     is_used: np.ndarray
@@ -36,10 +36,10 @@ class _Fold(NamedTuple):
 
 
 def detection_findings(tables: Tables, streams: RandomStreams) -> Findings:
-    """Return ``c2st``, and by column how much of it goes when the column is shuffled.
+    """Return ``c2st``, and its loss for each column when that column is shuffled.
 
-    A column that says the same as another is missed little, and where several columns give rows away on their own,
-    each of them is: a small figure beside a large ``c2st`` clears no column.
+    The loss is small for a column that repeats another, and for each of several columns that give rows away on their
+    own: a small loss beside a large ``c2st`` clears no column.
 
     References:
         Lopez-Paz & Oquab (2017), *Revisiting Classifier Two-Sample Tests*; Breiman (2001), *Random Forests*,
@@ -67,7 +67,7 @@ def detection_findings(tables: Tables, streams: RandomStreams) -> Findings:
 
 
 def auc_figure(scores: np.ndarray, is_positive: np.ndarray) -> Figure:
-    """Return the ROC AUC of scores with its interval; none where all rows score alike, or all apart.
+    """Return the ROC AUC of scores with its interval; no interval if all rows score alike, or the tables separate.
 
     The interval is over rows, as if the scores came from one model; another draw of training rows is not in it.
 
@@ -78,7 +78,7 @@ def auc_figure(scores: np.ndarray, is_positive: np.ndarray) -> Figure:
     n_positive = int(is_positive.sum())
     n_negative = len(scores) - n_positive
     ranks = rankdata(scores)
-    # Of every row, the share of rows of the other table that score below it; ties count half.
+    # For every row, the share of the other table's rows that score below it; ties count half.
     positive = (ranks[is_positive] - rankdata(scores[is_positive])) / n_negative
     negative = (ranks[~is_positive] - rankdata(scores[~is_positive])) / n_positive
     area = float(positive.mean())
@@ -90,7 +90,7 @@ def auc_figure(scores: np.ndarray, is_positive: np.ndarray) -> Figure:
 
 
 def _folds(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> Iterator[_Fold]:
-    """Yield models, each with the rows that it has not seen; none for a fold in which nothing varies."""
+    """Yield models, each with the rows that it never saw; none for a fold in which nothing varies."""
     split = StratifiedKFold(_FOLDS, shuffle=True, random_state=int(rng.integers(2**31)))
     for train, test in split.split(x, y):
         is_used = informative(x[train])
@@ -107,7 +107,7 @@ def _scores(fold: _Fold, x: np.ndarray) -> np.ndarray:
 def _drops(
     folds: list[_Fold], x: np.ndarray, is_synthetic: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return ``(columns,)`` how much ROC AUC goes, on average over folds, when a column is shuffled."""
+    """Return ``(columns,)`` losses of ROC AUC, on average over folds, when a column is shuffled."""
     n_columns = x.shape[1]
     most = int(np.clip(_SHUFFLED_CELLS // n_columns, _MIN_SHUFFLED, _MAX_SHUFFLED))
     drops = np.zeros((len(folds), n_columns))

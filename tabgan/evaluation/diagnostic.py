@@ -16,10 +16,9 @@ from tabgan.evaluation.validity import without_unit
 
 @computes("diagnostic")
 def diagnostic(inputs: Inputs) -> Figure:
-    """Return SDMetrics' score of the synthetic table, and of the held-out rows.
+    """Return SDMetrics' score of the synthetic table, and of the holdout rows.
 
-    SDMetrics is handed numbers for moments and categories, which it cannot tell from the cells themselves, and so
-    takes tables of any types.
+    SDMetrics receives moments and categories as numbers, so that tables of any types can be compared.
     """
     value, reference = _scores(inputs.tables)
     return Figure(value, reference=reference)
@@ -39,7 +38,7 @@ def _scores(tables: Tables) -> tuple[float, float]:
 
 
 def _empty(dtypes: dict[str, str]) -> pd.DataFrame:
-    """Return a table without rows, stored alike, whatever unit pandas has picked for moments."""
+    """Return a table without rows and with the same dtypes, apart from the unit that pandas picked for moments."""
     return pd.DataFrame({name: pd.Series(dtype=without_unit(dtype)) for name, dtype in dtypes.items()})
 
 

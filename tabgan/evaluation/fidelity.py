@@ -1,7 +1,7 @@
-"""How close the synthetic table's distributions are to the real ones.
+"""Closeness of the synthetic table's distributions to the real ones.
 
-Every figure that has a reference is computed on equally many synthetic and held-out rows: a smaller sample
-looks further away than it is, and only so is the reference what a perfect table would score.
+Every figure with a reference is computed on equally many synthetic and holdout rows: a smaller sample looks further
+away than it is, and only with equal numbers is the reference the score of a perfect table.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from tabgan.evaluation.sdmetrics_scores import column_scores
 from tabgan.evaluation.steps import Inputs, computes
 from tabgan.evaluation.tables import Tables, Three, drawn_columns, equal_rows, require_columns
 
-#: Rows of each table, at most, for each figure.
+#: Largest number of rows of each table, for each figure.
 MAX_TVD_ROWS, MAX_QUALITY_ROWS = 50_000, 20_000
 
-#: Column tuples that a mean distance is taken over, at most.
+#: Largest number of column tuples in a mean distance.
 MAX_PAIRS, MAX_TRIPLES = 2_000, 200
 
-#: Cells of a joint table up to which it is counted in full.
+#: Largest number of cells of a joint table that is counted in full.
 _DENSE_CELLS = 2**18
 
 _MAX_CATEGORIES = 1_000
@@ -37,38 +37,38 @@ _MAX_CATEGORIES = 1_000
 
 @dataclass(frozen=True)
 class Cells:
-    """Three tables as cells, equally many rows held out and synthetic.
+    """Three tables as cells, with equally many holdout and synthetic rows.
 
     Attributes:
         codes: ``(rows, modelled)`` cells of each table.
-        sizes: ``(modelled,)`` how many cells a column has.
+        sizes: ``(modelled,)`` numbers of cells of each column.
     """
 
     codes: Three[np.ndarray]
     sizes: tuple[int, ...]
 
     def distances(self, columns: Sequence[int]) -> tuple[float, float]:
-        """Return the distances of the synthetic and of the held-out rows from the real ones."""
+        """Return the distances of the synthetic and of the holdout rows from the real ones."""
         real, holdout, synthetic = (codes[:, list(columns)] for codes in self.codes)
         value, reference = total_variation(real, [synthetic, holdout], [self.sizes[j] for j in columns])
         return value, reference
 
 
 def equal_cells(tables: Tables, streams: RandomStreams) -> Cells:
-    """Return the tables as cells, on samples where they are large."""
+    """Return the tables as cells, sampled if they are large."""
     codes, sizes = to_cells(tables)
     return Cells(equal_rows(codes, MAX_TVD_ROWS, streams.numpy("evaluation.tvd")), sizes)
 
 
 def column_distances(tables: Tables, cells: Cells) -> dict[str, tuple[float, float]]:
-    """Return, by modelled column, the distance of the synthetic and of the held-out rows."""
+    """Return, by modelled column, the distance of the synthetic and of the holdout rows."""
     return {column.name: cells.distances([j]) for j, column in enumerate(tables.modelled)}
 
 
 def tvd_metrics(
     cells: Cells, single: dict[str, tuple[float, float]], streams: RandomStreams
 ) -> tuple[Metric, ...]:
-    """Return ``tvd1``, ``tvd2`` and ``tvd3``; ``single`` is what :func:`column_distances` found."""
+    """Return ``tvd1``, ``tvd2`` and ``tvd3``; ``single`` is the result of :func:`column_distances`."""
     rng = streams.numpy("evaluation.tuples")
 
     def mean_over(order: int, most: int) -> list[Figure]:
@@ -83,11 +83,10 @@ def tvd_metrics(
 
 
 def to_cells(tables: Tables) -> tuple[Three[np.ndarray], tuple[int, ...]]:
-    """Return ``(rows, modelled)`` cells, and how many there are in each column.
+    """Return ``(rows, modelled)`` cells, and their number in each column.
 
-    0 is missing. Numbers and moments are cut at the real rows' quantiles, or between their values where those
-    are few; a value that holds two quantiles or more has a cell of its own. Categories have one each, the last is for
-    all others.
+    0 is missing. Numbers and moments are cut at the real rows' quantiles, or between their values if those are few; a
+    value at two or more quantiles has a cell of its own. Each category has a cell, and the last is for all others.
     """
     cells = tables.values.map(lambda values: np.zeros(values.shape, dtype=np.int32))
     sizes = []
@@ -140,11 +139,11 @@ def quality_metrics(tables: Tables, streams: RandomStreams) -> tuple[Metric, ...
 
 
 def rare_metrics(tables: Tables, streams: RandomStreams) -> tuple[Metric, ...]:
-    """Return ``rare_categories``. Which categories are counted follows from the real rows alone."""
+    """Return ``rare_categories``. The real rows alone determine the counted categories."""
 
     def compute() -> list[Figure]:
         rows = equal_rows(tables.values, MAX_TVD_ROWS, streams.numpy("evaluation.rare"))
-        found = []  # by category, whether the synthetic and the held-out rows have it
+        found = []  # by category: True if the synthetic, or the holdout rows have it
         for j, keys in enumerate(tables.keys):
             if keys is None:
                 continue
@@ -157,7 +156,7 @@ def rare_metrics(tables: Tables, streams: RandomStreams) -> tuple[Metric, ...]:
         occurs = np.concatenate(found) if found else np.empty((0, 2), dtype=bool)
         if not len(occurs):
             raise NotComputed(
-                f"no category is held by at most {RARE_SHARE:.0%} of the rows, and by enough to be expected"
+                f"no category is held by at most {RARE_SHARE:.0%} of the rows and still expected to occur"
             )
         value, reference = occurs.mean(axis=0)
         return [Figure(float(value), reference=float(reference))]
@@ -166,13 +165,13 @@ def rare_metrics(tables: Tables, streams: RandomStreams) -> tuple[Metric, ...]:
 
 
 def _counts(codes: np.ndarray, n_keys: int) -> np.ndarray:
-    """Return ``(keys,)`` how many rows hold each category."""
+    """Return ``(keys,)`` numbers of rows that hold each category."""
     return np.bincount(codes[~np.isnan(codes)].astype(np.int64), minlength=n_keys + 1)[:n_keys]
 
 
 @computes("duplicates")
 def duplicates(inputs: Inputs) -> Figure:
-    """Return the share of rows that occur more than once, synthetic ones and held-out ones."""
+    """Return the share of rows that occur more than once, in the synthetic table and in the holdout."""
     require_columns(inputs.tables)
     rows = equal_rows(inputs.tables.values, MAX_TVD_ROWS, inputs.streams.numpy("evaluation.duplicates"))
     value, reference = (
@@ -182,7 +181,7 @@ def duplicates(inputs: Inputs) -> Figure:
 
 
 def _cuts(real: np.ndarray) -> np.ndarray:
-    """Return where to cut a column of numbers."""
+    """Return the cuts of a column of numbers."""
     present = real[~np.isnan(real)]
     if len(present) == 0:
         return np.empty(0)
@@ -215,7 +214,7 @@ def _mean(distances: Sequence[tuple[float, float]]) -> Figure:
 
 
 def _quality(tables: Tables, real: np.ndarray, other: np.ndarray) -> tuple[float, float]:
-    """Return SDMetrics' two properties; NaN for one that has nothing to average."""
+    """Return SDMetrics' two properties; NaN for one with nothing to average."""
     names = [str(j) for j in range(len(tables.modelled))]
     kinds = ["numerical" if keys is None else "categorical" for keys in tables.keys]
     real_frame, other_frame = (
@@ -225,6 +224,6 @@ def _quality(tables: Tables, real: np.ndarray, other: np.ndarray) -> tuple[float
 
 
 def _pooled(values: np.ndarray, tables: Tables) -> np.ndarray:
-    """Return values with rare categories as one: SDMetrics' time grows with the square of their number."""
+    """Return values with rare categories pooled: SDMetrics' time grows with the square of their number."""
     limits = np.array([np.inf if keys is None else _MAX_CATEGORIES for keys in tables.keys])
-    return np.asarray(np.minimum(values, limits))  # NaN stays
+    return np.asarray(np.minimum(values, limits))  # NaN stays NaN

@@ -1,7 +1,7 @@
-"""Whether a synthetic table may be released: limits that were set beforehand, held against what was found.
+"""The gate of a release: limits that are set in advance, and the decision on the figures found.
 
-A figure with an interval is held by its worse end, and one that could not be computed does not keep its limit:
-what is not known does not count for the table.
+The worse end of a figure's interval must meet the limit. A figure that could not be computed fails: unknown figures
+do not count in the table's favour.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from tabgan.evaluation.result import Evaluation, Metric
 
 Outcome = Literal["passed", "failed", "open"]
 
-#: Held-out and synthetic rows with which fidelity has a reference that a limit can be held beside.
+#: Least number of holdout and synthetic rows for fidelity limits relative to the reference.
 MIN_ROWS = 100
 
-_SIGNS: dict[Sense, str] = {"at_most": "at most", "at_least": "at least"}
+_SENSES: dict[Sense, str] = {"at_most": "maximum", "at_least": "minimum"}
 
 
 @dataclass(frozen=True)
 class Limit:
-    """How far a figure may go.
+    """The limit of a figure.
 
     Attributes:
-        value: The limit; of an attack that has a risk, on its risk.
-        is_relative: Whether it says by how much the figure may be worse than its reference.
+        value: The limit; for an attack with a risk, on the risk.
+        is_relative: True if it is a tolerance relative to the figure's reference.
     """
 
     value: float
@@ -39,16 +39,16 @@ class Limit:
 
 @dataclass(frozen=True)
 class Check:
-    """One limit, and what was found.
+    """One limit, and the figure found.
 
     Attributes:
-        name: What code calls the figure: ``"epsilon"``, ``"delta"``, ``"audit"``, or a metric's name.
-        label: What people call it.
-        sense: The limit is the most (``"at_most"``) or the least that is allowed.
+        name: The figure's name in code: ``"epsilon"``, ``"delta"``, ``"audit"``, or a metric's name.
+        label: Its name for readers.
+        sense: ``"at_most"`` if the limit is the largest allowed value, ``"at_least"`` if the smallest.
         limit: The limit.
-        found: What is held against it; ``None`` when there is none, which fails.
-        is_passed: Whether it is kept.
-        text: The finding as a whole sentence.
+        found: The value compared with it; ``None`` for none, which fails.
+        is_passed: True if the limit is met.
+        text: The result as a whole sentence.
     """
 
     name: str
@@ -62,10 +62,10 @@ class Check:
 
 @dataclass(frozen=True)
 class Decision:
-    """What a gate says.
+    """A gate's decision.
 
     Attributes:
-        outcome: ``"open"`` when no gate was set: then a person decides.
+        outcome: ``"open"`` if no gate was set: then a person decides.
         checks: Every limit, the broken ones first.
     """
 
@@ -74,7 +74,7 @@ class Decision:
 
     @property
     def failed(self) -> tuple[Check, ...]:
-        """The limits that are not kept."""
+        """The limits that are not met."""
         return tuple(check for check in self.checks if not check.is_passed)
 
 
@@ -84,12 +84,12 @@ NO_GATE = Decision("open")
 
 @dataclass(frozen=True)
 class Gate:
-    """Limits that a synthetic table has to keep before it is released.
+    """Limits that a synthetic table must meet before its release.
 
     Attributes:
-        epsilon: The most that fit and private metrics may promise together; ``None`` holds no limit.
+        epsilon: The largest total promise of fit and private metrics; ``None`` sets no limit.
         delta: Likewise.
-        audit: The most that an audit of the installation may show as a lower bound of epsilon.
+        audit: The largest lower bound on epsilon that an audit of the installation may show.
         limits: By metric name; see :func:`tabgan.evaluation.catalog.gate_rules`.
     """
 
@@ -106,17 +106,17 @@ class Gate:
 
     @property
     def promises(self) -> Gate:
-        """The limits on what is promised and audited: what a gate says of them tells nothing about a real row."""
+        """The limits on promises and the audit: a decision on them reveals nothing about a real row."""
         return replace(self, limits={})
 
     @classmethod
     def standard(cls, *, has_target: bool = False) -> Gate:
-        """Return a gate for a table that nothing else is known of. Its limits are conventions of this project.
+        """Return a default gate for any table. Its limits are conventions of this project.
 
-        Epsilon up to 10 is what Ponomareva et al. (2023) call reasonable, delta 1e-5 is below one over the rows of most
-        tables. An attack may succeed 10 points more often on people who were learnt from than on others, and 20 where
-        it singles out, or guesses the secret most at risk: their intervals are wide. One row in a hundred may be a
-        copy; what models and distributions lose is 10 points at most.
+        Ponomareva et al. (2023) call epsilon up to 10 reasonable; delta 1e-5 is below one over the rows of most
+        tables. An attack may succeed 10 points more often on training rows than on others, and 20 points if it singles
+        out or guesses the secret most at risk, because these intervals are wide. One row in a hundred may be a copy;
+        models and distributions may lose 10 points at most.
         """
         attacks = ("singling_out", "linkability", "inference", "attribute_inference", "membership_auc")
         risks = {name: Limit(0.1 if name in ("linkability", "membership_auc") else 0.2) for name in attacks}
@@ -132,7 +132,7 @@ class Gate:
 
     @classmethod
     def of(cls, gate: object, *, has_target: bool = False) -> Gate | None:
-        """Return the gate that a caller means: one, a mapping, ``"standard"``, or ``None`` for none.
+        """Return the gate of a caller's argument: a gate, a mapping, ``"standard"``, or ``None`` for none.
 
         Raises:
             ConfigError: it is none of these.
@@ -143,7 +143,7 @@ class Gate:
 
     @classmethod
     def from_dict(cls, data: object) -> Gate:
-        """Return the gate that a mapping, as in YAML, stands for.
+        """Return the gate that a mapping, as in YAML, describes.
 
         ``{"epsilon": 1, "fidelity": {"tvd2": 0.1}, "utility": {"tstr": {"within": 0.05}}, "audit": 1}``.
 
@@ -179,12 +179,12 @@ class Gate:
         return cls(**totals, limits=limits)
 
     def decide(self, evaluation: Evaluation, total: tuple[float, float] | None) -> Decision:
-        """Hold what was found against the limits.
+        """Compare the figures with the limits.
 
         Args:
-            evaluation: The figures; ``audit_bound`` among them where an audit is asked for.
-            total: Epsilon and delta that are promised for all that is released; ``None`` without a guarantee, and then
-                nothing passes.
+            evaluation: The figures; ``audit_bound`` among them if the gate limits the audit.
+            total: Epsilon and delta promised for all releases together; ``None`` without a guarantee, and then nothing
+                passes.
         """
         promised = (None, None) if total is None else total
         checks = [
@@ -209,7 +209,7 @@ class Gate:
         if not checks:
             return NO_GATE
         if total is None and not any(check.name in ("epsilon", "delta") for check in checks):
-            text = "There is no privacy guarantee: whatever the figures say, nothing is released."
+            text = "There is no privacy guarantee: nothing is released, whatever the figures say."
             checks.append(Check("guarantee", "Guarantee", "at_most", 0.0, None, False, text))
         checks.sort(key=lambda check: check.is_passed)
         return Decision("passed" if all(check.is_passed for check in checks) else "failed", tuple(checks))
@@ -236,9 +236,7 @@ def _part(part: str, rules: Mapping[str, Sense], value: object) -> dict[str, Lim
         try:
             limits[str(name)] = _limit(where, limit)
             if limits[str(name)].is_relative and ENTRIES[name].reference is None:
-                problems.append(
-                    f"{where}: real rows score nothing in its place. Write a number instead of within."
-                )
+                problems.append(f"{where}: the figure has no reference. Write a number instead of within.")
         except ConfigError as error:
             problems.append(str(error))
     if problems:
@@ -271,17 +269,17 @@ def _audit(limit: float, metric: Metric | None) -> Check:
     if found is None:
         text = "Audit: the installation was not audited."
         return Check("audit", "Audit", "at_most", limit, None, False, text)
-    text = f"Audit: it shows an epsilon of {at_least(found)} at least; the limit is {limit:g}."
+    text = f"Audit: epsilon is at least {at_least(found)}; the limit is {limit:g}."
     return Check("audit", "Audit", "at_most", limit, found, found <= limit, text)
 
 
 def _too_few(metric: Metric, sense: Sense, limit: Limit) -> Check:
-    text = f"{metric.label}: with fewer than {MIN_ROWS} rows real ones look as far off. This does not pass."
+    text = f"{metric.label}: with fewer than {MIN_ROWS} rows, real rows are as far off. This does not pass."
     return Check(metric.name, metric.label, sense, limit.value, None, False, text)
 
 
 def _held(name: str, sense: Sense, limit: Limit, metric: Metric | None) -> Check:
-    """Hold one figure against its limit."""
+    """Compare one figure with its limit."""
     if metric is None or metric.value is None:
         reason = "" if metric is None else f": {(metric.reason or '').rstrip('.')}"
         label = name if metric is None else metric.label
@@ -296,36 +294,36 @@ def _held(name: str, sense: Sense, limit: Limit, metric: Metric | None) -> Check
         )
     worse = _worse_end(metric, sense, limit.is_relative)
     if worse is None:
-        text = f"{metric.label}: its uncertainty is not known. This does not pass."
+        text = f"{metric.label}: its uncertainty is unknown. This does not pass."
         return Check(name, metric.label, sense, limit.value, None, False, text)
     found, what = worse
     reference = _reference(metric)
     bound = limit.value
     if limit.is_relative:
         if reference is None:
-            text = f"{metric.label}: it has no reference to be held against. This does not pass."
+            text = f"{metric.label}: it has no reference to compare with. This does not pass."
             return Check(name, metric.label, sense, limit.value, None, False, text)
         bound = reference + limit.value if sense == "at_most" else reference - limit.value
     is_passed = found <= bound if sense == "at_most" else found >= bound
-    beside = f", {limit.value:g} beside the reference" if limit.is_relative else ""
+    beside = f", the reference with a tolerance of {limit.value:g}" if limit.is_relative else ""
     is_share = metric.format == "percent" or metric.risk is not None
     shown, at = (f"{100 * each:.3g}%" if is_share else f"{each:.4g}" for each in (found, bound))
-    text = f"{metric.label}: {what}{shown}; the limit is {_SIGNS[sense]} {at}{beside}."
+    text = f"{metric.label}: {what}{shown}; the {_SENSES[sense]} is {at}{beside}."
     return Check(name, metric.label, sense, bound, found, is_passed, text)
 
 
 def _reference(metric: Metric) -> float | None:
-    """Return what a relative limit is beside: no excess, the reference, or what is known without one."""
+    """Return the reference of a relative limit: no excess, the figure's reference, or its known best value."""
     if metric.risk is not None:
         return 0.0
     return best_of(metric.name) if metric.reference is None else metric.reference
 
 
 def _worse_end(metric: Metric, sense: Sense, is_relative: bool) -> tuple[float, str] | None:
-    """Return what a limit is held against, and what it is in words; ``None`` where the uncertainty is not known.
+    """Return the value that is compared with a limit, and its words; ``None`` if the uncertainty is unknown.
 
-    Attacks are held by their risk, and copies, beside the reference, by their excess. Utility always has an interval,
-    and an attack a risk, unless too few rows or an attack that always succeeds leave it undefined.
+    Attacks are limited by their risk, and copies, relative to the reference, by their excess. Utility always has an
+    interval, and an attack a risk, unless too few rows or a control that always succeeds leave it undefined.
     """
     interval, risk = metric.interval, metric.risk
     if risk is not None and (metric.group == "attacks" or is_relative):

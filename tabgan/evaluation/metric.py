@@ -1,4 +1,4 @@
-"""From a computation to a metric: what it says, its figure, or the reason why there is none."""
+"""Metrics from computations: a description, with a figure or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ LEVEL = 0.95
 
 
 class NotComputed(Exception):  # noqa: N818 - an answer, not an error
-    """A figure cannot be computed; the message says why, in words for the report and without a cell."""
+    """Reason why a figure cannot be computed, as a message for the report without a cell."""
 
 
 class Figure(NamedTuple):
-    """What a computation found."""
+    """The result of a computation."""
 
     value: float
     interval: Interval | None = None
@@ -35,7 +35,7 @@ class Figure(NamedTuple):
 
 
 def metric_of(entry: Entry, found: Figure | str) -> Metric:
-    """Return the metric of a figure, or of the reason why there is none, as the catalog has it."""
+    """Return the metric of a figure, or of the reason why there is none, with the catalog's description."""
     reason = found if isinstance(found, str) else None
     figure = Figure(math.nan) if isinstance(found, str) else found
     if reason is None and not math.isfinite(figure.value):
@@ -61,13 +61,13 @@ def metric_of(entry: Entry, found: Figure | str) -> Metric:
 
 @dataclass(frozen=True)
 class Findings:
-    """What one step of an evaluation found.
+    """The results of one step of an evaluation.
 
     Attributes:
         metrics: Its figures.
-        giveaways: By column, how much it gives synthetic rows away.
+        giveaways: By column, the loss of ``c2st`` when the column is shuffled.
         subgroups: Utility by group.
-        pictures: What is drawn; ``None`` for pictures of other steps.
+        pictures: Its pictures; ``None`` for those of other steps.
     """
 
     metrics: tuple[Metric, ...] = ()
@@ -77,10 +77,10 @@ class Findings:
 
 
 def measure(entries: Sequence[Entry], compute: Callable[[], Sequence[Figure | str]]) -> tuple[Metric, ...]:
-    """Return one metric an entry; ``compute`` finds a figure or a reason for each.
+    """Return one metric per entry; ``compute`` returns a figure or a reason for each.
 
-    An evaluation comes after the fit, and a library that stumbles over an odd column must not cost the
-    table: what it raises becomes the reason. Its message is left out, for it may quote cells.
+    An evaluation comes after the fit, and a library that fails on an odd column must not cost the table: its
+    exception becomes the reason. Its message is left out, because it may quote cells.
     """
     found: Sequence[Figure | str]
     try:
@@ -95,7 +95,7 @@ def measure(entries: Sequence[Entry], compute: Callable[[], Sequence[Figure | st
 
 
 def draw(compute: Callable[[], T]) -> T | None:
-    """Return the picture that ``compute`` finds; ``None`` where :func:`measure` would tell a reason instead."""
+    """Return the picture that ``compute`` returns; ``None`` if :func:`measure` would give a reason instead."""
     try:
         return compute()
     except TabGANError:

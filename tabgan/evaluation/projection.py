@@ -1,4 +1,4 @@
-"""Where real and synthetic rows lie, seen from the side on which real rows differ most."""
+"""Density of real and synthetic rows on the plane on which real rows vary most."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tabgan.evaluation.metric import Findings, draw
 from tabgan.evaluation.result import Pictures, Projection
 from tabgan.evaluation.tables import Tables, embed, subsample
 
-#: Cells along each axis of the picture, and rows of each table, at most.
+#: Number of cells along each axis of the picture, and largest number of rows of each table.
 N_CELLS, MAX_ROWS = 24, 5_000
 
-#: Real rows, and dimensions that they are embedded in, that make a picture; more dimensions take too long.
+#: Least number of real rows, and largest number of embedded dimensions; more dimensions take too long.
 _MIN_ROWS, _MAX_DIMENSIONS = 20, 2_000
 
-#: Rows outside of these quantiles of both tables are counted in the cells at the border.
+#: Rows outside these quantiles of both tables are counted in the cells at the border.
 _QUANTILES = (0.005, 0.995)
 
 
@@ -52,7 +52,7 @@ def _projection(tables: Tables, streams: RandomStreams) -> Projection | None:
 def _components(centred: np.ndarray) -> tuple[np.ndarray, tuple[float, float] | None]:
     """Return ``(dimensions, 2)`` axes, and the share of the variance that each explains; ``None`` without variance.
 
-    Of the two directions of an axis, the one in which its largest weight is positive.
+    Each axis points in the direction in which its largest weight is positive.
     """
     variances, vectors = np.linalg.eigh(centred.T @ centred)
     total, axes = variances.sum(), vectors[:, :-3:-1]

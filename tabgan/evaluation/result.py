@@ -1,7 +1,7 @@
-"""What an evaluation returns: typed figures that say what they mean, or why they could not be computed.
+"""Results of an evaluation: typed figures with their meaning, or the reason why they could not be computed.
 
-A figure says whether it may go out with the synthetic table. Most may not: they were computed on real rows
-outside the privacy guarantee.
+Each figure is marked as shareable or not. Most may not go out with the synthetic table: they were computed on real
+rows outside the privacy guarantee.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from tabgan._util.validate import nearest
 from tabgan.evaluation.catalog import Direction, Format, Group, figures
 
-#: What stands for a value that was neither declared nor released.
+#: Stand-in for a value that was neither declared nor released.
 OUTSIDE = "not in the released domain"
 
 
@@ -30,10 +30,10 @@ class Interval:
 
 @dataclass(frozen=True)
 class Risk:
-    """How much more often an attack succeeds on rows that were learnt from than on rows that were not.
+    """The excess of an attack's success on training rows over its success on other rows.
 
-    ``(success - control) / (1 - control)``: 0 when the synthetic table tells nothing about a row because it was
-    learnt from, 1 when it gives every such row away; negative by chance.
+    ``(success - control) / (1 - control)``: 0 if being a training row exposes a row no further, 1 if the synthetic
+    table gives every training row away; negative by chance.
 
     References:
         Giomi, Boenisch, Wehmeyer & Tasnadi (2023), *A Unified Framework for Quantifying Privacy Risk in Synthetic
@@ -49,22 +49,22 @@ class Metric:
     """One figure.
 
     Attributes:
-        name: What code calls it, such as ``"tvd2"``; unique in an evaluation.
-        label: What people call it.
-        group: The part of the report that it belongs to.
-        value: The figure; ``None`` when it could not be computed.
-        interval: Its uncertainty, where that is known.
-        reference: What the real holdout scores in the synthetic table's place; for an attack, its success on held-out
-            rows, the control; ``None`` where there is no such thing.
-        direction: Which way is better; ``"none"`` where ``good`` alone tells.
-        format: How it is printed.
-        meaning: One sentence: what is measured.
-        good: What good looks like, in words.
-        reason: Why it was not computed; ``None`` when it was.
-        baseline: What an attacker reaches without the synthetic table; only of an attack.
-        risk: What an attack reaches beyond its control; only of an attack.
-        is_shareable: Whether it follows from DP releases and the synthetic table alone, so that it may go out.
-        reference_interval: The reference's own uncertainty, where that is known.
+        name: Its name in code, such as ``"tvd2"``; unique in an evaluation.
+        label: Its name for readers.
+        group: Its part of the report.
+        value: The figure; ``None`` if it could not be computed.
+        interval: Its uncertainty, if known.
+        reference: The holdout's score in the synthetic table's place; for an attack, its success on holdout rows, the
+            control; ``None`` for none.
+        direction: The better direction; ``"none"`` if only ``good`` can say.
+        format: The way it is printed.
+        meaning: Its definition.
+        good: A good value, in words.
+        reason: The reason why it was not computed; ``None`` if it was.
+        baseline: An attacker's success without the synthetic table; only of an attack.
+        risk: An attack's success beyond its control; only of an attack.
+        is_shareable: True if it follows from DP releases and the synthetic table alone, so that it may go out.
+        reference_interval: The reference's own uncertainty, if known.
     """
 
     name: str
@@ -95,38 +95,38 @@ class Metric:
 
     @property
     def is_computed(self) -> bool:
-        """Whether there is a figure."""
+        """True if there is a figure."""
         return self.value is not None
 
     @property
     def text(self) -> str:
-        """The figure as people read it, or ``"not computed"``."""
+        """The figure as readable text, or ``"not computed"``."""
         if self.value is None:
             return "not computed"
         return format_figure(self.value, self.format)
 
 
 def format_figure(value: float, format: Format) -> str:
-    """Return a figure as people read it: percent with one decimal, or three decimals."""
+    """Return a figure as readable text: percent with one decimal, or three decimals."""
     return f"{100 * value:.1f}%" if format == "percent" else f"{value:.3f}"
 
 
 @dataclass(frozen=True)
 class ColumnResult:
-    """How one column came through.
+    """The results of one column.
 
     Attributes:
         name: The column.
         kind: Its kind in the schema.
         tvd: Total variation distance between its real and its synthetic distribution, in [0, 1]; missing counts as a
-            value, numbers are cut into bins by the real rows' quantiles; ``None`` for identifiers.
+            value, numbers are binned at the real rows' quantiles; ``None`` for identifiers.
         reference: The same between the real rows and the holdout.
-        valid: Share of synthetic cells that keep to the column's type, bounds, precision and categories: as they were
-            declared, else as the real rows have them; in the shareable edition, as they were declared or released.
+        valid: Share of synthetic cells that keep to the column's type, bounds, precision and categories: as declared,
+            else as in the real rows; in the shareable edition, as declared or released.
         missing_real: Share of real cells that are missing.
         missing_synthetic: Share of synthetic cells that are missing.
-        giveaway: How much less well synthetic rows are told from real ones, in ROC AUC, when the column is shuffled:
-            what gives them away. ``None`` where it was not measured.
+        giveaway: Loss in ROC AUC of telling synthetic rows from real ones when the column is shuffled; ``None`` if it
+            was not measured.
     """
 
     name: str
@@ -141,18 +141,18 @@ class ColumnResult:
 
 @dataclass(frozen=True)
 class SubgroupResult:
-    """How models trained on each table do on the held-out rows of one group.
+    """Scores on the holdout rows of one group, of models trained on each table.
 
     Attributes:
-        column: The column that the group is of.
-        category: Its value there; ``None`` for all values that are not named, together.
-        n_rows: Held-out rows of the group that have a target.
-        tstr: Score of the model trained on synthetic rows; ``None`` when there is none.
+        column: The column that defines the group.
+        category: Its value there; ``None`` for all unnamed values together.
+        n_rows: Holdout rows of the group that have a target.
+        tstr: Score of the model trained on synthetic rows; ``None`` for none.
         trtr: Score of the one trained on as many real rows.
-        gap: ``trtr - tstr``: what the group loses.
-        interval: Of the gap, over the group's held-out rows.
-        reason: Why there is no score; ``None`` when there is one.
-        label: What stands in a category's place where it is ``None``.
+        gap: ``trtr - tstr``: the group's loss.
+        interval: Interval of the gap, over the group's holdout rows.
+        reason: The reason why there is no score; ``None`` if there is one.
+        label: Text in place of a category that is ``None``.
     """
 
     column: str
@@ -168,7 +168,7 @@ class SubgroupResult:
 
 @dataclass(frozen=True)
 class Correlations:
-    """How strongly every two columns go together, from -1 to 1; ``None`` where that is not defined.
+    """Association of each pair of columns, from -1 to 1; ``None`` where undefined.
 
     Attributes:
         names: ``(columns,)``.
@@ -183,12 +183,12 @@ class Correlations:
 
 @dataclass(frozen=True)
 class CalibrationPoint:
-    """Held-out rows that a model gave about the same probability.
+    """Holdout rows to which a model gave about the same probability.
 
     Attributes:
         predicted: Their mean predicted probability.
         observed: Share of them that have the class.
-        n_rows: How many they are.
+        n_rows: Their number.
     """
 
     predicted: float
@@ -198,7 +198,7 @@ class CalibrationPoint:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Whether predicted probabilities come true on held-out rows, for models trained on each table.
+    """Calibration of predicted probabilities on holdout rows, for models trained on each table.
 
     Attributes:
         category: The class whose probability is predicted.
@@ -213,7 +213,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Projection:
-    """Where rows lie on the first two principal components of the real table, as shares of rows by square cell.
+    """Density of the rows on the first two principal components of the real table, as shares of rows by square cell.
 
     Attributes:
         explained: Share of the variance that each of the two components explains.
@@ -228,12 +228,12 @@ class Projection:
 
 @dataclass(frozen=True)
 class Distances:
-    """How far synthetic rows are from the closest row of each real table, equally many rows of each.
+    """Distances of synthetic rows to the closest row of each real table, of which equally many rows are searched.
 
     Attributes:
-        edges: ``(bins + 1,)`` of distance.
-        training: ``(bins,)`` shares of the synthetic rows, by their distance to rows that were learnt from.
-        holdout: ``(bins,)`` the same for held-out rows.
+        edges: ``(bins + 1,)`` edges of the bins of distance.
+        training: ``(bins,)`` shares of the synthetic rows, by their distance to training rows.
+        holdout: ``(bins,)`` the same for holdout rows.
     """
 
     edges: tuple[float, ...]
@@ -243,7 +243,7 @@ class Distances:
 
 @dataclass(frozen=True)
 class RocCurve:
-    """What share of the rows that were learnt from an attacker finds, for each share of others that it accuses.
+    """Share of the training rows that an attacker finds, for each share of other rows that it accuses.
 
     Attributes:
         false_positive: ``(points,)`` rising.
@@ -256,7 +256,7 @@ class RocCurve:
 
 @dataclass(frozen=True)
 class Pictures:
-    """What the report draws beside the figures; ``None`` for what could not be computed."""
+    """Pictures of the report; ``None`` for those that could not be computed."""
 
     correlations: Correlations | None = None
     calibration: Calibration | None = None
@@ -270,15 +270,15 @@ class Evaluation:
     """All figures of one synthetic table.
 
     Attributes:
-        metrics: In the order in which the report shows them.
-        columns: One a column, in the table's order.
-        n_real: Rows that the model learnt from.
-        n_holdout: Rows that it has not seen.
-        n_synthetic: Rows that were judged.
+        metrics: The figures, in the order of the report.
+        columns: One result per column, in the table's order.
+        n_real: Number of training rows.
+        n_holdout: Number of holdout rows, which the model never saw.
+        n_synthetic: Number of evaluated rows.
         target: The column that utility was measured on, if any.
-        random_state: What subsampling and models were seeded with.
+        random_state: Seed of subsampling and models.
         subgroups: Utility by group.
-        pictures: What is drawn.
+        pictures: The pictures.
     """
 
     metrics: tuple[Metric, ...]
@@ -304,7 +304,7 @@ class Evaluation:
 
     @property
     def headline(self) -> tuple[tuple[str, str], ...]:
-        """The few figures that a summary shows, as label and text."""
+        """The few figures of a summary, as label and text."""
         told = {each.name: each.headline for each in figures() if each.headline is not None}
         return tuple((label, self[name].text) for name, label in told.items() if self._is_told(name))
 

@@ -1,7 +1,7 @@
-"""Rules that rows keep: one column at most another, and combinations that belong together.
+"""Rules for rows: one column at most another, and fixed combinations of values.
 
-Rules judge a synthetic table; nothing here makes one. The sampler does not enforce them, so a table may break a
-rule that every real row keeps, and the figure ``rules`` says how often.
+Rules only judge a synthetic table. The sampler does not enforce them, so a table may break a rule that every real row
+keeps; the figure ``rules`` reports the share of rows that keep them.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ Side = str | int | float
 
 @dataclass(frozen=True)
 class Inequality:
-    """``low <= high`` in every row. A row in which either is missing keeps it.
+    """The rule ``low <= high`` in every row. A row in which either is missing keeps it.
 
-    A text is the name of a column where the table has one of that name, and a moment in ISO 8601 where it has none.
+    A text is the name of a column if the table has one of that name, else a moment in ISO 8601.
 
     Attributes:
         low: A numeric or datetime column, or a constant: a finite number or a moment in ISO 8601.
         high: The same; at least one of the two is a column, and both are of one kind.
-        is_strict: Whether equal is not enough.
+        is_strict: True if equality breaks the rule.
 
     Raises:
         ConfigError: a side is neither text nor a finite number, or both are numbers.
@@ -58,12 +58,12 @@ class Inequality:
 
 @dataclass(frozen=True)
 class FixedCombinations:
-    """Every row has one of the allowed combinations of values. Missing is a value here.
+    """The rule that every row has one of the allowed combinations of values. Missing is a value here.
 
     Attributes:
         columns: Names of two columns or more.
-        allowed: The combinations, each with one value a column in the order of ``columns``, ``None`` for missing;
-            ``None`` for those that occur in the real or in the held-out rows.
+        allowed: The combinations, each with one value per column in the order of ``columns``, ``None`` for missing;
+            ``None`` for those that occur in the real or in the holdout rows.
 
     Raises:
         ConfigError: the columns or combinations are not of that form.
@@ -87,11 +87,12 @@ _KEYS: dict[type, tuple[str, ...]] = {
 
 
 def rule_from_dict(data: object, where: str = "rule") -> Rule:
-    """Return the rule that a mapping describes, as people write it in YAML.
+    """Return the rule that a mapping, as in YAML, describes.
 
     Args:
-        data: ``{low: start, high: end}`` and perhaps ``is_strict``, or ``{columns: [...]}`` and perhaps ``allowed``.
-        where: How errors call the place, such as ``rules[0]``.
+        data: ``{low: start, high: end}`` and optionally ``is_strict``, or ``{columns: [...]}`` and optionally
+            ``allowed``.
+        where: Name of the place in errors, such as ``rules[0]``.
 
     Raises:
         ConfigError: the mapping has other keys, lacks one, or a value is not usable.
@@ -118,10 +119,10 @@ def rule_from_dict(data: object, where: str = "rule") -> Rule:
 
 
 def check_rules(rules: object, columns: Sequence[Any]) -> None:
-    """Raise unless rules are rules, of columns that there are and that can be compared.
+    """Check that rules are valid, and that their columns exist and can be compared.
 
     Args:
-        rules: What the caller gave as rules.
+        rules: The caller's rules.
         columns: The columns of the table, as the schema describes them.
 
     Raises:
@@ -150,7 +151,7 @@ def check_rules(rules: object, columns: Sequence[Any]) -> None:
 
 
 def check_rule_columns(rules: Sequence[Rule], names: Sequence[str]) -> None:
-    """Raise unless the columns that rules name are there: all that can be said before a fit finds their kinds.
+    """Check that the columns named by rules exist: all that can be checked before a fit finds their kinds.
 
     Raises:
         ConfigError: naming the rule by its place, and its side.
@@ -169,16 +170,16 @@ def check_rule_columns(rules: Sequence[Rule], names: Sequence[str]) -> None:
 def keeps_rules(
     rules: Sequence[Rule], columns: Sequence[Any], table: pd.DataFrame, known: Sequence[pd.DataFrame]
 ) -> np.ndarray:
-    """Return ``(rows,)`` whether a row of the table keeps every rule.
+    """Return ``(rows,)`` booleans, True for rows of the table that keep every rule.
 
     Args:
         rules: As :func:`check_rules` accepts them.
         columns: The columns of the table, as the schema describes them.
         table: The table to judge.
-        known: Tables whose combinations are allowed where a rule names none; may be empty.
+        known: Tables whose combinations are allowed if a rule names none; may be empty.
 
     Raises:
-        NotComputed: there are no rules, or one leaves the combinations open and no table is known.
+        NotComputed: there are no rules, or one leaves the combinations open and ``known`` is empty.
     """
     if not rules:
         raise NotComputed("no rules were given")
@@ -213,7 +214,7 @@ def _keeps_combinations(
     elif not known:
         raise NotComputed("a rule leaves open which combinations are allowed")
     read = [_read_together(described[name], [frame[name] for frame in (table, *known)]) for name in names]
-    # Of each frame, (rows,) uint64 that are equal where rows are, and else but for one chance in 2**64.
+    # For each frame, (rows,) uint64, equal for equal rows, and different for others but for a chance of 2**-64.
     judged, *others = (
         pd.util.hash_pandas_object(pd.DataFrame(dict(enumerate(part))), index=False).to_numpy()
         for part in zip(*read, strict=True)
@@ -222,7 +223,7 @@ def _keeps_combinations(
 
 
 def _read_together(column: Any, parts: Sequence[pd.Series]) -> list[np.ndarray]:
-    """Return ``(rows,)`` numbers of each part of one column, equal where cells are; NaN is missing."""
+    """Return ``(rows,)`` numbers of each part of one column, equal for equal cells; NaN is missing."""
     read = [read_alone(part, column) for part in parts]
     distinct = dict.fromkeys(chain.from_iterable(keys or () for _, keys in read))
     position = {key: float(i) for i, key in enumerate(distinct)}
@@ -236,10 +237,10 @@ def _read_together(column: Any, parts: Sequence[pd.Series]) -> list[np.ndarray]:
 
 
 def _kind(rule: Inequality, side: str, described: Mapping[str, Any], where: str) -> str:
-    """Return of which kind a side is, in words.
+    """Return the kind of a side, in words.
 
     Raises:
-        ConfigError: it is of neither kind that can be compared.
+        ConfigError: the side is neither a number nor a moment.
     """
     value = getattr(rule, side)
     if value in described:
@@ -260,7 +261,7 @@ def _kind(rule: Inequality, side: str, described: Mapping[str, Any], where: str)
 
 
 def _constant(value: Side) -> float:
-    """Return a constant as columns hold it: a number, or seconds since 1970; NaN for text that is no moment."""
+    """Return a constant in the columns' form: a number, or seconds since 1970; NaN for text that is no moment."""
     if not isinstance(value, str):
         return float(value)
     try:

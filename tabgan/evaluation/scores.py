@@ -1,4 +1,4 @@
-"""How good predictions are: scores of weighted rows, their intervals, and whether probabilities come true."""
+"""Quality of predictions: scores of weighted rows, their intervals, and the calibration of probabilities."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from tabgan.evaluation.metric import LEVEL, Figure
 from tabgan.evaluation.result import CalibrationPoint, Interval
 
-#: From the weights of rows to a score; NaN where it is not defined.
+#: Function from the weights of rows to a score; NaN if undefined.
 Scorer = Callable[[np.ndarray], float]
 
 _N_BOOTSTRAP = 200
@@ -19,13 +19,13 @@ _N_BINS = 10
 
 @dataclass(frozen=True)
 class Predictions:
-    """What models that learnt from each table say of the same held-out rows.
+    """Predictions for the same holdout rows, by models trained on each table.
 
     Attributes:
         rows: ``(rows,)`` positions in the holdout.
         truth: ``(rows,)`` class numbers or values.
-        real: ``(rows, classes)`` probabilities or ``(rows,)`` values, of the model that learnt from real rows.
-        synthetic: The same of the one that learnt from synthetic rows.
+        real: ``(rows, classes)`` probabilities or ``(rows,)`` values, of the model trained on real rows.
+        synthetic: The same of the one trained on synthetic rows.
         n_classes: 0 for a regression.
     """
 
@@ -39,7 +39,7 @@ class Predictions:
 def auc_scorer(labels: np.ndarray, scores: np.ndarray) -> Scorer:
     """Return a function from row weights to the ROC AUC, for more than two classes the mean of one against the rest.
 
-    Classes that have no weight are left out. Ties count half.
+    Classes without weight are left out. Ties count half.
 
     Args:
         labels: ``(rows,)`` class numbers.
@@ -78,7 +78,7 @@ def r2_scorer(truth: np.ndarray, predicted: np.ndarray) -> Scorer:
 
 
 def scorer(truth: np.ndarray, predicted: np.ndarray, n_classes: int) -> Scorer:
-    """Return the score of a task: ROC AUC of classes, else the coefficient of determination."""
+    """Return the score of a task: ROC AUC for classes, else the coefficient of determination."""
     return auc_scorer(truth, predicted) if n_classes else r2_scorer(truth, predicted)
 
 
@@ -103,11 +103,11 @@ def bootstrap(score: Scorer, n_rows: int, rng: np.random.Generator) -> Figure:
 def calibration_points(probability: np.ndarray, is_true: np.ndarray) -> tuple[CalibrationPoint, ...]:
     """Return predicted and observed shares of rows in ten groups of about the same size, by rising probability.
 
-    Rows of the same probability are never set apart, so that there may be fewer groups.
+    Rows of the same probability are never split, so that there may be fewer groups.
 
     Args:
-        probability: ``(rows,)`` of a class.
-        is_true: ``(rows,)`` whether a row has it.
+        probability: ``(rows,)`` probabilities of a class.
+        is_true: ``(rows,)`` booleans, True for rows that have the class.
 
     >>> points = calibration_points(np.array([0.2, 0.2, 0.8, 0.8]), np.array([False, True, True, True]))
     >>> [(point.predicted, point.observed) for point in points]

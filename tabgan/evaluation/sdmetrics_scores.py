@@ -1,7 +1,6 @@
-"""The scores of SDMetrics, which others report too. No other module imports it.
+"""The scores of SDMetrics, for comparison with other generators. No other module imports it.
 
-It brings plotly along, so it is imported when a score is asked for; where it is not installed, its scores are told as
-not computed.
+SDMetrics imports plotly, so it is imported only when a score is requested; without it, its scores are not computed.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ Kinds = Mapping[str, str]
 
 
 def column_scores(real: pd.DataFrame, other: pd.DataFrame, kinds: Kinds) -> tuple[float, float]:
-    """Return Column Shapes and Column Pair Trends; NaN for one that has nothing to average.
+    """Return Column Shapes and Column Pair Trends; NaN for one with nothing to average.
 
     Raises:
         NotComputed: SDMetrics is not installed.
@@ -44,7 +43,7 @@ def data_validity(real: pd.DataFrame, other: pd.DataFrame, kinds: Kinds) -> floa
 
 
 def table_structure(expected: pd.DataFrame, stored: pd.DataFrame) -> float:
-    """Return Data Structure: how alike two tables' names and dtypes of columns are.
+    """Return Data Structure: the similarity of two tables' column names and dtypes.
 
     Raises:
         NotComputed: SDMetrics is not installed.
@@ -75,7 +74,7 @@ def _scores(report: Any, real: pd.DataFrame, other: pd.DataFrame, metadata: dict
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Leave out warnings of odd columns: their scores are NaN."""
+    """Ignore warnings about odd columns: their scores are NaN."""
     with warnings.catch_warnings():
         for category in (
             ConstantInputWarning,

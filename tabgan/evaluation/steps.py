@@ -1,4 +1,4 @@
-"""Functions that compute one figure of the catalog each, by its name."""
+"""Registry of the functions that each compute one figure of the catalog."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tabgan.evaluation.tables import Tables
 
 @dataclass(frozen=True)
 class Inputs:
-    """All that a figure of an evaluation may be computed from.
+    """The inputs of a figure of an evaluation.
 
     Attributes:
         tables: The three tables.
         target: The column that models predict, if any.
         rules: The rules that every row should keep.
-        streams: Random streams; a figure draws from one of its own name.
+        streams: Random streams; a figure draws from the one with its name.
     """
 
     tables: Tables
@@ -30,7 +30,7 @@ class Inputs:
     streams: RandomStreams
 
 
-#: From the inputs of an evaluation to a figure, or to the reason why there is none.
+#: Function from the inputs of an evaluation to a figure, or to the reason why there is none.
 Compute = Callable[[Inputs], Figure | str]
 
 #: By name of the figure.
@@ -38,7 +38,7 @@ COMPUTED: dict[str, Compute] = {}
 
 
 def computes(name: str) -> Callable[[Compute], Compute]:
-    """Register a function as the one that computes the figure of that name in the catalog."""
+    """Register a function as the computation of the catalog's figure of that name."""
 
     def register(compute: Compute) -> Compute:
         COMPUTED[name] = compute

@@ -1,6 +1,6 @@
-"""Whether groups of people lose more than others when a model learns from the synthetic table.
+"""Loss of groups of people when a model is trained on the synthetic table.
 
-Models are trained once on all rows; only the held-out rows that they are judged by are those of a group.
+Models are trained once on all rows and scored on the holdout rows of each group.
 """
 
 from __future__ import annotations
@@ -21,35 +21,35 @@ from tabgan.evaluation.result import OUTSIDE, SubgroupResult
 from tabgan.evaluation.scores import Predictions, bootstrap, scorer
 from tabgan.evaluation.tables import Keys, Tables
 
-#: Columns and their categories that are taken for groups unless the caller names columns.
+#: Largest numbers of columns that define groups, and of their categories, unless the caller names columns.
 MAX_COLUMNS, MAX_CATEGORIES = 6, 8
 
-#: Categories that a column which the caller names may have.
+#: Largest number of categories of a column that the caller names.
 MAX_NAMED_CATEGORIES = 50
 
-#: Held-out rows below which a group has no figure.
+#: Least number of holdout rows of a group with a figure.
 MIN_ROWS = 50
 
-_FEW = f"fewer than {MIN_ROWS} held-out rows"
+_FEW = f"fewer than {MIN_ROWS} holdout rows"
 
-#: What values are called together that are not named, where no domain was declared or released.
-_UNNAMED = "values of few rows, or that the synthetic table lacks"
+#: Label of the unnamed values, if no domain was declared or released.
+_UNNAMED = "values of few rows, or absent from the synthetic table"
 
-#: Classes beyond which scores within a group say nothing.
+#: Largest number of classes with which scores within a group are meaningful.
 MAX_CLASSES = 10
 
 
 def group_columns(tables: Tables, target: str | None, named: object) -> tuple[int, ...]:
-    """Return the positions of the modelled columns whose values are groups.
+    """Return the positions of the modelled columns whose values define groups.
 
     Args:
         tables: The three tables.
-        target: The column that is predicted, which makes no groups.
+        target: The predicted column, which defines no groups.
         named: Names of columns; ``None`` for the first six, in the table's order, that hold booleans or 2 to 8
             categories.
 
     Raises:
-        DataError: a name is no column, or of a column whose values are no groups.
+        DataError: a name is not a column, or its column's values cannot define groups.
     """
     if named is not None:
         if isinstance(named, str) or not isinstance(named, Sequence):
@@ -72,8 +72,8 @@ def subgroup_findings(
 
     Args:
         tables: The three tables.
-        columns: What :func:`group_columns` chose.
-        judged: The trees' predictions, or why there are none.
+        columns: The result of :func:`group_columns`.
+        judged: The trees' predictions, or the reason why there are none.
         streams: Random streams.
     """
     results: list[SubgroupResult] = []
@@ -90,7 +90,7 @@ def subgroup_findings(
             results.extend(_column_groups(tables, j, judged, rng))
         gaps = [each for each in results if each.gap is not None]
         if not gaps:
-            raise NotComputed(f"no group has {MIN_ROWS} held-out rows in which the target varies")
+            raise NotComputed(f"no group has {MIN_ROWS} holdout rows in which the target varies")
         worst = max(gaps, key=lambda each: each.interval.high if each.interval else each.gap or 0.0)
         return [Figure(worst.gap or 0.0, worst.interval)]
 
@@ -99,7 +99,7 @@ def subgroup_findings(
 
 
 def shown_key(value: float, keys: Keys | None) -> object:
-    """Return what a value of a modelled column stands for: a number, or a category as the table has it."""
+    """Return the meaning of a value of a modelled column: a number, or a category in the table's form."""
     if keys is None:
         return int(value) if value == int(value) else float(value)
     key = keys[int(value)]
@@ -135,7 +135,7 @@ def _named_column(tables: Tables, target: str | None, name: object, place: int) 
 
 
 def _codes(tables: Tables, j: int) -> Sequence[Any]:
-    """Return the values of a modelled column that are groups: its categories, or its numbers in the real table."""
+    """Return the values of a modelled column that define groups: its categories, or its numbers in the real table."""
     keys, real = tables.keys[j], tables.values.real[:, j]
     return range(len(keys)) if keys is not None else np.unique(real[~np.isnan(real)]).tolist()
 
@@ -145,9 +145,9 @@ def _column_groups(
 ) -> list[SubgroupResult]:
     """Return the groups of one column.
 
-    A value is named if the schema declares it, or if the synthetic table has it and a group's worth of held-out rows,
-    for values of few rows single people out. All others, those that the synthetic table has lost among them, are one
-    group without a category; where the schema lists categories, it is of those that are not in the released domain.
+    A value is named if the schema declares it, or if it occurs in the synthetic table and in ``MIN_ROWS`` holdout rows,
+    because values of few rows single people out. All others, including those missing from the synthetic table, form
+    one group without a category; if the schema lists categories, these are the ones outside the released domain.
     """
     column, values = tables.modelled[j], tables.values.holdout[judged.rows, j]
     results, is_unnamed = [], np.zeros(len(values), dtype=bool)
@@ -167,13 +167,13 @@ def _column_groups(
 
 
 def is_declared(tables: Tables, j: int, code: float) -> bool:
-    """Return whether the schema lists a category of a modelled column."""
+    """Return True if the schema lists a category of a modelled column."""
     keys = tables.keys[j]
     return keys is not None and keys[int(code)] in set(typed(tables.modelled[j].listed))
 
 
 def is_in_synthetic(tables: Tables, j: int, code: float) -> bool:
-    """Return whether a value of a modelled column occurs in the synthetic table."""
+    """Return True if a value of a modelled column occurs in the synthetic table."""
     return bool((tables.values.synthetic[:, j] == code).any())
 
 
@@ -188,7 +188,7 @@ def _result(
     real, synthetic = (
         scorer(truth, predicted[is_member], judged.n_classes) for predicted in (judged.real, judged.synthetic)
     )
-    # Both models are judged by the same rows in every draw: what rows they are does not blur the difference.
+    # Both models are scored on the same rows in every draw: the choice of rows does not blur the difference.
     gap = bootstrap(lambda weights: real(weights) - synthetic(weights), n_rows, rng)
     everyone = np.ones(n_rows)
     tstr, trtr = synthetic(everyone), real(everyone)

@@ -56,35 +56,35 @@ def evaluate(
     progress: Progress | None = None,
     refuses_unreadable: bool = True,
 ) -> Evaluation:
-    """Return how a synthetic table compares with the real one, and with real rows held out.
+    """Return the evaluation of a synthetic table against the real one and against a holdout.
 
-    Any three tables with the same columns do, whatever made the synthetic one. Large tables are judged on
-    samples; the same tables and seed give the same figures.
+    Any three tables with the same columns can be compared, whatever made the synthetic one. Large tables are sampled;
+    the same tables and seed give the same figures.
 
-    **Guarantee.** None: every figure is computed on real rows without noise. It stays in the house.
+    **Guarantee.** None: every figure is computed on real rows without noise and stays within the organisation.
 
     Args:
-        real: The rows that the model learnt from.
-        holdout: Rows of the same kind that it has not seen.
-        synthetic: The table to judge.
-        schema: What is known of the columns, for kinds and validity; what it leaves open is read off the rows.
+        real: The training rows.
+        holdout: Rows of the same kind that the model never saw.
+        synthetic: The table to evaluate.
+        schema: Kinds and domains of the columns; anything that it leaves open is read off the rows.
         target: The column that models predict; the schema's by default.
-        rules: What every row should keep, such as ``Inequality("start", "end")``. It is only checked: the sampler
-            does not enforce rules.
-        subgroups: Columns whose values are groups that utility is told for; ``None`` for the first six with 2 to 8
+        rules: Rules for every row, such as ``Inequality("start", "end")``. They are only checked: the sampler does not
+            enforce rules.
+        subgroups: Columns whose values define the groups of utility by group; ``None`` for the first six with 2 to 8
             categories, in the table's order.
         random_state: Seed of samples and models.
-        declared: What a person declared of the columns, where ``schema`` was completed under privacy: validity is then
-            judged by it, and where it leaves something open by the rows. ``None`` where ``schema`` was declared.
+        declared: A person's declaration of the columns, if ``schema`` was completed under privacy: validity is then
+            judged by it, and by the rows where it leaves something open. ``None`` if ``schema`` was declared.
         progress: Called with ``"evaluate"``, the steps done and all steps.
-        refuses_unreadable: Raise where no held-out cell of a column is of the kind that it is in the real table.
-            Otherwise what is compared with held-out rows is told as not computed, and why: rows that cannot be read
-            must not take a release away that was paid for.
+        refuses_unreadable: True to raise if no holdout cell of a column is of its kind in the real table. If False,
+            comparisons with holdout rows are reported as not computed, with the reason: unreadable rows must not cost
+            a release that was paid for.
 
     Raises:
         ConfigError: ``random_state`` is not a non-negative integer, or a rule cannot be used.
-        DataError: a table is empty, its columns are not those of the real one, or ``target`` or one of
-            ``subgroups`` is no column; or a held-out column cannot be read.
+        DataError: a table is empty, its columns are not those of the real one, ``target`` or one of ``subgroups`` is
+            not a column, or a holdout column cannot be read.
     """
     seed = integer_at_least("random_state", random_state, 0)
     streams = RandomStreams(seed)
@@ -133,9 +133,9 @@ def evaluate(
 
 
 def _run(steps: Sequence[Callable[[], Findings | tuple[Metric, ...]]], progress: Progress | None) -> Findings:
-    """Return what all steps found.
+    """Return the findings of all steps.
 
-    On one thread: the samples are small, and where other work competes for the cores, threads that wait for one
+    They run on one thread: the samples are small, and if other work competes for the cores, threads that wait for one
     another make trees up to 100 times slower.
     """
     report = progress or silent
@@ -149,9 +149,9 @@ def _run(steps: Sequence[Callable[[], Findings | tuple[Metric, ...]]], progress:
 
 
 def _found_by(step: Callable[[], Findings | tuple[Metric, ...]]) -> Findings | tuple[Metric, ...]:
-    """Return what a step found; nothing where it stumbled over an odd table, for it comes after the fit.
+    """Return the findings of a step; none if it failed on an odd table, because it comes after the fit.
 
-    A gate takes a figure that is not there for one that is not computed.
+    A gate treats an absent figure as one that was not computed.
     """
     try:
         return step()
@@ -167,7 +167,7 @@ def _named(error: Exception) -> tuple[str, str]:
 
 
 def _void(found: Findings, reason: str) -> Findings:
-    """Return findings of which only those are left that no held-out row is needed for."""
+    """Return the findings that need no holdout row."""
     nothing = {"value": None, "interval": None, "reference": None, "baseline": None, "risk": None}
     metrics = (
         each if each.group == "validity" or not each.is_computed else replace(each, **nothing, reason=reason)  # type: ignore[arg-type]
@@ -177,7 +177,7 @@ def _void(found: Findings, reason: str) -> Findings:
 
 
 def _joined(found: Findings, further: Findings | tuple[Metric, ...]) -> Findings:
-    """Return what was found before, and what was found since."""
+    """Return earlier findings joined with later ones."""
     if isinstance(further, tuple):
         further = Findings(further)
     drawn = {name: each for name, each in vars(further.pictures).items() if each is not None}

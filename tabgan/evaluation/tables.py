@@ -1,4 +1,4 @@
-"""Three tables made comparable: the same columns, read once into numbers.
+"""Three comparable tables: the same columns, read once into numbers.
 
 The real rows are read here, outside the privacy guarantee. Messages name tables and columns, never cells.
 """
@@ -27,7 +27,7 @@ U = TypeVar("U")
 
 Keys = tuple[Hashable, ...]
 
-#: Categories that a model or a distance tells apart, most frequent first. scikit-learn's trees take 255.
+#: Number of categories that a model or a distance keeps, most frequent first. scikit-learn's trees take 255.
 MAX_FEATURE_CATEGORIES, MAX_INDICATORS = 250, 50
 
 
@@ -48,14 +48,14 @@ class Tables:
     """Three tables with the same columns.
 
     Attributes:
-        frames: The tables as they are, columns in the order of the real one.
-        columns: What is known of every column.
+        frames: The original tables, columns in the order of the real one.
+        columns: The descriptions of all columns.
         modelled: The columns that are compared: all but identifiers.
         values: ``(rows, modelled)`` float64: numbers, seconds since 1970, or positions in ``keys``; NaN where a
             cell is missing or not of its kind.
         keys: Categories of each modelled column, the real rows' first and by falling frequency; ``None`` for
             numbers and moments. Their number stands for any other category.
-        unreadable: Names of columns of which no held-out cell is of the column's kind.
+        unreadable: Names of columns without a holdout cell of the column's kind.
     """
 
     frames: Three[pd.DataFrame]
@@ -71,7 +71,7 @@ class Tables:
 
     @cached_property
     def row_hashes(self) -> Three[np.ndarray]:
-        """``(rows,)`` uint64 of each table, equal where rows are: to the schema's precision, without identifiers."""
+        """``(rows,)`` uint64 of each table, equal for equal rows: to the schema's precision, without identifiers."""
         return self.values.map(lambda values: _row_hashes(values, self.modelled))
 
     def position(self, name: str) -> int:
@@ -80,7 +80,7 @@ class Tables:
 
 
 def _row_hashes(values: np.ndarray, columns: tuple[Column, ...]) -> np.ndarray:
-    """Return ``(rows,)`` uint64, equal where rows are, and else but for one chance in 2**64."""
+    """Return ``(rows,)`` uint64, equal for equal rows, and different for others but for a chance of 2**-64."""
     rounded = np.stack([column.rounded(values[:, j]) for j, column in enumerate(columns)], axis=1)
     frame = pd.DataFrame(np.where(np.isnan(rounded), np.nan, rounded + 0.0))  # one NaN, one zero
     return np.asarray(pd.util.hash_pandas_object(frame, index=False))
@@ -92,7 +92,7 @@ def prepare(
     """Return the three tables, checked and read.
 
     Raises:
-        DataError: something is not a table, is empty, or has other columns than the real table.
+        DataError: an argument is not a table, is empty, or has other columns than the real table.
     """
     tables = {"real": real, "holdout": holdout, "synthetic": synthetic}
     for label, table in tables.items():
@@ -118,7 +118,7 @@ def prepare(
 
 
 def _without_signals(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table without signalling NaNs: they raise when they are compared, if only to see if they are missing."""
+    """Return a table without signalling NaNs: they raise on any comparison, even in a test for missing cells."""
     changed = {}
     for name in table.columns:
         try:
@@ -130,16 +130,16 @@ def _without_signals(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def require_columns(tables: Tables) -> None:
-    """Raise ``NotComputed`` when there is nothing to compare."""
+    """Raise ``NotComputed`` if there is nothing to compare."""
     if not tables.modelled:
         raise NotComputed("there are only identifiers")
 
 
 def read_alone(series: pd.Series, column: Column) -> tuple[np.ndarray, Keys | None]:
-    """Return a column of one table as it stands, without a look at another table.
+    """Return a column of one table by itself, without reading another table.
 
     Returns:
-        ``(rows,)`` float64 as in :attr:`Tables.values`, and what categories and identifiers stand for.
+        ``(rows,)`` float64 as in :attr:`Tables.values`, and the categories or identifiers that they encode.
 
     Raises:
         DataError: categories cannot be compared, such as lists.
@@ -151,12 +151,12 @@ def read_alone(series: pd.Series, column: Column) -> tuple[np.ndarray, Keys | No
 
 
 def subsample(rows: np.ndarray, n_rows: int, rng: np.random.Generator) -> np.ndarray:
-    """Return ``n_rows`` of the rows, drawn without replacement; all of them where there are no more."""
+    """Return ``n_rows`` of the rows, drawn without replacement; all of them if there are no more."""
     return rows if len(rows) <= n_rows else rows[rng.choice(len(rows), size=n_rows, replace=False)]
 
 
 def drawn_columns(tables: Tables, most: int, rng: np.random.Generator) -> Tables:
-    """Return the tables with ``most`` of the modelled columns, in their order; all of them where there are no more."""
+    """Return the tables with ``most`` of the modelled columns, in their order; all of them if there are no more."""
     if len(tables.modelled) <= most:
         return tables
     chosen = np.sort(rng.choice(len(tables.modelled), size=most, replace=False))
@@ -169,7 +169,7 @@ def drawn_columns(tables: Tables, most: int, rng: np.random.Generator) -> Tables
 
 
 def equal_rows(arrays: Three[np.ndarray], most: int, rng: np.random.Generator) -> Three[np.ndarray]:
-    """Return equally many held-out and synthetic rows, and as many real ones as may be, ``most`` of each at most."""
+    """Return equally many holdout and synthetic rows, and as many real ones as possible, ``most`` of each at most."""
     n_rows = min(len(arrays.holdout), len(arrays.synthetic), most)
     return Three(
         subsample(arrays.real, most, rng),
@@ -185,7 +185,7 @@ def features(tables: Tables) -> Three[np.ndarray]:
 
 
 def informative(x: np.ndarray) -> np.ndarray:
-    """Return which features have two values or more: scikit-learn's binning fails on one without any."""
+    """Return a mask of the features with two values or more: scikit-learn's binning fails on one without any."""
     low, high = np.fmin.reduce(x, axis=0), np.fmax.reduce(x, axis=0)
     return np.asarray(low < high)  # NaN, where all are missing, is not
 
@@ -193,7 +193,7 @@ def informative(x: np.ndarray) -> np.ndarray:
 def embed(tables: Tables, positions: Sequence[int] | None = None) -> Three[np.ndarray]:
     """Return ``(rows, dimensions)`` float64 in which every column weighs about the same.
 
-    Numbers are scaled to the real rows' 1st to 99th percentile, missing ones put at the median and marked in a
+    Numbers are scaled to the real rows' 1st to 99th percentile, missing ones are set to the median and marked in a
     dimension of their own; two categories are 1 apart. Like the distance of Gower (1971), *A General
     Coefficient of Similarity*, but Euclidean.
 
@@ -207,7 +207,7 @@ def embed(tables: Tables, positions: Sequence[int] | None = None) -> Three[np.nd
 
 
 def _block(values: Three[np.ndarray], keys: Keys | None) -> Three[np.ndarray]:
-    """Return ``(rows, width)`` of one column."""
+    """Return ``(rows, width)`` dimensions of one column."""
     if keys is not None:
         shown = _frequent(values, len(keys))
         return values.map(lambda v: (v[:, None] == shown) / np.sqrt(2))
@@ -230,7 +230,7 @@ def _block(values: Three[np.ndarray], keys: Keys | None) -> Three[np.ndarray]:
 
 
 def check_frame(table: object, label: str) -> None:
-    """Raise ``DataError`` unless a table is a DataFrame with rows, and with columns whose names are text, each once."""
+    """Raise ``DataError`` unless a table is a DataFrame with rows, and with columns named by unique text."""
     if not isinstance(table, pd.DataFrame):
         raise DataError(
             f"evaluate: expected the {label} table as a pandas DataFrame, got {type(table).__name__}."
@@ -268,7 +268,7 @@ def listed(names: Sequence[str], most: int = 10) -> str:
 
 
 def _describe(frames: Three[pd.DataFrame], schema: Schema | None) -> tuple[Column, ...]:
-    """Return the schema's columns, and drafts of those that it leaves out.
+    """Return the schema's columns, and drafts of the others.
 
     Raises:
         DataError: the schema has a column that the tables lack.
@@ -288,21 +288,21 @@ def _describe(frames: Three[pd.DataFrame], schema: Schema | None) -> tuple[Colum
 
 
 def _is_unreadable(series: Three[pd.Series], values: Three[np.ndarray]) -> bool:
-    """Return whether nothing of a held-out column is what it is in the real table: all that is compared is void."""
+    """Return True if no holdout cell of a column is of its kind in the real table, which voids all comparisons."""
     has_cells = bool(series.holdout.notna().any())
     return has_cells and bool(np.isnan(values.holdout).all()) and not np.isnan(values.real).all()
 
 
 def why_void(names: Sequence[str]) -> str:
-    """Return why nothing can be compared where held-out columns are unreadable."""
+    """Return the reason why nothing can be compared if holdout columns are unreadable."""
     return f"no cell of column {names[0]!r} in the holdout table can be read as it is in the real table"
 
 
 def _frequent(values: Three[np.ndarray], n_keys: int) -> np.ndarray:
     """Return the categories that have a dimension of their own: the most frequent of both real tables alike.
 
-    Were they chosen from the training rows alone, rows with their rare categories would be told apart and others not,
-    and everything would be closer to one table than to the other.
+    If they were chosen from the training rows alone, only these rows' rare categories would be distinguished, and all
+    rows would be closer to one table than to the other.
     """
     shares = np.zeros(n_keys)
     for table in (values.real, values.holdout):
@@ -334,7 +334,7 @@ def _read(column: Column, series: Three[pd.Series]) -> tuple[Three[np.ndarray], 
 
 
 def _categories(column: Column, series: pd.Series) -> tuple[np.ndarray, list[Hashable]]:
-    """Return ``(rows,)`` codes of a column's cells, -1 where missing, and the keys that they stand for."""
+    """Return ``(rows,)`` codes of a column's cells, -1 for missing, and the keys that they encode."""
     known: dict[Hashable, int] = {}
     codes = [-1 if key is None else known.setdefault(key, len(known)) for key in column.keys(series)]
     return np.array(codes, dtype=np.int64), list(known)

@@ -1,4 +1,4 @@
-"""What a model is worth that was trained on the synthetic table instead of the real one.
+"""Utility of the synthetic table for training models, compared with the real table.
 
 References:
     Esteban, Hyland & Raetsch (2017), *Real-valued (Medical) Time Series Generation with Recurrent Conditional GANs*:
@@ -32,13 +32,13 @@ from tabgan.evaluation.subgroups import (
 )
 from tabgan.evaluation.tables import Tables, Three, embed, features, informative, subsample
 
-#: Numbers with more distinct values than this are regressed, others are classes.
+#: Numbers with more distinct values than this are regression targets, others are classes.
 MAX_CLASS_NUMBERS = 20
 
-#: Classes that a target may have.
+#: Largest number of classes of a target.
 MAX_CLASSES = 50
 
-#: Rows that a target must have in the holdout and in a table to train on.
+#: Least number of rows with a target, in the holdout and in a training table.
 MIN_ROWS = 20
 
 _MAX_TREE_ROWS, _MAX_LINEAR_ROWS = 50_000, 20_000
@@ -50,8 +50,8 @@ class _Task:
     """A target to predict.
 
     Attributes:
-        labels: ``(rows,)`` of each table: class numbers or values; NaN where there is none.
-        classes: ``(classes,)`` their values in the real table; none for a regression.
+        labels: ``(rows,)`` of each table: class numbers or values; NaN for none.
+        classes: ``(classes,)`` their values in the real table; empty for a regression.
     """
 
     labels: Three[np.ndarray]
@@ -59,18 +59,18 @@ class _Task:
 
     @property
     def n_classes(self) -> int:
-        """How many classes there are; 0 for a regression."""
+        """The number of classes; 0 for a regression."""
         return len(self.classes)
 
     @property
     def score(self) -> str:
-        """What models are judged by, in words."""
+        """The name of the models' score."""
         return "ROC AUC" if self.n_classes else "R2"
 
 
 @dataclass(frozen=True)
 class _Family:
-    """A kind of model, as both tables train it."""
+    """A kind of model that is trained on both tables."""
 
     suffix: str
     max_rows: int
@@ -83,12 +83,12 @@ def utility_findings(
 ) -> Findings:
     """Return ``tstr``, ``trtr``, the same for linear models, ``tstr_subgroups``, the groups and the calibration.
 
-    Without a target, ``tstr`` and ``tstr_subgroups`` alone, and why.
+    Without a target, only ``tstr`` and ``tstr_subgroups``, with the reason.
 
     Args:
         tables: The three tables.
         target: The column to predict.
-        subgroups: Columns whose values are groups; ``None`` for :func:`~tabgan.evaluation.subgroups.group_columns`.
+        subgroups: Columns that define groups; ``None`` for :func:`~tabgan.evaluation.subgroups.group_columns`.
         streams: Random streams.
 
     Raises:
@@ -123,10 +123,10 @@ def _entries(family: _Family, score: str) -> list[Entry]:
 
 
 def _task(tables: Tables, target: str) -> _Task:
-    """Return what is to be predicted.
+    """Return the prediction task.
 
     Raises:
-        NotComputed: when nothing can be.
+        NotComputed: no target can be predicted.
     """
     names = [column.name for column in tables.modelled]
     if target not in names:
@@ -161,7 +161,7 @@ def _compare(
     streams: RandomStreams,
     predicted: dict[str, Predictions],
 ) -> list[Figure | str]:
-    """Return the figures of training on synthetic and on real rows; note the predictions of both if there are."""
+    """Return the figures of training on synthetic and on real rows; store the predictions of both, if any."""
     rng = streams.numpy("evaluation.utility" + family.suffix)
     seed = int(rng.integers(2**31))
     others = [j for j in range(len(tables.modelled)) if j != tables.position(target)]
@@ -171,7 +171,7 @@ def _compare(
     n_test = int(np.clip(_TEST_SCORES // max(task.n_classes, 1), _MIN_TEST_ROWS, _MAX_TEST_ROWS))
     test = subsample(kept.holdout, n_test, rng)
     if len(test) < MIN_ROWS:
-        raise NotComputed(f"the target is present in fewer than {MIN_ROWS} held-out rows")
+        raise NotComputed(f"the target is present in fewer than {MIN_ROWS} holdout rows")
     truth = task.labels.holdout[test]
     if len(np.unique(truth)) < 2:
         raise NotComputed("the target is constant in the holdout")
@@ -218,10 +218,10 @@ def _predict(model: Any, x: np.ndarray, y: np.ndarray, x_test: np.ndarray, task:
 def _calibration(
     tables: Tables, target: str, task: _Task, judged: Predictions | str | None
 ) -> Calibration | None:
-    """Return whether the trees' probabilities of one class come true; ``None`` without classes or models.
+    """Return the calibration of the trees' probabilities of one class; ``None`` without classes or models.
 
-    The class is the rarer of two, or the most frequent of more. One that fewer than ``MIN_ROWS`` held-out rows have,
-    or that is neither declared nor in the synthetic table, is not shown: it would name what single rows hold.
+    The class is the rarer of two, or the most frequent of more. A class of fewer than ``MIN_ROWS`` holdout rows, or
+    one neither declared nor in the synthetic table, is not shown: it would name the values of single rows.
     """
     if not isinstance(judged, Predictions) or not task.n_classes:
         return None
@@ -239,13 +239,13 @@ def _calibration(
     )
 
 
-#: Of boosted trees. Without the penalty, leaves that hold a rare class grow without bound, and the ROC AUC falls below
-#: chance.
+#: Settings of boosted trees. Without the penalty, leaves with a rare class grow without bound, and the ROC AUC falls
+#: below chance.
 _TREE_OPTIONS: dict[str, Any] = {"early_stopping": False, "l2_regularization": 1.0}
 
 
 def build_classifier(n_classes: int, seed: int) -> HistGradientBoostingClassifier:
-    """Return boosted trees for so many classes, not yet trained."""
+    """Return untrained boosted trees for a number of classes."""
     # A round grows one tree a class: with many classes, fewer rounds take the same time.
     rounds = int(np.clip(500 // n_classes, 20, 100))
     return HistGradientBoostingClassifier(max_iter=rounds, random_state=seed, **_TREE_OPTIONS)

@@ -1,7 +1,7 @@
-"""Whether synthetic cells are of their column's kind, within its domain.
+"""Validity of synthetic cells: of their column's kind and within its domain.
 
-A domain is what a person declared of a column. For the figures that stay in the house, what was not declared is read
-off the real and the held-out rows; :func:`schema_validity` sees neither, and says what it cannot tell.
+A person declares a column's domain. For the figures that stay within the organisation, undeclared parts are read off
+the real and the holdout rows; :func:`schema_validity` sees neither, and reports the figures that it cannot compute.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tabgan.schema import Schema
 
 _SECONDS = {"day": 86_400, "second": 1}
 
-#: Of the cells of one column, by what a cell is looked at for.
+#: Results of one column's cells, by the aspect that is checked.
 _ASPECTS = ("types", "bounds", "precision", "categories", "missing_policy")
 
 _NOTHING = {
@@ -42,11 +42,11 @@ _NOTHING = {
 
 @dataclass(frozen=True)
 class Checked:
-    """What was found in one column.
+    """The results of one column.
 
     Attributes:
         valid: Share of cells that are valid in every respect; for an identifier, that are present and unique.
-        counts: By aspect, how many cells are as they should be, and how many were looked at.
+        counts: By aspect, the number of valid cells, and the number of checked cells.
     """
 
     valid: float
@@ -54,11 +54,11 @@ class Checked:
 
 
 def judged_columns(tables: Tables, declared: Schema | None = None) -> tuple[Any, ...]:
-    """Return what the columns' cells are judged by, as far as it was declared; the rest is open.
+    """Return the declared part of the columns' domains, which judges their cells; the rest is open.
 
     Args:
-        tables: The three tables, whose columns may have been completed with noise, beyond what the rows hold.
-        declared: What a person declared of the table; ``None`` where that is all that is known of the columns.
+        tables: The three tables, whose columns may have been completed with noise, beyond the range of the rows.
+        declared: A person's declaration of the table; ``None`` if the tables' columns hold nothing else.
     """
     if declared is None:
         return tables.columns
@@ -78,7 +78,7 @@ def _as_declared(tables: Tables, column: Any, declared: Schema) -> Any:
 
 
 def check_columns(tables: Tables, declared: Schema | None = None) -> dict[str, Checked]:
-    """Return what was found in every column of the synthetic table; see :func:`judged_columns`."""
+    """Return the results of every column of the synthetic table; see :func:`judged_columns`."""
     checked = {}
     for column in judged_columns(tables, declared):
         series = tables.frames.synthetic[column.name]
@@ -97,7 +97,7 @@ def validity_metrics(
     checked: Mapping[str, Checked],
     rules: Sequence[Rule] = (),
 ) -> tuple[Metric, ...]:
-    """Return the metrics of the group ``validity``; ``checked`` is what :func:`check_columns` found."""
+    """Return the metrics of the group ``validity``; ``checked`` is the result of :func:`check_columns`."""
     frames = tables.frames
     known = [frames.real, frames.holdout]
 
@@ -120,14 +120,14 @@ def schema_validity(
 ) -> tuple[tuple[Metric, ...], dict[str, float]]:
     """Return the validity of a synthetic table, and of each column, by its schema alone.
 
-    **Guarantee.** No real row is read. The figures follow from the two arguments and from nothing else, so where the
-    table was made under differential privacy, and the schema is declared or was completed under it, they are
-    post-processing: they cost no epsilon and may go out with the table.
+    **Guarantee.** No real row is read. The figures follow from the arguments alone, so if the table was made under
+    differential privacy, and the schema is declared or was completed under it, they are post-processing: they cost no
+    epsilon and may go out with the table.
 
     Args:
         synthetic: The table to judge, with the schema's columns.
-        schema: A complete schema. What it leaves open makes the figures that need it not computed.
-        rules: Rules to check; fixed combinations have to say which are allowed.
+        schema: A complete schema. Figures that need a part that it leaves open are not computed.
+        rules: Rules to check; fixed combinations must list the allowed ones.
 
     Returns:
         The metrics, all shareable; and by column the share of valid cells, in [0, 1], without columns whose domain
@@ -180,7 +180,7 @@ def _check_names(synthetic: pd.DataFrame, schema: Schema) -> None:
 
 
 def _left_open(schema: Schema, name: str) -> list[str]:
-    """Return the columns of which a figure needs more than the schema says."""
+    """Return the columns for which a figure needs more than the schema declares."""
     needed: Mapping[str, Callable[[Column], bool]] = {
         "validity": lambda column: column.is_complete,
         "types": lambda column: not column.is_discovered,
@@ -215,7 +215,7 @@ def _aspect(checked: Mapping[str, Checked], name: str) -> Figure:
 
 
 def _plain_dtype(dtype: str) -> str:
-    """Return a dtype's name without its unit, nullable ones as NumPy's: a file tells neither from the other."""
+    """Return a dtype's name without its unit, nullable ones as NumPy's: a file does not distinguish them."""
     plain = without_unit(dtype)
     return {"boolean": "bool"}.get(
         plain, plain.lower() if plain.lower().startswith(("int", "uint")) else plain
@@ -241,7 +241,7 @@ def _right_dtypes(columns: Sequence[Any], synthetic: pd.DataFrame, real: pd.Data
 
 
 def without_unit(dtype: str) -> str:
-    """Return a dtype without the unit of datetimes, which pandas picks by how a column was made."""
+    """Return a dtype without the unit of datetimes, which pandas picks by a column's origin."""
     for unit in ("s", "ms", "us"):
         dtype = dtype.replace(f"datetime64[{unit}", "datetime64[ns")
     return dtype
@@ -267,7 +267,7 @@ def _check_identifier(series: pd.Series) -> Checked:
 
 
 def _check(series: pd.Series, column: Any, values: np.ndarray, keys: Keys | None, domain: Domain) -> Checked:
-    """Return what was found in one modelled column."""
+    """Return the results of one modelled column."""
     is_missing = series.isna().to_numpy(dtype=bool)
     is_of_kind = ~is_missing & ~np.isnan(values)
     aspects: dict[str, np.ndarray] = {}
@@ -283,7 +283,7 @@ def _check(series: pd.Series, column: Any, values: np.ndarray, keys: Keys | None
         if domain.step is not None:
             aspects["precision"] = _is_multiple(values, domain.step, eps, column.is_exact)
     is_valid = np.logical_and.reduce([is_of_kind, *aspects.values()])
-    # A category of another kind is no known one either; a cell that is no number has no bounds to keep.
+    # A category of another kind is also unknown; a cell that is not a number has no bounds to keep.
     looked_at = is_of_kind if keys is None else ~is_missing
     counts = {name: (int((kept & looked_at).sum()), int(looked_at.sum())) for name, kept in aspects.items()}
     counts["types"] = (int(is_of_kind.sum()), int((~is_missing).sum()))
@@ -293,12 +293,12 @@ def _check(series: pd.Series, column: Any, values: np.ndarray, keys: Keys | None
 
 
 def _pick(codes: np.ndarray, by_key: Sequence[bool]) -> np.ndarray:
-    """Return ``(rows,)`` what holds of each row's category; false where it is missing."""
+    """Return ``(rows,)`` values of a property of each row's category; False if it is missing."""
     return np.asarray(np.array([*by_key, False])[np.nan_to_num(codes, nan=len(by_key)).astype(np.int64)])
 
 
 def _family(key: Hashable) -> str:
-    """Return of what type a category is; tuples are what booleans are read as."""
+    """Return the type of a category; booleans are read as tuples."""
     if isinstance(key, str):
         return "text"
     if isinstance(key, tuple):
@@ -307,7 +307,7 @@ def _family(key: Hashable) -> str:
 
 
 def _observed_domain(tables: Tables, column: Column, j: int) -> Domain:
-    """Return a modelled column's domain; what the schema leaves open as the real and held-out rows have it."""
+    """Return a modelled column's domain, with open parts taken from the real and holdout rows."""
     domain, keys = column.domain(), tables.keys[j]
     known = np.concatenate([tables.values.real[:, j], tables.values.holdout[:, j]])
     known = known[~np.isnan(known)]
@@ -338,7 +338,7 @@ def _is_within(values: np.ndarray, bounds: tuple[float, float], eps: float) -> n
 
 
 def _is_multiple(values: np.ndarray, step: float, eps: float, is_exact: bool) -> np.ndarray:
-    """Return ``(rows,)`` true where values are multiples of a step, exactly or as far as their floats can tell."""
+    """Return ``(rows,)`` booleans, True for multiples of a step, exactly or within float precision."""
     if is_exact:
         return np.asarray(values % step == 0)
     scaled = values / step

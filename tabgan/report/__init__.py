@@ -1,7 +1,7 @@
 """The report: plain data first, then a page, its twins for print and programs, and a data card.
 
 There are two editions. INTERNAL: its figures were computed on real rows outside the privacy guarantee. SHAREABLE:
-it holds only what follows from DP releases and the synthetic table.
+all that it holds follows from DP releases and the synthetic table.
 """
 
 from tabgan.report.collect import NOT_STATED, ReportData, Stated, collect, collect_shareable, today

@@ -1,7 +1,7 @@
-"""The data step: everything that the report says, as typed plain data.
+"""The data step: the whole content of the report, as typed plain data.
 
-Nothing is measured here. Figures come from the evaluation, the guarantee from the ledger; what is added are
-the counts behind the overlays, sums of the ledger's lines and the arithmetic of the odds table.
+Nothing is measured here. Figures come from the evaluation, the guarantee from the ledger; this module adds the counts
+behind the overlays, sums of the ledger's lines and the arithmetic of the odds table.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ Edition = Literal["internal", "shareable"]
 #: Beliefs before seeing the table, for the odds table.
 PRIORS = (0.1, 0.5, 0.9)
 
-#: What the shareable edition rests on besides the fit's own assumptions.
+#: The shareable edition's assumption beyond those of the fit.
 SAMPLE_FACT = (
-    "The synthetic table is a sample of the model, from which nothing was taken out or changed after looking at real "
-    "rows."
+    "The synthetic table is a sample of the model; after looking at real rows, nothing in it was removed or "
+    "changed."
 )
 
 #: Packages whose version the report names, when they are installed.
@@ -43,12 +43,12 @@ PACKAGES = ("dp-accounting", "numpy", "opacus", "opendp", "pandas", "scikit-lear
 
 @dataclass(frozen=True)
 class Odds:
-    """How far the table can move an attacker's belief that someone is in it.
+    """Bounds on an attacker's belief that someone is in the table.
 
     Attributes:
-        before: The belief before.
-        at_least: The least it can become.
-        at_most: The most it can become.
+        before: The belief before the release.
+        at_least: The smallest belief after it.
+        at_most: The largest belief after it.
     """
 
     before: float
@@ -58,17 +58,17 @@ class Odds:
 
 @dataclass(frozen=True)
 class LedgerGroup:
-    """Lines of the ledger that did the same thing.
+    """Lines of the ledger of the same kind.
 
     Attributes:
-        door: Through which door the rows were read.
-        what: What was released.
+        door: The door that read the rows.
+        what: The released object.
         mechanism: The mechanism's name.
         releases: The lines.
         mu_squared: Sum of ``1 / noise_multiplier**2``; for DP-SGD by its central limit,
             ``sample_rate**2 * steps * (exp(1 / noise_multiplier**2) - 1)`` (Bu, Dong, Long & Su 2020); ``None``
             without noise.
-        share: Part of the sum over all groups; ``None`` where that is unknown.
+        share: Part of the sum over all groups; ``None`` if unknown.
         delta: Part of delta that the lines use up by themselves.
     """
 
@@ -83,7 +83,7 @@ class LedgerGroup:
 
 @dataclass(frozen=True)
 class ColumnCard:
-    """What is publicly known of a column, how it came through, and the counts of its overlay."""
+    """A column's public description, its results, and the counts of its overlay."""
 
     name: str
     kind: str
@@ -96,12 +96,12 @@ class ColumnCard:
 
 @dataclass(frozen=True)
 class Stated:
-    """What the caller states of the original; ``None`` is not stated. Both editions print it.
+    """The caller's statements about the original; ``None`` is not stated. Both editions print them.
 
     Attributes:
-        source: Where it comes from.
-        controller: Who answers for it.
-        contact: Whom to ask.
+        source: Its origin.
+        controller: The party responsible for it.
+        contact: The person to ask.
     """
 
     source: str | None = None
@@ -110,10 +110,10 @@ class Stated:
 
     @classmethod
     def of(cls, stated: Mapping[str, str | None]) -> Stated:
-        """Return what a mapping states.
+        """Return the statements of a mapping.
 
         Raises:
-            ConfigError: it states something that a report does not say, or not as text.
+            ConfigError: it has a key that a report does not print, or a value that is not text.
         """
         known = [field.name for field in fields(cls)]
         for key, value in stated.items():
@@ -127,7 +127,7 @@ class Stated:
 
     @property
     def lines(self) -> tuple[tuple[str, str | None], ...]:
-        """What is stated, by what people call it."""
+        """The statements, by their labels."""
         return (
             ("Source of the original", self.source),
             ("Controller", self.controller),
@@ -135,25 +135,25 @@ class Stated:
         )
 
 
-#: Nothing is.
+#: No statement.
 NOT_STATED = Stated()
 
 
 def today() -> str:
-    """Return the date in UTC, in ISO 8601: when a report was made, unless somebody says otherwise."""
+    """Return the date in UTC, in ISO 8601: the default date of a report."""
     return dt.datetime.now(dt.UTC).date().isoformat()
 
 
 @dataclass(frozen=True)
 class ReportData:
-    """Everything that the report says.
+    """The content of the report.
 
     Attributes:
         title: The job's name.
-        edition: ``"internal"`` holds everything; ``"shareable"`` what follows from DP releases and the synthetic table
-            alone, and may go out with it. There "real" counts and figures are the released, noisy ones.
-        decision: What the gate says.
-        created: When, as the caller puts it; ``None`` is not stated, and keeps reports comparable.
+        edition: ``"internal"`` holds everything; ``"shareable"`` only content that follows from DP releases and the
+            synthetic table, and may go out with it. There "real" counts and figures are the released, noisy ones.
+        decision: The gate's decision.
+        created: The date or time, in the caller's words; ``None`` is not stated, and keeps reports comparable.
         evaluation: The figures.
         privacy: The statement of the fit.
         private_metrics: The statement of private metrics, which have an epsilon of their own; ``None`` for none.
@@ -161,9 +161,9 @@ class ReportData:
         ledger: The releases of the fit, grouped; those of private metrics are in their own statement.
         columns: In the table's order.
         target: The column that utility was measured on.
-        model: What the caller says of the model: versions, seed, arguments.
+        model: The caller's details of the model: versions, seed, arguments.
         versions: Software that made the report.
-        stated: What the caller states of the original.
+        stated: The caller's statements about the original.
     """
 
     title: str
@@ -183,14 +183,14 @@ class ReportData:
 
     @property
     def is_internal(self) -> bool:
-        """Whether it must stay in the house."""
+        """True if the report must stay within the organisation."""
         return self.edition == "internal"
 
     @property
     def total(self) -> tuple[float, float] | None:
-        """Epsilon and delta of all that was released of the table here; ``None`` without privacy.
+        """Epsilon and delta of all releases of the table here; ``None`` without privacy.
 
-        The fit's and the private metrics' are added up: basic composition.
+        Those of the fit and of the private metrics are added up: basic composition.
         """
         if self.privacy.epsilon is None or self.privacy.delta is None:
             return None
@@ -200,19 +200,19 @@ class ReportData:
 
     @property
     def assumptions(self) -> tuple[str, ...]:
-        """What the guarantee rests on, in whole sentences."""
+        """The assumptions of the guarantee, in whole sentences."""
         theirs = () if self.private_metrics is None else self.private_metrics.assumptions
         own = () if self.is_internal or SAMPLE_FACT in theirs else (SAMPLE_FACT,)
         return (*self.privacy.assumptions, *theirs, *own)
 
     @property
     def odds(self) -> tuple[Odds, ...]:
-        """How far all that was released can move a belief; empty without privacy."""
+        """Bounds on a belief after all releases; empty without privacy."""
         return () if self.total is None else odds(self.total[0])
 
     @property
     def largest_distance(self) -> float:
-        """The largest distance of a column, its holdout's included; 0 where there is none."""
+        """The largest distance of a column, its holdout's included; 0 for none."""
         results = [card.result for card in self.columns if card.result is not None]
         return max((max(result.tvd or 0.0, result.reference or 0.0) for result in results), default=0.0)
 
@@ -242,24 +242,24 @@ def collect(
     decision: Decision = NO_GATE,
     private_metrics: PrivacyStatement | None = None,
 ) -> ReportData:
-    """Return everything that the internal edition says.
+    """Return the content of the internal edition.
 
-    **Guarantee.** None: the result holds figures of real rows. Of their values it holds none: categories and
-    bounds are those of the schema.
+    **Guarantee.** None: the result holds figures of real rows. It holds none of their values: categories and bounds
+    are those of the schema.
 
     Args:
-        evaluation: What :func:`tabgan.evaluation.evaluate` returned for the three tables.
-        real: The rows that the model learnt from.
-        holdout: Rows that it has not seen.
-        synthetic: The rows that were judged.
+        evaluation: The result of :func:`tabgan.evaluation.evaluate` for the three tables.
+        real: The training rows.
+        holdout: Rows that the model never saw.
+        synthetic: The evaluated rows.
         privacy: The fit's ``privacy_``.
         schema: The fit's ``schema_``.
-        title: What the report is called.
-        model: What to say of the model, such as its version and arguments.
+        title: The report's title.
+        model: Details of the model to print, such as its version and arguments.
         target: The column that utility was measured on.
-        created: A date or time to print; ``None`` says that it is not stated.
-        stated: What the caller states of the original.
-        decision: What the gate says.
+        created: A date or time to print; ``None`` is printed as not stated.
+        stated: The caller's statements about the original.
+        decision: The gate's decision.
         private_metrics: The statement of private metrics; ``None`` for none.
 
     Raises:
@@ -289,33 +289,33 @@ def collect_shareable(
     decision: Decision = NO_GATE,
     private_metrics: PrivacyStatement | None = None,
 ) -> ReportData:
-    """Return everything that the shareable edition says.
+    """Return the content of the shareable edition.
 
     **Guarantee.** No argument holds a real row, or a figure that was computed on one without noise: the edition is
-    post-processing of what was released. Where the fit stands in its dataset's ledger is left out: the line's hash
-    covers a digest of the table, which is keyed but not noised.
+    post-processing of the releases. The fit's place in its dataset's ledger is left out: the line's hash covers a
+    digest of the table, which is keyed but not noised.
 
     Args:
-        evaluation: What :func:`tabgan.assessment.shareable.evaluate_released` returned.
+        evaluation: The result of :func:`tabgan.assessment.shareable.evaluate_released`.
         released: ``(rows, columns)`` drawn from the released distributions of columns, each by itself.
-        synthetic: The rows that were judged.
-        privacy: The fit's ``privacy_``; of a private fit.
+        synthetic: The evaluated rows.
+        privacy: The ``privacy_`` of a private fit.
         schema: The fit's ``schema_``.
         title: As in :func:`collect`.
         model: As in :func:`collect`.
         target: As in :func:`collect`.
         created: As in :func:`collect`.
         stated: As in :func:`collect`.
-        decision: What a gate says that holds promises only.
+        decision: The decision of a gate that limits promises only.
         private_metrics: As in :func:`collect`.
 
     Raises:
         DataError: the synthetic table lacks a column of the schema.
-        PrivacyError: the fit was not private, or a figure may not go out.
+        PrivacyError: the fit was not private, or a figure is not shareable.
     """
     if not privacy.is_private:
         raise PrivacyError(
-            "report: expected a private fit, got one with epsilon=None. Nothing that follows from it may be shared as "
+            "report: expected a private fit, got one with epsilon=None. Nothing derived from it may be shared as "
             "private; use the internal edition."
         )
     for metric in evaluation.metrics:
@@ -339,7 +339,7 @@ def collect_shareable(
 
 @dataclass(frozen=True)
 class _About:
-    """What both editions say alike; fields as in :class:`ReportData`."""
+    """The content common to both editions; fields as in :class:`ReportData`."""
 
     privacy: PrivacyStatement
     private_metrics: PrivacyStatement | None
@@ -388,7 +388,7 @@ def _cards(
     typed: pd.DataFrame,
     target: str | None,
 ) -> tuple[ColumnCard, ...]:
-    """Return a card for each column; where the schema names no dtype it is the one in ``typed``."""
+    """Return a card for each column; if the schema names no dtype, it is that of ``typed``."""
     results = {result.name: result for result in evaluation.columns}
     return tuple(
         ColumnCard(
@@ -405,7 +405,7 @@ def _cards(
 
 
 def odds(epsilon: float | None) -> tuple[Odds, ...]:
-    """Return how far an ``epsilon``-private release can move a belief that someone is in the table.
+    """Return the bounds on a belief that someone is in the table, after an ``epsilon``-private release.
 
     Bayes' rule with a likelihood ratio between ``exp(-epsilon)`` and ``exp(epsilon)``; delta is ignored.
 
@@ -424,7 +424,7 @@ def odds(epsilon: float | None) -> tuple[Odds, ...]:
 
 
 def group_ledger(entries: tuple[Release, ...]) -> tuple[LedgerGroup, ...]:
-    """Return the ledger's lines by door, mechanism and what was released, in the order of their first line."""
+    """Return the ledger's lines by door, mechanism and released object, in the order of their first line."""
     lines: dict[tuple[str, str, str], list[Release]] = {}
     for entry in entries:
         lines.setdefault((entry.door, entry.what, entry.mechanism), []).append(entry)

@@ -1,4 +1,4 @@
-"""A data card in Markdown: what goes beside the table, a datasheet and a model card in short.
+"""A data card in Markdown, to accompany the table: a short datasheet and model card.
 
 References:
     Gebru et al. (2021), *Datasheets for Datasets*. Mitchell et al. (2019), *Model Cards for Model Reporting*.
@@ -18,10 +18,10 @@ from tabgan.report.edition import check_edition, is_refused, words
 from tabgan.report.findings import NEAR_RULE, badge, expected_of, figure_text, judged_by, percent
 from tabgan.report.text import isolated, short, shown
 
-#: What Markdown, or HTML inside of it, could read as more than text.
+#: Characters with a meaning in Markdown, or in HTML inside it.
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&$:=@^\"'])")
 
-#: Classes of characters that turn the direction of what follows, by Unicode's bidirectional algorithm.
+#: Classes of characters that change the direction of the text after them, by Unicode's bidirectional algorithm.
 _TURNS = {"R", "AL", "AN", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI", "FSI", "PDF", "PDI"}
 
 
@@ -29,7 +29,7 @@ def to_markdown(data: ReportData) -> str:
     """Return the data card. Names and categories are escaped: they stay text in Markdown and in HTML made of it.
 
     Raises:
-        PrivacyError: a shareable report holds what was computed on real rows.
+        PrivacyError: a shareable report holds content computed on real rows.
     """
     check_edition(data)
     parts = (_head, _privacy, _composition, _figures, _use, _provenance)
@@ -37,7 +37,7 @@ def to_markdown(data: ReportData) -> str:
 
 
 def escaped(text: object, limit: int = 80) -> str:
-    r"""Return text that Markdown takes as text, in one line.
+    r"""Return text escaped for Markdown, in one line.
 
     >>> print(escaped("[a](b) <b> | *c*"))
     \[a\]\(b\) \<b\> \| \*c\*
@@ -53,7 +53,7 @@ def _head(data: ReportData) -> Iterator[str]:
     notice = says.notice.removeprefix(f"{says.mark}: ")
     yield f"> **{says.mark}.** {escaped(notice[0].upper() + notice[1:], 600)}"
     use = (
-        "This card says why it is not to be released"
+        "This card states why it is not to be released"
         if is_refused(data)
         else "This card is evidence for the controller's own decision"
     )
@@ -71,12 +71,12 @@ def _head(data: ReportData) -> Iterator[str]:
 
 def _outcome(data: ReportData) -> str:
     if not data.is_internal and data.decision.outcome != "failed":
-        kept = "The promises keep to the limits that were set for them. " if data.decision.checks else ""
-        return f"{kept}Whether what is promised and released is enough is for you to decide."
+        kept = "The promises meet the limits that were set for them. " if data.decision.checks else ""
+        return f"{kept}You decide if the promise and the releases suffice."
     return {
-        "passed": "All limits that were set beforehand are kept.",
-        "failed": "Limits that were set beforehand are not kept: do not release.",
-        "open": "No limits were set beforehand: a person decides.",
+        "passed": "All limits set in advance are met.",
+        "failed": "Limits set in advance are not met: do not release.",
+        "open": "No limits were set in advance: a person decides.",
     }[data.decision.outcome]
 
 
@@ -84,19 +84,20 @@ def _privacy(data: ReportData) -> Iterator[str]:
     yield "## Guarantee"
     privacy = data.privacy
     if data.total is None:
-        yield "**None.** The table and the model may give away rows of the original. Handle them as the original."
+        yield "**None.** The table and the model may give away rows of the original. Handle them like the original."
         return
     epsilon, delta = data.total
     private_metrics = data.private_metrics
     extra = (
-        f" Of these the fit promised {short(privacy.epsilon)}, and private metrics {short(private_metrics.epsilon)}."
+        f" Of this epsilon, {short(privacy.epsilon)} is the fit's and {short(private_metrics.epsilon)} that of private "
+        "metrics."
         if private_metrics is not None
         else ""
     )
     unit = "row" if privacy.entity is None else f"entity, a value of {escaped(privacy.entity)},"
     yield (
         f"({short(epsilon)}, {at_most(delta, 3)})-differential privacy for one {unit} added or removed.{extra} "
-        "It bounds what anybody can learn from the table about a single one, whatever they know already."
+        "It bounds what anybody can learn from the table about a single one, whatever they already know."
     )
     if data.assumptions:
         yield "It holds if:"
@@ -126,17 +127,17 @@ def _figures(data: ReportData) -> Iterator[str]:
     evaluation = data.evaluation
     metrics = [metric for group in GROUPS for metric in evaluation.group(group)]
     if not metrics:
-        yield "This edition holds none."
+        yield "This edition holds no figures."
     else:
         epsilon = data.privacy.epsilon
         rows = ((escaped(m.label), _value(m), _against(m), badge(m, epsilon)[1]) for m in metrics)
-        yield _table(("Figure", "Value", "Held against", "Finding"), rows)
-        yield escaped(f"Cells are valid by {judged_by(data.is_internal)}. {NEAR_RULE}", 1_000)
+        yield _table(("Figure", "Value", "Compared with", "Finding"), rows)
+        yield escaped(f"Cells are judged by {judged_by(data.is_internal)}. {NEAR_RULE}", 1_000)
     compared = [card for card in data.worst_first if card.result is not None and card.result.tvd is not None][
         :5
     ]
     if compared:
-        of = "the real distribution" if data.is_internal else "the released, noisy one"
+        of = "the real distribution" if data.is_internal else "the released, noisy distribution"
         named = "; ".join(
             f"{escaped(card.name)} {card.result.tvd:.3f}" for card in compared if card.result is not None
         )
@@ -159,13 +160,13 @@ def _against(metric: Metric) -> str:
 def _use(data: ReportData) -> Iterator[str]:
     yield "## Use"
     yield (
-        "**Meant for** exploring, testing software and training models where the original must not go.\n\n"
-        "**Not meant for** decisions about single people, nor for findings about small groups without a check on the "
-        "original: noise hides what few rows carry."
+        "**Meant for** exploring data, testing software and training models where the original must not go.\n\n"
+        "**Not meant for** decisions about individuals, or for findings about small groups that are not checked "
+        "against the original: noise hides patterns that few rows carry."
     )
     yield (
-        "**Limits.** What is true of many stays visible. Rules between columns are checked where they were given, and "
-        "never enforced. Biases of the original are carried over, and can grow for small groups."
+        "**Limits.** Facts that hold for many people stay visible. Rules between columns are checked where given, and "
+        "never enforced. Biases of the original carry over, and can grow for small groups."
     )
 
 
@@ -175,7 +176,7 @@ def _provenance(data: ReportData) -> Iterator[str]:
     place = data.privacy.place
     if place is not None:
         facts += [("ledger", place.ledger), ("ledger entry", f"{place.entry}"), ("entry's hash", place.hash)]
-    yield _table(("What", "Value"), ((escaped(key), escaped(value, 200)) for key, value in facts))
+    yield _table(("Item", "Value"), ((escaped(key), escaped(value, 200)) for key, value in facts))
     yield "Form: Gebru et al. (2021), Datasheets for Datasets; Mitchell et al. (2019), Model Cards for Model Reporting."
 
 

@@ -1,4 +1,4 @@
-"""What differs between the two editions: the words for it, and a guard on what the shareable one may hold."""
+"""Differences between the two editions: their words, and a guard on the content of the shareable one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOTICE = (
     "INTERNAL: computed on real rows, outside the privacy guarantee. Do not pass on with the synthetic table."
 )
 
-#: What the notice of a fit without privacy adds.
+#: Addition to the notice of a fit without privacy.
 NO_PRIVACY = (
     "NO PRIVACY GUARANTEE: the synthetic table and the model may give away rows of the original table."
 )
@@ -23,18 +23,18 @@ NO_PRIVACY = (
 
 @dataclass(frozen=True)
 class Words:
-    """How an edition speaks.
+    """Words of an edition.
 
     Attributes:
-        mark: What stands in the band, beside every heading and on top of every printed page.
-        name: What the edition is called in a sentence.
+        mark: The mark in the band, beside every heading and on top of every printed page.
+        name: The edition's name in a sentence.
         notice: The whole warning or promise.
-        band: What the band on the screen says after the mark.
+        band: The text after the mark, in the band on the screen.
         header: The running header of print.
         footer: The running footer of print.
-        real: What the original's series is called in legends and tables.
-        real_short: The same where there is little room.
-        real_of: The same in a sentence: "share of ...".
+        real: The name of the original's series in legends and tables.
+        real_short: A shorter name, for narrow places.
+        real_of: The name in a sentence: "share of ...".
     """
 
     mark: str
@@ -48,18 +48,18 @@ class Words:
     real_of: str
 
 
-#: What the notice of a report says besides whose gate refuses the release.
-REFUSED = "REFUSED: limits that were set beforehand are not kept. Do not release."
+#: Addition to the notice of a report whose gate refuses the release.
+REFUSED = "REFUSED: limits set in advance are not met. Do not release."
 
 
 def words(data: ReportData) -> Words:
-    """Return how the edition of a report speaks."""
+    """Return the words of a report's edition."""
     spoken = _internal(data) if data.is_internal else _shareable(data)
     return replace(spoken, notice=f"{spoken.notice} {REFUSED}") if is_refused(data) else spoken
 
 
 def is_refused(data: ReportData) -> bool:
-    """Return whether limits that were set beforehand are not kept: then nobody is left to decide."""
+    """Return True if limits set in advance are not met: the release is then refused without a person's decision."""
     return data.decision.outcome == "failed"
 
 
@@ -87,7 +87,7 @@ def _internal(data: ReportData) -> Words:
 def _shareable(data: ReportData) -> Words:
     epsilon, delta = data.total or (None, None)
     cover = f"epsilon {short(epsilon)}" + ("" if delta is None else f", delta {at_most(delta, 3)}")
-    holds = "holds only what follows from DP releases and the synthetic table"
+    holds = "derived only from DP releases and the synthetic table"
     return Words(
         mark="SHAREABLE",
         name="shareable edition",
@@ -97,27 +97,27 @@ def _shareable(data: ReportData) -> Words:
         footer=f"SHAREABLE – covered by {cover}",
         real="Released (noisy)",
         real_short="Released",
-        real_of="the released, noisy counts",
+        real_of="released, noisy counts",
     )
 
 
 def check_edition(data: ReportData) -> None:
-    """Raise unless a report holds only what its edition may.
+    """Refuse a report that holds more than its edition may.
 
-    **Guarantee.** The last look before a shareable report is rendered: whoever built its data answers for what they
-    put in as released; what can be told from the data's form is checked here. A figure must be marked as shareable;
-    what compares with held-out rows, and what is drawn from rows, cannot be in it.
+    **Guarantee.** The last check before a shareable report is rendered. The data's builder is responsible for the
+    claim that its values were released; this function checks the data's form. A figure must be marked as shareable;
+    comparisons with holdout rows and pictures drawn from rows are refused.
 
     Raises:
-        PrivacyError: with everything that must not go out. Nothing is left out silently: such data is a mistake
-            of whoever built it.
+        PrivacyError: listing everything that must not go out. Nothing is left out silently: such data is a mistake
+            of its builder.
     """
     if data.is_internal:
         return
     found = list(_private_parts(data))
     if found:
         raise PrivacyError(
-            f"report: the shareable edition holds what was computed on real rows: {'; '.join(found)}. "
+            f"report: the shareable edition holds content computed on real rows: {'; '.join(found)}. "
             "Leave it out, or write the internal edition."
         )
 
@@ -130,7 +130,7 @@ def _private_parts(data: ReportData) -> Iterator[str]:
         if not metric.is_shareable:
             yield f"the figure {metric.name!r}"
     if evaluation.n_holdout:
-        yield "a number of held-out rows"
+        yield "a number of holdout rows"
     if evaluation.subgroups:
         yield "figures of subgroups"
     for name in ("correlations", "calibration", "projection", "distances", "membership"):
@@ -138,10 +138,10 @@ def _private_parts(data: ReportData) -> Iterator[str]:
             yield f"the picture {name!r}"
     for check in data.decision.checks:
         if check.name not in ("epsilon", "delta", "audit"):
-            yield f"what a gate says of {check.name!r}"
+            yield f"the gate's check of {check.name!r}"
     for card in data.columns:
         if _is_private(card):
-            yield f"figures of held-out rows of the column {shown(card.name)!r}"
+            yield f"figures of holdout rows of the column {shown(card.name)!r}"
 
 
 def _is_private(card: ColumnCard) -> bool:

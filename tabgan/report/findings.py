@@ -1,11 +1,11 @@
-"""What a reader should know first: figures held against what real rows score in their place.
+"""Key findings: figures compared with the scores of real rows in the synthetic table's place.
 
-The thresholds are conventions of this report, not of a law or a standard, and are printed with the findings. How far
-a figure may be from its reference follows from the reference's own spread.
+The thresholds are conventions of this report, not of a law or a standard, and are printed with the findings. The
+tolerated distance of a figure from its reference follows from the reference's own spread.
 
 References:
     Snoke, Raab, Nowok, Dibben & Slavkovic (2018), *General and Specific Utility Measures for Synthetic Data*: a figure
-    is held against what a right model would show by chance.
+    is compared with its distribution under a correct model.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from tabgan.privacy.filter import PrivacyStatement
 
 Status = Literal["good", "attention", "open"]
 
-#: A distance that has no interval is near its reference up to twice of it: such distances fall with the root of the
-#: rows, so a real table of a quarter of them would show as much by chance.
+#: A distance without an interval is near its reference up to twice that reference: such distances fall with the square
+#: root of the rows, so a real table of a quarter of the rows would show as much by chance.
 NEAR_FACTOR = 2.0
 
-#: Or up to so much beyond it, for references that are next to nothing.
+#: Or up to this much beyond it, for references close to 0.
 NEAR_SLACK = 0.005
 
-#: The rule by which figures are near, in words.
+#: The rule for near figures, in words.
 NEAR_RULE = (
-    "Fidelity and utility are held against the spread of their reference. A figure is near while it is not worse than "
-    "the reference's interval; where only the figure has an interval, while that reaches the reference; where neither "
-    f"has one, while a distance, or what is lacking to 1, is at most {NEAR_FACTOR:g} times the reference's, which is "
-    f"what a quarter of the rows would show by chance, or is within {NEAR_SLACK:g} of it. A score of a model, or of "
-    f"telling tables apart, has to be within {NEAR_SLACK:g} then. To hold figures against what chance shows follows "
-    "Snoke et al. (2018); the numbers are conventions of this report."
+    "Fidelity and utility are compared with their reference, given its spread. A figure is near if it is no worse than "
+    "the reference's interval or, where only the figure has an interval, if that reaches the reference. Where neither "
+    f"has one, a distance, or the shortfall from 1, must be at most {NEAR_FACTOR:g} times the reference's, which a "
+    f"quarter of the rows would show by chance, or lie within {NEAR_SLACK:g} of it; the score of a model, or of "
+    f"telling tables apart, must lie within {NEAR_SLACK:g}. Comparing figures with chance follows Snoke et al. (2018); "
+    "the numbers are conventions of this report."
 )
 
-#: How far a figure that is held against real rows may be off: one row in a thousand, for these are a sample too. So far
-#: may the whole interval of a copy check lie above what is expected.
+#: Tolerance of a figure that is compared with real rows: one row in a thousand, because these are a sample, too. The
+#: whole interval of a copy check may lie this far above the expected value.
 ROW_TOLERANCE = 0.001
 
 #: Tiers of epsilon: Ponomareva et al. (2023), *How to DP-fy ML*, section 5.
@@ -54,8 +54,8 @@ class Finding:
     """One line of the decision box.
 
     Attributes:
-        status: ``"open"`` for what could not be computed.
-        subject: What it is about, in a word or two.
+        status: ``"open"`` for figures that could not be computed.
+        subject: Its topic, in a word or two.
         text: The finding, in whole sentences.
         columns: Columns that it names, worst first.
     """
@@ -67,7 +67,7 @@ class Finding:
 
 
 def percent(part: float | None) -> str:
-    """Return a share as people read it: only what is 0 or 1 reads 0% or 100%; a dash where there is none.
+    """Return a share as readable text: only 0 and 1 become 0% and 100%; a dash for none.
 
     >>> percent(0.1234), percent(0.0), percent(0.0001), percent(0.99999), percent(None)
     ('12.3%', '0%', '<0.1%', '>99.9%', '–')
@@ -82,27 +82,27 @@ def percent(part: float | None) -> str:
 
 
 def figure_text(value: float | None, format: Format) -> str:
-    """Return a figure as people read it; a dash where there is none."""
+    """Return a figure as readable text; a dash for none."""
     if value is None or not math.isfinite(value):
         return "–"
     return percent(value) if format == "percent" else format_figure(value, format)
 
 
 def expected_of(metric: Metric) -> float | None:
-    """Return what a figure is held against: its reference, or a best value that is known without one."""
+    """Return the value that a figure is compared with: its reference, or a best value known without one."""
     if metric.reference is not None and math.isfinite(metric.reference):
         return metric.reference
     return best_of(metric.name)
 
 
 def judge(metric: Metric, epsilon: float | None = None) -> Status | None:
-    """Return how a figure compares; ``None`` where there is nothing to compare it with.
+    """Return the status of a figure; ``None`` if there is nothing to compare it with.
 
-    The rule is the one that the catalog names. Validity has to be complete, or as good as that of real rows where these
-    fall short. A copy check fails when its whole interval lies above what is expected without copying. An attack fails
-    when the whole interval of its risk lies above 0, as of one attack in forty by chance, or, where it has no risk, the
-    whole interval of its success above what is expected. An audit fails when it finds more than the stated ``epsilon``.
-    Any other figure has to be near its reference, by ``NEAR_RULE``.
+    The catalog names the rule. Validity must be complete, or as good as that of real rows if these fall short. A copy
+    check fails if its whole interval lies above the value expected without copying. An attack fails if the whole
+    interval of its risk lies above 0, as for one attack in forty by chance, or, if it has no risk, if the whole
+    interval of its success lies above the expected value. An audit fails if it finds more than the stated ``epsilon``.
+    Any other figure must be near its reference, by ``NEAR_RULE``.
     """
     if metric.value is None:
         return "open"
@@ -126,7 +126,7 @@ def judge(metric: Metric, epsilon: float | None = None) -> Status | None:
 
 
 def badge(metric: Metric, epsilon: float | None = None) -> tuple[Status | None, str]:
-    """Return how a figure compares, by :func:`judge`, and the words that stand beside it."""
+    """Return the status of a figure, by :func:`judge`, and the words shown beside it."""
     status = judge(metric, epsilon)
     if status == "good":
         return status, GROUPS[metric.group].badge
@@ -134,29 +134,29 @@ def badge(metric: Metric, epsilon: float | None = None) -> tuple[Status | None, 
 
 
 def _is_near(metric: Metric, value: float, expected: float, is_distance: bool) -> bool:
-    """Return whether a figure is as good as its reference, but for the reference's spread: see ``NEAR_RULE``."""
+    """Return True if a figure is as good as its reference, up to the reference's spread: see ``NEAR_RULE``."""
     is_higher = metric.direction == "higher"
     bound = metric.reference_interval
     if bound is not None:
         return value >= bound.low if is_higher else value <= bound.high
     if metric.interval is not None:
         return metric.interval.high >= expected if is_higher else metric.interval.low <= expected
-    # What a model scores on real rows, or guessing, is no distance that fewer rows would make larger.
+    # A model's score on real rows, or that of guessing, is not a distance that grows with fewer rows.
     best = expected if not is_distance else 1.0 if is_higher else 0.0
     sign = -1 if is_higher else 1
     return sign * (value - best) <= _near_limit(sign * (expected - best)) + 1e-9  # of floats
 
 
 def _near_limit(distance: float) -> float:
-    """Return how large a distance may be beside a reference of ``distance``."""
+    """Return the largest distance that is near a reference of ``distance``."""
     return max(NEAR_FACTOR * distance, distance + NEAR_SLACK)
 
 
 def columns_behind(columns: Sequence[ColumnResult]) -> tuple[ColumnResult, ...]:
-    """Return the columns that are not near what a holdout, or chance, shows, the furthest first.
+    """Return the columns that are not near the holdout, or chance, the furthest first.
 
-    A single column's reference is one draw, which is next to nothing every so often: where the columns' mean is larger,
-    that is what may be doubled.
+    A single column's reference is one draw, and sometimes close to 0 by chance: the columns' mean reference may be
+    doubled instead if it is larger.
     """
     compared = [column for column in columns if column.tvd is not None]
     references = [column.reference or 0.0 for column in compared]
@@ -176,13 +176,13 @@ def find(
     private_metrics: PrivacyStatement | None = None,
     is_internal: bool = True,
 ) -> tuple[Finding, ...]:
-    """Return the key findings: what needs attention first, each part in the order of the report.
+    """Return the key findings: those that need attention first, otherwise in the order of the report.
 
     Args:
         evaluation: The figures.
         privacy: The statement of the fit.
         private_metrics: The statement of private metrics, which have a budget of their own.
-        is_internal: Whether columns were compared with real rows, not with what was released of them.
+        is_internal: True if columns were compared with real rows, not with released statistics.
     """
     found = (
         *_privacy(evaluation, privacy, private_metrics),
@@ -202,17 +202,17 @@ def _privacy(
     evaluation: Evaluation, privacy: PrivacyStatement, private_metrics: PrivacyStatement | None
 ) -> list[Finding]:
     if not privacy.is_private:
-        text = "There is none. Protect the synthetic table and the model as you protect the original rows."
+        text = "No guarantee. Protect the synthetic table and the model like the original rows."
         return [Finding("attention", "Privacy", text)]
     extra = (private_metrics.epsilon or 0.0) if private_metrics is not None else 0.0
     epsilon = (privacy.epsilon or 0.0) + extra
     status: Status = "good" if epsilon <= REASONABLE_EPSILON else "attention"
     tier = (
-        f"up to {STRONG_EPSILON:g} is called strong"
+        f"up to {STRONG_EPSILON:g} is considered strong"
         if epsilon <= STRONG_EPSILON
-        else f"up to {REASONABLE_EPSILON:g} is called reasonable, up to {STRONG_EPSILON:g} strong"
+        else f"up to {REASONABLE_EPSILON:g} is considered reasonable, up to {STRONG_EPSILON:g} strong"
         if epsilon <= REASONABLE_EPSILON
-        else f"above {REASONABLE_EPSILON:g} is called weak"
+        else f"above {REASONABLE_EPSILON:g} is considered weak"
     )
     of_it = f", {at_most(extra)} of it for private metrics" if extra else ""
     found = [
@@ -222,7 +222,7 @@ def _privacy(
     if private_metrics is not None:
         delta += private_metrics.delta or 0.0
     if delta * evaluation.n_real >= 1:
-        text = f"Delta is {at_most(delta, 3)}; it should be well below one over the number of rows."
+        text = f"Delta is {at_most(delta, 3)}; it should be well below 1 / number of rows."
         found.append(Finding("attention", "Privacy", text))
     return found
 
@@ -237,18 +237,18 @@ def _validity(evaluation: Evaluation, is_internal: bool) -> list[Finding]:
         return [Finding("attention", "Validity", text, tuple(c.name for c in broken))]
     if not any(judge(metric) == "good" for metric in judged):
         return []
-    return [Finding("good", "Validity", f"100% where it was measured. Judged by {by}.")]
+    return [Finding("good", "Validity", f"100% wherever measured. Judged by {by}.")]
 
 
 def judged_by(is_internal: bool) -> str:
-    """Return what cells are valid by, in words, as each edition has it."""
+    """Return the standard that cells are judged by, in words, as each edition has it."""
     if is_internal:
-        return "what was declared of a column, and by the real and held-out rows where nothing was"
-    return "the completed schema: what was declared, and what was released of the columns with noise"
+        return "the declaration of each column, and where there is none by the real rows and the holdout"
+    return "the completed schema: declared by a person, or released with noise"
 
 
 def _compared(group: Group, evaluation: Evaluation, is_internal: bool) -> list[Finding]:
-    """Return one finding for the figures that are near their reference, and one for those that are not."""
+    """Return one finding for the figures near their reference, and one for the others."""
     subject, (is_near, is_not) = GROUPS[group].subject, GROUPS[group].words(is_internal)
     metrics = evaluation.group(group)
     found = []
@@ -264,9 +264,9 @@ def _compared(group: Group, evaluation: Evaluation, is_internal: bool) -> list[F
 def _columns(evaluation: Evaluation, is_internal: bool) -> list[Finding]:
     compared = [c for c in evaluation.columns if c.tvd is not None]
     behind = columns_behind(compared)
-    what = "the real distribution" if is_internal else "what was released of them, with noise,"
-    other = "a holdout is" if is_internal else "chance shows"
-    far = f"{NEAR_FACTOR:g} times as far from {what} as {other}, of the column or on average"
+    what = "the real distribution" if is_internal else "the released, noisy distribution"
+    other = "the holdout is" if is_internal else "chance explains"
+    far = f"{NEAR_FACTOR:g} times as far from {what} as {other}, for the column or on average"
     if behind:
         text = f"{len(behind)} of {len(compared)} are more than {far}."
         return [Finding("attention", "Columns", text, tuple(c.name for c in behind))]
@@ -278,7 +278,7 @@ def _columns(evaluation: Evaluation, is_internal: bool) -> list[Finding]:
 
 
 def _attacks(evaluation: Evaluation) -> list[Finding]:
-    """Return one finding for the attacks that succeed beyond their control, and one for those that do not."""
+    """Return one finding for the attacks that succeed beyond their control, and one for the others."""
     attacks = evaluation.group("attacks")
     works = [metric for metric in attacks if judge(metric) == "attention"]
     fails = [metric for metric in attacks if judge(metric) == "good"]
@@ -286,7 +286,7 @@ def _attacks(evaluation: Evaluation) -> list[Finding]:
     if works:
         text = f"{GROUPS['attacks'].behind}: {_successes(works)}."
         found.append(
-            Finding("attention", GROUPS["attacks"].subject, f"{text} One attack in forty seems to by chance.")
+            Finding("attention", GROUPS["attacks"].subject, f"{text} One attack in forty does so by chance.")
         )
     if fails:
         text = f"{GROUPS['attacks'].near}: {_successes(fails)}."
@@ -313,7 +313,7 @@ def _audit(evaluation: Evaluation, privacy: PrivacyStatement) -> list[Finding]:
         stands = "above" if status == "attention" else "not above"
         text = f"{metric.label}: {at_least(metric.value, 4)}, {stands} the stated {at_most(privacy.epsilon)}."
         if status == "attention":
-            text += " The guarantee as stated does not hold: do not release."
+            text += " The stated guarantee does not hold: do not release."
         found.append(Finding(status, "Audit", text))
     return found
 

@@ -15,10 +15,10 @@ _DRAWING = re.compile(r"<svg[^>]*>")
 
 
 def to_pdf(html: str) -> bytes:
-    """Return a page as PDF. Nothing is fetched: the page holds all that it needs.
+    """Return a page as PDF. Nothing is fetched: the page is self-contained.
 
     Raises:
-        ConfigError: WeasyPrint is not installed, or the libraries that it draws with are not.
+        ConfigError: WeasyPrint or a library that it draws with is not installed.
     """
     weasyprint = _weasyprint()
     logging.getLogger("weasyprint").setLevel(logging.ERROR)  # it warns of every rule that only screens need
@@ -30,7 +30,7 @@ def to_pdf(html: str) -> bytes:
 
 
 def check_pdf() -> None:
-    """Raise if no PDF can be written here.
+    """Check that a PDF can be written here.
 
     Raises:
         ConfigError: see :func:`to_pdf`.
@@ -39,9 +39,9 @@ def check_pdf() -> None:
 
 
 def _with_styles(html: str) -> str:
-    """Return the page with the rules for drawings inside each of them, and their colours for paper filled in.
+    """Return the page with the style rules for drawings copied into each of them, with the colours for paper.
 
-    WeasyPrint applies a page's rules neither to what is inside of a drawing nor knows variables there.
+    WeasyPrint neither applies a page's rules inside a drawing nor knows variables there.
     """
     style = html.partition("<style>")[2].partition("</style>")[0]
     drawings = style.partition("/* drawings")[2].partition("*/")[2].partition("/* end of drawings */")[0]
@@ -67,11 +67,11 @@ def _weasyprint() -> Any:
 
 
 def _fetcher(weasyprint: Any) -> Any:
-    """Return what refuses every address."""
+    """Return a fetcher that refuses every address."""
     if hasattr(weasyprint, "URLFetcher"):
         return weasyprint.URLFetcher(allowed_protocols=())
     return _refuse  # WeasyPrint before version 68 takes a function
 
 
 def _refuse(url: str, *_: object, **__: object) -> dict[str, Any]:
-    raise ValueError(f"report: the page asked for {url[:80]!r}; it must hold all that it needs.")
+    raise ValueError(f"report: the page asked for {url[:80]!r}; it must be self-contained.")

@@ -1,7 +1,7 @@
-"""The render step: a page that needs nothing but itself.
+"""The render step: a self-contained page.
 
-Names and categories may hold anything. Jinja escapes all of them; the page runs one script, its own, and the
-browser is told its hash, so that no other can run.
+Names and categories may hold any text. Jinja escapes all of them; the page runs one script, its own, and the page's
+policy names its hash, so that no other can run.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from tabgan.report.sections import missing_pictures, sections
 from tabgan.report.text import MAX_SHOWN, MAX_TOOLTIP, decimals, isolated, short, shown, signed
 from tabgan.report.twin import SCHEMA_VERSION, overlay_type, to_json
 
-#: What people call the doors of the ledger.
+#: Readable names of the ledger's doors.
 DOORS = {
     "release": "Schema and histograms",
     "marginals": "Pairs of columns",
@@ -64,7 +64,7 @@ def write(data: ReportData, path: Path | str) -> Path:
 
     Raises:
         ConfigError: for any other suffix, a folder that cannot be written, or a PDF without its extra.
-        PrivacyError: a shareable report holds what was computed on real rows.
+        PrivacyError: a shareable report holds content computed on real rows.
     """
     path = Path(path)
     renderers = {".html": to_html, ".json": to_json, ".md": to_markdown}
@@ -84,7 +84,7 @@ def to_html(data: ReportData) -> str:
     """Return the report as one self-contained page. The same data gives the same page.
 
     Raises:
-        PrivacyError: a shareable report holds what was computed on real rows.
+        PrivacyError: a shareable report holds content computed on real rows.
     """
     check_edition(data)
     private_metrics = data.private_metrics
@@ -118,7 +118,7 @@ def to_html(data: ReportData) -> str:
 
 
 def _hash(text: str) -> str:
-    """Return what a content security policy calls an inline script or style."""
+    """Return the name of an inline script or style in a content security policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
@@ -183,7 +183,7 @@ def _giveaways(data: ReportData) -> list[ColumnCard]:
 
 
 def _subgroups(data: ReportData) -> list[SubgroupResult]:
-    """Return the groups by what they lose, the most first; those without a figure at the end."""
+    """Return the groups by their loss, the largest first; those without a figure at the end."""
 
     def gap(group: SubgroupResult) -> float:
         return -math.inf if group.gap is None else group.gap
@@ -202,7 +202,7 @@ def _expected_text(metric: Metric) -> str:
 
 
 def _sampling_details(group: LedgerGroup) -> str:
-    """Return how a group's lines sampled, with their steps together; empty where they did not."""
+    """Return the sampling of a group's lines and the sum of their steps; empty if they did not sample."""
     first = group.releases[0]
     if first.sample_rate == 1:
         return ""
@@ -210,7 +210,7 @@ def _sampling_details(group: LedgerGroup) -> str:
 
 
 def _group_details(group: LedgerGroup) -> str:
-    """Return the noise of a group's lines: one figure, or the least and the most."""
+    """Return the noise of a group's lines: one figure, or the smallest and the largest."""
     noises = sorted(entry.noise_multiplier for entry in group.releases)
     if not noises or noises[0] <= 0:
         return "none"
@@ -219,7 +219,7 @@ def _group_details(group: LedgerGroup) -> str:
 
 
 def _release_details(entry: Release) -> str:
-    """Return what else a line of the ledger says: sensitivity, sampling, steps, delta."""
+    """Return the further entries of a ledger's line: sensitivity, sampling, steps, delta."""
     parts = [] if entry.sensitivity == 1 else [f"sensitivity {entry.sensitivity:.4g}"]
     if entry.sample_rate != 1 or entry.steps != 1:
         parts.append(f"sample rate {entry.sample_rate:.4g}, {entry.steps:,} steps")

@@ -1,4 +1,4 @@
-"""A report in the hand: its figures, and the files that it can be written to."""
+"""The report as an object: its figures, and the files that it can be written to."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _MARKS = {"attention": "▲", "good": "✓", "open": "○"}
 
 @dataclass(frozen=True, repr=False)
 class Report:
-    """The internal edition was computed on real rows outside the privacy guarantee; ``data.edition`` tells which it is.
+    """A report, internal or shareable by ``data.edition``; the internal one is outside the privacy guarantee.
 
     Attributes:
-        data: Everything that it says.
-        released: What the shareable edition says; ``None`` where there is none.
+        data: Its content.
+        released: The content of the shareable edition; ``None`` for none.
     """
 
     data: ReportData
@@ -39,7 +39,7 @@ class Report:
         """The edition that may go out with the table.
 
         Raises:
-            PrivacyError: there is none: the fit was not private.
+            PrivacyError: there is none, because the fit was not private.
         """
         if self.released is None:
             raise PrivacyError(
@@ -62,11 +62,11 @@ class Report:
         return f"<p><strong>{head}</strong></p><ul>{listed}</ul>"
 
     def _summary(self) -> tuple[str, ...]:
-        """Return what a screen shows of the report: what it is, the gate's word, and the first findings."""
+        """Return the summary for a screen: the edition, the gate's decision, and the first findings."""
         data, outcome = self.data, self.decision.outcome
         gate = {
-            "passed": "Gate: every limit is kept.",
-            "failed": f"Gate: {len(self.decision.failed)} of {len(self.decision.checks)} limits are not kept. Do not "
+            "passed": "Gate: every limit is met.",
+            "failed": f"Gate: {len(self.decision.failed)} of {len(self.decision.checks)} limits are not met. Do not "
             "release.",
             "open": "Gate: no limits were set.",
         }[outcome]
@@ -81,13 +81,13 @@ class Report:
             gate,
             *([f"Figures: {figures}."] if figures else []),
             *findings[:_SHOWN_FINDINGS],
-            *([f"and {further} findings more"] if further > 0 else []),
-            "All of it: to_html(path), to_pdf(path), to_json(path), to_markdown(path)",
+            *([f"and {further} more"] if further > 0 else []),
+            "Full report: to_html(path), to_pdf(path), to_json(path), to_markdown(path)",
         )
 
     @property
     def decision(self) -> Decision:
-        """What the gate says."""
+        """The gate's decision."""
         return self.data.decision
 
     @property
@@ -97,7 +97,7 @@ class Report:
 
     @property
     def headline(self) -> tuple[tuple[str, str], ...]:
-        """The few figures that a summary shows, as label and text."""
+        """The few figures of a summary, as label and text."""
         return self.evaluation.headline
 
     def to_html(self, path: str | Path) -> Path:

@@ -1,4 +1,4 @@
-"""The parts of the page, in their order, and why an edition leaves one empty."""
+"""The parts of the page, in order, and the reasons why an edition leaves one empty."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Section:
     Attributes:
         id: Its anchor, and the name of its template.
         title: Its heading.
-        absent: Why there is nothing in it; ``None`` when there is.
+        absent: The reason why it is empty; ``None`` if it is not.
     """
 
     id: str
@@ -24,14 +24,14 @@ class Section:
 
 
 _NEEDS_ROWS = (
-    "Not in the shareable edition: it would have to be computed on real rows, outside of the guarantee."
+    "Not in the shareable edition: it would have to be computed on real rows, outside the guarantee."
 )
 
 _NOT_MEASURED = "Nothing was measured here."
 
 
 def sections(data: ReportData) -> tuple[Section, ...]:
-    """Return the parts of the page: decision and promise first, then evidence, then what stands behind it."""
+    """Return the parts of the page: decision and promise first, then the evidence, then its background."""
     evaluation = data.evaluation
     has_attacks = any(evaluation.group(group) for group in ("attacks", "copies", "audit"))
     not_asked = "Not in the shareable edition: it has no private metrics. Tests on real rows cost epsilon."
@@ -60,7 +60,7 @@ def _absent(data: ReportData, is_there: bool, why_shareable: str) -> str | None:
 
 
 def missing_pictures(data: ReportData) -> tuple[str, ...]:
-    """Return what is not drawn because it was not computed."""
+    """Return the names of the pictures that were not computed."""
     drawn: Pictures = data.evaluation.pictures
     names = {
         "correlations": "associations of columns",

@@ -1,7 +1,7 @@
-"""Text from the table, and figures, as people read them.
+"""Readable forms of figures and of text from the table.
 
-Names and categories may hold anything. They are cut to a readable length, their control characters are made
-visible, and they are kept from changing the direction of what stands around them.
+Names and categories may hold any text. They are cut to a readable length, their control characters are made
+visible, and they cannot change the direction of the text around them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import unicodedata
 
 from tabgan._util.printed import at_most
 
-#: Characters of a name or a category that are shown, and that a tooltip holds.
+#: Length of a name or a category in the page, and in a tooltip.
 MAX_SHOWN, MAX_TOOLTIP = 48, 240
 
 _ELLIPSIS = "…"
@@ -37,21 +37,21 @@ def _visible(character: str) -> str:
 
 
 def isolated(text: str) -> str:
-    """Return text that cannot turn what stands around it, for places where there is no ``<bdi>``.
+    """Return text that cannot change the direction of the text around it, for places without ``<bdi>``.
 
-    Characters that close the isolation are taken out of it.
+    Characters that close the isolation are removed.
     """
     inner = text.replace("\N{POP DIRECTIONAL ISOLATE}", "")
     return f"\N{FIRST STRONG ISOLATE}{inner}\N{POP DIRECTIONAL ISOLATE}"
 
 
 def decimals(value: float | None, places: int = 3) -> str:
-    """Return a figure with a fixed number of decimals; a dash where there is none."""
+    """Return a figure with a fixed number of decimals; a dash for none."""
     return "–" if value is None or not math.isfinite(value) else f"{value:.{places}f}"
 
 
 def signed(value: float | None, places: int = 3) -> str:
-    """Return a difference with its sign; a dash where there is none.
+    """Return a difference with its sign; a dash for none.
 
     >>> signed(0.05), signed(-0.05), signed(-0.0001), signed(None)
     ('+0.050', '−0.050', '0.000', '–')
@@ -65,5 +65,5 @@ def signed(value: float | None, places: int = 3) -> str:
 
 
 def short(value: float | None) -> str:
-    """Return a figure of the guarantee with four significant digits, rounded up; a dash where there is none."""
+    """Return a figure of the guarantee with four significant digits, rounded up; a dash for none."""
     return at_most(value if value is not None and math.isfinite(value) else None)

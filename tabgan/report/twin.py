@@ -1,4 +1,4 @@
-"""The page's twin for programs: strict, versioned JSON. ``docs/report-json.md`` says what each key holds."""
+"""The page's twin for programs: strict, versioned JSON. ``docs/report-json.md`` describes each key."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from tabgan.report.edition import check_edition, words
 from tabgan.report.figures.overlays import Bars, Histogram, Overlay
 from tabgan.report.findings import judge
 
-#: Version of the JSON twin; it rises when a key changes its meaning or goes.
+#: Version of the JSON twin; it rises when a key changes its meaning or is removed.
 SCHEMA_VERSION = 5
 
 
 def to_json(data: ReportData) -> str:
     """Return the report as strict JSON: the same data gives the same bytes.
 
-    Counts are rows of each table. A figure that does not exist is null, and the reason stands beside it.
+    Counts are rows of each table. A figure that does not exist is null, with the reason beside it.
 
     Raises:
-        PrivacyError: a shareable report holds what was computed on real rows.
+        PrivacyError: a shareable report holds content computed on real rows.
     """
     check_edition(data)
     private_metrics = data.private_metrics
@@ -64,7 +64,7 @@ def to_json(data: ReportData) -> str:
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of the twin, with names and groups of figures as the catalog has them."""
+    """Return the JSON Schema of the twin, with the catalog's names and groups of figures."""
     text = resources.files("tabgan.report").joinpath("report.schema.json").read_text(encoding="utf-8")
     schema: dict[str, Any] = json.loads(text)
     figure = schema["$defs"]["metric"]["properties"]
@@ -96,7 +96,7 @@ def _evaluation(data: ReportData) -> dict[str, Any]:
 
 
 def overlay_type(overlay: Overlay) -> str:
-    """Return what an overlay is called: histogram, bars or none."""
+    """Return the type of an overlay: histogram, bars or none."""
     return {Histogram: "histogram", Bars: "bars"}.get(type(overlay), "none")
 
 
@@ -105,7 +105,7 @@ def _fields(thing: Any) -> dict[str, Any]:
 
 
 def _strict(value: Any) -> Any:
-    """Return plain data; what JSON has no number for becomes null."""
+    """Return plain data; numbers that JSON cannot express become null."""
     if is_dataclass(value) and not isinstance(value, type):
         return _strict(_fields(value))
     if isinstance(value, dict):

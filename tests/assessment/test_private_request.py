@@ -88,7 +88,7 @@ class TestRequest:
         other = tmp_path / "other.ledger"
         TabGAN(epsilon=5.0, steps=10, random_state=0).fit(real, ledger=other)
         for ledger in (None, other, tmp_path / "new.ledger"):
-            with pytest.raises(LedgerError, match="belong there, too"):
+            with pytest.raises(LedgerError, match="its private metrics must be, too"):
                 self.evaluated(model, ledger=ledger)
         assert [len(LedgerFile(each).fits) for each in (path, other)] == [1, 1]
         assert not (tmp_path / "new.ledger").exists()
@@ -102,7 +102,7 @@ class TestRequest:
     def test_says_what_it_rests_on(self, model):
         report = self.evaluated(model)
         facts = report.shareable.data.assumptions
-        assert any("each of them once" in fact for fact in facts)
+        assert any("each used once" in fact for fact in facts)
         assert sum("sample of the model" in fact for fact in facts) == 1
 
     def test_stands_in_the_ledger_as_an_entry_of_its_own(self, tmp_path):
@@ -161,7 +161,7 @@ class TestRequest:
     @pytest.mark.parametrize(
         ("terms", "message"),
         [
-            ({}, "expected the fit's delta, for the model was loaded"),
+            ({}, "expected the fit's delta, because the model was loaded"),
             ({"private_metrics_delta": 1e-5}, "the model states 1e-06"),
             ({"private_metrics_delta": 1e-6, "entity": "town", "max_rows": 2}, "protects one row"),
             ({"private_metrics_delta": 1e-6, "entity": "town"}, "entity and max_rows together"),

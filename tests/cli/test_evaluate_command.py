@@ -176,7 +176,7 @@ class TestGateAndEdition:
         result = run(*files, "--gate", "gate.yaml", "-o", "r.html", code=3)
         assert "The gate refuses the release: 1 of 2 limits not met." in result.stdout
         assert "Epsilon: 5 is promised; the limit is 1." in result.stdout
-        assert "Failed: 1 of 2 limits is not kept" in Path("r.html").read_text()
+        assert "Failed: 1 of 2 limits is not met" in Path("r.html").read_text()
 
     def test_no_edition_goes_out_that_the_gate_refuses(self, files):
         Path("gate.yaml").write_text("{epsilon: 10.0, fidelity: {tvd2: 0.0001}}")

@@ -71,7 +71,7 @@ class TestEntry:
         if entry.gate is not None and entry.reference is not None:
             assert Gate.from_dict(limit).limits[name].is_relative
         elif entry.gate is not None:
-            with pytest.raises(ConfigError, match="real rows score nothing in its place"):
+            with pytest.raises(ConfigError, match="the figure has no reference"):
                 Gate.from_dict(limit)
 
     def test_it_stands_only_where_it_may(self, name):

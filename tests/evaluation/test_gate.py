@@ -88,7 +88,7 @@ class TestDecision:
     def test_nor_does_what_has_no_uncertainty(self, found):
         """An interval that too few rows leave undefined, and an attack that always succeeds, on others too."""
         decision = decide({found.name: Limit(0.1, is_relative=True)}, found)
-        assert decision.failed[0].text.endswith("its uncertainty is not known. This does not pass.")
+        assert decision.failed[0].text.endswith("its uncertainty is unknown. This does not pass.")
 
     def test_a_handful_of_real_rows_is_nothing_to_be_held_beside(self):
         few = evaluation(metric("tvd2", 0.9, reference=0.9), n_holdout=20)

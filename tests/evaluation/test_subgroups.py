@@ -68,7 +68,7 @@ class TestGroups:
         groups = _by_group(evaluate(real, holdout, synthetic, target="y"))
         assert groups["group", "b"].reason == "the target is constant in the group"
         few = groups["group", None]
-        assert few.reason == "fewer than 50 held-out rows"
+        assert few.reason == "fewer than 50 holdout rows"
         assert 0 < few.n_rows < 50
         assert few.gap is None
 
@@ -79,7 +79,7 @@ class TestGroups:
         assert ("group", "b") not in groups
         assert groups["group", None].n_rows >= 50
         assert groups["group", None].gap is not None
-        assert "synthetic table lacks" in groups["group", None].label
+        assert "absent from the synthetic table" in groups["group", None].label
 
     def test_one_outside_of_the_released_domain_says_so(self, few_trees):
         schema = Schema(columns=[Categorical(name="group", categories=("a", "b"))])
@@ -94,7 +94,7 @@ class TestGroups:
         tables = [table(200, i) for i in range(3)]
         groups = _by_group(evaluate(*tables, schema=schema, target="y"))
         assert groups["group", "d"].n_rows == 0
-        assert groups["group", "d"].reason == "fewer than 50 held-out rows"
+        assert groups["group", "d"].reason == "fewer than 50 holdout rows"
 
 
 class TestColumns:
@@ -140,14 +140,14 @@ class TestReasons:
         ("change", "reason"),
         [
             (lambda tables: [each[["x", "y"]] for each in tables], "no column holds 2 to 8 categories"),
-            (lambda tables: [each.head(40) for each in tables], "no group has 50 held-out rows"),
+            (lambda tables: [each.head(40) for each in tables], "no group has 50 holdout rows"),
             (
                 lambda tables: [tables[0], tables[1].assign(y="no"), tables[2]],
                 "the target is constant in the holdout",
             ),
             (
                 lambda tables: [tables[0], tables[1].assign(y=None), tables[2]],
-                "present in fewer than 20 held-out rows",
+                "present in fewer than 20 holdout rows",
             ),
             (
                 lambda tables: [*tables[:2], tables[2].assign(y="no")],

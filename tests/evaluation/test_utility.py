@@ -111,7 +111,7 @@ class TestReasons:
 
     def test_few_rows(self, make):
         tables = [make(50, 0), make(19, 1), make(50, 2)]
-        assert self._reasons(tables, "bought") == {"the target is present in fewer than 20 held-out rows"}
+        assert self._reasons(tables, "bought") == {"the target is present in fewer than 20 holdout rows"}
         tables = [make(50, 0), make(50, 1), make(19, 2)]
         assert self._reasons(tables, "bought") == {
             "the target is present in fewer than 20 rows to train on",

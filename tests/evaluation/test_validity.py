@@ -118,7 +118,7 @@ class TestDeclared:
         assert found.columns[0].valid == 0.5
         shareable, shares = schema_validity(synthetic, self.COMPLETED)
         assert (shares["female"], shareable[0].value) == (1.0, 1.0)
-        assert "where it was completed" in shareable[0].meaning
+        assert "completed by values released with noise" in shareable[0].meaning
 
     def test_numbers_that_a_text_file_holds_keep_the_dtype_that_the_fit_gave_them(self):
         completed = Schema(
@@ -198,7 +198,7 @@ class TestAspects:
         found = {metric.name: metric for metric in evaluate(real, real, other).metrics}
         assert found["bounds"].value == pytest.approx(9 / 10)
         assert found["categories"].value < 1
-        assert "read off the real rows" in found["bounds"].meaning
+        assert "read off the real and the holdout rows" in found["bounds"].meaning
         assert not any(found[name].is_shareable for name in ASPECTS)
 
     def test_reasons_where_nothing_is_to_be_checked(self):

@@ -266,7 +266,7 @@ def full_pictures(names: tuple[str, ...], cells: int = 24) -> Pictures:
 SUBGROUPS = (
     SubgroupResult(ODD, True, 40, 0.8, 0.85, 0.05, Interval(-0.02, 0.12)),
     SubgroupResult(HOSTILE, "<img src=x onerror=alert(1)>", 60, 0.6, 0.9, 0.3, Interval(0.2, 0.4)),
-    SubgroupResult(ODD, False, 3, reason="fewer than 30 held-out rows"),
+    SubgroupResult(ODD, False, 3, reason="fewer than 30 holdout rows"),
     SubgroupResult(HOSTILE, None, 70, 0.7, 0.9, 0.2, Interval(0.1, 0.3)),
 )
 

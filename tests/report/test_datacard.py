@@ -47,14 +47,14 @@ class TestCard:
     def test_says_what_a_recipient_needs(self, full):
         card = to_markdown(full)
         for words in (
-            "> **INTERNAL.**", "1.5, 1.1e-06", "The column names are public", "not kept", "**Not meant for**",
+            "> **INTERNAL.**", "1.5, 1.1e-06", "The column names are public", "not met", "**Not meant for**",
             "| age |", "excess risk 20.0%",
         ):  # fmt: skip
             assert words in card
 
     def test_the_mark_stands_once(self, full, shareable):
         assert "> **INTERNAL.** Computed on real rows" in to_markdown(full)
-        assert "> **SHAREABLE.** Holds only what follows" in to_markdown(shareable)
+        assert "> **SHAREABLE.** Derived only from" in to_markdown(shareable)
 
     def test_without_privacy(self, zoo):
         assert "**None.** The table and the model may give away rows" in to_markdown(zoo.make(zoo.plain))

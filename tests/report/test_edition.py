@@ -21,7 +21,7 @@ class TestGuard:
         first, *others = shareable.columns
         private = zoo.metric("tstr", "utility", 0.5)
         yield "the figure 'tstr'", {"metrics": (*judged.metrics, private)}
-        yield "held-out rows", {"n_holdout": 1}
+        yield "holdout rows", {"n_holdout": 1}
         yield "subgroups", {"subgroups": zoo.subgroups}
         for name in ("correlations", "calibration", "projection", "distances", "membership"):
             yield (
@@ -54,11 +54,11 @@ class TestGuard:
         check = Check(name, "Label", "at_most", 1.0, 0.5, True, "Label: kept.")
         data = replace(shareable, decision=Decision("passed", (check,)))
         if not is_let:
-            with pytest.raises(PrivacyError, match="what a gate says of 'tvd2'"):
+            with pytest.raises(PrivacyError, match="the gate's check of 'tvd2'"):
                 to_html(data)
             return
         for text in (to_html(data), to_markdown(data)):
-            assert "The promises keep to the limits that were set for them." in text
+            assert "The promises meet the limits that were set for them." in text
             assert "very limit" not in text
 
 

@@ -159,7 +159,7 @@ class TestNewFigure:
         assert (metric.value, metric.reference, metric.is_shareable) == (0.2, 0.04, False)
         assert [each.name for each in data.evaluation.group("fidelity")][-1] == "made_up"
         (check,) = data.decision.failed
-        assert check.text == "Longest row: 0.2; the limit is at most 0.09, 0.05 beside the reference."
+        assert check.text == "Longest row: 0.2; the maximum is 0.09, the reference with a tolerance of 0.05."
         twin = json.loads(to_json(data))
         (told,) = (each for each in twin["evaluation"]["metrics"] if each["name"] == "made_up")
         assert (told["label"], told["judgement"]) == (made_up.label, "attention")

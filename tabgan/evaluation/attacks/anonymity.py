@@ -1,8 +1,8 @@
-"""What an attacker who holds the synthetic table finds out about rows that were learnt from.
+"""Attacks that use the synthetic table to learn about training rows.
 
-Singling out, linkability and inference are the three risks of WP216. Every attack is also run on held-out rows, the
-control: what succeeds there as well follows from the population, not from a row having been learnt from. And it is
-compared with a baseline that does without the synthetic table's rows. All of it is an attack's luck, not a bound.
+Singling out, linkability and inference are the three risks of WP216. Every attack is also run on holdout rows, the
+control: success there, too, follows from the population, not from a row's use in training. It is also compared with a
+baseline without the synthetic table's rows. A figure is the success of one attack, not a bound.
 
 References:
     Article 29 Data Protection Working Party (2014), *Opinion 05/2014 on Anonymisation Techniques* (WP216).
@@ -38,25 +38,25 @@ from tabgan.evaluation.tables import (
     subsample,
 )
 
-#: Rows of every table below which an attack says nothing.
+#: Least number of rows of every table for a meaningful attack.
 MIN_ROWS = 20
 
 #: Synthetic rows that an attacker searches. Many: a copy that is not searched is not found.
 MAX_SYNTHETIC = 100_000
 
-#: Predicates for each so many rows: where many meet the same rows they are no independent tries.
+#: Rows per predicate: if many predicates match the same rows, they are not independent attempts.
 ROWS_PER_PREDICATE = 4
 
-#: Predicates that are tried, and columns that one is about.
+#: Largest numbers of predicates that are tried, and of columns in one.
 MAX_PREDICATES, MAX_PREDICATE_COLUMNS = 2_000, 6
 
-#: Rows of each table that are attacked, and for linkability how often the columns are halved.
+#: Rows of each table that are attacked for linkability, and number of random halvings of the columns.
 MAX_LINKED, N_HALVINGS = 1_000, 4
 
-#: For inference by the closest row, and by a model, whose guesses are cheap; some of them scout for the worst secret.
+#: Rows attacked by inference, and the share of them that finds the worst secret.
 MAX_TARGETS, SCOUT_SHARE = 10_000, 0.2
 
-#: Pairs of a target and a synthetic row that are compared, for each secret; but no fewer targets than that.
+#: Largest number of compared pairs of a target and a synthetic row, per secret, and least number of targets.
 _MAX_COMPARED, _MIN_TARGETS = 1.25e8, 1_250
 
 #: Secrets that are tried before the worst is attacked.
@@ -68,11 +68,11 @@ _PILOT_ROWS = 1_000
 
 
 class _Condition(NamedTuple):
-    """What a predicate asks of one column.
+    """A predicate's condition on one column.
 
     Attributes:
         column: Its position.
-        cell: The value; NaN asks for a missing cell.
+        cell: The value; NaN for a missing cell.
         side: 1 for at least, -1 for at most, 0 for equal.
     """
 
@@ -81,7 +81,7 @@ class _Condition(NamedTuple):
     side: int
 
     def holds(self, values: np.ndarray) -> np.ndarray:
-        """Return for which of the column's values it is true."""
+        """Return a mask of the column's values that meet it."""
         if np.isnan(self.cell):
             return np.asarray(np.isnan(values))
         if self.side == 0:
@@ -90,12 +90,12 @@ class _Condition(NamedTuple):
 
 
 _Predicate = tuple[_Condition, ...]
-#: From positions among the targets to guesses at the secret, of training rows and of held-out ones.
+#: Function from positions among the targets to guesses at the secret, for training rows and for holdout rows.
 _Guesser = Callable[[slice], tuple[np.ndarray, np.ndarray]]
 
 
 def attack_steps(tables: Tables, streams: RandomStreams) -> tuple[Callable[[], tuple[Metric, ...]], ...]:
-    """Return what finds ``singling_out``, ``linkability``, ``inference`` and ``attribute_inference``, one by one."""
+    """Return the steps that compute ``singling_out``, ``linkability``, ``inference`` and ``attribute_inference``."""
 
     def step(
         name: str, attack: Callable[[Tables, np.random.Generator], Figure]
@@ -120,7 +120,7 @@ def attack_steps(tables: Tables, streams: RandomStreams) -> tuple[Callable[[], t
 
 
 def require_rows(tables: Tables, least: int = MIN_ROWS) -> None:
-    """Raise ``NotComputed`` when there is too little to attack, or to attack with."""
+    """Raise ``NotComputed`` if a table has too few rows or columns for an attack."""
     require_columns(tables)
     if len(tables.modelled) < 2:
         raise NotComputed("there is a single column besides identifiers")
@@ -129,7 +129,7 @@ def require_rows(tables: Tables, least: int = MIN_ROWS) -> None:
 
 
 def varying(values: np.ndarray) -> np.ndarray:
-    """Return the positions of columns that have two values or more, missing being one.
+    """Return the positions of columns with two values or more, counting missing as one.
 
     >>> varying(np.array([[1, 2, np.nan], [1, np.nan, np.nan]]))
     array([1])
@@ -152,7 +152,7 @@ def _useful(tables: Tables) -> np.ndarray:
 
 
 def _targets(tables: Tables, most: int, rng: np.random.Generator) -> Tables:
-    """Return equally many training and held-out rows, shuffled, and the synthetic rows that are searched."""
+    """Return equally many training and holdout rows, shuffled, and the synthetic rows that are searched."""
     n_rows = min(len(tables.values.real), len(tables.values.holdout), most)
     values = Three(
         rng.permutation(subsample(tables.values.real, n_rows, rng)),
@@ -183,7 +183,7 @@ def _singled_out(tables: Tables, rng: np.random.Generator) -> Figure:
 
 
 def count_matches(predicate: _Predicate, values: np.ndarray) -> int:
-    """Return how many rows meet all conditions."""
+    """Return the number of rows that meet all conditions."""
     first, *others = predicate
     rows = np.flatnonzero(first.holds(values[:, first.column]))
     for condition in others:
@@ -204,7 +204,7 @@ class _Drafts:
     def that_single_out(
         self, most: int, rng: np.random.Generator
     ) -> tuple[list[_Predicate], list[_Predicate]]:
-        """Return up to ``most`` that fit exactly one synthetic row, none twice, and as many from the marginals."""
+        """Return up to ``most`` distinct predicates that fit one synthetic row each, and as many from the marginals."""
         pilot = self._values[rng.permutation(len(self._values))[:_PILOT_ROWS]]
         most_columns = min(MAX_PREDICATE_COLUMNS, len(self._columns))
         seen: set[tuple[int, ...]] = set()
@@ -228,7 +228,7 @@ class _Drafts:
         return kept, naive
 
     def _predicate(self, columns: list[int], rows: list[int]) -> _Predicate:
-        """Return the predicate of one row's cells, or of one row a column."""
+        """Return the predicate of one row's cells, or of the cells of one row per column."""
         conditions = []
         for j, row in zip(columns, rows, strict=True):
             cell = float(self._values[row, j])
@@ -252,7 +252,7 @@ def _linked(tables: Tables, rng: np.random.Generator) -> Figure:
 
 
 def _closest(tables: Tables, columns: list[int], rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the synthetic rows that are closest to training and to held-out ones by some columns."""
+    """Return the synthetic rows closest to training and to holdout rows in some columns."""
     points = embed(tables, columns)
     return nearest_rows(points.real[rows], points.synthetic), nearest_rows(
         points.holdout[rows], points.synthetic
@@ -266,9 +266,9 @@ def _worst_secret(
     rng: np.random.Generator,
     max_targets: int,
 ) -> Figure:
-    """Return the attack on the secret that is most at risk.
+    """Return the attack on the secret most at risk.
 
-    It is chosen on some rows and attacked on others, so that the choice needs no correction.
+    The secret is chosen on some rows and attacked on others, so that the choice needs no correction.
     """
     require_rows(tables)
     sample = _targets(tables, max_targets, rng)
@@ -278,7 +278,7 @@ def _worst_secret(
     for secret in rng.permutation(_secrets(sample))[:most].tolist():
         guesser = attack(sample, secret)
         scouted = _judge(sample, secret, guesser, scouts)
-        # The interval's lower end, for where the control nearly always succeeds chance alone makes a large risk.
+        # The interval's lower end, because chance alone makes a large risk if the control nearly always succeeds.
         risk = -np.inf if scouted is None or scouted.risk is None else scouted.risk.interval.low
         if found is None or risk > found[0]:
             found = (risk, secret, guesser)
@@ -289,13 +289,13 @@ def _worst_secret(
 
 
 def _affordable(tables: Tables) -> int:
-    """Return how many targets may be compared with every synthetic row."""
+    """Return the number of targets that can be compared with every synthetic row."""
     most = int(_MAX_COMPARED / max(len(tables.values.synthetic), 1))
     return int(np.clip(most, _MIN_TARGETS, MAX_TARGETS))
 
 
 def _secrets(tables: Tables) -> np.ndarray:
-    """Return the columns whose present cells vary in the synthetic table and that others may tell about."""
+    """Return the columns whose present cells vary in the synthetic table and that other columns may predict."""
     columns = set(_useful(tables).tolist())
     secrets = [j for j in np.flatnonzero(informative(tables.values.synthetic)) if j in columns]
     if not secrets:
@@ -304,7 +304,7 @@ def _secrets(tables: Tables) -> np.ndarray:
 
 
 def _judge(tables: Tables, secret: int, guesser: _Guesser, rows: slice) -> Figure | None:
-    """Return how often the guesses are right, of targets whose secret is there; ``None`` without any."""
+    """Return the success of the guesses, on targets whose secret is present; ``None`` without any."""
     truths = [tables.of(secret).real[rows], tables.of(secret).holdout[rows]]
     tolerance = _tolerance(tables, secret)
     present = [~np.isnan(truth) for truth in truths]
@@ -321,12 +321,12 @@ def _judge(tables: Tables, secret: int, guesser: _Guesser, rows: slice) -> Figur
 
 
 def is_right(guesses: np.ndarray, truth: np.ndarray, tolerance: float) -> np.ndarray:
-    """Return which guesses are near enough; a missing one never is."""
+    """Return a mask of the guesses that are near enough; a missing one never is."""
     return np.asarray(np.abs(guesses - truth) <= tolerance)
 
 
 def most_likely(values: np.ndarray, tolerance: float) -> float:
-    """Return the value that most of the others are near enough to; NaN without any.
+    """Return the value that is near enough to most of the others; NaN without any.
 
     >>> most_likely(np.array([1.0, 5, 6, 6, 7, np.nan]), 1.0)
     6.0
@@ -341,7 +341,7 @@ def most_likely(values: np.ndarray, tolerance: float) -> float:
 
 
 def _tolerance(tables: Tables, secret: int) -> float:
-    """Return how far off a guess may be: 0 for categories."""
+    """Return the largest error of a right guess: 0 for categories."""
     values = tables.of(secret).synthetic
     if tables.keys[secret] is not None:
         return 0.0
@@ -367,7 +367,7 @@ def _closest_row(tables: Tables, secret: int) -> _Guesser:
 
 
 def _model(tables: Tables, secret: int, rng: np.random.Generator) -> _Guesser:
-    """Return guesses of boosted trees, deep ones: what they keep of single rows is what is looked for."""
+    """Return guesses of boosted trees, which are deep so that they reproduce single rows."""
     is_other = np.arange(len(tables.modelled)) != secret
     limits = np.array([np.inf if keys is None else MAX_FEATURE_CATEGORIES for keys in tables.keys])
     inputs = tables.values.map(lambda v: np.where(v >= limits, np.nan, v)[:, is_other])

@@ -1,7 +1,7 @@
-"""Whether synthetic rows repeat rows that were learnt from.
+"""Checks for synthetic rows that repeat training rows.
 
-A check for copies and nothing more: a table that passes may still give people away, and only the
-mechanism's epsilon bounds by how much.
+They find copies and nothing more: a table that passes may still give people away, and only the mechanism's epsilon
+bounds the risk.
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ from tabgan.evaluation.metric import Figure, Findings, NotComputed, measure, wil
 from tabgan.evaluation.result import Distances, Pictures
 from tabgan.evaluation.tables import Tables, Three, embed, require_columns, subsample
 
-#: Synthetic rows whose neighbours are looked for, and rows of each real table that they are looked for in.
+#: Largest numbers of synthetic rows whose neighbours are searched, and of rows of each real table searched for them.
 MAX_QUERIES, MAX_NEIGHBOURS = 5_000, 20_000
 
-#: Rows for near copies: more to be near to, for a row that is not searched is not found.
+#: Likewise for near copies, with more real rows, because a row that is not searched is not found.
 MAX_NEAR_QUERIES, MAX_TRAINING = 2_500, 100_000
 
-#: Share of the held-out rows that may be training rows, beyond chance: with more they are no control.
+#: Largest share of the holdout, beyond chance, that may be training rows: with more it is no control.
 MAX_SHARED = 0.05
 
-#: Held-out rows, at least, that say what is near, and as many that it is tried on.
+#: Least number of holdout rows that define nearness, and of those that it is tested on.
 MIN_NEAR_ROWS = 100
 
-#: Rows of each table below which a share says nothing.
+#: Least number of rows of each table for a meaningful share.
 MIN_ROWS = 20
 
 _BINS = 40
 
 
 def copy_findings(tables: Tables, streams: RandomStreams) -> Findings:
-    """Return the metrics of the group ``copies``, and how far synthetic rows are from both real tables."""
+    """Return the metrics of the group ``copies``, and the distances of synthetic rows from both real tables."""
     pictures: list[Distances] = []
 
     def closer() -> list[Figure]:
         to_real, to_holdout = _distances(tables, streams.numpy("evaluation.copies"))
         pictures.append(distance_shares(to_real, to_holdout))
         share = float(((to_real < to_holdout) + 0.5 * (to_real == to_holdout)).mean())
-        # The rows that are searched are a sample, too: where they are fewer, they decide how much chance there is.
+        # The searched rows are a sample, too: if they are fewer, they determine the uncertainty.
         n_rows = min(len(to_real), len(tables.values.real), len(tables.values.holdout))
         return [Figure(share, wilson_interval(share * n_rows, n_rows))]
 
@@ -61,7 +61,7 @@ def copy_findings(tables: Tables, streams: RandomStreams) -> Findings:
 
 
 def distance_shares(to_real: np.ndarray, to_holdout: np.ndarray) -> Distances:
-    """Return shares of the synthetic rows by distance; the last bin holds what is farther, too."""
+    """Return shares of the synthetic rows by distance; the last bin includes all larger distances."""
     farthest = float(np.quantile(np.concatenate([to_real, to_holdout]), 0.99))
     edges = np.linspace(0.0, farthest or 1.0, _BINS + 1)
     training, holdout = (
@@ -71,7 +71,7 @@ def distance_shares(to_real: np.ndarray, to_holdout: np.ndarray) -> Distances:
 
 
 def _distances(tables: Tables, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return synthetic rows' distances to the closest of equally many training and held-out rows."""
+    """Return synthetic rows' distances to the closest of equally many training and holdout rows."""
     require_control(tables)
     points = embed(tables)
     n_rows = min(len(points.real), len(points.holdout), MAX_NEIGHBOURS)
@@ -85,8 +85,8 @@ def _distances(tables: Tables, rng: np.random.Generator) -> tuple[np.ndarray, np
 def _near_share(tables: Tables, rng: np.random.Generator) -> Figure:
     """Return the share of near copies.
 
-    One half of the held-out rows says what is near, the other half is the reference. Rows exactly as far as the limit
-    count in both: where whole rows coincide by chance the limit is 0, and the figure is that of copies.
+    One half of the holdout rows defines nearness, the other half is the reference. Rows exactly at the limit count in
+    both: if whole rows coincide by chance the limit is 0, and the figure is the share of copies.
     """
     require_control(tables)
     points = embed(tables)
@@ -117,16 +117,16 @@ def _copied_share(tables: Tables) -> Figure:
 def require_control(tables: Tables) -> Three[np.ndarray]:
     """Return ``(rows,)`` hashes of rows, if the holdout can be a control.
 
-    Held-out rows coincide with training rows by chance as often as training rows do with one another. Where they do so
-    much more often, they were learnt from, and whatever is compared with them looks harmless.
+    Holdout rows coincide with training rows by chance as often as training rows do with one another. If they do so much
+    more often, they are training rows, and anything compared with them looks harmless.
 
     Raises:
-        NotComputed: there is no column to compare, or the holdout holds rows that were learnt from.
+        NotComputed: there is no column to compare, or the holdout contains training rows.
     """
     require_columns(tables)
     hashes = tables.row_hashes
     shared = float(np.isin(hashes.holdout, hashes.real).mean())
     by_chance = float(pd.Series(hashes.real).duplicated(keep=False).mean())
     if shared - by_chance > MAX_SHARED + 3 / math.sqrt(len(hashes.holdout)):
-        raise NotComputed("the holdout holds rows that were learnt from, so that it is no control")
+        raise NotComputed("the holdout contains training rows, so it is no control")
     return hashes

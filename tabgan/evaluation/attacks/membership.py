@@ -1,7 +1,7 @@
-"""Whether an attacker can tell which rows were learnt from.
+"""Membership inference: an attack that tells training rows from others.
 
-The attack compares, at each row, the density of the synthetic table with that of the population, as half of the holdout
-shows it: where the synthetic table is denser than it should be, a row was learnt from.
+The attack compares, at each row, the density of the synthetic table with that of the population, estimated from half
+of the holdout: a denser synthetic table suggests a training row.
 
 References:
     van Breugel, Sun, Qian & van der Schaar (2023), *Membership Inference Attacks against Synthetic Data through
@@ -29,24 +29,24 @@ from tabgan.evaluation.metric import LEVEL, Figure, Findings, NotComputed, measu
 from tabgan.evaluation.result import Interval, Pictures, Risk, RocCurve
 from tabgan.evaluation.tables import Tables, embed, subsample
 
-#: Rows that were learnt from and rows that were not, each, that are to be told apart.
+#: Largest number of training rows, and of other rows, that are told apart.
 MAX_MEMBERS = 2_000
 
-#: Held-out rows that show the density of the population.
+#: Largest number of holdout rows that estimate the density of the population.
 MAX_REFERENCE = 20_000
 
-#: A distance that counts as none.
+#: A distance that counts as 0.
 _TINY = 1e-9
 
 _POINTS = 100
 
 
 class Scores(NamedTuple):
-    """How much each row looks as if it had been learnt from.
+    """Scores of rows, higher for rows that look like training rows.
 
     Attributes:
-        members: ``(rows,)`` of rows that were.
-        others: ``(rows,)`` of rows that were not.
+        members: ``(rows,)`` scores of training rows.
+        others: ``(rows,)`` scores of other rows.
     """
 
     members: np.ndarray
@@ -85,7 +85,7 @@ def _scores(tables: Tables, rng: np.random.Generator) -> Scores:
 
 
 def auc_figure(scores: Scores) -> Figure:
-    """Return the ROC AUC; ties count half."""
+    """Return the figure of the ROC AUC; ties count half."""
     m, n = len(scores.members), len(scores.others)
     ranks = rankdata(np.concatenate(scores))[:m]
     auc = float((ranks.sum() - m * (m + 1) / 2) / (m * n))
@@ -97,9 +97,9 @@ def auc_figure(scores: Scores) -> Figure:
 
 
 def auc_interval(auc: float, m: int, n: int, level: float = LEVEL) -> Interval:
-    """Return the interval of an ROC AUC of ``m`` and ``n`` rows: all areas that make the one found no surprise.
+    """Return the interval of an ROC AUC of ``m`` and ``n`` rows: all areas consistent with the one found.
 
-    Like Wilson's interval of a share, and unlike the usual one, it keeps a width at 1.
+    Like Wilson's interval of a share, and unlike the usual one, it has a positive width at 1.
 
     References:
         Newcombe (2006), *Confidence Intervals for an Effect Size Measure Based on the Mann-Whitney Statistic*, part 2,
@@ -112,31 +112,31 @@ def auc_interval(auc: float, m: int, n: int, level: float = LEVEL) -> Interval:
         spread = area * (1 - area) * (1 + rows * ((1 - area) / (2 - area) + area / (1 + area)))
         return (auc - area) ** 2 - z**2 * spread / (m * n)
 
-    edge = 1e-12  # at 0 and 1 themselves nothing surprises
+    edge = 1e-12  # 0 and 1 themselves have no variance
     low = 0.0 if auc == 0 else float(brentq(surprise, 0.0, min(auc, 1 - edge)))
     high = 1.0 if auc == 1 else float(brentq(surprise, max(auc, edge), 1.0))
     return Interval(low, high, level)
 
 
 def tpr_figure(scores: Scores, rate: float) -> Figure | str:
-    """Return the share of members found while at most ``rate`` of the others are accused, or why there is none.
+    """Return the share of members found while at most ``rate`` of the others are accused, or raise ``NotComputed``.
 
-    The threshold is the highest score that has to stay unaccused: rows tied with it are not accused, so that the share
-    of others is never above the rate.
+    The threshold is the highest score that must stay unaccused: rows tied with it are not accused, so that the share of
+    others never exceeds the rate.
     """
     n = len(scores.others)
     least = math.ceil(1 / rate)
     if n < least:
-        return f"fewer than {least:,} held-out rows are left after half of them served as the reference"
+        return f"fewer than {least:,} holdout rows are left after half of them served as the reference"
     (found,), (accused,) = _accused(scores, np.array([rate]))
     return attack_figure(int(found), len(scores.members), int(accused), n, rate)
 
 
 def _accused(scores: Scores, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return how many members and others are accused where at most a share of the others may be.
+    """Return the numbers of members and others accused if at most a share of the others may be.
 
     Args:
-        scores: Of both.
+        scores: Scores of both.
         rates: ``(rates,)`` shares of others that may be accused, in [0, 1].
     """
     members, others = (np.sort(each) for each in scores)
@@ -152,8 +152,8 @@ def _accused(scores: Scores, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 def membership_curve(scores: Scores) -> RocCurve:
     """Return the curve at up to 200 shares of others, dense at low ones.
 
-    Thresholds are those of :func:`tpr_figure`, and the rates that have figures are points of it, so that the picture
-    and the figures say the same.
+    Thresholds are those of :func:`tpr_figure`, and the rates that have figures are points of the curve, so that picture
+    and figures agree.
     """
     n = len(scores.others)
     counts = np.concatenate(

@@ -1,21 +1,21 @@
-"""Which point lies closest, for many points at once."""
+"""Nearest neighbours of many points at once."""
 
 from __future__ import annotations
 
 import numpy as np
 
-#: Distances held at once: few enough to stay in a processor's cache, more or less.
+#: Number of distances held at once: few enough to stay in a processor's cache, more or less.
 _CELLS = 4_000_000
 
-#: Dimensions from which single precision does: it takes half the time, and where rows differ in so much, what it gets
-#: wrong are two rows that both lie within some thousandths.
+#: Number of dimensions from which single precision suffices: it takes half the time, and confuses only rows whose
+#: distances agree to some thousandths.
 _WIDE = 64
 
 
 def nearest_rows(queries: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Return ``(queries,)`` int64: which point is closest in Euclidean distance; the first of equals.
+    """Return ``(queries,)`` int64 positions of the closest points in Euclidean distance; the first of equals.
 
-    From 64 dimensions on in single precision, so that rows about as close may be taken for one another.
+    From 64 dimensions on, single precision is used, so that rows at about the same distance may be confused.
 
     Args:
         queries: ``(queries, dimensions)`` float64.
@@ -38,8 +38,8 @@ def nearest_rows(queries: np.ndarray, points: np.ndarray) -> np.ndarray:
 def nearest_distances(queries: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Return ``(queries,)`` Euclidean distances to the closest point.
 
-    Rounded so that distances that differ by floating point alone are ties.
+    They are rounded so that distances that differ only by floating-point error are ties.
     """
-    # Once more for the closest one: products lose digits, and a copy is at 0 exactly.
+    # Recomputed for the closest one: products lose digits, and a copy is at exactly 0.
     closest = points[nearest_rows(queries, points)]
     return np.asarray(np.linalg.norm(queries - closest, axis=1).round(9))

@@ -1,4 +1,4 @@
-"""From how often an attack succeeds to what it owes to a row having been learnt from."""
+"""Excess risk: the part of an attack's success that is due to a row's use in training."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from tabgan.evaluation.result import Interval, Risk
 
 
 def excess_risk(successes: int, n: int, control_successes: int, n_control: int) -> Risk | None:
-    """Return ``(success - control) / (1 - control)``; ``None`` where the control always succeeds.
+    """Return ``(success - control) / (1 - control)``; ``None`` if the control always succeeds.
 
-    Each end of the interval takes the Wilson errors that lead there, the success's on its own side and the
-    control's on the other, multiplied by the derivatives and added as independent errors are. It is not cut at 0,
-    for chance goes both ways.
+    Each end of the interval takes the Wilson errors in its direction, the success's on the same side and the control's
+    on the other, multiplied by the derivatives and added as independent errors. It is not cut at 0, because chance
+    goes both ways.
 
     Args:
-        successes: On rows that were learnt from.
-        n: Attacks on those, 1 or more.
-        control_successes: On held-out rows.
-        n_control: Attacks on those, 1 or more.
+        successes: Successes on training rows.
+        n: Attacks on training rows, 1 or more.
+        control_successes: Successes on holdout rows.
+        n_control: Attacks on holdout rows, 1 or more.
 
     References:
         Giomi, Boenisch, Wehmeyer & Tasnadi (2023), *A Unified Framework for Quantifying Privacy Risk in Synthetic

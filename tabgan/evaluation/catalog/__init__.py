@@ -1,7 +1,7 @@
-"""The catalog of figures: all that is said of each, in the order of the report.
+"""The catalog of figures: the description of each, in the order of the report.
 
-A new figure is one entry here, and one function that computes it (:func:`tabgan.evaluation.steps.computes`). Gate,
-report, JSON schema and the table of ``docs/evaluation.md`` take it from here. Nothing in the catalog computes.
+A new figure is one entry here, and one function that computes it (:func:`tabgan.evaluation.steps.computes`). The gate,
+the report, the JSON schema and the table of ``docs/evaluation.md`` take it from here. The catalog computes nothing.
 """
 
 from __future__ import annotations
@@ -50,25 +50,25 @@ ENTRIES: dict[str, Entry] = {
 
 
 def entries(*names: str) -> tuple[Entry, ...]:
-    """Return the entries of these names."""
+    """Return the entries with these names."""
     return tuple(ENTRIES[name] for name in names)
 
 
 def figures(group: Group | None = None) -> tuple[Entry, ...]:
-    """Return the entries of a group, or of all, in the order of the report."""
+    """Return the entries of a group, or of all groups, in the order of the report."""
     order = list(GROUPS)
     found = [each for each in ENTRIES.values() if group in (None, each.group)]
     return tuple(sorted(found, key=lambda each: order.index(each.group)))
 
 
 def position(name: str, group: Group) -> tuple[int, int]:
-    """Return a figure's place in the report, for sorting; one that is not in the catalog stands last in its group."""
+    """Return a figure's place in the report, for sorting; figures outside the catalog come last in their group."""
     names = list(ENTRIES)
     return list(GROUPS).index(group), names.index(name) if name in ENTRIES else len(names)
 
 
 def gate_rules() -> dict[Group, dict[str, Sense]]:
-    """Return the figures that a gate may hold, by part of the report, and which way they are held."""
+    """Return the figures that a gate may limit, by part of the report, with the sense of each limit."""
     return {
         group: {each.name: each.gate for each in figures(group) if each.gate is not None}
         for group, words in GROUPS.items()
@@ -77,11 +77,11 @@ def gate_rules() -> dict[Group, dict[str, Sense]]:
 
 
 def best_of(name: str) -> float | None:
-    """Return a figure's best value, where that is known without a reference."""
+    """Return a figure's best value, if it is known without a reference."""
     return ENTRIES[name].best if name in ENTRIES else None
 
 
 def verdict_of(name: str, group: Group) -> Verdict:
-    """Return the rule that a figure is judged by: its own, or its group's."""
+    """Return the rule that judges a figure: its own, or its group's."""
     own = ENTRIES[name].verdict if name in ENTRIES else None
     return GROUPS[group].verdict if own is None else own

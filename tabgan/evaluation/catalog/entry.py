@@ -1,4 +1,4 @@
-"""The form of the catalog's entries: of one figure, and of one group of figures."""
+"""Types of the catalog's entries: one for a figure, one for a group of figures."""
 
 from __future__ import annotations
 
@@ -9,46 +9,46 @@ Group = Literal["validity", "fidelity", "utility", "attacks", "copies", "audit"]
 Direction = Literal["higher", "lower", "none"]
 Format = Literal["percent", "score", "distance"]
 
-#: Which way a gate holds a figure.
+#: The sense of a gate's limit on a figure.
 Sense = Literal["at_most", "at_least"]
 
-#: What a figure is held against: real rows that were held out, in the synthetic table's place; an attack on held-out
-#: rows; a model trained on real rows; chance; the same on synthetic rows; a mechanism that is as stated.
+#: The reference of a figure: holdout rows in the synthetic table's place; an attack on holdout rows; a model trained on
+#: real rows; chance; the same figure on synthetic rows; a mechanism that is as stated.
 Reference = Literal["holdout", "control", "real", "chance", "synthetic", "stated"]
 
-#: The rules that :func:`tabgan.report.findings.judge` judges by: complete, or as good as real rows; a distance near
-#: its reference; a score near its reference; an attack's excess; a copy check's excess; at most the stated epsilon.
+#: The rules of :func:`tabgan.report.findings.judge`: complete, or as good as real rows; a distance near its reference;
+#: a score near its reference; an attack's excess; a copy check's excess; at most the stated epsilon.
 Verdict = Literal["complete", "distance", "score", "attack", "copies", "epsilon"]
 
-#: The editions of a report that a figure may stand in: computed on real rows it is internal; shareable where it
-#: follows from DP releases, the synthetic table or a made-up one alone; some are computed either way.
+#: The editions of a report that may hold a figure: a figure computed on real rows is internal; one that follows from
+#: DP releases, the synthetic table or a made-up one alone is shareable; some are computed either way.
 Editions = Literal["internal", "shareable", "both"]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """All that is said of one figure, whatever its value.
+    """The description of one figure, independent of its value.
 
     Attributes:
-        name: What code calls it, such as ``"tvd2"``; unique in the catalog.
-        label: What people call it.
-        group: The part of the report that it belongs to, and the part of a gate.
-        direction: Which way is better; ``"none"`` where ``good`` alone tells.
-        format: Its kind, and how it is printed.
-        meaning: What is measured, in whole sentences.
-        good: What good looks like, in words.
-        told: What the page in ``docs`` says of it, in short.
-        source: Where it comes from, for that page.
-        range: The least and the most that it can be.
-        reference: What it is held against; ``None`` where there is nothing.
-        best: Its best value, where that is known without a reference.
-        verdict: The rule that it is judged by; ``None`` for the group's.
-        gate: Which way a gate may hold it; ``None`` for not at all.
-        needs: What has to be named for it; ``None`` for nothing.
-        editions: Where it may stand.
-        on_rows: What its meaning adds where it is computed on real rows.
-        on_releases: What its meaning adds where it is computed without them.
-        headline: What a summary calls it; ``None`` for a figure that is not in it.
+        name: Its name in code, such as ``"tvd2"``; unique in the catalog.
+        label: Its name for readers.
+        group: Its part of the report and of a gate.
+        direction: The better direction; ``"none"`` if only ``good`` can say.
+        format: Its kind, and the way it is printed.
+        meaning: Its definition, in whole sentences.
+        good: A good value, in words.
+        told: Its short description on the page in ``docs``.
+        source: Its origin, for that page.
+        range: Its smallest and largest possible values.
+        reference: The value that it is compared with; ``None`` for none.
+        best: Its best value, if known without a reference.
+        verdict: The rule that judges it; ``None`` for the group's.
+        gate: The sense in which a gate may limit it; ``None`` for no limit.
+        needs: The argument that it needs; ``None`` for none.
+        editions: The editions that may hold it.
+        on_rows: Addition to its meaning when it is computed on real rows.
+        on_releases: Addition to its meaning when it is computed without them.
+        headline: Its name in a summary; ``None`` to leave it out there.
     """
 
     name: str
@@ -72,10 +72,10 @@ class Entry:
     headline: str | None = None
 
     def within(self, edition: Literal["internal", "shareable"]) -> Entry:
-        """Return the entry as one edition has it.
+        """Return the entry as worded in one edition.
 
         Raises:
-            ValueError: the figure may not stand in that edition.
+            ValueError: that edition may not hold the figure.
         """
         if self.editions not in (edition, "both"):
             raise ValueError(f"figure {self.name!r}: expected the edition {self.editions}, got {edition}.")
@@ -85,20 +85,20 @@ class Entry:
 
 @dataclass(frozen=True)
 class GroupEntry:
-    """All that is said of a group of figures.
+    """The description of a group of figures.
 
     Attributes:
-        name: What code calls it.
-        subject: What findings call it.
-        verdict: The rule that its figures are judged by.
-        badge: What stands beside a figure that compares well.
-        near: What a finding says of such figures; empty where the group's findings have words of their own.
-        behind: What it says of the others.
-        near_released: As ``near``, where no real row may have been looked at; empty where it is the same.
-        behind_released: As ``behind``, there.
-        is_limited: Whether it is a part of a gate.
-        told: What the page in ``docs`` says of it.
-        source: Where it comes from, for that page.
+        name: Its name in code.
+        subject: Its name in findings.
+        verdict: The rule that judges its figures.
+        badge: The words beside a figure that compares well.
+        near: A finding's words for such figures; empty if the group's findings have words of their own.
+        behind: A finding's words for the others.
+        near_released: As ``near``, for an edition that reads no real row; empty if equal to ``near``.
+        behind_released: As ``behind``, for that edition.
+        is_limited: True if a gate may limit its figures.
+        told: Its description on the page in ``docs``.
+        source: Its origin, for that page.
     """
 
     name: Group
@@ -114,7 +114,7 @@ class GroupEntry:
     source: str = ""
 
     def words(self, is_internal: bool) -> tuple[str, str]:
-        """Return what a finding says of figures that are near their reference, and of those that are not."""
+        """Return a finding's words for figures near their reference, and for the others."""
         if is_internal:
             return self.near, self.behind
         return self.near_released or self.near, self.behind_released or self.behind
@@ -133,10 +133,10 @@ GROUPS: dict[Group, GroupEntry] = {
             "distance",
             "Near the reference",
             near="Near an equally large real holdout",
-            behind="Short of an equally large real holdout",
-            near_released="Near what chance shows",
-            behind_released="Further off than chance shows",
-            told="distributions like the real ones",
+            behind="Worse than an equally large real holdout",
+            near_released="As close as chance allows",
+            behind_released="Further off than chance explains",
+            told="similarity to the real distributions",
         ),
         GroupEntry(
             "utility",
@@ -144,19 +144,19 @@ GROUPS: dict[Group, GroupEntry] = {
             "score",
             "Near the reference",
             near="Near models trained on real rows",
-            behind="Short of models trained on real rows",
-            near_released="Near what synthetic rows promise",
-            behind_released="Short of what synthetic rows promise",
-            told="models that are trained on the synthetic table",
+            behind="Worse than models trained on real rows",
+            near_released="Near the score on synthetic rows",
+            behind_released="Below the score on synthetic rows",
+            told="models trained on the synthetic table",
         ),
         GroupEntry(
             "attacks",
             "Attacks",
             "attack",
             "No excess shown",
-            near="Not shown to work better on rows that were learnt from than on others",
-            behind="Work better on rows that were learnt from than on others",
-            told="success on training rows; control: on held-out rows; baseline: without the table; risk: "
+            near="Not shown to work better on training rows than on others",
+            behind="Work better on training rows than on others",
+            told="success on training rows; control: on holdout rows; baseline: without the table; risk: "
             "(success − control) / (1 − control), good at 0",
             source="Giomi et al. (2023)",
         ),
@@ -167,7 +167,7 @@ GROUPS: dict[Group, GroupEntry] = {
             "As expected",
             near="No more than expected without copying",
             behind="More than expected without copying",
-            told="checks for copies, and no evidence of privacy",
+            told="checks for copies, not evidence of privacy",
         ),
         GroupEntry(
             "audit",

@@ -1,4 +1,4 @@
-"""Entries of the group ``fidelity``: against real rows, and against what was released of them."""
+"""Entries of the group ``fidelity``: comparisons with real rows, and with statistics released of them."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from functools import partial
 
 from tabgan.evaluation.catalog.entry import Entry
 
-#: Columns that SDMetrics is given, at most: its time grows with the square of their number.
+#: Largest number of columns passed to SDMetrics: its time grows with the square of their number.
 MAX_QUALITY_COLUMNS = 60
 
-#: Columns that pairs are taken of for associations, at most.
+#: Largest number of columns whose pairs are compared for associations.
 MAX_ASSOCIATED = 100
 
-#: Parts of equal size that numbers are cut into for distances.
+#: Number of equally large bins of numbers, for distances.
 QUANTILES = 20
 
-#: Share of the real rows up to which a category is rare, and rows that should hold it all the same. A table of
-#: that share lacks such a category with a probability of exp(-5), below 1%.
+#: Largest share of the real rows that hold a rare category, and the expected number of rows that counts it. A table
+#: expected to hold that many lacks the category with a probability of exp(-5), below 1%.
 RARE_SHARE, MIN_EXPECTED = 0.01, 5
 
-_DRAWN = f"Of more than {MAX_QUALITY_COLUMNS} columns, so many are drawn."
-_EQUAL = "The reference is what equally many held-out real rows score."
-_NEAR = "Close to the reference, which is not 0 because samples of one table differ too."
+_DRAWN = f"If there are more than {MAX_QUALITY_COLUMNS} columns, that many are drawn at random."
+_EQUAL = "The reference is the score of equally many holdout rows."
+_NEAR = "Close to the reference, which is not 0 because two samples of one table differ, too."
 _PRIVATE = (
     "Private metric, released with noise for an epsilon of its own: share of rows that would have to move for the "
-    "synthetic table to have the real one's {what}, on average. The interval is of the noise. The reference is what "
-    "two samples of one table, as large as these, show by chance."
+    "synthetic table to match the real one's {what}, on average. The interval covers the noise. The reference is the "
+    "distance by chance of two samples of one table, as large as these."
 )
 
 _entry = partial(Entry, group="fidelity")
@@ -39,8 +39,8 @@ def _tvd(order: int, what: str, headline: str | None = None) -> Entry:
         label=f"Total variation distance, {what}",
         direction="lower",
         format="distance",
-        meaning=f"Share of rows that would have to move for the synthetic table to have the real one's {what}, on "
-        f"average; numbers are cut at the real rows' {QUANTILES}-quantiles, missing is a value. {_EQUAL}",
+        meaning=f"Share of rows that would have to move for the synthetic table to match the real one's {what}, on "
+        f"average; numbers are binned at the real rows' {QUANTILES}-quantiles, missing is a value. {_EQUAL}",
         good=_NEAR,
         told=f"mean total variation distance of {what}",
         gate="at_most",
@@ -65,7 +65,7 @@ ENTRIES = (
         label="Column shapes",
         direction="higher",
         format="score",
-        meaning="How alike single columns are, from 0 to 1: SDMetrics' Column Shapes, the mean of 1 less the "
+        meaning="Similarity of single columns, from 0 to 1: SDMetrics' Column Shapes, the mean of 1 minus the "
         f"Kolmogorov-Smirnov or total variation distance. {_DRAWN} {_EQUAL}",
         good="As high as the reference; above 0.95 histograms look alike to the eye.",
         told="SDMetrics' column shapes",
@@ -78,7 +78,7 @@ ENTRIES = (
         label="Column pair trends",
         direction="higher",
         format="score",
-        meaning="How alike correlations and contingency tables are, from 0 to 1: SDMetrics' Column Pair Trends, the "
+        meaning="Similarity of correlations and contingency tables, from 0 to 1: SDMetrics' Column Pair Trends, the "
         f"mean over the pairs that are clearly related in the real table. {_DRAWN} {_EQUAL}",
         good="As high as the reference.",
         told="SDMetrics' column pair trends",
@@ -91,14 +91,13 @@ ENTRIES = (
     _tvd(3, "triples of columns"),
     _on_rows(
         name="correlations",
-        label="Difference of correlations",
+        label="Difference in correlations",
         direction="lower",
         format="distance",
-        meaning="How far the strength with which two columns go together, from -1 to 1, is off in the synthetic table, "
-        "on average over all pairs: rank correlation of numbers, correlation ratio of numbers and categories, "
-        f"Cramer's V of categories. Of more than {MAX_ASSOCIATED} columns, so many are drawn. The reference is what "
-        "equally many held-out real rows score.",
-        good="Close to the reference. A table of shuffled columns is off by as much as the real columns go together.",
+        meaning="Mean error of the synthetic table in the strength of association of two columns, from -1 to 1, over "
+        "all pairs: rank correlation of numbers, correlation ratio of numbers and categories, Cramer's V of "
+        f"categories. If there are more than {MAX_ASSOCIATED} columns, that many are drawn at random. {_EQUAL}",
+        good="Close to the reference. A table of shuffled columns is off by the full strength of real associations.",
         told="mean difference of associations: rank correlation, correlation ratio, Cramér's V without its bias",
         source="Bergsma (2013)",
         range=(0.0, 2.0),
@@ -106,14 +105,14 @@ ENTRIES = (
     ),
     _on_rows(
         name="rare_categories",
-        label="Rare categories that are kept",
+        label="Rare categories kept",
         direction="higher",
         format="percent",
-        meaning="Of the categories that at most 1% of the real rows hold, share that occur in the synthetic table at "
-        f"all. Only categories that {MIN_EXPECTED} rows or more of so large a table should hold are counted. {_EQUAL}",
-        good="Close to the reference. Less means that small groups of people are lost; noise for privacy costs them "
+        meaning="Share of the categories held by at most 1% of the real rows that occur in the synthetic table at all. "
+        f"Only categories expected in {MIN_EXPECTED} or more rows of a table of this size are counted. {_EQUAL}",
+        good="Close to the reference. Less means that small groups of people are lost; privacy noise affects them "
         "first.",
-        told="categories of at most 1% of the rows that are still there",
+        told="categories of at most 1% of the rows that still occur",
         gate="at_least",
     ),
     _entry(
@@ -121,11 +120,11 @@ ENTRIES = (
         label="Detection",
         direction="none",
         format="score",
-        meaning="How well a model tells synthetic rows from equally many held-out real ones: ROC AUC of "
-        "gradient-boosted trees on rows that they have not learnt from. The interval is over those rows.",
-        good="0.5: they cannot be told apart. 1 means that every row gives itself away; the columns say by what.",
-        told="ROC AUC of boosted trees that tell synthetic from held-out rows; columns by what their shuffling costs "
-        "it",
+        meaning="ROC AUC of gradient-boosted trees that tell synthetic rows from equally many holdout rows, on rows "
+        "that they were not trained on. The interval is over those rows.",
+        good="0.5: they cannot be told apart. 1 means that every row gives itself away; the columns show the cause.",
+        told="ROC AUC of boosted trees that tell synthetic rows from holdout rows; for each column, its loss when the "
+        "column is shuffled",
         source="Lopez-Paz & Oquab (2017)",
         reference="chance",
         best=0.5,
@@ -145,10 +144,10 @@ ENTRIES = (
     _released(
         name="tvd1_released",
         label="Distance from the released distributions of columns",
-        meaning="Share of synthetic rows that would have to move for a column to have the distribution that was "
-        "released of it with noise, on average. The reference is what as many rows drawn from the released "
-        "distributions show by chance.",
-        good="Close to the reference: the table then says of single columns what was released of them.",
+        meaning="Share of synthetic rows that would have to move for a column to have its released, noisy "
+        "distribution, on average. The reference is the distance by chance of as many rows drawn from the released "
+        "distributions.",
+        good="Close to the reference: the table's columns then follow their released distributions.",
         told="distance from the released distributions of columns",
     ),
     _private(1, "single columns"),
@@ -160,7 +159,7 @@ ENTRIES = (
         direction="none",
         format="percent",
         meaning="Share of synthetic rows that occur more than once in the synthetic table.",
-        good="Few where rows have many columns with many values; many where the table is narrow.",
+        good="Near 0 in a table of many columns with many values; more in a narrow table.",
         told="rows that occur more than once",
         editions="shareable",
     ),

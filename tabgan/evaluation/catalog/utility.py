@@ -1,4 +1,4 @@
-"""Entries of the group ``utility``: on held-out rows, and of private metrics."""
+"""Entries of the group ``utility``: figures on holdout rows, and private metrics."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from tabgan.evaluation.catalog.entry import Entry
 
 _ANY = "ROC AUC or R2"
 
-#: By score of a model, how it is to be read.
+#: Reading aid for each score of a model.
 SCALES = {
     "ROC AUC": "0.5 is guessing, 1 is perfect.",
     "R2": "0 is guessing the mean, 1 is perfect.",
     _ANY: "1 is perfect.",
 }
 
-_TESTED = f"tested on held-out real rows; the interval is over those rows. {_ANY}: {SCALES[_ANY]}"
+_TESTED = f"tested on holdout rows; the interval is over those rows. {_ANY}: {SCALES[_ANY]}"
 
 _entry = partial(Entry, group="utility", format="score", range=(-math.inf, 1.0), needs="target")
 _private = partial(
@@ -26,7 +26,7 @@ _private = partial(
 
 
 def scored(entry: Entry, score: str) -> Entry:
-    """Return an entry whose words name the score that a target asks for: ``"ROC AUC"`` or ``"R2"``."""
+    """Return an entry that names the score of a target: ``"ROC AUC"`` or ``"R2"``."""
     scale = f"{score}: {SCALES[score]}"
     return replace(
         entry,
@@ -43,10 +43,10 @@ def _models(
             name=f"tstr{suffix}",
             label=f"Trained on synthetic, tested on real ({models}, {_ANY})",
             direction="higher",
-            meaning=f"How well {models} predict the target when trained on synthetic rows, {_TESTED} "
+            meaning=f"Score of {models} that predict the target, trained on synthetic rows and {_TESTED} "
             "The reference was trained on as many real rows.",
             good="Not below the interval of the reference: the synthetic table then serves as well as the real one.",
-            told=f"{models} trained on synthetic, tested on held-out rows",
+            told=f"{models} trained on synthetic, tested on holdout rows",
             source="Esteban et al. (2017)",
             reference="real",
             gate="at_least",
@@ -56,8 +56,8 @@ def _models(
             name=f"trtr{suffix}",
             label=f"Trained on real, tested on real ({models}, {_ANY})",
             direction="higher",
-            meaning=f"How well {models} predict the target when trained on as many real rows, {_TESTED}",
-            good="What there is to learn; it bounds what the synthetic table can be expected to teach.",
+            meaning=f"Score of {models} that predict the target, trained on as many real rows and {_TESTED}",
+            good="The best score that a model trained on the synthetic table can be expected to reach.",
             told=f"{models} trained on as many real rows",
             headline=headlines[1],
         ),
@@ -71,23 +71,23 @@ ENTRIES = (
         name="tstr_subgroups",
         label="Largest loss of a group",
         direction="lower",
-        meaning="How much worse boosted trees do on one group of held-out people when they learn from synthetic "
-        "instead of real rows, for the group that may lose most, by the upper end of its interval: the score of the "
-        "model from real rows less that of the model from synthetic rows. The interval is over the rows of that group. "
-        "The largest of many such figures is high by chance alone.",
-        good="About the loss over all rows: the table then serves every group as well as the others.",
-        told="loss of the group that may lose most by training on the synthetic table, by the upper end of its "
-        "interval; good near 0",
+        meaning="Loss of boosted trees on one group of holdout rows from training on synthetic instead of real rows: "
+        "the score of the model from real rows minus that of the model from synthetic rows. The group is the one whose "
+        "interval has the highest upper end. The interval is over the rows of that group. The largest of many such "
+        "figures is high by chance alone.",
+        good="About the loss over all rows: the table then serves every group equally well.",
+        told="loss from training on the synthetic table, of the group with the highest upper end of the interval; "
+        "good near 0",
         range=(-math.inf, math.inf),
         gate="at_most",
     ),
     _private(
         name="accuracy_private",
         label="Accuracy of a model trained on synthetic rows",
-        meaning="Private metric, released with noise for an epsilon of its own: share of the real rows whose target "
-        "boosted trees guess that were trained on synthetic rows. The reference is their accuracy on synthetic rows "
-        "that they have not seen.",
-        good="Close to the reference: what the synthetic table says of the target then holds for real rows. Compare it "
+        meaning="Private metric, released with noise for an epsilon of its own: share of the real rows whose target is "
+        "guessed right by boosted trees trained on synthetic rows. The reference is their accuracy on synthetic rows "
+        "that they never saw.",
+        good="Close to the reference: the synthetic table's relations to the target then hold for real rows. Compare "
         "with the share of the most frequent class below.",
         told="accuracy on real rows of a model trained on synthetic ones, a private metric",
         source="[privacy.md](privacy.md)",
@@ -98,8 +98,8 @@ ENTRIES = (
         label="Share of the most frequent class",
         meaning="Private metric, released with noise for an epsilon of its own: accuracy, on the real rows, of always "
         "guessing the class that most synthetic rows have.",
-        good="Accuracy is worth something above it only.",
-        told="accuracy on real rows of guessing one class, a private metric",
+        good="A baseline: accuracy counts only as far as it exceeds this.",
+        told="accuracy on real rows of always guessing one class, a private metric",
         source="[privacy.md](privacy.md)",
     ),
 )

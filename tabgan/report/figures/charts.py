@@ -31,7 +31,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class Cut:
-    """A bin that is taller than the axis, and its shares."""
+    """A bin taller than the axis, and its shares."""
 
     at: float
     real: float
@@ -71,8 +71,8 @@ class BarRow:
     """One row of a bar chart.
 
     Attributes:
-        category: What the row counts; ``None`` for a pool.
-        label: What a pool is called; ``None`` for a category.
+        category: The category that the row counts; ``None`` for a pool.
+        label: The name of a pool; ``None`` for a category.
         shares: Parts of the tables' rows.
         real: Length of the bar of the real rows, in percent of the longest bar of the chart.
         synthetic: Length of the bar of the synthetic rows.
@@ -87,7 +87,7 @@ class BarRow:
 
 @dataclass(frozen=True)
 class Gauge:
-    """A figure on a line from 0 to 1: everything in percent of its length."""
+    """A figure on a line from 0 to 1, in percent of the line's length."""
 
     value: float
     expected: float | None
@@ -134,9 +134,9 @@ def _y(part: float) -> float:
 
 
 def _top(heights: Sequence[float]) -> tuple[float, float]:
-    """Return where the axis ends, and its step: two to five round steps that reach the tallest bin.
+    """Return the end of the axis, and its step: two to five round steps that reach the tallest bin.
 
-    Where one or two bins tower over all others the axis ends above the others.
+    If one or two bins tower over all others, the axis ends above the others.
     """
     falling = sorted(heights, reverse=True)
     tallest = falling[0] or 1.0
@@ -149,7 +149,7 @@ def _top(heights: Sequence[float]) -> tuple[float, float]:
 
 
 def round_step(tallest: float) -> tuple[float, float]:
-    """Return where an axis ends that has to reach ``tallest``, and its step: a round number.
+    """Return the end of an axis that reaches ``tallest``, and its step, a round number.
 
     >>> round_step(0.23), round_step(0.0)
     ((0.3, 0.1), (1.0, 0.5))
@@ -188,7 +188,7 @@ def _x_ticks(histogram: Histogram, width: float) -> tuple[Tick, ...]:
 
 
 def end_text(value: float | str, decimals: int | None) -> str:
-    """Return the end of a bin as people read it."""
+    """Return the end of a bin as readable text."""
     if isinstance(value, str):
         return value.removesuffix("T00:00:00").replace("T", " ")[:16]
     if abs(value) >= 1e12 or 0 < abs(value) < 1e-4:
@@ -198,13 +198,13 @@ def end_text(value: float | str, decimals: int | None) -> str:
 
 
 def bin_text(one: Bin, decimals: int | None) -> str:
-    """Return the values of a bin as people read them."""
+    """Return the values of a bin as readable text."""
     low, high = end_text(one.low, decimals), end_text(one.high, decimals)
     return low if low == high else f"{low} – {high}"
 
 
 def bar_rows(bars: Bars, evaluation: Evaluation) -> tuple[BarRow, ...]:
-    """Return the rows of a bar chart: the categories, then what is pooled."""
+    """Return the rows of a bar chart: the categories, then the pools."""
     rows: list[tuple[object, str | None, Counts]] = [(bar.category, None, bar.counts) for bar in bars.bars]
     if bars.n_others:
         rows.append((None, f"{bars.n_others:,} other categories", bars.others))
@@ -220,7 +220,7 @@ def bar_rows(bars: Bars, evaluation: Evaluation) -> tuple[BarRow, ...]:
 
 
 def gauge(metric: Metric) -> Gauge | None:
-    """Return a figure's place between 0 and 1; ``None`` where it lies outside."""
+    """Return a figure's place between 0 and 1; ``None`` if it lies outside."""
     if metric.value is None or not 0 <= metric.value <= 1:
         return None
     expected = expected_of(metric)
@@ -239,5 +239,5 @@ def _length(part: float) -> float:
 
 
 def _percent(part: float) -> str:
-    """Return a label of the axis: as few decimals as its steps need."""
+    """Return a label of the axis with as few decimals as its steps need."""
     return f"{100 * part:.4g}%"

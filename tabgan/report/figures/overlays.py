@@ -1,8 +1,7 @@
-"""Counts behind the overlays: how often each value occurs in the real, held-out and synthetic rows.
+"""Counts behind the overlays: the frequency of each value in the real, holdout and synthetic rows.
 
-What is counted is fixed by the schema, which is public or was released with noise. Axes run over the
-schema's bounds, never to the rows' own minimum or maximum, and a category that the schema does not hold is
-counted without its name.
+The schema, which is public or was released with noise, fixes the values that are counted. Axes run over the schema's
+bounds, never to the rows' own minimum or maximum, and a category outside the schema is counted without its name.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ from tabgan.columns.keys import typed
 from tabgan.columns.kind import Scalar
 from tabgan.columns.lattice import LatticeColumn, has_range
 
-#: Bins of a histogram, at most; a column with no more values than this has one bin a value.
+#: Largest number of bins of a histogram; a column with no more values than this has one bin per value.
 MAX_BINS = 40
 
-#: Categories that are shown by name, at most.
+#: Largest number of categories that are shown by name.
 MAX_BARS = 12
 
 
@@ -38,7 +37,7 @@ class Counts:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no table has such a row."""
+        """True if no table has such a row."""
         return not (self.real or self.holdout or self.synthetic)
 
 
@@ -53,7 +52,7 @@ class Bin:
 
 @dataclass(frozen=True)
 class Histogram:
-    """How a numeric or datetime column is spread over the schema's bounds.
+    """The distribution of a numeric or datetime column over the schema's bounds.
 
     Attributes:
         bins: In ascending order. Values outside the bounds are pooled in the first and the last one.
@@ -78,7 +77,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Bars:
-    """How often the categories of the released domain occur.
+    """Frequencies of the categories of the released domain.
 
     Attributes:
         bars: The most frequent ones, or the first ones of an ordered column, which keep the schema's order.
@@ -97,7 +96,7 @@ class Bars:
 
 @dataclass(frozen=True)
 class NoOverlay:
-    """Why a column has none."""
+    """The reason why a column has no overlay."""
 
     reason: str
 
@@ -107,10 +106,10 @@ _Tables = Sequence[pd.Series]
 
 
 def overlay(column: Column, real: pd.Series, holdout: pd.Series, synthetic: pd.Series) -> Overlay:
-    """Return the counts of one column of the schema in the three tables, or why there are none.
+    """Return the counts of one column of the schema in the three tables, or the reason why there are none.
 
-    A picture comes after the fit: cells that nobody can count must not cost the table. What a library says of them is
-    left out, for it may quote one.
+    A picture comes after the fit: cells that cannot be counted must not cost the table. A library's message about them
+    is left out, because it may quote one.
     """
     try:
         return _counted(column, real, holdout, synthetic)
@@ -121,7 +120,7 @@ def overlay(column: Column, real: pd.Series, holdout: pd.Series, synthetic: pd.S
 def _counted(column: Column, real: pd.Series, holdout: pd.Series, synthetic: pd.Series) -> Overlay:
     tables = (real, holdout, synthetic)
     if not column.is_modelled:
-        return NoOverlay("An identifier: generated for every row, never learnt.")
+        return NoOverlay("An identifier: generated for every row, not modelled.")
     if column.is_discovered:
         return NoOverlay("The schema lists no categories for this column.")
     if column.has_categories:
@@ -175,7 +174,7 @@ def _histogram(column: LatticeColumn, tables: _Tables) -> Histogram:
 
 
 def _edges(column: LatticeColumn) -> tuple[np.ndarray, float, float]:
-    """Return the bins' edges, half a unit beside the values, the unit, and the upper bound."""
+    """Return the bins' edges, half a unit off the values, the unit, and the upper bound."""
     unit = column.step
     low, high = (column.drawn_bound(bound) for bound in column.bounds)
     low = math.ceil(round(low / unit, 6)) * unit
@@ -197,7 +196,7 @@ def _bars(column: Column, categories: Sequence[Scalar], tables: _Tables) -> Bars
         return -max(here.real / n_rows[0], here.synthetic / n_rows[2]), position
 
     ranked = sorted(range(len(inside)), key=weight)
-    is_short = len(ranked) <= MAX_BARS + 1  # a pool of one category would hide what it saves
+    is_short = len(ranked) <= MAX_BARS + 1  # a pool of one category would hide it and save no room
     shown = ranked if is_short else ranked[:MAX_BARS]
     pooled = [inside[position] for position in ranked[len(shown) :]]
     if column.is_ordered:
@@ -212,7 +211,7 @@ def _bars(column: Column, categories: Sequence[Scalar], tables: _Tables) -> Bars
 
 
 def _category_counts(keys: dict[Any, int], series: pd.Series) -> np.ndarray:
-    """Return ``(categories + 1,)`` rows of each category; the last one of values that are none."""
+    """Return ``(categories + 1,)`` rows of each category; the last entry counts all other values."""
     result = np.zeros(len(keys) + 1, dtype=np.int64)
     for key, n in Counter(typed(series[series.notna()])).items():
         result[keys.get(key, len(keys))] += n

@@ -1,6 +1,6 @@
-"""Geometry of the pictures that stand beside the figures: numbers for the templates to draw.
+"""Geometry of the pictures beside the figures: numbers for the templates to draw.
 
-A picture of cells is drawn as one path a colour, with neighbours of a colour in one rectangle, so that the
+A picture of cells is drawn as one path per colour, with adjacent cells of a colour in one rectangle, so that the
 associations of a hundred columns stay small.
 """
 
@@ -27,10 +27,10 @@ SIZE, LEFT, BOTTOM, TOP = 320, 56, 36, 8
 #: Steps of the diverging scale on either side of its middle, and steps of a density.
 DIVERGING, DENSITY = 5, 8
 
-#: Pairs of columns that are listed, at most, and labels along a side of a heatmap, at most.
+#: Largest numbers of pairs of columns that are listed, and of labels along a side of a heatmap.
 MAX_PAIRS, MAX_LABELS = 12, 12
 
-#: Where the axes of the membership curve begin: one row in a thousand.
+#: Start of the axes of the membership curve: one row in a thousand.
 LEAST = 1e-3
 
 _Cells = Sequence[Sequence[float | None]]
@@ -59,7 +59,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two columns and how strongly they go together in either table."""
+    """Two columns and the strength of their association in either table."""
 
     first: str
     second: str
@@ -68,7 +68,7 @@ class Pair:
 
     @property
     def difference(self) -> float:
-        """Synthetic less real."""
+        """Synthetic minus real."""
         return self.synthetic - self.real
 
 
@@ -79,8 +79,8 @@ class Triple:
     Attributes:
         real: The original.
         synthetic: The synthetic table, on the same scale.
-        difference: Synthetic less real.
-        top: What the strongest colour of the difference stands for.
+        difference: Synthetic minus real.
+        top: The value of the difference's strongest colour.
     """
 
     real: Grid
@@ -99,7 +99,7 @@ class Line:
 
 @dataclass(frozen=True)
 class SpendBar:
-    """One group of the ledger as a step of the spending: where it starts and how long it is, in percent."""
+    """One group of the ledger as a step of the spending: its start and its length, in percent."""
 
     group: LedgerGroup
     start: float
@@ -120,7 +120,7 @@ def associations(correlations: Correlations) -> Triple:
 
 
 def furthest_pairs(correlations: Correlations, limit: int = MAX_PAIRS) -> tuple[Pair, ...]:
-    """Return the pairs of columns whose association differs most, the largest difference first."""
+    """Return the pairs of columns with the largest differences of association, in descending order."""
     pairs = []
     for i, first in enumerate(correlations.names):
         for j in range(i):
@@ -131,7 +131,7 @@ def furthest_pairs(correlations: Correlations, limit: int = MAX_PAIRS) -> tuple[
 
 
 def labels(n: int) -> tuple[int, ...]:
-    """Return which columns of a heatmap have their number beside them, counted from 1.
+    """Return the numbers of the labelled columns of a heatmap, counted from 1.
 
     >>> labels(5), labels(33)
     ((1, 2, 3, 4, 5), (5, 10, 15, 20, 25, 30))
@@ -141,7 +141,7 @@ def labels(n: int) -> tuple[int, ...]:
 
 
 def density(projection: Projection) -> Triple:
-    """Return where rows lie: darker for more of them, by the root of their share, both tables on one scale."""
+    """Return the density of the rows: darker for more, by the square root of their share, on one scale for both."""
     real, synthetic = projection.real[::-1], projection.synthetic[::-1]  # a picture's rows run downwards
     top = max((share for cells in (real, synthetic) for row in cells for share in row), default=0.0) or 1.0
     gaps = _differences(real, synthetic)
@@ -156,7 +156,7 @@ def density(projection: Projection) -> Triple:
 
 
 def overlap(projection: Projection) -> float:
-    """Return the share of rows that lie in the same cells: 1 less the total variation distance."""
+    """Return the share of rows that lie in the same cells: 1 minus the total variation distance."""
     return math.fsum(
         min(a, b)
         for real, synthetic in zip(projection.real, projection.synthetic, strict=True)
@@ -195,12 +195,12 @@ def _grid(cells: _Cells, level: Callable[[float], int]) -> Grid:
 
 
 def calibration_line(points: Sequence[CalibrationPoint]) -> Line:
-    """Return predicted probabilities against what came true."""
+    """Return predicted probabilities against observed frequencies."""
     return _line([(point.predicted, point.observed) for point in points])
 
 
 def has_points(calibration: Calibration) -> bool:
-    """Return whether there is anything to draw."""
+    """Return True if there is anything to draw."""
     return bool(calibration.synthetic or calibration.real)
 
 
@@ -215,9 +215,9 @@ def membership_line(curve: RocCurve) -> Line:
 
 
 def membership_points(curve: RocCurve) -> tuple[tuple[float, float | None], ...]:
-    """Return what share is found at 0.1%, 1% and 10% of false accusations: the most at no more than that.
+    """Return the largest shares found at no more than 0.1%, 1% and 10% of false accusations.
 
-    ``None`` where one wrong accusation is more than the share already, as then there is no figure either.
+    ``None`` if a single false accusation exceeds that share, as there is then no figure either.
     """
     pairs = list(zip(curve.false_positive, curve.true_positive, strict=True))
     least = min((x for x, _ in pairs if x > 0), default=1.0)
@@ -237,12 +237,12 @@ def _line(places: Sequence[tuple[float, float]]) -> Line:
 
 
 def place_x(part: float) -> float:
-    """Return where a part of the horizontal axis lies in a square picture."""
+    """Return the place of a part of the horizontal axis in a square picture."""
     return round(LEFT + part * (SIZE - LEFT - TOP), 1)
 
 
 def place_y(part: float) -> float:
-    """Return where a part of the vertical axis lies in a square picture."""
+    """Return the place of a part of the vertical axis in a square picture."""
     return round(SIZE - BOTTOM - part * (SIZE - BOTTOM - TOP), 1)
 
 
@@ -280,7 +280,7 @@ def distances_chart(distances: Distances) -> DistancesChart:
 
 
 def spend(groups: Sequence[LedgerGroup]) -> tuple[SpendBar, ...]:
-    """Return the ledger's groups as steps of the budget that was used, in the order of their first line."""
+    """Return the ledger's groups as steps of the used budget, in the order of their first line."""
     bars, start = [], 0.0
     for group in groups:
         if group.share is None:

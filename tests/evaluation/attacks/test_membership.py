@@ -82,7 +82,7 @@ class TestThreshold:
     def test_too_few_others(self, n, rate, is_computed):
         found = tpr_figure(Scores(np.ones(50), np.arange(float(n))), rate)
         assert isinstance(found, str) != bool(is_computed)
-        assert is_computed or found.startswith(f"fewer than {round(1 / rate):,} held-out rows")
+        assert is_computed or found.startswith(f"fewer than {round(1 / rate):,} holdout rows")
 
     @pytest.mark.parametrize("rate", [0.01, 0.001])
     def test_guessing_raises_no_alarm(self, rate):

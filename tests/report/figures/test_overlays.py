@@ -131,7 +131,7 @@ class TestNone:
     @pytest.mark.parametrize(
         ("column", "reason"),
         [
-            (Identifier(name="x"), "never learnt"),
+            (Identifier(name="x"), "not modelled"),
             (Numeric(name="x"), "open"),
             (Numeric(name="x", bounds=(0.2, 0.8)), "open"),
             (Datetime(name="x", bounds=("2020-01-01", "2020-01-02")), "open"),
