@@ -525,7 +525,52 @@ TOWNS = (
     OPEN | {"categories": ("Kiel",), "ordered": True},
 )
 
+SPANS = (
+    pd.Timedelta.min,
+    pd.Timedelta.max,
+    pd.Timedelta(0),
+    pd.Timedelta("1 days 02:03:04.005006007"),
+    pd.NaT,
+)
+DURATION = {"kind": "duration"}
+STAYS = {"kind": "duration", "resolution": "hour", "bounds": ("0 days", "3 days")}
+
+
+def spans(rng: np.random.Generator, n: int) -> list[pd.Timedelta]:
+    return [pd.Timedelta(hours=int(hours)) for hours in rng.integers(-5, 90, n)]
+
+
 KINDS = {
+    "timedelta64[ns]": Kind("timedelta64[ns]", spans, SPANS, (None, DURATION, STAYS), (pd.NaT,)),
+    "durations": Kind(
+        object,
+        lambda rng, n: [span.to_pytimedelta() for span in spans(rng, n)],
+        (dt.timedelta(days=-100_000), np.timedelta64(5, "D"), *SPANS[:3], None),
+        (None, DURATION, STAYS),
+        (None, pd.NaT),
+    ),
+    "written durations": Kind(
+        object,
+        texts(spans),
+        (
+            "106751 days 23:47:17",
+            "-106751 days +00:00:01",
+            "P1DT2H",
+            np.str_("1 days"),
+            "1 days",
+            *TEXT[:4],
+            None,
+        ),
+        (None, OPEN),
+        (None,),
+    ),
+    "NumPy's text": Kind(
+        object,
+        lambda rng, n: [np.str_(text) for text in rng.choice(["1 days", "1.5", "true", "2020-01-01"], n)],
+        ("1 days", "1.5", "true", "2020-01-01", "Ulm", None),
+        (None, OPEN),
+        (None,),
+    ),
     "int64": Kind("int64", integers, INTEGERS, NUMBERS),
     "uint8": Kind("uint8", integers, (0, 255), NUMBERS),
     "Int64": Kind("Int64", integers, (*INTEGERS, pd.NA), NUMBERS, (pd.NA,)),
