@@ -32,6 +32,7 @@ ORDER = [
     "columns.values",
     "columns.keys",
     "columns.encoder",
+    "columns.canonical",
     "columns.rounding",
     "columns.kind",
     "columns.lattice",

@@ -80,6 +80,27 @@ class TestCells:
         assert lattice[present].tolist() == [86_400, 86_401, 86_402]
         assert present.tolist() == [True] * 3 + [False] * 5
 
+    @pytest.mark.parametrize("resolution", ["day", "hour", "minute", "second", "millisecond"])
+    def test_bounds_of_any_range_are_read_back(self, resolution):
+        column = Duration(name="stay", resolution=resolution)
+        low, high = column.dtype_range()
+        for ends in ((low, high), (low, low + 1), (high - 1, high), (-1, 1)):
+            again = Duration.model_validate(column.with_range(*ends).model_dump())
+            assert again.declared_range() == ends
+
+    def test_far_ones_are_clipped_without_a_word(self):
+        column = Duration(name="stay", dtype="timedelta64[ns]", resolution="day")
+        far = pd.Series([np.timedelta64(2**62, "D"), pd.Timedelta.max, pd.Timedelta.min], dtype=object)
+        assert column.of_text(far).isna().tolist() == [True, False, False]
+        drafted = draft_schema(pd.DataFrame({"a": [pd.Timedelta.min, pd.Timedelta.max]}), with_domain=True)[
+            "a"
+        ]
+        assert drafted.declared_range() == drafted.dtype_range()
+
+    @pytest.mark.parametrize("text", ["106751 days 23:47:17", "PT1.2.3S", "1_000 days", "1 day 25"])
+    def test_text_that_is_none(self, text):
+        assert np.isnan(Duration(name="stay").read(pd.Series([text], dtype=object))).all()
+
     def test_precision_is_the_coarsest_that_holds_a_value(self):
         column = Duration(name="stay")
         values = pd.to_timedelta(pd.Series([86_400, 3_600, 60, 1, 0.001]), unit="s")

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tabgan.columns.keys import keys_of
 from tabgan.columns.kind import read_text
-from tabgan.columns.values import booleans, floats, seconds
+from tabgan.columns.values import booleans, elapsed, floats, moments, seconds
+from tabgan.privacy.doors.release import _vote_counts
 from tabgan.schema import Boolean, Categorical, Numeric
 
 SECRET = "Zanzibar-4711"
@@ -29,7 +31,23 @@ ANYTHING = st.one_of(
     st.sampled_from(
         [pd.NA, pd.NaT, SECRET, "9999-12-31", "nan", "inf", dt.date(9999, 12, 31), object(), 1j, [1]]
     ),
+    st.timedeltas(),
+    st.sampled_from(
+        [
+            *map(np.str_, ("1 days", "1.5", "true", "2020-01-31", "x")),
+            *("1 days", "1 days 02:00:00", "106751 days 23:47:17", "P1DT2H", "PT1.2.3S", "1_000", "a\0b"),
+            *(np.timedelta64(5, unit) for unit in ("ns", "s", "D", "M", "Y")),
+            *(np.timedelta64(2**62, "s"), np.datetime64(5, "as"), pd.Timedelta.min, pd.Timedelta.max),
+        ]
+    ),
 )
+
+#: Equal texts of two types: NumPy's is data like any other.
+TEXTS = [
+    kind(text)
+    for text in ("1 days 02:00:00", "1 days", "1.5", "true", "2020-01-31", "a")
+    for kind in (str, np.str_)
+]
 
 
 @settings(max_examples=150, deadline=None)
@@ -41,6 +59,22 @@ def test_one_row_more_changes_no_other_row(values, row):
     for format_ in (None, "%Y-%m-%d", "%Y-%m-%d %H:%M:%S"):
         for short, long in zip(seconds(series, format_), seconds(longer, format_), strict=True):
             np.testing.assert_array_equal(short, long[:-1])
+        np.testing.assert_array_equal(moments(series, format_), moments(longer, format_)[:-1])
+    for short, long in zip(elapsed(series), elapsed(longer), strict=True):
+        np.testing.assert_array_equal(short, long[:-1])
+
+
+@given(values=st.lists(st.sampled_from(TEXTS), min_size=1, max_size=8))
+def test_text_of_a_subclass_is_text_wherever_it_stands(values):
+    """NumPy's strings: whichever of two equal texts came first once decided for all of them."""
+    series, plain = pd.Series(values, dtype=object), pd.Series(list(map(str, values)), dtype=object)
+    for read in (floats, booleans, lambda s: seconds(s, None), elapsed, lambda s: keys_of(s, "a")):
+        np.testing.assert_equal(read(series), read(plain))
+    votes = _vote_counts(series, True)
+    np.testing.assert_array_equal(
+        votes, sum(_vote_counts(series.iloc[[i]], True) for i in range(len(series)))
+    )
+    np.testing.assert_array_equal(votes, _vote_counts(plain, True))
 
 
 class TestFloats:

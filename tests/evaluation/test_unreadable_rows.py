@@ -18,7 +18,7 @@ from tabgan.evaluation.tables import prepare
 from tabgan.jobs.config import load_jobs
 from tabgan.jobs.run import run_job
 from tabgan.report.figures.overlays import NoOverlay, overlay
-from tabgan.schema import Boolean, Categorical, Datetime, Numeric, Schema
+from tabgan.schema import Boolean, Categorical, Datetime, Duration, Numeric, Schema
 
 SECRET = "Zanzibar-4711"
 SCHEMA = Schema(
@@ -28,12 +28,14 @@ SCHEMA = Schema(
         Datetime(name="d", bounds=("2020-01-01", "2020-12-31"), resolution="day"),
         Datetime(name="t", format="%Y-%m-%d", bounds=("2020-01-01", "2020-12-31"), resolution="day"),
         Boolean(name="b"),
+        Duration(name="l", bounds=("0 days", "2 days"), resolution="hour"),
     ]
 )
 CELLS = [
     10**400, 10**5000, np.inf, -np.inf, Decimal("sNaN"), Decimal("1E+999999"), 1j, SECRET, "\ud800", "a\0b", b"x",
     dt.date(9999, 12, 31), dt.time(1), pd.Timestamp(np.datetime64("20000-01-01", "s")), np.datetime64(2**62, "Y"),
-    pd.Timedelta(1), True, object(),
+    pd.Timedelta(1), pd.Timedelta.min, np.timedelta64(2**62, "s"), np.timedelta64(5, "M"), np.datetime64(5, "as"),
+    np.str_("1 days"), True, object(),
 ]  # fmt: skip
 
 
@@ -47,6 +49,7 @@ def _table(n_rows: int = 40, seed: int = 0) -> pd.DataFrame:
             "d": days,
             "t": days.dt.strftime("%Y-%m-%d"),
             "b": rng.random(n_rows) < 0.5,
+            "l": pd.to_timedelta(rng.integers(0, 48, n_rows), "h"),
         }
     )
 
@@ -58,7 +61,7 @@ def test_a_cell_that_nobody_can_read_is_read_as_missing_or_as_another_value(colu
     odd[column] = pd.Series([*CELLS, *odd[column][len(CELLS) :]], dtype=object)
     tables = prepare(odd, odd, _table(), SCHEMA)
     assert tables.unreadable == ()
-    assert tables.values.real.shape == (len(odd), 5)
+    assert tables.values.real.shape == (len(odd), len(SCHEMA))
     clean = ~np.isnan(tables.values.real[:, SCHEMA.names.index(column)])
     assert clean[len(CELLS) :].all()
     found = overlay(SCHEMA[column], odd[column], odd[column], _table()[column])

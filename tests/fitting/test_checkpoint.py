@@ -208,7 +208,7 @@ def test_no_plain_hash_of_the_table_stands_in_it(folder):
         opened(folder / name).bind(TABLE)
         kept.append(unsealed((folder / name / "manifest.json").read_text()))
     assert kept[0]["table"] != kept[1]["table"]
-    assert kept[0]["table"].startswith(f"2:{table_digest(TABLE, bytes.fromhex(kept[0]['key']))} ")
+    assert kept[0]["table"].startswith(f"3:{table_digest(TABLE, bytes.fromhex(kept[0]['key']))} ")
     hashes = pd.util.hash_pandas_object(TABLE, index=False).to_numpy().tobytes()
     for data in (hashes, TABLE.to_csv(index=False).encode(), TABLE.to_csv().encode()):
         assert hashlib.sha256(data).hexdigest() not in json.dumps(kept)

@@ -15,7 +15,7 @@ import pytest
 
 from tabgan.errors import DataError, TabGANError, UnexpectedError
 from tabgan.fitting import fit as fitting
-from tabgan.schema import Boolean, Categorical, Datetime, Numeric, Schema
+from tabgan.schema import Boolean, Categorical, Datetime, Duration, Numeric, Schema
 from tabgan.synthesizer import TabGAN
 
 SECRET = "Zanzibar-4711"
@@ -54,6 +54,13 @@ COLUMNS = {
     "Arrow text": _arrow([SECRET, None], pa.string()),
     "Arrow dictionary": pd.Series(pd.arrays.ArrowExtensionArray(pa.array(["a", SECRET]).dictionary_encode())),
     "Arrow lists": _arrow([[1], [2]], pa.list_(pa.int64())),
+    "shortest duration": pd.Series([pd.Timedelta.min, pd.Timedelta(days=1)]),
+    "far durations": _objects(np.timedelta64(2**62, "s"), pd.Timedelta(days=-106751.5), pd.Timedelta.max),
+    "timedelta64[s]": pd.Series(np.array([2**60, -(2**60), 7], "timedelta64[s]")),
+    "units of NumPy's durations": _objects(*(np.timedelta64(5, unit) for unit in ("Y", "M", "D", "as"))),
+    "written durations": _objects("106751 days 23:47:17", "-106751 days +00:00:01", "1 days"),
+    "text of NumPy": _objects(np.str_("1 days"), "1 days", np.str_("x")),
+    "attoseconds": _objects(np.datetime64(5, "as"), dt.datetime(2000, 1, 1)),
     "signalling NaN": _objects(Decimal("sNaN"), Decimal(1)),
     "integers too large": _objects(10**400, 1),
     "5,000 digits": _objects(10**5000, 1),
@@ -79,6 +86,7 @@ DECLARED = {
     "datetime": Datetime(name="a"),
     "text moments": Datetime(name="a", format="%Y-%m-%d"),
     "categorical": Categorical(name="a"),
+    "duration": Duration(name="a"),
 }
 
 

@@ -183,7 +183,7 @@ def test_rows_add_up_and_do_not_cancel():
     total = sum(
         int.from_bytes(hashlib.blake2b(row, key=KEY, person=b"tabgan row").digest(), "little") for row in rows
     )
-    parts = [b"table 2 3 1", b"x"]
+    parts = [b"table 3 3 1", b"x"]
     data = b"".join(len(part).to_bytes(8, "little") + part for part in parts)
     data += (total % 2**512).to_bytes(64, "little")
     assert same([7, 9, 7]) == hmac.new(KEY, data, "sha256").hexdigest()
@@ -195,6 +195,36 @@ def test_older_ledgers_digest_is_what_it_was():
     df = pd.DataFrame({"age": [31, 47, 64], "town": ["Ulm", None, "Kiel"]})
     assert table_digest(df, KEY, 1) == "94de291335728577d40bf95bcc0d8e44fdc0a94b89f7d030d6fd011283d6be8c"
     assert table_digest(df.iloc[::-1], KEY, 1) != table_digest(df, KEY, 1)
+
+
+def test_version_2_is_what_it_was():
+    """It knew no durations: text that is written like one was text."""
+    text = pd.DataFrame({"stay": ["5 days", "1 days 02:00:00", "x"], "n": [1, 2, 3]})
+    assert table_digest(text, KEY, 2) == "e764bf02e1796e61f7652f66c1b606529bdf27ec7824a59d736205ca60246e96"
+    assert table_digest(text, KEY, 2) != table_digest(text, KEY)
+
+
+def test_durations():
+    """One duration whatever its unit, dtype and text; another one for each other."""
+    one = {table_digest(pd.DataFrame({"a": values}), KEY) for values in (
+        [pd.Timedelta(hours=-1)],
+        [np.timedelta64(-3600, "s")],
+        ["-1 days +23:00:00"],
+        pd.Series(np.array([-3600], "timedelta64[s]")),
+        pd.Series([dt.timedelta(hours=-1)], dtype=object),
+    )}  # fmt: skip
+    assert len(one) == 1
+    others = (
+        [5], [np.timedelta64(5, "ns")], [np.timedelta64(5, "M")], [np.timedelta64(5, "Y")], [np.timedelta64(5, "s")],
+        [np.timedelta64(2**62, "s")], [np.timedelta64(2**62, "D")], [dt.timedelta.max], ["5 days"], [str(2**62)],
+    )  # fmt: skip
+    digests = {table_digest(pd.DataFrame({"a": pd.Series(values, dtype=object)}), KEY) for values in others}
+    assert len(digests) == len(others)
+    far = pd.DataFrame({"a": pd.Series(np.array([2**62, 1], "timedelta64[s]"))})
+    assert table_digest(far, KEY) == table_digest(far.iloc[::-1], KEY)
+    assert table_digest(pd.DataFrame({"a": [np.str_("x")]}), KEY) == table_digest(
+        pd.DataFrame({"a": ["x"]}), KEY
+    )
 
 
 def test_a_column_that_is_there_twice_counts_twice():

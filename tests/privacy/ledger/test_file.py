@@ -360,17 +360,17 @@ def test_an_older_ledger_is_held_against_its_own_digest(older):
     begin(older, "f3")
     begin(older, "f4", table=TABLE.iloc[::-1])  # from the newer line on
     tags = [record["table"] for record in LedgerFile(older).records if record["kind"] == "fit"]
-    assert [tag.startswith("2:") for tag in tags] == [False, False, True, True]
+    assert [tag.startswith("3:") for tag in tags] == [False, False, True, True]
 
 
-@pytest.mark.parametrize("version", ["3", "0", "-2", "\u0662", "", "1" * 5000, "1:2"])
+@pytest.mark.parametrize("version", ["4", "0", "-2", "\u0662", "", "1" * 5000, "1:2"])
 def test_a_digest_of_an_unknown_version_is_refused(written, version):
     def change(records):
         records[-4]["table"] = f"{version}:{'0' * 64}"
 
     forge(written, change)
     before = written.read_bytes()
-    with pytest.raises(LedgerError, match="in a version that this tabgan does not know: expected 1 or 2"):
+    with pytest.raises(LedgerError, match="in a version that this tabgan does not know: expected 1 to 3"):
         begin(written, "f3")
     assert written.read_bytes() == before
     begin(written, "f3", table_may_change=True)  # which asks for no comparison
@@ -407,7 +407,7 @@ def test_no_plain_hash_of_the_table_stands_in_it(path):
     key = unsealed(guard_of(path).read_text())["key"]
     assert key not in text
     digest = table_digest(TABLE, bytes.fromhex(key))  # that the comparison is one of like with like
-    assert kept[0] == "2:" + hmac.new(bytes.fromhex(key), f"f1 {digest}".encode(), "sha256").hexdigest()
+    assert kept[0] == "3:" + hmac.new(bytes.fromhex(key), f"f1 {digest}".encode(), "sha256").hexdigest()
 
 
 def test_two_fits_on_one_table_do_not_show_that_it_is_one(path):
