@@ -21,5 +21,5 @@ print(report.decision.outcome)
 for check in report.decision.checks:
     print(check.text)
 
-report.to_html("internal.html")  # stays in the house
+report.to_html("internal.html")  # stays within the organisation
 report.shareable.to_html("shareable.html")

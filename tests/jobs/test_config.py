@@ -363,7 +363,7 @@ class TestGateRulesAndPrivateMetrics:
             ("gate: {validity: {rules: 1}}", "gate.validity.rules: no rules were given"),
             (
                 "gate: {validity: {types: {within: 0.1}}}",
-                "gate.validity.types: real rows score nothing in its place",
+                "gate.validity.types: the figure has no reference",
             ),
             ("gate: {tvd2: 0.5}", "gate.tvd2: unknown key. It belongs under fidelity."),
             ("gate: {fidelity: {tvd2: low}}", "gate.fidelity.tvd2: expected a number in [-1, 1], got 'low'"),

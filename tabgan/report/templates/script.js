@@ -55,7 +55,7 @@
   }, { passive: true });
   follow();
 
-  // Paper has no buttons: what is folded is unfolded before print, and folded again after.
+  // Paper has no buttons: folded parts are unfolded before printing, and folded again afterwards.
   let closed = [];
   addEventListener("beforeprint", () => {
     closed = all("details:not([open])");
