@@ -24,7 +24,7 @@ from tabgan.evaluation.catalog import entries
 from tabgan.evaluation.tables import prepare
 
 #: The steps of an evaluation that are tested here.
-STEPS = ("attack_steps", "membership_findings", "anonymeter_metrics", "copy_findings")
+STEPS = ("attack_steps", "membership_findings", "copy_findings")
 
 NAMES = ("singling_out", "linkability", "inference", "attribute_inference")
 
