@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from tabgan._util.findings import joined, line_of, name_of
+from tabgan._util.schema_errors import joined, line_of, name_of
 from tabgan._util.validate import nearest
 from tabgan._util.yaml import dump, parse
 from tabgan.columns import (

@@ -42,7 +42,7 @@ from tabgan.schema import Schema
 
 if TYPE_CHECKING:
     from tabgan.assessment.assess import Subject
-    from tabgan.audit.result import AuditResult
+    from tabgan.audit.outcome import AuditResult
     from tabgan.evaluation import Rule
     from tabgan.evaluation.gate import Gate
     from tabgan.report import Report

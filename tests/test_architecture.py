@@ -27,7 +27,7 @@ ORDER = [
     "_util.rng",
     "_util.yaml",
     "_util.renamed",
-    "_util.findings",
+    "_util.schema_errors",
     "_util",
     "columns.values",
     "columns.keys",
@@ -93,10 +93,10 @@ ORDER = [
     "evaluation",
     "assessment.shareable",
     "audit.statistics",
-    "audit.checks",
+    "audit.mechanism_checks",
     "audit.whitebox",
     "audit.canaries",
-    "audit.result",
+    "audit.outcome",
     "audit",
     "report",
     "assessment.private_request",
@@ -535,6 +535,24 @@ class TestSize:
         doors = [path for module, path in MODULES.items() if _lies_in(module, {"privacy.doors"})]
         assert len(doors) > 5
         assert sum(len(path.read_text().splitlines()) for path in doors) <= 2_200
+
+
+class TestNames:
+    def test_no_two_modules_share_one(self):
+        """A reader who hears a name knows the file; folders count."""
+        names = [
+            module.rpartition(".")[2] for module in MODULES if module and not module.endswith("__main__")
+        ]
+        assert sorted(name for name in set(names) if names.count(name) > 1) == []
+
+    def test_no_two_public_classes_share_one(self):
+        names = [
+            node.name
+            for module in MODULES
+            for node in _tree(module).body
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+        ]
+        assert sorted(name for name in set(names) if names.count(name) > 1) == []
 
 
 class TestDocstrings:

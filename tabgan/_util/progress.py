@@ -38,7 +38,7 @@ def silent(stage: str, done: int, total: int) -> None:
 PATIENCE = 2.0
 
 
-class Bars:
+class ProgressBars:
     """Progress bars, one per stage, with the time left.
 
     Args:
@@ -106,7 +106,7 @@ def told(progress: Progress | None) -> Iterator[Progress]:
     if not (console.is_terminal or console.is_jupyter):
         yield silent
         return
-    bars = Bars(console, patience=PATIENCE, is_transient=True)
+    bars = ProgressBars(console, patience=PATIENCE, is_transient=True)
     try:
         yield bars
     finally:

@@ -11,6 +11,10 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+class OldNameWarning(FutureWarning):
+    """A name that the next version no longer takes."""
+
+
 def renamed_arguments(**names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Return a decorator that also accepts arguments by their old names, with a ``FutureWarning``.
 
@@ -47,6 +51,6 @@ def warn_of_old_name(old: str, new: str, level: int = 3) -> None:
     """Warn that a name has changed and will not work in the next version."""
     warnings.warn(
         f"{old!r} is now called {new!r}; the next version drops the old name.",
-        FutureWarning,
+        OldNameWarning,
         stacklevel=level,
     )

@@ -12,7 +12,7 @@ from tabgan._util.progress import Progress
 from tabgan._util.rng import RandomStreams
 from tabgan.assessment.private_request import PrivateMetricsResult
 from tabgan.assessment.shareable import evaluate_released, released_frame
-from tabgan.audit.result import AuditResult
+from tabgan.audit.outcome import AuditResult
 from tabgan.errors import ConfigError
 from tabgan.evaluation import Metric, Rule, evaluate
 from tabgan.evaluation.gate import NO_GATE, Gate

@@ -15,9 +15,9 @@ import numpy as np
 
 from tabgan._util import validate
 from tabgan._util.progress import silent
-from tabgan.audit.canaries import Scores, run_canaries
-from tabgan.audit.checks import Check, check_mechanisms, scale_check
-from tabgan.audit.result import AuditResult, CanaryResult
+from tabgan.audit.canaries import CanaryScores, run_canaries
+from tabgan.audit.mechanism_checks import MechanismCheck, check_mechanisms, scale_check
+from tabgan.audit.outcome import AuditResult, CanaryResult
 from tabgan.audit.statistics import bound_from_scores, simulated_bound
 from tabgan.errors import ConfigError
 from tabgan.privacy.accounting import SubsampledGaussian
@@ -102,7 +102,7 @@ class _Kind:
     draw: Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
-def _kinds(scores: Scores, plan: Plan) -> tuple[_Kind, ...]:
+def _kinds(scores: CanaryScores, plan: Plan) -> tuple[_Kind, ...]:
     counts = partial(_draw_counts, scores.mu_counts)
     if plan.adversary is None:
         return (_Kind("counts", scores.counts, counts),)
@@ -131,7 +131,7 @@ def _bounds(
     return tuple(results)
 
 
-def _separation_check(kind: _Kind, is_in: np.ndarray) -> Check:
+def _separation_check(kind: _Kind, is_in: np.ndarray) -> MechanismCheck:
     """Check the separation of included and excluded canaries' scores against simulations, from both sides.
 
     Less noise than stated shows here long before a bound exceeds epsilon; more means that the attack saw too little.
@@ -140,7 +140,9 @@ def _separation_check(kind: _Kind, is_in: np.ndarray) -> Check:
     found = [_separation(kind.draw(is_in, rng), is_in) for _ in range(REPETITIONS)]
     mean, spread = float(np.mean(found)), float(np.std(found, ddof=1))
     low, high = mean - SPREADS * spread, mean + SPREADS * spread
-    return Check(f"canaries in {kind.name}: separation", mean, _separation(kind.scores, is_in), low, high)
+    return MechanismCheck(
+        f"canaries in {kind.name}: separation", mean, _separation(kind.scores, is_in), low, high
+    )
 
 
 def _separation(scores: np.ndarray, is_in: np.ndarray) -> float:

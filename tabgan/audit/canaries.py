@@ -40,7 +40,7 @@ _NAMES = ("left", "right")
 
 
 @dataclass(frozen=True)
-class Scores:
+class CanaryScores:
     """An attacker's scores of one run.
 
     Attributes:
@@ -107,7 +107,7 @@ class Design:
         return pd.DataFrame(data), Schema(columns, entity=plan.unit.entity, max_rows=self.max_rows)
 
 
-def run_canaries(plan: Plan, n_canaries: int) -> Scores:
+def run_canaries(plan: Plan, n_canaries: int) -> CanaryScores:
     """Run both doors once on a table with canaries, and return an attacker's scores.
 
     Args:
@@ -137,7 +137,7 @@ def run_canaries(plan: Plan, n_canaries: int) -> Scores:
         one_ways = [marginal.counts for marginal in measured.one_ways]
         n_rows = measured.released.n_rows
         gradients = attack.scores(measured.codes, table.units, one_ways, n_rows, privacy_filter, design.cells)
-    return Scores(
+    return CanaryScores(
         is_in,
         counts,
         gradients,

@@ -19,6 +19,7 @@ from rich.console import Console
 
 import tabgan
 from tabgan._util.printed import at_most
+from tabgan._util.renamed import OldNameWarning
 from tabgan._util.validate import integer_at_least, nearest, positive, real_in
 from tabgan.cli import options
 from tabgan.errors import ConfigError, DataError, SchemaError
@@ -65,6 +66,16 @@ def _log_to_stderr() -> None:
     handler.addFilter(logging.Filter("tabgan"))
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s: %(message)s", "%Y-%m-%d %H:%M:%S"))
     logging.basicConfig(handlers=[handler])
+    show_others = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+        """Log old names in a line; the place in our code, which Python shows, helps nobody."""
+        if issubclass(category, OldNameWarning):
+            logging.getLogger(__name__).warning("%s", message)
+        else:
+            show_others(message, category, *place)
+
+    warnings.showwarning = show
 
 
 def _version(is_wanted: bool) -> None:

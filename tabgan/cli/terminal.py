@@ -14,8 +14,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from tabgan._util.printed import at_least, at_most
-from tabgan._util.progress import Bars
-from tabgan.audit.result import AuditResult
+from tabgan._util.progress import ProgressBars
+from tabgan.audit.outcome import AuditResult
 from tabgan.evaluation.gate import Decision
 from tabgan.jobs.config import Job
 from tabgan.jobs.executors import JobFailure, Outcome, Watcher
@@ -65,7 +65,7 @@ class BarWatcher(Watcher):
     """
 
     def __init__(self, console: Console) -> None:
-        self._bars = Bars(console)
+        self._bars = ProgressBars(console)
         self._job = ""
 
     def __enter__(self) -> BarWatcher:

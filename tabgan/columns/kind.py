@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from tabgan._util.findings import joined, line_of, name_of
+from tabgan._util.schema_errors import joined, line_of, name_of
 from tabgan.columns.encoder import ColumnEncoder
 from tabgan.columns.keys import keys_of
 from tabgan.columns.values import is_text, objects

@@ -19,7 +19,7 @@ from scipy.stats import rankdata
 
 from tabgan._util.rng import RandomStreams
 from tabgan.evaluation.catalog import entries
-from tabgan.evaluation.catalog.fidelity import MAX_ASSOCIATED
+from tabgan.evaluation.catalog.fidelity_figures import MAX_ASSOCIATED
 from tabgan.evaluation.metric import Figure, Findings, NotComputed, measure
 from tabgan.evaluation.result import Correlations, Pictures
 from tabgan.evaluation.tables import Keys, Tables, drawn_columns, equal_rows

@@ -16,7 +16,12 @@ import pandas as pd
 
 from tabgan._util.rng import RandomStreams
 from tabgan.evaluation.catalog import entries
-from tabgan.evaluation.catalog.fidelity import MAX_QUALITY_COLUMNS, MIN_EXPECTED, QUANTILES, RARE_SHARE
+from tabgan.evaluation.catalog.fidelity_figures import (
+    MAX_QUALITY_COLUMNS,
+    MIN_EXPECTED,
+    QUANTILES,
+    RARE_SHARE,
+)
 from tabgan.evaluation.metric import Figure, NotComputed, measure
 from tabgan.evaluation.result import Metric
 from tabgan.evaluation.sdmetrics_scores import column_scores

@@ -19,7 +19,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from tabgan._util.rng import RandomStreams
 from tabgan.evaluation.catalog import Entry, entries
-from tabgan.evaluation.catalog.utility import scored
+from tabgan.evaluation.catalog.utility_figures import scored
 from tabgan.evaluation.metric import Figure, Findings, NotComputed, draw, measure, metric_of
 from tabgan.evaluation.result import Calibration, Metric, Pictures
 from tabgan.evaluation.scores import Predictions, bootstrap, calibration_points, scorer

@@ -6,8 +6,8 @@ all that it holds follows from DP releases and the synthetic table.
 
 from tabgan.report.collect import NOT_STATED, ReportData, Stated, collect, collect_shareable, today
 from tabgan.report.datacard import to_markdown
+from tabgan.report.document import Report
 from tabgan.report.render import to_html, write
-from tabgan.report.report import Report
 from tabgan.report.twin import to_json
 
 __all__ = [

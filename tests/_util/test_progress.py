@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from tabgan._util import progress
-from tabgan._util.progress import Bars, silent, told
+from tabgan._util.progress import ProgressBars, silent, told
 
 
 def test_nothing_is_said(capsys):
@@ -65,5 +65,5 @@ def test_bars_go_when_the_work_fails(screen, monkeypatch):
     with pytest.raises(KeyboardInterrupt), told(None) as tell:
         tell("anchor", 1, 4)
         raise KeyboardInterrupt
-    assert isinstance(tell, Bars)
+    assert isinstance(tell, ProgressBars)
     assert not tell._bars.live.is_started

@@ -12,7 +12,7 @@ import pytest
 from tabgan import Categorical, Schema, TabGAN
 from tabgan.assessment import assess as assessment
 from tabgan.assessment.assess import Subject, assess, shareable_data
-from tabgan.audit.result import AuditResult, CanaryResult
+from tabgan.audit.outcome import AuditResult, CanaryResult
 from tabgan.audit.statistics import AuditBound, ExpectedBound
 from tabgan.errors import ConfigError, PrivacyError
 from tabgan.evaluation.gate import Gate, Limit

@@ -60,6 +60,18 @@ class TestRoot:
         ).stderr
         assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d WARNING: ours\n", said)
 
+    def test_old_names_are_told_in_a_line_of_the_log(self):
+        code = (
+            "import warnings; from tabgan.cli import app; app._log_to_stderr()\n"
+            "from tabgan._util.renamed import warn_of_old_name; warn_of_old_name('old', 'new')\n"
+            "warnings.warn('theirs')"
+        )
+        said = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(tabgan.__file__).parents[1]
+        ).stderr.splitlines()
+        assert said[0].endswith("WARNING: 'old' is now called 'new'; the next version drops the old name.")
+        assert said[1].endswith("UserWarning: theirs")
+
     def test_help_needs_no_torch(self):
         code = "import sys; from tabgan.cli import app; assert 'torch' not in sys.modules"
         subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(tabgan.__file__).parents[1])

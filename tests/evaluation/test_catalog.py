@@ -20,7 +20,7 @@ from tabgan.evaluation.catalog import (
     position,
     verdict_of,
 )
-from tabgan.evaluation.catalog.utility import scored
+from tabgan.evaluation.catalog.utility_figures import scored
 from tabgan.evaluation.gate import Gate, Limit
 from tabgan.evaluation.steps import COMPUTED
 from tabgan.report.findings import expected_of

@@ -25,7 +25,7 @@ from tabgan.evaluation.attacks.copies import require_control
 from tabgan.evaluation.attacks.neighbors import nearest_rows
 from tabgan.evaluation.attacks.risk import attack_figure
 from tabgan.evaluation.catalog import entries
-from tabgan.evaluation.catalog.attacks import TOLERANCE
+from tabgan.evaluation.catalog.attack_figures import TOLERANCE
 from tabgan.evaluation.metric import Figure, NotComputed, measure
 from tabgan.evaluation.result import Metric
 from tabgan.evaluation.tables import (

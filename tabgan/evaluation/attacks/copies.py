@@ -15,7 +15,7 @@ from tabgan._util.rng import RandomStreams
 from tabgan.evaluation.attacks.neighbors import nearest_distances
 from tabgan.evaluation.attacks.risk import attack_figure
 from tabgan.evaluation.catalog import entries
-from tabgan.evaluation.catalog.attacks import NEAR_SHARE
+from tabgan.evaluation.catalog.attack_figures import NEAR_SHARE
 from tabgan.evaluation.metric import Figure, Findings, NotComputed, measure, wilson_interval
 from tabgan.evaluation.result import Distances, Pictures
 from tabgan.evaluation.tables import Tables, Three, embed, require_columns, subsample

@@ -24,7 +24,7 @@ from tabgan.evaluation.attacks.copies import require_control
 from tabgan.evaluation.attacks.neighbors import nearest_distances
 from tabgan.evaluation.attacks.risk import attack_figure
 from tabgan.evaluation.catalog import entries
-from tabgan.evaluation.catalog.attacks import RATES
+from tabgan.evaluation.catalog.attack_figures import RATES
 from tabgan.evaluation.metric import LEVEL, Figure, Findings, NotComputed, measure
 from tabgan.evaluation.result import Interval, Pictures, Risk, RocCurve
 from tabgan.evaluation.tables import Tables, embed, subsample
@@ -41,7 +41,7 @@ _TINY = 1e-9
 _POINTS = 100
 
 
-class Scores(NamedTuple):
+class MembershipScores(NamedTuple):
     """Scores of rows, higher for rows that look like training rows.
 
     Attributes:
@@ -66,7 +66,7 @@ def membership_findings(tables: Tables, streams: RandomStreams) -> Findings:
     return Findings(metrics, pictures=Pictures(membership=curves[0] if curves else None))
 
 
-def _scores(tables: Tables, rng: np.random.Generator) -> Scores:
+def _scores(tables: Tables, rng: np.random.Generator) -> MembershipScores:
     require_rows(tables)
     require_control(tables)
     if len(tables.values.holdout) < 2 * MIN_ROWS:
@@ -81,10 +81,10 @@ def _scores(tables: Tables, rng: np.random.Generator) -> Scores:
         usual, synthetic_ = (nearest_distances(rows, each) for each in (reference, synthetic))
         return np.asarray(np.log(usual + _TINY) - np.log(synthetic_ + _TINY))
 
-    return Scores(score(subsample(points.real, n_rows, rng)), score(others[:n_rows]))
+    return MembershipScores(score(subsample(points.real, n_rows, rng)), score(others[:n_rows]))
 
 
-def auc_figure(scores: Scores) -> Figure:
+def auc_figure(scores: MembershipScores) -> Figure:
     """Return the figure of the ROC AUC; ties count half."""
     m, n = len(scores.members), len(scores.others)
     ranks = rankdata(np.concatenate(scores))[:m]
@@ -118,7 +118,7 @@ def auc_interval(auc: float, m: int, n: int, level: float = LEVEL) -> Interval:
     return Interval(low, high, level)
 
 
-def tpr_figure(scores: Scores, rate: float) -> Figure | str:
+def tpr_figure(scores: MembershipScores, rate: float) -> Figure | str:
     """Return the share of members found while at most ``rate`` of the others are accused, or raise ``NotComputed``.
 
     The threshold is the highest score that must stay unaccused: rows tied with it are not accused, so that the share of
@@ -132,7 +132,7 @@ def tpr_figure(scores: Scores, rate: float) -> Figure | str:
     return attack_figure(int(found), len(scores.members), int(accused), n, rate)
 
 
-def _accused(scores: Scores, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _accused(scores: MembershipScores, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the numbers of members and others accused if at most a share of the others may be.
 
     Args:
@@ -149,7 +149,7 @@ def _accused(scores: Scores, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return found, accused
 
 
-def membership_curve(scores: Scores) -> RocCurve:
+def membership_curve(scores: MembershipScores) -> RocCurve:
     """Return the curve at up to 200 shares of others, dense at low ones.
 
     Thresholds are those of :func:`tpr_figure`, and the rates that have figures are points of the curve, so that picture

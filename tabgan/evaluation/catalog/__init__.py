@@ -6,7 +6,7 @@ the report, the JSON schema and the table of ``docs/evaluation.md`` take it from
 
 from __future__ import annotations
 
-from tabgan.evaluation.catalog.attacks import ATTACKS, AUDIT, COPIES
+from tabgan.evaluation.catalog.attack_figures import ATTACKS, AUDIT, COPIES
 from tabgan.evaluation.catalog.entry import (
     GROUPS,
     Direction,
@@ -19,9 +19,9 @@ from tabgan.evaluation.catalog.entry import (
     Sense,
     Verdict,
 )
-from tabgan.evaluation.catalog.fidelity import ENTRIES as FIDELITY
-from tabgan.evaluation.catalog.utility import ENTRIES as UTILITY
-from tabgan.evaluation.catalog.validity import ENTRIES as VALIDITY
+from tabgan.evaluation.catalog.fidelity_figures import ENTRIES as FIDELITY
+from tabgan.evaluation.catalog.utility_figures import ENTRIES as UTILITY
+from tabgan.evaluation.catalog.validity_figures import ENTRIES as VALIDITY
 
 __all__ = [
     "ENTRIES",

@@ -11,7 +11,7 @@ from tabgan._util.rng import RandomStreams
 from tabgan.evaluation import evaluate
 from tabgan.evaluation.attacks.membership import (
     RATES,
-    Scores,
+    MembershipScores,
     auc_figure,
     auc_interval,
     membership_curve,
@@ -36,14 +36,14 @@ def attacked(real, holdout, synthetic, seed: int = 0):
 
 class TestAuc:
     def test_by_hand(self):
-        found = auc_figure(Scores(np.array([3.0, 1.0]), np.array([2.0, 1.0])))
+        found = auc_figure(MembershipScores(np.array([3.0, 1.0]), np.array([2.0, 1.0])))
         assert found.value == (1 + 1 + 0 + 0.5) / 4
         assert found.risk.value == 2 * found.value - 1
         assert (found.reference, found.baseline) == (0.5, 0.5)
 
     def test_as_sklearn_with_ties(self):
         rng = np.random.default_rng(0)
-        scores = Scores(rng.integers(0, 9, 70), rng.integers(0, 7, 50))
+        scores = MembershipScores(rng.integers(0, 9, 70), rng.integers(0, 7, 50))
         labels = np.repeat([1, 0], [70, 50])
         assert auc_figure(scores).value == pytest.approx(roc_auc_score(labels, np.concatenate(scores)))
 
@@ -53,7 +53,7 @@ class TestAuc:
         covered = [
             interval.low <= area <= interval.high
             for interval in (
-                auc_figure(Scores(rng.normal(shift, 1, 60), rng.normal(0, 1, 60))).interval
+                auc_figure(MembershipScores(rng.normal(shift, 1, 60), rng.normal(0, 1, 60))).interval
                 for _ in range(600)
             )
         ]
@@ -68,19 +68,19 @@ class TestAuc:
 class TestThreshold:
     def test_by_hand(self):
         others = np.arange(1000.0)  # at 1%, ten of them may be accused: those above 989
-        found = tpr_figure(Scores(np.array([989.0, 989.5, 2000.0, 5.0]), others), 0.01)
+        found = tpr_figure(MembershipScores(np.array([989.0, 989.5, 2000.0, 5.0]), others), 0.01)
         assert (found.value, found.reference, found.baseline) == (0.5, 0.01, 0.01)
-        found = tpr_figure(Scores(np.array([998.0, 998.5, 2000.0, 5.0]), others), 0.001)
+        found = tpr_figure(MembershipScores(np.array([998.0, 998.5, 2000.0, 5.0]), others), 0.001)
         assert (found.value, found.reference) == (0.5, 0.001)
 
     def test_ties_are_not_accused(self):
         others = np.repeat([0.0, 1.0], [500, 500])
-        found = tpr_figure(Scores(np.ones(100), others), 0.01)
+        found = tpr_figure(MembershipScores(np.ones(100), others), 0.01)
         assert (found.value, found.reference) == (0, 0)
 
     @pytest.mark.parametrize(("n", "rate", "is_computed"), [(999, 0.001, 0), (1000, 0.001, 1), (99, 0.01, 0)])
     def test_too_few_others(self, n, rate, is_computed):
-        found = tpr_figure(Scores(np.ones(50), np.arange(float(n))), rate)
+        found = tpr_figure(MembershipScores(np.ones(50), np.arange(float(n))), rate)
         assert isinstance(found, str) != bool(is_computed)
         assert is_computed or found.startswith(f"fewer than {round(1 / rate):,} holdout rows")
 
@@ -89,14 +89,15 @@ class TestThreshold:
         """The risk's interval counts the threshold's error: with the threshold as given, alarms would be common."""
         rng = np.random.default_rng(0)
         lows = [
-            tpr_figure(Scores(rng.random(1000), rng.random(1000)), rate).risk.interval.low for _ in range(400)
+            tpr_figure(MembershipScores(rng.random(1000), rng.random(1000)), rate).risk.interval.low
+            for _ in range(400)
         ]
         assert np.mean(np.array(lows) > 0) < 0.05
 
     def test_someone_found_shows_at_low_rates_alone(self):
         rng = np.random.default_rng(0)
         members = np.concatenate([rng.normal(size=970), np.full(30, 99.0)])
-        scores = Scores(members, rng.normal(size=1000))
+        scores = MembershipScores(members, rng.normal(size=1000))
         assert tpr_figure(scores, 0.001).risk.interval.low > 0.01
         assert auc_figure(scores).risk.interval.low < 0.05
 
@@ -104,7 +105,7 @@ class TestThreshold:
 class TestCurve:
     def test_shape(self):
         rng = np.random.default_rng(0)
-        curve = membership_curve(Scores(rng.normal(1, 1, 3000), rng.normal(size=3000)))
+        curve = membership_curve(MembershipScores(rng.normal(1, 1, 3000), rng.normal(size=3000)))
         false, true = np.array(curve.false_positive), np.array(curve.true_positive)
         assert len(false) == len(true) <= 200
         assert (np.diff(false) > 0).all()
@@ -114,12 +115,14 @@ class TestCurve:
         assert np.trapezoid(true, false) == pytest.approx(0.7602, abs=0.02)
 
     def test_what_is_found_without_a_false_accusation(self):
-        curve = membership_curve(Scores(np.array([3.0, 3.0, 0.0, 0.0]), np.array([2.0, 1.0, 0.0, 0.0])))
+        curve = membership_curve(
+            MembershipScores(np.array([3.0, 3.0, 0.0, 0.0]), np.array([2.0, 1.0, 0.0, 0.0]))
+        )
         assert (curve.false_positive[0], curve.true_positive[0]) == (0, 0.5)
 
     def test_scores_that_tell_nothing_are_below_the_diagonal(self):
         """As in the figures, rows tied with the threshold are not accused."""
-        curve = membership_curve(Scores(np.zeros(50), np.zeros(80)))
+        curve = membership_curve(MembershipScores(np.zeros(50), np.zeros(80)))
         assert set(curve.true_positive[:-1]) == {0}
         assert curve.true_positive[-1] == 1
 
@@ -128,7 +131,7 @@ class TestCurve:
     def test_the_picture_says_what_the_figures_say(self, n, digits):
         """Ties, and rates that are no whole number of rows, are where two ways of counting part."""
         rng = np.random.default_rng(n)
-        scores = Scores(rng.normal(0.3, 1, n).round(digits), rng.normal(size=n).round(digits))
+        scores = MembershipScores(rng.normal(0.3, 1, n).round(digits), rng.normal(size=n).round(digits))
         told = dict(membership_points(membership_curve(scores)))
         for rate in RATES:
             figure = tpr_figure(scores, rate)

@@ -7,7 +7,7 @@ from typing import Any
 
 from tabgan._util.files import canonical
 from tabgan._util.printed import at_least, at_most
-from tabgan.audit.checks import Check
+from tabgan.audit.mechanism_checks import MechanismCheck
 from tabgan.audit.statistics import AuditBound, ExpectedBound
 from tabgan.errors import AuditError
 from tabgan.evaluation.catalog import ENTRIES
@@ -47,7 +47,7 @@ class AuditResult:
     epsilon: float
     delta: float
     privacy_unit: str
-    checks: tuple[Check, ...]
+    checks: tuple[MechanismCheck, ...]
     canaries: tuple[CanaryResult, ...]
     confidence: float
     seconds: float

@@ -37,7 +37,7 @@ _WIDTH = 12
 
 
 @dataclass(frozen=True)
-class Check:
+class MechanismCheck:
     """One figure, with the interval that a sound mechanism stays in.
 
     Attributes:
@@ -60,13 +60,13 @@ class Check:
         return bool(self.low <= self.observed <= self.high)
 
 
-def check_mechanisms(progress: Callable[[int, int], None] | None = None) -> tuple[Check, ...]:
+def check_mechanisms(progress: Callable[[int, int], None] | None = None) -> tuple[MechanismCheck, ...]:
     """Return a check of each property that the guarantee depends on, door by door.
 
     Args:
         progress: Called with the number of checks done and the total.
     """
-    checks: list[Check] = []
+    checks: list[MechanismCheck] = []
     for group in (_count_noise, _independence, _threshold, _clipping, _gradient_noise, _sampling):
         checks += group()
         if progress:
@@ -74,35 +74,35 @@ def check_mechanisms(progress: Callable[[int, int], None] | None = None) -> tupl
     return tuple(checks)
 
 
-def scale_check(name: str, noise: np.ndarray, stddev: float) -> Check:
+def scale_check(name: str, noise: np.ndarray, stddev: float) -> MechanismCheck:
     """Check a sample's standard deviation against the charged one, by the chi-squared interval."""
     low, high = stats.chi2.interval(1 - FALSE_ALARM, noise.size)
     observed = math.sqrt(float((noise**2).mean()))
-    return Check(
+    return MechanismCheck(
         name, stddev, observed, stddev * math.sqrt(low / noise.size), stddev * math.sqrt(high / noise.size)
     )
 
 
-def _count_noise() -> Iterator[Check]:
+def _count_noise() -> Iterator[MechanismCheck]:
     """Yield checks of the noise on counts: its scale, small and large, and its shape."""
     for stddev in (1.0, 25.0):
         noise = mechanisms.noisy_vector(np.full(CELLS, 17), stddev) - 17
         yield scale_check(f"counts: noise of standard deviation {stddev:g}", noise, stddev)
     p_value = float(stats.kstest(noise / stddev, "norm").pvalue)
-    yield Check("counts: Gaussian shape, p-value", 0.5, p_value, FALSE_ALARM, 1.0)
+    yield MechanismCheck("counts: Gaussian shape, p-value", 0.5, p_value, FALSE_ALARM, 1.0)
 
 
-def _independence() -> Iterator[Check]:
+def _independence() -> Iterator[MechanismCheck]:
     """Yield checks that cells of one table, and the same cells of two tables, have independent noise."""
     tables = mechanisms.noisy_vector(np.zeros((2, CELLS)), 5.0)
     bound = float(stats.norm.isf(FALSE_ALARM / 2)) / math.sqrt(CELLS)
     within = _correlation(tables[0, :-1], tables[0, 1:])
-    yield Check("counts: correlation of neighbouring cells", 0.0, within, -bound, bound)
+    yield MechanismCheck("counts: correlation of neighbouring cells", 0.0, within, -bound, bound)
     between = _correlation(tables[0], mechanisms.noisy_vector(np.zeros(CELLS), 5.0))
-    yield Check("counts: correlation of two releases", 0.0, between, -bound, bound)
+    yield MechanismCheck("counts: correlation of two releases", 0.0, between, -bound, bound)
     mean, spread = float(tables.mean()), 5.0 / math.sqrt(tables.size)
     limit = float(stats.norm.isf(FALSE_ALARM / 2)) * spread
-    yield Check("counts: mean of the noise", 0.0, mean, -limit, limit)
+    yield MechanismCheck("counts: mean of the noise", 0.0, mean, -limit, limit)
 
 
 def _correlation(first: np.ndarray, second: np.ndarray) -> float:
@@ -112,7 +112,7 @@ def _correlation(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.corrcoef(first, second)[0, 1])
 
 
-def _threshold() -> Iterator[Check]:
+def _threshold() -> Iterator[MechanismCheck]:
     """Yield checks that a lone unit's category shows as often as delta allows, for a row and an entity of 3 rows."""
     for rows in (1, 3):
         runs, delta = 20_000, 0.01
@@ -120,7 +120,9 @@ def _threshold() -> Iterator[Check]:
         share = delta / rows  # for as many categories as a unit may have
         low, high = stats.binom.interval(1 - FALSE_ALARM, runs, share)
         low = low if rows == 1 else 0.0  # OpenDP's map is stricter for entities than the closed form
-        yield Check(f"categories: lone units of {rows} shown, of {runs:,}", runs * share, shown, low, high)
+        yield MechanismCheck(
+            f"categories: lone units of {rows} shown, of {runs:,}", runs * share, shown, low, high
+        )
 
 
 def _steps(
@@ -150,7 +152,7 @@ def _gradient(steps: PrivateSteps, fakes: torch.Tensor) -> np.ndarray:
     return (flat * steps.batch_size).numpy()
 
 
-def _clipping() -> Iterator[Check]:
+def _clipping() -> Iterator[MechanismCheck]:
     """Yield checks that one unit's rows change the sum, but by no more than the bound that the noise is scaled to."""
     fakes = torch.zeros(64, _WIDTH)
     fakes[:, _OFFSETS] = 1.0
@@ -162,10 +164,12 @@ def _clipping() -> Iterator[Check]:
             for kept in (slice(None), slice(0, -rows))
         ]
         moved = float(np.linalg.norm(sums[0] - sums[1]))
-        yield Check(f"gradients: change by a unit of {rows}", MAX_GRAD_NORM, moved, 0.01, MAX_GRAD_NORM)
+        yield MechanismCheck(
+            f"gradients: change by a unit of {rows}", MAX_GRAD_NORM, moved, 0.01, MAX_GRAD_NORM
+        )
 
 
-def _gradient_noise() -> Iterator[Check]:
+def _gradient_noise() -> Iterator[MechanismCheck]:
     """Yield checks that the noise of DP-SGD has the charged scale, even in a step without rows, and is independent."""
     noise, fakes = 5.0, torch.zeros(0, _WIDTH)
     steps = _steps(noise, 1e-12, _table(10), np.arange(10), PrivacyUnit(), 64)
@@ -178,18 +182,18 @@ def _gradient_noise() -> Iterator[Check]:
         ("of two runs", drawn[0], other),
         ("of neighbouring weights", other[:-1], other[1:]),
     ):
-        yield Check(
+        yield MechanismCheck(
             f"gradients: correlation of the noise {name}", 0.0, _correlation(first, second), -bound, bound
         )
 
 
-def _sampling() -> Iterator[Check]:
+def _sampling() -> Iterator[MechanismCheck]:
     """Yield checks that batches are Poisson at the charged rate: mean and variance of their sizes."""
     rate, runs = 0.05, 400
     steps = _steps(5.0, rate, _table(ROWS), np.arange(ROWS), PrivacyUnit(), ROWS)
     sizes = np.array([steps.draw_batch_size() for _ in range(runs)])
     mean, variance = ROWS * rate, ROWS * rate * (1 - rate)
     margin = float(stats.norm.isf(FALSE_ALARM / 2)) * math.sqrt(variance / runs)
-    yield Check("batches: mean size", mean, float(sizes.mean()), mean - margin, mean + margin)
+    yield MechanismCheck("batches: mean size", mean, float(sizes.mean()), mean - margin, mean + margin)
     low, high = (variance * bound / (runs - 1) for bound in stats.chi2.interval(1 - FALSE_ALARM, runs - 1))
-    yield Check("batches: variance of the size", variance, float(sizes.var(ddof=1)), low, high)
+    yield MechanismCheck("batches: variance of the size", variance, float(sizes.var(ddof=1)), low, high)
