@@ -75,7 +75,7 @@ def _log_to_stderr() -> None:
         else:
             show_others(message, category, *place)
 
-    warnings.showwarning = show
+    warnings.showwarning = show  # type: ignore[assignment]  # of any further arguments
 
 
 def _version(is_wanted: bool) -> None:

@@ -11,7 +11,7 @@ from tabgan.audit.mechanism_checks import MechanismCheck as Mechanism
 from tabgan.audit.outcome import AuditResult
 from tabgan.errors import AuditError, ConfigError, DataError, SchemaError
 from tabgan.evaluation import FixedCombinations, Inequality
-from tabgan.evaluation.gate import Decision, Gate, MechanismCheck
+from tabgan.evaluation.gate import Check, Decision, Gate
 from tabgan.jobs.config import load_jobs
 from tabgan.jobs.executors import JobFailure, exit_code
 from tabgan.jobs.run import FILES, JobResult, read_split, rows_to_sample, run_job
@@ -123,7 +123,7 @@ class TestGate:
     """Without a pass there is no release, and the reasons are told."""
 
     REFUSED = Decision(
-        "failed", (MechanismCheck("tvd2", "Pairs", "at_most", 0.1, 0.2, False, "Pairs: 0.2, at most 0.1."),)
+        "failed", (Check("tvd2", "Pairs", "at_most", 0.1, 0.2, False, "Pairs: 0.2, at most 0.1."),)
     )
 
     @pytest.fixture
