@@ -176,7 +176,7 @@ class Schema(BaseModel):
                 return column
         raise SchemaError(f"schema: no column {name!r}.{nearest(name, self.names)}")
 
-    def replace(self, columns: Sequence[Any]) -> Schema:
+    def replace(self, columns: Sequence[Column]) -> Schema:
         """Return this schema with other columns."""
         return Schema(columns, self.target, self.entity, self.max_rows, self.n_rows)
 

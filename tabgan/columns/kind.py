@@ -79,6 +79,7 @@ class Column(BaseModel):
         has_categories: True if values are told apart as categories, else they are numbers on an axis.
         quantity: The values on the axis in words, by which two columns can be compared; ``None`` for categories.
         is_regressed: True if a target of many values is predicted as a number.
+        is_exact: True if values are multiples of their step exactly, and not as far as floats can tell.
         can_group: True if rows can be grouped by the column's values.
     """
 
@@ -96,6 +97,7 @@ class Column(BaseModel):
     quantity: ClassVar[str | None] = None
     is_regressed: ClassVar[bool] = False
     can_group: ClassVar[bool] = True
+    is_exact: ClassVar[bool] = False
 
     def __init__(self, **data: Any) -> None:
         try:

@@ -52,8 +52,6 @@ class LatticeColumn(Column):
     precision: ClassVar[Precision]
     #: Steps that a precision may have, coarsest first, in the units of :meth:`read`.
     known_steps: ClassVar[tuple[float, ...]]
-    #: Values of a series that may lie on the axis exactly, without an error of floats.
-    is_exact: ClassVar[bool] = False
 
     @property
     @abstractmethod

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from tabgan._util.validate import nearest, shown
+from tabgan.columns import Column
 from tabgan.errors import ConfigError
 from tabgan.evaluation.metric import NotComputed
 from tabgan.evaluation.tables import read_alone
@@ -118,7 +119,7 @@ def rule_from_dict(data: object, where: str = "rule") -> Rule:
         raise ConfigError(f"{where}.{error}") from None
 
 
-def check_rules(rules: object, columns: Sequence[Any]) -> None:
+def check_rules(rules: object, columns: Sequence[Column]) -> None:
     """Check that rules are valid, and that their columns exist and can be compared.
 
     Args:
@@ -168,7 +169,7 @@ def check_rule_columns(rules: Sequence[Rule], names: Sequence[str]) -> None:
 
 
 def keeps_rules(
-    rules: Sequence[Rule], columns: Sequence[Any], table: pd.DataFrame, known: Sequence[pd.DataFrame]
+    rules: Sequence[Rule], columns: Sequence[Column], table: pd.DataFrame, known: Sequence[pd.DataFrame]
 ) -> np.ndarray:
     """Return ``(rows,)`` booleans, True for rows of the table that keep every rule.
 
@@ -193,7 +194,7 @@ def keeps_rules(
     return is_kept
 
 
-def _keeps_inequality(rule: Inequality, described: Mapping[str, Any], table: pd.DataFrame) -> np.ndarray:
+def _keeps_inequality(rule: Inequality, described: Mapping[str, Column], table: pd.DataFrame) -> np.ndarray:
     low, high = (
         read_alone(table[str(side)], described[str(side)])[0] if side in described else _constant(side)
         for side in (rule.low, rule.high)
@@ -204,7 +205,7 @@ def _keeps_inequality(rule: Inequality, described: Mapping[str, Any], table: pd.
 
 def _keeps_combinations(
     rule: FixedCombinations,
-    described: Mapping[str, Any],
+    described: Mapping[str, Column],
     table: pd.DataFrame,
     known: Sequence[pd.DataFrame],
 ) -> np.ndarray:
@@ -222,7 +223,7 @@ def _keeps_combinations(
     return np.isin(judged, np.concatenate(others))
 
 
-def _read_together(column: Any, parts: Sequence[pd.Series]) -> list[np.ndarray]:
+def _read_together(column: Column, parts: Sequence[pd.Series]) -> list[np.ndarray]:
     """Return ``(rows,)`` numbers of each part of one column, equal for equal cells; NaN is missing."""
     read = [read_alone(part, column) for part in parts]
     distinct = dict.fromkeys(chain.from_iterable(keys or () for _, keys in read))
@@ -236,7 +237,7 @@ def _read_together(column: Any, parts: Sequence[pd.Series]) -> list[np.ndarray]:
     return together
 
 
-def _kind(rule: Inequality, side: str, described: Mapping[str, Any], where: str) -> str:
+def _kind(rule: Inequality, side: str, described: Mapping[str, Column], where: str) -> str:
     """Return the kind of a side, in words.
 
     Raises:
@@ -303,7 +304,7 @@ def _combinations(allowed: object, width: int) -> tuple[tuple[Any, ...], ...]:
     return tuple(tuple(row) for row in rows)
 
 
-def _no_column(where: str, name: str, described: Mapping[str, Any], rule: str) -> ConfigError:
+def _no_column(where: str, name: str, described: Mapping[str, object], rule: str) -> ConfigError:
     return ConfigError(f"{where}: expected {rule}, got {name!r}.{nearest(name, list(described))}")
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -53,7 +52,7 @@ class Checked:
     counts: Mapping[str, tuple[int, int]]
 
 
-def judged_columns(tables: Tables, declared: Schema | None = None) -> tuple[Any, ...]:
+def judged_columns(tables: Tables, declared: Schema | None = None) -> tuple[Column, ...]:
     """Return the declared part of the columns' domains, which judges their cells; the rest is open.
 
     Args:
@@ -65,7 +64,7 @@ def judged_columns(tables: Tables, declared: Schema | None = None) -> tuple[Any,
     return tuple(_as_declared(tables, column, declared) for column in tables.columns)
 
 
-def _as_declared(tables: Tables, column: Any, declared: Schema) -> Any:
+def _as_declared(tables: Tables, column: Column, declared: Schema) -> Column:
     if not column.is_modelled:
         return column
     found = next((each for each in declared if each.name == column.name), None)
@@ -222,7 +221,7 @@ def _plain_dtype(dtype: str) -> str:
     )
 
 
-def _right_dtypes(columns: Sequence[Any], synthetic: pd.DataFrame, real: pd.DataFrame | None) -> float:
+def _right_dtypes(columns: Sequence[Column], synthetic: pd.DataFrame, real: pd.DataFrame | None) -> float:
     expected = {
         column.name: column.dtype or (None if real is None else str(real[column.name].dtype))
         for column in columns
@@ -247,7 +246,7 @@ def without_unit(dtype: str) -> str:
     return dtype
 
 
-def _worst_identifier(columns: Sequence[Any], checked: Mapping[str, Checked]) -> float:
+def _worst_identifier(columns: Sequence[Column], checked: Mapping[str, Checked]) -> float:
     found = [checked[column.name].valid for column in columns if not column.is_modelled]
     if not found:
         raise NotComputed("no column is an identifier")
@@ -255,7 +254,7 @@ def _worst_identifier(columns: Sequence[Any], checked: Mapping[str, Checked]) ->
 
 
 def _kept_share(
-    rules: Sequence[Rule], columns: Sequence[Any], synthetic: pd.DataFrame, known: Sequence[pd.DataFrame]
+    rules: Sequence[Rule], columns: Sequence[Column], synthetic: pd.DataFrame, known: Sequence[pd.DataFrame]
 ) -> Figure:
     return Figure(float(keeps_rules(rules, columns, synthetic, known).mean()))
 
@@ -266,7 +265,9 @@ def _check_identifier(series: pd.Series) -> Checked:
     return Checked(float(is_unique.mean()), {})
 
 
-def _check(series: pd.Series, column: Any, values: np.ndarray, keys: Keys | None, domain: Domain) -> Checked:
+def _check(
+    series: pd.Series, column: Column, values: np.ndarray, keys: Keys | None, domain: Domain
+) -> Checked:
     """Return the results of one modelled column."""
     is_missing = series.isna().to_numpy(dtype=bool)
     is_of_kind = ~is_missing & ~np.isnan(values)
