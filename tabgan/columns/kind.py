@@ -7,6 +7,7 @@ releases anything, and nothing here raises because of a value, but for :meth:`Co
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Self
@@ -151,13 +152,13 @@ class Column(BaseModel):
         """Return the same column with other fields, which are not checked."""
         return self.model_copy(update=changes)
 
+    @abstractmethod
     def describe(self) -> str:
         """Return the public domain in words; categories are counted, not listed."""
-        raise NotImplementedError
 
+    @abstractmethod
     def domain(self) -> Domain:
         """Return the declared domain; an open one is no limit."""
-        raise NotImplementedError
 
     def undeclared(self) -> Column:
         """Return the same column with only its name and the fields needed to read its values."""
@@ -215,7 +216,7 @@ class Column(BaseModel):
 
         Each cell is read by itself. Only for columns without categories.
         """
-        raise NotImplementedError
+        raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} has no such thing.")
 
     def cells(self, series: pd.Series) -> list[Any]:
         """Return ``(rows,)`` values of a column with categories, ``None`` for any other cell."""
@@ -237,7 +238,7 @@ class Column(BaseModel):
 
     def encoder(self) -> ColumnEncoder:
         """Return the encoder of a completed column, whose cells follow from the domain alone."""
-        raise NotImplementedError
+        raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} has no such thing.")
 
     def encoder_of(self, arrays: Mapping[str, np.ndarray]) -> tuple[ColumnEncoder, bool]:
         """Return the encoder of :meth:`ColumnEncoder.arrays`, and true if a fit could have left it behind."""
