@@ -207,7 +207,7 @@ def _released_shares(column: CodedColumn, n_rows: float) -> np.ndarray:
     """Return ``(width,)`` released shares of a column's codes; the code for other values has the rest."""
     counts = column.code_weights
     if column.encoder.has_other:
-        counts[-1] = max(n_rows - counts.sum(), 0.0)
+        counts[-1] = max(n_rows - counts[:-1].sum(), 0.0)
     return np.asarray(counts / counts.sum()) if counts.sum() > 0 else np.full(len(counts), 1 / len(counts))
 
 

@@ -189,6 +189,6 @@ def _coded_column(column: Any, position: int, tensors: dict[str, torch.Tensor]) 
     coded = CodedColumn(encoder, codes, arrays["weights"].astype(np.float64), is_sampled)
     if coded.has_pooled and is_sampled[-1]:  # a pooled code must not appear in a sample
         raise ValueError
-    if encoder.has_other and (coded.weights[-1] or (codes[:-1] == codes[-1]).any()):
+    if encoder.has_other and (codes[:-1] == codes[-1]).any():
         raise ValueError
     return coded

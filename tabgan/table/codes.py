@@ -30,6 +30,10 @@ FEW_INTEGERS, END_SIGNAL = 32, 0.25
 MISSING_SIGNAL = 3.0
 
 
+#: Rows outside of the released categories below this many noise standard deviations of their number count as none.
+POOL_SIGNAL = 2.0
+
+
 @dataclass(frozen=True)
 class CodedColumn:
     """A column's cells, merged into codes.
@@ -37,7 +41,7 @@ class CodedColumn:
     Attributes:
         encoder: Between values and cells.
         code_of_cell: ``(n_cells,)`` the code of each cell.
-        weights: ``(n_cells,)`` non-negative released counts.
+        weights: ``(n_cells,)`` non-negative released counts; of other values their number, 0 if that is noise.
         is_sampled: ``(width,)`` true if sampled rows may show a code: not the one for values outside the domain; not
             missing, and no value, where the released count of them is noise.
     """
@@ -57,7 +61,7 @@ class CodedColumn:
         """``(width,)`` true for codes that rows may have: those that are sampled, and a pooled one."""
         exists = self.is_sampled.copy()
         if self.has_pooled:
-            exists[-1] = True
+            exists[-1] = self.is_unseen or self.weights[-1] > 0
         return exists
 
     @property
@@ -150,6 +154,8 @@ def code_column(
         counts[1 : 1 + encoder.n_values], n_rows - counts[MISSING], noise_stddev
     )
     weights = _denoise(encoder, counts, noise_stddev, n_rows, has_missing)
+    if encoder.has_other:
+        weights[-1] = _pooled_rows(weights, counts, noise_stddev, n_rows)
     values = np.arange(1, 1 + encoder.n_values)
     if encoder.is_ordered:
         merged = _equal_mass(weights[values], n_bins, min_rows)
@@ -167,6 +173,17 @@ def code_column(
     if encoder.has_other:
         is_sampled[-1] = False
     return CodedColumn(encoder, code_of_cell, weights, is_sampled)
+
+
+def _pooled_rows(weights: np.ndarray, counts: np.ndarray, noise_stddev: float, n_rows: float) -> float:
+    """Return the released number of rows outside of a column's categories; 0 if noise alone explains it.
+
+    A pooled cell is drawn with the row and replaced by a value that knows nothing of the row, so a pool of noise would
+    loosen the column from all others.
+    """
+    found = float(counts[1:-1].sum())
+    pool = n_rows - weights[MISSING] - found
+    return pool if pool > POOL_SIGNAL * noise_stddev * np.sqrt(len(counts)) else 0.0
 
 
 def _holds_only_noise(values: np.ndarray, n_present: float, noise_stddev: float) -> bool:

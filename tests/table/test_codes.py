@@ -212,7 +212,17 @@ class TestTable:
     def test_other_values_exist_and_are_never_sampled(self):
         coded = _categorical([0, 100, 50])
         assert coded.is_sampled.tolist() == [False, True, True, False]
-        assert coded.exists.tolist() == [False, True, True, True]
+        assert coded.exists.tolist() == [False, True, True, False]  # all rows are accounted for
+
+    @pytest.mark.parametrize(("n_rows", "exists"), [(150, False), (160, False), (200, True)])
+    def test_a_pool_of_noise_is_none(self, n_rows, exists):
+        """Its cells are replaced by values that know nothing of their row: it has to hold rows to be drawn."""
+        column = Categorical(name="a", categories=("x", "y"), dtype="object")
+        counts = np.array([0.0, 100.0, 50.0, np.nan])
+        coded = code_column(column.encoder(), counts, 10.0, n_rows, 8, 8, 1.0)
+        assert coded.exists[-1] == exists
+        assert coded.weights[-1] == (n_rows - 150 if exists else 0)
+        assert not coded.is_sampled[-1]
 
     def test_many_codes_take_a_wider_type(self):
         coded = _categorical([0] + [1] * 300)

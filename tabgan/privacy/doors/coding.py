@@ -64,7 +64,7 @@ def one_way_marginals(released: ReleasedTable, encoder: TableEncoder) -> list[Ma
     for position, (column, coded) in enumerate(zip(released.columns, encoder.columns, strict=True)):
         counts = coded.code_weights
         if coded.encoder.has_other:
-            counts[-1] = max(released.n_rows - counts.sum(), 0.0)
+            counts[-1] = max(released.n_rows - counts[:-1].sum(), 0.0)
         counts *= released.n_rows / max(counts.sum(), 1.0)
         cells = np.maximum(np.bincount(coded.code_of_cell, minlength=coded.width), 1)
         if coded.encoder.has_other:
