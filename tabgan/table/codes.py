@@ -205,10 +205,11 @@ def _denoise(
     values = counts[1 : 1 + encoder.n_values]
     total = n_rows - weights[MISSING]
     if encoder.is_ordered:
-        if is_on_lattice(encoder):
+        has_few = is_on_lattice(encoder) and bool(encoder.edges[-1] - encoder.edges[0] <= FEW_INTEGERS)
+        if is_on_lattice(encoder) and has_few:  # of many, thin ones beside full ones are what people round to
             values = without_stray(encoder.edges, values, noise_stddev)
         smooth = denoise_ordered(values, noise_stddev, total)
-        if is_on_lattice(encoder) and encoder.edges[-1] - encoder.edges[0] <= FEW_INTEGERS:
+        if has_few:
             smooth[[0, -1]] = np.maximum(smooth[[0, -1]], END_SIGNAL * noise_stddev)
         weights[1 : 1 + encoder.n_values] = smooth * (total / smooth.sum())
     elif encoder.n_values:
