@@ -170,13 +170,9 @@ def _coded_column(column: Any, position: int, tensors: dict[str, torch.Tensor]) 
     Raises:
         ValueError: its arrays do not match.
     """
-    arrays = {
-        name: tensors[f"column.{position}.{name}"].numpy()
-        for name in ("code_of_cell", "weights", "is_sampled")
-    }
     prefix = f"column.{position}."
-    given = {name.removeprefix(prefix): tensors[name].numpy() for name in tensors if name.startswith(prefix)}
-    encoder, is_usable = column.encoder_of(given)
+    arrays = {name.removeprefix(prefix): tensors[name].numpy() for name in tensors if name.startswith(prefix)}
+    encoder, is_usable = column.encoder_of(arrays)
     codes = arrays["code_of_cell"].astype(np.int64)
     is_sampled = arrays["is_sampled"].astype(bool)
     is_usable &= codes.shape == arrays["weights"].shape == (encoder.n_cells,)
