@@ -39,6 +39,7 @@ from tabgan.privacy.ledger.records import LedgerConfig
 from tabgan.privacy.plan import ADVERSARY_SHARE, check_budget, make_plan, make_private_metrics_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit
 from tabgan.schema import Schema
+from tabgan.table.losses import say
 
 if TYPE_CHECKING:
     from tabgan.assessment.assess import Subject
@@ -56,7 +57,7 @@ UNSIGNED = "the file is not signed; its privacy statement is consistent, but not
 _OLD_NAMES = {"evaluation_epsilon": "private_metrics_epsilon", "evaluation_delta": "private_metrics_delta"}
 
 #: Attributes that a fit sets, and the next one removes first.
-FITTED_ATTRIBUTES = ("_fitted", "_times_sampled", "schema_", "privacy_", "n_rows_")
+FITTED_ATTRIBUTES = ("_fitted", "_times_sampled", "schema_", "privacy_", "n_rows_", "losses_")
 
 
 class TabGAN(BaseEstimator):
@@ -88,6 +89,7 @@ class TabGAN(BaseEstimator):
             keeps this statement if it has charged anything: the budget is spent.
         plan_: The split of the budget, made before the table was read.
         n_rows_: Noisy number of rows.
+        losses_: Values that no sample shows, such as categories that were not released: the target's first.
 
     >>> import numpy as np, pandas as pd
     >>> rng = np.random.default_rng(0)
@@ -199,7 +201,7 @@ class TabGAN(BaseEstimator):
                 say_what_is_spent(error, self.privacy_)
             raise
         self._set_fitted(fitted)
-        self._warn_of_empty_domains()
+        say(self.losses_, self.schema_.target)
         return self
 
     def _request(self, columns: Iterable[str], untyped_text: bool) -> Request:
@@ -253,27 +255,12 @@ class TabGAN(BaseEstimator):
         warn_of_old_name("check_room", "check_cap")
         self.check_cap(*args, **kwargs)
 
-    def _warn_of_empty_domains(self) -> None:
-        """Log the columns that will be missing because no value could be released, and the remedy."""
-        empty = [c.name for c in self.schema_ if c.is_empty]
-        if empty:
-            logger.warning(
-                "No value of %s is frequent enough to be released, so all will be missing. Declare them, or drop them.",
-                ", ".join(map(repr, empty)),
-            )
-        unseen = [column.encoder.name for column in self._fitted.encoder.columns if column.is_unseen]
-        if unseen:
-            logger.warning(
-                "No value of %s stands out from the noise, so all will be missing. If there are any, declare their "
-                "bounds (bounds: [low, high] in the schema), raise epsilon, or drop columns.",
-                ", ".join(map(repr, unseen)),
-            )
-
     def _set_fitted(self, fitted: Fitted) -> None:
         self._fitted = fitted
         self.schema_ = fitted.encoder.schema
         self.privacy_ = fitted.privacy
         self.n_rows_ = fitted.n_rows
+        self.losses_ = fitted.losses
 
     def sample(
         self, n: int, *, conditions: Mapping[str, Any] | None = None, random_state: int | None = None

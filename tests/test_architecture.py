@@ -47,6 +47,7 @@ ORDER = [
     "schema",
     "table.checks",
     "table.codes",
+    "table.losses",
     "table.draft",
     "table",
     "privacy.unit",

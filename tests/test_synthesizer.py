@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from tabgan import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, synthesizer
 from tabgan._util.printed import at_most
+from tabgan.columns.categorical import OTHER_LABEL
 from tabgan.errors import ConfigError, DataError, NotFittedError, SchemaError, TabGANError
 from tabgan.fitting import fit as fitting
 from tabgan.model import loglinear
@@ -156,7 +157,7 @@ class TestEverything:
                     np.round(values.astype(float), column.decimals) == values.astype(float).round(9)
                 ).all() or (column.name == "float32")
             elif isinstance(column, Categorical):
-                assert set(values) <= set(column.categories), column.name
+                assert set(values) <= {*column.categories, column.other_label}, column.name
             elif isinstance(column, Datetime) and column.name not in ("written", "zone"):
                 low, high = (pd.Timestamp(bound) for bound in column.bounds)
                 assert pd.to_datetime(values).between(low, high).all(), column.name
@@ -228,7 +229,7 @@ class TestTable:
         df = pd.DataFrame({"a": [f"{SECRET}-{i}" for i in range(800)], "b": np.arange(800) % 3})
         model = TabGAN(epsilon=5.0, **QUICK).fit(df)
         assert model.schema_["a"].categories == ()
-        assert model.sample(50)["a"].isna().all()
+        assert set(model.sample(50)["a"]) == {OTHER_LABEL}
 
     def test_a_column_of_which_nothing_shows_and_nothing_can_be_missing(self):
         df = pd.DataFrame({"a": np.arange(800), "b": np.arange(800) % 3})
@@ -425,7 +426,7 @@ class TestOtherValues:
         share = pd.Series(a).map({"a": 0.2, "b": 0.8, "c": 0.9, "x": 0.5})
         df = pd.DataFrame({"a": a, "y": np.where(rng.random(20_000) < share, "yes", "no")})
         columns = {
-            "a": Categorical(name="a", categories=("a", "b", "c"), unknown="other"),
+            "a": Categorical(name="a", categories=("a", "b", "c"), unreleased="redistribute"),
             "y": Categorical(name="y", categories=("no", "yes")),
         }
         schema = Schema([columns[name] for name in order])
@@ -882,7 +883,8 @@ def test_categories_that_are_not_released_bend_no_other_column():
         }
     )
     synthetic = TabGAN(epsilon=3.0, adversary_share=0, random_state=0).fit(df).sample(4_000)
-    assert set(synthetic["name"]) == {"a", "b"}
+    assert set(synthetic["name"]) == {"a", "b", OTHER_LABEL}
+    assert (synthetic["name"] == OTHER_LABEL).mean() == pytest.approx(0.8, abs=0.02)
     assert synthetic["amount"].mean() == pytest.approx(
         df["amount"].mean(), rel=0.1
     )  # 283 where it is ruled out

@@ -11,10 +11,13 @@ import pandas as pd
 from pydantic import model_validator
 
 from tabgan._util.validate import nearest
-from tabgan.columns.encoder import MISSING, ColumnEncoder
+from tabgan.columns.encoder import MISSING, ColumnEncoder, can_hold_missing
 from tabgan.columns.keys import typed, value_of
 from tabgan.columns.kind import BOOLEANS, NUMBERS, TEXT, Ballot, Column, Domain, Scalar
 from tabgan.errors import ConfigError, DataError, SchemaError
+
+#: The category that stands for values that were not released.
+OTHER_LABEL = "other (not released)"
 
 
 class CategoricalEncoder(ColumnEncoder):
@@ -36,8 +39,18 @@ class CategoricalEncoder(ColumnEncoder):
     def n_values(self) -> int:
         return len(self.categories)
 
+    @property
+    def shown(self) -> list[Hashable]:
+        """The values of a sample, in the order of their cells: the categories, and the label of other values."""
+        label = self.column.other_label if self.shows_other else None
+        return [*self.categories, *([] if label is None else [label])]
+
+    @property
+    def n_shown(self) -> int:
+        return len(self.shown)
+
     def contains(self, series: pd.Series) -> bool:
-        return bool((self._positions(series) >= 0).all())
+        return set(typed(self.column.cells(series))) <= set(typed(self.shown))
 
     def _positions(self, series: pd.Series) -> np.ndarray:
         """Return ``(rows,)`` positions in the categories, -1 for other values."""
@@ -51,15 +64,15 @@ class CategoricalEncoder(ColumnEncoder):
         return np.where(series.isna().to_numpy(dtype=bool), MISSING, cells)
 
     def _decode(self, positions: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        lookup = np.empty(self.n_values, dtype=object)
-        lookup[:] = list(self.categories)
+        lookup = np.empty(len(self.shown), dtype=object)
+        lookup[:] = self.shown
         return np.asarray(lookup[positions])
 
     def inverse_transform(self, cells: np.ndarray, rng: np.random.Generator) -> pd.Series:
         if self.dtype != "category":
             return super().inverse_transform(cells, rng)
-        dtype = pd.CategoricalDtype(list(self.categories), ordered=self.is_ordered)
-        codes = np.where(np.asarray(cells) > self.n_values, 0, cells).astype(np.int64) - 1
+        dtype = pd.CategoricalDtype(self.shown, ordered=self.is_ordered)
+        codes = np.where(np.asarray(cells) > self.n_shown, 0, cells).astype(np.int64) - 1
         return pd.Series(pd.Categorical.from_codes(codes, dtype=dtype), name=self.name)
 
 
@@ -69,14 +82,20 @@ class Categorical(Column):
     Attributes:
         categories: The public list; ``None`` has it discovered by a threshold mechanism.
         ordered: True if the order of ``categories`` means something.
-        unknown: The fate of a value outside the list: it is pooled, and replaced in samples by listed ones
-            (``"other"``), or refused (``"error"``).
+        unknown: The fate of a value outside the list: it is pooled (``"other"``), or refused (``"error"``).
+        unreleased: The form of pooled values in a sample: a category of their own (``"other"``), missing cells
+            (``"missing"``), or the listed categories, in proportion to their counts (``"redistribute"``). ``None``
+            stands for a category of their own where the label is of the categories' type and the dtype holds it, and
+            the categories have no order; else for the listed ones.
+        unreleased_label: The category that stands for pooled values in a sample; none of ``categories``.
     """
 
     kind: Literal["categorical"] = "categorical"
     categories: tuple[Scalar, ...] | None = None
     ordered: bool = False
     unknown: Literal["other", "error"] = "other"
+    unreleased: Literal["other", "missing", "redistribute"] | None = None
+    unreleased_label: Scalar = OTHER_LABEL
 
     has_categories: ClassVar[bool] = True
 
@@ -87,7 +106,15 @@ class Categorical(Column):
                 raise ValueError("categories: expected finite numbers. A missing value is no category.")
             if len({(isinstance(value, bool), value) for value in self.categories}) < len(self.categories):
                 raise ValueError("categories: expected each value once; 1 and 1.0 are one value.")
+            if self.unreleased != "redistribute" and self.unknown == "other" and self._lists_label():
+                raise ValueError(
+                    f"unreleased_label: expected none of the categories, got {self.unreleased_label!r}. Name "
+                    "another, or set unreleased: redistribute."
+                )
         return self
+
+    def _lists_label(self) -> bool:
+        return bool(set(typed([self.unreleased_label])) & set(typed(self.listed)))
 
     @property
     def listed(self) -> tuple[Scalar, ...]:
@@ -115,6 +142,24 @@ class Categorical(Column):
     def pools_unknown(self) -> bool:
         return self.unknown == "other"
 
+    @property
+    def unreleased_as(self) -> Literal["other", "missing", "redistribute"]:
+        return self.unreleased or ("other" if self._can_show_label() and not self.ordered else "redistribute")
+
+    @property
+    def other_label(self) -> Scalar | None:
+        return self.unreleased_label if self.unreleased_as == "other" else None
+
+    def _can_show_label(self) -> bool:
+        """Return true if the label is of the type of all categories, and the dtype can hold it."""
+        types = {
+            bool if isinstance(value, bool) else str if isinstance(value, str) else float
+            for value in self.listed
+        }
+        label = self.unreleased_label
+        of_label = bool if isinstance(label, bool) else str if isinstance(label, str) else float
+        return types <= {of_label} and _holds(self.dtype or "object", [label])
+
     def describe(self) -> str:
         if self.categories is None:
             return "open"
@@ -122,7 +167,8 @@ class Categorical(Column):
         return ("1 category" if n == 1 else f"{n:,} categories") + (", ordered" if self.ordered else "")
 
     def domain(self) -> Domain:
-        keys = None if self.categories is None else frozenset(typed(self.categories))
+        label = [] if self.other_label is None or not self.pools_unknown else [self.other_label]
+        keys = None if self.categories is None else frozenset(typed([*self.categories, *label]))
         return Domain(keys=keys, may_miss=self.nullable is not False)
 
     def parse(self, text: str, where: str) -> Scalar:
@@ -150,11 +196,22 @@ class Categorical(Column):
         return frozenset((TEXT, BOOLEANS, NUMBERS))
 
     def fits_dtype(self, dtype: Any) -> bool:
-        try:
-            pd.Series(list(self.listed), dtype=object).astype(dtype)
-        except (TypeError, ValueError, OverflowError):
-            return False
-        return True
+        return _holds(dtype, self.listed)
+
+    def check_output(self) -> None:
+        super().check_output()
+        if self.unreleased == "other" and not self._can_show_label():
+            raise SchemaError(
+                f"Column {self.name!r}: unreleased_label: {self.unreleased_label!r} is not of the categories' type, or "
+                f"dtype {self.dtype} cannot hold it. Name another label, or set unreleased: redistribute."
+            )
+        if self.unreleased == "missing" and (
+            self.nullable is False or not can_hold_missing(self.dtype or "object")
+        ):
+            raise SchemaError(
+                f"Column {self.name!r}: unreleased: missing needs a column that can hold missing cells. Set nullable: "
+                "true and a dtype that has them, or another value."
+            )
 
     def check_values(self, series: pd.Series) -> None:
         super().check_values(series)
@@ -176,3 +233,12 @@ class Categorical(Column):
     def with_domain_of(self, present: pd.Series) -> Categorical:
         values = [value_of(key) for key in dict.fromkeys(typed(present))]
         return self.with_(categories=tuple(sorted(values, key=lambda value: (type(value).__name__, value))))
+
+
+def _holds(dtype: Any, values: Sequence[Hashable]) -> bool:
+    """Return true if a dtype can hold values."""
+    try:
+        pd.Series(list(values), dtype=object).astype(dtype)
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return True

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -23,13 +24,15 @@ class ColumnEncoder(ABC):
         name: The column's name.
         dtype: pandas dtype of the output, as text.
         n_values: Cells that stand for values.
-        has_other: True if there is a cell for values outside the domain; no row of a sample shows it.
+        has_other: True if there is a cell for values outside the domain.
+        shows_other: True if a sample shows that cell, by a label or as missing; else no row of a sample has it.
         is_nullable: True if missing values are allowed.
         is_ordered: True if neighbouring cells are neighbouring values.
     """
 
     is_ordered = False
     has_other = False
+    shows_other = False
 
     column: Any
 
@@ -48,6 +51,17 @@ class ColumnEncoder(ABC):
         """All cells: missing, values, other."""
         return 1 + self.n_values + int(self.has_other)
 
+    @property
+    def n_shown(self) -> int:
+        """Cells that a sample shows as values: those that stand for values, and others if they have a label."""
+        return self.n_values
+
+    def showing_other(self) -> Self:
+        """Return the same encoder, which shows values outside the domain as the column says."""
+        shown = copy.copy(self)
+        shown.shows_other = self.has_other
+        return shown
+
     def transform(self, series: pd.Series) -> np.ndarray:
         """Return ``(rows,)`` int32 cells, each from its own value alone. A value that cannot be read is missing.
 
@@ -56,8 +70,8 @@ class ColumnEncoder(ABC):
         return self._encode(series).astype(np.int32)
 
     def inverse_transform(self, cells: np.ndarray, rng: np.random.Generator) -> pd.Series:
-        """Return ``(rows,)`` values of dtype ``dtype`` drawn from the given cells; missing for other values."""
-        cells = np.where(np.asarray(cells) > self.n_values, MISSING, cells)
+        """Return ``(rows,)`` values of dtype ``dtype`` drawn from the given cells; missing for unlabelled others."""
+        cells = np.where(np.asarray(cells) > self.n_shown, MISSING, cells)
         present = cells != MISSING
         values = self._decode(np.asarray(cells[present], dtype=np.int64) - 1, rng)
         if present.all():

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -145,8 +145,18 @@ class Column(BaseModel):
 
     @property
     def pools_unknown(self) -> bool:
-        """True if values outside the categories have a cell of their own, which no row of a sample shows."""
+        """True if values outside the categories have a cell of their own."""
         return False
+
+    @property
+    def unreleased_as(self) -> Literal["other", "missing", "redistribute"]:
+        """The form that pooled values have in a sample: a category of their own, missing, or listed values."""
+        return "redistribute"
+
+    @property
+    def other_label(self) -> Scalar | None:
+        """The category that stands for pooled values in a sample, ``None`` if none does."""
+        return None
 
     def with_(self, **changes: Any) -> Self:
         """Return the same column with other fields, which are not checked."""

@@ -25,6 +25,7 @@ from tabgan.privacy.filter import PrivacyStatement
 from tabgan.privacy.unit import PrivacyUnit
 from tabgan.schema import Schema
 from tabgan.table.codes import CodedColumn, TableEncoder
+from tabgan.table.losses import Loss, losses_of
 
 FORMAT = "tabgan-model"
 VERSION = 4
@@ -50,6 +51,11 @@ class Fitted:
     generator: Generator
     privacy: PrivacyStatement
     n_rows: float
+
+    @property
+    def losses(self) -> tuple[Loss, ...]:
+        """The values that no sample shows, from released numbers."""
+        return losses_of(self.encoder, self.n_rows, is_private=self.privacy.is_private)
 
     def sampler(self) -> CodeSampler:
         """Return a sampler of the generator's codes."""
@@ -182,7 +188,12 @@ def _coded_column(column: Any, position: int, tensors: dict[str, torch.Tensor]) 
     is_usable &= bool(arrays["weights"].max(initial=0.0) < _MOST_ROWS)
     if not is_usable:
         raise ValueError
-    coded = CodedColumn(encoder, codes, arrays["weights"].astype(np.float64), is_sampled)
+    weights = arrays["weights"].astype(np.float64)
+    if encoder.has_other and is_sampled[-1]:
+        if column.unreleased_as == "redistribute" or weights[-1] == 0:
+            raise ValueError
+        encoder = encoder.showing_other()
+    coded = CodedColumn(encoder, codes, weights, is_sampled)
     if coded.has_pooled and is_sampled[-1]:  # a pooled code must not appear in a sample
         raise ValueError
     if encoder.has_other and (codes[:-1] == codes[-1]).any():

@@ -31,7 +31,7 @@ MISSING_SIGNAL = 3.0
 
 
 #: Rows outside of the released categories below this many noise standard deviations of their number count as none.
-POOL_SIGNAL = 2.0
+POOL_SIGNAL = 3.0
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class CodedColumn:
         encoder: Between values and cells.
         code_of_cell: ``(n_cells,)`` the code of each cell.
         weights: ``(n_cells,)`` non-negative released counts; of other values their number, 0 if that is noise.
-        is_sampled: ``(width,)`` true if sampled rows may show a code: not the one for values outside the domain; not
-            missing, and no value, where the released count of them is noise.
+        is_sampled: ``(width,)`` true if sampled rows may show a code: not the one for values outside the domain, unless
+            the column says so; not missing, and no value, where the released count of them is noise.
     """
 
     encoder: ColumnEncoder
@@ -72,7 +72,7 @@ class CodedColumn:
     @property
     def has_pooled(self) -> bool:
         """True if rows may have the last code and no row of a sample may show it."""
-        return self.encoder.has_other or self.is_unseen
+        return (self.encoder.has_other and not self.encoder.shows_other) or self.is_unseen
 
     @property
     def code_weights(self) -> np.ndarray:
@@ -144,11 +144,6 @@ def code_column(
             f"Declare its bounds, as in {{name: {encoder.name!r}, kind: {encoder.column.kind}, bounds: [low, high]}}, "
             "raise epsilon, or drop columns."
         )
-    if encoder.n_values == 0 and not encoder.is_nullable:
-        raise DataError(
-            f"Column {encoder.name!r}: no value is frequent enough to show above the noise, and the column can hold "
-            "no missing ones. Declare its categories, or another kind."
-        )
     has_missing = encoder.is_nullable and counts[MISSING] > MISSING_SIGNAL * noise_stddev
     is_all_missing = has_missing and _holds_only_noise(
         counts[1 : 1 + encoder.n_values], n_rows - counts[MISSING], noise_stddev
@@ -156,6 +151,13 @@ def code_column(
     weights = _denoise(encoder, counts, noise_stddev, n_rows, has_missing)
     if encoder.has_other:
         weights[-1] = _pooled_rows(weights, counts, noise_stddev, n_rows)
+        if encoder.column.unreleased_as != "redistribute" and weights[-1] > 0:
+            encoder = encoder.showing_other()
+    if encoder.n_values == 0 and not (encoder.is_nullable or encoder.shows_other):
+        raise DataError(
+            f"Column {encoder.name!r}: no value is frequent enough to show above the noise, and the column can hold "
+            "no missing ones. Declare its categories, or another kind."
+        )
     values = np.arange(1, 1 + encoder.n_values)
     if encoder.is_ordered:
         merged = _equal_mass(weights[values], n_bins, min_rows)
@@ -169,9 +171,10 @@ def code_column(
         code_of_cell[-1] = n_codes
     is_sampled = np.full(n_codes + int(encoder.has_other), not (is_all_missing or is_unseen))
     if first:
-        is_sampled[0] = has_missing or encoder.n_values == 0 or is_unseen
+        is_empty = encoder.n_values == 0 and not encoder.shows_other
+        is_sampled[0] = has_missing or is_empty or is_unseen
     if encoder.has_other:
-        is_sampled[-1] = False
+        is_sampled[-1] = encoder.shows_other
     return CodedColumn(encoder, code_of_cell, weights, is_sampled)
 
 

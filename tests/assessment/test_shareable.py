@@ -10,6 +10,7 @@ import pytest
 
 from tabgan._util.rng import RandomStreams
 from tabgan.assessment.shareable import Sets, evaluate_released, released_frame, train_guesser
+from tabgan.columns.categorical import OTHER_LABEL
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.measured_table import measure_table
 from tabgan.privacy.doors.private_metrics import Noisy, PrivateMetrics
@@ -214,8 +215,8 @@ class TestFrame:
         plan = make_plan(50.0, 1e-6, adversary_share=0.0)
         encoder = measure_table(df, Schema(), plan, Measurer(PrivacyFilter(plan))).encoder
         counts = released_frame(encoder, 4_000.0, 4_000)["town"].map(str).value_counts()
-        assert set(counts.index) == {"Ulm", "Bonn", "<other>"}
-        assert counts["<other>"] == pytest.approx(1_000, abs=100)
+        assert set(counts.index) == {"Ulm", "Bonn", OTHER_LABEL}
+        assert counts[OTHER_LABEL] == pytest.approx(1_000, abs=100)
 
     def test_repeats(self, encoder):
         pd.testing.assert_frame_equal(

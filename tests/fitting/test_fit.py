@@ -30,6 +30,7 @@ from tabgan.model.adversary.training import TrainingConfig
 from tabgan.privacy import plan as budget
 from tabgan.privacy.accounting import Cost
 from tabgan.privacy.doors import dpsgd, mechanisms
+from tabgan.privacy.doors.release import DISCOVERIES, DISCOVERY_TRIES
 from tabgan.privacy.ledger import file as ledger_file
 from tabgan.privacy.ledger import journal
 from tabgan.privacy.ledger.file import LedgerFile
@@ -458,9 +459,9 @@ def _die_at(call, what):
         raise Killed
 
 
-def test_categories_are_discovered_once_again_and_no_third_time(path, folder, monkeypatch, no_sync):
-    """Stopped between charge and answer, a fit has delta for a second try."""
-    for _ in range(2):
+def test_categories_are_discovered_again_while_delta_lasts(path, folder, monkeypatch, no_sync):
+    """Stopped between charge and answer, a fit has delta for a second try, and for that of a closer discovery."""
+    for _ in range(DISCOVERY_TRIES * DISCOVERIES):
         stopped(path, folder, monkeypatch, (mechanisms, "discover"), 1)
     with pytest.raises(BudgetExceededError, match="'categories and 1-way histogram' would bring the total"):
         model().fit(table(), ledger=path, checkpoint=folder)

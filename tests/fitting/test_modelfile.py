@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 
 from tabgan.errors import ConfigError, ModelFileError, NotFittedError
 from tabgan.fitting.modelfile import FORMAT
-from tabgan.schema import Boolean, Schema
+from tabgan.schema import Boolean, Categorical, Schema
 from tabgan.synthesizer import TabGAN
 
 SECRET = "Zanzibar-4711"
@@ -470,13 +470,18 @@ def test_arguments_that_are_set_after_the_fit_make_no_file_that_contradicts_itse
     )
 
 
-def test_a_pooled_code_that_would_be_shown_is_refused(tmp_path):
+@pytest.mark.parametrize("unreleased", ["redistribute", "other"])
+def test_a_pooled_code_that_the_schema_does_not_show_is_refused(tmp_path, unreleased):
     """Rows of it would come back missing in a column that holds no missing value."""
     rare = [f"x{i}" for i in range(500)]
     df = pd.DataFrame({"name": ["a", "b"] * 750 + rare, "number": range(2_000)})
-    TabGAN(5.0, adversary_share=0, random_state=0).fit(df).save(tmp_path / "m")
+    schema = Schema([Categorical(name="name", unreleased=unreleased)])
+    TabGAN(5.0, adversary_share=0, random_state=0, schema=schema).fit(df).save(tmp_path / "m")
     header, tensors = _open(tmp_path / "m")
-    key = f"column.{header['columns'].index('name')}.is_sampled"
-    tensors[key][-1] = 1
+    prefix = f"column.{header['columns'].index('name')}."
+    assert tensors[prefix + "is_sampled"][-1] == (unreleased == "other")
+    tensors[prefix + "is_sampled"][-1] = 1
+    if unreleased == "other":
+        tensors[prefix + "weights"][-1] = 0.0
     _write(tmp_path / "m", header, tensors)
     _refused(tmp_path / "m")

@@ -85,7 +85,7 @@ class TestMerging:
         assert coded.code_of_cell[-1] == coded.width - 1
 
     def test_nothing_to_sample_at_all(self):
-        encoder = CategoricalEncoder(Categorical(name="a", categories=()), "int64")
+        encoder = CategoricalEncoder(Categorical(name="a", categories=(), dtype="int64"), "int64")
         with pytest.raises(
             DataError, match="Column 'a': no value is frequent enough.*Declare its categories"
         ):
@@ -214,15 +214,15 @@ class TestTable:
         assert coded.is_sampled.tolist() == [False, True, True, False]
         assert coded.exists.tolist() == [False, True, True, False]  # all rows are accounted for
 
-    @pytest.mark.parametrize(("n_rows", "exists"), [(150, False), (160, False), (200, True)])
+    @pytest.mark.parametrize(("n_rows", "exists"), [(150, False), (160, False), (210, False), (220, True)])
     def test_a_pool_of_noise_is_none(self, n_rows, exists):
-        """Its cells are replaced by values that know nothing of their row: it has to hold rows to be drawn."""
+        """No sample shows, and no row is drawn of, a pool that the noise alone explains."""
         column = Categorical(name="a", categories=("x", "y"), dtype="object")
         counts = np.array([0.0, 100.0, 50.0, np.nan])
         coded = code_column(column.encoder(), counts, 10.0, n_rows, 8, 8, 1.0)
         assert coded.exists[-1] == exists
         assert coded.weights[-1] == (n_rows - 150 if exists else 0)
-        assert not coded.is_sampled[-1]
+        assert coded.is_sampled[-1] == exists
 
     def test_many_codes_take_a_wider_type(self):
         coded = _categorical([0] + [1] * 300)

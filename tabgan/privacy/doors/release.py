@@ -10,22 +10,25 @@ Public: column names, their order, dtypes, and everything that the schema declar
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tabgan.columns import KINDS, Column, column_of_dtype, grid
 from tabgan.columns.encoder import ColumnEncoder
-from tabgan.columns.keys import counted
+from tabgan.columns.keys import counted, typed
 from tabgan.columns.kind import Ballot, read_text
 from tabgan.columns.lattice import LatticeColumn, LatticeEncoder, Precision, has_range, is_on_lattice
 from tabgan.columns.values import is_text, objects
 from tabgan.errors import ConfigError, DataError
+from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.doors.measure import Measurer, Observed
 from tabgan.privacy.events import GAUSSIAN, GAUSSIAN_THRESHOLD, Release
 from tabgan.privacy.plan import Plan, Stage
@@ -35,6 +38,13 @@ logger = logging.getLogger(__name__)
 
 #: Times that each discovery can be afforded: its part of delta leaves room for one more, after an interruption.
 DISCOVERY_TRIES = 2
+
+#: Discoveries of an open column, at most: one with the 1-ways, and a closer one where it lost many rows.
+DISCOVERIES = 2
+
+#: Share of all rows in categories that were not released, from which on a closer look is worth its budget; and the
+#: least number of columns that share the budget of such looks, so that a single one does not take all of it.
+LOST_SHARE, LEAST_LOOKS = 0.03, 1.5
 
 #: The fewest rows of a fit, in multiples of the noise of a 1-way count.
 MIN_SIGNAL = 4.0
@@ -90,7 +100,8 @@ def release_table(
     **Guarantee.** Every number computed from rows is charged and noised by ``measurer`` with the noise of its stage
     in ``plan``. Stages: kinds of object columns, number of rows, decimals
     and resolutions, ranges, coarse histograms of wide columns, 1-way histograms or category discovery, which
-    adds its part of delta, and roundness of the values of wide columns.
+    adds its part of delta, a second discovery where many rows are in none of the released categories, and roundness of
+    the values of wide columns.
 
     Args:
         df: ``(rows, columns)`` the private table, which has passed :func:`tabgan.table.checks.check_table`; in it,
@@ -111,6 +122,7 @@ def release_table(
     modelled = [c for c in columns if c.is_modelled]
     n_cells = grid.fine_cells(n_rows, plan.noise_stddev("one_way", len(modelled)))
     released = door.measure(modelled, door.find_spans(columns, n_rows, n_cells), n_cells)
+    released = door.find_rare(modelled, released, n_rows)
     released = door.find_roundness(released)
     _warn_of_coarse_columns(released, door.unsure)
     completed = {r.encoder.name: r.encoder.column for r in released}
@@ -301,11 +313,11 @@ class _Door:
         """Return every column's cells and noisy 1-way counts; open categories are discovered."""
         noise = self.plan.noise_multiplier("one_way", len(columns))
         n_open = sum(column.is_discovered for column in columns)
-        delta = self.plan.discovery_delta / max(n_open, 1) / DISCOVERY_TRIES
+        delta = self._discovery_delta(n_open)
         released = []
         for column in columns:
             if column.is_discovered:
-                released.append(self._discover(column, noise, delta))
+                released.append(self._discover(column, "categories and 1-way histogram", noise, delta))
             else:
                 counted = self._count(_encoder(column, spans.get(column.name), n_cells), noise)
                 is_open = has_range(column) and column.bounds is None
@@ -338,14 +350,41 @@ class _Door:
         (counts,) = self.measurer.counts([release], [exact]) or []
         return ReleasedColumn(encoder, counts, release.noise_stddev)
 
-    def _discover(self, column: Column, noise: float, delta: float) -> ReleasedColumn:
+    def find_rare(
+        self, columns: Sequence[Column], released: Sequence[ReleasedColumn], n_rows: float
+    ) -> list[ReleasedColumn]:
+        """Return the columns with a closer discovery where many rows are in none of the released categories.
+
+        Released numbers say how many: the rows less the released counts. Nothing is spent on a column whose rows would
+        not fill two categories of the size that the closer threshold asks for.
+        """
+        open_ = {column.name: column for column in columns if column.is_discovered}
+        lost = {r.encoder.name: n_rows - np.nansum(r.counts) for r in released if r.encoder.name in open_}
+        wanted = [name for name, rows in lost.items() if rows > LOST_SHARE * n_rows and self.plan.is_private]
+        delta, unit = self._discovery_delta(len(open_)), self.plan.unit.max_rows
+        noise = self.plan.noise_multiplier("rare", 1) * max(len(wanted), LEAST_LOOKS) ** 0.5
+        least = 2 * mechanisms.threshold_for(noise * unit, delta, unit) if wanted else math.inf
+        return [
+            _combined(r, self._discover(open_[r.encoder.name], "rare categories", noise, delta))
+            if r.encoder.name in wanted and lost[r.encoder.name] > least
+            else r
+            for r in released
+        ]
+
+    def _discovery_delta(self, n_open: int) -> float:
+        """Return the part of delta of each discovery of a column."""
+        return self.plan.discovery_delta / max(n_open, 1) / DISCOVERIES / DISCOVERY_TRIES
+
+    def _discover(self, column: Column, what: str, noise: float, delta: float) -> ReleasedColumn:
         """Return the categories that pass the threshold, with their noisy counts."""
-        release = self._release(
-            "categories and 1-way histogram", (column.name,), noise, GAUSSIAN_THRESHOLD, delta
-        )
+        release = self._release(what, (column.name,), noise, GAUSSIAN_THRESHOLD, delta)
         found = self.measurer.discover(release, partial(self._observe, column), self.plan.unit.max_rows)
-        encoder = column.with_(categories=tuple(found.values)).encoder()
-        counts = np.concatenate([[found.n_missing], found.counts, [np.nan]])
+        label = typed(
+            [column.other_label]
+        )  # a cell that holds it is pooled: the sample's label stands for both
+        is_kept = [typed([value]) != label for value in found.values]
+        encoder = column.with_(categories=tuple(itertools.compress(found.values, is_kept))).encoder()
+        counts = np.concatenate([[found.n_missing], found.counts[is_kept], [np.nan]])
         return ReleasedColumn(encoder, counts, release.noise_stddev)
 
     def _observe(self, column: Column) -> Observed:
@@ -414,6 +453,24 @@ def _tightened(released: ReleasedColumn) -> ReleasedColumn:
     column = encoder.column.with_range(int(edges[0]), int(edges[-1]) - 1)
     counts = np.concatenate([released.counts[:1], released.counts[1 + first : 1 + stop]])
     return ReleasedColumn(column.lattice_encoder(edges), counts, released.noise_stddev)
+
+
+def _combined(first: ReleasedColumn, closer: ReleasedColumn) -> ReleasedColumn:
+    """Return a column with the categories of two discoveries, their counts averaged by inverse variance.
+
+    The noise of a category that only the first found is larger than the column's; few are.
+    """
+    counts: dict[tuple[str, Any], list[tuple[float, float]]] = {}
+    for found in (first, closer):
+        keys = [("", ""), *((type(value).__name__, value) for value in found.encoder.column.listed)]
+        for key, count in zip(keys, found.counts[:-1], strict=True):
+            counts.setdefault(key, []).append((float(count), found.noise_stddev**-2.0))
+    mean = {key: sum(n * w for n, w in each) / sum(w for _, w in each) for key, each in counts.items()}
+    n_missing = mean.pop(("", ""))
+    keys = sorted(mean)
+    column = closer.encoder.column.with_(categories=tuple(value for _, value in keys))
+    noisy = np.array([n_missing, *(mean[key] for key in keys), np.nan])
+    return ReleasedColumn(column.encoder(), noisy, closer.noise_stddev)
 
 
 def _pool_rows(n_rows: float, released: Sequence[ReleasedColumn], plan: Plan) -> float:

@@ -753,6 +753,7 @@ RELEASES = {
     "coarse histogram",
     "1-way histogram",
     "categories and 1-way histogram",
+    "rare categories",
     "round numbers",
     SCORE,
     "2-way marginal",

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from tabgan.columns import grid
+from tabgan.columns.categorical import OTHER_LABEL
 from tabgan.errors import BudgetExceededError, DataError
 from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.doors.measure import Measurer
@@ -366,3 +367,44 @@ class TestUnseenPrecision:
         released, text = self._said(caplog)
         assert released.schema["c0"].decimals == 2
         assert "hides" not in text
+
+
+class TestRareCategories:
+    """A closer discovery, where released numbers say that many rows are in none of the categories."""
+
+    @staticmethod
+    def _table(n_each, n_rare):
+        rare = [f"town {i}" for i in range(n_rare) for _ in range(n_each)]
+        town = rare + ["Ulm"] * (8_000 - len(rare))
+        return pd.DataFrame({"town": town} | {f"x{i}": np.arange(8_000) % 3 for i in range(9)})
+
+    def test_saves_what_the_first_one_lost(self):
+        released, ledger = release(self._table(190, 40), epsilon=1.0)
+        (town,) = (c for c in released.columns if c.encoder.name == "town")
+        first, closer = (e for e in ledger.statement().entries if e.mechanism == GAUSSIAN_THRESHOLD)
+        assert first.noise_stddev > 35
+        assert closer.what == "rare categories"
+        assert closer.noise_stddev < 0.5 * first.noise_stddev
+        assert closer.delta == first.delta
+        assert len(town.encoder.categories) >= 35
+        assert town.noise_stddev == closer.noise_stddev
+        rare = [
+            n for value, n in zip(town.encoder.categories, town.counts[1:], strict=False) if value != "Ulm"
+        ]
+        assert np.mean(rare) == pytest.approx(190, abs=25)
+        assert town.encoder.categories == tuple(sorted(town.encoder.categories))
+
+    @pytest.mark.parametrize(("n_each", "n_rare"), [(0, 0), (2_000, 3), (2, 100)])
+    def test_is_not_charged_where_little_was_lost(self, n_each, n_rare):
+        _, ledger = release(self._table(n_each, n_rare), epsilon=1.0)
+        assert "rare categories" not in {entry.what for entry in ledger.statement().entries}
+
+    def test_needs_no_noise_without_privacy(self):
+        plan = make_plan(None, 1e-6)
+        released = release_table(self._table(2, 100), Schema(), plan, Measurer(PrivacyFilter(plan)))
+        assert len(released.schema["town"].categories) == 101
+
+    def test_a_cell_that_holds_the_label_is_pooled(self):
+        df = pd.DataFrame({"town": ["Ulm", OTHER_LABEL] * 2_000})
+        released, _ = release(df)
+        assert released.schema["town"].categories == ("Ulm",)

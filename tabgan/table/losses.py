@@ -1,0 +1,123 @@
+"""Losses of a fit: the values that no sample shows, in words, from released numbers only.
+
+A count that does not stand above the noise is not released, so rare values, thin ranges and columns of rare values only
+are missing from every sample. A fit says so, and so does a report; the shares are noisy, and nothing is named that was
+not released.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from tabgan.columns.encoder import MISSING
+from tabgan.columns.lattice import is_on_lattice
+from tabgan.table.codes import CodedColumn, TableEncoder
+
+logger = logging.getLogger(__name__)
+
+#: Share of the rows from which on rows without a released value are told.
+TOLD_SHARE = 0.01
+
+#: Lines of the warning at the end of a fit.
+_MOST_LINES = 20
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Values of a column that no sample shows.
+
+    Attributes:
+        column: Name of the column.
+        kind: ``"unreleased"`` for categories, ``"unseen"`` for a range that the noise hides, ``"constant"`` for a
+            column of which one value was released, or none.
+        share: Noisy share of all rows that hold such values, from 0 to 1; ``None`` where no released number tells.
+        text: The loss in words, which follow the column's name.
+        remedy: The line of a schema that would save the values.
+    """
+
+    column: str
+    kind: Literal["unreleased", "unseen", "constant"]
+    share: float | None
+    text: str
+    remedy: str
+
+
+def losses_of(encoder: TableEncoder, n_rows: float, *, is_private: bool) -> tuple[Loss, ...]:
+    """Return the losses of a fit, one at most for each column: the target's first, then by their share.
+
+    **Guarantee.** Post-processing of released numbers.
+
+    Args:
+        encoder: The encoder of the fit.
+        n_rows: Released number of rows.
+        is_private: False for a fit without noise, of which a constant column is no loss.
+    """
+    found = [loss for column in encoder.columns if (loss := _loss(column, n_rows, is_private)) is not None]
+    target = encoder.schema.target
+    return tuple(sorted(found, key=lambda loss: (loss.column != target, -(loss.share or 0.0))))
+
+
+def _loss(column: CodedColumn, n_rows: float, is_private: bool) -> Loss | None:
+    encoder, name = column.encoder, column.encoder.name
+    domain = "categories: [...]" if encoder.column.has_categories else "bounds: [low, high]"
+    line = f"{{name: {name}, kind: {encoder.column.kind}, {domain}}}"
+    share = float(column.weights[-1]) / n_rows if encoder.has_other else 0.0
+    if encoder.has_other and (share >= TOLD_SHARE or encoder.n_values == 0):
+        return Loss(name, "unreleased", min(share, 1.0), _unreleased(column, share), line)
+    values = slice(1, 1 + encoder.n_values)
+    shown = np.flatnonzero((column.weights[values] > 0) & column.is_sampled[column.code_of_cell[values]])
+    if column.is_unseen or len(shown) == 0:
+        share = min(max(1.0 - float(column.weights[MISSING]) / n_rows, 0.0), 1.0)
+        return Loss(
+            name, "unseen", share, "no value stands out from the noise, so every cell is missing", line
+        )
+    is_wide = is_on_lattice(encoder) and bool(np.diff(encoder.edges)[shown[0]] > 1)
+    if not is_private or len(shown) > 1 or is_wide or encoder.shows_other:
+        return None
+    text = "one value alone stands out from the noise, so every cell shows it, or is missing"
+    return Loss(name, "constant", None, text, line)
+
+
+def _unreleased(column: CodedColumn, share: float) -> str:
+    encoder = column.encoder
+    said = {
+        "other": f"they show {encoder.column.other_label!r}",
+        "missing": "their cells are missing",
+        "redistribute": "others take their place, in proportion to their counts",
+    }[encoder.column.unreleased_as]
+    if encoder.n_values == 0:
+        said = said if encoder.column.unreleased_as == "other" else "their cells are missing"
+        return f"no value is frequent enough to be released; of the rows that have one, {said}"
+    n = "the one category" if encoder.n_values == 1 else f"the {encoder.n_values:,} categories"
+    return f"about {100 * share:.0f}% of the rows hold none of {n} that were declared or released; {said}"
+
+
+def say(losses: Sequence[Loss], target: str | None) -> None:
+    """Log the losses of a fit: that of its target first."""
+    lost = [loss for loss in losses if loss.column == target and loss.kind != "unreleased"]
+    for loss in lost:
+        logger.warning(
+            "The target %r is lost: %s. Nothing can be predicted from a sample. Declare it, as in %s, raise epsilon, "
+            "or drop columns.",
+            loss.column,
+            loss.text,
+            loss.remedy,
+        )
+    others = [loss for loss in losses if loss not in lost]
+    if not others:
+        return
+    lines = [f"  {loss.column}: {loss.text}. Declare {loss.remedy}" for loss in others[:_MOST_LINES]]
+    if len(others) > _MOST_LINES:
+        lines.append(f"  and {len(others) - _MOST_LINES} more: see losses_")
+    logger.warning(
+        "No sample of this model shows all values of %d column%s. Declare what is publicly known of them, raise "
+        "epsilon, or drop columns:\n%s",
+        len(others),
+        "" if len(others) == 1 else "s",
+        "\n".join(lines),
+    )

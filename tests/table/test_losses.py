@@ -1,0 +1,114 @@
+"""Losses of a fit in words: each that the released numbers show, and none of a column that lost nothing."""
+
+import logging
+
+import numpy as np
+import pytest
+
+from tabgan.columns.categorical import OTHER_LABEL
+from tabgan.schema import Boolean, Categorical, Numeric, Schema
+from tabgan.table.codes import TableEncoder, code_column
+from tabgan.table.losses import losses_of, say
+
+N = 1_000.0
+
+
+def coded(column, counts, edges=None):
+    encoder = column.encoder() if edges is None else column.lattice_encoder(np.array(edges))
+    return code_column(encoder, np.array(counts, dtype=float), 10.0, N, 8, 8, 1.0)
+
+
+def found(*columns, target=None, is_private=True):
+    schema = Schema([column.encoder.column for column in columns], target=target)
+    return losses_of(TableEncoder(schema, columns), N, is_private=is_private)
+
+
+TOWN = Categorical(name="town", categories=("Ulm", "Bonn"), dtype="object")
+
+
+def town(pool, **options):
+    return coded(TOWN.with_(**options), [0, 900 - pool, 100, np.nan])
+
+
+@pytest.mark.parametrize(
+    ("unreleased", "said"),
+    [
+        ("other", f"they show {OTHER_LABEL!r}"),
+        ("missing", "their cells are missing"),
+        ("redistribute", "others take their place"),
+    ],
+)
+def test_categories_that_were_not_released(unreleased, said):
+    (loss,) = found(town(300, unreleased=unreleased))
+    assert (loss.column, loss.kind) == ("town", "unreleased")
+    assert loss.share == pytest.approx(0.3, abs=0.02)
+    assert "about 30% of the rows hold none of the 2 categories" in loss.text
+    assert said in loss.text
+    assert loss.remedy == "{name: town, kind: categorical, categories: [...]}"
+
+
+def test_no_category_at_all():
+    (loss,) = found(coded(TOWN.with_(categories=()), [200, np.nan]))
+    assert loss.share == pytest.approx(0.8)
+    assert "no value is frequent enough to be released" in loss.text
+    assert OTHER_LABEL in loss.text
+
+
+def test_a_range_that_the_noise_hides():
+    column = Numeric(name="age", dtype="float64", decimals=0)
+    (loss,) = found(coded(column, [100, 0], edges=[0, 1]))
+    assert (loss.kind, loss.share) == ("unseen", pytest.approx(0.9))
+    assert loss.remedy == "{name: age, kind: numeric, bounds: [low, high]}"
+
+
+@pytest.mark.parametrize(
+    ("column", "counts"),
+    [
+        (Numeric(name="a", bounds=(7, 7), decimals=0, dtype="Int64"), [0, 1_000]),
+        (Categorical(name="a", categories=("x",), dtype="object"), [0, 1_000, np.nan]),
+    ],
+)
+def test_one_value_alone(column, counts):
+    (loss,) = found(coded(column, counts))
+    assert (loss.kind, loss.share) == ("constant", None)
+    assert found(coded(column, counts), is_private=False) == ()  # without noise, it is the table's
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        town(0),
+        coded(Boolean(name="a", dtype="boolean"), [0, 500, 500]),
+        coded(Numeric(name="a", bounds=(0, 9), decimals=0, dtype="Int64"), [0, 991] + [1] * 9),
+        coded(Numeric(name="a", bounds=(0, 99), decimals=0, dtype="Int64"), [0, 1_000], edges=[0, 100]),
+    ],
+)
+def test_columns_that_lost_nothing(column):
+    assert found(column) == ()
+
+
+class TestWords:
+    def test_a_lost_target_comes_first(self, caplog):
+        y = coded(Categorical(name="y", categories=("x",), dtype="object"), [0, 1_000, np.nan])
+        losses = found(town(300), y, target="y")
+        assert [loss.column for loss in losses] == ["y", "town"]
+        with caplog.at_level(logging.WARNING):
+            say(losses, "y")
+        first, second = caplog.messages
+        assert first.startswith("The target 'y' is lost: one value alone stands out")
+        assert "town: about 30%" in second
+
+    def test_a_target_with_a_few_unreleased_classes_is_not_lost(self, caplog):
+        say(found(town(300), target="town"), "town")
+        assert "is lost" not in caplog.text
+        assert "town: about 30%" in caplog.text
+
+    def test_many_columns_are_cut(self, caplog):
+        columns = [town(300, name=f"c{i}") for i in range(30)]
+        say(found(*columns), None)
+        assert "30 columns" in caplog.text
+        assert "and 10 more: see losses_" in caplog.text
+
+    def test_nothing_lost_nothing_said(self, caplog):
+        say((), None)
+        assert not caplog.messages
