@@ -117,6 +117,7 @@ def assess(
             target=subject.schema.target,
             created=subject.created,
             stated=subject.stated,
+            losses=subject.fitted.losses,
             private_metrics=private_metrics,
         )
         return data if gate is None else replace(data, decision=gate.decide(evaluation, data.total))
@@ -199,6 +200,7 @@ def shareable_data(
         target=subject.schema.target,
         created=subject.created,
         stated=subject.stated,
+        losses=subject.fitted.losses,
         private_metrics=earlier_private_metrics if private_metrics is None else private_metrics.statement,
     )
     decision = NO_GATE if gate is None else gate.promises.decide(evaluation, data.total)

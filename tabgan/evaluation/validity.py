@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from tabgan.columns import Column
+from tabgan.columns.keys import typed
 from tabgan.columns.kind import Domain
 from tabgan.columns.lattice import has_range
 from tabgan.columns.values import objects
@@ -314,7 +315,8 @@ def _observed_domain(tables: Tables, column: Column, j: int) -> Domain:
     known = known[~np.isnan(known)]
     if keys is not None:  # those of a completed schema among them, which the rows need not hold
         seen = frozenset(keys[code] for code in np.unique(known).astype(np.int64) if code < len(keys))
-        return replace(domain, keys=seen if domain.keys is None else domain.keys)
+        label = [] if column.other_label is None else typed([column.other_label])
+        return replace(domain, keys=seen.union(label) if domain.keys is None else domain.keys)
     if not len(known):
         return domain
     if domain.bounds is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from importlib import metadata
 from typing import Literal
@@ -25,6 +25,7 @@ from tabgan.privacy.filter import UNTOLD_PLACE, PrivacyStatement
 from tabgan.report.figures.overlays import Overlay, overlay, scaled
 from tabgan.report.findings import Finding, find
 from tabgan.schema import Schema
+from tabgan.table.losses import Loss
 
 Edition = Literal["internal", "shareable"]
 
@@ -164,6 +165,7 @@ class ReportData:
         model: The caller's details of the model: versions, seed, arguments.
         versions: Software that made the report.
         stated: The caller's statements about the original.
+        losses: Values that no sample of the model shows, from released numbers.
     """
 
     title: str
@@ -180,6 +182,7 @@ class ReportData:
     decision: Decision = NO_GATE
     private_metrics: PrivacyStatement | None = None
     stated: Stated = NOT_STATED
+    losses: tuple[Loss, ...] = ()
 
     @property
     def is_internal(self) -> bool:
@@ -241,6 +244,7 @@ def collect(
     stated: Stated = NOT_STATED,
     decision: Decision = NO_GATE,
     private_metrics: PrivacyStatement | None = None,
+    losses: Sequence[Loss] = (),
 ) -> ReportData:
     """Return the content of the internal edition.
 
@@ -261,6 +265,7 @@ def collect(
         stated: The caller's statements about the original.
         decision: The gate's decision.
         private_metrics: The statement of private metrics; ``None`` for none.
+        losses: Values that no sample of the model shows.
 
     Raises:
         DataError: one of the tables lacks a column of the schema.
@@ -270,7 +275,9 @@ def collect(
     overlays = {c.name: overlay(c, real[c.name], holdout[c.name], synthetic[c.name]) for c in schema}
     cards = _cards(schema, evaluation, overlays, real, target)
     told = replace(privacy, place=None) if privacy.place == UNTOLD_PLACE else privacy
-    about = _About(told, private_metrics, title, model or {}, target, created, decision, stated)
+    about = _About(
+        told, private_metrics, title, model or {}, target, created, decision, stated, tuple(losses)
+    )
     return about.data("internal", evaluation, cards)
 
 
@@ -288,6 +295,7 @@ def collect_shareable(
     stated: Stated = NOT_STATED,
     decision: Decision = NO_GATE,
     private_metrics: PrivacyStatement | None = None,
+    losses: Sequence[Loss] = (),
 ) -> ReportData:
     """Return the content of the shareable edition.
 
@@ -308,6 +316,7 @@ def collect_shareable(
         stated: As in :func:`collect`.
         decision: The decision of a gate that limits promises only.
         private_metrics: As in :func:`collect`.
+        losses: As in :func:`collect`.
 
     Raises:
         DataError: the synthetic table lacks a column of the schema.
@@ -333,7 +342,8 @@ def collect_shareable(
     }  # fmt: skip
     cards = _cards(schema, evaluation, overlays, synthetic, target)
     extra = None if private_metrics is None else replace(private_metrics, place=None)
-    about = _About(replace(privacy, place=None), extra, title, model or {}, target, created, decision, stated)
+    told = replace(privacy, place=None)
+    about = _About(told, extra, title, model or {}, target, created, decision, stated, tuple(losses))
     return about.data("shareable", evaluation, cards)
 
 
@@ -349,6 +359,7 @@ class _About:
     created: str | None
     decision: Decision
     stated: Stated
+    losses: tuple[Loss, ...]
 
     def data(self, edition: Edition, evaluation: Evaluation, cards: tuple[ColumnCard, ...]) -> ReportData:
         """Return an edition."""
@@ -362,6 +373,8 @@ class _About:
                 self.privacy,
                 private_metrics=self.private_metrics,
                 is_internal=edition == "internal",
+                losses=self.losses,
+                target=self.target,
             ),
             ledger=group_ledger(self.privacy.entries),
             columns=cards,
@@ -372,6 +385,7 @@ class _About:
             decision=self.decision,
             private_metrics=self.private_metrics,
             stated=self.stated,
+            losses=self.losses,
         )
 
 

@@ -120,6 +120,17 @@ def _composition(data: ReportData) -> Iterator[str]:
         for card in data.columns
     )
     yield _table(("Column", "Kind", "dtype", "Domain", "Role"), rows)
+    if data.losses:
+        yield "## Values that the synthetic rows lack"
+        lost = (
+            (
+                escaped(loss.column),
+                percent(loss.share),
+                escaped(loss.text, 300),
+            )
+            for loss in data.losses
+        )
+        yield _table(("Column", "Rows (noisy)", "Loss"), lost)
 
 
 def _figures(data: ReportData) -> Iterator[str]:

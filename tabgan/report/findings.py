@@ -19,6 +19,7 @@ from tabgan._util.printed import at_least, at_most
 from tabgan.evaluation.catalog import GROUPS, Format, Group, best_of, verdict_of
 from tabgan.evaluation.result import ColumnResult, Evaluation, Metric, format_figure
 from tabgan.privacy.filter import PrivacyStatement
+from tabgan.table.losses import Loss
 
 Status = Literal["good", "attention", "open"]
 
@@ -175,6 +176,8 @@ def find(
     *,
     private_metrics: PrivacyStatement | None = None,
     is_internal: bool = True,
+    losses: Sequence[Loss] = (),
+    target: str | None = None,
 ) -> tuple[Finding, ...]:
     """Return the key findings: those that need attention first, otherwise in the order of the report.
 
@@ -183,8 +186,11 @@ def find(
         privacy: The statement of the fit.
         private_metrics: The statement of private metrics, which have a budget of their own.
         is_internal: True if columns were compared with real rows, not with released statistics.
+        losses: Values that no sample of the model shows.
+        target: The column that models predict.
     """
     found = (
+        *_losses(losses, target),
         *_privacy(evaluation, privacy, private_metrics),
         *_validity(evaluation, is_internal),
         *_compared("fidelity", evaluation, is_internal),
@@ -224,6 +230,21 @@ def _privacy(
     if delta * evaluation.n_real >= 1:
         text = f"Delta is {at_most(delta, 3)}; it should be well below 1 / number of rows."
         found.append(Finding("attention", "Privacy", text))
+    return found
+
+
+def _losses(losses: Sequence[Loss], target: str | None) -> list[Finding]:
+    """Return one finding for a lost target, and one for all other values that no sample shows."""
+    found = []
+    lost = [loss for loss in losses if loss.column == target and loss.kind != "unreleased"]
+    if lost:
+        text = f"Lost: {lost[0].text}. Nothing can be predicted from the synthetic rows."
+        found.append(Finding("attention", "Target", text, (lost[0].column,)))
+    others = [loss for loss in losses if loss not in lost]
+    if others:
+        n = "1 column lacks" if len(others) == 1 else f"{len(others)} columns lack"
+        text = f"{n} values that the noise hides; the section on validity has the shares and the remedies."
+        found.append(Finding("attention", "Losses", text, tuple(loss.column for loss in others)))
     return found
 
 

@@ -42,6 +42,7 @@ def to_json(data: ReportData) -> str:
         **_fields(data.stated),
         "decision": _fields(data.decision),
         "findings": data.findings,
+        "losses": data.losses,
         "privacy": _statement(data.privacy)
         | {
             "total": None if total is None else {"epsilon": total[0], "delta": total[1]},

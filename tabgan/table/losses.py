@@ -68,6 +68,8 @@ def _loss(column: CodedColumn, n_rows: float, is_private: bool) -> Loss | None:
     line = f"{{name: {name}, kind: {encoder.column.kind}, {domain}}}"
     share = float(column.weights[-1]) / n_rows if encoder.has_other else 0.0
     if encoder.has_other and (share >= TOLD_SHARE or encoder.n_values == 0):
+        if encoder.n_values == 0:
+            line = f"{{name: {name}, kind: identifier}} if it is a key, else {line}"
         return Loss(name, "unreleased", min(share, 1.0), _unreleased(column, share), line)
     values = slice(1, 1 + encoder.n_values)
     shown = np.flatnonzero((column.weights[values] > 0) & column.is_sampled[column.code_of_cell[values]])

@@ -10,6 +10,7 @@ import pytest
 from tabgan.evaluation.result import Interval, Risk
 from tabgan.report import to_html, to_json, to_markdown
 from tabgan.report.findings import badge, columns_behind, figure_text, find, judge
+from tabgan.table.losses import Loss
 
 
 class TestJudge:
@@ -223,3 +224,27 @@ def test_only_complete_reads_100_percent():
     assert figure_text(0.99999, "percent") == ">99.9%"
     assert figure_text(1.0, "percent") == "100%"
     assert figure_text(float("nan"), "score") == "–"
+
+
+class TestLosses:
+    LOSSES = (
+        Loss("y", "constant", None, "one value alone stands out", "{name: y}"),
+        Loss("town", "unreleased", 0.3, "about 30% of the rows", "{name: town}"),
+    )
+
+    def test_are_told_first(self, data):
+        found = find(data.evaluation, data.privacy, losses=self.LOSSES, target="y")
+        target, losses = found[:2]
+        assert (target.status, target.subject, target.columns) == ("attention", "Target", ("y",))
+        assert "Nothing can be predicted" in target.text
+        assert (losses.status, losses.subject, losses.columns) == ("attention", "Losses", ("town",))
+
+    def test_nothing_is_told_of_a_fit_that_lost_nothing(self, data):
+        assert not {"Target", "Losses"} & {each.subject for each in find(data.evaluation, data.privacy)}
+
+    def test_stand_in_every_form(self, data, tmp_path):
+        told = replace(data, losses=self.LOSSES)
+        texts = [to_html(told), to_json(told), to_markdown(told)]
+        assert all("about 30% of the rows" in text for text in texts)
+        assert "30.0%" in texts[0]
+        assert not any("about 30% of the rows" in form(data) for form in (to_html, to_json, to_markdown))

@@ -338,7 +338,7 @@ class TestJson:
         assert "INTERNAL" in twin["notice"]
         assert list(twin) == [
             "schema_version", "edition", "notice", "title", "created", "source", "controller", "contact",
-            "decision", "findings", "privacy", "private_metrics", "ledger", "private_metrics_ledger",
+            "decision", "findings", "losses", "privacy", "private_metrics", "ledger", "private_metrics_ledger",
             "evaluation", "pictures", "columns", "target", "model", "versions",
         ]  # fmt: skip
 
