@@ -33,9 +33,9 @@ from tabgan.table.codes import TableEncoder
 #: codes than WIDTH, fewer rows keep the work constant.
 POOL, WIDTH, MIN_POOL = 32_768, 400, 4_096
 
-#: Part of the pool's own sampling variance that counts as noise of a table: a fit to the pool as closely as the noise of
-#: the table alone allows would follow the drawn rows, and bend the margins of others.
-POOL_NOISE = 0.5
+#: Part of the pool's own sampling variance that counts as noise of a table: a closer fit follows the drawn rows, and
+#: bends the shares of others.
+POOL_NOISE = 0.25
 
 #: Rows that the biases are corrected on, steps of Newton's method, the largest change of a log-weight in one, the ridge
 #: on the sum of them (about 1 / (FRESH * .25**2)), and the error of a share that is too small for another step.
@@ -159,9 +159,11 @@ def fit_loglinear(
         codes = draw_codes(logits, rng)
         pool[torch.arange(n_pool), block.start + codes] = 1.0
         unseen = _logits(result, fresh[:, :position], block) + result.bias[block]
-        shift = margin_shift(unseen, _floats(axis.shares))
-        result.bias[block] += shift
-        fresh[:, position] = block.start + draw_codes(unseen + shift, rng)
+        if problem.theta is not None:  # else its shares hold already
+            shift = margin_shift(unseen, _floats(axis.shares))
+            result.bias[block] += shift
+            unseen = unseen + shift
+        fresh[:, position] = block.start + draw_codes(unseen, rng)
         if progress:
             progress(position + 1, len(axes))
     return result
@@ -178,8 +180,8 @@ def _logits(weights: LogLinear, places: torch.Tensor, block: slice) -> torch.Ten
 def margin_shift(logits: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
     """Return the ``(size,)`` change of the bias with which the rows' mean probabilities are the given shares.
 
-    Newton's method on a convex objective. A ridge leaves the error of shares that is within the noise of so many rows: a
-    rare code that only some rare rows can have would otherwise be forced upon others.
+    Newton's method on a convex objective. A ridge leaves an error that is within the noise of so many rows: a rare code
+    that only some rare rows can have would otherwise be forced upon others.
 
     Args:
         logits: ``(rows, size)`` of drawn rows.
