@@ -7,7 +7,8 @@ drawn in sequence, agreement with the table of every measured pair ``(i, j)`` is
 
 with ``x`` drawn from the earlier columns; its gradient is the model's table minus the measured one. The penalty is
 the negative logarithm of a Gaussian prior, whose variance is estimated from the noisy table: its signal beyond the
-known noise. Everything here is post-processing of released counts.
+known noise and that of the drawn rows. Its biases are corrected on rows that it was not fitted on
+(``docs/adr/0017-drift-along-the-columns.md``). Everything here is post-processing of released counts.
 
 References:
     Berger, Della Pietra & Della Pietra (1996), *A Maximum Entropy Approach to Natural Language Processing*.
@@ -31,6 +32,14 @@ from tabgan.table.codes import TableEncoder
 #: Most and fewest drawn rows that conditionals are fitted on; in between, four times the rows of the table. With more
 #: codes than WIDTH, fewer rows keep the work constant.
 POOL, WIDTH, MIN_POOL = 32_768, 400, 4_096
+
+#: Part of the pool's own sampling variance that counts as noise of a table: a closer fit follows the drawn rows, and
+#: bends the shares of others.
+POOL_NOISE = 0.25
+
+#: Rows that the biases are corrected on, steps of Newton's method, the largest change of a log-weight in one, the ridge
+#: on the sum of them (about 1 / (FRESH * .25**2)), and the error of a share that is too small for another step.
+FRESH, CORRECTIONS, MOST_STEP, FRESH_RIDGE, CLOSE = 16_384, 8, 1.0, 1e-3, 1e-4
 
 #: Iterations of L-BFGS per column, and evaluations of its objective.
 ITERATIONS, EVALUATIONS = 40, 50
@@ -127,16 +136,19 @@ def fit_loglinear(
         n_rows: Noisy number of rows.
         rng: Generator that draws the pool, on the CPU.
         progress: Called with the number of columns done and the total.
+
+    Each column is fitted on one pool of drawn rows, and then its bias corrected on rows drawn apart from them, so that
+    the error of a column's shares is not handed on to the columns after it.
     """
     sizes = [len(axis.shares) for axis in axes]
     offsets = np.concatenate([[0], np.cumsum(sizes)])
     width = int(offsets[-1])
     n_pool = int(np.clip(min(POOL, 4 * n_rows) * (WIDTH / max(width, WIDTH)) ** 2, MIN_POOL, POOL))
-    pool = torch.zeros(n_pool, width)
+    pool, fresh = torch.zeros(n_pool, width), torch.empty(FRESH, len(axes), dtype=torch.int64)
     result = LogLinear(torch.zeros(width, width), torch.zeros(width))
     for position, axis in enumerate(axes):
         block = slice(int(offsets[position]), int(offsets[position + 1]))
-        problem = _Column(axis, n_rows)
+        problem = _Column(axis, n_rows, n_pool)
         for pair in pairs:
             if pair.columns[1] == position:
                 earlier = pair.columns[0]
@@ -146,16 +158,56 @@ def fit_loglinear(
         problem.write(result, block)
         codes = draw_codes(logits, rng)
         pool[torch.arange(n_pool), block.start + codes] = 1.0
+        unseen = _logits(result, fresh[:, :position], block) + result.bias[block]
+        if problem.theta is not None:  # else its shares hold already
+            shift = margin_shift(unseen, _floats(axis.shares))
+            result.bias[block] += shift
+            unseen = unseen + shift
+        fresh[:, position] = block.start + draw_codes(unseen, rng)
         if progress:
             progress(position + 1, len(axes))
     return result
 
 
+def _logits(weights: LogLinear, places: torch.Tensor, block: slice) -> torch.Tensor:
+    """Return ``(rows, size)`` logits without the bias, given the ``(rows, earlier columns)`` places of drawn codes."""
+    direct = weights.direct[: block.start, block].contiguous()
+    if not places.shape[1]:
+        return direct.new_zeros(len(places), direct.shape[1])
+    return torch.nn.functional.embedding_bag(places.contiguous(), direct, mode="sum")
+
+
+def margin_shift(logits: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
+    """Return the ``(size,)`` change of the bias with which the rows' mean probabilities are the given shares.
+
+    Newton's method on a convex objective. A ridge leaves an error that is within the noise of so many rows: a rare code
+    that only some rare rows can have would otherwise be forced upon others.
+
+    Args:
+        logits: ``(rows, size)`` of drawn rows.
+        shares: ``(size,)`` released shares; codes without any stay as they are.
+    """
+    is_free = shares > 0
+    shift = torch.zeros_like(shares)
+    for _ in range(CORRECTIONS):
+        probabilities = torch.softmax(logits + shift, dim=1)[:, is_free]
+        mean = probabilities.mean(0)
+        error = shares[is_free] - mean
+        if error.abs().max() < CLOSE:
+            break
+        curvature = torch.diag(mean + FRESH_RIDGE) - probabilities.T @ probabilities / len(logits)
+        step = torch.linalg.solve(curvature, error - FRESH_RIDGE * shift[is_free])
+        if not step.isfinite().all():
+            break
+        shift[is_free] += step.clamp(-MOST_STEP, MOST_STEP)
+    return shift
+
+
 class _Column:
     """The conditionals of one column given the earlier ones."""
 
-    def __init__(self, axis: Axis, n_rows: float) -> None:
-        self.axis, self.n_rows = axis, n_rows
+    def __init__(self, axis: Axis, n_rows: float, n_pool: int) -> None:
+        self.axis, self.n_rows, self.n_pool = axis, n_rows, n_pool
         self.bias = torch.as_tensor(np.log(np.maximum(axis.shares, 1e-9)), dtype=torch.float32)
         self.bias[torch.as_tensor(axis.shares <= 0)] = _NEVER
         self.basis = _floats(axis.basis)
@@ -176,7 +228,8 @@ class _Column:
         variance = prior_variance(
             beyond * self.n_rows, expected * self.n_rows, noise, earlier.levels, self.axis.levels
         )
-        ridge = noise**2 / (self.n_rows * (self.n_rows * expected + 1.0)) / variance
+        drawn_noise = POOL_NOISE * self.n_rows**2 * expected / self.n_pool
+        ridge = (noise**2 + drawn_noise) / (self.n_rows * (self.n_rows * expected + 1.0)) / variance
         ridge = np.maximum(ridge, LEAST_RIDGE)
         basis = _floats(earlier.basis)
         self._features.append(pool @ basis)

@@ -13,6 +13,7 @@ from tabgan._util.tensors import draw_codes
 from tabgan.model import loglinear
 from tabgan.model.generator import Generator
 from tabgan.model.loglinear import (
+    FRESH,
     LEAST_VARIANCE,
     MIN_POOL,
     MOST_VARIANCE,
@@ -150,7 +151,45 @@ class TestExtremes:
         for width in (40, 400, 800, 4_000):
             axis = _plain(np.full(width, 1 / width))
             fit_loglinear([axis], [], 1e6, _rng())
-        assert drawn == [POOL, POOL, POOL // 4, MIN_POOL]
+        assert drawn[::2] == [POOL, POOL, POOL // 4, MIN_POOL]
+        assert set(drawn[1::2]) == {FRESH}
+
+
+class TestDrift:
+    """Errors of a column's shares are not handed on to the columns after it."""
+
+    def test_the_shares_of_a_small_table_without_noise_hold(self):
+        """Its tables have more cells than rows: conditionals that follow the pool bend the shares of other rows."""
+        rng = np.random.default_rng(3)
+        latent = rng.normal(size=(600, 1))
+        rows = np.clip(8 + 3 * (0.6 * latent + rng.normal(size=(600, 7))), 0, 15).astype(int)
+        rows[rng.random((600, 7)) < 0.3] = 0
+        shares = [np.bincount(column, minlength=16) / 600 for column in rows.T]
+        pairs = []
+        for pair in itertools.combinations(range(7), 2):
+            table = np.zeros((16, 16))
+            np.add.at(table, tuple(rows[:, c] for c in pair), 1)
+            pairs.append(Marginal(pair, table, 0.0))
+        shares = [np.maximum(share, 1e-6) for share in shares]
+        generator = Generator([16] * 7)
+        generator.start_from(fit_loglinear([_plain(share) for share in shares], pairs, 600.0, _rng()))
+        drawn = generator.draw(30_000, _rng(5)).codes.numpy()
+        found = [np.bincount(column, minlength=16) / 30_000 for column in drawn.T]
+        errors = [0.5 * np.abs(a - b).sum() for a, b in zip(found, shares, strict=True)]
+        assert max(errors) < 0.025
+
+    def test_a_bias_meets_the_shares(self):
+        logits, shares = torch.randn(4_000, 4, generator=_rng()) * 3, torch.tensor([0.7, 0.2, 0.1, 0.0])
+        logits[:, 3] = -30.0
+        shift = loglinear.margin_shift(logits, shares)
+        np.testing.assert_allclose(torch.softmax(logits + shift, 1).mean(0), shares, atol=0.005)
+        assert shift[3] == 0
+
+    def test_a_rare_code_that_no_row_can_have_is_not_forced_upon_all(self):
+        logits, shares = torch.zeros(4_000, 3), torch.tensor([0.5, 0.4998, 0.0002])
+        logits[:, 2] = -20.0
+        shift = loglinear.margin_shift(logits, shares)
+        assert torch.softmax(logits + shift, 1).mean(0)[2] < 1e-5
 
 
 class TestNoise:
