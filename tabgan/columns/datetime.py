@@ -74,10 +74,7 @@ class Datetime(LatticeColumn):
         if self.bounds is not None:
             low, high = (declared_moment(bound, dt.UTC) for bound in self.bounds)
             if low is None or high is None or (low[2] is None) != (high[2] is None):
-                raise ValueError(
-                    "bounds: expected two moments in ISO 8601, such as '2020-01-31' or '2020-01-31T12:30', both with an "
-                    "offset such as +02:00 or none."
-                )
+                raise ValueError("bounds: expected two moments in ISO 8601 of one time zone.")
             if low[:2] > high[:2]:
                 raise ValueError("bounds: expected two moments, the earlier one first.")
         return self
@@ -191,7 +188,7 @@ class Datetime(LatticeColumn):
 
     def shown(self, value: float) -> str:
         moment = str(np.datetime64(round(value), "s"))
-        return moment[: {"year": 4, "month": 7, "day": 10}.get(self.resolution or "", None)]
+        return moment[: {"year": 4, "month": 7, "day": 10}.get(self.resolution or "")]
 
     def coarse_edges(self) -> np.ndarray:
         """Return calendar years from 1900 to 2100."""
@@ -208,11 +205,15 @@ class Datetime(LatticeColumn):
         found = declared_moment(text, self.zone)
         if found is None:
             form = f" or text in the format {self.format!r}" if self.format else ""
-            raise ConfigError(f"{where}: expected a moment in ISO 8601 such as '2020-01-31T12:30'{form}, got {text!r}.")
+            raise ConfigError(
+                f"{where}: expected a moment in ISO 8601 such as '2020-01-31T12:30'{form}, got {text!r}."
+            )
         if self.format:
             return compiled(self.format).write(np.array(found[:1]))[0]
         moment = pd.Timestamp(np.datetime64(found[0], "s")) + pd.Timedelta(microseconds=found[1])
-        return moment if self.zone is None else moment.tz_localize("UTC") - pd.Timedelta(seconds=found[2] or 0)
+        return (
+            moment if self.zone is None else moment.tz_localize("UTC") - pd.Timedelta(seconds=found[2] or 0)
+        )
 
     @property
     def takes(self) -> frozenset[str]:
@@ -251,7 +252,7 @@ class Datetime(LatticeColumn):
 
     @classmethod
     def _draft_of_text(cls, distinct: set[str], name: str, dtype: str) -> Datetime | None:
-        """Return the column of a format that all texts are in, chosen as a fit's vote chooses it; ``None`` if none is."""
+        """Return the column of the format that a fit's vote would choose; ``None`` if not all texts are in it."""
         ballots = [ballot for ballot in cls.ballots() if ballot.label_of is not None]
         places = {ballot.label: place for place, ballot in enumerate(ballots)}
         labels = [spellings.label_of(text, False) for text in distinct]
@@ -292,7 +293,9 @@ class DatetimeEncoder(LatticeEncoder):
     def repeat(self, value: object, n_rows: int) -> pd.Series:
         resolved = pd.api.types.pandas_dtype(self.dtype)
         is_aware = isinstance(value, dt.datetime) and value.tzinfo is not None
-        if is_aware and isinstance(resolved, pd.DatetimeTZDtype):  # an hour that the clock shows twice is told apart
+        if is_aware and isinstance(
+            resolved, pd.DatetimeTZDtype
+        ):  # an hour that the clock shows twice is told apart
             exact = pd.Timestamp(value).tz_convert(resolved.tz)
             return pd.Series([exact] * n_rows, name=self.name).astype(self.dtype)
         return super().repeat(value, n_rows)
@@ -338,8 +341,8 @@ def _column(cls: type[Datetime], spelling: spellings.Spelling, name: str, dtype:
     if spelling.order == spellings.EITHER:
         other = spelling.label.removesuffix(" at midnight").replace(format_, "").replace(" or ", "")
         logger.warning(
-            "Column %r: the noisy counts do not tell whether the day or the month comes first; it is read as %r. If that "
-            "is wrong, declare it: {name: %r, kind: datetime, format: %r}.",
+            "Column %r: the noisy counts do not tell the day from the month, and it is read as %r. If that is "
+            "wrong, declare it: {name: %r, kind: datetime, format: %r}.",
             name,
             format_,
             name,

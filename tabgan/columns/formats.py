@@ -1,9 +1,9 @@
-"""Text formats of moments: reading and writing in ``strptime`` directives, and some of ``date`` besides.
+"""Text formats of moments: reading and writing in ``strptime`` directives, and in some of other programs.
 
-Beside Python's directives there are ``%-d``, ``%-m``, ``%-H`` and ``%-I`` (no zero before one digit), ``%e`` (a space
-there), ``%1f`` to ``%9f`` (fractions of so many digits), ``%^b`` and ``%P`` (JAN, pm), ``%:z`` and ``%:::z`` (``+02:00``,
-``+02``), ``%F``, ``%T``, ``%R`` and ``%D``. Names of months and days are English. Directives of Python alone, such as ``%j``
-and ``%c``, are left to Python.
+Beyond Python's own there are ``%-d``, ``%-m``, ``%-H`` and ``%-I`` (no zero before one digit), ``%e`` (a space there),
+``%1f`` to ``%9f`` (fractions of so many digits), ``%^b`` and ``%P`` (``JAN``, ``pm``), ``%:z`` and ``%:::z``
+(``+02:00``, ``+02``), ``%F``, ``%T``, ``%R`` and ``%D``. Names of months and days are English. Other directives, such
+as ``%j`` and ``%c``, are left to Python.
 
 A moment with an offset is read in UTC, and written with the offset of UTC. Fractions are read, and written as zeros.
 """
@@ -93,7 +93,9 @@ class Format:
         self._names = [_PARTS[t][0] for t in tokens if t in _PARTS]
         if self._is_own:
             self._is_own = len(set(self._names)) == len(self._names)
-        self._template = "".join(_PARTS[t][2] if t in _PARTS else t.replace("%%", "%").replace("%", "%%") for t in tokens)
+        self._template = "".join(
+            _PARTS[t][2] if t in _PARTS else t.replace("%%", "%").replace("%", "%%") for t in tokens
+        )
         self._tokens = tokens
 
     @cached_property
@@ -185,8 +187,7 @@ class Format:
             texts = [moment.strftime(self.text) for moment in moments]
         else:
             written = [self._column(name, distinct) for name in self._names if name not in _FIXED]
-            texts = [self._template % row for row in zip(*written, strict=True)] if written else []
-            texts = texts or [self._template % ()] * len(distinct)
+            texts = [self._template % row for row in zip(*written, strict=True)]
         return [texts[place] for place in places.tolist()]
 
     @staticmethod
@@ -239,7 +240,7 @@ def _pattern(tokens: list[str]) -> str:
     pattern = ""
     for token in tokens:
         if token not in _PARTS:
-            pattern += re.sub(r"(?:\\?\s)+", r"\\s+", re.escape(token.replace("%%", "%")))
+            pattern += re.sub(r"(?:\\?\s)+", r"\\s+", re.escape(token.replace("%%", "%")), flags=re.ASCII)
         elif _PARTS[token][0] == "fraction" and pattern.endswith((r"\.", ",")):
             mark = r"\." if pattern.endswith(r"\.") else ","
             pattern = f"{pattern.removesuffix(mark)}(?:{mark}(?P<fraction>{_PARTS[token][1]}))?"

@@ -236,7 +236,7 @@ class Column(BaseModel):
         raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} has no such thing.")
 
     def ahead_of_utc(self, series: pd.Series) -> np.ndarray:
-        """Return ``(rows,)`` float64 by which places on the axis are ahead of those in UTC, NaN for those without a zone.
+        """Return ``(rows,)`` float64 by which places on the axis are ahead of UTC, NaN for those without a zone.
 
         Each cell is read by itself. Two places with a zone are compared in UTC, others as they are.
         """
@@ -326,7 +326,7 @@ class Column(BaseModel):
 
 
 def position_of(ballots: Sequence[Ballot]) -> Callable[[Any, bool], int]:
-    """Return a function of a value, and of ``holds``' second argument, that returns the place of the ballot that holds it."""
+    """Return a function that finds the place of the ballot that holds a value, of the arguments of ``holds``."""
     places = {ballot.label: place for place, ballot in enumerate(ballots)}
     steps: list[tuple[int, Ballot]] = []
     for place, ballot in enumerate(ballots):

@@ -1,8 +1,9 @@
 """Spellings of moments that text is tried in, and the choice among them by released counts.
 
-The spellings are a fixed list, the same for every table. Text has at most one of them, found from the text alone, so each
-row of a column is in one cell of the vote. ``03/04/2020`` may begin with the month or with the day: such text has a cell
-of its own, and counts for the order of which the noisy counts of other text are larger.
+The spellings are a fixed list, the same for every table. Text has at most one of them, found from the text alone, so
+each row of a column is in one cell of the vote. ``03/04/2020`` may begin with the month or with the day: such text has
+a cell of its own, and counts for the order of which the noisy counts of other text are larger. Where these tell
+nothing, ``03/04/2020`` begins with the month and ``03-04-2020`` with the day, and the fit says so.
 """
 
 from __future__ import annotations
@@ -58,7 +59,9 @@ class Spelling(NamedTuple):
 def _zoned() -> Iterator[str]:
     """Yield formats in the manner of ISO 8601, the most usual ones first."""
     fractions = ("", ".%3f", ".%f", ".%9f", ".%7f", ".%1f", ".%2f")
-    for mark, zone, fraction in itertools.product(" T", ("", "Z", "%:z", "%z", "%:::z", " UTC", " %z"), fractions):
+    for mark, zone, fraction in itertools.product(
+        " T", ("", "Z", "%:z", "%z", "%:::z", " UTC", " %z"), fractions
+    ):
         yield f"%Y-%m-%d{mark}%H:%M:%S{fraction}{zone}"
     for mark, zone in itertools.product(" T", ("", "Z", "%:z", " UTC")):
         yield f"%Y-%m-%d{mark}%H:%M{zone}"
@@ -87,7 +90,13 @@ _PADDED: tuple[str, ...] = (
     *(f"{month} %d, %Y{clock}" for month in ("%b", "%B") for clock in _CLOCKS),
     *("%b %d %Y", "%B %d %Y", "%b %d, %Y, %I:%M:%S %p"),
     *("%a, %d %b %Y", "%a %d %b %Y", "%a %b %d %Y", "%a, %b %d, %Y", "%a, %B %d, %Y"),
-    *("%A, %d %B %Y", "%A, %B %d, %Y", "%A %d %B %Y", "%a, %d %b %Y %H:%M:%S %z", "%a, %d %b %Y %H:%M:%S GMT"),
+    *(
+        "%A, %d %B %Y",
+        "%A, %B %d, %Y",
+        "%A %d %B %Y",
+        "%a, %d %b %Y %H:%M:%S %z",
+        "%a, %d %b %Y %H:%M:%S GMT",
+    ),
 )
 
 #: Formats that are tried as they stand.

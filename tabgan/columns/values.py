@@ -27,7 +27,8 @@ _UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
 #: A declared duration: a number with its unit, or several; or text that is a duration in a cell.
 _DECLARED = re.compile(
-    r"[+-]?(?:\s*\d+(?:\.\d+)?\s*(?:days?|d|hours?|h|minutes?|min|m|seconds?|s|milliseconds?|ms),?)+", re.IGNORECASE
+    r"[+-]?(?:\s*\d+(?:\.\d+)?\s*(?:days?|d|hours?|h|minutes?|min|m|seconds?|s|milliseconds?|ms),?)+",
+    re.IGNORECASE,
 )
 
 #: A declared moment: ISO 8601 to the day or further, with or without an offset, or a month.
@@ -91,7 +92,8 @@ def ahead_of_utc(series: pd.Series, format_: str | None, zone: dt.tzinfo | None 
         zone: As in :func:`moments`.
     """
     if isinstance(series.dtype, pd.DatetimeTZDtype):
-        return moments(series, format_, zone) - moments(series, format_, dt.UTC)
+        ahead: np.ndarray = moments(series, format_, zone) - moments(series, format_, dt.UTC)
+        return ahead
     if format_ is not None and compiled(format_).is_utc:
         return np.zeros(len(series))
     if _is_datetime(series.dtype):
@@ -140,9 +142,7 @@ def _wall_clock(series: pd.Series, zone: dt.tzinfo | None) -> pd.Series:
     return (series if zone is None else series.dt.tz_convert(zone)).dt.tz_localize(None)
 
 
-def _clocks(
-    series: pd.Series, format_: str | None, zone: dt.tzinfo | None
-) -> list[tuple[int, int] | None]:
+def _clocks(series: pd.Series, format_: str | None, zone: dt.tzinfo | None) -> list[tuple[int, int] | None]:
     """Return a second and a microsecond of each moment, ``None`` where there is none."""
     read = _text_reader(format_, zone)
     return [read(value) if isinstance(value, str) else _clock(value, zone) for value in objects(series)]
@@ -290,9 +290,7 @@ def _numpy_clock(value: np.datetime64) -> tuple[int, int] | None:
     return int(second.astype(np.int64)), fraction
 
 
-def _text_reader(
-    format_: str | None, zone: dt.tzinfo | None
-) -> Callable[[str], tuple[int, int] | None]:
+def _text_reader(format_: str | None, zone: dt.tzinfo | None) -> Callable[[str], tuple[int, int] | None]:
     """Return a reader of text that remembers what it has read."""
     known: dict[str, tuple[int, int] | None] = {}
 
