@@ -253,17 +253,16 @@ class Datetime(LatticeColumn):
     @classmethod
     def _draft_of_text(cls, distinct: set[str], name: str, dtype: str) -> Datetime | None:
         """Return the column of the format that a fit's vote would choose; ``None`` if not all texts are in it."""
-        ballots = [ballot for ballot in cls.ballots() if ballot.label_of is not None]
-        places = {ballot.label: place for place, ballot in enumerate(ballots)}
+        listed = spellings.spellings()
+        places = {spelling.label: place for place, spelling in enumerate(listed)}
         labels = [spellings.label_of(text, False) for text in distinct]
         known = [places[label] for label in labels if label is not None]
-        if not known:
+        if 2 * len(known) <= len(labels):
             return None
-        vote = cls.settled([*places, ""], np.bincount(known, minlength=len(ballots) + 1), 0.0)
-        column = ballots[int(vote[:-1].argmax())].column(name, dtype)
-        format_ = compiled(getattr(column, "format", None) or "")
-        is_read = all(format_.read(text) is not None for text in distinct)
-        return cls(name=name, dtype=dtype, format=format_.text) if is_read else None
+        vote = cls.settled([*places, "text"], np.bincount(known, minlength=len(listed) + 1), 0.0)
+        format_ = listed[int(vote[:-1].argmax())].format
+        is_read = all(compiled(format_).read(text) is not None for text in distinct)
+        return cls(name=name, dtype=dtype, format=format_) if is_read else None
 
     def with_domain_of(self, present: pd.Series) -> Column:
         found, is_read = seconds(present, self.format, self.zone)
