@@ -187,7 +187,8 @@ class Format:
             texts = [moment.strftime(self.text) for moment in moments]
         else:
             written = [self._column(name, distinct) for name in self._names if name not in _FIXED]
-            texts = [self._template % row for row in zip(*written, strict=True)]
+            rows = zip(*written, strict=True) if written else [()] * len(distinct)
+            texts = [self._template % row for row in rows]
         return [texts[place] for place in places.tolist()]
 
     @staticmethod
