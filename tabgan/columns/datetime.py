@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -117,7 +117,7 @@ class Datetime(LatticeColumn):
         return (
             Ballot("datetimes", _is_datetime, lambda name, dtype: cls(name=name, dtype=dtype)),
             Ballot("dates", _is_date, lambda name, dtype: cls(name=name, dtype=dtype, resolution="day")),
-            *(_ballot(cls, spelling) for spelling in spellings.spellings()),
+            *_text_ballots(cls),
         )
 
     @classmethod
@@ -211,9 +211,9 @@ class Datetime(LatticeColumn):
         if self.format:
             return compiled(self.format).write(np.array(found[:1]))[0]
         moment = pd.Timestamp(np.datetime64(found[0], "s")) + pd.Timedelta(microseconds=found[1])
-        return (
-            moment if self.zone is None else moment.tz_localize("UTC") - pd.Timedelta(seconds=found[2] or 0)
-        )
+        if self.zone is None or found[2] is None:
+            return moment
+        return moment.tz_localize("UTC") - pd.Timedelta(seconds=found[2])
 
     @property
     def takes(self) -> frozenset[str]:
@@ -323,6 +323,11 @@ def _is_datetime(value: Any, _: bool) -> bool:
 
 def _is_date(value: Any, _: bool) -> bool:
     return isinstance(value, dt.date)
+
+
+@lru_cache(maxsize=1)
+def _text_ballots(cls: type[Datetime]) -> tuple[Ballot, ...]:
+    return tuple(_ballot(cls, spelling) for spelling in spellings.spellings())
 
 
 def _ballot(cls: type[Datetime], spelling: spellings.Spelling) -> Ballot:
