@@ -29,6 +29,8 @@ ORDER = [
     "_util.renamed",
     "_util.schema_errors",
     "_util",
+    "columns.formats",
+    "columns.spellings",
     "columns.values",
     "columns.keys",
     "columns.encoder",

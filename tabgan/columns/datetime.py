@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
+from collections.abc import Sequence
+from functools import lru_cache, partial
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
-from tabgan.columns import rounding
+from tabgan.columns import rounding, spellings
+from tabgan.columns.formats import compiled
 from tabgan.columns.kind import DATES, DATETIMES, TEXT, Ballot, Column, is_text_dtype
 from tabgan.columns.lattice import LatticeColumn, LatticeEncoder, Precision
-from tabgan.columns.values import DATETIME_FORMATS, moments, objects, second_of, seconds
-from tabgan.errors import DataError
+from tabgan.columns.values import ahead_of_utc, declared_moment, moments, objects, seconds
+from tabgan.errors import ConfigError, DataError, SchemaError
 
-_SECONDS = {"day": 86_400, "second": 1}
+logger = logging.getLogger(__name__)
+
+#: NumPy's name of each resolution.
+_UNITS = {"year": "Y", "month": "M", "day": "D", "second": "s"}
 
 #: Moments that datetime64[ns] holds, and those of Python's dates.
 _NANO_RANGE = (np.datetime64("1677-09-22", "s"), np.datetime64("2262-04-11", "s"))
@@ -28,14 +35,15 @@ class Datetime(LatticeColumn):
     """A column of dates or points in time: datetime64, ``datetime.date`` objects, or text in one format.
 
     Attributes:
-        bounds: First and last moment, in ISO 8601.
-        resolution: The precision that is kept: days or seconds.
-        format: ``strptime`` format of a column that holds text; ``None`` for datetime64 and dates.
+        bounds: First and last moment, in ISO 8601. With an offset they are converted to the column's zone.
+        resolution: The precision that is kept: days or seconds; months or years where the format has no more.
+        format: Format of a column that holds text, as in :mod:`tabgan.columns.formats`; ``None`` for datetime64 and
+            dates.
     """
 
     kind: Literal["datetime"] = "datetime"
     bounds: tuple[str, str] | None = None
-    resolution: Literal["day", "second"] | None = None
+    resolution: Literal["year", "month", "day", "second"] | None = None
     format: str | None = None
     out_of_range: Literal["clip", "error"] = "clip"
 
@@ -45,15 +53,29 @@ class Datetime(LatticeColumn):
     precision: ClassVar[Precision] = Precision("resolution", "days")
     known_steps: ClassVar[tuple[float, ...]] = (86_400.0, 1.0)
 
+    @field_validator("bounds", mode="before")
+    @classmethod
+    def _check_text(cls, bounds: Any) -> Any:
+        return tuple(map(_text_of, bounds)) if isinstance(bounds, list | tuple) else bounds
+
+    @field_validator("format")
+    @classmethod
+    def _check_format(cls, format_: str | None) -> str | None:
+        fault = None if format_ is None else compiled(format_).fault
+        if fault:
+            raise ValueError(
+                f"expected a format in which a moment can be written and read back, got {format_!r}, which {fault}. "
+                "Complete it, as '%Y-%m-%d' is, or declare the column as categorical."
+            )
+        return format_
+
     @model_validator(mode="after")
     def _check_bounds(self) -> Datetime:
         if self.bounds is not None:
-            try:
-                low, high = (pd.Timestamp(moment) for moment in self.bounds)
-                is_ordered = bool(low <= high)
-            except (ValueError, TypeError, OverflowError) as error:
-                raise ValueError("bounds: expected two moments in ISO 8601 of one time zone.") from error
-            if not is_ordered:
+            low, high = (declared_moment(bound, dt.UTC) for bound in self.bounds)
+            if low is None or high is None or (low[2] is None) != (high[2] is None):
+                raise ValueError("bounds: expected two moments in ISO 8601 of one time zone.")
+            if low[:2] > high[:2]:
                 raise ValueError("bounds: expected two moments, the earlier one first.")
         return self
 
@@ -62,13 +84,26 @@ class Datetime(LatticeColumn):
         return self.resolution is not None
 
     @property
-    def unit(self) -> int:
-        """Seconds of one lattice integer; 1 if the resolution is open."""
-        return _SECONDS[self.resolution or "second"]
+    def zone(self) -> dt.tzinfo | None:
+        """The zone of the column's wall clock; ``None`` if it has none."""
+        if self.format is not None:
+            return dt.UTC if compiled(self.format).is_utc else None
+        resolved = pd.api.types.pandas_dtype(self.dtype or "object")
+        return resolved.tz if isinstance(resolved, pd.DatetimeTZDtype) else None
 
     @property
     def step(self) -> float:
-        return float(self.unit)
+        return 1.0 if self.resolution in (None, "second") else 86_400.0
+
+    def lattice_of(self, found: np.ndarray) -> np.ndarray:
+        """Return ``(rows,)`` lattice integers of seconds: years, months, days or seconds since 1970."""
+        unit = _UNITS[self.resolution or "second"]
+        return found.astype("datetime64[s]").astype(f"datetime64[{unit}]").astype(np.int64)
+
+    def seconds_of(self, lattice: np.ndarray) -> np.ndarray:
+        """Return ``(rows,)`` seconds at which lattice integers begin."""
+        unit = _UNITS[self.resolution or "second"]
+        return lattice.astype(f"datetime64[{unit}]").astype("datetime64[s]").astype(np.int64)
 
     def undeclared(self) -> Datetime:
         return type(self)(name=self.name, format=self.format)
@@ -82,19 +117,23 @@ class Datetime(LatticeColumn):
         return (
             Ballot("datetimes", _is_datetime, lambda name, dtype: cls(name=name, dtype=dtype)),
             Ballot("dates", _is_date, lambda name, dtype: cls(name=name, dtype=dtype, resolution="day")),
-            *(_format_ballot(cls, format_) for format_ in DATETIME_FORMATS),
+            *_text_ballots(cls),
         )
 
+    @classmethod
+    def settled(cls, labels: Sequence[str], vote: np.ndarray, noise_stddev: float) -> np.ndarray:
+        return spellings.settled(labels, vote, noise_stddev, "numerals")
+
     def with_implied_precision(self) -> Datetime:
-        if self.resolution is None and self.format:
-            return self.with_(resolution="second" if "%H" in self.format else "day")
-        return self
+        implied = compiled(self.format).resolution if self.format else None
+        is_open = self.resolution is None or implied in ("year", "month")
+        return self.with_(resolution=implied) if implied and is_open else self
 
     def with_finest_precision(self) -> Datetime:
         return self if self.has_precision else self.with_(resolution="second")
 
     def precision_counts(self, series: pd.Series) -> np.ndarray:
-        found, present = seconds(series, self.format)
+        found, present = seconds(series, self.format, self.zone)
         at_midnight = int((found[present] % 86_400 == 0).sum())
         return np.array([at_midnight, int(present.sum()) - at_midnight])
 
@@ -102,45 +141,79 @@ class Datetime(LatticeColumn):
         return self.with_(resolution=("day", "second")[finest])
 
     def read(self, series: pd.Series) -> np.ndarray:
-        return moments(series, self.format)
+        return moments(series, self.format, self.zone)
+
+    def ahead_of_utc(self, series: pd.Series) -> np.ndarray:
+        return ahead_of_utc(series, self.format, self.zone)
 
     def to_lattice(self, series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-        found, present = seconds(series, self.format)
-        return found // self.unit, present
+        found, present = seconds(series, self.format, self.zone)
+        return self.lattice_of(found), present
 
     def declared_range(self) -> tuple[int, int]:
-        low, high = (_second(bound) // self.unit for bound in self.bounds or ())
+        ends = np.array([self._clock(bound)[0] for bound in self.bounds or ()])
+        low, high = self.lattice_of(ends).tolist()
         return low, high
 
     def dtype_range(self) -> tuple[int, int]:
         resolved = pd.api.types.pandas_dtype(self.dtype or "object")
         base = resolved.base if isinstance(resolved, pd.DatetimeTZDtype) else resolved
         is_nano = isinstance(base, np.dtype) and base.kind == "M" and np.datetime_data(base)[0] == "ns"
-        low, high = (
-            int(end.astype(np.int64)) // self.unit for end in (_NANO_RANGE if is_nano else _CALENDAR)
-        )
+        ends = np.array(_NANO_RANGE if is_nano else _CALENDAR)
+        if self.format:
+            first, last = (f"{year:04d}" for year in compiled(self.format).years)
+            written = np.array([f"{first}-01-01", f"{last}-12-31T23:59:59"], dtype="datetime64[s]")
+            ends = np.array([max(ends[0], written[0]), min(ends[1], written[1])])
+        low, high = self.lattice_of(ends).tolist()
         return low, high
 
     def bounds_of(self, low: int, high: int) -> tuple[str, str]:
-        epoch = dt.datetime(1970, 1, 1)
-        first, last = (epoch + dt.timedelta(seconds=end * self.unit) for end in (low, high))
-        return first.isoformat(), last.isoformat()
+        first, last = map(str, self.seconds_of(np.array([low, high])).astype("datetime64[s]"))
+        return first, last
 
     def place(self, bound: str) -> float:
-        return float(pd.Timestamp(bound).tz_localize(None).timestamp())
+        second, microsecond = self._clock(bound)
+        return second + microsecond / 1e6
+
+    def _clock(self, bound: str) -> tuple[int, int]:
+        """Return second and microsecond of a declared bound on the column's wall clock.
+
+        Raises:
+            SchemaError: it is no moment.
+        """
+        found = declared_moment(bound, self.zone)
+        if found is None:
+            raise SchemaError(f"Column {self.name!r}: bounds: expected moments in ISO 8601, got {bound!r}.")
+        return found[:2]
 
     def shown(self, value: float) -> str:
         moment = str(np.datetime64(round(value), "s"))
-        return moment[:10] if self.resolution == "day" else moment
+        return moment[: {"year": 4, "month": 7, "day": 10}.get(self.resolution or "")]
 
     def coarse_edges(self) -> np.ndarray:
         """Return calendar years from 1900 to 2100."""
         years = np.arange(_FIRST_YEAR, _LAST_YEAR + 2) - 1970
         starts = years.astype("datetime64[Y]").astype("datetime64[s]").astype(np.int64)
-        return np.asarray(starts // self.unit)
+        return self.lattice_of(starts)
 
     def lattice_encoder(self, edges: np.ndarray) -> DatetimeEncoder:
         return DatetimeEncoder(self, self.dtype or "float64", edges)
+
+    def parse(self, text: str, where: str) -> Any:
+        if self.format and compiled(self.format).read(text) is not None:
+            return text
+        found = declared_moment(text, self.zone)
+        if found is None:
+            form = f" or text in the format {self.format!r}" if self.format else ""
+            raise ConfigError(
+                f"{where}: expected a moment in ISO 8601 such as '2020-01-31T12:30'{form}, got {text!r}."
+            )
+        if self.format:
+            return compiled(self.format).write(np.array(found[:1]))[0]
+        moment = pd.Timestamp(np.datetime64(found[0], "s")) + pd.Timedelta(microseconds=found[1])
+        if self.zone is None or found[2] is None:
+            return moment
+        return moment.tz_localize("UTC") - pd.Timedelta(seconds=found[2])
 
     @property
     def takes(self) -> frozenset[str]:
@@ -175,20 +248,31 @@ class Datetime(LatticeColumn):
             return cls(name=name, resolution="day" if is_date else None)
         if not types or not all(issubclass(each, str) for each in types):
             return None
-        distinct = set(present)
-        for format_ in DATETIME_FORMATS:
-            if all(second_of(text, format_) is not None for text in distinct):
-                return cls(name=name, dtype=str(series.dtype), format=format_)
-        return None
+        return cls._draft_of_text(set(present), name, str(series.dtype))
+
+    @classmethod
+    def _draft_of_text(cls, distinct: set[str], name: str, dtype: str) -> Datetime | None:
+        """Return the column of the format that a fit's vote would choose; ``None`` if not all texts are in it."""
+        listed = spellings.spellings()
+        places = {spelling.label: place for place, spelling in enumerate(listed)}
+        labels = [spellings.label_of(text, False) for text in distinct]
+        known = [places[label] for label in labels if label is not None]
+        if 2 * len(known) <= len(labels):
+            return None
+        vote = cls.settled([*places, "text"], np.bincount(known, minlength=len(listed) + 1), 0.0)
+        format_ = listed[int(vote[:-1].argmax())].format
+        is_read = all(compiled(format_).read(text) is not None for text in distinct)
+        return cls(name=name, dtype=dtype, format=format_) if is_read else None
 
     def with_domain_of(self, present: pd.Series) -> Column:
-        found, is_read = seconds(present, self.format)
+        found, is_read = seconds(present, self.format, self.zone)
         found = found[is_read]
         if not len(found):
             return self
         is_daily = bool((found % 86_400 == 0).all())
         whole = self.with_(resolution="second").bounds_of(int(found.min()), int(found.max()))
-        return self.with_(bounds=whole, resolution="day" if is_daily else "second")
+        column = self.with_(bounds=whole, resolution="day" if is_daily else "second")
+        return column.with_implied_precision()
 
 
 class DatetimeEncoder(LatticeEncoder):
@@ -198,23 +282,34 @@ class DatetimeEncoder(LatticeEncoder):
 
     @property
     def steps(self) -> np.ndarray:
-        is_day = self.column.resolution == "day"
-        return np.array(rounding.SECONDS[:1] if is_day else rounding.SECONDS, dtype=np.int64)
+        is_second = self.column.resolution == "second"
+        return np.array(rounding.SECONDS if is_second else rounding.SECONDS[:1], dtype=np.int64)
 
     def _is_on_lattice(self, series: pd.Series, lattice: np.ndarray) -> bool:
-        found, _ = seconds(series, self.column.format)
-        return bool((found == lattice * self.column.unit).all())
+        found, _ = seconds(series, self.column.format, self.column.zone)
+        return bool((found == self.column.seconds_of(lattice)).all())
+
+    def repeat(self, value: object, n_rows: int) -> pd.Series:
+        resolved = pd.api.types.pandas_dtype(self.dtype)
+        is_aware = isinstance(value, dt.datetime) and value.tzinfo is not None
+        if is_aware and isinstance(
+            resolved, pd.DatetimeTZDtype
+        ):  # an hour that the clock shows twice is told apart
+            exact = pd.Timestamp(value).tz_convert(resolved.tz)
+            return pd.Series([exact] * n_rows, name=self.name).astype(self.dtype)
+        return super().repeat(value, n_rows)
 
     def _from_lattice(self, lattice: np.ndarray) -> pd.Series:
-        found = pd.Series((lattice * self.column.unit).astype("datetime64[s]"))
+        found = pd.Series(self.column.seconds_of(lattice).astype("datetime64[s]"))
         resolved = pd.api.types.pandas_dtype(self.dtype)
         if self.column.format is not None:
-            return found.dt.strftime(self.column.format).astype(object)
+            written = compiled(self.column.format).write(self.column.seconds_of(lattice))
+            return pd.Series(written, dtype=object)
         if isinstance(resolved, pd.DatetimeTZDtype):
             return found.dt.tz_localize(
                 resolved.tz, ambiguous=np.ones(len(found), bool), nonexistent="shift_forward"
             )
-        if self.column.resolution == "day" and (resolved == np.dtype(object) or resolved.kind == "O"):
+        if self.column.resolution != "second" and (resolved == np.dtype(object) or resolved.kind == "O"):
             return found.dt.date
         return found
 
@@ -230,14 +325,41 @@ def _is_date(value: Any, _: bool) -> bool:
     return isinstance(value, dt.date)
 
 
-def _format_ballot(cls: type[Datetime], format_: str) -> Ballot:
+@lru_cache(maxsize=1)
+def _text_ballots(cls: type[Datetime]) -> tuple[Ballot, ...]:
+    return tuple(_ballot(cls, spelling) for spelling in spellings.spellings())
+
+
+def _ballot(cls: type[Datetime], spelling: spellings.Spelling) -> Ballot:
     return Ballot(
-        format_,
-        lambda value, _: isinstance(value, str) and second_of(value, format_) is not None,
-        lambda name, dtype: cls(name=name, dtype=dtype, format=format_),
+        spelling.label,
+        lambda value, untyped_text: spellings.label_of(value, untyped_text) == spelling.label,
+        partial(_column, cls, spelling),
+        spellings.label_of,
     )
 
 
-def _second(bound: str) -> int:
-    """Return the wall clock's second of a declared bound."""
-    return int(pd.Timestamp(bound).tz_localize(None).as_unit("s").to_datetime64().astype(np.int64))
+def _column(cls: type[Datetime], spelling: spellings.Spelling, name: str, dtype: str) -> Datetime:
+    """Return the open column of a spelling, and say what its choice leaves in doubt, or loses."""
+    format_ = spelling.format
+    if spelling.order == spellings.EITHER:
+        other = spelling.label.removesuffix(" at midnight").replace(format_, "").replace(" or ", "")
+        logger.warning(
+            "Column %r: the noisy counts do not tell the day from the month, and it is read as %r. If that is "
+            "wrong, declare it: {name: %r, kind: datetime, format: %r}.",
+            name,
+            format_,
+            name,
+            other,
+        )
+    if compiled(format_).has_fraction:
+        logger.warning("Column %r: fractions of seconds are not kept; they are written as zeros.", name)
+    resolution = "day" if spelling.is_midnight else None
+    return cls(name=name, dtype=dtype, format=format_, resolution=resolution)
+
+
+def _text_of(bound: Any) -> Any:
+    """Return a declared bound as text: moments and dates may stand as objects, too."""
+    if isinstance(bound, np.datetime64):
+        return str(bound.astype("datetime64[us]"))
+    return bound.isoformat() if isinstance(bound, dt.date) and bound is not pd.NaT else bound

@@ -13,7 +13,7 @@ from pydantic import field_validator, model_validator
 from tabgan.columns import rounding
 from tabgan.columns.kind import DURATIONS, TEXT, Ballot, Column, is_text_dtype
 from tabgan.columns.lattice import LIMIT, LatticeColumn, LatticeEncoder, Precision
-from tabgan.columns.values import duration_of, elapsed, objects
+from tabgan.columns.values import declared_duration, duration_of, elapsed, objects
 from tabgan.errors import ConfigError, DataError, SchemaError
 
 #: Milliseconds of each resolution, coarsest first.
@@ -35,7 +35,7 @@ class Duration(LatticeColumn):
     """A column of lengths of time: timedelta64, ``datetime.timedelta`` objects, or text.
 
     Attributes:
-        bounds: Shortest and longest, as pandas reads them: ``["0 days", "36 hours"]``.
+        bounds: Shortest and longest, each with its unit: ``["0 days", "36 hours"]``; or as cells may be written.
         resolution: The precision that is kept.
     """
 
@@ -251,8 +251,5 @@ def _known(bound: object) -> int:
 
 def _milliseconds(bound: object) -> int | None:
     """Return the whole milliseconds of a declared duration, ``None`` for text that is not one."""
-    try:
-        found = pd.Timedelta(str(bound))
-    except (ValueError, OverflowError):
-        return None
-    return None if found is pd.NaT else round(found.total_seconds() * 1_000)
+    found = declared_duration(bound)
+    return None if found is None else round(found * 1_000)

@@ -8,7 +8,7 @@ releases anything, and nothing here raises because of a value, but for :meth:`Co
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
@@ -43,11 +43,14 @@ class Ballot(NamedTuple):
         holds: A function that returns true if a value, neither missing nor taken by an earlier ballot, belongs in the
             cell; its second argument is true if text may stand for other values, as in a CSV.
         column: A function that returns the open column that the cell stands for, from a name and the table's dtype.
+        label_of: One function of many ballots that stand together, which returns the label of the one that holds a
+            value, ``None`` if none does: it is quicker than to ask each.
     """
 
     label: str
     holds: Callable[[Any, bool], bool]
     column: Callable[[str, str], Column]
+    label_of: Callable[[Any, bool], str | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -196,6 +199,20 @@ class Column(BaseModel):
         """Return the cells of the vote on object columns that stand for this kind, in the order in which to ask."""
         return ()
 
+    @classmethod
+    def settled(cls, labels: Sequence[str], vote: np.ndarray, noise_stddev: float) -> np.ndarray:
+        """Return the noisy counts of a vote after those of cells that stand for one column are added up.
+
+        Post-processing of released counts.
+
+        Args:
+            labels: Of all ballots.
+            vote: ``(ballots,)`` noisy counts.
+            noise_stddev: Standard deviation of their noise; 0 without privacy.
+        """
+        del labels, noise_stddev
+        return vote
+
     def with_table_dtype(self, dtype: str, is_read_from_text: bool) -> Self:
         """Return a declared column with a dtype: its own, or the table's, or the one that is read from text."""
         del is_read_from_text
@@ -227,6 +244,13 @@ class Column(BaseModel):
         Each cell is read by itself. Only for columns without categories.
         """
         raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} has no such thing.")
+
+    def ahead_of_utc(self, series: pd.Series) -> np.ndarray:
+        """Return ``(rows,)`` float64 by which places on the axis are ahead of UTC, NaN for those without a zone.
+
+        Each cell is read by itself. Two places with a zone are compared in UTC, others as they are.
+        """
+        return np.full(len(series), np.nan)
 
     def cells(self, series: pd.Series) -> list[Any]:
         """Return ``(rows,)`` values of a column with categories, ``None`` for any other cell."""
@@ -309,6 +333,27 @@ class Column(BaseModel):
         """Return the column with the domain of the values of a series without missing ones. Not private."""
         del present
         return self
+
+
+def position_of(ballots: Sequence[Ballot]) -> Callable[[Any, bool], int]:
+    """Return a function that finds the place of the ballot that holds a value, of the arguments of ``holds``."""
+    places = {ballot.label: place for place, ballot in enumerate(ballots)}
+    steps: list[tuple[int, Ballot]] = []
+    for place, ballot in enumerate(ballots):
+        if ballot.label_of is None or not steps or steps[-1][1].label_of is not ballot.label_of:
+            steps.append((place, ballot))
+
+    def find(value: Any, untyped_text: bool) -> int:
+        for place, ballot in steps:
+            if ballot.label_of is not None:
+                label = ballot.label_of(value, untyped_text)
+                if label is not None:
+                    return places[label]
+            elif ballot.holds(value, untyped_text):
+                return place
+        raise LookupError("no ballot holds the value")  # the last one holds all
+
+    return find
 
 
 def known_fields(of: type[Column] = Column) -> set[str]:

@@ -80,7 +80,7 @@ class Numeric(LatticeColumn):
 
     def parse(self, text: str, where: str) -> float:
         try:
-            if "_" in text:
+            if "_" in text or not math.isfinite(float(text)):
                 raise ValueError
             return int(text) if self.decimals == 0 else float(text)
         except ValueError:

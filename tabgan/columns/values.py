@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-#: Formats in which text is tried as a moment.
-DATETIME_FORMATS = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%d.%m.%Y")
+from tabgan.columns.formats import compiled
 
 #: Text that is a duration: as pandas and Python write it, or ISO 8601.
 _DURATION = re.compile(
@@ -25,6 +24,17 @@ _DURATION = re.compile(
 
 #: Seconds of pandas' units of durations.
 _UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+
+#: A declared duration: a number with its unit, or several; or text that is a duration in a cell.
+_DECLARED = re.compile(
+    r"[+-]?(?:\s*\d+(?:\.\d+)?\s*(?:days?|d|hours?|h|minutes?|min|m|seconds?|s|milliseconds?|ms),?)+",
+    re.IGNORECASE,
+)
+
+#: A declared moment: ISO 8601 to the day or further, with or without an offset, or a month.
+_ISO = re.compile(
+    r"\d{4}-\d\d(?:-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d(?::?\d\d)?)?)?)?", re.ASCII
+)
 
 _EPOCH = dt.datetime(1970, 1, 1)
 
@@ -44,30 +54,58 @@ def floats(series: pd.Series) -> np.ndarray:
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def seconds(series: pd.Series, format_: str | None) -> tuple[np.ndarray, np.ndarray]:
+def seconds(
+    series: pd.Series, format_: str | None, zone: dt.tzinfo | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Return ``(rows,)`` int64 seconds of the wall clock since 1970, and ``(rows,)`` true where there is a value.
 
     Args:
         series: datetime64, with or without a time zone; dates and datetimes as objects; or text.
-        format_: ``strptime`` format of text; ``None`` takes ISO 8601.
+        format_: Format of text, as in :mod:`tabgan.columns.formats`; ``None`` takes ISO 8601.
+        zone: Zone of the wall clock: moments that say theirs are converted. ``None`` takes each by its own.
     """
     if _is_datetime(series.dtype):
-        found = _wall_clock(series).to_numpy(dtype="datetime64[s]", na_value=np.datetime64("NaT"))
+        found = _wall_clock(series, zone).to_numpy(dtype="datetime64[s]", na_value=np.datetime64("NaT"))
         return found.astype(np.int64), ~np.isnat(found)
-    clocks = _clocks(series, format_)
+    clocks = _clocks(series, format_, zone)
     present = np.array([clock is not None for clock in clocks], dtype=bool)
     return np.array([0 if clock is None else clock[0] for clock in clocks], dtype=np.int64), present
 
 
-def moments(series: pd.Series, format_: str | None) -> np.ndarray:
+def moments(series: pd.Series, format_: str | None, zone: dt.tzinfo | None = None) -> np.ndarray:
     """Return ``(rows,)`` float64 seconds as :func:`seconds`, with fractions, NaN where there is no value."""
     if _is_datetime(series.dtype):
-        found = _wall_clock(series).to_numpy().astype("datetime64[us]")
+        found = _wall_clock(series, zone).to_numpy().astype("datetime64[us]")
         return np.where(np.isnat(found), np.nan, found.astype(np.int64) / 1e6)
-    clocks = _clocks(series, format_)
+    clocks = _clocks(series, format_, zone)
     return np.array(
         [np.nan if clock is None else clock[0] + clock[1] / 1e6 for clock in clocks], dtype=np.float64
     )
+
+
+def ahead_of_utc(series: pd.Series, format_: str | None, zone: dt.tzinfo | None = None) -> np.ndarray:
+    """Return ``(rows,)`` float64 seconds by which :func:`moments` are ahead of UTC, NaN for those without a zone.
+
+    Args:
+        series: As in :func:`moments`.
+        format_: As in :func:`moments`.
+        zone: As in :func:`moments`.
+    """
+    if isinstance(series.dtype, pd.DatetimeTZDtype):
+        ahead: np.ndarray = moments(series, format_, zone) - moments(series, format_, dt.UTC)
+        return ahead
+    if format_ is not None and compiled(format_).is_utc:
+        return np.zeros(len(series))
+    if _is_datetime(series.dtype):
+        return np.full(len(series), np.nan)
+    found = np.full(len(series), np.nan)
+    for row, value in enumerate(objects(series)):
+        moment = _moment_of_iso(value) if isinstance(value, str) and format_ is None else value
+        if isinstance(moment, dt.datetime) and moment is not pd.NaT and moment.tzinfo is not None:
+            wall, utc = _clock(moment, zone), _clock(moment, dt.UTC)
+            if wall is not None and utc is not None:
+                found[row] = wall[0] - utc[0]
+    return found
 
 
 def elapsed(series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
@@ -98,14 +136,16 @@ def _is_datetime(dtype: Any) -> bool:
     return is_numpy and bool(pd.api.types.is_datetime64_any_dtype(dtype))
 
 
-def _wall_clock(series: pd.Series) -> pd.Series:
-    return series.dt.tz_localize(None) if isinstance(series.dtype, pd.DatetimeTZDtype) else series
+def _wall_clock(series: pd.Series, zone: dt.tzinfo | None) -> pd.Series:
+    if not isinstance(series.dtype, pd.DatetimeTZDtype):
+        return series
+    return (series if zone is None else series.dt.tz_convert(zone)).dt.tz_localize(None)
 
 
-def _clocks(series: pd.Series, format_: str | None) -> list[tuple[int, int] | None]:
+def _clocks(series: pd.Series, format_: str | None, zone: dt.tzinfo | None) -> list[tuple[int, int] | None]:
     """Return a second and a microsecond of each moment, ``None`` where there is none."""
-    read = _text_reader(format_)
-    return [read(value) if isinstance(value, str) else _clock(value) for value in objects(series)]
+    read = _text_reader(format_, zone)
+    return [read(value) if isinstance(value, str) else _clock(value, zone) for value in objects(series)]
 
 
 def booleans(series: pd.Series) -> list[bool | None]:
@@ -160,10 +200,38 @@ def boolean_of(value: object) -> bool | None:
     return bool(value) if isinstance(value, bool | np.bool_) else None
 
 
-def second_of(text: str, format_: str | None) -> int | None:
-    """Return the wall clock's second that text stands for in a ``strptime`` format, by default ISO 8601."""
-    clock = _clock_of(text, format_)
-    return None if clock is None else clock[0]
+def declared_moment(text: object, zone: dt.tzinfo | None = None) -> tuple[int, int, int | None] | None:
+    """Return the moment that public text, such as a bound, stands for in ISO 8601; ``None`` if it is none.
+
+    ``now``, a bare year and ``01/02/2020`` are none.
+
+    Args:
+        text: The text.
+        zone: The moment's wall clock is of this zone, if it says its own.
+
+    Returns:
+        Second of the wall clock, microsecond, and seconds ahead of UTC, ``None`` if the text has no offset.
+    """
+    if not isinstance(text, str) or not _ISO.fullmatch(text):
+        return None
+    moment = _moment_of_iso(f"{text}-01" if len(text) == 7 else text)
+    clock = None if moment is None else _clock(moment, zone)
+    if moment is None or clock is None:
+        return None
+    utc = None if moment.tzinfo is None else _clock(moment, dt.UTC)
+    return (*clock, None if utc is None else clock[0] - utc[0])
+
+
+def declared_duration(text: object) -> float | None:
+    """Return the seconds of a declared duration such as ``36 hours``; ``None`` for a bare number, and all else."""
+    if not isinstance(text, str):
+        return None
+    if not _DECLARED.fullmatch(text.strip()):
+        return duration_of(text)
+    try:
+        return float(pd.Timedelta(text.strip().replace(",", "")).total_seconds())
+    except (ValueError, OverflowError):
+        return None
 
 
 def duration_of(value: object) -> float | None:
@@ -184,15 +252,15 @@ def duration_of(value: object) -> float | None:
     return seconds
 
 
-def _clock_of(text: str, format_: str | None) -> tuple[int, int] | None:
+def _moment_of_iso(text: str) -> dt.datetime | None:
     try:
-        return _clock(dt.datetime.strptime(text, format_) if format_ else dt.datetime.fromisoformat(text))
-    except Exception:
+        return dt.datetime.fromisoformat(text)
+    except ValueError:
         return None
 
 
-def _clock(value: object) -> tuple[int, int] | None:
-    """Return second and microsecond of the wall clock of a date or a datetime, whatever its time zone."""
+def _clock(value: object, zone: dt.tzinfo | None = None) -> tuple[int, int] | None:
+    """Return second and microsecond of the wall clock of a date or a datetime, its own or that of ``zone``."""
     if isinstance(value, np.datetime64):
         try:
             return _numpy_clock(value)
@@ -200,12 +268,13 @@ def _clock(value: object) -> tuple[int, int] | None:
             return None
     if value is pd.NaT or not isinstance(value, dt.date):
         return None
-    if isinstance(value, pd.Timestamp):  # may lie in a year that Python's datetime does not know
-        try:
-            clock = _numpy_clock(value.tz_localize(None).asm8)
-        except Exception:
-            return None
-        return clock
+    try:
+        if zone is not None and isinstance(value, dt.datetime) and value.tzinfo is not None:
+            value = value.astimezone(zone)
+        if isinstance(value, pd.Timestamp):  # may lie in a year that Python's datetime does not know
+            return _numpy_clock(value.tz_localize(None).asm8)
+    except Exception:  # beyond the calendar
+        return None
     of_day = (value.hour, value.minute, value.second) if isinstance(value, dt.datetime) else ()
     moment = dt.datetime(value.year, value.month, value.day, *of_day)
     return (moment - _EPOCH) // dt.timedelta(seconds=1), getattr(value, "microsecond", 0)
@@ -221,13 +290,13 @@ def _numpy_clock(value: np.datetime64) -> tuple[int, int] | None:
     return int(second.astype(np.int64)), fraction
 
 
-def _text_reader(format_: str | None) -> Callable[[str], tuple[int, int] | None]:
+def _text_reader(format_: str | None, zone: dt.tzinfo | None) -> Callable[[str], tuple[int, int] | None]:
     """Return a reader of text that remembers what it has read."""
     known: dict[str, tuple[int, int] | None] = {}
 
     def read(text: str) -> tuple[int, int] | None:
         if text not in known:
-            known[text] = _clock_of(text, format_)
+            known[text] = compiled(format_).read(text) if format_ else _clock(_moment_of_iso(text), zone)
         return known[text]
 
     return read

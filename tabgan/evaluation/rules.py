@@ -19,6 +19,7 @@ import pandas as pd
 
 from tabgan._util.validate import nearest, shown
 from tabgan.columns import Column
+from tabgan.columns.values import declared_moment
 from tabgan.errors import ConfigError
 from tabgan.evaluation.metric import NotComputed
 from tabgan.evaluation.tables import read_alone
@@ -30,7 +31,8 @@ Side = str | int | float
 class Inequality:
     """The rule ``low <= high`` in every row. A row in which either is missing keeps it.
 
-    A text is the name of a column if the table has one of that name, else a moment in ISO 8601.
+    A text is the name of a column if the table has one of that name, else a moment in ISO 8601. Two moments of
+    different time zones are compared in UTC; if one of them has no zone, by their wall clocks.
 
     Attributes:
         low: A numeric or datetime column, or a constant: a finite number or a moment in ISO 8601.
@@ -163,7 +165,7 @@ def check_rule_columns(rules: Sequence[Rule], names: Sequence[str]) -> None:
         else:
             sides = {side: getattr(rule, side) for side in ("low", "high")}
         for side, name in sides.items():
-            is_constant = isinstance(rule, Inequality) and math.isfinite(_constant(name))
+            is_constant = isinstance(rule, Inequality) and math.isfinite(_constant(name)[0])
             if name not in names and not is_constant:
                 raise _no_column(f"rules[{i}].{side}", name, dict.fromkeys(names), "a column of the table")
 
@@ -195,12 +197,19 @@ def keeps_rules(
 
 
 def _keeps_inequality(rule: Inequality, described: Mapping[str, Column], table: pd.DataFrame) -> np.ndarray:
-    low, high = (
-        read_alone(table[str(side)], described[str(side)])[0] if side in described else _constant(side)
+    (low, low_ahead), (high, high_ahead) = (
+        _places(table[str(side)], described[str(side)]) if side in described else _constant(side)
         for side in (rule.low, rule.high)
     )
+    have_zone = ~(np.isnan(low_ahead) | np.isnan(high_ahead))
+    low, high = low - np.where(have_zone, low_ahead, 0.0), high - np.where(have_zone, high_ahead, 0.0)
     is_kept = np.less(low, high) if rule.is_strict else np.less_equal(low, high)
     return np.asarray(is_kept | np.isnan(low) | np.isnan(high))
+
+
+def _places(series: pd.Series, column: Column) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``(rows,)`` places of a column, and by how much they are ahead of UTC; see ``Column.ahead_of_utc``."""
+    return read_alone(series, column)[0], column.ahead_of_utc(series)
 
 
 def _keeps_combinations(
@@ -253,7 +262,7 @@ def _kind(rule: Inequality, side: str, described: Mapping[str, Column], where: s
         return str(column.quantity)
     if not isinstance(value, str):
         return "a number"
-    if not math.isfinite(_constant(value)):
+    if not math.isfinite(_constant(value)[0]):
         raise _no_column(f"{where}.{side}", value, described, "a column, a number or a moment in ISO 8601")
     other = rule.high if side == "low" else rule.low
     if other not in described:
@@ -261,15 +270,15 @@ def _kind(rule: Inequality, side: str, described: Mapping[str, Column], where: s
     return "a moment"
 
 
-def _constant(value: Side) -> float:
-    """Return a constant in the columns' form: a number, or seconds since 1970; NaN for text that is no moment."""
+def _constant(value: Side) -> tuple[float, float]:
+    """Return a constant as :func:`_places` returns a column; NaN for text that is no moment in ISO 8601."""
     if not isinstance(value, str):
-        return float(value)
-    try:
-        moment = dt.datetime.fromisoformat(value)
-    except ValueError:
-        return math.nan
-    return moment.replace(tzinfo=dt.UTC).timestamp()  # the wall clock's time, as columns are read
+        return float(value), math.nan
+    found = declared_moment(value)
+    if found is None:
+        return math.nan, math.nan
+    second, microsecond, ahead = found
+    return second + microsecond / 1e6, math.nan if ahead is None else float(ahead)
 
 
 def _side(name: str, value: object) -> Side:

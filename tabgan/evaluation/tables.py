@@ -280,6 +280,9 @@ def _describe(frames: Three[pd.DataFrame], schema: Schema | None) -> tuple[Colum
                 f"evaluate: column {name!r} is in the schema, but not in the tables."
                 f"{nearest(name, list(frames.real.columns))}"
             )
+        zoned = frames.real[name].dtype
+        if declared[name].dtype is None and isinstance(zoned, pd.DatetimeTZDtype):
+            declared[name] = declared[name].with_(dtype=str(zoned))
     others = [name for name in frames.real.columns if name not in declared]
     for column in draft_schema(frames.real[others]) if others else ():
         is_missing = any(frame[column.name].isna().any() for frame in frames[:2])

@@ -71,6 +71,7 @@ def _as_declared(tables: Tables, column: Column, declared: Schema) -> Column:
     found = next((each for each in declared if each.name == column.name), None)
     if found is None or found.kind != column.kind:
         found = column.undeclared()
+    found = found.with_(dtype=found.dtype or column.dtype)  # which says the zone of bounds
     if found.nullable is not None:
         return found
     is_missing = any(bool(frame[column.name].isna().any()) for frame in tables.frames[:2])

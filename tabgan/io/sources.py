@@ -384,6 +384,8 @@ def _cast(df: pd.DataFrame, dtypes: Mapping[str, str]) -> pd.DataFrame:
     for name, dtype in dtypes.items():
         try:
             is_text = dtype.startswith("datetime64") and df[name].dtype == object
+            if is_text and df[name].isin(["now", "today"]).any():
+                raise ValueError  # pandas takes them for the moment at which it reads them
             series = pd.to_datetime(df[name], format="ISO8601") if is_text else df[name]
             if dtype.startswith("timedelta64") and df[name].dtype == object:
                 if (~elapsed(df[name])[1] & df[name].notna().to_numpy(bool)).any():

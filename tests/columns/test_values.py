@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tabgan.columns.keys import keys_of
 from tabgan.columns.kind import read_text
-from tabgan.columns.values import booleans, elapsed, floats, moments, seconds
+from tabgan.columns.values import ahead_of_utc, booleans, elapsed, floats, moments, seconds
 from tabgan.privacy.doors.release import _vote_counts
 from tabgan.schema import Boolean, Categorical, Numeric
 
@@ -35,6 +35,13 @@ ANYTHING = st.one_of(
     st.sampled_from(
         [
             *map(np.str_, ("1 days", "1.5", "true", "2020-01-31", "x")),
+            *(
+                "31/12/2020",
+                "01/02/2020",
+                "2020-01-31T10:00:00.5+02:00",
+                "20200131",
+                "9999-12-31T23:59:59-23:59",
+            ),
             *("1 days", "1 days 02:00:00", "106751 days 23:47:17", "P1DT2H", "PT1.2.3S", "1_000", "a\0b"),
             *(np.timedelta64(5, unit) for unit in ("ns", "s", "D", "M", "Y")),
             *(np.timedelta64(2**62, "s"), np.datetime64(5, "as"), pd.Timedelta.min, pd.Timedelta.max),
@@ -56,10 +63,14 @@ def test_one_row_more_changes_no_other_row(values, row):
     series, longer = pd.Series(values, dtype=object), pd.Series([*values, row], dtype=object)
     np.testing.assert_array_equal(floats(series), floats(longer)[:-1])
     assert booleans(series) == booleans(longer)[:-1]
-    for format_ in (None, "%Y-%m-%d", "%Y-%m-%d %H:%M:%S"):
-        for short, long in zip(seconds(series, format_), seconds(longer, format_), strict=True):
+    for format_, zone in ((None, None), (None, ZONE), ("%d/%m/%Y", None), ("%Y-%m-%dT%H:%M:%S.%f%z", dt.UTC)):
+        for short, long in zip(seconds(series, format_, zone), seconds(longer, format_, zone), strict=True):
             np.testing.assert_array_equal(short, long[:-1])
-        np.testing.assert_array_equal(moments(series, format_), moments(longer, format_)[:-1])
+        for read in (moments, ahead_of_utc):
+            np.testing.assert_array_equal(read(series, format_, zone), read(longer, format_, zone)[:-1])
+    np.testing.assert_array_equal(
+        _vote_counts(longer, True), _vote_counts(series, True) + _vote_counts(longer.iloc[-1:], True)
+    )
     for short, long in zip(elapsed(series), elapsed(longer), strict=True):
         np.testing.assert_array_equal(short, long[:-1])
 

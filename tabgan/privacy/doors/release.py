@@ -24,7 +24,7 @@ import pandas as pd
 from tabgan.columns import KINDS, Column, column_of_dtype, grid
 from tabgan.columns.encoder import ColumnEncoder
 from tabgan.columns.keys import counted, typed
-from tabgan.columns.kind import Ballot, read_text
+from tabgan.columns.kind import Ballot, position_of, read_text
 from tabgan.columns.lattice import LatticeColumn, LatticeEncoder, Precision, has_range, is_on_lattice
 from tabgan.columns.values import is_text, objects
 from tabgan.errors import ConfigError, DataError
@@ -405,19 +405,23 @@ def _vote_counts(series: pd.Series, untyped_text: bool) -> np.ndarray:
     Values that cannot be read do not vote.
     """
     ballots, known, votes = _ballots(), {}, []
+    place = position_of(ballots)
     for value in objects(series):
         if value is None:
             continue
         asked = value if isinstance(value, str) else type(value)  # of other values, the type alone counts
         if asked not in known:
-            known[asked] = next(i for i, ballot in enumerate(ballots) if ballot.holds(value, untyped_text))
+            known[asked] = place(value, untyped_text)
         votes.append(known[asked])
     return np.bincount(np.array(votes, dtype=np.int64), minlength=len(ballots))
 
 
 def _column_of_vote(name: str, dtype: str, vote: np.ndarray, noise: float) -> Column:
     """Return the open column of the noisy majority of an object column's values; text when none is clear."""
-    ballots, winner = _ballots(), int(np.argmax(vote))
+    ballots = _ballots()
+    for kind in KINDS:
+        vote = kind.settled([ballot.label for ballot in ballots], vote, noise)
+    winner = int(np.argmax(vote))
     is_clear = vote[winner] > max(0.5 * np.maximum(vote, 0).sum(), grid.SURELY * noise)
     return ballots[winner if is_clear else -1].column(name, dtype)
 

@@ -617,6 +617,17 @@ KINDS = {
     ),
     "written days": Kind(object, written("%Y-%m-%d"), TEXT, (None, OPEN), (None,)),
     "written moments": Kind(object, written("%Y-%m-%dT%H:%M:%S"), TEXT, (None,), (None,)),
+    "written month first": Kind(
+        object, written("%m/%d/%Y"), (*TEXT, "31/12/2020", "1/2/2020", "12/12/2020"), (None, OPEN), (None,)
+    ),
+    "written with an offset": Kind(
+        "string",
+        written("%Y-%m-%d %H:%M:%S.%f+02:00"),
+        (*TEXT[:-3], "9999-12-31 23:59:59-23:59", pd.NA),
+        (None,),
+        (pd.NA,),
+    ),
+    "digits of days": Kind(object, written("%Y%m%d"), (*TEXT, "20201332", "9" * 8), (None, OPEN), (None,)),
     "declared days": Kind(
         object,
         written("%d.%m.%Y"),
