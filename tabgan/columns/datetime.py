@@ -62,6 +62,10 @@ class Datetime(LatticeColumn):
         return self.resolution is not None
 
     @property
+    def has_lossy_text(self) -> bool:
+        return self.format is not None
+
+    @property
     def unit(self) -> int:
         """Seconds of one lattice integer; 1 if the resolution is open."""
         return _SECONDS[self.resolution or "second"]

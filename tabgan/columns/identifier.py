@@ -11,6 +11,7 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from tabgan.columns.keys import typed
+from tabgan.columns.encoder import ColumnEncoder
 from tabgan.columns.kind import Column, Domain, is_text_dtype
 from tabgan.columns.lattice import LIMIT
 from tabgan.columns.values import objects
@@ -74,6 +75,15 @@ class Identifier(Column):
     def fits_dtype(self, dtype: Any) -> bool:
         is_number = pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype)
         return is_text_dtype(dtype) or bool(is_number)
+
+    def trials(self) -> list[ColumnEncoder]:
+        return []  # it has none
+
+    def comes_back(self) -> bool:
+        try:
+            return str(self.generate(2, 0).dtype) == str(pd.api.types.pandas_dtype(self.dtype))
+        except Exception:  # pandas, NumPy and Arrow raise what they like
+            return False
 
     def generate(self, n_rows: int, first_row: int) -> pd.Series:
         """Return keys: running numbers, or the pattern filled with them.

@@ -7,6 +7,7 @@ releases anything, and nothing here raises because of a value, but for :meth:`Co
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from tabgan._util.schema_errors import joined, line_of, name_of
-from tabgan.columns.encoder import ColumnEncoder
+from tabgan.columns.encoder import MISSING, ColumnEncoder, can_hold_missing
 from tabgan.columns.keys import keys_of
 from tabgan.columns.values import is_text, objects
 from tabgan.errors import DataError, SchemaError
@@ -263,16 +264,26 @@ class Column(BaseModel):
         return True
 
     def check_output(self) -> None:
-        """Raise unless the column's dtype can hold the declared domain.
+        """Raise unless the column's dtype can hold the declared domain: made-up values of it are written and read.
 
         Raises:
             SchemaError: it cannot.
         """
-        if not self.fits_dtype(pd.api.types.pandas_dtype(self.dtype)):
+        if not (self.fits_dtype(pd.api.types.pandas_dtype(self.dtype)) and self.comes_back()):
             raise SchemaError(
                 f"Column {self.name!r}: dtype {self.dtype} cannot hold what is declared as {self.kind}. "
                 "Declare another dtype or kind."
             )
+
+    def comes_back(self) -> bool:
+        """Return true if made-up values of the declared domain, and missing ones, come back from the column's dtype."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return any(map(_comes_back, self.trials()))
+
+    def trials(self) -> list[ColumnEncoder]:
+        """Return encoders of the declared domain, made up where it is open; one of them has to work."""
+        return [self.encoder()]
 
     def check_values(self, series: pd.Series) -> None:
         """Raise if a column holds values that its declaration refuses.
@@ -287,6 +298,11 @@ class Column(BaseModel):
             raise DataError(
                 f"Column {self.name!r}: the schema says nullable: false, but values are missing. Set nullable: true."
             )
+        if self.dtype is not None and not can_hold_missing(self.dtype) and series.isna().any():
+            raise DataError(
+                f"Column {self.name!r}: values are missing, which dtype {self.dtype} cannot hold. Declare one that can, "
+                "such as Int64, boolean or float64."
+            )
 
     # The draft, which is not private.
 
@@ -299,6 +315,19 @@ class Column(BaseModel):
         """Return the column with the domain of the values of a series without missing ones. Not private."""
         del present
         return self
+
+
+def _comes_back(encoder: ColumnEncoder) -> bool:
+    """Return true if every value of a few cells, and a missing one, is read back as it was written."""
+    cells = np.repeat(np.arange(1, encoder.n_values + 1), 1 + 8 // max(encoder.n_values, 1))
+    if encoder.is_nullable:
+        cells = np.append(cells, MISSING)
+    try:
+        written = encoder.inverse_transform(cells, np.random.default_rng(0))
+        is_kept = str(written.dtype) == str(pd.api.types.pandas_dtype(encoder.dtype))
+        return is_kept and np.array_equal(encoder.transform(written), cells)
+    except Exception:  # pandas, NumPy and Arrow raise what they like
+        return False
 
 
 def known_fields(of: type[Column] = Column) -> set[str]:

@@ -153,6 +153,8 @@ class Numeric(LatticeColumn):
         resolved = pd.api.types.pandas_dtype(self.dtype or "object")
         base = getattr(resolved, "numpy_dtype", resolved)
         low, high = 1 - LIMIT, LIMIT - 1
+        if pd.api.types.is_bool_dtype(resolved):
+            return 0, 1
         if isinstance(base, np.dtype) and base.kind in "iu":
             return max(low, int(np.iinfo(base).min)), min(high, int(np.iinfo(base).max))
         if isinstance(base, np.dtype) and base.kind == "f":
