@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 from pydantic import model_validator
 
 from tabgan.columns import rounding
-from tabgan.columns.kind import DATES, DATETIMES, TEXT, Ballot, Column, is_text_dtype
+from tabgan.columns.kind import DATES, DATETIMES, TEXT, Ballot, Column, check_objects, is_text_dtype
 from tabgan.columns.lattice import LatticeColumn, LatticeEncoder, Precision
 from tabgan.columns.values import DATETIME_FORMATS, moments, objects, second_of, seconds
 from tabgan.errors import DataError
@@ -31,6 +32,8 @@ class Datetime(LatticeColumn):
         bounds: First and last moment, in ISO 8601.
         resolution: The precision that is kept: days or seconds.
         format: ``strptime`` format of a column that holds text; ``None`` for datetime64 and dates.
+        objects: Python's type of the cells of a column of objects, in samples; ``None`` leaves it to the vote on the
+            resolution, and to dates where ``resolution: day`` is declared.
     """
 
     kind: Literal["datetime"] = "datetime"
@@ -38,6 +41,7 @@ class Datetime(LatticeColumn):
     resolution: Literal["day", "second"] | None = None
     format: str | None = None
     out_of_range: Literal["clip", "error"] = "clip"
+    objects: Literal["date", "datetime"] | None = None
 
     quantity: ClassVar[str | None] = "a moment"
     can_group: ClassVar[bool] = False
@@ -84,8 +88,8 @@ class Datetime(LatticeColumn):
     @classmethod
     def ballots(cls) -> tuple[Ballot, ...]:
         return (
-            Ballot("datetimes", _is_datetime, lambda name, dtype: cls(name=name, dtype=dtype)),
-            Ballot("dates", _is_date, lambda name, dtype: cls(name=name, dtype=dtype, resolution="day")),
+            Ballot("datetimes", _is_datetime, _open(cls, objects="datetime")),
+            Ballot("dates", _is_date, _open(cls, objects="date", resolution="day")),
             *(_format_ballot(cls, format_) for format_ in DATETIME_FORMATS),
         )
 
@@ -100,10 +104,25 @@ class Datetime(LatticeColumn):
     def precision_counts(self, series: pd.Series) -> np.ndarray:
         found, present = seconds(series, self.format)
         at_midnight = int((found[present] % 86_400 == 0).sum())
-        return np.array([at_midnight, int(present.sum()) - at_midnight])
+        counts = [at_midnight, int(present.sum()) - at_midnight]
+        if self._votes_on_type:
+            is_date = [isinstance(v, dt.date) and not isinstance(v, dt.datetime) for v in objects(series)]
+            n_dates = int((np.array(is_date, dtype=bool) & present).sum())
+            counts = [n_dates, at_midnight - n_dates, counts[1]]
+        return np.array(counts)
+
+    @property
+    def _votes_on_type(self) -> bool:
+        """True if each value's vote on the resolution tells dates from datetimes, in a cell of their own."""
+        is_typed = self.format is None and self.objects is None
+        return is_typed and pd.api.types.pandas_dtype(self.dtype or "object") == np.dtype(object)
 
     def with_precision(self, finest: int) -> Datetime:
-        return self.with_(resolution=("day", "second")[finest])
+        if not self._votes_on_type:
+            return self.with_(resolution=("day", "second")[finest])
+        return self.with_(
+            resolution=("day", "day", "second")[finest], objects=("date", "datetime", "datetime")[finest]
+        )
 
     def read(self, series: pd.Series) -> np.ndarray:
         return moments(series, self.format)
@@ -153,6 +172,10 @@ class Datetime(LatticeColumn):
     def advice(self, found: frozenset[str]) -> str:
         return "Set format, such as '%Y-%m-%d'." if found == {TEXT} else super().advice(found)
 
+    def check_output(self) -> None:
+        check_objects(self)
+        super().check_output()
+
     def fits_dtype(self, dtype: Any) -> bool:
         if is_text_dtype(dtype):
             return True
@@ -176,7 +199,9 @@ class Datetime(LatticeColumn):
         types = set(map(type, present))
         if types and all(issubclass(each, dt.date | np.datetime64) for each in types):
             is_date = not any(issubclass(each, dt.datetime | np.datetime64) for each in types)
-            return cls(name=name, resolution="day" if is_date else None)
+            is_object = series.dtype == np.dtype(object)
+            found = ("date" if is_date else "datetime") if is_object else None
+            return cls(name=name, resolution="day" if is_date else None, objects=found)
         if not types or not all(issubclass(each, str) for each in types):
             return None
         distinct = set(present)
@@ -218,12 +243,16 @@ class DatetimeEncoder(LatticeEncoder):
             return found.dt.tz_localize(
                 resolved.tz, ambiguous=np.ones(len(found), bool), nonexistent="shift_forward"
             )
-        if self.column.resolution == "day" and (resolved == np.dtype(object) or resolved.kind == "O"):
+        if self.column.objects != "datetime" and self.column.resolution == "day" and resolved.kind == "O":
             return found.dt.date
         return found
 
     def inverse_transform(self, cells: np.ndarray, rng: np.random.Generator) -> pd.Series:
         return self._as_series(cells, rng)
+
+
+def _open(cls: type[Datetime], **known: Any) -> Callable[[str, str], Datetime]:
+    return lambda name, dtype: cls(name=name, dtype=dtype, **known)
 
 
 def _is_datetime(value: Any, _: bool) -> bool:

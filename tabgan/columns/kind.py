@@ -330,6 +330,14 @@ def _comes_back(encoder: ColumnEncoder) -> bool:
         return False
 
 
+def check_objects(column: Any) -> None:
+    """Raise ``SchemaError`` if a column of another dtype says which Python objects its cells are."""
+    if column.objects and pd.api.types.pandas_dtype(column.dtype) != np.dtype(object):
+        raise SchemaError(
+            f"Column {column.name!r}: objects: {column.objects} needs dtype object, got {column.dtype}. Leave out one."
+        )
+
+
 def known_fields(of: type[Column] = Column) -> set[str]:
     """Return the names of the fields of all kinds."""
     return set(of.model_fields).union(*map(known_fields, of.__subclasses__()))

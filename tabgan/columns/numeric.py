@@ -13,9 +13,9 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from tabgan.columns import rounding
-from tabgan.columns.kind import BOOLEANS, NUMBERS, Ballot, Column, Domain
+from tabgan.columns.kind import BOOLEANS, NUMBERS, Ballot, Column, Domain, check_objects
 from tabgan.columns.lattice import LIMIT, LatticeColumn, LatticeEncoder, Precision
-from tabgan.columns.values import float_of, floats, objects
+from tabgan.columns.values import LARGEST, float_of, floats, has_large_integers, is_text, objects, short_float, shortest
 from tabgan.errors import ConfigError, DataError, SchemaError
 
 #: Most decimals that are kept: values are multiples of 10**-decimals, and floats hold no more.
@@ -38,12 +38,15 @@ class Numeric(LatticeColumn):
         bounds: Smallest and largest value. Values outside are clipped, or refused
             (``out_of_range="error"``).
         decimals: Decimal places that are kept, 0 for integers.
+        objects: ``"decimal"`` if samples of a column of objects hold ``decimal.Decimal``; ``None`` leaves it to the
+            vote on decimals, and to Python's numbers where ``decimals`` is declared.
     """
 
     kind: Literal["numeric"] = "numeric"
     bounds: tuple[float, float] | None = None
     decimals: Annotated[int, Field(ge=0, le=MAX_DECIMALS)] | None = None
     out_of_range: Literal["clip", "error"] = "clip"
+    objects: Literal["decimal"] | None = None
 
     quantity: ClassVar[str | None] = "a number"
     is_regressed: ClassVar[bool] = True
@@ -105,22 +108,38 @@ class Numeric(LatticeColumn):
         return self.with_(decimals=0) if is_integer and self.decimals is None else self
 
     def with_final_dtype(self) -> Numeric:
-        return self if self.dtype else self.with_(dtype=TEXT_FLOAT if self.decimals else TEXT_INTEGER)
+        read = "object" if self.objects else TEXT_FLOAT if self.decimals else TEXT_INTEGER
+        return self if self.dtype else self.with_(dtype=read)
 
     def with_finest_precision(self) -> Numeric:
         return self if self.has_precision else self.with_(decimals=MAX_DECIMALS)
 
     def precision_counts(self, series: pd.Series) -> np.ndarray:
-        values = floats(series)
-        values = values[~np.isnan(values)]
-        is_single = self.dtype in ("float32", "Float32", "float16")
+        found = floats(series)
+        present = ~np.isnan(found)
+        values = found[present]
         needed = np.full(len(values), len(DECIMALS) - 1)
         for position in range(len(DECIMALS) - 2, -1, -1):
             with np.errstate(over="ignore"):  # a warning would tell of a value
                 rounded = np.round(values, DECIMALS[position])
-            fits = rounded.astype(np.float32) == values.astype(np.float32) if is_single else rounded == values
-            needed[fits] = position
-        return np.bincount(needed, minlength=len(DECIMALS))
+            needed[rounded == values] = position
+        if not self._votes_on_type:
+            return np.bincount(needed, minlength=len(DECIMALS))
+        is_decimal = np.array([isinstance(value, Decimal) for value in objects(series)], dtype=bool)[present]
+        return np.bincount(needed + len(DECIMALS) * is_decimal, minlength=2 * len(DECIMALS))
+
+    @property
+    def _votes_on_type(self) -> bool:
+        """True if each value's vote on decimals tells Python's decimals from other numbers, in cells of their own."""
+        return self.objects is None and pd.api.types.pandas_dtype(self.dtype or "object") == np.dtype(object)
+
+    def with_voted_precision(self, vote: np.ndarray, threshold: float) -> Numeric:
+        if len(vote) == len(DECIMALS):
+            return super().with_voted_precision(vote, threshold)
+        others, decimals = vote.reshape(2, len(DECIMALS))
+        column = super().with_voted_precision(np.maximum(others, decimals), threshold)
+        is_decimal = decimals.max() > threshold and decimals.sum() > others.sum()
+        return column.with_(objects="decimal") if is_decimal and self.dtype else column
 
     def with_precision(self, finest: int) -> Numeric:
         return self.with_(decimals=max(DECIMALS[finest], _decimals_of(self.bounds)))
@@ -139,7 +158,7 @@ class Numeric(LatticeColumn):
         return values if self.decimals is None else np.asarray(values.round(self.decimals))
 
     def to_lattice(self, series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-        values = floats(series)
+        values = shortest(floats(series), short_float(pd.api.types.pandas_dtype(self.dtype or "float64")))
         present = ~np.isnan(values)
         with np.errstate(over="ignore"):  # a warning would tell of a value
             scaled = np.rint(np.where(present, values, 0.0) * 10.0 ** (self.decimals or 0))
@@ -200,7 +219,17 @@ class Numeric(LatticeColumn):
                 f"Column {self.name!r}: decimals: {self.decimals} do not go with dtype {self.dtype}. "
                 "Use 0, or another dtype."
             )
+        check_objects(self)
         super().check_output()
+
+    def check_values(self, series: pd.Series) -> None:
+        super().check_values(series)
+        is_beyond = np.abs(floats(series)) > LARGEST if is_text(series) else has_large_integers(series)
+        if self.bounds is None and np.any(is_beyond):
+            raise DataError(
+                f"Column {self.name!r}: integers beyond 2**53, which are not kept exactly. Declare it as identifier or "
+                "categorical if they are codes, or bounds to which values are clipped."
+            )
 
     def check_readable(self, series: pd.Series) -> None:
         present = series[series.notna()]
@@ -217,7 +246,9 @@ class Numeric(LatticeColumn):
         if isinstance(series.dtype, pd.CategoricalDtype):
             return None
         types = set(map(type, objects(series.dropna())))
-        return cls(name=name) if types and not any(issubclass(each, str) for each in types) else None
+        if not types or any(issubclass(each, str) for each in types):
+            return None
+        return cls(name=name, objects="decimal" if types == {Decimal} else None)
 
     def with_domain_of(self, present: pd.Series) -> Column:
         values = floats(present)
@@ -238,12 +269,27 @@ class NumericEncoder(LatticeEncoder):
     def steps(self) -> np.ndarray:
         return rounding.number_steps(int(max(abs(self.edges[0]), abs(self.edges[-1] - 1))))
 
+    def contains(self, series: pd.Series) -> bool:
+        """Return true if every value could be sampled; the ends of the range count as the dtype holds them."""
+        short = short_float(pd.api.types.pandas_dtype(self.dtype))
+        if short is None:
+            return super().contains(series)
+        values = shortest(floats(series), short)
+        ends = np.array([self.edges[0], self.edges[-1] - 1]) / 10.0 ** (self.column.decimals or 0)
+        low, high = shortest(ends, short)
+        is_inside = bool(((values >= low) & (values <= high)).all())  # NaN is not
+        return is_inside and self._is_on_lattice(pd.Series(values), self.column.to_lattice(series)[0])
+
     def _is_on_lattice(self, series: pd.Series, lattice: np.ndarray) -> bool:
         scaled = floats(series) * 10.0 ** (self.column.decimals or 0)
         return bool(np.allclose(scaled, lattice, rtol=1e-12, atol=1e-6))
 
     def _from_lattice(self, lattice: np.ndarray) -> np.ndarray:
         decimals = self.column.decimals or 0
+        if self.column.objects == "decimal":
+            exact = np.empty(len(lattice), dtype=object)
+            exact[:] = [Decimal(number).scaleb(-decimals) for number in lattice.tolist()]
+            return exact
         kind = getattr(pd.api.types.pandas_dtype(self.dtype), "kind", "O")
         if decimals == 0 and kind != "f":
             return lattice
@@ -253,7 +299,9 @@ class NumericEncoder(LatticeEncoder):
 def _is_numeral(value: Any, untyped_text: bool) -> bool:
     if not (untyped_text and isinstance(value, str)):
         return False
-    return _NUMERAL.fullmatch(value.strip()) is not None and math.isfinite(float_of(value))
+    number = float_of(value)
+    is_kept = abs(number) <= LARGEST or not value.strip().lstrip("+-").isdigit()  # more digits are a code's
+    return _NUMERAL.fullmatch(value.strip()) is not None and math.isfinite(number) and is_kept
 
 
 def _is_no_text(value: Any, _: bool) -> bool:
