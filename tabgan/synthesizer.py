@@ -261,6 +261,13 @@ class TabGAN(BaseEstimator):
                 "No value of %s is frequent enough to be released, so all will be missing. Declare them, or drop them.",
                 ", ".join(map(repr, empty)),
             )
+        beyond = [c.name for c in self.schema_ if c.is_beyond_exact]
+        if beyond:
+            logger.warning(
+                "Integers of %s go up to 2**53 or beyond, where they are not kept exactly. If they are codes, declare "
+                "the column as identifier or categorical; else declare bounds, to which values are clipped.",
+                ", ".join(map(repr, beyond)),
+            )
         unseen = [column.encoder.name for column in self._fitted.encoder.columns if column.is_unseen]
         if unseen:
             logger.warning(

@@ -44,11 +44,13 @@ class Ballot(NamedTuple):
         holds: A function that returns true if a value, neither missing nor taken by an earlier ballot, belongs in the
             cell; its second argument is true if text may stand for other values, as in a CSV.
         column: A function that returns the open column that the cell stands for, from a name and the table's dtype.
+        reads: Labels of other cells whose values the column keeps too.
     """
 
     label: str
     holds: Callable[[Any, bool], bool]
     column: Callable[[str, str], Column]
+    reads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,11 @@ class Column(BaseModel):
     @property
     def is_empty(self) -> bool:
         """True if the completed domain has no value, so that every cell of a sample is missing."""
+        return False
+
+    @property
+    def is_beyond_exact(self) -> bool:
+        """True if the completed domain goes beyond the integers that are kept exactly."""
         return False
 
     @property

@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from tabgan.columns import rounding
 from tabgan.columns.kind import BOOLEANS, NUMBERS, Ballot, Column, Domain, check_objects
 from tabgan.columns.lattice import LIMIT, LatticeColumn, LatticeEncoder, Precision
-from tabgan.columns.values import LARGEST, float_of, floats, has_large_integers, is_text, objects, short_float, shortest
+from tabgan.columns.values import float_of, floats, objects, short_float, shortest
 from tabgan.errors import ConfigError, DataError, SchemaError
 
 #: Most decimals that are kept: values are multiples of 10**-decimals, and floats hold no more.
@@ -38,8 +38,8 @@ class Numeric(LatticeColumn):
         bounds: Smallest and largest value. Values outside are clipped, or refused
             (``out_of_range="error"``).
         decimals: Decimal places that are kept, 0 for integers.
-        objects: ``"decimal"`` if samples of a column of objects hold ``decimal.Decimal``; ``None`` leaves it to the
-            vote on decimals, and to Python's numbers where ``decimals`` is declared.
+        objects: ``"decimal"`` if a column of objects holds ``decimal.Decimal``, and samples are to; the vote on the kind
+            finds it for columns that are not declared. Otherwise numbers in objects come back as Python's own.
     """
 
     kind: Literal["numeric"] = "numeric"
@@ -97,7 +97,15 @@ class Numeric(LatticeColumn):
     def ballots(cls) -> tuple[Ballot, ...]:
         return (
             Ballot("numerals", _is_numeral, lambda name, _: cls(name=name)),
-            Ballot("numbers", _is_no_text, lambda name, dtype: cls(name=name, dtype=dtype)),
+            Ballot(
+                "decimals",
+                _is_decimal,
+                lambda name, dtype: cls(name=name, dtype=dtype, objects="decimal"),
+                reads=("numbers",),
+            ),
+            Ballot(
+                "numbers", _is_no_text, lambda name, dtype: cls(name=name, dtype=dtype), reads=("decimals",)
+            ),
         )
 
     def with_table_dtype(self, dtype: str, is_read_from_text: bool) -> Numeric:
@@ -115,31 +123,14 @@ class Numeric(LatticeColumn):
         return self if self.has_precision else self.with_(decimals=MAX_DECIMALS)
 
     def precision_counts(self, series: pd.Series) -> np.ndarray:
-        found = floats(series)
-        present = ~np.isnan(found)
-        values = found[present]
+        values = self.read(series)
+        values = values[~np.isnan(values)]
         needed = np.full(len(values), len(DECIMALS) - 1)
         for position in range(len(DECIMALS) - 2, -1, -1):
             with np.errstate(over="ignore"):  # a warning would tell of a value
                 rounded = np.round(values, DECIMALS[position])
             needed[rounded == values] = position
-        if not self._votes_on_type:
-            return np.bincount(needed, minlength=len(DECIMALS))
-        is_decimal = np.array([isinstance(value, Decimal) for value in objects(series)], dtype=bool)[present]
-        return np.bincount(needed + len(DECIMALS) * is_decimal, minlength=2 * len(DECIMALS))
-
-    @property
-    def _votes_on_type(self) -> bool:
-        """True if each value's vote on decimals tells Python's decimals from other numbers, in cells of their own."""
-        return self.objects is None and pd.api.types.pandas_dtype(self.dtype or "object") == np.dtype(object)
-
-    def with_voted_precision(self, vote: np.ndarray, threshold: float) -> Numeric:
-        if len(vote) == len(DECIMALS):
-            return super().with_voted_precision(vote, threshold)
-        others, decimals = vote.reshape(2, len(DECIMALS))
-        column = super().with_voted_precision(np.maximum(others, decimals), threshold)
-        is_decimal = decimals.max() > threshold and decimals.sum() > others.sum()
-        return column.with_(objects="decimal") if is_decimal and self.dtype else column
+        return np.bincount(needed, minlength=len(DECIMALS))
 
     def with_precision(self, finest: int) -> Numeric:
         return self.with_(decimals=max(DECIMALS[finest], _decimals_of(self.bounds)))
@@ -152,13 +143,13 @@ class Numeric(LatticeColumn):
         return pd.Series(floats(series), index=series.index)
 
     def read(self, series: pd.Series) -> np.ndarray:
-        return floats(series)
+        return shortest(floats(series), short_float(pd.api.types.pandas_dtype(self.dtype or "float64")))
 
     def rounded(self, values: np.ndarray) -> np.ndarray:
         return values if self.decimals is None else np.asarray(values.round(self.decimals))
 
     def to_lattice(self, series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-        values = shortest(floats(series), short_float(pd.api.types.pandas_dtype(self.dtype or "float64")))
+        values = self.read(series)
         present = ~np.isnan(values)
         with np.errstate(over="ignore"):  # a warning would tell of a value
             scaled = np.rint(np.where(present, values, 0.0) * 10.0 ** (self.decimals or 0))
@@ -196,7 +187,8 @@ class Numeric(LatticeColumn):
 
     def drawn_places(self, series: pd.Series) -> np.ndarray:
         if pd.api.types.is_float_dtype(series.dtype):
-            return np.asarray(series.to_numpy(dtype="float64", na_value=np.nan))  # infinities lie at the ends
+            values = series.to_numpy(dtype="float64", na_value=np.nan)  # infinities lie at the ends
+            return shortest(np.asarray(values), short_float(series.dtype))
         return floats(series)
 
     def lattice_encoder(self, edges: np.ndarray) -> NumericEncoder:
@@ -222,14 +214,10 @@ class Numeric(LatticeColumn):
         check_objects(self)
         super().check_output()
 
-    def check_values(self, series: pd.Series) -> None:
-        super().check_values(series)
-        is_beyond = np.abs(floats(series)) > LARGEST if is_text(series) else has_large_integers(series)
-        if self.bounds is None and np.any(is_beyond):
-            raise DataError(
-                f"Column {self.name!r}: integers beyond 2**53, which are not kept exactly. Declare it as identifier or "
-                "categorical if they are codes, or bounds to which values are clipped."
-            )
+    @property
+    def is_beyond_exact(self) -> bool:
+        is_float = pd.api.types.is_float_dtype(pd.api.types.pandas_dtype(self.dtype or "object"))
+        return self.bounds is not None and not is_float and max(map(abs, self.bounds)) >= LIMIT - 1
 
     def check_readable(self, series: pd.Series) -> None:
         present = series[series.notna()]
@@ -274,14 +262,14 @@ class NumericEncoder(LatticeEncoder):
         short = short_float(pd.api.types.pandas_dtype(self.dtype))
         if short is None:
             return super().contains(series)
-        values = shortest(floats(series), short)
+        values = self.column.read(series)
         ends = np.array([self.edges[0], self.edges[-1] - 1]) / 10.0 ** (self.column.decimals or 0)
         low, high = shortest(ends, short)
         is_inside = bool(((values >= low) & (values <= high)).all())  # NaN is not
         return is_inside and self._is_on_lattice(pd.Series(values), self.column.to_lattice(series)[0])
 
     def _is_on_lattice(self, series: pd.Series, lattice: np.ndarray) -> bool:
-        scaled = floats(series) * 10.0 ** (self.column.decimals or 0)
+        scaled = self.column.read(series) * 10.0 ** (self.column.decimals or 0)
         return bool(np.allclose(scaled, lattice, rtol=1e-12, atol=1e-6))
 
     def _from_lattice(self, lattice: np.ndarray) -> np.ndarray:
@@ -300,8 +288,12 @@ def _is_numeral(value: Any, untyped_text: bool) -> bool:
     if not (untyped_text and isinstance(value, str)):
         return False
     number = float_of(value)
-    is_kept = abs(number) <= LARGEST or not value.strip().lstrip("+-").isdigit()  # more digits are a code's
+    is_kept = abs(number) < LIMIT or not value.strip().lstrip("+-").isdigit()  # more digits are a code's
     return _NUMERAL.fullmatch(value.strip()) is not None and math.isfinite(number) and is_kept
+
+
+def _is_decimal(value: Any, _: bool) -> bool:
+    return isinstance(value, Decimal)
 
 
 def _is_no_text(value: Any, _: bool) -> bool:

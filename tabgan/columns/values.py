@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Iterable
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -26,9 +25,6 @@ _DURATION = re.compile(
 
 #: Seconds of pandas' units of durations.
 _UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
-
-#: The largest whole number up to which floats hold every one.
-LARGEST = 2**53
 
 _EPOCH = dt.datetime(1970, 1, 1)
 
@@ -166,21 +162,6 @@ def _object(series: Any, row: int) -> Any:
         return series.iloc[row]
     except Exception:
         return None
-
-
-def has_large_integers(series: pd.Series) -> bool:
-    """Return true if a value, each looked at by itself, is an integer that floats may not hold."""
-    if isinstance(series.dtype, pd.CategoricalDtype) or pd.api.types.is_float_dtype(series.dtype):
-        return False
-    if pd.api.types.is_integer_dtype(series.dtype):
-        base = getattr(series.dtype, "numpy_dtype", series.dtype)
-        whole = series.to_numpy(dtype=base, na_value=0) if series.hasnans else series.to_numpy(dtype=base)
-        return bool(base.itemsize > 4 and ((whole > LARGEST) | (whole < -LARGEST)).any())
-    return any(
-        abs(int(v)) > LARGEST
-        for v in objects(series)
-        if isinstance(v, int | np.integer) or (isinstance(v, Decimal) and v.is_finite())
-    )
 
 
 def is_text(series: pd.Series) -> bool:

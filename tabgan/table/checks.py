@@ -18,7 +18,7 @@ import pandas as pd
 
 from tabgan._util.validate import nearest
 from tabgan.columns.kind import BOOLEANS, DATES, DATETIMES, DURATIONS, NUMBERS, TEXT, Column
-from tabgan.columns.values import float_of, has_large_integers, objects
+from tabgan.columns.values import float_of, objects
 from tabgan.errors import DataError, SchemaError
 from tabgan.schema import Schema
 
@@ -37,16 +37,13 @@ MAX_COLUMNS = 1_000
 _PLAIN = {TEXT, BOOLEANS, NUMBERS}
 
 
-def check_table(
-    df: object, schema: Schema, *, untyped_text: bool = False, is_fitted: bool = True
-) -> None:
+def check_table(df: object, schema: Schema, *, untyped_text: bool = False) -> None:
     """Raise unless ``df`` is a table that ``schema`` fits.
 
     Args:
         df: The table.
         schema: The declared part of its schema.
         untyped_text: True if declared numbers and booleans may come as text.
-        is_fitted: False for a draft, which may find that integers beyond the numbers that are kept are keys.
 
     Raises:
         DataError: not a DataFrame, empty, too many columns, unusable column names, a column of mixed or unusable types,
@@ -68,12 +65,6 @@ def check_table(
         if column.dtype or not is_read:
             _check_output(column.with_(dtype=column.dtype or str(series.dtype)))
         column.check_values(series)
-    for name in df.columns if is_fitted else ():
-        if name not in schema and families[name] == {NUMBERS} and has_large_integers(df[name]):
-            raise DataError(
-                f"Column {name!r}: integers beyond 2**53, which are not kept exactly. Declare it as identifier or "
-                "categorical if they are codes, or as numeric with bounds to which values are clipped."
-            )
 
 
 def check_columns(schema: Schema, names: Sequence[str]) -> None:

@@ -41,7 +41,7 @@ def draft_schema(df: pd.DataFrame, *, with_domain: bool = False, target: str | N
     >>> draft_schema(pd.DataFrame({"age": [31, 44], "born": ["1990-01-31", "1977-05-02"]}))["born"].format
     '%Y-%m-%d'
     """
-    check_table(df, Schema(target=target), is_fitted=False)
+    check_table(df, Schema(target=target))
     columns = [_column(df[name], str(name)) for name in df.columns]
     if with_domain:
         columns = [column.with_domain_of(df[column.name].dropna()) for column in columns]
