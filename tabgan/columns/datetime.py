@@ -239,9 +239,10 @@ class DatetimeEncoder(LatticeEncoder):
         resolved = pd.api.types.pandas_dtype(self.dtype)
         if self.column.format is not None:
             return found.dt.strftime(self.column.format).astype(object)
-        if isinstance(resolved, pd.DatetimeTZDtype):
+        zone = resolved.tz if isinstance(resolved, pd.DatetimeTZDtype) else _arrow_zone(resolved)
+        if zone is not None:
             return found.dt.tz_localize(
-                resolved.tz, ambiguous=np.ones(len(found), bool), nonexistent="shift_forward"
+                zone, ambiguous=np.ones(len(found), bool), nonexistent="shift_forward"
             )
         if self.column.objects != "datetime" and self.column.resolution == "day" and resolved.kind == "O":
             return found.dt.date
@@ -253,6 +254,11 @@ class DatetimeEncoder(LatticeEncoder):
 
 def _open(cls: type[Datetime], **known: Any) -> Callable[[str, str], Datetime]:
     return lambda name, dtype: cls(name=name, dtype=dtype, **known)
+
+
+def _arrow_zone(dtype: Any) -> str | None:
+    """Return the time zone of Arrow's moments; ``None`` for any other dtype."""
+    return getattr(getattr(dtype, "pyarrow_dtype", None), "tz", None)
 
 
 def _is_datetime(value: Any, _: bool) -> bool:

@@ -10,7 +10,7 @@ import datetime as dt
 import decimal
 import math
 from collections.abc import Sequence
-from numbers import Real
+from numbers import Rational, Real
 from typing import Any
 
 import numpy as np
@@ -102,6 +102,8 @@ def _check_column(series: pd.Series, name: str) -> frozenset[str]:
     is_numpy = isinstance(dtype, np.dtype)
     if isinstance(dtype, pd.CategoricalDtype):
         families = _families(pd.Series(list(dtype.categories), dtype=object), name)
+        if any(isinstance(each, decimal.Decimal | Rational) and not isinstance(each, int | np.integer) for each in dtype.categories):
+            families |= {"decimals"}
         if not families <= _PLAIN:
             raise DataError(
                 f"Column {name!r}: categories that are {' and '.join(sorted(families))} are not supported. "
