@@ -216,8 +216,16 @@ class TestEveryDtype:
         pd.testing.assert_frame_equal(again, sampled)
         for value in sampled["c"].dropna().unique()[:3]:
             assert (model.sample(2, conditions={"c": value}, random_state=1)["c"] == value).all()
+        write_table(sampled, tmp_path / "t.csv", escape_formulas=True)
+        if name not in NO_PARQUET:
+            write_table(sampled, tmp_path / "t.parquet")
+            read = read_table(tmp_path / "t.parquet")["c"]
+            assert read.isna().tolist() == sampled["c"].isna().tolist()
+            return
+        with pytest.raises(DataError, match="Write csv instead"):
+            write_table(sampled, tmp_path / "t.parquet")
 
-    def test_is_evaluated_drafted_and_written(self, name, tmp_path):
+    def test_is_evaluated_and_drafted(self, name):
         series = TAKEN[name]
         table = pd.DataFrame({"c": series})
         checked = check_columns(prepare(table, table, table, None))
@@ -225,14 +233,6 @@ class TestEveryDtype:
         drafted = Schema.from_yaml(draft_yaml(draft_schema(table, with_domain=True), with_domain=True))
         check_table(table, drafted)
         check_table(table, draft_schema(table))
-        write_table(table, tmp_path / "t.csv", escape_formulas=True)
-        assert len(read_table(tmp_path / "t.csv")) <= N
-        if name in NO_PARQUET:
-            with pytest.raises(DataError, match="Write csv instead"):
-                write_table(table, tmp_path / "t.parquet")
-        else:
-            write_table(table, tmp_path / "t.parquet")
-            assert len(read_table(tmp_path / "t.parquet")) == N
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -263,7 +263,6 @@ DECLARED: list[tuple[Any, pd.Series]] = [
     (Datetime(name="c"), MOMENTS),
     (Datetime(name="c", format="%Y-%m-%d"), _objects(lambda code: f"2020-01-0{code + 1}")),
     (Duration(name="c"), pd.Series(pd.to_timedelta(_values(_hours)))),
-    (Identifier(name="c", pattern="P{:03d}"), pd.Series(np.arange(N).astype(str))),
 ]  # fmt: skip
 
 OUTPUT_DTYPES = [
@@ -279,7 +278,7 @@ OUTPUT_DTYPES = [
 @pytest.mark.parametrize("place", range(len(DECLARED)))
 def test_a_declared_dtype_holds_what_is_sampled_or_is_refused_before_anything_is_spent(place):
     column, series = DECLARED[place]
-    real = {column.parse(v, "") if False else v for v in series.dropna().tolist()}
+    real = set(series.dropna().tolist())
     for dtype in OUTPUT_DTYPES:
         try:
             check_table(pd.DataFrame({"c": series}), Schema(columns=[column.with_(dtype=dtype)]))
@@ -292,6 +291,17 @@ def test_a_declared_dtype_holds_what_is_sampled_or_is_refused_before_anything_is
             found = {getattr(v, "item", lambda v=v: v)() for v in sampled.dropna()}
             assert all(min((abs(v - r) for r in real), default=0) < 1e-6 for v in found if not isinstance(v, str))
             assert {v for v in found if isinstance(v, str)} <= real, dtype
+
+
+def test_keys_have_a_dtype_that_holds_them_or_are_refused():
+    series = pd.Series(np.arange(N))
+    for dtype in OUTPUT_DTYPES:
+        column = Identifier(name="c", start=120, dtype=dtype)
+        try:
+            check_table(pd.DataFrame({"c": series}), Schema(columns=[column]))
+        except SchemaError:
+            continue
+        assert column.generate(2, 0).astype(str).tolist()[0].startswith("120")
 
 
 class TestMissing:
@@ -376,7 +386,7 @@ class TestObjects:
 
 
 class TestSinglePrecision:
-    @given(st.floats(width=32, min_value=-1e30, max_value=1e30, allow_subnormal=False))
+    @given(st.floats(width=32, min_value=-(2.0**100), max_value=2.0**100))
     def test_a_single_float_is_its_shortest_decimal(self, number):
         value = float(np.float32(number))
         found = shortest(np.array([value]), np.dtype(np.float32))[0]
@@ -387,8 +397,9 @@ class TestSinglePrecision:
     def test_so_is_every_half_float(self):
         halves = np.arange(2**16, dtype=np.uint16).view(np.float16)
         normal = halves[np.isfinite(halves) & (np.abs(halves) > 1e-4)]
-        expected = normal.astype(str).astype(np.float64)
-        assert (shortest(normal.astype(np.float64), np.dtype(np.float16)) == expected).all()
+        found = shortest(normal.astype(np.float64), np.dtype(np.float16))
+        assert (found.astype(np.float16) == normal).all()
+        assert (found != normal.astype(str).astype(np.float64)).sum() <= 2  # 0.015625, of which both are shortest
 
     @pytest.mark.parametrize("name", ["float16", "float32", "Float32", "halffloat[pyarrow]", "float[pyarrow]"])
     def test_is_read_as_what_a_csv_would_hold(self, name):
@@ -403,7 +414,7 @@ class TestSinglePrecision:
         column = column if decimals == 9 else Numeric(name="c", bounds=(-63.1, 63.1), decimals=1)
         values = np.random.default_rng(0).normal(0, 60, N).clip(-63.1, 63.1).round(decimals)
         model = _fit(pd.Series(values).astype(dtype), column)
-        for value in model.sample(40)["c"].unique():
+        for value in model.sample(12)["c"].unique():
             assert (model.sample(1, conditions={"c": value}, random_state=0)["c"] == value).all()
 
     @pytest.mark.parametrize("name", ["float16", "float32", "float[pyarrow]"])

@@ -151,6 +151,8 @@ class Categorical(Column):
 
     def trials(self) -> list[ColumnEncoder]:
         made_up: tuple[tuple[Scalar, ...], ...] = (("a", "b"), (0, 1), (False, True))
+        if self.dtype == "null[pyarrow]":
+            made_up = ((),)  # it holds nothing else
         domains = made_up if self.categories is None else (self.categories,)
         return [self.with_(categories=domain).encoder() for domain in domains]
 

@@ -96,7 +96,8 @@ class Datetime(LatticeColumn):
     def with_implied_precision(self) -> Datetime:
         if self.resolution is None and self.format:
             return self.with_(resolution="second" if "%H" in self.format else "day")
-        return self
+        is_of_days = (self.dtype or "").startswith(("date32", "date64"))  # Arrow's
+        return self.with_(resolution="day") if self.resolution is None and is_of_days else self
 
     def with_finest_precision(self) -> Datetime:
         return self if self.has_precision else self.with_(resolution="second")
