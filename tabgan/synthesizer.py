@@ -261,11 +261,10 @@ class TabGAN(BaseEstimator):
                 "No value of %s is frequent enough to be released, so all will be missing. Declare them, or drop them.",
                 ", ".join(map(repr, empty)),
             )
-        beyond = [c.name for c in self.schema_ if c.is_beyond_exact]
-        if beyond:
+        if beyond := [c.name for c in self.schema_ if c.is_beyond_exact]:
             logger.warning(
-                "Integers of %s go up to 2**53 or beyond, where they are not kept exactly. If they are codes, declare "
-                "the column as identifier or categorical; else declare bounds, to which values are clipped.",
+                "Integers of %s go up to 2**53 or beyond, where they are not kept exactly. Declare codes as identifier "
+                "or categorical, and numbers with bounds, to which they are clipped.",
                 ", ".join(map(repr, beyond)),
             )
         unseen = [column.encoder.name for column in self._fitted.encoder.columns if column.is_unseen]

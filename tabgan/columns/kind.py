@@ -307,8 +307,8 @@ class Column(BaseModel):
             )
         if self.dtype is not None and not can_hold_missing(self.dtype) and series.isna().any():
             raise DataError(
-                f"Column {self.name!r}: values are missing, which dtype {self.dtype} cannot hold. Declare one that can, "
-                "such as Int64, boolean or float64."
+                f"Column {self.name!r}: values are missing, which dtype {self.dtype} cannot hold. Declare one that "
+                "can, such as Int64, boolean or float64."
             )
 
     # The draft, which is not private.

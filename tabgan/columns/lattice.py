@@ -143,7 +143,9 @@ class LatticeColumn(Column):
     def trials(self) -> list[ColumnEncoder]:
         column = self.with_implied_precision()
         smallest, largest = column.dtype_range()
-        low, high = column.declared_range() if column.bounds is not None else (max(smallest, 0), min(largest, 99))
+        low, high = (
+            column.declared_range() if column.bounds is not None else (max(smallest, 0), min(largest, 99))
+        )
         edges = {low, high + 1} if self.has_lossy_text else {low, (low + high + 1) // 2, high + 1}
         return [column.lattice_encoder(np.array(sorted(edges)))]
 
@@ -185,8 +187,8 @@ class LatticeColumn(Column):
             low, high = self.dtype_range()
             if (present & ((lattice < low) | (lattice > high))).any():
                 raise DataError(
-                    f"Column {self.name!r}: values that dtype {self.dtype} cannot hold. Declare another dtype, or bounds "
-                    "to which values are clipped."
+                    f"Column {self.name!r}: values that dtype {self.dtype} cannot hold. Declare another dtype, or "
+                    "bounds to which values are clipped."
                 )
         if self.out_of_range != "error":
             return

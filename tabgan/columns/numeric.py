@@ -38,7 +38,7 @@ class Numeric(LatticeColumn):
         bounds: Smallest and largest value. Values outside are clipped, or refused
             (``out_of_range="error"``).
         decimals: Decimal places that are kept, 0 for integers.
-        objects: ``"decimal"`` if a column of objects holds ``decimal.Decimal``, and samples are to; the vote on the kind
+        objects: ``"decimal"`` if a column of objects holds ``decimal.Decimal``, and samples are to; the vote on kinds
             finds it for columns that are not declared. Otherwise numbers in objects come back as Python's own.
     """
 

@@ -57,7 +57,7 @@ def short_float(dtype: Any) -> np.dtype | None:
 
 
 def shortest(values: np.ndarray, short: np.dtype | None) -> np.ndarray:
-    """Return ``(rows,)`` float64 as a shorter float holds them: each the decimal of fewest digits that it stands for."""
+    """Return ``(rows,)`` float64 as a shorter float holds them: each the shortest decimal that it stands for."""
     if short is None:
         return values
     kept, most = _SHORT[short]

@@ -102,7 +102,10 @@ def _check_column(series: pd.Series, name: str) -> frozenset[str]:
     is_numpy = isinstance(dtype, np.dtype)
     if isinstance(dtype, pd.CategoricalDtype):
         families = _families(pd.Series(list(dtype.categories), dtype=object), name)
-        if any(isinstance(each, decimal.Decimal | Rational) and not isinstance(each, int | np.integer) for each in dtype.categories):
+        if any(
+            isinstance(each, decimal.Decimal | Rational) and not isinstance(each, int | np.integer)
+            for each in dtype.categories
+        ):
             families |= {"decimals"}
         if not families <= _PLAIN:
             raise DataError(
