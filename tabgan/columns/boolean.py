@@ -72,7 +72,8 @@ class Boolean(Column):
         return frozenset((BOOLEANS,))
 
     def fits_dtype(self, dtype: Any) -> bool:
-        return bool(pd.api.types.is_bool_dtype(dtype)) or dtype == np.dtype(object)
+        is_category = isinstance(dtype, pd.CategoricalDtype)
+        return is_category or bool(pd.api.types.is_bool_dtype(dtype)) or dtype == np.dtype(object)
 
     def check_values(self, series: pd.Series) -> None:
         super().check_values(series)

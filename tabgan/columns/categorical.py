@@ -12,7 +12,7 @@ from pydantic import model_validator
 
 from tabgan._util.validate import nearest
 from tabgan.columns.encoder import MISSING, ColumnEncoder, can_hold_missing
-from tabgan.columns.keys import typed, value_of
+from tabgan.columns.keys import counted, typed, value_of
 from tabgan.columns.kind import BOOLEANS, NUMBERS, TEXT, Ballot, Column, Domain, Scalar
 from tabgan.errors import ConfigError, DataError, SchemaError
 
@@ -195,9 +195,6 @@ class Categorical(Column):
     def takes(self) -> frozenset[str]:
         return frozenset((TEXT, BOOLEANS, NUMBERS))
 
-    def fits_dtype(self, dtype: Any) -> bool:
-        return _holds(dtype, self.listed)
-
     def check_output(self) -> None:
         super().check_output()
         if self.unreleased == "other" and not self._can_show_label():
@@ -213,8 +210,19 @@ class Categorical(Column):
                 "true and a dtype that has them, or another value."
             )
 
+    def trials(self) -> list[ColumnEncoder]:
+        made_up: tuple[tuple[Scalar, ...], ...] = (("a", "b"), (0, 1), (False, True))
+        if self.dtype == "null[pyarrow]":
+            made_up = ((),)  # it holds nothing else
+        domains = made_up if self.categories is None else (self.categories,)
+        return [self.with_(categories=domain).encoder() for domain in domains]
+
     def check_values(self, series: pd.Series) -> None:
         super().check_values(series)
+        if self.dtype is not None and self.categories is None and not self._holds(series):
+            raise DataError(
+                f"Column {self.name!r}: values that dtype {self.dtype} cannot hold. Declare another dtype."
+            )
         if self.unknown != "error":
             return
         if self.categories is None:
@@ -225,6 +233,10 @@ class Categorical(Column):
             raise DataError(
                 f"Column {self.name!r}: values are not among the schema's categories. Add them, or set unknown: other."
             )
+
+    def _holds(self, series: pd.Series) -> bool:
+        """Return true if the column's dtype can hold each of the values that a schema can list."""
+        return self.with_(categories=tuple(counted(series.dropna())[0])).comes_back()
 
     @classmethod
     def draft(cls, series: pd.Series, name: str) -> Categorical:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import Any, ClassVar, Literal
 
@@ -14,7 +14,7 @@ from pydantic import field_validator, model_validator
 
 from tabgan.columns import rounding, spellings
 from tabgan.columns.formats import compiled
-from tabgan.columns.kind import DATES, DATETIMES, TEXT, Ballot, Column, is_text_dtype
+from tabgan.columns.kind import DATES, DATETIMES, TEXT, Ballot, Column, check_objects, is_text_dtype
 from tabgan.columns.lattice import LatticeColumn, LatticeEncoder, Precision
 from tabgan.columns.values import ahead_of_utc, declared_moment, moments, objects, seconds
 from tabgan.errors import ConfigError, DataError, SchemaError
@@ -39,6 +39,8 @@ class Datetime(LatticeColumn):
         resolution: The precision that is kept: days or seconds; months or years where the format has no more.
         format: Format of a column that holds text, as in :mod:`tabgan.columns.formats`; ``None`` for datetime64 and
             dates.
+        objects: Python's type of the cells of a column of objects, in samples; ``None`` leaves it to the vote on the
+            resolution, and to dates where ``resolution: day`` is declared.
     """
 
     kind: Literal["datetime"] = "datetime"
@@ -46,6 +48,7 @@ class Datetime(LatticeColumn):
     resolution: Literal["year", "month", "day", "second"] | None = None
     format: str | None = None
     out_of_range: Literal["clip", "error"] = "clip"
+    objects: Literal["date", "datetime"] | None = None
 
     quantity: ClassVar[str | None] = "a moment"
     can_group: ClassVar[bool] = False
@@ -92,6 +95,10 @@ class Datetime(LatticeColumn):
         return resolved.tz if isinstance(resolved, pd.DatetimeTZDtype) else None
 
     @property
+    def has_lossy_text(self) -> bool:
+        return self.format is not None
+
+    @property
     def step(self) -> float:
         return 1.0 if self.resolution in (None, "second") else 86_400.0
 
@@ -115,8 +122,8 @@ class Datetime(LatticeColumn):
     @classmethod
     def ballots(cls) -> tuple[Ballot, ...]:
         return (
-            Ballot("datetimes", _is_datetime, lambda name, dtype: cls(name=name, dtype=dtype)),
-            Ballot("dates", _is_date, lambda name, dtype: cls(name=name, dtype=dtype, resolution="day")),
+            Ballot("datetimes", _is_datetime, _open(cls, objects="datetime")),
+            Ballot("dates", _is_date, _open(cls, objects="date", resolution="day")),
             *_text_ballots(cls),
         )
 
@@ -126,6 +133,8 @@ class Datetime(LatticeColumn):
 
     def with_implied_precision(self) -> Datetime:
         implied = compiled(self.format).resolution if self.format else None
+        if implied is None and (self.dtype or "").startswith(("date32", "date64")):  # Arrow's
+            implied = "day"
         is_open = self.resolution is None or implied in ("year", "month")
         return self.with_(resolution=implied) if implied and is_open else self
 
@@ -135,10 +144,25 @@ class Datetime(LatticeColumn):
     def precision_counts(self, series: pd.Series) -> np.ndarray:
         found, present = seconds(series, self.format, self.zone)
         at_midnight = int((found[present] % 86_400 == 0).sum())
-        return np.array([at_midnight, int(present.sum()) - at_midnight])
+        counts = [at_midnight, int(present.sum()) - at_midnight]
+        if self._votes_on_type:
+            is_date = [isinstance(v, dt.date) and not isinstance(v, dt.datetime) for v in objects(series)]
+            n_dates = int((np.array(is_date, dtype=bool) & present).sum())
+            counts = [n_dates, at_midnight - n_dates, counts[1]]
+        return np.array(counts)
+
+    @property
+    def _votes_on_type(self) -> bool:
+        """True if each value's vote on the resolution tells dates from datetimes, in a cell of their own."""
+        is_typed = self.format is None and self.objects is None
+        return is_typed and pd.api.types.pandas_dtype(self.dtype or "object") == np.dtype(object)
 
     def with_precision(self, finest: int) -> Datetime:
-        return self.with_(resolution=("day", "second")[finest])
+        if not self._votes_on_type:
+            return self.with_(resolution=("day", "second")[finest])
+        return self.with_(
+            resolution=("day", "day", "second")[finest], objects=("date", "datetime", "datetime")[finest]
+        )
 
     def read(self, series: pd.Series) -> np.ndarray:
         return moments(series, self.format, self.zone)
@@ -222,6 +246,10 @@ class Datetime(LatticeColumn):
     def advice(self, found: frozenset[str]) -> str:
         return "Set format, such as '%Y-%m-%d'." if found == {TEXT} else super().advice(found)
 
+    def check_output(self) -> None:
+        check_objects(self)
+        super().check_output()
+
     def fits_dtype(self, dtype: Any) -> bool:
         if is_text_dtype(dtype):
             return True
@@ -245,7 +273,9 @@ class Datetime(LatticeColumn):
         types = set(map(type, present))
         if types and all(issubclass(each, dt.date | np.datetime64) for each in types):
             is_date = not any(issubclass(each, dt.datetime | np.datetime64) for each in types)
-            return cls(name=name, resolution="day" if is_date else None)
+            is_object = series.dtype == np.dtype(object)
+            found = ("date" if is_date else "datetime") if is_object else None
+            return cls(name=name, resolution="day" if is_date else None, objects=found)
         if not types or not all(issubclass(each, str) for each in types):
             return None
         return cls._draft_of_text(set(present), name, str(series.dtype))
@@ -305,16 +335,27 @@ class DatetimeEncoder(LatticeEncoder):
         if self.column.format is not None:
             written = compiled(self.column.format).write(self.column.seconds_of(lattice))
             return pd.Series(written, dtype=object)
-        if isinstance(resolved, pd.DatetimeTZDtype):
+        zone = resolved.tz if isinstance(resolved, pd.DatetimeTZDtype) else _arrow_zone(resolved)
+        if zone is not None:
             return found.dt.tz_localize(
-                resolved.tz, ambiguous=np.ones(len(found), bool), nonexistent="shift_forward"
+                zone, ambiguous=np.ones(len(found), bool), nonexistent="shift_forward"
             )
-        if self.column.resolution != "second" and (resolved == np.dtype(object) or resolved.kind == "O"):
+        is_date = self.column.resolution != "second" and self.column.objects != "datetime"
+        if is_date and (resolved == np.dtype(object) or resolved.kind == "O"):
             return found.dt.date
         return found
 
     def inverse_transform(self, cells: np.ndarray, rng: np.random.Generator) -> pd.Series:
         return self._as_series(cells, rng)
+
+
+def _open(cls: type[Datetime], **known: Any) -> Callable[[str, str], Datetime]:
+    return lambda name, dtype: cls(name=name, dtype=dtype, **known)
+
+
+def _arrow_zone(dtype: Any) -> str | None:
+    """Return the time zone of Arrow's moments; ``None`` for any other dtype."""
+    return getattr(getattr(dtype, "pyarrow_dtype", None), "tz", None)
 
 
 def _is_datetime(value: Any, _: bool) -> bool:

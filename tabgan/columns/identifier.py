@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
+from tabgan.columns.encoder import ColumnEncoder
 from tabgan.columns.keys import typed
 from tabgan.columns.kind import Column, Domain, is_text_dtype
 from tabgan.columns.lattice import LIMIT
@@ -75,6 +76,15 @@ class Identifier(Column):
         is_number = pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype)
         return is_text_dtype(dtype) or bool(is_number)
 
+    def trials(self) -> list[ColumnEncoder]:
+        return []  # it has none
+
+    def comes_back(self) -> bool:
+        try:
+            return str(self.generate(2, 0).dtype) == str(pd.api.types.pandas_dtype(self.dtype))
+        except Exception:  # pandas, NumPy and Arrow raise what they like
+            return False
+
     def generate(self, n_rows: int, first_row: int) -> pd.Series:
         """Return keys: running numbers, or the pattern filled with them.
 
@@ -101,7 +111,11 @@ class Identifier(Column):
         is_key_name = _KEY_NAME.search(name) is not None
         is_long = len(series) >= MIN_KEY_ROWS
         if pd.api.types.is_integer_dtype(series.dtype):
-            counts_up = is_long and bool((series.diff().dropna() == 1).all())
+            counts_up = (
+                is_long
+                and not series.isna().any()
+                and bool((np.diff(np.array(objects(series), dtype=object)) == 1).all())
+            )
             is_key = counts_up or (len(series) > 1 and is_key_name)
             return cls(name=name, dtype=str(series.dtype)) if is_key and _is_unique(series) else None
         is_text = is_text_dtype(series.dtype) and set(map(type, objects(series))) == {str}

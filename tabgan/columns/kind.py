@@ -7,6 +7,7 @@ releases anything, and nothing here raises because of a value, but for :meth:`Co
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from tabgan._util.schema_errors import joined, line_of, name_of
-from tabgan.columns.encoder import ColumnEncoder
+from tabgan.columns.encoder import MISSING, ColumnEncoder, can_hold_missing
 from tabgan.columns.keys import keys_of
 from tabgan.columns.values import is_text, objects
 from tabgan.errors import DataError, SchemaError
@@ -45,12 +46,14 @@ class Ballot(NamedTuple):
         column: A function that returns the open column that the cell stands for, from a name and the table's dtype.
         label_of: One function of many ballots that stand together, which returns the label of the one that holds a
             value, ``None`` if none does: it is quicker than to ask each.
+        reads: Labels of other cells whose values the column keeps too.
     """
 
     label: str
     holds: Callable[[Any, bool], bool]
     column: Callable[[str, str], Column]
     label_of: Callable[[Any, bool], str | None] | None = None
+    reads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,11 @@ class Column(BaseModel):
     @property
     def is_empty(self) -> bool:
         """True if the completed domain has no value, so that every cell of a sample is missing."""
+        return False
+
+    @property
+    def is_beyond_exact(self) -> bool:
+        """True if the completed domain goes beyond the integers that are kept exactly."""
         return False
 
     @property
@@ -297,16 +305,26 @@ class Column(BaseModel):
         return True
 
     def check_output(self) -> None:
-        """Raise unless the column's dtype can hold the declared domain.
+        """Raise unless the column's dtype can hold the declared domain: made-up values of it are written and read.
 
         Raises:
             SchemaError: it cannot.
         """
-        if not self.fits_dtype(pd.api.types.pandas_dtype(self.dtype)):
+        if not (self.fits_dtype(pd.api.types.pandas_dtype(self.dtype)) and self.comes_back()):
             raise SchemaError(
                 f"Column {self.name!r}: dtype {self.dtype} cannot hold what is declared as {self.kind}. "
                 "Declare another dtype or kind."
             )
+
+    def comes_back(self) -> bool:
+        """Return true if made-up values of the declared domain, and missing ones, come back from the column's dtype."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return any(map(_comes_back, self.trials()))
+
+    def trials(self) -> list[ColumnEncoder]:
+        """Return encoders of the declared domain, made up where it is open; one of them has to work."""
+        return [self.encoder()]
 
     def check_values(self, series: pd.Series) -> None:
         """Raise if a column holds values that its declaration refuses.
@@ -320,6 +338,11 @@ class Column(BaseModel):
         if self.nullable is False and series.isna().any():
             raise DataError(
                 f"Column {self.name!r}: the schema says nullable: false, but values are missing. Set nullable: true."
+            )
+        if self.dtype is not None and not can_hold_missing(self.dtype) and series.isna().any():
+            raise DataError(
+                f"Column {self.name!r}: values are missing, which dtype {self.dtype} cannot hold. Declare one that "
+                "can, such as Int64, boolean or float64."
             )
 
     # The draft, which is not private.
@@ -354,6 +377,27 @@ def position_of(ballots: Sequence[Ballot]) -> Callable[[Any, bool], int]:
         raise LookupError("no ballot holds the value")  # the last one holds all
 
     return find
+
+
+def _comes_back(encoder: ColumnEncoder) -> bool:
+    """Return true if every value of a few cells, and a missing one, is read back as it was written."""
+    cells = np.repeat(np.arange(1, encoder.n_values + 1), 1 + 8 // max(encoder.n_values, 1))
+    if encoder.is_nullable:
+        cells = np.append(cells, MISSING)
+    try:
+        written = encoder.inverse_transform(cells, np.random.default_rng(0))
+        is_kept = str(written.dtype) == str(pd.api.types.pandas_dtype(encoder.dtype))
+        return is_kept and np.array_equal(encoder.transform(written), cells)
+    except Exception:  # pandas, NumPy and Arrow raise what they like
+        return False
+
+
+def check_objects(column: Any) -> None:
+    """Raise ``SchemaError`` if a column of another dtype says which Python objects its cells are."""
+    if column.objects and pd.api.types.pandas_dtype(column.dtype) != np.dtype(object):
+        raise SchemaError(
+            f"Column {column.name!r}: objects: {column.objects} needs dtype object, got {column.dtype}. Leave out one."
+        )
 
 
 def known_fields(of: type[Column] = Column) -> set[str]:

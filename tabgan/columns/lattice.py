@@ -54,6 +54,11 @@ class LatticeColumn(Column):
     known_steps: ClassVar[tuple[float, ...]]
 
     @property
+    def has_lossy_text(self) -> bool:
+        """True if values are written as text that may hold less of them, such as a month."""
+        return False
+
+    @property
     @abstractmethod
     def has_precision(self) -> bool:
         """True if the precision is declared, or known from the dtype."""
@@ -135,6 +140,15 @@ class LatticeColumn(Column):
         low, high = self.declared_range()
         return self.lattice_encoder(np.arange(low, high + 2, dtype=np.int64))
 
+    def trials(self) -> list[ColumnEncoder]:
+        column = self.with_implied_precision()
+        smallest, largest = column.dtype_range()
+        low, high = (
+            column.declared_range() if column.bounds is not None else (max(smallest, 0), min(largest, 99))
+        )
+        edges = {low, high + 1} if self.has_lossy_text else {low, (low + high + 1) // 2, high + 1}
+        return [column.lattice_encoder(np.array(sorted(edges)))]
+
     def encoder_of(self, arrays: Mapping[str, np.ndarray]) -> tuple[ColumnEncoder, bool]:
         encoder = self.lattice_encoder(arrays["edges"]).emphasising(arrays.get("emphasis"))
         is_whole = arrays["edges"].dtype == np.int64
@@ -155,20 +169,27 @@ class LatticeColumn(Column):
         return Domain(bounds, step, None, self.nullable is not False)
 
     def check_output(self) -> None:
+        if self.bounds is not None and self.fits_dtype(pd.api.types.pandas_dtype(self.dtype)):
+            low, high = self.declared_range()
+            smallest, largest = self.dtype_range()
+            if low < smallest or high > largest:
+                raise SchemaError(
+                    f"Column {self.name!r}: bounds: dtype {self.dtype} cannot hold {list(self.bounds)}. "
+                    "Narrow the bounds, or declare another dtype."
+                )
         super().check_output()
-        if self.bounds is None:
-            return
-        low, high = self.declared_range()
-        smallest, largest = self.dtype_range()
-        if low < smallest or high > largest:
-            raise SchemaError(
-                f"Column {self.name!r}: bounds: dtype {self.dtype} cannot hold {list(self.bounds)}. "
-                "Narrow the bounds, or declare another dtype."
-            )
 
     def check_values(self, series: pd.Series) -> None:
         super().check_values(series)
         self.check_readable(series)
+        if self.dtype is not None and self.bounds is None:
+            lattice, present = self.to_lattice(series)
+            low, high = self.dtype_range()
+            if (present & ((lattice < low) | (lattice > high))).any():
+                raise DataError(
+                    f"Column {self.name!r}: values that dtype {self.dtype} cannot hold. Declare another dtype, or "
+                    "bounds to which values are clipped."
+                )
         if self.out_of_range != "error":
             return
         if self.bounds is None:

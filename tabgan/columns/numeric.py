@@ -13,9 +13,9 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from tabgan.columns import rounding
-from tabgan.columns.kind import BOOLEANS, NUMBERS, Ballot, Column, Domain
+from tabgan.columns.kind import BOOLEANS, NUMBERS, Ballot, Column, Domain, check_objects
 from tabgan.columns.lattice import LIMIT, LatticeColumn, LatticeEncoder, Precision
-from tabgan.columns.values import float_of, floats, objects
+from tabgan.columns.values import float_of, floats, objects, short_float, shortest
 from tabgan.errors import ConfigError, DataError, SchemaError
 
 #: Most decimals that are kept: values are multiples of 10**-decimals, and floats hold no more.
@@ -38,12 +38,15 @@ class Numeric(LatticeColumn):
         bounds: Smallest and largest value. Values outside are clipped, or refused
             (``out_of_range="error"``).
         decimals: Decimal places that are kept, 0 for integers.
+        objects: ``"decimal"`` if a column of objects holds ``decimal.Decimal``, and samples are to; the vote on kinds
+            finds it for columns that are not declared. Otherwise numbers in objects come back as Python's own.
     """
 
     kind: Literal["numeric"] = "numeric"
     bounds: tuple[float, float] | None = None
     decimals: Annotated[int, Field(ge=0, le=MAX_DECIMALS)] | None = None
     out_of_range: Literal["clip", "error"] = "clip"
+    objects: Literal["decimal"] | None = None
 
     quantity: ClassVar[str | None] = "a number"
     is_regressed: ClassVar[bool] = True
@@ -94,7 +97,15 @@ class Numeric(LatticeColumn):
     def ballots(cls) -> tuple[Ballot, ...]:
         return (
             Ballot("numerals", _is_numeral, lambda name, _: cls(name=name)),
-            Ballot("numbers", _is_no_text, lambda name, dtype: cls(name=name, dtype=dtype)),
+            Ballot(
+                "decimals",
+                _is_decimal,
+                lambda name, dtype: cls(name=name, dtype=dtype, objects="decimal"),
+                reads=("numbers",),
+            ),
+            Ballot(
+                "numbers", _is_no_text, lambda name, dtype: cls(name=name, dtype=dtype), reads=("decimals",)
+            ),
         )
 
     def with_table_dtype(self, dtype: str, is_read_from_text: bool) -> Numeric:
@@ -105,21 +116,20 @@ class Numeric(LatticeColumn):
         return self.with_(decimals=0) if is_integer and self.decimals is None else self
 
     def with_final_dtype(self) -> Numeric:
-        return self if self.dtype else self.with_(dtype=TEXT_FLOAT if self.decimals else TEXT_INTEGER)
+        read = "object" if self.objects else TEXT_FLOAT if self.decimals else TEXT_INTEGER
+        return self if self.dtype else self.with_(dtype=read)
 
     def with_finest_precision(self) -> Numeric:
         return self if self.has_precision else self.with_(decimals=MAX_DECIMALS)
 
     def precision_counts(self, series: pd.Series) -> np.ndarray:
-        values = floats(series)
+        values = self.read(series)
         values = values[~np.isnan(values)]
-        is_single = self.dtype in ("float32", "Float32", "float16")
         needed = np.full(len(values), len(DECIMALS) - 1)
         for position in range(len(DECIMALS) - 2, -1, -1):
             with np.errstate(over="ignore"):  # a warning would tell of a value
                 rounded = np.round(values, DECIMALS[position])
-            fits = rounded.astype(np.float32) == values.astype(np.float32) if is_single else rounded == values
-            needed[fits] = position
+            needed[rounded == values] = position
         return np.bincount(needed, minlength=len(DECIMALS))
 
     def with_precision(self, finest: int) -> Numeric:
@@ -133,13 +143,13 @@ class Numeric(LatticeColumn):
         return pd.Series(floats(series), index=series.index)
 
     def read(self, series: pd.Series) -> np.ndarray:
-        return floats(series)
+        return shortest(floats(series), short_float(pd.api.types.pandas_dtype(self.dtype or "float64")))
 
     def rounded(self, values: np.ndarray) -> np.ndarray:
         return values if self.decimals is None else np.asarray(values.round(self.decimals))
 
     def to_lattice(self, series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-        values = floats(series)
+        values = self.read(series)
         present = ~np.isnan(values)
         with np.errstate(over="ignore"):  # a warning would tell of a value
             scaled = np.rint(np.where(present, values, 0.0) * 10.0 ** (self.decimals or 0))
@@ -153,6 +163,8 @@ class Numeric(LatticeColumn):
         resolved = pd.api.types.pandas_dtype(self.dtype or "object")
         base = getattr(resolved, "numpy_dtype", resolved)
         low, high = 1 - LIMIT, LIMIT - 1
+        if pd.api.types.is_bool_dtype(resolved):
+            return 0, 1
         if isinstance(base, np.dtype) and base.kind in "iu":
             return max(low, int(np.iinfo(base).min)), min(high, int(np.iinfo(base).max))
         if isinstance(base, np.dtype) and base.kind == "f":
@@ -175,7 +187,8 @@ class Numeric(LatticeColumn):
 
     def drawn_places(self, series: pd.Series) -> np.ndarray:
         if pd.api.types.is_float_dtype(series.dtype):
-            return np.asarray(series.to_numpy(dtype="float64", na_value=np.nan))  # infinities lie at the ends
+            values = series.to_numpy(dtype="float64", na_value=np.nan)  # infinities lie at the ends
+            return shortest(np.asarray(values), short_float(series.dtype))
         return floats(series)
 
     def lattice_encoder(self, edges: np.ndarray) -> NumericEncoder:
@@ -198,7 +211,13 @@ class Numeric(LatticeColumn):
                 f"Column {self.name!r}: decimals: {self.decimals} do not go with dtype {self.dtype}. "
                 "Use 0, or another dtype."
             )
+        check_objects(self)
         super().check_output()
+
+    @property
+    def is_beyond_exact(self) -> bool:
+        is_float = pd.api.types.is_float_dtype(pd.api.types.pandas_dtype(self.dtype or "object"))
+        return self.bounds is not None and not is_float and max(map(abs, self.bounds)) >= LIMIT - 1
 
     def check_readable(self, series: pd.Series) -> None:
         present = series[series.notna()]
@@ -215,7 +234,9 @@ class Numeric(LatticeColumn):
         if isinstance(series.dtype, pd.CategoricalDtype):
             return None
         types = set(map(type, objects(series.dropna())))
-        return cls(name=name) if types and not any(issubclass(each, str) for each in types) else None
+        if not types or any(issubclass(each, str) for each in types):
+            return None
+        return cls(name=name, objects="decimal" if types == {Decimal} else None)
 
     def with_domain_of(self, present: pd.Series) -> Column:
         values = floats(present)
@@ -236,12 +257,27 @@ class NumericEncoder(LatticeEncoder):
     def steps(self) -> np.ndarray:
         return rounding.number_steps(int(max(abs(self.edges[0]), abs(self.edges[-1] - 1))))
 
+    def contains(self, series: pd.Series) -> bool:
+        """Return true if every value could be sampled; the ends of the range count as the dtype holds them."""
+        short = short_float(pd.api.types.pandas_dtype(self.dtype))
+        if short is None:
+            return super().contains(series)
+        values = self.column.read(series)
+        ends = np.array([self.edges[0], self.edges[-1] - 1]) / 10.0 ** (self.column.decimals or 0)
+        low, high = shortest(ends, short)
+        is_inside = bool(((values >= low) & (values <= high)).all())  # NaN is not
+        return is_inside and self._is_on_lattice(pd.Series(values), self.column.to_lattice(series)[0])
+
     def _is_on_lattice(self, series: pd.Series, lattice: np.ndarray) -> bool:
-        scaled = floats(series) * 10.0 ** (self.column.decimals or 0)
+        scaled = self.column.read(series) * 10.0 ** (self.column.decimals or 0)
         return bool(np.allclose(scaled, lattice, rtol=1e-12, atol=1e-6))
 
     def _from_lattice(self, lattice: np.ndarray) -> np.ndarray:
         decimals = self.column.decimals or 0
+        if self.column.objects == "decimal":
+            exact = np.empty(len(lattice), dtype=object)
+            exact[:] = [Decimal(number).scaleb(-decimals) for number in lattice.tolist()]
+            return exact
         kind = getattr(pd.api.types.pandas_dtype(self.dtype), "kind", "O")
         if decimals == 0 and kind != "f":
             return lattice
@@ -251,7 +287,13 @@ class NumericEncoder(LatticeEncoder):
 def _is_numeral(value: Any, untyped_text: bool) -> bool:
     if not (untyped_text and isinstance(value, str)):
         return False
-    return _NUMERAL.fullmatch(value.strip()) is not None and math.isfinite(float_of(value))
+    number = float_of(value)
+    is_kept = abs(number) < LIMIT or not value.strip().lstrip("+-").isdigit()  # more digits are a code's
+    return _NUMERAL.fullmatch(value.strip()) is not None and math.isfinite(number) and is_kept
+
+
+def _is_decimal(value: Any, _: bool) -> bool:
+    return isinstance(value, Decimal)
 
 
 def _is_no_text(value: Any, _: bool) -> bool:

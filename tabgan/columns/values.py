@@ -39,19 +39,49 @@ _ISO = re.compile(
 _EPOCH = dt.datetime(1970, 1, 1)
 
 
+#: Floats of less than double precision, with the digits that each always keeps, and those that tell all apart.
+_SHORT = {np.dtype(np.float16): (3, 5), np.dtype(np.float32): (6, 9)}
+
+
 def floats(series: pd.Series) -> np.ndarray:
     """Return ``(rows,)`` float64, NaN where a value is missing, infinite, or not a number.
 
-    Text is read as Python reads a number, for tables that come as text.
+    Text is read as Python reads a number, for tables that come as text. A float of less than double precision is the
+    shortest decimal that it stands for, as a CSV would hold it: 0.1, and not 0.10000000149.
     """
     if isinstance(series.dtype, np.dtype) and series.dtype.kind in "cmM":
         return np.full(len(series), np.nan)
     if pd.api.types.is_numeric_dtype(series.dtype):
         with np.errstate(over="ignore"):  # a warning would tell of a value
             values = series.to_numpy(dtype="float64", na_value=np.nan)
+        values = shortest(values, short_float(series.dtype))
     else:
         values = np.fromiter(map(float_of, objects(series)), dtype="float64", count=len(series))
     return np.where(np.isfinite(values), values, np.nan)
+
+
+def short_float(dtype: Any) -> np.dtype | None:
+    """Return NumPy's dtype of the floats of a resolved dtype if they have less than double precision."""
+    base = getattr(dtype, "numpy_dtype", dtype)
+    return base if isinstance(base, np.dtype) and base in _SHORT else None
+
+
+def shortest(values: np.ndarray, short: np.dtype | None) -> np.ndarray:
+    """Return ``(rows,)`` float64 as a shorter float holds them: each the shortest decimal that it stands for."""
+    if short is None:
+        return values
+    kept, most = _SHORT[short]
+    with np.errstate(all="ignore"):  # a warning would tell of a value
+        stored = values.astype(short)
+        exact = stored.astype(np.float64)
+        found = np.where(np.isfinite(exact), np.nan, exact)
+        magnitude = np.floor(np.log10(np.abs(exact)))
+        for digits in range(kept, most + 1):
+            places = digits - 1 - magnitude
+            up, down = 10.0 ** np.maximum(places, 0), 10.0 ** np.maximum(-places, 0)
+            decimal = np.where(places > 0, np.rint(exact * up) / up, np.rint(exact / down) * down)
+            found = np.where(np.isnan(found) & (decimal.astype(short) == stored), decimal, found)
+    return np.where(np.isnan(found), exact, found)
 
 
 def seconds(
@@ -188,7 +218,8 @@ def float_of(value: object) -> float:
     if isinstance(value, str) and "_" in value:
         return np.nan
     try:
-        return float(value)  # type: ignore[arg-type]
+        is_short = isinstance(value, np.float16 | np.float32)
+        return float(str(value) if is_short else value)  # type: ignore[arg-type]
     except Exception:
         return np.nan
 

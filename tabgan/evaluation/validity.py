@@ -17,7 +17,7 @@ from tabgan.columns import Column
 from tabgan.columns.keys import typed
 from tabgan.columns.kind import Domain
 from tabgan.columns.lattice import has_range
-from tabgan.columns.values import objects
+from tabgan.columns.values import objects, short_float
 from tabgan.errors import DataError
 from tabgan.evaluation.catalog import ENTRIES, Entry, entries
 from tabgan.evaluation.metric import Figure, NotComputed, measure, metric_of
@@ -331,8 +331,7 @@ def _observed_domain(tables: Tables, column: Column, j: int) -> Domain:
 
 def _precision(series: pd.Series) -> float:
     """Return the relative spacing of a column's floats."""
-    name = str(series.dtype).lower()
-    return float(np.finfo(np.float32 if "float32" in name else np.float64).eps)
+    return float(np.finfo(short_float(series.dtype) or np.float64).eps)
 
 
 def _is_within(values: np.ndarray, bounds: tuple[float, float], eps: float) -> np.ndarray:

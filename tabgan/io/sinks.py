@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -203,8 +204,9 @@ def _make_parents(folder: Path) -> list[Path]:
 
 
 def _write_parquet(df: pd.DataFrame, path: Path) -> None:
+    long = [name for name, dtype in df.dtypes.items() if dtype == np.longdouble != np.dtype(np.float64)]
     try:
-        df.to_parquet(path, index=False)
+        df.astype(dict.fromkeys(long, "float64")).to_parquet(path, index=False)
     except (pa.ArrowException, ValueError, TypeError):
         raise DataError(
             "output: a column holds values that Parquet cannot store in one type. Write csv instead."

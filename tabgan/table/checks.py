@@ -10,7 +10,7 @@ import datetime as dt
 import decimal
 import math
 from collections.abc import Sequence
-from numbers import Real
+from numbers import Rational, Real
 from typing import Any
 
 import numpy as np
@@ -63,7 +63,7 @@ def check_table(df: object, schema: Schema, *, untyped_text: bool = False) -> No
         if not is_read:
             _check_kind(column, families[column.name])
         if column.dtype or not is_read:
-            column.with_(dtype=column.dtype or str(series.dtype)).check_output()
+            _check_output(column.with_(dtype=column.dtype or str(series.dtype)))
         column.check_values(series)
 
 
@@ -102,16 +102,21 @@ def _check_column(series: pd.Series, name: str) -> frozenset[str]:
     is_numpy = isinstance(dtype, np.dtype)
     if isinstance(dtype, pd.CategoricalDtype):
         families = _families(pd.Series(list(dtype.categories), dtype=object), name)
+        if any(
+            isinstance(each, decimal.Decimal | Rational) and not isinstance(each, int | np.integer)
+            for each in dtype.categories
+        ):
+            families |= {"decimals"}
         if not families <= _PLAIN:
             raise DataError(
                 f"Column {name!r}: categories that are {' and '.join(sorted(families))} are not supported. "
                 "Convert the column."
             )
         return families
+    if not _is_taken(dtype):
+        raise DataError(f"Column {name!r}: columns of dtype {dtype} are not supported. Convert or drop it.")
     if is_numpy and dtype.kind == "m":
         return frozenset({DURATIONS})
-    if (is_numpy and dtype.kind in "cV") or not (is_numpy or _has_name(dtype)):
-        raise DataError(f"Column {name!r}: columns of dtype {dtype} are not supported. Convert or drop it.")
     if pd.api.types.is_bool_dtype(dtype):
         return frozenset({BOOLEANS})
     if pd.api.types.is_numeric_dtype(dtype):
@@ -128,15 +133,29 @@ def _check_column(series: pd.Series, name: str) -> frozenset[str]:
     return families
 
 
-def _has_name(dtype: Any) -> bool:
-    """Return true if an extension dtype follows from its name, which is all that a model file keeps."""
-    if isinstance(dtype, pd.PeriodDtype | pd.IntervalDtype | pd.SparseDtype) or dtype.kind == "m":
+def _check_output(column: Column) -> None:
+    """Raise unless a column's dtype is one that a table may have, and made-up values of the column come back from it.
+
+    Raises:
+        SchemaError: it is not.
+    """
+    dtype = pd.api.types.pandas_dtype(column.dtype)
+    if not (isinstance(dtype, pd.CategoricalDtype) or _is_taken(dtype)):
+        raise SchemaError(f"Column {column.name!r}: dtype: {dtype} is not supported. Declare another.")
+    column.check_output()
+
+
+def _is_taken(dtype: Any) -> bool:
+    """Return true for a dtype whose values can be read, and that follows from its name: a model file keeps no more."""
+    if isinstance(dtype, np.dtype):
+        return dtype.kind not in "cV"
+    if isinstance(dtype, pd.PeriodDtype | pd.IntervalDtype | pd.SparseDtype):
         return False
     try:
-        pd.api.types.pandas_dtype(str(dtype))
+        is_known = dtype.kind != "m" and dtype.type is not None  # raises where pandas knows no Python type
+        return is_known and pd.api.types.pandas_dtype(str(dtype)) is not None
     except (TypeError, ValueError, NotImplementedError):
         return False
-    return True
 
 
 def _families(series: pd.Series, name: str) -> frozenset[str]:

@@ -34,14 +34,14 @@ class Loss:
     Attributes:
         column: Name of the column.
         kind: ``"unreleased"`` for categories, ``"unseen"`` for a range that the noise hides, ``"constant"`` for a
-            column of which one value was released, or none.
+            column of which one value was released, ``"inexact"`` for integers that floats do not hold.
         share: Noisy share of all rows that hold such values, from 0 to 1; ``None`` where no released number tells.
         text: The loss in words, which follow the column's name.
         remedy: The line of a schema that would save the values.
     """
 
     column: str
-    kind: Literal["unreleased", "unseen", "constant"]
+    kind: Literal["unreleased", "unseen", "constant", "inexact"]
     share: float | None
     text: str
     remedy: str
@@ -79,6 +79,11 @@ def _loss(column: CodedColumn, n_rows: float, is_private: bool) -> Loss | None:
             name, "unseen", share, "no value stands out from the noise, so every cell is missing", line
         )
     is_wide = is_on_lattice(encoder) and bool(np.diff(encoder.edges)[shown[0]] > 1)
+    if encoder.column.is_beyond_exact:
+        text = "it has integers of 2**53 or beyond, which are not kept exactly"
+        return Loss(
+            name, "inexact", None, text, f"{{name: {name}, kind: identifier}} if it is a key, else {line}"
+        )
     if not is_private or len(shown) > 1 or is_wide or encoder.shows_other:
         return None
     text = "one value alone stands out from the noise, so every cell shows it, or is missing"

@@ -422,7 +422,8 @@ def _column_of_vote(name: str, dtype: str, vote: np.ndarray, noise: float) -> Co
     for kind in KINDS:
         vote = kind.settled([ballot.label for ballot in ballots], vote, noise)
     winner = int(np.argmax(vote))
-    is_clear = vote[winner] > max(0.5 * np.maximum(vote, 0).sum(), grid.SURELY * noise)
+    kept = sum(vote[place] for place, ballot in enumerate(ballots) if ballot.label in ballots[winner].reads)
+    is_clear = vote[winner] + kept > 0.5 * np.maximum(vote, 0).sum() and vote[winner] > grid.SURELY * noise
     return ballots[winner if is_clear else -1].column(name, dtype)
 
 
