@@ -19,6 +19,7 @@ from tabgan.columns import Column
 from tabgan.columns.keys import typed
 from tabgan.columns.kind import Scalar
 from tabgan.columns.lattice import LatticeColumn, has_range
+from tabgan.errors import log_unexpected
 
 #: Largest number of bins of a histogram; a column with no more values than this has one bin per value.
 MAX_BINS = 40
@@ -114,6 +115,7 @@ def overlay(column: Column, real: pd.Series, holdout: pd.Series, synthetic: pd.S
     try:
         return _counted(column, real, holdout, synthetic)
     except Exception as error:
+        log_unexpected(error, f"the picture of column {column.name!r}")
         return NoOverlay(f"Not computed: its cells cannot be counted ({type(error).__name__}).")
 
 
