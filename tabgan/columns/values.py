@@ -28,6 +28,11 @@ _UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
 _EPOCH = dt.datetime(1970, 1, 1)
 
+#: Words that programs write for a missing value, pandas' own list. In a column of text each may be a value as well.
+MISSING_WORDS = frozenset(
+    "#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|None|n/a|nan|null".split("|")
+)
+
 
 def floats(series: pd.Series) -> np.ndarray:
     """Return ``(rows,)`` float64, NaN where a value is missing, infinite, or not a number.
@@ -151,6 +156,11 @@ def float_of(value: object) -> float:
         return float(value)  # type: ignore[arg-type]
     except Exception:
         return np.nan
+
+
+def says_missing(value: object) -> bool:
+    """Return true for text that is blank, or a word that programs write for a missing value."""
+    return isinstance(value, str) and (not value.strip() or value.strip() in MISSING_WORDS)
 
 
 def boolean_of(value: object) -> bool | None:
