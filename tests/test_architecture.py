@@ -80,6 +80,8 @@ ORDER = [
     "model.adversary.training",
     "model.adversary",
     "model",
+    "io.dialect",
+    "io.cells",
     "io.sources",
     "io.sinks",
     "io",

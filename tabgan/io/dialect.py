@@ -42,6 +42,9 @@ _OPENERS: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open
 #: First line of some spreadsheets' CSV, which names the separator.
 _SEP_LINE = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
 
+#: Text in quotes, at whatever place.
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
+
 #: Most lines of a header whose names hold line breaks.
 _MAX_HEADER_LINES = 1_000
 
@@ -204,7 +207,7 @@ def read_header(file: TextIO, path: Path, separator: str | None) -> Header:
             f"source: {str(path)!r} is not a readable csv file: its header holds null characters. If it is UTF-16, "
             "say so: encoding: utf-16-le (--encoding utf-16-le)."
         )
-    found = _separator_of(raw, path, separator == AUTO) if separator in (None, AUTO) else str(separator)
+    found = _separator_of(raw, path, separator == AUTO or ".tsv" in path.suffixes) if separator in (None, AUTO) else str(separator)
     fields = _split(raw, found)
     others = fields[1:]
     has_spaces = found == " " or (
@@ -234,7 +237,8 @@ def _separator_of(header: str, path: Path, finds: bool) -> str:
     Raises:
         DataError: several do; or none does, and blanks might.
     """
-    found = [each for each in SEPARATORS if len(_split(header, each)) > 1]
+    bare = _QUOTED.sub("", header)
+    found = [each for each in SEPARATORS if each in bare]
     ask = "Name it: separator (--separator)"
     if len(found) == 1 and found != [","] and not finds:
         raise DataError(
@@ -246,7 +250,7 @@ def _separator_of(header: str, path: Path, finds: bool) -> str:
             f"source: {str(path)!r}: the header can be split at {' and at '.join(map(shown, found))}. {ask}, or put "
             "names with such a character in quotes."
         )
-    if not found and " " in header.strip() and not header.startswith('"'):
+    if not found and " " in bare.strip():
         raise DataError(
             f"source: {str(path)!r}: the header is one name with blanks in it. {ask}: space if blanks separate the "
             "columns, and ',' if it is a single column."
