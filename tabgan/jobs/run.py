@@ -25,16 +25,18 @@ from tabgan.evaluation.gate import NO_GATE, Decision
 from tabgan.evaluation.rules import check_rule_columns
 from tabgan.fitting.checkpoint import discard, has_begun, holdout_seed, sample_seed
 from tabgan.io import (
+    Dialect,
     check_inner,
     check_writable,
     column_names,
     is_csv,
     read_table,
+    resolved,
     staged_folder,
     write_table,
     write_text,
 )
-from tabgan.jobs.config import Job, Output, ReportOptions
+from tabgan.jobs.config import Job, Output, ReportOptions, Source
 from tabgan.privacy.doors.contributions import units_of
 from tabgan.privacy.filter import PrivacyStatement, spent_note
 from tabgan.privacy.unit import ROW, PrivacyUnit
@@ -145,7 +147,7 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
         decision = NO_GATE if report is None else report.decision
         with says_what_is_spent(model, extra), clock.stage("write"):
             is_released = model.privacy_.is_private and decision.outcome != "failed"
-            _write(job.output, model, synthetic, _folder(folder, RELEASE if is_released else WITHHELD))
+            _write(job, model, synthetic, _folder(folder, RELEASE if is_released else WITHHELD))
             if job.output.model and is_released and model.privacy_.place is not None:
                 model.save(_folder(folder, INTERNAL) / MODEL)  # it knows its ledger, which later charges need
             if report is not None and job.report is not None:
@@ -181,7 +183,8 @@ def _check_columns(job: Job) -> None:
     Raises:
         SchemaError, ConfigError: one of them does.
     """
-    names = column_names(job.source.file(), job.source.format)
+    source = job.source
+    names = column_names(source.file(), source.format, separator=source.separator, encoding=source.encoding)
     if names is not None:
         check_columns(job.declared_schema or Schema(), names)
         check_rule_columns(job.rules, names)
@@ -287,7 +290,9 @@ def _read(job: Job, path: Path) -> pd.DataFrame:
     declared = {column.name: column.dtype for column in job.schema or () if column.dtype}
     source = job.source
     dtypes = declared | source.dtypes
-    return read_table(path, format=source.format, na_values=source.na_values, dtypes=dtypes, as_text=True)
+    return read_table(
+        path, format=source.format, dtypes=dtypes, as_text=True, schema=job.schema, **source.form
+    )
 
 
 def _model(job: Job) -> Any:
@@ -307,9 +312,19 @@ def _fit(job: Job, tables: Split, progress: Progress) -> Any:
     )
 
 
-def _write(output: Output, model: Any, synthetic: pd.DataFrame, folder: Path) -> None:
+def _form_of_output(source: Source) -> dict[str, Any]:
+    """Return the form of a job's CSV: its source's, but for missing values, which are empty cells."""
+    if not is_csv(source.file(), source.format):
+        return {}
+    form = resolved(source.file(), Dialect.of(source.separator, source.decimal, source.encoding))
+    return {"separator": form.separator, "decimal": form.decimal, "encoding": form.encoding}
+
+
+def _write(job: Job, model: Any, synthetic: pd.DataFrame, folder: Path) -> None:
+    output = job.output
     if output.csv:
-        write_table(synthetic, folder / SYNTHETIC_CSV, escape_formulas=output.escape_formulas)
+        form = _form_of_output(job.source)
+        write_table(synthetic, folder / SYNTHETIC_CSV, escape_formulas=output.escape_formulas, **form)
     if output.parquet:
         write_table(synthetic, folder / SYNTHETIC_PARQUET)
     if output.model:
