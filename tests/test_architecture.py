@@ -49,6 +49,7 @@ ORDER = [
     "table.codes",
     "table.draft",
     "table",
+    "draft",
     "privacy.unit",
     "privacy.accounting",
     "privacy.plan",

@@ -7,7 +7,7 @@ covered by epsilon, and stay in the folder ``internal``.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -132,7 +132,7 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
     audit = _audit(job, clock)
     with staged_folder(job.output.folder, FILES) as folder:
         with clock.stage("read"):
-            tables = read_split(job)
+            tables, form = read_split(job), _form_of_output(job.source)
         with clock.stage("fit", reports_itself=True):
             model = _fit(job, tables, clock.progress)
         extra = job.private_metrics_epsilon
@@ -147,7 +147,7 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
         decision = NO_GATE if report is None else report.decision
         with says_what_is_spent(model, extra), clock.stage("write"):
             is_released = model.privacy_.is_private and decision.outcome != "failed"
-            _write(job, model, synthetic, _folder(folder, RELEASE if is_released else WITHHELD))
+            _write(job.output, model, synthetic, form, _folder(folder, RELEASE if is_released else WITHHELD))
             if job.output.model and is_released and model.privacy_.place is not None:
                 model.save(_folder(folder, INTERNAL) / MODEL)  # it knows its ledger, which later charges need
             if report is not None and job.report is not None:
@@ -320,10 +320,10 @@ def _form_of_output(source: Source) -> dict[str, Any]:
     return {"separator": form.separator, "decimal": form.decimal, "encoding": form.encoding}
 
 
-def _write(job: Job, model: Any, synthetic: pd.DataFrame, folder: Path) -> None:
-    output = job.output
+def _write(
+    output: Output, model: Any, synthetic: pd.DataFrame, form: Mapping[str, Any], folder: Path
+) -> None:
     if output.csv:
-        form = _form_of_output(job.source)
         write_table(synthetic, folder / SYNTHETIC_CSV, escape_formulas=output.escape_formulas, **form)
     if output.parquet:
         write_table(synthetic, folder / SYNTHETIC_PARQUET)
