@@ -92,7 +92,7 @@ def with_missing(
 ) -> pd.DataFrame:
     """Return cells with those missing that stand for no value, and numbers with a decimal point.
 
-    Which texts are missing follows from what is declared, never from the rows: the empty cell, and ``na_values``. If
+    The texts that are missing follow from what is declared, never from the rows: the empty cell, and ``na_values``. If
     none are given, :data:`~tabgan.columns.values.MISSING_WORDS` in columns whose kind or dtype no text has, or whose
     declared categories do not list them: ``NA`` is a value of a column of text.
     """

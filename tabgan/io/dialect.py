@@ -164,7 +164,7 @@ class Header:
 
 
 def open_text(path: Path, encoding: str | None) -> TextIO:
-    """Open a text file, compressed or not, by its suffix; a mark at its beginning names its encoding.
+    """Return a text file, opened and, by its suffix, decompressed; a mark at its beginning names its encoding.
 
     Raises:
         DataError: mark and declared encoding differ.
