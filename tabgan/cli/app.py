@@ -184,6 +184,7 @@ def fit(
         form = options.form_of(separator, decimal, encoding, na_value, table)
 
         from tabgan.fitting.checkpoint import discard, has_begun
+        from tabgan.fitting.modelfile import keep_form
         from tabgan.jobs.run import says_what_is_spent
         from tabgan.synthesizer import TabGAN
 
@@ -192,11 +193,12 @@ def fit(
         kept = options.ledger_of(ledger, epsilon_cap, delta_cap, table_may_change)
         if kept is not None and not has_begun(checkpoint):
             model.check_cap(kept)
-        df = options.read_declared(table, declared, form)
+        df, kept_form = options.read_declared(table, declared, form), options.kept_form(table, form)
         with _watcher() as watcher:
             model.fit(
                 df, progress=watcher.progress, untyped_text=is_csv(table), ledger=kept, checkpoint=checkpoint
             )
+        keep_form(model, kept_form)
         with says_what_is_spent(model):
             model.save(output)
         if checkpoint is not None:
@@ -239,7 +241,7 @@ def sample(
         fitted = TabGAN.load(model)
         conditions = options.conditions_of(condition or [], fitted.schema_)
         df = fitted.sample(n, conditions=conditions or None, random_state=random_state)
-        del form["na_values"]
+        form = options.with_form_of(fitted, form, "separator", "decimal", "encoding")
         write_table(df, output, escape_formulas=escape_formulas, **form)
         typer.echo(f"{output}: {len(df):,} rows{_seeded(random_state, fitted.random_state)}")
 
@@ -328,6 +330,7 @@ def evaluate(
         from tabgan.synthesizer import TabGAN
 
         fitted = TabGAN.load(model)
+        form |= options.with_form_of(fitted, form, "decimal", "encoding", "na_values")
         has_target = (target or fitted.schema_.target) is not None
         limits = None if gate is None else options.gate_of(gate, has_target=has_target)
         judged = {"synthetic": options.read_like(synthetic, fitted.schema_, form), "target": target, "title": model.stem}

@@ -11,7 +11,7 @@ from tabgan._util.validate import nearest, positive
 from tabgan._util.yaml import parse
 from tabgan.columns.kind import read_text
 from tabgan.errors import ConfigError, DataError
-from tabgan.io import Dialect, check_readable, is_csv, read_table
+from tabgan.io import Dialect, check_readable, form_in_full, is_csv, read_table
 from tabgan.schema import Schema
 
 
@@ -51,6 +51,21 @@ def form_of(
         option = "--" + next(iter(form)).replace("na_values", "na-value")
         raise ConfigError(f"{option}: expected a CSV beside it, got {named[0].name!r}. Leave it out.")
     return {"separator": "auto", "decimal": None, "encoding": None, "na_values": None} | form
+
+
+def kept_form(path: Path, form: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the form that a model keeps of the table that it was fitted to: none if that is no CSV."""
+    return form_in_full(path, form) if is_csv(path) else {}
+
+
+def with_form_of(model: Any, form: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    """Return some keys of a form, those that no option gives as the model keeps them."""
+    from tabgan.fitting.modelfile import form_of as form_kept  # not on top: it imports torch
+
+    kept = form_kept(model)
+    return {
+        key: kept.get(key, form[key]) if form[key] in (None, "auto") else form[key] for key in keys or form
+    }
 
 
 def read_declared(path: Path, declared: Schema | None, form: Mapping[str, Any]) -> Any:

@@ -11,8 +11,8 @@ import gzip
 import io
 import lzma
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal, TextIO, cast
 
@@ -220,10 +220,10 @@ def read_header(file: TextIO, path: Path, separator: str | None) -> Header:
     return Header(names, unnamed, found, has_spaces, n_lines)
 
 
-def resolved(path: Path, dialect: Dialect) -> Dialect:
-    """Return a dialect with the separator of a file's header."""
-    with open_text(path, dialect.encoding) as file:
-        return replace(dialect, separator=read_header(file, path, dialect.separator).separator)
+def form_in_full(path: Path, form: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments that describe the form of a CSV, with the separator of its header."""
+    with open_text(path, form["encoding"]) as file:
+        return {**form, "separator": read_header(file, path, form["separator"]).separator}
 
 
 def _separator_of(header: str, path: Path, finds: bool) -> str:

@@ -24,14 +24,14 @@ from tabgan.errors import DataError
 from tabgan.evaluation.gate import NO_GATE, Decision
 from tabgan.evaluation.rules import check_rule_columns
 from tabgan.fitting.checkpoint import discard, has_begun, holdout_seed, sample_seed
+from tabgan.fitting.modelfile import keep_form
 from tabgan.io import (
-    Dialect,
     check_inner,
     check_writable,
     column_names,
+    form_in_full,
     is_csv,
     read_table,
-    resolved,
     staged_folder,
     write_table,
     write_text,
@@ -135,6 +135,7 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
             tables, form = read_split(job), _form_of_output(job.source)
         with clock.stage("fit", reports_itself=True):
             model = _fit(job, tables, clock.progress)
+            keep_form(model, form)
         extra = job.private_metrics_epsilon
         with says_what_is_spent(model), clock.stage("sample"):
             synthetic = model.sample(
@@ -313,17 +314,17 @@ def _fit(job: Job, tables: Split, progress: Progress) -> Any:
 
 
 def _form_of_output(source: Source) -> dict[str, Any]:
-    """Return the form of a job's CSV: its source's, but for missing values, which are empty cells."""
+    """Return the form of a job's CSV, which is its source's."""
     if not is_csv(source.file(), source.format):
         return {}
-    form = resolved(source.file(), Dialect.of(source.separator, source.decimal, source.encoding))
-    return {"separator": form.separator, "decimal": form.decimal, "encoding": form.encoding}
+    return form_in_full(source.file(), source.form)
 
 
 def _write(
     output: Output, model: Any, synthetic: pd.DataFrame, form: Mapping[str, Any], folder: Path
 ) -> None:
     if output.csv:
+        form = {key: value for key, value in form.items() if key != "na_values"}  # an empty cell is missing
         write_table(synthetic, folder / SYNTHETIC_CSV, escape_formulas=output.escape_formulas, **form)
     if output.parquet:
         write_table(synthetic, folder / SYNTHETIC_PARQUET)
