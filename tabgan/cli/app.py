@@ -56,13 +56,16 @@ NaValue = Annotated[
 ]
 Separator = Annotated[
     str | None,
-    typer.Option(help="Character between a CSV's fields, or tab, or space. By default found in the header line."),
+    typer.Option(
+        help="Character between a CSV's fields, or tab, or space. By default found in the header line."
+    ),
 ]
 DecimalMark = Annotated[
     str | None, typer.Option("--decimal", help="Decimal mark of a CSV's numbers: . (by default) or a comma.")
 ]
 Encoding = Annotated[
-    str | None, typer.Option(help="Encoding of a CSV, such as cp1252; by default UTF-8, or what its mark says.")
+    str | None,
+    typer.Option(help="Encoding of a CSV, such as cp1252; by default UTF-8, or what its mark says."),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
 
@@ -312,7 +315,9 @@ def evaluate(
         private_metrics_delta = _renamed("delta", evaluation_delta, private_metrics_delta)
         terms: Any = {"private_metrics_delta": private_metrics_delta, "entity": entity, "max_rows": max_rows}
         terms["ledger"] = ledger
-        options.check_evaluate(output, real, holdout, shareable, private_metrics_epsilon, terms, gate, source_table)
+        options.check_evaluate(
+            output, real, holdout, shareable, private_metrics_epsilon, terms, gate, source_table
+        )
         _check_output(output, force)
         tables = {
             "--real": real,
@@ -335,7 +340,11 @@ def evaluate(
         form |= options.with_form_of(fitted, form, "decimal", "encoding", "na_values")
         has_target = (target or fitted.schema_.target) is not None
         limits = None if gate is None else options.gate_of(gate, has_target=has_target)
-        judged = {"synthetic": options.read_like(synthetic, fitted.schema_, form), "target": target, "title": model.stem}
+        judged = {
+            "synthetic": options.read_like(synthetic, fitted.schema_, form),
+            "target": target,
+            "title": model.stem,
+        }
         judged["random_state"] = random_state or 0
         if real is None or holdout is None:
             report = fitted.shareable_report(**judged)

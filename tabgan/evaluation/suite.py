@@ -38,6 +38,7 @@ from tabgan.evaluation.utility import utility_findings
 from tabgan.evaluation.validity import Checked, check_columns, validity_metrics
 from tabgan.schema import Schema
 
+
 def evaluate(
     real: pd.DataFrame,
     holdout: pd.DataFrame,

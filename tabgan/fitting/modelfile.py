@@ -173,7 +173,15 @@ def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device:
     }
     generator = Generator.of_state(encoder.sizes, state)
     privacy, n_rows = PrivacyStatement.from_dict(header["privacy"]), float(header["n_rows"])
-    is_known = set(header) - {"csv"} == {"format", "version", "schema", "columns", "privacy", "n_rows", "params"}
+    is_known = set(header) - {"csv"} == {
+        "format",
+        "version",
+        "schema",
+        "columns",
+        "privacy",
+        "n_rows",
+        "params",
+    }
     if not is_known or not 1 <= n_rows < _MOST_ROWS or header["params"]["epsilon"] != privacy.epsilon:
         raise ValueError
     if privacy.is_private:

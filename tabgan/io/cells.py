@@ -23,7 +23,9 @@ from tabgan.schema import Schema
 logger = logging.getLogger(__name__)
 
 #: A number with a decimal comma, and points between thousands.
-_COMMA_NUMERAL = re.compile(r"\s*[+-]?(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]*)(?:,[0-9]+)?(?:[eE][+-]?[0-9]+)?\s*")
+_COMMA_NUMERAL = re.compile(
+    r"\s*[+-]?(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]*)(?:,[0-9]+)?(?:[eE][+-]?[0-9]+)?\s*"
+)
 
 
 def read_cells(path: Path, dialect: Dialect) -> pd.DataFrame:

@@ -81,7 +81,10 @@ class Dialect:
         """Return the form that some arguments declare.
 
         Args:
-            separator, decimal, encoding, na_values: As the attributes.
+            separator: As the attribute, or ``"tab"`` or ``"space"``.
+            decimal: As the attribute.
+            encoding: As the attribute.
+            na_values: As the attribute.
             prefix: Text before the name of an argument in a message, such as ``--``.
 
         Raises:
@@ -207,7 +210,11 @@ def read_header(file: TextIO, path: Path, separator: str | None) -> Header:
             f"source: {str(path)!r} is not a readable csv file: its header holds null characters. If it is UTF-16, "
             "say so: encoding: utf-16-le (--encoding utf-16-le)."
         )
-    found = _separator_of(raw, path, separator == AUTO or ".tsv" in path.suffixes) if separator in (None, AUTO) else str(separator)
+    found = (
+        _separator_of(raw, path, separator == AUTO or ".tsv" in path.suffixes)
+        if separator in (None, AUTO)
+        else str(separator)
+    )
     fields = _split(raw, found)
     others = fields[1:]
     has_spaces = found == " " or (

@@ -100,7 +100,9 @@ def _write_csv(df: pd.DataFrame, path: Path, separator: str, dialect: Dialect) -
     if dialect.decimal == ",":
         df = df.apply(_with_commas)
     breaks = any(isinstance(v, str) and "\r" in v for name in _texts(df) for v in df.iloc[:, name])
-    quoting: Any = csv.QUOTE_NONNUMERIC if breaks else csv.QUOTE_MINIMAL  # of a carriage return, pandas quotes none
+    quoting: Any = (
+        csv.QUOTE_NONNUMERIC if breaks else csv.QUOTE_MINIMAL
+    )  # of a carriage return, pandas quotes none
     try:
         with open(path, "w", encoding=dialect.encoding or "utf-8", newline="") as file:
             file.write(separator.join(map(_quoted_name, names)) + "\n")
@@ -128,7 +130,9 @@ def _with_commas(series: pd.Series) -> pd.Series:
         return series.astype("float64") if str(series.dtype) in ("Float64", "Float32") else series
     if series.dtype != object:
         return series
-    return series.map(lambda v: str(v).replace(".", ",") if isinstance(v, float | PlainDecimal) else v, "ignore")
+    return series.map(
+        lambda v: str(v).replace(".", ",") if isinstance(v, float | PlainDecimal) else v, "ignore"
+    )
 
 
 def _quoted_name(name: str) -> str:

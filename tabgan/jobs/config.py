@@ -127,7 +127,9 @@ class Source:
             self.file()
         files = [self.file(), *([self.holdout] if isinstance(self.holdout, Path) else [])]
         if not any(is_csv(file, self.format) for file in files):
-            given = [key for key in CSV_KEYS if getattr(self, key) != type(self).__dataclass_fields__[key].default]
+            given = [
+                key for key in CSV_KEYS if getattr(self, key) != type(self).__dataclass_fields__[key].default
+            ]
             if given:
                 raise ConfigError(f"source.{given[0]}: expected a CSV beside it, got Parquet. Leave it out.")
         return self

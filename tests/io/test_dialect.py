@@ -16,8 +16,40 @@ SECRET = "Zanzibar-4711"
 
 #: Names that a keyword, a separator, a condition or a spreadsheet could take for something else.
 NAMES = [
-    *("self", "name", "kind", "index", "level_0", "columns", "", " ", " b", "a.b", "a=b", "a,b", "a:b", "a;b", "a|b"),
-    *("t\tb", 'q"x', '"', "l\nb", "r\rb", "{}", "${HOME}", "1", "NA", "None", "null", "~", "<<", "sep=;", "Unnamed: 0"),
+    *(
+        "self",
+        "name",
+        "kind",
+        "index",
+        "level_0",
+        "columns",
+        "",
+        " ",
+        " b",
+        "a.b",
+        "a=b",
+        "a,b",
+        "a:b",
+        "a;b",
+        "a|b",
+    ),
+    *(
+        "t\tb",
+        'q"x',
+        '"',
+        "l\nb",
+        "r\rb",
+        "{}",
+        "${HOME}",
+        "1",
+        "NA",
+        "None",
+        "null",
+        "~",
+        "<<",
+        "sep=;",
+        "Unnamed: 0",
+    ),
 ]
 
 
@@ -54,7 +86,9 @@ class TestSeparator:
         with pytest.raises(DataError, match="one name with blanks"):
             read_table(path)
         assert read_table(path, separator="space").iloc[0].tolist() == [1, 2]
-        assert list(read_table(_csv(tmp_path, "first second\n12\n"), separator=",").columns) == ["first second"]
+        assert list(read_table(_csv(tmp_path, "first second\n12\n"), separator=",").columns) == [
+            "first second"
+        ]
 
     def test_blanks_after_every_separator_belong_to_it(self, tmp_path):
         df = read_table(_csv(tmp_path, 'a, b, "c"\n1, x, "y, z"\n'))
@@ -77,7 +111,9 @@ class TestSeparator:
 
 
 class TestRows:
-    @pytest.mark.parametrize(("row", "said"), [(SECRET, "fewer"), (f"{SECRET},1,2", "more"), ("1,2,", "more")])
+    @pytest.mark.parametrize(
+        ("row", "said"), [(SECRET, "fewer"), (f"{SECRET},1,2", "more"), ("1,2,", "more")]
+    )
     def test_of_another_number_of_fields_are_refused_with_their_line(self, tmp_path, row, said):
         with pytest.raises(DataError, match=f"line 4 has {said} fields than the header") as caught:
             read_table(_csv(tmp_path, f'a,b\n"1\n",2\n{row}\n'))

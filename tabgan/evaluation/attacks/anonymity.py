@@ -375,7 +375,9 @@ def _model(tables: Tables, secret: int, rng: np.random.Generator) -> _Guesser:
     rows = subsample(np.flatnonzero(~np.isnan(secrets)), _MAX_TREE_ROWS, rng)
     classes, numbers, counts = np.unique(secrets[rows], return_inverse=True, return_counts=True)
     labels: np.ndarray = secrets[rows]
-    answers: np.ndarray | None = None  # by class: a classifier takes numbers that are not whole for a regression's
+    answers: np.ndarray | None = (
+        None  # by class: a classifier takes numbers that are not whole for a regression's
+    )
     most = min(_MAX_TREES, max(_MIN_TREES, len(rows) // _ROWS_PER_TREE))
     options: dict[str, Any] = {
         "early_stopping": False,
