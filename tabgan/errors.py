@@ -74,7 +74,7 @@ def place_of(error: BaseException) -> str:
 
 
 def frames_of(error: BaseException) -> str:
-    """Return the frames that an error passed through, the innermost last: files, lines and functions, and no message."""
+    """Return the frames that an error passed through, the innermost last, without its message."""
     frames = traceback.extract_tb(error.__traceback__)
     return " > ".join(f"{'/'.join(Path(f.filename).parts[-2:])}:{f.lineno} {f.name}" for f in frames)
 

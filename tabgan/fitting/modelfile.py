@@ -64,7 +64,7 @@ class Fitted:
 
 
 def keep_form(model: Any, form: Mapping[str, Any]) -> None:
-    """Note on a fitted synthesizer the form of the CSV that it was fitted to, for :func:`form_of`."""
+    """Keep with a fitted synthesizer the form of the CSV that it was fitted to, for :func:`form_of`."""
     given = {key: value for key, value in form.items() if value is not None}
     if hasattr(model, "_fitted"):
         model._fitted = replace(model._fitted, csv=given)
