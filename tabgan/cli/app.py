@@ -50,8 +50,8 @@ RandomState = Annotated[int | None, typer.Option(help="Seed for everything but t
 NaValue = Annotated[
     list[str] | None,
     typer.Option(
-        help="Text for a missing value in a CSV, besides the empty cell; may be repeated. By default NA, null, None and "
-        "the like, but not in columns of text, where they are values."
+        help="Text for a missing value in a CSV, besides the empty cell; may be repeated. By default NA, null, None "
+        "and the like, but not in columns of text, where they are values."
     ),
 ]
 Separator = Annotated[

@@ -117,7 +117,7 @@ def _read(series: pd.Series, name: str) -> tuple[Column, pd.Series] | None:
     key = Identifier.draft(whole, name) if is_read else None
     if key is not None:
         return key, whole
-    return column.with_(dtype=str(whole.dtype) if is_read else column.dtype), whole
+    return column.with_(dtype=(column.dtype or str(whole.dtype)) if is_read else None), whole
 
 
 def _whole(values: pd.Series) -> pd.Series:
