@@ -30,7 +30,7 @@ _EPOCH = dt.datetime(1970, 1, 1)
 
 #: Words that programs write for a missing value, pandas' own list. In a column of text each may be a value as well.
 MISSING_WORDS = frozenset(
-    (
+    [
         "#N/A",
         "#N/A N/A",
         "#NA",
@@ -43,9 +43,8 @@ MISSING_WORDS = frozenset(
         "<NA>",
         "N/A",
         "NA",
-    )
-    + ("NULL", "NaN", "None", "n/a", "nan", "null")
-)
+    ]
+) | frozenset(["NULL", "NaN", "None", "n/a", "nan", "null"])
 
 
 def floats(series: pd.Series) -> np.ndarray:
