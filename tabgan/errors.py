@@ -6,8 +6,11 @@ a count of the *declared* configuration: never a cell of a private table.
 
 from __future__ import annotations
 
+import logging
 import traceback
 from pathlib import Path
+
+logger = logging.getLogger(__name__)
 
 _PACKAGE = Path(__file__).parent
 
@@ -68,6 +71,30 @@ def place_of(error: BaseException) -> str:
         if path.is_relative_to(_PACKAGE):
             place = f"{path.relative_to(_PACKAGE.parent)} line {frame.lineno}, {frame.name}"
     return place
+
+
+def frames_of(error: BaseException) -> str:
+    """Return the frames that an error passed through, the innermost last, without its message."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return " > ".join(f"{'/'.join(Path(f.filename).parts[-2:])}:{f.lineno} {f.name}" for f in frames)
+
+
+def log_unexpected(error: Exception, consequence: str) -> None:
+    """Log an error that nobody foresaw, and that must not cost what is already paid for.
+
+    The frames tell a developer where it happened; the message may quote rows, and is left out. In the project's own
+    tests such a line fails the test.
+
+    Args:
+        error: The error.
+        consequence: Name of what is left out because of it.
+    """
+    logger.warning(
+        "Unexpected %s, so that %s is left out. Please report these frames, which hold no cell: %s",
+        type(error).__name__,
+        consequence,
+        frames_of(error),
+    )
 
 
 def is_told(error: BaseException) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 
 # Many small matrices, and often another process beside: threads cost more than they bring. Before torch is imported.
@@ -9,6 +10,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import sys
 import types
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,43 @@ def length_of_the_private_run(request: pytest.FixtureRequest) -> None:
             setattr(*place, value)
         accounting.epsilon_of.cache_clear()
         plan._calibrate_adversary.cache_clear()
+
+
+#: Lines of the log on swallowed errors that nobody foresaw, since the last look.
+UNEXPECTED: list[str] = []
+
+
+class _Listener(logging.Handler):
+    """A handler that notes what is said of swallowed errors, by fixtures of any scope."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        UNEXPECTED.append(record.getMessage())
+
+
+logging.getLogger("tabgan.errors").addHandler(_Listener())
+
+
+def fail_on_unexpected() -> None:
+    """Fail if an error of a library was swallowed that nobody foresaw."""
+    said = "\n".join(UNEXPECTED)
+    UNEXPECTED.clear()
+    if said:
+        pytest.fail(said)
+
+
+@pytest.fixture(autouse=True)
+def foreseen(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test in which such an error was swallowed, but one that is marked ``unexpected``."""
+    yield
+    if "unexpected" in request.keywords:
+        UNEXPECTED.clear()
+    fail_on_unexpected()
+
+
+@pytest.fixture
+def check_of_the_suite() -> Callable[[], None]:
+    """Return the check that every test ends with, for its own negative control."""
+    return fail_on_unexpected
 
 
 @dataclass

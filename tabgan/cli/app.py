@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import signal
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,9 +20,9 @@ from rich.console import Console
 import tabgan
 from tabgan._util.printed import at_most
 from tabgan._util.renamed import OldNameWarning
-from tabgan._util.validate import integer_at_least, nearest, positive, real_in
+from tabgan._util.validate import integer_at_least, real_in
 from tabgan.cli import options
-from tabgan.errors import ConfigError, DataError, SchemaError
+from tabgan.errors import ConfigError, SchemaError
 from tabgan.io import check_readable, check_writable, format_of, is_csv, read_table, write_table, write_text
 from tabgan.schema import Schema
 
@@ -47,6 +47,26 @@ LedgerOption = Annotated[
 ]
 LedgerFileArgument = Annotated[Path, typer.Argument(help="Ledger file of a dataset.")]
 RandomState = Annotated[int | None, typer.Option(help="Seed for everything but the privacy noise.")]
+NaValue = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Text for a missing value in a CSV, besides the empty cell; may be repeated. By default NA, null, None "
+        "and the like, but not in columns of text, where they are values."
+    ),
+]
+Separator = Annotated[
+    str | None,
+    typer.Option(
+        help="Character between a CSV's fields, or tab, or space. By default found in the header line."
+    ),
+]
+DecimalMark = Annotated[
+    str | None, typer.Option("--decimal", help="Decimal mark of a CSV's numbers: . (by default) or a comma.")
+]
+Encoding = Annotated[
+    str | None,
+    typer.Option(help="Encoding of a CSV, such as cp1252; by default UTF-8, or what its mark says."),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
 
 
@@ -100,6 +120,10 @@ def run(
     output: Annotated[
         Path | None, typer.Option(help="Folder to write to, instead of those in the file.")
     ] = None,
+    na_value: NaValue = None,
+    separator: Separator = None,
+    decimal: DecimalMark = None,
+    encoding: Encoding = None,
     debug: Debug = False,
 ) -> None:
     """Run the jobs of a YAML file: read, fit, sample, evaluate, report."""
@@ -108,7 +132,8 @@ def run(
         from tabgan.jobs.config import load_jobs
         from tabgan.jobs.executors import JobFailure, LocalExecutor, exit_code
 
-        jobs = load_jobs(file, only=only, output=output)
+        form = options.given_form(separator, decimal, encoding, na_value)
+        jobs = load_jobs(file, only=only, output=output, form=form)
         with _watcher() as watcher:
             outcomes = LocalExecutor().run(jobs, watcher)
         for outcome in outcomes if debug else ():
@@ -145,6 +170,10 @@ def fit(
     checkpoint: Annotated[
         Path | None, typer.Option(help="Folder from which the same command resumes after an interruption.")
     ] = None,
+    na_value: NaValue = None,
+    separator: Separator = None,
+    decimal: DecimalMark = None,
+    encoding: Encoding = None,
     random_state: RandomState = None,
     force: Force = False,
     debug: Debug = False,
@@ -155,9 +184,10 @@ def fit(
         real_in("--delta", delta, 0.0, 1.0, fix="Use less than 1 / n_rows.")
         _check_output(output, force)
         declared = None if schema is None else Schema.from_yaml(check_readable(schema, "--schema"))
-        dtypes = {column.name: column.dtype for column in declared or () if column.dtype}
+        form = options.form_of(separator, decimal, encoding, na_value, table)
 
         from tabgan.fitting.checkpoint import discard, has_begun
+        from tabgan.fitting.modelfile import keep_form
         from tabgan.jobs.run import says_what_is_spent
         from tabgan.synthesizer import TabGAN
 
@@ -166,11 +196,12 @@ def fit(
         kept = options.ledger_of(ledger, epsilon_cap, delta_cap, table_may_change)
         if kept is not None and not has_begun(checkpoint):
             model.check_cap(kept)
-        df = read_table(table, dtypes=dtypes, as_text=True)
+        df, kept_form = options.read_declared(table, declared, form), options.kept_form(table, form)
         with _watcher() as watcher:
             model.fit(
                 df, progress=watcher.progress, untyped_text=is_csv(table), ledger=kept, checkpoint=checkpoint
             )
+        keep_form(model, kept_form)
         with says_what_is_spent(model):
             model.save(output)
         if checkpoint is not None:
@@ -193,6 +224,9 @@ def sample(
             help="Put an apostrophe before CSV text that a spreadsheet would run as a formula.",
         ),
     ] = False,
+    separator: Separator = None,
+    decimal: DecimalMark = None,
+    encoding: Encoding = None,
     random_state: RandomState = None,
     force: Force = False,
     debug: Debug = False,
@@ -201,6 +235,7 @@ def sample(
     with _exits(debug):
         integer_at_least("-n", n, 1)
         format_of(output, "--output")
+        form = options.form_of(separator, decimal, encoding, None, output)
         _check_output(output, force)
         check_readable(model, "model")
 
@@ -209,7 +244,10 @@ def sample(
         fitted = TabGAN.load(model)
         conditions = options.conditions_of(condition or [], fitted.schema_)
         df = fitted.sample(n, conditions=conditions or None, random_state=random_state)
-        write_table(df, output, escape_formulas=escape_formulas)
+        form = options.with_form_of(fitted, form, "separator", "decimal", "encoding")
+        if separator is None and output.suffix.lower() == ".tsv":
+            form["separator"] = "tab"
+        write_table(df, output, escape_formulas=escape_formulas, **form)
         typer.echo(f"{output}: {len(df):,} rows{_seeded(random_state, fitted.random_state)}")
 
 
@@ -252,10 +290,18 @@ def evaluate(
         Path | None,
         typer.Option(help="Full table that --real is a part of, if the ledger is for the full table."),
     ] = None,
+    schema: Annotated[
+        Path | None,
+        typer.Option(help="YAML schema of the fit, with which the ledger's table was read, if it had one."),
+    ] = None,
     gate: Annotated[
         str | None, typer.Option(help="YAML file of limits, or 'standard'. Exit code 3 if one is not met.")
     ] = None,
     target: Annotated[str | None, typer.Option(help="Column to be predicted.")] = None,
+    na_value: NaValue = None,
+    separator: Separator = None,
+    decimal: DecimalMark = None,
+    encoding: Encoding = None,
     random_state: RandomState = None,
     force: Force = False,
     debug: Debug = False,
@@ -269,7 +315,9 @@ def evaluate(
         private_metrics_delta = _renamed("delta", evaluation_delta, private_metrics_delta)
         terms: Any = {"private_metrics_delta": private_metrics_delta, "entity": entity, "max_rows": max_rows}
         terms["ledger"] = ledger
-        _check_evaluate(output, real, holdout, shareable, private_metrics_epsilon, terms, gate, source_table)
+        options.check_evaluate(
+            output, real, holdout, shareable, private_metrics_epsilon, terms, gate, source_table
+        )
         _check_output(output, force)
         tables = {
             "--real": real,
@@ -277,6 +325,8 @@ def evaluate(
             "--synthetic": synthetic,
             "--source-table": source_table,
         }
+        form = options.form_of(separator, decimal, encoding, na_value, *tables.values())
+        declared = None if schema is None else Schema.from_yaml(check_readable(schema, "--schema"))
         for where, path in ({"model": model} | tables).items():
             if path is not None:
                 check_readable(path, where)
@@ -287,20 +337,25 @@ def evaluate(
         from tabgan.synthesizer import TabGAN
 
         fitted = TabGAN.load(model)
+        form |= options.with_form_of(fitted, form, "decimal", "encoding", "na_values")
         has_target = (target or fitted.schema_.target) is not None
         limits = None if gate is None else options.gate_of(gate, has_target=has_target)
-        judged = {"synthetic": _read_like(synthetic, fitted.schema_), "target": target, "title": model.stem}
+        judged = {
+            "synthetic": options.read_like(synthetic, fitted.schema_, form),
+            "target": target,
+            "title": model.stem,
+        }
         judged["random_state"] = random_state or 0
         if real is None or holdout is None:
             report = fitted.shareable_report(**judged)
         else:
             with _watcher() as watcher:
                 report = fitted.evaluate(
-                    _read_like(real, fitted.schema_),
-                    _read_like(holdout, fitted.schema_),
+                    options.read_like(real, fitted.schema_, form),
+                    options.read_like(holdout, fitted.schema_, form),
                     gate=limits,
                     private_metrics_epsilon=private_metrics_epsilon,
-                    source_table=None if ledger is None else read_table(source_table or real, as_text=True),
+                    source_table=ledger and options.read_declared(source_table or real, declared, form),
                     progress=watcher.progress,
                     **terms,
                     **judged,
@@ -328,64 +383,6 @@ def _renamed(what: str, by_old_name: float | None, value: float | None) -> float
     return by_old_name
 
 
-def _check_evaluate(
-    output: Path,
-    real: Path | None,
-    holdout: Path | None,
-    shareable: bool,
-    private_metrics_epsilon: float | None,
-    terms: Mapping[str, object],
-    gate: str | None,
-    source_table: Path | None,
-) -> None:
-    """Raise for options of ``evaluate`` that do not go together, before anything is read."""
-    if output.suffix.lower() not in (".html", ".json", ".pdf", ".md"):
-        raise ConfigError(
-            f"--output: expected a name ending in .html, .json, .pdf or .md, got {output.name!r}."
-        )
-    has_rows = real is not None and holdout is not None
-    if not has_rows and (not shareable or real is not None or holdout is not None):
-        raise ConfigError("--real: expected --real and --holdout, or --shareable without them.")
-    for option, value in (("--private-metrics-epsilon", private_metrics_epsilon), ("--gate", gate)):
-        if value is not None and not has_rows:
-            raise ConfigError(f"{option}: expected --real and --holdout beside it.")
-    if private_metrics_epsilon is not None:
-        positive("--private-metrics-epsilon", private_metrics_epsilon)
-        if not shareable:
-            raise ConfigError(
-                "--private-metrics-epsilon: expected --shareable beside it, the edition that has private metrics."
-            )
-        if source_table is not None and terms["ledger"] is None:
-            raise ConfigError(
-                "--source-table: expected --ledger beside it, because it names that ledger's table."
-            )
-        return
-    given = [name.replace("_", "-") for name, value in terms.items() if value is not None]
-    if given:
-        raise ConfigError(
-            f"--{given[0]}: expected --private-metrics-epsilon beside it, because nothing else is charged here."
-        )
-    if source_table is not None:
-        raise ConfigError(
-            "--source-table: expected --ledger beside it, because it names that ledger's table."
-        )
-
-
-def _read_like(path: Path | None, schema: Any) -> Any:
-    """Return a table with a schema's columns, text where they are read as text; ``None`` without a path."""
-    from tabgan.columns.kind import read_text
-
-    if path is None:
-        return None
-    df = read_table(path, as_text=True)
-    lacking = [name for name in schema.names if name not in df.columns]
-    if lacking:
-        raise DataError(
-            f"{path}: no column {lacking[0]!r}.{nearest(lacking[0], [str(c) for c in df.columns])}"
-        )
-    return read_text(df, schema)
-
-
 @schema_app.command()
 def infer(
     table: Annotated[Path, typer.Argument(help="CSV or Parquet file.")],
@@ -396,6 +393,10 @@ def infer(
         bool, typer.Option("--with-domain", help="Copy categories and bounds from the rows. Not private.")
     ] = False,
     target: Annotated[str | None, typer.Option(help="Column to be predicted.")] = None,
+    na_value: NaValue = None,
+    separator: Separator = None,
+    decimal: DecimalMark = None,
+    encoding: Encoding = None,
     force: Force = False,
     debug: Debug = False,
 ) -> None:
@@ -403,11 +404,13 @@ def infer(
     with _exits(debug):
         if output is not None:
             _check_output(output, force)
-        df = read_table(table)
+        form = options.form_of(separator, decimal, encoding, na_value, table)
+        df = read_table(table, as_text=True, **form)
 
         from tabgan.table.draft import draft_schema, draft_yaml
 
-        text = draft_yaml(draft_schema(df, with_domain=with_domain, target=target), with_domain=with_domain)
+        draft = draft_schema(df, with_domain=with_domain, target=target, untyped_text=is_csv(table))
+        text = draft_yaml(draft, with_domain=with_domain)
         if output is None:
             typer.echo(text, nl=False)
             return

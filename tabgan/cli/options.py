@@ -2,16 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from tabgan._util.validate import nearest, positive
 from tabgan._util.yaml import parse
-from tabgan.errors import ConfigError
-from tabgan.io import check_readable
+from tabgan.columns.kind import read_text
+from tabgan.errors import ConfigError, DataError
+from tabgan.io import Dialect, check_readable, form_in_full, is_csv, read_table
 from tabgan.schema import Schema
+
+
+def given_form(
+    separator: str | None, decimal: str | None, encoding: str | None, na_value: Sequence[str] | None
+) -> dict[str, Any]:
+    """Return the keys of a CSV's form that some option gives.
+
+    Raises:
+        ConfigError: one cannot be used.
+    """
+    dialect = Dialect.of(separator, decimal, encoding, na_value, prefix="--")
+    given = {
+        "separator": separator and dialect.separator,
+        "decimal": decimal and dialect.decimal,
+        "encoding": encoding,
+        "na_values": dialect.na_values or None,
+    }
+    return {key: value for key, value in given.items() if value is not None}
+
+
+def form_of(
+    separator: str | None,
+    decimal: str | None,
+    encoding: str | None,
+    na_value: Sequence[str] | None,
+    *tables: Path | None,
+) -> dict[str, Any]:
+    """Return the form of the CSV among some tables, as arguments of the functions that read and write tables.
+
+    Raises:
+        ConfigError: an option cannot be used, or there is no CSV among the tables.
+    """
+    form = given_form(separator, decimal, encoding, na_value)
+    named = [table for table in tables if table is not None]
+    if form and not any(map(is_csv, named)):
+        option = "--" + next(iter(form)).replace("na_values", "na-value")
+        raise ConfigError(f"{option}: expected a CSV beside it, got {named[0].name!r}. Leave it out.")
+    return {"separator": "auto", "decimal": None, "encoding": None, "na_values": None} | form
+
+
+def kept_form(path: Path, form: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the form that a model keeps of the table that it was fitted to: none if that is no CSV."""
+    return form_in_full(path, form) if is_csv(path) else {}
+
+
+def with_form_of(model: Any, form: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    """Return some keys of a form, those that no option gives as the model keeps them."""
+    from tabgan.fitting.modelfile import form_of as form_kept  # not on top: it imports torch
+
+    kept = form_kept(model)
+    return {
+        key: kept.get(key, form[key]) if form[key] in (None, "auto") else form[key] for key in keys or form
+    }
+
+
+def read_declared(path: Path, declared: Schema | None, form: Mapping[str, Any]) -> Any:
+    """Return a table as a fit with a declared schema reads it."""
+    dtypes = {column.name: column.dtype for column in declared or () if column.dtype}
+    return read_table(path, dtypes=dtypes, as_text=True, schema=declared, **form)
 
 
 def gate_of(text: str, *, has_target: bool) -> Any:
@@ -62,13 +122,75 @@ def ledger_of(
 
 
 def conditions_of(pairs: Sequence[str], schema: Schema) -> dict[str, Any]:
-    """Return ``column=value`` pairs as values of the columns' kinds."""
+    """Return ``column=value`` pairs as values of the columns' kinds.
+
+    A name may hold an equals sign: of several columns that a pair could mean, the one with the longest name is meant.
+    All that stands behind its sign is the value.
+    """
     conditions = {}
     for pair in pairs:
-        name, separator, text = pair.partition("=")
-        if not separator:
-            raise ConfigError(f"--condition: expected column=value, got {pair!r}.")
-        if name not in schema:
+        meant = [name for name in schema.names if pair.startswith(f"{name}=")]
+        if not meant:
+            name, separator, _ = pair.partition("=")
+            if not separator:
+                raise ConfigError(f"--condition: expected column=value, got {pair!r}.")
             raise ConfigError(f"--condition: no column {name!r}.{nearest(name, schema.names)}")
-        conditions[name] = schema[name].parse(text, f"--condition {name}")
+        name = max(meant, key=len)
+        conditions[name] = schema[name].parse(pair[len(name) + 1 :], f"--condition {name}")
     return conditions
+
+
+def check_evaluate(
+    output: Path,
+    real: Path | None,
+    holdout: Path | None,
+    shareable: bool,
+    private_metrics_epsilon: float | None,
+    terms: Mapping[str, object],
+    gate: str | None,
+    source_table: Path | None,
+) -> None:
+    """Raise for options of ``evaluate`` that do not go together, before anything is read."""
+    if output.suffix.lower() not in (".html", ".json", ".pdf", ".md"):
+        raise ConfigError(
+            f"--output: expected a name ending in .html, .json, .pdf or .md, got {output.name!r}."
+        )
+    has_rows = real is not None and holdout is not None
+    if not has_rows and (not shareable or real is not None or holdout is not None):
+        raise ConfigError("--real: expected --real and --holdout, or --shareable without them.")
+    for option, value in (("--private-metrics-epsilon", private_metrics_epsilon), ("--gate", gate)):
+        if value is not None and not has_rows:
+            raise ConfigError(f"{option}: expected --real and --holdout beside it.")
+    if private_metrics_epsilon is not None:
+        positive("--private-metrics-epsilon", private_metrics_epsilon)
+        if not shareable:
+            raise ConfigError(
+                "--private-metrics-epsilon: expected --shareable beside it, the edition that has private metrics."
+            )
+        if source_table is not None and terms["ledger"] is None:
+            raise ConfigError(
+                "--source-table: expected --ledger beside it, because it names that ledger's table."
+            )
+        return
+    given = [name.replace("_", "-") for name, value in terms.items() if value is not None]
+    if given:
+        raise ConfigError(
+            f"--{given[0]}: expected --private-metrics-epsilon beside it, because nothing else is charged here."
+        )
+    if source_table is not None:
+        raise ConfigError(
+            "--source-table: expected --ledger beside it, because it names that ledger's table."
+        )
+
+
+def read_like(path: Path | None, schema: Any, form: Mapping[str, Any]) -> Any:
+    """Return a table with a schema's columns, text where they are read as text; ``None`` without a path."""
+    if path is None:
+        return None
+    df = read_table(path, as_text=True, schema=schema, **form)
+    lacking = [name for name in schema.names if name not in df.columns]
+    if lacking:
+        raise DataError(
+            f"{path}: no column {lacking[0]!r}.{nearest(lacking[0], [str(c) for c in df.columns])}"
+        )
+    return read_text(df, schema)

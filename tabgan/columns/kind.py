@@ -410,14 +410,15 @@ def read_text(df: pd.DataFrame, columns: Iterable[Column]) -> pd.DataFrame:
 
     A column of a schema whose dtype is that of the table stays as it is.
     """
-    read = {}
+    read = df
     for column in columns:
         series = df[column.name]
         if is_text(series) and column.dtype != str(series.dtype):
             values = column.of_text(series)
             if values is not None:
+                read = df.copy(deep=False) if read is df else read
                 read[column.name] = values
-    return df.assign(**read) if read else df
+    return read
 
 
 def is_text_dtype(dtype: Any) -> bool:

@@ -38,6 +38,24 @@ _ISO = re.compile(
 
 _EPOCH = dt.datetime(1970, 1, 1)
 
+#: Words that programs write for a missing value, pandas' own list. In a column of text each may be a value as well.
+MISSING_WORDS = frozenset(
+    [
+        "#N/A",
+        "#N/A N/A",
+        "#NA",
+        "-1.#IND",
+        "-1.#QNAN",
+        "-NaN",
+        "-nan",
+        "1.#IND",
+        "1.#QNAN",
+        "<NA>",
+        "N/A",
+        "NA",
+    ]
+) | frozenset(["NULL", "NaN", "None", "n/a", "nan", "null"])
+
 
 #: Floats of less than double precision, with the digits that each always keeps, and those that tell all apart.
 _SHORT = {np.dtype(np.float16): (3, 5), np.dtype(np.float32): (6, 9)}
@@ -222,6 +240,11 @@ def float_of(value: object) -> float:
         return float(str(value) if is_short else value)  # type: ignore[arg-type]
     except Exception:
         return np.nan
+
+
+def says_missing(value: object) -> bool:
+    """Return true for text that is blank, or a word that programs write for a missing value."""
+    return isinstance(value, str) and (not value.strip() or value.strip() in MISSING_WORDS)
 
 
 def boolean_of(value: object) -> bool | None:

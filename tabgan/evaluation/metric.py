@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 
 from scipy.stats import norm
 
-from tabgan.errors import TabGANError
+from tabgan.errors import TabGANError, log_unexpected
 from tabgan.evaluation.catalog import Entry
 from tabgan.evaluation.result import Interval, Metric, Pictures, Risk, SubgroupResult
 
@@ -80,7 +80,7 @@ def measure(entries: Sequence[Entry], compute: Callable[[], Sequence[Figure | st
     """Return one metric per entry; ``compute`` returns a figure or a reason for each.
 
     An evaluation comes after the fit, and a library that fails on an odd column must not cost the table: its
-    exception becomes the reason. Its message is left out, because it may quote cells.
+    exception becomes the reason, and is logged with its frames. Its message is left out, because it may quote cells.
     """
     found: Sequence[Figure | str]
     try:
@@ -90,6 +90,7 @@ def measure(entries: Sequence[Entry], compute: Callable[[], Sequence[Figure | st
     except TabGANError:
         raise
     except Exception as error:
+        log_unexpected(error, ", ".join(repr(entry.name) for entry in entries))
         found = [f"the computation failed ({type(error).__name__})"] * len(entries)
     return tuple(metric_of(entry, each) for entry, each in zip(entries, found, strict=True))
 
@@ -98,9 +99,12 @@ def draw(compute: Callable[[], T]) -> T | None:
     """Return the picture that ``compute`` returns; ``None`` if :func:`measure` would give a reason instead."""
     try:
         return compute()
+    except NotComputed:
+        return None
     except TabGANError:
         raise
-    except Exception:
+    except Exception as error:
+        log_unexpected(error, "a picture")
         return None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -14,7 +13,7 @@ import tabgan.evaluation.diagnostic  # noqa: F401 - registers its figure
 from tabgan._util.progress import Progress, silent
 from tabgan._util.rng import RandomStreams
 from tabgan._util.validate import integer_at_least, nearest
-from tabgan.errors import DataError, TabGANError, place_of
+from tabgan.errors import DataError, TabGANError, log_unexpected
 from tabgan.evaluation.association import association_findings
 from tabgan.evaluation.attacks.anonymity import attack_steps
 from tabgan.evaluation.attacks.copies import copy_findings
@@ -38,8 +37,6 @@ from tabgan.evaluation.tables import Tables, prepare, why_void
 from tabgan.evaluation.utility import utility_findings
 from tabgan.evaluation.validity import Checked, check_columns, validity_metrics
 from tabgan.schema import Schema
-
-logger = logging.getLogger(__name__)
 
 
 def evaluate(
@@ -158,12 +155,8 @@ def _found_by(step: Callable[[], Findings | tuple[Metric, ...]]) -> Findings | t
     except TabGANError:
         raise
     except Exception as error:
-        logger.warning("evaluate: a step failed (%s in %s), and its figures are left out.", *_named(error))
+        log_unexpected(error, "one step of the evaluation")
         return Findings()
-
-
-def _named(error: Exception) -> tuple[str, str]:
-    return type(error).__name__, place_of(error)
 
 
 def _void(found: Findings, reason: str) -> Findings:

@@ -27,6 +27,9 @@ U = TypeVar("U")
 
 Keys = tuple[Hashable, ...]
 
+#: Largest number of any size that figures tell apart: differences of larger ones are beyond all floats.
+LARGEST = 1e305
+
 #: Number of categories that a model or a distance keeps, most frequent first. scikit-learn's trees take 255.
 MAX_FEATURE_CATEGORIES, MAX_INDICATORS = 250, 50
 
@@ -101,7 +104,7 @@ def prepare(
         _check_columns(tables[label], real, label)
     frames = Three(
         *(
-            _without_signals(table[list(real.columns)].reset_index(drop=True))
+            without_signals(table[list(real.columns)].reset_index(drop=True))
             for table in (real, holdout, synthetic)
         )
     )
@@ -117,16 +120,17 @@ def prepare(
     return Tables(frames, columns, modelled, values, tuple(keys for _, keys in read), unreadable)
 
 
-def _without_signals(table: pd.DataFrame) -> pd.DataFrame:
+def without_signals(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table without signalling NaNs: they raise on any comparison, even in a test for missing cells."""
-    changed = {}
+    changed = table
     for name in table.columns:
         try:
             table[name].isna()
         except ArithmeticError:
+            changed = table.copy() if changed is table else changed
             plain = [None if isinstance(v, Decimal) and v.is_snan() else v for v in table[name]]
             changed[name] = pd.Series(plain, index=table.index, dtype=object)
-    return table.assign(**changed) if changed else table
+    return changed
 
 
 def require_columns(tables: Tables) -> None:
@@ -321,7 +325,7 @@ def _column(frames: Three[pd.DataFrame], name: str) -> Three[pd.Series]:
 def _read(column: Column, series: Three[pd.Series]) -> tuple[Three[np.ndarray], Keys | None]:
     """Return one column's values in the three tables, and its categories."""
     if not column.has_categories:
-        return series.map(column.read), None
+        return series.map(lambda each: np.clip(column.read(each), -LARGEST, LARGEST)), None
     coded = series.map(lambda each: _categories(column, each))
     codes, observed = coded.real
     counts = np.bincount(codes[codes >= 0], minlength=len(observed))

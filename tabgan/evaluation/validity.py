@@ -26,8 +26,6 @@ from tabgan.evaluation.rules import Rule, check_rules, keeps_rules
 from tabgan.evaluation.tables import Keys, Tables, check_frame, listed, read_alone
 from tabgan.schema import Schema
 
-_SECONDS = {"day": 86_400, "second": 1}
-
 #: Results of one column's cells, by the aspect that is checked.
 _ASPECTS = ("types", "bounds", "precision", "categories", "missing_policy")
 

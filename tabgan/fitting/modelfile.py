@@ -7,7 +7,8 @@ missing field.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from safetensors.torch import save_file
 
 from tabgan._util.files import atomic_path, parse
 from tabgan.errors import ConfigError, ModelFileError, PrivacyError, SchemaError
+from tabgan.io.dialect import Dialect
 from tabgan.io.sinks import check_writable
 from tabgan.model.generator import Generator
 from tabgan.model.sampling import CodeSampler
@@ -45,12 +47,15 @@ class Fitted:
         generator: The trained generator, on its device.
         privacy: Promise and spending.
         n_rows: Noisy number of rows.
+        csv: Form of the CSV that it was fitted to, as arguments of :func:`tabgan.io.write_table` and, with
+            ``na_values``, of :func:`tabgan.io.read_table`; empty for any other table.
     """
 
     encoder: TableEncoder
     generator: Generator
     privacy: PrivacyStatement
     n_rows: float
+    csv: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def losses(self) -> tuple[Loss, ...]:
@@ -62,6 +67,18 @@ class Fitted:
         columns = self.encoder.columns
         pooled = {j: c.shown_weights for j, c in enumerate(columns) if c.has_pooled}
         return CodeSampler(self.generator, [column.exists for column in columns], pooled)
+
+
+def keep_form(model: Any, form: Mapping[str, Any]) -> None:
+    """Keep with a fitted synthesizer the form of the CSV that it was fitted to, for :func:`form_of`."""
+    given = {key: value for key, value in form.items() if value is not None}
+    if hasattr(model, "_fitted"):
+        model._fitted = replace(model._fitted, csv=given)
+
+
+def form_of(model: Any) -> dict[str, Any]:
+    """Return the form of the CSV that a synthesizer was fitted to, as far as it is known."""
+    return dict(model._fitted.csv) if hasattr(model, "_fitted") else {}
 
 
 def write_model(path: Path, fitted: Fitted, params: dict[str, Any]) -> None:
@@ -96,6 +113,8 @@ def write_model(path: Path, fitted: Fitted, params: dict[str, Any]) -> None:
         "n_rows": fitted.n_rows,
         "params": params | promised,
     }
+    if fitted.csv:
+        header["csv"] = dict(fitted.csv)
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, metadata={FORMAT: json.dumps(header, allow_nan=False)})
 
@@ -160,14 +179,24 @@ def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device:
     }
     generator = Generator.of_state(encoder.sizes, state)
     privacy, n_rows = PrivacyStatement.from_dict(header["privacy"]), float(header["n_rows"])
-    is_known = set(header) == {"format", "version", "schema", "columns", "privacy", "n_rows", "params"}
+    is_known = set(header) - {"csv"} == {
+        "format",
+        "version",
+        "schema",
+        "columns",
+        "privacy",
+        "n_rows",
+        "params",
+    }
     if not is_known or not 1 <= n_rows < _MOST_ROWS or header["params"]["epsilon"] != privacy.epsilon:
         raise ValueError
     if privacy.is_private:
         unit = PrivacyUnit.of_schema(schema)
         if header["params"]["delta"] != privacy.delta or unit != privacy.unit:
             raise ValueError
-    return Fitted(encoder, generator.to(device).eval(), privacy, n_rows)
+    form = header.get("csv", {})
+    Dialect.of(**form)
+    return Fitted(encoder, generator.to(device).eval(), privacy, n_rows, form)
 
 
 def _coded_column(column: Any, position: int, tensors: dict[str, torch.Tensor]) -> CodedColumn:

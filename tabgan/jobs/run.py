@@ -7,7 +7,7 @@ covered by epsilon, and stay in the folder ``internal``.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,17 +24,19 @@ from tabgan.errors import DataError
 from tabgan.evaluation.gate import NO_GATE, Decision
 from tabgan.evaluation.rules import check_rule_columns
 from tabgan.fitting.checkpoint import discard, has_begun, holdout_seed, sample_seed
+from tabgan.fitting.modelfile import keep_form
 from tabgan.io import (
     check_inner,
     check_writable,
     column_names,
+    form_in_full,
     is_csv,
     read_table,
     staged_folder,
     write_table,
     write_text,
 )
-from tabgan.jobs.config import Job, Output, ReportOptions
+from tabgan.jobs.config import Job, Output, ReportOptions, Source
 from tabgan.privacy.doors.contributions import units_of
 from tabgan.privacy.filter import PrivacyStatement, spent_note
 from tabgan.privacy.unit import ROW, PrivacyUnit
@@ -130,9 +132,10 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
     audit = _audit(job, clock)
     with staged_folder(job.output.folder, FILES) as folder:
         with clock.stage("read"):
-            tables = read_split(job)
+            tables, form = read_split(job), _form_of_output(job.source)
         with clock.stage("fit", reports_itself=True):
             model = _fit(job, tables, clock.progress)
+            keep_form(model, form)
         extra = job.private_metrics_epsilon
         with says_what_is_spent(model), clock.stage("sample"):
             synthetic = model.sample(
@@ -145,7 +148,7 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
         decision = NO_GATE if report is None else report.decision
         with says_what_is_spent(model, extra), clock.stage("write"):
             is_released = model.privacy_.is_private and decision.outcome != "failed"
-            _write(job.output, model, synthetic, _folder(folder, RELEASE if is_released else WITHHELD))
+            _write(job.output, model, synthetic, form, _folder(folder, RELEASE if is_released else WITHHELD))
             if job.output.model and is_released and model.privacy_.place is not None:
                 model.save(_folder(folder, INTERNAL) / MODEL)  # it knows its ledger, which later charges need
             if report is not None and job.report is not None:
@@ -181,7 +184,8 @@ def _check_columns(job: Job) -> None:
     Raises:
         SchemaError, ConfigError: one of them does.
     """
-    names = column_names(job.source.file(), job.source.format)
+    source = job.source
+    names = column_names(source.file(), source.format, separator=source.separator, encoding=source.encoding)
     if names is not None:
         check_columns(job.declared_schema or Schema(), names)
         check_rule_columns(job.rules, names)
@@ -287,7 +291,9 @@ def _read(job: Job, path: Path) -> pd.DataFrame:
     declared = {column.name: column.dtype for column in job.schema or () if column.dtype}
     source = job.source
     dtypes = declared | source.dtypes
-    return read_table(path, format=source.format, na_values=source.na_values, dtypes=dtypes, as_text=True)
+    return read_table(
+        path, format=source.format, dtypes=dtypes, as_text=True, schema=job.schema, **source.form
+    )
 
 
 def _model(job: Job) -> Any:
@@ -307,9 +313,19 @@ def _fit(job: Job, tables: Split, progress: Progress) -> Any:
     )
 
 
-def _write(output: Output, model: Any, synthetic: pd.DataFrame, folder: Path) -> None:
+def _form_of_output(source: Source) -> dict[str, Any]:
+    """Return the form of a job's CSV, which is its source's."""
+    if not is_csv(source.file(), source.format):
+        return {}
+    return form_in_full(source.file(), source.form)
+
+
+def _write(
+    output: Output, model: Any, synthetic: pd.DataFrame, form: Mapping[str, Any], folder: Path
+) -> None:
     if output.csv:
-        write_table(synthetic, folder / SYNTHETIC_CSV, escape_formulas=output.escape_formulas)
+        form = {key: value for key, value in form.items() if key != "na_values"}  # an empty cell is missing
+        write_table(synthetic, folder / SYNTHETIC_CSV, escape_formulas=output.escape_formulas, **form)
     if output.parquet:
         write_table(synthetic, folder / SYNTHETIC_PARQUET)
     if output.model:

@@ -7,10 +7,14 @@ Domains are left open, to be found under differential privacy, unless ``with_dom
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pandas as pd
 
 from tabgan._util.yaml import dump
-from tabgan.columns import KINDS, Column, column_of_dtype
+from tabgan.columns import KINDS, Column, Identifier, column_of_dtype
+from tabgan.columns.values import is_text, objects, says_missing
+from tabgan.errors import SchemaError
 from tabgan.schema import Schema
 from tabgan.table.checks import check_table
 
@@ -21,19 +25,27 @@ NOTICE = """\
 # All that is left out (bounds, decimals, categories, nullable) is found under differential privacy.
 """
 
+#: Share of a column's cells of text that are of the kind which it is drafted as.
+LEAST_SHARE = 0.9
+
 DOMAIN_NOTICE = """\
 # --with-domain: the categories and bounds below are those of the REAL ROWS. A rare category, the largest
 # income, the first date can single out one person. Replace each by what you know without the table.
 """
 
 
-def draft_schema(df: pd.DataFrame, *, with_domain: bool = False, target: str | None = None) -> Schema:
+def draft_schema(
+    df: pd.DataFrame, *, with_domain: bool = False, target: str | None = None, untyped_text: bool = False
+) -> Schema:
     """Return a schema with the kind and dtype of every column.
+
+    Cells are read as a fit reads them: by the kinds themselves.
 
     Args:
         df: The table.
         with_domain: Also copy bounds, decimals and categories off the rows: not private.
         target: Noted as the schema's target.
+        untyped_text: True if the table was read from a CSV as text, which may stand for numbers, booleans or durations.
 
     Raises:
         DataError: for a table that no fit takes.
@@ -41,11 +53,21 @@ def draft_schema(df: pd.DataFrame, *, with_domain: bool = False, target: str | N
     >>> draft_schema(pd.DataFrame({"age": [31, 44], "born": ["1990-01-31", "1977-05-02"]}))["born"].format
     '%Y-%m-%d'
     """
-    check_table(df, Schema(target=target))
-    columns = [_column(df[name], str(name)) for name in df.columns]
-    if with_domain:
-        columns = [column.with_domain_of(df[column.name].dropna()) for column in columns]
+    check_table(df, Schema(target=target), untyped_text=untyped_text)
+    columns = []
+    for name in df.columns:
+        column, series = _column(df[name], str(name), untyped_text)
+        columns.append(_with_domain(column, series) if with_domain else column)
     return Schema(columns=columns, target=target)
+
+
+def _with_domain(column: Column, series: pd.Series) -> Column:
+    """Return a column with the domain of its values; as it is where no schema could declare that domain."""
+    found = column.with_domain_of(series.dropna())
+    try:
+        return type(found)(**found.model_dump())
+    except SchemaError:
+        return column
 
 
 def draft_yaml(schema: Schema, *, with_domain: bool = False) -> str:
@@ -58,10 +80,48 @@ def draft_yaml(schema: Schema, *, with_domain: bool = False) -> str:
     return NOTICE + (DOMAIN_NOTICE if with_domain else "") + dump(data)
 
 
-def _column(series: pd.Series, name: str) -> Column:
-    """Return an open column of the first kind that a series seems to be of."""
+def _column(series: pd.Series, name: str, untyped_text: bool) -> tuple[Column, pd.Series]:
+    """Return an open column of the first kind that a series seems to be of, and the values that it was read as."""
     claimed = column_of_dtype(series.dtype, name)
     if claimed is not None and claimed.has_categories:
-        return claimed
+        return claimed, series
+    if untyped_text and is_text(series):
+        read = _read(series, name)
+        if read is not None:
+            return read
     drafts = (kind.draft(series, name) for kind in KINDS)
-    return next(draft for draft in drafts if draft is not None)
+    return next(draft for draft in drafts if draft is not None), series
+
+
+def _read(series: pd.Series, name: str) -> tuple[Column, pd.Series] | None:
+    """Return the column that text stands for, and its values; ``None`` if it is text.
+
+    Each cell has a vote, as in a fit, and words for a missing value have none.
+    """
+    cells = [cell for cell in objects(series.dropna()) if not says_missing(cell)]
+    ballots = [ballot for kind in KINDS for ballot in kind.ballots()]
+    known: dict[str, int] = {}
+    for cell in cells:
+        if cell not in known:
+            known[cell] = next(i for i, ballot in enumerate(ballots) if ballot.holds(cell, True))
+    votes = Counter(known[cell] for cell in cells)
+    winner, n = votes.most_common(1)[0] if votes else (-1, 0)
+    column = ballots[winner].column(name, str(series.dtype))
+    if not n or n < LEAST_SHARE * len(cells):
+        return None
+    values = column.of_text(series)
+    if values is None:
+        return None if column.has_categories else (column, series)
+    whole = values if values.dtype != "float64" else _whole(values)
+    is_read = int(values.notna().sum()) == len(cells)  # else the dtype would refuse the file when it is read
+    key = Identifier.draft(whole, name) if is_read else None
+    if key is not None:
+        return key, whole
+    return column.with_(dtype=(column.dtype or str(whole.dtype)) if is_read else None), whole
+
+
+def _whole(values: pd.Series) -> pd.Series:
+    """Return numbers as integers if all of them are whole."""
+    present = values.dropna()
+    is_whole = len(present) > 0 and bool((present == present.round()).all() and (present.abs() < 2**53).all())
+    return values.astype("Int64") if is_whole else values

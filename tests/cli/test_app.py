@@ -12,12 +12,12 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 import tabgan
-from tabgan.cli import terminal
+from tabgan.cli import options, terminal
 from tabgan.cli.app import app
 from tabgan.jobs.executors import JobFailure
 from tabgan.jobs.run import JobResult
 from tabgan.privacy.filter import PrivacyStatement
-from tabgan.schema import Schema
+from tabgan.schema import Categorical, Schema
 
 SECRET = "Zanzibar-4711"
 
@@ -326,3 +326,75 @@ class TestTerminal:
         with console.capture() as capture:
             terminal.show_outcomes(console, [replace(done, headline=())])
         assert "INTERNAL" not in capture.get()
+
+
+@pytest.mark.usefixtures("fake_model")
+class TestForm:
+    """Options that say how a CSV is written, of every command that reads one."""
+
+    @pytest.fixture(autouse=True)
+    def prices(self, folder):
+        text = "Stadt;Preis\nKöln;1,5\nNA;2,25\n?;-\n"
+        (folder / "prices.csv").write_text(text, encoding="cp1252")
+
+    FORM = ("--encoding", "cp1252", "--decimal", ",", "--na-value", "?", "--na-value", "-")
+
+    def test_fit(self, fake_model):
+        _run("fit", "prices.csv", "-o", "m.tabgan", *self.FORM)
+        df = fake_model.fitted[0].df
+        assert df["Stadt"].tolist()[:2] == ["Köln", "NA"]
+        assert df["Preis"].tolist()[:2] == ["1.5", "2.25"]
+        assert df.isna().sum().tolist() == [1, 1]
+
+    def test_infer(self):
+        said = _run("schema", "infer", "prices.csv", *self.FORM).stdout
+        assert Schema.from_yaml(said)["Preis"].dtype == "float64"
+
+    def test_run(self, fake_model):
+        Path("jobs.yaml").write_text("{source: {path: prices.csv}, report: false, random_state: 0}")
+        _run("run", "jobs.yaml", *self.FORM)
+        assert fake_model.fitted[0].df["Preis"].tolist()[:2] == ["1.5", "2.25"]
+        written = Path("out/jobs/release/synthetic.csv").read_text(encoding="cp1252")
+        assert written.startswith("Stadt;Preis\n")
+
+    def test_keys_of_a_job(self, fake_model):
+        form = 'encoding: cp1252, decimal: ",", separator: ";", na_values: ["?", "-"]'
+        Path("jobs.yaml").write_text(f"{{source: {{path: prices.csv, {form}}}, report: false}}")
+        _run("run", "jobs.yaml")
+        assert fake_model.fitted[0].df.isna().sum().tolist() == [1, 1]
+
+    def test_wrong_keys_of_a_job(self):
+        Path("jobs.yaml").write_text("{source: {path: prices.csv, separator: xx, decimal: 1, encoding: no}}")
+        said = _run("run", "jobs.yaml", code=2).stderr
+        for key in ("separator", "decimal", "encoding"):
+            assert f"source.{key}: expected" in said
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (["--separator", "xx"], "--separator: expected one character"),
+            (["--decimal", "x"], "--decimal: expected one of"),
+            (["--encoding", "utf-88"], "--encoding: expected the name of an encoding"),
+        ],
+    )
+    def test_wrong_options(self, fake_model, arguments, said):
+        for command in (
+            ["fit", "prices.csv", "-o", "m.tabgan"],
+            ["schema", "infer", "prices.csv"],
+            ["sample", "m.tabgan", "-n", 1, "-o", "o.csv"],
+            ["run", "jobs.yaml"],
+        ):
+            assert said in _run(*command, *arguments, code=2).stderr
+        assert fake_model.fitted == []
+
+    def test_without_a_csv(self):
+        pd.DataFrame({"a": [1]}).to_parquet("t.parquet")
+        said = _run("fit", "t.parquet", "-o", "m.tabgan", "--na-value", "x", code=2).stderr
+        assert "--na-value: expected a CSV beside it, got 't.parquet'. Leave it out." in said
+
+    def test_conditions_split_at_the_longest_name(self):
+        names = ["a", "a=b", "a=b=c", ""]
+        schema = Schema(columns=[Categorical(name=n, categories=("x", "b=x", "", "c,d=")) for n in names])
+        pairs = ["a=b=x", "a=b=c=c,d=", "=x", "a=c,d="]
+        expected = {"a=b": "x", "a=b=c": "c,d=", "": "x", "a": "c,d="}
+        assert options.conditions_of(pairs, schema) == expected

@@ -169,3 +169,20 @@ def test_a_table_of_text_becomes_what_its_columns_say():
     assert read["n"].isna().tolist() == [False, True, True]
     assert read["b"].isna().tolist() == [False, False, True]
     assert read["t"].tolist() == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("word", ["NA", "None", " null ", "", "  "])
+def test_a_word_for_a_missing_value_has_no_vote_where_text_is_read(word):
+    """It is a value of a column of text, and missing in one of numbers, which the other cells decide."""
+    series = pd.Series(["1", word, "x", word], dtype=object)
+    assert _vote_counts(series, True).sum() == 2
+    assert _vote_counts(series, False).sum() == 4
+
+
+def test_text_is_read_whatever_the_columns_are_called():
+    """Names such as ``self`` are no keywords."""
+    df = pd.DataFrame({"self": ["1", "x"], "": ["2", "3"], "inplace": ["a", "b"]})
+    read = read_text(df, [Numeric(name="self"), Numeric(name=""), Categorical(name="inplace")])
+    assert read["self"].tolist() == [1, pytest.approx(np.nan, nan_ok=True)]
+    assert read[""].tolist() == [2, 3]
+    assert df["self"].tolist() == ["1", "x"]

@@ -9,7 +9,7 @@ import pytest
 
 from tabgan.errors import DataError
 from tabgan.evaluation.catalog import Entry
-from tabgan.evaluation.metric import Figure, NotComputed, measure, metric_of, wilson_interval
+from tabgan.evaluation.metric import Figure, NotComputed, draw, measure, metric_of, wilson_interval
 from tabgan.evaluation.result import Evaluation, Interval, Metric
 
 ONE = Entry("one", "One", "fidelity", "higher", "percent", "What is measured.", "What is good.")
@@ -59,9 +59,26 @@ class TestMeasure:
         (metric,) = measure([ONE], lambda: self._raise(NotComputed("too few rows")))
         assert metric.reason == "too few rows"
 
-    def test_what_a_library_raises_becomes_a_reason_without_its_message(self):
+    @pytest.mark.unexpected
+    def test_what_a_library_raises_becomes_a_reason_without_its_message(self, caplog):
         (metric,) = measure([ONE], lambda: self._raise(ValueError("a cell")))
         assert metric.reason == "the computation failed (ValueError)"
+        assert "evaluation/metric.py" in caplog.text
+        assert "test_result.py" in caplog.text
+        assert " _raise" in caplog.text
+        assert "a cell" not in caplog.text
+
+    @pytest.mark.unexpected
+    def test_and_fails_the_suite(self, check_of_the_suite):
+        """The negative control of the check that every test ends with."""
+        measure([ONE], lambda: [Figure(0.5)])
+        check_of_the_suite()
+        for swallow in (measure, lambda _, compute: draw(compute)):
+            swallow([ONE], lambda: self._raise(ValueError("a cell")))
+            with pytest.raises(pytest.fail.Exception, match="Unexpected ValueError"):
+                check_of_the_suite()
+            swallow([ONE], lambda: self._raise(NotComputed("too few rows")))
+            check_of_the_suite()
 
     def test_our_own_errors_pass(self):
         with pytest.raises(DataError):

@@ -98,6 +98,7 @@ def test_an_unreadable_holdout_makes_figures_void_and_a_gate_fail():
     assert {check.name for check in decision.checks if not check.is_passed} == {"tvd1", "exact_copies"}
 
 
+@pytest.mark.unexpected
 def test_a_step_that_fails_costs_its_figures_only(monkeypatch, caplog):
     """Pitfall 36."""
 
@@ -107,12 +108,14 @@ def test_a_step_that_fails_costs_its_figures_only(monkeypatch, caplog):
     monkeypatch.setattr(tabgan.evaluation.suite, "rare_metrics", broken)
     found = evaluate(_table(), _table(40, 2), _table(40, 1), schema=SCHEMA)
     assert "rare_categories" not in {metric.name for metric in found.metrics}
-    assert "a step failed (KeyError in tabgan/evaluation/suite.py" in caplog.text
+    assert "Unexpected KeyError, so that one step of the evaluation is left out" in caplog.text
+    assert "evaluation/suite.py" in caplog.text
     assert SECRET not in caplog.text
     decision = Gate.from_dict({"fidelity": {"rare_categories": 0.1}}).decide(found, (1.0, 1e-6))
     assert decision.outcome == "failed"
 
 
+@pytest.mark.unexpected
 def test_a_column_that_cannot_be_counted_has_no_picture():
     cells = pd.Series([[SECRET], {SECRET: 1}], dtype=object)
     found = overlay(SCHEMA["c"], cells, cells, cells)

@@ -15,7 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from tabgan.errors import ConfigError, ModelFileError, NotFittedError
-from tabgan.fitting.modelfile import FORMAT
+from tabgan.fitting.modelfile import FORMAT, form_of, keep_form
 from tabgan.schema import Boolean, Categorical, Schema
 from tabgan.synthesizer import TabGAN
 
@@ -109,6 +109,18 @@ class TestRoundTrip:
         assert again == header
         assert tensors.keys() == same.keys()
         assert all(torch.equal(tensors[name], same[name]) for name in tensors)
+
+    def test_keeps_the_form_of_its_csv(self, file, tmp_path):
+        form = {"separator": ";", "decimal": ",", "na_values": ["?"]}
+        model = TabGAN.load(file)
+        assert form_of(model) == {}
+        keep_form(model, {**form, "encoding": None})
+        model.save(file)
+        assert form_of(TabGAN.load(file)) == form
+        header, tensors = _open(file)
+        for wrong in ({"separator": "xx"}, {"unknown": 1}, 5):
+            _write(tmp_path / "wrong", header | {"csv": wrong}, tensors)
+            _refused(tmp_path / "wrong")
 
     def test_says_what_was_promised(self, private, plain, tmp_path):
         for model, is_private in ((private, True), (plain, False)):

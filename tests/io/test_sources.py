@@ -62,7 +62,7 @@ class TestMissing:
 
 class TestCsv:
     def test_reads_as_pandas_does(self, tmp_path):
-        path = _csv(tmp_path, "a,b,c\n1,x,\n2,NA,0.5\n")
+        path = _csv(tmp_path, "a,b,c,d,e\n1,x,,True,NA\n2,,0.5,NA,3.1415926535897931\n")
         pd.testing.assert_frame_equal(read_table(path), with_objects(pd.read_csv(path)))
 
     def test_byte_order_mark_is_no_part_of_the_first_name(self, tmp_path):
@@ -72,9 +72,9 @@ class TestCsv:
         people.to_csv(tmp_path / "t.csv.gz", index=False)
         pd.testing.assert_frame_equal(read_table(tmp_path / "t.csv.gz"), with_objects(people))
 
-    def test_na_values_take_the_place_of_pandas_own(self, tmp_path):
+    def test_na_values_are_missing_beside_the_empty_cell(self, tmp_path):
         df = read_table(_csv(tmp_path, "a,b\nNA,1\n?,2\n,3\n"), na_values=["?"])
-        assert df["a"].isna().tolist() == [False, True, False]
+        assert df["a"].isna().tolist() == [False, True, True]
 
     def test_dtypes(self, tmp_path):
         path = _csv(tmp_path, "zip,n,day,flag\n01234,1,2024-01-31,True\n99999,,2024-02-01,False\n")

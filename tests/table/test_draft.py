@@ -113,3 +113,59 @@ class TestDomain:
     def test_unusable_table(self):
         with pytest.raises(DataError):
             draft_schema(pd.DataFrame({"a": [[1], [2]]}))
+
+
+class TestTextOfACsv:
+    """A draft reads cells as a fit does: 18 and 19."""
+
+    @pytest.mark.parametrize(
+        ("cells", "kind", "dtype"),
+        [
+            (["1", "2", "NA", "2"], "numeric", "Int64"),
+            (["1.5", "2"], "numeric", "float64"),
+            (["1"] * 19 + ["many"], "numeric", None),
+            (["1"] * 3 + ["many"], "categorical", "object"),
+            (["true", "False", None], "boolean", "boolean"),
+            (["1 days 02:00:00", "P1D"], "duration", "timedelta64[ns]"),
+            (["NA", "None"], "categorical", "object"),
+            (["01002", "01003"], "categorical", "object"),
+            (["2020-01-01", "9999-12-31"], "datetime", "object"),
+            ([str(i) for i in range(30)], "identifier", "Int64"),
+            ([f"{i * i}.25" for i in range(30)], "numeric", "float64"),
+            ([f"k{i}" for i in range(30)], "identifier", "object"),
+        ],
+    )
+    def test_kinds(self, cells, kind, dtype):
+        df = pd.DataFrame({"x": pd.Series(cells, dtype=object)})
+        for with_domain in (False, True):
+            schema = draft_schema(df, untyped_text=True, with_domain=with_domain)
+            assert (schema["x"].kind, schema["x"].dtype) == (kind, dtype)
+            assert Schema.from_yaml(draft_yaml(schema, with_domain=with_domain)) == schema
+
+    def test_with_domain(self):
+        df = pd.DataFrame({"n": ["3", "NA", "12"], "t": ["NA", "x", "x"]})
+        schema = draft_schema(df, untyped_text=True, with_domain=True)
+        assert schema["n"].bounds == (3, 12)
+        assert schema["t"].categories == ("NA", "x")
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [dt.date(9999, 12, 31), dt.date(2020, 1, 1)],
+        [pd.Timestamp("2020-01-01", tz=zone) for zone in ("UTC", "US/Eastern")],
+        [dt.datetime(1, 1, 1)],
+        [1e308, -1e308],
+        [10**400, 1],
+    ],
+)
+def test_a_domain_that_no_schema_declares_is_left_open(cells):
+    df = pd.DataFrame({"x": pd.Series(cells, dtype=object)})
+    schema = draft_schema(df, with_domain=True)
+    assert Schema.from_yaml(schema.to_yaml()) == schema
+
+
+def test_the_old_place():
+    with pytest.warns(FutureWarning, match=r"tabgan\.table\.draft"):
+        import tabgan.draft
+    assert tabgan.draft.draft_schema is draft_schema

@@ -373,7 +373,11 @@ def _model(tables: Tables, secret: int, rng: np.random.Generator) -> _Guesser:
     inputs = tables.values.map(lambda v: np.where(v >= limits, np.nan, v)[:, is_other])
     secrets = tables.of(secret).synthetic
     rows = subsample(np.flatnonzero(~np.isnan(secrets)), _MAX_TREE_ROWS, rng)
-    classes, counts = np.unique(secrets[rows], return_counts=True)
+    classes, numbers, counts = np.unique(secrets[rows], return_inverse=True, return_counts=True)
+    labels: np.ndarray = secrets[rows]
+    answers: np.ndarray | None = (
+        None  # by class: a classifier takes numbers that are not whole for a regression's
+    )
     most = min(_MAX_TREES, max(_MIN_TREES, len(rows) // _ROWS_PER_TREE))
     options: dict[str, Any] = {
         "early_stopping": False,
@@ -385,17 +389,20 @@ def _model(tables: Tables, secret: int, rng: np.random.Generator) -> _Guesser:
     if tables.keys[secret] is None and len(classes) > _MAX_CLASS_NUMBERS:
         model: Any = HistGradientBoostingRegressor(loss="absolute_error", max_iter=most, **options)
     else:  # rare classes are never guessed
-        frequent = classes[np.argsort(-counts, kind="stable")[:_MAX_CLASSES]]
-        rows = rows[np.isin(secrets[rows], frequent)]
+        frequent = np.argsort(-counts, kind="stable")[:_MAX_CLASSES]
+        is_kept = np.isin(numbers, frequent)
+        rows, labels, answers = rows[is_kept], numbers[is_kept], classes
+        if len(frequent) == 1:
+            return lambda rows: tuple(np.full(len(each[rows]), classes[0]) for each in inputs[:2])  # type: ignore[return-value]
         n_trees = 1 if len(frequent) == 2 else len(frequent)
         model = HistGradientBoostingClassifier(max_iter=most // n_trees, **options)
     is_used = informative(inputs.synthetic[rows])
     if not is_used.any():
         raise NotComputed("no column of the synthetic table has two values besides the secret")
-    model.fit(inputs.synthetic[rows][:, is_used], secrets[rows])
+    model.fit(inputs.synthetic[rows][:, is_used], labels)
 
     def guess(rows: slice) -> tuple[np.ndarray, np.ndarray]:
         real, holdout = (model.predict(each[rows][:, is_used]) for each in (inputs.real, inputs.holdout))
-        return real, holdout
+        return (real, holdout) if answers is None else (answers[real], answers[holdout])
 
     return guess

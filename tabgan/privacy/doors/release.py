@@ -26,7 +26,7 @@ from tabgan.columns.encoder import ColumnEncoder
 from tabgan.columns.keys import counted, typed
 from tabgan.columns.kind import Ballot, position_of, read_text
 from tabgan.columns.lattice import LatticeColumn, LatticeEncoder, Precision, has_range, is_on_lattice
-from tabgan.columns.values import is_text, objects
+from tabgan.columns.values import is_text, objects, says_missing
 from tabgan.errors import ConfigError, DataError
 from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.doors.measure import Measurer, Observed
@@ -402,12 +402,13 @@ def _ballots() -> tuple[Ballot, ...]:
 def _vote_counts(series: pd.Series, untyped_text: bool) -> np.ndarray:
     """Return ``(ballots,)`` counts: each value votes once for its kind, independently of the others.
 
-    Values that cannot be read do not vote.
+    Values that cannot be read do not vote, and in text that a CSV left as it is, neither do words for a missing value:
+    they are values of a column of text, and missing in all others.
     """
     ballots, known, votes = _ballots(), {}, []
     place = position_of(ballots)
     for value in objects(series):
-        if value is None:
+        if value is None or (untyped_text and says_missing(value)):
             continue
         asked = value if isinstance(value, str) else type(value)  # of other values, the type alone counts
         if asked not in known:

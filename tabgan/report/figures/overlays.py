@@ -19,6 +19,8 @@ from tabgan.columns import Column
 from tabgan.columns.keys import typed
 from tabgan.columns.kind import Scalar
 from tabgan.columns.lattice import LatticeColumn, has_range
+from tabgan.errors import log_unexpected
+from tabgan.evaluation.tables import without_signals
 
 #: Largest number of bins of a histogram; a column with no more values than this has one bin per value.
 MAX_BINS = 40
@@ -112,8 +114,10 @@ def overlay(column: Column, real: pd.Series, holdout: pd.Series, synthetic: pd.S
     is left out, because it may quote one.
     """
     try:
-        return _counted(column, real, holdout, synthetic)
+        tables = (without_signals(series.to_frame(column.name)) for series in (real, holdout, synthetic))
+        return _counted(column, *(table[column.name] for table in tables))
     except Exception as error:
+        log_unexpected(error, f"the picture of column {column.name!r}")
         return NoOverlay(f"Not computed: its cells cannot be counted ({type(error).__name__}).")
 
 

@@ -256,3 +256,36 @@ def test_what_is_said():
 def test_a_wrong_table_is_still_an_error(make):
     with pytest.raises(DataError):
         evaluate(make(30, 0), make(30, 1), None)
+
+
+#: Columns that a library's classifier or regression refuses, or nearly does, by what is odd about them.
+ODD_SECRETS = {
+    "halves": lambda rng, n: rng.integers(0, 9, n) / 2,
+    "a rare class": lambda rng, n: np.where(np.arange(n) == 3, 0.25, 1.75),
+    "constant": lambda rng, n: np.full(n, 0.5),
+    "booleans and missing ones": lambda rng, n: pd.array(rng.choice([True, False, None], n), dtype="boolean"),
+    "huge": lambda rng, n: rng.choice([1.7e308, -1.7e308, 1e300], n),
+    "many huge": lambda rng, n: rng.normal(size=n) * 1e307,
+    "text beside numbers": lambda rng, n: rng.choice(np.array(["1", "2", "many"], dtype=object), n),
+    "all missing": lambda rng, n: np.full(n, np.nan),
+}
+
+
+class TestOddSecrets:
+    @pytest.mark.parametrize("odd", ODD_SECRETS)
+    def test_no_computation_fails(self, odd):
+        tables = []
+        for seed in range(3):
+            rng = np.random.default_rng(seed)
+            tables.append(pd.DataFrame({"odd": ODD_SECRETS[odd](rng, 60), "x": rng.integers(0, 3, 60)}))
+        assert not [m for m in attacked(*tables).values() if m.reason and "failed" in m.reason]
+
+    def test_halves_are_inferred_as_their_doubles(self):
+        tables = []
+        for seed in range(3):
+            x = np.random.default_rng(seed).integers(0, 9, 80)
+            tables.append(pd.DataFrame({"x": x, "y": x % 4}))
+        halved = [table / 2 for table in tables]
+        found = [attacked(*each)["attribute_inference"] for each in (tables, halved)]
+        assert found[0].value == found[1].value
+        assert found[0].is_computed

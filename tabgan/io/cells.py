@@ -1,0 +1,145 @@
+"""Rows of a CSV as text: strict about quotes and numbers of fields, so that no file is read other than it was meant.
+
+Messages name files, lines and columns, never a cell.
+"""
+
+from __future__ import annotations
+
+import csv
+import logging
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+import pandas as pd
+
+from tabgan.columns.values import MISSING_WORDS
+from tabgan.errors import DataError
+from tabgan.io.dialect import Dialect, Header, open_text, read_header, shown
+from tabgan.schema import Schema
+
+logger = logging.getLogger(__name__)
+
+#: A number with a decimal comma, and points between thousands.
+_COMMA_NUMERAL = re.compile(
+    r"\s*[+-]?(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]*)(?:,[0-9]+)?(?:[eE][+-]?[0-9]+)?\s*"
+)
+
+
+def read_cells(path: Path, dialect: Dialect) -> pd.DataFrame:
+    """Return a CSV with each cell as it stands in the file, as text.
+
+    A blank line is a row of one empty cell if there is one column, and none otherwise.
+
+    Raises:
+        DataError: a row has another number of fields than the header, or a quote is never closed.
+        UnicodeError: the file is not in the encoding.
+    """
+    with open_text(path, dialect.encoding) as file:
+        header = read_header(file, path, dialect.separator)
+        rows = _rows(file, header, path)
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(header.names)
+    if header.unnamed:
+        logger.warning(
+            "%s: column %s has no name and is read as %s. If it numbers the rows, as pandas' to_csv writes them, drop "
+            "it (to_csv(index=False)), or declare it as an identifier: a fit would spend on it.",
+            path.name,
+            ", ".join(str(place + 1) for place in header.unnamed),
+            ", ".join(repr(header.names[place]) for place in header.unnamed),
+        )
+    return frame_of(columns, header.names)
+
+
+def frame_of(columns: Collection[Collection[Any]], names: Collection[str]) -> pd.DataFrame:
+    """Return a table of objects from the cells of each column, whatever the names are."""
+    frame = pd.DataFrame({i: pd.Series(list(cells), dtype=object) for i, cells in enumerate(columns)})
+    frame.columns = pd.Index(list(names), dtype=object)
+    return frame
+
+
+def _rows(file: TextIO, header: Header, path: Path) -> list[list[str]]:
+    width, rows = len(header.names), []
+    reader = csv.reader(
+        file, delimiter=header.separator, strict=True, skipinitialspace=header.has_spaces, doublequote=True
+    )
+    try:
+        for row in reader:
+            if len(row) == width:
+                rows.append(row)
+            elif not any(cell.strip() for cell in row) and len(row) < 2:
+                rows += [[""]] if width == 1 else []
+            else:
+                raise _ragged(len(row), header, header.n_lines + reader.line_num, path)
+    except csv.Error:
+        raise DataError(
+            f"source: {str(path)!r} is not a readable csv file: at line {header.n_lines + reader.line_num}, text in "
+            "quotes goes on after the quote or never ends, or a field is too long. Double each quote within quotes."
+        ) from None
+    return rows
+
+
+def _ragged(n_fields: int, header: Header, line: int, path: Path) -> DataError:
+    more = "more" if n_fields > len(header.names) else "fewer"
+    fix = "Put text with the separator in it in quotes, or name another separator (separator, --separator)."
+    return DataError(
+        f"source: {str(path)!r} is not a readable csv file: line {line} has {more} fields than the header has names, "
+        f"{n_fields} instead of {len(header.names)}, split at {shown(header.separator)}. {fix}"
+    )
+
+
+def with_missing(
+    cells: pd.DataFrame, dialect: Dialect, dtypes: Mapping[str, str], schema: Schema | None
+) -> pd.DataFrame:
+    """Return cells with those missing that stand for no value, and numbers with a decimal point.
+
+    The texts that are missing follow from what is declared, never from the rows: the empty cell, and ``na_values``. If
+    none are given, :data:`~tabgan.columns.values.MISSING_WORDS` in columns whose kind or dtype no text has, or whose
+    declared categories do not list them: ``NA`` is a value of a column of text.
+    """
+    read = []
+    for place, name in enumerate(cells.columns):
+        missing = _missing_of(name, dialect, dtypes, schema)
+        has_comma = dialect.decimal == "," and _may_be_number(name, dtypes, schema)
+        known: dict[str, Any] = dict.fromkeys(missing, np.nan)
+        read.append([_cell(cell, known, has_comma) for cell in cells.iloc[:, place]])
+    return frame_of(read, cells.columns)
+
+
+def _cell(cell: str, known: dict[str, Any], has_comma: bool) -> Any:
+    """Return what a cell stands for; equal cells are one object."""
+    if cell not in known:
+        is_numeral = has_comma and _COMMA_NUMERAL.fullmatch(cell)
+        known[cell] = cell.replace(".", "").replace(",", ".") if is_numeral else cell
+    return known[cell]
+
+
+def _missing_of(
+    name: str, dialect: Dialect, dtypes: Mapping[str, str], schema: Schema | None
+) -> frozenset[str]:
+    """Return the texts that are missing in a column."""
+    if dialect.na_values is not None:
+        return frozenset(dialect.na_values) | {""}
+    column = schema[name] if schema is not None and name in schema else None
+    if column is not None and column.has_categories and column.listed:
+        return (MISSING_WORDS - set(map(str, column.listed))) | {""}
+    is_axis = column is not None and column.is_modelled and not column.has_categories
+    return MISSING_WORDS | {""} if is_axis or is_typed(dtypes.get(name)) else frozenset({""})
+
+
+def _may_be_number(name: str, dtypes: Mapping[str, str], schema: Schema | None) -> bool:
+    """Return true unless a column is declared as one whose text is left as it is."""
+    if name in dtypes:
+        return is_typed(dtypes[name])
+    return schema is None or name not in schema or schema[name].reads_from_text
+
+
+def is_typed(dtype: str | None) -> bool:
+    """Return true for a dtype that text is converted to."""
+    if dtype is None:
+        return False
+    resolved = pd.api.types.pandas_dtype(dtype)
+    return not (
+        resolved == np.dtype(object) or isinstance(resolved, pd.CategoricalDtype | pd.StringDtype)
+    ) or isinstance(resolved, pd.ArrowDtype)
