@@ -251,6 +251,6 @@ def _holds(dtype: Any, values: Sequence[Hashable]) -> bool:
     """Return true if a dtype can hold values."""
     try:
         pd.Series(list(values), dtype=object).astype(dtype)
-    except (TypeError, ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError, NotImplementedError):
         return False
     return True
