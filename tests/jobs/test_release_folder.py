@@ -33,6 +33,7 @@ HEADER = {
     "privacy": "the statement: arguments and charges, which follow from arguments and released numbers",
     "n_rows": "released with noise",
     "params": "arguments of the fit",
+    "csv": "form of the source: declared, or of its header line",
 }
 
 
