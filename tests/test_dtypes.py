@@ -476,7 +476,7 @@ class TestLargeIntegers:
         series = pd.Series([2**60 + code for code in CODES.tolist()], dtype=dtype)
         with caplog.at_level(logging.WARNING):
             _fit(series)
-        assert "Integers of 'c' go up to 2**53 or beyond" in caplog.text
+        assert "c: it has integers of 2**53 or beyond, which are not kept exactly" in caplog.text
 
     def test_others_are_not(self, caplog):
         with caplog.at_level(logging.WARNING):

@@ -42,9 +42,10 @@ DISCOVERY_TRIES = 2
 #: Discoveries of an open column, at most: one with the 1-ways, and a closer one where it lost many rows.
 DISCOVERIES = 2
 
-#: Share of all rows in categories that were not released, from which on a closer look is worth its budget; and the
-#: least number of columns that share the budget of such looks, so that a single one does not take all of it.
-LOST_SHARE, LEAST_LOOKS = 0.03, 1.5
+#: Share of all rows in categories that were not released, from which on a closer look is worth its budget, and the
+#: number of standard deviations of the noise; and the least number of columns that share the budget of such looks, so
+#: that a single one does not take all of it.
+LOST_SHARE, LOST_SIGNAL, LEAST_LOOKS = 0.03, 3.0, 1.5
 
 #: The fewest rows of a fit, in multiples of the noise of a 1-way count.
 MIN_SIGNAL = 4.0
@@ -359,8 +360,14 @@ class _Door:
         not fill two categories of the size that the closer threshold asks for.
         """
         open_ = {column.name: column for column in columns if column.is_discovered}
-        lost = {r.encoder.name: n_rows - np.nansum(r.counts) for r in released if r.encoder.name in open_}
-        wanted = [name for name, rows in lost.items() if rows > LOST_SHARE * n_rows and self.plan.is_private]
+        lost, surely = {}, {}
+        for found in (r for r in released if r.encoder.name in open_):
+            noise = math.hypot(
+                self.plan.noise_stddev("rows", 1), found.noise_stddev * len(found.counts) ** 0.5
+            )
+            lost[found.encoder.name] = n_rows - np.nansum(found.counts)
+            surely[found.encoder.name] = max(LOST_SHARE * n_rows, LOST_SIGNAL * noise)
+        wanted = [name for name, rows in lost.items() if rows > surely[name] and self.plan.is_private]
         delta, unit = self._discovery_delta(len(open_)), self.plan.unit.max_rows
         noise = self.plan.noise_multiplier("rare", 1) * max(len(wanted), LEAST_LOOKS) ** 0.5
         least = 2 * mechanisms.threshold_for(noise * unit, delta, unit) if wanted else math.inf
