@@ -11,6 +11,7 @@ import pandas as pd
 from pydantic import model_validator
 
 from tabgan._util.validate import nearest
+from tabgan.columns import numerals
 from tabgan.columns.encoder import MISSING, ColumnEncoder
 from tabgan.columns.keys import typed, value_of
 from tabgan.columns.kind import BOOLEANS, NUMBERS, TEXT, Ballot, Column, Domain, Scalar
@@ -140,7 +141,16 @@ class Categorical(Column):
         def is_text(value: Any, _: bool) -> bool:
             return isinstance(value, str)
 
-        return (Ballot("text", is_text, lambda name, dtype: cls(name=name, dtype=dtype)),)
+        def is_kept(value: Any, untyped_text: bool) -> bool:
+            return not untyped_text and numerals.is_numeral(value)
+
+        def column(name: str, dtype: str) -> Categorical:
+            return cls(name=name, dtype=dtype)
+
+        return (
+            Ballot(numerals.KEPT, is_kept, column, None, weight=0.8, is_fallback=True),
+            Ballot("text", is_text, column, None, weight=0.8, is_fallback=True),
+        )
 
     def encoder(self) -> CategoricalEncoder:
         return CategoricalEncoder(self, self.dtype or "object")

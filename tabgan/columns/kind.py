@@ -43,11 +43,19 @@ class Ballot(NamedTuple):
         holds: A function that returns true if a value, neither missing nor taken by an earlier ballot, belongs in the
             cell; its second argument is true if text may stand for other values, as in a CSV.
         column: A function that returns the open column that the cell stands for, from a name and the table's dtype.
+        reads: Labels of further ballots that the column keeps the values of; ``None`` for every one.
+        weight: Columns that are expected to be like this before the vote, beside one of numerals.
+        is_untyped: True if nothing is held unless text may stand for other values.
+        is_fallback: True if an unclear vote may lead here.
     """
 
     label: str
     holds: Callable[[Any, bool], bool]
     column: Callable[[str, str], Column]
+    reads: tuple[str, ...] | None = ()
+    weight: float = 0.005
+    is_untyped: bool = False
+    is_fallback: bool = False
 
 
 @dataclass(frozen=True)

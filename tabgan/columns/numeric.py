@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from tabgan.columns import rounding
-from tabgan.columns.kind import BOOLEANS, NUMBERS, Ballot, Column, Domain
+from tabgan.columns import numerals, rounding
+from tabgan.columns.kind import BOOLEANS, NUMBERS, TEXT, Ballot, Column, Domain, is_text_dtype
 from tabgan.columns.lattice import LIMIT, LatticeColumn, LatticeEncoder, Precision
-from tabgan.columns.values import float_of, floats, objects
+from tabgan.columns.values import floats, is_text, objects
 from tabgan.errors import ConfigError, DataError, SchemaError
 
 #: Most decimals that are kept: values are multiples of 10**-decimals, and floats hold no more.
@@ -27,8 +26,8 @@ DECIMALS = (0, 1, 2, 3, 4, 5, 6, MAX_DECIMALS)
 #: dtypes of numbers that are read from text.
 TEXT_INTEGER, TEXT_FLOAT = "Int64", "float64"
 
-#: Text that is a number. ``01002`` and ``1E2`` are not: they are codes, which a number would destroy.
-_NUMERAL = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-][0-9]+)?")
+#: Share of the columns that one of a written form is expected to be, before any was seen.
+_RARE = 0.001
 
 
 class Numeric(LatticeColumn):
@@ -38,11 +37,15 @@ class Numeric(LatticeColumn):
         bounds: Smallest and largest value. Values outside are clipped, or refused
             (``out_of_range="error"``).
         decimals: Decimal places that are kept, 0 for integers.
+        format: The number 1234.5 as text in the column writes it, such as ``"1,234.5"``, ``"$1234.5"``, ``"1234,5%"``
+            or ``"1.23E+03"``; ``None`` for numbers, and for numerals of a CSV. Values are what is written: ``12.5%`` is
+            12.5. Samples are written in the same form.
     """
 
     kind: Literal["numeric"] = "numeric"
     bounds: tuple[float, float] | None = None
     decimals: Annotated[int, Field(ge=0, le=MAX_DECIMALS)] | None = None
+    format: str | None = None
     out_of_range: Literal["clip", "error"] = "clip"
 
     quantity: ClassVar[str | None] = "a number"
@@ -65,6 +68,13 @@ class Numeric(LatticeColumn):
                 )
         return self
 
+    @field_validator("format")
+    @classmethod
+    def _check_format(cls, example: str | None) -> str | None:
+        if example is not None:
+            numerals.form_of(example)
+        return example
+
     @property
     def has_precision(self) -> bool:
         return self.decimals is not None
@@ -78,7 +88,13 @@ class Numeric(LatticeColumn):
         step = None if self.decimals is None or self.decimals >= MAX_DECIMALS else self.step
         return Domain(self.bounds, step, None, self.nullable is not False)
 
+    def undeclared(self) -> Numeric:
+        return type(self)(name=self.name, format=self.format)
+
     def parse(self, text: str, where: str) -> float:
+        written = math.nan if self.format is None else numerals.form_of(self.format).read(text)
+        if not math.isnan(written):
+            return written
         try:
             if "_" in text:
                 raise ValueError
@@ -93,12 +109,21 @@ class Numeric(LatticeColumn):
     @classmethod
     def ballots(cls) -> tuple[Ballot, ...]:
         return (
-            Ballot("numerals", _is_numeral, lambda name, _: cls(name=name)),
-            Ballot("numbers", _is_no_text, lambda name, dtype: cls(name=name, dtype=dtype)),
+            Ballot(
+                _NUMERALS,
+                _is_numeral,
+                lambda name, _: cls(name=name),
+                weight=1.0,
+                is_untyped=True,
+                is_fallback=True,
+            ),
+            Ballot("numbers", _is_no_text, lambda name, dtype: cls(name=name, dtype=dtype), weight=0.02),
+            *(_form_ballot(cls, *form) for form in numerals.forms()),
         )
 
     def with_table_dtype(self, dtype: str, is_read_from_text: bool) -> Numeric:
-        return self if is_read_from_text else super().with_table_dtype(dtype, is_read_from_text)
+        is_written = is_read_from_text and self.format is None
+        return self if is_written else super().with_table_dtype(dtype, is_read_from_text)
 
     def with_implied_precision(self) -> Numeric:
         is_integer = self.dtype is not None and _is_integer(self.dtype)
@@ -111,7 +136,7 @@ class Numeric(LatticeColumn):
         return self if self.has_precision else self.with_(decimals=MAX_DECIMALS)
 
     def precision_counts(self, series: pd.Series) -> np.ndarray:
-        values = floats(series)
+        values = self.read(series)
         values = values[~np.isnan(values)]
         is_single = self.dtype in ("float32", "Float32", "float16")
         needed = np.full(len(values), len(DECIMALS) - 1)
@@ -130,16 +155,19 @@ class Numeric(LatticeColumn):
         return True
 
     def of_text(self, series: pd.Series) -> pd.Series:
-        return pd.Series(floats(series), index=series.index)
+        return pd.Series(self.read(series), index=series.index)
 
     def read(self, series: pd.Series) -> np.ndarray:
-        return floats(series)
+        if self.format is None or not is_text(series):
+            return floats(series)
+        values = numerals.form_of(self.format).floats(objects(series))
+        return floats(pd.Series(np.fromiter(values, dtype="float64", count=len(series))))
 
     def rounded(self, values: np.ndarray) -> np.ndarray:
         return values if self.decimals is None else np.asarray(values.round(self.decimals))
 
     def to_lattice(self, series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-        values = floats(series)
+        values = self.read(series)
         present = ~np.isnan(values)
         with np.errstate(over="ignore"):  # a warning would tell of a value
             scaled = np.rint(np.where(present, values, 0.0) * 10.0 ** (self.decimals or 0))
@@ -176,17 +204,23 @@ class Numeric(LatticeColumn):
     def drawn_places(self, series: pd.Series) -> np.ndarray:
         if pd.api.types.is_float_dtype(series.dtype):
             return np.asarray(series.to_numpy(dtype="float64", na_value=np.nan))  # infinities lie at the ends
-        return floats(series)
+        return self.read(series)
 
     def lattice_encoder(self, edges: np.ndarray) -> NumericEncoder:
         return NumericEncoder(self, self.dtype or "float64", edges)
 
     @property
     def takes(self) -> frozenset[str]:
-        return frozenset((NUMBERS, BOOLEANS))
+        return frozenset((TEXT,) if self.format else (NUMBERS, BOOLEANS))
+
+    def advice(self, found: frozenset[str]) -> str:
+        if found == {TEXT}:
+            return "Set format, the number 1234.5 as the column writes it, such as '1,234.5', or convert the column."
+        return super().advice(found)
 
     def fits_dtype(self, dtype: Any) -> bool:
-        return bool(pd.api.types.is_numeric_dtype(dtype)) or dtype == np.dtype(object)
+        is_number = bool(pd.api.types.is_numeric_dtype(dtype))
+        return is_number or dtype == np.dtype(object) or (self.format is not None and is_text_dtype(dtype))
 
     def check_output(self) -> None:
         if (
@@ -202,9 +236,11 @@ class Numeric(LatticeColumn):
 
     def check_readable(self, series: pd.Series) -> None:
         present = series[series.notna()]
-        if np.isnan(floats(present)).any() and not pd.api.types.is_float_dtype(series.dtype):
+        if np.isnan(self.read(present)).any() and not pd.api.types.is_float_dtype(series.dtype):
+            expected = f"numbers as in {self.format!r}" if self.format else "numbers"
             raise DataError(
-                f"Column {self.name!r}: expected numbers, found other values. Mend them, or make them missing."
+                f"Column {self.name!r}: expected {expected}, found other values. Mend them, or make them missing"
+                + (", or set another format." if self.format else ", or set format, such as '1,234.5'.")
             )
 
     @classmethod
@@ -218,7 +254,7 @@ class Numeric(LatticeColumn):
         return cls(name=name) if types and not any(issubclass(each, str) for each in types) else None
 
     def with_domain_of(self, present: pd.Series) -> Column:
-        values = floats(present)
+        values = self.read(present)
         values = values[~np.isnan(values)]
         if not len(values):
             return self
@@ -237,21 +273,37 @@ class NumericEncoder(LatticeEncoder):
         return rounding.number_steps(int(max(abs(self.edges[0]), abs(self.edges[-1] - 1))))
 
     def _is_on_lattice(self, series: pd.Series, lattice: np.ndarray) -> bool:
-        scaled = floats(series) * 10.0 ** (self.column.decimals or 0)
+        scaled = self.column.read(series) * 10.0 ** (self.column.decimals or 0)
         return bool(np.allclose(scaled, lattice, rtol=1e-12, atol=1e-6))
 
     def _from_lattice(self, lattice: np.ndarray) -> np.ndarray:
         decimals = self.column.decimals or 0
+        if self.column.format is not None and is_text_dtype(pd.api.types.pandas_dtype(self.dtype)):
+            form, text = numerals.form_of(self.column.format), np.empty(len(lattice), dtype=object)
+            text[:] = [form.write(value / 10**decimals, decimals) for value in lattice.tolist()]
+            return text
         kind = getattr(pd.api.types.pandas_dtype(self.dtype), "kind", "O")
         if decimals == 0 and kind != "f":
             return lattice
         return np.round(lattice / 10.0**decimals, decimals)
 
 
+#: The ballot of numerals.
+_NUMERALS = "numerals"
+
+
 def _is_numeral(value: Any, untyped_text: bool) -> bool:
-    if not (untyped_text and isinstance(value, str)):
-        return False
-    return _NUMERAL.fullmatch(value.strip()) is not None and math.isfinite(float_of(value))
+    return untyped_text and numerals.is_numeral(value)
+
+
+def _form_ballot(cls: type[Numeric], shape: str, example: str, further: tuple[str, ...]) -> Ballot:
+    return Ballot(
+        shape,
+        lambda value, _: isinstance(value, str) and numerals.shape_of(value) == shape,
+        lambda name, dtype: cls(name=name, dtype=dtype, format=example),
+        (*further, _NUMERALS, numerals.KEPT) if "1234.5" in further else further,
+        _RARE,
+    )
 
 
 def _is_no_text(value: Any, _: bool) -> bool:

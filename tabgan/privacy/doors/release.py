@@ -14,7 +14,7 @@ import logging
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,7 @@ from tabgan.columns.keys import counted
 from tabgan.columns.kind import Ballot, read_text
 from tabgan.columns.lattice import LatticeColumn, LatticeEncoder, Precision, has_range, is_on_lattice
 from tabgan.columns.values import is_text, objects
+from tabgan.columns.vote import decide
 from tabgan.errors import ConfigError, DataError
 from tabgan.privacy.doors.measure import Measurer, Observed
 from tabgan.privacy.events import GAUSSIAN, GAUSSIAN_THRESHOLD, Release
@@ -170,7 +171,8 @@ def _warn_of_coarse_columns(released: Sequence[ReleasedColumn], unsure: Collecti
 class _Door:
     """The rows, with the plan and the measurer that every access to them goes through.
 
-    ``unsure`` are the columns in which no count of decimals or resolutions rises above the noise.
+    ``unsure`` are the columns in which no count of decimals or resolutions rises above the noise, ``unclear`` those of
+    which the noise leaves the kind open.
     """
 
     df: pd.DataFrame
@@ -178,6 +180,7 @@ class _Door:
     measurer: Measurer
     untyped_text: bool
     unsure: frozenset[str] = frozenset()
+    unclear: frozenset[str] = frozenset()
 
     def histograms(
         self, stage: Stage, what: str, count: Mapping[str, Callable[[], np.ndarray]]
@@ -219,8 +222,10 @@ class _Door:
         counts = {name: partial(self._vote, name) for name in to_vote}
         votes = self.histograms("kinds", "kind of the values", counts)
         noise = self.plan.noise_stddev("kinds", len(to_vote))
-        for name, vote in votes.items():
-            columns[name] = _column_of_vote(name, str(self.df[name].dtype), vote, noise)
+        dtypes = {name: str(self.df[name].dtype) for name in to_vote}
+        verdicts = decide(_ballots(), votes, dtypes, noise, self.untyped_text)
+        columns |= {name: verdict.column for name, verdict in verdicts.items()}
+        self.unclear = frozenset(name for name, verdict in verdicts.items() if not verdict.is_clear)
         named = [columns[name] for name in self.df.columns]
         self.df = read_text(self.df, named)
         return named
@@ -355,6 +360,7 @@ class _Door:
         return Observed(values, counts, len(self.df) - len(present))
 
 
+@cache
 def _ballots() -> tuple[Ballot, ...]:
     """Return the cells of the vote on the kind of an object column, in the order in which a value is asked."""
     return tuple(ballot for kind in KINDS for ballot in kind.ballots())
@@ -374,13 +380,6 @@ def _vote_counts(series: pd.Series, untyped_text: bool) -> np.ndarray:
             known[asked] = next(i for i, ballot in enumerate(ballots) if ballot.holds(value, untyped_text))
         votes.append(known[asked])
     return np.bincount(np.array(votes, dtype=np.int64), minlength=len(ballots))
-
-
-def _column_of_vote(name: str, dtype: str, vote: np.ndarray, noise: float) -> Column:
-    """Return the open column of the noisy majority of an object column's values; text when none is clear."""
-    ballots, winner = _ballots(), int(np.argmax(vote))
-    is_clear = vote[winner] > max(0.5 * np.maximum(vote, 0).sum(), grid.SURELY * noise)
-    return ballots[winner if is_clear else -1].column(name, dtype)
 
 
 def _is_open(column: LatticeColumn, n_cells: int) -> bool:
