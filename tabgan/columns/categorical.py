@@ -15,6 +15,7 @@ from tabgan.columns import numerals
 from tabgan.columns.encoder import MISSING, ColumnEncoder
 from tabgan.columns.keys import typed, value_of
 from tabgan.columns.kind import BOOLEANS, NUMBERS, TEXT, Ballot, Column, Domain, Scalar
+from tabgan.columns.values import boolean_of, float_of, objects
 from tabgan.errors import ConfigError, DataError, SchemaError
 
 
@@ -152,19 +153,53 @@ class Categorical(Column):
             Ballot("text", is_text, column, None, weight=0.8, is_fallback=True),
         )
 
+    @property
+    def reads_from_text(self) -> bool:
+        return not self.takes <= {TEXT} and self.categories is not None
+
+    @property
+    def is_read_by_value(self) -> bool:
+        return self.reads_from_text
+
+    def of_text(self, series: pd.Series) -> pd.Series | None:
+        """Return the declared categories of the same value: text ``1.0`` is 1, ``True`` is true; other text stays."""
+        if not self.reads_from_text:
+            return None
+        known: dict[Any, Any] = dict(zip(typed(self.listed), self.listed, strict=True))
+        reading: dict[str, Any] = {}
+
+        def read(value: Any) -> Any:
+            if not isinstance(value, str):
+                return value
+            if value not in reading:
+                keys = [value, *typed([boolean_of(value), float_of(value)])]
+                reading[value] = next((known[key] for key in keys if key in known), value)
+            return reading[value]
+
+        values = [read(value) for value in objects(series)]
+        return pd.Series(values, index=series.index, dtype=object)
+
     def encoder(self) -> CategoricalEncoder:
         return CategoricalEncoder(self, self.dtype or "object")
 
     @property
     def takes(self) -> frozenset[str]:
-        return frozenset((TEXT, BOOLEANS, NUMBERS))
+        if not self.listed:
+            return frozenset((TEXT, BOOLEANS, NUMBERS))
+        return frozenset(
+            TEXT if isinstance(value, str) else BOOLEANS if isinstance(value, bool) else NUMBERS
+            for value in self.listed
+        )
+
+    def advice(self, found: frozenset[str]) -> str:
+        return f"Write the categories as {' and '.join(sorted(found))}, or convert the column."
 
     def fits_dtype(self, dtype: Any) -> bool:
         try:
-            pd.Series(list(self.listed), dtype=object).astype(dtype)
+            held = pd.Series(list(self.listed), dtype=object).astype(dtype)
         except (TypeError, ValueError, OverflowError):
             return False
-        return True
+        return typed(held) == typed(self.listed)
 
     def check_values(self, series: pd.Series) -> None:
         super().check_values(series)

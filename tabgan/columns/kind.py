@@ -214,6 +214,11 @@ class Column(BaseModel):
         """True if the values can be read from the text of a CSV."""
         return False
 
+    @property
+    def is_read_by_value(self) -> bool:
+        """True if text stands for declared values of another type, whatever the dtype of the output."""
+        return False
+
     def of_text(self, series: pd.Series) -> pd.Series | None:
         """Return the values that a column of text stands for; ``None`` if text is left as it is."""
         del series
@@ -322,7 +327,7 @@ def read_text(df: pd.DataFrame, columns: Iterable[Column]) -> pd.DataFrame:
     read = {}
     for column in columns:
         series = df[column.name]
-        if is_text(series) and column.dtype != str(series.dtype):
+        if is_text(series) and (column.is_read_by_value or column.dtype != str(series.dtype)):
             values = column.of_text(series)
             if values is not None:
                 read[column.name] = values

@@ -31,7 +31,7 @@ _EXAMPLE = re.compile(
 )
 
 #: Signs of a negative number: the hyphen, and the minus of typesetters.
-_SIGNS = "+-−"
+_SIGNS = "+−-"
 
 #: Signs of currencies before and after a number, and of percentages.
 _BEFORE = ("$", "€", "£", "¥", "₹", "€ ")
@@ -70,7 +70,11 @@ class NumberForm:
             ValueError: it is not 1234.5 in any form.
         """
         found = _EXAMPLE.fullmatch(example)
-        if not found or example != example.strip() or max(map(len, found.group("before", "after"))) > _LONGEST_AFFIX:
+        if (
+            not found
+            or example != example.strip()
+            or max(map(len, found.group("before", "after"))) > _LONGEST_AFFIX
+        ):
             raise ValueError(_expected(example))
         mantissa = len(found["mantissa"] or "")
         point, thousands = found["point"] or found["mark"], found["thousands"] or ""
@@ -125,7 +129,11 @@ class NumberForm:
 
 def is_numeral(value: Any) -> bool:
     """Return true for text that is a number without a form."""
-    return isinstance(value, str) and PLAIN.fullmatch(value.strip()) is not None and math.isfinite(float_of(value))
+    return (
+        isinstance(value, str)
+        and PLAIN.fullmatch(value.strip()) is not None
+        and math.isfinite(float_of(value))
+    )
 
 
 def _expected(example: str) -> str:
@@ -153,13 +161,16 @@ _SHAPES: dict[str, re.Pattern[str]] = {
     shape: re.compile(pattern)
     for shape, pattern in {
         "1234.5": r"(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+",
-        "1,234": _grouped(","),
-        "1,234.5": rf"{_grouped(',')}\.[0-9]+",
+        "1,234": "[1-9][0-9]{0,2},[0-9]{3}",
+        "1,234.5": rf"{_grouped(',')}\.[0-9]+|{_grouped(',', 2)}",
         "1234,5": "(?:0|[1-9][0-9]*)?,[0-9]+",
         "1.234,5": rf"{_grouped('.')},[0-9]+|{_grouped('.', 2)}",
         **{f"1{gap}234.5": rf"{_grouped(gap)}(?:\.[0-9]+)?" for gap in _GAPS},
         **{f"1{gap}234,5": f"{_grouped(gap)},[0-9]+" for gap in _GAPS[:-1]},
-        **{f"1.{'2345000'[:n]}E+03": rf"[0-9]\.[0-9]{{{n}}}E[+-][0-9]{{2,3}}" for n in range(1, _MANTISSAS + 1)},
+        **{
+            f"1.{'2345000'[:n]}E+03": rf"[0-9]\.[0-9]{{{n}}}E[+-][0-9]{{2,3}}"
+            for n in range(1, _MANTISSAS + 1)
+        },
     }.items()
 }
 
@@ -172,7 +183,7 @@ _MARKED = tuple(shape for shape in _SHAPES if shape not in (*_GAPPED, *_SCIENTIF
 _SIGN = f"[{_SIGNS}]?"
 _PARTS = re.compile(
     f"{_SIGN}(?P<before>{'|'.join(map(re.escape, _BEFORE))})?{_SIGN}"
-    f"(?P<digits>[0-9.,](?:[0-9.,'E+\\- \u00a0\u202f]*[0-9.])?)(?P<after>{'|'.join(map(re.escape, _AFTER))})?"
+    f"(?P<digits>[0-9.,](?:[0-9.,'E+ \u00a0\u202f-]*[0-9.])?)(?P<after>{'|'.join(map(re.escape, _AFTER))})?"
 )
 
 
@@ -204,7 +215,9 @@ def forms() -> Iterator[tuple[str, str, tuple[str, ...]]]:
         for shape in shapes:
             if before + shape + after != _POINT:
                 example = shape + ".5" if shape == "1,234" else shape
-                further = [before + each + after for each in _reads(shape) if each in shapes and each != shape]
+                further = [
+                    before + each + after for each in _reads(shape) if each in shapes and each != shape
+                ]
                 yield before + shape + after, before + example + after, tuple(further)
 
 

@@ -27,7 +27,7 @@ DECIMALS = (0, 1, 2, 3, 4, 5, 6, MAX_DECIMALS)
 TEXT_INTEGER, TEXT_FLOAT = "Int64", "float64"
 
 #: Share of the columns that one of a written form is expected to be, before any was seen.
-_RARE = 0.001
+_RARE = 0.0005
 
 
 class Numeric(LatticeColumn):

@@ -38,10 +38,12 @@ class Verdict(NamedTuple):
     Attributes:
         column: The open column.
         is_clear: False if the noise leaves the kind open; then ``column`` is numbers or text, and the likelier of both.
+        line: The line of a schema that says the likeliest other kind.
     """
 
     column: Column
     is_clear: bool
+    line: str
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,9 @@ def decide(
         is_clear = bool(chances[outcomes.kinds == outcomes.kinds[best]].sum() > _CLEAR)
         if not is_clear:
             best = int(np.argmax(np.where(outcomes.is_fallback, chances, -1.0)))
-        verdicts[name] = Verdict(outcomes.firsts[best].column(name, dtypes[name]), is_clear)
+        others = np.where(outcomes.kinds == outcomes.kinds[best], -1.0, chances)
+        line = f"{name}: {{kind: {outcomes.kinds[int(np.argmax(others))]}}}"
+        verdicts[name] = Verdict(outcomes.firsts[best].column(name, dtypes[name]), is_clear, line)
     return verdicts
 
 
@@ -146,16 +150,20 @@ def _scores(outcomes: _Outcomes, vote: np.ndarray) -> np.ndarray:
     for is_lost, most in ((lost & outcomes.is_kin, 1.0), (lost & ~outcomes.is_kin, MOST_LOST)):
         too_many = np.maximum((vote * is_lost).sum(axis=1) - most * (vote * own).sum(axis=1), 0.0)
         n_cells = is_lost.sum(axis=1) + most**2 * own.sum(axis=1)
-        gain -= too_many**2 / np.maximum(2 * n_cells, 1e-9)  # the distance from the nearest counts that are allowed
+        gain -= too_many**2 / np.maximum(
+            2 * n_cells, 1e-9
+        )  # the distance from the nearest counts that are allowed
     return np.asarray((gains * own).sum(axis=1) + np.maximum(gain, 0.0))
 
 
 def _posterior(scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return ``(columns, outcomes)`` probabilities, with the outcomes' frequencies estimated from all columns."""
-    frequencies = weights
+    """Return ``(columns, outcomes)`` probabilities, with the outcomes' frequencies estimated from the other columns.
+
+    A column's own vote has no part in them, or a form that noise favours would confirm itself.
+    """
+    chances = np.zeros_like(scores)
     for _ in range(_ROUNDS):
-        chances = np.log(frequencies) + scores
-        chances = np.exp(chances - chances.max(axis=1, keepdims=True))
+        logs = np.log(weights + chances.sum(axis=0) - chances) + scores
+        chances = np.exp(logs - logs.max(axis=1, keepdims=True))
         chances /= chances.sum(axis=1, keepdims=True)
-        frequencies = weights + chances.sum(axis=0)
     return np.asarray(chances)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 
 import numpy as np
@@ -25,7 +25,7 @@ from tabgan.columns.keys import counted
 from tabgan.columns.kind import Ballot, read_text
 from tabgan.columns.lattice import LatticeColumn, LatticeEncoder, Precision, has_range, is_on_lattice
 from tabgan.columns.values import is_text, objects
-from tabgan.columns.vote import decide
+from tabgan.columns.vote import Verdict, decide
 from tabgan.errors import ConfigError, DataError
 from tabgan.privacy.doors.measure import Measurer, Observed
 from tabgan.privacy.events import GAUSSIAN, GAUSSIAN_THRESHOLD, Release
@@ -71,11 +71,13 @@ class ReleasedTable:
         schema: The completed schema, in the table's order.
         columns: One per modelled column: all except identifiers.
         n_rows: Noisy number of rows.
+        unclear: Votes in which the noise leaves the kind open.
     """
 
     schema: Schema
     columns: tuple[ReleasedColumn, ...]
     n_rows: float
+    unclear: Mapping[str, Verdict] = field(default_factory=dict)
 
     def with_last(self, name: str | None) -> ReleasedTable:
         """Return the same table with one column moved to the end: the last one drawn depends on all others."""
@@ -113,10 +115,12 @@ def release_table(
     n_cells = grid.fine_cells(n_rows, plan.noise_stddev("one_way", len(modelled)))
     released = door.measure(modelled, door.find_spans(columns, n_rows, n_cells), n_cells)
     released = door.find_roundness(released)
+    _warn_of_unclear_kinds(door.unclear)
     _warn_of_coarse_columns(released, door.unsure)
+    _warn_of_absent_categories(released, declared)
     completed = {r.encoder.name: r.encoder.column for r in released}
     schema = declared.replace([completed.get(c.name, c) for c in columns])
-    return ReleasedTable(schema, tuple(released), _pool_rows(n_rows, released, plan))
+    return ReleasedTable(schema, tuple(released), _pool_rows(n_rows, released, plan), door.unclear)
 
 
 def needed_rows(plan: Plan, n_columns: int) -> float:
@@ -150,6 +154,38 @@ def check_declared_rows(schema: Schema, names: Iterable[str], plan: Plan) -> Non
         )
 
 
+def _warn_of_unclear_kinds(unclear: Mapping[str, Verdict]) -> None:
+    """Log the columns of which the noise leaves the kind open; uses released numbers only."""
+    for kind in dict.fromkeys(verdict.column.kind for verdict in unclear.values()):
+        of_kind = {name: verdict for name, verdict in unclear.items() if verdict.column.kind == kind}
+        logger.warning(
+            "The noise hides the kind of %s, so it is taken as %s. If that is wrong, declare it in the schema, such as "
+            "%s, raise epsilon, or drop columns.",
+            ", ".join(map(repr, of_kind)),
+            kind,
+            next(iter(of_kind.values())).line,
+        )
+
+
+def _warn_of_absent_categories(released: Sequence[ReleasedColumn], declared: Schema) -> None:
+    """Log the columns of which no declared category rises above the noise; uses released numbers only."""
+    absent = []
+    for column in released:
+        encoder = column.encoder
+        if encoder.name in declared and encoder.has_other and not np.isnan(column.counts[-1]):
+            listed, other = column.counts[1:-1], column.counts[-1]
+            is_seen = listed.sum() > grid.SURELY * column.noise_stddev * math.sqrt(max(len(listed), 1))
+            is_seen |= bool((listed > grid.SURELY * column.noise_stddev).any())
+            if len(listed) and not is_seen and other > grid.SURELY * column.noise_stddev:
+                absent.append(encoder.name)
+    if absent:
+        logger.warning(
+            "None of the declared categories of %s rises above the noise, and other values do, so samples of it are "
+            "noise. Check how the schema spells its categories.",
+            ", ".join(map(repr, absent)),
+        )
+
+
 def _warn_of_coarse_columns(released: Sequence[ReleasedColumn], unsure: Collection[str]) -> None:
     """Log the columns whose decimals or resolution did not rise above the noise; uses released numbers only."""
     names: dict[Precision, list[str]] = {}
@@ -171,8 +207,8 @@ def _warn_of_coarse_columns(released: Sequence[ReleasedColumn], unsure: Collecti
 class _Door:
     """The rows, with the plan and the measurer that every access to them goes through.
 
-    ``unsure`` are the columns in which no count of decimals or resolutions rises above the noise, ``unclear`` those of
-    which the noise leaves the kind open.
+    ``unsure`` are the columns in which no count of decimals or resolutions rises above the noise, ``unclear`` the votes
+    in which the noise leaves the kind open.
     """
 
     df: pd.DataFrame
@@ -180,7 +216,7 @@ class _Door:
     measurer: Measurer
     untyped_text: bool
     unsure: frozenset[str] = frozenset()
-    unclear: frozenset[str] = frozenset()
+    unclear: Mapping[str, Verdict] = field(default_factory=dict)
 
     def histograms(
         self, stage: Stage, what: str, count: Mapping[str, Callable[[], np.ndarray]]
@@ -225,7 +261,7 @@ class _Door:
         dtypes = {name: str(self.df[name].dtype) for name in to_vote}
         verdicts = decide(_ballots(), votes, dtypes, noise, self.untyped_text)
         columns |= {name: verdict.column for name, verdict in verdicts.items()}
-        self.unclear = frozenset(name for name, verdict in verdicts.items() if not verdict.is_clear)
+        self.unclear = {name: verdict for name, verdict in verdicts.items() if not verdict.is_clear}
         named = [columns[name] for name in self.df.columns]
         self.df = read_text(self.df, named)
         return named

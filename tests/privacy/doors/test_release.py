@@ -10,7 +10,7 @@ from tabgan.columns import grid
 from tabgan.errors import BudgetExceededError, DataError
 from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.doors.measure import Measurer
-from tabgan.privacy.doors.release import _ballots, _column_of_vote, needed_rows, release_table
+from tabgan.privacy.doors.release import needed_rows, release_table
 from tabgan.privacy.events import GAUSSIAN_THRESHOLD
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import make_plan
@@ -197,22 +197,6 @@ def test_the_rows_that_a_release_needs_stand_above_the_noise_of_a_1_way_and_twic
     plan = make_plan(0.5, 1e-6)
     by_hand = 4 * plan.noise_stddev("one_way", columns) + 2 * plan.noise_stddev("rows", 1)
     assert needed_rows(plan, columns) == pytest.approx(by_hand)
-
-
-@pytest.mark.parametrize(
-    ("votes", "kind"),
-    [
-        ({"numbers": 410, "text": 390}, "numeric"),
-        ({"numbers": 400, "text": 390, "booleans": 30}, "categorical"),  # the most, and not a majority
-        ({"numbers": 400, "text": -390}, "numeric"),  # what noise makes negative takes nothing away
-        ({"numbers": 4}, "categorical"),  # not above the noise
-    ],
-)
-def test_a_kind_is_taken_from_a_clear_majority_of_the_noisy_votes_alone(votes, kind):
-    labels = [ballot.label for ballot in _ballots()]
-    assert set(votes) <= set(labels)
-    vote = np.array([float(votes.get(label, 0)) for label in labels])
-    assert _column_of_vote("x", "object", vote, 1.0).kind == kind
 
 
 def test_identifiers_are_never_read():
