@@ -182,7 +182,7 @@ _MARKED = tuple(shape for shape in _SHAPES if shape not in (*_GAPPED, *_SCIENTIF
 
 _SIGN = f"[{_SIGNS}]?"
 _PARTS = re.compile(
-    f"{_SIGN}(?P<before>{'|'.join(map(re.escape, _BEFORE))})?{_SIGN}"
+    f"(?:{_SIGN}(?P<before>{'|'.join(map(re.escape, _BEFORE))})|(?P<other>{'|'.join(map(re.escape, _BEFORE))})?{_SIGN})"
     f"(?P<digits>[0-9.,](?:[0-9.,'E+ \u00a0\u202f-]*[0-9.])?)(?P<after>{'|'.join(map(re.escape, _AFTER))})?"
 )
 
@@ -194,7 +194,7 @@ def shape_of(text: str) -> str | None:
     if not found:
         return None
     shape = next((shape for shape, pattern in _SHAPES.items() if pattern.fullmatch(found["digits"])), None)
-    return shape and (found["before"] or "") + shape + (found["after"] or "")
+    return shape and (found["before"] or found["other"] or "") + shape + (found["after"] or "")
 
 
 def _reads(shape: str) -> tuple[str, ...]:
@@ -219,6 +219,14 @@ def forms() -> Iterator[tuple[str, str, tuple[str, ...]]]:
                     before + each + after for each in _reads(shape) if each in shapes and each != shape
                 ]
                 yield before + shape + after, before + example + after, tuple(further)
+
+
+def form_of_all(texts: Iterable[str]) -> str | None:
+    """Return the example of the first form that reads every text; ``None`` if none does, or all are plain numerals."""
+    shapes = {shape_of(text) for text in texts}
+    if shapes <= {_POINT}:
+        return None
+    return next((example for shape, example, further in forms() if shapes <= {shape, *further}), None)
 
 
 def _shapes_with(before: str, after: str) -> tuple[str, ...]:

@@ -250,7 +250,11 @@ class Numeric(LatticeColumn):
             return cls(name=name, dtype=str(series.dtype))
         if isinstance(series.dtype, pd.CategoricalDtype):
             return None
-        types = set(map(type, objects(series.dropna())))
+        present = objects(series.dropna())
+        types = set(map(type, present))
+        if types and all(issubclass(each, str) for each in types):
+            form = numerals.form_of_all(present)
+            return None if form is None else cls(name=name, dtype=str(series.dtype), format=form)
         return cls(name=name) if types and not any(issubclass(each, str) for each in types) else None
 
     def with_domain_of(self, present: pd.Series) -> Column:

@@ -20,7 +20,7 @@ MOST_LOST = 1 / 9
 #: Costs, in nats, of explaining a cell's count by rows instead of noise: of a further form that the column reads, of
 #: text that it loses (markers such as ``n/k``), of another form that it loses, and of numerals, or another form, that
 #: text keeps.
-_READ, _LOST_TEXT, _LOST_FORM, _NUMERALS_KEPT, _FORM_KEPT = 5.0, 1.0, 12.0, 6.0, 15.0
+_READ, _LOST_TEXT, _LOST_FORM, _NUMERALS_KEPT, _FORM_KEPT = 5.0, 1.0, 20.0, 6.0, 25.0
 
 #: Posterior probability above which a decision counts as clear.
 _CLEAR = 0.9
