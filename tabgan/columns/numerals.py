@@ -105,6 +105,11 @@ class NumberForm:
             return math.nan
         return -value if (found[1] or found[2]) in ("-", "−") else value
 
+    def decimals(self, text: str) -> int:
+        """Return the number of decimals that text of the form is written with, as ``$5.00`` with two."""
+        found = self._pattern.fullmatch(text.strip())
+        return len(found[3].partition(self.point)[2]) if found else 0
+
     def floats(self, values: Iterable[Any]) -> Iterator[float]:
         """Return the numbers that text of the form, or a number itself, stands for; each text is read once."""
         known: dict[str, float] = {}

@@ -137,6 +137,14 @@ class Numeric(LatticeColumn):
 
     def precision_counts(self, series: pd.Series) -> np.ndarray:
         values = self.read(series)
+        form = None if self.format is None else numerals.form_of(self.format)
+        if form is not None and not form.mantissa and is_text(series):  # $5.00 has two
+            texts = [
+                text for text, value in zip(objects(series), values, strict=True) if not math.isnan(value)
+            ]
+            written = [form.decimals(text) if isinstance(text, str) else 0 for text in texts]
+            needed = np.minimum(np.searchsorted(DECIMALS, written), len(DECIMALS) - 1)
+            return np.bincount(needed, minlength=len(DECIMALS))
         values = values[~np.isnan(values)]
         is_single = self.dtype in ("float32", "Float32", "float16")
         needed = np.full(len(values), len(DECIMALS) - 1)

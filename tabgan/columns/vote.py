@@ -22,6 +22,9 @@ MOST_LOST = 1 / 9
 #: text keeps.
 _READ, _LOST_TEXT, _LOST_FORM, _NUMERALS_KEPT, _FORM_KEPT = 5.0, 1.0, 20.0, 6.0, 25.0
 
+#: Cost of a written form of which no value that only it has is seen: 950 and 1,234 are no decimals.
+_ABSENT = 10.0
+
 #: Posterior probability above which a decision counts as clear.
 _CLEAR = 0.9
 
@@ -54,6 +57,7 @@ class _Outcomes:
         firsts: Those ballots.
         kinds: ``(outcomes,)`` names of their kinds.
         costs: ``(outcomes, ballots)`` costs of each ballot's count.
+        is_main: ``(outcomes, ballots)`` true for the ballots that make the column.
         is_own: ``(outcomes, ballots)`` true for the ballots of which the column keeps the values.
         is_kin: ``(outcomes, ballots)`` true for the ballots of its kind.
         weights: ``(outcomes,)`` columns that it weighs as before a vote.
@@ -63,6 +67,7 @@ class _Outcomes:
     firsts: tuple[Ballot, ...]
     kinds: np.ndarray
     costs: np.ndarray
+    is_main: np.ndarray
     is_own: np.ndarray
     is_kin: np.ndarray
     weights: np.ndarray
@@ -119,7 +124,7 @@ def _outcomes(ballots: tuple[Ballot, ...], untyped_text: bool) -> _Outcomes:
     is_text = np.array([ballot.reads is None for ballot in ballots])
     lost = np.where(is_text, _LOST_TEXT, _LOST_FORM)
     kept = np.array([_NUMERALS_KEPT if ballot.is_fallback else _FORM_KEPT for ballot in ballots])
-    costs, own, kin, weights = [], [], [], []
+    costs, mains_of, own, kin, weights = [], [], [], [], []
     for first in firsts:
         is_main = np.array([column == made[first] for column in made])
         mains = [ballot for ballot, is_one in zip(ballots, is_main, strict=True) if is_one]
@@ -127,6 +132,7 @@ def _outcomes(ballots: tuple[Ballot, ...], untyped_text: bool) -> _Outcomes:
         is_read = np.array([ballot.label in labels for ballot in ballots])
         of_form = np.where(is_read, _READ, lost)
         costs.append(np.where(is_main, 0.0, kept if is_text[first] else of_form))
+        mains_of.append(is_main)
         own.append(is_main | is_read | is_text[first])
         kin.append([column.kind == made[first].kind for column in made])
         weights.append(max(ballot.weight for ballot in mains))
@@ -134,6 +140,7 @@ def _outcomes(ballots: tuple[Ballot, ...], untyped_text: bool) -> _Outcomes:
         tuple(ballots[first] for first in firsts),
         np.array([made[first].kind for first in firsts]),
         np.stack(costs),
+        np.stack(mains_of),
         np.stack(own),
         np.array(kin),
         np.array(weights),
@@ -143,7 +150,8 @@ def _outcomes(ballots: tuple[Ballot, ...], untyped_text: bool) -> _Outcomes:
 
 def _scores(outcomes: _Outcomes, vote: np.ndarray) -> np.ndarray:
     """Return ``(outcomes,)`` logarithms of the likelihood of a vote in units of its noise, less costs."""
-    gains = np.maximum(vote, 0.0) ** 2 / 2 - outcomes.costs
+    energy = np.maximum(vote, 0.0) ** 2 / 2
+    gains = energy - outcomes.costs
     own = (gains > 0) & outcomes.is_own
     lost = (gains > 0) & ~outcomes.is_own
     gain = (gains * lost).sum(axis=1)
@@ -153,7 +161,9 @@ def _scores(outcomes: _Outcomes, vote: np.ndarray) -> np.ndarray:
         gain -= too_many**2 / np.maximum(
             2 * n_cells, 1e-9
         )  # the distance from the nearest counts that are allowed
-    return np.asarray((gains * own).sum(axis=1) + np.maximum(gain, 0.0))
+    shown = (energy * outcomes.is_main).max(axis=1)
+    absent = np.where(outcomes.is_fallback, 0.0, np.maximum(_ABSENT - shown, 0.0))
+    return np.asarray((gains * own).sum(axis=1) + np.maximum(gain, 0.0) - absent)
 
 
 def _posterior(scores: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -52,6 +52,12 @@ def test_a_clear_vote(counts, kind, format_, noise):
     assert (found.column.kind, getattr(found.column, "format", None), found.is_clear) == (kind, format_, True)
 
 
+def test_decimal_commas_of_other_columns_do_not_make_thousands_decimals():
+    others = {f"c{i}": vote_of(**{"1234,5": 990, "numerals": 10}) for i in range(30)}
+    for vote in (vote_of(**{"1,234": 600, "numerals": 400}), vote_of(**{"1,234": 1000})):
+        assert verdict(vote, 5.0, **others).column.format == "1,234.5"
+
+
 def test_text_on_the_typed_road_stays_text_and_a_form_reads_its_numerals():
     kept = vote_of(numerals_that_are_text=600, text=400)
     assert verdict(kept, untyped=False).column.kind == "categorical"
