@@ -149,8 +149,8 @@ class Categorical(Column):
             return cls(name=name, dtype=dtype)
 
         return (
-            Ballot(numerals.KEPT, is_kept, column, None, weight=0.8, is_fallback=True),
-            Ballot("text", is_text, column, None, weight=0.8, is_fallback=True),
+            Ballot(numerals.KEPT, is_kept, column, reads=None, same_as="text", is_fallback=True),
+            Ballot("text", is_text, column, reads=None, weight=0.8, is_fallback=True),
         )
 
     @property

@@ -8,7 +8,7 @@ releases anything, and nothing here raises because of a value, but for :meth:`Co
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -43,7 +43,10 @@ class Ballot(NamedTuple):
         holds: A function that returns true if a value, neither missing nor taken by an earlier ballot, belongs in the
             cell; its second argument is true if text may stand for other values, as in a CSV.
         column: A function that returns the open column that the cell stands for, from a name and the table's dtype.
+        label_of: One function of many ballots that stand together, which returns the label of the one that holds a
+            value, ``None`` if none does: it is quicker than to ask each.
         reads: Labels of further ballots that the column keeps the values of; ``None`` for every one.
+        same_as: Label of a ballot that makes the same column; ``""`` if there is none.
         weight: Columns that are expected to be like this before the vote, beside one of numerals.
         is_untyped: True if nothing is held unless text may stand for other values.
         is_fallback: True if an unclear vote may lead here.
@@ -52,7 +55,9 @@ class Ballot(NamedTuple):
     label: str
     holds: Callable[[Any, bool], bool]
     column: Callable[[str, str], Column]
+    label_of: Callable[[Any, bool], str | None] | None = None
     reads: tuple[str, ...] | None = ()
+    same_as: str = ""
     weight: float = 0.005
     is_untyped: bool = False
     is_fallback: bool = False
@@ -194,6 +199,20 @@ class Column(BaseModel):
         """Return the cells of the vote on object columns that stand for this kind, in the order in which to ask."""
         return ()
 
+    @classmethod
+    def settled(cls, labels: Sequence[str], vote: np.ndarray, noise_stddev: float) -> np.ndarray:
+        """Return the noisy counts of a vote after those of cells that stand for one column are added up.
+
+        Post-processing of released counts.
+
+        Args:
+            labels: Of all ballots.
+            vote: ``(ballots,)`` noisy counts.
+            noise_stddev: Standard deviation of their noise; 0 without privacy.
+        """
+        del labels, noise_stddev
+        return vote
+
     def with_table_dtype(self, dtype: str, is_read_from_text: bool) -> Self:
         """Return a declared column with a dtype: its own, or the table's, or the one that is read from text."""
         del is_read_from_text
@@ -312,6 +331,27 @@ class Column(BaseModel):
         """Return the column with the domain of the values of a series without missing ones. Not private."""
         del present
         return self
+
+
+def position_of(ballots: Sequence[Ballot]) -> Callable[[Any, bool], int]:
+    """Return a function that finds the place of the ballot that holds a value, of the arguments of ``holds``."""
+    places = {ballot.label: place for place, ballot in enumerate(ballots)}
+    steps: list[tuple[int, Ballot]] = []
+    for place, ballot in enumerate(ballots):
+        if ballot.label_of is None or not steps or steps[-1][1].label_of is not ballot.label_of:
+            steps.append((place, ballot))
+
+    def find(value: Any, untyped_text: bool) -> int:
+        for place, ballot in steps:
+            if ballot.label_of is not None:
+                label = ballot.label_of(value, untyped_text)
+                if label is not None:
+                    return places[label]
+            elif ballot.holds(value, untyped_text):
+                return place
+        raise LookupError("no ballot holds the value")  # the last one holds all
+
+    return find
 
 
 def known_fields(of: type[Column] = Column) -> set[str]:

@@ -311,11 +311,19 @@ def _is_numeral(value: Any, untyped_text: bool) -> bool:
 def _form_ballot(cls: type[Numeric], shape: str, example: str, further: tuple[str, ...]) -> Ballot:
     return Ballot(
         shape,
-        lambda value, _: isinstance(value, str) and numerals.shape_of(value) == shape,
+        lambda value, untyped_text: _shape_of(value, untyped_text) == shape,
         lambda name, dtype: cls(name=name, dtype=dtype, format=example),
+        _shape_of,
         (*further, _NUMERALS, numerals.KEPT) if "1234.5" in further else further,
+        "" if example == shape else example,
         _RARE,
     )
+
+
+def _shape_of(value: Any, _: bool) -> str | None:
+    """Return the shape of text that a form reads; plain numerals have a ballot of their own, or none."""
+    shape = numerals.shape_of(value) if isinstance(value, str) else None
+    return None if shape == "1234.5" else shape
 
 
 def _is_no_text(value: Any, _: bool) -> bool:

@@ -8,7 +8,8 @@ import pytest
 from tabgan.columns.vote import decide
 from tabgan.privacy.doors.release import _ballots
 
-LABELS = [ballot.label for ballot in _ballots()]
+BALLOTS, KINDS = _ballots()
+LABELS = [ballot.label for ballot in BALLOTS]
 
 
 def vote_of(**counts: float) -> np.ndarray:
@@ -21,7 +22,7 @@ def vote_of(**counts: float) -> np.ndarray:
 
 def verdict(vote, noise=1.0, untyped=True, **others):
     votes = {"x": vote} | others
-    return decide(_ballots(), votes, dict.fromkeys(votes, "object"), noise, untyped)["x"]
+    return decide(BALLOTS, KINDS, votes, dict.fromkeys(votes, "object"), noise, untyped)["x"]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_few_columns_change_sides_among_noise(n_rows, n_columns, most):
             + rng.normal(0, noise, len(LABELS))
             for i, is_number in enumerate(kinds)
         }
-        found = decide(_ballots(), votes, dict.fromkeys(votes, "object"), noise, True)
+        found = decide(BALLOTS, KINDS, votes, dict.fromkeys(votes, "object"), noise, True)
         wrong += sum((v.column.kind == "numeric") != k for v, k in zip(found.values(), kinds, strict=True))
         total += n_columns
     assert wrong / total <= most

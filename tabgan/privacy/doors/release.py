@@ -22,7 +22,7 @@ import pandas as pd
 from tabgan.columns import KINDS, Column, column_of_dtype, grid
 from tabgan.columns.encoder import ColumnEncoder
 from tabgan.columns.keys import counted
-from tabgan.columns.kind import Ballot, read_text
+from tabgan.columns.kind import Ballot, position_of, read_text
 from tabgan.columns.lattice import LatticeColumn, LatticeEncoder, Precision, has_range, is_on_lattice
 from tabgan.columns.values import is_text, objects
 from tabgan.columns.vote import Verdict, decide
@@ -259,7 +259,11 @@ class _Door:
         votes = self.histograms("kinds", "kind of the values", counts)
         noise = self.plan.noise_stddev("kinds", len(to_vote))
         dtypes = {name: str(self.df[name].dtype) for name in to_vote}
-        verdicts = decide(_ballots(), votes, dtypes, noise, self.untyped_text)
+        ballots, kinds = _ballots()
+        labels = [ballot.label for ballot in ballots]
+        for kind in KINDS:
+            votes = {name: kind.settled(labels, vote, noise) for name, vote in votes.items()}
+        verdicts = decide(ballots, kinds, votes, dtypes, noise, self.untyped_text)
         columns |= {name: verdict.column for name, verdict in verdicts.items()}
         self.unclear = {name: verdict for name, verdict in verdicts.items() if not verdict.is_clear}
         named = [columns[name] for name in self.df.columns]
@@ -397,9 +401,11 @@ class _Door:
 
 
 @cache
-def _ballots() -> tuple[Ballot, ...]:
-    """Return the cells of the vote on the kind of an object column, in the order in which a value is asked."""
-    return tuple(ballot for kind in KINDS for ballot in kind.ballots())
+def _ballots() -> tuple[tuple[Ballot, ...], tuple[str, ...]]:
+    """Return the cells of the vote on the kind of an object column, in the order in which to ask, and their kinds."""
+    pairs = [(ballot, str(kind.model_fields["kind"].default)) for kind in KINDS for ballot in kind.ballots()]
+    ballots, kinds = zip(*pairs, strict=True)
+    return ballots, kinds
 
 
 def _vote_counts(series: pd.Series, untyped_text: bool) -> np.ndarray:
@@ -407,13 +413,14 @@ def _vote_counts(series: pd.Series, untyped_text: bool) -> np.ndarray:
 
     Values that cannot be read do not vote.
     """
-    ballots, known, votes = _ballots(), {}, []
+    ballots, known, votes = _ballots()[0], {}, []
+    place = position_of(ballots)
     for value in objects(series):
         if value is None:
             continue
         asked = value if isinstance(value, str) else type(value)  # of other values, the type alone counts
         if asked not in known:
-            known[asked] = next(i for i, ballot in enumerate(ballots) if ballot.holds(value, untyped_text))
+            known[asked] = place(value, untyped_text)
         votes.append(known[asked])
     return np.bincount(np.array(votes, dtype=np.int64), minlength=len(ballots))
 
