@@ -119,7 +119,7 @@ def _scores(
         elif shown < _SEEN:
             continue
         is_read = is_text[first] | np.isin(labels, ballots[first].reads or ())
-        for i in np.flatnonzero(is_main):
+        for i in np.flatnonzero(is_main).tolist():
             is_read |= np.isin(labels, ballots[i].reads or ())
         costs = kept if is_text[first] else np.where(is_read, _READ, lost)
         gains = energy - np.where(is_main, 0.0, costs)
