@@ -18,7 +18,7 @@ MOST_LOST = 1 / 9
 #: Costs, in nats, of explaining a cell's count by rows instead of noise: of a further form that the column reads, of
 #: text that it loses (markers such as ``n/k``), of another form that it loses, and of numerals, or another form, that
 #: text keeps.
-_READ, _LOST_TEXT, _LOST_FORM, _NUMERALS_KEPT, _FORM_KEPT = 5.0, 1.0, 20.0, 6.0, 25.0
+_READ, _LOST_TEXT, _LOST_FORM, _NUMERALS_KEPT, _FORM_KEPT = 5.0, 0.5, 20.0, 4.0, 25.0
 
 #: Cost of a written form of which no value that only it has is seen: 950 and 1,234 are no decimals.
 _ABSENT = 10.0
@@ -31,6 +31,9 @@ _CLEAR = 0.9
 
 #: Least noise, in rows, for counts without any.
 _LEAST_NOISE = 0.5
+
+#: Columns of a table, beyond which the frequencies before the vote weigh more.
+_WIDE = 10
 
 #: Times that the frequency of each form among the columns is estimated anew.
 _ROUNDS = 8
@@ -137,8 +140,10 @@ def _scores(
 def _posterior(scores: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
     """Return ``(columns, outcomes)`` probabilities, with the outcomes' frequencies estimated from the other columns.
 
-    A column's own vote has no part in them, or a form that noise favours would confirm itself.
+    A column's own vote has no part in them, or a form that noise favours would confirm itself. In wide tables the
+    frequencies before the vote weigh more, so that a rare kind stays possible.
     """
+    weights = weights * max(1.0, len(scores) / _WIDE)
     logs = np.reshape(scores, (-1, len(weights)))
     chances = np.zeros_like(logs)
     for _ in range(_ROUNDS):

@@ -53,6 +53,12 @@ def test_a_clear_vote(counts, kind, format_, noise):
     assert (found.column.kind, getattr(found.column, "format", None), found.is_clear) == (kind, format_, True)
 
 
+def test_numbers_with_markers_stay_numbers_among_many_columns_of_text():
+    others = {f"t{i}": vote_of(text=1000) for i in range(60)}
+    assert verdict(vote_of(numerals=950, text=50), 5.0, **others).column.kind == "numeric"
+    assert verdict(vote_of(numerals=850, text=150), 5.0, **others).column.kind == "categorical"
+
+
 def test_decimal_commas_of_other_columns_do_not_make_thousands_decimals():
     others = {f"c{i}": vote_of(**{"1234,5": 990, "numerals": 10}) for i in range(30)}
     for vote in (vote_of(**{"1,234": 600, "numerals": 400}), vote_of(**{"1,234": 1000})):
