@@ -219,6 +219,7 @@ class TabGAN(BaseEstimator):
             has_discovery=not schema.is_complete or any(name not in schema for name in columns),
             adversary_share=self.adversary_share,
             unit=PrivacyUnit.of_schema(schema) if is_private else ROW,
+            untyped_text=untyped_text,
         )
         check_declared_rows(schema, columns, plan)
         training = TrainingConfig(steps=int(self.steps), batch_size=2 * (int(self.batch_size) // 2))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any, Union
+
+import numpy as np
 
 from tabgan.columns.boolean import Boolean
 from tabgan.columns.categorical import Categorical
 from tabgan.columns.datetime import Datetime
 from tabgan.columns.duration import Duration
 from tabgan.columns.identifier import Identifier
-from tabgan.columns.kind import Column
+from tabgan.columns.kind import Ballot, Column
 from tabgan.columns.numeric import Numeric
+from tabgan.columns.vote import Verdict, decide
 
 #: Every kind, in the order in which they are asked what values are: the first that says yes has them.
 KINDS: tuple[type[Column], ...] = (
@@ -37,8 +42,36 @@ __all__ = [
     "Duration",
     "Identifier",
     "Numeric",
+    "ballots",
     "column_of_dtype",
+    "columns_of_votes",
 ]
+
+
+@cache
+def ballots() -> tuple[tuple[Ballot, ...], tuple[str, ...]]:
+    """Return the cells of the vote on the kind of an object column, in the order in which to ask, and their kinds."""
+    pairs = [(ballot, str(kind.model_fields["kind"].default)) for kind in KINDS for ballot in kind.ballots()]
+    of_all, kinds = zip(*pairs, strict=True)
+    return of_all, kinds
+
+
+def columns_of_votes(
+    votes: Mapping[str, np.ndarray], dtypes: Mapping[str, str], noise_stddev: float, untyped_text: bool
+) -> dict[str, Verdict]:
+    """Return the most probable column of each vote over :func:`ballots`: post-processing of its counts.
+
+    Args:
+        votes: ``(ballots,)`` counts of each column, noisy ones in a fit.
+        dtypes: The table's dtype of each column.
+        noise_stddev: Standard deviation of the counts.
+        untyped_text: True if text may stand for other values.
+    """
+    of_all, kinds = ballots()
+    labels = [ballot.label for ballot in of_all]
+    for kind in KINDS:
+        votes = {name: kind.settled(labels, vote, noise_stddev) for name, vote in votes.items()}
+    return decide(of_all, kinds, votes, dtypes, noise_stddev, untyped_text)
 
 
 def column_of_dtype(dtype: Any, name: str) -> Column | None:

@@ -48,7 +48,13 @@ class Boolean(Column):
     def ballots(cls) -> tuple[Ballot, ...]:
         return (
             Ballot("booleans", _is_boolean, lambda name, dtype: cls(name=name, dtype=dtype)),
-            Ballot("true or false", _says_boolean, lambda name, _: cls(name=name, dtype=TEXT_BOOLEAN)),
+            Ballot(
+                "true or false",
+                _says_boolean,
+                lambda name, _: cls(name=name, dtype=TEXT_BOOLEAN),
+                weight=0.05,
+                is_untyped=True,
+            ),
         )
 
     def with_table_dtype(self, dtype: str, is_read_from_text: bool) -> Boolean:

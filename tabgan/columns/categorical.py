@@ -11,9 +11,11 @@ import pandas as pd
 from pydantic import model_validator
 
 from tabgan._util.validate import nearest
+from tabgan.columns import numerals
 from tabgan.columns.encoder import MISSING, ColumnEncoder, can_hold_missing
 from tabgan.columns.keys import counted, typed, value_of
 from tabgan.columns.kind import BOOLEANS, NUMBERS, TEXT, Ballot, Column, Domain, Scalar
+from tabgan.columns.values import boolean_of, float_of, objects
 from tabgan.errors import ConfigError, DataError, SchemaError
 
 #: The category that stands for values that were not released.
@@ -186,14 +188,57 @@ class Categorical(Column):
         def is_text(value: Any, _: bool) -> bool:
             return isinstance(value, str)
 
-        return (Ballot("text", is_text, lambda name, dtype: cls(name=name, dtype=dtype)),)
+        def is_kept(value: Any, untyped_text: bool) -> bool:
+            return not untyped_text and numerals.is_numeral(value)
+
+        def column(name: str, dtype: str) -> Categorical:
+            return cls(name=name, dtype=dtype)
+
+        return (
+            Ballot(numerals.KEPT, is_kept, column, reads=None, same_as="text", is_fallback=True),
+            Ballot("text", is_text, column, reads=None, weight=0.8, is_fallback=True),
+        )
+
+    @property
+    def reads_from_text(self) -> bool:
+        return not self.takes <= {TEXT} and self.categories is not None
+
+    @property
+    def is_read_by_value(self) -> bool:
+        return self.reads_from_text
+
+    def of_text(self, series: pd.Series) -> pd.Series | None:
+        """Return the declared categories of the same value: text ``1.0`` is 1, ``True`` is true; other text stays."""
+        if not self.reads_from_text:
+            return None
+        known: dict[Any, Any] = dict(zip(typed(self.listed), self.listed, strict=True))
+        reading: dict[str, Any] = {}
+
+        def read(value: Any) -> Any:
+            if not isinstance(value, str):
+                return value
+            if value not in reading:
+                keys = [value, *typed([boolean_of(value), float_of(value)])]
+                reading[value] = next((known[key] for key in keys if key in known), value)
+            return reading[value]
+
+        values = [read(value) for value in objects(series)]
+        return pd.Series(values, index=series.index, dtype=object)
 
     def encoder(self) -> CategoricalEncoder:
         return CategoricalEncoder(self, self.dtype or "object")
 
     @property
     def takes(self) -> frozenset[str]:
-        return frozenset((TEXT, BOOLEANS, NUMBERS))
+        if not self.listed:
+            return frozenset((TEXT, BOOLEANS, NUMBERS))
+        return frozenset(
+            TEXT if isinstance(value, str) else BOOLEANS if isinstance(value, bool) else NUMBERS
+            for value in self.listed
+        )
+
+    def advice(self, found: frozenset[str]) -> str:
+        return f"Write the categories as {' and '.join(sorted(found))}, or convert the column."
 
     def check_output(self) -> None:
         super().check_output()

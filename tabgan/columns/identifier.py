@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
+from tabgan.columns import numerals
 from tabgan.columns.encoder import ColumnEncoder
 from tabgan.columns.keys import typed
 from tabgan.columns.kind import Column, Domain, is_text_dtype
@@ -119,6 +120,7 @@ class Identifier(Column):
             is_key = counts_up or (len(series) > 1 and is_key_name)
             return cls(name=name, dtype=str(series.dtype)) if is_key and _is_unique(series) else None
         is_text = is_text_dtype(series.dtype) and set(map(type, objects(series))) == {str}
+        is_text = is_text and numerals.form_of_all(objects(series)) is None  # prices may be unique
         if is_text and (is_long or (len(series) > 1 and is_key_name)) and _is_unique(series):
             return cls(name=name, dtype=str(series.dtype), pattern="ID{:06d}")
         return None

@@ -46,14 +46,22 @@ class Ballot(NamedTuple):
         column: A function that returns the open column that the cell stands for, from a name and the table's dtype.
         label_of: One function of many ballots that stand together, which returns the label of the one that holds a
             value, ``None`` if none does: it is quicker than to ask each.
-        reads: Labels of other cells whose values the column keeps too.
+        reads: Labels of further ballots that the column keeps the values of; ``None`` for every one.
+        same_as: Label of a ballot that makes the same column; ``""`` if there is none.
+        weight: Columns that are expected to be like this before the vote, beside one of numerals.
+        is_untyped: True if nothing is held unless text may stand for other values.
+        is_fallback: True if an unclear vote may lead here.
     """
 
     label: str
     holds: Callable[[Any, bool], bool]
     column: Callable[[str, str], Column]
     label_of: Callable[[Any, bool], str | None] | None = None
-    reads: tuple[str, ...] = ()
+    reads: tuple[str, ...] | None = ()
+    same_as: str = ""
+    weight: float = 0.005
+    is_untyped: bool = False
+    is_fallback: bool = False
 
 
 @dataclass(frozen=True)
@@ -241,6 +249,11 @@ class Column(BaseModel):
         """True if the values can be read from the text of a CSV."""
         return False
 
+    @property
+    def is_read_by_value(self) -> bool:
+        """True if text stands for declared values of another type, whatever the dtype of the output."""
+        return False
+
     def of_text(self, series: pd.Series) -> pd.Series | None:
         """Return the values that a column of text stands for; ``None`` if text is left as it is."""
         del series
@@ -413,7 +426,7 @@ def read_text(df: pd.DataFrame, columns: Iterable[Column]) -> pd.DataFrame:
     read = df
     for column in columns:
         series = df[column.name]
-        if is_text(series) and column.dtype != str(series.dtype):
+        if is_text(series) and (column.is_read_by_value or column.dtype != str(series.dtype)):
             values = column.of_text(series)
             if values is not None:
                 read = df.copy(deep=False) if read is df else read

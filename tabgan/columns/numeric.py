@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from tabgan.columns import rounding
-from tabgan.columns.kind import BOOLEANS, NUMBERS, Ballot, Column, Domain, check_objects
+from tabgan.columns import numerals, rounding
+from tabgan.columns.kind import BOOLEANS, NUMBERS, TEXT, Ballot, Column, Domain, check_objects, is_text_dtype
 from tabgan.columns.lattice import LIMIT, LatticeColumn, LatticeEncoder, Precision
-from tabgan.columns.values import float_of, floats, objects, short_float, shortest
+from tabgan.columns.values import float_of, floats, is_text, objects, short_float, shortest
 from tabgan.errors import ConfigError, DataError, SchemaError
 
 #: Most decimals that are kept: values are multiples of 10**-decimals, and floats hold no more.
@@ -27,8 +26,8 @@ DECIMALS = (0, 1, 2, 3, 4, 5, 6, MAX_DECIMALS)
 #: dtypes of numbers that are read from text.
 TEXT_INTEGER, TEXT_FLOAT = "Int64", "float64"
 
-#: Text that is a number. ``01002`` and ``1E2`` are not: they are codes, which a number would destroy.
-_NUMERAL = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-][0-9]+)?")
+#: Share of the columns that one of a written form is expected to be, before any was seen.
+_RARE = 0.0005
 
 
 class Numeric(LatticeColumn):
@@ -40,11 +39,15 @@ class Numeric(LatticeColumn):
         decimals: Decimal places that are kept, 0 for integers.
         objects: ``"decimal"`` if a column of objects holds ``decimal.Decimal``, and samples are to; the vote on kinds
             finds it for columns that are not declared. Otherwise numbers in objects come back as Python's own.
+        format: The number 1234.5 as text in the column writes it, such as ``"1,234.5"``, ``"$1234.5"``, ``"1234,5%"``
+            or ``"1.23E+03"``; ``None`` for numbers, and for numerals of a CSV. Values are what is written: ``12.5%`` is
+            12.5. Samples are written in the same form.
     """
 
     kind: Literal["numeric"] = "numeric"
     bounds: tuple[float, float] | None = None
     decimals: Annotated[int, Field(ge=0, le=MAX_DECIMALS)] | None = None
+    format: str | None = None
     out_of_range: Literal["clip", "error"] = "clip"
     objects: Literal["decimal"] | None = None
 
@@ -68,6 +71,13 @@ class Numeric(LatticeColumn):
                 )
         return self
 
+    @field_validator("format")
+    @classmethod
+    def _check_format(cls, example: str | None) -> str | None:
+        if example is not None:
+            numerals.form_of(example)
+        return example
+
     @property
     def has_precision(self) -> bool:
         return self.decimals is not None
@@ -81,7 +91,13 @@ class Numeric(LatticeColumn):
         step = None if self.decimals is None or self.decimals >= MAX_DECIMALS else self.step
         return Domain(self.bounds, step, None, self.nullable is not False)
 
+    def undeclared(self) -> Numeric:
+        return type(self)(name=self.name, format=self.format)
+
     def parse(self, text: str, where: str) -> float:
+        written = math.nan if self.format is None else numerals.form_of(self.format).read(text)
+        if not math.isnan(written):
+            return written
         try:
             if "_" in text or not math.isfinite(float(text)):
                 raise ValueError
@@ -96,7 +112,14 @@ class Numeric(LatticeColumn):
     @classmethod
     def ballots(cls) -> tuple[Ballot, ...]:
         return (
-            Ballot("numerals", _is_numeral, lambda name, _: cls(name=name)),
+            Ballot(
+                _NUMERALS,
+                _is_numeral,
+                lambda name, _: cls(name=name),
+                weight=1.0,
+                is_untyped=True,
+                is_fallback=True,
+            ),
             Ballot(
                 "decimals",
                 _is_decimal,
@@ -104,12 +127,18 @@ class Numeric(LatticeColumn):
                 reads=("numbers",),
             ),
             Ballot(
-                "numbers", _is_no_text, lambda name, dtype: cls(name=name, dtype=dtype), reads=("decimals",)
+                "numbers",
+                _is_no_text,
+                lambda name, dtype: cls(name=name, dtype=dtype),
+                reads=("decimals",),
+                weight=0.02,
             ),
+            *(_form_ballot(cls, *form) for form in numerals.forms()),
         )
 
     def with_table_dtype(self, dtype: str, is_read_from_text: bool) -> Numeric:
-        return self if is_read_from_text else super().with_table_dtype(dtype, is_read_from_text)
+        is_written = is_read_from_text and self.format is None
+        return self if is_written else super().with_table_dtype(dtype, is_read_from_text)
 
     def with_implied_precision(self) -> Numeric:
         is_integer = self.dtype is not None and _is_integer(self.dtype)
@@ -124,6 +153,14 @@ class Numeric(LatticeColumn):
 
     def precision_counts(self, series: pd.Series) -> np.ndarray:
         values = self.read(series)
+        form = None if self.format is None else numerals.form_of(self.format)
+        if form is not None and not form.mantissa and is_text(series):  # $5.00 has two
+            texts = [
+                text for text, value in zip(objects(series), values, strict=True) if not math.isnan(value)
+            ]
+            written = [form.decimals(text) if isinstance(text, str) else 0 for text in texts]
+            needed = np.minimum(np.searchsorted(DECIMALS, written), len(DECIMALS) - 1)
+            return np.bincount(needed, minlength=len(DECIMALS))
         values = values[~np.isnan(values)]
         needed = np.full(len(values), len(DECIMALS) - 1)
         for position in range(len(DECIMALS) - 2, -1, -1):
@@ -140,10 +177,13 @@ class Numeric(LatticeColumn):
         return True
 
     def of_text(self, series: pd.Series) -> pd.Series:
-        return pd.Series(floats(series), index=series.index)
+        return pd.Series(self.read(series), index=series.index)
 
     def read(self, series: pd.Series) -> np.ndarray:
-        return shortest(floats(series), short_float(pd.api.types.pandas_dtype(self.dtype or "float64")))
+        if self.format is None or not is_text(series):
+            return shortest(floats(series), short_float(pd.api.types.pandas_dtype(self.dtype or "float64")))
+        values = numerals.form_of(self.format).floats(objects(series))
+        return floats(pd.Series(np.fromiter(values, dtype="float64", count=len(series))))
 
     def rounded(self, values: np.ndarray) -> np.ndarray:
         return values if self.decimals is None else np.asarray(values.round(self.decimals))
@@ -189,17 +229,23 @@ class Numeric(LatticeColumn):
         if pd.api.types.is_float_dtype(series.dtype):
             values = series.to_numpy(dtype="float64", na_value=np.nan)  # infinities lie at the ends
             return shortest(np.asarray(values), short_float(series.dtype))
-        return floats(series)
+        return self.read(series)
 
     def lattice_encoder(self, edges: np.ndarray) -> NumericEncoder:
         return NumericEncoder(self, self.dtype or "float64", edges)
 
     @property
     def takes(self) -> frozenset[str]:
-        return frozenset((NUMBERS, BOOLEANS))
+        return frozenset((TEXT,) if self.format else (NUMBERS, BOOLEANS))
+
+    def advice(self, found: frozenset[str]) -> str:
+        if found == {TEXT}:
+            return "Set format, the number 1234.5 as the column writes it, such as '1,234.5', or convert the column."
+        return super().advice(found)
 
     def fits_dtype(self, dtype: Any) -> bool:
-        return bool(pd.api.types.is_numeric_dtype(dtype)) or dtype == np.dtype(object)
+        is_number = bool(pd.api.types.is_numeric_dtype(dtype))
+        return is_number or dtype == np.dtype(object) or (self.format is not None and is_text_dtype(dtype))
 
     def check_output(self) -> None:
         if (
@@ -221,9 +267,11 @@ class Numeric(LatticeColumn):
 
     def check_readable(self, series: pd.Series) -> None:
         present = series[series.notna()]
-        if np.isnan(floats(present)).any() and not pd.api.types.is_float_dtype(series.dtype):
+        if np.isnan(self.read(present)).any() and not pd.api.types.is_float_dtype(series.dtype):
+            expected = f"numbers as in {self.format!r}" if self.format else "numbers"
             raise DataError(
-                f"Column {self.name!r}: expected numbers, found other values. Mend them, or make them missing."
+                f"Column {self.name!r}: expected {expected}, found other values. Mend them, or make them missing"
+                + (", or set another format." if self.format else ", or set format, such as '1,234.5'.")
             )
 
     @classmethod
@@ -233,13 +281,17 @@ class Numeric(LatticeColumn):
             return cls(name=name, dtype=str(series.dtype))
         if isinstance(series.dtype, pd.CategoricalDtype):
             return None
-        types = set(map(type, objects(series.dropna())))
+        present = objects(series.dropna())
+        types = set(map(type, present))
+        if types and all(issubclass(each, str) for each in types):
+            form = numerals.form_of_all(present)
+            return None if form is None else cls(name=name, dtype=str(series.dtype), format=form)
         if not types or any(issubclass(each, str) for each in types):
             return None
         return cls(name=name, objects="decimal" if types == {Decimal} else None)
 
     def with_domain_of(self, present: pd.Series) -> Column:
-        values = floats(present)
+        values = self.read(present)
         values = values[~np.isnan(values)]
         if not len(values):
             return self
@@ -278,22 +330,48 @@ class NumericEncoder(LatticeEncoder):
             exact = np.empty(len(lattice), dtype=object)
             exact[:] = [Decimal(number).scaleb(-decimals) for number in lattice.tolist()]
             return exact
+        if self.column.format is not None and is_text_dtype(pd.api.types.pandas_dtype(self.dtype)):
+            form, text = numerals.form_of(self.column.format), np.empty(len(lattice), dtype=object)
+            text[:] = [form.write(value / 10**decimals, decimals) for value in lattice.tolist()]
+            return text
         kind = getattr(pd.api.types.pandas_dtype(self.dtype), "kind", "O")
         if decimals == 0 and kind != "f":
             return lattice
         return np.round(lattice / 10.0**decimals, decimals)
 
 
+#: The ballot of numerals.
+_NUMERALS = "numerals"
+
+
 def _is_numeral(value: Any, untyped_text: bool) -> bool:
-    if not (untyped_text and isinstance(value, str)):
+    if not (untyped_text and numerals.is_numeral(value)):
         return False
-    number = float_of(value)
-    is_kept = abs(number) < LIMIT or not value.strip().lstrip("+-").isdigit()  # more digits are a code's
-    return _NUMERAL.fullmatch(value.strip()) is not None and math.isfinite(number) and is_kept
+    return (
+        abs(float_of(value)) < LIMIT or not value.strip().lstrip("+-").isdigit()
+    )  # more digits are a code's
 
 
 def _is_decimal(value: Any, _: bool) -> bool:
     return isinstance(value, Decimal)
+
+
+def _form_ballot(cls: type[Numeric], shape: str, example: str, further: tuple[str, ...]) -> Ballot:
+    return Ballot(
+        shape,
+        lambda value, untyped_text: _shape_of(value, untyped_text) == shape,
+        lambda name, dtype: cls(name=name, dtype=dtype, format=example),
+        _shape_of,
+        (*further, _NUMERALS, numerals.KEPT) if "1234.5" in further else further,
+        "" if example == shape else example,
+        _RARE,
+    )
+
+
+def _shape_of(value: Any, _: bool) -> str | None:
+    """Return the shape of text that a form reads; plain numerals have a ballot of their own, or none."""
+    shape = numerals.shape_of(value) if isinstance(value, str) else None
+    return None if shape == "1234.5" else shape
 
 
 def _is_no_text(value: Any, _: bool) -> bool:

@@ -35,6 +35,9 @@ SHARES: dict[Stage, float] = {
     "selection": 0.05,
 }
 
+#: The share of the votes on kinds where a table comes as text, so that every column has one.
+UNTYPED_KINDS_SHARE = 0.03
+
 #: Part of delta that category discovery may use up, if there is any.
 DISCOVERY_DELTA_SHARE = 0.1
 
@@ -124,6 +127,7 @@ def make_plan(
     has_discovery: bool = True,
     adversary_share: float = ADVERSARY_SHARE,
     unit: PrivacyUnit = ROW,
+    untyped_text: bool = False,
 ) -> Plan:
     """Split ``(epsilon, delta)`` over the stages of a fit, without looking at a table.
 
@@ -136,6 +140,7 @@ def make_plan(
         has_discovery: True if categories have to be discovered, which takes a part of ``delta``.
         adversary_share: Part of the budget (of mu**2) for the discriminator, in [0, 1).
         unit: The unit of privacy.
+        untyped_text: True for a table that comes as text, whose kinds are all voted on.
 
     Raises:
         ConfigError: an argument is out of its range, or the target is too small to plan with.
@@ -153,7 +158,8 @@ def make_plan(
         adversary_mu = mu * math.sqrt(adversary_share)
         mu *= math.sqrt(1.0 - adversary_share)
         adversary = _calibrate_adversary(adversary_mu, mu, epsilon, remaining)
-    return Plan(epsilon, delta, discovery_delta, mu, dict(SHARES), adversary is not None, adversary, unit)
+    shares = SHARES | ({"kinds": UNTYPED_KINDS_SHARE} if untyped_text else {})
+    return Plan(epsilon, delta, discovery_delta, mu, shares, adversary is not None, adversary, unit)
 
 
 def make_private_metrics_plan(epsilon: float, delta: float, unit: PrivacyUnit = ROW) -> Plan:

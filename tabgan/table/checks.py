@@ -60,9 +60,10 @@ def check_table(df: object, schema: Schema, *, untyped_text: bool = False) -> No
     for column in schema:
         series = df[column.name]
         is_read = untyped_text and families[column.name] == {TEXT} and column.reads_from_text
+        if column.dtype:
+            _check_output(column)
         if not is_read:
             _check_kind(column, families[column.name])
-        if column.dtype or not is_read:
             _check_output(column.with_(dtype=column.dtype or str(series.dtype)))
         column.check_values(series)
 

@@ -7,12 +7,12 @@ Domains are left open, to be found under differential privacy, unless ``with_dom
 
 from __future__ import annotations
 
-from collections import Counter
-
+import numpy as np
 import pandas as pd
 
 from tabgan._util.yaml import dump
-from tabgan.columns import KINDS, Column, Identifier, column_of_dtype
+from tabgan.columns import KINDS, Column, Identifier, ballots, column_of_dtype, columns_of_votes
+from tabgan.columns.kind import position_of
 from tabgan.columns.values import is_text, objects, says_missing
 from tabgan.errors import SchemaError
 from tabgan.schema import Schema
@@ -25,8 +25,8 @@ NOTICE = """\
 # All that is left out (bounds, decimals, categories, nullable) is found under differential privacy.
 """
 
-#: Share of a column's cells of text that are of the kind which it is drafted as.
-LEAST_SHARE = 0.9
+#: Votes of a column of text, in which what a fit takes for noise is none.
+_CERTAIN = 1e6
 
 DOMAIN_NOTICE = """\
 # --with-domain: the categories and bounds below are those of the REAL ROWS. A rare category, the largest
@@ -99,16 +99,13 @@ def _read(series: pd.Series, name: str) -> tuple[Column, pd.Series] | None:
     Each cell has a vote, as in a fit, and words for a missing value have none.
     """
     cells = [cell for cell in objects(series.dropna()) if not says_missing(cell)]
-    ballots = [ballot for kind in KINDS for ballot in kind.ballots()]
-    known: dict[str, int] = {}
-    for cell in cells:
-        if cell not in known:
-            known[cell] = next(i for i, ballot in enumerate(ballots) if ballot.holds(cell, True))
-    votes = Counter(known[cell] for cell in cells)
-    winner, n = votes.most_common(1)[0] if votes else (-1, 0)
-    column = ballots[winner].column(name, str(series.dtype))
-    if not n or n < LEAST_SHARE * len(cells):
+    if not cells:
         return None
+    place = position_of(ballots()[0])
+    known = {cell: place(cell, True) for cell in dict.fromkeys(cells)}
+    shares = np.bincount([known[cell] for cell in cells], minlength=len(ballots()[0])) / len(cells)
+    votes = shares * _CERTAIN  # exact counts: no number of rows is too small
+    column = columns_of_votes({name: votes}, {name: str(series.dtype)}, 0.0, True)[name].column
     values = column.of_text(series)
     if values is None:
         return None if column.has_categories else (column, series)

@@ -203,6 +203,27 @@ class TestKinds:
             check_table(pd.DataFrame({"a": values}), Schema([column]))
 
     @pytest.mark.parametrize(
+        ("values", "categories", "untyped_text"),
+        [
+            ([1, 2], ("1", "2"), False),
+            (["1", "2"], (1, 2), False),
+            ([1.5, 2.5], (True, False), False),
+            ([True, False], (0, 1), False),
+            (pd.Series([1, 2], dtype=object), ("1", "2"), True),
+        ],
+    )
+    def test_categories_of_another_type_than_the_cells(self, values, categories, untyped_text):
+        """They would match nothing, and samples would be noise."""
+        schema = Schema([Categorical(name="a", categories=categories)])
+        with pytest.raises(SchemaError, match="Column 'a'.*declared as categorical.*Write the categories as"):
+            check_table(pd.DataFrame({"a": values}), schema, untyped_text=untyped_text)
+
+    def test_categories_that_a_declared_dtype_would_change(self):
+        schema = Schema([Categorical(name="a", dtype="int64", categories=(1.5, 2))])
+        with pytest.raises(SchemaError, match="dtype int64 cannot hold"):
+            check_table(pd.DataFrame({"a": [1, 2]}), schema)
+
+    @pytest.mark.parametrize(
         ("column", "dtype"),
         [
             (Numeric(name="a", bounds=(0, 128)), "int8"),

@@ -14,19 +14,20 @@ import itertools
 import logging
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tabgan.columns import KINDS, Column, column_of_dtype, grid
+from tabgan.columns import Column, ballots, column_of_dtype, columns_of_votes, grid
 from tabgan.columns.encoder import ColumnEncoder
 from tabgan.columns.keys import counted, typed
-from tabgan.columns.kind import Ballot, position_of, read_text
+from tabgan.columns.kind import position_of, read_text
 from tabgan.columns.lattice import LatticeColumn, LatticeEncoder, Precision, has_range, is_on_lattice
 from tabgan.columns.values import is_text, objects, says_missing
+from tabgan.columns.vote import Verdict
 from tabgan.errors import ConfigError, DataError
 from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.doors.measure import Measurer, Observed
@@ -81,11 +82,13 @@ class ReleasedTable:
         schema: The completed schema, in the table's order.
         columns: One per modelled column: all except identifiers.
         n_rows: Noisy number of rows.
+        unclear: Votes in which the noise leaves the kind open.
     """
 
     schema: Schema
     columns: tuple[ReleasedColumn, ...]
     n_rows: float
+    unclear: Mapping[str, Verdict] = field(default_factory=dict)
 
     def with_last(self, name: str | None) -> ReleasedTable:
         """Return the same table with one column moved to the end: the last one drawn depends on all others."""
@@ -125,10 +128,12 @@ def release_table(
     released = door.measure(modelled, door.find_spans(columns, n_rows, n_cells), n_cells)
     released = door.find_rare(modelled, released, n_rows)
     released = door.find_roundness(released)
+    _warn_of_unclear_kinds(door.unclear)
     _warn_of_coarse_columns(released, door.unsure)
+    _warn_of_absent_categories(released, declared)
     completed = {r.encoder.name: r.encoder.column for r in released}
     schema = declared.replace([completed.get(c.name, c) for c in columns])
-    return ReleasedTable(schema, tuple(released), _pool_rows(n_rows, released, plan))
+    return ReleasedTable(schema, tuple(released), _pool_rows(n_rows, released, plan), door.unclear)
 
 
 def needed_rows(plan: Plan, n_columns: int) -> float:
@@ -162,6 +167,38 @@ def check_declared_rows(schema: Schema, names: Iterable[str], plan: Plan) -> Non
         )
 
 
+def _warn_of_unclear_kinds(unclear: Mapping[str, Verdict]) -> None:
+    """Log the columns of which the noise leaves the kind open; uses released numbers only."""
+    for kind in dict.fromkeys(verdict.column.kind for verdict in unclear.values()):
+        of_kind = {name: verdict for name, verdict in unclear.items() if verdict.column.kind == kind}
+        logger.warning(
+            "The noise hides the kind of %s, so it is taken as %s. If that is wrong, declare it in the schema, such as "
+            "%s, raise epsilon, or drop columns.",
+            ", ".join(map(repr, of_kind)),
+            kind,
+            next(iter(of_kind.values())).line,
+        )
+
+
+def _warn_of_absent_categories(released: Sequence[ReleasedColumn], declared: Schema) -> None:
+    """Log the columns of which no declared category rises above the noise; uses released numbers only."""
+    absent = []
+    for column in released:
+        encoder = column.encoder
+        if encoder.name in declared and encoder.has_other and not np.isnan(column.counts[-1]):
+            listed, other = column.counts[1:-1], column.counts[-1]
+            is_seen = listed.sum() > grid.SURELY * column.noise_stddev * math.sqrt(max(len(listed), 1))
+            is_seen |= bool((listed > grid.SURELY * column.noise_stddev).any())
+            if len(listed) and not is_seen and other > grid.SURELY * column.noise_stddev:
+                absent.append(encoder.name)
+    if absent:
+        logger.warning(
+            "None of the declared categories of %s rises above the noise, and other values do, so samples of it are "
+            "noise. Check how the schema spells its categories.",
+            ", ".join(map(repr, absent)),
+        )
+
+
 def _warn_of_coarse_columns(released: Sequence[ReleasedColumn], unsure: Collection[str]) -> None:
     """Log the columns whose decimals or resolution did not rise above the noise; uses released numbers only."""
     names: dict[Precision, list[str]] = {}
@@ -183,7 +220,8 @@ def _warn_of_coarse_columns(released: Sequence[ReleasedColumn], unsure: Collecti
 class _Door:
     """The rows, with the plan and the measurer that every access to them goes through.
 
-    ``unsure`` are the columns in which no count of decimals or resolutions rises above the noise.
+    ``unsure`` are the columns in which no count of decimals or resolutions rises above the noise, ``unclear`` the votes
+    in which the noise leaves the kind open.
     """
 
     df: pd.DataFrame
@@ -191,6 +229,7 @@ class _Door:
     measurer: Measurer
     untyped_text: bool
     unsure: frozenset[str] = frozenset()
+    unclear: Mapping[str, Verdict] = field(default_factory=dict)
 
     def histograms(
         self, stage: Stage, what: str, count: Mapping[str, Callable[[], np.ndarray]]
@@ -232,8 +271,10 @@ class _Door:
         counts = {name: partial(self._vote, name) for name in to_vote}
         votes = self.histograms("kinds", "kind of the values", counts)
         noise = self.plan.noise_stddev("kinds", len(to_vote))
-        for name, vote in votes.items():
-            columns[name] = _column_of_vote(name, str(self.df[name].dtype), vote, noise)
+        dtypes = {name: str(self.df[name].dtype) for name in to_vote}
+        verdicts = columns_of_votes(votes, dtypes, noise, self.untyped_text)
+        columns |= {name: verdict.column for name, verdict in verdicts.items()}
+        self.unclear = {name: verdict for name, verdict in verdicts.items() if not verdict.is_clear}
         named = [columns[name] for name in self.df.columns]
         self.df = read_text(self.df, named)
         return named
@@ -401,19 +442,14 @@ class _Door:
         return Observed(values, counts, len(self.df) - len(present))
 
 
-def _ballots() -> tuple[Ballot, ...]:
-    """Return the cells of the vote on the kind of an object column, in the order in which a value is asked."""
-    return tuple(ballot for kind in KINDS for ballot in kind.ballots())
-
-
 def _vote_counts(series: pd.Series, untyped_text: bool) -> np.ndarray:
     """Return ``(ballots,)`` counts: each value votes once for its kind, independently of the others.
 
     Values that cannot be read do not vote, and in text that a CSV left as it is, neither do words for a missing value:
     they are values of a column of text, and missing in all others.
     """
-    ballots, known, votes = _ballots(), {}, []
-    place = position_of(ballots)
+    known, votes = {}, []
+    place = position_of(ballots()[0])
     for value in objects(series):
         if value is None or (untyped_text and says_missing(value)):
             continue
@@ -421,18 +457,7 @@ def _vote_counts(series: pd.Series, untyped_text: bool) -> np.ndarray:
         if asked not in known:
             known[asked] = place(value, untyped_text)
         votes.append(known[asked])
-    return np.bincount(np.array(votes, dtype=np.int64), minlength=len(ballots))
-
-
-def _column_of_vote(name: str, dtype: str, vote: np.ndarray, noise: float) -> Column:
-    """Return the open column of the noisy majority of an object column's values; text when none is clear."""
-    ballots = _ballots()
-    for kind in KINDS:
-        vote = kind.settled([ballot.label for ballot in ballots], vote, noise)
-    winner = int(np.argmax(vote))
-    kept = sum(vote[place] for place, ballot in enumerate(ballots) if ballot.label in ballots[winner].reads)
-    is_clear = vote[winner] + kept > 0.5 * np.maximum(vote, 0).sum() and vote[winner] > grid.SURELY * noise
-    return ballots[winner if is_clear else -1].column(name, dtype)
+    return np.bincount(np.array(votes, dtype=np.int64), minlength=len(ballots()[0]))
 
 
 def _is_open(column: LatticeColumn, n_cells: int) -> bool:

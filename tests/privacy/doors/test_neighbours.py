@@ -641,6 +641,27 @@ KINDS = {
         object, texts(decimals), ("1e300", " 7 ", "007", "0.1234567891", "1e1", None), FRACTIONS[1:5], (None,)
     ),
     "true and false": Kind(object, one_of("true", "False", "TRUE"), TEXT, (None, OPEN), (None,)),
+    "written numbers": Kind(
+        object,
+        lambda rng, n: [f"{x:,.2f}" for x in rng.lognormal(5, 2, n)],
+        ("1.234,5", "9" * 400 + ",5", "$1.00", "(12)", "1,234", *TEXT[:9], None),
+        (None, OPEN),
+        (None,),
+    ),
+    "declared prices": Kind(
+        object,
+        lambda rng, n: [f"${x:,.2f}" for x in rng.lognormal(5, 2, n)],
+        ("$0", "-$1,000,000.123", "$" + "9" * 300, None),
+        (NUMERIC | {"format": "$1,234.5"}, BOUNDED | {"format": "$1,234.5", "decimals": 1}),
+        (None,),
+    ),
+    "categories by value": Kind(
+        object,
+        lambda rng, n: [f"{x}.0" for x in rng.integers(0, 4, n)],
+        ("1e400", "01", "true", "Ulm", None),
+        (OPEN | {"categories": (1, 2)}, OPEN | {"categories": (0, True, "Ulm")}),
+        (None,),
+    ),
     "declared booleans": Kind(
         object, one_of("true", "False"), ("TRUE", None), ({"kind": "boolean"},), (None,)
     ),
@@ -676,7 +697,7 @@ KINDS = {
 }
 
 #: Kinds whose declaration calls for ``untyped_text``.
-NEEDS_TEXT = {"declared numerals", "declared booleans"}
+NEEDS_TEXT = {"declared numerals", "declared booleans", "categories by value"}
 
 
 def column(

@@ -11,7 +11,7 @@ from tabgan.columns.categorical import OTHER_LABEL
 from tabgan.errors import BudgetExceededError, DataError
 from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.doors.measure import Measurer
-from tabgan.privacy.doors.release import _ballots, _column_of_vote, needed_rows, release_table
+from tabgan.privacy.doors.release import needed_rows, release_table
 from tabgan.privacy.events import GAUSSIAN_THRESHOLD
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import make_plan
@@ -200,22 +200,6 @@ def test_the_rows_that_a_release_needs_stand_above_the_noise_of_a_1_way_and_twic
     assert needed_rows(plan, columns) == pytest.approx(by_hand)
 
 
-@pytest.mark.parametrize(
-    ("votes", "kind"),
-    [
-        ({"numbers": 410, "text": 390}, "numeric"),
-        ({"numbers": 400, "text": 390, "booleans": 30}, "categorical"),  # the most, and not a majority
-        ({"numbers": 400, "text": -390}, "numeric"),  # what noise makes negative takes nothing away
-        ({"numbers": 4}, "categorical"),  # not above the noise
-    ],
-)
-def test_a_kind_is_taken_from_a_clear_majority_of_the_noisy_votes_alone(votes, kind):
-    labels = [ballot.label for ballot in _ballots()]
-    assert set(votes) <= set(labels)
-    vote = np.array([float(votes.get(label, 0)) for label in labels])
-    assert _column_of_vote("x", "object", vote, 1.0).kind == kind
-
-
 def test_identifiers_are_never_read():
     df = people()[["age"]].assign(key=[f"secret-{i}" for i in range(N)])
     released, ledger = release(df, Schema([Identifier(name="key", pattern="K{}")]))
@@ -315,6 +299,74 @@ def test_declared_numbers_may_come_as_text():
     released = release_text(as_csv(people())[["age", "smokes"]], schema)
     assert [c.dtype for c in released.schema] == ["Int64", "boolean"]
     assert released.columns[0].counts[19:91].sum() == pytest.approx(N, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("cells", "categories"),
+    [
+        (["1", "2"], (1, 2)),
+        (["1.0", "2.0"], (1, 2)),  # as pandas writes integers beside missing ones
+        (["1", "2"], (1.0, 2.0)),
+        (["True", "False"], (True, False)),
+        (["1", "low"], (1, "low")),
+        (["1", "2"], ("1", "2")),
+    ],
+)
+def test_declared_categories_match_text_by_value(cells, categories):
+    df = pd.DataFrame({"a": pd.Series([cells[0], cells[0], None, cells[1]] * 500, dtype=object)})
+    released = release_text(df, Schema([Categorical(name="a", categories=categories)]))
+    missing, first, second, other = released.columns[0].counts
+    assert (missing, first, second, other) == pytest.approx((500, 1_000, 500, 0), abs=60)
+    assert released.columns[0].encoder.repeat(categories[0], 1).tolist() == [categories[0]]
+
+
+def test_declared_categories_of_which_nothing_is_found_are_said(caplog):
+    df = pd.DataFrame({"a": ["x", "y"] * 1_000, "b": ["u", "v"] * 1_000}, dtype=object)
+    release_text(
+        df, Schema([Categorical(name="a", categories=(1, 2)), Categorical(name="b", categories=("u", "w"))])
+    )
+    (said,) = [
+        record.getMessage() for record in caplog.records if "declared categories" in record.getMessage()
+    ]
+    assert "'a'" in said
+    assert "'b'" not in said
+
+
+def test_written_numbers_and_answer_scales_of_a_csv():
+    rng = np.random.default_rng(0)
+    values = rng.lognormal(6, 1.5, N)
+    df = pd.DataFrame(
+        {
+            "price": [f"${value:,.2f}" for value in values],
+            "comma": [f"{value:.2f}".replace(".", ",") for value in values],
+            "scale": rng.choice(["<1", "1", "2", "3", "4", "5+"], N),
+            "open": rng.choice(["0", "1", "2", "3 or more"], N),
+            "marked": rng.choice(["1", "2", "3", "n/k"], N, p=[0.4, 0.3, 0.25, 0.05]),
+        },
+        dtype=object,
+    )
+    schema = release_text(df).schema
+    found = {
+        c.name: (c.kind, c.dtype, getattr(c, "format", None), getattr(c, "decimals", None)) for c in schema
+    }
+    assert found == {
+        "price": ("numeric", "object", "$1,234.5", 2),
+        "comma": ("numeric", "object", "1234,5", 2),
+        "scale": ("categorical", "object", None, None),
+        "open": ("categorical", "object", None, None),
+        "marked": ("numeric", "Int64", None, 0),
+    }
+    assert schema["scale"].categories == ("1", "2", "3", "4", "5+", "<1")
+
+
+def test_a_vote_that_noise_hides_is_said_with_the_line_of_a_schema(caplog):
+    df = as_csv(people(1_500)[["age", "town"]]).assign(rare=[None] * 1_490 + ["x"] * 10)
+    released = release_text(df, epsilon=0.5)
+    assert set(released.unclear) >= {"rare"}
+    assert released.unclear["rare"].line.startswith("rare: {kind: ")
+    assert any(
+        "hides the kind of" in each.getMessage() and "'rare'" in each.getMessage() for each in caplog.records
+    )
 
 
 def test_codes_that_look_like_numbers_stay_text():

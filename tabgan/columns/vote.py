@@ -1,0 +1,153 @@
+"""The decision of a noisy vote: the column that each object column of a table becomes.
+
+Everything here is post-processing of released counts; nothing sees a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from tabgan.columns.kind import Ballot, Column
+
+#: The most cells that a column may lose beside those that it reads: it is numeric where nine in ten are numbers.
+MOST_LOST = 1 / 9
+
+#: Costs, in nats, of explaining a cell's count by rows instead of noise: of a further form that the column reads, of
+#: text that it loses (markers such as ``n/k``), of another form that it loses, and of numerals, or another form, that
+#: text keeps.
+_READ, _LOST_TEXT, _LOST_FORM, _NUMERALS_KEPT, _FORM_KEPT = 5.0, 0.5, 20.0, 4.0, 25.0
+
+#: Cost of a written form of which no value that only it has is seen: 950 and 1,234 are no decimals.
+_ABSENT = 10.0
+
+#: The least gain, in nats, of a written form's own values with which it is considered.
+_SEEN = 1.0
+
+#: Posterior probability above which a decision counts as clear.
+_CLEAR = 0.9
+
+#: Least noise, in rows, for counts without any.
+_LEAST_NOISE = 0.5
+
+#: Columns of a table, beyond which the frequencies before the vote weigh more.
+_WIDE = 10
+
+#: Times that the frequency of each form among the columns is estimated anew.
+_ROUNDS = 8
+
+
+class Verdict(NamedTuple):
+    """The result of one column's vote.
+
+    Attributes:
+        column: The open column.
+        is_clear: False if the noise leaves the kind open; then ``column`` is numbers or text, and the likelier of both.
+        line: The line of a schema that says the likeliest other kind.
+    """
+
+    column: Column
+    is_clear: bool
+    line: str
+
+
+def decide(
+    ballots: Sequence[Ballot],
+    kinds: Sequence[str],
+    votes: Mapping[str, np.ndarray],
+    dtypes: Mapping[str, str],
+    noise_stddev: float,
+    untyped_text: bool,
+) -> dict[str, Verdict]:
+    """Return the most probable column of each vote.
+
+    A form explains the counts of the ballots that it reads, and those that it loses: at most as many as it reads of
+    its own kind, and one in nine of another. Text explains every count, at a price. So the best form keeps the most
+    cells, and among equals the simplest one wins.
+
+    The forms' frequencies among the columns weigh in where a vote is unclear. They are estimated from the same votes
+    (empirical Bayes): the sum of the columns' noisy counts has the noise that one release for the whole table would
+    have at the same price, so the table informs each column at no further cost.
+
+    Args:
+        ballots: All ballots, in their order.
+        kinds: Name of each one's kind.
+        votes: ``(ballots,)`` noisy counts of each column.
+        dtypes: The table's dtype of each column.
+        noise_stddev: Standard deviation of the counts.
+        untyped_text: True if text may stand for other values.
+    """
+    outcomes = [
+        i
+        for i, ballot in enumerate(ballots)
+        if not ballot.same_as and (untyped_text or not ballot.is_untyped)
+    ]
+    noise, of_kind = max(noise_stddev, _LEAST_NOISE), np.array(kinds)
+    scores = [_scores(ballots, of_kind, outcomes, vote / noise) for vote in votes.values()]
+    weights = np.array([ballots[i].weight for i in outcomes])
+    is_fallback = np.array([ballots[i].is_fallback for i in outcomes])
+    of_kind, verdicts = of_kind[outcomes], {}
+    for name, chances in zip(votes, _posterior(scores, weights), strict=True):
+        best = int(np.argmax(chances))
+        is_clear = bool(chances[of_kind == of_kind[best]].sum() > _CLEAR)
+        if not is_clear:
+            best = int(np.argmax(np.where(is_fallback, chances, -1.0)))
+        other = of_kind[int(np.argmax(np.where(of_kind == of_kind[best], -1.0, chances)))]
+        column = ballots[outcomes[best]].column(name, dtypes[name])
+        verdicts[name] = Verdict(column, is_clear, f"{name}: {{kind: {other}}}")
+    return verdicts
+
+
+def _scores(
+    ballots: Sequence[Ballot], kinds: np.ndarray, outcomes: Sequence[int], vote: np.ndarray
+) -> np.ndarray:
+    """Return ``(outcomes,)`` logarithms of the likelihood of a vote in units of its noise, less costs.
+
+    It is minus infinity for written forms of which nothing is seen.
+    """
+    energy = np.maximum(vote, 0.0) ** 2 / 2
+    labels = np.array([ballot.label for ballot in ballots])
+    makes = np.array([ballot.same_as or ballot.label for ballot in ballots])
+    is_text = np.array([ballot.reads is None for ballot in ballots])
+    kept = np.where([ballot.is_fallback for ballot in ballots], _NUMERALS_KEPT, _FORM_KEPT)
+    lost = np.where(is_text, _LOST_TEXT, _LOST_FORM)
+    scores = np.full(len(outcomes), -np.inf)
+    for place, first in enumerate(outcomes):
+        is_main = makes == labels[first]
+        shown = float(energy[is_main].max())
+        if ballots[first].is_fallback:
+            shown = _ABSENT
+        elif shown < _SEEN:
+            continue
+        is_read = is_text[first] | np.isin(labels, ballots[first].reads or ())
+        for i in np.flatnonzero(is_main).tolist():
+            is_read |= np.isin(labels, ballots[i].reads or ())
+        costs = kept if is_text[first] else np.where(is_read, _READ, lost)
+        gains = energy - np.where(is_main, 0.0, costs)
+        own, stray = (gains > 0) & (is_main | is_read), (gains > 0) & ~(is_main | is_read)
+        gain = gains[stray].sum()
+        is_kin = kinds == kinds[first]
+        for is_lost, most in ((stray & is_kin, 1.0), (stray & ~is_kin, MOST_LOST)):
+            too_many = vote[is_lost].sum() - most * vote[own].sum()
+            if too_many > 0:  # the distance from the nearest counts that are allowed
+                gain -= too_many**2 / (2 * (is_lost.sum() + most**2 * own.sum()))
+        scores[place] = gains[own].sum() + max(gain, 0.0) - max(_ABSENT - shown, 0.0)
+    return scores
+
+
+def _posterior(scores: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
+    """Return ``(columns, outcomes)`` probabilities, with the outcomes' frequencies estimated from the other columns.
+
+    A column's own vote has no part in them, or a form that noise favours would confirm itself. In wide tables the
+    frequencies before the vote weigh more, so that a rare kind stays possible.
+    """
+    weights = weights * max(1.0, len(scores) / _WIDE)
+    logs = np.reshape(scores, (-1, len(weights)))
+    chances = np.zeros_like(logs)
+    for _ in range(_ROUNDS):
+        weighed = np.log(weights + chances.sum(axis=0) - chances) + logs
+        chances = np.exp(weighed - weighed.max(axis=1, keepdims=True, initial=-np.inf))
+        chances /= chances.sum(axis=1, keepdims=True)
+    return np.asarray(chances)

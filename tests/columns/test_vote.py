@@ -1,0 +1,111 @@
+"""The decision of a noisy vote keeps the most cells, and says where noise leaves it open."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tabgan.columns import ballots
+from tabgan.columns.vote import decide
+
+BALLOTS, KINDS = ballots()
+LABELS = [ballot.label for ballot in BALLOTS]
+
+
+def vote_of(**counts: float) -> np.ndarray:
+    named = {label.replace(" ", "_"): label for label in LABELS}
+    vote = np.zeros(len(LABELS))
+    for name, count in counts.items():
+        vote[LABELS.index(named.get(name, name))] = count
+    return vote
+
+
+def verdict(vote, noise=1.0, untyped=True, **others):
+    votes = {"x": vote} | others
+    return decide(BALLOTS, KINDS, votes, dict.fromkeys(votes, "object"), noise, untyped)["x"]
+
+
+@pytest.mark.parametrize(
+    ("counts", "kind", "format_"),
+    [
+        ({"numerals": 1000}, "numeric", None),
+        ({"numerals": 920, "text": 80}, "numeric", None),  # markers
+        ({"numerals": 880, "text": 120}, "categorical", None),  # an answer scale
+        ({"numerals": 580, "text": 420}, "categorical", None),
+        ({"text": 1000}, "categorical", None),
+        ({"true_or_false": 1000}, "boolean", None),
+        ({"true_or_false": 600, "text": 400}, "categorical", None),
+        ({"%Y-%m-%d": 990, "text": 10}, "datetime", "%Y-%m-%d"),
+        ({"%Y-%m-%d": 600, "%d.%m.%Y": 400}, "datetime", "%Y-%m-%d"),
+        ({"1,234": 1000}, "numeric", "1,234.5"),
+        ({"numerals": 950, "1,234": 50}, "numeric", "1,234.5"),  # few values reach a thousand
+        ({"1,234": 300, "1234,5": 600, "numerals": 100}, "numeric", "1234,5"),
+        ({"1,234": 300, "1,234.5": 600, "numerals": 100}, "numeric", "1,234.5"),
+        ({"1.234,5": 300, "1234,5": 600, "numerals": 100}, "numeric", "1.234,5"),
+        ({"1234.5%": 1000}, "numeric", "1234.5%"),
+        ({"1.23E+03": 1000}, "numeric", "1.23E+03"),
+        ({"$1234.5": 500, "text": 500}, "categorical", None),
+    ],
+)
+@pytest.mark.parametrize("noise", [0.0, 5.0])
+def test_a_clear_vote(counts, kind, format_, noise):
+    found = verdict(vote_of(**counts), noise)
+    assert (found.column.kind, getattr(found.column, "format", None), found.is_clear) == (kind, format_, True)
+
+
+def test_numbers_with_markers_stay_numbers_among_many_columns_of_text():
+    others = {f"t{i}": vote_of(text=1000) for i in range(60)}
+    assert verdict(vote_of(numerals=950, text=50), 5.0, **others).column.kind == "numeric"
+    assert verdict(vote_of(numerals=850, text=150), 5.0, **others).column.kind == "categorical"
+
+
+def test_decimal_commas_of_other_columns_do_not_make_thousands_decimals():
+    others = {f"c{i}": vote_of(**{"1234,5": 990, "numerals": 10}) for i in range(30)}
+    for vote in (vote_of(**{"1,234": 600, "numerals": 400}), vote_of(**{"1,234": 1000})):
+        assert verdict(vote, 5.0, **others).column.format == "1,234.5"
+
+
+def test_text_on_the_typed_road_stays_text_and_a_form_reads_its_numerals():
+    kept = vote_of(numerals_that_are_text=600, text=400)
+    assert verdict(kept, untyped=False).column.kind == "categorical"
+    form = vote_of(**{"numerals_that_are_text": 600, "1,234": 400})
+    assert verdict(form, untyped=False).column.format == "1,234.5"
+
+
+def test_a_vote_of_noise_leads_to_numbers_where_text_may_be_numbers_and_is_said():
+    noise = vote_of(text=-50, **{"1,234": 250, "%Y-%m-%d": 200})
+    found = verdict(noise, 100.0)
+    assert (found.column.kind, found.is_clear, found.line) == ("numeric", False, "x: {kind: categorical}")
+    assert verdict(noise, 100.0, untyped=False).column.kind == "categorical"
+
+
+def test_no_multiple_of_the_noise_is_needed_where_one_kind_leads():
+    assert verdict(vote_of(numerals=300, text=20), 100.0).column.kind == "numeric"
+    assert verdict(vote_of(numerals=20, text=300), 100.0).column.kind == "categorical"
+
+
+def test_the_other_columns_weigh_in_where_a_vote_is_unclear():
+    unclear = vote_of(numerals=100, text=160)
+    others = {f"n{i}": vote_of(numerals=500) for i in range(30)}
+    assert verdict(unclear, 100.0).column.kind == "categorical"
+    assert verdict(unclear, 100.0, **others).column.kind == "numeric"
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_columns", "most"), [(500, 20, 0.08), (1_000, 20, 0.02), (2_000, 40, 0.01)]
+)
+def test_few_columns_change_sides_among_noise(n_rows, n_columns, most):
+    """At epsilon 1: with a share of 3% the noise is 25 rows times the root of the number of columns."""
+    rng = np.random.default_rng(0)
+    noise, wrong, total = 25.0 * n_columns**0.5, 0, 0
+    for _ in range(10):
+        kinds = rng.random(n_columns) < 0.65
+        votes = {
+            str(i): vote_of(**{"numerals" if is_number else "text": n_rows})
+            + rng.normal(0, noise, len(LABELS))
+            for i, is_number in enumerate(kinds)
+        }
+        found = decide(BALLOTS, KINDS, votes, dict.fromkeys(votes, "object"), noise, True)
+        wrong += sum((v.column.kind == "numeric") != k for v, k in zip(found.values(), kinds, strict=True))
+        total += n_columns
+    assert wrong / total <= most
