@@ -340,7 +340,7 @@ class DatetimeEncoder(LatticeEncoder):
             return found.dt.tz_localize(
                 zone, ambiguous=np.ones(len(found), bool), nonexistent="shift_forward"
             )
-        is_date = self.column.resolution != "second" and self.column.objects != "datetime"
+        is_date = self.column.resolution not in (None, "second") and self.column.objects != "datetime"
         if is_date and (resolved == np.dtype(object) or resolved.kind == "O"):
             return found.dt.date
         return found
