@@ -15,6 +15,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -266,15 +267,22 @@ class _Door:
         spans = self._spans("ranges", "range", columns, coarse)
         wide = {name: span for name, span in spans.items() if span.is_wide(n_cells)}
         noise = self.plan.noise_stddev("zoom", len(wide))
-        n_zoom = grid.fine_cells(n_rows, noise, grid.ZOOM_CELLS)
-        zoomed = {name: grid.grid_edges(span, n_zoom) for name, span in wide.items()}
-        closer = self._spans("zoom", "coarse histogram", columns, zoomed)
+        zoomed = {
+            name: grid.grid_edges(span, grid.cells_apart(span, noise, grid.ZOOM_CELLS))
+            for name, span in wide.items()
+        }
+        closer = self._spans("zoom", "coarse histogram", columns, zoomed, spans)
         return spans | {name: span for name, span in closer.items() if span.is_seen}
 
     def _spans(
-        self, stage: Stage, what: str, columns: Sequence[Column], edges: dict[str, np.ndarray]
+        self,
+        stage: Stage,
+        what: str,
+        columns: Sequence[Column],
+        edges: dict[str, np.ndarray],
+        earlier: Mapping[str, grid.Span] = MappingProxyType({}),
     ) -> dict[str, grid.Span]:
-        """Return a span for each column in ``edges``, with declared or released ends."""
+        """Return a span for each column in ``edges``, with declared or released ends; ``earlier`` ones had less detail."""
         counts, ends = {}, {}
         for column in columns:
             if column.name in edges and has_range(column):
@@ -283,7 +291,9 @@ class _Door:
                     ends[column.name] = column.declared_range()
         noise = self.plan.noise_stddev(stage, len(counts))
         return {
-            name: grid.span_of(edges[name], noisy, noise, ends.get(name))
+            name: grid.span_of(
+                edges[name], noisy, noise, ends.get(name), earlier[name].core if name in earlier else None
+            )
             for name, noisy in self.histograms(stage, what, counts).items()
         }
 
@@ -300,6 +310,7 @@ class _Door:
     ) -> list[ReleasedColumn]:
         """Return every column's cells and noisy 1-way counts; open categories are discovered."""
         noise = self.plan.noise_multiplier("one_way", len(columns))
+        stddev = self.plan.noise_stddev("one_way", len(columns))
         n_open = sum(column.is_discovered for column in columns)
         delta = self.plan.discovery_delta / max(n_open, 1) / DISCOVERY_TRIES
         released = []
@@ -307,9 +318,11 @@ class _Door:
             if column.is_discovered:
                 released.append(self._discover(column, noise, delta))
             else:
-                counted = self._count(_encoder(column, spans.get(column.name), n_cells), noise)
+                counted = self._count(_encoder(column, spans.get(column.name), n_cells, stddev), noise)
                 is_open = has_range(column) and column.bounds is None
-                released.append(_tightened(counted) if is_open and spans[column.name].is_seen else counted)
+                span = spans.get(column.name)
+                is_seen = is_open and span is not None and span.is_seen
+                released.append(_tightened(counted, span) if is_seen else counted)
         return released
 
     def find_roundness(self, released: Sequence[ReleasedColumn]) -> list[ReleasedColumn]:
@@ -391,7 +404,7 @@ def _is_open(column: LatticeColumn, n_cells: int) -> bool:
     return high - low + 1 > n_cells
 
 
-def _encoder(column: Column, span: grid.Span | None, n_cells: int) -> ColumnEncoder:
+def _encoder(column: Column, span: grid.Span | None, n_cells: int, noise_stddev: float) -> ColumnEncoder:
     """Return a completed column's encoder; without a span, its declared domain is small.
 
     A column whose span did not rise above the noise keeps open bounds, and one cell for all values.
@@ -400,15 +413,17 @@ def _encoder(column: Column, span: grid.Span | None, n_cells: int) -> ColumnEnco
         return column.encoder()
     if column.bounds is None and span.is_seen:
         column = column.with_range(span.low, span.high)
+    if span.is_wide(n_cells):
+        n_cells = min(n_cells, grid.cells_apart(span, noise_stddev))
     return column.lattice_encoder(grid.grid_edges(span, n_cells))
 
 
-def _tightened(released: ReleasedColumn) -> ReleasedColumn:
+def _tightened(released: ReleasedColumn, span: grid.Span) -> ReleasedColumn:
     """Return a column without the cells at both ends of its range that contain only noise."""
     encoder = released.encoder
     if not is_on_lattice(encoder):
         return released
-    first, last = grid.tight_ends(encoder.edges, released.counts[1:], released.noise_stddev)
+    first, last = grid.tight_ends(encoder.edges, released.counts[1:], released.noise_stddev, span.core)
     stop = last + 1
     edges = encoder.edges[first : stop + 1]
     column = encoder.column.with_range(int(edges[0]), int(edges[-1]) - 1)
