@@ -36,11 +36,12 @@ TAIL, PLACES = 2.9, 6.0
 
 #: Noise standard deviations that the clearest run of cells needs where no single cell passes ``SURELY``: noise has
 #: thousands of runs to choose from.
-SEEN = 5.5
+SEEN = 5.0
 
-#: Noise standard deviations above which a cell is so full that nothing next to it is taken for its thin tail: values do
-#: not thin out from many rows to a handful in one step, but flags and months end.
-ABRUPT = 10.0
+#: Noise standard deviations above which a cell is so full that a thin one next to it is a stray, and the share of a
+#: cell's count that the next one needs to be taken for its tail: values do not thin out from many rows to a handful in
+#: one step, but flags and months end.
+ABRUPT, THINNING = 10.0, 0.35
 
 #: Noise standard deviations below which a difference within a histogram is taken for noise, and those
 #: below which one half of a run is taken for empty.
@@ -145,9 +146,9 @@ def occupied(
 ) -> tuple[int, int] | None:
     """Return the first and the last of the ordered cells that hold more than noise; ``None`` if none does.
 
-    Those of :func:`_surely_occupied` do, and the cells of an earlier ``core``. From there to both sides, as long as some
-    run of cells together passes ``TAIL``, the range goes on to the end of the run that passes it most clearly: thin
-    tails add up, and may lie behind a gap.
+    Those of :func:`_surely_occupied` do, and the cells of an earlier ``core``. From there to both sides, as long as
+    some run of cells together passes ``TAIL``, the range goes on to the end of the run that passes it most clearly:
+    thin tails add up, and may lie behind a gap.
     """
     found = _joined(core, _surely_occupied(counts, noise_stddev))
     if found is None:
@@ -179,7 +180,7 @@ def _with_tails(
 
 
 def _core(edges: np.ndarray, counts: np.ndarray, noise_stddev: float) -> tuple[int, int] | None:
-    """Return the range that certainly lies between the smallest and the largest value, ``None`` for that of one cell."""
+    """Return the range that certainly lies between the smallest and the largest value, ``None`` for one cell's."""
     found = _surely_occupied(counts, noise_stddev)
     if found is None or found[0] == found[1]:
         return None
@@ -220,45 +221,45 @@ def tight_ends(
 
     Cells of a single integer next to the occupied ones are kept from ``PERHAPS`` on: taking one too many costs as
     much as one too few, and is as likely there. Next to a single occupied cell none is: that is a constant. Next to a
-    cell above ``ABRUPT`` only a cell, or a run of cells together, above ``SURELY`` is: a column of 0 and 1 ends there,
-    and visits to a doctor, most of them none, do not. All cells are kept of a range
-    that is known and within which none stands out.
+    fuller cell only a cell, or a run of cells together, that stands up to ``THINNING`` of it is, or above ``SURELY``: a
+    column of 0 and 1 ends there, and visits to a doctor, most of them none, do not. All cells are kept of a range that
+    is known and within which none stands out.
     """
     core = _cells_of(edges, known)
     found = occupied(counts, noise_stddev, core)
     if found is None:
         return 0, len(counts) - 1
-    first, last = found
-    is_single = np.diff(edges) == 1
-    sure, full = counts > SURELY * noise_stddev, counts > ABRUPT * noise_stddev
-    outermost = np.flatnonzero(sure)
-    if len(outermost):
-        low, high = _joined(core, (int(outermost[0]), int(outermost[-1]))) or (0, 0)
-        if (
-            full[low]
-            and is_single[first : low + 1].all()
-            and not _is_sure_run(counts[:low][::-1], noise_stddev)
-        ):
-            first = low
-        if (
-            full[high]
-            and is_single[high : last + 1].all()
-            and not _is_sure_run(counts[high + 1 :], noise_stddev)
-        ):
-            last = high
+    outermost = np.flatnonzero(counts > SURELY * noise_stddev)
+    sure = _joined(core, (int(outermost[0]), int(outermost[-1])) if len(outermost) else None) or found
+    is_single, end = np.diff(edges) == 1, len(counts) - 1
+    first = end - _end_beside(counts[::-1], is_single[::-1], noise_stddev, end - sure[0], end - found[0])
+    last = _end_beside(counts, is_single, noise_stddev, sure[1], found[1])
     if first == last:
         return first, last
-    is_likely = is_single & (counts > PERHAPS * noise_stddev)
-    while first > 0 and is_likely[first - 1] and not full[first]:
-        first -= 1
-    while last + 1 < len(counts) and is_likely[last + 1] and not full[last]:
+    first = end - _extended(counts[::-1], is_single[::-1], noise_stddev, end - first)
+    return first, _extended(counts, is_single, noise_stddev, last)
+
+
+def _end_beside(counts: np.ndarray, is_single: np.ndarray, noise_stddev: float, sure: int, last: int) -> int:
+    """Return the last cell of a range, or its last sure one if no run beyond is clear enough beside that."""
+    needed = _needed(counts[sure], noise_stddev, TAIL)
+    if not is_single[sure : last + 1].all() or _end_of_clearest(counts[sure + 1 :], noise_stddev, needed):
+        return last
+    return sure
+
+
+def _extended(counts: np.ndarray, is_single: np.ndarray, noise_stddev: float, last: int) -> int:
+    """Return the last cell of a range after the single integers next to it that are clear enough beside it."""
+    while last + 1 < len(counts) and is_single[last + 1]:
+        if counts[last + 1] <= _needed(counts[last], noise_stddev, PERHAPS) * noise_stddev:
+            break
         last += 1
-    return first, last
+    return last
 
 
-def _is_sure_run(counts: np.ndarray, noise_stddev: float) -> bool:
-    """Return true if some run of cells stands above the noise as clearly as one sure cell."""
-    return _end_of_clearest(counts, noise_stddev, SURELY) > 0
+def _needed(count: float, noise_stddev: float, least: float) -> float:
+    """Return the noise standard deviations that make a cell, or a run, next to one of a given count more than noise."""
+    return float(np.clip(THINNING * count / max(noise_stddev, 1e-9), least, SURELY))
 
 
 def without_stray(edges: np.ndarray, counts: np.ndarray, noise_stddev: float) -> np.ndarray:

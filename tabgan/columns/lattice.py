@@ -79,10 +79,15 @@ class LatticeColumn(Column):
     def with_precision(self, finest: int) -> Self:
         """Return the column with a precision by its position in :meth:`precision_counts`."""
 
-    def with_voted_precision(self, vote: np.ndarray, threshold: float) -> Self:
-        """Return the column with the finest precision of which a noisy count stands above a threshold."""
-        real = np.flatnonzero(vote > threshold)
-        return self.with_precision(int(real[-1]) if len(real) else 0)
+    def with_voted_precision(self, vote: np.ndarray, surely: float, likely: float) -> Self:
+        """Return the column with the finest precision of which a noisy count stands above a threshold.
+
+        If none is above ``surely``, it is the one with the largest count above ``likely``, else the coarsest.
+        """
+        real = np.flatnonzero(vote > surely)
+        if len(real):
+            return self.with_precision(int(real[-1]))
+        return self.with_precision(int(np.argmax(vote)) if vote.max(initial=-np.inf) > likely else 0)
 
     @abstractmethod
     def to_lattice(self, series: pd.Series) -> tuple[np.ndarray, np.ndarray]:

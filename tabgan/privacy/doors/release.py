@@ -252,9 +252,10 @@ class _Door:
         open_ = {c.name: c for c in known if has_range(c) and not c.has_precision}
         counts = {name: partial(c.precision_counts, self.df[name]) for name, c in open_.items()}
         votes = self.histograms("precision", "decimals or resolution", counts)
-        threshold = grid.SURELY * self.plan.noise_stddev("precision", len(counts))
-        self.unsure = frozenset(name for name, vote in votes.items() if vote.max() <= threshold)
-        found = {name: open_[name].with_voted_precision(vote, threshold) for name, vote in votes.items()}
+        noise = self.plan.noise_stddev("precision", len(counts))
+        surely, likely = grid.SURELY * noise, grid.LIKELY * noise
+        self.unsure = frozenset(name for name, vote in votes.items() if vote.max() <= likely)
+        found = {name: open_[name].with_voted_precision(vote, surely, likely) for name, vote in votes.items()}
         return [found.get(column.name, column).with_final_dtype() for column in known]
 
     def find_spans(self, columns: Sequence[Column], n_rows: float, n_cells: int) -> dict[str, grid.Span]:
@@ -282,7 +283,7 @@ class _Door:
         edges: dict[str, np.ndarray],
         earlier: Mapping[str, grid.Span] = MappingProxyType({}),
     ) -> dict[str, grid.Span]:
-        """Return a span for each column in ``edges``, with declared or released ends; ``earlier`` ones had less detail."""
+        """Return a span for each column in ``edges``, with declared or released ends; ``earlier`` ones are coarser."""
         counts, ends = {}, {}
         for column in columns:
             if column.name in edges and has_range(column):

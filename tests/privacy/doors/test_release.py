@@ -353,9 +353,8 @@ class TestUnseenPrecision:
         return released, caplog.text
 
     def test_is_said(self, caplog, monkeypatch):
-        monkeypatch.setattr(
-            grid, "SURELY", 1_000.0
-        )  # more than any count has here: the noise hides all of them
+        for name in ("SURELY", "LIKELY"):  # more than any count has here: the noise hides all of them
+            monkeypatch.setattr(grid, name, 1_000.0)
         released, text = self._said(caplog)
         assert released.schema["c0"].decimals == 0
         assert "hides the decimals of 'c0'" in text
