@@ -6,11 +6,11 @@ Every function here is post-processing of public or released numbers; none sees 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tabgan.columns.lattice import LatticeColumn
+from tabgan.columns.lattice import LIMIT, LatticeColumn
 
 #: Cells of a column's fine histogram, at least and at most; and of the coarser one that shows where to put them
 #: when the column has more integers than cells, at most. Values in one cell are not told apart: in columns with few
@@ -90,7 +90,7 @@ class Span:
         mass: ``(cells,)`` non-negative released counts of them.
         is_seen: False if nothing stands above the noise: then ``low`` and ``high`` say nothing of the rows.
         core: The range between the inner ends of the outermost occupied cells; ``None`` if the ends are declared.
-        scattered: Released number of rows outside of cells of one integer: finer cells can tell them apart.
+        counts: ``(cells,)`` released counts of them; ``None`` stands for the mass.
     """
 
     low: int
@@ -99,7 +99,31 @@ class Span:
     mass: np.ndarray
     is_seen: bool = True
     core: tuple[int, int] | None = None
-    scattered: float = 0.0
+    counts: np.ndarray | None = None
+
+    @property
+    def scattered(self) -> float:
+        """Released number of rows outside of cells of one integer: finer cells can tell them apart."""
+        is_apart = (np.diff(self.edges) > 1) & (self.edges[1:] > self.low) & (self.edges[:-1] <= self.high)
+        return float((self.mass if self.counts is None else self.counts)[is_apart].sum())
+
+    def scaled(self, share: float) -> Span:
+        """Return the span in other units, of which an old one is a share; cells that fall together become one."""
+        edges = np.clip(np.floor(self.edges * share), 1 - LIMIT, LIMIT).astype(np.int64)
+        cells = np.unique(edges)
+        place = np.searchsorted(cells, edges[:-1], side="right") - 1
+        kept = place < len(cells) - 1
+        mass, counts = (
+            np.bincount(place[kept], weights=old[kept], minlength=len(cells) - 1)
+            for old in (self.mass, self.mass if self.counts is None else self.counts)
+        )
+        low, high = (min(max(math.floor(end * share), 1 - LIMIT), LIMIT - 1) for end in (self.low, self.high))
+        core = (
+            None
+            if self.core is None
+            else (math.floor(self.core[0] * share), math.floor(self.core[1] * share))
+        )
+        return replace(self, low=low, high=high, edges=cells, mass=mass, counts=counts, core=core)
 
     def is_wide(self, n_cells: int) -> bool:
         """Return true if the span has more lattice integers than there may be cells."""
@@ -136,9 +160,8 @@ def span_of(
         if last + 2 < len(edges) and (stop != 1 or edges[first] == 0) and edges[last + 2] - stop <= most:
             stop = int(edges[last + 2])
         high = stop - 1
-    is_apart = (np.diff(edges) > 1) & (edges[1:] > low) & (edges[:-1] <= high)
     mass = np.where(counts > PRESENT * noise_stddev, counts, 0.0)
-    return Span(low, high, edges, mass, core=core, scattered=float(counts[is_apart].sum()))
+    return Span(low, high, edges, mass, core=core, counts=counts)
 
 
 def occupied(

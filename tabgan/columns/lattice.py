@@ -132,6 +132,24 @@ class LatticeColumn(Column):
         """Return edges of coarse cells that are the same for every table; by default zero and doubling ranges."""
         return DOUBLING_EDGES
 
+    def scaled(self, series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+        """Return lattice integers as :meth:`to_lattice` does, by default the same; as floats they have no limit."""
+        return self.to_lattice(series)
+
+    def with_range_axis(self) -> tuple[Self, np.ndarray]:
+        """Return the column with a precision to look for its range with, and the edges of coarse cells for that.
+
+        Only for columns whose precision is not declared: it is settled by :meth:`with_room_for` once the range is
+        known. By default nothing changes.
+        """
+        low, high = self.dtype_range()
+        return self, np.unique(np.clip(self.coarse_edges(), low, high + 1))
+
+    def with_room_for(self, largest: float) -> tuple[Self, float]:
+        """Return the column with a precision that holds a lattice integer, and the old step's size in new ones."""
+        del largest
+        return self, 1.0
+
     @abstractmethod
     def lattice_encoder(self, edges: np.ndarray) -> LatticeEncoder:
         """Return the encoder over given edges."""

@@ -1,4 +1,4 @@
-"""Numbers: integers and floats, as multiples of a power of ten."""
+"""Numbers: integers and floats, as multiples of a power of ten, or of another step."""
 
 from __future__ import annotations
 
@@ -21,8 +21,22 @@ from tabgan.errors import ConfigError, DataError, SchemaError
 #: Most decimals that are kept: values are multiples of 10**-decimals, and floats hold no more.
 MAX_DECIMALS = 9
 
-#: Cells of the vote on decimals.
-DECIMALS = (0, 1, 2, 3, 4, 5, 6, MAX_DECIMALS)
+#: Cells of the vote on precision: a value votes for the first step of ``1 / part`` that holds it, in this order; the
+#: last cell is for those that none does. Halves come before tenths, and all decimals before thirds.
+PARTS = (1, 2, 4, 8, 16, 10, 20, 100, *(10**d for d in range(3, 7)), 3, 6, 12, 24, 60)
+
+#: Decimals of the steps that have any; the steps of the last ones are no decimals.
+_DECIMALS_OF = {2: 1, 4: 2, 8: 3, 16: 4, 20: 2} | {10**d: d for d in range(7)}
+
+#: Parts that a column may be made of, coarsest first: one that all voted ones divide.
+_COMMON = (1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 60, *(10**d for d in range(2, 7)))
+
+#: Distance from a multiple, in steps, that rounding explains, and as a share of the multiple.
+_CLOSE, _CLOSE_SHARE = 1e-9, 4e-15
+
+#: Where values of any precision are looked for: up to this power of two in whole numbers, and down to this many
+#: decimals; and the digits that the largest value keeps at least.
+_REACH, _FINEST, _DIGITS = 100, 18, 6
 
 #: dtypes of numbers that are read from text.
 TEXT_INTEGER, TEXT_FLOAT = "Int64", "float64"
@@ -38,11 +52,13 @@ class Numeric(LatticeColumn):
         bounds: Smallest and largest value. Values outside are clipped, or refused
             (``out_of_range="error"``).
         decimals: Decimal places that are kept, 0 for integers.
+        multiple_of: Values are multiples of it, such as 0.25 or 1000; ``None`` for all numbers with ``decimals``.
     """
 
     kind: Literal["numeric"] = "numeric"
     bounds: tuple[float, float] | None = None
     decimals: Annotated[int, Field(ge=0, le=MAX_DECIMALS)] | None = None
+    multiple_of: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     out_of_range: Literal["clip", "error"] = "clip"
 
     quantity: ClassVar[str | None] = "a number"
@@ -56,26 +72,57 @@ class Numeric(LatticeColumn):
             low, high = self.bounds
             if not (math.isfinite(low) and math.isfinite(high) and low <= high):
                 raise ValueError("bounds: expected two finite numbers, the smaller one first.")
-            scale = 10.0 ** (self.decimals or 0)
+            scale = self._scale
             if max(-low, high) * scale > LIMIT:
                 raise ValueError("bounds: expected numbers of at most 15 digits, decimals included.")
-            if self.decimals is not None and math.ceil(low * scale - 1e-9) > math.floor(high * scale + 1e-9):
-                raise ValueError(
-                    f"bounds: no number with decimals: {self.decimals} lies in them. Raise decimals."
-                )
+            is_known = self.decimals is not None or self.multiple_of is not None
+            if is_known and math.ceil(low * scale - 1e-9) > math.floor(high * scale + 1e-9):
+                key = "decimals" if self.multiple_of is None else "multiple_of"
+                advice = "Raise decimals." if self.multiple_of is None else "Lower it."
+                raise ValueError(f"bounds: no number with {key}: {getattr(self, key)} lies in them. {advice}")
+        if (
+            self.multiple_of
+            and self.decimals is not None
+            and round(self.multiple_of, self.decimals) != self.multiple_of
+        ):
+            raise ValueError(
+                f"decimals: {self.decimals} cannot hold multiple_of: {self.multiple_of}. Leave it out."
+            )
         return self
 
     @property
     def has_precision(self) -> bool:
-        return self.decimals is not None
+        return self.decimals is not None or self.multiple_of is not None
 
     @property
     def step(self) -> float:
-        return 10.0 ** -(self.decimals or 0)
+        return 10.0 ** -(self.decimals or 0) if self.multiple_of is None else self.multiple_of
+
+    @property
+    def _scale(self) -> float:
+        """Lattice integers that make up 1: a whole number for steps such as a twelfth."""
+        if self.multiple_of is None:
+            return 10.0 ** (self.decimals or 0)
+        inverse = 1.0 / self.multiple_of
+        return float(round(inverse)) if abs(inverse - round(inverse)) < 1e-9 * inverse else inverse
+
+    def _of_units(self, lattice: np.ndarray) -> np.ndarray:
+        """Return the numbers that lattice integers stand for."""
+        is_large = self.multiple_of is not None and self.multiple_of > 1
+        values = lattice * self.multiple_of if is_large else lattice / self._scale
+        is_rounded = self.decimals is not None or self.multiple_of is None
+        return np.asarray(np.round(values, self.decimals or 0) if is_rounded else values)
+
+    @property
+    def _most_decimals(self) -> int:
+        """The most decimals that declared bounds leave room for."""
+        largest = max(map(abs, self.bounds or (0.0,)))
+        return int(min(MAX_DECIMALS, math.log10(LIMIT / largest))) if largest else MAX_DECIMALS
 
     def domain(self) -> Domain:
         # More decimals than MAX_DECIMALS is every float there is.
-        step = None if self.decimals is None or self.decimals >= MAX_DECIMALS else self.step
+        is_fine = self.multiple_of is None and (self.decimals is None or self.decimals >= MAX_DECIMALS)
+        step = None if is_fine else self.step
         return Domain(self.bounds, step, None, self.nullable is not False)
 
     def parse(self, text: str, where: str) -> float:
@@ -102,28 +149,80 @@ class Numeric(LatticeColumn):
 
     def with_implied_precision(self) -> Numeric:
         is_integer = self.dtype is not None and _is_integer(self.dtype)
-        return self.with_(decimals=0) if is_integer and self.decimals is None else self
+        return self.with_(decimals=0) if is_integer and not self.has_precision else self
 
     def with_final_dtype(self) -> Numeric:
-        return self if self.dtype else self.with_(dtype=TEXT_FLOAT if self.decimals else TEXT_INTEGER)
+        is_whole = self.step % 1 == 0
+        return self if self.dtype else self.with_(dtype=TEXT_INTEGER if is_whole else TEXT_FLOAT)
 
     def with_finest_precision(self) -> Numeric:
-        return self if self.has_precision else self.with_(decimals=MAX_DECIMALS)
+        return self if self.has_precision else self.with_(decimals=self._most_decimals)
 
     def precision_counts(self, series: pd.Series) -> np.ndarray:
         values = floats(series)
         values = values[~np.isnan(values)]
         is_single = self.dtype in ("float32", "Float32", "float16")
-        needed = np.full(len(values), len(DECIMALS) - 1)
-        for position in range(len(DECIMALS) - 2, -1, -1):
-            with np.errstate(over="ignore"):  # a warning would tell of a value
-                rounded = np.round(values, DECIMALS[position])
-            fits = rounded.astype(np.float32) == values.astype(np.float32) if is_single else rounded == values
-            needed[fits] = position
-        return np.bincount(needed, minlength=len(DECIMALS))
+        needed = np.full(len(values), len(PARTS))
+        for position in range(len(PARTS) - 1, -1, -1):
+            needed[_is_made_of(values, PARTS[position], is_single)] = position
+        return np.bincount(needed, minlength=len(PARTS) + 1)
 
     def with_precision(self, finest: int) -> Numeric:
-        return self.with_(decimals=max(DECIMALS[finest], _decimals_of(self.bounds)))
+        return self._with_part(PARTS[finest]) if finest < len(PARTS) else self.with_finest_precision()
+
+    def with_voted_precision(self, vote: np.ndarray, surely: float, likely: float) -> Numeric:
+        """Return the column with the coarsest step that all voted ones are multiples of; see the base's thresholds."""
+        real = np.flatnonzero(vote > surely)
+        if not len(real):
+            return super().with_voted_precision(vote, surely, likely)
+        if real[-1] == len(PARTS):
+            return self.with_finest_precision()
+        common = math.lcm(*(PARTS[position] for position in real), 10 ** min(_decimals_of(self.bounds), 6))
+        part = next((part for part in _COMMON if part % common == 0), None)
+        return self.with_finest_precision() if part is None else self._with_part(part)
+
+    def _with_part(self, part: int) -> Numeric:
+        """Return the column with multiples of ``1 / part``, and at least the decimals that its bounds have."""
+        decimals = _DECIMALS_OF.get(part)
+        if decimals is not None and part == 10**decimals:
+            decimals = max(decimals, _decimals_of(self.bounds))
+            return self.with_(decimals=min(decimals, self._most_decimals))
+        if part > 10**self._most_decimals:
+            return self.with_finest_precision()
+        return self.with_(decimals=decimals, multiple_of=1 / part)
+
+    def scaled(self, series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+        values = floats(series)
+        present = ~np.isnan(values)
+        with np.errstate(over="ignore"):  # a warning would tell of a value
+            return np.rint(np.where(present, values, 0.0) * self._scale), present
+
+    def with_range_axis(self) -> tuple[Numeric, np.ndarray]:
+        is_integer = _is_integer(self.dtype)
+        is_fine = self.decimals is not None and self.decimals >= MAX_DECIMALS
+        column = self.with_(decimals=None, multiple_of=10.0**-_FINEST) if is_fine else self
+        reach = _integer_bits(self.dtype) if is_integer else _REACH + math.log2(column._scale)
+        powers = 2.0 ** np.arange(0, math.ceil(reach) + 1)
+        low, high = (end * column._scale for end in _dtype_ends(self.dtype))
+        edges = np.concatenate([1.0 - powers[::-1], powers])
+        return column, np.unique(np.clip(edges, low, high + 1))
+
+    def with_room_for(self, largest: float) -> tuple[Numeric, float]:
+        """Return the column with the finest step that keeps a lattice integer below the limit, and the old one's share.
+
+        Values that any precision may have keep at least ``_DIGITS`` digits; others stay as they are where they can.
+        """
+        if self.multiple_of == 10.0**-_FINEST:
+            digits = math.floor(math.log10(largest)) + 1 - _FINEST if largest else 0  # before the point
+            power = max(min(MAX_DECIMALS, 15 - digits), min(_FINEST, _DIGITS - digits))
+        elif largest < LIMIT:
+            return self, 1.0
+        else:
+            power = math.floor(math.log10(self._scale * (LIMIT - 1) / largest))
+        if 0 <= power <= MAX_DECIMALS:
+            return self.with_(decimals=power, multiple_of=None), 10.0**power / self._scale
+        decimals = 0 if power < 0 else None
+        return self.with_(decimals=decimals, multiple_of=10.0**-power), 10.0**power / self._scale
 
     @property
     def reads_from_text(self) -> bool:
@@ -136,33 +235,25 @@ class Numeric(LatticeColumn):
         return floats(series)
 
     def rounded(self, values: np.ndarray) -> np.ndarray:
+        if self.multiple_of is not None:
+            return np.asarray(np.rint(values * self._scale))
         return values if self.decimals is None else np.asarray(values.round(self.decimals))
 
     def to_lattice(self, series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-        values = floats(series)
-        present = ~np.isnan(values)
-        with np.errstate(over="ignore"):  # a warning would tell of a value
-            scaled = np.rint(np.where(present, values, 0.0) * 10.0 ** (self.decimals or 0))
+        scaled, present = self.scaled(series)
         return np.clip(scaled, 1 - LIMIT, LIMIT - 1).astype(np.int64), present
 
     def declared_range(self) -> tuple[int, int]:
-        low, high = (float(bound) * 10.0 ** (self.decimals or 0) for bound in self.bounds or ())
+        low, high = (float(bound) * self._scale for bound in self.bounds or ())
         return _snapped(low, np.ceil), _snapped(high, np.floor)
 
     def dtype_range(self) -> tuple[int, int]:
-        resolved = pd.api.types.pandas_dtype(self.dtype or "object")
-        base = getattr(resolved, "numpy_dtype", resolved)
-        low, high = 1 - LIMIT, LIMIT - 1
-        if isinstance(base, np.dtype) and base.kind in "iu":
-            return max(low, int(np.iinfo(base).min)), min(high, int(np.iinfo(base).max))
-        if isinstance(base, np.dtype) and base.kind == "f":
-            largest = int(min(float(np.finfo(base).max) * 10.0 ** (self.decimals or 0), high))
-            return -largest, largest
-        return low, high
+        low, high = (end * self._scale for end in _dtype_ends(self.dtype))
+        return int(max(1 - LIMIT, low)), int(min(LIMIT - 1, high))
 
     def bounds_of(self, low: int, high: int) -> tuple[float, float]:
-        scale = 10.0 ** (self.decimals or 0)
-        return (low / scale, high / scale)
+        ends = self._of_units(np.array([low, high], dtype=np.int64))
+        return float(ends[0]), float(ends[1])
 
     def place(self, bound: float) -> float:
         return float(bound)
@@ -171,7 +262,9 @@ class Numeric(LatticeColumn):
         return float(bound)
 
     def shown(self, value: float) -> float:
-        return round(float(value), self.decimals or 0)
+        return round(
+            float(value), MAX_DECIMALS if self.multiple_of and self.decimals is None else self.decimals or 0
+        )
 
     def drawn_places(self, series: pd.Series) -> np.ndarray:
         if pd.api.types.is_float_dtype(series.dtype):
@@ -190,13 +283,14 @@ class Numeric(LatticeColumn):
 
     def check_output(self) -> None:
         if (
-            self.decimals
+            (self.decimals or self.step % 1)
             and self.fits_dtype(pd.api.types.pandas_dtype(self.dtype))
             and _is_integer(self.dtype)
         ):
+            key = "decimals" if self.decimals else "multiple_of"
             raise SchemaError(
-                f"Column {self.name!r}: decimals: {self.decimals} do not go with dtype {self.dtype}. "
-                "Use 0, or another dtype."
+                f"Column {self.name!r}: {key}: {getattr(self, key)} do not go with dtype {self.dtype}. "
+                "Use whole numbers, or another dtype."
             )
         super().check_output()
 
@@ -237,15 +331,14 @@ class NumericEncoder(LatticeEncoder):
         return rounding.number_steps(int(max(abs(self.edges[0]), abs(self.edges[-1] - 1))))
 
     def _is_on_lattice(self, series: pd.Series, lattice: np.ndarray) -> bool:
-        scaled = floats(series) * 10.0 ** (self.column.decimals or 0)
+        scaled = floats(series) * self.column._scale
         return bool(np.allclose(scaled, lattice, rtol=1e-12, atol=1e-6))
 
     def _from_lattice(self, lattice: np.ndarray) -> np.ndarray:
-        decimals = self.column.decimals or 0
         kind = getattr(pd.api.types.pandas_dtype(self.dtype), "kind", "O")
-        if decimals == 0 and kind != "f":
-            return lattice
-        return np.round(lattice / 10.0**decimals, decimals)
+        if self.column.step % 1 == 0 and kind != "f":
+            return lattice * int(self.column.step)
+        return self.column._of_units(lattice)
 
 
 def _is_numeral(value: Any, untyped_text: bool) -> bool:
@@ -256,6 +349,40 @@ def _is_numeral(value: Any, untyped_text: bool) -> bool:
 
 def _is_no_text(value: Any, _: bool) -> bool:
     return not isinstance(value, str)
+
+
+def _is_made_of(values: np.ndarray, part: int, is_single: bool) -> np.ndarray:
+    """Return ``(values,)`` true for multiples of ``1 / part``: as floats for decimals, up to rounding for others."""
+    if is_single:
+        with np.errstate(over="ignore"):
+            return np.asarray((np.rint(values * part) / part).astype(np.float32) == values.astype(np.float32))
+    with np.errstate(over="ignore"):  # a warning would tell of a value
+        if part in _DECIMALS_OF and part == 10 ** _DECIMALS_OF[part]:
+            return np.asarray(np.round(values, _DECIMALS_OF[part]) == values)
+        scaled = values * part
+    nearest = np.rint(scaled)
+    if part in _DECIMALS_OF:
+        return np.asarray(np.round(nearest / part, _DECIMALS_OF[part]) == values)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(
+            np.abs(scaled - nearest) <= np.minimum(_CLOSE + _CLOSE_SHARE * np.abs(scaled), 1e-6)
+        )
+
+
+def _dtype_ends(dtype: str | None) -> tuple[float, float]:
+    """Return the smallest and the largest number that a dtype can hold, infinite for objects."""
+    resolved = pd.api.types.pandas_dtype(dtype or "object")
+    base = getattr(resolved, "numpy_dtype", resolved)
+    if isinstance(base, np.dtype) and base.kind in "iu":
+        return int(np.iinfo(base).min), int(np.iinfo(base).max)
+    if isinstance(base, np.dtype) and base.kind == "f":
+        return float(np.finfo(base).min), float(np.finfo(base).max)
+    return -math.inf, math.inf
+
+
+def _integer_bits(dtype: str | None) -> int:
+    """Return the power of two up to which integers of a dtype are looked for."""
+    return min(math.ceil(math.log2(_dtype_ends(dtype)[1])), 63)
 
 
 def _is_integer(dtype: str | None) -> bool:

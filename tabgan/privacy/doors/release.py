@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
 
@@ -24,7 +24,7 @@ from tabgan.columns import KINDS, Column, column_of_dtype, grid
 from tabgan.columns.encoder import ColumnEncoder
 from tabgan.columns.keys import counted
 from tabgan.columns.kind import Ballot, read_text
-from tabgan.columns.lattice import LatticeColumn, LatticeEncoder, Precision, has_range, is_on_lattice
+from tabgan.columns.lattice import LIMIT, LatticeColumn, LatticeEncoder, Precision, has_range, is_on_lattice
 from tabgan.columns.values import is_text, objects
 from tabgan.errors import ConfigError, DataError
 from tabgan.privacy.doors.measure import Measurer, Observed
@@ -109,10 +109,12 @@ def release_table(
     columns = door.name_kinds(declared)
     n_rows = door.count_rows(len([c for c in columns if c.is_modelled]))
     columns = door.find_precision(columns)
-    modelled = [c for c in columns if c.is_modelled]
-    n_cells = grid.fine_cells(n_rows, plan.noise_stddev("one_way", len(modelled)))
-    released = door.measure(modelled, door.find_spans(columns, n_rows, n_cells), n_cells)
+    n_modelled = len([c for c in columns if c.is_modelled])
+    n_cells = grid.fine_cells(n_rows, plan.noise_stddev("one_way", n_modelled))
+    columns, spans = door.find_spans(columns, n_cells)
+    released = door.measure([c for c in columns if c.is_modelled], spans, n_cells)
     released = door.find_roundness(released)
+    _warn_of_limits(released, door.axes)
     _warn_of_coarse_columns(released, door.unsure)
     completed = {r.encoder.name: r.encoder.column for r in released}
     schema = declared.replace([completed.get(c.name, c) for c in columns])
@@ -167,11 +169,30 @@ def _warn_of_coarse_columns(released: Sequence[ReleasedColumn], unsure: Collecti
         )
 
 
+def _warn_of_limits(released: Sequence[ReleasedColumn], axes: Mapping[str, tuple[float, float]]) -> None:
+    """Log the columns whose released range goes to the end of the axis that it was looked for on."""
+    for encoder in (r.encoder for r in released if is_on_lattice(r.encoder) and r.encoder.name in axes):
+        column, (low, stop) = encoder.column, axes[encoder.name]
+        smallest, largest = column.dtype_range()
+        ends = (encoder.edges[0] <= max(low, 1 - LIMIT), encoder.edges[-1] >= min(stop, LIMIT))
+        is_natural = (low <= smallest and smallest > 1 - LIMIT, stop > largest and largest < LIMIT - 1)
+        if column.bounds is not None and any(
+            end and not own for end, own in zip(ends, is_natural, strict=True)
+        ):
+            logger.warning(
+                "Column %r: values lie at or beyond %s, where this kind of column ends; those beyond are clipped. "
+                "Declare its bounds, and a coarser precision if they need one.",
+                encoder.name,
+                column.describe(),
+            )
+
+
 @dataclass
 class _Door:
     """The rows, with the plan and the measurer that every access to them goes through.
 
-    ``unsure`` are the columns in which no count of decimals or resolutions rises above the noise.
+    ``unsure`` are the columns in which no count of decimals or resolutions rises above the noise, ``open`` those of
+    undeclared precision, and ``axes`` the ends of the axis on which a range was looked for.
     """
 
     df: pd.DataFrame
@@ -179,6 +200,8 @@ class _Door:
     measurer: Measurer
     untyped_text: bool
     unsure: frozenset[str] = frozenset()
+    open: frozenset[str] = frozenset()
+    axes: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def histograms(
         self, stage: Stage, what: str, count: Mapping[str, Callable[[], np.ndarray]]
@@ -248,6 +271,7 @@ class _Door:
 
     def find_precision(self, columns: Sequence[Column]) -> list[Column]:
         """Return the columns with decimals and resolutions filled in, by a noisy vote where undeclared."""
+        self.open = frozenset(c.name for c in columns if has_range(c) and not c.has_precision)
         known = [column.with_implied_precision() for column in columns]
         open_ = {c.name: c for c in known if has_range(c) and not c.has_precision}
         counts = {name: partial(c.precision_counts, self.df[name]) for name, c in open_.items()}
@@ -258,34 +282,48 @@ class _Door:
         found = {name: open_[name].with_voted_precision(vote, surely, likely) for name, vote in votes.items()}
         return [found.get(column.name, column).with_final_dtype() for column in known]
 
-    def find_spans(self, columns: Sequence[Column], n_rows: float, n_cells: int) -> dict[str, grid.Span]:
-        """Return the span of the rows of every column with open or wide bounds, by noisy counts.
+    def find_spans(
+        self, columns: Sequence[Column], n_cells: int
+    ) -> tuple[list[Column], dict[str, grid.Span]]:
+        """Return the span of the rows of every column with open or wide bounds, by noisy counts, and the columns.
 
         First over coarse cells that are the same for every table; then, for spans with more integers than the final
-        ``n_cells``, over cells placed by the first counts.
+        ``n_cells``, over cells placed by the first counts. An undeclared precision becomes one that the range has
+        room for.
         """
-        coarse = {c.name: grid.range_edges(c) for c in columns if has_range(c) and _is_open(c, n_cells)}
-        spans = self._spans("ranges", "range", columns, coarse)
+        settled, coarse = {column.name: column for column in columns}, {}
+        for column in columns:
+            if has_range(column) and _is_open(column, n_cells):
+                is_free = column.bounds is None and column.name in self.open
+                axis, edges = column.with_range_axis() if is_free else (column, grid.range_edges(column))
+                settled[column.name], coarse[column.name] = axis, edges
+        spans = self._spans("ranges", "range", settled, coarse)
+        for name, span in spans.items():
+            column = settled[name]
+            if has_range(column) and column.bounds is None:
+                settled[name], share = column.with_room_for(max(-span.low, span.high))
+                spans[name] = span.scaled(share) if span.is_seen else span
+                self.axes[name] = (coarse[name][0] * share, coarse[name][-1] * share)
         wide = {name: span for name, span in spans.items() if span.is_wide(n_cells)}
         noise = self.plan.noise_stddev("zoom", len(wide))
         zoomed = {
             name: grid.grid_edges(span, grid.cells_apart(span, noise, grid.ZOOM_CELLS))
             for name, span in wide.items()
         }
-        closer = self._spans("zoom", "coarse histogram", columns, zoomed, spans)
-        return spans | {name: span for name, span in closer.items() if span.is_seen}
+        closer = self._spans("zoom", "coarse histogram", settled, zoomed, spans)
+        return list(settled.values()), spans | {name: span for name, span in closer.items() if span.is_seen}
 
     def _spans(
         self,
         stage: Stage,
         what: str,
-        columns: Sequence[Column],
+        columns: Mapping[str, Column],
         edges: dict[str, np.ndarray],
         earlier: Mapping[str, grid.Span] = MappingProxyType({}),
     ) -> dict[str, grid.Span]:
         """Return a span for each column in ``edges``, with declared or released ends; ``earlier`` ones are coarser."""
         counts, ends = {}, {}
-        for column in columns:
+        for column in columns.values():
             if column.name in edges and has_range(column):
                 counts[column.name] = partial(self._over, column, edges[column.name])
                 if column.bounds is not None:
@@ -303,7 +341,8 @@ class _Door:
 
     def _over(self, column: LatticeColumn, edges: np.ndarray) -> np.ndarray:
         """Return ``(len(edges) - 1,)`` counts of a column's values; values outside go to the end cells."""
-        lattice, present = column.to_lattice(self.df[column.name])
+        read = column.to_lattice if edges.dtype == np.int64 else column.scaled
+        lattice, present = read(self.df[column.name])
         return np.histogram(np.clip(lattice[present], edges[0], edges[-1] - 1), edges)[0]
 
     def measure(
@@ -322,8 +361,7 @@ class _Door:
                 counted = self._count(_encoder(column, spans.get(column.name), n_cells, stddev), noise)
                 is_open = has_range(column) and column.bounds is None
                 span = spans.get(column.name)
-                is_seen = is_open and span is not None and span.is_seen
-                released.append(_tightened(counted, span) if is_seen else counted)
+                released.append(_tightened(counted, span) if is_open and span and span.is_seen else counted)
         return released
 
     def find_roundness(self, released: Sequence[ReleasedColumn]) -> list[ReleasedColumn]:
