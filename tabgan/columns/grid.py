@@ -26,6 +26,10 @@ EXACT_CELLS = 65_536
 #: Rows that a fine cell should hold, over the noise of its count.
 ROWS_OVER_NOISE = 4.0
 
+#: How many times as wide as the cell before an outermost one is cut up, and how many times as wide as the one before
+#: each of its parts is.
+STEEP, GRADE = 16, 4.0
+
 #: Noise standard deviations above which a cell counts as occupied, is likely to be, or may be. Among a hundred empty
 #: cells, noise passes the first about once in 3,000 columns.
 SURELY, LIKELY, PERHAPS = 4.5, 2.75, 1.0
@@ -91,6 +95,7 @@ class Span:
         is_seen: False if nothing stands above the noise: then ``low`` and ``high`` say nothing of the rows.
         core: The range between the inner ends of the outermost occupied cells; ``None`` if the ends are declared.
         counts: ``(cells,)`` released counts of them; ``None`` stands for the mass.
+        largest: The largest absolute value, in lattice units, that certainly occupied cells have room for.
     """
 
     low: int
@@ -100,6 +105,7 @@ class Span:
     is_seen: bool = True
     core: tuple[int, int] | None = None
     counts: np.ndarray | None = None
+    largest: float = 0.0
 
     @property
     def scattered(self) -> float:
@@ -144,7 +150,7 @@ def span_of(
     The cell more to either side keeps tails that are too thin to show. It is left out where it would more than
     triple the span, and at zero: few columns cross it, unless zero is all that they show.
     """
-    core = None
+    core, largest = None, 0.0
     if declared is not None:
         low, high = declared
     else:
@@ -152,6 +158,8 @@ def span_of(
         if found is None:
             return Span(0, 0, np.array([0, 1], dtype=np.int64), np.zeros(1), is_seen=False)
         core = _joined(known, _core(edges, counts, noise_stddev))
+        sure = _surely_occupied(counts, noise_stddev) or found
+        largest = float(max(-edges[sure[0]], edges[sure[1] + 1] - 1))
         first, last = found
         low, stop = int(edges[first]), int(edges[last + 1])
         most = 2 * (stop - low)
@@ -161,7 +169,7 @@ def span_of(
             stop = int(edges[last + 2])
         high = stop - 1
     mass = np.where(counts > PRESENT * noise_stddev, counts, 0.0)
-    return Span(low, high, edges, mass, core=core, counts=counts)
+    return Span(low, high, edges, mass, core=core, counts=counts, largest=largest)
 
 
 def occupied(
@@ -411,7 +419,17 @@ def grid_edges(span: Span, n_cells: int) -> np.ndarray:
         is_empty = span.mass[i] == 0
         parts.append(cells[int(is_empty and was_empty) :])
         was_empty = is_empty
-    return np.unique(np.concatenate(parts))
+    edges = np.unique(np.concatenate(parts))
+    return np.unique(np.concatenate([edges, _graded(edges), -_graded(-edges[::-1])]))
+
+
+def _graded(edges: np.ndarray) -> np.ndarray:
+    """Return edges within a last cell that is much wider than the one before: few values fill such a one to its end."""
+    if len(edges) < 3 or edges[-1] - edges[-2] < STEEP * (edges[-2] - edges[-3]):
+        return edges[:0]
+    parts = (edges[-2] - edges[-3]) * GRADE ** np.arange(40, dtype=np.float64)
+    cuts = edges[-2] + np.cumsum(parts)
+    return np.asarray(cuts[cuts < edges[-1]].astype(np.int64))
 
 
 def fine_cells(n_rows: float, noise_stddev: float) -> int:

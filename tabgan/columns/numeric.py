@@ -287,10 +287,12 @@ class Numeric(LatticeColumn):
             and self.fits_dtype(pd.api.types.pandas_dtype(self.dtype))
             and _is_integer(self.dtype)
         ):
-            key = "decimals" if self.decimals else "multiple_of"
+            found = (
+                f"decimals: {self.decimals} do" if self.decimals else f"multiple_of: {self.multiple_of} does"
+            )
             raise SchemaError(
-                f"Column {self.name!r}: {key}: {getattr(self, key)} do not go with dtype {self.dtype}. "
-                "Use whole numbers, or another dtype."
+                f"Column {self.name!r}: {found} not go with dtype {self.dtype}. "
+                f"Use {0 if self.decimals else 1}, or another dtype."
             )
         super().check_output()
 
@@ -364,9 +366,8 @@ def _is_made_of(values: np.ndarray, part: int, is_single: bool) -> np.ndarray:
     if part in _DECIMALS_OF:
         return np.asarray(np.round(nearest / part, _DECIMALS_OF[part]) == values)
     with np.errstate(invalid="ignore"):
-        return np.asarray(
-            np.abs(scaled - nearest) <= np.minimum(_CLOSE + _CLOSE_SHARE * np.abs(scaled), 1e-6)
-        )
+        is_close = np.abs(scaled - nearest) <= np.minimum(_CLOSE + _CLOSE_SHARE * np.abs(scaled), 1e-6)
+    return np.asarray(is_close & (nearest != 0))
 
 
 def _dtype_ends(dtype: str | None) -> tuple[float, float]:

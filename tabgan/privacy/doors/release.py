@@ -301,7 +301,7 @@ class _Door:
         for name, span in spans.items():
             column = settled[name]
             if has_range(column) and column.bounds is None:
-                settled[name], share = column.with_room_for(max(-span.low, span.high))
+                settled[name], share = column.with_room_for(span.largest)
                 spans[name] = span.scaled(share) if span.is_seen else span
                 self.axes[name] = (coarse[name][0] * share, coarse[name][-1] * share)
         wide = {name: span for name, span in spans.items() if span.is_wide(n_cells)}
