@@ -439,8 +439,23 @@ def fine_cells(n_rows: float, noise_stddev: float) -> int:
     return int(np.clip(n_rows / (ROWS_OVER_NOISE * noise_stddev), MIN_CELLS, MAX_CELLS))
 
 
-def cells_apart(span: Span, noise_stddev: float, most: int = MAX_CELLS) -> int:
-    """Return the most cells for the values of a wide span that do not lie in cells of one integer."""
+def cells_apart(span: Span, noise_stddev: float, most: int = MAX_CELLS, less: float = 0.0) -> int:
+    """Return the most cells for the values of a wide span that do not lie in cells of one integer.
+
+    ``less`` is the number of those rows that will have cells of one integer all the same.
+    """
     if noise_stddev == 0:
         return EXACT_CELLS if most == MAX_CELLS else most
-    return int(np.clip(span.scattered / (ROWS_OVER_NOISE * noise_stddev), FEW_CELLS, most))
+    return int(np.clip((span.scattered - less) / (ROWS_OVER_NOISE * noise_stddev), FEW_CELLS, most))
+
+
+def edges_of_values(places: np.ndarray, low: int, high: int) -> np.ndarray:
+    """Return edges of one cell for each of ascending lattice integers, from ``low`` to ``high``: cells end midway."""
+    between = (places[:-1] + places[1:] + 1) // 2
+    return np.concatenate([[low], between, [high + 1]]).astype(np.int64)
+
+
+def edges_with_values(edges: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Return edges of the same cells, and a cell of its own for each of some lattice integers inside."""
+    inside = places[(places >= edges[0]) & (places < edges[-1])]
+    return np.unique(np.concatenate([edges, inside, inside + 1]))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self, TypeGuard
 
 import numpy as np
@@ -34,6 +35,42 @@ class Precision(NamedTuple):
 
     key: str
     coarsest: str
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """Numbers of a column that are frequent, as they were released.
+
+    Attributes:
+        values: ``(values,)`` float64, ascending.
+        counts: ``(values,)`` their noisy counts.
+        is_all: True if nearly all rows have one of them.
+        places: ``(values,)`` their lattice integers, all different; set by :meth:`within`.
+        low: Largest lattice integer that is not above all of them.
+        high: Smallest one that is not below any.
+    """
+
+    values: np.ndarray
+    counts: np.ndarray
+    is_all: bool
+    places: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    low: int = 0
+    high: int = 0
+
+    def within(self, column: LatticeColumn) -> Repeated | None:
+        """Return the values within a column's bounds, the most frequent of each lattice integer; ``None`` for none."""
+        places = column.to_lattice(pd.Series(self.values))[0]
+        order = np.lexsort([-self.counts, places])
+        kept = order[np.concatenate([[True], np.diff(places[order]) > 0])] if len(order) else order
+        if column.bounds is not None:
+            low, high = column.declared_range()
+            kept = kept[(places[kept] >= low) & (places[kept] <= high)]
+        if not len(kept):
+            return None
+        values, places = self.values[kept], places[kept]
+        first, last = (column.place(end) for end in column.bounds_of(int(places[0]), int(places[-1])))
+        low, high = int(places[0]) - int(values[0] < first), int(places[-1]) + int(values[-1] > last)
+        return replace(self, values=values, counts=self.counts[kept], places=places, low=low, high=high)
 
 
 class LatticeColumn(Column):
@@ -132,6 +169,13 @@ class LatticeColumn(Column):
         """Return edges of coarse cells that are the same for every table; by default zero and doubling ranges."""
         return DOUBLING_EDGES
 
+    def repeated(self, series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+        """Return the distinct numbers of a series, and how often each occurs.
+
+        Only for columns of which :attr:`may_repeat_values` is true.
+        """
+        raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} has no such thing.")
+
     def scaled(self, series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
         """Return lattice integers as :meth:`to_lattice` does, by default the same; as floats they have no limit."""
         return self.to_lattice(series)
@@ -160,6 +204,7 @@ class LatticeColumn(Column):
 
     def encoder_of(self, arrays: Mapping[str, np.ndarray]) -> tuple[ColumnEncoder, bool]:
         encoder = self.lattice_encoder(arrays["edges"]).emphasising(arrays.get("emphasis"))
+        encoder.exact = arrays.get("exact")
         is_whole = arrays["edges"].dtype == np.int64
         return encoder, is_whole and (encoder.is_unseen or self.is_complete) and encoder.is_as_fitted
 
@@ -222,6 +267,7 @@ class LatticeEncoder(ColumnEncoder):
 
     Attributes:
         emphasis: ``(classes,)`` factors by which round integers weigh within a cell; ``None`` for even ones.
+        exact: ``(cells,)`` the only number of a cell, NaN where integers are drawn; ``None`` if they are everywhere.
     """
 
     is_ordered = True
@@ -231,6 +277,7 @@ class LatticeEncoder(ColumnEncoder):
         self.column = column
         self.edges = np.asarray(edges, dtype=np.int64)
         self.emphasis: np.ndarray | None = None
+        self.exact: np.ndarray | None = None
 
     @property
     def n_values(self) -> int:
@@ -242,17 +289,20 @@ class LatticeEncoder(ColumnEncoder):
         return self.column.bounds is None
 
     def arrays(self) -> dict[str, np.ndarray]:
-        return {"edges": self.edges} | ({} if self.emphasis is None else {"emphasis": self.emphasis})
+        optional = {"emphasis": self.emphasis, "exact": self.exact}
+        return {"edges": self.edges} | {name: array for name, array in optional.items() if array is not None}
 
     @property
     def is_as_fitted(self) -> bool:
         """True if edges and emphasis could have been left behind by a fit."""
         edges, emphasis = self.edges, self.emphasis
         if self.is_unseen:
-            return edges.tolist() == [0, 1] and emphasis is None and self.is_nullable
+            is_bare = emphasis is None and self.exact is None
+            return edges.tolist() == [0, 1] and is_bare and self.is_nullable
         ends = (int(edges[0]), int(edges[-1]) - 1)
         is_grid = edges.ndim == 1 and bool((np.diff(edges) > 0).all())
         is_grid &= bool(np.allclose(ends, self.column.declared_range(), rtol=1e-15, atol=0))
+        is_grid &= self.exact is None or self._has_exact_cells(self.exact)
         if not is_grid or not self.has_wide_cells:
             return is_grid and emphasis is None
         if emphasis is None:
@@ -265,10 +315,25 @@ class LatticeEncoder(ColumnEncoder):
     def steps(self) -> np.ndarray:
         """Steps that tell round integers from others; see :mod:`tabgan.columns.rounding`."""
 
+    def with_exact(self, found: Repeated) -> Self:
+        """Return the same encoder with numbers that stand for the whole of the cells that they lie in."""
+        other = copy.copy(self)
+        other.exact = np.full(self.n_values, np.nan)
+        other.exact[np.searchsorted(self.edges, found.places, side="right") - 1] = found.values
+        return other
+
+    def _has_exact_cells(self, exact: np.ndarray) -> bool:
+        """Return true if exact numbers are those of their cells."""
+        if exact.dtype != np.float64 or exact.shape != (self.n_values,):
+            return False
+        cells = np.flatnonzero(~np.isnan(exact))
+        return len(cells) > 0 and bool((self._encode(pd.Series(exact[cells])) == cells + 1).all())
+
     @property
     def has_wide_cells(self) -> bool:
         """True if a cell holds integers of which some are rounder than others."""
-        return len(self.steps) > 1 and bool((np.diff(self.edges) > 1).any())
+        is_drawn = True if self.exact is None else np.isnan(self.exact)
+        return len(self.steps) > 1 and bool(((np.diff(self.edges) > 1) & is_drawn).any())
 
     def emphasising(self, factors: np.ndarray | None) -> Self:
         """Return the same encoder with factors for each class of round integers."""

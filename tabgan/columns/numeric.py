@@ -31,6 +31,9 @@ _DECIMALS_OF = {2: 1, 4: 2, 8: 3, 16: 4, 20: 2} | {10**d: d for d in range(7)}
 #: Parts that a column may be made of, coarsest first: one that all voted ones divide.
 _COMMON = (1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 60, *(10**d for d in range(2, 7)))
 
+#: Declared ranges of at most so many numbers have a cell for each in every fit.
+_FEW_VALUES = 16
+
 #: Distance from a multiple, in steps, that rounding explains, and as a share of the multiple.
 _CLOSE, _CLOSE_SHARE = 1e-9, 4e-15
 
@@ -191,6 +194,18 @@ class Numeric(LatticeColumn):
             return self.with_finest_precision()
         return self.with_(decimals=decimals, multiple_of=1 / part)
 
+    @property
+    def may_repeat_values(self) -> bool:
+        if self.bounds is None or not self.has_precision:
+            return True
+        low, high = self.declared_range()
+        return high - low >= _FEW_VALUES
+
+    def repeated(self, series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+        values = floats(series)
+        found, counts = np.unique(values[~np.isnan(values)] + 0.0, return_counts=True)  # no -0.0 beside 0.0
+        return found, counts.astype(np.int64)
+
     def scaled(self, series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
         values = floats(series)
         present = ~np.isnan(values)
@@ -327,6 +342,31 @@ class NumericEncoder(LatticeEncoder):
     """An encoder with cells over multiples of ``10**-decimals``."""
 
     column: Numeric
+
+    def contains(self, series: pd.Series) -> bool:
+        if self.exact is None:
+            return super().contains(series)
+        values, cells = floats(series), self._encode(series)
+        if np.isnan(values).any():
+            return False
+        exact = self.exact[cells - 1]
+        is_drawn = np.isnan(exact)
+        return bool((is_drawn | (values == exact)).all()) and super().contains(series[is_drawn])
+
+    def repeat(self, value: object, n_rows: int) -> pd.Series:
+        series = pd.Series([value], dtype=object)
+        if self.exact is None or series.isna().all() or np.isnan(self.exact[self._encode(series)[0] - 1]):
+            return super().repeat(value, n_rows)
+        return self.inverse_transform(np.full(n_rows, self._encode(series)[0]), np.random.default_rng(0))
+
+    def _decode(self, positions: np.ndarray, rng: np.random.Generator) -> np.ndarray | pd.Series:
+        values = np.asarray(super()._decode(positions, rng))
+        if self.exact is None:
+            return values
+        exact = self.exact[positions]
+        if values.dtype.kind == "i":
+            exact = np.rint(exact)
+        return np.where(np.isnan(exact), values, exact).astype(values.dtype)
 
     @property
     def steps(self) -> np.ndarray:

@@ -20,7 +20,7 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from tabgan.columns import KINDS, Column, column_of_dtype, grid
+from tabgan.columns import KINDS, Column, column_of_dtype, grid, lattice
 from tabgan.columns.encoder import ColumnEncoder
 from tabgan.columns.keys import counted
 from tabgan.columns.kind import Ballot, read_text
@@ -36,6 +36,10 @@ logger = logging.getLogger(__name__)
 
 #: Times that each discovery can be afforded: its part of delta leaves room for one more, after an interruption.
 DISCOVERY_TRIES = 2
+
+#: Rows that a frequent number has without privacy too, and the share of the rows with other than the most frequent one
+#: that may have none of them where only they are sampled.
+LEAST_FREQUENT, NEARLY_ALL = 5, 0.03
 
 #: The fewest rows of a fit, in multiples of the noise of a 1-way count.
 MIN_SIGNAL = 4.0
@@ -112,7 +116,7 @@ def release_table(
     n_modelled = len([c for c in columns if c.is_modelled])
     n_cells = grid.fine_cells(n_rows, plan.noise_stddev("one_way", n_modelled))
     columns, spans = door.find_spans(columns, n_cells)
-    released = door.measure([c for c in columns if c.is_modelled], spans, n_cells)
+    released = door.measure([c for c in columns if c.is_modelled], spans, n_rows, n_cells)
     released = door.find_roundness(released)
     _warn_of_limits(released, door.axes)
     _warn_of_coarse_columns(released, door.unsure)
@@ -346,23 +350,52 @@ class _Door:
         return np.histogram(np.clip(lattice[present], edges[0], edges[-1] - 1), edges)[0]
 
     def measure(
-        self, columns: Sequence[Column], spans: dict[str, grid.Span], n_cells: int
+        self, columns: Sequence[Column], spans: dict[str, grid.Span], n_rows: float, n_cells: int
     ) -> list[ReleasedColumn]:
-        """Return every column's cells and noisy 1-way counts; open categories are discovered."""
+        """Return every column's cells and noisy 1-way counts; open categories and frequent numbers are discovered."""
         noise = self.plan.noise_multiplier("one_way", len(columns))
         stddev = self.plan.noise_stddev("one_way", len(columns))
-        n_open = sum(column.is_discovered for column in columns)
-        delta = self.plan.discovery_delta / max(n_open, 1) / DISCOVERY_TRIES
+        delta = self.plan.discovery_delta / DISCOVERY_TRIES
+        repeating = [] if self.plan.is_private and not delta else _repeating(columns, spans, n_cells)
+        delta /= max(sum(column.is_discovered for column in columns) + len(repeating), 1)
+        exact_noise = self.plan.noise_multiplier("exact", len(repeating))
+        found = {c.name: self._find_repeated(c, exact_noise, delta, n_rows) for c in repeating}
         released = []
         for column in columns:
             if column.is_discovered:
                 released.append(self._discover(column, noise, delta))
-            else:
-                counted = self._count(_encoder(column, spans.get(column.name), n_cells, stddev), noise)
-                is_open = has_range(column) and column.bounds is None
-                span = spans.get(column.name)
-                released.append(_tightened(counted, span) if is_open and span and span.is_seen else counted)
+                continue
+            span = spans.get(column.name)
+            if span is None or not has_range(column):
+                released.append(self._count(column.encoder(), noise))
+                continue
+            encoder, span = _encoder(column, span, n_cells, stddev, found.get(column.name))
+            counted = self._count(encoder, noise)
+            released.append(_tightened(counted, span) if column.bounds is None and span.is_seen else counted)
         return released
+
+    def _find_repeated(
+        self, column: LatticeColumn, noise: float, delta: float, n_rows: float
+    ) -> lattice.Repeated:
+        """Return the numbers of a column with a wide range that are frequent enough to pass the threshold.
+
+        Each of a unit's rows is in one cell, that of its number or that of missing values.
+        """
+
+        def exact() -> Observed:
+            values, counts = column.repeated(self.df[column.name])
+            return Observed(values.tolist(), counts, len(self.df) - int(counts.sum()))
+
+        release = self._release("frequent numbers", (column.name,), noise, GAUSSIAN_THRESHOLD, delta)
+        found = self.measurer.discover(release, exact, self.plan.unit.max_rows)
+        is_frequent = found.counts >= LEAST_FREQUENT
+        values, counts = np.array(found.values, dtype=np.float64)[is_frequent], found.counts[is_frequent]
+        rest = n_rows - found.n_missing - counts.sum()
+        explained = max(
+            NEARLY_ALL * (counts.sum() - counts.max(initial=0.0)),
+            2 * release.noise_stddev * math.sqrt(len(counts) + 2),
+        )
+        return lattice.Repeated(values, counts, bool(rest <= explained))
 
     def find_roundness(self, released: Sequence[ReleasedColumn]) -> list[ReleasedColumn]:
         """Return the columns with counts of values by roundness, where cells hold several integers."""
@@ -443,18 +476,54 @@ def _is_open(column: LatticeColumn, n_cells: int) -> bool:
     return high - low + 1 > n_cells
 
 
-def _encoder(column: Column, span: grid.Span | None, n_cells: int, noise_stddev: float) -> ColumnEncoder:
-    """Return a completed column's encoder; without a span, its declared domain is small.
+def _repeating(
+    columns: Sequence[Column], spans: Mapping[str, grid.Span], n_cells: int
+) -> list[LatticeColumn]:
+    """Return the columns whose range has too many numbers for a cell each, and in which some may be frequent."""
+    return [
+        column
+        for column in columns
+        if has_range(column) and column.may_repeat_values and column.name in spans
+        if spans[column.name].is_seen and spans[column.name].is_wide(n_cells)
+    ]
 
-    A column whose span did not rise above the noise keeps open bounds, and one cell for all values.
+
+def _encoder(
+    column: LatticeColumn,
+    span: grid.Span,
+    n_cells: int,
+    noise_stddev: float,
+    repeated: lattice.Repeated | None,
+) -> tuple[LatticeEncoder, grid.Span]:
+    """Return a completed column's encoder, and its span with all numbers that were found.
+
+    A column whose span did not rise above the noise keeps open bounds, and one cell for all values. Frequent numbers
+    have cells of their own; where they are nearly all that there is, and nothing surely lies beyond them, no others.
     """
-    if span is None or not has_range(column):
-        return column.encoder()
+    found = None if repeated is None else repeated.within(column)
+    if found is not None:
+        known = span.core or (found.low, found.high)
+        if found.is_all and found.low <= known[0] and known[1] <= found.high:
+            low, high = (found.low, found.high) if column.bounds is None else column.declared_range()
+            column = column.with_range(low, high) if column.bounds is None else column
+            encoder = column.lattice_encoder(grid.edges_of_values(found.places, low, high))
+            return encoder.with_exact(found), replace(span, is_seen=False)
+        if column.bounds is None:
+            span = replace(
+                span,
+                low=min(span.low, found.low),
+                high=max(span.high, found.high),
+                core=(min(known[0], found.low), max(known[1], found.high)),
+            )
     if column.bounds is None and span.is_seen:
         column = column.with_range(span.low, span.high)
     if span.is_wide(n_cells):
-        n_cells = min(n_cells, grid.cells_apart(span, noise_stddev))
-    return column.lattice_encoder(grid.grid_edges(span, n_cells))
+        rest = 0.0 if found is None else float(found.counts.sum())
+        n_cells = min(n_cells, grid.cells_apart(span, noise_stddev, less=rest))
+    edges = grid.grid_edges(span, n_cells)
+    if found is None:
+        return column.lattice_encoder(edges), span
+    return column.lattice_encoder(grid.edges_with_values(edges, found.places)).with_exact(found), span
 
 
 def _tightened(released: ReleasedColumn, span: grid.Span) -> ReleasedColumn:
@@ -467,7 +536,9 @@ def _tightened(released: ReleasedColumn, span: grid.Span) -> ReleasedColumn:
     edges = encoder.edges[first : stop + 1]
     column = encoder.column.with_range(int(edges[0]), int(edges[-1]) - 1)
     counts = np.concatenate([released.counts[:1], released.counts[1 + first : 1 + stop]])
-    return ReleasedColumn(column.lattice_encoder(edges), counts, released.noise_stddev)
+    tight = column.lattice_encoder(edges)
+    tight.exact = None if encoder.exact is None else encoder.exact[first:stop]
+    return ReleasedColumn(tight, counts, released.noise_stddev)
 
 
 def _pool_rows(n_rows: float, released: Sequence[ReleasedColumn], plan: Plan) -> float:
