@@ -176,6 +176,14 @@ class LatticeColumn(Column):
         """
         raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} has no such thing.")
 
+    def with_step_of(self, values: np.ndarray) -> tuple[Self, float]:
+        """Return the column with a step that released numbers share, and the old one's size in new ones.
+
+        By default nothing changes.
+        """
+        del values
+        return self, 1.0
+
     def scaled(self, series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
         """Return lattice integers as :meth:`to_lattice` does, by default the same; as floats they have no limit."""
         return self.to_lattice(series)

@@ -23,13 +23,17 @@ MAX_DECIMALS = 9
 
 #: Cells of the vote on precision: a value votes for the first step of ``1 / part`` that holds it, in this order; the
 #: last cell is for those that none does. Halves come before tenths, and all decimals before thirds.
-PARTS = (1, 2, 4, 8, 16, 10, 20, 100, *(10**d for d in range(3, 7)), 3, 6, 12, 24, 60)
+PARTS = (1, 2, 4, 8, 16, 10, 20, 100, *(10**d for d in range(3, 7)), 3, 6, 9, 12, 24, 60)
 
 #: Decimals of the steps that have any; the steps of the last ones are no decimals.
 _DECIMALS_OF = {2: 1, 4: 2, 8: 3, 16: 4, 20: 2} | {10**d: d for d in range(7)}
 
 #: Parts that a column may be made of, coarsest first: one that all voted ones divide.
-_COMMON = (1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 60, *(10**d for d in range(2, 7)))
+_COMMON = (1, 2, 3, 4, 6, 8, 9, 10, 12, 16, 20, 24, 60, *(10**d for d in range(2, 7)))
+
+#: Numbers of fewer decimals are not taken for multiples of a step that a unit's conversion has left; how many frequent
+#: ones of others are, with how many steps at most; and the digits of a step that is no round number.
+_LEAST_DECIMALS, _LEAST_MULTIPLES, _MOST_STEPS, _UNROUND_DIGITS = 3, 3, 200, 4
 
 #: Declared ranges of at most so many numbers have a cell for each in every fit.
 _FEW_VALUES = 16
@@ -40,6 +44,9 @@ _CLOSE, _CLOSE_SHARE = 1e-9, 4e-15
 #: Where values of any precision are looked for: up to this power of two in whole numbers, and down to this many
 #: decimals; and the digits that the largest value keeps at least.
 _REACH, _FINEST, _DIGITS = 100, 18, 6
+
+#: How many times as large as what certainly is there a value may be, if the dtype lets it, before it is clipped.
+_ROOM = 8
 
 #: dtypes of numbers that are read from text.
 TEXT_INTEGER, TEXT_FLOAT = "Int64", "float64"
@@ -206,6 +213,14 @@ class Numeric(LatticeColumn):
         found, counts = np.unique(values[~np.isnan(values)] + 0.0, return_counts=True)  # no -0.0 beside 0.0
         return found, counts.astype(np.int64)
 
+    def with_step_of(self, values: np.ndarray) -> tuple[Numeric, float]:
+        is_fine = self.multiple_of is None and (self.decimals or 0) >= _LEAST_DECIMALS
+        step = common_step(values) if is_fine and self.bounds is None else None
+        if step is None:
+            return self, 1.0
+        finer = self.with_(decimals=None, multiple_of=step)
+        return finer, finer._scale / self._scale
+
     def scaled(self, series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
         values = floats(series)
         present = ~np.isnan(values)
@@ -230,10 +245,10 @@ class Numeric(LatticeColumn):
         if self.multiple_of == 10.0**-_FINEST:
             digits = math.floor(math.log10(largest)) + 1 - _FINEST if largest else 0  # before the point
             power = max(min(MAX_DECIMALS, 15 - digits), min(_FINEST, _DIGITS - digits))
-        elif largest < LIMIT:
+        elif largest < LIMIT / _ROOM:
             return self, 1.0
         else:
-            power = math.floor(math.log10(self._scale * (LIMIT - 1) / largest))
+            power = math.floor(math.log10(self._scale * LIMIT / largest / _ROOM))
         if 0 <= power <= MAX_DECIMALS:
             return self.with_(decimals=power, multiple_of=None), 10.0**power / self._scale
         decimals = 0 if power < 0 else None
@@ -408,6 +423,32 @@ def _is_made_of(values: np.ndarray, part: int, is_single: bool) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         is_close = np.abs(scaled - nearest) <= np.minimum(_CLOSE + _CLOSE_SHARE * np.abs(scaled), 1e-6)
     return np.asarray(is_close & (nearest != 0))
+
+
+def common_step(values: np.ndarray) -> float | None:
+    """Return the largest step that all of some numbers are multiples of, if it is no round number; ``None`` for none.
+
+    Knots that are written in miles per hour are multiples of 1.15078, and so are those of them that are too rare to be
+    found one by one.
+
+    Args:
+        values: Released numbers.
+    """
+    sizes = np.unique(np.abs(values[values != 0]))
+    if len(sizes) < _LEAST_MULTIPLES:
+        return None
+    gap = min(float(np.diff(sizes).min()), float(sizes[0]))
+    for divisor in range(1, 9):
+        multiples = np.rint(sizes / (gap / divisor))
+        if multiples[-1] > _MOST_STEPS:
+            return None
+        step = float(sizes[-1] / multiples[-1])
+        if np.abs(sizes - multiples * step).max() <= 1e-6 * step:
+            written = [float(f"{step:.{digits}g}") for digits in range(1, 16)]
+            kept = [int((multiples * each == sizes).sum()) for each in (*written, step)]
+            digits = int(np.argmax(kept))
+            return (*written, step)[digits] if digits + 1 >= _UNROUND_DIGITS else None
+    return None
 
 
 def _dtype_ends(dtype: str | None) -> tuple[float, float]:

@@ -173,7 +173,7 @@ def _warn_of_coarse_columns(released: Sequence[ReleasedColumn], unsure: Collecti
         )
 
 
-def _warn_of_limits(released: Sequence[ReleasedColumn], axes: Mapping[str, tuple[float, float]]) -> None:
+def _warn_of_limits(released: Sequence[ReleasedColumn], axes: Mapping[str, tuple[int, ...]]) -> None:
     """Log the columns whose released range goes to the end of the axis that it was looked for on."""
     for encoder in (r.encoder for r in released if is_on_lattice(r.encoder) and r.encoder.name in axes):
         column, (low, stop) = encoder.column, axes[encoder.name]
@@ -205,7 +205,7 @@ class _Door:
     untyped_text: bool
     unsure: frozenset[str] = frozenset()
     open: frozenset[str] = frozenset()
-    axes: dict[str, tuple[float, float]] = field(default_factory=dict)
+    axes: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def histograms(
         self, stage: Stage, what: str, count: Mapping[str, Callable[[], np.ndarray]]
@@ -307,7 +307,7 @@ class _Door:
             if has_range(column) and column.bounds is None:
                 settled[name], share = column.with_room_for(span.largest)
                 spans[name] = span.scaled(share) if span.is_seen else span
-                self.axes[name] = (coarse[name][0] * share, coarse[name][-1] * share)
+                self.axes[name] = tuple(math.floor(end * share) for end in coarse[name][[0, -1]])
         wide = {name: span for name, span in spans.items() if span.is_wide(n_cells)}
         noise = self.plan.noise_stddev("zoom", len(wide))
         zoomed = {
@@ -500,6 +500,9 @@ def _encoder(
     A column whose span did not rise above the noise keeps open bounds, and one cell for all values. Frequent numbers
     have cells of their own; where they are nearly all that there is, and nothing surely lies beyond them, no others.
     """
+    if repeated is not None:
+        column, share = column.with_step_of(repeated.values)
+        span = span.scaled(share) if share != 1 else span
     found = None if repeated is None else repeated.within(column)
     if found is not None:
         known = span.core or (found.low, found.high)
