@@ -417,9 +417,9 @@ def grid_edges(span: Span, n_cells: int) -> np.ndarray:
         start, stop = max(int(span.edges[i]), span.low), min(int(span.edges[i + 1]) - 1, span.high)
         cells = even_edges(start, stop, max(1, round(share * n_cells)))
         is_empty = span.mass[i] == 0
-        parts.append(cells[int(is_empty and was_empty) :])
+        parts.append(cells[int(is_empty and was_empty) : -1])
         was_empty = is_empty
-    edges = np.unique(np.concatenate(parts))
+    edges = np.unique(np.concatenate([*parts, [span.high + 1]]))
     return np.unique(np.concatenate([edges, _graded(edges), -_graded(-edges[::-1])]))
 
 

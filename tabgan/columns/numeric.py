@@ -22,8 +22,8 @@ from tabgan.errors import ConfigError, DataError, SchemaError
 MAX_DECIMALS = 9
 
 #: Cells of the vote on precision: a value votes for the first step of ``1 / part`` that holds it, in this order; the
-#: last cell is for those that none does. Halves come before tenths, and all decimals before thirds.
-PARTS = (1, 2, 4, 8, 16, 10, 20, 100, *(10**d for d in range(3, 7)), 3, 6, 9, 12, 24, 60)
+#: last cell is for those that none does. Halves come before tenths, and hundredths before thirds.
+PARTS = (1, 2, 4, 8, 16, 10, 20, 100, 3, 6, 9, 12, 24, 60, *(10**d for d in range(3, 7)))
 
 #: Decimals of the steps that have any; the steps of the last ones are no decimals.
 _DECIMALS_OF = {2: 1, 4: 2, 8: 3, 16: 4, 20: 2} | {10**d: d for d in range(7)}

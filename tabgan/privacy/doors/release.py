@@ -179,7 +179,7 @@ def _warn_of_limits(released: Sequence[ReleasedColumn], axes: Mapping[str, tuple
         column, (low, stop) = encoder.column, axes[encoder.name]
         smallest, largest = column.dtype_range()
         ends = (encoder.edges[0] <= max(low, 1 - LIMIT), encoder.edges[-1] >= min(stop, LIMIT))
-        is_natural = (low <= smallest and smallest > 1 - LIMIT, stop > largest and largest < LIMIT - 1)
+        is_natural = (low <= smallest and smallest > 1 - LIMIT, stop >= largest and largest < LIMIT - 1)
         if column.bounds is not None and any(
             end and not own for end, own in zip(ends, is_natural, strict=True)
         ):
