@@ -131,9 +131,13 @@ class Span:
         )
         return replace(self, low=low, high=high, edges=cells, mass=mass, counts=counts, core=core)
 
-    def is_wide(self, n_cells: int) -> bool:
-        """Return true if the span has more lattice integers than there may be cells."""
-        return self.high - self.low + 1 > n_cells
+    def is_wide(self, n_cells: int, noise_stddev: float = 0.0) -> bool:
+        """Return true if the span has more lattice integers than there may be cells.
+
+        Cells are at most ``n_cells``, and as many as the rows outside of single integers call for.
+        """
+        fewer = n_cells if noise_stddev == 0 else fine_cells(self.scattered, noise_stddev)
+        return self.high - self.low + 1 > min(n_cells, fewer)
 
 
 def span_of(
@@ -405,7 +409,7 @@ def grid_edges(span: Span, n_cells: int) -> np.ndarray:
     Each coarse cell of a wide span is cut evenly into its part of ``n_cells`` by its mass, or stays whole, as one of a
     single integer must: it takes no part from the others. Empty neighbours become one cell. Zero has a cell of its own.
     """
-    if not span.is_wide(n_cells):
+    if span.high - span.low + 1 <= n_cells:
         return np.arange(span.low, span.high + 2, dtype=np.int64)
     inside = np.flatnonzero((span.edges[1:] > span.low) & (span.edges[:-1] <= span.high))
     is_single = np.diff(span.edges)[inside] == 1

@@ -308,7 +308,8 @@ class _Door:
                 settled[name], share = column.with_room_for(span.largest)
                 spans[name] = span.scaled(share) if span.is_seen else span
                 self.axes[name] = tuple(math.floor(end * share) for end in coarse[name][[0, -1]])
-        wide = {name: span for name, span in spans.items() if span.is_wide(n_cells)}
+        fine_noise = self.plan.noise_stddev("one_way", len([c for c in columns if c.is_modelled]))
+        wide = {name: span for name, span in spans.items() if span.is_wide(n_cells, fine_noise)}
         noise = self.plan.noise_stddev("zoom", len(wide))
         zoomed = {
             name: grid.grid_edges(span, grid.cells_apart(span, noise, grid.ZOOM_CELLS))
@@ -356,7 +357,7 @@ class _Door:
         noise = self.plan.noise_multiplier("one_way", len(columns))
         stddev = self.plan.noise_stddev("one_way", len(columns))
         delta = self.plan.discovery_delta / DISCOVERY_TRIES
-        repeating = [] if self.plan.is_private and not delta else _repeating(columns, spans, n_cells)
+        repeating = [] if self.plan.is_private and not delta else _repeating(columns, spans, n_cells, stddev)
         delta /= max(sum(column.is_discovered for column in columns) + len(repeating), 1)
         exact_noise = self.plan.noise_multiplier("exact", len(repeating))
         found = {c.name: self._find_repeated(c, exact_noise, delta, n_rows) for c in repeating}
@@ -477,14 +478,14 @@ def _is_open(column: LatticeColumn, n_cells: int) -> bool:
 
 
 def _repeating(
-    columns: Sequence[Column], spans: Mapping[str, grid.Span], n_cells: int
+    columns: Sequence[Column], spans: Mapping[str, grid.Span], n_cells: int, noise_stddev: float
 ) -> list[LatticeColumn]:
     """Return the columns whose range has too many numbers for a cell each, and in which some may be frequent."""
     return [
         column
         for column in columns
         if has_range(column) and column.may_repeat_values and column.name in spans
-        if spans[column.name].is_seen and spans[column.name].is_wide(n_cells)
+        if spans[column.name].is_seen and spans[column.name].is_wide(n_cells, noise_stddev)
     ]
 
 
@@ -520,7 +521,7 @@ def _encoder(
             )
     if column.bounds is None and span.is_seen:
         column = column.with_range(span.low, span.high)
-    if span.is_wide(n_cells):
+    if span.is_wide(n_cells, noise_stddev):
         rest = 0.0 if found is None else float(found.counts.sum())
         n_cells = min(n_cells, grid.cells_apart(span, noise_stddev, less=rest))
     edges = grid.grid_edges(span, n_cells)
