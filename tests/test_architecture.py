@@ -37,6 +37,7 @@ ORDER = [
     "columns.kind",
     "columns.lattice",
     "columns.grid",
+    "columns.cells",
     "columns.numeric",
     "columns.datetime",
     "columns.duration",

@@ -26,8 +26,8 @@ EXACT_CELLS = 65_536
 #: Rows that a fine cell should hold, over the noise of its count.
 ROWS_OVER_NOISE = 4.0
 
-#: How many times as wide as the cell before an outermost one is cut up, and how many times as wide as the one before
-#: each of its parts is.
+#: Width of an outermost cell, in widths of the one before, from which on it is cut up; and the factor by which the
+#: widths of its parts grow.
 STEEP, GRADE = 16, 4.0
 
 #: Noise standard deviations above which a cell counts as occupied, is likely to be, or may be. Among a hundred empty

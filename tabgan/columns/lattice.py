@@ -11,7 +11,6 @@ from __future__ import annotations
 import copy
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self, TypeGuard
 
 import numpy as np
@@ -35,42 +34,6 @@ class Precision(NamedTuple):
 
     key: str
     coarsest: str
-
-
-@dataclass(frozen=True)
-class Repeated:
-    """Numbers of a column that are frequent, as they were released.
-
-    Attributes:
-        values: ``(values,)`` float64, ascending.
-        counts: ``(values,)`` their noisy counts.
-        is_all: True if nearly all rows have one of them.
-        places: ``(values,)`` their lattice integers, all different; set by :meth:`within`.
-        low: Largest lattice integer that is not above all of them.
-        high: Smallest one that is not below any.
-    """
-
-    values: np.ndarray
-    counts: np.ndarray
-    is_all: bool
-    places: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    low: int = 0
-    high: int = 0
-
-    def within(self, column: LatticeColumn) -> Repeated | None:
-        """Return the values within a column's bounds, the most frequent of each lattice integer; ``None`` for none."""
-        places = column.to_lattice(pd.Series(self.values))[0]
-        order = np.lexsort([-self.counts, places])
-        kept = order[np.concatenate([[True], np.diff(places[order]) > 0])] if len(order) else order
-        if column.bounds is not None:
-            low, high = column.declared_range()
-            kept = kept[(places[kept] >= low) & (places[kept] <= high)]
-        if not len(kept):
-            return None
-        values, places = self.values[kept], places[kept]
-        first, last = (column.place(end) for end in column.bounds_of(int(places[0]), int(places[-1])))
-        low, high = int(places[0]) - int(values[0] < first), int(places[-1]) + int(values[-1] > last)
-        return replace(self, values=values, counts=self.counts[kept], places=places, low=low, high=high)
 
 
 class LatticeColumn(Column):
@@ -322,13 +285,6 @@ class LatticeEncoder(ColumnEncoder):
     @abstractmethod
     def steps(self) -> np.ndarray:
         """Steps that tell round integers from others; see :mod:`tabgan.columns.rounding`."""
-
-    def with_exact(self, found: Repeated) -> Self:
-        """Return the same encoder with numbers that stand for the whole of the cells that they lie in."""
-        other = copy.copy(self)
-        other.exact = np.full(self.n_values, np.nan)
-        other.exact[np.searchsorted(self.edges, found.places, side="right") - 1] = found.values
-        return other
 
     def _has_exact_cells(self, exact: np.ndarray) -> bool:
         """Return true if exact numbers are those of their cells."""

@@ -31,8 +31,8 @@ _DECIMALS_OF = {2: 1, 4: 2, 8: 3, 16: 4, 20: 2} | {10**d: d for d in range(7)}
 #: Parts that a column may be made of, coarsest first: one that all voted ones divide.
 _COMMON = (1, 2, 3, 4, 6, 8, 9, 10, 12, 16, 20, 24, 60, *(10**d for d in range(2, 7)))
 
-#: Numbers of fewer decimals are not taken for multiples of a step that a unit's conversion has left; how many frequent
-#: ones of others are, with how many steps at most; and the digits of a step that is no round number.
+#: Decimals of numbers that may be multiples of a step that a unit's conversion has left; the fewest frequent ones that
+#: tell, and the most steps of the largest; and the fewest digits of a step that is no round number.
 _LEAST_DECIMALS, _LEAST_MULTIPLES, _MOST_STEPS, _UNROUND_DIGITS = 3, 3, 200, 4
 
 #: Declared ranges of at most so many numbers have a cell for each in every fit.
@@ -41,11 +41,11 @@ _FEW_VALUES = 16
 #: Distance from a multiple, in steps, that rounding explains, and as a share of the multiple.
 _CLOSE, _CLOSE_SHARE = 1e-9, 4e-15
 
-#: Where values of any precision are looked for: up to this power of two in whole numbers, and down to this many
-#: decimals; and the digits that the largest value keeps at least.
+#: Ends of the axis on which values of any precision are looked for, as a power of two in whole numbers and as a number
+#: of decimals; and the digits that the largest value keeps at least.
 _REACH, _FINEST, _DIGITS = 100, 18, 6
 
-#: How many times as large as what certainly is there a value may be, if the dtype lets it, before it is clipped.
+#: Room above the largest values that certainly occur, as a factor, before others are clipped.
 _ROOM = 8
 
 #: dtypes of numbers that are read from text.

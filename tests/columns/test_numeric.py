@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabgan.columns import grid
-from tabgan.columns.lattice import LIMIT, Repeated
+from tabgan.columns import cells, grid
+from tabgan.columns.lattice import LIMIT
 from tabgan.columns.numeric import PARTS, common_step
 from tabgan.errors import SchemaError
 from tabgan.schema import Numeric, Schema
@@ -146,26 +146,26 @@ class TestExactNumbers:
     LOGS = np.log1p(np.arange(6))
 
     def encoder(self, is_all=True):
-        found = Repeated(self.LOGS, np.full(6, 100.0), is_all)
+        found = cells.Repeated(self.LOGS, np.full(6, 100.0), is_all)
         column = Numeric(name="a", dtype="float64", decimals=9)
         found = found.within(column)
         column = column.with_range(found.low, found.high)
         edges = grid.edges_of_values(found.places, found.low, found.high)
         if not is_all:
             edges = grid.edges_with_values(grid.even_edges(found.low, found.high, 5), found.places)
-        return column.lattice_encoder(edges).with_exact(found)
+        return cells._with_exact(column.lattice_encoder(edges), found)
 
     def test_only_they_are_drawn_where_they_are_all(self):
         encoder = self.encoder()
         assert encoder.n_values == 6
         assert not encoder.has_wide_cells
-        cells = encoder.transform(pd.Series(self.LOGS + 0.01))
-        np.testing.assert_array_equal(encoder.inverse_transform(cells, RNG), self.LOGS)
+        codes = encoder.transform(pd.Series(self.LOGS + 0.01))
+        np.testing.assert_array_equal(encoder.inverse_transform(codes, RNG), self.LOGS)
 
     def test_they_have_cells_of_their_own_among_others(self):
         encoder = self.encoder(is_all=False)
-        cells = encoder.transform(pd.Series(self.LOGS))
-        np.testing.assert_array_equal(encoder.inverse_transform(cells, RNG), self.LOGS)
+        codes = encoder.transform(pd.Series(self.LOGS))
+        np.testing.assert_array_equal(encoder.inverse_transform(codes, RNG), self.LOGS)
         assert encoder.has_wide_cells
         assert not np.isin(
             encoder.inverse_transform(encoder.transform(pd.Series([0.3] * 9)), RNG), self.LOGS
@@ -188,7 +188,7 @@ class TestExactNumbers:
             assert not encoder.column.encoder_of(arrays | {"exact": wrong})[1]
 
     def test_the_most_frequent_of_one_lattice_integer_is_kept(self):
-        found = Repeated(np.array([0.1, 0.1 + 1e-12, 5.0]), np.array([10.0, 20.0, 9.0]), True)
+        found = cells.Repeated(np.array([0.1, 0.1 + 1e-12, 5.0]), np.array([10.0, 20.0, 9.0]), True)
         kept = found.within(Numeric(name="a", decimals=9, bounds=(0, 1)))
         assert kept.values.tolist() == [0.1 + 1e-12]
 

@@ -20,11 +20,11 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from tabgan.columns import KINDS, Column, column_of_dtype, grid, lattice
+from tabgan.columns import KINDS, Column, cells, column_of_dtype, grid
 from tabgan.columns.encoder import ColumnEncoder
 from tabgan.columns.keys import counted
 from tabgan.columns.kind import Ballot, read_text
-from tabgan.columns.lattice import LIMIT, LatticeColumn, LatticeEncoder, Precision, has_range, is_on_lattice
+from tabgan.columns.lattice import LatticeColumn, LatticeEncoder, Precision, has_range, is_on_lattice
 from tabgan.columns.values import is_text, objects
 from tabgan.errors import ConfigError, DataError
 from tabgan.privacy.doors.measure import Measurer, Observed
@@ -94,8 +94,8 @@ def release_table(
 
     **Guarantee.** Every number computed from rows is charged and noised by ``measurer`` with the noise of its stage
     in ``plan``. Stages: kinds of object columns, number of rows, decimals
-    and resolutions, ranges, coarse histograms of wide columns, 1-way histograms or category discovery, which
-    adds its part of delta, and roundness of the values of wide columns.
+    and resolutions, ranges, coarse histograms of wide columns, their frequent numbers, 1-way histograms or category
+    discovery, and roundness of the values of wide columns. Discoveries add their parts of delta.
 
     Args:
         df: ``(rows, columns)`` the private table, which has passed :func:`tabgan.table.checks.check_table`; in it,
@@ -175,19 +175,13 @@ def _warn_of_coarse_columns(released: Sequence[ReleasedColumn], unsure: Collecti
 
 def _warn_of_limits(released: Sequence[ReleasedColumn], axes: Mapping[str, tuple[int, ...]]) -> None:
     """Log the columns whose released range goes to the end of the axis that it was looked for on."""
-    for encoder in (r.encoder for r in released if is_on_lattice(r.encoder) and r.encoder.name in axes):
-        column, (low, stop) = encoder.column, axes[encoder.name]
-        smallest, largest = column.dtype_range()
-        ends = (encoder.edges[0] <= max(low, 1 - LIMIT), encoder.edges[-1] >= min(stop, LIMIT))
-        is_natural = (low <= smallest and smallest > 1 - LIMIT, stop >= largest and largest < LIMIT - 1)
-        if column.bounds is not None and any(
-            end and not own for end, own in zip(ends, is_natural, strict=True)
-        ):
+    for encoder in (r.encoder for r in released if r.encoder.name in axes):
+        if is_on_lattice(encoder) and cells.ends_with_axis(encoder, *axes[encoder.name]):
             logger.warning(
-                "Column %r: values lie at or beyond %s, where this kind of column ends; those beyond are clipped. "
-                "Declare its bounds, and a coarser precision if they need one.",
+                "Column %r: values lie at or beyond an end of %s, where this kind of column ends; those beyond are "
+                "clipped. Declare its bounds, and a coarser precision if they need one.",
                 encoder.name,
-                column.describe(),
+                encoder.column.describe(),
             )
 
 
@@ -357,7 +351,9 @@ class _Door:
         noise = self.plan.noise_multiplier("one_way", len(columns))
         stddev = self.plan.noise_stddev("one_way", len(columns))
         delta = self.plan.discovery_delta / DISCOVERY_TRIES
-        repeating = [] if self.plan.is_private and not delta else _repeating(columns, spans, n_cells, stddev)
+        repeating = (
+            [] if self.plan.is_private and not delta else cells.repeating(columns, spans, n_cells, stddev)
+        )
         delta /= max(sum(column.is_discovered for column in columns) + len(repeating), 1)
         exact_noise = self.plan.noise_multiplier("exact", len(repeating))
         found = {c.name: self._find_repeated(c, exact_noise, delta, n_rows) for c in repeating}
@@ -370,14 +366,14 @@ class _Door:
             if span is None or not has_range(column):
                 released.append(self._count(column.encoder(), noise))
                 continue
-            encoder, span = _encoder(column, span, n_cells, stddev, found.get(column.name))
+            encoder, span = cells.encoder_of_span(column, span, n_cells, stddev, found.get(column.name))
             counted = self._count(encoder, noise)
             released.append(_tightened(counted, span) if column.bounds is None and span.is_seen else counted)
         return released
 
     def _find_repeated(
         self, column: LatticeColumn, noise: float, delta: float, n_rows: float
-    ) -> lattice.Repeated:
+    ) -> cells.Repeated:
         """Return the numbers of a column with a wide range that are frequent enough to pass the threshold.
 
         Each of a unit's rows is in one cell, that of its number or that of missing values.
@@ -396,7 +392,7 @@ class _Door:
             NEARLY_ALL * (counts.sum() - counts.max(initial=0.0)),
             2 * release.noise_stddev * math.sqrt(len(counts) + 2),
         )
-        return lattice.Repeated(values, counts, bool(rest <= explained))
+        return cells.Repeated(values, counts, bool(rest <= explained))
 
     def find_roundness(self, released: Sequence[ReleasedColumn]) -> list[ReleasedColumn]:
         """Return the columns with counts of values by roundness, where cells hold several integers."""
@@ -475,59 +471,6 @@ def _is_open(column: LatticeColumn, n_cells: int) -> bool:
         return True
     low, high = column.declared_range()
     return high - low + 1 > n_cells
-
-
-def _repeating(
-    columns: Sequence[Column], spans: Mapping[str, grid.Span], n_cells: int, noise_stddev: float
-) -> list[LatticeColumn]:
-    """Return the columns whose range has too many numbers for a cell each, and in which some may be frequent."""
-    return [
-        column
-        for column in columns
-        if has_range(column) and column.may_repeat_values and column.name in spans
-        if spans[column.name].is_seen and spans[column.name].is_wide(n_cells, noise_stddev)
-    ]
-
-
-def _encoder(
-    column: LatticeColumn,
-    span: grid.Span,
-    n_cells: int,
-    noise_stddev: float,
-    repeated: lattice.Repeated | None,
-) -> tuple[LatticeEncoder, grid.Span]:
-    """Return a completed column's encoder, and its span with all numbers that were found.
-
-    A column whose span did not rise above the noise keeps open bounds, and one cell for all values. Frequent numbers
-    have cells of their own; where they are nearly all that there is, and nothing surely lies beyond them, no others.
-    """
-    if repeated is not None:
-        column, share = column.with_step_of(repeated.values)
-        span = span.scaled(share) if share != 1 else span
-    found = None if repeated is None else repeated.within(column)
-    if found is not None:
-        known = span.core or (found.low, found.high)
-        if found.is_all and found.low <= known[0] and known[1] <= found.high:
-            low, high = (found.low, found.high) if column.bounds is None else column.declared_range()
-            column = column.with_range(low, high) if column.bounds is None else column
-            encoder = column.lattice_encoder(grid.edges_of_values(found.places, low, high))
-            return encoder.with_exact(found), replace(span, is_seen=False)
-        if column.bounds is None:
-            span = replace(
-                span,
-                low=min(span.low, found.low),
-                high=max(span.high, found.high),
-                core=(min(known[0], found.low), max(known[1], found.high)),
-            )
-    if column.bounds is None and span.is_seen:
-        column = column.with_range(span.low, span.high)
-    if span.is_wide(n_cells, noise_stddev):
-        rest = 0.0 if found is None else float(found.counts.sum())
-        n_cells = min(n_cells, grid.cells_apart(span, noise_stddev, less=rest))
-    edges = grid.grid_edges(span, n_cells)
-    if found is None:
-        return column.lattice_encoder(edges), span
-    return column.lattice_encoder(grid.edges_with_values(edges, found.places)).with_exact(found), span
 
 
 def _tightened(released: ReleasedColumn, span: grid.Span) -> ReleasedColumn:
