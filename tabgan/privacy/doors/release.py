@@ -299,7 +299,9 @@ class _Door:
         for name, span in spans.items():
             column = settled[name]
             if has_range(column) and column.bounds is None:
-                settled[name], share = column.with_room_for(span.largest)
+                settled[name], share = (
+                    column.with_room_for(span.largest) if name in self.open else (column, 1.0)
+                )
                 spans[name] = span.scaled(share) if span.is_seen else span
                 self.axes[name] = tuple(math.floor(end * share) for end in coarse[name][[0, -1]])
         fine_noise = self.plan.noise_stddev("one_way", len([c for c in columns if c.is_modelled]))

@@ -387,6 +387,13 @@ class TestOpenPrecision:
         assert "clipped" in caplog.text
         assert "'n'" not in caplog.text
 
+    def test_declared_decimals_stay_and_the_limit_is_told(self, caplog):
+        df = pd.DataFrame({"x": np.random.default_rng(0).lognormal(np.log(1e14), 1, N).round(2)})
+        with caplog.at_level("WARNING", logger="tabgan"):
+            released, _ = release(df, Schema([Numeric(name="x", decimals=2)]))
+        assert released.schema["x"].decimals == 2
+        assert "'x'" in caplog.text
+
     def test_the_end_of_a_dtype_is_no_limit(self, caplog):
         df = pd.DataFrame({"x": np.arange(N, dtype="int64") % 256}).astype("uint8")
         with caplog.at_level("WARNING", logger="tabgan"):
