@@ -293,7 +293,12 @@ def _extended(counts: np.ndarray, is_single: np.ndarray, noise_stddev: float, la
 
 
 def _needed(count: float, noise_stddev: float, least: float) -> float:
-    """Return the noise standard deviations that make a cell, or a run, next to one of a given count more than noise."""
+    """Return the noise standard deviations that make a cell, or a run, next to one of a given count more than noise.
+
+    Next to one that is not sure itself, values thin out, and ``least`` is enough.
+    """
+    if count <= SURELY * noise_stddev:
+        return least
     return float(np.clip(THINNING * count / max(noise_stddev, 1e-9), least, SURELY))
 
 

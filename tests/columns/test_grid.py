@@ -320,6 +320,11 @@ class TestWhatIsNotSeen:
         ends = [grid.tight_ends(edges, real + rng.normal(0, 10.0, 31), 10.0) for _ in range(300)]
         assert np.mean([end == (1, 12) for end in ends]) > 0.97
 
+    def test_a_thin_tail_goes_on_beside_a_cell_that_is_not_sure(self):
+        """Adult's education: 51, 168 and 333 rows have the lowest three levels, and noise is 46."""
+        counts = np.array([51.0, 168.0, 333.0, 650.0, 5_000.0])
+        assert grid.tight_ends(np.arange(6), counts, 46.0) == (0, 4)
+
     @pytest.mark.parametrize("side", [1, -1])
     def test_a_tail_behind_a_gap_is_found(self, side):
         """Debts: most people have none, and nobody a small one."""
