@@ -216,7 +216,9 @@ class TabGAN(BaseEstimator):
         plan = make_plan(
             self.epsilon,
             self.delta,
-            has_discovery=not schema.is_complete or any(name not in schema for name in columns),
+            has_discovery=not schema.is_complete
+            or any(name not in schema for name in columns)
+            or any(column.may_repeat_values for column in schema),
             adversary_share=self.adversary_share,
             unit=PrivacyUnit.of_schema(schema) if is_private else ROW,
             untyped_text=untyped_text,

@@ -41,6 +41,8 @@ ORDER = [
     "columns.vote",
     "columns.lattice",
     "columns.grid",
+    "columns.spans",
+    "columns.multiples",
     "columns.numeric",
     "columns.datetime",
     "columns.duration",

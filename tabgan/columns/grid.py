@@ -6,16 +6,19 @@ Every function here is post-processing of public or released numbers; none sees 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tabgan.columns.lattice import LatticeColumn
+from tabgan.columns.lattice import LIMIT, LatticeColumn
 
 #: Cells of a column's fine histogram, at least and at most; and of the coarser one that shows where to put them
 #: when the column has more integers than cells, at most. Values in one cell are not told apart: in columns with few
 #: distinct values, that gives synthetic rows away.
 MIN_CELLS, MAX_CELLS, ZOOM_CELLS = 16, 16_384, 64
+
+#: Cells, at least, for the values that do not lie in cells of one integer.
+FEW_CELLS = 6
 
 #: The same without privacy, where no noise can pass for an occupied cell.
 EXACT_CELLS = 65_536
@@ -23,17 +26,26 @@ EXACT_CELLS = 65_536
 #: Rows that a fine cell should hold, over the noise of its count.
 ROWS_OVER_NOISE = 4.0
 
-#: Noise standard deviations above which a cell counts as occupied, and those that a run of cells next to an
-#: occupied one needs. Among a hundred empty cells, noise passes the first about once in 3,000 columns.
+#: Width of an outermost cell, in widths of the one before, from which on it is cut up; and the factor by which the
+#: widths of its parts grow.
+STEEP, GRADE = 16, 4.0
+
+#: Noise standard deviations above which a cell counts as occupied, is likely to be, or may be. Among a hundred empty
+#: cells, noise passes the first about once in 3,000 columns.
 SURELY, LIKELY, PERHAPS = 4.5, 2.75, 1.0
+
+#: The same for a run of cells that follows the occupied ones, and the weight of the logarithm of the number of places
+#: that a run of its length could have on the way there: a run behind a gap has others to be taken for.
+TAIL, PLACES = 2.9, 6.0
 
 #: Noise standard deviations that the clearest run of cells needs where no single cell passes ``SURELY``: noise has
 #: thousands of runs to choose from.
-SEEN = 5.5
+SEEN = 5.0
 
-#: Noise standard deviations above which a cell is so full that nothing next to it is taken for its thin tail: values do
-#: not thin out from many rows to a handful in one step, but flags and months end.
-ABRUPT = 10.0
+#: Noise standard deviations above which a cell is so full that a thin one next to it is a stray, and the share of a
+#: cell's count that the next one needs to be taken for its tail: values do not thin out from many rows to a handful in
+#: one step, but flags and months end.
+ABRUPT, THINNING = 10.0, 0.35
 
 #: Noise standard deviations below which a difference within a histogram is taken for noise, and those
 #: below which one half of a run is taken for empty.
@@ -81,6 +93,9 @@ class Span:
         edges: ``(cells + 1,)`` edges of coarse cells that cover it.
         mass: ``(cells,)`` non-negative released counts of them.
         is_seen: False if nothing stands above the noise: then ``low`` and ``high`` say nothing of the rows.
+        core: The range between the inner ends of the outermost occupied cells; ``None`` if the ends are declared.
+        counts: ``(cells,)`` released counts of them; ``None`` stands for the mass.
+        largest: The largest absolute value, in lattice units, that certainly occupied cells have room for.
     """
 
     low: int
@@ -88,28 +103,67 @@ class Span:
     edges: np.ndarray
     mass: np.ndarray
     is_seen: bool = True
+    core: tuple[int, int] | None = None
+    counts: np.ndarray | None = None
+    largest: float = 0.0
 
-    def is_wide(self, n_cells: int) -> bool:
-        """Return true if the span has more lattice integers than there may be cells."""
-        return self.high - self.low + 1 > n_cells
+    @property
+    def scattered(self) -> float:
+        """Released number of rows outside of cells of one integer: finer cells can tell them apart."""
+        is_apart = (np.diff(self.edges) > 1) & (self.edges[1:] > self.low) & (self.edges[:-1] <= self.high)
+        return float((self.mass if self.counts is None else self.counts)[is_apart].sum())
+
+    def scaled(self, share: float) -> Span:
+        """Return the span in other units, of which an old one is a share; cells that fall together become one."""
+        edges = np.clip(np.floor(self.edges * share), 1 - LIMIT, LIMIT).astype(np.int64)
+        cells = np.unique(edges)
+        place = np.searchsorted(cells, edges[:-1], side="right") - 1
+        kept = place < len(cells) - 1
+        mass, counts = (
+            np.bincount(place[kept], weights=old[kept], minlength=len(cells) - 1)
+            for old in (self.mass, self.mass if self.counts is None else self.counts)
+        )
+        low, high = (min(max(math.floor(end * share), 1 - LIMIT), LIMIT - 1) for end in (self.low, self.high))
+        core = (
+            None
+            if self.core is None
+            else (math.floor(self.core[0] * share), math.floor(self.core[1] * share))
+        )
+        return replace(self, low=low, high=high, edges=cells, mass=mass, counts=counts, core=core)
+
+    def is_wide(self, n_cells: int, noise_stddev: float = 0.0) -> bool:
+        """Return true if the span has more lattice integers than there may be cells.
+
+        Cells are at most ``n_cells``, and as many as the rows outside of single integers call for.
+        """
+        fewer = n_cells if noise_stddev == 0 else fine_cells(self.scattered, noise_stddev)
+        return self.high - self.low + 1 > min(n_cells, fewer)
 
 
 def span_of(
-    edges: np.ndarray, counts: np.ndarray, noise_stddev: float, declared: tuple[int, int] | None
+    edges: np.ndarray,
+    counts: np.ndarray,
+    noise_stddev: float,
+    declared: tuple[int, int] | None,
+    known: tuple[int, int] | None = None,
 ) -> Span:
     """Return a column's span from noisy counts of cells: declared bounds, or the occupied cells and one more.
 
-    If no cell is occupied, the span was not seen.
+    If no cell is occupied, the span was not seen. ``known`` is the core of an earlier span: it need not show again.
 
     The cell more to either side keeps tails that are too thin to show. It is left out where it would more than
     triple the span, and at zero: few columns cross it, unless zero is all that they show.
     """
+    core, largest = None, 0.0
     if declared is not None:
         low, high = declared
     else:
-        found = occupied(counts, noise_stddev)
+        found = occupied(counts, noise_stddev, _cells_of(edges, known))
         if found is None:
             return Span(0, 0, np.array([0, 1], dtype=np.int64), np.zeros(1), is_seen=False)
+        core = _joined(known, _core(edges, counts, noise_stddev))
+        sure = _surely_occupied(counts, noise_stddev) or found
+        largest = float(max(-edges[sure[0]], edges[sure[1] + 1] - 1))
         first, last = found
         low, stop = int(edges[first]), int(edges[last + 1])
         most = 2 * (stop - low)
@@ -118,26 +172,69 @@ def span_of(
         if last + 2 < len(edges) and (stop != 1 or edges[first] == 0) and edges[last + 2] - stop <= most:
             stop = int(edges[last + 2])
         high = stop - 1
-    return Span(low, high, edges, np.where(counts > PRESENT * noise_stddev, counts, 0.0))
+    mass = np.where(counts > PRESENT * noise_stddev, counts, 0.0)
+    return Span(low, high, edges, mass, core=core, counts=counts, largest=largest)
 
 
-def occupied(counts: np.ndarray, noise_stddev: float) -> tuple[int, int] | None:
+def occupied(
+    counts: np.ndarray, noise_stddev: float, core: tuple[int, int] | None = None
+) -> tuple[int, int] | None:
     """Return the first and the last of the ordered cells that hold more than noise; ``None`` if none does.
 
-    Every cell above ``SURELY`` does, or, where there is none, the run of cells that together stands out most
-    clearly, if it passes ``SEEN``: the fullest cell of noise alone would be a place that no row has. From there to
-    both sides, as long as some run of the next cells together passes ``LIKELY``, the range goes on to the end of the
-    run that passes it most clearly: thin tails add up.
+    Those of :func:`_surely_occupied` do, and the cells of an earlier ``core``. From there to both sides, as long as
+    some run of cells together passes ``TAIL``, the range goes on to the end of the run that passes it most clearly:
+    thin tails add up, and may lie behind a gap.
+    """
+    found = _joined(core, _surely_occupied(counts, noise_stddev))
+    if found is None:
+        return None
+    return _with_tails(found, counts, noise_stddev, TAIL)
+
+
+def _surely_occupied(counts: np.ndarray, noise_stddev: float) -> tuple[int, int] | None:
+    """Return the first and the last of the ordered cells that certainly hold more than noise, ``None`` if none does.
+
+    Every cell above ``SURELY`` does, and runs beyond that stand out as clearly; or, where there is no such cell, the
+    run of cells that together stands out most clearly, if it passes ``SEEN``: the fullest cell of noise alone would be
+    a place that no row has.
     """
     surely = np.flatnonzero(counts > SURELY * noise_stddev)
-    first, last = (int(surely[0]), int(surely[-1])) if len(surely) else _clearest_run(counts)
-    if not len(surely):
-        clarity = counts[first : last + 1].sum() / math.sqrt(last + 1 - first)
-        if clarity <= SEEN * noise_stddev:
-            return None
-    first -= _tail(counts[:first][::-1], noise_stddev)
-    last += _tail(counts[last + 1 :], noise_stddev)
-    return first, last
+    if len(surely):
+        return _with_tails((int(surely[0]), int(surely[-1])), counts, noise_stddev, SURELY)
+    first, last = _clearest_run(counts)
+    clarity = counts[first : last + 1].sum() / math.sqrt(last + 1 - first)
+    return (first, last) if clarity > SEEN * noise_stddev else None
+
+
+def _with_tails(
+    cells: tuple[int, int], counts: np.ndarray, noise_stddev: float, least: float
+) -> tuple[int, int]:
+    first, last = cells
+    first -= _tail(counts[:first][::-1], noise_stddev, least)
+    return first, last + _tail(counts[last + 1 :], noise_stddev, least)
+
+
+def _core(edges: np.ndarray, counts: np.ndarray, noise_stddev: float) -> tuple[int, int] | None:
+    """Return the range that certainly lies between the smallest and the largest value, ``None`` for one cell's."""
+    found = _surely_occupied(counts, noise_stddev)
+    if found is None or found[0] == found[1]:
+        return None
+    return int(edges[found[0] + 1]) - 1, int(edges[found[1]])
+
+
+def _joined(one: tuple[int, int] | None, other: tuple[int, int] | None) -> tuple[int, int] | None:
+    """Return the smallest range that holds both."""
+    if one is None or other is None:
+        return one or other
+    return min(one[0], other[0]), max(one[1], other[1])
+
+
+def _cells_of(edges: np.ndarray, core: tuple[int, int] | None) -> tuple[int, int] | None:
+    """Return the cells in which the ends of a range lie; of ``None``, ``None``."""
+    if core is None:
+        return None
+    first, last = np.searchsorted(edges, np.clip(core, edges[0], edges[-1] - 1), side="right") - 1
+    return int(first), int(last)
 
 
 def _clearest_run(counts: np.ndarray) -> tuple[int, int]:
@@ -152,50 +249,57 @@ def _clearest_run(counts: np.ndarray) -> tuple[int, int]:
     return run
 
 
-def tight_ends(edges: np.ndarray, counts: np.ndarray, noise_stddev: float) -> tuple[int, int]:
-    """Return the first and the last cell of a fine histogram that is to be kept.
+def tight_ends(
+    edges: np.ndarray, counts: np.ndarray, noise_stddev: float, known: tuple[int, int] | None = None
+) -> tuple[int, int]:
+    """Return the first and the last cell of a fine histogram that is to be kept; ``known`` is the core of its span.
 
     Cells of a single integer next to the occupied ones are kept from ``PERHAPS`` on: taking one too many costs as
     much as one too few, and is as likely there. Next to a single occupied cell none is: that is a constant. Next to a
-    cell above ``ABRUPT`` only a cell, or a run of cells together, above ``SURELY`` is: a column of 0 and 1 ends there,
-    and visits to a doctor, most of them none, do not. All cells are kept of a range
-    that is known and within which none stands out.
+    fuller cell only a cell, or a run of cells together, that stands up to ``THINNING`` of it is, or above ``SURELY``: a
+    column of 0 and 1 ends there, and visits to a doctor, most of them none, do not. All cells are kept of a range that
+    is known and within which none stands out.
     """
-    found = occupied(counts, noise_stddev)
+    core = _cells_of(edges, known)
+    found = occupied(counts, noise_stddev, core)
     if found is None:
         return 0, len(counts) - 1
-    first, last = found
-    is_single = np.diff(edges) == 1
-    sure, full = counts > SURELY * noise_stddev, counts > ABRUPT * noise_stddev
-    outermost = np.flatnonzero(sure)
-    if len(outermost):
-        low, high = int(outermost[0]), int(outermost[-1])
-        if (
-            full[low]
-            and is_single[first : low + 1].all()
-            and not _is_sure_run(counts[:low][::-1], noise_stddev)
-        ):
-            first = low
-        if (
-            full[high]
-            and is_single[high : last + 1].all()
-            and not _is_sure_run(counts[high + 1 :], noise_stddev)
-        ):
-            last = high
+    outermost = np.flatnonzero(counts > SURELY * noise_stddev)
+    sure = _joined(core, (int(outermost[0]), int(outermost[-1])) if len(outermost) else None) or found
+    is_single, end = np.diff(edges) == 1, len(counts) - 1
+    first = end - _end_beside(counts[::-1], is_single[::-1], noise_stddev, end - sure[0], end - found[0])
+    last = _end_beside(counts, is_single, noise_stddev, sure[1], found[1])
     if first == last:
         return first, last
-    is_likely = is_single & (counts > PERHAPS * noise_stddev)
-    while first > 0 and is_likely[first - 1] and not full[first]:
-        first -= 1
-    while last + 1 < len(counts) and is_likely[last + 1] and not full[last]:
+    first = end - _extended(counts[::-1], is_single[::-1], noise_stddev, end - first)
+    return first, _extended(counts, is_single, noise_stddev, last)
+
+
+def _end_beside(counts: np.ndarray, is_single: np.ndarray, noise_stddev: float, sure: int, last: int) -> int:
+    """Return the last cell of a range, or its last sure one if no run beyond is clear enough beside that."""
+    needed = _needed(counts[sure], noise_stddev, TAIL)
+    if not is_single[sure : last + 1].all() or _end_of_clearest(counts[sure + 1 :], noise_stddev, needed):
+        return last
+    return sure
+
+
+def _extended(counts: np.ndarray, is_single: np.ndarray, noise_stddev: float, last: int) -> int:
+    """Return the last cell of a range after the single integers next to it that are clear enough beside it."""
+    while last + 1 < len(counts) and is_single[last + 1]:
+        if counts[last + 1] <= _needed(counts[last], noise_stddev, PERHAPS) * noise_stddev:
+            break
         last += 1
-    return first, last
+    return last
 
 
-def _is_sure_run(counts: np.ndarray, noise_stddev: float) -> bool:
-    """Return true if some run of cells from the start stands above the noise as clearly as one sure cell."""
-    clarity = np.cumsum(counts) / np.sqrt(np.arange(1, len(counts) + 1))
-    return bool(clarity.max(initial=-math.inf) > SURELY * noise_stddev)
+def _needed(count: float, noise_stddev: float, least: float) -> float:
+    """Return the noise standard deviations that make a cell, or a run, next to one of a given count more than noise.
+
+    Next to one that is not sure itself, values thin out, and ``least`` is enough.
+    """
+    if count <= SURELY * noise_stddev:
+        return least
+    return float(np.clip(THINNING * count / max(noise_stddev, 1e-9), least, SURELY))
 
 
 def without_stray(edges: np.ndarray, counts: np.ndarray, noise_stddev: float) -> np.ndarray:
@@ -212,17 +316,41 @@ def without_stray(edges: np.ndarray, counts: np.ndarray, noise_stddev: float) ->
     return np.where(is_stray, 0.0, counts)
 
 
-def _tail(counts: np.ndarray, noise_stddev: float) -> int:
+def _tail(counts: np.ndarray, noise_stddev: float, least: float) -> int:
     """Return the number of cells from the start that belong to a tail, 0 if all of them may be empty."""
     length = 0
     while length < len(counts):
-        rest = counts[length:]
-        clarity = np.cumsum(rest) / np.sqrt(np.arange(1, len(rest) + 1))
-        best = int(np.argmax(clarity))
-        if clarity[best] <= LIKELY * noise_stddev:
+        stop = _end_of_clearest(counts[length:], noise_stddev, least)
+        if stop == 0:
             break
-        length += best + 1
+        length += stop
     return length
+
+
+def _end_of_clearest(counts: np.ndarray, noise_stddev: float, least: float) -> int:
+    """Return the length of the cells up to the end of the run that stands out most clearly, 0 if none does.
+
+    A run from the start needs ``least`` noise standard deviations. One behind a gap needs more, because noise has as
+    many runs to choose from as there are places for one of its length up to its end. Of the runs behind a gap, lengths
+    that grow by a quarter are looked at.
+
+    References:
+        Duembgen & Spokoiny (2001), *Multiscale Testing of Qualitative Hypotheses*: a threshold for each scale.
+    """
+    sums = np.concatenate([[0.0], np.cumsum(counts)])
+    clarity = sums[1:] / np.sqrt(np.arange(1, len(sums))) - least * noise_stddev
+    most = clarity.max(initial=0.0)
+    end = int(np.argmax(clarity)) + 1 if most > 0 else 0
+    length = 1
+    while length < len(counts):
+        stop = np.arange(length, len(sums))
+        needed = noise_stddev * np.sqrt(least**2 + PLACES * np.log(stop / length))
+        clarity = (sums[length:] - sums[:-length]) / math.sqrt(length) - needed
+        best = int(np.argmax(clarity))
+        if clarity[best] > most:
+            most, end = float(clarity[best]), best + length
+        length = max(length + 1, length * 5 // 4)
+    return end
 
 
 def denoise_ordered(counts: np.ndarray, noise_stddev: float, total: float) -> np.ndarray:
@@ -283,23 +411,60 @@ def even_edges(low: int, high: int, n_cells: int) -> np.ndarray:
 def grid_edges(span: Span, n_cells: int) -> np.ndarray:
     """Return edges of cells over a span: one per integer where that fits, else narrow where rows are.
 
-    Each coarse cell of a wide span is cut evenly into its part of ``n_cells`` by its mass, or stays whole; zero
-    has a cell of its own.
+    Each coarse cell of a wide span is cut evenly into its part of ``n_cells`` by its mass, or stays whole, as one of a
+    single integer must: it takes no part from the others. Empty neighbours become one cell. Zero has a cell of its own.
     """
-    if not span.is_wide(n_cells):
+    if span.high - span.low + 1 <= n_cells:
         return np.arange(span.low, span.high + 2, dtype=np.int64)
     inside = np.flatnonzero((span.edges[1:] > span.low) & (span.edges[:-1] <= span.high))
-    mass = span.mass[inside]
+    is_single = np.diff(span.edges)[inside] == 1
+    mass = np.where(is_single, 0.0, span.mass[inside])
     shares = mass / mass.sum() if mass.sum() > 0 else np.full(len(mass), 1.0 / len(mass))
     parts = [np.array([0, 1], dtype=np.int64)] if span.low <= 0 <= span.high else []
+    was_empty = False
     for i, share in zip(inside, shares, strict=True):
         start, stop = max(int(span.edges[i]), span.low), min(int(span.edges[i + 1]) - 1, span.high)
-        parts.append(even_edges(start, stop, max(1, round(share * n_cells))))
-    return np.unique(np.concatenate(parts))
+        cells = even_edges(start, stop, max(1, round(share * n_cells)))
+        is_empty = span.mass[i] == 0
+        parts.append(cells[int(is_empty and was_empty) : -1])
+        was_empty = is_empty
+    edges = np.unique(np.concatenate([*parts, [span.high + 1]]))
+    return np.unique(np.concatenate([edges, _graded(edges), -_graded(-edges[::-1])]))
 
 
-def fine_cells(n_rows: float, noise_stddev: float, most: int | None = None) -> int:
+def _graded(edges: np.ndarray) -> np.ndarray:
+    """Return edges within a last cell that is much wider than the one before: few values fill such a one to its end."""
+    if len(edges) < 3 or edges[-1] - edges[-2] < STEEP * (edges[-2] - edges[-3]):
+        return edges[:0]
+    parts = (edges[-2] - edges[-3]) * GRADE ** np.arange(40, dtype=np.float64)
+    cuts = edges[-2] + np.cumsum(parts)
+    return np.asarray(cuts[cuts < edges[-1]].astype(np.int64))
+
+
+def fine_cells(n_rows: float, noise_stddev: float) -> int:
     """Return the most cells for a column's histogram: each should hold more rows than noise."""
     if noise_stddev == 0:
-        return most or EXACT_CELLS
-    return int(np.clip(n_rows / (ROWS_OVER_NOISE * noise_stddev), MIN_CELLS, most or MAX_CELLS))
+        return EXACT_CELLS
+    return int(np.clip(n_rows / (ROWS_OVER_NOISE * noise_stddev), MIN_CELLS, MAX_CELLS))
+
+
+def cells_apart(span: Span, noise_stddev: float, most: int = MAX_CELLS, less: float = 0.0) -> int:
+    """Return the most cells for the values of a wide span that do not lie in cells of one integer.
+
+    ``less`` is the number of those rows that will have cells of one integer all the same.
+    """
+    if noise_stddev == 0:
+        return EXACT_CELLS if most == MAX_CELLS else most
+    return int(np.clip((span.scattered - less) / (ROWS_OVER_NOISE * noise_stddev), FEW_CELLS, most))
+
+
+def edges_of_values(places: np.ndarray, low: int, high: int) -> np.ndarray:
+    """Return edges of one cell for each of ascending lattice integers, from ``low`` to ``high``: cells end midway."""
+    between = (places[:-1] + places[1:] + 1) // 2
+    return np.concatenate([[low], between, [high + 1]]).astype(np.int64)
+
+
+def edges_with_values(edges: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Return edges of the same cells, and a cell of its own for each of some lattice integers inside."""
+    inside = places[(places >= edges[0]) & (places < edges[-1])]
+    return np.unique(np.concatenate([edges, inside, inside + 1]))

@@ -153,6 +153,11 @@ class Column(BaseModel):
         return False
 
     @property
+    def may_repeat_values(self) -> bool:
+        """True if a threshold mechanism may look for frequent values in a range that has too many for a cell each."""
+        return False
+
+    @property
     def listed(self) -> tuple[Scalar, ...]:
         """The categories that are known, in their order."""
         return ()

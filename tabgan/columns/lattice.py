@@ -84,10 +84,15 @@ class LatticeColumn(Column):
     def with_precision(self, finest: int) -> Self:
         """Return the column with a precision by its position in :meth:`precision_counts`."""
 
-    def with_voted_precision(self, vote: np.ndarray, threshold: float) -> Self:
-        """Return the column with the finest precision of which a noisy count stands above a threshold."""
-        real = np.flatnonzero(vote > threshold)
-        return self.with_precision(int(real[-1]) if len(real) else 0)
+    def with_voted_precision(self, vote: np.ndarray, surely: float, likely: float) -> Self:
+        """Return the column with the finest precision of which a noisy count stands above a threshold.
+
+        If none is above ``surely``, it is the one with the largest count above ``likely``, else the coarsest.
+        """
+        real = np.flatnonzero(vote > surely)
+        if len(real):
+            return self.with_precision(int(real[-1]))
+        return self.with_precision(int(np.argmax(vote)) if vote.max(initial=-np.inf) > likely else 0)
 
     @abstractmethod
     def to_lattice(self, series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
@@ -132,6 +137,39 @@ class LatticeColumn(Column):
         """Return edges of coarse cells that are the same for every table; by default zero and doubling ranges."""
         return DOUBLING_EDGES
 
+    def repeated(self, series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+        """Return the distinct numbers of a series, and how often each occurs.
+
+        Only for columns of which :attr:`may_repeat_values` is true.
+        """
+        raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} has no such thing.")
+
+    def with_step_of(self, values: np.ndarray) -> tuple[Self, float]:
+        """Return the column with a step that released numbers share, and the old one's size in new ones.
+
+        By default nothing changes.
+        """
+        del values
+        return self, 1.0
+
+    def scaled(self, series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+        """Return lattice integers as :meth:`to_lattice` does, by default the same; as floats they have no limit."""
+        return self.to_lattice(series)
+
+    def with_range_axis(self) -> tuple[Self, np.ndarray]:
+        """Return the column with a precision to look for its range with, and the edges of coarse cells for that.
+
+        Only for columns whose precision is not declared: it is settled by :meth:`with_room_for` once the range is
+        known. By default nothing changes.
+        """
+        low, high = self.dtype_range()
+        return self, np.unique(np.clip(self.coarse_edges(), low, high + 1))
+
+    def with_room_for(self, largest: float) -> tuple[Self, float]:
+        """Return the column with a precision that holds a lattice integer, and the old step's size in new ones."""
+        del largest
+        return self, 1.0
+
     @abstractmethod
     def lattice_encoder(self, edges: np.ndarray) -> LatticeEncoder:
         """Return the encoder over given edges."""
@@ -151,6 +189,7 @@ class LatticeColumn(Column):
 
     def encoder_of(self, arrays: Mapping[str, np.ndarray]) -> tuple[ColumnEncoder, bool]:
         encoder = self.lattice_encoder(arrays["edges"]).emphasising(arrays.get("emphasis"))
+        encoder.exact = arrays.get("exact")
         is_whole = arrays["edges"].dtype == np.int64
         return encoder, is_whole and (encoder.is_unseen or self.is_complete) and encoder.is_as_fitted
 
@@ -220,6 +259,7 @@ class LatticeEncoder(ColumnEncoder):
 
     Attributes:
         emphasis: ``(classes,)`` factors by which round integers weigh within a cell; ``None`` for even ones.
+        exact: ``(cells,)`` the only number of a cell, NaN where integers are drawn; ``None`` if they are everywhere.
     """
 
     is_ordered = True
@@ -229,6 +269,7 @@ class LatticeEncoder(ColumnEncoder):
         self.column = column
         self.edges = np.asarray(edges, dtype=np.int64)
         self.emphasis: np.ndarray | None = None
+        self.exact: np.ndarray | None = None
 
     @property
     def n_values(self) -> int:
@@ -240,17 +281,20 @@ class LatticeEncoder(ColumnEncoder):
         return self.column.bounds is None
 
     def arrays(self) -> dict[str, np.ndarray]:
-        return {"edges": self.edges} | ({} if self.emphasis is None else {"emphasis": self.emphasis})
+        optional = {"emphasis": self.emphasis, "exact": self.exact}
+        return {"edges": self.edges} | {name: array for name, array in optional.items() if array is not None}
 
     @property
     def is_as_fitted(self) -> bool:
         """True if edges and emphasis could have been left behind by a fit."""
         edges, emphasis = self.edges, self.emphasis
         if self.is_unseen:
-            return edges.tolist() == [0, 1] and emphasis is None and self.is_nullable
+            is_bare = emphasis is None and self.exact is None
+            return edges.tolist() == [0, 1] and is_bare and self.is_nullable
         ends = (int(edges[0]), int(edges[-1]) - 1)
         is_grid = edges.ndim == 1 and bool((np.diff(edges) > 0).all())
         is_grid &= bool(np.allclose(ends, self.column.declared_range(), rtol=1e-15, atol=0))
+        is_grid &= self.exact is None or self._has_exact_cells(self.exact)
         if not is_grid or not self.has_wide_cells:
             return is_grid and emphasis is None
         if emphasis is None:
@@ -263,10 +307,18 @@ class LatticeEncoder(ColumnEncoder):
     def steps(self) -> np.ndarray:
         """Steps that tell round integers from others; see :mod:`tabgan.columns.rounding`."""
 
+    def _has_exact_cells(self, exact: np.ndarray) -> bool:
+        """Return true if exact numbers are those of their cells."""
+        if exact.dtype != np.float64 or exact.shape != (self.n_values,):
+            return False
+        cells = np.flatnonzero(~np.isnan(exact))
+        return len(cells) > 0 and bool((self._encode(pd.Series(exact[cells])) == cells + 1).all())
+
     @property
     def has_wide_cells(self) -> bool:
         """True if a cell holds integers of which some are rounder than others."""
-        return len(self.steps) > 1 and bool((np.diff(self.edges) > 1).any())
+        is_drawn = True if self.exact is None else np.isnan(self.exact)
+        return len(self.steps) > 1 and bool(((np.diff(self.edges) > 1) & is_drawn).any())
 
     def emphasising(self, factors: np.ndarray | None) -> Self:
         """Return the same encoder with factors for each class of round integers."""

@@ -1,4 +1,4 @@
-"""Numbers: integers and floats, as multiples of a power of ten."""
+"""Numbers: integers and floats, as multiples of a power of ten, or of another step."""
 
 from __future__ import annotations
 
@@ -14,14 +14,22 @@ from pydantic import Field, field_validator, model_validator
 from tabgan.columns import numerals, rounding
 from tabgan.columns.kind import BOOLEANS, NUMBERS, TEXT, Ballot, Column, Domain, check_objects, is_text_dtype
 from tabgan.columns.lattice import LIMIT, LatticeColumn, LatticeEncoder, Precision
+from tabgan.columns.multiples import COMMON, DECIMALS_OF, LEAST_DECIMALS, PARTS, coarsest, common_step
 from tabgan.columns.values import float_of, floats, is_text, objects, short_float, shortest
 from tabgan.errors import ConfigError, DataError, SchemaError
 
 #: Most decimals that are kept: values are multiples of 10**-decimals, and floats hold no more.
 MAX_DECIMALS = 9
 
-#: Cells of the vote on decimals.
-DECIMALS = (0, 1, 2, 3, 4, 5, 6, MAX_DECIMALS)
+#: Declared ranges of at most so many numbers have a cell for each in every fit.
+_FEW_VALUES = 16
+
+#: Ends of the axis on which values of any precision are looked for, as a power of two in whole numbers and as a number
+#: of decimals; and the digits that the largest value keeps at least.
+_REACH, _FINEST, _DIGITS = 100, 18, 6
+
+#: Room above the largest values that certainly occur, as a factor, before others are clipped.
+_ROOM = 8
 
 #: dtypes of numbers that are read from text.
 TEXT_INTEGER, TEXT_FLOAT = "Int64", "float64"
@@ -42,12 +50,14 @@ class Numeric(LatticeColumn):
         format: The number 1234.5 as text in the column writes it, such as ``"1,234.5"``, ``"$1234.5"``, ``"1234,5%"``
             or ``"1.23E+03"``; ``None`` for numbers, and for numerals of a CSV. Values are what is written: ``12.5%`` is
             12.5. Samples are written in the same form.
+        multiple_of: Values are multiples of it, such as 0.25 or 1000; ``None`` for all numbers with ``decimals``.
     """
 
     kind: Literal["numeric"] = "numeric"
     bounds: tuple[float, float] | None = None
     decimals: Annotated[int, Field(ge=0, le=MAX_DECIMALS)] | None = None
     format: str | None = None
+    multiple_of: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     out_of_range: Literal["clip", "error"] = "clip"
     objects: Literal["decimal"] | None = None
 
@@ -62,13 +72,22 @@ class Numeric(LatticeColumn):
             low, high = self.bounds
             if not (math.isfinite(low) and math.isfinite(high) and low <= high):
                 raise ValueError("bounds: expected two finite numbers, the smaller one first.")
-            scale = 10.0 ** (self.decimals or 0)
+            scale = self._scale
             if max(-low, high) * scale > LIMIT:
                 raise ValueError("bounds: expected numbers of at most 15 digits, decimals included.")
-            if self.decimals is not None and math.ceil(low * scale - 1e-9) > math.floor(high * scale + 1e-9):
-                raise ValueError(
-                    f"bounds: no number with decimals: {self.decimals} lies in them. Raise decimals."
-                )
+            is_known = self.decimals is not None or self.multiple_of is not None
+            if is_known and math.ceil(low * scale - 1e-9) > math.floor(high * scale + 1e-9):
+                key = "decimals" if self.multiple_of is None else "multiple_of"
+                advice = "Raise decimals." if self.multiple_of is None else "Lower it."
+                raise ValueError(f"bounds: no number with {key}: {getattr(self, key)} lies in them. {advice}")
+        if (
+            self.multiple_of
+            and self.decimals is not None
+            and round(self.multiple_of, self.decimals) != self.multiple_of
+        ):
+            raise ValueError(
+                f"decimals: {self.decimals} cannot hold multiple_of: {self.multiple_of}. Leave it out."
+            )
         return self
 
     @field_validator("format")
@@ -80,15 +99,37 @@ class Numeric(LatticeColumn):
 
     @property
     def has_precision(self) -> bool:
-        return self.decimals is not None
+        return self.decimals is not None or self.multiple_of is not None
 
     @property
     def step(self) -> float:
-        return 10.0 ** -(self.decimals or 0)
+        return 10.0 ** -(self.decimals or 0) if self.multiple_of is None else self.multiple_of
+
+    @property
+    def _scale(self) -> float:
+        """Lattice integers that make up 1: a whole number for steps such as a twelfth."""
+        if self.multiple_of is None:
+            return 10.0 ** (self.decimals or 0)
+        inverse = 1.0 / self.multiple_of
+        return float(round(inverse)) if abs(inverse - round(inverse)) < 1e-9 * inverse else inverse
+
+    def _of_units(self, lattice: np.ndarray) -> np.ndarray:
+        """Return the numbers that lattice integers stand for."""
+        is_large = self.multiple_of is not None and self.multiple_of > 1
+        values = lattice * self.multiple_of if is_large else lattice / self._scale
+        is_rounded = self.decimals is not None or self.multiple_of is None
+        return np.asarray(np.round(values, self.decimals or 0) if is_rounded else values)
+
+    @property
+    def _most_decimals(self) -> int:
+        """The most decimals that declared bounds leave room for."""
+        largest = max(map(abs, self.bounds or (0.0,)))
+        return int(min(MAX_DECIMALS, math.log10(LIMIT / largest))) if largest else MAX_DECIMALS
 
     def domain(self) -> Domain:
         # More decimals than MAX_DECIMALS is every float there is.
-        step = None if self.decimals is None or self.decimals >= MAX_DECIMALS else self.step
+        is_fine = self.multiple_of is None and (self.decimals is None or self.decimals >= MAX_DECIMALS)
+        step = None if is_fine else self.step
         return Domain(self.bounds, step, None, self.nullable is not False)
 
     def undeclared(self) -> Numeric:
@@ -142,14 +183,14 @@ class Numeric(LatticeColumn):
 
     def with_implied_precision(self) -> Numeric:
         is_integer = self.dtype is not None and _is_integer(self.dtype)
-        return self.with_(decimals=0) if is_integer and self.decimals is None else self
+        return self.with_(decimals=0) if is_integer and not self.has_precision else self
 
     def with_final_dtype(self) -> Numeric:
-        read = "object" if self.objects else TEXT_FLOAT if self.decimals else TEXT_INTEGER
+        read = "object" if self.objects else TEXT_INTEGER if self.step % 1 == 0 else TEXT_FLOAT
         return self if self.dtype else self.with_(dtype=read)
 
     def with_finest_precision(self) -> Numeric:
-        return self if self.has_precision else self.with_(decimals=MAX_DECIMALS)
+        return self if self.has_precision else self.with_(decimals=self._most_decimals)
 
     def precision_counts(self, series: pd.Series) -> np.ndarray:
         values = self.read(series)
@@ -159,18 +200,88 @@ class Numeric(LatticeColumn):
                 text for text, value in zip(objects(series), values, strict=True) if not math.isnan(value)
             ]
             written = [form.decimals(text) if isinstance(text, str) else 0 for text in texts]
-            needed = np.minimum(np.searchsorted(DECIMALS, written), len(DECIMALS) - 1)
-            return np.bincount(needed, minlength=len(DECIMALS))
+            places = [PARTS.index(10**d) if 10**d in PARTS else len(PARTS) for d in written]
+            return np.bincount(np.array(places, dtype=np.int64), minlength=len(PARTS) + 1)
         values = values[~np.isnan(values)]
-        needed = np.full(len(values), len(DECIMALS) - 1)
-        for position in range(len(DECIMALS) - 2, -1, -1):
-            with np.errstate(over="ignore"):  # a warning would tell of a value
-                rounded = np.round(values, DECIMALS[position])
-            needed[rounded == values] = position
-        return np.bincount(needed, minlength=len(DECIMALS))
+        needed = coarsest(values, short_float(pd.api.types.pandas_dtype(self.dtype or "float64")))
+        return np.bincount(needed, minlength=len(PARTS) + 1)
 
     def with_precision(self, finest: int) -> Numeric:
-        return self.with_(decimals=max(DECIMALS[finest], _decimals_of(self.bounds)))
+        return self._with_part(PARTS[finest]) if finest < len(PARTS) else self.with_finest_precision()
+
+    def with_voted_precision(self, vote: np.ndarray, surely: float, likely: float) -> Numeric:
+        """Return the column with the coarsest step that all voted ones are multiples of; see the base's thresholds."""
+        real = np.flatnonzero(vote > surely)
+        if not len(real):
+            return super().with_voted_precision(vote, surely, likely)
+        if real[-1] == len(PARTS):
+            return self.with_finest_precision()
+        common = math.lcm(*(PARTS[position] for position in real), 10 ** min(_decimals_of(self.bounds), 6))
+        part = next((part for part in COMMON if part % common == 0), None)
+        return self.with_finest_precision() if part is None else self._with_part(part)
+
+    def _with_part(self, part: int) -> Numeric:
+        """Return the column with multiples of ``1 / part``, and at least the decimals that its bounds have."""
+        decimals = DECIMALS_OF.get(part)
+        if decimals is not None and part == 10**decimals:
+            decimals = max(decimals, _decimals_of(self.bounds))
+            return self.with_(decimals=min(decimals, self._most_decimals))
+        if part > 10**self._most_decimals:
+            return self.with_finest_precision()
+        return self.with_(decimals=decimals, multiple_of=1 / part)
+
+    @property
+    def may_repeat_values(self) -> bool:
+        if self.bounds is None or not self.has_precision:
+            return True
+        low, high = self.declared_range()
+        return high - low >= _FEW_VALUES
+
+    def repeated(self, series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+        values = self.read(series)
+        found, counts = np.unique(values[~np.isnan(values)] + 0.0, return_counts=True)  # no -0.0 beside 0.0
+        return found, counts.astype(np.int64)
+
+    def with_step_of(self, values: np.ndarray) -> tuple[Numeric, float]:
+        is_fine = self.multiple_of is None and (self.decimals or 0) >= LEAST_DECIMALS
+        step = common_step(values) if is_fine and self.bounds is None else None
+        if step is None:
+            return self, 1.0
+        finer = self.with_(decimals=None, multiple_of=step)
+        return finer, finer._scale / self._scale
+
+    def scaled(self, series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+        values = self.read(series)
+        present = ~np.isnan(values)
+        with np.errstate(over="ignore"):  # a warning would tell of a value
+            return np.rint(np.where(present, values, 0.0) * self._scale), present
+
+    def with_range_axis(self) -> tuple[Numeric, np.ndarray]:
+        is_integer = _is_integer(self.dtype)
+        is_fine = self.decimals is not None and self.decimals >= MAX_DECIMALS
+        column = self.with_(decimals=None, multiple_of=10.0**-_FINEST) if is_fine else self
+        reach = _integer_bits(self.dtype) if is_integer else _REACH + math.log2(column._scale)
+        powers = 2.0 ** np.arange(0, math.ceil(reach) + 1)
+        low, high = (end * column._scale for end in _dtype_ends(self.dtype))
+        edges = np.concatenate([1.0 - powers[::-1], powers])
+        return column, np.unique(np.clip(edges, low, high + 1))
+
+    def with_room_for(self, largest: float) -> tuple[Numeric, float]:
+        """Return the column with the finest step that keeps a lattice integer below the limit, and the old one's share.
+
+        Values that any precision may have keep at least ``_DIGITS`` digits; others stay as they are where they can.
+        """
+        if self.multiple_of == 10.0**-_FINEST:
+            digits = math.floor(math.log10(largest)) + 1 - _FINEST if largest else 0  # before the point
+            power = max(min(MAX_DECIMALS, 15 - digits), min(_FINEST, _DIGITS - digits))
+        elif largest < LIMIT / _ROOM:
+            return self, 1.0
+        else:
+            power = math.floor(math.log10(self._scale * LIMIT / largest / _ROOM))
+        if 0 <= power <= MAX_DECIMALS:
+            return self.with_(decimals=power, multiple_of=None), 10.0**power / self._scale
+        decimals = 0 if power < 0 else None
+        return self.with_(decimals=decimals, multiple_of=10.0**-power), 10.0**power / self._scale
 
     @property
     def reads_from_text(self) -> bool:
@@ -186,35 +297,25 @@ class Numeric(LatticeColumn):
         return floats(pd.Series(np.fromiter(values, dtype="float64", count=len(series))))
 
     def rounded(self, values: np.ndarray) -> np.ndarray:
+        if self.multiple_of is not None:
+            return np.asarray(np.rint(values * self._scale))
         return values if self.decimals is None else np.asarray(values.round(self.decimals))
 
     def to_lattice(self, series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-        values = self.read(series)
-        present = ~np.isnan(values)
-        with np.errstate(over="ignore"):  # a warning would tell of a value
-            scaled = np.rint(np.where(present, values, 0.0) * 10.0 ** (self.decimals or 0))
+        scaled, present = self.scaled(series)
         return np.clip(scaled, 1 - LIMIT, LIMIT - 1).astype(np.int64), present
 
     def declared_range(self) -> tuple[int, int]:
-        low, high = (float(bound) * 10.0 ** (self.decimals or 0) for bound in self.bounds or ())
+        low, high = (float(bound) * self._scale for bound in self.bounds or ())
         return _snapped(low, np.ceil), _snapped(high, np.floor)
 
     def dtype_range(self) -> tuple[int, int]:
-        resolved = pd.api.types.pandas_dtype(self.dtype or "object")
-        base = getattr(resolved, "numpy_dtype", resolved)
-        low, high = 1 - LIMIT, LIMIT - 1
-        if pd.api.types.is_bool_dtype(resolved):
-            return 0, 1
-        if isinstance(base, np.dtype) and base.kind in "iu":
-            return max(low, int(np.iinfo(base).min)), min(high, int(np.iinfo(base).max))
-        if isinstance(base, np.dtype) and base.kind == "f":
-            largest = int(min(float(np.finfo(base).max) * 10.0 ** (self.decimals or 0), high))
-            return -largest, largest
-        return low, high
+        low, high = (end * self._scale for end in _dtype_ends(self.dtype))
+        return int(max(1 - LIMIT, low)), int(min(LIMIT - 1, high))
 
     def bounds_of(self, low: int, high: int) -> tuple[float, float]:
-        scale = 10.0 ** (self.decimals or 0)
-        return (low / scale, high / scale)
+        ends = self._of_units(np.array([low, high], dtype=np.int64))
+        return float(ends[0]), float(ends[1])
 
     def place(self, bound: float) -> float:
         return float(bound)
@@ -223,7 +324,9 @@ class Numeric(LatticeColumn):
         return float(bound)
 
     def shown(self, value: float) -> float:
-        return round(float(value), self.decimals or 0)
+        return round(
+            float(value), MAX_DECIMALS if self.multiple_of and self.decimals is None else self.decimals or 0
+        )
 
     def drawn_places(self, series: pd.Series) -> np.ndarray:
         if pd.api.types.is_float_dtype(series.dtype):
@@ -249,13 +352,16 @@ class Numeric(LatticeColumn):
 
     def check_output(self) -> None:
         if (
-            self.decimals
+            (self.decimals or self.step % 1)
             and self.fits_dtype(pd.api.types.pandas_dtype(self.dtype))
             and _is_integer(self.dtype)
         ):
+            found = (
+                f"decimals: {self.decimals} do" if self.decimals else f"multiple_of: {self.multiple_of} does"
+            )
             raise SchemaError(
-                f"Column {self.name!r}: decimals: {self.decimals} do not go with dtype {self.dtype}. "
-                "Use 0, or another dtype."
+                f"Column {self.name!r}: {found} not go with dtype {self.dtype}. "
+                f"Use {0 if self.decimals else 1}, or another dtype."
             )
         check_objects(self)
         super().check_output()
@@ -305,39 +411,72 @@ class NumericEncoder(LatticeEncoder):
 
     column: Numeric
 
-    @property
-    def steps(self) -> np.ndarray:
-        return rounding.number_steps(int(max(abs(self.edges[0]), abs(self.edges[-1] - 1))))
-
     def contains(self, series: pd.Series) -> bool:
         """Return true if every value could be sampled; the ends of the range count as the dtype holds them."""
+        if self.exact is None:
+            return self._draws(series)
+        values, cells = self.column.read(series), self._encode(series)
+        if np.isnan(values).any():
+            return False
+        exact = self.exact[cells - 1]
+        is_drawn = np.isnan(exact)
+        return bool((is_drawn | (values == exact)).all()) and self._draws(series[is_drawn])
+
+    def _draws(self, series: pd.Series) -> bool:
+        """Return true if every value is a multiple of the step within the range."""
         short = short_float(pd.api.types.pandas_dtype(self.dtype))
         if short is None:
             return super().contains(series)
         values = self.column.read(series)
-        ends = np.array([self.edges[0], self.edges[-1] - 1]) / 10.0 ** (self.column.decimals or 0)
+        ends = np.array([self.edges[0], self.edges[-1] - 1]) / self.column._scale
         low, high = shortest(ends, short)
         is_inside = bool(((values >= low) & (values <= high)).all())  # NaN is not
         return is_inside and self._is_on_lattice(pd.Series(values), self.column.to_lattice(series)[0])
 
+    def repeat(self, value: object, n_rows: int) -> pd.Series:
+        series = pd.Series([value], dtype=object)
+        if self.exact is None or series.isna().all() or np.isnan(self.exact[self._encode(series)[0] - 1]):
+            return super().repeat(value, n_rows)
+        return self.inverse_transform(np.full(n_rows, self._encode(series)[0]), np.random.default_rng(0))
+
+    def _decode(self, positions: np.ndarray, rng: np.random.Generator) -> np.ndarray | pd.Series:
+        values = np.asarray(super()._decode(positions, rng))
+        if self.exact is not None:
+            exact = self.exact[positions]
+            if values.dtype.kind == "i":
+                exact = np.rint(exact)
+            values = np.where(np.isnan(exact), values, exact).astype(values.dtype)
+        return self._written(values)
+
+    def _written(self, values: np.ndarray) -> np.ndarray:
+        """Return numbers as the objects or the text that the column holds."""
+        decimals, written = self.column.decimals or 0, np.empty(len(values), dtype=object)
+        if self.column.objects == "decimal":
+            is_decimal = self.column.multiple_of is None
+            written[:] = [
+                Decimal(f"{value:.{decimals}f}") if is_decimal else Decimal(repr(value))
+                for value in values.tolist()
+            ]
+            return written
+        if self.column.format is not None and is_text_dtype(pd.api.types.pandas_dtype(self.dtype)):
+            form = numerals.form_of(self.column.format)
+            written[:] = [form.write(float(value), decimals) for value in values.tolist()]
+            return written
+        return values
+
+    @property
+    def steps(self) -> np.ndarray:
+        return rounding.number_steps(int(max(abs(self.edges[0]), abs(self.edges[-1] - 1))))
+
     def _is_on_lattice(self, series: pd.Series, lattice: np.ndarray) -> bool:
-        scaled = self.column.read(series) * 10.0 ** (self.column.decimals or 0)
+        scaled = self.column.read(series) * self.column._scale
         return bool(np.allclose(scaled, lattice, rtol=1e-12, atol=1e-6))
 
     def _from_lattice(self, lattice: np.ndarray) -> np.ndarray:
-        decimals = self.column.decimals or 0
-        if self.column.objects == "decimal":
-            exact = np.empty(len(lattice), dtype=object)
-            exact[:] = [Decimal(number).scaleb(-decimals) for number in lattice.tolist()]
-            return exact
-        if self.column.format is not None and is_text_dtype(pd.api.types.pandas_dtype(self.dtype)):
-            form, text = numerals.form_of(self.column.format), np.empty(len(lattice), dtype=object)
-            text[:] = [form.write(value / 10**decimals, decimals) for value in lattice.tolist()]
-            return text
         kind = getattr(pd.api.types.pandas_dtype(self.dtype), "kind", "O")
-        if decimals == 0 and kind != "f":
-            return lattice
-        return np.round(lattice / 10.0**decimals, decimals)
+        if self.column.step % 1 == 0 and kind != "f":
+            return lattice * int(self.column.step)
+        return self.column._of_units(lattice)
 
 
 #: The ballot of numerals.
@@ -376,6 +515,24 @@ def _shape_of(value: Any, _: bool) -> str | None:
 
 def _is_no_text(value: Any, _: bool) -> bool:
     return not isinstance(value, str)
+
+
+def _dtype_ends(dtype: str | None) -> tuple[float, float]:
+    """Return the smallest and the largest number that a dtype can hold, infinite for objects."""
+    resolved = pd.api.types.pandas_dtype(dtype or "object")
+    base = getattr(resolved, "numpy_dtype", resolved)
+    if pd.api.types.is_bool_dtype(resolved):
+        return 0, 1
+    if isinstance(base, np.dtype) and base.kind in "iu":
+        return int(np.iinfo(base).min), int(np.iinfo(base).max)
+    if isinstance(base, np.dtype) and base.kind == "f":
+        return float(np.finfo(base).min), float(np.finfo(base).max)
+    return -math.inf, math.inf
+
+
+def _integer_bits(dtype: str | None) -> int:
+    """Return the power of two up to which integers of a dtype are looked for."""
+    return min(math.ceil(math.log2(_dtype_ends(dtype)[1])), 63)
 
 
 def _is_integer(dtype: str | None) -> bool:

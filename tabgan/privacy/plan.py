@@ -19,7 +19,9 @@ from tabgan.errors import ConfigError
 from tabgan.privacy.accounting import Cost, SubsampledGaussian, affordable_mu, epsilon_of, largest
 from tabgan.privacy.unit import ROW, PrivacyUnit
 
-Stage = Literal["kinds", "rows", "precision", "ranges", "zoom", "one_way", "rare", "round", "selection"]
+Stage = Literal[
+    "kinds", "rows", "precision", "ranges", "zoom", "exact", "one_way", "rare", "round", "selection"
+]
 
 #: Shares of the Gaussian budget (of mu**2) of the stages before the pairs. The pairs take the rest, including the
 #: shares of stages that a schema makes unnecessary, which are never charged.
@@ -29,6 +31,7 @@ SHARES: dict[Stage, float] = {
     "precision": 0.01,
     "ranges": 0.04,
     "zoom": 0.03,
+    "exact": 0.02,
     "one_way": 0.12,
     "rare": 0.12,
     "round": 0.01,
@@ -137,7 +140,7 @@ def make_plan(
     Args:
         epsilon: Above 0, or ``None`` for no privacy.
         delta: In (0, 1).
-        has_discovery: True if categories have to be discovered, which takes a part of ``delta``.
+        has_discovery: True if categories or frequent numbers have to be discovered, which takes a part of ``delta``.
         adversary_share: Part of the budget (of mu**2) for the discriminator, in [0, 1).
         unit: The unit of privacy.
         untyped_text: True for a table that comes as text, whose kinds are all voted on.

@@ -105,7 +105,9 @@ class TestCells:
         column = Duration(name="stay")
         values = pd.to_timedelta(pd.Series([86_400, 3_600, 60, 1, 0.001]), unit="s")
         assert column.precision_counts(values).tolist() == [1, 1, 1, 1, 1]
-        assert column.with_voted_precision(np.array([9.0, 9.0, 0.0, 0.0, 0.0]), 4.5).resolution == "hour"
+        assert (
+            column.with_voted_precision(np.array([9.0, 9.0, 0.0, 0.0, 0.0]), 4.5, 2.75).resolution == "hour"
+        )
 
     def test_refused_before_a_fit(self):
         table = pd.DataFrame({"stay": hours(1, 2, 90)})

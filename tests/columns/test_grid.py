@@ -192,6 +192,32 @@ class TestGridEdges:
         assert edges[-1] == 2048
         assert (first, second) == (49, 16)  # 48 and 16, and zero on its own
 
+    def test_a_full_zero_takes_no_cells_from_the_others(self):
+        span = grid.Span(0, 2047, np.array([0, 1, 1024, 2048]), np.array([9_000.0, 300.0, 100.0]))
+        edges = grid.grid_edges(span, 64)
+        assert ((edges > 0) & (edges < 1024)).sum() == 48
+        assert (edges > 1024).sum() == 16
+
+    def test_empty_neighbours_are_one_cell(self):
+        edges = grid.grid_edges(
+            grid.Span(0, 2047, np.array([0, 512, 1024, 1536, 2048]), np.array([9.0, 0, 0, 9])), 8
+        )
+        assert np.isin([512, 1536], edges).all()
+        assert 1024 not in edges
+
+    def test_a_wide_last_cell_is_cut_where_values_may_end(self):
+        span = grid.Span(0, 2047, np.array([0, 1024, 2048]), np.array([9.0, 0.0]))
+        edges = grid.grid_edges(span, 128)
+        assert np.diff(edges)[-5:].tolist() == [8, 32, 128, 512, 344]
+        assert grid.grid_edges(span, 32)[-1] == 2048
+
+    def test_few_rows_outside_of_zero_get_few_cells(self):
+        span = grid.Span(0, 2047, np.array([0, 1, 1024, 2048]), np.array([9_000.0, 300.0, 100.0]))
+        assert span.scattered == 400
+        assert grid.cells_apart(span, 5.0) == 20
+        assert grid.cells_apart(span, 5.0, less=300.0) == grid.FEW_CELLS
+        assert grid.cells_apart(span, 0.0) == grid.EXACT_CELLS
+
     def test_zero_has_its_own_cell(self):
         span = grid.Span(-5000, 5000, np.array([-5000, 5001]), np.array([1.0]))
         edges = grid.grid_edges(span, 8)
@@ -286,3 +312,46 @@ class TestWhatIsNotSeen:
         """Ages that people round: every second one is thin, and all thin ones are a seventh of the rows."""
         counts = np.where(np.arange(200) % 2, 20.0, 120.0) + np.random.default_rng(4).normal(0, 10.0, 200)
         np.testing.assert_array_equal(grid.without_stray(np.arange(201), counts, 10.0), counts)
+
+    def test_a_month_ends_with_december_where_its_cells_are_no_fuller_than_nine_times_the_noise(self):
+        rng = np.random.default_rng(5)
+        edges = np.arange(0, 32)
+        real = np.where((edges[:-1] >= 1) & (edges[:-1] <= 12), 90.0, 0.0)
+        ends = [grid.tight_ends(edges, real + rng.normal(0, 10.0, 31), 10.0) for _ in range(300)]
+        assert np.mean([end == (1, 12) for end in ends]) > 0.97
+
+    def test_a_thin_tail_goes_on_beside_a_cell_that_is_not_sure(self):
+        """Adult's education: 51, 168 and 333 rows have the lowest three levels, and noise is 46."""
+        counts = np.array([51.0, 168.0, 333.0, 650.0, 5_000.0])
+        assert grid.tight_ends(np.arange(6), counts, 46.0) == (0, 4)
+
+    @pytest.mark.parametrize("side", [1, -1])
+    def test_a_tail_behind_a_gap_is_found(self, side):
+        """Debts: most people have none, and nobody a small one."""
+        rng = np.random.default_rng(6)
+        real = np.array([5_000.0] + [0.0] * 8 + [25.0] * 8)
+        edges = np.concatenate([[0, 1], 2 ** np.arange(1, 17)])
+        kept = 0
+        for _ in range(300):
+            counts = (real + rng.normal(0, 10.0, 17))[::side]
+            first, last = grid.tight_ends(edges if side > 0 else -edges[::-1], counts, 10.0)
+            kept += last - first >= 14
+        assert kept > 0.97 * 300
+
+    def test_noise_behind_a_full_cell_is_seldom_a_tail(self):
+        rng = np.random.default_rng(7)
+        counts = rng.normal(0, 1.0, (1_000, 60))
+        counts[:, 0] = 500.0
+        assert np.mean([grid.occupied(each, 1.0)[1] > 0 for each in counts]) < 0.04
+
+    def test_what_was_surely_seen_once_need_not_show_again(self):
+        edges = np.array([0, 1, 2, 4, 8, 16, 32])
+        first = grid.span_of(edges, np.array([900.0, 0, 0, 0, 60, 50]), 10.0, None)
+        assert first.core == (0, 16)
+        again = grid.span_of(edges, np.array([900.0, 0, 0, 0, 9, 9]), 10.0, None, first.core)
+        assert again.high == 31
+        assert grid.tight_ends(edges, np.array([900.0, 0, 0, 0, 9, 9]), 10.0, first.core) == (0, 5)
+        assert grid.tight_ends(edges, np.array([900.0, 0, 0, 0, 9, 9]), 10.0) == (0, 0)
+
+    def test_one_cell_says_nothing_of_the_ends_within_it(self):
+        assert grid.span_of(np.array([0, 1, 1024, 2048]), np.array([0.0, 900, 0]), 10.0, None).core is None

@@ -229,7 +229,7 @@ def test_every_charge_is_on_the_disk_before_its_mechanism_runs(path, monkeypatch
     def spy_on_discover(counts, noise, delta, max_rows):
         (line,) = last()["releases"]
         assert (line["noise_multiplier"], line["delta"]) == (noise, delta)
-        draws["categories"] += 1
+        draws["discoveries"] += 1
         return discover(counts, noise, delta, max_rows)
 
     def spy_on_entropy(generator):
@@ -245,7 +245,7 @@ def test_every_charge_is_on_the_disk_before_its_mechanism_runs(path, monkeypatch
     monkeypatch.setattr(dpsgd, "_fill_with_entropy", spy_on_entropy)
     model().fit(table(), ledger=path)
     assert draws["counts"] > 7
-    assert (draws["categories"], draws["steps"]) == (1, DP_STEPS)
+    assert (draws["discoveries"], draws["steps"]) == (2, DP_STEPS)  # of frequent incomes, and of towns
 
 
 def test_a_fit_that_fails_counts_what_it_charged_and_no_more(path, monkeypatch, no_sync):
@@ -460,10 +460,10 @@ def _die_at(call, what):
 
 
 def test_categories_are_discovered_again_while_delta_lasts(path, folder, monkeypatch, no_sync):
-    """Stopped between charge and answer, a fit has delta for a second try, and for that of a closer discovery."""
-    for _ in range(DISCOVERY_TRIES * DISCOVERIES):
+    """Stopped between charge and answer, a fit has delta for a second try of each discovery that it may make."""
+    for _ in range(DISCOVERY_TRIES * (DISCOVERIES + 1)):  # of towns, and of frequent numbers
         stopped(path, folder, monkeypatch, (mechanisms, "discover"), 1)
-    with pytest.raises(BudgetExceededError, match="'categories and 1-way histogram' would bring the total"):
+    with pytest.raises(BudgetExceededError, match="'frequent numbers' would bring the total"):
         model().fit(table(), ledger=path, checkpoint=folder)
     (fit,) = LedgerFile(path).fits
     assert (fit.outcome, folder.exists()) == ("failed", True)

@@ -16,12 +16,14 @@ import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tabgan.columns import Column, ballots, column_of_dtype, columns_of_votes, grid
+from tabgan.columns import spans as spans_
 from tabgan.columns.encoder import ColumnEncoder
 from tabgan.columns.keys import counted, typed
 from tabgan.columns.kind import position_of, read_text
@@ -47,6 +49,9 @@ DISCOVERIES = 2
 #: number of standard deviations of the noise; and the least number of columns that share the budget of such looks, so
 #: that a single one does not take all of it.
 LOST_SHARE, LOST_SIGNAL, LEAST_LOOKS = 0.03, 3.0, 1.5
+#: Rows that a frequent number has without privacy too, and the share of the rows with other than the most frequent one
+#: that may have none of them where only they are sampled.
+LEAST_FREQUENT, NEARLY_ALL = 5, 0.03
 
 #: The fewest rows of a fit, in multiples of the noise of a 1-way count.
 MIN_SIGNAL = 4.0
@@ -103,9 +108,9 @@ def release_table(
 
     **Guarantee.** Every number computed from rows is charged and noised by ``measurer`` with the noise of its stage
     in ``plan``. Stages: kinds of object columns, number of rows, decimals
-    and resolutions, ranges, coarse histograms of wide columns, 1-way histograms or category discovery, which
-    adds its part of delta, a second discovery where many rows are in none of the released categories, and roundness of
-    the values of wide columns.
+    and resolutions, ranges, coarse histograms of wide columns, their frequent numbers, 1-way histograms or category
+    discovery, a second discovery where many rows are in none of the released categories, and roundness of the values of
+    wide columns. Discoveries add their parts of delta.
 
     Args:
         df: ``(rows, columns)`` the private table, which has passed :func:`tabgan.table.checks.check_table`; in it,
@@ -125,10 +130,13 @@ def release_table(
     columns = door.find_precision(columns)
     modelled = [c for c in columns if c.is_modelled]
     n_cells = grid.fine_cells(n_rows, plan.noise_stddev("one_way", len(modelled)))
-    released = door.measure(modelled, door.find_spans(columns, n_rows, n_cells), n_cells)
+    columns, spans = door.find_spans(columns, n_cells)
+    modelled = [c for c in columns if c.is_modelled]
+    released = door.measure(modelled, spans, n_rows, n_cells)
     released = door.find_rare(modelled, released, n_rows)
     released = door.find_roundness(released)
     _warn_of_unclear_kinds(door.unclear)
+    _warn_of_limits(released, door.axes)
     _warn_of_coarse_columns(released, door.unsure)
     _warn_of_absent_categories(released, declared)
     completed = {r.encoder.name: r.encoder.column for r in released}
@@ -216,12 +224,25 @@ def _warn_of_coarse_columns(released: Sequence[ReleasedColumn], unsure: Collecti
         )
 
 
+def _warn_of_limits(released: Sequence[ReleasedColumn], axes: Mapping[str, tuple[int, ...]]) -> None:
+    """Log the columns whose released range goes to the end of the axis that it was looked for on."""
+    for encoder in (r.encoder for r in released if r.encoder.name in axes):
+        if is_on_lattice(encoder) and spans_.ends_with_axis(encoder, *axes[encoder.name]):
+            logger.warning(
+                "Column %r: values lie at or beyond an end of %s, where this kind of column ends; those beyond are "
+                "clipped. Declare its bounds, and a coarser precision if they need one.",
+                encoder.name,
+                encoder.column.describe(),
+            )
+
+
 @dataclass
 class _Door:
     """The rows, with the plan and the measurer that every access to them goes through.
 
     ``unsure`` are the columns in which no count of decimals or resolutions rises above the noise, ``unclear`` the votes
-    in which the noise leaves the kind open.
+    in which the noise leaves the kind open, ``open`` the columns of undeclared precision, ``axes`` the ends of the axis
+    on which a range was looked for, and ``delta`` is the part of each discovery.
     """
 
     df: pd.DataFrame
@@ -230,6 +251,9 @@ class _Door:
     untyped_text: bool
     unsure: frozenset[str] = frozenset()
     unclear: Mapping[str, Verdict] = field(default_factory=dict)
+    open: frozenset[str] = frozenset()
+    axes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    delta: float = 0.0
 
     def histograms(
         self, stage: Stage, what: str, count: Mapping[str, Callable[[], np.ndarray]]
@@ -301,43 +325,71 @@ class _Door:
 
     def find_precision(self, columns: Sequence[Column]) -> list[Column]:
         """Return the columns with decimals and resolutions filled in, by a noisy vote where undeclared."""
+        self.open = frozenset(c.name for c in columns if has_range(c) and not c.has_precision)
         known = [column.with_implied_precision() for column in columns]
         open_ = {c.name: c for c in known if has_range(c) and not c.has_precision}
         counts = {name: partial(c.precision_counts, self.df[name]) for name, c in open_.items()}
         votes = self.histograms("precision", "decimals or resolution", counts)
-        threshold = grid.SURELY * self.plan.noise_stddev("precision", len(counts))
-        self.unsure = frozenset(name for name, vote in votes.items() if vote.max() <= threshold)
-        found = {name: open_[name].with_voted_precision(vote, threshold) for name, vote in votes.items()}
+        noise = self.plan.noise_stddev("precision", len(counts))
+        surely, likely = grid.SURELY * noise, grid.LIKELY * noise
+        self.unsure = frozenset(name for name, vote in votes.items() if vote.max() <= likely)
+        found = {name: open_[name].with_voted_precision(vote, surely, likely) for name, vote in votes.items()}
         return [found.get(column.name, column).with_final_dtype() for column in known]
 
-    def find_spans(self, columns: Sequence[Column], n_rows: float, n_cells: int) -> dict[str, grid.Span]:
-        """Return the span of the rows of every column with open or wide bounds, by noisy counts.
+    def find_spans(
+        self, columns: Sequence[Column], n_cells: int
+    ) -> tuple[list[Column], dict[str, grid.Span]]:
+        """Return the span of the rows of every column with open or wide bounds, by noisy counts, and the columns.
 
         First over coarse cells that are the same for every table; then, for spans with more integers than the final
-        ``n_cells``, over cells placed by the first counts.
+        ``n_cells``, over cells placed by the first counts. An undeclared precision becomes one that the range has
+        room for.
         """
-        coarse = {c.name: grid.range_edges(c) for c in columns if has_range(c) and _is_open(c, n_cells)}
-        spans = self._spans("ranges", "range", columns, coarse)
-        wide = {name: span for name, span in spans.items() if span.is_wide(n_cells)}
+        settled, coarse = {column.name: column for column in columns}, {}
+        for column in columns:
+            if has_range(column) and _is_open(column, n_cells):
+                is_free = column.bounds is None and column.name in self.open
+                axis, edges = column.with_range_axis() if is_free else (column, grid.range_edges(column))
+                settled[column.name], coarse[column.name] = axis, edges
+        spans = self._spans("ranges", "range", settled, coarse)
+        for name, span in spans.items():
+            column = settled[name]
+            if has_range(column) and column.bounds is None:
+                settled[name], share = (
+                    column.with_room_for(span.largest) if name in self.open else (column, 1.0)
+                )
+                spans[name] = span.scaled(share) if span.is_seen else span
+                self.axes[name] = tuple(math.floor(end * share) for end in coarse[name][[0, -1]])
+        fine_noise = self.plan.noise_stddev("one_way", len([c for c in columns if c.is_modelled]))
+        wide = {name: span for name, span in spans.items() if span.is_wide(n_cells, fine_noise)}
         noise = self.plan.noise_stddev("zoom", len(wide))
-        n_zoom = grid.fine_cells(n_rows, noise, grid.ZOOM_CELLS)
-        zoomed = {name: grid.grid_edges(span, n_zoom) for name, span in wide.items()}
-        closer = self._spans("zoom", "coarse histogram", columns, zoomed)
-        return spans | {name: span for name, span in closer.items() if span.is_seen}
+        zoomed = {
+            name: grid.grid_edges(span, grid.cells_apart(span, noise, grid.ZOOM_CELLS))
+            for name, span in wide.items()
+        }
+        closer = self._spans("zoom", "coarse histogram", settled, zoomed, spans)
+        return list(settled.values()), spans | {name: span for name, span in closer.items() if span.is_seen}
 
     def _spans(
-        self, stage: Stage, what: str, columns: Sequence[Column], edges: dict[str, np.ndarray]
+        self,
+        stage: Stage,
+        what: str,
+        columns: Mapping[str, Column],
+        edges: dict[str, np.ndarray],
+        earlier: Mapping[str, grid.Span] = MappingProxyType({}),
     ) -> dict[str, grid.Span]:
-        """Return a span for each column in ``edges``, with declared or released ends."""
+        """Return a span for each column in ``edges``, with declared or released ends; ``earlier`` ones are coarser."""
         counts, ends = {}, {}
-        for column in columns:
+        for column in columns.values():
             if column.name in edges and has_range(column):
                 counts[column.name] = partial(self._over, column, edges[column.name])
                 if column.bounds is not None:
                     ends[column.name] = column.declared_range()
         noise = self.plan.noise_stddev(stage, len(counts))
         return {
-            name: grid.span_of(edges[name], noisy, noise, ends.get(name))
+            name: grid.span_of(
+                edges[name], noisy, noise, ends.get(name), earlier[name].core if name in earlier else None
+            )
             for name, noisy in self.histograms(stage, what, counts).items()
         }
 
@@ -346,25 +398,58 @@ class _Door:
 
     def _over(self, column: LatticeColumn, edges: np.ndarray) -> np.ndarray:
         """Return ``(len(edges) - 1,)`` counts of a column's values; values outside go to the end cells."""
-        lattice, present = column.to_lattice(self.df[column.name])
+        read = column.to_lattice if edges.dtype == np.int64 else column.scaled
+        lattice, present = read(self.df[column.name])
         return np.histogram(np.clip(lattice[present], edges[0], edges[-1] - 1), edges)[0]
 
     def measure(
-        self, columns: Sequence[Column], spans: dict[str, grid.Span], n_cells: int
+        self, columns: Sequence[Column], spans: dict[str, grid.Span], n_rows: float, n_cells: int
     ) -> list[ReleasedColumn]:
-        """Return every column's cells and noisy 1-way counts; open categories are discovered."""
+        """Return every column's cells and noisy 1-way counts; open categories and frequent numbers are discovered."""
         noise = self.plan.noise_multiplier("one_way", len(columns))
-        n_open = sum(column.is_discovered for column in columns)
-        delta = self._discovery_delta(n_open)
+        stddev = self.plan.noise_stddev("one_way", len(columns))
+        can_discover = bool(not self.plan.is_private or self.plan.discovery_delta)
+        repeating = spans_.repeating(columns, spans, n_cells, stddev) if can_discover else []
+        n_most = DISCOVERIES * sum(column.is_discovered for column in columns) + len(repeating)
+        self.delta = self.plan.discovery_delta / max(n_most, 1) / DISCOVERY_TRIES
+        exact_noise = self.plan.noise_multiplier("exact", len(repeating))
+        found = {c.name: self._find_repeated(c, exact_noise, self.delta, n_rows) for c in repeating}
         released = []
         for column in columns:
             if column.is_discovered:
-                released.append(self._discover(column, "categories and 1-way histogram", noise, delta))
-            else:
-                counted = self._count(_encoder(column, spans.get(column.name), n_cells), noise)
-                is_open = has_range(column) and column.bounds is None
-                released.append(_tightened(counted) if is_open and spans[column.name].is_seen else counted)
+                released.append(self._discover(column, "categories and 1-way histogram", noise))
+                continue
+            span = spans.get(column.name)
+            if span is None or not has_range(column):
+                released.append(self._count(column.encoder(), noise))
+                continue
+            encoder, span = spans_.encoder_of_span(column, span, n_cells, stddev, found.get(column.name))
+            counted = self._count(encoder, noise)
+            released.append(_tightened(counted, span) if column.bounds is None and span.is_seen else counted)
         return released
+
+    def _find_repeated(
+        self, column: LatticeColumn, noise: float, delta: float, n_rows: float
+    ) -> spans_.Repeated:
+        """Return the numbers of a column with a wide range that are frequent enough to pass the threshold.
+
+        Each of a unit's rows is in one cell, that of its number or that of missing values.
+        """
+
+        def exact() -> Observed:
+            values, counts = column.repeated(self.df[column.name])
+            return Observed(values.tolist(), counts, len(self.df) - int(counts.sum()))
+
+        release = self._release("frequent numbers", (column.name,), noise, GAUSSIAN_THRESHOLD, delta)
+        found = self.measurer.discover(release, exact, self.plan.unit.max_rows)
+        is_frequent = found.counts >= LEAST_FREQUENT
+        values, counts = np.array(found.values, dtype=np.float64)[is_frequent], found.counts[is_frequent]
+        rest = n_rows - found.n_missing - counts.sum()
+        explained = max(
+            NEARLY_ALL * (counts.sum() - counts.max(initial=0.0)),
+            2 * release.noise_stddev * math.sqrt(len(counts) + 2),
+        )
+        return spans_.Repeated(values, counts, bool(rest <= explained))
 
     def find_roundness(self, released: Sequence[ReleasedColumn]) -> list[ReleasedColumn]:
         """Return the columns with counts of values by roundness, where cells hold several integers."""
@@ -409,23 +494,19 @@ class _Door:
             lost[found.encoder.name] = n_rows - np.nansum(found.counts)
             surely[found.encoder.name] = max(LOST_SHARE * n_rows, LOST_SIGNAL * noise)
         wanted = [name for name, rows in lost.items() if rows > surely[name] and self.plan.is_private]
-        delta, unit = self._discovery_delta(len(open_)), self.plan.unit.max_rows
+        unit = self.plan.unit.max_rows
         noise = self.plan.noise_multiplier("rare", 1) * max(len(wanted), LEAST_LOOKS) ** 0.5
-        least = 2 * mechanisms.threshold_for(noise * unit, delta, unit) if wanted else math.inf
+        least = 2 * mechanisms.threshold_for(noise * unit, self.delta, unit) if wanted else math.inf
         return [
-            _combined(r, self._discover(open_[r.encoder.name], "rare categories", noise, delta))
+            _combined(r, self._discover(open_[r.encoder.name], "rare categories", noise))
             if r.encoder.name in wanted and lost[r.encoder.name] > least
             else r
             for r in released
         ]
 
-    def _discovery_delta(self, n_open: int) -> float:
-        """Return the part of delta of each discovery of a column."""
-        return self.plan.discovery_delta / max(n_open, 1) / DISCOVERIES / DISCOVERY_TRIES
-
-    def _discover(self, column: Column, what: str, noise: float, delta: float) -> ReleasedColumn:
+    def _discover(self, column: Column, what: str, noise: float) -> ReleasedColumn:
         """Return the categories that pass the threshold, with their noisy counts."""
-        release = self._release(what, (column.name,), noise, GAUSSIAN_THRESHOLD, delta)
+        release = self._release(what, (column.name,), noise, GAUSSIAN_THRESHOLD, self.delta)
         found = self.measurer.discover(release, partial(self._observe, column), self.plan.unit.max_rows)
         label = typed(
             [column.other_label]
@@ -468,29 +549,19 @@ def _is_open(column: LatticeColumn, n_cells: int) -> bool:
     return high - low + 1 > n_cells
 
 
-def _encoder(column: Column, span: grid.Span | None, n_cells: int) -> ColumnEncoder:
-    """Return a completed column's encoder; without a span, its declared domain is small.
-
-    A column whose span did not rise above the noise keeps open bounds, and one cell for all values.
-    """
-    if span is None or not has_range(column):
-        return column.encoder()
-    if column.bounds is None and span.is_seen:
-        column = column.with_range(span.low, span.high)
-    return column.lattice_encoder(grid.grid_edges(span, n_cells))
-
-
-def _tightened(released: ReleasedColumn) -> ReleasedColumn:
+def _tightened(released: ReleasedColumn, span: grid.Span) -> ReleasedColumn:
     """Return a column without the cells at both ends of its range that contain only noise."""
     encoder = released.encoder
     if not is_on_lattice(encoder):
         return released
-    first, last = grid.tight_ends(encoder.edges, released.counts[1:], released.noise_stddev)
+    first, last = grid.tight_ends(encoder.edges, released.counts[1:], released.noise_stddev, span.core)
     stop = last + 1
     edges = encoder.edges[first : stop + 1]
     column = encoder.column.with_range(int(edges[0]), int(edges[-1]) - 1)
     counts = np.concatenate([released.counts[:1], released.counts[1 + first : 1 + stop]])
-    return ReleasedColumn(column.lattice_encoder(edges), counts, released.noise_stddev)
+    tight = column.lattice_encoder(edges)
+    tight.exact = None if encoder.exact is None else encoder.exact[first:stop]
+    return ReleasedColumn(tight, counts, released.noise_stddev)
 
 
 def _combined(first: ReleasedColumn, closer: ReleasedColumn) -> ReleasedColumn:

@@ -341,6 +341,8 @@ def in_words(released: ReleasedTable, encoder: TableEncoder, measured: list[Marg
         ]
         edges = getattr(column.encoder, "edges", None)
         cells = edges.tolist() if edges is not None else column.encoder.categories  # type: ignore[attr-defined]
+        exact = getattr(column.encoder, "exact", None)
+        words += [repr(None if exact is None else exact.tolist())]
         words += [repr(cells), repr((column.encoder.dtype, column.encoder.is_nullable, column.noise_stddev))]
         words += [repr(column.counts.tolist())]
     for coded in encoder.columns:
@@ -783,6 +785,7 @@ RELEASES = {
     "decimals or resolution",
     "range",
     "coarse histogram",
+    "frequent numbers",
     "1-way histogram",
     "categories and 1-way histogram",
     "rare categories",

@@ -11,7 +11,7 @@ from tabgan.columns.categorical import OTHER_LABEL
 from tabgan.errors import BudgetExceededError, DataError
 from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.doors.measure import Measurer
-from tabgan.privacy.doors.release import needed_rows, release_table
+from tabgan.privacy.doors.release import DISCOVERIES, DISCOVERY_TRIES, needed_rows, release_table
 from tabgan.privacy.events import GAUSSIAN_THRESHOLD
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import make_plan
@@ -406,9 +406,8 @@ class TestUnseenPrecision:
         return released, caplog.text
 
     def test_is_said(self, caplog, monkeypatch):
-        monkeypatch.setattr(
-            grid, "SURELY", 1_000.0
-        )  # more than any count has here: the noise hides all of them
+        for name in ("SURELY", "LIKELY"):  # more than any count has here: the noise hides all of them
+            monkeypatch.setattr(grid, name, 1_000.0)
         released, text = self._said(caplog)
         assert released.schema["c0"].decimals == 0
         assert "hides the decimals of 'c0'" in text
@@ -460,3 +459,105 @@ class TestRareCategories:
         df = pd.DataFrame({"town": ["Ulm", OTHER_LABEL] * 2_000})
         released, _ = release(df)
         assert released.schema["town"].categories == ("Ulm",)
+
+
+class TestOpenPrecision:
+    """Decimals times magnitude stay below 2**53, and nothing is clipped in silence."""
+
+    @pytest.mark.parametrize("middle", [1e-9, 1e8, 1e14, 1e20])
+    def test_floats_of_any_size_keep_their_size(self, middle):
+        rng = np.random.default_rng(0)
+        df = pd.DataFrame({"x": rng.lognormal(np.log(middle), 1, N), "n": rng.integers(0, 5, N)})
+        released, _ = release(df)
+        low, high = released.schema["x"].bounds
+        assert df["x"].quantile(0.2) / 20 < low < df["x"].median()
+        assert df["x"].median() < high < df["x"].max() * 8
+
+    def test_a_range_that_ends_with_the_axis_is_told(self, caplog):
+        df = pd.DataFrame({"x": np.full(N, 2**64 - 1, dtype="uint64"), "n": np.arange(N) % 5})
+        with caplog.at_level("WARNING", logger="tabgan"):
+            release(df)
+        assert "'x'" in caplog.text
+        assert "clipped" in caplog.text
+        assert "'n'" not in caplog.text
+
+    def test_declared_decimals_stay_and_the_limit_is_told(self, caplog):
+        df = pd.DataFrame({"x": np.random.default_rng(0).lognormal(np.log(1e14), 1, N).round(2)})
+        with caplog.at_level("WARNING", logger="tabgan"):
+            released, _ = release(df, Schema([Numeric(name="x", decimals=2)]))
+        assert released.schema["x"].decimals == 2
+        assert "'x'" in caplog.text
+
+    def test_the_end_of_a_dtype_is_no_limit(self, caplog):
+        df = pd.DataFrame({"x": np.arange(N, dtype="int64") % 256}).astype("uint8")
+        with caplog.at_level("WARNING", logger="tabgan"):
+            release(df)
+        assert "clipped" not in caplog.text
+
+    def test_twelfths_of_years(self):
+        df = pd.DataFrame({"x": 2000 + np.random.default_rng(0).integers(0, 180, N) / 12})
+        assert release(df)[0].schema["x"].multiple_of == 1 / 12
+
+
+class TestFrequentNumbers:
+    """A wide range holds some numbers many times: they are discovered, and kept as they are."""
+
+    LOGS = np.log1p(np.arange(8))
+
+    def table(self, n_rows=N):
+        return pd.DataFrame({"x": np.random.default_rng(0).choice(self.LOGS, n_rows)})
+
+    def test_where_they_are_all_nothing_else_is_sampled(self):
+        released, ledger = release(self.table())
+        encoder = released.columns[0].encoder
+        np.testing.assert_array_equal(encoder.exact, self.LOGS)
+        assert encoder.n_values == 8
+        line = next(e for e in ledger.entries if e.what == "frequent numbers")
+        assert line.mechanism == GAUSSIAN_THRESHOLD
+        assert 0 < ledger.statement().delta_spent <= make_plan(3.0, 1e-6).delta
+
+    def test_among_others_they_have_cells_of_their_own(self):
+        df = self.table()
+        df.loc[: N // 2, "x"] = np.random.default_rng(1).normal(1, 1, N // 2 + 1)
+        encoder = release(df)[0].columns[0].encoder
+        assert np.isin(self.LOGS, encoder.exact).all()
+        assert np.isnan(encoder.exact).any()
+
+    def test_integers_too(self):
+        codes = np.array([1_007, 20_095, 35_578, 80_331, 97_202])
+        df = pd.DataFrame({"zip": np.random.default_rng(0).choice(codes, N)})
+        encoder = release(df)[0].columns[0].encoder
+        np.testing.assert_array_equal(encoder.exact, codes)
+
+    def test_a_number_of_one_row_never_shows(self):
+        df = self.table()
+        df.loc[0, "x"] = 0.5
+        for _ in range(8):
+            exact = release(df, epsilon=1.0)[0].columns[0].encoder.exact
+            assert exact is None or 0.5 not in exact
+
+    def test_delta_is_shared_with_open_categories(self):
+        df = self.table().assign(town=np.random.default_rng(1).choice(["Ulm", "Bonn"], N))
+        _, ledger = release(df)
+        deltas = [e.delta for e in ledger.entries if e.mechanism == GAUSSIAN_THRESHOLD]
+        parts = DISCOVERY_TRIES * (DISCOVERIES + 1)
+        assert deltas == [make_plan(3.0, 1e-6).discovery_delta / parts] * 2
+
+    def test_narrow_ranges_are_not_looked_at(self):
+        _, ledger = release(people()[["age"]])
+        assert "frequent numbers" not in {e.what for e in ledger.entries}
+
+    def test_the_noise_is_the_one_in_the_ledger(self):
+        df = self.table()
+        exact = df["x"].value_counts().sort_index().to_numpy()
+        errors, noise = [], 0.0
+        for _ in range(60):
+            plan = make_plan(3.0, 1e-6)
+            ledger, seen = PrivacyFilter(plan), []
+            measurer = Measurer(ledger)
+            original = measurer.discover
+            measurer.discover = lambda *args, to=original, seen=seen: seen.append(to(*args)) or seen[-1]
+            release_table(df, Schema(), plan, measurer)
+            errors.append(seen[0].counts - exact)
+            noise = next(e.noise_multiplier for e in ledger.entries if e.what == "frequent numbers")
+        assert 0.85 * noise < np.std(np.concatenate(errors)) < 1.15 * noise

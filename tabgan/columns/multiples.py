@@ -1,0 +1,78 @@
+"""Steps of numbers: powers of ten and fractions that values vote for, and steps that conversions of units leave."""
+
+from __future__ import annotations
+
+import numpy as np
+
+#: Cells of the vote on precision: a value votes for the first step of ``1 / part`` that holds it, in this order; the
+#: last cell is for those that none does. Halves come before tenths, and hundredths before thirds.
+PARTS = (1, 2, 4, 8, 16, 10, 20, 100, 3, 6, 9, 12, 24, 60, *(10**d for d in range(3, 7)))
+
+#: Decimals of the steps that have any; the steps of the last ones are no decimals.
+DECIMALS_OF = {2: 1, 4: 2, 8: 3, 16: 4, 20: 2} | {10**d: d for d in range(7)}
+
+#: Parts that a column may be made of, coarsest first: one that all voted ones divide.
+COMMON = (1, 2, 3, 4, 6, 8, 9, 10, 12, 16, 20, 24, 60, *(10**d for d in range(2, 7)))
+
+#: Decimals of numbers that may be multiples of a step that a unit's conversion has left; the fewest frequent ones that
+#: tell, and the most steps of the largest; and the fewest digits of a step that is no round number.
+LEAST_DECIMALS, _LEAST_MULTIPLES, _MOST_STEPS, _UNROUND_DIGITS = 3, 3, 200, 4
+
+#: Distance from a multiple, in steps, that rounding explains, and as a share of the multiple.
+_CLOSE, _CLOSE_SHARE = 1e-9, 4e-15
+
+
+def _is_made_of(values: np.ndarray, part: int, short: np.dtype | None) -> np.ndarray:
+    """Return ``(values,)`` true for multiples of ``1 / part``: as floats for decimals, up to rounding for others."""
+    if short is not None:
+        with np.errstate(over="ignore"):
+            return np.asarray((np.rint(values * part) / part).astype(short) == values.astype(short))
+    with np.errstate(over="ignore"):  # a warning would tell of a value
+        if part in DECIMALS_OF and part == 10 ** DECIMALS_OF[part]:
+            return np.asarray(np.round(values, DECIMALS_OF[part]) == values)
+        scaled = values * part
+    nearest = np.rint(scaled)
+    if part in DECIMALS_OF:
+        return np.asarray(np.round(nearest / part, DECIMALS_OF[part]) == values)
+    with np.errstate(invalid="ignore"):
+        is_close = np.abs(scaled - nearest) <= np.minimum(_CLOSE + _CLOSE_SHARE * np.abs(scaled), 1e-6)
+    return np.asarray(is_close & (nearest != 0))
+
+
+def common_step(values: np.ndarray) -> float | None:
+    """Return the largest step that all of some numbers are multiples of, if it is no round number; ``None`` for none.
+
+    Knots that are written in miles per hour are multiples of 1.15078, and so are those of them that are too rare to be
+    found one by one.
+
+    Args:
+        values: Released numbers.
+    """
+    sizes = np.unique(np.abs(values[values != 0]))
+    if len(sizes) < _LEAST_MULTIPLES:
+        return None
+    gap = min(float(np.diff(sizes).min()), float(sizes[0]))
+    for divisor in range(1, 9):
+        multiples = np.rint(sizes / (gap / divisor))
+        if multiples[-1] > _MOST_STEPS:
+            return None
+        step = float(sizes[-1] / multiples[-1])
+        if np.abs(sizes - multiples * step).max() <= 1e-6 * step:
+            written = [float(f"{step:.{digits}g}") for digits in range(1, 16)]
+            kept = [int((multiples * each == sizes).sum()) for each in (*written, step)]
+            digits = int(np.argmax(kept))
+            return (*written, step)[digits] if digits + 1 >= _UNROUND_DIGITS else None
+    return None
+
+
+def coarsest(values: np.ndarray, short: np.dtype | None) -> np.ndarray:
+    """Return ``(values,)`` places in ``PARTS`` of the coarsest step that holds each value, by itself; else the end.
+
+    Args:
+        values: Numbers without missing ones.
+        short: NumPy's dtype of their column if it has less than double precision.
+    """
+    needed = np.full(len(values), len(PARTS))
+    for position in range(len(PARTS) - 1, -1, -1):
+        needed[_is_made_of(values, PARTS[position], short)] = position
+    return needed

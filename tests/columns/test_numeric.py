@@ -1,0 +1,200 @@
+"""Numbers: the step that they are multiples of, by votes and within limits, and numbers that are kept exactly."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabgan.columns import grid
+from tabgan.columns import spans as spans_
+from tabgan.columns.lattice import LIMIT
+from tabgan.columns.numeric import PARTS, common_step
+from tabgan.errors import SchemaError
+from tabgan.schema import Numeric, Schema
+
+RNG = np.random.default_rng(0)
+DAYS = RNG.integers(0, 200, 500)
+
+
+def voted(values, **fields) -> Numeric:
+    """Return the column that all of some values vote for."""
+    column = Numeric(name="a", dtype=str(pd.Series(values).dtype), **fields)
+    return column.with_voted_precision(column.precision_counts(pd.Series(values)), 0.5, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("values", "decimals", "multiple_of"),
+    [
+        (DAYS * 1.0, 0, None),
+        (DAYS / 10, 1, None),
+        (DAYS / 100, 2, None),
+        (DAYS / 1000, 3, None),
+        (DAYS / 2, 1, 0.5),
+        (DAYS / 4, 2, 0.25),
+        (DAYS / 16, 4, 0.0625),
+        (DAYS / 20, 2, 0.05),
+        (2000 + DAYS / 12, None, 1 / 12),
+        (2000.0 + DAYS * (1 / 12), None, 1 / 12),
+        ((DAYS - 32) * 5 / 9, None, 1 / 9),
+        (DAYS / 60, None, 1 / 60),
+        (np.r_[DAYS / 4, DAYS / 10], 2, 0.05),
+        (np.r_[DAYS / 3, DAYS / 100], 9, None),
+        (np.log1p(DAYS), 9, None),
+        (RNG.random(500) * 1e-12, 9, None),
+        (RNG.normal(0, 1e8, 500), 9, None),
+        ((DAYS / 3).astype("float32"), None, 1 / 3),
+    ],
+)
+def test_the_coarsest_step_that_holds_all_votes(values, decimals, multiple_of):
+    column = voted(values)
+    assert (column.decimals, column.multiple_of) == (decimals, multiple_of)
+
+
+def test_each_value_votes_by_itself_and_once():
+    values = np.r_[DAYS / 12, DAYS / 100, RNG.random(50), 1e300, 5e-324, -0.0]
+    column = Numeric(name="a", dtype="float64")
+    each = sum(column.precision_counts(pd.Series([value])) for value in values)
+    np.testing.assert_array_equal(column.precision_counts(pd.Series(values)), each)
+    assert each.sum() == len(values)
+    assert len(each) == len(PARTS) + 1
+
+
+@pytest.mark.parametrize("values", [2000 + DAYS / 12, DAYS / 4, DAYS / 60, DAYS / 3, DAYS / 20])
+def test_a_step_gives_the_floats_back(values):
+    column = voted(values)
+    low, high = column.to_lattice(pd.Series(values))[0][[values.argmin(), values.argmax()]]
+    encoder = column.with_range(int(low), int(high)).encoder()
+    back = encoder.inverse_transform(encoder.transform(pd.Series(values)), RNG)
+    np.testing.assert_array_equal(back, values)
+    assert encoder.contains(pd.Series(values))
+    assert not encoder.contains(pd.Series([values.min() + 0.01]))
+
+
+def test_a_step_survives_yaml_and_a_model_file(tmp_path):
+    column = Numeric(name="a", bounds=(2000, 2015.5), multiple_of=1 / 12, dtype="float64")
+    schema = Schema(columns=[column])
+    assert Schema.from_dict(schema.to_dict()) == schema
+    assert schema.is_complete
+    encoder, is_usable = column.encoder_of(column.encoder().arrays())
+    assert is_usable
+    assert encoder.n_values == 187
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"multiple_of": 0.0}, "multiple_of"),
+        ({"multiple_of": 0.25, "decimals": 1}, "cannot hold multiple_of"),
+        ({"multiple_of": 5.0, "bounds": (6, 9)}, "no number with multiple_of"),
+    ],
+)
+def test_a_step_that_cannot_be_is_refused(fields, message):
+    with pytest.raises(SchemaError, match=message):
+        Numeric(name="a", **fields)
+
+
+def test_a_fraction_is_refused_for_a_dtype_of_integers():
+    with pytest.raises(SchemaError, match=r"multiple_of: 0.5 does not go with dtype int64"):
+        Numeric(name="a", multiple_of=0.5, dtype="int64").check_output()
+
+
+@pytest.mark.parametrize(("high", "decimals"), [(1e6, 9), (1e9, 6), (1e12, 3), (9e15, 0)])
+def test_declared_bounds_cap_the_decimals(high, decimals):
+    column = voted(RNG.lognormal(18, 1, 100), bounds=(0, high))
+    assert column.decimals == decimals
+    assert column.declared_range()[1] < LIMIT
+
+
+@pytest.mark.parametrize(
+    ("largest", "decimals", "multiple_of"),
+    [(1.0, 9, None), (5e6, 8, None), (5e9, 5, None), (5e17, 0, 1e3), (5e-9, None, 1e-14)],
+)
+def test_an_open_precision_leaves_room_for_the_range(largest, decimals, multiple_of):
+    axis, edges = Numeric(name="a", dtype="float64", decimals=9).with_range_axis()
+    column, share = axis.with_room_for(largest * axis._scale)
+    assert (column.decimals, column.multiple_of) == (decimals, multiple_of)
+    assert share == pytest.approx(column._scale / axis._scale)
+    assert largest * column._scale < LIMIT
+    assert edges[-1] > 1e30 * axis._scale
+    assert (np.diff(edges) > 0).all()
+
+
+def test_cells_that_fall_together_in_coarser_units_add_up():
+    span = grid.Span(0, 799, np.array([0, 1, 2, 4, 8, 100, 800]), np.arange(1.0, 7.0), core=(1, 100))
+    coarser = span.scaled(0.1)
+    assert coarser.edges.tolist() == [0, 10, 80]
+    assert coarser.mass.tolist() == [15.0, 6.0]
+    assert (coarser.low, coarser.high, coarser.core) == (0, 79, (0, 10))
+
+
+@pytest.mark.parametrize(
+    ("values", "step"),
+    [
+        (np.array([3, 5, 8, 20]) * 1.15078, 1.15078),
+        (np.array([0, 2, 3, 7]) * 1.609344, 1.609344),
+        (np.array([1, 2, 5]) * 0.5, None),  # a round number: people choose such values
+        (np.log1p(np.arange(1, 9)), None),
+        (np.sqrt(np.arange(1, 9)), None),
+        (np.array([1.15078, 2.30156]), None),  # two are too few
+    ],
+)
+def test_a_step_that_frequent_numbers_share(values, step):
+    assert common_step(np.asarray(values)) == step
+
+
+class TestExactNumbers:
+    LOGS = np.log1p(np.arange(6))
+
+    def encoder(self, is_all=True):
+        found = spans_.Repeated(self.LOGS, np.full(6, 100.0), is_all)
+        column = Numeric(name="a", dtype="float64", decimals=9)
+        found = found.within(column)
+        column = column.with_range(found.low, found.high)
+        edges = grid.edges_of_values(found.places, found.low, found.high)
+        if not is_all:
+            edges = grid.edges_with_values(grid.even_edges(found.low, found.high, 5), found.places)
+        return spans_._with_exact(column.lattice_encoder(edges), found)
+
+    def test_only_they_are_drawn_where_they_are_all(self):
+        encoder = self.encoder()
+        assert encoder.n_values == 6
+        assert not encoder.has_wide_cells
+        codes = encoder.transform(pd.Series(self.LOGS + 0.01))
+        np.testing.assert_array_equal(encoder.inverse_transform(codes, RNG), self.LOGS)
+
+    def test_they_have_cells_of_their_own_among_others(self):
+        encoder = self.encoder(is_all=False)
+        codes = encoder.transform(pd.Series(self.LOGS))
+        np.testing.assert_array_equal(encoder.inverse_transform(codes, RNG), self.LOGS)
+        assert encoder.has_wide_cells
+        assert not np.isin(
+            encoder.inverse_transform(encoder.transform(pd.Series([0.3] * 9)), RNG), self.LOGS
+        ).any()
+
+    @pytest.mark.parametrize("is_all", [True, False])
+    def test_they_can_be_asked_for(self, is_all):
+        encoder = self.encoder(is_all)
+        assert encoder.contains(pd.Series([self.LOGS[2]], dtype=object))
+        assert (encoder.repeat(self.LOGS[2], 3) == self.LOGS[2]).all()
+        assert encoder.contains(pd.Series([0.3], dtype=object)) != is_all
+
+    def test_survive_a_model_file_that_says_nothing_else(self):
+        encoder = self.encoder()
+        arrays = encoder.arrays()
+        again, is_usable = encoder.column.encoder_of(arrays)
+        assert is_usable
+        np.testing.assert_array_equal(again.exact, encoder.exact)
+        for wrong in (arrays["exact"][::-1], arrays["exact"][1:], np.full(6, np.nan), np.arange(6)):
+            assert not encoder.column.encoder_of(arrays | {"exact": wrong})[1]
+
+    def test_the_most_frequent_of_one_lattice_integer_is_kept(self):
+        found = spans_.Repeated(np.array([0.1, 0.1 + 1e-12, 5.0]), np.array([10.0, 20.0, 9.0]), True)
+        kept = found.within(Numeric(name="a", decimals=9, bounds=(0, 1)))
+        assert kept.values.tolist() == [0.1 + 1e-12]
+
+    def test_cells_end_midway(self):
+        assert grid.edges_of_values(np.array([2, 6, 9]), 2, 9).tolist() == [2, 4, 8, 10]
+        assert grid.edges_with_values(np.array([0, 10, 20]), np.array([3, 12, 99])).tolist() == [
+            *(0, 3, 4, 10, 12, 13, 20)
+        ]
