@@ -10,6 +10,7 @@ import pandas as pd
 from pydantic import model_validator
 
 from tabgan.columns import rounding
+from tabgan.columns.cycles import Cycle, clock_cycles
 from tabgan.columns.kind import DATES, DATETIMES, TEXT, Ballot, Column, is_text_dtype
 from tabgan.columns.lattice import LatticeColumn, LatticeEncoder, Precision
 from tabgan.columns.values import DATETIME_FORMATS, moments, objects, second_of, seconds
@@ -138,6 +139,9 @@ class Datetime(LatticeColumn):
         years = np.arange(_FIRST_YEAR, _LAST_YEAR + 2) - 1970
         starts = years.astype("datetime64[Y]").astype("datetime64[s]").astype(np.int64)
         return np.asarray(starts // self.unit)
+
+    def cycles(self) -> tuple[Cycle, ...]:
+        return clock_cycles(self.unit)
 
     def lattice_encoder(self, edges: np.ndarray) -> DatetimeEncoder:
         return DatetimeEncoder(self, self.dtype or "float64", edges)

@@ -17,14 +17,14 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from tabgan._util.tensors import draw_codes
-from tabgan.model.margins import fit_margins
+from tabgan.model.margins import fit_margins, scaled_to
 from tabgan.privacy.doors.marginals import Marginal
 from tabgan.table.codes import TableEncoder
 
@@ -118,6 +118,7 @@ def fit_loglinear(
     n_rows: float,
     rng: torch.Generator,
     progress: Callable[[int, int], None] | None = None,
+    known: Mapping[tuple[int, int], np.ndarray] | None = None,
 ) -> LogLinear:
     """Return the conditionals that agree with the measured pairs, as far as these rise above their noise.
 
@@ -127,6 +128,7 @@ def fit_loglinear(
         n_rows: Noisy number of rows.
         rng: Generator that draws the pool, on the CPU.
         progress: Called with the number of columns done and the total.
+        known: Weights of an earlier column's codes for a later one's that are public and not to be learnt, by position.
     """
     sizes = [len(axis.shares) for axis in axes]
     offsets = np.concatenate([[0], np.cumsum(sizes)])
@@ -137,6 +139,10 @@ def fit_loglinear(
     for position, axis in enumerate(axes):
         block = slice(int(offsets[position]), int(offsets[position + 1]))
         problem = _Column(axis, n_rows)
+        for (earlier, later), weights in (known or {}).items():
+            if later == position:
+                start = int(offsets[earlier])
+                problem.know(weights, pool[:, start : start + sizes[earlier]], start)
         for pair in pairs:
             if pair.columns[1] == position:
                 earlier = pair.columns[0]
@@ -163,6 +169,17 @@ class _Column:
         self._parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         self._places: list[tuple[int, torch.Tensor]] = []
         self.theta: torch.Tensor | None = None
+        self._known: list[tuple[int, torch.Tensor]] = []
+        self._given: torch.Tensor | None = None
+
+    def know(self, weights: np.ndarray, pool: torch.Tensor, offset: int) -> None:
+        """Add weights of an earlier column that are known: shares become the nearest ones that they allow."""
+        self._known.append((offset, _floats(weights)))
+        given = pool @ self._known[-1][1]
+        self._given = given if self._given is None else self._given + given
+        drawn = pool.mean(0).double().numpy()
+        table = scaled_to(np.exp(weights) * np.outer(drawn, self.axis.shares), drawn, self.axis.shares)
+        self.axis = replace(self.axis, shares=table.sum(0))
 
     def add(self, earlier: Axis, pair: Marginal, pool: torch.Tensor, offset: int) -> None:
         """Add a measured pair with an earlier column, whose codes are drawn in the pool."""
@@ -188,10 +205,13 @@ class _Column:
 
         If the result is not finite, the column is drawn from its own shares; the check sees released counts only.
         """
-        if not self._features:
+        if not self._features and self._given is None:
             return self.bias.expand(n_pool, -1)
-        features = torch.cat(self._features, dim=1)
-        table, ridge, expected = (_floats(np.concatenate(part)) for part in zip(*self._parts, strict=True))
+        given = torch.zeros(1, len(self.bias)) if self._given is None else self._given
+        none = np.zeros((0, len(self.bias)))
+        features = torch.cat([torch.zeros(n_pool, 0), *self._features], dim=1)
+        parts = zip((none,) * 3, *self._parts, strict=True)
+        table, ridge, expected = (_floats(np.concatenate(part)) for part in parts)
         shares = _floats(self.axis.shares)
         # Steps in units of the curvature, so that rare codes converge like frequent ones.
         scale, bias_scale = torch.rsqrt(expected + ridge + 1e-6), torch.rsqrt(shares + 1e-4)
@@ -209,7 +229,7 @@ class _Column:
         @torch.no_grad()
         def objective() -> torch.Tensor:
             theta, offset = weights * scale, self.bias + bias * bias_scale
-            logits = features @ (theta @ self.basis.T) + offset
+            logits = features @ (theta @ self.basis.T) + offset + given
             total = torch.logsumexp(logits, dim=1)
             probabilities = torch.exp(logits - total[:, None])
             slope = features.T @ probabilities / n_pool @ self.basis - table
@@ -226,18 +246,20 @@ class _Column:
         offset = (self.bias + bias * bias_scale).detach()
         if theta.isfinite().all() and offset.isfinite().all():
             self.theta, self.bias = theta, offset
-            return features @ theta + offset
-        return self.bias.expand(n_pool, -1)
+            return features @ theta + offset + given
+        return self.bias + given.expand(n_pool, -1)
 
     def write(self, result: LogLinear, block: slice) -> None:
         """Copy the weights into the column's block of ``result``."""
         result.bias[block] = self.bias
+        for start, weights in self._known:
+            result.direct[start : start + len(weights), block] = weights
         if self.theta is None:
             return
         start = 0
         for offset, basis in self._places:
             stop = start + len(basis)
-            result.direct[offset : offset + len(basis), block] = basis @ self.theta[start:stop]
+            result.direct[offset : offset + len(basis), block] += basis @ self.theta[start:stop]
             start = stop
 
 

@@ -19,7 +19,7 @@ from tabgan.errors import ConfigError
 from tabgan.privacy.accounting import Cost, SubsampledGaussian, affordable_mu, epsilon_of, largest
 from tabgan.privacy.unit import ROW, PrivacyUnit
 
-Stage = Literal["kinds", "rows", "precision", "ranges", "zoom", "one_way", "round", "selection"]
+Stage = Literal["kinds", "rows", "precision", "ranges", "zoom", "one_way", "round", "cycles", "selection"]
 
 #: Shares of the Gaussian budget (of mu**2) of the stages before the pairs. The pairs take the rest, including the
 #: shares of stages that a schema makes unnecessary, which are never charged.
@@ -31,6 +31,7 @@ SHARES: dict[Stage, float] = {
     "zoom": 0.03,
     "one_way": 0.12,
     "round": 0.01,
+    "cycles": 0.02,
     "selection": 0.05,
 }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -58,6 +58,7 @@ def measure_pairs(
     measurer: Measurer,
     progress: Callable[[int, int], None] | None = None,
     target: int | None = None,
+    known: Collection[Pair] = (),
 ) -> list[Marginal]:
     """Return noisy tables of the pairs whose dependence outweighs their noise.
 
@@ -76,11 +77,12 @@ def measure_pairs(
         measurer: The object that charges, adds the noise, and keeps the answers.
         progress: Called with the number of pairs done and the total.
         target: Position of the declared target, if there is one: its pairs get less noise.
+        known: Pairs that are left out, since their dependence is public: moments and their cycles.
 
     Returns:
         Marginals over two columns each; none for a table of a single column.
     """
-    pairs = list(itertools.combinations(range(len(sizes)), 2))
+    pairs = [pair for pair in itertools.combinations(range(len(sizes)), 2) if pair not in known]
     if not pairs:
         return []
     tables = _Tables(codes, sizes, names, plan.unit.max_rows, measurer)

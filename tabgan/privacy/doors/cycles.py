@@ -1,0 +1,97 @@
+"""Door 1a, continued: how often the hours, weekdays and months of a table's moments occur."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from tabgan.privacy.doors.coding import MAX_WIDTH, resolution_of
+from tabgan.privacy.doors.measure import Measurer
+from tabgan.privacy.doors.release import ReleasedColumn, ReleasedTable
+from tabgan.privacy.events import GAUSSIAN, Release
+from tabgan.privacy.plan import Plan
+from tabgan.table.codes import CodedColumn, TableEncoder, code_cycle
+from tabgan.table.cycles import CycleEncoder, cycles_of, spread_within
+
+#: A cycle is measured if a moment's code leaves it open: the chance that two moments of one code differ in it.
+LEAST_OPEN = 0.2
+
+#: The most noise of a cycle's histogram, and of its table with a column of the most bins, as shares of all rows.
+NOISE_SHARE, TABLE_NOISE_SHARE = 0.5, 0.4
+
+
+def with_cycles(
+    df: pd.DataFrame, released: ReleasedTable, encoder: TableEncoder, plan: Plan, mu: float, measurer: Measurer
+) -> tuple[ReleasedTable, TableEncoder]:
+    """Return a released table and its encoder, in which the cycles of moments are columns of their own.
+
+    **Guarantee.** One noisy histogram for each cycle, in which a row is in one cell: L2 sensitivity ``max_rows``, under
+    add-or-remove-one adjacency; together they spend the stage ``cycles`` of the plan. Charged before a row is counted.
+    Which cycles there are follows from released columns, their codes, and the plan. Each row's value follows from its
+    own cell.
+
+    Args:
+        df: ``(rows, columns)`` the private table, as the released columns read it.
+        released: The table without cycles.
+        encoder: Its codes.
+        plan: Noise scales.
+        mu: The GDP parameter that was left for the pairs when the codes were made.
+        measurer: The object that charges, adds the noise, and keeps the answers.
+    """
+    chosen = _chosen(released, encoder, plan)
+    if not chosen:
+        return released, encoder
+    unit = plan.unit.max_rows
+    noise = plan.noise_multiplier("cycles", len(chosen))
+    lines = [
+        Release("release", "1-way histogram of a cycle", (c.name,), GAUSSIAN, noise, sensitivity=unit)
+        for c in chosen
+    ]
+    counts = measurer.counts(lines, [_counting(df, cycle) for cycle in chosen]) or []
+    n_bins, _, pair_noise = resolution_of(released, plan, mu)
+    n_codes = n_bins if pair_noise == 0 else int(TABLE_NOISE_SHARE * released.n_rows / pair_noise / n_bins)
+    columns: list[ReleasedColumn] = []
+    coded: list[CodedColumn] = []
+    for column, own in zip(released.columns, encoder.columns, strict=True):
+        columns.append(column)
+        coded.append(own)
+        for cycle, line, found in zip(chosen, lines, counts, strict=True):
+            if cycle.moment is own.encoder:
+                columns.append(ReleasedColumn(cycle, found, line.noise_stddev))
+                coded.append(
+                    code_cycle(cycle, own, found, line.noise_stddev, released.n_rows, max(n_codes, 4))
+                )
+    return replace(released, columns=tuple(columns)), TableEncoder(released.schema, coded)
+
+
+def _counting(df: pd.DataFrame, cycle: CycleEncoder) -> Callable[[], np.ndarray]:
+    """Return a function that counts the rows by their value of a cycle."""
+
+    def exact() -> np.ndarray:
+        return np.bincount(cycle.transform(df[cycle.column.name]), minlength=cycle.n_cells)
+
+    return exact
+
+
+def _chosen(released: ReleasedTable, encoder: TableEncoder, plan: Plan) -> list[CycleEncoder]:
+    """Return the cycles that the codes of moments leave open, as far as noise and width allow, shortest first."""
+    found = [
+        CycleEncoder(coded.encoder, cycle)
+        for coded in encoder.columns
+        for cycle in cycles_of(coded.encoder)
+        if spread_within(coded.encoder, coded.weights, coded.code_of_cell, cycle) >= LEAST_OPEN
+    ]
+    found.sort(key=lambda each: each.cycle.length / each.column.step)
+    while found:
+        noise = plan.noise_stddev("cycles", len(found))
+        kept = [each for each in found if each.n_cells * noise <= NOISE_SHARE * released.n_rows]
+        width = encoder.width + np.cumsum([each.n_cells for each in kept])
+        kept = [each for each, at in zip(kept, width, strict=True) if at <= MAX_WIDTH]
+        if len(kept) == len(found):
+            break
+        found = kept
+    return found
