@@ -48,10 +48,19 @@ def clock_cycles(unit: int) -> tuple[Cycle, ...]:
     )
     if unit > _HOUR:
         return longer
-    hours = _HOUR // unit
+    hour = _HOUR // unit
     return (
         Cycle(
-            "hour of day", 24, hours, 2 * day, True, lambda at: at * unit // _HOUR % 24, _every(_HOUR, unit)
+            "hour of three", 3, hour, 2 * day, False, lambda at: at * unit // _HOUR % 3, _every(_HOUR, unit)
+        ),
+        Cycle(
+            "three hours of the day",
+            8,
+            3 * hour,
+            2 * day,
+            True,
+            lambda at: at * unit // (3 * _HOUR) % 8,
+            _every(3 * _HOUR, unit),
         ),
         *longer,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -45,6 +46,7 @@ def with_cycles(
     chosen = _chosen(released, encoder, plan)
     if not chosen:
         return released, encoder
+    has_target = released.columns[-1].encoder.name == released.schema.target
     unit = plan.unit.max_rows
     noise = plan.noise_multiplier("cycles", len(chosen))
     lines = [
@@ -54,18 +56,19 @@ def with_cycles(
     counts = measurer.counts(lines, [_counting(df, cycle) for cycle in chosen]) or []
     n_bins, _, pair_noise = resolution_of(released, plan, mu)
     n_codes = n_bins if pair_noise == 0 else int(TABLE_NOISE_SHARE * released.n_rows / pair_noise / n_bins)
-    columns: list[ReleasedColumn] = []
-    coded: list[CodedColumn] = []
+    blocks: list[list[tuple[ReleasedColumn, CodedColumn]]] = []
     for column, own in zip(released.columns, encoder.columns, strict=True):
-        columns.append(column)
-        coded.append(own)
+        blocks.append([(column, own)])
         for cycle, line, found in zip(chosen, lines, counts, strict=True):
             if cycle.moment is own.encoder:
-                columns.append(ReleasedColumn(cycle, found, line.noise_stddev))
-                coded.append(
-                    code_cycle(cycle, own, found, line.noise_stddev, released.n_rows, max(n_codes, 4))
-                )
-    return replace(released, columns=tuple(columns)), TableEncoder(released.schema, coded)
+                whole = ReleasedColumn(cycle, found, line.noise_stddev)
+                coded = code_cycle(cycle, own, found, line.noise_stddev, released.n_rows, max(n_codes, 4))
+                blocks[-1].append((whole, coded))
+    # Moments come first, since what depends on the hour and the day then hangs together through them.
+    last = blocks[-1] if has_target else None
+    blocks.sort(key=lambda block: len(block) == 1 or block is last)
+    columns, codes = zip(*itertools.chain(*blocks), strict=True)
+    return replace(released, columns=columns), TableEncoder(released.schema, codes)
 
 
 def _counting(df: pd.DataFrame, cycle: CycleEncoder) -> Callable[[], np.ndarray]:
