@@ -47,8 +47,9 @@ LEAST_VARIANCE, MOST_VARIANCE, VARIANCE_FACTOR, PRIOR_CELLS, SPREAD = 1e-3, 10.0
 
 #: An effect of the hour on the temperature is small beside all of its variance, and large beside what the season leaves
 #: of it, so the prior, which sees the whole, shrinks it too much. Of pairs with a moment's cycle the penalty is lowered
-#: until the fit misses their tables by CLOSE standard deviations of their noise at most, as far as ROUNDS get.
-CLOSE, ROUNDS = 2.0, 2
+#: until no group of coefficients misses their tables by more than CLOSE standard deviations of their noise in the root
+#: mean square, as far as ROUNDS get.
+CLOSE, ROUNDS = 1.0, 2
 
 #: Codes with more than this multiple of the average share are excluded from a smooth run.
 HEAVY = 3.0
@@ -176,7 +177,8 @@ class _Column:
         self._parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         self._places: list[tuple[int, torch.Tensor]] = []
         self.theta: torch.Tensor | None = None
-        self._tolerances: list[np.ndarray] = []
+        #: Of pairs that are to be met closely: the first of their rows, the group of each coefficient, and the noise.
+        self._close: list[tuple[int, np.ndarray, float]] = []
         self._known: list[tuple[int, torch.Tensor]] = []
         self._given: torch.Tensor | None = None
 
@@ -208,7 +210,11 @@ class _Column:
         )
         ridge = noise**2 / (self.n_rows * (self.n_rows * expected + 1.0)) / variance
         ridge = np.maximum(ridge, LEAST_RIDGE)
-        self._tolerances.append(np.full(table.shape, CLOSE * noise / self.n_rows if is_close else np.inf))
+        if is_close:
+            both = np.stack(np.broadcast_arrays(earlier.levels[:, None], self.axis.levels), axis=-1)
+            _, groups = np.unique(both.reshape(-1, 2), axis=0, return_inverse=True)
+            first = sum(len(part) for part, _, _ in self._parts)
+            self._close.append((first, groups.reshape(table.shape), CLOSE * noise / self.n_rows))
         basis = _floats(earlier.basis)
         self._features.append(pool @ basis)
         self._parts.append((earlier.basis.T @ table @ self.axis.basis, ridge, expected))
@@ -231,6 +237,7 @@ class _Column:
         scale, bias_scale = torch.rsqrt(expected + ridge + 1e-6), torch.rsqrt(shares + 1e-4)
         free = self.basis.T @ torch.ones(len(shares)) / len(shares) ** 0.5
         weights, bias = (torch.zeros(size, requires_grad=True) for size in (table.shape, shares.shape))
+
         @torch.no_grad()
         def objective() -> torch.Tensor:
             theta, offset = weights * scale, self.bias + bias * bias_scale
@@ -247,10 +254,8 @@ class _Column:
             return fit + 0.5 * ((ridge * theta.square()).sum() + LEAST_RIDGE * moved.square().sum())
 
         _minimise([weights, bias], objective)
-        tolerance = _floats(np.concatenate([none, *self._tolerances]))
-        for _ in range(ROUNDS if bool(tolerance.isfinite().any()) else 0):
-            missed = ridge * (weights * scale).detach().abs()
-            ridge *= torch.clamp(tolerance / missed.clamp_min(1e-12), max=1.0)
+        for _ in range(ROUNDS if self._close else 0):
+            self._loosen(ridge, (ridge * weights * scale).detach())
             _minimise([weights, bias], objective)
         theta = (weights * scale).detach() @ self.basis.T
         offset = (self.bias + bias * bias_scale).detach()
@@ -258,6 +263,17 @@ class _Column:
             self.theta, self.bias = theta, offset
             return features @ theta + offset + given
         return self.bias + given.expand(n_pool, -1)
+
+    def _loosen(self, ridge: torch.Tensor, missed: torch.Tensor) -> None:
+        """Lower, in place, the penalties by which groups of coefficients miss their table by more than its noise."""
+        for first, groups, noise in self._close:
+            rows = slice(first, first + len(groups))
+            place = torch.as_tensor(groups)
+            total = torch.zeros(int(place.max()) + 1).index_add_(
+                0, place.flatten(), missed[rows].square().flatten()
+            )
+            rms = (total / torch.bincount(place.flatten())).sqrt()
+            ridge[rows] *= torch.clamp(noise / rms.clamp_min(1e-12), max=1.0)[place]
 
     def write(self, result: LogLinear, block: slice) -> None:
         """Copy the weights into the column's block of ``result``."""

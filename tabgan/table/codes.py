@@ -441,7 +441,9 @@ class TableEncoder:
             fixed[position] = self.code_of_value(name, value)
             for cycle in self.cycles.get(position, ()):
                 part = self.columns[cycle]
-                fixed[cycle] = int(part.code_of_cell[part.encoder.transform(pd.Series([value], dtype=object))[0]])
+                fixed[cycle] = int(
+                    part.code_of_cell[part.encoder.transform(pd.Series([value], dtype=object))[0]]
+                )
         return fixed
 
     def constant(self, name: str, value: object, n_rows: int) -> pd.Series:

@@ -139,7 +139,10 @@ class Calendar:
         expected = np.outer(joint.sum(1), joint.sum(0)) / joint.sum()
         lift = np.log(np.maximum(joint, 1e-300) / np.maximum(expected, 1e-300))
         lift = np.where(joint > 0, np.maximum(lift, NEVER), NEVER)
-        is_missing = [~np.isin(np.arange(n), c) for n, c in ((n_codes, self.codes), (n_cycle_codes, self.cycle_codes[which]))]
+        is_missing = [
+            ~np.isin(np.arange(n), c)
+            for n, c in ((n_codes, self.codes), (n_cycle_codes, self.cycle_codes[which]))
+        ]
         lift[np.ix_(*is_missing)] = 0.0
         return np.asarray(lift)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -26,7 +25,12 @@ NOISE_SHARE, TABLE_NOISE_SHARE = 0.5, 0.4
 
 
 def with_cycles(
-    df: pd.DataFrame, released: ReleasedTable, encoder: TableEncoder, plan: Plan, mu: float, measurer: Measurer
+    df: pd.DataFrame,
+    released: ReleasedTable,
+    encoder: TableEncoder,
+    plan: Plan,
+    mu: float,
+    measurer: Measurer,
 ) -> tuple[ReleasedTable, TableEncoder]:
     """Return a released table and its encoder, in which the cycles of moments are columns of their own.
 
@@ -59,7 +63,9 @@ def with_cycles(
     blocks: list[list[tuple[ReleasedColumn, CodedColumn]]] = []
     for column, own in zip(released.columns, encoder.columns, strict=True):
         blocks.append([(column, own)])
-        for cycle, line, found in zip(chosen, lines, counts, strict=True):
+        for cycle, line, found in sorted(
+            zip(chosen, lines, counts, strict=True), key=lambda each: each[0].cycle.length
+        ):
             if cycle.moment is own.encoder:
                 whole = ReleasedColumn(cycle, found, line.noise_stddev)
                 coded = code_cycle(cycle, own, found, line.noise_stddev, released.n_rows, max(n_codes, 4))
@@ -81,20 +87,19 @@ def _counting(df: pd.DataFrame, cycle: CycleEncoder) -> Callable[[], np.ndarray]
 
 
 def _chosen(released: ReleasedTable, encoder: TableEncoder, plan: Plan) -> list[CycleEncoder]:
-    """Return the cycles that the codes of moments leave open, as far as noise and width allow, shortest first."""
+    """Return the cycles that the codes of moments leave open, as far as noise and width allow."""
     found = [
         CycleEncoder(coded.encoder, cycle)
         for coded in encoder.columns
         for cycle in cycles_of(coded.encoder)
         if spread_within(coded.encoder, coded.weights, coded.code_of_cell, cycle) >= LEAST_OPEN
     ]
-    found.sort(key=lambda each: each.cycle.length / each.column.step)
+    # The fewest cells first: each moment has some of its cycles before any has all.
+    found.sort(key=lambda each: each.n_cells)
     while found:
         noise = plan.noise_stddev("cycles", len(found))
-        kept = [each for each in found if each.n_cells * noise <= NOISE_SHARE * released.n_rows]
-        width = encoder.width + np.cumsum([each.n_cells for each in kept])
-        kept = [each for each, at in zip(kept, width, strict=True) if at <= MAX_WIDTH]
-        if len(kept) == len(found):
+        width = encoder.width + sum(each.n_cells for each in found)
+        if found[-1].n_cells * noise <= NOISE_SHARE * released.n_rows and width <= MAX_WIDTH:
             break
-        found = kept
+        found.pop()
     return found
