@@ -27,7 +27,7 @@ from tabgan.privacy.filter import PrivacyStatement
 from tabgan.privacy.unit import PrivacyUnit
 from tabgan.schema import Schema
 from tabgan.table.codes import CodedColumn, TableEncoder
-from tabgan.table.cycles import CycleEncoder, cycles_of, is_cycle
+from tabgan.table.calendar import CycleEncoder, cycles_of, is_cycle
 
 FORMAT = "tabgan-model"
 VERSION = 4

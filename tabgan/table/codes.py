@@ -21,7 +21,7 @@ from tabgan.columns.grid import SURELY, denoise_ordered, project_to_simplex, wit
 from tabgan.columns.lattice import is_on_lattice
 from tabgan.errors import DataError, SchemaError
 from tabgan.schema import Schema
-from tabgan.table.cycles import Calendar, CycleEncoder, is_cycle
+from tabgan.table.calendar import Calendar, CycleEncoder, is_cycle
 
 #: The ends of a range of at most so many integers keep a count of this many noise standard deviations. That they occur
 #: was released or, where they are declared, is likely; who compares two tables often cuts both between their ends.

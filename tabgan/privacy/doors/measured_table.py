@@ -10,7 +10,7 @@ import pandas as pd
 from tabgan._util.progress import Progress, silent
 from tabgan.columns.kind import read_text
 from tabgan.privacy.doors.coding import code_table, one_way_marginals
-from tabgan.privacy.doors.cycles import with_cycles
+from tabgan.privacy.doors.cycle_counts import with_cycles
 from tabgan.privacy.doors.marginals import Marginal, measure_pairs
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.release import ReleasedTable, release_table
@@ -50,7 +50,7 @@ def measure_table(
     """Release a table's columns and pairs.
 
     **Guarantee.** That of :func:`~tabgan.privacy.doors.release.release_table`, of
-    :func:`~tabgan.privacy.doors.cycles.with_cycles` and, with the rest of the Gaussian
+    :func:`~tabgan.privacy.doors.cycle_counts.with_cycles` and, with the rest of the Gaussian
     budget, of :func:`~tabgan.privacy.doors.marginals.measure_pairs`. The coding and the order of columns depend only
     on the numbers released by the first and on the declared target.
 

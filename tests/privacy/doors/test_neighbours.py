@@ -754,6 +754,7 @@ RELEASES = {
     "1-way histogram",
     "categories and 1-way histogram",
     "round numbers",
+    "1-way histogram of a cycle",
     SCORE,
     "2-way marginal",
     "discriminator's gradients",

@@ -15,7 +15,7 @@ from tabgan.privacy.doors.release import ReleasedColumn, ReleasedTable
 from tabgan.privacy.events import GAUSSIAN, Release
 from tabgan.privacy.plan import Plan
 from tabgan.table.codes import CodedColumn, TableEncoder, code_cycle
-from tabgan.table.cycles import CycleEncoder, cycles_of, spread_within
+from tabgan.table.calendar import CycleEncoder, cycles_of, spread_within
 
 #: A cycle is measured if a moment's code leaves it open: the chance that two moments of one code differ in it.
 LEAST_OPEN = 0.2

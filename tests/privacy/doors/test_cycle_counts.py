@@ -10,7 +10,7 @@ from scipy import stats
 from tabgan.errors import BudgetExceededError
 from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.doors.coding import MAX_WIDTH, code_table
-from tabgan.privacy.doors.cycles import with_cycles
+from tabgan.privacy.doors.cycle_counts import with_cycles
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.measured_table import measure_table
 from tabgan.privacy.doors.release import release_table
@@ -135,7 +135,7 @@ class TestWhichThereAre:
     def test_many_moments_stay_within_the_width(self, monkeypatch):
         df = table(**{f"t{i}": table()["t"] for i in range(4)})
         released, encoder, plan, mu = measured(df, None)
-        monkeypatch.setattr("tabgan.privacy.doors.cycles.MAX_WIDTH", encoder.width + 30)
+        monkeypatch.setattr("tabgan.privacy.doors.cycle_counts.MAX_WIDTH", encoder.width + 30)
         _, whole = with_cycles(df, released, encoder, plan, mu, Measurer(PrivacyFilter(plan)))
         assert encoder.width < whole.width <= encoder.width + 30 < MAX_WIDTH
         assert all(whole.cycles.values())
