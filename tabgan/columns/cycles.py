@@ -17,7 +17,7 @@ class Cycle(NamedTuple):
         name: Of the cycle, in words.
         n_values: Values that it takes in turn.
         length: Lattice integers in which it keeps one value, at most.
-        least_range: Lattice integers below which it is no cycle: it would hardly have come round.
+        least_range: Lattice integers up to which it says next to nothing beside the moment itself.
         is_smooth: True if neighbouring values are alike enough to share a code.
         of: A function that returns the values ``0..n_values - 1`` of lattice integers.
         starts: A function that returns, ascending, the integers of ``[low, high]`` at which a value begins; those of a
@@ -43,7 +43,7 @@ def clock_cycles(unit: int) -> tuple[Cycle, ...]:
     longer = (
         Cycle("weekday", 7, day, 14 * day, False, lambda at: (_days(at, unit) + 3) % 7, _every(_DAY, unit)),
         Cycle(
-            "month", 12, 31 * day, 425 * day, True, lambda at: _months(at, unit) % 12, _starts_of_months(unit)
+            "month", 12, 31 * day, 90 * day, True, lambda at: _months(at, unit) % 12, _starts_of_months(unit)
         ),
     )
     if unit > _HOUR:

@@ -273,7 +273,7 @@ class _Column:
                 0, place.flatten(), missed[rows].square().flatten()
             )
             rms = (total / torch.bincount(place.flatten())).sqrt()
-            ridge[rows] *= torch.clamp(noise / rms.clamp_min(1e-12), max=1.0)[place]
+            ridge[rows] *= torch.clamp(noise / rms.clamp_min(1e-12), max=1.0).square()[place]
 
     def write(self, result: LogLinear, block: slice) -> None:
         """Copy the weights into the column's block of ``result``."""

@@ -312,7 +312,7 @@ class TestContradictions:
             lambda columns: columns.insert(2, columns[1]),  # the same one twice
             lambda columns: columns[1].pop(),
             lambda columns: columns[1].reverse(),
-            lambda columns: columns.__setitem__(1, ["day", "month"]),  # less than a year of days
+            lambda columns: columns.__setitem__(1, ["day", "hour of three"]),
             lambda columns: columns.__setitem__(1, ["income", "weekday"]),
             lambda columns: columns.__setitem__(1, "weekday"),
         ],

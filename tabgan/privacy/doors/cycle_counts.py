@@ -17,8 +17,9 @@ from tabgan.privacy.plan import Plan
 from tabgan.table.codes import CodedColumn, TableEncoder, code_cycle
 from tabgan.table.calendar import CycleEncoder, cycles_of, spread_within
 
-#: A cycle is measured if a moment's code leaves it open: the chance that two moments of one code differ in it.
-LEAST_OPEN = 0.2
+#: A cycle is measured if a moment's code leaves it open, by the chance that two moments of one code differ in it; or if
+#: it has so many times fewer values than the moment has codes that weak effects show in its smaller tables only.
+LEAST_OPEN, COARSER = 0.2, 2.0
 
 #: The most noise of a cycle's histogram, and of its table with a column of the most bins, as shares of all rows.
 NOISE_SHARE, TABLE_NOISE_SHARE = 0.5, 0.4
@@ -92,7 +93,8 @@ def _chosen(released: ReleasedTable, encoder: TableEncoder, plan: Plan) -> list[
         CycleEncoder(coded.encoder, cycle)
         for coded in encoder.columns
         for cycle in cycles_of(coded.encoder)
-        if spread_within(coded.encoder, coded.weights, coded.code_of_cell, cycle) >= LEAST_OPEN
+        if coded.width >= COARSER * (1 + cycle.n_values)
+        or spread_within(coded.encoder, coded.weights, coded.code_of_cell, cycle) >= LEAST_OPEN
     ]
     # The fewest cells first: each moment has some of its cycles before any has all.
     found.sort(key=lambda each: each.n_cells)
