@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 from tabgan._util.files import atomic_path, parse
 from tabgan.columns.cycles import Cycle
 from tabgan.columns.encoder import ColumnEncoder
+from tabgan.columns.lattice import is_on_lattice
 from tabgan.errors import ConfigError, ModelFileError, PrivacyError, SchemaError
 from tabgan.io.sinks import check_writable
 from tabgan.model.generator import Generator
@@ -26,8 +27,8 @@ from tabgan.model.sampling import CodeSampler
 from tabgan.privacy.filter import PrivacyStatement
 from tabgan.privacy.unit import PrivacyUnit
 from tabgan.schema import Schema
-from tabgan.table.codes import CodedColumn, TableEncoder
 from tabgan.table.calendar import CycleEncoder, cycles_of, is_cycle
+from tabgan.table.codes import CodedColumn, TableEncoder
 
 FORMAT = "tabgan-model"
 VERSION = 4
@@ -167,7 +168,7 @@ def _columns_of(order: Any, schema: Schema, tensors: dict[str, torch.Tensor]) ->
         name, cycle_name = place
         cycle = {each.name: each for each in cycles[name]}[cycle_name]
         cycles[name] = cycles[name][cycles[name].index(cycle) + 1 :]  # each once, shortest first
-        if moments.encoder.name != name:
+        if moments.encoder.name != name or not is_on_lattice(moments.encoder):
             raise ValueError
         columns.append(_coded_cycle(CycleEncoder(moments.encoder, cycle), moments, position, tensors))
     names = sorted(column.name for column in schema if column.is_modelled)

@@ -9,13 +9,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from tabgan.columns.lattice import is_on_lattice
 from tabgan.privacy.doors.coding import MAX_WIDTH, resolution_of
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.release import ReleasedColumn, ReleasedTable
 from tabgan.privacy.events import GAUSSIAN, Release
 from tabgan.privacy.plan import Plan
-from tabgan.table.codes import CodedColumn, TableEncoder, code_cycle
 from tabgan.table.calendar import CycleEncoder, cycles_of, spread_within
+from tabgan.table.codes import CodedColumn, TableEncoder, code_cycle
 
 #: A cycle is measured if a moment's code leaves it open, by the chance that two moments of one code differ in it; or if
 #: it has so many times fewer values than the moment has codes that weak effects show in its smaller tables only.
@@ -89,13 +90,15 @@ def _counting(df: pd.DataFrame, cycle: CycleEncoder) -> Callable[[], np.ndarray]
 
 def _chosen(released: ReleasedTable, encoder: TableEncoder, plan: Plan) -> list[CycleEncoder]:
     """Return the cycles that the codes of moments leave open, as far as noise and width allow."""
-    found = [
-        CycleEncoder(coded.encoder, cycle)
-        for coded in encoder.columns
-        for cycle in cycles_of(coded.encoder)
-        if coded.width >= COARSER * (1 + cycle.n_values)
-        or spread_within(coded.encoder, coded.weights, coded.code_of_cell, cycle) >= LEAST_OPEN
-    ]
+    found = []
+    for coded in encoder.columns:
+        moment = coded.encoder
+        if not is_on_lattice(moment):
+            continue
+        for cycle in cycles_of(moment):
+            spread = spread_within(moment, coded.weights, coded.code_of_cell, cycle)
+            if spread >= LEAST_OPEN or coded.width >= COARSER * (1 + cycle.n_values):
+                found.append(CycleEncoder(moment, cycle))
     # The fewest cells first: each moment has some of its cycles before any has all.
     found.sort(key=lambda each: each.n_cells)
     while found:
