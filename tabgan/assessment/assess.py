@@ -211,7 +211,7 @@ def _fresh_codes(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
     sampler = fitted.sampler()
     rng = RandomStreams(subject.random_state).torch("shareable.fresh", fitted.generator.device)
     sizes = [min(max(1, round(n)), MAX_RELEASED_ROWS) for n in (fitted.n_rows, len(subject.synthetic))]
-    own = list(fitted.encoder.positions.values())
+    own = fitted.encoder.own_positions
     first, second = (np.concatenate(list(sampler.batches(n, rng)))[:, own] for n in sizes)
     return first, second
 

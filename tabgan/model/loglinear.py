@@ -134,7 +134,7 @@ def fit_loglinear(
         n_rows: Noisy number of rows.
         rng: Generator that draws the pool, on the CPU.
         progress: Called with the number of columns done and the total.
-        known: Weights of an earlier column's codes for a later one's that are public and not to be learnt, by position.
+        known: Weights of an earlier column's codes for a later one's that are public and not fitted, by position.
     """
     sizes = [len(axis.shares) for axis in axes]
     offsets = np.concatenate([[0], np.cumsum(sizes)])
@@ -265,7 +265,7 @@ class _Column:
         return self.bias + given.expand(n_pool, -1)
 
     def _loosen(self, ridge: torch.Tensor, missed: torch.Tensor) -> None:
-        """Lower, in place, the penalties by which groups of coefficients miss their table by more than its noise."""
+        """Reduce the penalties, in place, by which groups of coefficients miss their table by more than its noise."""
         for first, groups, noise in self._close:
             rows = slice(first, first + len(groups))
             place = torch.as_tensor(groups)

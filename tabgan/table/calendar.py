@@ -149,7 +149,7 @@ class Calendar:
     def draw(self, codes: np.ndarray, cycle_codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return ``(rows,)`` stretches, each drawn in proportion to the released counts among those that agree.
 
-        Where none agrees with all of a row's codes, its month is given up first, then the weekday, then the hour.
+        If none agrees with all of a row's codes, its month is given up first, then the weekday, then the hour.
 
         Args:
             codes: ``(rows,)`` codes of present moments.

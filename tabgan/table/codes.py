@@ -315,9 +315,16 @@ class TableEncoder:
         self.positions = {c.encoder.name: i for i, c in enumerate(self.columns) if not is_cycle(c.encoder)}
 
     @cached_property
+    def own_positions(self) -> list[int]:
+        """Positions of the table's own columns; in its order if there are cycles, since moments are moved then."""
+        if len(self.positions) == len(self.columns):
+            return list(range(len(self.columns)))
+        return [self.positions[column.name] for column in self.schema if column.name in self.positions]
+
+    @cached_property
     def without_cycles(self) -> TableEncoder:
-        """The same encoder with the table's own columns only, one position for each."""
-        own = [self.columns[position] for position in self.positions.values()]
+        """The same encoder with the table's own columns only, at :attr:`own_positions`."""
+        own = [self.columns[position] for position in self.own_positions]
         return self if len(own) == len(self.columns) else TableEncoder(self.schema, own)
 
     @cached_property

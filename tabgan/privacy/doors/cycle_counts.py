@@ -38,8 +38,7 @@ def with_cycles(
 
     **Guarantee.** One noisy histogram for each cycle, in which a row is in one cell: L2 sensitivity ``max_rows``, under
     add-or-remove-one adjacency; together they spend the stage ``cycles`` of the plan. Charged before a row is counted.
-    Which cycles there are follows from released columns, their codes, and the plan. Each row's value follows from its
-    own cell.
+    The choice of cycles follows from released columns, their codes, and the plan; each row's value from its own cell.
 
     Args:
         df: ``(rows, columns)`` the private table, as the released columns read it.

@@ -120,8 +120,11 @@ class TestWhichThereAre:
         dates = table().assign(t=lambda df: df["t"].dt.floor("D"))
         assert names_of(dates) == ["t", *PARTS[2:], "x"]
 
-    def test_what_noise_would_hide_is_left_out(self):
-        assert names_of(table(600), epsilon=0.5) == ["x", "t"]
+    def test_what_noise_would_hide_is_left_out(self, parts):
+        df, released, encoder, plan, mu = parts
+        few, ledger = replace(released, n_rows=7 * plan.noise_stddev("cycles", 1)), PrivacyFilter(plan)
+        assert with_cycles(df, few, encoder, plan, mu, Measurer(ledger))[1] is encoder
+        assert not ledger.entries
 
     def test_a_table_without_moments_is_as_it_was(self):
         df = table()[["x"]]
