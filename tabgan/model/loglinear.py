@@ -214,7 +214,8 @@ class _Column:
             both = np.stack(np.broadcast_arrays(earlier.levels[:, None], self.axis.levels), axis=-1)
             _, groups = np.unique(both.reshape(-1, 2), axis=0, return_inverse=True)
             first = sum(len(part) for part, _, _ in self._parts)
-            self._close.append((first, groups.reshape(table.shape), CLOSE * noise / self.n_rows))
+            error = np.sqrt(noise**2 + self.n_rows * expected.mean())  # of the noise, and of the rows as a sample
+            self._close.append((first, groups.reshape(table.shape), CLOSE * error / self.n_rows))
         basis = _floats(earlier.basis)
         self._features.append(pool @ basis)
         self._parts.append((earlier.basis.T @ table @ self.axis.basis, ridge, expected))
@@ -265,7 +266,7 @@ class _Column:
         return self.bias + given.expand(n_pool, -1)
 
     def _loosen(self, ridge: torch.Tensor, missed: torch.Tensor) -> None:
-        """Reduce the penalties, in place, by which groups of coefficients miss their table by more than its noise."""
+        """Update the penalties in place: lower those that keep groups of coefficients from a table by more than noise."""
         for first, groups, noise in self._close:
             rows = slice(first, first + len(groups))
             place = torch.as_tensor(groups)
