@@ -46,10 +46,9 @@ LEAST_RIDGE = 2e-6
 LEAST_VARIANCE, MOST_VARIANCE, VARIANCE_FACTOR, PRIOR_CELLS, SPREAD = 1e-3, 10.0, 0.7, 1.0, 0.02
 
 #: An effect of the hour on the temperature is small beside all of its variance, and large beside what the season leaves
-#: of it, so the prior, which sees the whole, shrinks it too much. Of pairs with a moment's cycle the penalty is lowered
-#: until no group of coefficients misses their tables by more than CLOSE standard deviations of their noise in the root
-#: mean square, as far as ROUNDS get.
-CLOSE, ROUNDS = 1.0, 2
+#: of it, so the prior, which sees the whole, shrinks it too much. Of noisy pairs with a moment's cycle the penalty is
+#: lowered, in ROUNDS, for groups of coefficients that miss their tables by more than CLEAR standard deviations.
+CLEAR, ROUNDS = 3.0, 2
 
 #: Codes with more than this multiple of the average share are excluded from a smooth run.
 HEAVY = 3.0
@@ -210,12 +209,14 @@ class _Column:
         )
         ridge = noise**2 / (self.n_rows * (self.n_rows * expected + 1.0)) / variance
         ridge = np.maximum(ridge, LEAST_RIDGE)
-        if is_close:
+        if is_close and np.any(np.asarray(pair.noise_stddev) > 0):
             both = np.stack(np.broadcast_arrays(earlier.levels[:, None], self.axis.levels), axis=-1)
             _, groups = np.unique(both.reshape(-1, 2), axis=0, return_inverse=True)
             first = sum(len(part) for part, _, _ in self._parts)
-            error = np.sqrt(noise**2 + self.n_rows * expected.mean())  # of the noise, and of the rows as a sample
-            self._close.append((first, groups.reshape(table.shape), CLOSE * error / self.n_rows))
+            error = np.sqrt(
+                noise**2 + self.n_rows * expected.mean()
+            )  # of the noise, and of the rows as a sample
+            self._close.append((first, groups.reshape(table.shape), error / self.n_rows))
         basis = _floats(earlier.basis)
         self._features.append(pool @ basis)
         self._parts.append((earlier.basis.T @ table @ self.axis.basis, ridge, expected))
@@ -266,7 +267,7 @@ class _Column:
         return self.bias + given.expand(n_pool, -1)
 
     def _loosen(self, ridge: torch.Tensor, missed: torch.Tensor) -> None:
-        """Update the penalties in place: lower those that keep groups of coefficients from a table by more than noise."""
+        """Update the penalties in place: lower those that keep coefficients from a table by more than noise."""
         for first, groups, noise in self._close:
             rows = slice(first, first + len(groups))
             place = torch.as_tensor(groups)
@@ -274,7 +275,8 @@ class _Column:
                 0, place.flatten(), missed[rows].square().flatten()
             )
             rms = (total / torch.bincount(place.flatten())).sqrt()
-            ridge[rows] *= torch.clamp(noise / rms.clamp_min(1e-12), max=1.0).square()[place]
+            ratio = noise / rms.clamp_min(1e-12)
+            ridge[rows] *= torch.where(ratio < 1 / CLEAR, ratio.square(), 1.0)[place]
 
     def write(self, result: LogLinear, block: slice) -> None:
         """Copy the weights into the column's block of ``result``."""
