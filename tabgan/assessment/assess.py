@@ -176,7 +176,7 @@ def shareable_data(
     further: tuple[Metric, ...] = () if audit is None else (audit.metric,)
     evaluation = evaluate_released(
         subject.synthetic,
-        fitted.encoder,
+        fitted.encoder.without_cycles,
         fitted.n_rows,
         target=subject.schema.target,
         private_metrics=None if private_metrics is None else private_metrics.metrics,
@@ -191,7 +191,7 @@ def shareable_data(
     n_drawn = min(max(1, round(fitted.n_rows)), MAX_RELEASED_ROWS)
     data = collect_shareable(
         evaluation,
-        released_frame(fitted.encoder, fitted.n_rows, n_drawn, seed),
+        released_frame(fitted.encoder.without_cycles, fitted.n_rows, n_drawn, seed),
         subject.synthetic,
         privacy=fitted.privacy,
         schema=subject.schema,
@@ -213,7 +213,8 @@ def _fresh_codes(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
     sampler = fitted.sampler()
     rng = RandomStreams(subject.random_state).torch("shareable.fresh", fitted.generator.device)
     sizes = [min(max(1, round(n)), MAX_RELEASED_ROWS) for n in (fitted.n_rows, len(subject.synthetic))]
-    first, second = (np.concatenate(list(sampler.batches(n, rng))) for n in sizes)
+    own = fitted.encoder.own_positions
+    first, second = (np.concatenate(list(sampler.batches(n, rng)))[:, own] for n in sizes)
     return first, second
 
 

@@ -242,8 +242,9 @@ def place_request(
         CheckpointError: the checkpoint is damaged.
     """
     _check_place(fitted.privacy, ledger)
-    codes = fitted.encoder.transform(synthetic)
-    sets = Sets.of(len(fitted.encoder.columns), RandomStreams(random_state))
+    encoder = fitted.encoder.without_cycles
+    codes = encoder.transform(synthetic)
+    sets = Sets.of(len(encoder.columns), RandomStreams(random_state))
     request = PrivateMetricsRequest(secrets.token_hex(8), plan, codes, sets, ledger, ledger is not None)
     if kept is not None:
         subject = _subject(fitted.n_rows, codes, sets, plan, target, random_state)
@@ -449,7 +450,8 @@ def measure_private_metrics(
         PrivacyError: the checkpoint's answers and the ledger's charges do not match.
     """
     plan, name, kept, ledger = request.plan, request.name, request.kept, request.config
-    guesser = train_guesser(request.codes, fitted.encoder, target, RandomStreams(random_state))
+    encoder = fitted.encoder.without_cycles
+    guesser = train_guesser(request.codes, encoder, target, RandomStreams(random_state))
     file = None if ledger is None else LedgerFile(ledger.path)
     if file is not None and ledger is not None:
         if kept is not None:  # before the ledger: every charge has a record here
@@ -460,7 +462,7 @@ def measure_private_metrics(
     try:
         metrics = release_private_metrics(
             real,
-            fitted.encoder,
+            encoder,
             request.codes,
             fitted.n_rows,
             plan,

@@ -13,6 +13,7 @@ import pandas as pd
 from pydantic import field_validator, model_validator
 
 from tabgan.columns import rounding, spellings
+from tabgan.columns.cycles import Cycle, clock_cycles
 from tabgan.columns.formats import compiled
 from tabgan.columns.kind import DATES, DATETIMES, TEXT, Ballot, Column, check_objects, is_text_dtype
 from tabgan.columns.lattice import LatticeColumn, LatticeEncoder, Precision
@@ -219,6 +220,10 @@ class Datetime(LatticeColumn):
         years = np.arange(_FIRST_YEAR, _LAST_YEAR + 2) - 1970
         starts = years.astype("datetime64[Y]").astype("datetime64[s]").astype(np.int64)
         return self.lattice_of(starts)
+
+    def cycles(self) -> tuple[Cycle, ...]:
+        seconds_each = {"day": 86_400, "second": 1, None: 1}.get(self.resolution)
+        return () if seconds_each is None else clock_cycles(seconds_each)
 
     def lattice_encoder(self, edges: np.ndarray) -> DatetimeEncoder:
         return DatetimeEncoder(self, self.dtype or "float64", edges)

@@ -18,6 +18,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from tabgan._util.schema_errors import joined, line_of, name_of
+from tabgan.columns.cycles import Cycle
 from tabgan.columns.encoder import MISSING, ColumnEncoder, can_hold_missing
 from tabgan.columns.keys import keys_of
 from tabgan.columns.values import is_text, objects
@@ -293,6 +294,10 @@ class Column(BaseModel):
     def rounded(self, values: np.ndarray) -> np.ndarray:
         """Return values on the axis in units of the column's precision, as far as it is declared."""
         return values
+
+    def cycles(self) -> tuple[Cycle, ...]:
+        """Return the cycles of the column's lattice, such as the weekday, shortest first; none for most kinds."""
+        return ()
 
     # The encoder.
 

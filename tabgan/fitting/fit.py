@@ -348,6 +348,7 @@ def _anchored_generator(measured: MeasuredTable, streams: RandomStreams, progres
             n_rows,
             streams.torch("pool", cpu),
             lambda done, total: progress("anchor", done, total),
+            encoder.calendar_lifts(),
         )
     generator.start_from(loglinear)
     return generator

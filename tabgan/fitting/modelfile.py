@@ -18,6 +18,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from tabgan._util.files import atomic_path, parse
+from tabgan.columns.cycles import Cycle
+from tabgan.columns.encoder import ColumnEncoder
+from tabgan.columns.lattice import is_on_lattice
 from tabgan.errors import ConfigError, ModelFileError, PrivacyError, SchemaError
 from tabgan.io.dialect import Dialect
 from tabgan.io.sinks import check_writable
@@ -26,6 +29,7 @@ from tabgan.model.sampling import CodeSampler
 from tabgan.privacy.filter import PrivacyStatement
 from tabgan.privacy.unit import PrivacyUnit
 from tabgan.schema import Schema
+from tabgan.table.calendar import CycleEncoder, cycles_of, is_cycle
 from tabgan.table.codes import CodedColumn, TableEncoder
 from tabgan.table.losses import Loss, losses_of
 
@@ -108,7 +112,7 @@ def write_model(path: Path, fitted: Fitted, params: dict[str, Any]) -> None:
         "format": FORMAT,
         "version": VERSION,
         "schema": fitted.encoder.schema.to_dict(),
-        "columns": fitted.encoder.names,
+        "columns": [_place_of(column) for column in fitted.encoder.columns],
         "privacy": fitted.privacy.to_dict(),
         "n_rows": fitted.n_rows,
         "params": params | promised,
@@ -157,6 +161,12 @@ def read_model(path: Path, device: torch.device) -> tuple[Fitted, dict[str, Any]
     return fitted, params
 
 
+def _place_of(column: CodedColumn) -> str | list[str]:
+    """Return the name of a column, with that of the cycle if it is a moment's."""
+    encoder = column.encoder
+    return [encoder.column.name, encoder.cycle.name] if is_cycle(encoder) else encoder.name
+
+
 def _column_arrays(column: CodedColumn) -> dict[str, np.ndarray]:
     arrays: dict[str, np.ndarray] = {
         "code_of_cell": column.code_of_cell.astype(np.int32),
@@ -166,14 +176,35 @@ def _column_arrays(column: CodedColumn) -> dict[str, np.ndarray]:
     return arrays | column.encoder.arrays()
 
 
+def _columns_of(order: Any, schema: Schema, tensors: dict[str, torch.Tensor]) -> list[CodedColumn]:
+    """Return the encoder's columns in the order of a header: names, and pairs of a moment before and its cycle.
+
+    Raises:
+        KeyError, ValueError: it contradicts the schema or itself.
+    """
+    columns: list[CodedColumn] = []
+    cycles: dict[str, list[Cycle]] = {}
+    for position, place in enumerate(order):
+        if isinstance(place, str):
+            columns.append(_coded_column(schema[place], position, tensors))
+            moments = columns[-1]
+            cycles[place] = cycles_of(moments.encoder)
+            continue
+        name, cycle_name = place
+        cycle = {each.name: each for each in cycles[name]}[cycle_name]
+        cycles[name] = cycles[name][cycles[name].index(cycle) + 1 :]  # each once, shortest first
+        if moments.encoder.name != name or not is_on_lattice(moments.encoder):
+            raise ValueError
+        columns.append(_coded_cycle(CycleEncoder(moments.encoder, cycle), moments, position, tensors))
+    names = sorted(column.name for column in schema if column.is_modelled)
+    if not isinstance(order, list) or sorted(place for place in order if isinstance(place, str)) != names:
+        raise ValueError
+    return columns
+
+
 def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device: torch.device) -> Fitted:
     schema = Schema.from_dict(header["schema"])
-    names = [column.name for column in schema if column.is_modelled]
-    order = header["columns"]  # the order in which they are drawn
-    if not isinstance(order, list) or sorted(order) != sorted(names):
-        raise ValueError
-    columns = [_coded_column(schema[name], position, tensors) for position, name in enumerate(order)]
-    encoder = TableEncoder(schema, columns)
+    encoder = TableEncoder(schema, _columns_of(header["columns"], schema, tensors))
     state = {
         name.removeprefix(_GENERATOR): value for name, value in tensors.items() if name.startswith(_GENERATOR)
     }
@@ -199,15 +230,50 @@ def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device:
     return Fitted(encoder, generator.to(device).eval(), privacy, n_rows, form)
 
 
+def _arrays_of(position: int, tensors: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
+    prefix = f"column.{position}."
+    return {name.removeprefix(prefix): tensors[name].numpy() for name in tensors if name.startswith(prefix)}
+
+
 def _coded_column(column: Any, position: int, tensors: dict[str, torch.Tensor]) -> CodedColumn:
     """Return one column of the encoder.
 
     Raises:
         ValueError: its arrays do not match.
     """
-    prefix = f"column.{position}."
-    arrays = {name.removeprefix(prefix): tensors[name].numpy() for name in tensors if name.startswith(prefix)}
+    arrays = _arrays_of(position, tensors)
     encoder, is_usable = column.encoder_of(arrays)
+    coded = _coded(encoder, arrays, is_usable=is_usable)
+    if coded.has_pooled and coded.is_sampled[-1]:  # a pooled code must not appear in a sample
+        raise ValueError
+    codes = coded.code_of_cell
+    if encoder.has_other and (codes[:-1] == codes[-1]).any():
+        raise ValueError
+    return coded
+
+
+def _coded_cycle(
+    encoder: CycleEncoder, moments: CodedColumn, position: int, tensors: dict[str, torch.Tensor]
+) -> CodedColumn:
+    """Return a cycle's column of the encoder.
+
+    Raises:
+        ValueError: its arrays do not match, or it could be missing where its moment is not.
+    """
+    coded = _coded(encoder, _arrays_of(position, tensors), is_usable=True)
+    first = int(encoder.is_nullable)
+    is_sampled = np.r_[moments.is_sampled[:first], np.ones(coded.width - first, dtype=bool)]
+    if (coded.is_sampled != is_sampled).any() or (first and (coded.code_of_cell[1:] == 0).any()):
+        raise ValueError
+    return coded
+
+
+def _coded(encoder: ColumnEncoder, arrays: dict[str, np.ndarray], *, is_usable: bool) -> CodedColumn:
+    """Return a column with the arrays of a file, which must have the form of a fit's.
+
+    Raises:
+        ValueError: they have not.
+    """
     codes = arrays["code_of_cell"].astype(np.int64)
     is_sampled = arrays["is_sampled"].astype(bool)
     is_usable &= codes.shape == arrays["weights"].shape == (encoder.n_cells,)
@@ -219,12 +285,7 @@ def _coded_column(column: Any, position: int, tensors: dict[str, torch.Tensor]) 
         raise ValueError
     weights = arrays["weights"].astype(np.float64)
     if encoder.has_other and is_sampled[-1]:
-        if column.unreleased_as == "redistribute" or weights[-1] == 0:
+        if encoder.column.unreleased_as == "redistribute" or weights[-1] == 0:
             raise ValueError
         encoder = encoder.showing_other()
-    coded = CodedColumn(encoder, codes, weights, is_sampled)
-    if coded.has_pooled and is_sampled[-1]:  # a pooled code must not appear in a sample
-        raise ValueError
-    if encoder.has_other and (codes[:-1] == codes[-1]).any():
-        raise ValueError
-    return coded
+    return CodedColumn(encoder, codes, weights, is_sampled)

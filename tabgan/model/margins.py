@@ -81,3 +81,11 @@ def fit_margins(
         table = table + (columns - table.sum(0))[None] * variance / variance.sum(0, keepdims=True)
     variance = slack()
     return np.asarray(table + (rows - table.sum(1))[:, None] * variance / variance.sum(1, keepdims=True))
+
+
+def scaled_to(table: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Return a table with its cells scaled to given margins as far as its zeros allow; the row sums are met last."""
+    for _ in range(_ROUNDS):
+        table = table * (columns / np.maximum(table.sum(0), 1e-300))
+        table = table * (rows / np.maximum(table.sum(1), 1e-300))[:, None]
+    return np.asarray(table)

@@ -20,7 +20,17 @@ from tabgan.privacy.accounting import Cost, SubsampledGaussian, affordable_mu, e
 from tabgan.privacy.unit import ROW, PrivacyUnit
 
 Stage = Literal[
-    "kinds", "rows", "precision", "ranges", "zoom", "exact", "one_way", "rare", "round", "selection"
+    "kinds",
+    "rows",
+    "precision",
+    "ranges",
+    "zoom",
+    "exact",
+    "one_way",
+    "rare",
+    "round",
+    "cycles",
+    "selection",
 ]
 
 #: Shares of the Gaussian budget (of mu**2) of the stages before the pairs. The pairs take the rest, including the
@@ -35,6 +45,7 @@ SHARES: dict[Stage, float] = {
     "one_way": 0.12,
     "rare": 0.12,
     "round": 0.01,
+    "cycles": 0.02,
     "selection": 0.05,
 }
 

@@ -21,6 +21,7 @@ from tabgan.columns.grid import SURELY, denoise_ordered, project_to_simplex, wit
 from tabgan.columns.lattice import is_on_lattice
 from tabgan.errors import DataError, SchemaError
 from tabgan.schema import Schema
+from tabgan.table.calendar import Calendar, CycleEncoder, is_cycle
 
 #: The ends of a range of at most so many integers keep a count of this many noise standard deviations. That they occur
 #: was released or, where they are declared, is likely; who compares two tables often cuts both between their ends.
@@ -178,6 +179,38 @@ def code_column(
     return CodedColumn(encoder, code_of_cell, weights, is_sampled)
 
 
+def code_cycle(
+    encoder: CycleEncoder,
+    moments: CodedColumn,
+    counts: np.ndarray,
+    noise_stddev: float,
+    n_rows: float,
+    n_codes: int,
+) -> CodedColumn:
+    """Return a moment's cycle, coded: missing as often as the moment is, with neighbours merged to ``n_codes`` values.
+
+    Args:
+        encoder: Of the cycle.
+        moments: The coded moments.
+        counts: ``(cells,)`` noisy counts.
+        noise_stddev: Standard deviation of their noise.
+        n_rows: Noisy number of rows.
+        n_codes: Codes aimed at for the values of a smooth cycle; the others keep one for each.
+    """
+    weights = np.zeros(encoder.n_cells)
+    weights[MISSING] = moments.weights[MISSING]
+    total = n_rows - weights[MISSING]
+    smooth = denoise_ordered(counts[1:], noise_stddev, total)
+    weights[1:] = smooth * (total / smooth.sum())
+    merged = np.arange(encoder.n_values)
+    if encoder.cycle.is_smooth and n_codes < encoder.n_values:
+        merged = _equal_mass(weights[1:], n_codes, 0.0)
+    first = int(encoder.is_nullable)
+    is_sampled = np.ones(first + int(merged.max()) + 1, dtype=bool)
+    is_sampled[:first] = moments.is_sampled[:first]
+    return CodedColumn(encoder, np.concatenate([[0], first + merged]), weights, is_sampled)
+
+
 def _pooled_rows(weights: np.ndarray, counts: np.ndarray, noise_stddev: float, n_rows: float) -> float:
     """Return the released number of rows outside of a column's categories; 0 if noise alone explains it.
 
@@ -272,7 +305,7 @@ class TableEncoder:
 
     Args:
         schema: Completed, in the order of the output's columns.
-        columns: Those that are modelled, in the order of the codes.
+        columns: Those that are modelled, in the order of the codes; each moment's cycles come after it, shortest first.
     """
 
     def __init__(self, schema: Schema, columns: Sequence[CodedColumn]) -> None:
@@ -281,6 +314,57 @@ class TableEncoder:
         self.names = [column.encoder.name for column in self.columns]
         self.sizes = [column.width for column in self.columns]
         self.offsets = np.concatenate([[0], np.cumsum(self.sizes)]).astype(int).tolist()
+        #: Position of each modelled column of the table, by name.
+        self.positions = {c.encoder.name: i for i, c in enumerate(self.columns) if not is_cycle(c.encoder)}
+
+    @cached_property
+    def own_positions(self) -> list[int]:
+        """Positions of the table's own columns; in its order if there are cycles, since moments are moved then."""
+        if len(self.positions) == len(self.columns):
+            return list(range(len(self.columns)))
+        return [self.positions[column.name] for column in self.schema if column.name in self.positions]
+
+    @cached_property
+    def without_cycles(self) -> TableEncoder:
+        """The same encoder with the table's own columns only, at :attr:`own_positions`."""
+        own = [self.columns[position] for position in self.own_positions]
+        return self if len(own) == len(self.columns) else TableEncoder(self.schema, own)
+
+    @cached_property
+    def cycles(self) -> dict[int, list[int]]:
+        """Positions of the cycles, shortest first, by the position of their moment."""
+        found: dict[int, list[int]] = {}
+        for position, column in enumerate(self.columns):
+            if is_cycle(column.encoder):
+                found.setdefault(self.positions[column.encoder.column.name], []).append(position)
+        return found
+
+    @cached_property
+    def _calendars(self) -> dict[int, Calendar]:
+        """For each moment with cycles, the stretches between which a cell or a cycle changes, by its position."""
+        calendars = {}
+        for position, cycles in self.cycles.items():
+            moments, parts = self.columns[position], [self.columns[cycle] for cycle in cycles]
+            calendars[position] = Calendar(
+                moments.encoder,  # type: ignore[arg-type]
+                moments.weights,
+                moments.code_of_cell,
+                [part.encoder.cycle for part in parts],  # type: ignore[attr-defined]
+                [part.weights for part in parts],
+                [part.code_of_cell for part in parts],
+            )
+        return calendars
+
+    def calendar_lifts(self) -> dict[tuple[int, int], np.ndarray]:
+        """Return what the calendar says of each moment and its cycles, by their positions.
+
+        That is ``(codes, cycle codes)``: the log of how much likelier a cycle's code is within a code than over all.
+        """
+        return {
+            (position, cycle): self._calendars[position].log_lift(i, self.sizes[position], self.sizes[cycle])
+            for position, cycles in self.cycles.items()
+            for i, cycle in enumerate(cycles)
+        }
 
     @property
     def width(self) -> int:
@@ -296,7 +380,7 @@ class TableEncoder:
         """Return ``(rows, columns)`` codes of ``code_dtype``."""
         codes = np.empty((len(df), len(self.columns)), dtype=self.code_dtype)
         for position, column in enumerate(self.columns):
-            codes[:, position] = column.code_of_cell[column.encoder.transform(df[column.encoder.name])]
+            codes[:, position] = column.code_of_cell[column.encoder.transform(df[column.encoder.column.name])]
         return codes
 
     def inverse_transform(
@@ -309,12 +393,7 @@ class TableEncoder:
             rng: Draws cells within codes and values within cells.
             first_row: Rows that were made before these: identifiers continue after them.
         """
-        modelled = {
-            column.encoder.name: column.encoder.inverse_transform(
-                column.cells_of(codes[:, position].astype(np.int64), rng), rng
-            )
-            for position, column in enumerate(self.columns)
-        }
+        modelled = {name: self._series(position, codes, rng) for name, position in self.positions.items()}
         series = {
             column.name: modelled[column.name]
             if column.name in modelled
@@ -323,13 +402,24 @@ class TableEncoder:
         }
         return pd.DataFrame(series)
 
+    def _series(self, position: int, codes: np.ndarray, rng: np.random.Generator) -> pd.Series:
+        """Return one column of a table: a moment with cycles is drawn among those that agree with them."""
+        column, own = self.columns[position], codes[:, position].astype(np.int64)
+        if position not in self.cycles:
+            return column.encoder.inverse_transform(column.cells_of(own, rng), rng)
+        calendar, cells = self._calendars[position], np.zeros(len(codes), dtype=np.int64)
+        present = ~(column.encoder.is_nullable & (own == MISSING))
+        parts = codes[present][:, self.cycles[position]].astype(np.int64)
+        cells[present] = 1 + calendar.draw(own[present], parts, rng)
+        return calendar.encoder.inverse_transform(cells, rng)
+
     def code_of_value(self, name: str, value: object) -> int:
         """Return the code of one value of a column; ``None`` stands for missing.
 
         Raises:
             DataError: if the value is of the wrong kind, lies outside the released domain, or is never sampled.
         """
-        column = self.columns[self.names.index(name)]
+        column = self.columns[self.positions[name]]
         if pd.api.types.is_list_like(value):
             raise DataError(f"Column {name!r}: expected one value or None, got {type(value).__name__}.")
         series = pd.Series([value], dtype=object)
@@ -343,7 +433,7 @@ class TableEncoder:
         return code
 
     def codes_of(self, conditions: Mapping[str, Any]) -> dict[int, int]:
-        """Return the code of every conditioned column by its position.
+        """Return the code of every conditioned column by its position; a condition on a moment fixes its cycles too.
 
         Raises:
             SchemaError: there is no such column.
@@ -353,13 +443,19 @@ class TableEncoder:
         for name, value in conditions.items():
             if name not in self.schema:
                 raise SchemaError(f"conditions: no column {name!r}.{nearest(name, self.schema.names)}")
-            if name not in self.names:
+            if name not in self.positions:
                 raise DataError(
                     f"conditions: column {name!r} is an identifier, which is generated and cannot be fixed."
                 )
-            fixed[self.names.index(name)] = self.code_of_value(name, value)
+            position = self.positions[name]
+            fixed[position] = self.code_of_value(name, value)
+            for cycle in self.cycles.get(position, ()):
+                part = self.columns[cycle]
+                fixed[cycle] = int(
+                    part.code_of_cell[part.encoder.transform(pd.Series([value], dtype=object))[0]]
+                )
         return fixed
 
     def constant(self, name: str, value: object, n_rows: int) -> pd.Series:
         """Return ``n_rows`` times one value, in the column's dtype."""
-        return self.columns[self.names.index(name)].encoder.repeat(value, n_rows)
+        return self.columns[self.positions[name]].encoder.repeat(value, n_rows)

@@ -318,25 +318,48 @@ class TestIncomplete:
 
 class TestContradictions:
     @pytest.mark.parametrize(
+        "change",
+        [
+            lambda columns: columns.reverse(),  # a cycle before its moment
+            lambda columns: columns.insert(2, columns[1]),  # the same one twice
+            lambda columns: columns[1].pop(),
+            lambda columns: columns[1].reverse(),
+            lambda columns: columns.__setitem__(1, ["day", "hour of three"]),
+            lambda columns: columns.__setitem__(1, ["income", "weekday"]),
+            lambda columns: columns.__setitem__(1, "weekday"),
+        ],
+    )
+    def test_a_cycle_that_its_moment_does_not_have(self, file, change):
+        header, tensors = _open(file)
+        assert header["columns"][:2] == ["day", ["day", "weekday"]]
+        change(header["columns"])
+        _write(file, header, tensors)
+        _refused(file)
+
+    @pytest.mark.parametrize(
         ("name", "change"),
         [
-            ("column.0.code_of_cell", lambda t: t[:-1]),
-            ("column.0.code_of_cell", lambda t: t + 100),
-            ("column.0.code_of_cell", lambda t: t - 1),
-            ("column.0.weights", lambda t: t.reshape(-1, 1)),
-            ("column.0.weights", lambda t: t * torch.nan),
-            ("column.0.weights", lambda t: -t - 1),
-            ("column.0.is_sampled", lambda t: t * 0),
-            ("column.0.is_sampled", lambda t: t[:1]),
-            ("column.0.is_sampled", lambda t: t.reshape(-1, 1).repeat(1, 2)),
-            ("column.1.edges", lambda t: t.flip(0)),
-            ("column.1.edges", lambda t: t + 10**6),
-            ("column.1.edges", lambda t: t * 0),
-            ("column.1.edges", lambda t: t.reshape(1, -1)),
-            ("column.1.emphasis", lambda t: t[:-1]),
-            ("column.1.emphasis", lambda t: t * torch.nan),
-            ("column.1.emphasis", lambda t: t * 0),
-            ("column.1.emphasis", lambda t: t.float()),
+            ("column.3.code_of_cell", lambda t: t[:-1]),
+            ("column.3.code_of_cell", lambda t: t + 100),
+            ("column.3.code_of_cell", lambda t: t - 1),
+            ("column.3.weights", lambda t: t.reshape(-1, 1)),
+            ("column.3.weights", lambda t: t * torch.nan),
+            ("column.3.weights", lambda t: -t - 1),
+            ("column.3.is_sampled", lambda t: t * 0),
+            ("column.3.is_sampled", lambda t: t[:1]),
+            ("column.3.is_sampled", lambda t: t.reshape(-1, 1).repeat(1, 2)),
+            ("column.4.edges", lambda t: t.flip(0)),
+            ("column.4.edges", lambda t: t + 10**6),
+            ("column.4.edges", lambda t: t * 0),
+            ("column.4.edges", lambda t: t.reshape(1, -1)),
+            ("column.4.emphasis", lambda t: t[:-1]),
+            ("column.4.emphasis", lambda t: t * torch.nan),
+            ("column.4.emphasis", lambda t: t * 0),
+            ("column.4.emphasis", lambda t: t.float()),
+            ("column.1.code_of_cell", lambda t: t[:-1]),
+            ("column.1.code_of_cell", lambda t: t * 0),
+            ("column.1.is_sampled", lambda t: 1 - t),
+            ("column.1.weights", lambda t: -t - 1),
             ("generator.embeddings", lambda t: t[:, :3]),
             ("generator.embeddings", lambda t: t * torch.nan),
             ("generator.head_bias", lambda t: torch.zeros(4_000_000)),

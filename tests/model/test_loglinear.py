@@ -44,6 +44,12 @@ def _plain(shares):
     return Axis(np.asarray(shares), np.eye(size), np.full(size, -1), np.asarray(shares))
 
 
+def _smooth(shares):
+    waves = loglinear._cosines(len(shares))
+    levels = np.ceil(np.log2(np.arange(len(shares)) + 1)).astype(int)
+    return Axis(np.asarray(shares), waves, levels, np.full(len(shares), 1 / len(shares)))
+
+
 def _rows(n=50_000, seed=0):
     """Three columns, each of which leans on those before it."""
     rng = np.random.default_rng(seed)
@@ -190,6 +196,63 @@ class TestDrift:
         logits[:, 2] = -20.0
         shift = loglinear.margin_shift(logits, shares)
         assert torch.softmax(logits + shift, 1).mean(0)[2] < 1e-5
+
+
+class TestWhatIsKnown:
+    """The calendar's part: a cycle's codes that a moment's code rules out, or favours."""
+
+    NEVER = -30.0
+
+    def test_what_cannot_be_is_not_drawn_and_shares_become_the_nearest_that_can(self):
+        lift = np.array(
+            [[0.0, self.NEVER, self.NEVER], [self.NEVER, 0.0, 0.0], [self.NEVER, 0.0, self.NEVER]]
+        )
+        shares = ([0.2, 0.5, 0.3], [0.3, 0.5, 0.2])  # a tenth more is missing than the first column allows
+        axes = [_plain(share) for share in shares]
+        fitted = fit_loglinear(axes, [], 10_000, _rng(), None, {(0, 1): lift})
+        generator = Generator([3, 3])
+        generator.start_from(fitted)
+        drawn = generator.draw(50_000, _rng(1)).codes.numpy()
+        table = np.zeros((3, 3))
+        np.add.at(table, tuple(drawn.T), 1 / len(drawn))
+        assert table[lift < 0].max() < 1e-4
+        assert table.sum(0) == pytest.approx([0.2, 0.5 / 0.7 * 0.8, 0.2 / 0.7 * 0.8], abs=0.02)
+
+    def test_pairs_are_met_beside_it(self):
+        rows = _rows()
+        shares = [np.bincount(rows[:, j], minlength=size) / len(rows) for j, size in enumerate(SIZES)]
+        pairs = [Marginal(pair, _table(rows, pair), 0.0) for pair in ((0, 1), (1, 2))]
+        joint = _table(rows, (0, 2)) / len(rows)
+        lift = np.log(joint / np.outer(joint.sum(1), joint.sum(0)))
+        fitted = fit_loglinear(list(map(_plain, shares)), pairs, len(rows), _rng(), None, {(0, 2): lift})
+        generator = Generator(SIZES)
+        generator.start_from(fitted)
+        assert _distance(generator, rows, (1, 2)) < 0.02
+
+    def test_a_weak_effect_beside_a_strong_one_is_not_shrunk_away(self):
+        """Its weight, given the strong one, is far larger than its table alone lets expect."""
+        rng = np.random.default_rng(0)
+        n, size = 20_000, 12
+        season, hour = rng.integers(0, size, n), rng.integers(0, 8, n)
+        warm = np.clip(season + (hour > 3) + rng.integers(0, 2, n) - 1, 0, size - 1)
+        rows, sizes = np.stack([season, hour, warm], axis=1), [size, 8, size]
+        axes = [_smooth(np.bincount(rows[:, j], minlength=width) / n) for j, width in enumerate(sizes)]
+        pairs = []
+        for pair in ((0, 2), (1, 2)):
+            table = np.zeros([sizes[c] for c in pair])
+            np.add.at(table, tuple(rows[:, c] for c in pair), 1)
+            pairs.append(Marginal(pair, table + rng.normal(0, 30, table.shape), 30.0))
+
+        def effect(known):
+            generator = Generator(sizes)
+            generator.start_from(fit_loglinear(axes, pairs, n, _rng(), None, known))
+            drawn = generator.draw(40_000, _rng(1)).codes.numpy()
+            return drawn[drawn[:, 1] > 3, 2].mean() - drawn[drawn[:, 1] <= 3, 2].mean()
+
+        real = warm[hour > 3].mean() - warm[hour <= 3].mean()
+        shrunk, kept = effect(None), effect({(0, 1): np.zeros((size, 8))})
+        assert shrunk < 0.4 * real
+        assert kept == pytest.approx(real, rel=0.35)
 
 
 class TestNoise:

@@ -30,6 +30,16 @@ def code_table(released: ReleasedTable, plan: Plan, mu: float) -> TableEncoder:
 
     ``mu`` is the GDP parameter that is left for the pairs.
     """
+    n_bins, n_categories, noise = resolution_of(released, plan, mu)
+    columns = [
+        code_column(c.encoder, c.counts, c.noise_stddev, released.n_rows, n_bins, n_categories, 2 * noise)
+        for c in released.columns
+    ]
+    return TableEncoder(released.schema, list(map(_emphasised, columns, released.columns)))
+
+
+def resolution_of(released: ReleasedTable, plan: Plan, mu: float) -> tuple[int, int, float]:
+    """Return the bins of a column, its most categories, and the noise to be expected of a pair's count."""
     n_columns = len(released.columns)
     n_bins, noise = MAX_BINS, 0.0
     if not math.isinf(mu):
@@ -38,11 +48,7 @@ def code_table(released: ReleasedTable, plan: Plan, mu: float) -> TableEncoder:
         n_bins = int(np.clip(math.sqrt(TABLE_NOISE_SHARE * released.n_rows / noise), MIN_BINS, MAX_BINS))
     n_bins = max(min(n_bins, MAX_WIDTH // n_columns), MIN_BINS)
     n_categories = int(np.clip(4 * MAX_WIDTH // n_columns, MIN_CATEGORIES, MAX_CATEGORIES))
-    columns = [
-        code_column(c.encoder, c.counts, c.noise_stddev, released.n_rows, n_bins, n_categories, 2 * noise)
-        for c in released.columns
-    ]
-    return TableEncoder(released.schema, list(map(_emphasised, columns, released.columns)))
+    return n_bins, n_categories, noise
 
 
 def _emphasised(coded: CodedColumn, released: ReleasedColumn) -> CodedColumn:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -28,6 +28,9 @@ WORTH = 0.5
 #: Weight of a pair with the declared target, relative to other pairs, which get more noise in exchange: predictions of
 #: the target depend on these pairs.
 TARGET_WEIGHT = 2.0
+
+#: Weight of a pair with a moment's cycle: small tables, of effects that are weak beside all that varies in a column.
+CYCLE_WEIGHT = 2.0
 
 #: Pairs charged and measured at a time: bounds the loss of a crash, and the number of waits for the disk.
 BLOCK = 16
@@ -58,6 +61,7 @@ def measure_pairs(
     measurer: Measurer,
     progress: Callable[[int, int], None] | None = None,
     target: int | None = None,
+    known: Collection[Pair] = (),
 ) -> list[Marginal]:
     """Return noisy tables of the pairs whose dependence outweighs their noise.
 
@@ -76,11 +80,12 @@ def measure_pairs(
         measurer: The object that charges, adds the noise, and keeps the answers.
         progress: Called with the number of pairs done and the total.
         target: Position of the declared target, if there is one: its pairs get less noise.
+        known: Moments and their cycles: these pairs are left out, since their dependence is public.
 
     Returns:
         Marginals over two columns each; none for a table of a single column.
     """
-    pairs = list(itertools.combinations(range(len(sizes)), 2))
+    pairs = [pair for pair in itertools.combinations(range(len(sizes)), 2) if pair not in known]
     if not pairs:
         return []
     tables = _Tables(codes, sizes, names, plan.unit.max_rows, measurer)
@@ -89,7 +94,9 @@ def measure_pairs(
     mu = measurer.privacy_filter.remaining_mu()
     if mu <= 0:  # interruptions have taken all of it
         return []
+    cycles = {later for _, later in known}
     weights = np.array([pair_weight(sizes[i] * sizes[j], target in (i, j)) for i, j in pairs])
+    weights *= [CYCLE_WEIGHT if cycles & {i, j} else 1.0 for i, j in pairs]
     cells = np.array([sizes[i] * sizes[j] for i, j in pairs])
     chosen = choose_pairs(scores, cells, weights, mu / plan.unit.max_rows)
     noises = pair_noises(weights[chosen], mu)

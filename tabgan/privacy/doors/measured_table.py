@@ -10,6 +10,7 @@ import pandas as pd
 from tabgan._util.progress import Progress, silent
 from tabgan.columns.kind import read_text
 from tabgan.privacy.doors.coding import code_table, one_way_marginals
+from tabgan.privacy.doors.cycle_counts import with_cycles
 from tabgan.privacy.doors.marginals import Marginal, measure_pairs
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.release import ReleasedTable, release_table
@@ -24,7 +25,7 @@ class MeasuredTable:
 
     Attributes:
         released: The released columns; a declared target comes last.
-        encoder: Encoder between rows and codes.
+        encoder: Encoder between rows and codes; moments' cycles are columns of their own.
         one_ways: Noisy 1-way marginals by code, one per column.
         pairs: Noisy 2-way marginals, by position.
         codes: ``(rows, columns)`` **private**: for the discriminator only.
@@ -48,7 +49,8 @@ def measure_table(
 ) -> MeasuredTable:
     """Release a table's columns and pairs.
 
-    **Guarantee.** That of :func:`~tabgan.privacy.doors.release.release_table` and, with the rest of the Gaussian
+    **Guarantee.** That of :func:`~tabgan.privacy.doors.release.release_table`, of
+    :func:`~tabgan.privacy.doors.cycle_counts.with_cycles` and, with the rest of the Gaussian
     budget, of :func:`~tabgan.privacy.doors.marginals.measure_pairs`. The coding and the order of columns depend only
     on the numbers released by the first and on the declared target.
 
@@ -67,9 +69,11 @@ def measure_table(
     progress("release", 0, 1)
     released = release_table(df, schema, plan, measurer, untyped_text=untyped_text).with_last(schema.target)
     progress("release", 1, 1)
-    encoder = code_table(released, plan, measurer.privacy_filter.remaining_mu())
-    one_ways = one_way_marginals(released, encoder)
-    codes = encoder.transform(read_text(df, released.schema))
+    mu = measurer.privacy_filter.remaining_mu()
+    table = read_text(df, released.schema)
+    whole, encoder = with_cycles(table, released, code_table(released, plan, mu), plan, mu, measurer)
+    one_ways = one_way_marginals(whole, encoder)
+    codes = encoder.transform(table)
     pairs = measure_pairs(
         codes,
         encoder.sizes,
@@ -79,6 +83,7 @@ def measure_table(
         plan,
         measurer,
         lambda done, total: progress("measure", done, total),
-        encoder.names.index(schema.target) if schema.target in encoder.names else None,
+        encoder.positions.get(schema.target or ""),
+        encoder.calendar_lifts().keys(),
     )
     return MeasuredTable(released, encoder, one_ways, pairs, codes)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import itertools
 import logging
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
@@ -22,12 +22,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tabgan.columns import Column, ballots, column_of_dtype, columns_of_votes, grid
+from tabgan.columns import Column, ballots, column_of_dtype, columns_of_votes, grid, told
 from tabgan.columns import spans as spans_
 from tabgan.columns.encoder import ColumnEncoder
 from tabgan.columns.keys import counted, typed
 from tabgan.columns.kind import position_of, read_text
-from tabgan.columns.lattice import LatticeColumn, LatticeEncoder, Precision, has_range, is_on_lattice
+from tabgan.columns.lattice import LatticeColumn, LatticeEncoder, has_range, is_on_lattice
 from tabgan.columns.values import is_text, objects, says_missing
 from tabgan.columns.vote import Verdict
 from tabgan.errors import ConfigError, DataError
@@ -135,10 +135,10 @@ def release_table(
     released = door.measure(modelled, spans, n_rows, n_cells)
     released = door.find_rare(modelled, released, n_rows)
     released = door.find_roundness(released)
-    _warn_of_unclear_kinds(door.unclear)
-    _warn_of_limits(released, door.axes)
-    _warn_of_coarse_columns(released, door.unsure)
-    _warn_of_absent_categories(released, declared)
+    told.warn_of_unclear_kinds(door.unclear)
+    told.warn_of_limits(released, door.axes)
+    told.warn_of_coarse_columns(released, door.unsure)
+    told.warn_of_absent_categories(released, declared.names)
     completed = {r.encoder.name: r.encoder.column for r in released}
     schema = declared.replace([completed.get(c.name, c) for c in columns])
     return ReleasedTable(schema, tuple(released), _pool_rows(n_rows, released, plan), door.unclear)
@@ -173,67 +173,6 @@ def check_declared_rows(schema: Schema, names: Iterable[str], plan: Plan) -> Non
             f"about {needed} are needed for any column to rise above the noise. Raise epsilon, or drop columns. "
             "No row was read, and nothing is spent."
         )
-
-
-def _warn_of_unclear_kinds(unclear: Mapping[str, Verdict]) -> None:
-    """Log the columns of which the noise leaves the kind open; uses released numbers only."""
-    for kind in dict.fromkeys(verdict.column.kind for verdict in unclear.values()):
-        of_kind = {name: verdict for name, verdict in unclear.items() if verdict.column.kind == kind}
-        logger.warning(
-            "The noise hides the kind of %s, so it is taken as %s. If that is wrong, declare it in the schema, such as "
-            "%s, raise epsilon, or drop columns.",
-            ", ".join(map(repr, of_kind)),
-            kind,
-            next(iter(of_kind.values())).line,
-        )
-
-
-def _warn_of_absent_categories(released: Sequence[ReleasedColumn], declared: Schema) -> None:
-    """Log the columns of which no declared category rises above the noise; uses released numbers only."""
-    absent = []
-    for column in released:
-        encoder = column.encoder
-        if encoder.name in declared and encoder.has_other and not np.isnan(column.counts[-1]):
-            listed, other = column.counts[1:-1], column.counts[-1]
-            is_seen = listed.sum() > grid.SURELY * column.noise_stddev * math.sqrt(max(len(listed), 1))
-            is_seen |= bool((listed > grid.SURELY * column.noise_stddev).any())
-            if len(listed) and not is_seen and other > grid.SURELY * column.noise_stddev:
-                absent.append(encoder.name)
-    if absent:
-        logger.warning(
-            "None of the declared categories of %s rises above the noise, and other values do, so samples of it are "
-            "noise. Check how the schema spells its categories.",
-            ", ".join(map(repr, absent)),
-        )
-
-
-def _warn_of_coarse_columns(released: Sequence[ReleasedColumn], unsure: Collection[str]) -> None:
-    """Log the columns whose decimals or resolution did not rise above the noise; uses released numbers only."""
-    names: dict[Precision, list[str]] = {}
-    for column in (r.encoder.column for r in released if r.encoder.name in unsure):
-        if has_range(column) and column.bounds is not None:
-            names.setdefault(column.precision, []).append(column.name)
-    for (key, kept), of_key in names.items():
-        logger.warning(
-            "The noise hides the %s of %s, so values are kept as %s. Declare %s in the schema, raise "
-            "epsilon, or drop columns.",
-            key,
-            ", ".join(map(repr, of_key)),
-            kept,
-            key,
-        )
-
-
-def _warn_of_limits(released: Sequence[ReleasedColumn], axes: Mapping[str, tuple[int, ...]]) -> None:
-    """Log the columns whose released range goes to the end of the axis that it was looked for on."""
-    for encoder in (r.encoder for r in released if r.encoder.name in axes):
-        if is_on_lattice(encoder) and spans_.ends_with_axis(encoder, *axes[encoder.name]):
-            logger.warning(
-                "Column %r: values lie at or beyond an end of %s, where this kind of column ends; those beyond are "
-                "clipped. Declare its bounds, and a coarser precision if they need one.",
-                encoder.name,
-                encoder.column.describe(),
-            )
 
 
 @dataclass

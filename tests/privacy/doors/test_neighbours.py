@@ -790,6 +790,7 @@ RELEASES = {
     "categories and 1-way histogram",
     "rare categories",
     "round numbers",
+    "1-way histogram of a cycle",
     SCORE,
     "2-way marginal",
     "discriminator's gradients",

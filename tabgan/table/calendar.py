@@ -1,0 +1,192 @@
+"""The cycles of a moment as columns of their own, and the moments that agree with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeGuard
+
+import numpy as np
+import pandas as pd
+
+from tabgan.columns import rounding
+from tabgan.columns.cycles import Cycle
+from tabgan.columns.encoder import MISSING, ColumnEncoder
+from tabgan.columns.lattice import LatticeEncoder, is_on_lattice
+
+#: Most values of a cycle, one after the other, in the range of a column: 60 years of hours, 1,400 of days.
+MOST_TURNS = 2**19
+
+#: Weight of a cell that has none: something is drawn even where only such cells agree.
+_LEAST = 1e-12
+
+#: Log-weight of what the calendar rules out.
+NEVER = -30.0
+
+
+class CycleEncoder(ColumnEncoder):
+    """An encoder of a moment's cycle, a cell for each value; it is missing where the moment is.
+
+    Each row has the value of the moment that its cell stands for: one outside the released range counts as its end.
+
+    Args:
+        moment: The encoder of the moments.
+        cycle: One of :func:`cycles_of`.
+    """
+
+    is_ordered = True
+
+    def __init__(self, moment: LatticeEncoder, cycle: Cycle) -> None:
+        super().__init__(f"{moment.name} ({cycle.name})", "Int64", moment.is_nullable)
+        self.is_nullable = moment.is_nullable
+        self.column = moment.column
+        self.moment, self.cycle = moment, cycle
+
+    @property
+    def n_values(self) -> int:
+        return self.cycle.n_values
+
+    def contains(self, series: pd.Series) -> bool:
+        return self.moment.contains(series)
+
+    def _encode(self, series: pd.Series) -> np.ndarray:
+        lattice, present = self.moment.column.to_lattice(series)
+        inside = np.clip(lattice, self.moment.edges[0], self.moment.edges[-1] - 1)
+        return np.where(present, 1 + self.cycle.of(inside), MISSING)
+
+    def _decode(self, positions: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return positions
+
+
+def is_cycle(encoder: ColumnEncoder) -> TypeGuard[CycleEncoder]:
+    """Return true for the encoder of a moment's cycle, which is no column of a table."""
+    return isinstance(encoder, CycleEncoder)
+
+
+def cycles_of(encoder: ColumnEncoder) -> list[Cycle]:
+    """Return the cycles that come round in a column's released range, and not too often, shortest first."""
+    if not is_on_lattice(encoder) or encoder.is_unseen:
+        return []
+    width = int(encoder.edges[-1] - encoder.edges[0])
+    return [
+        cycle
+        for cycle in encoder.column.cycles()
+        if cycle.least_range < width and width <= MOST_TURNS * cycle.length
+    ]
+
+
+def spread_within(
+    moment: LatticeEncoder, weights: np.ndarray, code_of_cell: np.ndarray, cycle: Cycle
+) -> float:
+    """Return the chance that two moments of one code, drawn by the released counts, differ in a cycle."""
+    sizes = (int(code_of_cell.max()) + 1, cycle.n_values)
+    plain = Calendar(
+        moment, weights, code_of_cell, [cycle], [np.ones(1 + sizes[1])], [np.arange(1 + sizes[1])]
+    )
+    joint = np.bincount(plain.codes * sizes[1] + plain.cycle_codes[0] - 1, plain.weights, sizes[0] * sizes[1])
+    joint = joint.reshape(sizes)
+    total = np.maximum(joint.sum(1), _LEAST)
+    return float(1.0 - ((joint**2).sum(1) / total).sum() / total.sum())
+
+
+class Calendar:
+    """The stretches of a moment's range within which neither its cell nor a cycle changes.
+
+    Args:
+        moment: The encoder of the moments.
+        weights: ``(cells,)`` released counts of the moment's cells.
+        code_of_cell: ``(cells,)`` their codes.
+        cycles: Its cycles, shortest first.
+        cycle_weights: For each, ``(cells,)`` its released counts, the first of missing ones.
+        cycle_codes: For each, ``(cells,)`` the codes of its cells.
+    """
+
+    def __init__(
+        self,
+        moment: LatticeEncoder,
+        weights: np.ndarray,
+        code_of_cell: np.ndarray,
+        cycles: Sequence[Cycle],
+        cycle_weights: Sequence[np.ndarray],
+        cycle_codes: Sequence[np.ndarray],
+    ) -> None:
+        low, high = int(moment.edges[0]), int(moment.edges[-1])
+        self.edges = np.union1d(moment.edges, cycles[0].starts(low, high))
+        starts = self.edges[:-1]
+        cells = np.searchsorted(moment.edges, starts, side="right")
+        size = np.diff(self.edges).astype(float)
+        if moment.emphasis is not None:
+            size = rounding.members(starts, self.edges[1:], moment.steps) @ moment.emphasis
+        self.weights = np.maximum(weights, _LEAST)[cells] * size / np.bincount(cells, weights=size)[cells]
+        self.codes = code_of_cell[cells]
+        self.cycle_codes = []
+        values = [1 + cycle.of(starts) for cycle in cycles]
+        plain = self.weights.copy()
+        for value, counts, codes in zip(values, cycle_weights, cycle_codes, strict=True):
+            found = np.bincount(value, weights=plain, minlength=len(counts))
+            self.weights *= (np.maximum(counts, _LEAST) / np.maximum(found, _LEAST))[value]
+            self.cycle_codes.append(codes[value])
+        self.encoder = moment.column.lattice_encoder(self.edges).emphasising(moment.emphasis)
+        self._orders: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
+
+    def log_lift(self, which: int, n_codes: int, n_cycle_codes: int) -> np.ndarray:
+        """Return ``(codes, cycle codes)`` log of how much likelier the calendar makes a cycle's code within a code.
+
+        Both are missing together.
+        """
+        keys = self.codes * n_cycle_codes + self.cycle_codes[which]
+        joint = np.bincount(keys, weights=self.weights, minlength=n_codes * n_cycle_codes)
+        joint = joint.reshape(n_codes, n_cycle_codes)
+        expected = np.outer(joint.sum(1), joint.sum(0)) / joint.sum()
+        lift = np.log(np.maximum(joint, 1e-300) / np.maximum(expected, 1e-300))
+        lift = np.where(joint > 0, np.maximum(lift, NEVER), NEVER)
+        is_missing = [
+            ~np.isin(np.arange(n), c)
+            for n, c in ((n_codes, self.codes), (n_cycle_codes, self.cycle_codes[which]))
+        ]
+        lift[np.ix_(*is_missing)] = 0.0
+        return np.asarray(lift)
+
+    def draw(self, codes: np.ndarray, cycle_codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return ``(rows,)`` stretches, each drawn in proportion to the released counts among those that agree.
+
+        If none agrees with all of a row's codes, its month is given up first, then the weekday, then the hour.
+
+        Args:
+            codes: ``(rows,)`` codes of present moments.
+            cycle_codes: ``(rows, cycles)`` of their cycles.
+            rng: The source of the draws.
+        """
+        drawn = np.empty(len(codes), dtype=np.int64)
+        left = np.arange(len(codes))
+        for n_kept in range(len(self.cycle_codes), -1, -1):
+            order, keys, cumulative = self._ordered(n_kept)
+            wanted = _key([codes[left], *cycle_codes[left, :n_kept].T], self._sizes)
+            first, stop = (np.searchsorted(keys, wanted, side=side) for side in ("left", "right"))
+            agrees = stop > first
+            start, end = cumulative[first[agrees]], cumulative[stop[agrees]]
+            at = start + rng.random(len(start)) * (end - start)
+            places = np.searchsorted(cumulative, at, side="right") - 1
+            drawn[left[agrees]] = order[np.clip(places, first[agrees], stop[agrees] - 1)]
+            left = left[~agrees]
+        return drawn
+
+    @property
+    def _sizes(self) -> list[int]:
+        return [int(codes.max()) + 2 for codes in (self.codes, *self.cycle_codes)]
+
+    def _ordered(self, n_kept: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the stretches by the codes that are kept, these as one number, and the running sum of weights."""
+        if n_kept not in self._orders:
+            keys = _key([self.codes, *self.cycle_codes[:n_kept]], self._sizes)
+            order = np.argsort(keys, kind="stable")
+            cumulative = np.concatenate([[0.0], np.cumsum(self.weights[order])])
+            self._orders[n_kept] = order, keys[order], cumulative
+        return self._orders[n_kept]
+
+
+def _key(codes: Sequence[np.ndarray], sizes: Sequence[int]) -> np.ndarray:
+    """Return one number for each combination of codes."""
+    key = np.zeros(len(codes[0]), dtype=np.int64)
+    for code, size in zip(codes, sizes, strict=False):
+        key = key * size + code
+    return key
