@@ -57,7 +57,7 @@ LEAST_VARIANCE, MOST_VARIANCE, VARIANCE_FACTOR, PRIOR_CELLS, SPREAD = 1e-3, 10.0
 #: An effect of the hour on the temperature is small beside all of its variance, and large beside what the season leaves
 #: of it, so the prior, which sees the whole, shrinks it too much. Of noisy pairs with a moment's cycle the penalty is
 #: lowered, in ROUNDS, for groups of coefficients that miss their tables by more than this part of a standard deviation.
-MISSED, ROUNDS = 0.5, 2
+MISSED, ROUNDS = 0.7, 2
 
 #: Codes with more than this multiple of the average share are excluded from a smooth run.
 HEAVY = 3.0
