@@ -28,6 +28,7 @@ from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.doors.release import needed_rows
 from tabgan.privacy.events import POISSON_GAUSSIAN
 from tabgan.synthesizer import TabGAN
+from tabgan.table import losses
 
 SECRET = "Zanzibar-4711"
 
