@@ -131,13 +131,9 @@ class Span:
         )
         return replace(self, low=low, high=high, edges=cells, mass=mass, counts=counts, core=core)
 
-    def is_wide(self, n_cells: int, noise_stddev: float = 0.0) -> bool:
-        """Return true if the span has more lattice integers than there may be cells.
-
-        Cells are at most ``n_cells``, and as many as the rows outside of single integers call for.
-        """
-        fewer = n_cells if noise_stddev == 0 else fine_cells(self.scattered, noise_stddev)
-        return self.high - self.low + 1 > min(n_cells, fewer)
+    def is_wide(self, n_cells: int) -> bool:
+        """Return true if the span has more lattice integers than there may be cells."""
+        return self.high - self.low + 1 > n_cells
 
 
 def span_of(

@@ -53,15 +53,13 @@ class Repeated:
         return replace(self, values=values, counts=self.counts[kept], places=places, low=low, high=high)
 
 
-def repeating(
-    columns: Sequence[Column], spans: Mapping[str, Span], n_cells: int, noise_stddev: float
-) -> list[LatticeColumn]:
+def repeating(columns: Sequence[Column], spans: Mapping[str, Span], n_cells: int) -> list[LatticeColumn]:
     """Return the columns whose range has too many numbers for a cell each, and in which some may be frequent."""
     return [
         column
         for column in columns
         if has_range(column) and column.may_repeat_values and column.name in spans
-        if spans[column.name].is_seen and spans[column.name].is_wide(n_cells, noise_stddev)
+        if spans[column.name].is_seen and spans[column.name].is_wide(n_cells)
     ]
 
 
@@ -97,7 +95,7 @@ def encoder_of_span(
             )
     if column.bounds is None and span.is_seen:
         column = column.with_range(span.low, span.high)
-    if span.is_wide(n_cells, noise_stddev):
+    if span.is_wide(n_cells):
         rest = 0.0 if found is None else float(found.counts.sum())
         n_cells = min(n_cells, grid.cells_apart(span, noise_stddev, less=rest))
     edges = grid.grid_edges(span, n_cells)

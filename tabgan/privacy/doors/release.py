@@ -299,8 +299,7 @@ class _Door:
                 )
                 spans[name] = span.scaled(share) if span.is_seen else span
                 self.axes[name] = tuple(math.floor(end * share) for end in coarse[name][[0, -1]])
-        fine_noise = self.plan.noise_stddev("one_way", len([c for c in columns if c.is_modelled]))
-        wide = {name: span for name, span in spans.items() if span.is_wide(n_cells, fine_noise)}
+        wide = {name: span for name, span in spans.items() if span.is_wide(n_cells)}
         noise = self.plan.noise_stddev("zoom", len(wide))
         zoomed = {
             name: grid.grid_edges(span, grid.cells_apart(span, noise, grid.ZOOM_CELLS))
@@ -348,7 +347,7 @@ class _Door:
         noise = self.plan.noise_multiplier("one_way", len(columns))
         stddev = self.plan.noise_stddev("one_way", len(columns))
         can_discover = bool(not self.plan.is_private or self.plan.discovery_delta)
-        repeating = spans_.repeating(columns, spans, n_cells, stddev) if can_discover else []
+        repeating = spans_.repeating(columns, spans, n_cells) if can_discover else []
         n_most = DISCOVERIES * sum(column.is_discovered for column in columns) + len(repeating)
         self.delta = self.plan.discovery_delta / max(n_most, 1) / DISCOVERY_TRIES
         exact_noise = self.plan.noise_multiplier("exact", len(repeating))
