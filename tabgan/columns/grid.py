@@ -34,9 +34,11 @@ STEEP, GRADE = 16, 4.0
 #: cells, noise passes the first about once in 3,000 columns.
 SURELY, LIKELY, PERHAPS = 4.5, 2.75, 1.0
 
-#: The same for a run of cells that follows the occupied ones, and the weight of the logarithm of the number of places
-#: that a run of its length could have on the way there: a run behind a gap has others to be taken for.
-TAIL, PLACES = 2.9, 6.0
+#: The same for a run of cells that follows the occupied ones, the weight of the logarithm of the number of places that
+#: a run of its length could have on the way there, and that of the number of cells on the way: a run behind a gap has
+#: others to be taken for, and one that ends far away would be a wider range than most columns have. Among 50 empty
+#: cells noise passes them about once in 200 columns, and ends more than six cells away once in 500.
+TAIL, PLACES, FAR = 3.0, 6.0, 1.5
 
 #: Noise standard deviations that the clearest run of cells needs where no single cell passes ``SURELY``: noise has
 #: thousands of runs to choose from.
@@ -334,13 +336,14 @@ def _end_of_clearest(counts: np.ndarray, noise_stddev: float, least: float) -> i
         Duembgen & Spokoiny (2001), *Multiscale Testing of Qualitative Hypotheses*: a threshold for each scale.
     """
     sums = np.concatenate([[0.0], np.cumsum(counts)])
-    clarity = sums[1:] / np.sqrt(np.arange(1, len(sums))) - least * noise_stddev
+    stop = np.arange(1, len(sums))
+    clarity = sums[1:] / np.sqrt(stop) - noise_stddev * np.sqrt(least**2 + FAR * np.log(stop))
     most = clarity.max(initial=0.0)
     end = int(np.argmax(clarity)) + 1 if most > 0 else 0
     length = 1
     while length < len(counts):
         stop = np.arange(length, len(sums))
-        needed = noise_stddev * np.sqrt(least**2 + PLACES * np.log(stop / length))
+        needed = noise_stddev * np.sqrt(least**2 + PLACES * np.log(stop / length) + FAR * np.log(stop))
         clarity = (sums[length:] - sums[:-length]) / math.sqrt(length) - needed
         best = int(np.argmax(clarity))
         if clarity[best] > most:
@@ -425,7 +428,14 @@ def grid_edges(span: Span, n_cells: int) -> np.ndarray:
         parts.append(cells[int(is_empty and was_empty) : -1])
         was_empty = is_empty
     edges = np.unique(np.concatenate([*parts, [span.high + 1]]))
-    return np.unique(np.concatenate([edges, _graded(edges), -_graded(-edges[::-1])]))
+    full = inside[span.mass[inside] > 0]
+    low, high = (span.edges[full[0]], span.edges[full[-1] + 1]) if len(full) else (span.low, span.high + 1)
+    cuts = [
+        each
+        for within in (edges, edges[(edges >= low) & (edges <= high)])
+        for each in (_graded(within), -_graded(-within[::-1]))
+    ]
+    return np.unique(np.concatenate([edges, *cuts]))
 
 
 def _graded(edges: np.ndarray) -> np.ndarray:
