@@ -748,7 +748,7 @@ KINDS = {
     "decimals": Kind(
         object,
         lambda rng, n: [Decimal(f"{x:.2f}") for x in rng.normal(0, rng.choice([1, 500]), n)],
-        (Decimal("-0.00"), Decimal("1E+300"), Decimal("1E+5000"), Decimal("0.1234567891"), 1, 0.5, None),
+        (Decimal("-0.00"), Decimal("1E+300"), Decimal("0.1234567891"), 1, 0.5, None),
         (None, NUMERIC, NUMERIC | {"objects": "decimal"}, OPEN),
         (None, Decimal("NaN")),
     ),
