@@ -1064,7 +1064,7 @@ class TestTheCheck:
         over = release_module._Door._over
         monkeypatch.setattr(release_module._Door, "_over", with_maximum)
         with pytest.raises(AssertionError, match=self.MOVED.format(what="range")):
-            fuzz(40, 0, is_entity=False)
+            fuzz(40, 0, is_entity=False, kinds={"int64": replace(KINDS["int64"], declared=(None,))})
 
     def test_bounds_that_are_read_off_the_rows(self, monkeypatch):
         """Pitfall 1: nothing is released, and the domain shows it."""
@@ -1082,6 +1082,16 @@ class TestTheCheck:
         monkeypatch.setattr(release_module._Door, "name_kinds", with_bounds)
         with pytest.raises(AssertionError):
             fuzz(40, 0, is_entity=False, kinds={"uint8": replace(KINDS["uint8"], declared=(None,))})
+
+    def test_a_line_of_the_log_that_follows_the_rows(self, monkeypatch):
+        def with_a_line(door, declared):
+            release_module.logger.warning("%d rows", len(door.df))
+            return name_kinds(door, declared)
+
+        name_kinds = release_module._Door.name_kinds
+        monkeypatch.setattr(release_module._Door, "name_kinds", with_a_line)
+        with pytest.raises(AssertionError, match="by the side of what is released"):
+            fuzz(1, 0, is_entity=False)
 
     def test_counts_without_noise(self, monkeypatch):
         def without_noise(door, encoder, noise):
