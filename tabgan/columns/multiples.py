@@ -24,17 +24,15 @@ _CLOSE, _CLOSE_SHARE = 1e-9, 4e-15
 
 def _is_made_of(values: np.ndarray, part: int, short: np.dtype | None) -> np.ndarray:
     """Return ``(values,)`` true for multiples of ``1 / part``: as floats for decimals, up to rounding for others."""
-    if short is not None:
-        with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # a warning would tell of a value
+        if short is not None:
             return np.asarray((np.rint(values * part) / part).astype(short) == values.astype(short))
-    with np.errstate(over="ignore"):  # a warning would tell of a value
         if part in DECIMALS_OF and part == 10 ** DECIMALS_OF[part]:
             return np.asarray(np.round(values, DECIMALS_OF[part]) == values)
         scaled = values * part
-    nearest = np.rint(scaled)
-    if part in DECIMALS_OF:
-        return np.asarray(np.round(nearest / part, DECIMALS_OF[part]) == values)
-    with np.errstate(invalid="ignore"):
+        nearest = np.rint(scaled)
+        if part in DECIMALS_OF:
+            return np.asarray(np.round(nearest / part, DECIMALS_OF[part]) == values)
         is_close = np.abs(scaled - nearest) <= np.minimum(_CLOSE + _CLOSE_SHARE * np.abs(scaled), 1e-6)
     return np.asarray(is_close & (nearest != 0))
 

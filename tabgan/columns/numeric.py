@@ -68,6 +68,10 @@ class Numeric(LatticeColumn):
 
     @model_validator(mode="after")
     def _check_bounds(self) -> Numeric:
+        if self.multiple_of and math.isinf(1.0 / self.multiple_of):
+            raise ValueError(
+                "multiple_of: expected a number of which floats hold the inverse, 1e-300 or more."
+            )
         if self.bounds is not None:
             low, high = self.bounds
             if not (math.isfinite(low) and math.isfinite(high) and low <= high):

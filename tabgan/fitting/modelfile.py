@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +227,8 @@ def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device:
             raise ValueError
     form = header.get("csv", {})
     Dialect.of(**form)
+    if not set(form) <= {part.name for part in fields(Dialect)}:
+        raise ValueError
     return Fitted(encoder, generator.to(device).eval(), privacy, n_rows, form)
 
 

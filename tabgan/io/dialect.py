@@ -94,8 +94,14 @@ class Dialect:
             None if separator is None else check_separator(separator, f"{prefix}separator"),
             "." if decimal is None else check_decimal(decimal, f"{prefix}decimal"),
             None if encoding is None else check_encoding(encoding, f"{prefix}encoding"),
-            None if na_values is None else tuple(na_values),
+            None if na_values is None else _check_texts(na_values, f"{prefix}na_values"),
         )
+
+
+def _check_texts(values: Sequence[str], where: str) -> tuple[str, ...]:
+    if isinstance(values, str) or not all(isinstance(text, str) for text in values):
+        raise ConfigError(f"{where}: expected a list of texts, got {values!r}.")
+    return tuple(values)
 
 
 def check_separator(value: object, where: str) -> str:

@@ -14,19 +14,22 @@ import csv
 import importlib.util
 import io
 import lzma
+import math
 import re
+import warnings
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow.dataset import dataset, partitioning
 
 from tabgan._util.validate import nearest, one_of
-from tabgan.columns.values import elapsed
+from tabgan.columns.values import elapsed, is_text, objects
 from tabgan.errors import ConfigError, DataError
 from tabgan.io.cells import is_typed, read_cells, with_missing
 from tabgan.io.dialect import Dialect, open_text, read_header
@@ -282,6 +285,8 @@ def _parsed(text: pd.Series, dtype: str | None) -> pd.Series:
 
 def _converted(text: pd.Series, name: str, dtype: str) -> pd.Series:
     """Return a column of text as a dtype of numbers or booleans."""
+    if pd.api.types.is_integer_dtype(dtype):
+        return _cast(text, name, dtype)
     try:
         return _parsed(text, dtype)
     except (ValueError, TypeError, OverflowError, pa.ArrowException):
@@ -427,14 +432,52 @@ def _cast(series: pd.Series, name: str, dtype: str) -> pd.Series:
         if dtype.startswith("datetime64") and series.dtype == object:
             if series.isin(["now", "today"]).any():
                 raise ValueError  # pandas takes them for the moment at which it reads them
-            series = pd.to_datetime(series, format="ISO8601")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of offsets that differ: a warning would tell of a row
+                series = pd.to_datetime(series, format="ISO8601")
         elif dtype.startswith("timedelta64") and series.dtype == object:
             if (~elapsed(series)[1] & series.notna().to_numpy(bool)).any():
                 raise ValueError  # pandas takes a bare number for nanoseconds
             series = pd.to_timedelta(series)
+        elif pd.api.types.is_integer_dtype(dtype) and is_text(series):
+            return _integers(series, dtype)
         return series.astype(dtype)
     except (ValueError, TypeError, OverflowError, pa.ArrowException):
         raise _dtype_error(name, dtype) from None
+
+
+def _integers(series: pd.Series, dtype: str) -> pd.Series:
+    """Return a column of text as integers, each cell read by itself: pandas takes all for floats where one is 1.0.
+
+    Raises:
+        ValueError, OverflowError, TypeError: a cell is no integer of the dtype, or missing where it has no such.
+    """
+    resolved = pd.api.types.pandas_dtype(dtype)
+    limits = np.iinfo(getattr(resolved, "numpy_dtype", resolved))
+    values = [_integer(cell) if isinstance(cell, str) else cell for cell in objects(series)]
+    values = [None if is_missing else v for v, is_missing in zip(values, pd.isna(values), strict=True)]
+    if any(not limits.min <= value <= limits.max for value in values if value is not None):
+        raise OverflowError
+    return pd.Series(pd.array(values, dtype=resolved), index=series.index, name=series.name)
+
+
+def _integer(text: str) -> int | None:
+    """Return the integer that text stands for, also as ``1.0`` or ``1e3``; ``None`` for ``nan``.
+
+    Raises:
+        ValueError: it stands for none.
+    """
+    if not text.isascii() or "_" in text:
+        raise ValueError
+    try:
+        return int(text)
+    except ValueError:
+        number = float(text)
+    if math.isnan(number):
+        return None
+    if not number.is_integer():
+        raise ValueError
+    return int(number)
 
 
 def _dtype_error(name: str, dtype: str) -> DataError:

@@ -55,7 +55,7 @@ def losses_of(encoder: TableEncoder, n_rows: float, *, is_private: bool) -> tupl
     Args:
         encoder: The encoder of the fit.
         n_rows: Released number of rows.
-        is_private: False for a fit without noise, of which a constant column is no loss.
+        is_private: False for a fit without noise, of which neither a constant nor an empty column is a loss.
     """
     found = [loss for column in encoder.columns if (loss := _loss(column, n_rows, is_private)) is not None]
     target = encoder.schema.target
@@ -67,6 +67,8 @@ def _loss(column: CodedColumn, n_rows: float, is_private: bool) -> Loss | None:
     domain = "categories: [...]" if encoder.column.has_categories else "bounds: [low, high]"
     line = f"{{name: {name}, kind: {encoder.column.kind}, {domain}}}"
     share = float(column.weights[-1]) / n_rows if encoder.has_other else 0.0
+    if not is_private and share < TOLD_SHARE and (column.is_unseen or encoder.n_values == 0):
+        return None  # without noise, it holds no value
     if encoder.has_other and (share >= TOLD_SHARE or encoder.n_values == 0):
         if encoder.n_values == 0:
             line = f"{{name: {name}, kind: identifier}} if it is a key, else {line}"

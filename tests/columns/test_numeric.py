@@ -85,6 +85,7 @@ def test_a_step_survives_yaml_and_a_model_file(tmp_path):
     ("fields", "message"),
     [
         ({"multiple_of": 0.0}, "multiple_of"),
+        ({"multiple_of": 1e-320, "bounds": (0, 1)}, "multiple_of: .* 1e-300 or more"),
         ({"multiple_of": 0.25, "decimals": 1}, "cannot hold multiple_of"),
         ({"multiple_of": 5.0, "bounds": (6, 9)}, "no number with multiple_of"),
     ],

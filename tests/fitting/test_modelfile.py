@@ -118,7 +118,8 @@ class TestRoundTrip:
         model.save(file)
         assert form_of(TabGAN.load(file)) == form
         header, tensors = _open(file)
-        for wrong in ({"separator": "xx"}, {"unknown": 1}, 5):
+        texts = ({"na_values": "abc"}, {"na_values": ["?", ["x"]]})
+        for wrong in ({"separator": "xx"}, {"unknown": 1}, {"prefix": "x"}, 5, *texts):
             _write(tmp_path / "wrong", header | {"csv": wrong}, tensors)
             _refused(tmp_path / "wrong")
 

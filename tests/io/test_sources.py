@@ -324,3 +324,36 @@ def test_one_row_changes_no_dtype_of_a_csv_that_is_read_for_a_fit(tmp_path, suff
         check_table(df, Schema(), untyped_text=True)
         found.append(df.dtypes.astype(str).tolist())
     assert found == [["object", "object"]] * 2
+
+
+@pytest.mark.parametrize("dtype", ["int64", "Int64", "uint64", "int64[pyarrow]"])
+@pytest.mark.parametrize("cell", ["1.0", "1e3", " 7 ", "+7", "", "5"])
+def test_one_row_changes_no_integer_of_another(tmp_path, dtype, cell):
+    """Where one cell is written as 1.0, pandas reads all of them as floats, and 2**53 + 1 becomes another number."""
+    path = _csv(tmp_path, f'a\n9007199254740993\n"{cell}"\n')
+    if not cell and dtype in ("int64", "uint64"):
+        with pytest.raises(DataError, match="cannot be read as"):
+            read_table(path, dtypes={"a": dtype}, as_text=True)
+        return
+    df = read_table(path, dtypes={"a": dtype}, as_text=True)
+    assert df["a"].iloc[0] == 9007199254740993
+    assert str(df["a"].dtype) == dtype
+    df = pd.DataFrame({"a": ["9007199254740993", cell or None]}, dtype=object)
+    df.to_parquet(tmp_path / "t.parquet")
+    assert read_table(tmp_path / "t.parquet", dtypes={"a": dtype})["a"].iloc[0] == 9007199254740993
+
+
+@pytest.mark.parametrize("cell", ["1.5", "1_000", "0x10", "٣", "inf", "x", "9" * 30, "9" * 5_000, "1e400"])
+@pytest.mark.parametrize("dtype", ["int64", "Int8", "int64[pyarrow]"])
+def test_text_that_is_no_integer_is_refused(tmp_path, dtype, cell):
+    with pytest.raises(DataError, match="cannot be read as"):
+        read_table(_csv(tmp_path, f"a\n5\n{cell}\n"), dtypes={"a": dtype}, as_text=True)
+
+
+def test_a_row_of_another_offset_warns_of_nothing(tmp_path):
+    path = _csv(tmp_path, "a\n2020-01-01T00:00:00+01:00\n2020-07-01T00:00:00+02:00\n")
+    try:
+        df = read_table(path, dtypes={"a": "datetime64[ns, Europe/Berlin]"}, as_text=True)
+    except DataError:  # pandas 3
+        return
+    assert df["a"].dt.hour.tolist() == [0, 0]

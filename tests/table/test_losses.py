@@ -87,6 +87,18 @@ def test_columns_that_lost_nothing(column):
     assert found(column) == ()
 
 
+@pytest.mark.parametrize(
+    "column",
+    [
+        coded(TOWN.with_(categories=()), [N, np.nan]),
+        coded(Numeric(name="age", dtype="float64", decimals=0), [N, 0], edges=[0, 1]),
+    ],
+)
+def test_without_noise_a_column_of_missing_cells_has_nothing_to_lose(column):
+    assert found(column, is_private=False) == ()
+    assert found(column, is_private=True) != ()
+
+
 class TestWords:
     def test_a_lost_target_comes_first(self, caplog):
         y = coded(Categorical(name="y", categories=("x",), dtype="object"), [0, 1_000, np.nan])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import logging
 import math
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ import pandas as pd
 import pytest
 import torch
 
+from tabgan.columns.categorical import OTHER_LABEL
 from tabgan.errors import TabGANError
 from tabgan.fitting import fit as fitting
 from tabgan.model.adversary.discriminator import Discriminator
@@ -263,7 +265,7 @@ class Fit:
 
     Attributes:
         recorder: What crossed, and the answers.
-        public: All that follows from the answers, in words; or the message of the error that ended the fit.
+        public: All that follows from the answers, in words, and what was logged; an error's message if it ended there.
         codes: The table's codes, ``None`` after an error.
         is_extra: ``(rows,)`` which of the coded rows are the unit's that makes the difference.
         units: Whose rows they are: the last one's are those.
@@ -297,6 +299,19 @@ def recorded(recorder: Recorder, rows: pd.Index, seed: int) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def logged(lines: list[str]) -> Iterator[None]:
+    """Add what is logged meanwhile to some lines: a line of a log is told as much as any other."""
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    with pytest.MonkeyPatch.context() as patch:
+        logger = logging.getLogger("tabgan")
+        patch.setattr(logger, "handlers", [handler])
+        patch.setattr(logger, "level", logging.DEBUG)
+        patch.setattr(logger, "propagate", False)
+        yield
+
+
 Bound = Callable[[pd.DataFrame, PrivacyUnit], BoundedTable]
 
 
@@ -309,7 +324,7 @@ def fit(
     measurer = WatchedMeasurer(WatchedLedger(plan, recorder), recorder)
     marked = df.assign(**{EXTRA: case.is_extra[df.index]})
     public: list[str] = []
-    with recorded(recorder, df.index, case.seed):
+    with recorded(recorder, df.index, case.seed), logged(public):
         table = bound(marked, plan.unit)
         is_extra = table.df[EXTRA].to_numpy()
         kept = table.df.drop(columns=EXTRA)
@@ -324,7 +339,7 @@ def fit(
                 untyped_text=case.untyped_text,
             )
         except TabGANError as error:
-            return Fit(recorder, [f"{type(error).__name__}: {error}"])
+            return Fit(recorder, [*public, f"{type(error).__name__}: {error}"])
     codes, encoder, released = measured.codes, measured.encoder, measured.released
     public += [str(codes.dtype), repr(measurer.privacy_filter.entries)]
     public += in_words(released, encoder, [*measured.one_ways, *measured.pairs])
@@ -473,6 +488,26 @@ def midnights(rng: np.random.Generator, n: int) -> list[dt.datetime]:
     return [dt.datetime(2019, 12, 30) + dt.timedelta(days=int(day)) for day in rng.integers(0, 400, n)]
 
 
+def hours(rng: np.random.Generator, n: int) -> list[dt.datetime]:
+    """Return moments of three years, more of them in the morning, on Mondays and in spring."""
+    hour, week, month = rng.integers(6, 12, n), rng.integers(0, 140, n), rng.random(n)
+    return [
+        dt.datetime(2018, 1, 1) + dt.timedelta(weeks=int(w), days=int(5 * m * m), hours=int(h))
+        for h, w, m in zip(hour, week, month, strict=True)
+    ]
+
+
+def logs(rng: np.random.Generator, n: int) -> list[float]:
+    """Return a few numbers of many digits, each many times, and others in between."""
+    values = rng.choice(np.log1p([0, 1, 2, 5, 900]), n)
+    return np.where(rng.random(n) < rng.choice([0.0, 0.4]), rng.normal(0, 90, n), values).tolist()
+
+
+def multiples(rng: np.random.Generator, n: int) -> list[float]:
+    step = float(rng.choice([1.15078, 0.25, 1 / 3, 1 / 12, 1_000.0]))
+    return (rng.integers(0, rng.choice([6, 3_000]), n) * step).tolist()
+
+
 def dates(rng: np.random.Generator, n: int) -> list[dt.date]:
     return [moment.date() for moment in midnights(rng, n)]
 
@@ -510,7 +545,21 @@ TEXT = (
     "٣",
     None,
 )
-FLOATS = (1e300, -1e300, 1.7e308, 5e-324, -0.0, 0.123456789, 1e-12, 2.0**60, 1e15, 33.3, math.nan)
+FLOATS = (
+    1e300,
+    -1e300,
+    1e305,
+    -8e307,
+    1.7e308,
+    5e-324,
+    -0.0,
+    0.123456789,
+    1e-12,
+    2.0**60,
+    1e15,
+    33.3,
+    math.nan,
+)
 INTEGERS = (0, -1, 77, 2**60, -(2**60), 2**53 + 1, 2**63 - 1, -(2**63))
 TIMES = (pd.Timestamp("1700-01-01"), pd.Timestamp("2020-05-05 13:45:07"), pd.Timestamp("2262-04-11"), pd.NaT)
 NUMERIC = {"kind": "numeric"}
@@ -590,7 +639,9 @@ KINDS = {
     ),
     "codes": Kind(pd.CategoricalDtype(range(200)), integers, (199, None), (None, OPEN), (None,)),
     "many": Kind(object, texts(lambda rng, n: rng.integers(0, n, n).tolist()), TEXT, (None, OPEN)),
-    "dates": Kind(object, dates, (dt.date(9999, 12, 31), dt.date(1, 1, 1), None), (None, DAYS), (None,)),
+    "dates": Kind(
+        object, dates, (dt.date(9999, 12, 31), dt.date(1, 1, 1), None), (None, DATETIME, DAYS), (None,)
+    ),
     "moments": Kind(
         object,
         midnights,
@@ -690,6 +741,63 @@ KINDS = {
         one_of(1, 2.5, Decimal("0.1")),
         (2**70, Decimal("1E-400"), np.longdouble(2), None),
         FRACTIONS[1:5],
+    ),
+    "frequent numbers": Kind("float64", logs, (*FLOATS, 1.0986, math.log1p(7)), FRACTIONS, (math.nan,)),
+    "multiples": Kind("float64", multiples, FLOATS, (None, NUMERIC | {"multiple_of": 0.25}), (math.nan,)),
+    "float16": Kind("float16", decimals, (60_000, 6e-8, 0.1, -0.0), (None, NUMERIC), (math.nan,)),
+    "decimals": Kind(
+        object,
+        lambda rng, n: [Decimal(f"{x:.2f}") for x in rng.normal(0, rng.choice([1, 500]), n)],
+        (Decimal("-0.00"), Decimal("1E+300"), Decimal("0.1234567891"), 1, 0.5, None),
+        (None, NUMERIC, NUMERIC | {"objects": "decimal"}, OPEN),
+        (None, Decimal("NaN")),
+    ),
+    "moments with cycles": Kind("datetime64[s]", hours, TIMES, (None, DATETIME), (pd.NaT,)),
+    "Arrow's moments": Kind(
+        "timestamp[us, tz=Europe/Berlin][pyarrow]",
+        lambda rng, n: [pd.Timestamp(m, tz="UTC") for m in hours(rng, n)],
+        (pd.Timestamp("2020-03-29 01:30", tz="UTC"), pd.NaT),
+        missing=(pd.NaT,),
+    ),
+    "written in UTC": Kind(
+        object,
+        lambda rng, n: [f"{m:%Y-%m-%dT%H:%M:%S}Z" for m in hours(rng, n)],
+        ("2020-01-01T00:00:00+14:00", "0001-01-01T00:00:00+01:00", "9999-12-31T23:59:60Z", *TEXT),
+        (None, OPEN),
+        (None,),
+    ),
+    "declared offsets": Kind(
+        object,
+        lambda rng, n: [f"{m:%Y-%m-%d %H:%M}{rng.choice(['+01:00', '+02:00'])}" for m in hours(rng, n)],
+        ("2020-01-01 00:00-12:00", "2020-01-01 00:00Z", None),
+        (DATETIME | {"format": "%Y-%m-%d %H:%M%:z"},),
+        (None,),
+    ),
+    "written months": Kind(
+        object, written("%d %b %Y"), (*TEXT, "1 Feb 2020", "31 February 2020", "29 Feb 2019"), (None, OPEN)
+    ),
+    "comma and point": Kind(
+        object,
+        lambda rng, n: [f"{x:,.2f}".translate({44: ".", 46: ","}) for x in rng.lognormal(6, 3, n)],
+        ("1,234.5", "9" * 400 + ",5", "5,0 €", "1.234", "−1,5", *TEXT[:9], None),
+        (None, OPEN),
+        (None,),
+    ),
+    "percentages": Kind(
+        object,
+        lambda rng, n: [f"{x}%" for x in rng.integers(0, 300, n) / 2],
+        ("12,5%", "%", *TEXT),
+        (None, OPEN),
+    ),
+    "rare words": Kind(
+        object,
+        lambda rng, n: [f"town {x}" for x in rng.integers(0, max(n // 4, 1), n)],
+        (OTHER_LABEL, "town 0", "TOWN 0", None),
+        (None, OPEN, OPEN | {"unreleased": "missing"}, OPEN | {"unreleased_label": "town 0"}),
+        (None,),
+    ),
+    "labels": Kind(
+        object, one_of("Ulm", "Bonn", OTHER_LABEL), (OTHER_LABEL, f"{OTHER_LABEL} ", None), TOWNS[:3], (None,)
     ),
     "constant": Kind("float64", one_of(7.5), FLOATS, (None, NUMERIC), (math.nan,)),
     "one word": Kind(object, one_of("only"), TEXT, (None,)),
@@ -850,7 +958,7 @@ def test_a_category_is_the_same_whichever_value_of_it_comes_first(usual, odd, st
     check(replace(one_column([odd, *[usual] * 60]), starts_small=starts_small), Tally())
 
 
-@pytest.mark.parametrize("odd", [1e300, -1.7e308, 5e-324])
+@pytest.mark.parametrize("odd", [1e300, 1e305, -8e307, -1.7e308, 5e-324])
 @pytest.mark.parametrize("column", [{"kind": "numeric"}, {"kind": "numeric", "decimals": 9}])
 def test_a_number_that_overflows_on_its_lattice_warns_of_nothing(odd, column):
     """NumPy's warning, an error here, would be a release."""
@@ -866,13 +974,15 @@ def learnt(case: Case, df: pd.DataFrame, first: Recorder | None = None) -> tuple
     session = fitting.Session(request, None, None)
     session.privacy_filter = WatchedLedger(plan, recorder)
     seeds, progress = itertools.count(), []
-    with recorded(recorder, df.index, case.seed), pytest.MonkeyPatch.context() as patch:
+    lines: list[str] = []
+    with recorded(recorder, df.index, case.seed), logged(lines), pytest.MonkeyPatch.context() as patch:
         patch.setattr(session, "measurer", lambda: WatchedMeasurer(session.privacy_filter, recorder))
         patch.setattr(dpsgd, "_fill_with_entropy", lambda generator: generator.manual_seed(next(seeds)))
         patch.setattr(dpsgd._DoubleNoise, "add_noise", lambda optimizer: recorder.gradients(optimizer))
         fitted = fitting.learn(df, request, session, lambda *done: progress.append(done))
     weights = {name: part.tolist() for name, part in fitted.generator.state_dict().items()}
-    return recorder, [weights, repr(fitted.encoder.schema), fitted.n_rows, fitted.privacy, progress]
+    known = (fitted.n_rows, fitted.privacy, fitted.losses)
+    return recorder, [weights, repr(fitted.encoder.schema), *known, progress, lines]
 
 
 def check_whole_fit(seed: int, *, is_entity: bool) -> None:
@@ -954,7 +1064,7 @@ class TestTheCheck:
         over = release_module._Door._over
         monkeypatch.setattr(release_module._Door, "_over", with_maximum)
         with pytest.raises(AssertionError, match=self.MOVED.format(what="range")):
-            fuzz(40, 0, is_entity=False)
+            fuzz(40, 0, is_entity=False, kinds={"int64": replace(KINDS["int64"], declared=(None,))})
 
     def test_bounds_that_are_read_off_the_rows(self, monkeypatch):
         """Pitfall 1: nothing is released, and the domain shows it."""
@@ -972,6 +1082,16 @@ class TestTheCheck:
         monkeypatch.setattr(release_module._Door, "name_kinds", with_bounds)
         with pytest.raises(AssertionError):
             fuzz(40, 0, is_entity=False, kinds={"uint8": replace(KINDS["uint8"], declared=(None,))})
+
+    def test_a_line_of_the_log_that_follows_the_rows(self, monkeypatch):
+        def with_a_line(door, declared):
+            release_module.logger.warning("%d rows", len(door.df))
+            return name_kinds(door, declared)
+
+        name_kinds = release_module._Door.name_kinds
+        monkeypatch.setattr(release_module._Door, "name_kinds", with_a_line)
+        with pytest.raises(AssertionError, match="by the side of what is released"):
+            fuzz(1, 0, is_entity=False)
 
     def test_counts_without_noise(self, monkeypatch):
         def without_noise(door, encoder, noise):

@@ -5,16 +5,25 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from tabgan.columns import grid
 from tabgan.columns.categorical import OTHER_LABEL
 from tabgan.errors import BudgetExceededError, DataError
 from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.doors.measure import Measurer
-from tabgan.privacy.doors.release import DISCOVERIES, DISCOVERY_TRIES, needed_rows, release_table
+from tabgan.privacy.doors.release import (
+    DISCOVERIES,
+    DISCOVERY_TRIES,
+    ReleasedColumn,
+    _Door,
+    needed_rows,
+    release_table,
+)
 from tabgan.privacy.events import GAUSSIAN_THRESHOLD
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import make_plan
+from tabgan.privacy.unit import PrivacyUnit
 from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
 
 N = 4_000
@@ -561,3 +570,64 @@ class TestFrequentNumbers:
             errors.append(seen[0].counts - exact)
             noise = next(e.noise_multiplier for e in ledger.entries if e.what == "frequent numbers")
         assert 0.85 * noise < np.std(np.concatenate(errors)) < 1.15 * noise
+
+
+class TestDiscoveries:
+    """The closer discovery, and that of frequent numbers, of a table whose units have up to three rows."""
+
+    COUNTS = np.arange(500, 540)
+
+    def door(self):
+        plan = make_plan(3.0, 1e-6, adversary_share=0.0, unit=PrivacyUnit("who", 3))
+        which = np.repeat(np.arange(len(self.COUNTS)), self.COUNTS)
+        df = pd.DataFrame({"town": pd.Series([f"town {i:02}" for i in which], dtype=object), "x": which / 7})
+        df.loc[len(df)] = [None, np.nan]
+        return _Door(df, plan, Measurer(PrivacyFilter(plan)), untyped_text=False, delta=1e-9)
+
+    def rare(self, door):
+        first = ReleasedColumn(
+            Categorical(name="town", dtype="object", categories=()).encoder(), np.array([0, np.nan]), 1e9
+        )
+        column = Categorical(name="town", dtype="object")
+        (found,) = door.find_rare([column], [first], len(door.df) + 1e10)
+        assert len(found.encoder.categories) == len(self.COUNTS)
+        return found.counts[1:-1], found.noise_stddev
+
+    def frequent(self, door):
+        column = Numeric(name="x", dtype="float64")
+        found = door._find_repeated(column, door.plan.noise_multiplier("exact", 1), 1e-9, len(door.df))
+        assert len(found.values) == len(self.COUNTS)
+        return found.counts, door.plan.noise_stddev("exact", 1)
+
+    @pytest.mark.parametrize(("what", "ask"), [("rare categories", "rare"), ("frequent numbers", "frequent")])
+    def test_the_noise_is_the_charged_one_times_the_rows_of_a_unit(self, what, ask):
+        """Two-sided, with wrong scales as controls: without the sensitivity, 2/3 and 3/2."""
+        door, draws, stddev = self.door(), [], 0.0
+        for _ in range(8):
+            door.measurer = Measurer(PrivacyFilter(door.plan))
+            counts, stddev = getattr(self, ask)(door)
+            draws.append(counts - self.COUNTS)
+            (line,) = door.measurer.privacy_filter.entries
+            assert (line.what, line.noise_multiplier * 3, line.delta) == (what, pytest.approx(stddev), 1e-9)
+        squares = (np.concatenate(draws) ** 2).sum()
+
+        def fits(scale):
+            low, high = stats.chi2.interval(1 - 1e-5, 8 * len(self.COUNTS))
+            return bool(low < squares / scale**2 < high)
+
+        assert fits(stddev)
+        assert not any(fits(stddev * wrong) for wrong in (1 / 3, 2 / 3, 3 / 2))
+
+    def test_all_of_them_and_their_repeats_share_one_delta(self):
+        """The most that can be charged: each open column twice, each wide range once, each of them interrupted once."""
+        rng = np.random.default_rng(0)
+        towns = [f"town {i % 40}" if i < 3_600 else "Ulm" for i in range(N)]
+        df = pd.DataFrame({"a": towns, "b": towns, "x": rng.choice(np.log1p(np.arange(8)), N)})
+        plan = make_plan(1.0, 1e-6)
+        ledger = PrivacyFilter(plan)
+        release_table(df, Schema(), plan, Measurer(ledger))
+        lines = [entry for entry in ledger.entries if entry.mechanism == GAUSSIAN_THRESHOLD]
+        assert [line.what for line in lines].count("rare categories") == 2
+        assert DISCOVERY_TRIES * sum(line.delta for line in lines) == pytest.approx(
+            plan.discovery_delta, rel=1e-9
+        )
