@@ -1,4 +1,4 @@
-"""Where other private synthesizers broke: every defect of the project's list has a test that carries its number.
+"""Defects of other private synthesizers: each on the project's list has a test that carries its number.
 
 A test carries a number by the first words of its docstring, or of its class's: ``Pitfall 21.``, ``Pitfalls 9 and 10.``
 ``docs/privacy.md`` lists them, and says what is right. What has no better place is tested here.

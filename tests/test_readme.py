@@ -1,4 +1,4 @@
-"""What the README says is true: its commands, its code, its figures."""
+"""The README is true: its commands, its code, its figures."""
 
 import importlib.util
 import json

@@ -488,7 +488,7 @@ class TestFailsClosed:
 
 
 class TestFailedFit:
-    """What was charged stays spent, and is said, when a fit does not come to its end."""
+    """Charges of a fit that does not come to its end stay spent, and are told."""
 
     SPENT = r"spent by this fit: epsilon (1|0\.\d+) of 1\. A second fit on the table adds to it\."
 
