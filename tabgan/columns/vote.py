@@ -79,6 +79,8 @@ def decide(
         noise_stddev: Standard deviation of the counts.
         untyped_text: True if text may stand for other values.
     """
+    if not votes:
+        return {}
     outcomes = [
         i
         for i, ballot in enumerate(ballots)
