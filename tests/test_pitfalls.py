@@ -80,6 +80,13 @@ class TestList:
         wrong = [row for row in self.ROWS if int(row[0]) not in tests.get(row[1], set())]
         assert not wrong
 
+    def test_tests_of_defects_without_a_number_exist(self):
+        named = re.findall(
+            r"^\| \D.* \| `([^`]+::[^`]+)` \|$", LIST.read_text(encoding="utf-8"), re.MULTILINE
+        )
+        assert named
+        assert not set(named) - set(carried())
+
 
 def private_steps(codes: np.ndarray, rate: float) -> PrivateSteps:
     run = SubsampledGaussian(5.0, rate, 20)

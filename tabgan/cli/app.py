@@ -60,6 +60,14 @@ Separator = Annotated[
         help="Character between a CSV's fields, or tab, or space. By default found in the header line."
     ),
 ]
+WrittenSeparator = Annotated[
+    str | None,
+    typer.Option(
+        "--separator",
+        help="Character between a CSV's fields, or tab, or space. By default that of the CSV that the model was "
+        "fitted to, else a comma.",
+    ),
+]
 DecimalMark = Annotated[
     str | None, typer.Option("--decimal", help="Decimal mark of a CSV's numbers: . (by default) or a comma.")
 ]
@@ -224,7 +232,7 @@ def sample(
             help="Put an apostrophe before CSV text that a spreadsheet would run as a formula.",
         ),
     ] = False,
-    separator: Separator = None,
+    separator: WrittenSeparator = None,
     decimal: DecimalMark = None,
     encoding: Encoding = None,
     random_state: RandomState = None,
