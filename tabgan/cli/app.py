@@ -57,15 +57,8 @@ NaValue = Annotated[
 Separator = Annotated[
     str | None,
     typer.Option(
-        help="Character between a CSV's fields, or tab, or space. By default found in the header line."
-    ),
-]
-WrittenSeparator = Annotated[
-    str | None,
-    typer.Option(
-        "--separator",
-        help="Character between a CSV's fields, or tab, or space. By default that of the CSV that the model was "
-        "fitted to, else a comma.",
+        help="Character between a CSV's fields, or tab, or space. By default found in the header line; in a sample, "
+        "that of the CSV of the fit."
     ),
 ]
 DecimalMark = Annotated[
@@ -232,7 +225,7 @@ def sample(
             help="Put an apostrophe before CSV text that a spreadsheet would run as a formula.",
         ),
     ] = False,
-    separator: WrittenSeparator = None,
+    separator: Separator = None,
     decimal: DecimalMark = None,
     encoding: Encoding = None,
     random_state: RandomState = None,
