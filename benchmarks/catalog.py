@@ -1,4 +1,4 @@
-"""Which figures are there? Writes the table of docs/evaluation.md, and the names in the report's JSON Schema.
+"""List the figures that there are: writes the table of docs/evaluation.md, and the names in the report's JSON Schema.
 
 python benchmarks/catalog.py
 """

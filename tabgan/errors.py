@@ -98,7 +98,7 @@ def log_unexpected(error: Exception, consequence: str) -> None:
 
 
 def is_told(error: BaseException) -> bool:
-    """Return whether an error's message may be shown: tabgan's, the system's on a file, and interrupts and exits."""
+    """Return true if an error's message may be shown: tabgan's, the system's on a file, and interrupts and exits."""
     return isinstance(error, TabGANError | OSError) or not isinstance(error, Exception)
 
 

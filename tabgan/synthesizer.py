@@ -154,8 +154,9 @@ class TabGAN(BaseEstimator):
             df: The private table.
             y: Ignored; for scikit-learn's pipelines.
             progress: Called as ``progress(stage, done, total)``; by default bars on a terminal or in a notebook.
-            untyped_text: True if the table was read from a CSV as text: a column of text is then numbers, booleans
-                or durations if most of it can be read that way. ``False`` leaves text as text.
+            untyped_text: True if the table was read from a CSV as text: plain numerals, ``True`` and ``False``, and
+                durations in a column of text then stand for values. ``False`` leaves them as text. Either way dates and
+                written numbers such as ``$1.00`` are found.
             ledger: The dataset's ledger, or its path: every fit on the dataset adds to it, and a fit that would exceed
                 its cap is refused before a row is read. ``None`` accounts for this fit alone.
             checkpoint: A folder from which an interrupted fit resumes when ``fit`` is called again with the same

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import settings
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from tabgan.evaluation.gate import NO_GATE, Decision
 from tabgan.privacy import accounting, plan
@@ -195,3 +196,15 @@ def people() -> pd.DataFrame:
     )
     df.loc[7, "town"] = SECRET
     return df
+
+
+@pytest.fixture
+def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Grow three trees instead of a hundred, where it matters that models are trained, and not how well."""
+    for kind in (HistGradientBoostingClassifier, HistGradientBoostingRegressor):
+
+        def fit(self: Any, *args: Any, _fit: Callable[..., Any] = kind.fit, **options: Any) -> Any:
+            self.max_iter = min(self.max_iter, 3)
+            return _fit(self, *args, **options)
+
+        monkeypatch.setattr(kind, "fit", fit)

@@ -1,4 +1,4 @@
-"""What a reviewer may rely on without reading every line: who imports whom, and where the dangerous things are."""
+"""Facts that a reviewer may rely on without reading every line: the imports, and the dangerous places."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ ORDER = [
     "__main__",
 ]
 
-#: What the package itself shows, imported when it is asked for.
+#: Names of the package itself, imported when they are asked for.
 LAZY = {"synthesizer", "evaluation", "evaluation.gate", "privacy.ledger.records"}
 
 #: Third-party packages that only these modules, or folders, may import.
@@ -676,7 +676,7 @@ def is_property(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 
 
 class TestEnglish:
-    """What a reader meets first, in ``ENGLISH``: what it cannot see is left to whoever reads a change."""
+    """The texts that a reader meets first, in ``ENGLISH``; all else is left to whoever reads a change."""
 
     SPOKEN = [module for module in MODULES if _lies_in(module, ENGLISH)]
 

@@ -1,4 +1,4 @@
-"""docs/evaluation.md names every figure that there is, and its gate is one."""
+"""Documents against the code: figures and gate of evaluation.md, keys of tables.md, shares of how-it-works.md."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from tabgan import TabGAN, evaluate
+from tabgan import Schema, TabGAN, evaluate
+from tabgan.columns import KINDS
 from tabgan.evaluation.catalog import ENTRIES, gate_rules
 from tabgan.evaluation.gate import Gate, Limit
+from tabgan.privacy.plan import ADVERSARY_SHARE, DISCOVERY_DELTA_SHARE, SHARES, UNTYPED_KINDS_SHARE
 from tabgan.report.twin import json_schema
 
 ROOT = Path(__file__).parent.parent
@@ -70,3 +72,52 @@ def test_what_the_standard_gate_holds_is_what_is_told():
     assert within == {"shapes", "tvd2", "tstr"}
     assert {name for name, limit in gate.limits.items() if limit == Limit(1.0)} == {"types", "dtypes"}
     assert gate.limits["exact_copies"] == Limit(0.01, is_relative=True)
+
+
+def test_the_schema_of_all_keys_has_them_all_and_can_be_used():
+    page = (ROOT / "docs" / "tables.md").read_text(encoding="utf-8")
+    text = re.search(r"<!-- all-keys -->\n```yaml\n(.*?)```", page, re.DOTALL)[1]
+    schema, data = Schema.from_yaml(text), yaml.safe_load(text)
+    assert set(data) == set(Schema.model_fields)
+    shared = {"name", "dtype", "nullable"}
+    for kind in KINDS:
+        said = set().union(
+            *(spec for spec in data["columns"].values() if spec["kind"] == kind.__name__.lower())
+        )
+        assert said - shared == set(kind.model_fields) - shared, kind
+    assert shared - set().union(*data["columns"].values()) == {"name"}
+    assert all(f"| `{kind.__name__.lower()}` |" in page for kind in KINDS)
+    assert Schema.from_yaml(schema.to_yaml()) == schema
+
+
+def test_the_shares_of_the_budget_are_the_plans():
+    page = (ROOT / "docs" / "how-it-works.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \| [^|]*\|$", page, re.MULTILINE))
+    told = {
+        part: [float(number) / 100 for number in re.findall(r"(\.?\d+)%", share)]
+        for part, share in rows.items()
+    }
+    assert told["kinds"] == [SHARES["kinds"], UNTYPED_KINDS_SHARE]
+    assert told["ranges"] == [SHARES["ranges"], SHARES["zoom"]]
+    single = {
+        "number of rows": "rows",
+        "decimals and resolutions": "precision",
+        "frequent numbers": "exact",
+        "1-way histograms": "one_way",
+        "a closer look at categories": "rare",
+        "roundness": "round",
+        "hours, weekdays and months": "cycles",
+        "choice of pairs": "selection",
+    }
+    assert {stage: told[part] for part, stage in single.items()} == {
+        each: [SHARES[each]] for each in single.values()
+    }
+    assert set(single.values()) | {"kinds", "ranges", "zoom"} == set(SHARES)
+    least = 1 - sum(SHARES.values()) + SHARES["kinds"] - UNTYPED_KINDS_SHARE
+    most = 1 - SHARES["rows"] - SHARES["one_way"] - SHARES["selection"]
+    assert told["pairs"] == [int(100 * least) / 100, int(100 * most) / 100]
+    assert ADVERSARY_SHARE == 0.05
+    text = " ".join(page.split())
+    assert "The discriminator gets 5% of it." in text
+    assert DISCOVERY_DELTA_SHARE == 0.1
+    assert "A tenth of `delta`" in text

@@ -25,12 +25,22 @@ from tabgan.evaluation.tables import prepare
 from tabgan.evaluation.validity import check_columns
 from tabgan.io.sinks import write_table
 from tabgan.io.sources import read_table
+from tabgan.model import loglinear
 from tabgan.table.checks import check_table
 from tabgan.table.draft import draft_schema, draft_yaml
 
 N = 80
 CODES = np.arange(N) % 5
 IS_MISSING = np.arange(N) % 7 == 0
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_pools():
+    """Fit one column on few drawn rows."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("POOL", "MIN_POOL", "FRESH"):
+            patch.setattr(loglinear, name, 256)
+        yield
 
 
 def _fit(series: pd.Series, *columns: Any, **options: Any) -> TabGAN:

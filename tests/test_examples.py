@@ -11,7 +11,7 @@ from tabgan import TabGAN
 
 FOLDER = Path(__file__).parent.parent / "examples"
 
-#: What each leaves in the working folder.
+#: Files that each leaves in the working folder.
 WRITTEN = {
     "01_quickstart.py": {"synthetic.csv", "people.tabgan"},
     "02_schema.py": {"schema.yaml", "synthetic.csv"},

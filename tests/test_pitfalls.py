@@ -1,4 +1,4 @@
-"""Where other private synthesizers broke: every defect of the project's list has a test that carries its number.
+"""Defects of other private synthesizers: each on the project's list has a test that carries its number.
 
 A test carries a number by the first words of its docstring, or of its class's: ``Pitfall 21.``, ``Pitfalls 9 and 10.``
 ``docs/privacy.md`` lists them, and says what is right. What has no better place is tested here.
@@ -79,6 +79,13 @@ class TestList:
         tests = carried()
         wrong = [row for row in self.ROWS if int(row[0]) not in tests.get(row[1], set())]
         assert not wrong
+
+    def test_tests_of_defects_without_a_number_exist(self):
+        named = re.findall(
+            r"^\| \D.* \| `([^`]+::[^`]+)` \|$", LIST.read_text(encoding="utf-8"), re.MULTILINE
+        )
+        assert named
+        assert not set(named) - set(carried())
 
 
 def private_steps(codes: np.ndarray, rate: float) -> PrivateSteps:

@@ -1,4 +1,4 @@
-"""What the README says is true: its commands, its code, its figures."""
+"""The README is true: its commands, its code, its figures."""
 
 import importlib.util
 import json
@@ -37,8 +37,8 @@ def test_it_is_a_page_and_its_links_lead_somewhere():
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_its_python_runs_exactly_as_it_stands(tmp_path, monkeypatch):
-    """The blocks in order, in one namespace; only the steps of a fit are fewer."""
+def test_its_python_runs_exactly_as_it_stands(tmp_path, monkeypatch, few_trees):
+    """The blocks in order, in one namespace; only the steps of a fit and the trees of an evaluation are fewer."""
     monkeypatch.chdir(tmp_path)
     defaults = dict(TabGAN.__init__.__kwdefaults__, steps=5)
     monkeypatch.setattr(TabGAN.__init__, "__kwdefaults__", defaults)

@@ -57,7 +57,8 @@ NaValue = Annotated[
 Separator = Annotated[
     str | None,
     typer.Option(
-        help="Character between a CSV's fields, or tab, or space. By default found in the header line."
+        help="Character between a CSV's fields, or tab, or space. By default found in the header line; in a sample, "
+        "that of the CSV of the fit."
     ),
 ]
 DecimalMark = Annotated[

@@ -79,13 +79,16 @@ def decide(
         noise_stddev: Standard deviation of the counts.
         untyped_text: True if text may stand for other values.
     """
+    if not votes:
+        return {}
     outcomes = [
         i
         for i, ballot in enumerate(ballots)
         if not ballot.same_as and (untyped_text or not ballot.is_untyped)
     ]
     noise, of_kind = max(noise_stddev, _LEAST_NOISE), np.array(kinds)
-    scores = [_scores(ballots, of_kind, outcomes, vote / noise) for vote in votes.values()]
+    forms = _forms(ballots)
+    scores = [_scores(ballots, forms, of_kind, outcomes, vote / noise) for vote in votes.values()]
     weights = np.array([ballots[i].weight for i in outcomes])
     is_fallback = np.array([ballots[i].is_fallback for i in outcomes])
     of_kind, verdicts = of_kind[outcomes], {}
@@ -100,30 +103,53 @@ def decide(
     return verdicts
 
 
+class _Forms(NamedTuple):
+    """The ballots that belong together.
+
+    Attributes:
+        made: ``(ballots,)`` place of the ballot whose column each one votes for.
+        reads: ``(ballots, ballots)`` true where the column of the first reads cells of the second.
+    """
+
+    made: np.ndarray
+    reads: np.ndarray
+
+
+def _forms(ballots: Sequence[Ballot]) -> _Forms:
+    places = {ballot.label: place for place, ballot in enumerate(ballots)}
+    made = np.array([places[ballot.same_as or ballot.label] for ballot in ballots])
+    reads = np.zeros((len(ballots), len(ballots)), dtype=bool)
+    for first, ballot in zip(made, ballots, strict=True):
+        reads[first] |= ballot.reads is None
+        reads[first, [places[label] for label in ballot.reads or () if label in places]] = True
+    return _Forms(made, reads)
+
+
 def _scores(
-    ballots: Sequence[Ballot], kinds: np.ndarray, outcomes: Sequence[int], vote: np.ndarray
+    ballots: Sequence[Ballot],
+    forms: _Forms,
+    kinds: np.ndarray,
+    outcomes: Sequence[int],
+    vote: np.ndarray,
 ) -> np.ndarray:
     """Return ``(outcomes,)`` logarithms of the likelihood of a vote in units of its noise, less costs.
 
     It is minus infinity for written forms of which nothing is seen.
     """
     energy = np.maximum(vote, 0.0) ** 2 / 2
-    labels = np.array([ballot.label for ballot in ballots])
-    makes = np.array([ballot.same_as or ballot.label for ballot in ballots])
+    shown_of = np.zeros(len(ballots))
+    np.maximum.at(shown_of, forms.made, energy)
     is_text = np.array([ballot.reads is None for ballot in ballots])
     kept = np.where([ballot.is_fallback for ballot in ballots], _NUMERALS_KEPT, _FORM_KEPT)
     lost = np.where(is_text, _LOST_TEXT, _LOST_FORM)
     scores = np.full(len(outcomes), -np.inf)
     for place, first in enumerate(outcomes):
-        is_main = makes == labels[first]
-        shown = float(energy[is_main].max())
+        shown = float(shown_of[first])
         if ballots[first].is_fallback:
             shown = _ABSENT
         elif shown < _SEEN:
             continue
-        is_read = is_text[first] | np.isin(labels, ballots[first].reads or ())
-        for i in np.flatnonzero(is_main).tolist():
-            is_read |= np.isin(labels, ballots[i].reads or ())
+        is_main, is_read = forms.made == first, forms.reads[first]
         costs = kept if is_text[first] else np.where(is_read, _READ, lost)
         gains = energy - np.where(is_main, 0.0, costs)
         own, stray = (gains > 0) & (is_main | is_read), (gains > 0) & ~(is_main | is_read)

@@ -190,9 +190,7 @@ class Checkpoint:
         """
         key = bytes.fromhex(self._manifest["key"])
         known = self._manifest["table"]
-        version = (
-            DIGEST_VERSION if known is None else min(tag_version(known), DIGEST_VERSION) or DIGEST_VERSION
-        )
+        version = _digest_version(known)
         digests = " ".join(table_digest(each, key, version) for each in tables)
         table = digests if version == 1 else f"{version}:{digests} {sha256(canonical(_forms(tables)))}"
         if known is not None and known != table:
@@ -239,12 +237,18 @@ class BegunRequest:
 
 
 def _is_whole(begun: BegunRequest) -> bool:
-    """Return whether the fields of a request are what they should be: a seal is no signature."""
+    """Return true if the fields of a request are what they should be: a seal is no signature."""
     texts = (begun.name, begun.subject, begun.ledger)
     numbers = (begun.epsilon, begun.delta)
     if not all(isinstance(text, str) for text in texts) or not all(map(is_number, numbers)):
         return False
     return re.fullmatch("[0-9a-f]{16}", begun.name) is not None and begun.epsilon > 0 and 0 < begun.delta < 1
+
+
+def _digest_version(known: str | None) -> int:
+    """Return the version by which digests of a fit are compared: that of the table it is bound to, if it is known."""
+    version = 0 if known is None else tag_version(known)
+    return min(version, DIGEST_VERSION) or DIGEST_VERSION
 
 
 class KeptRequests:
@@ -267,8 +271,7 @@ class KeptRequests:
             )
         manifest = _read_manifest(self.folder)
         self._fit, self._key = str(manifest["fit"]), bytes.fromhex(manifest["key"])
-        known = manifest["table"]  # an older fit's requests are compared by its digest
-        self._version = DIGEST_VERSION if known is None else tag_version(known) or DIGEST_VERSION
+        self._version = _digest_version(manifest["table"])
         self._lock = FileLock(self.folder / _LOCK)
 
     @property

@@ -61,10 +61,6 @@ PRIVATE_HIDDEN, PLAIN_HIDDEN = 16, 128
 PLAIN_BATCH_SIZE = 500
 
 
-#: Beyond these a fit warns that it promises little: conventions, the ones of the standard gate.
-WEAK_EPSILON, WEAK_DELTA = 10.0, 1e-5
-
-
 @dataclass(frozen=True)
 class Request:
     """The arguments of a fit, all of them public.

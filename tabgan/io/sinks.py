@@ -226,7 +226,7 @@ def _sweep(folder: Path, owned: Collection[str]) -> None:
 
 
 def _holds_only(folder: Path, owned: Collection[str]) -> bool:
-    """Return whether a folder holds only files of these names, complete or half written, and their folders."""
+    """Return true if a folder holds only files of these names, complete or half written, and their folders."""
     known = {folder / name for name in owned}
     known |= {path.parent for path in known} | {left for path in known for left in leftovers(path)}
     return all(path in known and not path.is_symlink() for path in folder.rglob("*"))

@@ -75,7 +75,7 @@ def format_of(path: Path, where: str = "source") -> Format:
 
 
 def is_csv(path: Path, format: Format | None = None) -> bool:
-    """Return whether a table is read from a CSV, which has no dtypes."""
+    """Return true if a table is read from a CSV, which has no dtypes."""
     return (format or format_of(path)) == "csv"
 
 

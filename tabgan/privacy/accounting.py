@@ -80,7 +80,7 @@ class Cost:
         return Cost(self.mu_squared + other.mu_squared, runs, self.delta + other.delta)
 
     def covers(self, other: Cost) -> bool:
-        """Return whether this cost is at least ``other`` in every part, and so at any delta."""
+        """Return true if this cost is at least ``other`` in every part, and so at any delta."""
         steps = {(run.noise_multiplier, run.sample_rate): run.steps for run in self.runs}
         return (
             other.mu_squared <= self.mu_squared * (1 + 1e-9)  # sums of 1/z**2 round

@@ -115,7 +115,7 @@ class Release:
 
 
 def is_number(value: object) -> bool:
-    """Return whether a value is a finite number of at least 0."""
+    """Return true if a value is a finite number of at least 0."""
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
 
 

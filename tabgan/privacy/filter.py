@@ -150,7 +150,7 @@ class PrivacyStatement:
             raise ValueError
 
     def _is_of_its_entries(self) -> bool:
-        """Return whether the stated spending is the cost of the entries, and each was scaled to the unit."""
+        """Return true if the stated spending is the cost of the entries, and each was scaled to the unit."""
         if self.is_private is not True or self.delta is None or self.epsilon_spent is None:
             return self.is_private is False
         for entry in self.entries:

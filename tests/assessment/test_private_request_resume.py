@@ -66,7 +66,7 @@ class Fitted:
 
 
 class Job:
-    """What a job does after its fit, but for the evaluation."""
+    """The steps of a job after its fit, without the evaluation."""
 
     def __init__(self, model: TabGAN, checkpoint: Path, ledger: Path | None) -> None:
         self.model, self.checkpoint, self.ledger = model, checkpoint, ledger

@@ -1,4 +1,4 @@
-"""What may go out with a synthetic table follows from released numbers and the table itself."""
+"""The shareable edition follows from released numbers and the synthetic table alone."""
 
 from __future__ import annotations
 

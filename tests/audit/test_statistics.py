@@ -28,7 +28,7 @@ def gaussian(mu: float):
 
 
 def accuracy(epsilon: float) -> float:
-    """How often randomized response tells the truth."""
+    """Return the probability that randomized response tells the truth."""
     return math.exp(epsilon) / (1 + math.exp(epsilon))
 
 

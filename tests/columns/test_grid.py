@@ -1,4 +1,4 @@
-"""Where a lattice is cut, by examples worked by hand."""
+"""Cuts of a lattice, by examples worked by hand."""
 
 from __future__ import annotations
 

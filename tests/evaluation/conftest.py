@@ -1,12 +1,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from tabgan.evaluation import suite
 
@@ -33,18 +31,6 @@ def only_the_modules_steps(request: pytest.FixtureRequest, monkeypatch: pytest.M
     monkeypatch.setattr(
         suite, "COMPUTED", {name: suite.COMPUTED[name] for name in suite.COMPUTED if name in kept}
     )
-
-
-@pytest.fixture
-def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Grow three trees instead of a hundred, where it matters that models are trained, and not how well."""
-    for kind in (HistGradientBoostingClassifier, HistGradientBoostingRegressor):
-
-        def fit(self: Any, *args: Any, _fit: Callable[..., Any] = kind.fit, **options: Any) -> Any:
-            self.max_iter = min(self.max_iter, 3)
-            return _fit(self, *args, **options)
-
-        monkeypatch.setattr(kind, "fit", fit)
 
 
 @pytest.fixture(scope="session")

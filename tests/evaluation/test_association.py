@@ -1,4 +1,4 @@
-"""How strongly columns go together, against scipy and by hand, and how far that is off."""
+"""Associations of columns and their errors, against scipy and by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether rows are told apart, how sure that is, and by which columns."""
+"""Detection of synthetic rows: the score, its interval, and the columns behind it."""
 
 from __future__ import annotations
 

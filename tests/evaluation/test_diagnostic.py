@@ -10,7 +10,7 @@ STEPS = ("diagnostic",)
 
 
 def test_sdmetrics_own_score(make):
-    """What is handed over is coded; the score is that of the table itself."""
+    """The table that is handed over is coded; the score is that of the table itself."""
     reports = pytest.importorskip("sdmetrics.reports")
 
     real, holdout, synthetic = (

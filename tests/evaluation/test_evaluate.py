@@ -353,7 +353,7 @@ class TestWrongTables:
             evaluate(make(30, 0), make(30, 1), make(30, 2), random_state=seed)
 
 
-#: What may be wrong with a table, and what an evaluation says to it: an error, or answers.
+#: Faults of a table, and the answer of an evaluation: an error, or figures.
 ODD_TABLES = {
     "a column too few": (lambda df: df.drop(columns="age"), "lacks 'age'|has 'age' besides"),
     "a column too many": (lambda df: df.assign(more=1), "has 'more' besides|lacks 'more'"),
@@ -388,7 +388,7 @@ ODD_TABLES = {
 }
 
 
-#: Where what is held out is not of the real table's kind, so that nothing can be compared.
+#: Held-out columns that are not of the real table's kind, so that nothing can be compared.
 UNREADABLE = {("infinite", "holdout"), ("text for numbers", "holdout"), ("numbers for text", "real")}
 
 

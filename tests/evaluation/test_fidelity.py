@@ -144,7 +144,7 @@ class TestDuplicates:
 
 
 def test_sdmetrics_own_scores(make):
-    """What is handed over is coded; the scores are those of the table itself."""
+    """The table that is handed over is coded; the scores are those of the table itself."""
     reports = pytest.importorskip("sdmetrics.reports")
 
     real, synthetic = make(300, 0), make(300, 2).assign(age=lambda df: df["age"] // 2)

@@ -1,4 +1,4 @@
-"""What a gate lets pass: by the worse end of an interval, and never what is not known."""
+"""A gate judges by the worse end of an interval, and never passes an unknown figure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept of a fit that was interrupted: nothing private, nothing foreign, and whole or refused."""
+"""A checkpoint of an interrupted fit holds nothing private and nothing foreign, and is whole or refused."""
 
 import hashlib
 import json

@@ -44,7 +44,7 @@ EPSILON, DELTA, DP_STEPS = 2.0, 1e-6, 40
 #: States are saved before the adversary joins, and often.
 SHORT = {"save_every": 4, "adversary_start": 0.5}
 
-#: What rounding losses upwards to a grid of 1e-3 may add to a total.
+#: The most that rounding losses upwards to a grid of 1e-3 adds to a total.
 ROUNDING = 1e-3
 
 #: Values of one row that must not be found in any file.
@@ -101,7 +101,7 @@ def model(**changed) -> TabGAN:
 
 
 class Killed(BaseException):
-    """What a process does not survive."""
+    """A kill, which no process survives."""
 
 
 # -- what the files say, without the library ------------------------------------------------------------------------
@@ -134,7 +134,7 @@ def steps_charged(path) -> int:
 
 
 def check_account(path, fitted):
-    """What a finished fit states is what stands in the file, and it is within the plan."""
+    """Check that a finished fit states the file's lines, within the plan."""
     entries = [{**vars(entry), "columns": list(entry.columns)} for entry in fitted.privacy_.entries]
     assert entries == charged(path)
     assert fitted.privacy_.epsilon_spent <= EPSILON
@@ -159,7 +159,7 @@ ENTITY = Schema([Categorical(name="town", categories=["Ulm", "Bonn", "Kiel"])], 
 
 @pytest.fixture(scope="module")
 def doors():
-    """What a fit with entities handed to door 1 and to door 2."""
+    """Return the tables that a fit with entities handed to doors 1 and 2."""
     handed = {}
 
     def measures(df, *args, **kwargs):
@@ -477,7 +477,7 @@ def test_a_fit_that_was_stopped_in_a_discovery_is_done_in_the_end(path, folder, 
 
 
 def test_a_resumed_fit_that_fails_says_all_that_it_has_spent(path, folder, monkeypatch, no_sync):
-    """What stands in the ledger from before counts, also where the fit did not come to it again."""
+    """Earlier lines of the ledger count, even if the resumed fit did not reach them again."""
     stopped(path, folder, monkeypatch)
     spent = LedgerFile(path).fits[0].spent.epsilon(DELTA)
 

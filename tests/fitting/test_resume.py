@@ -25,7 +25,7 @@ from tabgan.privacy.ledger.file import LedgerFile
 
 EPSILON, DELTA, DP_STEPS = 2.0, 1e-6, 200
 
-#: How a process ends: the fit is done, or its plan has no room for what would have to be released again.
+#: Ends of a process: the fit is done, or its plan has no room to release lost answers again.
 DONE, NO_ROOM = 0, 3
 
 #: Imports once, then forks a process for every fit that it is asked for, and says how it ended.
@@ -190,7 +190,7 @@ def when_said(ledger: Path, words: str, times: int) -> Callable[[], bool]:
 
 
 def draws_of(ledger: Path) -> list[list[str]]:
-    """What all processes have written down of their draws."""
+    """Return the draws that all processes have written down."""
     words = [line.split() for line in log_of(ledger)]
     return [line[1:] for line in words if line[0] == "draw"]
 
@@ -292,7 +292,7 @@ def moments(
             yield when_said(ledger, words, int(rng.integers(1, most)))
 
 
-#: What processes say, and how often at most until they are killed.
+#: Messages of processes, and how often at most until they are killed.
 WORDS = [
     ("charging", 7),
     ("charged", 7),

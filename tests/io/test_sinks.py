@@ -154,7 +154,7 @@ class TestFormulas:
 
 
 class TestSweep:
-    """What killed runs have left is removed by the next one; nothing else is."""
+    """The next run removes the remains of killed ones, and nothing else."""
 
     def leave(self, tmp_path: Path, name: str = ".out.0123abcd.tmp", file: str = "release/x") -> Path:
         path = tmp_path / name / file

@@ -47,7 +47,7 @@ def jobs(tmp_path, people, monkeypatch, fake_model):
 
 
 class ExecutorContract:
-    """What every executor promises."""
+    """The promises of every executor."""
 
     executor: LocalExecutor
 

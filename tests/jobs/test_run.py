@@ -287,7 +287,7 @@ class TestRows:
 
 
 class TestColumns:
-    """What the header shows to be wrong is said before a row is read, and before an audit takes its time."""
+    """Faults that the header shows are told before a row is read, and before an audit takes its time."""
 
     @pytest.mark.parametrize(
         ("wrong", "words"),

@@ -350,7 +350,7 @@ class TestAxes:
         assert (axis.levels >= 0).sum() >= 4
 
     def test_a_smooth_table_is_found_under_more_noise_than_a_rough_one(self):
-        """What the prior is for: neighbours of an ordered column share what they know."""
+        """The prior lets neighbours of an ordered column share their evidence."""
         size, n, noise = 16, 20_000, 60.0
         x = (np.arange(size) + 0.5) / size
         density = np.exp(-((x[:, None] - x[None]) ** 2) / 0.05)

@@ -1,4 +1,4 @@
-"""What a mechanism did: a line says it whole, and lines add up in any order."""
+"""Events of mechanisms: a line says all of one, and lines add up in any order."""
 
 import json
 import math

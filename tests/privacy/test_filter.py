@@ -1,4 +1,4 @@
-"""What is charged is what is stated, and nothing passes the plan."""
+"""The filter states its charges, and nothing passes the plan."""
 
 import json
 import math
@@ -234,7 +234,7 @@ class TestInterrupted:
 
 
 class TestPromise:
-    """What is promised is the fixed total; what is spent follows from noisy answers, and is no promise."""
+    """The fixed total is promised; the spending follows from noisy answers, and is no promise."""
 
     STATEMENT = replace(
         PrivacyFilter(make_plan(2.0, 1e-6, adversary_share=0)).statement(), epsilon_spent=1.875

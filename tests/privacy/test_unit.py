@@ -1,4 +1,4 @@
-"""Whose presence is protected: rows, or entities of which only so many rows count."""
+"""The unit that is protected: rows, or entities of which only so many rows count."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ class TestBound:
 
 
 def are_uniform(choices: list[tuple[int, ...]], n_rows: int, max_rows: int) -> bool:
-    """Whether every choice of rows is about as frequent as any other; a false alarm once in a hundred thousand runs.
+    """Return true if all choices of rows are about as frequent; a false alarm once in a hundred thousand runs.
 
     Two-sided: frequencies that agree too well are no chance either.
     """
@@ -169,7 +169,7 @@ def choices_of(df: pd.DataFrame, keys: set[str]) -> list[tuple[int, ...]]:
 
 
 class TestChance:
-    """Which rows an entity keeps: any with equal chance, whoever else is there."""
+    """An entity keeps any of its rows with equal chance, whoever else is there."""
 
     SIZES = [6] * 3_000
 
@@ -309,7 +309,7 @@ class TestSchema:
 
 
 def frequency_fits(found: int, runs: int, probability: float) -> bool:
-    """Whether so many events in so many runs fit a probability; a false alarm once in a hundred thousand times."""
+    """Return true if so many events in so many runs fit a probability; a false alarm once in a hundred thousand."""
     low, high = stats.binom.interval(1 - 1e-5, runs, probability)
     return bool(low <= found <= high)
 

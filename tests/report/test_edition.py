@@ -13,7 +13,7 @@ from tabgan.report.edition import check_edition
 
 
 class TestGuard:
-    """What a shareable report may not hold is refused by every renderer."""
+    """Every renderer refuses figures that a shareable report may not hold."""
 
     def broken(self, shareable, zoo):
         judged = shareable.evaluation

@@ -245,7 +245,7 @@ class TestKinds:
 
 
 class TestValues:
-    """What a declaration refuses is refused here, before anything is spent, and by each value itself."""
+    """Values that a declaration refuses are refused before anything is spent, each by itself."""
 
     @pytest.mark.parametrize(
         ("column", "values", "message"),

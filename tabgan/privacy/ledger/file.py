@@ -303,7 +303,7 @@ class LedgerFile:
             )
 
     def _is_of(self, begun: dict[str, Any], table: str, digest: TableDigest) -> bool:
-        """Return whether a fit began on the table with a digest, compared in the version of the fit's line.
+        """Return true if a fit began on the table with a digest, compared in the version of the fit's line.
 
         Raises:
             LedgerError: this tabgan does not know that version.

@@ -140,7 +140,7 @@ class FitRecord:
 
 
 def is_ledger(path: Path) -> bool:
-    """Return whether a file begins like a ledger, complete or not."""
+    """Return true if a file begins like a ledger, complete or not."""
     try:
         head = parse(read_lines(path)[0])
         return isinstance(head, dict) and head.get("format") == FORMAT
@@ -224,7 +224,7 @@ def _check_head(head: dict[str, Any]) -> None:
 
 
 def _goes_on(record: dict[str, Any]) -> bool:
-    """Return whether a fit is still open after one of its lines, which is checked."""
+    """Return true if a fit is still open after one of its lines, which is checked."""
     if record["kind"] == "charge":
         _charge_of(record)
         return True

@@ -22,7 +22,7 @@ NAMES = ("singling_out", "linkability", "inference")
 
 
 class _Results:
-    """What anonymeter's results are made of."""
+    """Stand-ins for anonymeter's results."""
 
     n_attacks_ori = n_attacks_control = n_attacks_baseline = 100
     n_success, n_control, n_baseline = 60, 20, 10

@@ -26,7 +26,7 @@ from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import Plan, make_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit
 
-#: Where the step looks its noise up.
+#: The place of the step's noise.
 OPACUS_OPTIMIZER = importlib.import_module(DPOptimizerFastGradientClipping.__module__)
 
 SIZES = (3, 4)
@@ -223,7 +223,7 @@ def test_noise_reaches_the_weights():
 
 
 def noise_of_updates(noise: float, n_steps: int = 12) -> torch.Tensor:
-    """What updates hold beside the rows' and the fakes' share, which is the same at every step: none is learnt."""
+    """Return the noise of updates: the rest beside the rows' and the fakes' share, equal at every step."""
     module = discriminator()
     trained = steps(noise, n_steps=n_steps, module=module)
     quiet = steps(n_steps=1, module=copy.deepcopy(module))

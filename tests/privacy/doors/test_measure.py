@@ -45,7 +45,7 @@ def unread():
 
 
 class Dies(BaseException):
-    """What a process does not survive."""
+    """A kill, which no process survives."""
 
 
 def dies():
@@ -67,7 +67,7 @@ def measurer(book=None, path=None, plan=PLAN) -> Measurer:
     return Measurer(PrivacyFilter(plan, book), None if path is None else Journal(path, "fit"))
 
 
-#: How a measurer is asked, by its three ways.
+#: The three ways to ask a measurer.
 ASK = {
     "counts": lambda m, exact=None: m.counts([release()], [exact or (lambda: COUNTS)]),
     "scores": lambda m, exact=None: m.scores([release()], exact or (lambda: np.array([1.5]))),

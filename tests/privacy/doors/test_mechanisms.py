@@ -16,7 +16,7 @@ N = 4_000
 
 
 def has_scale(noise: np.ndarray, stddev: float) -> bool:
-    """Whether a sample's spread is that of a Gaussian; a false alarm happens once in a hundred thousand runs."""
+    """Return true for a sample with a Gaussian's spread; a false alarm happens once in a hundred thousand runs."""
     statistic = float((noise**2).sum()) / stddev**2
     low, high = stats.chi2.interval(1 - 1e-5, len(noise))
     return bool(low < statistic < high)
@@ -118,7 +118,7 @@ def test_a_threshold_costs_no_more_than_its_delta_by_opendps_own_map(monkeypatch
 
 
 def shows_alone(stddev: float, delta: float, runs: int) -> int:
-    """How many of ``runs`` categories with a single row each show."""
+    """Return the number of ``runs`` categories with a single row each that show."""
     return len(discover(np.ones(runs, dtype=int), stddev, delta)[0])
 
 

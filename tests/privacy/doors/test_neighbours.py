@@ -62,7 +62,7 @@ SCORE = "dependence score"
 EXTRA = "is extra"
 
 
-# What is recorded, and how two records are compared.
+# Records of a fit, and their comparison.
 
 
 @dataclass
@@ -261,7 +261,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Fit:
-    """What came of a table.
+    """The outcome of a fit to a table.
 
     Attributes:
         recorder: What crossed, and the answers.
@@ -938,7 +938,7 @@ def one_column(values: list[Any], dtype: Any = object, column: dict[str, Any] | 
     return Case(df, np.arange(len(df)) == 0, schema, False, 40.0, 0, starts_small=True)
 
 
-#: What most rows hold, and one row that must not change how that is counted or called.
+#: Values of most rows, and one row that must not change the count or the name of those.
 LOOKALIKES = {
     "null character": ("Ulm", "Ulm\0 secret"),
     "float": (2, 2.0),
@@ -1016,7 +1016,7 @@ def test_a_whole_fit_that_hears_the_same_answers_learns_the_same_from_many_table
 class TestTheCheck:
     """Negative controls: each breaks the promise, and is found."""
 
-    #: What the check says of a number that moves too far.
+    #: Message of the check on a number that moves too far.
     MOVED = r"{what} of .* moved by .*, and .* was declared"
 
     def charged_as(self, monkeypatch, change: Callable[[Release], Release]) -> None:

@@ -401,7 +401,7 @@ def test_a_column_can_be_put_last_and_the_schema_keeps_its_order():
 
 
 class TestUnseenPrecision:
-    """Where the noise hides how fine values are, they are kept coarse, and the fit says so."""
+    """Values whose precision the noise hides are kept coarse, and the fit says so."""
 
     def _said(self, caplog):
         rng = np.random.default_rng(0)

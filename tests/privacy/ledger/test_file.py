@@ -83,7 +83,7 @@ def written(path):
 
 
 class Killed(BaseException):
-    """What a process does not survive."""
+    """A kill, which no process survives."""
 
 
 # -- what it says -----------------------------------------------------------------------------------------------
@@ -432,7 +432,7 @@ def test_a_fit_that_began_before_is_held_against_its_own_table_and_not_put_down_
 
 
 def test_a_first_fit_that_the_filter_would_refuse_counts_whole_for_ever(path):
-    """Whether others come after it must not follow from how it went."""
+    """Its outcome must not decide if others may follow."""
     room = {"epsilon_cap": PLAN.cost.epsilon(1e-5) * 1.01, "delta_cap": 1e-5}
     begin(path, "f1", **room).charge("f1", "1 a", [release(20.0)])
     LedgerFile(path).end("f1", "closed")

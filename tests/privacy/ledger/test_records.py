@@ -1,4 +1,4 @@
-"""What a ledger's lines may say: a chain of hashes tells that nobody changed them, not that they make sense."""
+"""Lines of a ledger make sense: a chain of hashes only tells that nobody changed them."""
 
 import copy
 import hashlib

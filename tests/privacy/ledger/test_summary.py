@@ -1,4 +1,4 @@
-"""What a ledger adds up to: two totals, what is held, and a next fit that the cap lets pass."""
+"""Sums of a ledger: two totals, the part that is held, and the next fit that the cap lets pass."""
 
 import json
 
