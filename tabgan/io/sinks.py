@@ -109,7 +109,7 @@ def _write_csv(df: pd.DataFrame, path: Path, separator: str, dialect: Dialect) -
             file.write(separator.join(map(_quoted_name, names)) + "\n")
             form: dict[str, Any] = {"sep": separator, "decimal": dialect.decimal, "quoting": quoting}
             df.to_csv(file, index=False, header=False, lineterminator="\n", **form)
-    except UnicodeEncodeError:
+    except UnicodeError:
         raise DataError(
             f"output: some text has characters that {dialect.encoding or 'UTF-8'} cannot hold. Choose another "
             "encoding, such as utf-8."

@@ -288,6 +288,13 @@ def _converted(text: pd.Series, name: str, dtype: str) -> pd.Series:
     if pd.api.types.is_integer_dtype(dtype):
         return _cast(text, name, dtype)
     try:
+        if pd.api.types.is_float_dtype(
+            dtype
+        ):  # by some, pandas reads whole numbers another way beside decimals
+            with np.errstate(
+                over="ignore"
+            ):  # a warning would tell of a row; a check refuses what is infinite
+                return _parsed(text, "float64").astype(dtype)
         return _parsed(text, dtype)
     except (ValueError, TypeError, OverflowError, pa.ArrowException):
         raise _dtype_error(name, dtype) from None

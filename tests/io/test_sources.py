@@ -343,6 +343,20 @@ def test_one_row_changes_no_integer_of_another(tmp_path, dtype, cell):
     assert read_table(tmp_path / "t.parquet", dtypes={"a": dtype})["a"].iloc[0] == 9007199254740993
 
 
+@pytest.mark.parametrize("dtype", ["float64", "Float64", "double[pyarrow]"])
+def test_one_row_changes_no_float_of_another(tmp_path, dtype):
+    path = _csv(tmp_path, "a\n5345453082968523363\n1.5\n\n")
+    read = read_table(path, dtypes={"a": dtype}, as_text=True)["a"]
+    assert read.iloc[:2].tolist() == [5345453082968523363.0, 1.5]
+    assert (read.isna().tolist(), str(read.dtype)) == ([False, False, True], dtype)
+
+
+def test_a_number_beyond_a_short_float_warns_of_nothing(tmp_path):
+    df = read_table(_csv(tmp_path, "a\n1e300\n"), dtypes={"a": "float32"}, as_text=True)
+    with pytest.raises(DataError, match="infinite"):
+        check_table(df, Schema())
+
+
 @pytest.mark.parametrize("cell", ["1.5", "1_000", "0x10", "٣", "inf", "x", "9" * 30, "9" * 5_000, "1e400"])
 @pytest.mark.parametrize("dtype", ["int64", "Int8", "int64[pyarrow]"])
 def test_text_that_is_no_integer_is_refused(tmp_path, dtype, cell):
