@@ -33,8 +33,8 @@ class Loss:
 
     Attributes:
         column: Name of the column.
-        kind: ``"unreleased"`` for categories, ``"unseen"`` for a range that the noise hides, ``"constant"`` for a
-            column of which one value was released, ``"inexact"`` for integers that floats do not hold.
+        kind: ``"unreleased"`` for categories, ``"unseen"`` for a column of which no value was released, ``"constant"``
+            for one of which one value was, ``"inexact"`` for integers that floats do not hold.
         share: Noisy share of all rows that hold such values, from 0 to 1; ``None`` where no released number tells.
         text: The loss in words, which follow the column's name.
         remedy: The line of a schema that would save the values.
@@ -68,9 +68,10 @@ def _loss(column: CodedColumn, n_rows: float, is_private: bool) -> Loss | None:
     line = f"{{name: {name}, kind: {encoder.column.kind}, {domain}}}"
     share = float(column.weights[-1]) / n_rows if encoder.has_other else 0.0
     if encoder.has_other and (share >= TOLD_SHARE or encoder.n_values == 0):
+        kind: Literal["unreleased", "unseen"] = "unreleased"
         if encoder.n_values == 0:
-            line = f"{{name: {name}, kind: identifier}} if it is a key, else {line}"
-        return Loss(name, "unreleased", min(share, 1.0), _unreleased(column, share), line)
+            kind, line = "unseen", f"{{name: {name}, kind: identifier}} if it is a key, else {line}"
+        return Loss(name, kind, min(share, 1.0), _unreleased(column, share), line)
     values = slice(1, 1 + encoder.n_values)
     shown = np.flatnonzero((column.weights[values] > 0) & column.is_sampled[column.code_of_cell[values]])
     if column.is_unseen or len(shown) == 0:

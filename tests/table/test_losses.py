@@ -98,6 +98,12 @@ class TestWords:
         assert first.startswith("The target 'y' is lost: one value alone stands out")
         assert "town: about 30%" in second
 
+    def test_a_target_of_which_no_value_was_released_is_lost(self, caplog):
+        y = coded(Categorical(name="y", categories=(), dtype="object"), [0, np.nan])
+        say(found(y, target="y"), "y")
+        assert caplog.messages[0].startswith("The target 'y' is lost: no value is frequent enough")
+        assert len(caplog.messages) == 1
+
     def test_a_target_with_a_few_unreleased_classes_is_not_lost(self, caplog):
         say(found(town(300), target="town"), "town")
         assert "is lost" not in caplog.text
