@@ -37,9 +37,9 @@ POOL, WIDTH, MIN_POOL = 32_768, 400, 4_096
 #: bends the shares of others.
 POOL_NOISE = 0.25
 
-#: Rows that the biases are corrected on, steps of Newton's method at most, the largest change of a log-weight in one, the
-#: ridge on the sum of them (about 1 / (FRESH * .25**2)), the error of a share that is too small for another step, and
-#: the change of a log-weight with which the last one has come to rest.
+#: Rows that the biases are corrected on, steps of Newton's method at most, the largest change of a log-weight in one,
+#: the ridge on the sum of them (about 1 / (FRESH * .25**2)), the error of a share that is too small for another step,
+#: and the change of a log-weight with which the last one has come to rest.
 FRESH, CORRECTIONS, MOST_STEP, FRESH_RIDGE, CLOSE, AT_REST = 16_384, 40, 1.0, 1e-3, 1e-4, 1e-3
 
 #: Iterations of L-BFGS per column, and evaluations of its objective.

@@ -240,7 +240,9 @@ def _denoise(
     weights[MISSING] = min(counts[MISSING], n_rows - 1) if has_missing else 0.0
     values = counts[1 : 1 + encoder.n_values]
     total = n_rows - weights[MISSING]
-    if encoder.is_ordered:
+    if encoder.has_other:
+        total = min(total, float(np.maximum(values, 0.0).sum()))
+    if encoder.is_ordered and total > 0:
         has_few = is_on_lattice(encoder) and bool(encoder.edges[-1] - encoder.edges[0] <= FEW_INTEGERS)
         if is_on_lattice(encoder) and has_few:  # of many, thin ones beside full ones are what people round to
             values = without_stray(encoder.edges, values, noise_stddev)
@@ -249,10 +251,7 @@ def _denoise(
             smooth[[0, -1]] = np.maximum(smooth[[0, -1]], END_SIGNAL * noise_stddev)
         weights[1 : 1 + encoder.n_values] = smooth * (total / smooth.sum())
     elif encoder.n_values:
-        found = float(np.maximum(values, 0.0).sum())
-        weights[1 : 1 + encoder.n_values] = project_to_simplex(
-            values, min(total, found) if encoder.has_other else total
-        )
+        weights[1 : 1 + encoder.n_values] = project_to_simplex(values, total)
     return weights
 
 
