@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from tabgan._util.validate import nearest
+from tabgan._util.yaml import key_of
 from tabgan.columns.encoder import MISSING, ColumnEncoder
 from tabgan.columns.grid import SURELY, denoise_ordered, project_to_simplex, without_stray
 from tabgan.columns.lattice import is_on_lattice
@@ -142,7 +143,7 @@ def code_column(
     if is_unseen and not encoder.is_nullable:
         raise DataError(
             f"Column {encoder.name!r}: the noise hides where its values lie, and the column can hold no missing ones. "
-            f"Declare its bounds, as in {{name: {encoder.name!r}, kind: {encoder.column.kind}, bounds: [low, high]}}, "
+            f"Declare its bounds, as in {key_of(encoder.name)}: {{kind: {encoder.column.kind}, bounds: [low, high]}}, "
             "raise epsilon, or drop columns."
         )
     has_missing = encoder.is_nullable and counts[MISSING] > MISSING_SIGNAL * noise_stddev

@@ -14,6 +14,7 @@ from typing import Literal
 
 import numpy as np
 
+from tabgan._util.yaml import key_of
 from tabgan.columns.encoder import MISSING
 from tabgan.columns.lattice import is_on_lattice
 from tabgan.table.codes import CodedColumn, TableEncoder
@@ -65,12 +66,13 @@ def losses_of(encoder: TableEncoder, n_rows: float, *, is_private: bool) -> tupl
 def _loss(column: CodedColumn, n_rows: float, is_private: bool) -> Loss | None:
     encoder, name = column.encoder, column.encoder.name
     domain = "categories: [...]" if encoder.column.has_categories else "bounds: [low, high]"
-    line = f"{{name: {name}, kind: {encoder.column.kind}, {domain}}}"
+    key = key_of(name)
+    line = f"{key}: {{kind: {encoder.column.kind}, {domain}}}"
     share = float(column.weights[-1]) / n_rows if encoder.has_other else 0.0
     if encoder.has_other and (share >= TOLD_SHARE or encoder.n_values == 0):
         kind: Literal["unreleased", "unseen"] = "unreleased"
         if encoder.n_values == 0:
-            kind, line = "unseen", f"{{name: {name}, kind: identifier}} if it is a key, else {line}"
+            kind, line = "unseen", f"{key}: {{kind: identifier}} if it is a key, else {line}"
         return Loss(name, kind, min(share, 1.0), _unreleased(column, share), line)
     values = slice(1, 1 + encoder.n_values)
     shown = np.flatnonzero((column.weights[values] > 0) & column.is_sampled[column.code_of_cell[values]])
@@ -82,9 +84,7 @@ def _loss(column: CodedColumn, n_rows: float, is_private: bool) -> Loss | None:
     is_wide = is_on_lattice(encoder) and bool(np.diff(encoder.edges)[shown[0]] > 1)
     if encoder.column.is_beyond_exact:
         text = "it has integers of 2**53 or beyond, which are not kept exactly"
-        return Loss(
-            name, "inexact", None, text, f"{{name: {name}, kind: identifier}} if it is a key, else {line}"
-        )
+        return Loss(name, "inexact", None, text, f"{key}: {{kind: identifier}} if it is a key, else {line}")
     if not is_private or len(shown) > 1 or is_wide or encoder.shows_other:
         return None
     text = "one value alone stands out from the noise, so every cell shows it, or is missing"

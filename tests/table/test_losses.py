@@ -44,7 +44,7 @@ def test_categories_that_were_not_released(unreleased, said):
     assert loss.share == pytest.approx(0.3, abs=0.02)
     assert "about 30% of the rows hold none of the 2 categories" in loss.text
     assert said in loss.text
-    assert loss.remedy == "{name: town, kind: categorical, categories: [...]}"
+    assert loss.remedy == "town: {kind: categorical, categories: [...]}"
 
 
 def test_no_category_at_all():
@@ -58,7 +58,7 @@ def test_a_range_that_the_noise_hides():
     column = Numeric(name="age", dtype="float64", decimals=0)
     (loss,) = found(coded(column, [100, 0], edges=[0, 1]))
     assert (loss.kind, loss.share) == ("unseen", pytest.approx(0.9))
-    assert loss.remedy == "{name: age, kind: numeric, bounds: [low, high]}"
+    assert loss.remedy == "age: {kind: numeric, bounds: [low, high]}"
 
 
 @pytest.mark.parametrize(
@@ -85,6 +85,13 @@ def test_one_value_alone(column, counts):
 )
 def test_columns_that_lost_nothing(column):
     assert found(column) == ()
+
+
+@pytest.mark.parametrize("name", ["a,b", "yes", "a: b", "#", "1"])
+def test_the_line_that_saves_a_column_is_yaml_under_columns(name):
+    (loss,) = found(town(300, name=name))
+    schema = Schema.from_yaml("columns:\n  " + loss.remedy.replace("...", "Ulm, Bonn, Kiel"))
+    assert schema[name].categories == ("Ulm", "Bonn", "Kiel")
 
 
 class TestWords:
