@@ -253,6 +253,10 @@ class TestRefused:
             ),
             ({"kind": "numeric", "bound": [0, 1]}, "Column 'a': bound: unknown key. Did you mean 'bounds'?"),
             (
+                {"kind": "numeric", "unreleased": "other"},
+                "Column 'a': unreleased: not a key of this kind of column.",
+            ),
+            (
                 {"kind": "boolean", "catgories": ["x"]},
                 "Column 'a': catgories: unknown key. Did you mean 'categories'?",
             ),

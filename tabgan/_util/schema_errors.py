@@ -35,7 +35,11 @@ def line_of(
     keys = [str(key) for key in finding["loc"][skipped:]]
     message = _rule(finding)
     if finding["type"] == "extra_forbidden":
-        message = f"unknown key.{nearest(keys[-1], sorted(fields))}"
+        others = sorted(set(fields) - {keys[-1]})
+        is_known = keys[-1] in fields
+        message = (
+            "not a key of this kind of column." if is_known else f"unknown key.{nearest(keys[-1], others)}"
+        )
     elif finding["type"].startswith("union_tag"):
         found = finding.get("ctx", {}).get("tag")
         keys = ["kind"]

@@ -238,3 +238,8 @@ def _escaped(data: Any) -> Any:
     if isinstance(data, list | tuple):
         return [_escaped(value) for value in data]
     return data.replace("${", "$${") if isinstance(data, str) else data
+
+
+def key_of(name: str) -> str:
+    """Return a name as it stands before the colon of a mapping, in quotes where it needs them."""
+    return dump({name: {"kind": 0}}).removesuffix(": {kind: 0}\n")

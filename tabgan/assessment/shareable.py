@@ -333,9 +333,11 @@ def released_frame(encoder: TableEncoder, n_rows: float, n_drawn: int, random_st
         edges = np.cumsum(weights) / total if total > 0 else np.linspace(0, 1, len(weights))
         cells = np.searchsorted(edges, (np.arange(n_drawn) + 0.5) / n_drawn, side="right")
         cells = np.minimum(cells, len(weights) - 1)
-        series = column.encoder.inverse_transform(cells, rng)
-        if column.has_pooled:
+        is_pooled = cells > (0 if column.is_unseen else column.encoder.n_values)
+        needs_value = is_pooled & (not column.encoder.is_nullable and column.encoder.n_values > 0)
+        series = column.encoder.inverse_transform(np.where(needs_value, 1, cells), rng)
+        if column.has_pooled or needs_value.any():
             series = series.astype(object)
-            series[cells > (0 if column.is_unseen else column.encoder.n_values)] = OTHER
+            series[is_pooled] = OTHER
         frame[column.encoder.name] = series
     return pd.DataFrame(frame, index=range(n_drawn))

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from pydantic import field_validator, model_validator
 
+from tabgan._util.yaml import key_of
 from tabgan.columns import rounding, spellings
 from tabgan.columns.cycles import Cycle, clock_cycles
 from tabgan.columns.formats import compiled
@@ -392,10 +393,10 @@ def _column(cls: type[Datetime], spelling: spellings.Spelling, name: str, dtype:
         other = spelling.label.removesuffix(" at midnight").replace(format_, "").replace(" or ", "")
         logger.warning(
             "Column %r: the noisy counts do not tell the day from the month, and it is read as %r. If that is "
-            "wrong, declare it: {name: %r, kind: datetime, format: %r}.",
+            "wrong, declare it: %s: {kind: datetime, format: %r}.",
             name,
             format_,
-            name,
+            key_of(name),
             other,
         )
     if compiled(format_).has_fraction:

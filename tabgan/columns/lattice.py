@@ -137,8 +137,8 @@ class LatticeColumn(Column):
         """Return edges of coarse cells that are the same for every table; by default zero and doubling ranges."""
         return DOUBLING_EDGES
 
-    def repeated(self, series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-        """Return the distinct numbers of a series, and how often each occurs.
+    def repeated(self, series: pd.Series, is_exact: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Return the distinct numbers of a series, exactly or at the column's precision, and how often each occurs.
 
         Only for columns of which :attr:`may_repeat_values` is true.
         """

@@ -241,8 +241,9 @@ class Numeric(LatticeColumn):
         low, high = self.declared_range()
         return high - low >= _FEW_VALUES
 
-    def repeated(self, series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-        values = self.read(series)
+    def repeated(self, series: pd.Series, is_exact: bool) -> tuple[np.ndarray, np.ndarray]:
+        lattice, present = self.to_lattice(series)
+        values = self.read(series) if is_exact else self._of_units(lattice[present])
         found, counts = np.unique(values[~np.isnan(values)] + 0.0, return_counts=True)  # no -0.0 beside 0.0
         return found, counts.astype(np.int64)
 
@@ -267,7 +268,7 @@ class Numeric(LatticeColumn):
         reach = _integer_bits(self.dtype) if is_integer else _REACH + math.log2(column._scale)
         powers = 2.0 ** np.arange(0, math.ceil(reach) + 1)
         low, high = (end * column._scale for end in _dtype_ends(self.dtype))
-        edges = np.concatenate([1.0 - powers[::-1], powers])
+        edges = np.concatenate([[-powers[-1]], 1.0 - powers[::-1], powers])
         return column, np.unique(np.clip(edges, low, high + 1))
 
     def with_room_for(self, largest: float) -> tuple[Numeric, float]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tabgan._util.yaml import key_of
 from tabgan.columns.kind import Ballot, Column
 
 #: The most cells that a column may lose beside those that it reads: it is numeric where nine in ten are numbers.
@@ -99,7 +100,7 @@ def decide(
             best = int(np.argmax(np.where(is_fallback, chances, -1.0)))
         other = of_kind[int(np.argmax(np.where(of_kind == of_kind[best], -1.0, chances)))]
         column = ballots[outcomes[best]].column(name, dtypes[name])
-        verdicts[name] = Verdict(column, is_clear, f"{name}: {{kind: {other}}}")
+        verdicts[name] = Verdict(column, is_clear, f"{key_of(name)}: {{kind: {other}}}")
     return verdicts
 
 

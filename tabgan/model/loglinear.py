@@ -37,9 +37,10 @@ POOL, WIDTH, MIN_POOL = 32_768, 400, 4_096
 #: bends the shares of others.
 POOL_NOISE = 0.25
 
-#: Rows that the biases are corrected on, steps of Newton's method, the largest change of a log-weight in one, the ridge
-#: on the sum of them (about 1 / (FRESH * .25**2)), and the error of a share that is too small for another step.
-FRESH, CORRECTIONS, MOST_STEP, FRESH_RIDGE, CLOSE = 16_384, 8, 1.0, 1e-3, 1e-4
+#: Rows that the biases are corrected on, steps of Newton's method at most, the largest change of a log-weight in one,
+#: the ridge on the sum of them (about 1 / (FRESH * .25**2)), the error of a share that is too small for another step,
+#: and the change of a log-weight with which the last one has come to rest.
+FRESH, CORRECTIONS, MOST_STEP, FRESH_RIDGE, CLOSE, AT_REST = 16_384, 40, 1.0, 1e-3, 1e-4, 1e-3
 
 #: Iterations of L-BFGS per column, and evaluations of its objective.
 ITERATIONS, EVALUATIONS = 40, 50
@@ -213,6 +214,8 @@ def margin_shift(logits: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
         if not step.isfinite().all():
             break
         shift[is_free] += step.clamp(-MOST_STEP, MOST_STEP)
+        if step.abs().max() < AT_REST:
+            break
     return shift
 
 

@@ -16,8 +16,9 @@ from tabgan.columns.lattice import LatticeEncoder, is_on_lattice
 #: Most values of a cycle, one after the other, in the range of a column: 60 years of hours, 1,400 of days.
 MOST_TURNS = 2**19
 
-#: Weight of a cell that has none: something is drawn even where only such cells agree.
-_LEAST = 1e-12
+#: Weight of a cell that has none: something is drawn even where only such cells have a code; and the weight from which
+#: on stretches together count as agreeing.
+_LEAST, _SEEN = 1e-12, 1e-6
 
 #: Log-weight of what the calendar rules out.
 NEVER = -30.0
@@ -123,7 +124,8 @@ class Calendar:
         plain = self.weights.copy()
         for value, counts, codes in zip(values, cycle_weights, cycle_codes, strict=True):
             found = np.bincount(value, weights=plain, minlength=len(counts))
-            self.weights *= (np.maximum(counts, _LEAST) / np.maximum(found, _LEAST))[value]
+            factors = np.maximum(counts, _LEAST) / np.maximum(found, _LEAST)
+            self.weights *= np.where(found > _SEEN, factors, 1.0)[value]
             self.cycle_codes.append(codes[value])
         self.encoder = moment.column.lattice_encoder(self.edges).emphasising(moment.emphasis)
         self._orders: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
@@ -149,7 +151,8 @@ class Calendar:
     def draw(self, codes: np.ndarray, cycle_codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return ``(rows,)`` stretches, each drawn in proportion to the released counts among those that agree.
 
-        If none agrees with all of a row's codes, its month is given up first, then the weekday, then the hour.
+        If none that holds rows agrees with all of a row's codes, its month is given up first, then the weekday, then
+        the hour.
 
         Args:
             codes: ``(rows,)`` codes of present moments.
@@ -162,7 +165,7 @@ class Calendar:
             order, keys, cumulative = self._ordered(n_kept)
             wanted = _key([codes[left], *cycle_codes[left, :n_kept].T], self._sizes)
             first, stop = (np.searchsorted(keys, wanted, side=side) for side in ("left", "right"))
-            agrees = stop > first
+            agrees = cumulative[stop] - cumulative[first] > (_SEEN if n_kept else -1.0)
             start, end = cumulative[first[agrees]], cumulative[stop[agrees]]
             at = start + rng.random(len(start)) * (end - start)
             places = np.searchsorted(cumulative, at, side="right") - 1

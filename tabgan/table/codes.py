@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from tabgan._util.validate import nearest
+from tabgan._util.yaml import key_of
 from tabgan.columns.encoder import MISSING, ColumnEncoder
 from tabgan.columns.grid import SURELY, denoise_ordered, project_to_simplex, without_stray
 from tabgan.columns.lattice import is_on_lattice
@@ -142,7 +143,7 @@ def code_column(
     if is_unseen and not encoder.is_nullable:
         raise DataError(
             f"Column {encoder.name!r}: the noise hides where its values lie, and the column can hold no missing ones. "
-            f"Declare its bounds, as in {{name: {encoder.name!r}, kind: {encoder.column.kind}, bounds: [low, high]}}, "
+            f"Declare its bounds, as in {key_of(encoder.name)}: {{kind: {encoder.column.kind}, bounds: [low, high]}}, "
             "raise epsilon, or drop columns."
         )
     has_missing = encoder.is_nullable and counts[MISSING] > MISSING_SIGNAL * noise_stddev
@@ -240,7 +241,9 @@ def _denoise(
     weights[MISSING] = min(counts[MISSING], n_rows - 1) if has_missing else 0.0
     values = counts[1 : 1 + encoder.n_values]
     total = n_rows - weights[MISSING]
-    if encoder.is_ordered:
+    if encoder.has_other:
+        total = min(total, float(np.maximum(values, 0.0).sum()))
+    if encoder.is_ordered and total > 0:
         has_few = is_on_lattice(encoder) and bool(encoder.edges[-1] - encoder.edges[0] <= FEW_INTEGERS)
         if is_on_lattice(encoder) and has_few:  # of many, thin ones beside full ones are what people round to
             values = without_stray(encoder.edges, values, noise_stddev)
@@ -249,10 +252,7 @@ def _denoise(
             smooth[[0, -1]] = np.maximum(smooth[[0, -1]], END_SIGNAL * noise_stddev)
         weights[1 : 1 + encoder.n_values] = smooth * (total / smooth.sum())
     elif encoder.n_values:
-        found = float(np.maximum(values, 0.0).sum())
-        weights[1 : 1 + encoder.n_values] = project_to_simplex(
-            values, min(total, found) if encoder.has_other else total
-        )
+        weights[1 : 1 + encoder.n_values] = project_to_simplex(values, total)
     return weights
 
 

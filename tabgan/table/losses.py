@@ -14,6 +14,7 @@ from typing import Literal
 
 import numpy as np
 
+from tabgan._util.yaml import key_of
 from tabgan.columns.encoder import MISSING
 from tabgan.columns.lattice import is_on_lattice
 from tabgan.table.codes import CodedColumn, TableEncoder
@@ -33,8 +34,8 @@ class Loss:
 
     Attributes:
         column: Name of the column.
-        kind: ``"unreleased"`` for categories, ``"unseen"`` for a range that the noise hides, ``"constant"`` for a
-            column of which one value was released, ``"inexact"`` for integers that floats do not hold.
+        kind: ``"unreleased"`` for categories, ``"unseen"`` for a column of which no value was released, ``"constant"``
+            for one of which one value was, ``"inexact"`` for integers that floats do not hold.
         share: Noisy share of all rows that hold such values, from 0 to 1; ``None`` where no released number tells.
         text: The loss in words, which follow the column's name.
         remedy: The line of a schema that would save the values.
@@ -65,14 +66,16 @@ def losses_of(encoder: TableEncoder, n_rows: float, *, is_private: bool) -> tupl
 def _loss(column: CodedColumn, n_rows: float, is_private: bool) -> Loss | None:
     encoder, name = column.encoder, column.encoder.name
     domain = "categories: [...]" if encoder.column.has_categories else "bounds: [low, high]"
-    line = f"{{name: {name}, kind: {encoder.column.kind}, {domain}}}"
+    key = key_of(name)
+    line = f"{key}: {{kind: {encoder.column.kind}, {domain}}}"
     share = float(column.weights[-1]) / n_rows if encoder.has_other else 0.0
     if not is_private and share < TOLD_SHARE and (column.is_unseen or encoder.n_values == 0):
         return None  # without noise, it holds no value
     if encoder.has_other and (share >= TOLD_SHARE or encoder.n_values == 0):
+        kind: Literal["unreleased", "unseen"] = "unreleased"
         if encoder.n_values == 0:
-            line = f"{{name: {name}, kind: identifier}} if it is a key, else {line}"
-        return Loss(name, "unreleased", min(share, 1.0), _unreleased(column, share), line)
+            kind, line = "unseen", f"{key}: {{kind: identifier}} if it is a key, else {line}"
+        return Loss(name, kind, min(share, 1.0), _unreleased(column, share), line)
     values = slice(1, 1 + encoder.n_values)
     shown = np.flatnonzero((column.weights[values] > 0) & column.is_sampled[column.code_of_cell[values]])
     if column.is_unseen or len(shown) == 0:
@@ -83,9 +86,7 @@ def _loss(column: CodedColumn, n_rows: float, is_private: bool) -> Loss | None:
     is_wide = is_on_lattice(encoder) and bool(np.diff(encoder.edges)[shown[0]] > 1)
     if encoder.column.is_beyond_exact:
         text = "it has integers of 2**53 or beyond, which are not kept exactly"
-        return Loss(
-            name, "inexact", None, text, f"{{name: {name}, kind: identifier}} if it is a key, else {line}"
-        )
+        return Loss(name, "inexact", None, text, f"{key}: {{kind: identifier}} if it is a key, else {line}")
     if not is_private or len(shown) > 1 or is_wide or encoder.shows_other:
         return None
     text = "one value alone stands out from the noise, so every cell shows it, or is missing"

@@ -10,14 +10,14 @@ import pytest
 
 from tabgan._util.rng import RandomStreams
 from tabgan.assessment.shareable import Sets, evaluate_released, released_frame, train_guesser
-from tabgan.columns.categorical import OTHER_LABEL
+from tabgan.columns.categorical import OTHER_LABEL, CategoricalEncoder
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.measured_table import measure_table
 from tabgan.privacy.doors.private_metrics import Noisy, PrivateMetrics
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import make_plan
 from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
-from tabgan.table.codes import TableEncoder
+from tabgan.table.codes import TableEncoder, code_column
 
 SCHEMA = Schema(
     columns=[
@@ -217,6 +217,15 @@ class TestFrame:
         counts = released_frame(encoder, 4_000.0, 4_000)["town"].map(str).value_counts()
         assert set(counts.index) == {"Ulm", "Bonn", OTHER_LABEL}
         assert counts[OTHER_LABEL] == pytest.approx(1_000, abs=100)
+
+    def test_integers_cannot_be_missing(self):
+        column = Categorical(name="a", categories=(1, 2), dtype="int64", unreleased="redistribute")
+        counts = np.array([0, 60.0, 30, np.nan])
+        coded = code_column(CategoricalEncoder(column, "int64"), counts, 0.0, 100.0, 4, 256, 0.0)
+        counts = (
+            released_frame(TableEncoder(Schema([column]), [coded]), 100.0, 100)["a"].map(str).value_counts()
+        )
+        assert counts.to_dict() == {"1": 60, "2": 30, "<other>": 10}
 
     def test_repeats(self, encoder):
         pd.testing.assert_frame_equal(

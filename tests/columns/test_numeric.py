@@ -199,3 +199,21 @@ class TestExactNumbers:
         assert grid.edges_with_values(np.array([0, 10, 20]), np.array([3, 12, 99])).tolist() == [
             *(0, 3, 4, 10, 12, 13, 20)
         ]
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "Int32", "int64"])
+def test_the_axis_of_integers_ends_with_their_dtype(dtype):
+    _, edges = Numeric(name="a", dtype=dtype, decimals=0).with_range_axis()
+    smallest = np.iinfo(dtype.lower()).min
+    assert edges[0] == smallest
+    assert np.histogram([smallest], edges)[0][0] == 1
+
+
+def test_frequent_numbers_keep_a_declared_precision():
+    series = pd.Series([1.23456, 1.21, 500.5, np.nan])
+    values, counts = Numeric(name="a", dtype="float64", bounds=(0, 1e6), decimals=1).repeated(
+        series, is_exact=False
+    )
+    assert (values.tolist(), counts.tolist()) == ([1.2, 500.5], [2, 1])
+    values, _ = Numeric(name="a", dtype="float64", decimals=1).repeated(series, is_exact=True)
+    assert values.tolist() == [1.21, 1.23456, 500.5]

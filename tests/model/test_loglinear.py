@@ -191,6 +191,13 @@ class TestDrift:
         np.testing.assert_allclose(torch.softmax(logits + shift, 1).mean(0), shares, atol=0.005)
         assert shift[3] == 0
 
+    def test_a_bias_meets_the_shares_where_nearly_every_row_is_certain(self):
+        sure = torch.randint(0, 4, (4_000,), generator=_rng())
+        logits, shares = torch.zeros(4_000, 4), torch.tensor([0.94, 0.02, 0.02, 0.02])
+        logits[torch.arange(4_000), sure] = 14.0 + 4 * torch.randn(4_000, generator=_rng())
+        shift = loglinear.margin_shift(logits, shares)
+        np.testing.assert_allclose(torch.softmax(logits + shift, 1).mean(0), shares, atol=0.025)
+
     def test_a_rare_code_that_no_row_can_have_is_not_forced_upon_all(self):
         logits, shares = torch.zeros(4_000, 3), torch.tensor([0.5, 0.4998, 0.0002])
         logits[:, 2] = -20.0

@@ -132,6 +132,22 @@ class TestDrawing:
         assert 35 <= drawn[2] <= 41
         assert drawn[3:].tolist() == [34, 28]
 
+    def test_stretches_without_rows_do_not_count_as_agreeing(self):
+        """Else hours that no row has would be drawn for a code that is only there by the calendar."""
+        hours = MONDAY * DAY + 3_600 * np.arange(73)
+        bounds = tuple(str(np.datetime64(int(end), "s")) for end in (hours[0], hours[-1] - 1))
+        column = Datetime(name="t", bounds=bounds, resolution="second", dtype="datetime64[s]")
+        moment = DatetimeEncoder(column, column.dtype, hours)
+        counts = np.where(np.arange(72) == 5, 100.0, 0.0)
+        one_code, of_three = np.r_[0, np.ones(72, dtype=int)], column.cycles()[0]
+        calendar = Calendar(
+            moment, np.r_[0.0, counts], one_code, [of_three], [np.r_[0, 1, 1, 98.0]], [np.arange(4)]
+        )
+        drawn = calendar.draw(
+            np.ones(30, dtype=int), np.tile([[1], [2], [3]], (10, 1)), np.random.default_rng(0)
+        )
+        assert (moment.edges[drawn] == hours[5]).all()
+
     def test_parts_are_missing_with_their_moment_only(self):
         encoder = with_cycles(days())
         codes = np.array([[0, 0], [0, 3], [1, 0]])

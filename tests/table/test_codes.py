@@ -31,6 +31,14 @@ def _categorical(counts, min_rows=0.0, noise=0.0, dtype="object", n_rows=None, *
     return code_column(encoder, values, noise, n_rows or sum(counts), 4, 256, min_rows)
 
 
+@pytest.mark.parametrize("ordered", [True, False])
+def test_rows_of_other_values_are_no_rows_of_the_listed_ones(ordered):
+    coded = _categorical(
+        [0, 600, 300], n_rows=1_000.0, ordered=ordered, unreleased="other", unreleased_label="Z"
+    )
+    np.testing.assert_allclose(coded.weights, [0, 600, 300, 100])
+
+
 class TestMerging:
     def test_numbers_into_bins_of_about_equal_mass(self):
         coded = _numeric([0, 10, 10, 10, 10, 10, 10, 10, 10], n_bins=4)

@@ -44,7 +44,7 @@ def test_categories_that_were_not_released(unreleased, said):
     assert loss.share == pytest.approx(0.3, abs=0.02)
     assert "about 30% of the rows hold none of the 2 categories" in loss.text
     assert said in loss.text
-    assert loss.remedy == "{name: town, kind: categorical, categories: [...]}"
+    assert loss.remedy == "town: {kind: categorical, categories: [...]}"
 
 
 def test_no_category_at_all():
@@ -58,7 +58,7 @@ def test_a_range_that_the_noise_hides():
     column = Numeric(name="age", dtype="float64", decimals=0)
     (loss,) = found(coded(column, [100, 0], edges=[0, 1]))
     assert (loss.kind, loss.share) == ("unseen", pytest.approx(0.9))
-    assert loss.remedy == "{name: age, kind: numeric, bounds: [low, high]}"
+    assert loss.remedy == "age: {kind: numeric, bounds: [low, high]}"
 
 
 @pytest.mark.parametrize(
@@ -99,6 +99,13 @@ def test_without_noise_a_column_of_missing_cells_has_nothing_to_lose(column):
     assert found(column, is_private=True) != ()
 
 
+@pytest.mark.parametrize("name", ["a,b", "yes", "a: b", "#", "1"])
+def test_the_line_that_saves_a_column_is_yaml_under_columns(name):
+    (loss,) = found(town(300, name=name))
+    schema = Schema.from_yaml("columns:\n  " + loss.remedy.replace("...", "Ulm, Bonn, Kiel"))
+    assert schema[name].categories == ("Ulm", "Bonn", "Kiel")
+
+
 class TestWords:
     def test_a_lost_target_comes_first(self, caplog):
         y = coded(Categorical(name="y", categories=("x",), dtype="object"), [0, 1_000, np.nan])
@@ -109,6 +116,12 @@ class TestWords:
         first, second = caplog.messages
         assert first.startswith("The target 'y' is lost: one value alone stands out")
         assert "town: about 30%" in second
+
+    def test_a_target_of_which_no_value_was_released_is_lost(self, caplog):
+        y = coded(Categorical(name="y", categories=(), dtype="object"), [0, np.nan])
+        say(found(y, target="y"), "y")
+        assert caplog.messages[0].startswith("The target 'y' is lost: no value is frequent enough")
+        assert len(caplog.messages) == 1
 
     def test_a_target_with_a_few_unreleased_classes_is_not_lost(self, caplog):
         say(found(town(300), target="town"), "town")

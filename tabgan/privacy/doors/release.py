@@ -375,7 +375,7 @@ class _Door:
         """
 
         def exact() -> Observed:
-            values, counts = column.repeated(self.df[column.name])
+            values, counts = column.repeated(self.df[column.name], column.name in self.open)
             return Observed(values.tolist(), counts, len(self.df) - int(counts.sum()))
 
         release = self._release("frequent numbers", (column.name,), noise, GAUSSIAN_THRESHOLD, delta)
