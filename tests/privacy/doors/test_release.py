@@ -582,7 +582,9 @@ class TestDiscoveries:
         which = np.repeat(np.arange(len(self.COUNTS)), self.COUNTS)
         df = pd.DataFrame({"town": pd.Series([f"town {i:02}" for i in which], dtype=object), "x": which / 7})
         df.loc[len(df)] = [None, np.nan]
-        return _Door(df, plan, Measurer(PrivacyFilter(plan)), untyped_text=False, delta=1e-9)
+        return _Door(
+            df, plan, Measurer(PrivacyFilter(plan)), untyped_text=False, open=frozenset({"x"}), delta=1e-9
+        )
 
     def rare(self, door):
         first = ReleasedColumn(
