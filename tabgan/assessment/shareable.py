@@ -334,9 +334,9 @@ def released_frame(encoder: TableEncoder, n_rows: float, n_drawn: int, random_st
         cells = np.searchsorted(edges, (np.arange(n_drawn) + 0.5) / n_drawn, side="right")
         cells = np.minimum(cells, len(weights) - 1)
         is_pooled = cells > (0 if column.is_unseen else column.encoder.n_values)
-        needs_value = is_pooled & (not column.encoder.is_nullable and column.encoder.n_values > 0)
-        series = column.encoder.inverse_transform(np.where(needs_value, 1, cells), rng)
-        if column.has_pooled or needs_value.any():
+        needs_value = column.has_pooled and not column.encoder.is_nullable and column.encoder.n_values > 0
+        series = column.encoder.inverse_transform(np.where(is_pooled & needs_value, 1, cells), rng)
+        if column.has_pooled:
             series = series.astype(object)
             series[is_pooled] = OTHER
         frame[column.encoder.name] = series

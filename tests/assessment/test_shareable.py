@@ -227,6 +227,14 @@ class TestFrame:
         )
         assert counts.to_dict() == {"1": 60, "2": 30, "<other>": 10}
 
+    @pytest.mark.parametrize("nullable", [None, False])
+    def test_a_label_that_samples_show_stands_for_what_was_not_released(self, nullable):
+        column = Categorical(name="town", categories=("Ulm", "Bonn"), dtype="object", nullable=nullable)
+        counts = np.array([0.0, 600.0, 100.0, np.nan])
+        coded = code_column(column.encoder(), counts, 5.0, 1_000.0, 8, 8, 1.0)
+        frame = released_frame(TableEncoder(Schema([column]), [coded]), 1_000.0, 1_000)
+        assert (frame["town"] == OTHER_LABEL).mean() == pytest.approx(0.3, abs=0.01)
+
     def test_repeats(self, encoder):
         pd.testing.assert_frame_equal(
             released_frame(encoder, 3_000.0, 100), released_frame(encoder, 3_000.0, 100)
