@@ -154,13 +154,10 @@ class Categorical(Column):
 
     def _can_show_label(self) -> bool:
         """Return true if the label is of the type of all categories, and the dtype can hold it."""
-        types = {
-            bool if isinstance(value, bool) else str if isinstance(value, str) else float
-            for value in self.listed
-        }
         label = self.unreleased_label
-        of_label = bool if isinstance(label, bool) else str if isinstance(label, str) else float
-        return types <= {of_label} and _holds(self.dtype or "object", [label])
+        return set(map(_type_of, self.listed)) <= {_type_of(label)} and _holds(
+            self.dtype or "object", [label]
+        )
 
     def describe(self) -> str:
         if self.categories is None:
@@ -232,10 +229,7 @@ class Categorical(Column):
     def takes(self) -> frozenset[str]:
         if not self.listed:
             return frozenset((TEXT, BOOLEANS, NUMBERS))
-        return frozenset(
-            TEXT if isinstance(value, str) else BOOLEANS if isinstance(value, bool) else NUMBERS
-            for value in self.listed
-        )
+        return frozenset(map(_type_of, self.listed))
 
     def advice(self, found: frozenset[str]) -> str:
         return f"Write the categories as {' and '.join(sorted(found))}, or convert the column."
@@ -290,6 +284,11 @@ class Categorical(Column):
     def with_domain_of(self, present: pd.Series) -> Categorical:
         values = [value_of(key) for key in dict.fromkeys(typed(present))]
         return self.with_(categories=tuple(sorted(values, key=lambda value: (type(value).__name__, value))))
+
+
+def _type_of(category: Scalar) -> str:
+    """Return the type of cells that a category is of."""
+    return TEXT if isinstance(category, str) else BOOLEANS if isinstance(category, bool) else NUMBERS
 
 
 def _holds(dtype: Any, values: Sequence[Hashable]) -> bool:

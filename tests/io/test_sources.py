@@ -329,7 +329,7 @@ def test_one_row_changes_no_dtype_of_a_csv_that_is_read_for_a_fit(tmp_path, suff
 @pytest.mark.parametrize("dtype", ["int64", "Int64", "uint64", "int64[pyarrow]"])
 @pytest.mark.parametrize("cell", ["1.0", "1e3", " 7 ", "+7", "", "5"])
 def test_one_row_changes_no_integer_of_another(tmp_path, dtype, cell):
-    """Where one cell is written as 1.0, pandas reads all of them as floats, and 2**53 + 1 becomes another number."""
+    """Pandas reads all cells as floats once one is written as 1.0, and 2**53 + 1 becomes another number."""
     path = _csv(tmp_path, f'a\n9007199254740993\n"{cell}"\n')
     if not cell and dtype in ("int64", "uint64"):
         with pytest.raises(DataError, match="cannot be read as"):

@@ -49,6 +49,7 @@ DISCOVERIES = 2
 #: number of standard deviations of the noise; and the least number of columns that share the budget of such looks, so
 #: that a single one does not take all of it.
 LOST_SHARE, LOST_SIGNAL, LEAST_LOOKS = 0.03, 3.0, 1.5
+
 #: Rows that a frequent number has without privacy too, and the share of the rows with other than the most frequent one
 #: that may have none of them where only they are sampled.
 LEAST_FREQUENT, NEARLY_ALL = 5, 0.03
@@ -351,7 +352,7 @@ class _Door:
         n_most = DISCOVERIES * sum(column.is_discovered for column in columns) + len(repeating)
         self.delta = self.plan.discovery_delta / max(n_most, 1) / DISCOVERY_TRIES
         exact_noise = self.plan.noise_multiplier("exact", len(repeating))
-        found = {c.name: self._find_repeated(c, exact_noise, self.delta, n_rows) for c in repeating}
+        found = {c.name: self._find_repeated(c, exact_noise, n_rows) for c in repeating}
         released = []
         for column in columns:
             if column.is_discovered:
@@ -366,9 +367,7 @@ class _Door:
             released.append(_tightened(counted, span) if column.bounds is None and span.is_seen else counted)
         return released
 
-    def _find_repeated(
-        self, column: LatticeColumn, noise: float, delta: float, n_rows: float
-    ) -> spans_.Repeated:
+    def _find_repeated(self, column: LatticeColumn, noise: float, n_rows: float) -> spans_.Repeated:
         """Return the numbers of a column with a wide range that are frequent enough to pass the threshold.
 
         Each of a unit's rows is in one cell, that of its number or that of missing values.
@@ -378,7 +377,7 @@ class _Door:
             values, counts = column.repeated(self.df[column.name], column.name in self.open)
             return Observed(values.tolist(), counts, len(self.df) - int(counts.sum()))
 
-        release = self._release("frequent numbers", (column.name,), noise, GAUSSIAN_THRESHOLD, delta)
+        release = self._release("frequent numbers", (column.name,), noise, GAUSSIAN_THRESHOLD, self.delta)
         found = self.measurer.discover(release, exact, self.plan.unit.max_rows)
         is_frequent = found.counts >= LEAST_FREQUENT
         values, counts = np.array(found.values, dtype=np.float64)[is_frequent], found.counts[is_frequent]
