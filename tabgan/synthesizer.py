@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator
 import tabgan
 from tabgan._util import validate
 from tabgan._util.progress import Progress, told
-from tabgan._util.renamed import renamed_arguments, warn_of_old_name
+from tabgan._util.renamed import renamed_arguments, warn_of_old_name, warn_of_unused
 from tabgan._util.rng import RandomStreams
 from tabgan._util.tensors import resolve_device
 from tabgan._util.validate import nearest
@@ -30,13 +30,12 @@ from tabgan.errors import (
 from tabgan.fitting.checkpoint import folder_of
 from tabgan.fitting.fit import Request, Session, learn, say_what_is_spent, warn_of_weak_promise
 from tabgan.fitting.modelfile import Fitted, read_model, write_model
-from tabgan.model.adversary.training import TrainingConfig
 from tabgan.model.sampling import BATCH_SIZE
 from tabgan.privacy.doors.release import check_declared_rows
 from tabgan.privacy.filter import UNTOLD_PLACE
 from tabgan.privacy.ledger.file import LedgerFile
 from tabgan.privacy.ledger.records import LedgerConfig
-from tabgan.privacy.plan import ADVERSARY_SHARE, check_budget, make_plan, make_private_metrics_plan
+from tabgan.privacy.plan import check_budget, make_plan, make_private_metrics_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit
 from tabgan.schema import Schema
 from tabgan.table.losses import say
@@ -63,8 +62,8 @@ FITTED_ATTRIBUTES = ("_fitted", "_times_sampled", "schema_", "privacy_", "n_rows
 class TabGAN(BaseEstimator):
     """A differentially private synthesizer for tables.
 
-    ``fit`` measures noisy marginals of the table, trains a generator to match them, and refines it with a discriminator
-    that is trained by DP-SGD. All of it together is ``(epsilon, delta)``-differentially private
+    ``fit`` measures noisy marginals of the table and fits a generator to them; where the schema declares a target, a
+    discriminator trained by DP-SGD corrects its conditional. All of it together is ``(epsilon, delta)``-differentially private
     for adding or removing one row, or one entity where the schema names one; ``privacy_`` lists every release.
     Sampling costs nothing more.
 
@@ -76,10 +75,11 @@ class TabGAN(BaseEstimator):
         epsilon: The privacy loss of the whole fit, above 0. ``None`` switches privacy off.
         delta: The probability with which the loss may exceed it, in (0, 1); less than one over the number of rows.
         schema: The public facts about the table; columns that it omits or leaves partly open are completed privately.
-        adversary_share: Part of the budget (of mu**2, see :mod:`tabgan.privacy.plan`) that trains the
-            discriminator, in [0, 1); 0 omits it. With ``epsilon=None`` it only switches it on or off.
-        steps: Training steps of the generator, at least 1.
-        batch_size: Rows that it draws per step, at least 2.
+        adversary_share: Part of the budget (of mu**2, see :mod:`tabgan.privacy.plan`) that trains the discriminator of
+            a declared target, in [0, 1); 0 omits it, ``None`` is a fifth. With ``epsilon=None`` it only switches it on
+            or off.
+        steps: No longer used, and removed in the next version: the generator takes no steps of its own.
+        batch_size: As ``steps``.
         device: ``"auto"`` (a GPU if there is one), ``"cpu"`` or ``"cuda"``.
         random_state: ``None`` or a non-negative integer.
 
@@ -94,7 +94,7 @@ class TabGAN(BaseEstimator):
     >>> import numpy as np, pandas as pd
     >>> rng = np.random.default_rng(0)
     >>> df = pd.DataFrame({"age": rng.integers(18, 90, 2000), "smoker": rng.random(2000) < 0.3})
-    >>> model = TabGAN(epsilon=1.0, steps=20, random_state=0).fit(df)
+    >>> model = TabGAN(epsilon=1.0, random_state=0).fit(df)
     >>> model.sample(3).dtypes.astype(str).to_dict()
     {'age': 'int64', 'smoker': 'bool'}
     """
@@ -105,9 +105,9 @@ class TabGAN(BaseEstimator):
         delta: float = 1e-6,
         *,
         schema: Schema | None = None,
-        adversary_share: float = ADVERSARY_SHARE,
-        steps: int = 300,
-        batch_size: int = 1_000,
+        adversary_share: float | None = None,
+        steps: int | None = None,
+        batch_size: int | None = None,
         device: str = "auto",
         random_state: int | None = None,
     ) -> None:
@@ -129,8 +129,9 @@ class TabGAN(BaseEstimator):
         check_budget(self.epsilon, self.delta, self.adversary_share)
         if self.schema is not None and not isinstance(self.schema, Schema):
             raise ConfigError(f"schema: expected a tabgan.Schema, got {validate.shown(self.schema)}.")
-        validate.integer_at_least("steps", self.steps, 1)
-        validate.integer_at_least("batch_size", self.batch_size, 2)
+        for name in ("steps", "batch_size"):
+            if getattr(self, name) is not None:
+                warn_of_unused(name)
         resolve_device(self.device)
         RandomStreams(self.random_state)
         if self.schema is not None and self.schema.n_rows is not None:
@@ -221,13 +222,14 @@ class TabGAN(BaseEstimator):
             or any(name not in schema for name in columns)
             or any(column.may_repeat_values for column in schema),
             adversary_share=self.adversary_share,
+            has_target=schema.target is not None,
+            n_rows=schema.n_rows,
             unit=PrivacyUnit.of_schema(schema) if is_private else ROW,
             untyped_text=untyped_text,
         )
         check_declared_rows(schema, columns, plan)
-        training = TrainingConfig(steps=int(self.steps), batch_size=2 * (int(self.batch_size) // 2))
         device = resolve_device(self.device)
-        return Request(plan, schema, training, device, self.random_state, untyped_text)
+        return Request(plan, schema, device, self.random_state, untyped_text)
 
     @renamed_arguments(**_OLD_NAMES)
     def check_cap(

@@ -54,3 +54,10 @@ def warn_of_old_name(old: str, new: str, level: int = 3) -> None:
         OldNameWarning,
         stacklevel=level,
     )
+
+
+def warn_of_unused(name: str, level: int = 4) -> None:
+    """Warn that an argument has no effect any more and will not work in the next version."""
+    warnings.warn(
+        f"{name!r} has no effect any more; the next version drops it.", OldNameWarning, stacklevel=level
+    )

@@ -1,4 +1,4 @@
-"""Helpers for torch: modules as flat dictionaries for safetensors, draws of codes, threads and devices."""
+"""Helpers for torch: parts of flat dictionaries, draws of codes, threads and devices."""
 
 from __future__ import annotations
 
@@ -6,52 +6,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
-from torch import nn
-
 from tabgan._util import validate
 from tabgan.errors import ConfigError
-
-_WEIGHT, _MOMENT = "weight.", "moment."
-
-
-def pack(module: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    """Return copies, on the CPU, of all weights and of the optimizer's state."""
-    tensors = {_WEIGHT + name: value for name, value in module.state_dict().items()}
-    for position, kept in optimizer.state_dict()["state"].items():
-        for name, value in kept.items():
-            tensors[f"{_MOMENT}{position}.{name}"] = torch.as_tensor(value)
-    return {name: value.detach().cpu().clone() for name, value in tensors.items()}
-
-
-def unpack(module: nn.Module, optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Restore the tensors that :func:`pack` returned.
-
-    Raises:
-        KeyError, ValueError, RuntimeError: the tensors belong to another module or optimizer, or are not finite.
-    """
-    if not all(bool(value.isfinite().all()) for value in tensors.values()):
-        raise ValueError("tensors are not numbers")
-    weights = part(tensors, _WEIGHT)
-    module.load_state_dict(weights, strict=True)
-    kept: dict[int, dict[str, torch.Tensor]] = {}
-    for name, value in part(tensors, _MOMENT).items():
-        number, _, what = name.partition(".")
-        kept.setdefault(int(number), {})[what] = value
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    for position, moments in kept.items():
-        if any(value.ndim and value.shape != parameters[position].shape for value in moments.values()):
-            raise ValueError("moments do not belong to the weights")
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": kept})
 
 
 def part(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
     """Return the tensors whose names begin with ``prefix``, under their names without it."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-
-
-def named(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    """Return the tensors with ``prefix`` before their names."""
-    return {prefix + name: value for name, value in tensors.items()}
 
 
 def draw_codes(logits: torch.Tensor, rng: torch.Generator) -> torch.Tensor:

@@ -3,8 +3,8 @@
 The table is made up, so an audit costs nobody's privacy. It has two columns. Base rows lie on the diagonal of their
 grid; each canary is a unit whose rows all lie in an off-diagonal cell of its own. A fair coin of the operating system
 decides if it is included. Then the fit's own code runs both doors, once. The attacker reads everything that leaves
-them: the measured table, and the noisy gradients of every step, which no model reveals. It knows the base rows, the
-fakes and the weights, and scores each canary by the log-likelihood ratio of the releases. No recipient of a
+them: the measured table, and the noisy gradients of every step, which no model reveals. It knows the base rows and the
+weights, and scores each canary by the log-likelihood ratio of the releases. No recipient of a
 synthetic table knows as much.
 
 References:
@@ -121,7 +121,8 @@ def run_canaries(plan: Plan, n_canaries: int) -> CanaryScores:
     df, schema = design.table(is_in, plan)
     privacy_filter = PrivacyFilter(plan)
     table = bound_contributions(df, plan.unit)
-    measured = measure_table(table.df, schema, plan, Measurer(privacy_filter))
+    measurer = Measurer(privacy_filter)
+    measured = measure_table(table.df, schema, plan, measurer)
     if measured.encoder.sizes != [design.side, design.side]:
         raise AuditError("audit: the noise hid some categories of the audit's own table. Run it again.")
     (pair,) = measured.pairs
@@ -134,9 +135,8 @@ def run_canaries(plan: Plan, n_canaries: int) -> CanaryScores:
     gradients = np.zeros(n_canaries)
     if plan.adversary is not None:
         attack = GradientAttack(plan.adversary, design.side, design.max_rows)
-        one_ways = [marginal.counts for marginal in measured.one_ways]
         n_rows = measured.released.n_rows
-        gradients = attack.scores(measured.codes, table.units, one_ways, n_rows, privacy_filter, design.cells)
+        gradients = attack.scores(measured.codes, table.units, n_rows, measurer, design.cells)
     return CanaryScores(
         is_in,
         counts,

@@ -14,10 +14,11 @@ import numpy as np
 import torch
 from scipy import stats
 
-from tabgan.model.adversary.discriminator import Discriminator
+from tabgan.audit.whitebox import CellGame
 from tabgan.privacy.accounting import SubsampledGaussian
 from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.doors.dpsgd import MAX_GRAD_NORM, PrivateSteps
+from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import Plan
 from tabgan.privacy.unit import PrivacyUnit
@@ -31,9 +32,8 @@ CELLS, ROWS, STEPS = 4_000, 2_000, 10
 #: Practically no noise, but a number that the optimizer accepts; used only with a plan without privacy.
 _QUIET = 1e-9
 
-_SIZES = (3, 4, 5)
-_OFFSETS = torch.tensor([0, 3, 7])
-_WIDTH = 12
+#: Codes of each of the two columns of a table for gradients.
+_SIDE = 7
 
 
 @dataclass(frozen=True)
@@ -132,35 +132,30 @@ def _steps(
     run = SubsampledGaussian(noise, rate, 10_000)
     is_private = noise != _QUIET
     plan = Plan(1e6 if is_private else None, 0.5, 0.0, 0.0, {}, True, run if is_private else None, unit)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        module = Discriminator(_WIDTH, 16)
-    return PrivateSteps(module, codes, units, _OFFSETS, n_rows, run, PrivacyFilter(plan), torch.device("cpu"))
+    measurer = Measurer(PrivacyFilter(plan))
+    return PrivateSteps(CellGame(_SIDE), codes, units, n_rows, run, measurer, torch.device("cpu"))
 
 
 def _table(n_rows: int) -> np.ndarray:
     rng = np.random.default_rng(0)
-    return np.stack([rng.integers(size, size=n_rows) for size in _SIZES], axis=1).astype(np.int16)
+    return rng.integers(_SIDE, size=(n_rows, 2)).astype(np.int16)
 
 
-def _gradient(steps: PrivateSteps, fakes: torch.Tensor) -> np.ndarray:
+def _gradient(steps: PrivateSteps) -> np.ndarray:
     """Take a step, and return the noisy sum of the clipped gradients."""
-    seen: list[list[torch.Tensor]] = []
+    seen: list[torch.Tensor] = []
     steps.watch(seen.append)
-    steps.step(fakes)
-    flat = torch.cat([part.ravel() for part in seen[-1]]).double()
-    return (flat * steps.batch_size).numpy()
+    steps.step()
+    return (seen[-1] * steps.batch_size).numpy()
 
 
 def _clipping() -> Iterator[MechanismCheck]:
     """Yield checks that one unit's rows change the sum, but by no more than the bound that the noise is scaled to."""
-    fakes = torch.zeros(64, _WIDTH)
-    fakes[:, _OFFSETS] = 1.0
     for rows in (1, 3):
         codes = np.repeat(_table(60 // rows), rows, axis=0)
         units = np.repeat(np.arange(60 // rows), rows)
         sums = [
-            _gradient(_steps(_QUIET, 1.0, codes[kept], units[kept], PrivacyUnit("unit", rows), 64), fakes)
+            _gradient(_steps(_QUIET, 1.0, codes[kept], units[kept], PrivacyUnit("unit", rows), 64))
             for kept in (slice(None), slice(0, -rows))
         ]
         moved = float(np.linalg.norm(sums[0] - sums[1]))
@@ -171,11 +166,11 @@ def _clipping() -> Iterator[MechanismCheck]:
 
 def _gradient_noise() -> Iterator[MechanismCheck]:
     """Yield checks that the noise of DP-SGD has the charged scale, even in a step without rows, and is independent."""
-    noise, fakes = 5.0, torch.zeros(0, _WIDTH)
+    noise = 5.0
     steps = _steps(noise, 1e-12, _table(10), np.arange(10), PrivacyUnit(), 64)
-    drawn = [_gradient(steps, fakes) for _ in range(STEPS)]
+    drawn = [_gradient(steps) for _ in range(STEPS)]
     yield scale_check("gradients: noise of an empty step", np.concatenate(drawn), noise * MAX_GRAD_NORM)
-    other = _gradient(_steps(noise, 1e-12, _table(10), np.arange(10), PrivacyUnit(), 64), fakes)
+    other = _gradient(_steps(noise, 1e-12, _table(10), np.arange(10), PrivacyUnit(), 64))
     bound = float(stats.norm.isf(FALSE_ALARM / 2)) / math.sqrt(other.size)
     for name, first, second in (
         ("of two steps", drawn[0], drawn[1]),

@@ -1,14 +1,12 @@
 """A checkpoint, the folder that an interrupted fit resumes from: the same fit, the same ledger, no noise drawn twice.
 
-It holds what has left through the doors (noisy answers, private metrics too, the networks and their optimizers), the
-public arguments, and secrets that stay in the organisation: a seed for all randomness except privacy noise, and the key
+It holds what has left through the doors (noisy answers and gradients, private metrics too), the public arguments, and secrets that stay in the organisation: a seed for all randomness except privacy noise, and the key
 of the table's digest. It holds no row, and no state of any generator of privacy noise, which always comes fresh from
 the operating system.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,15 +15,11 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from filelock import FileLock, Timeout
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 
 from tabgan._util.files import (
     MAX_DIGITS,
     append_line,
-    atomic_path,
     canonical,
     drop_torn_line,
     leftovers,
@@ -45,10 +39,9 @@ from tabgan.privacy.ledger.records import DIGEST_VERSION, tag_version
 
 FORMAT, VERSION = "tabgan-checkpoint", 1
 
-_MANIFEST, _ANSWERS, _TRAINING, _LEDGER, _REQUESTS, _SEED, _LOCK = (
+_MANIFEST, _ANSWERS, _LEDGER, _REQUESTS, _SEED, _LOCK = (
     "manifest.json",
     "released.jsonl",
-    "training.safetensors",
     "ledger.jsonl",
     "private-metrics.jsonl",
     "holdout.json",
@@ -63,7 +56,7 @@ _OLD_REQUESTS, _OLD_REQUEST_ANSWERS = "purchases.jsonl", "bought.{}.jsonl"
 
 #: All files that a checkpoint may hold, except the answers to requests: one file each.
 _FILES = (
-    *(_MANIFEST, _ANSWERS, _TRAINING, _LEDGER, _LEDGER + ".guard", _LEDGER + ".lock"),
+    *(_MANIFEST, _ANSWERS, _LEDGER, _LEDGER + ".guard", _LEDGER + ".lock"),
     *(_REQUESTS, _OLD_REQUESTS, _SEED, _LOCK),
 )
 
@@ -153,7 +146,7 @@ class Checkpoint:
     @property
     def has_answers(self) -> bool:
         """True if anything was released that only the ledger can account for."""
-        return any((self.folder / name).exists() for name in (_ANSWERS, _TRAINING))
+        return (self.folder / _ANSWERS).exists()
 
     def take(self) -> None:
         """Lock the checkpoint against other processes until this one leaves it, or ends.
@@ -170,9 +163,6 @@ class Checkpoint:
             raise CheckpointError(
                 f"checkpoint: another process has changed {str(self.folder)!r} meanwhile. Start again."
             )
-        if (self.folder / _TRAINING).exists() and not (self.folder / _ANSWERS).exists():
-            self.leave()
-            raise _damaged(self.folder / _ANSWERS)
 
     def leave(self) -> None:
         """Release the lock."""
@@ -206,10 +196,6 @@ class Checkpoint:
     def journal(self) -> Journal:
         """Return the journal of the answers released so far."""
         return Journal(self.folder / _ANSWERS, self.fit)
-
-    def saver(self) -> TrainingFile:
-        """Return the file of the training's state."""
-        return TrainingFile(self.folder / _TRAINING, self.fit)
 
     def discard(self) -> None:
         """Remove the checkpoint of a finished or abandoned fit. Its charges stay spent."""
@@ -330,44 +316,6 @@ class KeptRequests:
         """Return the answers to a request."""
         old = self.folder / _OLD_REQUEST_ANSWERS.format(name)
         return Journal(old if old.exists() else self.folder / _REQUEST_ANSWERS.format(name), name)
-
-
-class TrainingFile:
-    """The state of a training in one file, replaced as a whole.
-
-    Args:
-        path: Path of the file.
-        fit: Name of the fit; another fit's state is refused.
-    """
-
-    def __init__(self, path: Path, fit: str) -> None:
-        self._path = path
-        self._fit = fit
-
-    def save(self, state: Mapping[str, torch.Tensor]) -> None:
-        """Write a state; it is on the disk when this returns."""
-        tensors = {name: value.contiguous() for name, value in state.items()}
-        data = save(tensors, metadata={"fit": self._fit, "sha256": _digest(tensors)})
-        with atomic_path(self._path, mode=0o600) as temporary:
-            temporary.write_bytes(data)  # save_file would write a temporary file of its own first
-
-    def load(self) -> dict[str, torch.Tensor] | None:
-        """Return the last state; ``None`` if there is none.
-
-        Raises:
-            CheckpointError: the file is damaged.
-        """
-        if not self._path.exists():
-            return None
-        try:
-            with safe_open(self._path, framework="pt") as file:
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no iterator
-                metadata = file.metadata() or {}
-                if metadata["fit"] != self._fit or metadata["sha256"] != _digest(tensors):
-                    raise ValueError
-        except (SafetensorError, OSError, KeyError, ValueError):
-            raise _damaged(self._path) from None
-        return tensors
 
 
 def holdout_seed(folder: Path) -> int:
@@ -539,13 +487,3 @@ def _forms(tables: Sequence[Any]) -> list[list[list[str]]]:
 
 def _differing(kept: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
     return sorted(key for key in {*kept, *asked} if kept.get(key) != asked.get(key))
-
-
-def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
-    """Return a digest of tensors: safetensors checks shapes and lengths, but not contents."""
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        value = tensors[name].detach().cpu().contiguous()
-        digest.update(f"{name} {value.dtype} {tuple(value.shape)} ".encode())
-        digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()

@@ -31,21 +31,19 @@ from tabgan.errors import (
 )
 from tabgan.fitting.checkpoint import NEW_FIT, Checkpoint, new_fit
 from tabgan.fitting.modelfile import Fitted
-from tabgan.model.adversary.anchors import AnchorLoss, marginals_of
-from tabgan.model.adversary.discriminator import Discriminator
-from tabgan.model.adversary.training import TrainingConfig, train
+from tabgan.model.adversary.training import Game, play
 from tabgan.model.generator import Generator
 from tabgan.model.loglinear import axes_of, fit_loglinear
 from tabgan.model.margins import pool_margins
 from tabgan.privacy.doors.contributions import bound_contributions, units_of
 from tabgan.privacy.doors.digest import table_digest
-from tabgan.privacy.doors.dpsgd import DiscriminatorSteps, PlainSteps, PrivateSteps
+from tabgan.privacy.doors.dpsgd import PlainSteps, PrivateSteps, measure_gain
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.measured_table import MeasuredTable, measure_table
 from tabgan.privacy.filter import UNTOLD, PrivacyFilter, PrivacyStatement, spent_note
 from tabgan.privacy.ledger.file import FitEntry, LedgerFile
 from tabgan.privacy.ledger.records import LedgerConfig
-from tabgan.privacy.plan import Plan
+from tabgan.privacy.plan import ADVERSARY_STEPS, Plan
 from tabgan.schema import Schema
 from tabgan.table.checks import check_table
 
@@ -54,11 +52,9 @@ logger = logging.getLogger(__name__)
 #: Beyond these a fit warns that it promises little: conventions, the ones of the standard gate.
 WEAK_EPSILON, WEAK_DELTA = 10.0, 1e-5
 
-#: Widths of the discriminator's hidden layer, with and without privacy.
-PRIVATE_HIDDEN, PLAIN_HIDDEN = 16, 128
-
-#: Real rows of a batch of a discriminator without privacy.
-PLAIN_BATCH_SIZE = 500
+#: A critic corrects the generator if its noisy gain is above this many standard deviations of the noise: one that
+#: gains nothing is let in once in six times.
+LET_IN = 1.0
 
 
 @dataclass(frozen=True)
@@ -68,7 +64,6 @@ class Request:
     Attributes:
         plan: The budget of each stage.
         schema: The declared schema.
-        training: Settings of the generator's training.
         device: The device to train on.
         random_state: Seed of all randomness except privacy noise.
         untyped_text: True if text may represent numbers and booleans.
@@ -76,7 +71,6 @@ class Request:
 
     plan: Plan
     schema: Schema
-    training: TrainingConfig
     device: torch.device
     random_state: int | None
     untyped_text: bool = False
@@ -91,7 +85,6 @@ class Request:
             "adversary": None if plan.adversary is None else vars(plan.adversary),
             "has_adversary": plan.has_adversary,
             "schema": self.schema.to_dict(),
-            "training": vars(self.training),
             "random_state": None if self.random_state is None else int(self.random_state),
             "untyped_text": self.untyped_text,
         }
@@ -240,10 +233,6 @@ class Session:
         """Return the object that charges, counts and keeps answers."""
         return Measurer(self.privacy_filter, None if self._checkpoint is None else self._checkpoint.journal())
 
-    def saver(self) -> Any:
-        """Return the keeper of the training's state; ``None`` without a checkpoint."""
-        return None if self._checkpoint is None else self._checkpoint.saver()
-
     def finish(self) -> None:
         """Record that the fit is done."""
         self.privacy_filter.finish()
@@ -304,28 +293,18 @@ def learn(df: pd.DataFrame, request: Request, session: Session, progress: Progre
 
 def _learn(df: pd.DataFrame, request: Request, session: Session, progress: Progress) -> Fitted:
     """Run the fit of :func:`learn`."""
-    plan, ledger = request.plan, session.privacy_filter
+    plan, ledger, measurer = request.plan, session.privacy_filter, session.measurer()
     table = bound_contributions(df, plan.unit)
     measured = measure_table(
-        table.df, request.schema, plan, session.measurer(), progress, untyped_text=request.untyped_text
+        table.df, request.schema, plan, measurer, progress, untyped_text=request.untyped_text
     )
     encoder, n_rows = measured.encoder, measured.released.n_rows
-    generator = _anchored_generator(measured, session.streams, progress)
-    adversary = _new_adversary(measured, table.units, request, session)
-    if adversary is not None:
-        rng = session.streams.torch("anchors", torch.device("cpu"))
-        smooth = marginals_of(generator, [*measured.one_ways, *measured.pairs], n_rows, rng)
-        generator = train(
-            generator.to(request.device),
-            AnchorLoss(encoder.sizes, smooth, n_rows).to(request.device),
-            adversary,
-            request.training,
-            session.streams.torch("train", request.device),
-            lambda done, total: progress("train", done, total),
-            session.saver(),
-        )
+    generator = _anchored_generator(measured, session.streams, progress).to(request.device)
+    target = encoder.positions.get(request.schema.target or "")
+    if plan.has_adversary and target is not None:
+        _correct(generator, target, measured, table.units, request, session, measurer, progress)
     session.finish()
-    return Fitted(encoder, generator.to(request.device).eval(), ledger.statement(), n_rows)
+    return Fitted(encoder, generator.eval(), ledger.statement(), n_rows)
 
 
 def _anchored_generator(measured: MeasuredTable, streams: RandomStreams, progress: Progress) -> Generator:
@@ -350,26 +329,31 @@ def _anchored_generator(measured: MeasuredTable, streams: RandomStreams, progres
     return generator
 
 
-def _new_adversary(
-    measured: MeasuredTable, units: np.ndarray, request: Request, session: Session
-) -> DiscriminatorSteps | None:
-    """Return the trainer of the discriminator, by DP-SGD if the plan is private; moves the codes to the device."""
-    plan, device, streams = request.plan, request.device, session.streams
-    encoder, codes, n_rows = measured.encoder, measured.codes, measured.released.n_rows
-    if not plan.has_adversary:
-        return None
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(streams.numpy("discriminator").integers(2**62)))
-        module = Discriminator(encoder.width, PRIVATE_HIDDEN if plan.is_private else PLAIN_HIDDEN).to(device)
-    offsets = torch.as_tensor(encoder.offsets[:-1])
-    if plan.is_private:
-        if plan.adversary is None:
-            return None
-        return PrivateSteps(
-            module, codes, units, offsets, n_rows, plan.adversary, session.privacy_filter, device
-        )
-    steps, rng = request.training.steps, streams.torch("batches", device)
-    return PlainSteps(module, codes, offsets, session.privacy_filter, steps, PLAIN_BATCH_SIZE, rng, device)
+def _correct(
+    generator: Generator,
+    target: int,
+    measured: MeasuredTable,
+    units: np.ndarray,
+    request: Request,
+    session: Session,
+    measurer: Measurer,
+    progress: Progress,
+) -> None:
+    """Train a critic of the target, by DP-SGD if the plan is private, and let it in if its noisy test shows a gain."""
+    plan, device, codes, n_rows = request.plan, request.device, measured.codes, measured.released.n_rows
+    rng = session.streams.torch("critic", device)
+    game = Game(generator, measured.encoder, target, rng, plan.unit.max_rows)
+    steps: PlainSteps | PrivateSteps
+    if plan.adversary is None:
+        steps = PlainSteps(game, codes, session.privacy_filter, ADVERSARY_STEPS, device)
+    else:
+        steps = PrivateSteps(game, codes, units, n_rows, plan.adversary, measurer, device)
+    critic = play(game, steps, lambda done, total: progress("train", done, total))
+    gain, noise = measure_gain(game.gains, codes, measured.encoder.names[target], measurer, device)
+    if gain > LET_IN * noise:
+        generator.correct(target, critic)
+    else:
+        logger.info("The critic of the target showed no gain above the noise, and was left out.")
 
 
 def say_what_is_spent(error: BaseException, privacy: PrivacyStatement) -> None:

@@ -34,7 +34,7 @@ from tabgan.table.codes import CodedColumn, TableEncoder
 from tabgan.table.losses import Loss, losses_of
 
 FORMAT = "tabgan-model"
-VERSION = 4
+VERSION = 5
 
 _GENERATOR = "generator."
 

@@ -91,23 +91,23 @@ class CodeSampler:
         return codes
 
     def _free(self, n_rows: int, rng: torch.Generator) -> torch.Tensor:
-        _, state, codes = self._start(n_rows, rng)
+        state, codes = self._start(n_rows)
         return self._go_on(state, codes, 0, rng)
 
     def _conditional(self, n_rows: int, rng: torch.Generator, fixed: Mapping[int, int]) -> torch.Tensor:
         least = max(CANDIDATES * n_rows, MIN_CANDIDATES)
         most = max(MOST_CANDIDATES * n_rows, MIN_CANDIDATES)
-        parts: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
+        parts: list[tuple[torch.Tensor, torch.Tensor]] = []
         drawn, worth = 0, 0.0
         while drawn < least or (worth < n_rows and drawn < most):
             size = min(BATCH_SIZE, least - drawn) if drawn < least else BATCH_SIZE
             parts.append(self._candidates(size, rng, fixed))
             drawn += len(parts[-1][0])
-            worth = _effective_size(torch.cat([log_weight for _, _, log_weight in parts]))
-        latent, codes, log_weight = (torch.cat(part) for part in zip(*parts, strict=True))
+            worth = _effective_size(torch.cat([log_weight for _, log_weight in parts]))
+        codes, log_weight = (torch.cat(part) for part in zip(*parts, strict=True))
         weights = torch.softmax(log_weight, dim=0)
         kept = torch.multinomial(weights, n_rows, replacement=True, generator=rng)
-        state, codes = self._generator.start(latent[kept]), codes[kept]
+        state, codes = self._generator.start(n_rows), codes[kept]
         last = max(fixed)
         for position in range(last + 1):
             state = self._generator.advance(state, codes[:, position], position)
@@ -115,9 +115,9 @@ class CodeSampler:
 
     def _candidates(
         self, n_rows: int, rng: torch.Generator, fixed: Mapping[int, int]
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return the latents, the codes up to the last fixed column, and the log-weights of new rows."""
-        latent, state, codes = self._start(n_rows, rng)
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the codes up to the last fixed column, and the log-weights of new rows."""
+        state, codes = self._start(n_rows)
         log_weight = torch.zeros(n_rows, device=codes.device, dtype=torch.float64)
         for position in range(max(fixed) + 1):
             logits = self._logits(state, position)
@@ -127,14 +127,13 @@ class CodeSampler:
             else:
                 codes[:, position] = draw_codes(logits, rng)
             state = self._generator.advance(state, codes[:, position], position)
-        return latent, codes, log_weight
+        return codes, log_weight
 
-    def _start(self, n_rows: int, rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return the latents of new rows, their initial state, and an empty array for their codes."""
+    def _start(self, n_rows: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the initial state of new rows, and an empty array for their codes."""
         device = self._generator.device
-        latent = torch.randn(n_rows, self._generator.latent, generator=rng, device=device)
         codes = torch.empty(n_rows, len(self._excluded), dtype=torch.int64, device=device)
-        return latent, self._generator.start(latent), codes
+        return self._generator.start(n_rows), codes
 
     def _go_on(
         self, state: torch.Tensor, codes: torch.Tensor, start: int, rng: torch.Generator

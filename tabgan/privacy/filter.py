@@ -286,11 +286,13 @@ class PrivacyFilter:
     def remaining_mu(self) -> float:
         """Return the budget left for plain Gaussian releases, as a GDP parameter; infinite without privacy.
 
-        Its allocation to releases may depend on earlier answers: the total is fixed.
+        The share of the test of a critic, which comes last, is not among it. The allocation to releases may depend on
+        earlier answers: the total is fixed.
         """
         if not self.is_private:
             return math.inf
-        return math.sqrt(max(self.plan.mu**2 - cost_of(self.entries).mu_squared, 0.0))
+        kept = self.plan.shares.get("gain", 0.0) if self.plan.has_adversary else 0.0
+        return math.sqrt(max(self.plan.mu**2 * (1 - kept) - cost_of(self.entries).mu_squared, 0.0))
 
     @property
     def charged(self) -> tuple[Release, ...]:

@@ -1,10 +1,11 @@
 """The privacy budget of a fit and its split: a plan that is complete before any row is read.
 
 The plan fixes every noise scale that the accounting depends on. Nothing in it is a function of the
-table: the sampling rate and the number of DP-SGD steps are constants, and the Gaussian stages have fixed
-shares of one GDP budget, regardless of the number of releases in a stage. So later choices (pairs, number of
-bins) may depend on earlier noisy answers: adaptive Gaussian composition with a fixed total is covered by
-Smith & Thakurta (2022), and no parameter of DP-SGD is chosen after looking at the table.
+table: the sampling rate of DP-SGD follows from the declared number of rows, the number of its steps is a constant,
+and the Gaussian stages have fixed shares of one GDP budget, regardless of the number of releases in a stage. So later
+choices (pairs, number of bins) may depend on earlier noisy answers: adaptive Gaussian composition with a fixed total is
+covered by Smith & Thakurta (2022), and no parameter of DP-SGD, or of the release after it, is chosen after looking at
+the table.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ Stage = Literal[
     "round",
     "cycles",
     "selection",
+    "gain",
 ]
 
 #: Shares of the Gaussian budget (of mu**2) of the stages before the pairs. The pairs take the rest, including the
@@ -47,6 +49,7 @@ SHARES: dict[Stage, float] = {
     "round": 0.01,
     "cycles": 0.02,
     "selection": 0.05,
+    "gain": 0.01,
 }
 
 #: The share of the votes on kinds where a table comes as text, so that every column has one.
@@ -55,10 +58,12 @@ UNTYPED_KINDS_SHARE = 0.03
 #: Part of delta that category discovery may use up, if there is any.
 DISCOVERY_DELTA_SHARE = 0.1
 
-#: The adversary's share of the whole budget (of mu**2), its sampling rate and its steps.
-ADVERSARY_SHARE = 0.05
-SAMPLE_RATE = 0.02
-ADVERSARY_STEPS = 200
+#: The share of the whole budget (of mu**2) that trains the critic of a declared target, and its steps.
+ADVERSARY_SHARE = 0.2
+ADVERSARY_STEPS = 4
+
+#: Rows of a batch that a declared number of rows leads to: of fewer, each step takes all.
+ADVERSARY_BATCH = 65_536
 
 #: Headroom that keeps rounding in sums of 1/z**2 from counting as an overspend.
 _HEADROOM = 1.0 - 1e-6
@@ -119,9 +124,11 @@ class Plan:
 
 
 def check_budget(
-    epsilon: float | None, delta: float, adversary_share: float
+    epsilon: float | None, delta: float, adversary_share: float | None, *, has_target: bool = False
 ) -> tuple[float | None, float, float]:
     """Return the arguments of a budget as floats if they are in their ranges; see :func:`make_plan`.
+
+    The share is ``ADVERSARY_SHARE`` by default if there is a target, whose conditional a critic corrects, and else 0.
 
     Raises:
         ConfigError: an argument is out of its range; names the first.
@@ -131,7 +138,10 @@ def check_budget(
             "epsilon", epsilon, fix="Write None explicitly for a fit without privacy."
         )
     delta = validate.real_in("delta", delta, 0.0, 1.0, fix="Use less than 1 / number of rows.")
-    return epsilon, delta, validate.real_in("adversary_share", adversary_share, 0.0, 1.0, open_low=False)
+    if adversary_share is None:
+        adversary_share = ADVERSARY_SHARE
+    share = validate.real_in("adversary_share", adversary_share, 0.0, 1.0, open_low=False)
+    return epsilon, delta, share if has_target else 0.0
 
 
 def make_plan(
@@ -139,7 +149,9 @@ def make_plan(
     delta: float,
     *,
     has_discovery: bool = True,
-    adversary_share: float = ADVERSARY_SHARE,
+    adversary_share: float | None = None,
+    has_target: bool = True,
+    n_rows: int | None = None,
     unit: PrivacyUnit = ROW,
     untyped_text: bool = False,
 ) -> Plan:
@@ -152,14 +164,16 @@ def make_plan(
         epsilon: Above 0, or ``None`` for no privacy.
         delta: In (0, 1).
         has_discovery: True if categories or frequent numbers have to be discovered, which takes a part of ``delta``.
-        adversary_share: Part of the budget (of mu**2) for the discriminator, in [0, 1).
+        adversary_share: Part of the budget (of mu**2) for the discriminator, in [0, 1); ``ADVERSARY_SHARE`` by default.
+        has_target: True if the schema declares a target; without one there is no discriminator.
+        n_rows: The declared number of rows, if there is one, from which the sampling rate of DP-SGD follows.
         unit: The unit of privacy.
         untyped_text: True for a table that comes as text, whose kinds are all voted on.
 
     Raises:
         ConfigError: an argument is out of its range, or the target is too small to plan with.
     """
-    epsilon, delta, adversary_share = check_budget(epsilon, delta, adversary_share)
+    epsilon, delta, adversary_share = check_budget(epsilon, delta, adversary_share, has_target=has_target)
     if epsilon is None:
         return Plan(None, delta, 0.0, math.inf, has_adversary=adversary_share > 0, unit=unit)
     discovery_delta = DISCOVERY_DELTA_SHARE * delta if has_discovery else 0.0
@@ -171,7 +185,8 @@ def make_plan(
     if adversary_share > 0:
         adversary_mu = mu * math.sqrt(adversary_share)
         mu *= math.sqrt(1.0 - adversary_share)
-        adversary = _calibrate_adversary(adversary_mu, mu, epsilon, remaining)
+        rate = min(1.0, ADVERSARY_BATCH / max(n_rows or 1, 1))
+        adversary = _calibrate_adversary(adversary_mu, mu, epsilon, remaining, rate)
     shares = SHARES | ({"kinds": UNTYPED_KINDS_SHARE} if untyped_text else {})
     return Plan(epsilon, delta, discovery_delta, mu, shares, adversary is not None, adversary, unit)
 
@@ -200,20 +215,25 @@ def make_private_metrics_plan(epsilon: float, delta: float, unit: PrivacyUnit = 
 
 
 @lru_cache(maxsize=64)
-def _calibrate_adversary(adversary_mu: float, mu: float, epsilon: float, delta: float) -> SubsampledGaussian:
+def _calibrate_adversary(
+    adversary_mu: float, mu: float, epsilon: float, delta: float, sample_rate: float = 1.0
+) -> SubsampledGaussian:
     """Return the DP-SGD run with about the least noise that fits together with Gaussian releases of ``mu``.
 
     The search starts from the central limit of subsampled Gaussians, ``mu_D = q sqrt(T (exp(1/z**2) - 1))``
-    (Bu, Dong, Long & Su 2020); the accountant alone decides.
+    (Bu, Dong, Long & Su 2020), and from ``mu_D = sqrt(T) / z`` where every unit takes part; the accountant alone
+    decides.
     """
 
     def run(precision: float) -> SubsampledGaussian:
-        return SubsampledGaussian(1.0 / precision, SAMPLE_RATE, ADVERSARY_STEPS)
+        return SubsampledGaussian(1.0 / precision, sample_rate, ADVERSARY_STEPS)
 
     def is_affordable(precision: float) -> bool:
         return epsilon_of(mu, (run(precision),), delta) <= epsilon
 
-    guess = math.sqrt(math.log1p(adversary_mu**2 / (SAMPLE_RATE**2 * ADVERSARY_STEPS)))
+    guess = adversary_mu / math.sqrt(ADVERSARY_STEPS)
+    if sample_rate < 1:
+        guess = math.sqrt(math.log1p((guess / sample_rate) ** 2))
     precision = largest(is_affordable, guess / 2, guess * 1.25, tolerance=2e-3) if guess > 0 else 0.0
     if precision < _LEAST_PRECISION or not is_affordable(precision):
         raise ConfigError(

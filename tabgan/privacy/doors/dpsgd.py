@@ -1,7 +1,8 @@
-"""Door 2: DP-SGD, the only training of the discriminator on private rows. The only import of opacus.
+"""Door 2: DP-SGD, the only training of a discriminator on private rows. The only import of opacus.
 
 One object holds the rows and does everything that the guarantee depends on: it charges the ledger, draws Poisson
-batches, has Opacus clip and add noise, and stops after the planned number of steps.
+batches, has Opacus clip and add noise, and stops after the planned number of steps. A second release tests what the
+training has brought.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import copy
 import math
 import secrets
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -18,12 +19,11 @@ import torch
 from opacus.grad_sample import GradSampleModuleFastGradientClipping
 from opacus.optimizers import DPOptimizerFastGradientClipping
 from torch import nn
-from torch.nn import functional as F
 
-from tabgan._util.tensors import pack, unpack
 from tabgan.errors import BudgetExceededError, PrivacyError
 from tabgan.privacy.accounting import SubsampledGaussian
-from tabgan.privacy.events import POISSON_GAUSSIAN, Release
+from tabgan.privacy.doors.measure import Measurer
+from tabgan.privacy.events import GAUSSIAN, POISSON_GAUSSIAN, Release
 from tabgan.privacy.filter import PrivacyFilter
 
 #: The most that one privacy unit may change a step's sum of gradients; the noise is scaled to it.
@@ -32,11 +32,11 @@ MAX_GRAD_NORM = 1.0
 #: The norm that Opacus clips to: slightly lower, so that rounding in norms and sums never takes a row past the bound.
 CLIP_NORM = MAX_GRAD_NORM * (1 - 1e-4)
 
-#: Steps charged at a time, before the first of them: bounds the loss of a crash, and the number of waits for the disk.
-BLOCK = 10
+#: Rows whose gradients are computed at a time: bounds the memory of a large batch.
+CHUNK = 8_192
 
-#: The ledger's name for the call that all blocks belong to.
-CALL = "discriminator"
+#: The largest gain in log-likelihood that one row shows in the test of a critic.
+MOST_GAIN = 0.25
 
 #: Bytes of the state of torch's CPU generator, and the position and number of the words of its Mersenne Twister: each
 #: is 32 bits in 8 bytes, after the seed, the rest of the block, and the next word's number.
@@ -88,59 +88,65 @@ class _DoubleNoise(DPOptimizerFastGradientClipping):
                 )
 
 
-class DiscriminatorSteps(Protocol):
-    """The training loop's view of an object that trains the discriminator."""
+class Game(Protocol):
+    """The door's view of a discriminator: a network, its inputs, and its losses, each row's from that row alone."""
 
-    module: nn.Module
-    batch_size: int
+    @property
+    def network(self) -> nn.Module:
+        """The network, without layers that mix rows. It holds the weights after each step."""
+
+    def prepare(self, codes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the network's inputs ``(batch, ...)`` for coded rows, and what else their losses need."""
+
+    def losses(self, outputs: torch.Tensor, given: torch.Tensor) -> torch.Tensor:
+        """Return ``(batch,)`` losses of the network's outputs."""
+
+    def optimizer(
+        self, n_rows: float, noise: float, sample_rate: float
+    ) -> Callable[..., torch.optim.Optimizer]:
+        """Return the optimizer's constructor, given the noise of a sum of gradients scaled up to all rows."""
+
+
+class CriticSteps(Protocol):
+    """The training loop's view of an object that trains a discriminator on the rows."""
 
     @property
     def steps_left(self) -> int:
         """Steps that may still be taken."""
 
-    def step(self, fakes: torch.Tensor) -> None:
-        """Take one step on private rows and on ``fakes`` ``(fakes, width)``, weighted to a total of ``batch_size``."""
-
-    def state(self) -> dict[str, torch.Tensor]:
-        """Return copies of all state that the next step depends on, except rows and randomness."""
-
-    def restore(self, state: Mapping[str, torch.Tensor]) -> None:
-        """Restore a state returned by :meth:`state`. Charges made since then stay spent."""
+    def step(self) -> None:
+        """Take one step."""
 
 
 class PrivateSteps:
-    """DP-SGD on the discriminator's real rows, with fakes in the same update.
+    """DP-SGD on a discriminator's real rows.
 
     **Guarantee.** Each step is one Poisson-subsampled Gaussian mechanism with the sampling rate and the noise
-    multiplier of ``run``, under add-or-remove-one adjacency of the unit. Steps are charged in blocks of ``BLOCK``,
-    before the first of a block; steps charged before an interruption count as taken, even if they were not.
+    multiplier of ``run``, under add-or-remove-one adjacency of the unit; at a rate of 1, which takes every unit, a
+    plain Gaussian. A step is charged before a row is read. Its noisy gradient is kept like an answer of door 1, so a
+    resumed fit takes the same step without reading a row; a step that was charged, and whose gradient was lost, counts
+    as taken.
     Sensitivity: a unit's rows, at most ``max_rows`` of them, enter a batch together or not at all. Each row's
     gradient is clipped to ``CLIP_NORM / max_rows``, over all weights together, before the sum, and the noise is scaled
     to ``MAX_GRAD_NORM``, which exceeds a unit's share by 1e-4 of it. All of this is done in float64: in float32
     the sum over a batch of 20,000 rows changed by 1.0003 of the bound for one row. Each step checks that sums and noise
-    are in float64, and on the generator's device.
-    Fakes come from the generator, which has seen only released numbers; they are clipped in the same way, weighted up
-    to the expected batch size, and enter the same sum, so they add nothing to the sensitivity, and real and fake
-    gradients cancel where the two are indistinguishable. An empty Poisson batch is a batch of fakes alone: it gets
-    noise and is counted like any other.
+    are in float64, and on the generator's device. An empty batch gets noise and is counted like any other.
     The divisor is the expected batch size, from the noisy number of rows, never the batch's own.
 
     Batches and noise of every step come from a generator refilled by the operating system: on the CPU all
     19,968 bits of a Mersenne Twister's state, on CUDA the 64-bit key of Philox. Neither generator is
     cryptographic. The noise is torch's floating-point Gaussian: attacks on its lowest bits (Mironov 2012) are not
-    excluded, but the discriminator never leaves the fit, only a generator trained through it.
+    excluded; weights that followed from it are in the model.
 
     Args:
-        module: The discriminator, on ``device``; without layers that mix rows. Holds the weights after each step.
+        game: The discriminator, its inputs and its losses: functions of one row and of released numbers.
         codes: ``(rows, columns)`` the private table, coded.
         units: ``(rows,)`` units of the rows, ``0..n - 1``; see
             :class:`~tabgan.privacy.doors.contributions.BoundedTable`.
-        offsets: ``(columns,)`` start of each column's block.
         n_rows: Noisy number of rows.
         run: Sampling rate, noise multiplier, steps.
-        privacy_filter: Charged before each block. Its plan bounds the rows of a unit.
+        measurer: The object that charges each step and keeps its gradient. Its plan bounds the rows of a unit.
         device: Device that holds the rows.
-        learning_rate: Learning rate of Adam.
 
     Raises:
         PrivacyError: a private filter's plan holds another run than ``run``; no row is read.
@@ -153,42 +159,37 @@ class PrivateSteps:
 
     def __init__(
         self,
-        module: nn.Module,
+        game: Game,
         codes: np.ndarray,
         units: np.ndarray,
-        offsets: torch.Tensor,
         n_rows: float,
         run: SubsampledGaussian,
-        privacy_filter: PrivacyFilter,
+        measurer: Measurer,
         device: torch.device,
-        learning_rate: float = 2e-3,
     ) -> None:
-        if privacy_filter.is_private and privacy_filter.plan.adversary != run:
+        plan = measurer.privacy_filter.plan
+        if plan.is_private and plan.adversary != run:
             raise PrivacyError(f"dpsgd: expected the run of the plan, got {run}. No row was read.")
-        self.module = module
         self.batch_size = max(1, round(run.sample_rate * n_rows))
-        self._run = run
-        self._filter = privacy_filter
-        charged = sum(release.steps for releases in privacy_filter.recall(CALL) for release in releases)
-        self._charged = 0
-        self._uncharged = run.steps - charged
+        self._game, self._run, self._measurer = game, run, measurer
+        self._steps_left = run.steps
         self._codes = torch.as_tensor(codes).to(device)
         self._n_units = int(units.max(initial=-1)) + 1
         is_row = np.array_equal(units, np.arange(len(codes)))
         self._units = None if is_row else torch.as_tensor(units).to(device)
         #: The smallest draw, on a grid of 2**-53, that includes a unit: from there to 1 is the rate, rounded down.
         self._lets_in = 1.0 - math.floor(run.sample_rate * 2**53) / 2**53
-        self._offsets = offsets.to(device)
         self._entropy = torch.Generator(device=device)
-        # Opacus adds hooks to the module that it wraps: a copy, since the generator trains through one without hooks.
+        # Opacus adds hooks to the module that it wraps: a copy, since rows are drawn through one without hooks.
         self._wrapped = GradSampleModuleFastGradientClipping(
-            copy.deepcopy(module).double(),
-            max_grad_norm=CLIP_NORM / privacy_filter.plan.unit.max_rows,
+            copy.deepcopy(game.network).double(),
+            max_grad_norm=CLIP_NORM / plan.unit.max_rows,
             use_ghost_clipping=True,
             loss_reduction="mean",
         )
+        noise = run.noise_multiplier * MAX_GRAD_NORM / run.sample_rate
         self._optimizer = _DoubleNoise(
-            torch.optim.Adam(self._wrapped.parameters(), lr=learning_rate, betas=(0.5, 0.99)),
+            game.optimizer(n_rows, noise, run.sample_rate)(self._wrapped.parameters()),
             noise_multiplier=run.noise_multiplier,
             max_grad_norm=MAX_GRAD_NORM,
             expected_batch_size=self.batch_size,
@@ -199,53 +200,82 @@ class PrivateSteps:
         self._ends = [
             min(own, key=torch.numel) for own in map(_own_parameters, self._wrapped.modules()) if own
         ]
+        self._observers: list[Callable[[torch.Tensor], None]] = []
 
     @property
     def steps_left(self) -> int:
-        """Steps that may still be taken, charged or not."""
-        return self._charged + self._uncharged
+        """Steps that may still be taken."""
+        return self._steps_left
 
-    def watch(self, observer: Callable[[list[torch.Tensor]], None]) -> None:
-        """Call ``observer`` in each step with the noisy gradients, which the mechanism releases, one per weight.
+    def watch(self, observer: Callable[[torch.Tensor], None]) -> None:
+        """Call ``observer`` in each step with the noisy gradient of all weights, flat, which the mechanism releases.
 
-        They are the sum of the clipped gradients and the noise, over the expected batch size.
+        It is the sum of the clipped gradients and the noise, over the expected batch size.
         """
-        self._optimizer.attach_step_hook(
-            lambda optimizer: observer([parameter.grad.detach().clone() for parameter in optimizer.params])
-        )
+        self._observers.append(observer)
 
-    def step(self, fakes: torch.Tensor) -> None:
+    def step(self) -> None:
         """Take one noisy, counted step.
 
         Raises:
             BudgetExceededError: all planned steps have been taken; no row is read.
         """
-        if self.steps_left <= 0:
+        if self._steps_left <= 0:
             raise BudgetExceededError("dpsgd: every planned step has been taken. Plan more steps instead.")
-        if self._charged == 0:
-            self._charge_block()
-        self._charged -= 1
-        _fill_with_entropy(self._entropy)
-        batch = self._poisson_batch()
-        rows = fakes.new_zeros(len(batch) + len(fakes), fakes.shape[1], dtype=torch.float64)
-        rows[: len(batch)].scatter_(1, batch.long() + self._offsets, 1.0)
-        rows[len(batch) :] = fakes.detach()
-        is_real = (torch.arange(len(rows), device=rows.device) < len(batch)).double()
-        weights = torch.where(is_real > 0, is_real, self.batch_size / max(len(fakes), 1))
-        self._clip(rows, is_real, weights)
-        self._optimizer.step()
-        self._show()
+        self._steps_left -= 1
+        release = Release(
+            "dpsgd",
+            "discriminator's gradient",
+            (),
+            POISSON_GAUSSIAN,
+            self._run.noise_multiplier,
+            sample_rate=self._run.sample_rate,
+            steps=1,
+            sensitivity=MAX_GRAD_NORM,
+        )
+        released = self._measurer.drawn(release, self._noisy_gradient)
+        if released is None:  # charged before an interruption, and lost in it
+            return
+        gradient = torch.as_tensor(released, device=self._codes.device)
+        for observer in self._observers:
+            observer(gradient)
+        parameters = list(self._wrapped.parameters())
+        for parameter, part in zip(parameters, gradient.split([p.numel() for p in parameters]), strict=True):
+            parameter.grad = part.reshape(parameter.shape)
+        self._optimizer.original_optimizer.step()
+        with torch.no_grad():
+            for shown, trained in zip(self._game.network.parameters(), parameters, strict=True):
+                shown.copy_(trained)
 
-    def _clip(self, rows: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor) -> None:
-        """Set every parameter's gradient to the sum of the rows' clipped gradients, each times a public weight.
+    def _noisy_gradient(self) -> np.ndarray:
+        """Return the noisy sum of a batch's clipped gradients over the expected batch size, of all weights, flat."""
+        _fill_with_entropy(self._entropy)
+        parameters = list(self._wrapped.parameters())
+        sums = [torch.zeros_like(parameter) for parameter in parameters]
+        for rows in self._poisson_batch().split(CHUNK):
+            if len(rows):
+                self._clip(rows)
+                for total, parameter in zip(sums, parameters, strict=True):
+                    total += parameter.grad
+        self._optimizer.zero_grad()
+        for total, parameter in zip(sums, parameters, strict=True):
+            parameter.grad = total
+        self._optimizer.pre_step()  # adds the noise and divides
+        return torch.cat([parameter.grad.ravel() for parameter in parameters]).cpu().numpy()
+
+    def _clip(self, codes: torch.Tensor) -> None:
+        """Set every parameter's gradient to the sum of the rows' clipped gradients.
 
         Opacus' hooks compute the norm of each row's gradient from the gradients that pass back through each layer. So
-        the first pass goes back to the biases alone, which costs next to nothing; the second computes the weights'
-        gradients, of the losses times Opacus' clipping factors. Opacus' own loss computes them, and the rows', in both.
+        the first pass goes back to each layer's smallest weight alone; the second computes the weights'
+        gradients, of the losses times Opacus' clipping factors. Opacus' own loss computes them in both.
         """
         for parameter in self._wrapped.parameters():
             parameter._norm_sample = None  # a norm of an earlier batch must never clip this one
-        losses = F.binary_cross_entropy_with_logits(self._wrapped(rows).squeeze(1), labels, reduction="none")
+        inputs, given = self._game.prepare(codes)
+        losses = self._game.losses(self._wrapped(inputs.detach().double()), given.detach().double())
+        if losses.shape != (len(codes),):
+            raise PrivacyError(f"dpsgd: expected a loss for each of {len(codes)} rows.")
         with warnings.catch_warnings():
             warnings.filterwarnings(
                 "ignore", "Full backward hook is firing"
@@ -256,10 +286,10 @@ class PrivateSteps:
             if (
                 factors.shape != losses.shape
             ):  # with shape (batch, 1), each would be multiplied with every loss
-                raise PrivacyError(f"dpsgd: expected a clipping factor for each of {len(rows)} rows.")
+                raise PrivacyError(f"dpsgd: expected a clipping factor for each of {len(codes)} rows.")
             self._wrapped.disable_hooks()
             try:
-                (losses * factors * weights).sum().backward()
+                (losses * factors).sum().backward()
             finally:
                 self._wrapped.enable_hooks()
 
@@ -270,40 +300,6 @@ class PrivateSteps:
         """
         _fill_with_entropy(self._entropy)
         return len(self._poisson_batch())
-
-    def _show(self) -> None:
-        """Update the weights that the generator trains through."""
-        with torch.no_grad():
-            for shown, trained in zip(self.module.parameters(), self._wrapped.parameters(), strict=True):
-                shown.copy_(trained)
-
-    def _charge_block(self) -> None:
-        """Charge the next block of steps, or all that the plan has left if they are fewer."""
-        steps = min(BLOCK, self._uncharged)
-        self._filter.charge(
-            Release(
-                "dpsgd",
-                "discriminator's gradients",
-                (),
-                POISSON_GAUSSIAN,
-                self._run.noise_multiplier,
-                sample_rate=self._run.sample_rate,
-                steps=steps,
-                sensitivity=MAX_GRAD_NORM,
-            ),
-            call=CALL,
-        )
-        self._uncharged -= steps
-        self._charged = steps
-
-    def state(self) -> dict[str, torch.Tensor]:
-        """Return copies of the weights and of the optimizer's state."""
-        return pack(self._wrapped, self._optimizer.original_optimizer)
-
-    def restore(self, state: Mapping[str, torch.Tensor]) -> None:
-        """Restore a state returned by :meth:`state`."""
-        unpack(self._wrapped, self._optimizer.original_optimizer, state)
-        self._show()
 
     def _poisson_batch(self) -> torch.Tensor:
         """Return ``(realised batch, columns)`` codes: each unit's rows are drawn with probability ``run.sample_rate``.
@@ -320,76 +316,86 @@ class PrivateSteps:
 
 
 class PlainSteps:
-    """Ordinary training of the discriminator, for a fit with ``epsilon=None``: no clipping, no noise.
+    """Training of the discriminator for a fit with ``epsilon=None``: all rows in each step, no clipping, no noise.
 
     **Guarantee.** None, and so it refuses a fit that promises one: see ``privacy_filter``.
 
     Args:
-        module: The discriminator, on ``device``.
+        game: The discriminator, its inputs and its losses.
         codes: ``(rows, columns)`` the table, coded.
-        offsets: ``(columns,)`` start of each column's block.
         privacy_filter: The fit's filter. Nothing is charged to it.
         steps: Steps that may be taken.
-        batch_size: Real rows of a batch, and fakes.
-        rng: Generator that draws batches, on ``device``.
         device: Device that holds the rows.
-        learning_rate: Learning rate of Adam.
 
     Raises:
         PrivacyError: the filter belongs to a private fit; no row is read.
     """
 
     def __init__(
-        self,
-        module: nn.Module,
-        codes: np.ndarray,
-        offsets: torch.Tensor,
-        privacy_filter: PrivacyFilter,
-        steps: int,
-        batch_size: int,
-        rng: torch.Generator,
-        device: torch.device,
-        learning_rate: float = 1e-3,
+        self, game: Game, codes: np.ndarray, privacy_filter: PrivacyFilter, steps: int, device: torch.device
     ) -> None:
         if privacy_filter.is_private:
             raise PrivacyError(
                 "dpsgd: training without noise was asked for in a fit that promises "
                 f"epsilon={privacy_filter.plan.epsilon:g}. Use PrivateSteps."
             )
-        self.module = module
-        self._steps_left = steps
-        self.batch_size = min(batch_size, len(codes))
+        self._game, self._steps_left = game, steps
         self._codes = torch.as_tensor(codes).to(device)
-        self._offsets = offsets.to(device)
-        self._rng = rng
-        self._optimizer = torch.optim.Adam(module.parameters(), lr=learning_rate, betas=(0.5, 0.99))
+        self._optimizer = game.optimizer(float(len(codes)), 0.0, 1.0)(game.network.parameters())
 
     @property
     def steps_left(self) -> int:
         """Steps that may still be taken."""
         return self._steps_left
 
-    def step(self, fakes: torch.Tensor) -> None:
+    def step(self) -> None:
         """Take one step."""
         self._steps_left -= 1
-        size, device = (self.batch_size,), self._codes.device
-        chosen = torch.randint(len(self._codes), size, generator=self._rng, device=device)
-        real = _one_hot(self._codes[chosen], self._offsets, fakes.shape[1])
-        loss = F.softplus(-self.module(real)).mean() + F.softplus(self.module(fakes.detach())).mean()
         self._optimizer.zero_grad()
-        loss.backward()
+        for rows in self._codes.split(CHUNK):
+            inputs, given = self._game.prepare(rows)
+            (self._game.losses(self._game.network(inputs), given).sum() / len(self._codes)).backward()
         self._optimizer.step()
 
-    def state(self) -> dict[str, torch.Tensor]:
-        """Return copies of the weights, the optimizer's state, the steps left and the generator's state."""
-        left = {"steps_left": torch.tensor(self.steps_left), "rng": self._rng.get_state()}
-        return {**pack(self.module, self._optimizer), **left}
 
-    def restore(self, state: Mapping[str, torch.Tensor]) -> None:
-        """Restore a state returned by :meth:`state`."""
-        unpack(self.module, self._optimizer, state)
-        self._steps_left = int(state["steps_left"])
-        self._rng.set_state(state["rng"])
+def measure_gain(
+    gains: Callable[[torch.Tensor], torch.Tensor],
+    codes: np.ndarray,
+    column: str,
+    measurer: Measurer,
+    device: torch.device,
+) -> tuple[float, float]:
+    """Return the noisy sum of the rows' gains in log-likelihood by a critic, and the noise's standard deviation.
+
+    **Guarantee.** Each row's gain, a function of that row and of released numbers, is clipped to ``MOST_GAIN`` on both
+    sides and divided by it, so a unit changes the sum by at most ``max_rows``. It is charged as one Gaussian with the
+    noise of the stage ``gain`` before a row is read.
+
+    Args:
+        gains: Returns ``(batch,)`` gains of coded rows.
+        codes: ``(rows, columns)`` the private table, coded.
+        column: Name of the critic's column, for the ledger.
+        measurer: The object that charges, adds the noise, and keeps the answer.
+        device: Device of the computation.
+
+    Returns:
+        Both in units of ``MOST_GAIN``.
+    """
+    plan = measurer.privacy_filter.plan
+    noise = plan.noise_multiplier("gain", 1)
+    release = Release(
+        "release", "critic's gain", (column,), GAUSSIAN, noise, sensitivity=plan.unit.max_rows
+    )
+
+    def exact() -> np.ndarray:
+        total = 0.0
+        for rows in torch.as_tensor(codes).split(CHUNK):
+            each = gains(rows.to(device)).double().nan_to_num(0.0) / MOST_GAIN
+            total += float(each.clamp(-1.0, 1.0).sum())
+        return np.array([total])
+
+    (noisy,) = measurer.scores([release], exact)
+    return float(noisy), release.noise_stddev
 
 
 def _own_parameters(module: nn.Module) -> list[torch.Tensor]:
@@ -417,9 +423,3 @@ def _fill_with_entropy(generator: torch.Generator) -> None:
     words = np.frombuffer(secrets.token_bytes(4 * _WORDS), dtype=np.uint32).astype(np.int64)
     state.view(torch.int64)[_FIRST_WORD : _FIRST_WORD + _WORDS] = torch.from_numpy(words)
     generator.set_state(state)
-
-
-def _one_hot(codes: torch.Tensor, offsets: torch.Tensor, width: int) -> torch.Tensor:
-    """Return ``(batch, width)`` float one-hot blocks of ``(batch, columns)`` codes."""
-    rows = torch.zeros(len(codes), width, device=codes.device)
-    return rows.scatter_(1, codes.long() + offsets, 1.0)

@@ -113,6 +113,20 @@ class Measurer:
         self._keep(call, {"scores": noisy.tolist()})
         return noisy
 
+    def drawn(self, release: Release, mechanism: Callable[[], np.ndarray]) -> np.ndarray | None:
+        """Return the flat array of a mechanism that adds its noise itself, and is charged before it is called.
+
+        ``None`` if an interruption lost it after its charge: it is not drawn again.
+        """
+        call = self._next_call([release])
+        answer = self._recall(call, [release], is_dispensable=True)
+        if answer is None:
+            return None
+        if "drawn" not in answer:
+            answer = {"drawn": mechanism().tolist()}
+            self._keep(call, answer)
+        return np.asarray(answer["drawn"], dtype=np.float64)
+
     def discover(self, release: Release, exact: Callable[[], Observed], max_rows: int) -> Discovered:
         """Return the categories that pass the threshold, and noisy counts of them and of missing values.
 

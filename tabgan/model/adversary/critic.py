@@ -1,0 +1,260 @@
+"""The critic of a column: a discriminator whose log-ratio corrects the generator's conditional.
+
+The anchors' conditional of a target is log-linear, so it lacks every interaction of two columns, and carries the noise
+of all tables. The critic's ``D(x, b)`` estimates ``log p(b | x) - log anchor(b | x)``: it tells the target of a real
+row from one that the generator would draw for the same row. The generator draws from ``anchor * exp(D)``, so it
+follows the critic at once, and the game of the two is maximum likelihood (Goodfellow 2014).
+
+``D`` is linear in features that cost nothing: waves of the place of a number among the released counts, indicators
+of frequent categories, the anchors' own log-odds, and products of two of these of different columns. Few
+directions of them vary among the generator's rows, and the training step takes the others for noise
+(:mod:`tabgan.model.adversary.natural`).
+
+References:
+    Goodfellow et al. (2014), *Generative Adversarial Nets*.
+    Goodfellow (2014), *On Distinguishability Criteria for Estimating Generative Models*, arXiv 1412.6515.
+    Gutmann & Hyvarinen (2010), *Noise-Contrastive Estimation*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import nn
+
+from tabgan.table.codes import CodedColumn
+
+#: Categories with an indicator, and classes of a target with an output of their own, at most: the most frequent ones.
+INDICATORS, CLASSES = 4, 8
+
+#: Values from which on an ordered column has waves instead of indicators, the least share that makes a code one of
+#: them, and the least share of missing values that has an indicator.
+FEW_VALUES, SEEN, SEEN_MISSING = 6, 1e-4, 0.01
+
+#: Waves of an ordered target that are corrected, and their size: with it few rows' gradients exceed the clipping bound.
+TARGET_WAVES, TARGET_SIZE = 3, 0.5
+
+#: Single features at most, and all together over the root of the outputs: a step works with their square.
+MOST_SINGLE, MOST_FEATURES = 300, 900
+
+#: Lengths of the single features, of the products and of the constant, and factor on the anchors' own log-odds, whose
+#: weight shrinks what the anchors overstate. A row's gradient is as long as its features times its error, and is
+#: clipped at 1: shorter features are lost in the noise, longer ones bias the steps.
+SINGLE, PRODUCTS, CONSTANT, OWN = 1.5, 2.0, 0.3, 3.0
+
+#: Least log-probability by the anchors that a feature shows, and the most standard deviations of any feature.
+_LEAST_LOG, _MOST = -8.0, 3.0
+
+#: Added to the standard deviation of a feature: rare indicators stay small.
+_LEAST_SPREAD = 0.02
+
+#: Owner of the anchors' own log-odds among the columns.
+_ANCHORS = -1
+
+
+class Critic(nn.Module):
+    """A linear discriminator of one column's codes, given the earlier ones.
+
+    **Shape.** ``log_ratio``: one-hot blocks of the earlier columns ``(batch, before)`` and the anchors' logits
+    ``(batch, size)`` to ``(batch, size)``.
+
+    Args:
+        table: ``(before, P)`` single features of each code of the earlier columns.
+        owner: ``(P + K,)`` the column of each single feature; ``-1`` for the ``K`` of the anchors.
+        basis: ``(size, K)`` functions of the column's codes.
+        mean: ``(P + K,)`` means of the single features among drawn rows.
+        spread: ``(P + K,)`` their standard deviations.
+        crossed: ``(C,)`` places of the features that have products.
+        scale: Factor on all features, in (0, 1].
+    """
+
+    table: torch.Tensor
+    owner: torch.Tensor
+    basis: torch.Tensor
+    mean: torch.Tensor
+    spread: torch.Tensor
+    crossed: torch.Tensor
+    scale: torch.Tensor
+
+    def __init__(
+        self,
+        table: torch.Tensor,
+        owner: torch.Tensor,
+        basis: torch.Tensor,
+        mean: torch.Tensor,
+        spread: torch.Tensor,
+        crossed: torch.Tensor,
+        scale: torch.Tensor,
+    ) -> None:
+        super().__init__()
+        self.register_buffer("table", table)
+        self.register_buffer("owner", owner)
+        self.register_buffer("basis", basis)
+        self.register_buffer("mean", mean)
+        self.register_buffer("spread", spread)
+        self.register_buffer("crossed", crossed)
+        self.register_buffer("scale", scale)
+        left, right = torch.triu_indices(len(crossed), len(crossed), 1)
+        is_product = owner[crossed[left]] != owner[crossed[right]]
+        self._pairs = crossed[left[is_product]], crossed[right[is_product]]
+        n_features = len(owner) + int(is_product.sum()) + 1
+        self.network = nn.Linear(n_features, basis.shape[1], bias=False)
+        nn.init.zeros_(self.network.weight)
+
+    def features(self, before: torch.Tensor, anchor: torch.Tensor) -> torch.Tensor:
+        """Return ``(batch, features)``, each row from its own codes alone; about as long as ``scale`` times 3.
+
+        Args:
+            before: ``(batch, before)`` one-hot blocks of the earlier columns.
+            anchor: ``(batch, size)`` the anchors' logits.
+        """
+        single = torch.cat([before @ self.table, _log_odds(anchor, self.basis)], dim=1)
+        single = ((single - self.mean) / self.spread).clamp(-_MOST, _MOST)
+        factor = torch.where(self.owner == _ANCHORS, OWN, 1.0)
+        left, right = (places.to(single.device) for places in self._pairs)
+        products = single[:, left] * single[:, right]
+        constant = single.new_full((len(single), 1), CONSTANT)
+        lengths = SINGLE / max(single.shape[1], 1) ** 0.5, PRODUCTS / max(products.shape[1], 1) ** 0.5
+        return self.scale * torch.cat([lengths[0] * factor * single, lengths[1] * products, constant], dim=1)
+
+    def log_ratio(self, before: torch.Tensor, anchor: torch.Tensor) -> torch.Tensor:
+        """Return ``D``, which is added to the anchors' logits."""
+        outputs: torch.Tensor = self.network(self.features(before, anchor))
+        return outputs @ self.basis.T
+
+    @classmethod
+    def of_columns(
+        cls, columns: Sequence[CodedColumn], before: torch.Tensor, anchor: torch.Tensor, max_rows: int = 1
+    ) -> Critic:
+        """Return a critic of the last of ``columns`` that corrects nothing yet.
+
+        Its features follow from released counts, and from rows drawn by the generator.
+
+        Args:
+            columns: Coded columns in the order in which they are drawn, up to the critic's own.
+            before: ``(rows, before)`` one-hot blocks of drawn rows' earlier columns.
+            anchor: ``(rows, size)`` the anchors' logits for them.
+            max_rows: The most rows of a unit of privacy: features are shortened by it, as each row's gradient is.
+        """
+        tables = [_singles(column) for column in columns[:-1]]
+        owner = np.repeat(np.arange(len(tables)), [table.shape[1] for table in tables])
+        table = np.zeros((before.shape[1], len(owner)))
+        row = column = 0
+        for each in tables:
+            table[row : row + len(each), column : column + each.shape[1]] = each
+            row, column = row + each.shape[0], column + each.shape[1]
+        basis = torch.as_tensor(_basis(columns[-1]), dtype=torch.float32)
+        single = before @ torch.as_tensor(table, dtype=torch.float32)
+        relevance = _correlation(single, torch.softmax(anchor, dim=1) @ basis)
+        kept = torch.argsort(-relevance, stable=True)[:MOST_SINGLE].sort().values
+        table, owner = table[:, kept.numpy()], owner[kept.numpy()]
+        single = torch.cat([single[:, kept], _log_odds(anchor, basis)], dim=1)
+        owners = torch.cat([torch.as_tensor(owner), torch.full((basis.shape[1],), _ANCHORS)])
+        relevance = torch.cat([relevance[kept], torch.full((basis.shape[1],), torch.inf)])
+        most = _most_crossed(MOST_FEATURES / basis.shape[1] ** 0.5 - len(owners))
+        crossed = torch.argsort(-relevance, stable=True)[:most].sort().values
+        return cls(
+            torch.as_tensor(table, dtype=torch.float32),
+            owners,
+            basis,
+            single.mean(0),
+            single.std(0) + _LEAST_SPREAD,
+            crossed,
+            torch.tensor(1.0 / max_rows),
+        )
+
+    @classmethod
+    def of_state(cls, sizes: Sequence[int], position: int, state: Mapping[str, torch.Tensor]) -> Critic:
+        """Return a critic with the shapes and values of a state dictionary's tensors.
+
+        Raises:
+            KeyError, ValueError, RuntimeError: the tensors do not belong together.
+        """
+        if not 0 <= position < len(sizes):
+            raise ValueError("no such column")
+        parts = {name: value for name, value in state.items() if name != "network.weight"}
+        before, n_single, n_outputs = sum(sizes[:position]), state["table"].shape[1], state["basis"].shape[1]
+        n_all = n_single + n_outputs
+        shapes = {
+            "table": (before, n_single),
+            "owner": (n_all,),
+            "basis": (sizes[position], n_outputs),
+            "mean": (n_all,),
+            "spread": (n_all,),
+            "crossed": (len(state["crossed"]),),
+            "scale": (),
+        }
+        if {name: tuple(value.shape) for name, value in parts.items()} != shapes:
+            raise ValueError("tensors do not belong together")
+        numbers = [value for value in state.values() if value.is_floating_point()]
+        owner, crossed = state["owner"].long(), state["crossed"].long()
+        is_usable = len(numbers) == len(state) - 2 and all(bool(each.isfinite().all()) for each in numbers)
+        is_usable &= bool((state["spread"] > 0).all()) and 0 < float(state["scale"]) <= 1
+        is_usable &= len(crossed) <= n_all and n_all <= MOST_SINGLE + CLASSES
+        is_usable &= bool(((crossed >= 0) & (crossed < n_all)).all())
+        is_usable &= bool(((owner >= _ANCHORS) & (owner < position)).all())
+        if not is_usable or len(crossed.unique()) != len(crossed):
+            raise ValueError("not a critic")
+        critic = cls(**{**parts, "owner": owner, "crossed": crossed})
+        critic.load_state_dict(dict(state), strict=True)
+        return critic
+
+
+def _singles(coded: CodedColumn) -> np.ndarray:
+    """Return ``(width, features)`` of a column's codes: two waves of the place of a number, or indicators."""
+    weights = coded.code_weights
+    total = max(float(weights.sum()), 1e-9)
+    first, last = int(coded.encoder.is_nullable), coded.width - int(coded.encoder.has_other)
+    values = weights[first:last]
+    if coded.encoder.is_ordered and (values > SEEN * total).sum() > FEW_VALUES:
+        place = _places(values)
+        waves = np.zeros((coded.width, 2))
+        waves[first:last] = np.stack([place, 0.7 * np.cos(np.pi * (place + 1))], axis=1)
+        if first and weights[0] > SEEN_MISSING * total:
+            return np.column_stack([waves, np.arange(coded.width) == 0])
+        return waves
+    frequent = [code for code in np.argsort(-weights, kind="stable") if weights[code] > 0][:INDICATORS]
+    chosen = frequent[1:] if len(frequent) == 2 else frequent
+    return np.asarray(np.arange(coded.width)[:, None] == np.array(chosen, dtype=int), dtype=np.float64)
+
+
+def _places(weights: np.ndarray) -> np.ndarray:
+    """Return the middle of each code in the distribution of the values, in [-1, 1]."""
+    below = np.cumsum(weights) - weights / 2
+    return np.asarray(2 * below / max(weights.sum(), 1e-9) - 1)
+
+
+def _basis(coded: CodedColumn) -> np.ndarray:
+    """Return ``(width, outputs)`` functions of a target's codes: waves of a number, or indicators of classes."""
+    weights = np.where(coded.exists, coded.code_weights, 0.0)
+    first, last = int(coded.encoder.is_nullable), coded.width - int(coded.encoder.has_other)
+    if coded.encoder.is_ordered and (weights[first:last] > SEEN * weights.sum()).sum() > FEW_VALUES:
+        place = _places(weights[first:last])
+        basis = np.zeros((coded.width, TARGET_WAVES))
+        waves = [place, *(np.cos(np.pi * k * (place + 1)) for k in range(1, TARGET_WAVES))]
+        basis[first:last] = TARGET_SIZE * np.stack(waves, axis=1)
+        return basis
+    frequent = [code for code in np.argsort(-weights, kind="stable") if coded.exists[code]]
+    chosen = np.array(frequent[1 : 1 + CLASSES] or frequent[:1], dtype=int)
+    return np.asarray(np.arange(coded.width)[:, None] == chosen, dtype=np.float64)
+
+
+def _correlation(single: torch.Tensor, expected: torch.Tensor) -> torch.Tensor:
+    """Return the largest absolute correlation of each feature with the expectations of the target's functions."""
+    first = (single - single.mean(0)) / (single.std(0) + _LEAST_SPREAD)
+    second = (expected - expected.mean(0)) / (expected.std(0) + 1e-6)
+    return (first.T @ second / len(single)).abs().amax(dim=1)
+
+
+def _most_crossed(products: float) -> int:
+    """Return the most features, at least 2, whose products are at most so many."""
+    return max(int((1 + (1 + 8 * max(products, 1.0)) ** 0.5) / 2), 2)
+
+
+def _log_odds(anchor: torch.Tensor, basis: torch.Tensor) -> torch.Tensor:
+    """Return ``(batch, K)`` coefficients of the anchors' log-probabilities on a target's functions."""
+    centred = basis - basis.mean(0)
+    odds = torch.log_softmax(anchor, dim=1).clamp_min(_LEAST_LOG) @ centred
+    return odds / centred.square().sum(0).clamp_min(1e-6)
