@@ -22,6 +22,7 @@ from hypothesis import settings
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from tabgan.evaluation.gate import NO_GATE, Decision
+from tabgan.model.adversary import anchors
 from tabgan.privacy import accounting, plan
 from tabgan.privacy.filter import PrivacyStatement
 from tabgan.privacy.plan import check_budget
@@ -33,9 +34,14 @@ settings.register_profile("repeatable", derandomize=True)
 settings.register_profile("fuzz", derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
-#: Steps of the discriminator's private run in tests, a tenth, and the width of the accountant's cells, ten times as
-#: wide: a coarser grid only over-counts, so that a plan stays on the private side of its target.
-SHORT_RUN = {(plan, "ADVERSARY_STEPS"): 20, (accounting, "VALUE_DISCRETIZATION_INTERVAL"): 1e-3}
+#: Steps of the discriminator's private run in tests, a tenth; the width of the accountant's cells, ten times as
+#: wide: a coarser grid only over-counts, so that a plan stays on the private side of its target; and the rows that are
+#: drawn to smooth the anchors, an eighth.
+SHORT_RUN = {
+    (plan, "ADVERSARY_STEPS"): 20,
+    (accounting, "VALUE_DISCRETIZATION_INTERVAL"): 1e-3,
+    (anchors, "SMOOTHING_ROWS"): 8_192,
+}
 FULL_RUN = {place: getattr(*place) for place in SHORT_RUN}
 
 
@@ -196,6 +202,15 @@ def people() -> pd.DataFrame:
     )
     df.loc[7, "town"] = SECRET
     return df
+
+
+@pytest.fixture
+def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the steps of an evaluation that take long, where they are not asked for."""
+    from tabgan.evaluation import suite
+
+    for name in ("attack_steps", "detection_findings", "membership_findings", "association_findings"):
+        monkeypatch.setattr(suite, name, lambda *args: ())
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ from tabgan.errors import ConfigError, PrivacyError
 from tabgan.evaluation.gate import Gate, Limit
 from tabgan.report import to_html, to_json, to_markdown
 
+pytestmark = pytest.mark.usefixtures("few_trees")
+
 
 def table(n_rows: int, seed: int) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
