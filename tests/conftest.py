@@ -47,8 +47,15 @@ FULL_RUN = {place: getattr(*place) for place in SHORT_RUN}
 
 @pytest.fixture(autouse=True, scope="module")
 def length_of_the_private_run(request: pytest.FixtureRequest) -> None:
-    """Plan and train a short private run, but in modules that say ``FULL_RUN = True``: those of the accounting."""
-    chosen = FULL_RUN if getattr(request.module, "FULL_RUN", False) else SHORT_RUN
+    """Plan and train a short private run, but in modules that say ``FULL_RUN = True``: those of the accounting.
+
+    A module may also name the constants that it needs in full.
+    """
+    kept = getattr(request.module, "FULL_RUN", ())
+    chosen = {
+        place: FULL_RUN[place] if kept is True or place[1] in kept else value
+        for place, value in SHORT_RUN.items()
+    }
     if any(getattr(*place) != value for place, value in chosen.items()):
         for place, value in chosen.items():
             setattr(*place, value)

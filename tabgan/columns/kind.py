@@ -21,7 +21,7 @@ from tabgan._util.schema_errors import joined, line_of, name_of
 from tabgan.columns.cycles import Cycle
 from tabgan.columns.encoder import MISSING, ColumnEncoder, can_hold_missing
 from tabgan.columns.keys import keys_of
-from tabgan.columns.values import is_text, objects
+from tabgan.columns.values import Dtype, dtype_named, is_text, objects
 from tabgan.errors import DataError, SchemaError
 
 Scalar = bool | int | float | str
@@ -125,10 +125,8 @@ class Column(BaseModel):
     @field_validator("dtype")
     @classmethod
     def _check_dtype(cls, dtype: str | None) -> str | None:
-        try:
-            pd.api.types.pandas_dtype(dtype or "object")
-        except (TypeError, ValueError, NotImplementedError):
-            raise ValueError(f"expected a pandas dtype such as 'Int64', got {dtype!r}.") from None
+        if dtype_named(dtype or "object") is None:
+            raise ValueError(f"expected a pandas dtype such as 'Int64', got {dtype!r}.")
         return dtype
 
     # The declaration.
@@ -211,7 +209,7 @@ class Column(BaseModel):
     # The table's dtype.
 
     @classmethod
-    def has_dtype(cls, dtype: Any) -> bool:
+    def has_dtype(cls, dtype: Dtype) -> bool:
         """Return true if a column of this dtype is of this kind, whatever its values are."""
         del dtype
         return False
@@ -322,7 +320,7 @@ class Column(BaseModel):
         del found
         return "Declare another kind, or convert the column."
 
-    def fits_dtype(self, dtype: Any) -> bool:
+    def fits_dtype(self, dtype: Dtype) -> bool:
         """Return true if a resolved pandas dtype can hold the declared domain."""
         del dtype
         return True
@@ -444,6 +442,6 @@ def read_text(df: pd.DataFrame, columns: Iterable[Column]) -> pd.DataFrame:
     return read
 
 
-def is_text_dtype(dtype: Any) -> bool:
+def is_text_dtype(dtype: Dtype) -> bool:
     """Return true for a resolved dtype that text may have."""
     return bool(dtype == np.dtype(object) or pd.api.types.is_string_dtype(dtype))
