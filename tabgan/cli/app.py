@@ -223,10 +223,10 @@ def sample(
         fitted = TabGAN.load(model)
         conditions = options.conditions_of(condition or [], fitted.schema_)
         df = fitted.sample(n, conditions=conditions or None, random_state=random_state)
-        form = options.with_form_of(fitted, form, "separator", "decimal", "encoding")
+        written: Any = options.with_form_of(fitted, form, "separator", "decimal", "encoding")
         if separator is None and output.suffix.lower() == ".tsv":
-            form["separator"] = "tab"
-        write_table(df, output, escape_formulas=escape_formulas, **form)
+            written["separator"] = "tab"
+        write_table(df, output, escape_formulas=escape_formulas, **written)
         typer.echo(f"{output}: {len(df):,} rows{_seeded(random_state, fitted.random_state)}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -65,7 +65,7 @@ def cap(
     with exits(debug):
         from tabgan.privacy.ledger.file import LedgerFile
 
-        wanted = options.ledger_of(check_readable(file, "FILE"), epsilon_cap, delta_cap)
+        wanted: Any = options.ledger_of(check_readable(file, "FILE"), epsilon_cap, delta_cap)
         ledger = LedgerFile(file)
         ledger.set_cap(wanted.cap, may_end_fits=force)
         typer.echo(

@@ -229,7 +229,7 @@ class Datetime(LatticeColumn):
     def lattice_encoder(self, edges: np.ndarray) -> DatetimeEncoder:
         return DatetimeEncoder(self, self.dtype or "float64", edges)
 
-    def parse(self, text: str, where: str) -> Any:
+    def parse(self, text: str, where: str) -> object:
         if self.format and compiled(self.format).read(text) is not None:
             return text
         found = declared_moment(text, self.zone)
@@ -253,7 +253,7 @@ class Datetime(LatticeColumn):
         return "Set format, such as '%Y-%m-%d'." if found == {TEXT} else super().advice(found)
 
     def check_output(self) -> None:
-        check_objects(self)
+        check_objects(self, self.objects)
         super().check_output()
 
     def fits_dtype(self, dtype: Dtype) -> bool:

@@ -368,7 +368,7 @@ class Numeric(LatticeColumn):
                 f"Column {self.name!r}: {found} not go with dtype {self.dtype}. "
                 f"Use {0 if self.decimals else 1}, or another dtype."
             )
-        check_objects(self)
+        check_objects(self, self.objects)
         super().check_output()
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ import pandas as pd
 from tabgan.columns.formats import compiled
 
 #: A resolved dtype: NumPy's, or one of pandas' own.
-Dtype = np.dtype | pd.api.extensions.ExtensionDtype
+Dtype: TypeAlias = np.dtype | pd.api.extensions.ExtensionDtype
 
 #: The errors of pandas about dtypes, or types, that it does not know.
 _UNKNOWN = (TypeError, ValueError, NotImplementedError)
@@ -224,7 +224,7 @@ def booleans(series: pd.Series) -> list[bool | None]:
     return [boolean_of(value) for value in objects(series)]
 
 
-def objects(series: Iterable[Any]) -> list[Any]:
+def objects(series: Iterable[object]) -> list[Any]:
     """Return values as Python's own, ``None`` for one that its library cannot make into any.
 
     Arrow holds moments and dates beyond the calendar, which raise when they are looked at. Text of a subclass, such as

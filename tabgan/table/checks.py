@@ -11,7 +11,6 @@ import decimal
 import math
 from collections.abc import Sequence
 from numbers import Rational, Real
-from typing import Any
 
 import numpy as np
 import pandas as pd

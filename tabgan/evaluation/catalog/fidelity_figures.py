@@ -56,8 +56,8 @@ def _tvd(order: int, what: str) -> Entry:
         label=f"Total variation distance, {what}",
         direction="lower",
         format="distance",
-        meaning=f"{_MOVED.format(what=what).capitalize()}; numbers are binned at the real rows' {QUANTILES}-quantiles, missing is a "
-        f"value. {_EQUAL}",
+        meaning=f"{_MOVED.format(what=what).capitalize()}; numbers are binned at the real rows' {QUANTILES}-quantiles, "
+        f"missing is a value. {_EQUAL}",
         good=_NEAR,
         told=f"mean total variation distance of {what}",
         gate="at_most",
