@@ -128,7 +128,7 @@ class Duration(LatticeColumn):
         values, present = elapsed(series)
         longest = _NANO_LIMIT / 1_000
         found = np.rint(np.clip(values, -longest, longest) * 1e6).astype("timedelta64[us]")
-        found[~present] = np.timedelta64("NaT")
+        found[~present] = np.timedelta64("NaT", "us")
         return pd.Series(found, index=series.index)
 
     def read(self, series: pd.Series) -> np.ndarray:

@@ -136,7 +136,7 @@ def seconds(
         zone: Zone of the wall clock: moments that say theirs are converted. ``None`` takes each by its own.
     """
     if _is_datetime(series.dtype):
-        found = _wall_clock(series, zone).to_numpy(dtype="datetime64[s]", na_value=np.datetime64("NaT"))
+        found = _wall_clock(series, zone).to_numpy(dtype="datetime64[s]", na_value=np.datetime64("NaT", "s"))
         return found.astype(np.int64), ~np.isnat(found)
     clocks = _clocks(series, format_, zone)
     present = np.array([clock is not None for clock in clocks], dtype=bool)
