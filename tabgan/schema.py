@@ -98,15 +98,16 @@ class Schema(BaseModel):
 
     def __init__(
         self,
-        columns: Sequence[Any] = (),
+        columns: Iterable[AnyColumn | Mapping[str, object]] = (),
         target: str | None = None,
         entity: str | None = None,
         max_rows: int | None = None,
         n_rows: int | None = None,
-        **extra: Any,
+        **extra: object,
     ) -> None:
-        if isinstance(columns, str) or not isinstance(columns, Iterable):
-            raise SchemaError(f"schema: columns: expected a list of columns, got {type(columns).__name__}.")
+        given: object = columns
+        if isinstance(given, str) or not isinstance(given, Iterable):
+            raise SchemaError(f"schema: columns: expected a list of columns, got {type(given).__name__}.")
         columns = tuple(columns)
         if isinstance(entity, str) and repr(entity) not in map(name_of, columns):
             columns = (*columns, Identifier(name=entity))
@@ -170,7 +171,7 @@ class Schema(BaseModel):
     def __contains__(self, name: object) -> bool:
         return name in self.names
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> Column:
         for column in self.columns:
             if column.name == name:
                 return column
@@ -184,7 +185,7 @@ class Schema(BaseModel):
         """Return this schema with another target."""
         return Schema(self.columns, target, self.entity, self.max_rows, self.n_rows)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return plain data: ``{"columns": {name: {...}}, "target": ..., ...}``, without open fields."""
         columns = {
             column.name: column.model_dump(mode="json", exclude={"name"}, exclude_none=True)
@@ -194,13 +195,14 @@ class Schema(BaseModel):
         return {"columns": columns} | {key: value for key, value in further.items() if value is not None}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Schema:
+    def from_dict(cls, data: Mapping[str, object]) -> Schema:
         """Return the schema that :meth:`to_dict` wrote, or that a person did.
 
         Raises:
             SchemaError: naming each column and key that cannot be used.
         """
-        if not isinstance(data, Mapping) or not isinstance(data.get("columns", {}), Mapping):
+        listed = data.get("columns", {}) if isinstance(data, Mapping) else None
+        if not isinstance(listed, Mapping):
             raise SchemaError(
                 "schema: expected a mapping with the key 'columns', a mapping from names to columns."
             )
@@ -209,13 +211,14 @@ class Schema(BaseModel):
         if unknown:
             raise SchemaError(f"schema: unknown key {unknown[0]!r}.{nearest(unknown[0], known)}")
         columns = []
-        for name, spec in data.get("columns", {}).items():
+        for name, spec in listed.items():
             if not isinstance(spec, Mapping):
                 raise SchemaError(f"Column {name!r}: expected a mapping such as {{kind: numeric}}.")
             if "name" in spec:
                 raise SchemaError(f"Column {name!r}: name: unknown key. The name stands before the colon.")
             columns.append({"name": str(name), **spec})
-        return cls(columns=columns, **{key: data.get(key) for key in _TABLE_KEYS})
+        others: dict[str, Any] = {key: data.get(key) for key in _TABLE_KEYS}
+        return cls(columns=columns, **others)
 
     def to_yaml(self) -> str:
         """Return the schema as YAML, for people to edit."""

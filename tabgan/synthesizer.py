@@ -269,7 +269,7 @@ class TabGAN(BaseEstimator):
         self.losses_ = fitted.losses
 
     def sample(
-        self, n: int, *, conditions: Mapping[str, Any] | None = None, random_state: int | None = None
+        self, n: int, *, conditions: Mapping[str, object] | None = None, random_state: int | None = None
     ) -> pd.DataFrame:
         """Return ``n`` synthetic rows.
 
@@ -291,7 +291,7 @@ class TabGAN(BaseEstimator):
         n: int,
         batch_size: int = 100_000,
         *,
-        conditions: Mapping[str, Any] | None = None,
+        conditions: Mapping[str, object] | None = None,
         random_state: int | None = None,
     ) -> Iterator[pd.DataFrame]:
         """Return an iterator over tables of at most ``batch_size`` rows, ``n`` rows in total; see :meth:`sample`."""
@@ -352,7 +352,7 @@ class TabGAN(BaseEstimator):
         target: str | None = None,
         rules: Sequence[Rule] = (),
         subgroups: Sequence[str] | None = None,
-        gate: Gate | Mapping[str, Any] | str | None = None,
+        gate: Gate | Mapping[str, object] | str | None = None,
         audit: AuditResult | None = None,
         private_metrics_epsilon: float | None = None,
         private_metrics_delta: float | None = None,
@@ -563,7 +563,8 @@ class TabGAN(BaseEstimator):
                 f"model file: the arguments in {str(path)!r} are not those of this version. "
                 "Load it with the tabgan that wrote it."
             )
-        model = cls(**{**params, "device": device})
+        arguments: dict[str, Any] = {**params, "device": device}
+        model = cls(**arguments)
         try:
             model.check_params()
         except ConfigError as error:

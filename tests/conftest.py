@@ -22,6 +22,7 @@ from hypothesis import settings
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from tabgan.evaluation.gate import NO_GATE, Decision
+from tabgan.model.adversary import anchors
 from tabgan.privacy import accounting, plan
 from tabgan.privacy.filter import PrivacyStatement
 from tabgan.privacy.plan import check_budget
@@ -33,16 +34,28 @@ settings.register_profile("repeatable", derandomize=True)
 settings.register_profile("fuzz", derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
-#: Steps of the discriminator's private run in tests, a tenth, and the width of the accountant's cells, ten times as
-#: wide: a coarser grid only over-counts, so that a plan stays on the private side of its target.
-SHORT_RUN = {(plan, "ADVERSARY_STEPS"): 20, (accounting, "VALUE_DISCRETIZATION_INTERVAL"): 1e-3}
+#: Steps of the discriminator's private run in tests, a tenth; the width of the accountant's cells, ten times as
+#: wide: a coarser grid only over-counts, so that a plan stays on the private side of its target; and the rows that are
+#: drawn to smooth the anchors, an eighth.
+SHORT_RUN = {
+    (plan, "ADVERSARY_STEPS"): 20,
+    (accounting, "VALUE_DISCRETIZATION_INTERVAL"): 1e-3,
+    (anchors, "SMOOTHING_ROWS"): 8_192,
+}
 FULL_RUN = {place: getattr(*place) for place in SHORT_RUN}
 
 
 @pytest.fixture(autouse=True, scope="module")
 def length_of_the_private_run(request: pytest.FixtureRequest) -> None:
-    """Plan and train a short private run, but in modules that say ``FULL_RUN = True``: those of the accounting."""
-    chosen = FULL_RUN if getattr(request.module, "FULL_RUN", False) else SHORT_RUN
+    """Plan and train a short private run, but in modules that say ``FULL_RUN = True``: those of the accounting.
+
+    A module may also name the constants that it needs in full.
+    """
+    kept = getattr(request.module, "FULL_RUN", ())
+    chosen = {
+        place: FULL_RUN[place] if kept is True or place[1] in kept else value
+        for place, value in SHORT_RUN.items()
+    }
     if any(getattr(*place) != value for place, value in chosen.items()):
         for place, value in chosen.items():
             setattr(*place, value)
@@ -196,6 +209,15 @@ def people() -> pd.DataFrame:
     )
     df.loc[7, "town"] = SECRET
     return df
+
+
+@pytest.fixture
+def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the steps of an evaluation that take long, where they are not asked for."""
+    from tabgan.evaluation import suite
+
+    for name in ("attack_steps", "detection_findings", "membership_findings", "association_findings"):
+        monkeypatch.setattr(suite, name, lambda *args: ())
 
 
 @pytest.fixture

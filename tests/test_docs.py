@@ -29,7 +29,7 @@ def table(seed: int) -> pd.DataFrame:
     )
 
 
-def test_every_figure_is_explained():
+def test_every_figure_is_explained(few_trees):
     model = TabGAN(epsilon=20.0, steps=1, random_state=0).fit(table(0))
     report = model.evaluate(table(0), table(1), target="b", private_metrics_epsilon=1.0)
     found = (evaluate(table(0), table(1), table(2), target="b"), report.shareable.evaluation)

@@ -1,4 +1,4 @@
-"""The examples run as they stand; only the steps of a fit are fewer."""
+"""The examples run as they stand; only the steps of a fit and the trees of an evaluation are fewer."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_it_fits_a_screen_and_says_what_it_writes(name):
 
 @pytest.mark.parametrize("name", WRITTEN)
 @pytest.mark.filterwarnings("ignore")
-def test_it_runs(name, tmp_path, monkeypatch, capsys):
+def test_it_runs(name, tmp_path, monkeypatch, capsys, few_trees):
     monkeypatch.chdir(tmp_path)
     defaults = dict(TabGAN.__init__.__kwdefaults__, steps=5)
     monkeypatch.setattr(TabGAN.__init__, "__kwdefaults__", defaults)

@@ -92,7 +92,7 @@ def drop_torn_line(path: Path) -> None:
     sync(path)
 
 
-def canonical(data: Any) -> str:
+def canonical(data: object) -> str:
     """Return JSON that is equal for equal data: sorted keys, no spaces, ASCII, no NaN.
 
     Raises:
@@ -148,7 +148,7 @@ def sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def sealed(data: Any) -> str:
+def sealed(data: object) -> str:
     """Return JSON that holds data and their digest, so that damage can be detected.
 
     Raises:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tabgan._util.validate import nearest
 
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
-def name_of(column: Any) -> str:
+
+def name_of(column: object) -> str:
     """Return the quoted name of a column, or of what was meant to be one."""
     name = column.get("name") if isinstance(column, Mapping) else getattr(column, "name", None)
     return "without a name" if name is None else repr(str(name))
@@ -21,7 +24,7 @@ def joined(lines: Iterable[str]) -> str:
 
 
 def line_of(
-    where: str, finding: Any, skipped: int = 0, fields: Iterable[str] = (), kinds: Sequence[str] = ()
+    where: str, finding: ErrorDetails, skipped: int = 0, fields: Iterable[str] = (), kinds: Sequence[str] = ()
 ) -> str:
     """Return one finding as a line.
 
@@ -49,7 +52,7 @@ def line_of(
     return f"{where}: {'.'.join(keys) + ': ' if keys else ''}{message}"
 
 
-def _rule(finding: Any) -> str:
+def _rule(finding: ErrorDetails) -> str:
     """Return the rule of a finding and, of a value that pydantic refuses, what was found; a schema is public."""
     rule, found = finding["msg"].removeprefix("Value error, "), reprlib.repr(finding["input"])
     if finding["type"] in ("tuple_type", "list_type"):

@@ -215,7 +215,7 @@ _Dumper.add_implicit_resolver(_TAG + "float", _NUMBER, list("-+.0123456789"))
 _Dumper.add_representer(str, _represent_text)
 
 
-def dump(data: Any) -> str:
+def dump(data: object) -> str:
     """Return data as YAML that :func:`parse` reads back unchanged.
 
     PyYAML writes YAML 1.1, in which ``01089`` and ``1e5`` are text without quotes.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from tabgan._util.files import canonical
 from tabgan._util.printed import at_least, at_most
@@ -100,7 +99,7 @@ class AuditResult:
             )
         return self
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return plain data for JSON."""
         checks = [asdict(check) | {"has_passed": check.has_passed} for check in self.checks]
         return asdict(self) | {

@@ -5,19 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
+
+import pandas as pd
 
 from tabgan._util.validate import nearest, positive
 from tabgan._util.yaml import parse
 from tabgan.columns.kind import read_text
 from tabgan.errors import ConfigError, DataError
-from tabgan.io import Dialect, check_readable, form_in_full, is_csv, read_table
+from tabgan.io import CsvForm, Dialect, check_readable, form_in_full, is_csv, read_table
 from tabgan.schema import Schema
+
+if TYPE_CHECKING:
+    from tabgan.evaluation.gate import Gate
+    from tabgan.privacy.ledger.records import LedgerConfig
+    from tabgan.synthesizer import TabGAN
 
 
 def given_form(
     separator: str | None, decimal: str | None, encoding: str | None, na_value: Sequence[str] | None
-) -> dict[str, Any]:
+) -> CsvForm:
     """Return the keys of a CSV's form that some option gives.
 
     Raises:
@@ -30,7 +37,7 @@ def given_form(
         "encoding": encoding,
         "na_values": dialect.na_values or None,
     }
-    return {key: value for key, value in given.items() if value is not None}
+    return cast(CsvForm, {key: value for key, value in given.items() if value is not None})
 
 
 def form_of(
@@ -39,7 +46,7 @@ def form_of(
     encoding: str | None,
     na_value: Sequence[str] | None,
     *tables: Path | None,
-) -> dict[str, Any]:
+) -> CsvForm:
     """Return the form of the CSV among some tables, as arguments of the functions that read and write tables.
 
     Raises:
@@ -50,31 +57,32 @@ def form_of(
     if form and not any(map(is_csv, named)):
         option = "--" + next(iter(form)).replace("na_values", "na-value")
         raise ConfigError(f"{option}: expected a CSV beside it, got {named[0].name!r}. Leave it out.")
-    return {"separator": "auto", "decimal": None, "encoding": None, "na_values": None} | form
+    unstated: CsvForm = {"separator": "auto", "decimal": None, "encoding": None, "na_values": None}
+    return unstated | form
 
 
-def kept_form(path: Path, form: Mapping[str, Any]) -> dict[str, Any]:
+def kept_form(path: Path, form: CsvForm) -> CsvForm:
     """Return the form that a model keeps of the table that it was fitted to: none if that is no CSV."""
     return form_in_full(path, form) if is_csv(path) else {}
 
 
-def with_form_of(model: Any, form: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+def with_form_of(model: TabGAN, form: CsvForm, *keys: str) -> CsvForm:
     """Return some keys of a form, those that no option gives as the model keeps them."""
     from tabgan.fitting.modelfile import form_of as form_kept  # not on top: it imports torch
 
     kept = form_kept(model)
-    return {
-        key: kept.get(key, form[key]) if form[key] in (None, "auto") else form[key] for key in keys or form
-    }
+    given: dict[str, object] = {**form}
+    chosen = {key: kept.get(key, value) if value in (None, "auto") else value for key, value in given.items()}
+    return cast(CsvForm, {key: chosen[key] for key in keys or chosen})
 
 
-def read_declared(path: Path, declared: Schema | None, form: Mapping[str, Any]) -> Any:
+def read_declared(path: Path, declared: Schema | None, form: CsvForm) -> pd.DataFrame:
     """Return a table as a fit with a declared schema reads it."""
     dtypes = {column.name: column.dtype for column in declared or () if column.dtype}
     return read_table(path, dtypes=dtypes, as_text=True, schema=declared, **form)
 
 
-def gate_of(text: str, *, has_target: bool) -> Any:
+def gate_of(text: str, *, has_target: bool) -> Gate | None:
     """Return the gate of a YAML file, or the standard one."""
     from tabgan.evaluation.gate import Gate
 
@@ -108,7 +116,7 @@ def epsilon_of(text: str) -> float | None:
 
 def ledger_of(
     path: Path | None, epsilon_cap: float | None, delta_cap: float | None, table_may_change: bool = False
-) -> Any:
+) -> LedgerConfig | None:
     """Return the ledger that the options describe; ``None`` if they name none."""
     from tabgan.privacy.ledger.records import LedgerConfig
 
@@ -121,7 +129,7 @@ def ledger_of(
     return LedgerConfig(path, epsilon_cap, delta_cap, table_may_change)
 
 
-def conditions_of(pairs: Sequence[str], schema: Schema) -> dict[str, Any]:
+def conditions_of(pairs: Sequence[str], schema: Schema) -> dict[str, object]:
     """Return ``column=value`` pairs as values of the columns' kinds.
 
     A name may hold an equals sign: of several columns that a pair could mean, the one with the longest name is meant.
@@ -183,7 +191,7 @@ def check_evaluate(
         )
 
 
-def read_like(path: Path | None, schema: Any, form: Mapping[str, Any]) -> Any:
+def read_like(path: Path | None, schema: Schema, form: CsvForm) -> pd.DataFrame | None:
     """Return a table with a schema's columns, text where they are read as text; ``None`` without a path."""
     if path is None:
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Union
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from tabgan.columns.duration import Duration
 from tabgan.columns.identifier import Identifier
 from tabgan.columns.kind import Ballot, Column
 from tabgan.columns.numeric import Numeric
+from tabgan.columns.values import Dtype
 from tabgan.columns.vote import Verdict, decide
 
 #: Every kind, in the order in which they are asked what values are: the first that says yes has them.
@@ -74,7 +75,7 @@ def columns_of_votes(
     return decide(of_all, kinds, votes, dtypes, noise_stddev, untyped_text)
 
 
-def column_of_dtype(dtype: Any, name: str) -> Column | None:
+def column_of_dtype(dtype: Dtype, name: str) -> Column | None:
     """Return the open column that a dtype stands for, ``None`` if only the values can tell."""
     for kind in KINDS:
         if kind.has_dtype(dtype):

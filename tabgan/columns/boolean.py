@@ -10,7 +10,7 @@ import pandas as pd
 from tabgan.columns.categorical import CategoricalEncoder
 from tabgan.columns.keys import typed
 from tabgan.columns.kind import BOOLEANS, Ballot, Column, Domain
-from tabgan.columns.values import boolean_of, booleans, objects
+from tabgan.columns.values import Dtype, boolean_of, booleans, objects
 from tabgan.errors import ConfigError, DataError
 
 #: dtype of booleans that are read from text.
@@ -40,7 +40,7 @@ class Boolean(Column):
         return text.lower() == "true"
 
     @classmethod
-    def has_dtype(cls, dtype: Any) -> bool:
+    def has_dtype(cls, dtype: Dtype) -> bool:
         is_category = isinstance(dtype, pd.CategoricalDtype)
         return not is_category and bool(pd.api.types.is_bool_dtype(dtype))
 
@@ -77,7 +77,7 @@ class Boolean(Column):
     def takes(self) -> frozenset[str]:
         return frozenset((BOOLEANS,))
 
-    def fits_dtype(self, dtype: Any) -> bool:
+    def fits_dtype(self, dtype: Dtype) -> bool:
         is_category = isinstance(dtype, pd.CategoricalDtype)
         return is_category or bool(pd.api.types.is_bool_dtype(dtype)) or dtype == np.dtype(object)
 

@@ -15,7 +15,7 @@ from tabgan.columns import numerals
 from tabgan.columns.encoder import MISSING, ColumnEncoder, can_hold_missing
 from tabgan.columns.keys import counted, typed, value_of
 from tabgan.columns.kind import BOOLEANS, NUMBERS, TEXT, Ballot, Column, Domain, Scalar
-from tabgan.columns.values import boolean_of, float_of, objects
+from tabgan.columns.values import Dtype, boolean_of, float_of, objects
 from tabgan.errors import ConfigError, DataError, SchemaError
 
 #: The category that stands for values that were not released.
@@ -177,7 +177,7 @@ class Categorical(Column):
         return categories[text]
 
     @classmethod
-    def has_dtype(cls, dtype: Any) -> bool:
+    def has_dtype(cls, dtype: Dtype) -> bool:
         return isinstance(dtype, pd.CategoricalDtype)
 
     @classmethod
@@ -291,7 +291,7 @@ def _type_of(category: Scalar) -> str:
     return TEXT if isinstance(category, str) else BOOLEANS if isinstance(category, bool) else NUMBERS
 
 
-def _holds(dtype: Any, values: Sequence[Hashable]) -> bool:
+def _holds(dtype: Dtype, values: Sequence[Hashable]) -> bool:
     """Return true if a dtype can hold values."""
     try:
         pd.Series(list(values), dtype=object).astype(dtype)

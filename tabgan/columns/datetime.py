@@ -18,7 +18,7 @@ from tabgan.columns.cycles import Cycle, clock_cycles
 from tabgan.columns.formats import compiled
 from tabgan.columns.kind import DATES, DATETIMES, TEXT, Ballot, Column, check_objects, is_text_dtype
 from tabgan.columns.lattice import LatticeColumn, LatticeEncoder, Precision
-from tabgan.columns.values import ahead_of_utc, declared_moment, moments, objects, seconds
+from tabgan.columns.values import Dtype, ahead_of_utc, declared_moment, moments, objects, seconds
 from tabgan.errors import ConfigError, DataError, SchemaError
 
 logger = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ class Datetime(LatticeColumn):
         return type(self)(name=self.name, format=self.format)
 
     @classmethod
-    def has_dtype(cls, dtype: Any) -> bool:
+    def has_dtype(cls, dtype: Dtype) -> bool:
         return bool(pd.api.types.is_datetime64_any_dtype(dtype))
 
     @classmethod
@@ -229,7 +229,7 @@ class Datetime(LatticeColumn):
     def lattice_encoder(self, edges: np.ndarray) -> DatetimeEncoder:
         return DatetimeEncoder(self, self.dtype or "float64", edges)
 
-    def parse(self, text: str, where: str) -> Any:
+    def parse(self, text: str, where: str) -> object:
         if self.format and compiled(self.format).read(text) is not None:
             return text
         found = declared_moment(text, self.zone)
@@ -253,10 +253,10 @@ class Datetime(LatticeColumn):
         return "Set format, such as '%Y-%m-%d'." if found == {TEXT} else super().advice(found)
 
     def check_output(self) -> None:
-        check_objects(self)
+        check_objects(self, self.objects)
         super().check_output()
 
-    def fits_dtype(self, dtype: Any) -> bool:
+    def fits_dtype(self, dtype: Dtype) -> bool:
         if is_text_dtype(dtype):
             return True
         is_other = pd.api.types.is_numeric_dtype(dtype) or getattr(dtype, "kind", "O") == "m"
@@ -359,7 +359,7 @@ def _open(cls: type[Datetime], **known: Any) -> Callable[[str, str], Datetime]:
     return lambda name, dtype: cls(name=name, dtype=dtype, **known)
 
 
-def _arrow_zone(dtype: Any) -> str | None:
+def _arrow_zone(dtype: Dtype) -> str | None:
     """Return the time zone of Arrow's moments; ``None`` for any other dtype."""
     return getattr(getattr(dtype, "pyarrow_dtype", None), "tz", None)
 

@@ -13,7 +13,7 @@ from pydantic import field_validator, model_validator
 from tabgan.columns import rounding
 from tabgan.columns.kind import DURATIONS, TEXT, Ballot, Column, is_text_dtype
 from tabgan.columns.lattice import LIMIT, LatticeColumn, LatticeEncoder, Precision
-from tabgan.columns.values import declared_duration, duration_of, elapsed, objects
+from tabgan.columns.values import Dtype, declared_duration, duration_of, elapsed, objects
 from tabgan.errors import ConfigError, DataError, SchemaError
 
 #: Milliseconds of each resolution, coarsest first.
@@ -93,7 +93,7 @@ class Duration(LatticeColumn):
         return pd.Timedelta(milliseconds=found)
 
     @classmethod
-    def has_dtype(cls, dtype: Any) -> bool:
+    def has_dtype(cls, dtype: Dtype) -> bool:
         return bool(pd.api.types.is_timedelta64_dtype(dtype))
 
     @classmethod
@@ -128,7 +128,7 @@ class Duration(LatticeColumn):
         values, present = elapsed(series)
         longest = _NANO_LIMIT / 1_000
         found = np.rint(np.clip(values, -longest, longest) * 1e6).astype("timedelta64[us]")
-        found[~present] = np.timedelta64("NaT")
+        found[~present] = np.timedelta64("NaT", "us")
         return pd.Series(found, index=series.index)
 
     def read(self, series: pd.Series) -> np.ndarray:
@@ -171,7 +171,7 @@ class Duration(LatticeColumn):
     def takes(self) -> frozenset[str]:
         return frozenset((DURATIONS, TEXT))
 
-    def fits_dtype(self, dtype: Any) -> bool:
+    def fits_dtype(self, dtype: Dtype) -> bool:
         return is_text_dtype(dtype) or bool(pd.api.types.is_timedelta64_dtype(dtype))
 
     def check_readable(self, series: pd.Series) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import string
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from tabgan.columns.encoder import ColumnEncoder
 from tabgan.columns.keys import typed
 from tabgan.columns.kind import Column, Domain, is_text_dtype
 from tabgan.columns.lattice import LIMIT
-from tabgan.columns.values import objects
+from tabgan.columns.values import Dtype, objects
 from tabgan.errors import DataError
 
 #: The most characters of an identifier's pattern, and of the keys that it makes.
@@ -73,7 +73,7 @@ class Identifier(Column):
     def undeclared(self) -> Identifier:
         return self
 
-    def fits_dtype(self, dtype: Any) -> bool:
+    def fits_dtype(self, dtype: Dtype) -> bool:
         is_number = pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype)
         return is_text_dtype(dtype) or bool(is_number)
 

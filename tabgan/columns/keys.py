@@ -16,7 +16,7 @@ from tabgan.columns.values import float_of, objects
 from tabgan.errors import DataError
 
 
-def typed(values: Iterable[Any]) -> list[Hashable]:
+def typed(values: Iterable[object]) -> list[Hashable]:
     """Return values as keys under which 1, 1.0 and True are one only where pandas would store them as one.
 
     Integral numbers become Python's integers, other numbers its floats, and text plain ``str``, so that a category

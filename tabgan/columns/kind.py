@@ -21,7 +21,7 @@ from tabgan._util.schema_errors import joined, line_of, name_of
 from tabgan.columns.cycles import Cycle
 from tabgan.columns.encoder import MISSING, ColumnEncoder, can_hold_missing
 from tabgan.columns.keys import keys_of
-from tabgan.columns.values import is_text, objects
+from tabgan.columns.values import Dtype, dtype_named, is_text, objects
 from tabgan.errors import DataError, SchemaError
 
 Scalar = bool | int | float | str
@@ -55,9 +55,9 @@ class Ballot(NamedTuple):
     """
 
     label: str
-    holds: Callable[[Any, bool], bool]
+    holds: Callable[[object, bool], bool]
     column: Callable[[str, str], Column]
-    label_of: Callable[[Any, bool], str | None] | None = None
+    label_of: Callable[[object, bool], str | None] | None = None
     reads: tuple[str, ...] | None = ()
     same_as: str = ""
     weight: float = 0.005
@@ -115,7 +115,7 @@ class Column(BaseModel):
     can_group: ClassVar[bool] = True
     is_exact: ClassVar[bool] = False
 
-    def __init__(self, **data: Any) -> None:
+    def __init__(self, **data: object) -> None:
         try:
             super().__init__(**data)
         except ValidationError as error:
@@ -125,10 +125,8 @@ class Column(BaseModel):
     @field_validator("dtype")
     @classmethod
     def _check_dtype(cls, dtype: str | None) -> str | None:
-        try:
-            pd.api.types.pandas_dtype(dtype or "object")
-        except (TypeError, ValueError, NotImplementedError):
-            raise ValueError(f"expected a pandas dtype such as 'Int64', got {dtype!r}.") from None
+        if dtype_named(dtype or "object") is None:
+            raise ValueError(f"expected a pandas dtype such as 'Int64', got {dtype!r}.")
         return dtype
 
     # The declaration.
@@ -183,7 +181,7 @@ class Column(BaseModel):
         """The category that stands for pooled values in a sample, ``None`` if none does."""
         return None
 
-    def with_(self, **changes: Any) -> Self:
+    def with_(self, **changes: object) -> Self:
         """Return the same column with other fields, which are not checked."""
         return self.model_copy(update=changes)
 
@@ -199,7 +197,7 @@ class Column(BaseModel):
         """Return the same column with only its name and the fields needed to read its values."""
         return type(self)(name=self.name)
 
-    def parse(self, text: str, where: str) -> Any:
+    def parse(self, text: str, where: str) -> object:
         """Return the value that text from a command line stands for.
 
         Raises:
@@ -211,7 +209,7 @@ class Column(BaseModel):
     # The table's dtype.
 
     @classmethod
-    def has_dtype(cls, dtype: Any) -> bool:
+    def has_dtype(cls, dtype: Dtype) -> bool:
         """Return true if a column of this dtype is of this kind, whatever its values are."""
         del dtype
         return False
@@ -322,7 +320,7 @@ class Column(BaseModel):
         del found
         return "Declare another kind, or convert the column."
 
-    def fits_dtype(self, dtype: Any) -> bool:
+    def fits_dtype(self, dtype: Dtype) -> bool:
         """Return true if a resolved pandas dtype can hold the declared domain."""
         del dtype
         return True
@@ -381,7 +379,7 @@ class Column(BaseModel):
         return self
 
 
-def position_of(ballots: Sequence[Ballot]) -> Callable[[Any, bool], int]:
+def position_of(ballots: Sequence[Ballot]) -> Callable[[object, bool], int]:
     """Return a function that finds the place of the ballot that holds a value, of the arguments of ``holds``."""
     places = {ballot.label: place for place, ballot in enumerate(ballots)}
     steps: list[tuple[int, Ballot]] = []
@@ -389,7 +387,7 @@ def position_of(ballots: Sequence[Ballot]) -> Callable[[Any, bool], int]:
         if ballot.label_of is None or not steps or steps[-1][1].label_of is not ballot.label_of:
             steps.append((place, ballot))
 
-    def find(value: Any, untyped_text: bool) -> int:
+    def find(value: object, untyped_text: bool) -> int:
         for place, ballot in steps:
             if ballot.label_of is not None:
                 label = ballot.label_of(value, untyped_text)
@@ -415,11 +413,11 @@ def _comes_back(encoder: ColumnEncoder) -> bool:
         return False
 
 
-def check_objects(column: Any) -> None:
+def check_objects(column: Column, objects: str | None) -> None:
     """Raise ``SchemaError`` if a column of another dtype says which Python objects its cells are."""
-    if column.objects and pd.api.types.pandas_dtype(column.dtype) != np.dtype(object):
+    if objects and pd.api.types.pandas_dtype(column.dtype) != np.dtype(object):
         raise SchemaError(
-            f"Column {column.name!r}: objects: {column.objects} needs dtype object, got {column.dtype}. Leave out one."
+            f"Column {column.name!r}: objects: {objects} needs dtype object, got {column.dtype}. Leave out one."
         )
 
 
@@ -444,6 +442,6 @@ def read_text(df: pd.DataFrame, columns: Iterable[Column]) -> pd.DataFrame:
     return read
 
 
-def is_text_dtype(dtype: Any) -> bool:
+def is_text_dtype(dtype: Dtype) -> bool:
     """Return true for a resolved dtype that text may have."""
     return bool(dtype == np.dtype(object) or pd.api.types.is_string_dtype(dtype))

@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
 
 from tabgan.columns.values import float_of
 
@@ -110,7 +109,7 @@ class NumberForm:
         found = self._pattern.fullmatch(text.strip())
         return len(found[3].partition(self.point)[2]) if found else 0
 
-    def floats(self, values: Iterable[Any]) -> Iterator[float]:
+    def floats(self, values: Iterable[object]) -> Iterator[float]:
         """Return the numbers that text of the form, or a number itself, stands for; each text is read once."""
         known: dict[str, float] = {}
         for value in values:
@@ -132,7 +131,7 @@ class NumberForm:
         return f"{sign}{self.before}{text}{self.after}"
 
 
-def is_numeral(value: Any) -> bool:
+def is_numeral(value: object) -> bool:
     """Return true for text that is a number without a form."""
     return (
         isinstance(value, str)

@@ -15,7 +15,7 @@ from tabgan.columns import numerals, rounding
 from tabgan.columns.kind import BOOLEANS, NUMBERS, TEXT, Ballot, Column, Domain, check_objects, is_text_dtype
 from tabgan.columns.lattice import LIMIT, LatticeColumn, LatticeEncoder, Precision
 from tabgan.columns.multiples import COMMON, DECIMALS_OF, LEAST_DECIMALS, PARTS, coarsest, common_step
-from tabgan.columns.values import float_of, floats, is_text, objects, short_float, shortest
+from tabgan.columns.values import Dtype, float_of, floats, is_text, objects, short_float, shortest
 from tabgan.errors import ConfigError, DataError, SchemaError
 
 #: Most decimals that are kept: values are multiples of 10**-decimals, and floats hold no more.
@@ -151,7 +151,7 @@ class Numeric(LatticeColumn):
             raise ConfigError(f"{where}: expected a number, got {text!r}.") from None
 
     @classmethod
-    def has_dtype(cls, dtype: Any) -> bool:
+    def has_dtype(cls, dtype: Dtype) -> bool:
         return bool(pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype))
 
     @classmethod
@@ -351,7 +351,7 @@ class Numeric(LatticeColumn):
             return "Set format, the number 1234.5 as the column writes it, such as '1,234.5', or convert the column."
         return super().advice(found)
 
-    def fits_dtype(self, dtype: Any) -> bool:
+    def fits_dtype(self, dtype: Dtype) -> bool:
         is_number = bool(pd.api.types.is_numeric_dtype(dtype))
         return is_number or dtype == np.dtype(object) or (self.format is not None and is_text_dtype(dtype))
 
@@ -368,7 +368,7 @@ class Numeric(LatticeColumn):
                 f"Column {self.name!r}: {found} not go with dtype {self.dtype}. "
                 f"Use {0 if self.decimals else 1}, or another dtype."
             )
-        check_objects(self)
+        check_objects(self, self.objects)
         super().check_output()
 
     @property

@@ -9,12 +9,18 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from tabgan.columns.formats import compiled
+
+#: A resolved dtype: NumPy's, or one of pandas' own.
+Dtype: TypeAlias = np.dtype | pd.api.extensions.ExtensionDtype
+
+#: The errors of pandas about dtypes, or types, that it does not know.
+_UNKNOWN = (TypeError, ValueError, NotImplementedError)
 
 #: Text that is a duration: as pandas and Python write it, or ISO 8601.
 _DURATION = re.compile(
@@ -78,7 +84,24 @@ def floats(series: pd.Series) -> np.ndarray:
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def short_float(dtype: Any) -> np.dtype | None:
+def dtype_named(name: str) -> Dtype | None:
+    """Return the dtype that pandas knows by a name; ``None`` if it knows none."""
+    try:
+        found: Dtype = pd.api.types.pandas_dtype(name)
+    except _UNKNOWN:
+        return None
+    return found
+
+
+def has_type(dtype: Dtype) -> bool:
+    """Return true for a resolved dtype of whose values pandas knows the Python type."""
+    try:
+        return dtype.type is not None
+    except _UNKNOWN:
+        return False
+
+
+def short_float(dtype: Dtype) -> np.dtype | None:
     """Return NumPy's dtype of the floats of a resolved dtype if they have less than double precision."""
     base = getattr(dtype, "numpy_dtype", dtype)
     return base if isinstance(base, np.dtype) and base in _SHORT else None
@@ -113,7 +136,7 @@ def seconds(
         zone: Zone of the wall clock: moments that say theirs are converted. ``None`` takes each by its own.
     """
     if _is_datetime(series.dtype):
-        found = _wall_clock(series, zone).to_numpy(dtype="datetime64[s]", na_value=np.datetime64("NaT"))
+        found = _wall_clock(series, zone).to_numpy(dtype="datetime64[s]", na_value=np.datetime64("NaT", "s"))
         return found.astype(np.int64), ~np.isnat(found)
     clocks = _clocks(series, format_, zone)
     present = np.array([clock is not None for clock in clocks], dtype=bool)
@@ -179,7 +202,7 @@ def elapsed(series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     return np.array([number or 0.0 for number in numbers], dtype=np.float64), present
 
 
-def _is_datetime(dtype: Any) -> bool:
+def _is_datetime(dtype: Dtype) -> bool:
     is_numpy = isinstance(dtype, np.dtype | pd.DatetimeTZDtype)
     return is_numpy and bool(pd.api.types.is_datetime64_any_dtype(dtype))
 
@@ -201,7 +224,7 @@ def booleans(series: pd.Series) -> list[bool | None]:
     return [boolean_of(value) for value in objects(series)]
 
 
-def objects(series: Iterable[Any]) -> list[Any]:
+def objects(series: Iterable[object]) -> list[Any]:
     """Return values as Python's own, ``None`` for one that its library cannot make into any.
 
     Arrow holds moments and dates beyond the calendar, which raise when they are looked at. Text of a subclass, such as

@@ -311,7 +311,7 @@ class Evaluation:
     def _is_told(self, name: str) -> bool:
         return any(metric.name == name and metric.is_computed for metric in self.metrics)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return plain data for JSON: NumPy's numbers become Python's."""
         plain: dict[str, Any] = _plain(asdict(self))
         return plain

@@ -73,7 +73,7 @@ class FixedCombinations:
     """
 
     columns: tuple[str, ...]
-    allowed: tuple[tuple[Any, ...], ...] | None = None
+    allowed: tuple[tuple[object, ...], ...] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "columns", _names(self.columns))

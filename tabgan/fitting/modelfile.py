@@ -59,7 +59,7 @@ class Fitted:
     generator: Generator
     privacy: PrivacyStatement
     n_rows: float
-    csv: Mapping[str, Any] = field(default_factory=dict)
+    csv: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def losses(self) -> tuple[Loss, ...]:
@@ -73,19 +73,19 @@ class Fitted:
         return CodeSampler(self.generator, [column.exists for column in columns], pooled)
 
 
-def keep_form(model: Any, form: Mapping[str, Any]) -> None:
+def keep_form(model: Any, form: Mapping[str, object]) -> None:
     """Keep with a fitted synthesizer the form of the CSV that it was fitted to, for :func:`form_of`."""
     given = {key: value for key, value in form.items() if value is not None}
     if hasattr(model, "_fitted"):
         model._fitted = replace(model._fitted, csv=given)
 
 
-def form_of(model: Any) -> dict[str, Any]:
+def form_of(model: Any) -> dict[str, object]:
     """Return the form of the CSV that a synthesizer was fitted to, as far as it is known."""
     return dict(model._fitted.csv) if hasattr(model, "_fitted") else {}
 
 
-def write_model(path: Path, fitted: Fitted, params: dict[str, Any]) -> None:
+def write_model(path: Path, fitted: Fitted, params: Mapping[str, object]) -> None:
     """Write a model completely, or leave ``path`` as it was.
 
     Args:
@@ -115,7 +115,7 @@ def write_model(path: Path, fitted: Fitted, params: dict[str, Any]) -> None:
         "columns": [_place_of(column) for column in fitted.encoder.columns],
         "privacy": fitted.privacy.to_dict(),
         "n_rows": fitted.n_rows,
-        "params": params | promised,
+        "params": {**params, **promised},
     }
     if fitted.csv:
         header["csv"] = dict(fitted.csv)
@@ -123,7 +123,7 @@ def write_model(path: Path, fitted: Fitted, params: dict[str, Any]) -> None:
         save_file(tensors, temporary, metadata={FORMAT: json.dumps(header, allow_nan=False)})
 
 
-def read_model(path: Path, device: torch.device) -> tuple[Fitted, dict[str, Any]]:
+def read_model(path: Path, device: torch.device) -> tuple[Fitted, dict[str, object]]:
     """Return the fitted parts and the synthesizer's arguments that :func:`write_model` wrote.
 
     Raises:

@@ -1,6 +1,6 @@
 """Sources and sinks of tables."""
 
-from tabgan.io.dialect import Dialect, check_decimal, check_encoding, check_separator, form_in_full
+from tabgan.io.dialect import CsvForm, Dialect, check_decimal, check_encoding, check_separator, form_in_full
 from tabgan.io.sinks import check_inner, check_writable, staged_folder, write_table, write_text
 from tabgan.io.sources import (
     Format,
@@ -14,6 +14,7 @@ from tabgan.io.sources import (
 )
 
 __all__ = [
+    "CsvForm",
     "Dialect",
     "Format",
     "check_decimal",

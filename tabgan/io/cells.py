@@ -52,7 +52,7 @@ def read_cells(path: Path, dialect: Dialect) -> pd.DataFrame:
     return frame_of(columns, header.names)
 
 
-def frame_of(columns: Collection[Collection[Any]], names: Collection[str]) -> pd.DataFrame:
+def frame_of(columns: Collection[Collection[object]], names: Collection[str]) -> pd.DataFrame:
     """Return a table of objects from the cells of each column, whatever the names are."""
     frame = pd.DataFrame({i: pd.Series(list(cells), dtype=object) for i, cells in enumerate(columns)})
     frame.columns = pd.Index(list(names), dtype=object)

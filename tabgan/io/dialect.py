@@ -11,10 +11,10 @@ import gzip
 import io
 import lzma
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal, TextIO, cast
+from typing import IO, Any, Literal, TextIO, TypedDict, cast
 
 from tabgan._util.validate import nearest, one_of
 from tabgan.errors import ConfigError, DataError
@@ -49,6 +49,15 @@ _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 _MAX_HEADER_LINES = 1_000
 
 Decimal = Literal[".", ","]
+
+
+class CsvForm(TypedDict, total=False):
+    """The form of a CSV, as arguments of the functions that read and write tables."""
+
+    separator: str
+    decimal: str | None
+    encoding: str | None
+    na_values: Sequence[str] | None
 
 
 @dataclass(frozen=True)
@@ -233,7 +242,7 @@ def read_header(file: TextIO, path: Path, separator: str | None) -> Header:
     return Header(names, unnamed, found, has_spaces, n_lines)
 
 
-def form_in_full(path: Path, form: Mapping[str, Any]) -> dict[str, Any]:
+def form_in_full(path: Path, form: CsvForm) -> CsvForm:
     """Return the arguments that describe the form of a CSV, with the separator of its header."""
     with open_text(path, form["encoding"]) as file:
         return {**form, "separator": read_header(file, path, form["separator"]).separator}

@@ -29,7 +29,7 @@ import pyarrow.compute as pc
 from pyarrow.dataset import dataset, partitioning
 
 from tabgan._util.validate import nearest, one_of
-from tabgan.columns.values import elapsed, is_text, objects
+from tabgan.columns.values import dtype_named, elapsed, is_text, objects
 from tabgan.errors import ConfigError, DataError
 from tabgan.io.cells import is_typed, read_cells, with_missing
 from tabgan.io.dialect import Dialect, open_text, read_header
@@ -206,10 +206,8 @@ def check_dtype(dtype: str, where: str) -> str:
     Raises:
         ConfigError: it does not.
     """
-    try:
-        pd.api.types.pandas_dtype(dtype)
-    except (TypeError, ValueError, NotImplementedError):
-        raise ConfigError(f"{where}: expected a pandas dtype such as 'Int64', got {dtype!r}.") from None
+    if dtype_named(dtype) is None:
+        raise ConfigError(f"{where}: expected a pandas dtype such as 'Int64', got {dtype!r}.")
     return dtype
 
 

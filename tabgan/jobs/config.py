@@ -30,7 +30,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import field, fields, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
     AfterValidator,
@@ -49,7 +49,7 @@ from tabgan.errors import ConfigError, SchemaError
 from tabgan.evaluation.catalog import figures
 from tabgan.evaluation.gate import Gate
 from tabgan.evaluation.rules import Rule
-from tabgan.io import Format, check_readable, check_writable, format_of, is_csv, package_table
+from tabgan.io import CsvForm, Format, check_readable, check_writable, format_of, is_csv, package_table
 from tabgan.jobs.fields import (
     synthesizer,
     to_checkpoint,
@@ -135,9 +135,9 @@ class Source:
         return self
 
     @property
-    def form(self) -> dict[str, Any]:
+    def form(self) -> CsvForm:
         """The form of its CSV, as arguments of the functions that read and write tables."""
-        return {key: getattr(self, key) for key in CSV_KEYS}
+        return cast(CsvForm, {key: getattr(self, key) for key in CSV_KEYS})
 
     def file(self) -> Path:
         """Return the file that holds the rows."""
@@ -351,7 +351,7 @@ def load_jobs(
     *,
     only: str | None = None,
     output: Path | None = None,
-    form: Mapping[str, Any] | None = None,
+    form: CsvForm | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> list[Job]:
     """Return the jobs of a YAML file.
@@ -379,7 +379,8 @@ def load_jobs(
             replace(job, output=replace(job.output, folder=f)) for job, f in zip(jobs, folders, strict=True)
         ]
     if form:
-        jobs = [replace(job, source=replace(job.source, **form)) for job in jobs]
+        given: dict[str, Any] = {**form}
+        jobs = [replace(job, source=replace(job.source, **given)) for job in jobs]
     check_folders(jobs, path)
     return jobs
 

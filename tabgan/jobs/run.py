@@ -7,7 +7,7 @@ covered by epsilon, and stay in the folder ``internal``.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,6 +26,7 @@ from tabgan.evaluation.rules import check_rule_columns
 from tabgan.fitting.checkpoint import discard, has_begun, holdout_seed, sample_seed
 from tabgan.fitting.modelfile import keep_form
 from tabgan.io import (
+    CsvForm,
     check_inner,
     check_writable,
     column_names,
@@ -313,19 +314,19 @@ def _fit(job: Job, tables: Split, progress: Progress) -> Any:
     )
 
 
-def _form_of_output(source: Source) -> dict[str, Any]:
+def _form_of_output(source: Source) -> CsvForm:
     """Return the form of a job's CSV, which is its source's."""
     if not is_csv(source.file(), source.format):
         return {}
     return form_in_full(source.file(), source.form)
 
 
-def _write(
-    output: Output, model: Any, synthetic: pd.DataFrame, form: Mapping[str, Any], folder: Path
-) -> None:
+def _write(output: Output, model: Any, synthetic: pd.DataFrame, form: CsvForm, folder: Path) -> None:
     if output.csv:
-        form = {key: value for key, value in form.items() if key != "na_values"}  # an empty cell is missing
-        write_table(synthetic, folder / SYNTHETIC_CSV, escape_formulas=output.escape_formulas, **form)
+        csv: Any = {
+            key: value for key, value in form.items() if key != "na_values"
+        }  # an empty cell is missing
+        write_table(synthetic, folder / SYNTHETIC_CSV, escape_formulas=output.escape_formulas, **csv)
     if output.parquet:
         write_table(synthetic, folder / SYNTHETIC_PARQUET)
     if output.model:

@@ -371,13 +371,13 @@ def prior_variance(
     shown = precision * (beyond**2 - noise**2)
     unit = precision * expected**2
     overall = max(shown.sum(), 0.0) / max(unit.sum(), 1e-12)
-    variance = np.empty_like(expected)
-    for row in np.unique(rows):
-        for column in np.unique(columns):
-            group = np.ix_(rows == row, columns == column)
-            share = PRIOR_CELLS * unit[group].mean()
-            estimate = (shown[group].sum() + share * overall) / max(unit[group].sum() + share, 1e-12)
-            variance[group] = VARIANCE_FACTOR * estimate
+    by_row, by_column = (
+        np.equal(np.unique(levels)[:, None], levels).astype(float) for levels in (rows, columns)
+    )
+    shown, unit, cells = (by_row @ each @ by_column.T for each in (shown, unit, np.ones_like(unit)))
+    share = PRIOR_CELLS * unit / cells
+    estimate = (shown + share * overall) / np.maximum(unit + share, 1e-12)
+    variance = VARIANCE_FACTOR * (by_row.T @ estimate @ by_column)
     return np.asarray(np.clip(variance, LEAST_VARIANCE, MOST_VARIANCE))
 
 

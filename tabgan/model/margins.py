@@ -70,9 +70,10 @@ def fit_margins(
     References:
         Deming & Stephan (1940), *On a Least Squares Adjustment of a Sampled Frequency Table*.
     """
+    noise = np.square(noise_stddev) + 1e-15
 
     def slack() -> np.ndarray:
-        return np.asarray(np.asarray(noise_stddev) ** 2 + np.maximum(table, 0.0) / n_rows + 1e-15)
+        return np.asarray(np.maximum(table, 0.0) / n_rows + noise)
 
     for _ in range(_ROUNDS):
         variance = slack()

@@ -85,7 +85,7 @@ class Release:
             return Cost(runs=(SubsampledGaussian(self.noise_multiplier, self.sample_rate, self.steps),))
         return Cost(mu_squared=self.noise_multiplier**-2, delta=self.delta)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return plain data for JSON."""
         return asdict(self) | {"columns": list(self.columns)}
 

@@ -100,7 +100,7 @@ class PrivacyStatement:
         """The unit of privacy, whose presence is protected."""
         return PrivacyUnit(self.entity, self.max_rows)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return plain data for JSON."""
         return asdict(self)
 

@@ -64,7 +64,7 @@ def to_json(data: ReportData) -> str:
     return json.dumps(_strict(twin), indent=1, allow_nan=False) + "\n"
 
 
-def json_schema() -> dict[str, Any]:
+def json_schema() -> dict[str, object]:
     """Return the JSON Schema of the twin, with the catalog's names and groups of figures."""
     text = resources.files("tabgan.report").joinpath("report.schema.json").read_text(encoding="utf-8")
     schema: dict[str, Any] = json.loads(text)

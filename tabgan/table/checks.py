@@ -11,14 +11,13 @@ import decimal
 import math
 from collections.abc import Sequence
 from numbers import Rational, Real
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tabgan._util.validate import nearest
 from tabgan.columns.kind import BOOLEANS, DATES, DATETIMES, DURATIONS, NUMBERS, TEXT, Column
-from tabgan.columns.values import float_of, objects
+from tabgan.columns.values import Dtype, dtype_named, float_of, has_type, objects
 from tabgan.errors import DataError, SchemaError
 from tabgan.schema import Schema
 
@@ -146,17 +145,13 @@ def _check_output(column: Column) -> None:
     column.check_output()
 
 
-def _is_taken(dtype: Any) -> bool:
+def _is_taken(dtype: Dtype) -> bool:
     """Return true for a dtype whose values can be read, and that follows from its name: a model file keeps no more."""
     if isinstance(dtype, np.dtype):
         return dtype.kind not in "cV"
     if isinstance(dtype, pd.PeriodDtype | pd.IntervalDtype | pd.SparseDtype):
         return False
-    try:
-        is_known = dtype.kind != "m" and dtype.type is not None  # raises where pandas knows no Python type
-        return is_known and pd.api.types.pandas_dtype(str(dtype)) is not None
-    except (TypeError, ValueError, NotImplementedError):
-        return False
+    return dtype.kind != "m" and has_type(dtype) and dtype_named(str(dtype)) is not None
 
 
 def _families(series: pd.Series, name: str) -> frozenset[str]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -432,7 +431,7 @@ class TableEncoder:
             )
         return code
 
-    def codes_of(self, conditions: Mapping[str, Any]) -> dict[int, int]:
+    def codes_of(self, conditions: Mapping[str, object]) -> dict[int, int]:
         """Return the code of every conditioned column by its position; a condition on a moment fixes its cycles too.
 
         Raises:

@@ -17,6 +17,8 @@ from tabgan.errors import DataError, NotFittedError
 from tabgan.io import read_table
 from tabgan.privacy.ledger.file import LedgerFile
 
+pytestmark = pytest.mark.usefixtures("few_trees")
+
 
 def table(n_rows: int, seed: int) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
@@ -102,6 +104,7 @@ def fitted_folder(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("few_steps")
 class TestTheTableOfTheFit:
     """Private metrics beside a fit with a ledger need the fit's table: its rows, in whatever order and form."""
 
@@ -162,15 +165,17 @@ class TestTheTableOfTheFit:
         assert "--source-table: expected --ledger beside it" in found.output
 
 
-class TestGateAndEdition:
-    @pytest.fixture
-    def files(self, model, tmp_path, monkeypatch) -> list[str]:
-        monkeypatch.chdir(tmp_path)
-        model.save(tmp_path / "m.tabgan")
-        table(1_500, 0).to_csv("real.csv", index=False)
-        table(600, 1).to_csv("holdout.csv", index=False)
-        return ["evaluate", "m.tabgan", "--real", "real.csv", "--holdout", "holdout.csv", "--target", "ill"]
+@pytest.fixture
+def files(model, tmp_path, monkeypatch) -> list[str]:
+    monkeypatch.chdir(tmp_path)
+    model.save(tmp_path / "m.tabgan")
+    table(1_500, 0).to_csv("real.csv", index=False)
+    table(600, 1).to_csv("holdout.csv", index=False)
+    return ["evaluate", "m.tabgan", "--real", "real.csv", "--holdout", "holdout.csv", "--target", "ill"]
 
+
+@pytest.mark.usefixtures("few_steps")
+class TestGateAndEdition:
     def test_a_gate_that_refuses_is_exit_code_3(self, files):
         Path("gate.yaml").write_text("{epsilon: 1.0, fidelity: {shapes: 0.5}}")
         result = run(*files, "--gate", "gate.yaml", "-o", "r.html", code=3)
@@ -273,12 +278,11 @@ class TestGateAndEdition:
         Path("gate.yaml").write_text("gate: {epsilon: 5.0}")
         assert "The gate passes the table" in run(*files, "--gate", "gate.yaml", "-o", "r.html").stdout
 
-    def test_standard(self, files):
-        result = run(*files, "--gate", "standard", "-o", "r.json", code=None)
-        assert "The gate" in result.stdout
-        assert "tstr" in {
-            check["name"] for check in json.loads(Path("r.json").read_text())["decision"]["checks"]
-        }
+
+def test_the_standard_gate(files):
+    result = run(*files, "--gate", "standard", "-o", "r.json", code=None)
+    assert "The gate" in result.stdout
+    assert "tstr" in {check["name"] for check in json.loads(Path("r.json").read_text())["decision"]["checks"]}
 
 
 def test_bad_arguments_are_found_before_anything_is_read(tmp_path):

@@ -18,7 +18,7 @@ def parts(at, unit):
     return {
         "hour of three": hour % 3,
         "three hours of the day": hour // 3,
-        "weekday": clock.dayofweek.to_numpy(),
+        "weekday": clock.day_of_week.to_numpy(),
         "month": clock.month.to_numpy() - 1,
     }
 

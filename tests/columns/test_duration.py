@@ -156,10 +156,11 @@ def model():
 class TestWholeWay:
     def test_fit_and_sample(self, model):
         column = model.schema_["stay"]
-        assert (column.kind, column.resolution, column.dtype) == ("duration", "hour", "timedelta64[ns]")
+        dtype = stays(1, 0)["stay"].dtype  # of another unit under pandas 3
+        assert (column.kind, column.resolution, column.dtype) == ("duration", "hour", str(dtype))
         sample = model.sample(2_000)["stay"]
         assert (sample.dropna() >= pd.Timedelta(0)).all()
-        assert str(sample.dtype) == "timedelta64[ns]"
+        assert sample.dtype == dtype
         assert 0.15 < sample.isna().mean() < 0.25
         assert abs(sample.mean() - stays(3_000, 0)["stay"].mean()) < pd.Timedelta(hours=3)
         assert (sample.dropna() % pd.Timedelta(hours=1) == pd.Timedelta(0)).all()

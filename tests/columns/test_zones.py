@@ -199,9 +199,9 @@ class TestRules:
 
 def test_a_cell_beyond_the_calendar_of_another_zone_is_missing():
     values = pd.Series(
-        [dt.datetime(9999, 12, 31, 23, tzinfo=dt.UTC), dt.datetime(2020, 1, 1, tzinfo=dt.UTC), None]
+        [dt.datetime(9999, 12, 31, 23, tzinfo=dt.UTC), dt.datetime(2020, 1, 1, tzinfo=dt.UTC), None],
+        dtype=object,
     )
-    values = values.astype(object)
     assert seconds(values, None, ZONE)[1].tolist() == [False, True, False]
     assert np.isnan(moments(values, None, ZONE)).tolist() == [True, False, True]
     assert np.isnan(ahead_of_utc(values, None, ZONE)).tolist() == [True, False, True]

@@ -86,7 +86,7 @@ class TestDrawing:
         rng = np.random.default_rng(0)
         codes = np.stack([rng.integers(1, 3, 500), rng.integers(1, 8, 500)], axis=1)
         drawn = encoder.inverse_transform(codes, rng)["d"]
-        assert (drawn.dt.dayofweek.to_numpy() == codes[:, 1] - 1).all()
+        assert (drawn.dt.day_of_week.to_numpy() == codes[:, 1] - 1).all()
         assert (encoder.transform(drawn.to_frame()) == codes).all()
         assert drawn.nunique() == 70
 
@@ -101,7 +101,7 @@ class TestDrawing:
         codes = np.stack([rng.integers(1, size, 500) for size in encoder.sizes], axis=1)
         drawn = encoder.inverse_transform(codes, rng)["t"].dt
         assert (drawn.hour.to_numpy() == 3 * (codes[:, 2] - 1) + codes[:, 1] - 1).all()
-        assert (drawn.dayofweek.to_numpy() == codes[:, 3] - 1).all()
+        assert (drawn.day_of_week.to_numpy() == codes[:, 3] - 1).all()
         assert (drawn.minute == 0).all()
         assert (drawn.second == 0).all()
 
@@ -166,7 +166,7 @@ class TestDrawing:
         encoder = with_cycles(days(nullable=False))
         assert encoder.sizes == [2, 7]
         drawn = encoder.inverse_transform(np.tile([0, 6], (20, 1)), np.random.default_rng(0))["d"]
-        assert (drawn.dt.dayofweek == 6).all()
+        assert (drawn.dt.day_of_week == 6).all()
 
 
 class TestCodes:

@@ -185,7 +185,7 @@ def table():
     ]
     df = pd.DataFrame(
         {
-            "key": np.array(["P005", "P006", "P007"], dtype=object),
+            "key": pd.Series(["P005", "P006", "P007"], dtype=object),
             "n": np.array([0, 3, 1], dtype="int16"),
             "c": pd.Categorical(["y", None, "x"], categories=["x", "y"], ordered=True),
             "b": pd.array([True, None, False], dtype="boolean"),

@@ -22,29 +22,46 @@ RARE_SHARE, MIN_EXPECTED = 0.01, 5
 _DRAWN = f"If there are more than {MAX_QUALITY_COLUMNS} columns, that many are drawn at random."
 _EQUAL = "The reference is the score of equally many holdout rows."
 _NEAR = "Close to the reference, which is not 0 because two samples of one table differ, too."
-_PRIVATE = (
-    "Private metric, released with noise for an epsilon of its own: share of rows that would have to move for the "
-    "synthetic table to match the real one's {what}, on average. The interval covers the noise. The reference is the "
-    "distance by chance of two samples of one table, as large as these."
+_MOVED = (
+    "share of rows that would have to move for the synthetic table to match the real one's {what}, on average"
 )
+_REPEATED = "Share of synthetic rows that occur more than once in the synthetic table."
+
+#: Tables of counts that are compared: of so many columns at a time.
+_ORDERS = {1: "single columns", 2: "pairs of columns", 3: "triples of columns"}
 
 _entry = partial(Entry, group="fidelity")
 _on_rows = partial(_entry, reference="holdout")
 _released = partial(_entry, direction="lower", format="distance", reference="chance", editions="shareable")
 
 
-def _tvd(order: int, what: str, headline: str | None = None) -> Entry:
+def _sdmetrics(name: str, label: str, meaning: str, good: str) -> Entry:
+    return _on_rows(
+        name=name,
+        label=label,
+        direction="higher",
+        format="score",
+        meaning=f"Similarity of {meaning}. {_DRAWN} {_EQUAL}",
+        good=good,
+        told=f"SDMetrics' {label.lower()}",
+        source="sdmetrics",
+        gate="at_least",
+        headline=name,
+    )
+
+
+def _tvd(order: int, what: str) -> Entry:
     return _on_rows(
         name=f"tvd{order}",
         label=f"Total variation distance, {what}",
         direction="lower",
         format="distance",
-        meaning=f"Share of rows that would have to move for the synthetic table to match the real one's {what}, on "
-        f"average; numbers are binned at the real rows' {QUANTILES}-quantiles, missing is a value. {_EQUAL}",
+        meaning=f"{_MOVED.format(what=what).capitalize()}; numbers are binned at the real rows' {QUANTILES}-quantiles, "
+        f"missing is a value. {_EQUAL}",
         good=_NEAR,
         told=f"mean total variation distance of {what}",
         gate="at_most",
-        headline=headline,
+        headline="pairs TVD" if order == 2 else None,
     )
 
 
@@ -52,7 +69,9 @@ def _private(order: int, what: str) -> Entry:
     return _released(
         name=f"tvd{order}_private",
         label=f"Distance of {what}",
-        meaning=_PRIVATE.format(what=what),
+        meaning=f"Private metric, released with noise for an epsilon of its own: {_MOVED.format(what=what)}. The "
+        "interval covers the noise. The reference is the distance by chance of two samples of one table, as large as "
+        "these.",
         good=_NEAR,
         told=f"distance of {what} by the model's codes, for `private_metrics_epsilon`",
         source="[privacy.md](privacy.md)",
@@ -60,35 +79,21 @@ def _private(order: int, what: str) -> Entry:
 
 
 ENTRIES = (
-    _on_rows(
-        name="shapes",
-        label="Column shapes",
-        direction="higher",
-        format="score",
-        meaning="Similarity of single columns, from 0 to 1: SDMetrics' Column Shapes, the mean of 1 minus the "
-        f"Kolmogorov-Smirnov or total variation distance. {_DRAWN} {_EQUAL}",
-        good="As high as the reference; above 0.95 histograms look alike to the eye.",
-        told="SDMetrics' column shapes",
-        source="sdmetrics",
-        gate="at_least",
-        headline="shapes",
+    _sdmetrics(
+        "shapes",
+        "Column shapes",
+        "single columns, from 0 to 1: SDMetrics' Column Shapes, the mean of 1 minus the Kolmogorov-Smirnov or total "
+        "variation distance",
+        "As high as the reference; above 0.95 histograms look alike to the eye.",
     ),
-    _on_rows(
-        name="trends",
-        label="Column pair trends",
-        direction="higher",
-        format="score",
-        meaning="Similarity of correlations and contingency tables, from 0 to 1: SDMetrics' Column Pair Trends, the "
-        f"mean over the pairs that are clearly related in the real table. {_DRAWN} {_EQUAL}",
-        good="As high as the reference.",
-        told="SDMetrics' column pair trends",
-        source="sdmetrics",
-        gate="at_least",
-        headline="trends",
+    _sdmetrics(
+        "trends",
+        "Column pair trends",
+        "correlations and contingency tables, from 0 to 1: SDMetrics' Column Pair Trends, the mean over the pairs that "
+        "are clearly related in the real table",
+        "As high as the reference.",
     ),
-    _tvd(1, "single columns"),
-    _tvd(2, "pairs of columns", headline="pairs TVD"),
-    _tvd(3, "triples of columns"),
+    *(_tvd(order, what) for order, what in _ORDERS.items()),
     _on_rows(
         name="correlations",
         label="Difference in correlations",
@@ -136,7 +141,7 @@ ENTRIES = (
         label="Repeated rows",
         direction="none",
         format="percent",
-        meaning=f"Share of synthetic rows that occur more than once in the synthetic table. {_EQUAL}",
+        meaning=f"{_REPEATED} {_EQUAL}",
         good="Close to the reference: more means that the table lacks variety.",
         told="rows that occur more than once",
         gate="at_most",
@@ -150,15 +155,13 @@ ENTRIES = (
         good="Close to the reference: the table's columns then follow their released distributions.",
         told="distance from the released distributions of columns",
     ),
-    _private(1, "single columns"),
-    _private(2, "pairs of columns"),
-    _private(3, "triples of columns"),
+    *(_private(order, what) for order, what in _ORDERS.items()),
     _entry(
         name="repeated_rows",
         label="Repeated rows",
         direction="none",
         format="percent",
-        meaning="Share of synthetic rows that occur more than once in the synthetic table.",
+        meaning=_REPEATED,
         good="Near 0 in a table of many columns with many values; more in a narrow table.",
         told="rows that occur more than once",
         editions="shareable",

@@ -45,7 +45,7 @@ class Journal:
         """Return a call's answer; ``None`` if none was kept."""
         return self._answers.get(call)
 
-    def keep(self, call: str, answer: Any) -> None:
+    def keep(self, call: str, answer: object) -> None:
         """Record an answer, as plain data; it is on the disk when this returns."""
         if self._path.exists():
             drop_torn_line(self._path)

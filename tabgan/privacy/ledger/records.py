@@ -274,7 +274,7 @@ def tag_version(table: str) -> int:
     return int(version) if version.isascii() and version.isdigit() and len(version) <= 9 else 0
 
 
-def cost_to_dict(cost: Cost) -> dict[str, Any]:
+def cost_to_dict(cost: Cost) -> dict[str, object]:
     """Return a cost as plain data for JSON."""
     runs = [[run.noise_multiplier, run.sample_rate, run.steps] for run in cost.runs]
     return {"mu_squared": cost.mu_squared, "runs": runs, "delta": cost.delta}

@@ -29,7 +29,7 @@ def table(n_rows=4_000, n_days=900, **more):
     rng = np.random.default_rng(0)
     at = 1_577_836_800 + rng.integers(0, n_days * 24, n_rows) * 3_600
     when = pd.Series(at.astype("datetime64[s]"))
-    warm = 8.0 * (when.dt.hour // 6 == 2) + 6.0 * (when.dt.dayofweek > 4) + 6.0 * (when.dt.month < 4)
+    warm = 8.0 * (when.dt.hour // 6 == 2) + 6.0 * (when.dt.day_of_week > 4) + 6.0 * (when.dt.month < 4)
     return pd.DataFrame({"x": (warm + rng.normal(0, 2, n_rows)).round(1), "t": when, **more})
 
 
@@ -165,7 +165,7 @@ def test_a_sample_keeps_what_hours_weekdays_and_months_explain(tmp_path):
     model = TabGAN(epsilon=None, adversary_share=0.0, random_state=0).fit(df)
     drawn = model.sample(6_000, random_state=1)
     assert drawn["t"].isna().mean() == pytest.approx(0.05, abs=0.01)
-    for part in ("hour", "dayofweek", "month"):
+    for part in ("hour", "day_of_week", "month"):
         real, kept = (share_explained(each["x"], getattr(each["t"].dt, part)) for each in (df, drawn))
         assert real > 0.1
         assert 0.7 * real < kept < 1.3 * real

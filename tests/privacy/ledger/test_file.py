@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import textwrap
+import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -755,6 +756,7 @@ def test_processes_that_write_at_once_lose_no_line(path, tmp_path):
     n_read = 0
     while any(writer.poll() is None for writer in writers):
         n_read = max(n_read, len(LedgerFile(path).records))
+        time.sleep(0.005)  # a core for the writers
     assert [writer.wait() for writer in writers] == [0, 0]
     assert 0 < n_read <= 1 + 2 * 42
     ledger = LedgerFile(path)

@@ -1,0 +1,100 @@
+"""Commands on ledgers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from tabgan._util.printed import at_most
+from tabgan._util.validate import real_in
+from tabgan.cli import options
+from tabgan.cli.parts import Debug, exits
+from tabgan.io import check_readable
+
+ledger_app = typer.Typer(
+    help="Inspect or change a ledger, the record of all fits on a dataset.", no_args_is_help=True
+)
+LedgerFileArgument = Annotated[Path, typer.Argument(help="Ledger file of a dataset.")]
+
+
+@ledger_app.command()
+def show(
+    file: LedgerFileArgument,
+    delta: Annotated[
+        float | None,
+        typer.Option(help="Delta of the total; by default the cap's, or that of all fits together."),
+    ] = None,
+    without_guard: Annotated[
+        bool,
+        typer.Option("--without-guard", help="Check the hash chain alone, for a copy without its guard."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Check that a ledger is intact, and show what was spent and what remains."""
+    with exits(debug):
+        if delta is not None:
+            real_in("--delta", delta, 0.0, 1.0)
+
+        from tabgan.cli import terminal
+        from tabgan.privacy.ledger.file import LedgerFile
+        from tabgan.privacy.ledger.summary import summarize
+
+        ledger = LedgerFile(check_readable(file, "FILE"), has_guard=not without_guard)
+        summary = summarize(ledger, delta)
+        if as_json:
+            typer.echo(summary.to_json())
+        else:
+            terminal.show_ledger(Console(), summary)
+
+
+@ledger_app.command()
+def cap(
+    file: LedgerFileArgument,
+    epsilon_cap: Annotated[float, typer.Option(help="The most epsilon that all fits together may cost.")],
+    delta_cap: Annotated[float, typer.Option(help="Delta of that total.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Accept a cap below what is spent, to stop all further fits.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Raise or lower a ledger's cap. The change is recorded."""
+    with exits(debug):
+        from tabgan.privacy.ledger.file import LedgerFile
+
+        wanted: Any = options.ledger_of(check_readable(file, "FILE"), epsilon_cap, delta_cap)
+        ledger = LedgerFile(file)
+        ledger.set_cap(wanted.cap, may_end_fits=force)
+        typer.echo(
+            f"{file}: all fits together may cost epsilon {at_most(epsilon_cap)} at delta {at_most(delta_cap)}"
+        )
+        counted = ledger.counted(wanted.cap)
+        if counted >= wanted.cap.epsilon:
+            typer.echo(f"Epsilon {at_most(counted)} already counts: every further fit will be refused.")
+
+
+@ledger_app.command()
+def close(
+    file: LedgerFileArgument,
+    fit: Annotated[str, typer.Argument(help="Name of the fit, as `tabgan ledger show` prints it.")],
+    debug: Debug = False,
+) -> None:
+    """End a fit that will not be resumed, so that its charges count instead of its whole plan."""
+    with exits(debug):
+        from tabgan.privacy.ledger.file import LedgerFile
+
+        LedgerFile(check_readable(file, "FILE")).end(fit, "closed")
+        typer.echo(f"{file}: fit {fit} is closed")
+
+
+@ledger_app.command()
+def adopt(file: LedgerFileArgument, debug: Debug = False) -> None:
+    """Accept a ledger that has lost its guard. Lines at its end may be missing; the adoption is recorded."""
+    with exits(debug):
+        from tabgan.privacy.ledger.file import LedgerFile
+
+        LedgerFile.adopt(check_readable(file, "FILE"))
+        typer.echo(f"{file}: adopted, with a new guard")

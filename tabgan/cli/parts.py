@@ -1,0 +1,95 @@
+"""Parts that the commands share: options, exit codes, progress."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from tabgan.errors import ConfigError, SchemaError
+from tabgan.io import check_writable
+
+if TYPE_CHECKING:
+    from tabgan.cli import terminal
+
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error; it quotes no rows.")]
+LedgerOption = Annotated[
+    Path | None,
+    typer.Option(help="Ledger file of the dataset. The first fit creates it; every fit adds to it."),
+]
+RandomState = Annotated[int | None, typer.Option(help="Seed for everything but the privacy noise.")]
+NaValue = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Text for a missing value in a CSV, besides the empty cell; may be repeated. By default NA, null, None "
+        "and the like, but not in columns of text, where they are values."
+    ),
+]
+Separator = Annotated[
+    str | None,
+    typer.Option(
+        help="Character between a CSV's fields, or tab, or space. By default found in the header line; in a sample, "
+        "that of the CSV of the fit."
+    ),
+]
+DecimalMark = Annotated[
+    str | None, typer.Option("--decimal", help="Decimal mark of a CSV's numbers: . (by default) or a comma.")
+]
+Encoding = Annotated[
+    str | None,
+    typer.Option(help="Encoding of a CSV, such as cp1252; by default UTF-8, or what its mark says."),
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
+
+
+@contextmanager
+def exits(debug: bool) -> Iterator[None]:
+    """Turn an exception into one message on stderr and an exit code."""
+    try:
+        with warnings.catch_warnings():
+            # Warnings of other libraries may quote rows, ours do not.
+            warnings.simplefilter("ignore")
+            warnings.filterwarnings("default", module=r"tabgan(\.|$)")
+            yield
+    except typer.Exit:
+        raise
+    except KeyboardInterrupt as error:
+        from tabgan.cli.terminal import show_error
+        from tabgan.jobs.executors import spent_notes
+
+        notes = " ".join(["Interrupted.", *spent_notes(error)])
+        show_error(Console(stderr=True), f"{notes} With a checkpoint, the same command resumes.")
+        raise typer.Exit(130) from None
+    except Exception as error:
+        from tabgan.cli.terminal import show_error
+        from tabgan.jobs.executors import describe_error, trace_of
+
+        show_error(Console(stderr=True), describe_error(error), trace_of(error) if debug else "")
+        raise typer.Exit(2 if isinstance(error, ConfigError | SchemaError) else 1) from None
+
+
+@contextmanager
+def watcher_on_stderr() -> Iterator[terminal.BarWatcher | terminal.PlainWatcher]:
+    """Yield a watcher that shows progress on stderr: bars on a terminal, lines elsewhere."""
+    from tabgan.cli import terminal
+
+    console = Console(stderr=True)
+    with ExitStack() as stack:
+        if console.is_terminal:
+            yield stack.enter_context(terminal.BarWatcher(console))
+        else:
+            yield terminal.PlainWatcher(console)
+
+
+def check_output(path: Path, force: bool) -> None:
+    """Raise unless a file can be written there; without ``force`` also if one exists."""
+    check_writable(path.parent, "--output")
+    if path.is_dir():
+        raise ConfigError(f"--output: expected a file name, got the folder {str(path)!r}.")
+    if path.exists() and not force:
+        raise ConfigError(f"--output: {str(path)!r} exists. Name another file, or use --force to replace it.")
