@@ -22,7 +22,7 @@ from hypothesis import settings
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from tabgan.evaluation.gate import NO_GATE, Decision
-from tabgan.model.adversary import anchors
+from tabgan.model.adversary import training
 from tabgan.privacy import accounting, plan
 from tabgan.privacy.filter import PrivacyStatement
 from tabgan.privacy.plan import check_budget
@@ -34,20 +34,18 @@ settings.register_profile("repeatable", derandomize=True)
 settings.register_profile("fuzz", derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
-#: Steps of the discriminator's private run in tests, a tenth; the width of the accountant's cells, ten times as
-#: wide: a coarser grid only over-counts, so that a plan stays on the private side of its target; and the rows that are
-#: drawn to smooth the anchors, an eighth.
+#: The width of the accountant's cells in tests, ten times as wide: a coarser grid only over-counts, so that a plan stays
+#: on the private side of its target; and the rows that are drawn for the critic, a quarter.
 SHORT_RUN = {
-    (plan, "ADVERSARY_STEPS"): 20,
     (accounting, "VALUE_DISCRETIZATION_INTERVAL"): 1e-3,
-    (anchors, "SMOOTHING_ROWS"): 8_192,
+    (training, "DRAWN"): 2_048,
 }
 FULL_RUN = {place: getattr(*place) for place in SHORT_RUN}
 
 
 @pytest.fixture(autouse=True, scope="module")
 def length_of_the_private_run(request: pytest.FixtureRequest) -> None:
-    """Plan and train a short private run, but in modules that say ``FULL_RUN = True``: those of the accounting.
+    """Plan and train with little effort, but in modules that say ``FULL_RUN = True``: those of the accounting.
 
     A module may also name the constants that it needs in full.
     """

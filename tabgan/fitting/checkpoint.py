@@ -1,15 +1,16 @@
 """A checkpoint, the folder that an interrupted fit resumes from: the same fit, the same ledger, no noise drawn twice.
 
-It holds what has left through the doors (noisy answers and gradients, private metrics too), the public arguments, and secrets that stay in the organisation: a seed for all randomness except privacy noise, and the key
-of the table's digest. It holds no row, and no state of any generator of privacy noise, which always comes fresh from
-the operating system.
+It holds what has left through the doors (noisy answers and gradients, private metrics too), the public arguments, and
+secrets that stay in the organisation: a seed for all randomness except privacy noise, and the key of the table's
+digest. It holds no row, and no state of any generator of privacy noise, which always comes fresh from the operating
+system.
 """
 
 from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from filelock import FileLock, Timeout
 from tabgan._util.files import (
     MAX_DIGITS,
     append_line,
+    atomic_path,
     canonical,
     drop_torn_line,
     leftovers,
@@ -54,10 +56,13 @@ _REQUEST_ANSWERS = "private-metrics.{}.jsonl"
 #: Names of both that older checkpoints hold; what stands there stays there.
 _OLD_REQUESTS, _OLD_REQUEST_ANSWERS = "purchases.jsonl", "bought.{}.jsonl"
 
+#: The state of a training in older checkpoints, which nothing reads any more.
+_OLD_STATE = "training.safetensors"
+
 #: All files that a checkpoint may hold, except the answers to requests: one file each.
 _FILES = (
     *(_MANIFEST, _ANSWERS, _LEDGER, _LEDGER + ".guard", _LEDGER + ".lock"),
-    *(_REQUESTS, _OLD_REQUESTS, _SEED, _LOCK),
+    *(_REQUESTS, _OLD_REQUESTS, _OLD_STATE, _SEED, _LOCK),
 )
 
 #: The alternative that errors offer for a checkpoint that cannot be resumed.
@@ -147,6 +152,18 @@ class Checkpoint:
     def has_answers(self) -> bool:
         """True if anything was released that only the ledger can account for."""
         return (self.folder / _ANSWERS).exists()
+
+    def check_answers(self, calls: Collection[str]) -> None:
+        """Raise if the answers of an open fit are gone: one that has charged a second call has kept the first's.
+
+        Args:
+            calls: Names of the calls that the ledger has charged.
+
+        Raises:
+            CheckpointError: they are.
+        """
+        if len(calls) > 1 and not self.has_answers:
+            raise _damaged(self.folder / _ANSWERS)
 
     def take(self) -> None:
         """Lock the checkpoint against other processes until this one leaves it, or ends.

@@ -189,6 +189,8 @@ class Session:
                 "checkpoint: the ledger holds another plan for this fit. Another version began it; resume with that "
                 f"one. {new_fit(self._name)}"
             )
+        elif fit.outcome is None and self._checkpoint is not None:
+            self._checkpoint.check_answers({call for call, _ in fit.charges})
 
     def begin(self, df: object, source_table: object = None) -> None:
         """Bind the fit to its table, and record its start.

@@ -100,7 +100,8 @@ def write_model(path: Path, fitted: Fitted, params: Mapping[str, object]) -> Non
     if path.is_dir():
         raise ConfigError(f"save: expected a file name, got the folder {str(path)!r}.")
     tensors = {
-        _GENERATOR + name: value.detach().cpu() for name, value in fitted.generator.state_dict().items()
+        _GENERATOR + name: value.detach().cpu().contiguous()
+        for name, value in fitted.generator.state_dict().items()
     }
     for position, column in enumerate(fitted.encoder.columns):
         for name, array in _column_arrays(column).items():

@@ -22,6 +22,7 @@ from torch import nn
 
 from tabgan.errors import BudgetExceededError, PrivacyError
 from tabgan.privacy.accounting import SubsampledGaussian
+from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.events import GAUSSIAN, POISSON_GAUSSIAN, Release
 from tabgan.privacy.filter import PrivacyFilter
@@ -369,7 +370,8 @@ def measure_gain(
 
     **Guarantee.** Each row's gain, a function of that row and of released numbers, is clipped to ``MOST_GAIN`` on both
     sides and divided by it, so a unit changes the sum by at most ``max_rows``. It is charged as one Gaussian with the
-    noise of the stage ``gain`` before a row is read.
+    noise of the stage ``gain`` before a row is read. The sum is rounded to the noise's grid, which may add one step to
+    its sensitivity; the noise is scaled up to match.
 
     Args:
         gains: Returns ``(batch,)`` gains of coded rows.
@@ -379,23 +381,22 @@ def measure_gain(
         device: Device of the computation.
 
     Returns:
-        Both in units of ``MOST_GAIN``.
+        Both in units of ``MOST_GAIN``. The sum is 0 if an interruption lost it after its charge: its share has no room
+        for a second one.
     """
     plan = measurer.privacy_filter.plan
     noise = plan.noise_multiplier("gain", 1)
-    release = Release(
-        "release", "critic's gain", (column,), GAUSSIAN, noise, sensitivity=plan.unit.max_rows
-    )
+    release = Release("release", "critic's gain", (column,), GAUSSIAN, noise, sensitivity=plan.unit.max_rows)
 
-    def exact() -> np.ndarray:
+    def noisy_sum() -> np.ndarray:
         total = 0.0
         for rows in torch.as_tensor(codes).split(CHUNK):
             each = gains(rows.to(device)).double().nan_to_num(0.0) / MOST_GAIN
             total += float(each.clamp(-1.0, 1.0).sum())
-        return np.array([total])
+        return mechanisms.noisy_vector(np.array([total]), release.noise_stddev * mechanisms.ROUNDING)
 
-    (noisy,) = measurer.scores([release], exact)
-    return float(noisy), release.noise_stddev
+    answer = measurer.drawn(release, noisy_sum)
+    return (0.0 if answer is None else float(answer[0])), release.noise_stddev
 
 
 def _own_parameters(module: nn.Module) -> list[torch.Tensor]:
