@@ -46,7 +46,7 @@ from tabgan.report.twin import SCHEMA_VERSION, overlay_type, to_json
 DOORS = {
     "release": "Schema and histograms",
     "marginals": "Pairs of columns",
-    "dpsgd": "Discriminator",
+    "dpsgd": "Critic of the target",
     "private_metrics": "Private metrics",
 }
 
