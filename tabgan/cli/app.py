@@ -273,7 +273,8 @@ def audit(
     epsilon: Annotated[float, typer.Option(help="Claimed epsilon to test.")] = 1.0,
     delta: Annotated[float, typer.Option(help="Claimed delta to test.")] = 1e-6,
     adversary_share: Annotated[
-        float | None, typer.Option(help="Critic's share of the budget; by default that of a fit with a target.")
+        float | None,
+        typer.Option(help="Critic's share of the budget; by default that of a fit with a target."),
     ] = None,
     max_rows: Annotated[int, typer.Option(help="Rows per unit of privacy.")] = 1,
     canaries: Annotated[
