@@ -48,8 +48,6 @@ def _fit(series: pd.Series, *columns: Any, **options: Any) -> TabGAN:
         options.pop("epsilon", None),
         schema=Schema(columns=columns),
         adversary_share=0,
-        steps=1,
-        batch_size=2,
         device="cpu",
         random_state=0,
     )

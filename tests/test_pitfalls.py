@@ -17,11 +17,12 @@ import pytest
 import torch
 from scipy import stats
 
-from tabgan import LedgerConfig
-from tabgan.model.adversary.discriminator import Discriminator
+from tabgan import LedgerConfig, Schema
+from tabgan.audit.whitebox import CellGame
 from tabgan.privacy import plan as budget
 from tabgan.privacy.accounting import SubsampledGaussian
 from tabgan.privacy.doors.dpsgd import PrivateSteps
+from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.ledger.file import LedgerFile
 from tabgan.privacy.plan import Plan
@@ -90,21 +91,19 @@ class TestList:
 
 def private_steps(codes: np.ndarray, rate: float) -> PrivateSteps:
     run = SubsampledGaussian(5.0, rate, 20)
-    ledger = PrivacyFilter(Plan(50.0, 1e-5, 0.0, 0.0, {}, True, run))
-    units, offsets = np.arange(len(codes)), torch.tensor([0])
-    return PrivateSteps(
-        Discriminator(2, 4), codes, units, offsets, len(codes), run, ledger, torch.device("cpu")
-    )
+    measurer = Measurer(PrivacyFilter(Plan(50.0, 1e-5, 0.0, 0.0, {}, True, run)))
+    units = np.arange(len(codes))
+    return PrivateSteps(CellGame(2), codes, units, len(codes), run, measurer, torch.device("cpu"))
 
 
 def test_rare_rows_meet_the_discriminator_as_often_as_all_others():
     """Pitfall 6: no batch is dealt by what is in a row, so no frequency of a category decides who is seen."""
-    codes = np.array([[1]] * 40 + [[0]] * 4_000, dtype=np.int16)
+    codes = np.array([[1, 1]] * 40 + [[0, 0]] * 4_000, dtype=np.int16)
     steps, runs, rate = private_steps(codes, 0.1), 150, 0.1
     rare = 0
     for seed in range(runs):
         steps._entropy.manual_seed(seed)
-        rare += int((steps._poisson_batch() == 1).sum())
+        rare += int((steps._poisson_batch()[:, 0] == 1).sum())
     low, high = stats.binom.interval(1 - 1e-5, 40 * runs, rate)
     assert low <= rare <= high
 
@@ -117,7 +116,7 @@ def people() -> pd.DataFrame:
 
 def test_conditions_are_met_without_the_table(people, tmp_path):
     """Pitfall 6: also at sampling time, for a loaded model has nothing but what was released."""
-    model = TabGAN(steps=5, batch_size=50, random_state=0).fit(people)
+    model = TabGAN(schema=Schema(target="town"), random_state=0).fit(people)
     model.save(tmp_path / "m.tabgan")
     loaded = TabGAN.load(tmp_path / "m.tabgan").sample(50, conditions={"town": "Ulm"}, random_state=3)
     assert (loaded["town"] == "Ulm").all()
@@ -126,8 +125,8 @@ def test_conditions_are_met_without_the_table(people, tmp_path):
 
 def test_no_two_networks_are_one():
     """Pitfall 16: the one that rows train, the one that the generator sees, and one of another fit."""
-    first, second = (private_steps(np.zeros((50, 1), dtype=np.int16), 0.1) for _ in range(2))
-    networks = (first.module, first._wrapped, second.module, second._wrapped)
+    first, second = (private_steps(np.zeros((50, 2), dtype=np.int16), 0.1) for _ in range(2))
+    networks = (first._game.network, first._wrapped, second._game.network, second._wrapped)
     places = [{p.data_ptr() for p in network.parameters()} for network in networks]
     assert len(set().union(*places)) == sum(map(len, places))
 
@@ -137,18 +136,20 @@ def test_training_is_as_long_whatever_the_rows_are(people, value):
     """Pitfall 17: no stopping, no best checkpoint, no rate by what a discriminator says of the rows."""
     df = people.assign(age=people["age"] * value)
     seen = []
-    model = TabGAN(steps=40, batch_size=50, random_state=0)
+    model = TabGAN(schema=Schema(target="town"), random_state=0)
     model.fit(df, progress=lambda stage, done, total: seen.append((stage, done)))
-    assert ("train", 40) in seen
-    assert sum(e.steps for e in model.privacy_.entries if e.door == "dpsgd") == budget.ADVERSARY_STEPS
+    assert [done for stage, done in seen if stage == "train"] == [*range(1, budget.ADVERSARY_STEPS + 1)]
+    steps = [entry for entry in model.privacy_.entries if entry.door == "dpsgd"]
+    assert {(each.steps, each.noise_multiplier) for each in steps} == {
+        (1, model.plan_.adversary.noise_multiplier)
+    }
+    assert len(steps) == budget.ADVERSARY_STEPS
 
 
 def test_trying_arguments_on_the_table_costs_each_try(people, tmp_path):
     """Pitfall 26: a sweep over epsilon is so many fits, and the dataset's ledger has them all."""
     for epsilon in (0.5, 1.0, 2.0):
-        TabGAN(epsilon, steps=1, batch_size=2, adversary_share=0).fit(
-            people, ledger=LedgerConfig(tmp_path / "l")
-        )
+        TabGAN(epsilon, adversary_share=0).fit(people, ledger=LedgerConfig(tmp_path / "l"))
     ledger = LedgerFile(tmp_path / "l")
     assert [fit.epsilon for fit in ledger.fits] == [0.5, 1.0, 2.0]
     total = sum((fit.spent for fit in ledger.fits[1:]), ledger.fits[0].spent)

@@ -23,7 +23,6 @@ from tabgan.columns.categorical import OTHER_LABEL
 from tabgan.errors import ConfigError, DataError, NotFittedError, SchemaError, TabGANError
 from tabgan.fitting import fit as fitting
 from tabgan.model import loglinear
-from tabgan.model.adversary import anchors
 from tabgan.privacy import plan as budget
 from tabgan.privacy.doors import measured_table, mechanisms
 from tabgan.privacy.doors.release import needed_rows
@@ -33,8 +32,8 @@ from tabgan.table import losses
 
 SECRET = "Zanzibar-4711"
 
-#: Arguments of a fit that takes a moment.
-QUICK = {"steps": 5, "batch_size": 50, "random_state": 0}
+#: Arguments of a fit that repeats.
+QUICK = {"random_state": 0}
 
 
 def _everything(n=1200, seed=0):
@@ -89,7 +88,8 @@ SCHEMA = Schema(
         Identifier(name="id", start=1),
         Categorical(name="ordered", categories=("lo", "mid", "hi"), ordered=True),
         Numeric(name="int64", bounds=(0, 2_000_000)),
-    ]
+    ],
+    target="boolean",
 )
 
 
@@ -98,7 +98,6 @@ def anchor_roughly(patch):
     sizes = {"ITERATIONS": 4, "EVALUATIONS": 6, "POOL": 2_048, "MIN_POOL": 512, "FRESH": 2_048}
     for name, value in sizes.items():
         patch.setattr(loglinear, name, value)
-    patch.setattr(anchors, "SMOOTHING_ROWS", 8_192)
 
 
 @pytest.fixture(scope="module", params=[None, 25.0], ids=["plain", "private"])
@@ -116,6 +115,9 @@ def fitted(request):
 def _simple(n=400):
     rng = np.random.default_rng(0)
     return pd.DataFrame({"a": rng.integers(0, 4, n), "b": rng.choice(["x", "y"], n)})
+
+
+TARGET = Schema(target="b")
 
 
 def _quick(**options):
@@ -264,8 +266,8 @@ class TestScikitLearn:
             copy.sample(1)
 
     def test_set_params(self):
-        model = TabGAN().set_params(epsilon=3.0, steps=7)
-        assert (model.epsilon, model.steps) == (3.0, 7)
+        model = TabGAN().set_params(epsilon=3.0, adversary_share=0.1)
+        assert (model.epsilon, model.adversary_share) == (3.0, 0.1)
         with pytest.raises(ValueError, match="Invalid parameter"):
             model.set_params(epochs=5)
 
@@ -348,28 +350,65 @@ class TestPrivacy:
 
     def test_switched_on_it_does_not(self, caplog):
         with caplog.at_level(logging.WARNING, logger="tabgan"):
-            TabGAN(**QUICK).fit(_simple(2000))
+            for schema in (None, TARGET):
+                TabGAN(schema=schema, **QUICK).fit(_simple(2000))
         assert caplog.records == []
 
     def test_two_private_fits_of_one_random_state_differ(self):
         """Pitfall 20: the noise is not seeded by the user."""
         df = _simple(2000)
-        first, second = (TabGAN(epsilon=2.0, **QUICK).fit(df) for _ in range(2))
+        first, second = (TabGAN(epsilon=2.0, schema=TARGET, **QUICK).fit(df) for _ in range(2))
         assert first.n_rows_ != second.n_rows_
         weights = [model._fitted.encoder.columns[0].weights for model in (first, second)]
         assert not np.array_equal(*weights)
-        assert not torch.equal(first._fitted.generator.embeddings, second._fitted.generator.embeddings)
+        assert not torch.equal(first._fitted.generator.direct, second._fitted.generator.direct)
 
     @pytest.mark.parametrize("adversary_share", [0, 0.05])
     def test_two_plain_fits_of_one_random_state_are_equal(self, adversary_share):
-        models = [_quick(adversary_share=adversary_share, steps=20).fit(_simple()) for _ in range(2)]
+        models = [_quick(adversary_share=adversary_share, schema=TARGET).fit(_simple()) for _ in range(2)]
         states = [model._fitted.generator.state_dict() for model in models]
+        assert ("critics.1.network.weight" in states[0]) == (adversary_share > 0)
+        assert states[0].keys() == states[1].keys()
         assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
         pd.testing.assert_frame_equal(*(model.sample(50) for model in models))
 
+    def test_a_target_alone_brings_the_adversary_its_steps_and_its_test(self):
+        """Without one its share goes to what is measured."""
+        without, with_one = (TabGAN(schema=schema, **QUICK).fit(_simple(2000)) for schema in (None, TARGET))
+        assert (without.plan_.has_adversary, with_one.plan_.has_adversary) == (False, True)
+        assert without.plan_.mu**2 > with_one.plan_.mu**2 * 1.2
+        steps = ["discriminator's gradient"] * budget.ADVERSARY_STEPS
+        said = [entry.what for entry in with_one.privacy_.entries]
+        assert said[-len(steps) - 1 :] == [*steps, "critic's gain"]
+        assert not {*steps, "critic's gain"} & {entry.what for entry in without.privacy_.entries}
+        assert all(model.privacy_.epsilon_spent <= 1.0 for model in (without, with_one))
+        assert not without._fitted.generator.critics
+
+    def test_with_a_share_of_0_a_target_has_no_adversary(self):
+        model = TabGAN(schema=TARGET, adversary_share=0, **QUICK).fit(_simple(2000))
+        assert not model.plan_.has_adversary
+        assert not any(entry.what == "critic's gain" for entry in model.privacy_.entries)
+        assert model.schema_.target == "b"
+
+    @pytest.mark.parametrize("given", [{"steps": 7}, {"batch_size": "all"}])
+    def test_arguments_without_effect_warn_and_change_nothing(self, given, tmp_path):
+        old = _quick(schema=TARGET, **given)
+        (name,) = given
+        for call in (old.check_params, lambda: old.fit(_simple())):
+            with pytest.warns(
+                FutureWarning, match=f"^'{name}' has no effect any more; the next version drops"
+            ):
+                call()
+        pd.testing.assert_frame_equal(old.sample(50), _quick(schema=TARGET).fit(_simple()).sample(50))
+        assert clone(old).get_params()[name] == given[name]
+        old.save(tmp_path / "m")
+        with pytest.warns(FutureWarning, match=f"'{name}' has no effect"):
+            loaded = TabGAN.load(tmp_path / "m")
+        pd.testing.assert_frame_equal(loaded.sample(50), old.sample(50))
+
     def test_plain_fits_of_other_random_states_differ(self):
         first, second = (_quick(random_state=seed).fit(_simple()) for seed in (0, 1))
-        assert not torch.equal(first._fitted.generator.embeddings, second._fitted.generator.embeddings)
+        assert not torch.equal(first._fitted.generator.direct, second._fitted.generator.direct)
 
     @pytest.mark.parametrize("epsilon", [1.0, 20.0])
     def test_a_category_of_one_row_is_never_released(self, epsilon):
@@ -394,7 +433,7 @@ class TestPrivacy:
 
     def test_global_generators_are_left_alone(self):
         before = torch.get_rng_state(), np.random.get_state()[1].tolist()  # noqa: NPY002
-        TabGAN(**QUICK).fit(_simple(2000))
+        TabGAN(schema=TARGET, **QUICK).fit(_simple(2000))
         assert torch.equal(torch.get_rng_state(), before[0])
         assert np.random.get_state()[1].tolist() == before[1]  # noqa: NPY002
 
@@ -456,18 +495,17 @@ class TestFailsClosed:
         monkeypatch.setattr(fitting, "PlainSteps", refuse)
 
     def test_a_share_that_is_no_float(self):
-        model = TabGAN(adversary_share=Fraction(1, 10**400), **QUICK).fit(_simple(2000))
+        model = TabGAN(adversary_share=Fraction(1, 10**400), schema=TARGET, **QUICK)
+        model.fit(_simple(2000))
         assert POISSON_GAUSSIAN not in {entry.mechanism for entry in model.privacy_.entries}
 
     @pytest.mark.parametrize(("share", "is_charged"), [(0.05, True), (0.0, False)])
     def test_arguments_that_change_during_the_fit(self, share, is_charged):
-        model = TabGAN(adversary_share=share, **QUICK)
+        model = TabGAN(adversary_share=share, schema=TARGET, **QUICK)
         changed = {
             "epsilon": None,
             "delta": 0.5,
             "adversary_share": 0.3 - share,
-            "steps": 999,
-            "batch_size": 2,
         }
         totals = {}
 
@@ -480,7 +518,7 @@ class TestFailsClosed:
         assert (model.privacy_.is_private, model.privacy_.epsilon, model.privacy_.delta) == (True, 1.0, 1e-6)
         runs = [entry for entry in model.privacy_.entries if entry.mechanism == POISSON_GAUSSIAN]
         assert sum(run.steps for run in runs) == is_charged * budget.ADVERSARY_STEPS
-        assert totals.get("train") == (QUICK["steps"] if is_charged else None)
+        assert totals.get("train") == (budget.ADVERSARY_STEPS if is_charged else None)
         assert model.schema_["a"].kind == "numeric"
 
     def test_numbers_are_the_plans(self):
@@ -510,7 +548,7 @@ class TestFailedFit:
     @pytest.mark.parametrize(
         "error", [TabGANError("Words."), DataError("Words."), KeyError("a"), MemoryError()]
     )
-    @pytest.mark.parametrize("place", ["adversary", "training", "mechanism"])
+    @pytest.mark.parametrize("place", ["adversary", "training", "test", "mechanism"])
     def test_by_any_error(self, monkeypatch, place, error):
         error = type(error)(*error.args)
 
@@ -519,11 +557,12 @@ class TestFailedFit:
 
         where, name = {
             "adversary": (fitting.PrivateSteps, "step"),
-            "training": (fitting, "train"),
+            "training": (fitting, "play"),
+            "test": (fitting, "measure_gain"),
             "mechanism": (mechanisms, "noisy_vector"),
         }[place]
         monkeypatch.setattr(where, name, fail)
-        model = TabGAN(**QUICK)
+        model = TabGAN(schema=TARGET, **QUICK)
         with pytest.raises(type(error), match=self.SPENT) as caught:
             model.fit(_simple(2000))
         assert caught.value is error
@@ -536,7 +575,7 @@ class TestFailedFit:
             if stage == "train" and done == total:
                 raise KeyboardInterrupt
 
-        model = TabGAN(**QUICK)
+        model = TabGAN(schema=TARGET, **QUICK)
         with pytest.raises(KeyboardInterrupt, match=self.SPENT) as caught:
             model.fit(_simple(2000), progress=stop)
         self._check(model, caught.value)
@@ -569,8 +608,8 @@ class TestFailedFit:
         assert not hasattr(model, "privacy_")
 
     def test_without_privacy_nothing_is_spent(self, monkeypatch):
-        monkeypatch.setattr(fitting, "train", lambda *args: 1 / 0)
-        model = _quick()
+        monkeypatch.setattr(fitting, "play", lambda *args: 1 / 0)
+        model = _quick(schema=TARGET)
         with pytest.raises(ZeroDivisionError) as caught:
             model.fit(_simple())
         assert "spent" not in self._said(caught.value)
@@ -580,7 +619,7 @@ class TestFailedFit:
 class TestProgress:
     def test_grows_to_the_end_of_every_stage(self):
         seen = {}
-        model = _quick(steps=45)
+        model = _quick(schema=Schema(target="bool"))
         model.fit(
             EVERYTHING[["int8", "text", "bool"]], progress=lambda *s: seen.setdefault(s[0], []).append(s[1:])
         )
@@ -635,10 +674,6 @@ ARGUMENTS = [
     ({"epsilon": None, "delta": 0}, "delta"),
     ({"adversary_share": 1}, "adversary_share"),
     ({"adversary_share": -0.1}, "adversary_share"),
-    ({"steps": 0}, "steps"),
-    ({"steps": 1.5}, "steps"),
-    ({"batch_size": 1}, "batch_size"),
-    ({"batch_size": "all"}, "batch_size"),
     ({"device": "tpu"}, "device"),
     ({"device": torch.device("cpu")}, "device"),
     ({"random_state": -1}, "random_state"),

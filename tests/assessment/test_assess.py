@@ -28,12 +28,12 @@ def table(n_rows: int, seed: int) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def model() -> TabGAN:
-    return TabGAN(epsilon=5.0, steps=10, random_state=0).fit(table(1_500, 0))
+    return TabGAN(epsilon=5.0, random_state=0).fit(table(1_500, 0))
 
 
 @pytest.fixture(scope="module")
 def open_model() -> TabGAN:
-    return TabGAN(epsilon=None, steps=10, random_state=0).fit(table(500, 0))
+    return TabGAN(epsilon=None, random_state=0).fit(table(500, 0))
 
 
 @pytest.fixture(autouse=True)
@@ -169,9 +169,7 @@ class TestShareable:
 
     def test_the_place_in_the_ledger_is_left_out(self, tmp_path):
         """Its hash covers a digest of the table."""
-        model = TabGAN(epsilon=5.0, steps=10, random_state=0).fit(
-            table(800, 0), ledger=tmp_path / "people.ledger"
-        )
+        model = TabGAN(epsilon=5.0, random_state=0).fit(table(800, 0), ledger=tmp_path / "people.ledger")
         place = model.privacy_.place
         report = model.evaluate(table(800, 0), table(300, 1))
         assert place.hash in to_html(report.data)
@@ -188,7 +186,7 @@ class TestShareable:
         from tabgan import Identifier, Schema
 
         df = table(800, 0).assign(id=np.arange(800))
-        model = TabGAN(epsilon=5.0, steps=10, schema=Schema(columns=[Identifier(name="id")])).fit(df)
+        model = TabGAN(epsilon=5.0, schema=Schema(columns=[Identifier(name="id")])).fit(df)
         assert "generated" in to_html(model.shareable_report().data)
 
 
@@ -276,7 +274,7 @@ class TestInternal:
             df.loc[rng.random(n_rows) < 0.3, "ill"] = "a-secret"
             return df
 
-        model = TabGAN(epsilon=5.0, steps=10, schema=schema).fit(people(1_500, 0))
+        model = TabGAN(epsilon=5.0, schema=schema).fit(people(1_500, 0))
         report = model.evaluate(people(1_500, 0), people(600, 1), target="ill", subgroups=["town"])
         for text in editions(report.data):
             assert "Geheimdorf" not in text

@@ -30,12 +30,12 @@ def table(n_rows: int, seed: int) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def model() -> TabGAN:
-    return TabGAN(epsilon=5.0, steps=10, random_state=0).fit(table(1_500, 0))
+    return TabGAN(epsilon=5.0, random_state=0).fit(table(1_500, 0))
 
 
 @pytest.fixture(scope="module")
 def open_model() -> TabGAN:
-    return TabGAN(epsilon=None, steps=10, random_state=0).fit(table(500, 0))
+    return TabGAN(epsilon=None, random_state=0).fit(table(500, 0))
 
 
 @pytest.fixture(autouse=True)
@@ -84,9 +84,9 @@ class TestRequest:
     def test_belongs_into_the_ledger_of_the_fit(self, tmp_path):
         """Or a cap would not see it."""
         path, real = tmp_path / "people.ledger", table(1_500, 0)
-        model = TabGAN(epsilon=5.0, steps=10, random_state=0).fit(real, ledger=path)
+        model = TabGAN(epsilon=5.0, random_state=0).fit(real, ledger=path)
         other = tmp_path / "other.ledger"
-        TabGAN(epsilon=5.0, steps=10, random_state=0).fit(real, ledger=other)
+        TabGAN(epsilon=5.0, random_state=0).fit(real, ledger=other)
         for ledger in (None, other, tmp_path / "new.ledger"):
             with pytest.raises(LedgerError, match="its private metrics must be, too"):
                 self.evaluated(model, ledger=ledger)
@@ -107,7 +107,7 @@ class TestRequest:
 
     def test_stands_in_the_ledger_as_an_entry_of_its_own(self, tmp_path):
         path, real = tmp_path / "people.ledger", table(1_500, 0)
-        model = TabGAN(epsilon=5.0, steps=10, random_state=0).fit(real, ledger=path)
+        model = TabGAN(epsilon=5.0, random_state=0).fit(real, ledger=path)
         self.evaluated(model, ledger=path)
         fit, request = LedgerFile(path).fits
         assert (fit.outcome, request.outcome) == ("done", "done")
@@ -119,13 +119,13 @@ class TestRequest:
     def test_a_table_that_was_held_out_from_belongs_to_the_whole_ones_ledger(self, tmp_path):
         path, whole = tmp_path / "people.ledger", table(1_900, 0)
         real, holdout = whole.iloc[:1_500], whole.iloc[1_500:]
-        model = TabGAN(epsilon=5.0, steps=10, random_state=0).fit(real, ledger=path, source_table=whole)
+        model = TabGAN(epsilon=5.0, random_state=0).fit(real, ledger=path, source_table=whole)
         model.evaluate(real, holdout, private_metrics_epsilon=1.0, ledger=path, source_table=whole)
         assert len(LedgerFile(path).fits) == 2
 
     def test_a_cap_refuses_it_before_anything_is_done(self, tmp_path, monkeypatch):
         config = LedgerConfig(tmp_path / "people.ledger", epsilon_cap=5.0, delta_cap=1e-6)
-        model = TabGAN(epsilon=5.0, steps=10, random_state=0).fit(table(1_500, 0), ledger=config)
+        model = TabGAN(epsilon=5.0, random_state=0).fit(table(1_500, 0), ledger=config)
         monkeypatch.setattr(assessment, "evaluate", lambda *_, **__: pytest.fail("evaluated"))
         with pytest.raises(BudgetExceededError):
             self.evaluated(model, ledger=config)

@@ -28,7 +28,7 @@ def table(n_rows: int, seed: int) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def model() -> TabGAN:
-    return TabGAN(epsilon=5.0, steps=40, random_state=0).fit(table(1_500, 0))
+    return TabGAN(epsilon=5.0, random_state=0).fit(table(1_500, 0))
 
 
 def test_the_method_returns_figures_that_can_be_written(model, tmp_path):
@@ -97,7 +97,7 @@ def fitted_folder(tmp_path_factory) -> Path:
     table(300, 1).assign(since="2020-02-01", share=0.5, code=True, size=3).to_csv(
         folder / "holdout.csv", index=False
     )
-    model = TabGAN(epsilon=5.0, steps=2, adversary_share=0.0, random_state=0)
+    model = TabGAN(epsilon=5.0, adversary_share=0.0, random_state=0)
     model.fit(read_table(folder / "real.csv", as_text=True), untyped_text=True, ledger=folder / "l").save(
         folder / "m"
     )

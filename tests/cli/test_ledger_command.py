@@ -27,7 +27,7 @@ def folder(tmp_path, monkeypatch):
     ages, keys = rng.integers(18, 90, 3_000), rng.integers(0, 1_200, 3_000)
     pd.DataFrame({"age": ages, "old": ages > 60, "key": keys}).to_csv(tmp_path / "people.csv", index=False)
     monkeypatch.chdir(tmp_path)
-    defaults = dict(TabGAN.__init__.__kwdefaults__, steps=5, batch_size=50, adversary_share=0.0)
+    defaults = dict(TabGAN.__init__.__kwdefaults__, adversary_share=0.0)
     monkeypatch.setattr(TabGAN.__init__, "__kwdefaults__", defaults)
     return tmp_path
 
@@ -84,7 +84,7 @@ class TestFit:
         def stop(*arguments, **options):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("tabgan.fitting.fit._new_adversary", stop)
+        monkeypatch.setattr("tabgan.fitting.fit._anchored_generator", stop)
         said = fit("--checkpoint", "ck", code=130)
         assert "Interrupted. Already spent by this fit: epsilon" in said
         assert "the same command resumes" in said
@@ -163,7 +163,7 @@ class TestUnfinished:
             raise RuntimeError("the machine goes down")
 
         with monkeypatch.context() as patch:
-            patch.setattr("tabgan.fitting.fit._new_adversary", stop)
+            patch.setattr("tabgan.fitting.fit._anchored_generator", stop)
             return fit("--checkpoint", "ck", *more, code=1)
 
     def test_goes_on_with_the_same_ledger(self, monkeypatch):
@@ -248,7 +248,7 @@ random_state: 0
             jobs_run, "_fit", lambda job, tables, p: seen.append(tables) or sound(job, tables, p)
         )
         with monkeypatch.context() as patch:
-            patch.setattr("tabgan.fitting.fit._new_adversary", stop)
+            patch.setattr("tabgan.fitting.fit._anchored_generator", stop)
             run("run", "people.yaml", code=1)
         run("run", "people.yaml")
         pd.testing.assert_frame_equal(seen[0].real, seen[1].real)

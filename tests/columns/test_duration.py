@@ -150,7 +150,7 @@ class TestDraft:
 
 @pytest.fixture(scope="module")
 def model():
-    return TabGAN(epsilon=8.0, steps=1, adversary_share=0, random_state=0).fit(stays(3_000, 0))
+    return TabGAN(epsilon=8.0, adversary_share=0, random_state=0).fit(stays(3_000, 0))
 
 
 class TestWholeWay:
@@ -175,7 +175,7 @@ class TestWholeWay:
 
     def test_a_csv_is_read_as_such(self):
         text = stays(3_000, 1).astype(str).replace("NaT", None)
-        model = TabGAN(epsilon=8.0, steps=1, adversary_share=0, random_state=0).fit(text, untyped_text=True)
+        model = TabGAN(epsilon=8.0, adversary_share=0, random_state=0).fit(text, untyped_text=True)
         assert model.schema_["stay"].dtype == "timedelta64[ns]"
 
     @pytest.mark.parametrize("as_text", [True, False])

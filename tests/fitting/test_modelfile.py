@@ -15,7 +15,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from tabgan.errors import ConfigError, ModelFileError, NotFittedError
+from tabgan.fitting import fit as fitting
 from tabgan.fitting.modelfile import FORMAT, form_of, keep_form
+from tabgan.privacy.plan import ADVERSARY_STEPS
 from tabgan.schema import Boolean, Categorical, Schema
 from tabgan.synthesizer import TabGAN
 
@@ -23,7 +25,7 @@ SECRET = "Zanzibar-4711"
 OUTLIER = 987_654.25
 
 
-def _fit(epsilon, n=1500):
+def _fit(epsilon, n=1500, target=None):
     rng = np.random.default_rng(0)
     df = pd.DataFrame(
         {
@@ -34,17 +36,33 @@ def _fit(epsilon, n=1500):
         }
     )
     df.loc[7, ["town", "income"]] = SECRET, OUTLIER
-    return TabGAN(epsilon=epsilon, steps=5, batch_size=100, random_state=np.int64(3)).fit(df)
+    schema = None if target is None else Schema(target=target)
+    return TabGAN(epsilon=epsilon, schema=schema, random_state=np.int64(3)).fit(df)
 
 
 @pytest.fixture(scope="module")
 def private():
-    return _fit(3.0)
+    """Return a model with a critic, even if chance had found no gain."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fitting, "LET_IN", -np.inf)
+        return _fit(3.0, target="town")
 
 
 @pytest.fixture(scope="module")
 def plain():
     return _fit(None)
+
+
+@pytest.fixture(scope="module")
+def corrected():
+    return _fit(None, target="n")
+
+
+@pytest.fixture
+def corrected_file(corrected, tmp_path):
+    path = tmp_path / "corrected.tabgan"
+    corrected.save(path)
+    return path
 
 
 @pytest.fixture
@@ -71,11 +89,12 @@ def _refused(path, match="damaged|incomplete|version"):
 
 
 class TestRoundTrip:
-    @pytest.mark.parametrize("name", ["private", "plain"])
+    @pytest.mark.parametrize("name", ["private", "plain", "corrected"])
     def test_samples_the_same_rows(self, name, request, tmp_path):
         model = request.getfixturevalue(name)
         model.save(tmp_path / "m")
         loaded = TabGAN.load(tmp_path / "m", device="cpu")
+        assert len(loaded._fitted.generator.critics) == (name != "plain")
         pd.testing.assert_frame_equal(loaded.sample(500), model.sample(500))
         pd.testing.assert_frame_equal(
             loaded.sample(50, conditions={"town": "Ulm"}), model.sample(50, conditions={"town": "Ulm"})
@@ -90,7 +109,7 @@ class TestRoundTrip:
         names = ("y", "p", "q")  # two codes each: nothing but their order tells which is which
         df = pd.DataFrame(b ^ b[:, [1, 2, 2]], columns=names)
         schema = Schema([Boolean(name=n) for n in names], target="y")
-        model = TabGAN(epsilon=None, schema=schema, steps=5, batch_size=100, random_state=1).fit(df)
+        model = TabGAN(epsilon=None, schema=schema, random_state=1).fit(df)
         model.save(tmp_path / "m")
         loaded = TabGAN.load(tmp_path / "m", device="cpu")
         assert loaded._fitted.encoder.names == ["p", "q", "y"]
@@ -102,7 +121,9 @@ class TestRoundTrip:
         expected = plain.get_params() | {"device": "cpu"}
         assert loaded.get_params() == expected
 
-    def test_saved_again_it_is_the_same_file(self, file, tmp_path):
+    @pytest.mark.parametrize("name", ["file", "corrected_file"])
+    def test_saved_again_it_is_the_same_file(self, name, request, tmp_path):
+        file = request.getfixturevalue(name)
         TabGAN.load(file).save(tmp_path / "again")
         header, tensors = _open(file)
         again, same = _open(tmp_path / "again")
@@ -160,9 +181,10 @@ class TestWhatItHolds:
         assert {n for n in tensors if n.startswith("generator.")} == {
             f"generator.{n}" for n in private._fitted.generator.state_dict()
         }
-        assert not any(
-            "discriminator" in name or "optim" in name or "adam" in name.lower() for name in tensors
-        )
+        place = f"generator.critics.{header['columns'].index('town')}."
+        critic = {n.removeprefix(place) for n in tensors if n.startswith("generator.critics.")}
+        parts = {"table", "owner", "basis", "mean", "spread", "crossed", "scale", "network.weight"}
+        assert critic == parts  # its features and their weights; neither gradients nor the optimizer's state
         assert max(t.numel() for n, t in tensors.items() if n.startswith("column.")) < 1500
 
     def test_neither_seed_of_noise_nor_path(self, private, tmp_path):
@@ -230,7 +252,9 @@ class TestDamaged:
 
 
 class TestIncomplete:
-    def test_every_tensor_is_needed(self, file):
+    @pytest.mark.parametrize("name", ["file", "corrected_file"])
+    def test_every_tensor_is_needed(self, name, request):
+        file = request.getfixturevalue(name)
         header, tensors = _open(file)
         for name in tensors:
             _write(file, header, {k: v for k, v in tensors.items() if k != name})
@@ -288,11 +312,11 @@ class TestIncomplete:
         _write(file, {**header, "privacy": {**header["privacy"], "note": "x"}}, tensors)
         _refused(file)
 
-    @pytest.mark.parametrize("version", [0, 3, 5, "4", None])
+    @pytest.mark.parametrize("version", [0, 4, 6, "5", None])
     def test_another_version(self, file, version):
         header, tensors = _open(file)
         _write(file, {**header, "version": version}, tensors)
-        _refused(file, "expected version 4 of the format. Load it with the tabgan that wrote it")
+        _refused(file, "expected version 5 of the format. Load it with the tabgan that wrote it")
 
     @pytest.mark.parametrize("raw", ["", "[]", "5", "null", "{", "[" * 100_000, '{"version": 3}', "\x00"])
     def test_another_header(self, file, raw):
@@ -361,16 +385,98 @@ class TestContradictions:
             ("column.1.code_of_cell", lambda t: t * 0),
             ("column.1.is_sampled", lambda t: 1 - t),
             ("column.1.weights", lambda t: -t - 1),
-            ("generator.embeddings", lambda t: t[:, :3]),
-            ("generator.embeddings", lambda t: t * torch.nan),
-            ("generator.head_bias", lambda t: torch.zeros(4_000_000)),
-            ("generator.from_latent.weight", lambda t: t[:0]),
+            ("generator.direct", lambda t: t[:, :3]),
+            ("generator.direct", lambda t: t[:0]),
+            ("generator.direct", lambda t: t * torch.nan),
+            ("generator.direct", lambda t: t.long()),
+            ("generator.bias", lambda t: t - torch.inf),
+            ("generator.bias", lambda t: torch.zeros(4_000_000)),
         ],
     )
     def test_tensors_that_do_not_go_together(self, file, name, change):
         header, tensors = _open(file)
         _write(file, header, {**tensors, name: change(tensors[name]).contiguous()})
         _refused(file)
+
+    @pytest.mark.parametrize(
+        ("name", "change"),
+        [
+            ("table", lambda t: t[:-1]),
+            ("table", lambda t: t[:, :-1]),
+            ("table", lambda t: t[:, :0]),
+            ("table", lambda t: t.ravel()),
+            ("table", lambda t: t * torch.nan),
+            ("table", lambda t: t.double()),
+            ("table", lambda t: t.long()),
+            ("table", lambda t: torch.zeros(len(t), 100_000)),
+            ("owner", lambda t: t[:-1]),
+            ("owner", lambda t: t + 5),  # not an earlier one
+            ("owner", lambda t: t - 2),
+            ("owner", lambda t: t + 2**40),
+            ("owner", lambda t: t.float()),
+            ("basis", lambda t: t[:-1]),
+            ("basis", lambda t: t[:, :0]),
+            ("basis", lambda t: t[:, :-1]),
+            ("basis", lambda t: t.repeat(1, 50)),
+            ("basis", lambda t: t * torch.inf),
+            ("mean", lambda t: t[:-1]),
+            ("mean", lambda t: t * torch.nan),
+            ("mean", lambda t: t.half()),
+            ("spread", lambda t: -t),
+            ("spread", lambda t: t * 0),
+            ("spread", lambda t: t * torch.nan),
+            ("spread", lambda t: t[:1]),
+            ("crossed", lambda t: t[:-1]),
+            ("crossed", lambda t: t.repeat(2)),
+            ("crossed", lambda t: t * 0),
+            ("crossed", lambda t: t + 10**6),
+            ("crossed", lambda t: t - 10**6),
+            ("crossed", lambda t: torch.arange(2_000_000)),
+            ("crossed", lambda t: t.reshape(1, -1)),
+            ("crossed", lambda t: t.float()),
+            ("crossed", lambda t: t.sum()),
+            ("scale", lambda t: t * 0),
+            ("scale", lambda t: -t),
+            ("scale", lambda t: t * 2),
+            ("scale", lambda t: t * torch.nan),
+            ("scale", lambda t: t.reshape(1)),
+            ("network.weight", lambda t: t[:, :-1]),
+            ("network.weight", lambda t: t[:-1]),
+            ("network.weight", lambda t: t * torch.nan),
+            ("network.weight", lambda t: t.long()),
+            ("network.weight", lambda t: torch.zeros(1, 4_000_000)),
+        ],
+    )
+    def test_a_critic_that_is_none(self, corrected_file, name, change):
+        header, tensors = _open(corrected_file)
+        name = f"generator.critics.5.{name}"
+        _write(corrected_file, header, {**tensors, name: change(tensors[name]).contiguous()})
+        _refused(corrected_file)
+
+    def test_a_critic_with_more_products_than_any_fit_has(self, corrected_file):
+        """A batch of them would fill memory."""
+        header, tensors = _open(corrected_file)
+        state = {n.removeprefix("generator.critics.5."): t for n, t in tensors.items() if "critics" in n}
+        n_outputs, n_single = state["basis"].shape[1], 250
+        before = len(state["table"])
+        hostile = state | {
+            "table": torch.ones(before, n_single),
+            "owner": torch.cat([torch.arange(n_single) % 4, torch.full((n_outputs,), -1)]),
+            "mean": torch.zeros(n_single + n_outputs),
+            "spread": torch.ones(n_single + n_outputs),
+            "crossed": torch.arange(n_single),
+        }
+        hostile["network.weight"] = torch.zeros(n_outputs, n_single + n_outputs + 1 + 23_437)
+        names = {f"generator.critics.5.{name}": value for name, value in hostile.items()}
+        _write(corrected_file, header, {**tensors, **names})
+        _refused(corrected_file)
+
+    @pytest.mark.parametrize("place", ["0", "4", "6", "-1", "05", "5.5", "x", "", str(10**30)])
+    def test_a_critic_of_another_column(self, corrected_file, place):
+        header, tensors = _open(corrected_file)
+        moved = {name.replace("critics.5.", f"critics.{place}."): value for name, value in tensors.items()}
+        _write(corrected_file, header, moved)
+        _refused(corrected_file)
 
     @pytest.mark.parametrize(
         "change",
@@ -432,10 +538,11 @@ class TestWriting:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
 def test_a_model_saved_on_a_gpu_loads_on_a_cpu(tmp_path):
     df = pd.DataFrame({"a": np.arange(500) % 3, "b": np.arange(500) % 2})
-    model = TabGAN(epsilon=None, steps=5, batch_size=50, device="cuda", random_state=0).fit(df)
+    model = TabGAN(epsilon=None, schema=Schema(target="b"), device="cuda", random_state=0).fit(df)
     model.save(tmp_path / "m")
     loaded = TabGAN.load(tmp_path / "m", device="cpu")
     assert loaded._fitted.generator.device.type == "cpu"
+    assert len(loaded._fitted.generator.critics) == 1
     assert len(loaded.sample(10)) == 10
 
 
@@ -464,7 +571,10 @@ CONTRADICTIONS = {
     "more noise than charged": [(("privacy", "entries", 0, "noise_multiplier"), lambda z: 2 * z)],
     "another sensitivity": [(("privacy", "entries", 0, "sensitivity"), 5.0)],
     "a door that is none": [(("privacy", "entries", 0, "door"), "window")],
-    "steps by another door": [(("privacy", "entries", -1, "door"), "evaluation")],
+    "steps by another door": [(("privacy", "entries", -2, "door"), "evaluation")],
+    "steps of the other door": [(("privacy", "entries", -2, "door"), "release")],
+    "a step at another rate": [(("privacy", "entries", -2, "sample_rate"), 0.5)],
+    "a step of another run": [(("privacy", "entries", -2, "noise_multiplier"), lambda z: z * 1.001)],
     "arguments of no fit": [(("params", "random_state"), -1)],
     "a unit that no schema has": [
         (("privacy", "entity"), "who"),
@@ -472,7 +582,7 @@ CONTRADICTIONS = {
         (("privacy", "privacy_unit"), "entity"),
     ],
     "other neighbours": [(("privacy", "neighboring_relation"), "replace_one")],
-    "steps without end": [(("privacy", "entries", -1, "steps"), 10**9)],
+    "steps without end": [(("privacy", "entries", -2, "steps"), 10**9)],
     "noise that fills memory": [(("privacy", "entries", 0, "noise_multiplier"), 1e-9)],
     "rows without end": [(("n_rows",), 1e15)],
 }
@@ -485,6 +595,8 @@ def test_a_header_that_contradicts_itself_is_refused(private, tmp_path, edits):
     header, tensors = _open(tmp_path / "m")
     _write(tmp_path / "m", header, tensors)
     assert TabGAN.load(tmp_path / "m").privacy_ == private.privacy_  # the control: unchanged, it loads
+    doors = [entry["door"] for entry in header["privacy"]["entries"]]
+    assert (doors.count("dpsgd"), doors[-2:]) == (ADVERSARY_STEPS, ["dpsgd", "release"])
     for path, value in edits:
         header = _edited(header, path, value)
     _write(tmp_path / "m", header, tensors)

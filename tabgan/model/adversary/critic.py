@@ -100,7 +100,8 @@ class Critic(nn.Module):
         is_product = owner[crossed[left]] != owner[crossed[right]]
         self._pairs = crossed[left[is_product]], crossed[right[is_product]]
         n_features = len(owner) + int(is_product.sum()) + 1
-        self.network = nn.Linear(n_features, basis.shape[1], bias=False)
+        # Made empty: torch would fill it from the generator that all code shares.
+        self.network = nn.Linear(n_features, basis.shape[1], bias=False, device="meta").to_empty(device="cpu")
         nn.init.zeros_(self.network.weight)
 
     def features(self, before: torch.Tensor, anchor: torch.Tensor) -> torch.Tensor:
@@ -188,16 +189,19 @@ class Critic(nn.Module):
         }
         if {name: tuple(value.shape) for name, value in parts.items()} != shapes:
             raise ValueError("tensors do not belong together")
-        numbers = [value for value in state.values() if value.is_floating_point()]
-        owner, crossed = state["owner"].long(), state["crossed"].long()
-        is_usable = len(numbers) == len(state) - 2 and all(bool(each.isfinite().all()) for each in numbers)
+        owner, crossed = state["owner"], state["crossed"]
+        numbers = [value for name, value in state.items() if name not in ("owner", "crossed")]
+        is_usable = owner.dtype == crossed.dtype == torch.int64
+        is_usable &= all(each.dtype == torch.float32 and bool(each.isfinite().all()) for each in numbers)
         is_usable &= bool((state["spread"] > 0).all()) and 0 < float(state["scale"]) <= 1
-        is_usable &= len(crossed) <= n_all and n_all <= MOST_SINGLE + CLASSES
+        is_usable &= n_single <= MOST_SINGLE and 1 <= n_outputs <= CLASSES
+        # Before products are counted: of many features they would fill memory.
+        is_usable &= len(crossed) <= _most_crossed(MOST_FEATURES / max(n_outputs, 1) ** 0.5 - n_all)
         is_usable &= bool(((crossed >= 0) & (crossed < n_all)).all())
         is_usable &= bool(((owner >= _ANCHORS) & (owner < position)).all())
         if not is_usable or len(crossed.unique()) != len(crossed):
             raise ValueError("not a critic")
-        critic = cls(**{**parts, "owner": owner, "crossed": crossed})
+        critic = cls(**parts)
         critic.load_state_dict(dict(state), strict=True)
         return critic
 
