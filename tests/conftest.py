@@ -34,8 +34,8 @@ settings.register_profile("repeatable", derandomize=True)
 settings.register_profile("fuzz", derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
-#: The width of the accountant's cells in tests, ten times as wide: a coarser grid only over-counts, so that a plan stays
-#: on the private side of its target; and the rows that are drawn for the critic, a quarter.
+#: The width of the accountant's cells in tests, ten times as wide: a coarser grid only over-counts, so that a plan
+#: stays on the private side of its target; and the rows that are drawn for the critic, a quarter.
 SHORT_RUN = {
     (accounting, "VALUE_DISCRETIZATION_INTERVAL"): 1e-3,
     (training, "DRAWN"): 2_048,

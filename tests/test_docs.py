@@ -15,6 +15,8 @@ from tabgan import Schema, TabGAN, evaluate
 from tabgan.columns import KINDS
 from tabgan.evaluation.catalog import ENTRIES, gate_rules
 from tabgan.evaluation.gate import Gate, Limit
+from tabgan.fitting.fit import LET_IN
+from tabgan.privacy.doors.dpsgd import MOST_GAIN
 from tabgan.privacy.plan import ADVERSARY_SHARE, DISCOVERY_DELTA_SHARE, SHARES, UNTYPED_KINDS_SHARE
 from tabgan.report.twin import json_schema
 
@@ -30,7 +32,7 @@ def table(seed: int) -> pd.DataFrame:
 
 
 def test_every_figure_is_explained(few_trees):
-    model = TabGAN(epsilon=20.0, steps=1, random_state=0).fit(table(0))
+    model = TabGAN(epsilon=20.0, random_state=0).fit(table(0))
     report = model.evaluate(table(0), table(1), target="b", private_metrics_epsilon=1.0)
     found = (evaluate(table(0), table(1), table(2), target="b"), report.shareable.evaluation)
     names = {metric.name for evaluation in found for metric in evaluation.metrics}
@@ -108,6 +110,7 @@ def test_the_shares_of_the_budget_are_the_plans():
         "roundness": "round",
         "hours, weekdays and months": "cycles",
         "choice of pairs": "selection",
+        "test of the critic": "gain",
     }
     assert {stage: told[part] for part, stage in single.items()} == {
         each: [SHARES[each]] for each in single.values()
@@ -116,8 +119,13 @@ def test_the_shares_of_the_budget_are_the_plans():
     least = 1 - sum(SHARES.values()) + SHARES["kinds"] - UNTYPED_KINDS_SHARE
     most = 1 - SHARES["rows"] - SHARES["one_way"] - SHARES["selection"]
     assert told["pairs"] == [int(100 * least) / 100, int(100 * most) / 100]
-    assert ADVERSARY_SHARE == 0.05
+    assert ADVERSARY_SHARE == 0.2
     text = " ".join(page.split())
-    assert "The discriminator gets 5% of it." in text
+    assert "The critic of a declared target gets 20% of it." in text
+    assert (MOST_GAIN, LET_IN) == (0.25, 1.0)
+    assert (
+        "each clipped to .25 on both sides. The critic joins the generator if this sum is above one standard"
+        in text
+    )
     assert DISCOVERY_DELTA_SHARE == 0.1
     assert "A tenth of `delta`" in text

@@ -7,6 +7,7 @@ A test carries a number by the first words of its docstring, or of its class's: 
 from __future__ import annotations
 
 import ast
+import copy
 import re
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,8 @@ from scipy import stats
 
 from tabgan import LedgerConfig, Schema
 from tabgan.audit.whitebox import CellGame
+from tabgan.fitting.modelfile import Fitted
+from tabgan.model.adversary.training import Game
 from tabgan.privacy import plan as budget
 from tabgan.privacy.accounting import SubsampledGaussian
 from tabgan.privacy.doors.dpsgd import PrivateSteps
@@ -129,6 +132,61 @@ def test_no_two_networks_are_one():
     networks = (first._game.network, first._wrapped, second._game.network, second._wrapped)
     places = [{p.data_ptr() for p in network.parameters()} for network in networks]
     assert len(set().union(*places)) == sum(map(len, places))
+
+
+@pytest.fixture(scope="module")
+def fitted(people) -> Fitted:
+    return TabGAN(None, schema=Schema(target="town"), random_state=0).fit(people)._fitted
+
+
+def game_of(fitted: Fitted, seed: int = 0) -> Game:
+    """Return a critic's game with weights that are not 0."""
+    position = fitted.encoder.positions["town"]
+    game = Game(fitted.generator, fitted.encoder, position, torch.Generator().manual_seed(seed))
+    with torch.no_grad():
+        game.network.weight.normal_(generator=torch.Generator().manual_seed(0))
+    return game
+
+
+def test_no_row_of_a_batch_sees_another(fitted):
+    """Pitfalls 11 to 13: a row's features, losses and gain are the same alone and among others."""
+    game, rows = game_of(fitted), fitted.generator.draw(40, torch.Generator().manual_seed(1))
+
+    def seen(batch):
+        inputs, given = game.prepare(batch)
+        losses = game.losses(game.network(inputs), given)[:, None]
+        return torch.cat([inputs, given, losses, game.gains(batch)[:, None]], dim=1)
+
+    alone = torch.cat([seen(row[None]) for row in rows])
+    assert len(alone.unique(dim=0)) > 20
+    torch.testing.assert_close(seen(rows), alone, rtol=1e-4, atol=1e-4)  # rounding alone
+    assert [type(each) for each in game.network.modules()] == [torch.nn.Linear]
+
+
+def test_rows_that_the_generator_draws_reach_the_update(fitted):
+    """Pitfall 14: through the information that a step divides by."""
+    moved = []
+    for seed in (0, 0, 1):
+        game = game_of(fitted, seed)
+        before = game.network.weight.detach().clone()
+        game.network.weight.grad = torch.full_like(before, 0.01)
+        game.optimizer(2_000, 5.0, 1.0)(game.network.parameters()).step()
+        moved.append(game.network.weight.detach() - before)
+    assert torch.equal(moved[0], moved[1])
+    assert not torch.allclose(moved[0], moved[2], rtol=1e-4, atol=0.0)
+
+
+def test_weights_that_are_kept_are_a_copy_of_the_trained_ones():
+    """Pitfall 18: no later step changes what was kept."""
+    steps = private_steps(np.zeros((50, 2), dtype=np.int16), 0.1)
+    steps.step()
+    kept = copy.deepcopy(steps._game.network)
+    with torch.no_grad():
+        for trained in steps._wrapped.parameters():
+            trained.add_(1.0)
+    assert torch.equal(steps._game.network.weight, kept.weight)
+    steps.step()
+    assert not torch.equal(steps._game.network.weight, kept.weight)
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
