@@ -8,22 +8,17 @@ import stat
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from tabgan._util import files as durable
 from tabgan._util.files import sealed, unsealed
 from tabgan.errors import CheckpointError, DataError
-from tabgan.fitting.checkpoint import Checkpoint, TrainingFile, discard, holdout_seed
+from tabgan.fitting.checkpoint import Checkpoint, KeptRequests, discard, holdout_seed
 from tabgan.privacy.doors.digest import table_digest
 
 REQUEST = {"epsilon": 1.0, "schema": {"columns": {"age": {"kind": "numeric"}}}, "random_state": None}
 TABLE = pd.DataFrame({"age": [31, 47, 64], "town": ["Ulm", "Bonn", "Kiel"]})
-STATE = {
-    "generator.weight": torch.arange(6, dtype=torch.float32).reshape(2, 3),
-    "adversary.weight": torch.tensor([0.1, -0.2], dtype=torch.float64),
-    "step": torch.tensor(40),
-    "rng": torch.arange(9, dtype=torch.uint8),
-}
+#: Numbers that only come back if every bit of them does.
+GRADIENT = [0.1, -0.2, 1 / 3, 5e-324, -1.7976931348623157e308]
 
 
 @pytest.fixture
@@ -41,7 +36,7 @@ def filled(folder) -> Checkpoint:
     kept = opened(folder)
     kept.bind(TABLE)
     kept.journal().keep("1 a", {"scores": [1.0]})
-    kept.saver().save(STATE)
+    kept.journal().keep("2 b", {"drawn": GRADIENT})
     for name in ("ledger.jsonl", "ledger.jsonl.guard", "ledger.jsonl.lock"):
         (folder / name).write_text("")
     return kept
@@ -85,7 +80,7 @@ def test_only_its_owner_can_read_it(folder):
     finally:
         os.umask(before)
     assert mode_of(folder) == 0o700
-    for name in ("manifest.json", "released.jsonl", "training.safetensors", "holdout.json"):
+    for name in ("manifest.json", "released.jsonl", "holdout.json"):
         assert mode_of(folder / name) == 0o600, name
 
 
@@ -120,7 +115,7 @@ def test_a_file_is_no_folder(tmp_path):
 
 def test_discard_leaves_no_trace_and_no_folder_even_after_a_crash(folder):
     kept = filled(folder)
-    (folder / ".training.safetensors.0123abcd.tmp").write_text("half")
+    (folder / ".manifest.json.0123abcd.tmp").write_text("half")
     (folder / ".ledger.jsonl.guard.0123abcd.tmp").write_text("half")
     assert not opened(folder).is_new  # what a crash has left is no foreign file
     kept.discard()
@@ -223,7 +218,6 @@ def test_no_plain_hash_of_the_table_stands_in_it(folder):
     [
         ("manifest.json", opened),
         ("holdout.json", holdout_seed),
-        ("training.safetensors", lambda folder: opened(folder).saver().load()),
         ("released.jsonl", lambda folder: opened(folder).journal()),
     ],
 )
@@ -286,54 +280,72 @@ def test_the_seed_is_drawn_once(folder):
     assert holdout_seed(folder.with_name("other")) not in seeds
 
 
-# -- the training -----------------------------------------------------------------------------------------------
+# -- answers ----------------------------------------------------------------------------------------------------
 
 
-def test_a_state_comes_back_with_its_dtypes_and_shapes(tmp_path):
-    file = TrainingFile(tmp_path / "training.safetensors", "fit")
-    assert file.load() is None
-    file.save(STATE)
-    loaded = file.load()
-    assert loaded is not None
-    assert loaded.keys() == STATE.keys()
-    for name, value in STATE.items():
-        assert loaded[name].dtype == value.dtype
-        assert torch.equal(loaded[name], value)
+def test_a_gradient_comes_back_with_every_bit_and_in_plain_text(folder):
+    """Pitfall 23: JSON lines, not pickle."""
+    filled(folder)
+    assert opened(folder).journal().answer("2 b") == {"drawn": GRADIENT}
+    fit = opened(folder).fit
+    lines = [unsealed(line) for line in (folder / "released.jsonl").read_text().splitlines()]
+    assert lines == [[fit, "1 a", {"scores": [1.0]}], [fit, "2 b", {"drawn": GRADIENT}]]
+    for foreign in (b"\x80\x04N.\n", b"\xff" * 64 + b"\n", b"[[[[" * 50_000 + b"\n"):
+        (folder / "released.jsonl").write_bytes(foreign)
+        with pytest.raises(CheckpointError, match="released.jsonl' is damaged"):
+            opened(folder).journal()
 
 
-def test_a_state_takes_the_place_of_the_last_one_whole(tmp_path, monkeypatch):
-    file = TrainingFile(tmp_path / "training.safetensors", "fit")
-    file.save(STATE)
+def test_an_answer_that_a_crash_cut_off_was_not_kept_and_those_before_it_were(folder, monkeypatch):
+    kept = filled(folder)
+    whole = (folder / "released.jsonl").read_bytes()
 
+    def dies(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(os, "fsync", dies)
+        kept.journal().keep("3 c", {"drawn": GRADIENT})
+    data = (folder / "released.jsonl").read_bytes()
+    assert data.startswith(whole)
+    for cut in (len(whole), len(whole) + 1, len(data) - 1):
+        (folder / "released.jsonl").write_bytes(data[:cut])
+        journal = opened(folder).journal()
+        assert [journal.answer(call) is None for call in ("1 a", "2 b", "3 c")] == [False, False, True]
+    journal.keep("3 c", {"drawn": GRADIENT})
+    assert (folder / "released.jsonl").read_bytes() == data
+
+
+def test_a_manifest_is_there_whole_or_not_at_all(folder, monkeypatch):
     def dies(path):
         path.write_bytes(path.read_bytes()[:100])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(durable, "sync", dies)
-    with pytest.raises(KeyboardInterrupt):
-        file.save(STATE | {"step": torch.tensor(80)})
-    loaded = file.load()
-    assert loaded is not None
-    assert int(loaded["step"]) == 40
-    assert [path.name for path in tmp_path.iterdir()] == ["training.safetensors"]
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(durable, "sync", dies)
+        opened(folder).bind(TABLE)
+    assert list(folder.iterdir()) == []
+    assert opened(folder).is_new
 
 
-def test_a_part_of_a_tensor_is_saved_as_it_looks(tmp_path):
-    file = TrainingFile(tmp_path / "t", "fit")
-    file.save({"a": torch.arange(12.0).reshape(3, 4).t()[1:, :2], "scalar": torch.tensor(2.5)})
-    loaded = file.load()
-    assert loaded is not None
-    assert loaded["a"].tolist() == [[1.0, 5.0], [2.0, 6.0], [3.0, 7.0]]
-    assert loaded["scalar"] == 2.5
+@pytest.mark.parametrize(("calls", "is_lost"), [((), False), (("1 a",), False), (("1 a", "2 b"), True)])
+def test_answers_that_a_second_charge_proves_are_missed(folder, calls, is_lost):
+    """One that was charged alone may have been lost before it was kept."""
+    kept = filled(folder)
+    kept.check_answers(calls)
+    (folder / "released.jsonl").unlink()
+    if not is_lost:
+        kept.check_answers(calls)
+        return
+    with pytest.raises(CheckpointError, match="released.jsonl' is damaged"):
+        kept.check_answers(calls)
 
 
-def test_the_file_is_one_that_others_can_read_and_runs_nothing(tmp_path):
-    """Pitfall 23: safetensors, not pickle."""
-    TrainingFile(tmp_path / "t", "fit").save(STATE)
-    data = (tmp_path / "t").read_bytes()
-    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    assert set(header) == {*STATE, "__metadata__"}
-    for foreign in (b"\x80\x04N.", b"", b"\xff" * 64):
-        (tmp_path / "t").write_bytes(foreign)
-        with pytest.raises(CheckpointError):
-            TrainingFile(tmp_path / "t", "fit").load()
+def test_the_state_of_an_older_versions_training_is_no_foreign_file(folder):
+    """Private metrics may still be asked for beside its fit, and it is removed with the rest."""
+    kept = filled(folder)
+    (folder / "training.safetensors").write_bytes(b"older")
+    assert KeptRequests(folder).begun() == ()
+    assert not opened(folder).is_new
+    kept.discard()
+    assert not folder.exists()

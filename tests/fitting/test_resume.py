@@ -22,8 +22,9 @@ import pytest
 
 from tabgan.privacy.accounting import Cost
 from tabgan.privacy.ledger.file import LedgerFile
+from tabgan.privacy.plan import ADVERSARY_STEPS
 
-EPSILON, DELTA, DP_STEPS = 2.0, 1e-6, 200
+EPSILON, DELTA = 2.0, 1e-6
 
 #: Ends of a process: the fit is done, or its plan has no room to release lost answers again.
 DONE, NO_ROOM = 0, 3
@@ -34,9 +35,7 @@ import hashlib, os, sys, time, traceback
 from pathlib import Path
 import numpy as np
 import pandas as pd
-from tabgan.fitting.checkpoint import TrainingFile
 from tabgan.errors import BudgetExceededError
-from tabgan.model.adversary import training
 from tabgan.privacy import plan as budget
 from tabgan.privacy.doors import dpsgd, mechanisms
 from tabgan.privacy.ledger import file as ledger_file
@@ -70,13 +69,14 @@ def digest(data):
     return hashlib.sha256(data).hexdigest()
 
 def drawn(noisy, values, noise):
-    if values.size > 1:  # of one number alone the same may come twice
+    if values.size > 1:  # of one number alone, or of none, the same may come twice
         say("draw", "counts", digest(noisy.tobytes()))
 
 around(mechanisms, "noisy_vector", after=drawn, nap=0.006)
-around(mechanisms, "discover", after=lambda r, *a: say("draw", "counts", digest(r[1].tobytes())), nap=0.006)
+around(mechanisms, "discover", after=lambda r, *a: drawn(r[1], r[1], None), nap=0.006)
 around(dpsgd, "_fill_with_entropy", after=lambda r, g: say("draw", "step", digest(g.get_state().numpy().tobytes())))
-around(dpsgd.PrivateSteps, "step", nap=0.001)
+around(dpsgd.PrivateSteps, "_noisy_gradient", after=lambda g, s: say("draw", "gradient", digest(g.tobytes())), nap=0.01)
+around(dpsgd.PrivateSteps, "step", after=lambda r, s: say("stepped"), nap=0.01)
 around(
     LedgerFile,
     "charge",
@@ -87,10 +87,8 @@ for module in (ledger_file, journal):
     around(module, "append_line", nap=0.003)
 around(LedgerFile, "_write_guard", nap=0.002)
 around(Journal, "keep", lambda *a: say("keeping"), lambda *a: say("kept"))
-around(TrainingFile, "save", lambda *a: say("saving"), lambda *a: say("saved"), nap=0.01)
-around(training._Training, "_update", lambda *a: say("generator"))
 # A little more noise than the search would find, without the search.
-budget._calibrate_adversary = lambda *args: SubsampledGaussian(3.0, budget.SAMPLE_RATE, budget.ADVERSARY_STEPS)
+budget._calibrate_adversary = lambda *args: SubsampledGaussian(10.5, args[4], budget.ADVERSARY_STEPS)
 
 def table():
     rng = np.random.default_rng(0)
@@ -100,9 +98,9 @@ def table():
         "member": rng.random(1500) < 0.3,
     }})
 
-def fit(folder, ledger, declares, steps):
-    schema = Schema([Categorical(name="town", categories=["Ulm", "Bonn", "Kiel"])]) if declares == "yes" else None
-    model = TabGAN({EPSILON}, {DELTA}, schema=schema, steps=int(steps), device="cpu", random_state=0)
+def fit(folder, ledger, declares):
+    columns = [Categorical(name="town", categories=["Ulm", "Bonn", "Kiel"])] if declares == "yes" else []
+    model = TabGAN({EPSILON}, {DELTA}, schema=Schema(columns, target="member"), device="cpu", random_state=0)
     model.fit(table(), ledger=Path(ledger), checkpoint=Path(folder))
     assert len(model.sample(50)) == 50
     assert model.privacy_.epsilon_spent <= {EPSILON}
@@ -156,11 +154,10 @@ class Nursery:
         ledger: Path,
         declares: bool,
         is_time: Callable[[], bool] | None = None,
-        steps: int = 300,
     ) -> int:
         """Return how a fit ended: its exit code, -9 if it was killed when it was time to."""
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{folder} {ledger} {'yes' if declares else 'no'} {steps}\n".encode())
+        self._process.stdin.write(f"{folder} {ledger} {'yes' if declares else 'no'}\n".encode())
         pid = int(self._line())
         while is_time is not None and not select.select([self._process.stdout], [], [], 0.002)[0]:
             if is_time():
@@ -206,8 +203,8 @@ def where(lines: list[str]) -> str:
         return "before the first charge"
     doors = [line.split()[1] for line in lines if line.startswith("charg")]
     last = lines[-1].split()[0]
-    if last in ("generator", "saving", "saved", "done"):
-        return {"generator": "training"}.get(last, f"training: {last}")
+    if last in ("stepped", "done"):
+        return f"training: {last}"
     return f"{doors[-1] if doors else 'answers'}: {'drawn' if last == 'draw' else last}"
 
 
@@ -238,7 +235,8 @@ class Watch:
         assert len({digest for _, digest in draws}) == len(draws)  # noise is never used again
         kinds = Counter(kind for kind, _ in draws)
         releases = [r for fit in ledger.fits for _, charged in fit.charges for r in charged]
-        assert kinds["step"] <= sum(r.steps for r in releases if r.door == "dpsgd")
+        steps = sum(r.steps for r in releases if r.door == "dpsgd")
+        assert kinds["gradient"] <= kinds["step"] <= steps
         assert kinds["counts"] <= sum(r.door != "dpsgd" for r in releases)
 
 
@@ -300,9 +298,11 @@ WORDS = [
     ("draw counts", 7),
     ("keeping", 7),
     ("kept", 7),
-    ("draw step", 90),
-    ("saving", 2),
-    ("saved", 2),
+    ("charging dpsgd", 5),
+    ("charged dpsgd", 5),
+    ("draw step", 5),
+    ("draw gradient", 5),
+    ("stepped", 5),
 ]
 
 
@@ -311,7 +311,7 @@ def check_end(watch: Watch) -> None:
     for fit in LedgerFile(watch.ledger).fits:
         assert recomputed(watch.ledger, fit.name) <= EPSILON + 1e-3
         steps = sum(r.steps for _, releases in fit.charges for r in releases if r.door == "dpsgd")
-        assert steps <= DP_STEPS
+        assert steps <= ADVERSARY_STEPS
 
 
 @pytest.mark.slow
@@ -319,11 +319,11 @@ def test_a_fit_that_is_killed_three_times_goes_on(tmp_path):
     """Pitfalls 20 and 25."""
     watch, folder = Watch(tmp_path / "ledger.jsonl"), tmp_path / "checkpoint"
     with Nursery() as nursery:
-        for said, times in (("kept", 2), ("draw step", 15), ("saved", 1)):
-            code = nursery.fit(folder, watch.ledger, True, when_said(watch.ledger, said, times), 104)
+        for said, times in (("kept", 2), ("draw gradient", 2), ("stepped", 1)):
+            code = nursery.fit(folder, watch.ledger, True, when_said(watch.ledger, said, times))
             watch.check(folder)
             assert code == -signal.SIGKILL, said
-        assert nursery.fit(folder, watch.ledger, True, steps=104) == DONE
+        assert nursery.fit(folder, watch.ledger, True) == DONE
         watch.check(folder)
     (fit,) = LedgerFile(watch.ledger).fits
     assert fit.outcome == "done"
@@ -334,7 +334,12 @@ def test_the_watch_would_see_noise_that_is_used_again_and_steps_that_were_not_ch
     """The controls."""
     watch = Watch(tmp_path / "ledger.jsonl")
     watch.check(tmp_path)
-    for log in ("draw counts aa\ndraw counts bb\ndraw counts aa\n", "draw step aa\n", "draw counts aa\n"):
+    for log in (
+        "draw counts aa\ndraw counts bb\ndraw counts aa\n",
+        "draw step aa\n",
+        "draw gradient aa\n",
+        "draw counts aa\n",
+    ):
         Path(f"{watch.ledger}.log").write_text(log)
         with pytest.raises(AssertionError):
             watch.check(tmp_path)
