@@ -45,7 +45,7 @@ from tabgan.privacy.accounting import (
     filter_order,
     largest,
 )
-from tabgan.privacy.plan import ADVERSARY_SHARE, ADVERSARY_STEPS, SAMPLE_RATE, make_plan
+from tabgan.privacy.plan import make_plan
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -34,13 +34,13 @@ from environment import environment
 from opacus.grad_sample import wrap_model
 from opacus.optimizers import get_optimizer_class
 from opacus.utils.fast_gradient_clipping_utils import DPLossFastGradientClipping
+from tabgan.model.adversary.discriminator import Discriminator
 from torch import nn
 from torch.nn import functional as F
 from utility import public_schema
 
 from tabgan import Schema, TabGAN
 from tabgan.fitting.fit import PRIVATE_HIDDEN
-from tabgan.model.adversary.discriminator import Discriminator
 from tabgan.model.adversary.training import MOST_FAKES
 from tabgan.model.generator import Generator
 from tabgan.privacy.accounting import SubsampledGaussian

@@ -63,9 +63,9 @@ class TabGAN(BaseEstimator):
     """A differentially private synthesizer for tables.
 
     ``fit`` measures noisy marginals of the table and fits a generator to them; where the schema declares a target, a
-    discriminator trained by DP-SGD corrects its conditional. All of it together is ``(epsilon, delta)``-differentially private
-    for adding or removing one row, or one entity where the schema names one; ``privacy_`` lists every release.
-    Sampling costs nothing more.
+    discriminator trained by DP-SGD, the critic, corrects its conditional. All of it together is
+    ``(epsilon, delta)``-differentially private for adding or removing one row, or one entity where the schema names
+    one; ``privacy_`` lists every release. Sampling costs nothing more.
 
     **Guarantee.** Public: the column names, their order and dtypes, everything that ``schema`` declares, and the
     arguments below. ``random_state`` governs everything except the privacy noise, which comes from the operating
@@ -523,7 +523,7 @@ class TabGAN(BaseEstimator):
     def save(self, path: str | Path, *, with_place: bool = True) -> None:
         """Write the model to one file: safetensors, with everything else as JSON in its header.
 
-        It holds the generator, the schema, released counts and the privacy statement; no row, no discriminator, no
+        It holds the generator and its critic, the schema, released counts and the privacy statement; no row, no
         code. The file appears under its name only when it is complete.
 
         Args:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
+
 from tabgan._util import validate
 from tabgan.errors import ConfigError
 

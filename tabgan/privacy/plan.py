@@ -234,7 +234,9 @@ def _calibrate_adversary(
     guess = adversary_mu / math.sqrt(ADVERSARY_STEPS)
     if sample_rate < 1:
         guess = math.sqrt(math.log1p((guess / sample_rate) ** 2))
-    precision = largest(is_affordable, guess / 2, guess * 1.25, tolerance=2e-3) if guess > 0 else 0.0
+    precision = (
+        largest(is_affordable, guess / 2, guess * 1.25, tolerance=2e-3) if guess > _LEAST_PRECISION else 0.0
+    )
     if precision < _LEAST_PRECISION or not is_affordable(precision):
         raise ConfigError(
             f"adversary_share: it leaves nothing of epsilon={epsilon:g} for the discriminator. "

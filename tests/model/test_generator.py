@@ -5,82 +5,68 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
-from tabgan.model.generator import Draws, Generator
+from tabgan.columns.categorical import Categorical
+from tabgan.model.adversary.critic import Critic
+from tabgan.model.generator import Generator
 from tabgan.model.loglinear import LogLinear
+from tabgan.table.codes import CodedColumn
 
 SIZES = [3, 1, 4]
-
-
-@pytest.fixture
-def generator():
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        generator = Generator(SIZES, hidden=8, head=6, latent=4)
-        torch.nn.init.normal_(generator.direct)
-        return generator
 
 
 def _rng(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def _with(draws, codes):
-    blocks = [torch.nn.functional.one_hot(codes[:, i], size) for i, size in enumerate(SIZES)]
-    return Draws(draws.latent, codes, torch.cat(blocks, dim=1).float())
+def coded(size: int) -> CodedColumn:
+    """A column of as many categories, all as frequent, coded as they are."""
+    column = Categorical(
+        name="c", dtype="object", categories=[f"v{i}" for i in range(size)], unknown="error", nullable=False
+    )
+    encoder = column.encoder()
+    code_of_cell = np.concatenate([[0], np.arange(size)])
+    weights = np.concatenate([[0.0], np.full(size, 10.0)])
+    return CodedColumn(encoder, code_of_cell, weights, np.ones(size, dtype=bool))
 
 
-class TestProbabilities:
-    def test_sum_to_one_in_every_column(self, generator):
-        probabilities = generator(generator.draw(50, _rng()))
-        assert probabilities.shape == (50, sum(SIZES))
-        assert (probabilities >= 0).all()
-        for block in probabilities.split(SIZES, dim=1):
-            torch.testing.assert_close(block.sum(1), torch.ones(50))
+def critic_of(generator: Generator, seed: int = 0) -> Critic:
+    """A critic of the last column with weights at random."""
+    state = generator.state_of(generator.draw(200, _rng()))
+    before, anchor = state[:, :4], generator.anchor_logits(state, 2)
+    critic = Critic.of_columns([coded(3), coded(1), coded(4)], before, anchor)
+    with torch.no_grad():
+        critic.network.weight.copy_(torch.randn(critic.network.weight.shape, generator=_rng(seed)))
+    return critic
 
-    def test_of_all_columns_at_once_are_those_of_drawing_one_by_one(self, generator):
-        draws = generator.draw(20, _rng())
-        blocks = generator(draws).split(SIZES, dim=1)
-        state = generator.start(draws.latent)
-        for position in range(len(SIZES)):
-            expected = torch.softmax(generator.logits(state, position), dim=1)
-            torch.testing.assert_close(blocks[position], expected)
-            state = generator.advance(state, draws.codes[:, position], position)
 
-    def test_a_column_depends_on_those_before_it_only(self, generator):
-        draws = generator.draw(10, _rng())
-        changed = draws.codes.clone()
-        changed[:, 2] = (changed[:, 2] + 1) % 4
-        torch.testing.assert_close(generator(_with(draws, changed)), generator(draws))
-        changed[:, 0] = (changed[:, 0] + 1) % 3
-        blocks = generator(_with(draws, changed)).split(SIZES, dim=1)
-        before = generator(draws).split(SIZES, dim=1)
-        torch.testing.assert_close(blocks[0], before[0])
-        assert not torch.allclose(blocks[2], before[2])
+@pytest.fixture
+def generator():
+    generator = Generator(SIZES)
+    with torch.no_grad():
+        generator.direct.copy_(torch.randn(generator.direct.shape, generator=_rng(1)))
+        generator.bias.copy_(torch.randn(generator.bias.shape, generator=_rng(2)))
+    return generator
 
-    def test_every_weight_that_matters_gets_a_gradient(self, generator):
-        generator(generator.draw(200, _rng())).square().sum().backward()
-        for name, weight in generator.named_parameters():
-            assert weight.grad is not None, name
-            assert weight.grad.abs().sum() > 0, name
+
+@pytest.fixture
+def corrected(generator):
+    generator.correct(2, critic_of(generator))
+    return generator
 
 
 class TestDraw:
-    def test_shapes(self, generator):
-        draws = generator.draw(7, _rng())
-        assert draws.latent.shape == (7, 4)
-        assert draws.codes.shape == (7, 3)
-        assert draws.codes.dtype == torch.int64
-        assert not draws.codes.requires_grad
-
-    def test_codes_are_within_the_sizes(self, generator):
-        codes = generator.draw(1000, _rng()).codes
-        assert (codes >= 0).all()
-        assert (codes < torch.tensor(SIZES)).all()
+    @pytest.mark.parametrize("name", ["generator", "corrected"])
+    def test_codes_are_within_the_sizes(self, request, name):
+        codes = request.getfixturevalue(name).draw(1000, _rng())
+        assert codes.shape == (1000, 3)
+        assert codes.dtype == torch.int64
+        assert not codes.requires_grad
         assert {tuple(row) for row in codes.tolist()} <= set(itertools.product(*map(range, SIZES)))
 
-    def test_one_seed_one_draw(self, generator):
-        first, again, other = (generator.draw(50, _rng(seed)).codes for seed in (0, 0, 1))
+    def test_one_seed_one_draw(self, corrected):
+        first, again, other = (corrected.draw(50, _rng(seed)) for seed in (0, 0, 1))
         assert torch.equal(first, again)
         assert not torch.equal(first, other)
 
@@ -89,18 +75,50 @@ class TestDraw:
         generator.draw(5, _rng())
         assert torch.equal(torch.get_rng_state(), before)
 
-    def test_one_hot_blocks_are_those_of_the_codes(self, generator):
-        draws = generator.draw(50, _rng())
-        assert torch.equal(draws.one_hot, _with(draws, draws.codes).one_hot)
+    def test_the_state_of_rows_is_that_of_drawing_them(self, generator):
+        codes = generator.draw(50, _rng())
+        state = generator.start(50)
+        for position in range(3):
+            state = generator.advance(state, codes[:, position], position)
+        assert torch.equal(generator.state_of(codes), state)
+        assert torch.equal(
+            state, torch.cat([F.one_hot(codes[:, i], s) for i, s in enumerate(SIZES)], 1).float()
+        )
 
 
-class TestStart:
+class TestLogits:
+    def test_a_column_depends_on_those_before_it_only(self, corrected):
+        codes = corrected.draw(10, _rng())
+        changed = codes.clone()
+        changed[:, 2] = (changed[:, 2] + 1) % 4
+        state, other = corrected.state_of(codes), corrected.state_of(changed)
+        for position in range(3):
+            torch.testing.assert_close(corrected.logits(state, position), corrected.logits(other, position))
+        changed[:, 0] = (changed[:, 0] + 1) % 3
+        other = corrected.state_of(changed)
+        torch.testing.assert_close(corrected.logits(state, 0), corrected.logits(other, 0))
+        assert not torch.allclose(corrected.logits(state, 2), corrected.logits(other, 2))
+
+    def test_are_the_anchors_and_the_critics_log_ratio(self, corrected):
+        state = corrected.state_of(corrected.draw(10, _rng()))
+        critic, anchor = corrected.critics["2"], corrected.anchor_logits(state, 2)
+        expected = anchor + critic.network(critic.features(state[:, :4], anchor)) @ critic.basis.T
+        torch.testing.assert_close(corrected.logits(state, 2), expected)
+        torch.testing.assert_close(corrected.logits(state, 0), corrected.anchor_logits(state, 0))
+
+    def test_a_critic_that_has_not_learned_changes_nothing(self, generator):
+        critic = critic_of(generator)
+        torch.nn.init.zeros_(critic.network.weight)
+        before = generator.draw(100, _rng())
+        generator.correct(2, critic)
+        assert torch.equal(generator.draw(100, _rng()), before)
+
     def test_from_log_linear_conditionals(self, generator):
         bias = torch.tensor([0.5, 0.3, 0.2, 1.0, 1e-9, 0.7, 0.3, 1e-9]).log()
         direct = torch.zeros(8, 8)
         direct[0, 6] = 50.0  # a first 0 makes a third 2 certain
         generator.start_from(LogLinear(direct, bias))
-        codes = generator.draw(20_000, _rng()).codes
+        codes = generator.draw(20_000, _rng())
         found = np.bincount(codes[:, 0], minlength=3) / 20_000
         np.testing.assert_allclose(found, [0.5, 0.3, 0.2], atol=0.02)
         is_zero = codes[:, 0] == 0
@@ -108,40 +126,26 @@ class TestStart:
         found = np.bincount(codes[~is_zero, 2], minlength=4) / int((~is_zero).sum())
         np.testing.assert_allclose(found, [0, 0.7, 0.3, 0], atol=0.02)
 
-    def test_weights_of_later_columns_are_ignored(self, generator):
-        draws = generator.draw(10, _rng())
-        before = generator(draws)
-        with torch.no_grad():
-            generator.direct[4:, :4] += 7.0
-            generator.direct[:3, :3] += 7.0
-        torch.testing.assert_close(generator(draws), before)
-
 
 class TestState:
-    def test_round_trip(self, generator):
-        state = {name: value.clone() for name, value in generator.state_dict().items()}
+    @pytest.mark.parametrize("name", ["generator", "corrected"])
+    def test_round_trip(self, request, name):
+        generator = request.getfixturevalue(name)
+        state = {key: value.clone() for key, value in generator.state_dict().items()}
         again = Generator.of_state(SIZES, state)
-        assert torch.equal(again.draw(100, _rng()).codes, generator.draw(100, _rng()).codes)
+        assert torch.equal(again.draw(100, _rng()), generator.draw(100, _rng()))
 
-    def test_is_a_copy(self, generator):
-        again = Generator.of_state(SIZES, generator.state_dict())
-        with torch.no_grad():
-            again.embeddings.add_(1)
-        assert not torch.equal(again.embeddings, generator.embeddings)
-
-    def test_holds_weights_only(self, generator):
-        assert set(generator.state_dict()) == {name for name, _ in generator.named_parameters()}
-
-    @pytest.mark.parametrize("name", ["from_latent.weight", "embeddings", "code_bias", "direct"])
-    def test_a_missing_tensor(self, generator, name):
-        state = dict(generator.state_dict())
+    @pytest.mark.parametrize("name", ["bias", "direct", "critics.2.table", "critics.2.network.weight"])
+    def test_a_missing_tensor(self, corrected, name):
+        state = dict(corrected.state_dict())
         del state[name]
-        with pytest.raises((KeyError, ValueError)):
+        with pytest.raises((KeyError, ValueError, RuntimeError)):
             Generator.of_state(SIZES, state)
 
-    def test_an_unknown_tensor(self, generator):
+    @pytest.mark.parametrize("name", ["discriminator", "critics.2.more"])
+    def test_an_unknown_tensor(self, corrected, name):
         with pytest.raises(ValueError, match="belong together"):
-            Generator.of_state(SIZES, {**generator.state_dict(), "discriminator": torch.zeros(1)})
+            Generator.of_state(SIZES, {**corrected.state_dict(), name: torch.zeros(1)})
 
     @pytest.mark.parametrize("sizes", [[3, 1], [3, 1, 5], [3, 1, 4, 2]])
     def test_other_sizes(self, generator, sizes):
@@ -149,17 +153,36 @@ class TestState:
             Generator.of_state(sizes, generator.state_dict())
 
     @pytest.mark.parametrize("bad", [torch.nan, torch.inf])
-    def test_weights_that_are_no_numbers(self, generator, bad):
-        state = dict(generator.state_dict())
-        state["embeddings"] = torch.full_like(state["embeddings"], bad)
-        with pytest.raises(ValueError, match="not numbers"):
+    @pytest.mark.parametrize("name", ["direct", "critics.2.network.weight", "critics.2.mean"])
+    def test_weights_that_are_no_numbers(self, corrected, name, bad):
+        state = dict(corrected.state_dict())
+        state[name] = torch.full_like(state[name], bad)
+        with pytest.raises(ValueError, match="not"):
             Generator.of_state(SIZES, state)
 
-    def test_a_few_bytes_do_not_make_it_allocate_a_lot(self, generator):
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("spread", -1.0),
+            ("spread", 0.0),
+            ("scale", 0.0),
+            ("scale", 2.0),
+            ("owner", 2),
+            ("owner", -2),
+            ("crossed", 0),
+            ("crossed", 99),
+        ],
+    )
+    def test_critics_that_no_fit_makes(self, corrected, name, value):
+        state = dict(corrected.state_dict())
+        state[f"critics.2.{name}"] = torch.full_like(state[f"critics.2.{name}"], value)
+        with pytest.raises(ValueError, match="not a critic"):
+            Generator.of_state(SIZES, state)
+
+    @pytest.mark.parametrize("position", ["3", "-1", "x"])
+    def test_a_critic_of_no_column(self, corrected, position):
         state = {
-            **generator.state_dict(),
-            "from_latent.weight": torch.zeros(10**7, 1),
-            "head_bias": torch.zeros(10**7),
+            name.replace("critics.2", f"critics.{position}"): v for name, v in corrected.state_dict().items()
         }
-        with pytest.raises(ValueError, match="belong together"):
+        with pytest.raises(ValueError, match="such column|invalid literal"):
             Generator.of_state(SIZES, state)

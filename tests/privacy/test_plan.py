@@ -8,9 +8,10 @@ import pytest
 from tabgan.errors import ConfigError
 from tabgan.privacy.accounting import Cost, epsilon_of
 from tabgan.privacy.plan import (
+    ADVERSARY_BATCH,
+    ADVERSARY_SHARE,
     ADVERSARY_STEPS,
     DISCOVERY_DELTA_SHARE,
-    SAMPLE_RATE,
     SHARES,
     make_plan,
 )
@@ -23,7 +24,7 @@ FULL_RUN = True
 @pytest.mark.parametrize(
     ("epsilon", "adversary_share"),
     [
-        *((epsilon, share) for epsilon in (0.1, 1.0, 3.0, 10.0) for share in (0.0, 0.05)),
+        *((epsilon, share) for epsilon in (0.1, 1.0, 3.0, 10.0) for share in (0.0, 0.2)),
         (0.1, 0.5),
         (1.0, 0.5),
         pytest.param(3.0, 0.5, marks=pytest.mark.slow),
@@ -54,12 +55,30 @@ def test_discovery_takes_its_part_of_delta_only_when_there_is_any():
     assert without.mu > make_plan(1.0, 1e-6).mu
 
 
-def test_the_discriminators_run_is_made_of_constants_and_its_noise():
+def test_the_critics_run_is_made_of_public_numbers_and_its_noise():
     run = make_plan(1.0, 1e-6).adversary
-    assert (run.sample_rate, run.steps) == (SAMPLE_RATE, ADVERSARY_STEPS)
+    assert (run.sample_rate, run.steps) == (1.0, ADVERSARY_STEPS)
+    assert make_plan(1.0, 1e-6, adversary_share=ADVERSARY_SHARE).adversary == run
     assert make_plan(1.0, 1e-6, adversary_share=0.3).adversary.noise_multiplier < run.noise_multiplier
     assert make_plan(1.0, 1e-6, adversary_share=0.0).adversary is None
     assert not make_plan(1.0, 1e-6, adversary_share=0.0).has_adversary
+
+
+@pytest.mark.parametrize("share", [None, 0.5])
+@pytest.mark.parametrize("epsilon", [None, 1.0])
+def test_without_a_target_there_is_no_critic_and_the_anchors_have_its_share(epsilon, share):
+    plan = make_plan(epsilon, 1e-6, adversary_share=share, has_target=False)
+    assert (plan.has_adversary, plan.adversary) == (False, None)
+    assert plan.mu == make_plan(epsilon, 1e-6, adversary_share=0.0).mu
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "rate"), [(None, 1.0), (1, 1.0), (ADVERSARY_BATCH, 1.0), (1_000_000, 0.065536)]
+)
+def test_batches_of_large_tables_are_as_large_as_those_of_others(n_rows, rate):
+    plan = make_plan(1.0, 1e-6, n_rows=n_rows)
+    assert plan.adversary.sample_rate == pytest.approx(rate)
+    assert epsilon_of(plan.mu, (plan.adversary,), 1e-6 - plan.discovery_delta) <= 1.0
 
 
 def test_the_stages_leave_most_to_the_pairs():

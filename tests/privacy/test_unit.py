@@ -408,7 +408,7 @@ def fitted(request):
         }
     )
     schema = Schema(entity="pid", max_rows=2)
-    return df, TabGAN(epsilon=1, schema=schema, steps=20, batch_size=50, random_state=0).fit(df)
+    return df, TabGAN(epsilon=1, schema=schema, random_state=0).fit(df)
 
 
 class TestFit:

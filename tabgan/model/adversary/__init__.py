@@ -1,1 +1,1 @@
-"""The discriminator and its training."""
+"""The critic, its optimizer, and its training."""

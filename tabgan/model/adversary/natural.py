@@ -1,10 +1,10 @@
 """The critic's optimizer: natural-gradient steps that know their noise.
 
-A noisy sum of the rows' gradients at weights ``w`` is ``n F (w* - w)`` plus noise, to first order, with ``F`` the Fisher
-information of one row. ``F`` is computed on the generator's own rows, which cost nothing, and the noise is known. So
-the weights have a Gaussian posterior, updated step by step as by a Kalman filter: a direction that varies little among
-rows, or is drowned by noise, hardly moves. The prior's variance is the one under which the first sum is likeliest; if
-that is noise, the weights stay at 0. All of it is post-processing of the noisy sums.
+A noisy sum of the rows' gradients at weights ``w`` is ``n F (w* - w)`` plus noise, to first order, with ``F`` the
+Fisher information of one row. ``F`` is computed on the generator's own rows, which cost nothing, and the noise is
+known. So the weights have a Gaussian posterior, updated step by step as by a Kalman filter: a direction that varies
+little among rows, or is drowned by noise, hardly moves. The prior's variance is the one under which the first sum is
+likeliest; if that is noise, the weights stay near 0. All of it is post-processing of the noisy sums.
 
 References:
     Amari (1998), *Natural Gradient Works Efficiently in Learning*.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import torch
 from torch.nn import functional as F
@@ -11,11 +12,21 @@ from tabgan._util.tensors import one_thread
 from tabgan.model.adversary.critic import Critic
 from tabgan.model.adversary.natural import NaturalSteps
 from tabgan.model.generator import Generator
-from tabgan.privacy.doors.dpsgd import CriticSteps
 from tabgan.table.codes import TableEncoder
 
 #: Rows that the generator draws for the critic's features and their information.
 DRAWN = 8_192
+
+
+class CriticSteps(Protocol):
+    """The view that a game has of an object that trains a discriminator on the rows."""
+
+    @property
+    def steps_left(self) -> int:
+        """Steps that may still be taken."""
+
+    def step(self) -> None:
+        """Take one step."""
 
 
 class Game:
@@ -81,7 +92,9 @@ class Game:
     def information(self, weight: torch.Tensor) -> torch.Tensor:
         """Return ``(K, m, m)`` Fisher information of a row, among the generator's own, for each output."""
         basis = self.critic.basis
-        probabilities = torch.softmax(self._anchor + self._features @ weight.to(basis.dtype).T @ basis.T, dim=1)
+        probabilities = torch.softmax(
+            self._anchor + self._features @ weight.to(basis.dtype).T @ basis.T, dim=1
+        )
         variances = probabilities @ basis.square() - (probabilities @ basis).square()
         return torch.stack(
             [
@@ -95,9 +108,7 @@ class Game:
         return lambda parameters: NaturalSteps(parameters, self.information, n_rows, noise, sample_rate)
 
 
-def play(
-    game: Game, steps: CriticSteps, progress: Callable[[int, int], None] | None = None
-) -> Critic:
+def play(game: Game, steps: CriticSteps, progress: Callable[[int, int], None] | None = None) -> Critic:
     """Train the critic of a game by all steps that are left, and return it."""
     with one_thread(next(game.critic.parameters()).device):
         total = steps.steps_left

@@ -89,7 +89,7 @@ class _DoubleNoise(DPOptimizerFastGradientClipping):
                 )
 
 
-class Game(Protocol):
+class Discriminator(Protocol):
     """The door's view of a discriminator: a network, its inputs, and its losses, each row's from that row alone."""
 
     @property
@@ -106,17 +106,6 @@ class Game(Protocol):
         self, n_rows: float, noise: float, sample_rate: float
     ) -> Callable[..., torch.optim.Optimizer]:
         """Return the optimizer's constructor, given the noise of a sum of gradients scaled up to all rows."""
-
-
-class CriticSteps(Protocol):
-    """The training loop's view of an object that trains a discriminator on the rows."""
-
-    @property
-    def steps_left(self) -> int:
-        """Steps that may still be taken."""
-
-    def step(self) -> None:
-        """Take one step."""
 
 
 class PrivateSteps:
@@ -160,7 +149,7 @@ class PrivateSteps:
 
     def __init__(
         self,
-        game: Game,
+        game: Discriminator,
         codes: np.ndarray,
         units: np.ndarray,
         n_rows: float,
@@ -277,16 +266,12 @@ class PrivateSteps:
         losses = self._game.losses(self._wrapped(inputs.detach().double()), given.detach().double())
         if losses.shape != (len(codes),):
             raise PrivacyError(f"dpsgd: expected a loss for each of {len(codes)} rows.")
-        with warnings.catch_warnings():
-            warnings.filterwarnings(
-                "ignore", "Full backward hook is firing"
-            )  # of rows, which need no gradient
+        with warnings.catch_warnings():  # of rows, which need no gradient
+            warnings.filterwarnings("ignore", "Full backward hook is firing")
             losses.mean().backward(inputs=self._ends, retain_graph=True)
             self._optimizer.zero_grad()
             factors = self._wrapped.get_clipping_coef()
-            if (
-                factors.shape != losses.shape
-            ):  # with shape (batch, 1), each would be multiplied with every loss
+            if factors.shape != losses.shape:  # of shape (batch, 1), each would be multiplied with every loss
                 raise PrivacyError(f"dpsgd: expected a clipping factor for each of {len(codes)} rows.")
             self._wrapped.disable_hooks()
             try:
@@ -333,7 +318,12 @@ class PlainSteps:
     """
 
     def __init__(
-        self, game: Game, codes: np.ndarray, privacy_filter: PrivacyFilter, steps: int, device: torch.device
+        self,
+        game: Discriminator,
+        codes: np.ndarray,
+        privacy_filter: PrivacyFilter,
+        steps: int,
+        device: torch.device,
     ) -> None:
         if privacy_filter.is_private:
             raise PrivacyError(

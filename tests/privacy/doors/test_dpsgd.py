@@ -17,23 +17,49 @@ from torch import nn
 from torch.nn import functional as F
 
 from tabgan.errors import BudgetExceededError, PrivacyError
-from tabgan.model.adversary.discriminator import Discriminator
 from tabgan.privacy.accounting import SubsampledGaussian
 from tabgan.privacy.doors import dpsgd
-from tabgan.privacy.doors.dpsgd import BLOCK, CLIP_NORM, MAX_GRAD_NORM, PlainSteps, PrivateSteps
-from tabgan.privacy.events import POISSON_GAUSSIAN
+from tabgan.privacy.doors.dpsgd import (
+    CLIP_NORM,
+    MAX_GRAD_NORM,
+    MOST_GAIN,
+    PlainSteps,
+    PrivateSteps,
+    measure_gain,
+)
+from tabgan.privacy.doors.measure import Measurer
+from tabgan.privacy.events import GAUSSIAN, POISSON_GAUSSIAN
 from tabgan.privacy.filter import PrivacyFilter
-from tabgan.privacy.plan import Plan, make_plan
+from tabgan.privacy.ledger.journal import Journal
+from tabgan.privacy.plan import SHARES, Plan, make_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit
 
 #: The place of the step's noise.
 OPACUS_OPTIMIZER = importlib.import_module(DPOptimizerFastGradientClipping.__module__)
 
 SIZES = (3, 4)
-WIDTH = sum(SIZES)
-OFFSETS = torch.tensor([0, 3])
 CPU = torch.device("cpu")
 QUIET = 1e-9  # no noise to speak of, but a number that a mechanism can have
+
+
+class TinyGame:
+    """A perceptron that predicts a row's second code from its first: two layers, so that norms add up over them."""
+
+    def __init__(self, seed: int = 0, scale: float = 1.0) -> None:
+        torch.manual_seed(seed)
+        self.network = nn.Sequential(nn.Linear(SIZES[0], 8), nn.LeakyReLU(0.2), nn.Linear(8, SIZES[1]))
+        with torch.no_grad():
+            for parameter in self.network.parameters():
+                parameter.mul_(scale)
+
+    def prepare(self, codes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return F.one_hot(codes[:, 0].long(), SIZES[0]).float(), codes[:, 1:].float()
+
+    def losses(self, outputs: torch.Tensor, given: torch.Tensor) -> torch.Tensor:
+        return F.cross_entropy(outputs, given[:, 0].long(), reduction="none")
+
+    def optimizer(self, n_rows, noise, sample_rate):
+        return lambda parameters: torch.optim.Adam(parameters, lr=2e-3)
 
 
 def table(n_rows: int, seed: int = 0) -> np.ndarray:
@@ -41,21 +67,13 @@ def table(n_rows: int, seed: int = 0) -> np.ndarray:
     return np.stack([rng.integers(size, size=n_rows) for size in SIZES], axis=1).astype(np.int16)
 
 
-def fakes(n_rows: int, seed: int = 1) -> torch.Tensor:
-    rng = torch.Generator().manual_seed(seed)
-    return torch.cat([F.one_hot(torch.randint(s, (n_rows,), generator=rng), s) for s in SIZES], 1).float()
-
-
-def discriminator(seed: int = 0) -> Discriminator:
-    torch.manual_seed(seed)
-    return Discriminator(WIDTH, 8)
-
-
-def ledger_for(run: SubsampledGaussian, epsilon: float = 50.0, unit: PrivacyUnit = ROW) -> PrivacyFilter:
-    """A ledger whose plan is the run and nothing else; without privacy where there is no noise to speak of."""
+def measurer_for(
+    run: SubsampledGaussian, unit: PrivacyUnit = ROW, journal: Journal | None = None
+) -> Measurer:
+    """A measurer whose plan is the run and nothing else; without privacy where there is no noise to speak of."""
     is_private = run.noise_multiplier != QUIET
-    plan = Plan(epsilon if is_private else None, 1e-5, 0.0, 0.0, {}, True, run if is_private else None, unit)
-    return PrivacyFilter(plan)
+    plan = Plan(50.0 if is_private else None, 1e-5, 0.0, 0.0, {}, True, run if is_private else None, unit)
+    return Measurer(PrivacyFilter(plan), journal)
 
 
 def steps(
@@ -64,20 +82,20 @@ def steps(
     rate: float = 1.0,
     n_steps: int = 50,
     codes=None,
-    module=None,
+    game=None,
     n_rows: float = 64,
     units=None,
     unit: PrivacyUnit = ROW,
+    journal: Journal | None = None,
 ) -> PrivateSteps:
     codes = table(64) if codes is None else codes
     units = np.arange(len(codes)) if units is None else units
     run = SubsampledGaussian(noise, rate, n_steps)
-    ledger = ledger_for(run, unit=unit)
-    return PrivateSteps(module or discriminator(), codes, units, OFFSETS, n_rows, run, ledger, CPU)
+    return PrivateSteps(game or TinyGame(), codes, units, n_rows, run, measurer_for(run, unit, journal), CPU)
 
 
 def weights(trained) -> torch.Tensor:
-    return torch.cat([p.detach().ravel() for p in trained.module.parameters()])
+    return torch.cat([p.detach().ravel() for p in trained._game.network.parameters()])
 
 
 def gradient(trained: PrivateSteps) -> torch.Tensor:
@@ -85,89 +103,52 @@ def gradient(trained: PrivateSteps) -> torch.Tensor:
     return torch.cat([p.grad.ravel() for p in trained._wrapped.parameters()])
 
 
-def reference_sum(module: nn.Module, rows: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def moved_by_the_last(codes: np.ndarray, rows: int, **kwargs) -> float:
+    """Return the change of the clipped gradients' sum by the last rows of a table."""
+    sums = []
+    units = kwargs.pop("units", np.arange(len(codes)))
+    game = kwargs.pop("game", TinyGame())
+    for kept in (slice(None), slice(0, -rows)):
+        trained = steps(codes=codes[kept], units=units[kept], game=copy.deepcopy(game), **kwargs)
+        trained.step()
+        sums.append(gradient(trained) * trained.batch_size)
+    return float((sums[0] - sums[1]).norm())
+
+
+def reference_sum(game: TinyGame, codes: np.ndarray) -> torch.Tensor:
     """The clipped gradients' sum by Opacus' plain hooks, one gradient a row."""
-    wrapped, rows, labels = copy.deepcopy(module).double(), rows.double(), labels.double()
-    wrapped = GradSampleModule(wrapped, loss_reduction="sum")
-    F.binary_cross_entropy_with_logits(
-        wrapped(rows.clone().requires_grad_()), labels, reduction="sum"
-    ).backward()
+    wrapped = GradSampleModule(copy.deepcopy(game.network).double(), loss_reduction="sum")
+    inputs, given = game.prepare(torch.as_tensor(codes))
+    game.losses(wrapped(inputs.double().requires_grad_()), given).sum().backward()
     each = torch.cat([p.grad_sample.flatten(1) for p in wrapped.parameters()], dim=1)
     factor = (CLIP_NORM / (each.norm(dim=1) + 1e-6)).clamp(max=1.0)
     return (each * factor[:, None]).sum(0)
 
 
-def one_hot(codes: np.ndarray) -> torch.Tensor:
-    return torch.cat(
-        [F.one_hot(torch.as_tensor(codes[:, i]).long(), s) for i, s in enumerate(SIZES)], 1
-    ).float()
-
-
 @pytest.mark.filterwarnings("ignore:Full backward hook is firing")
+@pytest.mark.parametrize("chunk", [1, 10, 8_192])
 @pytest.mark.parametrize("scale", [0.1, 30.0])
-def test_without_noise_the_update_is_the_sum_of_clipped_gradients(scale):
-    """Ghost clipping against Opacus' per-row gradients, with rows below and above the bound."""
-    module = discriminator()
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.mul_(scale)
-    codes, fake = table(64), fakes(64)
-    trained = steps(codes=codes, module=copy.deepcopy(module))
-    trained.step(fake)
-    rows = torch.cat([one_hot(codes), fake])
-    labels = torch.cat([torch.ones(64, 1), torch.zeros(64, 1)])
-    expected = reference_sum(module, rows, labels) / trained.batch_size
-    assert torch.allclose(gradient(trained), expected, atol=1e-8)
+def test_without_noise_the_update_is_the_sum_of_clipped_gradients(monkeypatch, scale, chunk):
+    """Ghost clipping, in parts of a batch, against Opacus' per-row gradients, with rows below and above the bound."""
+    monkeypatch.setattr(dpsgd, "CHUNK", chunk)
+    game, codes = TinyGame(scale=scale), table(64)
+    trained = steps(codes=codes, game=copy.deepcopy(game))
+    trained.step()
+    assert torch.allclose(gradient(trained), reference_sum(game, codes) / trained.batch_size, atol=1e-8)
 
 
 @pytest.mark.parametrize("n_rows", [64, 20_000])
 @pytest.mark.parametrize("seed", range(5))
 def test_one_row_more_moves_the_sum_by_at_most_the_clipping_bound(seed, n_rows):
     """In sums over batches of (batch, 1) losses, Opacus lets it move by hundreds; in float32, by 1.0003."""
-    codes = table(n_rows, seed)
-    module = discriminator(seed)
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.mul_(8.0)
-    sums = []
-    for rows in (codes, codes[:-1]):
-        trained = steps(codes=rows, module=copy.deepcopy(module))
-        trained.step(fakes(64))
-        sums.append(gradient(trained).double() * trained.batch_size)
-    moved = (sums[0] - sums[1]).norm().item()
-    assert 0.01 < moved <= MAX_GRAD_NORM
-
-
-def test_changing_the_fakes_changes_the_update():
-    """Pitfall 14."""
-    updates = []
-    for seed in (1, 2):
-        trained = steps()
-        trained.step(fakes(64, seed))
-        updates.append(gradient(trained))
-    assert (updates[0] - updates[1]).norm() > 1e-4
-
-
-def test_few_fakes_weigh_as_many_as_the_batch():
-    few = fakes(8)
-    updates = []
-    for fake in (few, few.repeat(8, 1)):
-        trained = steps()
-        assert trained.batch_size == 64
-        trained.step(fake)
-        updates.append(gradient(trained))
-    assert torch.allclose(*updates, atol=1e-12)
+    assert 1e-4 < moved_by_the_last(table(n_rows, seed), 1, game=TinyGame(seed, 8.0)) <= MAX_GRAD_NORM
 
 
 @pytest.mark.parametrize("nth", [1, 2])
 def test_a_step_that_was_cut_off_in_a_way_back_leaves_no_row_unclipped(monkeypatch, nth):
-    """Rows of very different norms: factors of an earlier batch would show."""
-    module = discriminator()
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.mul_(30.0)
-    trained = steps(module=copy.deepcopy(module), rate=0.5)
-    trained.step(fakes(32))
+    """Rows of very different norms: factors of an earlier batch would show, and so would its sum."""
+    trained = steps(game=TinyGame(scale=30.0), rate=0.5)
+    trained.step()
     backward, calls = torch.Tensor.backward, []
 
     def interrupted(self, *args, **kwargs):
@@ -179,19 +160,17 @@ def test_a_step_that_was_cut_off_in_a_way_back_leaves_no_row_unclipped(monkeypat
     with monkeypatch.context() as patch:
         patch.setattr(torch.Tensor, "backward", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            trained.step(fakes(32))
+            trained.step()
     for seed in range(20):
-        before = discriminator().double()
-        before.load_state_dict(trained._wrapped._module.state_dict())
+        before = TinyGame()
+        before.network.double().load_state_dict(trained._wrapped._module.state_dict())
         batch = table(64, seed)[:32]
         monkeypatch.setattr(trained, "_poisson_batch", partial(torch.as_tensor, batch))
         try:
-            trained.step(fakes(32))
+            trained.step()
         except (NotImplementedError, RuntimeError):
             continue  # refused: Opacus still has what it knew of the step that was cut off
-        rows = torch.cat([one_hot(batch), fakes(32)])
-        labels = torch.cat([torch.ones(32, 1), torch.zeros(32, 1)])
-        expected = reference_sum(before, rows, labels) / trained.batch_size
+        expected = reference_sum(before, batch) / trained.batch_size
         assert torch.allclose(gradient(trained), expected, atol=1e-8)
 
 
@@ -200,15 +179,26 @@ def test_clipping_factors_of_another_shape_are_refused():
     trained = steps()
     factors = trained._wrapped.get_clipping_coef
     trained._wrapped.get_clipping_coef = lambda: factors()[:, None]
-    with pytest.raises(PrivacyError, match="clipping factor"):
-        trained.step(fakes(64))
+    with pytest.raises(PrivacyError, match="a clipping factor for each of 64 rows"):
+        trained.step()
+
+
+@pytest.mark.parametrize(
+    "wrong", [lambda each: each.mean(), lambda each: each[:, None], lambda each: each[:3]]
+)
+def test_losses_that_are_not_one_a_row_are_refused(wrong):
+    trained = steps()
+    losses = trained._game.losses
+    trained._game.losses = lambda *args: wrong(losses(*args))
+    with pytest.raises(PrivacyError, match="expected a loss for each of 64 rows"):
+        trained.step()
 
 
 def test_changing_the_rows_changes_the_update():
     updates = []
     for seed in (0, 1):
         trained = steps(codes=table(64, seed))
-        trained.step(fakes(64))
+        trained.step()
         updates.append(gradient(trained))
     assert (updates[0] - updates[1]).norm() > 1e-4
 
@@ -217,22 +207,22 @@ def test_noise_reaches_the_weights():
     """Pitfall 15: written after the gradients, and not wiped before the step."""
     quiet, again, loud = steps(), steps(), steps(1_000.0)
     for trained in (quiet, again, loud):
-        trained.step(fakes(64))
+        trained.step()
     assert torch.allclose(weights(quiet), weights(again))
     assert not torch.allclose(weights(quiet), weights(loud))
 
 
 def noise_of_updates(noise: float, n_steps: int = 12) -> torch.Tensor:
-    """Return the noise of updates: the rest beside the rows' and the fakes' share, equal at every step."""
-    module = discriminator()
-    trained = steps(noise, n_steps=n_steps, module=module)
-    quiet = steps(n_steps=1, module=copy.deepcopy(module))
-    quiet.step(fakes(64))
+    """Return the noise of updates: the rest beside the rows' share, equal at every step."""
+    game = TinyGame()
+    trained = steps(noise, n_steps=n_steps, game=game)
+    quiet = steps(n_steps=1, game=copy.deepcopy(game))
+    quiet.step()
     start = copy.deepcopy(trained._wrapped.state_dict())
     found = []
     for _ in range(n_steps):
         trained._wrapped.load_state_dict(start)
-        trained.step(fakes(64))
+        trained.step()
         found.append((gradient(trained) - gradient(quiet)) * trained.batch_size)
     return torch.cat(found)
 
@@ -261,12 +251,12 @@ def single_noise(std, reference, generator=None, secure_mode=False):
 def test_noise_in_single_precision_is_refused(monkeypatch, noise):
     trained = steps(noise)
     before = weights(trained)
-    trained.step(fakes(64))  # the control: Opacus' own noise passes
+    trained.step()  # the control: Opacus' own noise passes
     assert not torch.equal(weights(trained), before)
     before = weights(trained)
     monkeypatch.setattr(OPACUS_OPTIMIZER, "_generate_noise", single_noise)
     with pytest.raises(PrivacyError, match="double precision"):
-        trained.step(fakes(64))
+        trained.step()
     assert torch.equal(weights(trained), before)
 
 
@@ -277,7 +267,7 @@ def test_gradients_in_single_precision_are_refused():
         setattr(p, "grad", torch.zeros_like(p)) for p in trained._wrapped.parameters()
     ]
     with pytest.raises(PrivacyError, match=r"torch\.float64 on cpu, found torch\.float32"):
-        trained.step(fakes(64))
+        trained.step()
 
 
 def test_gradients_on_another_device_than_the_noise_are_refused():
@@ -287,7 +277,7 @@ def test_gradients_on_another_device_than_the_noise_are_refused():
     ]
     trained._optimizer.generator = SimpleNamespace(device=torch.device("cuda"))
     with pytest.raises(PrivacyError, match="on cuda, found"):
-        trained.step(fakes(64))
+        trained.step()
 
 
 def test_noise_never_repeats_under_a_seed():
@@ -295,8 +285,8 @@ def test_noise_never_repeats_under_a_seed():
     found = []
     for _ in range(2):
         torch.manual_seed(0)
-        trained = steps(100.0, module=discriminator())
-        trained.step(fakes(64))
+        trained = steps(100.0, game=TinyGame())
+        trained.step()
         found.append(gradient(trained))
     assert not torch.equal(found[0], found[1])
 
@@ -354,7 +344,7 @@ def test_the_systems_entropy_reaches_noise_and_batch_beyond_32_bits(monkeypatch)
     for flipped in (0, beyond, beyond):
         system.entropy ^= flipped
         trained = steps(100.0, rate=0.5)
-        trained.step(fakes(64))
+        trained.step()
         found.append((gradient(trained), trained._poisson_batch()))
     assert not torch.equal(found[0][0], found[1][0])
     assert not torch.equal(found[0][1], found[1][1])
@@ -386,59 +376,98 @@ def test_a_generator_filled_with_entropy_is_uniform_and_normal():
 def test_a_generator_that_is_laid_out_otherwise_is_refused(monkeypatch):
     monkeypatch.setattr(dpsgd, "_STATE_BYTES", 2_500)
     with pytest.raises(PrivacyError, match="expected torch's generator to have a state of 2500 bytes"):
-        steps().step(fakes(64))
+        steps().step()
 
 
 def test_an_empty_batch_takes_a_noisy_counted_step():
     """Pitfall 8."""
     trained = steps(50.0, rate=1e-9, n_steps=2)
     before = weights(trained)
-    trained.step(fakes(4))
+    trained.step()
     assert trained.steps_left == 1
     assert gradient(trained).norm() * trained.batch_size > 10
     assert not torch.equal(before, weights(trained))
 
 
-def test_the_divisor_and_the_fakes_follow_the_noisy_count_not_the_batch():
+def test_the_divisor_follows_the_noisy_count_not_the_batch():
     """Pitfalls 9 and 10."""
     trained = steps(rate=0.5, n_steps=1, n_rows=100.4)
     assert trained.batch_size == 50
     assert trained._optimizer.expected_batch_size == 50
 
 
-def test_every_block_is_charged_before_its_first_step_and_none_comes_after_the_last():
+def test_every_step_is_charged_before_a_row_is_read_and_none_comes_after_the_last(monkeypatch):
     """Pitfall 19: what is sampled, noised and counted is what is charged."""
-    trained = steps(9.0, rate=0.1, n_steps=BLOCK + 2)
-    entries = trained._filter.entries
-    assert entries == []
-    for taken in range(BLOCK + 2):
-        trained.step(fakes(6))
-        assert sum(entry.steps for entry in entries) == (BLOCK if taken < BLOCK else BLOCK + 2)
-        assert trained.steps_left == BLOCK + 1 - taken
+    trained = steps(9.0, rate=0.1, n_steps=3)
+    entries, charged = trained._measurer.privacy_filter.entries, []
+    drawn = trained._poisson_batch
+    monkeypatch.setattr(trained, "_poisson_batch", lambda: (charged.append(len(entries)), drawn())[1])
+    for taken in range(3):
+        trained.step()
+        assert trained.steps_left == 2 - taken
+    assert charged == [1, 2, 3]
     for entry in entries:
-        assert (entry.mechanism, entry.noise_multiplier, entry.sample_rate, entry.sensitivity) == (
+        assert (
+            entry.steps,
+            entry.mechanism,
+            entry.noise_multiplier,
+            entry.sample_rate,
+            entry.sensitivity,
+        ) == (
+            1,
             POISSON_GAUSSIAN,
             trained._optimizer.noise_multiplier,
             trained._run.sample_rate,
             trained._optimizer.max_grad_norm,
         )
     with pytest.raises(BudgetExceededError, match="every planned step"):
-        trained.step(fakes(6))
+        trained.step()
+    assert charged == [1, 2, 3]
 
 
 def test_a_run_that_the_plan_has_no_room_for_never_sees_a_row():
     run = SubsampledGaussian(0.5, 1.0, 50)
+    measurer = Measurer(PrivacyFilter(make_plan(1.0, 1e-5)))
     with pytest.raises(PrivacyError, match="the run of the plan"):
-        PrivateSteps(discriminator(), None, None, OFFSETS, 64, run, PrivacyFilter(make_plan(1.0, 1e-5)), CPU)
+        PrivateSteps(TinyGame(), None, None, 64, run, measurer, CPU)
 
 
 def test_a_run_without_noise_is_refused():
     run = SubsampledGaussian(0.0, 0.1, 5)
-    ledger = PrivacyFilter(Plan(1.0, 1e-5, 0.0, 0.0, {}, True, run))
-    trained = PrivateSteps(discriminator(), table(64), np.arange(64), OFFSETS, 64, run, ledger, CPU)
+    measurer = Measurer(PrivacyFilter(Plan(1.0, 1e-5, 0.0, 0.0, {}, True, run)))
+    trained = PrivateSteps(TinyGame(), table(64), np.arange(64), 64, run, measurer, CPU)
     before = weights(trained)
     with pytest.raises(PrivacyError, match="finite positive noise"):
-        trained.step(fakes(6))
+        trained.step()
+    assert torch.equal(weights(trained), before)
+
+
+def test_a_recorded_gradient_is_taken_again_without_a_row_or_a_draw(monkeypatch, tmp_path):
+    path = tmp_path / "answers.jsonl"
+    first = steps(5.0, n_steps=3, journal=Journal(path, "fit"))
+    first.step()
+    first.step()
+    again = steps(5.0, n_steps=3, codes=table(1), journal=Journal(path, "fit"))
+    again._measurer.privacy_filter.recall = lambda call: (
+        first._measurer.privacy_filter.entries[:1] and [tuple(first._measurer.privacy_filter.entries[:1])]
+    )
+    monkeypatch.setattr(again, "_poisson_batch", lambda: pytest.fail("a row was read"))
+    monkeypatch.setattr(dpsgd, "_fill_with_entropy", lambda generator: pytest.fail("noise was drawn"))
+    again.step()
+    again.step()
+    assert again.steps_left == 1
+    torch.testing.assert_close(weights(again), weights(first))
+
+
+def test_a_step_whose_gradient_was_lost_counts_as_taken_and_is_not_drawn_again(monkeypatch, tmp_path):
+    trained = steps(5.0, n_steps=3, journal=Journal(tmp_path / "answers.jsonl", "fit"))
+    charge = steps(5.0, n_steps=3)
+    charge.step()
+    trained._measurer.privacy_filter.recall = lambda call: [tuple(charge._measurer.privacy_filter.entries)]
+    monkeypatch.setattr(trained, "_poisson_batch", lambda: pytest.fail("a row was read"))
+    before = weights(trained)
+    trained.step()
+    assert trained.steps_left == 2
     assert torch.equal(weights(trained), before)
 
 
@@ -450,23 +479,12 @@ class TestEntities:
     @pytest.mark.parametrize("seed", range(5))
     def test_all_rows_of_an_entity_move_the_sum_by_at_most_the_clipping_bound(self, seed):
         codes, units = np.repeat(table(20, seed), 3, axis=0), np.repeat(np.arange(20), 3)
-        sums = []
-        for kept in (slice(None), slice(0, -3)):
-            trained = steps(codes=codes[kept], units=units[kept], unit=self.THREE, module=discriminator(seed))
-            trained.step(fakes(64))
-            sums.append(gradient(trained).double() * trained.batch_size)
-        moved = (sums[0] - sums[1]).norm().item()
+        moved = moved_by_the_last(codes, 3, units=units, unit=self.THREE, game=TinyGame(seed))
         assert 0.3 < moved <= MAX_GRAD_NORM
 
     def test_without_the_unit_they_would_move_it_further(self):
         """The negative control."""
-        codes = np.repeat(table(20), 3, axis=0)
-        sums = []
-        for kept in (slice(None), slice(0, -3)):
-            trained = steps(codes=codes[kept])
-            trained.step(fakes(64))
-            sums.append(gradient(trained).double() * trained.batch_size)
-        assert (sums[0] - sums[1]).norm().item() > 1.5 * MAX_GRAD_NORM
+        assert moved_by_the_last(np.repeat(table(20), 3, axis=0), 3) > 1.5 * MAX_GRAD_NORM
 
     def test_an_entitys_rows_come_together_at_the_charged_rate(self):
         units = np.repeat(np.arange(400), 3)
@@ -484,71 +502,107 @@ class TestEntities:
 def test_what_is_watched_is_the_noisy_gradient_and_nothing_before_it():
     trained, seen = steps(5.0), []
     trained.watch(seen.append)
-    trained.step(fakes(64))
-    assert torch.equal(torch.cat([part.ravel() for part in seen[0]]), gradient(trained))
+    trained.step()
+    assert torch.equal(seen[0], gradient(trained))
 
 
-def test_a_state_goes_on_where_it_was_and_what_was_charged_stays_so():
-    trained = steps(5.0, n_steps=50)
-    for seed in range(13):
-        trained.step(fakes(64, seed))
-    state = trained.state()
-    other = steps(5.0, n_steps=50, module=discriminator(7))
-    other.restore(state)
-    assert torch.equal(weights(other), weights(trained))
-    assert other.steps_left == 50  # its own ledger knows of none
-    moments = other._optimizer.original_optimizer.state_dict()["state"]
-    assert all(float(kept["step"]) == 13 for kept in moments.values())
-
-
-def test_the_generators_view_of_the_discriminator_follows_and_has_no_hooks():
+def test_the_generators_view_of_the_network_follows_and_has_no_hooks():
     trained = steps()
-    trained.step(fakes(64))
+    trained.step()
     inner = torch.cat([p.detach().ravel() for p in trained._wrapped.parameters()])
     assert torch.equal(weights(trained), inner.float())
-    for module in trained.module.modules():
+    for module in trained._game.network.modules():
         assert not module._forward_hooks
         assert not module._backward_hooks
-        assert not module._full_backward_hooks if hasattr(module, "_full_backward_hooks") else True
 
 
-def test_the_discriminator_mixes_no_rows():
-    """Pitfalls 11 to 13: a row's score does not depend on its neighbours in the batch."""
-    module = discriminator()
-    rows = fakes(10)
-    assert torch.allclose(module(rows)[:3], module(rows[:3]))
-    kinds = (nn.modules.batchnorm._BatchNorm, nn.Dropout)
-    assert not any(isinstance(part, kinds) for part in Discriminator(WIDTH, 16).modules())
+def right(game: TinyGame) -> float:
+    """Return the mean probability of the second code that each row of ``np.zeros`` has."""
+    inputs, _ = game.prepare(torch.zeros(1, 2, dtype=torch.int64))
+    return float(torch.softmax(game.network(inputs), dim=1)[0, 0].detach())
 
 
-def test_it_learns_to_tell_when_there_is_little_noise():
-    """The door works: rows that are all of one kind are told from uniform fakes."""
-    codes = np.zeros((64, 2), dtype=np.int16)
-    trained = steps(codes=codes, n_steps=150)
-    for seed in range(150):
-        trained.step(fakes(64, seed))
-    with torch.no_grad():
-        gap = trained.module(one_hot(codes)).mean() - trained.module(fakes(64, 999)).mean()
-    assert gap > 0.3
+@pytest.mark.parametrize("is_private", [True, False])
+def test_it_learns_what_rows_have_in_common_when_there_is_little_noise(is_private):
+    """The door works: rows that all have the same second code are told."""
+    codes, game = np.zeros((64, 2), dtype=np.int16), TinyGame()
+    before = right(game)
+    plain = PrivacyFilter(make_plan(None, 1e-6))
+    trained = steps(codes=codes, n_steps=150, game=game)
+    if not is_private:
+        trained = PlainSteps(game, codes, plain, 150, CPU)
+    while trained.steps_left:
+        trained.step()
+    assert right(game) > before + 0.3
 
 
-def test_plain_steps_learn_without_any_noise():
-    codes = np.zeros((64, 2), dtype=np.int16)
-    rng = torch.Generator().manual_seed(0)
-    plain = PlainSteps(
-        discriminator(), codes, OFFSETS, PrivacyFilter(make_plan(None, 1e-6)), 100, 32, rng, CPU
-    )
-    for seed in range(100):
-        plain.step(fakes(32, seed))
-    with torch.no_grad():
-        gap = plain.module(one_hot(codes)).mean() - plain.module(fakes(64, 999)).mean()
-    assert plain.steps_left == 0
-    assert gap > 0.3
+def test_plain_steps_take_the_whole_gradient_in_parts(monkeypatch):
+    found = []
+    for chunk in (7, 8_192):
+        monkeypatch.setattr(dpsgd, "CHUNK", chunk)
+        game = TinyGame()
+        plain = PlainSteps(game, table(64), PrivacyFilter(make_plan(None, 1e-6)), 1, CPU)
+        plain.step()
+        found.append(torch.cat([p.grad.ravel() for p in game.network.parameters()]))
+    torch.testing.assert_close(found[0], found[1])
 
 
 def test_plain_steps_cannot_be_had_in_a_fit_that_promises_anything():
-    rng = torch.Generator()
     with pytest.raises(PrivacyError, match="without noise was asked for in a fit that promises epsilon=50"):
-        PlainSteps(
-            discriminator(), table(64), OFFSETS, PrivacyFilter(make_plan(50.0, 1e-5)), 100, 32, rng, CPU
-        )
+        PlainSteps(TinyGame(), table(64), PrivacyFilter(make_plan(50.0, 1e-5)), 100, CPU)
+
+
+class TestGain:
+    """The noisy test of a critic."""
+
+    THREE = PrivacyUnit("key", 3)
+
+    def measure(self, gains, n_rows=64, mu=1.0, unit=ROW):
+        plan = Plan(None if math.isinf(mu) else 50.0, 1e-5, 0.0, mu, dict(SHARES), True, None, unit)
+        measurer = Measurer(PrivacyFilter(plan))
+        return measure_gain(gains, table(n_rows), "target", measurer, CPU), measurer.privacy_filter
+
+    def test_without_privacy_it_is_the_clipped_sum(self):
+        def gains(codes):
+            return torch.where(codes[:, 0] == 0, 100.0, -0.1)
+
+        first = int((table(64)[:, 0] == 0).sum())
+        (gain, noise), _ = self.measure(gains, mu=math.inf)
+        assert gain == pytest.approx(first - (64 - first) * 0.1 / MOST_GAIN)
+        assert noise == 0
+
+    @pytest.mark.parametrize("extreme", [math.inf, -math.inf, math.nan, 1e30])
+    def test_no_row_counts_for_more_than_one(self, extreme):
+        gains = {
+            n: self.measure(lambda codes: torch.full((len(codes),), extreme), n, math.inf)[0][0]
+            for n in (9, 10)
+        }
+        assert abs(gains[10] - gains[9]) <= 1.0
+
+    @pytest.mark.parametrize("unit", [ROW, THREE])
+    def test_its_noise_has_the_scale_that_was_charged(self, unit):
+        """Two-sided, with wrong scales as controls."""
+        found = []
+        for _ in range(150):
+            (gain, noise), ledger = self.measure(lambda codes: torch.zeros(len(codes)), unit=unit)
+            found.append(gain)
+        (entry,) = ledger.entries
+        assert (entry.mechanism, entry.columns, entry.sensitivity) == (GAUSSIAN, ("target",), unit.max_rows)
+        assert noise == entry.noise_stddev == pytest.approx(unit.max_rows / math.sqrt(SHARES["gain"]))
+
+        def fits(stddev):
+            low, high = stats.chi2.interval(1 - 1e-5, len(found))
+            return bool(low < (np.square(found) / stddev**2).sum() < high)
+
+        assert fits(noise)
+        assert not fits(noise * 3 / 2)
+        assert not fits(noise * 2 / 3)
+
+    def test_it_is_charged_before_a_row_is_read(self):
+        plan = Plan(50.0, 1e-5, 0.0, 1.0, dict(SHARES), True)
+        measurer = Measurer(PrivacyFilter(plan))
+        with pytest.raises(RuntimeError, match="read"):
+            measure_gain(
+                lambda codes: (_ for _ in ()).throw(RuntimeError("read")), table(9), "t", measurer, CPU
+            )
+        assert [entry.what for entry in measurer.privacy_filter.entries] == ["critic's gain"]

@@ -1,0 +1,229 @@
+"""The critic: features of released numbers, a game against the generator, and steps that know their noise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch.nn import functional as F
+
+from tabgan import Boolean, Categorical, Numeric, Schema
+from tabgan.model.adversary import critic as critics
+from tabgan.model.adversary.critic import Critic
+from tabgan.model.adversary.natural import NaturalSteps
+from tabgan.model.adversary.training import Game, play
+from tabgan.privacy.doors.dpsgd import PlainSteps
+from tabgan.privacy.filter import PrivacyFilter
+from tabgan.privacy.plan import make_plan
+from tabgan.synthesizer import TabGAN
+
+CPU = torch.device("cpu")
+
+
+def crossed_table(n_rows: int = 3_000, seed: int = 0) -> pd.DataFrame:
+    """Two numbers, a colour, and a target that depends on whether the numbers have one sign: no pair shows it."""
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(size=n_rows).round(2), rng.normal(size=n_rows).round(2)
+    target = np.where(rng.random(n_rows) < 0.9, x * y > 0, x * y <= 0)
+    colour = rng.choice(["red", "green", "blue"], n_rows, p=[0.6, 0.3, 0.1])
+    return pd.DataFrame({"x": x, "y": y, "colour": colour, "same": target})
+
+
+SCHEMA = Schema(
+    [
+        Numeric(name="x", bounds=(-5, 5), decimals=2),
+        Numeric(name="y", bounds=(-5, 5), decimals=2),
+        Categorical(name="colour", categories=["red", "green", "blue"]),
+        Boolean(name="same"),
+    ],
+    target="same",
+)
+
+
+@pytest.fixture(scope="module")
+def anchored():
+    """A fit without privacy and without a critic."""
+    return TabGAN(epsilon=None, schema=SCHEMA, adversary_share=0, random_state=0).fit(crossed_table())._fitted
+
+
+@pytest.fixture
+def game(anchored):
+    return Game(anchored.generator, anchored.encoder, 3, torch.Generator().manual_seed(0))
+
+
+@pytest.fixture
+def codes(anchored):
+    return anchored.encoder.transform(crossed_table())
+
+
+def steps(game, codes, n=4):
+    return PlainSteps(game, codes, PrivacyFilter(make_plan(None, 1e-6)), n, CPU)
+
+
+class TestFeatures:
+    def test_each_rows_follow_from_its_own_codes(self, game, codes):
+        rows = torch.as_tensor(codes[:50])
+        together, given = game.prepare(rows)
+        for row in (0, 7, 49):
+            alone, alone_given = game.prepare(rows[row : row + 1])
+            torch.testing.assert_close(alone[0], together[row])
+            torch.testing.assert_close(alone_given[0], given[row])
+
+    def test_the_target_itself_is_none_of_them(self, game, codes):
+        changed = codes.copy()
+        changed[:, 3] = np.where(codes[:, 3] == codes[:, 3].max(), codes[:, 3].min(), codes[:, 3].max())
+        torch.testing.assert_close(
+            game.prepare(torch.as_tensor(changed))[0], game.prepare(torch.as_tensor(codes))[0]
+        )
+
+    def test_are_about_as_long_as_stated(self, game, codes):
+        lengths = game.prepare(torch.as_tensor(codes))[0].norm(dim=1)
+        assert 1.0 < float(lengths.median()) < 4.0
+
+    def test_products_are_those_of_different_columns(self, game):
+        left, right = game.critic._pairs
+        assert (game.critic.owner[left] != game.critic.owner[right]).all()
+        assert -1 in game.critic.owner[right].tolist()
+
+    def test_of_a_unit_of_several_rows_are_shorter(self, anchored):
+        games = [
+            Game(anchored.generator, anchored.encoder, 3, torch.Generator().manual_seed(0), n) for n in (1, 4)
+        ]
+        one, four = (
+            each.critic.features(torch.zeros(1, 3 + games[0].critic.table.shape[0] - 3), torch.zeros(1, 2))
+            for each in games
+        )
+        torch.testing.assert_close(four * 4, one)
+
+    def test_stay_few_in_wide_tables(self, monkeypatch, anchored):
+        monkeypatch.setattr(critics, "MOST_SINGLE", 3)
+        monkeypatch.setattr(critics, "MOST_FEATURES", 10)
+        critic = Game(anchored.generator, anchored.encoder, 3, torch.Generator().manual_seed(0)).critic
+        assert critic.table.shape[1] == 3
+        assert critic.network.in_features <= 12
+
+    def test_take_the_most_relevant(self, monkeypatch):
+        """Of a colour that decides the target and noise, the colour stays."""
+        monkeypatch.setattr(critics, "MOST_SINGLE", 1)
+        df = crossed_table()
+        df["same"] = df["colour"] == "red"
+        fitted = TabGAN(epsilon=None, schema=SCHEMA, adversary_share=0, random_state=0).fit(df)._fitted
+        critic = Game(fitted.generator, fitted.encoder, 3, torch.Generator().manual_seed(0)).critic
+        assert critic.owner.tolist()[0] == 2
+
+
+class TestGame:
+    def test_gains_are_differences_of_log_likelihoods(self, game, codes):
+        play(game, steps(game, codes))
+        rows = torch.as_tensor(codes)
+        features, given = game.prepare(rows)
+        own = given[:, -1].long()
+        before = F.log_softmax(given[:, :-1], 1).gather(1, own[:, None])[:, 0]
+        after = F.log_softmax(given[:, :-1] + game.network(features).detach() @ game.critic.basis.T, 1)
+        torch.testing.assert_close(game.gains(rows), after.gather(1, own[:, None])[:, 0] - before)
+
+    def test_information_is_the_curvature_of_the_loss(self, game, codes):
+        """Against the second derivative of the drawn rows' mean loss at weights that are not zero."""
+        weight = 0.3 * torch.randn(game.network.weight.shape, generator=torch.Generator().manual_seed(1))
+
+        def loss(flat):
+            logits = game._anchor + game._features @ flat.reshape(weight.shape).T @ game.critic.basis.T
+            return torch.logsumexp(logits, 1).mean()  # the linear part has no curvature
+
+        expected = torch.autograd.functional.hessian(loss, weight.ravel())
+        torch.testing.assert_close(game.information(weight)[0], expected, atol=1e-5, rtol=1e-3)
+
+    def test_the_critic_finds_what_no_pair_shows(self, anchored, game, codes):
+        gains = game.gains(torch.as_tensor(codes))
+        assert float(gains.abs().max()) == 0.0
+        play(game, steps(game, codes))
+        held_out = torch.as_tensor(anchored.encoder.transform(crossed_table(seed=1)))
+        assert float(game.gains(held_out).mean()) > 0.15
+
+    def test_noise_teaches_it_nothing(self, anchored):
+        """The prior's variance falls to the least: what it takes for signal costs held-out rows next to nothing."""
+        df = crossed_table(400)
+        df["same"] = np.random.default_rng(3).random(400) < 0.5
+        fitted = TabGAN(epsilon=None, schema=SCHEMA, adversary_share=0, random_state=0).fit(df)._fitted
+        game = Game(fitted.generator, fitted.encoder, 3, torch.Generator().manual_seed(0))
+        play(game, steps(game, fitted.encoder.transform(df)))
+        other = crossed_table(2_000, seed=5)
+        other["same"] = np.random.default_rng(4).random(2_000) < 0.5
+        assert float(game.gains(torch.as_tensor(fitted.encoder.transform(other))).mean()) > -0.02
+
+    def test_progress_counts_the_steps(self, game, codes):
+        told = []
+        play(game, steps(game, codes, 3), lambda done, total: told.append((done, total)))
+        assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+class TestNaturalSteps:
+    INFORMATION = torch.diag(torch.tensor([0.2, 0.02, 0.0002]))[None].double()
+
+    def steps(self, noise, n_rows=1_000.0):
+        weight = torch.nn.Parameter(torch.zeros(1, 3, dtype=torch.float64))
+        return weight, NaturalSteps([weight], lambda _: self.INFORMATION, n_rows, noise)
+
+    def shown(self, true, noise, rng, n_rows=1_000.0):
+        exact = n_rows * self.INFORMATION[0] @ true
+        return -(exact + noise * torch.as_tensor(rng.standard_normal(3)))[None] / n_rows
+
+    def test_without_noise_one_step_is_a_newton_step(self):
+        weight, optimizer = self.steps(0.0, 1e9)
+        true = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
+        weight.grad = self.shown(true, 0.0, np.random.default_rng(0), 1e9)
+        optimizer.step()
+        torch.testing.assert_close(weight.detach()[0], true, rtol=1e-2, atol=1e-2)
+
+    def test_directions_below_the_noise_stay_where_they_are(self):
+        weight, optimizer = self.steps(20.0)
+        true, rng = torch.tensor([1.0, 1.0, 1.0], dtype=torch.float64), np.random.default_rng(0)
+        for _ in range(4):
+            weight.grad = self.shown(true - weight.detach()[0], 20.0, rng)
+            optimizer.step()
+        assert abs(float(weight[0, 0].detach()) - 1.0) < 0.4
+        assert abs(float(weight[0, 2].detach())) < 0.1
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_a_sum_of_noise_alone_changes_next_to_nothing(self, seed):
+        """The change of a logit among the rows, against one where every weight is taken at its word."""
+        information = torch.diag(torch.logspace(-1, -4, 60))[None].double()
+        weight = torch.nn.Parameter(torch.zeros(1, 60, dtype=torch.float64))
+        optimizer = NaturalSteps([weight], lambda _: information, 1_000.0, 20.0)
+        noise = torch.as_tensor(20.0 * np.random.default_rng(seed).standard_normal(60))
+        weight.grad = -noise[None] / 1_000.0
+        optimizer.step()
+        moved = (weight[0].detach().square() * information[0].diagonal()).sum()
+        at_its_word = ((noise / 1_000.0).square() / information[0].diagonal()).sum()
+        assert float(moved) < 0.02 * float(at_its_word)
+        assert float(moved) < 0.1
+
+
+class TestKinds:
+    @pytest.mark.parametrize("epsilon", [None, 3.0])
+    @pytest.mark.parametrize("target", ["same", "colour", "x"])
+    def test_targets_of_every_kind_have_a_critic(self, epsilon, target):
+        schema = SCHEMA.with_target(target)
+        model = TabGAN(epsilon=epsilon, schema=schema, random_state=0).fit(crossed_table(1_500))
+        sample = model.sample(200, random_state=0)
+        assert sample[target].notna().all()
+        whats = [entry.what for entry in model.privacy_.entries]
+        assert whats[-1] == "critic's gain"
+        assert whats.count("discriminator's gradient") == (0 if epsilon is None else 4)
+
+    def test_basis_of_many_classes_is_that_of_the_most_frequent(self):
+        df = pd.DataFrame({"x": np.arange(600) % 7, "t": [f"c{i % 30}" for i in range(600)]})
+        schema = Schema([Categorical(name="t", categories=sorted(set(df["t"])))], target="t")
+        fitted = TabGAN(epsilon=None, schema=schema, adversary_share=0, random_state=0).fit(df)._fitted
+        critic = Game(fitted.generator, fitted.encoder, 1, torch.Generator().manual_seed(0)).critic
+        assert critic.basis.shape == (fitted.encoder.sizes[1], critics.CLASSES)
+
+
+def test_state_round_trip(game, codes, anchored):
+    play(game, steps(game, codes, 2))
+    again = Critic.of_state(anchored.encoder.sizes, 3, game.critic.state_dict())
+    state = anchored.generator.state_of(torch.as_tensor(codes[:20]))
+    anchor = anchored.generator.anchor_logits(state, 3)
+    before = state[:, : int(anchored.generator.offsets[3])]
+    torch.testing.assert_close(again.log_ratio(before, anchor), game.critic.log_ratio(before, anchor))
