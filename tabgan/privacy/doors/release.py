@@ -50,10 +50,6 @@ DISCOVERIES = 2
 #: that a single one does not take all of it.
 LOST_SHARE, LOST_SIGNAL, LEAST_LOOKS = 0.03, 3.0, 1.5
 
-#: Rows that a frequent number has without privacy too, and the share of the rows with other than the most frequent one
-#: that may have none of them where only they are sampled.
-LEAST_FREQUENT, NEARLY_ALL = 5, 0.03
-
 #: The fewest rows of a fit, in multiples of the noise of a 1-way count.
 MIN_SIGNAL = 4.0
 
@@ -349,10 +345,9 @@ class _Door:
         stddev = self.plan.noise_stddev("one_way", len(columns))
         can_discover = bool(not self.plan.is_private or self.plan.discovery_delta)
         repeating = spans_.repeating(columns, spans, n_cells) if can_discover else []
-        n_most = DISCOVERIES * sum(column.is_discovered for column in columns) + len(repeating)
+        n_most = DISCOVERIES * (sum(column.is_discovered for column in columns) + len(repeating))
         self.delta = self.plan.discovery_delta / max(n_most, 1) / DISCOVERY_TRIES
-        exact_noise = self.plan.noise_multiplier("exact", len(repeating))
-        found = {c.name: self._find_repeated(c, exact_noise, n_rows) for c in repeating}
+        found = self._find_repeated(repeating, n_rows)
         released = []
         for column in columns:
             if column.is_discovered:
@@ -364,11 +359,32 @@ class _Door:
                 continue
             encoder, span = spans_.encoder_of_span(column, span, n_cells, stddev, found.get(column.name))
             counted = self._count(encoder, noise)
-            released.append(_tightened(counted, span) if column.bounds is None and span.is_seen else counted)
+            if column.bounds is None and span.is_seen:
+                tight, counts = spans_.tightened(encoder, counted.counts, stddev, span)
+                counted = replace(counted, encoder=tight, counts=counts)
+            released.append(counted)
         return released
 
-    def _find_repeated(self, column: LatticeColumn, noise: float, n_rows: float) -> spans_.Repeated:
-        """Return the numbers of a column with a wide range that are frequent enough to pass the threshold.
+    def _find_repeated(self, columns: Sequence[LatticeColumn], n_rows: float) -> dict[str, spans_.Repeated]:
+        """Return the frequent numbers of columns with a wide range, after a second look where they lie on a grid."""
+        noise = self.plan.noise_multiplier("exact", len(columns))
+        found = {c.name: self._repeated(c, "frequent numbers", noise, n_rows) for c in columns}
+        least = LOST_SHARE * n_rows if self.plan.is_private else math.inf
+        again = [c for c in columns if found[c.name].needs_others(c, least)]
+        noise = self.plan.noise_multiplier("closer", max(len(again), DISCOVERIES))
+        return found | {
+            c.name: self._repeated(c, "rare numbers", noise, n_rows, found[c.name]) for c in again
+        }
+
+    def _repeated(
+        self,
+        column: LatticeColumn,
+        what: str,
+        noise: float,
+        n_rows: float,
+        earlier: spans_.Repeated | None = None,
+    ) -> spans_.Repeated:
+        """Return the numbers of a column that are frequent enough to pass the threshold, and those found earlier.
 
         Each of a unit's rows is in one cell, that of its number or that of missing values.
         """
@@ -377,16 +393,10 @@ class _Door:
             values, counts = column.repeated(self.df[column.name], column.name in self.open)
             return Observed(values.tolist(), counts, len(self.df) - int(counts.sum()))
 
-        release = self._release("frequent numbers", (column.name,), noise, GAUSSIAN_THRESHOLD, self.delta)
+        release = self._release(what, (column.name,), noise, GAUSSIAN_THRESHOLD, self.delta)
         found = self.measurer.discover(release, exact, self.plan.unit.max_rows)
-        is_frequent = found.counts >= LEAST_FREQUENT
-        values, counts = np.array(found.values, dtype=np.float64)[is_frequent], found.counts[is_frequent]
-        rest = n_rows - found.n_missing - counts.sum()
-        explained = max(
-            NEARLY_ALL * (counts.sum() - counts.max(initial=0.0)),
-            2 * release.noise_stddev * math.sqrt(len(counts) + 2),
-        )
-        return spans_.Repeated(values, counts, bool(rest <= explained))
+        counts = dict(zip(map(float, found.values), found.counts.tolist(), strict=True))
+        return spans_.Repeated.of(counts, n_rows - found.n_missing, release.noise_stddev, earlier)
 
     def find_roundness(self, released: Sequence[ReleasedColumn]) -> list[ReleasedColumn]:
         """Return the columns with counts of values by roundness, where cells hold several integers."""
@@ -484,21 +494,6 @@ def _is_open(column: LatticeColumn, n_cells: int) -> bool:
         return True
     low, high = column.declared_range()
     return high - low + 1 > n_cells
-
-
-def _tightened(released: ReleasedColumn, span: grid.Span) -> ReleasedColumn:
-    """Return a column without the cells at both ends of its range that contain only noise."""
-    encoder = released.encoder
-    if not is_on_lattice(encoder):
-        return released
-    first, last = grid.tight_ends(encoder.edges, released.counts[1:], released.noise_stddev, span.core)
-    stop = last + 1
-    edges = encoder.edges[first : stop + 1]
-    column = encoder.column.with_range(int(edges[0]), int(edges[-1]) - 1)
-    counts = np.concatenate([released.counts[:1], released.counts[1 + first : 1 + stop]])
-    tight = column.lattice_encoder(edges)
-    tight.exact = None if encoder.exact is None else encoder.exact[first:stop]
-    return ReleasedColumn(tight, counts, released.noise_stddev)
 
 
 def _combined(first: ReleasedColumn, closer: ReleasedColumn) -> ReleasedColumn:
