@@ -147,12 +147,13 @@ def encoder_of_span(
                 high=max(span.high, found.high),
                 core=(min(known[0], found.low), max(known[1], found.high)),
             )
-    if column.bounds is None and span.is_seen:
-        column = column.with_range(span.low, span.high)
     if span.is_wide(n_cells):
         rest = 0.0 if found is None else float(found.counts.sum())
         n_cells = min(n_cells, grid.cells_apart(span, noise_stddev, less=rest))
     edges = grid.grid_edges(span, n_cells)
+    if column.bounds is None and span.is_seen:
+        edges = grid.with_outer_cells(edges, grid.range_edges(column))
+        column = column.with_range(int(edges[0]), int(edges[-1]) - 1)
     if found is None:
         return column.lattice_encoder(edges), span
     return _with_exact(column.lattice_encoder(grid.edges_with_values(edges, found.places)), found), span
@@ -172,8 +173,17 @@ def tightened(
     encoder: LatticeEncoder, counts: np.ndarray, noise_stddev: float, span: Span
 ) -> tuple[LatticeEncoder, np.ndarray]:
     """Return an encoder and its counts without the cells at both ends of the range that contain only noise."""
-    first, last = grid.tight_ends(encoder.edges, counts[1:], noise_stddev, span.core)
-    edges = encoder.edges[first : last + 2]
+    start, last = np.searchsorted(encoder.edges, [span.low, span.high], side="right") - 1
+    edges, values, stop = encoder.edges.copy(), counts[1:], int(last) + 1
+    inside = edges[start : stop + 1].copy()
+    inside[[0, -1]] = span.low, span.high + 1
+    first, last = start + np.array(grid.tight_ends(inside, values[start:stop], noise_stddev, span.core))
+    below = grid.n_surely_beyond(values[:start][::-1], noise_stddev)
+    above = grid.n_surely_beyond(values[stop:], noise_stddev)
+    edges[start] = edges[start] if below else inside[0]
+    edges[stop] = edges[stop] if above else inside[-1]
+    first, last = start - below if below else first, stop - 1 + above if above else last
+    edges = edges[first : last + 2]
     tight = encoder.column.with_range(int(edges[0]), int(edges[-1]) - 1).lattice_encoder(edges)
     tight.exact = None if encoder.exact is None else encoder.exact[first : last + 1]
     tight.grid = encoder.grid
