@@ -20,6 +20,9 @@ MIN_CELLS, MAX_CELLS, ZOOM_CELLS = 16, 16_384, 64
 #: Cells, at least, for the values that do not lie in cells of one integer.
 FEW_CELLS = 6
 
+#: Share of the mass in one coarse cell from which on the values may fill little of it; and the fewest cells for them.
+NARROW, NARROW_CELLS = 0.7, 18
+
 #: The same without privacy, where no noise can pass for an occupied cell.
 EXACT_CELLS = 65_536
 
@@ -120,6 +123,13 @@ class Span:
         """Released number of rows outside of cells of one integer: finer cells can tell them apart."""
         is_apart = (np.diff(self.edges) > 1) & (self.edges[1:] > self.low) & (self.edges[:-1] <= self.high)
         return float((self.mass if self.counts is None else self.counts)[is_apart].sum())
+
+    @property
+    def is_narrow(self) -> bool:
+        """True if most rows lie in one coarse cell of several integers: it says little of where they are."""
+        fullest = int(np.argmax(self.mass))
+        is_wide = self.edges[fullest + 1] - self.edges[fullest] > 1
+        return bool(is_wide and self.mass[fullest] > NARROW * self.mass.sum())
 
     def scaled(self, share: float) -> Span:
         """Return the span in other units, of which an old one is a share; cells that fall together become one."""
@@ -489,7 +499,8 @@ def cells_apart(span: Span, noise_stddev: float, most: int = MAX_CELLS, less: fl
     """
     if noise_stddev == 0:
         return EXACT_CELLS if most == MAX_CELLS else most
-    return int(np.clip((span.scattered - less) / (ROWS_OVER_NOISE * noise_stddev), FEW_CELLS, most))
+    fewest = NARROW_CELLS if span.is_narrow else FEW_CELLS
+    return int(np.clip((span.scattered - less) / (ROWS_OVER_NOISE * noise_stddev), fewest, most))
 
 
 def edges_of_values(places: np.ndarray, low: int, high: int) -> np.ndarray:

@@ -357,6 +357,16 @@ class TestWhatIsNotSeen:
         assert grid.span_of(np.array([0, 1, 1024, 2048]), np.array([0.0, 900, 0]), 10.0, None).core is None
 
 
+@pytest.mark.parametrize(
+    ("mass", "cells"),
+    [([0, 900, 0], grid.NARROW_CELLS), ([0, 500, 400], grid.FEW_CELLS), ([900, 0, 90], grid.FEW_CELLS)],
+)
+def test_values_in_one_coarse_cell_are_looked_for_in_more_cells(mass, cells):
+    """Longitudes between -121.5 and -120.6 lie in [-128, -64), where six cells are ten degrees wide each."""
+    span = grid.Span(0, 1023, np.array([0, 1, 512, 1024]), np.array(mass, dtype=float))
+    assert grid.cells_apart(span, 60.0) == cells
+
+
 class TestBeyondTheEnds:
     """Coarse cells beyond a range's ends cost nothing, and show rows that the coarse histogram hid."""
 
