@@ -12,6 +12,7 @@ from tabgan._util.yaml import parse
 from tabgan.columns.kind import read_text
 from tabgan.errors import ConfigError, DataError
 from tabgan.io import Dialect, check_readable, form_in_full, is_csv, read_table
+from tabgan.io.cells import with_decimal_point
 from tabgan.schema import Schema
 
 
@@ -121,8 +122,8 @@ def ledger_of(
     return LedgerConfig(path, epsilon_cap, delta_cap, table_may_change)
 
 
-def conditions_of(pairs: Sequence[str], schema: Schema) -> dict[str, Any]:
-    """Return ``column=value`` pairs as values of the columns' kinds.
+def conditions_of(pairs: Sequence[str], schema: Schema, decimal: str = ".") -> dict[str, Any]:
+    """Return ``column=value`` pairs as values of the columns' kinds, numbers with a table's decimal mark.
 
     A name may hold an equals sign: of several columns that a pair could mean, the one with the longest name is meant.
     All that stands behind its sign is the value.
@@ -136,7 +137,10 @@ def conditions_of(pairs: Sequence[str], schema: Schema) -> dict[str, Any]:
                 raise ConfigError(f"--condition: expected column=value, got {pair!r}.")
             raise ConfigError(f"--condition: no column {name!r}.{nearest(name, schema.names)}")
         name = max(meant, key=len)
-        conditions[name] = schema[name].parse(pair[len(name) + 1 :], f"--condition {name}")
+        text = pair[len(name) + 1 :]
+        if decimal == "," and schema[name].reads_from_text:
+            text = with_decimal_point(text)
+        conditions[name] = schema[name].parse(text, f"--condition {name}")
     return conditions
 
 

@@ -471,21 +471,24 @@ class _Door:
 
 
 def _vote_counts(series: pd.Series, untyped_text: bool) -> np.ndarray:
-    """Return ``(ballots,)`` counts: each value votes once for its kind, independently of the others.
+    """Return ``(ballots + 1,)`` counts: each value votes once for its kind, independently of the others.
 
-    Values that cannot be read do not vote, and in text that a CSV left as it is, neither do words for a missing value:
-    they are values of a column of text, and missing in all others.
+    Values that cannot be read do not vote. In text that a CSV left as it is, words for a missing value have the last
+    cell: they are values of a column of text, and missing in all others.
     """
     known, votes = {}, []
     place = position_of(ballots()[0])
     for value in objects(series):
-        if value is None or (untyped_text and says_missing(value)):
+        if value is None or (untyped_text and says_missing(value) and not value.strip()):
+            continue
+        if untyped_text and says_missing(value):
+            votes.append(len(ballots()[0]))
             continue
         asked = value if isinstance(value, str) else type(value)  # of other values, the type alone counts
         if asked not in known:
             known[asked] = place(value, untyped_text)
         votes.append(known[asked])
-    return np.bincount(np.array(votes, dtype=np.int64), minlength=len(ballots()[0]))
+    return np.bincount(np.array(votes, dtype=np.int64), minlength=len(ballots()[0]) + 1)
 
 
 def _is_open(column: LatticeColumn, n_cells: int) -> bool:
