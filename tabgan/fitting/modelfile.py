@@ -263,7 +263,7 @@ def _coded_column(column: Any, position: int, tensors: dict[str, torch.Tensor]) 
     if coded.has_pooled and coded.is_sampled[-1]:  # a pooled code must not appear in a sample
         raise ValueError
     codes = coded.code_of_cell
-    cells = np.flatnonzero(coded.is_sampled[codes])[[0, -1]]
+    cells = coded.cells_of(np.flatnonzero(coded.is_sampled)[[0, -1]], np.random.default_rng(0))
     coded.encoder.inverse_transform(cells, np.random.default_rng(0))
     if encoder.has_other and (codes[:-1] == codes[-1]).any():
         raise ValueError
