@@ -103,7 +103,6 @@ def test_the_shares_of_the_budget_are_the_plans():
         "number of rows": "rows",
         "decimals and resolutions": "precision",
         "frequent numbers": "exact",
-        "a closer look at them": "closer",
         "1-way histograms": "one_way",
         "a closer look at categories": "rare",
         "roundness": "round",

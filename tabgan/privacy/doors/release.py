@@ -178,7 +178,7 @@ class _Door:
 
     ``unsure`` are the columns in which no count of decimals or resolutions rises above the noise, ``unclear`` the votes
     in which the noise leaves the kind open, ``open`` the columns of undeclared precision, ``axes`` the ends of the axis
-    on which a range was looked for, and ``delta`` is the part of each discovery.
+    on which a range was looked for, ``delta`` is the part of each discovery; and frequent numbers may be looked for again.
     """
 
     df: pd.DataFrame
@@ -190,6 +190,7 @@ class _Door:
     open: frozenset[str] = frozenset()
     axes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     delta: float = 0.0
+    has_looked_again: bool = False
 
     def histograms(
         self, stage: Stage, what: str, count: Mapping[str, Callable[[], np.ndarray]]
@@ -371,7 +372,8 @@ class _Door:
         found = {c.name: self._repeated(c, "frequent numbers", noise, n_rows) for c in columns}
         least = LOST_SHARE * n_rows if self.plan.is_private else math.inf
         again = [c for c in columns if found[c.name].needs_others(c, least)]
-        noise = self.plan.noise_multiplier("closer", max(len(again), DISCOVERIES))
+        self.has_looked_again = bool(again)
+        noise = self.plan.noise_multiplier("rare", 3 * max(len(again), DISCOVERIES))
         return found | {
             c.name: self._repeated(c, "rare numbers", noise, n_rows, found[c.name]) for c in again
         }
@@ -442,7 +444,8 @@ class _Door:
             surely[found.encoder.name] = max(LOST_SHARE * n_rows, LOST_SIGNAL * noise)
         wanted = [name for name, rows in lost.items() if rows > surely[name] and self.plan.is_private]
         unit = self.plan.unit.max_rows
-        noise = self.plan.noise_multiplier("rare", 1) * max(len(wanted), LEAST_LOOKS) ** 0.5
+        each = 1.5 if self.has_looked_again else 1.0  # a third of the budget went to frequent numbers
+        noise = self.plan.noise_multiplier("rare", 1) * max(each * len(wanted), LEAST_LOOKS) ** 0.5
         least = 2 * mechanisms.threshold_for(noise * unit, self.delta, unit) if wanted else math.inf
         return [
             _combined(r, self._discover(open_[r.encoder.name], "rare categories", noise))

@@ -637,11 +637,11 @@ class TestDiscoveries:
 
     def again(self, door):
         """Many rows without a number that was found cause a closer look."""
-        noise = door.plan.noise_multiplier("closer", DISCOVERIES)
+        noise = door.plan.noise_multiplier("rare", 6)
         column, first = Numeric(name="x", dtype="float64"), Repeated.of({}, 1e9, 1e9)
         found = door._repeated(column, "rare numbers", noise, len(door.df), first)
         assert len(found.values) == len(self.COUNTS)
-        return found.counts, door.plan.noise_stddev("closer", DISCOVERIES)
+        return found.counts, door.plan.noise_stddev("rare", 6)
 
     @pytest.mark.parametrize(
         ("what", "ask"),
