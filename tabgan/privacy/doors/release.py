@@ -178,7 +178,7 @@ class _Door:
 
     ``unsure`` are the columns in which no count of decimals or resolutions rises above the noise, ``unclear`` the votes
     in which the noise leaves the kind open, ``open`` the columns of undeclared precision, ``axes`` the ends of the axis
-    on which a range was looked for, ``delta`` is the part of each discovery; and frequent numbers may be looked for again.
+    on which a range was looked for, ``delta`` is the part of each discovery; frequent numbers may be looked for again.
     """
 
     df: pd.DataFrame
