@@ -221,9 +221,9 @@ def sample(
         from tabgan.synthesizer import TabGAN
 
         fitted = TabGAN.load(model)
-        conditions = options.conditions_of(condition or [], fitted.schema_)
-        df = fitted.sample(n, conditions=conditions or None, random_state=random_state)
         written: Any = options.with_form_of(fitted, form, "separator", "decimal", "encoding")
+        conditions = options.conditions_of(condition or [], fitted.schema_, written["decimal"] or ".")
+        df = fitted.sample(n, conditions=conditions or None, random_state=random_state)
         if separator is None and output.suffix.lower() == ".tsv":
             written["separator"] = "tab"
         write_table(df, output, escape_formulas=escape_formulas, **written)

@@ -14,6 +14,7 @@ from tabgan._util.yaml import parse
 from tabgan.columns.kind import read_text
 from tabgan.errors import ConfigError, DataError
 from tabgan.io import CsvForm, Dialect, check_readable, form_in_full, is_csv, read_table
+from tabgan.io.cells import with_decimal_point
 from tabgan.schema import Schema
 
 if TYPE_CHECKING:
@@ -129,8 +130,8 @@ def ledger_of(
     return LedgerConfig(path, epsilon_cap, delta_cap, table_may_change)
 
 
-def conditions_of(pairs: Sequence[str], schema: Schema) -> dict[str, object]:
-    """Return ``column=value`` pairs as values of the columns' kinds.
+def conditions_of(pairs: Sequence[str], schema: Schema, decimal: str = ".") -> dict[str, object]:
+    """Return ``column=value`` pairs as values of the columns' kinds, numbers with a table's decimal mark.
 
     A name may hold an equals sign: of several columns that a pair could mean, the one with the longest name is meant.
     All that stands behind its sign is the value.
@@ -144,7 +145,10 @@ def conditions_of(pairs: Sequence[str], schema: Schema) -> dict[str, object]:
                 raise ConfigError(f"--condition: expected column=value, got {pair!r}.")
             raise ConfigError(f"--condition: no column {name!r}.{nearest(name, schema.names)}")
         name = max(meant, key=len)
-        conditions[name] = schema[name].parse(pair[len(name) + 1 :], f"--condition {name}")
+        text = pair[len(name) + 1 :]
+        if decimal == "," and schema[name].reads_from_text:
+            text = with_decimal_point(text)
+        conditions[name] = schema[name].parse(text, f"--condition {name}")
     return conditions
 
 

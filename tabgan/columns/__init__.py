@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Union
 
 import numpy as np
 
+from tabgan.columns import grid
 from tabgan.columns.boolean import Boolean
 from tabgan.columns.categorical import Categorical
 from tabgan.columns.datetime import Datetime
@@ -62,17 +63,35 @@ def columns_of_votes(
 ) -> dict[str, Verdict]:
     """Return the most probable column of each vote over :func:`ballots`: post-processing of its counts.
 
+    Words for a missing value are missing values of all columns but text. Where nothing else stands above the noise,
+    they are a column of text.
+
     Args:
-        votes: ``(ballots,)`` counts of each column, noisy ones in a fit.
+        votes: ``(ballots + 1,)`` counts of each column, noisy ones in a fit; the last one is of words for a missing
+            value.
         dtypes: The table's dtype of each column.
         noise_stddev: Standard deviation of the counts.
         untyped_text: True if text may stand for other values.
     """
     of_all, kinds = ballots()
     labels = [ballot.label for ballot in of_all]
+    words = {name for name, vote in votes.items() if _are_words(vote, labels, noise_stddev)}
+    votes = {name: vote[:-1] for name, vote in votes.items()}
     for kind in KINDS:
         votes = {name: kind.settled(labels, vote, noise_stddev) for name, vote in votes.items()}
-    return decide(of_all, kinds, votes, dtypes, noise_stddev, untyped_text)
+    verdicts = decide(of_all, kinds, votes, dtypes, noise_stddev, untyped_text)
+    text = next(ballot for ballot in of_all if ballot.reads is None and ballot.is_fallback)
+    for name in words:
+        column = text.column(name, dtypes[name])
+        verdicts[name] = verdicts[name]._replace(column=column, is_clear=True)
+    return verdicts
+
+
+def _are_words(vote: np.ndarray, labels: list[str], noise_stddev: float) -> bool:
+    """Return true if words for a missing value stand above the noise and nothing else, and no numeral may be there."""
+    least = grid.SURELY * noise_stddev
+    is_alone = bool(vote[-1] > least and vote[:-1].max() <= least)
+    return is_alone and vote[labels.index("numerals")] <= grid.PERHAPS * noise_stddev
 
 
 def column_of_dtype(dtype: Dtype, name: str) -> Column | None:

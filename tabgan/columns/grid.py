@@ -20,6 +20,9 @@ MIN_CELLS, MAX_CELLS, ZOOM_CELLS = 16, 16_384, 64
 #: Cells, at least, for the values that do not lie in cells of one integer.
 FEW_CELLS = 6
 
+#: Share of the mass in one coarse cell from which on the values may fill little of it; and the fewest cells for them.
+NARROW, NARROW_CELLS = 0.7, 18
+
 #: The same without privacy, where no noise can pass for an occupied cell.
 EXACT_CELLS = 65_536
 
@@ -43,6 +46,12 @@ TAIL, PLACES, FAR = 3.0, 6.0, 1.5
 #: Noise standard deviations that the clearest run of cells needs where no single cell passes ``SURELY``: noise has
 #: thousands of runs to choose from.
 SEEN = 5.0
+
+#: Noise standard deviations that a run of cells needs beyond the ends that a range was found to have.
+BEYOND = 5.5
+
+#: Coarse cells next to an end whose rows are taken for a thin tail: they count as the end cell's.
+NEAR = 2
 
 #: Noise standard deviations above which a cell is so full that a thin one next to it is a stray, and the share of a
 #: cell's count that the next one needs to be taken for its tail: values do not thin out from many rows to a handful in
@@ -114,6 +123,13 @@ class Span:
         """Released number of rows outside of cells of one integer: finer cells can tell them apart."""
         is_apart = (np.diff(self.edges) > 1) & (self.edges[1:] > self.low) & (self.edges[:-1] <= self.high)
         return float((self.mass if self.counts is None else self.counts)[is_apart].sum())
+
+    @property
+    def is_narrow(self) -> bool:
+        """True if most rows lie in one coarse cell of several integers: it says little of where they are."""
+        fullest = int(np.argmax(self.mass))
+        is_wide = self.edges[fullest + 1] - self.edges[fullest] > 1
+        return bool(is_wide and self.mass[fullest] > NARROW * self.mass.sum())
 
     def scaled(self, share: float) -> Span:
         """Return the span in other units, of which an old one is a share; cells that fall together become one."""
@@ -192,13 +208,14 @@ def occupied(
 def _surely_occupied(counts: np.ndarray, noise_stddev: float) -> tuple[int, int] | None:
     """Return the first and the last of the ordered cells that certainly hold more than noise, ``None`` if none does.
 
-    Every cell above ``SURELY`` does, and runs beyond that stand out as clearly; or, where there is no such cell, the
+    The fullest cell does if it is above ``SURELY``, and runs beyond that stand out as clearly; cells far from it need
+    more, because a range that noise has widened is much wider. Where there is no such cell, it is the
     run of cells that together stands out most clearly, if it passes ``SEEN``: the fullest cell of noise alone would be
     a place that no row has.
     """
-    surely = np.flatnonzero(counts > SURELY * noise_stddev)
-    if len(surely):
-        return _with_tails((int(surely[0]), int(surely[-1])), counts, noise_stddev, SURELY)
+    fullest = int(np.argmax(counts))
+    if counts[fullest] > SURELY * noise_stddev:
+        return _with_tails((fullest, fullest), counts, noise_stddev, SURELY)
     first, last = _clearest_run(counts)
     clarity = counts[first : last + 1].sum() / math.sqrt(last + 1 - first)
     return (first, last) if clarity > SEEN * noise_stddev else None
@@ -298,6 +315,27 @@ def _needed(count: float, noise_stddev: float, least: float) -> float:
     if count <= SURELY * noise_stddev:
         return least
     return float(np.clip(THINNING * count / max(noise_stddev, 1e-9), least, SURELY))
+
+
+def with_outer_cells(edges: np.ndarray, coarse: np.ndarray) -> np.ndarray:
+    """Return edges with coarse ones far beyond both ends: the first and the last cell go on to there.
+
+    More cells of a histogram cost nothing. Rows that lie closer beyond an end are counted in the last cell.
+    """
+    below, above = coarse[coarse < edges[0]][:-NEAR], coarse[coarse > edges[-1]][NEAR:]
+    inside = edges[int(len(below) > 0) : len(edges) - int(len(above) > 0)]
+    return np.concatenate([below, inside, above]).astype(np.int64)
+
+
+def n_surely_beyond(counts: np.ndarray, noise_stddev: float) -> int:
+    """Return the number of cells up to the last that is likely of the clearest run beyond an end of a range.
+
+    That the range ends there has been found before, so such a run has to pass ``BEYOND``.
+    """
+    end = _end_of_clearest(counts, noise_stddev, BEYOND)
+    while end and counts[end - 1] <= LIKELY * noise_stddev:
+        end -= 1
+    return end
 
 
 def without_stray(edges: np.ndarray, counts: np.ndarray, noise_stddev: float) -> np.ndarray:
@@ -461,7 +499,8 @@ def cells_apart(span: Span, noise_stddev: float, most: int = MAX_CELLS, less: fl
     """
     if noise_stddev == 0:
         return EXACT_CELLS if most == MAX_CELLS else most
-    return int(np.clip((span.scattered - less) / (ROWS_OVER_NOISE * noise_stddev), FEW_CELLS, most))
+    fewest = NARROW_CELLS if span.is_narrow else FEW_CELLS
+    return int(np.clip((span.scattered - less) / (ROWS_OVER_NOISE * noise_stddev), fewest, most))
 
 
 def edges_of_values(places: np.ndarray, low: int, high: int) -> np.ndarray:

@@ -144,6 +144,11 @@ class LatticeColumn(Column):
         """
         raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} has no such thing.")
 
+    @property
+    def may_have_odd_step(self) -> bool:
+        """True if numbers have so many digits that few of them, often repeated, are multiples of something else."""
+        return False
+
     def with_step_of(self, values: np.ndarray) -> tuple[Self, float]:
         """Return the column with a step that released numbers share, and the old one's size in new ones.
 
@@ -189,7 +194,7 @@ class LatticeColumn(Column):
 
     def encoder_of(self, arrays: Mapping[str, np.ndarray]) -> tuple[ColumnEncoder, bool]:
         encoder = self.lattice_encoder(arrays["edges"]).emphasising(arrays.get("emphasis"))
-        encoder.exact = arrays.get("exact")
+        encoder.exact, encoder.grid = arrays.get("exact"), arrays.get("grid")
         is_whole = arrays["edges"].dtype == np.int64
         return encoder, is_whole and (encoder.is_unseen or self.is_complete) and encoder.is_as_fitted
 
@@ -260,6 +265,7 @@ class LatticeEncoder(ColumnEncoder):
     Attributes:
         emphasis: ``(classes,)`` factors by which round integers weigh within a cell; ``None`` for even ones.
         exact: ``(cells,)`` the only number of a cell, NaN where integers are drawn; ``None`` if they are everywhere.
+        grid: ``(2,)`` step and remainder of the integers that may be commoner than others; ``None`` for round ones.
     """
 
     is_ordered = True
@@ -270,6 +276,7 @@ class LatticeEncoder(ColumnEncoder):
         self.edges = np.asarray(edges, dtype=np.int64)
         self.emphasis: np.ndarray | None = None
         self.exact: np.ndarray | None = None
+        self.grid: np.ndarray | None = None
 
     @property
     def n_values(self) -> int:
@@ -281,7 +288,7 @@ class LatticeEncoder(ColumnEncoder):
         return self.column.bounds is None
 
     def arrays(self) -> dict[str, np.ndarray]:
-        optional = {"emphasis": self.emphasis, "exact": self.exact}
+        optional = {"emphasis": self.emphasis, "exact": self.exact, "grid": self.grid}
         return {"edges": self.edges} | {name: array for name, array in optional.items() if array is not None}
 
     @property
@@ -289,12 +296,13 @@ class LatticeEncoder(ColumnEncoder):
         """True if edges and emphasis could have been left behind by a fit."""
         edges, emphasis = self.edges, self.emphasis
         if self.is_unseen:
-            is_bare = emphasis is None and self.exact is None
+            is_bare = emphasis is None and self.exact is None and self.grid is None
             return edges.tolist() == [0, 1] and is_bare and self.is_nullable
         ends = (int(edges[0]), int(edges[-1]) - 1)
         is_grid = edges.ndim == 1 and bool((np.diff(edges) > 0).all())
         is_grid &= bool(np.allclose(ends, self.column.declared_range(), rtol=1e-15, atol=0))
         is_grid &= self.exact is None or self._has_exact_cells(self.exact)
+        is_grid &= self.grid is None or (_is_grid(self.grid) and self.grid[0] in self.steps)
         if not is_grid or not self.has_wide_cells:
             return is_grid and emphasis is None
         if emphasis is None:
@@ -306,6 +314,11 @@ class LatticeEncoder(ColumnEncoder):
     @abstractmethod
     def steps(self) -> np.ndarray:
         """Steps that tell round integers from others; see :mod:`tabgan.columns.rounding`."""
+
+    @property
+    def origin(self) -> int:
+        """The integer from which :attr:`steps` count."""
+        return 0 if self.grid is None else int(self.grid[1])
 
     def _has_exact_cells(self, exact: np.ndarray) -> bool:
         """Return true if exact numbers are those of their cells."""
@@ -331,7 +344,7 @@ class LatticeEncoder(ColumnEncoder):
         lattice, present = self.column.to_lattice(series)
         inside = np.clip(lattice[present], self.edges[0], self.edges[-1] - 1)
         is_wide = np.diff(self.edges)[np.searchsorted(self.edges, inside, side="right") - 1] > 1
-        return rounding.classes(inside[is_wide], self.steps)
+        return rounding.classes(inside[is_wide] - self.origin, self.steps)
 
     def _encode(self, series: pd.Series) -> np.ndarray:
         lattice, present = self.column.to_lattice(series)
@@ -354,7 +367,8 @@ class LatticeEncoder(ColumnEncoder):
     def _decode(self, positions: np.ndarray, rng: np.random.Generator) -> np.ndarray | pd.Series:
         if self.emphasis is None:
             return self._from_lattice(rng.integers(self.edges[positions], self.edges[positions + 1]))
-        return self._from_lattice(rounding.draw(self.edges, positions, self.steps, self.emphasis, rng))
+        drawn = rounding.draw(self.edges - self.origin, positions, self.steps, self.emphasis, rng)
+        return self._from_lattice(drawn + self.origin)
 
     def _as_series(self, cells: np.ndarray, rng: np.random.Generator) -> pd.Series:
         """Return ``(rows,)`` values of a kind whose values are a series, for :meth:`inverse_transform`."""
@@ -376,6 +390,11 @@ class LatticeEncoder(ColumnEncoder):
     @abstractmethod
     def _from_lattice(self, lattice: np.ndarray) -> np.ndarray | pd.Series:
         """Return values of lattice integers."""
+
+
+def _is_grid(grid: np.ndarray) -> bool:
+    """Return true for a step and a smaller remainder."""
+    return grid.dtype == np.int64 and grid.shape == (2,) and bool(0 <= grid[1] < grid[0] and grid[0] > 1)
 
 
 def is_on_lattice(encoder: ColumnEncoder) -> TypeGuard[LatticeEncoder]:

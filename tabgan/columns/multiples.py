@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+
+from tabgan.columns import rounding
 
 #: Cells of the vote on precision: a value votes for the first step of ``1 / part`` that holds it, in this order; the
 #: last cell is for those that none does. Halves come before tenths, and hundredths before thirds.
@@ -17,6 +21,10 @@ COMMON = (1, 2, 3, 4, 6, 8, 9, 10, 12, 16, 20, 24, 60, *(10**d for d in range(2,
 #: Decimals of numbers that may be multiples of a step that a unit's conversion has left; the fewest frequent ones that
 #: tell, and the most steps of the largest; and the fewest digits of a step that is no round number.
 LEAST_DECIMALS, _LEAST_MULTIPLES, _MOST_STEPS, _UNROUND_DIGITS = 3, 3, 200, 4
+
+#: Columns of which one has frequent numbers that lie on a coarser grid by chance; and the fewest numbers of which one
+#: may lie elsewhere.
+_BY_CHANCE, _LEAST_WITH_OTHER = 100.0, 5
 
 #: Distance from a multiple, in steps, that rounding explains, and as a share of the multiple.
 _CLOSE, _CLOSE_SHARE = 1e-9, 4e-15
@@ -61,6 +69,32 @@ def common_step(values: np.ndarray) -> float | None:
             digits = int(np.argmax(kept))
             return (*written, step)[digits] if digits + 1 >= _UNROUND_DIGITS else None
     return None
+
+
+def progression(places: np.ndarray) -> tuple[int, int] | None:
+    """Return the step of a grid on which frequent integers lie, and their remainder; ``None`` for none, or round ones.
+
+    Tenths of a degree Celsius, written in Fahrenheit with two decimals, are 3200 hundredths and every 18th before and
+    after. One of the integers, such as a code for missing values, may lie elsewhere. The grid is a guess: the counts of
+    round numbers tell how many rows are on it.
+
+    Args:
+        places: Lattice integers of released numbers.
+    """
+    places = np.unique(places)
+    step = _common_gap(places)
+    if step == 1 and len(places) >= _LEAST_WITH_OTHER:
+        places = max((np.delete(places, i) for i in range(len(places))), key=_common_gap)
+        step = _common_gap(places)
+    if (len(places) - 1) * math.log(max(step, 1)) < math.log(_BY_CHANCE):
+        return None
+    remainder = int(places[0]) % step
+    return None if remainder == 0 and rounding.number_steps(step)[-1] == step else (step, remainder)
+
+
+def _common_gap(places: np.ndarray) -> int:
+    """Return the largest integer that divides all differences of ascending ones."""
+    return int(np.gcd.reduce(np.diff(places))) if len(places) > 1 else 1
 
 
 def coarsest(values: np.ndarray, short: np.dtype | None) -> np.ndarray:

@@ -247,9 +247,13 @@ class Numeric(LatticeColumn):
         found, counts = np.unique(values[~np.isnan(values)] + 0.0, return_counts=True)  # no -0.0 beside 0.0
         return found, counts.astype(np.int64)
 
-    def with_step_of(self, values: np.ndarray) -> tuple[Numeric, float]:
+    @property
+    def may_have_odd_step(self) -> bool:
         is_fine = self.multiple_of is None and (self.decimals or 0) >= LEAST_DECIMALS
-        step = common_step(values) if is_fine and self.bounds is None else None
+        return is_fine and self.bounds is None
+
+    def with_step_of(self, values: np.ndarray) -> tuple[Numeric, float]:
+        step = common_step(values) if self.may_have_odd_step else None
         if step is None:
             return self, 1.0
         finer = self.with_(decimals=None, multiple_of=step)
@@ -471,7 +475,8 @@ class NumericEncoder(LatticeEncoder):
 
     @property
     def steps(self) -> np.ndarray:
-        return rounding.number_steps(int(max(abs(self.edges[0]), abs(self.edges[-1] - 1))))
+        steps = rounding.number_steps(int(max(abs(self.edges[0]), abs(self.edges[-1] - 1))))
+        return steps if self.grid is None else rounding.steps_of_grid(steps, *map(int, self.grid))
 
     def _is_on_lattice(self, series: pd.Series, lattice: np.ndarray) -> bool:
         scaled = self.column.read(series) * self.column._scale

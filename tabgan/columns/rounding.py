@@ -1,9 +1,9 @@
 """Round numbers: within a cell of many integers, people prefer some.
 
 Steps are nested, each divides the next: 1, 5, 10, 50, ... of a number's last decimal, or second, minute, ..., day. An
-integer's class is the largest step that divides it. Known of a column is the number of rows that each class has in wide
-cells; within each of them, integers of a class then weigh by one factor, the same for all cells. Everything here is
-public or post-processing of released counts.
+integer's class is the largest step that divides it, counted from the origin of a grid where numbers lie on one. Known
+of a column is the number of rows that each class has in wide cells; within each of them, integers of a class then weigh
+by one factor, the same for all cells. Everything here is public or post-processing of released counts.
 """
 
 from __future__ import annotations
@@ -28,6 +28,13 @@ def number_steps(largest: int) -> np.ndarray:
     while steps[-1] <= largest // 2:
         steps.append(steps[-1] * (5 if len(steps) % 2 else 2))
     return np.array([step for step in steps if step <= max(largest, 1)], dtype=np.int64)
+
+
+def steps_of_grid(steps: np.ndarray, step: int, remainder: int) -> np.ndarray:
+    """Return nested steps with that of a grid: of round numbers, those remain that agree with it."""
+    coarser = steps[(steps > step) & (steps % step == 0)] if remainder == 0 else steps[:0]
+    finer = steps[(steps < step) & (step % steps == 0) & (remainder % steps == 0)]
+    return np.concatenate([finer, [step], coarser]).astype(np.int64)
 
 
 def classes(lattice: np.ndarray, steps: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ Every function here is post-processing of public or released numbers; none sees 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -15,6 +16,15 @@ from tabgan.columns import grid
 from tabgan.columns.grid import Span
 from tabgan.columns.kind import Column
 from tabgan.columns.lattice import LIMIT, LatticeColumn, LatticeEncoder, has_range
+from tabgan.columns.multiples import progression
+
+#: Rows that a frequent number has without privacy too, and the share of the rows with other than the most frequent one
+#: that may have none of them where only they are sampled.
+LEAST_FREQUENT, NEARLY_ALL = 5, 0.03
+
+#: Shares of the rows from which on frequent numbers show that a column has few numbers: where numbers have many digits,
+#: and elsewhere without the most frequent one; and the integers for each of them that make them few.
+REPEATED_ODD, REPEATED, SPARSE = 0.05, 0.25, 4
 
 
 @dataclass(frozen=True)
@@ -25,6 +35,7 @@ class Repeated:
         values: ``(values,)`` float64, ascending.
         counts: ``(values,)`` their noisy counts.
         is_all: True if nearly all rows have one of them.
+        rest: Released number of rows with other numbers.
         places: ``(values,)`` their lattice integers, all different; set by :meth:`within`.
         low: Largest lattice integer that is not above all of them.
         high: Smallest one that is not below any.
@@ -33,9 +44,52 @@ class Repeated:
     values: np.ndarray
     counts: np.ndarray
     is_all: bool
+    rest: float = 0.0
     places: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     low: int = 0
     high: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        found: Mapping[float, float],
+        n_present: float,
+        noise_stddev: float,
+        earlier: Repeated | None = None,
+    ) -> Repeated:
+        """Return numbers with the counts that were released of them, the less exact ones of an earlier look included.
+
+        Args:
+            found: Counts by number.
+            n_present: Released number of rows that have one.
+            noise_stddev: Of their counts.
+            earlier: Numbers that were found before.
+        """
+        known = {} if earlier is None else dict(zip(earlier.values.tolist(), earlier.counts, strict=True))
+        kept = sorted((known | {v: n for v, n in found.items() if n >= LEAST_FREQUENT}).items())
+        values = np.array([value for value, _ in kept], dtype=np.float64)
+        counts = np.array([count for _, count in kept], dtype=np.float64)
+        rest = n_present - counts.sum()
+        explained = max(
+            NEARLY_ALL * (counts.sum() - counts.max(initial=0.0)),
+            2 * noise_stddev * math.sqrt(len(counts) + 2),
+        )
+        return cls(values, counts, bool(rest <= explained), float(rest))
+
+    def needs_others(self, column: LatticeColumn, least: float) -> bool:
+        """Return true if the column has few numbers, by those that were found, and at least so many rows have others.
+
+        They lie on a coarser grid than the column's, or are few in their range and hold many rows.
+        """
+        if self.is_all or self.rest < least:
+            return False
+        places = column.to_lattice(pd.Series(self.values))[0]
+        n_present, n_found = self.counts.sum() + self.rest, self.counts.sum()
+        if column.may_have_odd_step and self.counts[self.values != 0].sum() >= REPEATED_ODD * n_present:
+            return True
+        is_sparse = len(places) > 1 and places[-1] - places[0] >= SPARSE * len(places)
+        is_frequent = n_found - self.counts.max(initial=0.0) >= REPEATED * n_present
+        return (is_sparse and is_frequent) or progression(places) is not None
 
     def within(self, column: LatticeColumn) -> Repeated | None:
         """Return the values within a column's bounds, the most frequent of each lattice integer; ``None`` for none."""
@@ -93,12 +147,13 @@ def encoder_of_span(
                 high=max(span.high, found.high),
                 core=(min(known[0], found.low), max(known[1], found.high)),
             )
-    if column.bounds is None and span.is_seen:
-        column = column.with_range(span.low, span.high)
     if span.is_wide(n_cells):
         rest = 0.0 if found is None else float(found.counts.sum())
         n_cells = min(n_cells, grid.cells_apart(span, noise_stddev, less=rest))
     edges = grid.grid_edges(span, n_cells)
+    if column.bounds is None and span.is_seen:
+        edges = grid.with_outer_cells(edges, grid.range_edges(column))
+        column = column.with_range(int(edges[0]), int(edges[-1]) - 1)
     if found is None:
         return column.lattice_encoder(edges), span
     return _with_exact(column.lattice_encoder(grid.edges_with_values(edges, found.places)), found), span
@@ -109,7 +164,30 @@ def _with_exact(encoder: LatticeEncoder, found: Repeated) -> LatticeEncoder:
     other = encoder.emphasising(None)
     other.exact = np.full(encoder.n_values, np.nan)
     other.exact[np.searchsorted(encoder.edges, found.places, side="right") - 1] = found.values
+    grid_ = progression(found.places)
+    other.grid = None if grid_ is None else np.array(grid_, dtype=np.int64)
     return other
+
+
+def tightened(
+    encoder: LatticeEncoder, counts: np.ndarray, noise_stddev: float, span: Span
+) -> tuple[LatticeEncoder, np.ndarray]:
+    """Return an encoder and its counts without the cells at both ends of the range that contain only noise."""
+    start, last = np.searchsorted(encoder.edges, [span.low, span.high], side="right") - 1
+    edges, values, stop = encoder.edges.copy(), counts[1:], int(last) + 1
+    inside = edges[start : stop + 1].copy()
+    inside[[0, -1]] = span.low, span.high + 1
+    first, last = start + np.array(grid.tight_ends(inside, values[start:stop], noise_stddev, span.core))
+    below = grid.n_surely_beyond(values[:start][::-1], noise_stddev)
+    above = grid.n_surely_beyond(values[stop:], noise_stddev)
+    edges[start] = edges[start] if below else inside[0]
+    edges[stop] = edges[stop] if above else inside[-1]
+    first, last = start - below if below else first, stop - 1 + above if above else last
+    edges = edges[first : last + 2]
+    tight = encoder.column.with_range(int(edges[0]), int(edges[-1]) - 1).lattice_encoder(edges)
+    tight.exact = None if encoder.exact is None else encoder.exact[first : last + 1]
+    tight.grid = encoder.grid
+    return tight, np.concatenate([counts[:1], counts[1 + first : 2 + last]])
 
 
 def ends_with_axis(encoder: LatticeEncoder, low: int, stop: int) -> bool:

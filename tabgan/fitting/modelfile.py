@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from tabgan._util.files import atomic_path, parse
 from tabgan.columns.cycles import Cycle
-from tabgan.columns.encoder import ColumnEncoder
+from tabgan.columns.encoder import ColumnEncoder, known_dtype
 from tabgan.columns.lattice import is_on_lattice
 from tabgan.errors import ConfigError, ModelFileError, PrivacyError, SchemaError
 from tabgan.io.dialect import Dialect
@@ -103,9 +104,8 @@ def write_model(path: Path, fitted: Fitted, params: Mapping[str, object]) -> Non
         _GENERATOR + name: value.detach().cpu().contiguous()
         for name, value in fitted.generator.state_dict().items()
     }
-    for position, column in enumerate(fitted.encoder.columns):
-        for name, array in _column_arrays(column).items():
-            tensors[f"column.{position}.{name}"] = torch.from_numpy(np.ascontiguousarray(array))
+    for name, array in _arrays_by_name(fitted.encoder).items():
+        tensors[name] = torch.from_numpy(np.ascontiguousarray(array))
     promised = {"epsilon": fitted.privacy.epsilon}  # the fit's own, even if set_params changed it since
     if fitted.privacy.is_private:
         promised["delta"] = fitted.privacy.delta
@@ -168,6 +168,15 @@ def _place_of(column: CodedColumn) -> str | list[str]:
     return [encoder.column.name, encoder.cycle.name] if is_cycle(encoder) else encoder.name
 
 
+def _arrays_by_name(encoder: TableEncoder) -> dict[str, np.ndarray]:
+    """Return the arrays of all columns by the names of their tensors."""
+    return {
+        f"column.{position}.{name}": array
+        for position, column in enumerate(encoder.columns)
+        for name, array in _column_arrays(column).items()
+    }
+
+
 def _column_arrays(column: CodedColumn) -> dict[str, np.ndarray]:
     arrays: dict[str, np.ndarray] = {
         "code_of_cell": column.code_of_cell.astype(np.int32),
@@ -210,6 +219,8 @@ def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device:
         name.removeprefix(_GENERATOR): value for name, value in tensors.items() if name.startswith(_GENERATOR)
     }
     generator = Generator.of_state(encoder.sizes, state)
+    if set(tensors) != {_GENERATOR + name for name in state} | set(_arrays_by_name(encoder)):
+        raise ValueError
     privacy, n_rows = PrivacyStatement.from_dict(header["privacy"]), float(header["n_rows"])
     is_known = set(header) - {"csv"} == {
         "format",
@@ -239,17 +250,22 @@ def _arrays_of(position: int, tensors: dict[str, torch.Tensor]) -> dict[str, np.
 
 
 def _coded_column(column: Any, position: int, tensors: dict[str, torch.Tensor]) -> CodedColumn:
-    """Return one column of the encoder.
+    """Return one column of the encoder, which can decode its first and its last cell.
 
     Raises:
-        ValueError: its arrays do not match.
+        TypeError, ValueError: its arrays do not match, or its dtype cannot hold its values.
     """
     arrays = _arrays_of(position, tensors)
     encoder, is_usable = column.encoder_of(arrays)
+    is_usable &= column.dtype is None or column.fits_dtype(
+        pd.api.types.pandas_dtype(known_dtype(column.dtype))
+    )
     coded = _coded(encoder, arrays, is_usable=is_usable)
     if coded.has_pooled and coded.is_sampled[-1]:  # a pooled code must not appear in a sample
         raise ValueError
     codes = coded.code_of_cell
+    cells = coded.cells_of(np.flatnonzero(coded.is_sampled)[[0, -1]], np.random.default_rng(0))
+    coded.encoder.inverse_transform(cells, np.random.default_rng(0))
     if encoder.has_other and (codes[:-1] == codes[-1]).any():
         raise ValueError
     return coded

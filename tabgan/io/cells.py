@@ -110,9 +110,13 @@ def with_missing(
 def _cell(cell: str, known: dict[str, Any], has_comma: bool) -> Any:
     """Return what a cell stands for; equal cells are one object."""
     if cell not in known:
-        is_numeral = has_comma and _COMMA_NUMERAL.fullmatch(cell)
-        known[cell] = cell.replace(".", "").replace(",", ".") if is_numeral else cell
+        known[cell] = with_decimal_point(cell) if has_comma else cell
     return known[cell]
+
+
+def with_decimal_point(text: str) -> str:
+    """Return a number that has a decimal comma with a point, without those between thousands; other text as it is."""
+    return text.replace(".", "").replace(",", ".") if _COMMA_NUMERAL.fullmatch(text) else text
 
 
 def _missing_of(

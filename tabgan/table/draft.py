@@ -103,7 +103,7 @@ def _read(series: pd.Series, name: str) -> tuple[Column, pd.Series] | None:
         return None
     place = position_of(ballots()[0])
     known = {cell: place(cell, True) for cell in dict.fromkeys(cells)}
-    shares = np.bincount([known[cell] for cell in cells], minlength=len(ballots()[0])) / len(cells)
+    shares = np.bincount([known[cell] for cell in cells], minlength=len(ballots()[0]) + 1) / len(cells)
     votes = shares * _CERTAIN  # exact counts: no number of rows is too small
     column = columns_of_votes({name: votes}, {name: str(series.dtype)}, 0.0, True)[name].column
     values = column.of_text(series)

@@ -17,7 +17,7 @@ from tabgan.cli.app import app
 from tabgan.jobs.executors import JobFailure
 from tabgan.jobs.run import JobResult
 from tabgan.privacy.filter import PrivacyStatement
-from tabgan.schema import Categorical, Schema
+from tabgan.schema import Categorical, Numeric, Schema
 
 SECRET = "Zanzibar-4711"
 
@@ -398,3 +398,11 @@ class TestForm:
         pairs = ["a=b=x", "a=b=c=c,d=", "=x", "a=c,d="]
         expected = {"a=b": "x", "a=b=c": "c,d=", "": "x", "a": "c,d="}
         assert options.conditions_of(pairs, schema) == expected
+
+    @pytest.mark.parametrize(
+        ("text", "price"), [("12,5", 12.5), ("1.234,5", 1_234.5), ("12.5", 12.5), ("-3", -3)]
+    )
+    def test_conditions_have_the_decimal_mark_of_the_table(self, text, price):
+        schema = Schema(columns=[Numeric(name="price"), Categorical(name="c", categories=("1,5",))])
+        given = options.conditions_of([f"price={text}", "c=1,5"], schema, ",")
+        assert given == {"price": price, "c": "1,5"}

@@ -261,9 +261,8 @@ class TestDigits:
         assert vote([*days, *codes[:40]], 3.0, untyped_text=False).kind == "categorical"
 
     def test_no_vote_is_lost(self):
-        counts = _vote_counts(pd.Series([*dates("%Y%m%d"), *["12345678"] * 60], dtype=object), True).astype(
-            float
-        )
+        counts = _vote_counts(pd.Series([*dates("%Y%m%d"), *["12345678"] * 60], dtype=object), True)
+        counts = counts[:-1].astype(float)
         labels = [ballot.label for ballot in ballots()[0]]
         settled = Datetime.settled(labels, counts, 1.0)
         assert settled[labels.index("numerals")] == settled.sum() == counts.sum()
@@ -280,6 +279,7 @@ def test_noise_alone_adds_nothing_to_the_cells_of_dates():
         for kind in KINDS:
             settled = kind.settled(labels, settled, 10.0)
         assert np.maximum(settled, 0).sum() < 300 + 450
+        noisy = np.append(noisy, 0.0)
         assert columns_of_votes({"x": noisy}, {"x": "object"}, 10.0, True)["x"].column.kind == "numeric"
 
 
@@ -350,3 +350,23 @@ class TestDeclared:
         drawn = encoder.inverse_transform(np.arange(1, 5), np.random.default_rng(0))
         assert drawn.tolist() == ["2019-11", "2019-12", "2020-01", "2020-02"]
         assert column.shown(second("2020-02-01")) == "2020-02"
+
+
+class TestWordsForMissingValues:
+    """Of a CSV that is read as text."""
+
+    @pytest.mark.parametrize("word", ["NA", "None", "nan"])
+    def test_alone_are_text(self, word):
+        """They became numbers that are all missing."""
+        assert vote([word] * 900, 10.0).kind == "categorical"
+
+    def test_beside_few_numbers_are_missing(self):
+        assert vote(["NA"] * 900 + ["7"] * 30, 10.0).kind == "numeric"
+        assert vote(["NA"] * 900 + [" "] * 900 + ["7.5"] * 300, 10.0).kind == "numeric"
+
+    def test_blank_cells_are_no_words(self):
+        assert vote([" "] * 900, 10.0).kind == "numeric"
+
+    def test_without_noise(self):
+        assert vote(["NA"] * 9, 0.0).kind == "categorical"
+        assert vote(["NA"] * 9 + ["7"], 0.0).kind == "numeric"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tabgan.columns import grid
+from tabgan.columns import grid, spans
 from tabgan.schema import Datetime, Numeric
 
 COUNTS = st.lists(st.floats(-1e4, 1e6), min_size=1, max_size=60).map(np.array)
@@ -355,3 +355,47 @@ class TestWhatIsNotSeen:
 
     def test_one_cell_says_nothing_of_the_ends_within_it(self):
         assert grid.span_of(np.array([0, 1, 1024, 2048]), np.array([0.0, 900, 0]), 10.0, None).core is None
+
+
+@pytest.mark.parametrize(
+    ("mass", "cells"),
+    [([0, 900, 0], grid.NARROW_CELLS), ([0, 500, 400], grid.FEW_CELLS), ([900, 0, 90], grid.FEW_CELLS)],
+)
+def test_values_in_one_coarse_cell_are_looked_for_in_more_cells(mass, cells):
+    """Longitudes between -121.5 and -120.6 lie in [-128, -64), where six cells are ten degrees wide each."""
+    span = grid.Span(0, 1023, np.array([0, 1, 512, 1024]), np.array(mass, dtype=float))
+    assert grid.cells_apart(span, 60.0) == cells
+
+
+class TestBeyondTheEnds:
+    """Coarse cells beyond a range's ends cost nothing, and show rows that the coarse histogram hid."""
+
+    def counted(self, values, span, noise=40.0):
+        column = Numeric(name="x", dtype="int64", decimals=0)
+        encoder, span = spans.encoder_of_span(column, span, 100, noise, None)
+        counts = np.bincount(encoder.transform(pd.Series(values)), minlength=encoder.n_cells).astype(float)
+        return spans.tightened(
+            encoder, counts + np.random.default_rng(0).normal(0, noise, len(counts)), noise, span
+        )
+
+    def test_rows_far_beyond_the_only_value_that_was_seen(self):
+        """Debts: most have none, and no cell of the others is clear. All became 1."""
+        values = np.concatenate(
+            [np.zeros(3_700, np.int64), np.random.default_rng(1).integers(500, 4_000, 700)]
+        )
+        span = grid.span_of(EDGES, np.where(EDGES[:-1] == 0, 3_700.0, 0.0), 70.0, None)
+        encoder, counts = self.counted(values, span)
+        assert encoder.column.bounds in ((0, 4_095), (0, 8_191))
+        assert len(counts) == encoder.n_cells
+
+    def test_thin_tails_stay_in_the_last_cell(self):
+        values = np.concatenate([np.arange(4_096) % 64, np.full(60, 90)])
+        encoder, counts = self.counted(
+            values, grid.Span(0, 63, EDGES, np.ones(len(EDGES) - 1), core=(0, 32)), 0.1
+        )
+        assert encoder.column.bounds == (0, 63)
+        assert counts[-1] == pytest.approx(124, abs=1)
+
+    def test_noise_there_is_seldom_a_value(self):
+        rng = np.random.default_rng(0)
+        assert np.mean([grid.n_surely_beyond(rng.normal(0, 1, 52), 1.0) > 0 for _ in range(2_000)]) < 0.002

@@ -9,6 +9,7 @@ import pytest
 from tabgan.columns import grid
 from tabgan.columns import spans as spans_
 from tabgan.columns.lattice import LIMIT
+from tabgan.columns.multiples import progression
 from tabgan.columns.numeric import PARTS, common_step
 from tabgan.errors import SchemaError
 from tabgan.schema import Numeric, Schema
@@ -142,6 +143,26 @@ def test_cells_that_fall_together_in_coarser_units_add_up():
 )
 def test_a_step_that_frequent_numbers_share(values, step):
     assert common_step(np.asarray(values)) == step
+
+
+@pytest.mark.parametrize(
+    ("places", "grid"),
+    [
+        ([3200, 3218, 3254, 5000], (18, 14)),
+        ([-9999, 3200, 3218, 3254, 3272], (18, 14)),  # a code for missing values lies elsewhere
+        ([-22, -4, 14, 32], (18, 14)),
+        ([36, 48, 60, 24], (12, 0)),
+        ([10, 35, 60, 110], (25, 10)),
+        ([5, 10, 25, 45], None),  # round numbers
+        ([100, 200, 500], None),
+        ([3, 8], None),  # two are too few
+        ([3, 8, 11, 20], None),
+        ([7], None),
+        ([], None),
+    ],
+)
+def test_a_grid_that_frequent_integers_lie_on(places, grid):
+    assert progression(np.array(places, dtype=np.int64)) == grid
 
 
 class TestExactNumbers:

@@ -33,6 +33,13 @@ class TestSteps:
         assert (steps[1:] % steps[:-1] == 0).all()
         assert (steps[1:] > steps[:-1]).all()
 
+    @pytest.mark.parametrize(
+        ("grid", "expected"),
+        [((18, 14), [1, 18]), ((20, 0), [1, 5, 10, 20, 100, 500]), ((50, 25), [1, 5, 50])],
+    )
+    def test_of_a_grid_agree_with_it(self, grid, expected):
+        assert rounding.steps_of_grid(rounding.number_steps(999), *grid).tolist() == expected
+
     def test_class_is_the_largest_step_that_divides(self):
         found = rounding.classes(np.array([0, 1, 5, -5, 10, 250, 1_000, -20_000, 15_001]), STEPS[0])
         assert STEPS[0][found].tolist() == [20_000 // 2, 1, 5, 5, 10, 50, 1_000, 10_000, 1]
@@ -57,6 +64,31 @@ class TestMembers:
             mine = values[found == class_]
             same = np.full(len(mine), start), np.arange(len(mine)), np.full(len(mine), class_)
             assert rounding._nth_of_class(*same, steps).tolist() == mine.tolist()
+
+
+def test_integers_of_a_grid_are_drawn():
+    """Of 3200 and every 18th before and after, 95% of the rows; of the others, 5%."""
+    encoder = NumericEncoder(
+        Numeric(name="x", decimals=2, bounds=(-20.0, 99.99)), "float64", [-2000, 0, 5000, 10000]
+    )
+    encoder.grid = np.array([18, 14])
+    mass = np.array([100.0, 500.0, 400.0])
+    counts = np.array([50.0, 950.0])
+    factors = rounding.emphasis(encoder.edges - encoder.origin, mass, encoder.steps, counts, 0.0)
+    encoder = encoder.emphasising(factors)
+    assert encoder.is_as_fitted
+    cells = _rng().choice(3, 4_000, p=mass / mass.sum())
+    values = encoder.inverse_transform(1 + cells, _rng(1))
+    assert (encoder._encode(values) == 1 + cells).all()
+    assert np.bincount(encoder.round_classes(values)) / 4_000 == pytest.approx(counts / 1_000, abs=0.02)
+
+
+@pytest.mark.parametrize("grid", [[18, 18], [1, 0], [18, -1], [18], [18.0, 14.0]])
+def test_no_other_grid_is_one_of_a_fit(grid):
+    encoder = NumericEncoder(Numeric(name="x", decimals=0, bounds=(0, 99)), "int64", [0, 50, 100])
+    encoder.grid = np.array(grid)
+    encoder = encoder.emphasising(np.ones(len(encoder.steps)) if len(grid) == 2 and grid[0] > 1 else None)
+    assert not encoder.is_as_fitted
 
 
 class TestEmphasis:

@@ -466,7 +466,7 @@ def _die_at(call, what):
 
 def test_categories_are_discovered_again_while_delta_lasts(path, folder, monkeypatch, no_sync):
     """Stopped between charge and answer, a fit has delta for a second try of each discovery that it may make."""
-    for _ in range(DISCOVERY_TRIES * (DISCOVERIES + 1)):  # of towns, and of frequent numbers
+    for _ in range(DISCOVERY_TRIES * 2 * DISCOVERIES):  # of towns, and of frequent numbers
         stopped(path, folder, monkeypatch, (mechanisms, "discover"), 1)
     with pytest.raises(BudgetExceededError, match="'frequent numbers' would bring the total"):
         model().fit(table(), ledger=path, checkpoint=folder)

@@ -261,6 +261,22 @@ class TestIncomplete:
             _refused(file)
 
     @pytest.mark.parametrize(
+        "name", ["column.0.edges2", "column.9.weights", "column.x", "generator.more", "more"]
+    )
+    def test_no_other_tensor_is_passed_over(self, file, name):
+        header, tensors = _open(file)
+        _write(file, header, tensors | {name: torch.zeros(2)})
+        _refused(file)
+
+    @pytest.mark.parametrize("format_", ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"])
+    def test_a_schema_whose_dtype_cannot_hold_its_values(self, file, format_):
+        """It loaded, and sampling raised."""
+        header, tensors = _open(file)
+        header["schema"]["columns"]["day"]["format"] = format_
+        _write(file, header, tensors)
+        _refused(file)
+
+    @pytest.mark.parametrize(
         "columns",
         [["town"], ["town", "town", "n", "day"], ["town", "income", "n", "x"], "town", None, 3, [1]],
     )

@@ -57,7 +57,7 @@ def _emphasised(coded: CodedColumn, released: ReleasedColumn) -> CodedColumn:
     if released.round_counts is None or not is_on_lattice(encoder):
         return coded
     mass = coded.weights[1 : 1 + encoder.n_values]
-    factors = rounding.emphasis(encoder.edges, mass, encoder.steps, *released.round_counts)
+    factors = rounding.emphasis(encoder.edges - encoder.origin, mass, encoder.steps, *released.round_counts)
     return replace(coded, encoder=encoder.emphasising(factors))
 
 

@@ -50,10 +50,6 @@ DISCOVERIES = 2
 #: that a single one does not take all of it.
 LOST_SHARE, LOST_SIGNAL, LEAST_LOOKS = 0.03, 3.0, 1.5
 
-#: Rows that a frequent number has without privacy too, and the share of the rows with other than the most frequent one
-#: that may have none of them where only they are sampled.
-LEAST_FREQUENT, NEARLY_ALL = 5, 0.03
-
 #: The fewest rows of a fit, in multiples of the noise of a 1-way count.
 MIN_SIGNAL = 4.0
 
@@ -182,7 +178,7 @@ class _Door:
 
     ``unsure`` are the columns in which no count of decimals or resolutions rises above the noise, ``unclear`` the votes
     in which the noise leaves the kind open, ``open`` the columns of undeclared precision, ``axes`` the ends of the axis
-    on which a range was looked for, and ``delta`` is the part of each discovery.
+    on which a range was looked for, ``delta`` is the part of each discovery; frequent numbers may be looked for again.
     """
 
     df: pd.DataFrame
@@ -194,6 +190,7 @@ class _Door:
     open: frozenset[str] = frozenset()
     axes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     delta: float = 0.0
+    has_looked_again: bool = False
 
     def histograms(
         self, stage: Stage, what: str, count: Mapping[str, Callable[[], np.ndarray]]
@@ -349,10 +346,9 @@ class _Door:
         stddev = self.plan.noise_stddev("one_way", len(columns))
         can_discover = bool(not self.plan.is_private or self.plan.discovery_delta)
         repeating = spans_.repeating(columns, spans, n_cells) if can_discover else []
-        n_most = DISCOVERIES * sum(column.is_discovered for column in columns) + len(repeating)
+        n_most = DISCOVERIES * (sum(column.is_discovered for column in columns) + len(repeating))
         self.delta = self.plan.discovery_delta / max(n_most, 1) / DISCOVERY_TRIES
-        exact_noise = self.plan.noise_multiplier("exact", len(repeating))
-        found = {c.name: self._find_repeated(c, exact_noise, n_rows) for c in repeating}
+        found = self._find_repeated(repeating, n_rows)
         released = []
         for column in columns:
             if column.is_discovered:
@@ -364,11 +360,33 @@ class _Door:
                 continue
             encoder, span = spans_.encoder_of_span(column, span, n_cells, stddev, found.get(column.name))
             counted = self._count(encoder, noise)
-            released.append(_tightened(counted, span) if column.bounds is None and span.is_seen else counted)
+            if column.bounds is None and span.is_seen:
+                tight, counts = spans_.tightened(encoder, counted.counts, stddev, span)
+                counted = replace(counted, encoder=tight, counts=counts)
+            released.append(counted)
         return released
 
-    def _find_repeated(self, column: LatticeColumn, noise: float, n_rows: float) -> spans_.Repeated:
-        """Return the numbers of a column with a wide range that are frequent enough to pass the threshold.
+    def _find_repeated(self, columns: Sequence[LatticeColumn], n_rows: float) -> dict[str, spans_.Repeated]:
+        """Return the frequent numbers of columns with a wide range, after a second look where they lie on a grid."""
+        noise = self.plan.noise_multiplier("exact", len(columns))
+        found = {c.name: self._repeated(c, "frequent numbers", noise, n_rows) for c in columns}
+        least = LOST_SHARE * n_rows if self.plan.is_private else math.inf
+        again = [c for c in columns if found[c.name].needs_others(c, least)]
+        self.has_looked_again = bool(again)
+        noise = self.plan.noise_multiplier("rare", 3 * max(len(again), DISCOVERIES))
+        return found | {
+            c.name: self._repeated(c, "rare numbers", noise, n_rows, found[c.name]) for c in again
+        }
+
+    def _repeated(
+        self,
+        column: LatticeColumn,
+        what: str,
+        noise: float,
+        n_rows: float,
+        earlier: spans_.Repeated | None = None,
+    ) -> spans_.Repeated:
+        """Return the numbers of a column that are frequent enough to pass the threshold, and those found earlier.
 
         Each of a unit's rows is in one cell, that of its number or that of missing values.
         """
@@ -377,16 +395,10 @@ class _Door:
             values, counts = column.repeated(self.df[column.name], column.name in self.open)
             return Observed(values.tolist(), counts, len(self.df) - int(counts.sum()))
 
-        release = self._release("frequent numbers", (column.name,), noise, GAUSSIAN_THRESHOLD, self.delta)
+        release = self._release(what, (column.name,), noise, GAUSSIAN_THRESHOLD, self.delta)
         found = self.measurer.discover(release, exact, self.plan.unit.max_rows)
-        is_frequent = found.counts >= LEAST_FREQUENT
-        values, counts = np.array(found.values, dtype=np.float64)[is_frequent], found.counts[is_frequent]
-        rest = n_rows - found.n_missing - counts.sum()
-        explained = max(
-            NEARLY_ALL * (counts.sum() - counts.max(initial=0.0)),
-            2 * release.noise_stddev * math.sqrt(len(counts) + 2),
-        )
-        return spans_.Repeated(values, counts, bool(rest <= explained))
+        counts = dict(zip(map(float, found.values), found.counts.tolist(), strict=True))
+        return spans_.Repeated.of(counts, n_rows - found.n_missing, release.noise_stddev, earlier)
 
     def find_roundness(self, released: Sequence[ReleasedColumn]) -> list[ReleasedColumn]:
         """Return the columns with counts of values by roundness, where cells hold several integers."""
@@ -432,7 +444,8 @@ class _Door:
             surely[found.encoder.name] = max(LOST_SHARE * n_rows, LOST_SIGNAL * noise)
         wanted = [name for name, rows in lost.items() if rows > surely[name] and self.plan.is_private]
         unit = self.plan.unit.max_rows
-        noise = self.plan.noise_multiplier("rare", 1) * max(len(wanted), LEAST_LOOKS) ** 0.5
+        each = 1.5 if self.has_looked_again else 1.0  # a third of the budget went to frequent numbers
+        noise = self.plan.noise_multiplier("rare", 1) * max(each * len(wanted), LEAST_LOOKS) ** 0.5
         least = 2 * mechanisms.threshold_for(noise * unit, self.delta, unit) if wanted else math.inf
         return [
             _combined(r, self._discover(open_[r.encoder.name], "rare categories", noise))
@@ -461,21 +474,24 @@ class _Door:
 
 
 def _vote_counts(series: pd.Series, untyped_text: bool) -> np.ndarray:
-    """Return ``(ballots,)`` counts: each value votes once for its kind, independently of the others.
+    """Return ``(ballots + 1,)`` counts: each value votes once for its kind, independently of the others.
 
-    Values that cannot be read do not vote, and in text that a CSV left as it is, neither do words for a missing value:
-    they are values of a column of text, and missing in all others.
+    Values that cannot be read do not vote. In text that a CSV left as it is, words for a missing value have the last
+    cell: they are values of a column of text, and missing in all others.
     """
     known, votes = {}, []
     place = position_of(ballots()[0])
     for value in objects(series):
-        if value is None or (untyped_text and says_missing(value)):
+        if value is None or (untyped_text and says_missing(value) and not value.strip()):
+            continue
+        if untyped_text and says_missing(value):
+            votes.append(len(ballots()[0]))
             continue
         asked = value if isinstance(value, str) else type(value)  # of other values, the type alone counts
         if asked not in known:
             known[asked] = place(value, untyped_text)
         votes.append(known[asked])
-    return np.bincount(np.array(votes, dtype=np.int64), minlength=len(ballots()[0]))
+    return np.bincount(np.array(votes, dtype=np.int64), minlength=len(ballots()[0]) + 1)
 
 
 def _is_open(column: LatticeColumn, n_cells: int) -> bool:
@@ -484,21 +500,6 @@ def _is_open(column: LatticeColumn, n_cells: int) -> bool:
         return True
     low, high = column.declared_range()
     return high - low + 1 > n_cells
-
-
-def _tightened(released: ReleasedColumn, span: grid.Span) -> ReleasedColumn:
-    """Return a column without the cells at both ends of its range that contain only noise."""
-    encoder = released.encoder
-    if not is_on_lattice(encoder):
-        return released
-    first, last = grid.tight_ends(encoder.edges, released.counts[1:], released.noise_stddev, span.core)
-    stop = last + 1
-    edges = encoder.edges[first : stop + 1]
-    column = encoder.column.with_range(int(edges[0]), int(edges[-1]) - 1)
-    counts = np.concatenate([released.counts[:1], released.counts[1 + first : 1 + stop]])
-    tight = column.lattice_encoder(edges)
-    tight.exact = None if encoder.exact is None else encoder.exact[first:stop]
-    return ReleasedColumn(tight, counts, released.noise_stddev)
 
 
 def _combined(first: ReleasedColumn, closer: ReleasedColumn) -> ReleasedColumn:

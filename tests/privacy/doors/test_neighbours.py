@@ -910,6 +910,7 @@ RELEASES = {
     "range",
     "coarse histogram",
     "frequent numbers",
+    "rare numbers",
     "1-way histogram",
     "categories and 1-way histogram",
     "rare categories",

@@ -9,8 +9,10 @@ from scipy import stats
 
 from tabgan.columns import grid
 from tabgan.columns.categorical import OTHER_LABEL
+from tabgan.columns.spans import Repeated
 from tabgan.errors import BudgetExceededError, DataError
 from tabgan.privacy.doors import mechanisms
+from tabgan.privacy.doors.coding import code_table
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.release import (
     DISCOVERIES,
@@ -554,8 +556,36 @@ class TestFrequentNumbers:
         df = self.table().assign(town=np.random.default_rng(1).choice(["Ulm", "Bonn"], N))
         _, ledger = release(df)
         deltas = [e.delta for e in ledger.entries if e.mechanism == GAUSSIAN_THRESHOLD]
-        parts = DISCOVERY_TRIES * (DISCOVERIES + 1)
+        parts = DISCOVERY_TRIES * 2 * DISCOVERIES
         assert deltas == [make_plan(3.0, 1e-6).discovery_delta / parts] * 2
+
+    def test_a_grid_with_an_offset(self):
+        """Whole degrees Fahrenheit as tenths of a degree Celsius, written in Fahrenheit again: 173 values of 9,000."""
+        degrees = np.random.default_rng(0).normal(55, 18, 3 * N).round().clip(10, 100)
+        values = (((degrees - 32) / 1.8).round(1) * 1.8 + 32).round(2)
+        released, ledger = release(pd.DataFrame({"x": values}), epsilon=1.0)
+        encoder = released.columns[0].encoder
+        assert encoder.grid.tolist() == [18, 14]
+        assert [e.what for e in ledger.entries if e.mechanism == GAUSSIAN_THRESHOLD] == [
+            "frequent numbers",
+            "rare numbers",
+        ]
+        column = code_table(released, make_plan(1.0, 1e-6), 0.1).columns[0]
+        cells = np.random.default_rng(1).choice(
+            encoder.n_cells, 5_000, p=column.weights / column.weights.sum()
+        )
+        sampled = column.encoder.inverse_transform(cells, np.random.default_rng(2))
+        hundredths = np.rint(sampled * 100).astype(int)
+        assert (hundredths % 18 == 14).mean() > 0.97
+        assert sampled.isin(values).mean() > 0.5  # one in 50 otherwise
+
+    def test_numbers_that_people_round_are_not_looked_at_again(self):
+        """What is left may be any number."""
+        values = np.random.default_rng(0).integers(1, 2_000, N) * 10
+        values[: N // 3] = np.random.default_rng(1).choice([0, 5_000, 10_000], N // 3)
+        released, ledger = release(pd.DataFrame({"x": values}))
+        assert "rare numbers" not in {e.what for e in ledger.entries}
+        assert released.columns[0].encoder.grid is None
 
     def test_narrow_ranges_are_not_looked_at(self):
         _, ledger = release(people()[["age"]])
@@ -602,11 +632,22 @@ class TestDiscoveries:
 
     def frequent(self, door):
         column = Numeric(name="x", dtype="float64")
-        found = door._find_repeated(column, door.plan.noise_multiplier("exact", 1), len(door.df))
+        found = door._find_repeated([column], len(door.df))["x"]
         assert len(found.values) == len(self.COUNTS)
         return found.counts, door.plan.noise_stddev("exact", 1)
 
-    @pytest.mark.parametrize(("what", "ask"), [("rare categories", "rare"), ("frequent numbers", "frequent")])
+    def again(self, door):
+        """Many rows without a number that was found cause a closer look."""
+        noise = door.plan.noise_multiplier("rare", 6)
+        column, first = Numeric(name="x", dtype="float64"), Repeated.of({}, 1e9, 1e9)
+        found = door._repeated(column, "rare numbers", noise, len(door.df), first)
+        assert len(found.values) == len(self.COUNTS)
+        return found.counts, door.plan.noise_stddev("rare", 6)
+
+    @pytest.mark.parametrize(
+        ("what", "ask"),
+        [("rare categories", "rare"), ("frequent numbers", "frequent"), ("rare numbers", "again")],
+    )
     def test_the_noise_is_the_charged_one_times_the_rows_of_a_unit(self, what, ask):
         """Two-sided, with wrong scales as controls: without the sensitivity, 2/3 and 3/2."""
         door, draws, stddev = self.door(), [], 0.0
@@ -626,15 +667,17 @@ class TestDiscoveries:
         assert not any(fits(stddev * wrong) for wrong in (1 / 3, 2 / 3, 3 / 2))
 
     def test_all_of_them_and_their_repeats_share_one_delta(self):
-        """The most that can be charged: each open column twice, each wide range once, each of them interrupted once."""
+        """The most that can be charged: each open column and each wide range twice, each of them interrupted once."""
         rng = np.random.default_rng(0)
+        logs = np.where(rng.random(N) < 0.5, rng.normal(1, 1, N), rng.choice(np.log1p(np.arange(8)), N))
         towns = [f"town {i % 40}" if i < 3_600 else "Ulm" for i in range(N)]
-        df = pd.DataFrame({"a": towns, "b": towns, "x": rng.choice(np.log1p(np.arange(8)), N)})
+        df = pd.DataFrame({"a": towns, "b": towns, "x": logs})
         plan = make_plan(1.0, 1e-6)
         ledger = PrivacyFilter(plan)
         release_table(df, Schema(), plan, Measurer(ledger))
         lines = [entry for entry in ledger.entries if entry.mechanism == GAUSSIAN_THRESHOLD]
         assert [line.what for line in lines].count("rare categories") == 2
+        assert [line.what for line in lines].count("rare numbers") == 1
         assert DISCOVERY_TRIES * sum(line.delta for line in lines) == pytest.approx(
             plan.discovery_delta, rel=1e-9
         )
