@@ -66,7 +66,7 @@ def prv_epsilon(mu: float, runs: tuple[SubsampledGaussian, ...], delta: float) -
     """
     everyone = [run for run in runs if run.sample_rate == 1.0]  # plain Gaussians
     mu = math.sqrt(mu**2 + sum(run.steps / run.noise_multiplier**2 for run in everyone))
-    runs = [run for run in runs if run not in everyone]
+    runs = tuple(run for run in runs if run not in everyone)
     parts = [prv.PoissonSubsampledGaussianPRV(run.sample_rate, run.noise_multiplier) for run in runs]
     steps = [run.steps for run in runs]
     if mu:

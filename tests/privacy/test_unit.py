@@ -407,7 +407,7 @@ def fitted(request):
             "town": rng.choice(["Ulm", "Bonn", "Kiel"], 3_000),
         }
     )
-    schema = Schema(entity="pid", max_rows=2)
+    schema = Schema(target="smoker", entity="pid", max_rows=2)
     return df, TabGAN(epsilon=1, schema=schema, random_state=0).fit(df)
 
 
@@ -427,6 +427,7 @@ class TestFit:
             "categories and 1-way histogram",
             "dependence score",
             "2-way marginal",
+            "critic's gain",
         }
         assert {entry.sensitivity for entry in counts} == {2}
         assert {entry.sensitivity for entry in steps} == {MAX_GRAD_NORM}

@@ -187,9 +187,8 @@ class PrivateSteps:
             generator=self._entropy,
         )
         #: The smallest parameter of each layer: a gradient that reaches it has passed the layer's hook.
-        self._ends = [
-            min(own, key=torch.numel) for own in map(_own_parameters, self._wrapped.modules()) if own
-        ]
+        layers = (list(module.parameters(recurse=False)) for module in self._wrapped.modules())
+        self._ends = [min(own, key=torch.numel) for own in layers if own]
         self._observers: list[Callable[[torch.Tensor], None]] = []
 
     @property
@@ -387,10 +386,6 @@ def measure_gain(
 
     answer = measurer.drawn(release, noisy_sum)
     return (0.0 if answer is None else float(answer[0])), release.noise_stddev
-
-
-def _own_parameters(module: nn.Module) -> list[torch.Tensor]:
-    return list(module.parameters(recurse=False))
 
 
 def _fill_with_entropy(generator: torch.Generator) -> None:
