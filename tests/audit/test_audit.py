@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -19,11 +20,8 @@ from tabgan.privacy.doors.contributions import BoundedTable, units_of
 from tabgan.privacy.doors.dpsgd import PrivateSteps
 from tabgan.privacy.doors.marginals import _Tables
 from tabgan.privacy.doors.release import _Door
-from tabgan.privacy.plan import make_plan
+from tabgan.privacy.plan import ADVERSARY_BATCH, ADVERSARY_STEPS, make_plan
 from tabgan.privacy.unit import PrivacyUnit
-
-#: Bounds are those of a private run as long as a fit's.
-FULL_RUN = ("ADVERSARY_STEPS",)
 
 SMALL = {"epsilon": 8.0, "delta": 1e-6, "adversary_share": 0.3, "n_canaries": 1_500}
 
@@ -163,9 +161,16 @@ class TestNegativeControls:
         assert "batches: mean size" in names
 
     @pytest.mark.slow
-    def test_twice_the_rows_in_a_batch_show_in_canaries(self, monkeypatch):
-        """Pitfalls 7 and 9."""
-        monkeypatch.setattr(PrivateSteps, "_poisson_batch", twice_the_rate)
+    @pytest.mark.parametrize("batch", [None, twice_the_rate])
+    def test_twice_the_rows_in_a_batch_show_in_canaries(self, monkeypatch, batch):
+        """Pitfalls 7 and 9: in a run that samples, as one of many declared rows does; with its control."""
+        sampled = partial(make_plan, n_rows=4 * ADVERSARY_BATCH)
+        assert sampled(8.0, 1e-6).adversary.sample_rate == 0.25
+        monkeypatch.setattr("tabgan.audit.make_plan", sampled)
+        if batch is None:
+            assert audit(**SMALL).has_passed
+            return
+        monkeypatch.setattr(PrivateSteps, "_poisson_batch", batch)
         assert {"batches: mean size", "canaries in gradients: separation"} <= failed_checks(audit(**SMALL))
 
     def test_the_same_noise_in_every_step(self, monkeypatch):
@@ -245,7 +250,8 @@ class TestRun:
         plan = make_plan(8.0, 1e-6, has_discovery=False)
         privacy = run_canaries(plan, 200).privacy
         assert 7.5 < privacy.epsilon_spent <= 8.0
-        assert sum(entry.steps for entry in privacy.entries if entry.door == "dpsgd") == plan.adversary.steps
+        steps = [entry.steps for entry in privacy.entries if entry.door == "dpsgd"]
+        assert steps == [1] * plan.adversary.steps == [1] * ADVERSARY_STEPS
 
 
 @pytest.mark.parametrize(
