@@ -1,19 +1,17 @@
-"""Time of a fit, a step of DP-SGD and a sample, and memory of a fit.
+"""Time of a fit, a step of the critic and a sample, and memory of a fit.
 
     python benchmarks/speed.py [--data FOLDER] [--runs 3]
 
 FOLDER is as in ``utility.py``; its domain is declared as public. Without one, a table is made up. Tables of a given
 number of rows are bootstrapped from the training rows; tables of more columns than the folder has are extended by a
 row-shuffled copy of themselves. Every fit is the first in its own process, and imports are not counted; processor
-seconds beside wall-clock seconds show the load of other processes. Steps are those of the discriminator of such a fit:
-``private`` is tabgan's own, ``plain`` the same without clipping and noise, the others are Opacus' methods for
-per-row gradients. All draw and encode Poisson batches, and all use the same fakes.
+seconds beside wall-clock seconds show the load of other processes. Steps are those of the critic of such a fit:
+``private`` is tabgan's own, ``plain`` the same on as many rows without clipping and noise.
 """
 
 from __future__ import annotations
 
 import argparse
-import copy
 import itertools
 import json
 import os
@@ -22,7 +20,6 @@ import statistics
 import subprocess
 import sys
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,32 +28,25 @@ import numpy as np
 import pandas as pd
 import torch
 from environment import environment
-from opacus.grad_sample import wrap_model
-from opacus.optimizers import get_optimizer_class
-from opacus.utils.fast_gradient_clipping_utils import DPLossFastGradientClipping
-from tabgan.model.adversary.discriminator import Discriminator
-from torch import nn
-from torch.nn import functional as F
 from utility import public_schema
 
 from tabgan import Schema, TabGAN
-from tabgan.fitting.fit import PRIVATE_HIDDEN
-from tabgan.model.adversary.training import MOST_FAKES
-from tabgan.model.generator import Generator
+from tabgan._util.tensors import one_thread
+from tabgan.model.adversary.training import Game
 from tabgan.privacy.accounting import SubsampledGaussian
-from tabgan.privacy.doors.dpsgd import MAX_GRAD_NORM, PrivateSteps
+from tabgan.privacy.doors.dpsgd import PlainSteps, PrivateSteps
+from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.filter import PrivacyFilter
-from tabgan.privacy.plan import SAMPLE_RATE, Plan, make_plan
+from tabgan.privacy.plan import Plan, make_plan
 
 RESULTS = Path(__file__).parent / "results"
 EPSILON, DELTA = 1.0, 1e-6
 
-#: Numbers of rows and columns to fit; numbers of discriminator steps by rows, and of warm-up steps.
+#: Numbers of rows and columns to fit; rows for the steps of a critic, and numbers of steps and of warm-up steps.
 ROWS, COLUMNS = (30_000, 100_000, 300_000, 1_000_000), (5, 10, 15, 30, 60)
-STEPS, WARM_UP = {30_000: 100, 300_000: 20, 1_000_000: 10}, 5
+STEP_ROWS, STEPS, WARM_UP = (30_000, 300_000, 1_000_000), 4, 1
 
 SAMPLED = 200_000
-OPACUS = ("hooks", "ew", "functorch", "ghost")
 
 #: Size of the made-up table, without a folder.
 MADE_ROWS, MADE_COLUMNS = 30_000, 15
@@ -104,7 +94,7 @@ def figures(folder: Path | None, n_runs: int) -> dict[str, Any]:
     return {
         "fit_by_bootstrapped_rows": [fits(rows=rows) for rows in ROWS],
         "fit_by_columns": [fits(columns=columns) for columns in COLUMNS],
-        "discriminator_step": [ask(folder, task="steps", rows=rows, runs=n_runs) for rows in STEPS],
+        "critic_step": [ask(folder, task="steps", rows=rows, runs=n_runs) for rows in STEP_ROWS],
         "sample": ask(folder, task="sample", runs=n_runs),
     }
 
@@ -246,29 +236,41 @@ def per_second(work: Step, runs: int) -> dict[str, int]:
 
 
 def steps(folder: Path | None, rows: int, runs: int) -> dict[str, Any]:
-    """Return milliseconds per step of each way to train one discriminator, taking turns."""
+    """Return milliseconds per step of one critic with and without clipping and noise, taking turns."""
     df, schema = bootstrapped(read(folder), rows)
     fitted = (
         TabGAN(epsilon=EPSILON, delta=DELTA, schema=schema, adversary_share=0.0, random_state=0)
         .fit(df)
         ._fitted
     )
-    codes, size = fitted.encoder.transform(df), round(SAMPLE_RATE * rows)
-    ways = ways_to_step(codes, fitted.generator, size, n_steps=runs * (STEPS[rows] + WARM_UP))
+    codes, cpu = fitted.encoder.transform(df), torch.device("cpu")
+    planned = make_plan(EPSILON, DELTA, has_discovery=False, n_rows=rows).adversary
+    assert planned is not None
+    n_steps = runs * (STEPS + WARM_UP)
+    run = SubsampledGaussian(planned.noise_multiplier, planned.sample_rate, n_steps)
+    plan = Plan(1e3, DELTA, 0.0, 0.0, {}, True, run)  # room for more steps than a fit takes
+    size = round(planned.sample_rate * rows)
+    games = [
+        Game(fitted.generator, fitted.encoder, len(codes[0]) - 1, torch.Generator().manual_seed(0))
+        for _ in range(2)
+    ]
+    private = PrivateSteps(
+        games[0], codes, np.arange(rows), float(rows), run, Measurer(PrivacyFilter(plan)), cpu
+    )
+    plain = PlainSteps(games[1], codes[:size], PrivacyFilter(make_plan(None, DELTA)), n_steps, cpu)
+    ways: dict[str, Step] = {"private": private.step, "plain": plain.step}
     spent: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(runs):
-        for name, step in ways.items():
-            spent[name] += timed(step, STEPS[rows])
-    plain = float(np.median(spent["plain"]))
+    with one_thread(cpu):
+        for _ in range(runs):
+            for name, step in ways.items():
+                spent[name] += timed(step, STEPS)
+    medians = {name: float(np.median(each)) for name, each in spent.items()}
     return {
         "rows": rows,
-        "batch_real": size,
-        "batch_fakes": min(size, MOST_FAKES),
-        "width": fitted.encoder.width,
-        "hidden": PRIVATE_HIDDEN,
-        "milliseconds": {name: round(float(np.median(each)), 3) for name, each in spent.items()},
-        "milliseconds_mean": {name: round(float(np.mean(each)), 3) for name, each in spent.items()},
-        "ratio_to_plain": {name: round(float(np.median(each)) / plain, 2) for name, each in spent.items()},
+        "batch": size,
+        "features": games[0].network.in_features,
+        "milliseconds": {name: round(each, 1) for name, each in medians.items()},
+        "ratio_to_plain": round(medians["private"] / medians["plain"], 2),
     }
 
 
@@ -281,85 +283,6 @@ def timed(step: Step, n_steps: int) -> list[float]:
         step()
         stamps.append(time.perf_counter())
     return [1e3 * (end - start) for start, end in itertools.pairwise(stamps)]
-
-
-def ways_to_step(codes: np.ndarray, generator: Generator, size: int, n_steps: int) -> dict[str, Step]:
-    """Return, for each way, a function that takes a step."""
-    cpu, offsets = torch.device("cpu"), generator.offsets
-    module = Discriminator(len(generator.embeddings), PRIVATE_HIDDEN)
-    fakes = generator.draw(min(size, MOST_FAKES), torch.Generator().manual_seed(0)).one_hot
-    planned = make_plan(EPSILON, DELTA, has_discovery=False).adversary
-    assert planned is not None
-    run = SubsampledGaussian(planned.noise_multiplier, SAMPLE_RATE, n_steps)
-    plan = Plan(1e3, DELTA, 0.0, 0.0, {}, True, run)  # room for more steps than a fit takes
-    units, n_rows = np.arange(len(codes)), float(len(codes))
-    private = PrivateSteps(
-        copy.deepcopy(module), codes, units, offsets, n_rows, run, PrivacyFilter(plan), cpu
-    )
-    batch = batches(torch.as_tensor(codes), offsets, fakes)
-    ours = {"plain": plain_step(module, batch), "private": lambda: private.step(fakes)}
-    theirs = {
-        f"opacus {mode}": opacus_step(mode, module, batch, size, run.noise_multiplier) for mode in OPACUS
-    }
-    return ours | theirs
-
-
-def batches(
-    codes: torch.Tensor, offsets: torch.Tensor, fakes: torch.Tensor
-) -> Callable[[], tuple[torch.Tensor, torch.Tensor]]:
-    """Return a function that draws Poisson batches: real rows and fakes, one-hot, and their labels."""
-
-    def batch() -> tuple[torch.Tensor, torch.Tensor]:
-        chosen = codes[torch.rand(len(codes)) < SAMPLE_RATE]
-        real = torch.zeros(len(chosen), fakes.shape[1]).scatter_(1, chosen.long() + offsets, 1.0)
-        return torch.cat([real, fakes]), torch.cat([torch.ones(len(real)), torch.zeros(len(fakes))])
-
-    return batch
-
-
-def plain_step(module: nn.Module, batch: Callable[[], tuple[torch.Tensor, torch.Tensor]]) -> Step:
-    """Return the same step in float32, on batches drawn alike, without clipping or noise."""
-    trained = copy.deepcopy(module)
-    optimizer = torch.optim.Adam(trained.parameters())
-
-    def step() -> None:
-        rows, labels = batch()
-        optimizer.zero_grad()
-        F.binary_cross_entropy_with_logits(trained(rows).squeeze(1), labels).backward()
-        optimizer.step()
-
-    return step
-
-
-def opacus_step(
-    mode: str,
-    module: nn.Module,
-    batch: Callable[[], tuple[torch.Tensor, torch.Tensor]],
-    size: int,
-    noise_multiplier: float,
-) -> Step:
-    """Return a step as Opacus takes it by itself, in float32."""
-    bound = {"max_grad_norm": MAX_GRAD_NORM}
-    wrapped = wrap_model(copy.deepcopy(module), mode, **(bound if mode == "ghost" else {}))
-    optimizer = get_optimizer_class("flat", False, mode)(
-        torch.optim.Adam(wrapped.parameters()),
-        noise_multiplier=noise_multiplier,
-        expected_batch_size=size,
-        **bound,
-    )
-    loss: Callable[..., Any] = F.binary_cross_entropy_with_logits
-    if mode == "ghost":
-        loss = DPLossFastGradientClipping(wrapped, optimizer, nn.BCEWithLogitsLoss())
-
-    def step() -> None:
-        rows, labels = batch()
-        optimizer.zero_grad()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # rows have no gradient, and nothing here needs one
-            loss(wrapped(rows).squeeze(1), labels).backward()
-        optimizer.step()
-
-    return step
 
 
 TASKS: dict[str, Callable[..., dict[str, Any]]] = {"fit": fit, "sample": sample, "steps": steps}

@@ -61,7 +61,8 @@ class Generator(nn.Module):
         """Return ``(batch, size)`` logits of one column by the anchors alone; later blocks of the state are ignored."""
         first, size = int(self.offsets[position]), self.sizes[position]
         block = slice(first, first + size)
-        return self.bias[block] + state[:, :first] @ self.direct[:first, block]
+        direct, bias = (each.to(state.dtype) for each in (self.direct[:first, block], self.bias[block]))
+        return bias + state[:, :first] @ direct
 
     def logits(self, state: torch.Tensor, position: int) -> torch.Tensor:
         """Return ``(batch, size)`` logits of one column, given the one-hot blocks of the earlier ones."""

@@ -357,6 +357,38 @@ class TestIncomplete:
         _refused(tmp_path / "m")
 
 
+#: Beginning of the names of the only critic's tensors in ``corrected_file``.
+CRITIC = "generator.critics.5."
+
+
+def _of_size(table, basis, n_single, n_outputs, crossed):
+    """Return the tensors of a critic with so many features and outputs."""
+    n_all = n_single + n_outputs
+    return {
+        "table": torch.ones(len(table), n_single),
+        "owner": torch.cat([torch.arange(n_single) % 4, torch.full((n_outputs,), -1)]),
+        "basis": torch.ones(len(basis), n_outputs),
+        "mean": torch.zeros(n_all),
+        "spread": torch.ones(n_all),
+        "crossed": torch.arange(crossed),
+    }
+
+
+#: Changes of a critic's tensors, and whether a file with them is refused.
+HOSTILE = {
+    "none": (lambda **t: {}, False),
+    "another size": (lambda table, basis, **t: _of_size(table, basis, 20, 2, 5), False),
+    "products": (lambda table, basis, **t: _of_size(table, basis, 250, 2, 250), True),
+    "features": (lambda table, basis, **t: _of_size(table, basis, 301, 2, 2), True),
+    "outputs": (lambda table, basis, **t: _of_size(table, basis, 20, 9, 5), True),
+    "no output": (lambda table, basis, **t: _of_size(table, basis, 20, 0, 5), True),
+    "the same twice": (lambda crossed, **t: {"crossed": torch.cat([crossed[:1], crossed[:-1]])}, True),
+    "from the end": (lambda crossed, **t: {"crossed": torch.cat([torch.tensor([-1]), crossed[:-1]])}, True),
+    "owned by the column itself": (lambda owner, **t: {"owner": owner.clamp(max=0) + 5}, True),
+    "owned by nobody": (lambda owner, **t: {"owner": owner - 1}, True),
+}
+
+
 class TestContradictions:
     @pytest.mark.parametrize(
         "change",
@@ -465,27 +497,26 @@ class TestContradictions:
     )
     def test_a_critic_that_is_none(self, corrected_file, name, change):
         header, tensors = _open(corrected_file)
-        name = f"generator.critics.5.{name}"
+        name = CRITIC + name
         _write(corrected_file, header, {**tensors, name: change(tensors[name]).contiguous()})
         _refused(corrected_file)
 
-    def test_a_critic_with_more_products_than_any_fit_has(self, corrected_file):
-        """A batch of them would fill memory."""
+    @pytest.mark.parametrize(("change", "is_refused"), HOSTILE.values(), ids=HOSTILE)
+    def test_a_critic_whose_tensors_go_together_and_that_no_fit_has(self, corrected_file, change, is_refused):
+        """Some would fill memory with the products of a batch, others read a feature of another column."""
         header, tensors = _open(corrected_file)
-        state = {n.removeprefix("generator.critics.5."): t for n, t in tensors.items() if "critics" in n}
-        n_outputs, n_single = state["basis"].shape[1], 250
-        before = len(state["table"])
-        hostile = state | {
-            "table": torch.ones(before, n_single),
-            "owner": torch.cat([torch.arange(n_single) % 4, torch.full((n_outputs,), -1)]),
-            "mean": torch.zeros(n_single + n_outputs),
-            "spread": torch.ones(n_single + n_outputs),
-            "crossed": torch.arange(n_single),
-        }
-        hostile["network.weight"] = torch.zeros(n_outputs, n_single + n_outputs + 1 + 23_437)
-        names = {f"generator.critics.5.{name}": value for name, value in hostile.items()}
-        _write(corrected_file, header, {**tensors, **names})
-        _refused(corrected_file)
+        state = {name.removeprefix(CRITIC): value for name, value in tensors.items() if CRITIC in name}
+        state |= change(**state)
+        left, right = torch.triu_indices(len(state["crossed"]), len(state["crossed"]), 1)
+        owners = state["owner"][state["crossed"]]
+        n_features = len(state["owner"]) + int((owners[left] != owners[right]).sum()) + 1
+        state["network.weight"] = torch.zeros(state["basis"].shape[1], n_features)
+        changed = {CRITIC + name: value.contiguous() for name, value in state.items()}
+        _write(corrected_file, header, {**tensors, **changed})
+        if is_refused:
+            _refused(corrected_file)
+        else:
+            assert len(TabGAN.load(corrected_file).sample(5)) == 5
 
     @pytest.mark.parametrize("place", ["0", "4", "6", "-1", "05", "5.5", "x", "", str(10**30)])
     def test_a_critic_of_another_column(self, corrected_file, place):

@@ -111,14 +111,17 @@ class Critic(nn.Module):
             before: ``(batch, before)`` one-hot blocks of the earlier columns.
             anchor: ``(batch, size)`` the anchors' logits.
         """
-        single = torch.cat([before @ self.table, _log_odds(anchor, self.basis)], dim=1)
-        single = ((single - self.mean) / self.spread).clamp(-_MOST, _MOST)
+        table, mean, spread, scale = (
+            each.to(before.dtype) for each in (self.table, self.mean, self.spread, self.scale)
+        )
+        single = torch.cat([before @ table, _log_odds(anchor, self.basis.to(before.dtype))], dim=1)
+        single = ((single - mean) / spread).clamp(-_MOST, _MOST)
         factor = torch.where(self.owner == _ANCHORS, OWN, 1.0)
         left, right = (places.to(single.device) for places in self._pairs)
         products = single[:, left] * single[:, right]
         constant = single.new_full((len(single), 1), CONSTANT)
         lengths = SINGLE / max(single.shape[1], 1) ** 0.5, PRODUCTS / max(products.shape[1], 1) ** 0.5
-        return self.scale * torch.cat([lengths[0] * factor * single, lengths[1] * products, constant], dim=1)
+        return scale * torch.cat([lengths[0] * factor * single, lengths[1] * products, constant], dim=1)
 
     def log_ratio(self, before: torch.Tensor, anchor: torch.Tensor) -> torch.Tensor:
         """Return ``D``, which is added to the anchors' logits."""

@@ -68,10 +68,12 @@ class Game:
     def prepare(self, codes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the features ``(batch, m)`` of rows and all that their losses need, each row from itself alone.
 
+        In float64: the last bit of a product of matrices may depend on the number of rows, and so on one of them.
+
         Args:
             codes: ``(batch, columns)`` codes.
         """
-        before, anchor = self._split(self._generator.state_of(codes))
+        before, anchor = self._split(self._generator.state_of(codes).double())
         own = codes[:, self.position].to(anchor.dtype)
         return self.critic.features(before, anchor), torch.cat([anchor, own[:, None]], dim=1)
 
@@ -84,9 +86,8 @@ class Game:
     def gains(self, codes: torch.Tensor) -> torch.Tensor:
         """Return ``(batch,)`` log-likelihoods of the rows' codes with the critic, minus those without it."""
         features, given = self.prepare(codes)
-        return self.losses(torch.zeros_like(self.network(features)), given) - self.losses(
-            self.network(features), given
-        )
+        outputs = features @ self.network.weight.double().T
+        return self.losses(torch.zeros_like(outputs), given) - self.losses(outputs, given)
 
     @torch.no_grad()
     def information(self, weight: torch.Tensor) -> torch.Tensor:

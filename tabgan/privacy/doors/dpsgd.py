@@ -344,7 +344,8 @@ class PlainSteps:
         self._optimizer.zero_grad()
         for rows in self._codes.split(CHUNK):
             inputs, given = self._game.prepare(rows)
-            (self._game.losses(self._game.network(inputs), given).sum() / len(self._codes)).backward()
+            outputs = self._game.network(inputs.float())
+            (self._game.losses(outputs, given.float()).sum() / len(self._codes)).backward()
         self._optimizer.step()
 
 

@@ -120,7 +120,8 @@ class TestGame:
         features, given = game.prepare(rows)
         own = given[:, -1].long()
         before = F.log_softmax(given[:, :-1], 1).gather(1, own[:, None])[:, 0]
-        after = F.log_softmax(given[:, :-1] + game.network(features).detach() @ game.critic.basis.T, 1)
+        outputs = features @ game.network.weight.detach().double().T
+        after = F.log_softmax(given[:, :-1] + outputs @ game.critic.basis.double().T, 1)
         torch.testing.assert_close(game.gains(rows), after.gather(1, own[:, None])[:, 0] - before)
 
     def test_information_is_the_curvature_of_the_loss(self, game, codes):
