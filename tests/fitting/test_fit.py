@@ -28,6 +28,7 @@ from tabgan.errors import (
 from tabgan.fitting import checkpoint
 from tabgan.fitting import fit as fitting
 from tabgan.model.adversary.training import Game
+from tabgan.privacy import plan as budget
 from tabgan.privacy.accounting import Cost
 from tabgan.privacy.doors import dpsgd, mechanisms
 from tabgan.privacy.doors.release import DISCOVERIES, DISCOVERY_TRIES
@@ -141,6 +142,21 @@ def test_a_fit_states_what_stands_in_its_ledger(path):
     assert recomputed(path) == pytest.approx(fitted.privacy_.epsilon_spent, abs=ROUNDING)
     assert steps_charged(path) == ADVERSARY_STEPS
     assert fitted.privacy_.place == LedgerFile(path).place()
+
+
+def test_declared_rows_bring_the_rate_of_the_batches(path, monkeypatch, no_sync):
+    """A public number, before a row is read; a step's charge states its own rate."""
+    monkeypatch.setattr(budget, "ADVERSARY_BATCH", 500)
+    sizes, real = [], dpsgd.PrivateSteps._poisson_batch
+    monkeypatch.setattr(
+        dpsgd.PrivateSteps, "_poisson_batch", lambda self: sizes.append(len(real(self))) or real(self)
+    )
+    fitted = model(schema=Schema(target="member", n_rows=1_500)).fit(table(), ledger=path)
+    check_account(path, fitted)
+    steps = [release for release in charged(path) if release["door"] == "dpsgd"]
+    assert [(step["sample_rate"], step["steps"]) for step in steps] == [(1 / 3, 1)] * ADVERSARY_STEPS
+    assert all(380 < size < 620 for size in sizes)
+    assert recomputed(path) == pytest.approx(fitted.privacy_.epsilon_spent, abs=ROUNDING)
 
 
 ENTITY = Schema(

@@ -113,7 +113,7 @@ PRIVACY = PrivacyStatement(
         Release("release", "1-way histogram", ("age",), GAUSSIAN, 2.0),
         Release("release", "1-way histogram", ("income",), GAUSSIAN, 2.0),
         Release("release", "categories", (HOSTILE,), GAUSSIAN_THRESHOLD, 1.0, 1e-7),
-        Release("dpsgd", "gradients", (), POISSON_GAUSSIAN, 1.0, sample_rate=0.1, steps=50),
+        Release("dpsgd", "discriminator's gradient", (), POISSON_GAUSSIAN, 1.0, sample_rate=0.1, steps=50),
     ),
     assumptions=("The column names are public.",),
 )
