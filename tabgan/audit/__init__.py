@@ -43,6 +43,7 @@ def audit(
     *,
     adversary_share: float = ADVERSARY_SHARE,
     max_rows: int = 1,
+    n_rows: int | None = None,
     n_canaries: int = 5_000,
     confidence: float = 0.95,
     progress: Callable[[str, int, int], None] | None = None,
@@ -61,6 +62,7 @@ def audit(
         delta: In (0, 1).
         adversary_share: The discriminator's part of the budget, as in :class:`~tabgan.TabGAN`.
         max_rows: Most rows of a privacy unit; more than 1 audits the guarantee for entities.
+        n_rows: The number of rows that the fit declares, from which the sampling rate of DP-SGD follows.
         n_canaries: Number of canaries, 100 to 30,000, each of which is included in the table or not.
         confidence: Joint confidence of all bounds, in (0, 1).
         progress: Called with a stage, the number of its steps done, and their total.
@@ -79,7 +81,11 @@ def audit(
         raise ConfigError(f"n_canaries: expected at most 30000, got {n_canaries}. The table grows with them.")
     confidence = validate.real_in("confidence", confidence, 0.0, 1.0)
     unit = ROW if max_rows == 1 else PrivacyUnit(_ENTITY, max_rows)
-    plan = make_plan(epsilon, delta, has_discovery=False, adversary_share=adversary_share, unit=unit)
+    if n_rows is not None:
+        n_rows = validate.integer_at_least("n_rows", n_rows, 1)
+    plan = make_plan(
+        epsilon, delta, has_discovery=False, adversary_share=adversary_share, n_rows=n_rows, unit=unit
+    )
     tell = progress or silent
     checks = check_mechanisms(lambda done, total: tell("checks", done, total))
     tell("canaries", 0, 1)

@@ -3,7 +3,7 @@
 The table is made up, so an audit costs nobody's privacy. It has two columns. Base rows lie on the diagonal of their
 grid; each canary is a unit whose rows all lie in an off-diagonal cell of its own. A fair coin of the operating system
 decides if it is included. Then the fit's own code runs both doors, once. The attacker reads everything that leaves
-them: the measured table, and the noisy gradients of every step, which no model reveals. It knows the base rows and the
+them: the measured table, and the noisy gradients of every step, which no model holds. It knows the base rows and the
 weights, and scores each canary by the log-likelihood ratio of the releases. No recipient of a
 synthetic table knows as much.
 

@@ -17,7 +17,7 @@ from scipy import stats
 from tabgan.audit.whitebox import CellGame
 from tabgan.privacy.accounting import SubsampledGaussian
 from tabgan.privacy.doors import mechanisms
-from tabgan.privacy.doors.dpsgd import MAX_GRAD_NORM, PrivateSteps
+from tabgan.privacy.doors.dpsgd import CHUNK, MAX_GRAD_NORM, PrivateSteps
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import Plan
@@ -33,7 +33,7 @@ CELLS, ROWS, STEPS = 4_000, 2_000, 10
 _QUIET = 1e-9
 
 #: Codes of each of the two columns of a table for gradients.
-_SIDE = 7
+_SIDE = 20
 
 
 @dataclass(frozen=True)
@@ -152,8 +152,9 @@ def _gradient(steps: PrivateSteps) -> np.ndarray:
 def _clipping() -> Iterator[MechanismCheck]:
     """Yield checks that one unit's rows change the sum, but by no more than the bound that the noise is scaled to."""
     for rows in (1, 3):
-        codes = np.repeat(_table(60 // rows), rows, axis=0)
-        units = np.repeat(np.arange(60 // rows), rows)
+        n_units = (CHUNK + 60) // rows  # the unit in question is in the second part of the batch
+        codes = np.repeat(_table(n_units), rows, axis=0)
+        units = np.repeat(np.arange(n_units), rows)
         sums = [
             _gradient(_steps(_QUIET, 1.0, codes[kept], units[kept], PrivacyUnit("unit", rows), 64))
             for kept in (slice(None), slice(0, -rows))

@@ -277,6 +277,10 @@ def audit(
         typer.Option(help="Critic's share of the budget; by default that of a fit with a target."),
     ] = None,
     max_rows: Annotated[int, typer.Option(help="Rows per unit of privacy.")] = 1,
+    n_rows: Annotated[
+        int | None,
+        typer.Option(help="Rows that the schema declares: many make the critic's batches samples."),
+    ] = None,
     canaries: Annotated[
         int, typer.Option(help="Number of canaries, made-up rows planted to be detected.")
     ] = 5_000,
@@ -302,6 +306,7 @@ def audit(
                 delta,
                 adversary_share=ADVERSARY_SHARE if adversary_share is None else adversary_share,
                 max_rows=max_rows,
+                n_rows=n_rows,
                 n_canaries=canaries,
                 progress=watcher.progress,
             )

@@ -27,6 +27,7 @@ from tabgan.io.dialect import Dialect
 from tabgan.io.sinks import check_writable
 from tabgan.model.generator import Generator
 from tabgan.model.sampling import CodeSampler
+from tabgan.privacy.doors.dpsgd import GAIN, MAX_GRAD_NORM
 from tabgan.privacy.filter import PrivacyStatement
 from tabgan.privacy.unit import PrivacyUnit
 from tabgan.schema import Schema
@@ -237,11 +238,31 @@ def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device:
         unit = PrivacyUnit.of_schema(schema)
         if header["params"]["delta"] != privacy.delta or unit != privacy.unit:
             raise ValueError
+    _check_critics(generator, encoder, privacy)
     form = header.get("csv", {})
     Dialect.of(**form)
     if not set(form) <= {part.name for part in fields(Dialect)}:
         raise ValueError
     return Fitted(encoder, generator.to(device).eval(), privacy, n_rows, form)
+
+
+def _check_critics(generator: Generator, encoder: TableEncoder, privacy: PrivacyStatement) -> None:
+    """Raise unless critics are those of the target, and their training and test stand in the statement.
+
+    Raises:
+        ValueError: they are not.
+    """
+    target = encoder.schema.target
+    tested = [entry.columns for entry in privacy.entries if entry.what == GAIN]
+    trained = [entry for entry in privacy.entries if entry.door == "dpsgd"]
+    if any(entry.sensitivity != MAX_GRAD_NORM for entry in trained):
+        raise ValueError
+    if not generator.critics:
+        return
+    if set(generator.critics) != {str(encoder.positions.get(target or "", -1))}:
+        raise ValueError
+    if privacy.is_private and (not trained or tested != [(target,)]):
+        raise ValueError
 
 
 def _arrays_of(position: int, tensors: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:

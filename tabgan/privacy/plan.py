@@ -62,7 +62,7 @@ DISCOVERY_DELTA_SHARE = 0.1
 ADVERSARY_SHARE = 0.2
 ADVERSARY_STEPS = 4
 
-#: Rows of a batch that a declared number of rows leads to: of fewer, each step takes all.
+#: Expected rows of a batch where more rows are declared; of fewer, each step takes all.
 ADVERSARY_BATCH = 65_536
 
 #: Headroom that keeps rounding in sums of 1/z**2 from counting as an overspend.
@@ -70,6 +70,10 @@ _HEADROOM = 1.0 - 1e-6
 
 #: The least useful budget: with less mu, nothing rises above the noise.
 _LEAST_MU = 1e-4
+
+#: The inverse of the least noise multiplier of a run that samples, about: with less, a ledger that composes Renyi
+#: divergences counts a step far above its cost. Larger batches allow more noise.
+MOST_PRECISION = 1.0
 
 #: The inverse of the largest useful noise multiplier: with more noise, a discriminator cannot train.
 _LEAST_PRECISION = 1e-6
@@ -232,6 +236,7 @@ def _calibrate_adversary(
         return epsilon_of(mu, (run(precision),), delta) <= epsilon
 
     guess = adversary_mu / math.sqrt(ADVERSARY_STEPS)
+    sample_rate = min(max(sample_rate, guess / math.sqrt(math.expm1(MOST_PRECISION**2))), 1.0)
     if sample_rate < 1:
         guess = math.sqrt(math.log1p((guess / sample_rate) ** 2))
     precision = (

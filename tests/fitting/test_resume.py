@@ -74,7 +74,7 @@ def drawn(noisy, values, noise):
 
 around(mechanisms, "noisy_vector", after=drawn, nap=0.006)
 around(mechanisms, "discover", after=lambda r, *a: drawn(r[1], r[1], None), nap=0.006)
-around(dpsgd, "_fill_with_entropy", after=lambda r, g: say("draw", "step", digest(g.get_state().numpy().tobytes())))
+around(dpsgd, "_draws", after=lambda r, n: say("draw", "step", digest(r.tobytes())))
 around(dpsgd.PrivateSteps, "_noisy_gradient", after=lambda g, s: say("draw", "gradient", digest(g.tobytes())), nap=0.01)
 around(dpsgd.PrivateSteps, "step", after=lambda r, s: say("stepped"), nap=0.01)
 around(

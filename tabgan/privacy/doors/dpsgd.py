@@ -36,57 +36,38 @@ CLIP_NORM = MAX_GRAD_NORM * (1 - 1e-4)
 #: Rows whose gradients are computed at a time: bounds the memory of a large batch.
 CHUNK = 8_192
 
-#: The largest gain in log-likelihood that one row shows in the test of a critic.
-MOST_GAIN = 0.25
-
-#: Bytes of the state of torch's CPU generator, and the position and number of the words of its Mersenne Twister: each
-#: is 32 bits in 8 bytes, after the seed, the rest of the block, and the next word's number.
-_STATE_BYTES, _FIRST_WORD, _WORDS = 5056, 3, 624
+#: The largest gain in log-likelihood that one row shows in the test of a critic, and the ledger's name for the test.
+MOST_GAIN, GAIN = 0.25, "critic's gain"
 
 
-#: Single precision has 24 bits: noise this close to its own single-precision value was drawn with no more. The noise
-#: is found by subtraction, so it is judged only where it is a large enough part of the sum for those bits to survive.
-_SINGLE, _TOLD = 2.0**-30, 2.0**-20
+class _ExactNoise(DPOptimizerFastGradientClipping):
+    """Opacus' optimizer with the noise of door 1: OpenDP's discrete Gaussian, from the system's entropy.
 
-#: Fewest weights to judge the noise by: one in 32 is that close by chance.
-_ENOUGH = 16
-
-
-class _DoubleNoise(DPOptimizerFastGradientClipping):
-    """Opacus' optimizer, checked for the noise that the guarantee needs: double precision, on the gradients' device.
-
-    Some versions of Opacus have drawn noise in torch's default precision regardless of the gradients' own, and none
-    promises a device. So each step inspects the noise itself.
+    Opacus' own is torch's floating-point Gaussian, from a generator whose whole state follows from a few thousand
+    known draws: it would show if a guessed table is the right one.
     """
 
     def add_noise(self) -> None:
         """Add noise to the sums of clipped gradients.
 
-        Raises:
-            PrivacyError: a sum or its noise is not in double precision, or not on the noise generator's device.
-        """
-        sums = [parameter.summed_grad for parameter in self.params]
-        self._check(sums, "the sum of gradients")
-        super().add_noise()
-        noisy = [parameter.grad for parameter in self.params]
-        self._check(noisy, "the noisy sum")
-        total = torch.cat([each.flatten() for each in sums])
-        noise = torch.cat([each.flatten() for each in noisy]) - total
-        noise = noise[noise.abs() > _TOLD * total.abs()]
-        is_single = (noise - noise.float().double()).abs() <= _SINGLE * noise.abs()
-        if len(noise) >= _ENOUGH and is_single.double().mean() > 0.5:
-            raise PrivacyError(
-                "dpsgd: expected noise in double precision, found less. The step was not taken."
-            )
+        They are rounded to the noise's grid, which may move the sensitivity by one step in each weight: the noise is
+        scaled up to match.
 
-    def _check(self, gradients: list[torch.Tensor], what: str) -> None:
-        device = self.generator.device
-        for each in gradients:
-            if each.dtype != torch.float64 or each.device.type != device.type:
+        Raises:
+            PrivacyError: a sum is not in double precision.
+        """
+        for parameter in self.params:
+            if parameter.summed_grad.dtype != torch.float64:
                 raise PrivacyError(
-                    f"dpsgd: expected {what} as {torch.float64} on {device.type}, found {each.dtype} on "
-                    f"{each.device.type}. The step was not taken."
+                    f"dpsgd: expected the sum of gradients as {torch.float64}, found {parameter.summed_grad.dtype}. "
+                    "The step was not taken."
                 )
+        total = torch.cat([parameter.summed_grad.flatten() for parameter in self.params])
+        scale = 1.0 + math.sqrt(len(total)) / mechanisms.GRID
+        noise = self.noise_multiplier * self.max_grad_norm * scale
+        noisy = torch.as_tensor(mechanisms.noisy_vector(total.cpu().numpy(), noise), device=total.device)
+        for parameter, part in zip(self.params, noisy.split([p.numel() for p in self.params]), strict=True):
+            parameter.grad = part.view_as(parameter)
 
 
 class Discriminator(Protocol):
@@ -119,14 +100,11 @@ class PrivateSteps:
     Sensitivity: a unit's rows, at most ``max_rows`` of them, enter a batch together or not at all. Each row's
     gradient is clipped to ``CLIP_NORM / max_rows``, over all weights together, before the sum, and the noise is scaled
     to ``MAX_GRAD_NORM``, which exceeds a unit's share by 1e-4 of it. All of this is done in float64: in float32
-    the sum over a batch of 20,000 rows changed by 1.0003 of the bound for one row. Each step checks that sums and noise
-    are in float64, and on the generator's device. An empty batch gets noise and is counted like any other.
-    The divisor is the expected batch size, from the noisy number of rows, never the batch's own.
+    the sum over a batch of 20,000 rows changed by 1.0003 of the bound for one row. An empty batch gets noise and is
+    counted like any other. The divisor is the expected batch size, from the noisy number of rows, never the batch's.
 
-    Batches and noise of every step come from a generator refilled by the operating system: on the CPU all
-    19,968 bits of a Mersenne Twister's state, on CUDA the 64-bit key of Philox. Neither generator is
-    cryptographic. The noise is torch's floating-point Gaussian: attacks on its lowest bits (Mironov 2012) are not
-    excluded; weights that followed from it are in the model.
+    Batches and noise of every step come from the operating system's entropy; the noise is that of door 1, exact on its
+    grid.
 
     Args:
         game: The discriminator, its inputs and its losses: functions of one row and of released numbers.
@@ -169,7 +147,6 @@ class PrivateSteps:
         self._units = None if is_row else torch.as_tensor(units).to(device)
         #: The smallest draw, on a grid of 2**-53, that includes a unit: from there to 1 is the rate, rounded down.
         self._lets_in = 1.0 - math.floor(run.sample_rate * 2**53) / 2**53
-        self._entropy = torch.Generator(device=device)
         # Opacus adds hooks to the module that it wraps: a copy, since rows are drawn through one without hooks.
         self._wrapped = GradSampleModuleFastGradientClipping(
             copy.deepcopy(game.network).double(),
@@ -178,13 +155,12 @@ class PrivateSteps:
             loss_reduction="mean",
         )
         noise = run.noise_multiplier * MAX_GRAD_NORM / run.sample_rate
-        self._optimizer = _DoubleNoise(
+        self._optimizer = _ExactNoise(
             game.optimizer(n_rows, noise, run.sample_rate)(self._wrapped.parameters()),
             noise_multiplier=run.noise_multiplier,
             max_grad_norm=MAX_GRAD_NORM,
             expected_batch_size=self.batch_size,
             loss_reduction="mean",
-            generator=self._entropy,
         )
         #: The smallest parameter of each layer: a gradient that reaches it has passed the layer's hook.
         layers = (list(module.parameters(recurse=False)) for module in self._wrapped.modules())
@@ -222,7 +198,8 @@ class PrivateSteps:
             steps=1,
             sensitivity=MAX_GRAD_NORM,
         )
-        released = self._measurer.drawn(release, self._noisy_gradient)
+        with torch.enable_grad():
+            released = self._measurer.drawn(release, self._noisy_gradient)
         if released is None:  # charged before an interruption, and lost in it
             return
         gradient = torch.as_tensor(released, device=self._codes.device)
@@ -238,7 +215,6 @@ class PrivateSteps:
 
     def _noisy_gradient(self) -> np.ndarray:
         """Return the noisy sum of a batch's clipped gradients over the expected batch size, of all weights, flat."""
-        _fill_with_entropy(self._entropy)
         parameters = list(self._wrapped.parameters())
         sums = [torch.zeros_like(parameter) for parameter in parameters]
         for rows in self._poisson_batch().split(CHUNK):
@@ -283,7 +259,6 @@ class PrivateSteps:
 
         It depends on the number of rows and passes through no mechanism: only for audits on made-up tables.
         """
-        _fill_with_entropy(self._entropy)
         return len(self._poisson_batch())
 
     def _poisson_batch(self) -> torch.Tensor:
@@ -292,9 +267,7 @@ class PrivateSteps:
         Draws lie in [0, 1) on a grid of 2**-53. Units with draws near 1 are included; their share is the rate, rounded
         down to the grid.
         """
-        shape, device = (self._n_units,), self._codes.device
-        draws = torch.rand(shape, generator=self._entropy, device=device, dtype=torch.float64)
-        is_in = draws >= self._lets_in
+        is_in = torch.as_tensor(_draws(self._n_units) >= self._lets_in, device=self._codes.device)
         if self._units is not None:
             is_in = is_in[self._units]
         return self._codes.index_select(0, is_in.nonzero().squeeze(1))
@@ -371,42 +344,31 @@ def measure_gain(
         device: Device of the computation.
 
     Returns:
-        Both in units of ``MOST_GAIN``. The sum is 0 if an interruption lost it after its charge: its share has no room
-        for a second one.
+        Both in units of ``MOST_GAIN``. The sum is 0 if an interruption lost it after its charge, whose share has no
+        room for a second one, or if interruptions before it have taken its share.
     """
     plan = measurer.privacy_filter.plan
     noise = plan.noise_multiplier("gain", 1)
-    release = Release("release", "critic's gain", (column,), GAUSSIAN, noise, sensitivity=plan.unit.max_rows)
+    release = Release("release", GAIN, (column,), GAUSSIAN, noise, sensitivity=plan.unit.max_rows)
 
     def noisy_sum() -> np.ndarray:
         total = 0.0
         for rows in torch.as_tensor(codes).split(CHUNK):
             each = gains(rows.to(device)).double().nan_to_num(0.0) / MOST_GAIN
+            if each.shape != (len(rows),):
+                raise PrivacyError(
+                    f"dpsgd: expected a gain for each of {len(rows)} rows. Nothing was released."
+                )
             total += float(each.clamp(-1.0, 1.0).sum())
         return mechanisms.noisy_vector(np.array([total]), release.noise_stddev * mechanisms.ROUNDING)
 
-    answer = measurer.drawn(release, noisy_sum)
+    try:
+        answer = measurer.drawn(release, noisy_sum)
+    except BudgetExceededError:  # nothing was charged, and no row was read
+        answer = None
     return (0.0 if answer is None else float(answer[0])), release.noise_stddev
 
 
-def _fill_with_entropy(generator: torch.Generator) -> None:
-    """Reinitialise a generator from the operating system's entropy.
-
-    On the CPU a seed is not enough: torch passes only 32 bits of ``manual_seed`` to its Mersenne Twister. So each of
-    the twister's words is filled. Philox, on CUDA, takes a seed of 64 bits as its key.
-
-    Raises:
-        PrivacyError: torch's generator has a state of an unknown layout.
-    """
-    if generator.device.type != "cpu":
-        generator.manual_seed(secrets.randbits(64))
-        return
-    state = generator.manual_seed(0).get_state()  # nothing drawn yet, no spare Gaussian kept
-    if len(state) != _STATE_BYTES:
-        raise PrivacyError(
-            f"dpsgd: expected torch's generator to have a state of {_STATE_BYTES} bytes, got {len(state)}. "
-            "Use the version of torch that tabgan was tested with."
-        )
-    words = np.frombuffer(secrets.token_bytes(4 * _WORDS), dtype=np.uint32).astype(np.int64)
-    state.view(torch.int64)[_FIRST_WORD : _FIRST_WORD + _WORDS] = torch.from_numpy(words)
-    generator.set_state(state)
+def _draws(n: int) -> np.ndarray:
+    """Return ``(n,)`` uniform draws in [0, 1), on a grid of 2**-53, from the operating system's entropy."""
+    return (np.frombuffer(secrets.token_bytes(8 * n), dtype=np.uint64) >> np.uint64(11)) * 2.0**-53

@@ -1,7 +1,6 @@
 """Door 2: what one row can do to an update, and that batches, noise and accounting are one thing."""
 
 import copy
-import importlib
 import math
 from fractions import Fraction
 from functools import partial
@@ -11,14 +10,13 @@ import numpy as np
 import pytest
 import torch
 from opacus import GradSampleModule
-from opacus.optimizers import DPOptimizerFastGradientClipping
 from scipy import stats
 from torch import nn
 from torch.nn import functional as F
 
 from tabgan.errors import BudgetExceededError, PrivacyError
 from tabgan.privacy.accounting import SubsampledGaussian
-from tabgan.privacy.doors import dpsgd
+from tabgan.privacy.doors import dpsgd, mechanisms
 from tabgan.privacy.doors.dpsgd import (
     CLIP_NORM,
     MAX_GRAD_NORM,
@@ -33,9 +31,6 @@ from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.ledger.journal import Journal
 from tabgan.privacy.plan import SHARES, Plan, make_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit
-
-#: The place of the step's noise.
-OPACUS_OPTIMIZER = importlib.import_module(DPOptimizerFastGradientClipping.__module__)
 
 SIZES = (3, 4)
 CPU = torch.device("cpu")
@@ -134,7 +129,8 @@ def test_without_noise_the_update_is_the_sum_of_clipped_gradients(monkeypatch, s
     game, codes = TinyGame(scale=scale), table(64)
     trained = steps(codes=codes, game=copy.deepcopy(game))
     trained.step()
-    assert torch.allclose(gradient(trained), reference_sum(game, codes) / trained.batch_size, atol=1e-8)
+    expected = reference_sum(game, codes) / trained.batch_size
+    assert torch.allclose(gradient(trained), expected, atol=1 / mechanisms.GRID)
 
 
 @pytest.mark.parametrize("n_rows", [64, 20_000])
@@ -171,7 +167,7 @@ def test_a_step_that_was_cut_off_in_a_way_back_leaves_no_row_unclipped(monkeypat
         except (NotImplementedError, RuntimeError):
             continue  # refused: Opacus still has what it knew of the step that was cut off
         expected = reference_sum(before, batch) / trained.batch_size
-        assert torch.allclose(gradient(trained), expected, atol=1e-8)
+        assert torch.allclose(gradient(trained), expected, atol=1 / mechanisms.GRID)
 
 
 def test_clipping_factors_of_another_shape_are_refused():
@@ -241,23 +237,25 @@ def test_noise_has_the_scale_that_was_charged():
     assert (np.abs(noise_of_updates(QUIET).numpy()) < 1e-4).all()
 
 
-def single_noise(std, reference, generator=None, secure_mode=False):
-    """Opacus' noise as some of its versions drew it: in torch's default precision."""
-    noise = torch.normal(0.0, std, reference.shape, device=reference.device, generator=generator)
-    return noise.to(reference.dtype)
+def test_noise_is_that_of_the_counts_scaled_up_for_the_rounding(monkeypatch):
+    """Discrete, on the grid, and drawn by OpenDP: no generator of torch's has a part in it."""
+    asked = []
 
+    def spy(values, noise):
+        asked.append((values, noise))
+        return mechanisms.noisy_vector(values, noise)
 
-@pytest.mark.parametrize("noise", [0.3, 1.0, 40.0])
-def test_noise_in_single_precision_is_refused(monkeypatch, noise):
-    trained = steps(noise)
-    before = weights(trained)
-    trained.step()  # the control: Opacus' own noise passes
-    assert not torch.equal(weights(trained), before)
-    before = weights(trained)
-    monkeypatch.setattr(OPACUS_OPTIMIZER, "_generate_noise", single_noise)
-    with pytest.raises(PrivacyError, match="double precision"):
-        trained.step()
-    assert torch.equal(weights(trained), before)
+    trained = steps(5.0)
+    n_weights = len(weights(trained))
+    monkeypatch.setattr(dpsgd, "mechanisms", SimpleNamespace(noisy_vector=spy, GRID=mechanisms.GRID))
+    trained.step()
+    ((values, noise),) = asked
+    assert values.shape == (n_weights,)
+    assert noise == pytest.approx(
+        5.0 * MAX_GRAD_NORM * (1 + math.sqrt(n_weights) / mechanisms.GRID), rel=1e-12
+    )
+    on_grid = gradient(trained).numpy() * trained.batch_size * mechanisms.GRID
+    assert np.abs(on_grid - np.rint(on_grid)).max() < 1e-6
 
 
 def test_gradients_in_single_precision_are_refused():
@@ -266,17 +264,7 @@ def test_gradients_in_single_precision_are_refused():
     trained._clip = lambda *_: [
         setattr(p, "grad", torch.zeros_like(p)) for p in trained._wrapped.parameters()
     ]
-    with pytest.raises(PrivacyError, match=r"torch\.float64 on cpu, found torch\.float32"):
-        trained.step()
-
-
-def test_gradients_on_another_device_than_the_noise_are_refused():
-    trained = steps(1.0)
-    trained._clip = lambda *_: [
-        setattr(p, "grad", torch.zeros_like(p, device="cpu")) for p in trained._wrapped.parameters()
-    ]
-    trained._optimizer.generator = SimpleNamespace(device=torch.device("cuda"))
-    with pytest.raises(PrivacyError, match="on cuda, found"):
+    with pytest.raises(PrivacyError, match=r"as torch\.float64, found torch\.float32"):
         trained.step()
 
 
@@ -296,8 +284,7 @@ def test_batches_are_poisson_at_the_charged_rate():
     n_rows, rate, runs = 2_000, 0.05, 300
     trained = steps(rate=rate, codes=table(n_rows))
     sizes = []
-    for seed in range(runs):
-        trained._entropy.manual_seed(seed)
+    for _ in range(runs):
         sizes.append(len(trained._poisson_batch()))
     mean, variance = n_rows * rate, n_rows * rate * (1 - rate)
     assert np.mean(sizes) == pytest.approx(mean, abs=4.5 * math.sqrt(variance / runs))
@@ -309,14 +296,8 @@ def test_the_share_of_draws_that_lets_a_row_in_is_never_above_the_charged_rate(m
     """A draw of float32 is below 0.02 with probability 335545 / 2**24, which is more."""
     rate, trained = 0.02, steps(rate=0.02, codes=table(9))
     around = int((1 - Fraction(rate)) * 2**53) + np.arange(-4, 5)
-    drawn = []
 
-    def rand(shape, *, generator, device, dtype):
-        assert (shape, generator, dtype) == ((9,), trained._entropy, torch.float64)
-        drawn.append(torch.as_tensor(around / 2**53, dtype=dtype))
-        return drawn[0]
-
-    monkeypatch.setattr(dpsgd.torch, "rand", rand)
+    monkeypatch.setattr(dpsgd, "_draws", lambda n: around / 2**53)
     trained._codes = torch.arange(9)[:, None]
     assert trained._n_units == 9
     let_in = trained._poisson_batch().ravel().tolist()
@@ -325,58 +306,14 @@ def test_the_share_of_draws_that_lets_a_row_in_is_never_above_the_charged_rate(m
     assert Fraction(rate) - Fraction(1, 2**53) < share <= Fraction(rate)
 
 
-class System:
-    """Stands in for the operating system: its entropy is one large number, and however much is asked for is its end."""
-
-    def __init__(self, monkeypatch):
-        self.entropy = int.from_bytes(np.random.default_rng(0).bytes(4_000), "little")
-        source = SimpleNamespace(
-            token_bytes=lambda n: (self.entropy % 2 ** (8 * n)).to_bytes(n, "little"),
-            randbits=lambda n: self.entropy % 2**n,
-        )
-        monkeypatch.setattr(dpsgd, "secrets", source)
-
-
-def test_the_systems_entropy_reaches_noise_and_batch_beyond_32_bits(monkeypatch):
-    """Of ``manual_seed``, torch's CPU generator takes 32 bits: two seeds that differ above them are one."""
-    system, found = System(monkeypatch), []
-    beyond = int.from_bytes(np.random.default_rng(1).bytes(4_000), "little") << 32
-    for flipped in (0, beyond, beyond):
-        system.entropy ^= flipped
-        trained = steps(100.0, rate=0.5)
-        trained.step()
-        found.append((gradient(trained), trained._poisson_batch()))
-    assert not torch.equal(found[0][0], found[1][0])
-    assert not torch.equal(found[0][1], found[1][1])
-    assert torch.equal(found[0][0], found[2][0])  # that nothing else was different
-    assert trained._optimizer.generator is trained._entropy
-
-
-@pytest.mark.parametrize("bit", [31, 32, 63, 64, 127, 5_000, 19_967])
-def test_every_word_of_the_generators_state_is_the_systems(monkeypatch, bit):
-    system, found = System(monkeypatch), []
-    for flipped in (0, 2**bit):
-        system.entropy ^= flipped
-        generator = torch.Generator()
-        torch.rand(5, generator=generator)
-        dpsgd._fill_with_entropy(generator)
-        found.append(torch.rand(700, generator=generator, dtype=torch.float64))
-    assert not torch.equal(found[0], found[1])
-
-
-def test_a_generator_filled_with_entropy_is_uniform_and_normal():
-    generator = torch.Generator()
-    dpsgd._fill_with_entropy(generator)
-    uniform = torch.rand(20_000, generator=generator, dtype=torch.float64)
-    normal = torch.randn(20_000, generator=generator, dtype=torch.float64)
-    assert stats.kstest(uniform.numpy(), "uniform").pvalue > 1e-5
-    assert stats.kstest(normal.numpy(), "norm").pvalue > 1e-5
-
-
-def test_a_generator_that_is_laid_out_otherwise_is_refused(monkeypatch):
-    monkeypatch.setattr(dpsgd, "_STATE_BYTES", 2_500)
-    with pytest.raises(PrivacyError, match="expected torch's generator to have a state of 2500 bytes"):
-        steps().step()
+def test_draws_are_the_systems_entropy_and_uniform(monkeypatch):
+    found = dpsgd._draws(20_000)
+    assert stats.kstest(found, "uniform").pvalue > 1e-5
+    assert not np.array_equal(found, dpsgd._draws(20_000))
+    assert found.max() < 1.0
+    for byte, expected in ((b"\0", 0.0), (b"\xff", 1 - 2.0**-53)):
+        monkeypatch.setattr(dpsgd, "secrets", SimpleNamespace(token_bytes=lambda n, byte=byte: byte * n))
+        assert dpsgd._draws(3).tolist() == [expected] * 3
 
 
 def test_an_empty_batch_takes_a_noisy_counted_step():
@@ -452,7 +389,8 @@ def test_a_recorded_gradient_is_taken_again_without_a_row_or_a_draw(monkeypatch,
         first._measurer.privacy_filter.entries[:1] and [tuple(first._measurer.privacy_filter.entries[:1])]
     )
     monkeypatch.setattr(again, "_poisson_batch", lambda: pytest.fail("a row was read"))
-    monkeypatch.setattr(dpsgd, "_fill_with_entropy", lambda generator: pytest.fail("noise was drawn"))
+    monkeypatch.setattr(dpsgd, "_draws", lambda n: pytest.fail("a batch was drawn"))
+    monkeypatch.setattr(mechanisms, "noisy_vector", lambda *args: pytest.fail("noise was drawn"))
     again.step()
     again.step()
     assert again.steps_left == 1
@@ -490,8 +428,7 @@ class TestEntities:
         units = np.repeat(np.arange(400), 3)
         trained = steps(rate=0.2, codes=np.stack([units, units], 1), units=units, unit=self.THREE)
         sizes = []
-        for seed in range(100):
-            trained._entropy.manual_seed(seed)
+        for _ in range(100):
             drawn = trained._poisson_batch()[:, 0].numpy()
             entities, rows = np.unique(drawn, return_counts=True)
             assert (rows == 3).all()
@@ -597,6 +534,11 @@ class TestGain:
         assert fits(noise)
         assert not fits(noise * 3 / 2)
         assert not fits(noise * 2 / 3)
+
+    @pytest.mark.parametrize("shape", [(64, 5), (1,), ()])
+    def test_gains_that_are_not_one_a_row_are_refused(self, shape):
+        with pytest.raises(PrivacyError, match="expected a gain for each of 64 rows"):
+            self.measure(lambda codes: torch.ones(shape))
 
     def test_it_is_charged_before_a_row_is_read(self):
         plan = Plan(50.0, 1e-5, 0.0, 1.0, dict(SHARES), True)

@@ -414,7 +414,7 @@ def step(case: Case, fitted: Fit, unit: PrivacyUnit, first: Recorder | None = No
     trained = PrivateSteps(game, codes, units, fitted.n_rows, run, measurer, device)
     trained._optimizer.add_noise = lambda: recorder.gradients(trained._optimizer)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dpsgd, "_fill_with_entropy", lambda generator: generator.manual_seed(next(seeds)))
+        patch.setattr(dpsgd, "_draws", lambda n: np.random.default_rng(next(seeds)).random(n))
         patch.setattr(mechanisms, "noisy_vector", recorder.noisy_vector)
         for _ in range(STEPS):
             trained.step()
@@ -995,8 +995,8 @@ def learnt(case: Case, df: pd.DataFrame, first: Recorder | None = None) -> tuple
     lines: list[str] = []
     with recorded(recorder, df.index, case.seed), logged(lines), pytest.MonkeyPatch.context() as patch:
         patch.setattr(session, "measurer", lambda: WatchedMeasurer(session.privacy_filter, recorder))
-        patch.setattr(dpsgd, "_fill_with_entropy", lambda generator: generator.manual_seed(next(seeds)))
-        patch.setattr(dpsgd._DoubleNoise, "add_noise", lambda optimizer: recorder.gradients(optimizer))
+        patch.setattr(dpsgd, "_draws", lambda n: np.random.default_rng(next(seeds)).random(n))
+        patch.setattr(dpsgd._ExactNoise, "add_noise", lambda optimizer: recorder.gradients(optimizer))
         fitted = fitting.learn(df, request, session, lambda *done: progress.append(done))
     weights = {name: part.tolist() for name, part in fitted.generator.state_dict().items()}
     known = (fitted.n_rows, fitted.privacy, fitted.losses)
