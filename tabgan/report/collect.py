@@ -460,7 +460,7 @@ def _mu_squared(entry: Release) -> float | None:
     if not 0 < entry.noise_multiplier < math.inf:
         return None
     precision = entry.noise_multiplier**-2
-    if entry.mechanism != POISSON_GAUSSIAN:
+    if entry.mechanism != POISSON_GAUSSIAN or entry.sample_rate == 1.0:
         return precision * entry.steps
     return entry.sample_rate**2 * entry.steps * math.expm1(precision) if precision < 700 else None
 
