@@ -96,10 +96,13 @@ class Critic(nn.Module):
         self.register_buffer("spread", spread)
         self.register_buffer("crossed", crossed)
         self.register_buffer("scale", scale)
-        left, right = torch.triu_indices(len(crossed), len(crossed), 1)
-        is_product = owner[crossed[left]] != owner[crossed[right]]
-        self._pairs = crossed[left[is_product]], crossed[right[is_product]]
-        n_features = len(owner) + int(is_product.sum()) + 1
+        owners = owner[crossed]
+        #: For each crossed feature the later ones, by their places among these, of other columns.
+        self._partners = [
+            place + 1 + (owners[place + 1 :] != owners[place]).nonzero().ravel()
+            for place in range(len(crossed))
+        ]
+        n_features = len(owner) + sum(map(len, self._partners)) + 1
         # Made empty: torch would fill it from the generator that all code shares.
         self.network = nn.Linear(n_features, basis.shape[1], bias=False, device="meta").to_empty(device="cpu")
         nn.init.zeros_(self.network.weight)
@@ -116,12 +119,20 @@ class Critic(nn.Module):
         )
         single = torch.cat([before @ table, _log_odds(anchor, self.basis.to(before.dtype))], dim=1)
         single = ((single - mean) / spread).clamp(-_MOST, _MOST)
-        factor = torch.where(self.owner == _ANCHORS, OWN, 1.0)
-        left, right = (places.to(single.device) for places in self._pairs)
-        products = single[:, left] * single[:, right]
-        constant = single.new_full((len(single), 1), CONSTANT)
-        lengths = SINGLE / max(single.shape[1], 1) ** 0.5, PRODUCTS / max(products.shape[1], 1) ** 0.5
-        return scale * torch.cat([lengths[0] * factor * single, lengths[1] * products, constant], dim=1)
+        # By feature, so that a product reads and writes whole lines of memory.
+        single = single.T.contiguous()
+        crossed = single[self.crossed]
+        n_single, n_products = len(single), sum(len(partners) for partners in self._partners)
+        features = single.new_empty(n_single + n_products + 1, single.shape[1])
+        factor = torch.where(self.owner == _ANCHORS, OWN, 1.0).to(single.dtype)
+        features[:n_single] = single * (SINGLE / n_single**0.5 * scale * factor)[:, None]
+        row = n_single
+        for place, partners in enumerate(self._partners):
+            features[row : row + len(partners)] = crossed[place] * crossed[partners.to(crossed.device)]
+            row += len(partners)
+        features[n_single:-1] *= PRODUCTS / max(n_products, 1) ** 0.5 * scale
+        features[-1] = CONSTANT * scale
+        return features.T.contiguous()
 
     def log_ratio(self, before: torch.Tensor, anchor: torch.Tensor) -> torch.Tensor:
         """Return ``D``, which is added to the anchors' logits."""

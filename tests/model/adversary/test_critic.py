@@ -81,10 +81,25 @@ class TestFeatures:
         lengths = game.prepare(torch.as_tensor(codes))[0].norm(dim=1)
         assert 1.0 < float(lengths.median()) < 4.0
 
-    def test_products_are_those_of_different_columns(self, game):
-        left, right = game.critic._pairs
-        assert (game.critic.owner[left] != game.critic.owner[right]).all()
-        assert -1 in game.critic.owner[right].tolist()
+    def test_products_are_those_of_different_columns(self, game, codes):
+        """Against each product of two single features, written out."""
+        critic, rows = game.critic, torch.as_tensor(codes[:30])
+        before, anchor = game._split(game._generator.state_of(rows).double())
+        features = critic.features(before, anchor)
+        n_single = len(critic.owner)
+        factor = torch.where(critic.owner == -1, critics.OWN, 1.0).double()
+        single = features[:, :n_single] * n_single**0.5 / (critics.SINGLE * factor)
+        pairs = [
+            (a, b)
+            for i, a in enumerate(critic.crossed.tolist())
+            for b in critic.crossed.tolist()[i + 1 :]
+            if critic.owner[a] != critic.owner[b]
+        ]
+        expected = torch.stack([single[:, a] * single[:, b] for a, b in pairs], dim=1)
+        expected = expected * critics.PRODUCTS / len(pairs) ** 0.5
+        torch.testing.assert_close(features[:, n_single:-1], expected)
+        assert any(critic.owner[b] == -1 for _, b in pairs)
+        assert (features[:, -1] == pytest.approx(critics.CONSTANT)).all()
 
     def test_of_a_unit_of_several_rows_are_shorter(self, anchored):
         games = [
