@@ -520,7 +520,7 @@ class TestGain:
     def test_its_noise_has_the_scale_that_was_charged(self, unit):
         """Two-sided, with wrong scales as controls."""
         found = []
-        for _ in range(150):
+        for _ in range(400):
             (gain, noise), ledger = self.measure(lambda codes: torch.zeros(len(codes)), unit=unit)
             found.append(gain)
         (entry,) = ledger.entries
