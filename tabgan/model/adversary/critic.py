@@ -114,29 +114,49 @@ class Critic(nn.Module):
             before: ``(batch, before)`` one-hot blocks of the earlier columns.
             anchor: ``(batch, size)`` the anchors' logits.
         """
-        table, mean, spread, scale = (
-            each.to(before.dtype) for each in (self.table, self.mean, self.spread, self.scale)
-        )
-        single = torch.cat([before @ table, _log_odds(anchor, self.basis.to(before.dtype))], dim=1)
-        single = ((single - mean) / spread).clamp(-_MOST, _MOST)
-        # By feature, so that a product reads and writes whole lines of memory.
-        single = single.T.contiguous()
+        single = self._standardised(
+            before, anchor
+        ).T.contiguous()  # by feature: a product reads whole lines of memory
         crossed = single[self.crossed]
-        n_single, n_products = len(single), sum(len(partners) for partners in self._partners)
-        features = single.new_empty(n_single + n_products + 1, single.shape[1])
-        factor = torch.where(self.owner == _ANCHORS, OWN, 1.0).to(single.dtype)
-        features[:n_single] = single * (SINGLE / n_single**0.5 * scale * factor)[:, None]
-        row = n_single
+        lengths = self._lengths(single.dtype)
+        features = single.new_empty(len(lengths), single.shape[1])
+        row = len(single)
+        features[:row] = single
         for place, partners in enumerate(self._partners):
             features[row : row + len(partners)] = crossed[place] * crossed[partners.to(crossed.device)]
             row += len(partners)
-        features[n_single:-1] *= PRODUCTS / max(n_products, 1) ** 0.5 * scale
-        features[-1] = CONSTANT * scale
+        features[row:] = 1.0
+        features *= lengths[:, None]
         return features.T.contiguous()
 
+    def _standardised(self, before: torch.Tensor, anchor: torch.Tensor) -> torch.Tensor:
+        """Return ``(batch, P + K)`` single features, standardised."""
+        table, mean, spread = (each.to(before.dtype) for each in (self.table, self.mean, self.spread))
+        single = torch.cat([before @ table, _log_odds(anchor, self.basis.to(before.dtype))], dim=1)
+        return ((single - mean) / spread).clamp(-_MOST, _MOST)
+
+    def _lengths(self, dtype: torch.dtype) -> torch.Tensor:
+        """Return ``(features,)`` factors: of single features, of products, and of the constant."""
+        n_single, n_products = len(self.owner), sum(len(partners) for partners in self._partners)
+        single = torch.where(self.owner == _ANCHORS, OWN, 1.0) * (SINGLE / n_single**0.5)
+        products = single.new_full((n_products,), PRODUCTS / max(n_products, 1) ** 0.5)
+        lengths = torch.cat([single, products, single.new_tensor([CONSTANT])])
+        return (lengths * self.scale).to(dtype)
+
     def log_ratio(self, before: torch.Tensor, anchor: torch.Tensor) -> torch.Tensor:
-        """Return ``D``, which is added to the anchors' logits."""
-        outputs: torch.Tensor = self.network(self.features(before, anchor))
+        """Return ``D``, which is added to the anchors' logits, from products by a quadratic form of each output."""
+        single = self._standardised(before, anchor)
+        weight = self.network.weight * self._lengths(single.dtype)
+        n_single, n_crossed = single.shape[1], len(self.crossed)
+        outputs = single @ weight[:, :n_single].T + weight[:, -1]
+        crossed = single[:, self.crossed]
+        for output, row in enumerate(weight[:, n_single:-1]):
+            form = row.new_zeros(n_crossed, n_crossed)
+            start = 0
+            for place, partners in enumerate(self._partners):
+                form[place, partners.to(form.device)] = row[start : start + len(partners)]
+                start += len(partners)
+            outputs[:, output] += ((crossed @ form) * crossed).sum(1)
         return outputs @ self.basis.T
 
     @classmethod
