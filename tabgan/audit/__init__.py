@@ -21,7 +21,7 @@ from tabgan.audit.outcome import AuditResult, CanaryResult
 from tabgan.audit.statistics import bound_from_scores, simulated_bound
 from tabgan.errors import ConfigError
 from tabgan.privacy.accounting import SubsampledGaussian
-from tabgan.privacy.plan import ADVERSARY_SHARE, Plan, make_plan
+from tabgan.privacy.plan import Plan, make_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit
 
 __all__ = ["AuditResult", "CanaryResult", "Check", "audit", "check_mechanisms", "run_canaries"]
@@ -41,7 +41,7 @@ def audit(
     epsilon: float = 1.0,
     delta: float = 1e-6,
     *,
-    adversary_share: float = ADVERSARY_SHARE,
+    adversary_share: float | None = None,
     max_rows: int = 1,
     n_rows: int | None = None,
     n_canaries: int = 5_000,

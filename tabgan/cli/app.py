@@ -298,13 +298,12 @@ def audit(
 
         from tabgan.audit import audit as run_audit
         from tabgan.cli import terminal
-        from tabgan.privacy.plan import ADVERSARY_SHARE
 
         with watcher_on_stderr() as watcher:
             result = run_audit(
                 epsilon,
                 delta,
-                adversary_share=ADVERSARY_SHARE if adversary_share is None else adversary_share,
+                adversary_share=adversary_share,
                 max_rows=max_rows,
                 n_rows=n_rows,
                 n_canaries=canaries,

@@ -102,7 +102,7 @@ class Critic(nn.Module):
             place + 1 + (owners[place + 1 :] != owners[place]).nonzero().ravel()
             for place in range(len(crossed))
         ]
-        n_features = len(owner) + sum(map(len, self._partners)) + 1
+        n_features = len(self._lengths(torch.float32))
         # Made empty: torch would fill it from the generator that all code shares.
         self.network = nn.Linear(n_features, basis.shape[1], bias=False, device="meta").to_empty(device="cpu")
         nn.init.zeros_(self.network.weight)
@@ -114,9 +114,8 @@ class Critic(nn.Module):
             before: ``(batch, before)`` one-hot blocks of the earlier columns.
             anchor: ``(batch, size)`` the anchors' logits.
         """
-        single = self._standardised(
-            before, anchor
-        ).T.contiguous()  # by feature: a product reads whole lines of memory
+        # By feature, so that a product reads whole lines of memory.
+        single = self._standardised(before, anchor).T.contiguous()
         crossed = single[self.crossed]
         lengths = self._lengths(single.dtype)
         features = single.new_empty(len(lengths), single.shape[1])
@@ -137,7 +136,7 @@ class Critic(nn.Module):
 
     def _lengths(self, dtype: torch.dtype) -> torch.Tensor:
         """Return ``(features,)`` factors: of single features, of products, and of the constant."""
-        n_single, n_products = len(self.owner), sum(len(partners) for partners in self._partners)
+        n_single, n_products = len(self.owner), sum(map(len, self._partners))
         single = torch.where(self.owner == _ANCHORS, OWN, 1.0) * (SINGLE / n_single**0.5)
         products = single.new_full((n_products,), PRODUCTS / max(n_products, 1) ** 0.5)
         lengths = torch.cat([single, products, single.new_tensor([CONSTANT])])
@@ -148,16 +147,14 @@ class Critic(nn.Module):
         single = self._standardised(before, anchor)
         weight = self.network.weight * self._lengths(single.dtype)
         n_single, n_crossed = single.shape[1], len(self.crossed)
-        outputs = single @ weight[:, :n_single].T + weight[:, -1]
+        counts = torch.tensor([len(partners) for partners in self._partners])
+        forms = weight.new_zeros(len(weight), n_crossed, n_crossed)
+        forms[:, torch.arange(n_crossed).repeat_interleave(counts), torch.cat(self._partners)] = weight[
+            :, n_single:-1
+        ]
         crossed = single[:, self.crossed]
-        for output, row in enumerate(weight[:, n_single:-1]):
-            form = row.new_zeros(n_crossed, n_crossed)
-            start = 0
-            for place, partners in enumerate(self._partners):
-                form[place, partners.to(form.device)] = row[start : start + len(partners)]
-                start += len(partners)
-            outputs[:, output] += ((crossed @ form) * crossed).sum(1)
-        return outputs @ self.basis.T
+        products = ((crossed @ forms) * crossed).sum(2).T
+        return (single @ weight[:, :n_single].T + products + weight[:, -1]) @ self.basis.T
 
     @classmethod
     def of_columns(
@@ -243,19 +240,24 @@ class Critic(nn.Module):
 def _singles(coded: CodedColumn) -> np.ndarray:
     """Return ``(width, features)`` of a column's codes: two waves of the place of a number, or indicators."""
     weights = coded.code_weights
-    total = max(float(weights.sum()), 1e-9)
-    first, last = int(coded.encoder.is_nullable), coded.width - int(coded.encoder.has_other)
-    values = weights[first:last]
-    if coded.encoder.is_ordered and (values > SEEN * total).sum() > FEW_VALUES:
-        place = _places(values)
+    numbers = _numbers(coded, weights)
+    if numbers is not None:
+        place = _places(weights[numbers])
         waves = np.zeros((coded.width, 2))
-        waves[first:last] = np.stack([place, 0.7 * np.cos(np.pi * (place + 1))], axis=1)
-        if first and weights[0] > SEEN_MISSING * total:
+        waves[numbers] = np.stack([place, 0.7 * np.cos(np.pi * (place + 1))], axis=1)
+        if coded.encoder.is_nullable and weights[0] > SEEN_MISSING * weights.sum():
             return np.column_stack([waves, np.arange(coded.width) == 0])
         return waves
     frequent = [code for code in np.argsort(-weights, kind="stable") if weights[code] > 0][:INDICATORS]
     chosen = frequent[1:] if len(frequent) == 2 else frequent
     return np.asarray(np.arange(coded.width)[:, None] == np.array(chosen, dtype=int), dtype=np.float64)
+
+
+def _numbers(coded: CodedColumn, weights: np.ndarray) -> slice | None:
+    """Return the codes of the values of an ordered column that has many by their weights; ``None`` for others."""
+    values = slice(int(coded.encoder.is_nullable), coded.width - int(coded.encoder.has_other))
+    n_seen = int((weights[values] > SEEN * weights.sum()).sum())
+    return values if coded.encoder.is_ordered and n_seen > FEW_VALUES else None
 
 
 def _places(weights: np.ndarray) -> np.ndarray:
@@ -267,12 +269,12 @@ def _places(weights: np.ndarray) -> np.ndarray:
 def _basis(coded: CodedColumn) -> np.ndarray:
     """Return ``(width, outputs)`` functions of a target's codes: waves of a number, or indicators of classes."""
     weights = np.where(coded.exists, coded.code_weights, 0.0)
-    first, last = int(coded.encoder.is_nullable), coded.width - int(coded.encoder.has_other)
-    if coded.encoder.is_ordered and (weights[first:last] > SEEN * weights.sum()).sum() > FEW_VALUES:
-        place = _places(weights[first:last])
+    numbers = _numbers(coded, weights)
+    if numbers is not None:
+        place = _places(weights[numbers])
         basis = np.zeros((coded.width, TARGET_WAVES))
         waves = [place, *(np.cos(np.pi * k * (place + 1)) for k in range(1, TARGET_WAVES))]
-        basis[first:last] = TARGET_SIZE * np.stack(waves, axis=1)
+        basis[numbers] = TARGET_SIZE * np.stack(waves, axis=1)
         return basis
     frequent = [code for code in np.argsort(-weights, kind="stable") if coded.exists[code]]
     chosen = np.array(frequent[1 : 1 + CLASSES] or frequent[:1], dtype=int)

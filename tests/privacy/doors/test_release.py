@@ -588,7 +588,7 @@ class TestFrequentNumbers:
         assert sampled.isin(values).mean() > 0.5  # one in 50 otherwise
 
     def test_numbers_that_people_round_are_not_looked_at_again(self):
-        """What is left may be any number."""
+        """Rows without a frequent number may hold any number."""
         values = np.random.default_rng(0).integers(1, 2_000, N) * 10
         values[: N // 3] = np.random.default_rng(1).choice([0, 5_000, 10_000], N // 3)
         released, ledger = release(pd.DataFrame({"x": values}))
