@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,18 +19,17 @@ from tabgan._util.renamed import renamed_arguments, warn_of_old_name, warn_of_un
 from tabgan._util.rng import RandomStreams
 from tabgan._util.tensors import resolve_device
 from tabgan._util.validate import nearest
+from tabgan.drawing.mixin import SamplerMixin
 from tabgan.errors import (
     BudgetExceededError,
     ConfigError,
     DataError,
     ModelFileError,
-    NotFittedError,
     SchemaError,
 )
 from tabgan.fitting.checkpoint import folder_of
 from tabgan.fitting.fit import Request, Session, learn, say_what_is_spent, warn_of_weak_promise
 from tabgan.fitting.modelfile import Fitted, read_model, write_model
-from tabgan.model.sampling import BATCH_SIZE
 from tabgan.privacy.doors.release import check_declared_rows
 from tabgan.privacy.filter import UNTOLD_PLACE
 from tabgan.privacy.ledger.file import LedgerFile
@@ -59,7 +58,7 @@ _OLD_NAMES = {"evaluation_epsilon": "private_metrics_epsilon", "evaluation_delta
 FITTED_ATTRIBUTES = ("_fitted", "_times_sampled", "schema_", "privacy_", "n_rows_", "losses_")
 
 
-class TabGAN(BaseEstimator):
+class TabGAN(SamplerMixin, BaseEstimator):
     """A differentially private synthesizer for tables.
 
     ``fit`` measures noisy marginals of the table and fits a generator to them; where the schema declares a target, a
@@ -267,80 +266,6 @@ class TabGAN(BaseEstimator):
         self.privacy_ = fitted.privacy
         self.n_rows_ = fitted.n_rows
         self.losses_ = fitted.losses
-
-    def sample(
-        self, n: int, *, conditions: Mapping[str, object] | None = None, random_state: int | None = None
-    ) -> pd.DataFrame:
-        """Return ``n`` synthetic rows.
-
-        Args:
-            n: Number of rows, at least 0.
-            conditions: Columns with the value that they must have in every row; ``None`` stands for missing.
-            random_state: Seed of this sample; ``None`` takes the model's. If both are ``None``, each call returns
-                different rows; a seed returns the same rows each time, so pass another one for more rows.
-
-        Raises:
-            NotFittedError: ``fit`` was not called.
-            ConfigError, SchemaError, DataError: ``n`` or a condition cannot be met.
-        """
-        batches = list(self.sample_batches(n, BATCH_SIZE, conditions=conditions, random_state=random_state))
-        return pd.concat(batches, ignore_index=True) if len(batches) > 1 else batches[0]
-
-    def sample_batches(
-        self,
-        n: int,
-        batch_size: int = 100_000,
-        *,
-        conditions: Mapping[str, object] | None = None,
-        random_state: int | None = None,
-    ) -> Iterator[pd.DataFrame]:
-        """Return an iterator over tables of at most ``batch_size`` rows, ``n`` rows in total; see :meth:`sample`."""
-        fitted = self._check_fitted()
-        n = validate.integer_at_least("n", n, 0)
-        batch_size = validate.integer_at_least("batch_size", batch_size, 1)
-        conditions = {} if conditions is None else conditions
-        if not isinstance(conditions, Mapping):
-            raise ConfigError(
-                f"conditions: expected a mapping from column names to values, got {type(conditions).__name__}."
-            )
-        fixed = fitted.encoder.codes_of(conditions)
-        if random_state is None:
-            self._say_that_samples_repeat()
-        streams = RandomStreams(self.random_state if random_state is None else random_state)
-        return self._batches(fitted, n, batch_size, fixed, dict(conditions), streams)
-
-    def _say_that_samples_repeat(self) -> None:
-        """Log, once per fit, that a second sample with the model's own seed repeats the rows of the first."""
-        times = self.__dict__.get("_times_sampled", 0) + 1
-        self._times_sampled = times
-        if times == 2 and self.random_state is not None:
-            logger.warning(
-                "sample: with the model's random_state=%s each sample begins with the same rows. Pass random_state for "
-                "different ones.",
-                self.random_state,
-            )
-
-    def _batches(
-        self,
-        fitted: Fitted,
-        n: int,
-        batch_size: int,
-        fixed: dict[int, int],
-        conditions: dict[str, Any],
-        streams: RandomStreams,
-    ) -> Iterator[pd.DataFrame]:
-        sampler = fitted.sampler()
-        device = fitted.generator.device
-        torch_rng, rng = streams.torch("sample", device), streams.numpy("decode")
-        done = 0
-        empty = np.empty((0, len(fitted.encoder.columns)), dtype=np.int16)
-        codes_batches = sampler.batches(n, torch_rng, fixed, batch_size) if n else iter([empty])
-        for codes in codes_batches:
-            table = fitted.encoder.inverse_transform(codes, rng, first_row=done)
-            for name, value in conditions.items():
-                table[name] = fitted.encoder.constant(name, value, len(table))
-            done += len(table)
-            yield table
 
     @renamed_arguments(part_of="source_table", **_OLD_NAMES)
     def evaluate(
@@ -577,12 +502,6 @@ class TabGAN(BaseEstimator):
     def __repr__(self, *args: Any, **kwargs: Any) -> str:
         is_loaded = hasattr(self, "_fitted") and not hasattr(self, "plan_")
         return f"{super().__repr__(*args, **kwargs)}{f'  # loaded: {UNSIGNED}' if is_loaded else ''}"
-
-    def _check_fitted(self) -> Fitted:
-        fitted: Fitted | None = getattr(self, "_fitted", None)
-        if fitted is None:
-            raise NotFittedError("TabGAN: not fitted yet. Call fit, or load a model.")
-        return fitted
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_fitted")

@@ -392,14 +392,29 @@ class TableEncoder:
             rng: Draws cells within codes and values within cells.
             first_row: Rows that were made before these: identifiers continue after them.
         """
-        modelled = {name: self._series(position, codes, rng) for name, position in self.positions.items()}
-        series = {
-            column.name: modelled[column.name]
-            if column.name in modelled
-            else column.generate(len(codes), first_row)
-            for column in self.schema
-        }
-        return pd.DataFrame(series)
+        return self.with_generated(self.modelled(codes, rng), first_row)
+
+    def modelled(self, codes: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
+        """Return a table of the modelled columns, in the schema's order; see :meth:`inverse_transform`."""
+        ordered = [column.name for column in self.schema if column.name in self.positions]
+        series = {name: self._series(self.positions[name], codes, rng) for name in self.positions}
+        return pd.DataFrame({name: series[name] for name in ordered})
+
+    def with_generated(self, table: pd.DataFrame, first_row: int) -> pd.DataFrame:
+        """Return the schema's columns: those of a table of modelled ones, and generated ones.
+
+        Args:
+            table: ``(rows, modelled columns)``.
+            first_row: Rows that were made before these: identifiers continue after them.
+        """
+        return pd.DataFrame(
+            {
+                column.name: table[column.name]
+                if column.name in self.positions
+                else column.generate(len(table), first_row)
+                for column in self.schema
+            }
+        )
 
     def _series(self, position: int, codes: np.ndarray, rng: np.random.Generator) -> pd.Series:
         """Return one column of a table: a moment with cycles is drawn among those that agree with them."""
