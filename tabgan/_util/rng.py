@@ -44,6 +44,11 @@ class RandomStreams:
         """The seed itself: ``RandomStreams(streams.entropy)`` has the same streams."""
         return self._entropy
 
+    def child(self, name: str) -> RandomStreams:
+        """Return the streams of a part of the work, independent of these and of those of other parts."""
+        words = self._sequence(name).generate_state(4, np.uint32)
+        return RandomStreams(int.from_bytes(words.tobytes(), "little"))
+
     def _sequence(self, name: str) -> np.random.SeedSequence:
         digest = hashlib.sha256(name.encode()).digest()
         key = tuple(int.from_bytes(digest[i : i + 4], "little") for i in range(0, 16, 4))

@@ -192,7 +192,12 @@ def fit(
 def sample(
     model: Annotated[Path, typer.Argument(help="Model file.")],
     n: Annotated[int, typer.Option("-n", help="Number of rows.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="CSV or Parquet file to write.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", help="CSV or Parquet file to write; or a folder, for rows in several files."
+        ),
+    ],
     condition: Annotated[
         list[str] | None, typer.Option(help="column=value that every row must have; may be repeated.")
     ] = None,
@@ -206,16 +211,29 @@ def sample(
     separator: Separator = None,
     decimal: DecimalMark = None,
     encoding: Encoding = None,
+    format: Annotated[
+        str | None, typer.Option(help="Format of a folder's files: parquet (by default), csv or arrow.")
+    ] = None,
+    rows_per_file: Annotated[int, typer.Option(help="Rows of each file of a folder.")] = 1_000_000,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that write a folder's files; by default one for each core.")
+    ] = None,
     random_state: RandomState = None,
     force: Force = False,
     debug: Debug = False,
 ) -> None:
-    """Sample rows from a model. This costs no privacy, however often you do it."""
+    """Sample rows from a model. This costs no privacy, however often you do it.
+
+    A folder is written in bounded memory; the same command resumes it if it was stopped.
+    """
     with exits(debug):
         integer_at_least("-n", n, 1)
-        format_of(output, "--output")
-        form = options.form_of(separator, decimal, encoding, None, output)
-        check_output(output, force)
+        is_folder = output.is_dir() or not output.suffix
+        if not is_folder:
+            format_of(output, "--output")
+            check_output(output, force)
+        first = output / f"part.{format or 'parquet'}" if is_folder else output
+        form = options.form_of(separator, decimal, encoding, None, first)
         check_readable(model, "model")
 
         from tabgan.synthesizer import TabGAN
@@ -223,6 +241,24 @@ def sample(
         fitted = TabGAN.load(model)
         written: Any = options.with_form_of(fitted, form, "separator", "decimal", "encoding")
         conditions = options.conditions_of(condition or [], fitted.schema_, written["decimal"] or ".")
+        if is_folder:
+            given: Any = options.given_form(separator, decimal, encoding, None)
+            with watcher_on_stderr() as watcher:
+                manifest = fitted.sample_to(
+                    output,
+                    n,
+                    format=format,
+                    rows_per_file=rows_per_file,
+                    escape_formulas=escape_formulas,
+                    conditions=conditions or None,
+                    random_state=random_state,
+                    workers=workers,
+                    progress=watcher.progress,
+                    **(written if format == "csv" else given),
+                )
+            seeded = _seeded(random_state, fitted.random_state)
+            typer.echo(f"{output}: {n:,} rows in {len(manifest.files):,} files{seeded}")
+            return
         df = fitted.sample(n, conditions=conditions or None, random_state=random_state)
         if separator is None and output.suffix.lower() == ".tsv":
             written["separator"] = "tab"

@@ -40,8 +40,25 @@ class RowSource:
     constants: Mapping[str, object]
     keeps: Test | None = None
 
-    def tables(self, n: int, batch_size: int, streams: RandomStreams) -> Iterator[pd.DataFrame]:
+    @classmethod
+    def of(cls, fitted: Fitted, conditions: Mapping[str, object]) -> RowSource:
+        """Return the rows of a model under conditions.
+
+        Raises:
+            SchemaError, DataError: a condition cannot be met; see :meth:`TableEncoder.codes_of`.
+        """
+        return cls(fitted, fitted.encoder.codes_of(conditions), dict(conditions))
+
+    def tables(
+        self, n: int, batch_size: int, streams: RandomStreams, first_row: int = 0
+    ) -> Iterator[pd.DataFrame]:
         """Return an iterator over tables of at most ``batch_size`` rows, ``n`` rows in total.
+
+        Args:
+            n: Rows, at least 0.
+            batch_size: Most rows of a table.
+            streams: Sources of all draws.
+            first_row: Rows that were made before these: keys continue after them.
 
         Raises:
             DataError: so few rows are kept that ``n`` cannot be reached; the message states the share.
@@ -50,7 +67,7 @@ class RowSource:
             tables = self._drawn(n, batch_size, streams)
         else:
             tables = self._kept(n, batch_size, streams, self.keeps)
-        done = 0
+        done = first_row
         for table in tables:
             yield self.fitted.encoder.with_generated(table, first_row=done)
             done += len(table)

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from decimal import Decimal as PlainDecimal
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
@@ -85,7 +85,7 @@ def write_table(
         if format_of(path) == "csv":
             is_tabbed = path.suffix.lower() == ".tsv"
             mark = dialect.separator if dialect.separator not in (None, AUTO) else "\t" if is_tabbed else ","
-            _write_csv(_without_formulas(df) if escape_formulas else df, temporary, str(mark), dialect)
+            _write_csv(without_formulas(df) if escape_formulas else df, temporary, str(mark), dialect)
         else:
             _write_parquet(df, temporary)
     return path
@@ -97,23 +97,44 @@ def _write_csv(df: pd.DataFrame, path: Path, separator: str, dialect: Dialect) -
     Raises:
         DataError: the encoding cannot hold some text.
     """
+    encoding = dialect.encoding or "utf-8"
+    with open(path, "w", encoding=encoding, newline="") as file:
+        try:
+            file.write(header_line(df, separator))
+        except UnicodeError:
+            raise _not_encoded(encoding) from None
+        csv_rows(df, file, separator, dialect.decimal, encoding)
+
+
+def header_line(df: pd.DataFrame, separator: str) -> str:
+    """Return the first line of a CSV, whose names can be read in one way only."""
     names = [name if isinstance(name, str) else str(name) for name in df.columns]
-    if dialect.decimal == ",":
+    return separator.join(map(_quoted_name, names)) + "\n"
+
+
+def csv_rows(df: pd.DataFrame, file: IO[str], separator: str, decimal: str, encoding: str) -> None:
+    """Write the rows of a CSV.
+
+    Raises:
+        DataError: the encoding cannot hold some text.
+    """
+    if decimal == ",":
         df = df.apply(_with_commas)
     breaks = any(isinstance(v, str) and "\r" in v for name in _texts(df) for v in df.iloc[:, name])
     quoting: Any = (
         csv.QUOTE_NONNUMERIC if breaks else csv.QUOTE_MINIMAL
     )  # of a carriage return, pandas quotes none
+    form: dict[str, Any] = {"sep": separator, "decimal": decimal, "quoting": quoting}
     try:
-        with open(path, "w", encoding=dialect.encoding or "utf-8", newline="") as file:
-            file.write(separator.join(map(_quoted_name, names)) + "\n")
-            form: dict[str, Any] = {"sep": separator, "decimal": dialect.decimal, "quoting": quoting}
-            df.to_csv(file, index=False, header=False, lineterminator="\n", **form)
+        df.to_csv(file, index=False, header=False, lineterminator="\n", **form)
     except UnicodeError:
-        raise DataError(
-            f"output: some text has characters that {dialect.encoding or 'UTF-8'} cannot hold. Choose another "
-            "encoding, such as utf-8."
-        ) from None
+        raise _not_encoded(encoding) from None
+
+
+def _not_encoded(encoding: str) -> DataError:
+    return DataError(
+        f"output: some text has characters that {encoding} cannot hold. Choose another encoding, such as utf-8."
+    )
 
 
 def _texts(df: pd.DataFrame) -> list[int]:
@@ -142,7 +163,7 @@ def _quoted_name(name: str) -> str:
     return name if is_plain else '"' + name.replace('"', '""') + '"'
 
 
-def _without_formulas(df: pd.DataFrame) -> pd.DataFrame:
+def without_formulas(df: pd.DataFrame) -> pd.DataFrame:
     """Return a table in which no text, column names included, begins like a formula."""
 
     def escaped(value: object) -> object:
@@ -276,10 +297,15 @@ def _make_parents(folder: Path) -> list[Path]:
     return missing
 
 
-def _write_parquet(df: pd.DataFrame, path: Path) -> None:
+def storable(df: pd.DataFrame) -> pd.DataFrame:
+    """Return a table without NumPy's longest floats, which Arrow does not have."""
     long = [name for name, dtype in df.dtypes.items() if dtype == np.longdouble != np.dtype(np.float64)]
+    return df.astype(dict.fromkeys(long, "float64"))
+
+
+def _write_parquet(df: pd.DataFrame, path: Path) -> None:
     try:
-        df.astype(dict.fromkeys(long, "float64")).to_parquet(path, index=False)
+        storable(df).to_parquet(path, index=False)
     except (pa.ArrowException, ValueError, TypeError):
         raise DataError(
             "output: a column holds values that Parquet cannot store in one type. Write csv instead."

@@ -255,6 +255,19 @@ class TestFitAndSample:
         )
 
 
+def test_a_sample_in_a_folder_of_files():
+    df = pd.DataFrame({"age": range(50)})
+    tabgan.TabGAN(epsilon=None, random_state=0).fit(df).save("m.tabgan")
+    asked = ["sample", "m.tabgan", "-n", 25, "-o", "rows", "--rows-per-file", 10, "--random-state", 4]
+    for _ in range(2):
+        assert "rows: 25 rows in 3 files, seeded with 4" in _run(*asked).stdout
+    assert sum(len(pd.read_parquet(path)) for path in Path("rows").glob("*.parquet")) == 25
+    assert "another model, seed or request" in _run(*asked, "--format", "csv", code=2).stderr
+    refused = _run("sample", "m.tabgan", "-n", 25, "-o", "new", "--separator", ";", code=2)
+    assert "--separator: expected a CSV" in refused.stderr
+    assert not Path("new").exists()
+
+
 class TestInfer:
     def test_to_a_file(self):
         _run("schema", "infer", "people.csv", "-o", "schema.yaml", "--target", "town")

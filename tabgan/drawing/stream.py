@@ -1,0 +1,389 @@
+"""Files of synthetic rows in bounded memory, any number of rows: by several processes, and resumed where one stopped.
+
+Rows are drawn in chunks of ``CHUNK``, each from random streams of its own. So a row depends on the seed and its number
+alone, not on the files, the processes, or the interruptions between.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import math
+import multiprocessing
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import torch
+
+from tabgan._util.files import atomic_path, leftovers, parse
+from tabgan._util.progress import Progress, silent
+from tabgan._util.rng import RandomStreams
+from tabgan.drawing.rows import RowSource
+from tabgan.errors import ConfigError, DataError
+from tabgan.fitting.modelfile import read_model
+from tabgan.io.part_files import part_sink, suffix_of, types_of
+
+#: Rows that are drawn from the random streams of one chunk.
+CHUNK = 65_536
+
+#: Name of the file that describes the others, and the version of its form.
+MANIFEST, VERSION = "manifest.json", 1
+
+#: Rows from which on several processes pay for their start.
+WORTH_PROCESSES = 1_000_000
+
+
+@dataclass(frozen=True)
+class PartFile:
+    """One finished file.
+
+    Attributes:
+        name: Its name in the folder.
+        rows: Rows that it holds.
+        bytes: Its size.
+        sha256: The digest of its bytes in hexadecimal.
+    """
+
+    name: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The description of a sample in files, as it stands in ``manifest.json``.
+
+    Attributes:
+        model: SHA-256 of the model's file.
+        n_rows: Rows in all.
+        rows_per_file: Rows of each file but the last.
+        format: ``"parquet"``, ``"csv"`` or ``"arrow"``.
+        compression: That of the format.
+        form: Separator, decimal mark and encoding of a CSV.
+        request: Conditions and the like, in words; equal for equal requests.
+        seed: The seed, asked for or drawn.
+        files: The finished files, in order.
+    """
+
+    model: str
+    n_rows: int
+    rows_per_file: int
+    format: str
+    compression: str
+    form: Mapping[str, str]
+    request: str
+    seed: int
+    files: tuple[PartFile, ...] = ()
+
+    @property
+    def n_files(self) -> int:
+        """Files in all, finished or not."""
+        return max(math.ceil(self.n_rows / self.rows_per_file), 1)
+
+    @property
+    def is_complete(self) -> bool:
+        """True if every file is finished."""
+        return len(self.files) == self.n_files
+
+    def rows_of(self, number: int) -> range:
+        """Return the numbers of the rows of a file."""
+        first = number * self.rows_per_file
+        return range(first, min(first + self.rows_per_file, self.n_rows))
+
+    def name_of(self, number: int) -> str:
+        """Return the name of a file."""
+        return f"part-{number:05d}{suffix_of(self.format, self.compression)}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {"version": VERSION, "synthetic": True, **asdict(self), "is_complete": self.is_complete}
+
+    def _is_of_same(self, other: Manifest) -> bool:
+        """Return true if two manifests describe the same rows in the same files."""
+        return replace(self, files=()) == replace(other, files=())
+
+    @classmethod
+    def _of_dict(cls, data: Any) -> Manifest:
+        """Return the manifest of plain data.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is none.
+        """
+        if data["version"] != VERSION:
+            raise ValueError
+        kept = {key: data[key] for key in cls.__dataclass_fields__}
+        return cls(**kept | {"files": tuple(PartFile(**each) for each in kept["files"])})
+
+
+@dataclass(frozen=True)
+class FileJob:
+    """All that a process needs to write one file.
+
+    Attributes:
+        folder: Folder of the files.
+        manifest: Their description.
+        number: The file's number.
+        name: Its name.
+        types: Arrow types of the columns.
+    """
+
+    folder: Path
+    manifest: Manifest
+    number: int
+    name: str
+    types: pa.Schema = field(repr=False)
+
+
+def write_stream(
+    source: RowSource,
+    model_file: Path,
+    conditions: Mapping[str, object],
+    folder: Path,
+    manifest: Manifest,
+    is_seeded: bool,
+    workers: int,
+    progress: Progress,
+) -> Manifest:
+    """Write a sample as files of a folder, and return its complete manifest.
+
+    A file appears under its name when it is complete. If the folder holds some files of the same request, the others
+    are written.
+
+    Args:
+        source: The rows.
+        model_file: The model that they are of, for other processes.
+        conditions: Those of the rows, for other processes.
+        folder: The folder; it is made if there is none.
+        manifest: The request; its seed counts unless an unseeded request resumes.
+        is_seeded: True if a seed was asked for.
+        workers: Processes, at least 1.
+        progress: Called with ``"sample"``, the rows written, and all rows.
+
+    Raises:
+        ConfigError: the folder holds files of another request, is in use, or cannot be written.
+        DataError: see :meth:`RowSource.tables`; or a process ended, as for want of memory.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with _held(folder):
+        manifest = _resumed(folder, manifest, is_seeded)
+        _keep(folder, manifest)
+        done = {file.name: file for file in manifest.files}
+        lacking = [n for n in range(manifest.n_files) if manifest.name_of(n) not in done]
+        if not lacking:
+            progress("sample", manifest.n_rows, manifest.n_rows)
+            return manifest
+        types = types_of(_chunk(source, manifest, 0))
+        jobs = [FileJob(folder, manifest, number, manifest.name_of(number), types) for number in lacking]
+        for file in _written(source, model_file, conditions, jobs, workers):
+            done[file.name] = file
+            manifest = replace(manifest, files=tuple(done[name] for name in sorted(done, key=_number)))
+            _keep(folder, manifest)
+            progress("sample", sum(each.rows for each in done.values()), manifest.n_rows)
+    return manifest
+
+
+def write_alone(source: RowSource, path: Path, manifest: Manifest, progress: Progress) -> Manifest:
+    """Write a sample as one file, which appears when it is complete, and return its manifest.
+
+    Raises:
+        ConfigError, DataError: see :func:`write_file`.
+    """
+    job = FileJob(path.parent, manifest, 0, path.name, types_of(_chunk(source, manifest, 0)))
+    file = write_file(source, job, progress)
+    return replace(manifest, files=(file,))
+
+
+def _number(name: str) -> int:
+    return int(name.removeprefix("part-").partition(".")[0])
+
+
+def _written(
+    source: RowSource,
+    model_file: Path,
+    conditions: Mapping[str, object],
+    jobs: list[FileJob],
+    workers: int,
+) -> Iterator[PartFile]:
+    """Return an iterator over files, each once it is written: here, or by other processes."""
+    if min(workers, len(jobs)) == 1:
+        for job in jobs:
+            yield write_file(source, job)
+        return
+    pool = ProcessPoolExecutor(
+        min(workers, len(jobs)),
+        multiprocessing.get_context("spawn"),
+        _open_model,
+        (model_file, dict(conditions)),
+    )
+    try:
+        waiting: set[Future[PartFile]] = set()
+        rest = iter(jobs)
+        while True:
+            with _without_main():
+                waiting |= {
+                    pool.submit(_write_there, job) for job in islice(rest, 2 * workers - len(waiting))
+                }
+            if not waiting:
+                return
+            ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in ready:
+                yield future.result()
+    except BrokenProcessPool:
+        raise DataError(
+            "sample: a process that wrote a file ended, as it does for want of memory. Complete files stay: call again "
+            "with fewer workers."
+        ) from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Hide the caller's script from processes that start.
+
+    They would run it again, and a script that samples without asking for ``__name__`` would start processes of its own.
+    """
+    main = sys.modules["__main__"]
+    hidden = {name: getattr(main, name) for name in ("__file__", "__spec__") if hasattr(main, name)}
+    try:
+        main.__spec__ = None
+        vars(main).pop("__file__", None)
+        yield
+    finally:
+        for name, value in hidden.items():
+            setattr(main, name, value)
+
+
+#: The rows of this process, if it is one of several.
+_there: dict[str, RowSource] = {}
+
+
+def _open_model(model_file: Path, conditions: Mapping[str, object]) -> None:
+    """Prepare a process that writes files."""
+    torch.set_num_threads(1)  # each of the processes has a core
+    fitted, _ = read_model(model_file, torch.device("cpu"))
+    _there["source"] = RowSource.of(fitted, conditions)
+
+
+def _write_there(job: FileJob) -> PartFile:
+    """Write a file in a process of its own."""
+    return write_file(_there["source"], job)
+
+
+def write_file(source: RowSource, job: FileJob, progress: Progress = silent) -> PartFile:
+    """Write one file, chunk by chunk, and return its description.
+
+    ``progress`` is called with ``"sample"``, the rows written, and all rows of the file.
+
+    Raises:
+        ConfigError: it cannot be written, as on a full disk; the file does not appear.
+        DataError: see :meth:`RowSource.tables`.
+    """
+    manifest, path = job.manifest, job.folder / job.name
+    for left in leftovers(path):
+        left.unlink(missing_ok=True)
+    try:
+        with atomic_path(path) as temporary:
+            with part_sink(
+                temporary, manifest.format, manifest.compression, manifest.form, job.types
+            ) as sink:
+                rows, done = manifest.rows_of(job.number), 0
+                for part in _parts(source, manifest, rows):
+                    sink.write(part)
+                    done += len(part)
+                    progress("sample", done, len(rows))
+            with temporary.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            size = temporary.stat().st_size
+    except OSError as error:
+        raise ConfigError(
+            f"sample: cannot write {str(path)!r}: {error.strerror}. Complete files stay: call again to resume."
+        ) from None
+    return PartFile(path.name, len(manifest.rows_of(job.number)), size, digest)
+
+
+def _parts(source: RowSource, manifest: Manifest, rows: range) -> Iterator[pd.DataFrame]:
+    """Return an iterator over the rows of a file, a chunk at a time."""
+    for number in range(rows.start // CHUNK, max(math.ceil(rows.stop / CHUNK), 1)):
+        chunk, first = _chunk(source, manifest, number), number * CHUNK
+        yield chunk.iloc[max(rows.start - first, 0) : rows.stop - first]
+
+
+def _chunk(source: RowSource, manifest: Manifest, number: int) -> pd.DataFrame:
+    """Return the rows of one chunk."""
+    first = number * CHUNK
+    size = min(CHUNK, manifest.n_rows - first)
+    streams = RandomStreams(manifest.seed).child(f"chunk {number}")
+    (table,) = source.tables(size, CHUNK, streams, first)
+    return table
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Lock a folder for this process.
+
+    Raises:
+        ConfigError: another one has it.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ConfigError(f"sample: another process writes to {str(folder)!r}. Wait for it.") from None
+    except OSError:  # a file system without locks
+        pass
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _resumed(folder: Path, asked: Manifest, is_seeded: bool) -> Manifest:
+    """Return the manifest of a folder if it is of the same request, else the one asked for.
+
+    Raises:
+        ConfigError: the folder holds something else.
+    """
+    path = folder / MANIFEST
+    if not path.exists():
+        if any(not each.name.startswith(".") for each in folder.iterdir()):
+            raise ConfigError(
+                f"sample: expected an empty folder, or one of an earlier sample, got {str(folder)!r}. Choose another."
+            )
+        return asked
+    try:
+        found = Manifest._of_dict(parse(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, KeyError, TypeError, ValueError):
+        raise ConfigError(
+            f"sample: {str(path)!r} is damaged, or of another version. Remove the folder."
+        ) from None
+    if not found._is_of_same(asked if is_seeded else replace(asked, seed=found.seed)):
+        raise ConfigError(
+            f"sample: {str(folder)!r} holds a sample of another model, seed or request. Choose another folder, or "
+            "remove it."
+        )
+    kept = tuple(file for file in found.files if _is_there(folder / file.name, file))
+    return replace(found, files=kept)
+
+
+def _is_there(path: Path, file: PartFile) -> bool:
+    """Return true if a finished file has the size that it had."""
+    return path.is_file() and path.stat().st_size == file.bytes
+
+
+def _keep(folder: Path, manifest: Manifest) -> None:
+    """Write the manifest."""
+    with atomic_path(folder / MANIFEST) as temporary:
+        temporary.write_text(json.dumps(manifest.to_dict(), indent=2) + "\n", encoding="utf-8")
