@@ -26,7 +26,8 @@ dp.enable_features("contrib")
 #: Steps of the noise's grid per unit of a count.
 GRID = 2**16
 
-#: Real-valued scores are rounded to the grid, which may add one step to their sensitivity.
+#: Real-valued scores are rounded to the grid, which may add one step to their sensitivity: one and no more, also where
+#: floating point adds less than a step to a whole sensitivity, because what is released are whole steps.
 ROUNDING = 1.0 + 1.0 / GRID
 
 #: The first raise of a threshold that OpenDP's map does not yet accept, in noise standard deviations, and the number

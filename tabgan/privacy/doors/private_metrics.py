@@ -178,7 +178,7 @@ class Comparison:
         return math.fsum(self.distance(columns) for columns in sets) / len(sets)
 
     def distance(self, columns: tuple[int, ...]) -> float:
-        """Return the distance of the tables over some columns, in rows of the private one."""
+        """Return the distance of the tables over some columns, in rows of the private one: exact until its division."""
         sizes = [self.sizes[j] for j in columns]
         keys = [_keys(table[:, list(columns)], sizes) for table in (self.codes, self.synthetic)]
         n_cells = math.prod(sizes)
@@ -186,8 +186,8 @@ class Comparison:
             occupied, joined = np.unique(np.concatenate(keys), return_inverse=True)
             n_cells, keys = len(occupied), np.split(joined, [len(keys[0])])
         counts, synthetic = (np.bincount(key, minlength=n_cells) for key in keys)
-        expected = len(keys[0]) * (synthetic / len(keys[1]))
-        return 0.5 * float(np.abs(counts - expected).sum())
+        gaps = np.abs(counts * len(keys[1]) - synthetic * len(keys[0]))
+        return int(gaps.sum()) / (2 * len(keys[1]))
 
 
 def _keys(codes: np.ndarray, sizes: Sequence[int]) -> np.ndarray:

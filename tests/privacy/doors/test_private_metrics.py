@@ -138,9 +138,9 @@ class TestSensitivity:
     """Pitfall 1: one unit changes a figure by no more than the ledger says."""
 
     @staticmethod
-    def largest_move(encoder, exact, unit: PrivacyUnit, n_cases: int) -> float:
-        """Return how far one unit moved a figure, as a share of what is declared."""
-        largest = 0.0
+    def largest_move(encoder, exact, unit: PrivacyUnit, n_cases: int) -> tuple[float, float]:
+        """Return how far one unit moved a figure, and its place on the noise's grid, as shares of what is declared."""
+        largest = largest_on_grid = 0.0
         for seed in range(n_cases):
             rng = np.random.default_rng(seed)
             df, synthetic = table(rng, int(rng.integers(1, 40))), table(rng, int(rng.integers(1, 40)))
@@ -155,18 +155,32 @@ class TestSensitivity:
             _, ledger = measure(df, encoder, synthetic, unit=unit)
             measure(pd.concat([df, extra], ignore_index=True), encoder, synthetic, unit=unit)
             first, second = np.concatenate(exact[:2]), np.concatenate(exact[2:])
-            declared = [entry.sensitivity for entry in ledger.entries]
+            declared = np.array([entry.sensitivity for entry in ledger.entries])
+            steps = np.abs(np.rint(first * mechanisms.GRID) - np.rint(second * mechanisms.GRID))
             largest = max(largest, float((np.abs(first - second) / declared).max()))
-        return largest
+            largest_on_grid = max(largest_on_grid, float((steps / (declared * mechanisms.GRID)).max()))
+        return largest, largest_on_grid
 
     @pytest.mark.parametrize("unit", [ROW, PrivacyUnit("key", 3)], ids=["row", "entity"])
     def test_is_what_is_declared_and_no_less(self, encoder, exact, unit):
-        assert 0.95 < self.largest_move(encoder, exact, unit, 60) <= 1 + 1e-9
+        largest, on_grid = self.largest_move(encoder, exact, unit, 60)
+        assert 0.95 < largest <= 1 + 1e-9
+        assert on_grid <= mechanisms.ROUNDING  # which is charged for
 
     def test_an_entity_with_more_rows_than_it_may_have(self, encoder, exact):
         df = table(np.random.default_rng(0), 50).assign(key="everybody")
         measure(df, encoder, table(np.random.default_rng(1), 50), unit=PrivacyUnit("key", 2), n_rows=50)
         assert exact[1].max() <= 2
+
+    @pytest.mark.parametrize("dense", [private_metrics._DENSE_CELLS, 1], ids=["dense", "sparse"])
+    def test_rounding_takes_no_distance_over_the_number_of_rows(self, dense, monkeypatch):
+        """Sums of floating shares came to 2.0000000000000004 of 2 rows."""
+        monkeypatch.setattr(private_metrics, "_DENSE_CELLS", dense)
+        for seed in range(200):
+            rng = np.random.default_rng(seed)
+            codes, synthetic = np.full((2, 1), 29), rng.integers(0, 29, (int(rng.integers(1, 60)), 1))
+            compare = private_metrics.Comparison(codes, synthetic, (30,))
+            assert compare.distance((0,)) == 2
 
     def test_a_figure_that_moves_too_far_is_found(self, encoder, exact, monkeypatch):
         """Negative control: the L1 distance instead of half of it."""
@@ -174,7 +188,7 @@ class TestSensitivity:
         monkeypatch.setattr(
             private_metrics.Comparison, "distance", lambda self, columns: 2 * distance(self, columns)
         )
-        assert self.largest_move(encoder, exact, ROW, 30) > 1.5
+        assert self.largest_move(encoder, exact, ROW, 30)[0] > 1.5
 
 
 class TestCost:
