@@ -433,7 +433,7 @@ class TestObjects:
 
 
 class TestSinglePrecision:
-    @settings(max_examples=40, deadline=None)
+    @settings(deadline=None)
     @given(st.floats(width=32, min_value=-(2.0**100), max_value=2.0**100))
     def test_a_single_float_is_its_shortest_decimal(self, number):
         value = float(np.float32(number))

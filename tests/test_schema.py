@@ -135,7 +135,7 @@ def test_is_shown_in_one_line_a_column():
 
 
 class TestYaml:
-    @settings(max_examples=150, deadline=None)
+    @settings(deadline=None)
     @given(SCHEMAS)
     @example(Schema())
     def test_round_trip(self, schema):

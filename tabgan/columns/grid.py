@@ -375,13 +375,14 @@ def _end_of_clearest(counts: np.ndarray, noise_stddev: float, least: float) -> i
     """
     sums = np.concatenate([[0.0], np.cumsum(counts)])
     stop = np.arange(1, len(sums))
-    clarity = sums[1:] / np.sqrt(stop) - noise_stddev * np.sqrt(least**2 + FAR * np.log(stop))
+    logs = np.log(stop)
+    clarity = sums[1:] / np.sqrt(stop) - noise_stddev * np.sqrt(least**2 + FAR * logs)
     most = clarity.max(initial=0.0)
     end = int(np.argmax(clarity)) + 1 if most > 0 else 0
     length = 1
     while length < len(counts):
-        stop = np.arange(length, len(sums))
-        needed = noise_stddev * np.sqrt(least**2 + PLACES * np.log(stop / length) + FAR * np.log(stop))
+        log, length_log = logs[length - 1 :], logs[length - 1]
+        needed = noise_stddev * np.sqrt(least**2 + PLACES * (log - length_log) + FAR * log)
         clarity = (sums[length:] - sums[:-length]) / math.sqrt(length) - needed
         best = int(np.argmax(clarity))
         if clarity[best] > most:

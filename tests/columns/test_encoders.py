@@ -229,7 +229,7 @@ class TestCategories:
 
 
 class TestNumbers:
-    @settings(max_examples=60, deadline=None)
+    @settings(deadline=None)
     @given(
         decimals=st.integers(0, 9),
         values=st.lists(st.integers(-(10**6), 10**6), min_size=1, max_size=20),
@@ -247,7 +247,7 @@ class TestNumbers:
         decoded = encoder.inverse_transform(encoder.transform(series), np.random.default_rng(0))
         assert decoded.tolist() == series.tolist()
 
-    @settings(max_examples=60, deadline=None)
+    @settings(deadline=None)
     @given(
         low=st.integers(-(10**9), 10**9),
         width=st.integers(0, 10**9),
@@ -288,14 +288,14 @@ class TestNumbers:
 
 
 class TestRanges:
-    @settings(max_examples=200, deadline=None)
+    @settings(deadline=None)
     @given(low=st.integers(-(2**50), 2**50), width=st.integers(0, 10**6), decimals=st.integers(0, 9))
     def test_released_bounds_and_declared_range_are_inverse_for_numbers(self, low, width, decimals):
         column = Numeric(name="a", decimals=decimals)
         bounds = column.bounds_of(low, low + width)
         assert column.with_(bounds=bounds).declared_range() == (low, low + width)
 
-    @settings(max_examples=50, deadline=None)
+    @settings(deadline=None)
     @given(low=st.integers(-30_000, 30_000), width=st.integers(0, 40_000))
     @pytest.mark.parametrize("resolution", ["day", "second"])
     def test_and_for_moments(self, resolution, low, width):

@@ -29,7 +29,7 @@ class TestSimplex:
     def test_worked_by_hand(self, counts, total, expected):
         np.testing.assert_allclose(grid.project_to_simplex(np.array(counts), total), expected)
 
-    @settings(max_examples=100, deadline=None)
+    @settings(deadline=None)
     @given(counts=COUNTS, total=st.floats(1, 1e6))
     def test_sums_to_the_total_and_is_non_negative_and_idempotent(self, counts, total):
         projected = grid.project_to_simplex(counts, total)
@@ -39,7 +39,7 @@ class TestSimplex:
             grid.project_to_simplex(projected, total), projected, rtol=1e-6, atol=1e-6 * total
         )
 
-    @settings(max_examples=50, deadline=None)
+    @settings(deadline=None)
     @given(counts=COUNTS, total=st.floats(1, 1e4), seed=st.integers(0, 2**32))
     def test_no_other_point_is_closer(self, counts, total, seed):
         projected = grid.project_to_simplex(counts, total)
@@ -69,7 +69,7 @@ class TestDenoise:
     def test_counts_at_the_edge_of_what_floats_hold(self):
         np.testing.assert_array_equal(grid.denoise_ordered(np.array([0.0, 2.0**-1073]), 0.0, 1e6), [0, 1e6])
 
-    @settings(max_examples=100, deadline=None)
+    @settings(deadline=None)
     @given(counts=COUNTS, noise=st.floats(0, 100), total=st.floats(1, 1e6))
     def test_sums_to_the_total_and_is_non_negative(self, counts, noise, total):
         result = grid.denoise_ordered(counts, noise, total)
@@ -223,7 +223,7 @@ class TestGridEdges:
         edges = grid.grid_edges(span, 8)
         assert 1 in np.diff(edges)[edges[:-1] == 0]
 
-    @settings(max_examples=100, deadline=None)
+    @settings(deadline=None)
     @given(
         low=st.integers(-(10**12), 10**12),
         width=st.integers(0, 10**12),

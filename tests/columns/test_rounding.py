@@ -46,7 +46,7 @@ class TestSteps:
 
 
 class TestMembers:
-    @settings(max_examples=200, deadline=None)
+    @settings(deadline=None)
     @given(start=st.integers(-5_000, 5_000), width=st.integers(1, 3_000), which=st.integers(0, 2))
     def test_are_as_many_as_there_are(self, start, width, which):
         steps = STEPS[which]
@@ -54,7 +54,7 @@ class TestMembers:
         exact = np.bincount(rounding.classes(np.arange(start, start + width), steps), minlength=len(steps))
         assert found.tolist() == [exact.tolist()]
 
-    @settings(max_examples=200, deadline=None)
+    @settings(deadline=None)
     @given(start=st.integers(-5_000, 5_000), width=st.integers(1, 3_000), which=st.integers(0, 2))
     def test_each_can_be_named(self, start, width, which):
         steps = STEPS[which]

@@ -57,7 +57,7 @@ TEXTS = [
 ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 @given(values=st.lists(ANYTHING, min_size=1, max_size=8), row=ANYTHING)
 def test_one_row_more_changes_no_other_row(values, row):
     series, longer = pd.Series(values, dtype=object), pd.Series([*values, row], dtype=object)

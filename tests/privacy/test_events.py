@@ -165,7 +165,7 @@ any_line = st.one_of(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 @given(data=st.data(), lines=st.lists(any_line, max_size=20))
 def test_the_order_of_the_lines_does_not_matter(data, lines):
     total = cost_of(lines)

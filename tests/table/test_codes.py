@@ -100,7 +100,7 @@ class TestMerging:
             code_column(encoder, np.array([0, np.nan]), 1.0, 100, 4, 64, 1.0)
         assert _categorical([0]).is_sampled.tolist() == [True, False]
 
-    @settings(max_examples=80, deadline=None)
+    @settings(deadline=None)
     @given(
         counts=st.lists(st.floats(-20, 1000), min_size=2, max_size=40),
         n_bins=st.integers(1, 32),
@@ -307,7 +307,7 @@ class TestConditions:
 
 
 class TestIdentifiers:
-    @settings(max_examples=50, deadline=None)
+    @settings(deadline=None)
     @given(start=st.integers(0, 10**9), n_rows=st.integers(0, 50), first_row=st.integers(0, 10**6))
     def test_unique_and_of_the_pattern(self, start, n_rows, first_row):
         column = Identifier(name="a", pattern="P-{:04d}/x", start=start)
