@@ -8,6 +8,7 @@ import os
 # Many small matrices, and often another process beside: threads cost more than they bring. Before torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import gc
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -29,9 +30,9 @@ from tabgan.privacy.plan import check_budget
 from tabgan.schema import Schema
 from tabgan.table.draft import draft_schema
 
-# A change is judged by the same examples each time; `make fuzz` looks for new ones.
-settings.register_profile("repeatable", derandomize=True)
-settings.register_profile("fuzz", derandomize=False)
+# A change is judged by the same few examples each time; `make fuzz` looks for many new ones.
+settings.register_profile("repeatable", derandomize=True, max_examples=25)
+settings.register_profile("fuzz", derandomize=False, max_examples=200)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 #: The width of the accountant's cells in tests, ten times as wide: a coarser grid only over-counts, so that a plan
@@ -59,6 +60,12 @@ def length_of_the_private_run(request: pytest.FixtureRequest) -> None:
             setattr(*place, value)
         accounting.epsilon_of.cache_clear()
         plan._calibrate_adversary.cache_clear()
+
+
+def pytest_collection_finish() -> None:
+    """Keep modules and collected tests out of every later search for garbage: they stay to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 #: Lines of the log on swallowed errors that nobody foresaw, since the last look.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import re
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 
@@ -188,10 +189,15 @@ def _tree(module: str) -> ast.Module:
 
 
 @cache
+def _nodes(module: str) -> list[ast.AST]:
+    return list(ast.walk(_tree(module)))
+
+
+@cache
 def _imports(module: str) -> list[tuple[str, int]]:
     """Return every imported module, functions' own imports included, with its line."""
     found = []
-    for node in ast.walk(_tree(module)):
+    for node in _nodes(module):
         if isinstance(node, ast.Import):
             found += [(alias.name, node.lineno) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -223,17 +229,19 @@ def _lies_in(module: str, places: set[str]) -> bool:
 
 @cache
 def _calls(module: str) -> list[tuple[str, ast.Call]]:
-    return [(ast.unparse(node.func), node) for node in ast.walk(_tree(module)) if isinstance(node, ast.Call)]
+    return [(ast.unparse(node.func), node) for node in _nodes(module) if isinstance(node, ast.Call)]
 
 
 class TestLayers:
-    @pytest.mark.parametrize("module", [name for name in MODULES if name])
-    def test_no_back_edge(self, module):
-        for target, line in _own(module):
-            is_inside = _rank(target) == _rank(module)  # of one folder that is a single row
-            assert _rank(target) < _rank(module) or is_inside, (
-                f"{module}:{line} imports {target}, further down"
-            )
+    def test_no_back_edge(self):
+        """Within a folder that is a single row, modules import each other."""
+        assert not [
+            f"{module}:{line} imports {target}, further down"
+            for module in MODULES
+            if module
+            for target, line in _own(module)
+            if _rank(target) > _rank(module)
+        ]
 
     def test_the_package_itself_imports_the_schema_only(self):
         assert {target for target, _ in _own("")} == {"schema"} | LAZY
@@ -304,10 +312,16 @@ class TestDoors:
                 assert not [name for name, _ in _imports(module) if name.split(".")[0] == "pandas"], module
 
 
-def kinds_tested_in(source: str) -> list[str]:
+def _found(modules: Iterable[str], check: Callable[[str], object]) -> dict[str, object]:
+    """Return all that a check finds, by module."""
+    found = {module: check(module) for module in modules}
+    return {module: each for module, each in found.items() if each}
+
+
+def kinds_tested_in(nodes: Iterable[ast.AST]) -> list[str]:
     """Return the places of a module that ask for the kind of a column: by its class, or by its name."""
     found = []
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes:
         match node:
             case ast.Call(func=ast.Name(id="isinstance" | "issubclass"), args=[_, classes]):
                 is_test = _names_in(classes) & KIND_CLASSES
@@ -340,9 +354,10 @@ def _names_in(node: ast.AST) -> set[str]:
 class TestKinds:
     """A column's kind is the business of its own file: others call the protocol."""
 
-    @pytest.mark.parametrize("module", [m for m in MODULES if not _lies_in(m, {"columns", "schema"})])
-    def test_nobody_asks_for_a_kind(self, module):
-        assert not kinds_tested_in(MODULES[module].read_text(encoding="utf-8"))
+    def test_nobody_asks_for_a_kind(self):
+        others = [module for module in MODULES if not _lies_in(module, {"columns", "schema"})]
+        assert len(others) > 50
+        assert not _found(others, lambda module: kinds_tested_in(_nodes(module)))
 
     @pytest.mark.parametrize(
         "code",
@@ -359,13 +374,13 @@ class TestKinds:
         ],
     )
     def test_the_check_would_see_it(self, code):
-        assert kinds_tested_in(code)
+        assert kinds_tested_in(ast.walk(ast.parse(code)))
 
     @pytest.mark.parametrize(
         "code", ["column.kind == other.kind", "dtype.kind == 'M'", "isinstance(column, Column)"]
     )
     def test_and_nothing_else(self, code):
-        assert not kinds_tested_in(code)
+        assert not kinds_tested_in(ast.walk(ast.parse(code)))
 
 
 #: Modules that may look at the rows of a table: they read them before noise, judge them, or make them.
@@ -410,6 +425,7 @@ def _frames_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
     return frames
 
 
+@cache
 def rows_met_in(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
     """Return the places of a function that do more with a table than pass it on, as far as the syntax shows."""
     frames = _frames_of(function)
@@ -447,10 +463,11 @@ def rows_met_in(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
 class TestRows:
     """A reviewer of the guarantee reads the doors: whoever else is handed real rows, passes them on unseen."""
 
-    @pytest.mark.parametrize("module", [m for m in MODULES if not _lies_in(m, MEET_ROWS)])
-    def test_tables_are_only_passed_on(self, module):
-        found = {f"{name}.{node.name}": rows_met_in(node) for name, node in FUNCTIONS if name == module}
-        assert not {name: places for name, places in found.items() if places and name not in MAY_MEET_ROWS}
+    def test_tables_are_only_passed_on(self):
+        others = [(module, node) for module, node in FUNCTIONS if not _lies_in(module, MEET_ROWS)]
+        assert len(others) > 400
+        found = [(f"{module}.{node.name}", rows_met_in(node)) for module, node in others]
+        assert not [(name, places) for name, places in found if places and name not in MAY_MEET_ROWS]
 
     def test_exceptions_are_there(self):
         found = {f"{name}.{node.name}" for name, node in FUNCTIONS if rows_met_in(node)}
@@ -495,46 +512,58 @@ class TestRows:
 
 
 class TestDangers:
-    @pytest.mark.parametrize("module", MODULES)
-    def test_nothing_that_runs_what_it_reads(self, module):
-        """Pitfall 23."""
-        assert not [name for name, _ in _imports(module) if name.split(".")[0] in FORBIDDEN]
+    @staticmethod
+    def runs_what_it_reads(module: str) -> list[str]:
+        """Return imports and calls of a module that run what they read."""
         names = {name for name, _ in _calls(module)}
-        assert names.isdisjoint({"torch.load", "torch.save", "eval", "exec", "pd.read_pickle", "yaml.load"})
-        assert not [name for name in names if name.endswith(".to_pickle")]
+        return [
+            *(name for name, _ in _imports(module) if name.split(".")[0] in FORBIDDEN),
+            *(names & {"torch.load", "torch.save", "eval", "exec", "pd.read_pickle", "yaml.load"}),
+            *(name for name in names if name.endswith(".to_pickle")),
+        ]
 
-    @pytest.mark.parametrize("module", MODULES)
-    def test_global_generators_are_not_seeded(self, module):
+    def test_nothing_that_runs_what_it_reads(self):
+        """Pitfall 23."""
+        assert not _found(MODULES, self.runs_what_it_reads)
+
+    @staticmethod
+    def seeds_of(module: str) -> list[str]:
+        """Return the calls of a module that seed a global generator."""
         forked = {
             id(inner)
-            for node in ast.walk(_tree(module))
+            for node in _nodes(module)
             if isinstance(node, ast.With)
             and any("fork_rng" in ast.unparse(item.context_expr) for item in node.items)
             for inner in ast.walk(node)
         }
-        for name, call in _calls(module):
-            assert name not in ("np.random.seed", "numpy.random.seed", "random.seed"), (
-                f"{module}:{call.lineno}"
-            )
-            assert name not in ("torch.cuda.manual_seed", "torch.cuda.manual_seed_all")
-            assert name != "torch.manual_seed" or id(call) in forked, f"{module}:{call.lineno}"
+        always = {"np.random.seed", "numpy.random.seed", "random.seed"}
+        always |= {"torch.cuda.manual_seed", "torch.cuda.manual_seed_all"}
+        return [
+            f"{name}, line {call.lineno}"
+            for name, call in _calls(module)
+            if name in always or (name == "torch.manual_seed" and id(call) not in forked)
+        ]
 
-    @pytest.mark.parametrize("module", [m for m in MODULES if not _lies_in(m, {"jobs"})])
-    def test_no_assert_stands_guard(self, module):
+    def test_global_generators_are_not_seeded(self):
+        assert not _found(MODULES, self.seeds_of)
+
+    def test_no_assert_stands_guard(self):
         """``python -O`` takes them out."""
-        assert not [node.lineno for node in ast.walk(_tree(module)) if isinstance(node, ast.Assert)]
+        others = [module for module in MODULES if not _lies_in(module, {"jobs"})]
+        assert not _found(others, lambda m: [n.lineno for n in _nodes(m) if isinstance(n, ast.Assert)])
 
-    @pytest.mark.parametrize("module", MODULES)
-    def test_no_exception_is_swallowed_whole(self, module):
-        for node in ast.walk(_tree(module)):
-            if isinstance(node, ast.ExceptHandler) and node.type is None:
-                pytest.fail(f"{module}:{node.lineno}: bare except")
+    def test_no_exception_is_swallowed_whole(self):
+        def bare(module: str) -> list[int]:
+            handlers = [node for node in _nodes(module) if isinstance(node, ast.ExceptHandler)]
+            return [node.lineno for node in handlers if node.type is None]
+
+        assert not _found(MODULES, bare)
 
 
 FUNCTIONS = [
     (module, node)
     for module in MODULES
-    for node in ast.walk(_tree(module))
+    for node in _nodes(module)
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
 ]
 
@@ -579,9 +608,8 @@ class TestNames:
 
 
 class TestDocstrings:
-    @pytest.mark.parametrize("module", MODULES)
-    def test_modules(self, module):
-        assert ast.get_docstring(_tree(module))
+    def test_modules(self):
+        assert not [module for module in MODULES if not ast.get_docstring(_tree(module))]
 
     def test_public_functions_and_classes(self):
         bare = []
@@ -687,43 +715,48 @@ class TestEnglish:
 
     SPOKEN = [module for module in MODULES if _lies_in(module, ENGLISH)]
 
-    @pytest.mark.parametrize("module", SPOKEN)
-    def test_no_docstring_begins_with_a_clause(self, module):
-        found = {}
-        for node in ast.walk(_tree(module)):
-            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-                docstring = ast.get_docstring(node)
-                if docstring and clause_in(docstring):
-                    found[getattr(node, "name", module)] = clause_in(docstring)
-        assert not found
+    def test_no_docstring_begins_with_a_clause(self):
+        documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
-    @pytest.mark.parametrize("module", SPOKEN)
-    def test_no_line_begins_with_a_clause(self, module):
-        assert not lines_with_a_clause(MODULES[module].read_text(encoding="utf-8"))
+        def clauses(module: str) -> list[tuple[str, str]]:
+            nodes = [node for node in _nodes(module) if isinstance(node, documented)]
+            texts = [(getattr(node, "name", module), ast.get_docstring(node)) for node in nodes]
+            found = [(name, clause_in(text)) for name, text in texts if text]
+            return [(name, clause) for name, clause in found if clause]
 
-    @pytest.mark.parametrize("module", SPOKEN)
-    def test_properties_and_classes_begin_with_no_verb(self, module):
-        nodes = [node for name, node in FUNCTIONS if name == module and is_property(node)]
-        nodes += [node for node in ast.walk(_tree(module)) if isinstance(node, ast.ClassDef)]
-        assert not [node.name for node in nodes if is_imperative(ast.get_docstring(node) or "")]
+        assert not _found(self.SPOKEN, clauses)
 
-    @pytest.mark.parametrize("module", SPOKEN)
-    def test_functions_begin_with_an_imperative(self, module):
-        found = {}
-        for name, node in FUNCTIONS:
-            docstring = ast.get_docstring(node)
-            if name == module and docstring and not is_property(node) and not is_imperative(docstring):
-                found[node.name] = docstring.split("\n")[0]
-        assert not found
+    def test_no_line_begins_with_a_clause(self):
+        assert not _found(
+            self.SPOKEN, lambda module: lines_with_a_clause(MODULES[module].read_text(encoding="utf-8"))
+        )
 
-    @pytest.mark.parametrize("module", SPOKEN)
-    def test_no_phrase_that_stands_for_another(self, module):
-        texts = [
-            node.value
-            for node in ast.walk(_tree(module))
-            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    def test_properties_and_classes_begin_with_no_verb(self):
+        nodes = [(module, node) for module, node in FUNCTIONS if is_property(node)]
+        nodes += [(m, node) for m in MODULES for node in _nodes(m) if isinstance(node, ast.ClassDef)]
+        spoken = [(module, node) for module, node in nodes if module in self.SPOKEN]
+        assert not [
+            f"{module}.{node.name}" for module, node in spoken if is_imperative(ast.get_docstring(node) or "")
         ]
-        assert not [found.group() for text in texts for found in PHRASES.finditer(text)]
+
+    def test_functions_begin_with_an_imperative(self):
+        functions = [
+            (f"{module}.{node.name}", ast.get_docstring(node))
+            for module, node in FUNCTIONS
+            if module in self.SPOKEN and not is_property(node)
+        ]
+        assert len(functions) > 500
+        assert not [
+            (name, text.split("\n")[0]) for name, text in functions if text and not is_imperative(text)
+        ]
+
+    def test_no_phrase_that_stands_for_another(self):
+        def phrases(module: str) -> list[str]:
+            constants = [node.value for node in _nodes(module) if isinstance(node, ast.Constant)]
+            texts = [value for value in constants if isinstance(value, str)]
+            return [found.group() for text in texts for found in PHRASES.finditer(text)]
+
+        assert not _found(self.SPOKEN, phrases)
 
     def test_the_checks_would_see_it(self):
         assert clause_in("What is kept of a fit.") == "What"
