@@ -938,12 +938,12 @@ UNITS = pytest.mark.parametrize("is_entity", [False, True], ids=["rows", "entiti
 @UNITS
 def test_what_leaves_moves_by_no_more_than_its_line_declares(is_entity):
     """Pitfalls 1, 2, 4 and 13."""
-    check_neighbours(80, 0, is_entity=is_entity)
+    check_neighbours(30, 0, is_entity=is_entity)
 
 
 @pytest.mark.slow
 @UNITS
-@pytest.mark.parametrize("seed", range(1, 7))
+@pytest.mark.parametrize("seed", range(7))
 def test_what_leaves_moves_by_no_more_than_its_line_declares_in_many_tables(is_entity, seed):
     tally = check_neighbours(400, seed, is_entity=is_entity)
     assert tally.n_cases == 400
