@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from tabgan.evaluation.gate import Gate
     from tabgan.privacy.ledger.records import LedgerConfig
     from tabgan.synthesizer import TabGAN
+    from tabgan.table.conditions import Between
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Between",
     "Boolean",
     "Categorical",
     "Datetime",
@@ -31,6 +33,7 @@ __all__ = [
 ]
 
 _LAZY = {
+    "Between": "tabgan.table.conditions",
     "FixedCombinations": "tabgan.evaluation",
     "Gate": "tabgan.evaluation.gate",
     "Inequality": "tabgan.evaluation",

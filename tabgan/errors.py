@@ -31,6 +31,19 @@ class DataError(TabGANError, ValueError):
     """An unusable table: its shape, its names or the types in a column."""
 
 
+class ConditionError(DataError):
+    """Conditions that practically never hold under a model.
+
+    Args:
+        message: The place, the rule, the finding and the fix.
+        share: Estimated share of the model's rows that hold what is asked for, among those that meet the rest.
+    """
+
+    def __init__(self, message: str, share: float = 0.0) -> None:
+        super().__init__(message)
+        self.share = share
+
+
 class NotFittedError(TabGANError, ValueError, AttributeError):
     """Use of a fitted attribute or method before ``fit``."""
 

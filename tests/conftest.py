@@ -170,8 +170,10 @@ class FakeTabGAN:
         )
         return self
 
-    def sample(self, n: int, *, conditions: Any = None, random_state: int | None = None) -> pd.DataFrame:
-        self.conditions = conditions
+    def sample(
+        self, n: int, *, conditions: Any = None, random_state: int | None = None, **others: Any
+    ) -> pd.DataFrame:
+        self.conditions, self.others = conditions, others
         rows = np.random.default_rng(random_state).integers(len(self.df), size=n)
         return self.df.iloc[rows].reset_index(drop=True)
 

@@ -57,6 +57,8 @@ ORDER = [
     "table.checks",
     "table.calendar",
     "table.codes",
+    "table.conditions",
+    "table.partial",
     "table.losses",
     "table.draft",
     "table",
@@ -105,6 +107,7 @@ ORDER = [
     "fitting.fit",
     "fitting",
     "drawing.rows",
+    "drawing.proportions",
     "drawing.stream",
     "drawing.mixin",
     "drawing",
@@ -129,6 +132,7 @@ ORDER = [
     "jobs.executors",
     "jobs",
     "cli.terminal",
+    "cli.condition_text",
     "cli.options",
     "cli.parts",
     "cli.reports",
@@ -139,7 +143,7 @@ ORDER = [
 ]
 
 #: Names of the package itself, imported when they are asked for.
-LAZY = {"synthesizer", "evaluation", "evaluation.gate", "privacy.ledger.records"}
+LAZY = {"synthesizer", "evaluation", "evaluation.gate", "privacy.ledger.records", "table.conditions"}
 
 #: Third-party packages that only these modules, or folders, may import.
 ONLY_IN = {
@@ -813,6 +817,7 @@ class TestExports:
         at_once = {name for name in vars(tabgan) if name[0].isupper()} - {"TYPE_CHECKING", "Any"}
         assert at_once | {
             "TabGAN",
+            "Between",
             "LedgerConfig",
             "Gate",
             "Inequality",

@@ -58,6 +58,13 @@ def integer_at_least(where: str, value: object, low: int, *, fix: str = "") -> i
     return int(value)  # type: ignore[call-overload, no-any-return]
 
 
+def true_or_false(where: str, value: object) -> bool:
+    """Return ``value`` if it is true or false, else raise ``ConfigError``."""
+    if not isinstance(value, bool):
+        raise ConfigError(_message(where, "true or false", value, ""))
+    return value
+
+
 def one_of(where: str, value: object, choices: Collection[str], *, fix: str = "") -> str:
     """Return ``value`` if it is one of ``choices``, else raise ``ConfigError``."""
     if not isinstance(value, str) or value not in choices:

@@ -34,6 +34,7 @@ from tabgan.cli.parts import (
     watcher_on_stderr,
 )
 from tabgan.cli.reports import evaluate
+from tabgan.errors import ConfigError
 from tabgan.io import check_readable, format_of, is_csv, read_table, write_table, write_text
 from tabgan.schema import Schema
 
@@ -199,8 +200,21 @@ def sample(
         ),
     ],
     condition: Annotated[
-        list[str] | None, typer.Option(help="column=value that every row must have; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            help="Condition that every row meets; may be repeated. plan=pro is one value of a column, plan=basic|pro "
+            "one of several, age=18..65 a range, age=18.. one with an open end, plan= missing, plan=.. not missing. A "
+            'value that holds such signs stands in double quotes: plan="a|b"|c.'
+        ),
     ] = None,
+    proportion: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Share of the rows that has a value of a column, such as sex=female:0.5; may be repeated for the same "
+            "column. What the shares leave of 1 goes to its other values."
+        ),
+    ] = None,
+    impute: Annotated[bool, typer.Option("--impute", help="Sample rows without missing values.")] = False,
     escape_formulas: Annotated[
         bool,
         typer.Option(
@@ -242,6 +256,8 @@ def sample(
         written: Any = options.with_form_of(fitted, form, "separator", "decimal", "encoding")
         conditions = options.conditions_of(condition or [], fitted.schema_, written["decimal"] or ".")
         if is_folder:
+            if proportion:
+                raise ConfigError("--proportion: expected a file as --output, got a folder. Name a file.")
             given: Any = options.given_form(separator, decimal, encoding, None)
             with watcher_on_stderr() as watcher:
                 manifest = fitted.sample_to(
@@ -251,6 +267,7 @@ def sample(
                     rows_per_file=rows_per_file,
                     escape_formulas=escape_formulas,
                     conditions=conditions or None,
+                    impute=impute,
                     random_state=random_state,
                     workers=workers,
                     progress=watcher.progress,
@@ -259,7 +276,13 @@ def sample(
             seeded = _seeded(random_state, fitted.random_state)
             typer.echo(f"{output}: {n:,} rows in {len(manifest.files):,} files{seeded}")
             return
-        df = fitted.sample(n, conditions=conditions or None, random_state=random_state)
+        df = fitted.sample(
+            n,
+            conditions=conditions or None,
+            proportions=options.proportions_of(proportion or [], fitted.schema_, written["decimal"] or ".") or None,
+            impute=impute,
+            random_state=random_state,
+        )
         if separator is None and output.suffix.lower() == ".tsv":
             written["separator"] = "tab"
         write_table(df, output, escape_formulas=escape_formulas, **written)

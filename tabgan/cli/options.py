@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +12,8 @@ import pandas as pd
 
 from tabgan._util.validate import nearest, positive
 from tabgan._util.yaml import parse
-from tabgan.columns.kind import read_text
+from tabgan.cli.condition_text import condition_of
+from tabgan.columns.kind import Column, read_text
 from tabgan.errors import ConfigError, DataError
 from tabgan.io import CsvForm, Dialect, check_readable, form_in_full, is_csv, read_table
 from tabgan.io.cells import with_decimal_point
@@ -131,25 +133,57 @@ def ledger_of(
 
 
 def conditions_of(pairs: Sequence[str], schema: Schema, decimal: str = ".") -> dict[str, object]:
-    """Return ``column=value`` pairs as values of the columns' kinds, numbers with a table's decimal mark.
+    """Return ``column=value`` pairs as conditions on the columns, numbers with a table's decimal mark.
 
     A name may hold an equals sign: of several columns that a pair could mean, the one with the longest name is meant.
-    All that stands behind its sign is the value.
+    All that stands behind its sign is the value; see :func:`tabgan.cli.condition_text.condition_of` for several.
     """
-    conditions = {}
+    conditions: dict[str, object] = {}
     for pair in pairs:
-        meant = [name for name in schema.names if pair.startswith(f"{name}=")]
-        if not meant:
-            name, separator, _ = pair.partition("=")
-            if not separator:
-                raise ConfigError(f"--condition: expected column=value, got {pair!r}.")
-            raise ConfigError(f"--condition: no column {name!r}.{nearest(name, schema.names)}")
-        name = max(meant, key=len)
-        text = pair[len(name) + 1 :]
-        if decimal == "," and schema[name].reads_from_text:
-            text = with_decimal_point(text)
-        conditions[name] = schema[name].parse(text, f"--condition {name}")
+        name, text = _split_pair(pair, schema, "--condition", "column=value")
+        if name in conditions:
+            raise ConfigError(
+                f"--condition {name}: expected one condition on a column, got two. Write values as a|b, ranges as a..b."
+            )
+        conditions[name] = _condition(text, schema[name], f"--condition {name}", decimal)
     return conditions
+
+
+def proportions_of(pairs: Sequence[str], schema: Schema, decimal: str = ".") -> dict[str, object]:
+    """Return ``column=value:share`` pairs as shares by column; a value may be all that a condition may be."""
+    shares: dict[str, list[dict[str, object]]] = {}
+    for pair in pairs:
+        name, text = _split_pair(pair, schema, "--proportion", "column=value:share")
+        where = f"--proportion {name}"
+        value, separator, share = text.rpartition(":")
+        number = math.nan
+        with suppress(ValueError):
+            number = float(share.replace(",", ".") if decimal == "," else share)
+        if not separator or math.isnan(number):
+            raise ConfigError(f"{where}: expected value:share such as female:0.5, got {text!r}.")
+        part = {"value": _condition(value, schema[name], where, decimal), "share": number}
+        shares.setdefault(name, []).append(part)
+    return dict(shares)
+
+
+def _split_pair(pair: str, schema: Schema, option: str, form: str) -> tuple[str, str]:
+    """Return the column that a pair means, and the text behind its sign."""
+    meant = [name for name in schema.names if pair.startswith(f"{name}=")]
+    if not meant:
+        name, separator, _ = pair.partition("=")
+        if not separator:
+            raise ConfigError(f"{option}: expected {form}, got {pair!r}.")
+        raise ConfigError(f"{option}: no column {name!r}.{nearest(name, schema.names)}")
+    name = max(meant, key=len)
+    return name, pair[len(name) + 1 :]
+
+
+def _condition(text: str, column: Column, where: str, decimal: str) -> object:
+    def parse(part: str) -> object:
+        has_comma = decimal == "," and column.reads_from_text
+        return column.parse(with_decimal_point(part) if has_comma else part, where)
+
+    return condition_of(text, parse, where)
 
 
 def check_evaluate(

@@ -54,6 +54,28 @@ class CategoricalEncoder(ColumnEncoder):
     def contains(self, series: pd.Series) -> bool:
         return set(typed(self.column.cells(series))) <= set(typed(self.shown))
 
+    def _between(self, low: object, high: object) -> np.ndarray:
+        if not self.is_ordered or (low is None and high is None):
+            return super()._between(low, high)
+        first, last = 0, self.n_values - 1
+        if low is not None:
+            first = self._position(low)
+        if high is not None:
+            last = self._position(high)
+        if first > last:
+            raise DataError(f"Column {self.name!r}: expected a range with its smaller end first.")
+        cells = np.arange(self.n_cells)
+        return (cells > first) & (cells <= last + 1)
+
+    def _position(self, value: object) -> int:
+        position = int(self._positions(pd.Series([value], dtype=object))[0])
+        if position < 0:
+            raise DataError(
+                f"Column {self.name!r}: expected one of the released categories as the end of a range. "
+                f"See model.schema_[{self.name!r}]."
+            )
+        return position
+
     def _positions(self, series: pd.Series) -> np.ndarray:
         """Return ``(rows,)`` positions in the categories, -1 for other values."""
         positions = {key: position for position, key in enumerate(typed(self.categories))}

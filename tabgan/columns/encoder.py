@@ -4,13 +4,35 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
 
+from tabgan.errors import DataError
+
+#: Ends of a range of values, both included; ``None`` is an open end.
+Ends = tuple[object, object]
+
 #: Code of a missing value in every column.
 MISSING = 0
+
+
+class CutCells(NamedTuple):
+    """A column's cells, cut so that the values asked for are whole cells.
+
+    Attributes:
+        encoder: Between values and the cut cells.
+        parent: ``(cells,)`` the cell of the uncut encoder that each is a part of.
+        share: ``(cells,)`` the part of that cell's rows that it has.
+        allowed: ``(cells,)`` true for the values asked for.
+    """
+
+    encoder: ColumnEncoder
+    parent: np.ndarray
+    share: np.ndarray
+    allowed: np.ndarray
 
 
 class ColumnEncoder(ABC):
@@ -84,6 +106,47 @@ class ColumnEncoder(ABC):
         """Return ``n_rows`` times one value of the column, or missing, in its dtype."""
         cells = np.repeat(self.transform(pd.Series([value], dtype=object)), n_rows)
         return self.inverse_transform(cells, np.random.default_rng(0))
+
+    def cut(self, values: Sequence[object], ranges: Sequence[Ends], with_missing: bool) -> CutCells:
+        """Return cells of which some values are whole ones.
+
+        Args:
+            values: Values of the column that :meth:`contains` is true of.
+            ranges: Ranges of its values; one with two open ends holds every value.
+            with_missing: True if missing cells are asked for, too.
+
+        Raises:
+            DataError: the values have no order, or an end is none of them.
+        """
+        allowed = np.zeros(self.n_cells, dtype=bool)
+        if len(values):
+            allowed[self.transform(pd.Series(list(values), dtype=object))] = True
+        for low, high in ranges:
+            allowed |= self._between(low, high)
+        return CutCells(
+            self, np.arange(self.n_cells), np.ones(self.n_cells), self._with(allowed, with_missing)
+        )
+
+    def _between(self, low: object, high: object) -> np.ndarray:
+        """Return ``(cells,)`` true for the values of a range."""
+        if low is None and high is None:
+            cells = np.arange(self.n_cells)
+            return np.asarray((cells != MISSING) & (cells <= self.n_shown))
+        raise DataError(
+            f"Column {self.name!r}: expected single values, got a range, and its values have no order. List them."
+        )
+
+    def _with(self, allowed: np.ndarray, with_missing: bool) -> np.ndarray:
+        """Return ``(cells,)`` allowed cells, those that a sample shows as missing among them or not."""
+        allowed = allowed.copy()
+        allowed[MISSING] = with_missing and self.is_nullable
+        if self.shows_other:
+            allowed[self.n_shown + 1 :] = with_missing
+        return allowed
+
+    def can_place(self, series: pd.Series) -> np.ndarray:
+        """Return ``(rows,)`` true for each value of a series without missing ones that has a cell of its own."""
+        return np.asarray(self._encode(series) != MISSING)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays that a model file keeps of the encoder, besides its column."""

@@ -22,7 +22,7 @@ from tabgan.columns.cycles import Cycle
 from tabgan.columns.encoder import MISSING, ColumnEncoder, can_hold_missing
 from tabgan.columns.keys import keys_of
 from tabgan.columns.values import Dtype, dtype_named, is_text, objects
-from tabgan.errors import DataError, SchemaError
+from tabgan.errors import ConfigError, DataError, SchemaError
 
 Scalar = bool | int | float | str
 
@@ -269,6 +269,23 @@ class Column(BaseModel):
         Each cell is read by itself. Only for columns without categories.
         """
         raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} has no such thing.")
+
+    def stated(self, value: object) -> object:
+        """Return a value that a person states, such as the end of a range, as a cell of the column could hold it.
+
+        Only for columns without categories. Text may be as on a command line.
+
+        Raises:
+            DataError: it is no such value.
+        """
+        if not np.isnan(self.read(pd.Series([value], dtype=object))).all():
+            return value
+        try:
+            if isinstance(value, str):
+                return self.parse(value, self.name)
+        except ConfigError:
+            pass  # said below, without the text
+        raise DataError(f"Column {self.name!r}: expected {self.quantity}, got {type(value).__name__}.")
 
     def ahead_of_utc(self, series: pd.Series) -> np.ndarray:
         """Return ``(rows,)`` float64 by which places on the axis are ahead of UTC, NaN for those without a zone.

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self, TypeGuard
 
 import numpy as np
 import pandas as pd
 
 from tabgan.columns import rounding
-from tabgan.columns.encoder import MISSING, ColumnEncoder, missing_value
+from tabgan.columns.encoder import MISSING, ColumnEncoder, CutCells, Ends, missing_value
 from tabgan.columns.kind import Column, Domain, is_text_dtype
 from tabgan.errors import DataError, SchemaError
 
@@ -355,6 +355,74 @@ class LatticeEncoder(ColumnEncoder):
         lattice, present = self.column.to_lattice(series)
         is_inside = present & (lattice >= self.edges[0]) & (lattice < self.edges[-1])
         return bool(is_inside.all()) and self._is_on_lattice(series, lattice)
+
+    def can_place(self, series: pd.Series) -> np.ndarray:
+        lattice, present = self.column.to_lattice(series)
+        is_inside = (lattice >= self.edges[0]) & (lattice < self.edges[-1])
+        return np.asarray(present & is_inside)
+
+    def cut(self, values: Sequence[object], ranges: Sequence[Ends], with_missing: bool) -> CutCells:
+        """Return cells cut where values asked for begin and end; the only number of a cell is in it or not."""
+        places = self.column.read(pd.Series(list(values), dtype=object)) if len(values) else np.zeros(0)
+        spans = [self._span(*ends) for ends in ranges]
+        if len(values):
+            whole, _ = self.column.to_lattice(pd.Series(list(values), dtype=object))
+            spans += [(int(at), int(at), np.nan, np.nan) for at in np.unique(whole)]
+        ends = np.array([end for first, last, *_ in spans for end in (first, last + 1)], dtype=np.int64)
+        ends = ends[(ends > self.edges[0]) & (ends < self.edges[-1])]
+        if self.exact is not None:
+            ends = ends[np.isnan(self.exact[np.searchsorted(self.edges, ends, side="right") - 1])]
+        finer = copy.copy(self)
+        finer.edges = np.union1d(self.edges, ends)
+        starts, stops = finer.edges[:-1], finer.edges[1:]
+        parent = np.searchsorted(self.edges, starts, side="right")
+        size = np.diff(finer.edges).astype(float)
+        if self.emphasis is not None:
+            size = rounding.members(starts - self.origin, stops - self.origin, self.steps) @ self.emphasis
+        allowed = np.zeros(1 + len(starts), dtype=bool)
+        for first, last, *_ in spans:
+            allowed[1 + np.searchsorted(starts, first) : 1 + np.searchsorted(starts, last, side="right")] = (
+                True
+            )
+        if self.exact is not None:
+            finer.exact = self.exact[parent - 1]
+            single = np.flatnonzero(~np.isnan(finer.exact))
+            among = np.isin(finer.exact[single], places)
+            for *_, low, high in spans:
+                among |= (finer.exact[single] >= low) & (finer.exact[single] <= high)
+            allowed[1 + single] = among
+        share = np.concatenate([[1.0], size / np.bincount(parent, weights=size)[parent]])
+        return CutCells(finer, np.concatenate([[MISSING], parent]), share, self._with(allowed, with_missing))
+
+    def _span(self, low: object, high: object) -> tuple[int, int, float, float]:
+        """Return the first and the last lattice integer of a range, as far as the column goes, and its ends' places."""
+        least, most = self._place(low, -np.inf), self._place(high, np.inf)
+        if least > most:
+            raise DataError(f"Column {self.name!r}: expected a range with its smaller end first.")
+        first, last = int(self.edges[0]), int(self.edges[-1]) - 1
+        if least > -np.inf:
+            at, place = self._nearest(low)
+            first = at if place >= least - self._tolerance(place) else at + 1
+        if most < np.inf:
+            at, place = self._nearest(high)
+            last = at if place <= most + self._tolerance(place) else at - 1
+        return first, last, least, most
+
+    def _nearest(self, bound: object) -> tuple[int, float]:
+        """Return a lattice integer of the column next to the end of a range, and its place on the axis."""
+        lattice = self.column.to_lattice(pd.Series([self.column.stated(bound)], dtype=object))[0]
+        lattice = np.clip(lattice, self.edges[0], self.edges[-1] - 1)
+        return int(lattice[0]), float(self.column.read(pd.Series(self._from_lattice(lattice)))[0])
+
+    def _tolerance(self, place: float) -> float:
+        """Return the distance below which two places are one."""
+        return float(max(1e-6 * self.column.step, 1e-15 * abs(place)))
+
+    def _place(self, bound: object, open_end: float) -> float:
+        """Return the place on the axis of the end of a range."""
+        if bound is None or (isinstance(bound, float) and bound == open_end):
+            return open_end
+        return float(self.column.read(pd.Series([self.column.stated(bound)], dtype=object))[0])
 
     def repeat(self, value: object, n_rows: int) -> pd.Series:
         series = pd.Series([value], dtype=object)

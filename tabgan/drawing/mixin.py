@@ -1,4 +1,4 @@
-"""The sampling half of a synthesizer: its rows, with or without conditions."""
+"""The sampling half of a synthesizer: its rows, with or without conditions, and rows that it completes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import tempfile
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -15,13 +16,16 @@ import pandas as pd
 from tabgan._util import validate
 from tabgan._util.progress import Progress, told
 from tabgan._util.rng import RandomStreams
-from tabgan.drawing.rows import RowSource
+from tabgan.drawing.proportions import strata_of
+from tabgan.drawing.rows import EFFECTIVE, RowSource, TableSource, imputing, say_that_rows_repeat
 from tabgan.drawing.stream import WORTH_PROCESSES, Manifest, write_alone, write_stream
 from tabgan.errors import ConfigError, NotFittedError
 from tabgan.fitting.modelfile import Fitted
 from tabgan.io import check_writable
 from tabgan.io.part_files import compression_of, form_of_parts
 from tabgan.model.sampling import BATCH_SIZE
+from tabgan.table.conditions import conditions_of
+from tabgan.table.partial import partial_rows
 
 logger = logging.getLogger(__name__)
 
@@ -38,22 +42,53 @@ class SamplerMixin:
     _times_sampled: int
 
     def sample(
-        self, n: int, *, conditions: Mapping[str, object] | None = None, random_state: int | None = None
+        self,
+        n: int,
+        *,
+        conditions: Mapping[str, object] | None = None,
+        proportions: Mapping[str, object] | None = None,
+        impute: bool = False,
+        random_state: int | None = None,
     ) -> pd.DataFrame:
         """Return ``n`` synthetic rows.
 
         Args:
             n: Number of rows, at least 0.
-            conditions: Columns with the value that they must have in every row; ``None`` stands for missing.
+            conditions: Conditions by column, which every row meets: a value; ``None`` for missing;
+                :class:`~tabgan.Between`, or ``{"min": ..., "max": ...}``, for a range of numbers, moments, durations or
+                ordered categories; ``{"missing": False}`` for any value; or a list of all of these. The rows have the
+                model's conditional distribution. ``attrs["effective_sample_size"]`` of the result is the number of
+                independent rows that they are worth in the columns up to the last one with a condition, and a warning
+                says if it is below ``n``.
+            proportions: Shares of one column's values, ``{"sex": {"female": 0.5, "male": 0.5}}``, met exactly up to
+                rounding; what they leave of 1 goes to all other values as in the model. Or ``{"age": [{"value":
+                Between(18, 39), "share": 0.5}, ...]}``. In each part, rows have the model's conditional distribution.
+            impute: True for rows without missing values: where the model would draw a missing cell, it draws one of
+                its values instead, given the rest of the row.
             random_state: Seed of this sample; ``None`` takes the model's. If both are ``None``, each call returns
                 different rows; a seed returns the same rows each time, so pass another one for more rows.
 
         Raises:
             NotFittedError: ``fit`` was not called.
-            ConfigError, SchemaError, DataError: ``n`` or a condition cannot be met.
+            ConfigError, SchemaError, DataError: ``n``, a condition or a share cannot be met.
+            ConditionError: a condition practically never holds under the model; its ``share`` is the estimated one.
         """
-        batches = list(self.sample_batches(n, BATCH_SIZE, conditions=conditions, random_state=random_state))
-        return pd.concat(batches, ignore_index=True) if len(batches) > 1 else batches[0]
+        batches = list(
+            self.sample_batches(
+                n,
+                BATCH_SIZE,
+                conditions=conditions,
+                proportions=proportions,
+                impute=impute,
+                random_state=random_state,
+            )
+        )
+        if len(batches) == 1:
+            return batches[0]
+        table = pd.concat(batches, ignore_index=True)
+        if EFFECTIVE in batches[0].attrs:
+            table.attrs[EFFECTIVE] = sum(batch.attrs[EFFECTIVE] for batch in batches)
+        return table
 
     def sample_batches(
         self,
@@ -61,22 +96,31 @@ class SamplerMixin:
         batch_size: int = 100_000,
         *,
         conditions: Mapping[str, object] | None = None,
+        proportions: Mapping[str, object] | None = None,
+        impute: bool = False,
         random_state: int | None = None,
     ) -> Iterator[pd.DataFrame]:
         """Return an iterator over tables of at most ``batch_size`` rows, ``n`` rows in total; see :meth:`sample`."""
         fitted = self._check_fitted()
         n = validate.integer_at_least("n", n, 0)
         batch_size = validate.integer_at_least("batch_size", batch_size, 1)
-        conditions = {} if conditions is None else conditions
-        if not isinstance(conditions, Mapping):
-            raise ConfigError(
-                f"conditions: expected a mapping from column names to values, got {type(conditions).__name__}."
-            )
-        source = RowSource.of(fitted, conditions)
-        if random_state is None:
-            self._say_that_samples_repeat()
-        streams = RandomStreams(self.random_state if random_state is None else random_state)
-        return source.tables(n, batch_size, streams)
+        impute = validate.true_or_false("impute", impute)
+        if proportions is None:
+            source: TableSource = RowSource.of(fitted, conditions, impute)
+        else:
+            stated = conditions_of(conditions, fitted.encoder.schema.names)
+            source = strata_of(imputing(fitted) if impute else fitted, proportions, stated)
+        return self._told(source, n, batch_size, self._streams(random_state))
+
+    def _told(
+        self, source: TableSource, n: int, batch_size: int, streams: RandomStreams
+    ) -> Iterator[pd.DataFrame]:
+        """Return an iterator over tables; after the last one, the log says if rows repeat."""
+        worth = 0.0
+        for table in source.tables(n, batch_size, streams):
+            worth += table.attrs.get(EFFECTIVE, len(table))
+            yield table
+        say_that_rows_repeat(worth, n)
 
     def sample_to(
         self,
@@ -91,6 +135,7 @@ class SamplerMixin:
         encoding: str | None = None,
         escape_formulas: bool = False,
         conditions: Mapping[str, object] | None = None,
+        impute: bool = False,
         random_state: int | None = None,
         workers: int | None = None,
         progress: Progress | None = None,
@@ -115,6 +160,7 @@ class SamplerMixin:
             encoding: A CSV's encoding; by default UTF-8.
             escape_formulas: Flag: in a CSV, put an apostrophe before text that a spreadsheet would run as a formula.
             conditions: As in :meth:`sample`.
+            impute: As in :meth:`sample`.
             random_state: As in :meth:`sample`. If both seeds are ``None``, the folder's manifest keeps the one drawn.
             workers: Processes that write files; by default one for each core if there are rows and files enough.
             progress: Called as ``progress("sample", rows, n)``; by default bars on a terminal or in a notebook.
@@ -141,8 +187,9 @@ class SamplerMixin:
         compression = compression_of(format, compression or (alone[1] if alone else None))
         dialect = {"separator": separator, "decimal": decimal, "encoding": encoding}
         form = form_of_parts(format, dialect, escape_formulas)
-        conditions = {} if conditions is None else conditions
-        source = RowSource.of(fitted, conditions)
+        wanted = {"conditions": conditions, "impute": validate.true_or_false("impute", impute)}
+        source = RowSource.of(fitted, **wanted)  # type: ignore[arg-type]
+        stated = sorted(conditions_of(conditions, fitted.encoder.schema.names).items())
         seed = self.random_state if random_state is None else random_state
         check_writable(path.parent)
         with told(progress) as tell, tempfile.TemporaryDirectory() as folder:
@@ -155,13 +202,13 @@ class SamplerMixin:
                 format=format,
                 compression=compression,
                 form=form,
-                request=repr(sorted(conditions.items())),
+                request=f"{stated!r}{', imputed' if impute else ''}",
                 seed=RandomStreams(seed).entropy,
             )
             if alone:
                 return write_alone(source, path, manifest, tell)
             workers = self._workers(manifest, workers)
-            return write_stream(source, model, conditions, path, manifest, seed is not None, workers, tell)
+            return write_stream(source, model, wanted, path, manifest, seed is not None, workers, tell)
 
     def _workers(self, manifest: Manifest, workers: int | None) -> int:
         """Return the number of processes that write files.
@@ -177,6 +224,56 @@ class SamplerMixin:
     @abstractmethod
     def save(self, path: str | Path) -> None:
         """Write the model to one file."""
+
+    def complete(
+        self, rows: pd.DataFrame, *, unknown: str = "error", random_state: int | None = None
+    ) -> pd.DataFrame:
+        """Return whole rows around given cells: columns that are left out, and missing cells, are drawn given the rest.
+
+        The result has the model's columns and dtypes, and the index and order of ``rows``; given cells are as they
+        were. Missing cells of the result are the model's.
+
+        **Guarantee.** None for the result beyond that of ``rows``: it holds them. The model stays as it is, and
+        nothing is charged.
+
+        Args:
+            rows: A table with some of the model's columns, or all; a missing cell is one to draw.
+            unknown: The fate of a given cell that the model has no place for, such as a number out of the released
+                range: ``"error"`` refuses it, ``"ignore"`` keeps it, and no other cell depends on it.
+            random_state: Seed, as of :meth:`sample`.
+
+        Raises:
+            NotFittedError: ``fit`` was not called.
+            ConfigError, SchemaError, DataError: an argument or a column cannot be used; no cell is quoted.
+        """
+        return self._completed(rows, unknown, random_state, imputes=False)
+
+    def impute(
+        self, rows: pd.DataFrame, *, unknown: str = "error", random_state: int | None = None
+    ) -> pd.DataFrame:
+        """Return whole rows as :meth:`complete` does, of which no drawn cell is missing."""
+        return self._completed(rows, unknown, random_state, imputes=True)
+
+    def _completed(
+        self, rows: pd.DataFrame, unknown: str, random_state: int | None, *, imputes: bool
+    ) -> pd.DataFrame:
+        fitted = self._check_fitted()
+        unknown = validate.one_of("unknown", unknown, ("error", "ignore"))
+        partial = partial_rows(fitted.encoder, rows, ignores_unknown=unknown == "ignore")
+        if imputes:
+            lacking = partial.to_draw(fitted.encoder)
+            fitted = replace(fitted, encoder=fitted.encoder.without_missing(lacking))
+        streams = self._streams(random_state)
+        rng = streams.torch("complete", fitted.generator.device)
+        codes = fitted.sampler().completed(partial.codes, rng)
+        drawn = fitted.encoder.modelled(codes, streams.numpy("decode"))
+        return partial.completed(fitted.encoder.with_generated(drawn, 0), fitted.encoder.schema)
+
+    def _streams(self, random_state: int | None) -> RandomStreams:
+        """Return the random streams of a sample."""
+        if random_state is None:
+            self._say_that_samples_repeat()
+        return RandomStreams(self.random_state if random_state is None else random_state)
 
     def _say_that_samples_repeat(self) -> None:
         """Log, once per fit, that a second sample with the model's own seed repeats the rows of the first."""

@@ -29,7 +29,7 @@ import torch
 from tabgan._util.files import atomic_path, leftovers, parse
 from tabgan._util.progress import Progress, silent
 from tabgan._util.rng import RandomStreams
-from tabgan.drawing.rows import RowSource
+from tabgan.drawing.rows import EFFECTIVE, RowSource, say_that_rows_repeat
 from tabgan.errors import ConfigError, DataError
 from tabgan.fitting.modelfile import read_model
 from tabgan.io.part_files import part_sink, suffix_of, types_of
@@ -149,7 +149,7 @@ class FileJob:
 def write_stream(
     source: RowSource,
     model_file: Path,
-    conditions: Mapping[str, object],
+    wanted: Mapping[str, object],
     folder: Path,
     manifest: Manifest,
     is_seeded: bool,
@@ -164,7 +164,7 @@ def write_stream(
     Args:
         source: The rows.
         model_file: The model that they are of, for other processes.
-        conditions: Those of the rows, for other processes.
+        wanted: Arguments of :meth:`RowSource.of` that make them, for other processes.
         folder: The folder; it is made if there is none.
         manifest: The request; its seed counts unless an unseeded request resumes.
         is_seeded: True if a seed was asked for.
@@ -184,9 +184,11 @@ def write_stream(
         if not lacking:
             progress("sample", manifest.n_rows, manifest.n_rows)
             return manifest
-        types = types_of(_chunk(source, manifest, 0))
+        first = _chunk(source, manifest, 0)
+        say_that_rows_repeat(first.attrs.get(EFFECTIVE, len(first)), len(first))
+        types = types_of(first)
         jobs = [FileJob(folder, manifest, number, manifest.name_of(number), types) for number in lacking]
-        for file in _written(source, model_file, conditions, jobs, workers):
+        for file in _written(source, model_file, wanted, jobs, workers):
             done[file.name] = file
             manifest = replace(manifest, files=tuple(done[name] for name in sorted(done, key=_number)))
             _keep(folder, manifest)
@@ -212,7 +214,7 @@ def _number(name: str) -> int:
 def _written(
     source: RowSource,
     model_file: Path,
-    conditions: Mapping[str, object],
+    wanted: Mapping[str, object],
     jobs: list[FileJob],
     workers: int,
 ) -> Iterator[PartFile]:
@@ -225,7 +227,7 @@ def _written(
         min(workers, len(jobs)),
         multiprocessing.get_context("spawn"),
         _open_model,
-        (model_file, dict(conditions)),
+        (model_file, dict(wanted)),
     )
     try:
         waiting: set[Future[PartFile]] = set()
@@ -270,11 +272,11 @@ def _without_main() -> Iterator[None]:
 _there: dict[str, RowSource] = {}
 
 
-def _open_model(model_file: Path, conditions: Mapping[str, object]) -> None:
+def _open_model(model_file: Path, wanted: Mapping[str, Any]) -> None:
     """Prepare a process that writes files."""
     torch.set_num_threads(1)  # each of the processes has a core
     fitted, _ = read_model(model_file, torch.device("cpu"))
-    _there["source"] = RowSource.of(fitted, conditions)
+    _there["source"] = RowSource.of(fitted, **wanted)
 
 
 def _write_there(job: FileJob) -> PartFile:

@@ -72,7 +72,7 @@ class Fitted:
         """Return a sampler of the generator's codes."""
         columns = self.encoder.columns
         pooled = {j: c.shown_weights for j, c in enumerate(columns) if c.has_pooled}
-        return CodeSampler(self.generator, [column.exists for column in columns], pooled)
+        return CodeSampler(self.generator, [column.exists for column in columns], pooled, self.encoder.names)
 
 
 def keep_form(model: Any, form: Mapping[str, object]) -> None:

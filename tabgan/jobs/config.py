@@ -8,7 +8,8 @@ One mapping is one job; a list, or a mapping with the key ``jobs``, is several::
     schema: adult-schema.yaml                   # or the schema itself; omitted facts are released privately
     target: income
     model: {epsilon: 1.0, delta: 1e-6}          # arguments of TabGAN
-    output: {folder: out/adult, rows: same, csv: true, parquet: true, model: true}
+    output: {folder: out/adult, rows: same, csv: true, parquet: true, model: true}     # conditions: {age: {min: 18}},
+                                                # proportions: {sex: {female: 0.5, male: 0.5}}, impute: true
     report: {html: true, json: true, pdf: false, card: true, private_metrics_epsilon: 0.1,  # false: no evaluation
              source: census of 1994, controller: the bureau, contact: office@example.org}   # printed in both editions
     rules: [{low: start, high: end}]            # rules for every row; checked, not enforced
@@ -53,6 +54,7 @@ from tabgan.io import CsvForm, Format, check_readable, check_writable, format_of
 from tabgan.jobs.fields import (
     synthesizer,
     to_checkpoint,
+    to_conditions,
     to_decimal,
     to_dtypes,
     to_encoding,
@@ -65,6 +67,7 @@ from tabgan.jobs.fields import (
     to_name,
     to_pdf,
     to_private_metrics_epsilon,
+    to_proportions,
     to_random_state,
     to_report,
     to_rows,
@@ -157,6 +160,10 @@ class Output:
         parquet: Write synthetic.parquet.
         model: Write model.tabgan.
         escape_formulas: Put an apostrophe before text in synthetic.csv that a spreadsheet would run as a formula.
+        conditions: Conditions that every row meets, by column: a value, a list of values, ``{min: 18, max: 65}``,
+            ``null`` for missing, ``{missing: false}``.
+        proportions: Shares of one column's values: ``{sex: {female: 0.5, male: 0.5}}``.
+        impute: Sample rows without missing values.
     """
 
     folder: Annotated[Path, PlainValidator(to_folder)]
@@ -165,6 +172,15 @@ class Output:
     parquet: bool = True
     model: bool = True
     escape_formulas: bool = False
+    conditions: Annotated[dict[str, Any], PlainValidator(to_conditions)] = field(default_factory=dict)
+    proportions: Annotated[dict[str, Any] | None, PlainValidator(to_proportions)] = None
+    impute: bool = False
+
+    @property
+    def wanted(self) -> dict[str, Any]:
+        """Arguments of a sample that make its rows others than the model's own; none by default."""
+        given = {"conditions": self.conditions, "proportions": self.proportions, "impute": self.impute}
+        return {key: value for key, value in given.items() if value}
 
 
 @dataclass(frozen=True, config=_CONFIG)

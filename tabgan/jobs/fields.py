@@ -27,6 +27,7 @@ from tabgan.io import (
 from tabgan.privacy.ledger.records import LedgerConfig
 from tabgan.report.pdf import check_pdf
 from tabgan.schema import Schema
+from tabgan.table.conditions import Condition, check_proportions
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -97,6 +98,35 @@ def to_rows(value: object) -> int | str:
     """Return a number of rows, or ``"same"``."""
     fix = "Write a number, or same for about as many as the table has."
     return "same" if value == "same" else integer_at_least("output.rows", value, 1, fix=fix)
+
+
+def to_conditions(value: object) -> dict[str, Any]:
+    """Return conditions by column, each in a form that there is."""
+    if not isinstance(value, Mapping):
+        raise ConfigError(
+            f"output.conditions: expected a mapping such as {{age: {{min: 18, max: 65}}, plan: [basic, pro]}}, "
+            f"got {value!r}."
+        )
+    problems = []
+    for name, wanted in value.items():
+        try:
+            Condition.of(wanted, f"output.conditions.{name}")
+        except ConfigError as error:
+            problems.append(str(error))
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return {str(name): wanted for name, wanted in value.items()}
+
+
+def to_proportions(value: object) -> dict[str, Any] | None:
+    """Return shares of one column's values, each in a form that there is."""
+    if value is None:
+        return None
+    try:
+        check_proportions(value)
+    except ConfigError as error:
+        raise ConfigError(f"output.{error}") from None
+    return {str(name): shares for name, shares in value.items()}  # type: ignore[attr-defined]
 
 
 def to_name(value: object) -> str:

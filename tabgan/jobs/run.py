@@ -43,6 +43,7 @@ from tabgan.privacy.filter import PrivacyStatement, spent_note
 from tabgan.privacy.unit import ROW, PrivacyUnit
 from tabgan.schema import Schema
 from tabgan.table.checks import check_columns
+from tabgan.table.conditions import check_declared, conditions_of
 
 SYNTHETIC_CSV = "synthetic.csv"
 SYNTHETIC_PARQUET = "synthetic.parquet"
@@ -127,7 +128,7 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
     """
     check_writable(job.output.folder, "output.folder")
     check_inner(job.output.folder, (RELEASE, INTERNAL, WITHHELD), "output.folder")
-    clock = _Clock(progress or silent)
+    clock, wanted = _Clock(progress or silent), job.output.wanted
     _check_columns(job)
     _check_budget(job)
     audit = _audit(job, clock)
@@ -139,9 +140,10 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
             keep_form(model, form)
         extra = job.private_metrics_epsilon
         with says_what_is_spent(model), clock.stage("sample"):
-            synthetic = model.sample(
-                rows_to_sample(job.output, model.n_rows_), random_state=_sample_seed(job)
-            )
+            n_rows, seed = rows_to_sample(job.output, model.n_rows_), _sample_seed(job)
+            synthetic = model.sample(n_rows, random_state=seed)
+            # Figures judge the model by rows of its own; those that are written may be others.
+            table = model.sample(n_rows, random_state=seed, **wanted) if wanted else synthetic
         report: Any = None
         if job.report is not None and tables.holdout is not None:
             with says_what_is_spent(model, extra), clock.stage("evaluate", reports_itself=True):
@@ -149,7 +151,7 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
         decision = NO_GATE if report is None else report.decision
         with says_what_is_spent(model, extra), clock.stage("write"):
             is_released = model.privacy_.is_private and decision.outcome != "failed"
-            _write(job.output, model, synthetic, form, _folder(folder, RELEASE if is_released else WITHHELD))
+            _write(job.output, model, table, form, _folder(folder, RELEASE if is_released else WITHHELD))
             if job.output.model and is_released and model.privacy_.place is not None:
                 model.save(_folder(folder, INTERNAL) / MODEL)  # it knows its ledger, which later charges need
             if report is not None and job.report is not None:
@@ -160,7 +162,7 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
     if job.checkpoint is not None:
         discard(job.checkpoint)
     files = tuple(job.output.folder / name for name in written)
-    result = JobResult(job.name, files, len(synthetic), clock.seconds, model.privacy_)
+    result = JobResult(job.name, files, len(table), clock.seconds, model.privacy_)
     if report is None:
         return result
     return replace(result, headline=report.headline, decision=decision, total=report.data.total)
@@ -180,16 +182,21 @@ def _folder(parent: Path, name: str) -> Path:
 
 
 def _check_columns(job: Job) -> None:
-    """Raise if schema, target or rules name a column that the source's header lacks, before a row is read.
+    """Raise if schema, target, rules or the rows to sample name a column that the source's header lacks.
+
+    No row is read yet. Nor may the rows to sample contradict what the schema declares.
 
     Raises:
-        SchemaError, ConfigError: one of them does.
+        SchemaError, ConfigError, DataError: one of them does.
     """
-    source = job.source
+    source, declared = job.source, job.declared_schema or Schema()
+    check_declared(conditions_of(job.output.conditions, list(job.output.conditions)), declared)
     names = column_names(source.file(), source.format, separator=source.separator, encoding=source.encoding)
     if names is not None:
-        check_columns(job.declared_schema or Schema(), names)
+        check_columns(declared, names)
         check_rule_columns(job.rules, names)
+        conditions_of(job.output.conditions, names, "output.conditions")
+        conditions_of(dict.fromkeys(job.output.proportions or ()), names, "output.proportions")
 
 
 def _check_budget(job: Job) -> None:

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
 
 from tabgan._util.tensors import draw_codes
+from tabgan.errors import ConditionError
 from tabgan.model.generator import Generator
 
 #: Rows drawn at once; larger batches are assembled from parts.
 BATCH_SIZE = 16_384
 
 #: Candidates per requested row under conditions: at first, and at most, if their weights differ so much that their
-#: effective size is below the requested number of rows; and the least number in all.
-CANDIDATES, MOST_CANDIDATES, MIN_CANDIDATES = 8, 32, 4_096
+#: effective size is below ENOUGH times the requested number of rows; the least number in all; and the number in all up
+#: to which more are drawn however few rows are asked for. What is drawn of candidates varies more than these do.
+CANDIDATES, MOST_CANDIDATES, MIN_CANDIDATES, AMPLE, ENOUGH = 8, 32, 4_096, 2**18, 4
+
+#: Candidates for each row that is completed: at least, at most, and for all rows together.
+LEAST_EACH, MOST_EACH, EACH_IN_ALL = 32, 2_048, 2**15
+
+#: Share of the rows meeting the conditions so far below which the next one practically never holds.
+LEAST_SHARE = 1e-8
+
+#: Chances that rows meet a condition, by code: of one code alone, ``(width,)`` chances, or a function of ``(rows,
+#: columns before)`` codes that returns ``(rows, width)``.
+Chances = int | np.ndarray | Callable[[np.ndarray], np.ndarray]
 
 
 class CodeSampler:
@@ -30,6 +43,11 @@ class CodeSampler:
         exists: One mask ``(size,)`` per column: codes that may be drawn.
         pooled: Weights ``(size,)`` for redrawing pooled cells, by the position of a column whose last code is pooled;
             not negative, 0 at the end and above 0 somewhere.
+        names: Names of the columns, for errors.
+
+    Attributes:
+        effective_size: Effective size (Kish) of the rows drawn so far under conditions: the number of independent rows
+            that they are worth in the columns up to the last one with a condition.
     """
 
     def __init__(
@@ -37,6 +55,7 @@ class CodeSampler:
         generator: Generator,
         exists: Sequence[np.ndarray],
         pooled: Mapping[int, np.ndarray] | None = None,
+        names: Sequence[str] | None = None,
     ) -> None:
         self._generator = generator
         device = generator.device
@@ -46,28 +65,36 @@ class CodeSampler:
             position: torch.as_tensor(weights, dtype=torch.float64, device=device)
             for position, weights in (pooled or {}).items()
         }
+        self._names = list(names or map(str, range(len(exists))))
+        self.effective_size = 0.0
 
     @torch.no_grad()
     def batches(
         self,
         n_rows: int,
         rng: torch.Generator,
-        fixed: Mapping[int, int] | None = None,
+        fixed: Mapping[int, Chances] | None = None,
         batch_size: int = BATCH_SIZE,
     ) -> Iterator[np.ndarray]:
         """Yield ``(batch, columns)`` int16 codes, exactly ``n_rows`` rows in total.
 
-        Conditions are met by sequential importance resampling: columns are drawn in order; a fixed one is
-        set, and the row weighted by the probability of drawing that code. After the last fixed column, the
-        requested rows are drawn from the weighted candidates and completed independently. Candidates are drawn until
-        their effective size (Kish) reaches the number of rows, or their number MOST_CANDIDATES times it: for rarer
-        conditions, rows repeat in the columns up to the last fixed one. Every row always has the fixed codes.
+        Conditions are met by sequential importance resampling: columns are drawn in order; one with a condition is
+        drawn in proportion to the chance with which each code meets it, and the row weighted by the probability of
+        meeting it. After the last of them, the requested rows are drawn from the weighted candidates and completed
+        independently. Candidates are drawn until their effective size (Kish) reaches ENOUGH times the number of rows,
+        or their number MOST_CANDIDATES times it and AMPLE: for rarer conditions, rows repeat in the columns up to the
+        last one with a condition. Every row always meets them.
 
         Args:
             n_rows: Total number of rows, at least 0.
             rng: Source of all draws, on the generator's device.
-            fixed: Required codes, by position of the column.
+            fixed: Chances that rows meet the conditions, by position of the column; the product of a row's is that of
+                the whole row.
             batch_size: Most rows per batch.
+
+        Raises:
+            ConditionError: a condition practically never holds: fewer than LEAST_SHARE of the rows that meet those
+                before have a code that may meet it.
 
         References:
             Gordon, Salmond & Smith (1993), *Novel Approach to Nonlinear/Non-Gaussian Bayesian State Estimation*.
@@ -82,6 +109,48 @@ class CodeSampler:
             whole = [self._without_pooled(codes, rng) for codes in drawn]
             yield torch.cat([codes.to(torch.int16).cpu() for codes in whole]).numpy()
 
+    @torch.no_grad()
+    def completed(self, given: np.ndarray, rng: torch.Generator) -> np.ndarray:
+        """Return ``(rows, columns)`` int16 codes: those given, and for each row others that go with them.
+
+        Each row has candidates of its own, weighted by the probability of its given codes; one of them is chosen after
+        its last given column, and completed.
+
+        Args:
+            given: ``(rows, columns)`` codes that may be drawn, -1 where there is none.
+            rng: Source of all draws, on the generator's device.
+        """
+        is_given = given >= 0
+        stops = np.where(is_given, np.arange(1, given.shape[1] + 1), 0).max(axis=1, initial=0)
+        order = np.argsort(stops, kind="stable")
+        each = int(np.clip(EACH_IN_ALL // max(len(given), 1), LEAST_EACH, MOST_EACH))
+        found = np.empty(given.shape, dtype=np.int16)
+        for first in range(0, len(order), BATCH_SIZE // each):
+            rows = order[first : first + BATCH_SIZE // each]
+            codes = self._chosen(
+                torch.as_tensor(given[rows], device=self._generator.device), each, stops[rows[-1]], rng
+            )
+            found[rows] = self._without_pooled(codes, rng).to(torch.int16).cpu().numpy()
+        return found
+
+    def _chosen(self, given: torch.Tensor, each: int, stop: int, rng: torch.Generator) -> torch.Tensor:
+        """Return whole rows with the codes that are given in the columns before ``stop``."""
+        n_rows = len(given)
+        wanted = given.long().repeat_interleave(each, dim=0)
+        state, codes = self._start(len(wanted))
+        log_weight = torch.zeros(len(wanted), device=codes.device, dtype=torch.float64)
+        for position in range(stop):
+            logits, own = self._logits(state, position), wanted[:, position]
+            is_given = own >= 0
+            codes[:, position] = torch.where(is_given, own, draw_codes(logits, rng))
+            log_p = torch.log_softmax(logits, dim=1).gather(1, codes[:, position, None]).squeeze(1)
+            log_weight += torch.where(is_given, log_p, 0.0)
+            state = self._generator.advance(state, codes[:, position], position)
+        weights = torch.softmax(log_weight.view(n_rows, each), dim=1)
+        kept = torch.multinomial(weights, 1, generator=rng).squeeze(1)
+        codes = codes[torch.arange(n_rows, device=codes.device) * each + kept]
+        return self._go_on(self._state_after(codes, stop), codes, stop, rng)
+
     def _without_pooled(self, codes: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
         """Return the codes of complete rows with pooled codes redrawn, each column independently."""
         for position, weights in self._pooled.items():
@@ -94,46 +163,84 @@ class CodeSampler:
         state, codes = self._start(n_rows)
         return self._go_on(state, codes, 0, rng)
 
-    def _conditional(self, n_rows: int, rng: torch.Generator, fixed: Mapping[int, int]) -> torch.Tensor:
+    def _conditional(self, n_rows: int, rng: torch.Generator, fixed: Mapping[int, Chances]) -> torch.Tensor:
         least = max(CANDIDATES * n_rows, MIN_CANDIDATES)
-        most = max(MOST_CANDIDATES * n_rows, MIN_CANDIDATES)
+        most = max(MOST_CANDIDATES * n_rows, AMPLE)
         parts: list[tuple[torch.Tensor, torch.Tensor]] = []
+        masses: dict[int, list[torch.Tensor]] = {position: [] for position in fixed}
         drawn, worth = 0, 0.0
-        while drawn < least or (worth < n_rows and drawn < most):
+        while drawn < least or (worth < ENOUGH * n_rows and drawn < most):
             size = min(BATCH_SIZE, least - drawn) if drawn < least else BATCH_SIZE
-            parts.append(self._candidates(size, rng, fixed))
+            parts.append(self._candidates(size, rng, fixed, masses))
             drawn += len(parts[-1][0])
             worth = _effective_size(torch.cat([log_weight for _, log_weight in parts]))
+        self._check(masses)
+        self.effective_size += min(worth, n_rows)
         codes, log_weight = (torch.cat(part) for part in zip(*parts, strict=True))
         weights = torch.softmax(log_weight, dim=0)
         kept = torch.multinomial(weights, n_rows, replacement=True, generator=rng)
-        state, codes = self._generator.start(n_rows), codes[kept]
-        last = max(fixed)
-        for position in range(last + 1):
-            state = self._generator.advance(state, codes[:, position], position)
-        return self._go_on(state, codes, last + 1, rng)
+        codes, stop = codes[kept], max(fixed) + 1
+        return self._go_on(self._state_after(codes, stop), codes, stop, rng)
 
     def _candidates(
-        self, n_rows: int, rng: torch.Generator, fixed: Mapping[int, int]
+        self,
+        n_rows: int,
+        rng: torch.Generator,
+        fixed: Mapping[int, Chances],
+        masses: Mapping[int, list[torch.Tensor]],
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the codes up to the last fixed column, and the log-weights of new rows."""
+        """Return the codes up to the last column with a condition, and the log-weights of new rows.
+
+        Adds to ``masses``, for each of these columns, the log of the summed weights before it, and of these times the
+        probability of a code that may meet its condition.
+        """
         state, codes = self._start(n_rows)
         log_weight = torch.zeros(n_rows, device=codes.device, dtype=torch.float64)
         for position in range(max(fixed) + 1):
             logits = self._logits(state, position)
-            if position in fixed:
-                log_weight += torch.log_softmax(logits, dim=1)[:, fixed[position]]
-                codes[:, position] = fixed[position]
-            else:
+            chances = fixed.get(position)
+            if chances is None:
                 codes[:, position] = draw_codes(logits, rng)
+            else:
+                codes[:, position], log_chance, log_possible = _meeting(
+                    logits, chances, codes[:, :position], rng
+                )
+                mass = torch.stack([log_weight, log_weight + log_possible]).logsumexp(1)
+                masses[position].append(mass)
+                log_weight += log_chance
             state = self._generator.advance(state, codes[:, position], position)
         return codes, log_weight
+
+    def _check(self, masses: Mapping[int, list[torch.Tensor]]) -> None:
+        """Raise if a condition practically never holds among the rows that meet those before.
+
+        Raises:
+            ConditionError: it does.
+        """
+        for position in sorted(masses):
+            before, after = torch.stack(masses[position]).logsumexp(0).tolist()
+            share = math.exp(after - before) if after > -math.inf else 0.0
+            if share < LEAST_SHARE:
+                others = " that meet those on other columns" if position > min(masses) else ""
+                raise ConditionError(
+                    f"conditions: column {self._names[position]!r}: what is asked for practically never occurs: under "
+                    f"the model in about {share:.0e} of the rows{others}, below the limit of {LEAST_SHARE:.0e}. "
+                    "Loosen a condition.",
+                    share,
+                )
 
     def _start(self, n_rows: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the initial state of new rows, and an empty array for their codes."""
         device = self._generator.device
         codes = torch.empty(n_rows, len(self._excluded), dtype=torch.int64, device=device)
         return self._generator.start(n_rows), codes
+
+    def _state_after(self, codes: torch.Tensor, stop: int) -> torch.Tensor:
+        """Return the state of rows whose columns before ``stop`` are drawn."""
+        state = self._generator.start(len(codes))
+        for position in range(stop):
+            state = self._generator.advance(state, codes[:, position], position)
+        return state
 
     def _go_on(
         self, state: torch.Tensor, codes: torch.Tensor, start: int, rng: torch.Generator
@@ -149,6 +256,33 @@ class CodeSampler:
         return logits if excluded is None else logits.masked_fill(excluded, -torch.inf)
 
 
+def _meeting(
+    logits: torch.Tensor, chances: Chances, before: torch.Tensor, rng: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return codes that meet a condition, and logs of the probabilities of meeting it and of codes that may meet it.
+
+    Args:
+        logits: ``(rows, width)``.
+        chances: Of the column.
+        before: ``(rows, columns before)`` codes.
+        rng: Source of the draws.
+
+    Returns:
+        Three of ``(rows,)``.
+    """
+    log_p = torch.log_softmax(logits, dim=1)
+    if isinstance(chances, int):
+        log_chance = log_p[:, chances]
+        codes = torch.full((len(logits),), chances, dtype=torch.int64, device=logits.device)
+        return codes, log_chance, log_chance
+    given = chances(before.cpu().numpy()) if callable(chances) else chances
+    log_given = torch.as_tensor(given, dtype=torch.float64, device=logits.device).log()
+    joint = log_p + log_given
+    possible = torch.where(log_given > -torch.inf, log_p, -torch.inf)
+    return draw_codes(joint, rng), joint.logsumexp(1), possible.logsumexp(1)
+
+
 def _effective_size(log_weight: torch.Tensor) -> float:
-    """Return the effective size of weighted rows: ``sum(w)**2 / sum(w**2)``."""
-    return float(torch.exp(2 * torch.logsumexp(log_weight, 0) - torch.logsumexp(2 * log_weight, 0)))
+    """Return the effective size of weighted rows: ``sum(w)**2 / sum(w**2)``; 0 if no weight is positive."""
+    size = float(torch.exp(2 * torch.logsumexp(log_weight, 0) - torch.logsumexp(2 * log_weight, 0)))
+    return size if math.isfinite(size) else 0.0

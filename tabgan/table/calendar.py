@@ -99,6 +99,7 @@ class Calendar:
         cycles: Its cycles, shortest first.
         cycle_weights: For each, ``(cells,)`` its released counts, the first of missing ones.
         cycle_codes: For each, ``(cells,)`` the codes of its cells.
+        allowed: ``(cells,)`` true for the moment's cells that are drawn; ``None`` has all drawn.
     """
 
     def __init__(
@@ -109,6 +110,7 @@ class Calendar:
         cycles: Sequence[Cycle],
         cycle_weights: Sequence[np.ndarray],
         cycle_codes: Sequence[np.ndarray],
+        allowed: np.ndarray | None = None,
     ) -> None:
         low, high = int(moment.edges[0]), int(moment.edges[-1])
         self.edges = np.union1d(moment.edges, cycles[0].starts(low, high))
@@ -119,6 +121,7 @@ class Calendar:
             size = rounding.members(starts, self.edges[1:], moment.steps) @ moment.emphasis
         self.weights = np.maximum(weights, _LEAST)[cells] * size / np.bincount(cells, weights=size)[cells]
         self.codes = code_of_cell[cells]
+        self.allowed = None if allowed is None else allowed[cells]
         self.cycle_codes = []
         values = [1 + cycle.of(starts) for cycle in cycles]
         plain = self.weights.copy()
@@ -128,7 +131,8 @@ class Calendar:
             self.weights *= np.where(found > _SEEN, factors, 1.0)[value]
             self.cycle_codes.append(codes[value])
         self.encoder = moment.column.lattice_encoder(self.edges).emphasising(moment.emphasis)
-        self._orders: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
+        self._sizes = [int(codes.max()) + 2 for codes in (code_of_cell, *cycle_codes)]
+        self._orders: dict[tuple[int, bool], tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
 
     def log_lift(self, which: int, n_codes: int, n_cycle_codes: int) -> np.ndarray:
         """Return ``(codes, cycle codes)`` log of how much likelier the calendar makes a cycle's code within a code.
@@ -162,29 +166,62 @@ class Calendar:
         drawn = np.empty(len(codes), dtype=np.int64)
         left = np.arange(len(codes))
         for n_kept in range(len(self.cycle_codes), -1, -1):
-            order, keys, cumulative = self._ordered(n_kept)
-            wanted = _key([codes[left], *cycle_codes[left, :n_kept].T], self._sizes)
-            first, stop = (np.searchsorted(keys, wanted, side=side) for side in ("left", "right"))
-            agrees = cumulative[stop] - cumulative[first] > (_SEEN if n_kept else -1.0)
-            start, end = cumulative[first[agrees]], cumulative[stop[agrees]]
+            wanted = self._wanted(codes[left], cycle_codes[left, :n_kept])
+            agrees = self._masses(n_kept, wanted) > (_SEEN if n_kept else -1.0)
+            order, keys, cumulative = self._ordered(n_kept, self.allowed is not None)
+            first, stop = (np.searchsorted(keys, wanted[agrees], side=side) for side in ("left", "right"))
+            start, end = cumulative[first], cumulative[stop]
             at = start + rng.random(len(start)) * (end - start)
             places = np.searchsorted(cumulative, at, side="right") - 1
-            drawn[left[agrees]] = order[np.clip(places, first[agrees], stop[agrees] - 1)]
+            drawn[left[agrees]] = order[np.clip(places, first, stop - 1)]
             left = left[~agrees]
         return drawn
 
-    @property
-    def _sizes(self) -> list[int]:
-        return [int(codes.max()) + 2 for codes in (self.codes, *self.cycle_codes)]
+    def ways(self, codes: np.ndarray, cycle_codes: np.ndarray, n_codes: int) -> np.ndarray:
+        """Return ``(rows, n_codes)`` chances that a stretch drawn for each code of the next cycle is an allowed one.
 
-    def _ordered(self, n_kept: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        Of a cycle that others follow it is 1 where one may be drawn, else 0.
+
+        Args:
+            codes: ``(rows,)`` codes of present moments.
+            cycle_codes: ``(rows, cycles before)`` of the cycles before the next one.
+            n_codes: Codes of the next cycle.
+        """
+        n_before = cycle_codes.shape[1]
+        wanted = self._wanted(codes, cycle_codes)[:, None] * self._sizes[1 + n_before] + np.arange(n_codes)
+        mass, allowed = (self._masses(1 + n_before, wanted, only) for only in (False, True))
+        is_seen = mass > _SEEN
+        if 1 + n_before < len(self.cycle_codes):
+            return np.where(is_seen, allowed > 0, True).astype(float)
+        chances = np.where(is_seen, allowed / np.where(is_seen, mass, 1.0), np.nan)
+        for n_kept in range(n_before, -1, -1):  # as a draw gives up cycles
+            wanted = self._wanted(codes, cycle_codes[:, :n_kept])
+            mass, allowed = (self._masses(n_kept, wanted, only) for only in (False, True))
+            is_seen = mass > (_SEEN if n_kept else -1.0)
+            found = np.where(is_seen, allowed / np.where(mass > 0, mass, 1.0), np.nan)
+            chances = np.where(np.isnan(chances), found[:, None], chances)
+        return np.asarray(chances)
+
+    def _wanted(self, codes: np.ndarray, cycle_codes: np.ndarray) -> np.ndarray:
+        """Return ``(rows,)`` one number for the codes of each row, as the stretches have."""
+        return _key([codes, *cycle_codes.T], self._sizes)
+
+    def _masses(self, n_kept: int, wanted: np.ndarray, only_allowed: bool = False) -> np.ndarray:
+        """Return the weight of the stretches, all or allowed ones, that have each of some combinations of codes."""
+        _, keys, cumulative = self._ordered(n_kept, only_allowed and self.allowed is not None)
+        first, stop = (np.searchsorted(keys, wanted, side=side) for side in ("left", "right"))
+        return np.asarray(cumulative[stop] - cumulative[first])
+
+    def _ordered(self, n_kept: int, only_allowed: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the stretches by the codes that are kept, these as one number, and the running sum of weights."""
-        if n_kept not in self._orders:
+        if (n_kept, only_allowed) not in self._orders:
             keys = _key([self.codes, *self.cycle_codes[:n_kept]], self._sizes)
             order = np.argsort(keys, kind="stable")
+            if only_allowed and self.allowed is not None:
+                order = order[self.allowed[order]]
             cumulative = np.concatenate([[0.0], np.cumsum(self.weights[order])])
-            self._orders[n_kept] = order, keys[order], cumulative
-        return self._orders[n_kept]
+            self._orders[n_kept, only_allowed] = order, keys[order], cumulative
+        return self._orders[n_kept, only_allowed]
 
 
 def _key(codes: Sequence[np.ndarray], sizes: Sequence[int]) -> np.ndarray:

@@ -7,8 +7,8 @@ proportion to the same released counts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,7 +16,7 @@ import pandas as pd
 
 from tabgan._util.validate import nearest
 from tabgan._util.yaml import key_of
-from tabgan.columns.encoder import MISSING, ColumnEncoder
+from tabgan.columns.encoder import MISSING, ColumnEncoder, CutCells
 from tabgan.columns.grid import SURELY, denoise_ordered, project_to_simplex, without_stray
 from tabgan.columns.lattice import is_on_lattice
 from tabgan.errors import DataError, SchemaError
@@ -45,12 +45,14 @@ class CodedColumn:
         weights: ``(n_cells,)`` non-negative released counts; of other values their number, 0 if that is noise.
         is_sampled: ``(width,)`` true if sampled rows may show a code: not the one for values outside the domain, unless
             the column says so; not missing, and no value, where the released count of them is noise.
+        allowed: ``(n_cells,)`` true for cells that a condition leaves to sampled rows; ``None`` leaves all.
     """
 
     encoder: ColumnEncoder
     code_of_cell: np.ndarray
     weights: np.ndarray
     is_sampled: np.ndarray
+    allowed: np.ndarray | None = None
 
     @property
     def width(self) -> int:
@@ -89,19 +91,72 @@ class CodedColumn:
         """
         is_value = self.is_sampled.copy()
         is_value[0] &= not self.encoder.is_nullable
-        allowed = is_value if is_value.any() else self.is_sampled
-        weights = np.where(allowed, self.code_weights, 0.0)
-        return weights if weights.sum() > 0 else allowed.astype(np.float64)
+        values = is_value if is_value.any() else self.is_sampled
+        weights = np.where(values, self.code_weights, 0.0)
+        weights = weights if weights.sum() > 0 else values.astype(np.float64)
+        left = weights if self.allowed is None else weights * self._own_chances
+        return left if left.sum() > 0 else weights
 
-    @cached_property
-    def _drawing(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Cells by code, the running sum of their weights, and the start of each code."""
+    @property
+    def chances(self) -> np.ndarray:
+        """``(width,)`` the chance that a row with a code shows an allowed cell; 0 for codes that are not there."""
+        chances = np.where(self.is_sampled, self._own_chances, 0.0)
+        if self.has_pooled and self.exists[-1]:
+            shown = replace(self, allowed=None).shown_weights
+            chances[-1] = shown @ chances / shown.sum()
+        return chances
+
+    @property
+    def _own_chances(self) -> np.ndarray:
+        """``(width,)`` the share of allowed cells in a code."""
+        weights = self._cell_weights
+        allowed = np.ones(len(weights), dtype=bool) if self.allowed is None else self.allowed
+        total, left = (
+            np.bincount(self.code_of_cell, weights=w, minlength=self.width)
+            for w in (weights, weights * allowed)
+        )
+        any_left = np.bincount(self.code_of_cell, weights=allowed, minlength=self.width) > 0
+        return np.asarray(np.where(total > 0, left / np.where(total > 0, total, 1.0), any_left))
+
+    @property
+    def _cell_weights(self) -> np.ndarray:
+        """``(n_cells,)`` weights of the cells within their codes."""
         weights = np.maximum(self.weights, 1e-12)
         if not self.encoder.is_nullable:
             weights[MISSING] = 0.0  # its code is the first value's
         if self.encoder.has_other:
             weights[-1] = 0.0
+        return np.asarray(weights)
+
+    def meeting(self, cut: CutCells) -> CodedColumn:
+        """Return the column with cut cells, of which sampled rows have only the allowed ones."""
+        weights = np.maximum(self.weights, 1e-12)[cut.parent] * cut.share
+        if self.encoder.has_other:
+            weights[-1] = self.weights[-1]
+        return replace(
+            self,
+            encoder=cut.encoder,
+            code_of_cell=self.code_of_cell[cut.parent],
+            weights=weights,
+            allowed=cut.allowed,
+        )
+
+    def without_missing(self) -> CodedColumn:
+        """Return the column without the codes that a sample shows as missing."""
+        is_sampled = self.is_sampled.copy()
+        if self.encoder.is_nullable:
+            is_sampled[0] = False
+        if self.encoder.n_shown < self.encoder.n_values + int(self.encoder.shows_other):
+            is_sampled[-1] = False
+        return replace(self, is_sampled=is_sampled)
+
+    @cached_property
+    def _drawing(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Cells by code, the running sum of their weights, and the start of each code."""
+        weights = self._cell_weights
         order = np.argsort(self.code_of_cell, kind="stable")
+        if self.allowed is not None:
+            order = order[self.allowed[order]]
         cumulative = np.concatenate([[0.0], np.cumsum(weights[order])])
         return order, cumulative, np.searchsorted(self.code_of_cell[order], np.arange(self.width + 1))
 
@@ -351,8 +406,52 @@ class TableEncoder:
                 [part.encoder.cycle for part in parts],  # type: ignore[attr-defined]
                 [part.weights for part in parts],
                 [part.code_of_cell for part in parts],
+                moments.allowed,
             )
         return calendars
+
+    def with_columns(self, columns: Mapping[int, CodedColumn]) -> TableEncoder:
+        """Return the same encoder with other columns, of as many codes, at some positions."""
+        if not columns:
+            return self
+        return TableEncoder(self.schema, [columns.get(i, column) for i, column in enumerate(self.columns)])
+
+    def without_missing(self, names: Iterable[str]) -> TableEncoder:
+        """Return an encoder whose sampled rows have a value in some columns, a moment's cycles included.
+
+        Raises:
+            DataError: no value of one was released.
+        """
+        columns: dict[int, CodedColumn] = {}
+        for name in names:
+            position = self.positions[name]
+            for place in (position, *self.cycles.get(position, ())):
+                columns[place] = self.columns[place].without_missing()
+            if not columns[position].is_sampled.any():
+                raise DataError(
+                    f"Column {name!r}: no value of it was released, so that none can be drawn for a missing cell. "
+                    "Leave missing cells in, or drop the column."
+                )
+        return self.with_columns(columns)
+
+    def ways(self, position: int, which: int, codes: np.ndarray) -> np.ndarray:
+        """Return the chances that rows show an allowed cell of a moment, by the code of its next cycle.
+
+        Args:
+            position: Of the moment.
+            which: Position of the cycle among the moment's.
+            codes: ``(rows, at least the columns before the cycle)``.
+
+        Returns:
+            ``(rows, codes of the cycle)`` of the last cycle the chance itself, of another one 1 if it is not zero.
+        """
+        moments, cycles = self.columns[position], self.cycles[position]
+        own = codes[:, position].astype(np.int64)
+        present = ~(moments.encoder.is_nullable & (own == MISSING))
+        found = np.ones((len(codes), self.sizes[cycles[which]]))
+        before = codes[present][:, cycles[:which]].astype(np.int64)
+        found[present] = self._calendars[position].ways(own[present], before, found.shape[1])
+        return found
 
     def calendar_lifts(self) -> dict[tuple[int, int], np.ndarray]:
         """Return what the calendar says of each moment and its cycles, by their positions.

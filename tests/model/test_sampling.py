@@ -136,9 +136,9 @@ class TestCodes:
         sampler = CodeSampler(Rare(), _masks(2, 3, 2))
         candidates = sampler._candidates
         sampler._candidates = lambda n, *rest: drawn.append(n) or candidates(n, *rest)
-        (codes,) = sampler.batches(4_000, _rng(), {2: 1})
+        (codes,) = sampler.batches(10_000, _rng(), {2: 1})
         assert (codes[:, 0] == 1).mean() > 0.98
-        most = MOST_CANDIDATES * 4_000  # 2 in 100 would have needed 50 times as many
+        most = MOST_CANDIDATES * 10_000  # 2 in 100 would have needed 50 times as many
         assert most <= sum(drawn) < most + BATCH_SIZE
         drawn.clear()
         next(sampler.batches(4_000, _rng(), {1: 1}))

@@ -1,0 +1,115 @@
+"""Rebalanced samples: stated shares of a column's values, met exactly up to rounding."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from tabgan._util.rng import RandomStreams
+from tabgan.drawing.rows import EFFECTIVE, RowSource, TableSource
+from tabgan.errors import ConfigError, DataError
+from tabgan.fitting.modelfile import Fitted
+from tabgan.table.conditions import ROUNDING, Condition, check_proportions, conditions_of, released
+
+
+@dataclass(frozen=True)
+class Strata(TableSource):
+    """Parts of a sample in random order, each under conditions of its own.
+
+    Attributes:
+        fitted: The model.
+        sources: The rows of each part.
+        shares: Their shares, which sum to 1.
+    """
+
+    fitted: Fitted
+    sources: Sequence[RowSource]
+    shares: Sequence[float]
+
+    def modelled(self, n: int, batch_size: int, streams: RandomStreams) -> Iterator[pd.DataFrame]:
+        sizes = quotas(self.shares, n)
+        part_of_row = streams.numpy("order").permutation(np.repeat(np.arange(len(sizes)), sizes))
+        seeds = streams.numpy("parts")
+        for first in range(0, max(len(part_of_row), 1), batch_size):
+            parts = part_of_row[first : first + batch_size]
+            tables, worth = [], 0.0
+            for part, source in enumerate(self.sources):
+                size, own = int((parts == part).sum()), RandomStreams(int(seeds.integers(2**62)))
+                if size or not len(parts):
+                    (table,) = source.modelled(size, max(size, 1), own)
+                    worth += table.attrs.pop(EFFECTIVE, 0.0)
+                    tables.append(table)
+            places = np.argsort(np.argsort(parts, kind="stable"), kind="stable")
+            whole = pd.concat(tables, ignore_index=True).iloc[places].reset_index(drop=True)
+            whole.attrs[EFFECTIVE] = worth
+            yield whole
+
+
+def quotas(shares: Sequence[float], n: int) -> list[int]:
+    """Return numbers that sum to ``n``: each share's whole part, and one more for the largest remainders.
+
+    >>> quotas([0.5, 0.3, 0.2], 9)
+    [4, 3, 2]
+    """
+    exact = [share * n for share in shares]
+    whole = [math.floor(each + ROUNDING) for each in exact]
+    order = sorted(range(len(shares)), key=lambda part: whole[part] - exact[part])
+    for part in order[: n - sum(whole)]:
+        whole[part] += 1
+    return whole
+
+
+def strata_of(fitted: Fitted, proportions: object, conditions: Mapping[str, Condition]) -> Strata:
+    """Return the parts of a sample whose shares a person states for one column.
+
+    Args:
+        fitted: The model.
+        proportions: ``{column: {value: share}}``, or ``{column: [{"value": ..., "share": ...}]}`` where a value may be
+            anything that a condition may be. What the shares leave of 1 goes to all other values.
+        conditions: Conditions on other columns.
+
+    Raises:
+        ConfigError: these are no shares of one column.
+        SchemaError, DataError: there is no such column, or no such value of it.
+    """
+    name, parts, shares = check_proportions(proportions)
+    where = f"proportions: column {name!r}"
+    conditions_of({name: parts[0]}, fitted.encoder.schema.names, "proportions")
+    if name in conditions:
+        raise ConfigError(f"{where}: expected no condition on it, too. Leave out one of the two.")
+    everything = Condition(
+        tuple(value for part in parts for value in part.values),
+        tuple(ends for part in parts for ends in part.ranges),
+        any(part.missing for part in parts),
+    )
+    sources = [RowSource.under(fitted, {**conditions, name: part}) for part in parts]
+    _check_apart(fitted, name, parts, everything)
+    rest = 1.0 - sum(shares)
+    if rest <= ROUNDING:
+        return Strata(fitted, sources, shares)
+    try:
+        others = RowSource.under(fitted, {**conditions, name: replace(everything, is_excluded=True)})
+    except DataError:
+        raise DataError(
+            f"{where}: the shares sum to {sum(shares):g}, and the model has no other value. Have them sum to 1."
+        ) from None
+    return Strata(fitted, [*sources, others], [*shares, rest])
+
+
+def _check_apart(fitted: Fitted, name: str, parts: Sequence[Condition], everything: Condition) -> None:
+    """Raise if two parts hold the same value.
+
+    Raises:
+        ConfigError: they do.
+    """
+    column = fitted.encoder.columns[fitted.encoder.positions[name]]
+    finer = released(everything, column).cut(column.encoder).encoder
+    held = sum(released(part, column).cut(finer).allowed.astype(int) for part in parts)
+    if np.max(held) > 1:
+        raise ConfigError(
+            f"proportions: column {name!r}: two shares are of the same value. State each value once."
+        )
