@@ -279,7 +279,8 @@ def sample(
         df = fitted.sample(
             n,
             conditions=conditions or None,
-            proportions=options.proportions_of(proportion or [], fitted.schema_, written["decimal"] or ".") or None,
+            proportions=options.proportions_of(proportion or [], fitted.schema_, written["decimal"] or ".")
+            or None,
             impute=impute,
             random_state=random_state,
         )

@@ -100,7 +100,9 @@ class RowSource(TableSource):
         return cls.under(imputing(fitted) if impute else fitted, stated)
 
     @classmethod
-    def under(cls, fitted: Fitted, conditions: Mapping[str, Condition], keeps: Test | None = None) -> RowSource:
+    def under(
+        cls, fitted: Fitted, conditions: Mapping[str, Condition], keeps: Test | None = None
+    ) -> RowSource:
         """Return the rows of a model under conditions on its modelled columns.
 
         Raises:
