@@ -9,8 +9,9 @@ import pandas as pd
 
 from tabgan._util.validate import nearest
 from tabgan.columns.encoder import cast
-from tabgan.columns.kind import Column
-from tabgan.errors import DataError, SchemaError
+from tabgan.columns.kind import Column, is_text_dtype
+from tabgan.columns.values import objects
+from tabgan.errors import ConfigError, DataError, SchemaError
 from tabgan.schema import Schema
 from tabgan.table.codes import TableEncoder
 
@@ -48,7 +49,7 @@ class PartialRows:
         if given.dtype == drawn.dtype and is_given.all():
             return given
         values = drawn.astype(object)
-        values[is_given] = given[is_given].astype(object)
+        values[is_given] = _of_text(given[is_given].astype(object), drawn, column)
         if not column.is_modelled:
             values = _apart(values, is_given, column)
         whole = _as_dtype(values, drawn)
@@ -106,6 +107,17 @@ def _is_known(encoder: TableEncoder, position: int, present: pd.Series) -> np.nd
         return np.zeros(0, dtype=bool)
     found = column.code_of_cell[column.encoder.transform(present)]
     return np.asarray(column.encoder.can_place(present) & column.exists[found])
+
+
+def _of_text(given: pd.Series, like: pd.Series, column: Column) -> pd.Series:
+    """Return given cells, text among them as the values that it stands for where the column holds no text."""
+    if column.has_categories or not column.is_modelled or is_text_dtype(like.dtype):
+        return given
+    try:
+        read = [column.parse(cell, column.name) if isinstance(cell, str) else cell for cell in objects(given)]
+    except ConfigError:
+        return given  # the dtype cannot hold it, either
+    return pd.Series(read, index=given.index, dtype=object)
 
 
 def _as_dtype(values: pd.Series, like: pd.Series) -> pd.Series | None:
