@@ -234,6 +234,17 @@ class TestFitAndSample:
         _run("sample", "m.tabgan", "-n", 1, "-o", "o.csv", "--condition", "age=30")
         assert fake_model.fitted[-1].conditions == {"age": 30.0}
 
+    def test_ranges_shares_and_imputing(self, fake_model):
+        _run("fit", "people.csv", "-o", "m.tabgan")
+        more = ["--proportion", "age=..40:0.5", "--impute"]
+        _run("sample", "m.tabgan", "-n", 1, "-o", "o.csv", "--condition", "income=2000..3000|", *more)
+        found = fake_model.fitted[-1]
+        assert found.conditions == {"income": [tabgan.Between(2_000.0, 3_000.0), None]}
+        assert found.others["proportions"] == {"age": [{"value": tabgan.Between(None, 40.0), "share": 0.5}]}
+        assert found.others["impute"] is True
+        said = _run("sample", "m.tabgan", "-n", 1, "-o", "folder", *more, code=2).stderr
+        assert "--proportion: expected a file as --output, got a folder" in said
+
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [

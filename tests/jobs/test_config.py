@@ -229,6 +229,45 @@ class TestProblems:
 
 @pytest.mark.usefixtures("folder")
 class TestValues:
+    def test_conditions_and_shares(self):
+        text = """
+source: {path: people.csv}
+output:
+  rows: 100
+  conditions: {age: {min: 18, max: 65}, plan: [basic, null], seen: {min: 2020-01-01}, sex: null}
+  proportions: {town: {Ulm: 0.5}}
+  impute: true
+"""
+        (job,) = _load(text)
+        seen = {"min": "2020-01-01"}
+        conditions = {"age": {"min": 18, "max": 65}, "plan": ["basic", None], "seen": seen, "sex": None}
+        assert job.output.wanted == {
+            "conditions": conditions,
+            "proportions": {"town": {"Ulm": 0.5}},
+            "impute": True,
+        }
+        assert _load("source: {path: people.csv}")[0].output.wanted == {}
+
+    @pytest.mark.parametrize(
+        ("output", "problem"),
+        [
+            ("conditions: [age]", "output.conditions: expected a mapping such as"),
+            (
+                "conditions: {age: {low: 5}}",
+                "output.conditions.age: unknown key 'low'. Known: min, max, missing.",
+            ),
+            ("conditions: {age: []}", "output.conditions.age: expected at least one value"),
+            ("proportions: {sex: 0.5}", "output.proportions: expected shares by column"),
+            (
+                "proportions: {sex: {f: 2}}",
+                "output.proportions: column 'sex': share: expected a number in [0, 1]",
+            ),
+            ("impute: 3", "output.impute: expected a valid boolean"),
+        ],
+    )
+    def test_conditions_and_shares_that_are_none(self, output, problem):
+        assert problem in _problem(f"source: {{path: people.csv}}\noutput: {{{output}}}")
+
     def test_paths_are_relative_to_the_file_but_folders_are_not(self, folder, monkeypatch):
         (folder / "sub").mkdir()
         (folder / "sub" / "jobs.yaml").write_text(

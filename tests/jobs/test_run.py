@@ -73,6 +73,33 @@ class TestRun:
         result = run_job(replace(job, output=output, report=None))
         assert pd.read_csv(result.files[0])["town"].tolist() == [expected]
 
+    def test_rows_under_conditions_are_written_and_the_models_own_judged(self, job, fake_model):
+        wanted = {"conditions": {"town": "Ulm"}, "impute": True}
+        result = run_job(replace(job, output=replace(job.output, rows=5, **wanted)))
+        model = fake_model.fitted[-1]
+        assert (model.conditions, model.others) == ({"town": "Ulm"}, {"impute": True})
+        assert (result.n_rows, len(model.evaluated[2]["synthetic"])) == (5, 5)
+
+    @pytest.mark.parametrize(
+        ("wanted", "error", "words"),
+        [
+            ({"conditions": {"twon": "Ulm"}}, SchemaError, "output.conditions: no column 'twon'"),
+            ({"proportions": {"twon": {"Ulm": 1.0}}}, SchemaError, "output.proportions: no column 'twon'"),
+            (
+                {"conditions": {"age": {"min": 500}}},
+                DataError,
+                "column 'age': what is asked for is not in the declared",
+            ),
+        ],
+    )
+    def test_rows_that_there_cannot_be_are_refused_before_the_fit(
+        self, job, fake_model, wanted, error, words
+    ):
+        age = Numeric(name="age", bounds=(0, 120), decimals=0, dtype="Int64")
+        with pytest.raises(error, match=words):
+            run_job(replace(job, schema=Schema([age]), output=replace(job.output, **wanted)))
+        assert fake_model.fitted == []
+
     def test_a_second_run_takes_the_place_of_the_first(self, job, tmp_path):
         run_job(job)
         (tmp_path / "out/people/notes.txt").write_text("mine")

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tabgan import Categorical, Datetime, Identifier, Numeric, Schema
-from tabgan.errors import ConfigError, DataError, NotFittedError, SchemaError
+from tabgan.errors import ConditionError, ConfigError, DataError, NotFittedError, SchemaError
 from tabgan.model.generator import Generator
 from tabgan.model.sampling import BATCH_SIZE, MIN_CANDIDATES, MOST_CANDIDATES, CodeSampler
 from tabgan.synthesizer import TabGAN
@@ -143,6 +143,58 @@ class TestCodes:
         drawn.clear()
         next(sampler.batches(4_000, _rng(), {1: 1}))
         assert sum(drawn) == 8 * 4_000
+
+    @pytest.mark.parametrize(
+        "fixed",
+        [
+            {1: np.array([0.5, 0.0, 0.25])},
+            {0: np.array([1.0, 0.2]), 2: np.array([0.0, 0.7])},
+            {0: 1, 1: lambda before: np.array([[1.0, 0.5, 0.0], [0.1, 0.0, 0.9]])[before[:, 0]]},
+        ],
+    )
+    def test_chances_by_code_weight_the_joint_distribution(self, fixed):
+        joint = ToyGenerator().joint()
+        for position, chances in fixed.items():
+            if isinstance(chances, int):
+                joint[1 - chances] = 0.0
+            elif callable(chances):
+                joint *= chances(np.array([[0], [1]]))[:, :, None]
+            else:
+                joint *= chances.reshape([-1 if axis == position else 1 for axis in range(3)])
+        np.testing.assert_allclose(
+            _shares(np.concatenate(_draw(20_000, fixed))), joint / joint.sum(), atol=0.02
+        )
+
+    def test_a_condition_that_practically_never_holds_ends_in_words(self):
+        class Never(ToyGenerator):
+            third = torch.tensor([[0.5, 0.5], [0.9, 0.1], [1.0, 1e-12]])
+
+        sampler = CodeSampler(Never(), _masks(2, 3, 2), names=["a", "b", "c"])
+        with pytest.raises(
+            ConditionError, match="column 'c': what is asked for practically never occurs"
+        ) as caught:
+            next(sampler.batches(5, _rng(), {1: 2, 2: 1}))
+        assert caught.value.share == pytest.approx(1e-12, rel=0.01)
+        assert "that meet those on other columns" in str(caught.value)
+        assert isinstance(caught.value, DataError)
+        assert len(next(sampler.batches(5, _rng(), {2: 1}))) == 5
+        masks = _masks(2, 3, 2)
+        masks[0][1] = False
+        with pytest.raises(ConditionError, match="column '0': .* in about 0e"):
+            _draw(5, {0: 1}, masks=masks)
+
+    @pytest.mark.parametrize(
+        "known", [[-1, -1, -1], [1, -1, -1], [-1, -1, 0], [0, 2, -1], [1, 1, 1], [-1, 0, 1]]
+    )
+    def test_given_codes_are_completed_by_the_conditional_distribution(self, known):
+        joint = ToyGenerator().joint()
+        index = tuple(slice(None) if code < 0 else slice(code, code + 1) for code in known)
+        expected = np.zeros_like(joint)
+        expected[index] = joint[index] / joint[index].sum()
+        rows = np.array([known, [-1, -1, -1]] * 4_000)
+        codes = CodeSampler(ToyGenerator(), _masks(2, 3, 2)).completed(rows, _rng())
+        np.testing.assert_allclose(_shares(codes[::2]), expected, atol=0.04)
+        np.testing.assert_allclose(_shares(codes[1::2]), joint, atol=0.04)
 
     def test_codes_that_may_not_be_drawn_are_not(self):
         masks = _masks(2, 3, 2)
