@@ -5,7 +5,9 @@
 Writes ``synthetic.csv`` and ``people.tabgan`` into the working folder.
 """
 
-from tabgan import TabGAN
+import pandas as pd
+
+from tabgan import Between, TabGAN
 from tabgan.datasets import make_people
 
 people = make_people(3_000).drop(columns="patient")  # made up; or a table of yours
@@ -17,4 +19,10 @@ print(synthetic.head())
 print(model.privacy_)  # what is promised, and what was spent on what
 
 model.save("people.tabgan")  # no rows, no code: the model may go out with the table
-print(TabGAN.load("people.tabgan").sample(3, conditions={"sex": "female"}))
+model = TabGAN.load("people.tabgan")
+print(
+    model.sample(3, conditions={"sex": "female", "age": Between(60, 80), "ward": ["surgery", "geriatrics"]})
+)
+print(model.sample(4, proportions={"sex": {"female": 0.5, "male": 0.5}}, impute=True))
+some = pd.DataFrame({"age": [70, 30], "sex": ["female", None]})
+print(model.complete(some))  # the rest of these rows
