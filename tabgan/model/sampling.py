@@ -166,20 +166,23 @@ class CodeSampler:
     def _conditional(self, n_rows: int, rng: torch.Generator, fixed: Mapping[int, Chances]) -> torch.Tensor:
         least = max(CANDIDATES * n_rows, MIN_CANDIDATES)
         most = max(MOST_CANDIDATES * n_rows, AMPLE)
+        stop = max(fixed) + 1
         parts: list[tuple[torch.Tensor, torch.Tensor]] = []
         masses: dict[int, list[torch.Tensor]] = {position: [] for position in fixed}
         drawn, worth = 0, 0.0
         while drawn < least or (worth < ENOUGH * n_rows and drawn < most):
             size = min(BATCH_SIZE, least - drawn) if drawn < least else BATCH_SIZE
-            parts.append(self._candidates(size, rng, fixed, masses))
-            drawn += len(parts[-1][0])
+            codes, log_weight = self._candidates(size, rng, fixed, masses)
+            parts.append((codes[:, :stop].to(torch.int16), log_weight))
+            drawn += size
             worth = _effective_size(torch.cat([log_weight for _, log_weight in parts]))
         self._check(masses)
         self.effective_size += min(worth, n_rows)
-        codes, log_weight = (torch.cat(part) for part in zip(*parts, strict=True))
+        first, log_weight = (torch.cat(part) for part in zip(*parts, strict=True))
         weights = torch.softmax(log_weight, dim=0)
         kept = torch.multinomial(weights, n_rows, replacement=True, generator=rng)
-        codes, stop = codes[kept], max(fixed) + 1
+        _, codes = self._start(n_rows)
+        codes[:, :stop] = first[kept].long()
         return self._go_on(self._state_after(codes, stop), codes, stop, rng)
 
     def _candidates(

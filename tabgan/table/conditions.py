@@ -240,7 +240,7 @@ def check_declared(conditions: Mapping[str, Condition], schema: Schema) -> None:
                 f"conditions: column {name!r} is generated ({column.kind}) and cannot be fixed."
             )
         if column.is_complete and column.dtype is not None:
-            encoder = column.encoder().showing_other()
+            encoder = column.trials()[0].showing_other()  # of few cells, however wide the bounds are
             known = tuple(v for v in condition.values if encoder.contains(_series(_of_text(encoder, v))))
             known = tuple(_of_text(encoder, value) for value in known)
             if not replace(condition, values=known).cut(encoder).allowed.any():
@@ -320,7 +320,9 @@ def released(condition: Condition, column: CodedColumn) -> Condition:
     """
     encoder = column.encoder
     values = [_of_text(encoder, value) for value in condition.values]
-    kept = tuple(value for value in values if _is_released(column, value))
+    kept = tuple(
+        values if _are_released(column, values) else (v for v in values if _are_released(column, [v]))
+    )
     lost = len(values) - len(kept)
     if lost and not (kept or condition.ranges or condition.missing):
         raise DataError(
@@ -339,11 +341,12 @@ def released(condition: Condition, column: CodedColumn) -> Condition:
     return replace(condition, values=kept)
 
 
-def _is_released(column: CodedColumn, value: object) -> bool:
-    series = _series(value)
+def _are_released(column: CodedColumn, values: Sequence[object]) -> bool:
+    """Return true if a sample may show each of some values."""
+    series = pd.Series(list(values), dtype=object)
     if not column.encoder.contains(series):
         return False
-    return bool(column.is_sampled[column.code_of_cell[column.encoder.transform(series)[0]]])
+    return bool(column.is_sampled[column.code_of_cell[column.encoder.transform(series)]].all())
 
 
 def _of_text(encoder: ColumnEncoder, value: object) -> object:
