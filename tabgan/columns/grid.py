@@ -270,7 +270,8 @@ def tight_ends(
     """Return the first and the last cell of a fine histogram that is to be kept; ``known`` is the core of its span.
 
     Cells of a single integer next to the occupied ones are kept from ``PERHAPS`` on: taking one too many costs as
-    much as one too few, and is as likely there. Next to a single occupied cell none is: that is a constant. Next to a
+    much as one too few, and is as likely there. Next to a single occupied cell only a run above ``LIKELY`` is: else that
+    is a constant, which few columns are. Next to a
     fuller cell only a cell, or a run of cells together, that stands up to ``THINNING`` of it is, or above ``SURELY``: a
     column of 0 and 1 ends there, and visits to a doctor, most of them none, do not. All cells are kept of a range that
     is known and within which none stands out.
@@ -285,9 +286,19 @@ def tight_ends(
     first = end - _end_beside(counts[::-1], is_single[::-1], noise_stddev, end - sure[0], end - found[0])
     last = _end_beside(counts, is_single, noise_stddev, sure[1], found[1])
     if first == last:
-        return first, last
+        return _beside_single(counts, is_single, noise_stddev, last)
     first = end - _extended(counts[::-1], is_single[::-1], noise_stddev, end - first)
     return first, _extended(counts, is_single, noise_stddev, last)
+
+
+def _beside_single(
+    counts: np.ndarray, is_single: np.ndarray, noise_stddev: float, only: int
+) -> tuple[int, int]:
+    """Return the first and the last cell of a range of which a single cell stands out for certain."""
+    below = _end_of_clearest(counts[:only][::-1], noise_stddev, LIKELY)
+    above = _end_of_clearest(counts[only + 1 :], noise_stddev, LIKELY)
+    first, last = only - below, only + above
+    return (first, last) if is_single[first : last + 1].all() else (only, only)
 
 
 def _end_beside(counts: np.ndarray, is_single: np.ndarray, noise_stddev: float, sure: int, last: int) -> int:

@@ -118,11 +118,18 @@ class Numeric(LatticeColumn):
         return float(round(inverse)) if abs(inverse - round(inverse)) < 1e-9 * inverse else inverse
 
     def _of_units(self, lattice: np.ndarray) -> np.ndarray:
-        """Return the numbers that lattice integers stand for."""
-        is_large = self.multiple_of is not None and self.multiple_of > 1
-        values = lattice * self.multiple_of if is_large else lattice / self._scale
-        is_rounded = self.decimals is not None or self.multiple_of is None
-        return np.asarray(np.round(values, self.decimals or 0) if is_rounded else values)
+        """Return the numbers that lattice integers stand for.
+
+        Multiples of a decimal such as 1.15078 are decimals themselves, which their product as floats often is not.
+        """
+        step = self.multiple_of
+        if step is None or (self._scale % 1 == 0 and step < 1):
+            values = lattice / self._scale
+            return np.asarray(values if self.decimals is None and step else values.round(self.decimals or 0))
+        decimals = _decimals_of((step, step)) if self.decimals is None else self.decimals
+        values = lattice * step
+        is_exact = np.abs(values) < LIMIT / 10.0**decimals
+        return np.where(is_exact, values.round(decimals), values)
 
     @property
     def _most_decimals(self) -> int:

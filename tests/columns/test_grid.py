@@ -282,6 +282,18 @@ class TestWhatIsNotSeen:
             first, last = grid.tight_ends(edges, counts, 40.0)
             assert (edges[first], edges[last]) == (0, n_values - 1)
 
+    def test_a_rare_flag_is_likelier_than_a_constant(self):
+        """One row in fifty has a 1, at 3.5 standard deviations of the noise; beside a constant noise rarely has it."""
+        rng, edges = np.random.default_rng(3), np.arange(-3, 6)
+        found = {count: [] for count in (0.0, 160.0)}
+        for count, ends in found.items():
+            for _ in range(300):
+                counts = np.where(edges[:-1] == 0, 8_000.0, 0.0) + rng.normal(0, 45.0, len(edges) - 1)
+                counts[edges[:-1] == 1] += count
+                ends.append(grid.tight_ends(edges, counts, 45.0))
+        assert sum(ends != (3, 3) for ends in found[0.0]) <= 6
+        assert sum(ends == (3, 4) for ends in found[160.0]) >= 200
+
     def test_a_thin_tail_of_a_thinning_column_is_kept(self):
         edges = np.arange(0, 9)
         counts = np.array([60.0, 170.0, 330.0, 650.0, 5_000.0, 4_000.0, 900.0, 400.0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -106,6 +108,15 @@ def test_declared_bounds_cap_the_decimals(high, decimals):
     column = voted(RNG.lognormal(18, 1, 100), bounds=(0, high))
     assert column.decimals == decimals
     assert column.declared_range()[1] < LIMIT
+
+@pytest.mark.parametrize("step", [1.15078, 0.3048, 0.45359237, 0.18, 2.5])
+def test_multiples_of_a_decimal_are_decimals(step):
+    """26 knots in miles per hour are 29.92028; the product of both as floats is 29.920279999999998."""
+    column = Numeric(name="a", bounds=(0, 300 * step), multiple_of=step, dtype="float64")
+    encoder = column.encoder()
+    found = encoder.inverse_transform(np.arange(1, encoder.n_values + 1), np.random.default_rng(0))
+    assert found.tolist() == [float(Decimal(repr(step)) * n) for n in range(301)]
+
 
 
 @pytest.mark.parametrize(
