@@ -100,7 +100,7 @@ def test_the_shares_of_the_budget_are_the_plans():
         for part, share in rows.items()
     }
     assert told["kinds"] == [SHARES["kinds"], UNTYPED_KINDS_SHARE]
-    assert told["ranges"] == [SHARES["ranges"], SHARES["zoom"]]
+    assert told["ranges"] == [SHARES["ranges"], SHARES["zoom"], SHARES["closer"]]
     single = {
         "number of rows": "rows",
         "decimals and resolutions": "precision",
@@ -115,7 +115,7 @@ def test_the_shares_of_the_budget_are_the_plans():
     assert {stage: told[part] for part, stage in single.items()} == {
         each: [SHARES[each]] for each in single.values()
     }
-    assert set(single.values()) | {"kinds", "ranges", "zoom"} == set(SHARES)
+    assert set(single.values()) | {"kinds", "ranges", "zoom", "closer"} == set(SHARES)
     least = 1 - sum(SHARES.values()) + SHARES["kinds"] - UNTYPED_KINDS_SHARE
     most = 1 - SHARES["rows"] - SHARES["one_way"] - SHARES["selection"]
     assert told["pairs"] == [int(100 * least) / 100, int(100 * most) / 100]

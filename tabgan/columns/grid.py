@@ -131,6 +131,13 @@ class Span:
         is_wide = self.edges[fullest + 1] - self.edges[fullest] > 1
         return bool(is_wide and self.mass[fullest] > NARROW * self.mass.sum())
 
+    @property
+    def fills_few(self) -> bool:
+        """True if most rows lie in two neighbouring cells of several integers, or in one."""
+        is_wide = np.diff(self.edges) > 1
+        mass = np.append(np.where(is_wide, self.mass, 0.0), 0.0)
+        return bool((mass[:-1] + mass[1:]).max() > NARROW * self.mass.sum())
+
     def scaled(self, share: float) -> Span:
         """Return the span in other units, of which an old one is a share; cells that fall together become one."""
         edges = np.clip(np.floor(self.edges * share), 1 - LIMIT, LIMIT).astype(np.int64)

@@ -11,6 +11,7 @@ the table.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
@@ -26,8 +27,10 @@ Stage = Literal[
     "precision",
     "ranges",
     "zoom",
+    "closer",
     "exact",
     "one_way",
+    "distinct",
     "rare",
     "round",
     "cycles",
@@ -43,9 +46,11 @@ SHARES: dict[Stage, float] = {
     "precision": 0.01,
     "ranges": 0.04,
     "zoom": 0.03,
+    "closer": 0.02,
     "exact": 0.02,
     "one_way": 0.12,
-    "rare": 0.12,
+    "distinct": 0.005,
+    "rare": 0.2,
     "round": 0.01,
     "cycles": 0.02,
     "selection": 0.05,
@@ -57,6 +62,11 @@ UNTYPED_KINDS_SHARE = 0.03
 
 #: Part of delta that category discovery may use up, if there is any.
 DISCOVERY_DELTA_SHARE = 0.1
+
+#: Share of the rows in lost categories from which on a closer look at one column may take the whole of its stage; its
+#: threshold is meant to be a half of the rows that they have in the mean, and is of use up to three times as many;
+#: standard deviations of the noise by which their number may be wrong, to either side.
+MOST_LOST, AIMED_AT, OF_USE, IN_DOUBT = 0.25, 0.5, 3.0, 2.0
 
 #: The share of the whole budget (of mu**2) that trains the critic of a declared target, and its steps.
 ADVERSARY_SHARE = 0.2
@@ -125,6 +135,30 @@ class Plan:
     def noise_stddev(self, stage: Stage, releases: int) -> float:
         """Return the noise of each release in rows: a unit changes a count by as many rows as it may contribute."""
         return self.noise_multiplier(stage, releases) * self.unit.max_rows
+
+
+def parts_of_looks(
+    lost: Sequence[float], numbers: Sequence[float], noise_stddev: float, n_rows: float, threshold: float
+) -> list[float]:
+    """Return the part of the stage ``rare`` that a closer look at each open column gets, 0 for none.
+
+    More for a column that has lost more rows, and no more than its categories need. A key, or a name that few people
+    share, gets none: no look would find its values.
+
+    Args:
+        lost: Released number of rows in lost categories, by column.
+        numbers: Noisy number of these categories.
+        noise_stddev: Of the latter.
+        n_rows: Noisy number of rows.
+        threshold: Of a look that takes the whole stage.
+    """
+    needs = []
+    for rows, number in zip(lost, numbers, strict=True):
+        most, least = (rows / max(number + side * noise_stddev, 1.0) for side in (-IN_DOUBT, IN_DOUBT))
+        need = min(rows / n_rows / MOST_LOST, 1.0) * min(OF_USE / 2 * most / threshold, 1.0)
+        enough = (threshold / (AIMED_AT * least)) ** 2
+        needs.append(min(need, enough) if OF_USE * most > threshold else 0.0)
+    return [need / max(sum(needs), 1.0) for need in needs]
 
 
 def check_budget(

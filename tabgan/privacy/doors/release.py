@@ -34,7 +34,7 @@ from tabgan.errors import ConfigError, DataError
 from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.doors.measure import Measurer, Observed
 from tabgan.privacy.events import GAUSSIAN, GAUSSIAN_THRESHOLD, Release
-from tabgan.privacy.plan import Plan, Stage
+from tabgan.privacy.plan import Plan, Stage, parts_of_looks
 from tabgan.schema import Schema
 
 logger = logging.getLogger(__name__)
@@ -46,9 +46,8 @@ DISCOVERY_TRIES = 2
 DISCOVERIES = 2
 
 #: Share of all rows in categories that were not released, from which on a closer look is worth its budget, and the
-#: number of standard deviations of the noise; and the least number of columns that share the budget of such looks, so
-#: that a single one does not take all of it.
-LOST_SHARE, LOST_SIGNAL, LEAST_LOOKS = 0.03, 3.0, 1.5
+#: number of standard deviations of the noise; and the part of such looks' budget, as 1 / n, that rare numbers get.
+LOST_SHARE, LOST_SIGNAL, NUMBERS_PART = 0.03, 3.0, 5
 
 #: The fewest rows of a fit, in multiples of the noise of a 1-way count.
 MIN_SIGNAL = 4.0
@@ -279,8 +278,8 @@ class _Door:
         """Return the span of the rows of every column with open or wide bounds, by noisy counts, and the columns.
 
         First over coarse cells that are the same for every table; then, for spans with more integers than the final
-        ``n_cells``, over cells placed by the first counts. An undeclared precision becomes one that the range has
-        room for.
+        ``n_cells``, over cells placed by the first counts, and once more where most rows are in one or two of these.
+        An undeclared precision becomes one that the range has room for.
         """
         settled, coarse = {column.name: column for column in columns}, {}
         for column in columns:
@@ -297,14 +296,17 @@ class _Door:
                 )
                 spans[name] = span.scaled(share) if span.is_seen else span
                 self.axes[name] = tuple(math.floor(end * share) for end in coarse[name][[0, -1]])
-        wide = {name: span for name, span in spans.items() if span.is_wide(n_cells)}
-        noise = self.plan.noise_stddev("zoom", len(wide))
-        zoomed = {
-            name: grid.grid_edges(span, grid.cells_apart(span, noise, grid.ZOOM_CELLS))
-            for name, span in wide.items()
-        }
-        closer = self._spans("zoom", "coarse histogram", settled, zoomed, spans)
-        return list(settled.values()), spans | {name: span for name, span in closer.items() if span.is_seen}
+        stages: tuple[Stage, ...] = ("zoom", "closer")
+        for stage in stages:
+            wide = {name: span for name, span in spans.items() if span.is_wide(n_cells)}
+            if stage == "closer":
+                wide = {name: span for name, span in wide.items() if span.fills_few}
+            noise = self.plan.noise_stddev(stage, len(wide))
+            cells = {name: grid.cells_apart(span, noise, grid.ZOOM_CELLS) for name, span in wide.items()}
+            zoomed = {name: grid.grid_edges(span, cells[name]) for name, span in wide.items()}
+            found = self._spans(stage, "coarse histogram", settled, zoomed, spans)
+            spans |= {name: span for name, span in found.items() if span.is_seen}
+        return list(settled.values()), spans
 
     def _spans(
         self,
@@ -373,7 +375,7 @@ class _Door:
         least = LOST_SHARE * n_rows if self.plan.is_private else math.inf
         again = [c for c in columns if found[c.name].needs_others(c, least)]
         self.has_looked_again = bool(again)
-        noise = self.plan.noise_multiplier("rare", 3 * max(len(again), DISCOVERIES))
+        noise = self.plan.noise_multiplier("rare", NUMBERS_PART * max(len(again), DISCOVERIES))
         return found | {
             c.name: self._repeated(c, "rare numbers", noise, n_rows, found[c.name]) for c in again
         }
@@ -431,28 +433,39 @@ class _Door:
     ) -> list[ReleasedColumn]:
         """Return the columns with a closer discovery where many rows are in none of the released categories.
 
-        Released numbers say how many: the rows less the released counts. Nothing is spent on a column whose rows would
-        not fill two categories of the size that the closer threshold asks for.
+        Released numbers say how many: the rows less the released counts. The number of such a column's categories is
+        released, too: nothing more is spent on one whose categories are far smaller than the closest threshold.
         """
         open_ = {column.name: column for column in columns if column.is_discovered}
-        lost, surely = {}, {}
-        for found in (r for r in released if r.encoder.name in open_):
+        lost, unit = {}, self.plan.unit.max_rows
+        for found in (r for r in released if r.encoder.name in open_ and self.plan.is_private):
             noise = math.hypot(
                 self.plan.noise_stddev("rows", 1), found.noise_stddev * len(found.counts) ** 0.5
             )
-            lost[found.encoder.name] = n_rows - np.nansum(found.counts)
-            surely[found.encoder.name] = max(LOST_SHARE * n_rows, LOST_SIGNAL * noise)
-        wanted = [name for name, rows in lost.items() if rows > surely[name] and self.plan.is_private]
-        unit = self.plan.unit.max_rows
-        each = 1.5 if self.has_looked_again else 1.0  # a third of the budget went to frequent numbers
-        noise = self.plan.noise_multiplier("rare", 1) * max(each * len(wanted), LEAST_LOOKS) ** 0.5
-        least = 2 * mechanisms.threshold_for(noise * unit, self.delta, unit) if wanted else math.inf
+            rows = n_rows - np.nansum(found.counts)
+            if rows > max(LOST_SHARE * n_rows, LOST_SIGNAL * noise):
+                lost[found.encoder.name] = (rows, found.encoder.n_values)
+        count = {name: partial(self._n_categories, open_[name]) for name in lost}
+        distinct = self.histograms("distinct", "number of categories", count)
+        noise = self.plan.noise_multiplier("rare", 1) / (1 - self.has_looked_again / NUMBERS_PART) ** 0.5
+        parts = parts_of_looks(
+            [rows for rows, _ in lost.values()],
+            [distinct[name][0] - known for name, (_, known) in lost.items()],
+            self.plan.noise_stddev("distinct", len(lost)),
+            n_rows,
+            mechanisms.threshold_for(noise * unit, self.delta, unit) if lost else 1.0,
+        )
+        noises = {name: noise / math.sqrt(part) for name, part in zip(lost, parts, strict=True) if part}
         return [
-            _combined(r, self._discover(open_[r.encoder.name], "rare categories", noise))
-            if r.encoder.name in wanted and lost[r.encoder.name] > least
+            _combined(r, self._discover(open_[r.encoder.name], "rare categories", noises[r.encoder.name]))
+            if r.encoder.name in noises
             else r
             for r in released
         ]
+
+    def _n_categories(self, column: Column) -> np.ndarray:
+        """Return the number of a column's categories, ``(1,)``: each row changes it by at most one."""
+        return np.array([len(self._observe(column).values)])
 
     def _discover(self, column: Column, what: str, noise: float) -> ReleasedColumn:
         """Return the categories that pass the threshold, with their noisy counts."""

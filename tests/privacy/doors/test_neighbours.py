@@ -913,6 +913,7 @@ RELEASES = {
     "rare numbers",
     "1-way histogram",
     "categories and 1-way histogram",
+    "number of categories",
     "rare categories",
     "round numbers",
     "1-way histogram of a cycle",
