@@ -194,7 +194,7 @@ class LatticeColumn(Column):
 
     def encoder_of(self, arrays: Mapping[str, np.ndarray]) -> tuple[ColumnEncoder, bool]:
         encoder = self.lattice_encoder(arrays["edges"]).emphasising(arrays.get("emphasis"))
-        encoder.exact, encoder.grid = arrays.get("exact"), arrays.get("grid")
+        encoder.exact, encoder.grid, encoder.taper = map(arrays.get, ("exact", "grid", "taper"))
         is_whole = arrays["edges"].dtype == np.int64
         return encoder, is_whole and (encoder.is_unseen or self.is_complete) and encoder.is_as_fitted
 
@@ -264,6 +264,8 @@ class LatticeEncoder(ColumnEncoder):
 
     Attributes:
         emphasis: ``(classes,)`` factors by which round integers weigh within a cell; ``None`` for even ones.
+        taper: ``(2,)`` rates per integer at which the first and the last cell thin out towards the ends of the range;
+            ``None`` for even ones.
         exact: ``(cells,)`` the only number of a cell, NaN where integers are drawn; ``None`` if they are everywhere.
         grid: ``(2,)`` step and remainder of the integers that may be commoner than others; ``None`` for round ones.
     """
@@ -275,6 +277,7 @@ class LatticeEncoder(ColumnEncoder):
         self.column = column
         self.edges = np.asarray(edges, dtype=np.int64)
         self.emphasis: np.ndarray | None = None
+        self.taper: np.ndarray | None = None
         self.exact: np.ndarray | None = None
         self.grid: np.ndarray | None = None
 
@@ -288,7 +291,12 @@ class LatticeEncoder(ColumnEncoder):
         return self.column.bounds is None
 
     def arrays(self) -> dict[str, np.ndarray]:
-        optional = {"emphasis": self.emphasis, "exact": self.exact, "grid": self.grid}
+        optional = {
+            "emphasis": self.emphasis,
+            "taper": self.taper,
+            "exact": self.exact,
+            "grid": self.grid,
+        }
         return {"edges": self.edges} | {name: array for name, array in optional.items() if array is not None}
 
     @property
@@ -296,11 +304,12 @@ class LatticeEncoder(ColumnEncoder):
         """True if edges and emphasis could have been left behind by a fit."""
         edges, emphasis = self.edges, self.emphasis
         if self.is_unseen:
-            is_bare = emphasis is None and self.exact is None and self.grid is None
+            is_bare = emphasis is self.exact is self.grid is self.taper is None
             return edges.tolist() == [0, 1] and is_bare and self.is_nullable
         ends = (int(edges[0]), int(edges[-1]) - 1)
         is_grid = edges.ndim == 1 and bool((np.diff(edges) > 0).all())
         is_grid &= bool(np.allclose(ends, self.column.declared_range(), rtol=1e-15, atol=0))
+        is_grid &= self.taper is None or _is_taper(self.taper)
         is_grid &= self.exact is None or self._has_exact_cells(self.exact)
         is_grid &= self.grid is None or (_is_grid(self.grid) and self.grid[0] in self.steps)
         if not is_grid or not self.has_wide_cells:
@@ -433,10 +442,29 @@ class LatticeEncoder(ColumnEncoder):
         return encoder.inverse_transform(np.ones(n_rows, dtype=np.int64), np.random.default_rng(0))
 
     def _decode(self, positions: np.ndarray, rng: np.random.Generator) -> np.ndarray | pd.Series:
+        edges, places = self._within(positions, rng)
         if self.emphasis is None:
-            return self._from_lattice(rng.integers(self.edges[positions], self.edges[positions + 1]))
-        drawn = rounding.draw(self.edges - self.origin, positions, self.steps, self.emphasis, rng)
+            return self._from_lattice(rng.integers(edges[places], edges[places + 1]))
+        drawn = rounding.draw(edges - self.origin, places, self.steps, self.emphasis, rng)
         return self._from_lattice(drawn + self.origin)
+
+    def _within(self, positions: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Return finer edges, and a cell of these for each of the given ones: parts of the end cells, as they thin."""
+        if self.taper is None:
+            return self.edges, positions
+        first, last = rounding.thinning(-self.edges[[1, 0]], self.taper[0]), rounding.thinning(
+            self.edges[-2:], self.taper[1]
+        )
+        edges = np.concatenate([-first[0][::-1], self.edges[2:-2], last[0]])
+        n_first = len(first[1])
+        places = positions + n_first - 1
+        for cell, weights, start in (
+            (0, first[1][::-1], 0),
+            (self.n_values - 1, last[1], n_first + self.n_values - 2),
+        ):
+            rows = np.flatnonzero(positions == cell)
+            places[rows] = start + rng.choice(len(weights), len(rows), p=weights)
+        return edges, places
 
     def _as_series(self, cells: np.ndarray, rng: np.random.Generator) -> pd.Series:
         """Return ``(rows,)`` values of a kind whose values are a series, for :meth:`inverse_transform`."""
@@ -463,6 +491,12 @@ class LatticeEncoder(ColumnEncoder):
 def _is_grid(grid: np.ndarray) -> bool:
     """Return true for a step and a smaller remainder."""
     return grid.dtype == np.int64 and grid.shape == (2,) and bool(0 <= grid[1] < grid[0] and grid[0] > 1)
+
+
+def _is_taper(taper: np.ndarray) -> bool:
+    """Return true for two rates."""
+    is_rate = taper.dtype == np.float64 and taper.shape == (2,)
+    return is_rate and bool(np.isfinite(taper).all() and (taper >= 0).all())
 
 
 def is_on_lattice(encoder: ColumnEncoder) -> TypeGuard[LatticeEncoder]:

@@ -21,6 +21,9 @@ CLEAR = 3.5
 #: 10**9 integers, few of which are round, even one in a million would outweigh these.
 _ROUNDS, _CLOSE, _LEAST = 100, 1e-6, 1e-30
 
+#: Parts of a cell that thins out, and the factor by which the cells before it are denser at least.
+_PARTS, CLEARLY = 64, 2.0
+
 
 def number_steps(largest: int) -> np.ndarray:
     """Return ``(classes,)`` steps up to the largest absolute value of a lattice: 1, 5, 10, 50, 100, ..."""
@@ -118,3 +121,37 @@ def _nth_of_class(start: np.ndarray, nth: np.ndarray, drawn: np.ndarray, steps: 
     )  # units of the class from 1 on, before the one wanted
     unit = np.where(is_last, before + 1 + nth, number + number // others + 1)
     return np.asarray(unit * step)
+
+
+def thinning(ends: np.ndarray, rate: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return edges of the parts of a cell ``[start, stop)``, and the shares of its rows that these have.
+
+    The rows of each integer are ``exp(-rate)`` of those of the one before.
+    """
+    edges = np.unique(np.linspace(ends[0], ends[1], _PARTS + 1).astype(np.int64)) if rate else ends
+    shares = -np.diff(np.exp(-rate * (edges - edges[0]))) if rate else np.ones(1)
+    return edges, shares / shares.sum()
+
+
+def rate_of(mass: np.ndarray, width: np.ndarray) -> float:
+    """Return the rate at which a last cell thins out, so that it goes on from the two before it; 0 for none.
+
+    A range of which nothing is known but that its last value lies between 256 and 511 seldom goes on to 511: rows begin
+    as dense as those before them end, and thin out to be as many as were counted.
+
+    Args:
+        mass: ``(3,)`` non-negative released counts of the last cells, the last one's at the end.
+        width: ``(3,)`` their numbers of integers.
+    """
+    before, beside, density = mass / width
+    if not 0 < density < beside:
+        return 0.0
+    slope = max(np.log(before / beside), 0.0) / (width[:2].sum() / 2) if before > 0 else 0.0
+    starts = beside * np.exp(-slope * width[1] / 2) * width[2] / mass[2]
+    low, high = 0.0, 500.0
+    if starts <= CLEARLY:
+        return 0.0
+    for _ in range(60):  # rate * width, by bisection: it falls short of what the rows begin with until it is found
+        middle = (low + high) / 2
+        low, high = (middle, high) if middle / -np.expm1(-middle) < starts else (low, middle)
+    return float(low / width[2])

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from tabgan.columns import grid
+from tabgan.columns import grid, rounding
 from tabgan.columns.grid import Span
 from tabgan.columns.kind import Column
 from tabgan.columns.lattice import LIMIT, LatticeColumn, LatticeEncoder, has_range
@@ -25,6 +25,9 @@ LEAST_FREQUENT, NEARLY_ALL = 5, 0.03
 #: Shares of the rows from which on frequent numbers show that a column has few numbers: where numbers have many digits,
 #: and elsewhere without the most frequent one; and the integers for each of them that make them few.
 REPEATED_ODD, REPEATED, SPARSE = 0.05, 0.25, 4
+
+#: Integers of the last three cells at an end, at least, where the last one may thin out.
+LEAST_WIDTH = 4
 
 
 @dataclass(frozen=True)
@@ -188,6 +191,26 @@ def tightened(
     tight.exact = None if encoder.exact is None else encoder.exact[first : last + 1]
     tight.grid = encoder.grid
     return tight, np.concatenate([counts[:1], counts[1 + first : 2 + last]])
+
+
+def tapered(encoder: LatticeEncoder, mass: np.ndarray) -> LatticeEncoder:
+    """Return the same encoder, whose end cells thin out where that goes on from the cells beside them.
+
+    Args:
+        encoder: Of a column.
+        mass: ``(cells,)`` its non-negative released counts.
+    """
+    width = np.diff(encoder.edges)
+    is_drawn = (width >= LEAST_WIDTH) if encoder.exact is None else (width >= LEAST_WIDTH) & np.isnan(encoder.exact)
+    rates = [
+        rounding.rate_of(mass[cells], width[cells]) if len(width) > 3 and is_drawn[cells].all() else 0.0
+        for cells in (slice(2, None, -1), slice(-3, None))
+    ]
+    if not any(rates):
+        return encoder
+    other = encoder.emphasising(encoder.emphasis)
+    other.taper = np.array(rates)
+    return other
 
 
 def ends_with_axis(encoder: LatticeEncoder, low: int, stop: int) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 
 from tabgan.columns import rounding
 from tabgan.columns.lattice import is_on_lattice
+from tabgan.columns.spans import tapered
 from tabgan.privacy.doors.marginals import Marginal
 from tabgan.privacy.doors.release import ReleasedColumn, ReleasedTable
 from tabgan.privacy.plan import Plan
@@ -52,11 +53,15 @@ def resolution_of(released: ReleasedTable, plan: Plan, mu: float) -> tuple[int, 
 
 
 def _emphasised(coded: CodedColumn, released: ReleasedColumn) -> CodedColumn:
-    """Return a column that draws integers within its cells by their released roundness."""
+    """Return a column that draws integers within its cells by their released roundness, and thinning at open ends."""
     encoder = coded.encoder
-    if released.round_counts is None or not is_on_lattice(encoder):
+    if not is_on_lattice(encoder):
         return coded
     mass = coded.weights[1 : 1 + encoder.n_values]
+    encoder = tapered(encoder, mass)
+    coded = replace(coded, encoder=encoder)
+    if released.round_counts is None:
+        return coded
     factors = rounding.emphasis(encoder.edges - encoder.origin, mass, encoder.steps, *released.round_counts)
     return replace(coded, encoder=encoder.emphasising(factors))
 
