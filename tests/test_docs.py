@@ -106,6 +106,7 @@ def test_the_shares_of_the_budget_are_the_plans():
         "decimals and resolutions": "precision",
         "frequent numbers": "exact",
         "1-way histograms": "one_way",
+        "number of categories": "distinct",
         "a closer look at categories": "rare",
         "roundness": "round",
         "hours, weekdays and months": "cycles",

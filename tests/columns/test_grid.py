@@ -411,3 +411,13 @@ class TestBeyondTheEnds:
     def test_noise_there_is_seldom_a_value(self):
         rng = np.random.default_rng(0)
         assert np.mean([grid.n_surely_beyond(rng.normal(0, 1, 52), 1.0) > 0 for _ in range(2_000)]) < 0.002
+
+
+@pytest.mark.parametrize(
+    ("mass", "fills"),
+    [([0, 900, 0], True), ([0, 500, 400], True), ([900, 0, 90], False), ([0, 300, 0, 300], False)],
+)
+def test_values_that_fill_one_or_two_cells_are_looked_for_in_finer_ones(mass, fills):
+    """Years of one decade lie in a cell of sixty; zero alone says nothing of the others."""
+    edges = np.array([0, 1, 512, 1024, 1536])[: len(mass) + 1]
+    assert grid.Span(0, int(edges[-1]) - 1, edges, np.array(mass, dtype=float)).fills_few is fills

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tabgan.columns import rounding
+from tabgan.columns import rounding, spans
 from tabgan.columns.datetime import DatetimeEncoder
 from tabgan.columns.numeric import NumericEncoder
 from tabgan.schema import Datetime, Numeric
@@ -203,3 +203,48 @@ class TestEncoder:
         assert set(other.inverse_transform(cells, _rng())) == {0, 50}
         assert len(set(encoder.inverse_transform(cells, _rng()))) > 90
         assert len(other.inverse_transform(cells[:0], _rng())) == 0
+
+
+class TestThinEnds:
+    def test_a_last_cell_goes_on_as_dense_as_those_before_it(self):
+        """Ids to 312 in [256, 512): the last one lies near the start of the cell, not anywhere in it."""
+        rate = rounding.rate_of(np.array([64.0, 64, 56]), np.array([64, 64, 256]))
+        edges, shares = rounding.thinning(np.array([256, 512]), rate)
+        density = 56 * shares / np.diff(edges)
+        assert density[0] == pytest.approx(1.0, rel=0.1)
+        assert shares[edges[1:] <= 384].sum() > 0.85
+        assert (edges[0], edges[-1], shares.sum()) == (256, 512, pytest.approx(1.0))
+
+    @pytest.mark.parametrize(
+        "mass", [[64.0, 64, 256], [64, 64, 400], [64, 64, 160], [64, 0, 60], [64, 64, 0], [64, 32, 16]]
+    )
+    def test_no_other_does(self, mass):
+        """As dense, denser, a little less dense, behind a gap, empty, and thinning by half in each cell of one width."""
+        width = np.array([64, 64, 256 if mass[-1] > 16 else 64])
+        assert rounding.rate_of(np.array(mass), width) == 0.0
+
+    @pytest.mark.parametrize("factors", [None, np.ones(8)])
+    def test_values_stay_in_their_cells_and_come_back_from_a_file(self, factors):
+        column = Numeric(name="a", bounds=(-200, 511), decimals=0, dtype="int64")
+        edges = np.array([-200, -100, 0, 100, 200, 512])
+        encoder = column.lattice_encoder(edges)
+        encoder.emphasis = None if factors is None else np.ones(len(encoder.steps))
+        thin = spans.tapered(encoder, np.array([10.0, 100, 100, 100, 60]))
+        assert (thin.taper > 0).all()
+        assert encoder.taper is None
+        cells = np.repeat(np.arange(1, 6), 2_000)
+        drawn = thin.inverse_transform(cells, _rng())
+        np.testing.assert_array_equal(thin.transform(drawn), cells)
+        assert drawn[cells == 5].mean() < 300 < 350 < encoder.inverse_transform(cells, _rng())[cells == 5].mean()
+        assert drawn[cells == 1].mean() > -140
+        again, is_valid = column.encoder_of(thin.arrays())
+        pd.testing.assert_series_equal(again.inverse_transform(cells, _rng()), drawn)
+        assert is_valid or factors is None
+        for wrong in (np.array([-1.0, 0]), np.array([np.nan, 0]), np.array([1.0])):
+            assert not column.encoder_of({**thin.arrays(), "taper": wrong})[1]
+
+    def test_a_cell_of_one_number_does_not_thin_out(self):
+        column = Numeric(name="a", bounds=(0, 511), decimals=0, dtype="int64")
+        encoder = column.lattice_encoder(np.array([0, 100, 200, 300, 512]))
+        encoder.exact = np.array([np.nan, np.nan, np.nan, 400.0])
+        assert spans.tapered(encoder, np.array([100.0, 100, 100, 30])).taper is None

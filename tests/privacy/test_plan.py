@@ -14,6 +14,7 @@ from tabgan.privacy.plan import (
     DISCOVERY_DELTA_SHARE,
     SHARES,
     make_plan,
+    parts_of_looks,
 )
 from tabgan.privacy.unit import PrivacyUnit
 
@@ -139,3 +140,19 @@ def test_a_delta_outside_its_range_is_refused(delta):
 def test_a_share_outside_its_range_is_refused(share):
     with pytest.raises(ConfigError, match="adversary_share"):
         make_plan(1.0, 1e-6, adversary_share=share)
+
+
+@pytest.mark.parametrize(
+    ("lost", "numbers", "expected"),
+    [
+        ([9_000], [100], [1.0]),  # ninety rows each
+        ([10_000], [10_000], [0.0]),  # a key
+        ([10_000, 1_250], [10_000, 25], [0.0, 0.5]),  # the key takes nothing from the other column
+        ([2_500, 2_500], [50, 50], [0.5, 0.5]),
+        ([3_000], [-9], [(50 / 136) ** 2]),  # noise below zero: a few large ones, which need little
+        ([], [], []),
+    ],
+)
+def test_a_closer_look_gets_what_it_can_use(lost, numbers, expected):
+    parts = parts_of_looks(lost, numbers, 10.0 if numbers == [-9] else 1.0, 10_000, 50.0)
+    assert parts == pytest.approx(expected, rel=0.1)

@@ -47,7 +47,7 @@ DISCOVERIES = 2
 
 #: Share of all rows in categories that were not released, from which on a closer look is worth its budget, and the
 #: number of standard deviations of the noise; and the part of such looks' budget, as 1 / n, that rare numbers get.
-LOST_SHARE, LOST_SIGNAL, NUMBERS_PART = 0.03, 3.0, 5
+LOST_SHARE, LOST_SIGNAL, NUMBERS_PART = 0.03, 3.0, 3
 
 #: The fewest rows of a fit, in multiples of the noise of a 1-way count.
 MIN_SIGNAL = 4.0
