@@ -277,8 +277,8 @@ def tight_ends(
     """Return the first and the last cell of a fine histogram that is to be kept; ``known`` is the core of its span.
 
     Cells of a single integer next to the occupied ones are kept from ``PERHAPS`` on: taking one too many costs as
-    much as one too few, and is as likely there. Next to a single occupied cell only a run above ``LIKELY`` is: else that
-    is a constant, which few columns are. Next to a
+    much as one too few, and is as likely there. Next to a single occupied cell only a run above ``LIKELY`` is: else the
+    column is a constant, as few are. Next to a
     fuller cell only a cell, or a run of cells together, that stands up to ``THINNING`` of it is, or above ``SURELY``: a
     column of 0 and 1 ends there, and visits to a doctor, most of them none, do not. All cells are kept of a range that
     is known and within which none stands out.

@@ -452,8 +452,9 @@ class LatticeEncoder(ColumnEncoder):
         """Return finer edges, and a cell of these for each of the given ones: parts of the end cells, as they thin."""
         if self.taper is None:
             return self.edges, positions
-        first, last = rounding.thinning(-self.edges[[1, 0]], self.taper[0]), rounding.thinning(
-            self.edges[-2:], self.taper[1]
+        first, last = (
+            rounding.thinning(-self.edges[[1, 0]], self.taper[0]),
+            rounding.thinning(self.edges[-2:], self.taper[1]),
         )
         edges = np.concatenate([-first[0][::-1], self.edges[2:-2], last[0]])
         n_first = len(first[1])

@@ -134,7 +134,7 @@ def thinning(ends: np.ndarray, rate: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def rate_of(mass: np.ndarray, width: np.ndarray) -> float:
-    """Return the rate at which a last cell thins out, so that it goes on from the two before it; 0 for none.
+    """Return the rate at which a last cell thins out if it begins as the two before it end; 0 for none.
 
     A range of which nothing is known but that its last value lies between 256 and 511 seldom goes on to 511: rows begin
     as dense as those before them end, and thin out to be as many as were counted.
@@ -151,7 +151,9 @@ def rate_of(mass: np.ndarray, width: np.ndarray) -> float:
     low, high = 0.0, 500.0
     if starts <= CLEARLY:
         return 0.0
-    for _ in range(60):  # rate * width, by bisection: it falls short of what the rows begin with until it is found
+    for _ in range(
+        60
+    ):  # rate * width, by bisection: it falls short of what the rows begin with until it is found
         middle = (low + high) / 2
         low, high = (middle, high) if middle / -np.expm1(-middle) < starts else (low, middle)
     return float(low / width[2])

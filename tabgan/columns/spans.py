@@ -194,14 +194,16 @@ def tightened(
 
 
 def tapered(encoder: LatticeEncoder, mass: np.ndarray) -> LatticeEncoder:
-    """Return the same encoder, whose end cells thin out where that goes on from the cells beside them.
+    """Return the same encoder, whose end cells thin out where the cells beside them suggest it.
 
     Args:
         encoder: Of a column.
         mass: ``(cells,)`` its non-negative released counts.
     """
     width = np.diff(encoder.edges)
-    is_drawn = (width >= LEAST_WIDTH) if encoder.exact is None else (width >= LEAST_WIDTH) & np.isnan(encoder.exact)
+    is_drawn = (
+        (width >= LEAST_WIDTH) if encoder.exact is None else (width >= LEAST_WIDTH) & np.isnan(encoder.exact)
+    )
     rates = [
         rounding.rate_of(mass[cells], width[cells]) if len(width) > 3 and is_drawn[cells].all() else 0.0
         for cells in (slice(2, None, -1), slice(-3, None))

@@ -66,7 +66,7 @@ DISCOVERY_DELTA_SHARE = 0.1
 #: Share of the rows in lost categories from which on a closer look at one column may take the whole of its stage; its
 #: threshold is meant to be a half of the rows that they have in the mean, and is of use up to three times as many;
 #: standard deviations of the noise by which their number may be wrong, to either side.
-MOST_LOST, AIMED_AT, OF_USE, IN_DOUBT = 0.25, 0.5, 3.0, 2.0
+MOST_LOST, AIMED_AT, OF_USE, IN_DOUBT = 0.15, 0.5, 3.0, 2.0
 
 #: The share of the whole budget (of mu**2) that trains the critic of a declared target, and its steps.
 ADVERSARY_SHARE = 0.2

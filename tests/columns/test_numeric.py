@@ -109,6 +109,7 @@ def test_declared_bounds_cap_the_decimals(high, decimals):
     assert column.decimals == decimals
     assert column.declared_range()[1] < LIMIT
 
+
 @pytest.mark.parametrize("step", [1.15078, 0.3048, 0.45359237, 0.18, 2.5])
 def test_multiples_of_a_decimal_are_decimals(step):
     """26 knots in miles per hour are 29.92028; the product of both as floats is 29.920279999999998."""
@@ -116,7 +117,6 @@ def test_multiples_of_a_decimal_are_decimals(step):
     encoder = column.encoder()
     found = encoder.inverse_transform(np.arange(1, encoder.n_values + 1), np.random.default_rng(0))
     assert found.tolist() == [float(Decimal(repr(step)) * n) for n in range(301)]
-
 
 
 @pytest.mark.parametrize(

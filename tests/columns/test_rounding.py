@@ -219,7 +219,7 @@ class TestThinEnds:
         "mass", [[64.0, 64, 256], [64, 64, 400], [64, 64, 160], [64, 0, 60], [64, 64, 0], [64, 32, 16]]
     )
     def test_no_other_does(self, mass):
-        """As dense, denser, a little less dense, behind a gap, empty, and thinning by half in each cell of one width."""
+        """As dense, denser, a little less dense, behind a gap, empty, and half as many rows in each of three cells."""
         width = np.array([64, 64, 256 if mass[-1] > 16 else 64])
         assert rounding.rate_of(np.array(mass), width) == 0.0
 
@@ -235,7 +235,9 @@ class TestThinEnds:
         cells = np.repeat(np.arange(1, 6), 2_000)
         drawn = thin.inverse_transform(cells, _rng())
         np.testing.assert_array_equal(thin.transform(drawn), cells)
-        assert drawn[cells == 5].mean() < 300 < 350 < encoder.inverse_transform(cells, _rng())[cells == 5].mean()
+        assert (
+            drawn[cells == 5].mean() < 300 < 350 < encoder.inverse_transform(cells, _rng())[cells == 5].mean()
+        )
         assert drawn[cells == 1].mean() > -140
         again, is_valid = column.encoder_of(thin.arrays())
         pd.testing.assert_series_equal(again.inverse_transform(cells, _rng()), drawn)

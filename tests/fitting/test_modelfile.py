@@ -177,7 +177,14 @@ class TestWhatItHolds:
             kind, rest = name.split(".", 1)
             assert kind in ("generator", "column"), name
             if kind == "column":
-                assert rest.split(".")[1] in ("code_of_cell", "weights", "is_sampled", "edges", "emphasis", "taper")
+                assert rest.split(".")[1] in (
+                    "code_of_cell",
+                    "weights",
+                    "is_sampled",
+                    "edges",
+                    "emphasis",
+                    "taper",
+                )
         assert {n for n in tensors if n.startswith("generator.")} == {
             f"generator.{n}" for n in private._fitted.generator.state_dict()
         }

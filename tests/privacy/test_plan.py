@@ -147,7 +147,7 @@ def test_a_share_outside_its_range_is_refused(share):
     [
         ([9_000], [100], [1.0]),  # ninety rows each
         ([10_000], [10_000], [0.0]),  # a key
-        ([10_000, 1_250], [10_000, 25], [0.0, 0.5]),  # the key takes nothing from the other column
+        ([10_000, 750], [10_000, 15], [0.0, 0.5]),  # the key takes nothing from the other column
         ([2_500, 2_500], [50, 50], [0.5, 0.5]),
         ([3_000], [-9], [(50 / 136) ** 2]),  # noise below zero: a few large ones, which need little
         ([], [], []),
