@@ -669,11 +669,11 @@ class TestDiscoveries:
     )
     def test_the_noise_is_the_charged_one_times_the_rows_of_a_unit(self, what, ask):
         """Two-sided, with wrong scales as controls: without the sensitivity, 2/3 and 3/2."""
-        door, draws, stddev = self.door(), [], 0.0
+        door, draws = self.door(), []
         for _ in range(8):
             door.measurer = Measurer(PrivacyFilter(door.plan))
             counts, stddev = getattr(self, ask)(door)
-            draws.append(counts - self.COUNTS)
+            draws.append((counts - self.COUNTS) / stddev)
             (line,) = (each for each in door.measurer.privacy_filter.entries if each.what == what)
             delta = 0.0 if ask == "distinct" else 1e-9
             assert (line.noise_multiplier * 3, line.delta) == (pytest.approx(stddev), delta)
@@ -683,8 +683,8 @@ class TestDiscoveries:
             low, high = stats.chi2.interval(1 - 1e-5, 8 * len(self.COUNTS))
             return bool(low < squares / scale**2 < high)
 
-        assert fits(stddev)
-        assert not any(fits(stddev * wrong) for wrong in (1 / 3, 2 / 3, 3 / 2))
+        assert fits(1.0)
+        assert not any(fits(wrong) for wrong in (1 / 3, 2 / 3, 3 / 2))
 
     def test_all_of_them_and_their_repeats_share_one_delta(self):
         """The most that can be charged: each open column and each wide range twice, each of them interrupted once."""
