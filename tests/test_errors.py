@@ -11,6 +11,7 @@ from tabgan import errors
         (errors.ConfigError, (ValueError,)),
         (errors.SchemaError, (ValueError,)),
         (errors.DataError, (ValueError,)),
+        (errors.ConditionError, (errors.DataError,)),
         (errors.NotFittedError, (ValueError, AttributeError)),
         (errors.ModelFileError, (ValueError,)),
         (errors.PrivacyError, ()),
