@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from tabgan import TabGAN
+from tabgan import Between, TabGAN
 from tabgan.drawing import stream
 from tabgan.errors import ConfigError, DataError, NotFittedError
 from tabgan.io.part_files import part_sink, types_of
@@ -84,6 +84,27 @@ class TestRows:
     def test_conditions_hold(self, model, tmp_path):
         model.sample_to(tmp_path / "a", 250, conditions={"town": "=A"}, random_state=1)
         assert set(_rows(tmp_path / "a")["town"]) == {"=A"}
+
+    def test_conditions_of_every_form_hold_and_resume(self, model, tmp_path):
+        forms = [
+            {"town": {"=A", "b;c"}, "age": [Between(20, 30), {"min": 80}, None]},
+            {"age": (Between(20, 30), Between(80), None), "town": ["=A", "b;c"]},
+        ]
+        first = model.sample_to(tmp_path / "a", 250, conditions=forms[0], rows_per_file=100, random_state=1)
+        (tmp_path / "a" / first.files[1].name).unlink()
+        again = model.sample_to(tmp_path / "a", 250, conditions=forms[0], rows_per_file=100, random_state=1)
+        assert [file.sha256 for file in again.files] == [file.sha256 for file in first.files]
+        rows = _rows(tmp_path / "a")
+        assert (rows["age"].isna() | rows["age"].between(20, 30) | (rows["age"] >= 80)).all()
+        other = model.sample_to(tmp_path / "b", 250, conditions=forms[1], rows_per_file=100, random_state=1)
+        assert [file.sha256 for file in other.files] == [file.sha256 for file in first.files]
+
+    def test_without_missing_values(self, model, tmp_path):
+        asked = {"n": 250, "random_state": 1}
+        model.sample_to(tmp_path / "a", **asked, impute=True)
+        assert not _rows(tmp_path / "a").isna().any().any()
+        with pytest.raises(ConfigError, match="another model, seed or request"):
+            model.sample_to(tmp_path / "a", **asked)
 
     @pytest.mark.parametrize("n", [0, 1, 100])
     def test_few_rows(self, model, tmp_path, n):
