@@ -154,7 +154,8 @@ def parts_of_looks(
     """
     needs = []
     for rows, number in zip(lost, numbers, strict=True):
-        most, least = (rows / max(number + side * noise_stddev, 1.0) for side in (-IN_DOUBT, IN_DOUBT))
+        number, doubt = max(number, 0.0), IN_DOUBT * noise_stddev
+        most, least = (rows / max(each, 1.0) for each in (number - doubt, number + doubt))
         need = min(rows / n_rows / MOST_LOST, 1.0) * min(OF_USE / 2 * most / threshold, 1.0)
         enough = (threshold / (AIMED_AT * least)) ** 2
         needs.append(min(need, enough) if OF_USE * most > threshold else 0.0)

@@ -149,10 +149,10 @@ def test_a_share_outside_its_range_is_refused(share):
         ([10_000], [10_000], [0.0]),  # a key
         ([10_000, 750], [10_000, 15], [0.0, 0.5]),  # the key takes nothing from the other column
         ([2_500, 2_500], [50, 50], [0.5, 0.5]),
-        ([3_000], [-9], [(50 / 136) ** 2]),  # noise below zero: a few large ones, which need little
+        ([3_000], [-90], [(50 / 75) ** 2]),  # noise below zero: twenty at most
         ([], [], []),
     ],
 )
 def test_a_closer_look_gets_what_it_can_use(lost, numbers, expected):
-    parts = parts_of_looks(lost, numbers, 10.0 if numbers == [-9] else 1.0, 10_000, 50.0)
+    parts = parts_of_looks(lost, numbers, 10.0 if numbers == [-90] else 1.0, 10_000, 50.0)
     assert parts == pytest.approx(expected, rel=0.1)
