@@ -89,20 +89,23 @@ def fit(
 
 
 def summary(records: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return medians over all fits of tables of 5,000 rows and more at epsilon 1."""
+    """Return medians over all fits of tables of 5,000 rows and more at epsilon 1, by version and road."""
     found: dict[str, Any] = {}
-    for key, csv in (("frame", False), ("csv", True)):
-        large = [r for r in records if r["rows"] >= 5_000 and r["epsilon"] == 1 and r["csv"] is csv]
-        if large:
-            found[key] = {
-                "tables": len({r["table"] for r in large}),
-                "fits": len(large),
-                "median_shape": round(float(np.median([r["shape"] for r in large])), 3),
-                "median_tvd2_over_chance": round(
-                    float(np.median([r["tvd2"] / r["tvd2_by_chance"] for r in large])), 2
-                ),
-            }
-    return found
+    for record in records:
+        if record["rows"] >= 5_000 and record["epsilon"] == 1:
+            key = f"{record['version']}, {'CSV' if record['csv'] else 'frame'}"
+            found.setdefault(key, []).append(record)
+    return {
+        key: {
+            "tables": sorted({r["table"] for r in fits}),
+            "fits": len(fits),
+            "median_shape": round(float(np.median([r["shape"] for r in fits])), 3),
+            "median_tvd2_over_chance": round(
+                float(np.median([r["tvd2"] / r["tvd2_by_chance"] for r in fits])), 2
+            ),
+        }
+        for key, fits in found.items()
+    }
 
 
 def main() -> None:
@@ -126,7 +129,7 @@ def main() -> None:
         for number in range(1, arguments.fits + 1):
             record = fit(score, metrics, name, epsilon, number, arguments.csv)
             print(json.dumps(record), flush=True)
-            result["records"].append({"commit": environment()["commit"], **record})
+            result["records"].append({"version": environment()["commit"], **record})
             result["summary"] = summary(result["records"])
             RESULT.write_text(json.dumps(result, indent=1) + "\n")
 
