@@ -388,6 +388,12 @@ class LatticeEncoder(ColumnEncoder):
         size = np.diff(finer.edges).astype(float)
         if self.emphasis is not None:
             size = rounding.members(starts - self.origin, stops - self.origin, self.steps) @ self.emphasis
+        if self.taper is not None:
+            near, far = self.edges[1] - stops, starts - self.edges[-2]
+            for distance, rate in zip((near, far), self.taper, strict=True):
+                end = np.flatnonzero((distance >= 0) & (rate > 0))
+                reach = rate * np.diff(finer.edges)[end]
+                size[end] *= np.exp(-rate * distance[end]) * -np.expm1(-reach) / reach
         allowed = np.zeros(1 + len(starts), dtype=bool)
         for first, last, *_ in spans:
             allowed[1 + np.searchsorted(starts, first) : 1 + np.searchsorted(starts, last, side="right")] = (

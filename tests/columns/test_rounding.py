@@ -245,6 +245,14 @@ class TestThinEnds:
         for wrong in (np.array([-1.0, 0]), np.array([np.nan, 0]), np.array([1.0])):
             assert not column.encoder_of({**thin.arrays(), "taper": wrong})[1]
 
+    def test_a_condition_within_an_end_knows_how_thin_it_is(self):
+        column = Numeric(name="a", bounds=(0, 511), decimals=0, dtype="int64")
+        encoder = column.lattice_encoder(np.array([0, 100, 200, 300, 512]))
+        encoder.taper = np.array([0.0, 0.02])
+        cut = encoder.cut([], [(350, None)], False)
+        values = encoder.inverse_transform(np.full(20_000, 4), _rng())
+        assert cut.share[-1] == pytest.approx((values >= 350).mean(), abs=0.02)
+
     def test_a_cell_of_one_number_does_not_thin_out(self):
         column = Numeric(name="a", bounds=(0, 511), decimals=0, dtype="int64")
         encoder = column.lattice_encoder(np.array([0, 100, 200, 300, 512]))
