@@ -26,11 +26,22 @@ from tabgan.columns import (
     Duration,
     Identifier,
     Numeric,
+    Text,
 )
 from tabgan.columns.kind import known_fields
 from tabgan.errors import SchemaError
 
-__all__ = ["Boolean", "Categorical", "Column", "Datetime", "Duration", "Identifier", "Numeric", "Schema"]
+__all__ = [
+    "Boolean",
+    "Categorical",
+    "Column",
+    "Datetime",
+    "Duration",
+    "Identifier",
+    "Numeric",
+    "Schema",
+    "Text",
+]
 
 #: The most rows of one entity that a fit may use; noise grows in proportion.
 MOST_ROWS_EACH = 10**9
@@ -139,6 +150,16 @@ class Schema(BaseModel):
                 f"entity: expected column {self.entity!r} to be an identifier, got {self[self.entity].kind}. An "
                 "entity's key is never modelled: declare it as identifier, or leave it out of columns."
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_keys(self) -> Schema:
+        for column in self.columns:
+            if column.n_strings is not None and column.n_strings < (self.n_rows or 0):
+                raise ValueError(
+                    f"Column {column.name!r}: pattern: it has {column.n_strings:,} different strings, and n_rows is "
+                    f"{self.n_rows:,}. Declare a longer pattern."
+                )
         return self
 
     @property

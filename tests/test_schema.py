@@ -11,7 +11,7 @@ from tabgan._util.yaml import dump, parse
 from tabgan.columns import KINDS
 from tabgan.columns.numeric import MAX_DECIMALS
 from tabgan.errors import SchemaError
-from tabgan.schema import KIND_NAMES, Boolean, Categorical, Datetime, Identifier, Numeric, Schema
+from tabgan.schema import KIND_NAMES, Boolean, Categorical, Datetime, Identifier, Numeric, Schema, Text
 
 #: Text that some reader of YAML takes for something else.
 TRAPS = [
@@ -108,6 +108,16 @@ COLUMNS = st.one_of(
         Identifier,
         **_common(pattern=st.sampled_from(["{}", "P{:06d}", "${{{}}}", "{0:>5}"]), start=st.integers(0, 99)),
     ),
+    st.builds(
+        Identifier,
+        **_common(
+            pattern=st.sampled_from(["{}", "[A-Z]{2}-[0-9]{4}", r"(a|b)\.\d{3}"]),
+            recurrence=st.sampled_from([None, True, (0.5, 0.25, 0.25)]),
+        ),
+    ),
+    st.builds(Text, **_common(pattern=st.sampled_from([None, "[A-Z]{2}-[0-9]{4}"]), unique=st.booleans())),
+    st.builds(Text, **_common(placeholder=st.sampled_from(["(removed)", "no", "*"]))),
+    st.builds(Text, **_common(templates=st.sampled_from([None, (), ("[0-9]{5}", "", "[A-Z][a-z]{3}, \\?")]))),
 )
 SCHEMAS = st.builds(
     Schema,
@@ -248,8 +258,8 @@ class TestRefused:
         [
             (
                 {"kind": "numerc"},
-                "Column 'a': kind: expected one of boolean, datetime, duration, identifier, numeric, categorical, "
-                "got 'numerc'. Did you mean 'numeric'?",
+                "Column 'a': kind: expected one of boolean, datetime, duration, identifier, text, numeric, "
+                "categorical, got 'numerc'. Did you mean 'numeric'?",
             ),
             ({"kind": "numeric", "bound": [0, 1]}, "Column 'a': bound: unknown key. Did you mean 'bounds'?"),
             (

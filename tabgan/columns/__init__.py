@@ -16,6 +16,7 @@ from tabgan.columns.duration import Duration
 from tabgan.columns.identifier import Identifier
 from tabgan.columns.kind import Ballot, Column
 from tabgan.columns.numeric import Numeric
+from tabgan.columns.plaintext import Text
 from tabgan.columns.values import Dtype
 from tabgan.columns.vote import Verdict, decide
 
@@ -25,6 +26,7 @@ KINDS: tuple[type[Column], ...] = (
     Datetime,
     Duration,
     Identifier,
+    Text,
     Numeric,
     Categorical,
 )
@@ -44,6 +46,7 @@ __all__ = [
     "Duration",
     "Identifier",
     "Numeric",
+    "Text",
     "ballots",
     "column_of_dtype",
     "columns_of_votes",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+from functools import cached_property
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -12,9 +13,12 @@ from pydantic import Field, model_validator
 
 from tabgan.columns import numerals
 from tabgan.columns.encoder import ColumnEncoder
+from tabgan.columns.filling import Filling, column_of
+from tabgan.columns.grid import project_to_simplex
 from tabgan.columns.keys import typed
 from tabgan.columns.kind import Column, Domain, is_text_dtype
 from tabgan.columns.lattice import LIMIT
+from tabgan.columns.patterns import Pattern, pattern_of
 from tabgan.columns.values import Dtype, objects
 from tabgan.errors import DataError
 
@@ -24,6 +28,12 @@ MAX_KEY = 100
 #: Unique text in a table with fewer rows than this may well be a name for something that is not a key.
 MIN_KEY_ROWS = 20
 
+#: Numbers of rows of a key that are told apart, as the first of each stretch; from the last one on, all are one.
+_STRETCHES = (1, 2, 3, 4, 5, 6, 8, 11, 15, 20, 27, 36, 48, 64, 85)
+
+#: The most rows that a key has in a sample.
+MOST_ROWS_A_KEY = 100
+
 _KEY_NAME = re.compile(r"(^|[^a-z])(id|key|uuid|guid|no|nr|number)$", re.IGNORECASE)
 
 
@@ -31,38 +41,80 @@ class Identifier(Column):
     """A column of keys, generated from ``pattern`` for every sampled row and never modelled.
 
     Attributes:
-        pattern: A format string with one field for the running number, such as ``"P{:06d}"``. An
-            integer column takes the number itself. Neither it nor a key may have more than ``MAX_KEY`` characters.
-        start: The first number, below ``LIMIT``.
+        pattern: A format string with one field for the running number, such as ``"P{:06d}"``; or a pattern of text as
+            in :mod:`tabgan.columns.patterns`, such as ``"N[0-9]{5}[A-Z]"``, whose strings come in a random order. An
+            integer column takes the number itself. Neither a format nor a key of it may have more than ``MAX_KEY``
+            characters.
+        start: The first number of a format, below ``LIMIT``.
+        recurrence: ``True`` has it released how many rows share a key, and gives the keys of a sample as many; a list
+            declares it: the shares of keys with one row, two rows, and so on. ``None``: each row has a key of its own.
     """
 
     kind: Literal["identifier"] = "identifier"
     pattern: str = "{}"
     start: Annotated[int, Field(ge=0, lt=LIMIT)] = 1
+    recurrence: bool | tuple[Annotated[float, Field(ge=0)], ...] | None = None
 
-    is_modelled: ClassVar[bool] = False
     can_group: ClassVar[bool] = False
 
     @model_validator(mode="after")
     def _check_pattern(self) -> Identifier:
-        try:
-            if len(self.pattern) > MAX_KEY:
-                raise ValueError
-            parsed = list(string.Formatter().parse(self.pattern))
-            fields = [(field, spec or "") for _, field, spec, _ in parsed if field is not None]
-            widths = [number for _, spec in fields for number in re.findall("[0-9]+", spec)]
-            is_bounded = all(len(number) <= 3 and int(number) <= MAX_KEY for number in widths)
-            has_one = [field for field, _ in fields] in ([""], ["0"])
-            if not (has_one and is_bounded) or any("{" in spec for _, spec in fields):
-                raise ValueError  # before it is formatted: a field in a field, and a width, may ask for any length
-            if len(self.pattern.format(self.start)) > MAX_KEY:
-                raise ValueError
-        except (ValueError, IndexError, KeyError, OverflowError):
-            raise ValueError(
-                f"pattern: expected one field for the running number, as in 'P{{:06d}}', and at most {MAX_KEY} "
-                "characters."
-            ) from None
+        if _is_format(self.pattern):
+            try:
+                is_short = max(len(self.pattern), len(self.pattern.format(self.start))) <= MAX_KEY
+            except (ValueError, IndexError, KeyError, OverflowError):
+                is_short = False
+            if not is_short:
+                raise ValueError(_FORMAT_RULE)
+        else:
+            try:
+                own = pattern_of(self.pattern)
+            except ValueError as error:
+                raise ValueError(
+                    f"{_FORMAT_RULE} As the latter: {str(error).removeprefix('pattern: ')}"
+                ) from None
+            if own.n_strings < 2:
+                raise ValueError(_FORMAT_RULE)
+            if self.start != 1:
+                raise ValueError(
+                    "start: needs a pattern with a field for the running number, such as 'P{:06d}'."
+                )
         return self
+
+    @model_validator(mode="after")
+    def _check_recurrence(self) -> Identifier:
+        shares = self.recurrence
+        if isinstance(shares, tuple) and not (0 < sum(shares) < np.inf and len(shares) <= MOST_ROWS_A_KEY):
+            raise ValueError(
+                "recurrence: expected true, or shares of keys with one row, two rows, and so on, as in [0.7, 0.2, "
+                f"0.1], at most {MOST_ROWS_A_KEY} of them and not all 0."
+            )
+        return self
+
+    @cached_property
+    def _own(self) -> Pattern | None:
+        """The pattern of the keys, ``None`` where they are running numbers."""
+        return None if _is_format(self.pattern) else pattern_of(self.pattern)
+
+    @property
+    def is_modelled(self) -> bool:
+        return False
+
+    @property
+    def is_complete(self) -> bool:
+        return self.recurrence is not True
+
+    @property
+    def is_key(self) -> bool:
+        return not self.recurrence
+
+    @property
+    def n_strings(self) -> int | None:
+        return None if self._own is None or not self.is_key else self._own.n_strings
+
+    @property
+    def has_open_recurrence(self) -> bool:
+        return self.recurrence is True
 
     def describe(self) -> str:
         return "generated"
@@ -75,14 +127,15 @@ class Identifier(Column):
 
     def fits_dtype(self, dtype: Dtype) -> bool:
         is_number = pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype)
-        return is_text_dtype(dtype) or bool(is_number)
+        return is_text_dtype(dtype) or bool(is_number and self._own is None)
 
     def trials(self) -> list[ColumnEncoder]:
         return []  # it has none
 
     def comes_back(self) -> bool:
         try:
-            return str(self.generate(2, 0).dtype) == str(pd.api.types.pandas_dtype(self.dtype))
+            made = self.fill(pd.DataFrame(index=range(2)), Filling())
+            return str(made.dtype) == str(pd.api.types.pandas_dtype(self.dtype))
         except Exception:  # pandas, NumPy and Arrow raise what they like
             return False
 
@@ -107,6 +160,60 @@ class Identifier(Column):
             return keys
         return pd.Series([self.pattern.format(number) for number in numbers], dtype=object).astype(dtype)
 
+    def fill(self, table: pd.DataFrame, filling: Filling) -> pd.Series:
+        if not self.recurrence:
+            return self._keys(len(table), filling.first_row, filling)
+        if len(table) == 0:
+            return self._keys(0, 0, filling)
+        made, key, left = filling.memory.get(
+            self.name, (0, None, 0)
+        )  # keys so far, the last one, rows that it lacks
+        sizes = self._sizes(max(len(table) - left, 0), filling)
+        keys = self._keys(len(sizes), made, filling)
+        repeated = keys.repeat(sizes)
+        if left:
+            repeated = pd.concat([pd.Series(key).repeat(left), repeated])
+        last = keys.iloc[-1:] if len(sizes) else key
+        filling.memory[self.name] = made + len(sizes), last, len(repeated) - len(table)
+        return repeated.iloc[: len(table)].reset_index(drop=True)
+
+    def _sizes(self, n_rows: int, filling: Filling) -> np.ndarray:
+        """Return numbers of rows of keys that have at least ``n_rows`` together, and fewer without the last."""
+        shares = np.array(self.recurrence if isinstance(self.recurrence, tuple) else (1.0,))
+        sizes = 1 + filling.rng(self.name).choice(len(shares), n_rows, p=shares / shares.sum())
+        ends = np.cumsum(sizes)
+        return np.asarray(sizes[: int(np.searchsorted(ends, n_rows)) + 1])
+
+    def _keys(self, n: int, first: int, filling: Filling) -> pd.Series:
+        """Return keys, of which so many were made before."""
+        if self._own is None:
+            return self.generate(n, first)
+        made = filling.distinct(self.name, self._own, n)
+        return column_of(made, self.name, self.dtype or "object")
+
+    # The number of rows that share a key.
+
+    def recurrence_cells(self, max_rows: int | None) -> int:
+        """Return the number of cells of a histogram of keys by their rows, of which a key has ``max_rows`` at most."""
+        return sum(start <= min(max_rows or MOST_ROWS_A_KEY, MOST_ROWS_A_KEY) for start in _STRETCHES)
+
+    def recurrence_counts(self, rows: np.ndarray, n_cells: int) -> np.ndarray:
+        """Return ``(n_cells,)`` the numbers of keys by their rows.
+
+        Args:
+            rows: ``(keys,)`` number of rows of each key, at least 1.
+            n_cells: Of :meth:`recurrence_cells`.
+        """
+        return np.bincount(np.searchsorted(_STRETCHES[:n_cells], rows, side="right") - 1, minlength=n_cells)
+
+    def with_recurrence(self, counts: np.ndarray, max_rows: int | None) -> Identifier:
+        """Return the column with noisy numbers of keys by their rows: post-processing of released numbers."""
+        most = min(max_rows or MOST_ROWS_A_KEY, MOST_ROWS_A_KEY)
+        widths = np.diff([*_STRETCHES[: len(counts)], most + 1])
+        total = max(float(counts.sum()), 1.0)
+        shares = np.repeat(project_to_simplex(counts, total) / total / widths, widths)
+        return self.with_(recurrence=tuple(round(float(share), 9) for share in shares))
+
     @classmethod
     def draft(cls, series: pd.Series, name: str) -> Identifier | None:
         is_key_name = _KEY_NAME.search(name) is not None
@@ -124,6 +231,31 @@ class Identifier(Column):
         if is_text and (is_long or (len(series) > 1 and is_key_name)) and _is_unique(series):
             return cls(name=name, dtype=str(series.dtype), pattern="ID{:06d}")
         return None
+
+
+_FORMAT_RULE = (
+    "pattern: expected one field for the running number, as in 'P{:06d}', and at most "
+    f"{MAX_KEY} characters; or a pattern of text with several strings, as in 'N[0-9]{{5}}[A-Z]'."
+)
+
+
+def _is_format(pattern: str) -> bool:
+    """Return true if a pattern is a format string with one field for the running number.
+
+    It is looked at before anything is formatted: a field in a field, and a width, may ask for any length.
+    """
+    try:
+        parsed = list(string.Formatter().parse(pattern))
+    except ValueError:
+        return False
+    fields = [(field, spec or "") for _, field, spec, _ in parsed if field is not None]
+    widths = [number for _, spec in fields for number in re.findall("[0-9]+", spec)]
+    is_bounded = all(len(number) <= 3 and int(number) <= MAX_KEY for number in widths)
+    return (
+        [field for field, _ in fields] in ([""], ["0"])
+        and is_bounded
+        and "{" not in "".join(s for _, s in fields)
+    )
 
 
 def _is_unique(series: pd.Series) -> bool:

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from tabgan._util.schema_errors import joined, line_of, name_of
 from tabgan.columns.cycles import Cycle
 from tabgan.columns.encoder import MISSING, ColumnEncoder, can_hold_missing
+from tabgan.columns.filling import Filling, too_few
 from tabgan.columns.keys import keys_of
 from tabgan.columns.values import Dtype, dtype_named, is_text, objects
 from tabgan.errors import ConfigError, DataError, SchemaError
@@ -91,7 +92,6 @@ class Column(BaseModel):
         nullable: ``False`` promises that the column holds no missing value; ``None`` leaves it open:
             the noisy counts then say how many values are missing.
         kind: The name of the kind in YAML.
-        is_modelled: False for columns that are generated, such as keys: nothing of them is released.
         has_categories: True if values are told apart as categories, else they are numbers on an axis.
         quantity: The values on the axis in words, by which two columns can be compared; ``None`` for categories.
         is_regressed: True if a target of many values is predicted as a number.
@@ -108,7 +108,6 @@ class Column(BaseModel):
     #: Set by each kind as ``kind: Literal[...] = ...``.
     kind: str
 
-    is_modelled: ClassVar[bool] = True
     has_categories: ClassVar[bool] = False
     quantity: ClassVar[str | None] = None
     is_regressed: ClassVar[bool] = False
@@ -135,6 +134,54 @@ class Column(BaseModel):
     def is_complete(self) -> bool:
         """True if nothing is left for the private release to find out."""
         return True
+
+    @property
+    def is_modelled(self) -> bool:
+        """False for columns that are generated, such as keys: no value of them is released."""
+        return True
+
+    @property
+    def is_filled(self) -> bool:
+        """True if :meth:`fill` makes the cells of a sample, once the modelled columns are drawn."""
+        return not self.is_modelled
+
+    @property
+    def is_key(self) -> bool:
+        """True if no value of a sample occurs twice."""
+        return False
+
+    @property
+    def n_strings(self) -> int | None:
+        """Number of different values that a key may have; ``None`` if it is not known, or if values may repeat."""
+        return None
+
+    @property
+    def has_open_recurrence(self) -> bool:
+        """True if the number of rows that share a key is to be released."""
+        return False
+
+    def recurrence_cells(self, max_rows: int | None) -> int:
+        """Return the number of cells of a histogram of keys by their rows, of which a key has ``max_rows`` at most."""
+        raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} has no such thing.")
+
+    def recurrence_counts(self, rows: np.ndarray, n_cells: int) -> np.ndarray:
+        """Return ``(n_cells,)`` the numbers of keys, of whose rows ``rows`` has the numbers, by cell."""
+        raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} has no such thing.")
+
+    def with_recurrence(self, counts: np.ndarray, max_rows: int | None) -> Self:
+        """Return the column with the noisy numbers of keys by their rows: post-processing of released numbers."""
+        raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} has no such thing.")
+
+    @property
+    def follows_column(self) -> str | None:
+        """The name of another column that generated cells follow, ``None`` if they follow none."""
+        return None
+
+    @property
+    def saving_line(self) -> str:
+        """The declaration, without the name, that would save values which noise hid."""
+        domain = "categories: [...]" if self.has_categories else "bounds: [low, high]"
+        return f"{{kind: {self.kind}, {domain}}}"
 
     @property
     def is_empty(self) -> bool:
@@ -184,6 +231,10 @@ class Column(BaseModel):
     def with_(self, **changes: object) -> Self:
         """Return the same column with other fields, which are not checked."""
         return self.model_copy(update=changes)
+
+    def with_listed(self, values: Sequence[Any]) -> Self:
+        """Return an open column of categories with those that a threshold mechanism found."""
+        return self.with_(categories=tuple(values))
 
     @abstractmethod
     def describe(self) -> str:
@@ -324,6 +375,33 @@ class Column(BaseModel):
         """Return the encoder of :meth:`ColumnEncoder.arrays`, and true if a fit could have left it behind."""
         del arrays
         return self.encoder(), bool(self.is_complete)
+
+    # The cells that are generated.
+
+    def fill(self, table: pd.DataFrame, filling: Filling) -> pd.Series:
+        """Return ``(rows,)`` generated cells for the rows of a table, in the column's dtype.
+
+        Args:
+            table: The modelled columns of some rows; where the column is one of them, with a cell for each value.
+            filling: The sample that they belong to.
+
+        Raises:
+            DataError: there are not enough different values, or the dtype cannot hold so many.
+        """
+        raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} has no such thing.")
+
+    def is_generated(self, series: pd.Series) -> np.ndarray:
+        """Return ``(rows,)`` true for cells that :meth:`fill` may have made, each by itself."""
+        return np.asarray(series.notna().to_numpy(dtype=bool))
+
+    def check_room(self, n_rows: int) -> None:
+        """Raise if a sample of so many rows has more keys than there are.
+
+        Raises:
+            DataError: it has.
+        """
+        if self.is_key and self.n_strings is not None and n_rows > self.n_strings:
+            raise too_few(self.name, self.n_strings)
 
     # The checks before a fit.
 

@@ -16,6 +16,7 @@ import pandas as pd
 from tabgan._util import validate
 from tabgan._util.progress import Progress, told
 from tabgan._util.rng import RandomStreams
+from tabgan.columns.filling import Filling
 from tabgan.drawing.proportions import strata_of
 from tabgan.drawing.rows import EFFECTIVE, RowSource, TableSource, imputing, say_that_rows_repeat
 from tabgan.drawing.stream import WORTH_PROCESSES, Manifest, write_alone, write_stream
@@ -267,7 +268,7 @@ class SamplerMixin:
         rng = streams.torch("complete", fitted.generator.device)
         codes = fitted.sampler().completed(partial.codes, rng)
         drawn = fitted.encoder.modelled(codes, streams.numpy("decode"))
-        return partial.completed(fitted.encoder.with_generated(drawn, 0), fitted.encoder.schema)
+        return partial.completed(fitted.encoder.with_generated(drawn, Filling()), fitted.encoder.schema)
 
     def _streams(self, random_state: int | None) -> RandomStreams:
         """Return the random streams of a sample."""

@@ -30,6 +30,9 @@ class Strata(TableSource):
     sources: Sequence[RowSource]
     shares: Sequence[float]
 
+    def stated(self) -> set[str]:
+        return set().union(*(source.constants for source in self.sources))
+
     def modelled(self, n: int, batch_size: int, streams: RandomStreams) -> Iterator[pd.DataFrame]:
         sizes = quotas(self.shares, n)
         part_of_row = streams.numpy("order").permutation(np.repeat(np.arange(len(sizes)), sizes))

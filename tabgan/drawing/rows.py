@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 
 from tabgan._util.rng import RandomStreams
+from tabgan.columns.filling import Filling
 from tabgan.errors import DataError
 from tabgan.fitting.modelfile import Fitted
 from tabgan.model.sampling import BATCH_SIZE, Chances
@@ -62,15 +63,23 @@ class TableSource(ABC):
             first_row: Rows that were made before these: keys continue after them.
 
         Raises:
-            DataError: so few rows are kept that ``n`` cannot be reached; the message states the share.
+            DataError: so few rows are kept that ``n`` cannot be reached, and the message states the share; or a column
+                of keys has fewer values than that.
             ConditionError: a condition practically never holds.
         """
-        done = first_row
+        encoder = self.fitted.encoder
+        for column in encoder.schema:
+            column.check_room(n)
+        filling = Filling(int(streams.numpy("generated").integers(2**62)), first_row)
         for modelled in self.modelled(n, batch_size, streams):
-            table = self.fitted.encoder.with_generated(modelled, done)
+            table = encoder.with_generated(modelled, filling, self.stated())
             table.attrs.update(modelled.attrs)
             yield table
-            done += len(table)
+            filling.first_row += len(table)
+
+    def stated(self) -> Collection[str]:
+        """Return the names of columns whose cells stay as they are drawn, since they were asked for."""
+        return ()
 
 
 @dataclass(frozen=True)
@@ -110,6 +119,9 @@ class RowSource(TableSource):
         """
         met = coded(fitted.encoder, conditions)
         return cls(replace(fitted, encoder=met.encoder), met.fixed, met.constants, keeps)
+
+    def stated(self) -> Collection[str]:
+        return self.constants
 
     def modelled(self, n: int, batch_size: int, streams: RandomStreams) -> Iterator[pd.DataFrame]:
         if self.keeps is None:

@@ -47,6 +47,8 @@ def _coded(tables: Tables, i: int) -> pd.DataFrame:
     modelled = {column.name: j for j, column in enumerate(tables.modelled)}
     columns: dict[str, Any] = {}
     for place, column in enumerate(tables.columns):
+        if not (column.is_modelled or column.is_key):
+            continue  # made up, and no key: there is nothing to compare
         if not column.is_modelled:
             series = tables.frames[i][column.name]
             codes = pd.factorize(series.astype(object).map(repr))[0].astype(float)
@@ -61,5 +63,6 @@ def _data_validity(tables: Tables, real: pd.DataFrame, other: pd.DataFrame) -> f
     kinds = {
         str(place): {True: "categorical", False: "numerical", None: "id"}[keyed.get(column.name)]
         for place, column in enumerate(tables.columns)
+        if column.is_modelled or column.is_key
     }
     return data_validity(real, other, kinds)

@@ -43,7 +43,7 @@ class Checked:
     """The results of one column.
 
     Attributes:
-        valid: Share of cells that are valid in every respect; for an identifier, that are present and unique.
+        valid: Share of cells that are valid in every respect; for a key, that are present and unique.
         counts: By aspect, the number of valid cells, and the number of checked cells.
     """
 
@@ -82,7 +82,7 @@ def check_columns(tables: Tables, declared: Schema | None = None) -> dict[str, C
     for column in judged_columns(tables, declared):
         series = tables.frames.synthetic[column.name]
         if not column.is_modelled:
-            checked[column.name] = _check_identifier(series)
+            checked[column.name] = _check_generated(series, column)
             continue
         j = tables.position(column.name)
         is_coded = tables.keys[j] is not None
@@ -143,7 +143,7 @@ def schema_validity(
     for column in schema:
         series = synthetic[column.name].reset_index(drop=True)
         if not column.is_modelled:
-            checked[column.name] = _check_identifier(series)
+            checked[column.name] = _check_generated(series, column)
         else:
             checked[column.name] = _check(series, column, *read_alone(series, column), column.domain())
     computed: dict[str, Callable[[], Figure]] = {
@@ -247,7 +247,7 @@ def without_unit(dtype: str) -> str:
 
 
 def _worst_identifier(columns: Sequence[Column], checked: Mapping[str, Checked]) -> float:
-    found = [checked[column.name].valid for column in columns if not column.is_modelled]
+    found = [checked[column.name].valid for column in columns if column.is_key and not column.is_modelled]
     if not found:
         raise NotComputed("no column is an identifier")
     return min(found)
@@ -259,7 +259,10 @@ def _kept_share(
     return Figure(float(keeps_rules(rules, columns, synthetic, known).mean()))
 
 
-def _check_identifier(series: pd.Series) -> Checked:
+def _check_generated(series: pd.Series, column: Column) -> Checked:
+    """Return the results of a column that is generated: of a key, the cells that are present and unique."""
+    if not column.is_key:
+        return Checked(float(np.mean(column.is_generated(series))) if len(series) else 1.0, {})
     text = pd.Series(list(map(repr, objects(series))))  # repr: such cells may be of any type
     is_unique = np.asarray(series.notna().to_numpy(bool) & ~text.duplicated(keep=False), dtype=bool)
     return Checked(float(is_unique.mean()), {})

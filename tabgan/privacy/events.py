@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from tabgan.errors import PrivacyError
 from tabgan.privacy.accounting import MOST_MU, Cost, SubsampledGaussian, check_parameters
+from tabgan.privacy.unit import PrivacyUnit
 
 Door = Literal["release", "marginals", "dpsgd", "private_metrics"]
 
@@ -20,6 +21,22 @@ GAUSSIAN = "discrete Gaussian"
 GAUSSIAN_THRESHOLD = "discrete Gaussian with threshold"
 POISSON_GAUSSIAN = "Poisson-subsampled Gaussian (DP-SGD)"
 MECHANISMS = (GAUSSIAN, GAUSSIAN_THRESHOLD, POISSON_GAUSSIAN)
+
+
+#: The ledger's name for the numbers of keys by their rows.
+RECURRENCE = "rows that share a key"
+
+
+def sensitivity_of(what: str, columns: tuple[str, ...], unit: PrivacyUnit) -> float:
+    """Return the L2 sensitivity of a histogram, or of a number of rows: ``max_rows`` where each row is in one cell.
+
+    In the histogram of keys by their rows, a row moves its key from one cell to the next, by sqrt(2) in L2, and each
+    row of a unit may move another. The column that names the entities is the exception: a unit is one key there, in one
+    cell, and its rows move no other.
+    """
+    if what != RECURRENCE:
+        return unit.max_rows
+    return 1.0 if columns == (unit.entity,) else math.sqrt(2.0) * unit.max_rows
 
 
 @dataclass(frozen=True)

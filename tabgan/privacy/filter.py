@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from tabgan._util.printed import at_most
 from tabgan.errors import BudgetExceededError, PrivacyError
-from tabgan.privacy.events import POISSON_GAUSSIAN, Release, cost_of, is_number
+from tabgan.privacy.events import POISSON_GAUSSIAN, Release, cost_of, is_number, sensitivity_of
 from tabgan.privacy.plan import Plan
 from tabgan.privacy.unit import PrivacyUnit
 
@@ -155,7 +155,9 @@ class PrivacyStatement:
             return self.is_private is False
         for entry in self.entries:
             entry.check()
-            if entry.door != "dpsgd" and entry.sensitivity != self.max_rows:
+            if entry.door != "dpsgd" and entry.sensitivity != sensitivity_of(
+                entry.what, entry.columns, self.unit
+            ):
                 return False
             if entry.door not in ("release", "marginals", "dpsgd", "private_metrics"):
                 return False

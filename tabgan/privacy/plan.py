@@ -25,6 +25,7 @@ Stage = Literal[
     "kinds",
     "rows",
     "precision",
+    "recurrence",
     "ranges",
     "zoom",
     "closer",
@@ -56,6 +57,9 @@ SHARES: dict[Stage, float] = {
     "selection": 0.05,
     "gain": 0.01,
 }
+
+#: Shares of stages that a table has where its schema asks for them: of the rows that share a key.
+ON_REQUEST: dict[Stage, float] = {"recurrence": 0.03}
 
 #: The share of the votes on kinds where a table comes as text, so that every column has one.
 UNTYPED_KINDS_SHARE = 0.03
@@ -226,7 +230,7 @@ def make_plan(
         mu *= math.sqrt(1.0 - adversary_share)
         rate = min(1.0, ADVERSARY_BATCH / max(n_rows or 1, 1))
         adversary = _calibrate_adversary(adversary_mu, mu, epsilon, remaining, rate)
-    shares = SHARES | ({"kinds": UNTYPED_KINDS_SHARE} if untyped_text else {})
+    shares = SHARES | ON_REQUEST | ({"kinds": UNTYPED_KINDS_SHARE} if untyped_text else {})
     return Plan(epsilon, delta, discovery_delta, mu, shares, adversary is not None, adversary, unit)
 
 

@@ -7,7 +7,7 @@ proportion to the same released counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -17,6 +17,7 @@ import pandas as pd
 from tabgan._util.validate import nearest
 from tabgan._util.yaml import key_of
 from tabgan.columns.encoder import MISSING, ColumnEncoder, CutCells
+from tabgan.columns.filling import Filling
 from tabgan.columns.grid import SURELY, denoise_ordered, project_to_simplex, without_stray
 from tabgan.columns.lattice import is_on_lattice
 from tabgan.errors import DataError, SchemaError
@@ -489,9 +490,9 @@ class TableEncoder:
         Args:
             codes: ``(rows, columns)``.
             rng: Draws cells within codes and values within cells.
-            first_row: Rows that were made before these: identifiers continue after them.
+            first_row: Rows that were made before these: running numbers continue after them.
         """
-        return self.with_generated(self.modelled(codes, rng), first_row)
+        return self.with_generated(self.modelled(codes, rng), Filling(first_row=first_row))
 
     def modelled(self, codes: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
         """Return a table of the modelled columns, in the schema's order; see :meth:`inverse_transform`."""
@@ -499,18 +500,24 @@ class TableEncoder:
         series = {name: self._series(self.positions[name], codes, rng) for name in self.positions}
         return pd.DataFrame({name: series[name] for name in ordered})
 
-    def with_generated(self, table: pd.DataFrame, first_row: int) -> pd.DataFrame:
+    def with_generated(
+        self, table: pd.DataFrame, filling: Filling, fixed: Collection[str] = ()
+    ) -> pd.DataFrame:
         """Return the schema's columns: those of a table of modelled ones, and generated ones.
 
         Args:
             table: ``(rows, modelled columns)``.
-            first_row: Rows that were made before these: identifiers continue after them.
+            filling: The sample that the rows belong to.
+            fixed: Modelled columns whose cells are to stay as they are.
+
+        Raises:
+            DataError: a generated column has not enough different values.
         """
         return pd.DataFrame(
             {
-                column.name: table[column.name]
-                if column.name in self.positions
-                else column.generate(len(table), first_row)
+                column.name: column.fill(table, filling)
+                if column.is_filled and column.name not in fixed
+                else table[column.name]
                 for column in self.schema
             }
         )
@@ -550,7 +557,7 @@ class TableEncoder:
 
         Raises:
             SchemaError: there is no such column.
-            DataError: it is an identifier, or as in :meth:`code_of_value`.
+            DataError: it is generated, or as in :meth:`code_of_value`.
         """
         fixed = {}
         for name, value in conditions.items():
@@ -558,7 +565,7 @@ class TableEncoder:
                 raise SchemaError(f"conditions: no column {name!r}.{nearest(name, self.schema.names)}")
             if name not in self.positions:
                 raise DataError(
-                    f"conditions: column {name!r} is an identifier, which is generated and cannot be fixed."
+                    f"conditions: column {name!r} is generated ({self.schema[name].kind}), and cannot be fixed."
                 )
             position = self.positions[name]
             fixed[position] = self.code_of_value(name, value)

@@ -65,9 +65,8 @@ def losses_of(encoder: TableEncoder, n_rows: float, *, is_private: bool) -> tupl
 
 def _loss(column: CodedColumn, n_rows: float, is_private: bool) -> Loss | None:
     encoder, name = column.encoder, column.encoder.name
-    domain = "categories: [...]" if encoder.column.has_categories else "bounds: [low, high]"
     key = key_of(name)
-    line = f"{key}: {{kind: {encoder.column.kind}, {domain}}}"
+    line = f"{key}: {encoder.column.saving_line}"
     share = float(column.weights[-1]) / n_rows if encoder.has_other else 0.0
     if not is_private and share < TOLD_SHARE and (column.is_unseen or encoder.n_values == 0):
         return None  # without noise, it holds no value

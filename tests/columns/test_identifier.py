@@ -1,9 +1,13 @@
 """A column of generated keys: it holds nothing of the table."""
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from tabgan import Identifier
-from tabgan.errors import SchemaError
+from tabgan import Identifier, Schema
+from tabgan.columns.filling import Filling
+from tabgan.columns.patterns import pattern_of
+from tabgan.errors import DataError, SchemaError
 
 
 def test_says_nothing_of_the_table():
@@ -18,3 +22,98 @@ def test_says_nothing_of_the_table():
 def test_a_pattern_has_one_short_field(pattern):
     with pytest.raises(SchemaError, match="pattern: expected one field for the running number"):
         Identifier(name="a", pattern=pattern)
+
+
+def filled(column, sizes, seed=1):
+    """Return the keys of tables of these sizes, which are filled one after the other."""
+    filling, made = Filling(seed), []
+    for n in sizes:
+        made.append(column.fill(pd.DataFrame(index=range(n)), filling))
+        filling.first_row += n
+    return pd.concat(made, ignore_index=True)
+
+
+class TestPatternsOfText:
+    COLUMN = Identifier(name="a", pattern="[A-C][0-9]{2}", dtype="string")
+
+    @pytest.mark.parametrize("sizes", [[300], [1, 199, 0, 100]])
+    def test_every_string_once_over_all_tables(self, sizes):
+        keys = filled(self.COLUMN, sizes)
+        assert keys.is_unique
+        assert all(map(pattern_of(self.COLUMN.pattern).matches, keys))
+        assert str(keys.dtype) == "string"
+        assert keys.tolist() != sorted(keys)
+        assert filled(self.COLUMN, [300], seed=2).tolist() != keys.tolist()
+
+    def test_more_rows_than_strings(self):
+        self.COLUMN.check_room(300)
+        with pytest.raises(
+            DataError, match="Column 'a': its pattern has 300 different strings, and the sample"
+        ):
+            self.COLUMN.check_room(301)
+        with pytest.raises(
+            SchemaError, match="Column 'a': pattern: it has 300 different strings, and n_rows is 301"
+        ):
+            Schema([self.COLUMN], n_rows=301)
+        Schema([self.COLUMN], n_rows=300)
+
+    def test_dtypes(self):
+        self.COLUMN.check_output()
+        with pytest.raises(SchemaError, match="Column 'a': dtype int64 cannot hold"):
+            self.COLUMN.with_(dtype="int64").check_output()
+
+    @pytest.mark.parametrize(
+        ("spec", "said"),
+        [
+            ({"pattern": "[A-Z]*"}, "pattern: expected one field .* is unbounded"),
+            ({"pattern": "K"}, "pattern: expected one field .* with several strings"),
+            ({"pattern": "[A-Z]{3}", "start": 5}, "start: needs a pattern with a field"),
+        ],
+    )
+    def test_others_are_refused(self, spec, said):
+        with pytest.raises(SchemaError, match=f"Column 'a': {said}"):
+            Identifier(name="a", **spec)
+
+
+class TestRecurrence:
+    @pytest.mark.parametrize("pattern", ["P{:04d}", "[A-Z]{4}"])
+    @pytest.mark.parametrize("sizes", [[9_000], [1, 2, 3, 0, 1_000, 7_994]])
+    def test_rows_of_a_key_follow_the_declared_shares(self, pattern, sizes):
+        column = Identifier(name="a", pattern=pattern, recurrence=(0.5, 0.0, 0.5))
+        keys = filled(column, sizes)
+        assert len(keys) == 9_000
+        shares = keys.value_counts().value_counts(normalize=True)
+        assert set(shares.index) <= {1, 2, 3}  # 2 is the last one, if it was cut off
+        assert abs(shares[1] - 0.5) < 0.03
+        assert not column.is_key
+
+    def test_keys_run_out(self):
+        column = Identifier(name="a", pattern="[0-9]", recurrence=(0.0, 1.0))
+        assert filled(column, [20]).nunique() == 10
+        with pytest.raises(DataError, match="Column 'a': its pattern has 10 different strings"):
+            filled(column, [21])
+
+    def test_numbers_of_keys_are_counted_in_stretches_and_capped(self):
+        column = Identifier(name="a", recurrence=True)
+        assert not column.is_complete
+        rows = np.array([1, 1, 2, 5, 6, 7, 99, 5_000])
+        assert column.recurrence_cells(None) == 15
+        counts = column.recurrence_counts(rows, 15)
+        assert counts.tolist() == [2, 1, 0, 0, 1, 2, *[0] * 8, 2]
+        assert column.recurrence_cells(3) == 3
+        assert column.recurrence_counts(np.array([1, 3, 3]), 3).tolist() == [1, 0, 2]
+
+    def test_noisy_numbers_become_shares(self):
+        column = Identifier(name="a", recurrence=True)
+        assert column.with_recurrence(np.array([60.0, 45.0, -5.0]), 3).recurrence == (0.575, 0.425, 0.0)
+        assert column.with_recurrence(np.array([-3.0]), 1).recurrence == (1.0,)
+        long = column.with_recurrence(np.r_[np.zeros(14), 5.0], None)
+        assert len(long.recurrence) == 100
+        assert sum(long.recurrence) == pytest.approx(1)
+        assert long.is_complete
+        Identifier(**long.model_dump())
+
+    @pytest.mark.parametrize("shares", [[], [0, 0], [-1], ["x"], "perhaps"])
+    def test_others_are_refused(self, shares):
+        with pytest.raises(SchemaError, match="Column 'a': recurrence"):
+            Identifier(name="a", recurrence=shares)

@@ -3,7 +3,8 @@
 Rows are read and counted here, and every count leaves through :class:`~tabgan.privacy.doors.measure.Measurer`, after
 its line is in the ledger. One row changes one cell of a column's histogram by one, so every histogram below has L2
 sensitivity 1 under add-or-remove-one adjacency of rows, and ``max_rows`` under that of entities: an entity's rows may
-all lie in one cell. Everything derived from a noisy count (a kind, a bound, a bin edge) is post-processing.
+all lie in one cell. That of keys by their rows has its own, :func:`~tabgan.privacy.events.sensitivity_of`. Everything
+derived from a noisy count (a kind, a bound, a bin edge) is post-processing.
 
 Public: column names, their order, dtypes, and everything that the schema declares.
 """
@@ -32,8 +33,9 @@ from tabgan.columns.values import is_text, objects, says_missing
 from tabgan.columns.vote import Verdict
 from tabgan.errors import ConfigError, DataError
 from tabgan.privacy.doors import mechanisms
+from tabgan.privacy.doors.contributions import units_of
 from tabgan.privacy.doors.measure import Measurer, Observed
-from tabgan.privacy.events import GAUSSIAN, GAUSSIAN_THRESHOLD, Release
+from tabgan.privacy.events import GAUSSIAN, GAUSSIAN_THRESHOLD, RECURRENCE, Release, sensitivity_of
 from tabgan.privacy.plan import Plan, Stage, parts_of_looks
 from tabgan.schema import Schema
 
@@ -103,10 +105,10 @@ def release_table(
     """Complete the schema of a table and measure every column once.
 
     **Guarantee.** Every number computed from rows is charged and noised by ``measurer`` with the noise of its stage
-    in ``plan``. Stages: kinds of object columns, number of rows, decimals
-    and resolutions, ranges, coarse histograms of wide columns, their frequent numbers, 1-way histograms or category
-    discovery, a second discovery where many rows are in none of the released categories, and roundness of the values of
-    wide columns. Discoveries add their parts of delta.
+    in ``plan``. Stages: kinds of object columns, number of rows, decimals and resolutions, rows that share a key,
+    ranges, coarse histograms of wide columns, their frequent numbers, 1-way histograms or category discovery, a second
+    discovery where many rows are in none of the released categories, and roundness of the values of wide columns.
+    Discoveries add their parts of delta.
 
     Args:
         df: ``(rows, columns)`` the private table, which has passed :func:`tabgan.table.checks.check_table`; in it,
@@ -123,7 +125,7 @@ def release_table(
     door = _Door(df, plan, measurer, untyped_text)
     columns = door.name_kinds(declared)
     n_rows = door.count_rows(len([c for c in columns if c.is_modelled]))
-    columns = door.find_precision(columns)
+    columns = door.find_recurrence(door.find_precision(columns))
     modelled = [c for c in columns if c.is_modelled]
     n_cells = grid.fine_cells(n_rows, plan.noise_stddev("one_way", len(modelled)))
     columns, spans = door.find_spans(columns, n_cells)
@@ -194,7 +196,7 @@ class _Door:
     def histograms(
         self, stage: Stage, what: str, count: Mapping[str, Callable[[], np.ndarray]]
     ) -> dict[str, np.ndarray]:
-        """Release one histogram per column with the stage's noise. Each of a unit's rows changes one cell by one."""
+        """Release one histogram per column with the stage's noise."""
         noise = self.plan.noise_multiplier(stage, len(count))
         releases = [self._release(what, (name,), noise) for name in count]
         noisy = self.measurer.counts(releases, list(count.values()))
@@ -204,8 +206,8 @@ class _Door:
         self, what: str, columns: tuple[str, ...], noise: float, mechanism: str = GAUSSIAN, delta: float = 0.0
     ) -> Release:
         """Return the ledger's line of a histogram, or of a number of rows."""
-        unit = self.plan.unit.max_rows
-        return Release("release", what, columns, mechanism, noise, delta, sensitivity=unit)
+        moved = sensitivity_of(what, columns, self.plan.unit)
+        return Release("release", what, columns, mechanism, noise, delta, sensitivity=moved)
 
     def present(self, name: str) -> pd.Series:
         """Return the values of a column that are not missing."""
@@ -246,7 +248,9 @@ class _Door:
             DataError: the noisy number is too small for the noise of the 1-ways.
         """
         if n_columns == 0:
-            raise DataError("fit: every column is an identifier, so there is nothing to learn.")
+            raise DataError(
+                "fit: every column is generated, such as identifiers, so there is nothing to learn."
+            )
         release = self._release(N_ROWS, (), self.plan.noise_multiplier("rows", 1))
         (noisy,) = self.measurer.counts([release], [lambda: np.array([len(self.df)])]) or []
         n_rows = float(noisy[0])
@@ -258,6 +262,21 @@ class _Door:
                 "With n_rows declared in the schema, a table this small is refused before anything is spent."
             )
         return max(n_rows, 1.0)
+
+    def find_recurrence(self, columns: Sequence[Column]) -> list[Column]:
+        """Return the columns with the noisy numbers of keys by their rows, where that is asked for.
+
+        Its sensitivity is that of :func:`~tabgan.privacy.events.sensitivity_of`.
+        """
+        asked = {c.name: c for c in columns if c.has_open_recurrence}
+        most = {name: self.plan.unit.max_rows if name == self.plan.unit.entity else None for name in asked}
+        counts = {name: partial(self._recurrence, column, most[name]) for name, column in asked.items()}
+        found = self.histograms("recurrence", RECURRENCE, counts)
+        return [c.with_recurrence(found[c.name], most[c.name]) if c.name in found else c for c in columns]
+
+    def _recurrence(self, column: Column, most: int | None) -> np.ndarray:
+        keys = units_of(self.present(column.name).to_frame(), column.name)
+        return column.recurrence_counts(np.bincount(keys), column.recurrence_cells(most))
 
     def find_precision(self, columns: Sequence[Column]) -> list[Column]:
         """Return the columns with decimals and resolutions filled in, by a noisy vote where undeclared."""
@@ -475,14 +494,14 @@ class _Door:
             [column.other_label]
         )  # a cell that holds it is pooled: the sample's label stands for both
         is_kept = [typed([value]) != label for value in found.values]
-        encoder = column.with_(categories=tuple(itertools.compress(found.values, is_kept))).encoder()
+        encoder = column.with_listed(tuple(itertools.compress(found.values, is_kept))).encoder()
         counts = np.concatenate([[found.n_missing], found.counts[is_kept], [np.nan]])
         return ReleasedColumn(encoder, counts, release.noise_stddev)
 
     def _observe(self, column: Column) -> Observed:
         """Return a column's categories and their exact counts, for values that a schema can hold."""
         present = self.present(column.name)
-        values, counts = counted(present)
+        values, counts = counted(pd.Series(column.cells(present), dtype=object))
         return Observed(values, counts, len(self.df) - len(present))
 
 
@@ -528,7 +547,7 @@ def _combined(first: ReleasedColumn, closer: ReleasedColumn) -> ReleasedColumn:
     mean = {key: sum(n * w for n, w in each) / sum(w for _, w in each) for key, each in counts.items()}
     n_missing = mean.pop(("", ""))
     keys = sorted(mean)
-    column = closer.encoder.column.with_(categories=tuple(value for _, value in keys))
+    column = closer.encoder.column.with_listed(tuple(value for _, value in keys))
     noisy = np.array([n_missing, *(mean[key] for key in keys), np.nan])
     return ReleasedColumn(column.encoder(), noisy, closer.noise_stddev)
 

@@ -41,7 +41,7 @@ from tabgan.privacy.doors.measure import Measurer, Observed
 from tabgan.privacy.doors.measured_table import measure_table
 from tabgan.privacy.doors.mechanisms import GRID, ROUNDING
 from tabgan.privacy.doors.release import ReleasedTable
-from tabgan.privacy.events import GAUSSIAN_THRESHOLD, POISSON_GAUSSIAN, Release
+from tabgan.privacy.events import GAUSSIAN_THRESHOLD, POISSON_GAUSSIAN, RECURRENCE, Release
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import SHARES, Plan, make_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit
@@ -581,6 +581,7 @@ TIMES = (pd.Timestamp("1700-01-01"), pd.Timestamp("2020-05-05 13:45:07"), pd.Tim
 NUMERIC = {"kind": "numeric"}
 BOUNDED = {"kind": "numeric", "bounds": (0, 20)}
 OPEN = {"kind": "categorical"}
+TEMPLATES = {"kind": "text"}
 DATETIME = {"kind": "datetime"}
 DAYS = {"kind": "datetime", "resolution": "day", "bounds": ("2020-01-01", "2020-12-31")}
 NUMBERS = (None, NUMERIC, BOUNDED, NUMERIC | {"decimals": 0}, OPEN, OPEN | {"categories": (0, 1, 2)})
@@ -812,6 +813,13 @@ KINDS = {
         (None, OPEN, OPEN | {"unreleased": "missing"}, OPEN | {"unreleased_label": "town 0"}),
         (None,),
     ),
+    "templates": Kind(
+        object,
+        lambda rng, n: [f"{x}-{'UXY'[x % 3] * (x % 4)}" for x in rng.integers(0, 200, n)],
+        TEXT,
+        (TEMPLATES, TEMPLATES | {"unique": True}, TEMPLATES | {"pattern": "[A-Z]", "nullable": True}),
+        (None,),
+    ),
     "labels": Kind(
         object, one_of("Ulm", "Bonn", OTHER_LABEL), (OTHER_LABEL, f"{OTHER_LABEL} ", None), TOWNS[:3], (None,)
     ),
@@ -841,6 +849,24 @@ def column(
     return values, kind.declared[rng.integers(len(kind.declared))]
 
 
+def shared_keys(
+    seed: tuple[int, ...], n_usual: int, order: np.ndarray, declared: list[dict[str, Any]]
+) -> dict[str, pd.Series]:
+    """Return, of some cases, a column of keys that rows share, the unit's with others; it draws from its own stream."""
+    rng = np.random.default_rng((*seed, 7))
+    if rng.random() < 0.7:
+        return {}
+    keys: list[Any] = rng.integers(0, n_usual, len(order)).tolist()
+    if rng.random() < 0.5:
+        keys = [f"a\0{key}" if key % 3 else f"a{key}" for key in keys]
+    n_odd = len(order) - n_usual
+    keys[n_usual:] = [f"lone {i}" if isinstance(keys[0], str) else 10**6 + i for i in range(n_odd)]
+    if rng.random() < 0.8:  # each of the unit's rows shares its key with another's
+        keys[:n_odd] = keys[n_usual:]
+    declared.append({"name": "keys", "kind": "identifier", "recurrence": True})
+    return {"keys": pd.Series([keys[i] for i in order], dtype=object)}
+
+
 def random_case(
     seed: tuple[int, ...], *, is_entity: bool, kinds: dict[str, Kind] = KINDS, comes_last: bool = False
 ) -> Case:
@@ -863,6 +889,7 @@ def random_case(
         series[name] = pd.Series([values[i] for i in order], dtype=kinds[name].dtype)
         if spec is not None:
             declared.append({"name": name, **spec})
+    series |= shared_keys(seed, n_usual, order, declared)
     schema: dict[str, Any] = {"columns": declared}
     if declared and rng.random() < 0.5:
         schema["target"] = declared[rng.integers(len(declared))]["name"]
@@ -871,6 +898,8 @@ def random_case(
         if rng.random() < 0.3:
             keys = [f"key\0{key}" for key in keys]
         series["key"] = pd.Series([keys[i] for i in order], dtype=object)
+        if "keys" in series:
+            declared.append({"name": "key", "kind": "identifier", "recurrence": True})
         schema |= {"entity": "key", "max_rows": max_rows}
     return Case(
         pd.DataFrame(series),
@@ -917,6 +946,7 @@ RELEASES = {
     "rare categories",
     "round numbers",
     "1-way histogram of a cycle",
+    RECURRENCE,
     SCORE,
     "2-way marginal",
     "discriminator's gradient",

@@ -1,0 +1,251 @@
+"""Text by template: cells keep their form, and their characters are made up.
+
+A template is the pattern of a cell's classes of characters: ``AB-1234`` has ``[A-Z]{2}-[0-9]{4}``. Each cell is read by
+itself. **Guarantee.** A letter or digit of a cell never leaves: of it, a template holds its class alone. All other
+characters (``-``, a space, ``/``, ``.``) stand in the template as they are. That is safe because templates are released
+as the categories of a column are, by a threshold mechanism: a template that few rows have, with its separators, lengths
+and classes, is not released at all, and the counts of the others carry noise. Cells are filled by drawing characters.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Hashable, Sequence
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, model_validator
+
+from tabgan.columns.categorical import CategoricalEncoder
+from tabgan.columns.encoder import ColumnEncoder
+from tabgan.columns.filling import Filling, column_of
+from tabgan.columns.keys import keys_of, typed
+from tabgan.columns.kind import TEXT, Column, Domain, is_text_dtype
+from tabgan.columns.patterns import MOST_CHARACTERS, Pattern, literal, pattern_of
+from tabgan.columns.values import Dtype, objects
+from tabgan.errors import SchemaError
+
+#: Longer cells have one template together, of one character more than this.
+MOST_CELL = 100
+
+#: The classes of characters; the first is that of digits.
+DIGIT, UPPER, LOWER = "[0-9]", "[A-Z]", "[a-z]"
+
+_TOO_LONG = f"[a-z ]{{{MOST_CELL + 1}}}"
+
+
+def template_of(text: str) -> str:
+    """Return the pattern of the classes of a text's characters.
+
+    Letters of all alphabets count as upper-case or lower-case ones of the Latin alphabet, signs that cannot be printed
+    as spaces. Every string of a template has that template.
+
+    >>> template_of("N-0815 Xy")
+    '[A-Z]-[0-9]{4} [A-Z][a-z]'
+    """
+    if len(text) > MOST_CELL:
+        return _TOO_LONG
+    parts = []
+    for class_, run in itertools.groupby(text, _class_of):
+        n = len(list(run))
+        is_class = len(class_) == len(DIGIT)
+        parts.append(class_ * n if n == 1 or not is_class else f"{class_}{{{n}}}")
+    return "".join(parts)
+
+
+def _class_of(sign: str) -> str:
+    if sign.isnumeric():
+        return DIGIT
+    if sign.isalpha():
+        return UPPER if sign.isupper() else LOWER
+    return literal(sign if sign.isprintable() else " ")
+
+
+class TextEncoder(CategoricalEncoder):
+    """An encoder with one cell per pattern, whose values are drawn from its strings."""
+
+    def contains(self, series: pd.Series) -> bool:
+        return set(self.column.cells(series)) <= set(self.categories)
+
+    def repeat(self, value: object, n_rows: int) -> pd.Series:
+        if pd.isna(value):
+            return super().repeat(value, n_rows)
+        return column_of([value] * n_rows, self.name, self.dtype)
+
+    def _decode(self, positions: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        values = np.empty(len(positions), dtype=object)
+        for position in np.unique(positions):
+            rows = np.flatnonzero(positions == position)
+            values[rows] = pattern_of(str(self.categories[position])).draw(len(rows), rng)
+        return values
+
+
+class Text(Column):
+    """A column of text whose cells are made up: by a declared pattern, or by the frequent templates of its cells.
+
+    Attributes:
+        pattern: The pattern of all cells, such as ``"N[0-9]{5}[A-Z]"``: nothing is read of the column. ``None`` has
+            templates found.
+        placeholder: The text of all cells instead of a pattern, for free text.
+        unique: True if no cell of a sample may repeat.
+        missing: Public share of missing cells, with a pattern or a placeholder. Instead, ``nullable: true`` has the
+            share released, with its dependence on other columns.
+        templates: The templates that are known; they are left open to be found.
+    """
+
+    kind: Literal["text"] = "text"
+    pattern: str | None = None
+    placeholder: str | None = None
+    unique: bool = False
+    missing: Annotated[float, Field(ge=0, lt=1)] | None = None
+    templates: tuple[str, ...] | None = None
+
+    has_categories: ClassVar[bool] = True
+
+    @model_validator(mode="after")
+    def _check(self) -> Text:
+        given = [key for key in ("pattern", "placeholder", "templates") if getattr(self, key) is not None]
+        if len(given) > 1:
+            raise ValueError(f"{given[1]}: {given[0]} says the same. Leave out one.")
+        if self.pattern == "":
+            raise ValueError("pattern: expected a pattern with a character, such as 'N[0-9]{5}[A-Z]'.")
+        if self.placeholder is not None and not (
+            0 < len(self.placeholder) <= MOST_CHARACTERS and self.placeholder.isprintable()
+        ):
+            raise ValueError(f"placeholder: expected printable text of 1 to {MOST_CHARACTERS} characters.")
+        if self.unique and self.placeholder is not None:
+            raise ValueError("unique: a placeholder is the same in all cells. Leave out one.")
+        if self.missing is not None and (self._source is None or self.nullable is not None):
+            raise ValueError("missing: needs a pattern or a placeholder, and no key nullable. Leave out one.")
+        for each in (*self.listed, *([self.pattern] if self.pattern else [])):
+            pattern_of(each)
+        return self
+
+    @property
+    def _source(self) -> str | None:
+        """The pattern of all cells, ``None`` if templates stand for them."""
+        return self.pattern if self.placeholder is None else literal(self.placeholder)
+
+    @property
+    def is_modelled(self) -> bool:
+        return self._source is None or self.nullable is True
+
+    @property
+    def is_filled(self) -> bool:
+        return self.unique or not self.is_modelled
+
+    @property
+    def is_key(self) -> bool:
+        return self.unique
+
+    @property
+    def n_strings(self) -> int | None:
+        return pattern_of(self._source).n_strings if self.unique and self._source is not None else None
+
+    @property
+    def saving_line(self) -> str:
+        return '{kind: text, pattern: "[A-Z]{2}[0-9]{4}"} (or placeholder: "text")'
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        return (self._source,) if self._source is not None else self.templates or ()
+
+    @property
+    def is_complete(self) -> bool:
+        return self._source is not None or self.templates is not None
+
+    @property
+    def is_discovered(self) -> bool:
+        return not self.is_complete
+
+    @property
+    def is_empty(self) -> bool:
+        return self.templates == ()
+
+    @property
+    def pools_unknown(self) -> bool:
+        return self._source is None
+
+    def with_listed(self, values: Sequence[Any]) -> Text:
+        return self.with_(templates=tuple(values))
+
+    def describe(self) -> str:
+        if self._source is not None:
+            return "generated by a pattern" if self.placeholder is None else "a placeholder"
+        n = len(self.listed)
+        return "open" if self.templates is None else "1 template" if n == 1 else f"{n:,} templates"
+
+    def domain(self) -> Domain:
+        keys = frozenset(typed(self.listed)) if self.is_complete else None
+        return Domain(keys=keys, may_miss=self.nullable is not False)
+
+    def undeclared(self) -> Text:
+        return type(self)(name=self.name, pattern=self.pattern, placeholder=self.placeholder)
+
+    def cells(self, series: pd.Series) -> list[Any]:
+        """Return ``(rows,)`` patterns of the cells, ``None`` where a cell is no text."""
+        known: dict[str, str] = {}
+
+        def pattern(value: Hashable) -> str | None:
+            if not isinstance(value, str):
+                return None
+            if self._source is not None:
+                return self._source
+            if value not in known:
+                known[value] = template_of(value)
+            return known[value]
+
+        return [pattern(value) for value in objects(series)]
+
+    def keys(self, series: pd.Series) -> list[Hashable]:
+        return keys_of(pd.Series(self.cells(series), dtype=object), self.name)
+
+    def encoder(self) -> TextEncoder:
+        return TextEncoder(self, self.dtype or "object")
+
+    def fill(self, table: pd.DataFrame, filling: Filling) -> pd.Series:
+        """Return generated cells; of a modelled column that is unique, new ones of the same templates."""
+        if self.is_modelled:
+            patterns = np.array(self.cells(table[self.name]), dtype=object)
+        else:
+            patterns = np.full(len(table), self._source, dtype=object)
+            if self.missing:
+                patterns[filling.rng(self.name).random(len(table)) < self.missing] = None
+        values = np.empty(len(table), dtype=object)
+        for source in sorted({each for each in patterns if each is not None}):
+            rows = np.flatnonzero(patterns == source)
+            values[rows] = self._made(pattern_of(source), len(rows), filling)
+        is_missing = np.array([each is None for each in patterns], dtype=bool)
+        return column_of(values, self.name, self.dtype or "object", is_missing)
+
+    def _made(self, pattern: Pattern, n: int, filling: Filling) -> Any:
+        """Return ``n`` strings of a pattern, all different if the column is unique."""
+        if self.unique:
+            return filling.distinct(self.name, pattern, n)
+        return pattern.draw(n, filling.rng(self.name))
+
+    def is_generated(self, series: pd.Series) -> np.ndarray:
+        own = pattern_of(self._source or "")
+        is_missing = series.isna().to_numpy(dtype=bool) & bool(self.missing)
+        return np.asarray([own.matches(each) for each in objects(series)] | is_missing)
+
+    @property
+    def takes(self) -> frozenset[str]:
+        return frozenset((TEXT,))
+
+    def advice(self, found: frozenset[str]) -> str:
+        return "Declare kind: identifier for keys that are numbers, or convert the column to text."
+
+    def fits_dtype(self, dtype: Dtype) -> bool:
+        return is_text_dtype(dtype)
+
+    def check_output(self) -> None:
+        super().check_output()
+        if self.missing and not self.encoder().is_nullable:
+            raise SchemaError(
+                f"Column {self.name!r}: missing: dtype {self.dtype} cannot hold missing cells. Declare another dtype."
+            )
+
+    def trials(self) -> list[ColumnEncoder]:
+        return [(self if self.is_complete else self.with_(templates=("[a-z]", "[0-9]{2}"))).encoder()]
