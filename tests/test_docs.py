@@ -17,7 +17,13 @@ from tabgan.evaluation.catalog import ENTRIES, gate_rules
 from tabgan.evaluation.gate import Gate, Limit
 from tabgan.fitting.fit import LET_IN
 from tabgan.privacy.doors.dpsgd import MOST_GAIN
-from tabgan.privacy.plan import ADVERSARY_SHARE, DISCOVERY_DELTA_SHARE, SHARES, UNTYPED_KINDS_SHARE
+from tabgan.privacy.plan import (
+    ADVERSARY_SHARE,
+    DISCOVERY_DELTA_SHARE,
+    ON_REQUEST,
+    SHARES,
+    UNTYPED_KINDS_SHARE,
+)
 from tabgan.report.twin import json_schema
 
 ROOT = Path(__file__).parent.parent
@@ -116,6 +122,7 @@ def test_the_shares_of_the_budget_are_the_plans():
     assert {stage: told[part] for part, stage in single.items()} == {
         each: [SHARES[each]] for each in single.values()
     }
+    assert told["rows that share a key"] == [ON_REQUEST["recurrence"]]
     assert set(single.values()) | {"kinds", "ranges", "zoom", "closer"} == set(SHARES)
     least = 1 - sum(SHARES.values()) + SHARES["kinds"] - UNTYPED_KINDS_SHARE
     most = 1 - SHARES["rows"] - SHARES["one_way"] - SHARES["selection"]

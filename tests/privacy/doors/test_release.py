@@ -22,11 +22,11 @@ from tabgan.privacy.doors.release import (
     needed_rows,
     release_table,
 )
-from tabgan.privacy.events import GAUSSIAN_THRESHOLD
+from tabgan.privacy.events import GAUSSIAN_THRESHOLD, RECURRENCE
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import make_plan
 from tabgan.privacy.unit import PrivacyUnit
-from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
+from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, Text
 
 N = 4_000
 
@@ -701,3 +701,102 @@ class TestDiscoveries:
         assert DISCOVERY_TRIES * sum(line.delta for line in lines) == pytest.approx(
             plan.discovery_delta, rel=1e-9
         )
+
+
+class TestKeys:
+    """Keys by their number of rows: by rows, and by entities."""
+
+    UNITS = pytest.mark.parametrize(
+        ("unit", "sensitivity"),
+        [
+            (PrivacyUnit(), 2**0.5),
+            (PrivacyUnit("key", 3), 1.0),  # an entity is one key
+            (PrivacyUnit("other", 3), 3 * 2**0.5),
+        ],
+    )
+    COLUMN = Identifier(name="key", dtype="int64", recurrence=True)
+
+    def door(self, unit, keys=(*range(60), *range(30), *range(10))):
+        plan = make_plan(3.0, 1e-6, adversary_share=0.0, unit=unit)
+        df = pd.DataFrame({"key": keys})
+        return _Door(df, plan, Measurer(PrivacyFilter(plan)), untyped_text=False)
+
+    @UNITS
+    def test_a_row_moves_a_key_from_one_cell_to_the_next(self, unit, sensitivity):
+        keys = np.arange(40) % 20  # two rows each
+        rows_of_a_unit = {None: [0], "key": [0, 20], "other": [0, 1, 2]}[unit.entity]
+        tables = (keys, np.delete(keys, rows_of_a_unit))
+        counts = [self.door(unit, table)._recurrence(self.COLUMN, 3) for table in tables]
+        assert np.linalg.norm(np.subtract(*counts)) == pytest.approx(sensitivity)
+
+    @UNITS
+    def test_the_noise_of_keys_is_the_charged_one(self, unit, sensitivity):
+        """Two-sided, with wrong scales as controls: 1/2, 2/3 and 3/2."""
+        noise, noisy = [], mechanisms.noisy_vector
+        for _ in range(60):
+            door = self.door(unit)
+            with pytest.MonkeyPatch.context() as patch:
+
+                def spy(exact, stddev):
+                    found = noisy(exact, stddev)
+                    noise.append(found - exact)
+                    return found
+
+                patch.setattr(mechanisms, "noisy_vector", spy)
+                (found,) = door.find_recurrence([self.COLUMN])
+        (line,) = door.measurer.privacy_filter.entries
+        assert (line.what, line.columns, line.sensitivity) == (RECURRENCE, ("key",), sensitivity)
+        assert line.noise_multiplier == pytest.approx(
+            1 / door.plan.mu / door.plan.shares["recurrence"] ** 0.5
+        )
+        assert len(found.recurrence) == (3 if unit.entity == "key" else 100)
+        draws = np.concatenate(noise)
+
+        def fits(scale):
+            low, high = stats.chi2.interval(1 - 1e-5, len(draws))
+            return bool(low < (draws**2).sum() / scale**2 < high)
+
+        assert fits(line.noise_stddev)
+        assert not any(fits(line.noise_stddev * wrong) for wrong in (1 / 2, 2 / 3, 3 / 2))
+
+    def test_nothing_is_charged_where_it_is_not_asked_for(self):
+        door = self.door(PrivacyUnit())
+        declared = Identifier(name="key", dtype="int64", recurrence=(1.0,))
+        assert door.find_recurrence([declared]) == [declared]
+        assert not door.measurer.privacy_filter.entries
+
+    def test_a_released_distribution_is_close(self):
+        rng = np.random.default_rng(0)
+        rows = 1 + rng.choice(4, 12_000, p=[0.5, 0.25, 0.15, 0.1])
+        keys = np.repeat(np.arange(12_000), rows)[:20_000]
+        released, ledger = release(people(20_000).assign(key=keys), Schema([self.COLUMN]), epsilon=1.0)
+        shares = released.schema["key"].recurrence
+        wanted = np.zeros(100)
+        wanted[:4] = [0.5, 0.25, 0.15, 0.1]
+        assert np.abs(shares - wanted).sum() / 2 < 0.05
+        assert [entry.columns for entry in ledger.entries if entry.what == RECURRENCE] == [("key",)]
+
+
+class TestTemplates:
+    def test_a_rare_form_never_shows_and_no_cell_does(self):
+        n = 3_000
+        plates = [f"{'AB'[i % 2]}-{i:04d}" for i in range(n)]
+        plates[:3] = ["secret: 4711", "A-1", "x" * 300]
+        released, ledger = release(pd.DataFrame({"plate": plates}), Schema([Text(name="plate")]))
+        column = released.schema["plate"]
+        assert column.templates == ("[A-Z]-[0-9]{4}",)
+        assert released.columns[0].encoder.has_other
+        (line,) = [entry for entry in ledger.entries if entry.mechanism == GAUSSIAN_THRESHOLD]
+        assert line.columns == ("plate",)
+        assert line.delta > 0
+
+    def test_what_is_declared_costs_nothing(self):
+        df = people().assign(note="x", plate="y")
+        schema = Schema([Text(name="note", placeholder="-"), Text(name="plate", pattern="[A-Z]{3}")])
+        released, ledger = release(df, schema)
+        assert {"note", "plate"}.isdisjoint(name for entry in ledger.entries for name in entry.columns)
+        assert {"note", "plate"}.isdisjoint(each.encoder.name for each in released.columns)
+        schema = Schema([Text(name="note", placeholder="-", nullable=True)])
+        released, _ = release(df.assign(note=[None, "x", "y", "z"] * (N // 4)), schema)
+        (counts,) = [each.counts for each in released.columns if each.encoder.name == "note"]
+        assert counts == pytest.approx([N / 4, 3 * N / 4], rel=0.1)
