@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tabgan.schema import Boolean, Categorical, Datetime, Duration, Identifier, Numeric, Schema, Text
+from tabgan.schema import Boolean, Categorical, Datetime, Duration, Identifier, Numeric, Pii, Schema, Text
 
 if TYPE_CHECKING:
     from tabgan.evaluation import FixedCombinations, Inequality, evaluate
@@ -27,6 +27,7 @@ __all__ = [
     "Inequality",
     "LedgerConfig",
     "Numeric",
+    "Pii",
     "Schema",
     "TabGAN",
     "Text",

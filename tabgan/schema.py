@@ -26,6 +26,7 @@ from tabgan.columns import (
     Duration,
     Identifier,
     Numeric,
+    Pii,
     Text,
 )
 from tabgan.columns.kind import known_fields
@@ -39,6 +40,7 @@ __all__ = [
     "Duration",
     "Identifier",
     "Numeric",
+    "Pii",
     "Schema",
     "Text",
 ]
@@ -159,6 +161,16 @@ class Schema(BaseModel):
                 raise ValueError(
                     f"Column {column.name!r}: pattern: it has {column.n_strings:,} different strings, and n_rows is "
                     f"{self.n_rows:,}. Declare a longer pattern."
+                )
+        followed = {c.follows_column: c for c in self.columns if c.follows_column is not None}
+        if len(followed) > 1:
+            raise ValueError(
+                f"follows: expected one column that all follow, got {' and '.join(map(repr, sorted(followed)))}."
+            )
+        for name, column in followed.items():
+            if name in self.names and not self[name].is_modelled:
+                raise ValueError(
+                    f"Column {column.name!r}: follows: column {name!r} is generated. Name another."
                 )
         return self
 

@@ -54,6 +54,7 @@ ORDER = [
     "columns.boolean",
     "columns.identifier",
     "columns.plaintext",
+    "columns.people",
     "columns.told",
     "columns",
     "schema",
@@ -151,6 +152,7 @@ LAZY = {"synthesizer", "evaluation", "evaluation.gate", "privacy.ledger.records"
 #: Third-party packages that only these modules, or folders, may import.
 ONLY_IN = {
     "opacus": {"privacy.doors.dpsgd"},
+    "faker": {"columns.people"},
     "opendp": {"privacy.doors.mechanisms"},
     "dp_accounting": {"privacy.accounting"},
     "safetensors": {"fitting.modelfile", "fitting.checkpoint"},

@@ -11,7 +11,7 @@ from tabgan._util.yaml import dump, parse
 from tabgan.columns import KINDS
 from tabgan.columns.numeric import MAX_DECIMALS
 from tabgan.errors import SchemaError
-from tabgan.schema import KIND_NAMES, Boolean, Categorical, Datetime, Identifier, Numeric, Schema, Text
+from tabgan.schema import KIND_NAMES, Boolean, Categorical, Datetime, Identifier, Numeric, Pii, Schema, Text
 
 #: Text that some reader of YAML takes for something else.
 TRAPS = [
@@ -116,6 +116,10 @@ COLUMNS = st.one_of(
         ),
     ),
     st.builds(Text, **_common(pattern=st.sampled_from([None, "[A-Z]{2}-[0-9]{4}"]), unique=st.booleans())),
+    st.builds(
+        Pii,
+        **_common(provider=st.sampled_from(["email", "city"]), locale=st.sampled_from(["de_DE", "en_US"])),
+    ),
     st.builds(Text, **_common(placeholder=st.sampled_from(["(removed)", "no", "*"]))),
     st.builds(Text, **_common(templates=st.sampled_from([None, (), ("[0-9]{5}", "", "[A-Z][a-z]{3}, \\?")]))),
 )
@@ -258,7 +262,7 @@ class TestRefused:
         [
             (
                 {"kind": "numerc"},
-                "Column 'a': kind: expected one of boolean, datetime, duration, identifier, text, numeric, "
+                "Column 'a': kind: expected one of boolean, datetime, duration, identifier, pii, text, numeric, "
                 "categorical, got 'numerc'. Did you mean 'numeric'?",
             ),
             ({"kind": "numeric", "bound": [0, 1]}, "Column 'a': bound: unknown key. Did you mean 'bounds'?"),

@@ -16,6 +16,7 @@ from tabgan.columns.duration import Duration
 from tabgan.columns.identifier import Identifier
 from tabgan.columns.kind import Ballot, Column
 from tabgan.columns.numeric import Numeric
+from tabgan.columns.people import Pii
 from tabgan.columns.plaintext import Text
 from tabgan.columns.values import Dtype
 from tabgan.columns.vote import Verdict, decide
@@ -26,6 +27,7 @@ KINDS: tuple[type[Column], ...] = (
     Datetime,
     Duration,
     Identifier,
+    Pii,
     Text,
     Numeric,
     Categorical,
@@ -46,6 +48,7 @@ __all__ = [
     "Duration",
     "Identifier",
     "Numeric",
+    "Pii",
     "Text",
     "ballots",
     "column_of_dtype",

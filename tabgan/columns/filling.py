@@ -21,11 +21,13 @@ class Filling:
     Attributes:
         seed: Seed of all that is generated.
         first_row: Rows of the tables before.
+        follows: The modelled column that made-up persons follow, ``None`` if they follow none.
         memory: State of each column, or of several together, by a name of their own.
     """
 
     seed: int = 0
     first_row: int = 0
+    follows: str | None = None
     memory: dict[str, Any] = field(default_factory=dict)
 
     def seed_of(self, name: str) -> int:

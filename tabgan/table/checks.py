@@ -78,6 +78,11 @@ def check_columns(schema: Schema, names: Sequence[str]) -> None:
             raise SchemaError(
                 f"Column {column.name!r}: in the schema, but not in the table.{nearest(column.name, names)}"
             )
+        if column.follows_column is not None and column.follows_column not in names:
+            raise SchemaError(
+                f"Column {column.name!r}: follows: no column {column.follows_column!r}."
+                f"{nearest(column.follows_column, names)}"
+            )
     if schema.target is not None and schema.target not in names:
         raise SchemaError(f"target: no column {schema.target!r}.{nearest(schema.target, names)}")
 

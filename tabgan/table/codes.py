@@ -513,6 +513,7 @@ class TableEncoder:
         Raises:
             DataError: a generated column has not enough different values.
         """
+        filling.follows = next((c.follows_column for c in self.schema if c.follows_column is not None), None)
         return pd.DataFrame(
             {
                 column.name: column.fill(table, filling)
