@@ -41,6 +41,7 @@ ORDER = [
     "columns.rounding",
     "columns.numerals",
     "columns.cycles",
+    "columns.tails",
     "columns.kind",
     "columns.vote",
     "columns.lattice",

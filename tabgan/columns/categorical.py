@@ -8,13 +8,16 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from tabgan._util.validate import nearest
 from tabgan.columns import numerals
 from tabgan.columns.encoder import MISSING, ColumnEncoder, can_hold_missing
+from tabgan.columns.filling import column_of
 from tabgan.columns.keys import counted, typed, value_of
 from tabgan.columns.kind import BOOLEANS, NUMBERS, TEXT, Ballot, Column, Domain, Scalar
+from tabgan.columns.patterns import pattern_of
+from tabgan.columns.tails import Tail, tail_of
 from tabgan.columns.values import Dtype, boolean_of, float_of, objects
 from tabgan.errors import ConfigError, DataError, SchemaError
 
@@ -48,11 +51,25 @@ class CategoricalEncoder(ColumnEncoder):
         return [*self.categories, *([] if label is None else [label])]
 
     @property
+    def _tail(self) -> Tail | None:
+        """The values that the cell of other values shows, ``None`` if it shows a label, or nothing."""
+        return self.column.tail if self.shows_other else None
+
+    @property
     def n_shown(self) -> int:
-        return len(self.shown)
+        return len(self.shown) + int(self._tail is not None)
 
     def contains(self, series: pd.Series) -> bool:
-        return set(typed(self.column.cells(series))) <= set(typed(self.shown))
+        others = set(typed(self.column.cells(series))) - set(typed(self.shown))
+        return not others or (self._tail is not None and all(map(self._tail.holds, others)))
+
+    def repeat(self, value: object, n_rows: int) -> pd.Series:
+        cell = self.transform(pd.Series([value], dtype=object))[0]
+        if self._tail is None or cell <= self.n_values:
+            return super().repeat(value, n_rows)
+        if self.dtype == "category":
+            return pd.Series(pd.Categorical([value] * n_rows, dtype=self._dtype(self._tail)), name=self.name)
+        return column_of([value] * n_rows, self.name, self.dtype)
 
     def _between(self, low: object, high: object) -> np.ndarray:
         if not self.is_ordered or (low is None and high is None):
@@ -88,16 +105,32 @@ class CategoricalEncoder(ColumnEncoder):
         return np.where(series.isna().to_numpy(dtype=bool), MISSING, cells)
 
     def _decode(self, positions: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        lookup = np.empty(len(self.shown), dtype=object)
-        lookup[:] = self.shown
-        return np.asarray(lookup[positions])
+        lookup = np.empty(self.n_shown, dtype=object)
+        lookup[: len(self.shown)] = self.shown
+        values = np.asarray(lookup[positions])
+        is_other = positions == len(self.shown)
+        if self._tail is not None and is_other.any():
+            values[is_other] = self._tail.draw(int(is_other.sum()), rng, typed(self.categories))
+        return values
 
     def inverse_transform(self, cells: np.ndarray, rng: np.random.Generator) -> pd.Series:
         if self.dtype != "category":
             return super().inverse_transform(cells, rng)
+        if self._tail is not None:
+            present = np.asarray(cells) != MISSING
+            values = np.full(len(cells), None, dtype=object)
+            values[present] = self._decode(np.asarray(cells)[present].astype(np.int64) - 1, rng)
+            return pd.Series(pd.Categorical(values, dtype=self._dtype(self._tail)), name=self.name)
         dtype = pd.CategoricalDtype(self.shown, ordered=self.is_ordered)
         codes = np.where(np.asarray(cells) > self.n_shown, 0, cells).astype(np.int64) - 1
         return pd.Series(pd.Categorical.from_codes(codes, dtype=dtype), name=self.name)
+
+    def _dtype(self, tail: Tail) -> pd.CategoricalDtype:
+        """Return the dtype of a categorical whose other values have a list."""
+        values = dict(
+            zip(typed([*self.categories, *tail.values]), [*self.categories, *tail.values], strict=True)
+        )
+        return pd.CategoricalDtype(list(values.values()), ordered=self.is_ordered)
 
 
 class Categorical(Column):
@@ -108,7 +141,8 @@ class Categorical(Column):
         ordered: True if the order of ``categories`` means something.
         unknown: The fate of a value outside the list: it is pooled (``"other"``), or refused (``"error"``).
         unreleased: The form of pooled values in a sample: a category of their own (``"other"``), missing cells
-            (``"missing"``), or the listed categories, in proportion to their counts (``"redistribute"``). ``None``
+            (``"missing"``), or the listed categories, in proportion to their counts (``"redistribute"``); or declared
+            values, drawn for each cell: ``{"pattern": "[A-Z][0-9]{2}"}`` or ``{"list": ["x", "y"]}``. ``None``
             stands for a category of their own where the label is of the categories' type and the dtype holds it, and
             the categories have no order; else for the listed ones.
         unreleased_label: The category that stands for pooled values in a sample; none of ``categories``.
@@ -118,10 +152,15 @@ class Categorical(Column):
     categories: tuple[Scalar, ...] | None = None
     ordered: bool = False
     unknown: Literal["other", "error"] = "other"
-    unreleased: Literal["other", "missing", "redistribute"] | None = None
+    unreleased: Literal["other", "missing", "redistribute"] | Tail | None = None
     unreleased_label: Scalar = OTHER_LABEL
 
     has_categories: ClassVar[bool] = True
+
+    @field_validator("unreleased", mode="before")
+    @classmethod
+    def _check_unreleased(cls, unreleased: object) -> object:
+        return tail_of(unreleased)
 
     @model_validator(mode="after")
     def _check_categories(self) -> Categorical:
@@ -130,7 +169,12 @@ class Categorical(Column):
                 raise ValueError("categories: expected finite numbers. A missing value is no category.")
             if len({(isinstance(value, bool), value) for value in self.categories}) < len(self.categories):
                 raise ValueError("categories: expected each value once; 1 and 1.0 are one value.")
-            if self.unreleased != "redistribute" and self.unknown == "other" and self._lists_label():
+            if (
+                self.tail is None
+                and self.unreleased != "redistribute"
+                and self.unknown == "other"
+                and self._lists_label()
+            ):
                 raise ValueError(
                     f"unreleased_label: expected none of the categories, got {self.unreleased_label!r}. Name "
                     "another, or set unreleased: redistribute."
@@ -168,11 +212,17 @@ class Categorical(Column):
 
     @property
     def unreleased_as(self) -> Literal["other", "missing", "redistribute"]:
+        if isinstance(self.unreleased, Tail):
+            return "other"
         return self.unreleased or ("other" if self._can_show_label() and not self.ordered else "redistribute")
 
     @property
     def other_label(self) -> Scalar | None:
-        return self.unreleased_label if self.unreleased_as == "other" else None
+        return self.unreleased_label if self.tail is None and self.unreleased_as == "other" else None
+
+    @property
+    def tail(self) -> Tail | None:
+        return self.unreleased if isinstance(self.unreleased, Tail) else None
 
     def _can_show_label(self) -> bool:
         """Return true if the label is of the type of all categories, and the dtype can hold it."""
@@ -190,10 +240,15 @@ class Categorical(Column):
     def domain(self) -> Domain:
         label = [] if self.other_label is None or not self.pools_unknown else [self.other_label]
         keys = None if self.categories is None else frozenset(typed([*self.categories, *label]))
-        return Domain(keys=keys, may_miss=self.nullable is not False)
+        holds = self.tail.holds if self.tail is not None and self.pools_unknown else None
+        return Domain(keys=keys, may_miss=self.nullable is not False, holds=holds)
 
     def parse(self, text: str, where: str) -> Scalar:
         categories = {str(category): category for category in self.listed}
+        if text not in categories and self.tail is not None:
+            categories |= {str(value): value for value in self.tail.values}
+            if self.tail.holds(text):
+                return text
         if text not in categories:
             raise ConfigError(f"{where}: no category {text!r}.{nearest(text, list(categories))}")
         return categories[text]
@@ -263,12 +318,31 @@ class Categorical(Column):
                 f"Column {self.name!r}: unreleased_label: {self.unreleased_label!r} is not of the categories' type, or "
                 f"dtype {self.dtype} cannot hold it. Name another label, or set unreleased: redistribute."
             )
+        if self.tail is not None:
+            self._check_tail(self.tail)
         if self.unreleased == "missing" and (
             self.nullable is False or not can_hold_missing(self.dtype or "object")
         ):
             raise SchemaError(
                 f"Column {self.name!r}: unreleased: missing needs a column that can hold missing cells. Set nullable: "
                 "true and a dtype that has them, or another value."
+            )
+
+    def _check_tail(self, tail: Tail) -> None:
+        """Raise unless the declared values of the tail can stand beside the categories, in the column's dtype."""
+        types = set(map(_type_of, tail.values)) or {TEXT}
+        is_held = _holds(
+            self.dtype or "object", tail.values or [pattern_of(str(tail.pattern)).at(np.array([0]))[0]]
+        )
+        if self.dtype == "category" and tail.pattern is not None:
+            raise SchemaError(
+                f"Column {self.name!r}: unreleased: a pattern has no list of categories, which dtype category needs. "
+                "Declare dtype: object."
+            )
+        if not is_held or len(types | set(map(_type_of, self.listed))) > 1:
+            raise SchemaError(
+                f"Column {self.name!r}: unreleased: its values are not of the categories' type, or dtype {self.dtype} "
+                "cannot hold them. Declare others."
             )
 
     def trials(self) -> list[ColumnEncoder]:

@@ -22,6 +22,7 @@ from tabgan.columns.cycles import Cycle
 from tabgan.columns.encoder import MISSING, ColumnEncoder, can_hold_missing
 from tabgan.columns.filling import Filling, too_few
 from tabgan.columns.keys import keys_of
+from tabgan.columns.tails import Tail
 from tabgan.columns.values import Dtype, dtype_named, is_text, objects
 from tabgan.errors import ConfigError, DataError, SchemaError
 
@@ -75,12 +76,14 @@ class Domain:
         step: Values are multiples of it.
         keys: Categories, as :func:`~tabgan.columns.categorical.typed` returns them.
         may_miss: True if cells may be missing.
+        holds: A function that returns true for further categories; ``None`` if there are none.
     """
 
     bounds: tuple[float, float] | None = None
     step: float | None = None
     keys: frozenset[Hashable] | None = None
     may_miss: bool = True
+    holds: Callable[[Hashable], bool] | None = None
 
 
 class Column(BaseModel):
@@ -222,6 +225,11 @@ class Column(BaseModel):
     def unreleased_as(self) -> Literal["other", "missing", "redistribute"]:
         """The form that pooled values have in a sample: a category of their own, missing, or listed values."""
         return "redistribute"
+
+    @property
+    def tail(self) -> Tail | None:
+        """The values that pooled ones show, where they are not one label; ``None`` if they are, or show none."""
+        return None
 
     @property
     def other_label(self) -> Scalar | None:

@@ -276,10 +276,15 @@ def _check(
     is_of_kind = ~is_missing & ~np.isnan(values)
     aspects: dict[str, np.ndarray] = {}
     if keys is not None:
-        families = {_family(key) for key in domain.keys or ()}
+        families = {_family(key) for key in domain.keys or ()} | {
+            _family(key) for key in keys if domain.holds is not None and domain.holds(key)
+        }
         is_of_kind &= _pick(values, [_family(key) in families for key in keys])
         if domain.keys is not None:
-            aspects["categories"] = _pick(values, [key in domain.keys for key in keys])
+            aspects["categories"] = _pick(
+                values,
+                [key in domain.keys or (domain.holds is not None and domain.holds(key)) for key in keys],
+            )
     else:
         eps = float(np.finfo(np.float64).eps) if column.is_exact else _precision(series)
         if domain.bounds is not None:

@@ -95,7 +95,9 @@ def _loss(column: CodedColumn, n_rows: float, is_private: bool) -> Loss | None:
 def _unreleased(column: CodedColumn, share: float) -> str:
     encoder = column.encoder
     said = {
-        "other": f"they show {encoder.column.other_label!r}",
+        "other": f"they show {encoder.column.other_label!r}"
+        if encoder.column.tail is None
+        else "they show declared values, drawn at random",
         "missing": "their cells are missing",
         "redistribute": "others take their place, in proportion to their counts",
     }[encoder.column.unreleased_as]

@@ -810,7 +810,13 @@ KINDS = {
         object,
         lambda rng, n: [f"town {x}" for x in rng.integers(0, max(n // 4, 1), n)],
         (OTHER_LABEL, "town 0", "TOWN 0", None),
-        (None, OPEN, OPEN | {"unreleased": "missing"}, OPEN | {"unreleased_label": "town 0"}),
+        (
+            None,
+            OPEN,
+            OPEN | {"unreleased": "missing"},
+            OPEN | {"unreleased_label": "town 0"},
+            OPEN | {"unreleased": {"list": ["town 0", "x"]}},
+        ),
         (None,),
     ),
     "templates": Kind(
