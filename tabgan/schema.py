@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -49,7 +49,7 @@ __all__ = [
 MOST_ROWS_EACH = 10**9
 
 #: Keys of a schema besides its columns.
-_TABLE_KEYS = ("target", "entity", "max_rows", "n_rows")
+_TABLE_KEYS = ("target", "entity", "max_rows", "n_rows", "drafted")
 
 #: Names of the kinds, as YAML has them.
 KIND_NAMES = tuple(str(kind.model_fields["kind"].default) for kind in KINDS)
@@ -90,6 +90,8 @@ class Schema(BaseModel):
         n_rows: About how many rows a fit is given, without those of a holdout, from 1 to 10**12: a nominal number that
             is publicly known, such as the planned size of a survey, never one that was counted on the table. A fit
             that needs more is then refused before a row is read. How many there are is still released with noise.
+        drafted: ``"from rows"`` says that values here were copied off rows of a table, and that nobody has confirmed
+            yet that they are public: no fit takes it. ``None`` otherwise.
 
     Raises:
         SchemaError: naming each column and key that cannot be used; if two columns share a name.
@@ -108,6 +110,7 @@ class Schema(BaseModel):
     entity: str | None = None
     max_rows: Annotated[int, Field(ge=1, le=MOST_ROWS_EACH, strict=True)] | None = None
     n_rows: Annotated[int, Field(ge=1, le=MAX_ROWS, strict=True)] | None = None
+    drafted: Literal["from rows"] | None = None
 
     def __init__(
         self,
@@ -116,6 +119,7 @@ class Schema(BaseModel):
         entity: str | None = None,
         max_rows: int | None = None,
         n_rows: int | None = None,
+        drafted: str | None = None,
         **extra: object,
     ) -> None:
         given: object = columns
@@ -126,7 +130,13 @@ class Schema(BaseModel):
             columns = (*columns, Identifier(name=entity))
         try:
             super().__init__(
-                columns=columns, target=target, entity=entity, max_rows=max_rows, n_rows=n_rows, **extra
+                columns=columns,
+                target=target,
+                entity=entity,
+                max_rows=max_rows,
+                n_rows=n_rows,
+                drafted=drafted,
+                **extra,
             )
         except ValidationError as error:
             names = [name_of(column) for column in columns]
@@ -212,11 +222,28 @@ class Schema(BaseModel):
 
     def replace(self, columns: Sequence[Column]) -> Schema:
         """Return this schema with other columns."""
-        return Schema(columns, self.target, self.entity, self.max_rows, self.n_rows)
+        return Schema(columns, self.target, self.entity, self.max_rows, self.n_rows, self.drafted)
 
     def with_target(self, target: str | None) -> Schema:
         """Return this schema with another target."""
-        return Schema(self.columns, target, self.entity, self.max_rows, self.n_rows)
+        return Schema(self.columns, target, self.entity, self.max_rows, self.n_rows, self.drafted)
+
+    def confirmed(self) -> Schema:
+        """Return this schema without the mark of a draft: whoever calls this says that all in it is public."""
+        return Schema(self.columns, self.target, self.entity, self.max_rows, self.n_rows)
+
+    def check_confirmed(self) -> None:
+        """Raise if values here were copied off rows, and nobody has confirmed that they are public.
+
+        Raises:
+            SchemaError: they were.
+        """
+        if self.drafted is not None:
+            raise SchemaError(
+                f"schema: drafted: {self.drafted}: its values were copied off rows of a table, and a fit takes all "
+                "that a schema declares as public. Replace each by what is known without the table, or delete it; then "
+                "remove the key drafted (in Python: schema.confirmed()). No row was read, and nothing is spent."
+            )
 
     def to_dict(self) -> dict[str, object]:
         """Return plain data: ``{"columns": {name: {...}}, "target": ..., ...}``, without open fields."""

@@ -213,6 +213,7 @@ class TabGAN(SamplerMixin, BaseEstimator):
         """
         columns = list(columns)
         schema = self.schema if self.schema is not None else Schema()
+        schema.check_confirmed()
         is_private = self.epsilon is not None
         plan = make_plan(
             self.epsilon,
@@ -229,6 +230,19 @@ class TabGAN(SamplerMixin, BaseEstimator):
         check_declared_rows(schema, columns, plan)
         device = resolve_device(self.device)
         return Request(plan, schema, device, self.random_state, untyped_text)
+
+    def check_schema(self, columns: Iterable[str]) -> None:
+        """Raise if no fit with these arguments to a table with these columns can begin. Reads no table.
+
+        Args:
+            columns: Names of the table's columns.
+
+        Raises:
+            ConfigError: an argument is out of its range; or the schema's number of rows is too small.
+            SchemaError: the schema is a draft whose values nobody has confirmed.
+        """
+        self.check_params()
+        self._request(columns, untyped_text=False)
 
     @renamed_arguments(**_OLD_NAMES)
     def check_cap(

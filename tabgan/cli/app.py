@@ -317,15 +317,48 @@ def infer(
         form = options.form_of(separator, decimal, encoding, na_value, table)
         df = read_table(table, as_text=True, **form)
 
-        from tabgan.table.draft import draft_schema, draft_yaml
+        from tabgan.table.proposals import propose
 
-        draft = draft_schema(df, with_domain=with_domain, target=target, untyped_text=is_csv(table))
-        text = draft_yaml(draft, with_domain=with_domain)
+        draft = propose(df, with_domain=with_domain, target=target, untyped_text=is_csv(table))
+        text = draft.to_yaml()
         if output is None:
             typer.echo(text, nl=False)
             return
         write_text(text, output)
         typer.echo(f"{output}: a draft. Edit it before use: a fit takes everything in it as public.")
+
+
+@schema_app.command()
+def check(
+    table: Annotated[Path, typer.Argument(help="CSV or Parquet file.")],
+    schema: Annotated[Path, typer.Argument(help="YAML schema.")],
+    epsilon: Annotated[str, typer.Option(help="Privacy budget of the fit that is planned.")] = "1.0",
+    delta: Annotated[float, typer.Option(help="Its delta.")] = 1e-6,
+    na_value: NaValue = None,
+    separator: Separator = None,
+    decimal: DecimalMark = None,
+    encoding: Encoding = None,
+    debug: Debug = False,
+) -> None:
+    """Check a schema against a table before any budget is spent, and say what a fit would likely lose. Not private."""
+    with exits(debug):
+        declared = Schema.from_yaml(check_readable(schema, "SCHEMA"))
+        form = options.form_of(separator, decimal, encoding, na_value, table)
+
+        from tabgan.synthesizer import TabGAN
+        from tabgan.table.checks import check_table
+        from tabgan.table.proposals import losses_in
+
+        model = TabGAN(epsilon=options.epsilon_of(epsilon), delta=delta, schema=declared)
+        model.check_params()
+        df = options.read_declared(table, declared, form)
+        check_table(df, declared, untyped_text=is_csv(table))
+        for line in losses_in(df, declared, untyped_text=is_csv(table)):
+            typer.echo(line)
+        model.check_schema(df.columns)
+        typer.echo(
+            f"{schema}: fits the table. Nothing was spent. Lines above tell of rows: keep them to yourself."
+        )
 
 
 @app.command()

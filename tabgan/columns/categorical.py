@@ -15,7 +15,7 @@ from tabgan.columns import numerals
 from tabgan.columns.encoder import MISSING, ColumnEncoder, can_hold_missing
 from tabgan.columns.filling import column_of
 from tabgan.columns.keys import counted, typed, value_of
-from tabgan.columns.kind import BOOLEANS, NUMBERS, TEXT, Ballot, Column, Domain, Scalar
+from tabgan.columns.kind import BOOLEANS, NUMBERS, RARE, TEXT, Ballot, Column, Domain, Scalar, has_many_rare
 from tabgan.columns.patterns import pattern_of
 from tabgan.columns.tails import Tail, tail_of
 from tabgan.columns.values import Dtype, boolean_of, float_of, objects
@@ -376,6 +376,16 @@ class Categorical(Column):
     @classmethod
     def draft(cls, series: pd.Series, name: str) -> Categorical:
         return cls(name=name, dtype=str(series.dtype))
+
+    def loss_in(self, series: pd.Series) -> tuple[str, str] | None:
+        found = super().loss_in(series)
+        if found is None and self.categories is None and has_many_rare(self.keys(series)):
+            saves = "categories: [...], or unreleased: {list: [...]}, or kind: text or pii"
+            return (
+                f"many rows hold values that fewer than {RARE} rows have, and these may not be released",
+                saves,
+            )
+        return found
 
     def with_domain_of(self, present: pd.Series) -> Categorical:
         values = [value_of(key) for key in dict.fromkeys(typed(present))]

@@ -33,6 +33,10 @@ _CALENDAR = (np.datetime64("0001-01-01", "s"), np.datetime64("9999-12-31T23:59:5
 _FIRST_YEAR, _LAST_YEAR = 1900, 2100
 
 
+#: Seconds since 1970 of the years that moments are looked for in, if no bounds are declared.
+_USUAL = (-2_208_988_800, 4_102_444_800)
+
+
 class Datetime(LatticeColumn):
     """A column of dates or points in time: datetime64, ``datetime.date`` objects, or text in one format.
 
@@ -299,6 +303,18 @@ class Datetime(LatticeColumn):
         format_ = listed[int(vote[:-1].argmax())].format
         is_read = all(compiled(format_).read(text) is not None for text in distinct)
         return cls(name=name, dtype=dtype, format=format_) if is_read else None
+
+    def loss_in(self, series: pd.Series) -> tuple[str, str] | None:
+        found = super().loss_in(series)
+        if found is None and self.bounds is None:
+            seen, is_read = seconds(series.dropna(), self.format, self.zone)
+            is_usual = (seen >= _USUAL[0]) & (seen < _USUAL[1])
+            if not is_usual[is_read].all():
+                return (
+                    "some moments lie outside of the years 1900 to 2100, and are clipped",
+                    "bounds: [first, last]",
+                )
+        return found
 
     def with_domain_of(self, present: pd.Series) -> Column:
         found, is_read = seconds(present, self.format, self.zone)

@@ -214,6 +214,12 @@ class Identifier(Column):
         shares = np.repeat(project_to_simplex(counts, total) / total / widths, widths)
         return self.with_(recurrence=tuple(round(float(share), 9) for share in shares))
 
+    def loss_in(self, series: pd.Series) -> tuple[str, str] | None:
+        keys = typed(series.dropna())
+        if self.recurrence or len(set(keys)) == len(keys):
+            return None
+        return "several rows have the same key, and no two rows of a sample would", "recurrence: true"
+
     @classmethod
     def draft(cls, series: pd.Series, name: str) -> Identifier | None:
         is_key_name = _KEY_NAME.search(name) is not None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple, Self
@@ -37,6 +38,10 @@ TEXT, BOOLEANS, NUMBERS, DATETIMES, DATES, DURATIONS = (
     "dates",
     "durations",
 )
+
+
+#: Rows of a category, below which a draft calls it rare, and the share of rows with rare ones that it calls many.
+RARE, MANY = 50, 0.03
 
 
 class Ballot(NamedTuple):
@@ -147,6 +152,11 @@ class Column(BaseModel):
     def is_filled(self) -> bool:
         """True if :meth:`fill` makes the cells of a sample, once the modelled columns are drawn."""
         return not self.is_modelled
+
+    @property
+    def is_made_up(self) -> bool:
+        """True if a category stands for many values, which are drawn."""
+        return False
 
     @property
     def is_key(self) -> bool:
@@ -476,10 +486,26 @@ class Column(BaseModel):
         """Return an open column that fits a series, ``None`` if it seems to be of another kind. Not private."""
         return cls(name=name, dtype=str(series.dtype)) if cls.has_dtype(series.dtype) else None
 
+    def loss_in(self, series: pd.Series) -> tuple[str, str] | None:
+        """Return what a fit would likely lose of a series, in words without a number, and the keys that would save it.
+
+        Not private: it is for a draft, and for a check before a fit.
+        """
+        if self.is_modelled and series.isna().all():
+            return "holds no value, so every cell of a sample is missing", "drop the column"
+        return None
+
     def with_domain_of(self, present: pd.Series) -> Column:
         """Return the column with the domain of the values of a series without missing ones. Not private."""
         del present
         return self
+
+
+def has_many_rare(keys: Iterable[Hashable]) -> bool:
+    """Return true if many rows have a value that few rows have; ``None`` is none. Not private."""
+    counts = Counter(key for key in keys if key is not None)
+    rare = sum(count for count in counts.values() if count < RARE)
+    return rare > MANY * sum(counts.values())
 
 
 def position_of(ballots: Sequence[Ballot]) -> Callable[[object, bool], int]:

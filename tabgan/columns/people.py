@@ -142,6 +142,10 @@ class Pii(Column):
         return self.nullable is True
 
     @property
+    def is_made_up(self) -> bool:
+        return True
+
+    @property
     def is_filled(self) -> bool:
         return True
 

@@ -21,7 +21,7 @@ from tabgan.columns.categorical import CategoricalEncoder
 from tabgan.columns.encoder import ColumnEncoder
 from tabgan.columns.filling import Filling, column_of
 from tabgan.columns.keys import keys_of, typed
-from tabgan.columns.kind import TEXT, Column, Domain, is_text_dtype
+from tabgan.columns.kind import RARE, TEXT, Column, Domain, has_many_rare, is_text_dtype
 from tabgan.columns.patterns import MOST_CHARACTERS, Pattern, literal, pattern_of
 from tabgan.columns.values import Dtype, objects
 from tabgan.errors import SchemaError
@@ -130,6 +130,10 @@ class Text(Column):
     @property
     def is_modelled(self) -> bool:
         return self._source is None or self.nullable is True
+
+    @property
+    def is_made_up(self) -> bool:
+        return True
 
     @property
     def is_filled(self) -> bool:
@@ -246,6 +250,13 @@ class Text(Column):
             raise SchemaError(
                 f"Column {self.name!r}: missing: dtype {self.dtype} cannot hold missing cells. Declare another dtype."
             )
+
+    def loss_in(self, series: pd.Series) -> tuple[str, str] | None:
+        found = super().loss_in(series)
+        if found is None and self.is_discovered and has_many_rare(self.cells(series)):
+            saves = 'pattern: "...", or placeholder: "..." for free text'
+            return f"many rows have a form that fewer than {RARE} rows have, and get another", saves
+        return found
 
     def trials(self) -> list[ColumnEncoder]:
         return [(self if self.is_complete else self.with_(templates=("[a-z]", "[0-9]{2}"))).encoder()]

@@ -30,7 +30,8 @@ _CERTAIN = 1e6
 
 DOMAIN_NOTICE = """\
 # --with-domain: the categories and bounds below are those of the REAL ROWS. A rare category, the largest
-# income, the first date can single out one person. Replace each by what you know without the table.
+# income, the first date can single out one person. Replace each by what you know without the table. Then remove
+# the line "drafted: from rows", which says that nobody has done so yet: no fit takes the draft before.
 """
 
 
@@ -43,7 +44,8 @@ def draft_schema(
 
     Args:
         df: The table.
-        with_domain: Also copy bounds, decimals and categories off the rows: not private.
+        with_domain: Also copy bounds, decimals and categories off the rows: not private, and refused by a fit until
+            somebody confirms it, by :meth:`Schema.confirmed`.
         target: Noted as the schema's target.
         untyped_text: True if the table was read from a CSV as text, which may stand for numbers, booleans or durations.
 
@@ -58,7 +60,7 @@ def draft_schema(
     for name in df.columns:
         column, series = _column(df[name], str(name), untyped_text)
         columns.append(_with_domain(column, series) if with_domain else column)
-    return Schema(columns=columns, target=target)
+    return Schema(columns=columns, target=target, drafted="from rows" if with_domain else None)
 
 
 def _with_domain(column: Column, series: pd.Series) -> Column:
@@ -76,7 +78,8 @@ def draft_yaml(schema: Schema, *, with_domain: bool = False) -> str:
         c.name: {"kind": c.kind} | c.model_dump(mode="json", exclude_defaults=True, exclude={"name"})
         for c in schema
     }
-    data = {"columns": columns} | ({"target": schema.target} if schema.target else {})
+    whole = {"drafted": schema.drafted, "columns": columns, "target": schema.target}
+    data = {key: value for key, value in whole.items() if value is not None}
     return NOTICE + (DOMAIN_NOTICE if with_domain else "") + dump(data)
 
 

@@ -314,6 +314,30 @@ class TestInfer:
         )
 
 
+class TestCheck:
+    def test_a_schema_that_fits(self):
+        Path("schema.yaml").write_text("columns:\n  age: {kind: numeric}\n  town: {kind: text}\n")
+        said = _run("schema", "check", "people.csv", "schema.yaml").stdout
+        assert "schema.yaml: fits the table. Nothing was spent." in said
+        assert SECRET not in said
+
+    @pytest.mark.parametrize(
+        ("schema", "options", "code", "said"),
+        [
+            ("columns: {agee: {kind: numeric}}", [], 2, "Did you mean 'age'"),
+            ("columns: {town: {kind: numeric, bounds: [0, 1]}}", ["--epsilon", "-1"], 2, "epsilon"),
+            ("columns: {income: {kind: boolean}}", [], 1, "Column 'income'"),
+            ("n_rows: 10", [], 2, "n_rows: 10 rows are too few"),
+            ("drafted: from rows", [], 2, "drafted: from rows"),
+            ("columns: {town: {kind: pii, provider: mail}}", [], 2, "Did you mean 'email'"),
+        ],
+    )
+    def test_one_that_does_not(self, schema, options, code, said):
+        Path("schema.yaml").write_text(schema)
+        result = _run("schema", "check", "people.csv", "schema.yaml", *options, code=code)
+        assert said in " ".join(result.stderr.split())
+
+
 class TestTerminal:
     def test_bars(self):
         console = Console(force_terminal=True, width=120, color_system=None)

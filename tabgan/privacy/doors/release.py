@@ -248,9 +248,7 @@ class _Door:
             DataError: the noisy number is too small for the noise of the 1-ways.
         """
         if n_columns == 0:
-            raise DataError(
-                "fit: every column is generated, such as identifiers, so there is nothing to learn."
-            )
+            raise DataError("fit: every column is an identifier, or generated, so there is nothing to learn.")
         release = self._release(N_ROWS, (), self.plan.noise_multiplier("rows", 1))
         (noisy,) = self.measurer.counts([release], [lambda: np.array([len(self.df)])]) or []
         n_rows = float(noisy[0])

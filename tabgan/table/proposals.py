@@ -1,0 +1,134 @@
+"""Draft of a schema with a reason for each line, and the losses that it announces.
+
+**Guarantee.** None: it looks at rows without noise, as :mod:`tabgan.table.draft` does. Each line says if it follows
+from the column's name or dtype, which are public, or from the rows. Losses are told in words, without a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import pandas as pd
+
+from tabgan._util.yaml import dump, key_of
+from tabgan.columns import Column, column_of_dtype
+from tabgan.columns.kind import read_text
+from tabgan.columns.named import by_name
+from tabgan.columns.values import is_text
+from tabgan.schema import Schema
+from tabgan.table.draft import DOMAIN_NOTICE, NOTICE, draft_schema
+
+#: Ends the reason of a line that the rows decide.
+FROM_ROWS = "READ OFF THE ROWS"
+
+
+class Reason(NamedTuple):
+    """The reason of one line of a draft.
+
+    Attributes:
+        why: The reason in words.
+        loss: The values that a fit would likely lose, and the key that would save them; ``""`` if there are none.
+    """
+
+    why: str
+    loss: str
+
+
+@dataclass(frozen=True)
+class Proposals:
+    """A drafted schema, and the reason for each of its columns.
+
+    Attributes:
+        schema: The draft.
+        reasons: By the column's name.
+        has_domain: True if bounds, decimals and categories were copied off the rows.
+    """
+
+    schema: Schema
+    reasons: Mapping[str, Reason]
+    has_domain: bool = False
+
+    def to_yaml(self) -> str:
+        """Return the draft as YAML, with a comment above each column. Keys at their default are left out."""
+        lines = [f"drafted: {self.schema.drafted}"] if self.schema.drafted else []
+        lines.append("columns:" if len(self.schema) else "columns: {}")
+        for column in self.schema:
+            lines += [f"  {line}".rstrip() for line in self._lines(column)]
+        text = "\n".join(lines) + "\n"
+        if self.schema.target is not None:
+            text += dump({"target": self.schema.target, "columns": {"": {}}}).rpartition("columns:")[0]
+        return NOTICE + (DOMAIN_NOTICE if self.has_domain else "") + text
+
+    def _lines(self, column: Column) -> list[str]:
+        data = column.model_dump(mode="json", exclude_defaults=True, exclude={"name"})
+        reason = self.reasons[column.name]
+        said = [f"# {reason.why}"] + ([f"# LOSS: {reason.loss}"] if reason.loss else [])
+        return [*said, *dump({column.name: {"kind": column.kind} | data}).splitlines()]
+
+
+def propose(
+    df: pd.DataFrame, *, with_domain: bool = False, target: str | None = None, untyped_text: bool = False
+) -> Proposals:
+    """Return a draft of a table's schema: by its columns' names and dtypes, and else by the rows.
+
+    Args:
+        df: The table.
+        with_domain: Also copy bounds, decimals and categories off the rows; the draft is then marked, and no fit takes
+            it before somebody has confirmed it.
+        target: Noted as the schema's target.
+        untyped_text: True if the table was read from a CSV as text.
+
+    Raises:
+        DataError, SchemaError: no fit takes the table, or it has no such target.
+    """
+    by_cells = draft_schema(df, target=target, untyped_text=untyped_text)
+    with_values = draft_schema(df, with_domain=True, untyped_text=untyped_text) if with_domain else by_cells
+    columns, reasons = [], {}
+    for drafted, whole in zip(by_cells, with_values, strict=True):
+        series = df[drafted.name]
+        named = by_name(series, drafted.name, drafted)
+        if named is not None:
+            column, why = named.column, named.why + (f"; {FROM_ROWS}" if named.is_from_rows else "")
+        else:
+            column, why = whole, _why(series, drafted, untyped_text)
+        columns.append(column)
+        reasons[column.name] = Reason(why, _loss(df, column, untyped_text))
+    mark = "from rows" if with_domain else None
+    return Proposals(Schema(columns, target, drafted=mark), reasons, with_domain)
+
+
+def losses_in(df: pd.DataFrame, schema: Schema, *, untyped_text: bool = False) -> Iterator[str]:
+    """Return an iterator over lines: a loss that a fit by a schema is likely to have, and the key that would save it.
+
+    Not private. Columns that the schema lacks are taken as a draft has them.
+
+    Args:
+        df: The table, which has passed :func:`tabgan.table.checks.check_table`.
+        schema: The schema.
+        untyped_text: True if the table was read from a CSV as text.
+    """
+    undeclared = [name for name in df.columns if name not in schema]
+    drafted = draft_schema(df[undeclared], untyped_text=untyped_text) if undeclared else Schema()
+    for name in df.columns:
+        loss = _loss(df, schema[name] if name in schema else drafted[name], untyped_text)
+        if loss:
+            yield f"{key_of(name)}: {loss}"
+
+
+def _why(series: pd.Series, drafted: Column, untyped_text: bool) -> str:
+    """Return the reason of a column that its name says nothing about."""
+    claimed = column_of_dtype(series.dtype, drafted.name)
+    if claimed is not None and claimed.kind == drafted.kind and not (untyped_text and is_text(series)):
+        return f"{drafted.kind}: by its dtype"
+    return f"{drafted.kind}: by its cells; {FROM_ROWS}"
+
+
+def _loss(df: pd.DataFrame, column: Column, untyped_text: bool) -> str:
+    """Return the likely loss of a column in words; ``""`` if there is none."""
+    series = df[column.name]
+    if untyped_text and is_text(series):
+        series = read_text(df[[column.name]], [column.with_table_dtype(str(series.dtype), True)])[column.name]
+    found = column.loss_in(series)
+    return "" if found is None else f"{found[0]}. Remedy: {found[1]}"

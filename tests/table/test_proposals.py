@@ -1,0 +1,176 @@
+"""Drafts that say why, and announce losses."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabgan import TabGAN
+from tabgan.errors import SchemaError
+from tabgan.schema import Identifier, Schema
+from tabgan.table.proposals import FROM_ROWS, losses_in, propose
+
+N = 120
+
+
+def _text(*cells):
+    return pd.Series([cells[i % len(cells)] for i in range(N)], dtype=object)
+
+
+def _unique(form="k{:03d}-{:02d}"):
+    return pd.Series([form.format(i * 7 % 1_000, i % 17) for i in range(N)], dtype=object)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("email", {"kind": "pii", "provider": "email"}),
+        ("customer_EMail", {"kind": "pii", "provider": "email"}),
+        ("E-mail address", {"kind": "pii", "provider": "email"}),
+        ("homePhone", {"kind": "pii", "provider": "phone_number"}),
+        ("first_name", {"kind": "pii", "provider": "first_name"}),
+        ("Nachname", {"kind": "pii", "provider": "last_name"}),
+        ("IBAN", {"kind": "pii", "provider": "iban"}),
+        ("street address", {"kind": "pii", "provider": "street_address"}),
+        ("zip", {"kind": "text"}),
+        ("postCode", {"kind": "text"}),
+        ("license_plate", {"kind": "text"}),
+    ],
+)
+@pytest.mark.parametrize("cells", [_text("01089", "04711"), _unique()])
+def test_by_name_alone(name, kind, cells):
+    draft = propose(pd.DataFrame({name: cells, "x": range(N)}), untyped_text=True)
+    column = draft.schema[name]
+    assert {key: getattr(column, key) for key in kind} == kind
+    assert FROM_ROWS not in draft.reasons[name].why
+
+
+@pytest.mark.parametrize(
+    "name", ["emailed", "mailbox_size", "phones_sold", "zipper", "named", "country", "address_type"]
+)
+def test_part_of_a_word_is_no_name(name):
+    assert propose(pd.DataFrame({name: _text("a", "b")})).schema[name].kind == "categorical"
+
+
+def test_numbers_are_not_made_up_by_their_name():
+    df = pd.DataFrame({"phone": np.arange(N) % 7, "zip": np.arange(N) % 9 / 2})
+    assert [column.kind for column in propose(df).schema] == ["numeric", "numeric"]
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "kind", "fields"),
+    [
+        ("name", _unique("Ann{} Beer{}"), "pii", {"provider": "name"}),
+        ("name", _text("north", "south"), "categorical", {}),
+        ("remark", _unique(), "text", {"placeholder": "(removed)"}),
+        ("remark", _text("ok", "late"), "categorical", {}),
+        ("x", _unique("a sentence of some length, number {} and {}"), "text", {"placeholder": "(removed)"}),
+        ("ticket", _unique(), "text", {"unique": True, "pattern": None}),
+        ("ticket_id", _unique(), "identifier", {"pattern": "ID{:06d}"}),
+        ("uuid", _unique(), "identifier", {}),
+    ],
+)
+def test_by_cells(name, cells, kind, fields):
+    draft = propose(pd.DataFrame({name: cells}))
+    assert draft.schema[name].kind == kind
+    assert {key: getattr(draft.schema[name], key) for key in fields} == fields
+    assert draft.reasons[name].why.endswith(FROM_ROWS)
+
+
+def test_by_dtype():
+    df = pd.DataFrame({"age": np.arange(N) % 50, "day": pd.Timestamp("2020-01-01")})
+    assert {reason.why for reason in propose(df).reasons.values()} == {
+        "numeric: by its dtype",
+        "datetime: by its dtype",
+    }
+
+
+class TestLosses:
+    @pytest.mark.parametrize(
+        ("series", "said"),
+        [
+            (_text(*map(str, "abcdefghijkl")), "values that fewer than 50 rows have.*unreleased: "),
+            (_text("a", "b"), None),
+            (pd.Series([None] * N, dtype=object), "holds no value.*drop the column"),
+            (
+                _text("2020-01-01", "9999-12-31"),
+                r"outside of the years 1900 to 2100.*bounds: \[first, last\]",
+            ),
+            (_text("2020-01-01", "2021-12-31"), None),
+            (_text(dt.date(2020, 1, 1), dt.date(1066, 1, 1)), "outside of the years 1900 to 2100"),
+            (pd.Series(range(N)) % 3, None),
+        ],
+    )
+    def test_announced(self, series, said):
+        draft = propose(pd.DataFrame({"a": series}))
+        loss = draft.reasons["a"].loss
+        assert (loss == "") if said is None else pd.Series([loss]).str.contains(said).all()
+        assert ("# LOSS: " in draft.to_yaml()) == (said is not None)
+
+    def test_a_check_tells_of_declared_and_of_open_columns(self):
+        df = pd.DataFrame(
+            {"key": np.arange(N) // 2, "town": _text(*"abcdefghijkl"), "form": _unique("{}-{}")}
+        )
+        schema = Schema.from_yaml("columns: {key: {kind: identifier}, form: {kind: text}}")
+        found = list(losses_in(df, schema))
+        assert [line.split(":")[0] for line in found] == ["key", "town", "form"]
+        assert "recurrence: true" in found[0]
+        assert "have a form that fewer than 50 rows have" in found[2]
+        declared = Schema.from_yaml(
+            "columns: {key: {kind: identifier, recurrence: true}, form: {kind: text, pattern: 'a'}, town: {kind: text, "
+            "placeholder: x}}"
+        )
+        assert not list(losses_in(df, declared))
+
+    def test_a_csv_is_read_first(self):
+        df = pd.DataFrame({"day": _text("31.12.2020", "31.12.1500"), "n": _text("1", "2")})
+        found = list(losses_in(df, Schema.from_yaml("columns: {n: {kind: numeric}}"), untyped_text=True))
+        assert [line.split(":")[0] for line in found] == ["day"]
+
+
+class TestTheMark:
+    DF = pd.DataFrame(
+        {
+            "town": _text("Ulm", "Bonn"),
+            "mail": _unique(),
+            "note": _unique("it was {} times {} o'clock, so what"),
+        }
+    )
+
+    @pytest.mark.parametrize("with_domain", [False, True])
+    def test_round_trip(self, with_domain):
+        draft = propose(self.DF, with_domain=with_domain, target="town")
+        assert Schema.from_yaml(draft.to_yaml()) == draft.schema
+        assert draft.schema.target == "town"
+        assert (draft.schema.drafted == "from rows") == with_domain
+        assert ("Ulm" in draft.to_yaml()) == with_domain
+        assert "k007" not in draft.to_yaml()  # a name speaks for it: nothing is copied
+
+    def test_no_fit_takes_it_before_it_is_confirmed(self):
+        schema = propose(self.DF, with_domain=True).schema
+        for marked in (schema, schema.with_target("town"), schema.replace(schema.columns)):
+            with pytest.raises(
+                SchemaError, match=r"drafted: from rows.*remove the key drafted.*nothing is spent"
+            ):
+                TabGAN(schema=marked).fit(self.DF)
+        schema.confirmed().check_confirmed()
+        assert schema.confirmed().columns == schema.columns
+
+    def test_another_mark_is_refused(self):
+        with pytest.raises(SchemaError, match="schema: drafted: expected 'from rows'"):
+            Schema(drafted="yes")
+
+
+def test_long_lists_and_odd_names_stay_readable():
+    names = ["a: b", "#x", "no", "é😀", "x" * 80]
+    df = pd.DataFrame({name: _text(*(f"{'long ' * 20}{name} {i}" for i in range(9))) for name in names})
+    draft = propose(df, with_domain=True)
+    assert Schema.from_yaml(draft.to_yaml()) == draft.schema
+
+
+def test_keys_stay_keys():
+    df = pd.DataFrame({"id": range(N), "x": np.arange(N) % 3})
+    assert propose(df).schema["id"] == Identifier(name="id", dtype="int64")
