@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tabgan._util.rng import RandomStreams
 from tabgan.columns.encoder import cast, known_dtype, missing_value
 from tabgan.columns.patterns import Pattern, permuted
 from tabgan.errors import DataError
@@ -16,45 +17,71 @@ from tabgan.errors import DataError
 
 @dataclass
 class Filling:
-    """One sample, whose tables are filled one after the other.
+    """One sample, or a part of it, whose tables are filled one after the other.
+
+    Parts are filled apart, by several processes as well, and no value of a key is in two of them: keys follow the
+    number of the row in the whole sample, or part ``p`` of ``P`` takes each ``P``-th number from ``p`` on.
 
     Attributes:
-        seed: Seed of all that is generated.
-        first_row: Rows of the tables before.
+        seed: Seed of all that is generated, the same for all parts.
+        first_row: Rows of the sample before the next table.
+        part: The part's number, from 0.
+        n_parts: Parts in all.
+        n_rows: Rows of all parts, as far as that is known.
         follows: The modelled column that made-up persons follow, ``None`` if they follow none.
         memory: State of each column, or of several together, by a name of their own.
+        origin: Rows of the sample before this part.
     """
 
     seed: int = 0
     first_row: int = 0
+    part: int = 0
+    n_parts: int = 1
+    n_rows: int = 0
     follows: str | None = None
     memory: dict[str, Any] = field(default_factory=dict)
+    origin: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.origin = self.first_row
+
+    @classmethod
+    def of(cls, streams: RandomStreams, **place: Any) -> Filling:
+        """Return the filling of a sample with these streams, or of its part at a place, in words of the attributes."""
+        return cls(int(streams.numpy("generated").integers(2**62)), **place)
 
     def seed_of(self, name: str) -> int:
         """Return the seed of one column."""
         digest = hashlib.sha256(f"{self.seed} {name}".encode(errors="surrogatepass")).digest()
         return int.from_bytes(digest[:7], "little")
 
+    def seed_here(self, name: str) -> int:
+        """Return the seed of one column in this part."""
+        return self.seed_of(f"{name} of part {self.part}")
+
     def rng(self, name: str) -> np.random.Generator:
-        """Return the generator of one column, the same one for every table."""
-        found: np.random.Generator = self.memory.setdefault(
-            f"rng {name}", np.random.default_rng(self.seed_of(name))
-        )
+        """Return the generator of one column in this part, the same one for every table."""
+        key = f"rng {name}"
+        if key not in self.memory:
+            self.memory[key] = np.random.default_rng(self.seed_here(name))
+        found: np.random.Generator = self.memory[key]
         return found
 
-    def distinct(self, name: str, pattern: Pattern, n: int) -> np.ndarray:
-        """Return ``n`` strings of a pattern that no table of the sample has yet, in an order that the seed decides.
+    def numbered(self, name: str, pattern: Pattern, numbers: np.ndarray) -> np.ndarray:
+        """Return strings of a pattern by their numbers, in an order of strings that the seed decides.
 
         Raises:
             DataError: there are not so many.
         """
-        key = f"number {name} {pattern.source}"
-        done = self.memory.get(key, 0)
-        if done + n > pattern.n_strings:
+        if len(numbers) and int(numbers.max()) >= pattern.n_strings:
             raise too_few(name, pattern.n_strings)
-        self.memory[key] = done + n
-        numbers = permuted(np.arange(done, done + n), pattern.n_strings, self.seed_of(name))
-        return pattern.at(numbers)
+        return pattern.at(permuted(numbers, pattern.n_strings, self.seed_of(name)))
+
+    def numbers(self, key: str, n: int) -> np.ndarray:
+        """Return ``n`` numbers from 0 on that no table of the sample, and no other part, has yet."""
+        done = self.memory.get(f"number {key}", 0)
+        self.memory[f"number {key}"] = done + n
+        return self.part + self.n_parts * np.arange(done, done + n)
 
 
 def too_few(name: str, n_strings: int) -> DataError:

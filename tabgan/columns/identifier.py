@@ -165,9 +165,8 @@ class Identifier(Column):
             return self._keys(len(table), filling.first_row, filling)
         if len(table) == 0:
             return self._keys(0, 0, filling)
-        made, key, left = filling.memory.get(
-            self.name, (0, None, 0)
-        )  # keys so far, the last one, rows that it lacks
+        # The number of the next key, at most that of the row; the last key, and rows that it lacks.
+        made, key, left = filling.memory.get(self.name, (filling.origin, None, 0))
         sizes = self._sizes(max(len(table) - left, 0), filling)
         keys = self._keys(len(sizes), made, filling)
         repeated = keys.repeat(sizes)
@@ -185,10 +184,10 @@ class Identifier(Column):
         return np.asarray(sizes[: int(np.searchsorted(ends, n_rows)) + 1])
 
     def _keys(self, n: int, first: int, filling: Filling) -> pd.Series:
-        """Return keys, of which so many were made before."""
+        """Return keys by their numbers, from ``first`` on."""
         if self._own is None:
             return self.generate(n, first)
-        made = filling.distinct(self.name, self._own, n)
+        made = filling.numbered(self.name, self._own, np.arange(first, first + n))
         return column_of(made, self.name, self.dtype or "object")
 
     # The number of rows that share a key.

@@ -247,7 +247,7 @@ def _drawn(filling: Filling, name: str, locale: str) -> Faker:
     key = f"faker {name}"
     if key not in filling.memory:
         filling.memory[key] = _faker(locale)
-        filling.memory[key].seed_instance(filling.seed_of(key))
+        filling.memory[key].seed_instance(filling.seed_here(key))
     found: Faker = filling.memory[key]
     return found
 
@@ -272,20 +272,19 @@ def _people(table: pd.DataFrame, filling: Filling, locale: str) -> list[Person]:
             said = [str(each).strip().lower() for each in objects(table[filling.follows])]
             are_women = np.where([each in _WOMEN for each in said], True, are_women)
             are_women = np.where([each in _MEN for each in said], False, are_women)
-        taken: dict[str, int] = filling.memory.setdefault(f"user names {locale}", {})
-        return [_person(fake, locale, is_woman, taken) for is_woman in are_women.tolist()]
+        return [_person(fake, locale, is_woman, filling) for is_woman in are_women.tolist()]
 
     return _once(filling, f"persons {locale}", len(table), make)
 
 
-def _person(fake: Faker, locale: str, is_woman: bool, taken: dict[str, int]) -> Person:
+def _person(fake: Faker, locale: str, is_woman: bool, filling: Filling) -> Person:
     sex = "female" if is_woman else "male"
     first, last = (str(getattr(fake, f"{part}_{sex}")()) for part in ("first_name", "last_name"))
     between = _FAMILY_FIRST.get(locale)
     name = f"{first} {last}" if between is None else f"{last}{between}{first}"
     user = ".".join(filter(None, map(_latin, (first, last)))) or "user"
-    taken[user] = taken.get(user, 0) + 1
-    return Person(first, last, name, user if taken[user] == 1 else f"{user}{taken[user]}")
+    number = 1 + int(filling.numbers(f"user {locale} {user}", 1)[0])
+    return Person(first, last, name, user if number == 1 else f"{user}{number}")
 
 
 def _latin(name: str) -> str:

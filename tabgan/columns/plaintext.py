@@ -219,15 +219,21 @@ class Text(Column):
         values = np.empty(len(table), dtype=object)
         for source in sorted({each for each in patterns if each is not None}):
             rows = np.flatnonzero(patterns == source)
-            values[rows] = self._made(pattern_of(source), len(rows), filling)
+            values[rows] = self._made(pattern_of(source), rows, filling)
         is_missing = np.array([each is None for each in patterns], dtype=bool)
         return column_of(values, self.name, self.dtype or "object", is_missing)
 
-    def _made(self, pattern: Pattern, n: int, filling: Filling) -> Any:
-        """Return ``n`` strings of a pattern, all different if the column is unique."""
-        if self.unique:
-            return filling.distinct(self.name, pattern, n)
-        return pattern.draw(n, filling.rng(self.name))
+    def _made(self, pattern: Pattern, rows: np.ndarray, filling: Filling) -> Any:
+        """Return strings of a pattern for rows of a table, all different if the column is unique."""
+        if not self.unique:
+            return pattern.draw(len(rows), filling.rng(self.name))
+        is_only = self._source is not None  # then each row has a number of its own
+        numbers = (
+            filling.first_row + rows
+            if is_only
+            else filling.numbers(f"{self.name} {pattern.source}", len(rows))
+        )
+        return filling.numbered(self.name, pattern, numbers)
 
     def is_generated(self, series: pd.Series) -> np.ndarray:
         own = pattern_of(self._source or "")

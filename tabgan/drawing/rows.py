@@ -50,7 +50,7 @@ class TableSource(ABC):
         """Return an iterator over tables as :meth:`tables` does, of the modelled columns alone."""
 
     def tables(
-        self, n: int, batch_size: int, streams: RandomStreams, first_row: int = 0
+        self, n: int, batch_size: int, streams: RandomStreams, filling: Filling | None = None
     ) -> Iterator[pd.DataFrame]:
         """Return an iterator over tables of at most ``batch_size`` rows, ``n`` rows in total.
 
@@ -60,7 +60,7 @@ class TableSource(ABC):
             n: Rows, at least 0.
             batch_size: Most rows of a table.
             streams: Sources of all draws.
-            first_row: Rows that were made before these: keys continue after them.
+            filling: The part of a larger sample that these rows are; by default they are the whole.
 
         Raises:
             DataError: so few rows are kept that ``n`` cannot be reached, and the message states the share; or a column
@@ -68,9 +68,9 @@ class TableSource(ABC):
             ConditionError: a condition practically never holds.
         """
         encoder = self.fitted.encoder
+        filling = Filling.of(streams) if filling is None else filling
         for column in encoder.schema:
-            column.check_room(n)
-        filling = Filling(int(streams.numpy("generated").integers(2**62)), first_row)
+            column.check_room(max(n + filling.first_row, filling.n_rows))
         for modelled in self.modelled(n, batch_size, streams):
             table = encoder.with_generated(modelled, filling, self.stated())
             table.attrs.update(modelled.attrs)

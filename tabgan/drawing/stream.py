@@ -29,6 +29,7 @@ import torch
 from tabgan._util.files import atomic_path, leftovers, parse
 from tabgan._util.progress import Progress, silent
 from tabgan._util.rng import RandomStreams
+from tabgan.columns.filling import Filling
 from tabgan.drawing.rows import EFFECTIVE, RowSource, say_that_rows_repeat
 from tabgan.errors import ConfigError, DataError
 from tabgan.fitting.modelfile import read_model
@@ -327,8 +328,9 @@ def _chunk(source: RowSource, manifest: Manifest, number: int) -> pd.DataFrame:
     """Return the rows of one chunk."""
     first = number * CHUNK
     size = min(CHUNK, manifest.n_rows - first)
-    streams = RandomStreams(manifest.seed).child(f"chunk {number}")
-    (table,) = source.tables(size, CHUNK, streams, first)
+    streams, n_chunks = RandomStreams(manifest.seed), max(math.ceil(manifest.n_rows / CHUNK), 1)
+    filling = Filling.of(streams, first_row=first, part=number, n_parts=n_chunks, n_rows=manifest.n_rows)
+    (table,) = source.tables(size, CHUNK, streams.child(f"chunk {number}"), filling)
     return table
 
 

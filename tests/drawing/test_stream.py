@@ -21,7 +21,7 @@ from tabgan import Between, TabGAN
 from tabgan.drawing import stream
 from tabgan.errors import ConfigError, DataError, NotFittedError
 from tabgan.io.part_files import part_sink, types_of
-from tabgan.schema import Categorical, Datetime, Identifier, Numeric, Schema
+from tabgan.schema import Categorical, Datetime, Identifier, Numeric, Pii, Schema, Text
 
 SCHEMA = Schema(
     [
@@ -327,3 +327,39 @@ def test_a_killed_sample_resumes(model, tmp_path):
     first, second = (sorted(p.read_bytes() for p in (tmp_path / f).glob("*.parquet")) for f in "ab")
     assert first == second
     assert not list((tmp_path / "a").glob(".*"))
+
+
+def test_generated_columns_are_unique_over_all_chunks_and_the_same_in_any_files(small_chunks, tmp_path):
+    rng = np.random.default_rng(0)
+    n = 600
+    df = pd.DataFrame(
+        {
+            "x": rng.integers(0, 3, n),
+            "plate": [f"{'AB'[i % 2]}-{i:03d}" for i in range(n)],
+            "key": 0,
+            "who": 0,
+            "mail": "",
+        }
+    )
+    columns = [
+        Text(name="plate", unique=True),
+        Identifier(name="key", pattern="[A-Z]{2}", dtype="object"),
+        Identifier(name="who", recurrence=(0.0, 1.0)),
+        Pii(name="mail", provider="email", locale="de_DE"),
+        Numeric(name="x", bounds=(0, 2), decimals=0),
+    ]
+    model = TabGAN(epsilon=None, schema=Schema(columns), random_state=0).fit(df)
+    samples = []
+    for rows_per_file in (70, 450):
+        folder = tmp_path / str(rows_per_file)
+        model.sample_to(folder, 450, rows_per_file=rows_per_file, random_state=1)
+        parts = [pd.read_parquet(path) for path in sorted(folder.glob("part-*"))]
+        samples.append(pd.concat(parts, ignore_index=True))
+    first, second = samples
+    pd.testing.assert_frame_equal(first, second)
+    assert first["plate"].is_unique
+    assert first["key"].is_unique
+    assert first["mail"].is_unique
+    assert set(first["who"].value_counts()) == {2}
+    with pytest.raises(DataError, match="Column 'key': its pattern has 676 different strings"):
+        model.sample_to(tmp_path / "more", 677)
