@@ -12,7 +12,7 @@ from pydantic import field_validator, model_validator
 
 from tabgan._util.validate import nearest
 from tabgan.columns import numerals
-from tabgan.columns.encoder import MISSING, ColumnEncoder, can_hold_missing
+from tabgan.columns.encoder import MISSING, ColumnEncoder, CutCells, Ends, can_hold_missing
 from tabgan.columns.filling import column_of
 from tabgan.columns.keys import counted, typed, value_of
 from tabgan.columns.kind import BOOLEANS, NUMBERS, RARE, TEXT, Ballot, Column, Domain, Scalar, has_many_rare
@@ -70,6 +70,21 @@ class CategoricalEncoder(ColumnEncoder):
         if self.dtype == "category":
             return pd.Series(pd.Categorical([value] * n_rows, dtype=self._dtype(self._tail)), name=self.name)
         return column_of([value] * n_rows, self.name, self.dtype)
+
+    def cut(self, values: Sequence[object], ranges: Sequence[Ends], with_missing: bool) -> CutCells:
+        found = super().cut(values, ranges, with_missing)
+        if len(values) + len(ranges) + with_missing > 1 and self._draws(values):
+            raise DataError(
+                f"Column {self.name!r}: some of its values are made up, cell by cell, so that a condition on them can "
+                "ask for one alone. State one value."
+            )
+        return found
+
+    def _draws(self, values: Sequence[object]) -> bool:
+        """Return true if a cell that holds one of some values shows others, too, each as it is drawn."""
+        if self._tail is None or not len(values):
+            return False
+        return bool((self.transform(pd.Series(list(values), dtype=object)) > self.n_values).any())
 
     def _between(self, low: object, high: object) -> np.ndarray:
         if not self.is_ordered or (low is None and high is None):

@@ -68,6 +68,9 @@ class TextEncoder(CategoricalEncoder):
     def contains(self, series: pd.Series) -> bool:
         return set(self.column.cells(series)) <= set(self.categories)
 
+    def _draws(self, values: Sequence[object]) -> bool:
+        return len(values) > 0
+
     def repeat(self, value: object, n_rows: int) -> pd.Series:
         if pd.isna(value):
             return super().repeat(value, n_rows)

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tabgan import TabGAN
 from tabgan.drawing.rows import EFFECTIVE
 from tabgan.errors import ConfigError, DataError, SchemaError
+from tabgan.schema import Categorical, Identifier, Numeric, Pii, Schema, Text
 from tabgan.table.conditions import Between, conditions_of
 
 CONDITIONS = {
@@ -279,3 +281,62 @@ class TestProportions:
     def test_a_condition_on_the_same_column_is_refused(self, model):
         with pytest.raises(ConfigError, match="column 'sex': expected no condition on it, too"):
             model.sample(10, proportions={"sex": {"f": 1.0}}, conditions={"sex": "m"})
+
+
+@pytest.fixture(scope="module")
+def made_up():
+    n = 400
+    df = pd.DataFrame(
+        {
+            "plate": [f"{'AB'[i % 2]}-{i:03d}" if i % 4 else f"{i:05d}" for i in range(n)],
+            "code": ["x" if i % 2 else f"Z{i:03d}" for i in range(n)],
+            "mail": ["a@b.c" if i % 3 else None for i in range(n)],
+            "id": range(n),
+            "y": [i % 2 for i in range(n)],
+        }
+    )
+    columns = [
+        Text(name="plate", templates=("[A-Z]-[0-9]{3}", "[0-9]{5}"), unique=True),
+        Categorical(name="code", categories=("x",), unreleased={"pattern": "Z[0-9]{3}"}),
+        Pii(name="mail", provider="email", nullable=True),
+        Identifier(name="id", pattern="[A-Z]{3}", dtype="object"),
+        Numeric(name="y", bounds=(0, 1), decimals=0),
+    ]
+    return TabGAN(epsilon=None, schema=Schema(columns), random_state=0).fit(df)
+
+
+class TestMadeUpCells:
+    """Cells that are made up: one value can be asked for, and given ones stay."""
+
+    @pytest.mark.parametrize(
+        ("name", "value"), [("plate", "Q-777"), ("code", "Z999"), ("code", "x"), ("mail", None)]
+    )
+    def test_one_value(self, made_up, name, value):
+        rows = made_up.sample(5, conditions={name: value}, random_state=1)[name]
+        assert rows.isna().all() if value is None else rows.tolist() == [value] * 5
+
+    def test_any_value(self, made_up):
+        rows = made_up.sample(
+            9, conditions={"mail": {"missing": False}, "plate": {"missing": False}}, random_state=1
+        )
+        assert rows["mail"].str.contains("@example.").all()
+        assert rows["plate"].is_unique
+
+    @pytest.mark.parametrize(
+        "wanted", [{"plate": ["Q-777", "A-001"]}, {"code": ["x", "Z999"]}, {"plate": ["Q-777", None]}]
+    )
+    def test_several_are_refused(self, made_up, wanted):
+        with pytest.raises(DataError, match="some of its values are made up, cell by cell"):
+            made_up.sample(5, conditions=wanted)
+
+    def test_generated_columns_are_refused(self, made_up):
+        with pytest.raises(DataError, match="column 'id' is an identifier, which is generated"):
+            made_up.sample(5, conditions={"id": "ABC"})
+
+    def test_rows_that_are_completed(self, made_up):
+        given = pd.DataFrame({"plate": ["Q-777", None, "12345"], "y": [1, 0, 1]})
+        whole = made_up.complete(given, random_state=1)
+        assert whole["plate"].tolist()[::2] == ["Q-777", "12345"]
+        assert whole["y"].tolist() == [1, 0, 1]
+        assert whole["mail"].dropna().str.contains("@example.").all()
+        assert whole["id"].is_unique
