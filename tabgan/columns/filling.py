@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tabgan._util.rng import RandomStreams
 from tabgan.columns.encoder import cast, known_dtype, missing_value
 from tabgan.columns.patterns import Pattern, permuted
 from tabgan.errors import DataError
@@ -46,9 +45,9 @@ class Filling:
         self.origin = self.first_row
 
     @classmethod
-    def of(cls, streams: RandomStreams, **place: Any) -> Filling:
-        """Return the filling of a sample with these streams, or of its part at a place, in words of the attributes."""
-        return cls(int(streams.numpy("generated").integers(2**62)), **place)
+    def of(cls, rng: np.random.Generator, **place: Any) -> Filling:
+        """Return the filling of a sample, or of its part at a place in words of the attributes; one draw seeds it."""
+        return cls(int(rng.integers(2**62)), **place)
 
     def seed_of(self, name: str) -> int:
         """Return the seed of one column."""

@@ -268,7 +268,10 @@ class SamplerMixin:
         rng = streams.torch("complete", fitted.generator.device)
         codes = fitted.sampler().completed(partial.codes, rng)
         drawn = fitted.encoder.modelled(codes, streams.numpy("decode"))
-        return partial.completed(fitted.encoder.with_generated(drawn, Filling()), fitted.encoder.schema)
+        return partial.completed(
+            fitted.encoder.with_generated(drawn, Filling.of(streams.numpy("generated"))),
+            fitted.encoder.schema,
+        )
 
     def _streams(self, random_state: int | None) -> RandomStreams:
         """Return the random streams of a sample."""

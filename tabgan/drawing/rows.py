@@ -68,7 +68,7 @@ class TableSource(ABC):
             ConditionError: a condition practically never holds.
         """
         encoder = self.fitted.encoder
-        filling = Filling.of(streams) if filling is None else filling
+        filling = Filling.of(streams.numpy("generated")) if filling is None else filling
         for column in encoder.schema:
             column.check_room(max(n + filling.first_row, filling.n_rows))
         for modelled in self.modelled(n, batch_size, streams):

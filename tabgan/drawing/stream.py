@@ -329,7 +329,9 @@ def _chunk(source: RowSource, manifest: Manifest, number: int) -> pd.DataFrame:
     first = number * CHUNK
     size = min(CHUNK, manifest.n_rows - first)
     streams, n_chunks = RandomStreams(manifest.seed), max(math.ceil(manifest.n_rows / CHUNK), 1)
-    filling = Filling.of(streams, first_row=first, part=number, n_parts=n_chunks, n_rows=manifest.n_rows)
+    filling = Filling.of(
+        streams.numpy("generated"), first_row=first, part=number, n_parts=n_chunks, n_rows=manifest.n_rows
+    )
     (table,) = source.tables(size, CHUNK, streams.child(f"chunk {number}"), filling)
     return table
 
