@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tabgan.schema import Boolean, Categorical, Datetime, Duration, Identifier, Numeric, Schema
+from tabgan.schema import Boolean, Categorical, Datetime, Duration, Identifier, Numeric, Schema, Time
 
 if TYPE_CHECKING:
     from tabgan.evaluation import FixedCombinations, Inequality, evaluate
@@ -29,6 +29,7 @@ __all__ = [
     "Numeric",
     "Schema",
     "TabGAN",
+    "Time",
     "evaluate",
 ]
 

@@ -26,11 +26,22 @@ from tabgan.columns import (
     Duration,
     Identifier,
     Numeric,
+    Time,
 )
 from tabgan.columns.kind import known_fields
 from tabgan.errors import SchemaError
 
-__all__ = ["Boolean", "Categorical", "Column", "Datetime", "Duration", "Identifier", "Numeric", "Schema"]
+__all__ = [
+    "Boolean",
+    "Categorical",
+    "Column",
+    "Datetime",
+    "Duration",
+    "Identifier",
+    "Numeric",
+    "Schema",
+    "Time",
+]
 
 #: The most rows of one entity that a fit may use; noise grows in proportion.
 MOST_ROWS_EACH = 10**9

@@ -48,6 +48,7 @@ ORDER = [
     "columns.numeric",
     "columns.datetime",
     "columns.duration",
+    "columns.timeofday",
     "columns.categorical",
     "columns.boolean",
     "columns.identifier",

@@ -16,6 +16,7 @@ from tabgan.columns.duration import Duration
 from tabgan.columns.identifier import Identifier
 from tabgan.columns.kind import Ballot, Column
 from tabgan.columns.numeric import Numeric
+from tabgan.columns.timeofday import Time
 from tabgan.columns.values import Dtype
 from tabgan.columns.vote import Verdict, decide
 
@@ -23,6 +24,7 @@ from tabgan.columns.vote import Verdict, decide
 KINDS: tuple[type[Column], ...] = (
     Boolean,
     Datetime,
+    Time,
     Duration,
     Identifier,
     Numeric,
@@ -44,6 +46,7 @@ __all__ = [
     "Duration",
     "Identifier",
     "Numeric",
+    "Time",
     "ballots",
     "column_of_dtype",
     "columns_of_votes",

@@ -27,13 +27,14 @@ from tabgan.errors import ConfigError, DataError, SchemaError
 Scalar = bool | int | float | str
 
 #: Types of the cells of a column; one column holds values of one of them.
-TEXT, BOOLEANS, NUMBERS, DATETIMES, DATES, DURATIONS = (
+TEXT, BOOLEANS, NUMBERS, DATETIMES, DATES, DURATIONS, TIMES = (
     "text",
     "booleans",
     "numbers",
     "datetimes",
     "dates",
     "durations",
+    "times of day",
 )
 
 
@@ -330,7 +331,7 @@ class Column(BaseModel):
     @property
     def takes(self) -> frozenset[str]:
         """Types of cells that the column can be made of."""
-        return frozenset((TEXT, BOOLEANS, NUMBERS, DATETIMES, DATES, DURATIONS))
+        return frozenset((TEXT, BOOLEANS, NUMBERS, DATETIMES, DATES, DURATIONS, TIMES))
 
     def advice(self, found: frozenset[str]) -> str:
         """Return the end of a message about cells of types that the kind does not take."""

@@ -404,12 +404,14 @@ def _plain_field(field: pa.Field) -> pa.Field:
         or pa.types.is_null(stored)
         or _is_text(stored)
     )
-    if not is_taken or pa.types.is_time(stored) or pa.types.is_interval(stored):
+    if not is_taken or pa.types.is_interval(stored):
         raise DataError(
             f"Column {field.name!r}: stored as {field.type}, which is not supported. Convert or drop it."
         )
     if pa.types.is_float16(stored):
         return pa.field(field.name, pa.float32())
+    if pa.types.is_time(stored):
+        return pa.field(field.name, pa.time64("us"))
     return pa.field(field.name, pa.date32() if pa.types.is_date64(stored) else stored)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from tabgan._util.validate import nearest
-from tabgan.columns.kind import BOOLEANS, DATES, DATETIMES, DURATIONS, NUMBERS, TEXT, Column
+from tabgan.columns.kind import BOOLEANS, DATES, DATETIMES, DURATIONS, NUMBERS, TEXT, TIMES, Column
 from tabgan.columns.values import Dtype, dtype_named, float_of, has_type, objects
 from tabgan.errors import DataError, SchemaError
 from tabgan.schema import Schema
@@ -28,6 +28,7 @@ _FAMILIES: tuple[tuple[str, type | tuple[type, ...]], ...] = (
     (NUMBERS, (Real, decimal.Decimal)),
     (DATETIMES, (dt.datetime, np.datetime64)),
     (DATES, dt.date),
+    (TIMES, dt.time),
 )
 
 #: Columns of a table at most: a fit's time and memory grow with the square of their number.
@@ -169,7 +170,7 @@ def _families(series: pd.Series, name: str) -> frozenset[str]:
         family = next((label for label, types in _FAMILIES if issubclass(type_, types)), None)
         if family is None:
             raise DataError(
-                f"Column {name!r}: expected text, numbers, booleans, dates, datetimes or durations; "
+                f"Column {name!r}: expected text, numbers, booleans, dates, datetimes, times of day or durations; "
                 "found values of another type. Convert or drop it."
             )
         families.add(family)
