@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tabgan.schema import Boolean, Categorical, Datetime, Duration, Identifier, Numeric, Schema, Time
+from tabgan.schema import (
+    Boolean,
+    Categorical,
+    Constant,
+    Datetime,
+    Duration,
+    Identifier,
+    Numeric,
+    Schema,
+    Time,
+)
 
 if TYPE_CHECKING:
     from tabgan.evaluation import FixedCombinations, Inequality, evaluate
@@ -19,6 +29,7 @@ __all__ = [
     "Between",
     "Boolean",
     "Categorical",
+    "Constant",
     "Datetime",
     "Duration",
     "FixedCombinations",

@@ -52,6 +52,7 @@ ORDER = [
     "columns.categorical",
     "columns.boolean",
     "columns.identifier",
+    "columns.constant",
     "columns.told",
     "columns",
     "schema",

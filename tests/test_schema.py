@@ -255,8 +255,8 @@ class TestRefused:
         [
             (
                 {"kind": "numerc"},
-                "Column 'a': kind: expected one of boolean, datetime, time, duration, identifier, numeric, "
-                "categorical, got 'numerc'. Did you mean 'numeric'?",
+                "Column 'a': kind: expected one of boolean, datetime, time, duration, identifier, "
+                "constant, numeric, categorical, got 'numerc'. Did you mean 'numeric'?",
             ),
             ({"kind": "numeric", "bound": [0, 1]}, "Column 'a': bound: unknown key. Did you mean 'bounds'?"),
             (

@@ -11,6 +11,7 @@ import numpy as np
 from tabgan.columns import grid
 from tabgan.columns.boolean import Boolean
 from tabgan.columns.categorical import Categorical
+from tabgan.columns.constant import Constant
 from tabgan.columns.datetime import Datetime
 from tabgan.columns.duration import Duration
 from tabgan.columns.identifier import Identifier
@@ -27,6 +28,7 @@ KINDS: tuple[type[Column], ...] = (
     Time,
     Duration,
     Identifier,
+    Constant,
     Numeric,
     Categorical,
 )
@@ -42,6 +44,7 @@ __all__ = [
     "Boolean",
     "Categorical",
     "Column",
+    "Constant",
     "Datetime",
     "Duration",
     "Identifier",

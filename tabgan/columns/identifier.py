@@ -41,6 +41,8 @@ class Identifier(Column):
     start: Annotated[int, Field(ge=0, lt=LIMIT)] = 1
 
     is_modelled: ClassVar[bool] = False
+    generated_as: ClassVar[str] = "an identifier"
+    has_unique_values: ClassVar[bool] = True
     can_group: ClassVar[bool] = False
 
     @model_validator(mode="after")
@@ -106,6 +108,11 @@ class Identifier(Column):
                 )
             return keys
         return pd.Series([self.pattern.format(number) for number in numbers], dtype=object).astype(dtype)
+
+    def is_generated(self, series: pd.Series) -> np.ndarray:
+        """Return ``(rows,)`` true for keys that are present and unique."""
+        text = pd.Series(list(map(repr, objects(series))))  # repr: such cells may be of any type
+        return np.asarray(series.notna().to_numpy(bool) & ~text.duplicated(keep=False), dtype=bool)
 
     @classmethod
     def draft(cls, series: pd.Series, name: str) -> Identifier | None:

@@ -93,6 +93,8 @@ class Column(BaseModel):
             the noisy counts then say how many values are missing.
         kind: The name of the kind in YAML.
         is_modelled: False for columns that are generated, such as keys: nothing of them is released.
+        generated_as: The kind of a column that is not modelled, in words.
+        has_unique_values: True if no two rows may have the same generated value.
         has_categories: True if values are told apart as categories, else they are numbers on an axis.
         quantity: The values on the axis in words, by which two columns can be compared; ``None`` for categories.
         is_regressed: True if a target of many values is predicted as a number.
@@ -110,6 +112,8 @@ class Column(BaseModel):
     kind: str
 
     is_modelled: ClassVar[bool] = True
+    generated_as: ClassVar[str] = ""
+    has_unique_values: ClassVar[bool] = False
     has_categories: ClassVar[bool] = False
     quantity: ClassVar[str | None] = None
     is_regressed: ClassVar[bool] = False
@@ -314,6 +318,16 @@ class Column(BaseModel):
     def cycles(self) -> tuple[Cycle, ...]:
         """Return the cycles of the column's lattice, such as the weekday, shortest first; none for most kinds."""
         return ()
+
+    # The rows of a column that is not modelled.
+
+    def generate(self, n_rows: int, first_row: int) -> pd.Series:
+        """Return values that follow from the declaration alone, after ``first_row`` earlier rows."""
+        raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} has no such thing.")
+
+    def is_generated(self, series: pd.Series) -> np.ndarray:
+        """Return ``(rows,)`` true for cells of a table that :meth:`generate` could have made."""
+        raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} has no such thing.")
 
     # The encoder.
 

@@ -58,8 +58,11 @@ def _coded(tables: Tables, i: int) -> pd.DataFrame:
 
 def _data_validity(tables: Tables, real: pd.DataFrame, other: pd.DataFrame) -> float:
     keyed = {column.name: keys is not None for column, keys in zip(tables.modelled, tables.keys, strict=True)}
+    unkeyed = {True: "id", False: "categorical"}
     kinds = {
-        str(place): {True: "categorical", False: "numerical", None: "id"}[keyed.get(column.name)]
+        str(place): {True: "categorical", False: "numerical", None: unkeyed[column.has_unique_values]}[
+            keyed.get(column.name)
+        ]
         for place, column in enumerate(tables.columns)
     }
     return data_validity(real, other, kinds)

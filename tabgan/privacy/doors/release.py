@@ -81,7 +81,7 @@ class ReleasedTable:
 
     Attributes:
         schema: The completed schema, in the table's order.
-        columns: One per modelled column: all except identifiers.
+        columns: One per modelled column: all except those that are generated.
         n_rows: Noisy number of rows.
         unclear: Votes in which the noise leaves the kind open.
     """
@@ -246,7 +246,7 @@ class _Door:
             DataError: the noisy number is too small for the noise of the 1-ways.
         """
         if n_columns == 0:
-            raise DataError("fit: every column is an identifier, so there is nothing to learn.")
+            raise DataError("fit: every column is an identifier or a constant, so there is nothing to learn.")
         release = self._release(N_ROWS, (), self.plan.noise_multiplier("rows", 1))
         (noisy,) = self.measurer.counts([release], [lambda: np.array([len(self.df)])]) or []
         n_rows = float(noisy[0])

@@ -590,6 +590,7 @@ TOWNS = (
     OPEN,
     OPEN | {"categories": ("Bonn", "Ulm")},
     OPEN | {"categories": ("Kiel",), "ordered": True},
+    {"kind": "constant", "value": "Ulm"},
 )
 
 SPANS = (
