@@ -33,6 +33,7 @@ from tabgan.cli.parts import (
     exits,
     watcher_on_stderr,
 )
+from tabgan.cli.releases import release_app
 from tabgan.cli.reports import evaluate
 from tabgan.errors import ConfigError
 from tabgan.io import check_readable, format_of, is_csv, read_table, write_table, write_text
@@ -48,6 +49,7 @@ app = typer.Typer(
 schema_app = typer.Typer(help="Draft a schema, the public description of a table.", no_args_is_help=True)
 app.add_typer(schema_app, name="schema")
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(release_app, name="release")
 
 
 def main() -> None:

@@ -299,6 +299,16 @@ class LatticeEncoder(ColumnEncoder):
         }
         return {"edges": self.edges} | {name: array for name, array in optional.items() if array is not None}
 
+    def label(self, positions: np.ndarray) -> str:
+        if self.is_unseen:
+            return "range not released"
+        first, last = int(positions[0]), int(positions[-1])
+        if first == last and self.exact is not None and not np.isnan(self.exact[first]):
+            return f"{self.exact[first]:.15g}"
+        low, high = self.column.bounds_of(int(self.edges[first]), int(self.edges[last + 1]) - 1)
+        ends = [f"{end:.15g}" if isinstance(end, float) else str(end) for end in (low, high)]
+        return ends[0] if ends[0] == ends[1] else " to ".join(ends)
+
     @property
     def is_as_fitted(self) -> bool:
         """True if edges and emphasis could have been left behind by a fit."""

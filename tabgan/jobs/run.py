@@ -48,6 +48,7 @@ from tabgan.table.conditions import check_declared, conditions_of
 SYNTHETIC_CSV = "synthetic.csv"
 SYNTHETIC_PARQUET = "synthetic.parquet"
 MODEL = "model.tabgan"
+MARGINALS = "marginals.parquet"
 SCHEMA = "schema.yaml"
 REPORT_HTML = "report.html"
 REPORT_JSON = "report.json"
@@ -57,7 +58,7 @@ CARD = "data-card.md"
 #: Folders of results that may leave the organisation, that must not, and that were refused release.
 RELEASE, INTERNAL, WITHHELD = "release", "internal", "withheld"
 
-_TABLES = (SYNTHETIC_CSV, SYNTHETIC_PARQUET, MODEL, SCHEMA)
+_TABLES = (SYNTHETIC_CSV, SYNTHETIC_PARQUET, MODEL, MARGINALS, SCHEMA)
 _REPORTS = (REPORT_HTML, REPORT_JSON, REPORT_PDF, CARD)
 
 #: All files that a job may write into its folder.
@@ -338,6 +339,8 @@ def _write(output: Output, model: Any, synthetic: pd.DataFrame, form: CsvForm, f
         write_table(synthetic, folder / SYNTHETIC_PARQUET)
     if output.model:
         model.save(folder / MODEL, with_place=folder.name != RELEASE)
+    if output.marginals and model.privacy_.is_private:
+        write_table(model.marginals(), folder / MARGINALS)
     write_text(model.schema_.to_yaml(), folder / SCHEMA)
 
 
