@@ -38,6 +38,7 @@ from tabgan.privacy.ledger.records import LedgerConfig
 from tabgan.privacy.plan import check_budget, make_plan, make_private_metrics_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit
 from tabgan.schema import Schema
+from tabgan.table.checks import warn_if_synthetic
 from tabgan.table.losses import say
 
 if TYPE_CHECKING:
@@ -188,6 +189,7 @@ class TabGAN(SamplerMixin, BaseEstimator):
             self.__dict__.pop(name, None)
         self.plan_ = request.plan
         warn_of_weak_promise(request)
+        warn_if_synthetic(df)
         if not request.plan.is_private:
             logger.warning(
                 "epsilon=None: this fit gives no privacy guarantee; its model must not be shared as private."

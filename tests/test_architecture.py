@@ -56,6 +56,7 @@ ORDER = [
     "columns.told",
     "columns",
     "schema",
+    "table.labels",
     "table.checks",
     "table.calendar",
     "table.codes",

@@ -224,6 +224,10 @@ def sample(
             help="Put an apostrophe before CSV text that a spreadsheet would run as a formula.",
         ),
     ] = False,
+    label_column: Annotated[
+        str | None,
+        typer.Option(help="Name of a further column, true in every row, that says that it is synthetic."),
+    ] = None,
     separator: Separator = None,
     decimal: DecimalMark = None,
     encoding: Encoding = None,
@@ -248,6 +252,10 @@ def sample(
         if not is_folder:
             format_of(output, "--output")
             check_output(output, force)
+        elif label_column is not None:
+            raise ConfigError(
+                "--label-column: expected a file, got a folder, whose manifest says it. Leave it out."
+            )
         first = output / f"part.{format or 'parquet'}" if is_folder else output
         form = options.form_of(separator, decimal, encoding, None, first)
         check_readable(model, "model")
@@ -278,6 +286,7 @@ def sample(
             seeded = _seeded(random_state, fitted.random_state)
             typer.echo(f"{output}: {n:,} rows in {len(manifest.files):,} files{seeded}")
             return
+        label: Any = {} if label_column is None else {"label_column": label_column}
         df = fitted.sample(
             n,
             conditions=conditions or None,
@@ -285,6 +294,7 @@ def sample(
             or None,
             impute=impute,
             random_state=random_state,
+            **label,
         )
         if separator is None and output.suffix.lower() == ".tsv":
             written["separator"] = "tab"

@@ -34,6 +34,7 @@ from tabgan.errors import ConfigError, DataError
 from tabgan.io.cells import is_typed, read_cells, with_missing
 from tabgan.io.dialect import Dialect, open_text, read_header
 from tabgan.schema import Schema
+from tabgan.table.labels import LABEL, labelled, of_json, of_side_file
 
 Format = Literal["csv", "parquet"]
 
@@ -156,13 +157,13 @@ def read_table(
     try:
         if kind == "csv":
             _check_names(_header(path, dialect), wanted)
-            return _read_csv(path, dialect, wanted, as_text, schema)
+            return labelled(_read_csv(path, dialect, wanted, as_text, schema), of_side_file(path))
         _check_names(_parquet_names(path), wanted)  # pyarrow's own error for repeated names is not clear
         df = _read_parquet(path)
         _check_names([str(name) for name in df.columns], wanted)
         for name, dtype in wanted.items():
             df[name] = _cast(df[name], name, dtype)
-        return df
+        return labelled(df, of_json((_files(path).schema.metadata or {}).get(LABEL.encode())))
     except OSError as error:
         reason = error.strerror or "the file is damaged"
         raise DataError(f"source: cannot read {str(path)!r}: {reason}.") from None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import logging
 import math
 from collections.abc import Sequence
 from numbers import Rational, Real
@@ -20,6 +21,9 @@ from tabgan.columns.kind import BOOLEANS, DATES, DATETIMES, DURATIONS, NUMBERS, 
 from tabgan.columns.values import Dtype, dtype_named, float_of, has_type, objects
 from tabgan.errors import DataError, SchemaError
 from tabgan.schema import Schema
+from tabgan.table.labels import LABEL, label_of
+
+logger = logging.getLogger(__name__)
 
 _FAMILIES: tuple[tuple[str, type | tuple[type, ...]], ...] = (
     (TEXT, str),
@@ -66,6 +70,16 @@ def check_table(df: object, schema: Schema, *, untyped_text: bool = False) -> No
             _check_kind(column, families[column.name])
             _check_output(column.with_(dtype=column.dtype or str(series.dtype)))
         column.check_values(series)
+
+
+def warn_if_synthetic(df: object) -> None:
+    """Log a warning about a table that is labelled as synthetic; reads the label alone."""
+    if label_of(df) is not None:
+        logger.warning(
+            "The table is labelled as synthetic, made by tabgan: a fit to it learns that model's noise, and promises "
+            "nothing to the people behind the original. Fit to the original, or drop df.attrs[%r].",
+            LABEL,
+        )
 
 
 def check_columns(schema: Schema, names: Sequence[str]) -> None:

@@ -16,6 +16,7 @@ from tabgan.synthesizer import TabGAN
 #: Every file of a release folder. A new one needs a reason here.
 WHY = {
     "synthetic.csv": "a sample of the model: post-processing of releases",
+    "synthetic.csv.meta.json": "the label of the sample: version, promise, number of rows",
     "synthetic.parquet": "the same rows",
     "model.tabgan": "released counts and what was made of them; see HEADER",
     "marginals.parquet": "released counts, with their noise",
