@@ -64,6 +64,7 @@ ORDER = [
     "table.partial",
     "table.losses",
     "table.draft",
+    "table.editor",
     "table",
     "draft",
     "privacy.unit",

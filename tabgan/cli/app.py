@@ -6,6 +6,7 @@ a release.
 
 from __future__ import annotations
 
+import json
 import logging
 import signal
 import warnings
@@ -338,6 +339,29 @@ def infer(
             return
         write_text(text, output)
         typer.echo(f"{output}: a draft. Edit it before use: a fit takes everything in it as public.")
+
+
+@schema_app.command("json-schema")
+def json_schema(
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="JSON file to write; printed by default.")
+    ] = None,
+    force: Force = False,
+    debug: Debug = False,
+) -> None:
+    """Write the JSON Schema of a schema's YAML file, by which editors complete and check it."""
+    with exits(debug):
+        if output is not None:
+            check_output(output, force)
+
+        from tabgan.table.editor import editor_schema
+
+        text = json.dumps(editor_schema(), indent=1)
+        if output is None:
+            typer.echo(text)
+            return
+        write_text(f"{text}\n", output)
+        typer.echo(f"{output}: begin a schema with the line # yaml-language-server: $schema={output.name}")
 
 
 @app.command()
