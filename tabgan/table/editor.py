@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import BaseModel
+
 from tabgan.columns import KINDS, Column
 from tabgan.schema import KIND_NAMES, Schema
 
@@ -48,7 +50,8 @@ def editor_schema() -> dict[str, Any]:
 def _parts() -> dict[str, Any]:
     """Return the rules that keys of tables and columns refer to, but for columns themselves."""
     found: dict[str, Any] = {}
-    for model in (Schema, *KINDS):
+    models: tuple[type[BaseModel], ...] = (Schema, *KINDS)
+    for model in models:
         found |= model.model_json_schema().get("$defs", {})
     own = {kind.__name__ for kind in KINDS}
     return {name: _plain(rule) for name, rule in found.items() if name not in own}
