@@ -8,6 +8,9 @@ from tabgan import Constant, Identifier, Numeric, Schema, TabGAN, evaluate
 from tabgan.errors import DataError, SchemaError
 from tabgan.table.checks import check_table
 
+#: Steps of an evaluation that are run here.
+STEPS = ("validity_metrics",)
+
 N = 60
 
 

@@ -18,6 +18,9 @@ from tabgan.privacy.doors.digest import table_digest
 from tabgan.table.checks import check_table
 from tabgan.table.draft import draft_schema
 
+#: Steps of an evaluation that are run here.
+STEPS = ("validity_metrics",)
+
 
 def objects(*values):
     return pd.Series(list(values), dtype=object)
