@@ -358,6 +358,12 @@ class LatticeEncoder(ColumnEncoder):
         other.emphasis = factors
         return other
 
+    def without_taper(self) -> Self:
+        """Return the same encoder, whose end cells do not thin out."""
+        other = copy.copy(self)
+        other.taper = None
+        return other
+
     def round_classes(self, series: pd.Series) -> np.ndarray:
         """Return the class of round integers of each value in a wide cell, ``(values,)``, each from itself alone."""
         lattice, present = self.column.to_lattice(series)
