@@ -138,8 +138,9 @@ def _are_same(one: pd.Series, other: pd.Series, column: Column) -> bool:
 
 
 def _apart(values: pd.Series, is_given: np.ndarray, column: Column) -> pd.Series:
-    """Return generated cells beside given ones, none of which is generated again."""
-    lacking, taken = int((~is_given).sum()), set(column.keys(values[is_given]))
+    """Return generated cells beside given ones; a key that is given is not generated again."""
+    lacking = int((~is_given).sum())
+    taken = set(column.keys(values[is_given])) if column.has_unique_values else set()
     fresh = column.generate(lacking + len(taken), 0)
     kept = [
         cell for cell, key in zip(fresh.astype(object), column.keys(fresh), strict=True) if key not in taken

@@ -105,6 +105,12 @@ class TestWholeWay:
         ):
             model.sample(1, conditions={"land": "CH"})
 
+    def test_partial_rows_are_completed(self, model):
+        rows = pd.DataFrame({"x": pd.Series([1, None], dtype="Int64"), "land": ["CH", None]})
+        found = model.complete(rows)
+        assert found["land"].tolist() == ["CH", "CH"]
+        assert found["note"].isna().all()
+
     def test_nothing_is_spent_on_it(self, model):
         assert {name for entry in model.privacy_.entries for name in entry.columns} == {"x"}
 

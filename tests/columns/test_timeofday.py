@@ -227,6 +227,11 @@ class TestWholeWay:
         assert np.mean([time.minute % 15 == 0 for time in present]) > 0.9
         assert (model.sample(5, conditions={"start": dt.time(9, 30)})["start"] == dt.time(9, 30)).all()
 
+    def test_ranges_as_conditions(self, model):
+        wanted = {"start": {"min": "09:00", "max": dt.time(10, 0)}}
+        sample = model.sample(20, conditions=wanted)["start"]
+        assert sample.between(dt.time(9), dt.time(10)).all()
+
     def test_files(self, model, tmp_path):
         model.save(tmp_path / "model.tabgan")
         sample = model.sample(50, random_state=1)
