@@ -1182,7 +1182,7 @@ class TestTheCheck:
     def test_gradients_that_are_clipped_by_row_where_an_entity_has_several(self):
         def shares() -> Iterator[float]:
             for number in range(40):
-                case = random_case((0, number), is_entity=True)
+                case = random_case((2, number), is_entity=True)
                 first = fit(case, case.df)
                 second = fit(case, case.df[~case.is_extra], first.recorder)
                 rows = step(case, first, ROW)
