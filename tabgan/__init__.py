@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tabgan.schema import Boolean, Categorical, Datetime, Duration, Identifier, Numeric, Pii, Schema, Text
+from tabgan.schema import (
+    Boolean,
+    Categorical,
+    Constant,
+    Datetime,
+    Duration,
+    Identifier,
+    Numeric,
+    Pii,
+    Schema,
+    Text,
+    Time,
+)
 
 if TYPE_CHECKING:
     from tabgan.evaluation import FixedCombinations, Inequality, evaluate
@@ -19,6 +31,7 @@ __all__ = [
     "Between",
     "Boolean",
     "Categorical",
+    "Constant",
     "Datetime",
     "Duration",
     "FixedCombinations",
@@ -31,6 +44,7 @@ __all__ = [
     "Schema",
     "TabGAN",
     "Text",
+    "Time",
     "evaluate",
 ]
 

@@ -22,12 +22,14 @@ from tabgan.columns import (
     Boolean,
     Categorical,
     Column,
+    Constant,
     Datetime,
     Duration,
     Identifier,
     Numeric,
     Pii,
     Text,
+    Time,
 )
 from tabgan.columns.kind import known_fields
 from tabgan.errors import SchemaError
@@ -36,6 +38,7 @@ __all__ = [
     "Boolean",
     "Categorical",
     "Column",
+    "Constant",
     "Datetime",
     "Duration",
     "Identifier",
@@ -43,6 +46,7 @@ __all__ = [
     "Pii",
     "Schema",
     "Text",
+    "Time",
 ]
 
 #: The most rows of one entity that a fit may use; noise grows in proportion.

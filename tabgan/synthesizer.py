@@ -29,6 +29,7 @@ from tabgan.errors import (
 )
 from tabgan.fitting.checkpoint import folder_of
 from tabgan.fitting.fit import Request, Session, learn, say_what_is_spent, warn_of_weak_promise
+from tabgan.fitting.measured import marginals_frame
 from tabgan.fitting.modelfile import Fitted, read_model, write_model
 from tabgan.privacy.doors.release import check_declared_rows
 from tabgan.privacy.filter import UNTOLD_PLACE
@@ -37,6 +38,7 @@ from tabgan.privacy.ledger.records import LedgerConfig
 from tabgan.privacy.plan import check_budget, make_plan, make_private_metrics_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit
 from tabgan.schema import Schema
+from tabgan.table.checks import warn_if_synthetic
 from tabgan.table.losses import say
 
 if TYPE_CHECKING:
@@ -187,6 +189,7 @@ class TabGAN(SamplerMixin, BaseEstimator):
             self.__dict__.pop(name, None)
         self.plan_ = request.plan
         warn_of_weak_promise(request)
+        warn_if_synthetic(df)
         if not request.plan.is_private:
             logger.warning(
                 "epsilon=None: this fit gives no privacy guarantee; its model must not be shared as private."
@@ -458,6 +461,23 @@ class TabGAN(SamplerMixin, BaseEstimator):
         known = {"tabgan": tabgan.__version__} | chosen if about is None else dict(about)
         said = declared or self.schema, created or today(), Stated.of(stated or {})
         return Subject(fitted, synthetic, schema, title, known, random_state, *said)
+
+    def marginals(self) -> pd.DataFrame:
+        """Return the noisy counts that the fit released, of columns and of pairs, as a tidy table.
+
+        **Guarantee.** Post-processing: they are covered by ``privacy_``, and cost nothing more.
+
+        Returns:
+            A row for each count: ``column_1`` and ``value_1``, of pairs ``column_2`` and ``value_2`` too, ``count`` as
+            it was released, which may be negative, ``noise_stddev``, the standard deviation of its noise, and
+            ``release``, its name in ``privacy_.entries``. A value that is ``None`` stands for missing cells.
+
+        Raises:
+            NotFittedError: ``fit`` was not called.
+            PrivacyError: the fit was not private.
+        """
+        fitted = self._check_fitted()
+        return marginals_frame(fitted.marginals, fitted.encoder, fitted.privacy)
 
     def save(self, path: str | Path, *, with_place: bool = True) -> None:
         """Write the model to one file: safetensors, with everything else as JSON in its header.

@@ -16,7 +16,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tabgan import Boolean, Categorical, Datetime, Duration, Identifier, Inequality, Numeric, Schema, TabGAN
+from tabgan import (
+    Boolean,
+    Categorical,
+    Datetime,
+    Duration,
+    Identifier,
+    Inequality,
+    Numeric,
+    Schema,
+    TabGAN,
+    Time,
+)
 from tabgan.columns.values import floats, shortest
 from tabgan.errors import DataError, SchemaError, TabGANError
 from tabgan.evaluation import evaluate
@@ -89,6 +100,10 @@ def _noon(code: int) -> dt.datetime:
     return dt.datetime(2020, 1, 1 + code, 12, 30)
 
 
+def _time(code: int) -> dt.time:
+    return dt.time(8 + code, 30)
+
+
 def _hours(code: int) -> dt.timedelta:
     return dt.timedelta(hours=code)
 
@@ -146,6 +161,7 @@ TAKEN: dict[str, pd.Series] = {
     "midnights in objects": _objects(_midnight),
     "timestamps in objects": _objects(lambda code: pd.Timestamp(_noon(code))),
     "NumPy's moments in objects": _objects(lambda code: np.datetime64(_noon(code))),
+    "times in objects": _objects(_time),
     "durations in objects": _objects(_hours),
     "NumPy's durations in objects": _objects(lambda code: np.timedelta64(code, "h")),
     "nothing in objects": pd.Series([None] * N, dtype=object),
@@ -177,6 +193,8 @@ TAKEN: dict[str, pd.Series] = {
     ),
     "date32[day][pyarrow]": _arrow(_date, pa.date32()),
     "date64[ms][pyarrow]": _arrow(_date, pa.date64()),
+    **{f"time32[{unit}][pyarrow]": _arrow(_time, pa.time32(unit)) for unit in ("s", "ms")},
+    **{f"time64[{unit}][pyarrow]": _arrow(_time, pa.time64(unit)) for unit in ("us", "ns")},
     "null[pyarrow]": pd.Series(pd.arrays.ArrowExtensionArray(pa.nulls(N))),
 }
 
@@ -217,7 +235,6 @@ REFUSED: dict[str, pd.Series] = {
     "category of fractions": _objects(lambda code: Fraction(code, 4)).astype("category"),
     "text and integers": _objects(lambda code: ("a", 1, 2, 3, 4)[code]),
     "dates and datetimes": _objects(lambda code: _date(code) if code else _noon(code)),
-    "times": _objects(dt.time),
     "bytes": _objects(lambda code: b"a"),
     "lists": _objects(lambda code: [code]),
     "complex numbers": _objects(lambda code: code + 1j),
@@ -225,7 +242,6 @@ REFUSED: dict[str, pd.Series] = {
         pd.arrays.ArrowExtensionArray(pa.array(_values(_text)).dictionary_encode())
     ),
     "Arrow's durations": _arrow(_hours, pa.duration("us")),
-    "Arrow's times": _arrow(dt.time, pa.time64("us")),
     "Arrow's decimal128": _arrow(Decimal, pa.decimal128(10, 2)),
     "Arrow's decimal256": _arrow(Decimal, pa.decimal256(50, 2)),
     "Arrow's bytes": _arrow(lambda code: b"a", pa.binary()),
@@ -304,6 +320,8 @@ DECLARED: list[tuple[Any, pd.Series]] = [
     (Datetime(name="c"), MOMENTS),
     (Datetime(name="c", format="%Y-%m-%d"), _objects(lambda code: f"2020-01-0{code + 1}")),
     (Duration(name="c"), pd.Series(pd.to_timedelta(_values(_hours)))),
+    (Time(name="c"), _objects(_time)),
+    (Time(name="c", format="%H:%M"), _objects(lambda code: f"08:3{code}")),
 ]
 
 OUTPUT_DTYPES = [

@@ -11,7 +11,18 @@ from tabgan._util.yaml import dump, parse
 from tabgan.columns import KINDS
 from tabgan.columns.numeric import MAX_DECIMALS
 from tabgan.errors import SchemaError
-from tabgan.schema import KIND_NAMES, Boolean, Categorical, Datetime, Identifier, Numeric, Pii, Schema, Text
+from tabgan.schema import (
+    KIND_NAMES,
+    Boolean,
+    Categorical,
+    Datetime,
+    Identifier,
+    Numeric,
+    Pii,
+    Schema,
+    Text,
+    Time,
+)
 
 #: Text that some reader of YAML takes for something else.
 TRAPS = [
@@ -76,6 +87,13 @@ def _common(**more):
 
 
 COLUMNS = st.one_of(
+    st.builds(
+        Time,
+        **_common(),
+        resolution=st.sampled_from([None, "minute", "second"]),
+        bounds=st.sampled_from([None, ("00:00", "23:59:59"), ("08:05", "08:05")]),
+        format=st.sampled_from([None, "%H:%M", "%-I:%M:%S %p", "%H.%M Uhr"]),
+    ),
     st.builds(
         Numeric,
         **_common(
@@ -262,8 +280,8 @@ class TestRefused:
         [
             (
                 {"kind": "numerc"},
-                "Column 'a': kind: expected one of boolean, datetime, duration, identifier, pii, text, numeric, "
-                "categorical, got 'numerc'. Did you mean 'numeric'?",
+                "Column 'a': kind: expected one of boolean, datetime, time, duration, identifier, "
+                "pii, text, constant, numeric, categorical, got 'numerc'. Did you mean 'numeric'?",
             ),
             ({"kind": "numeric", "bound": [0, 1]}, "Column 'a': bound: unknown key. Did you mean 'bounds'?"),
             (

@@ -721,15 +721,15 @@ TABLES = [
     (_with(_objects(True)), "Column 'a': expected values of one kind, found booleans and text"),
     (
         _with(_objects([SECRET])),
-        "Column 'a': expected text, numbers, booleans, dates, datetimes or durations",
+        "Column 'a': expected text, numbers, booleans, dates, datetimes, times of day or durations",
     ),
     (
         _with(_objects({SECRET: 1})),
-        "Column 'a': expected text, numbers, booleans, dates, datetimes or durations",
+        "Column 'a': expected text, numbers, booleans, dates, datetimes, times of day or durations",
     ),
     (
         _with(_objects(SECRET.encode())),
-        "Column 'a': expected text, numbers, booleans, dates, datetimes or durations",
+        "Column 'a': expected text, numbers, booleans, dates, datetimes, times of day or durations",
     ),
     (_with(pd.Series([1 + 4711j] * 60)), "Column 'a': columns of dtype complex128 are not supported"),
     (_with(pd.Series([4711.0, np.inf] * 30)), "Column 'a': values are infinite. Replace them"),

@@ -6,6 +6,7 @@ a release.
 
 from __future__ import annotations
 
+import json
 import logging
 import signal
 import warnings
@@ -33,6 +34,7 @@ from tabgan.cli.parts import (
     exits,
     watcher_on_stderr,
 )
+from tabgan.cli.releases import release_app
 from tabgan.cli.reports import evaluate
 from tabgan.errors import ConfigError
 from tabgan.io import check_readable, format_of, is_csv, read_table, write_table, write_text
@@ -48,6 +50,7 @@ app = typer.Typer(
 schema_app = typer.Typer(help="Draft a schema, the public description of a table.", no_args_is_help=True)
 app.add_typer(schema_app, name="schema")
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(release_app, name="release")
 
 
 def main() -> None:
@@ -222,6 +225,10 @@ def sample(
             help="Put an apostrophe before CSV text that a spreadsheet would run as a formula.",
         ),
     ] = False,
+    label_column: Annotated[
+        str | None,
+        typer.Option(help="Name of a further column, true in every row, that says that it is synthetic."),
+    ] = None,
     separator: Separator = None,
     decimal: DecimalMark = None,
     encoding: Encoding = None,
@@ -246,6 +253,10 @@ def sample(
         if not is_folder:
             format_of(output, "--output")
             check_output(output, force)
+        elif label_column is not None:
+            raise ConfigError(
+                "--label-column: expected a file, got a folder, whose manifest says it. Leave it out."
+            )
         first = output / f"part.{format or 'parquet'}" if is_folder else output
         form = options.form_of(separator, decimal, encoding, None, first)
         check_readable(model, "model")
@@ -276,6 +287,7 @@ def sample(
             seeded = _seeded(random_state, fitted.random_state)
             typer.echo(f"{output}: {n:,} rows in {len(manifest.files):,} files{seeded}")
             return
+        label: Any = {} if label_column is None else {"label_column": label_column}
         df = fitted.sample(
             n,
             conditions=conditions or None,
@@ -283,6 +295,7 @@ def sample(
             or None,
             impute=impute,
             random_state=random_state,
+            **label,
         )
         if separator is None and output.suffix.lower() == ".tsv":
             written["separator"] = "tab"
@@ -359,6 +372,29 @@ def check(
         typer.echo(
             f"{schema}: fits the table. Nothing was spent. Lines above tell of rows: keep them to yourself."
         )
+
+
+@schema_app.command("json-schema")
+def json_schema(
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="JSON file to write; printed by default.")
+    ] = None,
+    force: Force = False,
+    debug: Debug = False,
+) -> None:
+    """Write the JSON Schema of a schema's YAML file, by which editors complete and check it."""
+    with exits(debug):
+        if output is not None:
+            check_output(output, force)
+
+        from tabgan.table.editor import editor_schema
+
+        text = json.dumps(editor_schema(), indent=1)
+        if output is None:
+            typer.echo(text)
+            return
+        write_text(f"{text}\n", output)
+        typer.echo(f"{output}: begin a schema with the line # yaml-language-server: $schema={output.name}")
 
 
 @app.command()

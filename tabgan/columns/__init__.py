@@ -11,6 +11,7 @@ import numpy as np
 from tabgan.columns import grid
 from tabgan.columns.boolean import Boolean
 from tabgan.columns.categorical import Categorical
+from tabgan.columns.constant import Constant
 from tabgan.columns.datetime import Datetime
 from tabgan.columns.duration import Duration
 from tabgan.columns.identifier import Identifier
@@ -18,6 +19,7 @@ from tabgan.columns.kind import Ballot, Column
 from tabgan.columns.numeric import Numeric
 from tabgan.columns.people import Pii
 from tabgan.columns.plaintext import Text
+from tabgan.columns.timeofday import Time
 from tabgan.columns.values import Dtype
 from tabgan.columns.vote import Verdict, decide
 
@@ -25,10 +27,12 @@ from tabgan.columns.vote import Verdict, decide
 KINDS: tuple[type[Column], ...] = (
     Boolean,
     Datetime,
+    Time,
     Duration,
     Identifier,
     Pii,
     Text,
+    Constant,
     Numeric,
     Categorical,
 )
@@ -44,12 +48,14 @@ __all__ = [
     "Boolean",
     "Categorical",
     "Column",
+    "Constant",
     "Datetime",
     "Duration",
     "Identifier",
     "Numeric",
     "Pii",
     "Text",
+    "Time",
     "ballots",
     "column_of_dtype",
     "columns_of_votes",

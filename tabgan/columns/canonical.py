@@ -11,6 +11,7 @@
   from them.
 - a category is its value; text is text, whatever its dtype.
 - a duration is its nanoseconds: timedelta64 of any unit, timedeltas, and text as pandas writes it.
+- a time of day is its text in ISO 8601, as a CSV would hold it.
 """
 
 from __future__ import annotations
@@ -177,6 +178,8 @@ def _cell(value: object, key: bytes, version: int) -> bytes:
         return _whole(int(value), key) if is_whole else _float(float(value), key)
     if isinstance(value, dt.date | np.datetime64):
         return _moment(value)
+    if isinstance(value, dt.time):
+        return _other(f"text {value.isoformat()}", key)
     return _other(f"{type(value).__name__} {value!r}", key)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar, Literal
@@ -58,6 +59,10 @@ class CategoricalEncoder(ColumnEncoder):
     @property
     def n_shown(self) -> int:
         return len(self.shown) + int(self._tail is not None)
+
+    def label(self, positions: np.ndarray) -> str:
+        chosen = [self.categories[position] for position in positions]
+        return str(chosen[0]) if len(chosen) == 1 else json.dumps(chosen, ensure_ascii=False, default=str)
 
     def contains(self, series: pd.Series) -> bool:
         others = set(typed(self.column.cells(series))) - set(typed(self.shown))

@@ -152,6 +152,11 @@ class ColumnEncoder(ABC):
         """Return the arrays that a model file keeps of the encoder, besides its column."""
         return {}
 
+    def label(self, positions: np.ndarray) -> str:
+        """Return some positions ``0..n_values - 1``, neighbours if the cells are ordered, as people read them."""
+        first, last = int(positions[0]), int(positions[-1])
+        return str(first) if first == last else f"{first} to {last}"
+
     @abstractmethod
     def contains(self, series: pd.Series) -> bool:
         """Return true if every value of a series without missing values could be sampled."""

@@ -55,6 +55,7 @@ class Identifier(Column):
     start: Annotated[int, Field(ge=0, lt=LIMIT)] = 1
     recurrence: bool | tuple[Annotated[float, Field(ge=0)], ...] | None = None
 
+    generated_as: ClassVar[str] = "an identifier"
     can_group: ClassVar[bool] = False
 
     @model_validator(mode="after")
@@ -105,12 +106,12 @@ class Identifier(Column):
         return self.recurrence is not True
 
     @property
-    def is_key(self) -> bool:
+    def has_unique_values(self) -> bool:
         return not self.recurrence
 
     @property
     def n_strings(self) -> int | None:
-        return None if self._own is None or not self.is_key else self._own.n_strings
+        return None if self._own is None or not self.has_unique_values else self._own.n_strings
 
     @property
     def has_open_recurrence(self) -> bool:
@@ -218,6 +219,12 @@ class Identifier(Column):
         if self.recurrence or len(set(keys)) == len(keys):
             return None
         return "several rows have the same key, and no two rows of a sample would", "recurrence: true"
+
+    def is_generated(self, series: pd.Series) -> np.ndarray:
+        """Return ``(rows,)`` true for keys that are present and, unless rows may share them, unique."""
+        text = pd.Series(list(map(repr, objects(series))))  # repr: such cells may be of any type
+        is_repeated = text.duplicated(keep=False) & (not self.recurrence)
+        return np.asarray(series.notna().to_numpy(bool) & ~is_repeated, dtype=bool)
 
     @classmethod
     def draft(cls, series: pd.Series, name: str) -> Identifier | None:

@@ -30,13 +30,14 @@ from tabgan.errors import ConfigError, DataError, SchemaError
 Scalar = bool | int | float | str
 
 #: Types of the cells of a column; one column holds values of one of them.
-TEXT, BOOLEANS, NUMBERS, DATETIMES, DATES, DURATIONS = (
+TEXT, BOOLEANS, NUMBERS, DATETIMES, DATES, DURATIONS, TIMES = (
     "text",
     "booleans",
     "numbers",
     "datetimes",
     "dates",
     "durations",
+    "times of day",
 )
 
 
@@ -100,6 +101,7 @@ class Column(BaseModel):
         nullable: ``False`` promises that the column holds no missing value; ``None`` leaves it open:
             the noisy counts then say how many values are missing.
         kind: The name of the kind in YAML.
+        generated_as: The kind of a column that is generated, in words.
         has_categories: True if values are told apart as categories, else they are numbers on an axis.
         quantity: The values on the axis in words, by which two columns can be compared; ``None`` for categories.
         is_regressed: True if a target of many values is predicted as a number.
@@ -116,6 +118,7 @@ class Column(BaseModel):
     #: Set by each kind as ``kind: Literal[...] = ...``.
     kind: str
 
+    generated_as: ClassVar[str] = ""
     has_categories: ClassVar[bool] = False
     quantity: ClassVar[str | None] = None
     is_regressed: ClassVar[bool] = False
@@ -159,7 +162,7 @@ class Column(BaseModel):
         return False
 
     @property
-    def is_key(self) -> bool:
+    def has_unique_values(self) -> bool:
         """True if no value of a sample occurs twice."""
         return False
 
@@ -383,6 +386,12 @@ class Column(BaseModel):
         """Return the cycles of the column's lattice, such as the weekday, shortest first; none for most kinds."""
         return ()
 
+    # The rows of a column that is not modelled.
+
+    def generate(self, n_rows: int, first_row: int) -> pd.Series:
+        """Return values that follow from the declaration alone, after ``first_row`` earlier rows."""
+        raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} has no such thing.")
+
     # The encoder.
 
     def encoder(self) -> ColumnEncoder:
@@ -406,10 +415,10 @@ class Column(BaseModel):
         Raises:
             DataError: there are not enough different values, or the dtype cannot hold so many.
         """
-        raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} has no such thing.")
+        return self.generate(len(table), filling.first_row)
 
     def is_generated(self, series: pd.Series) -> np.ndarray:
-        """Return ``(rows,)`` true for cells that :meth:`fill` may have made, each by itself."""
+        """Return ``(rows,)`` true for cells of a table that :meth:`fill` could have made."""
         return np.asarray(series.notna().to_numpy(dtype=bool))
 
     def check_room(self, n_rows: int) -> None:
@@ -418,7 +427,7 @@ class Column(BaseModel):
         Raises:
             DataError: it has.
         """
-        if self.is_key and self.n_strings is not None and n_rows > self.n_strings:
+        if self.has_unique_values and self.n_strings is not None and n_rows > self.n_strings:
             raise too_few(self.name, self.n_strings)
 
     # The checks before a fit.
@@ -426,7 +435,7 @@ class Column(BaseModel):
     @property
     def takes(self) -> frozenset[str]:
         """Types of cells that the column can be made of."""
-        return frozenset((TEXT, BOOLEANS, NUMBERS, DATETIMES, DATES, DURATIONS))
+        return frozenset((TEXT, BOOLEANS, NUMBERS, DATETIMES, DATES, DURATIONS, TIMES))
 
     def advice(self, found: frozenset[str]) -> str:
         """Return the end of a message about cells of types that the kind does not take."""

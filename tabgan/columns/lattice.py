@@ -299,6 +299,16 @@ class LatticeEncoder(ColumnEncoder):
         }
         return {"edges": self.edges} | {name: array for name, array in optional.items() if array is not None}
 
+    def label(self, positions: np.ndarray) -> str:
+        if self.is_unseen:
+            return "range not released"
+        first, last = int(positions[0]), int(positions[-1])
+        if first == last and self.exact is not None and not np.isnan(self.exact[first]):
+            return f"{self.exact[first]:.15g}"
+        low, high = self.column.bounds_of(int(self.edges[first]), int(self.edges[last + 1]) - 1)
+        ends = [f"{end:.15g}" if isinstance(end, float) else str(end) for end in (low, high)]
+        return ends[0] if ends[0] == ends[1] else " to ".join(ends)
+
     @property
     def is_as_fitted(self) -> bool:
         """True if edges and emphasis could have been left behind by a fit."""
@@ -348,6 +358,12 @@ class LatticeEncoder(ColumnEncoder):
         other.emphasis = factors
         return other
 
+    def without_taper(self) -> Self:
+        """Return the same encoder, whose end cells do not thin out."""
+        other = copy.copy(self)
+        other.taper = None
+        return other
+
     def round_classes(self, series: pd.Series) -> np.ndarray:
         """Return the class of round integers of each value in a wide cell, ``(values,)``, each from itself alone."""
         lattice, present = self.column.to_lattice(series)
@@ -381,19 +397,16 @@ class LatticeEncoder(ColumnEncoder):
         ends = ends[(ends > self.edges[0]) & (ends < self.edges[-1])]
         if self.exact is not None:
             ends = ends[np.isnan(self.exact[np.searchsorted(self.edges, ends, side="right") - 1])]
+        parts, shares = self._parts()
         finer = copy.copy(self)
-        finer.edges = np.union1d(self.edges, ends)
+        finer.edges, finer.taper = np.union1d(parts, ends), None  # parts have their shares as cells
         starts, stops = finer.edges[:-1], finer.edges[1:]
         parent = np.searchsorted(self.edges, starts, side="right")
         size = np.diff(finer.edges).astype(float)
         if self.emphasis is not None:
             size = rounding.members(starts - self.origin, stops - self.origin, self.steps) @ self.emphasis
-        if self.taper is not None:
-            near, far = self.edges[1] - stops, starts - self.edges[-2]
-            for distance, rate in zip((near, far), self.taper, strict=True):
-                end = np.flatnonzero((distance >= 0) & (rate > 0))
-                reach = rate * np.diff(finer.edges)[end]
-                size[end] *= np.exp(-rate * distance[end]) * -np.expm1(-reach) / reach
+        part = np.searchsorted(parts, starts, side="right") - 1
+        share = np.concatenate([[1.0], shares[part] * size / np.bincount(part, weights=size)[part]])
         allowed = np.zeros(1 + len(starts), dtype=bool)
         for first, last, *_ in spans:
             allowed[1 + np.searchsorted(starts, first) : 1 + np.searchsorted(starts, last, side="right")] = (
@@ -406,7 +419,6 @@ class LatticeEncoder(ColumnEncoder):
             for *_, low, high in spans:
                 among |= (finer.exact[single] >= low) & (finer.exact[single] <= high)
             allowed[1 + single] = among
-        share = np.concatenate([[1.0], size / np.bincount(parent, weights=size)[parent]])
         return CutCells(finer, np.concatenate([[MISSING], parent]), share, self._with(allowed, with_missing))
 
     def _span(self, low: object, high: object) -> tuple[int, int, float, float]:
@@ -458,20 +470,22 @@ class LatticeEncoder(ColumnEncoder):
         """Return finer edges, and a cell of these for each of the given ones: parts of the end cells, as they thin."""
         if self.taper is None:
             return self.edges, positions
-        first, last = (
-            rounding.thinning(-self.edges[[1, 0]], self.taper[0]),
-            rounding.thinning(self.edges[-2:], self.taper[1]),
-        )
-        edges = np.concatenate([-first[0][::-1], self.edges[2:-2], last[0]])
-        n_first = len(first[1])
-        places = positions + n_first - 1
-        for cell, weights, start in (
-            (0, first[1][::-1], 0),
-            (self.n_values - 1, last[1], n_first + self.n_values - 2),
-        ):
-            rows = np.flatnonzero(positions == cell)
-            places[rows] = start + rng.choice(len(weights), len(rows), p=weights)
+        edges, shares = self._parts()
+        starts = np.searchsorted(edges, self.edges)  # the first part of each cell
+        places = starts[positions]
+        for cell in (0, self.n_values - 1):
+            rows, own = np.flatnonzero(positions == cell), shares[starts[cell] : starts[cell + 1]]
+            places[rows] = starts[cell] + rng.choice(len(own), len(rows), p=own)
         return edges, places
+
+    def _parts(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the edges of the parts of cells that do not thin out, and the share that each has of its cell."""
+        if self.taper is None:
+            return self.edges, np.ones(self.n_values)
+        first = rounding.thinning(-self.edges[[1, 0]], self.taper[0])
+        last = rounding.thinning(self.edges[-2:], self.taper[1])
+        edges = np.concatenate([-first[0][::-1], self.edges[2:-2], last[0]])
+        return edges, np.concatenate([first[1][::-1], np.ones(self.n_values - 2), last[1]])
 
     def _as_series(self, cells: np.ndarray, rng: np.random.Generator) -> pd.Series:
         """Return ``(rows,)`` values of a kind whose values are a series, for :meth:`inverse_transform`."""

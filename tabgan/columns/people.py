@@ -116,6 +116,7 @@ class Pii(Column):
     follows: str | None = None
     missing: Annotated[float, Field(ge=0, lt=1)] | None = None
 
+    generated_as: ClassVar[str] = "made-up personal data"
     has_categories: ClassVar[bool] = True
 
     @field_validator("provider")

@@ -104,6 +104,7 @@ class Text(Column):
     missing: Annotated[float, Field(ge=0, lt=1)] | None = None
     templates: tuple[str, ...] | None = None
 
+    generated_as: ClassVar[str] = "made-up text"
     has_categories: ClassVar[bool] = True
 
     @model_validator(mode="after")
@@ -143,7 +144,7 @@ class Text(Column):
         return self.unique or not self.is_modelled
 
     @property
-    def is_key(self) -> bool:
+    def has_unique_values(self) -> bool:
         return self.unique
 
     @property
@@ -241,7 +242,8 @@ class Text(Column):
     def is_generated(self, series: pd.Series) -> np.ndarray:
         own = pattern_of(self._source or "")
         is_missing = series.isna().to_numpy(dtype=bool) & bool(self.missing)
-        return np.asarray([own.matches(each) for each in objects(series)] | is_missing)
+        is_repeated = series.duplicated(keep=False).to_numpy(dtype=bool) & self.unique
+        return np.asarray(([own.matches(each) for each in objects(series)] & ~is_repeated) | is_missing)
 
     @property
     def takes(self) -> frozenset[str]:

@@ -18,7 +18,14 @@ from tabgan._util.progress import Progress, told
 from tabgan._util.rng import RandomStreams
 from tabgan.columns.filling import Filling
 from tabgan.drawing.proportions import strata_of
-from tabgan.drawing.rows import EFFECTIVE, RowSource, TableSource, imputing, say_that_rows_repeat
+from tabgan.drawing.rows import (
+    EFFECTIVE,
+    RowSource,
+    TableSource,
+    imputing,
+    label_of_sample,
+    say_that_rows_repeat,
+)
 from tabgan.drawing.stream import WORTH_PROCESSES, Manifest, write_alone, write_stream
 from tabgan.errors import ConfigError, NotFittedError
 from tabgan.fitting.modelfile import Fitted
@@ -26,6 +33,7 @@ from tabgan.io import check_writable
 from tabgan.io.part_files import compression_of, form_of_parts
 from tabgan.model.sampling import BATCH_SIZE
 from tabgan.table.conditions import conditions_of
+from tabgan.table.labels import check_label_column, labelled, with_label_column
 from tabgan.table.partial import partial_rows
 
 logger = logging.getLogger(__name__)
@@ -50,8 +58,9 @@ class SamplerMixin:
         proportions: Mapping[str, object] | None = None,
         impute: bool = False,
         random_state: int | None = None,
+        label_column: str | None = None,
     ) -> pd.DataFrame:
-        """Return ``n`` synthetic rows.
+        """Return ``n`` synthetic rows. ``attrs["tabgan.synthetic"]`` of the table says that it is synthetic.
 
         Args:
             n: Number of rows, at least 0.
@@ -68,6 +77,7 @@ class SamplerMixin:
                 its values instead, given the rest of the row.
             random_state: Seed of this sample; ``None`` takes the model's. If both are ``None``, each call returns
                 different rows; a seed returns the same rows each time, so pass another one for more rows.
+            label_column: Name of a further column, true in every row, that says the same.
 
         Raises:
             NotFittedError: ``fit`` was not called.
@@ -82,6 +92,7 @@ class SamplerMixin:
                 proportions=proportions,
                 impute=impute,
                 random_state=random_state,
+                label_column=label_column,
             )
         )
         if len(batches) == 1:
@@ -100,6 +111,7 @@ class SamplerMixin:
         proportions: Mapping[str, object] | None = None,
         impute: bool = False,
         random_state: int | None = None,
+        label_column: str | None = None,
     ) -> Iterator[pd.DataFrame]:
         """Return an iterator over tables of at most ``batch_size`` rows, ``n`` rows in total; see :meth:`sample`."""
         fitted = self._check_fitted()
@@ -111,16 +123,22 @@ class SamplerMixin:
         else:
             stated = conditions_of(conditions, fitted.encoder.schema.names)
             source = strata_of(imputing(fitted) if impute else fitted, proportions, stated)
-        return self._told(source, n, batch_size, self._streams(random_state))
+        check_label_column(label_column, fitted.encoder.schema.names)
+        return self._told(source, n, batch_size, self._streams(random_state), label_column)
 
     def _told(
-        self, source: TableSource, n: int, batch_size: int, streams: RandomStreams
+        self,
+        source: TableSource,
+        n: int,
+        batch_size: int,
+        streams: RandomStreams,
+        label_column: str | None = None,
     ) -> Iterator[pd.DataFrame]:
         """Return an iterator over tables; after the last one, the log says if rows repeat."""
-        worth = 0.0
+        worth, label = 0.0, label_of_sample(self._check_fitted(), n)
         for table in source.tables(n, batch_size, streams):
             worth += table.attrs.get(EFFECTIVE, len(table))
-            yield table
+            yield labelled(with_label_column(table, label_column), label)
         say_that_rows_repeat(worth, n)
 
     def sample_to(

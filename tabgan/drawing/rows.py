@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+import tabgan
 from tabgan._util.rng import RandomStreams
 from tabgan.columns.filling import Filling
 from tabgan.errors import DataError
@@ -34,6 +35,18 @@ _NEARLY_ALL = 0.99
 
 #: A function that returns ``(rows,)`` true for the rows of a table that may be shown.
 Test = Callable[[pd.DataFrame], np.ndarray]
+
+
+def label_of_sample(fitted: Fitted, n: int) -> dict[str, object]:
+    """Return the label of ``n`` rows: the version, the guarantee that they are under, and their number."""
+    privacy = fitted.privacy
+    return {
+        "tabgan": tabgan.__version__,
+        "epsilon": privacy.epsilon,
+        "delta": privacy.delta,
+        "privacy_unit": privacy.privacy_unit,
+        "n_rows": n,
+    }
 
 
 class TableSource(ABC):

@@ -30,10 +30,12 @@ from tabgan._util.files import atomic_path, leftovers, parse
 from tabgan._util.progress import Progress, silent
 from tabgan._util.rng import RandomStreams
 from tabgan.columns.filling import Filling
-from tabgan.drawing.rows import EFFECTIVE, RowSource, say_that_rows_repeat
+from tabgan.drawing.rows import EFFECTIVE, RowSource, label_of_sample, say_that_rows_repeat
 from tabgan.errors import ConfigError, DataError
 from tabgan.fitting.modelfile import read_model
 from tabgan.io.part_files import part_sink, suffix_of, types_of
+from tabgan.io.sinks import write_label
+from tabgan.table.labels import LABEL, to_json
 
 #: Rows that are drawn from the random streams of one chunk.
 CHUNK = 65_536
@@ -187,7 +189,7 @@ def write_stream(
             return manifest
         first = _chunk(source, manifest, 0)
         say_that_rows_repeat(first.attrs.get(EFFECTIVE, len(first)), len(first))
-        types = types_of(first)
+        types = _types(source, manifest)
         jobs = [FileJob(folder, manifest, number, manifest.name_of(number), types) for number in lacking]
         for file in _written(source, model_file, wanted, jobs, workers):
             done[file.name] = file
@@ -203,9 +205,18 @@ def write_alone(source: RowSource, path: Path, manifest: Manifest, progress: Pro
     Raises:
         ConfigError, DataError: see :func:`write_file`.
     """
-    job = FileJob(path.parent, manifest, 0, path.name, types_of(_chunk(source, manifest, 0)))
+    job = FileJob(path.parent, manifest, 0, path.name, _types(source, manifest))
     file = write_file(source, job, progress)
+    if manifest.format == "csv":
+        write_label(label_of_sample(source.fitted, manifest.n_rows), path)
     return replace(manifest, files=(file,))
+
+
+def _types(source: RowSource, manifest: Manifest) -> pa.Schema:
+    """Return the Arrow types of a sample's columns, with the label that says that it is synthetic."""
+    types = types_of(_chunk(source, manifest, 0))
+    label = to_json(label_of_sample(source.fitted, manifest.n_rows))
+    return types.with_metadata({**(types.metadata or {}), LABEL: label})
 
 
 def _number(name: str) -> int:

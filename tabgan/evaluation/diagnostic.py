@@ -47,7 +47,7 @@ def _coded(tables: Tables, i: int) -> pd.DataFrame:
     modelled = {column.name: j for j, column in enumerate(tables.modelled)}
     columns: dict[str, Any] = {}
     for place, column in enumerate(tables.columns):
-        if not (column.is_modelled or column.is_key):
+        if not (column.is_modelled or column.has_unique_values):
             continue  # made up, and no key: there is nothing to compare
         if not column.is_modelled:
             series = tables.frames[i][column.name]
@@ -60,9 +60,12 @@ def _coded(tables: Tables, i: int) -> pd.DataFrame:
 
 def _data_validity(tables: Tables, real: pd.DataFrame, other: pd.DataFrame) -> float:
     keyed = {column.name: keys is not None for column, keys in zip(tables.modelled, tables.keys, strict=True)}
+    unkeyed = {True: "id", False: "categorical"}
     kinds = {
-        str(place): {True: "categorical", False: "numerical", None: "id"}[keyed.get(column.name)]
+        str(place): {True: "categorical", False: "numerical", None: unkeyed[column.has_unique_values]}[
+            keyed.get(column.name)
+        ]
         for place, column in enumerate(tables.columns)
-        if column.is_modelled or column.is_key
+        if column.is_modelled or column.has_unique_values
     }
     return data_validity(real, other, kinds)

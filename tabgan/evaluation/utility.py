@@ -130,10 +130,8 @@ def _task(tables: Tables, target: str) -> _Task:
     """
     names = [column.name for column in tables.modelled]
     if target not in names:
-        is_known = any(column.name == target for column in tables.columns)
-        raise NotComputed(
-            "the target is an identifier" if is_known else "the target is not among the columns"
-        )
+        known = [column.generated_as for column in tables.columns if column.name == target]
+        raise NotComputed(f"the target is {known[0]}" if known else "the target is not among the columns")
     if len(names) == 1:
         raise NotComputed("there is no column to predict the target from")
     j = names.index(target)

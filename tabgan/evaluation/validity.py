@@ -17,7 +17,7 @@ from tabgan.columns import Column
 from tabgan.columns.keys import typed
 from tabgan.columns.kind import Domain
 from tabgan.columns.lattice import has_range
-from tabgan.columns.values import objects, short_float
+from tabgan.columns.values import short_float
 from tabgan.errors import DataError
 from tabgan.evaluation.catalog import ENTRIES, Entry, entries
 from tabgan.evaluation.metric import Figure, NotComputed, measure, metric_of
@@ -43,7 +43,8 @@ class Checked:
     """The results of one column.
 
     Attributes:
-        valid: Share of cells that are valid in every respect; for a key, that are present and unique.
+        valid: Share of cells that are valid in every respect; for an identifier, that are present and unique; for a
+            constant, that have its value.
         counts: By aspect, the number of valid cells, and the number of checked cells.
     """
 
@@ -82,7 +83,7 @@ def check_columns(tables: Tables, declared: Schema | None = None) -> dict[str, C
     for column in judged_columns(tables, declared):
         series = tables.frames.synthetic[column.name]
         if not column.is_modelled:
-            checked[column.name] = _check_generated(series, column)
+            checked[column.name] = Checked(float(column.is_generated(series).mean()), {})
             continue
         j = tables.position(column.name)
         is_coded = tables.keys[j] is not None
@@ -143,7 +144,7 @@ def schema_validity(
     for column in schema:
         series = synthetic[column.name].reset_index(drop=True)
         if not column.is_modelled:
-            checked[column.name] = _check_generated(series, column)
+            checked[column.name] = Checked(float(column.is_generated(series).mean()), {})
         else:
             checked[column.name] = _check(series, column, *read_alone(series, column), column.domain())
     computed: dict[str, Callable[[], Figure]] = {
@@ -247,7 +248,7 @@ def without_unit(dtype: str) -> str:
 
 
 def _worst_identifier(columns: Sequence[Column], checked: Mapping[str, Checked]) -> float:
-    found = [checked[column.name].valid for column in columns if column.is_key and not column.is_modelled]
+    found = [checked[column.name].valid for column in columns if column.has_unique_values]
     if not found:
         raise NotComputed("no column is an identifier")
     return min(found)
@@ -257,15 +258,6 @@ def _kept_share(
     rules: Sequence[Rule], columns: Sequence[Column], synthetic: pd.DataFrame, known: Sequence[pd.DataFrame]
 ) -> Figure:
     return Figure(float(keeps_rules(rules, columns, synthetic, known).mean()))
-
-
-def _check_generated(series: pd.Series, column: Column) -> Checked:
-    """Return the results of a column that is generated: of a key, the cells that are present and unique."""
-    if not column.is_key:
-        return Checked(float(np.mean(column.is_generated(series))) if len(series) else 1.0, {})
-    text = pd.Series(list(map(repr, objects(series))))  # repr: such cells may be of any type
-    is_unique = np.asarray(series.notna().to_numpy(bool) & ~text.duplicated(keep=False), dtype=bool)
-    return Checked(float(is_unique.mean()), {})
 
 
 def _check(

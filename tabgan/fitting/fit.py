@@ -306,7 +306,8 @@ def _learn(df: pd.DataFrame, request: Request, session: Session, progress: Progr
     if plan.has_adversary and target is not None:
         _correct(generator, target, measured, table.units, request, session, measurer, progress)
     session.finish()
-    return Fitted(encoder, generator.eval(), ledger.statement(), n_rows)
+    marginals = (*measured.histograms, *measured.pairs) if plan.is_private else ()
+    return Fitted(encoder, generator.eval(), ledger.statement(), n_rows, marginals=marginals)
 
 
 def _anchored_generator(measured: MeasuredTable, streams: RandomStreams, progress: Progress) -> Generator:

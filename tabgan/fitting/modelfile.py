@@ -23,11 +23,13 @@ from tabgan.columns.cycles import Cycle
 from tabgan.columns.encoder import ColumnEncoder, known_dtype
 from tabgan.columns.lattice import is_on_lattice
 from tabgan.errors import ConfigError, ModelFileError, PrivacyError, SchemaError
+from tabgan.fitting.measured import marginals_of
 from tabgan.io.dialect import Dialect
 from tabgan.io.sinks import check_writable
 from tabgan.model.generator import Generator
 from tabgan.model.sampling import CodeSampler
 from tabgan.privacy.doors.dpsgd import GAIN, MAX_GRAD_NORM
+from tabgan.privacy.doors.marginals import Marginal
 from tabgan.privacy.filter import PrivacyStatement
 from tabgan.privacy.unit import PrivacyUnit
 from tabgan.schema import Schema
@@ -36,9 +38,9 @@ from tabgan.table.codes import CodedColumn, TableEncoder
 from tabgan.table.losses import Loss, losses_of
 
 FORMAT = "tabgan-model"
-VERSION = 5
+VERSION = 6
 
-_GENERATOR = "generator."
+_GENERATOR, _MARGINAL = "generator.", "marginal."
 
 #: More rows than any table has: a file that states more would cause a sample of that size.
 _MOST_ROWS = 1e12
@@ -55,6 +57,7 @@ class Fitted:
         n_rows: Noisy number of rows.
         csv: Form of the CSV that it was fitted to, as arguments of :func:`tabgan.io.write_table` and, with
             ``na_values``, of :func:`tabgan.io.read_table`; empty for any other table.
+        marginals: Released tables of counts: the cells of each column, then the codes of pairs; none without privacy.
     """
 
     encoder: TableEncoder
@@ -62,6 +65,7 @@ class Fitted:
     privacy: PrivacyStatement
     n_rows: float
     csv: Mapping[str, object] = field(default_factory=dict)
+    marginals: tuple[Marginal, ...] = ()
 
     @property
     def losses(self) -> tuple[Loss, ...]:
@@ -107,6 +111,8 @@ def write_model(path: Path, fitted: Fitted, params: Mapping[str, object]) -> Non
     }
     for name, array in _arrays_by_name(fitted.encoder).items():
         tensors[name] = torch.from_numpy(np.ascontiguousarray(array))
+    for place, marginal in enumerate(fitted.marginals):
+        tensors[f"{_MARGINAL}{place}"] = torch.from_numpy(np.ascontiguousarray(marginal.counts, np.float64))
     promised = {"epsilon": fitted.privacy.epsilon}  # the fit's own, even if set_params changed it since
     if fitted.privacy.is_private:
         promised["delta"] = fitted.privacy.delta
@@ -117,6 +123,7 @@ def write_model(path: Path, fitted: Fitted, params: Mapping[str, object]) -> Non
         "columns": [_place_of(column) for column in fitted.encoder.columns],
         "privacy": fitted.privacy.to_dict(),
         "n_rows": fitted.n_rows,
+        "marginals": [list(marginal.columns) for marginal in fitted.marginals],
         "params": {**params, **promised},
     }
     if fitted.csv:
@@ -220,7 +227,8 @@ def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device:
         name.removeprefix(_GENERATOR): value for name, value in tensors.items() if name.startswith(_GENERATOR)
     }
     generator = Generator.of_state(encoder.sizes, state)
-    if set(tensors) != {_GENERATOR + name for name in state} | set(_arrays_by_name(encoder)):
+    counted = {f"{_MARGINAL}{place}" for place in range(len(header["marginals"]))}
+    if set(tensors) != {_GENERATOR + name for name in state} | set(_arrays_by_name(encoder)) | counted:
         raise ValueError
     privacy, n_rows = PrivacyStatement.from_dict(header["privacy"]), float(header["n_rows"])
     is_known = set(header) - {"csv"} == {
@@ -230,6 +238,7 @@ def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device:
         "columns",
         "privacy",
         "n_rows",
+        "marginals",
         "params",
     }
     if not is_known or not 1 <= n_rows < _MOST_ROWS or header["params"]["epsilon"] != privacy.epsilon:
@@ -243,7 +252,9 @@ def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device:
     Dialect.of(**form)
     if not set(form) <= {part.name for part in fields(Dialect)}:
         raise ValueError
-    return Fitted(encoder, generator.to(device).eval(), privacy, n_rows, form)
+    counts = [tensors[f"{_MARGINAL}{place}"].numpy() for place in range(len(counted))]
+    marginals = marginals_of(header["marginals"], counts, encoder, privacy)
+    return Fitted(encoder, generator.to(device).eval(), privacy, n_rows, form, marginals)
 
 
 def _check_critics(generator: Generator, encoder: TableEncoder, privacy: PrivacyStatement) -> None:

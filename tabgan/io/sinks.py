@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import fcntl
+import json
 import os
 import re
 import secrets
 import shutil
 import stat
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from decimal import Decimal as PlainDecimal
 from pathlib import Path
@@ -19,11 +20,13 @@ from typing import IO, Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from tabgan._util.files import atomic_path, leftovers, sync, umask
 from tabgan.errors import ConfigError, DataError
 from tabgan.io.dialect import AUTO, Dialect
 from tabgan.io.sources import format_of
+from tabgan.table.labels import LABEL, beside, label_of, to_json
 
 
 def check_writable(path: Path, where: str = "output") -> None:
@@ -64,6 +67,9 @@ def write_table(
     A missing value is an empty cell of a CSV, and each text stands as it is, ``NA`` and ``None`` too. Names that
     :func:`~tabgan.io.read_table` could take for several are in quotes.
 
+    A table that is labelled as synthetic, as a sample of a model is, stays so: Parquet's metadata have the key
+    ``tabgan.synthetic``, and beside a CSV a file ``NAME.csv.meta.json`` is written.
+
     Args:
         df: The table.
         path: The file; its suffix is the format.
@@ -86,6 +92,8 @@ def write_table(
             is_tabbed = path.suffix.lower() == ".tsv"
             mark = dialect.separator if dialect.separator not in (None, AUTO) else "\t" if is_tabbed else ","
             _write_csv(without_formulas(df) if escape_formulas else df, temporary, str(mark), dialect)
+            if (label := label_of(df)) is not None:
+                write_label(label, path)
         else:
             _write_parquet(df, temporary)
     return path
@@ -176,6 +184,11 @@ def without_formulas(df: pd.DataFrame) -> pd.DataFrame:
         return series.map(escaped, na_action="ignore") if is_text else series
 
     return df.apply(column).rename(columns=escaped)
+
+
+def write_label(label: Mapping[str, object], path: Path) -> None:
+    """Write the label of a CSV beside it."""
+    write_text(json.dumps({LABEL: dict(label)}, indent=1) + "\n", beside(path))
 
 
 def write_text(text: str, path: Path) -> Path:
@@ -305,7 +318,12 @@ def storable(df: pd.DataFrame) -> pd.DataFrame:
 
 def _write_parquet(df: pd.DataFrame, path: Path) -> None:
     try:
-        storable(df).to_parquet(path, index=False)
+        if (label := label_of(df)) is None:
+            storable(df).to_parquet(path, index=False)
+            return
+        table = pa.Table.from_pandas(storable(df), preserve_index=False)
+        known = {**(table.schema.metadata or {}), LABEL: to_json(label)}
+        pq.write_table(table.replace_schema_metadata(known), path)
     except (pa.ArrowException, ValueError, TypeError):
         raise DataError(
             "output: a column holds values that Parquet cannot store in one type. Write csv instead."

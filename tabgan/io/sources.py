@@ -34,6 +34,7 @@ from tabgan.errors import ConfigError, DataError
 from tabgan.io.cells import is_typed, read_cells, with_missing
 from tabgan.io.dialect import Dialect, open_text, read_header
 from tabgan.schema import Schema
+from tabgan.table.labels import LABEL, labelled, of_json, of_side_file
 
 Format = Literal["csv", "parquet"]
 
@@ -156,13 +157,13 @@ def read_table(
     try:
         if kind == "csv":
             _check_names(_header(path, dialect), wanted)
-            return _read_csv(path, dialect, wanted, as_text, schema)
+            return labelled(_read_csv(path, dialect, wanted, as_text, schema), of_side_file(path))
         _check_names(_parquet_names(path), wanted)  # pyarrow's own error for repeated names is not clear
         df = _read_parquet(path)
         _check_names([str(name) for name in df.columns], wanted)
         for name, dtype in wanted.items():
             df[name] = _cast(df[name], name, dtype)
-        return df
+        return labelled(df, of_json((_files(path).schema.metadata or {}).get(LABEL.encode())))
     except OSError as error:
         reason = error.strerror or "the file is damaged"
         raise DataError(f"source: cannot read {str(path)!r}: {reason}.") from None
@@ -404,12 +405,14 @@ def _plain_field(field: pa.Field) -> pa.Field:
         or pa.types.is_null(stored)
         or _is_text(stored)
     )
-    if not is_taken or pa.types.is_time(stored) or pa.types.is_interval(stored):
+    if not is_taken or pa.types.is_interval(stored):
         raise DataError(
             f"Column {field.name!r}: stored as {field.type}, which is not supported. Convert or drop it."
         )
     if pa.types.is_float16(stored):
         return pa.field(field.name, pa.float32())
+    if pa.types.is_time(stored):
+        return pa.field(field.name, pa.time64("us"))
     return pa.field(field.name, pa.date32() if pa.types.is_date64(stored) else stored)
 
 

@@ -159,6 +159,8 @@ class Output:
         csv: Write synthetic.csv.
         parquet: Write synthetic.parquet.
         model: Write model.tabgan.
+        marginals: Write marginals.parquet, the noisy counts that the fit released; none without privacy.
+        label_column: Name of a further column of the synthetic tables, true in every row; ``None`` for none.
         escape_formulas: Put an apostrophe before text in synthetic.csv that a spreadsheet would run as a formula.
         conditions: Conditions that every row meets, by column: a value, a list of values, ``{min: 18, max: 65}``,
             ``null`` for missing, ``{missing: false}``.
@@ -171,6 +173,8 @@ class Output:
     csv: bool = True
     parquet: bool = True
     model: bool = True
+    marginals: bool = False
+    label_column: str | None = None
     escape_formulas: bool = False
     conditions: Annotated[dict[str, Any], PlainValidator(to_conditions)] = field(default_factory=dict)
     proportions: Annotated[dict[str, Any] | None, PlainValidator(to_proportions)] = None

@@ -44,10 +44,13 @@ from tabgan.privacy.unit import ROW, PrivacyUnit
 from tabgan.schema import Schema
 from tabgan.table.checks import check_columns
 from tabgan.table.conditions import check_declared, conditions_of
+from tabgan.table.labels import beside, check_label_column, with_label_column
 
 SYNTHETIC_CSV = "synthetic.csv"
 SYNTHETIC_PARQUET = "synthetic.parquet"
+LABEL_FILE = beside(Path(SYNTHETIC_CSV)).name
 MODEL = "model.tabgan"
+MARGINALS = "marginals.parquet"
 SCHEMA = "schema.yaml"
 REPORT_HTML = "report.html"
 REPORT_JSON = "report.json"
@@ -57,7 +60,7 @@ CARD = "data-card.md"
 #: Folders of results that may leave the organisation, that must not, and that were refused release.
 RELEASE, INTERNAL, WITHHELD = "release", "internal", "withheld"
 
-_TABLES = (SYNTHETIC_CSV, SYNTHETIC_PARQUET, MODEL, SCHEMA)
+_TABLES = (SYNTHETIC_CSV, LABEL_FILE, SYNTHETIC_PARQUET, MODEL, MARGINALS, SCHEMA)
 _REPORTS = (REPORT_HTML, REPORT_JSON, REPORT_PDF, CARD)
 
 #: All files that a job may write into its folder.
@@ -194,6 +197,7 @@ def _check_columns(job: Job) -> None:
     names = column_names(source.file(), source.format, separator=source.separator, encoding=source.encoding)
     if names is not None:
         check_columns(declared, names)
+        check_label_column(job.output.label_column, names)
         check_rule_columns(job.rules, names)
         conditions_of(job.output.conditions, names, "output.conditions")
         conditions_of(dict.fromkeys(job.output.proportions or ()), names, "output.proportions")
@@ -329,6 +333,7 @@ def _form_of_output(source: Source) -> CsvForm:
 
 
 def _write(output: Output, model: Any, synthetic: pd.DataFrame, form: CsvForm, folder: Path) -> None:
+    synthetic = with_label_column(synthetic, output.label_column)
     if output.csv:
         csv: Any = {
             key: value for key, value in form.items() if key != "na_values"
@@ -338,6 +343,8 @@ def _write(output: Output, model: Any, synthetic: pd.DataFrame, form: CsvForm, f
         write_table(synthetic, folder / SYNTHETIC_PARQUET)
     if output.model:
         model.save(folder / MODEL, with_place=folder.name != RELEASE)
+    if output.marginals and model.privacy_.is_private:
+        write_table(model.marginals(), folder / MARGINALS)
     write_text(model.schema_.to_yaml(), folder / SCHEMA)
 
 

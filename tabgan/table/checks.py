@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import logging
 import math
 from collections.abc import Sequence
 from numbers import Rational, Real
@@ -16,10 +17,13 @@ import numpy as np
 import pandas as pd
 
 from tabgan._util.validate import nearest
-from tabgan.columns.kind import BOOLEANS, DATES, DATETIMES, DURATIONS, NUMBERS, TEXT, Column
+from tabgan.columns.kind import BOOLEANS, DATES, DATETIMES, DURATIONS, NUMBERS, TEXT, TIMES, Column
 from tabgan.columns.values import Dtype, dtype_named, float_of, has_type, objects
 from tabgan.errors import DataError, SchemaError
 from tabgan.schema import Schema
+from tabgan.table.labels import LABEL, label_of
+
+logger = logging.getLogger(__name__)
 
 _FAMILIES: tuple[tuple[str, type | tuple[type, ...]], ...] = (
     (TEXT, str),
@@ -28,6 +32,7 @@ _FAMILIES: tuple[tuple[str, type | tuple[type, ...]], ...] = (
     (NUMBERS, (Real, decimal.Decimal)),
     (DATETIMES, (dt.datetime, np.datetime64)),
     (DATES, dt.date),
+    (TIMES, dt.time),
 )
 
 #: Columns of a table at most: a fit's time and memory grow with the square of their number.
@@ -65,6 +70,16 @@ def check_table(df: object, schema: Schema, *, untyped_text: bool = False) -> No
             _check_kind(column, families[column.name])
             _check_output(column.with_(dtype=column.dtype or str(series.dtype)))
         column.check_values(series)
+
+
+def warn_if_synthetic(df: object) -> None:
+    """Log a warning about a table that is labelled as synthetic; reads the label alone."""
+    if label_of(df) is not None:
+        logger.warning(
+            "The table is labelled as synthetic, made by tabgan: a fit to it learns that model's noise, and promises "
+            "nothing to the people behind the original. Fit to the original, or drop df.attrs[%r].",
+            LABEL,
+        )
 
 
 def check_columns(schema: Schema, names: Sequence[str]) -> None:
@@ -174,7 +189,7 @@ def _families(series: pd.Series, name: str) -> frozenset[str]:
         family = next((label for label, types in _FAMILIES if issubclass(type_, types)), None)
         if family is None:
             raise DataError(
-                f"Column {name!r}: expected text, numbers, booleans, dates, datetimes or durations; "
+                f"Column {name!r}: expected text, numbers, booleans, dates, datetimes, times of day or durations; "
                 "found values of another type. Convert or drop it."
             )
         families.add(family)

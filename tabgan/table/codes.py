@@ -566,7 +566,8 @@ class TableEncoder:
                 raise SchemaError(f"conditions: no column {name!r}.{nearest(name, self.schema.names)}")
             if name not in self.positions:
                 raise DataError(
-                    f"conditions: column {name!r} is generated ({self.schema[name].kind}), and cannot be fixed."
+                    f"conditions: column {name!r} is {self.schema[name].generated_as}, which is generated and cannot "
+                    "be fixed."
                 )
             position = self.positions[name]
             fixed[position] = self.code_of_value(name, value)

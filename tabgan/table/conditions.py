@@ -15,6 +15,7 @@ from tabgan._util.validate import nearest, real_in
 from tabgan.columns.encoder import ColumnEncoder, CutCells, Ends
 from tabgan.columns.keys import typed
 from tabgan.columns.kind import Column
+from tabgan.columns.lattice import is_on_lattice
 from tabgan.errors import ConfigError, DataError, SchemaError
 from tabgan.schema import Schema
 from tabgan.table.codes import CodedColumn, TableEncoder
@@ -286,7 +287,10 @@ def coded(encoder: TableEncoder, conditions: Mapping[str, Condition]) -> CodedCo
         position = encoder.positions[name]
         column = encoder.columns[position]
         known = released(condition, column)
-        met = column.meeting(known.cut(column.encoder))
+        drawn = column.encoder
+        if position in encoder.cycles and is_on_lattice(drawn):
+            drawn = drawn.without_taper()  # a calendar has none
+        met = column.meeting(known.cut(drawn))
         chances[position] = met.chances
         if not met.chances.any():
             raise DataError(

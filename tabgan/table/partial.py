@@ -9,6 +9,7 @@ import pandas as pd
 
 from tabgan._util.validate import nearest
 from tabgan.columns.encoder import cast
+from tabgan.columns.filling import Filling
 from tabgan.columns.kind import Column, is_text_dtype
 from tabgan.columns.values import objects
 from tabgan.errors import ConfigError, DataError, SchemaError
@@ -138,9 +139,12 @@ def _are_same(one: pd.Series, other: pd.Series, column: Column) -> bool:
 
 
 def _apart(values: pd.Series, is_given: np.ndarray, column: Column) -> pd.Series:
-    """Return generated cells beside given ones, none of which is generated again."""
-    lacking, taken = int((~is_given).sum()), set(column.keys(values[is_given]))
-    fresh = column.generate(lacking + len(taken), 0)  # type: ignore[attr-defined]
+    """Return generated cells beside given ones; a key that is given is not generated again."""
+    if not column.has_unique_values:
+        return values
+    lacking = int((~is_given).sum())
+    taken = set(column.keys(values[is_given]))
+    fresh = column.fill(pd.DataFrame(index=range(lacking + len(taken))), Filling())
     kept = [
         cell for cell, key in zip(fresh.astype(object), column.keys(fresh), strict=True) if key not in taken
     ]

@@ -140,7 +140,7 @@ class TestDraft:
         )
         assert draft_schema(pd.DataFrame({"a": hours(1, 2).astype(object)}))["a"].kind == "duration"
         assert draft_schema(pd.DataFrame({"a": ["1 days 00:00:00", "2 days"]}))["a"].kind == "duration"
-        assert draft_schema(pd.DataFrame({"a": ["12:30:00", "13:00:00"]}))["a"].kind == "categorical"
+        assert draft_schema(pd.DataFrame({"a": ["12:30:00", "13:00:00"]}))["a"].kind == "time"
 
     def test_domain(self):
         drafted = draft_schema(pd.DataFrame({"a": hours(1, 48)}), with_domain=True)["a"]

@@ -85,7 +85,7 @@ class TestRecurrence:
         shares = keys.value_counts().value_counts(normalize=True)
         assert set(shares.index) <= {1, 2, 3}  # 2 is the last one, if it was cut off
         assert abs(shares[1] - 0.5) < 0.03
-        assert not column.is_key
+        assert not column.has_unique_values
 
     def test_keys_run_out(self):
         column = Identifier(name="a", pattern="[0-9]", recurrence=(0.0, 1.0))

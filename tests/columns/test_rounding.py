@@ -249,9 +249,15 @@ class TestThinEnds:
         column = Numeric(name="a", bounds=(0, 511), decimals=0, dtype="int64")
         encoder = column.lattice_encoder(np.array([0, 100, 200, 300, 512]))
         encoder.taper = np.array([0.0, 0.02])
-        cut = encoder.cut([], [(350, None)], False)
-        values = encoder.inverse_transform(np.full(20_000, 4), _rng())
-        assert cut.share[-1] == pytest.approx((values >= 350).mean(), abs=0.02)
+        values = encoder.inverse_transform(np.full(40_000, 4), _rng())
+        for low, high in ((350, 511), (320, 400)):
+            cut = encoder.cut([], [(low, high)], False)
+            cells, within = np.flatnonzero(cut.allowed), values[values.between(low, high)]
+            assert cut.share[cells].sum() == pytest.approx(len(within) / 40_000, abs=0.02)
+            shares = cut.share[cells] / cut.share[cells].sum()
+            found = cut.encoder.inverse_transform(_rng().choice(cells, 40_000, p=shares), _rng())
+            assert found.between(low, high).all()
+            assert found.mean() == pytest.approx(within.mean(), abs=1)
 
     def test_a_cell_of_one_number_does_not_thin_out(self):
         column = Numeric(name="a", bounds=(0, 511), decimals=0, dtype="int64")

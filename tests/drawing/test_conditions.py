@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from tabgan import TabGAN
 from tabgan.drawing.rows import EFFECTIVE
 from tabgan.errors import ConfigError, DataError, SchemaError
 from tabgan.schema import Categorical, Identifier, Numeric, Pii, Schema, Text
-from tabgan.table.conditions import Between, conditions_of
+from tabgan.table.conditions import Between, coded, conditions_of
 
 CONDITIONS = {
     "a range that cuts bins": {"age": Between(17, 43)},
@@ -90,6 +91,17 @@ def test_the_check_would_see_rows_of_another_distribution(model, free):
     schema, is_met = model._fitted.encoder.schema, met(free, model, {"plan": "pro"})
     off = differences(free[~is_met].head(1_500), 1_500, free[is_met], schema)
     assert np.sqrt((off**2).mean()) > 2
+
+
+def test_a_moment_with_cycles_does_not_thin_out_under_conditions_alone(model):
+    """Its calendar draws without them: a condition must not tell of an end that a plain sample does not have."""
+    encoder = model._fitted.encoder
+    moments = encoder.columns[0]
+    thin = replace(moments, encoder=moments.encoder.without_taper())
+    thin.encoder.taper = np.array([1e-6, 1e-6])
+    wanted = conditions_of({"seen": Between("2020-12-25")}, encoder.schema.names)
+    plain, tapered = (coded(each, wanted) for each in (encoder, encoder.with_columns({0: thin})))
+    np.testing.assert_allclose(plain.encoder.columns[0].weights, tapered.encoder.columns[0].weights)
 
 
 def test_a_seed_and_a_set_draw_the_same_rows(model):

@@ -18,7 +18,7 @@ from tabgan.evaluation.tables import prepare
 from tabgan.jobs.config import load_jobs
 from tabgan.jobs.run import run_job
 from tabgan.report.figures.overlays import NoOverlay, overlay
-from tabgan.schema import Boolean, Categorical, Datetime, Duration, Numeric, Schema
+from tabgan.schema import Boolean, Categorical, Datetime, Duration, Numeric, Schema, Time
 
 SECRET = "Zanzibar-4711"
 SCHEMA = Schema(
@@ -29,6 +29,7 @@ SCHEMA = Schema(
         Datetime(name="t", format="%Y-%m-%d", bounds=("2020-01-01", "2020-12-31"), resolution="day"),
         Boolean(name="b"),
         Duration(name="l", bounds=("0 days", "2 days"), resolution="hour"),
+        Time(name="z", bounds=("00:00", "23:59"), resolution="minute"),
     ]
 )
 CELLS = [
@@ -50,6 +51,7 @@ def _table(n_rows: int = 40, seed: int = 0) -> pd.DataFrame:
             "t": days.dt.strftime("%Y-%m-%d"),
             "b": rng.random(n_rows) < 0.5,
             "l": pd.to_timedelta(rng.integers(0, 48, n_rows), "h"),
+            "z": [dt.time(int(hour)) for hour in rng.integers(0, 24, n_rows)],
         }
     )
 

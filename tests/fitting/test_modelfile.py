@@ -172,10 +172,12 @@ class TestWhatItHolds:
     def test_generator_and_released_counts_only(self, private, tmp_path):
         private.save(tmp_path / "m")
         header, tensors = _open(tmp_path / "m")
-        assert set(header) == {"format", "version", "schema", "columns", "privacy", "n_rows", "params"}
+        assert set(header) == {
+            *("format", "version", "schema", "columns", "privacy", "n_rows", "marginals", "params")
+        }
         for name in tensors:
             kind, rest = name.split(".", 1)
-            assert kind in ("generator", "column"), name
+            assert kind in ("generator", "column", "marginal"), name
             if kind == "column":
                 assert rest.split(".")[1] in (
                     "code_of_cell",
@@ -297,7 +299,9 @@ class TestIncomplete:
         _write(file, header | {"n_rows": 10**400}, tensors)
         _refused(file)
 
-    @pytest.mark.parametrize("key", ["version", "schema", "columns", "privacy", "n_rows", "params", "format"])
+    @pytest.mark.parametrize(
+        "key", ["version", "schema", "columns", "privacy", "n_rows", "marginals", "params", "format"]
+    )
     def test_every_key_is_needed(self, file, key):
         header, tensors = _open(file)
         del header[key]
@@ -317,6 +321,46 @@ class TestIncomplete:
             _write(tmp_path / "m", {**header, "privacy": {**header["privacy"], "entries": entries}}, tensors)
             _refused(tmp_path / "m")
 
+    def test_released_tables_that_are_not_those_of_a_fit(self, private, tmp_path):
+        path = tmp_path / "m"
+        private.save(path)
+        header, tensors = _open(path)
+        places, n_columns = header["marginals"], len(header["columns"])
+        assert places[:n_columns] == [[position] for position in range(n_columns)]
+        first, last = tensors["marginal.0"], f"marginal.{len(places) - 1}"
+        wrong = [
+            *(
+                {"marginal.0": table}
+                for table in (first[:-1], first.float(), first.reshape(1, -1), first * np.inf)
+            ),
+            {"marginal.0": torch.full_like(first, np.nan)},
+            {last: tensors[last].T.contiguous()},
+            {last: tensors[last] + 1e13},
+        ]
+        for damaged in wrong:
+            _write(path, header, tensors | damaged)
+            _refused(path)
+        pair = places[-1]
+        for other in (pair[::-1], places[0], [*pair, 0], [True, pair[1]], [-1, pair[1]], None):
+            _write(path, header | {"marginals": [*places[:-1], other]}, tensors)
+            _refused(path)
+        for others in (places[1:], places[::-1], None, 3):
+            _write(path, header | {"marginals": others}, tensors)
+            _refused(path)
+        unsaid = [entry for entry in header["privacy"]["entries"] if entry["what"] != "2-way marginal"]
+        _write(path, header | {"privacy": header["privacy"] | {"entries": unsaid}}, tensors)
+        _refused(path)
+        _write(path, header, tensors)
+        assert TabGAN.load(path).marginals().equals(private.marginals())
+
+    def test_a_fit_without_privacy_keeps_no_counts(self, file, private):
+        header, tensors = _open(file)
+        assert header["marginals"] == []
+        _write(
+            file, header | {"marginals": [[0]]}, tensors | {"marginal.0": torch.zeros(3, dtype=torch.float64)}
+        )
+        _refused(file)
+
     def test_an_argument_is_missing_or_unknown(self, file):
         header, tensors = _open(file)
         for params in (
@@ -335,11 +379,11 @@ class TestIncomplete:
         _write(file, {**header, "privacy": {**header["privacy"], "note": "x"}}, tensors)
         _refused(file)
 
-    @pytest.mark.parametrize("version", [0, 4, 6, "5", None])
+    @pytest.mark.parametrize("version", [0, 5, 7, "6", None])
     def test_another_version(self, file, version):
         header, tensors = _open(file)
         _write(file, {**header, "version": version}, tensors)
-        _refused(file, "expected version 5 of the format. Load it with the tabgan that wrote it")
+        _refused(file, "expected version 6 of the format. Load it with the tabgan that wrote it")
 
     @pytest.mark.parametrize("raw", ["", "[]", "5", "null", "{", "[" * 100_000, '{"version": 3}', "\x00"])
     def test_another_header(self, file, raw):

@@ -15,7 +15,7 @@ import pytest
 
 from tabgan.errors import DataError, TabGANError, UnexpectedError
 from tabgan.fitting import fit as fitting
-from tabgan.schema import Boolean, Categorical, Datetime, Duration, Numeric, Schema
+from tabgan.schema import Boolean, Categorical, Datetime, Duration, Numeric, Schema, Time
 from tabgan.synthesizer import TabGAN
 
 SECRET = "Zanzibar-4711"
@@ -59,6 +59,9 @@ COLUMNS = {
     "timedelta64[s]": pd.Series(np.array([2**60, -(2**60), 7], "timedelta64[s]")),
     "units of NumPy's durations": _objects(*(np.timedelta64(5, unit) for unit in ("Y", "M", "D", "as"))),
     "written durations": _objects("106751 days 23:47:17", "-106751 days +00:00:01", "1 days"),
+    "times of day": _objects(dt.time(0), dt.time(23, 59, 59, 999_999, tzinfo=EAST), dt.time(9, fold=1)),
+    "Arrow times": _arrow([86_399_999_999_999, 1, None], pa.time64("ns")),
+    "written times": _objects("24:00", "23:59:60", "9:5", "\u0661\u0662:30", "00:00", "99:00 AM", "-1:00"),
     "text of NumPy": _objects(np.str_("1 days"), "1 days", np.str_("x")),
     "attoseconds": _objects(np.datetime64(5, "as"), dt.datetime(2000, 1, 1)),
     "signalling NaN": _objects(Decimal("sNaN"), Decimal(1)),
@@ -87,6 +90,8 @@ DECLARED = {
     "text moments": Datetime(name="a", format="%Y-%m-%d"),
     "categorical": Categorical(name="a"),
     "duration": Duration(name="a"),
+    "time": Time(name="a"),
+    "text times": Time(name="a", format="%I:%M %p"),
 }
 
 

@@ -267,7 +267,6 @@ class TestStoredTypes:
             pa.struct([("x", pa.int8())]),
             pa.map_(pa.string(), pa.int8()),
             pa.binary(),
-            pa.time64("us"),
         ],
     )
     @pytest.mark.parametrize("values", [[None, None], []])

@@ -16,8 +16,10 @@ from tabgan.synthesizer import TabGAN
 #: Every file of a release folder. A new one needs a reason here.
 WHY = {
     "synthetic.csv": "a sample of the model: post-processing of releases",
+    "synthetic.csv.meta.json": "the label of the sample: version, promise, number of rows",
     "synthetic.parquet": "the same rows",
     "model.tabgan": "released counts and what was made of them; see HEADER",
+    "marginals.parquet": "released counts, with their noise",
     "schema.yaml": "declared by a person, or completed by releases",
     "report.html": "the shareable edition: made of releases, private metrics and the table",
     "report.json": "the same",
@@ -32,6 +34,7 @@ HEADER = {
     "columns": "names, in the order in which they are drawn: public, or by releases",
     "privacy": "the statement: arguments and charges, which follow from arguments and released numbers",
     "n_rows": "released with noise",
+    "marginals": "positions of the columns of released counts",
     "params": "arguments of the fit",
     "csv": "form of the source: declared, or of its header line",
 }
@@ -44,7 +47,7 @@ def folder(tmp_path_factory):
     df = pd.DataFrame({"age": rng.integers(18, 90, 900), "town": rng.choice(["Ulm", "Bonn"], 900)})
     df.to_csv(folder / "people.csv", index=False)
     (folder / "jobs.yaml").write_text(
-        f"source: {{path: people.csv}}\noutput: {{folder: {folder / 'out'}}}\nledger: people.ledger\n"
+        f"source: {{path: people.csv}}\noutput: {{folder: {folder / 'out'}, marginals: true}}\nledger: people.ledger\n"
         "model: {epsilon: 3.0, adversary_share: 0}\nrandom_state: 0\nreport: {private_metrics_epsilon: 0.5}\n"
     )
     run_job(load_jobs(folder / "jobs.yaml")[0])

@@ -94,7 +94,7 @@ def _sum_of_rows(df: pd.DataFrame, order: list[int], key: bytes, version: int) -
 
 def _odd(name: object) -> DataError:
     return DataError(
-        f"Column {str(name)!r}: expected text, numbers, booleans, dates, datetimes or durations; found "
+        f"Column {str(name)!r}: expected text, numbers, booleans, dates, datetimes, times of day or durations; found "
         "values of another type. Convert or drop it."
     )
 

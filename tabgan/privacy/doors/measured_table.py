@@ -26,13 +26,15 @@ class MeasuredTable:
     Attributes:
         released: The released columns; a declared target comes last.
         encoder: Encoder between rows and codes; moments' cycles are columns of their own.
-        one_ways: Noisy 1-way marginals by code, one per column.
+        histograms: Noisy 1-way marginals by cell as they were released, one per column.
+        one_ways: The same by code.
         pairs: Noisy 2-way marginals, by position.
         codes: ``(rows, columns)`` **private**: for the discriminator only.
     """
 
     released: ReleasedTable
     encoder: TableEncoder
+    histograms: list[Marginal]
     one_ways: list[Marginal]
     pairs: list[Marginal]
     codes: np.ndarray = field(repr=False, compare=False)
@@ -72,6 +74,7 @@ def measure_table(
     mu = measurer.privacy_filter.remaining_mu()
     table = read_text(df, released.schema)
     whole, encoder = with_cycles(table, released, code_table(released, plan, mu), plan, mu, measurer)
+    histograms = [Marginal((i,), c.counts, c.noise_stddev) for i, c in enumerate(whole.columns)]
     one_ways = one_way_marginals(whole, encoder)
     codes = encoder.transform(table)
     pairs = measure_pairs(
@@ -86,4 +89,4 @@ def measure_table(
         encoder.positions.get(schema.target or ""),
         encoder.calendar_lifts().keys(),
     )
-    return MeasuredTable(released, encoder, one_ways, pairs, codes)
+    return MeasuredTable(released, encoder, histograms, one_ways, pairs, codes)

@@ -83,7 +83,7 @@ class ReleasedTable:
 
     Attributes:
         schema: The completed schema, in the table's order.
-        columns: One per modelled column: all except identifiers.
+        columns: One per modelled column: all except those that are generated.
         n_rows: Noisy number of rows.
         unclear: Votes in which the noise leaves the kind open.
     """
@@ -248,7 +248,7 @@ class _Door:
             DataError: the noisy number is too small for the noise of the 1-ways.
         """
         if n_columns == 0:
-            raise DataError("fit: every column is an identifier, or generated, so there is nothing to learn.")
+            raise DataError("fit: every column is an identifier or a constant, so there is nothing to learn.")
         release = self._release(N_ROWS, (), self.plan.noise_multiplier("rows", 1))
         (noisy,) = self.measurer.counts([release], [lambda: np.array([len(self.df)])]) or []
         n_rows = float(noisy[0])
@@ -262,10 +262,7 @@ class _Door:
         return max(n_rows, 1.0)
 
     def find_recurrence(self, columns: Sequence[Column]) -> list[Column]:
-        """Return the columns with the noisy numbers of keys by their rows, where that is asked for.
-
-        Its sensitivity is that of :func:`~tabgan.privacy.events.sensitivity_of`.
-        """
+        """Return the columns with the noisy numbers of keys by their rows, where asked for; see ``sensitivity_of``."""
         asked = {c.name: c for c in columns if c.has_open_recurrence}
         most = {name: self.plan.unit.max_rows if name == self.plan.unit.entity else None for name in asked}
         counts = {name: partial(self._recurrence, column, most[name]) for name, column in asked.items()}
@@ -488,9 +485,8 @@ class _Door:
         """Return the categories that pass the threshold, with their noisy counts."""
         release = self._release(what, (column.name,), noise, GAUSSIAN_THRESHOLD, self.delta)
         found = self.measurer.discover(release, partial(self._observe, column), self.plan.unit.max_rows)
-        label = typed(
-            [column.other_label]
-        )  # a cell that holds it is pooled: the sample's label stands for both
+        # A cell that holds the label is pooled: the sample's label stands for both.
+        label = typed([column.other_label])
         is_kept = [typed([value]) != label for value in found.values]
         encoder = column.with_listed(tuple(itertools.compress(found.values, is_kept))).encoder()
         counts = np.concatenate([[found.n_missing], found.counts[is_kept], [np.nan]])

@@ -124,7 +124,7 @@ def overlay(column: Column, real: pd.Series, holdout: pd.Series, synthetic: pd.S
 def _counted(column: Column, real: pd.Series, holdout: pd.Series, synthetic: pd.Series) -> Overlay:
     tables = (real, holdout, synthetic)
     if not column.is_modelled:
-        return NoOverlay("Generated for every row, not modelled.")
+        return NoOverlay(f"{column.generated_as.capitalize()}: generated for every row, not modelled.")
     if column.is_discovered:
         return NoOverlay("The schema lists no categories for this column.")
     if column.has_categories:

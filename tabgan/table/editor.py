@@ -1,0 +1,98 @@
+"""JSON Schema of the YAML file of a schema, by which editors complete and check it. Made of the kinds themselves."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from tabgan.columns import KINDS, Column
+from tabgan.schema import KIND_NAMES, Schema
+
+#: A key of a docstring's section, and the indented lines of its description.
+_KEY = re.compile(r"^    (\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
+
+
+def editor_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 7, which editors of YAML know) of a schema's YAML file.
+
+    It knows the keys, types and listed values of every kind. What depends on several keys, such as bounds in their
+    order, is checked by :meth:`tabgan.Schema.from_yaml` alone.
+    """
+    said = _described(Schema)
+    table = Schema.model_json_schema()["properties"]
+    kinds = {str(kind.model_fields["kind"].default): kind for kind in KINDS}
+    column = {
+        "type": "object",
+        "required": ["kind"],
+        "properties": {"kind": {"enum": list(KIND_NAMES), "description": "The kind of the column."}},
+        "allOf": [
+            {"if": {"properties": {"kind": {"const": name}}}, "then": {"$ref": f"#/definitions/{name}"}}
+            for name in kinds
+        ],
+    }
+    columns = {"type": "object", "additionalProperties": column, "description": "Columns, by their names."}
+    others = {key: _plain(table[key]) | {"description": said[key]} for key in table if key != "columns"}
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "tabgan schema",
+        "description": "The public description of a table. All that is left out is found privately.",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"columns": columns, **others},
+        "definitions": {**_parts(), **{name: _kind(name, kind) for name, kind in kinds.items()}},
+    }
+
+
+def _parts() -> dict[str, Any]:
+    """Return the rules that keys of tables and columns refer to, but for columns themselves."""
+    found: dict[str, Any] = {}
+    models: tuple[type[BaseModel], ...] = (Schema, *KINDS)
+    for model in models:
+        found |= model.model_json_schema().get("$defs", {})
+    own = {kind.__name__ for kind in KINDS}
+    return {name: _plain(rule) for name, rule in found.items() if name not in own}
+
+
+def _kind(name: str, kind: type[Column]) -> dict[str, Any]:
+    """Return the rule of a column of one kind."""
+    said: dict[str, str] = {}
+    for each in reversed(kind.__mro__):
+        said |= _described(each) if issubclass(each, Column) else {}
+    found = kind.model_json_schema()["properties"]
+    keys = {
+        key: _plain(found[key]) | {"description": said[key]} for key in found if key not in ("name", "kind")
+    }
+    return {
+        "type": "object",
+        "description": inspect.cleandoc(kind.__doc__ or "")
+        .split("\n\n")[0]
+        .replace("\n", " ")
+        .replace("``", ""),
+        "additionalProperties": False,
+        "properties": {"kind": {"const": name}, **keys},
+    }
+
+
+def _described(model: type) -> dict[str, str]:
+    """Return the descriptions of a class's keys in its docstring."""
+    text = inspect.cleandoc(model.__doc__ or "")
+    return {
+        key: re.sub(r"``|\s+", lambda m: "" if m[0] == "``" else " ", said)
+        for key, said in _KEY.findall(text)
+    }
+
+
+def _plain(rule: Any) -> Any:
+    """Return a rule of pydantic's in draft 7, without titles, which repeat the keys."""
+    if isinstance(rule, list):
+        return [_plain(each) for each in rule]
+    if isinstance(rule, str):
+        return rule.replace("#/$defs/", "#/definitions/")
+    if not isinstance(rule, Mapping):
+        return rule
+    renamed = {"prefixItems": "items"}
+    return {renamed.get(key, key): _plain(value) for key, value in rule.items() if key != "title"}
