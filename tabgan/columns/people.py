@@ -111,7 +111,7 @@ class Pii(Column):
     """
 
     kind: Literal["pii"] = "pii"
-    provider: str
+    provider: Annotated[str, Field(json_schema_extra={"enum": list(PROVIDERS)})]
     locale: str = "en_US"
     follows: str | None = None
     missing: Annotated[float, Field(ge=0, lt=1)] | None = None
