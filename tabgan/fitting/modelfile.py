@@ -258,21 +258,24 @@ def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device:
 
 
 def _check_critics(generator: Generator, encoder: TableEncoder, privacy: PrivacyStatement) -> None:
-    """Raise unless critics are those of the target, and their training and test stand in the statement.
+    """Raise unless critics are those of targets, and their training and test stand in the statement.
 
     Raises:
-        ValueError: they are not.
+        KeyError, ValueError: they are not.
     """
-    target = encoder.schema.target
     tested = [entry.columns for entry in privacy.entries if entry.what == GAIN]
-    trained = [entry for entry in privacy.entries if entry.door == "dpsgd"]
-    if any(entry.sensitivity != MAX_GRAD_NORM for entry in trained):
+    trained = [entry.columns for entry in privacy.entries if entry.door == "dpsgd"]
+    if any(entry.sensitivity != MAX_GRAD_NORM for entry in privacy.entries if entry.door == "dpsgd"):
         raise ValueError
-    if not generator.critics:
-        return
-    if set(generator.critics) != {str(encoder.positions.get(target or "", -1))}:
-        raise ValueError
-    if privacy.is_private and (not trained or tested != [(target,)]):
+    targets = {str(encoder.positions.get(name, -1)): (name,) for name in encoder.schema.targets}
+    for position in generator.critics:
+        column = targets[position]
+        if privacy.is_private and (column not in trained or tested.count(column) != 1):
+            raise ValueError
+    said = {
+        str(encoder.positions.get(outcome.column, -1)) for outcome in privacy.critics if outcome.is_let_in
+    }
+    if said != set(generator.critics) or len(privacy.critics) > len(targets):
         raise ValueError
 
 

@@ -54,6 +54,40 @@ UNTOLD_PLACE = LedgerPlace("", 0, "")
 
 
 @dataclass(frozen=True)
+class CriticOutcome:
+    """The outcome of a critic's noisy test, by which it joined the generator or was left out.
+
+    Attributes:
+        column: The target that it judges.
+        is_let_in: True if it corrects the target's conditional.
+        gain: Noisy mean gain of a row in log-likelihood, each row's clipped; ``None`` if an interruption lost it.
+        noise_stddev: Standard deviation of its noise; 0 without privacy.
+    """
+
+    column: str
+    is_let_in: bool
+    gain: float | None
+    noise_stddev: float
+
+    def __str__(self) -> str:
+        return f"critic of {self.column!r}: {self.text}"
+
+    @property
+    def text(self) -> str:
+        """The outcome in words, without the column."""
+        if self.gain is None:
+            return (
+                "left out, so that the anchors alone draw the column: an interruption lost the result of its test, "
+                "which is paid for once"
+            )
+        noise = f", with noise of {self.noise_stddev:.2g}" if self.noise_stddev else ""
+        said = f"{self.gain:+.2g} a row{noise}"
+        if self.is_let_in:
+            return f"let in: it corrects the column; its gain in log-likelihood is {said}"
+        return f"left out, so that the anchors alone draw the column; its gain in log-likelihood is {said}"
+
+
+@dataclass(frozen=True)
 class PrivacyStatement:
     """The promise of a fit and its spending. ``model.privacy_`` is one.
 
@@ -76,6 +110,7 @@ class PrivacyStatement:
         max_rows: The most rows of one unit that were used.
         place: The fit's place in its dataset's ledger; ``None`` without a ledger, and ``UNTOLD_PLACE`` in a released
             model, which does not name it.
+        critics: Outcomes of the tests of critics, in the order of the targets. They follow from entries' answers.
 
     References:
         Rogers, Roth, Ullman & Vadhan (2016), *Privacy Odometers and Filters: Pay-as-you-Go Composition*.
@@ -94,6 +129,7 @@ class PrivacyStatement:
     entity: str | None = None
     max_rows: int = 1
     place: LedgerPlace | None = None
+    critics: tuple[CriticOutcome, ...] = ()
 
     @property
     def unit(self) -> PrivacyUnit:
@@ -122,6 +158,7 @@ class PrivacyStatement:
                 "entries": tuple(Release.from_dict(entry) for entry in data["entries"]),
                 "assumptions": tuple(data["assumptions"]),
                 "place": None if data["place"] is None else LedgerPlace(**data["place"]),
+                "critics": tuple(CriticOutcome(**critic) for critic in data["critics"]),
             }
             statement = cls(**{**data, **parts})
             statement._check()
@@ -142,7 +179,10 @@ class PrivacyStatement:
         unit = PrivacyUnit.from_dict({"entity": self.entity, "max_rows": self.max_rows})
         is_kept &= self.privacy_unit == unit.kind
         is_kept &= self.neighboring_relation == "add_or_remove_one" and self._is_of_its_entries()
-        texts = [self.neighboring_relation, *self.assumptions]
+        texts = [self.neighboring_relation, *self.assumptions, *(critic.column for critic in self.critics)]
+        for critic in self.critics:
+            is_kept &= isinstance(critic.is_let_in, bool) and is_number(critic.noise_stddev)
+            is_kept &= critic.gain is None or is_number(abs(critic.gain))
         if self.place is not None:
             texts += [self.place.ledger, self.place.hash]
             is_kept &= isinstance(self.place.entry, int)
@@ -170,6 +210,11 @@ class PrivacyStatement:
         return math.isclose(self.epsilon_spent, cost.epsilon(self.delta), rel_tol=_ROUNDING)
 
     def __str__(self) -> str:
+        return "\n".join([self._promise, *map(str, self.critics)])
+
+    @property
+    def _promise(self) -> str:
+        """The promise and its spending in one line."""
         if not self.is_private:
             return "no privacy guarantee (epsilon=None)"
         epsilon, delta = at_most(self.epsilon), at_most(self.delta)

@@ -25,7 +25,7 @@ Pair = tuple[int, int]
 #: the generator's fit shares strength between tables and so leaves less error.
 WORTH = 0.5
 
-#: Weight of a pair with the declared target, relative to other pairs, which get more noise in exchange: predictions of
+#: Weight of a pair with a declared target, relative to other pairs, which get more noise in exchange: predictions of
 #: the target depend on these pairs.
 TARGET_WEIGHT = 2.0
 
@@ -60,7 +60,7 @@ def measure_pairs(
     plan: Plan,
     measurer: Measurer,
     progress: Callable[[int, int], None] | None = None,
-    target: int | None = None,
+    targets: Collection[int] = (),
     known: Collection[Pair] = (),
 ) -> list[Marginal]:
     """Return noisy tables of the pairs whose dependence outweighs their noise.
@@ -79,7 +79,7 @@ def measure_pairs(
         plan: Noise scales.
         measurer: The object that charges, adds the noise, and keeps the answers.
         progress: Called with the number of pairs done and the total.
-        target: Position of the declared target, if there is one: its pairs get less noise.
+        targets: Positions of the declared targets: their pairs get less noise.
         known: Moments and their cycles: these pairs are left out, since their dependence is public.
 
     Returns:
@@ -95,7 +95,7 @@ def measure_pairs(
     if mu <= 0:  # interruptions have taken all of it
         return []
     cycles = {later for _, later in known}
-    weights = np.array([pair_weight(sizes[i] * sizes[j], target in (i, j)) for i, j in pairs])
+    weights = np.array([pair_weight(sizes[i] * sizes[j], not {i, j}.isdisjoint(targets)) for i, j in pairs])
     weights *= [CYCLE_WEIGHT if cycles & {i, j} else 1.0 for i, j in pairs]
     cells = np.array([sizes[i] * sizes[j] for i, j in pairs])
     chosen = choose_pairs(scores, cells, weights, mu / plan.unit.max_rows)

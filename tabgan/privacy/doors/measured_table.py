@@ -24,7 +24,7 @@ class MeasuredTable:
     """A table's released numbers, and its rows, which are not released.
 
     Attributes:
-        released: The released columns; a declared target comes last.
+        released: The released columns; declared targets come last.
         encoder: Encoder between rows and codes; moments' cycles are columns of their own.
         histograms: Noisy 1-way marginals by cell as they were released, one per column.
         one_ways: The same by code.
@@ -54,7 +54,7 @@ def measure_table(
     **Guarantee.** That of :func:`~tabgan.privacy.doors.release.release_table`, of
     :func:`~tabgan.privacy.doors.cycle_counts.with_cycles` and, with the rest of the Gaussian
     budget, of :func:`~tabgan.privacy.doors.marginals.measure_pairs`. The coding and the order of columns depend only
-    on the numbers released by the first and on the declared target.
+    on the numbers released by the first and on the declared targets.
 
     Args:
         df: ``(rows, columns)`` the private table, checked, with bounded contributions.
@@ -69,7 +69,7 @@ def measure_table(
     """
     progress = progress or silent
     progress("release", 0, 1)
-    released = release_table(df, schema, plan, measurer, untyped_text=untyped_text).with_last(schema.target)
+    released = release_table(df, schema, plan, measurer, untyped_text=untyped_text).with_last(schema.targets)
     progress("release", 1, 1)
     mu = measurer.privacy_filter.remaining_mu()
     table = read_text(df, released.schema)
@@ -86,7 +86,7 @@ def measure_table(
         plan,
         measurer,
         lambda done, total: progress("measure", done, total),
-        encoder.positions.get(schema.target or ""),
+        {encoder.positions[name] for name in schema.targets if name in encoder.positions},
         encoder.calendar_lifts().keys(),
     )
     return MeasuredTable(released, encoder, histograms, one_ways, pairs, codes)

@@ -38,11 +38,11 @@ def one_ways(codes):
     return [np.bincount(codes[:, i], minlength=size).astype(float) for i, size in enumerate(SIZES)]
 
 
-def measure(epsilon, progress=None, target=None):
+def measure(epsilon, progress=None, targets=()):
     codes, plan = table(), make_plan(epsilon, 1e-6)
     ledger = PrivacyFilter(plan)
     marginals = measure_pairs(
-        codes, SIZES, NAMES, one_ways(codes), len(codes), plan, Measurer(ledger), progress, target
+        codes, SIZES, NAMES, one_ways(codes), len(codes), plan, Measurer(ledger), progress, targets
     )
     return marginals, ledger, plan, codes
 
@@ -113,8 +113,8 @@ def test_large_tables_get_less_noise_a_cell_and_the_total_is_the_budget():
 
 def test_pairs_with_the_target_get_less_noise_for_the_same_budget():
     spent = []
-    for target, is_less in ((1, True), (None, False)):
-        marginals, ledger, plan, _ = measure(1.0, target=target)
+    for targets, is_less in (([1], True), ([], False)):
+        marginals, ledger, plan, _ = measure(1.0, targets=targets)
         spent.append(combined_mu(e.noise_multiplier for e in ledger.entries))
         assert spent[-1] <= plan.mu
         by_cells = {m.columns: m.noise_stddev * math.prod(m.counts.shape) ** (1 / 3) for m in marginals}

@@ -404,7 +404,7 @@ def step(case: Case, fitted: Fit, unit: PrivacyUnit, first: Recorder | None = No
     rng = np.random.default_rng([case.seed, 2])
     recorder = Recorder(case.seed, first)
     run = SubsampledGaussian(float(rng.choice([0.5, 4.0])), float(rng.choice([1.0, 0.5])), STEPS)
-    plan = Plan(1e3, 1e-5, 0.0, 1.0, dict(SHARES), True, run, unit)
+    plan = Plan(1e3, 1e-5, 0.0, 1.0, dict(SHARES), 1, run, unit)
     game = OneHotGame(fitted.sizes, case.seed, float(rng.choice([0.3, 1.0, 8.0, 60.0])))
     seeds = iter(rng.integers(0, 2**62, STEPS).tolist())
     measurer = WatchedMeasurer(WatchedLedger(plan, recorder), recorder)
@@ -1018,8 +1018,8 @@ def test_a_number_that_overflows_on_its_lattice_warns_of_nothing(odd, column):
 def learnt(case: Case, df: pd.DataFrame, first: Recorder | None = None) -> tuple[Recorder, list[Any]]:
     """Return what crossed in a whole fit, and what came of it."""
     recorder = Recorder(case.seed, first)
-    plan = make_plan(case.epsilon, 1e-6, unit=case.unit)
-    schema = case.schema if case.schema.target else case.schema.with_target(df.columns[0])
+    schema = case.schema if case.schema.target else case.schema.with_targets(list(df.columns[:2]))
+    plan = make_plan(case.epsilon, 1e-6, n_targets=len(schema.targets), unit=case.unit)
     request = fitting.Request(plan, schema, torch.device("cpu"), case.seed, case.untyped_text)
     session = fitting.Session(request, None, None)
     session.privacy_filter = WatchedLedger(plan, recorder)
