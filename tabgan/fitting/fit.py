@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import math
 import secrets
@@ -36,9 +37,11 @@ from tabgan.model.adversary.training import Game, play
 from tabgan.model.generator import Generator
 from tabgan.model.loglinear import axes_of, fit_loglinear
 from tabgan.model.margins import pool_margins
+from tabgan.model.tallies import SHAPE, keep_shares, tallies_of
 from tabgan.privacy.doors.contributions import bound_contributions, units_of
 from tabgan.privacy.doors.digest import table_digest
 from tabgan.privacy.doors.dpsgd import MOST_GAIN, PlainSteps, PrivateSteps, measure_gain
+from tabgan.privacy.doors.marginals import measure_places
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.measured_table import MeasuredTable, measure_table
 from tabgan.privacy.filter import UNTOLD, CriticOutcome, PrivacyFilter, PrivacyStatement, spent_note
@@ -307,6 +310,7 @@ def _learn(df: pd.DataFrame, request: Request, session: Session, progress: Progr
     critics: tuple[CriticOutcome, ...] = ()
     if plan.has_adversary and targets:
         critics = _correct(generator, targets, measured, table.units, request, session, measurer, progress)
+    _place(generator, measured, session, measurer)
     session.finish()
     marginals = (*measured.histograms, *measured.pairs) if plan.is_private else ()
     statement = replace(ledger.statement(), critics=critics)
@@ -373,6 +377,24 @@ def _correct(
         logger.info("%s.", str(outcome).capitalize())
         outcomes.append(outcome)
     return tuple(outcomes)
+
+
+def _place(generator: Generator, measured: MeasuredTable, session: Session, measurer: Measurer) -> None:
+    """Let the generator draw places within codes, as noisy tables of these say."""
+    cpu = torch.device("cpu")
+    rng, on_cpu = session.streams.torch("places", cpu), copy.deepcopy(generator).to(cpu)
+    with one_thread(cpu), torch.no_grad():
+        tallies = tallies_of(on_cpu, measured.encoder, rng)
+    if not tallies:
+        return
+    cells = {measured.encoder.names[tally.position]: tally.cells for tally in tallies}
+    tables = measure_places(cells, SHAPE, (measured.codes, measured.places), measurer)
+    noise = session.request.plan.noise_stddev("places", len(tallies))
+    for tally, table in zip(tallies, tables or (), strict=bool(tables)):
+        generator.place(tally.position, tally.places.with_table(table, noise))
+    if tables:
+        exists = [column.exists for column in measured.encoder.columns]
+        keep_shares(generator, exists, session.streams.torch("shares", generator.device))
 
 
 def _told(progress: Progress, before: int, total: int, done: int, _: int) -> None:

@@ -29,7 +29,7 @@ from tabgan.io.sinks import check_writable
 from tabgan.model.generator import Generator
 from tabgan.model.sampling import CodeSampler
 from tabgan.privacy.doors.dpsgd import GAIN, MAX_GRAD_NORM
-from tabgan.privacy.doors.marginals import Marginal
+from tabgan.privacy.doors.marginals import PLACES, Marginal
 from tabgan.privacy.filter import PrivacyStatement
 from tabgan.privacy.unit import PrivacyUnit
 from tabgan.schema import Schema
@@ -248,6 +248,7 @@ def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device:
         if header["params"]["delta"] != privacy.delta or unit != privacy.unit:
             raise ValueError
     _check_critics(generator, encoder, privacy)
+    _check_places(generator, encoder, privacy)
     form = header.get("csv", {})
     Dialect.of(**form)
     if not set(form) <= {part.name for part in fields(Dialect)}:
@@ -277,6 +278,23 @@ def _check_critics(generator: Generator, encoder: TableEncoder, privacy: Privacy
     }
     if said != set(generator.critics) or len(privacy.critics) > len(targets):
         raise ValueError
+
+
+def _check_places(generator: Generator, encoder: TableEncoder, privacy: PrivacyStatement) -> None:
+    """Raise unless places are those of ordered columns, and their tables stand in the statement.
+
+    Raises:
+        ValueError: they are not.
+    """
+    told = {entry.columns for entry in privacy.entries if entry.what == PLACES}
+    for name in generator.places:
+        position, places = int(name), generator.places_at(int(name))
+        values = encoder.columns[position].values
+        of_partners = [encoder.columns[i].values for i in places.partners.tolist()]
+        is_usable = places.block == values and {position, *places.partners.tolist()} <= set(encoder.placed)
+        is_usable &= places.ends.tolist() == [[each.start, each.stop - 1] for each in of_partners]
+        if not is_usable or (encoder.names[position],) not in told or name in generator.critics:
+            raise ValueError
 
 
 def _arrays_of(position: int, tensors: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:

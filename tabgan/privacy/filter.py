@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from tabgan._util.printed import at_most
 from tabgan.errors import BudgetExceededError, PrivacyError
 from tabgan.privacy.events import POISSON_GAUSSIAN, Release, cost_of, is_number
-from tabgan.privacy.plan import Plan
+from tabgan.privacy.plan import Plan, Stage
 from tabgan.privacy.unit import PrivacyUnit
 
 #: Facts that a fit assumes to be public unless the schema pins them; printed in every statement.
@@ -263,6 +263,7 @@ class PrivacyFilter:
         self.plan = plan
         self.entries: list[Release] = []
         self._book = book
+        self._reserved: set[Stage] = {"gain"} if plan.has_adversary else set()
         self._past = deque(book.past if book is not None else ())
 
     @property
@@ -328,15 +329,19 @@ class PrivacyFilter:
                 "interrupted. The checkpoint belongs to another fit or version; start a new fit with a new checkpoint."
             )
 
+    def reserve(self, stage: Stage) -> None:
+        """Keep the share of a stage that comes after the pairs; the call follows from public or released numbers."""
+        self._reserved.add(stage)
+
     def remaining_mu(self) -> float:
         """Return the budget left for plain Gaussian releases, as a GDP parameter; infinite without privacy.
 
-        The share of the test of a critic, which comes last, is not among it. The allocation to releases may depend on
-        earlier answers: the total is fixed.
+        The shares of reserved stages are not among it: of critics' tests, and of places. The allocation to releases may
+        depend on earlier answers: the total is fixed.
         """
         if not self.is_private:
             return math.inf
-        kept = self.plan.shares.get("gain", 0.0) if self.plan.has_adversary else 0.0
+        kept = sum(self.plan.shares.get(stage, 0.0) for stage in self._reserved)
         return math.sqrt(max(self.plan.mu**2 * (1 - kept) - cost_of(self.entries).mu_squared, 0.0))
 
     @property

@@ -36,6 +36,7 @@ Stage = Literal[
     "cycles",
     "selection",
     "gain",
+    "places",
 ]
 
 #: Shares of the Gaussian budget (of mu**2) of the stages before the pairs. The pairs take the rest, including the
@@ -55,6 +56,7 @@ SHARES: dict[Stage, float] = {
     "cycles": 0.02,
     "selection": 0.05,
     "gain": 0.01,
+    "places": 0.03,
 }
 
 #: The share of the votes on kinds where a table comes as text, so that every column has one.

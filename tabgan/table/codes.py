@@ -60,6 +60,11 @@ class CodedColumn:
         return len(self.is_sampled)
 
     @property
+    def values(self) -> slice:
+        """Codes of the column's values: not the one of missing cells, nor that of others."""
+        return slice(int(self.encoder.is_nullable), self.width - int(self.encoder.has_other))
+
+    @property
     def exists(self) -> np.ndarray:
         """``(width,)`` true for codes that rows may have: those that are sampled, and a pooled one."""
         exists = self.is_sampled.copy()
@@ -160,11 +165,29 @@ class CodedColumn:
         cumulative = np.concatenate([[0.0], np.cumsum(weights[order])])
         return order, cumulative, np.searchsorted(self.code_of_cell[order], np.arange(self.width + 1))
 
-    def cells_of(self, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return a cell for each code, drawn in proportion to the released counts."""
+    def places_of(self, cells: np.ndarray, at: np.ndarray) -> np.ndarray:
+        """Return the place of each cell among those of its code, by the released counts, in [0, 1].
+
+        Args:
+            cells: ``(rows,)``.
+            at: ``(rows,)`` places within the cells.
+        """
+        order, cumulative, bounds = self._drawing
+        ranks = np.empty_like(order)
+        ranks[order] = np.arange(len(order))
+        rank, code = ranks[cells], self.code_of_cell[cells]
+        start, stop = cumulative[bounds[code]], cumulative[bounds[code + 1]]
+        inside = cumulative[rank] + at * (cumulative[rank + 1] - cumulative[rank]) - start
+        shares = np.divide(inside, stop - start, out=np.full(len(cells), 0.5), where=stop > start)
+        return np.asarray(np.clip(shares, 0.0, 1.0))
+
+    def cells_of(
+        self, codes: np.ndarray, rng: np.random.Generator, places: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return a cell for each code, at its place within the code, or drawn in proportion to the released counts."""
         order, cumulative, bounds = self._drawing
         start, stop = cumulative[bounds[codes]], cumulative[bounds[codes + 1]]
-        drawn = start + rng.random(len(codes)) * (stop - start)
+        drawn = start + (rng.random(len(codes)) if places is None else places) * (stop - start)
         places = np.searchsorted(cumulative, drawn, side="right") - 1
         return np.asarray(order[np.clip(places, bounds[codes], bounds[codes + 1] - 1)])
 
@@ -354,6 +377,18 @@ def _pool_rare(weights: np.ndarray, n_categories: int, min_rows: float) -> np.nd
     return codes
 
 
+def _mixed(keys: np.ndarray) -> np.ndarray:
+    """Return 64 bits for each key that look random.
+
+    References:
+        Steele, Lea & Flood (2014), *Fast Splittable Pseudorandom Number Generators*: the finaliser of SplitMix64.
+    """
+    keys = keys + np.uint64(0x9E3779B97F4A7C15)
+    keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(keys ^ (keys >> np.uint64(31)))
+
+
 class TableEncoder:
     """An encoder of tables as codes, and back.
 
@@ -481,8 +516,44 @@ class TableEncoder:
             codes[:, position] = column.code_of_cell[column.encoder.transform(df[column.encoder.column.name])]
         return codes
 
+    @cached_property
+    def placed(self) -> list[int]:
+        """Positions of ordered columns whose values have places within their codes; moments with cycles have not."""
+        return [
+            position
+            for position in sorted(self.positions.values())
+            if (column := self.columns[position]).encoder.is_ordered
+            and position not in self.cycles
+            and 1 < len(range(*column.values.indices(column.width))) < column.encoder.n_values
+        ]
+
+    def places(self, df: pd.DataFrame) -> np.ndarray:
+        """Return ``(rows, columns)`` places of the values within their codes, in [0, 1]; NaN for columns without.
+
+        A place within a cell is not known here. It is made up from the row's own cells, so that it depends on no other
+        row, and is about uniform.
+        """
+        places = np.full((len(df), len(self.columns)), np.nan, dtype=np.float32)
+        if len(self.placed) < 2:
+            return places
+        names = {position: self.columns[position].encoder.column.name for position in self.placed}
+        cells = {
+            position: self.columns[position].encoder.transform(df[name]) for position, name in names.items()
+        }
+        key = np.zeros(len(df), dtype=np.uint64)
+        for each in cells.values():
+            key = _mixed(key + each.astype(np.uint64))
+        for position, each in cells.items():
+            key = _mixed(key)
+            places[:, position] = self.columns[position].places_of(each, (key >> np.uint64(11)) * 2.0**-53)
+        return places
+
     def inverse_transform(
-        self, codes: np.ndarray, rng: np.random.Generator, first_row: int = 0
+        self,
+        codes: np.ndarray,
+        rng: np.random.Generator,
+        first_row: int = 0,
+        places: np.ndarray | None = None,
     ) -> pd.DataFrame:
         """Return a table with the schema's columns, order and dtypes.
 
@@ -490,13 +561,21 @@ class TableEncoder:
             codes: ``(rows, columns)``.
             rng: Draws cells within codes and values within cells.
             first_row: Rows that were made before these: identifiers continue after them.
+            places: ``(rows, columns)`` places within the codes; NaN in columns that ``rng`` draws; ``(rows, 0)`` if it
+                draws all, as by default.
         """
-        return self.with_generated(self.modelled(codes, rng), first_row)
+        return self.with_generated(self.modelled(codes, rng, places), first_row)
 
-    def modelled(self, codes: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
+    def modelled(
+        self, codes: np.ndarray, rng: np.random.Generator, places: np.ndarray | None = None
+    ) -> pd.DataFrame:
         """Return a table of the modelled columns, in the schema's order; see :meth:`inverse_transform`."""
         ordered = [column.name for column in self.schema if column.name in self.positions]
-        series = {name: self._series(self.positions[name], codes, rng) for name in self.positions}
+        has_places = places is not None and bool(places.shape[1])
+        series = {
+            name: self._series(position, codes, rng, places[:, position] if has_places else None)  # type: ignore[index]
+            for name, position in self.positions.items()
+        }
         return pd.DataFrame({name: series[name] for name in ordered})
 
     def with_generated(self, table: pd.DataFrame, first_row: int) -> pd.DataFrame:
@@ -515,11 +594,15 @@ class TableEncoder:
             }
         )
 
-    def _series(self, position: int, codes: np.ndarray, rng: np.random.Generator) -> pd.Series:
+    def _series(
+        self, position: int, codes: np.ndarray, rng: np.random.Generator, places: np.ndarray | None = None
+    ) -> pd.Series:
         """Return one column of a table: a moment with cycles is drawn among those that agree with them."""
         column, own = self.columns[position], codes[:, position].astype(np.int64)
         if position not in self.cycles:
-            return column.encoder.inverse_transform(column.cells_of(own, rng), rng)
+            if places is not None and np.isnan(places).any():
+                places = None
+            return column.encoder.inverse_transform(column.cells_of(own, rng, places), rng)
         calendar, cells = self._calendars[position], np.zeros(len(codes), dtype=np.int64)
         present = ~(column.encoder.is_nullable & (own == MISSING))
         parts = codes[present][:, self.cycles[position]].astype(np.int64)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
+from tabgan.errors import BudgetExceededError, PrivacyError
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.events import GAUSSIAN, Release
 from tabgan.privacy.plan import Plan
@@ -34,6 +35,10 @@ CYCLE_WEIGHT = 2.0
 
 #: Pairs charged and measured at a time: bounds the loss of a crash, and the number of waits for the disk.
 BLOCK = 16
+
+#: Name of a table of places in the ledger; each row's flat cell in it by codes and places of that row, -1 for none.
+PLACES = "table of places"
+Cells = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,30 @@ def measure_pairs(
         if progress:
             progress(len(pairs) + start + len(block), len(pairs) + len(chosen))
     return marginals
+
+
+def measure_places(
+    cells: Mapping[str, Cells], shape: tuple[int, int], measured: Sequence[np.ndarray], measurer: Measurer
+) -> list[np.ndarray] | None:
+    """Return a noisy table of places for each column; ``None`` if an interruption lost them or has taken their share.
+
+    **Guarantee.** A row is in one cell of a table at most, by its own codes and places and by released numbers: L2
+    sensitivity ``max_rows``, charged before a row is read. Together they spend the stage ``places``.
+    """
+    plan, size = measurer.privacy_filter.plan, math.prod(shape)
+    noise, unit = plan.noise_multiplier("places", len(cells)), plan.unit.max_rows
+    lines = [Release("marginals", PLACES, (name,), GAUSSIAN, noise, sensitivity=unit) for name in cells]
+
+    def counts(cell: Cells) -> np.ndarray:
+        found = cell(*measured)
+        if found.shape != measured[0].shape[:1]:
+            raise PrivacyError(f"{PLACES}: expected one cell a row. Nothing was released.")
+        return np.bincount(found[(found >= 0) & (found < size)], minlength=size).reshape(shape)
+
+    try:
+        return measurer.counts(lines, [partial(counts, cell) for cell in cells.values()], is_dispensable=True)
+    except BudgetExceededError:  # nothing was charged, and no row was read
+        return None
 
 
 @dataclass(frozen=True)

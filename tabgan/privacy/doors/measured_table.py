@@ -29,7 +29,8 @@ class MeasuredTable:
         histograms: Noisy 1-way marginals by cell as they were released, one per column.
         one_ways: The same by code.
         pairs: Noisy 2-way marginals, by position.
-        codes: ``(rows, columns)`` **private**: for the discriminator only.
+        codes: ``(rows, columns)`` **private**: for the discriminator and the tables of places only.
+        places: ``(rows, columns)`` **private**: places of values within their codes, NaN in columns without.
     """
 
     released: ReleasedTable
@@ -38,6 +39,7 @@ class MeasuredTable:
     one_ways: list[Marginal]
     pairs: list[Marginal]
     codes: np.ndarray = field(repr=False, compare=False)
+    places: np.ndarray = field(repr=False, compare=False)
 
 
 def measure_table(
@@ -75,6 +77,8 @@ def measure_table(
     table = read_text(df, released.schema)
     whole, encoder = with_cycles(table, released, code_table(released, plan, mu), plan, mu, measurer)
     histograms = [Marginal((i,), c.counts, c.noise_stddev) for i, c in enumerate(whole.columns)]
+    if len(encoder.placed) > 1:
+        measurer.privacy_filter.reserve("places")
     one_ways = one_way_marginals(whole, encoder)
     codes = encoder.transform(table)
     pairs = measure_pairs(
@@ -89,4 +93,4 @@ def measure_table(
         {encoder.positions[name] for name in schema.targets if name in encoder.positions},
         encoder.calendar_lifts().keys(),
     )
-    return MeasuredTable(released, encoder, histograms, one_ways, pairs, codes)
+    return MeasuredTable(released, encoder, histograms, one_ways, pairs, codes, encoder.places(table))

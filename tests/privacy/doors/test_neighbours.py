@@ -36,7 +36,7 @@ from tabgan.privacy.doors import contributions, dpsgd, mechanisms
 from tabgan.privacy.doors import release as release_module
 from tabgan.privacy.doors.contributions import BoundedTable, bound_contributions, units_of
 from tabgan.privacy.doors.dpsgd import PrivateSteps
-from tabgan.privacy.doors.marginals import Marginal
+from tabgan.privacy.doors.marginals import PLACES, Marginal, measure_places
 from tabgan.privacy.doors.measure import Measurer, Observed
 from tabgan.privacy.doors.measured_table import measure_table
 from tabgan.privacy.doors.mechanisms import GRID, ROUNDING
@@ -422,6 +422,8 @@ def step(case: Case, fitted: Fit, unit: PrivacyUnit, first: Recorder | None = No
         dpsgd.measure_gain(
             lambda rows: size * (1.0 - 2.0 * (rows[:, 0] % 2)), codes, "target", measurer, device
         )
+        cells = {"target": lambda rows, places: (rows[:, 0] * 7 + places[:, 0]) % 13 - 1}
+        measure_places(cells, (3, 4), (codes.astype(np.int64), codes % 5), measurer)
     return recorder
 
 
@@ -952,6 +954,7 @@ RELEASES = {
     "2-way marginal",
     "discriminator's gradient",
     GAIN,
+    PLACES,
 }
 
 
