@@ -111,7 +111,8 @@ def test_the_shares_of_the_budget_are_the_plans():
         "roundness": "round",
         "hours, weekdays and months": "cycles",
         "choice of pairs": "selection",
-        "test of the critic": "gain",
+        "tests of the critics": "gain",
+        "places within codes": "places",
     }
     assert {stage: told[part] for part, stage in single.items()} == {
         each: [SHARES[each]] for each in single.values()

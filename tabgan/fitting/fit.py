@@ -380,7 +380,7 @@ def _correct(
 
 
 def _place(generator: Generator, measured: MeasuredTable, session: Session, measurer: Measurer) -> None:
-    """Let the generator draw places within codes, as noisy tables of these say."""
+    """Measure tables of places, and add to the generator the places that these show."""
     cpu = torch.device("cpu")
     rng, on_cpu = session.streams.torch("places", cpu), copy.deepcopy(generator).to(cpu)
     with one_thread(cpu), torch.no_grad():

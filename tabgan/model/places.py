@@ -26,9 +26,9 @@ from torch import nn
 PUSHES = (-1.6, -1.2, -0.9, -0.6, -0.4, -0.2, -0.08, 0.08, 0.2, 0.4, 0.6, 0.9, 1.2, 1.6)
 LEVELS = 16
 
-#: Columns that push another at most, the least mean size of their push, and the least agreement of a column's pushes
-#: from below and from above: where they differ, its order says nothing of the other column.
-PARTNERS, LEAST_PUSH, LEAST_AGREEMENT = 4, 0.01, 0.2
+#: Columns that push another at most, the least mean size of the push of one and of all together, and the least
+#: agreement of a column's pushes from below and from above: where they differ, its order says nothing of the other.
+PARTNERS, LEAST_PUSH, LEAST_PUSHES, LEAST_AGREEMENT = 4, 0.03, 0.08, 0.2
 
 #: Least share of a cell among those of its push.
 _LEAST_SHARE = 1e-6
@@ -119,12 +119,16 @@ class Places(nn.Module):
         is_value = (partners >= self.ends[:, 0]) & (partners <= self.ends[:, 1])
         offsets = torch.where(is_value, places[:, self.partners].to(logits.dtype) - 0.5, 0.0)
         pushed = (offsets * self.pushes(logits, codes, weights).mean(2)).sum(1)
+        return pushed / self.spread(logits)
+
+    def spread(self, logits: torch.Tensor) -> torch.Tensor:
+        """Return ``(batch,)`` standard deviations of the rank, places uniform within codes."""
         middles, widths = self.middles.to(logits.dtype), self.widths.to(logits.dtype)
         shares = torch.softmax(logits, dim=1)
         variance = (shares * (middles.square() + widths.square() / 12)).sum(1) - (shares * middles).sum(
             1
         ).square()
-        return pushed / variance.clamp_min(_LEAST_VARIANCE).sqrt()
+        return variance.clamp_min(_LEAST_VARIANCE).sqrt()
 
     def cell(self, push: torch.Tensor) -> torch.Tensor:
         """Return ``(batch,)`` cells of ``s``."""

@@ -9,7 +9,7 @@ import torch
 
 from tabgan._util.tensors import one_thread
 from tabgan.model.generator import Generator
-from tabgan.model.places import LEAST_AGREEMENT, LEAST_PUSH, LEVELS, PARTNERS, PUSHES, Places
+from tabgan.model.places import LEAST_AGREEMENT, LEAST_PUSH, LEAST_PUSHES, LEVELS, PARTNERS, PUSHES, Places
 from tabgan.model.sampling import CodeSampler
 from tabgan.table.codes import TableEncoder
 
@@ -73,12 +73,13 @@ class PlaceTally:
         return np.asarray(torch.where(self.places.holds_value(own), cells, -1).numpy())
 
     def agreement(self, codes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return ``(P,)`` mean sizes of each partner's push among rows, and how far both of its sides agree."""
-        pushes = self.places.pushes(self._logits(codes), codes, self._weights)
+        """Return ``(P,)`` mean sizes of each partner's push among rows, and the agreement of both of its sides."""
+        logits = self._logits(codes)
+        pushes = self.places.pushes(logits, codes, self._weights)
         above, below = pushes[..., 0], pushes[..., 1]
         agreement = (above * below).mean(0) / ((above.square() + below.square()).mean(0) / 2 + 1e-12)
-        variance = self.places.widths.sum() / 12  # of a rank without any condition
-        return pushes.mean(2).abs().mean(0) / 4 / variance.sqrt(), agreement
+        # A place is a quarter of a code away from the middle, on average.
+        return (pushes.mean(2) / self.places.spread(logits)[:, None]).abs().mean(0) / 4, agreement
 
 
 def tallies_of(generator: Generator, encoder: TableEncoder, rng: torch.Generator) -> list[PlaceTally]:
@@ -102,15 +103,16 @@ def tallies_of(generator: Generator, encoder: TableEncoder, rng: torch.Generator
         every = PlaceTally(generator, position, _places(encoder, position, partners), is_excluded)
         size, agreement = every.agreement(drawn)
         size = torch.where(agreement > LEAST_AGREEMENT, size, 0.0)
-        chosen = [partners[i] for i in torch.argsort(-size, stable=True)[:PARTNERS] if size[i] > LEAST_PUSH]
-        if chosen:
+        kept = [i for i in torch.argsort(-size, stable=True)[:PARTNERS].tolist() if size[i] > LEAST_PUSH]
+        chosen = [partners[i] for i in kept]
+        if sum(float(size[i]) for i in kept) > LEAST_PUSHES:
             found.append(PlaceTally(generator, position, _places(encoder, position, chosen), is_excluded))
     return found
 
 
 @torch.no_grad()
 def keep_shares(generator: Generator, exists: Sequence[np.ndarray], rng: torch.Generator) -> None:
-    """Shift the biases of columns with places until their codes are as frequent as without: free post-processing.
+    """Move the biases of columns with places until their codes are as frequent as without: free post-processing.
 
     Args:
         generator: Changed in place.

@@ -56,7 +56,7 @@ SHARES: dict[Stage, float] = {
     "cycles": 0.02,
     "selection": 0.05,
     "gain": 0.01,
-    "places": 0.03,
+    "places": 0.004,
 }
 
 #: The share of the votes on kinds where a table comes as text, so that every column has one.
