@@ -77,6 +77,7 @@ ORDER = [
     "privacy.ledger.summary",
     "privacy.ledger.journal",
     "privacy.ledger",
+    "privacy.choice",
     "privacy.doors.contributions",
     "privacy.doors.digest",
     "privacy.doors.mechanisms",

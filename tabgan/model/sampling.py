@@ -253,9 +253,7 @@ class CodeSampler:
                     share,
                 )
 
-    def start(
-        self, n_rows: int, rng: torch.Generator
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def start(self, n_rows: int, rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return the initial state of new rows, an array for their codes, and their places, uniform at first."""
         device, placed = self._generator.device, self._generator.placed
         codes = torch.zeros(n_rows, len(self._excluded), dtype=torch.int64, device=device)

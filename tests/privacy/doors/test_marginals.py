@@ -7,16 +7,9 @@ import pytest
 from scipy import stats
 
 from tabgan.errors import BudgetExceededError, PrivacyError
+from tabgan.privacy.choice import TARGET_WEIGHT, choose_pairs, pair_noises, pair_weight
 from tabgan.privacy.doors import mechanisms
-from tabgan.privacy.doors.marginals import (
-    PLACES,
-    TARGET_WEIGHT,
-    choose_pairs,
-    measure_pairs,
-    measure_places,
-    pair_noises,
-    pair_weight,
-)
+from tabgan.privacy.doors.marginals import PLACES, measure_pairs, measure_places
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import make_plan
