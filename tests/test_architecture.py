@@ -60,6 +60,7 @@ ORDER = [
     "table.checks",
     "table.calendar",
     "table.codes",
+    "table.placing",
     "table.conditions",
     "table.partial",
     "table.losses",

@@ -96,7 +96,7 @@ def test_the_shares_of_the_budget_are_the_plans():
     page = (ROOT / "docs" / "how-it-works.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \| [^|]*\|$", page, re.MULTILINE))
     told = {
-        part: [float(number) / 100 for number in re.findall(r"(\.?\d+)%", share)]
+        part: [float(number) / 100 for number in re.findall(r"(\d*\.?\d+)%", share)]
         for part, share in rows.items()
     }
     assert told["kinds"] == [SHARES["kinds"], UNTYPED_KINDS_SHARE]

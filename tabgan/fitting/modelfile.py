@@ -36,6 +36,7 @@ from tabgan.schema import Schema
 from tabgan.table.calendar import CycleEncoder, cycles_of, is_cycle
 from tabgan.table.codes import CodedColumn, TableEncoder
 from tabgan.table.losses import Loss, losses_of
+from tabgan.table.placing import placed_columns
 
 FORMAT = "tabgan-model"
 VERSION = 6
@@ -291,7 +292,9 @@ def _check_places(generator: Generator, encoder: TableEncoder, privacy: PrivacyS
         position, places = int(name), generator.places_at(int(name))
         values = encoder.columns[position].values
         of_partners = [encoder.columns[i].values for i in places.partners.tolist()]
-        is_usable = places.block == values and {position, *places.partners.tolist()} <= set(encoder.placed)
+        is_usable = places.block == values and {position, *places.partners.tolist()} <= set(
+            placed_columns(encoder)
+        )
         is_usable &= places.ends.tolist() == [[each.start, each.stop - 1] for each in of_partners]
         if not is_usable or (encoder.names[position],) not in told or name in generator.critics:
             raise ValueError

@@ -12,6 +12,7 @@ from tabgan.model.generator import Generator
 from tabgan.model.places import LEAST_AGREEMENT, LEAST_PUSH, LEAST_PUSHES, LEVELS, PARTNERS, PUSHES, Places
 from tabgan.model.sampling import CodeSampler
 from tabgan.table.codes import TableEncoder
+from tabgan.table.placing import placed_columns
 
 #: Shape of a table of places.
 SHAPE = (len(PUSHES) + 1, LEVELS)
@@ -92,7 +93,7 @@ def tallies_of(generator: Generator, encoder: TableEncoder, rng: torch.Generator
         encoder: The table's encoder.
         rng: Source of the drawn rows, on the CPU.
     """
-    placed = encoder.placed
+    placed = placed_columns(encoder)
     drawn = generator.draw(DRAWN, rng) if len(placed) > 1 else torch.zeros(0)
     found = []
     for position in placed:

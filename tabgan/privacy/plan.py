@@ -54,7 +54,7 @@ SHARES: dict[Stage, float] = {
     "rare": 0.12,
     "round": 0.01,
     "cycles": 0.02,
-    "selection": 0.05,
+    "selection": 0.046,
     "gain": 0.01,
     "places": 0.004,
 }

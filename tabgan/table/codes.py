@@ -156,7 +156,7 @@ class CodedColumn:
         return replace(self, is_sampled=is_sampled)
 
     @cached_property
-    def _drawing(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def drawing(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Cells by code, the running sum of their weights, and the start of each code."""
         weights = self._cell_weights
         order = np.argsort(self.code_of_cell, kind="stable")
@@ -165,27 +165,11 @@ class CodedColumn:
         cumulative = np.concatenate([[0.0], np.cumsum(weights[order])])
         return order, cumulative, np.searchsorted(self.code_of_cell[order], np.arange(self.width + 1))
 
-    def places_of(self, cells: np.ndarray, at: np.ndarray) -> np.ndarray:
-        """Return the place of each cell among those of its code, by the released counts, in [0, 1].
-
-        Args:
-            cells: ``(rows,)``.
-            at: ``(rows,)`` places within the cells.
-        """
-        order, cumulative, bounds = self._drawing
-        ranks = np.empty_like(order)
-        ranks[order] = np.arange(len(order))
-        rank, code = ranks[cells], self.code_of_cell[cells]
-        start, stop = cumulative[bounds[code]], cumulative[bounds[code + 1]]
-        inside = cumulative[rank] + at * (cumulative[rank + 1] - cumulative[rank]) - start
-        shares = np.divide(inside, stop - start, out=np.full(len(cells), 0.5), where=stop > start)
-        return np.asarray(np.clip(shares, 0.0, 1.0))
-
     def cells_of(
         self, codes: np.ndarray, rng: np.random.Generator, places: np.ndarray | None = None
     ) -> np.ndarray:
         """Return a cell for each code, at its place within the code, or drawn in proportion to the released counts."""
-        order, cumulative, bounds = self._drawing
+        order, cumulative, bounds = self.drawing
         start, stop = cumulative[bounds[codes]], cumulative[bounds[codes + 1]]
         drawn = start + (rng.random(len(codes)) if places is None else places) * (stop - start)
         places = np.searchsorted(cumulative, drawn, side="right") - 1
@@ -377,18 +361,6 @@ def _pool_rare(weights: np.ndarray, n_categories: int, min_rows: float) -> np.nd
     return codes
 
 
-def _mixed(keys: np.ndarray) -> np.ndarray:
-    """Return 64 bits for each key that look random.
-
-    References:
-        Steele, Lea & Flood (2014), *Fast Splittable Pseudorandom Number Generators*: the finaliser of SplitMix64.
-    """
-    keys = keys + np.uint64(0x9E3779B97F4A7C15)
-    keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(keys ^ (keys >> np.uint64(31)))
-
-
 class TableEncoder:
     """An encoder of tables as codes, and back.
 
@@ -515,38 +487,6 @@ class TableEncoder:
         for position, column in enumerate(self.columns):
             codes[:, position] = column.code_of_cell[column.encoder.transform(df[column.encoder.column.name])]
         return codes
-
-    @cached_property
-    def placed(self) -> list[int]:
-        """Positions of ordered columns whose values have places within their codes; moments with cycles have not."""
-        return [
-            position
-            for position in sorted(self.positions.values())
-            if (column := self.columns[position]).encoder.is_ordered
-            and position not in self.cycles
-            and 1 < len(range(*column.values.indices(column.width))) < column.encoder.n_values
-        ]
-
-    def places(self, df: pd.DataFrame) -> np.ndarray:
-        """Return ``(rows, columns)`` places of the values within their codes, in [0, 1]; NaN for columns without.
-
-        A place within a cell is not known here. It is made up from the row's own cells, so that it depends on no other
-        row, and is about uniform.
-        """
-        places = np.full((len(df), len(self.columns)), np.nan, dtype=np.float32)
-        if len(self.placed) < 2:
-            return places
-        names = {position: self.columns[position].encoder.column.name for position in self.placed}
-        cells = {
-            position: self.columns[position].encoder.transform(df[name]) for position, name in names.items()
-        }
-        key = np.zeros(len(df), dtype=np.uint64)
-        for each in cells.values():
-            key = _mixed(key + each.astype(np.uint64))
-        for position, each in cells.items():
-            key = _mixed(key)
-            places[:, position] = self.columns[position].places_of(each, (key >> np.uint64(11)) * 2.0**-53)
-        return places
 
     def inverse_transform(
         self,

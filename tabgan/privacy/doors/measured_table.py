@@ -17,6 +17,7 @@ from tabgan.privacy.doors.release import ReleasedTable, release_table
 from tabgan.privacy.plan import Plan
 from tabgan.schema import Schema
 from tabgan.table.codes import TableEncoder
+from tabgan.table.placing import placed_columns, places_of_rows
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def measure_table(
     table = read_text(df, released.schema)
     whole, encoder = with_cycles(table, released, code_table(released, plan, mu), plan, mu, measurer)
     histograms = [Marginal((i,), c.counts, c.noise_stddev) for i, c in enumerate(whole.columns)]
-    if len(encoder.placed) > 1:
+    if len(placed_columns(encoder)) > 1:
         measurer.privacy_filter.reserve("places")
     one_ways = one_way_marginals(whole, encoder)
     codes = encoder.transform(table)
@@ -93,4 +94,5 @@ def measure_table(
         {encoder.positions[name] for name in schema.targets if name in encoder.positions},
         encoder.calendar_lifts().keys(),
     )
-    return MeasuredTable(released, encoder, histograms, one_ways, pairs, codes, encoder.places(table))
+    places = places_of_rows(encoder, table)
+    return MeasuredTable(released, encoder, histograms, one_ways, pairs, codes, places)
