@@ -53,7 +53,7 @@ __all__ = [
 MOST_ROWS_EACH = 10**9
 
 #: Keys of a schema besides its columns.
-_TABLE_KEYS = ("target", "entity", "max_rows", "n_rows", "drafted")
+_TABLE_KEYS = ("target", "targets", "entity", "max_rows", "n_rows", "drafted")
 
 #: Names of the kinds, as YAML has them.
 KIND_NAMES = tuple(str(kind.model_fields["kind"].default) for kind in KINDS)
@@ -86,7 +86,8 @@ class Schema(BaseModel):
 
     Args:
         columns: Columns in any order; those of a table that are not listed are left open.
-        target: The column that models are trained to predict, if there is one.
+        target: The column that models are trained to predict, if there is one: the short form of a list of one target.
+            Of several it is the first.
         entity: The column that names the person of each row, if people have several: then whole entities are protected
             instead of rows. It is an identifier: generated in synthetic rows, never modelled.
         max_rows: The most rows of an entity that a fit uses, at least 1; the others are left out at random.
@@ -94,11 +95,14 @@ class Schema(BaseModel):
         n_rows: About how many rows a fit is given, without those of a holdout, from 1 to 10**12: a nominal number that
             is publicly known, such as the planned size of a survey, never one that was counted on the table. A fit
             that needs more is then refused before a row is read. How many there are is still released with noise.
+        targets: The columns that models are trained to predict, if there are several tasks, the most important first.
+            They are drawn in this order, after all other columns.
         drafted: ``"from rows"`` says that values here were copied off rows of a table, and that nobody has confirmed
             yet that they are public: no fit takes it. ``None`` otherwise.
 
     Raises:
-        SchemaError: naming each column and key that cannot be used; if two columns share a name.
+        SchemaError: naming each column and key that cannot be used; if two columns share a name; if ``target`` and
+            ``targets`` differ.
 
     >>> schema = Schema(columns=[Numeric(name="age", bounds=(0, 120), decimals=0), Boolean(name="smoker")])
     >>> schema["age"].bounds
@@ -114,6 +118,7 @@ class Schema(BaseModel):
     entity: str | None = None
     max_rows: Annotated[int, Field(ge=1, le=MOST_ROWS_EACH, strict=True)] | None = None
     n_rows: Annotated[int, Field(ge=1, le=MAX_ROWS, strict=True)] | None = None
+    targets: tuple[Annotated[str, Field(strict=True)], ...] = ()
     drafted: Literal["from rows"] | None = None
 
     def __init__(
@@ -123,6 +128,7 @@ class Schema(BaseModel):
         entity: str | None = None,
         max_rows: int | None = None,
         n_rows: int | None = None,
+        targets: Sequence[str] | None = None,
         drafted: str | None = None,
         **extra: object,
     ) -> None:
@@ -135,7 +141,7 @@ class Schema(BaseModel):
         try:
             super().__init__(
                 columns=columns,
-                target=target,
+                **_one_list_of(target, targets),
                 entity=entity,
                 max_rows=max_rows,
                 n_rows=n_rows,
@@ -152,6 +158,15 @@ class Schema(BaseModel):
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise ValueError(f"declared more than once: {', '.join(map(repr, repeated))}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_targets(self) -> Schema:
+        repeated = next((name for name in self.targets if self.targets.count(name) > 1), None)
+        if repeated is not None:
+            raise ValueError(
+                f"targets: expected each column once, got {repeated!r} more than once. Drop one."
+            )
         return self
 
     @model_validator(mode="after")
@@ -202,7 +217,7 @@ class Schema(BaseModel):
         return True
 
     def __repr__(self) -> str:
-        further = (f"{key}={getattr(self, key)!r}" for key in _TABLE_KEYS if getattr(self, key) is not None)
+        further = (f"{key}={value!r}" for key, value in self._further.items())
         lines = (f"    {_short(column)}," for column in self)
         return "\n".join(["Schema(", "  columns=[", *lines, "  ],", *(f"  {each}," for each in further), ")"])
 
@@ -224,17 +239,35 @@ class Schema(BaseModel):
                 return column
         raise SchemaError(f"schema: no column {name!r}.{nearest(name, self.names)}")
 
+    @property
+    def _further(self) -> dict[str, object]:
+        """All declarations besides the columns, by key; targets in their short form if there is one."""
+        further = {key: getattr(self, key) for key in _TABLE_KEYS}
+        further |= (
+            {"target": None, "targets": list(self.targets)} if len(self.targets) > 1 else {"targets": None}
+        )
+        return {key: value for key, value in further.items() if value is not None}
+
     def replace(self, columns: Sequence[Column]) -> Schema:
         """Return this schema with other columns."""
-        return Schema(columns, self.target, self.entity, self.max_rows, self.n_rows, self.drafted)
+        return self._with(columns=columns)
 
     def with_target(self, target: str | None) -> Schema:
-        """Return this schema with another target."""
-        return Schema(self.columns, target, self.entity, self.max_rows, self.n_rows, self.drafted)
+        """Return this schema with another target, and no further ones."""
+        return self.with_targets(() if target is None else (target,))
+
+    def with_targets(self, targets: Sequence[str]) -> Schema:
+        """Return this schema with other targets."""
+        return self._with(targets=targets)
 
     def confirmed(self) -> Schema:
         """Return this schema without the mark of a draft: whoever calls this says that all in it is public."""
-        return Schema(self.columns, self.target, self.entity, self.max_rows, self.n_rows)
+        return self._with(drafted=None)
+
+    def _with(self, **changes: Any) -> Schema:
+        """Return this schema with other declarations."""
+        kept = {key: getattr(self, key) for key in ("columns", *_TABLE_KEYS) if key != "target"}
+        return Schema(**kept | changes)
 
     def check_confirmed(self) -> None:
         """Raise if values here were copied off rows, and nobody has confirmed that they are public.
@@ -255,8 +288,7 @@ class Schema(BaseModel):
             column.name: column.model_dump(mode="json", exclude={"name"}, exclude_none=True)
             for column in self
         }
-        further = {key: getattr(self, key) for key in _TABLE_KEYS}
-        return {"columns": columns} | {key: value for key, value in further.items() if value is not None}
+        return {"columns": columns} | self._further
 
     @classmethod
     def from_dict(cls, data: Mapping[str, object]) -> Schema:
@@ -300,6 +332,28 @@ class Schema(BaseModel):
         if problems:
             raise SchemaError("\n".join(f"schema: {problem}" for problem in problems))
         return cls.from_dict(data or {})
+
+
+def _one_list_of(target: object, targets: object) -> dict[str, object]:
+    """Return the fields of a schema for targets in either form, or in both if they agree.
+
+    Raises:
+        SchemaError: they do not.
+    """
+    if targets is None or (isinstance(targets, list | tuple) and not targets):
+        return {
+            "target": target,
+            "targets": () if target is None or not isinstance(target, str) else (target,),
+        }
+    if isinstance(targets, list | tuple):
+        if target is not None and list(targets) != [target]:
+            raise SchemaError(
+                f"schema: targets: expected target or targets, got both, and they differ: {target!r} and "
+                f"{list(targets)!r}. Drop target: the first of targets takes its place."
+            )
+        first = targets[0] if targets and isinstance(targets[0], str) else None
+        return {"target": first, "targets": tuple(targets)}
+    return {"target": target, "targets": targets}
 
 
 def _explain(finding: Any, names: Sequence[str]) -> str:

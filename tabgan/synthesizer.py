@@ -63,8 +63,8 @@ FITTED_ATTRIBUTES = ("_fitted", "_times_sampled", "schema_", "privacy_", "n_rows
 class TabGAN(SamplerMixin, BaseEstimator):
     """A differentially private synthesizer for tables.
 
-    ``fit`` measures noisy marginals of the table and fits a generator to them; where the schema declares a target, a
-    discriminator trained by DP-SGD, the critic, corrects its conditional. All of it together is
+    ``fit`` measures noisy marginals of the table and fits a generator to them; where the schema declares targets, a
+    discriminator of each, the critic, trained by DP-SGD, corrects its conditional. All of it together is
     ``(epsilon, delta)``-differentially private for adding or removing one row, or one entity where the schema names
     one; ``privacy_`` lists every release. Sampling costs nothing more.
 
@@ -76,9 +76,9 @@ class TabGAN(SamplerMixin, BaseEstimator):
         epsilon: The privacy loss of the whole fit, above 0. ``None`` switches privacy off.
         delta: The probability with which the loss may exceed it, in (0, 1); less than one over the number of rows.
         schema: The public facts about the table; columns that it omits or leaves partly open are completed privately.
-        adversary_share: Part of the budget (of mu**2, see :mod:`tabgan.privacy.plan`) that trains the discriminator of
-            a declared target, in [0, 1); 0 omits it, ``None`` is a fifth. With ``epsilon=None`` it only switches it on
-            or off.
+        adversary_share: Part of the budget (of mu**2, see :mod:`tabgan.privacy.plan`) that trains the
+            discriminators of declared targets, in equal parts, in [0, 1); 0 omits them, ``None`` is a fifth. With
+            ``epsilon=None`` it only switches them on or off.
         steps: No longer used, and removed in the next version: the generator takes no steps of its own.
         batch_size: As ``steps``.
         device: ``"auto"`` (a GPU if there is one), ``"cpu"`` or ``"cuda"``.
@@ -90,7 +90,7 @@ class TabGAN(SamplerMixin, BaseEstimator):
             keeps this statement if it has charged anything: the budget is spent.
         plan_: The split of the budget, made before the table was read.
         n_rows_: Noisy number of rows.
-        losses_: Values that no sample shows, such as categories that were not released: the target's first.
+        losses_: Values that no sample shows, such as categories that were not released: the targets' first.
 
     >>> import numpy as np, pandas as pd
     >>> rng = np.random.default_rng(0)
@@ -205,7 +205,7 @@ class TabGAN(SamplerMixin, BaseEstimator):
                 say_what_is_spent(error, self.privacy_)
             raise
         self._set_fitted(fitted)
-        say(self.losses_, self.schema_.target)
+        say(self.losses_, self.schema_.targets)
         return self
 
     def _request(self, columns: Iterable[str], untyped_text: bool) -> Request:
@@ -225,7 +225,7 @@ class TabGAN(SamplerMixin, BaseEstimator):
             or any(name not in schema for name in columns)
             or any(column.may_repeat_values for column in schema),
             adversary_share=self.adversary_share,
-            has_target=schema.target is not None,
+            n_targets=len(schema.targets),
             n_rows=schema.n_rows,
             unit=PrivacyUnit.of_schema(schema) if is_private else ROW,
             untyped_text=untyped_text,
@@ -323,7 +323,8 @@ class TabGAN(SamplerMixin, BaseEstimator):
             synthetic: The rows to judge; by default a sample of about as many as ``real`` has. The guarantee covers
                 the shareable edition only if they are a sample of the model, from which nothing was removed or
                 changed after looking at real rows.
-            target: The column that models predict; the schema's by default.
+            target: The column that models predict; the schema's first target by default. Further ones have a report of
+                their own.
             rules: Rules for every row, such as ``Inequality("start", "end")``; checked, not enforced.
             subgroups: Columns whose values define groups to report utility for; chosen automatically by default.
             gate: Limits that decide on the release: a :class:`~tabgan.Gate`, a mapping as in YAML, or ``"standard"``;
@@ -454,7 +455,8 @@ class TabGAN(SamplerMixin, BaseEstimator):
             raise DataError(
                 f"evaluate: the synthetic table lacks {lacking[0]!r}. Give it the columns of the model."
             )
-        schema = self.schema_ if target is None else self.schema_.with_target(target)
+        named = self.schema_.targets if target is None else (target, *self.schema_.targets)
+        schema = self.schema_.with_targets(tuple(dict.fromkeys(named)))
         chosen = {key: str(value) for key, value in self.get_params(deep=False).items() if key != "schema"}
         if not hasattr(self, "plan_"):
             chosen["loaded"] = UNSIGNED
@@ -482,7 +484,7 @@ class TabGAN(SamplerMixin, BaseEstimator):
     def save(self, path: str | Path, *, with_place: bool = True) -> None:
         """Write the model to one file: safetensors, with everything else as JSON in its header.
 
-        It holds the generator and its critic, the schema, released counts and the privacy statement; no row, no
+        It holds the generator and its critics, the schema, released counts and the privacy statement; no row, no
         code. The file appears under its name only when it is complete.
 
         Args:

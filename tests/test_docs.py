@@ -102,7 +102,7 @@ def test_the_shares_of_the_budget_are_the_plans():
     page = (ROOT / "docs" / "how-it-works.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \| [^|]*\|$", page, re.MULTILINE))
     told = {
-        part: [float(number) / 100 for number in re.findall(r"(\.?\d+)%", share)]
+        part: [float(number) / 100 for number in re.findall(r"(\d*\.?\d+)%", share)]
         for part, share in rows.items()
     }
     assert told["kinds"] == [SHARES["kinds"], UNTYPED_KINDS_SHARE]
@@ -117,7 +117,8 @@ def test_the_shares_of_the_budget_are_the_plans():
         "roundness": "round",
         "hours, weekdays and months": "cycles",
         "choice of pairs": "selection",
-        "test of the critic": "gain",
+        "tests of the critics": "gain",
+        "places within codes": "places",
     }
     assert {stage: told[part] for part, stage in single.items()} == {
         each: [SHARES[each]] for each in single.values()

@@ -512,3 +512,46 @@ def test_one_category_without_brackets_is_said_to_need_them():
         Schema.from_dict({"columns": {"town": {"kind": "categorical", "categories": "Bern"}}})
     with pytest.raises(SchemaError, match=r"decimals: expected less than or equal to 9, got 12"):
         Schema.from_dict({"columns": {"size": {"kind": "numeric", "decimals": 12}}})
+
+
+class TestTargets:
+    def test_one_target_has_a_short_form(self):
+        short = Schema(target="a")
+        assert (
+            short
+            == Schema(targets=["a"])
+            == Schema(target="a", targets=["a"])
+            == Schema(target="a", targets=[])
+        )
+        assert (short.target, short.targets) == ("a", ("a",))
+        assert short.to_dict() == {"columns": {}, "target": "a"}
+        assert Schema().targets == ()
+
+    def test_the_first_of_several_is_the_target(self):
+        schema = Schema([Boolean(name="a")], targets=["b", "a"], n_rows=5)
+        assert (schema.target, schema.targets) == ("b", ("b", "a"))
+        assert "targets=['b', 'a'],\n" in repr(schema)
+        assert "target=" not in repr(schema)
+        assert Schema.from_yaml(schema.to_yaml()) == Schema.from_dict(schema.to_dict()) == schema
+        assert schema.replace([Boolean(name="a")]) == schema
+        assert schema.with_target("a") == Schema([Boolean(name="a")], target="a", n_rows=5)
+        assert schema.with_target("a").with_targets(["b", "a"]) == schema
+        assert schema.with_target(None).targets == ()
+
+    @pytest.mark.parametrize(
+        ("given", "message"),
+        [
+            ({"target": "a", "targets": ["a", "b"]}, "targets: expected target or targets, got both"),
+            ({"target": "a", "targets": ["b"]}, "targets: expected target or targets, got both"),
+            ({"targets": ["a", "b", "a"]}, "targets: expected each column once, got 'a' more than once"),
+            ({"targets": "a"}, "targets: expected a list"),
+            ({"targets": ""}, "targets: expected a list"),
+            ({"targets": [1]}, "targets.0: expected a valid string"),
+            ({"target": 1}, "target: expected a valid string"),
+        ],
+    )
+    def test_what_is_no_list_of_targets_is_refused(self, given, message):
+        with pytest.raises(SchemaError, match=message):
+            Schema(**given)
+        with pytest.raises(SchemaError, match=message):
+            Schema.from_dict({"columns": {}, **given})

@@ -353,6 +353,7 @@ def _statement_of(
         entries=entries,
         assumptions=ASSUMPTIONS,
         place=None,
+        critics=(),
     )
 
 

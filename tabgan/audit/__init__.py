@@ -47,6 +47,7 @@ def audit(
     n_canaries: int = 5_000,
     confidence: float = 0.95,
     progress: Callable[[str, int, int], None] | None = None,
+    n_targets: int = 1,
 ) -> AuditResult:
     """Audit this installation's stated privacy, with its own code on a made-up table.
 
@@ -66,6 +67,7 @@ def audit(
         n_canaries: Number of canaries, 100 to 30,000, each of which is included in the table or not.
         confidence: Joint confidence of all bounds, in (0, 1).
         progress: Called with a stage, the number of its steps done, and their total.
+        n_targets: The number of targets that the fit declares, at least 1: each has a critic, with steps of its own.
 
     Raises:
         ConfigError: an argument is out of its range.
@@ -84,7 +86,15 @@ def audit(
     if n_rows is not None:
         n_rows = validate.integer_at_least("n_rows", n_rows, 1)
     plan = make_plan(
-        epsilon, delta, has_discovery=False, adversary_share=adversary_share, n_rows=n_rows, unit=unit
+        epsilon,
+        delta,
+        has_discovery=False,
+        adversary_share=adversary_share,
+        n_targets=validate.integer_at_least(
+            "n_targets", n_targets, 1, fix="Without one set adversary_share=0."
+        ),
+        n_rows=n_rows,
+        unit=unit,
     )
     tell = progress or silent
     checks = check_mechanisms(lambda done, total: tell("checks", done, total))

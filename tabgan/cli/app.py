@@ -315,7 +315,10 @@ def infer(
     with_domain: Annotated[
         bool, typer.Option("--with-domain", help="Copy categories and bounds from the rows. Not private.")
     ] = False,
-    target: Annotated[str | None, typer.Option(help="Column to be predicted.")] = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(help="Column to be predicted; may be repeated, the most important first."),
+    ] = None,
     na_value: NaValue = None,
     separator: Separator = None,
     decimal: DecimalMark = None,
@@ -332,7 +335,7 @@ def infer(
 
         from tabgan.table.proposals import propose
 
-        draft = propose(df, with_domain=with_domain, target=target, untyped_text=is_csv(table))
+        draft = propose(df, with_domain=with_domain, targets=target or (), untyped_text=is_csv(table))
         text = draft.to_yaml()
         if output is None:
             typer.echo(text, nl=False)
@@ -403,7 +406,7 @@ def audit(
     delta: Annotated[float, typer.Option(help="Claimed delta to test.")] = 1e-6,
     adversary_share: Annotated[
         float | None,
-        typer.Option(help="Critic's share of the budget; by default that of a fit with a target."),
+        typer.Option(help="Critic's share of the budget; by default that of a fit with targets."),
     ] = None,
     max_rows: Annotated[int, typer.Option(help="Rows per unit of privacy.")] = 1,
     n_rows: Annotated[

@@ -147,8 +147,8 @@ class RowSource(TableSource):
         if n == 0:
             yield self._decoded(np.empty((0, len(self.fitted.encoder.columns)), dtype=np.int16), rngs[1])
             return
-        for codes in sampler.batches(n, rngs[0], self.fixed, batch_size):
-            table = self._decoded(codes, rngs[1])
+        for codes, places in sampler.rows(n, rngs[0], self.fixed, batch_size):
+            table = self._decoded(codes, rngs[1], places)
             if self.fixed:
                 table.attrs[EFFECTIVE] = sampler.effective_size - before
                 before = sampler.effective_size
@@ -177,8 +177,8 @@ class RowSource(TableSource):
                     )
                 share = max(kept, 1) / max(drawn, 1)
                 wanted = int(np.clip(SPARE * lacking / share, lacking, max(BATCH_SIZE, lacking)))
-                for codes in sampler.batches(wanted, rngs[0], self.fixed):
-                    table = self._decoded(codes, rngs[1])
+                for codes, places in sampler.rows(wanted, rngs[0], self.fixed):
+                    table = self._decoded(codes, rngs[1], places)
                     parts.append(table[keeps(table)])
                     drawn, kept = drawn + len(table), kept + len(parts[-1])
             whole = pd.concat(parts, ignore_index=True).iloc[:size]
@@ -190,10 +190,12 @@ class RowSource(TableSource):
         """Return the sources of codes and of values."""
         return streams.torch("sample", self.fitted.generator.device), streams.numpy("decode")
 
-    def _decoded(self, codes: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
+    def _decoded(
+        self, codes: np.ndarray, rng: np.random.Generator, places: np.ndarray | None = None
+    ) -> pd.DataFrame:
         """Return the table of some codes, with the conditioned values."""
         encoder = self.fitted.encoder
-        table = encoder.modelled(codes, rng)
+        table = encoder.modelled(codes, rng, places)
         for name, value in self.constants.items():
             table[name] = encoder.constant(name, value, len(table))
         return table

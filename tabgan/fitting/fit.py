@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import math
 import secrets
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,12 +37,14 @@ from tabgan.model.adversary.training import Game, play
 from tabgan.model.generator import Generator
 from tabgan.model.loglinear import axes_of, fit_loglinear
 from tabgan.model.margins import pool_margins
+from tabgan.model.tallies import SHAPE, keep_shares, tallies_of
 from tabgan.privacy.doors.contributions import bound_contributions, units_of
 from tabgan.privacy.doors.digest import table_digest
-from tabgan.privacy.doors.dpsgd import PlainSteps, PrivateSteps, measure_gain
+from tabgan.privacy.doors.dpsgd import MOST_GAIN, PlainSteps, PrivateSteps, measure_gain
+from tabgan.privacy.doors.marginals import measure_places
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.measured_table import MeasuredTable, measure_table
-from tabgan.privacy.filter import UNTOLD, PrivacyFilter, PrivacyStatement, spent_note
+from tabgan.privacy.filter import UNTOLD, CriticOutcome, PrivacyFilter, PrivacyStatement, spent_note
 from tabgan.privacy.ledger.file import FitEntry, LedgerFile
 from tabgan.privacy.ledger.records import LedgerConfig
 from tabgan.privacy.plan import ADVERSARY_STEPS, Plan
@@ -302,12 +306,15 @@ def _learn(df: pd.DataFrame, request: Request, session: Session, progress: Progr
     )
     encoder, n_rows = measured.encoder, measured.released.n_rows
     generator = _anchored_generator(measured, session.streams, progress).to(request.device)
-    target = encoder.positions.get(request.schema.target or "")
-    if plan.has_adversary and target is not None:
-        _correct(generator, target, measured, table.units, request, session, measurer, progress)
+    targets = [encoder.positions[name] for name in request.schema.targets if name in encoder.positions]
+    critics: tuple[CriticOutcome, ...] = ()
+    if plan.has_adversary and targets:
+        critics = _correct(generator, targets, measured, table.units, request, session, measurer, progress)
+    _place(generator, measured, session, measurer)
     session.finish()
     marginals = (*measured.histograms, *measured.pairs) if plan.is_private else ()
-    return Fitted(encoder, generator.eval(), ledger.statement(), n_rows, marginals=marginals)
+    statement = replace(ledger.statement(), critics=critics)
+    return Fitted(encoder, generator.eval(), statement, n_rows, marginals=marginals)
 
 
 def _anchored_generator(measured: MeasuredTable, streams: RandomStreams, progress: Progress) -> Generator:
@@ -334,29 +341,65 @@ def _anchored_generator(measured: MeasuredTable, streams: RandomStreams, progres
 
 def _correct(
     generator: Generator,
-    target: int,
+    targets: Sequence[int],
     measured: MeasuredTable,
     units: np.ndarray,
     request: Request,
     session: Session,
     measurer: Measurer,
     progress: Progress,
-) -> None:
-    """Train a critic of the target, by DP-SGD if the plan is private, and let it in if its noisy test shows a gain."""
+) -> tuple[CriticOutcome, ...]:
+    """Train a critic of each target, by DP-SGD if the plan is private, and let in those whose noisy test shows a gain.
+
+    They are trained one after another, each beside the generator with those before it, whose columns it may look at.
+    Returns the outcome of each test.
+    """
+    outcomes = []
     plan, device, codes, n_rows = request.plan, request.device, measured.codes, measured.released.n_rows
-    rng = session.streams.torch("critic", device)
-    game = Game(generator, measured.encoder, target, rng, plan.unit.max_rows)
-    steps: PlainSteps | PrivateSteps
-    if plan.adversary is None:
-        steps = PlainSteps(game, codes, session.privacy_filter, ADVERSARY_STEPS, device)
-    else:
-        steps = PrivateSteps(game, codes, units, n_rows, plan.adversary, measurer, device)
-    critic = play(game, steps, lambda done, total: progress("train", done, total))
-    gain, noise = measure_gain(game.gains, codes, measured.encoder.names[target], measurer, device)
-    if gain > LET_IN * noise:
-        generator.correct(target, critic)
-    else:
-        logger.info("The critic of the target showed no gain above the noise, and was left out.")
+    rng, total = session.streams.torch("critic", device), len(targets) * ADVERSARY_STEPS
+    for place, target in enumerate(targets):
+        game = Game(generator, measured.encoder, target, rng, plan.unit.max_rows)
+        steps: PlainSteps | PrivateSteps
+        name = measured.encoder.names[target]
+        if plan.adversary is None:
+            steps = PlainSteps(game, codes, session.privacy_filter, ADVERSARY_STEPS, device)
+        else:
+            steps = PrivateSteps(
+                game, codes, units, n_rows, plan.adversary, measurer, device, ADVERSARY_STEPS, name
+            )
+        critic = play(game, steps, partial(_told, progress, place * ADVERSARY_STEPS, total))
+        gain, noise = measure_gain(game.gains, codes, name, measurer, device)
+        is_let_in = gain is not None and gain > LET_IN * noise
+        if is_let_in:
+            generator.correct(target, critic)
+        unit = MOST_GAIN / max(n_rows, 1.0)
+        outcome = CriticOutcome(name, is_let_in, None if gain is None else gain * unit, noise * unit)
+        logger.info("%s.", str(outcome).capitalize())
+        outcomes.append(outcome)
+    return tuple(outcomes)
+
+
+def _place(generator: Generator, measured: MeasuredTable, session: Session, measurer: Measurer) -> None:
+    """Measure tables of places, and add to the generator the places that these show."""
+    cpu = torch.device("cpu")
+    rng, on_cpu = session.streams.torch("places", cpu), copy.deepcopy(generator).to(cpu)
+    with one_thread(cpu), torch.no_grad():
+        tallies = tallies_of(on_cpu, measured.encoder, rng)
+    if not tallies:
+        return
+    cells = {measured.encoder.names[tally.position]: tally.cells for tally in tallies}
+    tables = measure_places(cells, SHAPE, (measured.codes, measured.places), measurer)
+    noise = session.request.plan.noise_stddev("places", len(tallies))
+    for tally, table in zip(tallies, tables or (), strict=bool(tables)):
+        generator.place(tally.position, tally.places.with_table(table, noise))
+    if tables:
+        exists = [column.exists for column in measured.encoder.columns]
+        keep_shares(generator, exists, session.streams.torch("shares", generator.device))
+
+
+def _told(progress: Progress, before: int, total: int, done: int, _: int) -> None:
+    """Call ``progress`` with the steps of all critics, given those done by one and before it."""
+    progress("train", before + done, total)
 
 
 def say_what_is_spent(error: BaseException, privacy: PrivacyStatement) -> None:

@@ -29,13 +29,14 @@ from tabgan.io.sinks import check_writable
 from tabgan.model.generator import Generator
 from tabgan.model.sampling import CodeSampler
 from tabgan.privacy.doors.dpsgd import GAIN, MAX_GRAD_NORM
-from tabgan.privacy.doors.marginals import Marginal
+from tabgan.privacy.doors.marginals import PLACES, Marginal
 from tabgan.privacy.filter import PrivacyStatement
 from tabgan.privacy.unit import PrivacyUnit
 from tabgan.schema import Schema
 from tabgan.table.calendar import CycleEncoder, cycles_of, is_cycle
 from tabgan.table.codes import CodedColumn, TableEncoder
 from tabgan.table.losses import Loss, losses_of
+from tabgan.table.placing import placed_columns
 
 FORMAT = "tabgan-model"
 VERSION = 6
@@ -248,6 +249,7 @@ def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device:
         if header["params"]["delta"] != privacy.delta or unit != privacy.unit:
             raise ValueError
     _check_critics(generator, encoder, privacy)
+    _check_places(generator, encoder, privacy)
     form = header.get("csv", {})
     Dialect.of(**form)
     if not set(form) <= {part.name for part in fields(Dialect)}:
@@ -258,22 +260,44 @@ def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device:
 
 
 def _check_critics(generator: Generator, encoder: TableEncoder, privacy: PrivacyStatement) -> None:
-    """Raise unless critics are those of the target, and their training and test stand in the statement.
+    """Raise unless critics are those of targets, and their training and test stand in the statement.
+
+    Raises:
+        KeyError, ValueError: they are not.
+    """
+    tested = [entry.columns for entry in privacy.entries if entry.what == GAIN]
+    trained = [entry.columns for entry in privacy.entries if entry.door == "dpsgd"]
+    if any(entry.sensitivity != MAX_GRAD_NORM for entry in privacy.entries if entry.door == "dpsgd"):
+        raise ValueError
+    targets = {str(encoder.positions.get(name, -1)): (name,) for name in encoder.schema.targets}
+    for position in generator.critics:
+        column = targets[position]
+        if privacy.is_private and (column not in trained or tested.count(column) != 1):
+            raise ValueError
+    said = {
+        str(encoder.positions.get(outcome.column, -1)) for outcome in privacy.critics if outcome.is_let_in
+    }
+    if said != set(generator.critics) or len(privacy.critics) > len(targets):
+        raise ValueError
+
+
+def _check_places(generator: Generator, encoder: TableEncoder, privacy: PrivacyStatement) -> None:
+    """Raise unless places are those of ordered columns, and their tables stand in the statement.
 
     Raises:
         ValueError: they are not.
     """
-    target = encoder.schema.target
-    tested = [entry.columns for entry in privacy.entries if entry.what == GAIN]
-    trained = [entry for entry in privacy.entries if entry.door == "dpsgd"]
-    if any(entry.sensitivity != MAX_GRAD_NORM for entry in trained):
-        raise ValueError
-    if not generator.critics:
-        return
-    if set(generator.critics) != {str(encoder.positions.get(target or "", -1))}:
-        raise ValueError
-    if privacy.is_private and (not trained or tested != [(target,)]):
-        raise ValueError
+    told = {entry.columns for entry in privacy.entries if entry.what == PLACES}
+    for name in generator.places:
+        position, places = int(name), generator.places_at(int(name))
+        values = encoder.columns[position].values
+        of_partners = [encoder.columns[i].values for i in places.partners.tolist()]
+        is_usable = places.block == values and {position, *places.partners.tolist()} <= set(
+            placed_columns(encoder)
+        )
+        is_usable &= places.ends.tolist() == [[each.start, each.stop - 1] for each in of_partners]
+        if not is_usable or (encoder.names[position],) not in told or name in generator.critics:
+            raise ValueError
 
 
 def _arrays_of(position: int, tensors: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:

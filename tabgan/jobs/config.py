@@ -74,6 +74,7 @@ from tabgan.jobs.fields import (
     to_rules,
     to_schema,
     to_separator,
+    to_targets,
 )
 from tabgan.privacy.ledger.records import LedgerConfig
 from tabgan.schema import Schema
@@ -228,6 +229,7 @@ class Job:
         schema: The public facts about the table.
         model: Arguments of TabGAN.
         target: The column that models are trained to predict; the schema's if ``None``.
+        targets: Several such columns, the most important first.
         report: Files of the report; ``None`` for no evaluation and no report.
         rules: Rules for every row; the report gives the share of synthetic rows that keep them.
         gate: Limits that decide on the release; ``None`` leaves the decision to a person.
@@ -242,6 +244,7 @@ class Job:
     schema: Annotated[Schema | None, PlainValidator(to_schema)] = None
     model: Annotated[dict[str, Any], PlainValidator(to_model)] = field(default_factory=dict)
     target: str | None = None
+    targets: Annotated[tuple[str, ...] | None, PlainValidator(to_targets)] = None
     report: Annotated[ReportOptions | None, BeforeValidator(to_report)] = field(default_factory=ReportOptions)
     rules: Annotated[tuple[Rule, ...], PlainValidator(to_rules)] = ()
     gate: Annotated[Gate | Literal["standard"] | None, PlainValidator(to_gate)] = None
@@ -333,19 +336,27 @@ class Job:
 
     @model_validator(mode="after")
     def _check_target(self) -> Job:
-        declared = None if self.schema is None else self.schema.target
-        if self.target and declared and self.target != declared:
-            raise ConfigError(
-                f"target: expected the schema's target {declared!r}, got {self.target!r}. Drop one."
-            )
+        given, declared = self._own_targets, () if self.schema is None else self.schema.targets
+        if given and declared and given != declared:
+            said = [repr(names[0]) if len(names) == 1 else repr(list(names)) for names in (declared, given)]
+            raise ConfigError(f"target: expected the schema's target {said[0]}, got {said[1]}. Drop one.")
         return self
 
     @property
+    def _own_targets(self) -> tuple[str, ...]:
+        """The job's targets, in either form.
+
+        Raises:
+            SchemaError: it has both, and they differ; or one of them repeats.
+        """
+        return Schema(target=self.target, targets=self.targets).targets
+
+    @property
     def declared_schema(self) -> Schema | None:
-        """The schema, with the job's target."""
-        if self.target is None:
+        """The schema, with the job's targets."""
+        if not self._own_targets:
             return self.schema
-        return (Schema() if self.schema is None else self.schema).with_target(self.target)
+        return (Schema() if self.schema is None else self.schema).with_targets(self._own_targets)
 
     @property
     def private_metrics_epsilon(self) -> float | None:

@@ -136,6 +136,15 @@ def to_name(value: object) -> str:
     return value
 
 
+def to_targets(value: object) -> tuple[str, ...] | None:
+    """Return the names in a list of targets."""
+    if value is None:
+        return None
+    if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
+        raise ConfigError(f"targets: expected a list of columns such as [income, churned], got {value!r}.")
+    return tuple(value)
+
+
 def to_schema(value: object, info: ValidationInfo) -> Schema | None:
     """Return the schema in a file or a mapping."""
     if value is None or isinstance(value, Schema):

@@ -10,31 +10,40 @@ from torch import nn
 from tabgan._util.tensors import draw_codes, part
 from tabgan.model.adversary.critic import Critic
 from tabgan.model.loglinear import LogLinear
+from tabgan.model.places import Places
 
-#: Prefix of the critics' tensors in a state.
-_CRITICS = "critics."
+#: Prefixes of the tensors of critics and places in a state.
+_CRITICS, _PLACES = "critics.", "places."
 
 
 class Generator(nn.Module):
     """An autoregressive model over columns, ``p(code | earlier codes)`` proportional to ``anchors * exp(D)``.
 
     The anchors' logits of column ``i`` are ``bias_i + sum_{j<i} direct_ji[x_j]``, which models pairs. A column may
-    have a critic, whose log-ratio ``D`` of the earlier codes is added to them. Rows are drawn column by column.
+    have a critic, whose log-ratio ``D`` of the earlier codes is added to them. Rows are drawn column by column. Of
+    some columns the place within the code is drawn with it, given the earlier columns' codes and places.
 
     Args:
         sizes: Codes of each column.
         critics: By the position of their columns.
+        places: By the position of their columns.
     """
 
     offsets: torch.Tensor
 
-    def __init__(self, sizes: Sequence[int], critics: Mapping[int, Critic] | None = None) -> None:
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        critics: Mapping[int, Critic] | None = None,
+        places: Mapping[int, Places] | None = None,
+    ) -> None:
         super().__init__()
         self.sizes = list(sizes)
         width = sum(self.sizes)
         self.direct = nn.Parameter(torch.zeros(width, width), requires_grad=False)
         self.bias = nn.Parameter(torch.zeros(width), requires_grad=False)
         self.critics = nn.ModuleDict({str(position): critic for position, critic in (critics or {}).items()})
+        self.places = nn.ModuleDict({str(position): each for position, each in (places or {}).items()})
         starts = torch.tensor([0, *self.sizes[:-1]]).cumsum(0)
         self.register_buffer("offsets", starts, persistent=False)
 
@@ -52,6 +61,53 @@ class Generator(nn.Module):
     def correct(self, position: int, critic: Critic) -> None:
         """Add a critic's log-ratio to the logits of a column."""
         self.critics[str(position)] = critic.to(self.device)
+
+    def place(self, position: int, places: Places) -> None:
+        """Draw a column's places within its codes from now on."""
+        self.places[str(position)] = places.to(self.device)
+
+    def places_at(self, position: int) -> Places:
+        """Return the places of a column that has some."""
+        found: Places = self.places[str(position)]  # type: ignore[assignment]
+        return found
+
+    @property
+    def placed(self) -> list[int]:
+        """Positions of columns whose places are drawn here, of their partners too."""
+        partners = {int(i) for each in self.places.values() for i in each.partners}  # type: ignore[union-attr]
+        return sorted({int(position) for position in self.places} | partners)
+
+    def weights_of(self, position: int, places: Places) -> list[torch.Tensor]:
+        """Return for each partner of a column ``(its codes, values)``, the weights of its codes for the values."""
+        first = int(self.offsets[position])
+        block = self.direct.detach()[:, first + places.block.start : first + places.block.stop]
+        return [
+            block[int(self.offsets[i]) : int(self.offsets[i]) + self.sizes[i]]
+            for i in places.partners.tolist()
+        ]
+
+    def draw_column(
+        self,
+        logits: torch.Tensor,
+        codes: torch.Tensor,
+        places: torch.Tensor,
+        position: int,
+        rng: torch.Generator,
+    ) -> torch.Tensor:
+        """Return ``(batch,)`` codes of one column, drawn by its logits, given the earlier columns.
+
+        Writes their places, if the column's are drawn with them, into ``places``. Others are left as they are.
+        """
+        drawn = draw_codes(logits, rng)
+        if not places.shape[1] or str(position) not in self.places:
+            return drawn
+        own = self.places_at(position)
+        rows = own.holds_value(drawn).nonzero().squeeze(1)
+        weights = self.weights_of(position, own)
+        drawn[rows], places[rows, position] = own.draw(
+            logits[rows][:, own.block], codes[rows], places[rows], weights, rng
+        )
+        return drawn
 
     def start(self, n_rows: int) -> torch.Tensor:
         """Return the state ``(n_rows, width)`` of rows before any column is drawn: empty one-hot blocks."""
@@ -98,7 +154,7 @@ class Generator(nn.Module):
             KeyError, ValueError, RuntimeError: the tensors do not belong together.
         """
         width = sum(sizes)
-        own = {name: value for name, value in state.items() if not name.startswith(_CRITICS)}
+        own = {name: value for name, value in state.items() if not name.startswith((_CRITICS, _PLACES))}
         # Compared before anything is allocated: a few bytes of a file can ask for a large network.
         if {name: tuple(value.shape) for name, value in own.items()} != {
             "direct": (width, width),
@@ -112,6 +168,11 @@ class Generator(nn.Module):
             position: Critic.of_state(sizes, position, part(parts, f"{position}."))
             for position in sorted({int(name.partition(".")[0]) for name in parts})
         }
-        generator = cls(sizes, critics)
+        parts = part(state, _PLACES)
+        places = {
+            position: Places.of_state(sizes, position, part(parts, f"{position}."))
+            for position in sorted({int(name.partition(".")[0]) for name in parts})
+        }
+        generator = cls(sizes, critics, places)
         generator.load_state_dict(dict(state), strict=True)
         return generator

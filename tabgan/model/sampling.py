@@ -31,6 +31,10 @@ LEAST_SHARE = 1e-8
 Chances = int | np.ndarray | Callable[[np.ndarray], np.ndarray]
 
 
+#: Codes, and the places within them.
+Drawn = tuple[torch.Tensor, torch.Tensor]
+
+
 class CodeSampler:
     """A sampler that draws codes column by column.
 
@@ -76,7 +80,22 @@ class CodeSampler:
         fixed: Mapping[int, Chances] | None = None,
         batch_size: int = BATCH_SIZE,
     ) -> Iterator[np.ndarray]:
-        """Yield ``(batch, columns)`` int16 codes, exactly ``n_rows`` rows in total.
+        """Yield ``(batch, columns)`` int16 codes, exactly ``n_rows`` rows in total; see :meth:`rows`."""
+        for codes, _ in self.rows(n_rows, rng, fixed, batch_size):
+            yield codes
+
+    @torch.no_grad()
+    def rows(
+        self,
+        n_rows: int,
+        rng: torch.Generator,
+        fixed: Mapping[int, Chances] | None = None,
+        batch_size: int = BATCH_SIZE,
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield ``(batch, columns)`` int16 codes, exactly ``n_rows`` rows in total, and their places within the codes.
+
+        Places are NaN in columns without, and ``(batch, 0)`` if no column has any. A code with a condition has any
+        place.
 
         Conditions are met by sequential importance resampling: columns are drawn in order; one with a condition is
         drawn in proportion to the chance with which each code meets it, and the row weighted by the probability of
@@ -106,15 +125,16 @@ class CodeSampler:
             drawn = [
                 self._conditional(part, rng, fixed) if fixed else self._free(part, rng) for part in parts
             ]
-            whole = [self._without_pooled(codes, rng) for codes in drawn]
-            yield torch.cat([codes.to(torch.int16).cpu() for codes in whole]).numpy()
+            whole = [self._without_pooled(codes, rng) for codes, _ in drawn]
+            places = torch.cat([each.cpu() for _, each in drawn]).numpy()
+            yield torch.cat([codes.to(torch.int16).cpu() for codes in whole]).numpy(), places
 
     @torch.no_grad()
     def completed(self, given: np.ndarray, rng: torch.Generator) -> np.ndarray:
         """Return ``(rows, columns)`` int16 codes: those given, and for each row others that go with them.
 
         Each row has candidates of its own, weighted by the probability of its given codes; one of them is chosen after
-        its last given column, and completed.
+        its last given column, and completed. Places within codes are not drawn.
 
         Args:
             given: ``(rows, columns)`` codes that may be drawn, -1 where there is none.
@@ -137,10 +157,10 @@ class CodeSampler:
         """Return whole rows with the codes that are given in the columns before ``stop``."""
         n_rows = len(given)
         wanted = given.long().repeat_interleave(each, dim=0)
-        state, codes = self._start(len(wanted))
+        state, codes = self._generator.start(len(wanted)), torch.empty_like(wanted)
         log_weight = torch.zeros(len(wanted), device=codes.device, dtype=torch.float64)
         for position in range(stop):
-            logits, own = self._logits(state, position), wanted[:, position]
+            logits, own = self.logits(state, position), wanted[:, position]
             is_given = own >= 0
             codes[:, position] = torch.where(is_given, own, draw_codes(logits, rng))
             log_p = torch.log_softmax(logits, dim=1).gather(1, codes[:, position, None]).squeeze(1)
@@ -149,7 +169,8 @@ class CodeSampler:
         weights = torch.softmax(log_weight.view(n_rows, each), dim=1)
         kept = torch.multinomial(weights, 1, generator=rng).squeeze(1)
         codes = codes[torch.arange(n_rows, device=codes.device) * each + kept]
-        return self._go_on(self._state_after(codes, stop), codes, stop, rng)
+        places = torch.empty(len(codes), 0, device=codes.device)
+        return self._go_on(self._state_after(codes, stop), codes, places, stop, rng)[0]
 
     def _without_pooled(self, codes: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
         """Return the codes of complete rows with pooled codes redrawn, each column independently."""
@@ -159,31 +180,31 @@ class CodeSampler:
                 codes[rows, position] = torch.multinomial(weights, len(rows), replacement=True, generator=rng)
         return codes
 
-    def _free(self, n_rows: int, rng: torch.Generator) -> torch.Tensor:
-        state, codes = self._start(n_rows)
-        return self._go_on(state, codes, 0, rng)
+    def _free(self, n_rows: int, rng: torch.Generator) -> Drawn:
+        state, codes, places = self.start(n_rows, rng)
+        return self._go_on(state, codes, places, 0, rng)
 
-    def _conditional(self, n_rows: int, rng: torch.Generator, fixed: Mapping[int, Chances]) -> torch.Tensor:
+    def _conditional(self, n_rows: int, rng: torch.Generator, fixed: Mapping[int, Chances]) -> Drawn:
         least = max(CANDIDATES * n_rows, MIN_CANDIDATES)
         most = max(MOST_CANDIDATES * n_rows, AMPLE)
         stop = max(fixed) + 1
-        parts: list[tuple[torch.Tensor, torch.Tensor]] = []
+        parts: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
         masses: dict[int, list[torch.Tensor]] = {position: [] for position in fixed}
         drawn, worth = 0, 0.0
         while drawn < least or (worth < ENOUGH * n_rows and drawn < most):
             size = min(BATCH_SIZE, least - drawn) if drawn < least else BATCH_SIZE
-            codes, log_weight = self._candidates(size, rng, fixed, masses)
-            parts.append((codes[:, :stop].to(torch.int16), log_weight))
+            codes, places, log_weight = self._candidates(size, rng, fixed, masses)
+            parts.append((codes[:, :stop].to(torch.int16), places, log_weight))
             drawn += size
-            worth = _effective_size(torch.cat([log_weight for _, log_weight in parts]))
+            worth = _effective_size(torch.cat([log_weight for *_, log_weight in parts]))
         self._check(masses)
         self.effective_size += min(worth, n_rows)
-        first, log_weight = (torch.cat(part) for part in zip(*parts, strict=True))
+        first, places, log_weight = (torch.cat(part) for part in zip(*parts, strict=True))
         weights = torch.softmax(log_weight, dim=0)
         kept = torch.multinomial(weights, n_rows, replacement=True, generator=rng)
-        _, codes = self._start(n_rows)
+        codes = torch.zeros(n_rows, len(self._excluded), dtype=torch.int64, device=first.device)
         codes[:, :stop] = first[kept].long()
-        return self._go_on(self._state_after(codes, stop), codes, stop, rng)
+        return self._go_on(self._state_after(codes, stop), codes, places[kept], stop, rng)
 
     def _candidates(
         self,
@@ -191,19 +212,19 @@ class CodeSampler:
         rng: torch.Generator,
         fixed: Mapping[int, Chances],
         masses: Mapping[int, list[torch.Tensor]],
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the codes up to the last column with a condition, and the log-weights of new rows.
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return codes and places up to the last column with a condition, and the log-weights of new rows.
 
         Adds to ``masses``, for each of these columns, the log of the summed weights before it, and of these times the
         probability of a code that may meet its condition.
         """
-        state, codes = self._start(n_rows)
+        state, codes, places = self.start(n_rows, rng)
         log_weight = torch.zeros(n_rows, device=codes.device, dtype=torch.float64)
         for position in range(max(fixed) + 1):
-            logits = self._logits(state, position)
+            logits = self.logits(state, position)
             chances = fixed.get(position)
             if chances is None:
-                codes[:, position] = draw_codes(logits, rng)
+                codes[:, position] = self._generator.draw_column(logits, codes, places, position, rng)
             else:
                 codes[:, position], log_chance, log_possible = _meeting(
                     logits, chances, codes[:, :position], rng
@@ -212,7 +233,7 @@ class CodeSampler:
                 masses[position].append(mass)
                 log_weight += log_chance
             state = self._generator.advance(state, codes[:, position], position)
-        return codes, log_weight
+        return codes, places, log_weight
 
     def _check(self, masses: Mapping[int, list[torch.Tensor]]) -> None:
         """Raise if a condition practically never holds among the rows that meet those before.
@@ -232,11 +253,15 @@ class CodeSampler:
                     share,
                 )
 
-    def _start(self, n_rows: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the initial state of new rows, and an empty array for their codes."""
-        device = self._generator.device
-        codes = torch.empty(n_rows, len(self._excluded), dtype=torch.int64, device=device)
-        return self._generator.start(n_rows), codes
+    def start(self, n_rows: int, rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return the initial state of new rows, an array for their codes, and their places, uniform at first."""
+        device, placed = self._generator.device, self._generator.placed
+        codes = torch.zeros(n_rows, len(self._excluded), dtype=torch.int64, device=device)
+        if not placed:
+            return self._generator.start(n_rows), codes, torch.empty(n_rows, 0, device=device)
+        places = torch.full(codes.shape, torch.nan, device=device)
+        places[:, placed] = torch.rand(n_rows, len(placed), generator=rng, device=device)
+        return self._generator.start(n_rows), codes, places
 
     def _state_after(self, codes: torch.Tensor, stop: int) -> torch.Tensor:
         """Return the state of rows whose columns before ``stop`` are drawn."""
@@ -246,15 +271,22 @@ class CodeSampler:
         return state
 
     def _go_on(
-        self, state: torch.Tensor, codes: torch.Tensor, start: int, rng: torch.Generator
-    ) -> torch.Tensor:
-        """Draw every column from ``start`` on, and return the codes."""
+        self,
+        state: torch.Tensor,
+        codes: torch.Tensor,
+        places: torch.Tensor,
+        start: int,
+        rng: torch.Generator,
+    ) -> Drawn:
+        """Draw every column from ``start`` on, and return codes and places."""
         for position in range(start, len(self._excluded)):
-            codes[:, position] = draw_codes(self._logits(state, position), rng)
+            logits = self.logits(state, position)
+            codes[:, position] = self._generator.draw_column(logits, codes, places, position, rng)
             state = self._generator.advance(state, codes[:, position], position)
-        return codes
+        return codes, places
 
-    def _logits(self, state: torch.Tensor, position: int) -> torch.Tensor:
+    def logits(self, state: torch.Tensor, position: int) -> torch.Tensor:
+        """Return ``(batch, size)`` logits of a column, minus infinity for codes that must not be drawn."""
         logits, excluded = self._generator.logits(state, position), self._excluded[position]
         return logits if excluded is None else logits.masked_fill(excluded, -torch.inf)
 

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from tabgan._util.printed import at_most
 from tabgan.errors import BudgetExceededError, PrivacyError
 from tabgan.privacy.events import POISSON_GAUSSIAN, Release, cost_of, is_number, sensitivity_of
-from tabgan.privacy.plan import Plan
+from tabgan.privacy.plan import Plan, Stage
 from tabgan.privacy.unit import PrivacyUnit
 
 #: Facts that a fit assumes to be public unless the schema pins them; printed in every statement.
@@ -54,6 +54,40 @@ UNTOLD_PLACE = LedgerPlace("", 0, "")
 
 
 @dataclass(frozen=True)
+class CriticOutcome:
+    """The outcome of a critic's noisy test, by which it joined the generator or was left out.
+
+    Attributes:
+        column: The target that it judges.
+        is_let_in: True if it corrects the target's conditional.
+        gain: Noisy mean gain of a row in log-likelihood, each row's clipped; ``None`` if an interruption lost it.
+        noise_stddev: Standard deviation of its noise; 0 without privacy.
+    """
+
+    column: str
+    is_let_in: bool
+    gain: float | None
+    noise_stddev: float
+
+    def __str__(self) -> str:
+        return f"critic of {self.column!r}: {self.text}"
+
+    @property
+    def text(self) -> str:
+        """The outcome in words, without the column."""
+        if self.gain is None:
+            return (
+                "left out, so that the anchors alone draw the column: an interruption lost the result of its test, "
+                "which is paid for once"
+            )
+        noise = f", with noise of {self.noise_stddev:.2g}" if self.noise_stddev else ""
+        said = f"{self.gain:+.2g} a row{noise}"
+        if self.is_let_in:
+            return f"let in: it corrects the column; its gain in log-likelihood is {said}"
+        return f"left out, so that the anchors alone draw the column; its gain in log-likelihood is {said}"
+
+
+@dataclass(frozen=True)
 class PrivacyStatement:
     """The promise of a fit and its spending. ``model.privacy_`` is one.
 
@@ -76,6 +110,7 @@ class PrivacyStatement:
         max_rows: The most rows of one unit that were used.
         place: The fit's place in its dataset's ledger; ``None`` without a ledger, and ``UNTOLD_PLACE`` in a released
             model, which does not name it.
+        critics: Outcomes of the tests of critics, in the order of the targets. They follow from entries' answers.
 
     References:
         Rogers, Roth, Ullman & Vadhan (2016), *Privacy Odometers and Filters: Pay-as-you-Go Composition*.
@@ -94,6 +129,7 @@ class PrivacyStatement:
     entity: str | None = None
     max_rows: int = 1
     place: LedgerPlace | None = None
+    critics: tuple[CriticOutcome, ...] = ()
 
     @property
     def unit(self) -> PrivacyUnit:
@@ -122,6 +158,7 @@ class PrivacyStatement:
                 "entries": tuple(Release.from_dict(entry) for entry in data["entries"]),
                 "assumptions": tuple(data["assumptions"]),
                 "place": None if data["place"] is None else LedgerPlace(**data["place"]),
+                "critics": tuple(CriticOutcome(**critic) for critic in data["critics"]),
             }
             statement = cls(**{**data, **parts})
             statement._check()
@@ -142,7 +179,10 @@ class PrivacyStatement:
         unit = PrivacyUnit.from_dict({"entity": self.entity, "max_rows": self.max_rows})
         is_kept &= self.privacy_unit == unit.kind
         is_kept &= self.neighboring_relation == "add_or_remove_one" and self._is_of_its_entries()
-        texts = [self.neighboring_relation, *self.assumptions]
+        texts = [self.neighboring_relation, *self.assumptions, *(critic.column for critic in self.critics)]
+        for critic in self.critics:
+            is_kept &= isinstance(critic.is_let_in, bool) and is_number(critic.noise_stddev)
+            is_kept &= critic.gain is None or is_number(abs(critic.gain))
         if self.place is not None:
             texts += [self.place.ledger, self.place.hash]
             is_kept &= isinstance(self.place.entry, int)
@@ -172,6 +212,11 @@ class PrivacyStatement:
         return math.isclose(self.epsilon_spent, cost.epsilon(self.delta), rel_tol=_ROUNDING)
 
     def __str__(self) -> str:
+        return "\n".join([self._promise, *map(str, self.critics)])
+
+    @property
+    def _promise(self) -> str:
+        """The promise and its spending in one line."""
         if not self.is_private:
             return "no privacy guarantee (epsilon=None)"
         epsilon, delta = at_most(self.epsilon), at_most(self.delta)
@@ -220,6 +265,7 @@ class PrivacyFilter:
         self.plan = plan
         self.entries: list[Release] = []
         self._book = book
+        self._reserved: set[Stage] = {"gain"} if plan.has_adversary else set()
         self._past = deque(book.past if book is not None else ())
 
     @property
@@ -285,15 +331,19 @@ class PrivacyFilter:
                 "interrupted. The checkpoint belongs to another fit or version; start a new fit with a new checkpoint."
             )
 
+    def reserve(self, stage: Stage) -> None:
+        """Keep the share of a stage that comes after the pairs; the call follows from public or released numbers."""
+        self._reserved.add(stage)
+
     def remaining_mu(self) -> float:
         """Return the budget left for plain Gaussian releases, as a GDP parameter; infinite without privacy.
 
-        The share of the test of a critic, which comes last, is not among it. The allocation to releases may depend on
-        earlier answers: the total is fixed.
+        The shares of reserved stages are not among it: of critics' tests, and of places. The allocation to releases may
+        depend on earlier answers: the total is fixed.
         """
         if not self.is_private:
             return math.inf
-        kept = self.plan.shares.get("gain", 0.0) if self.plan.has_adversary else 0.0
+        kept = sum(self.plan.shares.get(stage, 0.0) for stage in self._reserved)
         return math.sqrt(max(self.plan.mu**2 * (1 - kept) - cost_of(self.entries).mu_squared, 0.0))
 
     @property

@@ -37,6 +37,7 @@ Stage = Literal[
     "cycles",
     "selection",
     "gain",
+    "places",
 ]
 
 #: Shares of the Gaussian budget (of mu**2) of the stages before the pairs. The pairs take the rest, including the
@@ -54,8 +55,9 @@ SHARES: dict[Stage, float] = {
     "rare": 0.12,
     "round": 0.01,
     "cycles": 0.02,
-    "selection": 0.05,
+    "selection": 0.046,
     "gain": 0.01,
+    "places": 0.004,
 }
 
 #: Shares of stages that a table has where its schema asks for them: of the rows that share a key.
@@ -72,7 +74,7 @@ DISCOVERY_DELTA_SHARE = 0.1
 #: standard deviations of the noise by which their number may be wrong, to either side.
 MOST_LOST, AIMED_AT, OF_USE, IN_DOUBT = 0.15, 0.5, 3.0, 2.0
 
-#: The share of the whole budget (of mu**2) that trains the critic of a declared target, and its steps.
+#: The share of the whole budget (of mu**2) that trains the critics of declared targets, and the steps of each.
 ADVERSARY_SHARE = 0.2
 ADVERSARY_STEPS = 4
 
@@ -103,8 +105,9 @@ class Plan:
         discovery_delta: Part of ``delta`` that threshold mechanisms may use, all columns together.
         mu: GDP parameter that the Gaussian stages may spend together; infinite without privacy.
         shares: Shares of ``mu**2`` of the stages before the pairs.
-        has_adversary: True if a discriminator is trained.
-        adversary: The discriminator's private run; ``None`` if it is switched off or needs no privacy.
+        critics: Number of discriminators that are trained, one for each target.
+        adversary: The private run of all discriminators together, with as many steps for each; ``None`` if they are
+            switched off or need no privacy.
         unit: The unit of privacy; its most rows scale every sensitivity.
     """
 
@@ -113,7 +116,7 @@ class Plan:
     discovery_delta: float
     mu: float
     shares: dict[Stage, float] = field(default_factory=dict)
-    has_adversary: bool = False
+    critics: int = 0
     adversary: SubsampledGaussian | None = None
     unit: PrivacyUnit = ROW
 
@@ -121,6 +124,11 @@ class Plan:
     def cost(self) -> Cost:
         """The most that the fit may cost. Defined only for a private plan."""
         return Cost(self.mu**2, () if self.adversary is None else (self.adversary,), self.discovery_delta)
+
+    @property
+    def has_adversary(self) -> bool:
+        """True if a discriminator is trained."""
+        return self.critics > 0
 
     @property
     def is_private(self) -> bool:
@@ -167,11 +175,11 @@ def parts_of_looks(
 
 
 def check_budget(
-    epsilon: float | None, delta: float, adversary_share: float | None, *, has_target: bool = False
+    epsilon: float | None, delta: float, adversary_share: float | None, *, n_targets: int = 0
 ) -> tuple[float | None, float, float]:
     """Return the arguments of a budget as floats if they are in their ranges; see :func:`make_plan`.
 
-    The share is ``ADVERSARY_SHARE`` by default if there is a target, whose conditional a critic corrects, and else 0.
+    The share is ``ADVERSARY_SHARE`` by default if there are targets, whose conditionals critics correct, and else 0.
 
     Raises:
         ConfigError: an argument is out of its range; names the first.
@@ -184,7 +192,7 @@ def check_budget(
     if adversary_share is None:
         adversary_share = ADVERSARY_SHARE
     share = validate.real_in("adversary_share", adversary_share, 0.0, 1.0, open_low=False)
-    return epsilon, delta, share if has_target else 0.0
+    return epsilon, delta, share if n_targets else 0.0
 
 
 def make_plan(
@@ -193,7 +201,7 @@ def make_plan(
     *,
     has_discovery: bool = True,
     adversary_share: float | None = None,
-    has_target: bool = True,
+    n_targets: int = 1,
     n_rows: int | None = None,
     unit: PrivacyUnit = ROW,
     untyped_text: bool = False,
@@ -207,8 +215,10 @@ def make_plan(
         epsilon: Above 0, or ``None`` for no privacy.
         delta: In (0, 1).
         has_discovery: True if categories or frequent numbers have to be discovered, which takes a part of ``delta``.
-        adversary_share: Part of the budget (of mu**2) for the discriminator, in [0, 1); ``ADVERSARY_SHARE`` by default.
-        has_target: True if the schema declares a target; without one there is no discriminator.
+        adversary_share: Part of the budget (of mu**2) for the discriminators, in [0, 1), by default
+            ``ADVERSARY_SHARE``.
+        n_targets: Number of targets that the schema declares, each with a discriminator; these share the budget in
+            equal parts, since all their steps have the same noise.
         n_rows: The declared number of rows, if there is one, from which the sampling rate of DP-SGD follows.
         unit: The unit of privacy.
         untyped_text: True for a table that comes as text, whose kinds are all voted on.
@@ -216,22 +226,25 @@ def make_plan(
     Raises:
         ConfigError: an argument is out of its range, or the target is too small to plan with.
     """
-    epsilon, delta, adversary_share = check_budget(epsilon, delta, adversary_share, has_target=has_target)
+    epsilon, delta, adversary_share = check_budget(epsilon, delta, adversary_share, n_targets=n_targets)
+    critics = n_targets if adversary_share > 0 else 0
     if epsilon is None:
-        return Plan(None, delta, 0.0, math.inf, has_adversary=adversary_share > 0, unit=unit)
+        return Plan(None, delta, 0.0, math.inf, critics=critics, unit=unit)
     discovery_delta = DISCOVERY_DELTA_SHARE * delta if has_discovery else 0.0
     remaining = (delta - discovery_delta) * _HEADROOM
     mu = affordable_mu(epsilon, remaining) * _HEADROOM
     if mu <= _LEAST_MU:
         raise ConfigError(f"epsilon: {epsilon:g} at delta={delta:g} is too small to plan with. Raise either.")
     adversary = None
-    if adversary_share > 0:
+    if critics:
         adversary_mu = mu * math.sqrt(adversary_share)
         mu *= math.sqrt(1.0 - adversary_share)
         rate = min(1.0, ADVERSARY_BATCH / max(n_rows or 1, 1))
-        adversary = _calibrate_adversary(adversary_mu, mu, epsilon, remaining, rate)
+        adversary = _calibrate_adversary(
+            adversary_mu, mu, epsilon, remaining, rate, critics * ADVERSARY_STEPS
+        )
     shares = SHARES | ON_REQUEST | ({"kinds": UNTYPED_KINDS_SHARE} if untyped_text else {})
-    return Plan(epsilon, delta, discovery_delta, mu, shares, adversary is not None, adversary, unit)
+    return Plan(epsilon, delta, discovery_delta, mu, shares, critics, adversary, unit)
 
 
 def make_private_metrics_plan(epsilon: float, delta: float, unit: PrivacyUnit = ROW) -> Plan:
@@ -259,7 +272,12 @@ def make_private_metrics_plan(epsilon: float, delta: float, unit: PrivacyUnit = 
 
 @lru_cache(maxsize=64)
 def _calibrate_adversary(
-    adversary_mu: float, mu: float, epsilon: float, delta: float, sample_rate: float = 1.0
+    adversary_mu: float,
+    mu: float,
+    epsilon: float,
+    delta: float,
+    sample_rate: float = 1.0,
+    steps: int = ADVERSARY_STEPS,
 ) -> SubsampledGaussian:
     """Return the DP-SGD run with about the least noise that fits together with Gaussian releases of ``mu``.
 
@@ -269,12 +287,12 @@ def _calibrate_adversary(
     """
 
     def run(precision: float) -> SubsampledGaussian:
-        return SubsampledGaussian(1.0 / precision, sample_rate, ADVERSARY_STEPS)
+        return SubsampledGaussian(1.0 / precision, sample_rate, steps)
 
     def is_affordable(precision: float) -> bool:
         return epsilon_of(mu, (run(precision),), delta) <= epsilon
 
-    guess = adversary_mu / math.sqrt(ADVERSARY_STEPS)
+    guess = adversary_mu / math.sqrt(steps)
     sample_rate = min(max(sample_rate, guess / math.sqrt(math.expm1(MOST_PRECISION**2))), 1.0)
     if sample_rate < 1:
         guess = math.sqrt(math.log1p((guess / sample_rate) ** 2))

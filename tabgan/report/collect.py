@@ -162,6 +162,7 @@ class ReportData:
         ledger: The releases of the fit, grouped; those of private metrics are in their own statement.
         columns: In the table's order.
         target: The column that utility was measured on.
+        further_targets: The schema's other targets.
         model: The caller's details of the model: versions, seed, arguments.
         versions: Software that made the report.
         stated: The caller's statements about the original.
@@ -183,6 +184,7 @@ class ReportData:
     private_metrics: PrivacyStatement | None = None
     stated: Stated = NOT_STATED
     losses: tuple[Loss, ...] = ()
+    further_targets: tuple[str, ...] = ()
 
     @property
     def is_internal(self) -> bool:
@@ -276,7 +278,8 @@ def collect(
     cards = _cards(schema, evaluation, overlays, real, target)
     told = replace(privacy, place=None) if privacy.place == UNTOLD_PLACE else privacy
     about = _About(
-        told, private_metrics, title, model or {}, target, created, decision, stated, tuple(losses)
+        *(told, private_metrics, title, model or {}, target, created, decision, stated, tuple(losses)),
+        _further(schema, target),
     )
     return about.data("internal", evaluation, cards)
 
@@ -343,7 +346,8 @@ def collect_shareable(
     cards = _cards(schema, evaluation, overlays, synthetic, target)
     extra = None if private_metrics is None else replace(private_metrics, place=None)
     told = replace(privacy, place=None)
-    about = _About(told, extra, title, model or {}, target, created, decision, stated, tuple(losses))
+    said = (told, extra, title, model or {}, target, created, decision, stated, tuple(losses))
+    about = _About(*said, _further(schema, target))
     return about.data("shareable", evaluation, cards)
 
 
@@ -360,6 +364,7 @@ class _About:
     decision: Decision
     stated: Stated
     losses: tuple[Loss, ...]
+    further_targets: tuple[str, ...]
 
     def data(self, edition: Edition, evaluation: Evaluation, cards: tuple[ColumnCard, ...]) -> ReportData:
         """Return an edition."""
@@ -386,7 +391,13 @@ class _About:
             private_metrics=self.private_metrics,
             stated=self.stated,
             losses=self.losses,
+            further_targets=self.further_targets,
         )
+
+
+def _further(schema: Schema, target: str | None) -> tuple[str, ...]:
+    """Return a schema's targets other than the one that utility was measured on."""
+    return tuple(name for name in schema.targets if name != target)
 
 
 def _check_columns(name: str, table: pd.DataFrame, schema: Schema) -> None:

@@ -120,6 +120,10 @@ def _composition(data: ReportData) -> Iterator[str]:
         for card in data.columns
     )
     yield _table(("Column", "Kind", "dtype", "Domain", "Role"), rows)
+    if data.privacy.critics:
+        yield "## Critics of the targets"
+        told = ((escaped(each.column), escaped(each.text, 200)) for each in data.privacy.critics)
+        yield _table(("Target", "Critic"), told)
     if data.losses:
         yield "## Values that the synthetic rows lack"
         lost = (

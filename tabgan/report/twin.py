@@ -58,6 +58,7 @@ def to_json(data: ReportData) -> str:
             for card in data.columns
         ],
         "target": data.target,
+        "further_targets": data.further_targets,
         "model": dict(data.model),
         "versions": dict(data.versions),
     }

@@ -83,7 +83,7 @@ def warn_if_synthetic(df: object) -> None:
 
 
 def check_columns(schema: Schema, names: Sequence[str]) -> None:
-    """Raise unless a table with these columns has those of a schema, its target among them.
+    """Raise unless a table with these columns has those of a schema, its targets among them.
 
     Raises:
         SchemaError: it lacks one.
@@ -98,8 +98,9 @@ def check_columns(schema: Schema, names: Sequence[str]) -> None:
                 f"Column {column.name!r}: follows: no column {column.follows_column!r}."
                 f"{nearest(column.follows_column, names)}"
             )
-    if schema.target is not None and schema.target not in names:
-        raise SchemaError(f"target: no column {schema.target!r}.{nearest(schema.target, names)}")
+    for target in schema.targets:
+        if target not in names:
+            raise SchemaError(f"target: no column {target!r}.{nearest(target, names)}")
 
 
 def _check_names(df: pd.DataFrame) -> None:

@@ -61,6 +61,11 @@ class CodedColumn:
         return len(self.is_sampled)
 
     @property
+    def values(self) -> slice:
+        """Codes of the column's values: not the one of missing cells, nor that of others."""
+        return slice(int(self.encoder.is_nullable), self.width - int(self.encoder.has_other))
+
+    @property
     def exists(self) -> np.ndarray:
         """``(width,)`` true for codes that rows may have: those that are sampled, and a pooled one."""
         exists = self.is_sampled.copy()
@@ -152,7 +157,7 @@ class CodedColumn:
         return replace(self, is_sampled=is_sampled)
 
     @cached_property
-    def _drawing(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def drawing(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Cells by code, the running sum of their weights, and the start of each code."""
         weights = self._cell_weights
         order = np.argsort(self.code_of_cell, kind="stable")
@@ -161,11 +166,13 @@ class CodedColumn:
         cumulative = np.concatenate([[0.0], np.cumsum(weights[order])])
         return order, cumulative, np.searchsorted(self.code_of_cell[order], np.arange(self.width + 1))
 
-    def cells_of(self, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return a cell for each code, drawn in proportion to the released counts."""
-        order, cumulative, bounds = self._drawing
+    def cells_of(
+        self, codes: np.ndarray, rng: np.random.Generator, places: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return a cell for each code, at its place within the code, or drawn in proportion to the released counts."""
+        order, cumulative, bounds = self.drawing
         start, stop = cumulative[bounds[codes]], cumulative[bounds[codes + 1]]
-        drawn = start + rng.random(len(codes)) * (stop - start)
+        drawn = start + (rng.random(len(codes)) if places is None else places) * (stop - start)
         places = np.searchsorted(cumulative, drawn, side="right") - 1
         return np.asarray(order[np.clip(places, bounds[codes], bounds[codes + 1] - 1)])
 
@@ -483,7 +490,11 @@ class TableEncoder:
         return codes
 
     def inverse_transform(
-        self, codes: np.ndarray, rng: np.random.Generator, first_row: int = 0
+        self,
+        codes: np.ndarray,
+        rng: np.random.Generator,
+        first_row: int = 0,
+        places: np.ndarray | None = None,
     ) -> pd.DataFrame:
         """Return a table with the schema's columns, order and dtypes.
 
@@ -491,13 +502,21 @@ class TableEncoder:
             codes: ``(rows, columns)``.
             rng: Draws cells within codes and values within cells.
             first_row: Rows that were made before these: running numbers continue after them.
+            places: ``(rows, columns)`` places within the codes; NaN in columns that ``rng`` draws; ``(rows, 0)`` if it
+                draws all, as by default.
         """
-        return self.with_generated(self.modelled(codes, rng), Filling(first_row=first_row))
+        return self.with_generated(self.modelled(codes, rng, places), Filling(first_row=first_row))
 
-    def modelled(self, codes: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
+    def modelled(
+        self, codes: np.ndarray, rng: np.random.Generator, places: np.ndarray | None = None
+    ) -> pd.DataFrame:
         """Return a table of the modelled columns, in the schema's order; see :meth:`inverse_transform`."""
         ordered = [column.name for column in self.schema if column.name in self.positions]
-        series = {name: self._series(self.positions[name], codes, rng) for name in self.positions}
+        has_places = places is not None and bool(places.shape[1])
+        series = {
+            name: self._series(position, codes, rng, places[:, position] if has_places else None)  # type: ignore[index]
+            for name, position in self.positions.items()
+        }
         return pd.DataFrame({name: series[name] for name in ordered})
 
     def with_generated(
@@ -523,11 +542,15 @@ class TableEncoder:
             }
         )
 
-    def _series(self, position: int, codes: np.ndarray, rng: np.random.Generator) -> pd.Series:
+    def _series(
+        self, position: int, codes: np.ndarray, rng: np.random.Generator, places: np.ndarray | None = None
+    ) -> pd.Series:
         """Return one column of a table: a moment with cycles is drawn among those that agree with them."""
         column, own = self.columns[position], codes[:, position].astype(np.int64)
         if position not in self.cycles:
-            return column.encoder.inverse_transform(column.cells_of(own, rng), rng)
+            if places is not None and np.isnan(places).any():
+                places = None
+            return column.encoder.inverse_transform(column.cells_of(own, rng, places), rng)
         calendar, cells = self._calendars[position], np.zeros(len(codes), dtype=np.int64)
         present = ~(column.encoder.is_nullable & (own == MISSING))
         parts = codes[present][:, self.cycles[position]].astype(np.int64)

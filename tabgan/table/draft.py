@@ -7,6 +7,8 @@ Domains are left open, to be found under differential privacy, unless ``with_dom
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -36,7 +38,12 @@ DOMAIN_NOTICE = """\
 
 
 def draft_schema(
-    df: pd.DataFrame, *, with_domain: bool = False, target: str | None = None, untyped_text: bool = False
+    df: pd.DataFrame,
+    *,
+    with_domain: bool = False,
+    target: str | None = None,
+    untyped_text: bool = False,
+    targets: Sequence[str] = (),
 ) -> Schema:
     """Return a schema with the kind and dtype of every column.
 
@@ -48,6 +55,7 @@ def draft_schema(
             somebody confirms it, by :meth:`Schema.confirmed`.
         target: Noted as the schema's target.
         untyped_text: True if the table was read from a CSV as text, which may stand for numbers, booleans or durations.
+        targets: Noted as the schema's targets, if there are several.
 
     Raises:
         DataError: for a table that no fit takes.
@@ -55,12 +63,13 @@ def draft_schema(
     >>> draft_schema(pd.DataFrame({"age": [31, 44], "born": ["1990-01-31", "1977-05-02"]}))["born"].format
     '%Y-%m-%d'
     """
-    check_table(df, Schema(target=target), untyped_text=untyped_text)
+    check_table(df, Schema(target=target, targets=targets), untyped_text=untyped_text)
     columns = []
     for name in df.columns:
         column, series = _column(df[name], str(name), untyped_text)
         columns.append(_with_domain(column, series) if with_domain else column)
-    return Schema(columns=columns, target=target, drafted="from rows" if with_domain else None)
+    mark = "from rows" if with_domain else None
+    return Schema(columns=columns, target=target, targets=targets, drafted=mark)
 
 
 def _with_domain(column: Column, series: pd.Series) -> Column:
@@ -78,8 +87,7 @@ def draft_yaml(schema: Schema, *, with_domain: bool = False) -> str:
         c.name: {"kind": c.kind} | c.model_dump(mode="json", exclude_defaults=True, exclude={"name"})
         for c in schema
     }
-    whole = {"drafted": schema.drafted, "columns": columns, "target": schema.target}
-    data = {key: value for key, value in whole.items() if value is not None}
+    data = Schema(targets=schema.targets, drafted=schema.drafted).to_dict() | {"columns": columns}
     return NOTICE + (DOMAIN_NOTICE if with_domain else "") + dump(data)
 
 

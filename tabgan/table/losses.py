@@ -49,7 +49,7 @@ class Loss:
 
 
 def losses_of(encoder: TableEncoder, n_rows: float, *, is_private: bool) -> tuple[Loss, ...]:
-    """Return the losses of a fit, one at most for each column: the target's first, then by their share.
+    """Return the losses of a fit, one at most for each column: the targets' first, then by their share.
 
     **Guarantee.** Post-processing of released numbers.
 
@@ -59,8 +59,8 @@ def losses_of(encoder: TableEncoder, n_rows: float, *, is_private: bool) -> tupl
         is_private: False for a fit without noise, of which neither a constant nor an empty column is a loss.
     """
     found = [loss for column in encoder.columns if (loss := _loss(column, n_rows, is_private)) is not None]
-    target = encoder.schema.target
-    return tuple(sorted(found, key=lambda loss: (loss.column != target, -(loss.share or 0.0))))
+    targets = encoder.schema.targets
+    return tuple(sorted(found, key=lambda loss: (loss.column not in targets, -(loss.share or 0.0))))
 
 
 def _loss(column: CodedColumn, n_rows: float, is_private: bool) -> Loss | None:
@@ -108,9 +108,9 @@ def _unreleased(column: CodedColumn, share: float) -> str:
     return f"about {100 * share:.0f}% of the rows hold none of {n} that were declared or released; {said}"
 
 
-def say(losses: Sequence[Loss], target: str | None) -> None:
-    """Log the losses of a fit: that of its target first."""
-    lost = [loss for loss in losses if loss.column == target and loss.kind != "unreleased"]
+def say(losses: Sequence[Loss], targets: Sequence[str]) -> None:
+    """Log the losses of a fit: those of its targets first."""
+    lost = [loss for loss in losses if loss.column in targets and loss.kind != "unreleased"]
     for loss in lost:
         logger.warning(
             "The target %r is lost: %s. Nothing can be predicted from a sample. Declare it, as in %s, raise epsilon, "

@@ -6,7 +6,7 @@ from the column's name or dtype, which are public, or from the rows. Losses are 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -57,8 +57,9 @@ class Proposals:
         for column in self.schema:
             lines += [f"  {line}".rstrip() for line in self._lines(column)]
         text = "\n".join(lines) + "\n"
-        if self.schema.target is not None:
-            text += dump({"target": self.schema.target, "columns": {"": {}}}).rpartition("columns:")[0]
+        targets = {key: value for key, value in self.schema.to_dict().items() if key in ("target", "targets")}
+        if targets:
+            text += dump(targets | {"columns": {"": {}}}).rpartition("columns:")[0]
         return NOTICE + (DOMAIN_NOTICE if self.has_domain else "") + text
 
     def _lines(self, column: Column) -> list[str]:
@@ -69,7 +70,12 @@ class Proposals:
 
 
 def propose(
-    df: pd.DataFrame, *, with_domain: bool = False, target: str | None = None, untyped_text: bool = False
+    df: pd.DataFrame,
+    *,
+    with_domain: bool = False,
+    target: str | None = None,
+    untyped_text: bool = False,
+    targets: Sequence[str] = (),
 ) -> Proposals:
     """Return a draft of a table's schema: by its columns' names and dtypes, and else by the rows.
 
@@ -79,11 +85,12 @@ def propose(
             it before somebody has confirmed it.
         target: Noted as the schema's target.
         untyped_text: True if the table was read from a CSV as text.
+        targets: Noted as the schema's targets, if there are several.
 
     Raises:
         DataError, SchemaError: no fit takes the table, or it has no such target.
     """
-    by_cells = draft_schema(df, target=target, untyped_text=untyped_text)
+    by_cells = draft_schema(df, target=target, untyped_text=untyped_text, targets=targets)
     with_values = draft_schema(df, with_domain=True, untyped_text=untyped_text) if with_domain else by_cells
     columns, reasons = [], {}
     for drafted, whole in zip(by_cells, with_values, strict=True):
@@ -96,7 +103,8 @@ def propose(
         columns.append(column)
         reasons[column.name] = Reason(why, _loss(df, column, untyped_text))
     mark = "from rows" if with_domain else None
-    return Proposals(Schema(columns, target, drafted=mark), reasons, with_domain)
+    schema = Schema(columns, target, targets=targets, drafted=mark)
+    return Proposals(schema, reasons, with_domain)
 
 
 def losses_in(df: pd.DataFrame, schema: Schema, *, untyped_text: bool = False) -> Iterator[str]:

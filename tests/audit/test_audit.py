@@ -286,3 +286,11 @@ class TestCommand:
         assert result.exit_code == 1
         assert "FAILED" in result.output
         assert "does not hold" in result.output
+
+
+def test_each_target_of_a_fit_has_steps_that_are_attacked():
+    plan = make_plan(8.0, 1e-6, has_discovery=False, n_targets=2)
+    steps = [entry for entry in run_canaries(plan, 100).privacy.entries if entry.door == "dpsgd"]
+    assert len(steps) == 2 * ADVERSARY_STEPS
+    with pytest.raises(ConfigError, match="n_targets: expected"):
+        audit(n_targets=0)

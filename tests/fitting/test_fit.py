@@ -634,6 +634,46 @@ def test_a_critic_is_let_in_if_its_noisy_gain_is_large_enough(path, monkeypatch,
         assert test.noise_multiplier == fitted.plan_.noise_multiplier("gain", 1)
 
 
+def test_each_target_has_a_critic_a_test_and_its_part_of_the_budget(path, monkeypatch, no_sync):
+    """The second is judged beside the first, whose column it may look at."""
+    monkeypatch.setattr(fitting, "LET_IN", -np.inf)
+    monkeypatch.setattr(mechanisms, "noisy_vector", lambda values, _: np.asarray(values, dtype=np.float64))
+    fitted = model(schema=Schema(targets=["member", "town"])).fit(table(), ledger=path)
+    assert fitted._fitted.encoder.names == ["income", "member", "town"]
+    assert set(fitted._fitted.generator.critics) == {"1", "2"}
+    assert 1 in fitted._fitted.generator.critics["2"].owner
+    lines = [(entry.what, entry.columns) for entry in fitted.privacy_.entries][-2 * ADVERSARY_STEPS - 2 :]
+    assert lines == [
+        line
+        for name in ("member", "town")
+        for line in (
+            *[("discriminator's gradient", (name,))] * ADVERSARY_STEPS,
+            ("critic's gain", (name,)),
+        )
+    ]
+    tests = [entry for entry in fitted.privacy_.entries if entry.what == "critic's gain"]
+    assert sum(test.noise_multiplier**-2 for test in tests) == pytest.approx(
+        fitted.plan_.mu**2 * fitted.plan_.shares["gain"]
+    )
+    assert steps_charged(path) == fitted.plan_.adversary.steps
+    assert recomputed(path) == pytest.approx(fitted.privacy_.epsilon_spent, abs=ROUNDING)
+
+
+@pytest.mark.parametrize("at", [2, ADVERSARY_STEPS + 2])
+def test_a_fit_with_several_critics_resumes_in_the_middle_of_any(path, folder, monkeypatch, no_sync, at):
+    schema = Schema(
+        [Categorical(name="town", categories=["Ulm", "Bonn", "Kiel"])], targets=["member", "town"]
+    )
+    stopped(path, folder, monkeypatch, STEP, at, schema=schema)
+    before = gradients_of(folder)
+    assert len(before) == at - 1
+    fitted = model(schema=schema).fit(table(), ledger=path, checkpoint=folder)
+    assert gradients_of(folder)[: len(before)] == before
+    assert steps_charged(path) == 2 * ADVERSARY_STEPS
+    assert fitted.privacy_.epsilon_spent <= EPSILON
+    assert len(fitted.sample(20)) == 20
+
+
 def test_a_fit_without_a_target_has_no_adversary(path, folder, no_sync):
     fitted = model(schema=None).fit(table(), ledger=path, checkpoint=folder)
     assert not fitted.plan_.has_adversary

@@ -36,7 +36,7 @@ def _fit(epsilon, n=1500, target=None):
         }
     )
     df.loc[7, ["town", "income"]] = SECRET, OUTLIER
-    schema = None if target is None else Schema(target=target)
+    schema = None if target is None else Schema(targets=[target] if isinstance(target, str) else target)
     return TabGAN(epsilon=epsilon, schema=schema, random_state=np.int64(3)).fit(df)
 
 
@@ -56,6 +56,13 @@ def plain():
 @pytest.fixture(scope="module")
 def corrected():
     return _fit(None, target="n")
+
+
+@pytest.fixture(scope="module")
+def two_targets():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fitting, "LET_IN", -np.inf)
+        return _fit(3.0, target=("n", "town"))
 
 
 @pytest.fixture
@@ -115,6 +122,23 @@ class TestRoundTrip:
         assert loaded._fitted.encoder.names == ["p", "q", "y"]
         pd.testing.assert_frame_equal(loaded.sample(2000), model.sample(2000))
         assert loaded.sample(5000).mean().to_numpy() == pytest.approx(df.mean().to_numpy(), abs=0.03)
+
+    def test_several_targets_have_a_critic_each(self, two_targets, tmp_path):
+        two_targets.save(tmp_path / "m")
+        loaded = TabGAN.load(tmp_path / "m", device="cpu")
+        assert loaded.schema_.targets == ("n", "town")
+        assert loaded._fitted.encoder.names[-2:] == ["n", "town"]
+        positions = {str(loaded._fitted.encoder.positions[name]) for name in ("n", "town")}
+        assert set(loaded._fitted.generator.critics) == positions
+        pd.testing.assert_frame_equal(loaded.sample(300), two_targets.sample(300))
+
+    def test_a_critic_whose_test_is_not_among_the_releases_is_refused(self, two_targets, tmp_path):
+        two_targets.save(tmp_path / "m")
+        header, tensors = _open(tmp_path / "m")
+        for targets in (["n", "income"], ["n"], []):
+            wrong = {**header["schema"], "targets": targets}
+            _write(tmp_path / "wrong", header | {"schema": wrong}, tensors)
+            _refused(tmp_path / "wrong")
 
     def test_brings_the_arguments_back(self, plain, file):
         loaded = TabGAN.load(file, device="cpu")

@@ -290,6 +290,35 @@ output:
         assert job.schema is None
         assert job.declared_schema.target == "town"
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "targets: [town, age]",
+            "schema: {targets: [town, age]}",
+            "targets: [town, age]\nschema: {n_rows: 9}",
+        ],
+    )
+    def test_several_targets(self, text):
+        (job,) = _load(f"source: {{path: people.csv}}\n{text}")
+        assert job.declared_schema.targets == ("town", "age")
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("target: town\ntargets: [town, age]", "targets: expected target or targets, got both"),
+            ("targets: town", "targets: expected a list of columns such as .income, churned., got 'town'"),
+            ("targets: [town, town]", "targets: expected each column once"),
+            ("targets: [town, 3]", "targets: expected a list of columns"),
+            (
+                "target: town\nschema: {targets: [town, age]}",
+                "target: expected the schema's target .'town', 'age'., got 'town'",
+            ),
+        ],
+    )
+    def test_targets_that_contradict_each_other(self, text, message):
+        with pytest.raises(ConfigError, match=message):
+            _load(f"source: {{path: people.csv}}\n{text}")
+
     def test_no_privacy_has_to_be_written_out(self):
         (job,) = _load("source: {path: people.csv}\nmodel: {epsilon: null}")
         assert job.model == {"epsilon": None}

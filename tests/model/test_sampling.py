@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tabgan import Categorical, Datetime, Identifier, Numeric, Schema
+from tabgan._util.tensors import draw_codes
 from tabgan.errors import ConditionError, ConfigError, DataError, NotFittedError, SchemaError
 from tabgan.model.generator import Generator
 from tabgan.model.sampling import BATCH_SIZE, MIN_CANDIDATES, MOST_CANDIDATES, CodeSampler
@@ -45,6 +46,11 @@ class ToyGenerator:
         state = state.clone()
         state[:, position] = codes
         return state
+
+    placed = ()
+
+    def draw_column(self, logits, codes, places, position, rng):
+        return draw_codes(logits, rng)
 
     def joint(self):
         return (self.first[:, None, None] * self.second[:, :, None] * self.third[None]).numpy()

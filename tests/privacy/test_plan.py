@@ -68,7 +68,7 @@ def test_the_critics_run_is_made_of_public_numbers_and_its_noise():
 @pytest.mark.parametrize("share", [None, 0.5])
 @pytest.mark.parametrize("epsilon", [None, 1.0])
 def test_without_a_target_there_is_no_critic_and_the_anchors_have_its_share(epsilon, share):
-    plan = make_plan(epsilon, 1e-6, adversary_share=share, has_target=False)
+    plan = make_plan(epsilon, 1e-6, adversary_share=share, n_targets=0)
     assert (plan.has_adversary, plan.adversary) == (False, None)
     assert plan.mu == make_plan(epsilon, 1e-6, adversary_share=0.0).mu
 
@@ -156,3 +156,18 @@ def test_a_share_outside_its_range_is_refused(share):
 def test_a_closer_look_gets_what_it_can_use(lost, numbers, expected):
     parts = parts_of_looks(lost, numbers, 10.0 if numbers == [-90] else 1.0, 10_000, 50.0)
     assert parts == pytest.approx(expected, rel=0.1)
+
+
+def test_critics_share_the_adversarys_budget_in_equal_parts():
+    one, three = (make_plan(1.0, 1e-6, n_targets=n) for n in (1, 3))
+    assert (one.critics, three.critics) == (1, 3)
+    assert three.adversary.steps == 3 * one.adversary.steps == 3 * ADVERSARY_STEPS
+    assert three.adversary.noise_multiplier == pytest.approx(
+        3**0.5 * one.adversary.noise_multiplier, rel=0.01
+    )
+    assert three.mu == one.mu
+    assert three.cost.epsilon(1e-6) <= 1.0
+    gains = [plan.noise_multiplier("gain", plan.critics) for plan in (one, three)]
+    assert gains[1] == pytest.approx(3**0.5 * gains[0])
+    assert make_plan(None, 1e-6, n_targets=2).critics == 2
+    assert make_plan(1.0, 1e-6, n_targets=2, adversary_share=0.0).critics == 0

@@ -339,7 +339,7 @@ class TestJson:
         assert list(twin) == [
             "schema_version", "edition", "notice", "title", "created", "source", "controller", "contact",
             "decision", "findings", "losses", "privacy", "private_metrics", "ledger", "private_metrics_ledger",
-            "evaluation", "pictures", "columns", "target", "model", "versions",
+            "evaluation", "pictures", "columns", "target", "further_targets", "model", "versions",
         ]  # fmt: skip
 
     def test_holds_the_counts_and_the_reasons(self, data, zoo):

@@ -112,28 +112,28 @@ class TestWords:
         losses = found(town(300), y, target="y")
         assert [loss.column for loss in losses] == ["y", "town"]
         with caplog.at_level(logging.WARNING):
-            say(losses, "y")
+            say(losses, ["y"])
         first, second = caplog.messages
         assert first.startswith("The target 'y' is lost: one value alone stands out")
         assert "town: about 30%" in second
 
     def test_a_target_of_which_no_value_was_released_is_lost(self, caplog):
         y = coded(Categorical(name="y", categories=(), dtype="object"), [0, np.nan])
-        say(found(y, target="y"), "y")
+        say(found(y, target="y"), ["y"])
         assert caplog.messages[0].startswith("The target 'y' is lost: no value is frequent enough")
         assert len(caplog.messages) == 1
 
     def test_a_target_with_a_few_unreleased_classes_is_not_lost(self, caplog):
-        say(found(town(300), target="town"), "town")
+        say(found(town(300), target="town"), ["town"])
         assert "is lost" not in caplog.text
         assert "town: about 30%" in caplog.text
 
     def test_many_columns_are_cut(self, caplog):
         columns = [town(300, name=f"c{i}") for i in range(30)]
-        say(found(*columns), None)
+        say(found(*columns), [])
         assert "30 columns" in caplog.text
         assert "and 10 more: see losses_" in caplog.text
 
     def test_nothing_lost_nothing_said(self, caplog):
-        say((), None)
+        say((), [])
         assert not caplog.messages

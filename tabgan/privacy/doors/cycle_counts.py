@@ -51,7 +51,6 @@ def with_cycles(
     chosen = _chosen(released, encoder, plan)
     if not chosen:
         return released, encoder
-    has_target = released.columns[-1].encoder.name == released.schema.target
     unit = plan.unit.max_rows
     noise = plan.noise_multiplier("cycles", len(chosen))
     lines = [
@@ -72,8 +71,8 @@ def with_cycles(
                 coded = code_cycle(cycle, own, found, line.noise_stddev, released.n_rows, max(n_codes, 4))
                 blocks[-1].append((whole, coded))
     # Moments come first, since what depends on the hour and the day then hangs together through them.
-    last = blocks[-1] if has_target else None
-    blocks.sort(key=lambda block: len(block) == 1 or block is last)
+    targets = released.schema.targets
+    blocks.sort(key=lambda block: len(block) == 1 or block[0][0].encoder.name in targets)
     columns, codes = zip(*itertools.chain(*blocks), strict=True)
     return replace(released, columns=columns), TableEncoder(released.schema, codes)
 

@@ -112,9 +112,11 @@ class PrivateSteps:
         units: ``(rows,)`` units of the rows, ``0..n - 1``; see
             :class:`~tabgan.privacy.doors.contributions.BoundedTable`.
         n_rows: Noisy number of rows.
-        run: Sampling rate, noise multiplier, steps.
+        run: Sampling rate, noise multiplier, steps of all discriminators of the fit together.
         measurer: The object that charges each step and keeps its gradient. Its plan bounds the rows of a unit.
         device: Device that holds the rows.
+        steps: Steps of this discriminator; all of ``run`` by default. The filter holds all of them to ``run``.
+        column: Name of the discriminator's column, for the ledger.
 
     Raises:
         PrivacyError: a private filter's plan holds another run than ``run``; no row is read.
@@ -134,13 +136,16 @@ class PrivateSteps:
         run: SubsampledGaussian,
         measurer: Measurer,
         device: torch.device,
+        steps: int | None = None,
+        column: str | None = None,
     ) -> None:
         plan = measurer.privacy_filter.plan
         if plan.is_private and plan.adversary != run:
             raise PrivacyError(f"dpsgd: expected the run of the plan, got {run}. No row was read.")
         self.batch_size = max(1, round(run.sample_rate * n_rows))
         self._game, self._run, self._measurer = game, run, measurer
-        self._steps_left = run.steps
+        self._steps_left = run.steps if steps is None else steps
+        self._columns = () if column is None else (column,)
         self._codes = torch.as_tensor(codes).to(device)
         self._n_units = int(units.max(initial=-1)) + 1
         is_row = np.array_equal(units, np.arange(len(codes)))
@@ -191,7 +196,7 @@ class PrivateSteps:
         release = Release(
             "dpsgd",
             "discriminator's gradient",
-            (),
+            self._columns,
             POISSON_GAUSSIAN,
             self._run.noise_multiplier,
             sample_rate=self._run.sample_rate,
@@ -328,13 +333,13 @@ def measure_gain(
     column: str,
     measurer: Measurer,
     device: torch.device,
-) -> tuple[float, float]:
+) -> tuple[float | None, float]:
     """Return the noisy sum of the rows' gains in log-likelihood by a critic, and the noise's standard deviation.
 
     **Guarantee.** Each row's gain, a function of that row and of released numbers, is clipped to ``MOST_GAIN`` on both
     sides and divided by it, so a unit changes the sum by at most ``max_rows``. It is charged as one Gaussian with the
-    noise of the stage ``gain`` before a row is read. The sum is rounded to the noise's grid, which may add one step to
-    its sensitivity; the noise is scaled up to match.
+    noise of its part of the stage ``gain``, which all critics share, before a row is read. The sum is rounded to the
+    noise's grid, which may add one step to its sensitivity; the noise is scaled up to match.
 
     Args:
         gains: Returns ``(batch,)`` gains of coded rows.
@@ -344,11 +349,11 @@ def measure_gain(
         device: Device of the computation.
 
     Returns:
-        Both in units of ``MOST_GAIN``. The sum is 0 if an interruption lost it after its charge, whose share has no
-        room for a second one, or if interruptions before it have taken its share.
+        Both in units of ``MOST_GAIN``. The sum is ``None`` if an interruption lost it after its charge, whose share has
+        no room for a second one, or if interruptions before it have taken its share.
     """
     plan = measurer.privacy_filter.plan
-    noise = plan.noise_multiplier("gain", 1)
+    noise = plan.noise_multiplier("gain", plan.critics)
     release = Release("release", GAIN, (column,), GAUSSIAN, noise, sensitivity=plan.unit.max_rows)
 
     def noisy_sum() -> np.ndarray:
@@ -366,7 +371,7 @@ def measure_gain(
         answer = measurer.drawn(release, noisy_sum)
     except BudgetExceededError:  # nothing was charged, and no row was read
         answer = None
-    return (0.0 if answer is None else float(answer[0])), release.noise_stddev
+    return (None if answer is None else float(answer[0])), release.noise_stddev
 
 
 def _draws(n: int) -> np.ndarray:

@@ -9,31 +9,29 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
+from tabgan.errors import BudgetExceededError, PrivacyError
+from tabgan.privacy.choice import choose_pairs, pair_noises, pair_weight
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.events import GAUSSIAN, Release
 from tabgan.privacy.plan import Plan
 
 Pair = tuple[int, int]
 
-#: Least score of a pair worth measuring, over the raw error that its noise would leave in its table. Below 1, since
-#: the generator's fit shares strength between tables and so leaves less error.
-WORTH = 0.5
-
-#: Weight of a pair with the declared target, relative to other pairs, which get more noise in exchange: predictions of
-#: the target depend on these pairs.
-TARGET_WEIGHT = 2.0
-
 #: Weight of a pair with a moment's cycle: small tables, of effects that are weak beside all that varies in a column.
 CYCLE_WEIGHT = 2.0
 
 #: Pairs charged and measured at a time: bounds the loss of a crash, and the number of waits for the disk.
 BLOCK = 16
+
+#: Name of a table of places in the ledger; each row's flat cell in it by codes and places of that row, -1 for none.
+PLACES = "table of places"
+Cells = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def measure_pairs(
     plan: Plan,
     measurer: Measurer,
     progress: Callable[[int, int], None] | None = None,
-    target: int | None = None,
+    targets: Collection[int] = (),
     known: Collection[Pair] = (),
 ) -> list[Marginal]:
     """Return noisy tables of the pairs whose dependence outweighs their noise.
@@ -79,7 +77,7 @@ def measure_pairs(
         plan: Noise scales.
         measurer: The object that charges, adds the noise, and keeps the answers.
         progress: Called with the number of pairs done and the total.
-        target: Position of the declared target, if there is one: its pairs get less noise.
+        targets: Positions of the declared targets: their pairs get less noise.
         known: Moments and their cycles: these pairs are left out, since their dependence is public.
 
     Returns:
@@ -95,7 +93,7 @@ def measure_pairs(
     if mu <= 0:  # interruptions have taken all of it
         return []
     cycles = {later for _, later in known}
-    weights = np.array([pair_weight(sizes[i] * sizes[j], target in (i, j)) for i, j in pairs])
+    weights = np.array([pair_weight(sizes[i] * sizes[j], not {i, j}.isdisjoint(targets)) for i, j in pairs])
     weights *= [CYCLE_WEIGHT if cycles & {i, j} else 1.0 for i, j in pairs]
     cells = np.array([sizes[i] * sizes[j] for i, j in pairs])
     chosen = choose_pairs(scores, cells, weights, mu / plan.unit.max_rows)
@@ -107,6 +105,30 @@ def measure_pairs(
         if progress:
             progress(len(pairs) + start + len(block), len(pairs) + len(chosen))
     return marginals
+
+
+def measure_places(
+    cells: Mapping[str, Cells], shape: tuple[int, int], measured: Sequence[np.ndarray], measurer: Measurer
+) -> list[np.ndarray] | None:
+    """Return a noisy table of places for each column; ``None`` if an interruption lost them or has taken their share.
+
+    **Guarantee.** A row is in one cell of a table at most, by its own codes and places and by released numbers: L2
+    sensitivity ``max_rows``, charged before a row is read. Together they spend the stage ``places``.
+    """
+    plan, size = measurer.privacy_filter.plan, math.prod(shape)
+    noise, unit = plan.noise_multiplier("places", len(cells)), plan.unit.max_rows
+    lines = [Release("marginals", PLACES, (name,), GAUSSIAN, noise, sensitivity=unit) for name in cells]
+
+    def counts(cell: Cells) -> np.ndarray:
+        found = cell(*measured)
+        if found.shape != measured[0].shape[:1]:
+            raise PrivacyError(f"{PLACES}: expected one cell a row. Nothing was released.")
+        return np.bincount(found[(found >= 0) & (found < size)], minlength=size).reshape(shape)
+
+    try:
+        return measurer.counts(lines, [partial(counts, cell) for cell in cells.values()], is_dispensable=True)
+    except BudgetExceededError:  # nothing was charged, and no row was read
+        return None
 
 
 @dataclass(frozen=True)
@@ -166,33 +188,3 @@ def _dependence(table: np.ndarray, one_ways: Sequence[np.ndarray], pair: Pair, n
     """
     expected = np.outer(one_ways[pair[0]], one_ways[pair[1]]) / n_rows
     return float(np.abs(table - expected).sum())
-
-
-def pair_weight(cells: int, has_target: bool) -> float:
-    """Return the weight that a pair's ``1/noise**2`` is proportional to.
-
-    The total L1 error of all tables is least with weights proportional to ``cells**(2/3)``.
-    """
-    return float(cells ** (2 / 3) * (TARGET_WEIGHT if has_target else 1.0))
-
-
-def choose_pairs(scores: np.ndarray, cells: np.ndarray, weights: np.ndarray, mu: float) -> list[int]:
-    """Return the positions of the pairs worth measuring, ascending: post-processing of noisy scores.
-
-    Pairs are taken in falling order of score over error, up to the last whose score is above ``WORTH`` times the
-    error ``sqrt(2/pi) * cells * noise`` that its table would have. At least one pair is chosen.
-    """
-    if math.isinf(mu):
-        return list(range(len(scores)))
-    order = np.argsort(-scores * np.sqrt(weights) / cells)
-    noise = np.sqrt(np.cumsum(weights[order]) / weights[order]) / mu
-    is_worth = scores[order] > WORTH * math.sqrt(2 / math.pi) * cells[order] * noise
-    last = int(np.flatnonzero(is_worth)[-1]) if is_worth.any() else 0
-    return sorted(order[: last + 1].tolist())
-
-
-def pair_noises(weights: np.ndarray, mu: float) -> list[float]:
-    """Return the noise of each table: ``1/noise**2`` is proportional to its weight, and sums to ``mu**2``."""
-    if math.isinf(mu):
-        return [0.0] * len(weights)
-    return list(np.sqrt(weights.sum() / weights) / (mu * (1.0 - 1e-9)))

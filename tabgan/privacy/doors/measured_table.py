@@ -17,6 +17,7 @@ from tabgan.privacy.doors.release import ReleasedTable, release_table
 from tabgan.privacy.plan import Plan
 from tabgan.schema import Schema
 from tabgan.table.codes import TableEncoder
+from tabgan.table.placing import placed_columns, places_of_rows
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,13 @@ class MeasuredTable:
     """A table's released numbers, and its rows, which are not released.
 
     Attributes:
-        released: The released columns; a declared target comes last.
+        released: The released columns; declared targets come last.
         encoder: Encoder between rows and codes; moments' cycles are columns of their own.
         histograms: Noisy 1-way marginals by cell as they were released, one per column.
         one_ways: The same by code.
         pairs: Noisy 2-way marginals, by position.
-        codes: ``(rows, columns)`` **private**: for the discriminator only.
+        codes: ``(rows, columns)`` **private**: for the discriminator and the tables of places only.
+        places: ``(rows, columns)`` **private**: places of values within their codes, NaN in columns without.
     """
 
     released: ReleasedTable
@@ -38,6 +40,7 @@ class MeasuredTable:
     one_ways: list[Marginal]
     pairs: list[Marginal]
     codes: np.ndarray = field(repr=False, compare=False)
+    places: np.ndarray = field(repr=False, compare=False)
 
 
 def measure_table(
@@ -54,7 +57,7 @@ def measure_table(
     **Guarantee.** That of :func:`~tabgan.privacy.doors.release.release_table`, of
     :func:`~tabgan.privacy.doors.cycle_counts.with_cycles` and, with the rest of the Gaussian
     budget, of :func:`~tabgan.privacy.doors.marginals.measure_pairs`. The coding and the order of columns depend only
-    on the numbers released by the first and on the declared target.
+    on the numbers released by the first and on the declared targets.
 
     Args:
         df: ``(rows, columns)`` the private table, checked, with bounded contributions.
@@ -69,12 +72,14 @@ def measure_table(
     """
     progress = progress or silent
     progress("release", 0, 1)
-    released = release_table(df, schema, plan, measurer, untyped_text=untyped_text).with_last(schema.target)
+    released = release_table(df, schema, plan, measurer, untyped_text=untyped_text).with_last(schema.targets)
     progress("release", 1, 1)
     mu = measurer.privacy_filter.remaining_mu()
     table = read_text(df, released.schema)
     whole, encoder = with_cycles(table, released, code_table(released, plan, mu), plan, mu, measurer)
     histograms = [Marginal((i,), c.counts, c.noise_stddev) for i, c in enumerate(whole.columns)]
+    if len(placed_columns(encoder)) > 1:
+        measurer.privacy_filter.reserve("places")
     one_ways = one_way_marginals(whole, encoder)
     codes = encoder.transform(table)
     pairs = measure_pairs(
@@ -86,7 +91,8 @@ def measure_table(
         plan,
         measurer,
         lambda done, total: progress("measure", done, total),
-        encoder.positions.get(schema.target or ""),
+        {encoder.positions[name] for name in schema.targets if name in encoder.positions},
         encoder.calendar_lifts().keys(),
     )
-    return MeasuredTable(released, encoder, histograms, one_ways, pairs, codes)
+    places = places_of_rows(encoder, table)
+    return MeasuredTable(released, encoder, histograms, one_ways, pairs, codes, places)

@@ -93,9 +93,10 @@ class ReleasedTable:
     n_rows: float
     unclear: Mapping[str, Verdict] = field(default_factory=dict)
 
-    def with_last(self, name: str | None) -> ReleasedTable:
-        """Return the same table with one column moved to the end: the last one drawn depends on all others."""
-        columns = sorted(self.columns, key=lambda column: column.encoder.name == name)
+    def with_last(self, names: Sequence[str]) -> ReleasedTable:
+        """Return the same table with columns moved to the end: those drawn last depend on all others."""
+        places = {name: 1 + place for place, name in enumerate(names)}
+        columns = sorted(self.columns, key=lambda column: places.get(column.encoder.name, 0))
         return replace(self, columns=tuple(columns))
 
 

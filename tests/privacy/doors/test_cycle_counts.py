@@ -152,6 +152,8 @@ class TestWhichThereAre:
         assert {pair.columns for pair in found.pairs}.isdisjoint(found.encoder.calendar_lifts())
         moments = measure_table(df, Schema(target="t"), plan, Measurer(PrivacyFilter(plan)))
         assert moments.encoder.names == ["y", "x", "t", *PARTS]
+        both = measure_table(df, Schema(targets=["t", "y"]), plan, Measurer(PrivacyFilter(plan)))
+        assert both.encoder.names == ["x", "t", *PARTS, "y"]
 
 
 def share_explained(number, part):

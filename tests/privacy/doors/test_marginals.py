@@ -4,17 +4,16 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from tabgan.privacy.doors.marginals import (
-    TARGET_WEIGHT,
-    choose_pairs,
-    measure_pairs,
-    pair_noises,
-    pair_weight,
-)
+from tabgan.errors import BudgetExceededError, PrivacyError
+from tabgan.privacy.choice import TARGET_WEIGHT, choose_pairs, pair_noises, pair_weight
+from tabgan.privacy.doors import mechanisms
+from tabgan.privacy.doors.marginals import PLACES, measure_pairs, measure_places
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import make_plan
+from tabgan.privacy.unit import PrivacyUnit
 
 SIZES = [3, 4, 2]
 NAMES = ["a", "b", "c"]
@@ -38,11 +37,11 @@ def one_ways(codes):
     return [np.bincount(codes[:, i], minlength=size).astype(float) for i, size in enumerate(SIZES)]
 
 
-def measure(epsilon, progress=None, target=None):
+def measure(epsilon, progress=None, targets=()):
     codes, plan = table(), make_plan(epsilon, 1e-6)
     ledger = PrivacyFilter(plan)
     marginals = measure_pairs(
-        codes, SIZES, NAMES, one_ways(codes), len(codes), plan, Measurer(ledger), progress, target
+        codes, SIZES, NAMES, one_ways(codes), len(codes), plan, Measurer(ledger), progress, targets
     )
     return marginals, ledger, plan, codes
 
@@ -113,8 +112,8 @@ def test_large_tables_get_less_noise_a_cell_and_the_total_is_the_budget():
 
 def test_pairs_with_the_target_get_less_noise_for_the_same_budget():
     spent = []
-    for target, is_less in ((1, True), (None, False)):
-        marginals, ledger, plan, _ = measure(1.0, target=target)
+    for targets, is_less in (([1], True), ([], False)):
+        marginals, ledger, plan, _ = measure(1.0, targets=targets)
         spent.append(combined_mu(e.noise_multiplier for e in ledger.entries))
         assert spent[-1] <= plan.mu
         by_cells = {m.columns: m.noise_stddev * math.prod(m.counts.shape) ** (1 / 3) for m in marginals}
@@ -131,3 +130,83 @@ def test_progress_ends_at_its_total():
     seen = []
     measure(1.0, lambda done, total: seen.append((done, total)))
     assert seen[-1][0] == seen[-1][1]
+
+
+def first_codes(codes, places):
+    """Return the cell of a row: its first code, and none for those of the last."""
+    return np.where(codes[:, 0] == 2, -1, codes[:, 0] * 30 + (places[:, 0] * 30).astype(int))
+
+
+class TestPlaces:
+    SHAPE = (2, 30)
+
+    def measured(self, plan, measurer=None, n=2):
+        codes = table(600)
+        places = np.random.default_rng(1).random(codes.shape)
+        measurer = measurer or Measurer(PrivacyFilter(plan))
+        cells = dict.fromkeys(["a", "b"][:n], first_codes)
+        exact = np.bincount(first_codes(codes, places)[codes[:, 0] < 2], minlength=60).reshape(self.SHAPE)
+        return (
+            measure_places(cells, self.SHAPE, (codes, places), measurer),
+            exact,
+            measurer.privacy_filter.entries,
+        )
+
+    def test_each_row_is_counted_once_or_not_at_all(self):
+        tables, exact, _ = self.measured(make_plan(None, 1e-6))
+        assert exact.sum() < 600
+        assert all((found == exact).all() for found in tables)
+
+    def test_their_noise_is_the_charged_one_times_the_rows_of_a_unit(self):
+        """Two-sided, with wrong scales as controls: without the sensitivity, 2/3 and 3/2."""
+        plan, noise = make_plan(1.0, 1e-6, unit=PrivacyUnit("key", 2)), []
+        for _ in range(25):
+            tables, exact, entries = self.measured(plan)
+            noise += [(found - exact).ravel() for found in tables]
+        assert [(entry.what, entry.columns, entry.sensitivity) for entry in entries] == [
+            (PLACES, ("a",), 2),
+            (PLACES, ("b",), 2),
+        ]
+        draws, stddev = np.concatenate(noise), entries[0].noise_multiplier * 2
+        spent = sum(entry.noise_multiplier**-2 for entry in entries)
+        assert spent == pytest.approx(plan.shares["places"] * plan.mu**2)
+
+        def fits(scale):
+            low, high = stats.chi2.interval(1 - 1e-5, len(draws))
+            return bool(low < (draws**2).sum() / scale**2 < high)
+
+        assert fits(stddev)
+        assert not any(fits(stddev * wrong) for wrong in (1 / 2, 2 / 3, 3 / 2))
+
+    def test_they_are_charged_before_a_row_is_read(self, monkeypatch):
+        measurer = Measurer(PrivacyFilter(make_plan(1.0, 1e-6)))
+        with pytest.raises(RuntimeError, match="read"):
+            measure_places(
+                {"a": lambda *_: (_ for _ in ()).throw(RuntimeError("read"))},
+                (2, 2),
+                (table(9), table(9)),
+                measurer,
+            )
+        assert [entry.what for entry in measurer.privacy_filter.entries] == [PLACES]
+
+    def test_a_plan_that_cannot_pay_reads_no_row(self, monkeypatch):
+        monkeypatch.setattr(mechanisms, "noisy_vector", lambda *_: pytest.fail("counted without a charge"))
+        measurer = Measurer(PrivacyFilter(make_plan(1.0, 1e-6)))
+        monkeypatch.setattr(
+            measurer.privacy_filter,
+            "charge",
+            lambda *_, **__: (_ for _ in ()).throw(BudgetExceededError("no")),
+        )
+        assert self.measured(None, measurer)[0] is None
+
+    def test_other_than_one_cell_a_row_is_refused(self):
+        measurer = Measurer(PrivacyFilter(make_plan(1.0, 1e-6)))
+        with pytest.raises(PrivacyError, match="one cell a row"):
+            measure_places({"a": lambda codes, _: codes.ravel()}, (2, 2), (table(9), table(9)), measurer)
+
+    def test_their_share_is_kept_from_the_pairs(self):
+        plan = make_plan(1.0, 1e-6, n_targets=0)
+        ledger = PrivacyFilter(plan)
+        assert ledger.remaining_mu() == pytest.approx(plan.mu)
+        ledger.reserve("places")
+        assert ledger.remaining_mu() == pytest.approx(plan.mu * (1 - plan.shares["places"]) ** 0.5)

@@ -36,7 +36,7 @@ from tabgan.privacy.doors import contributions, dpsgd, mechanisms
 from tabgan.privacy.doors import release as release_module
 from tabgan.privacy.doors.contributions import BoundedTable, bound_contributions, units_of
 from tabgan.privacy.doors.dpsgd import PrivateSteps
-from tabgan.privacy.doors.marginals import Marginal
+from tabgan.privacy.doors.marginals import PLACES, Marginal, measure_places
 from tabgan.privacy.doors.measure import Measurer, Observed
 from tabgan.privacy.doors.measured_table import measure_table
 from tabgan.privacy.doors.mechanisms import GRID, ROUNDING
@@ -404,7 +404,7 @@ def step(case: Case, fitted: Fit, unit: PrivacyUnit, first: Recorder | None = No
     rng = np.random.default_rng([case.seed, 2])
     recorder = Recorder(case.seed, first)
     run = SubsampledGaussian(float(rng.choice([0.5, 4.0])), float(rng.choice([1.0, 0.5])), STEPS)
-    plan = Plan(1e3, 1e-5, 0.0, 1.0, dict(SHARES), True, run, unit)
+    plan = Plan(1e3, 1e-5, 0.0, 1.0, dict(SHARES), 1, run, unit)
     game = OneHotGame(fitted.sizes, case.seed, float(rng.choice([0.3, 1.0, 8.0, 60.0])))
     seeds = iter(rng.integers(0, 2**62, STEPS).tolist())
     measurer = WatchedMeasurer(WatchedLedger(plan, recorder), recorder)
@@ -422,6 +422,8 @@ def step(case: Case, fitted: Fit, unit: PrivacyUnit, first: Recorder | None = No
         dpsgd.measure_gain(
             lambda rows: size * (1.0 - 2.0 * (rows[:, 0] % 2)), codes, "target", measurer, device
         )
+        cells = {"target": lambda rows, places: (rows[:, 0] * 7 + places[:, 0]) % 13 - 1}
+        measure_places(cells, (3, 4), (codes.astype(np.int64), codes % 5), measurer)
     return recorder
 
 
@@ -988,6 +990,7 @@ RELEASES = {
     "2-way marginal",
     "discriminator's gradient",
     GAIN,
+    PLACES,
 }
 
 
@@ -1054,8 +1057,8 @@ def test_a_number_that_overflows_on_its_lattice_warns_of_nothing(odd, column):
 def learnt(case: Case, df: pd.DataFrame, first: Recorder | None = None) -> tuple[Recorder, list[Any]]:
     """Return what crossed in a whole fit, and what came of it."""
     recorder = Recorder(case.seed, first)
-    plan = make_plan(case.epsilon, 1e-6, unit=case.unit)
-    schema = case.schema if case.schema.target else case.schema.with_target(df.columns[0])
+    schema = case.schema if case.schema.target else case.schema.with_targets(list(df.columns[:2]))
+    plan = make_plan(case.epsilon, 1e-6, n_targets=len(schema.targets), unit=case.unit)
     request = fitting.Request(plan, schema, torch.device("cpu"), case.seed, case.untyped_text)
     session = fitting.Session(request, None, None)
     session.privacy_filter = WatchedLedger(plan, recorder)

@@ -1,0 +1,231 @@
+"""Tests of the places of values within their codes."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from tabgan.errors import ModelFileError
+from tabgan.model.generator import Generator
+from tabgan.model.places import LEVELS, PARTNERS, PUSHES, Places, smoothed
+from tabgan.model.tallies import SHAPE, tallies_of
+from tabgan.privacy.doors import mechanisms
+from tabgan.privacy.doors.marginals import PLACES
+from tabgan.schema import Numeric, Schema
+from tabgan.synthesizer import TabGAN
+from tabgan.table.placing import places_of_rows
+
+N = 2_000
+
+
+def related(n=N, seed=0) -> pd.DataFrame:
+    """Return a column, its copy, a second one, their sum, and a few missing values."""
+    rng = np.random.default_rng(seed)
+    a, c = rng.gamma(3.0, 10.0, n).round(2), rng.normal(50.0, 9.0, n).round(2)
+    df = pd.DataFrame({"a": a, "copy": a, "c": c, "sum": (a + c).round(2)})
+    df.loc[rng.random(n) < 0.1, "copy"] = np.nan
+    return df
+
+
+def declared(df: pd.DataFrame) -> Schema:
+    return Schema([Numeric(name=n, bounds=(df[n].min(), df[n].max()), decimals=2) for n in df])
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return TabGAN(epsilon=None, schema=declared(related()), random_state=0).fit(related())
+
+
+def without_places(model) -> TabGAN:
+    """Return a model whose places are drawn on their own."""
+    fitted = model._fitted
+    state = {n: v for n, v in fitted.generator.state_dict().items() if not n.startswith("places.")}
+    apart = copy.copy(model)
+    apart._fitted = replace(fitted, generator=Generator.of_state(fitted.encoder.sizes, state))
+    return apart
+
+
+def far(df: pd.DataFrame) -> tuple[float, float]:
+    """Return the median distances of a copy from its original, and of a sum from the sum."""
+    return (df["copy"] - df["a"]).abs().median(), (df["sum"] - df["a"] - df["c"]).abs().median()
+
+
+class TestWhatItGives:
+    def test_copies_and_sums_come_out_far_closer(self, plain):
+        closer, apart = far(plain.sample(N)), far(without_places(plain).sample(N))
+        assert closer[0] < 0.4 * apart[0]
+        assert closer[1] < 0.7 * apart[1]
+
+    def test_codes_stay_as_frequent(self, plain):
+        """The biases are shifted for it: with the places, and without them again."""
+        encoder = plain._fitted.encoder
+        shares = [
+            np.bincount(encoder.transform(model.sample(20_000))[:, 3], minlength=encoder.sizes[3]) / 20_000
+            for model in (plain, without_places(plain))
+        ]
+        expected = encoder.columns[3].code_weights / encoder.columns[3].code_weights.sum()
+        assert np.abs(shares[0] - expected).sum() / 2 < 0.03
+
+    def test_missing_values_stay_as_frequent(self, plain):
+        assert plain.sample(20_000)["copy"].isna().mean() == pytest.approx(0.1, abs=0.015)
+
+    def test_conditions_hold(self, plain):
+        rows = plain.sample(200, conditions={"a": 30.0, "copy": None})
+        assert (rows["a"] == 30.0).all()
+        assert rows["copy"].isna().all()
+        assert (rows["sum"] - rows["c"]).median() == pytest.approx(30.0, abs=4.0)
+
+    @pytest.mark.slow
+    def test_under_noise_they_come_closer_too(self):
+        df = related(8_000)
+        model = TabGAN(epsilon=3.0, schema=declared(df), random_state=0).fit(df)
+        lines = [entry for entry in model.privacy_.entries if entry.what == PLACES]
+        assert {line.columns[0] for line in lines} == {
+            model._fitted.encoder.names[int(position)] for position in model._fitted.generator.places
+        }
+        spent = sum(line.noise_multiplier**-2 for line in lines)
+        assert spent == pytest.approx(model.plan_.shares["places"] * model.plan_.mu**2)
+        assert far(model.sample(8_000))[0] < 0.8 * far(without_places(model).sample(8_000))[0]
+
+    def test_a_table_of_categories_keeps_no_share_for_it(self):
+        df = pd.DataFrame({"a": np.tile(["x", "y"], 500), "b": np.tile(["u", "u", "v", "w"], 250)})
+        model = TabGAN(epsilon=1.0, random_state=0).fit(df)
+        assert not any(entry.what == PLACES for entry in model.privacy_.entries)
+        assert not model._fitted.generator.places
+        spent = sum(entry.noise_multiplier**-2 for entry in model.privacy_.entries)
+        assert spent == pytest.approx(model.plan_.mu**2, rel=1e-6)
+
+
+class TestRows:
+    def test_a_rows_place_and_cell_are_those_of_that_row_alone(self, plain):
+        """To the last bit, in any order and among any others: a cell that another row could change is no count."""
+        encoder, df = plain._fitted.encoder, related()
+        generator = without_places(plain)._fitted.generator
+        codes, places = encoder.transform(df), places_of_rows(encoder, df)
+        tallies = tallies_of(generator, encoder, torch.Generator().manual_seed(0))
+        assert {tally.position for tally in tallies} >= {1, 3}
+        rng = np.random.default_rng(0)
+        some = rng.permutation(N)[:777]
+        np.testing.assert_array_equal(places_of_rows(encoder, df.iloc[some]), places[some])
+        for tally in tallies:
+            whole = tally.cells(codes, places)
+            np.testing.assert_array_equal(tally.cells(codes[some], places[some]), whole[some])
+            for row in some[:40]:
+                assert tally.cells(codes[[row]], places[[row]]) == whole[row]
+            assert whole.min() >= -1
+            assert whole.max() < SHAPE[0] * SHAPE[1]
+            assert ((whole == -1) == df.iloc[:, tally.position].isna()).all()
+
+    def test_places_are_uniform_within_codes(self, plain):
+        places = places_of_rows(plain._fitted.encoder, related(20_000))
+        assert not np.isnan(places).any()
+        for column in places.T:
+            assert np.histogram(column[column != 0.5], 10, (0, 1))[0] / len(column) == pytest.approx(
+                0.1, abs=0.02
+            )
+
+    def test_a_value_at_its_place_comes_back_in_its_cell(self, plain):
+        encoder, df = plain._fitted.encoder, related()
+        back = encoder.inverse_transform(
+            encoder.transform(df), np.random.default_rng(0), places=places_of_rows(encoder, df)
+        )
+        apart = encoder.inverse_transform(encoder.transform(df), np.random.default_rng(0))
+        assert (back["a"] - df["a"]).abs().max() < 0.02 * (apart["a"] - df["a"]).abs().max()
+
+
+class TestSmoothed:
+    def test_noise_becomes_nearly_uniform(self):
+        """Mean distance from uniform shares, over tables of noise."""
+        rng = np.random.default_rng(0)
+        found = [smoothed(rng.normal(0, 30.0, SHAPE) + 50.0, 30.0) for _ in range(20)]
+        assert np.mean([np.abs(each * LEVELS - 1).mean() for each in found]) < 0.06
+
+    def test_no_counts_are_uniform(self):
+        for counts in (np.zeros(SHAPE), -np.ones(SHAPE)):
+            np.testing.assert_allclose(smoothed(counts, 1.0), 1 / LEVELS, rtol=1e-6)
+
+    def test_a_strong_dependence_stays(self):
+        levels, pushes = np.meshgrid(np.linspace(0, 1, SHAPE[1]), np.linspace(0, 1, SHAPE[0]))
+        exact = 300.0 * np.exp(-(((levels - pushes) / 0.1) ** 2))
+        found = smoothed(exact + np.random.default_rng(0).normal(0, 10.0, SHAPE), 10.0)
+        assert np.abs(found - exact / exact.sum(1, keepdims=True)).sum(1).mean() < 0.25
+
+    def test_each_push_has_shares(self):
+        found = smoothed(np.random.default_rng(0).normal(0, 100.0, SHAPE), 100.0)
+        assert (found > 0).all()
+        np.testing.assert_allclose(found.sum(1), 1.0)
+
+
+class TestState:
+    def test_draws_follow_their_masses(self, plain):
+        generator = plain._fitted.generator
+        own = generator.places_at(3)
+        codes = generator.draw(1, torch.Generator().manual_seed(0)).expand(30_000, -1).clone()
+        places = torch.full(codes.shape, 0.9)
+        logits = generator.logits(generator.state_of(codes), 3)[:, own.block]
+        weights = generator.weights_of(3, own)
+        drawn, at = own.draw(logits, codes, places, weights, torch.Generator().manual_seed(1))
+        found = torch.bincount(drawn - own.block.start, minlength=logits.shape[1]) / len(codes)
+        masses = own.masses(logits[:1], codes[:1], places[:1], weights)[0]
+        assert (found - masses).abs().max() < 0.012
+        assert masses.sum() == pytest.approx(1.0)
+        assert ((at >= 0) & (at <= 1)).all()
+
+    def test_one_of_its_tensors_that_does_not_fit_is_refused(self, plain):
+        sizes = plain._fitted.encoder.sizes
+        state = dict(plain._fitted.generator.places["3"].state_dict())
+        assert torch.equal(Places.of_state(sizes, 3, state).copula, state["copula"])
+        wrong = {
+            "values": [torch.tensor([0, sizes[3] + 1]), torch.tensor([2, 2]), torch.tensor([1.0, 5.0])],
+            "middles": [state["middles"][:-1], torch.full_like(state["middles"], torch.nan)],
+            "widths": [state["widths"][None], -state["widths"]],
+            "partners": [state["partners"] + 3, state["partners"] - 9, torch.arange(PARTNERS + 1)],
+            "ends": [state["ends"] + 99, state["ends"].flip(1), state["ends"][:, :1]],
+            "copula": [
+                torch.zeros(SHAPE),
+                state["copula"].T,
+                torch.full((len(PUSHES) + 1, LEVELS), torch.inf),
+            ],
+        }
+        for name, values in wrong.items():
+            for value in values:
+                with pytest.raises((ValueError, KeyError, TypeError)):
+                    Places.of_state(sizes, 3, state | {name: value})
+        with pytest.raises(ValueError, match="belong together"):
+            Places.of_state(sizes, 3, state | {"more": state["ends"]})
+
+    def test_a_file_keeps_them(self, plain, tmp_path):
+        plain.save(tmp_path / "m")
+        loaded = TabGAN.load(tmp_path / "m", device="cpu")
+        pd.testing.assert_frame_equal(loaded.sample(300), plain.sample(300))
+
+    def test_a_file_whose_places_are_not_those_of_its_columns_is_refused(self, plain, tmp_path):
+        changed = copy.deepcopy(plain)
+        changed._fitted.generator.places["3"].ends[:, 0] += 1
+        changed.save(tmp_path / "m")
+        with pytest.raises(ModelFileError):
+            TabGAN.load(tmp_path / "m")
+
+
+def test_a_lost_table_leaves_places_on_their_own(tmp_path, monkeypatch):
+    """Its share is spent, and has no room for a second try."""
+    df, real = related(1_000), mechanisms.noisy_vector
+    model = TabGAN(epsilon=50.0, schema=declared(df), random_state=0)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+
+        def dies(values, noise):
+            if np.shape(values) == SHAPE:
+                raise KeyboardInterrupt
+            return real(values, noise)
+
+        patch.setattr(mechanisms, "noisy_vector", dies)
+        model.fit(df, checkpoint=tmp_path / "kept")
+    model.fit(df, checkpoint=tmp_path / "kept")
+    assert not model._fitted.generator.places
+    assert any(entry.what == PLACES for entry in model.privacy_.entries)
+    assert model.privacy_.epsilon_spent <= 50.0
