@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, model_validator
 
 from tabgan._util.schema_errors import joined, line_of, name_of
 from tabgan._util.validate import nearest
@@ -30,7 +30,9 @@ from tabgan.columns import (
     Time,
 )
 from tabgan.columns.kind import known_fields
-from tabgan.errors import SchemaError
+from tabgan.errors import ConfigError, SchemaError
+from tabgan.rules.judging import check_together, rules_of
+from tabgan.rules.rule import Rule
 
 __all__ = [
     "Boolean",
@@ -48,7 +50,7 @@ __all__ = [
 #: The most rows of one entity that a fit may use; noise grows in proportion.
 MOST_ROWS_EACH = 10**9
 
-#: Keys of a schema besides its columns.
+#: Keys of a schema besides its columns and rules.
 _TABLE_KEYS = ("target", "entity", "max_rows", "n_rows")
 
 #: Names of the kinds, as YAML has them.
@@ -90,9 +92,12 @@ class Schema(BaseModel):
         n_rows: About how many rows a fit is given, without those of a holdout, from 1 to 10**12: a nominal number that
             is publicly known, such as the planned size of a survey, never one that was counted on the table. A fit
             that needs more is then refused before a row is read. How many there are is still released with noise.
+        rules: Statements that hold in every row by the nature of the table, such as ``Inequality("start", "end")``, or
+            mappings as in YAML: every sampled row keeps them. They are declared, not checked on real rows.
 
     Raises:
-        SchemaError: naming each column and key that cannot be used; if two columns share a name.
+        SchemaError: naming each column, key and rule that cannot be used; if two columns share a name; if rules
+            contradict each other or the declared columns.
 
     >>> schema = Schema(columns=[Numeric(name="age", bounds=(0, 120), decimals=0), Boolean(name="smoker")])
     >>> schema["age"].bounds
@@ -108,6 +113,7 @@ class Schema(BaseModel):
     entity: str | None = None
     max_rows: Annotated[int, Field(ge=1, le=MOST_ROWS_EACH, strict=True)] | None = None
     n_rows: Annotated[int, Field(ge=1, le=MAX_ROWS, strict=True)] | None = None
+    rules: Annotated[tuple[Rule, ...], PlainValidator(lambda given: given)] = ()
 
     def __init__(
         self,
@@ -116,6 +122,7 @@ class Schema(BaseModel):
         entity: str | None = None,
         max_rows: int | None = None,
         n_rows: int | None = None,
+        rules: Iterable[Rule | Mapping[str, object]] = (),
         **extra: object,
     ) -> None:
         given: object = columns
@@ -125,9 +132,12 @@ class Schema(BaseModel):
         if isinstance(entity, str) and repr(entity) not in map(name_of, columns):
             columns = (*columns, Identifier(name=entity))
         try:
+            known: dict[str, Any] = {"rules": rules_of([] if rules is None else rules), **extra}
             super().__init__(
-                columns=columns, target=target, entity=entity, max_rows=max_rows, n_rows=n_rows, **extra
+                columns=columns, target=target, entity=entity, max_rows=max_rows, n_rows=n_rows, **known
             )
+        except ConfigError as error:
+            raise SchemaError(f"schema: {error}") from None
         except ValidationError as error:
             names = [name_of(column) for column in columns]
             raise SchemaError(joined(_explain(finding, names) for finding in error.errors())) from None
@@ -154,6 +164,18 @@ class Schema(BaseModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _check_rules(self) -> Schema:
+        described = {column.name: column for column in self.columns}
+        try:
+            check_together(self.rules, described, self.target)
+            for i, rule in enumerate(self.rules):
+                if all(side in described or rule.is_constant(side) for side in rule.sides.values()):
+                    rule.check(described, f"rules[{i}]")
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        return self
+
     @property
     def names(self) -> list[str]:
         """Names of the columns, in the schema's order."""
@@ -170,7 +192,10 @@ class Schema(BaseModel):
     def __repr__(self) -> str:
         further = (f"{key}={getattr(self, key)!r}" for key in _TABLE_KEYS if getattr(self, key) is not None)
         lines = (f"    {_short(column)}," for column in self)
-        return "\n".join(["Schema(", "  columns=[", *lines, "  ],", *(f"  {each}," for each in further), ")"])
+        rules = ["  rules=[", *(f"    {rule!r}," for rule in self.rules), "  ],"] if self.rules else []
+        return "\n".join(
+            ["Schema(", "  columns=[", *lines, "  ],", *(f"  {each}," for each in further), *rules, ")"]
+        )
 
     def __str__(self) -> str:
         return repr(self)
@@ -192,19 +217,24 @@ class Schema(BaseModel):
 
     def replace(self, columns: Sequence[Column]) -> Schema:
         """Return this schema with other columns."""
-        return Schema(columns, self.target, self.entity, self.max_rows, self.n_rows)
+        return Schema(columns, self.target, self.entity, self.max_rows, self.n_rows, self.rules)
+
+    def with_rules(self, rules: Sequence[Rule]) -> Schema:
+        """Return this schema with other rules."""
+        return Schema(self.columns, self.target, self.entity, self.max_rows, self.n_rows, rules)
 
     def with_target(self, target: str | None) -> Schema:
         """Return this schema with another target."""
-        return Schema(self.columns, target, self.entity, self.max_rows, self.n_rows)
+        return Schema(self.columns, target, self.entity, self.max_rows, self.n_rows, self.rules)
 
     def to_dict(self) -> dict[str, object]:
-        """Return plain data: ``{"columns": {name: {...}}, "target": ..., ...}``, without open fields."""
+        """Return plain data: ``{"columns": {name: {...}}, "target": ..., "rules": ...}``, without open fields."""
         columns = {
             column.name: column.model_dump(mode="json", exclude={"name"}, exclude_none=True)
             for column in self
         }
         further = {key: getattr(self, key) for key in _TABLE_KEYS}
+        further["rules"] = [rule.to_dict() for rule in self.rules] or None
         return {"columns": columns} | {key: value for key, value in further.items() if value is not None}
 
     @classmethod
@@ -219,7 +249,7 @@ class Schema(BaseModel):
             raise SchemaError(
                 "schema: expected a mapping with the key 'columns', a mapping from names to columns."
             )
-        known = ["columns", *_TABLE_KEYS]
+        known = ["columns", *_TABLE_KEYS, "rules"]
         unknown = sorted(set(data) - set(known), key=str)
         if unknown:
             raise SchemaError(f"schema: unknown key {unknown[0]!r}.{nearest(unknown[0], known)}")
@@ -230,7 +260,7 @@ class Schema(BaseModel):
             if "name" in spec:
                 raise SchemaError(f"Column {name!r}: name: unknown key. The name stands before the colon.")
             columns.append({"name": str(name), **spec})
-        others: dict[str, Any] = {key: data.get(key) for key in _TABLE_KEYS}
+        others: dict[str, Any] = {key: data.get(key) for key in (*_TABLE_KEYS, "rules")}
         return cls(columns=columns, **others)
 
     def to_yaml(self) -> str:

@@ -18,10 +18,10 @@ from tabgan.evaluation.catalog import ENTRIES, entries, position
 from tabgan.evaluation.fidelity import MAX_TRIPLES, column_tuples
 from tabgan.evaluation.metric import LEVEL, Figure, NotComputed, measure, metric_of
 from tabgan.evaluation.result import ColumnResult, Evaluation, Interval, Metric
-from tabgan.evaluation.rules import FixedCombinations, Rule
 from tabgan.evaluation.utility import MAX_CLASS_NUMBERS, MAX_CLASSES, build_classifier
 from tabgan.evaluation.validity import schema_validity
 from tabgan.privacy.doors.private_metrics import Comparison, Guesser, Noisy, PrivateMetrics
+from tabgan.rules import Rule
 from tabgan.table.codes import CodedColumn, TableEncoder
 
 #: Largest number of pairs in a private mean distance.
@@ -136,7 +136,7 @@ def evaluate_released(
     """
     streams = RandomStreams(random_state)
     codes = encoder.transform(synthetic)
-    public_rules = [r for r in rules if not (isinstance(r, FixedCombinations) and r.allowed is None)]
+    public_rules = [rule for rule in rules if not rule.needs_rows]
     valid, shares = schema_validity(synthetic, encoder.schema, public_rules)
     near = _Near(codes, encoder, n_rows, streams, sets or Sets(), fresh)
     relative = n_rows_stddev / n_rows

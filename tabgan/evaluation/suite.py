@@ -30,12 +30,12 @@ from tabgan.evaluation.fidelity import (
 from tabgan.evaluation.metric import Findings
 from tabgan.evaluation.projection import projection_findings
 from tabgan.evaluation.result import ColumnResult, Evaluation, Metric
-from tabgan.evaluation.rules import Rule, check_rules
 from tabgan.evaluation.steps import COMPUTED, Inputs, computed
 from tabgan.evaluation.subgroups import group_columns
 from tabgan.evaluation.tables import Tables, prepare, why_void
 from tabgan.evaluation.utility import utility_findings
 from tabgan.evaluation.validity import Checked, check_columns, validity_metrics
+from tabgan.rules import Rule, check_rules
 from tabgan.schema import Schema
 
 

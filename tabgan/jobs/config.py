@@ -49,7 +49,6 @@ from tabgan._util.yaml import parse
 from tabgan.errors import ConfigError, SchemaError
 from tabgan.evaluation.catalog import figures
 from tabgan.evaluation.gate import Gate
-from tabgan.evaluation.rules import Rule
 from tabgan.io import CsvForm, Format, check_readable, check_writable, format_of, is_csv, package_table
 from tabgan.jobs.fields import (
     synthesizer,
@@ -76,6 +75,7 @@ from tabgan.jobs.fields import (
     to_separator,
 )
 from tabgan.privacy.ledger.records import LedgerConfig
+from tabgan.rules import Rule
 from tabgan.schema import Schema
 
 #: Share of the rows that is held out by default if a report is requested.
