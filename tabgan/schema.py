@@ -172,6 +172,7 @@ class Schema(BaseModel):
             for i, rule in enumerate(self.rules):
                 if all(side in described or rule.is_constant(side) for side in rule.sides.values()):
                     rule.check(described, f"rules[{i}]")
+                    rule.check_domain(described, f"rules[{i}]")
         except ConfigError as error:
             raise ValueError(str(error)) from None
         return self
@@ -216,16 +217,18 @@ class Schema(BaseModel):
         raise SchemaError(f"schema: no column {name!r}.{nearest(name, self.names)}")
 
     def replace(self, columns: Sequence[Column]) -> Schema:
-        """Return this schema with other columns."""
-        return Schema(columns, self.target, self.entity, self.max_rows, self.n_rows, self.rules)
+        """Return this schema with other columns, to which its rules are not held: they may be those of a fit."""
+        other = Schema(columns, self.target, self.entity, self.max_rows, self.n_rows)
+        return other.with_rules(self.rules)
 
     def with_rules(self, rules: Sequence[Rule]) -> Schema:
-        """Return this schema with other rules."""
-        return Schema(self.columns, self.target, self.entity, self.max_rows, self.n_rows, rules)
+        """Return this schema with other rules, which are not checked."""
+        return self.model_copy(update={"rules": tuple(rules)})
 
     def with_target(self, target: str | None) -> Schema:
         """Return this schema with another target."""
-        return Schema(self.columns, target, self.entity, self.max_rows, self.n_rows, self.rules)
+        other = Schema(self.columns, target, self.entity, self.max_rows, self.n_rows)
+        return other.with_rules(self.rules)
 
     def to_dict(self) -> dict[str, object]:
         """Return plain data: ``{"columns": {name: {...}}, "target": ..., "rules": ...}``, without open fields."""
@@ -238,8 +241,12 @@ class Schema(BaseModel):
         return {"columns": columns} | {key: value for key, value in further.items() if value is not None}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, object]) -> Schema:
+    def from_dict(cls, data: Mapping[str, object], *, is_completed: bool = False) -> Schema:
         """Return the schema that :meth:`to_dict` wrote, or that a person did.
+
+        Args:
+            data: The schema as plain data.
+            is_completed: True if a fit completed it: released domains are not held against its rules.
 
         Raises:
             SchemaError: naming each column and key that cannot be used.
@@ -261,6 +268,9 @@ class Schema(BaseModel):
                 raise SchemaError(f"Column {name!r}: name: unknown key. The name stands before the colon.")
             columns.append({"name": str(name), **spec})
         others: dict[str, Any] = {key: data.get(key) for key in (*_TABLE_KEYS, "rules")}
+        if is_completed:
+            rules = rules_of(others.pop("rules") or [])
+            return cls(columns=columns, **others).with_rules(rules)
         return cls(columns=columns, **others)
 
     def to_yaml(self) -> str:

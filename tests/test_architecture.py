@@ -60,11 +60,15 @@ ORDER = [
     "rules",
     "schema",
     "table.labels",
+    "table.merged",
+    "table.reduction",
     "table.checks",
     "table.calendar",
+    "table.orders",
     "table.codes",
     "table.conditions",
     "table.partial",
+    "table.impossible",
     "table.losses",
     "table.draft",
     "table.editor",
@@ -114,6 +118,7 @@ ORDER = [
     "fitting.checkpoint",
     "fitting.fit",
     "fitting",
+    "drawing.kept",
     "drawing.rows",
     "drawing.proportions",
     "drawing.stream",
@@ -397,7 +402,18 @@ class TestKinds:
 
 
 #: Modules that may look at the rows of a table: they read them before noise, judge them, or make them.
-MEET_ROWS = {"privacy.doors", "evaluation", "audit", "columns", "table", "io", "report", "datasets", "cli"}
+MEET_ROWS = {
+    "privacy.doors",
+    "evaluation",
+    "audit",
+    "columns",
+    "rules",
+    "table",
+    "io",
+    "report",
+    "datasets",
+    "cli",
+}
 
 #: Functions elsewhere that look at rows, by module and name, with the reason.
 MAY_MEET_ROWS = {

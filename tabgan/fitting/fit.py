@@ -46,6 +46,7 @@ from tabgan.privacy.ledger.records import LedgerConfig
 from tabgan.privacy.plan import ADVERSARY_STEPS, Plan
 from tabgan.schema import Schema
 from tabgan.table.checks import check_table
+from tabgan.table.impossible import possible_pairs
 
 logger = logging.getLogger(__name__)
 
@@ -302,7 +303,7 @@ def _learn(df: pd.DataFrame, request: Request, session: Session, progress: Progr
     )
     encoder, n_rows = measured.encoder, measured.released.n_rows
     generator = _anchored_generator(measured, session.streams, progress).to(request.device)
-    target = encoder.positions.get(request.schema.target or "")
+    target = encoder.positions.get(encoder.inner.target or "")
     if plan.has_adversary and target is not None:
         _correct(generator, target, measured, table.units, request, session, measurer, progress)
     session.finish()
@@ -327,6 +328,7 @@ def _anchored_generator(measured: MeasuredTable, streams: RandomStreams, progres
             streams.torch("pool", cpu),
             lambda done, total: progress("anchor", done, total),
             encoder.calendar_lifts(),
+            possible_pairs(encoder),
         )
     generator.start_from(loglinear)
     return generator

@@ -36,6 +36,7 @@ from tabgan.schema import Schema
 from tabgan.table.calendar import CycleEncoder, cycles_of, is_cycle
 from tabgan.table.codes import CodedColumn, TableEncoder
 from tabgan.table.losses import Loss, losses_of
+from tabgan.table.reduction import Reduction
 
 FORMAT = "tabgan-model"
 VERSION = 6
@@ -116,7 +117,7 @@ def write_model(path: Path, fitted: Fitted, params: Mapping[str, object]) -> Non
     promised = {"epsilon": fitted.privacy.epsilon}  # the fit's own, even if set_params changed it since
     if fitted.privacy.is_private:
         promised["delta"] = fitted.privacy.delta
-    header = {
+    header: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
         "schema": fitted.encoder.schema.to_dict(),
@@ -126,6 +127,8 @@ def write_model(path: Path, fitted: Fitted, params: Mapping[str, object]) -> Non
         "marginals": [list(marginal.columns) for marginal in fitted.marginals],
         "params": {**params, **promised},
     }
+    if fitted.encoder.reduction is not None:
+        header["reduced"] = fitted.encoder.inner.to_dict()
     if fitted.csv:
         header["csv"] = dict(fitted.csv)
     with atomic_path(path) as temporary:
@@ -221,8 +224,10 @@ def _columns_of(order: Any, schema: Schema, tensors: dict[str, torch.Tensor]) ->
 
 
 def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device: torch.device) -> Fitted:
-    schema = Schema.from_dict(header["schema"])
-    encoder = TableEncoder(schema, _columns_of(header["columns"], schema, tensors))
+    schema = Schema.from_dict(header["schema"], is_completed=True)
+    reduction = _reduction_of(schema, header)
+    inner = schema if reduction is None else reduction.inner
+    encoder = TableEncoder(schema, _columns_of(header["columns"], inner, tensors), reduction)
     state = {
         name.removeprefix(_GENERATOR): value for name, value in tensors.items() if name.startswith(_GENERATOR)
     }
@@ -231,7 +236,7 @@ def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device:
     if set(tensors) != {_GENERATOR + name for name in state} | set(_arrays_by_name(encoder)) | counted:
         raise ValueError
     privacy, n_rows = PrivacyStatement.from_dict(header["privacy"]), float(header["n_rows"])
-    is_known = set(header) - {"csv"} == {
+    is_known = set(header) - {"csv", "reduced"} == {
         "format",
         "version",
         "schema",
@@ -257,13 +262,37 @@ def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device:
     return Fitted(encoder, generator.to(device).eval(), privacy, n_rows, form, marginals)
 
 
+def _reduction_of(schema: Schema, header: dict[str, Any]) -> Reduction | None:
+    """Return the reduction of a schema with rules, whose reduced schema stands in the header; ``None`` without rules.
+
+    Raises:
+        KeyError, TypeError, ValueError: the two schemas do not belong together.
+    """
+    if not schema.rules:
+        if "reduced" in header:
+            raise ValueError
+        return None
+    inner = Schema.from_dict(header["reduced"])
+    plain = Reduction.of(schema, schema.names)
+    if sorted(plain.inner_names) != sorted(inner.names) or (
+        inner.rules or plain.inner.target != inner.target
+    ):
+        raise ValueError
+    reduction = plain.completed(inner)
+    if reduction.schema != schema:
+        raise ValueError
+    for part in reduction.merged:
+        part.part(pd.Series(inner[part.name].listed, dtype=object), reduction.described)
+    return reduction
+
+
 def _check_critics(generator: Generator, encoder: TableEncoder, privacy: PrivacyStatement) -> None:
     """Raise unless critics are those of the target, and their training and test stand in the statement.
 
     Raises:
         ValueError: they are not.
     """
-    target = encoder.schema.target
+    target = encoder.inner.target
     tested = [entry.columns for entry in privacy.entries if entry.what == GAIN]
     trained = [entry for entry in privacy.entries if entry.door == "dpsgd"]
     if any(entry.sensitivity != MAX_GRAD_NORM for entry in trained):

@@ -198,6 +198,7 @@ def _check_columns(job: Job) -> None:
     if names is not None:
         check_columns(declared, names)
         check_label_column(job.output.label_column, names)
+        check_rule_columns(declared.rules, names)
         check_rule_columns(job.rules, names)
         conditions_of(job.output.conditions, names, "output.conditions")
         conditions_of(dict.fromkeys(job.output.proportions or ()), names, "output.proportions")

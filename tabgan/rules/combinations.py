@@ -53,6 +53,8 @@ class FixedCombinations(Rule):
 
     def check(self, described: Mapping[str, Column], where: str) -> None:
         self.check_names(described, where)
+
+    def check_domain(self, described: Mapping[str, Column], where: str) -> None:
         for j, name in enumerate(self.columns):
             column = described[name]
             if has_range(column) and not column.is_writable:

@@ -43,12 +43,12 @@ def _year(seconds: np.ndarray) -> np.ndarray:
 
 
 def _month(seconds: np.ndarray) -> np.ndarray:
-    return _days(seconds, "M").astype(np.int64) % 12 + 1
+    return np.asarray(_days(seconds, "M").astype(np.int64) % 12 + 1)
 
 
 def _day(seconds: np.ndarray) -> np.ndarray:
     days = _days(seconds, "D")
-    return (days - days.astype("datetime64[M]")).astype(np.int64) + 1
+    return np.asarray((days - days.astype("datetime64[M]")).astype(np.int64) + 1)
 
 
 def _weekday(seconds: np.ndarray) -> np.ndarray:

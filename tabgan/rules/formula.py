@@ -97,6 +97,11 @@ class Formula(Rule):
                 f"{where}: the formula gives {found}, and column {self.column!r} holds {column.quantity}. Declare it "
                 "as another kind, or change the formula."
             )
+
+    def check_domain(self, described: Mapping[str, Column], where: str) -> None:
+        column = described[self.column]
+        if not has_range(column):  # has been checked
+            return
         if not column.is_writable:
             raise ConfigError(
                 f"{where}.column: {self.column!r} has a format, so its precision has to be declared: "
@@ -115,7 +120,9 @@ class Formula(Rule):
         found = {name: described[name].domain().bounds for name in self.expression.names if name in described}
         return self.expression.interval({name: ends for name, ends in found.items() if ends is not None})
 
-    def values(self, table: pd.DataFrame, described: Mapping[str, Column]) -> np.ndarray:
+    def values(
+        self, table: Mapping[str, pd.Series] | pd.DataFrame, described: Mapping[str, Column]
+    ) -> np.ndarray:
         """Return ``(rows,)`` values of the formula on the axis of its column, NaN where there is none."""
         return self.expression.values({n: described[n].read(table[n]) for n in self.expression.names})
 
@@ -147,10 +154,11 @@ class Formula(Rule):
         if not has_range(column):
             return np.ones(len(table), dtype=bool)
         exact = np.where(np.isnan(computed), 0.0, computed)
-        close = (_CLOSE_SHORT if column.dtype in ("float32", "Float32", "float16") else _CLOSE) * np.maximum(
-            np.abs(exact), 1.0
-        )
-        within = 0.5 * column.step if column.has_precision and not column.is_exact else 0.0
+        is_short = column.dtype in ("float32", "Float32", "float16")
+        close = (_CLOSE_SHORT if is_short else _CLOSE) * np.maximum(np.abs(exact), 1.0)
+        within = 0.5 * column.step if column.has_precision else 0.0
+        if column.is_exact:
+            close, within = np.full(len(exact), _CLOSE), 0.0
         is_kept = (np.abs(shown - exact) <= within + close) | (column.at_precision(exact) == shown)
         return np.asarray(is_kept | np.isnan(shown) | np.isnan(computed))
 

@@ -39,6 +39,8 @@ class OneOf(Rule):
 
     def check(self, described: Mapping[str, Column], where: str) -> None:
         self.check_names(described, where)
+
+    def check_domain(self, described: Mapping[str, Column], where: str) -> None:
         for j, name in enumerate(self.one_of):
             if marks_of(described[name]) is None:
                 raise ConfigError(

@@ -70,7 +70,7 @@ class Inequality(Rule):
         kinds = [self._kind(side, described, where) for side in ("low", "high")]
         if kinds[0] != kinds[1]:
             raise ConfigError(
-                f"{where}: expected two numbers or two moments, or durations, got {kinds[0]} and {kinds[1]}. "
+                f"{where}: expected two numbers or two moments, got {kinds[0]} and {kinds[1]}. "
                 "Compare columns of one kind."
             )
 

@@ -78,6 +78,8 @@ class Missing(Rule):
 
     def check(self, described: Mapping[str, Column], where: str) -> None:
         self.check_names(described, where)
+
+    def check_domain(self, described: Mapping[str, Column], where: str) -> None:
         column = described[self.missing]
         if column.nullable is False or (column.dtype is not None and not can_hold_missing(column.dtype)):
             found = "nullable: false" if column.nullable is False else f"dtype {column.dtype}"
@@ -93,12 +95,12 @@ class Missing(Rule):
                         f"({described[name].describe()}), cannot hold {value!r}. Correct one of them."
                     )
 
-    def applies(self, table: pd.DataFrame, described: Mapping[str, Column]) -> np.ndarray:
+    def applies(
+        self, table: Mapping[str, pd.Series] | pd.DataFrame, described: Mapping[str, Column]
+    ) -> np.ndarray:
         """Return ``(rows,)`` booleans, true for rows in which the column is missing by the rule."""
-        applies = np.ones(len(table), dtype=bool)
-        for name, values in self.values.items():
-            applies &= is_one_of(table[name], described[name], values)
-        return applies
+        met = [is_one_of(table[name], described[name], values) for name, values in self.values.items()]
+        return np.asarray(np.logical_and.reduce(met))
 
     def keeps(
         self, table: pd.DataFrame, described: Mapping[str, Column], known: Sequence[pd.DataFrame] = ()

@@ -75,7 +75,7 @@ class Rule(ABC):
 
     @abstractmethod
     def check(self, described: Mapping[str, Column], where: str) -> None:
-        """Raise unless the rule can be kept by columns as they are described.
+        """Raise unless the rule can be judged on columns as they are described: they exist, and are of such kinds.
 
         Args:
             described: Columns by name.
@@ -84,6 +84,20 @@ class Rule(ABC):
         Raises:
             ConfigError: naming the rule's place and key.
         """
+
+    def check_domain(self, described: Mapping[str, Column], where: str) -> None:
+        """Raise unless some row of the declared domains keeps the rule, so that it can be enforced.
+
+        Not for domains that a fit has completed.
+
+        Args:
+            described: Columns by name.
+            where: Name of the place in errors.
+
+        Raises:
+            ConfigError: naming the rule's place and key.
+        """
+        del described, where
 
     @abstractmethod
     def keeps(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,8 @@ from tabgan.columns.lattice import is_on_lattice
 from tabgan.errors import DataError, SchemaError
 from tabgan.schema import Schema
 from tabgan.table.calendar import Calendar, CycleEncoder, is_cycle
+from tabgan.table.orders import Orders
+from tabgan.table.reduction import Reduction
 
 #: The ends of a range of at most so many integers keep a count of this many noise standard deviations. That they occur
 #: was released or, where they are declared, is likely; who compares two tables often cuts both between their ends.
@@ -30,6 +33,9 @@ FEW_INTEGERS, END_SIGNAL = 32, 0.25
 #: Missing values below this many noise standard deviations count as none.
 MISSING_SIGNAL = 3.0
 
+
+#: No column has the same value in all rows.
+NO_CONSTANTS: Mapping[str, object] = MappingProxyType({})
 
 #: Rows outside of the released categories below this many noise standard deviations of their number count as none.
 POOL_SIGNAL = 3.0
@@ -177,6 +183,7 @@ def code_column(
     n_bins: int,
     n_categories: int,
     min_rows: float,
+    coarse: np.ndarray | None = None,
 ) -> CodedColumn:
     """Merge a column's cells into codes by their released counts.
 
@@ -188,6 +195,8 @@ def code_column(
         n_bins: Codes aimed at for the values of an ordered column.
         n_categories: Codes of the values of one that is not, at most, the one for rare values not counted.
         min_rows: Released count below which a category is merged with the other rare ones.
+        coarse: ``(values,)`` groups of categories: rare ones are merged within theirs, if it has that many rows. By
+            default they are one group.
 
     Raises:
         DataError: if nothing could be sampled: no category was released, or no range seen, and missing values are ruled
@@ -218,7 +227,7 @@ def code_column(
     if encoder.is_ordered:
         merged = _equal_mass(weights[values], n_bins, min_rows)
     else:
-        merged = _pool_rare(weights[values], n_categories, min_rows)
+        merged = _pool_rare(weights[values], n_categories, min_rows, coarse)
     first = int(encoder.is_nullable)
     n_codes = first + (int(merged.max()) + 1 if len(merged) else 0)
     code_of_cell = np.zeros(encoder.n_cells, dtype=np.int64)
@@ -343,15 +352,31 @@ def _merge_empty(bins: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.asarray(renumbered[bins])
 
 
-def _pool_rare(weights: np.ndarray, n_categories: int, min_rows: float) -> np.ndarray:
-    """Return a code for each category: its own, or a shared last one where there are several rare ones."""
+def _pool_rare(
+    weights: np.ndarray, n_categories: int, min_rows: float, coarse: np.ndarray | None = None
+) -> np.ndarray:
+    """Return a code for each category: its own, or a shared last one where there are several rare ones.
+
+    Those of a group in ``coarse`` that are rare share a code of their own if together they are not, so that a sample
+    keeps the relation of the group to other columns.
+    """
+    n_groups = 1 if coarse is None else len(np.unique(coarse))
+    n_alone = n_categories if n_groups == 1 else max(n_categories - n_groups, n_categories // 2)
     is_rare = weights < min_rows
-    is_rare[np.argsort(-weights, kind="stable")[n_categories:]] = True
+    is_rare[np.argsort(-weights, kind="stable")[n_alone:]] = True
     if is_rare.sum() <= 1:
         return np.arange(len(weights))
     codes = np.cumsum(~is_rare) - 1
     codes[is_rare] = int((~is_rare).sum())
-    return codes
+    if coarse is None or n_groups == 1:
+        return codes
+    rare = np.bincount(coarse[is_rare], weights=weights[is_rare], minlength=int(coarse.max()) + 1)
+    own = np.flatnonzero(rare >= max(min_rows, 1e-12))
+    own = own[np.argsort(-rare[own], kind="stable")][: n_categories - int((~is_rare).sum())]
+    place = np.full(len(rare), len(own))
+    place[own] = np.arange(len(own))
+    codes[is_rare] += place[coarse[is_rare]]
+    return np.asarray(np.unique(codes, return_inverse=True)[1])
 
 
 class TableEncoder:
@@ -360,10 +385,13 @@ class TableEncoder:
     Args:
         schema: Completed, in the order of the output's columns.
         columns: Those that are modelled, in the order of the codes; each moment's cycles come after it, shortest first.
+        reduction: Between tables and those that are coded, if the schema has rules; completed.
     """
 
-    def __init__(self, schema: Schema, columns: Sequence[CodedColumn]) -> None:
-        self.schema = schema
+    def __init__(
+        self, schema: Schema, columns: Sequence[CodedColumn], reduction: Reduction | None = None
+    ) -> None:
+        self.schema, self.reduction = schema, reduction
         self.columns = tuple(columns)
         self.names = [column.encoder.name for column in self.columns]
         self.sizes = [column.width for column in self.columns]
@@ -376,13 +404,27 @@ class TableEncoder:
         """Positions of the table's own columns; in its order if there are cycles, since moments are moved then."""
         if len(self.positions) == len(self.columns):
             return list(range(len(self.columns)))
-        return [self.positions[column.name] for column in self.schema if column.name in self.positions]
+        return [self.positions[column.name] for column in self.inner if column.name in self.positions]
+
+    @property
+    def inner(self) -> Schema:
+        """The completed schema of the table that is coded: the schema, or that of the reduced table."""
+        return self.schema if self.reduction is None else self.reduction.inner
+
+    def of_table(self, reduction: Reduction | None) -> TableEncoder:
+        """Return the encoder of a table whose reduction this one codes; ``None`` if it is the table itself."""
+        if reduction is None:
+            return self
+        whole = reduction.completed(self.schema)
+        return TableEncoder(whole.schema, self.columns, whole)
 
     @cached_property
     def without_cycles(self) -> TableEncoder:
         """The same encoder with the table's own columns only, at :attr:`own_positions`."""
         own = [self.columns[position] for position in self.own_positions]
-        return self if len(own) == len(self.columns) else TableEncoder(self.schema, own)
+        if len(own) == len(self.columns):
+            return self
+        return TableEncoder(self.schema, own, self.reduction)
 
     @cached_property
     def cycles(self) -> dict[int, list[int]]:
@@ -414,7 +456,8 @@ class TableEncoder:
         """Return the same encoder with other columns, of as many codes, at some positions."""
         if not columns:
             return self
-        return TableEncoder(self.schema, [columns.get(i, column) for i, column in enumerate(self.columns)])
+        own = [columns.get(i, column) for i, column in enumerate(self.columns)]
+        return TableEncoder(self.schema, own, self.reduction)
 
     def without_missing(self, names: Iterable[str]) -> TableEncoder:
         """Return an encoder whose sampled rows have a value in some columns, a moment's cycles included.
@@ -476,6 +519,8 @@ class TableEncoder:
 
     def transform(self, df: pd.DataFrame) -> np.ndarray:
         """Return ``(rows, columns)`` codes of ``code_dtype``."""
+        if self.reduction is not None:
+            df = self.reduction.reduce(df)
         codes = np.empty((len(df), len(self.columns)), dtype=self.code_dtype)
         for position, column in enumerate(self.columns):
             codes[:, position] = column.code_of_cell[column.encoder.transform(df[column.encoder.column.name])]
@@ -493,11 +538,46 @@ class TableEncoder:
         """
         return self.with_generated(self.modelled(codes, rng), first_row)
 
-    def modelled(self, codes: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
-        """Return a table of the modelled columns, in the schema's order; see :meth:`inverse_transform`."""
-        ordered = [column.name for column in self.schema if column.name in self.positions]
-        series = {name: self._series(self.positions[name], codes, rng) for name in self.positions}
-        return pd.DataFrame({name: series[name] for name in ordered})
+    def modelled(
+        self, codes: np.ndarray, rng: np.random.Generator, constants: Mapping[str, object] = NO_CONSTANTS
+    ) -> pd.DataFrame:
+        """Return a table without generated columns, in the schema's order; see :meth:`inverse_transform`.
+
+        Args:
+            codes: ``(rows, columns)``.
+            rng: Draws cells within codes and values within cells.
+            constants: Values that whole columns have.
+        """
+        ordered = [column.name for column in self.inner if column.name in self.positions]
+
+        def draw(name: str, rows: np.ndarray) -> pd.Series:
+            if name in constants:
+                return self.constant(name, constants[name], len(rows))
+            return self._series(self.positions[name], codes[rows], rng)
+
+        every = np.arange(len(codes))
+        series = {name: draw(name, every) for name in self.positions}
+        if self.reduction is not None:
+            keys = {name: self._keys(name, codes) for name in self.orders.names}
+            series = self.orders.arranged(series, keys, draw, rng, constants)
+        table = pd.DataFrame({name: series[name] for name in ordered})
+        return table if self.reduction is None else self.reduction.restore(table)
+
+    def _keys(self, name: str, codes: np.ndarray) -> list[np.ndarray]:
+        """Return ``(rows,)`` numbers, equal for rows of which a column's values are drawn alike; the finest first.
+
+        Of a moment those of the same code and cycles; then fewer cycles, the longest left out first.
+        """
+        position = self.positions[name]
+        keys = [codes[:, position].astype(np.int64)]
+        for cycle in self.cycles.get(position, ()):
+            keys.insert(0, keys[0] * self.sizes[cycle] + codes[:, cycle])
+        return keys
+
+    @cached_property
+    def orders(self) -> Orders:
+        """The inequalities between modelled columns."""
+        return Orders.of(self.schema.rules, {column.name: column for column in self.inner})
 
     def with_generated(self, table: pd.DataFrame, first_row: int) -> pd.DataFrame:
         """Return the schema's columns: those of a table of modelled ones, and generated ones.
@@ -509,7 +589,7 @@ class TableEncoder:
         return pd.DataFrame(
             {
                 column.name: table[column.name]
-                if column.name in self.positions
+                if column.name in table
                 else column.generate(len(table), first_row)
                 for column in self.schema
             }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -59,6 +59,11 @@ def losses_of(encoder: TableEncoder, n_rows: float, *, is_private: bool) -> tupl
         is_private: False for a fit without noise, of which neither a constant nor an empty column is a loss.
     """
     found = [loss for column in encoder.columns if (loss := _loss(column, n_rows, is_private)) is not None]
+    for part in () if encoder.reduction is None else encoder.reduction.merged:
+        remedy = f"the combinations of {', '.join(part.members)}: the key allowed of their rule"
+        own = [loss for loss in found if loss.column == part.name]
+        found = [loss for loss in found if loss.column != part.name]
+        found += [replace(loss, column=name, remedy=remedy) for loss in own for name in part.members]
     target = encoder.schema.target
     return tuple(sorted(found, key=lambda loss: (loss.column != target, -(loss.share or 0.0))))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tabgan.errors import ConfigError
-from tabgan.evaluation import FixedCombinations, Inequality, evaluate
+from tabgan.evaluation import FixedCombinations, Inequality, evaluate, schema_validity
+from tabgan.schema import Schema
 
 #: The steps of an evaluation that are tested here.
 STEPS = ("validity_metrics",)
@@ -20,7 +21,7 @@ def test_share_of_an_evaluation(make):
     assert evaluate(*tables)["rules"].reason == "no rules were given"
 
 
-def test_an_evaluation_refuses_them_at_once(self, make):
+def test_an_evaluation_refuses_them_at_once(make):
     seen = []
     with pytest.raises(ConfigError, match=r"rules\[0\]\.low"):
         evaluate(
@@ -31,3 +32,14 @@ def test_an_evaluation_refuses_them_at_once(self, make):
             progress=lambda *step: seen.append(step),
         )
     assert not seen
+
+
+def test_rules_of_a_schema_are_judged_without_being_listed(make):
+    tables = [make(100, i) for i in range(3)]
+    tables[2].loc[:24, "age"] = 5
+    schema = Schema(rules=[Inequality(18, "age")])
+    assert evaluate(*tables, schema=schema)["rules"].value == 0.75
+    assert evaluate(*tables, schema=schema, rules=[Inequality("age", 4)])["rules"].value == 0.0
+    declared = Schema([{"name": "age", "kind": "numeric"}], rules=[Inequality(18, "age")])
+    metrics, _ = schema_validity(tables[2][["age"]], declared, declared.rules)
+    assert {metric.name: metric.value for metric in metrics}["rules"] == 0.75

@@ -262,6 +262,28 @@ class TestWhatIsKnown:
         assert kept == pytest.approx(real, rel=0.35)
 
 
+@pytest.mark.parametrize("noise", [0.0, 60.0])
+def test_codes_that_a_rule_excludes_are_never_drawn_and_shares_stay(noise):
+    """Noise in an excluded cell, or rows that break the rule, must not bring it back."""
+    rng = np.random.default_rng(0)
+    n, size = 20_000, 6
+    low = rng.integers(0, size, n)
+    rows = np.stack([low, np.minimum(low + rng.geometric(0.4, n) - 1, size - 1)], axis=1)
+    table = np.zeros((size, size))
+    np.add.at(table, tuple(rows.T), 1)
+    table += np.tril(np.full((size, size), 40.0), -1) + rng.normal(0, noise, table.shape)
+    axes = [_smooth(np.bincount(rows[:, j], minlength=size) / n) for j in range(2)]
+    pairs = [Marginal((0, 1), table, noise)]
+    possible = {(0, 1): np.triu(np.ones((size, size), dtype=bool))}
+    generator = Generator([size, size])
+    generator.start_from(fit_loglinear(axes, pairs, n, _rng(), None, None, possible))
+    drawn = generator.draw(40_000, _rng(1)).numpy()
+    assert (drawn[:, 0] <= drawn[:, 1]).all()
+    for j in range(2):
+        shares = np.bincount(drawn[:, j], minlength=size) / len(drawn)
+        assert shares == pytest.approx(axes[j].shares, abs=0.01)
+
+
 class TestNoise:
     @pytest.mark.parametrize("noise", [30.0, 100.0, 300.0])
     def test_the_fit_is_nearer_to_the_truth_than_the_noisy_tables(self, noise):

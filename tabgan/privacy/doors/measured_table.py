@@ -17,6 +17,8 @@ from tabgan.privacy.doors.release import ReleasedTable, release_table
 from tabgan.privacy.plan import Plan
 from tabgan.schema import Schema
 from tabgan.table.codes import TableEncoder
+from tabgan.table.impossible import possible_pairs
+from tabgan.table.reduction import Reduction
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class MeasuredTable:
     """A table's released numbers, and its rows, which are not released.
 
     Attributes:
-        released: The released columns; a declared target comes last.
+        released: The released columns, of the reduced table if rules are declared; a declared target comes last.
         encoder: Encoder between rows and codes; moments' cycles are columns of their own.
         histograms: Noisy 1-way marginals by cell as they were released, one per column.
         one_ways: The same by code.
@@ -54,7 +56,8 @@ def measure_table(
     **Guarantee.** That of :func:`~tabgan.privacy.doors.release.release_table`, of
     :func:`~tabgan.privacy.doors.cycle_counts.with_cycles` and, with the rest of the Gaussian
     budget, of :func:`~tabgan.privacy.doors.marginals.measure_pairs`. The coding and the order of columns depend only
-    on the numbers released by the first and on the declared target.
+    on the numbers released by the first and on the declared target. Under declared rules they are those of the reduced
+    table (:class:`~tabgan.table.reduction.Reduction`): each of its rows is a function of one row and of public facts.
 
     Args:
         df: ``(rows, columns)`` the private table, checked, with bounded contributions.
@@ -69,14 +72,19 @@ def measure_table(
     """
     progress = progress or silent
     progress("release", 0, 1)
+    reduction = Reduction.of_table(df, schema, untyped_text=untyped_text)
+    if reduction is not None:
+        df, schema = reduction.reduce(df), reduction.inner
     released = release_table(df, schema, plan, measurer, untyped_text=untyped_text).with_last(schema.target)
     progress("release", 1, 1)
     mu = measurer.privacy_filter.remaining_mu()
     table = read_text(df, released.schema)
-    whole, encoder = with_cycles(table, released, code_table(released, plan, mu), plan, mu, measurer)
+    coded = code_table(released, plan, mu, () if reduction is None else reduction.merged)
+    whole, inner = with_cycles(table, released, coded, plan, mu, measurer)
+    encoder = inner.of_table(reduction)
     histograms = [Marginal((i,), c.counts, c.noise_stddev) for i, c in enumerate(whole.columns)]
     one_ways = one_way_marginals(whole, encoder)
-    codes = encoder.transform(table)
+    codes = inner.transform(table)
     pairs = measure_pairs(
         codes,
         encoder.sizes,
@@ -88,5 +96,6 @@ def measure_table(
         lambda done, total: progress("measure", done, total),
         encoder.positions.get(schema.target or ""),
         encoder.calendar_lifts().keys(),
+        possible_pairs(encoder).keys(),
     )
     return MeasuredTable(released, encoder, histograms, one_ways, pairs, codes)
