@@ -65,6 +65,7 @@ ORDER = [
     "table.checks",
     "table.calendar",
     "table.orders",
+    "table.coarsening",
     "table.codes",
     "table.conditions",
     "table.partial",

@@ -183,6 +183,8 @@ class TestConditions:
         monkeypatch.setattr("tabgan.drawing.rows.LEAST_DRAWN", 1_000)
         monkeypatch.setattr("tabgan.drawing.rows.BATCH_SIZE", 500)
         with pytest.raises(DataError, match=r"sample: 0 of [0-9,]+ drawn rows keep the rules and conditions"):
+            model.sample(5, conditions={"total": 0, "high": 3})
+        with pytest.raises(DataError, match="practically never occurs"):
             model.sample(5, conditions={"married": False, "spouse_age": 30})
 
 
