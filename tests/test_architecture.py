@@ -158,7 +158,7 @@ ORDER = [
 ]
 
 #: Names of the package itself, imported when they are asked for.
-LAZY = {"synthesizer", "evaluation", "evaluation.gate", "privacy.ledger.records", "table.conditions"}
+LAZY = {"rules", "synthesizer", "evaluation", "evaluation.gate", "privacy.ledger.records", "table.conditions"}
 
 #: Third-party packages that only these modules, or folders, may import.
 ONLY_IN = {
@@ -849,6 +849,10 @@ class TestExports:
             "Gate",
             "Inequality",
             "FixedCombinations",
+            "Formula",
+            "Missing",
+            "OneOf",
+            "Unique",
             "evaluate",
         } == set(tabgan.__all__)
 
