@@ -29,6 +29,9 @@ SWEEPS, IDLE, CHOICES, LEAST_EXCESS = 60, 3, 8, 1e-9
 
 NO_ROWS = np.zeros(0, dtype=np.int64)
 
+#: Places of rows, and by how much they are ahead of UTC.
+Clocks = tuple[np.ndarray, np.ndarray]
+
 #: A function that draws values of a column for some rows.
 Draw = Callable[[str, np.ndarray], pd.Series]
 
@@ -130,10 +133,14 @@ class Orders:
         """
         read = {name: places(columns[name], self.described[name]) for name in self.names}
         order = {name: np.arange(len(values)) for name, (values, _) in read.items()}
+        read = {
+            name: (values, np.array(np.nan) if np.isnan(ahead).all() else ahead)
+            for name, (values, ahead) in read.items()
+        }
 
         def excess(rows: np.ndarray, name: str = "", others: np.ndarray = NO_ROWS) -> np.ndarray:
             taken = {each: others if each == name else place[rows] for each, place in order.items()}
-            return self._excess({each: (read[each][0][at], read[each][1][at]) for each, at in taken.items()})
+            return self._excess({each: _rows_of(*read[each], at) for each, at in taken.items()})
 
         broken = np.flatnonzero(excess(np.arange(len(next(iter(order.values()))))) > 0)
         for level in range(max(len(keys[name]) for name in self.names)):
@@ -160,7 +167,7 @@ class Orders:
                     return order
         return order
 
-    def _excess(self, read: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    def _excess(self, read: Mapping[str, Clocks]) -> np.ndarray:
         """Return ``(rows,)`` by how much all inequalities together are broken, 0 where they hold."""
         total: Any = 0.0
         for rule in self.rules:
@@ -232,6 +239,11 @@ class Orders:
             for name in names if len(mended) else ():
                 columns[name] = _with_rows(columns[name], mended, again[name].take(good[first]))
             broken = np.setdiff1d(broken, mended)
+
+
+def _rows_of(values: np.ndarray, ahead: np.ndarray, rows: np.ndarray) -> Clocks:
+    """Return places of some rows, and by how much they are ahead of UTC: one number if none says its zone."""
+    return values[rows], ahead[rows] if ahead.ndim else ahead
 
 
 class _Alike:
