@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tabgan.columns import Categorical, Column, column_of_dtype
+from tabgan.columns import Categorical, Column, Duration, Numeric, column_of_dtype
 from tabgan.columns.encoder import missing_value
 from tabgan.columns.kind import read_text
 from tabgan.columns.lattice import has_range
@@ -153,6 +153,7 @@ def described_columns(df: pd.DataFrame, schema: Schema, *, untyped_text: bool) -
         SchemaError: the kind of one is left to a vote, and its rule depends on it.
     """
     found: dict[str, Column] = {}
+    computed = computed_by(schema.rules)
     for i, rule in enumerate(schema.rules):
         for name in rule.touches(df.columns):
             series = df[name]
@@ -161,12 +162,23 @@ def described_columns(df: pd.DataFrame, schema: Schema, *, untyped_text: bool) -
                 found[name] = schema[name].with_table_dtype(str(series.dtype), is_read)
                 continue
             column = column_of_dtype(series.dtype, name)
+            if column is None and untyped_text and name in computed:
+                continue  # text, whose kind follows from the formula
             if column is None and not _takes_any_kind(rule, name):
                 raise SchemaError(
                     f"rules[{i}]: column {name!r} has dtype {series.dtype}, and only a noisy vote would find its "
                     "kind, after the rules are needed. Declare it in the schema."
                 )
             found[name] = column or Categorical(name=name, dtype=str(series.dtype))
+    kinds = {str(kind.quantity): kind for kind in (Numeric, Duration)}
+    for rule in in_order(schema.rules):
+        if isinstance(rule, Formula) and rule.column in df and rule.column not in found:
+            kind = kinds.get(rule.expression.quantity(found))
+            if kind is None:
+                raise SchemaError(
+                    f"rules: column {rule.column!r} is text, and its format follows from no formula. Declare it."
+                )
+            found[rule.column] = kind(name=rule.column).with_table_dtype(str(df[rule.column].dtype), True)
     return found
 
 

@@ -106,9 +106,10 @@ def test_kinds_that_only_a_vote_would_find_are_refused(rule, message):
 
 def test_a_csv_is_read_as_declared():
     df = DF.astype(object).map(lambda value: None if value is None else str(value))
-    numbers = [Numeric(name="x"), Numeric(name="y")]
+    numbers = [Numeric(name="x", decimals=0)]
     truths = [{"name": name, "kind": "boolean"} for name in "pq"]
     schema = Schema([*numbers, *truths], rules=RULES)
     found = Reduction.of_table(df, schema, untyped_text=True)
     assert found is not None
     assert found.reduce(df)["p & q"].tolist()[:2] == ["p", "q"]
+    assert found.described["y"] == Numeric(name="y")  # text that a formula says is a number
