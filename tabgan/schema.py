@@ -11,7 +11,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 
 from tabgan._util.schema_errors import joined, line_of, name_of
 from tabgan._util.validate import nearest
@@ -31,7 +39,7 @@ from tabgan.columns import (
 )
 from tabgan.columns.kind import known_fields
 from tabgan.errors import ConfigError, SchemaError
-from tabgan.rules.judging import check_together, rules_of
+from tabgan.rules.judging import check_together, json_schema_of_rules, rules_of
 from tabgan.rules.rule import Rule
 
 __all__ = [
@@ -113,7 +121,9 @@ class Schema(BaseModel):
     entity: str | None = None
     max_rows: Annotated[int, Field(ge=1, le=MOST_ROWS_EACH, strict=True)] | None = None
     n_rows: Annotated[int, Field(ge=1, le=MAX_ROWS, strict=True)] | None = None
-    rules: Annotated[tuple[Rule, ...], PlainValidator(lambda given: given)] = ()
+    rules: Annotated[
+        tuple[Rule, ...], PlainValidator(lambda given: given), WithJsonSchema(json_schema_of_rules())
+    ] = ()
 
     def __init__(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import graphlib
 from collections.abc import Collection, Mapping, Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,30 @@ KINDS_OF_RULES: tuple[tuple[type[Rule], frozenset[str]], ...] = (
     (Missing, frozenset(("missing", "when"))),
     (Inequality, frozenset(("low", "high", "is_strict"))),
 )
+
+
+def json_schema_of_rules() -> dict[str, Any]:
+    """Return the JSON Schema of a list of rules, as editors use it: the keys of each kind, and their types."""
+    name, names = {"type": "string"}, {"type": "array", "items": {"type": "string"}}
+    side = {"anyOf": [{"type": "string"}, {"type": "number"}]}
+    types: dict[str, Any] = {
+        **dict.fromkeys(("column", "equals", "missing"), name),
+        **dict.fromkeys(("columns", "one_of", "unique"), names),
+        **dict.fromkeys(("low", "high"), side),
+        "is_strict": {"type": "boolean"},
+        "allowed": {"type": "array", "items": {"type": "array"}},
+        "when": {"type": "object"},
+    }
+    kinds = [
+        {
+            "type": "object",
+            "required": list(kind.keys[: kind.required]),
+            "additionalProperties": False,
+            "properties": {key: types[key] for key in kind.keys},
+        }
+        for kind, _ in KINDS_OF_RULES
+    ]
+    return {"type": "array", "items": {"anyOf": kinds}}
 
 
 def rule_from_dict(data: object, where: str = "rule") -> Rule:
@@ -203,8 +228,7 @@ def check_together(rules: Sequence[Rule], described: Mapping[str, Column], targe
         for name in rule.touches(described):
             if not described[name].is_modelled and not isinstance(rule, Unique):
                 raise ConfigError(
-                    f"rules[{i}]: column {name!r} is a key, which is generated, so no rule can hold for it. Drop the "
-                    "rule."
+                    f"rules[{i}]: column {name!r} is generated, so no rule can hold for it. Drop the rule."
                 )
     _check_order(rules, described)
 

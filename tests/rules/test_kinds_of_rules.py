@@ -218,8 +218,8 @@ DECLARED = (
         ([Inequality("b", "x"), Inequality("x", "a")], r"rules\[1\]: .* no row can keep it"),
         ([Inequality("a", "x", True), Inequality("x", "a")], r"no row keeps both"),
         ([Inequality("a", "t")], r"rules\[0\]: expected two numbers or two moments"),
-        ([Inequality("key", "a")], r"rules\[0\]: column 'key' is a key"),
-        ([FixedCombinations(("key", "town"))], r"rules\[0\]: column 'key' is a key"),
+        ([Inequality("key", "a")], r"rules\[0\]: column 'key' is generated"),
+        ([FixedCombinations(("key", "town"))], r"rules\[0\]: column 'key' is generated"),
         (
             [FixedCombinations(("a", "town"), ((1, "Kiel"),))],
             r"allowed\[0\]: column 'town', .* cannot hold 'Kiel'",
