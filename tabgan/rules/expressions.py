@@ -306,10 +306,10 @@ def _node(tree: ast.expr, names: dict[str, None], depth: int) -> _Node:
     if depth > MOST_DEPTH:
         raise ConfigError(f"expected at most {MOST_DEPTH} parts within each other. Shorten it.")
     match tree:
-        case ast.Name(id=name) | ast.Constant(value=str(name)):
+        case ast.Name(id=name) | ast.expr(value=str(name)):
             names[name] = None
             return _Name(name)
-        case ast.Constant(value=number) if isinstance(number, int | float) and not isinstance(number, bool):
+        case ast.expr(value=int() | float() as number) if not isinstance(number, bool):  # of a constant
             if not abs(number) < 1e300:
                 raise ConfigError("expected numbers below 1e300.")
             return _Number(float(number))

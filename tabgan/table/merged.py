@@ -180,6 +180,12 @@ def merged_of(rules: Sequence[object], names: Sequence[str]) -> tuple[Merged, ..
     return tuple(found)
 
 
+def coarse_of(merged: Sequence[Merged], columns: Sequence[Column]) -> dict[str, np.ndarray]:
+    """Return, by the name of a merged column among completed ones, the groups of its categories."""
+    parts = {part.name: part for part in merged}
+    return {c.name: parts[c.name].coarse(c.listed) for c in columns if c.name in parts}
+
+
 def _text(values: Sequence[Any]) -> str:
     """Return values as the text of one category."""
     plain = [int(v) if isinstance(v, float) and v.is_integer() else v for v in values]

@@ -15,7 +15,7 @@ from tabgan.privacy.doors.marginals import Marginal
 from tabgan.privacy.doors.release import ReleasedColumn, ReleasedTable
 from tabgan.privacy.plan import Plan
 from tabgan.table.codes import CodedColumn, TableEncoder, code_column
-from tabgan.table.merged import Merged
+from tabgan.table.merged import Merged, coarse_of
 
 #: Fewest and most codes of a numeric column; without privacy it has the most.
 MIN_BINS, MAX_BINS = 4, 32
@@ -34,13 +34,11 @@ def code_table(released: ReleasedTable, plan: Plan, mu: float, merged: Sequence[
     ``mu`` is the GDP parameter that is left for the pairs. Rare categories of ``merged`` columns share a code with
     those that are alike in the coarsest part.
     """
-    groups = {part.name: part.coarse for part in merged}
     n_bins, n_categories, noise = resolution_of(released, plan, mu)
+    coarse = coarse_of(merged, [c.encoder.column for c in released.columns])
+    rest = (released.n_rows, n_bins, n_categories, 2 * noise)
     columns = [
-        code_column(
-            *(c.encoder, c.counts, c.noise_stddev, released.n_rows, n_bins, n_categories, 2 * noise),
-            coarse=groups[c.encoder.name](c.encoder.column.listed) if c.encoder.name in groups else None,
-        )
+        code_column(c.encoder, c.counts, c.noise_stddev, *rest, coarse.get(c.encoder.name))
         for c in released.columns
     ]
     return TableEncoder(released.schema, list(map(_emphasised, columns, released.columns)))
