@@ -305,14 +305,18 @@ def _node(tree: ast.expr, names: dict[str, None], depth: int) -> _Node:
     """
     if depth > MOST_DEPTH:
         raise ConfigError(f"expected at most {MOST_DEPTH} parts within each other. Shorten it.")
+    constant = getattr(tree, "value", None)  # all other parts have an expression there, or nothing
     match tree:
-        case ast.Name(id=name) | ast.expr(value=str(name)):
+        case ast.Name(id=name):
             names[name] = None
             return _Name(name)
-        case ast.expr(value=int() | float() as number) if not isinstance(number, bool):  # of a constant
-            if not abs(number) < 1e300:
+        case ast.expr() if isinstance(constant, str):
+            names[constant] = None
+            return _Name(constant)
+        case ast.expr() if isinstance(constant, int | float) and not isinstance(constant, bool):
+            if not abs(constant) < 1e300:
                 raise ConfigError("expected numbers below 1e300.")
-            return _Number(float(number))
+            return _Number(float(constant))
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return _Operation("*", _Number(-1.0), _node(operand, names, depth + 1))
         case ast.UnaryOp(op=ast.UAdd(), operand=operand):

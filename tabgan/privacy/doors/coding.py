@@ -31,8 +31,7 @@ TABLE_NOISE_SHARE = 1.5
 def code_table(released: ReleasedTable, plan: Plan, mu: float, merged: Sequence[Merged] = ()) -> TableEncoder:
     """Return the codes of a table: as many per column as the expected noise of the pairs allows.
 
-    ``mu`` is the GDP parameter that is left for the pairs. Rare categories of ``merged`` columns share a code with
-    those that are alike in the coarsest part.
+    ``mu`` is the GDP parameter left for the pairs. Rare categories of ``merged`` columns share codes by their groups.
     """
     n_bins, n_categories, noise = resolution_of(released, plan, mu)
     coarse = coarse_of(merged, [c.encoder.column for c in released.columns])
