@@ -19,9 +19,10 @@ from tabgan.schema import (
 )
 
 if TYPE_CHECKING:
-    from tabgan.evaluation import FixedCombinations, Inequality, evaluate
+    from tabgan.evaluation import evaluate
     from tabgan.evaluation.gate import Gate
     from tabgan.privacy.ledger.records import LedgerConfig
+    from tabgan.rules import FixedCombinations, Formula, Inequality, Missing, OneOf, Unique
     from tabgan.synthesizer import TabGAN
     from tabgan.table.conditions import Between
 
@@ -35,24 +36,32 @@ __all__ = [
     "Datetime",
     "Duration",
     "FixedCombinations",
+    "Formula",
     "Gate",
     "Identifier",
     "Inequality",
     "LedgerConfig",
+    "Missing",
     "Numeric",
+    "OneOf",
     "Pii",
     "Schema",
     "TabGAN",
     "Text",
     "Time",
+    "Unique",
     "evaluate",
 ]
 
 _LAZY = {
     "Between": "tabgan.table.conditions",
-    "FixedCombinations": "tabgan.evaluation",
+    "FixedCombinations": "tabgan.rules",
+    "Formula": "tabgan.rules",
     "Gate": "tabgan.evaluation.gate",
-    "Inequality": "tabgan.evaluation",
+    "Inequality": "tabgan.rules",
+    "Missing": "tabgan.rules",
+    "OneOf": "tabgan.rules",
+    "Unique": "tabgan.rules",
     "LedgerConfig": "tabgan.privacy.ledger.records",
     "TabGAN": "tabgan.synthesizer",
     "evaluate": "tabgan.evaluation",

@@ -11,7 +11,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 
 from tabgan._util.schema_errors import joined, line_of, name_of
 from tabgan._util.validate import nearest
@@ -32,7 +40,9 @@ from tabgan.columns import (
     Time,
 )
 from tabgan.columns.kind import known_fields
-from tabgan.errors import SchemaError
+from tabgan.errors import ConfigError, SchemaError
+from tabgan.rules.judging import check_together, json_schema_of_rules, rules_of
+from tabgan.rules.rule import Rule
 
 __all__ = [
     "Boolean",
@@ -52,7 +62,7 @@ __all__ = [
 #: The most rows of one entity that a fit may use; noise grows in proportion.
 MOST_ROWS_EACH = 10**9
 
-#: Keys of a schema besides its columns.
+#: Keys of a schema besides its columns and rules.
 _TABLE_KEYS = ("target", "targets", "entity", "max_rows", "n_rows", "drafted")
 
 #: Names of the kinds, as YAML has them.
@@ -99,10 +109,12 @@ class Schema(BaseModel):
             They are drawn in this order, after all other columns.
         drafted: ``"from rows"`` says that values here were copied off rows of a table, and that nobody has confirmed
             yet that they are public: no fit takes it. ``None`` otherwise.
+        rules: Statements that hold in every row by the nature of the table, such as ``Inequality("start", "end")``, or
+            mappings as in YAML: every sampled row keeps them. They are declared, not checked on real rows.
 
     Raises:
-        SchemaError: naming each column and key that cannot be used; if two columns share a name; if ``target`` and
-            ``targets`` differ.
+        SchemaError: naming each column, key and rule that cannot be used; if two columns share a name; if ``target``
+            and ``targets`` differ; if rules contradict each other or the declared columns.
 
     >>> schema = Schema(columns=[Numeric(name="age", bounds=(0, 120), decimals=0), Boolean(name="smoker")])
     >>> schema["age"].bounds
@@ -120,6 +132,9 @@ class Schema(BaseModel):
     n_rows: Annotated[int, Field(ge=1, le=MAX_ROWS, strict=True)] | None = None
     targets: tuple[Annotated[str, Field(strict=True)], ...] = ()
     drafted: Literal["from rows"] | None = None
+    rules: Annotated[
+        tuple[Rule, ...], PlainValidator(lambda given: given), WithJsonSchema(json_schema_of_rules())
+    ] = ()
 
     def __init__(
         self,
@@ -130,6 +145,7 @@ class Schema(BaseModel):
         n_rows: int | None = None,
         targets: Sequence[str] | None = None,
         drafted: str | None = None,
+        rules: Iterable[Rule | Mapping[str, object]] = (),
         **extra: object,
     ) -> None:
         given: object = columns
@@ -139,6 +155,7 @@ class Schema(BaseModel):
         if isinstance(entity, str) and repr(entity) not in map(name_of, columns):
             columns = (*columns, Identifier(name=entity))
         try:
+            known: dict[str, Any] = {"rules": rules_of([] if rules is None else rules), **extra}
             super().__init__(
                 columns=columns,
                 **_one_list_of(target, targets),
@@ -146,8 +163,10 @@ class Schema(BaseModel):
                 max_rows=max_rows,
                 n_rows=n_rows,
                 drafted=drafted,
-                **extra,
+                **known,
             )
+        except ConfigError as error:
+            raise SchemaError(f"schema: {error}") from None
         except ValidationError as error:
             names = [name_of(column) for column in columns]
             raise SchemaError(joined(_explain(finding, names) for finding in error.errors())) from None
@@ -203,6 +222,19 @@ class Schema(BaseModel):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _check_rules(self) -> Schema:
+        described = {column.name: column for column in self.columns}
+        try:
+            check_together(self.rules, described, self.targets)
+            for i, rule in enumerate(self.rules):
+                if all(side in described or rule.is_constant(side) for side in rule.sides.values()):
+                    rule.check(described, f"rules[{i}]")
+                    rule.check_domain(described, f"rules[{i}]")
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        return self
+
     @property
     def names(self) -> list[str]:
         """Names of the columns, in the schema's order."""
@@ -219,7 +251,10 @@ class Schema(BaseModel):
     def __repr__(self) -> str:
         further = (f"{key}={value!r}" for key, value in self._further.items())
         lines = (f"    {_short(column)}," for column in self)
-        return "\n".join(["Schema(", "  columns=[", *lines, "  ],", *(f"  {each}," for each in further), ")"])
+        rules = ["  rules=[", *(f"    {rule!r}," for rule in self.rules), "  ],"] if self.rules else []
+        return "\n".join(
+            ["Schema(", "  columns=[", *lines, "  ],", *(f"  {each}," for each in further), *rules, ")"]
+        )
 
     def __str__(self) -> str:
         return repr(self)
@@ -249,8 +284,12 @@ class Schema(BaseModel):
         return {key: value for key, value in further.items() if value is not None}
 
     def replace(self, columns: Sequence[Column]) -> Schema:
-        """Return this schema with other columns."""
+        """Return this schema with other columns, to which its rules are not held: they may be those of a fit."""
         return self._with(columns=columns)
+
+    def with_rules(self, rules: Sequence[Rule]) -> Schema:
+        """Return this schema with other rules, which are not checked."""
+        return self.model_copy(update={"rules": tuple(rules)})
 
     def with_target(self, target: str | None) -> Schema:
         """Return this schema with another target, and no further ones."""
@@ -265,9 +304,9 @@ class Schema(BaseModel):
         return self._with(drafted=None)
 
     def _with(self, **changes: Any) -> Schema:
-        """Return this schema with other declarations."""
+        """Return this schema with other declarations, to which its rules are not held."""
         kept = {key: getattr(self, key) for key in ("columns", *_TABLE_KEYS) if key != "target"}
-        return Schema(**kept | changes)
+        return Schema(**kept | changes).with_rules(self.rules)
 
     def check_confirmed(self) -> None:
         """Raise if values here were copied off rows, and nobody has confirmed that they are public.
@@ -283,16 +322,21 @@ class Schema(BaseModel):
             )
 
     def to_dict(self) -> dict[str, object]:
-        """Return plain data: ``{"columns": {name: {...}}, "target": ..., ...}``, without open fields."""
+        """Return plain data: ``{"columns": {name: {...}}, "target": ..., "rules": ...}``, without open fields."""
         columns = {
             column.name: column.model_dump(mode="json", exclude={"name"}, exclude_none=True)
             for column in self
         }
-        return {"columns": columns} | self._further
+        rules = {"rules": [rule.to_dict() for rule in self.rules]} if self.rules else {}
+        return {"columns": columns} | self._further | rules
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, object]) -> Schema:
+    def from_dict(cls, data: Mapping[str, object], *, is_completed: bool = False) -> Schema:
         """Return the schema that :meth:`to_dict` wrote, or that a person did.
+
+        Args:
+            data: The schema as plain data.
+            is_completed: True if a fit completed it: released domains are not held against its rules.
 
         Raises:
             SchemaError: naming each column and key that cannot be used.
@@ -302,7 +346,7 @@ class Schema(BaseModel):
             raise SchemaError(
                 "schema: expected a mapping with the key 'columns', a mapping from names to columns."
             )
-        known = ["columns", *_TABLE_KEYS]
+        known = ["columns", *_TABLE_KEYS, "rules"]
         unknown = sorted(set(data) - set(known), key=str)
         if unknown:
             raise SchemaError(f"schema: unknown key {unknown[0]!r}.{nearest(unknown[0], known)}")
@@ -313,7 +357,10 @@ class Schema(BaseModel):
             if "name" in spec:
                 raise SchemaError(f"Column {name!r}: name: unknown key. The name stands before the colon.")
             columns.append({"name": str(name), **spec})
-        others: dict[str, Any] = {key: data.get(key) for key in _TABLE_KEYS}
+        others: dict[str, Any] = {key: data.get(key) for key in (*_TABLE_KEYS, "rules")}
+        if is_completed:
+            rules = rules_of(others.pop("rules") or [])
+            return cls(columns=columns, **others).with_rules(rules)
         return cls(columns=columns, **others)
 
     def to_yaml(self) -> str:

@@ -37,9 +37,11 @@ from tabgan.privacy.ledger.file import LedgerFile
 from tabgan.privacy.ledger.records import LedgerConfig
 from tabgan.privacy.plan import check_budget, make_plan, make_private_metrics_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit
+from tabgan.rules.judging import check_together
 from tabgan.schema import Schema
 from tabgan.table.checks import warn_if_synthetic
 from tabgan.table.losses import say
+from tabgan.table.reduction import Reduction
 
 if TYPE_CHECKING:
     from tabgan.assessment.assess import Subject
@@ -125,7 +127,8 @@ class TabGAN(SamplerMixin, BaseEstimator):
         """Check every argument, as ``fit`` does first. Reads no table.
 
         Raises:
-            ConfigError: an argument is out of its range; or the schema's number of rows is too small for them.
+            ConfigError: an argument is out of its range; the schema's number of rows is too small for them; or its
+                target is computed by a rule.
         """
         check_budget(self.epsilon, self.delta, self.adversary_share)
         if self.schema is not None and not isinstance(self.schema, Schema):
@@ -133,6 +136,8 @@ class TabGAN(SamplerMixin, BaseEstimator):
         for name in ("steps", "batch_size"):
             if getattr(self, name) is not None:
                 warn_of_unused(name)
+        if self.schema is not None:
+            check_together(self.schema.rules, {}, self.schema.targets)
         resolve_device(self.device)
         RandomStreams(self.random_state)
         if self.schema is not None and self.schema.n_rows is not None:
@@ -214,9 +219,10 @@ class TabGAN(SamplerMixin, BaseEstimator):
         Raises:
             ConfigError: the number of rows that the schema declares is too small for them.
         """
-        columns = list(columns)
-        schema = self.schema if self.schema is not None else Schema()
-        schema.check_confirmed()
+        declared = self.schema if self.schema is not None else Schema()
+        declared.check_confirmed()
+        reduction = Reduction.of(declared, list(columns))
+        columns, schema = reduction.inner_names, reduction.inner  # what is modelled in the table's place
         is_private = self.epsilon is not None
         plan = make_plan(
             self.epsilon,
@@ -232,7 +238,7 @@ class TabGAN(SamplerMixin, BaseEstimator):
         )
         check_declared_rows(schema, columns, plan)
         device = resolve_device(self.device)
-        return Request(plan, schema, device, self.random_state, untyped_text)
+        return Request(plan, declared, device, self.random_state, untyped_text)
 
     def check_schema(self, columns: Iterable[str]) -> None:
         """Raise if no fit with these arguments to a table with these columns can begin. Reads no table.
@@ -325,7 +331,8 @@ class TabGAN(SamplerMixin, BaseEstimator):
                 changed after looking at real rows.
             target: The column that models predict; the schema's first target by default. Further ones have a report of
                 their own.
-            rules: Rules for every row, such as ``Inequality("start", "end")``; checked, not enforced.
+            rules: Rules for every row, such as ``Inequality("start", "end")``, besides those of the schema, which are
+                enforced; these are only checked.
             subgroups: Columns whose values define groups to report utility for; chosen automatically by default.
             gate: Limits that decide on the release: a :class:`~tabgan.Gate`, a mapping as in YAML, or ``"standard"``;
                 ``None`` leaves the decision to a person.

@@ -31,12 +31,12 @@ from tabgan import (
 from tabgan.columns.values import floats, shortest
 from tabgan.errors import DataError, SchemaError, TabGANError
 from tabgan.evaluation import evaluate
-from tabgan.evaluation.rules import keeps_rules
 from tabgan.evaluation.tables import prepare
 from tabgan.evaluation.validity import check_columns
 from tabgan.io.sinks import write_table
 from tabgan.io.sources import read_table
 from tabgan.model import loglinear
+from tabgan.rules import keeps_rules
 from tabgan.table.checks import check_table
 from tabgan.table.draft import draft_schema, draft_yaml
 

@@ -18,11 +18,12 @@ from tabgan.evaluation.catalog import ENTRIES, entries, position
 from tabgan.evaluation.fidelity import MAX_TRIPLES, column_tuples
 from tabgan.evaluation.metric import LEVEL, Figure, NotComputed, measure, metric_of
 from tabgan.evaluation.result import ColumnResult, Evaluation, Interval, Metric
-from tabgan.evaluation.rules import FixedCombinations, Rule
 from tabgan.evaluation.utility import MAX_CLASS_NUMBERS, MAX_CLASSES, build_classifier
 from tabgan.evaluation.validity import schema_validity
 from tabgan.privacy.doors.private_metrics import Comparison, Guesser, Noisy, PrivateMetrics
-from tabgan.table.codes import CodedColumn, TableEncoder
+from tabgan.rules import Rule
+from tabgan.table.coded import CodedColumn
+from tabgan.table.codes import TableEncoder
 
 #: Largest number of pairs in a private mean distance.
 MAX_PAIRS = 1_000
@@ -130,23 +131,25 @@ def evaluate_released(
         fresh: Codes of two samples of the model, with as many rows as the real and the synthetic table, to compute
             distances by chance. Samples of the table itself would share rows, and look closer than two tables are.
         n_rows_stddev: Standard deviation of the released number of rows.
-        rules: Rules for every row; those that need real rows are left out.
+        rules: Rules for every row, besides those of the schema; those that need real rows are left out.
         further: Other metrics that may go out, such as those of an audit.
         random_state: Seed of the draws by chance.
     """
     streams = RandomStreams(random_state)
     codes = encoder.transform(synthetic)
-    public_rules = [r for r in rules if not (isinstance(r, FixedCombinations) and r.allowed is None)]
+    every = dict.fromkeys((*encoder.schema.rules, *rules))
+    public_rules = [rule for rule in every if not rule.needs_rows]
     valid, shares = schema_validity(synthetic, encoder.schema, public_rules)
     near = _Near(codes, encoder, n_rows, streams, sets or Sets(), fresh)
     relative = n_rows_stddev / n_rows
+    modelled = [column.name for column in encoder.schema if column.is_modelled]
     metrics = (
         *valid,
         *measure(entries("tvd1_released"), lambda: [near.released()]),
         *(_metrics_of(private_metrics, near, guesser, relative) if private_metrics is not None else ()),
         *measure(
             entries("repeated_rows"),
-            lambda: [Figure(float(synthetic[encoder.names].duplicated(keep=False).mean()))],
+            lambda: [Figure(float(synthetic[modelled].duplicated(keep=False).mean()))],
         ),
         *further,
     )
@@ -340,4 +343,22 @@ def released_frame(encoder: TableEncoder, n_rows: float, n_drawn: int, random_st
             series = series.astype(object)
             series[is_pooled] = OTHER
         frame[column.encoder.name] = series
-    return pd.DataFrame(frame, index=range(n_drawn))
+    return pd.DataFrame(_with_members(frame, encoder), index=range(n_drawn))
+
+
+def _with_members(columns: dict[str, pd.Series], encoder: TableEncoder) -> dict[str, pd.Series]:
+    """Return columns in which the members of merged ones stand for them; computed ones are left out."""
+    reduction, found = encoder.reduction, dict(columns)
+    for part in () if reduction is None else reduction.merged:
+        series = found.pop(part.name).reset_index(drop=True)
+        is_known = np.array([value is not OTHER for value in series], dtype=bool)
+        members = (
+            {}
+            if reduction is None
+            else part.part(series[is_known].reset_index(drop=True), reduction.described)
+        )
+        for name, known in members.items():
+            values = np.full(len(series), OTHER, dtype=object)
+            values[is_known] = known.astype(object).to_numpy()
+            found[name] = pd.Series(values, dtype=object)
+    return found

@@ -180,6 +180,16 @@ class Datetime(LatticeColumn):
         found, present = seconds(series, self.format, self.zone)
         return self.lattice_of(found), present
 
+    def in_days(self) -> Datetime:
+        return self if self.has_precision else self.with_(resolution="day")
+
+    def integers(self, places: np.ndarray) -> np.ndarray:
+        low, high = _CALENDAR[0].astype(np.int64), _CALENDAR[1].astype(np.int64)
+        return self.lattice_of(np.clip(np.floor(places), low, high).astype(np.int64))
+
+    def places(self, lattice: np.ndarray) -> np.ndarray:
+        return self.seconds_of(lattice).astype(np.float64)
+
     def declared_range(self) -> tuple[int, int]:
         ends = np.array([self._clock(bound)[0] for bound in self.bounds or ()])
         low, high = self.lattice_of(ends).tolist()

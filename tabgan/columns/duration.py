@@ -146,6 +146,13 @@ class Duration(LatticeColumn):
         lattice = np.rint(values * 1_000 / self.unit)
         return np.clip(lattice, 1 - LIMIT, LIMIT - 1).astype(np.int64), present
 
+    def integers(self, places: np.ndarray) -> np.ndarray:
+        lattice = np.rint(places * 1_000 / self.unit)
+        return np.clip(lattice, 1 - LIMIT, LIMIT - 1).astype(np.int64)
+
+    def places(self, lattice: np.ndarray) -> np.ndarray:
+        return np.asarray(lattice * (self.unit / 1_000))
+
     def declared_range(self) -> tuple[int, int]:
         low, high = (_known(bound) for bound in self.bounds or ())
         return -(-low // self.unit), high // self.unit

@@ -129,6 +129,54 @@ class LatticeColumn(Column):
     def shown(self, value: float) -> float | str:
         """Return a place on the axis as a picture labels it."""
 
+    def in_days(self) -> Self:
+        """Return a column of moments with a precision of days where it is open; others as they are."""
+        return self
+
+    @property
+    def is_writable(self) -> bool:
+        """True if values on the axis can be written with what is declared."""
+        return True
+
+    @abstractmethod
+    def integers(self, places: np.ndarray) -> np.ndarray:
+        """Return ``(rows,)`` lattice integers of places on the axis."""
+
+    @abstractmethod
+    def places(self, lattice: np.ndarray) -> np.ndarray:
+        """Return ``(rows,)`` places on the axis of lattice integers."""
+
+    def at_precision(self, places: np.ndarray) -> np.ndarray:
+        """Return ``(rows,)`` places on the axis at the column's precision."""
+        return self.places(self.integers(places))
+
+    def written(self, places: np.ndarray) -> pd.Series:
+        """Return ``(rows,)`` values of places on the axis, in the column's dtype; NaN is missing.
+
+        The dtype cannot hold some: they become its ends, and a missing one its smallest value.
+        """
+        present = ~np.isnan(places)
+        lattice = np.clip(self.integers(np.where(present, places, 0.0)), *self.dtype_range())
+        edges = np.union1d(lattice, lattice + 1) if len(lattice) else np.array([0, 1])
+        encoder = self.lattice_encoder(edges)
+        cells = np.searchsorted(edges, lattice, side="right")
+        cells = np.where(present | (not encoder.is_nullable), cells, MISSING)
+        return encoder.inverse_transform(cells, np.random.default_rng(0))
+
+    def with_derived(self, decimals: int | None, ends: tuple[float, float] | None) -> Self:
+        """Return a column whose values are computed, with a precision and bounds where they are open.
+
+        Args:
+            decimals: Decimals of the numbers that it is computed of; ``None`` if they are not known.
+            ends: Ends of the computed values, as places; ``None`` leaves the bounds as they are.
+        """
+        del decimals
+        column = self.with_finest_precision()
+        if ends is None:
+            return column
+        low, high = np.clip(column.integers(np.array(ends)), *column.dtype_range()).tolist()
+        return column.with_range(low, high)
+
     def with_range(self, low: int, high: int) -> Self:
         """Return the column with the bounds of a range of lattice integers."""
         return self.with_(bounds=self.bounds_of(low, high))

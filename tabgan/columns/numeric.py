@@ -34,6 +34,9 @@ _ROOM = 8
 #: dtypes of numbers that are read from text.
 TEXT_INTEGER, TEXT_FLOAT = "Int64", "float64"
 
+#: Decimals of computed numbers where nothing is known of those that they are computed of.
+_DERIVED_DECIMALS = 6
+
 #: Share of the columns that one of a written form is expected to be, before any was seen.
 _RARE = 0.0005
 
@@ -320,6 +323,25 @@ class Numeric(LatticeColumn):
     def to_lattice(self, series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
         scaled, present = self.scaled(series)
         return np.clip(scaled, 1 - LIMIT, LIMIT - 1).astype(np.int64), present
+
+    @property
+    def is_writable(self) -> bool:
+        return self.has_precision or (self.format is None and self.objects is None)
+
+    def integers(self, places: np.ndarray) -> np.ndarray:
+        with np.errstate(over="ignore"):  # a warning would tell of a value
+            return np.clip(np.rint(places * self._scale), 1 - LIMIT, LIMIT - 1).astype(np.int64)
+
+    def places(self, lattice: np.ndarray) -> np.ndarray:
+        return self._of_units(lattice)
+
+    def with_derived(self, decimals: int | None, ends: tuple[float, float] | None) -> Numeric:
+        if not self.has_precision:
+            largest = max(map(abs, ends or self.bounds or (0.0,)))
+            room = self.with_(bounds=(-largest, largest))._most_decimals
+            decimals = _DERIVED_DECIMALS if decimals is None else decimals
+            return self.with_(decimals=max(min(decimals, room), 0)).with_derived(decimals, ends)
+        return super().with_derived(decimals, ends)
 
     def declared_range(self) -> tuple[int, int]:
         low, high = (float(bound) * self._scale for bound in self.bounds or ())

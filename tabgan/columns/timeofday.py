@@ -207,6 +207,12 @@ class Time(LatticeColumn):
         present = ~np.isnan(found)
         return (np.where(present, found, 0.0) // self.unit).astype(np.int64), present
 
+    def integers(self, places: np.ndarray) -> np.ndarray:
+        return np.asarray(np.clip(places, 0, _DAY - 1) // self.unit).astype(np.int64)
+
+    def places(self, lattice: np.ndarray) -> np.ndarray:
+        return np.asarray(lattice * float(self.unit))
+
     def declared_range(self) -> tuple[int, int]:
         low, high = map(self.place, self.bounds or ())
         return int(-(-low // self.unit)), int(high // self.unit)

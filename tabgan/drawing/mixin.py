@@ -17,6 +17,7 @@ from tabgan._util import validate
 from tabgan._util.progress import Progress, told
 from tabgan._util.rng import RandomStreams
 from tabgan.columns.filling import Filling
+from tabgan.drawing.kept import has_uniqueness
 from tabgan.drawing.proportions import strata_of
 from tabgan.drawing.rows import (
     EFFECTIVE,
@@ -208,6 +209,11 @@ class SamplerMixin:
         form = form_of_parts(format, dialect, escape_formulas)
         wanted = {"conditions": conditions, "impute": validate.true_or_false("impute", impute)}
         source = RowSource.of(fitted, **wanted)  # type: ignore[arg-type]
+        if has_uniqueness(fitted.encoder):
+            raise ConfigError(
+                "sample_to: the schema has a rule of uniqueness, which needs all rows at once, and files are drawn "
+                "apart. Use sample or sample_batches."
+            )
         stated = sorted(conditions_of(conditions, fitted.encoder.schema.names).items())
         seed = self.random_state if random_state is None else random_state
         check_writable(path.parent)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tabgan._util.rng import RandomStreams
+from tabgan.drawing.kept import has_uniqueness
 from tabgan.drawing.rows import EFFECTIVE, RowSource, TableSource
 from tabgan.errors import ConfigError, DataError
 from tabgan.fitting.modelfile import Fitted
@@ -82,6 +83,15 @@ def strata_of(fitted: Fitted, proportions: object, conditions: Mapping[str, Cond
     name, parts, shares = check_proportions(proportions)
     where = f"proportions: column {name!r}"
     conditions_of({name: parts[0]}, fitted.encoder.schema.names, "proportions")
+    column = fitted.encoder.schema[name]
+    if column.is_modelled and name not in fitted.encoder.positions:
+        raise ConfigError(
+            f"{where}: it is made of others by a rule, and has no shares of its own. Use conditions."
+        )
+    if has_uniqueness(fitted.encoder):
+        raise ConfigError(
+            f"{where}: a rule of uniqueness holds within one draw, not across parts. Use conditions."
+        )
     if name in conditions:
         raise ConfigError(f"{where}: expected no condition on it, too. Leave out one of the two.")
     everything = Condition(

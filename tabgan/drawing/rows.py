@@ -14,6 +14,7 @@ import torch
 import tabgan
 from tabgan._util.rng import RandomStreams
 from tabgan.columns.filling import Filling
+from tabgan.drawing.kept import Kept, of_modelled, test_of
 from tabgan.errors import DataError
 from tabgan.fitting.modelfile import Fitted
 from tabgan.model.sampling import BATCH_SIZE, Chances
@@ -122,15 +123,14 @@ class RowSource(TableSource):
         return cls.under(imputing(fitted) if impute else fitted, stated)
 
     @classmethod
-    def under(
-        cls, fitted: Fitted, conditions: Mapping[str, Condition], keeps: Test | None = None
-    ) -> RowSource:
-        """Return the rows of a model under conditions on its modelled columns.
+    def under(cls, fitted: Fitted, conditions: Mapping[str, Condition]) -> RowSource:
+        """Return the rows of a model under conditions, and under the rules of its schema.
 
         Raises:
             DataError: a condition cannot be met.
         """
-        met = coded(fitted.encoder, conditions)
+        keeps = test_of(fitted.encoder, conditions)
+        met = coded(fitted.encoder, of_modelled(fitted.encoder, conditions))
         return cls(replace(fitted, encoder=met.encoder), met.fixed, met.constants, keeps)
 
     def stated(self) -> Collection[str]:
@@ -139,7 +139,8 @@ class RowSource(TableSource):
     def modelled(self, n: int, batch_size: int, streams: RandomStreams) -> Iterator[pd.DataFrame]:
         if self.keeps is None:
             return self._drawn(n, batch_size, streams)
-        return self._kept(n, batch_size, streams, self.keeps)
+        keeps = self.keeps.afresh() if isinstance(self.keeps, Kept) else self.keeps
+        return self._kept(n, batch_size, streams, keeps)
 
     def _drawn(self, n: int, batch_size: int, streams: RandomStreams) -> Iterator[pd.DataFrame]:
         """Return an iterator over tables of drawn rows, ``n`` in total."""
@@ -166,14 +167,14 @@ class RowSource(TableSource):
         if n == 0:
             yield from self._drawn(0, batch_size, streams)
         drawn, kept = 0, 0
+        parts: list[pd.DataFrame] = []
         for first in range(0, n, batch_size):
             size = min(batch_size, n - first)
-            parts: list[pd.DataFrame] = []
             while (lacking := size - sum(map(len, parts))) > 0:
                 if drawn >= max(LEAST_DRAWN, MOST_DRAWN * kept):
                     raise DataError(
-                        f"sample: {kept:,} of {drawn:,} drawn rows keep the rules and conditions, too few. "
-                        "Loosen them, or declare more of what they mean."
+                        f"sample: {kept:,} of {drawn:,} drawn rows keep the rules and conditions, and {n:,} are asked "
+                        "for. Loosen them, ask for fewer rows, or declare more of what they mean."
                     )
                 share = max(kept, 1) / max(drawn, 1)
                 wanted = int(np.clip(SPARE * lacking / share, lacking, max(BATCH_SIZE, lacking)))
@@ -181,10 +182,12 @@ class RowSource(TableSource):
                     table = self._decoded(codes, rngs[1], places)
                     parts.append(table[keeps(table)])
                     drawn, kept = drawn + len(table), kept + len(parts[-1])
-            whole = pd.concat(parts, ignore_index=True).iloc[:size]
+            whole = pd.concat(parts, ignore_index=True)
+            parts = [whole.iloc[size:]]  # kept for the next batch: its rows count as shown
+            table = whole.iloc[:size]
             if self.fixed:
-                whole.attrs[EFFECTIVE] = size * sampler.effective_size / drawn
-            yield whole
+                table.attrs[EFFECTIVE] = size * sampler.effective_size / drawn
+            yield table
 
     def _rngs(self, streams: RandomStreams) -> tuple[torch.Generator, np.random.Generator]:
         """Return the sources of codes and of values."""
@@ -194,11 +197,7 @@ class RowSource(TableSource):
         self, codes: np.ndarray, rng: np.random.Generator, places: np.ndarray | None = None
     ) -> pd.DataFrame:
         """Return the table of some codes, with the conditioned values."""
-        encoder = self.fitted.encoder
-        table = encoder.modelled(codes, rng, places)
-        for name, value in self.constants.items():
-            table[name] = encoder.constant(name, value, len(table))
-        return table
+        return self.fitted.encoder.modelled(codes, rng, places, self.constants)
 
 
 def imputing(fitted: Fitted) -> Fitted:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tabgan.evaluation.result import ColumnResult, Evaluation, Interval, Metric
-from tabgan.evaluation.rules import FixedCombinations, Inequality, Rule
 from tabgan.evaluation.suite import evaluate
 from tabgan.evaluation.validity import schema_validity
+from tabgan.rules import FixedCombinations, Inequality, Rule
 
 __all__ = [
     "ColumnResult",

@@ -9,8 +9,8 @@ from tabgan._util.rng import RandomStreams
 from tabgan.evaluation.catalog import entries
 from tabgan.evaluation.metric import Figure, measure
 from tabgan.evaluation.result import Metric
-from tabgan.evaluation.rules import Rule
 from tabgan.evaluation.tables import Tables
+from tabgan.rules import Rule
 
 
 @dataclass(frozen=True)

@@ -30,12 +30,12 @@ from tabgan.evaluation.fidelity import (
 from tabgan.evaluation.metric import Findings
 from tabgan.evaluation.projection import projection_findings
 from tabgan.evaluation.result import ColumnResult, Evaluation, Metric
-from tabgan.evaluation.rules import Rule, check_rules
 from tabgan.evaluation.steps import COMPUTED, Inputs, computed
 from tabgan.evaluation.subgroups import group_columns
 from tabgan.evaluation.tables import Tables, prepare, why_void
 from tabgan.evaluation.utility import utility_findings
 from tabgan.evaluation.validity import Checked, check_columns, validity_metrics
+from tabgan.rules import Rule, check_rules
 from tabgan.schema import Schema
 
 
@@ -66,8 +66,8 @@ def evaluate(
         synthetic: The table to evaluate.
         schema: Kinds and domains of the columns; anything that it leaves open is read off the rows.
         target: The column that models predict; the schema's by default.
-        rules: Rules for every row, such as ``Inequality("start", "end")``. They are only checked: the sampler does not
-            enforce rules.
+        rules: Rules for every row, such as ``Inequality("start", "end")``, besides those of the schema. These are only
+            checked: the sampler enforces those that were declared before the fit.
         subgroups: Columns whose values define the groups of utility by group; ``None`` for the first six with 2 to 8
             categories, in the table's order.
         random_state: Seed of samples and models.
@@ -94,6 +94,8 @@ def evaluate(
             f"target: no column {target!r} in the tables.{nearest(target, list(tables.frames.real.columns))}"
         )
     check_rules(rules, tables.columns)
+    if schema is not None:
+        rules = tuple(dict.fromkeys((*schema.rules, *rules)))
     group_columns(tables, target, subgroups)  # raises before the steps take their time
     checked = check_columns(tables, declared)
     cells = equal_cells(tables, streams)

@@ -22,8 +22,8 @@ from tabgan.errors import DataError
 from tabgan.evaluation.catalog import ENTRIES, Entry, entries
 from tabgan.evaluation.metric import Figure, NotComputed, measure, metric_of
 from tabgan.evaluation.result import Metric
-from tabgan.evaluation.rules import Rule, check_rules, keeps_rules
 from tabgan.evaluation.tables import Keys, Tables, check_frame, listed, read_alone
+from tabgan.rules import Rule, check_rules, keeps_rules
 from tabgan.schema import Schema
 
 #: Results of one column's cells, by the aspect that is checked.
@@ -257,6 +257,10 @@ def _worst_identifier(columns: Sequence[Column], checked: Mapping[str, Checked])
 def _kept_share(
     rules: Sequence[Rule], columns: Sequence[Column], synthetic: pd.DataFrame, known: Sequence[pd.DataFrame]
 ) -> Figure:
+    if not rules:
+        raise NotComputed("no rules were given")
+    if not known and any(rule.needs_rows for rule in rules):
+        raise NotComputed("a rule leaves open which combinations are allowed")
     return Figure(float(keeps_rules(rules, columns, synthetic, known).mean()))
 
 

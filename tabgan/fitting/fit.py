@@ -50,6 +50,7 @@ from tabgan.privacy.ledger.records import LedgerConfig
 from tabgan.privacy.plan import ADVERSARY_STEPS, Plan
 from tabgan.schema import Schema
 from tabgan.table.checks import check_table
+from tabgan.table.impossible import possible_pairs
 
 logger = logging.getLogger(__name__)
 
@@ -306,7 +307,7 @@ def _learn(df: pd.DataFrame, request: Request, session: Session, progress: Progr
     )
     encoder, n_rows = measured.encoder, measured.released.n_rows
     generator = _anchored_generator(measured, session.streams, progress).to(request.device)
-    targets = [encoder.positions[name] for name in request.schema.targets if name in encoder.positions]
+    targets = [encoder.positions[name] for name in encoder.inner.targets if name in encoder.positions]
     critics: tuple[CriticOutcome, ...] = ()
     if plan.has_adversary and targets:
         critics = _correct(generator, targets, measured, table.units, request, session, measurer, progress)
@@ -334,6 +335,7 @@ def _anchored_generator(measured: MeasuredTable, streams: RandomStreams, progres
             streams.torch("pool", cpu),
             lambda done, total: progress("anchor", done, total),
             encoder.calendar_lifts(),
+            possible_pairs(encoder),
         )
     generator.start_from(loglinear)
     return generator

@@ -13,7 +13,8 @@ from tabgan.errors import PrivacyError
 from tabgan.privacy.doors.marginals import Marginal
 from tabgan.privacy.events import Release
 from tabgan.privacy.filter import PrivacyStatement
-from tabgan.table.codes import CodedColumn, TableEncoder
+from tabgan.table.coded import CodedColumn
+from tabgan.table.codes import TableEncoder
 
 #: The ledger's names of the releases that count a column's cells, and a pair's codes.
 ONE_WAY = (

@@ -34,9 +34,11 @@ from tabgan.privacy.filter import PrivacyStatement
 from tabgan.privacy.unit import PrivacyUnit
 from tabgan.schema import Schema
 from tabgan.table.calendar import CycleEncoder, cycles_of, is_cycle
-from tabgan.table.codes import CodedColumn, TableEncoder
+from tabgan.table.coded import CodedColumn
+from tabgan.table.codes import TableEncoder
 from tabgan.table.losses import Loss, losses_of
 from tabgan.table.placing import placed_columns
+from tabgan.table.reduction import Reduction
 
 FORMAT = "tabgan-model"
 VERSION = 6
@@ -117,7 +119,7 @@ def write_model(path: Path, fitted: Fitted, params: Mapping[str, object]) -> Non
     promised = {"epsilon": fitted.privacy.epsilon}  # the fit's own, even if set_params changed it since
     if fitted.privacy.is_private:
         promised["delta"] = fitted.privacy.delta
-    header = {
+    header: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
         "schema": fitted.encoder.schema.to_dict(),
@@ -127,6 +129,8 @@ def write_model(path: Path, fitted: Fitted, params: Mapping[str, object]) -> Non
         "marginals": [list(marginal.columns) for marginal in fitted.marginals],
         "params": {**params, **promised},
     }
+    if fitted.encoder.reduction is not None:
+        header["reduced"] = fitted.encoder.inner.to_dict()
     if fitted.csv:
         header["csv"] = dict(fitted.csv)
     with atomic_path(path) as temporary:
@@ -222,8 +226,10 @@ def _columns_of(order: Any, schema: Schema, tensors: dict[str, torch.Tensor]) ->
 
 
 def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device: torch.device) -> Fitted:
-    schema = Schema.from_dict(header["schema"])
-    encoder = TableEncoder(schema, _columns_of(header["columns"], schema, tensors))
+    schema = Schema.from_dict(header["schema"], is_completed=True)
+    reduction = _reduction_of(schema, header)
+    inner = schema if reduction is None else reduction.inner
+    encoder = TableEncoder(schema, _columns_of(header["columns"], inner, tensors), reduction)
     state = {
         name.removeprefix(_GENERATOR): value for name, value in tensors.items() if name.startswith(_GENERATOR)
     }
@@ -232,7 +238,7 @@ def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device:
     if set(tensors) != {_GENERATOR + name for name in state} | set(_arrays_by_name(encoder)) | counted:
         raise ValueError
     privacy, n_rows = PrivacyStatement.from_dict(header["privacy"]), float(header["n_rows"])
-    is_known = set(header) - {"csv"} == {
+    is_known = set(header) - {"csv", "reduced"} == {
         "format",
         "version",
         "schema",
@@ -259,6 +265,30 @@ def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device:
     return Fitted(encoder, generator.to(device).eval(), privacy, n_rows, form, marginals)
 
 
+def _reduction_of(schema: Schema, header: dict[str, Any]) -> Reduction | None:
+    """Return the reduction of a schema with rules, whose reduced schema stands in the header; ``None`` without rules.
+
+    Raises:
+        KeyError, TypeError, ValueError: the two schemas do not belong together.
+    """
+    if not schema.rules:
+        if "reduced" in header:
+            raise ValueError
+        return None
+    inner = Schema.from_dict(header["reduced"])
+    plain = Reduction.of(schema, schema.names)
+    if sorted(plain.inner_names) != sorted(inner.names) or (
+        inner.rules or plain.inner.targets != inner.targets
+    ):
+        raise ValueError
+    reduction = plain.completed(inner)
+    if reduction.schema != schema:
+        raise ValueError
+    for part in reduction.merged:
+        part.part(pd.Series(inner[part.name].listed, dtype=object), reduction.described)
+    return reduction
+
+
 def _check_critics(generator: Generator, encoder: TableEncoder, privacy: PrivacyStatement) -> None:
     """Raise unless critics are those of targets, and their training and test stand in the statement.
 
@@ -269,7 +299,7 @@ def _check_critics(generator: Generator, encoder: TableEncoder, privacy: Privacy
     trained = [entry.columns for entry in privacy.entries if entry.door == "dpsgd"]
     if any(entry.sensitivity != MAX_GRAD_NORM for entry in privacy.entries if entry.door == "dpsgd"):
         raise ValueError
-    targets = {str(encoder.positions.get(name, -1)): (name,) for name in encoder.schema.targets}
+    targets = {str(encoder.positions.get(name, -1)): (name,) for name in encoder.inner.targets}
     for position in generator.critics:
         column = targets[position]
         if privacy.is_private and (column not in trained or tested.count(column) != 1):

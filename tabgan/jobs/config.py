@@ -12,7 +12,7 @@ One mapping is one job; a list, or a mapping with the key ``jobs``, is several::
                                                 # proportions: {sex: {female: 0.5, male: 0.5}}, impute: true
     report: {html: true, json: true, pdf: false, card: true, private_metrics_epsilon: 0.1,  # false: no evaluation
              source: census of 1994, controller: the bureau, contact: office@example.org}   # printed in both editions
-    rules: [{low: start, high: end}]            # rules for every row; checked, not enforced
+    rules: [{low: start, high: end}]            # judged in the report; those in the schema are enforced, and judged
     gate: {epsilon: 1.1, fidelity: {tvd2: 0.1}, attacks: {membership_auc: 0.1}}         # or standard; left out, none
     random_state: 0
     ledger: {path: people.ledger, epsilon_cap: 3.0, delta_cap: 1e-5}    # one per dataset; without it, none is kept
@@ -49,7 +49,6 @@ from tabgan._util.yaml import parse
 from tabgan.errors import ConfigError, SchemaError
 from tabgan.evaluation.catalog import figures
 from tabgan.evaluation.gate import Gate
-from tabgan.evaluation.rules import Rule
 from tabgan.io import CsvForm, Format, check_readable, check_writable, format_of, is_csv, package_table
 from tabgan.jobs.fields import (
     synthesizer,
@@ -77,6 +76,7 @@ from tabgan.jobs.fields import (
     to_targets,
 )
 from tabgan.privacy.ledger.records import LedgerConfig
+from tabgan.rules import Rule
 from tabgan.schema import Schema
 
 #: Share of the rows that is held out by default if a report is requested.
@@ -231,7 +231,7 @@ class Job:
         target: The column that models are trained to predict; the schema's if ``None``.
         targets: Several such columns, the most important first.
         report: Files of the report; ``None`` for no evaluation and no report.
-        rules: Rules for every row; the report gives the share of synthetic rows that keep them.
+        rules: Rules for every row besides the schema's; the report gives the share of synthetic rows that keep all.
         gate: Limits that decide on the release; ``None`` leaves the decision to a person.
         random_state: Seed of everything except the privacy noise.
         ledger: The ledger of the dataset; ``None`` accounts for this job alone.
@@ -288,7 +288,7 @@ class Job:
             if each.name not in gate.limits:
                 continue
             where = f"gate.{each.group}.{each.name}"
-            if each.needs == "rules" and not self.rules:
+            if each.needs == "rules" and not (self.rules or (declared is not None and declared.rules)):
                 raise ConfigError(f"{where}: no rules were given. Add rules, or drop the limit.")
             if each.needs == "target" and not has_target:
                 raise ConfigError(f"{where}: no target was named. Add target, or drop the limit.")

@@ -15,7 +15,6 @@ from tabgan._util.renamed import warn_of_old_name
 from tabgan._util.validate import integer_at_least, nearest, positive, real_in
 from tabgan.errors import ConfigError
 from tabgan.evaluation.gate import Gate
-from tabgan.evaluation.rules import Rule, rule_from_dict
 from tabgan.io import (
     check_decimal,
     check_dtype,
@@ -26,6 +25,7 @@ from tabgan.io import (
 )
 from tabgan.privacy.ledger.records import LedgerConfig
 from tabgan.report.pdf import check_pdf
+from tabgan.rules import Rule, rules_of
 from tabgan.schema import Schema
 from tabgan.table.conditions import Condition, check_proportions
 
@@ -165,17 +165,7 @@ def to_gate(value: object) -> Gate | Literal["standard"] | None:
 
 def to_rules(value: object) -> tuple[Rule, ...]:
     """Return the rules of a list of mappings."""
-    if not isinstance(value, list | tuple):
-        raise ConfigError(f"rules: expected a list such as [{{low: start, high: end}}], got {value!r}.")
-    problems, rules = [], []
-    for position, rule in enumerate(value):
-        try:
-            rules.append(rule if isinstance(rule, Rule) else rule_from_dict(rule, where=f"rules[{position}]"))
-        except ConfigError as error:
-            problems.append(str(error))
-    if problems:
-        raise ConfigError("\n".join(problems))
-    return tuple(rules)
+    return rules_of(value)
 
 
 def to_private_metrics_epsilon(value: object) -> float | None:

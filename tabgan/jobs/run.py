@@ -22,7 +22,6 @@ from tabgan._util.rng import RandomStreams
 from tabgan.columns.kind import read_text
 from tabgan.errors import DataError
 from tabgan.evaluation.gate import NO_GATE, Decision
-from tabgan.evaluation.rules import check_rule_columns
 from tabgan.fitting.checkpoint import discard, has_begun, holdout_seed, sample_seed
 from tabgan.fitting.modelfile import keep_form
 from tabgan.io import (
@@ -41,6 +40,7 @@ from tabgan.jobs.config import Job, Output, ReportOptions, Source
 from tabgan.privacy.doors.contributions import units_of
 from tabgan.privacy.filter import PrivacyStatement, spent_note
 from tabgan.privacy.unit import ROW, PrivacyUnit
+from tabgan.rules import check_rule_columns
 from tabgan.schema import Schema
 from tabgan.table.checks import check_columns
 from tabgan.table.conditions import check_declared, conditions_of
@@ -198,6 +198,7 @@ def _check_columns(job: Job) -> None:
     if names is not None:
         check_columns(declared, names)
         check_label_column(job.output.label_column, names)
+        check_rule_columns(declared.rules, names)
         check_rule_columns(job.rules, names)
         conditions_of(job.output.conditions, names, "output.conditions")
         conditions_of(dict.fromkeys(job.output.proportions or ()), names, "output.proportions")

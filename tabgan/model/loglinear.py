@@ -60,11 +60,17 @@ LEAST_VARIANCE, MOST_VARIANCE, VARIANCE_FACTOR, PRIOR_CELLS, SPREAD = 1e-3, 10.0
 #: lowered, in ROUNDS, for groups of coefficients that miss their tables by more than this part of a standard deviation.
 MISSED, ROUNDS = 0.7, 2
 
+#: Least share of a possible pair of codes, as a part of what it would have if the two columns were independent.
+LEAST_POSSIBLE = 1e-3
+
 #: Codes with more than this multiple of the average share are excluded from a smooth run.
 HEAVY = 3.0
 
 #: Log-weight of a code that is never drawn.
 _NEVER = -30.0
+
+#: Log-weight of a pair of codes that a rule excludes: beyond all that other pairs may add.
+_EXCLUDED = -1_000.0
 
 #: Labels of exchangeable codes in the prior: unordered ones, and single ones in an ordered column.
 _UNORDERED, _SINGLE = -1, -2
@@ -134,6 +140,7 @@ def fit_loglinear(
     rng: torch.Generator,
     progress: Callable[[int, int], None] | None = None,
     known: Mapping[tuple[int, int], np.ndarray] | None = None,
+    possible: Mapping[tuple[int, int], np.ndarray] | None = None,
 ) -> LogLinear:
     """Return the conditionals that agree with the measured pairs, as far as these rise above their noise.
 
@@ -144,6 +151,8 @@ def fit_loglinear(
         rng: Generator that draws the pool, on the CPU.
         progress: Called with the number of columns done and the total.
         known: Weights of an earlier column's codes for a later one's that are public and not fitted, by position.
+        possible: False for the codes that an earlier column's exclude of a later one, by position: public as well. Such
+            pairs are never drawn, and the rest of their table is fitted.
 
     Each column is fitted on one pool of drawn rows, and then its bias corrected on rows drawn apart from them, so that
     the error of a column's shares is not handed on to the columns after it.
@@ -162,12 +171,20 @@ def fit_loglinear(
             if later == position:
                 start = int(offsets[earlier])
                 problem.know(weights, pool[:, start : start + sizes[earlier]], start)
+        for (earlier, later), allowed in (possible or {}).items():
+            if later == position:
+                start = int(offsets[earlier])
+                problem.exclude(
+                    np.where(allowed, 0.0, _EXCLUDED), pool[:, start : start + sizes[earlier]], start
+                )
         for pair in pairs:
             if pair.columns[1] == position:
                 earlier = pair.columns[0]
                 start = int(offsets[earlier])
                 block_of = pool[:, start : start + sizes[earlier]]
-                problem.add(axes[earlier], pair, block_of, start, is_close=earlier in cycles)
+                only = (possible or {}).get((earlier, position))
+                is_close = earlier in cycles
+                problem.add(axes[earlier], pair, block_of, start, is_close=is_close, possible=only)
         logits = problem.solve(n_pool)
         problem.write(result, block)
         codes = draw_codes(logits, rng)
@@ -243,26 +260,42 @@ class _Column:
 
     def know(self, weights: np.ndarray, pool: torch.Tensor, offset: int) -> None:
         """Add weights of an earlier column that are known: shares become the nearest ones that they allow."""
-        self._known.append((offset, _floats(weights)))
-        given = pool @ self._known[-1][1]
-        self._given = given if self._given is None else self._given + given
+        self.exclude(weights, pool, offset)
         drawn = pool.mean(0).double().numpy()
         table = scaled_to(np.exp(weights) * np.outer(drawn, self.axis.shares), drawn, self.axis.shares)
         self.axis = replace(self.axis, shares=table.sum(0))
 
+    def exclude(self, weights: np.ndarray, pool: torch.Tensor, offset: int) -> None:
+        """Add weights of an earlier column that are known; shares stay, since a table that keeps its rules has them."""
+        self._known.append((offset, _floats(weights)))
+        given = pool @ self._known[-1][1]
+        self._given = given if self._given is None else self._given + given
+
     def add(
-        self, earlier: Axis, pair: Marginal, pool: torch.Tensor, offset: int, *, is_close: bool = False
+        self,
+        earlier: Axis,
+        pair: Marginal,
+        pool: torch.Tensor,
+        offset: int,
+        *,
+        is_close: bool = False,
+        possible: np.ndarray | None = None,
     ) -> None:
         """Add a measured pair with an earlier column, whose codes are drawn in the pool.
 
         If ``is_close``, the penalty is lowered where it alone keeps the fit further from the table than noise explains.
+        Cells that are not ``possible`` hold noise, or rows that break a rule: they count as empty.
         """
         noise = max(float(np.sqrt(np.mean(np.square(pair.noise_stddev)))), LEAST_NOISE_SHARE * self.n_rows)
         drawn = pool.mean(0).double().numpy()
         table = fit_margins(
             pair.counts / self.n_rows, noise / self.n_rows, drawn, self.axis.shares, self.n_rows
         )
-        beyond = earlier.basis.T @ (table - np.outer(drawn, self.axis.shares)) @ self.axis.basis
+        without = np.outer(drawn, self.axis.shares)
+        if possible is not None:
+            without = scaled_to(without * possible, drawn, self.axis.shares)
+            table = scaled_to(np.maximum(table, LEAST_POSSIBLE * without) * possible, drawn, self.axis.shares)
+        beyond = earlier.basis.T @ (table - without) @ self.axis.basis
         expected = np.outer(earlier.mass, self.axis.mass)
         variance = prior_variance(
             beyond * self.n_rows, expected * self.n_rows, noise, earlier.levels, self.axis.levels

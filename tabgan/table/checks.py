@@ -22,6 +22,7 @@ from tabgan.columns.values import Dtype, dtype_named, float_of, has_type, object
 from tabgan.errors import DataError, SchemaError
 from tabgan.schema import Schema
 from tabgan.table.labels import LABEL, label_of
+from tabgan.table.reduction import check_rules_of_table
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +53,8 @@ def check_table(df: object, schema: Schema, *, untyped_text: bool = False) -> No
     Raises:
         DataError: not a DataFrame, empty, too many columns, unusable column names, a column of mixed or unusable types,
             infinite numbers, values that the schema refuses.
-        SchemaError: the schema names columns that the table lacks, or declares a domain that a dtype rules out.
+        SchemaError: the schema names columns that the table lacks, or declares a domain that a dtype rules out, or
+            rules that the columns cannot keep.
     """
     if not isinstance(df, pd.DataFrame):
         raise DataError(f"fit: expected a pandas DataFrame, got {type(df).__name__}.")
@@ -60,6 +62,7 @@ def check_table(df: object, schema: Schema, *, untyped_text: bool = False) -> No
     if len(df) == 0:
         raise DataError("fit: expected a table with rows, got none.")
     check_columns(schema, list(df.columns))
+    check_rules_of_table(df, schema, untyped_text=untyped_text)
     families = {name: _check_column(df[name], name) for name in df.columns}
     for column in schema:
         series = df[column.name]

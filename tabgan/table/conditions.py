@@ -18,7 +18,8 @@ from tabgan.columns.kind import Column
 from tabgan.columns.lattice import is_on_lattice
 from tabgan.errors import ConfigError, DataError, SchemaError
 from tabgan.schema import Schema
-from tabgan.table.codes import CodedColumn, TableEncoder
+from tabgan.table.coded import CodedColumn
+from tabgan.table.codes import TableEncoder
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -17,7 +17,8 @@ import numpy as np
 from tabgan._util.yaml import key_of
 from tabgan.columns.encoder import MISSING
 from tabgan.columns.lattice import is_on_lattice
-from tabgan.table.codes import CodedColumn, TableEncoder
+from tabgan.table.coded import CodedColumn
+from tabgan.table.codes import TableEncoder
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +60,11 @@ def losses_of(encoder: TableEncoder, n_rows: float, *, is_private: bool) -> tupl
         is_private: False for a fit without noise, of which neither a constant nor an empty column is a loss.
     """
     found = [loss for column in encoder.columns if (loss := _loss(column, n_rows, is_private)) is not None]
+    for part in () if encoder.reduction is None else encoder.reduction.merged:
+        remedy = f"the combinations of {', '.join(part.members)}: the key allowed of their rule"
+        own = [loss for loss in found if loss.column == part.name]
+        found = [loss for loss in found if loss.column != part.name]
+        found += [replace(loss, column=name, remedy=remedy) for loss in own for name in part.members]
     targets = encoder.schema.targets
     return tuple(sorted(found, key=lambda loss: (loss.column not in targets, -(loss.share or 0.0))))
 

@@ -84,6 +84,11 @@ def partial_rows(encoder: TableEncoder, rows: object, *, ignores_unknown: bool) 
     codes = np.full((len(rows), len(encoder.columns)), -1, dtype=np.int64)
     for name in rows.columns:
         if name not in encoder.positions:
+            if encoder.schema[name].is_modelled:
+                raise ConfigError(
+                    f"rows: column {name!r} is made of others by a rule of the schema, and cannot be given. Leave it "
+                    "out."
+                )
             continue
         position, series = encoder.positions[name], rows[name].reset_index(drop=True)
         present = np.flatnonzero(series.notna())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from tabgan.table.codes import CodedColumn, TableEncoder
+from tabgan.table.coded import CodedColumn
+from tabgan.table.codes import TableEncoder
 
 
 def placed_columns(encoder: TableEncoder) -> list[int]:

@@ -17,7 +17,8 @@ from tabgan.privacy.doors.private_metrics import Noisy, PrivateMetrics
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import make_plan
 from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
-from tabgan.table.codes import TableEncoder, code_column
+from tabgan.table.coded import code_column
+from tabgan.table.codes import TableEncoder
 
 SCHEMA = Schema(
     columns=[

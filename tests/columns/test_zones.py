@@ -9,9 +9,9 @@ import pytest
 from tabgan import Datetime, Duration, Inequality, Numeric
 from tabgan.columns.values import ahead_of_utc, declared_duration, declared_moment, moments, seconds
 from tabgan.errors import ConfigError, SchemaError
-from tabgan.evaluation.rules import check_rules, keeps_rules
 from tabgan.evaluation.tables import prepare
 from tabgan.evaluation.validity import check_columns
+from tabgan.rules import check_rules, keeps_rules
 from tabgan.schema import Schema
 
 EAST = "datetime64[ns, US/Eastern]"

@@ -16,7 +16,8 @@ from tabgan.model.generator import Generator
 from tabgan.privacy.filter import PrivacyStatement
 from tabgan.schema import Boolean, Categorical, Datetime, Duration, Identifier, Numeric, Schema
 from tabgan.table.calendar import CycleEncoder, cycles_of
-from tabgan.table.codes import TableEncoder, code_column, code_cycle
+from tabgan.table.coded import code_column, code_cycle
+from tabgan.table.codes import TableEncoder
 
 N_ROWS = 10_000
 

@@ -13,7 +13,8 @@ from tabgan.model import loglinear
 from tabgan.privacy.doors.marginals import Marginal
 from tabgan.privacy.events import GAUSSIAN, Release
 from tabgan.privacy.filter import PrivacyStatement
-from tabgan.table.codes import CodedColumn, TableEncoder
+from tabgan.table.coded import CodedColumn
+from tabgan.table.codes import TableEncoder
 
 N = 3_000
 TOWNS = ("Ulm", "Bonn", 'a, "b"')

@@ -8,8 +8,8 @@ import yaml
 
 from tabgan.errors import ConfigError
 from tabgan.evaluation.gate import Limit
-from tabgan.evaluation.rules import FixedCombinations, Inequality
 from tabgan.jobs.config import Output, ReportOptions, load_jobs
+from tabgan.rules import FixedCombinations, Inequality
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 

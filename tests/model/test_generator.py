@@ -11,7 +11,7 @@ from tabgan.columns.categorical import Categorical
 from tabgan.model.adversary.critic import Critic
 from tabgan.model.generator import Generator
 from tabgan.model.loglinear import LogLinear
-from tabgan.table.codes import CodedColumn
+from tabgan.table.coded import CodedColumn
 
 SIZES = [3, 1, 4]
 

@@ -24,7 +24,7 @@ from tabgan.model.loglinear import (
     fit_loglinear,
     prior_variance,
 )
-from tabgan.privacy.doors.coding import code_table
+from tabgan.privacy.coding import code_table
 from tabgan.privacy.doors.marginals import Marginal
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.release import release_table
@@ -260,6 +260,28 @@ class TestWhatIsKnown:
         shrunk, kept = effect(None), effect({(0, 1): np.zeros((size, 8))})
         assert shrunk < 0.5 * real
         assert kept == pytest.approx(real, rel=0.35)
+
+
+@pytest.mark.parametrize("noise", [0.0, 60.0])
+def test_codes_that_a_rule_excludes_are_never_drawn_and_shares_stay(noise):
+    """Noise in an excluded cell, or rows that break the rule, must not bring it back."""
+    rng = np.random.default_rng(0)
+    n, size = 20_000, 6
+    low = rng.integers(0, size, n)
+    rows = np.stack([low, np.minimum(low + rng.geometric(0.4, n) - 1, size - 1)], axis=1)
+    table = np.zeros((size, size))
+    np.add.at(table, tuple(rows.T), 1)
+    table += np.tril(np.full((size, size), 40.0), -1) + rng.normal(0, noise, table.shape)
+    axes = [_smooth(np.bincount(rows[:, j], minlength=size) / n) for j in range(2)]
+    pairs = [Marginal((0, 1), table, noise)]
+    possible = {(0, 1): np.triu(np.ones((size, size), dtype=bool))}
+    generator = Generator([size, size])
+    generator.start_from(fit_loglinear(axes, pairs, n, _rng(), None, None, possible))
+    drawn = generator.draw(40_000, _rng(1)).numpy()
+    assert (drawn[:, 0] <= drawn[:, 1]).all()
+    for j in range(2):
+        shares = np.bincount(drawn[:, j], minlength=size) / len(drawn)
+        assert shares == pytest.approx(axes[j].shares, abs=0.01)
 
 
 class TestNoise:

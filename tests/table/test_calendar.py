@@ -7,7 +7,8 @@ import pytest
 from tabgan.columns.datetime import DatetimeEncoder
 from tabgan.schema import Datetime, Schema
 from tabgan.table.calendar import NEVER, Calendar, CycleEncoder, cycles_of, is_cycle, spread_within
-from tabgan.table.codes import CodedColumn, TableEncoder, code_column, code_cycle
+from tabgan.table.coded import CodedColumn, code_column, code_cycle
+from tabgan.table.codes import TableEncoder
 
 DAY = 86_400
 MONDAY = 18_995  # 2022-01-03, in days since 1970

@@ -13,7 +13,8 @@ from tabgan.columns.datetime import DatetimeEncoder
 from tabgan.columns.numeric import NumericEncoder
 from tabgan.errors import DataError
 from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
-from tabgan.table.codes import CodedColumn, TableEncoder, code_column
+from tabgan.table.coded import CodedColumn, code_column
+from tabgan.table.codes import TableEncoder
 
 
 def _numeric(counts, n_bins=4, min_rows=1.0, noise=0.0, dtype="int64", nullable=None):
@@ -334,3 +335,27 @@ def test_coded_columns_of_one_code():
     )
     coded = CodedColumn(encoder, np.array([0, 0]), np.array([0.0, 5.0]), np.array([True]))
     assert coded.cells_of(np.zeros(3, dtype=int), np.random.default_rng(0)).tolist() == [1, 1, 1]
+
+
+class TestRareOnesOfAGroup:
+    """Rare categories share a code with those that are alike in the coarsest part."""
+
+    def _codes(self, counts, coarse, n_categories=9, min_rows=50.0):
+        column = Categorical(name="x", categories=tuple(f"c{i}" for i in range(len(counts))), unknown="error")
+        encoder = column.encoder()
+        noisy = np.array([0.0, *counts])
+        made = code_column(encoder, noisy, 0.0, noisy.sum(), 5, n_categories, min_rows, np.array(coarse))
+        return made.code_of_cell[1:].tolist()
+
+    def test_have_its_code(self):
+        assert self._codes([500, 30, 40, 20, 40, 300], [0, 0, 0, 1, 1, 1]) == [1, 3, 3, 4, 4, 2]
+
+    def test_and_small_groups_share_one(self):
+        assert self._codes([500, 30, 40, 4, 5, 6], [0, 0, 0, 1, 2, 2]) == [1, 2, 2, 3, 3, 3]
+
+    def test_one_group_is_as_before(self):
+        assert self._codes([500, 30, 40], [0, 0, 0]) == self._codes([500, 30, 40], [0, 0, 0], 9) == [1, 2, 2]
+
+    def test_no_more_codes_than_there_is_room_for(self):
+        counts = [100] * 12
+        assert max(self._codes(counts, list(range(12)), 6, 50.0)) <= 7

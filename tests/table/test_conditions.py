@@ -14,7 +14,7 @@ from tabgan.columns.categorical import CategoricalEncoder
 from tabgan.columns.numeric import NumericEncoder
 from tabgan.errors import ConfigError, DataError
 from tabgan.schema import Boolean, Categorical, Datetime, Duration, Identifier, Numeric, Schema
-from tabgan.table.codes import code_column
+from tabgan.table.coded import code_column
 from tabgan.table.conditions import Between, Condition, check_declared, conditions_of
 
 NUMBER = Numeric(name="a", bounds=(0, 99), decimals=0, dtype="Int64")

@@ -7,7 +7,8 @@ import pytest
 
 from tabgan.columns.categorical import OTHER_LABEL
 from tabgan.schema import Boolean, Categorical, Numeric, Schema
-from tabgan.table.codes import TableEncoder, code_column
+from tabgan.table.coded import code_column
+from tabgan.table.codes import TableEncoder
 from tabgan.table.losses import losses_of, say
 
 N = 1_000.0

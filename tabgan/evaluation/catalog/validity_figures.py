@@ -85,11 +85,12 @@ ENTRIES = (
     _entry(
         name="rules",
         label="Rows that keep every rule",
-        meaning="Share of synthetic rows that keep every given rule, such as a start no later than its end. A row with "
-        "a missing value keeps any comparison with it. Rules are only checked: the sampler does not enforce them.",
+        meaning="Share of synthetic rows that keep every rule, such as a start no later than its end. A row with a "
+        "missing value keeps any comparison with it. Rules in the schema of a fit hold in all of its rows; others are "
+        "only checked.",
         good="100% if every real row keeps the rules; rows that break one can be dropped before the table is used.",
-        told='rows that keep every rule: `Inequality("start", "end")`, `FixedCombinations(("city", "zip"))`; checked, '
-        "not enforced",
+        told='rows that keep every rule: `Inequality("start", "end")`, `FixedCombinations(("city", "zip"))`; those of '
+        "the schema are enforced, others checked",
         needs="rules",
     ),
     Entry(

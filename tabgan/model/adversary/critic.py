@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from tabgan.table.codes import CodedColumn
+from tabgan.table.coded import CodedColumn
 
 #: Categories with an indicator, and classes of a target with an output of their own, at most: the most frequent ones.
 INDICATORS, CLASSES = 4, 8

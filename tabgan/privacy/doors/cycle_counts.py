@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 
 from tabgan.columns.lattice import is_on_lattice
-from tabgan.privacy.doors.coding import MAX_WIDTH, resolution_of
+from tabgan.privacy.coding import MAX_WIDTH, resolution_of
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.release import ReleasedColumn, ReleasedTable
 from tabgan.privacy.events import GAUSSIAN, Release
 from tabgan.privacy.plan import Plan
 from tabgan.table.calendar import CycleEncoder, cycles_of, spread_within
-from tabgan.table.codes import CodedColumn, TableEncoder, code_cycle
+from tabgan.table.coded import CodedColumn, code_cycle
+from tabgan.table.codes import TableEncoder
 
 #: A cycle is measured if a moment's code leaves it open, by the chance that two moments of one code differ in it; or if
 #: it has so many times fewer values than the moment has codes that weak effects show in its smaller tables only.

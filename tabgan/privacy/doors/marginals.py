@@ -60,6 +60,7 @@ def measure_pairs(
     progress: Callable[[int, int], None] | None = None,
     targets: Collection[int] = (),
     known: Collection[Pair] = (),
+    required: Collection[Pair] = (),
 ) -> list[Marginal]:
     """Return noisy tables of the pairs whose dependence outweighs their noise.
 
@@ -79,6 +80,7 @@ def measure_pairs(
         progress: Called with the number of pairs done and the total.
         targets: Positions of the declared targets: their pairs get less noise.
         known: Moments and their cycles: these pairs are left out, since their dependence is public.
+        required: Pairs that are measured whatever their scores are, since rules exclude some of their codes.
 
     Returns:
         Marginals over two columns each; none for a table of a single column.
@@ -97,6 +99,7 @@ def measure_pairs(
     weights *= [CYCLE_WEIGHT if cycles & {i, j} else 1.0 for i, j in pairs]
     cells = np.array([sizes[i] * sizes[j] for i, j in pairs])
     chosen = choose_pairs(scores, cells, weights, mu / plan.unit.max_rows)
+    chosen = sorted({*chosen, *(place for place, pair in enumerate(pairs) if pair in required)})
     noises = pair_noises(weights[chosen], mu)
     marginals = []
     for start in range(0, len(chosen), BLOCK):

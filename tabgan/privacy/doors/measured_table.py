@@ -9,7 +9,7 @@ import pandas as pd
 
 from tabgan._util.progress import Progress, silent
 from tabgan.columns.kind import read_text
-from tabgan.privacy.doors.coding import code_table, one_way_marginals
+from tabgan.privacy.coding import code_table, one_way_marginals
 from tabgan.privacy.doors.cycle_counts import with_cycles
 from tabgan.privacy.doors.marginals import Marginal, measure_pairs
 from tabgan.privacy.doors.measure import Measurer
@@ -17,7 +17,9 @@ from tabgan.privacy.doors.release import ReleasedTable, release_table
 from tabgan.privacy.plan import Plan
 from tabgan.schema import Schema
 from tabgan.table.codes import TableEncoder
+from tabgan.table.impossible import possible_pairs
 from tabgan.table.placing import placed_columns, places_of_rows
+from tabgan.table.reduction import Reduction
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class MeasuredTable:
     """A table's released numbers, and its rows, which are not released.
 
     Attributes:
-        released: The released columns; declared targets come last.
+        released: The released columns, of the reduced table if rules are declared; declared targets come last.
         encoder: Encoder between rows and codes; moments' cycles are columns of their own.
         histograms: Noisy 1-way marginals by cell as they were released, one per column.
         one_ways: The same by code.
@@ -57,7 +59,8 @@ def measure_table(
     **Guarantee.** That of :func:`~tabgan.privacy.doors.release.release_table`, of
     :func:`~tabgan.privacy.doors.cycle_counts.with_cycles` and, with the rest of the Gaussian
     budget, of :func:`~tabgan.privacy.doors.marginals.measure_pairs`. The coding and the order of columns depend only
-    on the numbers released by the first and on the declared targets.
+    on the numbers released by the first and on the declared targets. Under declared rules they are those of the reduced
+    table (:class:`~tabgan.table.reduction.Reduction`): each of its rows is a function of one row and of public facts.
 
     Args:
         df: ``(rows, columns)`` the private table, checked, with bounded contributions.
@@ -72,16 +75,21 @@ def measure_table(
     """
     progress = progress or silent
     progress("release", 0, 1)
+    reduction = Reduction.of_table(df, schema, untyped_text=untyped_text)
+    if reduction is not None:
+        df, schema = reduction.reduce(df), reduction.inner
     released = release_table(df, schema, plan, measurer, untyped_text=untyped_text).with_last(schema.targets)
     progress("release", 1, 1)
     mu = measurer.privacy_filter.remaining_mu()
     table = read_text(df, released.schema)
-    whole, encoder = with_cycles(table, released, code_table(released, plan, mu), plan, mu, measurer)
+    coded = code_table(released, plan, mu, () if reduction is None else reduction.merged)
+    whole, inner = with_cycles(table, released, coded, plan, mu, measurer)
+    encoder = inner.of_table(reduction)
     histograms = [Marginal((i,), c.counts, c.noise_stddev) for i, c in enumerate(whole.columns)]
     if len(placed_columns(encoder)) > 1:
         measurer.privacy_filter.reserve("places")
     one_ways = one_way_marginals(whole, encoder)
-    codes = encoder.transform(table)
+    codes = inner.transform(table)
     pairs = measure_pairs(
         codes,
         encoder.sizes,
@@ -93,6 +101,7 @@ def measure_table(
         lambda done, total: progress("measure", done, total),
         {encoder.positions[name] for name in schema.targets if name in encoder.positions},
         encoder.calendar_lifts().keys(),
+        possible_pairs(encoder).keys(),
     )
     places = places_of_rows(encoder, table)
     return MeasuredTable(released, encoder, histograms, one_ways, pairs, codes, places)

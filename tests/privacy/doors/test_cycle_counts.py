@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 
 from tabgan.errors import BudgetExceededError
+from tabgan.privacy.coding import MAX_WIDTH, code_table
 from tabgan.privacy.doors import mechanisms
-from tabgan.privacy.doors.coding import MAX_WIDTH, code_table
 from tabgan.privacy.doors.cycle_counts import with_cycles
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.measured_table import measure_table

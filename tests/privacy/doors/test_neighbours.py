@@ -12,6 +12,7 @@ import datetime as dt
 import itertools
 import logging
 import math
+import re
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -45,9 +46,11 @@ from tabgan.privacy.events import GAUSSIAN_THRESHOLD, POISSON_GAUSSIAN, RECURREN
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import SHARES, Plan, make_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit
+from tabgan.rules import FixedCombinations, Formula, Inequality, Missing, OneOf, Unique
 from tabgan.schema import Numeric, Schema
 from tabgan.table.checks import check_table
 from tabgan.table.codes import TableEncoder
+from tabgan.table.impossible import possible_pairs
 
 #: Rounding errors of floats, in sums of a few thousand numbers below 2**20.
 ROUNDING_ERROR = 1e-9
@@ -350,6 +353,7 @@ def fit(
 def in_words(released: ReleasedTable, encoder: TableEncoder, measured: list[Marginal]) -> list[str]:
     """Return all that a fit has made of its answers, so that it can be compared: 1 and 1.0 are not the same here."""
     words = [repr(released.schema), repr(released.n_rows), repr(encoder.names), repr(encoder.sizes)]
+    words += [repr(encoder.schema), repr({pair: p.tolist() for pair, p in possible_pairs(encoder).items()})]
     for column in released.columns:
         words += [
             repr(None if column.round_counts is None else [*map(np.ndarray.tolist, column.round_counts[:1])])
@@ -1054,6 +1058,79 @@ def test_a_number_that_overflows_on_its_lattice_warns_of_nothing(odd, column):
     check(one_column([odd, *[0.5, 0.25] * 30], "float64", column), Tally())
 
 
+#: Rules, among which every way of reducing a table is.
+RULES = (
+    Formula("total", "x + y"),
+    Formula("month", "month(start)"),
+    FixedCombinations(("town", "zip")),
+    FixedCombinations(("plan", "price"), (("basic", 10), ("pro", 20))),
+    OneOf(("red", "blue")),
+    Inequality("x", "y"),
+    Inequality("start", "end"),
+    Missing("age", {"known": False}),
+    Unique(("x", "y", "start")),
+)
+
+
+def ruled_case(seed: int, *, is_entity: bool) -> Case:
+    """Return two neighbours of which the larger one's further rows break rules that the others keep, but for a few."""
+    rng = np.random.default_rng([seed, 7])
+    n_usual, n_odd = (160, 3) if is_entity else (80, 1)
+    n = n_usual + n_odd
+    x, start = (
+        rng.integers(0, 9, n),
+        np.datetime64("2020-01-01") + rng.integers(0, 300, n).astype("timedelta64[D]"),
+    )
+    town, known, plan = rng.integers(0, 3, n), rng.random(n) < 0.6, rng.integers(0, 2, n)
+    df = pd.DataFrame({"x": x, "y": x + rng.integers(0, 4, n), "start": start.astype("datetime64[ns]")})
+    df["total"], df["month"] = df["x"] + df["y"], df["start"].dt.month
+    df["end"] = df["start"] + pd.to_timedelta(rng.integers(0, 40, n), unit="D")
+    df["town"], df["zip"] = (
+        np.array(["Ulm", "Bonn", "Kiel"], dtype=object)[town],
+        np.array([89, 53, 24])[town],
+    )
+    df["plan"], df["price"] = np.array(["basic", "pro"], dtype=object)[plan], np.array([10.0, 20.0])[plan]
+    df["red"], df["blue"] = plan == 0, plan == 1
+    df["known"], df["age"] = known, pd.Series(rng.integers(0, 90, n), dtype="Int64").mask(~known)
+    at = [*rng.choice(n_usual, 3, replace=False), *range(n_usual, n)]
+    for row in at:  # broken in several ways at once
+        df.loc[row, ["total", "month", "y", "price"]] = -5, 13, -1, rng.choice([7.0, np.nan, 1e300])
+        df.loc[row, "end"] = pd.Timestamp("1999-01-01")
+        df.loc[row, "town"] = rng.choice(["Ulm", "Kiel & ü\0", "[]", ""])
+        df.loc[row, ["red", "blue"]] = bool(rng.random() < 0.5)
+        df.loc[row, ["known", "age"]] = False, 5
+        df.loc[row, "plan"] = [None, "gold"][int(rng.integers(2))]
+    given: dict[str, Any] = {"rules": RULES, "target": rng.choice([None, "known", "town", "blue"])}
+    if is_entity:
+        keys = [f"k{i}" for i in rng.integers(0, 60, n_usual)] + ["extra"] * n_odd
+        df["key"] = pd.Series(keys, dtype=object)
+        given |= {"entity": "key", "max_rows": int(rng.integers(1, 4))}
+    order = rng.permutation(n)
+    df = df.iloc[order].reset_index(drop=True)
+    epsilon = float(rng.choice([40.0, 400.0]))
+    return Case(df, order >= n_usual, Schema(**given), False, epsilon, seed, bool(rng.random() < 0.5))
+
+
+def check_ruled(seeds: range, *, is_entity: bool) -> None:
+    tally = Tally()
+    for seed in seeds:
+        check(ruled_case(seed, is_entity=is_entity), tally)
+    assert tally.n_errors == 0
+    assert max(tally.largest.values()) > 0.99
+
+
+@UNITS
+def test_rows_that_break_declared_rules_move_no_more_than_others(is_entity):
+    """A row is reduced by itself, and nothing asks if it keeps the rules."""
+    check_ruled(range(2), is_entity=is_entity)
+
+
+@pytest.mark.slow
+@UNITS
+def test_rows_that_break_declared_rules_move_no_more_than_others_in_many_tables(is_entity):
+    check_ruled(range(2, 40), is_entity=is_entity)
+
+
 def learnt(case: Case, df: pd.DataFrame, first: Recorder | None = None) -> tuple[Recorder, list[Any]]:
     """Return what crossed in a whole fit, and what came of it."""
     recorder = Recorder(case.seed, first)
@@ -1219,14 +1296,15 @@ class TestTheCheck:
             fuzz(40, 0, is_entity=True, bound=seeded)
 
     def test_gradients_that_are_clipped_by_row_where_an_entity_has_several(self):
-        def shares() -> Iterator[float]:
-            for number in range(40):
-                case = random_case((2, number), is_entity=True)
-                first = fit(case, case.df)
-                second = fit(case, case.df[~case.is_extra], first.recorder)
-                rows = step(case, first, ROW)
-                yield from (share for _, share in compare(rows, step(case, second, ROW, rows)))
-
-        either = "(discriminator's gradient|critic's gain)"
-        with pytest.raises(AssertionError, match=self.MOVED.format(what=either)):
-            list(shares())
+        moved = []
+        for number in range(40):
+            case = random_case((2, number), is_entity=True)
+            first = fit(case, case.df)
+            second = fit(case, case.df[~case.is_extra], first.recorder)
+            rows = step(case, first, ROW)
+            try:
+                list(compare(rows, step(case, second, ROW, rows)))
+            except AssertionError as error:
+                moved.append(str(error))
+        pattern = self.MOVED.format(what="discriminator's gradient")
+        assert any(re.search(pattern, message) for message in moved), moved

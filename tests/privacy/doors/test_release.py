@@ -11,8 +11,8 @@ from tabgan.columns import grid
 from tabgan.columns.categorical import OTHER_LABEL
 from tabgan.columns.spans import Repeated
 from tabgan.errors import BudgetExceededError, DataError
+from tabgan.privacy.coding import code_table
 from tabgan.privacy.doors import mechanisms
-from tabgan.privacy.doors.coding import code_table
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.release import (
     DISCOVERIES,
@@ -400,11 +400,11 @@ def test_a_number_beyond_floats_stops_no_fit():
 
 def test_a_column_can_be_put_last_and_the_schema_keeps_its_order():
     released, _ = release(people())
-    moved = released.with_last("town")
+    moved = released.with_last(["town"])
     assert [c.encoder.name for c in moved.columns] == ["age", "income", "smokes", "seen", "score", "town"]
     assert moved.schema.names == released.schema.names
-    assert released.with_last(None).columns == released.columns
-    assert released.with_last("unknown").columns == released.columns
+    assert released.with_last(()).columns == released.columns
+    assert released.with_last(["unknown"]).columns == released.columns
 
 
 class TestUnseenPrecision:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +14,9 @@ from tabgan.columns.spans import tapered
 from tabgan.privacy.doors.marginals import Marginal
 from tabgan.privacy.doors.release import ReleasedColumn, ReleasedTable
 from tabgan.privacy.plan import Plan
-from tabgan.table.codes import CodedColumn, TableEncoder, code_column
+from tabgan.table.coded import CodedColumn, code_column
+from tabgan.table.codes import TableEncoder
+from tabgan.table.merged import Merged, coarse_of
 
 #: Fewest and most codes of a numeric column; without privacy it has the most.
 MIN_BINS, MAX_BINS = 4, 32
@@ -26,14 +29,16 @@ MAX_WIDTH, MIN_CATEGORIES, MAX_CATEGORIES = 1_600, 32, 256
 TABLE_NOISE_SHARE = 1.5
 
 
-def code_table(released: ReleasedTable, plan: Plan, mu: float) -> TableEncoder:
+def code_table(released: ReleasedTable, plan: Plan, mu: float, merged: Sequence[Merged] = ()) -> TableEncoder:
     """Return the codes of a table: as many per column as the expected noise of the pairs allows.
 
-    ``mu`` is the GDP parameter that is left for the pairs.
+    ``mu`` is the GDP parameter left for the pairs. Rare categories of ``merged`` columns share codes by their groups.
     """
     n_bins, n_categories, noise = resolution_of(released, plan, mu)
+    coarse = coarse_of(merged, [c.encoder.column for c in released.columns])
+    rest = (released.n_rows, n_bins, n_categories, 2 * noise)
     columns = [
-        code_column(c.encoder, c.counts, c.noise_stddev, released.n_rows, n_bins, n_categories, 2 * noise)
+        code_column(c.encoder, c.counts, c.noise_stddev, *rest, coarse.get(c.encoder.name))
         for c in released.columns
     ]
     return TableEncoder(released.schema, list(map(_emphasised, columns, released.columns)))

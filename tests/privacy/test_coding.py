@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tabgan.privacy.coding import MAX_BINS, MAX_WIDTH, MIN_BINS, code_table, one_way_marginals
 from tabgan.privacy.doors import coding
-from tabgan.privacy.doors.coding import MAX_BINS, MAX_WIDTH, MIN_BINS, code_table, one_way_marginals
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.release import release_table
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import make_plan
 from tabgan.schema import Schema
-from tabgan.table.codes import code_column
+from tabgan.table.coded import code_column
 
 
 def coded(n_rows, epsilon):

@@ -1,0 +1,26 @@
+"""Rules that hold in every row: public statements, declared in a schema or held against a table."""
+
+from __future__ import annotations
+
+from tabgan.rules.combinations import FixedCombinations
+from tabgan.rules.formula import Formula
+from tabgan.rules.groups import OneOf, Unique
+from tabgan.rules.inequality import Inequality
+from tabgan.rules.judging import check_rule_columns, check_rules, keeps_rules, rule_from_dict, rules_of
+from tabgan.rules.missing import Missing
+from tabgan.rules.rule import Rule
+
+__all__ = [
+    "FixedCombinations",
+    "Formula",
+    "Inequality",
+    "Missing",
+    "OneOf",
+    "Rule",
+    "Unique",
+    "check_rule_columns",
+    "check_rules",
+    "keeps_rules",
+    "rule_from_dict",
+    "rules_of",
+]

@@ -1,0 +1,173 @@
+"""Formulas: a column that others determine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from tabgan._util.validate import nearest
+from tabgan.columns import Column
+from tabgan.columns.encoder import can_hold_missing
+from tabgan.columns.lattice import has_range
+from tabgan.errors import ConfigError
+from tabgan.rules.expressions import Expression, Interval
+from tabgan.rules.rule import Rule, one_name
+
+#: Error of a computed number that is a rounding error: a share of it, and of one in a column of short floats.
+_CLOSE, _CLOSE_SHORT = 1e-9, 2e-7
+
+
+@dataclass(frozen=True)
+class Formula(Rule):
+    """The rule that a column has the value of a formula over others. A row in which any of them is missing keeps it.
+
+    A number may differ by half a unit of the column's precision: the column is rounded. In a sample the column is
+    computed, and nothing of it is released.
+
+    Attributes:
+        column: The column that is computed: of numbers, moments or durations.
+        equals: The formula, such as ``"casual + registered"``, ``"year(date)"`` or ``"price * 1.19"``; names with
+            blanks in quotes. Moments less moments are durations.
+
+    Raises:
+        ConfigError: the formula cannot be read, names no column, or names ``column`` itself.
+
+    >>> Formula("total", "casual + registered").to_dict()
+    {'column': 'total', 'equals': 'casual + registered'}
+    """
+
+    column: str
+    equals: str
+
+    keys: ClassVar[tuple[str, ...]] = ("column", "equals")
+    required: ClassVar[int] = 2
+
+    def __post_init__(self) -> None:
+        one_name("column", self.column)
+        try:
+            names = self.expression.names
+        except ConfigError as error:
+            raise ConfigError(f"equals: {error}") from None
+        if self.column in names:
+            raise ConfigError(f"equals: column {self.column!r} is computed from itself. Name other columns.")
+
+    @cached_property
+    def expression(self) -> Expression:
+        """The parsed formula."""
+        return Expression.of(self.equals)
+
+    @property
+    def changes(self) -> str:
+        """The column that is computed."""
+        return self.column
+
+    @property
+    def sides(self) -> dict[str, str]:
+        names = self.expression.names
+        return {"column": self.column} | {
+            "equals" if i == 0 else f"equals ({i + 1})": n for i, n in enumerate(names)
+        }
+
+    def check_names(self, names: object, where: str) -> None:
+        known = list(names)  # type: ignore[call-overload]
+        for key, name in [("column", self.column), *(("equals", each) for each in self.expression.names)]:
+            if name not in known:
+                raise ConfigError(f"{where}.{key}: no column {name!r} in the table.{nearest(name, known)}")
+
+    def check(self, described: Mapping[str, Column], where: str) -> None:
+        self.check_names(described, where)
+        column = described[self.column]
+        if not has_range(column):
+            raise ConfigError(
+                f"{where}.column: expected a column of numbers, moments or durations, got {self.column!r}, which is "
+                f"{column.kind}. Declare another kind."
+            )
+        try:
+            found = self.expression.quantity(described)
+        except ConfigError as error:
+            raise ConfigError(f"{where}.equals: {error}") from None
+        if found != column.quantity:
+            raise ConfigError(
+                f"{where}: the formula gives {found}, and column {self.column!r} holds {column.quantity}. Declare it "
+                "as another kind, or change the formula."
+            )
+
+    def check_domain(self, described: Mapping[str, Column], where: str) -> None:
+        column = described[self.column]
+        if not has_range(column):  # has been checked
+            return
+        if not column.is_writable:
+            raise ConfigError(
+                f"{where}.column: {self.column!r} has a format, so its precision has to be declared: "
+                f"{column.precision.key}."
+            )
+        low, high = self.ends(described)
+        bounds = column.domain().bounds
+        if bounds is not None and (low - column.step > bounds[1] or high + column.step < bounds[0]):
+            raise ConfigError(
+                f"{where}: the formula lies between {low:g} and {high:g}, and column {self.column!r} between "
+                f"{bounds[0]:g} and {bounds[1]:g}: no row can keep it. Change the formula, or the bounds."
+            )
+
+    def ends(self, described: Mapping[str, Column]) -> Interval:
+        """Return the ends of the formula's values by those of the columns, infinite where they are open."""
+        found = {name: described[name].domain().bounds for name in self.expression.names if name in described}
+        return self.expression.interval({name: ends for name, ends in found.items() if ends is not None})
+
+    def values(
+        self, table: Mapping[str, pd.Series] | pd.DataFrame, described: Mapping[str, Column]
+    ) -> np.ndarray:
+        """Return ``(rows,)`` values of the formula on the axis of its column, NaN where there is none."""
+        return self.expression.values({n: described[n].read(table[n]) for n in self.expression.names})
+
+    def completed(self, described: Mapping[str, Column]) -> Column:
+        """Return the computed column with the precision and the bounds that follow from completed columns."""
+        column = described[self.column]
+        if not has_range(column):  # has been checked
+            return column
+        column = column.with_implied_precision()
+        if not has_range(column):
+            return column
+        decimals = self.expression.decimals({n: _decimals(described[n]) for n in self.expression.names})
+        ends = self.ends(described)
+        is_free = column.bounds is None and all(map(math.isfinite, ends))
+        if self.expression.is_of_days:
+            column = column.in_days()
+        return column.with_derived(decimals, ends if is_free else None).with_final_dtype()
+
+    def is_possible(self, described: Mapping[str, Column]) -> bool:
+        """Return true if the computed column can be missing wherever the formula is."""
+        column = described[self.column]
+        return column.nullable is not False and can_hold_missing(column.dtype or "object")
+
+    def keeps(
+        self, table: pd.DataFrame, described: Mapping[str, Column], known: Sequence[pd.DataFrame] = ()
+    ) -> np.ndarray:
+        column = described[self.column]
+        shown, computed = column.read(table[self.column]), self.values(table, described)
+        if not has_range(column):
+            return np.ones(len(table), dtype=bool)
+        exact = np.where(np.isnan(computed), 0.0, computed)
+        is_short = column.dtype in ("float32", "Float32", "float16")
+        close = (_CLOSE_SHORT if is_short else _CLOSE) * np.maximum(np.abs(exact), 1.0)
+        within = 0.5 * column.step if column.has_precision else 0.0
+        if column.is_exact:
+            close, within = np.full(len(exact), _CLOSE), 0.0
+        is_kept = (np.abs(shown - exact) <= within + close) | (column.at_precision(exact) == shown)
+        return np.asarray(is_kept | np.isnan(shown) | np.isnan(computed))
+
+
+def _decimals(column: Column) -> int | None:
+    """Return the decimals of a column's numbers; ``None`` if its step has none, or is open."""
+    if not has_range(column) or not column.has_precision:
+        return None
+    if column.step >= 1:
+        return 0
+    decimals = round(-math.log10(column.step))
+    return decimals if math.isclose(column.step, 10.0**-decimals) else None

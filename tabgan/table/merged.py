@@ -1,0 +1,245 @@
+"""Columns that rules tie together, merged into one column of categories, and taken apart again.
+
+A row's category follows from the row alone. A row that breaks the rule has a mark that no list of categories can hold,
+so that it is counted with the values that were not released.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tabgan.columns import Categorical, Column
+from tabgan.columns.encoder import MISSING, can_hold_missing
+from tabgan.columns.keys import typed, value_of
+from tabgan.columns.lattice import has_range
+from tabgan.rules import FixedCombinations, OneOf
+from tabgan.rules.groups import is_marked, marks_of
+from tabgan.rules.rule import place_of_value, values_of
+
+#: The cell of a row that breaks the rule: no schema can list a date as a category.
+BROKEN = dt.date.min
+
+Described = Mapping[str, Column]
+
+
+@dataclass(frozen=True)
+class Merged(ABC):
+    """Some columns as one.
+
+    Attributes:
+        name: Name of the one, which no column of the table has.
+        members: Names of the columns, in the rule's order.
+    """
+
+    name: str
+    members: tuple[str, ...]
+
+    @abstractmethod
+    def column(self, described: Described) -> Categorical:
+        """Return the one column, open where its categories are to be released."""
+
+    @abstractmethod
+    def merge(self, df: Mapping[str, pd.Series], described: Described) -> pd.Series:
+        """Return ``(rows,)`` categories of a table, each from its own row alone."""
+
+    @abstractmethod
+    def part(self, series: pd.Series, described: Described) -> dict[str, pd.Series]:
+        """Return the columns behind ``(rows,)`` categories, with their completed descriptions."""
+
+    @abstractmethod
+    def completed(self, column: Column, described: Described) -> dict[str, Column]:
+        """Return descriptions of the columns, with the domains that follow from released categories."""
+
+    def coarse(self, categories: Sequence[Any]) -> np.ndarray:
+        """Return ``(categories,)`` numbers of groups that rare categories may share a code within; one by default."""
+        return np.zeros(len(categories), dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class MergedCombination(Merged):
+    """The columns of fixed combinations as one: its categories are texts that list the values."""
+
+    rule: FixedCombinations
+
+    def column(self, described: Described) -> Categorical:
+        can_miss = all(
+            described[name].nullable is not False and can_hold_missing(described[name].dtype or "object")
+            for name in self.members
+        )
+        allowed = None
+        if self.rule.allowed is not None:
+            rows = [
+                [
+                    None if v is None else place_of_value(v, described[n])
+                    for n, v in zip(self.members, row, strict=True)
+                ]
+                for row in self.rule.allowed
+            ]
+            allowed = tuple(dict.fromkeys(_text([value_of(value) for value in row]) for row in rows))
+        return Categorical(
+            name=self.name,
+            dtype="object",
+            nullable=None if can_miss else False,
+            categories=allowed,
+            unreleased="redistribute",
+        )
+
+    def merge(self, df: Mapping[str, pd.Series], described: Described) -> pd.Series:
+        columns = [_distinct(df[name], described[name]) for name in self.members]
+        rows, positions = np.unique(
+            np.stack([places for places, _ in columns], axis=1), axis=0, return_inverse=True
+        )
+        texts = np.empty(len(rows), dtype=object)
+        for i, row in enumerate(rows):
+            values = [known[place] for place, (_, known) in zip(row, columns, strict=True)]
+            texts[i] = BROKEN if any(value is BROKEN for value in values) else _text(values)
+        return pd.Series(texts[positions.reshape(-1)], dtype=object, name=self.name)
+
+    def part(self, series: pd.Series, described: Described) -> dict[str, pd.Series]:
+        positions, texts = pd.factorize(series)
+        rows = list(map(json.loads, texts))
+        if (positions < 0).any():  # missing: the last row
+            rows.append([None] * len(self.members))
+        return {
+            name: _series([row[j] for row in rows], described[name]).take(positions).reset_index(drop=True)
+            if len(series)
+            else _series([], described[name])
+            for j, name in enumerate(self.members)
+        }
+
+    def completed(self, column: Column, described: Described) -> dict[str, Column]:
+        rows = [json.loads(str(category)) for category in column.listed]
+        return {
+            name: _with_values([row[j] for row in rows if row[j] is not None], described[name])
+            for j, name in enumerate(self.members)
+        }
+
+    def coarse(self, categories: Sequence[Any]) -> np.ndarray:
+        """Return ``(categories,)`` numbers of the values of the column with the fewest, of those with several."""
+        rows = [json.loads(str(category)) for category in categories]
+        found = [
+            pd.factorize(pd.Series(map(_text, zip(each)), dtype=object))[0]
+            for each in zip(*rows, strict=True)
+        ]
+        several = [codes for codes in found if codes.max(initial=0) > 0]
+        return min(several, key=lambda codes: codes.max()) if several else super().coarse(categories)
+
+
+@dataclass(frozen=True)
+class MergedChoice(Merged):
+    """One-hot columns as one: its categories are their names."""
+
+    def column(self, described: Described) -> Categorical:
+        return Categorical(
+            name=self.name, dtype="object", nullable=False, categories=self.members, unreleased="redistribute"
+        )
+
+    def merge(self, df: Mapping[str, pd.Series], described: Described) -> pd.Series:
+        marks = np.stack([is_marked(df[name]) for name in self.members])
+        is_kept = OneOf(self.members).keeps(pd.DataFrame(df), described)
+        names = np.array([*self.members, BROKEN], dtype=object)
+        which = np.where(is_kept, np.nan_to_num(marks).argmax(axis=0), len(self.members))
+        return pd.Series(names[which], dtype=object, name=self.name)
+
+    def part(self, series: pd.Series, described: Described) -> dict[str, pd.Series]:
+        found = {}
+        for name in self.members:
+            marks = marks_of(described[name]) or (False, True)
+            is_it = (series == name).to_numpy(dtype=bool)
+            found[name] = _series(list(marks), described[name]).take(is_it.astype(int)).reset_index(drop=True)
+        return found
+
+    def completed(self, column: Column, described: Described) -> dict[str, Column]:
+        return {name: _with_values([0, 1], described[name]) for name in self.members}
+
+
+def merged_of(rules: Sequence[object], names: Sequence[str]) -> tuple[Merged, ...]:
+    """Return the columns that rules merge, of a table with these columns."""
+    found: list[Merged] = []
+    taken = set(names)
+    for rule in rules:
+        if isinstance(rule, FixedCombinations | OneOf):
+            members = rule.columns if isinstance(rule, FixedCombinations) else rule.one_of
+            name = " & ".join(members)
+            while name in taken:
+                name += "'"
+            taken.add(name)
+            if isinstance(rule, OneOf):
+                found.append(MergedChoice(name, members))
+            else:
+                found.append(MergedCombination(name, members, rule))
+    return tuple(found)
+
+
+def coarse_of(merged: Sequence[Merged], columns: Sequence[Column]) -> dict[str, np.ndarray]:
+    """Return, by the name of a merged column among completed ones, the groups of its categories."""
+    parts = {part.name: part for part in merged}
+    return {c.name: parts[c.name].coarse(c.listed) for c in columns if c.name in parts}
+
+
+def _text(values: Sequence[Any]) -> str:
+    """Return values as the text of one category."""
+    plain = [int(v) if isinstance(v, float) and v.is_integer() else v for v in values]
+    return json.dumps(plain, ensure_ascii=False)
+
+
+def _distinct(series: pd.Series, column: Column) -> tuple[np.ndarray, list[Any]]:
+    """Return ``(rows,)`` positions of cells in a list of values: missing first, then ``BROKEN``."""
+    found, keys = values_of(series, column)
+    domain = column.domain()
+    if keys is None:
+        distinct, positions = np.unique(found[~np.isnan(found)], return_inverse=True)
+        places = np.zeros(len(found), dtype=np.int64)
+        places[~np.isnan(found)] = 2 + positions
+        values = [v if _is_inside(v, domain.bounds) else BROKEN for v in distinct.tolist()]
+        return places, [None, BROKEN, *values]
+    listed = domain.keys
+    values = [
+        value_of(key)
+        if isinstance(value_of(key), bool | int | float | str) and (listed is None or key in listed)
+        else BROKEN
+        for key in keys
+    ]
+    return np.where(np.isnan(found), 0, 2 + np.nan_to_num(found)).astype(np.int64), [None, BROKEN, *values]
+
+
+def _is_inside(place: float, bounds: tuple[float, float] | None) -> bool:
+    return bounds is None or bounds[0] <= place <= bounds[1]
+
+
+def _series(values: Sequence[Any], column: Column) -> pd.Series:
+    """Return declared or released values, ``None`` for missing, in the dtype of a completed column."""
+    if has_range(column):
+        return column.written(np.array([np.nan if v is None else v for v in values], dtype=np.float64))
+    position = {key: 1 + i for i, key in enumerate(typed(column.listed))} | {None: MISSING}
+    cells = np.array([position[key] for key in typed(values)], dtype=np.int64)
+    return column.encoder().inverse_transform(cells, np.random.default_rng(0))
+
+
+def _with_values(values: Sequence[Any], column: Column) -> Column:
+    """Return a column with the domain of released values where it is open."""
+    if not has_range(column):
+        if column.is_complete:
+            return column
+        distinct = {key: value_of(key) for key in typed(values)}
+        listed = sorted(distinct.values(), key=lambda value: (type(value).__name__, value))
+        return column.with_(categories=tuple(listed))
+    implied = column.with_implied_precision()
+    if not has_range(implied):
+        return column
+    ends = (float(min(values)), float(max(values))) if values and column.bounds is None else None
+    decimals = max((_decimals_of(value) for value in values), default=0)
+    return implied.with_derived(decimals, ends).with_final_dtype()
+
+
+def _decimals_of(value: float) -> int:
+    return max(-int(Decimal(repr(value)).normalize().as_tuple().exponent), 0)

@@ -1,0 +1,216 @@
+"""The table that a fit measures in place of its own where rules determine part of it.
+
+A column that a formula computes is left out, and computed in a sample; columns of fixed combinations, and one-hot
+columns, become one column of categories. Every row is reduced by itself, by a function of public facts, so that
+neighbouring tables have neighbouring reductions: one unit more is one unit more there, and every sensitivity stays the
+same. A real row that breaks a rule is reduced like any other, and nothing asks if there are any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tabgan.columns import Categorical, Column, Duration, Numeric, column_of_dtype
+from tabgan.columns.encoder import missing_value
+from tabgan.columns.kind import read_text
+from tabgan.columns.lattice import has_range
+from tabgan.columns.values import is_text
+from tabgan.errors import ConfigError, SchemaError
+from tabgan.rules import FixedCombinations, Formula, Missing, OneOf, Rule, Unique
+from tabgan.rules.judging import check_together, in_order
+from tabgan.schema import Schema
+from tabgan.table.merged import Merged, merged_of
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """A table's own columns, and those that are modelled in their place.
+
+    Attributes:
+        schema: The table's schema, with its rules; merged and computed columns are described.
+        names: The table's columns, in its order.
+        inner: The schema of the reduced table, which has no rules.
+        merged: Columns that stand for several.
+    """
+
+    schema: Schema
+    names: tuple[str, ...]
+    inner: Schema
+    merged: tuple[Merged, ...]
+    described: Mapping[str, Column] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, schema: Schema, names: Sequence[str]) -> Reduction:
+        """Return the reduction that a schema's rules call for, of a table with these columns and those declared.
+
+        Columns that are not described yet are taken for text, which matters to nothing but :meth:`merge`.
+        """
+        every = tuple(dict.fromkeys((*names, *schema.names)))
+        merged = merged_of(schema.rules, every)
+        described: dict[str, Column] = {column.name: column for column in schema}
+        gone = {name for part in merged for name in part.members} | computed_by(schema.rules)
+        for part in merged:
+            for name in part.members:
+                described.setdefault(name, Categorical(name=name))
+        instead = {name: part.name for part in merged for name in part.members}
+        targets = list(dict.fromkeys(instead.get(name, name) for name in schema.targets))
+        columns = [column for column in schema if column.name not in gone]
+        columns += [part.column(described) for part in merged]
+        inner = Schema(columns, None, schema.entity, schema.max_rows, schema.n_rows, targets)
+        return cls(schema, tuple(names), inner, merged, described)
+
+    @classmethod
+    def of_table(cls, df: pd.DataFrame, schema: Schema, *, untyped_text: bool) -> Reduction | None:
+        """Return the reduction of a table, by its columns' names and dtypes; ``None`` if no rule is declared."""
+        if not schema.rules:
+            return None
+        resolved = described_columns(df, schema, untyped_text=untyped_text)
+        needed = {name for part in merged_of(schema.rules, ()) for name in part.members}
+        needed |= computed_by(schema.rules)
+        own = [column for column in schema if column.name not in needed]
+        return cls.of(schema.replace([*own, *(resolved[name] for name in sorted(needed))]), list(df.columns))
+
+    @property
+    def inner_names(self) -> list[str]:
+        """Names of the reduced table's columns: a merged one stands in the place of its first."""
+        instead = {name: part.name for part in self.merged for name in part.members}
+        computed = computed_by(self.schema.rules)
+        return list(dict.fromkeys(instead.get(name, name) for name in self.names if name not in computed))
+
+    def reduce(self, df: pd.DataFrame) -> pd.DataFrame:
+        """Return the reduced table: each row a function of itself."""
+        if self.inner_names == list(df.columns):
+            return df
+        found = {}
+        for part in self.merged:
+            members = [self.described[name] for name in part.members]
+            read = read_text(df[list(part.members)], members)
+            found[part.name] = part.merge(read, self.described).set_axis(df.index)
+        return pd.DataFrame(
+            {name: found.get(name, df.get(name)) for name in self.inner_names}, index=df.index
+        )
+
+    def completed(self, inner: Schema) -> Reduction:
+        """Return the same reduction with the completed schema of the reduced table, and the table's own with it."""
+        described = dict(self.described) | {column.name: column for column in inner}
+        for part in self.merged:
+            described |= part.completed(inner[part.name], described)
+        for rule in in_order(self.schema.rules):
+            if isinstance(rule, Formula):
+                described[rule.column] = rule.completed(described)
+        schema = self.schema.replace([described[name] for name in self.names])
+        return replace(self, schema=schema, inner=inner, described=described)
+
+    def restore(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return the table's own columns, without generated ones, of a sample of the reduced table."""
+        if not (self.merged or any(rule.changes for rule in self.schema.rules)):
+            return table
+        columns: dict[str, pd.Series] = {str(name): table[name] for name in table.columns}
+        for part in self.merged:
+            columns |= part.part(columns.pop(part.name), self.described)
+        for rule in in_order(self.schema.rules):
+            if isinstance(rule, Formula):
+                columns[rule.column] = self._computed(rule, columns)
+            elif isinstance(rule, Missing):
+                applies = rule.applies(columns, self.described)
+                columns[rule.missing] = _emptied(columns[rule.missing], applies)
+        return pd.DataFrame(
+            {name: columns[name] for name in self.names if name in columns}, index=table.index
+        )
+
+    def _computed(self, rule: Formula, columns: Mapping[str, pd.Series]) -> pd.Series:
+        column = self.described[rule.column]
+        values = rule.values(columns, self.described)
+        return column.written(values).rename(rule.column) if has_range(column) else pd.Series(values)
+
+    @property
+    def to_test(self) -> list[Rule]:
+        """The rules that a sampled row may still break: all but merged columns, if none of these is emptied."""
+        emptied = {rule.missing for rule in self.schema.rules if isinstance(rule, Missing)}
+        return [
+            rule
+            for rule in self.schema.rules
+            if not (rule.needs_rows or isinstance(rule, FixedCombinations | OneOf | Missing))
+            or (not rule.needs_rows and emptied & set(rule.sides.values()) and not isinstance(rule, Missing))
+        ]
+
+
+def computed_by(rules: Sequence[Rule]) -> set[str]:
+    """Return the columns that formulas compute."""
+    return {rule.column for rule in rules if isinstance(rule, Formula)}
+
+
+def described_columns(df: pd.DataFrame, schema: Schema, *, untyped_text: bool) -> dict[str, Column]:
+    """Return the columns that rules touch as public facts describe them: as declared, or by their dtype.
+
+    Raises:
+        SchemaError: the kind of one is left to a vote, and its rule depends on it.
+    """
+    found: dict[str, Column] = {}
+    computed = computed_by(schema.rules)
+    for i, rule in enumerate(schema.rules):
+        for name in rule.touches(df.columns):
+            series = df[name]
+            if name in schema:
+                is_read = untyped_text and is_text(series)
+                found[name] = schema[name].with_table_dtype(str(series.dtype), is_read)
+                continue
+            column = column_of_dtype(series.dtype, name)
+            if column is None and untyped_text and name in computed:
+                continue  # text, whose kind follows from the formula
+            if column is None and not _takes_any_kind(rule, name):
+                raise SchemaError(
+                    f"rules[{i}]: column {name!r} has dtype {series.dtype}, and only a noisy vote would find its "
+                    "kind, after the rules are needed. Declare it in the schema."
+                )
+            found[name] = column or Categorical(name=name, dtype=str(series.dtype))
+    kinds = {str(kind.quantity): kind for kind in (Numeric, Duration)}
+    for rule in in_order(schema.rules):
+        if isinstance(rule, Formula) and rule.column in df and rule.column not in found:
+            kind = kinds.get(rule.expression.quantity(found))
+            if kind is None:
+                raise SchemaError(
+                    f"rules: column {rule.column!r} is text, and its format follows from no formula. Declare it."
+                )
+            found[rule.column] = kind(name=rule.column).with_table_dtype(str(df[rule.column].dtype), True)
+    return found
+
+
+def _takes_any_kind(rule: Rule, name: str) -> bool:
+    is_emptied = isinstance(rule, Missing) and rule.missing == name
+    return isinstance(rule, FixedCombinations | Unique) or is_emptied
+
+
+def check_rules_of_table(df: pd.DataFrame, schema: Schema, *, untyped_text: bool) -> None:
+    """Raise unless a table's columns, as public facts describe them, can keep the schema's rules. Reads no cell.
+
+    Raises:
+        SchemaError: naming the rule and the column.
+    """
+    if not schema.rules:
+        return
+    names = list(df.columns)
+    try:
+        for i, rule in enumerate(schema.rules):
+            rule.check_names(names, f"rules[{i}]")
+        described = described_columns(df, schema, untyped_text=untyped_text)
+        check_together(schema.rules, described, schema.targets)
+        for i, rule in enumerate(schema.rules):
+            rule.check(described, f"rules[{i}]")
+            rule.check_domain(described, f"rules[{i}]")
+    except ConfigError as error:
+        raise SchemaError(f"schema: {error}") from None
+
+
+def _emptied(series: pd.Series, applies: np.ndarray) -> pd.Series:
+    """Return a column that is missing where it has to be."""
+    if series.dtype == np.dtype(object):
+        values: Any = series.to_numpy(copy=True)
+        values[applies] = missing_value("object")
+        return pd.Series(values, dtype=object, index=series.index, name=series.name)
+    return series.mask(applies)

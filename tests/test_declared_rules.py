@@ -1,0 +1,336 @@
+"""Declared rules from outside: every sampled row keeps them, or an error says why before anything is charged."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from tabgan import TabGAN
+from tabgan.errors import ConfigError, DataError, SchemaError
+from tabgan.model import loglinear
+from tabgan.privacy.filter import PrivacyFilter
+from tabgan.rules import FixedCombinations, Formula, Inequality, Missing, OneOf, Rule, Unique, keeps_rules
+from tabgan.schema import Categorical, Datetime, Identifier, Numeric, Schema
+
+RULES = (
+    Inequality("low", "high"),
+    Inequality("start", "end", is_strict=True),
+    Inequality("start", "2024-01-01"),
+    Formula("total", "low * 2 + high"),
+    Formula("year", "year(start)"),
+    Formula("day", "date(start)"),
+    FixedCombinations(("state", "city")),
+    FixedCombinations(("plan", "price"), (("basic", 10), ("pro", 20), (None, None))),
+    OneOf(("red", "green", "blue")),
+    Missing("spouse_age", {"married": False}),
+)
+
+SCHEMA = Schema([Datetime(name="day"), Categorical(name="state"), Categorical(name="plan")], rules=RULES)
+
+CITIES = [("BY", "Ulm"), ("BY", "Augsburg"), ("NW", "Bonn"), ("SH", None)]
+
+
+def table(n: int, seed: int = 0) -> pd.DataFrame:
+    """Return rows that keep the rules."""
+    rng = np.random.default_rng(seed)
+    low = rng.poisson(4, n)
+    start = pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 1_000 * 86_400, n), unit="s")
+    which, plan = rng.integers(0, 4, n), rng.integers(0, 3, n)
+    married = rng.random(n) < 0.5
+    colour = rng.integers(0, 3, n)
+    df = pd.DataFrame({"low": low, "high": low + rng.poisson(2, n)})
+    df["total"] = df.low * 2 + df.high
+    df["start"] = start
+    df["day"] = pd.Series([moment.date() for moment in start], dtype=object)
+    df["year"] = start.year.astype("int16")
+    df["end"] = start + pd.to_timedelta(rng.integers(1, 9 * 86_400, n), unit="s")
+    df["city"] = pd.Series([CITIES[i][1] for i in which], dtype=object)
+    df["married"] = married
+    df["state"] = pd.Categorical([CITIES[i][0] for i in which], categories=["BY", "NW", "SH"])
+    df["spouse_age"] = pd.Series(rng.integers(20, 80, n), dtype="Int64").mask(
+        ~married | (rng.random(n) < 0.2)
+    )
+    df["plan"] = pd.Series([("basic", "pro", None)[i] for i in plan], dtype=object)
+    df["price"] = np.array([10.0, 20.0, np.nan])[plan]
+    for i, name in enumerate(("red", "green", "blue")):
+        df[name] = (colour == i) if name == "red" else (colour == i).astype("int8")
+    return df
+
+
+@pytest.fixture(scope="module")
+def few_rows():
+    """Fit on few drawn rows, where it matters that a fit runs, and not how well."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"POOL": 1_024, "MIN_POOL": 512, "FRESH": 512, "ITERATIONS": 10}.items():
+            patch.setattr(loglinear, name, value)
+        yield
+
+
+@pytest.fixture(scope="module")
+def model(few_rows) -> TabGAN:
+    return TabGAN(epsilon=None, schema=SCHEMA, random_state=0).fit(table(600))
+
+
+@pytest.fixture(scope="module")
+def private(few_rows) -> TabGAN:
+    return TabGAN(
+        epsilon=30.0, schema=SCHEMA.with_target("married"), random_state=0, adversary_share=0.0
+    ).fit(table(900))
+
+
+def all_kept(model: TabGAN, sample: pd.DataFrame, rules=RULES) -> bool:
+    return bool(keeps_rules(rules, model.schema_.columns, sample, [table(600)]).all())
+
+
+class TestSamples:
+    def test_every_row_keeps_every_rule(self, model):
+        sample = model.sample(3_000)
+        for rule in RULES:
+            assert all_kept(model, sample, [rule]), rule
+
+    def test_dtypes_order_and_missing_markers_are_the_tables(self, model):
+        df, sample = table(600), model.sample(500)
+        assert sample.dtypes.to_dict() == df.dtypes.to_dict()
+        assert list(sample) == list(df)
+        assert isinstance(sample.day[0], dt.date)
+        assert not isinstance(sample.day[0], dt.datetime)
+        assert set(sample.city.unique()) == {"Ulm", "Augsburg", "Bonn", None}
+        assert sample.spouse_age.isna().mean() == pytest.approx(df.spouse_age.isna().mean(), abs=0.1)
+        assert sample.state.dtype == df.state.dtype
+
+    def test_batches_and_no_rows(self, model):
+        batches = list(model.sample_batches(700, 300))
+        assert [len(batch) for batch in batches] == [300, 300, 100]
+        assert all_kept(model, pd.concat(batches, ignore_index=True))
+        assert model.sample(0).dtypes.to_dict() == table(5).dtypes.to_dict()
+
+    def test_a_private_fit_spends_nothing_on_what_follows(self, private):
+        charged = {name for entry in private.privacy_.entries for name in entry.columns}
+        assert charged == {
+            *("low", "high", "start", "end", "married", "spouse_age"),
+            *("state & city", "plan & price", "red & green & blue"),
+            *(name for name in charged if name.startswith(("start (", "end ("))),
+        }
+        assert private.privacy_.epsilon_spent <= 30.0
+        assert all_kept(private, private.sample(1_000))
+
+    @pytest.mark.slow
+    def test_a_hundred_thousand_rows(self, model):
+        assert all_kept(model, model.sample(100_000))
+
+    def test_a_file_keeps_it_all(self, model, tmp_path):
+        model.save(tmp_path / "model")
+        loaded = TabGAN.load(tmp_path / "model")
+        assert loaded.schema_ == model.schema_
+        pd.testing.assert_frame_equal(loaded.sample(200), model.sample(200))
+
+
+class TestTheSchema:
+    def test_is_of_the_tables_own_columns(self, model):
+        assert model.schema_.names == list(table(5))
+        assert model.schema_.rules == RULES
+        assert set(model.schema_["city"].listed) == {"Ulm", "Augsburg", "Bonn"}
+        assert model.schema_["state"].listed == ("BY", "NW", "SH")
+        assert model.schema_["total"].bounds == tuple(
+            2 * a + b for a, b in zip(model.schema_["low"].bounds, model.schema_["high"].bounds, strict=True)
+        )
+        assert model.schema_["year"].bounds == (2020.0, 2022.0)
+        assert model.schema_["price"].bounds == (10.0, 20.0)
+
+    def test_a_loss_is_told_of_each_member(self, few_rows):
+        df = pd.DataFrame(
+            {"a": [str(i) for i in range(200)], "b": [str(i) for i in range(200)], "c": [0, 1] * 100}
+        )
+        fitted = TabGAN(20.0, schema=Schema(rules=[FixedCombinations(("a", "b"))]), random_state=0).fit(df)
+        assert {loss.column for loss in fitted.losses_} >= {"a", "b"}
+        assert fitted.sample(5)[["a", "b"]].isna().all(axis=None)
+
+
+class TestConditions:
+    @pytest.mark.parametrize(
+        "conditions",
+        [
+            {"city": "Ulm"},
+            {"city": None},
+            {"total": 12},
+            {"red": True, "state": "NW"},
+            {"low": 3},
+            {"high": 5, "married": False},
+            {"price": 20.0},
+            {"year": 2021},
+        ],
+    )
+    def test_are_met_beside_the_rules(self, model, conditions):
+        sample = model.sample(40, conditions=conditions)
+        assert len(sample) == 40
+        assert all_kept(model, sample)
+        for name, value in conditions.items():
+            assert sample[name].isna().all() if value is None else (sample[name] == value).all()
+
+    def test_one_outside_of_the_domain_is_refused(self, model):
+        with pytest.raises(
+            DataError, match="'city': the value asked for is not in the column's released domain"
+        ):
+            model.sample(5, conditions={"city": "Kiel"})
+
+    def test_one_that_breaks_a_rule_ends_with_the_yield(self, model, monkeypatch):
+        monkeypatch.setattr("tabgan.drawing.rows.LEAST_DRAWN", 1_000)
+        monkeypatch.setattr("tabgan.drawing.rows.BATCH_SIZE", 500)
+        with pytest.raises(DataError, match=r"sample: 0 of [0-9,]+ drawn rows keep the rules and conditions"):
+            model.sample(5, conditions={"total": 0, "high": 3})
+        with pytest.raises(DataError, match="practically never occurs"):
+            model.sample(5, conditions={"married": False, "spouse_age": 30})
+
+
+class TestUniqueness:
+    @pytest.fixture
+    def model(self, few_rows) -> TabGAN:
+        df = pd.DataFrame({"x": np.arange(300) % 60, "y": ["a", "b", None] * 100, "key": range(300)})
+        schema = Schema([Identifier(name="key")], rules=[Unique(("x", "y")), Unique(("key",))])
+        return TabGAN(epsilon=None, schema=schema, random_state=0).fit(df)
+
+    def test_holds_across_batches(self, model):
+        sample = pd.concat(list(model.sample_batches(110, 20)), ignore_index=True)
+        whole = sample[sample.y.notna()]
+        assert not whole.duplicated(["x", "y"]).any()
+        assert sample.key.is_unique
+
+    def test_ends_with_the_yield_when_there_are_no_more(self, model, monkeypatch):
+        monkeypatch.setattr("tabgan.drawing.rows.LEAST_DRAWN", 1_000)
+        monkeypatch.setattr("tabgan.drawing.rows.BATCH_SIZE", 500)
+        monkeypatch.setattr("tabgan.drawing.rows.MOST_DRAWN", 1)
+        with pytest.raises(DataError, match=r"drawn rows keep the rules .* and 100,000 are asked for"):
+            model.sample(100_000)
+
+
+@pytest.mark.slow
+def test_both_editions_of_a_report_judge_declared_rules(private, few_steps, few_trees):
+    report = private.evaluate(
+        table(300, 1), table(300, 2), synthetic=private.sample(300), private_metrics_epsilon=1.0
+    )
+    internal, shareable = report.data.evaluation, report.shareable.data.evaluation
+    assert internal["rules"].value == shareable["rules"].value == 1.0
+    assert "state" in {column.name for column in shareable.columns}
+    assert report.shareable.data.columns
+
+
+BAD = (
+    (table(60).drop(columns="year"), SCHEMA, r"rules\[4\]\.column: no column 'year'"),
+    (table(60).assign(day="2020-01-01"), Schema(rules=RULES), r"rules\[5\]: column 'day' has dtype"),
+    (table(60), Schema([Numeric(name="total", bounds=(-9, -5))], rules=RULES[3:4]), None),
+    (
+        table(60).assign(spouse_age=1),
+        Schema(rules=RULES[9:]),
+        r"spouse_age' has dtype int64, and cannot be missing",
+    ),
+    (table(60), Schema(rules=[Inequality("low", "city")]), r"rules\[0\]: column 'city' has dtype"),
+    (table(60), Schema(rules=[OneOf(("red", "low", "plan"))]), r"rules\[0\]: column 'plan' has dtype"),
+    (
+        table(60),
+        Schema(rules=[Formula("total", "low + nothing")]),
+        r"rules\[0\]\.equals: no column 'nothing'",
+    ),
+    (
+        table(60).assign(key="a"),
+        Schema(entity="key", max_rows=2, rules=[Unique(("key", "x"))]),
+        r"no column|'x'",
+    ),
+)
+
+
+@pytest.mark.parametrize(("df", "schema", "message"), BAD)
+def test_a_table_that_cannot_keep_them_is_refused_before_a_charge(df, schema, message, monkeypatch):
+    charged = []
+    monkeypatch.setattr(PrivacyFilter, "charge", lambda self, *releases, call="": charged.append(releases))
+    if message is not None:
+        with pytest.raises(SchemaError, match=message):
+            TabGAN(1.0, schema=schema).fit(df)
+    assert not charged
+
+
+def test_a_target_that_is_computed_is_refused():
+    with pytest.raises(ConfigError, match=r"'total' is the target"):
+        TabGAN(1.0, schema=SCHEMA.with_target("total")).check_params()
+
+
+def test_rows_that_break_a_rule_change_nothing_but_counts(few_rows):
+    """The privacy trap: no error, no warning and no other rule because real rows break one."""
+    df = table(300).drop(columns=["start", "end", "day", "year", "plan", "price"])
+    rules = [rule for rule in RULES if set(rule.sides.values()) <= set(df)]
+    df.loc[:50, "high"] = 0
+    df.loc[60:90, "city"] = "Kiel"
+    df.loc[70:80, ["red", "green"]] = True, 1
+    df.loc[90:95, "married"] = False
+    df["total"] = 7
+    fitted = TabGAN(
+        epsilon=None, schema=Schema([Categorical(name="state")], rules=rules), random_state=0
+    ).fit(df)
+    assert len(rules) == 5
+    assert all_kept(fitted, fitted.sample(300), [rule for rule in rules if not rule.needs_rows])
+
+
+# Schemas, rules and tables at random.
+
+NAMES = ("a", "b", "c", "d", "e")
+
+
+@st.composite
+def drawn_rules(draw) -> list[Rule]:
+    """Draw a few rules over numbers a, b, c, words d and truth e, some of which contradict each other."""
+    number, any_ = st.sampled_from(NAMES[:3]), st.sampled_from(NAMES)
+    kinds = st.one_of(
+        st.builds(Inequality, number, st.one_of(number, st.integers(0, 12)), st.booleans()),
+        st.builds(Formula, number, st.sampled_from(["a + b", "b - c", "a * 2", "b / c", "c * a"])),
+        st.builds(
+            lambda pair: FixedCombinations(tuple(pair)), st.lists(any_, min_size=2, max_size=3, unique=True)
+        ),
+        st.builds(Missing, any_, st.fixed_dictionaries({"e": st.booleans()})),
+        st.just(Unique(("a", "b", "c"))),
+        st.just(OneOf(("e", "f"))),
+    )
+    rules = []
+    for _ in range(draw(st.integers(1, 4))):
+        try:
+            rules.append(draw(kinds))
+        except ConfigError:
+            continue
+    return rules
+
+
+@pytest.mark.usefixtures("few_rows")
+@hypothesis_settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(rules=drawn_rules(), seed=st.integers(0, 99), epsilon=st.sampled_from([None, 50.0]))
+def test_whatever_is_drawn_rows_keep_it_or_it_is_refused_before_a_charge(rules, seed, epsilon):
+    rng = np.random.default_rng(seed)
+    df = pd.DataFrame({name: rng.integers(0, 9, 200) for name in "abc"})
+    df["c"] = df["c"].astype("Int64").mask(rng.random(200) < 0.2)
+    df["d"] = rng.choice(["Ulm", "Bonn", "Kiel"], 200)
+    df["e"] = rng.random(200) < 0.5
+    df["f"] = ~df["e"]
+    charges: list[object] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tabgan.drawing.rows.LEAST_DRAWN", 1_000)
+        patch.setattr("tabgan.drawing.rows.BATCH_SIZE", 500)
+        charge = PrivacyFilter.charge
+        patch.setattr(
+            PrivacyFilter, "charge", lambda *args, **kw: (charges.append(1), charge(*args, **kw))[1]
+        )
+        try:
+            model = TabGAN(epsilon, schema=Schema(rules=rules), random_state=0, adversary_share=0.0).fit(df)
+        except (SchemaError, ConfigError):
+            assert not charges
+            return
+        try:
+            sample = model.sample(60)
+        except DataError as error:
+            if "drawn rows keep the rules" in str(error):
+                return
+            raise
+    assert sample.dtypes.to_dict() == df.dtypes.to_dict()
+    assert all(keeps_rules([rule], model.schema_.columns, sample, [df]).all() for rule in rules)
