@@ -255,7 +255,7 @@ def test_a_table_that_cannot_keep_them_is_refused_before_a_charge(df, schema, me
 
 
 def test_a_target_that_is_computed_is_refused():
-    with pytest.raises(ConfigError, match=r"'total' is the target"):
+    with pytest.raises(ConfigError, match=r"'total' is a target"):
         TabGAN(1.0, schema=SCHEMA.with_target("total")).check_params()
 
 

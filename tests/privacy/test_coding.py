@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tabgan.privacy import coding
 from tabgan.privacy.coding import MAX_BINS, MAX_WIDTH, MIN_BINS, code_table, one_way_marginals
-from tabgan.privacy.doors import coding
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.release import release_table
 from tabgan.privacy.filter import PrivacyFilter
