@@ -131,9 +131,9 @@ def test_the_shares_of_the_budget_are_the_plans():
     assert ADVERSARY_SHARE == 0.2
     text = " ".join(page.split())
     assert "The critic of a declared target gets 20% of it." in text
-    assert (MOST_GAIN, LET_IN) == (0.25, 1.0)
+    assert (MOST_GAIN, LET_IN) == (0.5, 1.0)
     assert (
-        "each clipped to .25 on both sides. The critic joins the generator if this sum is above one standard"
+        "each clipped to .5 on both sides. The critic joins the generator if this sum is above one standard"
         in text
     )
     assert DISCOVERY_DELTA_SHARE == 0.1

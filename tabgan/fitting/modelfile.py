@@ -41,7 +41,7 @@ from tabgan.table.placing import placed_columns
 from tabgan.table.reduction import Reduction
 
 FORMAT = "tabgan-model"
-VERSION = 6
+VERSION = 7
 
 _GENERATOR, _MARGINAL = "generator.", "marginal."
 

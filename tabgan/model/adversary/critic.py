@@ -68,6 +68,7 @@ class Critic(nn.Module):
         spread: ``(P + K,)`` their standard deviations.
         crossed: ``(C,)`` places of the features that have products.
         scale: Factor on all features, in (0, 1].
+        offset: ``(size,)`` added to ``D``, by which codes stay as frequent as by the anchors; 0 by default.
     """
 
     table: torch.Tensor
@@ -77,6 +78,7 @@ class Critic(nn.Module):
     spread: torch.Tensor
     crossed: torch.Tensor
     scale: torch.Tensor
+    offset: torch.Tensor
 
     def __init__(
         self,
@@ -87,6 +89,7 @@ class Critic(nn.Module):
         spread: torch.Tensor,
         crossed: torch.Tensor,
         scale: torch.Tensor,
+        offset: torch.Tensor | None = None,
     ) -> None:
         super().__init__()
         self.register_buffer("table", table)
@@ -96,6 +99,7 @@ class Critic(nn.Module):
         self.register_buffer("spread", spread)
         self.register_buffer("crossed", crossed)
         self.register_buffer("scale", scale)
+        self.register_buffer("offset", torch.zeros(len(basis)) if offset is None else offset)
         owners = owner[crossed]
         #: For each crossed feature the later ones, by their places among these, of other columns.
         self._partners = [
@@ -154,7 +158,7 @@ class Critic(nn.Module):
         ]
         crossed = single[:, self.crossed]
         products = ((crossed @ forms) * crossed).sum(2).T
-        return (single @ weight[:, :n_single].T + products + weight[:, -1]) @ self.basis.T
+        return (single @ weight[:, :n_single].T + products + weight[:, -1]) @ self.basis.T + self.offset
 
     @classmethod
     def of_columns(
@@ -217,6 +221,7 @@ class Critic(nn.Module):
             "spread": (n_all,),
             "crossed": (len(state["crossed"]),),
             "scale": (),
+            "offset": (sizes[position],),
         }
         if {name: tuple(value.shape) for name, value in parts.items()} != shapes:
             raise ValueError("tensors do not belong together")

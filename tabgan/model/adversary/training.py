@@ -12,10 +12,14 @@ from tabgan._util.tensors import one_thread
 from tabgan.model.adversary.critic import Critic
 from tabgan.model.adversary.natural import NaturalSteps
 from tabgan.model.generator import Generator
+from tabgan.model.loglinear import margin_shift
 from tabgan.table.codes import TableEncoder
 
 #: Rows that the generator draws for the critic's features and their information.
 DRAWN = 8_192
+
+#: Share from which on a code is held to it: others are never drawn, or by rounding.
+LEAST_SHARE = 1e-6
 
 
 class CriticSteps(Protocol):
@@ -79,7 +83,7 @@ class Game:
 
     def losses(self, outputs: torch.Tensor, given: torch.Tensor) -> torch.Tensor:
         """Return ``(batch,)`` negative log-likelihoods of the rows' codes under ``anchor * exp(D)``."""
-        logits = given[:, :-1] + outputs @ self.critic.basis.to(outputs.dtype).T
+        logits = given[:, :-1] + outputs @ self.critic.basis.to(outputs.dtype).T + self.critic.offset
         return F.cross_entropy(logits, given[:, -1].long(), reduction="none")
 
     @torch.no_grad()
@@ -87,7 +91,20 @@ class Game:
         """Return ``(batch,)`` log-likelihoods of the rows' codes with the critic, minus those without it."""
         features, given = self.prepare(codes)
         outputs = features @ self.network.weight.double().T
-        return self.losses(torch.zeros_like(outputs), given) - self.losses(outputs, given)
+        own = given[:, -1].long()
+        return F.cross_entropy(given[:, :-1], own, reduction="none") - self.losses(outputs, given)
+
+    @torch.no_grad()
+    def recentre(self) -> None:
+        """Set the critic's offset, with which its codes are as frequent among the generator's rows as by the anchors.
+
+        Gradients that are clipped favour the classes whose rows have short ones, the frequent ones of a target that
+        little predicts, and shares are known far better from the released counts. Post-processing of both.
+        """
+        outputs = self._features @ self.network.weight.T
+        logits = self._anchor + outputs @ self.critic.basis.T
+        shares = torch.softmax(self._anchor, dim=1).mean(0)
+        self.critic.offset = margin_shift(logits, torch.where(shares > LEAST_SHARE, shares, 0.0))
 
     @torch.no_grad()
     def information(self, weight: torch.Tensor) -> torch.Tensor:
@@ -110,11 +127,12 @@ class Game:
 
 
 def play(game: Game, steps: CriticSteps, progress: Callable[[int, int], None] | None = None) -> Critic:
-    """Train the critic of a game by all steps that are left, and return it."""
+    """Train the critic of a game by all steps that are left, and return it with its offset."""
     with one_thread(next(game.critic.parameters()).device):
         total = steps.steps_left
         while steps.steps_left:
             steps.step()
             if progress:
                 progress(total - steps.steps_left, total)
+        game.recentre()
     return game.critic

@@ -37,7 +37,7 @@ CLIP_NORM = MAX_GRAD_NORM * (1 - 1e-4)
 CHUNK = 2_048
 
 #: The largest gain in log-likelihood that one row shows in the test of a critic, and the ledger's name for the test.
-MOST_GAIN, GAIN = 0.25, "critic's gain"
+MOST_GAIN, GAIN = 0.5, "critic's gain"
 
 
 class _ExactNoise(DPOptimizerFastGradientClipping):

@@ -136,8 +136,21 @@ class TestGame:
         own = given[:, -1].long()
         before = F.log_softmax(given[:, :-1], 1).gather(1, own[:, None])[:, 0]
         outputs = features @ game.network.weight.detach().double().T
-        after = F.log_softmax(given[:, :-1] + outputs @ game.critic.basis.double().T, 1)
+        after = F.log_softmax(given[:, :-1] + outputs @ game.critic.basis.double().T + game.critic.offset, 1)
         torch.testing.assert_close(game.gains(rows), after.gather(1, own[:, None])[:, 0] - before)
+
+    def test_codes_stay_as_frequent_as_by_the_anchors(self, game):
+        weight = torch.randn(game.network.weight.shape, generator=torch.Generator().manual_seed(2))
+        game.network.weight.data.copy_(weight)
+
+        def shares():
+            logits = game._anchor + game._features @ weight.T @ game.critic.basis.T + game.critic.offset
+            return torch.softmax(logits, 1).mean(0)
+
+        wanted = torch.softmax(game._anchor, 1).mean(0)
+        assert (shares() - wanted).abs().max() > 0.05
+        game.recentre()
+        torch.testing.assert_close(shares(), wanted, atol=2e-3, rtol=0)
 
     def test_information_is_the_curvature_of_the_loss(self, game, codes):
         """Against the second derivative of the drawn rows' mean loss at weights that are not zero."""
