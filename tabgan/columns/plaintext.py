@@ -10,6 +10,7 @@ and classes, is not released at all, and the counts of the others carry noise. C
 from __future__ import annotations
 
 import itertools
+import unicodedata
 from collections.abc import Hashable, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -38,8 +39,9 @@ _TOO_LONG = f"[a-z ]{{{MOST_CELL + 1}}}"
 def template_of(text: str) -> str:
     """Return the pattern of the classes of a text's characters.
 
-    Letters of all alphabets count as upper-case or lower-case ones of the Latin alphabet, signs that cannot be printed
-    as spaces. Every string of a template has that template.
+    Letters of all alphabets count as upper-case or lower-case ones of the Latin alphabet, and so do marks on them, such
+    as accents and signs of vowels; signs that cannot be printed count as spaces. Every string of a template has that
+    template.
 
     >>> template_of("N-0815 Xy")
     '[A-Z]-[0-9]{4} [A-Z][a-z]'
@@ -57,7 +59,10 @@ def template_of(text: str) -> str:
 def _class_of(sign: str) -> str:
     if sign.isnumeric():
         return DIGIT
-    if sign.isalpha():
+    is_part = unicodedata.category(sign).startswith(
+        "M"
+    )  # of a letter: an accent, or a vowel in many an alphabet
+    if sign.isalpha() or sign.isupper() or sign.islower() or is_part:
         return UPPER if sign.isupper() else LOWER
     return literal(sign if sign.isprintable() else " ")
 

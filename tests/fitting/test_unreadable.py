@@ -15,7 +15,7 @@ import pytest
 
 from tabgan.errors import DataError, TabGANError, UnexpectedError
 from tabgan.fitting import fit as fitting
-from tabgan.schema import Boolean, Categorical, Datetime, Duration, Numeric, Schema, Time
+from tabgan.schema import Boolean, Categorical, Datetime, Duration, Identifier, Numeric, Schema, Text, Time
 from tabgan.synthesizer import TabGAN
 
 SECRET = "Zanzibar-4711"
@@ -72,6 +72,7 @@ COLUMNS = {
     "hostile numbers": _objects(Hostile(1), 2.0),
     "extreme integers": pd.Series([2**63 - 1, -(2**63), None], dtype="Int64"),
     "extreme floats": pd.Series([1.7e308, -1.7e308, 5e-324, np.nan]),
+    "NaN that is not missing": pd.Series(pd.arrays.FloatingArray(np.array([np.nan, 1.0]), np.zeros(2, bool))),
     "single floats": pd.Series([3e38, 1e-45], dtype="float32"),
     "surrogates": _objects("\ud800", "a"),
     "null characters": _objects("a\0", "a", "\x1b"),
@@ -92,6 +93,8 @@ DECLARED = {
     "duration": Duration(name="a"),
     "time": Time(name="a"),
     "text times": Time(name="a", format="%I:%M %p"),
+    "keys of several rows": Identifier(name="a", recurrence=True),
+    "templates": Text(name="a"),
 }
 
 

@@ -271,8 +271,12 @@ class _Door:
         return [c.with_recurrence(found[c.name], most[c.name]) if c.name in found else c for c in columns]
 
     def _recurrence(self, column: Column, most: int | None) -> np.ndarray:
-        keys = units_of(self.present(column.name).to_frame(), column.name)
-        return column.recurrence_counts(np.bincount(keys), column.recurrence_cells(most))
+        """Return the numbers of keys by their rows: equal as units are, or as categories, which a NaN cannot stop."""
+        present = self.present(column.name)
+        is_entity = column.name == self.plan.unit.entity
+        keys = present if is_entity else pd.Series(typed(present), dtype=object)
+        rows = np.bincount(units_of(keys.to_frame(column.name), column.name))
+        return column.recurrence_counts(rows, column.recurrence_cells(most))
 
     def find_precision(self, columns: Sequence[Column]) -> list[Column]:
         """Return the columns with decimals and resolutions filled in, by a noisy vote where undeclared."""
