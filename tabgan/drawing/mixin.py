@@ -28,7 +28,7 @@ from tabgan.drawing.rows import (
     say_that_rows_repeat,
 )
 from tabgan.drawing.stream import WORTH_PROCESSES, Manifest, write_alone, write_stream
-from tabgan.errors import ConfigError, NotFittedError
+from tabgan.errors import ConfigError, NotFittedError, is_told, without_cells
 from tabgan.fitting.modelfile import Fitted
 from tabgan.io import check_writable
 from tabgan.io.part_files import compression_of, form_of_parts
@@ -281,6 +281,18 @@ class SamplerMixin:
 
     def _completed(
         self, rows: pd.DataFrame, unknown: str, random_state: int | None, *, imputes: bool
+    ) -> pd.DataFrame:
+        """Return whole rows; another library's error about a cell keeps its type and loses its message."""
+        try:
+            return self._filled(rows, unknown, random_state, imputes)
+        except Exception as error:
+            if is_told(error):
+                raise
+            told = without_cells(error)
+        raise told
+
+    def _filled(
+        self, rows: pd.DataFrame, unknown: str, random_state: int | None, imputes: bool
     ) -> pd.DataFrame:
         fitted = self._check_fitted()
         unknown = validate.one_of("unknown", unknown, ("error", "ignore"))

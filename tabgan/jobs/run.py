@@ -187,12 +187,13 @@ def _folder(parent: Path, name: str) -> Path:
 def _check_columns(job: Job) -> None:
     """Raise if schema, target, rules or the rows to sample name a column that the source's header lacks.
 
-    No row is read yet. Nor may the rows to sample contradict what the schema declares.
+    No row is read yet. Nor may the schema be a draft off rows, or the rows to sample contradict what it declares.
 
     Raises:
         SchemaError, ConfigError, DataError: one of them does.
     """
     source, declared = job.source, job.declared_schema or Schema()
+    declared.check_confirmed()
     check_declared(conditions_of(job.output.conditions, list(job.output.conditions)), declared)
     names = column_names(source.file(), source.format, separator=source.separator, encoding=source.encoding)
     if names is not None:

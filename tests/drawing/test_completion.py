@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -89,6 +92,27 @@ def test_values_that_the_dtype_holds_in_another_form(model):
 def test_given_keys_stay_and_others_are_none_of_them(model):
     whole = model.complete(pd.DataFrame({"key": ["1", None, "3", None]}), random_state=0)
     assert whole["key"].tolist() == ["1", "2", "3", "4"]
+
+
+class Hostile:
+    """A cell that no column can read, and that shows itself in every error."""
+
+    def __repr__(self):
+        return SECRET
+
+    def __eq__(self, other):
+        raise ValueError(SECRET)
+
+    __hash__ = None
+
+
+@pytest.mark.parametrize("cell", [Hostile(), [SECRET], Decimal("sNaN"), 10**500])
+def test_an_error_about_an_odd_cell_does_not_quote_it(model, cell):
+    """Neither by itself nor by an error that it followed from."""
+    rows = pd.DataFrame({"plan": pd.Series([cell, None], dtype=object)})
+    with pytest.raises(Exception, match="quote rows") as caught:
+        model.complete(rows, unknown="ignore")
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
 
 
 class TestUnknown:

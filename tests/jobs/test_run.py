@@ -340,3 +340,10 @@ class TestColumns:
         wrong = {"target": None} | wrong
         with pytest.raises(SchemaError, match=words):
             run_job(replace(job, source=replace(job.source, path=path), **wrong))
+
+
+def test_a_draft_off_rows_stops_a_job_before_it_reads(job, monkeypatch):
+    """Its error says that no row was read."""
+    monkeypatch.setattr("tabgan.jobs.run.read_table", lambda *a, **k: pytest.fail("read"))
+    with pytest.raises(SchemaError, match="No row was read"):
+        run_job(replace(job, schema=Schema(drafted="from rows")))
