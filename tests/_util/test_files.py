@@ -194,6 +194,10 @@ class TestJson:
                     with pytest.raises(ValueError, match=r".*"):
                         unsealed(text[:position] + other + text[position + 1 :])
 
+    def test_another_writing_of_the_same_number_is_damage(self):
+        with pytest.raises(ValueError, match="damaged"):
+            unsealed(sealed([0.1]).replace("0.1", "0.10"))
+
     @pytest.mark.parametrize("text", ["{}", "[]", "7", '{"data":1}', '{"data":1,"sha256":null}', "null"])
     def test_what_was_never_sealed_is_refused(self, text):
         with pytest.raises(ValueError, match="not sealed|damaged"):
