@@ -189,7 +189,7 @@ def write_stream(
             return manifest
         first = _chunk(source, manifest, 0)
         say_that_rows_repeat(first.attrs.get(EFFECTIVE, len(first)), len(first))
-        types = _types(source, manifest)
+        types = _types(first, source, manifest)
         jobs = [FileJob(folder, manifest, number, manifest.name_of(number), types) for number in lacking]
         for file in _written(source, model_file, wanted, jobs, workers):
             done[file.name] = file
@@ -205,16 +205,17 @@ def write_alone(source: RowSource, path: Path, manifest: Manifest, progress: Pro
     Raises:
         ConfigError, DataError: see :func:`write_file`.
     """
-    job = FileJob(path.parent, manifest, 0, path.name, _types(source, manifest))
+    types = _types(_chunk(source, manifest, 0), source, manifest)
+    job = FileJob(path.parent, manifest, 0, path.name, types)
     file = write_file(source, job, progress)
     if manifest.format == "csv":
         write_label(label_of_sample(source.fitted, manifest.n_rows), path)
     return replace(manifest, files=(file,))
 
 
-def _types(source: RowSource, manifest: Manifest) -> pa.Schema:
-    """Return the Arrow types of a sample's columns, with the label that says that it is synthetic."""
-    types = types_of(_chunk(source, manifest, 0))
+def _types(chunk: pd.DataFrame, source: RowSource, manifest: Manifest) -> pa.Schema:
+    """Return the Arrow types of a sample by one of its chunks, with the label that says that it is synthetic."""
+    types = types_of(chunk)
     label = to_json(label_of_sample(source.fitted, manifest.n_rows))
     return types.with_metadata({**(types.metadata or {}), LABEL: label})
 
@@ -231,12 +232,13 @@ def _written(
     workers: int,
 ) -> Iterator[PartFile]:
     """Return an iterator over files, each once it is written: here, or by other processes."""
-    if min(workers, len(jobs)) == 1:
+    n_processes = min(workers, len(jobs))
+    if n_processes == 1:
         for job in jobs:
             yield write_file(source, job)
         return
     pool = ProcessPoolExecutor(
-        min(workers, len(jobs)),
+        n_processes,
         multiprocessing.get_context("spawn"),
         _open_model,
         (model_file, dict(wanted)),
@@ -247,7 +249,7 @@ def _written(
         while True:
             with _without_main():
                 waiting |= {
-                    pool.submit(_write_there, job) for job in islice(rest, 2 * workers - len(waiting))
+                    pool.submit(_write_there, job) for job in islice(rest, 2 * n_processes - len(waiting))
                 }
             if not waiting:
                 return

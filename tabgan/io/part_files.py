@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any, Literal, Protocol
+from typing import IO, Any, Protocol
 
 import pandas as pd
 import pyarrow as pa
@@ -16,9 +16,7 @@ import pyarrow.parquet as pq
 from tabgan._util.validate import one_of
 from tabgan.errors import ConfigError, DataError
 from tabgan.io.dialect import AUTO, Dialect
-from tabgan.io.sinks import csv_rows, header_line, storable, without_formulas
-
-PartFormat = Literal["parquet", "csv", "arrow"]
+from tabgan.io.sinks import storable, without_formulas, write_csv_part
 
 #: Formats, and the compressions of each, its default first.
 COMPRESSIONS: dict[str, tuple[str, ...]] = {
@@ -122,16 +120,14 @@ class _CsvSink:
     """A sink of CSV: the header comes with the first part."""
 
     def __init__(self, file: IO[str], form: Mapping[str, str]) -> None:
-        self._file, self._form, self._has_header = file, form, False
+        self._file, self._form, self._is_new = file, form, True
 
     def write(self, part: pd.DataFrame) -> None:
-        encoding = self._form["encoding"]
         if "escape" in self._form:
             part = without_formulas(part)
-        if not self._has_header:
-            self._file.write(header_line(part, self._form["separator"]))
-            self._has_header = True
-        csv_rows(part, self._file, self._form["separator"], self._form["decimal"], encoding)
+        form = (self._form["separator"], self._form["decimal"], self._form["encoding"])
+        write_csv_part(part, self._file, *form, has_header=self._is_new)
+        self._is_new = False
 
 
 class _ArrowSink:

@@ -100,32 +100,21 @@ def write_table(
 
 
 def _write_csv(df: pd.DataFrame, path: Path, separator: str, dialect: Dialect) -> None:
-    """Write a CSV whose header can be read in one way only.
-
-    Raises:
-        DataError: the encoding cannot hold some text.
-    """
+    """Write a CSV; see :func:`write_csv_part`."""
     encoding = dialect.encoding or "utf-8"
     with open(path, "w", encoding=encoding, newline="") as file:
-        try:
-            file.write(header_line(df, separator))
-        except UnicodeError:
-            raise _not_encoded(encoding) from None
-        csv_rows(df, file, separator, dialect.decimal, encoding)
+        write_csv_part(df, file, separator, dialect.decimal, encoding, has_header=True)
 
 
-def header_line(df: pd.DataFrame, separator: str) -> str:
-    """Return the first line of a CSV, whose names can be read in one way only."""
-    names = [name if isinstance(name, str) else str(name) for name in df.columns]
-    return separator.join(map(_quoted_name, names)) + "\n"
-
-
-def csv_rows(df: pd.DataFrame, file: IO[str], separator: str, decimal: str, encoding: str) -> None:
-    """Write the rows of a CSV.
+def write_csv_part(
+    df: pd.DataFrame, file: IO[str], separator: str, decimal: str, encoding: str, *, has_header: bool
+) -> None:
+    """Write rows to a CSV, the first part after a header whose names can be read in one way only.
 
     Raises:
         DataError: the encoding cannot hold some text.
     """
+    names = [name if isinstance(name, str) else str(name) for name in df.columns]
     if decimal == ",":
         df = df.apply(_with_commas)
     breaks = any(isinstance(v, str) and "\r" in v for name in _texts(df) for v in df.iloc[:, name])
@@ -134,15 +123,13 @@ def csv_rows(df: pd.DataFrame, file: IO[str], separator: str, decimal: str, enco
     )  # of a carriage return, pandas quotes none
     form: dict[str, Any] = {"sep": separator, "decimal": decimal, "quoting": quoting}
     try:
+        if has_header:
+            file.write(separator.join(map(_quoted_name, names)) + "\n")
         df.to_csv(file, index=False, header=False, lineterminator="\n", **form)
     except UnicodeError:
-        raise _not_encoded(encoding) from None
-
-
-def _not_encoded(encoding: str) -> DataError:
-    return DataError(
-        f"output: some text has characters that {encoding} cannot hold. Choose another encoding, such as utf-8."
-    )
+        raise DataError(
+            f"output: some text has characters that {encoding} cannot hold. Choose another encoding, such as utf-8."
+        ) from None
 
 
 def _texts(df: pd.DataFrame) -> list[int]:

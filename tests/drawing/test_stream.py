@@ -155,6 +155,15 @@ class TestFormats:
             sink.write(second)
         assert pd.read_parquet(tmp_path / "a.parquet")["a"].tolist() == ["x", None, None, None]
 
+    @pytest.mark.parametrize("df", [pd.DataFrame({"Größe €": ["a"]}), pd.DataFrame({"a": ["€"]})])
+    def test_names_and_text_that_the_encoding_cannot_hold_end_in_words(self, tmp_path, df):
+        form = {"separator": ",", "decimal": ".", "encoding": "latin-1"}
+        with (
+            part_sink(tmp_path / "a.csv", "csv", "none", form, types_of(df)) as sink,
+            pytest.raises(DataError, match="characters that latin-1 cannot hold"),
+        ):
+            sink.write(df)
+
     def test_values_of_another_type_end_in_words(self, tmp_path):
         with (
             part_sink(
@@ -240,12 +249,12 @@ class TestFailures:
     def test_a_full_disk_leaves_complete_files_only(self, model, tmp_path, monkeypatch, place):
         written = []
 
-        def no_space(df, *rest):
+        def no_space(df, *rest, **more):
             written.append(len(df))
             if len(written) == 3:
                 raise OSError(errno.ENOSPC, "No space left on device")
 
-        monkeypatch.setattr("tabgan.io.part_files.csv_rows", no_space)
+        monkeypatch.setattr("tabgan.io.part_files.write_csv_part", no_space)
         with pytest.raises(ConfigError, match=r"No space left on device.*call again to resume"):
             model.sample_to(tmp_path / place, 400, format="csv", rows_per_file=200, random_state=1)
         found = sorted(path.name for path in tmp_path.rglob("*") if path.is_file())
