@@ -13,7 +13,7 @@ from pydantic import field_validator, model_validator
 from tabgan.columns import rounding
 from tabgan.columns.kind import DURATIONS, TEXT, Ballot, Column, is_text_dtype
 from tabgan.columns.lattice import LIMIT, LatticeColumn, LatticeEncoder, Precision
-from tabgan.columns.values import Dtype, declared_duration, duration_of, elapsed, objects
+from tabgan.columns.values import Dtype, coarsest_units, declared_duration, duration_of, elapsed, objects
 from tabgan.errors import ConfigError, DataError, SchemaError
 
 #: Milliseconds of each resolution, coarsest first.
@@ -112,10 +112,7 @@ class Duration(LatticeColumn):
     def precision_counts(self, series: pd.Series) -> np.ndarray:
         values, present = elapsed(series)
         found = np.rint(values[present] * 1_000)
-        needed = np.full(len(found), len(_RESOLUTIONS) - 1)
-        for position in range(len(_RESOLUTIONS) - 2, -1, -1):
-            needed[found % _MILLISECONDS[_RESOLUTIONS[position]] == 0] = position
-        return np.bincount(needed, minlength=len(_RESOLUTIONS))
+        return coarsest_units(found, list(_MILLISECONDS.values()))
 
     def with_precision(self, finest: int) -> Duration:
         return self.with_(resolution=_RESOLUTIONS[finest])

@@ -19,7 +19,7 @@ from tabgan._util.validate import nearest
 from tabgan.columns.encoder import ColumnEncoder
 from tabgan.columns.filling import Filling, column_of
 from tabgan.columns.kind import NUMBERS, TEXT, Column, Domain, is_text_dtype
-from tabgan.columns.plaintext import TextEncoder
+from tabgan.columns.plaintext import TextEncoder, check_missing_share
 from tabgan.columns.values import Dtype, objects
 from tabgan.errors import ConfigError, SchemaError
 
@@ -209,10 +209,7 @@ class Pii(Column):
 
     def check_output(self) -> None:
         super().check_output()
-        if self.missing and not self.encoder().is_nullable:
-            raise SchemaError(
-                f"Column {self.name!r}: missing: dtype {self.dtype} cannot hold missing cells. Declare another dtype."
-            )
+        check_missing_share(self, self.missing)
         try:
             has_one = hasattr(_faker(self.locale), self.provider)
         except AttributeError:

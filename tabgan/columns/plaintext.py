@@ -262,10 +262,7 @@ class Text(Column):
 
     def check_output(self) -> None:
         super().check_output()
-        if self.missing and not self.encoder().is_nullable:
-            raise SchemaError(
-                f"Column {self.name!r}: missing: dtype {self.dtype} cannot hold missing cells. Declare another dtype."
-            )
+        check_missing_share(self, self.missing)
 
     def loss_in(self, series: pd.Series) -> tuple[str, str] | None:
         found = super().loss_in(series)
@@ -276,3 +273,11 @@ class Text(Column):
 
     def trials(self) -> list[ColumnEncoder]:
         return [(self if self.is_complete else self.with_(templates=("[a-z]", "[0-9]{2}"))).encoder()]
+
+
+def check_missing_share(column: Column, missing: float | None) -> None:
+    """Raise ``SchemaError`` if a column declares a share of missing cells that its dtype cannot hold."""
+    if missing and not column.encoder().is_nullable:
+        raise SchemaError(
+            f"Column {column.name!r}: missing: dtype {column.dtype} cannot hold missing cells. Declare another dtype."
+        )

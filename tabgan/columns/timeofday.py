@@ -16,7 +16,7 @@ from tabgan.columns import grid, rounding
 from tabgan.columns.formats import compiled
 from tabgan.columns.kind import TEXT, TIMES, Ballot, Column, is_text_dtype
 from tabgan.columns.lattice import LatticeColumn, LatticeEncoder, Precision
-from tabgan.columns.values import Dtype, objects
+from tabgan.columns.values import Dtype, coarsest_units, objects
 from tabgan.errors import ConfigError, DataError, SchemaError
 
 #: Seconds of each resolution, coarsest first.
@@ -180,11 +180,7 @@ class Time(LatticeColumn):
 
     def precision_counts(self, series: pd.Series) -> np.ndarray:
         found = self.read(series)
-        found = found[~np.isnan(found)]
-        needed = np.full(len(found), len(_RESOLUTIONS) - 1)
-        for position in range(len(_RESOLUTIONS) - 2, -1, -1):
-            needed[found % _SECONDS[_RESOLUTIONS[position]] == 0] = position
-        return np.bincount(needed, minlength=len(_RESOLUTIONS))
+        return coarsest_units(found[~np.isnan(found)], list(_SECONDS.values()))
 
     def with_precision(self, finest: int) -> Time:
         return self.with_(resolution=_RESOLUTIONS[finest])

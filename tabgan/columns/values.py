@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -377,3 +377,16 @@ def _text_reader(format_: str | None, zone: dt.tzinfo | None) -> Callable[[str],
         return known[text]
 
     return read
+
+
+def coarsest_units(values: np.ndarray, units: Sequence[int]) -> np.ndarray:
+    """Return ``(units,)`` the number of values that are whole in each unit and in no coarser one.
+
+    Args:
+        values: In the finest unit; what is whole in none counts for it.
+        units: Each in terms of the finest, coarsest first; a finer one divides those before it.
+    """
+    needed = np.full(len(values), len(units) - 1)
+    for position in range(len(units) - 2, -1, -1):
+        needed[values % units[position] == 0] = position
+    return np.bincount(needed, minlength=len(units))
