@@ -7,6 +7,7 @@ import builtins
 import re
 from collections.abc import Callable, Iterable
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ ROOT = Path(tabgan.__file__).parent
 #: Every module imports only from modules above it, lazily or not; a folder stands for all that is not listed of it.
 ORDER = [
     "errors",
+    "_util.lazy",
     "_util.printed",
     "_util.validate",
     "_util.files",
@@ -275,10 +277,24 @@ class TestLayers:
             if _rank(target) > _rank(module)
         ]
 
-    def test_the_package_itself_imports_the_schema_only(self):
-        assert {target for target, _ in _own("")} == {"schema"} | LAZY
+    def test_the_package_itself_imports_nothing_at_once(self):
+        assert {target for target, _ in _own("")} == {"_util.lazy", "schema"} | LAZY
         at_once = [node for node in _tree("").body if isinstance(node, ast.ImportFrom)]
-        assert {node.module for node in at_once} == {"__future__", "typing", "tabgan.schema"}
+        assert {node.module for node in at_once} == {"__future__", "typing", "tabgan._util.lazy"}
+
+    @pytest.mark.parametrize("package", ["", "io"])
+    def test_a_lazy_name_is_what_type_checkers_see(self, package):
+        module = import_module(f"tabgan.{package}".rstrip("."))
+        seen = {
+            alias.name: node.module
+            for node in _nodes(package)
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+            if alias.name in module.__all__
+        }
+        assert seen.keys() == set(module.__all__)
+        for name, home in seen.items():
+            assert getattr(module, name) is getattr(import_module(str(home)), name)
 
     def test_no_cycle(self):
         edges = {module: {target for target, _ in _own(module)} for module in MODULES if module}

@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 
 import tabgan
+from tabgan import io
 from tabgan._util.renamed import OldNameWarning
 from tabgan._util.validate import integer_at_least, real_in
 from tabgan.cli import options
@@ -37,10 +38,8 @@ from tabgan.cli.parts import (
 from tabgan.cli.releases import release_app
 from tabgan.cli.reports import evaluate
 from tabgan.errors import ConfigError
-from tabgan.io import check_readable, format_of, is_csv, read_table, write_table, write_text
-from tabgan.schema import Schema
 
-# Imports that need torch are inside the commands, so that --version and --help are quick.
+# Imports that need torch or pandas are inside the commands, so that --version and --help are quick.
 
 app = typer.Typer(
     help="Create differentially private synthetic tables.",
@@ -166,7 +165,7 @@ def fit(
         budget = options.epsilon_of(epsilon)
         real_in("--delta", delta, 0.0, 1.0, fix="Use less than 1 / n_rows.")
         check_output(output, force)
-        declared = None if schema is None else Schema.from_yaml(check_readable(schema, "--schema"))
+        declared = None if schema is None else tabgan.Schema.from_yaml(io.check_readable(schema, "--schema"))
         form = options.form_of(separator, decimal, encoding, na_value, table)
 
         from tabgan.fitting.checkpoint import discard, has_begun
@@ -182,7 +181,11 @@ def fit(
         df, kept_form = options.read_declared(table, declared, form), options.kept_form(table, form)
         with watcher_on_stderr() as watcher:
             model.fit(
-                df, progress=watcher.progress, untyped_text=is_csv(table), ledger=kept, checkpoint=checkpoint
+                df,
+                progress=watcher.progress,
+                untyped_text=io.is_csv(table),
+                ledger=kept,
+                checkpoint=checkpoint,
             )
         keep_form(model, kept_form)
         with says_what_is_spent(model):
@@ -251,7 +254,7 @@ def sample(
         integer_at_least("-n", n, 1)
         is_folder = output.is_dir() or not output.suffix
         if not is_folder:
-            format_of(output, "--output")
+            io.format_of(output, "--output")
             check_output(output, force)
         elif label_column is not None:
             raise ConfigError(
@@ -259,7 +262,7 @@ def sample(
             )
         first = output / f"part.{format or 'parquet'}" if is_folder else output
         form = options.form_of(separator, decimal, encoding, None, first)
-        check_readable(model, "model")
+        io.check_readable(model, "model")
 
         from tabgan.synthesizer import TabGAN
 
@@ -299,7 +302,7 @@ def sample(
         )
         if separator is None and output.suffix.lower() == ".tsv":
             written["separator"] = "tab"
-        write_table(df, output, escape_formulas=escape_formulas, **written)
+        io.write_table(df, output, escape_formulas=escape_formulas, **written)
         typer.echo(f"{output}: {len(df):,} rows{_seeded(random_state, fitted.random_state)}")
 
 
@@ -331,16 +334,16 @@ def infer(
         if output is not None:
             check_output(output, force)
         form = options.form_of(separator, decimal, encoding, na_value, table)
-        df = read_table(table, as_text=True, **form)
+        df = io.read_table(table, as_text=True, **form)
 
         from tabgan.table.proposals import propose
 
-        draft = propose(df, with_domain=with_domain, targets=target or (), untyped_text=is_csv(table))
+        draft = propose(df, with_domain=with_domain, targets=target or (), untyped_text=io.is_csv(table))
         text = draft.to_yaml()
         if output is None:
             typer.echo(text, nl=False)
             return
-        write_text(text, output)
+        io.write_text(text, output)
         typer.echo(f"{output}: a draft. Edit it before use: a fit takes everything in it as public.")
 
 
@@ -358,7 +361,7 @@ def check(
 ) -> None:
     """Check a schema against a table before any budget is spent, and say what a fit would likely lose. Not private."""
     with exits(debug):
-        declared = Schema.from_yaml(check_readable(schema, "SCHEMA"))
+        declared = tabgan.Schema.from_yaml(io.check_readable(schema, "SCHEMA"))
         form = options.form_of(separator, decimal, encoding, na_value, table)
 
         from tabgan.synthesizer import TabGAN
@@ -368,8 +371,8 @@ def check(
         model = TabGAN(epsilon=options.epsilon_of(epsilon), delta=delta, schema=declared)
         model.check_params()
         df = options.read_declared(table, declared, form)
-        check_table(df, declared, untyped_text=is_csv(table))
-        for line in losses_in(df, declared, untyped_text=is_csv(table)):
+        check_table(df, declared, untyped_text=io.is_csv(table))
+        for line in losses_in(df, declared, untyped_text=io.is_csv(table)):
             typer.echo(line)
         model.check_schema(df.columns)
         typer.echo(
@@ -396,7 +399,7 @@ def json_schema(
         if output is None:
             typer.echo(text)
             return
-        write_text(f"{text}\n", output)
+        io.write_text(f"{text}\n", output)
         typer.echo(f"{output}: begin a schema with the line # yaml-language-server: $schema={output.name}")
 
 
@@ -442,7 +445,7 @@ def audit(
                 progress=watcher.progress,
             )
         if output is not None:
-            write_text(result.to_json() + "\n", output)
+            io.write_text(result.to_json() + "\n", output)
         terminal.show_audit(Console(), result)
         result.raise_if_failed()
 

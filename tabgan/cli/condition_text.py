@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from tabgan.errors import ConfigError
-from tabgan.table.conditions import Between
+
+if TYPE_CHECKING:
+    from tabgan.table.conditions import Between
 
 #: Signs between values, and between the ends of a range; and the one around text in which these mean nothing.
 OR, TO, QUOTE = "|", "..", '"'
@@ -34,6 +37,8 @@ def condition_of(text: str, parse: Callable[[str], object], where: str) -> objec
 
 def _part(text: str, parse: Callable[[str], object], where: str) -> object:
     """Return the condition of one value or range."""
+    from tabgan.table.conditions import Between
+
     if not text:
         return None
     if _is_quoted(text):

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from tabgan import io
 from tabgan._util.printed import at_most
 from tabgan._util.validate import real_in
 from tabgan.cli import options
 from tabgan.cli.parts import Debug, exits
-from tabgan.io import check_readable
 
 ledger_app = typer.Typer(
     help="Inspect or change a ledger, the record of all fits on a dataset.", no_args_is_help=True
@@ -43,7 +43,7 @@ def show(
         from tabgan.privacy.ledger.file import LedgerFile
         from tabgan.privacy.ledger.summary import summarize
 
-        ledger = LedgerFile(check_readable(file, "FILE"), has_guard=not without_guard)
+        ledger = LedgerFile(io.check_readable(file, "FILE"), has_guard=not without_guard)
         summary = summarize(ledger, delta)
         if as_json:
             typer.echo(summary.to_json())
@@ -65,7 +65,7 @@ def cap(
     with exits(debug):
         from tabgan.privacy.ledger.file import LedgerFile
 
-        wanted: Any = options.ledger_of(check_readable(file, "FILE"), epsilon_cap, delta_cap)
+        wanted: Any = options.ledger_of(io.check_readable(file, "FILE"), epsilon_cap, delta_cap)
         ledger = LedgerFile(file)
         ledger.set_cap(wanted.cap, may_end_fits=force)
         typer.echo(
@@ -86,7 +86,7 @@ def close(
     with exits(debug):
         from tabgan.privacy.ledger.file import LedgerFile
 
-        LedgerFile(check_readable(file, "FILE")).end(fit, "closed")
+        LedgerFile(io.check_readable(file, "FILE")).end(fit, "closed")
         typer.echo(f"{file}: fit {fit} is closed")
 
 
@@ -96,5 +96,5 @@ def adopt(file: LedgerFileArgument, debug: Debug = False) -> None:
     with exits(debug):
         from tabgan.privacy.ledger.file import LedgerFile
 
-        LedgerFile.adopt(check_readable(file, "FILE"))
+        LedgerFile.adopt(io.check_readable(file, "FILE"))
         typer.echo(f"{file}: adopted, with a new guard")

@@ -8,20 +8,20 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-import pandas as pd
-
+from tabgan import io
 from tabgan._util.validate import nearest, positive
 from tabgan._util.yaml import parse
 from tabgan.cli.condition_text import condition_of
-from tabgan.columns.kind import Column, read_text
 from tabgan.errors import ConfigError, DataError
-from tabgan.io import CsvForm, Dialect, check_readable, form_in_full, is_csv, read_table
-from tabgan.io.cells import with_decimal_point
-from tabgan.schema import Schema
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from tabgan.columns.kind import Column
     from tabgan.evaluation.gate import Gate
+    from tabgan.io import CsvForm
     from tabgan.privacy.ledger.records import LedgerConfig
+    from tabgan.schema import Schema
     from tabgan.synthesizer import TabGAN
 
 
@@ -33,14 +33,14 @@ def given_form(
     Raises:
         ConfigError: one cannot be used.
     """
-    dialect = Dialect.of(separator, decimal, encoding, na_value, prefix="--")
+    dialect = io.Dialect.of(separator, decimal, encoding, na_value, prefix="--")
     given = {
         "separator": separator and dialect.separator,
         "decimal": decimal and dialect.decimal,
         "encoding": encoding,
         "na_values": dialect.na_values or None,
     }
-    return cast(CsvForm, {key: value for key, value in given.items() if value is not None})
+    return cast("CsvForm", {key: value for key, value in given.items() if value is not None})
 
 
 def form_of(
@@ -57,7 +57,7 @@ def form_of(
     """
     form = given_form(separator, decimal, encoding, na_value)
     named = [table for table in tables if table is not None]
-    if form and not any(map(is_csv, named)):
+    if form and not any(map(io.is_csv, named)):
         option = "--" + next(iter(form)).replace("na_values", "na-value")
         raise ConfigError(f"{option}: expected a CSV beside it, got {named[0].name!r}. Leave it out.")
     unstated: CsvForm = {"separator": "auto", "decimal": None, "encoding": None, "na_values": None}
@@ -66,7 +66,7 @@ def form_of(
 
 def kept_form(path: Path, form: CsvForm) -> CsvForm:
     """Return the form that a model keeps of the table that it was fitted to: none if that is no CSV."""
-    return form_in_full(path, form) if is_csv(path) else {}
+    return io.form_in_full(path, form) if io.is_csv(path) else {}
 
 
 def with_form_of(model: TabGAN, form: CsvForm, *keys: str) -> CsvForm:
@@ -76,13 +76,13 @@ def with_form_of(model: TabGAN, form: CsvForm, *keys: str) -> CsvForm:
     kept = form_kept(model)
     given: dict[str, object] = {**form}
     chosen = {key: kept.get(key, value) if value in (None, "auto") else value for key, value in given.items()}
-    return cast(CsvForm, {key: chosen[key] for key in keys or chosen})
+    return cast("CsvForm", {key: chosen[key] for key in keys or chosen})
 
 
 def read_declared(path: Path, declared: Schema | None, form: CsvForm) -> pd.DataFrame:
     """Return a table as a fit with a declared schema reads it."""
     dtypes = {column.name: column.dtype for column in declared or () if column.dtype}
-    return read_table(path, dtypes=dtypes, as_text=True, schema=declared, **form)
+    return io.read_table(path, dtypes=dtypes, as_text=True, schema=declared, **form)
 
 
 def gate_of(text: str, *, has_target: bool) -> Gate | None:
@@ -91,7 +91,7 @@ def gate_of(text: str, *, has_target: bool) -> Gate | None:
 
     if text == "standard":
         return Gate.standard(has_target=has_target)
-    path = check_readable(Path(text), "--gate")
+    path = io.check_readable(Path(text), "--gate")
     data, problems = parse(path.read_text(encoding="utf-8-sig"), {})
     if problems:
         raise ConfigError("\n".join(f"{path}: {problem}" for problem in problems))
@@ -179,6 +179,8 @@ def _split_pair(pair: str, schema: Schema, option: str, form: str) -> tuple[str,
 
 
 def _condition(text: str, column: Column, where: str, decimal: str) -> object:
+    from tabgan.io.cells import with_decimal_point
+
     def parse(part: str) -> object:
         has_comma = decimal == "," and column.reads_from_text
         return column.parse(with_decimal_point(part) if has_comma else part, where)
@@ -231,9 +233,11 @@ def check_evaluate(
 
 def read_like(path: Path | None, schema: Schema, form: CsvForm) -> pd.DataFrame | None:
     """Return a table with a schema's columns, text where they are read as text; ``None`` without a path."""
+    from tabgan.columns.kind import read_text
+
     if path is None:
         return None
-    df = read_table(path, as_text=True, schema=schema, **form)
+    df = io.read_table(path, as_text=True, schema=schema, **form)
     lacking = [name for name in schema.names if name not in df.columns]
     if lacking:
         raise DataError(

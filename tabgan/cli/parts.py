@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from tabgan import io
 from tabgan.errors import ConfigError, SchemaError
-from tabgan.io import check_writable
 
 if TYPE_CHECKING:
     from tabgan.cli import terminal
@@ -88,7 +88,7 @@ def watcher_on_stderr() -> Iterator[terminal.BarWatcher | terminal.PlainWatcher]
 
 def check_output(path: Path, force: bool) -> None:
     """Raise unless a file can be written there; without ``force`` also if one exists."""
-    check_writable(path.parent, "--output")
+    io.check_writable(path.parent, "--output")
     if path.is_dir():
         raise ConfigError(f"--output: expected a file name, got the folder {str(path)!r}.")
     if path.exists() and not force:

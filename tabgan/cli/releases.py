@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from tabgan import io
 from tabgan.cli.parts import Debug, Force, check_output, exits
-from tabgan.io import check_readable, format_of, write_table
 
 release_app = typer.Typer(
     help="Take released numbers out of a model. This costs no privacy.", no_args_is_help=True
@@ -29,13 +29,13 @@ def marginals(
 ) -> None:
     """Write the noisy counts that the fit released, of columns and of pairs, with their noise."""
     with exits(debug):
-        format_of(output, "--output")
+        io.format_of(output, "--output")
         check_output(output, force)
-        check_readable(model, "model")
+        io.check_readable(model, "model")
 
         from tabgan.synthesizer import TabGAN
 
         table = TabGAN.load(model).marginals()
-        write_table(table, output)
+        io.write_table(table, output)
         n_tables = len(table[["column_1", "column_2"]].drop_duplicates())
         typer.echo(f"{output}: {len(table):,} noisy counts in {n_tables:,} tables")

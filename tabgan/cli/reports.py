@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+import tabgan
+from tabgan import io
 from tabgan.cli import options
 from tabgan.cli.parts import (
     Debug,
@@ -23,8 +25,6 @@ from tabgan.cli.parts import (
     watcher_on_stderr,
 )
 from tabgan.errors import ConfigError
-from tabgan.io import check_readable
-from tabgan.schema import Schema
 
 if TYPE_CHECKING:
     from tabgan.report import Report
@@ -104,10 +104,10 @@ def evaluate(
             "--source-table": source_table,
         }
         form = options.form_of(separator, decimal, encoding, na_value, *tables.values())
-        declared = None if schema is None else Schema.from_yaml(check_readable(schema, "--schema"))
+        declared = None if schema is None else tabgan.Schema.from_yaml(io.check_readable(schema, "--schema"))
         for where, path in ({"model": model} | tables).items():
             if path is not None:
-                check_readable(path, where)
+                io.check_readable(path, where)
 
         from tabgan.synthesizer import TabGAN
 

@@ -55,7 +55,7 @@ class TestFit:
         assert "cap epsilon 1.6 at delta 1e-05" in text
         assert text.count("done") == 2
         before = Path("people.ledger").read_bytes()
-        monkeypatch.setattr("tabgan.cli.options.read_table", lambda *a, **k: pytest.fail("read"))
+        monkeypatch.setattr("tabgan.io.read_table", lambda *a, **k: pytest.fail("read"))
         said = fit(*cap, code=1)
         assert "over its cap of 1.6" in said
         assert "No row was read" in said
