@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import nn
 
-from tabgan._util.tensors import draw_codes, part
+from tabgan._util.tensors import draw_codes, one_hot_product, part
 from tabgan.model.adversary.critic import Critic
 from tabgan.model.loglinear import LogLinear
 from tabgan.model.places import Places
@@ -109,41 +109,37 @@ class Generator(nn.Module):
         )
         return drawn
 
-    def start(self, n_rows: int) -> torch.Tensor:
-        """Return the state ``(n_rows, width)`` of rows before any column is drawn: empty one-hot blocks."""
-        return torch.zeros(n_rows, len(self.bias), device=self.device)
+    def ones_before(self, codes: torch.Tensor, position: int) -> torch.Tensor:
+        """Return ``(batch, position)`` int64 positions of the ones in the one-hot blocks of the earlier columns."""
+        return codes[:, :position].long() + self.offsets[:position]
 
-    def anchor_logits(self, state: torch.Tensor, position: int) -> torch.Tensor:
-        """Return ``(batch, size)`` logits of one column by the anchors alone; later blocks of the state are ignored."""
+    def anchor_logits(
+        self, codes: torch.Tensor, position: int, dtype: torch.dtype = torch.float32
+    ) -> torch.Tensor:
+        """Return ``(batch, size)`` logits of one column by the anchors alone; codes of later ones are ignored."""
+        return self._anchor(self.ones_before(codes, position), position, dtype)
+
+    def _anchor(self, ones: torch.Tensor, position: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
         first, size = int(self.offsets[position]), self.sizes[position]
         block = slice(first, first + size)
-        direct, bias = (each.to(state.dtype) for each in (self.direct[:first, block], self.bias[block]))
-        return bias + state[:, :first] @ direct
+        direct, bias = (each.to(dtype) for each in (self.direct[:first, block], self.bias[block]))
+        return one_hot_product(ones, direct.contiguous()) + bias
 
-    def logits(self, state: torch.Tensor, position: int) -> torch.Tensor:
-        """Return ``(batch, size)`` logits of one column, given the one-hot blocks of the earlier ones."""
-        anchor = self.anchor_logits(state, position)
+    def logits(self, codes: torch.Tensor, position: int) -> torch.Tensor:
+        """Return ``(batch, size)`` logits of one column, given the codes ``(batch, columns)`` of the earlier ones."""
+        ones = self.ones_before(codes, position)
+        anchor = self._anchor(ones, position)
         if str(position) not in self.critics:
             return anchor
         critic: Critic = self.critics[str(position)]  # type: ignore[assignment]
-        return anchor + critic.log_ratio(state[:, : int(self.offsets[position])], anchor)
-
-    def advance(self, state: torch.Tensor, codes: torch.Tensor, position: int) -> torch.Tensor:
-        """Return the state after a column was drawn; changes the given state in place."""
-        return state.scatter_(1, (self.offsets[position] + codes)[:, None], 1.0)
-
-    def state_of(self, codes: torch.Tensor) -> torch.Tensor:
-        """Return the state ``(batch, width)`` of whole rows ``(batch, columns)``."""
-        return self.start(len(codes)).scatter_(1, codes.long() + self.offsets, 1.0)
+        return anchor + critic.log_ratio(ones, anchor)
 
     @torch.no_grad()
     def draw(self, batch: int, rng: torch.Generator) -> torch.Tensor:
         """Return ``(batch, columns)`` int64 codes; ``rng`` is on the generator's device."""
-        state = self.start(batch)
-        codes = torch.empty(batch, len(self.sizes), dtype=torch.int64, device=self.device)
+        codes = torch.zeros(batch, len(self.sizes), dtype=torch.int64, device=self.device)
         for position in range(len(self.sizes)):
-            codes[:, position] = draw_codes(self.logits(state, position), rng)
-            state = self.advance(state, codes[:, position], position)
+            codes[:, position] = draw_codes(self.logits(codes, position), rng)
         return codes
 
     @classmethod

@@ -157,20 +157,19 @@ class CodeSampler:
         """Return whole rows with the codes that are given in the columns before ``stop``."""
         n_rows = len(given)
         wanted = given.long().repeat_interleave(each, dim=0)
-        state, codes = self._generator.start(len(wanted)), torch.empty_like(wanted)
+        codes = torch.zeros_like(wanted)
         log_weight = torch.zeros(len(wanted), device=codes.device, dtype=torch.float64)
         for position in range(stop):
-            logits, own = self.logits(state, position), wanted[:, position]
+            logits, own = self.logits(codes, position), wanted[:, position]
             is_given = own >= 0
             codes[:, position] = torch.where(is_given, own, draw_codes(logits, rng))
             log_p = torch.log_softmax(logits, dim=1).gather(1, codes[:, position, None]).squeeze(1)
             log_weight += torch.where(is_given, log_p, 0.0)
-            state = self._generator.advance(state, codes[:, position], position)
         weights = torch.softmax(log_weight.view(n_rows, each), dim=1)
         kept = torch.multinomial(weights, 1, generator=rng).squeeze(1)
         codes = codes[torch.arange(n_rows, device=codes.device) * each + kept]
         places = torch.empty(len(codes), 0, device=codes.device)
-        return self._go_on(self._state_after(codes, stop), codes, places, stop, rng)[0]
+        return self._go_on(codes, places, stop, rng)[0]
 
     def _without_pooled(self, codes: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
         """Return the codes of complete rows with pooled codes redrawn, each column independently."""
@@ -181,8 +180,7 @@ class CodeSampler:
         return codes
 
     def _free(self, n_rows: int, rng: torch.Generator) -> Drawn:
-        state, codes, places = self.start(n_rows, rng)
-        return self._go_on(state, codes, places, 0, rng)
+        return self._go_on(*self.start(n_rows, rng), 0, rng)
 
     def _conditional(self, n_rows: int, rng: torch.Generator, fixed: Mapping[int, Chances]) -> Drawn:
         least = max(CANDIDATES * n_rows, MIN_CANDIDATES)
@@ -204,7 +202,7 @@ class CodeSampler:
         kept = torch.multinomial(weights, n_rows, replacement=True, generator=rng)
         codes = torch.zeros(n_rows, len(self._excluded), dtype=torch.int64, device=first.device)
         codes[:, :stop] = first[kept].long()
-        return self._go_on(self._state_after(codes, stop), codes, places[kept], stop, rng)
+        return self._go_on(codes, places[kept], stop, rng)
 
     def _candidates(
         self,
@@ -218,10 +216,10 @@ class CodeSampler:
         Adds to ``masses``, for each of these columns, the log of the summed weights before it, and of these times the
         probability of a code that may meet its condition.
         """
-        state, codes, places = self.start(n_rows, rng)
+        codes, places = self.start(n_rows, rng)
         log_weight = torch.zeros(n_rows, device=codes.device, dtype=torch.float64)
         for position in range(max(fixed) + 1):
-            logits = self.logits(state, position)
+            logits = self.logits(codes, position)
             chances = fixed.get(position)
             if chances is None:
                 codes[:, position] = self._generator.draw_column(logits, codes, places, position, rng)
@@ -232,7 +230,6 @@ class CodeSampler:
                 mass = torch.stack([log_weight, log_weight + log_possible]).logsumexp(1)
                 masses[position].append(mass)
                 log_weight += log_chance
-            state = self._generator.advance(state, codes[:, position], position)
         return codes, places, log_weight
 
     def _check(self, masses: Mapping[int, list[torch.Tensor]]) -> None:
@@ -253,41 +250,26 @@ class CodeSampler:
                     share,
                 )
 
-    def start(self, n_rows: int, rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return the initial state of new rows, an array for their codes, and their places, uniform at first."""
+    def start(self, n_rows: int, rng: torch.Generator) -> Drawn:
+        """Return an array for the codes of new rows, and their places, uniform at first."""
         device, placed = self._generator.device, self._generator.placed
         codes = torch.zeros(n_rows, len(self._excluded), dtype=torch.int64, device=device)
         if not placed:
-            return self._generator.start(n_rows), codes, torch.empty(n_rows, 0, device=device)
+            return codes, torch.empty(n_rows, 0, device=device)
         places = torch.full(codes.shape, torch.nan, device=device)
         places[:, placed] = torch.rand(n_rows, len(placed), generator=rng, device=device)
-        return self._generator.start(n_rows), codes, places
-
-    def _state_after(self, codes: torch.Tensor, stop: int) -> torch.Tensor:
-        """Return the state of rows whose columns before ``stop`` are drawn."""
-        state = self._generator.start(len(codes))
-        for position in range(stop):
-            state = self._generator.advance(state, codes[:, position], position)
-        return state
-
-    def _go_on(
-        self,
-        state: torch.Tensor,
-        codes: torch.Tensor,
-        places: torch.Tensor,
-        start: int,
-        rng: torch.Generator,
-    ) -> Drawn:
-        """Draw every column from ``start`` on, and return codes and places."""
-        for position in range(start, len(self._excluded)):
-            logits = self.logits(state, position)
-            codes[:, position] = self._generator.draw_column(logits, codes, places, position, rng)
-            state = self._generator.advance(state, codes[:, position], position)
         return codes, places
 
-    def logits(self, state: torch.Tensor, position: int) -> torch.Tensor:
+    def _go_on(self, codes: torch.Tensor, places: torch.Tensor, start: int, rng: torch.Generator) -> Drawn:
+        """Draw every column from ``start`` on, and return codes and places."""
+        for position in range(start, len(self._excluded)):
+            logits = self.logits(codes, position)
+            codes[:, position] = self._generator.draw_column(logits, codes, places, position, rng)
+        return codes, places
+
+    def logits(self, codes: torch.Tensor, position: int) -> torch.Tensor:
         """Return ``(batch, size)`` logits of a column, minus infinity for codes that must not be drawn."""
-        logits, excluded = self._generator.logits(state, position), self._excluded[position]
+        logits, excluded = self._generator.logits(codes, position), self._excluded[position]
         return logits if excluded is None else logits.masked_fill(excluded, -torch.inf)
 
 

@@ -121,9 +121,9 @@ def keep_shares(generator: Generator, exists: Sequence[np.ndarray], rng: torch.G
         rng: Source of the drawn rows, on the generator's device.
     """
     sampler = CodeSampler(generator, exists)
-    state, codes, places = sampler.start(SHARED, rng)
+    codes, places = sampler.start(SHARED, rng)
     for position in range(len(generator.sizes)):
-        logits = sampler.logits(state, position)
+        logits = sampler.logits(codes, position)
         if str(position) in generator.places:
             own = generator.places_at(position)
             first = int(generator.offsets[position])
@@ -136,7 +136,6 @@ def keep_shares(generator: Generator, exists: Sequence[np.ndarray], rng: torch.G
                 bias += change
                 logits[:, own.block] += change
         codes[:, position] = generator.draw_column(logits, codes, places, position, rng)
-        state = generator.advance(state, codes[:, position], position)
 
 
 def _places(encoder: TableEncoder, position: int, partners: Sequence[int]) -> Places:

@@ -162,6 +162,8 @@ class CodedColumn:
     ) -> np.ndarray:
         """Return a cell for each code, at its place within the code, or drawn in proportion to the released counts."""
         order, cumulative, bounds = self.drawing
+        if places is None and (np.diff(bounds) <= 1).all():  # one cell a code: nothing is left to be drawn
+            return np.asarray(order[np.minimum(bounds[codes], len(order) - 1)])
         start, stop = cumulative[bounds[codes]], cumulative[bounds[codes + 1]]
         drawn = start + (rng.random(len(codes)) if places is None else places) * (stop - start)
         places = np.searchsorted(cumulative, drawn, side="right") - 1

@@ -211,14 +211,14 @@ class TableEncoder:
         ordered = [column.name for column in self.inner if column.name in self.positions]
         has_places = places is not None and bool(places.shape[1])
 
-        def draw(name: str, rows: np.ndarray, at: np.ndarray | None = None) -> pd.Series:
+        def draw(name: str, rows: np.ndarray | None, at: np.ndarray | None = None) -> pd.Series:
+            drawn = codes if rows is None else codes[rows]
             if name in constants:
-                return self.constant(name, constants[name], len(rows))
-            return self._series(self.positions[name], codes[rows], rng, at)
+                return self.constant(name, constants[name], len(drawn))
+            return self._series(self.positions[name], drawn, rng, at)
 
-        every = np.arange(len(codes))
         series = {
-            name: draw(name, every, places[:, position] if has_places else None)  # type: ignore[index]
+            name: draw(name, None, places[:, position] if has_places else None)  # type: ignore[index]
             for name, position in self.positions.items()
         }
         if self.reduction is not None:

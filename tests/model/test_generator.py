@@ -33,8 +33,8 @@ def coded(size: int) -> CodedColumn:
 
 def critic_of(generator: Generator, seed: int = 0) -> Critic:
     """A critic of the last column with weights at random."""
-    state = generator.state_of(generator.draw(200, _rng()))
-    before, anchor = state[:, :4], generator.anchor_logits(state, 2)
+    codes = generator.draw(200, _rng())
+    before, anchor = generator.ones_before(codes, 2), generator.anchor_logits(codes, 2)
     critic = Critic.of_columns([coded(3), coded(1), coded(4)], before, anchor)
     with torch.no_grad():
         critic.network.weight.copy_(torch.randn(critic.network.weight.shape, generator=_rng(seed)))
@@ -75,36 +75,43 @@ class TestDraw:
         generator.draw(5, _rng())
         assert torch.equal(torch.get_rng_state(), before)
 
-    def test_the_state_of_rows_is_that_of_drawing_them(self, generator):
-        codes = generator.draw(50, _rng())
-        state = generator.start(50)
-        for position in range(3):
-            state = generator.advance(state, codes[:, position], position)
-        assert torch.equal(generator.state_of(codes), state)
-        assert torch.equal(
-            state, torch.cat([F.one_hot(codes[:, i], s) for i, s in enumerate(SIZES)], 1).float()
-        )
-
 
 class TestLogits:
+    @pytest.mark.parametrize("position", [0, 1, 2])
+    def test_the_anchors_are_a_product_with_the_one_hot_blocks_before(self, generator, position):
+        codes = generator.draw(50, _rng())
+        blocks = torch.cat([F.one_hot(codes[:, i], size) for i, size in enumerate(SIZES)], 1).float()
+        first, stop = sum(SIZES[:position]), sum(SIZES[: position + 1])
+        expected = blocks[:, :first] @ generator.direct[:first, first:stop] + generator.bias[first:stop]
+        torch.testing.assert_close(generator.anchor_logits(codes, position), expected)
+
+    def test_of_a_row_do_not_depend_on_the_rows_beside_it(self, corrected):
+        """To the last bit, in float64, as door 2 needs it: a product of matrices may be summed in another order."""
+        codes = corrected.draw(999, _rng())
+        whole = corrected.anchor_logits(codes, 2, torch.float64)
+        assert all(
+            torch.equal(corrected.anchor_logits(codes[i : i + 1], 2, torch.float64)[0], whole[i])
+            for i in (0, 500, 998)
+        )
+
     def test_a_column_depends_on_those_before_it_only(self, corrected):
         codes = corrected.draw(10, _rng())
         changed = codes.clone()
         changed[:, 2] = (changed[:, 2] + 1) % 4
-        state, other = corrected.state_of(codes), corrected.state_of(changed)
         for position in range(3):
-            torch.testing.assert_close(corrected.logits(state, position), corrected.logits(other, position))
+            torch.testing.assert_close(corrected.logits(codes, position), corrected.logits(changed, position))
         changed[:, 0] = (changed[:, 0] + 1) % 3
-        other = corrected.state_of(changed)
-        torch.testing.assert_close(corrected.logits(state, 0), corrected.logits(other, 0))
-        assert not torch.allclose(corrected.logits(state, 2), corrected.logits(other, 2))
+        torch.testing.assert_close(corrected.logits(codes, 0), corrected.logits(changed, 0))
+        assert not torch.allclose(corrected.logits(codes, 2), corrected.logits(changed, 2))
 
     def test_are_the_anchors_and_the_critics_log_ratio(self, corrected):
-        state = corrected.state_of(corrected.draw(10, _rng()))
-        critic, anchor = corrected.critics["2"], corrected.anchor_logits(state, 2)
-        expected = anchor + critic.network(critic.features(state[:, :4], anchor)) @ critic.basis.T
-        torch.testing.assert_close(corrected.logits(state, 2), expected)
-        torch.testing.assert_close(corrected.logits(state, 0), corrected.anchor_logits(state, 0))
+        codes = corrected.draw(10, _rng())
+        critic, anchor = corrected.critics["2"], corrected.anchor_logits(codes, 2)
+        features = critic.features(corrected.ones_before(codes, 2), anchor)
+        torch.testing.assert_close(
+            corrected.logits(codes, 2), anchor + critic.network(features) @ critic.basis.T
+        )
+        torch.testing.assert_close(corrected.logits(codes, 0), corrected.anchor_logits(codes, 0))
 
     def test_a_critic_that_has_not_learned_changes_nothing(self, generator):
         critic = critic_of(generator)

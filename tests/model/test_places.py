@@ -167,7 +167,7 @@ class TestState:
         own = generator.places_at(3)
         codes = generator.draw(1, torch.Generator().manual_seed(0)).expand(30_000, -1).clone()
         places = torch.full(codes.shape, 0.9)
-        logits = generator.logits(generator.state_of(codes), 3)[:, own.block]
+        logits = generator.logits(codes, 3)[:, own.block]
         weights = generator.weights_of(3, own)
         drawn, at = own.draw(logits, codes, places, weights, torch.Generator().manual_seed(1))
         found = torch.bincount(drawn - own.block.start, minlength=logits.shape[1]) / len(codes)

@@ -26,26 +26,18 @@ def _masks(*sizes):
 
 
 class ToyGenerator:
-    """Three columns of a known joint distribution, in the generator's terms: the state is the codes so far."""
+    """Three columns of a known joint distribution, in the generator's terms."""
 
     device = torch.device("cpu")
     first = torch.tensor([0.7, 0.3])
     second = torch.tensor([[0.8, 0.1, 0.1], [0.1, 0.1, 0.8]])  # given the first
     third = torch.tensor([[0.5, 0.5], [0.9, 0.1], [0.1, 0.9]])  # given the second
 
-    def start(self, n_rows):
-        return torch.zeros(n_rows, 3)
-
-    def logits(self, state, position):
+    def logits(self, codes, position):
         if position == 0:
-            return self.first.log().expand(len(state), 2)
-        before = state[:, position - 1].long()
+            return self.first.log().expand(len(codes), 2)
+        before = codes[:, position - 1]
         return (self.second if position == 1 else self.third)[before].log()
-
-    def advance(self, state, codes, position):
-        state = state.clone()
-        state[:, position] = codes
-        return state
 
     placed = ()
 
@@ -132,10 +124,10 @@ class TestCodes:
             first = torch.tensor([0.98, 0.02])
             second = torch.tensor([[0.4, 0.3, 0.3], [0.3, 0.3, 0.4]])
 
-            def logits(self, state, position):
+            def logits(self, codes, position):
                 if position < 2:
-                    return super().logits(state, position)
-                has_it = state[:, :1]
+                    return super().logits(codes, position)
+                has_it = codes[:, :1].float()
                 return torch.log(torch.cat([1.0001 - has_it, has_it + 0.0001], 1))
 
         drawn = []

@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from tabgan._util.tensors import one_hot_product
 from tabgan.table.coded import CodedColumn
 
 #: Categories with an indicator, and classes of a target with an output of their own, at most: the most frequent ones.
@@ -115,7 +116,7 @@ class Critic(nn.Module):
         """Return ``(batch, features)``, each row from its own codes alone; about as long as ``scale`` times 3.
 
         Args:
-            before: ``(batch, before)`` one-hot blocks of the earlier columns.
+            before: ``(batch, earlier columns)`` positions of the ones in the earlier columns' one-hot blocks.
             anchor: ``(batch, size)`` the anchors' logits.
         """
         # By feature, so that a product reads whole lines of memory.
@@ -134,8 +135,9 @@ class Critic(nn.Module):
 
     def _standardised(self, before: torch.Tensor, anchor: torch.Tensor) -> torch.Tensor:
         """Return ``(batch, P + K)`` single features, standardised."""
-        table, mean, spread = (each.to(before.dtype) for each in (self.table, self.mean, self.spread))
-        single = torch.cat([before @ table, _log_odds(anchor, self.basis.to(before.dtype))], dim=1)
+        table, mean, spread = (each.to(anchor.dtype) for each in (self.table, self.mean, self.spread))
+        ordered = one_hot_product(before, table), _log_odds(anchor, self.basis.to(anchor.dtype))
+        single = torch.cat(ordered, dim=1)
         return ((single - mean) / spread).clamp(-_MOST, _MOST)
 
     def _lengths(self, dtype: torch.dtype) -> torch.Tensor:
@@ -170,19 +172,19 @@ class Critic(nn.Module):
 
         Args:
             columns: Coded columns in the order in which they are drawn, up to the critic's own.
-            before: ``(rows, before)`` one-hot blocks of drawn rows' earlier columns.
+            before: ``(rows, earlier columns)`` positions of the ones in drawn rows' one-hot blocks.
             anchor: ``(rows, size)`` the anchors' logits for them.
             max_rows: The most rows of a unit of privacy: features are shortened by it, as each row's gradient is.
         """
         tables = [_singles(column) for column in columns[:-1]]
         owner = np.repeat(np.arange(len(tables)), [table.shape[1] for table in tables])
-        table = np.zeros((before.shape[1], len(owner)))
+        table = np.zeros((sum(map(len, tables)), len(owner)))
         row = column = 0
         for each in tables:
             table[row : row + len(each), column : column + each.shape[1]] = each
             row, column = row + each.shape[0], column + each.shape[1]
         basis = torch.as_tensor(_basis(columns[-1]), dtype=torch.float32)
-        single = before @ torch.as_tensor(table, dtype=torch.float32)
+        single = one_hot_product(before, torch.as_tensor(table, dtype=torch.float32))
         relevance = _correlation(single, torch.softmax(anchor, dim=1) @ basis)
         kept = torch.argsort(-relevance, stable=True)[:MOST_SINGLE].sort().values
         table, owner = table[:, kept.numpy()], owner[kept.numpy()]

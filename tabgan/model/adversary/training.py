@@ -53,8 +53,7 @@ class Game:
         max_rows: int = 1,
     ) -> None:
         self._generator, self.position = generator, position
-        drawn = generator.state_of(generator.draw(DRAWN, rng))
-        before, anchor = self._split(drawn)
+        before, anchor = self._split(generator.draw(DRAWN, rng), torch.float32)
         columns = encoder.columns[: position + 1]
         self.critic = Critic.of_columns(columns, before.cpu(), anchor.cpu(), max_rows).to(generator.device)
         self._anchor, self._features = anchor, self.critic.features(before, anchor)
@@ -64,10 +63,10 @@ class Game:
         """The critic's trained layer."""
         return self.critic.network
 
-    def _split(self, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the one-hot blocks before the column, and the anchors' logits of it."""
-        before = state[:, : int(self._generator.offsets[self.position])]
-        return before, self._generator.anchor_logits(state, self.position)
+    def _split(self, codes: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the positions of the ones before the column, and the anchors' logits of it."""
+        before = self._generator.ones_before(codes, self.position)
+        return before, self._generator.anchor_logits(codes, self.position, dtype)
 
     def prepare(self, codes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the features ``(batch, m)`` of rows and all that their losses need, each row from itself alone.
@@ -77,7 +76,7 @@ class Game:
         Args:
             codes: ``(batch, columns)`` codes.
         """
-        before, anchor = self._split(self._generator.state_of(codes).double())
+        before, anchor = self._split(codes, torch.float64)
         own = codes[:, self.position].to(anchor.dtype)
         return self.critic.features(before, anchor), torch.cat([anchor, own[:, None]], dim=1)
 

@@ -84,7 +84,7 @@ class TestFeatures:
     def test_products_are_those_of_different_columns(self, game, codes):
         """Against each product of two single features, written out."""
         critic, rows = game.critic, torch.as_tensor(codes[:30])
-        before, anchor = game._split(game._generator.state_of(rows).double())
+        before, anchor = game._split(rows, torch.float64)
         features = critic.features(before, anchor)
         n_single = len(critic.owner)
         factor = torch.where(critic.owner == -1, critics.OWN, 1.0).double()
@@ -106,8 +106,7 @@ class TestFeatures:
             Game(anchored.generator, anchored.encoder, 3, torch.Generator().manual_seed(0), n) for n in (1, 4)
         ]
         one, four = (
-            each.critic.features(torch.zeros(1, 3 + games[0].critic.table.shape[0] - 3), torch.zeros(1, 2))
-            for each in games
+            each.critic.features(torch.zeros(1, 3, dtype=torch.int64), torch.zeros(1, 2)) for each in games
         )
         torch.testing.assert_close(four * 4, one)
 
@@ -252,7 +251,7 @@ class TestKinds:
 def test_state_round_trip(game, codes, anchored):
     play(game, steps(game, codes, 2))
     again = Critic.of_state(anchored.encoder.sizes, 3, game.critic.state_dict())
-    state = anchored.generator.state_of(torch.as_tensor(codes[:20]))
-    anchor = anchored.generator.anchor_logits(state, 3)
-    before = state[:, : int(anchored.generator.offsets[3])]
+    rows = torch.as_tensor(codes[:20])
+    anchor = anchored.generator.anchor_logits(rows, 3)
+    before = anchored.generator.ones_before(rows, 3)
     torch.testing.assert_close(again.log_ratio(before, anchor), game.critic.log_ratio(before, anchor))
