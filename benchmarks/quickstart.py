@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from environment import environment
 
-from tabgan.jobs.config import load_jobs
+from tabgan.jobs.loading import load_jobs
 from tabgan.jobs.run import run_job
 
 ROOT = Path(__file__).parent.parent

@@ -26,6 +26,7 @@ ORDER = [
     "_util.validate",
     "_util.files",
     "_util.progress",
+    "_util.processes",
     "_util.tensors",
     "_util.rng",
     "_util.yaml",
@@ -156,13 +157,19 @@ ORDER = [
     "synthesizer",
     "jobs.fields",
     "jobs.config",
+    "jobs.expand",
+    "jobs.loading",
+    "jobs.record",
     "jobs.run",
     "jobs.executors",
+    "jobs.eventlog",
+    "jobs.index",
     "jobs",
     "cli.terminal",
     "cli.condition_text",
     "cli.options",
     "cli.parts",
+    "cli.batch",
     "cli.reports",
     "cli.ledgers",
     "cli.releases",
@@ -183,10 +190,18 @@ ONLY_IN = {
     "safetensors": {"fitting.modelfile", "fitting.checkpoint"},
     "filelock": {"privacy.ledger.file", "fitting.checkpoint"},
     "sdmetrics": {"evaluation.sdmetrics_scores"},
-    "jinja2": {"report"},
+    "jinja2": {"jobs.index", "report"},
     "weasyprint": {"report"},
-    "typer": {"cli.app", "cli.parts", "cli.reports", "cli.ledgers", "cli.releases"},
-    "rich": {"cli.terminal", "cli.app", "cli.parts", "cli.reports", "cli.ledgers", "_util.progress"},
+    "typer": {"cli.app", "cli.batch", "cli.parts", "cli.reports", "cli.ledgers", "cli.releases"},
+    "rich": {
+        "cli.terminal",
+        "cli.app",
+        "cli.batch",
+        "cli.parts",
+        "cli.reports",
+        "cli.ledgers",
+        "_util.progress",
+    },
     "secrets": {
         "privacy",
         "audit",
@@ -721,10 +736,10 @@ VERBS = set(
     re.findall(
         r"\w+",
         "accept add advance append audit bind call charge check clip close compare complete copy count "
-        "create cut draft draw end fit flush have ignore import initialise keep lock log measure merge "
-        "minimise move offer print raise read record refuse register reinitialise release remove replace restore "
-        "restrict return run sample save set show split start stop take time train try turn update warn "
-        "write yield",
+        "create cut draft draw end fit flush give have hide ignore import initialise interrupt keep lock log "
+        "measure merge minimise move offer prepare print raise read record refuse register reinitialise release "
+        "remove replace restore restrict return run sample save set show split start stop take time train try "
+        "turn update warn write yield",
     )
 )
 

@@ -16,7 +16,7 @@ from tabgan._util.files import canonical, parse, sealed, sha256, unsealed
 from tabgan.errors import CheckpointError, ConfigError, LedgerError, ModelFileError, PrivacyError, SchemaError
 from tabgan.fitting.checkpoint import Checkpoint, holdout_seed
 from tabgan.fitting.modelfile import FORMAT
-from tabgan.jobs.config import load_jobs
+from tabgan.jobs.loading import load_jobs
 from tabgan.privacy import accounting
 from tabgan.privacy.accounting import SubsampledGaussian, epsilon_of
 from tabgan.privacy.events import GAUSSIAN, POISSON_GAUSSIAN, Release

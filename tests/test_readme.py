@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tabgan import TabGAN
-from tabgan.jobs.config import load_jobs
+from tabgan.jobs.loading import load_jobs
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -75,24 +75,30 @@ def parse(text: str, environ: Mapping[str, str]) -> tuple[Any, list[str]]:
     >>> parse("delta: 1e-6\nfolder: ${OUT:-out}/a", {"OUT": "there"})
     ({'delta': 1e-06, 'folder': 'there/a'}, [])
     """
+    data, problems, _ = parse_with_lines(text, environ)
+    return data, problems
+
+
+def parse_with_lines(text: str, environ: Mapping[str, str]) -> tuple[Any, list[str], dict[str, int]]:
+    """Return what :func:`parse` returns, and the line of each key path, such as ``jobs[0].source.path``."""
     if len(text) > MAX_CHARACTERS:
-        return None, [f"expected at most {MAX_CHARACTERS:,} characters, got {len(text):,}."]
+        return None, [f"expected at most {MAX_CHARACTERS:,} characters, got {len(text):,}."], {}
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
         if node is None:
-            return None, []
+            return None, [], {}
         _check_aliases(node)
         walk = _Walk(loader, environ)
         walk.visit(node, "")
-        return (None if walk.problems else loader.construct_document(node)), walk.problems
+        return (None if walk.problems else loader.construct_document(node)), walk.problems, walk.lines
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"line {mark.line + 1}: " if mark else ""
-        return None, [f"{place}not valid YAML ({_problem(error)}).{_hint(text, mark)}"]
+        return None, [f"{place}not valid YAML ({_problem(error)}).{_hint(text, mark)}"], {}
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
         # PyYAML's own errors for invalid tags (!!int x), escapes and directives
-        return None, ["not valid YAML (a value that cannot be read)."]
+        return None, ["not valid YAML (a value that cannot be read)."], {}
 
 
 def _hint(text: str, mark: Any) -> str:
@@ -139,12 +145,14 @@ class _Walk:
 
     def __init__(self, loader: _Loader, environ: Mapping[str, str]) -> None:
         self.problems: list[str] = []
+        self.lines: dict[str, int] = {}
         self._loader = loader
         self._environ = environ
         self._seen: set[int] = set()
 
     def visit(self, node: yaml.Node, where: str) -> None:
         """Check a node and its descendants; ``where`` is its key path."""
+        self.lines.setdefault(where, node.start_mark.line + 1)
         if id(node) in self._seen:
             return
         self._seen.add(id(node))
@@ -171,6 +179,7 @@ class _Walk:
             if key.value in seen:
                 self.problems.append(f"{path}: the key occurs twice, again at {line}. Delete one.")
             seen.add(key.value)
+            self.lines.setdefault(path, key.start_mark.line + 1)
             if isinstance(value, yaml.ScalarNode) and value.style is None and value.value == "":
                 self.problems.append(
                     f"{path}: expected a value, got nothing, at {line}. Write null if that is intended."

@@ -21,6 +21,7 @@ from tabgan import io
 from tabgan._util.renamed import OldNameWarning
 from tabgan._util.validate import integer_at_least, real_in
 from tabgan.cli import options
+from tabgan.cli.batch import run
 from tabgan.cli.ledgers import ledger_app
 from tabgan.cli.parts import (
     Debug,
@@ -95,34 +96,7 @@ def _root(
     """Create differentially private synthetic tables."""
 
 
-@app.command()
-def run(
-    file: Annotated[Path, typer.Argument(help="YAML file with one or more jobs.")],
-    only: Annotated[str | None, typer.Option(help="Run only the job with this name.")] = None,
-    output: Annotated[
-        Path | None, typer.Option(help="Folder to write to, instead of those in the file.")
-    ] = None,
-    na_value: NaValue = None,
-    separator: Separator = None,
-    decimal: DecimalMark = None,
-    encoding: Encoding = None,
-    debug: Debug = False,
-) -> None:
-    """Run the jobs of a YAML file: read, fit, sample, evaluate, report."""
-    with exits(debug):
-        from tabgan.cli import terminal
-        from tabgan.jobs.config import load_jobs
-        from tabgan.jobs.executors import JobFailure, LocalExecutor, exit_code
-
-        form = options.given_form(separator, decimal, encoding, na_value)
-        jobs = load_jobs(file, only=only, output=output, form=form)
-        with watcher_on_stderr() as watcher:
-            outcomes = LocalExecutor().run(jobs, watcher)
-        for outcome in outcomes if debug else ():
-            if isinstance(outcome, JobFailure):
-                typer.echo(f"{outcome.name}:\n{outcome.trace}", err=True)
-        terminal.show_outcomes(Console(), outcomes)
-        raise typer.Exit(exit_code(outcomes))
+app.command()(run)
 
 
 @app.command()

@@ -18,8 +18,9 @@ from tabgan._util.progress import ProgressBars
 from tabgan.audit.outcome import AuditResult
 from tabgan.evaluation.gate import Decision
 from tabgan.jobs.config import Job
-from tabgan.jobs.executors import JobFailure, Outcome, Watcher
-from tabgan.jobs.run import JobResult
+from tabgan.jobs.executors import JobFailure, Outcome, Watcher, refused
+from tabgan.jobs.record import FinishedJob
+from tabgan.jobs.run import JobResult, finished_before
 from tabgan.privacy.filter import PrivacyStatement
 from tabgan.privacy.ledger.summary import LedgerSummary
 
@@ -50,12 +51,41 @@ class PlainWatcher(Watcher):
             self._print(f"{stage} ({seconds:.0f} s)")
 
     def finished(self, outcome: Outcome) -> None:
+        if isinstance(outcome, FinishedJob):
+            self._job = outcome.name
+            self._print("done before")
+            return
         state = "failed" if isinstance(outcome, JobFailure) else "done"
         self._print(f"{state} ({time.perf_counter() - self._start:.0f} s)")
 
     def _print(self, line: str) -> None:
         prefix = f"{self._job}: " if self._job else ""
         self._console.print(prefix + line, markup=False, highlight=False, soft_wrap=True)
+
+
+class BatchWatcher(Watcher):
+    """A watcher of jobs that run at once: a line when one ends, with the number of those that have.
+
+    Args:
+        console: The console to write to.
+        n_jobs: Jobs in all.
+    """
+
+    def __init__(self, console: Console, n_jobs: int) -> None:
+        self._console, self._n_jobs, self._n_ended = console, n_jobs, 0
+        self._begun: dict[str, float] = {}
+
+    def started(self, job: Job) -> None:
+        self._begun[job.name] = time.perf_counter()
+
+    def finished(self, outcome: Outcome) -> None:
+        self._n_ended += 1
+        state = state_of(outcome).plain
+        seconds = ""
+        if outcome.name in self._begun:
+            seconds = f" ({time.perf_counter() - self._begun[outcome.name]:.0f} s)"
+        line = f"{self._n_ended} of {self._n_jobs}: {outcome.name}: {state}{seconds}"
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 class BarWatcher(Watcher):
@@ -92,12 +122,38 @@ def show_error(console: Console, message: str, trace: str = "") -> None:
     console.print(Text(f"Error: {message}", style="red"), soft_wrap=True)
 
 
+def show_jobs(console: Console, jobs: Sequence[Job], again: bool) -> None:
+    """Print a table of jobs as they would run: what each promises, writes to, and whether it runs at all."""
+    table = Table("job", "epsilon", "state", "folder", box=SIMPLE, padding=(0, 1, 0, 0))
+    for job in jobs:
+        done = None if again else finished_before(job)
+        if done is not None:
+            state = f"done before, {done.when[:16].replace('T', ' ')}"
+        elif job.resumes_from is not None and job.resumes_from.exists():
+            state = "resumes"
+        else:
+            state = f"runs after {', '.join(job.needs)}" if job.needs else "runs"
+        table.add_row(Text(job.name), _promise_of(job), state, Text(str(job.output.folder)))
+    console.print(table)
+    console.print("Nothing was read or spent.", highlight=False)
+
+
+def _promise_of(job: Job) -> str:
+    """Return the epsilon of a job's fit, and that of its private metrics."""
+    if not job.is_private:
+        return "no privacy"
+    extra = job.private_metrics_epsilon
+    return at_most(job.epsilon or 0.0) + ("" if extra is None else f" + {at_most(extra)}")
+
+
 def show_outcomes(console: Console, outcomes: Sequence[Outcome]) -> None:
     """Print every job's summary, and a table of all if there are several."""
     for outcome in outcomes:
         console.print()
         if isinstance(outcome, JobResult):
             _show_result(console, outcome)
+        elif isinstance(outcome, FinishedJob):
+            _show_finished(console, outcome)
         else:
             console.print(Text(f"{outcome.name}: failed", style="bold red"))
             console.print(Text(outcome.message, style="red"), soft_wrap=True)
@@ -125,6 +181,14 @@ def _show_result(console: Console, result: JobResult) -> None:
     lines += [("written" if i == 0 else "", str(path)) for i, path in enumerate(result.files)]
     _show_lines(console, lines)
     show_decision(console, result.decision)
+
+
+def _show_finished(console: Console, found: FinishedJob) -> None:
+    console.print(Text(f"{found.name}: done before, {found.when}", style="bold"))
+    said = "Nothing has changed since, so it was not run again; --again runs it, and spends its budget once more."
+    console.print(Text(said), soft_wrap=True)
+    if refused(found):
+        console.print(Text("Its gate refused the release.", style="bold red"))
 
 
 def show_decision(console: Console, decision: Decision) -> None:
@@ -276,7 +340,7 @@ OVERVIEW = ("valid", "shapes", "trends", "TSTR")
 
 def _overview(outcomes: Sequence[Outcome]) -> Table:
     """Return a table with one line per job: state, promise, quality. It fits into 80 characters."""
-    told = (label for o in outcomes if isinstance(o, JobResult) for label, _ in o.headline)
+    told = (label for o in outcomes if not isinstance(o, JobFailure) for label, _ in o.headline)
     labels = list(dict.fromkeys(label for label in told if label in OVERVIEW))
     names = ("state", "epsilon", *labels, "seconds")
     table = Table("job", *[Column(name, no_wrap=True) for name in names], box=SIMPLE, padding=(0, 1, 0, 0))
@@ -284,23 +348,32 @@ def _overview(outcomes: Sequence[Outcome]) -> Table:
         table.caption = f"INTERNAL, {UNCOVERED}: {', '.join(labels)}"
     for outcome in outcomes:
         if isinstance(outcome, JobFailure):
-            table.add_row(Text(outcome.name), Text("failed", style="red"), *["-"] * (len(labels) + 2))
+            table.add_row(Text(outcome.name), state_of(outcome), *["-"] * (len(labels) + 2))
             continue
         headline = dict(outcome.headline)
+        if isinstance(outcome, JobResult):
+            promise, spent = epsilon_text(outcome.privacy), f"{sum(outcome.seconds.values()):.0f}"
+        else:
+            promise, spent = outcome.epsilon or "no privacy", "-"
         table.add_row(
             Text(outcome.name),
-            _state(outcome),
-            epsilon_text(outcome.privacy),
+            state_of(outcome),
+            promise,
             *[headline.get(label, "-") for label in labels],
-            f"{sum(outcome.seconds.values()):.0f}",
+            spent,
         )
     return table
 
 
-def _state(result: JobResult) -> Text:
-    if result.decision.outcome == "failed":
+def state_of(outcome: Outcome) -> Text:
+    """Return the state of a job that has ended, in a word or two."""
+    if isinstance(outcome, JobFailure):
+        return Text("failed", style="red")
+    if refused(outcome):
         return Text("withheld", style="bold red")
-    return Text("done" if result.privacy.is_private else "no release")
+    if isinstance(outcome, FinishedJob):
+        return Text("done before")
+    return Text("done" if outcome.privacy.is_private else "no release")
 
 
 def epsilon_text(privacy: PrivacyStatement) -> str:

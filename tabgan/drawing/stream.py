@@ -12,7 +12,6 @@ import json
 import math
 import multiprocessing
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -27,6 +26,7 @@ import pyarrow as pa
 import torch
 
 from tabgan._util.files import atomic_path, leftovers, parse
+from tabgan._util.processes import end_with, without_main
 from tabgan._util.progress import Progress, silent
 from tabgan._util.rng import RandomStreams
 from tabgan.columns.filling import Filling
@@ -241,13 +241,13 @@ def _written(
         n_processes,
         multiprocessing.get_context("spawn"),
         _open_model,
-        (model_file, dict(wanted)),
+        (model_file, dict(wanted), os.getpid()),
     )
     try:
         waiting: set[Future[PartFile]] = set()
         rest = iter(jobs)
         while True:
-            with _without_main():
+            with without_main():
                 waiting |= {
                     pool.submit(_write_there, job) for job in islice(rest, 2 * n_processes - len(waiting))
                 }
@@ -265,29 +265,13 @@ def _written(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-@contextmanager
-def _without_main() -> Iterator[None]:
-    """Hide the caller's script from processes that start.
-
-    They would run it again, and a script that samples without asking for ``__name__`` would start processes of its own.
-    """
-    main = sys.modules["__main__"]
-    hidden = {name: getattr(main, name) for name in ("__file__", "__spec__") if hasattr(main, name)}
-    try:
-        main.__spec__ = None
-        vars(main).pop("__file__", None)
-        yield
-    finally:
-        for name, value in hidden.items():
-            setattr(main, name, value)
-
-
 #: The rows of this process, if it is one of several.
 _there: dict[str, RowSource] = {}
 
 
-def _open_model(model_file: Path, wanted: Mapping[str, Any]) -> None:
+def _open_model(model_file: Path, wanted: Mapping[str, Any], parent: int) -> None:
     """Prepare a process that writes files."""
+    end_with(parent)
     torch.set_num_threads(1)  # each of the processes has a core
     fitted, _ = read_model(model_file, torch.device("cpu"))
     _there["source"] = RowSource.of(fitted, **wanted)

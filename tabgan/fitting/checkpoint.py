@@ -36,6 +36,7 @@ from tabgan._util.validate import shown
 from tabgan.errors import CheckpointError, ConfigError
 from tabgan.privacy.doors.digest import table_digest
 from tabgan.privacy.events import is_number
+from tabgan.privacy.ledger.file import LedgerFile
 from tabgan.privacy.ledger.journal import Journal
 from tabgan.privacy.ledger.records import DIGEST_VERSION, tag_version
 
@@ -365,6 +366,15 @@ def sample_seed(folder: Path) -> int:
 def has_begun(folder: Path | None) -> bool:
     """Return whether a fit can resume from a folder."""
     return folder is not None and (folder / _MANIFEST).exists()
+
+
+def discard_if_ended(folder: Path, ledger: Path) -> None:
+    """Remove the checkpoint of a fit that its ledger records as failed or closed: it could not resume."""
+    if not has_begun(folder) or not ledger.exists():
+        return
+    fit = LedgerFile(ledger).fit(str(_read_manifest(folder)["fit"]))
+    if fit is not None and fit.outcome in ("failed", "closed"):
+        discard(folder)
 
 
 def discard(folder: Path) -> None:

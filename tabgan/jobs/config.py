@@ -25,11 +25,7 @@ file, output folders and checkpoints to the current directory. Privacy is on unl
 from __future__ import annotations
 
 import inspect
-import os
-import reprlib
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import field, fields, replace
+from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -38,18 +34,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     PlainValidator,
-    TypeAdapter,
-    ValidationError,
     model_validator,
 )
 from pydantic.dataclasses import dataclass
 
-from tabgan._util.validate import nearest
-from tabgan._util.yaml import parse
-from tabgan.errors import ConfigError, SchemaError
+from tabgan.errors import ConfigError
 from tabgan.evaluation.catalog import figures
 from tabgan.evaluation.gate import Gate
-from tabgan.io import CsvForm, Format, check_readable, check_writable, format_of, is_csv, package_table
+from tabgan.io import CsvForm, Format, format_of, is_csv, package_table
 from tabgan.jobs.fields import (
     synthesizer,
     to_checkpoint,
@@ -142,6 +134,12 @@ class Source:
     def form(self) -> CsvForm:
         """The form of its CSV, as arguments of the functions that read and write tables."""
         return cast(CsvForm, {key: getattr(self, key) for key in CSV_KEYS})
+
+    def states(self) -> list[str] | None:
+        """Return size and time of change of the files; ``None`` for a source that cannot tell if its rows changed."""
+        files = [self.file(), *([self.holdout] if isinstance(self.holdout, Path) else [])]
+        found = [(file, file.stat()) for file in files if file.exists()]
+        return [f"{file} {state.st_size} {state.st_mtime_ns}" for file, state in found]
 
     def file(self) -> Path:
         """Return the file that holds the rows."""
@@ -236,6 +234,7 @@ class Job:
         random_state: Seed of everything except the privacy noise.
         ledger: The ledger of the dataset; ``None`` accounts for this job alone.
         checkpoint: The folder that an interrupted run resumes from; removed when the job is done.
+        needs: Names of jobs that must succeed before.
     """
 
     name: Annotated[str, PlainValidator(to_name)]
@@ -251,6 +250,26 @@ class Job:
     random_state: Annotated[int | None, PlainValidator(to_random_state)] = None
     ledger: Annotated[LedgerConfig | None, PlainValidator(to_ledger)] = None
     checkpoint: Annotated[Path | None, PlainValidator(to_checkpoint)] = None
+    needs: tuple[str, ...] = ()
+
+    @property
+    def resumes_from(self) -> Path | None:
+        """The folder that an interrupted run resumes from: the checkpoint, or one beside the ledger if there is one.
+
+        Without it, the fit that was interrupted would stay in the ledger, and the next run spend its budget again.
+        """
+        if self.checkpoint is not None or self.ledger is None:
+            return self.checkpoint
+        return self.ledger.path.with_name(f"{self.ledger.path.name}.{self.name}.checkpoint")
+
+    @property
+    def epsilon(self) -> float | None:
+        """Epsilon of the fit; ``None`` without privacy."""
+        return self._argument("epsilon") if self.is_private else None
+
+    def _argument(self, name: str) -> float:
+        """Return a number among the model's arguments, by default the model's own."""
+        return float(self.model.get(name, inspect.signature(synthesizer()).parameters[name].default))
 
     @property
     def is_private(self) -> bool:
@@ -295,13 +314,9 @@ class Job:
         if not self.is_private:
             return self
         extra = self.private_metrics_epsilon
-        defaults = {
-            name: inspect.signature(synthesizer()).parameters[name].default for name in ("epsilon", "delta")
-        }
-        chosen = defaults | {key: float(value) for key, value in self.model.items() if key in defaults}
         totals = {
-            "epsilon": chosen["epsilon"] + (extra or 0.0),
-            "delta": chosen["delta"] * (1 if extra is None else 2),
+            "epsilon": (self.epsilon or 0.0) + (extra or 0.0),
+            "delta": self._argument("delta") * (1 if extra is None else 2),
         }
         for name, total in totals.items():
             limit = getattr(gate, name)
@@ -375,183 +390,3 @@ class Job:
         if self.source.holdout is None and self.report is not None:
             return DEFAULT_HOLDOUT
         return self.source.holdout
-
-
-def load_jobs(
-    path: Path | str,
-    *,
-    only: str | None = None,
-    output: Path | None = None,
-    form: CsvForm | None = None,
-    environ: Mapping[str, str] = os.environ,
-) -> list[Job]:
-    """Return the jobs of a YAML file.
-
-    Args:
-        path: The file.
-        only: Name of the only job to return; the others are checked as well.
-        output: Folder that replaces the jobs' own; with several jobs, each gets a folder in it.
-        form: Keys of a CSV's form that replace those of every job's source.
-        environ: Values of ``${NAME}``.
-
-    Raises:
-        ConfigError: the file has problems; one line for each, with file, job, key path, finding and fix.
-    """
-    path = Path(path)
-    data, problems = _read(path, environ)
-    if not problems:
-        jobs, problems = _build(data, path)
-    if problems:
-        raise ConfigError("\n".join(f"{path}: {problem}" for problem in problems))
-    jobs = _chosen(jobs, only, path)
-    if output is not None:
-        folders = [output if len(jobs) == 1 else output / job.name for job in jobs]
-        jobs = [
-            replace(job, output=replace(job.output, folder=f)) for job, f in zip(jobs, folders, strict=True)
-        ]
-    if form:
-        given: dict[str, Any] = {**form}
-        jobs = [replace(job, source=replace(job.source, **given)) for job in jobs]
-    check_folders(jobs, path)
-    return jobs
-
-
-def check_folders(jobs: Sequence[Job], path: Path) -> None:
-    """Raise unless every job can write its folder, and no two share one.
-
-    Raises:
-        ConfigError: some cannot; one line for each problem.
-    """
-    problems = []
-    folders = [job.output.folder.resolve() for job in jobs]
-    counts = Counter(folders)
-    for job in jobs:
-        try:
-            check_writable(job.output.folder, "output.folder")
-        except ConfigError as error:
-            problems.append(f"{path}: job {job.name!r}: {error}")
-        if counts[job.output.folder.resolve()] > 1:
-            problems.append(
-                f"{path}: job {job.name!r}: output.folder: another job writes to the same folder."
-            )
-        if any(folder in job.output.folder.resolve().parents for folder in folders):
-            problems.append(
-                f"{path}: job {job.name!r}: output.folder: it lies in the folder of another job. Name one next to it."
-            )
-    if problems:
-        raise ConfigError("\n".join(problems))
-
-
-def _read(path: Path, environ: Mapping[str, str]) -> tuple[Any, list[str]]:
-    check_readable(path, "jobs")
-    try:
-        return parse(path.read_text(encoding="utf-8-sig"), environ)
-    except OSError as error:
-        return None, [f"cannot be read: {error.strerror}."]
-    except UnicodeDecodeError:
-        return None, ["cannot be read: it is not UTF-8 text."]
-
-
-def _build(data: Any, path: Path) -> tuple[list[Job], list[str]]:
-    """Return the jobs in parsed YAML, and all their problems."""
-    raw, problems = _raw_jobs(data)
-    jobs = []
-    for position, item in enumerate(raw):
-        default = path.stem if len(raw) == 1 else f"job-{position + 1}"
-        if not isinstance(item, Mapping):
-            problems.append(f"{default}: expected a mapping with the key 'source', got {reprlib.repr(item)}.")
-            continue
-        job, found = _job({"name": default} | dict(item), path.parent)
-        problems += [f"job {str(item.get('name', default))!r}: {line}" for line in found]
-        jobs += [job] if job else []
-    names = Counter(job.name for job in jobs)
-    problems += [f"job {name!r}: name: {count} jobs have it." for name, count in names.items() if count > 1]
-    return jobs, problems
-
-
-def _raw_jobs(data: Any) -> tuple[list[Any], list[str]]:
-    if isinstance(data, Mapping) and "jobs" in data:
-        others = [f"{key}: unknown key beside 'jobs'." for key in data if key != "jobs"]
-        return (
-            (data["jobs"], others)
-            if isinstance(data["jobs"], list) and data["jobs"]
-            else ([], [*others, _EMPTY])
-        )
-    if isinstance(data, list) and data:
-        return data, []
-    if isinstance(data, Mapping) and data:
-        return [data], []
-    return [], [_EMPTY]
-
-
-_EMPTY = "expected a job (a mapping with the key 'source') or a list of jobs, got none."
-
-
-def _job(raw: dict[str, Any], folder: Path) -> tuple[Job | None, list[str]]:
-    """Return a job, or the lines of its problems."""
-    if "output" not in raw:
-        raw["output"] = {}
-    if isinstance(raw["output"], Mapping):
-        raw["output"] = {"folder": f"out/{raw['name']}"} | dict(raw["output"])
-    lines: list[str] = []
-    # The source is checked first and alone: pydantic checks across keys only once each of them is valid.
-    context = {"folder": folder, "prefix": ""}
-    try:
-        if isinstance(raw.get("source"), Mapping):
-            raw["source"] = TypeAdapter(Source).validate_python(
-                raw["source"], context=context | {"prefix": "source."}
-            )
-    except ValidationError as error:
-        lines += _explain(error, ("source",))
-        raw.pop("source")
-    try:
-        return TypeAdapter(Job).validate_python(raw, context=context), lines
-    except ValidationError as error:
-        missing_again = "source" not in raw and bool(lines)
-        found = _explain(error, ())
-        return None, lines + [line for line in found if not (missing_again and line.startswith("source:"))]
-
-
-_CLASSES: dict[tuple[str, ...], Any] = {
-    (): Job,
-    ("source",): Source,
-    ("output",): Output,
-    ("report",): ReportOptions,
-}
-
-
-def _explain(error: ValidationError, prefix: tuple[str, ...]) -> list[str]:
-    """Return pydantic's findings in tabgan's wording: key path, rule, finding, nearest key."""
-    lines: list[str] = []
-    for finding in error.errors():
-        keys = prefix + tuple(str(key) for key in finding["loc"])
-        where = ".".join(keys)
-        cause = finding.get("ctx", {}).get("error")
-        rule = finding["msg"].removeprefix("Input should be ")
-        if isinstance(cause, ConfigError | SchemaError):
-            lines += str(cause).splitlines()
-        elif finding["type"] == "unexpected_keyword_argument":
-            known = [f.name for f in fields(_CLASSES[keys[:-1]])]
-            lines.append(
-                f"{where}: unknown key.{nearest(keys[-1], known) or ' Known: ' + ', '.join(known) + '.'}"
-            )
-        elif finding["type"] == "missing":
-            lines.append(f"{where}: expected a value, got nothing. The key is required.")
-        elif finding["type"] in ("dataclass_type", "dict_type"):
-            lines.append(
-                f"{where}: expected a mapping of keys and values, got {reprlib.repr(finding['input'])}."
-            )
-        else:
-            lines.append(f"{where}: expected {rule}, got {reprlib.repr(finding['input'])}.")
-    return lines
-
-
-def _chosen(jobs: Sequence[Job], only: str | None, path: Path) -> list[Job]:
-    if only is None:
-        return list(jobs)
-    names = [job.name for job in jobs]
-    if only not in names:
-        raise ConfigError(
-            f"{path}: no job {only!r}.{nearest(only, names) or ' Jobs: ' + ', '.join(names) + '.'}"
-        )
-    return [job for job in jobs if job.name == only]

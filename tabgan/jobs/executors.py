@@ -1,15 +1,26 @@
-"""Executors of many jobs, in which one job's failure does not stop the others."""
+"""Executors of many jobs, in which one job's failure does not stop the others, and a finished job is not run again."""
 
 from __future__ import annotations
 
 import errno
+import logging
+import multiprocessing
+import os
+import signal
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass
 
+from tabgan._util.processes import end_with, threads_each, without_main
+from tabgan._util.progress import Progress
 from tabgan.errors import TabGANError, unexpected
 from tabgan.jobs.config import Job
-from tabgan.jobs.run import JobResult, run_job
+from tabgan.jobs.record import FinishedJob
+from tabgan.jobs.run import JobResult, finished_before, run_job
 from tabgan.privacy.filter import SPENT, UNTOLD
 
 
@@ -28,10 +39,13 @@ class JobFailure:
     trace: str = ""
 
 
-Outcome = JobResult | JobFailure
+Outcome = JobResult | FinishedJob | JobFailure
 
 #: The exit code of a release that a gate refuses; scripts can tell it from that of a failed job.
 GATE_REFUSES = 3
+
+#: Jobs that one process runs before another takes its place, so that memory does not grow with their number.
+JOBS_A_PROCESS = 25
 
 
 class Watcher:
@@ -41,36 +55,149 @@ class Watcher:
         """Take note that a job begins."""
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        """Take note of the current job's progress."""
+        """Take note of the current job's progress, where one runs after the other."""
 
     def finished(self, outcome: Outcome) -> None:
-        """Take note of the current job's outcome."""
+        """Take note of a job's outcome."""
 
 
 class LocalExecutor:
-    """An executor that runs one job after the other, in this process."""
+    """An executor that runs one job after the other, in this process.
+
+    Args:
+        again: True if jobs run again that an earlier run has finished.
+    """
+
+    def __init__(self, again: bool = False) -> None:
+        self._again = again
 
     def run(self, jobs: Sequence[Job], watcher: Watcher | None = None) -> list[Outcome]:
-        """Run every job and return the outcome of each."""
+        """Run every job, each after those that it needs, and return the outcome of each."""
         watcher = watcher or Watcher()
-        outcomes: list[Outcome] = []
+        outcomes: dict[str, Outcome] = {}
         for job in jobs:
-            watcher.started(job)
-            try:
-                outcome: Outcome = run_job(job, progress=watcher.progress)
-            except Exception as error:  # any error: the next job must still run
-                outcome = JobFailure(job.name, describe_error(error), trace_of(error))
+            outcome = _known(job, outcomes, self._again)
+            if outcome is None:
+                watcher.started(job)
+                outcome = _outcome_of(job, watcher.progress)
             watcher.finished(outcome)
-            outcomes.append(outcome)
-        return outcomes
+            outcomes[job.name] = outcome
+        return list(outcomes.values())
+
+
+class ProcessExecutor:
+    """An executor that runs several jobs at once, each in one of several processes, which share the cores.
+
+    Args:
+        workers: Processes, at least 1.
+        again: True if jobs run again that an earlier run has finished.
+    """
+
+    def __init__(self, workers: int, again: bool = False) -> None:
+        self._workers, self._again = workers, again
+        self._own = threading.local()
+        self._pools: list[ProcessPoolExecutor] = []
+
+    def run(self, jobs: Sequence[Job], watcher: Watcher | None = None) -> list[Outcome]:
+        """Run every job, each after those that it needs, and return the outcome of each, in their order.
+
+        An interrupt is passed on to the processes, which end as on their own.
+        """
+        watcher = watcher or Watcher()
+        outcomes: dict[str, Outcome] = {}
+        waiting = list(jobs)
+        running: dict[Future[Outcome], Job] = {}
+        n_threads = max((os.cpu_count() or 1) // self._workers, 1)
+        try:
+            with threads_each(n_threads), without_main(), ThreadPoolExecutor(self._workers) as threads:
+                while waiting or running:
+                    ready = [job for job in waiting if set(job.needs) <= outcomes.keys()]
+                    for job in ready[: self._workers - len(running)]:
+                        waiting.remove(job)
+                        known = _known(job, outcomes, self._again)
+                        if known is not None:
+                            watcher.finished(known)
+                            outcomes[job.name] = known
+                            continue
+                        watcher.started(job)
+                        running[threads.submit(self._in_process, job)] = job
+                    done, _ = wait(running, return_when=FIRST_COMPLETED) if running else (set(), None)
+                    for future in done:
+                        job = running.pop(future)
+                        outcomes[job.name] = future.result()
+                        watcher.finished(outcomes[job.name])
+        except BaseException:
+            self._interrupt()
+            raise
+        finally:
+            for pool in self._pools:
+                pool.shutdown(wait=False, cancel_futures=True)
+        return [outcomes[job.name] for job in jobs]
+
+    def _in_process(self, job: Job) -> Outcome:
+        """Run a job in the process of this thread, which is replaced if it ends."""
+        if not hasattr(self._own, "pool"):
+            self._own.pool = ProcessPoolExecutor(
+                1,
+                multiprocessing.get_context("spawn"),
+                _begin,
+                (os.getpid(),),
+                max_tasks_per_child=JOBS_A_PROCESS,
+            )
+            self._pools.append(self._own.pool)
+        try:
+            outcome: Outcome = self._own.pool.submit(_outcome_of, job).result()
+        except BrokenProcessPool:
+            del self._own.pool
+            return JobFailure(
+                job.name,
+                "Its process ended, as one does for want of memory. The same command runs it again, from its "
+                "checkpoint if it has one; with fewer workers each has more memory.",
+            )
+        return outcome
+
+    def _interrupt(self) -> None:
+        """Interrupt the jobs that run."""
+        for pool in self._pools:
+            for process in list((pool._processes or {}).values()):
+                with suppress(OSError):
+                    os.kill(int(process.pid or 0), signal.SIGINT)
+
+
+def _begin(parent: int) -> None:
+    """Prepare a process that runs jobs."""
+    end_with(parent)
+    logging.getLogger("tabgan").setLevel(logging.WARNING)
+
+
+def _known(job: Job, outcomes: Mapping[str, Outcome], again: bool) -> Outcome | None:
+    """Return the outcome of a job that is not run: it is done, or one that it needs did not succeed."""
+    for need in job.needs:
+        if exit_code([outcomes[need]]) if need in outcomes else False:
+            return JobFailure(job.name, f"Not run: it needs the job {need!r}, which did not succeed.")
+    return None if again else finished_before(job)
+
+
+def _outcome_of(job: Job, progress: Progress | None = None) -> Outcome:
+    """Return the outcome of a job that is run."""
+    try:
+        return run_job(job, progress=progress)
+    except Exception as error:  # any error: the next job must still run
+        return JobFailure(job.name, describe_error(error), trace_of(error))
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> int:
     """Return 0 if every job succeeded, 1 if one failed, and 3 if a gate refused a release."""
-    results = [outcome for outcome in outcomes if isinstance(outcome, JobResult)]
-    if any(result.decision.outcome == "failed" for result in results):
+    if any(refused(outcome) for outcome in outcomes):
         return GATE_REFUSES
-    return int(len(results) < len(outcomes))
+    return int(any(isinstance(outcome, JobFailure) for outcome in outcomes))
+
+
+def refused(outcome: Outcome) -> bool:
+    """Return true if a gate refused the job's release."""
+    if isinstance(outcome, JobResult):
+        return outcome.decision.outcome == "failed"
+    return isinstance(outcome, FinishedJob) and outcome.decision == "failed"
 
 
 def describe_error(error: BaseException) -> str:

@@ -7,7 +7,7 @@ covered by epsilon, and stay in the folder ``internal``.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from tabgan._util.rng import RandomStreams
 from tabgan.columns.kind import read_text
 from tabgan.errors import DataError
 from tabgan.evaluation.gate import NO_GATE, Decision
-from tabgan.fitting.checkpoint import discard, has_begun, holdout_seed, sample_seed
+from tabgan.fitting.checkpoint import discard, discard_if_ended, has_begun, holdout_seed, sample_seed
 from tabgan.fitting.modelfile import keep_form
 from tabgan.io import (
     CsvForm,
@@ -37,6 +37,7 @@ from tabgan.io import (
     write_text,
 )
 from tabgan.jobs.config import Job, Output, ReportOptions, Source
+from tabgan.jobs.record import OUTCOME, FinishedJob, fingerprint, finished, write_record
 from tabgan.privacy.doors.contributions import units_of
 from tabgan.privacy.filter import PrivacyStatement, spent_note
 from tabgan.privacy.unit import ROW, PrivacyUnit
@@ -66,7 +67,11 @@ _REPORTS = (REPORT_HTML, REPORT_JSON, REPORT_PDF, CARD)
 #: All files that a job may write into its folder.
 FILES = tuple(
     f"{folder}/{name}"
-    for folder, names in ((RELEASE, _TABLES + _REPORTS), (INTERNAL, (MODEL, *_REPORTS)), (WITHHELD, _TABLES))
+    for folder, names in (
+        (RELEASE, _TABLES + _REPORTS),
+        (INTERNAL, (MODEL, OUTCOME, *_REPORTS)),
+        (WITHHELD, _TABLES),
+    )
     for name in names
 )
 
@@ -94,6 +99,23 @@ class JobResult:
     headline: tuple[tuple[str, str], ...] = ()
     decision: Decision = NO_GATE
     total: tuple[float, float] | None = None
+
+    def to_record(self, names: Sequence[str]) -> dict[str, Any]:
+        """Return what a later run says of the job instead of running it again, as plain data.
+
+        Args:
+            names: Its files, within its folder.
+        """
+        own = (self.privacy.epsilon, self.privacy.delta) if self.privacy.is_private else None
+        total = self.total or own
+        return {
+            "decision": self.decision.outcome,
+            "n_rows": self.n_rows,
+            "files": list(names),
+            "headline": [list(line) for line in self.headline],
+            "epsilon": None if total is None else total[0],
+            "seconds": {stage: round(spent, 2) for stage, spent in self.seconds.items()},
+        }
 
 
 @dataclass
@@ -132,6 +154,9 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
     check_writable(job.output.folder, "output.folder")
     check_inner(job.output.folder, (RELEASE, INTERNAL, WITHHELD), "output.folder")
     clock, wanted = _Clock(progress or silent), job.output.wanted
+    mark = fingerprint(job)
+    if job.checkpoint is None and job.ledger is not None and job.resumes_from is not None:
+        discard_if_ended(job.resumes_from, job.ledger.path)
     _check_columns(job)
     _check_budget(job)
     audit = _audit(job, clock)
@@ -162,20 +187,32 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
                 if is_released:
                     _write_report(job.report, report.shareable, _folder(folder, RELEASE))
         written = [name for name in FILES if (folder / name).is_file()]
-    if job.checkpoint is not None:
-        discard(job.checkpoint)
-    files = tuple(job.output.folder / name for name in written)
-    result = JobResult(job.name, files, len(table), clock.seconds, model.privacy_)
-    if report is None:
-        return result
-    return replace(result, headline=report.headline, decision=decision, total=report.data.total)
+        files = tuple(job.output.folder / name for name in written)
+        result = JobResult(job.name, files, len(table), clock.seconds, model.privacy_)
+        if report is not None:
+            result = replace(result, headline=report.headline, decision=decision, total=report.data.total)
+        write_record(job, mark, result.to_record(written), _folder(folder, INTERNAL))
+    if job.resumes_from is not None:
+        discard(job.resumes_from)
+    return result
+
+
+def finished_before(job: Job) -> FinishedJob | None:
+    """Return the record of the same job if an earlier run has finished it; ``None`` if it is to be run.
+
+    Runs that were killed after the job was done, and before they could remove its checkpoint, have left it: it goes.
+    """
+    found = finished(job, job.output.folder / INTERNAL / OUTCOME)
+    if found is not None and job.resumes_from is not None and job.resumes_from.exists():
+        discard(job.resumes_from)
+    return found
 
 
 def _sample_seed(job: Job) -> int | None:
     """Return the seed of the sample: a resumed job's private metrics are of the rows that they were measured for."""
-    if job.random_state is not None or job.checkpoint is None or not has_begun(job.checkpoint):
+    if job.random_state is not None or job.resumes_from is None or not has_begun(job.resumes_from):
         return job.random_state
-    return sample_seed(job.checkpoint)
+    return sample_seed(job.resumes_from)
 
 
 def _folder(parent: Path, name: str) -> Path:
@@ -211,7 +248,7 @@ def _check_budget(job: Job) -> None:
     A resumed job is not checked against the cap here: its fit does that.
     """
     _model(job).check_params()
-    if job.ledger is not None and not has_begun(job.checkpoint):
+    if job.ledger is not None and not has_begun(job.resumes_from):
         _model(job).check_cap(job.ledger, private_metrics_epsilon=job.private_metrics_epsilon)
 
 
@@ -268,8 +305,8 @@ def read_split(job: Job) -> Split:
             )
         return Split(df, df, holdout)
     seed = None if job.is_private else job.random_state
-    if job.checkpoint is not None and seed is None:
-        seed = holdout_seed(job.checkpoint)
+    if job.resumes_from is not None and seed is None:
+        seed = holdout_seed(job.resumes_from)
     coins = RandomStreams(seed).numpy("holdout")
     units = units_of(df, None if job.schema is None else job.schema.entity)
     is_held_out = (coins.random(int(units.max(initial=-1)) + 1) < job.holdout)[units]
@@ -322,7 +359,7 @@ def _fit(job: Job, tables: Split, progress: Progress) -> Any:
         progress=progress,
         untyped_text=is_csv(job.source.file(), job.source.format),
         ledger=job.ledger,
-        checkpoint=job.checkpoint,
+        checkpoint=job.resumes_from,
         source_table=tables.source,
     )
 
@@ -363,7 +400,7 @@ def _evaluate(
         audit=audit,
         private_metrics_epsilon=job.private_metrics_epsilon,
         ledger=job.ledger,
-        checkpoint=job.checkpoint,
+        checkpoint=job.resumes_from,
         source_table=tables.source,
         title=job.name,
         about=describe_model(job),

@@ -20,7 +20,7 @@ from tabgan.evaluation.gate import Gate
 from tabgan.fitting import checkpoint
 from tabgan.fitting.checkpoint import KeptRequests, discard
 from tabgan.io import sinks
-from tabgan.jobs.config import load_jobs
+from tabgan.jobs.loading import load_jobs
 from tabgan.jobs.run import run_job
 from tabgan.privacy.doors import mechanisms, private_metrics
 from tabgan.privacy.ledger import file as ledger_file

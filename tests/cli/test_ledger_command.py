@@ -232,7 +232,7 @@ random_state: 0
         assert "over its cap" in run("run", "people.yaml", code=1)
 
     def test_no_entity_is_on_both_sides(self):
-        from tabgan.jobs.config import load_jobs
+        from tabgan.jobs.loading import load_jobs
 
         tables = jobs_run.read_split(load_jobs("people.yaml")[0])
         assert len(tables.real) + len(tables.holdout) == len(tables.source)
@@ -256,7 +256,7 @@ random_state: 0
         assert fit.outcome == "done"
 
     def test_the_schema_keeps_its_entity_beside_a_target(self):
-        from tabgan.jobs.config import load_jobs
+        from tabgan.jobs.loading import load_jobs
 
         Path("people.yaml").write_text(self.JOB + "target: old\n")
         schema = load_jobs("people.yaml")[0].declared_schema

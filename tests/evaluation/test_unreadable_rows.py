@@ -15,7 +15,7 @@ from tabgan.errors import DataError
 from tabgan.evaluation import Inequality, evaluate
 from tabgan.evaluation.gate import Gate
 from tabgan.evaluation.tables import prepare
-from tabgan.jobs.config import load_jobs
+from tabgan.jobs.loading import load_jobs
 from tabgan.jobs.run import run_job
 from tabgan.report.figures.overlays import NoOverlay, overlay
 from tabgan.schema import Boolean, Categorical, Datetime, Duration, Numeric, Schema, Time

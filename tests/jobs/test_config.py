@@ -8,7 +8,8 @@ import yaml
 
 from tabgan.errors import ConfigError
 from tabgan.evaluation.gate import Limit
-from tabgan.jobs.config import Output, ReportOptions, load_jobs
+from tabgan.jobs.config import Output, ReportOptions
+from tabgan.jobs.loading import load_jobs
 from tabgan.rules import FixedCombinations, Inequality
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -111,20 +112,20 @@ class TestProblems:
             """
         )
         assert problems == [
-            "jobs.yaml: job 'a': source.path: no file 'poeple.csv'. Did you mean 'people.csv'?",
-            "jobs.yaml: job 'a': source.holdot: unknown key. Did you mean 'holdout'?",
-            "jobs.yaml: job 'a': output.folder: expected a path as text, got 7.",
-            "jobs.yaml: job 'a': output.rows: expected an integer of at least 1, got 'many'. "
+            "jobs.yaml: line 3: job 'a': source.path: no file 'poeple.csv'. Did you mean 'people.csv'?",
+            "jobs.yaml: line 3: job 'a': source.holdot: unknown key. Did you mean 'holdout'?",
+            "jobs.yaml: line 5: job 'a': output.folder: expected a path as text, got 7.",
+            "jobs.yaml: line 5: job 'a': output.rows: expected an integer of at least 1, got 'many'. "
             "Write a number, or same for about as many as the table has.",
-            "jobs.yaml: job 'a': model.epsilon: expected a number in (0, inf), got 0. "
+            "jobs.yaml: line 4: job 'a': model.epsilon: expected a number in (0, inf), got 0. "
             "Write epsilon: null to switch privacy off.",
-            "jobs.yaml: job 'a': model.delta: expected a number in (0, 1), got 1.0. "
+            "jobs.yaml: line 4: job 'a': model.delta: expected a number in (0, 1), got 1.0. "
             "Use less than 1 / number of rows.",
-            "jobs.yaml: job 'a': model.epochs: unknown key.",
-            "jobs.yaml: job 'a': random_state: expected an integer of at least 0, got -1.",
-            "jobs.yaml: job 'b': source: expected a value, got nothing. The key is required.",
-            "jobs.yaml: job 'b': report: expected a mapping of keys and values, got 'maybe'.",
-            "jobs.yaml: job 'b': sorce: unknown key. Did you mean 'source'?",
+            "jobs.yaml: line 4: job 'a': model.epochs: unknown key.",
+            "jobs.yaml: line 6: job 'a': random_state: expected an integer of at least 0, got -1.",
+            "jobs.yaml: line 7: job 'b': source: expected a value, got nothing. The key is required.",
+            "jobs.yaml: line 9: job 'b': report: expected a mapping of keys and values, got 'maybe'.",
+            "jobs.yaml: line 8: job 'b': sorce: unknown key. Did you mean 'source'?",
         ]
 
     @pytest.mark.parametrize(
@@ -193,7 +194,7 @@ class TestProblems:
     )
     def test_schema(self, schema, problem):
         found = _problem(f"source: {{path: people.csv}}\nschema: {schema}")
-        assert found.startswith("jobs.yaml: job 'jobs': ")
+        assert found.startswith("jobs.yaml: line 2: job 'jobs': ")
         assert problem in found
 
     def test_target_against_the_schema(self):

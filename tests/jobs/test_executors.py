@@ -8,7 +8,6 @@ import pyarrow as pa
 import pytest
 
 from tabgan.errors import DataError
-from tabgan.jobs.config import load_jobs
 from tabgan.jobs.executors import (
     JobFailure,
     LocalExecutor,
@@ -17,6 +16,7 @@ from tabgan.jobs.executors import (
     exit_code,
     trace_of,
 )
+from tabgan.jobs.loading import load_jobs
 from tabgan.jobs.run import JobResult
 from tabgan.privacy.filter import SPENT
 

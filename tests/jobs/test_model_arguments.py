@@ -3,7 +3,7 @@
 import pytest
 
 from tabgan.errors import ConfigError
-from tabgan.jobs.config import load_jobs
+from tabgan.jobs.loading import load_jobs
 
 
 def _file(folder, argument):

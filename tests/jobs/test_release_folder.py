@@ -9,7 +9,7 @@ from safetensors import safe_open
 
 from tabgan.errors import LedgerError
 from tabgan.fitting.modelfile import FORMAT
-from tabgan.jobs.config import load_jobs
+from tabgan.jobs.loading import load_jobs
 from tabgan.jobs.run import run_job
 from tabgan.synthesizer import TabGAN
 

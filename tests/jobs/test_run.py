@@ -12,8 +12,8 @@ from tabgan.audit.outcome import AuditResult
 from tabgan.errors import AuditError, ConfigError, DataError, SchemaError
 from tabgan.evaluation import FixedCombinations, Inequality
 from tabgan.evaluation.gate import Check, Decision, Gate
-from tabgan.jobs.config import load_jobs
 from tabgan.jobs.executors import JobFailure, exit_code
+from tabgan.jobs.loading import load_jobs
 from tabgan.jobs.run import FILES, JobResult, read_split, rows_to_sample, run_job
 from tabgan.schema import Numeric, Schema
 from tabgan.synthesizer import TabGAN
@@ -38,11 +38,17 @@ class TestRun:
     def test_writes_everything(self, job, tmp_path):
         result = run_job(replace(job, report=replace(job.report, pdf=True)))
         folder = tmp_path / "out/people"
-        unasked = ("internal/model.tabgan", "release/marginals.parquet", "release/synthetic.csv.meta.json")
+        record = "internal/outcome.json"
+        unasked = (
+            record,
+            "internal/model.tabgan",
+            "release/marginals.parquet",
+            "release/synthetic.csv.meta.json",
+        )
         expected = [n for n in FILES if not n.startswith("withheld") and n not in unasked]
         assert [str(path.absolute().relative_to(folder)) for path in result.files] == expected
         assert all(path.is_file() for path in result.files)
-        assert [n for n in _names(folder) if (folder / n).is_file()] == sorted(expected)
+        assert [n for n in _names(folder) if (folder / n).is_file()] == sorted([*expected, record])
         assert list(result.seconds) == ["read", "fit", "sample", "evaluate", "write"]
         assert result.headline == (("quality", "0.97"),)
         assert (result.privacy.epsilon, result.privacy.is_private) == (1.0, True)
@@ -106,6 +112,8 @@ class TestRun:
         (tmp_path / "out/people/notes.txt").write_text("mine")
         run_job(replace(job, report=None))
         assert _names(tmp_path / "out/people") == [
+            "internal",
+            "internal/outcome.json",
             "notes.txt",
             "release",
             *(

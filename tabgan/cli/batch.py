@@ -1,0 +1,115 @@
+"""The command that runs the jobs of a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from tabgan import io
+from tabgan._util.validate import integer_at_least
+from tabgan.cli import options
+from tabgan.cli.parts import Debug, DecimalMark, Encoding, NaValue, Separator, exits, watcher_on_stderr
+
+if TYPE_CHECKING:
+    from tabgan.jobs.config import Job
+    from tabgan.jobs.executors import Outcome, Watcher
+
+#: Files of a run folder.
+EVENTS, SUMMARY, INDEX = "events.jsonl", "batch.json", "index.html"
+
+
+def run(
+    file: Annotated[Path, typer.Argument(help="YAML file with one or more jobs.")],
+    only: Annotated[str | None, typer.Option(help="Run only the job with this name.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder to write to, instead of those in the file.")
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Jobs that run at once, each in a process of its own.")] = 1,
+    again: Annotated[
+        bool,
+        typer.Option(
+            "--again",
+            help="Run jobs again that are done and have not changed. This spends their budget once more.",
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the file and say what would run. Nothing is spent.")
+    ] = False,
+    run_folder: Annotated[
+        Path | None,
+        typer.Option(help="Folder for a page about all jobs, their outcomes as JSON, and their events."),
+    ] = None,
+    log_json: Annotated[
+        Path | None, typer.Option(help="File to which events are appended, a JSON line each.")
+    ] = None,
+    na_value: NaValue = None,
+    separator: Separator = None,
+    decimal: DecimalMark = None,
+    encoding: Encoding = None,
+    debug: Debug = False,
+) -> None:
+    """Run the jobs of a YAML file: read, fit, sample, evaluate, report.
+
+    The same command continues what was interrupted, and skips what is done.
+    """
+    with exits(debug):
+        integer_at_least("--workers", workers, 1)
+        from tabgan.cli import terminal
+        from tabgan.jobs.executors import JobFailure, LocalExecutor, ProcessExecutor, exit_code
+        from tabgan.jobs.loading import load_jobs
+
+        form = options.given_form(separator, decimal, encoding, na_value)
+        jobs = load_jobs(file, only=only, output=output, form=form)
+        if dry_run:
+            terminal.show_jobs(Console(), jobs, again)
+            return
+        executor = LocalExecutor(again) if workers == 1 or len(jobs) == 1 else ProcessExecutor(workers, again)
+        with _watcher(len(jobs), workers, run_folder, log_json) as watcher:
+            outcomes = executor.run(jobs, watcher)
+        for outcome in outcomes if debug else ():
+            if isinstance(outcome, JobFailure):
+                typer.echo(f"{outcome.name}:\n{outcome.trace}", err=True)
+        terminal.show_outcomes(Console(), outcomes)
+        if run_folder is not None:
+            _write_run(run_folder, jobs, outcomes, file)
+            typer.echo(f"{run_folder / INDEX}: INTERNAL: all {len(jobs):,} jobs on one page")
+        raise typer.Exit(exit_code(outcomes))
+
+
+@contextmanager
+def _watcher(n_jobs: int, workers: int, run_folder: Path | None, log_json: Path | None) -> Iterator[Watcher]:
+    """Yield a watcher that shows progress, and writes events where they are asked for."""
+    from tabgan.cli.terminal import BatchWatcher
+    from tabgan.jobs.eventlog import EventLog, Watchers
+
+    logs = []
+    if run_folder is not None:
+        io.check_writable(run_folder, "--run-folder")
+        run_folder.mkdir(parents=True, exist_ok=True)
+        logs.append(EventLog(run_folder / EVENTS))
+    if log_json is not None:
+        io.check_writable(log_json.parent, "--log-json")
+        logs.append(EventLog(log_json))
+    with ExitStack() as stack:
+        shown: Any = (
+            BatchWatcher(Console(stderr=True), n_jobs)
+            if workers > 1 and n_jobs > 1
+            else stack.enter_context(watcher_on_stderr())
+        )
+        yield Watchers(shown, *logs)
+
+
+def _write_run(folder: Path, jobs: list[Job], outcomes: list[Outcome], file: Path) -> None:
+    """Write the page and the outcomes of a batch."""
+    from tabgan.jobs.eventlog import summary_of
+    from tabgan.jobs.index import index_page
+
+    summary = summary_of(jobs, outcomes, file)
+    io.write_text(json.dumps(summary, indent=1) + "\n", folder / SUMMARY)
+    io.write_text(index_page(outcomes, folder / INDEX, summary["ended"]), folder / INDEX)

@@ -1,0 +1,119 @@
+"""Events of a batch of jobs, for machines: a JSON line each, and the outcomes as a whole."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import tabgan
+from tabgan.jobs.config import Job
+from tabgan.jobs.executors import JobFailure, Outcome, Watcher, exit_code, refused
+from tabgan.jobs.record import FinishedJob
+from tabgan.jobs.run import JobResult
+
+
+class Watchers(Watcher):
+    """Several watchers as one."""
+
+    def __init__(self, *watchers: Watcher) -> None:
+        self._all = watchers
+
+    def started(self, job: Job) -> None:
+        for each in self._all:
+            each.started(job)
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        for each in self._all:
+            each.progress(stage, done, total)
+
+    def finished(self, outcome: Outcome) -> None:
+        for each in self._all:
+            each.finished(outcome)
+
+
+class EventLog(Watcher):
+    """A watcher that appends a JSON line to a file when a job or one of its stages begins, and when a job ends.
+
+    No line holds a cell of a table. Figures computed on real rows are not among them.
+
+    Args:
+        path: The file; lines are added to those that it has.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._job, self._stages = "", set[str]()
+        self._begun: dict[str, float] = {}
+
+    def started(self, job: Job) -> None:
+        self._job, self._stages = job.name, set()
+        self._begun[job.name] = time.monotonic()
+        self._write("started", job.name)
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        if stage not in self._stages:
+            self._stages.add(stage)
+            self._write("stage", self._job, stage=stage)
+
+    def finished(self, outcome: Outcome) -> None:
+        begun = self._begun.get(outcome.name)
+        seconds = {} if begun is None else {"seconds": round(time.monotonic() - begun, 1)}
+        self._write("finished", outcome.name, **plain(outcome), **seconds)
+
+    def _write(self, event: str, job: str, **more: Any) -> None:
+        line = json.dumps({"time": _now(), "event": event, "job": job, **more})
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+
+def plain(outcome: Outcome) -> dict[str, Any]:
+    """Return the state of a job that has ended, with its promise or its error, as plain data."""
+    if isinstance(outcome, JobFailure):
+        return {"state": "failed", "error": outcome.message}
+    state = "withheld" if refused(outcome) else "done"
+    if isinstance(outcome, FinishedJob):
+        return {"state": state, "rows": outcome.n_rows, "finished_before": outcome.when}
+    privacy = outcome.privacy
+    total = outcome.total or ((privacy.epsilon, privacy.delta) if privacy.is_private else (None, None))
+    return {
+        "state": state,
+        "rows": outcome.n_rows,
+        "epsilon": total[0],
+        "delta": total[1],
+        "stages": {stage: round(spent, 2) for stage, spent in outcome.seconds.items()},
+    }
+
+
+def summary_of(jobs: Sequence[Job], outcomes: Sequence[Outcome], file: Path) -> dict[str, Any]:
+    """Return what is known of a batch when it has ended, as plain data.
+
+    Args:
+        jobs: Its jobs.
+        outcomes: The outcome of each.
+        file: The file that describes them.
+    """
+    ended = [
+        {"job": job.name, "folder": str(job.output.folder), **plain(outcome), "files": _files(outcome)}
+        for job, outcome in zip(jobs, outcomes, strict=True)
+    ]
+    return {
+        "format": "tabgan-batch",
+        "version": 1,
+        "tabgan": tabgan.__version__,
+        "file": str(file),
+        "ended": _now(),
+        "exit_code": exit_code(outcomes),
+        "jobs": ended,
+    }
+
+
+def _files(outcome: Outcome) -> list[str]:
+    return [str(path) for path in outcome.files] if isinstance(outcome, JobResult | FinishedJob) else []
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,82 @@
+"""A page about a batch of jobs: their states, promises and figures, with links to their results."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+import tabgan
+from tabgan._util.printed import at_most
+from tabgan.jobs.eventlog import plain
+from tabgan.jobs.executors import JobFailure, Outcome
+from tabgan.jobs.run import INTERNAL, RELEASE, WITHHELD, JobResult
+
+#: Folders whose files a row links to, in this order, and the most such links.
+_FOLDERS, _MOST_LINKS = (RELEASE, WITHHELD, INTERNAL), 12
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One job's row of the page."""
+
+    name: str
+    state: str
+    epsilon: str | None = None
+    n_rows: int | None = None
+    headline: dict[str, str] = field(default_factory=dict)
+    links: tuple[tuple[str, str], ...] = ()
+    error: str = ""
+
+
+def index_page(outcomes: Sequence[Outcome], path: Path, ended: str) -> str:
+    """Return the page as HTML. It is INTERNAL: figures on real rows are among its figures.
+
+    Args:
+        outcomes: The outcomes of the jobs.
+        path: The place of the page, to which its links are relative.
+        ended: The time at which the batch ended.
+    """
+    rows = [_row(outcome, path.parent.absolute()) for outcome in outcomes]
+    labels = list(dict.fromkeys(label for row in rows for label in row.headline))
+    n_failed = sum(isinstance(outcome, JobFailure) for outcome in outcomes)
+    counted = f"{len(outcomes):,} jobs" + (f", {n_failed:,} failed" if n_failed else "")
+    return _template().render(
+        title="Batch of jobs",
+        rows=rows,
+        labels=labels,
+        counted=counted,
+        ended=ended,
+        version=tabgan.__version__,
+    )
+
+
+def _row(outcome: Outcome, folder: Path) -> _Row:
+    if isinstance(outcome, JobFailure):
+        return _Row(outcome.name, "failed", error=outcome.message)
+    state = str(plain(outcome)["state"])
+    if isinstance(outcome, JobResult):
+        total = outcome.total[0] if outcome.total else outcome.privacy.epsilon
+        epsilon = at_most(total) if outcome.privacy.is_private else None
+        state = state if outcome.privacy.is_private or state != "done" else "no release"
+    else:
+        epsilon, state = outcome.epsilon, f"{state} before"
+    files = sorted(outcome.files, key=lambda file: _FOLDERS.index(file.parent.name))[:_MOST_LINKS]
+    links = tuple(
+        (f"{file.parent.name}/{file.name}", quote(os.path.relpath(file.absolute(), folder))) for file in files
+    )
+    return _Row(outcome.name, state, epsilon, outcome.n_rows, dict(outcome.headline), links)
+
+
+@lru_cache(maxsize=1)
+def _template() -> Template:
+    """Return the compiled page."""
+    environment = Environment(
+        loader=PackageLoader("tabgan.jobs"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    return environment.get_template("index.html.j2")

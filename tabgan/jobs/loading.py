@@ -1,0 +1,280 @@
+"""Jobs of a YAML file, which is checked as a whole: every problem at once, with its line and key path."""
+
+from __future__ import annotations
+
+import os
+import re
+import reprlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from tabgan._util.validate import nearest
+from tabgan._util.yaml import parse_with_lines
+from tabgan.errors import ConfigError, SchemaError
+from tabgan.io import CsvForm, check_readable, check_writable
+from tabgan.jobs.config import Job, Output, ReportOptions, Source
+from tabgan.jobs.expand import MOST_JOBS, RawJob, expand
+
+
+def load_jobs(
+    path: Path | str,
+    *,
+    only: str | None = None,
+    output: Path | None = None,
+    form: CsvForm | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> list[Job]:
+    """Return the jobs of a YAML file.
+
+    Args:
+        path: The file.
+        only: Name of the only job to return; the others are checked as well.
+        output: Folder that replaces the jobs' own; with several jobs, each gets a folder in it.
+        form: Keys of a CSV's form that replace those of every job's source.
+        environ: Values of ``${NAME}``.
+
+    Raises:
+        ConfigError: the file has problems; one line for each, with file, job, key path, finding and fix.
+    """
+    path = Path(path)
+    data, problems, lines = _read(path, environ)
+    if not problems:
+        jobs, problems = _build(data, lines, path)
+    if problems:
+        raise ConfigError("\n".join(f"{path}: {problem}" for problem in problems))
+    jobs = _chosen(jobs, only, path)
+    if output is not None:
+        folders = [output if len(jobs) == 1 else output / job.name for job in jobs]
+        jobs = [
+            replace(job, output=replace(job.output, folder=f)) for job, f in zip(jobs, folders, strict=True)
+        ]
+    if form:
+        given: dict[str, Any] = {**form}
+        jobs = [replace(job, source=replace(job.source, **given)) for job in jobs]
+    check_folders(jobs, path)
+    return jobs
+
+
+def check_folders(jobs: Sequence[Job], path: Path) -> None:
+    """Raise unless every job can write its folder, and no two share one.
+
+    Raises:
+        ConfigError: some cannot; one line for each problem.
+    """
+    problems = []
+    folders = [job.output.folder.resolve() for job in jobs]
+    counts = Counter(folders)
+    for job in jobs:
+        try:
+            check_writable(job.output.folder, "output.folder")
+        except ConfigError as error:
+            problems.append(f"{path}: job {job.name!r}: {error}")
+        if counts[job.output.folder.resolve()] > 1:
+            problems.append(
+                f"{path}: job {job.name!r}: output.folder: another job writes to the same folder."
+            )
+        if any(folder in job.output.folder.resolve().parents for folder in folders):
+            problems.append(
+                f"{path}: job {job.name!r}: output.folder: it lies in the folder of another job. Name one next to it."
+            )
+    if problems:
+        raise ConfigError("\n".join(problems))
+
+
+def _read(path: Path, environ: Mapping[str, str]) -> tuple[Any, list[str], dict[str, int]]:
+    check_readable(path, "jobs")
+    try:
+        return parse_with_lines(path.read_text(encoding="utf-8-sig"), environ)
+    except OSError as error:
+        return None, [f"cannot be read: {error.strerror}."], {}
+    except UnicodeDecodeError:
+        return None, ["cannot be read: it is not UTF-8 text."], {}
+
+
+def _build(data: Any, lines: Mapping[str, int], path: Path) -> tuple[list[Job], list[str]]:
+    """Return the jobs in parsed YAML, and all their problems."""
+    items, defaults, problems = _items(data)
+    jobs, families = [], {}
+    for raw in _expanded(items, defaults, path, problems, lines):
+        job, found = _job(dict(raw.data), path.parent)
+        problems += [
+            f"{_line(lines, raw.place, where)}job {str(raw.name)!r}: {problem}" for where, problem in found
+        ]
+        if job:
+            jobs.append(job)
+            families[job.name] = raw.family
+    names = Counter(job.name for job in jobs)
+    problems += [f"job {name!r}: name: {count} jobs have it." for name, count in names.items() if count > 1]
+    jobs, in_vain = _in_order(jobs, families)
+    return jobs, problems + in_vain
+
+
+def _expanded(
+    items: Sequence[tuple[str, Any]],
+    defaults: Mapping[str, Any],
+    path: Path,
+    problems: list[str],
+    lines: Mapping[str, int],
+) -> Iterator[RawJob]:
+    """Return an iterator over the jobs of a file's items; adds problems of items to ``problems``."""
+    n_jobs = 0
+    for position, (place, item) in enumerate(items):
+        name = path.stem if len(items) == 1 else f"job-{position + 1}"
+        if not isinstance(item, Mapping):
+            problems.append(f"{name}: expected a mapping with the key 'source', got {reprlib.repr(item)}.")
+            continue
+        try:
+            found = expand(item, defaults, place, name, path.parent)
+        except ConfigError as error:
+            where = str(error).partition(":")[0]
+            problems.append(f"{_line(lines, place, where)}job {str(item.get('name', name))!r}: {error}")
+            continue
+        n_jobs += len(found)
+        if n_jobs > MOST_JOBS:
+            problems.append(f"expected at most {MOST_JOBS} jobs, got {n_jobs:,} or more. Use several files.")
+            return
+        yield from found
+
+
+def _line(lines: Mapping[str, int], place: str, keys: str) -> str:
+    """Return the line of a key path in an item, or of the nearest one around it, as the beginning of a problem."""
+    while True:
+        known = lines.get(f"{place}.{keys}" if place and keys else place or keys)
+        if known is not None:
+            return f"line {known}: "
+        if not keys:
+            return ""
+        keys = keys.rpartition(".")[0]
+
+
+def _in_order(jobs: Sequence[Job], families: Mapping[str, str]) -> tuple[list[Job], list[str]]:
+    """Return the jobs, each after those that it needs, which are named in full, and the problems of these needs."""
+    problems, needs = [], {}
+    members: dict[str, list[str]] = {}
+    for name, family in families.items():
+        members.setdefault(family, []).append(name)
+    for job in jobs:
+        named = [([need] if need in families else members.get(need, []), need) for need in job.needs]
+        for found, need in named:
+            if not found or job.name in found:
+                hint = " It cannot need itself." if found else nearest(need, list(families))
+                problems.append(f"job {job.name!r}: needs: no other job {need!r}.{hint}")
+        needs[job.name] = tuple(dict.fromkeys(name for found, _ in named for name in found))
+    ordered: list[Job] = []
+    waiting, done = list(jobs), set[str]()
+    while waiting and not problems:
+        ready = [job for job in waiting if set(needs[job.name]) <= done]
+        if not ready:
+            names = ", ".join(repr(job.name) for job in waiting)
+            problems.append(f"needs: the jobs {names} wait for each other. Drop one of their needs.")
+            break
+        ordered += [replace(job, needs=needs[job.name]) for job in ready]
+        done |= {job.name for job in ready}
+        waiting = [job for job in waiting if job.name not in done]
+    return ordered, problems
+
+
+def _items(data: Any) -> tuple[list[tuple[str, Any]], Mapping[str, Any], list[str]]:
+    """Return the items of a file with their key paths, the defaults, and problems."""
+    if isinstance(data, Mapping) and "jobs" in data:
+        problems = [f"{key}: unknown key beside 'jobs'." for key in data if key not in ("jobs", "defaults")]
+        defaults = data.get("defaults", {})
+        if not isinstance(defaults, Mapping):
+            problems.append(f"defaults: expected a mapping of a job's keys, got {reprlib.repr(defaults)}.")
+            defaults = {}
+        own = {"name", "needs"} & set(defaults)
+        problems += [f"defaults.{key}: expected in each job, not among the defaults." for key in sorted(own)]
+        items = data["jobs"]
+        if not isinstance(items, list) or not items:
+            return [], {}, [*problems, _EMPTY]
+        return [(f"jobs[{place}]", item) for place, item in enumerate(items)], defaults, problems
+    if isinstance(data, list) and data:
+        return [(f"[{place}]", item) for place, item in enumerate(data)], {}, []
+    if isinstance(data, Mapping) and data:
+        return [("", data)], {}, []
+    return [], {}, [_EMPTY]
+
+
+_EMPTY = "expected a job (a mapping with the key 'source') or a list of jobs, got none."
+
+
+def _job(raw: dict[str, Any], folder: Path) -> tuple[Job | None, list[tuple[str, str]]]:
+    """Return a job, or its problems, each with the key path in its item."""
+    if "output" not in raw:
+        raw["output"] = {}
+    if isinstance(raw["output"], Mapping):
+        raw["output"] = {"folder": f"out/{raw['name']}"} | dict(raw["output"])
+    lines: list[tuple[str, str]] = []
+    # The source is checked first and alone: pydantic checks across keys only once each of them is valid.
+    context = {"folder": folder, "prefix": ""}
+    try:
+        if isinstance(raw.get("source"), Mapping):
+            raw["source"] = TypeAdapter(Source).validate_python(
+                raw["source"], context=context | {"prefix": "source."}
+            )
+    except ValidationError as error:
+        lines += _explain(error, ("source",))
+        raw.pop("source")
+    try:
+        return TypeAdapter(Job).validate_python(raw, context=context), lines
+    except ValidationError as error:
+        missing_again = "source" not in raw and bool(lines)
+        found = _explain(error, ())
+        return None, lines + [line for line in found if not (missing_again and line[1].startswith("source:"))]
+
+
+_CLASSES: dict[tuple[str, ...], Any] = {
+    (): Job,
+    ("source",): Source,
+    ("output",): Output,
+    ("report",): ReportOptions,
+}
+
+
+def _explain(error: ValidationError, prefix: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return pydantic's findings in tabgan's wording, each with its key path: rule, finding, nearest key."""
+    lines: list[tuple[str, str]] = []
+    for finding in error.errors():
+        keys = prefix + tuple(str(key) for key in finding["loc"])
+        where = ".".join(keys)
+        cause = finding.get("ctx", {}).get("error")
+        rule = finding["msg"].removeprefix("Input should be ")
+        if isinstance(cause, ConfigError | SchemaError):
+            lines += [(_place(line, where), line) for line in str(cause).splitlines()]
+        elif finding["type"] == "unexpected_keyword_argument":
+            known = [f.name for f in fields(_CLASSES[keys[:-1]])]
+            hint = nearest(keys[-1], known) or " Known: " + ", ".join(known) + "."
+            lines.append((where, f"{where}: unknown key.{hint}"))
+        elif finding["type"] == "missing":
+            lines.append((where, f"{where}: expected a value, got nothing. The key is required."))
+        elif finding["type"] in ("dataclass_type", "dict_type"):
+            shown = reprlib.repr(finding["input"])
+            lines.append((where, f"{where}: expected a mapping of keys and values, got {shown}."))
+        else:
+            lines.append((where, f"{where}: expected {rule}, got {reprlib.repr(finding['input'])}."))
+    return lines
+
+
+def _place(problem: str, where: str) -> str:
+    """Return the key path of a problem that another check found: a column of the schema, or the key of the value."""
+    column = re.match(r"Column '(.*?)':", problem)
+    if column is not None:
+        return f"schema.columns.{column[1]}"
+    begins_with = problem.partition(":")[0]
+    return begins_with if begins_with.startswith(where) else where
+
+
+def _chosen(jobs: Sequence[Job], only: str | None, path: Path) -> list[Job]:
+    if only is None:
+        return list(jobs)
+    names = [job.name for job in jobs]
+    if only not in names:
+        raise ConfigError(
+            f"{path}: no job {only!r}.{nearest(only, names) or ' Jobs: ' + ', '.join(names) + '.'}"
+        )
+    return [replace(job, needs=()) for job in jobs if job.name == only]

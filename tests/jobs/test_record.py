@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+import tabgan
+from tabgan.jobs.eventlog import EventLog, Watchers, summary_of
+from tabgan.jobs.executors import JobFailure, LocalExecutor, exit_code
+from tabgan.jobs.index import index_page
+from tabgan.jobs.loading import load_jobs
+from tabgan.jobs.record import FinishedJob, fingerprint
+from tabgan.jobs.run import JobResult
+
+TEXT = """
+- {name: one, source: {path: people.csv}, random_state: 1}
+- {name: two, source: {path: people.csv}, random_state: 2, needs: [one]}
+"""
+
+
+@pytest.fixture
+def jobs(tmp_path, people, monkeypatch, fake_model):
+    monkeypatch.chdir(tmp_path)
+    people.to_csv("people.csv", index=False)
+    Path("jobs.yaml").write_text(TEXT)
+    return load_jobs("jobs.yaml")
+
+
+class TestAgain:
+    def test_what_is_done_is_not_run_again(self, jobs, fake_model):
+        first = LocalExecutor().run(jobs)
+        assert [type(each) for each in first] == [JobResult, JobResult]
+        second = LocalExecutor().run(load_jobs("jobs.yaml"))
+        assert [type(each) for each in second] == [FinishedJob, FinishedJob]
+        assert len(fake_model.fitted) == 2
+        assert [each.files for each in second] == [each.files for each in first]
+        assert [each.n_rows for each in second] == [each.n_rows for each in first]
+        assert exit_code(second) == 0
+
+    def test_but_if_it_is_asked_for(self, jobs, fake_model):
+        LocalExecutor().run(jobs)
+        assert type(LocalExecutor(again=True).run(jobs)[0]) is JobResult
+        assert len(fake_model.fitted) == 4
+
+    @pytest.mark.parametrize("change", ["rows", "file", "settings", "version", "lost", "damaged"])
+    def test_or_if_something_has_changed(self, jobs, fake_model, monkeypatch, people, change):
+        LocalExecutor().run(jobs)
+        if change == "rows":
+            people.head(200).to_csv("people.csv", index=False)
+        elif change == "file":
+            os.utime("people.csv", ns=(1, 1))
+        elif change == "settings":
+            Path("jobs.yaml").write_text(TEXT.replace("random_state", "model: {epsilon: 2}, random_state"))
+        elif change == "version":
+            monkeypatch.setattr(tabgan, "__version__", "9.9")
+        elif change == "lost":
+            Path("out/one/release/synthetic.csv").unlink()
+            Path("out/two/release/schema.yaml").unlink()
+        else:
+            for name in ("one", "two"):
+                Path(f"out/{name}/internal/outcome.json").write_text("[]")
+        outcomes = LocalExecutor().run(load_jobs("jobs.yaml"))
+        assert [type(each) for each in outcomes] == [JobResult, JobResult]
+        assert len(fake_model.fitted) == 4
+
+    def test_any_field_makes_another_job(self, jobs):
+        job = jobs[0]
+        others = {
+            "name": "x",
+            "source": replace(job.source, holdout=0.4),
+            "output": replace(job.output, rows=3),
+            "schema": tabgan.Schema(target="age"),
+            "model": {"epsilon": 3},
+            "target": "town",
+            "targets": ("town", "age"),
+            "report": None,
+            "rules": (tabgan.Inequality("age", 100),),
+            "gate": "standard",
+            "random_state": 9,
+            "ledger": tabgan.LedgerConfig(Path("x.ledger")),
+            "checkpoint": Path("kept"),
+        }
+        assert {field.name for field in fields(job)} - others.keys() == {"needs"}
+        marks = [fingerprint(replace(job, **{name: value})) for name, value in others.items()]
+        assert len({fingerprint(job), *marks}) == len(others) + 1
+        assert fingerprint(replace(job, needs=("two",))) == fingerprint(job)
+
+
+class TestNeeds:
+    def test_a_job_whose_need_failed_is_not_run(self, jobs, fake_model, monkeypatch):
+        monkeypatch.setattr(fake_model, "fit", lambda *a, **k: 1 / 0)
+        one, two = LocalExecutor().run(jobs)
+        assert isinstance(one, JobFailure)
+        assert two == JobFailure("two", "Not run: it needs the job 'one', which did not succeed.")
+
+
+class TestEvents:
+    def test_are_a_line_each(self, jobs, tmp_path):
+        log = EventLog(tmp_path / "events.jsonl")
+        LocalExecutor().run(jobs, Watchers(log))
+        LocalExecutor().run(jobs, Watchers(log))
+        lines = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+        told = [(line["event"], line["job"], line.get("stage") or line.get("state")) for line in lines]
+        assert told[0] == ("started", "one", None)
+        assert ("stage", "one", "read") in told
+        assert told[-2:] == [("finished", "one", "done"), ("finished", "two", "done")]
+        assert "finished_before" in lines[-1]
+        done = next(line for line in lines if line["event"] == "finished")
+        assert done["rows"] > 0
+        assert done["epsilon"] == 1.0
+
+    def test_the_summary_and_the_page_tell_of_every_job(self, jobs, tmp_path, fake_model, monkeypatch):
+        outcomes = [*LocalExecutor().run(jobs[:1]), JobFailure("two", "<b>It</b> failed.")]
+        summary = summary_of(jobs, outcomes, Path("jobs.yaml"))
+        assert summary["exit_code"] == 1
+        assert [job["state"] for job in summary["jobs"]] == ["done", "failed"]
+        page = index_page(outcomes, tmp_path / "run" / "index.html", summary["ended"])
+        assert "&lt;b&gt;It&lt;/b&gt; failed." in page
+        assert '<a href="../out/one/release/synthetic.csv">release/synthetic.csv</a>' in page
+        assert "INTERNAL" in page
