@@ -22,7 +22,9 @@ import pytest
 from hypothesis import settings
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
+from tabgan.evaluation import scores
 from tabgan.evaluation.gate import NO_GATE, Decision
+from tabgan.model import loglinear
 from tabgan.model.adversary import training
 from tabgan.privacy import accounting, plan
 from tabgan.privacy.filter import PrivacyStatement
@@ -36,10 +38,17 @@ settings.register_profile("fuzz", derandomize=False, max_examples=200)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 #: The width of the accountant's cells in tests, ten times as wide: a coarser grid only over-counts, so that a plan
-#: stays on the private side of its target; and the rows that are drawn for the critic, a quarter.
+#: stays on the private side of its target. Then the rows that are drawn for critics and conditionals, an eighth to a
+#: quarter, the iterations of each conditional, and the draws of a bootstrap.
 SHORT_RUN = {
     (accounting, "VALUE_DISCRETIZATION_INTERVAL"): 1e-3,
     (training, "DRAWN"): 2_048,
+    (loglinear, "MIN_POOL"): 1_024,
+    (loglinear, "POOL"): 8_192,
+    (loglinear, "FRESH"): 2_048,
+    (loglinear, "ITERATIONS"): 15,
+    (loglinear, "EVALUATIONS"): 20,
+    (scores, "_N_BOOTSTRAP"): 50,
 }
 FULL_RUN = {place: getattr(*place) for place in SHORT_RUN}
 

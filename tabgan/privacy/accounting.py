@@ -4,7 +4,8 @@ The total is composed with privacy loss distributions (PLD). All plain Gaussian 
 through one number, ``mu``: a Gaussian mechanism with noise multiplier ``z`` (noise standard deviation
 over L2 sensitivity) is ``1/z``-GDP, and composing them, adaptively or not, gives
 ``mu = sqrt(sum 1/z**2)`` exactly, hence a single Gaussian mechanism with multiplier ``1/mu``. DP-SGD
-enters as ``steps`` Poisson-subsampled Gaussian mechanisms. Neighbours differ by one added or removed
+enters as ``steps`` Poisson-subsampled Gaussian mechanisms; where each step takes every unit, they are plain ones, and
+enter through ``mu`` as well. Neighbours differ by one added or removed
 privacy unit throughout.
 
 References:
@@ -182,15 +183,18 @@ def epsilon_of(mu: float, subsampled: tuple[SubsampledGaussian, ...], delta: flo
         PrivacyError: a parameter is not a number or out of its range; nothing is ever guessed.
     """
     check_parameters(mu, subsampled, delta)
+    plain = [run.steps / run.noise_multiplier**2 for run in subsampled if run.sample_rate == 1.0]
+    mu = math.sqrt(math.fsum([mu**2, *plain])) if plain else mu
     parts = []
     width = VALUE_DISCRETIZATION_INTERVAL * max(1.0, 4.0 * mu) * max(1.0, mu / _WIDE_MU)
     if mu > 0:
         parts.append(pld_lib.from_gaussian_mechanism(1.0 / mu, value_discretization_interval=width))
     for run in subsampled:
-        step = pld_lib.from_gaussian_mechanism(
-            run.noise_multiplier, sampling_prob=run.sample_rate, value_discretization_interval=width
-        )
-        parts.append(step.self_compose(run.steps))
+        if run.sample_rate < 1.0:
+            step = pld_lib.from_gaussian_mechanism(
+                run.noise_multiplier, sampling_prob=run.sample_rate, value_discretization_interval=width
+            )
+            parts.append(step.self_compose(run.steps))
     if not parts:
         return 0.0
     total = parts[0]

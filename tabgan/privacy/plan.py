@@ -282,8 +282,8 @@ def _calibrate_adversary(
     """Return the DP-SGD run with about the least noise that fits together with Gaussian releases of ``mu``.
 
     The search starts from the central limit of subsampled Gaussians, ``mu_D = q sqrt(T (exp(1/z**2) - 1))``
-    (Bu, Dong, Long & Su 2020), and from ``mu_D = sqrt(T) / z`` where every unit takes part; the accountant alone
-    decides.
+    (Bu, Dong, Long & Su 2020). Where every unit takes part, ``mu_D = sqrt(T) / z`` holds exactly, and there is nothing to
+    search. The accountant alone decides.
     """
 
     def run(precision: float) -> SubsampledGaussian:
@@ -294,11 +294,10 @@ def _calibrate_adversary(
 
     guess = adversary_mu / math.sqrt(steps)
     sample_rate = min(max(sample_rate, guess / math.sqrt(math.expm1(MOST_PRECISION**2))), 1.0)
-    if sample_rate < 1:
+    precision = guess
+    if sample_rate < 1 and guess > _LEAST_PRECISION:
         guess = math.sqrt(math.log1p((guess / sample_rate) ** 2))
-    precision = (
-        largest(is_affordable, guess / 2, guess * 1.25, tolerance=2e-3) if guess > _LEAST_PRECISION else 0.0
-    )
+        precision = largest(is_affordable, guess / 2, guess * 1.25, tolerance=2e-3)
     if precision < _LEAST_PRECISION or not is_affordable(precision):
         raise ConfigError(
             f"adversary_share: it leaves nothing of epsilon={epsilon:g} for the discriminator. "
