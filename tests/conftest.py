@@ -24,7 +24,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 
 from tabgan.evaluation import scores
 from tabgan.evaluation.gate import NO_GATE, Decision
-from tabgan.model import loglinear
+from tabgan.model import loglinear, sampling
 from tabgan.model.adversary import training
 from tabgan.privacy import accounting, plan
 from tabgan.privacy.filter import PrivacyStatement
@@ -37,9 +37,30 @@ settings.register_profile("repeatable", derandomize=True, max_examples=25)
 settings.register_profile("fuzz", derandomize=False, max_examples=200)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
+
+class Trees:
+    """The most trees of each model of an evaluation."""
+
+    most = 1_000
+
+
+def capped(fit: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a model's ``fit`` that grows no more trees than that."""
+
+    def fitted(self: Any, *args: Any, **options: Any) -> Any:
+        self.max_iter = min(self.max_iter, Trees.most)
+        return fit(self, *args, **options)
+
+    return fitted
+
+
+for kind in (HistGradientBoostingClassifier, HistGradientBoostingRegressor):
+    kind.fit = capped(kind.fit)
+
 #: The width of the accountant's cells in tests, ten times as wide: a coarser grid only over-counts, so that a plan
 #: stays on the private side of its target. Then the rows that are drawn for critics and conditionals, an eighth to a
-#: quarter, the iterations of each conditional, and the draws of a bootstrap.
+#: quarter, the iterations of each conditional, the candidates of a sample under conditions, the draws of
+#: a bootstrap, and the trees of each model of an evaluation.
 SHORT_RUN = {
     (accounting, "VALUE_DISCRETIZATION_INTERVAL"): 1e-3,
     (training, "DRAWN"): 2_048,
@@ -48,7 +69,10 @@ SHORT_RUN = {
     (loglinear, "FRESH"): 2_048,
     (loglinear, "ITERATIONS"): 15,
     (loglinear, "EVALUATIONS"): 20,
+    (sampling, "MIN_CANDIDATES"): 512,
+    (sampling, "AMPLE"): 2**14,
     (scores, "_N_BOOTSTRAP"): 50,
+    (Trees, "most"): 25,
 }
 FULL_RUN = {place: getattr(*place) for place in SHORT_RUN}
 
@@ -69,6 +93,14 @@ def length_of_the_private_run(request: pytest.FixtureRequest) -> None:
             setattr(*place, value)
         accounting.epsilon_of.cache_clear()
         plan._calibrate_adversary.cache_clear()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out the rest of a family wherever slow tests are left out."""
+    for item in items:
+        if "family" in item.keywords:
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_collection_finish() -> None:
@@ -232,17 +264,18 @@ def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the steps of an evaluation that take long, where they are not asked for."""
     from tabgan.evaluation import suite
 
-    for name in ("attack_steps", "detection_findings", "membership_findings", "association_findings"):
+    steps = (
+        "attack_steps",
+        "detection_findings",
+        "membership_findings",
+        "association_findings",
+        "quality_metrics",
+    )
+    for name in steps:
         monkeypatch.setattr(suite, name, lambda *args: ())
 
 
 @pytest.fixture
 def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Grow three trees instead of a hundred, where it matters that models are trained, and not how well."""
-    for kind in (HistGradientBoostingClassifier, HistGradientBoostingRegressor):
-
-        def fit(self: Any, *args: Any, _fit: Callable[..., Any] = kind.fit, **options: Any) -> Any:
-            self.max_iter = min(self.max_iter, 3)
-            return _fit(self, *args, **options)
-
-        monkeypatch.setattr(kind, "fit", fit)
+    """Grow three trees where it matters that models are trained, and not how well."""
+    monkeypatch.setattr(Trees, "most", 3)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -391,22 +392,43 @@ def _end_of_clearest(counts: np.ndarray, noise_stddev: float, least: float) -> i
     References:
         Duembgen & Spokoiny (2001), *Multiscale Testing of Qualitative Hypotheses*: a threshold for each scale.
     """
+    size = len(counts)
+    if size == 0:
+        return 0
     sums = np.concatenate([[0.0], np.cumsum(counts)])
-    stop = np.arange(1, len(sums))
-    logs = np.log(stop)
-    clarity = sums[1:] / np.sqrt(stop) - noise_stddev * np.sqrt(least**2 + FAR * logs)
+    roots, first, behind = _thresholds(1 << (size - 1).bit_length(), least)
+    clarity = sums[1:] / roots[:size] - noise_stddev * first[:size]
     most = clarity.max(initial=0.0)
     end = int(np.argmax(clarity)) + 1 if most > 0 else 0
-    length = 1
-    while length < len(counts):
-        log, length_log = logs[length - 1 :], logs[length - 1]
-        needed = noise_stddev * np.sqrt(least**2 + PLACES * (log - length_log) + FAR * log)
-        clarity = (sums[length:] - sums[:-length]) / math.sqrt(length) - needed
+    for length, needed in behind:
+        if length >= size:
+            break
+        clarity = (sums[length:] - sums[:-length]) / math.sqrt(length) - noise_stddev * needed[
+            : size + 1 - length
+        ]
         best = int(np.argmax(clarity))
         if clarity[best] > most:
             most, end = float(clarity[best]), best + length
-        length = max(length + 1, length * 5 // 4)
     return end
+
+
+@lru_cache(maxsize=32)
+def _thresholds(size: int, least: float) -> tuple[np.ndarray, np.ndarray, list[tuple[int, np.ndarray]]]:
+    """Return what a run needs, in standard deviations of a cell's noise, in up to ``size`` cells.
+
+    Returns:
+        ``(size,)`` roots of the lengths of runs from the start, and what these need; and each length of a run behind a
+        gap, with what one needs by its place.
+    """
+    stop = np.arange(1, size + 1)
+    logs, lengths = np.log(stop), [1]
+    while lengths[-1] < size:
+        lengths.append(max(lengths[-1] + 1, lengths[-1] * 5 // 4))
+    behind = []
+    for length in lengths[:-1]:
+        log, length_log = logs[length - 1 :], logs[length - 1]
+        behind.append((length, np.sqrt(least**2 + PLACES * (log - length_log) + FAR * log)))
+    return np.sqrt(stop), np.sqrt(least**2 + FAR * logs), behind
 
 
 def denoise_ordered(counts: np.ndarray, noise_stddev: float, total: float) -> np.ndarray:

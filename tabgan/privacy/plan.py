@@ -282,8 +282,8 @@ def _calibrate_adversary(
     """Return the DP-SGD run with about the least noise that fits together with Gaussian releases of ``mu``.
 
     The search starts from the central limit of subsampled Gaussians, ``mu_D = q sqrt(T (exp(1/z**2) - 1))``
-    (Bu, Dong, Long & Su 2020). Where every unit takes part, ``mu_D = sqrt(T) / z`` holds exactly, and there is nothing to
-    search. The accountant alone decides.
+    (Bu, Dong, Long & Su 2020). Where every unit takes part, ``mu_D = sqrt(T) / z`` holds exactly, and nothing is left
+    to search. The accountant alone decides.
     """
 
     def run(precision: float) -> SubsampledGaussian:

@@ -72,7 +72,10 @@ def differences(one, worth, other, schema):
     return np.array(found)
 
 
-@pytest.mark.parametrize("name", CONDITIONS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.family if i % 3 else ()) for i, name in enumerate(CONDITIONS)],
+)
 def test_rows_are_as_those_that_happen_to_meet_them(model, free, name):
     wanted = CONDITIONS[name]
     sample = model.sample(1_500, conditions=wanted, random_state=3)

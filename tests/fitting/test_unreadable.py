@@ -114,8 +114,18 @@ def _fit(series: pd.Series, declared: object, *, untyped_text: bool) -> None:
         assert not any(cell in str(refused) for cell in (SECRET, "20000", "e308", "sNaN", "9999"))
 
 
+@pytest.mark.parametrize(("place", "name"), enumerate(COLUMNS))
+def test_no_cell_stops_a_fit_that_was_charged(place, name):
+    """Pitfall 35: each column open, and under one declaration in turn."""
+    kinds = [declared for declared in DECLARED.values() if declared is not None]
+    _fit(COLUMNS[name], None, untyped_text=False)
+    _fit(COLUMNS[name], None, untyped_text=True)
+    _fit(COLUMNS[name], kinds[place % len(kinds)], untyped_text=False)
+
+
+@pytest.mark.family
 @pytest.mark.parametrize("name", COLUMNS)
-def test_no_cell_stops_a_fit_that_was_charged(name):
+def test_no_cell_stops_a_fit_whatever_is_declared(name):
     """Pitfall 35."""
     for declared in DECLARED.values():
         _fit(COLUMNS[name], declared, untyped_text=False)

@@ -285,7 +285,10 @@ def test_codes_that_a_rule_excludes_are_never_drawn_and_shares_stay(noise):
 
 
 class TestNoise:
-    @pytest.mark.parametrize("noise", [30.0, 100.0, 300.0])
+    @pytest.mark.parametrize(
+        "noise",
+        [pytest.param(30.0, marks=pytest.mark.family), 100.0, pytest.param(300.0, marks=pytest.mark.family)],
+    )
     def test_the_fit_is_nearer_to_the_truth_than_the_noisy_tables(self, noise):
         rows = _rows(20_000)
         raw, fitted = [], []

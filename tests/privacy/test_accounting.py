@@ -15,6 +15,7 @@ from scipy.special import logsumexp
 from scipy.stats import norm
 
 from tabgan.errors import PrivacyError
+from tabgan.privacy import accounting
 from tabgan.privacy.accounting import (
     _ORDERS,
     Cost,
@@ -127,9 +128,17 @@ PLANS = [
 ]
 
 
-@pytest.mark.parametrize("n_rows", [None, 1_000_000])
+@pytest.mark.parametrize("n_rows", [None, pytest.param(1_000_000, marks=pytest.mark.family)])
 @pytest.mark.parametrize(("epsilon", "delta", "share"), PLANS)
 def test_a_whole_plan_costs_what_four_other_roads_say(epsilon, delta, share, n_rows):
+    check_four_roads(epsilon, delta, share, n_rows)
+
+
+def test_a_whole_plan_with_batches_costs_what_four_other_roads_say():
+    check_four_roads(0.1, 1e-6, 0.05, 1_000_000)
+
+
+def check_four_roads(epsilon, delta, share, n_rows):
     plan = make_plan(epsilon, delta, adversary_share=share, n_rows=n_rows)
     runs, left = plan.cost.runs, delta - plan.discovery_delta
     ours = plan.cost.epsilon(delta)
@@ -154,15 +163,18 @@ def test_a_whole_plan_costs_what_four_other_roads_say(epsilon, delta, share, n_r
         )
 
 
-@pytest.mark.parametrize("n_rows", [None, 1_000_000])
-def test_the_other_roads_would_see_noise_that_is_a_little_too_small(n_rows):
-    plan = make_plan(1.0, DELTA, adversary_share=0.5, n_rows=n_rows)
+@pytest.mark.parametrize(
+    ("epsilon", "n_rows"),
+    [(1.0, None), (0.1, 1_000_000), pytest.param(1.0, 1_000_000, marks=pytest.mark.family)],
+)
+def test_the_other_roads_would_see_noise_that_is_a_little_too_small(epsilon, n_rows):
+    plan = make_plan(epsilon, DELTA, adversary_share=0.5, n_rows=n_rows)
     left = DELTA - plan.discovery_delta
     run = plan.adversary
     less = SubsampledGaussian(run.noise_multiplier * 0.97, run.sample_rate, run.steps)
     more = SubsampledGaussian(run.noise_multiplier, run.sample_rate, run.steps + 10)
     for mu, runs in ((plan.mu * 1.03, (run,)), (plan.mu, (less,)), (plan.mu, (more,))):
-        assert prv_epsilon(mu, runs, left)[0] > 1.0
+        assert prv_epsilon(mu, runs, left)[0] > epsilon
 
 
 targets = {
@@ -231,6 +243,20 @@ def test_everything_together_stays_below_rdp_and_above_its_parts():
     assert total <= rdp_epsilon(0.2, runs, DELTA)
 
 
+@pytest.mark.parametrize("mu", [0.0, 0.3])
+def test_runs_that_take_every_unit_are_plain_gaussians(mu):
+    runs = (
+        SubsampledGaussian(6.0, 1.0, 4),
+        SubsampledGaussian(4.0, 1.0, 1),
+        SubsampledGaussian(3.0, 0.02, 50),
+    )
+    whole = combined_mu([*[1 / mu] * (mu > 0), *[6.0] * 4, 4.0])
+    assert epsilon_of(mu, runs, DELTA) == epsilon_of(whole, runs[2:], DELTA)
+    epsilon = epsilon_of(mu, runs[:2], DELTA)
+    assert gaussian_delta(whole, epsilon) <= DELTA < gaussian_delta(whole, 0.98 * epsilon)
+    assert epsilon <= fine_epsilon(mu, runs[:2], DELTA) * (1 + 1e-3)
+
+
 def test_nothing_costs_nothing():
     assert epsilon_of(0.0, (), DELTA) == 0.0
 
@@ -238,9 +264,14 @@ def test_nothing_costs_nothing():
 @settings(max_examples=3, deadline=None)
 @given(z=st.floats(0.7, 8.0), steps=st.integers(1, 100), more=st.floats(1.1, 2.0))
 def test_epsilon_rises_with_steps_and_falls_with_noise(z, steps, more):
-    base = epsilon_of(0.1, (SubsampledGaussian(z, 0.02, steps),), DELTA)
-    assert epsilon_of(0.1, (SubsampledGaussian(z, 0.02, 2 * steps),), DELTA) >= base
-    assert epsilon_of(0.1, (SubsampledGaussian(z * more, 0.02, steps),), DELTA) <= base
+    def on_coarse_cells(z: float, steps: int) -> float:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(accounting, "VALUE_DISCRETIZATION_INTERVAL", 1e-3)
+            return epsilon_of.__wrapped__(0.1, (SubsampledGaussian(z, 0.02, steps),), DELTA)
+
+    base = on_coarse_cells(z, steps)
+    assert on_coarse_cells(z, 2 * steps) >= base
+    assert on_coarse_cells(z * more, steps) <= base
 
 
 @pytest.mark.parametrize("epsilon", [0.01, 0.1, 1.0, 5.0])

@@ -77,9 +77,9 @@ def test_without_a_target_there_is_no_critic_and_the_anchors_have_its_share(epsi
     ("n_rows", "rate"), [(None, 1.0), (1, 1.0), (ADVERSARY_BATCH, 1.0), (1_000_000, 0.065536)]
 )
 def test_batches_of_large_tables_are_as_large_as_those_of_others(n_rows, rate):
-    plan = make_plan(1.0, 1e-6, n_rows=n_rows)
+    plan = make_plan(0.1, 1e-6, n_rows=n_rows)
     assert plan.adversary.sample_rate == pytest.approx(rate)
-    assert epsilon_of(plan.mu, (plan.adversary,), 1e-6 - plan.discovery_delta) <= 1.0
+    assert epsilon_of(plan.mu, (plan.adversary,), 1e-6 - plan.discovery_delta) <= 0.1
 
 
 def test_the_stages_leave_most_to_the_pairs():
@@ -126,8 +126,7 @@ def test_an_epsilon_that_promises_nothing_is_refused(epsilon):
 def test_a_delta_too_small_for_the_accountant_is_refused_or_planned_but_never_searched_for_hours():
     plan = make_plan(1.0, 1e-25, adversary_share=0)
     assert epsilon_of(plan.mu, (), 1e-25 - plan.discovery_delta) <= 1.0
-    with pytest.raises(ConfigError):
-        make_plan(1.0, 1e-25)
+    assert make_plan(1.0, 1e-25).cost.epsilon(1e-25) <= 1.0
 
 
 @pytest.mark.parametrize("delta", [0, 1.0, 1.5, -1e-6, math.nan, "x", None])
