@@ -16,7 +16,7 @@ from tabgan.columns import KINDS
 from tabgan.evaluation.catalog import ENTRIES, gate_rules
 from tabgan.evaluation.gate import Gate, Limit
 from tabgan.fitting.fit import LET_IN
-from tabgan.privacy.doors.dpsgd import MOST_GAIN
+from tabgan.model.adversary.training import FACTORS, SLOPE_BOUND
 from tabgan.privacy.plan import (
     ADVERSARY_SHARE,
     DISCOVERY_DELTA_SHARE,
@@ -131,10 +131,9 @@ def test_the_shares_of_the_budget_are_the_plans():
     assert ADVERSARY_SHARE == 0.2
     text = " ".join(page.split())
     assert "The critic of a declared target gets 20% of it." in text
-    assert (MOST_GAIN, LET_IN) == (0.5, 1.0)
-    assert (
-        "each clipped to .5 on both sides. The critic joins the generator if this sum is above one standard"
-        in text
-    )
+    assert (SLOPE_BOUND, LET_IN, FACTORS.max()) == (3.0, 1.0, 2.0)
+    assert "it is clipped at three of its standard deviations among the generator's rows" in text
+    assert "joins the generator if the slope is above one standard deviation `s`" in text
+    assert "multiplied by the factor, up to 2, that gains most" in text
     assert DISCOVERY_DELTA_SHARE == 0.1
     assert "A tenth of `delta`" in text

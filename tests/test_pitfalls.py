@@ -148,7 +148,7 @@ def game_of(fitted: Fitted, seed: int = 0) -> Game:
 
 
 def test_no_row_of_a_batch_sees_another(fitted):
-    """Pitfalls 11 to 13: a row's features, losses and gain are the same alone and among others."""
+    """Pitfalls 11 to 13: a row's features, losses and slope are the same alone and among others."""
     game, rows = game_of(fitted), fitted.generator.draw(40, torch.Generator().manual_seed(1))
 
     network = copy.deepcopy(game.network).double()
@@ -156,7 +156,7 @@ def test_no_row_of_a_batch_sees_another(fitted):
     def seen(batch):
         inputs, given = game.prepare(batch)
         losses = game.losses(network(inputs), given)[:, None]
-        return torch.cat([inputs, given, losses, game.gains(batch)[:, None]], dim=1)
+        return torch.cat([inputs, given, losses, game.slopes(batch)[:, None]], dim=1)
 
     alone = torch.cat([seen(row[None]) for row in rows])
     assert len(alone.unique(dim=0)) > 20

@@ -33,14 +33,14 @@ from tabgan.errors import (
 )
 from tabgan.fitting.checkpoint import NEW_FIT, Checkpoint, new_fit
 from tabgan.fitting.modelfile import Fitted
-from tabgan.model.adversary.training import Game, play
+from tabgan.model.adversary.training import FACTORS, Game, play
 from tabgan.model.generator import Generator
 from tabgan.model.loglinear import axes_of, fit_loglinear
 from tabgan.model.margins import pool_margins
 from tabgan.model.tallies import SHAPE, keep_shares, tallies_of
 from tabgan.privacy.doors.contributions import bound_contributions, units_of
 from tabgan.privacy.doors.digest import table_digest
-from tabgan.privacy.doors.dpsgd import MOST_GAIN, PlainSteps, PrivateSteps, measure_gain
+from tabgan.privacy.doors.dpsgd import PlainSteps, PrivateSteps, measure_gain
 from tabgan.privacy.doors.marginals import measure_places
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.measured_table import MeasuredTable, measure_table
@@ -57,8 +57,8 @@ logger = logging.getLogger(__name__)
 #: Beyond these a fit warns that it promises little: conventions, the ones of the standard gate.
 WEAK_EPSILON, WEAK_DELTA = 10.0, 1e-5
 
-#: A critic corrects the generator if its noisy gain is above this many standard deviations of the noise: one that
-#: gains nothing is let in once in six times.
+#: A critic corrects the generator if its noisy slope is above this many standard deviations of the noise: one that
+#: gains nothing is let in once in six times, and then much shortened.
 LET_IN = 1.0
 
 
@@ -370,15 +370,39 @@ def _correct(
                 game, codes, units, n_rows, plan.adversary, measurer, device, ADVERSARY_STEPS, name
             )
         critic = play(game, steps, partial(_told, progress, place * ADVERSARY_STEPS, total))
-        gain, noise = measure_gain(game.gains, codes, name, measurer, device)
-        is_let_in = gain is not None and gain > LET_IN * noise
-        if is_let_in:
+        bound = game.slope_bound()
+        total, noise = measure_gain(game.slopes, bound, codes, name, measurer, device)
+        unit = bound / max(n_rows, 1.0)
+        outcome = _judge(game, name, None if total is None else total * unit, noise * unit)
+        if outcome.is_let_in:
+            game.scale(outcome.factor)
             generator.correct(target, critic)
-        unit = MOST_GAIN / max(n_rows, 1.0)
-        outcome = CriticOutcome(name, is_let_in, None if gain is None else gain * unit, noise * unit)
         logger.info("%s.", str(outcome).capitalize())
         outcomes.append(outcome)
     return tuple(outcomes)
+
+
+def _judge(game: Game, name: str, slope: float | None, noise: float) -> CriticOutcome:
+    """Return the outcome of a critic's test, with the factor on it that promises the largest gain.
+
+    A critic times ``f`` gains ``f`` times the slope, minus a cost that the generator's rows tell. The slope is shrunk by
+    its noise as far as Efron & Morris (1973) would: to nothing where a critic is left out.
+
+    Args:
+        game: The trained critic's.
+        name: Its column.
+        slope: Noisy mean slope of the rows; ``None`` if it was lost.
+        noise: Standard deviation of its noise.
+    """
+    if slope is None:
+        return CriticOutcome(name, False, None, noise, 1.0)
+    costs = game.costs()
+    if not slope > LET_IN * noise:
+        return CriticOutcome(name, False, slope - float(np.interp(1.0, FACTORS, costs)), noise, 1.0)
+    shrunk = slope - noise**2 / slope if slope > noise else 0.0
+    best = int(np.argmax(FACTORS * shrunk - costs))
+    factor = float(FACTORS[best])
+    return CriticOutcome(name, True, factor * slope - float(costs[best]), factor * noise, factor)
 
 
 def _place(generator: Generator, measured: MeasuredTable, session: Session, measurer: Measurer) -> None:

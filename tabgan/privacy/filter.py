@@ -60,14 +60,16 @@ class CriticOutcome:
     Attributes:
         column: The target that it judges.
         is_let_in: True if it corrects the target's conditional.
-        gain: Noisy mean gain of a row in log-likelihood, each row's clipped; ``None`` if an interruption lost it.
+        gain: Noisy mean gain of a row in log-likelihood with the factor; ``None`` if an interruption lost it.
         noise_stddev: Standard deviation of its noise; 0 without privacy.
+        factor: Number, found by the test, that the critic is multiplied with.
     """
 
     column: str
     is_let_in: bool
     gain: float | None
     noise_stddev: float
+    factor: float = 1.0
 
     def __str__(self) -> str:
         return f"critic of {self.column!r}: {self.text}"
@@ -83,7 +85,7 @@ class CriticOutcome:
         noise = f", with noise of {self.noise_stddev:.2g}" if self.noise_stddev else ""
         said = f"{self.gain:+.2g} a row{noise}"
         if self.is_let_in:
-            return f"let in: it corrects the column; its gain in log-likelihood is {said}"
+            return f"let in, times {self.factor:.2g}: it corrects the column; its gain in log-likelihood is {said}"
         return f"left out, so that the anchors alone draw the column; its gain in log-likelihood is {said}"
 
 
@@ -182,7 +184,7 @@ class PrivacyStatement:
         texts = [self.neighboring_relation, *self.assumptions, *(critic.column for critic in self.critics)]
         for critic in self.critics:
             is_kept &= isinstance(critic.is_let_in, bool) and is_number(critic.noise_stddev)
-            is_kept &= critic.gain is None or is_number(abs(critic.gain))
+            is_kept &= (critic.gain is None or is_number(abs(critic.gain))) and _is_positive(critic.factor)
         if self.place is not None:
             texts += [self.place.ledger, self.place.hash]
             is_kept &= isinstance(self.place.entry, int)

@@ -27,7 +27,7 @@ from tabgan.errors import (
 )
 from tabgan.fitting import checkpoint
 from tabgan.fitting import fit as fitting
-from tabgan.model.adversary.training import Game
+from tabgan.model.adversary.training import FACTORS, Game
 from tabgan.privacy import plan as budget
 from tabgan.privacy.accounting import Cost
 from tabgan.privacy.doors import dpsgd, mechanisms
@@ -180,9 +180,9 @@ def doors():
         handed["codes"], handed["units"] = codes, units
         return fitting_trains(game, codes, units, *args)
 
-    def tests(gains, codes, *args):
+    def tests(slopes, bound, codes, *args):
         handed["tested"] = codes
-        return fitting_tests(gains, codes, *args)
+        return fitting_tests(slopes, bound, codes, *args)
 
     fitting_measures, fitting_trains, fitting_tests = (
         fitting.measure_table,
@@ -632,6 +632,51 @@ def test_a_critic_is_let_in_if_its_noisy_gain_is_large_enough(path, monkeypatch,
         (test,) = [entry for entry in fitted.privacy_.entries if entry.what == "critic's gain"]
         assert (test, test.columns) == (fitted.privacy_.entries[-1], ("member",))
         assert test.noise_multiplier == fitted.plan_.noise_multiplier("gain", 1)
+
+
+class Stretched:
+    """A game in which a critic times a factor costs half its square."""
+
+    def costs(self):
+        return FACTORS**2 / 2
+
+
+@pytest.mark.parametrize(
+    ("slope", "noise", "is_let_in", "factor", "gain"),
+    [
+        (0.7, 0.0, True, 0.7, 0.7 * 0.7 - 0.7**2 / 2),
+        (1.0, 0.1, True, 1.0, 1.0 - 0.5),  # shrunk to .99
+        (0.5, 0.4, True, 0.2, 0.2 * 0.5 - 0.2**2 / 2),  # shrunk to .18
+        (9.0, 0.1, True, 2.0, 18.0 - 2.0),  # the largest factor
+        (0.1, 0.2, False, 1.0, 0.1 - 0.5),
+        (-3.0, 0.2, False, 1.0, -3.5),
+        (0.2, 0.2, False, 1.0, -0.3),
+    ],
+)
+def test_a_critic_is_shortened_as_its_noisy_slope_asks(slope, noise, is_let_in, factor, gain):
+    """By the largest gain of the slope, shrunk by noise² / slope."""
+    outcome = fitting._judge(Stretched(), "member", slope, noise)
+    assert (outcome.is_let_in, outcome.factor) == (is_let_in, pytest.approx(factor, abs=0.026))
+    assert outcome.gain == pytest.approx(gain, abs=0.01)
+    assert outcome.noise_stddev == pytest.approx(noise * outcome.factor)
+
+
+def test_a_lost_slope_lets_no_critic_in():
+    outcome = fitting._judge(Stretched(), "member", None, 0.1)
+    assert (outcome.is_let_in, outcome.gain) == (False, None)
+
+
+def test_the_critic_of_the_model_is_the_trained_one_times_its_factor(path, monkeypatch, no_sync):
+    monkeypatch.setattr(fitting, "LET_IN", -np.inf)
+    weights, scale = [], Game.scale
+    monkeypatch.setattr(
+        Game, "scale", lambda self, factor: weights.append(self.network.weight.clone()) or scale(self, factor)
+    )
+    fitted = model().fit(table(), ledger=path)
+    (outcome,) = fitted.privacy_.critics
+    critic = fitted._fitted.generator.critics["2"]
+    torch.testing.assert_close(critic.network.weight, weights[0] * outcome.factor)
+    assert f"times {outcome.factor:.2g}" in str(fitted.privacy_)
 
 
 def test_each_target_has_a_critic_a_test_and_its_part_of_the_budget(path, monkeypatch, no_sync):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -20,6 +21,15 @@ DRAWN = 8_192
 
 #: Share from which on a code is held to it: others are never drawn, or by rounding.
 LEAST_SHARE = 1e-6
+
+#: Standard deviations of a row's slope, among the generator's rows, at which those of real rows are clipped.
+SLOPE_BOUND = 3.0
+
+#: Least standard deviation of a slope: of a critic that corrects nothing.
+LEAST_SPREAD = 1e-6
+
+#: Factors on ``D`` that a fit chooses from.
+FACTORS = np.linspace(0.05, 2.0, 40)
 
 
 class CriticSteps(Protocol):
@@ -86,12 +96,47 @@ class Game:
         return F.cross_entropy(logits, given[:, -1].long(), reduction="none")
 
     @torch.no_grad()
-    def gains(self, codes: torch.Tensor) -> torch.Tensor:
-        """Return ``(batch,)`` log-likelihoods of the rows' codes with the critic, minus those without it."""
+    def _ratios(self, features: torch.Tensor, anchor: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return ``(batch, size)`` ``D``, minus its mean by the anchors, and their log-probabilities, in float64."""
+        anchor = torch.log_softmax(anchor.double(), dim=1)
+        outputs = features.double() @ self.network.weight.double().T
+        ratios = outputs @ self.critic.basis.double().T + self.critic.offset.double()
+        return ratios - (anchor.exp() * ratios).sum(1, keepdim=True), anchor
+
+    @torch.no_grad()
+    def slope_bound(self) -> float:
+        """Return the size at which a row's slope is clipped: a few of its standard deviations by the generator."""
+        ratios, anchor = self._ratios(self._features, self._anchor)
+        return SLOPE_BOUND * max(float((anchor.exp() * ratios.square()).sum(1).mean().sqrt()), LEAST_SPREAD)
+
+    @torch.no_grad()
+    def slopes(self, codes: torch.Tensor) -> torch.Tensor:
+        """Return ``(batch,)`` derivatives of the rows' log-likelihoods by a factor on ``D``, at 0.
+
+        A row's is its code's ``D`` minus the mean of ``D`` by the anchors: the gain in log-likelihood by a small part
+        of the critic, over that part.
+        """
         features, given = self.prepare(codes)
-        outputs = features @ self.network.weight.double().T
-        own = given[:, -1].long()
-        return F.cross_entropy(given[:, :-1], own, reduction="none") - self.losses(outputs, given)
+        ratios, _ = self._ratios(features, given[:, :-1])
+        return ratios.gather(1, given[:, -1:].long())[:, 0]
+
+    @torch.no_grad()
+    def costs(self) -> np.ndarray:
+        """Return for each of ``FACTORS`` the mean log-likelihood that a row loses to the normalisation.
+
+        With a mean slope ``r`` among the rows, the critic times ``f`` gains ``f r`` minus that. It depends on the rows'
+        other columns alone, so the generator's rows tell it.
+        """
+        ratios, anchor = self._ratios(self._features, self._anchor)
+        return np.array(
+            [float(torch.logsumexp(anchor + factor * ratios, dim=1).mean()) for factor in FACTORS]
+        )
+
+    @torch.no_grad()
+    def scale(self, factor: float) -> None:
+        """Multiply the critic by a factor."""
+        self.network.weight *= factor
+        self.recentre()
 
     @torch.no_grad()
     def recentre(self) -> None:

@@ -36,8 +36,8 @@ CLIP_NORM = MAX_GRAD_NORM * (1 - 1e-4)
 #: Rows whose gradients are computed at a time: bounds the memory of a large batch, and keeps its work in the cache.
 CHUNK = 2_048
 
-#: The largest gain in log-likelihood that one row shows in the test of a critic, and the ledger's name for the test.
-MOST_GAIN, GAIN = 0.5, "critic's gain"
+#: The ledger's name for the test of a critic.
+GAIN = "critic's gain"
 
 
 class _ExactNoise(DPOptimizerFastGradientClipping):
@@ -328,28 +328,30 @@ class PlainSteps:
 
 
 def measure_gain(
-    gains: Callable[[torch.Tensor], torch.Tensor],
+    slopes: Callable[[torch.Tensor], torch.Tensor],
+    bound: float,
     codes: np.ndarray,
     column: str,
     measurer: Measurer,
     device: torch.device,
 ) -> tuple[float | None, float]:
-    """Return the noisy sum of the rows' gains in log-likelihood by a critic, and the noise's standard deviation.
+    """Return the noisy sum of the rows' gains by a small part of a critic, and the noise's standard deviation.
 
-    **Guarantee.** Each row's gain, a function of that row and of released numbers, is clipped to ``MOST_GAIN`` on both
-    sides and divided by it, so a unit changes the sum by at most ``max_rows``. It is charged as one Gaussian with the
+    **Guarantee.** Each row's slope, a function of that row and of released numbers, is divided by ``bound`` and clipped
+    to [-1, 1], so a unit changes the sum by at most ``max_rows``. It is charged as one Gaussian with the
     noise of its part of the stage ``gain``, which all critics share, before a row is read. The sum is rounded to the
     noise's grid, which may add one step to its sensitivity; the noise is scaled up to match.
 
     Args:
-        gains: Returns ``(batch,)`` gains of coded rows.
+        slopes: Returns ``(batch,)`` gains of coded rows in log-likelihood by a small part of the critic, over that part.
+        bound: The largest slope that counts in full, from released numbers alone.
         codes: ``(rows, columns)`` the private table, coded.
         column: Name of the critic's column, for the ledger.
         measurer: The object that charges, adds the noise, and keeps the answer.
         device: Device of the computation.
 
     Returns:
-        Both in units of ``MOST_GAIN``. The sum is ``None`` if an interruption lost it after its charge, whose share has
+        Both in units of ``bound``. The sum is ``None`` if an interruption lost it after its charge, whose share has
         no room for a second one, or if interruptions before it have taken its share.
     """
     plan = measurer.privacy_filter.plan
@@ -359,7 +361,7 @@ def measure_gain(
     def noisy_sum() -> np.ndarray:
         total = 0.0
         for rows in torch.as_tensor(codes).split(CHUNK):
-            each = gains(rows.to(device)).double().nan_to_num(0.0) / MOST_GAIN
+            each = (slopes(rows.to(device)).double() / bound).nan_to_num(0.0)
             if each.shape != (len(rows),):
                 raise PrivacyError(
                     f"dpsgd: expected a gain for each of {len(rows)} rows. Nothing was released."

@@ -12,7 +12,7 @@ from tabgan import Boolean, Categorical, Numeric, Schema
 from tabgan.model.adversary import critic as critics
 from tabgan.model.adversary.critic import Critic
 from tabgan.model.adversary.natural import NaturalSteps
-from tabgan.model.adversary.training import Game, play
+from tabgan.model.adversary.training import FACTORS, LEAST_SPREAD, SLOPE_BOUND, Game, play
 from tabgan.privacy.doors.dpsgd import PlainSteps
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import make_plan
@@ -127,16 +127,47 @@ class TestFeatures:
         assert critic.owner.tolist()[0] == 2
 
 
+def gains(game, codes):
+    """Return ``(batch,)`` log-likelihoods of the rows' codes with the critic, minus those without it."""
+    features, given = game.prepare(torch.as_tensor(codes))
+    outputs = features @ game.network.weight.detach().double().T
+    before = F.cross_entropy(given[:, :-1], given[:, -1].long(), reduction="none")
+    return before - game.losses(outputs, given)
+
+
 class TestGame:
-    def test_gains_are_differences_of_log_likelihoods(self, game, codes):
+    def test_slopes_are_gains_by_a_small_part_of_the_critic(self, game, codes):
         play(game, steps(game, codes))
-        rows = torch.as_tensor(codes)
-        features, given = game.prepare(rows)
-        own = given[:, -1].long()
-        before = F.log_softmax(given[:, :-1], 1).gather(1, own[:, None])[:, 0]
-        outputs = features @ game.network.weight.detach().double().T
-        after = F.log_softmax(given[:, :-1] + outputs @ game.critic.basis.double().T + game.critic.offset, 1)
-        torch.testing.assert_close(game.gains(rows), after.gather(1, own[:, None])[:, 0] - before)
+        slopes = game.slopes(torch.as_tensor(codes))
+        game.network.weight.data *= 1e-4
+        game.critic.offset *= 1e-4
+        torch.testing.assert_close(slopes, gains(game, codes) / 1e-4, atol=2e-3, rtol=2e-3)
+
+    def test_a_factors_gain_is_its_slope_less_its_cost(self, game):
+        """Of rows that the generator draws, whose targets a factor of 1 draws as well."""
+        weight = torch.randn(game.network.weight.shape, generator=torch.Generator().manual_seed(2))
+        game.network.weight.data.copy_(weight)
+        game.recentre()
+        ratios, anchor = game._ratios(game._features, game._anchor)
+        corrected = torch.softmax(anchor + ratios, 1)
+        slope = float((corrected * ratios).sum(1).mean())
+        costs = game.costs()
+        assert np.interp(1.0, FACTORS, costs) == pytest.approx(float(torch.logsumexp(anchor + ratios, 1).mean()))
+        assert FACTORS[int(np.argmax(FACTORS * slope - costs))] == pytest.approx(1.0, abs=0.051)
+
+    def test_a_slope_is_bounded_by_what_the_generators_rows_show(self, game, codes):
+        assert game.slope_bound() == pytest.approx(SLOPE_BOUND * LEAST_SPREAD)  # it corrects nothing yet
+        play(game, steps(game, codes))
+        ratios, anchor = game._ratios(game._features, game._anchor)
+        drawn = torch.multinomial(anchor.exp(), 1, generator=torch.Generator().manual_seed(0))
+        spread = float(ratios.gather(1, drawn).std())
+        assert game.slope_bound() == pytest.approx(SLOPE_BOUND * spread, rel=0.1)
+
+    def test_a_factor_scales_the_log_ratio(self, game, codes):
+        play(game, steps(game, codes))
+        before, _ = game._ratios(game._features, game._anchor)
+        game.scale(0.5)
+        torch.testing.assert_close(game._ratios(game._features, game._anchor)[0], before / 2, atol=0.02, rtol=0.02)
 
     def test_codes_stay_as_frequent_as_by_the_anchors(self, game):
         weight = torch.randn(game.network.weight.shape, generator=torch.Generator().manual_seed(2))
@@ -163,11 +194,10 @@ class TestGame:
         torch.testing.assert_close(game.information(weight)[0], expected, atol=1e-5, rtol=1e-3)
 
     def test_the_critic_finds_what_no_pair_shows(self, anchored, game, codes):
-        gains = game.gains(torch.as_tensor(codes))
-        assert float(gains.abs().max()) == 0.0
+        assert float(gains(game, codes).abs().max()) == 0.0
         play(game, steps(game, codes))
-        held_out = torch.as_tensor(anchored.encoder.transform(crossed_table(seed=1)))
-        assert float(game.gains(held_out).mean()) > 0.15
+        held_out = anchored.encoder.transform(crossed_table(seed=1))
+        assert float(gains(game, held_out).mean()) > 0.15
 
     def test_noise_teaches_it_nothing(self, anchored):
         """The prior's variance falls to the least: what it takes for signal costs held-out rows next to nothing."""
@@ -178,7 +208,7 @@ class TestGame:
         play(game, steps(game, fitted.encoder.transform(df)))
         other = crossed_table(2_000, seed=5)
         other["same"] = np.random.default_rng(4).random(2_000) < 0.5
-        assert float(game.gains(torch.as_tensor(fitted.encoder.transform(other))).mean()) > -0.02
+        assert float(gains(game, fitted.encoder.transform(other)).mean()) > -0.02
 
     def test_progress_counts_the_steps(self, game, codes):
         told = []

@@ -20,7 +20,6 @@ from tabgan.privacy.doors import dpsgd, mechanisms
 from tabgan.privacy.doors.dpsgd import (
     CLIP_NORM,
     MAX_GRAD_NORM,
-    MOST_GAIN,
     PlainSteps,
     PrivateSteps,
     measure_gain,
@@ -497,7 +496,7 @@ class TestGain:
     def measure(self, gains, n_rows=64, mu=1.0, unit=ROW):
         plan = Plan(None if math.isinf(mu) else 50.0, 1e-5, 0.0, mu, dict(SHARES), True, None, unit)
         measurer = Measurer(PrivacyFilter(plan))
-        return measure_gain(gains, table(n_rows), "target", measurer, CPU), measurer.privacy_filter
+        return measure_gain(gains, 0.5, table(n_rows), "target", measurer, CPU), measurer.privacy_filter
 
     def test_without_privacy_it_is_the_clipped_sum(self):
         def gains(codes):
@@ -505,7 +504,7 @@ class TestGain:
 
         first = int((table(64)[:, 0] == 0).sum())
         (gain, noise), _ = self.measure(gains, mu=math.inf)
-        assert gain == pytest.approx(first - (64 - first) * 0.1 / MOST_GAIN)
+        assert gain == pytest.approx(first - (64 - first) * 0.1 / 0.5)
         assert noise == 0
 
     @pytest.mark.parametrize("extreme", [math.inf, -math.inf, math.nan, 1e30])
@@ -545,6 +544,6 @@ class TestGain:
         measurer = Measurer(PrivacyFilter(plan))
         with pytest.raises(RuntimeError, match="read"):
             measure_gain(
-                lambda codes: (_ for _ in ()).throw(RuntimeError("read")), table(9), "t", measurer, CPU
+                lambda codes: (_ for _ in ()).throw(RuntimeError("read")), 0.5, table(9), "t", measurer, CPU
             )
         assert [entry.what for entry in measurer.privacy_filter.entries] == ["critic's gain"]
