@@ -385,8 +385,8 @@ def _correct(
 def _judge(game: Game, name: str, slope: float | None, noise: float) -> CriticOutcome:
     """Return the outcome of a critic's test, with the factor on it that promises the largest gain.
 
-    A critic times ``f`` gains ``f`` times the slope, minus a cost that the generator's rows tell. The slope is shrunk by
-    its noise as far as Efron & Morris (1973) would: to nothing where a critic is left out.
+    A critic times ``f`` gains ``f`` times the slope, minus a cost that the generator's rows tell. The slope is shrunk
+    by its noise as far as Efron & Morris (1973) would: to nothing where a critic is left out.
 
     Args:
         game: The trained critic's.

@@ -343,7 +343,7 @@ def measure_gain(
     noise's grid, which may add one step to its sensitivity; the noise is scaled up to match.
 
     Args:
-        slopes: Returns ``(batch,)`` gains of coded rows in log-likelihood by a small part of the critic, over that part.
+        slopes: Returns ``(batch,)`` gains of coded rows by a small part of the critic, over that part.
         bound: The largest slope that counts in full, from released numbers alone.
         codes: ``(rows, columns)`` the private table, coded.
         column: Name of the critic's column, for the ledger.

@@ -152,7 +152,9 @@ class TestGame:
         corrected = torch.softmax(anchor + ratios, 1)
         slope = float((corrected * ratios).sum(1).mean())
         costs = game.costs()
-        assert np.interp(1.0, FACTORS, costs) == pytest.approx(float(torch.logsumexp(anchor + ratios, 1).mean()))
+        assert np.interp(1.0, FACTORS, costs) == pytest.approx(
+            float(torch.logsumexp(anchor + ratios, 1).mean())
+        )
         assert FACTORS[int(np.argmax(FACTORS * slope - costs))] == pytest.approx(1.0, abs=0.051)
 
     def test_a_slope_is_bounded_by_what_the_generators_rows_show(self, game, codes):
@@ -167,7 +169,9 @@ class TestGame:
         play(game, steps(game, codes))
         before, _ = game._ratios(game._features, game._anchor)
         game.scale(0.5)
-        torch.testing.assert_close(game._ratios(game._features, game._anchor)[0], before / 2, atol=0.02, rtol=0.02)
+        torch.testing.assert_close(
+            game._ratios(game._features, game._anchor)[0], before / 2, atol=0.02, rtol=0.02
+        )
 
     def test_codes_stay_as_frequent_as_by_the_anchors(self, game):
         weight = torch.randn(game.network.weight.shape, generator=torch.Generator().manual_seed(2))
