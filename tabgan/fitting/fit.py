@@ -364,16 +364,18 @@ def _correct(
         steps: PlainSteps | PrivateSteps
         name = measured.encoder.names[target]
         if plan.adversary is None:
-            steps = PlainSteps(game, codes, session.privacy_filter, ADVERSARY_STEPS, device)
+            chosen = session.streams.numpy("held out")
+            steps = PlainSteps(game, codes, session.privacy_filter, ADVERSARY_STEPS, device, chosen)
         else:
             steps = PrivateSteps(
                 game, codes, units, n_rows, plan.adversary, measurer, device, ADVERSARY_STEPS, name
             )
         critic = play(game, steps, partial(_told, progress, place * ADVERSARY_STEPS, total))
         bound = game.slope_bound()
-        total, noise = measure_gain(game.slopes, bound, codes, name, measurer, device)
-        unit = bound / max(n_rows, 1.0)
-        outcome = _judge(game, name, None if total is None else total * unit, noise * unit)
+        tested = steps.held_out if isinstance(steps, PlainSteps) else codes
+        slope, noise = measure_gain(game.slopes, bound, tested, name, measurer, device)
+        unit = bound / max(len(tested) if isinstance(steps, PlainSteps) else n_rows, 1.0)
+        outcome = _judge(game, name, None if slope is None else slope * unit, noise * unit)
         if outcome.is_let_in:
             game.scale(outcome.factor)
             generator.correct(target, critic)
@@ -392,7 +394,7 @@ def _judge(game: Game, name: str, slope: float | None, noise: float) -> CriticOu
         game: The trained critic's.
         name: Its column.
         slope: Noisy mean slope of the rows; ``None`` if it was lost.
-        noise: Standard deviation of its noise.
+        noise: Standard deviation of its noise or, without privacy, of the rows as a sample.
     """
     if slope is None:
         return CriticOutcome(name, False, None, noise, 1.0)

@@ -61,7 +61,7 @@ class CriticOutcome:
         column: The target that it judges.
         is_let_in: True if it corrects the target's conditional.
         gain: Noisy mean gain of a row in log-likelihood with the factor; ``None`` if an interruption lost it.
-        noise_stddev: Standard deviation of its noise; 0 without privacy.
+        noise_stddev: Standard deviation of its noise; without privacy, of the rows held out for the test as a sample.
         factor: Number, found by the test, that the critic is multiplied with.
     """
 

@@ -134,7 +134,7 @@ class Game:
 
     @torch.no_grad()
     def scale(self, factor: float) -> None:
-        """Multiply the critic by a factor."""
+        """Set the critic to a multiple of itself."""
         self.network.weight *= factor
         self.recentre()
 

@@ -36,8 +36,8 @@ CLIP_NORM = MAX_GRAD_NORM * (1 - 1e-4)
 #: Rows whose gradients are computed at a time: bounds the memory of a large batch, and keeps its work in the cache.
 CHUNK = 2_048
 
-#: The ledger's name for the test of a critic.
-GAIN = "critic's gain"
+#: The ledger's name for the test of a critic, and the part of the rows that it reads without privacy.
+GAIN, HELD_OUT = "critic's gain", 0.2
 
 
 class _ExactNoise(DPOptimizerFastGradientClipping):
@@ -279,7 +279,9 @@ class PrivateSteps:
 
 
 class PlainSteps:
-    """Training of the discriminator for a fit with ``epsilon=None``: all rows in each step, no clipping, no noise.
+    """Training of the discriminator for a fit with ``epsilon=None``: no sampling, no clipping, no noise.
+
+    Some rows are held out, for its test: nothing else keeps it from learning rows by heart.
 
     **Guarantee.** None, and so it refuses a fit that promises one: see ``privacy_filter``.
 
@@ -289,6 +291,10 @@ class PlainSteps:
         privacy_filter: The fit's filter. Nothing is charged to it.
         steps: Steps that may be taken.
         device: Device that holds the rows.
+        rng: Chooses the rows that are held out, a part ``HELD_OUT`` of them; by default none are.
+
+    Attributes:
+        held_out: ``(rows, columns)`` codes of these.
 
     Raises:
         PrivacyError: the filter belongs to a private fit; no row is read.
@@ -301,6 +307,7 @@ class PlainSteps:
         privacy_filter: PrivacyFilter,
         steps: int,
         device: torch.device,
+        rng: np.random.Generator | None = None,
     ) -> None:
         if privacy_filter.is_private:
             raise PrivacyError(
@@ -308,8 +315,10 @@ class PlainSteps:
                 f"epsilon={privacy_filter.plan.epsilon:g}. Use PrivateSteps."
             )
         self._game, self._steps_left = game, steps
-        self._codes = torch.as_tensor(codes).to(device)
-        self._optimizer = game.optimizer(float(len(codes)), 0.0, 1.0)(game.network.parameters())
+        mixed = codes if rng is None else rng.permutation(codes)
+        self.held_out, kept = np.split(mixed, [0 if rng is None else int(HELD_OUT * len(codes))])
+        self._codes = torch.as_tensor(kept).to(device)
+        self._optimizer = game.optimizer(float(len(kept)), 0.0, 1.0)(game.network.parameters())
 
     @property
     def steps_left(self) -> int:
@@ -335,7 +344,7 @@ def measure_gain(
     measurer: Measurer,
     device: torch.device,
 ) -> tuple[float | None, float]:
-    """Return the noisy sum of the rows' gains by a small part of a critic, and the noise's standard deviation.
+    """Return the noisy sum of the rows' gains by a small part of a critic, and its standard deviation.
 
     **Guarantee.** Each row's slope, a function of that row and of released numbers, is divided by ``bound`` and clipped
     to [-1, 1], so a unit changes the sum by at most ``max_rows``. It is charged as one Gaussian with the
@@ -351,29 +360,35 @@ def measure_gain(
         device: Device of the computation.
 
     Returns:
-        Both in units of ``bound``. The sum is ``None`` if an interruption lost it after its charge, whose share has
+        Both in units of ``bound``. The deviation is that of the noise or, without privacy, of the rows as a sample. The
+        sum is ``None`` if an interruption lost it after its charge, whose share has
         no room for a second one, or if interruptions before it have taken its share.
     """
     plan = measurer.privacy_filter.plan
     noise = plan.noise_multiplier("gain", plan.critics)
     release = Release("release", GAIN, (column,), GAUSSIAN, noise, sensitivity=plan.unit.max_rows)
 
+    def part(rows: torch.Tensor) -> torch.Tensor:
+        each = (slopes(rows.to(device)).double() / bound).nan_to_num(0.0).clamp(-1.0, 1.0)
+        if each.shape != (len(rows),):
+            raise PrivacyError(f"dpsgd: expected a gain for each of {len(rows)} rows. Nothing was released.")
+        return each
+
     def noisy_sum() -> np.ndarray:
-        total = 0.0
-        for rows in torch.as_tensor(codes).split(CHUNK):
-            each = (slopes(rows.to(device)).double() / bound).nan_to_num(0.0)
-            if each.shape != (len(rows),):
-                raise PrivacyError(
-                    f"dpsgd: expected a gain for each of {len(rows)} rows. Nothing was released."
-                )
-            total += float(each.clamp(-1.0, 1.0).sum())
-        return mechanisms.noisy_vector(np.array([total]), release.noise_stddev * mechanisms.ROUNDING)
+        each = torch.cat([part(rows) for rows in torch.as_tensor(codes).split(CHUNK)])
+        if not plan.is_private:
+            return np.array([float(each.sum()), float(each.square().sum())])
+        return mechanisms.noisy_vector(
+            np.array([float(each.sum())]), release.noise_stddev * mechanisms.ROUNDING
+        )
 
     try:
         answer = measurer.drawn(release, noisy_sum)
     except BudgetExceededError:  # nothing was charged, and no row was read
         answer = None
-    return (None if answer is None else float(answer[0])), release.noise_stddev
+    if answer is None or plan.is_private:
+        return (None if answer is None else float(answer[0])), release.noise_stddev
+    return float(answer[0]), math.sqrt(answer[1])
 
 
 def _draws(n: int) -> np.ndarray:
