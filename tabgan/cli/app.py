@@ -390,6 +390,9 @@ def audit(
         int | None,
         typer.Option(help="Rows that the schema declares: many make the critic's batches samples."),
     ] = None,
+    n_targets: Annotated[
+        int, typer.Option(help="Number of targets that the fit declares; each has a critic.")
+    ] = 1,
     canaries: Annotated[
         int, typer.Option(help="Number of canaries, made-up rows planted to be detected.")
     ] = 5_000,
@@ -416,6 +419,7 @@ def audit(
                 max_rows=max_rows,
                 n_rows=n_rows,
                 n_canaries=canaries,
+                n_targets=n_targets,
                 progress=watcher.progress,
             )
         if output is not None:

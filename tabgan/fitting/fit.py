@@ -61,6 +61,9 @@ WEAK_EPSILON, WEAK_DELTA = 10.0, 1e-5
 #: gains nothing is let in once in six times, and then much shortened.
 LET_IN = 1.0
 
+#: The bound of a row's slope without privacy, which none exceeds.
+UNCLIPPED = 1e6
+
 
 @dataclass(frozen=True)
 class Request:
@@ -371,7 +374,7 @@ def _correct(
                 game, codes, units, n_rows, plan.adversary, measurer, device, ADVERSARY_STEPS, name
             )
         critic = play(game, steps, partial(_told, progress, place * ADVERSARY_STEPS, total))
-        bound = game.slope_bound()
+        bound = game.slope_bound() if plan.is_private else UNCLIPPED
         tested = steps.held_out if isinstance(steps, PlainSteps) else codes
         slope, noise = measure_gain(game.slopes, bound, tested, name, measurer, device)
         unit = bound / max(len(tested) if isinstance(steps, PlainSteps) else n_rows, 1.0)

@@ -40,7 +40,7 @@ from tabgan.jobs.config import Job, Output, ReportOptions, Source
 from tabgan.jobs.record import OUTCOME, FinishedJob, fingerprint, finished, write_record
 from tabgan.privacy.doors.contributions import units_of
 from tabgan.privacy.filter import PrivacyStatement, spent_note
-from tabgan.privacy.unit import ROW, PrivacyUnit
+from tabgan.privacy.unit import PrivacyUnit
 from tabgan.rules import check_rule_columns
 from tabgan.schema import Schema
 from tabgan.table.checks import check_columns
@@ -263,13 +263,15 @@ def _audit(job: Job, clock: _Clock) -> Any:
         return None
     from tabgan.audit import audit
 
-    model = _model(job)
+    model, schema = _model(job), job.declared_schema or Schema()
     with clock.stage("audit", reports_itself=True):
         return audit(
             model.epsilon,
             model.delta,
             adversary_share=model.adversary_share,
-            max_rows=ROW.max_rows if job.schema is None else PrivacyUnit.of_schema(job.schema).max_rows,
+            max_rows=PrivacyUnit.of_schema(schema).max_rows,
+            n_rows=schema.n_rows,
+            n_targets=max(len(schema.targets), 1),
             progress=lambda _, done, total: clock.progress("audit", done, total),
         ).raise_if_failed()
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 import tabgan
+from tabgan.audit.outcome import AuditResult
 from tabgan.cli import options, terminal
 from tabgan.cli.app import app
 from tabgan.jobs.executors import JobFailure
@@ -188,6 +189,17 @@ class TestFitAndSample:
         assert "exists. Name another file, or use --force to replace it." in said
         assert name.read_text() == "mine"
         assert fake_model.fitted == []
+
+    def test_an_audit_is_told_the_plan_to_audit(self, monkeypatch):
+        told = {}
+
+        def audit(epsilon, delta, **options):
+            told.update(options)
+            return AuditResult(epsilon, delta, "row", (), (), 0.95, 1.0)
+
+        monkeypatch.setattr("tabgan.audit.audit", audit)
+        _run("audit", "--n-targets", 3, "--max-rows", 2, "--n-rows", 100_000)
+        assert (told["n_targets"], told["max_rows"], told["n_rows"]) == (3, 2, 100_000)
 
     def test_files_are_replaced_when_it_is_asked_for(self):
         _run("fit", "people.csv", "-o", "m.tabgan")

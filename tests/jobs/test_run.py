@@ -223,14 +223,25 @@ class TestGate:
         seen = []
 
         def audit(epsilon, delta, **options):
-            seen.append((epsilon, delta, options["max_rows"]))
+            seen.append((epsilon, delta, options["max_rows"], options["n_targets"], options["n_rows"]))
             return AuditResult(epsilon, delta, "row", (), (), 0.95, 1.0)
 
         monkeypatch.setattr("tabgan.audit.audit", audit)
         run_job(job)
         assert seen == []
         run_job(replace(job, gate=Gate(audit=1.0)))
-        assert seen == [(1.0, 1e-6, 1)]
+        assert seen == [(1.0, 1e-6, 1, 1, None)]
+        many = Schema(targets=["town", "age"], n_rows=900_000)
+        run_job(
+            replace(
+                job,
+                gate=Gate(audit=1.0),
+                schema=many,
+                target=None,
+                output=replace(job.output, folder="other"),
+            )
+        )
+        assert seen[1] == (1.0, 1e-6, 1, 2, 900_000)
         assert fake_model.fitted[1].evaluated[2]["audit"].epsilon == 1.0
 
     def test_an_installation_that_fails_its_audit_reads_no_row(self, job, monkeypatch):
