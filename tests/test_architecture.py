@@ -133,6 +133,7 @@ ORDER = [
     "fitting.modelfile",
     "fitting.checkpoint",
     "fitting.fit",
+    "fitting.private_draft",
     "fitting",
     "drawing.kept",
     "drawing.rows",

@@ -292,6 +292,37 @@ def infer(
     with_domain: Annotated[
         bool, typer.Option("--with-domain", help="Copy categories and bounds from the rows. Not private.")
     ] = False,
+    private: Annotated[
+        bool,
+        typer.Option(
+            "--private",
+            help="Find it all under differential privacy, as an entry of --ledger: a fit takes it as it is.",
+        ),
+    ] = False,
+    epsilon: Annotated[
+        float | None, typer.Option(help="With --private: the most that the draft may cost.")
+    ] = None,
+    delta: Annotated[float | None, typer.Option(help="With --private: its delta, by default 1e-6.")] = None,
+    ledger: LedgerOption = None,
+    epsilon_cap: Annotated[
+        float | None, typer.Option(help="The most epsilon that all entries together may cost.")
+    ] = None,
+    delta_cap: Annotated[float | None, typer.Option(help="Delta of that total.")] = None,
+    table_may_change: Annotated[
+        bool,
+        typer.Option(
+            "--table-may-change", help="Accept a table with other rows as a newer state of the dataset."
+        ),
+    ] = False,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="With --private: folder from which the same command resumes.")
+    ] = None,
+    entity: Annotated[
+        str | None, typer.Option(help="With --private: column that names the person of each row.")
+    ] = None,
+    max_rows: Annotated[
+        int | None, typer.Option(help="With --private: the most rows of a person that are used.")
+    ] = None,
     target: Annotated[
         list[str] | None,
         typer.Option(help="Column to be predicted; may be repeated, the most important first."),
@@ -303,22 +334,59 @@ def infer(
     force: Force = False,
     debug: Debug = False,
 ) -> None:
-    """Draft a schema from a table, for you to edit. A fit takes everything in a schema as public."""
+    """Draft a schema from a table, for you to edit. A fit takes everything in a schema as public.
+
+    With --private, what it takes from the rows is released, and charged to the dataset's ledger before a row is read.
+    """
     with exits(debug):
+        budget = options.draft_budget(
+            private=private,
+            with_domain=with_domain,
+            epsilon=epsilon,
+            delta=delta,
+            ledger=options.ledger_of(ledger, epsilon_cap, delta_cap, table_may_change),
+            checkpoint=checkpoint,
+            entity=entity,
+            max_rows=max_rows,
+        )
         if output is not None:
             check_output(output, force)
         form = options.form_of(separator, decimal, encoding, na_value, table)
-        df = io.read_table(table, as_text=True, **form)
+        given: Any = {"targets": target or (), "untyped_text": io.is_csv(table)}
 
         from tabgan.table.proposals import propose
 
-        draft = propose(df, with_domain=with_domain, targets=target or (), untyped_text=io.is_csv(table))
+        if budget is None:
+            draft = propose(io.read_table(table, as_text=True, **form), with_domain=with_domain, **given)
+            said = "a draft. Edit it before use: a fit takes everything in it as public."
+        else:
+            draft, said = _private_draft(table, form, budget, given)
         text = draft.to_yaml()
         if output is None:
             typer.echo(text, nl=False)
-            return
-        io.write_text(text, output)
-        typer.echo(f"{output}: a draft. Edit it before use: a fit takes everything in it as public.")
+        else:
+            io.write_text(text, output)
+            typer.echo(f"{output}: {said}")
+        if checkpoint is not None:
+            from tabgan.fitting.checkpoint import discard
+
+            discard(checkpoint)
+
+
+def _private_draft(table: Path, form: Any, budget: dict[str, Any], given: Any) -> tuple[Any, str]:
+    """Return a private draft of a file, and its promise in words."""
+    from tabgan.fitting.checkpoint import has_begun
+    from tabgan.fitting.private_draft import check_cap, infer_privately
+
+    if not has_begun(budget["checkpoint"]):
+        check_cap(
+            **{key: value for key, value in budget.items() if key != "checkpoint"},
+            untyped_text=given["untyped_text"],
+        )
+    df = io.read_table(table, as_text=True, **form)
+    with watcher_on_stderr() as watcher:
+        draft = infer_privately(df, **budget, **given, progress=watcher.progress)
+    return draft, f"a draft: {draft.privacy}"
 
 
 @schema_app.command()

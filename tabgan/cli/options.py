@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from tabgan import io
-from tabgan._util.validate import nearest, positive
+from tabgan._util.validate import nearest, positive, real_in
 from tabgan._util.yaml import parse
 from tabgan.cli.condition_text import condition_of
 from tabgan.errors import ConfigError, DataError
@@ -130,6 +130,48 @@ def ledger_of(
             )
         return None
     return LedgerConfig(path, epsilon_cap, delta_cap, table_may_change)
+
+
+def draft_budget(
+    *,
+    private: bool,
+    with_domain: bool,
+    epsilon: float | None,
+    delta: float | None,
+    ledger: LedgerConfig | None,
+    checkpoint: Path | None,
+    entity: str | None,
+    max_rows: int | None,
+) -> dict[str, object] | None:
+    """Return the arguments of a private draft; ``None`` for one that is not.
+
+    Raises:
+        ConfigError: some options need others beside them, or rule them out.
+    """
+    given: dict[str, object] = {
+        "epsilon": epsilon,
+        "delta": delta,
+        "ledger": ledger,
+        "checkpoint": checkpoint,
+        "entity": entity,
+        "max_rows": max_rows,
+    }
+    if not private:
+        alone = next((key for key, value in given.items() if value is not None), None)
+        if alone is not None:
+            option = alone.replace("_", "-")
+            raise ConfigError(f"--{option}: expected --private beside it. Nothing else is charged here.")
+        return None
+    if with_domain:
+        raise ConfigError("--with-domain: expected no --private beside it, which releases domains. Drop one.")
+    if epsilon is None or ledger is None:
+        raise ConfigError("--private: expected --epsilon and --ledger beside it, got one or none of them.")
+    return given | {
+        "epsilon": positive("--epsilon", epsilon),
+        "delta": real_in(
+            "--delta", 1e-6 if delta is None else delta, 0.0, 1.0, fix="Use less than 1 / n_rows."
+        ),
+    }
 
 
 def conditions_of(pairs: Sequence[str], schema: Schema, decimal: str = ".") -> dict[str, object]:

@@ -1,18 +1,25 @@
-"""Kinds that a column's name speaks for: personal data, text with a form, keys and free text. For drafts alone."""
+"""Kinds that a column's name speaks for: personal data, text with a form, keys, codes and free text. For drafts alone.
+
+A draft that reads rows asks :func:`by_name`. A private one asks :func:`by_name_alone` before anything is released, and
+:func:`by_released` for what the released numbers of a column add to its name.
+"""
 
 from __future__ import annotations
 
 import re
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from tabgan.columns.categorical import Categorical
 from tabgan.columns.identifier import MIN_KEY_ROWS, Identifier
+from tabgan.columns.keys import typed
 from tabgan.columns.kind import Column
+from tabgan.columns.numeric import Numeric
 from tabgan.columns.people import Pii
 from tabgan.columns.plaintext import Text
-from tabgan.columns.values import is_text, objects
+from tabgan.columns.values import Dtype, dtype_named, is_text, objects
 
 #: Names of personal data, by Faker's provider; words are parted by ``_``.
 _PEOPLE = {
@@ -39,11 +46,28 @@ _FREE = (
     "comments?|remarks?|notes?|descriptions?|texts?|messages?|reviews?|bemerkung(en)?|summary|abstract|body"
 )
 
+#: Names of keys, also where several rows share one.
+_KEY = "id|key|uuid|guid"
+
+#: Names of categories, also where they are numbered.
+_CODE = "status|type|class|precinct|district|zone|region|race|ethnicity|sex|gender"
+
+#: The most rows that a key has on average, and the share of differing cells from which on they are no categories.
+_ROWS_A_KEY, _DIFFERING = 20, 0.5
+
+#: The share of differing cells from which on a noisy number of them says that all do.
+_ALL = 0.97
+
 #: Characters on average from which cells are sentences.
 _SENTENCE = 30
 
-#: A UUID.
+#: Patterns of keys that are text, and of a UUID.
+_KEYS_OF_TEXT = "ID{:06d}"
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+
+
+#: The placeholder of free text, and the reason of codes.
+_REMOVED, _NUMBERED = "(removed)", "by its name: its numbers are codes"
 
 
 class Named(NamedTuple):
@@ -60,23 +84,35 @@ class Named(NamedTuple):
     is_from_rows: bool
 
 
+class Found(NamedTuple):
+    """Released numbers of a column.
+
+    Attributes:
+        n_rows: Rows with a value.
+        lost: Share of them that have none of the released categories.
+        n_distinct: Different values; of whole numbers, those that their range has room for. ``None`` if unknown.
+    """
+
+    n_rows: float
+    lost: float
+    n_distinct: float | None
+
+
 def by_name(series: pd.Series, name: str, drafted: Column) -> Named | None:
-    """Return a column of text as its name has it; ``None`` where the name says nothing. Not private.
+    """Return a column as its name has it; ``None`` where the name says nothing. Not private.
 
     Args:
         series: The column's cells.
         name: Its name.
         drafted: The column that its cells alone speak for.
     """
-    if not is_text(series):
-        return None
-    words = re.sub("[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower())
-    for provider, names in _PEOPLE.items():
-        if _says(words, names):
-            return Named(Pii(name=name, provider=provider), "by its name; made up, never read", False)
-    if _says(words, _FORMED):
-        return Named(Text(name=name), "by its name; cells keep their form, characters are made up", False)
-    if not isinstance(drafted, Categorical | Identifier):
+    words = _words(name)
+    if is_text(series) and (alone := _of_text(name, words)) is not None:
+        return alone
+    if _is_whole(drafted):
+        cells = typed(series.dropna())
+        return _of_integers(drafted, words, len(cells), len(set(cells)), is_from_rows=True)
+    if not is_text(series) or not isinstance(drafted, Categorical | Identifier):
         return None
     if _says(words, "uuid|guid") and isinstance(drafted, Identifier):
         return Named(
@@ -85,19 +121,133 @@ def by_name(series: pd.Series, name: str, drafted: Column) -> Named | None:
     return _by_cells(series, name, words, drafted)
 
 
+def by_name_alone(name: str, dtype: Dtype, *, is_all_text: bool) -> Named | None:
+    """Return a column as its name and dtype have it; ``None`` where they say nothing. Reads no cell.
+
+    Args:
+        name: The column's name.
+        dtype: The table's dtype of it.
+        is_all_text: True if a column of objects is known to hold text, as that of a CSV does.
+    """
+    words = _words(name)
+    if isinstance(dtype, pd.StringDtype) or (is_all_text and dtype == np.dtype(object)):
+        return _of_text(name, words)
+    if pd.api.types.is_integer_dtype(dtype) and _says(words, _CODE):
+        return Named(Categorical(name=name, dtype=str(dtype)), _NUMBERED, False)
+    return None
+
+
+def by_released(column: Column, found: Found) -> Named | None:
+    """Return a column as its name and released numbers have it; ``None`` where it stays as it is.
+
+    Post-processing of released numbers.
+
+    Args:
+        column: The column of which they were released.
+        found: Them.
+    """
+    words, name = _words(column.name), column.name
+    if _is_whole(column):
+        n_distinct = found.n_distinct
+        named = None if n_distinct is None else _of_integers(column, words, found.n_rows, n_distinct)
+        return None if named is None else named._replace(column=named.column.with_(dtype=column.dtype))
+    if not isinstance(column, Categorical) or not _holds_text(column):
+        return None
+    alone = _of_text(name, words)
+    if alone is not None or found.n_distinct is None or found.lost < _DIFFERING:
+        return alone
+    return _of_differing(name, words, found.n_distinct / max(found.n_rows, 1.0))
+
+
+def without_templates(column: Column) -> Named | None:
+    """Return free text in the place of a column of text of which no template was released; ``None`` for others."""
+    if not isinstance(column, Text) or column.listed:
+        return None
+    return Named(Text(name=column.name, placeholder=_REMOVED), "free text: no form of it is frequent", False)
+
+
+def shortened(column: Column) -> Column:
+    """Return a column of keys without the zeros at the end of its shares; others as they are."""
+    if not isinstance(column, Identifier) or not isinstance(column.recurrence, tuple):
+        return column
+    most = max((i for i, share in enumerate(column.recurrence) if share > 0), default=0)
+    return column.with_(recurrence=column.recurrence[: most + 1])
+
+
+def _of_text(name: str, words: str) -> Named | None:
+    """Return a column of text as its name alone has it."""
+    for provider, names in _PEOPLE.items():
+        if _says(words, names):
+            return Named(Pii(name=name, provider=provider), "by its name; made up, never read", False)
+    if _says(words, _FORMED):
+        return Named(Text(name=name), "by its name; cells keep their form, characters are made up", False)
+    return None
+
+
+def _of_integers(
+    column: Column, words: str, n_rows: float, n_distinct: float, *, is_from_rows: bool = False
+) -> Named | None:
+    """Return a column of whole numbers that are keys or codes by its name."""
+    if _says(words, _CODE):
+        return Named(Categorical(name=column.name, dtype=column.dtype), _NUMBERED, False)
+    if not _says(words, _KEY) or n_rows > _ROWS_A_KEY * n_distinct:
+        return None
+    key = Identifier(name=column.name, dtype=column.dtype, recurrence=True)
+    return Named(key, "by its name; few rows share a key", is_from_rows)
+
+
+def _of_differing(name: str, words: str, differing: float) -> Named | None:
+    """Return a column of text in which a share of the cells differ, and are seldom repeated."""
+    if _says(words, _KEY) and differing * _ROWS_A_KEY >= 1:
+        recurrence = None if differing >= _ALL else True
+        key = Identifier(name=name, pattern=_KEYS_OF_TEXT, recurrence=recurrence)
+        return Named(key, "by its name; few rows share a key", False)
+    if differing < _DIFFERING:
+        return None
+    if _says(words, _FULL_NAME):
+        return Named(Pii(name=name, provider="name"), "by its name, and most cells differ", False)
+    if _says(words, _FREE):
+        return Named(Text(name=name, placeholder=_REMOVED), "free text by its name", False)
+    return Named(Text(name=name, unique=differing >= _ALL), "most cells differ; cells keep their form", False)
+
+
 def _by_cells(series: pd.Series, name: str, words: str, drafted: Column) -> Named | None:
-    """Return a column of text in which most cells differ: of names, of sentences, or of some form."""
+    """Return a column of text in which most cells differ: of names, of sentences, of keys, or of some form."""
     cells = [cell for cell in objects(series.dropna()) if isinstance(cell, str)]
-    if len(cells) < MIN_KEY_ROWS or len(set(cells)) < 0.5 * len(cells):
+    if len(cells) < MIN_KEY_ROWS:
+        return None
+    n_distinct, is_unique = len(set(cells)), isinstance(drafted, Identifier)
+    if not is_unique and _says(words, _KEY) and len(cells) <= _ROWS_A_KEY * n_distinct:
+        key = Identifier(name=name, pattern=_KEYS_OF_TEXT, recurrence=True)
+        return Named(key, "by its name; few rows share a key", True)
+    if n_distinct < _DIFFERING * len(cells):
         return None
     if _says(words, _FULL_NAME):
         return Named(Pii(name=name, provider="name"), "by its name, and most cells of the rows differ", True)
     if _says(words, _FREE) or sum(map(len, cells)) > _SENTENCE * len(cells):
-        placeholder = Text(name=name, placeholder="(removed)")
+        placeholder = Text(name=name, placeholder=_REMOVED)
         return Named(placeholder, "free text: most cells of the rows differ, or are sentences", True)
-    if isinstance(drafted, Identifier) and not re.search("(^|_)(id|key|no|nr|number)$", words):
+    if not is_unique:
+        return Named(Text(name=name), "most cells of the rows differ; cells keep their form", True)
+    if not re.search("(^|_)(id|key|no|nr|number)$", words):
         return Named(Text(name=name, unique=True), "no cell of the rows repeats; cells keep their form", True)
     return None
+
+
+def _is_whole(column: Column) -> bool:
+    """Return true for a column of numbers whose dtype is one of integers."""
+    dtype = dtype_named(column.dtype or "object")
+    return isinstance(column, Numeric) and dtype is not None and pd.api.types.is_integer_dtype(dtype)
+
+
+def _holds_text(column: Categorical) -> bool:
+    """Return true if no released category is anything but text."""
+    return all(isinstance(value, str) for value in column.listed)
+
+
+def _words(name: str) -> str:
+    """Return the words of a name in small letters, parted by ``_``."""
+    return re.sub("[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower())
 
 
 def _says(words: str, names: str) -> bool:

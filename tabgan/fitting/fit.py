@@ -6,11 +6,11 @@ import copy
 import logging
 import math
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -54,6 +54,8 @@ from tabgan.table.impossible import possible_pairs
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 #: Beyond these a fit warns that it promises little: conventions, the ones of the standard gate.
 WEAK_EPSILON, WEAK_DELTA = 10.0, 1e-5
 
@@ -75,6 +77,7 @@ class Request:
         device: The device to train on.
         random_state: Seed of all randomness except privacy noise.
         untyped_text: True if text may represent numbers and booleans.
+        purpose: Empty for a fit; else a word for what is made of the answers.
     """
 
     plan: Plan
@@ -82,11 +85,12 @@ class Request:
     device: torch.device
     random_state: int | None
     untyped_text: bool = False
+    purpose: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that is equal for equal fits."""
-        plan = self.plan
-        return {
+        plan, purpose = self.plan, {"purpose": self.purpose} if self.purpose else {}
+        return purpose | {
             "version": tabgan.__version__,
             "epsilon": plan.epsilon,
             "delta": plan.delta,
@@ -291,9 +295,18 @@ def learn(df: pd.DataFrame, request: Request, session: Session, progress: Progre
             errors are raised again without it. Errors of the caller's own ``progress``, interrupts, and the system's
             errors on files are raised unchanged.
     """
+    return without_quotes(lambda listener: _learn(df, request, session, listener), progress)
+
+
+def without_quotes(work: Callable[[Progress], T], progress: Progress) -> T:
+    """Return the result of ``work``, whose errors are raised without messages that may quote a cell.
+
+    Raises:
+        UnexpectedError: see :func:`learn`.
+    """
     listener = Listener(progress)
     try:
-        return _learn(df, request, session, listener)
+        return work(listener)
     except BaseException as error:
         if error is listener.raised or is_told(error):
             raise

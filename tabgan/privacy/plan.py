@@ -26,6 +26,7 @@ Stage = Literal[
     "rows",
     "precision",
     "recurrence",
+    "relations",
     "ranges",
     "zoom",
     "closer",
@@ -60,8 +61,9 @@ SHARES: dict[Stage, float] = {
     "places": 0.004,
 }
 
-#: Shares of stages that a table has where its schema asks for them: of the rows that share a key.
-ON_REQUEST: dict[Stage, float] = {"recurrence": 0.03}
+#: Shares of stages that a table has on request: rows that share a key, by its schema; rows that break a rule that a
+#: private draft may propose.
+ON_REQUEST: dict[Stage, float] = {"recurrence": 0.03, "relations": 0.05}
 
 #: The share of the votes on kinds where a table comes as text, so that every column has one.
 UNTYPED_KINDS_SHARE = 0.03

@@ -7,7 +7,9 @@ Domains are left open, to be found under differential privacy, unless ``with_dom
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -81,14 +83,37 @@ def _with_domain(column: Column, series: pd.Series) -> Column:
         return column
 
 
-def draft_yaml(schema: Schema, *, with_domain: bool = False) -> str:
-    """Return a draft as YAML under a notice that describes it. Keys at their default are left out."""
-    columns = {
-        c.name: {"kind": c.kind} | c.model_dump(mode="json", exclude_defaults=True, exclude={"name"})
-        for c in schema
-    }
-    data = Schema(targets=schema.targets, drafted=schema.drafted).to_dict() | {"columns": columns}
-    return NOTICE + (DOMAIN_NOTICE if with_domain else "") + dump(data)
+def draft_yaml(
+    schema: Schema,
+    *,
+    with_domain: bool = False,
+    notice: str | None = None,
+    comments: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    rules: Sequence[str] = (),
+) -> str:
+    """Return a draft as YAML under a notice that describes it. Keys at their default are left out.
+
+    Args:
+        schema: The draft.
+        with_domain: True if bounds, decimals and categories were copied off the rows.
+        notice: Comments at its head, by default those of a draft that was read off the rows.
+        comments: Lines above a column, by its name.
+        rules: Lines of the list of rules, comments among them, in place of the schema's own.
+    """
+    data = schema.to_dict()
+    own: Any = data.pop("rules", ())
+    data.pop("columns")
+    lines = dump(data | {"columns": {"": {}}}).rpartition("columns:")[0].splitlines()  # in block style
+    lines.append("columns:" if len(schema) else "columns: {}")
+    for column in schema:
+        keys = column.model_dump(mode="json", exclude_defaults=True, exclude={"name"})
+        said = [f"# {line}" for line in comments.get(column.name, ())]
+        said += dump({column.name: {"kind": column.kind} | keys}).splitlines()
+        lines += [f"  {line}".rstrip() for line in said]
+    listed = [*rules] or [line for rule in own for line in dump([rule]).splitlines()]
+    lines += ["rules:" if any(line[0] != "#" for line in listed) else "# rules:", *listed] if listed else []
+    head = NOTICE + (DOMAIN_NOTICE if with_domain else "") if notice is None else notice
+    return head + "\n".join(lines) + "\n"
 
 
 def _column(series: pd.Series, name: str, untyped_text: bool) -> tuple[Column, pd.Series]:

@@ -15,10 +15,11 @@ import pandas as pd
 from tabgan._util.yaml import dump, key_of
 from tabgan.columns import Column, column_of_dtype
 from tabgan.columns.kind import read_text
-from tabgan.columns.named import by_name
+from tabgan.columns.named import by_name, by_name_alone
 from tabgan.columns.values import is_text
-from tabgan.schema import Schema
-from tabgan.table.draft import DOMAIN_NOTICE, NOTICE, draft_schema
+from tabgan.rules.rule import Rule
+from tabgan.schema import Identifier, Schema
+from tabgan.table.draft import draft_schema, draft_yaml
 
 #: Ends the reason of a line that the rows decide.
 FROM_ROWS = "READ OFF THE ROWS"
@@ -37,6 +38,26 @@ class Reason(NamedTuple):
 
 
 @dataclass(frozen=True)
+class ProposedRule:
+    """A rule that a draft proposes, and the noisy evidence for it.
+
+    Attributes:
+        rule: The rule.
+        why: The evidence in words.
+        is_on: True if the draft declares the rule, else it stands in a comment.
+    """
+
+    rule: Rule
+    why: str
+    is_on: bool
+
+    def lines(self) -> list[str]:
+        """Return the lines of the draft's YAML."""
+        lines = dump([self.rule.to_dict()]).splitlines()
+        return [f"# {self.why}", *(lines if self.is_on else [f"# {line}" for line in lines])]
+
+
+@dataclass(frozen=True)
 class Proposals:
     """A drafted schema, and the reason for each of its columns.
 
@@ -44,29 +65,29 @@ class Proposals:
         schema: The draft.
         reasons: By the column's name.
         has_domain: True if bounds, decimals and categories were copied off the rows.
+        rules: Rules that a private draft proposes; those that it declares are the schema's own, too.
+        notice: Comments at the head of its YAML; ``None`` for those of a draft that was read off the rows.
     """
 
     schema: Schema
     reasons: Mapping[str, Reason]
     has_domain: bool = False
+    rules: tuple[ProposedRule, ...] = ()
+    notice: str | None = None
 
     def to_yaml(self) -> str:
         """Return the draft as YAML, with a comment above each column. Keys at their default are left out."""
-        lines = [f"drafted: {self.schema.drafted}"] if self.schema.drafted else []
-        lines.append("columns:" if len(self.schema) else "columns: {}")
-        for column in self.schema:
-            lines += [f"  {line}".rstrip() for line in self._lines(column)]
-        text = "\n".join(lines) + "\n"
-        targets = {key: value for key, value in self.schema.to_dict().items() if key in ("target", "targets")}
-        if targets:
-            text += dump(targets | {"columns": {"": {}}}).rpartition("columns:")[0]
-        return NOTICE + (DOMAIN_NOTICE if self.has_domain else "") + text
-
-    def _lines(self, column: Column) -> list[str]:
-        data = column.model_dump(mode="json", exclude_defaults=True, exclude={"name"})
-        reason = self.reasons[column.name]
-        said = [f"# {reason.why}"] + ([f"# LOSS: {reason.loss}"] if reason.loss else [])
-        return [*said, *dump({column.name: {"kind": column.kind} | data}).splitlines()]
+        comments = {
+            name: [reason.why, *([f"LOSS: {reason.loss}"] if reason.loss else [])]
+            for name, reason in self.reasons.items()
+        }
+        return draft_yaml(
+            self.schema,
+            with_domain=self.has_domain,
+            notice=self.notice,
+            comments=comments,
+            rules=[line for rule in self.rules for line in rule.lines()],
+        )
 
 
 def propose(
@@ -105,6 +126,37 @@ def propose(
     mark = "from rows" if with_domain else None
     schema = Schema(columns, target, targets=targets, drafted=mark)
     return Proposals(schema, reasons, with_domain)
+
+
+def named_columns(
+    df: object,
+    *,
+    entity: str | None = None,
+    max_rows: int | None = None,
+    targets: Sequence[str] = (),
+    untyped_text: bool = False,
+) -> Schema:
+    """Return what the names and dtypes of a table's columns say, for a private draft. Reads no cell.
+
+    Args:
+        df: The table; whatever is no table that a fit takes says nothing.
+        entity: The column that names the person of each row; it is released how many rows a person has.
+        max_rows: The most rows of a person.
+        targets: Noted as the schema's targets.
+        untyped_text: True if the table was read from a CSV as text.
+
+    Raises:
+        SchemaError: the arguments contradict each other.
+    """
+    columns: list[Column] = []
+    is_table = isinstance(df, pd.DataFrame) and df.columns.is_unique
+    for name, dtype in df.dtypes.items() if is_table and isinstance(df, pd.DataFrame) else ():
+        named = by_name_alone(name, dtype, is_all_text=untyped_text) if isinstance(name, str) else None
+        if name == entity and max_rows is not None:
+            columns.append(Identifier(name=entity, recurrence=True))
+        elif named is not None:
+            columns.append(named.column)
+    return Schema(columns, None, entity, max_rows, None, targets)
 
 
 def losses_in(df: pd.DataFrame, schema: Schema, *, untyped_text: bool = False) -> Iterator[str]:

@@ -327,6 +327,44 @@ class TestInfer:
             "Did you mean 'town'" in _run("schema", "infer", "people.csv", "--target", "twon", code=2).stderr
         )
 
+    def test_private(self):
+        asked = ["schema", "infer", "people.csv", "--private", "--epsilon", 20, "--ledger", "l.jsonl"]
+        said = _run(*asked, "-o", "schema.yaml", "--target", "town", "--checkpoint", "kept").stdout
+        assert "schema.yaml: a draft: (20, 1e-06)-differential privacy of one row" in said
+        assert not Path("kept").exists()
+        text = Path("schema.yaml").read_text()
+        assert "under differential privacy" in text
+        assert SECRET not in text
+        schema = Schema.from_yaml(text)
+        assert (schema.target, schema.drafted, schema["age"].decimals) == ("town", None, 0)
+        model = tabgan.TabGAN(epsilon=20, schema=schema, adversary_share=0)
+        model.check_cap("l.jsonl")
+        df = options.read_declared(Path("people.csv"), schema, {})
+        model.fit(df, ledger="l.jsonl", untyped_text=True)  # the same table: the ledger takes it
+        assert "promised" in _run("ledger", "show", "l.jsonl").stdout
+        refused = _run(*asked, "--epsilon-cap", 30, "--delta-cap", 1e-5, code=1).stderr
+        assert "over its cap of 30. No row was read" in refused
+
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            (["--private"], "--private: expected --epsilon and --ledger"),
+            (["--private", "--epsilon", 1], "--private: expected --epsilon and --ledger"),
+            (["--epsilon", 1], "--epsilon: expected --private"),
+            (["--entity", "age", "--max-rows", 2], "--entity: expected --private"),
+            (["--ledger", "l.jsonl"], "--ledger: expected --private"),
+            (
+                ["--private", "--epsilon", 1, "--ledger", "l.jsonl", "--with-domain"],
+                "--with-domain: expected no --private",
+            ),
+            (["--private", "--epsilon", -1, "--ledger", "l.jsonl"], "--epsilon: expected"),
+            (["--private", "--epsilon", 1, "--ledger", "l.jsonl", "--delta", 3], "--delta: expected"),
+        ],
+    )
+    def test_private_options_that_do_not_go_together(self, options, said):
+        assert said in _run("schema", "infer", "people.csv", *options, code=2).stderr
+        assert not Path("l.jsonl").exists()
+
 
 class TestCheck:
     def test_a_schema_that_fits(self):

@@ -174,3 +174,23 @@ def test_long_lists_and_odd_names_stay_readable():
 def test_keys_stay_keys():
     df = pd.DataFrame({"id": range(N), "x": np.arange(N) % 3})
     assert propose(df).schema["id"] == Identifier(name="id", dtype="int64")
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "kind", "fields"),
+    [
+        ("subject_id", np.arange(N) // 3, "identifier", {"recurrence": True, "dtype": "int64"}),
+        ("subject_id", _text(*(f"s{i}" for i in range(40))), "identifier", {"recurrence": True}),
+        ("test_id", _text("a", "b"), "categorical", {}),
+        ("room_id", np.arange(N) % 5, "numeric", {}),
+        ("status", np.arange(N) % 3, "categorical", {"dtype": "int64"}),
+        ("policePrecinct", np.arange(N) % 5, "categorical", {}),
+        ("statusquo", np.arange(N) % 3, "numeric", {}),
+        ("licence_number", pd.concat([_unique(), _unique().head(4)]), "text", {"unique": False}),
+    ],
+)
+def test_keys_that_repeat_and_numbered_codes(name, cells, kind, fields):
+    column = propose(pd.DataFrame({name: cells})).schema[name]
+    assert {key: getattr(column, key) for key in fields} | {"kind": column.kind} == fields | {"kind": kind}
+    text = pd.DataFrame({name: pd.Series(cells).map(str)})
+    assert propose(text, untyped_text=True).schema[name].kind == kind

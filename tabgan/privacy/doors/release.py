@@ -86,12 +86,16 @@ class ReleasedTable:
         columns: One per modelled column: all except those that are generated.
         n_rows: Noisy number of rows.
         unclear: Votes in which the noise leaves the kind open.
+        unsure: Columns in which no count of decimals or resolutions rises above the noise.
+        distinct: Noisy numbers of categories, of columns that lost many rows.
     """
 
     schema: Schema
     columns: tuple[ReleasedColumn, ...]
     n_rows: float
     unclear: Mapping[str, Verdict] = field(default_factory=dict)
+    unsure: frozenset[str] = frozenset()
+    distinct: Mapping[str, float] = field(default_factory=dict)
 
     def with_last(self, names: Sequence[str]) -> ReleasedTable:
         """Return the same table with columns moved to the end: those drawn last depend on all others."""
@@ -140,7 +144,8 @@ def release_table(
     told.warn_of_absent_categories(released, declared.names)
     completed = {r.encoder.name: r.encoder.column for r in released}
     schema = declared.replace([completed.get(c.name, c) for c in columns])
-    return ReleasedTable(schema, tuple(released), _pool_rows(n_rows, released, plan), door.unclear)
+    found = (door.unclear, door.unsure, door.distinct)
+    return ReleasedTable(schema, tuple(released), _pool_rows(n_rows, released, plan), *found)
 
 
 def needed_rows(plan: Plan, n_columns: int) -> float:
@@ -192,6 +197,7 @@ class _Door:
     open: frozenset[str] = frozenset()
     axes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     delta: float = 0.0
+    distinct: dict[str, float] = field(default_factory=dict)
     has_looked_again: bool = False
 
     def histograms(
@@ -466,6 +472,7 @@ class _Door:
                 lost[found.encoder.name] = (rows, found.encoder.n_values)
         count = {name: partial(self._n_categories, open_[name]) for name in lost}
         distinct = self.histograms("distinct", "number of categories", count)
+        self.distinct = {name: float(noisy[0]) for name, noisy in distinct.items()}
         noise = self.plan.noise_multiplier("rare", 1) / (1 - self.has_looked_again / NUMBERS_PART) ** 0.5
         parts = parts_of_looks(
             [rows for rows, _ in lost.values()],

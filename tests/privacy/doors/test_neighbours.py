@@ -34,6 +34,7 @@ from torch.nn import functional as F
 from tabgan.columns.categorical import OTHER_LABEL
 from tabgan.errors import TabGANError
 from tabgan.fitting import fit as fitting
+from tabgan.fitting import private_draft
 from tabgan.privacy.accounting import SubsampledGaussian
 from tabgan.privacy.doors import contributions, dpsgd, mechanisms
 from tabgan.privacy.doors import release as release_module
@@ -53,6 +54,7 @@ from tabgan.schema import Numeric, Schema
 from tabgan.table.checks import check_table
 from tabgan.table.codes import TableEncoder
 from tabgan.table.impossible import possible_pairs
+from tabgan.table.proposals import named_columns
 
 #: Rounding errors of floats, in sums of a few thousand numbers below 2**20.
 ROUNDING_ERROR = 1e-9
@@ -1188,6 +1190,46 @@ def test_a_whole_fit_that_hears_the_same_answers_learns_the_same(is_entity, seed
 @pytest.mark.parametrize("seed", range(1, 21))
 def test_a_whole_fit_that_hears_the_same_answers_learns_the_same_from_many_tables(is_entity, seed):
     check_whole_fit(seed, is_entity=is_entity)
+
+
+def drafted(case: Case, df: pd.DataFrame, first: Recorder | None = None) -> tuple[Recorder, list[Any]]:
+    """Return what crossed in a private draft, and what came of it."""
+    recorder = Recorder(case.seed, first)
+    request = private_draft.draft_request(case.epsilon, 1e-6, case.schema, untyped_text=case.untyped_text)
+    session = fitting.Session(request, None, None)
+    session.privacy_filter = WatchedLedger(request.plan, recorder)
+    lines: list[str] = []
+    with recorded(recorder, df.index, case.seed), logged(lines), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "measurer", lambda: WatchedMeasurer(session.privacy_filter, recorder))
+        draft = private_draft._drafted(df, request, session, lambda *done: None)
+    return recorder, [draft.to_yaml(), draft.privacy, lines]
+
+
+def check_draft(seed: int, *, is_entity: bool) -> None:
+    case = random_case((200, seed), is_entity=is_entity, comes_last=True)
+    names = named_columns(case.df, untyped_text=case.untyped_text)
+    given = {"entity": case.schema.entity, "max_rows": case.schema.max_rows}
+    own = [column for column in names if column.name != case.schema.entity]
+    case = replace(case, epsilon=60.0, schema=Schema(own, **given))
+    first_table, second_table = case.tables()
+    recorder, first = drafted(case, first_table)
+    neighbours, second = drafted(case, second_table, recorder)
+    assert {what for what, _ in compare(recorder, neighbours)} >= {"number of rows", "1-way histogram"}
+    assert first == second
+
+
+@UNITS
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_draft_that_hears_the_same_answers_says_the_same(is_entity, seed):
+    """Kinds, domains, reasons and rules: all of it follows from released numbers."""
+    check_draft(seed, is_entity=is_entity)
+
+
+@pytest.mark.slow
+@UNITS
+@pytest.mark.parametrize("seed", range(2, 21))
+def test_a_draft_that_hears_the_same_answers_says_the_same_of_many_tables(is_entity, seed):
+    check_draft(seed, is_entity=is_entity)
 
 
 class TestTheCheck:
