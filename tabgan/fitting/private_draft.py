@@ -21,6 +21,7 @@ from tabgan.columns.values import dtype_named
 from tabgan.errors import ConfigError
 from tabgan.fitting.checkpoint import folder_of
 from tabgan.fitting.fit import Request, Session, say_what_is_spent, warn_of_weak_promise, without_quotes
+from tabgan.privacy.doors.broken import count_broken
 from tabgan.privacy.doors.contributions import bound_contributions
 from tabgan.privacy.doors.measured_table import MeasuredTable, measure_table
 from tabgan.privacy.doors.release import ReleasedColumn, ReleasedTable, release_table
@@ -31,7 +32,8 @@ from tabgan.privacy.unit import PrivacyUnit
 from tabgan.schema import Schema
 from tabgan.table.checks import warn_if_synthetic
 from tabgan.table.losses import losses_of
-from tabgan.table.proposals import Proposals, Reason, named_columns
+from tabgan.table.proposals import Proposals, Reason, named_columns, proposed_rules
+from tabgan.table.relations import relations_of
 
 #: Comments at the head of a private draft.
 NOTICE = """\
@@ -164,9 +166,19 @@ def _drafted(df: pd.DataFrame, request: Request, session: Session, progress: Pro
     named = {r.encoder.name: by_released(r.encoder.column, _found_of(r, first)) for r in first.columns}
     changed = {name: each for name, each in named.items() if each is not None}
     schema = _for_the_second(first, changed)
+    session.privacy_filter.reserve("relations")
     measured = measure_table(table.df, schema, plan, measurer, progress, untyped_text=untyped_text)
+    n_rows = measured.released.n_rows
+    relations = relations_of(measured.encoder, measured.pairs, n_rows)
+    broken = count_broken(table.df, measured, relations, measurer) or ()
     session.finish()
-    return _draft_of(first, changed, measured, request, session.privacy_filter.statement())
+    draft = _draft_of(first, changed, measured, request, session.privacy_filter.statement())
+    if not broken:
+        return draft
+    noise = plan.noise_stddev("relations", len(relations))
+    rules = proposed_rules(relations, broken, noise, n_rows, draft.schema)
+    declared = draft.schema.with_rules([each.rule for each in rules if each.is_on])
+    return replace(draft, schema=declared, rules=rules)
 
 
 def _found_of(released: ReleasedColumn, table: ReleasedTable) -> Found:

@@ -17,9 +17,12 @@ from tabgan.columns import Column, column_of_dtype
 from tabgan.columns.kind import read_text
 from tabgan.columns.named import by_name, by_name_alone
 from tabgan.columns.values import is_text
+from tabgan.errors import SchemaError
+from tabgan.rules import FixedCombinations, Formula, Inequality
 from tabgan.rules.rule import Rule
 from tabgan.schema import Identifier, Schema
 from tabgan.table.draft import draft_schema, draft_yaml
+from tabgan.table.relations import Relation
 
 #: Ends the reason of a line that the rows decide.
 FROM_ROWS = "READ OFF THE ROWS"
@@ -157,6 +160,87 @@ def named_columns(
         elif named is not None:
             columns.append(named.column)
     return Schema(columns, None, entity, max_rows, None, targets)
+
+
+#: Share of the rows that may break a rule which a draft declares, and that share of what would break it by chance.
+MOST_BROKEN, OF_CHANCE = 0.02, 0.25
+
+
+def proposed_rules(
+    relations: Sequence[Relation],
+    broken: Sequence[float],
+    noise_stddev: float,
+    n_rows: float,
+    schema: Schema,
+) -> tuple[ProposedRule, ...]:
+    """Return rules with the noisy evidence for them: on where it is strong, and where they go together.
+
+    Args:
+        relations: Rules that may hold.
+        broken: Noisy number of rows that break each.
+        noise_stddev: Of these numbers.
+        n_rows: Noisy number of rows.
+        schema: The draft, without rules.
+    """
+    doubt = 2 * noise_stddev / n_rows
+    found: list[tuple[Rule, str, bool]] = []
+    for relation, count in zip(relations, broken, strict=True):
+        share = max(count / n_rows, 0.0)
+        if share - doubt > MOST_BROKEN or not all(name in schema for name in relation.names):
+            continue
+        is_strong = share + doubt <= min(MOST_BROKEN, OF_CHANCE * relation.by_chance)
+        why = f"about {100 * share:.1f}% of the rows break it, or {100 * doubt / 2:.1f}% more or less"
+        found.append((relation.rule, why, is_strong))
+    kept: list[Rule] = []
+    proposals = []
+    for rule, why, is_strong in _joined(found):
+        is_on = is_strong and _go_together(schema, [*kept, rule])
+        kept += [rule] if is_on else []
+        said = (
+            why if is_on else f"{why}: not declared, since {'others are' if is_strong else 'it is in doubt'}"
+        )
+        proposals.append(ProposedRule(rule, said, is_on))
+    return tuple(sorted(proposals, key=lambda each: not each.is_on))
+
+
+def _joined(found: Sequence[tuple[Rule, str, bool]]) -> list[tuple[Rule, str, bool]]:
+    """Return rules in the order in which they are declared: combinations that one column determines are one rule."""
+    strong: dict[str, list[tuple[str, str]]] = {}
+    others: list[tuple[Rule, str, bool]] = []
+    orders: list[tuple[Rule, str, bool]] = []
+    for rule, why, is_strong in found:
+        if not isinstance(rule, FixedCombinations):
+            (orders if isinstance(rule, Inequality) else others).append((rule, why, is_strong))
+        elif is_strong:
+            strong.setdefault(rule.columns[0], []).append((rule.columns[1], why))
+        else:
+            orders.insert(0, (rule, why, False))
+    made = {rule.column for rule, _, is_strong in others if is_strong and isinstance(rule, Formula)}
+    for known, told in sorted(strong.items(), key=lambda each: -len(each[1])):
+        new = [(name, why) for name, why in told if name not in made]
+        if known not in made and new:
+            columns = (known, *(name for name, _ in new))
+            others.append(
+                (FixedCombinations(columns), "; ".join(f"{name}: {why}" for name, why in new), True)
+            )
+            made |= set(columns)
+    merged = {name for rule, _, _ in others if isinstance(rule, FixedCombinations) for name in rule.columns}
+    implied = [set(rule.sides.values()) for rule, _, _ in others if isinstance(rule, Formula)]
+    free = [
+        (rule, why, is_strong and not merged & set(rule.sides.values()))
+        for rule, why, is_strong in orders
+        if not any(set(rule.sides.values()) <= names for names in implied)
+    ]
+    return [*others, *free]
+
+
+def _go_together(schema: Schema, rules: Sequence[Rule]) -> bool:
+    """Return true if a schema may declare some rules."""
+    try:
+        Schema(schema.columns, None, schema.entity, schema.max_rows, None, schema.targets, None, rules)
+    except SchemaError:
+        return False
+    return True
 
 
 def losses_in(df: pd.DataFrame, schema: Schema, *, untyped_text: bool = False) -> Iterator[str]:

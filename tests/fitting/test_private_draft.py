@@ -180,3 +180,70 @@ def test_names_and_dtypes_alone_are_public():
         assert found[0] == found[1]
     assert named_columns(first).names == ["status"]
     assert named_columns(first, untyped_text=True).names == ["status", "email"]
+
+
+def related(seed: int = 0) -> pd.DataFrame:
+    """Return a table with a sum, an order, parts of a date, and a code that determines a label and a group."""
+    rng = np.random.default_rng(seed)
+    n = 4_000
+    code, day = rng.integers(0, 9, n), rng.integers(0, 700, n)
+    casual, registered = rng.integers(0, 40, n), rng.integers(0, 90, n)
+    seen = pd.Timestamp("2020-01-01") + pd.to_timedelta(day, unit="D")
+    return pd.DataFrame(
+        {
+            "code": pd.Series([f"c{i}" for i in code], dtype=object),
+            "label": pd.Series(np.array(list("ABCDEFGHI"), dtype=object)[code]),
+            "group": code // 3,
+            "seen": seen,
+            "seen year": seen.year,
+            "casual": casual,
+            "registered": registered,
+            "total": casual + registered,
+            "low": casual % 13,
+            "high": casual % 13 + rng.integers(0, 9, n),
+            "other": rng.integers(0, 13, n),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def with_rules(tmp_path_factory):
+    return infer_privately(related(), 20.0, ledger=tmp_path_factory.mktemp("rules") / "ledger.jsonl")
+
+
+class TestRules:
+    def test_those_with_strong_evidence_are_declared(self, with_rules):
+        said = [rule.to_dict() for rule in with_rules.schema.rules]
+        assert {"column": "total", "equals": "casual + registered"} in said
+        assert {"column": "seen year", "equals": "year(seen)"} in said
+        assert {"low": "low", "high": "high"} in said
+        (merged,) = [rule["columns"] for rule in said if "columns" in rule]
+        assert set(merged) == {"code", "label", "group"}
+        assert not [rule for rule in said if "other" in rule.values()]
+
+    def test_its_yaml_says_the_evidence_and_is_read_again(self, with_rules):
+        text = with_rules.to_yaml()
+        assert Schema.from_yaml(text) == with_rules.schema
+        assert "# about 0.0% of the rows break it" in text
+
+    def test_samples_of_a_fit_keep_them(self, with_rules):
+        model = TabGAN(epsilon=20.0, schema=with_rules.schema, adversary_share=0, random_state=0)
+        sample = model.fit(related()).sample(500, random_state=0)
+        assert (sample["total"] == sample["casual"] + sample["registered"]).all()
+        assert (sample["seen year"] == sample["seen"].dt.year).all()
+        assert (sample["low"] <= sample["high"]).all()
+        real = set(zip(related()["code"], related()["label"], strict=True))
+        assert set(zip(sample["code"], sample["label"], strict=True)) <= real
+
+    def test_a_rule_that_many_rows_break_is_not_offered(self, tmp_path):
+        df = related()
+        broken = np.random.default_rng(1).random(len(df)) < 0.3
+        df["total"] = df["total"] + np.where(broken, 1, 0)
+        df["label"] = df["label"].where(~broken, "A")
+        draft = infer_privately(
+            df[["code", "label", "casual", "registered", "total"]], 20.0, ledger=tmp_path / "ledger.jsonl"
+        )
+        said = [each.rule.to_dict() for each in draft.rules]
+        assert not [
+            rule for rule in said if rule.get("column") == "total" or "label" in rule.get("columns", ())
+        ]

@@ -38,6 +38,7 @@ from tabgan.fitting import private_draft
 from tabgan.privacy.accounting import SubsampledGaussian
 from tabgan.privacy.doors import contributions, dpsgd, mechanisms
 from tabgan.privacy.doors import release as release_module
+from tabgan.privacy.doors.broken import BROKEN
 from tabgan.privacy.doors.contributions import BoundedTable, bound_contributions, units_of
 from tabgan.privacy.doors.dpsgd import PrivateSteps
 from tabgan.privacy.doors.marginals import PLACES, Marginal, measure_places
@@ -1223,6 +1224,26 @@ def check_draft(seed: int, *, is_entity: bool) -> None:
 def test_a_draft_that_hears_the_same_answers_says_the_same(is_entity, seed):
     """Kinds, domains, reasons and rules: all of it follows from released numbers."""
     check_draft(seed, is_entity=is_entity)
+
+
+@UNITS
+def test_rows_that_break_a_proposed_rule_move_its_number_as_declared(is_entity):
+    """The larger table's further rows break all that the others keep."""
+    rng = np.random.default_rng(0)
+    n_odd = 2 if is_entity else 1
+    low, n = rng.integers(0, 9, 400), 400 + n_odd
+    df = pd.DataFrame({"low": low, "high": low + rng.integers(0, 4, 400)})
+    df = pd.concat([df, pd.DataFrame({"low": [8] * n_odd, "high": 0})], ignore_index=True)
+    given: dict[str, Any] = {}
+    if is_entity:
+        df["key"] = pd.Series([f"k{i}" for i in range(400)] + ["extra"] * n_odd, dtype=object)
+        given = {"entity": "key", "max_rows": 2}
+    case = Case(df, np.arange(n) >= 400, Schema(**given), False, 60.0, 0, starts_small=False)
+    recorder, first = drafted(case, case.df)
+    neighbours, second = drafted(case, case.df[~case.is_extra], recorder)
+    moved = [share for what, share in compare(recorder, neighbours) if what == BROKEN]
+    assert max(moved) == 1.0
+    assert first == second
 
 
 @pytest.mark.slow

@@ -1,0 +1,41 @@
+"""Door 1b: the number of rows that break each of some rules, for a private draft."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from tabgan.columns.kind import read_text
+from tabgan.errors import PrivacyError
+from tabgan.privacy.doors.measure import Measurer
+from tabgan.privacy.doors.measured_table import MeasuredTable
+from tabgan.privacy.events import GAUSSIAN, Release
+from tabgan.table.relations import Relation
+
+#: The ledger's name for the number of rows that break a rule.
+BROKEN = "rows that break a rule"
+
+
+def count_broken(
+    df: pd.DataFrame, measured: MeasuredTable, relations: Sequence[Relation], measurer: Measurer
+) -> list[float] | None:
+    """Return the noisy number of rows that break each relation; ``None`` if an interruption lost them.
+
+    **Guarantee.** Relations are made of public facts and released numbers, and judge each row by itself: L2 sensitivity
+    ``max_rows`` each, charged as Gaussians of the stage ``relations`` before a row is read.
+    """
+    plan, schema = measurer.privacy_filter.plan, measured.released.schema
+    noise, unit = plan.noise_multiplier("relations", len(relations)), plan.unit.max_rows
+
+    def broken(relation: Relation) -> np.ndarray:
+        kept = relation.keeps(read_text(df, schema), measured.codes, {c.name: c for c in schema})
+        if kept.shape != (len(df),):
+            raise PrivacyError(f"{BROKEN}: expected one answer a row. Nothing was released.")
+        return np.array([np.count_nonzero(~kept)])
+
+    lines = [Release("marginals", BROKEN, r.names, GAUSSIAN, noise, sensitivity=unit) for r in relations]
+    found = measurer.counts(lines, [partial(broken, each) for each in relations], is_dispensable=True)
+    return None if found is None else [float(counts[0]) for counts in found]

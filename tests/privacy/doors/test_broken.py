@@ -1,0 +1,82 @@
+"""Rows that break rules: counted one by one, charged before, and noised as charged."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabgan.errors import BudgetExceededError
+from tabgan.privacy.doors.broken import BROKEN, count_broken
+from tabgan.privacy.doors.measure import Measurer
+from tabgan.privacy.filter import PrivacyFilter
+from tabgan.privacy.plan import make_plan
+from tabgan.privacy.unit import ROW, PrivacyUnit
+from tabgan.rules import FixedCombinations, Formula, Inequality
+from tabgan.schema import Numeric, Schema
+from tabgan.table.relations import Relation
+
+SCHEMA = Schema([Numeric(name="a", decimals=0), Numeric(name="b", decimals=0)])
+DF = pd.DataFrame({"a": [1, 5, 3, 9], "b": [2, 4, 3, None]})
+CODES = np.array([[0, 1], [1, 0], [0, 0], [1, 1]], dtype=np.uint8)
+MEASURED = SimpleNamespace(codes=CODES, released=SimpleNamespace(schema=SCHEMA))
+ORDER = Relation(Inequality("a", "b"), 0.5)
+PAIR = Relation(FixedCombinations(("a", "b")), 0.5, (0, 1), np.array([[False, True], [True, False]]))
+
+
+def measurer(epsilon: float | None = None, unit: PrivacyUnit = ROW) -> Measurer:
+    return Measurer(PrivacyFilter(make_plan(epsilon, 1e-6, n_targets=0, unit=unit)))
+
+
+def test_rows_are_judged_by_their_cells_or_their_codes():
+    assert count_broken(DF, MEASURED, [ORDER, PAIR], measurer()) == [1.0, 2.0]  # missing keeps an order
+
+
+@pytest.mark.parametrize("row", range(4))
+def test_one_row_moves_each_number_by_one_at_most(row):
+    fewer = SimpleNamespace(codes=np.delete(CODES, row, axis=0), released=MEASURED.released)
+    counts = [
+        count_broken(df, measured, [ORDER, PAIR], measurer())
+        for df, measured in ((DF, MEASURED), (DF.drop(index=row), fewer))
+    ]
+    assert np.abs(np.subtract(*counts)).max() <= 1
+
+
+def test_odd_cells_raise_nothing_and_warn_of_nothing():
+    seen = pd.to_datetime(["2020-01-01", None, "1677-09-22", "2262-04-11"])
+    df = pd.DataFrame({"seen": seen, "year": [2020, 1, 1e308, np.nan], "a": [1e308, -1e308, np.nan, 5e-324]})
+    kinds = {"seen": "datetime", "year": "numeric", "a": "numeric"}
+    schema = Schema([{"name": name, "kind": kind} for name, kind in kinds.items()])
+    measured = SimpleNamespace(codes=CODES, released=SimpleNamespace(schema=schema))
+    rules = (Formula("year", "year(seen)"), Formula("a", "year + year"), Inequality("a", "year"))
+    found = count_broken(df, measured, [Relation(rule, 1.0) for rule in rules], measurer())
+    assert found == [1.0, 2.0, 1.0]
+
+
+def noise(factor: float, n: int = 2_000) -> tuple[float, float]:
+    """Return the noise of many counts, and the charged one times a factor."""
+    asked = measurer(4.0, PrivacyUnit("a", 3))
+    found = count_broken(DF, MEASURED, [ORDER] * n, asked)
+    (stddev,) = {entry.noise_stddev for entry in asked.privacy_filter.entries}
+    assert {entry.what for entry in asked.privacy_filter.entries} == {BROKEN}
+    assert stddev == pytest.approx(asked.privacy_filter.plan.noise_stddev("relations", n))
+    return float(np.std(np.array(found) - 1.0)), factor * stddev
+
+
+def test_noise_is_the_charged_one_and_no_less():
+    for factor, is_right in ((1.0, True), (2 / 3, False), (3 / 2, False), (1 / 3, False)):
+        found, charged = noise(factor)
+        assert (abs(found / charged - 1) < 0.1) == is_right
+
+
+def test_it_is_charged_before_a_row_is_read():
+    asked = measurer(1.0)
+    asked.privacy_filter.charge = _refuse
+    with pytest.raises(BudgetExceededError):
+        count_broken("no table", MEASURED, [ORDER], asked)
+
+
+def _refuse(*releases, call):
+    raise BudgetExceededError("no room")
