@@ -165,6 +165,9 @@ def named_columns(
 #: Share of the rows that may break a rule which a draft declares, and that share of what would break it by chance.
 MOST_BROKEN, OF_CHANCE = 0.02, 0.25
 
+#: Share of the rows in which a column may differ from what another determines: almost a function will do.
+_ALMOST = 0.005
+
 
 def proposed_rules(
     relations: Sequence[Relation],
@@ -188,7 +191,8 @@ def proposed_rules(
         share = max(count / n_rows, 0.0)
         if share - doubt > MOST_BROKEN or not all(name in schema for name in relation.names):
             continue
-        is_strong = share + doubt <= min(MOST_BROKEN, OF_CHANCE * relation.by_chance)
+        none = max(doubt, _ALMOST) if isinstance(relation.rule, FixedCombinations) else doubt
+        is_strong = share <= none and share + doubt <= min(MOST_BROKEN, OF_CHANCE * relation.by_chance)
         why = f"about {100 * share:.1f}% of the rows break it, or {100 * doubt / 2:.1f}% more or less"
         found.append((relation.rule, why, is_strong))
     kept: list[Rule] = []
