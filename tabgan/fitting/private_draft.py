@@ -41,7 +41,7 @@ NOTICE = """\
 # All that stands here is released, so a fit may take it as it is: both add up in the ledger. Ranges hold values with
 # counts above the noise: values beyond, which few rows have, become an end of their range. Domains that noise hid are
 # left open, and a fit looks for them again. Lines with LOSS tell what samples of such a fit lack, and the keys that
-# would save it.
+# would save it. The total of draft and fits is what `tabgan ledger show` says, not the statement of one of them.
 """
 
 #: The share of the rows whose values are not released, above which a column's domain is left open.

@@ -191,7 +191,7 @@ def proposed_rules(
         share = max(count / n_rows, 0.0)
         if share - doubt > MOST_BROKEN or not all(name in schema for name in relation.names):
             continue
-        none = max(doubt, _ALMOST) if isinstance(relation.rule, FixedCombinations) else doubt
+        none = max(1.5 * doubt, _ALMOST if isinstance(relation.rule, FixedCombinations) else 0.0)
         is_strong = share <= none and share + doubt <= min(MOST_BROKEN, OF_CHANCE * relation.by_chance)
         why = f"about {100 * share:.1f}% of the rows break it, or {100 * doubt / 2:.1f}% more or less"
         found.append((relation.rule, why, is_strong))

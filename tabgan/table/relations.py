@@ -95,8 +95,9 @@ class Relation:
 
 def relations_of(encoder: TableEncoder, pairs: Sequence[Table], n_rows: float) -> list[Relation]:
     """Return the relations that may hold in a table, by what was released of it."""
-    formulas = [*_parts_of_moments(encoder), *_sums(encoder, n_rows)]
-    return [*formulas[:MOST], *_dependences(encoder, pairs, n_rows), *_orders(encoder, pairs, n_rows)]
+    named = [*_parts_of_moments(encoder), *_clocks(encoder)][:MOST]
+    sums, orders = _sums(encoder, pairs, n_rows), _orders(encoder, pairs, n_rows)
+    return [*named, *sums, *_dependences(encoder, pairs, n_rows), *orders]
 
 
 def _own(encoder: TableEncoder) -> list[tuple[int, CodedColumn]]:
@@ -136,6 +137,23 @@ def _ends_of_codes(column: CodedColumn) -> tuple[np.ndarray, np.ndarray]:
     return np.where(is_value, low, np.nan), np.where(is_value, high, np.nan)
 
 
+def _share_above(
+    low: tuple[int, CodedColumn],
+    high: tuple[int, CodedColumn],
+    tables: Mapping[tuple[int, ...], Table],
+    n_rows: float,
+) -> tuple[float, float] | None:
+    """Return the share of the rows in which ``low`` is surely above ``high``, and its noise; ``None`` if unmeasured."""
+    (i, first), (j, second) = low, high
+    table = tables.get((min(i, j), max(i, j)))
+    if table is None:
+        return None
+    counts = table.counts if i < j else table.counts.T
+    is_above = _ends_of_codes(first)[0][:, None] > _ends_of_codes(second)[1][None, :]
+    noise = float(np.max(table.noise_stddev)) * float(is_above.sum()) ** 0.5 / n_rows
+    return max(float(counts[is_above].sum()) / n_rows, 0.0), noise
+
+
 def _orders(encoder: TableEncoder, pairs: Sequence[Table], n_rows: float) -> list[Relation]:
     """Return inequalities that matter by chance, and that no measured pair contradicts: the likeliest first."""
     tables = {table.columns: table for table in pairs}
@@ -151,19 +169,11 @@ def _orders(encoder: TableEncoder, pairs: Sequence[Table], n_rows: float) -> lis
         chance = _chance_above(low, high, n_rows)
         if chance < LEAST_BY_CHANCE:
             continue
-        table = tables.get((min(i, j), max(i, j)))
-        share = 0.5 * chance  # nothing is known: those that a table speaks for come before
-        if table is not None:
-            counts = table.counts if i < j else table.counts.T
-            is_above = _ends_of_codes(low)[0][:, None] > _ends_of_codes(high)[1][None, :]
-            share = max(float(counts[is_above].sum()) / n_rows, 0.0)
-            doubt = float(np.max(table.noise_stddev)) * float(is_above.sum()) ** 0.5 / n_rows
-            if share > min(_PROMISING, 0.5 * chance) + 2 * doubt:
-                continue
-        elif pairs:
-            continue  # the scores say that the two are independent, or nearly so
+        above = _share_above((i, low), (j, high), tables, n_rows)
+        if above is None or above[0] > min(_PROMISING, 0.5 * chance) + 2 * above[1]:
+            continue  # where no table was measured, the scores say that the two are independent, or nearly so
         names = (low.encoder.name, high.encoder.name)
-        found.append((share / chance, Relation(Inequality(*names), chance)))
+        found.append((above[0] / chance, Relation(Inequality(*names), chance)))
     found.sort(key=lambda each: each[0])
     return [relation for _, relation in found[:MOST]]
 
@@ -247,19 +257,36 @@ def _parts_of_moments(encoder: TableEncoder) -> Iterator[Relation]:
                 yield Relation(formula, 1.0)
 
 
-def _sums(encoder: TableEncoder, n_rows: float) -> list[Relation]:
-    """Return sums of two or three columns whose means add up to another's, as far as noisy histograms tell."""
-    means = {}
-    for _, column in _own(encoder):
+def _clocks(encoder: TableEncoder) -> Iterator[Relation]:
+    """Return an iterator over formulas of numbers such as 517, which are an hour and a minute of the same table."""
+    numbers = [c.encoder.column for _, c in _own(encoder) if c.encoder.column.quantity == "a number"]
+    parts = [next((c.name for c in numbers if c.name.lower() == part), None) for part in ("hour", "minute")]
+    hour, minute = parts
+    for column in numbers if hour is not None and minute is not None else ():
+        if re.search("(^|[^a-z])time$", column.name.lower()):
+            formula = _formula(column.name, "{} * 100 + {}", [str(hour), str(minute)])
+            if formula is not None:
+                yield Relation(formula, 1.0)
+
+
+def _sums(encoder: TableEncoder, pairs: Sequence[Table], n_rows: float) -> list[Relation]:
+    """Return sums of two or three columns, none above the whole, whose means add up to its own in noisy histograms."""
+    means, tables, places = {}, {table.columns: table for table in pairs}, {}
+    for position, column in _own(encoder):
         own = column.encoder.column
         if own.quantity == "a number" and is_on_lattice(column.encoder) and column.encoder.n_values > 1:
             first, last = _places(column)
             weights = column.weights[1 : 1 + len(first)]
             if weights.sum() > _MOSTLY / 2 * n_rows and first[0] >= 0:
                 means[own.name] = float(weights @ (first + last) / 2 / weights.sum())
+                places[own.name] = (position, column)
     found = []
     for total, mean in means.items():
-        smaller = [name for name, value in means.items() if name != total and 0.02 * mean < value < mean]
+        smaller = []
+        for name in (name for name, value in means.items() if name != total and 0.02 * mean < value < mean):
+            above = _share_above(places[name], places[total], tables, n_rows)
+            if above is not None and above[0] <= 2 * above[1]:
+                smaller.append(name)
         for n in (2, 3):
             for parts in itertools.combinations(smaller[:12], n):
                 off = abs(sum(means[part] for part in parts) / mean - 1.0)

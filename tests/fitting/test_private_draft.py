@@ -196,6 +196,10 @@ def related(seed: int = 0) -> pd.DataFrame:
             "group": code // 3,
             "seen": seen,
             "seen year": seen.year,
+            "ended": seen + pd.to_timedelta(rng.integers(0, 60, n), unit="D"),
+            "hour": code,
+            "minute": day % 60,
+            "dep_time": code * 100 + day % 60,
             "casual": casual,
             "registered": registered,
             "total": casual + registered,
@@ -217,8 +221,10 @@ class TestRules:
         assert {"column": "total", "equals": "casual + registered"} in said
         assert {"column": "seen year", "equals": "year(seen)"} in said
         assert {"low": "low", "high": "high"} in said
+        assert {"low": "seen", "high": "ended"} in said
+        assert {"column": "dep_time", "equals": "hour * 100 + minute"} in said
         (merged,) = [rule["columns"] for rule in said if "columns" in rule]
-        assert set(merged) == {"code", "label", "group"}
+        assert set(merged) >= {"code", "label", "group"}
         assert not [rule for rule in said if "other" in rule.values()]
 
     def test_its_yaml_says_the_evidence_and_is_read_again(self, with_rules):
