@@ -68,6 +68,7 @@ ORDER = [
     "rules.expressions",
     "rules",
     "schema",
+    "table.partitions",
     "table.labels",
     "table.merged",
     "table.reduction",
