@@ -9,6 +9,7 @@ from tabgan._util.lazy import lazy_names
 if TYPE_CHECKING:
     from tabgan.evaluation import evaluate
     from tabgan.evaluation.gate import Gate
+    from tabgan.io.opening import open_table
     from tabgan.privacy.ledger.records import LedgerConfig
     from tabgan.rules import FixedCombinations, Formula, Inequality, Missing, OneOf, Unique
     from tabgan.schema import (
@@ -52,6 +53,7 @@ __all__ = [
     "Time",
     "Unique",
     "evaluate",
+    "open_table",
 ]
 
 # Nothing here waits for torch, pandas or scikit-learn before it needs them.
@@ -67,5 +69,6 @@ __getattr__, __dir__ = lazy_names(
         "LedgerConfig": "tabgan.privacy.ledger.records",
         "TabGAN": "tabgan.synthesizer",
         "evaluate": "tabgan.evaluation",
+        "open_table": "tabgan.io.opening",
     },
 )

@@ -31,6 +31,10 @@ class DataError(TabGANError, ValueError):
     """An unusable table: its shape, its names or the types in a column."""
 
 
+class SourceError(TabGANError):
+    """A source of rows that cannot be read to its end, or a disk that cannot hold their private copy."""
+
+
 class ConditionError(DataError):
     """Conditions that practically never hold under a model.
 

@@ -30,7 +30,9 @@ from tabgan.errors import (
 from tabgan.fitting.checkpoint import folder_of
 from tabgan.fitting.fit import Request, Session, learn, say_what_is_spent, warn_of_weak_promise
 from tabgan.fitting.measured import marginals_frame
-from tabgan.fitting.modelfile import Fitted, read_model, write_model
+from tabgan.fitting.modelfile import Fitted, read_model, stated_form, write_model
+from tabgan.io import as_frame, open_table
+from tabgan.io.data_source import in_one_frame
 from tabgan.privacy.doors.release import check_declared_rows
 from tabgan.privacy.filter import UNTOLD_PLACE
 from tabgan.privacy.ledger.file import LedgerFile
@@ -146,22 +148,23 @@ class TabGAN(SamplerMixin, BaseEstimator):
     @renamed_arguments(reads_text="untyped_text", part_of="source_table")
     def fit(
         self,
-        df: pd.DataFrame,
+        df: Any,
         y: None = None,
         *,
         progress: Progress | None = None,
         untyped_text: bool = False,
         ledger: LedgerConfig | str | Path | None = None,
         checkpoint: str | Path | None = None,
-        source_table: pd.DataFrame | None = None,
+        source_table: Any = None,
     ) -> TabGAN:
         """Fit the model to a table.
 
         Args:
-            df: The private table.
+            df: The private table: a pandas frame, or anything that :func:`tabgan.open_table` opens, such as a Polars
+                frame, an Arrow table, the path of a file or a folder. Databases need its ``query`` or ``table``.
             y: Ignored; for scikit-learn's pipelines.
             progress: Called as ``progress(stage, done, total)``; by default bars on a terminal or in a notebook.
-            untyped_text: True if the table was read from a CSV as text: plain numerals, ``True`` and ``False``, and
+            untyped_text: True if a frame was read from a CSV as text: plain numerals, ``True`` and ``False``, and
                 durations in a column of text then stand for values. ``False`` leaves them as text. Either way dates and
                 written numbers such as ``$1.00`` are found.
             ledger: The dataset's ledger, or its path: every fit on the dataset adds to it, and a fit that would exceed
@@ -178,6 +181,7 @@ class TabGAN(SamplerMixin, BaseEstimator):
         Raises:
             ConfigError: an argument is out of its range; raised before the table is read.
             SchemaError, DataError: the table cannot be modelled, or the schema does not fit it.
+            SourceError: the table cannot be reached, or read to its end; raised before anything is spent.
             LedgerError, CheckpointError: ledger or checkpoint is damaged, or belongs to another table or fit; nothing
                 is charged.
             BudgetExceededError: the ledger's cap would be exceeded; raised before a row is read.
@@ -188,27 +192,36 @@ class TabGAN(SamplerMixin, BaseEstimator):
         """
         del y
         self.check_params()
-        request = self._request(getattr(df, "columns", ()), untyped_text)
+        source = None
+        if not isinstance(df, pd.DataFrame):
+            self._request((), untyped_text)  # wrong arguments are refused before a source is opened
+            source = open_table(df, schema=self.schema)
+            untyped_text = untyped_text or source.untyped_text
+        request = self._request(df.columns if source is None else source.header.columns, untyped_text)
         session = Session(request, LedgerConfig.of(ledger), folder_of(checkpoint))
         for name in FITTED_ATTRIBUTES:
             self.__dict__.pop(name, None)
         self.plan_ = request.plan
         warn_of_weak_promise(request)
-        warn_if_synthetic(df)
+        warn_if_synthetic(df if source is None else source.header)
         if not request.plan.is_private:
             logger.warning(
                 "epsilon=None: this fit gives no privacy guarantee; its model must not be shared as private."
             )
         try:
-            session.begin(df, source_table)
+            table = df if source is None else in_one_frame(source)
+            whole = as_frame(source_table, self.schema, reads_text=False)
+            session.begin(table, whole)
             with told(progress) as tell:
-                fitted = learn(df, request, session, tell)
+                fitted = learn(table, request, session, tell)
         except BaseException as error:  # any error or interrupt: all charges stay spent
             session.fail(error)
             if session.privacy_filter.is_private and session.privacy_filter.charged:
                 self.privacy_ = session.privacy_filter.statement()
                 say_what_is_spent(error, self.privacy_)
             raise
+        if source is not None:
+            fitted = replace(fitted, csv=stated_form(source.form), answer=source.answer)
         self._set_fitted(fitted)
         say(self.losses_, self.schema_.targets)
         return self
@@ -293,10 +306,10 @@ class TabGAN(SamplerMixin, BaseEstimator):
     @renamed_arguments(part_of="source_table", **_OLD_NAMES)
     def evaluate(
         self,
-        real: pd.DataFrame,
-        holdout: pd.DataFrame,
+        real: Any,
+        holdout: Any,
         *,
-        synthetic: pd.DataFrame | None = None,
+        synthetic: Any = None,
         target: str | None = None,
         rules: Sequence[Rule] = (),
         subgroups: Sequence[str] | None = None,
@@ -308,7 +321,7 @@ class TabGAN(SamplerMixin, BaseEstimator):
         max_rows: int | None = None,
         ledger: LedgerConfig | str | Path | None = None,
         checkpoint: str | Path | None = None,
-        source_table: pd.DataFrame | None = None,
+        source_table: Any = None,
         title: str = "evaluation",
         about: Mapping[str, str] | None = None,
         created: str | None = None,
@@ -324,7 +337,7 @@ class TabGAN(SamplerMixin, BaseEstimator):
         ``private_metrics_epsilon`` adds to the fit's epsilon, and once more its delta to its delta.
 
         Args:
-            real: The training rows of ``fit``.
+            real: The training rows of ``fit``: a pandas frame, or anything that ``fit`` takes, like the other tables.
             holdout: Rows of the same kind that it has not seen.
             synthetic: The rows to judge; by default a sample of about as many as ``real`` has. The guarantee covers
                 the shareable edition only if they are a sample of the model, from which nothing was removed or
@@ -373,6 +386,8 @@ class TabGAN(SamplerMixin, BaseEstimator):
         from tabgan.evaluation.gate import Gate
 
         fitted = self._check_fitted()
+        real, holdout = as_frame(real, self.schema_), as_frame(holdout, self.schema_)
+        synthetic, source_table = as_frame(synthetic, self.schema_), as_frame(source_table, self.schema_)
         subject = self._subject(synthetic, target, title, random_state, about, created, stated, declared)
         limits = Gate.of(gate, has_target=subject.schema.target is not None)
         terms = None
@@ -456,7 +471,7 @@ class TabGAN(SamplerMixin, BaseEstimator):
         if target is not None and target not in self.schema_:
             raise SchemaError(f"target: no column {target!r}.{nearest(target, self.schema_.names)}")
         if synthetic is None:
-            synthetic = self.sample(max(1, round(self.n_rows_)), random_state=random_state)
+            synthetic = self.sample(max(1, round(self.n_rows_)), random_state=random_state, as_="pandas")
         lacking = [name for name in self.schema_.names if name not in getattr(synthetic, "columns", ())]
         if lacking:
             raise DataError(

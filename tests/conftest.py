@@ -24,6 +24,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 
 from tabgan.evaluation import scores
 from tabgan.evaluation.gate import NO_GATE, Decision
+from tabgan.io.opening import as_frame
 from tabgan.model import loglinear, sampling
 from tabgan.model.adversary import training
 from tabgan.privacy import accounting, plan
@@ -196,8 +197,9 @@ class FakeTabGAN:
         self.ledger = ledger
 
     def fit(
-        self, df: pd.DataFrame, *, progress: Any = None, untyped_text: bool = False, **files: Any
+        self, source: Any, *, progress: Any = None, untyped_text: bool = False, **files: Any
     ) -> FakeTabGAN:
+        df = as_frame(source)
         type(self).fitted.append(self)
         self.df, self.files = df, files
         if progress:
@@ -212,7 +214,13 @@ class FakeTabGAN:
         return self
 
     def sample(
-        self, n: int, *, conditions: Any = None, random_state: int | None = None, **others: Any
+        self,
+        n: int,
+        *,
+        conditions: Any = None,
+        random_state: int | None = None,
+        as_: Any = None,
+        **others: Any,
     ) -> pd.DataFrame:
         self.conditions, self.others = conditions, others
         rows = np.random.default_rng(random_state).integers(len(self.df), size=n)

@@ -125,10 +125,19 @@ ORDER = [
     "model.adversary.training",
     "model.adversary",
     "model",
+    "io.remote",
     "io.dialect",
     "io.cells",
+    "io.arrow_types",
     "io.sources",
     "io.sinks",
+    "io.answers",
+    "io.data_source",
+    "io.arrow_source",
+    "io.spreadsheets",
+    "io.file_source",
+    "io.databases",
+    "io.opening",
     "io.part_files",
     "io",
     "datasets",
@@ -160,6 +169,7 @@ ORDER = [
     "assessment",
     "synthesizer",
     "jobs.fields",
+    "jobs.source_keys",
     "jobs.config",
     "jobs.expand",
     "jobs.loading",
@@ -183,7 +193,15 @@ ORDER = [
 ]
 
 #: Names of the package itself, imported when they are asked for.
-LAZY = {"rules", "synthesizer", "evaluation", "evaluation.gate", "privacy.ledger.records", "table.conditions"}
+LAZY = {
+    "io.opening",
+    "rules",
+    "synthesizer",
+    "evaluation",
+    "evaluation.gate",
+    "privacy.ledger.records",
+    "table.conditions",
+}
 
 #: Third-party packages that only these modules, or folders, may import.
 ONLY_IN = {
@@ -741,7 +759,7 @@ VERBS = set(
         r"\w+",
         "accept add advance append audit bind call charge check clip close compare complete copy count "
         "create cut draft draw end fit flush give have hide ignore import initialise interrupt keep lock log "
-        "measure merge minimise move offer prepare print raise read record refuse register reinitialise release "
+        "measure merge minimise move offer open prepare print raise read record refuse register reinitialise release "
         "remove replace restore restrict return run sample save set show split start stop take time train try "
         "turn update warn write yield",
     )
@@ -902,6 +920,7 @@ class TestExports:
             "OneOf",
             "Unique",
             "evaluate",
+            "open_table",
         } == set(tabgan.__all__)
 
     def test_names_that_are_imported_late_are_offered(self):

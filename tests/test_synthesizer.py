@@ -706,7 +706,7 @@ SCHEMAS = [
 ]
 
 TABLES = [
-    (SECRET, "expected a pandas DataFrame, got str"),
+    (f"a\n{SECRET}\n", "expected a path, got text of several lines"),
     ([[SECRET]], "expected a pandas DataFrame, got list"),
     (np.array([[SECRET]]), "expected a pandas DataFrame, got ndarray"),
     (_secret()["a"], "expected a pandas DataFrame, got Series"),

@@ -30,8 +30,13 @@ from tabgan.cli.parts import (
     Force,
     LedgerOption,
     NaValue,
+    Query,
     RandomState,
     Separator,
+    Sheet,
+    SourceArgument,
+    SourceFormat,
+    TableName,
     check_output,
     exits,
     watcher_on_stderr,
@@ -101,7 +106,7 @@ app.command()(run)
 
 @app.command()
 def fit(
-    table: Annotated[Path, typer.Argument(help="CSV or Parquet file.")],
+    source: SourceArgument,
     output: Annotated[Path, typer.Option("--output", "-o", help="Model file to write.")],
     epsilon: Annotated[
         str, typer.Option(help="Privacy budget of the fit; 'none' switches privacy off.")
@@ -126,6 +131,10 @@ def fit(
     checkpoint: Annotated[
         Path | None, typer.Option(help="Folder from which the same command resumes after an interruption.")
     ] = None,
+    query: Query = None,
+    table: TableName = None,
+    sheet: Sheet = None,
+    format: SourceFormat = None,
     na_value: NaValue = None,
     separator: Separator = None,
     decimal: DecimalMark = None,
@@ -134,16 +143,18 @@ def fit(
     force: Force = False,
     debug: Debug = False,
 ) -> None:
-    """Fit a model to a table, with differential privacy unless --epsilon is none."""
+    """Fit a model to a table, with differential privacy unless --epsilon is none.
+
+    A password in an address stands in the shell's history: use the driver's own file or variables, such as PGPASSWORD.
+    """
     with exits(debug):
         budget = options.epsilon_of(epsilon)
         real_in("--delta", delta, 0.0, 1.0, fix="Use less than 1 / n_rows.")
         check_output(output, force)
         declared = None if schema is None else tabgan.Schema.from_yaml(io.check_readable(schema, "--schema"))
-        form = options.form_of(separator, decimal, encoding, na_value, table)
+        form = options.given_form(separator, decimal, encoding, na_value)
 
         from tabgan.fitting.checkpoint import discard, has_begun
-        from tabgan.fitting.modelfile import keep_form
         from tabgan.jobs.run import says_what_is_spent
         from tabgan.synthesizer import TabGAN
 
@@ -152,16 +163,9 @@ def fit(
         kept = options.ledger_of(ledger, epsilon_cap, delta_cap, table_may_change)
         if kept is not None and not has_begun(checkpoint):
             model.check_cap(kept)
-        df, kept_form = options.read_declared(table, declared, form), options.kept_form(table, form)
+        opened = options.open_source(source, declared, form, query, table, sheet, format)
         with watcher_on_stderr() as watcher:
-            model.fit(
-                df,
-                progress=watcher.progress,
-                untyped_text=io.is_csv(table),
-                ledger=kept,
-                checkpoint=checkpoint,
-            )
-        keep_form(model, kept_form)
+            model.fit(opened, progress=watcher.progress, ledger=kept, checkpoint=checkpoint)
         with says_what_is_spent(model):
             model.save(output)
         if checkpoint is not None:
@@ -272,6 +276,7 @@ def sample(
             or None,
             impute=impute,
             random_state=random_state,
+            as_="pandas",
             **label,
         )
         if separator is None and output.suffix.lower() == ".tsv":

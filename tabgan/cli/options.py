@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from tabgan import io
 from tabgan._util.validate import nearest, positive, real_in
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tabgan.columns.kind import Column
     from tabgan.evaluation.gate import Gate
-    from tabgan.io import CsvForm
+    from tabgan.io import CsvForm, DataSource
     from tabgan.privacy.ledger.records import LedgerConfig
     from tabgan.schema import Schema
     from tabgan.synthesizer import TabGAN
@@ -64,11 +64,6 @@ def form_of(
     return unstated | form
 
 
-def kept_form(path: Path, form: CsvForm) -> CsvForm:
-    """Return the form that a model keeps of the table that it was fitted to: none if that is no CSV."""
-    return io.form_in_full(path, form) if io.is_csv(path) else {}
-
-
 def with_form_of(model: TabGAN, form: CsvForm, *keys: str) -> CsvForm:
     """Return some keys of a form, those that no option gives as the model keeps them."""
     from tabgan.fitting.modelfile import form_of as form_kept  # not on top: it imports torch
@@ -77,6 +72,31 @@ def with_form_of(model: TabGAN, form: CsvForm, *keys: str) -> CsvForm:
     given: dict[str, object] = {**form}
     chosen = {key: kept.get(key, value) if value in (None, "auto") else value for key, value in given.items()}
     return cast("CsvForm", {key: chosen[key] for key in keys or chosen})
+
+
+def open_source(
+    source: str,
+    declared: Schema | None,
+    form: CsvForm,
+    query: str | None = None,
+    table: str | None = None,
+    sheet: str | None = None,
+    format: str | None = None,
+) -> DataSource:
+    """Return a source of any kind, opened as a fit with a declared schema reads it; no row has been read.
+
+    Raises:
+        ConfigError: an option does not go with the source, or it cannot be opened.
+    """
+    place: Any = int(sheet) if sheet is not None and sheet.isdecimal() else sheet
+    unstated: Any = {"separator": "auto"} | form
+    found = io.open_table(
+        source, query=query, table=table, sheet=place, format=format, schema=declared, **unstated
+    )
+    if form and not found.form:
+        option = "--" + next(iter(form)).replace("na_values", "na-value")
+        raise ConfigError(f"{option}: expected a CSV beside it, got {found.name!r}. Leave it out.")
+    return found
 
 
 def read_declared(path: Path, declared: Schema | None, form: CsvForm) -> pd.DataFrame:

@@ -23,6 +23,23 @@ LedgerOption = Annotated[
     typer.Option(help="Ledger file of the dataset. The first fit creates it; every fit adds to it."),
 ]
 RandomState = Annotated[int | None, typer.Option(help="Seed for everything but the privacy noise.")]
+SourceArgument = Annotated[
+    str,
+    typer.Argument(
+        help="CSV, Parquet, Arrow or Excel file, a folder of them, or a pattern such as data/*.csv, also at an address "
+        "such as s3://bucket/folder; or a database: postgresql://host/db, people.db, people.duckdb."
+    ),
+]
+Query = Annotated[str | None, typer.Option(help="SELECT that gives the rows, of a database.")]
+TableName = Annotated[str | None, typer.Option("--table", help="Table that holds the rows, of a database.")]
+Sheet = Annotated[
+    str | None,
+    typer.Option(help="Sheet of an Excel file: its name, or its place from 0. By default the first."),
+]
+SourceFormat = Annotated[
+    str | None,
+    typer.Option("--format", help="csv, parquet, arrow or excel, if the names of files do not tell."),
+]
 NaValue = Annotated[
     list[str] | None,
     typer.Option(

@@ -10,6 +10,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -30,7 +31,7 @@ from tabgan.drawing.rows import (
 from tabgan.drawing.stream import WORTH_PROCESSES, Manifest, write_alone, write_stream
 from tabgan.errors import ConfigError, NotFittedError, is_told, without_cells
 from tabgan.fitting.modelfile import Fitted
-from tabgan.io import check_writable
+from tabgan.io import answer_as, check_answer, check_writable
 from tabgan.io.part_files import compression_of, form_of_parts
 from tabgan.model.sampling import BATCH_SIZE
 from tabgan.table.conditions import conditions_of
@@ -60,8 +61,12 @@ class SamplerMixin:
         impute: bool = False,
         random_state: int | None = None,
         label_column: str | None = None,
-    ) -> pd.DataFrame:
+        as_: str | None = None,
+    ) -> Any:
         """Return ``n`` synthetic rows. ``attrs["tabgan.synthetic"]`` of the table says that it is synthetic.
+
+        They are the same kind of thing as the table of the fit: an Arrow table for Arrow's, a Polars frame for Polars',
+        a pandas frame for all others. The metadata of an Arrow table hold what ``attrs`` holds of a frame.
 
         Args:
             n: Number of rows, at least 0.
@@ -79,13 +84,16 @@ class SamplerMixin:
             random_state: Seed of this sample; ``None`` takes the model's. If both are ``None``, each call returns
                 different rows; a seed returns the same rows each time, so pass another one for more rows.
             label_column: Name of a further column, true in every row, that says the same.
+            as_: ``"pandas"``, ``"arrow"`` or ``"polars"``, for another kind of thing.
 
         Raises:
             NotFittedError: ``fit`` was not called.
             ConfigError, SchemaError, DataError: ``n``, a condition or a share cannot be met.
             ConditionError: a condition practically never holds under the model; its ``share`` is the estimated one.
         """
-        batches = list(
+        form = self._check_fitted().answer
+        kind = check_answer(as_, form.kind)
+        batches: list[pd.DataFrame] = list(
             self.sample_batches(
                 n,
                 BATCH_SIZE,
@@ -94,14 +102,15 @@ class SamplerMixin:
                 impute=impute,
                 random_state=random_state,
                 label_column=label_column,
+                as_="pandas",
             )
         )
         if len(batches) == 1:
-            return batches[0]
+            return answer_as(batches[0], kind, form)
         table = pd.concat(batches, ignore_index=True)
         if EFFECTIVE in batches[0].attrs:
             table.attrs[EFFECTIVE] = sum(batch.attrs[EFFECTIVE] for batch in batches)
-        return table
+        return answer_as(table, kind, form)
 
     def sample_batches(
         self,
@@ -113,7 +122,8 @@ class SamplerMixin:
         impute: bool = False,
         random_state: int | None = None,
         label_column: str | None = None,
-    ) -> Iterator[pd.DataFrame]:
+        as_: str | None = None,
+    ) -> Iterator[Any]:
         """Return an iterator over tables of at most ``batch_size`` rows, ``n`` rows in total; see :meth:`sample`."""
         fitted = self._check_fitted()
         n = validate.integer_at_least("n", n, 0)
@@ -125,7 +135,9 @@ class SamplerMixin:
             stated = conditions_of(conditions, fitted.encoder.schema.names)
             source = strata_of(imputing(fitted) if impute else fitted, proportions, stated)
         check_label_column(label_column, fitted.encoder.schema.names)
-        return self._told(source, n, batch_size, self._streams(random_state), label_column)
+        kind = check_answer(as_, fitted.answer.kind)
+        tables = self._told(source, n, batch_size, self._streams(random_state), label_column)
+        return (answer_as(table, kind, fitted.answer) for table in tables)
 
     def _told(
         self,

@@ -24,6 +24,7 @@ from tabgan.columns.encoder import ColumnEncoder, known_dtype
 from tabgan.columns.lattice import is_on_lattice
 from tabgan.errors import ConfigError, ModelFileError, PrivacyError, SchemaError
 from tabgan.fitting.measured import marginals_of
+from tabgan.io.answers import AnswerForm
 from tabgan.io.dialect import Dialect
 from tabgan.io.sinks import check_writable
 from tabgan.model.generator import Generator
@@ -60,6 +61,7 @@ class Fitted:
         n_rows: Noisy number of rows.
         csv: Form of the CSV that it was fitted to, as arguments of :func:`tabgan.io.write_table` and, with
             ``na_values``, of :func:`tabgan.io.read_table`; empty for any other table.
+        answer: Form of samples: the same kind of thing as the table of the fit.
         marginals: Released tables of counts: the cells of each column, then the codes of pairs; none without privacy.
     """
 
@@ -68,6 +70,7 @@ class Fitted:
     privacy: PrivacyStatement
     n_rows: float
     csv: Mapping[str, object] = field(default_factory=dict)
+    answer: AnswerForm = field(default_factory=AnswerForm)
     marginals: tuple[Marginal, ...] = ()
 
     @property
@@ -84,9 +87,13 @@ class Fitted:
 
 def keep_form(model: Any, form: Mapping[str, object]) -> None:
     """Keep with a fitted synthesizer the form of the CSV that it was fitted to, for :func:`form_of`."""
-    given = {key: value for key, value in form.items() if value is not None}
     if hasattr(model, "_fitted"):
-        model._fitted = replace(model._fitted, csv=given)
+        model._fitted = replace(model._fitted, csv=stated_form(form))
+
+
+def stated_form(form: Mapping[str, object]) -> dict[str, object]:
+    """Return the keys of a CSV's form that say anything."""
+    return {key: value for key, value in form.items() if value is not None}
 
 
 def form_of(model: Any) -> dict[str, object]:
@@ -133,6 +140,8 @@ def write_model(path: Path, fitted: Fitted, params: Mapping[str, object]) -> Non
         header["reduced"] = fitted.encoder.inner.to_dict()
     if fitted.csv:
         header["csv"] = dict(fitted.csv)
+    if fitted.answer != AnswerForm():
+        header["answer"] = fitted.answer.to_dict()
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, metadata={FORMAT: json.dumps(header, allow_nan=False)})
 
@@ -238,7 +247,7 @@ def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device:
     if set(tensors) != {_GENERATOR + name for name in state} | set(_arrays_by_name(encoder)) | counted:
         raise ValueError
     privacy, n_rows = PrivacyStatement.from_dict(header["privacy"]), float(header["n_rows"])
-    is_known = set(header) - {"csv", "reduced"} == {
+    is_known = set(header) - {"csv", "answer", "reduced"} == {
         "format",
         "version",
         "schema",
@@ -260,9 +269,10 @@ def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device:
     Dialect.of(**form)
     if not set(form) <= {part.name for part in fields(Dialect)}:
         raise ValueError
+    answer = AnswerForm.from_dict(header["answer"]) if "answer" in header else AnswerForm()
     counts = [tensors[f"{_MARGINAL}{place}"].numpy() for place in range(len(counted))]
     marginals = marginals_of(header["marginals"], counts, encoder, privacy)
-    return Fitted(encoder, generator.to(device).eval(), privacy, n_rows, form, marginals)
+    return Fitted(encoder, generator.to(device).eval(), privacy, n_rows, form, answer, marginals)
 
 
 def _reduction_of(schema: Schema, header: dict[str, Any]) -> Reduction | None:

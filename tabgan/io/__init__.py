@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 from tabgan._util.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from tabgan.io.answers import AnswerForm, answer_as, check_answer
+    from tabgan.io.data_source import DataSource
+    from tabgan.io.databases import check_database
     from tabgan.io.dialect import (
         CsvForm,
         Dialect,
@@ -15,6 +18,9 @@ if TYPE_CHECKING:
         check_separator,
         form_in_full,
     )
+    from tabgan.io.file_source import FileFormat, files_at, format_at
+    from tabgan.io.opening import as_frame, is_database, open_table
+    from tabgan.io.remote import is_url
     from tabgan.io.sinks import check_inner, check_writable, staged_folder, write_table, write_text
     from tabgan.io.sources import (
         Format,
@@ -28,9 +34,16 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "AnswerForm",
     "CsvForm",
+    "DataSource",
     "Dialect",
+    "FileFormat",
     "Format",
+    "answer_as",
+    "as_frame",
+    "check_answer",
+    "check_database",
     "check_decimal",
     "check_dtype",
     "check_encoding",
@@ -39,9 +52,14 @@ __all__ = [
     "check_separator",
     "check_writable",
     "column_names",
+    "files_at",
     "form_in_full",
+    "format_at",
     "format_of",
     "is_csv",
+    "is_database",
+    "is_url",
+    "open_table",
     "package_table",
     "read_table",
     "staged_folder",
@@ -57,6 +75,15 @@ __getattr__, __dir__ = lazy_names(
         ["CsvForm", "Dialect", "check_decimal", "check_encoding", "check_separator", "form_in_full"],
         "tabgan.io.dialect",
     )
+    | dict.fromkeys(["AnswerForm", "answer_as", "check_answer"], "tabgan.io.answers")
+    | {"DataSource": "tabgan.io.data_source", "check_database": "tabgan.io.databases"}
+    | {
+        "FileFormat": "tabgan.io.file_source",
+        "format_at": "tabgan.io.file_source",
+        "files_at": "tabgan.io.file_source",
+        "is_url": "tabgan.io.remote",
+    }
+    | dict.fromkeys(["as_frame", "is_database", "open_table"], "tabgan.io.opening")
     | dict.fromkeys(
         ["check_inner", "check_writable", "staged_folder", "write_table", "write_text"], "tabgan.io.sinks"
     ),

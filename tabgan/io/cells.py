@@ -8,7 +8,8 @@ from __future__ import annotations
 import csv
 import logging
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -18,6 +19,7 @@ import pandas as pd
 from tabgan.columns.values import MISSING_WORDS
 from tabgan.errors import DataError
 from tabgan.io.dialect import Dialect, Header, open_text, read_header, shown
+from tabgan.io.remote import AnyPath
 from tabgan.schema import Schema
 
 logger = logging.getLogger(__name__)
@@ -29,7 +31,13 @@ _COMMA_NUMERAL = re.compile(
 
 
 def read_cells(path: Path, dialect: Dialect) -> pd.DataFrame:
-    """Return a CSV with each cell as it stands in the file, as text.
+    """Return a CSV with each cell as it stands in the file, as text; see :func:`cells_in_parts`."""
+    (cells,) = cells_in_parts(path, dialect, None)
+    return cells
+
+
+def cells_in_parts(path: AnyPath, dialect: Dialect, n_rows: int | None) -> Iterator[pd.DataFrame]:
+    """Yield a CSV with each cell as it stands in the file, as text, in parts of some rows; ``None`` for one part.
 
     A blank line is a row of one empty cell if there is one column, and none otherwise.
 
@@ -39,8 +47,19 @@ def read_cells(path: Path, dialect: Dialect) -> pd.DataFrame:
     """
     with open_text(path, dialect.encoding) as file:
         header = read_header(file, path, dialect.separator)
+        _say_what_has_no_name(header, path)
         rows = _rows(file, header, path)
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(header.names)
+        part = list(islice(rows, n_rows))
+        while True:
+            columns = list(zip(*part, strict=True)) if part else [()] * len(header.names)
+            yield frame_of(columns, header.names)
+            part = [] if n_rows is None else list(islice(rows, n_rows))
+            if not part:
+                return
+
+
+def _say_what_has_no_name(header: Header, path: AnyPath) -> None:
+    """Log a warning about columns without a name."""
     if header.unnamed:
         logger.warning(
             "%s: column %s has no name and is read as %s. If it numbers the rows, as pandas' to_csv writes them, drop "
@@ -49,7 +68,6 @@ def read_cells(path: Path, dialect: Dialect) -> pd.DataFrame:
             ", ".join(str(place + 1) for place in header.unnamed),
             ", ".join(repr(header.names[place]) for place in header.unnamed),
         )
-    return frame_of(columns, header.names)
 
 
 def frame_of(columns: Collection[Collection[object]], names: Collection[str]) -> pd.DataFrame:
@@ -59,17 +77,17 @@ def frame_of(columns: Collection[Collection[object]], names: Collection[str]) ->
     return frame
 
 
-def _rows(file: TextIO, header: Header, path: Path) -> list[list[str]]:
-    width, rows = len(header.names), []
+def _rows(file: TextIO, header: Header, path: AnyPath) -> Iterator[list[str]]:
+    width = len(header.names)
     reader = csv.reader(
         file, delimiter=header.separator, strict=True, skipinitialspace=header.has_spaces, doublequote=True
     )
     try:
         for row in reader:
             if len(row) == width:
-                rows.append(row)
+                yield row
             elif not any(cell.strip() for cell in row) and len(row) < 2:
-                rows += [[""]] if width == 1 else []
+                yield from [[""]] if width == 1 else []
             else:
                 raise _ragged(len(row), header, header.n_lines + reader.line_num, path)
     except csv.Error:
@@ -77,10 +95,9 @@ def _rows(file: TextIO, header: Header, path: Path) -> list[list[str]]:
             f"source: {str(path)!r} is not a readable csv file: at line {header.n_lines + reader.line_num}, text in "
             "quotes goes on after the quote or never ends, or a field is too long. Double each quote within quotes."
         ) from None
-    return rows
 
 
-def _ragged(n_fields: int, header: Header, line: int, path: Path) -> DataError:
+def _ragged(n_fields: int, header: Header, line: int, path: AnyPath) -> DataError:
     more = "more" if n_fields > len(header.names) else "fewer"
     fix = "Put text with the separator in it in quotes, or name another separator (separator, --separator)."
     return DataError(

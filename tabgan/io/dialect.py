@@ -13,11 +13,11 @@ import lzma
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any, Literal, TextIO, TypedDict, cast
 
 from tabgan._util.validate import nearest, one_of
 from tabgan.errors import ConfigError, DataError
+from tabgan.io.remote import AnyPath, RemotePath
 
 #: Separators that are looked for in the header.
 SEPARATORS = (",", ";", "\t", "|")
@@ -181,14 +181,13 @@ class Header:
     n_lines: int
 
 
-def open_text(path: Path, encoding: str | None) -> TextIO:
+def open_text(path: AnyPath, encoding: str | None) -> TextIO:
     """Return a text file, opened and, by its suffix, decompressed; a mark at its beginning names its encoding.
 
     Raises:
         DataError: mark and declared encoding differ.
     """
-    opener = _OPENERS.get(path.suffix.lower(), open)
-    with opener(path, "rb") as file:
+    with _opened(path) as file:
         start = file.read(4)
     marked = next((name for mark, name in _MARKS if start.startswith(mark)), None)
     declared = None if encoding is None else codecs.lookup(encoding).name
@@ -197,11 +196,17 @@ def open_text(path: Path, encoding: str | None) -> TextIO:
             f"source: {str(path)!r} begins with the mark of {marked.removesuffix('-sig')}, and encoding says "
             f"{encoding}. Leave encoding out."
         )
-    binary = cast(IO[bytes], opener(path, "rb"))
-    return io.TextIOWrapper(binary, encoding=marked or encoding or "utf-8", newline="")
+    return io.TextIOWrapper(_opened(path), encoding=marked or encoding or "utf-8", newline="")
 
 
-def read_header(file: TextIO, path: Path, separator: str | None) -> Header:
+def _opened(path: AnyPath) -> IO[bytes]:
+    """Return a file, opened and, by its suffix, decompressed."""
+    if isinstance(path, RemotePath):
+        return path.open()
+    return cast(IO[bytes], _OPENERS.get(path.suffix.lower(), open)(path, "rb"))
+
+
+def read_header(file: TextIO, path: AnyPath, separator: str | None) -> Header:
     """Return the header of a CSV, from a file that is at its beginning; it is then at its first row.
 
     Raises:
@@ -242,13 +247,13 @@ def read_header(file: TextIO, path: Path, separator: str | None) -> Header:
     return Header(names, unnamed, found, has_spaces, n_lines)
 
 
-def form_in_full(path: Path, form: CsvForm) -> CsvForm:
+def form_in_full(path: AnyPath, form: CsvForm) -> CsvForm:
     """Return the arguments that describe the form of a CSV, with the separator of its header."""
     with open_text(path, form["encoding"]) as file:
         return {**form, "separator": read_header(file, path, form["separator"]).separator}
 
 
-def _separator_of(header: str, path: Path, finds: bool) -> str:
+def _separator_of(header: str, path: AnyPath, finds: bool) -> str:
     """Return the only separator that splits a header line.
 
     Args:

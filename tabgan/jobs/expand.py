@@ -97,7 +97,7 @@ def _of_glob(job: RawJob, folder: Path) -> Iterator[RawJob]:
     pattern = source["glob"]
     if not isinstance(pattern, str) or not pattern:
         raise ConfigError("source.glob: expected a pattern as text, such as regions/*.csv.")
-    others = {"path", "package"} & set(source)
+    others = {"path", "package", "sql"} & set(source)
     if others:
         raise ConfigError(f"source.glob: expected it alone, got {min(others)} beside it. Drop one.")
     base = Path(pattern).expanduser()

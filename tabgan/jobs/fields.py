@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import fields
+from glob import has_magic
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,12 +17,15 @@ from tabgan._util.validate import integer_at_least, nearest, positive, real_in
 from tabgan.errors import ConfigError
 from tabgan.evaluation.gate import Gate
 from tabgan.io import (
+    check_database,
     check_decimal,
     check_dtype,
     check_encoding,
     check_readable,
     check_separator,
     check_writable,
+    is_database,
+    is_url,
 )
 from tabgan.privacy.ledger.records import LedgerConfig
 from tabgan.report.pdf import check_pdf
@@ -49,6 +53,34 @@ def _path(value: object, where: str) -> Path:
     if not isinstance(value, str | Path) or value == "":
         raise ConfigError(f"{where}: expected a path as text, got {value!r}.")
     return Path(value).expanduser()
+
+
+def to_place(value: object, info: ValidationInfo) -> Path | str | None:
+    """Return an address as it is, or a path or pattern relative to the file of jobs, of files that exist."""
+    if value is None:
+        return None
+    if is_url(value):
+        return str(value)
+    context = info.context or {}
+    where = f"{context.get('prefix', '')}{info.field_name}"
+    path = context.get("folder", Path()) / _path(value, where)
+    return path if has_magic(str(value)) and not path.exists() else check_readable(path, where)
+
+
+def to_database(value: object, info: ValidationInfo) -> str | None:
+    """Return the address of a database, or its file, relative to the file of jobs."""
+    if value is None:
+        return None
+    if is_url(value):
+        check_database(str(value), "source.sql")
+        return str(value)
+    path = (info.context or {}).get("folder", Path()) / _path(value, "source.sql")
+    if not is_database(path):
+        raise ConfigError(
+            "source.sql: expected an address such as postgresql://host/db, or a file that ends in .db, .sqlite or "
+            f".duckdb, got {path.name!r}."
+        )
+    return str(check_readable(path, "source.sql"))
 
 
 def to_dtypes(value: dict[str, str]) -> dict[str, str]:
@@ -79,12 +111,10 @@ def to_encoding(value: object) -> str | None:
     return None if value is None else check_encoding(value, "source.encoding")
 
 
-def to_holdout(value: object, info: ValidationInfo) -> float | Path | None:
-    """Return a share of the rows, or the path of a table."""
-    if value is None:
-        return None
-    if isinstance(value, str | Path):
-        return to_existing(value, info)
+def to_holdout(value: object, info: ValidationInfo) -> float | Path | str | None:
+    """Return a share of the rows, or the place of a table."""
+    if value is None or isinstance(value, str | Path):
+        return to_place(value, info)
     fix = "Write a share of the rows, or the path of a table."
     return real_in("source.holdout", value, 0.0, 1.0, fix=fix)
 

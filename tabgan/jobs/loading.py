@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import reprlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
@@ -17,8 +16,9 @@ from tabgan._util.validate import nearest
 from tabgan._util.yaml import parse_with_lines
 from tabgan.errors import ConfigError, SchemaError
 from tabgan.io import CsvForm, check_readable, check_writable
-from tabgan.jobs.config import Job, Output, ReportOptions, Source
+from tabgan.jobs.config import Job, Output, ReportOptions
 from tabgan.jobs.expand import MOST_JOBS, RawJob, expand
+from tabgan.jobs.source_keys import Source, shown_without_password
 
 
 def load_jobs(
@@ -126,7 +126,9 @@ def _expanded(
     for position, (place, item) in enumerate(items):
         name = path.stem if len(items) == 1 else f"job-{position + 1}"
         if not isinstance(item, Mapping):
-            problems.append(f"{name}: expected a mapping with the key 'source', got {reprlib.repr(item)}.")
+            problems.append(
+                f"{name}: expected a mapping with the key 'source', got {shown_without_password(item)}."
+            )
             continue
         try:
             found = expand(item, defaults, place, name, path.parent)
@@ -185,7 +187,9 @@ def _items(data: Any) -> tuple[list[tuple[str, Any]], Mapping[str, Any], list[st
         problems = [f"{key}: unknown key beside 'jobs'." for key in data if key not in ("jobs", "defaults")]
         defaults = data.get("defaults", {})
         if not isinstance(defaults, Mapping):
-            problems.append(f"defaults: expected a mapping of a job's keys, got {reprlib.repr(defaults)}.")
+            problems.append(
+                f"defaults: expected a mapping of a job's keys, got {shown_without_password(defaults)}."
+            )
             defaults = {}
         own = {"name", "needs"} & set(defaults)
         problems += [f"defaults.{key}: expected in each job, not among the defaults." for key in sorted(own)]
@@ -253,10 +257,12 @@ def _explain(error: ValidationError, prefix: tuple[str, ...]) -> list[tuple[str,
         elif finding["type"] == "missing":
             lines.append((where, f"{where}: expected a value, got nothing. The key is required."))
         elif finding["type"] in ("dataclass_type", "dict_type"):
-            shown = reprlib.repr(finding["input"])
+            shown = shown_without_password(finding["input"])
             lines.append((where, f"{where}: expected a mapping of keys and values, got {shown}."))
         else:
-            lines.append((where, f"{where}: expected {rule}, got {reprlib.repr(finding['input'])}."))
+            lines.append(
+                (where, f"{where}: expected {rule}, got {shown_without_password(finding['input'])}.")
+            )
     return lines
 
 

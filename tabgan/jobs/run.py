@@ -26,17 +26,15 @@ from tabgan.fitting.checkpoint import discard, discard_if_ended, has_begun, hold
 from tabgan.fitting.modelfile import keep_form
 from tabgan.io import (
     CsvForm,
+    DataSource,
     check_inner,
     check_writable,
-    column_names,
-    form_in_full,
-    is_csv,
-    read_table,
     staged_folder,
     write_table,
     write_text,
 )
-from tabgan.jobs.config import Job, Output, ReportOptions, Source
+from tabgan.io.data_source import in_one_frame
+from tabgan.jobs.config import Job, Output, ReportOptions
 from tabgan.jobs.record import OUTCOME, FinishedJob, fingerprint, finished, write_record
 from tabgan.privacy.doors.contributions import units_of
 from tabgan.privacy.filter import PrivacyStatement, spent_note
@@ -162,16 +160,17 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
     audit = _audit(job, clock)
     with staged_folder(job.output.folder, FILES) as folder:
         with clock.stage("read"):
-            tables, form = read_split(job), _form_of_output(job.source)
+            source = job.source.open(job.schema)
+            tables = read_split(job, source)
         with clock.stage("fit", reports_itself=True):
-            model = _fit(job, tables, clock.progress)
-            keep_form(model, form)
+            model = _fit(job, tables, source.untyped_text, clock.progress)
+            keep_form(model, source.form)
         extra = job.private_metrics_epsilon
         with says_what_is_spent(model), clock.stage("sample"):
             n_rows, seed = rows_to_sample(job.output, model.n_rows_), _sample_seed(job)
-            synthetic = model.sample(n_rows, random_state=seed)
+            synthetic = model.sample(n_rows, random_state=seed, as_="pandas")
             # Figures judge the model by rows of its own; those that are written may be others.
-            table = model.sample(n_rows, random_state=seed, **wanted) if wanted else synthetic
+            table = model.sample(n_rows, random_state=seed, as_="pandas", **wanted) if wanted else synthetic
         report: Any = None
         if job.report is not None and tables.holdout is not None:
             with says_what_is_spent(model, extra), clock.stage("evaluate", reports_itself=True):
@@ -179,7 +178,9 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
         decision = NO_GATE if report is None else report.decision
         with says_what_is_spent(model, extra), clock.stage("write"):
             is_released = model.privacy_.is_private and decision.outcome != "failed"
-            _write(job.output, model, table, form, _folder(folder, RELEASE if is_released else WITHHELD))
+            _write(
+                job.output, model, table, source.form, _folder(folder, RELEASE if is_released else WITHHELD)
+            )
             if job.output.model and is_released and model.privacy_.place is not None:
                 model.save(_folder(folder, INTERNAL) / MODEL)  # it knows its ledger, which later charges need
             if report is not None and job.report is not None:
@@ -229,17 +230,16 @@ def _check_columns(job: Job) -> None:
     Raises:
         SchemaError, ConfigError, DataError: one of them does.
     """
-    source, declared = job.source, job.declared_schema or Schema()
+    declared = job.declared_schema or Schema()
     declared.check_confirmed()
     check_declared(conditions_of(job.output.conditions, list(job.output.conditions)), declared)
-    names = column_names(source.file(), source.format, separator=source.separator, encoding=source.encoding)
-    if names is not None:
-        check_columns(declared, names)
-        check_label_column(job.output.label_column, names)
-        check_rule_columns(declared.rules, names)
-        check_rule_columns(job.rules, names)
-        conditions_of(job.output.conditions, names, "output.conditions")
-        conditions_of(dict.fromkeys(job.output.proportions or ()), names, "output.proportions")
+    names = [str(name) for name in job.source.open().header.columns]
+    check_columns(declared, names)
+    check_label_column(job.output.label_column, names)
+    check_rule_columns(declared.rules, names)
+    check_rule_columns(job.rules, names)
+    conditions_of(job.output.conditions, names, "output.conditions")
+    conditions_of(dict.fromkeys(job.output.proportions or ()), names, "output.proportions")
 
 
 def _check_budget(job: Job) -> None:
@@ -284,7 +284,7 @@ class Split(NamedTuple):
     holdout: pd.DataFrame | None
 
 
-def read_split(job: Job) -> Split:
+def read_split(job: Job, source: DataSource | None = None) -> Split:
     """Return the source's rows, the training rows among them, and the holdout.
 
     A share is held out unit by unit, each by its own coin, so that adding or removing one unit in the source changes
@@ -292,15 +292,19 @@ def read_split(job: Job) -> Split:
     coins are fresh: seeded ones would depend on position, and removing the first row would reassign all others. A job
     with a checkpoint keeps the fresh seed of its coins there, so that it resumes with the same rows.
 
+    Args:
+        job: The job.
+        source: Its source; opened anew by default.
+
     Raises:
         DataError: training rows or holdout are empty, or the columns of a holdout table differ.
         CheckpointError: the checkpoint is damaged.
     """
-    df = _read(job, job.source.file())
+    df = in_one_frame(source or job.source.open(job.schema))
     if job.holdout is None:
         return Split(df, df, None)
-    if isinstance(job.holdout, Path):
-        holdout = _read(job, job.holdout)
+    if isinstance(job.holdout, Path | str):
+        holdout = in_one_frame(job.source.open_holdout(job.schema))
         if list(holdout.columns) != list(df.columns):
             raise DataError(
                 "source.holdout: expected the columns of the source, in their order. Make them the same."
@@ -339,38 +343,21 @@ def says_what_is_spent(model: Any, private_metrics_epsilon: float | None = None)
         raise
 
 
-def _read(job: Job, path: Path) -> pd.DataFrame:
-    """Return a table of the job's source, as text where a CSV column has no declared dtype."""
-    declared = {column.name: column.dtype for column in job.schema or () if column.dtype}
-    source = job.source
-    dtypes = declared | source.dtypes
-    return read_table(
-        path, format=source.format, dtypes=dtypes, as_text=True, schema=job.schema, **source.form
-    )
-
-
 def _model(job: Job) -> Any:
     from tabgan.synthesizer import TabGAN  # not at the top: it imports torch and opacus
 
     return TabGAN(**job.model, schema=job.declared_schema, random_state=job.random_state)
 
 
-def _fit(job: Job, tables: Split, progress: Progress) -> Any:
+def _fit(job: Job, tables: Split, untyped_text: bool, progress: Progress) -> Any:
     return _model(job).fit(
         tables.real,
         progress=progress,
-        untyped_text=is_csv(job.source.file(), job.source.format),
+        untyped_text=untyped_text,
         ledger=job.ledger,
         checkpoint=job.resumes_from,
         source_table=tables.source,
     )
-
-
-def _form_of_output(source: Source) -> CsvForm:
-    """Return the form of a job's CSV, which is its source's."""
-    if not is_csv(source.file(), source.format):
-        return {}
-    return form_in_full(source.file(), source.form)
 
 
 def _write(output: Output, model: Any, synthetic: pd.DataFrame, form: CsvForm, folder: Path) -> None:

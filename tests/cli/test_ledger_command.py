@@ -55,7 +55,7 @@ class TestFit:
         assert "cap epsilon 1.6 at delta 1e-05" in text
         assert text.count("done") == 2
         before = Path("people.ledger").read_bytes()
-        monkeypatch.setattr("tabgan.io.read_table", lambda *a, **k: pytest.fail("read"))
+        monkeypatch.setattr("tabgan.io.open_table", lambda *a, **k: pytest.fail("read"))
         said = fit(*cap, code=1)
         assert "over its cap of 1.6" in said
         assert "No row was read" in said
@@ -228,7 +228,7 @@ random_state: 0
     def test_the_cap_refuses_before_the_source_is_read(self, monkeypatch):
         run("run", "people.yaml")
         run("run", "people.yaml")
-        monkeypatch.setattr(jobs_run, "read_table", lambda *a, **k: pytest.fail("read"))
+        monkeypatch.setattr(jobs_run, "in_one_frame", lambda *a, **k: pytest.fail("read"))
         assert "over its cap" in run("run", "people.yaml", code=1)
 
     def test_no_entity_is_on_both_sides(self):
@@ -245,7 +245,7 @@ random_state: 0
 
         seen, sound = [], jobs_run._fit
         monkeypatch.setattr(
-            jobs_run, "_fit", lambda job, tables, p: seen.append(tables) or sound(job, tables, p)
+            jobs_run, "_fit", lambda job, tables, *others: seen.append(tables) or sound(job, tables, *others)
         )
         with monkeypatch.context() as patch:
             patch.setattr("tabgan.fitting.fit._anchored_generator", stop)

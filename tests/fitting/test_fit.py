@@ -824,7 +824,8 @@ def test_what_is_no_table_leaves_the_checkpoint_as_it_was(path, folder, monkeypa
     """Though a table that cannot be learnt gives it up."""
     given = {"schema": Schema([Categorical(name="town")], target="member")}
     stopped(path, folder, monkeypatch, **given)
-    for df in ("table.csv", table().to_numpy(), table().to_dict()):
+    refused(path, folder, ConfigError, "no file 'table.csv'", df="table.csv", **given)
+    for df in (table().to_numpy(), table().to_dict()):
         refused(path, folder, DataError, "expected a pandas DataFrame", df=df, **given)
     check_account(path, model(**given).fit(table(), ledger=path, checkpoint=folder))
 

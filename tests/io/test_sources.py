@@ -286,9 +286,15 @@ class TestStoredTypes:
 
     def test_a_part_of_nulls_takes_the_type_of_the_others(self, tmp_path):
         pq.write_table(pa.table({"a": pa.nulls(1), "b": [1]}), tmp_path / "0.parquet")
-        pq.write_table(pa.table({"a": pa.array([1]), "c": ["x"]}), tmp_path / "1.parquet")
+        pq.write_table(pa.table({"a": pa.array([1]), "b": pa.nulls(1)}), tmp_path / "1.parquet")
         df = read_table(tmp_path, format="parquet")
-        assert df.dtypes.astype(str).to_dict() == {"a": "Int64", "b": "Int64", "c": "object"}
+        assert df.dtypes.astype(str).to_dict() == {"a": "Int64", "b": "Int64"}
+
+    def test_a_part_that_lacks_a_column_is_refused(self, tmp_path):
+        pq.write_table(pa.table({"a": [1], "b": [1]}), tmp_path / "0.parquet")
+        pq.write_table(pa.table({"a": [1]}), tmp_path / "1.parquet")
+        with pytest.raises(DataError, match=r"Column 'b': '1\.parquet' lacks it, and '0\.parquet' has it"):
+            read_table(tmp_path, format="parquet")
 
     def test_parts_of_different_types_are_refused(self, tmp_path):
         pq.write_table(pa.table({"a": [1]}), tmp_path / "0.parquet")

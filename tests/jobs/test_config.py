@@ -171,7 +171,10 @@ class TestProblems:
             ("{path: people.csv, holdout: 0}", "source.holdout: expected a number in (0, 1), got 0"),
             ("{path: people.csv, holdout: rest.csv}", "source.holdout: no file 'rest.csv'"),
             ("{path: people.csv, holdout: jobs.yaml}", "source.holdout: expected a name ending in"),
-            ("{path: people.csv, format: excel}", "source.format: expected 'csv' or 'parquet', got 'excel'"),
+            (
+                "{path: people.csv, format: word}",
+                "source.format: expected 'csv', 'parquet', 'arrow' or 'excel', got",
+            ),
             ("{path: people.csv, dtypes: {age: int65}}", "source.dtypes.age: expected a pandas dtype"),
             ("{path: people.csv, na_values: x}", "source.na_values: expected a valid tuple, got 'x'"),
             ("{path: ''}", "source.path: expected a path as text"),

@@ -137,7 +137,7 @@ class TestRun:
 
     def test_a_folder_that_cannot_be_written_stops_it_before_anything_is_read(self, job, monkeypatch):
         Path("blocked").touch()
-        monkeypatch.setattr("tabgan.jobs.run.read_table", lambda *a, **k: pytest.fail("read"))
+        monkeypatch.setattr("tabgan.jobs.run.in_one_frame", lambda *a, **k: pytest.fail("read"))
         with pytest.raises(ConfigError, match="expected a folder"):
             run_job(replace(job, output=replace(job.output, folder=Path("blocked/out"))))
 
@@ -193,7 +193,7 @@ class TestGate:
         folder = tmp_path / "out/people"
         folder.mkdir(parents=True)
         (folder / name).symlink_to(tmp_path) if is_link else (folder / name).touch()
-        monkeypatch.setattr("tabgan.jobs.run.read_table", lambda *a, **k: pytest.fail("read"))
+        monkeypatch.setattr("tabgan.jobs.run.in_one_frame", lambda *a, **k: pytest.fail("read"))
         with pytest.raises(ConfigError, match="found a link or a file"):
             run_job(job)
 
@@ -249,7 +249,7 @@ class TestGate:
         monkeypatch.setattr(
             "tabgan.audit.audit", lambda *_, **__: AuditResult(1, 1e-6, "row", (broken,), (), 0.95, 1)
         )
-        monkeypatch.setattr("tabgan.jobs.run.read_table", lambda *a, **k: pytest.fail("read"))
+        monkeypatch.setattr("tabgan.jobs.run.in_one_frame", lambda *a, **k: pytest.fail("read"))
         with pytest.raises(AuditError):
             run_job(replace(job, gate=Gate(audit=1.0)))
 
@@ -318,7 +318,7 @@ class TestReading:
 def test_a_declared_number_of_rows_that_is_too_small_stops_a_job_before_it_reads(
     job, fake_model, monkeypatch
 ):
-    monkeypatch.setattr("tabgan.jobs.run.read_table", lambda *a, **k: pytest.fail("read"))
+    monkeypatch.setattr("tabgan.jobs.run.in_one_frame", lambda *a, **k: pytest.fail("read"))
     monkeypatch.setattr(fake_model, "check_params", lambda model: TabGAN(schema=model.schema).check_params())
     with pytest.raises(ConfigError, match="n_rows: 3 rows are too few"):
         run_job(replace(job, schema=Schema(n_rows=3)))
@@ -363,6 +363,6 @@ class TestColumns:
 
 def test_a_draft_off_rows_stops_a_job_before_it_reads(job, monkeypatch):
     """Its error says that no row was read."""
-    monkeypatch.setattr("tabgan.jobs.run.read_table", lambda *a, **k: pytest.fail("read"))
+    monkeypatch.setattr("tabgan.jobs.run.in_one_frame", lambda *a, **k: pytest.fail("read"))
     with pytest.raises(SchemaError, match="No row was read"):
         run_job(replace(job, schema=Schema(drafted="from rows")))

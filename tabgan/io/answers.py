@@ -1,0 +1,151 @@
+"""Forms of a synthetic table: a sample is the same kind of thing as the table of the fit, a pandas frame by default.
+
+The kind and the types of the columns are public facts of the source, known before a row is read. A model keeps them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+
+import pandas as pd
+import pyarrow as pa
+
+from tabgan._util.validate import one_of
+from tabgan.errors import ConfigError
+from tabgan.io.arrow_types import header_of_schema
+from tabgan.io.sinks import storable
+from tabgan.table.labels import LABEL, label_of, to_json
+
+Answer = Literal["pandas", "arrow", "polars"]
+
+ANSWERS: tuple[Answer, ...] = ("pandas", "arrow", "polars")
+
+_ZONED = re.compile(r"timestamp\[(s|ms|us|ns), tz=([^\]]+)\]")
+_DECIMAL = re.compile(r"decimal(32|64|128|256)\((\d{1,2}), (-?\d{1,2})\)")
+_DICTIONARY = re.compile(r"dictionary<values=(\w+), indices=\w+, ordered=[01]>")
+
+
+@dataclass(frozen=True)
+class AnswerForm:
+    """The kind of thing that a sample is.
+
+    Attributes:
+        kind: A pandas frame, an Arrow table or a Polars frame.
+        types: Arrow's types by column, as text, of the table of the fit; none for a pandas frame.
+    """
+
+    kind: Answer = "pandas"
+    types: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of_schema(cls, kind: Answer, schema: pa.Schema) -> AnswerForm:
+        """Return the form of samples of a table with an Arrow schema."""
+        known = {name: str(type_) for name, type_ in zip(schema.names, schema.types, strict=True)}
+        return cls(kind, {name: text for name, text in known.items() if _type_of(text) is not None})
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> AnswerForm:
+        """Return the form that :meth:`to_dict` describes.
+
+        Raises:
+            ValueError, KeyError, TypeError: it describes none.
+        """
+        form = cls(data["kind"], dict(data["types"]))
+        if form.kind not in ANSWERS or set(data) != {"kind", "types"}:
+            raise ValueError
+        if any(_type_of(text) is None for text in form.types.values()):
+            raise ValueError
+        return form
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the form as plain data."""
+        return {"kind": self.kind, "types": dict(self.types)}
+
+
+def check_answer(kind: str | None, default: Answer) -> Answer:
+    """Return the kind of a sample.
+
+    Raises:
+        ConfigError: there is no such kind, or its library is not installed.
+    """
+    chosen = cast(Answer, one_of("as_", default if kind is None else kind, ANSWERS))
+    if chosen == "polars":
+        library("polars", "polars", "as_")
+    return chosen
+
+
+def library(name: str, extra: str, where: str = "source") -> Any:
+    """Return an optional library.
+
+    Raises:
+        ConfigError: it is not installed; names the extra that brings it.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise ConfigError(
+            f"{where}: this needs the package {name}, which is not installed. Run pip install 'tabgan-dp[{extra}]'."
+        ) from None
+
+
+def answer_as(df: pd.DataFrame, kind: Answer, form: AnswerForm) -> Any:
+    """Return a synthetic table as another kind of thing, with the types of the table of the fit where it keeps them."""
+    if kind == "pandas":
+        return df
+    columns = [_array(df.iloc[:, place], form.types.get(str(name))) for place, name in enumerate(df.columns)]
+    schema = pa.schema(
+        [pa.field(str(name), column.type) for name, column in zip(df.columns, columns, strict=True)]
+    )
+    label = label_of(df)
+    told = {} if label is None else {LABEL: to_json(label)}
+    told |= {key: str(value) for key, value in df.attrs.items() if key != LABEL}
+    table = pa.Table.from_arrays(columns, schema=schema.with_metadata(told or None))
+    return table if kind == "arrow" else library("polars", "polars").from_arrow(table)
+
+
+def _array(series: pd.Series, text: str | None) -> pa.ChunkedArray:
+    """Return a column as Arrow holds it; of the given type unless a declared dtype has made it another."""
+    plain = storable(series.to_frame("x"))["x"]
+    type_ = None if text is None else _type_of(text)
+    column = pa.Table.from_pandas(plain.to_frame("x"), preserve_index=False).column("x")
+    if type_ is None or header_of_schema(pa.schema([("x", type_)])).dtypes.iloc[0] != series.dtype:
+        return column
+    try:
+        return _cast(column, type_)
+    except pa.ArrowException:  # of objects: a declared format makes text of dates
+        return column
+
+
+def _cast(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
+    if pa.types.is_dictionary(type_):
+        has_views = pa.types.is_string_view(type_.value_type)
+        return column.cast(pa.string() if has_views else type_.value_type).dictionary_encode()
+    is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    makes_text = any(
+        check(type_) for check in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    )
+    if is_text != makes_text and not pa.types.is_null(column.type):
+        return column
+    return column.cast(type_, safe=False)
+
+
+def _type_of(text: str) -> pa.DataType | None:
+    """Return the type of a column that a fit takes, by Arrow's name of it; ``None`` for any other text."""
+    if match := _ZONED.fullmatch(text):
+        return pa.timestamp(*match.groups())
+    if match := _DICTIONARY.fullmatch(text):
+        values = _type_of(match[1])
+        return None if values is None else pa.dictionary(pa.int32(), values)
+    try:
+        if match := _DECIMAL.fullmatch(text):
+            width, digits, scale = map(int, match.groups())
+            return {32: pa.decimal32, 64: pa.decimal64, 128: pa.decimal128, 256: pa.decimal256}[width](
+                digits, scale
+            )
+        return pa.type_for_alias(text)
+    except ValueError:
+        return None

@@ -1,0 +1,127 @@
+"""Sources of rows behind one protocol: names and dtypes known before any row, and the rows in parts.
+
+A library's own message may quote a cell, a query or a password, so none is passed on: an error tells its kind alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pandas as pd
+
+from tabgan.errors import SourceError
+from tabgan.io.answers import AnswerForm
+from tabgan.io.cells import frame_of
+from tabgan.io.dialect import CsvForm, Dialect
+from tabgan.io.remote import told_errors
+from tabgan.io.sources import check_dtype, check_names, of_cells, with_dtypes
+from tabgan.schema import Schema
+from tabgan.table.partitions import checked
+
+#: Rows of a part, about.
+PART_ROWS = 1 << 17
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """A table in parts, as :class:`~tabgan.table.partitions.Partitions` describes it.
+
+    Attributes:
+        name: Name in messages, without passwords.
+        header: The columns and their dtypes, without a row.
+        parts: Returns an iterator over the parts, from the first one on.
+        is_rereadable: True if it may be read more than once.
+        untyped_text: True if its cells have no types, as in a CSV: text may then stand for numbers and booleans.
+        form: Form of the CSV; empty for any other source.
+        answer: Form of samples of a model of it.
+    """
+
+    name: str
+    header: pd.DataFrame
+    parts: Callable[[], Iterable[pd.DataFrame]] = field(repr=False)
+    is_rereadable: bool = True
+    untyped_text: bool = False
+    form: CsvForm = field(default_factory=CsvForm)
+    answer: AnswerForm = field(default_factory=AnswerForm)
+    _begun: list[bool] = field(default_factory=list, repr=False)
+
+    def __iter__(self) -> Iterator[pd.DataFrame]:
+        """Yield the parts, each with the columns and dtypes of the header.
+
+        Raises:
+            SourceError: the source cannot be read to its end, or is read again although it can be read once.
+            DataError: it has changed, or cells do not fit a declared dtype.
+        """
+        if self._begun and not self.is_rereadable:
+            raise SourceError(f"{self.name}: it can be read once, and was. Open it again.")
+        self._begun.append(True)
+        parts = self._told_parts()
+        for number, part in enumerate(parts, 1):
+            yield checked(part, self.header, number)
+
+    def _told_parts(self) -> Iterator[pd.DataFrame]:
+        with told_errors(self.name, "reading it stopped"):
+            yield from self.parts()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Public facts that say how the cells of a source are read.
+
+    Attributes:
+        dtypes: pandas dtypes by column, beside those of the schema.
+        schema: Kinds of the columns, as far as they are declared.
+        dialect: The form of text.
+    """
+
+    dtypes: Mapping[str, str] = field(default_factory=dict)
+    schema: Schema | None = None
+    dialect: Dialect = field(default_factory=Dialect)
+
+    def checked_dtypes(self, names: Sequence[str]) -> dict[str, str]:
+        """Return the dtypes of a table with these columns.
+
+        Categories are left as they are stored: a dtype of them follows from the rows.
+
+        Raises:
+            ConfigError, DataError: a dtype is unknown, or its column; or names repeat.
+        """
+        declared = {column.name: column.dtype for column in self.schema or () if column.dtype}
+        found = {
+            name: check_dtype(dtype, f"dtypes.{name}") for name, dtype in {**declared, **self.dtypes}.items()
+        }
+        check_names(names, found)
+        return {name: dtype for name, dtype in found.items() if dtype != "category"}
+
+    def typed(self, source: DataSource) -> DataSource:
+        """Return a source of typed columns, with the given dtypes."""
+        wanted = self.checked_dtypes([str(name) for name in source.header.columns])
+        if not wanted:
+            return source
+        header = with_dtypes(source.header.copy(), wanted)
+        read = source.parts
+        return replace(source, header=header, parts=lambda: (with_dtypes(part, wanted) for part in read()))
+
+    def untyped(
+        self, name: str, names: Sequence[str], cells: Callable[[], Iterable[pd.DataFrame]], **facts: Any
+    ) -> DataSource:
+        """Return a source of cells of text, empty where they are missing."""
+        wanted = self.checked_dtypes(names)
+
+        def read(part: pd.DataFrame) -> pd.DataFrame:
+            return of_cells(part, self.dialect, wanted, True, self.schema)
+
+        header = read(frame_of([()] * len(names), names))
+        return DataSource(name, header, lambda: map(read, cells()), untyped_text=True, **facts)
+
+
+def in_one_frame(source: DataSource) -> pd.DataFrame:
+    """Return all parts of a source as one table in memory."""
+    parts = list(source)
+    if len(parts) == 1:
+        return parts[0]
+    whole = pd.concat(parts, ignore_index=True) if parts else source.header.copy()
+    whole.attrs = dict(source.header.attrs)
+    return whole

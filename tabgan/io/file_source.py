@@ -1,0 +1,220 @@
+"""Files and folders of files as sources: CSV, Parquet, Arrow and Excel, on this machine or through fsspec.
+
+The form of every file of a folder is checked before a row is read: an error names file and column.
+"""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
+from pathlib import Path
+from typing import Any, Literal, cast
+from urllib.parse import unquote
+
+import pandas as pd
+
+from tabgan.errors import ConfigError, DataError
+from tabgan.io.arrow_source import of_batches
+from tabgan.io.arrow_types import common_schema, files_of
+from tabgan.io.cells import cells_in_parts
+from tabgan.io.data_source import PART_ROWS, DataSource, Reading
+from tabgan.io.dialect import Dialect, Header, form_in_full, open_text, read_header
+from tabgan.io.remote import AnyPath, RemotePath, told_errors
+from tabgan.io.sources import check_readable, format_by_suffix, format_of, readable
+from tabgan.io.spreadsheets import cells_of_sheet
+from tabgan.table.labels import labelled, of_side_file
+
+FileFormat = Literal["csv", "parquet", "arrow", "excel"]
+
+FILE_FORMATS: tuple[FileFormat, ...] = ("csv", "parquet", "arrow", "excel")
+
+#: Name of a folder that stands for a missing value, as Hive writes it.
+_HIVE_MISSING = "__HIVE_DEFAULT_PARTITION__"
+
+
+def of_files(
+    path: AnyPath, reading: Reading, *, format: FileFormat | None = None, sheet: str | int | None = None
+) -> DataSource:
+    """Return the source of a file, of all files of a folder, or of those whose names fit a pattern such as ``*.csv``.
+
+    Raises:
+        ConfigError: there is no such file, or nobody can tell its format.
+        DataError: a file cannot be read, or two differ in their columns; no row has been read.
+    """
+    base, files = _listed(path)
+    format = format or _common_format(files, path)
+    if sheet is not None and format != "excel":
+        raise ConfigError(f"sheet: expected an Excel file beside it, got {format}. Leave it out.")
+    if format == "excel":
+        return _of_excel(files, reading, sheet)
+    if format == "csv":
+        return _of_csv(files, base, str(path), reading)
+    with readable(path, format):
+        return reading.typed(_of_dataset(files, base, str(path), format))
+
+
+def files_at(path: Path, where: str = "source") -> list[Path]:
+    """Return a file, all visible files of a folder, or those that fit a pattern, in the order of their names.
+
+    Raises:
+        ConfigError: there is no such file.
+    """
+    return [Path(str(file)) for file in _listed(path, where)[1]]
+
+
+def format_at(path: Path, where: str = "source") -> FileFormat:
+    """Return the format of a file, of all files of a folder, or of those that fit a pattern.
+
+    Raises:
+        ConfigError: there is no such file, or nobody can tell its format.
+    """
+    return _common_format(_listed(path, where)[1], path, where)
+
+
+def _listed(path: AnyPath, where: str = "source") -> tuple[AnyPath, list[AnyPath]]:
+    """Return the folder that files lie in, and the files, in the order of their names."""
+    found: list[AnyPath]
+    if isinstance(path, RemotePath):
+        with told_errors(str(path), "it cannot be reached"):
+            if path.is_dir():
+                return path, list(_visible(path.files(), path.path))
+            found = [*path.matching()]
+    elif path.is_dir():
+        return path, list(_visible((file for file in sorted(path.rglob("*")) if file.is_file()), str(path)))
+    elif glob.has_magic(str(path)) and not path.exists():
+        found = [Path(name) for name in sorted(glob.glob(str(path), recursive=True)) if Path(name).is_file()]
+    else:
+        return path.parent, [check_readable(path, where)]
+    if not found:
+        raise ConfigError(f"{where}: no file {str(path)!r}.")
+    whole = "/".join(_path_of(path).split("/")[: -1 if len(found) == 1 else None])
+    parts = list(takewhile(lambda part: not glob.has_magic(part), whole.split("/")))
+    root = "/".join(parts)
+    return RemotePath(root, path.protocol, path.fs) if isinstance(path, RemotePath) else Path(root), found
+
+
+def _visible(files: Any, folder: str) -> Iterator[Any]:
+    """Yield files that are not hidden, as are those whose names, or folders, begin with a point or an underscore."""
+    for file in files:
+        inner = str(file.path if isinstance(file, RemotePath) else file)[len(folder) :]
+        if not any(part.startswith((".", "_")) for part in inner.split("/")):
+            yield file
+
+
+def _common_format(files: Sequence[AnyPath], path: AnyPath, where: str = "source") -> FileFormat:
+    """Return the format of all files, by their suffixes.
+
+    Raises:
+        ConfigError: there is no file, one of unknown format, or two formats.
+    """
+    known = [(file, format_by_suffix(file.name)) for file in files]
+    if not known:
+        raise ConfigError(f"{where}: the folder {str(path)!r} holds no file.")
+    format_ = known[0][1]
+    if format_ not in FILE_FORMATS and files[0].name == path.name:
+        format_of(Path(path.name), where)  # its error names the suffixes that there are
+    odd = next((file for file, each in known if each is None or each != format_), None)
+    if format_ is None or odd is not None:
+        raise ConfigError(
+            f"{where}: nobody can tell the format of {(odd or files[0]).name!r} among the files of {str(path)!r}. Name "
+            "the format (format, --format), or the files by a pattern such as 'folder/*.parquet'."
+        )
+    return cast(FileFormat, format_)
+
+
+def _of_dataset(files: Sequence[AnyPath], base: AnyPath, name: str, format: FileFormat) -> DataSource:
+    """Return the source of files that hold their types; values in the names of folders are text."""
+    first = files[0]
+    inner: dict[str, Any] = {"filesystem": first.fs} if isinstance(first, RemotePath) else {}
+    found = files_of(
+        [_path_of(file) for file in files],
+        "ipc" if format == "arrow" else format,
+        partition_base_dir=_path_of(base),
+        **inner,
+    )
+    schema = common_schema(found).with_metadata(found.schema.metadata)
+    whole = found.replace_schema(schema)
+    return of_batches(name, schema, lambda: whole.to_batches(batch_size=PART_ROWS), answer="pandas")
+
+
+def _path_of(path: AnyPath) -> str:
+    return path.path if isinstance(path, RemotePath) else str(path.absolute())
+
+
+def _of_csv(files: Sequence[AnyPath], base: AnyPath, name: str, reading: Reading) -> DataSource:
+    """Return the source of CSV files with the same header; their cells have no types."""
+    dialect = reading.dialect
+    headers = [_header(file, dialect) for file in files]
+    folders = [_folders(file, base) for file in files]
+    for file, header, inner in zip(files, headers, folders, strict=True):
+        _check_same(list(headers[0].names), list(header.names), files[0].name, file.name)
+        _check_same(list(folders[0]), list(inner), files[0].name, file.name)
+
+    def cells() -> Iterator[pd.DataFrame]:
+        for file, inner in zip(files, folders, strict=True):
+            with readable(file, "csv", dialect.encoding, has_begun=True):
+                for part in cells_in_parts(file, dialect, PART_ROWS):
+                    for name, value in inner.items():
+                        part[name] = value
+                    yield part
+
+    first = files[0]
+    given: Any = {key: getattr(dialect, key) for key in ("separator", "decimal", "encoding", "na_values")}
+    form = form_in_full(first, given)
+    names = [*headers[0].names, *folders[0]]
+    source = reading.untyped(name, names, cells, form=form)
+    if isinstance(first, Path):
+        labelled(source.header, of_side_file(first))
+    return source
+
+
+def _header(file: AnyPath, dialect: Dialect) -> Header:
+    with readable(file, "csv", dialect.encoding), open_text(file, dialect.encoding) as text:
+        return read_header(text, file, dialect.separator)
+
+
+def _check_same(expected: list[str], found: list[str], first: str, name: str) -> None:
+    """Raise unless two files of a folder have the same columns in the same order.
+
+    Raises:
+        DataError: they have not; names the second file, and a column.
+    """
+    if expected == found:
+        return
+    lacking = [each for each in expected if each not in found]
+    further = [each for each in found if each not in expected]
+    if lacking or further:
+        column = (lacking or further)[0]
+        which = (
+            f"{name!r} lacks it, and {first!r} has it"
+            if lacking
+            else f"{name!r} has it, and {first!r} has not"
+        )
+        raise DataError(f"Column {column!r}: {which}. Write the files of a folder with the same columns.")
+    raise DataError(
+        f"source: {name!r} has the columns of {first!r} in another order. Write the files of a folder with the same "
+        "columns."
+    )
+
+
+def _folders(file: AnyPath, base: AnyPath) -> dict[str, str]:
+    """Return the values in the names of the folders between a file and the folder of all, as Hive writes them."""
+    start, inner = _path_of(base).rstrip("/"), _path_of(file)
+    pairs = [part.partition("=") for part in inner[len(start) :].split("/")[:-1] if "=" in part]
+    return {key: "" if value == _HIVE_MISSING else unquote(value) for key, _, value in pairs}
+
+
+def _of_excel(files: Sequence[AnyPath], reading: Reading, sheet: str | int | None) -> DataSource:
+    """Return the source of a sheet in each of some Excel files."""
+
+    def cells(file: AnyPath, n_rows: int | None = None) -> pd.DataFrame:
+        with readable(file, "Excel"):
+            content = file.open() if isinstance(file, RemotePath) else file.open("rb")
+        with content:
+            return cells_of_sheet(content, file.name, sheet, n_rows)
+
+    headers = [[str(name) for name in cells(file, 0).columns] for file in files]
+    for file, header in zip(files, headers, strict=True):
+        _check_same(headers[0], header, files[0].name, file.name)
+    return reading.untyped(str(files[0]), headers[0], lambda: map(cells, files))

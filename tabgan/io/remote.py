@@ -1,0 +1,145 @@
+"""Files on object stores and other file systems, through fsspec: a path for each, whose text shows no password."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, TypeAlias, cast
+from urllib.parse import unquote, urlsplit
+
+from tabgan.errors import ConfigError, SourceError, TabGANError
+
+
+@contextmanager
+def told_errors(name: str, failure: str) -> Iterator[None]:
+    """Have an error of another library, or of the system, give its type and no message.
+
+    Raises:
+        SourceError: there was one.
+    """
+    try:
+        yield
+    except TabGANError:
+        raise
+    except Exception as error:
+        number = error.errno if isinstance(error, OSError) else None
+        reason = type(error).__name__ if number is None else os.strerror(number)
+        raise SourceError(
+            f"{name}: {failure} ({reason}). The message of the library may quote rows, so it is not shown."
+        ) from None
+
+
+@dataclass(frozen=True)
+class RemotePath:
+    """A file or folder of a file system of fsspec.
+
+    Attributes:
+        path: Path within the file system.
+        protocol: Beginning of its address, such as ``s3``.
+        fs: The file system.
+    """
+
+    path: str
+    protocol: str
+    fs: Any = field(repr=False, compare=False)
+
+    def __str__(self) -> str:
+        return told_url(self.path if "://" in self.path else f"{self.protocol}://{self.path.lstrip('/')}")
+
+    def __repr__(self) -> str:
+        return f"RemotePath({str(self)!r})"
+
+    @property
+    def pure(self) -> PurePosixPath:
+        """The path without what follows it in an address of the web."""
+        return PurePosixPath(self.path.partition("?")[0] if "://" in self.path else self.path)
+
+    @property
+    def name(self) -> str:
+        """Last part of the path."""
+        return self.pure.name
+
+    @property
+    def suffixes(self) -> list[str]:
+        """All suffixes of the name."""
+        return self.pure.suffixes
+
+    def open(self) -> IO[bytes]:
+        """Open the file, decompressed by its suffix, and return it."""
+        return cast(IO[bytes], self.fs.open(self.path, "rb", compression="infer"))
+
+    def exists(self) -> bool:
+        """Return true if there is such a file or folder."""
+        return bool(self.fs.exists(self.path))
+
+    def is_dir(self) -> bool:
+        """Return true for a folder; the web has none."""
+        return self.protocol not in ("http", "https") and bool(self.fs.isdir(self.path))
+
+    def matching(self) -> list[RemotePath]:
+        """Return the file, or all whose names fit a pattern, in the order of their names."""
+        if "://" not in self.path and glob.has_magic(self.path):
+            return [RemotePath(path, self.protocol, self.fs) for path in sorted(self.fs.glob(self.path))]
+        return [self] if self.exists() else []
+
+    def files(self) -> list[RemotePath]:
+        """Return all files of a folder and the folders in it, in the order of their names."""
+        return [RemotePath(path, self.protocol, self.fs) for path in sorted(self.fs.find(self.path))]
+
+
+#: A file on this machine or another.
+AnyPath: TypeAlias = Path | RemotePath
+
+
+def is_url(text: object) -> bool:
+    """Return true for the address of something that is not a path on this machine."""
+    return isinstance(text, str) and "://" in text and urlsplit(text).scheme.isascii()
+
+
+def told_url(url: str) -> str:
+    """Return an address without user, password and query, as messages may show it.
+
+    >>> told_url("postgresql://me:secret@host:5432/people?password=secret")
+    'postgresql://host:5432/people'
+    """
+    scheme, _, rest = url.partition("://")
+    rest = rest.partition("?")[0].partition("#")[0]
+    host, slash, path = rest.partition("/")
+    if "@" in path:  # a password with a slash in it
+        host, slash, path = rest.rpartition("@")[2].partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+
+
+def remote_path(url: str, where: str = "source", **options: object) -> AnyPath:
+    """Return the file or folder at an address such as ``s3://bucket/folder``.
+
+    Args:
+        url: The address.
+        where: Place of the address, for messages.
+        **options: Arguments of fsspec's file system, such as ``anon=True``.
+
+    Raises:
+        ConfigError: there is no such protocol, or its package is not installed.
+        SourceError: the file system cannot be reached.
+    """
+    protocol = url.partition("://")[0]
+    if protocol == "file" and not options:
+        return Path(unquote(urlsplit(url).path))
+    import fsspec
+
+    try:
+        fsspec.get_filesystem_class(protocol)
+    except ImportError as error:
+        raise ConfigError(f"{where}: {protocol}:// needs another package. {error}.") from None
+    except ValueError:
+        raise ConfigError(
+            f"{where}: expected a path or an address such as s3://bucket/folder, got one of the unknown protocol "
+            f"{protocol!r}."
+        ) from None
+    with told_errors(told_url(url), "it cannot be reached"):
+        fs, path = fsspec.core.url_to_fs(url, **options)
+    return RemotePath(str(path), protocol, fs)
