@@ -355,14 +355,14 @@ def _rows_of(
         with (
             _told_database(name, "the database went away, or refuses the query"),
             _reading(engine) as connection,
+            closing(connection.execution_options(yield_per=_PART_ROWS).exec_driver_sql(query)) as result,
         ):
-            with closing(connection.execution_options(yield_per=_PART_ROWS).exec_driver_sql(query)) as result:
-                found = [str(each) for each in result.keys()]  # noqa: SIM118 - no mapping
-                _check_unique(found)
-                if found != list(names):
-                    raise SourceError(f"{name}: the query has other columns than before. Open it again.")
-                while part := result.fetchmany(_PART_ROWS):
-                    yield dict(zip(names, zip(*part, strict=True), strict=True))
+            found = [str(each) for each in result.keys()]  # noqa: SIM118 - no mapping
+            _check_unique(found)
+            if found != list(names):
+                raise SourceError(f"{name}: the query has other columns than before. Open it again.")
+            while part := result.fetchmany(_PART_ROWS):
+                yield dict(zip(names, zip(*part, strict=True), strict=True))
 
     return rows
 
