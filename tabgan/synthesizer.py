@@ -31,8 +31,7 @@ from tabgan.fitting.checkpoint import folder_of
 from tabgan.fitting.fit import Request, Session, learn, say_what_is_spent, warn_of_weak_promise
 from tabgan.fitting.measured import marginals_frame
 from tabgan.fitting.modelfile import Fitted, read_model, stated_form, write_model
-from tabgan.io import as_frame, open_table
-from tabgan.io.data_source import in_one_frame
+from tabgan.io import as_frame, in_one_frame, open_table
 from tabgan.privacy.doors.release import check_declared_rows
 from tabgan.privacy.filter import UNTOLD_PLACE
 from tabgan.privacy.ledger.file import LedgerFile

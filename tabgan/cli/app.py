@@ -290,7 +290,7 @@ app.command()(evaluate)
 
 @schema_app.command()
 def infer(
-    table: Annotated[Path, typer.Argument(help="CSV or Parquet file.")],
+    source: SourceArgument,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="YAML file to write; printed by default.")
     ] = None,
@@ -332,6 +332,10 @@ def infer(
         list[str] | None,
         typer.Option(help="Column to be predicted; may be repeated, the most important first."),
     ] = None,
+    query: Query = None,
+    table: TableName = None,
+    sheet: Sheet = None,
+    format: SourceFormat = None,
     na_value: NaValue = None,
     separator: Separator = None,
     decimal: DecimalMark = None,
@@ -356,16 +360,17 @@ def infer(
         )
         if output is not None:
             check_output(output, force)
-        form = options.form_of(separator, decimal, encoding, na_value, table)
-        given: Any = {"targets": target or (), "untyped_text": io.is_csv(table)}
+        form = options.given_form(separator, decimal, encoding, na_value)
+        opened = options.open_source(source, None, form, query, table, sheet, format)
+        given: Any = {"targets": target or (), "untyped_text": opened.untyped_text}
 
         from tabgan.table.proposals import propose
 
         if budget is None:
-            draft = propose(io.read_table(table, as_text=True, **form), with_domain=with_domain, **given)
+            draft = propose(io.in_one_frame(opened), with_domain=with_domain, **given)
             said = "a draft. Edit it before use: a fit takes everything in it as public."
         else:
-            draft, said = _private_draft(table, form, budget, given)
+            draft, said = _private_draft(opened, budget, given)
         text = draft.to_yaml()
         if output is None:
             typer.echo(text, nl=False)
@@ -378,8 +383,8 @@ def infer(
             discard(checkpoint)
 
 
-def _private_draft(table: Path, form: Any, budget: dict[str, Any], given: Any) -> tuple[Any, str]:
-    """Return a private draft of a file, and its promise in words."""
+def _private_draft(source: io.DataSource, budget: dict[str, Any], given: Any) -> tuple[Any, str]:
+    """Return a private draft of a source, and its promise in words."""
     from tabgan.fitting.checkpoint import has_begun
     from tabgan.fitting.private_draft import check_cap, infer_privately
 
@@ -388,7 +393,7 @@ def _private_draft(table: Path, form: Any, budget: dict[str, Any], given: Any) -
             **{key: value for key, value in budget.items() if key != "checkpoint"},
             untyped_text=given["untyped_text"],
         )
-    df = io.read_table(table, as_text=True, **form)
+    df = io.in_one_frame(source)
     with watcher_on_stderr() as watcher:
         draft = infer_privately(df, **budget, **given, progress=watcher.progress)
     return draft, f"a draft: {draft.privacy}"
@@ -396,10 +401,14 @@ def _private_draft(table: Path, form: Any, budget: dict[str, Any], given: Any) -
 
 @schema_app.command()
 def check(
-    table: Annotated[Path, typer.Argument(help="CSV or Parquet file.")],
+    source: SourceArgument,
     schema: Annotated[Path, typer.Argument(help="YAML schema.")],
     epsilon: Annotated[str, typer.Option(help="Privacy budget of the fit that is planned.")] = "1.0",
     delta: Annotated[float, typer.Option(help="Its delta.")] = 1e-6,
+    query: Query = None,
+    table: TableName = None,
+    sheet: Sheet = None,
+    format: SourceFormat = None,
     na_value: NaValue = None,
     separator: Separator = None,
     decimal: DecimalMark = None,
@@ -409,7 +418,7 @@ def check(
     """Check a schema against a table before any budget is spent, and say what a fit would likely lose. Not private."""
     with exits(debug):
         declared = tabgan.Schema.from_yaml(io.check_readable(schema, "SCHEMA"))
-        form = options.form_of(separator, decimal, encoding, na_value, table)
+        form = options.given_form(separator, decimal, encoding, na_value)
 
         from tabgan.synthesizer import TabGAN
         from tabgan.table.checks import check_table
@@ -417,9 +426,10 @@ def check(
 
         model = TabGAN(epsilon=options.epsilon_of(epsilon), delta=delta, schema=declared)
         model.check_params()
-        df = options.read_declared(table, declared, form)
-        check_table(df, declared, untyped_text=io.is_csv(table))
-        for line in losses_in(df, declared, untyped_text=io.is_csv(table)):
+        opened = options.open_source(source, declared, form, query, table, sheet, format)
+        df = io.in_one_frame(opened)
+        check_table(df, declared, untyped_text=opened.untyped_text)
+        for line in losses_in(df, declared, untyped_text=opened.untyped_text):
             typer.echo(line)
         model.check_schema(df.columns)
         typer.echo(

@@ -8,7 +8,7 @@ from tabgan._util.lazy import lazy_names
 
 if TYPE_CHECKING:
     from tabgan.io.answers import AnswerForm, answer_as, check_answer
-    from tabgan.io.data_source import DataSource
+    from tabgan.io.data_source import DataSource, in_one_frame
     from tabgan.io.databases import check_database
     from tabgan.io.dialect import (
         CsvForm,
@@ -56,6 +56,7 @@ __all__ = [
     "form_in_full",
     "format_at",
     "format_of",
+    "in_one_frame",
     "is_csv",
     "is_database",
     "is_url",
@@ -76,7 +77,8 @@ __getattr__, __dir__ = lazy_names(
         "tabgan.io.dialect",
     )
     | dict.fromkeys(["AnswerForm", "answer_as", "check_answer"], "tabgan.io.answers")
-    | {"DataSource": "tabgan.io.data_source", "check_database": "tabgan.io.databases"}
+    | dict.fromkeys(["DataSource", "in_one_frame"], "tabgan.io.data_source")
+    | {"check_database": "tabgan.io.databases"}
     | {
         "FileFormat": "tabgan.io.file_source",
         "format_at": "tabgan.io.file_source",

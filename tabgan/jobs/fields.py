@@ -71,6 +71,8 @@ def to_database(value: object, info: ValidationInfo) -> str | None:
     """Return the address of a database, or its file, relative to the file of jobs."""
     if value is None:
         return None
+    if not isinstance(value, str):
+        raise ConfigError("source.sql: expected an address or a path as text. Put it in quotes.")
     if is_url(value):
         check_database(str(value), "source.sql")
         return str(value)

@@ -29,11 +29,11 @@ from tabgan.io import (
     DataSource,
     check_inner,
     check_writable,
+    in_one_frame,
     staged_folder,
     write_table,
     write_text,
 )
-from tabgan.io.data_source import in_one_frame
 from tabgan.jobs.config import Job, Output, ReportOptions
 from tabgan.jobs.record import OUTCOME, FinishedJob, fingerprint, finished, write_record
 from tabgan.privacy.doors.contributions import units_of
