@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import reprlib
+from contextlib import suppress
 from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -123,8 +124,11 @@ class Source:
         places = list(self._places().values())
         if self.sql is not None or any(isinstance(place, str) for place in places):
             return None
-        files = [file for place in places for file in files_at(Path(place)) if file.exists()]
-        found = [(file, file.stat()) for file in files]
+        files = []
+        with suppress(ConfigError):  # a file that is gone is told when it is read
+            for place in places:
+                files += files_at(Path(place))
+        found = [(file, file.stat()) for file in files if file.exists()]
         return [f"{file} {state.st_size} {state.st_mtime_ns}" for file, state in found]
 
     def open(self, schema: Schema | None = None) -> DataSource:
