@@ -232,6 +232,7 @@ class TestRules:
         assert Schema.from_yaml(text) == with_rules.schema
         assert "# about 0.0% of the rows break it" in text
 
+    @pytest.mark.slow
     def test_samples_of_a_fit_keep_them(self, with_rules):
         names = ["casual", "registered", "total", "seen", "seen year", "low", "high"]
         rules = [rule for rule in with_rules.schema.rules if set(rule.sides.values()) <= set(names)]
