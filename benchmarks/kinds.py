@@ -4,7 +4,7 @@
     python benchmarks/kinds.py [--tables storms,planes] [--csv]
 
 ``benchmarks/kinds.yaml`` says which kinds are right. A column that a private draft leaves out, since noise hides its
-kind, is counted as wrong. Writes ``benchmarks/results/kinds.json``.
+kind, is counted as wrong. Adds each table's scores to ``benchmarks/results/kinds.json``.
 """
 
 from __future__ import annotations
@@ -120,27 +120,27 @@ def main() -> None:
     logging.disable(logging.WARNING)
     right = right_kinds()
     names = asked.tables.split(",") if asked.tables else list(right)
-    results = []
-    for is_csv in (False, True) if asked.csv else (False,):
-        for name in names:
-            results.append(measured(name, right[name], asked.epsilon, is_csv))
-            print(json.dumps(results[-1]), flush=True)
+    for name in names:
+        for is_csv in (False, True) if asked.csv else (False,):
+            result = measured(name, right[name], asked.epsilon, is_csv)
+            print(json.dumps(result), flush=True)
+            keep(result, list(right), asked.epsilon)
+
+
+def keep(result: dict[str, Any], names: list[str], epsilon: float) -> None:
+    """Write a table's scores beside those of others, in the order of ``kinds.yaml``, and the shares of all."""
+    path = HERE / "results" / "kinds.json"
+    results = json.loads(path.read_text(encoding="utf-8"))["results"] if path.exists() else []
+    others = [each for each in results if (each["table"], each["form"]) != (result["table"], result["form"])]
+    results = sorted([*others, result], key=lambda each: (each["form"] == "csv", names.index(each["table"])))
     shares = {
         form: {which: total(own, which) for which in ("plain", "private")}
         for form in dict.fromkeys(each["form"] for each in results)
         if (own := [each for each in results if each["form"] == form])
     }
-    about = {
-        "command": "python benchmarks/kinds.py --csv",
-        "tabgan": tabgan.__version__,
-        "epsilon": asked.epsilon,
-    }
-    print(shares)
-    if not asked.tables:
-        path = HERE / "results" / "kinds.json"
-        path.write_text(
-            json.dumps({**about, "shares": shares, "results": results}, indent=1) + "\n", encoding="utf-8"
-        )
+    about = {"command": "python benchmarks/kinds.py --csv", "tabgan": tabgan.__version__, "epsilon": epsilon}
+    written = json.dumps({**about, "shares": shares, "results": results}, indent=1)
+    path.write_text(written + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

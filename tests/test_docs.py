@@ -25,6 +25,7 @@ from tabgan.privacy.plan import (
     UNTYPED_KINDS_SHARE,
 )
 from tabgan.report.twin import json_schema
+from tabgan.schema import KIND_NAMES
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8")
@@ -138,3 +139,12 @@ def test_the_shares_of_the_budget_are_the_plans():
     assert "multiplied by the factor, up to 2, that gains most" in text
     assert DISCOVERY_DELTA_SHARE == 0.1
     assert "A tenth of `delta`" in text
+
+
+def test_the_right_kinds_of_real_tables_are_kinds_and_drafts_find_them():
+    right = yaml.safe_load((ROOT / "benchmarks" / "kinds.yaml").read_text(encoding="utf-8"))
+    named = {kind for table_ in right.values() for kinds in table_.values() for kind in np.atleast_1d(kinds)}
+    assert named <= {*KIND_NAMES, "geo"}
+    told = json.loads((ROOT / "benchmarks" / "results" / "kinds.json").read_text(encoding="utf-8"))
+    assert {each["table"] for each in told["results"]} == set(right)
+    assert all(share >= 0.95 for shares in told["shares"].values() for share in shares.values())

@@ -32,7 +32,7 @@ from tabgan.privacy.unit import PrivacyUnit
 from tabgan.schema import Schema
 from tabgan.table.checks import warn_if_synthetic
 from tabgan.table.losses import losses_of
-from tabgan.table.proposals import Proposals, Reason, named_columns, proposed_rules
+from tabgan.table.proposals import Proposals, Reason, named_columns, proposed_rules, with_losses_of
 from tabgan.table.relations import relations_of
 
 #: Comments at the head of a private draft.
@@ -178,7 +178,7 @@ def _drafted(df: pd.DataFrame, request: Request, session: Session, progress: Pro
     noise = plan.noise_stddev("relations", len(relations))
     rules = proposed_rules(relations, broken, noise, n_rows, draft.schema)
     declared = draft.schema.with_rules([each.rule for each in rules if each.is_on])
-    return replace(draft, schema=declared, rules=rules)
+    return replace(draft, schema=declared, rules=rules, reasons=with_losses_of(rules, draft.reasons))
 
 
 def _found_of(released: ReleasedColumn, table: ReleasedTable) -> Found:

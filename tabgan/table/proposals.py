@@ -165,6 +165,9 @@ def named_columns(
 #: Share of the rows that may break a rule which a draft declares, and that share of what would break it by chance.
 MOST_BROKEN, OF_CHANCE = 0.02, 0.25
 
+#: Share of the rows by which a dependence has to be judged: combinations of the others are lost where it is declared.
+MOSTLY_JUDGED = 0.97
+
 #: Share of the rows in which a column may differ from what another determines: almost a function will do.
 _ALMOST = 0.005
 
@@ -194,7 +197,9 @@ def proposed_rules(
         none = max(1.5 * doubt, _ALMOST if isinstance(relation.rule, FixedCombinations) else 0.0)
         is_strong = share <= none and share + doubt <= min(MOST_BROKEN, OF_CHANCE * relation.by_chance)
         why = f"about {100 * share:.1f}% of the rows break it, or {100 * doubt / 2:.1f}% more or less"
-        found.append((relation.rule, why, is_strong))
+        if relation.judged < MOSTLY_JUDGED:
+            why += f", of {100 * relation.judged:.0f}% of them: the other values are rare, and not told apart"
+        found.append((relation.rule, why, is_strong and relation.judged >= MOSTLY_JUDGED))
     kept: list[Rule] = []
     proposals = []
     for rule, why, is_strong in _joined(found):
@@ -236,6 +241,16 @@ def _joined(found: Sequence[tuple[Rule, str, bool]]) -> list[tuple[Rule, str, bo
         if not any(set(rule.sides.values()) <= names for names in implied)
     ]
     return [*others, *free]
+
+
+def with_losses_of(rules: Sequence[ProposedRule], reasons: Mapping[str, Reason]) -> dict[str, Reason]:
+    """Return the reasons of columns, with the loss that a declared rule of combinations brings."""
+    found = dict(reasons)
+    for rule in (each.rule for each in rules if each.is_on and each.rule.needs_rows):
+        names = list(rule.sides.values())
+        loss = f"a row whose {', '.join(names)} are too rare together gets others. Remedy: the rule's key allowed"
+        found |= {name: reasons[name]._replace(loss=reasons[name].loss or loss) for name in names}
+    return found
 
 
 def _go_together(schema: Schema, rules: Sequence[Rule]) -> bool:

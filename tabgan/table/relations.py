@@ -33,7 +33,10 @@ LEAST_BY_CHANCE = 0.02
 _PROMISING = 0.1
 
 #: Share of the rows that a column's codes of one value each have, from which on they tell if it determines another.
-_MOSTLY = 0.9
+_JUDGED = 0.5
+
+#: Share of the rows that have a number, in a column that may be part of a sum.
+_PRESENT = 0.45
 
 #: Columns named as parts of a moment, by the function of the part.
 _PARTS = {
@@ -73,12 +76,14 @@ class Relation:
         by_chance: Share of the rows that would break it if its columns had nothing to do with each other.
         positions: Positions of two coded columns; none if the rule judges the cells.
         allowed: ``(codes, codes)`` true where a row keeps it, from released numbers alone.
+        judged: Share of the rows that could break it: those of other codes are taken to keep it.
     """
 
     rule: Rule
     by_chance: float
     positions: tuple[int, ...] = ()
     allowed: np.ndarray | None = None
+    judged: float = 1.0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -222,7 +227,7 @@ def _dependence(
     is_single = _single_codes(known)
     single = float(weights[is_single].sum())
     by_chance = 1.0 - float(others.max()) / n_rows
-    if single < _MOSTLY * n_rows or by_chance < _PROMISING:
+    if single < _JUDGED * n_rows or by_chance < _PROMISING:
         return None
     if not 1 < np.count_nonzero(others > 0) <= np.count_nonzero(weights > 0):
         return None
@@ -236,7 +241,7 @@ def _dependence(
     allowed[np.arange(len(best)), best] = True
     allowed[~is_single] = True
     rule = FixedCombinations((known.encoder.name, told.encoder.name))
-    return share / by_chance, Relation(rule, by_chance, (i, j), allowed)
+    return share / by_chance, Relation(rule, by_chance, (i, j), allowed, min(single / n_rows, 1.0))
 
 
 # Formulas.
@@ -277,7 +282,7 @@ def _sums(encoder: TableEncoder, pairs: Sequence[Table], n_rows: float) -> list[
         if own.quantity == "a number" and is_on_lattice(column.encoder) and column.encoder.n_values > 1:
             first, last = _places(column)
             weights = column.weights[1 : 1 + len(first)]
-            if weights.sum() > _MOSTLY / 2 * n_rows and first[0] >= 0:
+            if weights.sum() > _PRESENT * n_rows and first[0] >= 0:
                 means[own.name] = float(weights @ (first + last) / 2 / weights.sum())
                 places[own.name] = (position, column)
     found = []

@@ -227,6 +227,10 @@ class TestRules:
         assert set(merged) >= {"code", "label", "group"}
         assert not [rule for rule in said if "other" in rule.values()]
 
+    def test_rare_combinations_are_told_of(self, with_rules):
+        assert "too rare together" in with_rules.reasons["label"].loss
+        assert not with_rules.reasons["low"].loss
+
     def test_its_yaml_says_the_evidence_and_is_read_again(self, with_rules):
         text = with_rules.to_yaml()
         assert Schema.from_yaml(text) == with_rules.schema
