@@ -13,7 +13,6 @@ import argparse
 import json
 import logging
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -86,20 +85,13 @@ def measured(name: str, right: dict[str, list[str]], epsilon: float, is_csv: boo
             df.to_csv(Path(folder) / "t.csv", index=False)
             df = read_table(Path(folder) / "t.csv", as_text=True)
         plain = score(right, propose(df, untyped_text=is_csv).schema)
-        start = time.perf_counter()
         draft = infer_privately(df, epsilon, ledger=Path(folder) / "ledger.jsonl", untyped_text=is_csv)
-        took = round(time.perf_counter() - start, 1)
-    rules = {
-        "declared": [each.rule.to_dict() for each in draft.rules if each.is_on],
-        "in comments": [each.rule.to_dict() for each in draft.rules if not each.is_on],
-    }
-    private = {**score(right, draft.schema), "seconds": took, "rules": rules}
     return {
         "table": name,
         "rows": len(df),
         "form": "csv" if is_csv else "dtypes",
         "plain": plain,
-        "private": private,
+        "private": score(right, draft.schema),
     }
 
 

@@ -168,7 +168,7 @@ MOST_BROKEN, OF_CHANCE = 0.02, 0.25
 #: Share of the rows by which a dependence has to be judged: combinations of the others are lost where it is declared.
 MOSTLY_JUDGED = 0.97
 
-#: Share of the rows in which a column may differ from what another determines: almost a function will do.
+#: Share of the rows in which a column may differ from what others determine: almost a function will do.
 _ALMOST = 0.005
 
 
@@ -194,7 +194,7 @@ def proposed_rules(
         share = max(count / n_rows, 0.0)
         if share - doubt > MOST_BROKEN or not all(name in schema for name in relation.names):
             continue
-        none = max(1.5 * doubt, _ALMOST if isinstance(relation.rule, FixedCombinations) else 0.0)
+        none = max(1.5 * doubt, 0.0 if isinstance(relation.rule, Inequality) else _ALMOST)
         is_strong = share <= none and share + doubt <= min(MOST_BROKEN, OF_CHANCE * relation.by_chance)
         why = f"about {100 * share:.1f}% of the rows break it, or {100 * doubt / 2:.1f}% more or less"
         if relation.judged < MOSTLY_JUDGED:
