@@ -47,6 +47,12 @@ _PARTS = {
     "hour": "hour|hr|stunde",
 }
 
+#: Numbers that stand for a time or a date: names of the parts, the column's own, and the formula.
+_IDIOMS = (
+    (("hour", "minute"), "time", "{} * 100 + {}"),
+    (("year", "month"), "date|time", "{} + ({} - 1) / 12"),
+)
+
 #: Means may differ from a sum's by this share of it.
 _SAME_MEAN = 0.03
 
@@ -263,15 +269,15 @@ def _parts_of_moments(encoder: TableEncoder) -> Iterator[Relation]:
 
 
 def _clocks(encoder: TableEncoder) -> Iterator[Relation]:
-    """Return an iterator over formulas of numbers such as 517, which are an hour and a minute of the same table."""
+    """Return an iterator over formulas of numbers such as 517 and 2000.25, made of a time's or a date's parts."""
     numbers = [c.encoder.column for _, c in _own(encoder) if c.encoder.column.quantity == "a number"]
-    parts = [next((c.name for c in numbers if c.name.lower() == part), None) for part in ("hour", "minute")]
-    hour, minute = parts
-    for column in numbers if hour is not None and minute is not None else ():
-        if re.search("(^|[^a-z])time$", column.name.lower()):
-            formula = _formula(column.name, "{} * 100 + {}", [str(hour), str(minute)])
-            if formula is not None:
-                yield Relation(formula, 1.0)
+    for parts, named, equals in _IDIOMS:
+        names = [next((c.name for c in numbers if c.name.lower() == part), None) for part in parts]
+        for column in numbers if None not in names else ():
+            if re.search(f"(^|[^a-z])({named})$", column.name.lower()):
+                formula = _formula(column.name, equals, [str(name) for name in names])
+                if formula is not None:
+                    yield Relation(formula, 1.0)
 
 
 def _sums(encoder: TableEncoder, pairs: Sequence[Table], n_rows: float) -> list[Relation]:
