@@ -27,7 +27,7 @@ from tabgan.table.codes import TableEncoder
 MOST = 8
 
 #: A dependence is of interest if a row breaks it by chance with at least this probability.
-LEAST_BY_CHANCE = 0.02
+LEAST_BY_CHANCE = 0.005
 
 #: Share of the rows that break a relation in noisy tables, up to which it is held against the rows.
 _PROMISING = 0.1
