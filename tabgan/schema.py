@@ -41,7 +41,8 @@ from tabgan.columns import (
 )
 from tabgan.columns.kind import known_fields
 from tabgan.errors import ConfigError, SchemaError
-from tabgan.rules.judging import check_together, json_schema_of_rules, rules_of
+from tabgan.rules.geo import Geo, geo_of
+from tabgan.rules.judging import check_together, json_schema_of_rules, named, rules_of
 from tabgan.rules.rule import Rule
 
 __all__ = [
@@ -63,13 +64,19 @@ __all__ = [
 MOST_ROWS_EACH = 10**9
 
 #: Keys of a schema besides its columns and rules.
-_TABLE_KEYS = ("target", "targets", "entity", "max_rows", "n_rows", "drafted")
+_TABLE_KEYS = ("target", "targets", "entity", "max_rows", "n_rows", "drafted", "geo")
 
 #: Names of the kinds, as YAML has them.
 KIND_NAMES = tuple(str(kind.model_fields["kind"].default) for kind in KINDS)
 
 #: The most rows that a schema may declare.
 MAX_ROWS = 10**12
+
+#: The JSON Schema of the pairs of columns that are places.
+_JSON_SCHEMA_OF_GEO = {
+    "type": "array",
+    "items": {"type": "array", "items": {"type": "string"}, "minItems": 2, "maxItems": 2},
+}
 
 #: Categories of a column that its line shows, and characters that a line may have.
 _SHOWN_CATEGORIES, _SHOWN_CHARACTERS = 6, 140
@@ -111,6 +118,9 @@ class Schema(BaseModel):
             yet that they are public: no fit takes it. ``None`` otherwise.
         rules: Statements that hold in every row by the nature of the table, such as ``Inequality("start", "end")``, or
             mappings as in YAML: every sampled row keeps them. They are declared, not checked on real rows.
+        geo: Pairs of columns that are one place, ``[["latitude", "longitude"]]``: they are modelled as regions of a
+            map, small where many rows are. Their bounds are those of the globe unless they are declared, and any two
+            columns of numbers with declared bounds may be a pair.
 
     Raises:
         SchemaError: naming each column, key and rule that cannot be used; if two columns share a name; if ``target``
@@ -135,6 +145,9 @@ class Schema(BaseModel):
     rules: Annotated[
         tuple[Rule, ...], PlainValidator(lambda given: given), WithJsonSchema(json_schema_of_rules())
     ] = ()
+    geo: Annotated[
+        tuple[Geo, ...], PlainValidator(lambda given: given), WithJsonSchema(_JSON_SCHEMA_OF_GEO)
+    ] = ()
 
     def __init__(
         self,
@@ -146,6 +159,7 @@ class Schema(BaseModel):
         targets: Sequence[str] | None = None,
         drafted: str | None = None,
         rules: Iterable[Rule | Mapping[str, object]] = (),
+        geo: Sequence[Sequence[str]] | None = None,
         **extra: object,
     ) -> None:
         given: object = columns
@@ -155,7 +169,11 @@ class Schema(BaseModel):
         if isinstance(entity, str) and repr(entity) not in map(name_of, columns):
             columns = (*columns, Identifier(name=entity))
         try:
-            known: dict[str, Any] = {"rules": rules_of([] if rules is None else rules), **extra}
+            known: dict[str, Any] = {
+                "rules": rules_of([] if rules is None else rules),
+                "geo": geo_of(geo or []),
+            }
+            known |= extra
             super().__init__(
                 columns=columns,
                 **_one_list_of(target, targets),
@@ -226,11 +244,11 @@ class Schema(BaseModel):
     def _check_rules(self) -> Schema:
         described = {column.name: column for column in self.columns}
         try:
-            check_together(self.rules, described, self.targets)
-            for i, rule in enumerate(self.rules):
+            check_together(self.statements, described, self.targets)
+            for where, rule in named(self.statements):
                 if all(side in described or rule.is_constant(side) for side in rule.sides.values()):
-                    rule.check(described, f"rules[{i}]")
-                    rule.check_domain(described, f"rules[{i}]")
+                    rule.check(described, where)
+                    rule.check_domain(described, where)
         except ConfigError as error:
             raise ValueError(str(error)) from None
         return self
@@ -239,6 +257,11 @@ class Schema(BaseModel):
     def names(self) -> list[str]:
         """Names of the columns, in the schema's order."""
         return [column.name for column in self.columns]
+
+    @property
+    def statements(self) -> tuple[Rule, ...]:
+        """The rules, and then the places: all that ties columns together."""
+        return (*self.rules, *self.geo)
 
     @property
     def is_complete(self) -> bool:
@@ -281,6 +304,7 @@ class Schema(BaseModel):
         further |= (
             {"target": None, "targets": list(self.targets)} if len(self.targets) > 1 else {"targets": None}
         )
+        further["geo"] = [list(place.geo) for place in self.geo] or None
         return {key: value for key, value in further.items() if value is not None}
 
     def replace(self, columns: Sequence[Column]) -> Schema:

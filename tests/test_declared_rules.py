@@ -17,6 +17,7 @@ from tabgan.model import loglinear
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.rules import FixedCombinations, Formula, Inequality, Missing, OneOf, Rule, Unique, keeps_rules
 from tabgan.schema import Categorical, Datetime, Identifier, Numeric, Schema
+from tabgan.table.conditions import conditions_of
 
 RULES = (
     Inequality("low", "high"),
@@ -334,3 +335,89 @@ def test_whatever_is_drawn_rows_keep_it_or_it_is_refused_before_a_charge(rules, 
             raise
     assert sample.dtypes.to_dict() == df.dtypes.to_dict()
     assert all(keeps_rules([rule], model.schema_.columns, sample, [df]).all() for rule in rules)
+
+
+MAP = Schema(
+    [Numeric(name="lat", bounds=(46, 48)), Numeric(name="lon", bounds=(6, 10))], geo=[["lat", "lon"]]
+)
+
+
+def towns(n: int, seed: int = 0) -> pd.DataFrame:
+    """Return places in four towns, a tenth of them missing, and the town."""
+    rng = np.random.default_rng(seed)
+    town = rng.integers(0, 4, n)
+    places = np.array([[46.1, 6.5], [46.5, 9.5], [47.5, 8.0], [47.9, 6.2]])[town]
+    places = (places + rng.normal(0, 0.02, (n, 2))).round(3)
+    df = pd.DataFrame(places, columns=["lat", "lon"])
+    df[rng.random(n) < 0.1] = np.nan
+    return df.assign(town=np.array(list("abcd"))[town])[["town", "lon", "lat"]]
+
+
+@pytest.fixture(scope="module")
+def places(few_rows) -> TabGAN:
+    return TabGAN(epsilon=None, schema=MAP, random_state=0).fit(towns(2_000))
+
+
+class TestPlaces:
+    """Latitude and longitude as one."""
+
+    def test_points_lie_in_towns_and_go_with_other_columns(self, places):
+        df, sample = towns(2_000), places.sample(2_000)
+        assert sample.dtypes.to_dict() == df.dtypes.to_dict()
+        assert list(sample) == list(df)
+        assert (sample.lat.isna() == sample.lon.isna()).all()
+        assert sample.lat.isna().mean() == pytest.approx(0.1, abs=0.03)
+        means = df.groupby("town")[["lat", "lon"]].mean()
+        far = (sample[["lat", "lon"]].to_numpy() - means.loc[sample.town].to_numpy()).__abs__().max(axis=1)
+        assert (far[~np.isnan(far)] < 0.1).mean() > 0.9
+        assert (sample.lat.dropna().round(3) == sample.lat.dropna()).all()
+        assert places.schema_["lat"].decimals == 3
+        assert places.schema_["lat"].bounds[0] > 46.0
+
+    @pytest.mark.parametrize(
+        "conditions",
+        [
+            {"lat": {"min": 47.45, "max": 47.55}},
+            {"lat": {"min": 47}, "lon": {"max": 6.3}},
+            {"lon": 9.512},
+            {"lat": [46.101, None]},
+            {"lat": {"missing": False}, "town": "c"},
+            {"lon": None},
+        ],
+    )
+    def test_conditions_on_one_of_both_or_both_are_met(self, places, conditions):
+        sample = places.sample(300, conditions=conditions)
+        assert len(sample) == 300
+        for name, wish in conditions_of(conditions, list(sample)).items():
+            assert wish.keeps(sample[name], places.schema_[name]).all()
+
+    def test_conditional_frequencies_are_those_of_a_large_sample(self, places):
+        sample = places.sample(4_000, conditions={"lat": {"min": 47.0}})
+        whole = places.sample(20_000, random_state=1)
+        expected = whole[whole.lat >= 47].town.value_counts(normalize=True)
+        found = sample.town.value_counts(normalize=True)
+        assert found.reindex(expected.index).to_numpy() == pytest.approx(expected.to_numpy(), abs=0.04)
+        assert sample.lon.mean() == pytest.approx(whole[whole.lat >= 47].lon.mean(), abs=0.1)
+
+    def test_a_value_that_no_place_has_is_an_error(self, places):
+        with pytest.raises(DataError, match="'lat'.*not in the column's released domain"):
+            places.sample(5, conditions={"lat": 46.1012345})
+
+    def test_a_file_keeps_it_all(self, places, tmp_path):
+        places.save(tmp_path / "model")
+        loaded = TabGAN.load(tmp_path / "model")
+        assert loaded.schema_ == places.schema_
+        pd.testing.assert_frame_equal(loaded.sample(50), places.sample(50))
+
+    def test_a_private_fit_charges_one_column_and_says_so(self, few_rows):
+        model = TabGAN(epsilon=20.0, schema=Schema(geo=["lat", "lon"]), random_state=0).fit(towns(2_000))
+        charged = {name for entry in model.privacy_.entries for name in entry.columns}
+        assert charged == {"town", "lat & lon"}
+        sample, df = model.sample(2_000), towns(2_000)
+        assert sample.lat.between(45.5, 48.5).mean() + sample.lat.isna().mean() == pytest.approx(1, abs=0.01)
+        assert sample.groupby("town").lat.median().to_numpy() == pytest.approx(
+            df.groupby("town").lat.median().to_numpy(), abs=0.15
+        )
+        values = model.marginals().query("column_1 == 'lat & lon' and column_2.isna()").value_1.dropna()
+        assert values.str.contains(" to ").any()
+        assert (model.schema_["lat"].bounds[1] - model.schema_["lat"].bounds[0]) < 20

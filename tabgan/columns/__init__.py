@@ -18,6 +18,7 @@ from tabgan.columns.identifier import Identifier
 from tabgan.columns.kind import Ballot, Column
 from tabgan.columns.numeric import Numeric
 from tabgan.columns.people import Pii
+from tabgan.columns.place import Place
 from tabgan.columns.plaintext import Text
 from tabgan.columns.timeofday import Time
 from tabgan.columns.values import Dtype
@@ -37,13 +38,17 @@ KINDS: tuple[type[Column], ...] = (
     Categorical,
 )
 
+#: Those and the kinds of columns that a fit models in the place of declared ones; nobody declares these.
+MODELLED_KINDS: tuple[type[Column], ...] = (*KINDS, Place)
+
 if TYPE_CHECKING:
     AnyColumn = Column
 else:
-    AnyColumn = Union[KINDS]  # noqa: UP007 - of a tuple
+    AnyColumn = Union[MODELLED_KINDS]  # noqa: UP007 - of a tuple
 
 __all__ = [
     "KINDS",
+    "MODELLED_KINDS",
     "AnyColumn",
     "Boolean",
     "Categorical",

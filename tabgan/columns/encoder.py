@@ -50,9 +50,12 @@ class ColumnEncoder(ABC):
         shows_other: True if a sample shows that cell, by a label or as missing; else no row of a sample has it.
         is_nullable: True if missing values are allowed.
         is_ordered: True if neighbouring cells are neighbouring values.
+        is_linear: False if the cells lie along a curve: then no end of it thins out, no grid of frequent values means
+            anything, and no place within a run of cells goes with one of another column.
     """
 
     is_ordered = False
+    is_linear = True
     has_other = False
     shows_other = False
 

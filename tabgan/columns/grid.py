@@ -30,6 +30,14 @@ EXACT_CELLS = 65_536
 #: Rows that a fine cell should hold, over the noise of its count.
 ROWS_OVER_NOISE = 4.0
 
+#: The same of regions of a map, of which most is empty: rows over noise, cells of the coarser histogram, and noise
+#: standard deviations of a difference, and of a half that is taken for empty. Found on made-up towns (ADR 24).
+MAP_ROWS_OVER_NOISE, MAP_ZOOM_CELLS, MAP_DETAIL, MAP_PRESENT = 2.0, 256, 0.7, 1.5
+
+#: Squares of a cell, in those of the cell that holds the middle row, from which on it is a wide part of a map: to hold
+#: rows at all it has to pass ``SURELY``, or noise would put a few rows on another continent.
+WIDE_REGION = 256
+
 #: Width of an outermost cell, in widths of the one before, from which on it is cut up; and the factor by which the
 #: widths of its parts grow.
 STEEP, GRADE = 16, 4.0
@@ -108,6 +116,7 @@ class Span:
         core: The range between the inner ends of the outermost occupied cells; ``None`` if the ends are declared.
         counts: ``(cells,)`` released counts of them; ``None`` stands for the mass.
         largest: The largest absolute value, in lattice units, that certainly occupied cells have room for.
+        is_linear: False for regions of a map along a curve.
     """
 
     low: int
@@ -118,6 +127,7 @@ class Span:
     core: tuple[int, int] | None = None
     counts: np.ndarray | None = None
     largest: float = 0.0
+    is_linear: bool = True
 
     @property
     def scattered(self) -> float:
@@ -134,7 +144,9 @@ class Span:
 
     @property
     def fills_few(self) -> bool:
-        """True if most rows lie in two neighbouring cells of several integers, or in one."""
+        """True if most rows lie in two neighbouring cells of several integers, or in one; or on a map."""
+        if not self.is_linear:
+            return True
         is_wide = np.diff(self.edges) > 1
         mass = np.append(np.where(is_wide, self.mass, 0.0), 0.0)
         return bool((mass[:-1] + mass[1:]).max() > NARROW * self.mass.sum())
@@ -168,6 +180,8 @@ def span_of(
     noise_stddev: float,
     declared: tuple[int, int] | None,
     known: tuple[int, int] | None = None,
+    *,
+    is_linear: bool = True,
 ) -> Span:
     """Return a column's span from noisy counts of cells: declared bounds, or the occupied cells and one more.
 
@@ -195,7 +209,11 @@ def span_of(
             stop = int(edges[last + 2])
         high = stop - 1
     mass = np.where(counts > PRESENT * noise_stddev, counts, 0.0)
-    return Span(low, high, edges, mass, core=core, counts=counts, largest=largest)
+    if (
+        not is_linear and noise_stddev > 0
+    ):  # most of a map is empty: cells that hold noise would be cut up as well
+        mass = project_to_simplex(counts, float(counts.sum()))
+    return Span(low, high, edges, mass, core=core, counts=counts, largest=largest, is_linear=is_linear)
 
 
 def occupied(
@@ -371,6 +389,16 @@ def without_stray(edges: np.ndarray, counts: np.ndarray, noise_stddev: float) ->
     return np.where(is_stray, 0.0, counts)
 
 
+def without_far(edges: np.ndarray, counts: np.ndarray, noise_stddev: float) -> np.ndarray:
+    """Return counts of regions of a map in which those of wide ones are 0, unless they certainly hold rows."""
+    widths = np.diff(edges)
+    order = np.argsort(widths, kind="stable")
+    mass = np.cumsum(np.maximum(counts, 0.0)[order])
+    middle = widths[order][np.searchsorted(mass, mass[-1] / 2)]
+    is_far = (widths >= WIDE_REGION * middle) & (counts <= SURELY * noise_stddev)
+    return np.where(is_far, 0.0, counts)
+
+
 def _tail(counts: np.ndarray, noise_stddev: float, least: float) -> int:
     """Return the number of cells from the start that belong to a tail, 0 if all of them may be empty."""
     length = 0
@@ -431,7 +459,9 @@ def _thresholds(size: int, least: float) -> tuple[np.ndarray, np.ndarray, list[t
     return np.sqrt(stop), np.sqrt(least**2 + FAR * logs), behind
 
 
-def denoise_ordered(counts: np.ndarray, noise_stddev: float, total: float) -> np.ndarray:
+def denoise_ordered(
+    counts: np.ndarray, noise_stddev: float, total: float, *, is_linear: bool = True
+) -> np.ndarray:
     """Return non-negative counts of ordered cells that sum to ``total``, without detail that is only noise.
 
     From the whole range downwards, each run of cells is halved and its mass split between the halves in
@@ -443,6 +473,7 @@ def denoise_ordered(counts: np.ndarray, noise_stddev: float, total: float) -> np
         counts: ``(cells,)`` noisy counts.
         noise_stddev: Of one cell.
         total: Sum of the result, above 0.
+        is_linear: False for regions of a map along a curve.
 
     References:
         Donoho & Johnstone (1994), *Ideal Spatial Adaptation by Wavelet Shrinkage*.
@@ -460,20 +491,27 @@ def denoise_ordered(counts: np.ndarray, noise_stddev: float, total: float) -> np
             continue
         middle = (first + stop) // 2
         share = _left_share(
-            sums[middle] - sums[first], sums[stop] - sums[middle], middle - first, stop - middle, noise_stddev
+            sums[middle] - sums[first],
+            sums[stop] - sums[middle],
+            middle - first,
+            stop - middle,
+            noise_stddev,
+            *((DETAIL, PRESENT) if is_linear else (MAP_DETAIL, MAP_PRESENT)),
         )
         pending += [(first, middle, mass * share), (middle, stop, mass * (1.0 - share))]
     return result
 
 
-def _left_share(left: float, right: float, n_left: int, n_right: int, noise_stddev: float) -> float:
+def _left_share(
+    left: float, right: float, n_left: int, n_right: int, noise_stddev: float, detail: float, present: float
+) -> float:
     """Return the part of a run's mass that lies in its left half."""
     even = n_left / (n_left + n_right)
-    difference_noise = DETAIL * noise_stddev * np.hypot((1 - even) * np.sqrt(n_left), even * np.sqrt(n_right))
+    difference_noise = detail * noise_stddev * np.hypot((1 - even) * np.sqrt(n_left), even * np.sqrt(n_right))
     if abs((1 - even) * left - even * right) <= difference_noise:
         return even
-    has_left = left > PRESENT * noise_stddev * np.sqrt(n_left)
-    has_right = right > PRESENT * noise_stddev * np.sqrt(n_right)
+    has_left = left > present * noise_stddev * np.sqrt(n_left)
+    has_right = right > present * noise_stddev * np.sqrt(n_right)
     if not (has_left and has_right):
         return 1.0 if left > right else 0.0
     return left / (left + right)
@@ -541,7 +579,9 @@ def cells_apart(span: Span, noise_stddev: float, most: int = MAX_CELLS, less: fl
     if noise_stddev == 0:
         return EXACT_CELLS if most == MAX_CELLS else most
     fewest = NARROW_CELLS if span.is_narrow else FEW_CELLS
-    return int(np.clip((span.scattered - less) / (ROWS_OVER_NOISE * noise_stddev), fewest, most))
+    over = ROWS_OVER_NOISE if span.is_linear else MAP_ROWS_OVER_NOISE
+    most = MAP_ZOOM_CELLS if most == ZOOM_CELLS and not span.is_linear else most
+    return int(np.clip((span.scattered - less) / (over * noise_stddev), fewest, most))
 
 
 def edges_of_values(places: np.ndarray, low: int, high: int) -> np.ndarray:

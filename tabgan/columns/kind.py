@@ -107,6 +107,7 @@ class Column(BaseModel):
         is_regressed: True if a target of many values is predicted as a number.
         is_exact: True if values are multiples of their step exactly, and not as far as floats can tell.
         can_group: True if rows can be grouped by the column's values.
+        is_linear: False for places, whose cells lie along a curve through a map.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -124,6 +125,7 @@ class Column(BaseModel):
     is_regressed: ClassVar[bool] = False
     can_group: ClassVar[bool] = True
     is_exact: ClassVar[bool] = False
+    is_linear: ClassVar[bool] = True
 
     def __init__(self, **data: object) -> None:
         try:

@@ -406,6 +406,11 @@ class LatticeEncoder(ColumnEncoder):
         other.emphasis = factors
         return other
 
+    def with_extent(self, is_full: np.ndarray) -> Self:
+        """Return the encoder of a column that is told the cells that hold rows, ``(cells,)`` true for these."""
+        del is_full
+        return self
+
     def without_taper(self) -> Self:
         """Return the same encoder, whose end cells do not thin out."""
         other = copy.copy(self)

@@ -167,7 +167,7 @@ def _with_exact(encoder: LatticeEncoder, found: Repeated) -> LatticeEncoder:
     other = encoder.emphasising(None)
     other.exact = np.full(encoder.n_values, np.nan)
     other.exact[np.searchsorted(encoder.edges, found.places, side="right") - 1] = found.values
-    grid_ = progression(found.places)
+    grid_ = progression(found.places) if encoder.is_linear else None
     other.grid = None if grid_ is None else np.array(grid_, dtype=np.int64)
     return other
 
@@ -205,7 +205,9 @@ def tapered(encoder: LatticeEncoder, mass: np.ndarray) -> LatticeEncoder:
         (width >= LEAST_WIDTH) if encoder.exact is None else (width >= LEAST_WIDTH) & np.isnan(encoder.exact)
     )
     rates = [
-        rounding.rate_of(mass[cells], width[cells]) if len(width) > 3 and is_drawn[cells].all() else 0.0
+        rounding.rate_of(mass[cells], width[cells])
+        if encoder.is_linear and len(width) > 3 and is_drawn[cells].all()
+        else 0.0
         for cells in (slice(2, None, -1), slice(-3, None))
     ]
     if not any(rates):

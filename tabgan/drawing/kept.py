@@ -103,17 +103,14 @@ def of_modelled(encoder: TableEncoder, conditions: Mapping[str, Condition]) -> d
         own = {name: found.pop(name) for name in part.members if name in found}
         if not own:
             continue
-        described = encoder.reduction.described
-        listed = encoder.reduction.inner[part.name].listed
-        members = part.part(pd.Series(listed, dtype=object), described)
-        met = np.logical_and.reduce([c.keeps(members[name], described[name]) for name, c in own.items()])
-        if not met.any():
+        met = part.meeting(own, encoder.reduction.inner[part.name], encoder.reduction.described)
+        if not any(met):
             name = next(iter(own))
             raise DataError(
                 f"Column {name!r}: the value asked for is not in the column's released domain. "
                 f"See model.schema_[{name!r}]."
             )
-        found[part.name] = Condition(values=tuple(np.array(listed, dtype=object)[met]))
+        found[part.name] = Condition(*met)
     return found
 
 

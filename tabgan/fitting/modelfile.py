@@ -281,14 +281,14 @@ def _reduction_of(schema: Schema, header: dict[str, Any]) -> Reduction | None:
     Raises:
         KeyError, TypeError, ValueError: the two schemas do not belong together.
     """
-    if not schema.rules:
+    if not schema.statements:
         if "reduced" in header:
             raise ValueError
         return None
     inner = Schema.from_dict(header["reduced"])
     plain = Reduction.of(schema, schema.names)
     if sorted(plain.inner_names) != sorted(inner.names) or (
-        inner.rules or plain.inner.targets != inner.targets
+        inner.statements or plain.inner.targets != inner.targets
     ):
         raise ValueError
     reduction = plain.completed(inner)

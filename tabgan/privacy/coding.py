@@ -41,7 +41,9 @@ def code_table(released: ReleasedTable, plan: Plan, mu: float, merged: Sequence[
         code_column(c.encoder, c.counts, c.noise_stddev, *rest, coarse.get(c.encoder.name))
         for c in released.columns
     ]
-    return TableEncoder(released.schema, list(map(_emphasised, columns, released.columns)))
+    coded = list(map(_emphasised, columns, released.columns))
+    known = {each.encoder.name: each.encoder.column for each in coded}
+    return TableEncoder(released.schema.replace([known.get(c.name, c) for c in released.schema]), coded)
 
 
 def resolution_of(released: ReleasedTable, plan: Plan, mu: float) -> tuple[int, int, float]:
@@ -63,7 +65,7 @@ def _emphasised(coded: CodedColumn, released: ReleasedColumn) -> CodedColumn:
     if not is_on_lattice(encoder):
         return coded
     mass = coded.weights[1 : 1 + encoder.n_values]
-    encoder = tapered(encoder, mass)
+    encoder = tapered(encoder, mass).with_extent(mass > 0)
     coded = replace(coded, encoder=encoder)
     if released.round_counts is None:
         return coded

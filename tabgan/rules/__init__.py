@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tabgan.rules.combinations import FixedCombinations
 from tabgan.rules.formula import Formula
+from tabgan.rules.geo import Geo
 from tabgan.rules.groups import OneOf, Unique
 from tabgan.rules.inequality import Inequality
 from tabgan.rules.judging import check_rule_columns, check_rules, keeps_rules, rule_from_dict, rules_of
@@ -13,6 +14,7 @@ from tabgan.rules.rule import Rule
 __all__ = [
     "FixedCombinations",
     "Formula",
+    "Geo",
     "Inequality",
     "Missing",
     "OneOf",

@@ -15,6 +15,7 @@ from tabgan.columns import Column
 from tabgan.errors import ConfigError
 from tabgan.rules.combinations import FixedCombinations
 from tabgan.rules.formula import Formula
+from tabgan.rules.geo import Geo
 from tabgan.rules.groups import OneOf, Unique
 from tabgan.rules.inequality import Inequality, constant
 from tabgan.rules.missing import Missing
@@ -164,6 +165,15 @@ def keeps_rules(
     return is_kept
 
 
+def named(statements: Sequence[Rule]) -> list[tuple[str, Rule]]:
+    """Return rules and places with the names that errors have for them, such as ``rules[0]`` and ``geo[0]``."""
+    n_rules = sum(not isinstance(each, Geo) for each in statements)
+    return [
+        (f"geo[{i - n_rules}]" if isinstance(each, Geo) else f"rules[{i}]", each)
+        for i, each in enumerate(statements)
+    ]
+
+
 def in_order(rules: Sequence[Rule]) -> list[Rule]:
     """Return the rules that compute or empty a column, each after those that change a column that it needs.
 
@@ -212,25 +222,29 @@ def check_together(
         ConfigError: naming the rules by their places, and the column.
     """
     in_order(rules)
-    made: dict[str, int] = {}
-    for i, rule in enumerate(rules):
+    made: dict[str, str] = {}
+    for where, rule in named(rules):
+        if isinstance(rule, Geo) and set(rule.geo) & set(targets):
+            raise ConfigError(
+                f"{where}: a column of it is a target, which a model predicts by itself. Drop the pair, or the target."
+            )
         if isinstance(rule, Formula) and rule.column in targets:
             raise ConfigError(
-                f"rules[{i}].column: {rule.column!r} is a target, which a model predicts, and cannot be computed. Drop "
+                f"{where}.column: {rule.column!r} is a target, which a model predicts, and cannot be computed. Drop "
                 "the rule, or the target."
             )
-        group = isinstance(rule, FixedCombinations | OneOf)
+        group = isinstance(rule, FixedCombinations | OneOf | Geo)
         for name in rule.sides.values() if group else [rule.changes] if isinstance(rule, Formula) else ():
             if name in made:
                 raise ConfigError(
-                    f"rules[{i}]: column {name!r} is made by rules[{made[str(name)]}] already. Join the two rules, or "
-                    "drop one of them."
+                    f"{where}: column {name!r} is made by {made[str(name)]} already. Join the two rules, or drop one "
+                    "of them."
                 )
-            made[str(name)] = i
+            made[str(name)] = where
         for name in rule.touches(described):
             if not described[name].is_modelled and not isinstance(rule, Unique):
                 raise ConfigError(
-                    f"rules[{i}]: column {name!r} is generated, so no rule can hold for it. Drop the rule."
+                    f"{where}: column {name!r} is generated, so no rule can hold for it. Drop the rule."
                 )
     _check_order(rules, described)
 

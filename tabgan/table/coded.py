@@ -9,7 +9,7 @@ import numpy as np
 
 from tabgan._util.yaml import key_of
 from tabgan.columns.encoder import MISSING, ColumnEncoder, CutCells
-from tabgan.columns.grid import SURELY, denoise_ordered, project_to_simplex, without_stray
+from tabgan.columns.grid import SURELY, denoise_ordered, project_to_simplex, without_far, without_stray
 from tabgan.columns.lattice import is_on_lattice
 from tabgan.errors import DataError
 from tabgan.table.calendar import CycleEncoder
@@ -305,7 +305,9 @@ def _denoise(
         has_few = is_on_lattice(encoder) and bool(encoder.edges[-1] - encoder.edges[0] <= FEW_INTEGERS)
         if is_on_lattice(encoder) and has_few:  # of many, thin ones beside full ones are what people round to
             values = without_stray(encoder.edges, values, noise_stddev)
-        smooth = denoise_ordered(values, noise_stddev, total)
+        if is_on_lattice(encoder) and not encoder.is_linear:
+            values = without_far(encoder.edges, values, noise_stddev)
+        smooth = denoise_ordered(values, noise_stddev, total, is_linear=encoder.is_linear)
         if has_few:
             smooth[[0, -1]] = np.maximum(smooth[[0, -1]], END_SIGNAL * noise_stddev)
         weights[1 : 1 + encoder.n_values] = smooth * (total / smooth.sum())

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from tabgan.columns import KINDS, Column
+from tabgan.columns import KINDS, MODELLED_KINDS, Column
 from tabgan.schema import KIND_NAMES, Schema
 
 #: A key of a docstring's section, and the indented lines of its description.
@@ -53,7 +53,7 @@ def _parts() -> dict[str, Any]:
     models: tuple[type[BaseModel], ...] = (Schema, *KINDS)
     for model in models:
         found |= model.model_json_schema().get("$defs", {})
-    own = {kind.__name__ for kind in KINDS}
+    own = {kind.__name__ for kind in MODELLED_KINDS}
     return {name: _plain(rule) for name, rule in found.items() if name not in own}
 
 

@@ -61,10 +61,9 @@ def losses_of(encoder: TableEncoder, n_rows: float, *, is_private: bool) -> tupl
     """
     found = [loss for column in encoder.columns if (loss := _loss(column, n_rows, is_private)) is not None]
     for part in () if encoder.reduction is None else encoder.reduction.merged:
-        remedy = f"the combinations of {', '.join(part.members)}: the key allowed of their rule"
         own = [loss for loss in found if loss.column == part.name]
         found = [loss for loss in found if loss.column != part.name]
-        found += [replace(loss, column=name, remedy=remedy) for loss in own for name in part.members]
+        found += [replace(loss, column=name, remedy=part.remedy) for loss in own for name in part.members]
     targets = encoder.schema.targets
     return tuple(sorted(found, key=lambda loss: (loss.column not in targets, -(loss.share or 0.0))))
 

@@ -12,16 +12,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from itertools import product
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from tabgan.columns import Categorical, Column
+from tabgan.columns.curve import SIDE
 from tabgan.columns.encoder import MISSING, can_hold_missing
 from tabgan.columns.keys import typed, value_of
 from tabgan.columns.lattice import has_range
-from tabgan.rules import FixedCombinations, OneOf
+from tabgan.columns.place import Place, axis_of, squares_of
+from tabgan.columns.values import floats
+from tabgan.rules import FixedCombinations, Geo, OneOf
 from tabgan.rules.groups import is_marked, marks_of
 from tabgan.rules.rule import place_of_value, values_of
 
@@ -29,6 +33,14 @@ from tabgan.rules.rule import place_of_value, values_of
 BROKEN = dt.date.min
 
 Described = Mapping[str, Column]
+
+
+class Met(NamedTuple):
+    """The cells of a merged column that meet conditions: single values, ranges, and missing ones."""
+
+    values: tuple[object, ...] = ()
+    ranges: tuple[tuple[object, object], ...] = ()
+    missing: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,12 +56,12 @@ class Merged(ABC):
     members: tuple[str, ...]
 
     @abstractmethod
-    def column(self, described: Described) -> Categorical:
+    def column(self, described: Described) -> Column:
         """Return the one column, open where its categories are to be released."""
 
     @abstractmethod
     def merge(self, df: Mapping[str, pd.Series], described: Described) -> pd.Series:
-        """Return ``(rows,)`` categories of a table, each from its own row alone."""
+        """Return ``(rows,)`` categories, or places, of a table, each from its own row alone."""
 
     @abstractmethod
     def part(self, series: pd.Series, described: Described) -> dict[str, pd.Series]:
@@ -58,6 +70,26 @@ class Merged(ABC):
     @abstractmethod
     def completed(self, column: Column, described: Described) -> dict[str, Column]:
         """Return descriptions of the columns, with the domains that follow from released categories."""
+
+    def meeting(self, conditions: Mapping[str, Any], column: Column, described: Described) -> Met:
+        """Return what conditions on the columns leave of the one.
+
+        Args:
+            conditions: Conditions (:class:`~tabgan.table.conditions.Condition`) by column.
+            column: The one, completed.
+            described: Completed columns by name.
+        """
+        listed = pd.Series(column.listed, dtype=object)
+        members = self.part(listed, described)
+        met = np.logical_and.reduce(
+            [wish.keeps(members[name], described[name]) for name, wish in conditions.items()]
+        )
+        return Met(tuple(listed[met]))
+
+    @property
+    def remedy(self) -> str:
+        """The declaration that would save values that a fit loses."""
+        return f"the combinations of {', '.join(self.members)}: the key allowed of their rule"
 
     def coarse(self, categories: Sequence[Any]) -> np.ndarray:
         """Return ``(categories,)`` numbers of groups that rare categories may share a code within; one by default."""
@@ -162,19 +194,64 @@ class MergedChoice(Merged):
         return {name: _with_values([0, 1], described[name]) for name in self.members}
 
 
+@dataclass(frozen=True)
+class MergedPlace(Merged):
+    """A latitude and a longitude as one: a place."""
+
+    def column(self, described: Described) -> Place:
+        axes = [axis_of(described[name], k).with_implied_precision() for k, name in enumerate(self.members)]
+        can_miss = all(a.nullable is not False and can_hold_missing(a.dtype or "object") for a in axes)
+        return Place(
+            name=self.name, dtype="float64", nullable=None if can_miss else False, axes=(axes[0], axes[1])
+        )
+
+    def _place(self, described: Described) -> Place:
+        """Return the completed column, or the one to be completed."""
+        known = described.get(self.name)
+        return known if isinstance(known, Place) else self.column(described)
+
+    def merge(self, df: Mapping[str, pd.Series], described: Described) -> pd.Series:
+        first, second = (df[name] for name in self.members)
+        return pd.Series(self._place(described).places_of(first, second), name=self.name)
+
+    def part(self, series: pd.Series, described: Described) -> dict[str, pd.Series]:
+        cells = self._place(described).parts_of(floats(series))
+        return {name: cell.rename(name) for name, cell in zip(self.members, cells, strict=True)}
+
+    def completed(self, column: Column, described: Described) -> dict[str, Column]:
+        place = column if isinstance(column, Place) else self._place(described)
+        return dict(zip(self.members, place.members(), strict=True))
+
+    def meeting(self, conditions: Mapping[str, Any], column: Column, described: Described) -> Met:
+        place = column if isinstance(column, Place) else self._place(described)
+        sides, may_miss = [], True
+        for name, grid in zip(self.members, place.grids, strict=True):
+            wish = conditions.get(name)
+            sides.append([(0, SIDE - 1)] if wish is None else squares_of(grid, wish))
+            may_miss &= wish is None or wish.missing != wish.is_excluded
+        corners = tuple(((west, south), (east, north)) for (west, east), (south, north) in product(*sides))
+        return Met((), corners, may_miss)
+
+    @property
+    def remedy(self) -> str:
+        return f"the bounds of {' and '.join(self.members)}"
+
+
 def merged_of(rules: Sequence[object], names: Sequence[str]) -> tuple[Merged, ...]:
     """Return the columns that rules merge, of a table with these columns."""
     found: list[Merged] = []
     taken = set(names)
     for rule in rules:
-        if isinstance(rule, FixedCombinations | OneOf):
-            members = rule.columns if isinstance(rule, FixedCombinations) else rule.one_of
+        if isinstance(rule, FixedCombinations | OneOf | Geo):
+            members = tuple(rule.sides.values())
             name = " & ".join(members)
             while name in taken:
                 name += "'"
             taken.add(name)
             if isinstance(rule, OneOf):
                 found.append(MergedChoice(name, members))
+            elif isinstance(rule, Geo):
+                found.append(MergedPlace(name, members))
             else:
                 found.append(MergedCombination(name, members, rule))
     return tuple(found)

@@ -15,6 +15,7 @@ def placed_columns(encoder: TableEncoder) -> list[int]:
         position
         for position in sorted(encoder.positions.values())
         if (column := encoder.columns[position]).encoder.is_ordered
+        and column.encoder.is_linear
         and position not in encoder.cycles
         and 1 < len(range(*column.values.indices(column.width))) < column.encoder.n_values
     ]

@@ -21,8 +21,8 @@ from tabgan.columns.kind import read_text
 from tabgan.columns.lattice import has_range
 from tabgan.columns.values import is_text
 from tabgan.errors import ConfigError, SchemaError
-from tabgan.rules import FixedCombinations, Formula, Missing, OneOf, Rule, Unique
-from tabgan.rules.judging import check_together, in_order
+from tabgan.rules import FixedCombinations, Formula, Geo, Missing, OneOf, Rule, Unique
+from tabgan.rules.judging import check_together, in_order, named
 from tabgan.schema import Schema
 from tabgan.table.merged import Merged, merged_of
 
@@ -51,7 +51,7 @@ class Reduction:
         Columns that are not described yet are taken for text, which matters to nothing but :meth:`merge`.
         """
         every = tuple(dict.fromkeys((*names, *schema.names)))
-        merged = merged_of(schema.rules, every)
+        merged = merged_of(schema.statements, every)
         described: dict[str, Column] = {column.name: column for column in schema}
         gone = {name for part in merged for name in part.members} | computed_by(schema.rules)
         for part in merged:
@@ -66,11 +66,11 @@ class Reduction:
 
     @classmethod
     def of_table(cls, df: pd.DataFrame, schema: Schema, *, untyped_text: bool) -> Reduction | None:
-        """Return the reduction of a table, by its columns' names and dtypes; ``None`` if no rule is declared."""
-        if not schema.rules:
+        """Return the reduction of a table, by its columns' names and dtypes; ``None`` if nothing ties columns."""
+        if not schema.statements:
             return None
         resolved = described_columns(df, schema, untyped_text=untyped_text)
-        needed = {name for part in merged_of(schema.rules, ()) for name in part.members}
+        needed = {name for part in merged_of(schema.statements, ()) for name in part.members}
         needed |= computed_by(schema.rules)
         own = [column for column in schema if column.name not in needed]
         return cls.of(schema.replace([*own, *(resolved[name] for name in sorted(needed))]), list(df.columns))
@@ -153,7 +153,7 @@ def described_columns(df: pd.DataFrame, schema: Schema, *, untyped_text: bool) -
     """
     found: dict[str, Column] = {}
     computed = computed_by(schema.rules)
-    for i, rule in enumerate(schema.rules):
+    for where, rule in named(schema.statements):
         for name in rule.touches(df.columns):
             series = df[name]
             if name in schema:
@@ -161,11 +161,15 @@ def described_columns(df: pd.DataFrame, schema: Schema, *, untyped_text: bool) -
                 found[name] = schema[name].with_table_dtype(str(series.dtype), is_read)
                 continue
             column = column_of_dtype(series.dtype, name)
+            if column is None and isinstance(rule, Geo):
+                column = Numeric(name=name).with_table_dtype(
+                    str(series.dtype), untyped_text and is_text(series)
+                )
             if column is None and untyped_text and name in computed:
                 continue  # text, whose kind follows from the formula
             if column is None and not _takes_any_kind(rule, name):
                 raise SchemaError(
-                    f"rules[{i}]: column {name!r} has dtype {series.dtype}, and only a noisy vote would find its "
+                    f"{where}: column {name!r} has dtype {series.dtype}, and only a noisy vote would find its "
                     "kind, after the rules are needed. Declare it in the schema."
                 )
             found[name] = column or Categorical(name=name, dtype=str(series.dtype))
@@ -192,17 +196,17 @@ def check_rules_of_table(df: pd.DataFrame, schema: Schema, *, untyped_text: bool
     Raises:
         SchemaError: naming the rule and the column.
     """
-    if not schema.rules:
+    if not schema.statements:
         return
-    names = list(df.columns)
+    names, statements = list(df.columns), named(schema.statements)
     try:
-        for i, rule in enumerate(schema.rules):
-            rule.check_names(names, f"rules[{i}]")
+        for where, rule in statements:
+            rule.check_names(names, where)
         described = described_columns(df, schema, untyped_text=untyped_text)
-        check_together(schema.rules, described, schema.targets)
-        for i, rule in enumerate(schema.rules):
-            rule.check(described, f"rules[{i}]")
-            rule.check_domain(described, f"rules[{i}]")
+        check_together(schema.statements, described, schema.targets)
+        for where, rule in statements:
+            rule.check(described, where)
+            rule.check_domain(described, where)
     except ConfigError as error:
         raise SchemaError(f"schema: {error}") from None
 

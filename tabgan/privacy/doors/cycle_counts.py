@@ -75,7 +75,7 @@ def with_cycles(
     targets = released.schema.targets
     blocks.sort(key=lambda block: len(block) == 1 or block[0][0].encoder.name in targets)
     columns, codes = zip(*itertools.chain(*blocks), strict=True)
-    return replace(released, columns=columns), TableEncoder(released.schema, codes)
+    return replace(released, columns=columns), TableEncoder(encoder.schema, codes)
 
 
 def _counting(df: pd.DataFrame, cycle: CycleEncoder) -> Callable[[], np.ndarray]:

@@ -351,7 +351,12 @@ class _Door:
         noise = self.plan.noise_stddev(stage, len(counts))
         return {
             name: grid.span_of(
-                edges[name], noisy, noise, ends.get(name), earlier[name].core if name in earlier else None
+                edges[name],
+                noisy,
+                noise,
+                ends.get(name),
+                earlier[name].core if name in earlier else None,
+                is_linear=columns[name].is_linear,
             )
             for name, noisy in self.histograms(stage, what, counts).items()
         }
@@ -369,8 +374,11 @@ class _Door:
         self, columns: Sequence[Column], spans: dict[str, grid.Span], n_rows: float, n_cells: int
     ) -> list[ReleasedColumn]:
         """Return every column's cells and noisy 1-way counts; open categories and frequent numbers are discovered."""
-        noise = self.plan.noise_multiplier("one_way", len(columns))
-        stddev = self.plan.noise_stddev("one_way", len(columns))
+        n_places = sum(not column.is_linear for column in columns)
+        noises = {
+            True: self.plan.noise_multiplier("one_way", len(columns) - n_places),
+            False: self.plan.noise_multiplier("map", n_places),
+        }
         can_discover = bool(not self.plan.is_private or self.plan.discovery_delta)
         repeating = spans_.repeating(columns, spans, n_cells) if can_discover else []
         n_most = DISCOVERIES * (sum(column.is_discovered for column in columns) + len(repeating))
@@ -378,6 +386,8 @@ class _Door:
         found = self._find_repeated(repeating, n_rows)
         released = []
         for column in columns:
+            noise = noises[column.is_linear]
+            stddev = noise * self.plan.unit.max_rows
             if column.is_discovered:
                 released.append(self._discover(column, "categories and 1-way histogram", noise))
                 continue
@@ -385,7 +395,8 @@ class _Door:
             if span is None or not has_range(column):
                 released.append(self._count(column.encoder(), noise))
                 continue
-            encoder, span = spans_.encoder_of_span(column, span, n_cells, stddev, found.get(column.name))
+            most = n_cells if column.is_linear else grid.MAX_CELLS
+            encoder, span = spans_.encoder_of_span(column, span, most, stddev, found.get(column.name))
             counted = self._count(encoder, noise)
             if column.bounds is None and span.is_seen:
                 tight, counts = spans_.tightened(encoder, counted.counts, stddev, span)
