@@ -1144,6 +1144,52 @@ def test_rows_that_break_declared_rules_move_no_more_than_others_in_many_tables(
     check_ruled(range(2, 40), is_entity=is_entity)
 
 
+def placed_case(seed: int, *, is_entity: bool) -> Case:
+    """Return two neighbours of places, of which the larger one's further rows lie far off, or have half a place."""
+    rng = np.random.default_rng([seed, 11])
+    n_usual, n_odd = (160, 3) if is_entity else (80, 1)
+    n = n_usual + n_odd
+    towns = np.array([[46.1, 6.2], [47.5, 9.5], [46.9, 7.4]])[rng.integers(0, 3, n)]
+    df = pd.DataFrame((towns + rng.normal(0, 0.05, (n, 2))).round(2), columns=["lat", "lon"])
+    df["x"] = rng.integers(0, 9, n)
+    odd = [(-90.0, 180.0), (np.nan, 7.4), (1e300, -1e300), (46.123456789, 6.2), (91.0, np.nan), (46.1, 6.2)]
+    for row in (*rng.choice(n_usual, 2, replace=False), *range(n_usual, n)):
+        df.loc[row, ["lat", "lon"]] = odd[int(rng.integers(len(odd)))]
+    bounds = [
+        {"name": "lat", "kind": "numeric", "bounds": (46, 48)},
+        {"name": "lon", "kind": "numeric", "decimals": 3},
+    ]
+    given: dict[str, Any] = {"geo": [("lat", "lon")], "columns": bounds[: int(rng.integers(3))]}
+    if is_entity:
+        keys = [f"k{i}" for i in rng.integers(0, 60, n_usual)] + ["extra"] * n_odd
+        df["key"] = pd.Series(keys, dtype=object)
+        given |= {"entity": "key", "max_rows": int(rng.integers(1, 4))}
+    order = rng.permutation(n)
+    df = df.iloc[order].reset_index(drop=True)
+    epsilon = float(rng.choice([40.0, 400.0]))
+    return Case(df, order >= n_usual, Schema(**given), False, epsilon, seed, bool(rng.random() < 0.5))
+
+
+def check_placed(seeds: range, *, is_entity: bool) -> None:
+    tally = Tally()
+    for seed in seeds:
+        check(placed_case(seed, is_entity=is_entity), tally)
+    assert tally.n_errors == 0
+    assert max(tally.largest.values()) > 0.99
+
+
+@UNITS
+def test_a_place_moves_no_more_than_a_number(is_entity):
+    """Both columns go into every count as one, by a function of the row."""
+    check_placed(range(3), is_entity=is_entity)
+
+
+@pytest.mark.slow
+@UNITS
+def test_a_place_moves_no_more_than_a_number_in_many_tables(is_entity):
+    check_placed(range(3, 60), is_entity=is_entity)
+
+
 def learnt(case: Case, df: pd.DataFrame, first: Recorder | None = None) -> tuple[Recorder, list[Any]]:
     """Return what crossed in a whole fit, and what came of it."""
     recorder = Recorder(case.seed, first)

@@ -9,6 +9,7 @@ from scipy import stats
 
 from tabgan.columns import grid
 from tabgan.columns.categorical import OTHER_LABEL
+from tabgan.columns.place import Place
 from tabgan.columns.spans import Repeated
 from tabgan.errors import BudgetExceededError, DataError
 from tabgan.privacy.coding import code_table
@@ -800,3 +801,55 @@ class TestTemplates:
         released, _ = release(df.assign(note=[None, "x", "y", "z"] * (N // 4)), schema)
         (counts,) = [each.counts for each in released.columns if each.encoder.name == "note"]
         assert counts == pytest.approx([N / 4, 3 * N / 4], rel=0.1)
+
+
+class TestPlaces:
+    """Regions of places, of a table whose units have up to three rows."""
+
+    def released(self, plan, monkeypatch):
+        """Return the released columns, the noise that was drawn for each line, and the lines."""
+        rng, noise, noisy = np.random.default_rng(0), [], mechanisms.noisy_vector
+
+        def spy(exact, stddev):
+            found = noisy(exact, stddev)
+            noise.append((found - exact, stddev))
+            return found
+
+        monkeypatch.setattr(mechanisms, "noisy_vector", spy)
+        axes = (Numeric(name="lat", dtype="float64", bounds=(46, 48)), Numeric(name="lon", bounds=(6, 10)))
+        place = Place(name="lat & lon", dtype="float64", axes=axes)
+        cells = (pd.Series(rng.uniform(low, high, N).round(3)) for low, high in ((46, 48), (6, 10)))
+        df = pd.DataFrame({"lat & lon": place.places_of(*cells), "x": rng.integers(0, 5, N)})
+        ledger = PrivacyFilter(plan)
+        found = release_table(df, Schema([place]), plan, Measurer(ledger))
+        return found, noise, ledger.entries
+
+    def test_the_noise_is_that_of_their_stage_and_the_charged_one(self, monkeypatch):
+        """Two-sided, with wrong scales as controls: without the sensitivity, 2/3 and 3/2."""
+        plan = make_plan(3.0, 1e-6, adversary_share=0.0, unit=PrivacyUnit("who", 3))
+        draws = []
+        for _ in range(3):
+            with monkeypatch.context() as patch:
+                found, noise, lines = self.released(plan, patch)
+            (line,) = (each for each in lines if each.what == "1-way histogram" and "lat" in each.columns[0])
+            assert line.noise_stddev == pytest.approx(3 / plan.mu / plan.shares["map"] ** 0.5)
+            assert line.noise_stddev == found.columns[0].noise_stddev
+            (own,) = (each for each, stddev in noise if stddev == line.noise_stddev and len(each) > 20)
+            draws.append(own)
+        errors = np.concatenate(draws)
+
+        def fits(scale):
+            low, high = stats.chi2.interval(1 - 1e-5, len(errors))
+            return bool(low < (errors**2).sum() / scale**2 < high)
+
+        assert fits(line.noise_stddev)
+        assert not any(fits(line.noise_stddev * wrong) for wrong in (1 / 3, 2 / 3, 3 / 2))
+
+    def test_other_columns_share_the_1_ways_without_them(self, monkeypatch):
+        plan = make_plan(3.0, 1e-6, adversary_share=0.0)
+        _, _, lines = self.released(plan, monkeypatch)
+        (other,) = (each for each in lines if each.what == "1-way histogram" and each.columns == ("x",))
+        assert other.noise_multiplier == plan.noise_multiplier("one_way", 1)
+        assert {each.what for each in lines if each.columns == ("lat & lon",)} <= {
+            *("decimals or resolution", "range", "coarse histogram", "frequent numbers", "1-way histogram"),
+        }
