@@ -323,14 +323,26 @@ class Schema(BaseModel):
         """Return this schema with other targets."""
         return self._with(targets=targets)
 
+    def with_geo(self, geo: Sequence[Sequence[str] | Geo]) -> Schema:
+        """Return this schema with other pairs of columns that are places.
+
+        Raises:
+            SchemaError: they cannot be.
+        """
+        return Schema(**self._kept() | {"rules": self.rules, "geo": geo})
+
     def confirmed(self) -> Schema:
         """Return this schema without the mark of a draft: whoever calls this says that all in it is public."""
         return self._with(drafted=None)
 
     def _with(self, **changes: Any) -> Schema:
         """Return this schema with other declarations, to which its rules are not held."""
-        kept = {key: getattr(self, key) for key in ("columns", *_TABLE_KEYS) if key != "target"}
-        return Schema(**kept | changes).with_rules(self.rules)
+        kept = self._kept() | changes
+        places = kept.pop("geo")
+        return Schema(**kept).model_copy(update={"rules": self.rules, "geo": places})
+
+    def _kept(self) -> dict[str, Any]:
+        return {key: getattr(self, key) for key in ("columns", *_TABLE_KEYS) if key != "target"}
 
     def check_confirmed(self) -> None:
         """Raise if values here were copied off rows, and nobody has confirmed that they are public.

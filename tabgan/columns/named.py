@@ -7,6 +7,7 @@ A draft that reads rows asks :func:`by_name`. A private one asks :func:`by_name_
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -57,6 +58,9 @@ _ROWS_A_KEY, _DIFFERING = 20, 0.5
 
 #: The share of differing cells from which on a noisy number of them says that all do.
 _ALL = 0.97
+
+#: Names of a latitude, and those of the longitude beside it, as one of their words.
+_LATITUDE = {"latitude": ("longitude",), "lat": ("lon", "lng", "long"), "breitengrad": ("laengengrad",)}
 
 #: Characters on average from which cells are sentences.
 _SENTENCE = 30
@@ -119,6 +123,20 @@ def by_name(series: pd.Series, name: str, drafted: Column) -> Named | None:
             Identifier(name=name, pattern=_UUID), "by its name, and no cell of the rows repeats", True
         )
     return _by_cells(series, name, words, drafted)
+
+
+def places_by_name(columns: Sequence[Column]) -> list[tuple[str, str]]:
+    """Return pairs of columns of numbers that are a latitude and a longitude by their names, in their order."""
+    named = {_words(column.name): column.name for column in columns if column.quantity == "a number"}
+    found = []
+    for words, name in named.items():
+        parts = words.split("_")
+        for at, part in enumerate(parts):
+            others = ("_".join([*parts[:at], each, *parts[at + 1 :]]) for each in _LATITUDE.get(part, ()))
+            beside = next((named[each] for each in others if each in named), None)
+            if beside is not None:
+                found.append((name, beside))
+    return found
 
 
 def by_name_alone(name: str, dtype: Dtype, *, is_all_text: bool) -> Named | None:

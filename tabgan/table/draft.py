@@ -104,6 +104,9 @@ def draft_yaml(
     own: Any = data.pop("rules", ())
     data.pop("columns")
     lines = dump(data | {"columns": {"": {}}}).rpartition("columns:")[0].splitlines()  # in block style
+    if "geo:" in lines:
+        said_of_places = "# places: by their names; bounds are those of the globe where none are declared"
+        lines.insert(lines.index("geo:"), said_of_places)
     lines.append("columns:" if len(schema) else "columns: {}")
     for column in schema:
         keys = column.model_dump(mode="json", exclude_defaults=True, exclude={"name"})

@@ -15,7 +15,7 @@ import pandas as pd
 from tabgan._util.yaml import dump, key_of
 from tabgan.columns import Column, column_of_dtype
 from tabgan.columns.kind import read_text
-from tabgan.columns.named import by_name, by_name_alone
+from tabgan.columns.named import by_name, by_name_alone, places_by_name
 from tabgan.columns.values import is_text
 from tabgan.errors import SchemaError
 from tabgan.rules import FixedCombinations, Formula, Inequality
@@ -127,8 +127,18 @@ def propose(
         columns.append(column)
         reasons[column.name] = Reason(why, _loss(df, column, untyped_text))
     mark = "from rows" if with_domain else None
-    schema = Schema(columns, target, targets=targets, drafted=mark)
+    schema = _with_places(Schema(columns, target, targets=targets, drafted=mark))
     return Proposals(schema, reasons, with_domain)
+
+
+def _with_places(schema: Schema) -> Schema:
+    """Return a draft with the pairs of columns that are places by their names, and that can be declared as such."""
+    for pair in places_by_name(schema.columns):
+        try:
+            schema = schema.with_geo([*schema.geo, pair])
+        except SchemaError:  # a target, or too many decimals for its bounds
+            continue
+    return schema
 
 
 def named_columns(

@@ -177,6 +177,7 @@ def test_keys_stay_keys():
 
 
 @pytest.mark.parametrize(
+<<<<<<< HEAD
     ("name", "cells", "kind", "fields"),
     [
         ("subject_id", np.arange(N) // 3, "identifier", {"recurrence": True, "dtype": "int64"}),
@@ -194,3 +195,32 @@ def test_keys_that_repeat_and_numbered_codes(name, cells, kind, fields):
     assert {key: getattr(column, key) for key in fields} | {"kind": column.kind} == fields | {"kind": kind}
     text = pd.DataFrame({name: pd.Series(cells).map(str)})
     assert propose(text, untyped_text=True).schema[name].kind == kind
+=======
+    ("names", "pairs"),
+    [
+        (("Latitude", "Longitude"), [("Latitude", "Longitude")]),
+        (("lng", "x", "lat"), [("lat", "lng")]),
+        (
+            ("pickup_latitude", "pickup_longitude", "dropoffLat", "dropoffLon"),
+            [("pickup_latitude", "pickup_longitude"), ("dropoffLat", "dropoffLon")],
+        ),
+        (("start_lat", "end_lon"), []),
+        (("flat", "flon"), []),
+    ],
+)
+def test_places_are_proposed_by_their_names(names, pairs):
+    df = pd.DataFrame({name: [1.5, 2.25, 3.0] for name in names})
+    found = propose(df)
+    assert [place.geo for place in found.schema.geo] == pairs
+    assert Schema.from_yaml(found.to_yaml()).geo == found.schema.geo
+    assert ("# places: by their names" in found.to_yaml()) == bool(pairs)
+
+
+def test_what_cannot_be_a_place_is_not_proposed():
+    df = pd.DataFrame({"lat": [46.1, 47.2], "lon": ["a", "b"]})
+    assert propose(df).schema.geo == ()
+    numbers = df.assign(lon=[-179.123456, 179.123456])
+    assert len(propose(numbers).schema.geo) == 1
+    assert propose(numbers, target="lat").schema.geo == ()
+    assert propose(numbers, with_domain=True).schema.geo == ()  # 359 degrees of six decimals
+>>>>>>> 66065ac (schema infer proposes places by the names of their columns)
