@@ -421,3 +421,85 @@ class TestPlaces:
         values = model.marginals().query("column_1 == 'lat & lon' and column_2.isna()").value_1.dropna()
         assert values.str.contains(" to ").any()
         assert (model.schema_["lat"].bounds[1] - model.schema_["lat"].bounds[0]) < 20
+
+
+class TestCompletions:
+    """Whole rows around given cells, under rules."""
+
+    @pytest.fixture(autouse=True)
+    def few_candidates(self, monkeypatch):
+        monkeypatch.setattr("tabgan.model.sampling.EACH_IN_ALL", 2**10)
+        monkeypatch.setattr("tabgan.model.sampling.LEAST_EACH", 8)
+
+    def test_cells_of_merged_and_computed_columns_may_be_given(self, model):
+        rows = pd.DataFrame(
+            {
+                "state": ["BY", "BY", None, "NW"] * 20,
+                "city": [None, "Ulm", "Bonn", None] * 20,
+                "plan": ["basic", None, "pro", None] * 20,
+                "year": pd.Series([2021, None, None, None] * 20, dtype="Int64"),
+                "green": [None, 1, None, None] * 20,
+            },
+            index=[f"r{i}" for i in range(80)],
+        )
+        whole = model.complete(rows, random_state=0)
+        assert whole.index.equals(rows.index)
+        assert all_kept(model, whole.reset_index(drop=True))
+        for name in rows:
+            given = rows[name].notna()
+            assert (whole.loc[given, name].astype(object) == rows.loc[given, name].astype(object)).all()
+        assert set(whole.city[whole.state == "BY"]) == {"Ulm", "Augsburg"}
+        assert (whole.price[rows.plan == "basic"] == 10).all()
+        assert (whole.start.dt.year[rows.year.notna()] == 2021).all()
+
+    def test_given_parts_draw_the_others_as_a_large_sample_has_them(self, model):
+        whole = model.complete(pd.DataFrame({"state": ["BY"] * 400}), random_state=0)
+        free = model.sample(2_000, random_state=1)
+        for name in ("city", "married", "low"):
+            found = whole[name].value_counts(normalize=True)
+            expected = free[free.state == "BY"][name].value_counts(normalize=True)
+            assert (found - expected).fillna(0).abs().max() < 0.11
+
+    def test_rows_that_break_a_rule_are_drawn_anew(self, model):
+        rows = pd.DataFrame({"low": [4] * 9, "spouse_age": [50] * 9, "total": [14] * 9})
+        whole = model.complete(rows, random_state=0)
+        assert all_kept(model, whole)
+        assert (whole.high == 6).all()
+        assert model.complete(pd.DataFrame({"high": [9], "total": [13]})).low.tolist() == [2]
+        assert whole.married.all()
+
+    def test_given_cells_that_break_a_rule_are_an_error_or_kept(self, model):
+        rows = pd.DataFrame({"low": [9, 1], "high": [3, 3]})
+        with pytest.raises(DataError, match=r"given cells of 1 rows break rules\[0\]"):
+            model.complete(rows)
+        assert model.complete(rows, unknown="ignore").high.tolist() == [3, 3]
+        rows = pd.DataFrame({"state": ["BY", "BY"], "city": ["Bonn", "Ulm"]})
+        with pytest.raises(
+            DataError, match="Columns 'state' and 'city': 1 given cells are not in the column's rel"
+        ):
+            model.complete(rows)
+        assert model.complete(rows, unknown="ignore").city.tolist() == ["Bonn", "Ulm"]
+
+    def test_what_no_draw_meets_is_an_error_with_the_yield(self, model, monkeypatch):
+        monkeypatch.setattr("tabgan.drawing.completion.TRIES", 20)
+        with pytest.raises(DataError, match="for 2 of 3 rows, none of [0-9]+ drawn rows keeps the rules"):
+            model.complete(pd.DataFrame({"total": [100_000, 100_000, None]}))
+
+    def test_imputed_rows_keep_them_too(self, model):
+        rows = model.sample(20, random_state=5)
+        rows = rows.drop(columns="day").mask(
+            np.random.default_rng(0).random((len(rows), rows.shape[1] - 1)) < 0.4
+        )
+        whole = model.impute(rows, unknown="ignore", random_state=0)
+        assert all_kept(model, whole)
+        assert not whole[["low", "high", "start", "total"]].isna().any().any()
+
+    def test_a_half_given_place_is_completed(self, places):
+        rows = pd.DataFrame({"lat": [47.5, None, 46.104], "lon": [None, 9.5, 6.5]})
+        whole = places.complete(pd.concat([rows] * 20, ignore_index=True), random_state=0)
+        assert whole.lat[::3].eq(47.5).all()
+        assert whole.lon[::3].between(7.8, 8.2).mean() > 0.8
+        assert whole.lat[1::3].between(46.3, 46.7).mean() > 0.8
+        assert (whole.town[2::3] == "a").mean() > 0.8
+        with pytest.raises(DataError, match="Column 'lat': 1 given cells"):
+            places.complete(pd.DataFrame({"lat": [80.0]}))

@@ -8,7 +8,6 @@ import os
 import tempfile
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import pandas as pd
 from tabgan._util import validate
 from tabgan._util.progress import Progress, told
 from tabgan._util.rng import RandomStreams
-from tabgan.columns.filling import Filling
+from tabgan.drawing.completion import completed, with_solved
 from tabgan.drawing.kept import has_uniqueness
 from tabgan.drawing.proportions import strata_of
 from tabgan.drawing.rows import (
@@ -36,7 +35,7 @@ from tabgan.io.part_files import compression_of, form_of_parts
 from tabgan.model.sampling import BATCH_SIZE
 from tabgan.table.conditions import conditions_of
 from tabgan.table.labels import check_label_column, labelled, with_label_column
-from tabgan.table.partial import partial_rows
+from tabgan.table.partial import check_rows, partial_rows
 
 logger = logging.getLogger(__name__)
 
@@ -268,7 +267,8 @@ class SamplerMixin:
         """Return whole rows around given cells: columns that are left out, and missing cells, are drawn given the rest.
 
         The result has the model's columns and dtypes, and the index and order of ``rows``; given cells are as they
-        were. Missing cells of the result are the model's.
+        were. Missing cells of the result are the model's. Cells of columns that rules compute or merge may be given
+        like any others. Rows that break a rule of the schema are drawn anew, around their given cells.
 
         **Guarantee.** None for the result beyond that of ``rows``: it holds them. The model stays as it is, and
         nothing is charged.
@@ -276,12 +276,14 @@ class SamplerMixin:
         Args:
             rows: A table with some of the model's columns, or all; a missing cell is one to draw.
             unknown: The fate of a given cell that the model has no place for, such as a number out of the released
-                range: ``"error"`` refuses it, ``"ignore"`` keeps it, and no other cell depends on it.
+                range, and of given cells that break a rule by themselves: ``"error"`` refuses them, ``"ignore"`` keeps
+                them, and no other cell depends on a cell without a place.
             random_state: Seed, as of :meth:`sample`.
 
         Raises:
             NotFittedError: ``fit`` was not called.
-            ConfigError, SchemaError, DataError: an argument or a column cannot be used; no cell is quoted.
+            ConfigError, SchemaError, DataError: an argument or a column cannot be used; no cell is quoted. Or no drawn
+                row keeps the rules beside the given cells of some, and the message says of how many.
         """
         return self._completed(rows, unknown, random_state, imputes=False)
 
@@ -308,18 +310,10 @@ class SamplerMixin:
     ) -> pd.DataFrame:
         fitted = self._check_fitted()
         unknown = validate.one_of("unknown", unknown, ("error", "ignore"))
-        partial = partial_rows(fitted.encoder, rows, ignores_unknown=unknown == "ignore")
-        if imputes:
-            lacking = partial.to_draw(fitted.encoder)
-            fitted = replace(fitted, encoder=fitted.encoder.without_missing(lacking))
-        streams = self._streams(random_state)
-        rng = streams.torch("complete", fitted.generator.device)
-        codes = fitted.sampler().completed(partial.codes, rng)
-        drawn = fitted.encoder.modelled(codes, streams.numpy("decode"))
-        return partial.completed(
-            fitted.encoder.with_generated(drawn, Filling.of(streams.numpy("generated"))),
-            fitted.encoder.schema,
-        )
+        check_rows(fitted.encoder, rows)
+        solved = with_solved(rows, fitted.encoder)
+        partial = partial_rows(fitted.encoder, solved, ignores_unknown=unknown == "ignore")
+        return completed(fitted, partial, self._streams(random_state), imputes=imputes)
 
     def _streams(self, random_state: int | None) -> RandomStreams:
         """Return the random streams of a sample."""

@@ -130,7 +130,12 @@ class CodeSampler:
             yield torch.cat([codes.to(torch.int16).cpu() for codes in whole]).numpy(), places
 
     @torch.no_grad()
-    def completed(self, given: np.ndarray, rng: torch.Generator) -> np.ndarray:
+    def completed(
+        self,
+        given: np.ndarray,
+        rng: torch.Generator,
+        chances: Mapping[int, np.ndarray] | None = None,
+    ) -> np.ndarray:
         """Return ``(rows, columns)`` int16 codes: those given, and for each row others that go with them.
 
         Each row has candidates of its own, weighted by the probability of its given codes; one of them is chosen after
@@ -139,8 +144,13 @@ class CodeSampler:
         Args:
             given: ``(rows, columns)`` codes that may be drawn, -1 where there is none.
             rng: Source of all draws, on the generator's device.
+            chances: ``(rows, codes)`` chances that each code of a column meets what is known of a row, by the column's
+                position; 1 where nothing is.
         """
+        known = {position: each for position, each in (chances or {}).items() if len(each)}
         is_given = given >= 0
+        for position, own in known.items():
+            is_given[:, position] |= (own != 1.0).any(axis=1)
         stops = np.where(is_given, np.arange(1, given.shape[1] + 1), 0).max(axis=1, initial=0)
         order = np.argsort(stops, kind="stable")
         each = int(np.clip(EACH_IN_ALL // max(len(given), 1), LEAST_EACH, MOST_EACH))
@@ -148,24 +158,43 @@ class CodeSampler:
         for first in range(0, len(order), BATCH_SIZE // each):
             rows = order[first : first + BATCH_SIZE // each]
             codes = self._chosen(
-                torch.as_tensor(given[rows], device=self._generator.device), each, stops[rows[-1]], rng
+                torch.as_tensor(given[rows], device=self._generator.device),
+                each,
+                stops[rows[-1]],
+                rng,
+                {position: own[rows] for position, own in known.items()},
             )
             found[rows] = self._without_pooled(codes, rng).to(torch.int16).cpu().numpy()
         return found
 
-    def _chosen(self, given: torch.Tensor, each: int, stop: int, rng: torch.Generator) -> torch.Tensor:
-        """Return whole rows with the codes that are given in the columns before ``stop``."""
+    def _chosen(
+        self,
+        given: torch.Tensor,
+        each: int,
+        stop: int,
+        rng: torch.Generator,
+        chances: Mapping[int, np.ndarray],
+    ) -> torch.Tensor:
+        """Return whole rows with the codes, or chances of codes, that are given in the columns before ``stop``."""
         n_rows = len(given)
         wanted = given.long().repeat_interleave(each, dim=0)
         codes = torch.zeros_like(wanted)
         log_weight = torch.zeros(len(wanted), device=codes.device, dtype=torch.float64)
         for position in range(stop):
             logits, own = self.logits(codes, position), wanted[:, position]
+            if position in chances:
+                own_chances = np.repeat(chances[position], each, axis=0)
+                codes[:, position], log_chance, _ = _meeting(logits, own_chances, codes[:, :0], rng)
+                log_weight += log_chance
+                continue
             is_given = own >= 0
             codes[:, position] = torch.where(is_given, own, draw_codes(logits, rng))
             log_p = torch.log_softmax(logits, dim=1).gather(1, codes[:, position, None]).squeeze(1)
             log_weight += torch.where(is_given, log_p, 0.0)
-        weights = torch.softmax(log_weight.view(n_rows, each), dim=1)
+        log_weight = torch.where(
+            log_weight.view(n_rows, each).isfinite(), log_weight.view(n_rows, each), -1e30
+        )
+        weights = torch.softmax(log_weight, dim=1)
         kept = torch.multinomial(weights, 1, generator=rng).squeeze(1)
         codes = codes[torch.arange(n_rows, device=codes.device) * each + kept]
         places = torch.empty(len(codes), 0, device=codes.device)

@@ -7,7 +7,7 @@ proportion to the same released counts.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 
@@ -26,6 +26,9 @@ from tabgan.table.reduction import Reduction
 
 #: No column has the same value in all rows.
 NO_CONSTANTS: Mapping[str, object] = MappingProxyType({})
+
+#: A function of rows and their codes that returns a column's cells.
+DrawWithin = Callable[[np.ndarray, np.ndarray], pd.Series]
 
 
 class TableEncoder:
@@ -199,6 +202,7 @@ class TableEncoder:
         rng: np.random.Generator,
         places: np.ndarray | None = None,
         constants: Mapping[str, object] = NO_CONSTANTS,
+        within: Mapping[str, DrawWithin] = MappingProxyType({}),
     ) -> pd.DataFrame:
         """Return a table without generated columns, in the schema's order; see :meth:`inverse_transform`.
 
@@ -207,6 +211,7 @@ class TableEncoder:
             rng: Draws cells within codes and values within cells.
             places: As of :meth:`inverse_transform`.
             constants: Values that whole columns have.
+            within: Of columns whose cells have conditions row by row, the function that draws them.
         """
         ordered = [column.name for column in self.inner if column.name in self.positions]
         has_places = places is not None and bool(places.shape[1])
@@ -215,6 +220,9 @@ class TableEncoder:
             drawn = codes if rows is None else codes[rows]
             if name in constants:
                 return self.constant(name, constants[name], len(drawn))
+            if name in within:
+                every = np.arange(len(codes)) if rows is None else rows
+                return within[name](every, drawn[:, self.positions[name]].astype(np.int64))
             return self._series(self.positions[name], drawn, rng, at)
 
         series = {

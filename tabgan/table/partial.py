@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -13,8 +15,42 @@ from tabgan.columns.filling import Filling
 from tabgan.columns.kind import Column, is_text_dtype
 from tabgan.columns.values import objects
 from tabgan.errors import ConfigError, DataError, SchemaError
+from tabgan.rules.rule import values_of
 from tabgan.schema import Schema
-from tabgan.table.codes import TableEncoder
+from tabgan.table.coded import CodedColumn
+from tabgan.table.codes import DrawWithin, TableEncoder
+from tabgan.table.conditions import Condition
+from tabgan.table.merged import Merged
+
+
+@dataclass(frozen=True)
+class Within:
+    """A merged column of which parts are given, row by row.
+
+    Attributes:
+        pattern: ``(rows,)`` the row's place among ``columns``; the first is of rows without a given part.
+        columns: The coded column as each pattern of given parts leaves it.
+        chances: ``(patterns, codes)`` chances that a code meets the parts.
+    """
+
+    pattern: np.ndarray
+    columns: tuple[CodedColumn, ...]
+    chances: np.ndarray
+
+    def taken(self, rows: np.ndarray) -> Within:
+        """Return some of the rows."""
+        return replace(self, pattern=self.pattern[rows])
+
+    def draw(self, rows: np.ndarray, codes: np.ndarray, rng: np.random.Generator) -> pd.Series:
+        """Return cells of some rows with some codes that meet the given parts."""
+        parts = []
+        for which in np.unique(self.pattern[rows]):
+            own, column = np.flatnonzero(self.pattern[rows] == which), self.columns[which]
+            cells = column.cells_of(codes[own], rng)
+            parts.append(column.encoder.inverse_transform(cells, rng).set_axis(own))
+        if not parts:
+            return self.columns[0].encoder.inverse_transform(np.zeros(0, dtype=np.int64), rng)
+        return pd.concat(parts).sort_index().reset_index(drop=True)
 
 
 @dataclass(frozen=True)
@@ -24,10 +60,42 @@ class PartialRows:
     Attributes:
         given: Their table, with columns of the schema.
         codes: ``(rows, modelled columns)`` codes of the given cells, -1 of those that are not given, or not used.
+        within: Of merged columns with given parts, by their positions, that which the parts leave.
+        ignored: ``(rows,)`` true for cells that the model has no place for, by their column.
+        ignores_unknown: True if these stay as they are, and are not refused.
     """
 
     given: pd.DataFrame
     codes: np.ndarray
+    within: Mapping[int, Within] = field(default_factory=dict)
+    ignored: Mapping[str, np.ndarray] = field(default_factory=dict)
+    ignores_unknown: bool = False
+
+    def taken(self, rows: np.ndarray) -> PartialRows:
+        """Return some of the rows, which may repeat."""
+        return replace(
+            self,
+            given=self.given.iloc[rows],
+            codes=self.codes[rows],
+            within={position: each.taken(rows) for position, each in self.within.items()},
+            ignored={name: each[rows] for name, each in self.ignored.items()},
+        )
+
+    def is_ignored(self, name: str) -> np.ndarray:
+        """Return ``(rows,)`` true for given cells of a column that the model has no place for."""
+        return self.ignored.get(name, np.zeros(len(self.given), dtype=bool))
+
+    @property
+    def chances(self) -> dict[int, np.ndarray]:
+        """``(rows, codes)`` chances that each code of a merged column meets the given parts, by position."""
+        return {position: each.chances[each.pattern] for position, each in self.within.items()}
+
+    def draw_within(self, encoder: TableEncoder, rng: np.random.Generator) -> dict[str, DrawWithin]:
+        """Return the functions that draw cells of merged columns with given parts."""
+        return {
+            encoder.columns[position].encoder.name: partial(each.draw, rng=rng)
+            for position, each in self.within.items()
+        }
 
     def to_draw(self, encoder: TableEncoder) -> list[str]:
         """Return the names of modelled columns of which a cell is not given."""
@@ -49,6 +117,8 @@ class PartialRows:
         is_given = given.notna().to_numpy(bool)
         if given.dtype == drawn.dtype and is_given.all():
             return given
+        if not is_given.any():
+            return drawn
         values = drawn.astype(object)
         values[is_given] = _of_text(given[is_given].astype(object), drawn, column)
         if not column.is_modelled:
@@ -61,17 +131,54 @@ class PartialRows:
         return whole
 
 
-def partial_rows(encoder: TableEncoder, rows: object, *, ignores_unknown: bool) -> PartialRows:
+def partial_rows(encoder: TableEncoder, rows: pd.DataFrame, *, ignores_unknown: bool) -> PartialRows:
     """Return the given cells of a table as codes, each cell by itself.
 
     Args:
         encoder: Of the model.
-        rows: A table with some of the schema's columns, or all; a missing cell is not given.
+        rows: A table that :func:`check_rows` has passed; a missing cell is not given.
         ignores_unknown: True if no other cell depends on a given one that the model has no place for, False if it is
             refused.
 
     Raises:
-        DataError: it is no table, two columns share a name, or the model has no place for a cell; no cell is quoted.
+        DataError: the model has no place for a cell; no cell is quoted.
+    """
+    codes = np.full((len(rows), len(encoder.columns)), -1, dtype=np.int64)
+    ignored = {name: np.zeros(len(rows), dtype=bool) for name in rows.columns}
+    for name in rows.columns:
+        if name not in encoder.positions:
+            continue
+        position, series = encoder.positions[name], rows[name].reset_index(drop=True)
+        present = np.flatnonzero(series.notna())
+        are_known = is_known(encoder, position, series[present])
+        ignored[name][present[~are_known]] = True
+        if not (ignores_unknown or are_known.all()):
+            raise _unknown(f"Column {name!r}", int((~are_known).sum()), name)
+        known = present[are_known]
+        for place in (position, *encoder.cycles.get(position, ())):
+            column = encoder.columns[place]
+            codes[known, place] = column.code_of_cell[column.encoder.transform(series[known])]
+    within = {}
+    for part in () if encoder.reduction is None else encoder.reduction.merged:
+        if any(name in rows and rows[name].notna().any() for name in part.members):
+            found, is_unknown = _within(encoder, part, rows.reset_index(drop=True))
+            within[encoder.positions[part.name]] = found
+            names = [name for name in part.members if name in rows]
+            for name in names:
+                ignored[name] |= is_unknown
+            if is_unknown.any() and not ignores_unknown:
+                who = (
+                    f"Column {names[0]!r}" if len(names) == 1 else f"Columns {' and '.join(map(repr, names))}"
+                )
+                raise _unknown(who, int(is_unknown.sum()), names[0])
+    return PartialRows(rows, codes, within, ignored, ignores_unknown)
+
+
+def check_rows(encoder: TableEncoder, rows: object) -> None:
+    """Raise unless rows to complete are a table with some of the schema's columns, or all.
+
+    Raises:
+        DataError: it is no table, or two columns share a name.
         SchemaError: a column is none of the schema's.
     """
     if not isinstance(rows, pd.DataFrame):
@@ -81,32 +188,77 @@ def partial_rows(encoder: TableEncoder, rows: object, *, ignores_unknown: bool) 
     for name in rows.columns:
         if name not in encoder.schema:
             raise SchemaError(f"rows: no column {name!r}.{nearest(name, encoder.schema.names)}")
-    codes = np.full((len(rows), len(encoder.columns)), -1, dtype=np.int64)
-    for name in rows.columns:
-        if name not in encoder.positions:
-            if encoder.schema[name].is_modelled:
-                raise ConfigError(
-                    f"rows: column {name!r} is made of others by a rule of the schema, and cannot be given. Leave it "
-                    "out."
-                )
-            continue
-        position, series = encoder.positions[name], rows[name].reset_index(drop=True)
-        present = np.flatnonzero(series.notna())
-        is_known = _is_known(encoder, position, series[present])
-        if not (ignores_unknown or is_known.all()):
-            raise DataError(
-                f"Column {name!r}: {int((~is_known).sum()):,} given cells are not in the column's released domain. "
-                f"See model.schema_[{name!r}]. Correct them or make them missing; with unknown='ignore' they are "
-                "kept, and no other cell depends on them."
-            )
-        known = present[is_known]
-        for place in (position, *encoder.cycles.get(position, ())):
-            column = encoder.columns[place]
-            codes[known, place] = column.code_of_cell[column.encoder.transform(series[known])]
-    return PartialRows(rows, codes)
 
 
-def _is_known(encoder: TableEncoder, position: int, present: pd.Series) -> np.ndarray:
+def _unknown(who: str, count: int, name: str) -> DataError:
+    return DataError(
+        f"{who}: {count:,} given cells are not in the column's released domain. See model.schema_[{name!r}]. Correct "
+        "them or make them missing; with unknown='ignore' they are kept, and no other cell depends on them."
+    )
+
+
+def _within(encoder: TableEncoder, part: Merged, rows: pd.DataFrame) -> tuple[Within, np.ndarray]:
+    """Return what given parts of a merged column leave of it, and ``(rows,)`` true where that is nothing."""
+    column = encoder.columns[encoder.positions[part.name]]
+    names = [name for name in part.members if name in rows]
+    described = {name: encoder.schema[name] for name in names}
+    cells = {name: objects(rows[name]) for name in names}
+    keys = {name: _keys(rows[name], described[name]) for name in names}
+    known: dict[tuple[object, ...], int] = {(None,) * len(names): 0}
+    columns, chances = [column], [np.ones(column.width)]
+    pattern, is_unknown = np.zeros(len(rows), dtype=np.int64), np.zeros(len(rows), dtype=bool)
+    for row, key in enumerate(zip(*keys.values(), strict=True)):
+        if key not in known:
+            wishes = {
+                name: Condition(values=(cells[name][row],))
+                for name, each in zip(names, key, strict=True)
+                if each is not None
+            }
+            left = _left(encoder, part, column, wishes)
+            known[key] = -1 if left is None else len(columns)
+            if left is not None:
+                columns.append(left[0])
+                chances.append(left[1])
+        pattern[row], is_unknown[row] = max(known[key], 0), known[key] < 0
+    return Within(pattern, tuple(columns), np.array(chances)), is_unknown
+
+
+def _keys(series: pd.Series, column: Column) -> list[object]:
+    """Return ``(rows,)`` values that are equal for equal cells, ``None`` for missing ones."""
+    found, keys = values_of(series, column)
+    present = series.notna().to_numpy(dtype=bool)
+    return [
+        None
+        if not is_there
+        else ("unread",)
+        if np.isnan(each)
+        else keys[int(each)]
+        if keys is not None
+        else each
+        for each, is_there in zip(found, present, strict=True)
+    ]
+
+
+def _left(
+    encoder: TableEncoder, part: Merged, column: CodedColumn, wishes: Mapping[str, Condition]
+) -> tuple[CodedColumn, np.ndarray] | None:
+    """Return a merged column as conditions on its parts leave it, and its codes' chances; ``None`` for nothing."""
+    if encoder.reduction is None:
+        return None
+    try:
+        met = part.meeting(wishes, encoder.reduction.inner[part.name], encoder.reduction.described)
+    except DataError:  # text that is no value of the column
+        return None
+    if not any(met):
+        return None
+    left = column.meeting(Condition(*met).cut(column.encoder))
+    chances = left.chances
+    if left.has_pooled:
+        chances[-1] = 0.0
+    return (left, chances) if chances.any() else None
+
+
+def is_known(encoder: TableEncoder, position: int, present: pd.Series) -> np.ndarray:
     """Return ``(cells,)`` true for each that has a code which rows may have."""
     column = encoder.columns[position]
     if not len(present):

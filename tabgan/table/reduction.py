@@ -113,15 +113,18 @@ class Reduction:
         columns: dict[str, pd.Series] = {str(name): table[name] for name in table.columns}
         for part in self.merged:
             columns |= part.part(columns.pop(part.name), self.described)
+        return self.following(columns).set_axis(table.index)
+
+    def following(self, columns: dict[str, pd.Series]) -> pd.DataFrame:
+        """Return a table of the other columns and those that follow from them: computed, or emptied, by rules."""
+        columns = dict(columns)
         for rule in in_order(self.schema.rules):
             if isinstance(rule, Formula):
                 columns[rule.column] = self._computed(rule, columns)
             elif isinstance(rule, Missing):
                 applies = rule.applies(columns, self.described)
                 columns[rule.missing] = _emptied(columns[rule.missing], applies)
-        return pd.DataFrame(
-            {name: columns[name] for name in self.names if name in columns}, index=table.index
-        )
+        return pd.DataFrame({name: columns[name] for name in self.names if name in columns})
 
     def _computed(self, rule: Formula, columns: Mapping[str, pd.Series]) -> pd.Series:
         column = self.described[rule.column]

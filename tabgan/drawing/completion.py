@@ -1,0 +1,244 @@
+"""Whole rows around given cells: drawn given them, and drawn anew until the rules of the schema hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import torch
+
+from tabgan._util.rng import RandomStreams
+from tabgan.columns.filling import Filling
+from tabgan.columns.kind import Column
+from tabgan.columns.lattice import has_range
+from tabgan.errors import DataError
+from tabgan.fitting.modelfile import Fitted
+from tabgan.rules import Formula, Rule, Unique
+from tabgan.rules.judging import named
+from tabgan.table.codes import TableEncoder
+from tabgan.table.partial import PartialRows, is_known
+from tabgan.table.reduction import computed_by
+
+#: Rows drawn for each row that still breaks a rule: all in all, and at most in one round for all rows together.
+TRIES, AT_ONCE = 1_024, 2**12
+
+
+@dataclass
+class Completion:
+    """A completion of some rows.
+
+    Attributes:
+        fitted: The model.
+        partial: The given cells.
+        streams: Sources of all draws.
+    """
+
+    fitted: Fitted
+    partial: PartialRows
+    streams: RandomStreams
+
+    def __post_init__(self) -> None:
+        self._codes = self.streams.torch("complete", self.fitted.generator.device)
+        self._values = self.streams.numpy("decode")
+        self._filling = Filling.of(self.streams.numpy("generated"))
+        schema = self.fitted.encoder.schema
+        self._computed = computed_by(schema.rules)
+        self._described = {column.name: column for column in schema}
+        self._rules = [
+            (where, rule)
+            for where, rule in named(schema.statements)
+            if not rule.needs_rows and all(schema[name].is_modelled for name in rule.touches(schema.names))
+        ]
+
+    def rows(self) -> pd.DataFrame:
+        """Return the whole rows, in the order of the given ones.
+
+        Raises:
+            DataError: a dtype cannot hold a given cell; given cells break a rule by themselves; or no drawn row keeps
+                the rules beside the given cells of some, and the message says of how many.
+        """
+        n_rows = len(self.partial.given)
+        drawn = self._drawn(np.arange(n_rows))
+        if not self._rules or not n_rows:
+            return self._whole(drawn)
+        tested = self._tested()
+        open_ = np.flatnonzero(~self._kept(drawn, np.arange(n_rows), tested, with_unique=True))
+        tries, spent = 1, 0
+        while len(open_):
+            if spent >= TRIES:
+                raise DataError(
+                    f"complete: for {len(open_):,} of {n_rows:,} rows, none of {spent:,} drawn rows keeps the rules "
+                    "beside their given cells. Give fewer cells of these rows, or loosen the rules."
+                )
+            rows = np.repeat(open_, tries)
+            others = self._drawn(rows)
+            is_kept = self._kept(others, rows, tested[rows], with_unique=False)
+            first = np.flatnonzero(is_kept)
+            taken, at = np.unique(rows[first], return_index=True)
+            drawn = _with_rows(drawn, taken, others.iloc[first[at]])
+            spent += tries
+            tries = int(np.clip(2 * tries, 1, max(AT_ONCE // len(open_), 1)))
+            every = np.arange(n_rows)
+            open_ = np.flatnonzero(~self._kept(drawn, every, tested, with_unique=True))
+        return self._whole(drawn)
+
+    def _drawn(self, rows: np.ndarray) -> pd.DataFrame:
+        """Return drawn rows, one for each of some given ones, without generated columns."""
+        encoder, partial = self.fitted.encoder, self.partial.taken(rows)
+        codes = self.fitted.sampler().completed(partial.codes, self._codes, partial.chances)
+        drawn = encoder.modelled(codes, self._values, within=partial.draw_within(encoder, self._values))
+        if encoder.reduction is None:
+            return drawn
+        # What rules compute follows from the given cells, not from those that were drawn in their place.
+        own = [c for c in encoder.schema if c.name in drawn and c.name not in self._computed]
+        whole = partial.completed(drawn, encoder.schema.replace(own)).reset_index(drop=True)
+        return encoder.reduction.following({column.name: whole[column.name] for column in own})
+
+    def _whole(self, drawn: pd.DataFrame) -> pd.DataFrame:
+        encoder = self.fitted.encoder
+        return self.partial.completed(encoder.with_generated(drawn, self._filling), encoder.schema)
+
+    def _tested(self) -> np.ndarray:
+        """Return ``(rows, rules)`` true where drawn cells decide if a row keeps a rule.
+
+        Raises:
+            DataError: given cells alone break one, and unknown cells are refused.
+        """
+        given, schema = self.partial.given, self.fitted.encoder.schema
+        is_given = given.notna()
+        tested = np.ones((len(given), len(self._rules)), dtype=bool)
+        for j, (where, rule) in enumerate(self._rules):
+            names = rule.touches(schema.names)
+            whole = np.ones(len(given), dtype=bool)
+            for name in names:
+                whole &= is_given[name].to_numpy() if name in given else False
+                tested[:, j] &= ~self.partial.is_ignored(name)
+            tested[:, j] &= ~whole
+            self._check_given(where, rule, whole & ~tested[:, j])
+        return tested
+
+    def _check_given(self, where: str, rule: Rule, whole: np.ndarray) -> None:
+        """Raise if given cells alone break a rule."""
+        if self.partial.ignores_unknown or not whole.any():
+            return
+        rows = self.partial.given[whole].reset_index(drop=True)
+        broken = int((~rule.keeps(rows, self._described)).sum())
+        if broken:
+            raise DataError(
+                f"complete: the given cells of {broken:,} rows break {where}. Correct them, make one of them missing; "
+                "or set unknown='ignore' to keep them."
+            )
+
+    def _kept(
+        self, drawn: pd.DataFrame, rows: np.ndarray, tested: np.ndarray, *, with_unique: bool
+    ) -> np.ndarray:
+        """Return ``(rows,)`` true for rows that keep the rules with the given cells in place."""
+        schema = self.fitted.encoder.schema
+        names = list(dict.fromkeys(n for _, rule in self._rules for n in rule.touches(schema.names)))
+        described = schema.replace([schema[name] for name in names])
+        whole = self.partial.taken(rows).completed(drawn, described).reset_index(drop=True)
+        kept = np.ones(len(rows), dtype=bool)
+        for j, (_, rule) in enumerate(self._rules):
+            if isinstance(rule, Unique):
+                if not with_unique:
+                    continue
+                # Rows whose given cells decide come first: they cannot be drawn anew.
+                order = np.argsort(tested[:, j], kind="stable")
+                found = rule.keeps(whole.iloc[order].reset_index(drop=True), self._described)
+                is_kept = np.empty(len(rows), dtype=bool)
+                is_kept[order] = found
+            else:
+                is_kept = rule.keeps(whole, self._described)
+            kept &= is_kept | ~tested[:, j]
+        return kept
+
+
+def with_solved(rows: pd.DataFrame, encoder: TableEncoder) -> pd.DataFrame:
+    """Return rows in which a number is filled in that follows from a given computed cell and the formula's other parts.
+
+    ``high`` of ``total = low + high`` follows from ``total`` and ``low``. What the model has no place for stays open.
+
+    Args:
+        rows: Given cells.
+        encoder: Of the model.
+    """
+    described = {column.name: column for column in encoder.schema}
+    for rule in encoder.schema.rules:
+        if not isinstance(rule, Formula) or rule.column not in rows or _is_no_number(described[rule.column]):
+            continue
+        inputs = [name for name in rule.touches(described) if name != rule.column]
+        for name in inputs:
+            others = [each for each in inputs if each != name]
+            if (
+                _is_no_number(described[name])
+                or name not in encoder.positions
+                or not set(others) <= set(rows)
+            ):
+                continue
+            is_open = rows[name].isna() if name in rows else pd.Series(True, index=rows.index)
+            at = np.flatnonzero(rows[[rule.column, *others]].notna().all(axis=1) & is_open)
+            if len(at):
+                rows = _solved(rows, at, rule, name, others, encoder)
+    return rows
+
+
+def _solved(
+    rows: pd.DataFrame, at: np.ndarray, rule: Formula, name: str, others: list[str], encoder: TableEncoder
+) -> pd.DataFrame:
+    """Return rows with a number filled in at some places, where the formula is linear in it."""
+    described = {column.name: column for column in encoder.schema}
+    known = {each: rows[each].iloc[at].reset_index(drop=True) for each in others}
+    wanted = described[rule.column].read(rows[rule.column].iloc[at])
+
+    def computed(values: np.ndarray) -> np.ndarray:
+        cells = described[name].written(values) if has_range(described[name]) else pd.Series(values)
+        return rule.values(known | {name: cells}, described)
+
+    with np.errstate(all="ignore"):
+        nought, one = computed(np.zeros(len(at))), computed(np.ones(len(at)))
+        found = (wanted - nought) / (one - nought)
+        found = np.where(np.isfinite(found), found, np.nan)
+        is_right = np.isclose(computed(found), wanted, rtol=1e-9, atol=1e-9)
+    cells = described[name].written(found) if has_range(described[name]) else pd.Series(found)
+    is_right &= cells.notna().to_numpy(dtype=bool)
+    kept = np.flatnonzero(is_right)
+    kept = kept[is_known(encoder, encoder.positions[name], cells.iloc[kept].reset_index(drop=True))]
+    filled = rows[name].astype(object) if name in rows else pd.Series(None, index=rows.index, dtype=object)
+    filled.iloc[at[kept]] = cells.iloc[kept].astype(object).to_numpy()
+    return rows.assign(**{name: filled})
+
+
+def _is_no_number(column: Column) -> bool:
+    return column.quantity != "a number"
+
+
+def _with_rows(table: pd.DataFrame, rows: np.ndarray, others: pd.DataFrame) -> pd.DataFrame:
+    """Return a table in which some rows are replaced; column by column, so that dtypes stay."""
+    if not len(rows):
+        return table
+    places = np.arange(len(table))
+    places[rows] = len(table) + np.arange(len(rows))
+    columns = {
+        name: pd.concat([table[name], others[name]], ignore_index=True).take(places).reset_index(drop=True)
+        for name in table.columns
+    }
+    return pd.DataFrame(columns, index=table.index)
+
+
+def completed(fitted: Fitted, partial: PartialRows, streams: RandomStreams, *, imputes: bool) -> pd.DataFrame:
+    """Return whole rows around given cells, under the rules of a model's schema.
+
+    Args:
+        fitted: The model.
+        partial: The given cells.
+        streams: Sources of all draws.
+        imputes: True if no drawn cell may be missing, but where a rule says so.
+
+    Raises:
+        DataError: see :meth:`Completion.rows`; or no value of a column was released.
+    """
+    if imputes:
+        fitted = replace(fitted, encoder=fitted.encoder.without_missing(partial.to_draw(fitted.encoder)))
+    with torch.no_grad():
+        return Completion(fitted, partial, streams).rows()
