@@ -22,6 +22,7 @@ from tabgan._util.renamed import OldNameWarning
 from tabgan._util.validate import integer_at_least, real_in
 from tabgan.cli import options
 from tabgan.cli.batch import run
+from tabgan.cli.completions import complete
 from tabgan.cli.ledgers import ledger_app
 from tabgan.cli.parts import (
     Debug,
@@ -285,6 +286,7 @@ def sample(
         typer.echo(f"{output}: {len(df):,} rows{_seeded(random_state, fitted.random_state)}")
 
 
+app.command()(complete)
 app.command()(evaluate)
 
 

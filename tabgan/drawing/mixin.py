@@ -16,7 +16,7 @@ import pandas as pd
 from tabgan._util import validate
 from tabgan._util.progress import Progress, told
 from tabgan._util.rng import RandomStreams
-from tabgan.drawing.completion import completed, with_solved
+from tabgan.drawing.completion import completed
 from tabgan.drawing.kept import has_uniqueness
 from tabgan.drawing.proportions import strata_of
 from tabgan.drawing.rows import (
@@ -36,6 +36,7 @@ from tabgan.model.sampling import BATCH_SIZE
 from tabgan.table.conditions import conditions_of
 from tabgan.table.labels import check_label_column, labelled, with_label_column
 from tabgan.table.partial import check_rows, partial_rows
+from tabgan.table.solving import with_solved
 
 logger = logging.getLogger(__name__)
 

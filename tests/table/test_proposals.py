@@ -177,7 +177,6 @@ def test_keys_stay_keys():
 
 
 @pytest.mark.parametrize(
-<<<<<<< HEAD
     ("name", "cells", "kind", "fields"),
     [
         ("subject_id", np.arange(N) // 3, "identifier", {"recurrence": True, "dtype": "int64"}),
@@ -195,7 +194,9 @@ def test_keys_that_repeat_and_numbered_codes(name, cells, kind, fields):
     assert {key: getattr(column, key) for key in fields} | {"kind": column.kind} == fields | {"kind": kind}
     text = pd.DataFrame({name: pd.Series(cells).map(str)})
     assert propose(text, untyped_text=True).schema[name].kind == kind
-=======
+
+
+@pytest.mark.parametrize(
     ("names", "pairs"),
     [
         (("Latitude", "Longitude"), [("Latitude", "Longitude")]),
@@ -223,4 +224,3 @@ def test_what_cannot_be_a_place_is_not_proposed():
     assert len(propose(numbers).schema.geo) == 1
     assert propose(numbers, target="lat").schema.geo == ()
     assert propose(numbers, with_domain=True).schema.geo == ()  # 359 degrees of six decimals
->>>>>>> 66065ac (schema infer proposes places by the names of their columns)
