@@ -202,6 +202,27 @@ class TestUniqueness:
         assert not whole.duplicated(["x", "y"]).any()
         assert sample.key.is_unique
 
+    def test_holds_across_parts_with_shares(self, model):
+        sample = model.sample(100, proportions={"y": {"a": 0.4, "b": 0.4}}, random_state=0)
+        assert (sample.y == "a").sum() == 40
+        assert not sample[sample.y.notna()].duplicated(["x", "y"]).any()
+
+    def test_holds_across_files_and_a_resumed_sample_is_the_same(self, model, monkeypatch, tmp_path):
+        monkeypatch.setattr("tabgan.drawing.stream.CHUNK", 40)
+        wanted = {"rows_per_file": 25, "format": "csv", "random_state": 3}
+        manifest = model.sample_to(tmp_path / "out", 110, **wanted)
+        parts = sorted((tmp_path / "out").glob("part*.csv"))
+        sample = pd.concat(map(pd.read_csv, parts), ignore_index=True)
+        assert len(sample) == 110
+        assert not sample[sample.y.notna()].duplicated(["x", "y"]).any()
+        parts[1].unlink()
+        parts[3].unlink()
+        assert model.sample_to(tmp_path / "out", 110, **wanted).files == manifest.files
+        model.sample_to(tmp_path / "one.csv", 110, random_state=3)
+        pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "one.csv"), sample)
+        with pytest.raises(ConfigError, match="workers: expected 1"):
+            model.sample_to(tmp_path / "other", 110, workers=2)
+
     def test_ends_with_the_yield_when_there_are_no_more(self, model, monkeypatch):
         monkeypatch.setattr("tabgan.drawing.rows.LEAST_DRAWN", 1_000)
         monkeypatch.setattr("tabgan.drawing.rows.BATCH_SIZE", 500)

@@ -93,7 +93,7 @@ class Time(LatticeColumn):
     @model_validator(mode="after")
     def _check_bounds(self) -> Time:
         if self.bounds is not None:
-            low, high = map(_declared, self.bounds)
+            low, high = map(declared_time, self.bounds)
             if low is None or high is None:
                 raise ValueError("bounds: expected two times of day such as '08:00' and '18:30'.")
             if low > high:
@@ -128,7 +128,7 @@ class Time(LatticeColumn):
     def parse(self, text: str, where: str) -> object:
         if self.format and compiled(self.format).read(text) is not None:
             return text
-        found = _declared(text)
+        found = declared_time(text)
         if found is None:
             form = f" or text in the format {self.format!r}" if self.format else ""
             raise ConfigError(f"{where}: expected a time of day such as '14:30'{form}, got {text!r}.")
@@ -221,7 +221,7 @@ class Time(LatticeColumn):
         return first, last
 
     def place(self, bound: str) -> float:
-        found = _declared(bound)
+        found = declared_time(bound)
         if found is None:
             raise SchemaError(
                 f"Column {self.name!r}: bounds: expected times of day such as '14:30', got {bound!r}."
@@ -329,7 +329,7 @@ def _time_of(seconds: float) -> dt.time:
     return dt.time(*divmod(minutes, 60), second, round(part * 1e6))
 
 
-def _declared(text: object) -> float | None:
+def declared_time(text: object) -> float | None:
     """Return the seconds since midnight of a declared time of day, ``None`` for anything else."""
     if not isinstance(text, str) or not _DECLARED.fullmatch(text):
         return None

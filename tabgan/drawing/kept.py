@@ -15,6 +15,9 @@ from tabgan.table.codes import TableEncoder
 from tabgan.table.conditions import Condition
 from tabgan.table.reduction import computed_by
 
+#: The values that rules of uniqueness have seen.
+Memory = dict[Unique, set[tuple[object, ...]]]
+
 
 @dataclass
 class Kept:
@@ -29,11 +32,11 @@ class Kept:
     rules: Sequence[Rule]
     conditions: Mapping[str, Condition]
     described: Mapping[str, Column]
-    _seen: dict[Unique, set[tuple[object, ...]]] = field(default_factory=dict)
+    _seen: Memory = field(default_factory=dict)
 
-    def afresh(self) -> Kept:
-        """Return the same test without a memory."""
-        return Kept(self.rules, self.conditions, self.described)
+    def afresh(self, memory: Memory | None = None) -> Kept:
+        """Return the same test without a memory, or with that of another test of the same sample."""
+        return Kept(self.rules, self.conditions, self.described, {} if memory is None else memory)
 
     def __call__(self, synthetic: pd.DataFrame) -> np.ndarray:
         """Return ``(rows,)`` booleans, true for rows that may be shown."""

@@ -221,11 +221,6 @@ class SamplerMixin:
         form = form_of_parts(format, dialect, escape_formulas)
         wanted = {"conditions": conditions, "impute": validate.true_or_false("impute", impute)}
         source = RowSource.of(fitted, **wanted)  # type: ignore[arg-type]
-        if has_uniqueness(fitted.encoder):
-            raise ConfigError(
-                "sample_to: the schema has a rule of uniqueness, which needs all rows at once, and files are drawn "
-                "apart. Use sample or sample_batches."
-            )
         stated = sorted(conditions_of(conditions, fitted.encoder.schema.names).items())
         seed = self.random_state if random_state is None else random_state
         check_writable(path.parent)
@@ -254,7 +249,14 @@ class SamplerMixin:
             ConfigError: ``workers`` is no number above 0.
         """
         if workers is not None:
-            return validate.integer_at_least("workers", workers, 1)
+            workers = validate.integer_at_least("workers", workers, 1)
+            if workers > 1 and has_uniqueness(self._fitted.encoder):
+                raise ConfigError(
+                    "workers: expected 1, since the schema has a rule of uniqueness: each row depends on those before."
+                )
+            return workers
+        if has_uniqueness(self._fitted.encoder):
+            return 1  # each row depends on those before it
         is_worth_it = manifest.n_rows >= WORTH_PROCESSES and self._fitted.generator.device.type == "cpu"
         return len(os.sched_getaffinity(0)) if is_worth_it else 1
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tabgan._util.rng import RandomStreams
-from tabgan.drawing.kept import has_uniqueness
+from tabgan.drawing.kept import Memory
 from tabgan.drawing.rows import EFFECTIVE, RowSource, TableSource
 from tabgan.errors import ConfigError, DataError
 from tabgan.fitting.modelfile import Fitted
@@ -34,7 +34,10 @@ class Strata(TableSource):
     def stated(self) -> set[str]:
         return set().union(*(source.constants for source in self.sources))
 
-    def modelled(self, n: int, batch_size: int, streams: RandomStreams) -> Iterator[pd.DataFrame]:
+    def modelled(
+        self, n: int, batch_size: int, streams: RandomStreams, memory: Memory | None = None
+    ) -> Iterator[pd.DataFrame]:
+        memory = {} if memory is None else memory  # no row of a part repeats one of another
         sizes = quotas(self.shares, n)
         part_of_row = streams.numpy("order").permutation(np.repeat(np.arange(len(sizes)), sizes))
         seeds = streams.numpy("parts")
@@ -44,7 +47,7 @@ class Strata(TableSource):
             for part, source in enumerate(self.sources):
                 size, own = int((parts == part).sum()), RandomStreams(int(seeds.integers(2**62)))
                 if size or not len(parts):
-                    (table,) = source.modelled(size, max(size, 1), own)
+                    (table,) = source.modelled(size, max(size, 1), own, memory)
                     worth += table.attrs.pop(EFFECTIVE, 0.0)
                     tables.append(table)
             places = np.argsort(np.argsort(parts, kind="stable"), kind="stable")
@@ -87,10 +90,6 @@ def strata_of(fitted: Fitted, proportions: object, conditions: Mapping[str, Cond
     if column.is_modelled and name not in fitted.encoder.positions:
         raise ConfigError(
             f"{where}: it is made of others by a rule, and has no shares of its own. Use conditions."
-        )
-    if has_uniqueness(fitted.encoder):
-        raise ConfigError(
-            f"{where}: a rule of uniqueness holds within one draw, not across parts. Use conditions."
         )
     if name in conditions:
         raise ConfigError(f"{where}: expected no condition on it, too. Leave out one of the two.")

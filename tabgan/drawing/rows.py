@@ -14,7 +14,7 @@ import torch
 import tabgan
 from tabgan._util.rng import RandomStreams
 from tabgan.columns.filling import Filling
-from tabgan.drawing.kept import Kept, of_modelled, test_of
+from tabgan.drawing.kept import Kept, Memory, of_modelled, test_of
 from tabgan.errors import DataError
 from tabgan.fitting.modelfile import Fitted
 from tabgan.model.sampling import BATCH_SIZE, Chances
@@ -60,11 +60,18 @@ class TableSource(ABC):
     fitted: Fitted
 
     @abstractmethod
-    def modelled(self, n: int, batch_size: int, streams: RandomStreams) -> Iterator[pd.DataFrame]:
+    def modelled(
+        self, n: int, batch_size: int, streams: RandomStreams, memory: Memory | None = None
+    ) -> Iterator[pd.DataFrame]:
         """Return an iterator over tables as :meth:`tables` does, of the modelled columns alone."""
 
     def tables(
-        self, n: int, batch_size: int, streams: RandomStreams, filling: Filling | None = None
+        self,
+        n: int,
+        batch_size: int,
+        streams: RandomStreams,
+        filling: Filling | None = None,
+        memory: Memory | None = None,
     ) -> Iterator[pd.DataFrame]:
         """Return an iterator over tables of at most ``batch_size`` rows, ``n`` rows in total.
 
@@ -75,6 +82,7 @@ class TableSource(ABC):
             batch_size: Most rows of a table.
             streams: Sources of all draws.
             filling: The part of a larger sample that these rows are; by default they are the whole.
+            memory: The values that no row may repeat, of the parts of a larger sample before; it is added to.
 
         Raises:
             DataError: so few rows are kept that ``n`` cannot be reached, and the message states the share; or a column
@@ -85,7 +93,7 @@ class TableSource(ABC):
         filling = Filling.of(streams.numpy("generated")) if filling is None else filling
         for column in encoder.schema:
             column.check_room(max(n + filling.first_row, filling.n_rows))
-        for modelled in self.modelled(n, batch_size, streams):
+        for modelled in self.modelled(n, batch_size, streams, memory):
             table = encoder.with_generated(modelled, filling, self.stated())
             table.attrs.update(modelled.attrs)
             yield table
@@ -136,10 +144,12 @@ class RowSource(TableSource):
     def stated(self) -> Collection[str]:
         return self.constants
 
-    def modelled(self, n: int, batch_size: int, streams: RandomStreams) -> Iterator[pd.DataFrame]:
+    def modelled(
+        self, n: int, batch_size: int, streams: RandomStreams, memory: Memory | None = None
+    ) -> Iterator[pd.DataFrame]:
         if self.keeps is None:
             return self._drawn(n, batch_size, streams)
-        keeps = self.keeps.afresh() if isinstance(self.keeps, Kept) else self.keeps
+        keeps = self.keeps.afresh(memory) if isinstance(self.keeps, Kept) else self.keeps
         return self._kept(n, batch_size, streams, keeps)
 
     def _drawn(self, n: int, batch_size: int, streams: RandomStreams) -> Iterator[pd.DataFrame]:

@@ -30,6 +30,7 @@ from tabgan._util.processes import end_with, without_main
 from tabgan._util.progress import Progress, silent
 from tabgan._util.rng import RandomStreams
 from tabgan.columns.filling import Filling
+from tabgan.drawing.kept import Memory, has_uniqueness
 from tabgan.drawing.rows import EFFECTIVE, RowSource, label_of_sample, say_that_rows_repeat
 from tabgan.errors import ConfigError, DataError
 from tabgan.fitting.modelfile import read_model
@@ -187,11 +188,12 @@ def write_stream(
         if not lacking:
             progress("sample", manifest.n_rows, manifest.n_rows)
             return manifest
-        first = _chunk(source, manifest, 0)
+        chunks = Chunks(source, manifest)
+        first = chunks.table(0)
         say_that_rows_repeat(first.attrs.get(EFFECTIVE, len(first)), len(first))
         types = _types(first, source, manifest)
         jobs = [FileJob(folder, manifest, number, manifest.name_of(number), types) for number in lacking]
-        for file in _written(source, model_file, wanted, jobs, workers):
+        for file in _written(chunks, model_file, wanted, jobs, workers):
             done[file.name] = file
             manifest = replace(manifest, files=tuple(done[name] for name in sorted(done, key=_number)))
             _keep(folder, manifest)
@@ -205,9 +207,10 @@ def write_alone(source: RowSource, path: Path, manifest: Manifest, progress: Pro
     Raises:
         ConfigError, DataError: see :func:`write_file`.
     """
-    types = _types(_chunk(source, manifest, 0), source, manifest)
+    chunks = Chunks(source, manifest)
+    types = _types(chunks.table(0), source, manifest)
     job = FileJob(path.parent, manifest, 0, path.name, types)
-    file = write_file(source, job, progress)
+    file = write_file(chunks, job, progress)
     if manifest.format == "csv":
         write_label(label_of_sample(source.fitted, manifest.n_rows), path)
     return replace(manifest, files=(file,))
@@ -225,7 +228,7 @@ def _number(name: str) -> int:
 
 
 def _written(
-    source: RowSource,
+    chunks: Chunks,
     model_file: Path,
     wanted: Mapping[str, object],
     jobs: list[FileJob],
@@ -235,7 +238,7 @@ def _written(
     n_processes = min(workers, len(jobs))
     if n_processes == 1:
         for job in jobs:
-            yield write_file(source, job)
+            yield write_file(chunks, job)
         return
     pool = ProcessPoolExecutor(
         n_processes,
@@ -279,10 +282,10 @@ def _open_model(model_file: Path, wanted: Mapping[str, Any], parent: int) -> Non
 
 def _write_there(job: FileJob) -> PartFile:
     """Write a file in a process of its own."""
-    return write_file(_there["source"], job)
+    return write_file(Chunks(_there["source"], job.manifest), job)
 
 
-def write_file(source: RowSource, job: FileJob, progress: Progress = silent) -> PartFile:
+def write_file(chunks: Chunks, job: FileJob, progress: Progress = silent) -> PartFile:
     """Write one file, chunk by chunk, and return its description.
 
     ``progress`` is called with ``"sample"``, the rows written, and all rows of the file.
@@ -300,7 +303,7 @@ def write_file(source: RowSource, job: FileJob, progress: Progress = silent) -> 
                 temporary, manifest.format, manifest.compression, manifest.form, job.types
             ) as sink:
                 rows, done = manifest.rows_of(job.number), 0
-                for part in _parts(source, manifest, rows):
+                for part in _parts(chunks, manifest, rows):
                     sink.write(part)
                     done += len(part)
                     progress("sample", done, len(rows))
@@ -314,14 +317,42 @@ def write_file(source: RowSource, job: FileJob, progress: Progress = silent) -> 
     return PartFile(path.name, len(manifest.rows_of(job.number)), size, digest)
 
 
-def _parts(source: RowSource, manifest: Manifest, rows: range) -> Iterator[pd.DataFrame]:
+def _parts(chunks: Chunks, manifest: Manifest, rows: range) -> Iterator[pd.DataFrame]:
     """Return an iterator over the rows of a file, a chunk at a time."""
     for number in range(rows.start // CHUNK, max(math.ceil(rows.stop / CHUNK), 1)):
-        chunk, first = _chunk(source, manifest, number), number * CHUNK
+        chunk, first = chunks.table(number), number * CHUNK
         yield chunk.iloc[max(rows.start - first, 0) : rows.stop - first]
 
 
-def _chunk(source: RowSource, manifest: Manifest, number: int) -> pd.DataFrame:
+@dataclass
+class Chunks:
+    """The chunks of a sample. Under a rule of uniqueness each depends on those before, and is drawn after them.
+
+    Attributes:
+        source: The rows.
+        manifest: Their description.
+    """
+
+    source: RowSource
+    manifest: Manifest
+    _memory: Memory = field(default_factory=dict)
+    _last: tuple[int, pd.DataFrame | None] = (-1, None)
+
+    def table(self, number: int) -> pd.DataFrame:
+        """Return the rows of one chunk."""
+        if not has_uniqueness(self.source.fitted.encoder):
+            return _chunk(self.source, self.manifest, number)
+        last, table = self._last
+        if number < last:
+            self._memory, last = {}, -1
+        while table is None or last < number:
+            last += 1
+            table = _chunk(self.source, self.manifest, last, self._memory)
+        self._last = (last, table)
+        return table
+
+
+def _chunk(source: RowSource, manifest: Manifest, number: int, memory: Memory | None = None) -> pd.DataFrame:
     """Return the rows of one chunk."""
     first = number * CHUNK
     size = min(CHUNK, manifest.n_rows - first)
@@ -329,7 +360,7 @@ def _chunk(source: RowSource, manifest: Manifest, number: int) -> pd.DataFrame:
     filling = Filling.of(
         streams.numpy("generated"), first_row=first, part=number, n_parts=n_chunks, n_rows=manifest.n_rows
     )
-    (table,) = source.tables(size, CHUNK, streams.child(f"chunk {number}"), filling)
+    (table,) = source.tables(size, CHUNK, streams.child(f"chunk {number}"), filling, memory)
     return table
 
 

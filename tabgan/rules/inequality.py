@@ -14,6 +14,7 @@ import pandas as pd
 
 from tabgan._util.validate import shown
 from tabgan.columns import Column
+from tabgan.columns.timeofday import declared_time
 from tabgan.columns.values import declared_duration, declared_moment
 from tabgan.errors import ConfigError
 from tabgan.rules.rule import Rule, no_column, plain_value
@@ -25,13 +26,14 @@ Side = str | int | float
 class Inequality(Rule):
     """The rule ``low <= high`` in every row. A row in which either is missing keeps it.
 
-    A text is the name of a column if the table has one of that name, else a moment in ISO 8601, or a duration such as
-    ``36 hours``. Two moments of different time zones are compared in UTC; if one of them has no zone, by their wall
+    A text is the name of a column if the table has one of that name, else a moment in ISO 8601, a duration such as
+    ``36 hours``, or a time of day such as ``09:30``.
+    Two moments of different time zones are compared in UTC; if one of them has no zone, by their wall
     clocks.
 
     Attributes:
-        low: A column of numbers, moments or durations, or a constant: a finite number, a moment in ISO 8601, or a
-            duration.
+        low: A column of numbers, moments, durations or times of day, or a constant: a finite number, a moment in
+            ISO 8601, a duration, or a time of day.
         high: The same; at least one of the two is a column, and both are of one kind.
         is_strict: True if equality breaks the rule.
 
@@ -104,12 +106,18 @@ class Inequality(Rule):
         if not isinstance(value, str):
             return "a number"
         if not self.is_constant(value):
-            rule = "a column, a number, a moment in ISO 8601 or a duration"
+            rule = "a column, a number, a moment in ISO 8601, a duration or a time of day"
             raise no_column(f"{where}.{side}", value, described, rule)
         other = self.high if side == "low" else self.low
         if other not in described:
             raise no_column(f"{where}.{side}", value, described, "a column on at least one side")
-        return "a moment" if declared_moment(value) is not None else "a duration"
+        if declared_moment(value) is not None:
+            return "a moment"
+        is_time = declared_time(value) is not None
+        may_be_both = is_time and declared_duration(value) is not None  # 09:30:00
+        if may_be_both:
+            return str(described[str(other)].quantity)
+        return "a time of day" if is_time else "a duration"
 
 
 def places(series: pd.Series, column: Column) -> tuple[np.ndarray, np.ndarray]:
@@ -118,19 +126,20 @@ def places(series: pd.Series, column: Column) -> tuple[np.ndarray, np.ndarray]:
 
 
 def constant(value: Side) -> tuple[float, float]:
-    """Return a constant as :func:`places` returns a column; NaN for text that is neither moment nor duration."""
+    """Return a constant as :func:`places` returns a column; NaN for text that is no moment, duration or time."""
     if not isinstance(value, str):
         return float(value), math.nan
     found = declared_moment(value)
     if found is None:
         length = declared_duration(value)
+        length = declared_time(value) if length is None else length
         return math.nan if length is None else length, math.nan
     second, microsecond, ahead = found
     return second + microsecond / 1e6, math.nan if ahead is None else float(ahead)
 
 
 def _side(name: str, value: object) -> Side:
-    if isinstance(value, dt.date):
+    if isinstance(value, dt.date | dt.time):
         return value.isoformat()
     if isinstance(value, str):
         return value

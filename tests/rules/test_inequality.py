@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabgan.errors import ConfigError
+from tabgan.errors import ConfigError, SchemaError
 from tabgan.rules import (
     FixedCombinations,
     Inequality,
@@ -16,7 +16,7 @@ from tabgan.rules import (
     keeps_rules,
     rule_from_dict,
 )
-from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric
+from tabgan.schema import Boolean, Categorical, Datetime, Duration, Identifier, Numeric, Schema, Time
 
 COLUMNS = (
     Numeric(name="low"),
@@ -191,3 +191,30 @@ class TestCheck:
     def test_rules_that_do_not_fit_the_table(self, rules, message):
         with pytest.raises(ConfigError, match=message):
             check_rules(rules, COLUMNS)
+
+
+class TestTimesOfDay:
+    """Constants on the axis of a day."""
+
+    SHIFT = Time(name="opens", dtype="object")
+
+    @pytest.mark.parametrize("side", ["09:30", "9:30", "09:30:00", dt.time(9, 30)])
+    def test_a_column_is_compared_with_one(self, side):
+        rule = Inequality(side, "opens")
+        assert Schema([self.SHIFT], rules=[rule])
+        opens = pd.Series([dt.time(9), dt.time(9, 30), dt.time(23), None], dtype=object)
+        found = rule.keeps(pd.DataFrame({"opens": opens}), {"opens": self.SHIFT})
+        assert found.tolist() == [False, True, True, True]
+        assert Schema.from_yaml(Schema([self.SHIFT], rules=[rule]).to_yaml()).rules == (rule,)
+
+    def test_it_is_no_duration_and_no_moment(self):
+        with pytest.raises(SchemaError, match="got a time of day and a duration"):
+            Schema([Duration(name="stay")], rules=[Inequality("09:30", "stay")])
+        assert Schema([Duration(name="stay")], rules=[Inequality("09:30:00", "stay")])
+        with pytest.raises(SchemaError, match="got a time of day and a duration"):
+            Schema([self.SHIFT], rules=[Inequality("opens", "36 hours")])
+
+    def test_bounds_are_held_against_it(self):
+        late = Time(name="opens", bounds=("10:00", "12:00"))
+        with pytest.raises(SchemaError, match="no row can keep it"):
+            Schema([late], rules=[Inequality("opens", "09:30")])
