@@ -217,7 +217,15 @@ ONLY_IN = {
     "sdmetrics": {"evaluation.sdmetrics_scores"},
     "jinja2": {"jobs.index", "report"},
     "weasyprint": {"report"},
-    "typer": {"cli.app", "cli.batch", "cli.completions", "cli.parts", "cli.reports", "cli.ledgers", "cli.releases"},
+    "typer": {
+        "cli.app",
+        "cli.batch",
+        "cli.completions",
+        "cli.parts",
+        "cli.reports",
+        "cli.ledgers",
+        "cli.releases",
+    },
     "rich": {
         "cli.terminal",
         "cli.app",
