@@ -388,11 +388,19 @@ def _correct(
             )
         critic = play(game, steps, partial(_told, progress, place * ADVERSARY_STEPS, total))
         bound = game.slope_bound() if plan.is_private else UNCLIPPED
-        tested = steps.held_out if isinstance(steps, PlainSteps) else codes
+        plain = steps if isinstance(steps, PlainSteps) else None
+        tested, costs = (
+            (plain.held_out, plain.told_by_held_out(game.costs)) if plain else (codes, game.costs())
+        )
         slope, noise = measure_gain(game.slopes, bound, tested, name, measurer, device)
-        unit = bound / max(len(tested) if isinstance(steps, PlainSteps) else n_rows, 1.0)
-        outcome = _judge(game, name, None if slope is None else slope * unit, noise * unit)
+        unit = bound / max(len(tested) if plain else n_rows, 1.0)
+        outcome = _judge(
+            costs, name, None if slope is None else slope * unit, noise * unit, plain is not None
+        )
         if outcome.is_let_in:
+            if plain:  # once more, by all rows
+                torch.nn.init.zeros_(game.network.weight)
+                play(game, PlainSteps(game, codes, session.privacy_filter, ADVERSARY_STEPS, device))
             game.scale(outcome.factor)
             generator.correct(target, critic)
         logger.info("%s.", str(outcome).capitalize())
@@ -400,25 +408,29 @@ def _correct(
     return tuple(outcomes)
 
 
-def _judge(game: Game, name: str, slope: float | None, noise: float) -> CriticOutcome:
+def _judge(
+    costs: np.ndarray, name: str, slope: float | None, noise: float, is_plain: bool = False
+) -> CriticOutcome:
     """Return the outcome of a critic's test, with the factor on it that promises the largest gain.
 
-    A critic times ``f`` gains ``f`` times the slope, minus a cost that the generator's rows tell. The slope is shrunk
-    by its noise as far as Efron & Morris (1973) would: to nothing where a critic is left out.
+    A critic times ``f`` gains ``f`` times the slope, minus a cost. The slope is shrunk by its noise as far as Efron &
+    Morris (1973) would: to nothing where a critic is left out.
 
     Args:
-        game: The trained critic's.
-        name: Its column.
+        costs: That cost, for each of ``FACTORS``.
+        name: The critic's column.
         slope: Noisy mean slope of the rows; ``None`` if it was lost.
         noise: Standard deviation of its noise or, without privacy, of the rows as a sample.
+        is_plain: Flag: no gradient was clipped or noised, so a critic that clearly gains as it is stays as it is.
     """
     if slope is None:
         return CriticOutcome(name, False, None, noise, 1.0)
-    costs = game.costs()
+    whole = int(np.abs(FACTORS - 1.0).argmin())
+    gain = slope - float(costs[whole])
     if not slope > LET_IN * noise:
-        return CriticOutcome(name, False, slope - float(np.interp(1.0, FACTORS, costs)), noise, 1.0)
+        return CriticOutcome(name, False, gain, noise, 1.0)
     shrunk = slope - noise**2 / slope if slope > noise else 0.0
-    best = int(np.argmax(FACTORS * shrunk - costs))
+    best = whole if is_plain and gain > noise else int(np.argmax(FACTORS * shrunk - costs))
     factor = float(FACTORS[best])
     return CriticOutcome(name, True, factor * slope - float(costs[best]), factor * noise, factor)
 

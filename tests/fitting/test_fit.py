@@ -634,13 +634,6 @@ def test_a_critic_is_let_in_if_its_noisy_gain_is_large_enough(path, monkeypatch,
         assert test.noise_multiplier == fitted.plan_.noise_multiplier("gain", 1)
 
 
-class Stretched:
-    """A game in which a critic times a factor costs half its square."""
-
-    def costs(self):
-        return FACTORS**2 / 2
-
-
 @pytest.mark.parametrize(
     ("slope", "noise", "is_let_in", "factor", "gain"),
     [
@@ -654,15 +647,21 @@ class Stretched:
     ],
 )
 def test_a_critic_is_shortened_as_its_noisy_slope_asks(slope, noise, is_let_in, factor, gain):
-    """By the largest gain of the slope, shrunk by noise² / slope."""
-    outcome = fitting._judge(Stretched(), "member", slope, noise)
+    """By the largest gain of the slope, shrunk by noise² / slope, where a factor costs half its square."""
+    outcome = fitting._judge(FACTORS**2 / 2, "member", slope, noise)
     assert (outcome.is_let_in, outcome.factor) == (is_let_in, pytest.approx(factor, abs=0.026))
     assert outcome.gain == pytest.approx(gain, abs=0.01)
     assert outcome.noise_stddev == pytest.approx(noise * outcome.factor)
 
 
+@pytest.mark.parametrize(("slope", "factor"), [(1.5, 1.0), (0.7, 1.0), (0.55, 0.55)])
+def test_without_privacy_a_critic_that_clearly_gains_stays_as_it_is(slope, factor):
+    outcome = fitting._judge(FACTORS**2 / 2, "member", slope, 0.1, is_plain=True)
+    assert outcome.factor == pytest.approx(factor, abs=0.051)
+
+
 def test_a_lost_slope_lets_no_critic_in():
-    outcome = fitting._judge(Stretched(), "member", None, 0.1)
+    outcome = fitting._judge(FACTORS**2 / 2, "member", None, 0.1)
     assert (outcome.is_let_in, outcome.gain) == (False, None)
 
 

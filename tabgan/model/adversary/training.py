@@ -121,13 +121,17 @@ class Game:
         return ratios.gather(1, given[:, -1:].long())[:, 0]
 
     @torch.no_grad()
-    def costs(self) -> np.ndarray:
+    def costs(self, codes: torch.Tensor | None = None) -> np.ndarray:
         """Return for each of ``FACTORS`` the mean log-likelihood that a row loses to the normalisation.
 
         With a mean slope ``r`` among the rows, the critic times ``f`` gains ``f r`` minus that. It depends on the rows'
-        other columns alone, so the generator's rows tell it.
+        other columns alone, so the generator's rows tell it: they are read by default.
         """
-        ratios, anchor = self._ratios(self._features, self._anchor)
+        features, anchor = self._features, self._anchor
+        if codes is not None:
+            features, given = self.prepare(codes)
+            anchor = given[:, :-1]
+        ratios, anchor = self._ratios(features, anchor)
         return np.array(
             [float(torch.logsumexp(anchor + factor * ratios, dim=1).mean()) for factor in FACTORS]
         )

@@ -335,6 +335,10 @@ class PlainSteps:
             (self._game.losses(outputs, given.float()).sum() / len(self._codes)).backward()
         self._optimizer.step()
 
+    def told_by_held_out(self, figures: Callable[[torch.Tensor], np.ndarray]) -> np.ndarray:
+        """Return figures of the coded rows that are held out."""
+        return figures(torch.as_tensor(self.held_out).to(self._codes.device))
+
 
 def measure_gain(
     slopes: Callable[[torch.Tensor], torch.Tensor],
