@@ -15,8 +15,9 @@ from tabgan import Schema, TabGAN, evaluate
 from tabgan.columns import KINDS
 from tabgan.evaluation.catalog import ENTRIES, gate_rules
 from tabgan.evaluation.gate import Gate, Limit
-from tabgan.fitting.fit import LET_IN
+from tabgan.fitting.fit import FACTOR_SPREAD, LET_IN
 from tabgan.model.adversary.training import FACTORS, SLOPE_BOUND
+from tabgan.privacy.doors.dpsgd import HELD_OUT
 from tabgan.privacy.plan import (
     ADVERSARY_SHARE,
     DISCOVERY_DELTA_SHARE,
@@ -136,7 +137,10 @@ def test_the_shares_of_the_budget_are_the_plans():
     assert "The critic of a declared target gets 20% of it." in text
     assert (SLOPE_BOUND, LET_IN, FACTORS.max()) == (3.0, 1.0, 2.0)
     assert "it is clipped at three of its standard deviations among the generator's rows" in text
-    assert "joins the generator if the slope is above one standard deviation `s`" in text
+    assert "joins the generator if the slope is above one standard deviation of its noise" in text
+    assert (FACTOR_SPREAD, HELD_OUT) == (0.5, 0.2)
+    assert "the factor is taken to be 1, give or take .5" in text
+    assert "the test reads a fifth of the rows" in text
     assert "multiplied by the factor, up to 2, that gains most" in text
     assert DISCOVERY_DELTA_SHARE == 0.1
     assert "A tenth of `delta`" in text

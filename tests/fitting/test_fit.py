@@ -638,16 +638,17 @@ def test_a_critic_is_let_in_if_its_noisy_gain_is_large_enough(path, monkeypatch,
     ("slope", "noise", "is_let_in", "factor", "gain"),
     [
         (0.7, 0.0, True, 0.7, 0.7 * 0.7 - 0.7**2 / 2),
-        (1.0, 0.1, True, 1.0, 1.0 - 0.5),  # shrunk to .99
-        (0.5, 0.4, True, 0.2, 0.2 * 0.5 - 0.2**2 / 2),  # shrunk to .18
+        (1.0, 0.1, True, 1.0, 1.0 - 0.5),
+        (0.5, 0.4, True, 0.7, 0.7 * 0.5 - 0.7**2 / 2),  # likely .695
+        (1.5, 0.5, True, 1.25, 1.25 * 1.5 - 1.25**2 / 2),  # as doubtful as the guess
         (9.0, 0.1, True, 2.0, 18.0 - 2.0),  # the largest factor
         (0.1, 0.2, False, 1.0, 0.1 - 0.5),
         (-3.0, 0.2, False, 1.0, -3.5),
         (0.2, 0.2, False, 1.0, -0.3),
     ],
 )
-def test_a_critic_is_shortened_as_its_noisy_slope_asks(slope, noise, is_let_in, factor, gain):
-    """By the largest gain of the slope, shrunk by noise² / slope, where a factor costs half its square."""
+def test_a_critic_is_multiplied_as_its_noisy_slope_asks(slope, noise, is_let_in, factor, gain):
+    """By the largest gain of a slope between the noisy one and 1, where a factor costs half its square."""
     outcome = fitting._judge(FACTORS**2 / 2, "member", slope, noise)
     assert (outcome.is_let_in, outcome.factor) == (is_let_in, pytest.approx(factor, abs=0.026))
     assert outcome.gain == pytest.approx(gain, abs=0.01)
