@@ -351,9 +351,9 @@ def measure_gain(
     """Return the noisy sum of the rows' gains by a small part of a critic, and its standard deviation.
 
     **Guarantee.** Each row's slope, a function of that row and of released numbers, is divided by ``bound`` and clipped
-    to [-1, 1], so a unit changes the sum by at most ``max_rows``. It is charged as one Gaussian with the
-    noise of its part of the stage ``gain``, which all critics share, before a row is read. The sum is rounded to the
-    noise's grid, which may add one step to its sensitivity; the noise is scaled up to match.
+    to [-1, 1], so a unit changes the sum by at most ``max_rows``. It is charged as one Gaussian with the noise of its
+    part of the stage ``gain``, which all critics share, before a row is read. The sum is rounded to the noise's grid,
+    which may add one step to its sensitivity; the noise is scaled up to match.
 
     Args:
         slopes: Returns ``(batch,)`` gains of coded rows by a small part of the critic, over that part.
@@ -365,8 +365,7 @@ def measure_gain(
 
     Returns:
         Both in units of ``bound``. The deviation is that of the noise or, without privacy, of the rows as a sample. The
-        sum is ``None`` if an interruption lost it after its charge, whose share has
-        no room for a second one, or if interruptions before it have taken its share.
+        sum is ``None`` if an interruption lost it after its charge, or interruptions before it have taken its share.
     """
     plan = measurer.privacy_filter.plan
     noise = plan.noise_multiplier("gain", plan.critics)
@@ -382,9 +381,8 @@ def measure_gain(
         each = torch.cat([part(rows) for rows in torch.as_tensor(codes).split(CHUNK)])
         if not plan.is_private:
             return np.array([float(each.sum()), float(each.square().sum())])
-        return mechanisms.noisy_vector(
-            np.array([float(each.sum())]), release.noise_stddev * mechanisms.ROUNDING
-        )
+        total = np.array([float(each.sum())])
+        return mechanisms.noisy_vector(total, release.noise_stddev * mechanisms.ROUNDING)
 
     try:
         answer = measurer.drawn(release, noisy_sum)
