@@ -352,8 +352,8 @@ def measure_gain(
 
     **Guarantee.** Each row's slope, a function of that row and of released numbers, is divided by ``bound`` and clipped
     to [-1, 1], so a unit changes the sum by at most ``max_rows``. It is charged as one Gaussian with the noise of its
-    part of the stage ``gain``, which all critics share, before a row is read. The sum is rounded to the noise's grid,
-    which may add one step to its sensitivity; the noise is scaled up to match.
+    part of the stage ``gain``, which all critics share, before a row is read. Rounding the sum to the noise's grid
+    may add one step to its sensitivity; the noise is scaled up to match.
 
     Args:
         slopes: Returns ``(batch,)`` gains of coded rows by a small part of the critic, over that part.
