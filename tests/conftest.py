@@ -13,12 +13,14 @@ import sys
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import typer.testing
 from hypothesis import settings
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
@@ -37,6 +39,9 @@ from tabgan.table.draft import draft_schema
 settings.register_profile("repeatable", derandomize=True, max_examples=25)
 settings.register_profile("fuzz", derandomize=False, max_examples=200)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+
+# The commands are built once for all calls of them, and not for each.
+typer.testing._get_command = cache(typer.testing._get_command)
 
 
 class Trees:
@@ -98,10 +103,17 @@ def length_of_the_private_run(request: pytest.FixtureRequest) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out the rest of a family wherever slow tests are left out."""
+    """Leave out the rest of a family wherever slow tests are left out: all but ``keep`` cases, evenly spread."""
+    families: dict[str, list[pytest.Item]] = {}
     for item in items:
-        if "family" in item.keywords:
-            item.add_marker(pytest.mark.slow)
+        if item.get_closest_marker("family") and not item.get_closest_marker("slow"):
+            families.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for cases in families.values():
+        most = max(int(case.get_closest_marker("family").kwargs.get("keep", 0)) for case in cases)
+        kept = {place * len(cases) // most for place in range(most)}
+        for place, case in enumerate(cases):
+            if place not in kept:
+                case.add_marker(pytest.mark.slow)
 
 
 def pytest_collection_finish() -> None:

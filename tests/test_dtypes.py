@@ -334,6 +334,7 @@ OUTPUT_DTYPES = [
 ]  # fmt: skip
 
 
+@pytest.mark.family(keep=6)
 @pytest.mark.parametrize("place", range(len(DECLARED)))
 def test_a_declared_dtype_holds_what_is_sampled_or_is_refused_before_anything_is_spent(place):
     column, series = DECLARED[place]
@@ -477,6 +478,7 @@ class TestSinglePrecision:
         assert (floats(TAKEN[name])[present] == (CODES / 10)[present]).all()
         assert _fit(TAKEN[name]).schema_["c"].decimals == 1
 
+    @pytest.mark.family(keep=2)
     @pytest.mark.parametrize("dtype", ["float16", "float32", "float[pyarrow]"])
     @pytest.mark.parametrize("decimals", [1, 9])
     def test_own_values_are_conditions(self, dtype, decimals):

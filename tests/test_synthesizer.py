@@ -189,6 +189,7 @@ class TestEverything:
     def test_is_not_changed(self, fitted):
         pd.testing.assert_frame_equal(EVERYTHING, _everything())
 
+    @pytest.mark.family(keep=1)
     def test_released_schema_can_be_declared(self, fitted, monkeypatch):
         monkeypatch.setattr(
             measured_table, "measure_pairs", lambda *args, **kwargs: []
@@ -545,6 +546,7 @@ class TestFailedFit:
             with pytest.raises((NotFittedError, SklearnNotFittedError)):
                 call()
 
+    @pytest.mark.family(keep=8)
     @pytest.mark.parametrize(
         "error", [TabGANError("Words."), DataError("Words."), KeyError("a"), MemoryError()]
     )

@@ -54,6 +54,7 @@ def editions(data) -> tuple[str, str, str]:
 
 
 class TestShareable:
+    @pytest.mark.family(keep=2)
     @pytest.mark.parametrize("edit", ["other rows", "one row less", "a secret"])
     def test_is_the_same_byte_for_byte_when_the_real_table_changes(self, model, edit):
         """Pitfalls 21 and 1: the model, its releases and the synthetic table are what the edition is made of."""

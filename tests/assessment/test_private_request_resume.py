@@ -101,7 +101,9 @@ def fitted(tmp_path_factory) -> Fitted:
     return Fitted(tmp_path_factory.mktemp("fitted"))
 
 
-@pytest.fixture(params=[False, True], ids=["own ledger", "the dataset's"])
+@pytest.fixture(
+    params=[pytest.param(False, marks=pytest.mark.family), True], ids=["own ledger", "the dataset's"]
+)
 def job(request, fitted, tmp_path) -> Job:
     return fitted.copy(tmp_path / "job", request.param)
 
@@ -190,6 +192,7 @@ class TestKilled:
         assert {drawn for drawn, _ in seen} == {0, 1, 2}
         assert {times for _, times in seen} == {1, 2}
 
+    @pytest.mark.family
     def test_one_that_an_older_version_began(self, fitted, killer, monkeypatch, tmp_path):
         """Its files and the door of its lines have other names: all of them count, and kept answers are read."""
         killer.after(None)
@@ -250,6 +253,7 @@ class TestTotal:
         assert job.measure().statement.epsilon == 2 * EXTRA
         assert len(job.requests) == 2
 
+    @pytest.mark.family(keep=2)
     @pytest.mark.parametrize("options", [{"epsilon": 0.25}, {"target": "town"}, {"random_state": 1}])
     def test_so_are_other_arguments(self, job, options):
         job.measure()
@@ -361,6 +365,7 @@ class TestJob:
         monkeypatch.chdir(tmp_path)
         return load_jobs("jobs.yaml")[0]
 
+    @pytest.mark.family(keep=1)
     @pytest.mark.parametrize(
         "step",
         [

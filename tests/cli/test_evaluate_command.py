@@ -129,6 +129,7 @@ class TestTheTableOfTheFit:
         monkeypatch.chdir(tmp_path)
         return pd.read_csv("real.csv", parse_dates=["since"], float_precision="round_trip")
 
+    @pytest.mark.family(keep=2)
     @pytest.mark.parametrize("form", ["as it is", "shuffled", "int32", "parquet", "arrow"])
     def test_is_taken_as_what_it_is(self, here, form):
         name = "real.csv" if form == "as it is" else "other.parquet"

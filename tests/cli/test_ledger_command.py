@@ -151,6 +151,7 @@ class TestCap:
         assert LedgerFile(Path("people.ledger")).cap.epsilon == 0.1
         assert "over its cap of 0.1" in fit(code=1)
 
+    @pytest.mark.family(keep=1)
     @pytest.mark.parametrize("epsilon", ["nan", "-1", "inf", "0"])
     def test_nonsense(self, epsilon):
         fit()

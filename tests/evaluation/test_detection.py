@@ -65,6 +65,7 @@ class TestGiveaways:
         found = evaluate(real, holdout, synthetic)
         return {column.name: column.giveaway for column in found.columns}
 
+    @pytest.mark.family(keep=2)
     @pytest.mark.parametrize(
         ("column", "break_"),
         [

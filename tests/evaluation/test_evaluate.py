@@ -87,6 +87,7 @@ class TestExtremes:
         assert found["tstr"].value < 0.65
         assert found["tstr_linear"].value < found["trtr_linear"].interval.low
 
+    @pytest.mark.family
     def test_shuffled_columns_are_as_valid_and_go_together_no_more(self, make, shuffled):
         real, holdout = make(800, 0), make(800, 1)
         found = evaluate(real, holdout, shuffled(make(800, 2)))
@@ -244,6 +245,7 @@ class TestOddTables:
         pd.arrays.SparseArray([0, 1] * 30),
     )
 
+    @pytest.mark.family(keep=3)
     @pytest.mark.parametrize(
         ("odd", "column"),
         [
@@ -399,7 +401,11 @@ TABLES = ("real", "holdout", "synthetic", "all")
     ("odd", "which"),
     [
         # Errors come at once. Of those that take all steps, each odd table stands in one place, in turn.
-        pytest.param(odd, which, marks=() if message or i % 4 == j else pytest.mark.slow)
+        pytest.param(
+            odd,
+            which,
+            marks=() if message or i % 12 == j else pytest.mark.family if i % 4 == j else pytest.mark.slow,
+        )
         for i, (odd, (_, message)) in enumerate(ODD_TABLES.items())
         for j, which in enumerate(TABLES)
     ],
@@ -429,6 +435,7 @@ def test_odd_tables_get_an_error_or_answers(make, odd, which, few_trees):
     json.dumps(found.to_dict(), allow_nan=False)
 
 
+@pytest.mark.family(keep=3)
 @pytest.mark.parametrize(
     ("cell", "column", "which"),
     [

@@ -568,6 +568,7 @@ def gradients_of(folder):
     return [answer["drawn"] for answer in answers if len(answer.get("drawn", ())) > 1]
 
 
+@pytest.mark.family(keep=1)
 @pytest.mark.parametrize("at", [1, 2, ADVERSARY_STEPS])
 def test_a_step_that_was_charged_and_lost_is_not_taken_again(path, folder, monkeypatch, no_sync, at):
     """Pitfalls 20 and 25: the fit takes the steps that remain, and no noise a second time."""

@@ -521,6 +521,7 @@ class TestContradictions:
         _write(file, header, {**tensors, name: change(tensors[name]).contiguous()})
         _refused(file)
 
+    @pytest.mark.family(keep=12)
     @pytest.mark.parametrize(
         ("name", "change"),
         [

@@ -13,11 +13,8 @@ from tabgan._util.tensors import draw_codes
 from tabgan.model import loglinear
 from tabgan.model.generator import Generator
 from tabgan.model.loglinear import (
-    FRESH,
     LEAST_VARIANCE,
-    MIN_POOL,
     MOST_VARIANCE,
-    POOL,
     VARIANCE_FACTOR,
     Axis,
     axes_of,
@@ -31,6 +28,9 @@ from tabgan.privacy.doors.release import release_table
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import make_plan
 from tabgan.schema import Schema
+
+#: Conditionals are fitted as in a fit, on fewer rows.
+FULL_RUN = ("ITERATIONS", "EVALUATIONS")
 
 SIZES = [3, 4, 2]
 
@@ -157,8 +157,9 @@ class TestExtremes:
         for width in (40, 400, 800, 4_000):
             axis = _plain(np.full(width, 1 / width))
             fit_loglinear([axis], [], 1e6, _rng())
-        assert drawn[::2] == [POOL, POOL, POOL // 4, MIN_POOL]
-        assert set(drawn[1::2]) == {FRESH}
+        most, least = loglinear.POOL, loglinear.MIN_POOL
+        assert drawn[::2] == [most, most, most // 4, least]
+        assert set(drawn[1::2]) == {loglinear.FRESH}
 
 
 class TestDrift:

@@ -20,6 +20,9 @@ from tabgan.schema import Numeric, Schema
 from tabgan.synthesizer import TabGAN
 from tabgan.table.placing import places_of_rows
 
+#: How close places come depends on how well the codes are fitted.
+FULL_RUN = ("POOL", "MIN_POOL", "FRESH", "ITERATIONS", "EVALUATIONS")
+
 N = 2_000
 
 

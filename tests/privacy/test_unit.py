@@ -323,11 +323,13 @@ class TestThreshold:
         """Return which of the categories show that have so many rows each."""
         return discover(np.full(self.RUNS, rows), self.STDDEV, self.DELTA, max_rows)[0]
 
+    @pytest.mark.family(keep=2)
     @pytest.mark.parametrize("max_rows", [1, 2, 5])
     def test_all_rows_in_one_category_show_it_with_their_part_of_delta_and_not_much_less(self, max_rows):
         """Pitfalls 1 and 3, from both sides: so many categories would be new at most, and delta is for all of them."""
         assert frequency_fits(len(self.shows(max_rows, max_rows)), self.RUNS, self.DELTA / max_rows)
 
+    @pytest.mark.family(keep=1)
     @pytest.mark.parametrize("max_rows", [2, 5])
     def test_rows_in_a_category_each_show_any_with_less_than_delta(self, max_rows):
         excess = (threshold_for(self.STDDEV, self.DELTA, max_rows) - 1) / self.STDDEV
@@ -336,6 +338,7 @@ class TestThreshold:
         units = len(set((self.shows(1, max_rows) // max_rows).tolist()))
         assert frequency_fits(units, self.RUNS // max_rows, any_shows)
 
+    @pytest.mark.family(keep=1)
     @pytest.mark.parametrize("max_rows", [3, 5])
     def test_the_threshold_of_a_single_row_would_show_them_too_often(self, max_rows):
         """The negative control, for rows in one category and in several."""

@@ -44,6 +44,7 @@ class TestPages:
         except ConfigError as error:  # Pango, a library of the system, is no package of Python's
             pytest.skip(str(error))
 
+    @pytest.mark.family
     @pytest.mark.parametrize(
         ("which", "mark"),
         [

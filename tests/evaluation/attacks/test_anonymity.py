@@ -118,6 +118,7 @@ class TestGuesses:
 
 
 class TestExtremes:
+    @pytest.mark.family(keep=1)
     @pytest.mark.parametrize("seed", range(3))
     def test_a_copy_gives_rows_away(self, make, seed):
         real, holdout = make(400, 10 + seed), make(400, 20 + seed)

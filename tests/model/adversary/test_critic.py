@@ -263,6 +263,7 @@ class TestNaturalSteps:
 
 
 class TestKinds:
+    @pytest.mark.family(keep=3)
     @pytest.mark.parametrize("epsilon", [None, 3.0])
     @pytest.mark.parametrize("target", ["same", "colour", "x"])
     def test_targets_of_every_kind_have_a_critic(self, epsilon, target):

@@ -1225,6 +1225,7 @@ def check_whole_fit(seed: int, *, is_entity: bool) -> None:
     assert first == second
 
 
+@pytest.mark.family(keep=1)
 @UNITS
 @pytest.mark.parametrize("seed", [0])
 def test_a_whole_fit_that_hears_the_same_answers_learns_the_same(is_entity, seed):
