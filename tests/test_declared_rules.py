@@ -183,6 +183,7 @@ class TestConditions:
     def test_one_that_breaks_a_rule_ends_with_the_yield(self, model, monkeypatch):
         monkeypatch.setattr("tabgan.drawing.rows.LEAST_DRAWN", 1_000)
         monkeypatch.setattr("tabgan.drawing.rows.BATCH_SIZE", 500)
+        monkeypatch.setattr("tabgan.model.sampling.AMPLE", 2**12)
         with pytest.raises(DataError, match=r"sample: 0 of [0-9,]+ drawn rows keep the rules and conditions"):
             model.sample(5, conditions={"total": 0, "high": 3})
         with pytest.raises(DataError, match="practically never occurs"):

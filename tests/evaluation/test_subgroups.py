@@ -13,6 +13,9 @@ from tabgan.schema import Categorical, Datetime, Schema
 #: The steps of an evaluation that are tested here.
 STEPS = ("utility_findings",)
 
+#: Intervals are those of an evaluation.
+FULL_RUN = ("_N_BOOTSTRAP",)
+
 
 def table(n_rows: int, seed: int, *, is_spoilt: bool = False) -> pd.DataFrame:
     """``y`` follows ``x``; in a spoilt table not for those of group ``b``, where it runs the other way."""

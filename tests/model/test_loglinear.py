@@ -29,8 +29,8 @@ from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import make_plan
 from tabgan.schema import Schema
 
-#: Conditionals are fitted as in a fit, on fewer rows.
-FULL_RUN = ("ITERATIONS", "EVALUATIONS")
+#: Conditionals are fitted as in a fit; only their biases are corrected on fewer rows.
+FULL_RUN = ("POOL", "MIN_POOL", "ITERATIONS", "EVALUATIONS")
 
 SIZES = [3, 4, 2]
 
@@ -151,14 +151,15 @@ class TestExtremes:
 
     def test_a_wide_tables_pool_is_smaller(self, monkeypatch):
         drawn = []
+        monkeypatch.setattr(loglinear, "POOL", 4_096)
+        monkeypatch.setattr(loglinear, "MIN_POOL", 512)
         monkeypatch.setattr(
             loglinear, "draw_codes", lambda p, rng: drawn.append(len(p)) or draw_codes(p, rng)
         )
         for width in (40, 400, 800, 4_000):
             axis = _plain(np.full(width, 1 / width))
             fit_loglinear([axis], [], 1e6, _rng())
-        most, least = loglinear.POOL, loglinear.MIN_POOL
-        assert drawn[::2] == [most, most, most // 4, least]
+        assert drawn[::2] == [4_096, 4_096, 1_024, 512]
         assert set(drawn[1::2]) == {loglinear.FRESH}
 
 

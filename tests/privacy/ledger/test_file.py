@@ -8,7 +8,6 @@ import multiprocessing
 import os
 import shutil
 import stat
-import sys
 import time
 from dataclasses import replace
 from functools import partial
