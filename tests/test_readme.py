@@ -26,7 +26,10 @@ def test_the_main_job_installs_what_it_needs_and_names_a_job_that_loads():
 
 
 def test_the_test_command_is_what_ci_runs():
-    assert block_after("tests") == 'python -m pip install -e ".[test]" && python -m pytest && python -m pytest -m family'
+    assert (
+        block_after("tests")
+        == 'python -m pip install -e ".[test]" && python -m pytest && python -m pytest -m family'
+    )
     assert "tests" in (ROOT / ".ci" / "run").read_text()
 
 

@@ -234,7 +234,7 @@ def objects(series: Iterable[object]) -> list[Any]:
         values = list(series)
     except Exception:
         values = [_object(series, row) for row in range(len(series))]  # type: ignore[arg-type]
-    is_plain = all(type(value) is str or not isinstance(value, str) for value in values)
+    is_plain = all(kind is str or not issubclass(kind, str) for kind in set(map(type, values)))
     return values if is_plain else [str.__str__(v) if isinstance(v, str) else v for v in values]
 
 

@@ -6,6 +6,7 @@ Everything here is post-processing of released counts; nothing sees a row.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -88,7 +89,7 @@ def decide(
         if not ballot.same_as and (untyped_text or not ballot.is_untyped)
     ]
     noise, of_kind = max(noise_stddev, _LEAST_NOISE), np.array(kinds)
-    forms = _forms(ballots)
+    forms = _forms(tuple(ballots))
     scores = [_scores(ballots, forms, of_kind, outcomes, vote / noise) for vote in votes.values()]
     weights = np.array([ballots[i].weight for i in outcomes])
     is_fallback = np.array([ballots[i].is_fallback for i in outcomes])
@@ -110,20 +111,29 @@ class _Forms(NamedTuple):
     Attributes:
         made: ``(ballots,)`` place of the ballot whose column each one votes for.
         reads: ``(ballots, ballots)`` true where the column of the first reads cells of the second.
+        is_text: ``(ballots,)`` true for those that read every cell.
+        kept: ``(ballots,)`` costs of what text keeps, by the ballot that it is of.
+        lost: ``(ballots,)`` costs of what is lost, by the ballot that it is of.
     """
 
     made: np.ndarray
     reads: np.ndarray
+    is_text: np.ndarray
+    kept: np.ndarray
+    lost: np.ndarray
 
 
-def _forms(ballots: Sequence[Ballot]) -> _Forms:
+@lru_cache(maxsize=4)
+def _forms(ballots: tuple[Ballot, ...]) -> _Forms:
     places = {ballot.label: place for place, ballot in enumerate(ballots)}
     made = np.array([places[ballot.same_as or ballot.label] for ballot in ballots])
     reads = np.zeros((len(ballots), len(ballots)), dtype=bool)
     for first, ballot in zip(made, ballots, strict=True):
         reads[first] |= ballot.reads is None
         reads[first, [places[label] for label in ballot.reads or () if label in places]] = True
-    return _Forms(made, reads)
+    is_text = np.array([ballot.reads is None for ballot in ballots])
+    kept = np.where([ballot.is_fallback for ballot in ballots], _NUMERALS_KEPT, _FORM_KEPT)
+    return _Forms(made, reads, is_text, kept, np.where(is_text, _LOST_TEXT, _LOST_FORM))
 
 
 def _scores(
@@ -140,9 +150,6 @@ def _scores(
     energy = np.maximum(vote, 0.0) ** 2 / 2
     shown_of = np.zeros(len(ballots))
     np.maximum.at(shown_of, forms.made, energy)
-    is_text = np.array([ballot.reads is None for ballot in ballots])
-    kept = np.where([ballot.is_fallback for ballot in ballots], _NUMERALS_KEPT, _FORM_KEPT)
-    lost = np.where(is_text, _LOST_TEXT, _LOST_FORM)
     scores = np.full(len(outcomes), -np.inf)
     for place, first in enumerate(outcomes):
         shown = float(shown_of[first])
@@ -151,7 +158,7 @@ def _scores(
         elif shown < _SEEN:
             continue
         is_main, is_read = forms.made == first, forms.reads[first]
-        costs = kept if is_text[first] else np.where(is_read, _READ, lost)
+        costs = forms.kept if forms.is_text[first] else np.where(is_read, _READ, forms.lost)
         gains = energy - np.where(is_main, 0.0, costs)
         own, stray = (gains > 0) & (is_main | is_read), (gains > 0) & ~(is_main | is_read)
         gain = gains[stray].sum()
