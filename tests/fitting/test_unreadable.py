@@ -114,7 +114,7 @@ def _fit(series: pd.Series, declared: object, *, untyped_text: bool) -> None:
         assert not any(cell in str(refused) for cell in (SECRET, "20000", "e308", "sNaN", "9999"))
 
 
-@pytest.mark.parametrize(("place", "name"), enumerate(COLUMNS))
+@pytest.mark.parametrize(("place", "name"), list(enumerate(COLUMNS)))
 def test_no_cell_stops_a_fit_that_was_charged(place, name):
     """Pitfall 35: each column open, and under one declaration in turn."""
     kinds = [declared for declared in DECLARED.values() if declared is not None]
