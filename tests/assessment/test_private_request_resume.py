@@ -267,7 +267,8 @@ class TestTotal:
     def test_counts_in_both_editions(self, job, monkeypatch):
         from tabgan.evaluation import suite
 
-        for step in ("attack_steps", "detection_findings", "utility_findings", "membership_findings"):
+        steps = ("attack_steps", "detection_findings", "utility_findings", "membership_findings")
+        for step in (*steps, "quality_metrics", "association_findings", "projection_findings"):
             monkeypatch.setattr(suite, step, lambda *_: ())
         job.measure()
         options = {"ledger": job.ledger, "checkpoint": job.checkpoint, "gate": Gate(epsilon=FIT)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -23,13 +24,17 @@ pytestmark = pytest.mark.usefixtures("folder")
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """Make a folder with a table of people, some with several rows, the current directory; fits take a moment."""
+    people(tmp_path, monkeypatch)
+    return tmp_path
+
+
+def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     ages, keys = rng.integers(18, 90, 3_000), rng.integers(0, 1_200, 3_000)
     pd.DataFrame({"age": ages, "old": ages > 60, "key": keys}).to_csv(tmp_path / "people.csv", index=False)
     monkeypatch.chdir(tmp_path)
     defaults = dict(TabGAN.__init__.__kwdefaults__, adversary_share=0.0)
     monkeypatch.setattr(TabGAN.__init__, "__kwdefaults__", defaults)
-    return tmp_path
 
 
 def run(*arguments: object, code: int = 0) -> str:
@@ -43,6 +48,22 @@ def fit(*more: object, code: int = 0) -> str:
     return run(
         "fit", "people.csv", "-o", "m.tabgan", "--force", "--ledger", "people.ledger", *more, code=code
     )
+
+
+@pytest.fixture(scope="module")
+def after_a_fit(tmp_path_factory):
+    """Return a folder with the table, a model, and its ledger."""
+    folder = tmp_path_factory.mktemp("fitted")
+    with pytest.MonkeyPatch.context() as patch:
+        people(folder, patch)
+        fit()
+    return folder
+
+
+@pytest.fixture
+def fitted(folder, after_a_fit):
+    """Go on in a folder in which there was a fit."""
+    shutil.copytree(after_a_fit, folder, dirs_exist_ok=True)
 
 
 class TestFit:
@@ -67,8 +88,7 @@ class TestFit:
         )
         assert "epsilon_cap and delta_cap together" in fit("--epsilon-cap", "1", code=2)
 
-    def test_a_newer_state_of_the_table_is_taken_when_it_is_said_to_be_one(self):
-        fit()
+    def test_a_newer_state_of_the_table_is_taken_when_it_is_said_to_be_one(self, fitted):
         df = pd.read_csv("people.csv")
         df.iloc[1:].to_csv("people.csv", index=False)
         assert "--table-may-change" in fit(code=1)
@@ -99,26 +119,22 @@ class TestFit:
 
 
 class TestShow:
-    def test_in_json(self):
-        fit()
+    def test_in_json(self, fitted):
         found = json.loads(run("ledger", "show", "people.ledger", "--json", "--delta", "1e-4"))
         assert (found["delta"], found["epsilon_cap"], found["epsilon_next"]) == (1e-4, None, None)
         assert 0 < found["epsilon_spent"] < found["fits"][0]["epsilon_spent"] <= 1.0
         assert found["hash"] == LedgerFile(Path("people.ledger")).place().hash
 
-    def test_without_a_cap_nothing_is_refused_and_it_says_so(self):
-        fit()
+    def test_without_a_cap_nothing_is_refused_and_it_says_so(self, fitted):
         assert "none: nothing is refused" in run("ledger", "show", "people.ledger")
 
-    def test_what_was_tampered_with_is_refused(self):
-        fit()
+    def test_what_was_tampered_with_is_refused(self, fitted):
         text = Path("people.ledger").read_text()
         Path("people.ledger").write_text(text.replace('"noise_multiplier":', '"noise_multiplier":9', 1))
         assert "was changed, moved" in run("ledger", "show", "people.ledger", code=1)
         assert "was changed, moved" in fit(code=1)
 
-    def test_what_was_cut_off_is_refused(self):
-        fit()
+    def test_what_was_cut_off_is_refused(self, fitted):
         lines = Path("people.ledger").read_text().splitlines(keepends=True)
         Path("people.ledger").write_text("".join(lines[:-3]))
         assert "lines are missing" in run("ledger", "show", "people.ledger", code=1)
@@ -153,8 +169,7 @@ class TestCap:
 
     @pytest.mark.family(keep=1)
     @pytest.mark.parametrize("epsilon", ["nan", "-1", "inf", "0"])
-    def test_nonsense(self, epsilon):
-        fit()
+    def test_nonsense(self, fitted, epsilon):
         run("ledger", "cap", "people.ledger", "--epsilon-cap", epsilon, "--delta-cap", "1e-5", code=2)
 
 
@@ -186,16 +201,14 @@ class TestUnfinished:
 
 
 class TestAdopt:
-    def test_a_lost_guard(self):
-        fit()
+    def test_a_lost_guard(self, fitted):
         Path("people.ledger.guard").unlink()
         assert "tabgan ledger adopt" in fit(code=1)
         run("ledger", "adopt", "people.ledger")
         fit()
         assert "adopted 1 times without its guard" in run("ledger", "show", "people.ledger")
 
-    def test_only_where_it_is_lost(self):
-        fit()
+    def test_only_where_it_is_lost(self, fitted):
         assert "Only a ledger without a guard can be adopted" in run(
             "ledger", "adopt", "people.ledger", code=1
         )
