@@ -27,7 +27,7 @@ from tabgan.table.codes import TableEncoder
 MOST = 8
 
 #: A dependence is of interest if a row breaks it by chance with at least this probability.
-LEAST_BY_CHANCE = 0.005
+LEAST_BY_CHANCE = 0.01
 
 #: Share of the rows that break a relation in noisy tables, up to which it is held against the rows.
 _PROMISING = 0.1
@@ -166,7 +166,7 @@ def _share_above(
 
 
 def _orders(encoder: TableEncoder, pairs: Sequence[Table], n_rows: float) -> list[Relation]:
-    """Return inequalities that matter by chance, and that no measured pair contradicts: the likeliest first."""
+    """Return inequalities that no measured pair contradicts: first those that chance alone would break most often."""
     tables = {table.columns: table for table in pairs}
     ordered = [
         (i, column)
@@ -184,7 +184,7 @@ def _orders(encoder: TableEncoder, pairs: Sequence[Table], n_rows: float) -> lis
         if above is None or above[0] > min(_PROMISING, 0.5 * chance) + 2 * above[1]:
             continue  # where no table was measured, the scores say that the two are independent, or nearly so
         names = (low.encoder.name, high.encoder.name)
-        found.append((above[0] / chance, Relation(Inequality(*names), chance)))
+        found.append((above[0] - chance, Relation(Inequality(*names), chance)))
     found.sort(key=lambda each: each[0])
     return [relation for _, relation in found[:MOST]]
 
