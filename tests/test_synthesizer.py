@@ -491,10 +491,11 @@ class TestFailsClosed:
 
     @pytest.fixture(autouse=True)
     def _no_plain_steps(self, monkeypatch):
-        def refuse(*args):
-            raise AssertionError("PlainSteps in a private fit")
+        class Refusing(fitting.PlainSteps):
+            def __init__(self, *args):
+                raise AssertionError("PlainSteps in a private fit")
 
-        monkeypatch.setattr(fitting, "PlainSteps", refuse)
+        monkeypatch.setattr(fitting, "PlainSteps", Refusing)
 
     def test_a_share_that_is_no_float(self):
         model = TabGAN(adversary_share=Fraction(1, 10**400), schema=TARGET, **QUICK)

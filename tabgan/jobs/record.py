@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -51,8 +51,8 @@ def fingerprint(job: Job) -> str | None:
     states = job.source.states()
     if states is None:
         return None
-    described = repr(replace(job, needs=()))  # of all its fields, those of schema, gate and rules too
-    return sha256("\n".join([tabgan.__version__, described, *states]))
+    described = [repr(getattr(job, each.name)) for each in fields(job) if each.name != "needs"]
+    return sha256("\n".join([tabgan.__version__, *described, *states]))
 
 
 def write_record(job: Job, mark: str | None, record: dict[str, Any], folder: Path) -> None:

@@ -233,17 +233,18 @@ random_state: 0
         text = run("run", "people.yaml")
         assert "protects one entity (key), at most 2 rows each; add or remove one" in text
         assert "ledger" in text
-        run("run", "people.yaml")
+        assert "done before" in run("run", "people.yaml")
+        run("run", "people.yaml", "--again")
         assert len(LedgerFile(Path("people.ledger")).fits) == 2
         assert not Path("out/people.checkpoint").exists()
-        said = run("run", "people.yaml", code=1)
+        said = run("run", "people.yaml", "--again", code=1)
         assert "over its cap of 1.6" in said
 
     def test_the_cap_refuses_before_the_source_is_read(self, monkeypatch):
         run("run", "people.yaml")
-        run("run", "people.yaml")
+        run("run", "people.yaml", "--again")
         monkeypatch.setattr(jobs_run, "in_one_frame", lambda *a, **k: pytest.fail("read"))
-        assert "over its cap" in run("run", "people.yaml", code=1)
+        assert "over its cap" in run("run", "people.yaml", "--again", code=1)
 
     def test_no_entity_is_on_both_sides(self):
         from tabgan.jobs.loading import load_jobs
