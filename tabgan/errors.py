@@ -60,6 +60,10 @@ class CheckpointError(TabGANError, ValueError):
     """A checkpoint that is damaged, or belongs to another fit, table or version."""
 
 
+class BundleError(TabGANError, ValueError):
+    """A release bundle that is damaged, was changed, or is of another version."""
+
+
 class PrivacyError(TabGANError):
     """A step that would break a privacy promise. Never downgraded to a warning."""
 

@@ -15,6 +15,7 @@ from tabgan import errors
         (errors.NotFittedError, (ValueError, AttributeError)),
         (errors.ModelFileError, (ValueError,)),
         (errors.PrivacyError, ()),
+        (errors.BundleError, (ValueError,)),
         (errors.CheckpointError, (ValueError,)),
         (errors.BudgetExceededError, (errors.PrivacyError,)),
         (errors.LedgerError, (errors.PrivacyError,)),

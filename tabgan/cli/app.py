@@ -42,7 +42,7 @@ from tabgan.cli.parts import (
     exits,
     watcher_on_stderr,
 )
-from tabgan.cli.releases import release_app
+from tabgan.cli.releases import release_app, verify
 from tabgan.cli.reports import evaluate
 from tabgan.errors import ConfigError
 
@@ -288,6 +288,7 @@ def sample(
 
 app.command()(complete)
 app.command()(evaluate)
+app.command()(verify)
 
 
 @schema_app.command()

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from tabgan import io
-from tabgan.cli.parts import Debug, Force, check_output, exits
+from tabgan._util.validate import integer_at_least, one_of
+from tabgan.cli import options
+from tabgan.cli.parts import Debug, Force, RandomState, check_output, exits
+from tabgan.errors import ConfigError
+
+SignKey = Annotated[
+    Path | None,
+    typer.Option(
+        help="Private key in PEM that signs the bundle: Ed25519, or of a NIST curve. Needs the extra sign."
+    ),
+]
 
 release_app = typer.Typer(
     help="Take released numbers out of a model. This costs no privacy.", no_args_is_help=True
@@ -39,3 +50,156 @@ def marginals(
         io.write_table(table, output)
         n_tables = len(table[["column_1", "column_2"]].drop_duplicates())
         typer.echo(f"{output}: {len(table):,} noisy counts in {n_tables:,} tables")
+
+
+@release_app.command()
+def bundle(
+    model: Annotated[Path, typer.Argument(help="Model file.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write; it must not exist.")],
+    n: Annotated[
+        int | None,
+        typer.Option("-n", help="Number of rows; by default as many as the table has, with noise."),
+    ] = None,
+    format: Annotated[str, typer.Option(help="Format of the rows: parquet, csv or both.")] = "both",
+    about: Annotated[
+        Path | None,
+        typer.Option(
+            help="YAML file of the controller's statements: license, purpose, recipient and others."
+        ),
+    ] = None,
+    gate: Annotated[
+        Path | None,
+        typer.Option(help="YAML file of limits on epsilon and delta. Exit code 3 if one is not met."),
+    ] = None,
+    archive: Annotated[bool, typer.Option("--archive", help="Write FOLDER.zip as well.")] = False,
+    pdf: Annotated[
+        bool | None,
+        typer.Option(
+            "--pdf/--no-pdf", help="With the report as PDF; by default if the extra pdf is installed."
+        ),
+    ] = None,
+    sign_key: SignKey = None,
+    input_key: Annotated[
+        Path | None,
+        typer.Option(
+            help="File to write for the organisation alone: the secret that opens the bundle's commitment to the fit's "
+            "line in its ledger."
+        ),
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Title; by default the model file's name.")] = None,
+    random_state: RandomState = None,
+    debug: Debug = False,
+) -> None:
+    """Write a release bundle: rows, model, shareable report, and all that describes, proves and seals them.
+
+    No real row is needed, and none is read.
+    """
+    with exits(debug):
+        if n is not None:
+            integer_at_least("-n", n, 1)
+        one_of("--format", format, ("parquet", "csv", "both"))
+        _check_new_folder(output, archive)
+        if input_key is not None:
+            check_output(input_key, force=False)
+
+        from tabgan.bundle.signatures import load_private
+        from tabgan.bundle.terms import Terms
+        from tabgan.jobs.fields import read_about
+
+        if sign_key is not None:
+            load_private(sign_key, "--sign-key")
+        terms = Terms() if about is None else read_about(io.check_readable(about, "--about"), "--about")
+        io.check_readable(model, "model")
+        limits = None if gate is None else options.gate_of(str(gate), has_target=True)
+        if limits is not None and limits.limits:
+            raise ConfigError(
+                f"--gate: expected limits on epsilon and delta alone, got one on {next(iter(limits.limits))!r}, "
+                f"which needs "
+                "real rows. Check it with `tabgan evaluate --gate`, or `tabgan run`."
+            )
+
+        from tabgan.bundle.assembly import assemble
+        from tabgan.synthesizer import TabGAN
+
+        wanted: Any = {
+            "title": title or model.stem,
+            "n_rows": n,
+            "formats": ("parquet", "csv") if format == "both" else (format,),
+            "terms": terms,
+            "gate": limits,
+            "archive": archive,
+            "pdf": pdf,
+            "sign_key": sign_key,
+            "input_key": input_key,
+            "random_state": random_state,
+        }
+        decision = assemble(TabGAN.load(model), output, **wanted)
+        if decision.outcome == "failed":
+            from tabgan.cli import terminal
+            from tabgan.jobs.executors import GATE_REFUSES
+
+            typer.echo(f"{output}: not written, because the gate refuses the release.")
+            terminal.show_decision(Console(), decision)
+            raise typer.Exit(GATE_REFUSES)
+        typer.echo(f"{output}: a release bundle. Check it with: tabgan verify {output}")
+
+
+def _check_new_folder(output: Path, has_archive: bool) -> None:
+    """Raise unless a folder, and its archive, can be written and do not exist."""
+    io.check_writable(output.parent, "--output")
+    for path in (output, *([output.with_name(f"{output.name}.zip")] if has_archive else [])):
+        if path.exists():
+            raise ConfigError(f"--output: {str(path)!r} exists. Name another, or remove it.")
+
+
+@release_app.command()
+def seal(
+    folder: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
+    sign_key: SignKey = None,
+    archive: Annotated[bool, typer.Option("--archive", help="Write FOLDER.zip as well.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Write the seals of a bundle again, after a person has completed its de-identification statement or its README.
+
+    All other files must be as they were.
+    """
+    with exits(debug):
+        if not folder.is_dir():
+            raise ConfigError(f"FOLDER: expected the folder of a bundle, found none at {str(folder)!r}.")
+
+        from tabgan.bundle.assembly import seal_again
+        from tabgan.bundle.signatures import load_private
+
+        if sign_key is not None:
+            load_private(sign_key, "--sign-key")
+        changed = seal_again(folder, sign_key, archive)
+        typer.echo(f"{folder}: sealed, with {', '.join(changed) or 'nothing'} changed since the last time")
+
+
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="Folder or archive of a release bundle.")],
+    key: Annotated[
+        Path | None, typer.Option(help="Public key in PEM that must have signed it. Needs the extra sign.")
+    ] = None,
+    input_key: Annotated[
+        Path | None,
+        typer.Option(
+            help="In the organisation: the file that opens the commitment to the fit's line in its ledger."
+        ),
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Check a release bundle without a network: its files, its signature, and epsilon, recomputed from every release.
+
+    Exit code 1 means that something differs.
+    """
+    with exits(debug):
+        from tabgan.bundle.signatures import load_public
+        from tabgan.bundle.verification import verify as check
+
+        trusted = None if key is None else load_public(key)
+        result = check(bundle, trusted, input_key)
+        for note in result.notes:
+            typer.echo(note)
+        result.raise_if_failed()
+        typer.echo(f"{bundle}: intact")

@@ -18,6 +18,7 @@ One mapping is one job; a list, or a mapping with the key ``jobs``, is several::
     random_state: 0
     ledger: {path: people.ledger, epsilon_cap: 3.0, delta_cap: 1e-5}    # one per dataset; without it, none is kept
     checkpoint: out/adult.checkpoint            # an interrupted run resumes from there; without it, it starts again
+    bundle: {archive: true, sign_key: sign.pem, about: {license: CC-BY-4.0, purpose: teaching}}  # left out, none
 
 ``${NAME}`` and ``${NAME:-default}`` stand for environment variables. Sources, schemas and ledgers are relative to the
 file, output folders and checkpoints to the current directory. Privacy is on unless ``epsilon: null`` is explicit.
@@ -42,8 +43,10 @@ from pydantic.dataclasses import dataclass
 from tabgan.errors import ConfigError
 from tabgan.evaluation.catalog import figures
 from tabgan.evaluation.gate import Gate
+from tabgan.jobs.bundle_options import BundleOptions
 from tabgan.jobs.fields import (
     synthesizer,
+    to_bundle,
     to_checkpoint,
     to_conditions,
     to_folder,
@@ -159,6 +162,7 @@ class Job:
         ledger: The ledger of the dataset; ``None`` accounts for this job alone.
         checkpoint: The folder that an interrupted run resumes from; removed when the job is done.
         needs: Names of jobs that must succeed before.
+        bundle: The bundle to make of the release; ``None`` for none.
     """
 
     name: Annotated[str, PlainValidator(to_name)]
@@ -175,6 +179,7 @@ class Job:
     ledger: Annotated[LedgerConfig | None, PlainValidator(to_ledger)] = None
     checkpoint: Annotated[Path | None, PlainValidator(to_checkpoint)] = None
     needs: tuple[str, ...] = ()
+    bundle: Annotated[BundleOptions | None, BeforeValidator(to_bundle)] = None
 
     @property
     def resumes_from(self) -> Path | None:
@@ -216,6 +221,25 @@ class Job:
             raise ConfigError(
                 "report.private_metrics_epsilon: a fit with epsilon: null promises nothing, so no metric beside "
                 "it is private. Drop one of the two."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_bundle(self) -> Job:
+        if self.bundle is None:
+            return self
+        if not self.is_private:
+            raise ConfigError(
+                "bundle: a fit with epsilon: null promises nothing, so nothing of it is released. Drop one of the two."
+            )
+        if self.report is None:
+            raise ConfigError(
+                "bundle: expected a report, whose shareable edition it holds. Drop report: false."
+            )
+        if not self.output.model or not (self.output.csv or self.output.parquet):
+            raise ConfigError(
+                "bundle: expected output.model and one of output.csv and output.parquet, all of which it holds. Switch "
+                "them on."
             )
         return self
 
@@ -301,6 +325,13 @@ class Job:
     def private_metrics_epsilon(self) -> float | None:
         """Epsilon of the report's private metrics; ``None`` for none."""
         return None if self.report is None else self.report.private_metrics_epsilon
+
+    @property
+    def stated(self) -> dict[str, str | None]:
+        """The statements about the original, of the report or else of the bundle."""
+        own = {} if self.report is None else self.report.stated
+        about = None if self.bundle is None else self.bundle.about
+        return {key: getattr(about, key, None) if text is None else text for key, text in own.items()}
 
     @property
     def release_gate(self) -> Gate | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import fields
@@ -14,6 +15,9 @@ from pydantic import ValidationInfo
 
 from tabgan._util.renamed import warn_of_old_name
 from tabgan._util.validate import integer_at_least, nearest, positive, real_in
+from tabgan._util.yaml import parse
+from tabgan.bundle.signatures import load_private
+from tabgan.bundle.terms import Terms
 from tabgan.errors import ConfigError
 from tabgan.evaluation.gate import Gate
 from tabgan.io import (
@@ -233,6 +237,49 @@ def _with_new_keys(value: Mapping[Any, Any]) -> dict[Any, Any]:
             warn_of_old_name(f"report.{old}", f"report.{new}")
             keys[new] = keys.pop(old)
     return keys
+
+
+def to_bundle(value: object) -> object:
+    """Return the options of a bundle's key: true stands for all defaults, false for no bundle."""
+    return {True: {}, False: None}[value] if isinstance(value, bool) else value
+
+
+def to_sign_key(value: object, info: ValidationInfo) -> Path | None:
+    """Return the path of a private key that can sign, relative to the file of jobs."""
+    if value is None:
+        return None
+    path: Path = (info.context or {}).get("folder", Path()) / _path(value, "bundle.sign_key")
+    load_private(check_readable(path, "bundle.sign_key"), "bundle.sign_key")
+    return path
+
+
+def to_about(value: object, info: ValidationInfo) -> Terms:
+    """Return the statements about a release, of a mapping or a YAML file."""
+    if isinstance(value, Terms):
+        return value
+    if isinstance(value, str | Path):
+        path = (info.context or {}).get("folder", Path()) / _path(value, "bundle.about")
+        return read_about(check_readable(path, "bundle.about"), "bundle.about")
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"bundle.about: expected a path or a mapping of statements, got {value!r}.")
+    return Terms.of(value, "bundle.about")
+
+
+def read_about(path: Path, where: str) -> Terms:
+    """Return the statements about a release in a YAML file.
+
+    Raises:
+        ConfigError: the file is none, or has unknown keys; one line for each problem.
+    """
+    try:
+        data, problems = parse(path.read_text(encoding="utf-8-sig"), os.environ)
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError(f"{where}: {str(path)!r} cannot be read as UTF-8 text.") from None
+    if not problems and not isinstance(data, Mapping):
+        problems = ["expected a mapping of statements such as license: CC-BY-4.0."]
+    if problems:
+        raise ConfigError("\n".join(f"{path}: {problem}" for problem in problems))
+    return Terms.of(data, str(path))
 
 
 def to_ledger(value: object, info: ValidationInfo) -> LedgerConfig | None:

@@ -16,6 +16,7 @@ from tabgan._util.validate import nearest
 from tabgan._util.yaml import parse_with_lines
 from tabgan.errors import ConfigError, SchemaError
 from tabgan.io import CsvForm, check_readable, check_writable
+from tabgan.jobs.bundle_options import BundleOptions
 from tabgan.jobs.config import Job, Output, ReportOptions
 from tabgan.jobs.expand import MOST_JOBS, RawJob, expand
 from tabgan.jobs.source_keys import Source, shown_without_password
@@ -237,6 +238,7 @@ _CLASSES: dict[tuple[str, ...], Any] = {
     ("source",): Source,
     ("output",): Output,
     ("report",): ReportOptions,
+    ("bundle",): BundleOptions,
 }
 
 

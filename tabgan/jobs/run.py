@@ -19,6 +19,21 @@ import tabgan
 from tabgan._util.printed import at_most
 from tabgan._util.progress import Progress, silent
 from tabgan._util.rng import RandomStreams
+from tabgan.bundle.names import (
+    CARD,
+    DE_IDENTIFICATION,
+    DESCRIPTIONS,
+    INPUT_KEY,
+    MARGINALS,
+    MODEL,
+    REPORT_HTML,
+    REPORT_JSON,
+    REPORT_PDF,
+    SCHEMA,
+    SEALS,
+    SYNTHETIC_CSV,
+    SYNTHETIC_PARQUET,
+)
 from tabgan.columns.kind import read_text
 from tabgan.errors import DataError
 from tabgan.evaluation.gate import NO_GATE, Decision
@@ -39,22 +54,14 @@ from tabgan.jobs.record import OUTCOME, FinishedJob, fingerprint, finished, writ
 from tabgan.privacy.doors.contributions import units_of
 from tabgan.privacy.filter import PrivacyStatement, spent_note
 from tabgan.privacy.unit import PrivacyUnit
+from tabgan.report.pdf import has_pdf
 from tabgan.rules import check_rule_columns
 from tabgan.schema import Schema
 from tabgan.table.checks import check_columns
 from tabgan.table.conditions import check_declared, conditions_of
 from tabgan.table.labels import beside, check_label_column, with_label_column
 
-SYNTHETIC_CSV = "synthetic.csv"
-SYNTHETIC_PARQUET = "synthetic.parquet"
 LABEL_FILE = beside(Path(SYNTHETIC_CSV)).name
-MODEL = "model.tabgan"
-MARGINALS = "marginals.parquet"
-SCHEMA = "schema.yaml"
-REPORT_HTML = "report.html"
-REPORT_JSON = "report.json"
-REPORT_PDF = "report.pdf"
-CARD = "data-card.md"
 
 #: Folders of results that may leave the organisation, that must not, and that were refused release.
 RELEASE, INTERNAL, WITHHELD = "release", "internal", "withheld"
@@ -62,15 +69,15 @@ RELEASE, INTERNAL, WITHHELD = "release", "internal", "withheld"
 _TABLES = (SYNTHETIC_CSV, LABEL_FILE, SYNTHETIC_PARQUET, MODEL, MARGINALS, SCHEMA)
 _REPORTS = (REPORT_HTML, REPORT_JSON, REPORT_PDF, CARD)
 
+#: The archive of a bundle, next to its folder.
+ARCHIVE = f"{RELEASE}.zip"
+
 #: All files that a job may write into its folder.
-FILES = tuple(
-    f"{folder}/{name}"
-    for folder, names in (
-        (RELEASE, _TABLES + _REPORTS),
-        (INTERNAL, (MODEL, OUTCOME, *_REPORTS)),
-        (WITHHELD, _TABLES),
-    )
-    for name in names
+FILES = (
+    *(f"{RELEASE}/{name}" for name in (*_TABLES, *_REPORTS, *DESCRIPTIONS, *SEALS)),
+    *(f"{INTERNAL}/{name}" for name in (MODEL, OUTCOME, *_REPORTS, DE_IDENTIFICATION, INPUT_KEY)),
+    *(f"{WITHHELD}/{name}" for name in _TABLES),
+    ARCHIVE,
 )
 
 
@@ -140,9 +147,9 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
 
     Results are made in a hidden folder and take their names at the end: after a failure the job's folder is
     as it was before. ``release`` holds only results that may leave the organisation: the table, its model and schema,
-    and the report's shareable edition. The model there does not name its fit's place in a ledger; the one in
-    ``internal``, next to the internal edition, does. If the gate fails, or there is no guarantee, there is no
-    ``release``; tables and model are in ``withheld``.
+    and the report's shareable edition; with the key ``bundle``, also all that describes and seals them. The model there
+    does not name its fit's place in a ledger; the one in ``internal``, next to the internal edition, does. If the gate
+    fails, or there is no guarantee, there is no ``release``; tables and model are in ``withheld``.
 
     Raises:
         ConfigError: the folder cannot be written; raised before anything is read.
@@ -178,15 +185,17 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
         decision = NO_GATE if report is None else report.decision
         with says_what_is_spent(model, extra), clock.stage("write"):
             is_released = model.privacy_.is_private and decision.outcome != "failed"
-            _write(
-                job.output, model, table, source.form, _folder(folder, RELEASE if is_released else WITHHELD)
-            )
+            results = _folder(folder, RELEASE if is_released else WITHHELD)
+            has_marginals = job.output.marginals or (job.bundle is not None and is_released)
+            _write(job.output, model, table, source.form, results, has_marginals)
             if job.output.model and is_released and model.privacy_.place is not None:
                 model.save(_folder(folder, INTERNAL) / MODEL)  # it knows its ledger, which later charges need
             if report is not None and job.report is not None:
                 _write_report(job.report, report, _folder(folder, INTERNAL))
                 if is_released:
-                    _write_report(job.report, report.shareable, _folder(folder, RELEASE))
+                    _write_report(_reports_of(job), report.shareable, _folder(folder, RELEASE))
+            if job.bundle is not None and is_released:
+                _bundle(job, model, table, source.form, report, folder)
         written = [name for name in FILES if (folder / name).is_file()]
         files = tuple(job.output.folder / name for name in written)
         result = JobResult(job.name, files, len(table), clock.seconds, model.privacy_)
@@ -360,7 +369,14 @@ def _fit(job: Job, tables: Split, untyped_text: bool, progress: Progress) -> Any
     )
 
 
-def _write(output: Output, model: Any, synthetic: pd.DataFrame, form: CsvForm, folder: Path) -> None:
+def _write(
+    output: Output,
+    model: Any,
+    synthetic: pd.DataFrame,
+    form: CsvForm,
+    folder: Path,
+    has_marginals: bool,
+) -> None:
     synthetic = with_label_column(synthetic, output.label_column)
     if output.csv:
         csv: Any = {
@@ -371,7 +387,7 @@ def _write(output: Output, model: Any, synthetic: pd.DataFrame, form: CsvForm, f
         write_table(synthetic, folder / SYNTHETIC_PARQUET)
     if output.model:
         model.save(folder / MODEL, with_place=folder.name != RELEASE)
-    if output.marginals and model.privacy_.is_private:
+    if has_marginals and model.privacy_.is_private:
         write_table(model.marginals(), folder / MARGINALS)
     write_text(model.schema_.to_yaml(), folder / SCHEMA)
 
@@ -393,7 +409,7 @@ def _evaluate(
         source_table=tables.source,
         title=job.name,
         about=describe_model(job),
-        stated=None if job.report is None else job.report.stated,
+        stated=job.stated,
         random_state=job.random_state or 0,
         progress=progress,
     )
@@ -409,6 +425,48 @@ def _write_report(wanted: ReportOptions, report: Any, folder: Path) -> None:
         report.to_pdf(folder / REPORT_PDF)
     if wanted.card:
         report.to_markdown(folder / CARD)
+
+
+def _reports_of(job: Job) -> ReportOptions:
+    """Return the files of the shareable edition: all of them if they go into a bundle."""
+    wanted = job.report or ReportOptions()
+    if job.bundle is None:
+        return wanted
+    pdf = wanted.pdf or has_pdf() if job.bundle.pdf is None else job.bundle.pdf
+    return replace(wanted, html=True, json=True, card=True, pdf=pdf)
+
+
+def _bundle(job: Job, model: Any, synthetic: pd.DataFrame, form: CsvForm, report: Any, folder: Path) -> None:
+    """Complete the release to a bundle, and keep beside the internal edition what opens and explains it."""
+    from tabgan.bundle.archives import pack
+    from tabgan.bundle.commitment import Commitment
+    from tabgan.bundle.de_identification import de_identification_of
+    from tabgan.bundle.writing import complete, contents_of
+    from tabgan.privacy.ledger.file import LedgerFile
+    from tabgan.privacy.ledger.summary import summarize
+
+    options = job.bundle
+    if options is None:
+        return
+    commitment = Commitment.to_place(model.privacy_.place)
+    contents = contents_of(
+        report.shareable.data,
+        model.schema_,
+        with_label_column(synthetic, job.output.label_column),
+        form=form,
+        has_escapes=job.output.escape_formulas,
+        terms=options.about.filled(**job.stated),
+        request={"rows": len(synthetic), **job.output.wanted},
+        commitment=commitment,
+    )
+    complete(folder / RELEASE, contents, options.sign_key)
+    if commitment is not None:
+        commitment.keep(_folder(folder, INTERNAL) / INPUT_KEY)
+    totals = None if job.ledger is None else summarize(LedgerFile(job.ledger.path))
+    statement = de_identification_of(contents, report.evaluation.group("attacks"), totals)
+    write_text(statement, _folder(folder, INTERNAL) / DE_IDENTIFICATION)
+    if options.archive:
+        pack(folder / RELEASE, folder / ARCHIVE, job.name)
 
 
 def describe_model(job: Job) -> dict[str, str]:

@@ -38,6 +38,15 @@ def check_pdf() -> None:
     _weasyprint()
 
 
+def has_pdf() -> bool:
+    """Return true if a PDF can be written here."""
+    try:
+        check_pdf()
+    except ConfigError:
+        return False
+    return True
+
+
 def _with_styles(html: str) -> str:
     """Return the page with the style rules for drawings copied into each of them, with the colours for paper.
 

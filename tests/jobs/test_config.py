@@ -8,6 +8,7 @@ import yaml
 
 from tabgan.errors import ConfigError
 from tabgan.evaluation.gate import Limit
+from tabgan.jobs.bundle_options import BundleOptions
 from tabgan.jobs.config import Output, ReportOptions
 from tabgan.jobs.loading import load_jobs
 from tabgan.rules import FixedCombinations, Inequality
@@ -365,6 +366,10 @@ class TestShipped:
         assert job.model["epsilon"] == 1.0
         assert job.target == "happy"
 
+    def test_the_release_makes_a_bundle(self):
+        (job,) = load_jobs(CONFIGS / "release.yaml")
+        assert (job.bundle.archive, job.bundle.about.license) == (True, "CC-BY-4.0")
+
     @pytest.mark.parametrize("name", ["adult", "batch"])
     def test_the_others_load_once_their_tables_are_there(self, name, tmp_path):
         for table in ("adult", "telco", "compas"):
@@ -467,3 +472,49 @@ class TestGateRulesAndPrivateMetrics:
             - {name: b, source: {path: people.csv}, output: {folder: out/a/release}}
             """
         assert "job 'b': output.folder: it lies in the folder of another job" in _problem(text)
+
+
+@pytest.mark.usefixtures("folder")
+class TestBundle:
+    HEAD = "source: {path: people.csv}\n"
+
+    def test_none_unless_it_is_asked_for(self):
+        assert _load(self.HEAD)[0].bundle is None
+        assert _load(self.HEAD + "bundle: false\n")[0].bundle is None
+        assert _load(self.HEAD + "bundle: true\n")[0].bundle == BundleOptions()
+
+    def test_what_is_stated_in_either_place_is_in_both(self):
+        (job,) = _load(
+            self.HEAD
+            + "bundle: {about: {controller: B, contact: c@b.org}}\nreport: {controller: A, source: s}\n"
+        )
+        assert job.stated == {"controller": "A", "contact": "c@b.org", "source": "s"}
+
+    def test_statements_of_a_file(self, folder):
+        (folder / "about.yaml").write_text("license: MIT\n")
+        assert _load(self.HEAD + "bundle: {about: about.yaml}\n")[0].bundle.about.license == "MIT"
+
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            ("bundle: {archives: true}", "bundle.archives: unknown key. Did you mean 'archive'"),
+            ("bundle: {about: {licence: MIT}}", "bundle.about.licence: unknown key. Did you mean 'license'"),
+            ("bundle: {about: none.yaml}", "bundle.about: .*none.yaml"),
+            ("bundle: {about: 3}", "bundle.about: expected a path or a mapping"),
+            ("bundle: {sign_key: none.pem}", "bundle.sign_key: .*none.pem"),
+            (
+                "bundle: {sign_key: people.csv}",
+                "bundle.sign_key: expected a private key|package cryptography",
+            ),
+            ("bundle: true\nreport: false", "bundle: expected a report"),
+            ("bundle: true\nmodel: {epsilon: null}", "bundle: a fit with epsilon: null promises nothing"),
+            ("bundle: true\noutput: {model: false}", "bundle: expected output.model and one of"),
+            (
+                "bundle: true\noutput: {csv: false, parquet: false}",
+                "bundle: expected output.model and one of",
+            ),
+        ],
+    )
+    def test_unusable_ones_are_found_before_anything_is_read(self, text, words):
+        with pytest.raises(ConfigError, match=words):
+            _load(f"{self.HEAD}{text}\n")

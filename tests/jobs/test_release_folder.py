@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from safetensors import safe_open
 
+from tabgan.bundle.verification import verify
 from tabgan.errors import LedgerError
 from tabgan.fitting.modelfile import FORMAT
 from tabgan.jobs.loading import load_jobs
@@ -24,6 +25,25 @@ WHY = {
     "report.html": "the shareable edition: made of releases, private metrics and the table",
     "report.json": "the same",
     "data-card.md": "the same",
+    "README.md": "the data card, with a header of public facts and a person's statements",
+    "croissant.json": "the schema, statistics by released counts, digests of the files here",
+    "datapackage.json": "the schema, digests of the files here",
+    "dcat.jsonld": "a person's statements, the released number of rows, the schema",
+    "dp-statement.json": "arguments, charges, constants",
+    "dp-statement.schema.json": "a constant",
+    "ledger-extract.json": "the statement of the fit, without its place in a ledger",
+    "de-identification-statement.md": "a person's statements, and what the promise says",
+    "manifest.json": "digests of the files here; arguments; a commitment under a fresh key that stays",
+}
+
+#: Every file of the internal folder, which never leaves.
+INSIDE = {
+    "model.tabgan",
+    "report.html",
+    "report.json",
+    "data-card.md",
+    "input-key.json",
+    "de-identification-statement.md",
 }
 
 #: Every key of a released model's header.
@@ -49,6 +69,7 @@ def folder(tmp_path_factory):
     (folder / "jobs.yaml").write_text(
         f"source: {{path: people.csv}}\noutput: {{folder: {folder / 'out'}, marginals: true}}\nledger: people.ledger\n"
         "model: {epsilon: 3.0, adversary_share: 0}\nrandom_state: 0\nreport: {private_metrics_epsilon: 0.5}\n"
+        "bundle: {archive: true, pdf: false, about: {license: MIT, purpose: testing}}\n"
     )
     run_job(load_jobs(folder / "jobs.yaml")[0])
     return folder
@@ -62,6 +83,7 @@ def header_of(path):
 def test_a_release_holds_what_may_leave_and_nothing_else(folder):
     """Pitfall 39."""
     assert {path.name for path in (folder / "out/release").iterdir()} == set(WHY)
+    assert {path.name for path in (folder / "out/internal").iterdir()} == INSIDE
     assert set(header_of(folder / "out/release/model.tabgan")) == set(HEADER)
 
 
@@ -78,8 +100,51 @@ def test_nothing_released_says_where_the_fit_stands_in_its_ledger(folder):
     }
     secrets = {line[key] for line in map(json.loads, ledger.splitlines()) for key in ("hash", "table", "fit", "ledger")
                if key in line}  # fmt: skip
-    for path in (folder / "out/release").iterdir():
+    for path in (*(folder / "out/release").iterdir(), folder / "out/release.zip"):
         assert not [secret for secret in secrets if secret.encode() in path.read_bytes()]
+
+
+def test_nothing_released_says_where_anything_lies(folder):
+    """Names of private files, folders and keys stay in the organisation."""
+    inside = [str(folder), "people.csv", "people.ledger", "jobs.yaml", json.loads(
+        (folder / "out/internal/input-key.json").read_text())["data"]["key"]]  # fmt: skip
+    for path in (*(folder / "out/release").iterdir(), folder / "out/release.zip"):
+        assert not [name for name in inside if name.encode() in path.read_bytes()], path
+
+
+def test_no_figure_on_real_rows_is_released(folder):
+    """The internal edition's figures, and the number of held-out rows, are in no file of the release."""
+    internal = json.loads((folder / "out/internal/report.json").read_text())
+    shareable = json.loads((folder / "out/release/report.json").read_text())
+    values = {metric["name"]: metric["value"] for metric in internal["evaluation"]["metrics"]}
+    known = {metric["value"] for metric in shareable["evaluation"]["metrics"]}
+    told = [
+        repr(value)
+        for value in values.values()
+        if isinstance(value, float) and value not in known | {0.0, 1.0}
+    ]
+    assert len(told) > 10
+    for path in (folder / "out/release").iterdir():
+        assert not [value for value in told if value.encode() in path.read_bytes()], path
+
+
+def test_the_bundle_verifies_and_its_key_opens_the_line_of_the_ledger(folder):
+    key = folder / "out/internal/input-key.json"
+    for bundle in (folder / "out/release", folder / "out/release.zip"):
+        notes = verify(bundle, None, key).raise_if_failed().notes
+        place = header_of(folder / "out/internal/model.tabgan")["privacy"]["place"]
+        assert notes[-1].endswith(
+            f"line {place['entry']} of ledger {place['ledger']}, whose hash is {place['hash']}"
+        )
+        assert any("private metrics 0.5 of 0.5" in note for note in notes)
+
+
+def test_the_statement_with_attacks_stays_inside(folder):
+    inside = (folder / "out/internal/de-identification-statement.md").read_text()
+    assert "INTERNAL" in inside
+    assert "Singling out" in inside
+    assert "its 2 entries (fits and private metrics) promise epsilon 3.5 at delta 2e-06 together" in inside
+    assert "INTERNAL" not in (folder / "out/release/de-identification-statement.md").read_text()
 
 
 def test_both_models_draw_the_same_rows(folder):

@@ -9,12 +9,13 @@ import pytest
 
 from tabgan.audit.mechanism_checks import MechanismCheck as Mechanism
 from tabgan.audit.outcome import AuditResult
+from tabgan.bundle.names import DE_IDENTIFICATION, DESCRIPTIONS, INPUT_KEY, SEALS
 from tabgan.errors import AuditError, ConfigError, DataError, SchemaError
 from tabgan.evaluation import FixedCombinations, Inequality
 from tabgan.evaluation.gate import Check, Decision, Gate
 from tabgan.jobs.executors import JobFailure, exit_code
 from tabgan.jobs.loading import load_jobs
-from tabgan.jobs.run import FILES, JobResult, read_split, rows_to_sample, run_job
+from tabgan.jobs.run import ARCHIVE, FILES, JobResult, read_split, rows_to_sample, run_job
 from tabgan.schema import Numeric, Schema
 from tabgan.synthesizer import TabGAN
 
@@ -39,12 +40,14 @@ class TestRun:
         result = run_job(replace(job, report=replace(job.report, pdf=True)))
         folder = tmp_path / "out/people"
         record = "internal/outcome.json"
-        unasked = (
+        unasked = {
             record,
             "internal/model.tabgan",
             "release/marginals.parquet",
             "release/synthetic.csv.meta.json",
-        )
+        }
+        unasked |= {f"release/{name}" for name in (*DESCRIPTIONS, *SEALS)} | {ARCHIVE}
+        unasked |= {f"internal/{name}" for name in (DE_IDENTIFICATION, INPUT_KEY)}
         expected = [n for n in FILES if not n.startswith("withheld") and n not in unasked]
         assert [str(path.absolute().relative_to(folder)) for path in result.files] == expected
         assert all(path.is_file() for path in result.files)

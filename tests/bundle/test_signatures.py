@@ -1,0 +1,180 @@
+import subprocess
+
+import pytest
+
+from tabgan.bundle.names import MANIFEST, MODEL_SIGNATURE, PUBLIC_KEY, SIGNATURE
+from tabgan.bundle.signatures import (
+    check_manifest,
+    fingerprint,
+    has_cryptography,
+    load_private,
+    load_public,
+    pem_of,
+    sign_manifest,
+    signs_models,
+)
+from tabgan.bundle.verification import verify
+from tabgan.bundle.writing import seal
+from tabgan.errors import BundleError, ConfigError
+
+pytest.importorskip("cryptography")
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+MAKERS = {
+    "edwards": ed25519.Ed25519PrivateKey.generate,
+    "nist": lambda: ec.generate_private_key(ec.SECP256R1()),
+}
+
+
+def write_private(key, path, password=None):
+    encryption = (
+        serialization.NoEncryption() if password is None else serialization.BestAvailableEncryption(password)
+    )
+    form = serialization.PrivateFormat.PKCS8
+    path.write_bytes(key.private_bytes(serialization.Encoding.PEM, form, encryption))
+    return path
+
+
+@pytest.fixture(params=MAKERS)
+def pair(request, tmp_path):
+    """Return the paths of a private and a public key."""
+    key = MAKERS[request.param]()
+    (tmp_path / "sign.pub").write_bytes(pem_of(key.public_key()))
+    return write_private(key, tmp_path / "sign.pem"), tmp_path / "sign.pub"
+
+
+def test_what_was_signed_can_be_checked(pair):
+    key, public = load_private(pair[0]), load_public(pair[1])
+    files = sign_manifest(key, b"manifest")
+    found = check_manifest(b"manifest", files[SIGNATURE], files[PUBLIC_KEY])
+    assert fingerprint(found) == fingerprint(public)
+    for changed in (
+        (b"manifesT", files[SIGNATURE], files[PUBLIC_KEY]),
+        (b"manifest", files[SIGNATURE][:-1], files[PUBLIC_KEY]),
+        (b"manifest", b"", files[PUBLIC_KEY]),
+        (b"manifest", files[SIGNATURE], files[PUBLIC_KEY] + b"\n"),
+        (b"manifest", files[SIGNATURE], b"key"),
+    ):
+        with pytest.raises(BundleError, match=r"manifest\.json\."):
+            check_manifest(*changed)
+
+
+def test_openssl_checks_it_too(tmp_path):
+    """The plain signature needs no program of this project."""
+    files = sign_manifest(ed25519.Ed25519PrivateKey.generate(), b"manifest")
+    for name, raw in {MANIFEST: b"manifest", **files}.items():
+        (tmp_path / name).write_bytes(raw)
+    command = f"openssl pkeyutl -verify -pubin -inkey {PUBLIC_KEY} -rawin -in {MANIFEST} -sigfile {SIGNATURE}"
+    try:
+        done = subprocess.run(command.split(), cwd=tmp_path, capture_output=True, text=True)
+    except FileNotFoundError:
+        pytest.skip("no openssl")
+    assert (done.returncode, "Verified Successfully" in done.stdout) == (0, True)
+
+
+def test_keys_that_do_not_fit(tmp_path):
+    secret = write_private(ed25519.Ed25519PrivateKey.generate(), tmp_path / "a.pem", b"password")
+    large = write_private(rsa.generate_private_key(65537, 2048), tmp_path / "b.pem")
+    (tmp_path / "c.pem").write_text("no key")
+    for path, words in (
+        (secret, "encrypted with a password"),
+        (large, "expected a key of Ed25519 or of a NIST curve, got a RSAPrivateKey"),
+        (tmp_path / "c.pem", "expected a private key in PEM"),
+        (tmp_path / "d.pem", "cannot read"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            load_private(path)
+    with pytest.raises(ConfigError, match="expected a public key, got a private one"):
+        load_public(large)
+    with pytest.raises(ConfigError, match="got something else"):
+        load_public(tmp_path / "c.pem")
+    (tmp_path / "e.pem").write_bytes(b"0" * 200_000)
+    with pytest.raises(ConfigError, match="a file of more than"):
+        load_public(tmp_path / "e.pem")
+
+
+def test_no_message_quotes_a_key(pair):
+    text = pair[0].read_text()
+    pair[0].write_text(text.replace("\n", "\n!", 1))
+    with pytest.raises(ConfigError) as raised:
+        load_private(pair[0])
+    assert text.splitlines()[1][:20] not in str(raised.value)
+
+
+@pytest.fixture
+def signed(copy, tmp_path):
+    """Return a bundle signed with Ed25519, and its public key."""
+    key = ed25519.Ed25519PrivateKey.generate()
+    from tabgan.bundle.assembly import seal_again
+
+    seal_again(copy, write_private(key, tmp_path / "sign.pem"))
+    return copy, key.public_key()
+
+
+def test_a_signed_bundle(signed):
+    folder, public = signed
+    assert "the key that was given" in " ".join(verify(folder, public).raise_if_failed().notes)
+    assert "compare it, or give --key" in " ".join(verify(folder).raise_if_failed().notes)
+
+
+def test_a_key_that_does_not_fit(signed):
+    other = ed25519.Ed25519PrivateKey.generate().public_key()
+    with pytest.raises(BundleError, match="signed with another key: expected SHA256:"):
+        verify(signed[0], other).raise_if_failed()
+
+
+def test_every_seal_that_is_changed_or_missing_is_found(signed):
+    folder, _ = signed
+    for name in (MANIFEST, SIGNATURE, PUBLIC_KEY):
+        raw = (folder / name).read_bytes()
+        for place in (0, len(raw) // 2, len(raw) - 1):
+            (folder / name).write_bytes(raw[:place] + bytes([raw[place] ^ 1]) + raw[place + 1 :])
+            with pytest.raises(BundleError):
+                verify(folder).raise_if_failed()
+        (folder / name).unlink()
+        with pytest.raises(BundleError, match=f"{name}"):
+            verify(folder).raise_if_failed()
+        (folder / name).write_bytes(raw)
+    verify(folder).raise_if_failed()
+
+
+def test_a_forger_who_seals_anew_lacks_the_key(signed, resealed):
+    folder, public = signed
+    (folder / "synthetic.csv").write_text("forged")
+    resealed(folder)
+    with pytest.raises(BundleError, match=r"manifest\.json\.sig: it is not a signature"):
+        verify(folder).raise_if_failed()
+    for name in (SIGNATURE, PUBLIC_KEY):
+        (folder / name).unlink()
+    with pytest.raises(BundleError, match="found none: the bundle is not signed"):
+        verify(folder, public).raise_if_failed()
+
+
+def test_without_the_package_it_says_that_nothing_was_checked(signed, monkeypatch):
+    monkeypatch.setattr("tabgan.bundle.verification.has_cryptography", lambda: False)
+    assert "signature: NOT CHECKED" in " ".join(verify(signed[0]).notes)
+    assert has_cryptography()
+
+
+def test_the_format_of_the_openssf(copy, tmp_path):
+    """Tools of the OpenSSF accept it; here the package itself is asked."""
+    verifying = pytest.importorskip("model_signing.verifying")
+    key = MAKERS["nist"]()
+    path = write_private(key, tmp_path / "sign.pem")
+    assert signs_models(load_private(path))
+    content = {
+        "title": None,
+        "created": None,
+        "synthetic": True,
+        "guarantee": {"epsilon": 5.0, "delta": 1e-6},
+    }
+    seal(copy, content | dict.fromkeys(("config", "request", "versions", "input")), path, into=copy)
+    assert "in the OpenSSF's format" in " ".join(verify(copy).raise_if_failed().notes)
+    verifying.Config().use_elliptic_key_verifier(public_key=copy / PUBLIC_KEY).verify(
+        copy, copy / MODEL_SIGNATURE
+    )
+    (copy / "synthetic.csv").write_text("forged")
+    with pytest.raises(BundleError, match=r"changed: synthetic\.csv"):
+        verify(copy).raise_if_failed()
