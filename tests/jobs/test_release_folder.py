@@ -38,6 +38,7 @@ WHY = {
 
 #: Every file of the internal folder, which never leaves.
 INSIDE = {
+    "outcome.json",
     "model.tabgan",
     "report.html",
     "report.json",
