@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import tabgan
+from tabgan.jobs.bundle_options import BundleOptions
 from tabgan.jobs.eventlog import EventLog, Watchers, summary_of
 from tabgan.jobs.executors import JobFailure, LocalExecutor, exit_code
 from tabgan.jobs.index import index_page
@@ -82,6 +83,7 @@ class TestAgain:
             "random_state": 9,
             "ledger": tabgan.LedgerConfig(Path("x.ledger")),
             "checkpoint": Path("kept"),
+            "bundle": BundleOptions(),
         }
         assert {field.name for field in fields(job)} - others.keys() == {"needs"}
         marks = [fingerprint(replace(job, **{name: value})) for name, value in others.items()]
