@@ -13,8 +13,8 @@ from tabgan.schema import Categorical, Datetime, Schema
 #: The steps of an evaluation that are tested here.
 STEPS = ("utility_findings",)
 
-#: Intervals are those of an evaluation.
-FULL_RUN = ("_N_BOOTSTRAP",)
+#: Intervals and trees are those of an evaluation.
+FULL_RUN = ("_N_BOOTSTRAP", "most")
 
 
 def table(n_rows: int, seed: int, *, is_spoilt: bool = False) -> pd.DataFrame:
