@@ -594,3 +594,9 @@ def edges_with_values(edges: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Return edges of the same cells, and a cell of its own for each of some lattice integers inside."""
     inside = places[(places >= edges[0]) & (places < edges[-1])]
     return np.unique(np.concatenate([edges, inside, inside + 1]))
+
+
+def edges_among_values(edges: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Return the same edges, but cells that end midway from the first of ascending lattice integers to the last."""
+    outside = edges[(edges <= places[0]) | (edges > places[-1])]
+    return np.union1d(outside, (places[:-1] + places[1:] + 1) // 2)

@@ -397,8 +397,13 @@ class LatticeEncoder(ColumnEncoder):
     @property
     def has_wide_cells(self) -> bool:
         """True if a cell holds integers of which some are rounder than others."""
+        return len(self.steps) > 1 and bool(self.is_wide.any())
+
+    @property
+    def is_wide(self) -> np.ndarray:
+        """``(cells,)`` true for cells of which several integers are drawn."""
         is_drawn = True if self.exact is None else np.isnan(self.exact)
-        return len(self.steps) > 1 and bool(((np.diff(self.edges) > 1) & is_drawn).any())
+        return (np.diff(self.edges) > 1) & is_drawn
 
     def emphasising(self, factors: np.ndarray | None) -> Self:
         """Return the same encoder with factors for each class of round integers."""
@@ -421,7 +426,7 @@ class LatticeEncoder(ColumnEncoder):
         """Return the class of round integers of each value in a wide cell, ``(values,)``, each from itself alone."""
         lattice, present = self.column.to_lattice(series)
         inside = np.clip(lattice[present], self.edges[0], self.edges[-1] - 1)
-        is_wide = np.diff(self.edges)[np.searchsorted(self.edges, inside, side="right") - 1] > 1
+        is_wide = self.is_wide[np.searchsorted(self.edges, inside, side="right") - 1]
         return rounding.classes(inside[is_wide] - self.origin, self.steps)
 
     def _encode(self, series: pd.Series) -> np.ndarray:

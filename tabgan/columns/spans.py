@@ -22,6 +22,10 @@ from tabgan.columns.multiples import progression
 #: that may have none of them where only they are sampled.
 LEAST_FREQUENT, NEARLY_ALL = 5, 0.03
 
+#: Share of the rows with a number up to which those without a frequent one are sampled as the nearest of these, where a
+#: column is known to have few numbers; standard deviations of the noise by which the number of others may be higher.
+MOST_OTHERS, IN_DOUBT = 0.25, 2.0
+
 #: Shares of the rows from which on frequent numbers show that a column has few numbers: where numbers have many digits,
 #: and elsewhere without the most frequent one; and the integers for each of them that make them few.
 REPEATED_ODD, REPEATED, SPARSE = 0.05, 0.25, 4
@@ -39,6 +43,7 @@ class Repeated:
         counts: ``(values,)`` their noisy counts.
         is_all: True if nearly all rows have one of them.
         rest: Released number of rows with other numbers.
+        has_few: True if the column has few numbers, and few rows have others.
         places: ``(values,)`` their lattice integers, all different; set by :meth:`within`.
         low: Largest lattice integer that is not above all of them.
         high: Smallest one that is not below any.
@@ -48,6 +53,7 @@ class Repeated:
     counts: np.ndarray
     is_all: bool
     rest: float = 0.0
+    has_few: bool = False
     places: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     low: int = 0
     high: int = 0
@@ -94,6 +100,22 @@ class Repeated:
         is_frequent = n_found - self.counts.max(initial=0.0) >= REPEATED * n_present
         return (is_sparse and is_frequent) or progression(places) is not None
 
+    @property
+    def n_values(self) -> int:
+        """Number of the frequent numbers."""
+        return len(self.values)
+
+    def with_others(self, rows: float, most: float) -> Repeated:
+        """Return the same numbers, as those of a column that has few if the others repeat themselves.
+
+        Args:
+            rows: Released number of rows with others, at a first look.
+            most: Number of their numbers at most, as far as the noise of the released one allows.
+        """
+        is_repeating = rows >= LEAST_FREQUENT * max(most, 1.0)
+        has_few = is_repeating and self.rest <= MOST_OTHERS * (self.counts.sum() + self.rest)
+        return replace(self, has_few=bool(has_few))
+
     def within(self, column: LatticeColumn) -> Repeated | None:
         """Return the values within a column's bounds, the most frequent of each lattice integer; ``None`` for none."""
         places = column.to_lattice(pd.Series(self.values))[0]
@@ -131,6 +153,7 @@ def encoder_of_span(
 
     A column whose span did not rise above the noise keeps open bounds, and one cell for all values. Frequent numbers
     have cells of their own; where they are nearly all that there is, and nothing surely lies beyond them, no others.
+    Between those of a column that is known to have few there are none.
     """
     if repeated is not None:
         column, share = column.with_step_of(repeated.values)
@@ -159,7 +182,9 @@ def encoder_of_span(
         column = column.with_range(int(edges[0]), int(edges[-1]) - 1)
     if found is None:
         return column.lattice_encoder(edges), span
-    return _with_exact(column.lattice_encoder(grid.edges_with_values(edges, found.places)), found), span
+    edges = grid.edges_with_values(edges, found.places)
+    edges = grid.edges_among_values(edges, found.places) if found.has_few else edges
+    return _with_exact(column.lattice_encoder(edges), found), span
 
 
 def _with_exact(encoder: LatticeEncoder, found: Repeated) -> LatticeEncoder:

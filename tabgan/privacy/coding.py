@@ -69,7 +69,8 @@ def _emphasised(coded: CodedColumn, released: ReleasedColumn) -> CodedColumn:
     coded = replace(coded, encoder=encoder)
     if released.round_counts is None:
         return coded
-    factors = rounding.emphasis(encoder.edges - encoder.origin, mass, encoder.steps, *released.round_counts)
+    edges, mass = encoder.edges - encoder.origin, np.where(encoder.is_wide, mass, 0.0)
+    factors = rounding.emphasis(edges, mass, encoder.steps, *released.round_counts)
     return replace(coded, encoder=encoder.emphasising(factors))
 
 

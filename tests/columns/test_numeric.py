@@ -226,6 +226,27 @@ class TestExactNumbers:
         kept = found.within(Numeric(name="a", decimals=9, bounds=(0, 1)))
         assert kept.values.tolist() == [0.1 + 1e-12]
 
+    def test_none_are_made_up_between_them_where_a_column_has_few(self):
+        edges = grid.edges_with_values(np.arange(0, 51, 10), np.array([12, 20, 33]))
+        assert grid.edges_among_values(edges, np.array([12, 20, 33])).tolist() == [
+            0,
+            10,
+            12,
+            16,
+            27,
+            34,
+            40,
+            50,
+        ]
+
+    @pytest.mark.parametrize(
+        ("rows", "most", "rest", "has_few"),
+        [(500, 100, 150, True), (500, 101, 150, False), (900, 100, 250, False), (900, 100, -20, True)],
+    )
+    def test_a_column_has_few_if_the_others_repeat_and_hold_few_rows(self, rows, most, rest, has_few):
+        found = spans_.Repeated(self.LOGS, np.full(6, 100.0), False, rest=rest)
+        assert found.with_others(rows, most).has_few == has_few
+
     def test_cells_end_midway(self):
         assert grid.edges_of_values(np.array([2, 6, 9]), 2, 9).tolist() == [2, 4, 8, 10]
         assert grid.edges_with_values(np.array([0, 10, 20]), np.array([3, 12, 99])).tolist() == [

@@ -47,9 +47,9 @@ DISCOVERY_TRIES = 2
 #: Discoveries of an open column, at most: one with the 1-ways, and a closer one where it lost many rows.
 DISCOVERIES = 2
 
-#: Share of all rows in categories that were not released, from which on a closer look is worth its budget, and the
-#: number of standard deviations of the noise; and the part of such looks' budget, as 1 / n, that rare numbers get.
-LOST_SHARE, LOST_SIGNAL, NUMBERS_PART = 0.03, 3.0, 3
+#: Share of all rows in values that were not released, from which on a closer look is worth its budget, and the
+#: number of standard deviations of the noise.
+LOST_SHARE, LOST_SIGNAL = 0.03, 3.0
 
 #: The fewest rows of a fit, in multiples of the noise of a 1-way count.
 MIN_SIGNAL = 4.0
@@ -75,6 +75,15 @@ class ReleasedColumn:
     counts: np.ndarray
     noise_stddev: float
     round_counts: tuple[np.ndarray, float] | None = None
+
+    @property
+    def n_values(self) -> int:
+        """Number of the released values."""
+        return self.encoder.n_values
+
+
+#: The categories, or the frequent numbers, that a discovery has released.
+_Found = ReleasedColumn | spans_.Repeated
 
 
 @dataclass(frozen=True)
@@ -111,8 +120,9 @@ def release_table(
 
     **Guarantee.** Every number computed from rows is charged and noised by ``measurer`` with the noise of its stage
     in ``plan``. Stages: kinds of object columns, number of rows, decimals and resolutions, rows that share a key,
-    ranges, coarse histograms of wide columns, their frequent numbers, 1-way histograms or category discovery, a second
-    discovery where many rows are in none of the released categories, and roundness of the values of wide columns.
+    ranges, coarse histograms of wide columns, 1-way histograms or category discovery, frequent numbers of wide columns,
+    a second discovery where many rows have none of the released categories or numbers, and roundness of the values of
+    wide columns.
     Discoveries add their parts of delta.
 
     Args:
@@ -136,7 +146,6 @@ def release_table(
     columns, spans = door.find_spans(columns, n_cells)
     modelled = [c for c in columns if c.is_modelled]
     released = door.measure(modelled, spans, n_rows, n_cells)
-    released = door.find_rare(modelled, released, n_rows)
     released = door.find_roundness(released)
     told.warn_of_unclear_kinds(door.unclear)
     told.warn_of_limits(released, door.axes)
@@ -185,7 +194,7 @@ class _Door:
 
     ``unsure`` are the columns in which no count of decimals or resolutions rises above the noise, ``unclear`` the votes
     in which the noise leaves the kind open, ``open`` the columns of undeclared precision, ``axes`` the ends of the axis
-    on which a range was looked for, ``delta`` is the part of each discovery; frequent numbers may be looked for again.
+    on which a range was looked for, ``delta`` is the part of each discovery.
     """
 
     df: pd.DataFrame
@@ -198,7 +207,6 @@ class _Door:
     axes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     delta: float = 0.0
     distinct: dict[str, float] = field(default_factory=dict)
-    has_looked_again: bool = False
 
     def histograms(
         self, stage: Stage, what: str, count: Mapping[str, Callable[[], np.ndarray]]
@@ -381,22 +389,20 @@ class _Door:
         }
         can_discover = bool(not self.plan.is_private or self.plan.discovery_delta)
         repeating = spans_.repeating(columns, spans, n_cells) if can_discover else []
-        n_most = DISCOVERIES * (sum(column.is_discovered for column in columns) + len(repeating))
-        self.delta = self.plan.discovery_delta / max(n_most, 1) / DISCOVERY_TRIES
-        found = self._find_repeated(repeating, n_rows)
+        found = self._discoveries([c for c in columns if c.is_discovered], noises[True], repeating, n_rows)
         released = []
         for column in columns:
+            span, known = spans.get(column.name), found.get(column.name)
             noise = noises[column.is_linear]
             stddev = noise * self.plan.unit.max_rows
-            if column.is_discovered:
-                released.append(self._discover(column, "categories and 1-way histogram", noise))
+            if isinstance(known, ReleasedColumn):
+                released.append(known)
                 continue
-            span = spans.get(column.name)
             if span is None or not has_range(column):
                 released.append(self._count(column.encoder(), noise))
                 continue
             most = n_cells if column.is_linear else grid.MAX_CELLS
-            encoder, span = spans_.encoder_of_span(column, span, most, stddev, found.get(column.name))
+            encoder, span = spans_.encoder_of_span(column, span, most, stddev, known)
             counted = self._count(encoder, noise)
             if column.bounds is None and span.is_seen:
                 tight, counts = spans_.tightened(encoder, counted.counts, stddev, span)
@@ -404,17 +410,18 @@ class _Door:
             released.append(counted)
         return released
 
-    def _find_repeated(self, columns: Sequence[LatticeColumn], n_rows: float) -> dict[str, spans_.Repeated]:
-        """Return the frequent numbers of columns with a wide range, after a second look where they lie on a grid."""
-        noise = self.plan.noise_multiplier("exact", len(columns))
-        found = {c.name: self._repeated(c, "frequent numbers", noise, n_rows) for c in columns}
-        least = LOST_SHARE * n_rows if self.plan.is_private else math.inf
-        again = [c for c in columns if found[c.name].needs_others(c, least)]
-        self.has_looked_again = bool(again)
-        noise = self.plan.noise_multiplier("rare", NUMBERS_PART * max(len(again), DISCOVERIES))
-        return found | {
-            c.name: self._repeated(c, "rare numbers", noise, n_rows, found[c.name]) for c in again
+    def _discoveries(
+        self, open_: Sequence[Column], noise: float, repeating: Sequence[LatticeColumn], n_rows: float
+    ) -> dict[str, _Found]:
+        """Return the categories of open columns, and the frequent numbers of wide ranges, after closer looks."""
+        n_most = DISCOVERIES * (len(open_) + len(repeating))
+        self.delta = self.plan.discovery_delta / max(n_most, 1) / DISCOVERY_TRIES
+        found: dict[str, _Found] = {
+            c.name: self._discover(c, "categories and 1-way histogram", noise) for c in open_
         }
+        noise = self.plan.noise_multiplier("exact", len(repeating))
+        found |= {c.name: self._repeated(c, "frequent numbers", noise, n_rows) for c in repeating}
+        return self.find_rare([*open_, *repeating], found, n_rows) if self.plan.is_private else found
 
     def _repeated(
         self,
@@ -428,13 +435,8 @@ class _Door:
 
         Each of a unit's rows is in one cell, that of its number or that of missing values.
         """
-
-        def exact() -> Observed:
-            values, counts = column.repeated(self.df[column.name], column.name in self.open)
-            return Observed(values.tolist(), counts, len(self.df) - int(counts.sum()))
-
         release = self._release(what, (column.name,), noise, GAUSSIAN_THRESHOLD, self.delta)
-        found = self.measurer.discover(release, exact, self.plan.unit.max_rows)
+        found = self.measurer.discover(release, partial(self._observe, column), self.plan.unit.max_rows)
         counts = dict(zip(map(float, found.values), found.counts.tolist(), strict=True))
         return spans_.Repeated.of(counts, n_rows - found.n_missing, release.noise_stddev, earlier)
 
@@ -465,43 +467,46 @@ class _Door:
         return ReleasedColumn(encoder, counts, release.noise_stddev)
 
     def find_rare(
-        self, columns: Sequence[Column], released: Sequence[ReleasedColumn], n_rows: float
-    ) -> list[ReleasedColumn]:
-        """Return the columns with a closer discovery where many rows are in none of the released categories.
+        self, columns: Sequence[Column], found: Mapping[str, _Found], n_rows: float
+    ) -> dict[str, _Found]:
+        """Return what was found, with a closer discovery where many rows have none of the released values.
 
-        Released numbers say how many: the rows less the released counts. The number of such a column's categories is
-        released, too: nothing more is spent on one whose categories are far smaller than the closest threshold.
+        Released numbers say how many: the rows less the released counts. The number of such a column's values is
+        released, too: nothing more is spent on one whose values are far rarer than the closest threshold. Where the
+        other values repeat themselves, a column of numbers has few.
         """
-        open_ = {column.name: column for column in columns if column.is_discovered}
-        lost, unit = {}, self.plan.unit.max_rows
-        for found in (r for r in released if r.encoder.name in open_ and self.plan.is_private):
-            noise = math.hypot(
-                self.plan.noise_stddev("rows", 1), found.noise_stddev * len(found.counts) ** 0.5
-            )
-            rows = n_rows - np.nansum(found.counts)
-            if rows > max(LOST_SHARE * n_rows, LOST_SIGNAL * noise):
-                lost[found.encoder.name] = (rows, found.encoder.n_values)
-        count = {name: partial(self._n_categories, open_[name]) for name in lost}
-        distinct = self.histograms("distinct", "number of categories", count)
-        self.distinct = {name: float(noisy[0]) for name, noisy in distinct.items()}
-        noise = self.plan.noise_multiplier("rare", 1) / (1 - self.has_looked_again / NUMBERS_PART) ** 0.5
-        parts = parts_of_looks(
-            [rows for rows, _ in lost.values()],
-            [distinct[name][0] - known for name, (_, known) in lost.items()],
-            self.plan.noise_stddev("distinct", len(lost)),
-            n_rows,
-            mechanisms.threshold_for(noise * unit, self.delta, unit) if lost else 1.0,
-        )
-        noises = {name: noise / math.sqrt(part) for name, part in zip(lost, parts, strict=True) if part}
-        return [
-            _combined(r, self._discover(open_[r.encoder.name], "rare categories", noises[r.encoder.name]))
-            if r.encoder.name in noises
-            else r
-            for r in released
-        ]
+        asked, after, unit = {c.name: c for c in columns}, dict(found), self.plan.unit.max_rows
+        lost = {name: self._lost_rows(column, found[name], n_rows) for name, column in asked.items()}
+        lost = {name: rows for name, rows in lost.items() if rows}
+        count = {name: partial(self._n_values, asked[name]) for name in lost}
+        distinct = self.histograms("distinct", "number of values", count)
+        self.distinct = {name: float(noisy[0]) for name, noisy in distinct.items() if asked[name].is_discovered}
+        doubt, noise = self.plan.noise_stddev("distinct", len(lost)), self.plan.noise_multiplier("rare", 1)
+        others = {name: distinct[name][0] - found[name].n_values for name in lost}
+        threshold = mechanisms.threshold_for(noise * unit, self.delta, unit) if lost else 1.0
+        parts = parts_of_looks(list(lost.values()), list(others.values()), doubt, n_rows, threshold)
+        for name, part in zip(lost, parts, strict=True):
+            column, known, closer = asked[name], found[name], noise / math.sqrt(part) if part else 0.0
+            if isinstance(known, ReleasedColumn):
+                rare = self._discover(column, "rare categories", closer) if part else None
+                after[name] = _combined(known, rare) if rare else known
+            elif has_range(column):
+                rare_ = self._repeated(column, "rare numbers", closer, n_rows, known) if part else known
+                after[name] = rare_.with_others(known.rest, others[name] + spans_.IN_DOUBT * doubt)
+        return after
 
-    def _n_categories(self, column: Column) -> np.ndarray:
-        """Return the number of a column's categories, ``(1,)``: each row changes it by at most one."""
+    def _lost_rows(self, column: Column, found: _Found, n_rows: float) -> float:
+        """Return the released number of rows that have none of the values of a discovery; 0 for few."""
+        if not isinstance(found, ReleasedColumn):
+            return (
+                found.rest if has_range(column) and found.needs_others(column, LOST_SHARE * n_rows) else 0.0
+            )
+        noise = math.hypot(self.plan.noise_stddev("rows", 1), found.noise_stddev * len(found.counts) ** 0.5)
+        rows = float(n_rows - np.nansum(found.counts))
+        return rows if rows > max(LOST_SHARE * n_rows, LOST_SIGNAL * noise) else 0.0
+
+    def _n_values(self, column: Column) -> np.ndarray:
+        """Return the number of a column's categories or numbers, ``(1,)``: each row changes it by at most one."""
         return np.array([len(self._observe(column).values)])
 
     def _discover(self, column: Column, what: str, noise: float) -> ReleasedColumn:
@@ -516,7 +521,10 @@ class _Door:
         return ReleasedColumn(encoder, counts, release.noise_stddev)
 
     def _observe(self, column: Column) -> Observed:
-        """Return a column's categories and their exact counts, for values that a schema can hold."""
+        """Return a column's numbers, or categories that a schema can hold, and their exact counts."""
+        if has_range(column):
+            numbers, n_each = column.repeated(self.df[column.name], column.name in self.open)
+            return Observed(numbers.tolist(), n_each, len(self.df) - int(n_each.sum()))
         present = self.present(column.name)
         values, counts = counted(pd.Series(column.cells(present), dtype=object))
         return Observed(values, counts, len(self.df) - len(present))
