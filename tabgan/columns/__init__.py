@@ -16,6 +16,7 @@ from tabgan.columns.datetime import Datetime
 from tabgan.columns.duration import Duration
 from tabgan.columns.identifier import Identifier
 from tabgan.columns.kind import Ballot, Column
+from tabgan.columns.named import says_codes
 from tabgan.columns.numeric import Numeric
 from tabgan.columns.people import Pii
 from tabgan.columns.place import Place
@@ -81,7 +82,7 @@ def columns_of_votes(
     """Return the most probable column of each vote over :func:`ballots`: post-processing of its counts.
 
     Words for a missing value are missing values of all columns but text. Where nothing else stands above the noise,
-    they are a column of text.
+    they are a column of text. Codes such as postcodes, by the column's name, stay text too.
 
     Args:
         votes: ``(ballots + 1,)`` counts of each column, noisy ones in a fit; the last one is of words for a missing
@@ -96,7 +97,8 @@ def columns_of_votes(
     votes = {name: vote[:-1] for name, vote in votes.items()}
     for kind in KINDS:
         votes = {name: kind.settled(labels, vote, noise_stddev) for name, vote in votes.items()}
-    verdicts = decide(of_all, kinds, votes, dtypes, noise_stddev, untyped_text)
+    codes = {name for name in votes if says_codes(str(name))}
+    verdicts = decide(of_all, kinds, votes, dtypes, noise_stddev, untyped_text, codes)
     text = next(ballot for ballot in of_all if ballot.reads is None and ballot.is_fallback)
     for name in words:
         column = text.column(name, dtypes[name])

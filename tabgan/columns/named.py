@@ -1,4 +1,4 @@
-"""Kinds that a column's name speaks for: personal data, text with a form, keys, codes and free text. For drafts alone.
+"""Kinds that a column's name speaks for: personal data, text with a form, keys, codes and free text. For drafts, and for a CSV's codes.
 
 A draft that reads rows asks :func:`by_name`. A private one asks :func:`by_name_alone` before anything is released, and
 :func:`by_released` for what the released numbers of a column add to its name.
@@ -261,6 +261,11 @@ def _is_whole(column: Column) -> bool:
 def _holds_text(column: Categorical) -> bool:
     """Return true if no released category is anything but text."""
     return all(isinstance(value, str) for value in column.listed)
+
+
+def says_codes(name: str) -> bool:
+    """Return true if a column's name says that its digits are no numbers: of postcodes, telephones, serial numbers."""
+    return _says(_words(name), f"{_FORMED}|{_PEOPLE['phone_number']}|fips(_?code)?")
 
 
 def _words(name: str) -> str:

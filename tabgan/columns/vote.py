@@ -5,7 +5,7 @@ Everything here is post-processing of released counts; nothing sees a row.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -27,6 +27,9 @@ _ABSENT = 10.0
 
 #: The least gain, in nats, of a written form's own values with which it is considered.
 _SEEN = 1.0
+
+#: Gain of text where a column's name, which is public, says that its digits are codes.
+_CODES = 20.0
 
 #: Posterior probability above which a decision counts as clear.
 _CLEAR = 0.9
@@ -62,6 +65,7 @@ def decide(
     dtypes: Mapping[str, str],
     noise_stddev: float,
     untyped_text: bool,
+    codes: Collection[str] = (),
 ) -> dict[str, Verdict]:
     """Return the most probable column of each vote.
 
@@ -80,6 +84,7 @@ def decide(
         dtypes: The table's dtype of each column.
         noise_stddev: Standard deviation of the counts.
         untyped_text: True if text may stand for other values.
+        codes: Names of columns whose names say that their digits are no numbers.
     """
     if not votes:
         return {}
@@ -91,6 +96,10 @@ def decide(
     noise, of_kind = max(noise_stddev, _LEAST_NOISE), np.array(kinds)
     forms = _forms(tuple(ballots))
     scores = [_scores(ballots, forms, of_kind, outcomes, vote / noise) for vote in votes.values()]
+    is_text = np.array([ballots[i].reads is None and ballots[i].is_fallback for i in outcomes])
+    scores = [
+        each + _CODES * is_text if name in codes else each for name, each in zip(votes, scores, strict=True)
+    ]
     weights = np.array([ballots[i].weight for i in outcomes])
     is_fallback = np.array([ballots[i].is_fallback for i in outcomes])
     of_kind, verdicts = of_kind[outcomes], {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tabgan.columns import ballots
+from tabgan.columns import ballots, columns_of_votes
 from tabgan.columns.vote import decide
 
 BALLOTS, KINDS = ballots()
@@ -51,6 +51,18 @@ def verdict(vote, noise=1.0, untyped=True, **others):
 def test_a_clear_vote(counts, kind, format_, noise):
     found = verdict(vote_of(**counts), noise)
     assert (found.column.kind, getattr(found.column, "format", None), found.is_clear) == (kind, format_, True)
+
+
+@pytest.mark.parametrize("name", ["zip_code", "ZipCode", "home postcode", "PLZ", "phone", "fips"])
+@pytest.mark.parametrize("noise", [0.5, 20.0])
+def test_digits_of_codes_stay_text(name, noise):
+    """Most postcodes look like numbers, and some, such as 01002 or 98126-2920, do not."""
+    vote = np.append(vote_of(numerals=1000, text=2), 0.0)
+    found = columns_of_votes(
+        {name: vote, "unzipped": vote}, dict.fromkeys((name, "unzipped"), "object"), noise, untyped_text=True
+    )
+    assert (found[name].column.kind, found["unzipped"].column.kind) == ("categorical", "numeric")
+    assert found[name].is_clear
 
 
 def test_numbers_with_markers_stay_numbers_among_many_columns_of_text():
