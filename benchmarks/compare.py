@@ -15,6 +15,7 @@ import matplotlib
 
 matplotlib.use("svg")
 
+import real_figures
 from matplotlib import pyplot as plt
 
 ROOT = Path(__file__).parent.parent
@@ -259,7 +260,8 @@ def main() -> None:
         if section and picture(table, DOCS / "figures" / name):
             section[1:1] = ["", f"![{table}: figures against epsilon](figures/{name})"]
         lines += section
-    lines += ablation() + stability() + speed()
+    real = load("real-tables.json")
+    lines += ablation() + stability() + speed() + ([] if real is None else real_figures.lines_of(real))
     (DOCS / "figures.md").write_text("\n".join(lines).rstrip() + "\n")
 
 
