@@ -239,6 +239,25 @@ class TestExactNumbers:
             50,
         ]
 
+    @pytest.mark.parametrize("has_few", [True, False])
+    def test_values_between_them_are_the_nearest_where_a_column_has_few(self, has_few):
+        values = np.array([100.0, 140.0, 300.0])
+        found = spans_.Repeated(values, np.full(3, 900.0), False, rest=90.0, has_few=has_few)
+        edges = np.arange(0, 401, 50)
+        span = grid.Span(0, 399, edges, np.full(8, 90.0), core=(49, 350), counts=np.full(8, 90.0))
+        encoder, _ = spans_.encoder_of_span(
+            Numeric(name="a", dtype="int64", decimals=0), span, 20, 5.0, found
+        )
+        codes = encoder.transform(pd.Series([101, 119, 121, 219, 221, 299] * 20))
+        drawn = encoder.inverse_transform(codes, RNG)
+        if has_few:
+            np.testing.assert_array_equal(drawn, [100, 100, 140, 140, 300, 300] * 20)
+        else:
+            assert not np.isin(drawn, values).all()
+        outside = encoder.inverse_transform(encoder.transform(pd.Series([20, 390] * 20)), RNG)
+        assert not np.isin(outside, values).any()
+        assert len(np.unique(outside)) > 4
+
     @pytest.mark.parametrize(
         ("rows", "most", "rest", "has_few"),
         [(500, 100, 150, True), (500, 101, 150, False), (900, 100, 250, False), (900, 100, -20, True)],
