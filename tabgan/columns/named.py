@@ -1,5 +1,6 @@
-"""Kinds that a column's name speaks for: personal data, text with a form, keys, codes and free text. For drafts, and for a CSV's codes.
+"""Kinds that a column's name speaks for: personal data, text with a form, keys, codes and free text.
 
+For drafts, and for the vote on a CSV's columns of codes: a name is public.
 A draft that reads rows asks :func:`by_name`. A private one asks :func:`by_name_alone` before anything is released, and
 :func:`by_released` for what the released numbers of a column add to its name.
 """

@@ -480,7 +480,9 @@ class _Door:
         lost = {name: rows for name, rows in lost.items() if rows}
         count = {name: partial(self._n_values, asked[name]) for name in lost}
         distinct = self.histograms("distinct", "number of values", count)
-        self.distinct = {name: float(noisy[0]) for name, noisy in distinct.items() if asked[name].is_discovered}
+        self.distinct = {
+            name: float(noisy[0]) for name, noisy in distinct.items() if asked[name].is_discovered
+        }
         doubt, noise = self.plan.noise_stddev("distinct", len(lost)), self.plan.noise_multiplier("rare", 1)
         others = {name: distinct[name][0] - found[name].n_values for name in lost}
         are_numbers = [isinstance(found[name], spans_.Repeated) for name in lost]
