@@ -100,11 +100,6 @@ class Repeated:
         is_frequent = n_found - self.counts.max(initial=0.0) >= REPEATED * n_present
         return (is_sparse and is_frequent) or progression(places) is not None
 
-    @property
-    def n_values(self) -> int:
-        """Number of the frequent numbers."""
-        return len(self.values)
-
     def with_others(self, rows: float, most: float) -> Repeated:
         """Return the same numbers, as those of a column that has few if the others repeat themselves.
 

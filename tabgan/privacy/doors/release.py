@@ -76,11 +76,6 @@ class ReleasedColumn:
     noise_stddev: float
     round_counts: tuple[np.ndarray, float] | None = None
 
-    @property
-    def n_values(self) -> int:
-        """Number of the released values."""
-        return self.encoder.n_values
-
 
 #: The categories, or the frequent numbers, that a discovery has released.
 _Found = ReleasedColumn | spans_.Repeated
@@ -472,19 +467,16 @@ class _Door:
         """Return what was found, with a closer discovery where many rows have none of the released values.
 
         Released numbers say how many: the rows less the released counts. The number of such a column's values is
-        released, too: nothing more is spent on one whose values are far rarer than the closest threshold. Where the
-        other values repeat themselves, a column of numbers has few.
+        released, too: nothing more is spent on one whose values are far rarer than the closest threshold.
         """
         asked, after, unit = {c.name: c for c in columns}, dict(found), self.plan.unit.max_rows
         lost = {name: self._lost_rows(column, found[name], n_rows) for name, column in asked.items()}
         lost = {name: rows for name, rows in lost.items() if rows}
         count = {name: partial(self._n_values, asked[name]) for name in lost}
         distinct = self.histograms("distinct", "number of values", count)
-        self.distinct = {
-            name: float(noisy[0]) for name, noisy in distinct.items() if asked[name].is_discovered
-        }
+        self.distinct = {name: float(distinct[name][0]) for name in lost if asked[name].is_discovered}
         doubt, noise = self.plan.noise_stddev("distinct", len(lost)), self.plan.noise_multiplier("rare", 1)
-        others = {name: distinct[name][0] - found[name].n_values for name in lost}
+        others = {name: distinct[name][0] - len(found[name].counts) for name in lost}
         are_numbers = [isinstance(found[name], spans_.Repeated) for name in lost]
         threshold = mechanisms.threshold_for(noise * unit, self.delta, unit) if lost else 1.0
         rows, n_others = list(lost.values()), list(others.values())
@@ -499,12 +491,10 @@ class _Door:
                 after[name] = rare_.with_others(known.rest, others[name] + spans_.IN_DOUBT * doubt)
         return after
 
-    def _lost_rows(self, column: Column, found: _Found, n_rows: float) -> float:
+    def _lost_rows(self, column: Any, found: _Found, n_rows: float) -> float:
         """Return the released number of rows that have none of the values of a discovery; 0 for few."""
         if not isinstance(found, ReleasedColumn):
-            return (
-                found.rest if has_range(column) and found.needs_others(column, LOST_SHARE * n_rows) else 0.0
-            )
+            return found.rest if found.needs_others(column, LOST_SHARE * n_rows) else 0.0
         noise = math.hypot(self.plan.noise_stddev("rows", 1), found.noise_stddev * len(found.counts) ** 0.5)
         rows = float(n_rows - np.nansum(found.counts))
         return rows if rows > max(LOST_SHARE * n_rows, LOST_SIGNAL * noise) else 0.0
