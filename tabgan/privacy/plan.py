@@ -54,7 +54,7 @@ SHARES: dict[Stage, float] = {
     "exact": 0.02,
     "one_way": 0.12,
     "distinct": 0.004,
-    "rare": 0.18,
+    "rare": 0.12,
     "round": 0.01,
     "cycles": 0.02,
     "selection": 0.046,
@@ -73,10 +73,9 @@ UNTYPED_KINDS_SHARE = 0.03
 DISCOVERY_DELTA_SHARE = 0.1
 
 #: Share of the rows in lost categories from which on a closer look at one column may take the whole of its stage; its
-#: threshold is meant to be a half of the rows that they have in the mean, and is of use up to 2.5 times as many;
-#: standard deviations of the noise by which their number may be wrong, to either side; and the part of the stage that
-#: columns of numbers may take together, whose other values are at least near those that are found.
-MOST_LOST, AIMED_AT, OF_USE, IN_DOUBT, NUMBERS_PART = 0.15, 0.5, 2.5, 2.0, 2 / 3
+#: threshold is meant to be a half of the rows that they have in the mean, and is of use up to three times as many;
+#: standard deviations of the noise by which their number may be wrong, to either side.
+MOST_LOST, AIMED_AT, OF_USE, IN_DOUBT = 0.15, 0.5, 3.0, 2.0
 
 #: The share of the whole budget (of mu**2) that trains the critics of declared targets, and the steps of each.
 ADVERSARY_SHARE = 0.2
@@ -154,36 +153,27 @@ class Plan:
 
 
 def parts_of_looks(
-    lost: Sequence[float],
-    others: Sequence[float],
-    are_numbers: Sequence[bool],
-    noise_stddev: float,
-    n_rows: float,
-    threshold: float,
+    lost: Sequence[float], numbers: Sequence[float], noise_stddev: float, n_rows: float, threshold: float
 ) -> list[float]:
-    """Return the part of the stage ``rare`` that a closer look at each column of open values gets, 0 for none.
+    """Return the part of the stage ``rare`` that a closer look at each open column gets, 0 for none.
 
-    More for a column that has lost more rows, and no more than its values need. A key, or a name that few people
+    More for a column that has lost more rows, and no more than its categories need. A key, or a name that few people
     share, gets none: no look would find its values.
 
     Args:
-        lost: Released number of rows in lost categories, or with lost numbers, by column.
-        others: Noisy number of these values.
-        are_numbers: True for columns of numbers.
+        lost: Released number of rows in lost categories, by column.
+        numbers: Noisy number of these categories.
         noise_stddev: Of the latter.
         n_rows: Noisy number of rows.
         threshold: Of a look that takes the whole stage.
     """
     needs = []
-    for rows, number in zip(lost, others, strict=True):
+    for rows, number in zip(lost, numbers, strict=True):
         number, doubt = max(number, 0.0), IN_DOUBT * noise_stddev
         most, least = (rows / max(each, 1.0) for each in (number - doubt, number + doubt))
         need = min(rows / n_rows / MOST_LOST, 1.0) * min(OF_USE / 2 * most / threshold, 1.0)
         enough = (threshold / (AIMED_AT * least)) ** 2
         needs.append(min(need, enough) if OF_USE * most > threshold else 0.0)
-    of_numbers = sum(need for need, is_number in zip(needs, are_numbers, strict=True) if is_number)
-    share = NUMBERS_PART / max(of_numbers, NUMBERS_PART)
-    needs = [need * share if is_number else need for need, is_number in zip(needs, are_numbers, strict=True)]
     return [need / max(sum(needs), 1.0) for need in needs]
 
 

@@ -153,22 +153,8 @@ def test_a_share_outside_its_range_is_refused(share):
     ],
 )
 def test_a_closer_look_gets_what_it_can_use(lost, numbers, expected):
-    noise = 10.0 if numbers == [-90] else 1.0
-    parts = parts_of_looks(lost, numbers, [False] * len(lost), noise, 10_000, 50.0)
+    parts = parts_of_looks(lost, numbers, 10.0 if numbers == [-90] else 1.0, 10_000, 50.0)
     assert parts == pytest.approx(expected, rel=0.1)
-
-
-@pytest.mark.parametrize(
-    ("are_numbers", "expected"),
-    [
-        ([True] * 4, [1 / 6] * 4),
-        ([False] * 4, [0.25] * 4),
-        ([True, True, False, False], [0.125, 0.125, 0.375, 0.375]),
-    ],
-)
-def test_numbers_take_a_part_of_the_closer_looks_together(are_numbers, expected):
-    parts = parts_of_looks([2_000] * 4, [40] * 4, are_numbers, 1.0, 10_000, 50.0)
-    assert parts == pytest.approx(expected, rel=1e-6)
 
 
 def test_critics_share_the_adversarys_budget_in_equal_parts():

@@ -477,10 +477,8 @@ class _Door:
         self.distinct = {name: float(distinct[name][0]) for name in lost if asked[name].is_discovered}
         doubt, noise = self.plan.noise_stddev("distinct", len(lost)), self.plan.noise_multiplier("rare", 1)
         others = {name: distinct[name][0] - len(found[name].counts) for name in lost}
-        are_numbers = [isinstance(found[name], spans_.Repeated) for name in lost]
         threshold = mechanisms.threshold_for(noise * unit, self.delta, unit) if lost else 1.0
-        rows, n_others = list(lost.values()), list(others.values())
-        parts = parts_of_looks(rows, n_others, are_numbers, doubt, n_rows, threshold)
+        parts = parts_of_looks(list(lost.values()), list(others.values()), doubt, n_rows, threshold)
         for name, part in zip(lost, parts, strict=True):
             column, known, closer = asked[name], found[name], noise / math.sqrt(part) if part else 0.0
             if isinstance(known, ReleasedColumn):
