@@ -168,6 +168,7 @@ def encoder_of_span(
                 high=max(span.high, found.high),
                 core=(min(known[0], found.low), max(known[1], found.high)),
             )
+    n_cells = n_cells if column.is_linear else grid.MAX_CELLS
     if span.is_wide(n_cells):
         rest = 0.0 if found is None else float(found.counts.sum())
         n_cells = min(n_cells, grid.cells_apart(span, noise_stddev, less=rest))

@@ -147,6 +147,14 @@ class Plan:
             return 0.0
         return math.sqrt(max(releases, 1) / self.shares[stage]) / self.mu
 
+    def one_way_noises(self, are_linear: Sequence[bool]) -> dict[bool, float]:
+        """Return the noise multipliers of 1-way histograms, of numbers and the like by true, of places by false."""
+        n_places = sum(not each for each in are_linear)
+        return {
+            True: self.noise_multiplier("one_way", len(are_linear) - n_places),
+            False: self.noise_multiplier("map", n_places),
+        }
+
     def noise_stddev(self, stage: Stage, releases: int) -> float:
         """Return the noise of each release in rows: a unit changes a count by as many rows as it may contribute."""
         return self.noise_multiplier(stage, releases) * self.unit.max_rows

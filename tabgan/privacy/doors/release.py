@@ -351,15 +351,10 @@ class _Door:
                 counts[column.name] = partial(self._over, column, edges[column.name])
                 if column.bounds is not None:
                     ends[column.name] = column.declared_range()
-        noise = self.plan.noise_stddev(stage, len(counts))
+        noise, cores = self.plan.noise_stddev(stage, len(counts)), {n: s.core for n, s in earlier.items()}
         return {
             name: grid.span_of(
-                edges[name],
-                noisy,
-                noise,
-                ends.get(name),
-                earlier[name].core if name in earlier else None,
-                is_linear=columns[name].is_linear,
+                edges[name], noisy, noise, ends.get(name), cores.get(name), is_linear=columns[name].is_linear
             )
             for name, noisy in self.histograms(stage, what, counts).items()
         }
@@ -377,11 +372,7 @@ class _Door:
         self, columns: Sequence[Column], spans: dict[str, grid.Span], n_rows: float, n_cells: int
     ) -> list[ReleasedColumn]:
         """Return every column's cells and noisy 1-way counts; open categories and frequent numbers are discovered."""
-        n_places = sum(not column.is_linear for column in columns)
-        noises = {
-            True: self.plan.noise_multiplier("one_way", len(columns) - n_places),
-            False: self.plan.noise_multiplier("map", n_places),
-        }
+        noises = self.plan.one_way_noises([column.is_linear for column in columns])
         can_discover = bool(not self.plan.is_private or self.plan.discovery_delta)
         repeating = spans_.repeating(columns, spans, n_cells) if can_discover else []
         found = self._discoveries([c for c in columns if c.is_discovered], noises[True], repeating, n_rows)
@@ -396,8 +387,7 @@ class _Door:
             if span is None or not has_range(column):
                 released.append(self._count(column.encoder(), noise))
                 continue
-            most = n_cells if column.is_linear else grid.MAX_CELLS
-            encoder, span = spans_.encoder_of_span(column, span, most, stddev, known)
+            encoder, span = spans_.encoder_of_span(column, span, n_cells, stddev, known)
             counted = self._count(encoder, noise)
             if column.bounds is None and span.is_seen:
                 tight, counts = spans_.tightened(encoder, counted.counts, stddev, span)
