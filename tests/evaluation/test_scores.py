@@ -8,6 +8,9 @@ from sklearn.metrics import r2_score, roc_auc_score
 
 from tabgan.evaluation.scores import auc_scorer, bootstrap, calibration_points, r2_scorer
 
+#: Intervals are held against known ones.
+FULL_RUN = ("_N_BOOTSTRAP",)
+
 
 class TestScorers:
     def test_auc_of_two_classes(self):
