@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ from tabgan.fitting.checkpoint import folder_of
 from tabgan.fitting.fit import Request, Session, learn, say_what_is_spent, warn_of_weak_promise
 from tabgan.fitting.measured import marginals_frame
 from tabgan.fitting.modelfile import Fitted, read_model, stated_form, write_model
-from tabgan.io import as_frame, in_one_frame, open_table
+from tabgan.io import as_frame, for_fit, open_table
 from tabgan.privacy.doors.release import check_declared_rows
 from tabgan.privacy.filter import UNTOLD_PLACE
 from tabgan.privacy.ledger.file import LedgerFile
@@ -160,7 +161,9 @@ class TabGAN(SamplerMixin, BaseEstimator):
 
         Args:
             df: The private table: a pandas frame, or anything that :func:`tabgan.open_table` opens, such as a Polars
-                frame, an Arrow table, the path of a file or a folder. Databases need its ``query`` or ``table``.
+                frame, an Arrow table, the path of a file or a folder. Databases need its ``query`` or ``table``. A
+                large one, which may be larger than the memory, is read once and copied into a private folder, where the
+                system keeps temporary files (``TMPDIR``); the folder is removed at the end.
             y: Ignored; for scikit-learn's pipelines.
             progress: Called as ``progress(stage, done, total)``; by default bars on a terminal or in a notebook.
             untyped_text: True if a frame was read from a CSV as text: plain numerals, ``True`` and ``False``, and
@@ -208,11 +211,11 @@ class TabGAN(SamplerMixin, BaseEstimator):
                 "epsilon=None: this fit gives no privacy guarantee; its model must not be shared as private."
             )
         try:
-            table = df if source is None else in_one_frame(source)
-            whole = as_frame(source_table, self.schema, reads_text=False)
-            session.begin(table, whole)
-            with told(progress) as tell:
-                fitted = learn(table, request, session, tell)
+            read = partial(for_fit, schema=request.schema, untyped_text=untyped_text)
+            with read(df if source is None else source) as table, read(source_table) as whole:
+                session.begin(table, whole)
+                with told(progress) as tell:
+                    fitted = learn(table, request, session, tell)
         except BaseException as error:  # any error or interrupt: all charges stay spent
             session.fail(error)
             if session.privacy_filter.is_private and session.privacy_filter.charged:

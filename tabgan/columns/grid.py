@@ -47,13 +47,11 @@ STEEP, GRADE = 16, 4.0
 SURELY, LIKELY, PERHAPS = 4.5, 2.75, 1.0
 
 #: The same for a run of cells that follows the occupied ones, the weight of the logarithm of the number of places that
-#: a run of its length could have on the way there, and that of the number of cells on the way: a run behind a gap has
-#: others to be taken for, and one that ends far away would be a wider range than most columns have. Among 50 empty
-#: cells noise passes them about once in 200 columns, and ends more than six cells away once in 500.
+#: a run of its length could have on the way there, and that of the number of cells on the way: few columns have a range
+#: that ends far away. Among 50 empty cells noise passes them about once in 200 columns, six cells away once in 500.
 TAIL, PLACES, FAR = 3.0, 6.0, 1.5
 
-#: Noise standard deviations that the clearest run of cells needs where no single cell passes ``SURELY``: noise has
-#: thousands of runs to choose from.
+#: Noise standard deviations that the clearest run of cells needs where no single cell passes ``SURELY``.
 SEEN = 5.0
 
 #: Noise standard deviations that a run of cells needs beyond the ends that a range was found to have.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from decimal import Decimal
 from numbers import Real
 from typing import Any
@@ -61,7 +62,34 @@ def counted(present: pd.Series) -> tuple[list[Any], np.ndarray]:
 
     Not by pandas' ``factorize``, which takes text to end at a null character.
     """
-    found = Counter(typed(present))
+    return listed(Counter(typed(present)))
+
+
+def add_keys(
+    found: Counter[Hashable], keys: Sequence[Hashable], times: np.ndarray | None, piece: tuple[int, int]
+) -> None:
+    """Add keys to counts.
+
+    Args:
+        found: The counts.
+        keys: Keys of values.
+        times: ``(keys,)`` times that each of them stands for; ``None`` for once.
+        piece: Number of the piece that is counted, by the hash of a key, and of all: ``(0, 1)`` for a single one.
+    """
+    which, pieces = piece
+    counts = itertools.repeat(1, len(keys)) if times is None else times.tolist()
+    weighted = zip(keys, counts, strict=False)
+    if pieces > 1:
+        weighted = ((key, n) for key, n in weighted if hash(key) % pieces == which)  # type: ignore[assignment]
+    elif times is None:
+        found.update(keys)
+        return
+    for key, n in weighted:
+        found[key] += n
+
+
+def listed(found: Counter[Hashable]) -> tuple[list[Any], np.ndarray]:
+    """Return the values behind counted keys that a schema can list, and ``(values,)`` int64 counts."""
     plain = [key for key in found if isinstance(value_of(key), bool | int | float | str)]
     return [value_of(key) for key in plain], np.array([found[key] for key in plain], dtype=np.int64)
 

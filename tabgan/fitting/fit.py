@@ -40,7 +40,7 @@ from tabgan.model.margins import pool_margins
 from tabgan.model.tallies import SHAPE, keep_shares, tallies_of
 from tabgan.privacy.doors.contributions import bound_contributions, units_of
 from tabgan.privacy.doors.digest import table_digest
-from tabgan.privacy.doors.dpsgd import PlainSteps, PrivateSteps, measure_gain
+from tabgan.privacy.doors.dpsgd import PlainSteps, PrivateSteps, TrainingRows, measure_gain, training_rows
 from tabgan.privacy.doors.marginals import measure_places
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.measured_table import MeasuredTable, measure_table
@@ -49,8 +49,8 @@ from tabgan.privacy.ledger.file import FitEntry, LedgerFile
 from tabgan.privacy.ledger.records import LedgerConfig
 from tabgan.privacy.plan import ADVERSARY_STEPS, Plan
 from tabgan.schema import Schema
-from tabgan.table.checks import check_table
 from tabgan.table.impossible import possible_pairs
+from tabgan.table.spooled import SpooledTable, check_any
 
 logger = logging.getLogger(__name__)
 
@@ -221,7 +221,7 @@ class Session:
         """
         table = df if source_table is None else source_table
         for whole in (table, df) if table is not df else (df,):
-            check_table(whole, self.request.schema, untyped_text=self.request.untyped_text)
+            check_any(whole, self.request.schema, untyped_text=self.request.untyped_text)
             units_of(whole, self.request.plan.unit.entity)
         if self._checkpoint is not None:
             self._checkpoint.take()
@@ -286,7 +286,7 @@ def _lies_in(path: Path, folder: Path) -> bool:
     return folder.resolve() in path.resolve().parents
 
 
-def learn(df: pd.DataFrame, request: Request, session: Session, progress: Progress) -> Fitted:
+def learn(df: pd.DataFrame | SpooledTable, request: Request, session: Session, progress: Progress) -> Fitted:
     """Fit a generator to a table. The model object, whose arguments may change meanwhile, is never used.
 
     **Guarantee.** The caller has checked the form of the whole table. Contributions are bounded before anything is
@@ -317,7 +317,7 @@ def without_quotes(work: Callable[[Progress], T], progress: Progress) -> T:
     raise told
 
 
-def _learn(df: pd.DataFrame, request: Request, session: Session, progress: Progress) -> Fitted:
+def _learn(df: pd.DataFrame | SpooledTable, request: Request, session: Session, progress: Progress) -> Fitted:
     """Run the fit of :func:`learn`."""
     plan, ledger, measurer = request.plan, session.privacy_filter, session.measurer()
     table = bound_contributions(df, plan.unit)
@@ -328,9 +328,12 @@ def _learn(df: pd.DataFrame, request: Request, session: Session, progress: Progr
     generator = _anchored_generator(measured, session.streams, progress).to(request.device)
     targets = [encoder.positions[name] for name in encoder.inner.targets if name in encoder.positions]
     critics: tuple[CriticOutcome, ...] = ()
+    rows = training_rows(measured, table.units)
     if plan.has_adversary and targets:
-        critics = _correct(generator, targets, measured, table.units, request, session, measurer, progress)
-    _place(generator, measured, session, measurer)
+        critics = _correct(
+            generator, targets, measured, table.units, rows, request, session, measurer, progress
+        )
+    _place(generator, measured, rows, session, measurer)
     session.finish()
     marginals = (*measured.histograms, *measured.pairs) if plan.is_private else ()
     statement = replace(ledger.statement(), critics=critics)
@@ -365,6 +368,7 @@ def _correct(
     targets: Sequence[int],
     measured: MeasuredTable,
     units: np.ndarray,
+    rows: TrainingRows,
     request: Request,
     session: Session,
     measurer: Measurer,
@@ -376,7 +380,7 @@ def _correct(
     Returns the outcome of each test.
     """
     outcomes = []
-    plan, device, codes, n_rows = request.plan, request.device, measured.codes, measured.released.n_rows
+    plan, device = request.plan, request.device
     rng, total = session.streams.torch("critic", device), len(targets) * ADVERSARY_STEPS
     for place, target in enumerate(targets):
         game = Game(generator, measured.encoder, target, rng, plan.unit.max_rows)
@@ -384,26 +388,28 @@ def _correct(
         name = measured.encoder.names[target]
         if plan.adversary is None:
             chosen = session.streams.numpy("held out")
-            steps = PlainSteps(game, codes, session.privacy_filter, ADVERSARY_STEPS, device, chosen)
+            steps = PlainSteps(game, rows.codes, session.privacy_filter, ADVERSARY_STEPS, device, chosen)
         else:
-            steps = PrivateSteps(
-                game, codes, units, n_rows, plan.adversary, measurer, device, ADVERSARY_STEPS, name
-            )
+            # A batch that is charged as a part of all rows is drawn from all of them.
+            whose = (measured.codes, units, measured.released.n_rows)
+            if plan.adversary.sample_rate == 1:
+                whose = (rows.codes, rows.units, rows.n_rows)
+            steps = PrivateSteps(game, *whose, plan.adversary, measurer, device, ADVERSARY_STEPS, name)
         critic = play(game, steps, partial(_told, progress, place * ADVERSARY_STEPS, total))
         bound = game.slope_bound() if plan.is_private else UNCLIPPED
         plain = steps if isinstance(steps, PlainSteps) else None
         tested, costs = (
-            (plain.held_out, plain.told_by_held_out(game.costs)) if plain else (codes, game.costs())
+            (plain.held_out, plain.told_by_held_out(game.costs)) if plain else (rows.codes, game.costs())
         )
         slope, noise = measure_gain(game.slopes, bound, tested, name, measurer, device)
-        unit = bound / max(len(tested) if plain else n_rows, 1.0)
+        unit = bound / max(len(tested) if plain else rows.n_rows, 1.0)
         outcome = _judge(
             costs, name, None if slope is None else slope * unit, noise * unit, plain is not None
         )
         if outcome.is_let_in:
             if plain:  # once more, by all rows
                 torch.nn.init.zeros_(game.network.weight)
-                play(game, PlainSteps(game, codes, session.privacy_filter, ADVERSARY_STEPS, device))
+                play(game, PlainSteps(game, rows.codes, session.privacy_filter, ADVERSARY_STEPS, device))
             game.scale(outcome.factor)
             generator.correct(target, critic)
         logger.info("%s.", str(outcome).capitalize())
@@ -440,7 +446,9 @@ def _judge(
     return CriticOutcome(name, True, factor * slope - float(costs[best]), factor * noise, factor)
 
 
-def _place(generator: Generator, measured: MeasuredTable, session: Session, measurer: Measurer) -> None:
+def _place(
+    generator: Generator, measured: MeasuredTable, rows: TrainingRows, session: Session, measurer: Measurer
+) -> None:
     """Measure tables of places, and add to the generator the places that these show."""
     cpu = torch.device("cpu")
     rng, on_cpu = session.streams.torch("places", cpu), copy.deepcopy(generator).to(cpu)
@@ -449,7 +457,7 @@ def _place(generator: Generator, measured: MeasuredTable, session: Session, meas
     if not tallies:
         return
     cells = {measured.encoder.names[tally.position]: tally.cells for tally in tallies}
-    tables = measure_places(cells, SHAPE, (measured.codes, measured.places), measurer)
+    tables = measure_places(cells, SHAPE, (rows.codes, rows.places), measurer)
     noise = session.request.plan.noise_stddev("places", len(tallies))
     for tally, table in zip(tallies, tables or (), strict=bool(tables)):
         generator.place(tally.position, tally.places.with_table(table, noise))

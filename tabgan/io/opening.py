@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,7 +13,7 @@ import pandas as pd
 
 from tabgan._util.validate import one_of
 from tabgan.columns.kind import read_text
-from tabgan.errors import ConfigError, DataError
+from tabgan.errors import ConfigError, DataError, SourceError
 from tabgan.io.arrow_source import native, of_memory
 from tabgan.io.data_source import DataSource, Reading, in_one_frame
 from tabgan.io.databases import is_adbc, is_duckdb, of_duckdb_file, of_query
@@ -20,6 +23,10 @@ from tabgan.io.remote import is_url, remote_path
 from tabgan.io.sources import format_by_suffix
 from tabgan.schema import Schema
 from tabgan.table.partitions import FrameParts, is_in_parts
+from tabgan.table.spooled import spooled
+
+#: Cells up to which a fit keeps a source in memory.
+MOST_IN_MEMORY = 5_000_000
 
 
 def open_table(
@@ -139,3 +146,45 @@ def as_frame(table: Any, schema: Schema | None = None, *, reads_text: bool = Tru
     source = open_table(table, schema=schema)
     frame = in_one_frame(source)
     return read_text(frame, schema) if reads_text and source.untyped_text and schema is not None else frame
+
+
+@contextmanager
+def for_fit(table: Any, schema: Schema, *, untyped_text: bool = False) -> Iterator[Any]:
+    """Yield a table of any kind as a fit takes it: a small one as a frame, a large one as a private copy on the disk.
+
+    Args:
+        table: The table; a frame, and ``None``, stay as they are.
+        schema: The declared schema.
+        untyped_text: True if declared numbers and booleans may come as text.
+
+    Raises:
+        ConfigError, DataError, SourceError: see :func:`open_table` and :func:`~tabgan.table.spooled.spooled`.
+    """
+    if table is None or isinstance(table, pd.DataFrame):
+        yield table
+        return
+    with ExitStack() as stack:
+        try:
+            source = table if isinstance(table, DataSource) else open_table(table, schema=schema)
+            found = stack.enter_context(_read(source, schema, untyped_text))
+        except SourceError as error:
+            said = "" if "Nothing was spent." in str(error) else " Nothing was spent."
+            raise SourceError(f"{error}{said}") from None
+        yield found
+
+
+@contextmanager
+def _read(source: DataSource, schema: Schema, untyped_text: bool) -> Iterator[Any]:
+    """Yield a source's table once it is read to its end."""
+    first, n_cells, parts = [], 0, iter(source)
+    for part in parts:
+        first.append(part)
+        n_cells += part.size
+        if n_cells > MOST_IN_MEMORY:
+            break
+    else:
+        yield in_one_frame(replace(source, parts=lambda: iter(first)))
+        return
+    begun = replace(source, parts=lambda: chain(first, parts))
+    with spooled(begun, schema, untyped_text=untyped_text) as copy:
+        yield copy

@@ -10,7 +10,7 @@ import datetime as dt
 import decimal
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Rational, Real
 
 import numpy as np
@@ -58,21 +58,53 @@ def check_table(df: object, schema: Schema, *, untyped_text: bool = False) -> No
     """
     if not isinstance(df, pd.DataFrame):
         raise DataError(f"fit: expected a pandas DataFrame, got {type(df).__name__}.")
-    _check_names(df)
-    if len(df) == 0:
+    check_header(df, schema, untyped_text=untyped_text)
+    check_cells(df, lambda name: [df[name]], len(df), schema, untyped_text=untyped_text)
+
+
+def check_header(header: pd.DataFrame, schema: Schema, *, untyped_text: bool = False) -> None:
+    """Raise unless a table's columns are ones that ``schema`` fits. Reads no row.
+
+    Raises:
+        DataError, SchemaError: see :func:`check_table`.
+    """
+    _check_names(header)
+    check_columns(schema, list(header.columns))
+    check_rules_of_table(header, schema, untyped_text=untyped_text)
+
+
+def check_cells(
+    header: pd.DataFrame,
+    parts: Callable[[str], Sequence[pd.Series]],
+    n_rows: int,
+    schema: Schema,
+    *,
+    untyped_text: bool = False,
+) -> None:
+    """Raise unless the cells of a table are ones that ``schema`` fits: each is refused or not by itself.
+
+    Args:
+        header: The table, of which only names and dtypes are read here.
+        parts: Function from a column's name to series that together hold each of its values at least once.
+        n_rows: Number of rows.
+        schema: The declared part of its schema.
+        untyped_text: True if declared numbers and booleans may come as text.
+
+    Raises:
+        DataError, SchemaError: see :func:`check_table`.
+    """
+    if n_rows == 0:
         raise DataError("fit: expected a table with rows, got none.")
-    check_columns(schema, list(df.columns))
-    check_rules_of_table(df, schema, untyped_text=untyped_text)
-    families = {name: _check_column(df[name], name) for name in df.columns}
+    families = {name: _check_column(parts(name), name) for name in header.columns}
     for column in schema:
-        series = df[column.name]
         is_read = untyped_text and families[column.name] == {TEXT} and column.reads_from_text
         if column.dtype:
             _check_output(column)
         if not is_read:
             _check_kind(column, families[column.name])
-            _check_output(column.with_(dtype=column.dtype or str(series.dtype)))
-        column.check_values(series)
+            _check_output(column.with_(dtype=column.dtype or str(header[column.name].dtype)))
+        for series in parts(column.name):
+            column.check_values(series)
 
 
 def warn_if_synthetic(df: object) -> None:
@@ -120,8 +152,18 @@ def _check_names(df: pd.DataFrame) -> None:
         raise DataError(f"fit: column names repeat: {', '.join(map(repr, repeated))}. Rename or drop them.")
 
 
-def _check_column(series: pd.Series, name: str) -> frozenset[str]:
+def _check_column(parts: Sequence[pd.Series], name: str) -> frozenset[str]:
     """Return the families of a column's values: none if all are missing, several in a ``category`` alone."""
+    families = frozenset[str]().union(*(_families_of(series, name) for series in parts))
+    if len(families) > 1 and not isinstance(parts[0].dtype, pd.CategoricalDtype):
+        raise DataError(
+            f"Column {name!r}: expected values of one kind, found {' and '.join(sorted(families))}. Convert it to one."
+        )
+    return families
+
+
+def _families_of(series: pd.Series, name: str) -> frozenset[str]:
+    """Return the families of some values of a column."""
     dtype = series.dtype
     is_numpy = isinstance(dtype, np.dtype)
     if isinstance(dtype, pd.CategoricalDtype):
@@ -149,12 +191,7 @@ def _check_column(series: pd.Series, name: str) -> frozenset[str]:
         return frozenset({NUMBERS})
     if pd.api.types.is_datetime64_any_dtype(dtype):
         return frozenset({DATETIMES})
-    families = _families(series, name)
-    if len(families) > 1:
-        raise DataError(
-            f"Column {name!r}: expected values of one kind, found {' and '.join(sorted(families))}. Convert it to one."
-        )
-    return families
+    return _families(series, name)
 
 
 def _check_output(column: Column) -> None:

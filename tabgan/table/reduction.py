@@ -86,14 +86,15 @@ class Reduction:
         """Return the reduced table: each row a function of itself."""
         if self.inner_names == list(df.columns):
             return df
-        found = {}
-        for part in self.merged:
-            members = [self.described[name] for name in part.members]
-            read = read_text(df[list(part.members)], members)
-            found[part.name] = part.merge(read, self.described).set_axis(df.index)
+        found = {part.name: self.merge(part, df) for part in self.merged}
         return pd.DataFrame(
             {name: found.get(name, df.get(name)) for name in self.inner_names}, index=df.index
         )
+
+    def merge(self, part: Merged, df: pd.DataFrame) -> pd.Series:
+        """Return a merged column of a table with at least its members: each cell a function of its row."""
+        read = read_text(df[list(part.members)], [self.described[name] for name in part.members])
+        return part.merge(read, self.described).set_axis(df.index)
 
     def completed(self, inner: Schema) -> Reduction:
         """Return the same reduction with the completed schema of the reduced table, and the table's own with it."""

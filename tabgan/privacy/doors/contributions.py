@@ -15,6 +15,11 @@ import pandas as pd
 from tabgan._util.validate import nearest
 from tabgan.errors import DataError
 from tabgan.privacy.unit import PrivacyUnit
+from tabgan.table.spooled import SpooledTable
+from tabgan.table.summed import Rows, SpooledRows
+
+#: Rows that wait, at least, before those that no unit keeps are forgotten.
+_WAITING = 2**21
 
 
 @dataclass(frozen=True)
@@ -22,17 +27,17 @@ class BoundedTable:
     """A table in which no unit has more than its share of rows.
 
     Attributes:
-        df: The rows that were kept, in their original order, with a fresh index.
+        df: The rows that were kept, in their original order: a frame with a fresh index, or rows in parts.
         units: ``(rows,)`` int64, equal for rows of the same unit, ``0..n_units - 1``.
         n_units: Number of units. Private, like the number of rows.
     """
 
-    df: pd.DataFrame
+    df: pd.DataFrame | Rows
     units: np.ndarray
     n_units: int
 
 
-def bound_contributions(df: pd.DataFrame, unit: PrivacyUnit) -> BoundedTable:
+def bound_contributions(df: pd.DataFrame | SpooledTable, unit: PrivacyUnit) -> BoundedTable:
     """Return the table with at most ``unit.max_rows`` rows of each unit, chosen at random.
 
     **Guarantee.** Adding or removing one unit adds or removes at most ``max_rows`` rows of the result and leaves every
@@ -52,6 +57,8 @@ def bound_contributions(df: pd.DataFrame, unit: PrivacyUnit) -> BoundedTable:
         Wilson et al. (2020), *Differentially Private SQL with Bounded User Contribution*, Section 3.
     """
     units = units_of(df, unit.entity)
+    if isinstance(df, SpooledTable):
+        return _bounded_parts(df, unit, units)
     if unit.entity is None:
         return BoundedTable(df, units, len(df))
     keys = np.frombuffer(secrets.token_bytes(8 * len(df)), dtype=np.uint64)
@@ -62,8 +69,45 @@ def bound_contributions(df: pd.DataFrame, unit: PrivacyUnit) -> BoundedTable:
     return BoundedTable(df.iloc[kept].reset_index(drop=True), dense, int(dense.max(initial=-1)) + 1)
 
 
-def units_of(df: pd.DataFrame, entity: str | None) -> np.ndarray:
+def _bounded_parts(table: SpooledTable, unit: PrivacyUnit, units_of_values: np.ndarray) -> BoundedTable:
+    """Return the rows of a table in parts that are kept; one entity's may lie in many.
+
+    A random priority for each row, and each unit keeps the rows with the smallest: that is a random order of its rows.
+    Rows of units with no more than their share are kept without a look at theirs. Memory: a few bytes a row, and in
+    proportion to the units.
+    """
+    if unit.entity is None:
+        return BoundedTable(SpooledRows(table), units_of_values, len(table))
+    units = [units_of_values.astype(np.int32)[codes] for codes in table.column(unit.entity).numbers()]
+    n_rows = np.bincount(np.concatenate(units))
+    has_more, first, waiting, most = n_rows > unit.max_rows, 0, [np.zeros((3, 0), dtype=np.uint64)], _WAITING
+    for each in units:
+        keys = np.frombuffer(secrets.token_bytes(8 * len(each)), dtype=np.uint64)
+        rows = np.flatnonzero(has_more[each])
+        waiting.append(np.stack([each[rows].astype(np.uint64), keys[rows], (rows + first).astype(np.uint64)]))
+        first += len(each)
+        if sum(some.shape[1] for some in waiting) > most:
+            waiting = [_smallest(np.concatenate(waiting, axis=1), unit.max_rows)]
+            most = max(_WAITING, 2 * waiting[0].shape[1])
+    is_kept = ~has_more[np.concatenate(units)]
+    is_kept[_smallest(np.concatenate(waiting, axis=1), unit.max_rows)[2].astype(np.int64)] = True
+    kept = np.split(is_kept, np.cumsum(table.lengths)[:-1])
+    own = np.concatenate([each[k] for each, k in zip(units, kept, strict=True)])
+    return BoundedTable(SpooledRows(table, kept), own, len(n_rows))
+
+
+def _smallest(rows: np.ndarray, most: int) -> np.ndarray:
+    """Return the columns of ``(unit, key, row)`` with the smallest keys of each unit."""
+    rows = rows[:, np.lexsort((rows[1], rows[0]))]
+    starts = np.flatnonzero(np.diff(rows[0], prepend=rows[0][:1] + np.uint64(1)))
+    sizes = np.diff(starts, append=rows.shape[1])
+    return rows[:, np.arange(rows.shape[1]) - np.repeat(starts, sizes) < most]
+
+
+def units_of(df: pd.DataFrame | SpooledTable, entity: str | None) -> np.ndarray:
     """Return ``(rows,)`` int64 unit numbers, consecutive from 0 and equal for rows of the same unit.
+
+    Of a table in parts those of the distinct values of the entity's column, in which each has its number of them.
 
     Keys are the same if Python considers them equal. pandas' ``factorize`` ends text at a null character, which would
     merge several units into one and let each of them decide which of the others' rows are kept.
@@ -71,6 +115,10 @@ def units_of(df: pd.DataFrame, entity: str | None) -> np.ndarray:
     Raises:
         DataError: see :func:`bound_contributions`.
     """
+    if isinstance(df, SpooledTable):
+        if entity is None:
+            return np.arange(len(df), dtype=np.int32)
+        df = df.column(entity).values.to_frame(entity) if entity in df.columns else df.header
     if not isinstance(df, pd.DataFrame):
         raise DataError(f"fit: expected a pandas DataFrame, got {type(df).__name__}.")
     if entity is None:

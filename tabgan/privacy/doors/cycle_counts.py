@@ -18,6 +18,7 @@ from tabgan.privacy.plan import Plan
 from tabgan.table.calendar import CycleEncoder, cycles_of, spread_within
 from tabgan.table.coded import CodedColumn, code_cycle
 from tabgan.table.codes import TableEncoder
+from tabgan.table.summed import Rows, rows_of
 
 #: A cycle is measured if a moment's code leaves it open, by the chance that two moments of one code differ in it; or if
 #: it has so many times fewer values than the moment has codes that weak effects show in its smaller tables only.
@@ -28,7 +29,7 @@ NOISE_SHARE, TABLE_NOISE_SHARE = 0.5, 0.4
 
 
 def with_cycles(
-    df: pd.DataFrame,
+    df: pd.DataFrame | Rows,
     released: ReleasedTable,
     encoder: TableEncoder,
     plan: Plan,
@@ -58,7 +59,7 @@ def with_cycles(
         Release("release", "1-way histogram of a cycle", (c.name,), GAUSSIAN, noise, sensitivity=unit)
         for c in chosen
     ]
-    counts = measurer.counts(lines, [_counting(df, cycle) for cycle in chosen]) or []
+    counts = measurer.counts(lines, [_counting(rows_of(df), cycle) for cycle in chosen]) or []
     n_bins, _, pair_noise = resolution_of(released, plan, mu)
     n_codes = n_bins if pair_noise == 0 else int(TABLE_NOISE_SHARE * released.n_rows / pair_noise / n_bins)
     blocks: list[list[tuple[ReleasedColumn, CodedColumn]]] = []
@@ -78,11 +79,13 @@ def with_cycles(
     return replace(released, columns=columns), TableEncoder(encoder.schema, codes)
 
 
-def _counting(df: pd.DataFrame, cycle: CycleEncoder) -> Callable[[], np.ndarray]:
+def _counting(rows: Rows, cycle: CycleEncoder) -> Callable[[], np.ndarray]:
     """Return a function that counts the rows by their value of a cycle."""
 
     def exact() -> np.ndarray:
-        return np.bincount(cycle.transform(df[cycle.column.name]), minlength=cycle.n_cells)
+        return rows.total(
+            cycle.column.name, lambda cells: np.bincount(cycle.transform(cells), minlength=cycle.n_cells)
+        )
 
     return exact
 

@@ -24,6 +24,7 @@ import pandas as pd
 from tabgan.columns.canonical import WIDTH, canonical_bytes
 from tabgan.errors import DataError
 from tabgan.privacy.ledger.records import DIGEST_VERSION
+from tabgan.table.spooled import SpooledTable
 
 #: Rows digested at a time, which bounds the memory.
 _CHUNK = 1 << 16
@@ -54,15 +55,19 @@ def table_digest(df: object, key: bytes, version: int = DIGEST_VERSION) -> str:
     Raises:
         DataError: ``df`` is not a DataFrame, or holds values that cannot be told apart.
     """
-    if not isinstance(df, pd.DataFrame):
+    if not isinstance(df, pd.DataFrame | SpooledTable):
         raise DataError(f"fit: expected a pandas DataFrame, got {type(df).__name__}.")
+    if version == 1 and isinstance(df, SpooledTable):
+        raise DataError("ledger: it is of an older version, which knows no table in parts. Fit to a frame.")
     if version == 1:
         return _table_digest_v1(df, key)
     names = [str(name) for name in df.columns]
     order = sorted(range(len(names)), key=names.__getitem__)
+    frames = [df] if isinstance(df, pd.DataFrame) else df.frames()
     total = sum(
-        _sum_of_rows(df.iloc[start : start + _CHUNK], order, key, version)
-        for start in range(0, len(df), _CHUNK)
+        _sum_of_rows(frame.iloc[start : start + _CHUNK], order, key, version)
+        for frame in frames
+        for start in range(0, len(frame), _CHUNK)
     )
     digest = hmac.new(key, digestmod=hashlib.sha256)
     digest.update(_bytes(f"table {version} {len(df)} {len(names)}"))

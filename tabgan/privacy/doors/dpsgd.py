@@ -12,6 +12,7 @@ import math
 import secrets
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -24,8 +25,10 @@ from tabgan.errors import BudgetExceededError, PrivacyError
 from tabgan.privacy.accounting import SubsampledGaussian
 from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.doors.measure import Measurer
+from tabgan.privacy.doors.measured_table import MeasuredTable
 from tabgan.privacy.events import GAUSSIAN, POISSON_GAUSSIAN, Release
 from tabgan.privacy.filter import PrivacyFilter
+from tabgan.table.placing import placed_columns, places_of_rows
 
 #: The most that one privacy unit may change a step's sum of gradients; the noise is scaled to it.
 MAX_GRAD_NORM = 1.0
@@ -38,6 +41,66 @@ CHUNK = 2_048
 
 #: The ledger's name for the test of a critic, and the part of the rows that it reads without privacy.
 GAIN, HELD_OUT = "critic's gain", 0.2
+
+
+#: Rows from which on critics and tables of places get a random part, and its expected rows: their cost grows no more,
+#: and noise that is charged as if all took part stays far below what so many rows show.
+MANY_ROWS, DRAWN_ROWS = 2**19, 2**18
+
+#: Units drawn at a time, which bounds the memory.
+DRAWS = 2**20
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """The rows that critics are trained and tested on, and that tables of places count: **private**.
+
+    Attributes:
+        codes: ``(rows, columns)``.
+        units: ``(rows,)`` whose they are, ``0..n - 1``.
+        places: ``(rows, columns)`` places of values within their codes, NaN in columns without.
+        n_rows: Their noisy number.
+    """
+
+    codes: np.ndarray = field(repr=False)
+    units: np.ndarray = field(repr=False)
+    places: np.ndarray = field(repr=False)
+    n_rows: float
+
+
+def training_rows(measured: MeasuredTable, units: np.ndarray) -> TrainingRows:
+    """Return all rows of a table, or of a large one those of a random part of its units.
+
+    **Guarantee.** Above ``MANY_ROWS``, by the released number of rows, each unit is drawn by itself, with a probability
+    that follows from that number, with the system's entropy: all its rows, or none. Given the draw, neighbouring tables
+    have neighbouring parts, so each release on a part costs at most what it costs on a whole table. That is what is
+    charged: the draw hides units further, and nothing is claimed for it. So all releases may look at the same part.
+    """
+    n_rows = measured.released.n_rows
+    rate = 1.0 if n_rows <= MANY_ROWS else DRAWN_ROWS / n_rows
+    where = None
+    codes, own = measured.codes, units
+    if rate < 1.0:
+        where = np.flatnonzero(drawn_units(int(units.max(initial=-1)) + 1, rate)[units])
+        codes = np.asarray(measured.codes[where])
+        _, own = np.unique(units[where], return_inverse=True)
+    placed = [measured.encoder.columns[each].encoder.column.name for each in placed_columns(measured.encoder)]
+    places = places_of_rows(measured.encoder, measured.rows.frame(placed, where))
+    return TrainingRows(codes, own, places, rate * n_rows)
+
+
+def drawn_units(n_units: int, rate: float) -> np.ndarray:
+    """Return ``(n_units,)`` true for the units of a Poisson draw: each is in it with probability ``rate``, by itself.
+
+    Draws lie in [0, 1) on a grid of 2**-53. Units with draws near 1 are included; their share is the rate, rounded
+    down to the grid.
+    """
+    lets_in = 1.0 - math.floor(rate * 2**53) / 2**53
+    is_in = np.empty(n_units, dtype=bool)
+    for start in range(0, n_units, DRAWS):
+        part = is_in[start : start + DRAWS]
+        part[:] = _draws(len(part)) >= lets_in
+    return is_in
 
 
 class _ExactNoise(DPOptimizerFastGradientClipping):
@@ -148,10 +211,8 @@ class PrivateSteps:
         self._columns = () if column is None else (column,)
         self._codes = torch.as_tensor(codes).to(device)
         self._n_units = int(units.max(initial=-1)) + 1
-        is_row = np.array_equal(units, np.arange(len(codes)))
+        is_row = self._n_units == len(codes) == len(units) and bool((np.diff(units) == 1).all())
         self._units = None if is_row else torch.as_tensor(units).to(device)
-        #: The smallest draw, on a grid of 2**-53, that includes a unit: from there to 1 is the rate, rounded down.
-        self._lets_in = 1.0 - math.floor(run.sample_rate * 2**53) / 2**53
         # Opacus adds hooks to the module that it wraps: a copy, since rows are drawn through one without hooks.
         self._wrapped = GradSampleModuleFastGradientClipping(
             copy.deepcopy(game.network).double(),
@@ -267,12 +328,9 @@ class PrivateSteps:
         return len(self._poisson_batch())
 
     def _poisson_batch(self) -> torch.Tensor:
-        """Return ``(realised batch, columns)`` codes: each unit's rows are drawn with probability ``run.sample_rate``.
-
-        Draws lie in [0, 1) on a grid of 2**-53. Units with draws near 1 are included; their share is the rate, rounded
-        down to the grid.
-        """
-        is_in = torch.as_tensor(_draws(self._n_units) >= self._lets_in, device=self._codes.device)
+        """Return ``(realised batch, columns)`` codes: each unit with probability ``run.sample_rate``."""
+        drawn = drawn_units(self._n_units, self._run.sample_rate)
+        is_in = torch.as_tensor(drawn, device=self._codes.device)
         if self._units is not None:
             is_in = is_in[self._units]
         return self._codes.index_select(0, is_in.nonzero().squeeze(1))

@@ -6,7 +6,7 @@ interruption is returned unchanged: no row is read and no noise is drawn for it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,8 @@ class Discovered:
 class Observed:
     """The exact counts of a column of categories: private, to be released only through a mechanism.
 
+    As a sequence, a histogram in one piece.
+
     Attributes:
         values: Every category that occurs.
         counts: ``(len(values),)`` integers of at least 1.
@@ -49,6 +51,9 @@ class Observed:
     values: list[Value]
     counts: np.ndarray
     n_missing: int
+
+    def __iter__(self) -> Iterator[Observed]:
+        yield self
 
 
 class Measurer:
@@ -127,20 +132,27 @@ class Measurer:
             self._keep(call, answer)
         return np.asarray(answer["drawn"], dtype=np.float64)
 
-    def discover(self, release: Release, exact: Callable[[], Observed], max_rows: int) -> Discovered:
+    def discover(
+        self, release: Release, exact: Callable[[], Iterable[Observed]], max_rows: int
+    ) -> Discovered:
         """Return the categories that pass the threshold, and noisy counts of them and of missing values.
 
-        Missing values are a cell that every table has, so they share the histogram and its sensitivity.
+        Missing values are a cell that every table has, so they share the histogram and its sensitivity. ``exact`` may
+        return the histogram in pieces, whose categories differ: each category has noise and a threshold of its own.
         """
         call = self._next_call([release])
         answer = self._recall(call, [release]) or {}
         if "values" not in answer:
-            observed = exact()
-            shown, counts = mechanisms.discover(
-                observed.counts, release.noise_stddev, release.delta, max_rows
-            )
-            missing = mechanisms.noisy_vector(np.array([observed.n_missing]), release.noise_stddev)
-            values = [observed.values[position] for position in shown]
+            values, found, n_missing = [], [np.zeros(0)], 0
+            for observed in exact():
+                shown, counts = mechanisms.discover(
+                    observed.counts, release.noise_stddev, release.delta, max_rows
+                )
+                values += [observed.values[position] for position in shown]
+                found.append(counts)
+                n_missing += observed.n_missing
+            counts = np.concatenate(found)
+            missing = mechanisms.noisy_vector(np.array([n_missing]), release.noise_stddev)
             # Sorted by value, because the order in which they were found is that of the rows.
             order = sorted(range(len(values)), key=lambda i: (type(values[i]).__name__, values[i]))
             answer = {

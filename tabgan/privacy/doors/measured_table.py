@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from tabgan._util.progress import Progress, silent
-from tabgan.columns.kind import read_text
 from tabgan.privacy.coding import code_table, one_way_marginals
 from tabgan.privacy.doors.cycle_counts import with_cycles
 from tabgan.privacy.doors.marginals import Marginal, measure_pairs
@@ -18,8 +17,9 @@ from tabgan.privacy.plan import Plan
 from tabgan.schema import Schema
 from tabgan.table.codes import TableEncoder
 from tabgan.table.impossible import possible_pairs
-from tabgan.table.placing import placed_columns, places_of_rows
+from tabgan.table.placing import placed_columns
 from tabgan.table.reduction import Reduction
+from tabgan.table.summed import Rows, rows_of
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,9 @@ class MeasuredTable:
         histograms: Noisy 1-way marginals by cell as they were released, one per column.
         one_ways: The same by code.
         pairs: Noisy 2-way marginals, by position.
-        codes: ``(rows, columns)`` **private**: for the discriminator and the tables of places only.
-        places: ``(rows, columns)`` **private**: places of values within their codes, NaN in columns without.
+        codes: ``(rows, columns)`` **private**: for the discriminator and the tables of places only; of a table in
+            parts they lie in a file.
+        rows: The rows themselves, **private**, as the columns read them.
     """
 
     released: ReleasedTable
@@ -42,11 +43,11 @@ class MeasuredTable:
     one_ways: list[Marginal]
     pairs: list[Marginal]
     codes: np.ndarray = field(repr=False, compare=False)
-    places: np.ndarray = field(repr=False, compare=False)
+    rows: Rows = field(repr=False, compare=False)
 
 
 def measure_table(
-    df: pd.DataFrame,
+    df: pd.DataFrame | Rows,
     schema: Schema,
     plan: Plan,
     measurer: Measurer,
@@ -63,7 +64,7 @@ def measure_table(
     table (:class:`~tabgan.table.reduction.Reduction`): each of its rows is a function of one row and of public facts.
 
     Args:
-        df: ``(rows, columns)`` the private table, checked, with bounded contributions.
+        df: ``(rows, columns)`` the private table, checked, with bounded contributions; a frame, or rows in parts.
         schema: The declared schema.
         plan: Noise scales.
         measurer: The object that charges, adds the noise, and keeps the answers.
@@ -75,21 +76,24 @@ def measure_table(
     """
     progress = progress or silent
     progress("release", 0, 1)
-    reduction = Reduction.of_table(df, schema, untyped_text=untyped_text)
+    rows = rows_of(df)
+    reduction = Reduction.of_table(rows.header, schema, untyped_text=untyped_text)
     if reduction is not None:
-        df, schema = reduction.reduce(df), reduction.inner
-    released = release_table(df, schema, plan, measurer, untyped_text=untyped_text).with_last(schema.targets)
+        rows, schema = rows.reduced(reduction), reduction.inner
+    released = release_table(rows, schema, plan, measurer, untyped_text=untyped_text).with_last(
+        schema.targets
+    )
     progress("release", 1, 1)
     mu = measurer.privacy_filter.remaining_mu()
-    table = read_text(df, released.schema)
+    rows = rows.read(released.schema)
     coded = code_table(released, plan, mu, () if reduction is None else reduction.merged)
-    whole, inner = with_cycles(table, released, coded, plan, mu, measurer)
+    whole, inner = with_cycles(rows, released, coded, plan, mu, measurer)
     encoder = inner.of_table(reduction)
     histograms = [Marginal((i,), c.counts, c.noise_stddev) for i, c in enumerate(whole.columns)]
     if len(placed_columns(encoder)) > 1:
         measurer.privacy_filter.reserve("places")
     one_ways = one_way_marginals(whole, encoder)
-    codes = inner.transform(table)
+    codes = rows.codes(inner)
     pairs = measure_pairs(
         codes,
         encoder.sizes,
@@ -103,5 +107,4 @@ def measure_table(
         encoder.calendar_lifts().keys(),
         possible_pairs(encoder).keys(),
     )
-    places = places_of_rows(encoder, table)
-    return MeasuredTable(released, encoder, histograms, one_ways, pairs, codes, places)
+    return MeasuredTable(released, encoder, histograms, one_ways, pairs, codes, rows)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 import logging
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
@@ -26,8 +26,8 @@ import pandas as pd
 from tabgan.columns import Column, ballots, column_of_dtype, columns_of_votes, grid, told
 from tabgan.columns import spans as spans_
 from tabgan.columns.encoder import ColumnEncoder
-from tabgan.columns.keys import counted, typed
-from tabgan.columns.kind import position_of, read_text
+from tabgan.columns.keys import typed
+from tabgan.columns.kind import position_of
 from tabgan.columns.lattice import LatticeColumn, LatticeEncoder, has_range, is_on_lattice
 from tabgan.columns.values import is_text, objects, says_missing
 from tabgan.columns.vote import Verdict
@@ -38,6 +38,7 @@ from tabgan.privacy.doors.measure import Measurer, Observed
 from tabgan.privacy.events import GAUSSIAN, GAUSSIAN_THRESHOLD, RECURRENCE, Release, sensitivity_of
 from tabgan.privacy.plan import Plan, Stage, parts_of_looks
 from tabgan.schema import Schema
+from tabgan.table.summed import Rows, rows_of
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +110,7 @@ class ReleasedTable:
 
 
 def release_table(
-    df: pd.DataFrame, declared: Schema, plan: Plan, measurer: Measurer, *, untyped_text: bool = False
+    df: pd.DataFrame | Rows, declared: Schema, plan: Plan, measurer: Measurer, *, untyped_text: bool = False
 ) -> ReleasedTable:
     """Complete the schema of a table and measure every column once.
 
@@ -132,7 +133,7 @@ def release_table(
     Raises:
         DataError: the noisy row count is too small for the plan.
     """
-    door = _Door(df, plan, measurer, untyped_text)
+    door = _Door(rows_of(df), plan, measurer, untyped_text)
     columns = door.name_kinds(declared)
     n_rows = door.count_rows(len([c for c in columns if c.is_modelled]))
     columns = door.find_recurrence(door.find_precision(columns))
@@ -192,7 +193,7 @@ class _Door:
     on which a range was looked for, ``delta`` is the part of each discovery.
     """
 
-    df: pd.DataFrame
+    rows: Rows
     plan: Plan
     measurer: Measurer
     untyped_text: bool
@@ -219,36 +220,36 @@ class _Door:
         moved = sensitivity_of(what, columns, self.plan.unit)
         return Release("release", what, columns, mechanism, noise, delta, sensitivity=moved)
 
-    def present(self, name: str) -> pd.Series:
-        """Return the values of a column that are not missing."""
-        series = self.df[name]
-        return series[series.notna()]
-
     def name_kinds(self, declared: Schema) -> list[Column]:
         """Return a schema column for every column of the table; the kinds of object columns by a noisy vote."""
         columns: dict[str, Column] = {}
+        header = self.rows.header
         for column in declared:
-            series = self.df[column.name]
+            series = header[column.name]
             is_read = self.untyped_text and is_text(series)
             columns[column.name] = column.with_table_dtype(str(series.dtype), is_read)
         to_vote = []
-        for name in self.df.columns:
+        for name in header.columns:
             if name in columns:
                 continue
-            column = column_of_dtype(self.df[name].dtype, name)
+            column = column_of_dtype(header[name].dtype, name)
             if column is None:
                 to_vote.append(name)
             else:
                 columns[name] = column
-        counts = {name: partial(self._vote, name) for name in to_vote}
+
+        def vote(cells: pd.Series) -> np.ndarray:
+            return _vote_counts(cells[cells.notna()], self.untyped_text)
+
+        counts = {name: partial(self.rows.total, name, vote) for name in to_vote}
         votes = self.histograms("kinds", "kind of the values", counts)
         noise = self.plan.noise_stddev("kinds", len(to_vote))
-        dtypes = {name: str(self.df[name].dtype) for name in to_vote}
+        dtypes = {name: str(header[name].dtype) for name in to_vote}
         verdicts = columns_of_votes(votes, dtypes, noise, self.untyped_text)
         columns |= {name: verdict.column for name, verdict in verdicts.items()}
         self.unclear = {name: verdict for name, verdict in verdicts.items() if not verdict.is_clear}
-        named = [columns[name] for name in self.df.columns]
-        self.df = read_text(self.df, named)
+        named = [columns[name] for name in header.columns]
+        self.rows = self.rows.read(named)
         return named
 
     def count_rows(self, n_columns: int) -> float:
@@ -260,7 +261,7 @@ class _Door:
         if n_columns == 0:
             raise DataError("fit: every column is an identifier or a constant, so there is nothing to learn.")
         release = self._release(N_ROWS, (), self.plan.noise_multiplier("rows", 1))
-        (noisy,) = self.measurer.counts([release], [lambda: np.array([len(self.df)])]) or []
+        (noisy,) = self.measurer.counts([release], [lambda: np.array([len(self.rows)])]) or []
         n_rows = float(noisy[0])
         needed = needed_rows(self.plan, n_columns)
         if n_rows < needed:
@@ -281,10 +282,11 @@ class _Door:
 
     def _recurrence(self, column: Column, most: int | None) -> np.ndarray:
         """Return the numbers of keys by their rows: equal as units are, or as categories, which a NaN cannot stop."""
-        present = self.present(column.name)
         is_entity = column.name == self.plan.unit.entity
-        keys = present if is_entity else pd.Series(typed(present), dtype=object)
-        rows = np.bincount(units_of(keys.to_frame(column.name), column.name))
+        found, times = self.rows.distinct(column.name)
+        keys = found if is_entity else pd.Series(typed(found), dtype=object)
+        units = units_of(keys.to_frame(column.name), column.name)
+        rows = np.bincount(units, times).astype(np.int64)
         return column.recurrence_counts(rows, column.recurrence_cells(most))
 
     def find_precision(self, columns: Sequence[Column]) -> list[Column]:
@@ -292,7 +294,7 @@ class _Door:
         self.open = frozenset(c.name for c in columns if has_range(c) and not c.has_precision)
         known = [column.with_implied_precision() for column in columns]
         open_ = {c.name: c for c in known if has_range(c) and not c.has_precision}
-        counts = {name: partial(c.precision_counts, self.df[name]) for name, c in open_.items()}
+        counts = {name: partial(self.rows.total, name, c.precision_counts) for name, c in open_.items()}
         votes = self.histograms("precision", "decimals or resolution", counts)
         noise = self.plan.noise_stddev("precision", len(counts))
         surely, likely = grid.SURELY * noise, grid.LIKELY * noise
@@ -359,14 +361,15 @@ class _Door:
             for name, noisy in self.histograms(stage, what, counts).items()
         }
 
-    def _vote(self, name: str) -> np.ndarray:
-        return _vote_counts(self.present(name), self.untyped_text)
-
     def _over(self, column: LatticeColumn, edges: np.ndarray) -> np.ndarray:
         """Return ``(len(edges) - 1,)`` counts of a column's values; values outside go to the end cells."""
         read = column.to_lattice if edges.dtype == np.int64 else column.scaled
-        lattice, present = read(self.df[column.name])
-        return np.histogram(np.clip(lattice[present], edges[0], edges[-1] - 1), edges)[0]
+
+        def counts(cells: pd.Series) -> np.ndarray:
+            lattice, present = read(cells)
+            return np.histogram(np.clip(lattice[present], edges[0], edges[-1] - 1), edges)[0]
+
+        return self.rows.total(column.name, counts)
 
     def measure(
         self, columns: Sequence[Column], spans: dict[str, grid.Span], n_rows: float, n_cells: int
@@ -441,11 +444,16 @@ class _Door:
         ]
 
     def _roundness(self, encoder: LatticeEncoder) -> np.ndarray:
-        return np.bincount(encoder.round_classes(self.df[encoder.name]), minlength=len(encoder.steps))
+        n = len(encoder.steps)
+        return self.rows.total(
+            encoder.name, lambda cells: np.bincount(encoder.round_classes(cells), minlength=n)
+        )
 
     def _count(self, encoder: ColumnEncoder, noise: float) -> ReleasedColumn:
         def exact() -> np.ndarray:
-            return np.bincount(encoder.transform(self.df[encoder.name]), minlength=encoder.n_cells)
+            return self.rows.total(
+                encoder.name, lambda cells: np.bincount(encoder.transform(cells), minlength=encoder.n_cells)
+            )
 
         release = self._release("1-way histogram", (encoder.name,), noise)
         (counts,) = self.measurer.counts([release], [exact]) or []
@@ -489,7 +497,7 @@ class _Door:
 
     def _n_values(self, column: Column) -> np.ndarray:
         """Return the number of a column's categories or numbers, ``(1,)``: each row changes it by at most one."""
-        return np.array([len(self._observe(column).values)])
+        return np.array([sum(len(observed.values) for observed in self._observe(column))])
 
     def _discover(self, column: Column, what: str, noise: float) -> ReleasedColumn:
         """Return the categories that pass the threshold, with their noisy counts."""
@@ -502,14 +510,18 @@ class _Door:
         counts = np.concatenate([[found.n_missing], found.counts[is_kept], [np.nan]])
         return ReleasedColumn(encoder, counts, release.noise_stddev)
 
-    def _observe(self, column: Column) -> Observed:
-        """Return a column's numbers, or categories that a schema can hold, and their exact counts."""
+    def _observe(self, column: Column) -> Iterator[Observed]:
+        """Yield a column's numbers, or categories that a schema can hold, with their exact counts, piece by piece."""
         if has_range(column):
-            numbers, n_each = column.repeated(self.df[column.name], column.name in self.open)
-            return Observed(numbers.tolist(), n_each, len(self.df) - int(n_each.sum()))
-        present = self.present(column.name)
-        values, counts = counted(pd.Series(column.cells(present), dtype=object))
-        return Observed(values, counts, len(self.df) - len(present))
+            repeated, n_rest = partial(column.repeated, is_exact=column.name in self.open), len(self.rows)
+            for numbers, n_each in self.rows.numbers(column.name, repeated):
+                yield Observed(numbers.tolist(), n_each, n_rest - int(n_each.sum()))
+                n_rest = 0
+            return
+        n_missing = self.rows.missing(column.name)
+        for values, counts in self.rows.counted(column.name, column.cells):
+            yield Observed(values, counts, n_missing)
+            n_missing = 0
 
 
 def _vote_counts(series: pd.Series, untyped_text: bool) -> np.ndarray:

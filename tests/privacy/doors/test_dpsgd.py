@@ -7,6 +7,7 @@ from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from opacus import GradSampleModule
@@ -25,11 +26,13 @@ from tabgan.privacy.doors.dpsgd import (
     measure_gain,
 )
 from tabgan.privacy.doors.measure import Measurer
+from tabgan.privacy.doors.measured_table import MeasuredTable
 from tabgan.privacy.events import GAUSSIAN, POISSON_GAUSSIAN
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.ledger.journal import Journal
 from tabgan.privacy.plan import SHARES, Plan, make_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit
+from tabgan.table.summed import FrameRows
 
 SIZES = (3, 4)
 CPU = torch.device("cpu")
@@ -313,6 +316,53 @@ def test_draws_are_the_systems_entropy_and_uniform(monkeypatch):
     for byte, expected in ((b"\0", 0.0), (b"\xff", 1 - 2.0**-53)):
         monkeypatch.setattr(dpsgd, "secrets", SimpleNamespace(token_bytes=lambda n, byte=byte: byte * n))
         assert dpsgd._draws(3).tolist() == [expected] * 3
+
+
+def measured(codes, n_rows: float) -> MeasuredTable:
+    """Return as much of a measured table as the draw of a part of its rows asks for."""
+    encoder = SimpleNamespace(columns=(), positions={}, cycles={})
+    frame = FrameRows(pd.DataFrame(index=range(len(codes))))
+    released = SimpleNamespace(n_rows=n_rows)
+    return MeasuredTable(released, encoder, [], [], [], codes, frame)  # type: ignore[arg-type]
+
+
+def test_units_of_a_part_are_drawn_one_by_one_at_its_rate(monkeypatch):
+    """Two-sided, with wrong rates as controls: units as independent coins, whose rows come together."""
+    monkeypatch.setattr(dpsgd, "MANY_ROWS", 4_000)
+    monkeypatch.setattr(dpsgd, "DRAWN_ROWS", 1_000)
+    monkeypatch.setattr(dpsgd, "DRAWS", 700)
+    units = np.repeat(np.arange(2_500), 2)
+    codes = np.stack([units, np.arange(5_000)], axis=1)
+    many, runs, sizes, seen = measured(codes, 5_000.0), 200, [], np.zeros(2_500)
+    for _ in range(runs):
+        part = dpsgd.training_rows(many, units)
+        drawn = np.unique(part.codes[:, 0])
+        assert part.n_rows == 1_000.0
+        assert part.codes[:, 1].tolist() == np.flatnonzero(np.isin(units, drawn)).tolist()  # all their rows
+        assert part.units.tolist() == np.repeat(np.arange(len(drawn)), 2).tolist()
+        assert part.places.shape == (len(part.codes), 0)
+        sizes.append(len(drawn))
+        seen[drawn] += 1
+
+    def fits(rate):
+        mean, variance = 2_500 * rate, 2_500 * rate * (1 - rate)
+        return bool(abs(np.mean(sizes) - mean) < 4.5 * math.sqrt(variance / runs))
+
+    assert fits(0.2)
+    assert not any(fits(0.2 * wrong) for wrong in (2 / 3, 3 / 2))
+    low, high = stats.chi2.interval(1 - 1e-5, runs - 1)
+    assert low < np.var(sizes, ddof=1) * (runs - 1) / (2_500 * 0.2 * 0.8) < high
+    low, high = stats.chi2.interval(1 - 1e-5, 2_500)
+    assert (
+        low < ((seen - runs * 0.2) ** 2).sum() / (runs * 0.2 * 0.8) < high
+    )  # no unit more often than another
+
+
+def test_few_rows_are_a_part_as_they_are():
+    codes = table(50)
+    part = dpsgd.training_rows(measured(codes, float(dpsgd.MANY_ROWS)), np.arange(50))
+    assert part.codes is codes
+    assert part.n_rows == dpsgd.MANY_ROWS
 
 
 def test_an_empty_batch_takes_a_noisy_counted_step():

@@ -52,10 +52,14 @@ from tabgan.privacy.plan import SHARES, Plan, make_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit
 from tabgan.rules import FixedCombinations, Formula, Inequality, Missing, OneOf, Unique
 from tabgan.schema import Numeric, Schema
+from tabgan.table import spooled as spooled_module
 from tabgan.table.checks import check_table
 from tabgan.table.codes import TableEncoder
 from tabgan.table.impossible import possible_pairs
+from tabgan.table.partitions import FrameParts
 from tabgan.table.proposals import named_columns
+from tabgan.table.spooled import check_any, spooled
+from tabgan.table.summed import rows_of
 
 #: Rounding errors of floats, in sums of a few thousand numbers below 2**20.
 ROUNDING_ERROR = 1e-9
@@ -174,10 +178,11 @@ class WatchedMeasurer(Measurer):
         super().__init__(ledger)
         self._recorder = recorder
 
-    def discover(self, release: Release, exact: Callable[[], Observed], max_rows: int) -> Any:
-        def observed() -> Observed:
-            self._recorder.observed = exact()
-            return self._recorder.observed
+    def discover(self, release: Release, exact: Callable[[], Any], max_rows: int) -> Any:
+        def observed() -> Iterator[Observed]:
+            for piece in exact():
+                self._recorder.observed = piece
+                yield piece
 
         return super().discover(release, observed, max_rows)
 
@@ -295,16 +300,20 @@ def recorded(recorder: Recorder, rows: pd.Index, seed: int) -> Iterator[None]:
     What orders an entity's rows is one number a row from the system's entropy; here it belongs to the row.
     """
     lots = np.random.default_rng([seed, 1]).integers(0, 2**63, int(rows.max()) + 1)[rows].astype(np.uint64)
+    drawn = 0
 
     def token_bytes(n: int) -> bytes:
-        assert n == lots.nbytes, "rows draw lots that are not one a row"
-        return lots.tobytes()
+        nonlocal drawn
+        drawn += n
+        assert drawn <= lots.nbytes, "rows draw lots that are not one a row"
+        return lots.tobytes()[drawn - n : drawn]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mechanisms, "noisy_vector", recorder.noisy_vector)
         patch.setattr(mechanisms, "discover", recorder.discover)
         patch.setattr(contributions, "secrets", SimpleNamespace(token_bytes=token_bytes))
         yield
+    assert drawn in (0, lots.nbytes), "rows draw lots that are not one a row"
 
 
 @contextmanager
@@ -324,19 +333,32 @@ Bound = Callable[[pd.DataFrame, PrivacyUnit], BoundedTable]
 
 
 def fit(
-    case: Case, df: pd.DataFrame, first: Recorder | None = None, bound: Bound = bound_contributions
+    case: Case,
+    df: pd.DataFrame,
+    first: Recorder | None = None,
+    bound: Bound = bound_contributions,
+    rows: int | None = None,
 ) -> Fit:
-    """Take a table as far as the discriminator's first step."""
+    """Take a table as far as the discriminator's first step, in memory or in parts of some rows."""
     recorder = Recorder(case.seed, first)
     plan = make_plan(case.epsilon, 1e-6, adversary_share=0.0, unit=case.unit)
     measurer = WatchedMeasurer(WatchedLedger(plan, recorder), recorder)
     marked = df.assign(**{EXTRA: case.is_extra[df.index]})
     public: list[str] = []
-    with recorded(recorder, df.index, case.seed), logged(public):
-        table = bound(marked, plan.unit)
-        is_extra = table.df[EXTRA].to_numpy()
-        kept = table.df.drop(columns=EXTRA)
-        check_table(kept, case.schema, untyped_text=case.untyped_text)  # of the generator's tables, all pass
+    source = marked if rows is None else FrameParts(marked, rows)
+    check_table(df, case.schema, untyped_text=case.untyped_text)  # of the generator's tables, all pass
+    with (
+        recorded(recorder, df.index, case.seed),
+        logged(public),
+        spooled(source, case.schema, untyped_text=case.untyped_text) as read,
+    ):
+        check_any(read, case.schema, untyped_text=case.untyped_text)
+        table = bound(read, plan.unit)
+        is_extra = rows_of(table.df).frame([EXTRA])[EXTRA].to_numpy(dtype=bool)
+        if isinstance(table.df, pd.DataFrame):
+            kept = table.df.drop(columns=EXTRA)
+        else:
+            kept = replace(table.df, names=[name for name in marked if name != EXTRA])
         try:
             measured = measure_table(
                 kept,
@@ -348,7 +370,8 @@ def fit(
             )
         except TabGANError as error:
             return Fit(recorder, [*public, f"{type(error).__name__}: {error}"])
-    codes, encoder, released = measured.codes, measured.encoder, measured.released
+        codes = np.array(measured.codes)
+    encoder, released = measured.encoder, measured.released
     public += [str(codes.dtype), repr(measurer.privacy_filter.entries)]
     public += in_words(released, encoder, [*measured.one_ways, *measured.pairs])
     units = _with_extra_last(table.units, is_extra)
@@ -454,11 +477,11 @@ class Tally:
             self.n_releases[what] += 1
 
 
-def check(case: Case, tally: Tally, bound: Bound = bound_contributions) -> None:
+def check(case: Case, tally: Tally, bound: Bound = bound_contributions, rows: int | None = None) -> None:
     """Fail if one unit shows in anything that leaves."""
     first_table, second_table = case.tables()
-    first = fit(case, first_table, bound=bound)
-    second = fit(case, second_table, first.recorder, bound)
+    first = fit(case, first_table, bound=bound, rows=rows)
+    second = fit(case, second_table, first.recorder, bound, rows)
     tally.n_cases += 1
     tally.compare(first.recorder, second.recorder)
     assert first.public == second.public, "the table shows by the side of what is released"
@@ -1037,6 +1060,39 @@ def test_what_leaves_moves_by_no_more_than_its_line_declares_in_many_tables(is_e
     assert tally.n_cases == 400
 
 
+def check_in_parts(cases: range, seed: int, *, is_entity: bool) -> None:
+    """Fail unless a table in parts gives the mechanisms what it gives them in memory, and hides a unit in any part."""
+    tally, rng = Tally(), np.random.default_rng(seed)
+    for number in cases:
+        case = random_case((seed, number), is_entity=is_entity)
+        rows = int(rng.choice([1, 7, 30, 50]))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(spooled_module, "MOST_VALUES", int(rng.choice([0, 5, 2**18])))
+            patch.setattr(spooled_module, "ROWS", int(rng.choice([3, 2**18])))
+            whole = fit(case, case.df)
+            parts = fit(case, case.df, whole.recorder, rows=rows)
+            assert whole.public == parts.public, number
+            assert len(whole.recorder.crossings) == len(parts.recorder.crossings)
+            for crossing, other in zip(whole.recorder.crossings, parts.recorder.crossings, strict=True):
+                np.testing.assert_equal(crossing.exact, other.exact, f"{number}: {crossing.releases[0]}")
+            np.testing.assert_array_equal(whole.codes, parts.codes)
+            np.testing.assert_array_equal(whole.units, parts.units)
+            check(case, tally, rows=rows)
+    assert tally.n_errors < 0.2 * len(cases)
+
+
+@UNITS
+def test_parts_of_a_table_give_what_the_table_gives_in_memory(is_entity):
+    """Of every kind of column, with rows of one entity in many parts; kept by number, as they are, or both."""
+    check_in_parts(range(3), 50, is_entity=is_entity)
+
+
+@pytest.mark.slow
+@UNITS
+def test_parts_of_many_tables_give_what_they_give_in_memory(is_entity):
+    check_in_parts(range(3, 200), 50, is_entity=is_entity)
+
+
 def one_column(values: list[Any], dtype: Any = object, column: dict[str, Any] | None = None) -> Case:
     """Return a table of one column, whose first row is the extra one."""
     df = pd.DataFrame({"a": pd.Series(values, dtype=dtype)})
@@ -1124,10 +1180,10 @@ def ruled_case(seed: int, *, is_entity: bool) -> Case:
     return Case(df, order >= n_usual, Schema(**given), False, epsilon, seed, bool(rng.random() < 0.5))
 
 
-def check_ruled(seeds: range, *, is_entity: bool) -> None:
+def check_ruled(seeds: range, *, is_entity: bool, rows: int | None = None) -> None:
     tally = Tally()
     for seed in seeds:
-        check(ruled_case(seed, is_entity=is_entity), tally)
+        check(ruled_case(seed, is_entity=is_entity), tally, rows=rows)
     assert tally.n_errors == 0
     assert max(tally.largest.values()) > 0.99
 
@@ -1136,6 +1192,7 @@ def check_ruled(seeds: range, *, is_entity: bool) -> None:
 def test_rows_that_break_declared_rules_move_no_more_than_others(is_entity):
     """A row is reduced by itself, and nothing asks if it keeps the rules."""
     check_ruled(range(2), is_entity=is_entity)
+    check_ruled(range(2, 3), is_entity=is_entity, rows=31)
 
 
 @pytest.mark.slow
@@ -1353,7 +1410,7 @@ class TestTheCheck:
 
         def with_maximum(door, column, edges):
             counts = over(door, column, edges)
-            counts[0] = column.to_lattice(door.df[column.name])[0].max(initial=0)
+            counts[0] = column.to_lattice(door.rows.df[column.name])[0].max(initial=0)
             return counts
 
         over = release_module._Door._over
@@ -1368,7 +1425,7 @@ class TestTheCheck:
             columns = name_kinds(door, declared)
             for i, column in enumerate(columns):
                 if isinstance(column, Numeric) and column.name not in declared:
-                    series = door.df[column.name]
+                    series = door.rows.df[column.name]
                     bounds = (float(series.min()), float(series.max()))
                     columns[i] = column.model_copy(update={"decimals": 0, "bounds": bounds})
             return columns
@@ -1380,7 +1437,7 @@ class TestTheCheck:
 
     def test_a_line_of_the_log_that_follows_the_rows(self, monkeypatch):
         def with_a_line(door, declared):
-            release_module.logger.warning("%d rows", len(door.df))
+            release_module.logger.warning("%d rows", len(door.rows))
             return name_kinds(door, declared)
 
         name_kinds = release_module._Door.name_kinds
@@ -1391,7 +1448,7 @@ class TestTheCheck:
     def test_counts_without_noise(self, monkeypatch):
         def without_noise(door, encoder, noise):
             released = count(door, encoder, noise)
-            exact = np.bincount(encoder.transform(door.df[encoder.name]), minlength=encoder.n_cells)
+            exact = np.bincount(encoder.transform(door.rows.df[encoder.name]), minlength=encoder.n_cells)
             return replace(released, counts=exact.astype(float))
 
         count = release_module._Door._count

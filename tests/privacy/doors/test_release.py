@@ -28,6 +28,7 @@ from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import make_plan
 from tabgan.privacy.unit import PrivacyUnit
 from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, Text
+from tabgan.table.summed import rows_of
 
 N = 4_000
 
@@ -629,7 +630,12 @@ class TestDiscoveries:
         df = pd.DataFrame({"town": pd.Series([f"town {i:02}" for i in which], dtype=object), "x": which / 7})
         df.loc[len(df)] = [None, np.nan]
         return _Door(
-            df, plan, Measurer(PrivacyFilter(plan)), untyped_text=False, open=frozenset({"x"}), delta=1e-9
+            rows_of(df),
+            plan,
+            Measurer(PrivacyFilter(plan)),
+            untyped_text=False,
+            open=frozenset({"x"}),
+            delta=1e-9,
         )
 
     def rare(self, door):
@@ -637,14 +643,14 @@ class TestDiscoveries:
             Categorical(name="town", dtype="object", categories=()).encoder(), np.array([0, np.nan]), 1.0
         )
         column = Categorical(name="town", dtype="object")
-        found = door.find_rare([column], {"town": first}, len(door.df))["town"]
+        found = door.find_rare([column], {"town": first}, len(door.rows))["town"]
         assert len(found.encoder.categories) == len(self.COUNTS)
         return found.counts[1:-1], found.noise_stddev
 
     def frequent(self, door):
         column = Numeric(name="x", dtype="float64")
         noise = door.plan.noise_multiplier("exact", 1)
-        found = door._repeated(column, "frequent numbers", noise, len(door.df))
+        found = door._repeated(column, "frequent numbers", noise, len(door.rows))
         assert len(found.values) == len(self.COUNTS)
         return found.counts, door.plan.noise_stddev("exact", 1)
 
@@ -652,7 +658,7 @@ class TestDiscoveries:
         """Many rows without a number that was found cause a closer look."""
         noise = door.plan.noise_multiplier("rare", 6)
         column, first = Numeric(name="x", dtype="float64"), Repeated.of({}, 1e9, 1e9)
-        found = door._repeated(column, "rare numbers", noise, len(door.df), first)
+        found = door._repeated(column, "rare numbers", noise, len(door.rows), first)
         assert len(found.values) == len(self.COUNTS)
         return found.counts, door.plan.noise_stddev("rare", 6)
 
@@ -729,7 +735,7 @@ class TestKeys:
     def door(self, unit, keys=(*range(60), *range(30), *range(10))):
         plan = make_plan(3.0, 1e-6, adversary_share=0.0, unit=unit)
         df = pd.DataFrame({"key": keys})
-        return _Door(df, plan, Measurer(PrivacyFilter(plan)), untyped_text=False)
+        return _Door(rows_of(df), plan, Measurer(PrivacyFilter(plan)), untyped_text=False)
 
     @UNITS
     def test_a_row_moves_a_key_from_one_cell_to_the_next(self, unit, sensitivity):

@@ -1,0 +1,309 @@
+"""The rows of a table as the doors count them: a map over parts, and a sum.
+
+A count of door 1a is a sum over the cells of one column, each judged by itself. So a frame in memory and a table in
+parts have the same counts, to the bit: of the latter, each distinct value is judged once and counts as often as it
+occurs. All results here are exact, and private.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tabgan.columns import Column
+from tabgan.columns.keys import add_keys, listed, typed
+from tabgan.columns.kind import read_text
+from tabgan.table.codes import TableEncoder
+from tabgan.table.merged import Merged
+from tabgan.table.reduction import Reduction
+from tabgan.table.spooled import SpooledTable
+
+#: Cells of a column, beside its numbered values, whose distinct values are counted at a time.
+PIECE = 2**21
+
+
+class Rows(ABC):
+    """Rows, of which each question concerns one column and is a sum over its cells.
+
+    Attributes:
+        header: The table without its rows, public.
+    """
+
+    header: pd.DataFrame
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def cells(self, name: str) -> Iterator[tuple[pd.Series, np.ndarray | None]]:
+        """Yield cells of a column and how often each of them counts, ``None`` for once."""
+
+    @abstractmethod
+    def read(self, columns: Iterable[Column]) -> Rows:
+        """Return the rows as columns read their text, see :func:`~tabgan.columns.kind.read_text`."""
+
+    @abstractmethod
+    def reduced(self, reduction: Reduction) -> Rows:
+        """Return the rows of the reduced table."""
+
+    @abstractmethod
+    def codes(self, encoder: TableEncoder) -> np.ndarray:
+        """Return ``(rows, columns)`` codes."""
+
+    @abstractmethod
+    def frame(self, names: Sequence[str], where: np.ndarray | None = None) -> pd.DataFrame:
+        """Return some columns of some rows, by their ascending numbers, or of all."""
+
+    def total(self, name: str, count: Callable[[pd.Series], np.ndarray]) -> np.ndarray:
+        """Return the counts of a column, given those of some of its cells: integers that add up over cells."""
+        found = [n * count(cells) for cells, n in _once_each(self.cells(name))]
+        return sum(found[1:], found[0]) if found else count(self.header[name])
+
+    def pieces(self, name: str) -> int:
+        """Return the number of pieces in which the distinct values of a column are counted, to bound the memory."""
+        del name
+        return 1
+
+    def counted(
+        self, name: str, of: Callable[[pd.Series], list[Any]]
+    ) -> Iterator[tuple[list[Any], np.ndarray]]:
+        """Yield the distinct categories of a column's cells that are not missing, and how often each occurs.
+
+        In pieces if there are very many, by the hash of a category.
+        """
+        pieces = self.pieces(name)
+        whole = self._counter(name, of, 0, 1, math.inf if pieces == 1 else PIECE)
+        if whole is not None:
+            yield listed(whole)
+            return
+        for piece in range(pieces):
+            yield listed(self._counter(name, of, piece, pieces, math.inf) or Counter())
+
+    def _counter(
+        self, name: str, of: Callable[[pd.Series], list[Any]], piece: int, pieces: int, most: float
+    ) -> Counter[Hashable] | None:
+        """Return the counts of one piece of the categories, ``None`` if it has more of them than ``most``."""
+        found: Counter[Hashable] = Counter()
+        for cells, times in self.cells(name):
+            present = cells.notna().to_numpy(dtype=bool)
+            keys = typed(of(cells[present]))
+            add_keys(found, keys, None if times is None else times[present], (piece, pieces))
+            if len(found) > most:
+                return None
+        return found
+
+    def numbers(
+        self, name: str, of: Callable[[pd.Series], tuple[np.ndarray, np.ndarray]]
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the distinct numbers of a column, ascending, and how often each occurs, given those of some cells.
+
+        In pieces if there are very many, by a hash of the number.
+        """
+        pieces = self.pieces(name)
+        whole = self._numbers(name, of, 0, 1, math.inf if pieces == 1 else PIECE)
+        if whole is not None:
+            yield whole
+            return
+        for piece in range(pieces):
+            found = self._numbers(name, of, piece, pieces, math.inf)
+            if found is not None:
+                yield found
+
+    def _numbers(
+        self,
+        name: str,
+        of: Callable[[pd.Series], tuple[np.ndarray, np.ndarray]],
+        piece: int,
+        pieces: int,
+        most: float,
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return one piece of the distinct numbers and their counts, ``None`` if it has more of them than ``most``."""
+        waiting: list[tuple[np.ndarray, np.ndarray]] = []
+        for cells, n in _once_each(self.cells(name)):
+            values, counts = of(cells)
+            is_in = _hashes(values) % np.uint64(pieces) == piece if pieces > 1 else slice(None)
+            waiting.append((values[is_in], n * counts[is_in]))
+            if sum(len(each) for each, _ in waiting[1:]) > PIECE:
+                waiting = [_merged(waiting)]
+                if len(waiting[0][0]) > most:
+                    return None
+        whole = _merged(waiting or [of(self.header[name])])
+        return None if len(whole[0]) > most else whole
+
+    def distinct(self, name: str) -> tuple[pd.Series, np.ndarray]:
+        """Return cells of a column, each value that is not missing among them, and how often each counts."""
+        found = [(cells, np.ones(len(cells), int) if n is None else n) for cells, n in self.cells(name)]
+        cells, times = pd.concat([each for each, _ in found]), np.concatenate([n for _, n in found])
+        is_there = cells.notna().to_numpy(dtype=bool)
+        return cells[is_there], times[is_there]
+
+    def missing(self, name: str) -> int:
+        """Return the number of missing cells of a column."""
+        return int(self.total(name, lambda cells: np.array([cells.isna().sum()]))[0])
+
+
+def _merged(found: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """Return distinct numbers, ascending, and their counts, of several of them."""
+    if len(found) == 1:
+        return found[0]
+    numbers, places = np.unique(np.concatenate([each for each, _ in found]), return_inverse=True)
+    counts = np.zeros(len(numbers), dtype=np.int64)
+    np.add.at(counts, places, np.concatenate([each for _, each in found]))
+    return numbers, counts
+
+
+def _hashes(numbers: np.ndarray) -> np.ndarray:
+    """Return 64 bits for each number: the same for the same one."""
+    bits = np.ascontiguousarray(numbers + 0.0).view(np.uint64)
+    return (bits ^ (bits >> np.uint64(32))) * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(20)
+
+
+def _once_each(weighted: Iterable[tuple[pd.Series, np.ndarray | None]]) -> Iterator[tuple[pd.Series, int]]:
+    """Yield cells that all count equally often, and how often: by the binary digits of their counts."""
+    for cells, times in weighted:
+        if times is None:
+            yield cells, 1
+            continue
+        for digit in range(int(times.max(initial=0)).bit_length()):
+            has_digit = (times >> digit) & 1 == 1
+            if has_digit.any():
+                yield cells[has_digit], 1 << digit
+
+
+def rows_of(table: pd.DataFrame | SpooledTable | Rows) -> Rows:
+    """Return the rows of a frame or of a table in parts."""
+    if isinstance(table, Rows):
+        return table
+    return SpooledRows(table) if isinstance(table, SpooledTable) else FrameRows(table)
+
+
+@dataclass
+class FrameRows(Rows):
+    """The rows of a frame in memory."""
+
+    df: pd.DataFrame
+
+    def __post_init__(self) -> None:
+        self.header = self.df.iloc[:0]
+
+    def __len__(self) -> int:
+        return len(self.df)
+
+    def cells(self, name: str) -> Iterator[tuple[pd.Series, np.ndarray | None]]:
+        yield self.df[name], None
+
+    def read(self, columns: Iterable[Column]) -> Rows:
+        return FrameRows(read_text(self.df, columns))
+
+    def reduced(self, reduction: Reduction) -> Rows:
+        return FrameRows(reduction.reduce(self.df))
+
+    def codes(self, encoder: TableEncoder) -> np.ndarray:
+        return encoder.transform(self.df)
+
+    def frame(self, names: Sequence[str], where: np.ndarray | None = None) -> pd.DataFrame:
+        some = self.df[list(names)]
+        return some if where is None else some.iloc[where].reset_index(drop=True)
+
+
+@dataclass
+class SpooledRows(Rows):
+    """The rows of a table in parts that are kept once contributions are bounded.
+
+    Attributes:
+        table: The private copy.
+        kept: For each block ``(rows,)`` true for its rows that count; ``None`` for all.
+        readers: Columns that read text, by name.
+        names: Names of the columns; those of the copy by default.
+    """
+
+    table: SpooledTable
+    kept: list[np.ndarray] | None = None
+    readers: Mapping[str, Column] = field(default_factory=dict)
+    names: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        names = list(self.names or self.table.header.columns)
+        self.header = pd.DataFrame({name: self.table.column(name).values.iloc[:0] for name in names})
+        self._times: dict[str, np.ndarray] = {}
+
+    def __len__(self) -> int:
+        return len(self.table) if self.kept is None else sum(int(kept.sum()) for kept in self.kept)
+
+    def _read(self, cells: pd.Series) -> pd.Series:
+        reader = self.readers.get(str(cells.name))
+        return cells if reader is None else read_text(cells.to_frame(), [reader])[cells.name]
+
+    def _of(self, number: int, rows: Any) -> Any:
+        return rows if self.kept is None else rows[self.kept[number]]
+
+    def cells(self, name: str) -> Iterator[tuple[pd.Series, np.ndarray | None]]:
+        column = self.table.column(name)
+        if name not in self._times:
+            times = np.zeros(len(column.values), dtype=np.int64)
+            for number in filter(column.is_coded, range(column.n_blocks)):
+                times += np.bincount(self._of(number, column.codes(number)), minlength=len(times))
+            self._times[name] = times
+        times = self._times[name]  # of values that bounded contributions leave out altogether, 0
+        yield self._read(column.values[times > 0]), times[times > 0]
+        for number in range(column.n_blocks):
+            if not column.is_coded(number):
+                yield self._read(self._of(number, column.cells(number))), None
+
+    def pieces(self, name: str) -> int:
+        column = self.table.column(name)
+        raw = [n for each, n in enumerate(self.table.lengths) if not column.is_coded(each)]
+        return 1 + sum(raw) // PIECE
+
+    def read(self, columns: Iterable[Column]) -> Rows:
+        read = replace(self, readers={**self.readers, **{column.name: column for column in columns}})
+        read._times = self._times
+        return read
+
+    def reduced(self, reduction: Reduction) -> Rows:
+        for part in reduction.merged:
+            self.table.add(part.name, object, partial(self._merged, reduction, part))
+        return replace(self, names=reduction.inner_names)
+
+    def _merged(self, reduction: Reduction, part: Merged, number: int) -> pd.Series:
+        return reduction.merge(part, self.table.frame(number, part.members))
+
+    def codes(self, encoder: TableEncoder) -> np.ndarray:
+        columns = [self.table.column(coded.encoder.column.name) for coded in encoder.columns]
+        code_of = [
+            coded.code_of_cell[coded.encoder.transform(self._read(column.values))].astype(encoder.code_dtype)
+            for coded, column in zip(encoder.columns, columns, strict=True)
+        ]
+
+        def block(number: int) -> np.ndarray:
+            found = np.empty((self.table.lengths[number], len(columns)), dtype=encoder.code_dtype)
+            for position, (coded, column) in enumerate(zip(encoder.columns, columns, strict=True)):
+                if column.is_coded(number):
+                    found[:, position] = code_of[position][column.codes(number)]
+                else:
+                    cells = coded.encoder.transform(self._read(column.cells(number)))
+                    found[:, position] = coded.code_of_cell[cells]
+            return np.asarray(self._of(number, found))
+
+        blocks = map(block, range(len(self.table.lengths)))
+        return self.table.store("codes", encoder.code_dtype, len(columns), blocks)
+
+    def frame(self, names: Sequence[str], where: np.ndarray | None = None) -> pd.DataFrame:
+        frames, first = [self.header[list(names)]], 0
+        for number in range(len(self.table.lengths)):
+            block = self._of(number, self.table.frame(number, names))
+            last = first + len(block)
+            if where is not None:
+                block = block.iloc[where[slice(*np.searchsorted(where, [first, last]))] - first]
+            frames.append(block)
+            first = last
+        whole = pd.concat(frames[1:] or frames, ignore_index=True)
+        return pd.DataFrame({name: self._read(whole[name]) for name in names}, index=whole.index)

@@ -1,0 +1,115 @@
+"""Fits to tables in parts, from the call to the ledger."""
+
+from __future__ import annotations
+
+import tempfile
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabgan.errors import CheckpointError, LedgerError, SourceError
+from tabgan.fitting import fit as fitting
+from tabgan.io import opening
+from tabgan.model.adversary import training
+from tabgan.privacy.doors import dpsgd
+from tabgan.privacy.ledger.file import LedgerFile
+from tabgan.privacy.unit import PrivacyUnit
+from tabgan.schema import Schema
+from tabgan.synthesizer import TabGAN
+from tabgan.table.partitions import FrameParts
+from tabgan.table.spooled import PREFIX
+
+SECRET = "Zanzibar-4711"
+
+
+@pytest.fixture(autouse=True)
+def _small_memory(monkeypatch):
+    """Have every table in parts copied to the disk, however small."""
+    monkeypatch.setattr(opening, "MOST_IN_MEMORY", 0)
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch):
+    """A place for temporary files of this test's own."""
+    (tmp_path / "private").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "private"))
+    return tmp_path / "private"
+
+
+def table(n_rows=900, seed=0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "income": rng.normal(3_000, 500, n_rows).round(),
+            "town": rng.choice(["Ulm", "Bonn", None], n_rows),
+            "member": rng.random(n_rows) < 0.3,
+        }
+    )
+
+
+class Broken(FrameParts):
+    """A source that goes away after its first part."""
+
+    def __iter__(self):
+        yield next(super().__iter__())
+        raise ConnectionError(SECRET)
+
+
+def test_a_ledger_and_a_checkpoint_know_the_rows_in_any_parts(tmp_path, place):
+    df, ledger, kept = table(), tmp_path / "ledger.jsonl", tmp_path / "kept"
+    model = TabGAN(3.0, random_state=0)
+    model.fit(FrameParts(df, 200), ledger=ledger, checkpoint=kept)
+    first = model.sample(20, random_state=0)
+    model.fit(df, ledger=ledger, checkpoint=kept)  # the same fit, which spends nothing more
+    pd.testing.assert_frame_equal(model.sample(20, random_state=0), first)
+    assert len(LedgerFile(ledger).fits) == 1
+    with pytest.raises(CheckpointError, match="another table"):
+        TabGAN(3.0, random_state=0).fit(FrameParts(df[1:], 200), ledger=ledger, checkpoint=kept)
+    with pytest.raises(LedgerError):
+        TabGAN(3.0).fit(FrameParts(df[1:], 200), ledger=ledger)
+    assert not list(place.glob(f"{PREFIX}*"))
+
+
+def test_a_source_that_goes_away_costs_nothing(tmp_path, place):
+    ledger = tmp_path / "ledger.jsonl"
+    model = TabGAN(3.0)
+    with pytest.raises(SourceError, match="reading it stopped.*Nothing was spent") as raised:
+        model.fit(Broken(table(), 200), ledger=ledger)
+    assert SECRET not in str(raised.value)
+    assert not hasattr(model, "privacy_")
+    assert not ledger.exists()
+    assert not list(place.glob(f"{PREFIX}*"))
+
+
+def test_a_part_is_charged_as_the_whole(monkeypatch):
+    """Steps, gain and tables of places get a random part of many rows, and the ledger has the same lines."""
+    schema, trained, entries = Schema(target="member"), [], []
+
+    class Watched(dpsgd.PrivateSteps):
+        def __init__(self, game, codes, units, n_rows, *rest):
+            trained.append((len(codes), n_rows))
+            super().__init__(game, codes, units, n_rows, *rest)
+
+    monkeypatch.setattr(fitting, "PrivateSteps", Watched)
+    monkeypatch.setattr(training, "DRAWN", 500)
+    for many in (2**19, 500):
+        monkeypatch.setattr(dpsgd, "MANY_ROWS", many)
+        monkeypatch.setattr(dpsgd, "DRAWN_ROWS", 300)
+        model = TabGAN(3.0, schema=schema, random_state=0).fit(FrameParts(table(), 200))
+        steps = [entry for entry in model.privacy_.entries if entry.door == "dpsgd"]
+        assert {entry.sample_rate for entry in steps} == {1.0}
+        entries.append(steps)
+    assert entries[0] == entries[1]
+    (whole, _), (part, n_rows) = trained
+    assert whole == 900
+    assert 200 < part < 400
+    assert n_rows == 300
+
+
+def test_rows_of_an_entity_in_many_parts_count_as_those_of_one():
+    df = table().assign(who=np.arange(900) % 60)
+    schema = Schema(entity="who", max_rows=2)
+    model = TabGAN(20.0, schema=schema, random_state=0).fit(FrameParts(df, 50))
+    assert abs(model.n_rows_ - 120) < 30
+    assert model.privacy_.unit == PrivacyUnit("who", 2)

@@ -1,0 +1,84 @@
+"""Counts of rows as sums over parts, and in pieces."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabgan.columns.values import objects
+from tabgan.schema import Schema
+from tabgan.table import spooled as spooled_module
+from tabgan.table import summed
+from tabgan.table.partitions import FrameParts
+from tabgan.table.spooled import spooled
+from tabgan.table.summed import FrameRows, SpooledRows
+
+
+@pytest.fixture(params=[0, 50, 2**18], ids=["as they are", "some numbered", "numbered"])
+def rows(request, monkeypatch, tmp_path):
+    """Return the rows of a table in memory, and of the same in parts."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(spooled_module, "MOST_VALUES", request.param)
+    rng = np.random.default_rng(0)
+    df = pd.DataFrame(
+        {
+            "number": np.where(rng.random(400) < 0.1, np.nan, rng.integers(-40, 40, 400) / 4),
+            "text": rng.choice([*map(str, range(90)), None, "a\0b"], 400),
+        }
+    )
+    with spooled(FrameParts(df, 37), Schema()) as copy:
+        yield FrameRows(df), SpooledRows(copy)
+
+
+def distinct(series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    return np.unique(series.dropna().to_numpy(), return_counts=True)
+
+
+def test_totals(rows):
+    for name in ("number", "text"):
+        found = [each.total(name, lambda cells: np.array([len(cells), cells.isna().sum()])) for each in rows]
+        assert found[0].tolist() == found[1].tolist() == [400, rows[0].df[name].isna().sum()]
+        assert [each.missing(name) for each in rows] == [found[0][1]] * 2
+
+
+def test_categories_and_numbers_in_one_piece_come_in_the_same_order(rows):
+    whole, parts = rows
+    ((values, counts),), ((other, others),) = (each.counted("text", objects) for each in rows)
+    assert values == other
+    assert counts.tolist() == others.tolist()
+    for found in zip(*whole.numbers("number", distinct), *parts.numbers("number", distinct), strict=True):
+        np.testing.assert_array_equal(*found)
+
+
+@pytest.mark.parametrize("piece", [1, 60, 399])
+def test_pieces_make_the_whole_and_share_no_value(rows, monkeypatch, piece):
+    monkeypatch.setattr(summed, "PIECE", piece)
+    whole, parts = rows
+    ((values, counts),) = whole.counted("text", objects)
+    pieces = list(parts.counted("text", objects))
+    assert len(pieces) == parts.pieces("text")
+    assert sorted(value for each, _ in pieces for value in each) == sorted(values)
+    assert sum(counts.sum() for _, counts in pieces) == counts.sum()
+    numbers = list(parts.numbers("number", distinct))
+    together = np.concatenate([each for each, _ in numbers])
+    ((values, counts),) = whole.numbers("number", distinct)
+    order = np.argsort(together)
+    np.testing.assert_array_equal(together[order], values)
+    np.testing.assert_array_equal(np.concatenate([each for _, each in numbers])[order], counts)
+    if len(numbers) > 40:
+        assert sum(len(each) > 0 for each, _ in numbers) > 10  # the hash spreads them
+
+
+def test_a_value_of_rows_that_are_left_out_is_not_there(rows):
+    _, parts = rows
+    lengths = parts.table.lengths
+    kept = [np.arange(n) == 0 for n in lengths]
+    some = SpooledRows(parts.table, kept)
+    assert len(some) == len(lengths)
+    ((values, counts),) = some.counted("text", objects)
+    assert counts.min() == 1
+    assert counts.sum() + some.missing("text") == len(lengths)
+    assert set(values) <= set(rows[0].df["text"][::37])
+    frame = some.frame(["number"], np.array([0, 2]))
+    np.testing.assert_array_equal(frame["number"], rows[0].df["number"][[0, 74]])
