@@ -26,7 +26,8 @@ from tabgan.assessment.private_request import (
     plan_private_metrics,
 )
 from tabgan.assessment.shareable import Sets
-from tabgan.privacy.doors.private_metrics import Comparison, Noisy
+from tabgan.privacy.doors.private_metrics import Comparison
+from tabgan.privacy.released import Noisy
 
 PATH = Path(__file__).parent / "results" / "private_metrics.json"
 

@@ -33,11 +33,11 @@ from tabgan.fitting.fit import Request, Session, learn, say_what_is_spent, warn_
 from tabgan.fitting.measured import marginals_frame
 from tabgan.fitting.modelfile import Fitted, read_model, stated_form, write_model
 from tabgan.io import as_frame, for_fit, open_table
-from tabgan.privacy.doors.release import check_declared_rows
 from tabgan.privacy.filter import UNTOLD_PLACE
 from tabgan.privacy.ledger.file import LedgerFile
 from tabgan.privacy.ledger.records import LedgerConfig
 from tabgan.privacy.plan import check_budget, make_plan, make_private_metrics_plan
+from tabgan.privacy.released import check_declared_rows
 from tabgan.privacy.unit import ROW, PrivacyUnit
 from tabgan.rules.judging import check_together
 from tabgan.schema import Schema

@@ -103,6 +103,7 @@ ORDER = [
     "privacy.ledger.journal",
     "privacy.ledger",
     "privacy.choice",
+    "privacy.released",
     "privacy.doors.contributions",
     "privacy.doors.digest",
     "privacy.doors.mechanisms",
@@ -711,7 +712,7 @@ class TestSize:
     def test_the_doors_can_be_read_in_one_sitting(self):
         doors = [path for module, path in MODULES.items() if _lies_in(module, {"privacy.doors"})]
         assert len(doors) > 5
-        assert sum(len(path.read_text().splitlines()) for path in doors) <= 2_400
+        assert sum(len(path.read_text().splitlines()) for path in doors) <= 2_200
 
 
 class TestNames:

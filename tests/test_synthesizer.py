@@ -25,8 +25,8 @@ from tabgan.fitting import fit as fitting
 from tabgan.model import loglinear
 from tabgan.privacy import plan as budget
 from tabgan.privacy.doors import measured_table, mechanisms
-from tabgan.privacy.doors.release import needed_rows
 from tabgan.privacy.events import POISSON_GAUSSIAN
+from tabgan.privacy.released import needed_rows
 from tabgan.synthesizer import TabGAN
 from tabgan.table import losses
 

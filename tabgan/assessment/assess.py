@@ -17,8 +17,8 @@ from tabgan.errors import ConfigError
 from tabgan.evaluation import Metric, Rule, evaluate
 from tabgan.evaluation.gate import NO_GATE, Gate
 from tabgan.fitting.modelfile import Fitted
-from tabgan.privacy.doors.release import N_ROWS
 from tabgan.privacy.filter import PrivacyStatement
+from tabgan.privacy.released import N_ROWS
 from tabgan.report import NOT_STATED, Report, ReportData, Stated, collect, collect_shareable
 from tabgan.schema import Schema
 

@@ -28,11 +28,12 @@ from tabgan.fitting.checkpoint import BegunRequest, KeptRequests
 from tabgan.fitting.modelfile import Fitted
 from tabgan.privacy.doors.digest import table_digest
 from tabgan.privacy.doors.measure import Measurer
-from tabgan.privacy.doors.private_metrics import PrivateMetrics, release_private_metrics
+from tabgan.privacy.doors.private_metrics import release_private_metrics
 from tabgan.privacy.filter import UNTOLD, UNTOLD_PLACE, PrivacyFilter, PrivacyStatement
 from tabgan.privacy.ledger.file import FitEntry, LedgerFile
 from tabgan.privacy.ledger.records import LedgerConfig
 from tabgan.privacy.plan import Plan, make_private_metrics_plan
+from tabgan.privacy.released import PrivateMetrics
 from tabgan.privacy.unit import ROW, PrivacyUnit
 from tabgan.report.collect import SAMPLE_FACT
 

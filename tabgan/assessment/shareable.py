@@ -20,7 +20,8 @@ from tabgan.evaluation.metric import LEVEL, Figure, NotComputed, measure, metric
 from tabgan.evaluation.result import ColumnResult, Evaluation, Interval, Metric
 from tabgan.evaluation.utility import MAX_CLASS_NUMBERS, MAX_CLASSES, build_classifier
 from tabgan.evaluation.validity import schema_validity
-from tabgan.privacy.doors.private_metrics import Comparison, Guesser, Noisy, PrivateMetrics
+from tabgan.privacy.doors.private_metrics import Comparison, Guesser
+from tabgan.privacy.released import Noisy, PrivateMetrics
 from tabgan.rules import Rule
 from tabgan.table.coded import CodedColumn
 from tabgan.table.codes import TableEncoder

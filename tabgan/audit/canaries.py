@@ -28,9 +28,9 @@ from tabgan.errors import AuditError
 from tabgan.privacy.doors.contributions import bound_contributions
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.measured_table import measure_table
-from tabgan.privacy.doors.release import ReleasedTable
 from tabgan.privacy.filter import PrivacyFilter, PrivacyStatement
 from tabgan.privacy.plan import Plan
+from tabgan.privacy.released import ReleasedTable
 from tabgan.schema import Categorical, Schema
 
 #: Base rows of every category, over the noise of a 1-way count: enough for each category to keep its own code.

@@ -244,3 +244,11 @@ def ends_with_axis(encoder: LatticeEncoder, low: int, stop: int) -> bool:
     is_low = encoder.edges[0] <= max(low, 1 - LIMIT) and not (low <= smallest and smallest > 1 - LIMIT)
     is_high = encoder.edges[-1] >= min(stop, LIMIT) and not (stop >= largest and largest < LIMIT - 1)
     return bool(encoder.column.bounds is not None and (is_low or is_high))
+
+
+def is_open(column: LatticeColumn, n_cells: int) -> bool:
+    """Return true if a column's span has to be released: undeclared, or too wide for one cell per integer."""
+    if column.bounds is None:
+        return True
+    low, high = column.declared_range()
+    return high - low + 1 > n_cells

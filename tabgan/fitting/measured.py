@@ -10,9 +10,9 @@ import pandas as pd
 
 from tabgan.columns.encoder import MISSING
 from tabgan.errors import PrivacyError
-from tabgan.privacy.doors.marginals import Marginal
 from tabgan.privacy.events import Release
 from tabgan.privacy.filter import PrivacyStatement
+from tabgan.privacy.released import Marginal
 from tabgan.table.coded import CodedColumn
 from tabgan.table.codes import TableEncoder
 

@@ -30,8 +30,9 @@ from tabgan.io.sinks import check_writable
 from tabgan.model.generator import Generator
 from tabgan.model.sampling import CodeSampler
 from tabgan.privacy.doors.dpsgd import GAIN, MAX_GRAD_NORM
-from tabgan.privacy.doors.marginals import PLACES, Marginal
+from tabgan.privacy.doors.marginals import PLACES
 from tabgan.privacy.filter import PrivacyStatement
+from tabgan.privacy.released import Marginal
 from tabgan.privacy.unit import PrivacyUnit
 from tabgan.schema import Schema
 from tabgan.table.calendar import CycleEncoder, cycles_of, is_cycle

@@ -24,10 +24,11 @@ from tabgan.fitting.fit import Request, Session, say_what_is_spent, warn_of_weak
 from tabgan.privacy.doors.broken import count_broken
 from tabgan.privacy.doors.contributions import bound_contributions
 from tabgan.privacy.doors.measured_table import MeasuredTable, measure_table
-from tabgan.privacy.doors.release import ReleasedColumn, ReleasedTable, release_table
+from tabgan.privacy.doors.release import release_table
 from tabgan.privacy.filter import PrivacyStatement
 from tabgan.privacy.ledger.records import LedgerConfig
 from tabgan.privacy.plan import make_plan
+from tabgan.privacy.released import ReleasedColumn, ReleasedTable
 from tabgan.privacy.unit import PrivacyUnit
 from tabgan.schema import Schema
 from tabgan.table.checks import warn_if_synthetic

@@ -26,7 +26,7 @@ import torch
 
 from tabgan._util.tensors import draw_codes
 from tabgan.model.margins import fit_margins, scaled_to
-from tabgan.privacy.doors.marginals import Marginal
+from tabgan.privacy.released import Marginal
 from tabgan.table.codes import TableEncoder
 
 #: Most and fewest drawn rows that conditionals are fitted on; in between, four times the rows of the table. With more

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tabgan.columns.grid import project_to_simplex
-from tabgan.privacy.doors.marginals import Marginal
+from tabgan.privacy.released import Marginal
 
 #: Share of a code that rows may have, but none has as far as the noise allows to tell.
 LEAST_SHARE = 1e-6

@@ -11,9 +11,8 @@ import numpy as np
 from tabgan.columns import rounding
 from tabgan.columns.lattice import is_on_lattice
 from tabgan.columns.spans import tapered
-from tabgan.privacy.doors.marginals import Marginal
-from tabgan.privacy.doors.release import ReleasedColumn, ReleasedTable
 from tabgan.privacy.plan import Plan
+from tabgan.privacy.released import Marginal, ReleasedColumn, ReleasedTable
 from tabgan.table.coded import CodedColumn, code_column
 from tabgan.table.codes import TableEncoder
 from tabgan.table.merged import Merged, coarse_of

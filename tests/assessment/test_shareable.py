@@ -13,9 +13,9 @@ from tabgan.assessment.shareable import Sets, evaluate_released, released_frame,
 from tabgan.columns.categorical import OTHER_LABEL, CategoricalEncoder
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.measured_table import measure_table
-from tabgan.privacy.doors.private_metrics import Noisy, PrivateMetrics
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import make_plan
+from tabgan.privacy.released import Noisy, PrivateMetrics
 from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
 from tabgan.table.coded import code_column
 from tabgan.table.codes import TableEncoder

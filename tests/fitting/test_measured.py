@@ -10,9 +10,9 @@ from tabgan.cli.app import app
 from tabgan.errors import NotFittedError, PrivacyError
 from tabgan.fitting.measured import COLUMNS, ONE_WAY, TWO_WAY, marginals_frame
 from tabgan.model import loglinear
-from tabgan.privacy.doors.marginals import Marginal
 from tabgan.privacy.events import GAUSSIAN, Release
 from tabgan.privacy.filter import PrivacyStatement
+from tabgan.privacy.released import Marginal
 from tabgan.table.coded import CodedColumn
 from tabgan.table.codes import TableEncoder
 

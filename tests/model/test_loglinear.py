@@ -22,11 +22,11 @@ from tabgan.model.loglinear import (
     prior_variance,
 )
 from tabgan.privacy.coding import code_table
-from tabgan.privacy.doors.marginals import Marginal
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.release import release_table
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import make_plan
+from tabgan.privacy.released import Marginal
 from tabgan.schema import Schema
 
 #: Conditionals are fitted as in a fit; only their biases are corrected on fewer rows.

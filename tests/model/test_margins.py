@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tabgan.model.margins import fit_margins, pool_margins
-from tabgan.privacy.doors.marginals import Marginal
+from tabgan.privacy.released import Marginal
 
 EXISTS = [np.ones(3, dtype=bool), np.ones(2, dtype=bool)]
 

@@ -12,9 +12,9 @@ import pandas as pd
 from tabgan.columns.lattice import is_on_lattice
 from tabgan.privacy.coding import MAX_WIDTH, resolution_of
 from tabgan.privacy.doors.measure import Measurer
-from tabgan.privacy.doors.release import ReleasedColumn, ReleasedTable
 from tabgan.privacy.events import GAUSSIAN, Release
 from tabgan.privacy.plan import Plan
+from tabgan.privacy.released import ReleasedColumn, ReleasedTable
 from tabgan.table.calendar import CycleEncoder, cycles_of, spread_within
 from tabgan.table.coded import CodedColumn, code_cycle
 from tabgan.table.codes import TableEncoder

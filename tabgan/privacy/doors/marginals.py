@@ -20,6 +20,7 @@ from tabgan.privacy.choice import choose_pairs, pair_noises, pair_weight
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.events import GAUSSIAN, Release
 from tabgan.privacy.plan import Plan
+from tabgan.privacy.released import Marginal
 
 Pair = tuple[int, int]
 
@@ -35,21 +36,6 @@ ROWS = 2**17
 #: Name of a table of places in the ledger; each row's flat cell in it by codes and places of that row, -1 for none.
 PLACES = "table of places"
 Cells = Callable[[np.ndarray, np.ndarray], np.ndarray]
-
-
-@dataclass(frozen=True)
-class Marginal:
-    """A measured table of counts.
-
-    Attributes:
-        columns: Positions of the columns, ascending.
-        counts: Noisy counts, one axis per column.
-        noise_stddev: Standard deviation of a cell's noise, one for all cells or one for each; 0 without privacy.
-    """
-
-    columns: tuple[int, ...]
-    counts: np.ndarray
-    noise_stddev: float | np.ndarray
 
 
 def measure_pairs(

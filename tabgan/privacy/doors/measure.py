@@ -17,23 +17,9 @@ from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.events import Release
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.ledger.journal import Journal
+from tabgan.privacy.released import Discovered
 
 Value = bool | int | float | str
-
-
-@dataclass(frozen=True)
-class Discovered:
-    """Categories that passed a threshold.
-
-    Attributes:
-        values: The categories, sorted.
-        counts: ``(len(values),)`` noisy counts.
-        n_missing: Noisy number of missing values.
-    """
-
-    values: list[Value]
-    counts: np.ndarray
-    n_missing: float
 
 
 @dataclass(frozen=True)

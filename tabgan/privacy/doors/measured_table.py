@@ -10,10 +10,11 @@ import pandas as pd
 from tabgan._util.progress import Progress, silent
 from tabgan.privacy.coding import code_table, one_way_marginals
 from tabgan.privacy.doors.cycle_counts import with_cycles
-from tabgan.privacy.doors.marginals import Marginal, measure_pairs
+from tabgan.privacy.doors.marginals import measure_pairs
 from tabgan.privacy.doors.measure import Measurer
-from tabgan.privacy.doors.release import ReleasedTable, release_table
+from tabgan.privacy.doors.release import release_table
 from tabgan.privacy.plan import Plan
+from tabgan.privacy.released import Marginal, ReleasedTable
 from tabgan.schema import Schema
 from tabgan.table.codes import TableEncoder
 from tabgan.table.impossible import possible_pairs

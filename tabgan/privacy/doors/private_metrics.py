@@ -19,6 +19,7 @@ from tabgan.privacy.doors.contributions import bound_contributions
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.events import GAUSSIAN, Door, Release
 from tabgan.privacy.plan import Plan
+from tabgan.privacy.released import Noisy, PrivateMetrics
 from tabgan.table.codes import TableEncoder
 
 #: Part of the budget (of mu**2) for the distances of single columns; the few figures over all share the rest.
@@ -31,19 +32,6 @@ _DENSE_CELLS = 2**18
 DOOR: Door = "private_metrics"
 COLUMN, PAIRS, TRIPLES = "distance of a column", "mean distance of pairs", "mean distance of triples"
 CORRECT, MAJORITY = "rows predicted right", "rows of the majority class"
-
-
-@dataclass(frozen=True)
-class Noisy:
-    """A released share of the rows.
-
-    Attributes:
-        value: As it was released, below 0 or above 1 by chance too.
-        noise_stddev: Of its Gaussian noise. The error of the released number of rows comes on top, in proportion.
-    """
-
-    value: float
-    noise_stddev: float
 
 
 @dataclass(frozen=True)
@@ -60,25 +48,6 @@ class Guesser:
     target: int
     predict: Callable[[np.ndarray], np.ndarray]
     majority: int
-
-
-@dataclass(frozen=True)
-class PrivateMetrics:
-    """Noisy figures on how close a table is to a synthetic one.
-
-    Attributes:
-        columns: Total variation distance of each column, by name.
-        pairs: Mean distance over pairs of columns; ``None`` where there are none.
-        triples: Mean distance over triples.
-        correct: Share of the rows whose target the model guesses; ``None`` without a model.
-        majority: Share that have the class that most synthetic rows have.
-    """
-
-    columns: dict[str, Noisy]
-    pairs: Noisy | None = None
-    triples: Noisy | None = None
-    correct: Noisy | None = None
-    majority: Noisy | None = None
 
 
 def release_private_metrics(

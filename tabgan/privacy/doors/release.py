@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 import logging
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
@@ -31,12 +31,20 @@ from tabgan.columns.kind import position_of
 from tabgan.columns.lattice import LatticeColumn, LatticeEncoder, has_range, is_on_lattice
 from tabgan.columns.values import is_text, objects, says_missing
 from tabgan.columns.vote import Verdict
-from tabgan.errors import ConfigError, DataError
+from tabgan.errors import DataError
 from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.doors.contributions import units_of
 from tabgan.privacy.doors.measure import Measurer, Observed
 from tabgan.privacy.events import GAUSSIAN, GAUSSIAN_THRESHOLD, RECURRENCE, Release, sensitivity_of
 from tabgan.privacy.plan import Plan, Stage, parts_of_looks
+from tabgan.privacy.released import (
+    N_ROWS,
+    ReleasedColumn,
+    ReleasedTable,
+    combined,
+    needed_rows,
+    pool_rows,
+)
 from tabgan.schema import Schema
 from tabgan.table.summed import Rows, rows_of
 
@@ -52,61 +60,8 @@ DISCOVERIES = 2
 #: number of standard deviations of the noise.
 LOST_SHARE, LOST_SIGNAL = 0.03, 3.0
 
-#: The fewest rows of a fit, in multiples of the noise of a 1-way count.
-MIN_SIGNAL = 4.0
-
-
-#: The ledger's name for the release of the number of rows.
-N_ROWS = "number of rows"
-
-
-@dataclass(frozen=True)
-class ReleasedColumn:
-    """A column's domain and its noisy histogram.
-
-    Attributes:
-        encoder: Cells of the column.
-        counts: ``(encoder.n_cells,)`` float64 noisy counts; NaN for the cell of other values, which is not measured.
-        noise_stddev: Standard deviation of their noise.
-        round_counts: ``(classes,)`` noisy counts of values by roundness, and the standard deviation of their noise;
-            ``None`` where every cell is one value, or all values are equally round.
-    """
-
-    encoder: ColumnEncoder
-    counts: np.ndarray
-    noise_stddev: float
-    round_counts: tuple[np.ndarray, float] | None = None
-
-
 #: The categories, or the frequent numbers, that a discovery has released.
 _Found = ReleasedColumn | spans_.Repeated
-
-
-@dataclass(frozen=True)
-class ReleasedTable:
-    """Everything that door 1a releases.
-
-    Attributes:
-        schema: The completed schema, in the table's order.
-        columns: One per modelled column: all except those that are generated.
-        n_rows: Noisy number of rows.
-        unclear: Votes in which the noise leaves the kind open.
-        unsure: Columns in which no count of decimals or resolutions rises above the noise.
-        distinct: Noisy numbers of categories, of columns that lost many rows.
-    """
-
-    schema: Schema
-    columns: tuple[ReleasedColumn, ...]
-    n_rows: float
-    unclear: Mapping[str, Verdict] = field(default_factory=dict)
-    unsure: frozenset[str] = frozenset()
-    distinct: Mapping[str, float] = field(default_factory=dict)
-
-    def with_last(self, names: Sequence[str]) -> ReleasedTable:
-        """Return the same table with columns moved to the end: those drawn last depend on all others."""
-        places = {name: 1 + place for place, name in enumerate(names)}
-        columns = sorted(self.columns, key=lambda column: places.get(column.encoder.name, 0))
-        return replace(self, columns=tuple(columns))
 
 
 def release_table(
@@ -150,38 +105,7 @@ def release_table(
     completed = {r.encoder.name: r.encoder.column for r in released}
     schema = declared.replace([completed.get(c.name, c) for c in columns])
     found = (door.unclear, door.unsure, door.distinct)
-    return ReleasedTable(schema, tuple(released), _pool_rows(n_rows, released, plan), *found)
-
-
-def needed_rows(plan: Plan, n_columns: int) -> float:
-    """Return the number of rows that a fit needs for ``n_columns`` to rise above the noise; 0 without privacy."""
-    return MIN_SIGNAL * plan.noise_stddev("one_way", n_columns) + 2 * plan.noise_stddev("rows", 1)
-
-
-def check_declared_rows(schema: Schema, names: Iterable[str], plan: Plan) -> None:
-    """Refuse a fit whose declared number of rows is too small.
-
-    **Guarantee.** Reads no row: the number is the schema's, the noise the plan's.
-
-    Args:
-        schema: The declared schema; without ``n_rows``, nothing is refused.
-        names: Columns of the table, as far as they are known: more columns need more rows.
-        plan: Noise scales.
-
-    Raises:
-        ConfigError: the number is below :func:`needed_rows`.
-    """
-    if schema.n_rows is None:
-        return
-    keys = {column.name for column in schema if not column.is_modelled}
-    n_columns = max(len({*schema.names, *names} - keys), 1)
-    needed = math.ceil(needed_rows(plan, n_columns))
-    if schema.n_rows < needed:
-        raise ConfigError(
-            f"schema: n_rows: {schema.n_rows} rows are too few for epsilon={plan.epsilon:g} and {n_columns} columns: "
-            f"about {needed} are needed for any column to rise above the noise. Raise epsilon, or drop columns. "
-            "No row was read, and nothing is spent."
-        )
+    return ReleasedTable(schema, tuple(released), pool_rows(n_rows, released, plan), *found)
 
 
 @dataclass
@@ -313,7 +237,7 @@ class _Door:
         """
         settled, coarse = {column.name: column for column in columns}, {}
         for column in columns:
-            if has_range(column) and _is_open(column, n_cells):
+            if has_range(column) and spans_.is_open(column, n_cells):
                 is_free = column.bounds is None and column.name in self.open
                 axis, edges = column.with_range_axis() if is_free else (column, grid.range_edges(column))
                 settled[column.name], coarse[column.name] = axis, edges
@@ -481,7 +405,7 @@ class _Door:
             column, known, closer = asked[name], found[name], noise / math.sqrt(part) if part else 0.0
             if isinstance(known, ReleasedColumn):
                 rare = self._discover(column, "rare categories", closer) if part else None
-                after[name] = _combined(known, rare) if rare else known
+                after[name] = combined(known, rare) if rare else known
             elif has_range(column):
                 rare_ = self._repeated(column, "rare numbers", closer, n_rows, known) if part else known
                 after[name] = rare_.with_others(known.rest, others[name] + spans_.IN_DOUBT * doubt)
@@ -543,43 +467,3 @@ def _vote_counts(series: pd.Series, untyped_text: bool) -> np.ndarray:
             known[asked] = place(value, untyped_text)
         votes.append(known[asked])
     return np.bincount(np.array(votes, dtype=np.int64), minlength=len(ballots()[0]) + 1)
-
-
-def _is_open(column: LatticeColumn, n_cells: int) -> bool:
-    """Return true if a column's span has to be released: undeclared, or too wide for one cell per integer."""
-    if column.bounds is None:
-        return True
-    low, high = column.declared_range()
-    return high - low + 1 > n_cells
-
-
-def _combined(first: ReleasedColumn, closer: ReleasedColumn) -> ReleasedColumn:
-    """Return a column with the categories of two discoveries, their counts averaged by inverse variance.
-
-    The noise of a category that only the first found is larger than the column's; few are.
-    """
-    counts: dict[tuple[str, Any], list[tuple[float, float]]] = {}
-    for found in (first, closer):
-        keys = [("", ""), *((type(value).__name__, value) for value in found.encoder.column.listed)]
-        for key, count in zip(keys, found.counts[:-1], strict=True):
-            counts.setdefault(key, []).append((float(count), found.noise_stddev**-2.0))
-    mean = {key: sum(n * w for n, w in each) / sum(w for _, w in each) for key, each in counts.items()}
-    n_missing = mean.pop(("", ""))
-    keys = sorted(mean)
-    column = closer.encoder.column.with_listed(tuple(value for _, value in keys))
-    noisy = np.array([n_missing, *(mean[key] for key in keys), np.nan])
-    return ReleasedColumn(column.encoder(), noisy, closer.noise_stddev)
-
-
-def _pool_rows(n_rows: float, released: Sequence[ReleasedColumn], plan: Plan) -> float:
-    """Return the number of rows, averaged by inverse variance over its own count and all complete 1-way totals."""
-    if not plan.is_private:
-        return n_rows
-    estimates = [n_rows]
-    variances = [plan.noise_stddev("rows", 1) ** 2]
-    for column in released:
-        if not np.isnan(column.counts).any():
-            estimates.append(float(column.counts.sum()))
-            variances.append(len(column.counts) * column.noise_stddev**2)
-    weights = 1.0 / np.asarray(variances)
-    return max(float(np.average(estimates, weights=weights)), 1.0)

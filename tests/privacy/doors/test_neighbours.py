@@ -41,14 +41,14 @@ from tabgan.privacy.doors import release as release_module
 from tabgan.privacy.doors.broken import BROKEN
 from tabgan.privacy.doors.contributions import BoundedTable, bound_contributions, units_of
 from tabgan.privacy.doors.dpsgd import PrivateSteps
-from tabgan.privacy.doors.marginals import PLACES, Marginal, measure_places
+from tabgan.privacy.doors.marginals import PLACES, measure_places
 from tabgan.privacy.doors.measure import Measurer, Observed
 from tabgan.privacy.doors.measured_table import measure_table
 from tabgan.privacy.doors.mechanisms import GRID, ROUNDING
-from tabgan.privacy.doors.release import ReleasedTable
 from tabgan.privacy.events import GAUSSIAN_THRESHOLD, POISSON_GAUSSIAN, RECURRENCE, Release
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import SHARES, Plan, make_plan
+from tabgan.privacy.released import Marginal, ReleasedTable
 from tabgan.privacy.unit import ROW, PrivacyUnit
 from tabgan.rules import FixedCombinations, Formula, Inequality, Missing, OneOf, Unique
 from tabgan.schema import Numeric, Schema

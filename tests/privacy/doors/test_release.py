@@ -15,17 +15,11 @@ from tabgan.errors import BudgetExceededError, DataError
 from tabgan.privacy.coding import code_table
 from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.doors.measure import Measurer
-from tabgan.privacy.doors.release import (
-    DISCOVERIES,
-    DISCOVERY_TRIES,
-    ReleasedColumn,
-    _Door,
-    needed_rows,
-    release_table,
-)
+from tabgan.privacy.doors.release import DISCOVERIES, DISCOVERY_TRIES, _Door, release_table
 from tabgan.privacy.events import GAUSSIAN_THRESHOLD, RECURRENCE
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import make_plan
+from tabgan.privacy.released import ReleasedColumn, needed_rows
 from tabgan.privacy.unit import PrivacyUnit
 from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, Text
 from tabgan.table.summed import rows_of

@@ -1,0 +1,193 @@
+"""Released numbers of a table, and what follows from them without another look at its rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from tabgan.columns.encoder import ColumnEncoder
+from tabgan.columns.vote import Verdict
+from tabgan.errors import ConfigError
+from tabgan.privacy.plan import Plan
+from tabgan.schema import Schema
+
+#: The fewest rows of a fit, in multiples of the noise of a 1-way count.
+MIN_SIGNAL = 4.0
+
+
+#: The ledger's name for the release of the number of rows.
+N_ROWS = "number of rows"
+
+
+@dataclass(frozen=True)
+class Discovered:
+    """Categories that passed a threshold.
+
+    Attributes:
+        values: The categories, sorted.
+        counts: ``(len(values),)`` noisy counts.
+        n_missing: Noisy number of missing values.
+    """
+
+    values: list[Any]
+    counts: np.ndarray
+    n_missing: float
+
+
+@dataclass(frozen=True)
+class Marginal:
+    """A measured table of counts.
+
+    Attributes:
+        columns: Positions of the columns, ascending.
+        counts: Noisy counts, one axis per column.
+        noise_stddev: Standard deviation of a cell's noise, one for all cells or one for each; 0 without privacy.
+    """
+
+    columns: tuple[int, ...]
+    counts: np.ndarray
+    noise_stddev: float | np.ndarray
+
+
+@dataclass(frozen=True)
+class ReleasedColumn:
+    """A column's domain and its noisy histogram.
+
+    Attributes:
+        encoder: Cells of the column.
+        counts: ``(encoder.n_cells,)`` float64 noisy counts; NaN for the cell of other values, which is not measured.
+        noise_stddev: Standard deviation of their noise.
+        round_counts: ``(classes,)`` noisy counts of values by roundness, and the standard deviation of their noise;
+            ``None`` where every cell is one value, or all values are equally round.
+    """
+
+    encoder: ColumnEncoder
+    counts: np.ndarray
+    noise_stddev: float
+    round_counts: tuple[np.ndarray, float] | None = None
+
+
+@dataclass(frozen=True)
+class ReleasedTable:
+    """Everything that door 1a releases.
+
+    Attributes:
+        schema: The completed schema, in the table's order.
+        columns: One per modelled column: all except those that are generated.
+        n_rows: Noisy number of rows.
+        unclear: Votes in which the noise leaves the kind open.
+        unsure: Columns in which no count of decimals or resolutions rises above the noise.
+        distinct: Noisy numbers of categories, of columns that lost many rows.
+    """
+
+    schema: Schema
+    columns: tuple[ReleasedColumn, ...]
+    n_rows: float
+    unclear: Mapping[str, Verdict] = field(default_factory=dict)
+    unsure: frozenset[str] = frozenset()
+    distinct: Mapping[str, float] = field(default_factory=dict)
+
+    def with_last(self, names: Sequence[str]) -> ReleasedTable:
+        """Return the same table with columns moved to the end: those drawn last depend on all others."""
+        places = {name: 1 + place for place, name in enumerate(names)}
+        columns = sorted(self.columns, key=lambda column: places.get(column.encoder.name, 0))
+        return replace(self, columns=tuple(columns))
+
+
+@dataclass(frozen=True)
+class Noisy:
+    """A released share of the rows.
+
+    Attributes:
+        value: As it was released, below 0 or above 1 by chance too.
+        noise_stddev: Of its Gaussian noise. The error of the released number of rows comes on top, in proportion.
+    """
+
+    value: float
+    noise_stddev: float
+
+
+@dataclass(frozen=True)
+class PrivateMetrics:
+    """Noisy figures on how close a table is to a synthetic one.
+
+    Attributes:
+        columns: Total variation distance of each column, by name.
+        pairs: Mean distance over pairs of columns; ``None`` where there are none.
+        triples: Mean distance over triples.
+        correct: Share of the rows whose target the model guesses; ``None`` without a model.
+        majority: Share that have the class that most synthetic rows have.
+    """
+
+    columns: dict[str, Noisy]
+    pairs: Noisy | None = None
+    triples: Noisy | None = None
+    correct: Noisy | None = None
+    majority: Noisy | None = None
+
+
+def needed_rows(plan: Plan, n_columns: int) -> float:
+    """Return the number of rows that a fit needs for ``n_columns`` to rise above the noise; 0 without privacy."""
+    return MIN_SIGNAL * plan.noise_stddev("one_way", n_columns) + 2 * plan.noise_stddev("rows", 1)
+
+
+def check_declared_rows(schema: Schema, names: Iterable[str], plan: Plan) -> None:
+    """Refuse a fit whose declared number of rows is too small.
+
+    **Guarantee.** Reads no row: the number is the schema's, the noise the plan's.
+
+    Args:
+        schema: The declared schema; without ``n_rows``, nothing is refused.
+        names: Columns of the table, as far as they are known: more columns need more rows.
+        plan: Noise scales.
+
+    Raises:
+        ConfigError: the number is below :func:`needed_rows`.
+    """
+    if schema.n_rows is None:
+        return
+    keys = {column.name for column in schema if not column.is_modelled}
+    n_columns = max(len({*schema.names, *names} - keys), 1)
+    needed = math.ceil(needed_rows(plan, n_columns))
+    if schema.n_rows < needed:
+        raise ConfigError(
+            f"schema: n_rows: {schema.n_rows} rows are too few for epsilon={plan.epsilon:g} and {n_columns} columns: "
+            f"about {needed} are needed for any column to rise above the noise. Raise epsilon, or drop columns. "
+            "No row was read, and nothing is spent."
+        )
+
+
+def combined(first: ReleasedColumn, closer: ReleasedColumn) -> ReleasedColumn:
+    """Return a column with the categories of two discoveries, their counts averaged by inverse variance.
+
+    The noise of a category that only the first found is larger than the column's; few are.
+    """
+    counts: dict[tuple[str, Any], list[tuple[float, float]]] = {}
+    for found in (first, closer):
+        keys = [("", ""), *((type(value).__name__, value) for value in found.encoder.column.listed)]
+        for key, count in zip(keys, found.counts[:-1], strict=True):
+            counts.setdefault(key, []).append((float(count), found.noise_stddev**-2.0))
+    mean = {key: sum(n * w for n, w in each) / sum(w for _, w in each) for key, each in counts.items()}
+    n_missing = mean.pop(("", ""))
+    keys = sorted(mean)
+    column = closer.encoder.column.with_listed(tuple(value for _, value in keys))
+    noisy = np.array([n_missing, *(mean[key] for key in keys), np.nan])
+    return ReleasedColumn(column.encoder(), noisy, closer.noise_stddev)
+
+
+def pool_rows(n_rows: float, released: Sequence[ReleasedColumn], plan: Plan) -> float:
+    """Return the number of rows, averaged by inverse variance over its own count and all complete 1-way totals."""
+    if not plan.is_private:
+        return n_rows
+    estimates = [n_rows]
+    variances = [plan.noise_stddev("rows", 1) ** 2]
+    for column in released:
+        if not np.isnan(column.counts).any():
+            estimates.append(float(column.counts.sum()))
+            variances.append(len(column.counts) * column.noise_stddev**2)
+    weights = 1.0 / np.asarray(variances)
+    return max(float(np.average(estimates, weights=weights)), 1.0)
