@@ -148,14 +148,14 @@ class TabGAN(SamplerMixin, BaseEstimator):
     @renamed_arguments(reads_text="untyped_text", part_of="source_table")
     def fit(
         self,
-        df: Any,
+        df: object,
         y: None = None,
         *,
         progress: Progress | None = None,
         untyped_text: bool = False,
         ledger: LedgerConfig | str | Path | None = None,
         checkpoint: str | Path | None = None,
-        source_table: Any = None,
+        source_table: object = None,
     ) -> TabGAN:
         """Fit the model to a table.
 
@@ -195,11 +195,13 @@ class TabGAN(SamplerMixin, BaseEstimator):
         del y
         self.check_params()
         source = None
-        if not isinstance(df, pd.DataFrame):
+        if isinstance(df, pd.DataFrame):
+            names = df.columns
+        else:
             self._request((), untyped_text)  # wrong arguments are refused before a source is opened
             source = open_table(df, schema=self.schema)
-            untyped_text = untyped_text or source.untyped_text
-        request = self._request(df.columns if source is None else source.header.columns, untyped_text)
+            names, untyped_text = source.header.columns, untyped_text or source.untyped_text
+        request = self._request(names, untyped_text)
         session = Session(request, LedgerConfig.of(ledger), folder_of(checkpoint))
         for name in FITTED_ATTRIBUTES:
             self.__dict__.pop(name, None)
@@ -308,10 +310,10 @@ class TabGAN(SamplerMixin, BaseEstimator):
     @renamed_arguments(part_of="source_table", **_OLD_NAMES)
     def evaluate(
         self,
-        real: Any,
-        holdout: Any,
+        real: object,
+        holdout: object,
         *,
-        synthetic: Any = None,
+        synthetic: object = None,
         target: str | None = None,
         rules: Sequence[Rule] = (),
         subgroups: Sequence[str] | None = None,
@@ -323,7 +325,7 @@ class TabGAN(SamplerMixin, BaseEstimator):
         max_rows: int | None = None,
         ledger: LedgerConfig | str | Path | None = None,
         checkpoint: str | Path | None = None,
-        source_table: Any = None,
+        source_table: object = None,
         title: str = "evaluation",
         about: Mapping[str, str] | None = None,
         created: str | None = None,

@@ -30,7 +30,7 @@ MOST_IN_MEMORY = 5_000_000
 
 
 def open_table(
-    source: Any,
+    source: object,
     *,
     query: str | None = None,
     table: str | None = None,
@@ -133,7 +133,7 @@ def _check_unused(needed: str, **given: object) -> None:
             raise ConfigError(f"{name}: expected {needed} beside it. Leave it out.")
 
 
-def as_frame(table: Any, schema: Schema | None = None, *, reads_text: bool = True) -> Any:
+def as_frame(table: object, schema: Schema | None = None, *, reads_text: bool = True) -> Any:
     """Return a table of any kind in memory; a pandas frame as it is.
 
     Args:
@@ -149,7 +149,7 @@ def as_frame(table: Any, schema: Schema | None = None, *, reads_text: bool = Tru
 
 
 @contextmanager
-def for_fit(table: Any, schema: Schema, *, untyped_text: bool = False) -> Iterator[Any]:
+def for_fit(table: object, schema: Schema, *, untyped_text: bool = False) -> Iterator[Any]:
     """Yield a table of any kind as a fit takes it: a small one as a frame, a large one as a private copy on the disk.
 
     Args:
