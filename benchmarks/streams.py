@@ -2,9 +2,9 @@
 
     python benchmarks/streams.py --data FOLDER [--rows 10000000] [--workers 2]
 
-FOLDER is as in ``utility.py``; its domain is declared as public. A model is fitted at epsilon 1, saved, and sampled from
-by a process of its own into Parquet files. Memory is the proportional share of that process and all that it starts,
-looked at from outside five times a second.
+FOLDER is as in ``utility.py``; its domain is declared as public. A model is fitted at epsilon 1, saved, and sampled
+from by a process of its own into Parquet files. Memory is the proportional share of that process and of all
+that it starts, looked at from outside five times a second.
 """
 
 from __future__ import annotations
