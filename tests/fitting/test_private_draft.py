@@ -212,7 +212,7 @@ def related(seed: int = 0) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def with_rules(tmp_path_factory):
-    return infer_privately(related(), 60.0, ledger=tmp_path_factory.mktemp("rules") / "ledger.jsonl")
+    return infer_privately(related(), 300.0, ledger=tmp_path_factory.mktemp("rules") / "ledger.jsonl")
 
 
 class TestRules:

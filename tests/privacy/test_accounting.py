@@ -148,7 +148,9 @@ def check_four_roads(epsilon, delta, share, n_rows):
     low, high = prv_epsilon(plan.mu, runs, left)
     assert low <= ours <= high
 
-    assert ours <= rdp_epsilon(plan.mu, runs, left) < 1.2 * epsilon
+    # Renyi divergences of few steps on samples, with little noise, are the least tight of the roads.
+    tight = 1.2 if all(run.sample_rate == 1 for run in runs) else 1.3
+    assert ours <= rdp_epsilon(plan.mu, runs, left) < tight * epsilon
 
     accountant = pld.PLDAccountant(value_discretization_interval=1e-4 * max(1.0, epsilon))
     for noise_multiplier in laid_out(plan):
