@@ -121,10 +121,20 @@ def _of_duckdb(connection: Any, query: str | None, table: str | None) -> DataSou
 
 
 def _of_adbc(connection: Any, reading: Reading, query: str | None, table: str | None) -> DataSource:
-    """Return the source of a query through ADBC, by Arrow's types; SQLite's follow from rows, and become text."""
+    """Return the source of a query through ADBC, by Arrow's types.
+
+    Raises:
+        ConfigError: the database is SQLite, whose driver finds a type for a whole column in its first rows: one row
+            would change the cells of all others.
+    """
     name = "ADBC connection"
     with _told_database(name, "it cannot be reached"):
         vendor = str(connection.adbc_get_info().get("vendor_name", ""))
+    if vendor == "SQLite":
+        raise ConfigError(
+            "source: expected a database whose columns have types, got an ADBC connection to SQLite, whose driver "
+            "takes them from the rows. Give the file, or the address sqlite:///FILE."
+        )
     asked = _plain_query(query) if query is not None else f"SELECT * FROM {_quoted(str(table))}"
 
     def batches(text: str) -> Iterator[pa.RecordBatch]:
@@ -135,20 +145,13 @@ def _of_adbc(connection: Any, reading: Reading, query: str | None, table: str | 
     with _told_database(name, "it refuses the query"), connection.cursor() as cursor:
         cursor.execute(_without_rows(asked))
         schema = cursor.fetch_record_batch().schema
-    if vendor != "SQLite":
-        for field in schema:
-            if isinstance(field.type, pa.BaseExtensionType):
-                raise DataError(
-                    f"Column {field.name!r}: of type {field.type}, which is not supported. Cast it in the query."
-                )
-        found = of_batches(name, schema, lambda: batches(asked), is_rereadable=False, answer="pandas")
-        return reading.typed(found)
-
-    def cells() -> Iterator[pd.DataFrame]:
-        for batch in batches(asked):
-            yield _as_text(batch.to_pydict(), schema.names)
-
-    return reading.untyped(name, schema.names, cells, is_rereadable=False)
+    for field in schema:
+        if isinstance(field.type, pa.BaseExtensionType):
+            raise DataError(
+                f"Column {field.name!r}: of type {field.type}, which is not supported. Cast it in the query."
+            )
+    found = of_batches(name, schema, lambda: batches(asked), is_rereadable=False, answer="pandas")
+    return reading.typed(found)
 
 
 # -- SQLAlchemy -----------------------------------------------------------------------------------------------------

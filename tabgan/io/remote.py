@@ -103,10 +103,17 @@ def is_url(text: object) -> bool:
 def told_url(url: str) -> str:
     """Return an address without user, password and query, as messages may show it.
 
+    Of one in which a sign that may begin a query stands before an ``@``, nothing is shown: the sign may be part of the
+    password, and the ``@`` of the query.
+
     >>> told_url("postgresql://me:secret@host:5432/people?password=secret")
     'postgresql://host:5432/people'
+    >>> told_url("postgresql://me:half?secret@host/people")
+    'postgresql://…'
     """
     scheme, _, rest = url.partition("://")
+    if any("@" in rest.partition(sign)[2] for sign in "?#"):
+        return f"{scheme}://…"
     rest = rest.partition("?")[0].partition("#")[0]
     host, slash, path = rest.partition("/")
     if "@" in path:  # a password with a slash in it

@@ -74,7 +74,7 @@ def is_in_parts(source: object) -> bool:
 
 
 def checked(part: object, header: pd.DataFrame, number: int) -> pd.DataFrame:
-    """Return a part if its columns and dtypes are the header's.
+    """Return a part if its columns and dtypes are the header's, with its categories in the header's order.
 
     Raises:
         DataError: they are not; names the column, and no cell.
@@ -95,6 +95,7 @@ def checked(part: object, header: pd.DataFrame, number: int) -> pd.DataFrame:
         raise DataError(
             f"Part {number} of the table: its columns are not in the order of the table's header."
         )
+    frame: pd.DataFrame = part
     for position, name in enumerate(expected):
         asked, got = header.dtypes.iloc[position], part.dtypes.iloc[position]
         if asked != got:
@@ -102,4 +103,8 @@ def checked(part: object, header: pd.DataFrame, number: int) -> pd.DataFrame:
                 f"Part {number} of the table, column {name!r}: expected dtype {asked}, as in the table's header, "
                 f"found {got}. Give every part the same dtypes, or convert the column."
             )
-    return part
+        if isinstance(asked, pd.CategoricalDtype) and list(asked.categories) != list(got.categories):
+            # Equal to pandas, which compares sets; codes of one order mean other values in another.
+            frame = frame.copy(deep=False)
+            frame.isetitem(position, frame.iloc[:, position].cat.set_categories(asked.categories))
+    return frame

@@ -263,6 +263,7 @@ class SpooledColumn:
         self._keys: dict[Hashable, int] = {}
         self._fresh: list[pd.Series] = []
         self._blocks: list[tuple[int, int, np.dtype | None]] = []
+        self._odd: dict[int, dict[int, object]] = {}
         self._file: BinaryIO | None = None
         self._size = 0
 
@@ -281,7 +282,8 @@ class SpooledColumn:
             dtype = np.dtype(np.uint8 if top < 2**8 else np.uint16 if top < 2**16 else np.uint32)
             self._append(len(series), places.astype(dtype)[codes].tobytes(), dtype)
         else:
-            self._append(len(series), _raw_bytes(series), None)
+            plain, self._odd[len(self._blocks)] = _without_odd(series)
+            self._append(len(series), _raw_bytes(plain), None)
 
     def _append(self, n_rows: int, data: bytes, dtype: np.dtype | None) -> None:
         if self._file is None:
@@ -323,7 +325,10 @@ class SpooledColumn:
         ends = [start for start, _, _ in self._blocks[number + 1 : number + 2]] or [self._size]
         with self.path.open("rb") as file:
             file.seek(offset)
-            return _of_raw(file.read(ends[0] - offset), n_rows, self.values)
+            cells = _of_raw(file.read(ends[0] - offset), n_rows, self.values)
+        for row, cell in self._odd[number].items():
+            cells.iat[row] = cell
+        return cells
 
     @property
     def n_blocks(self) -> int:
@@ -352,7 +357,8 @@ def _distinct(series: pd.Series) -> tuple[np.ndarray, pd.Series, list[Hashable]]
     dtype = series.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         codes, found = pd.factorize(series.cat.codes.to_numpy())
-        return codes, pd.Series(pd.Categorical.from_codes(found, dtype=dtype)), found.tolist()
+        own = [None if code < 0 else dtype.categories[code] for code in found]
+        return codes, pd.Series(pd.Categorical.from_codes(found, dtype=dtype)), own
     if isinstance(dtype, np.dtype) and dtype.kind in "iufbmM" and dtype.itemsize <= 8:
         bits = np.ascontiguousarray(series.to_numpy()).view(f"i{dtype.itemsize}")
         codes, found = pd.factorize(bits)
@@ -364,7 +370,9 @@ def _distinct(series: pd.Series) -> tuple[np.ndarray, pd.Series, list[Hashable]]
         codes = encoded.indices.fill_null(len(words)).to_numpy()
         keys: list[Hashable] = [*words, None] if texts.null_count else words
         return codes, pd.Series(keys, dtype=dtype), keys
-    if not isinstance(dtype, np.dtype):
+    if not isinstance(
+        dtype, np.dtype | pd.StringDtype
+    ):  # text of which Arrow makes none is compared one by one
         codes, values = pd.factorize(series.array, use_na_sentinel=False)
         return codes, pd.Series(values, dtype=dtype), list(values)
     known: dict[Hashable, int] = {}
@@ -393,6 +401,21 @@ def _texts(series: pd.Series) -> pa.Array | None:
         found = found.combine_chunks()
     is_text = pa.types.is_string(found.type) or pa.types.is_large_string(found.type)
     return found if is_text and isinstance(found, pa.Array) else None
+
+
+def _without_odd(series: pd.Series) -> tuple[pd.Series, dict[int, object]]:
+    """Return a column without the cells that no file of text can hold, and these by their rows: they stay in memory.
+
+    A column is kept as text once it has very many values; a later cell of another kind must not stop the fit.
+    """
+    if series.dtype != np.dtype(object) or _texts(series) is not None:
+        return series, {}
+    odd = {
+        row: cell for row, cell in enumerate(series) if _texts(pd.Series([cell, ""], dtype=object)) is None
+    }
+    plain = series.copy()
+    plain.iloc[list(odd)] = None
+    return plain, odd
 
 
 def _can_be_raw(series: pd.Series) -> bool:

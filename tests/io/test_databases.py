@@ -162,15 +162,26 @@ class TestAddresses:
 
 
 class TestAdbc:
-    def test_sqlite_has_no_types(self, file):
+    def test_sqlite_is_refused_whose_types_follow_from_rows(self, file):
+        """One row of halves would write all other cells of its column with a point."""
         adbc = pytest.importorskip("adbc_driver_sqlite.dbapi", reason="adbc-driver-sqlite is not installed")
-        with adbc.connect(str(file)) as connection:
-            source = open_table(connection, query="select name, weight from people")
-            assert source.untyped_text
-            assert in_one_frame(source)["weight"].fillna("-").tolist() == ["0.5", "2.0", "-"]
-            assert list(open_table(connection, table="people").header.columns)[3] == "odd name"
-            with pytest.raises(SourceError, match="it refuses the query"):
-                open_table(connection, query="select nope from people")
+        with (
+            adbc.connect(str(file)) as connection,
+            pytest.raises(ConfigError, match="takes them from the rows. Give the file"),
+        ):
+            open_table(connection, table="people")
+
+    @pytest.mark.parametrize("more", [0.5, "x", 1e20, None])
+    def test_of_a_file_of_sqlite_one_row_more_changes_no_other_cell(self, tmp_path, more):
+        def cells(rows):
+            path = tmp_path / f"{len(rows)}.db"
+            with sqlite3.connect(path) as connection:
+                connection.execute("create table t (c)")
+                connection.executemany("insert into t values (?)", [(row,) for row in rows])
+            return in_one_frame(open_table(path, table="t"))["c"].tolist()
+
+        rows = [0, 1, 2] * 50
+        assert cells([*rows, more])[:-1] == cells(rows)
 
 
 def _programs():

@@ -238,6 +238,9 @@ class TestAddresses:
             (f"https://host/x.csv?signature={SECRET}", "https://host/x.csv"),
             (f"postgresql://me:{SECRET}/@x@host:1/db?password={SECRET}", "postgresql://host:1/db"),
             (f"postgresql:///db?user=me&password={SECRET}", "postgresql:///db"),
+            (f"postgresql://me:half?{SECRET}@host/db", "postgresql://…"),
+            (f"ftp://me:half#{SECRET}@host/db", "ftp://…"),
+            (f"postgresql://host/db?user=a@b&password={SECRET}", "postgresql://…"),
         ],
     )
     def test_no_password_is_told(self, url, told):
