@@ -107,7 +107,8 @@ def _guarantee(contents: Contents) -> list[str]:
         f"Mechanisms, with the number of their releases: {worded(mechanisms, 400)}.",
         "Whatever an attacker knows already, and whatever means they have, the release changes what they may "
         "believe about "
-        f"one {unit} by no more than the following, but for a probability of about {delta:g}:",
+        f"one {unit} by no more than the following, but for a small probability, which delta ({delta:g}) limits in its "
+        "order of magnitude only:",
         odds,
         f"An attacker who guesses if one {unit} is among the originals, with even odds, is right in at most "
         f"{_best_guess(epsilon, delta):.1%} of cases; without the release, in 50%.",

@@ -37,6 +37,10 @@ NOT_COVERED = (
     "The fact that the release exists, if a limit on figures of real rows, or a person who saw such figures, "
     "decided on "
     "it.",
+    "Several units of one person at once: where the unit is a row, a person with several rows is protected less than "
+    "one with a single row.",
+    "A small probability, which delta limits in its order of magnitude only, that somebody's belief changes by more "
+    "than the bounds say.",
     "Rows that were removed, added or edited after the model had drawn them.",
     "The time that the fit took.",
     "Information that others hold already, about one person or about the original as a whole.",

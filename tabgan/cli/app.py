@@ -231,6 +231,10 @@ def sample(
     """
     with exits(debug):
         integer_at_least("-n", n, 1)
+        if str(output) == "-":
+            raise ConfigError(
+                "--output: expected a file or a folder, got '-'. Rows are not written to the terminal."
+            )
         is_folder = output.is_dir() or not output.suffix
         if not is_folder:
             io.format_of(output, "--output")
@@ -432,12 +436,12 @@ def check(
         opened = options.open_source(source, declared, form, query, table, sheet, format)
         df = io.in_one_frame(opened)
         check_table(df, declared, untyped_text=opened.untyped_text)
-        for line in losses_in(df, declared, untyped_text=opened.untyped_text):
+        losses = list(losses_in(df, declared, untyped_text=opened.untyped_text))
+        for line in losses:
             typer.echo(line)
         model.check_schema(df.columns)
-        typer.echo(
-            f"{schema}: fits the table. Nothing was spent. Lines above tell of rows: keep them to yourself."
-        )
+        above = " Lines above tell of rows: keep them to yourself." if losses else ""
+        typer.echo(f"{schema}: fits the table. Nothing was spent.{above}")
 
 
 @schema_app.command("json-schema")

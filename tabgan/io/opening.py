@@ -183,8 +183,8 @@ def _read(source: DataSource, schema: Schema, untyped_text: bool) -> Iterator[An
         if n_cells > MOST_IN_MEMORY:
             break
     else:
-        yield in_one_frame(replace(source, parts=lambda: iter(first)))
+        yield in_one_frame(replace(source, parts=lambda: iter(first), is_rereadable=True))
         return
-    begun = replace(source, parts=lambda: chain(first, parts))
+    begun = replace(source, parts=lambda: chain(first, parts), is_rereadable=True)  # its reading goes on
     with spooled(begun, schema, untyped_text=untyped_text) as copy:
         yield copy

@@ -146,7 +146,7 @@ class ProcessExecutor:
             )
             self._pools.append(self._own.pool)
         try:
-            outcome: Outcome = self._own.pool.submit(_outcome_of, job).result()
+            outcome: Outcome = self._own.pool.submit(_outcome_there, job).result()
         except BrokenProcessPool:
             del self._own.pool
             return JobFailure(
@@ -165,9 +165,22 @@ class ProcessExecutor:
 
 
 def _begin(parent: int) -> None:
-    """Prepare a process that runs jobs."""
+    """Prepare a process that runs jobs: its log has the form of the command line's, and names the job.
+
+    Before opacus is imported, which sets up its own style. Logs of other libraries may quote rows.
+    """
     end_with(parent)
-    logging.getLogger("tabgan").setLevel(logging.WARNING)
+    handler = logging.StreamHandler()
+    handler.addFilter(logging.Filter("tabgan"))
+    form = "%(asctime)s %(levelname)s: %(processName)s: %(message)s"
+    handler.setFormatter(logging.Formatter(form, "%Y-%m-%d %H:%M:%S"))
+    logging.basicConfig(handlers=[handler])
+
+
+def _outcome_there(job: Job) -> Outcome:
+    """Return the outcome of a job that is run in a process of its own, which has its name meanwhile."""
+    multiprocessing.current_process().name = job.name
+    return _outcome_of(job)
 
 
 def _known(job: Job, outcomes: Mapping[str, Outcome], again: bool) -> Outcome | None:

@@ -69,12 +69,20 @@ def expand(
     data = dict(merged(defaults, item))
     family = data.get("name", name)
     data["name"] = family
+    shared = defaults.get("output")
+    own = item.get("output")
+    if isinstance(shared, Mapping) and isinstance(shared.get("folder"), str) and not _names_folder(own):
+        data["output"] = {**data["output"], "folder": f"{shared['folder']}/{family}"}
     matrix = data.pop("matrix", None)
     jobs = [RawJob(data, place, str(family))]
     jobs = [each for job in jobs for each in _of_glob(job, folder)]
     if matrix is not None:
         jobs = [each for job in jobs for each in _of_matrix(job, matrix)]
     return [_with_places(job) for job in jobs]
+
+
+def _names_folder(output: object) -> bool:
+    return isinstance(output, Mapping) and "folder" in output
 
 
 def merged(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

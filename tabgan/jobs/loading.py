@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ def load_jobs(
 
     Args:
         path: The file.
-        only: Name of the only job to return; the others are checked as well.
+        only: Name of the only job to return, besides those that it needs; the others are checked as well.
         output: Folder that replaces the jobs' own; with several jobs, each gets a folder in it.
         form: Keys of a CSV's form that replace those of every job's source.
         environ: Values of ``${NAME}``.
@@ -100,8 +100,9 @@ def _read(path: Path, environ: Mapping[str, str]) -> tuple[Any, list[str], dict[
 def _build(data: Any, lines: Mapping[str, int], path: Path) -> tuple[list[Job], list[str]]:
     """Return the jobs in parsed YAML, and all their problems."""
     items, defaults, problems = _items(data)
-    jobs, families = [], {}
+    jobs, families, stated = [], {}, set()
     for raw in _expanded(items, defaults, path, problems, lines):
+        stated |= {str(raw.name), raw.family}
         job, found = _job(dict(raw.data), path.parent)
         problems += [
             f"{_line(lines, raw.place, where)}job {str(raw.name)!r}: {problem}" for where, problem in found
@@ -111,7 +112,7 @@ def _build(data: Any, lines: Mapping[str, int], path: Path) -> tuple[list[Job], 
             families[job.name] = raw.family
     names = Counter(job.name for job in jobs)
     problems += [f"job {name!r}: name: {count} jobs have it." for name, count in names.items() if count > 1]
-    jobs, in_vain = _in_order(jobs, families)
+    jobs, in_vain = _in_order(jobs, families, stated)
     return jobs, problems + in_vain
 
 
@@ -155,8 +156,13 @@ def _line(lines: Mapping[str, int], place: str, keys: str) -> str:
         keys = keys.rpartition(".")[0]
 
 
-def _in_order(jobs: Sequence[Job], families: Mapping[str, str]) -> tuple[list[Job], list[str]]:
-    """Return the jobs, each after those that it needs, which are named in full, and the problems of these needs."""
+def _in_order(
+    jobs: Sequence[Job], families: Mapping[str, str], stated: Collection[str]
+) -> tuple[list[Job], list[str]]:
+    """Return the jobs, each after those that it needs, which are named in full, and the problems of these needs.
+
+    Needs of jobs that have problems of their own are left alone.
+    """
     problems, needs = [], {}
     members: dict[str, list[str]] = {}
     for name, family in families.items():
@@ -164,7 +170,7 @@ def _in_order(jobs: Sequence[Job], families: Mapping[str, str]) -> tuple[list[Jo
     for job in jobs:
         named = [([need] if need in families else members.get(need, []), need) for need in job.needs]
         for found, need in named:
-            if not found or job.name in found:
+            if (not found and need not in stated) or job.name in found:
                 hint = " It cannot need itself." if found else nearest(need, list(families))
                 problems.append(f"job {job.name!r}: needs: no other job {need!r}.{hint}")
         needs[job.name] = tuple(dict.fromkeys(name for found, _ in named for name in found))
@@ -285,4 +291,7 @@ def _chosen(jobs: Sequence[Job], only: str | None, path: Path) -> list[Job]:
         raise ConfigError(
             f"{path}: no job {only!r}.{nearest(only, names) or ' Jobs: ' + ', '.join(names) + '.'}"
         )
-    return [replace(job, needs=()) for job in jobs if job.name == only]
+    chosen = {only}
+    for job in reversed(jobs):  # each stands after those that it needs
+        chosen |= set(job.needs) if job.name in chosen else set()
+    return [job for job in jobs if job.name in chosen]

@@ -181,7 +181,7 @@ def _use(data: ReportData) -> Iterator[str]:
     )
     yield (
         "**Limits.** Facts that hold for many people stay visible. Rules between columns are checked where given, and "
-        "never enforced. Biases of the original carry over, and can grow for small groups."
+        "enforced where the schema declares them. Biases of the original carry over, and can grow for small groups."
     )
 
 

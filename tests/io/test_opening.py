@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,10 +17,10 @@ from pyarrow.dataset import CsvFileFormat, dataset
 import tabgan
 from tabgan import Categorical, Numeric, Schema
 from tabgan.errors import ConfigError, DataError, SourceError
-from tabgan.io import data_source
+from tabgan.io import data_source, opening
 from tabgan.io.arrow_source import frames_of
 from tabgan.io.data_source import in_one_frame
-from tabgan.io.opening import as_frame, open_table
+from tabgan.io.opening import as_frame, for_fit, open_table
 from tabgan.table.partitions import FrameParts, Partitions
 
 SECRET = "4711-secret"
@@ -272,3 +273,17 @@ def test_as_frame_reads_text_as_the_columns_of_a_schema(tmp_path):
     assert as_frame(str(tmp_path / "t.csv"), schema).to_dict("list") == {"a": [1, 2], "b": ["x", "y"]}
     pq.write_table(pa.table({"a": [1]}), tmp_path / "t.parquet")
     assert as_frame(Path(tmp_path / "t.parquet"))["a"].tolist() == [1]
+
+
+def test_a_source_that_can_be_read_once_is_fitted_small_and_large(monkeypatch):
+    """What was read of it to learn its size is not read again."""
+    frame = pd.DataFrame({"x": range(10), "y": list("ab") * 5})
+
+    def once():
+        return replace(open_table(FrameParts(frame, 4)), is_rereadable=False)
+
+    with for_fit(once(), Schema()) as small:
+        pd.testing.assert_frame_equal(small, frame)
+    monkeypatch.setattr(opening, "MOST_IN_MEMORY", 5)
+    with for_fit(once(), Schema()) as large:
+        pd.testing.assert_frame_equal(pd.concat(list(large.frames()), ignore_index=True), frame)

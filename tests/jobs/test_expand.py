@@ -45,6 +45,20 @@ class TestDefaults:
         assert two.report is not None
         assert [job.output.folder for job in (one, two)] == [Path("out/one"), Path("out/two")]
 
+    def test_a_folder_among_them_has_a_part_for_each_job(self, load):
+        jobs = load(
+            """
+            defaults: {source: {path: people.csv}, output: {folder: made, rows: 5}}
+            jobs:
+              - {name: one}
+              - {name: two, output: {folder: elsewhere}}
+              - {name: grid, matrix: {random_state: [0, 1]}}
+            """
+        )
+        folders = [str(job.output.folder) for job in jobs]
+        assert folders == ["made/one", "elsewhere", "made/grid/random_state-0", "made/grid/random_state-1"]
+        assert {job.output.rows for job in jobs} == {5}
+
     @pytest.mark.parametrize(
         ("defaults", "said"),
         [
@@ -157,10 +171,16 @@ class TestNeeds:
         text = "- {name: %s, source: {path: people.csv}, needs: %s}\n"
         assert said in problems_of(load, text % ("a", first) + text % ("b", second))[0]
 
-    def test_of_an_only_job_do_not_count(self, load):
-        load("- {name: a, source: {path: people.csv}}\n- {name: b, source: {path: people.csv}, needs: [a]}")
-        (job,) = load_jobs("jobs.yaml", only="b")
-        assert job.needs == ()
+    def test_of_an_only_job_come_with_it(self, load):
+        item = "- {name: %s, source: {path: people.csv}, needs: [%s]}\n"
+        load(item % ("a", "") + item % ("b", "a") + item % ("c", "b") + item % ("d", "a"))
+        assert [job.name for job in load_jobs("jobs.yaml", only="c")] == ["a", "b", "c"]
+        assert [job.name for job in load_jobs("jobs.yaml", only="a")] == ["a"]
+
+    def test_of_a_job_with_problems_of_its_own_are_left_alone(self, load):
+        item = "- {name: %s, source: {path: %s}, needs: [%s]}\n"
+        (problem,) = problems_of(load, item % ("a", "nowhere.csv", "b") + item % ("b", "people.csv", "a"))
+        assert "no file 'nowhere.csv'" in problem
 
 
 class TestLines:
