@@ -45,7 +45,7 @@ Outcome = JobResult | FinishedJob | JobFailure
 GATE_REFUSES = 3
 
 #: Jobs that one process runs before another takes its place, so that memory does not grow with their number.
-JOBS_A_PROCESS = 25
+JOBS_A_PROCESS = 100
 
 
 class Watcher:
