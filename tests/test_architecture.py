@@ -22,6 +22,7 @@ ROOT = Path(tabgan.__file__).parent
 ORDER = [
     "errors",
     "_util.lazy",
+    "_util.logs",
     "_util.printed",
     "_util.validate",
     "_util.files",

@@ -18,6 +18,7 @@ from rich.console import Console
 
 import tabgan
 from tabgan import io
+from tabgan._util.logs import log_to_stderr
 from tabgan._util.renamed import OldNameWarning
 from tabgan._util.validate import integer_at_least, real_in
 from tabgan.cli import options
@@ -67,14 +68,8 @@ def main() -> None:
 
 
 def _log_to_stderr() -> None:
-    """Show this package's log on stderr, with ISO 8601 dates.
-
-    Call it before opacus is imported, which sets up its own style. Logs of other libraries may quote rows.
-    """
-    handler = logging.StreamHandler()
-    handler.addFilter(logging.Filter("tabgan"))
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s: %(message)s", "%Y-%m-%d %H:%M:%S"))
-    logging.basicConfig(handlers=[handler])
+    """Show this package's log on stderr, with warnings of old names among it."""
+    log_to_stderr()
     show_others = warnings.showwarning
 
     def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
@@ -284,8 +279,7 @@ def sample(
             as_="pandas",
             **label,
         )
-        if separator is None and output.suffix.lower() == ".tsv":
-            written["separator"] = "tab"
+        written = options.with_tabs(written, separator, output)
         io.write_table(df, output, escape_formulas=escape_formulas, **written)
         typer.echo(f"{output}: {len(df):,} rows{_seeded(random_state, fitted.random_state)}")
 

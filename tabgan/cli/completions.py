@@ -75,7 +75,6 @@ def complete(
         fill = fitted.impute if impute else fitted.complete
         whole = fill(given, unknown=unknown, random_state=random_state)
         written: Any = options.with_form_of(fitted, form, "separator", "decimal", "encoding")
-        if separator is None and output.suffix.lower() == ".tsv":
-            written["separator"] = "tab"
+        written = options.with_tabs(written, separator, output)
         io.write_table(whole, output, **written)
         typer.echo(f"{output}: {len(whole):,} rows, with the cells given in {rows}")

@@ -99,6 +99,11 @@ def open_source(
     return found
 
 
+def with_tabs(form: CsvForm, separator: str | None, output: Path) -> CsvForm:
+    """Return the form of a file to write, which has tabs if its name says so and no option says otherwise."""
+    return {**form, "separator": "tab"} if separator is None and output.suffix.lower() == ".tsv" else form
+
+
 def read_declared(path: Path, declared: Schema | None, form: CsvForm) -> pd.DataFrame:
     """Return a table as a fit with a declared schema reads it."""
     dtypes = {column.name: column.dtype for column in declared or () if column.dtype}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import logging
 import multiprocessing
 import os
 import signal
@@ -15,6 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
 
+from tabgan._util.logs import log_to_stderr
 from tabgan._util.processes import end_with, threads_each, without_main
 from tabgan._util.progress import Progress
 from tabgan.errors import TabGANError, unexpected
@@ -165,16 +165,9 @@ class ProcessExecutor:
 
 
 def _begin(parent: int) -> None:
-    """Prepare a process that runs jobs: its log has the form of the command line's, and names the job.
-
-    Before opacus is imported, which sets up its own style. Logs of other libraries may quote rows.
-    """
+    """Prepare a process that runs jobs: its log has the form of the command line's, and names the job."""
     end_with(parent)
-    handler = logging.StreamHandler()
-    handler.addFilter(logging.Filter("tabgan"))
-    form = "%(asctime)s %(levelname)s: %(processName)s: %(message)s"
-    handler.setFormatter(logging.Formatter(form, "%Y-%m-%d %H:%M:%S"))
-    logging.basicConfig(handlers=[handler])
+    log_to_stderr("%(processName)s: ")
 
 
 def _outcome_there(job: Job) -> Outcome:
@@ -186,7 +179,7 @@ def _outcome_there(job: Job) -> Outcome:
 def _known(job: Job, outcomes: Mapping[str, Outcome], again: bool) -> Outcome | None:
     """Return the outcome of a job that is not run: it is done, or one that it needs did not succeed."""
     for need in job.needs:
-        if exit_code([outcomes[need]]) if need in outcomes else False:
+        if need in outcomes and exit_code([outcomes[need]]):
             return JobFailure(job.name, f"Not run: it needs the job {need!r}, which did not succeed.")
     return None if again else finished_before(job)
 

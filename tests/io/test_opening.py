@@ -276,7 +276,7 @@ def test_as_frame_reads_text_as_the_columns_of_a_schema(tmp_path):
 
 
 def test_a_source_that_can_be_read_once_is_fitted_small_and_large(monkeypatch):
-    """What was read of it to learn its size is not read again."""
+    """The parts that told its size are not read again."""
     frame = pd.DataFrame({"x": range(10), "y": list("ab") * 5})
 
     def once():
