@@ -119,9 +119,13 @@ class Reading:
 
 def in_one_frame(source: DataSource) -> pd.DataFrame:
     """Return all parts of a source as one table in memory."""
-    parts = list(source)
+    return joined(list(source), source.header)
+
+
+def joined(parts: Sequence[pd.DataFrame], header: pd.DataFrame) -> pd.DataFrame:
+    """Return the parts of a source as one table in memory."""
     if len(parts) == 1:
         return parts[0]
-    whole = pd.concat(parts, ignore_index=True) if parts else source.header.copy()
-    whole.attrs = dict(source.header.attrs)
+    whole = pd.concat(parts, ignore_index=True) if parts else header.copy()
+    whole.attrs = dict(header.attrs)
     return whole

@@ -15,7 +15,7 @@ from tabgan._util.validate import one_of
 from tabgan.columns.kind import read_text
 from tabgan.errors import ConfigError, DataError, SourceError
 from tabgan.io.arrow_source import native, of_memory
-from tabgan.io.data_source import DataSource, Reading, in_one_frame
+from tabgan.io.data_source import DataSource, Reading, in_one_frame, joined
 from tabgan.io.databases import is_adbc, is_duckdb, of_duckdb_file, of_query
 from tabgan.io.dialect import Dialect
 from tabgan.io.file_source import FILE_FORMATS, FileFormat, of_files
@@ -183,7 +183,7 @@ def _read(source: DataSource, schema: Schema, untyped_text: bool) -> Iterator[An
         if n_cells > MOST_IN_MEMORY:
             break
     else:
-        yield in_one_frame(replace(source, parts=lambda: iter(first), is_rereadable=True))
+        yield joined(first, source.header)
         return
     begun = replace(source, parts=lambda: chain(first, parts), is_rereadable=True)  # its reading goes on
     with spooled(begun, schema, untyped_text=untyped_text) as copy:

@@ -77,13 +77,12 @@ def plain(outcome: Outcome) -> dict[str, Any]:
     state = "withheld" if refused(outcome) else "done"
     if isinstance(outcome, FinishedJob):
         return {"state": state, "rows": outcome.n_rows, "finished_before": outcome.when}
-    privacy = outcome.privacy
-    total = outcome.total or ((privacy.epsilon, privacy.delta) if privacy.is_private else (None, None))
+    epsilon, delta = outcome.promised
     return {
         "state": state,
         "rows": outcome.n_rows,
-        "epsilon": total[0],
-        "delta": total[1],
+        "epsilon": epsilon,
+        "delta": delta,
         "stages": {stage: round(spent, 2) for stage, spent in outcome.seconds.items()},
     }
 

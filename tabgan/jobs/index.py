@@ -61,8 +61,8 @@ def _row(outcome: Outcome, folder: Path) -> _Row:
         return _Row(outcome.name, "failed", error=outcome.message)
     state = str(plain(outcome)["state"])
     if isinstance(outcome, JobResult):
-        total = outcome.total[0] if outcome.total else outcome.privacy.epsilon
-        epsilon = at_most(total) if outcome.privacy.is_private else None
+        promised = outcome.promised[0]
+        epsilon = None if promised is None else at_most(promised)
         state = state if outcome.privacy.is_private or state != "done" else "no release"
     else:
         epsilon, state = outcome.epsilon, f"{state} before"

@@ -105,20 +105,24 @@ class JobResult:
     decision: Decision = NO_GATE
     total: tuple[float, float] | None = None
 
+    @property
+    def promised(self) -> tuple[float | None, float | None]:
+        """Epsilon and delta of fit and private metrics together; ``None`` twice without privacy."""
+        own = (self.privacy.epsilon, self.privacy.delta) if self.privacy.is_private else (None, None)
+        return self.total or own
+
     def to_record(self, names: Sequence[str]) -> dict[str, Any]:
         """Return what a later run says of the job instead of running it again, as plain data.
 
         Args:
             names: Its files, within its folder.
         """
-        own = (self.privacy.epsilon, self.privacy.delta) if self.privacy.is_private else None
-        total = self.total or own
         return {
             "decision": self.decision.outcome,
             "n_rows": self.n_rows,
             "files": list(names),
             "headline": [list(line) for line in self.headline],
-            "epsilon": None if total is None else total[0],
+            "epsilon": self.promised[0],
             "seconds": {stage: round(spent, 2) for stage, spent in self.seconds.items()},
         }
 
