@@ -49,6 +49,7 @@ ORDER = [
     "columns.kind",
     "columns.vote",
     "columns.lattice",
+    "columns.occupied",
     "columns.grid",
     "columns.multiples",
     "columns.spans",

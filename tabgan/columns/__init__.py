@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Union
 
 import numpy as np
 
-from tabgan.columns import grid
+from tabgan.columns import occupied
 from tabgan.columns.boolean import Boolean
 from tabgan.columns.categorical import Categorical
 from tabgan.columns.constant import Constant
@@ -108,9 +108,9 @@ def columns_of_votes(
 
 def _are_words(vote: np.ndarray, labels: list[str], noise_stddev: float) -> bool:
     """Return true if words for a missing value stand above the noise and nothing else, and no numeral may be there."""
-    least = grid.SURELY * noise_stddev
+    least = occupied.SURELY * noise_stddev
     is_alone = bool(vote[-1] > least and vote[:-1].max() <= least)
-    return is_alone and vote[labels.index("numerals")] <= grid.PERHAPS * noise_stddev
+    return is_alone and vote[labels.index("numerals")] <= occupied.PERHAPS * noise_stddev
 
 
 def column_of_dtype(dtype: Dtype, name: str) -> Column | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from tabgan.columns import grid, rounding
+from tabgan.columns import grid, occupied, rounding
 from tabgan.columns.grid import Span
 from tabgan.columns.kind import Column
 from tabgan.columns.lattice import LIMIT, LatticeColumn, LatticeEncoder, has_range
@@ -123,7 +123,7 @@ class Repeated:
             return None
         values, places = self.values[kept], places[kept]
         first, last = (column.place(end) for end in column.bounds_of(int(places[0]), int(places[-1])))
-        low, high = int(places[0]) - int(values[0] < first), int(places[-1]) + int(values[-1] > last)
+        low, high = grid.within_limit(places[0] - int(values[0] < first), places[-1] + int(values[-1] > last))
         return replace(self, values=values, counts=self.counts[kept], places=places, low=low, high=high)
 
 
@@ -201,9 +201,9 @@ def tightened(
     edges, values, stop = encoder.edges.copy(), counts[1:], int(last) + 1
     inside = edges[start : stop + 1].copy()
     inside[[0, -1]] = span.low, span.high + 1
-    first, last = start + np.array(grid.tight_ends(inside, values[start:stop], noise_stddev, span.core))
-    below = grid.n_surely_beyond(values[:start][::-1], noise_stddev)
-    above = grid.n_surely_beyond(values[stop:], noise_stddev)
+    first, last = start + np.array(occupied.tight_ends(inside, values[start:stop], noise_stddev, span.core))
+    below = occupied.n_surely_beyond(values[:start][::-1], noise_stddev)
+    above = occupied.n_surely_beyond(values[stop:], noise_stddev)
     edges[start] = edges[start] if below else inside[0]
     edges[stop] = edges[stop] if above else inside[-1]
     first, last = start - below if below else first, stop - 1 + above if above else last

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from pydantic import field_validator, model_validator
 
-from tabgan.columns import grid, rounding
+from tabgan.columns import occupied, rounding
 from tabgan.columns.formats import compiled
 from tabgan.columns.kind import TEXT, TIMES, Ballot, Column, is_text_dtype
 from tabgan.columns.lattice import LatticeColumn, LatticeEncoder, Precision
@@ -155,7 +155,7 @@ class Time(LatticeColumn):
         of a column with hours beyond a day.
         """
         vote, at = vote.copy(), {label: place for place, label in enumerate(labels)}
-        surely, text = grid.SURELY * noise_stddev, at["text"]
+        surely, text = occupied.SURELY * noise_stddev, at["text"]
         is_length = bool(vote[at[_BEYOND]] > surely)
         vote[text] += vote[at[_BEYOND]] if is_length else 0.0
         vote[at[_BEYOND]] = 0.0

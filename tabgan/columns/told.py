@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from tabgan.columns import grid
+from tabgan.columns import occupied
 from tabgan.columns.encoder import ColumnEncoder
 from tabgan.columns.lattice import Precision, has_range, is_on_lattice
 from tabgan.columns.spans import ends_with_axis
@@ -54,9 +54,9 @@ def warn_of_absent_categories(released: Sequence[Released], declared: Collection
         encoder = column.encoder
         if encoder.name in declared and encoder.has_other and not np.isnan(column.counts[-1]):
             listed, other = column.counts[1:-1], column.counts[-1]
-            is_seen = listed.sum() > grid.SURELY * column.noise_stddev * math.sqrt(max(len(listed), 1))
-            is_seen |= bool((listed > grid.SURELY * column.noise_stddev).any())
-            if len(listed) and not is_seen and other > grid.SURELY * column.noise_stddev:
+            is_seen = listed.sum() > occupied.SURELY * column.noise_stddev * math.sqrt(max(len(listed), 1))
+            is_seen |= bool((listed > occupied.SURELY * column.noise_stddev).any())
+            if len(listed) and not is_seen and other > occupied.SURELY * column.noise_stddev:
                 absent.append(encoder.name)
     if absent:
         logger.warning(

@@ -9,8 +9,9 @@ import numpy as np
 
 from tabgan._util.yaml import key_of
 from tabgan.columns.encoder import MISSING, ColumnEncoder, CutCells
-from tabgan.columns.grid import SURELY, denoise_ordered, project_to_simplex, without_far, without_stray
+from tabgan.columns.grid import denoise_ordered, project_to_simplex, without_far
 from tabgan.columns.lattice import is_on_lattice
+from tabgan.columns.occupied import SURELY, without_stray
 from tabgan.errors import DataError
 from tabgan.table.calendar import CycleEncoder
 from tabgan.table.coarsening import equal_mass, pool_rare

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tabgan.columns import grid, spans
+from tabgan.columns import grid, occupied, spans
 from tabgan.schema import Datetime, Numeric
 
 COUNTS = st.lists(st.floats(-1e4, 1e6), min_size=1, max_size=60).map(np.array)
@@ -257,7 +257,7 @@ class TestWhatIsNotSeen:
 
     def test_noise_alone_has_no_range(self):
         rng = np.random.default_rng(0)
-        found = [grid.occupied(rng.normal(0, 10.0, 107), 10.0) for _ in range(300)]
+        found = [occupied.occupied(rng.normal(0, 10.0, 107), 10.0) for _ in range(300)]
         assert sum(each is not None for each in found) <= 1
         span = grid.span_of(EDGES, rng.normal(0, 10.0, len(EDGES) - 1), 10.0, None)
         assert not span.is_seen
@@ -267,7 +267,7 @@ class TestWhatIsNotSeen:
         rng = np.random.default_rng(1)
         counts = rng.normal(0, 10.0, 107)
         counts[40:60] += 25.0  # each is 2.5 standard deviations
-        first, last = grid.occupied(counts, 10.0)
+        first, last = occupied.occupied(counts, 10.0)
         assert 35 <= first <= 44
         assert 55 <= last <= 65
 
@@ -279,7 +279,7 @@ class TestWhatIsNotSeen:
         is_value = (edges[:-1] >= 0) & (edges[:-1] < n_values)
         for _ in range(300):
             counts = np.where(is_value, 2_000.0, 0.0) + rng.normal(0, 40.0, len(edges) - 1)
-            first, last = grid.tight_ends(edges, counts, 40.0)
+            first, last = occupied.tight_ends(edges, counts, 40.0)
             assert (edges[first], edges[last]) == (0, n_values - 1)
 
     def test_a_rare_flag_is_likelier_than_a_constant(self):
@@ -290,23 +290,23 @@ class TestWhatIsNotSeen:
             for _ in range(300):
                 counts = np.where(edges[:-1] == 0, 8_000.0, 0.0) + rng.normal(0, 45.0, len(edges) - 1)
                 counts[edges[:-1] == 1] += count
-                ends.append(grid.tight_ends(edges, counts, 45.0))
+                ends.append(occupied.tight_ends(edges, counts, 45.0))
         assert sum(ends != (3, 3) for ends in found[0.0]) <= 6
         assert sum(ends == (3, 4) for ends in found[160.0]) >= 200
 
     def test_a_thin_tail_of_a_thinning_column_is_kept(self):
         edges = np.arange(0, 9)
         counts = np.array([60.0, 170.0, 330.0, 650.0, 5_000.0, 4_000.0, 900.0, 400.0])
-        assert grid.tight_ends(edges, counts, 45.0) == (0, 7)
+        assert occupied.tight_ends(edges, counts, 45.0) == (0, 7)
 
     def test_integers_that_only_noise_vouches_for_get_no_rows(self):
         edges = np.arange(0, 6)
         counts = np.array([900.0, 60.0, 1_200.0, 300.0, 800.0])
         np.testing.assert_array_equal(
-            grid.without_stray(edges, counts, 40.0), [900.0, 0.0, 1_200.0, 300.0, 800.0]
+            occupied.without_stray(edges, counts, 40.0), [900.0, 0.0, 1_200.0, 300.0, 800.0]
         )
         thin = np.array([90.0, 60.0, 120.0, 100.0, 80.0])
-        np.testing.assert_array_equal(grid.without_stray(edges, thin, 40.0), thin)
+        np.testing.assert_array_equal(occupied.without_stray(edges, thin, 40.0), thin)
 
     def test_a_thin_tail_that_is_sure_as_a_run_is_kept_beside_a_full_cell(self):
         """Visits, most of them none: each count is below the noise, all of them together far above it."""
@@ -315,7 +315,7 @@ class TestWhatIsNotSeen:
         real = np.array([1_000.0] + [23.0] * 12 + [0.0] * 20)
         for side in (1, -1):
             kept = [
-                grid.tight_ends(edges, (real + rng.normal(0, 10.0, 33))[::side], 10.0) for _ in range(200)
+                occupied.tight_ends(edges, (real + rng.normal(0, 10.0, 33))[::side], 10.0) for _ in range(200)
             ]
             lengths = np.array([last - first for first, last in kept])
             assert (lengths >= 8).mean() > 0.99
@@ -323,19 +323,19 @@ class TestWhatIsNotSeen:
     def test_thin_values_that_are_sure_together_keep_their_rows(self):
         """Ages that people round: every second one is thin, and all thin ones are a seventh of the rows."""
         counts = np.where(np.arange(200) % 2, 20.0, 120.0) + np.random.default_rng(4).normal(0, 10.0, 200)
-        np.testing.assert_array_equal(grid.without_stray(np.arange(201), counts, 10.0), counts)
+        np.testing.assert_array_equal(occupied.without_stray(np.arange(201), counts, 10.0), counts)
 
     def test_a_month_ends_with_december_where_its_cells_are_no_fuller_than_nine_times_the_noise(self):
         rng = np.random.default_rng(5)
         edges = np.arange(0, 32)
         real = np.where((edges[:-1] >= 1) & (edges[:-1] <= 12), 90.0, 0.0)
-        ends = [grid.tight_ends(edges, real + rng.normal(0, 10.0, 31), 10.0) for _ in range(300)]
+        ends = [occupied.tight_ends(edges, real + rng.normal(0, 10.0, 31), 10.0) for _ in range(300)]
         assert np.mean([end == (1, 12) for end in ends]) > 0.97
 
     def test_a_thin_tail_goes_on_beside_a_cell_that_is_not_sure(self):
         """Adult's education: 51, 168 and 333 rows have the lowest three levels, and noise is 46."""
         counts = np.array([51.0, 168.0, 333.0, 650.0, 5_000.0])
-        assert grid.tight_ends(np.arange(6), counts, 46.0) == (0, 4)
+        assert occupied.tight_ends(np.arange(6), counts, 46.0) == (0, 4)
 
     @pytest.mark.parametrize("side", [1, -1])
     def test_a_tail_behind_a_gap_is_found(self, side):
@@ -346,7 +346,7 @@ class TestWhatIsNotSeen:
         kept = 0
         for _ in range(300):
             counts = (real + rng.normal(0, 10.0, 17))[::side]
-            first, last = grid.tight_ends(edges if side > 0 else -edges[::-1], counts, 10.0)
+            first, last = occupied.tight_ends(edges if side > 0 else -edges[::-1], counts, 10.0)
             kept += last - first >= 14
         assert kept > 0.97 * 300
 
@@ -354,7 +354,7 @@ class TestWhatIsNotSeen:
         rng = np.random.default_rng(7)
         counts = rng.normal(0, 1.0, (1_000, 60))
         counts[:, 0] = 500.0
-        assert np.mean([grid.occupied(each, 1.0)[1] > 0 for each in counts]) < 0.04
+        assert np.mean([occupied.occupied(each, 1.0)[1] > 0 for each in counts]) < 0.04
 
     def test_what_was_surely_seen_once_need_not_show_again(self):
         edges = np.array([0, 1, 2, 4, 8, 16, 32])
@@ -362,8 +362,8 @@ class TestWhatIsNotSeen:
         assert first.core == (0, 16)
         again = grid.span_of(edges, np.array([900.0, 0, 0, 0, 9, 9]), 10.0, None, first.core)
         assert again.high == 31
-        assert grid.tight_ends(edges, np.array([900.0, 0, 0, 0, 9, 9]), 10.0, first.core) == (0, 5)
-        assert grid.tight_ends(edges, np.array([900.0, 0, 0, 0, 9, 9]), 10.0) == (0, 0)
+        assert occupied.tight_ends(edges, np.array([900.0, 0, 0, 0, 9, 9]), 10.0, first.core) == (0, 5)
+        assert occupied.tight_ends(edges, np.array([900.0, 0, 0, 0, 9, 9]), 10.0) == (0, 0)
 
     def test_one_cell_says_nothing_of_the_ends_within_it(self):
         assert grid.span_of(np.array([0, 1, 1024, 2048]), np.array([0.0, 900, 0]), 10.0, None).core is None
@@ -410,7 +410,9 @@ class TestBeyondTheEnds:
 
     def test_noise_there_is_seldom_a_value(self):
         rng = np.random.default_rng(0)
-        assert np.mean([grid.n_surely_beyond(rng.normal(0, 1, 52), 1.0) > 0 for _ in range(2_000)]) < 0.002
+        assert (
+            np.mean([occupied.n_surely_beyond(rng.normal(0, 1, 52), 1.0) > 0 for _ in range(2_000)]) < 0.002
+        )
 
 
 @pytest.mark.parametrize(

@@ -226,6 +226,20 @@ class TestExactNumbers:
         kept = found.within(Numeric(name="a", decimals=9, bounds=(0, 1)))
         assert kept.values.tolist() == [0.1 + 1e-12]
 
+    def test_their_range_ends_where_the_lattice_does(self):
+        """A number beyond what its step can count is clipped; a range that told of it began before all cells."""
+        found = spans_.Repeated(np.array([-1.7e308, 0.0, 1.7e308]), np.full(3, 100.0), True)
+        column = Numeric(name="a", multiple_of=1e16)
+        kept = found.within(column)
+        assert (kept.low, kept.high) == column.dtype_range() == (1 - 2**53, 2**53 - 1)
+        counts = np.full(9, 100.0)
+        edges = np.array([-(2**40), -2, -1, 0, 1, 2, 4, 8, 2**30, 2**40])
+        span = grid.Span(-(2**40), 2**40 - 1, edges, counts, core=(-4, 4), counts=counts)
+        encoder, span = spans_.encoder_of_span(column, span, 20, 5.0, found)
+        tight, kept = spans_.tightened(encoder, np.append(0.0, np.full(encoder.n_values, 100.0)), 5.0, span)
+        assert len(kept) == encoder.n_values + 1
+        np.testing.assert_array_equal(tight.edges, encoder.edges)
+
     def test_none_are_made_up_between_them_where_a_column_has_few(self):
         edges = grid.edges_with_values(np.arange(0, 51, 10), np.array([12, 20, 33]))
         assert grid.edges_among_values(edges, np.array([12, 20, 33])).tolist() == [

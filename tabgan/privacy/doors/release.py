@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tabgan.columns import Column, ballots, column_of_dtype, columns_of_votes, grid, told
+from tabgan.columns import Column, ballots, column_of_dtype, columns_of_votes, grid, occupied, told
 from tabgan.columns import spans as spans_
 from tabgan.columns.encoder import ColumnEncoder
 from tabgan.columns.keys import typed
@@ -221,7 +221,7 @@ class _Door:
         counts = {name: partial(self.rows.total, name, c.precision_counts) for name, c in open_.items()}
         votes = self.histograms("precision", "decimals or resolution", counts)
         noise = self.plan.noise_stddev("precision", len(counts))
-        surely, likely = grid.SURELY * noise, grid.LIKELY * noise
+        surely, likely = occupied.SURELY * noise, occupied.LIKELY * noise
         self.unsure = frozenset(name for name, vote in votes.items() if vote.max() <= likely)
         found = {name: open_[name].with_voted_precision(vote, surely, likely) for name, vote in votes.items()}
         return [found.get(column.name, column).with_final_dtype() for column in known]
