@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from tabgan.columns import grid
+from tabgan.columns import occupied
 from tabgan.columns.categorical import OTHER_LABEL
 from tabgan.columns.place import Place
 from tabgan.columns.spans import Repeated
@@ -421,7 +421,7 @@ class TestUnseenPrecision:
 
     def test_is_said(self, caplog, monkeypatch):
         for name in ("SURELY", "LIKELY"):  # more than any count has here: the noise hides all of them
-            monkeypatch.setattr(grid, name, 1_000.0)
+            monkeypatch.setattr(occupied, name, 1_000.0)
         released, text = self._said(caplog)
         assert released.schema["c0"].decimals == 0
         assert "hides the decimals of 'c0'" in text
