@@ -20,6 +20,9 @@ from tabgan.jobs.run import INTERNAL, RELEASE, WITHHELD, JobResult
 #: Folders whose files a row links to, in this order, and the most such links.
 _FOLDERS, _MOST_LINKS = (RELEASE, WITHHELD, INTERNAL), 12
 
+#: States that a person has to look at: these rows come first.
+_FIRST = ("failed", "withheld", "withheld before")
+
 
 @dataclass(frozen=True)
 class _Row:
@@ -43,6 +46,7 @@ def index_page(outcomes: Sequence[Outcome], path: Path, ended: str) -> str:
         ended: The time at which the batch ended.
     """
     rows = [_row(outcome, path.parent.absolute()) for outcome in outcomes]
+    rows.sort(key=lambda row: row.state not in _FIRST)  # else in their order
     labels = list(dict.fromkeys(label for row in rows for label in row.headline))
     n_failed = sum(isinstance(outcome, JobFailure) for outcome in outcomes)
     counted = f"{len(outcomes):,} jobs" + (f", {n_failed:,} failed" if n_failed else "")

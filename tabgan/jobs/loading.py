@@ -104,9 +104,8 @@ def _build(data: Any, lines: Mapping[str, int], path: Path) -> tuple[list[Job], 
     for raw in _expanded(items, defaults, path, problems, lines):
         stated |= {str(raw.name), raw.family}
         job, found = _job(dict(raw.data), path.parent)
-        problems += [
-            f"{_line(lines, raw.place, where)}job {str(raw.name)!r}: {problem}" for where, problem in found
-        ]
+        told = [_told(lines, raw.place, str(raw.name), where, problem) for where, problem in found]
+        problems += [each for each in told if each not in problems]  # one of the defaults is told once
         if job:
             jobs.append(job)
             families[job.name] = raw.family
@@ -143,6 +142,16 @@ def _expanded(
             problems.append(f"expected at most {MOST_JOBS} jobs, got {n_jobs:,} or more. Use several files.")
             return
         yield from found
+
+
+def _told(lines: Mapping[str, int], place: str, name: str, where: str, problem: str) -> str:
+    """Return a problem with its line: that of the job, or that of the defaults if the key is stated there only."""
+    keys = where
+    while keys and f"{place}.{keys}" not in lines:
+        if f"defaults.{keys}" in lines:
+            return f"line {lines[f'defaults.{keys}']}: defaults: {problem}"
+        keys = keys.rpartition(".")[0]
+    return f"{_line(lines, place, where)}job {name!r}: {problem}"
 
 
 def _line(lines: Mapping[str, int], place: str, keys: str) -> str:

@@ -192,3 +192,17 @@ class TestLines:
             "  - name: b\n    source: {path: people.csv}\n    model:\n      epsilon: -1\n",
         )
         assert [line.partition(": job")[0] for line in said] == ["jobs.yaml: line 10", "jobs.yaml: line 15"]
+
+    def test_problems_of_the_defaults_are_told_once_with_their_line(self, load):
+        job = "  - {name: %s, source: {path: people.csv}%s}\n"
+        said = problems_of(
+            load,
+            "defaults:\n  model:\n    epsilon: -1\njobs:\n"
+            + job % ("a", "")
+            + job % ("b", "")
+            + job % ("c", ", model: {epsilon: -2}"),
+        )
+        assert [line.partition(": model")[0] for line in said] == [
+            "jobs.yaml: line 3: defaults",
+            "jobs.yaml: line 7: job 'c'",
+        ]
