@@ -34,7 +34,7 @@ sys.path.insert(0, str(HERE.parent))
 from environment import environment  # noqa: E402
 
 RESULTS = HERE.parent / "results"
-PACKAGES = {"dpmm": "dpmm", "smartnoise": "smartnoise-synth", "ctgan": "ctgan"}
+PACKAGES = {"dpmm": "dpmm", "dpsynth": "dpsynth", "smartnoise": "smartnoise-synth", "ctgan": "ctgan"}
 
 
 def run(arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
