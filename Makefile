@@ -28,11 +28,12 @@ coverage:
 	$(PYTHON) -m coverage report --format=total --include='tabgan/fitting/*'
 	$(PYTHON) -m coverage report
 
+# New examples and fresh privacy noise: rare draws are looked for here, and in the slow tests.
 fuzz:
-	HYPOTHESIS_PROFILE=fuzz $(PYTHON) -m pytest
+	TABGAN_TEST_NOISE=fresh HYPOTHESIS_PROFILE=fuzz $(PYTHON) -m pytest
 
 slow:
-	$(PYTHON) -m pytest -m "slow and not gpu"
+	TABGAN_TEST_NOISE=fresh $(PYTHON) -m pytest -m "slow and not gpu"
 
 gpu:
 	$(PYTHON) -m pytest -m gpu

@@ -9,9 +9,12 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import gc
+import hashlib
+import secrets
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -24,12 +27,15 @@ import typer.testing
 from hypothesis import settings
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
+from tabgan._util.rng import RandomStreams
+from tabgan.audit import canaries
 from tabgan.evaluation import scores
 from tabgan.evaluation.gate import NO_GATE, Decision
 from tabgan.io.opening import as_frame
 from tabgan.model import loglinear, sampling
 from tabgan.model.adversary import training
 from tabgan.privacy import accounting, plan
+from tabgan.privacy.doors import contributions, dpsgd, mechanisms
 from tabgan.privacy.filter import PrivacyStatement
 from tabgan.privacy.plan import check_budget
 from tabgan.schema import Schema
@@ -99,6 +105,128 @@ def length_of_the_private_run(request: pytest.FixtureRequest) -> None:
             setattr(*place, value)
         accounting.epsilon_of.cache_clear()
         plan._calibrate_adversary.cache_clear()
+
+
+class ReproducibleNoise:
+    """Privacy noise that is the same in every run of a test: a test fails always, or never.
+
+    Each test draws from a generator that is seeded by its node id, and each fixture of a wider scope by its name and
+    its place, so that neither order nor selection matters. The noise has the distribution of OpenDP's: a Gaussian that
+    is rounded to the grid. Seeds that a fit without ``random_state`` draws come from there too. Tests about the noise
+    itself carry the mark ``fresh_noise``, or lie in a module that says ``FRESH_NOISE = True``: they get the package's
+    own source, as does every test under ``TABGAN_TEST_NOISE=fresh``, and as do other processes.
+    """
+
+    def __init__(self) -> None:
+        self._sources: list[np.random.Generator | None] = []
+
+    @property
+    def source(self) -> np.random.Generator | None:
+        """The generator of the test or the fixture that runs; ``None`` where the noise is fresh."""
+        return self._sources[-1] if self._sources else None
+
+    @contextmanager
+    def seeded(self, *place: object) -> Iterator[None]:
+        """Draw from the generator of a place; of none, fresh noise."""
+        seed = hashlib.sha256("\n".join(map(str, place)).encode()).digest()
+        is_fresh = not place or os.environ.get("TABGAN_TEST_NOISE") == "fresh"
+        self._sources.append(None if is_fresh else np.random.default_rng(list(seed)))
+        try:
+            yield
+        finally:
+            self._sources.pop()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """Give each test a generator of its own."""
+        is_fresh = item.get_closest_marker("fresh_noise") or _has_fresh_noise(item)
+        with self.seeded(*(() if is_fresh else (item.nodeid,))):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Generator[None, Any, Any]:
+        """Give each fixture that several tests share one, too."""
+        if fixturedef.scope == "function":
+            return (yield)
+        place = (request.node.nodeid, fixturedef.baseid, fixturedef.argname, request.param_index)
+        with self.seeded(*(() if _has_fresh_noise(request.node) else place)):
+            return (yield)
+
+    def take_the_place_of_entropy(self) -> None:
+        """Put the generators where the package draws noise, samples of rows, and seeds that nobody chose."""
+        make_gaussian, make_threshold = mechanisms.dp.m.make_gaussian, mechanisms.dp.m.make_gaussian_threshold
+        new_streams, space = RandomStreams.__init__, mechanisms.dp
+
+        def noisy(values: Any, scale: float) -> np.ndarray:
+            return np.asarray(values, dtype=np.float64) + np.rint(self.source.normal(0.0, scale, len(values)))
+
+        def gaussian(*domain: Any, scale: float) -> Callable[[Any], Any]:
+            if self.source is None:
+                return make_gaussian(*domain, scale=scale)
+            return lambda values: noisy(values, scale)
+
+        def gaussian_threshold(*domain: Any, scale: float, threshold: int) -> Any:
+            sound = make_threshold(*domain, scale=scale, threshold=threshold)
+            return sound if self.source is None else Threshold(sound, noisy, scale, threshold)
+
+        def token_bytes(n: int) -> bytes:
+            return secrets.token_bytes(n) if self.source is None else self.source.bytes(n)
+
+        def streams(own: RandomStreams, random_state: int | None = None) -> None:
+            new_streams(own, random_state)
+            if random_state is None and self.source is not None:
+                own._entropy = int.from_bytes(self.source.bytes(16), "little")
+
+        mechanisms.dp = types.SimpleNamespace(
+            **{name: getattr(space, name) for name in ("vector_domain", "map_domain", "atom_domain")},
+            **{
+                name: getattr(space, name) for name in ("l2_distance", "l02inf_distance", "absolute_distance")
+            },
+            m=types.SimpleNamespace(make_gaussian=gaussian, make_gaussian_threshold=gaussian_threshold),
+        )
+        for module in (contributions, dpsgd, canaries):
+            module.secrets = types.SimpleNamespace(token_bytes=token_bytes)
+        RandomStreams.__init__ = streams
+
+
+@dataclass
+class Threshold:
+    """OpenDP's noisy threshold, with noise from a test's generator and the cost by its own map."""
+
+    sound: Any
+    noisy: Callable[[Any, float], np.ndarray]
+    scale: float
+    threshold: int
+
+    def __call__(self, counts: dict[int, int]) -> dict[int, float]:
+        noisy = self.noisy(list(counts.values()), self.scale)
+        return {key: count for key, count in zip(counts, noisy, strict=True) if count >= self.threshold}
+
+    def map(self, unit: Any) -> Any:
+        return self.sound.map(unit)
+
+
+def _has_fresh_noise(node: Any) -> bool:
+    """Return true for a test, class or module where the module says so."""
+    module = node.getparent(pytest.Module)
+    return bool(getattr(getattr(module, "obj", None), "FRESH_NOISE", False))
+
+
+NOISE = ReproducibleNoise()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the noise of all tests reproducible, of the package's doctests too."""
+    config.pluginmanager.register(NOISE, "reproducible_noise")
+
+
+NOISE.take_the_place_of_entropy()
+
+
+@pytest.fixture
+def noise() -> ReproducibleNoise:
+    """Return the source of noise, for what is computed once by whichever test comes first."""
+    return NOISE
 
 
 @pytest.hookimpl(tryfirst=True)

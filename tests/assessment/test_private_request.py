@@ -50,19 +50,23 @@ def quick(request, monkeypatch):
 
 
 @cache
-def plainly_evaluated(model: TabGAN) -> Report:
+def evaluated_once(model: TabGAN) -> Report:
     return model.evaluate(table(1_500, 0), table(400, 1), target="ill", private_metrics_epsilon=1.0)
+
+
+@pytest.fixture
+def plain(model, noise) -> Report:
+    with noise.seeded(__name__, "plain"):
+        return evaluated_once(model)
 
 
 class TestRequest:
     def evaluated(self, model, **options):
         real = table(1_500, 0)
-        if not options:
-            return plainly_evaluated(model)
         return model.evaluate(real, table(400, 1), target="ill", private_metrics_epsilon=1.0, **options)
 
-    def test_adds_to_what_is_promised(self, model):
-        report = self.evaluated(model)
+    def test_adds_to_what_is_promised(self, plain):
+        report = plain
         for data in (report.data, report.shareable.data):
             assert data.total == (6.0, 2e-6)
             assert {entry.door for entry in data.private_metrics.entries} == {"private_metrics"}
@@ -102,14 +106,14 @@ class TestRequest:
         assert [len(LedgerFile(each).fits) for each in (path, other)] == [1, 1]
         assert not (tmp_path / "new.ledger").exists()
 
-    def test_its_lines_stand_beside_those_of_the_fit_and_not_among_them(self, model):
-        for data in (self.evaluated(model).data, self.evaluated(model).shareable.data):
+    def test_its_lines_stand_beside_those_of_the_fit_and_not_among_them(self, plain):
+        for data in (plain.data, plain.shareable.data):
             twin = json.loads(to_json(data))
             assert "private_metrics" not in {group["door"] for group in twin["ledger"]}
             assert {group["door"] for group in twin["private_metrics_ledger"]} == {"private_metrics"}
 
-    def test_says_what_it_rests_on(self, model):
-        report = self.evaluated(model)
+    def test_says_what_it_rests_on(self, plain):
+        report = plain
         facts = report.shareable.data.assumptions
         assert any("each used once" in fact for fact in facts)
         assert sum("sample of the model" in fact for fact in facts) == 1
