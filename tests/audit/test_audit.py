@@ -51,6 +51,13 @@ def test_what_is_sound_passes_and_its_bounds_are_what_simulations_show(sound):
         assert found.bound.epsilon_lower_bound < sound.epsilon
 
 
+@pytest.mark.fresh_noise
+def test_mechanisms_are_sound_with_the_noise_of_the_package_itself(monkeypatch):
+    """At a rate of false alarms that lets this test fail once in a million runs."""
+    monkeypatch.setattr(mechanism_checks, "FALSE_ALARM", 5e-8)
+    assert [check.name for check in check_mechanisms() if not check.has_passed] == []
+
+
 def test_it_sees_most_of_what_there_is_to_see(sound):
     """An attack that cannot find anything passes everything: both doors' canaries give a bound above nothing."""
     counts, gradients, both = (found.bound.epsilon_lower_bound for found in sound.canaries)
@@ -214,6 +221,7 @@ def test_a_threshold_that_is_too_low(monkeypatch):
 
 
 class TestRun:
+    @pytest.mark.fresh_noise
     def test_coins_are_fair_and_fresh(self):
         thrown = coins(20_000)
         assert 9_600 < thrown.sum() < 10_400

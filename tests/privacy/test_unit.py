@@ -134,6 +134,7 @@ class TestBound:
         expected = df.iloc[table.df["place"].to_numpy()].reset_index(drop=True)
         pd.testing.assert_frame_equal(table.df, expected)
 
+    @pytest.mark.fresh_noise
     def test_the_choice_is_new_each_time(self):
         """Pitfall 20: no seed, whatever the caller's is."""
         choices = []
@@ -150,7 +151,7 @@ class TestBound:
 
 
 def are_uniform(choices: list[tuple[int, ...]], n_rows: int, max_rows: int) -> bool:
-    """Return true if all choices of rows are about as frequent; a false alarm once in a hundred thousand runs.
+    """Return true if all choices of rows are about as frequent; a false alarm once in ten million runs.
 
     Two-sided: frequencies that agree too well are no chance either.
     """
@@ -158,7 +159,7 @@ def are_uniform(choices: list[tuple[int, ...]], n_rows: int, max_rows: int) -> b
     expected = len(choices) / len(possible)
     found = np.array([choices.count(choice) for choice in possible])
     statistic = float(((found - expected) ** 2).sum() / expected)
-    low, high = stats.chi2.interval(1 - 1e-5, len(possible) - 1)
+    low, high = stats.chi2.interval(1 - 1e-7, len(possible) - 1)
     return bool(found.sum() == len(choices) and low < statistic < high)
 
 
@@ -168,6 +169,7 @@ def choices_of(df: pd.DataFrame, keys: set[str]) -> list[tuple[int, ...]]:
     return [tuple(sorted(rows)) for _, rows in kept]
 
 
+@pytest.mark.fresh_noise
 class TestChance:
     """An entity keeps any of its rows with equal chance, whoever else is there."""
 
@@ -309,11 +311,12 @@ class TestSchema:
 
 
 def frequency_fits(found: int, runs: int, probability: float) -> bool:
-    """Return true if so many events in so many runs fit a probability; a false alarm once in a hundred thousand."""
-    low, high = stats.binom.interval(1 - 1e-5, runs, probability)
+    """Return true if so many events in so many runs fit a probability; a false alarm once in ten million."""
+    low, high = stats.binom.interval(1 - 1e-7, runs, probability)
     return bool(low <= found <= high)
 
 
+@pytest.mark.fresh_noise
 class TestThreshold:
     """A unit of several rows, in categories that nobody else is in."""
 
@@ -356,6 +359,7 @@ def released(df: pd.DataFrame, schema: Schema, epsilon: float = 3.0):
 
 
 @pytest.mark.parametrize("max_rows", [1, 3])
+@pytest.mark.fresh_noise
 def test_the_noise_of_a_release_is_its_multiplier_times_the_rows_of_an_entity(max_rows):
     """From both sides, and in a discovery too; the noise of a single row is the negative control."""
     n = 60_000
@@ -368,7 +372,7 @@ def test_the_noise_of_a_release_is_its_multiplier_times_the_rows_of_an_entity(ma
         assert column.noise_stddev == entry.noise_stddev
         noise = column.counts[1 : 1 + len(CATEGORIES)] - n / len(CATEGORIES)
         assert len(noise) == len(CATEGORIES)
-        low, high = stats.chi2.interval(1 - 1e-5, len(noise))
+        low, high = stats.chi2.interval(1 - 1e-7, len(noise))
         statistic = float((noise**2).sum()) / entry.noise_multiplier**2
         assert low < statistic / max_rows**2 < high
         assert max_rows == 1 or not low < statistic < high

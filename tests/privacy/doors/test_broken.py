@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from tabgan.errors import BudgetExceededError
 from tabgan.privacy.doors.broken import BROKEN, count_broken
@@ -55,20 +56,22 @@ def test_odd_cells_raise_nothing_and_warn_of_nothing():
     assert found == [1.0, 2.0, 1.0]
 
 
-def noise(factor: float, n: int = 2_000) -> tuple[float, float]:
-    """Return the noise of many counts, and the charged one times a factor."""
-    asked = measurer(4.0, PrivacyUnit("a", 3))
+@pytest.mark.fresh_noise
+def test_noise_is_the_charged_one_and_no_less():
+    """Two-sided, with wrong scales as controls: 1/3, 2/3 and 3/2."""
+    n, asked = 600, measurer(4.0, PrivacyUnit("a", 3))
     found = count_broken(DF, MEASURED, [ORDER] * n, asked)
     (stddev,) = {entry.noise_stddev for entry in asked.privacy_filter.entries}
     assert {entry.what for entry in asked.privacy_filter.entries} == {BROKEN}
     assert stddev == pytest.approx(asked.privacy_filter.plan.noise_stddev("relations", n))
-    return float(np.std(np.array(found) - 1.0)), factor * stddev
+    squares = ((np.array(found) - 1.0) ** 2).sum()
 
+    def fits(scale):
+        low, high = stats.chi2.interval(1 - 1e-7, n)
+        return bool(low < squares / scale**2 < high)
 
-def test_noise_is_the_charged_one_and_no_less():
-    for factor, is_right in ((1.0, True), (2 / 3, False), (3 / 2, False), (1 / 3, False)):
-        found, charged = noise(factor)
-        assert (abs(found / charged - 1) < 0.1) == is_right
+    assert fits(stddev)
+    assert not any(fits(stddev * wrong) for wrong in (1 / 3, 2 / 3, 3 / 2))
 
 
 def test_it_is_charged_before_a_row_is_read():

@@ -79,6 +79,7 @@ class TestTheRelease:
             poor = replace(make_plan(0.001, 1e-6, adversary_share=0.0), unit=plan.unit)
             with_cycles(df, released, encoder, plan, mu, Measurer(PrivacyFilter(poor)))
 
+    @pytest.mark.fresh_noise
     def test_its_noise_is_the_charged_one_times_the_rows_of_a_unit(self, parts):
         """Two-sided, with wrong scales as controls: without the sensitivity, 2/3 and 3/2."""
         df, released, encoder, plan, mu = parts
@@ -93,7 +94,7 @@ class TestTheRelease:
         assert [column.noise_stddev for column in whole.columns[1:5]] == [stddev] * 4
 
         def fits(scale):
-            low, high = stats.chi2.interval(1 - 1e-5, len(draws))
+            low, high = stats.chi2.interval(1 - 1e-7, len(draws))
             return bool(low < (draws**2).sum() / scale**2 < high)
 
         assert fits(stddev)

@@ -158,6 +158,7 @@ class TestPlaces:
         assert exact.sum() < 600
         assert all((found == exact).all() for found in tables)
 
+    @pytest.mark.fresh_noise
     def test_their_noise_is_the_charged_one_times_the_rows_of_a_unit(self):
         """Two-sided, with wrong scales as controls: without the sensitivity, 2/3 and 3/2."""
         plan, noise = make_plan(1.0, 1e-6, unit=PrivacyUnit("key", 2)), []
@@ -173,7 +174,7 @@ class TestPlaces:
         assert spent == pytest.approx(plan.shares["places"] * plan.mu**2)
 
         def fits(scale):
-            low, high = stats.chi2.interval(1 - 1e-5, len(draws))
+            low, high = stats.chi2.interval(1 - 1e-7, len(draws))
             return bool(low < (draws**2).sum() / scale**2 < high)
 
         assert fits(stddev)

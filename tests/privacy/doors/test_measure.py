@@ -245,7 +245,7 @@ def test_a_rare_category_is_neither_returned_nor_kept(book, path):
 
 
 def fits(draws, stddev):
-    low, high = stats.chi2.interval(1 - 1e-5, len(draws))
+    low, high = stats.chi2.interval(1 - 1e-7, len(draws))
     return bool(low < (np.asarray(draws) ** 2).sum() / stddev**2 < high)
 
 
@@ -263,6 +263,7 @@ def draws_of(way, noise, sensitivity, n=3_000):
 
 @pytest.mark.parametrize("way", ["counts", "scores", "discover"])
 @pytest.mark.parametrize(("noise", "sensitivity"), [(3.0, 1.0), (3.0, 4.0), (0.5, 7.0)])
+@pytest.mark.fresh_noise
 def test_noise_is_the_charged_multiplier_times_the_sensitivity(way, noise, sensitivity):
     """Two-sided, with wrong scales as controls: without the sensitivity, with its square, and with 2/3 and 3/2."""
     draws, stddev = draws_of(way, noise, sensitivity), noise * sensitivity
@@ -273,10 +274,11 @@ def test_noise_is_the_charged_multiplier_times_the_sensitivity(way, noise, sensi
     assert not fits(draws, stddev * 3 / 2)
 
 
+@pytest.mark.fresh_noise
 def test_missing_values_have_the_noise_of_the_other_cells():
     line = threshold(3.0)
     draws = []
-    for _ in range(300):
+    for _ in range(400):
         each = measurer(plan=Plan(5.0, 1e-6, 0.5, 1e6, {}))
         draws.append(each.discover(line, lambda: Observed([], np.zeros(0, dtype=int), 50), 1).n_missing - 50)
     assert fits(draws, 3.0)
@@ -292,6 +294,7 @@ def test_scores_have_the_noise_of_a_sensitivity_that_rounding_may_add_to(monkeyp
     assert seen == [20.0 * mechanisms.ROUNDING]
 
 
+@pytest.mark.fresh_noise
 def test_noise_never_repeats():
     """Pitfall 20."""
     first, second = (draws_of("counts", 1.0, 1.0, 50) for _ in range(2))

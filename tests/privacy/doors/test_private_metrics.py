@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from tabgan.errors import BudgetExceededError, ConfigError
 from tabgan.privacy.doors import mechanisms, private_metrics
@@ -216,15 +217,24 @@ class TestCost:
         with pytest.raises(ConfigError, match="too small to measure anything with"):
             make_private_metrics_plan(1e-9, 1e-9)
 
+    @pytest.mark.fresh_noise
     def test_noise_is_as_declared(self, encoder):
-        """Two-sided: 2/3 and 3/2 of it would be found."""
+        """Two-sided, with wrong scales as controls: 2/3 and 3/2."""
         df, synthetic = (table(np.random.default_rng(seed), 400) for seed in (1, 2))
         draws = [measure(df, encoder, synthetic)[0] for _ in range(150)]
+        squares = 0.0
         for find in (lambda b: b.columns["town"], lambda b: b.pairs, lambda b: b.correct):
             values = np.array([find(draw).value for draw in draws])
-            assert 0.75 < values.std(ddof=1) / find(draws[0]).noise_stddev < 1.3
+            squares += 149 * values.var(ddof=1) / find(draws[0]).noise_stddev ** 2
+
+        def fits(factor):
+            low, high = stats.chi2.interval(1 - 1e-7, 3 * 149)
+            return bool(low < squares / factor**2 < high)
+
+        assert fits(1.0)
+        assert not any(fits(wrong) for wrong in (2 / 3, 3 / 2))
         values = np.array([draw.pairs.value for draw in draws])
-        assert abs(np.corrcoef(values, [draw.triples.value for draw in draws])[0, 1]) < 0.4
+        assert abs(np.corrcoef(values, [draw.triples.value for draw in draws])[0, 1]) < 0.42
 
     def test_entities_take_as_much_more_noise_as_they_may_have_rows(self, encoder):
         df = table(np.random.default_rng(1), 400).assign(key=np.arange(400))

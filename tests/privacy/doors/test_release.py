@@ -97,17 +97,25 @@ def test_a_ledger_that_cannot_pay_stops_the_release_before_any_count(monkeypatch
         )
 
 
+@pytest.mark.fresh_noise
 def test_the_noise_of_a_release_is_the_one_in_the_ledger():
     schema = Schema([Categorical(name="c", categories=tuple("abcdefgh"))])
     df = pd.DataFrame({"c": np.random.default_rng(0).choice(list("abcdefgh"), N)})
+    """Two-sided, with wrong scales as controls: 2/3 and 3/2."""
     errors, noise = [], 0.0
     for _ in range(60):
         released, ledger = release(df, schema)
         exact = df["c"].value_counts().reindex(list("abcdefgh")).to_numpy()
         errors.append(released.columns[0].counts[1:9] - exact)
         noise = next(e.noise_multiplier for e in ledger.entries if e.what == "1-way histogram")
-    spread = np.std(np.concatenate(errors))
-    assert 0.85 * noise < spread < 1.15 * noise
+    squares = (np.concatenate(errors) ** 2).sum()
+
+    def fits(scale):
+        low, high = stats.chi2.interval(1 - 1e-7, 60 * 8)
+        return bool(low < squares / scale**2 < high)
+
+    assert fits(noise)
+    assert not any(fits(noise * wrong) for wrong in (2 / 3, 3 / 2))
 
 
 def test_stages_that_a_schema_makes_needless_are_not_charged():
@@ -597,6 +605,7 @@ class TestFrequentNumbers:
         _, ledger = release(people()[["age"]])
         assert "frequent numbers" not in {e.what for e in ledger.entries}
 
+    @pytest.mark.fresh_noise
     def test_the_noise_is_the_one_in_the_ledger(self):
         df = self.table()
         exact = df["x"].value_counts().sort_index().to_numpy()
@@ -677,10 +686,11 @@ class TestDiscoveries:
             ("number of values", "distinct"),
         ],
     )
+    @pytest.mark.fresh_noise
     def test_the_noise_is_the_charged_one_times_the_rows_of_a_unit(self, what, ask):
         """Two-sided, with wrong scales as controls: without the sensitivity, 2/3 and 3/2."""
         door, draws = self.door(), []
-        for _ in range(8):
+        for _ in range(10):
             door.measurer = Measurer(PrivacyFilter(door.plan))
             counts, stddev = getattr(self, ask)(door)
             draws.append((counts - self.COUNTS) / stddev)
@@ -690,7 +700,7 @@ class TestDiscoveries:
         squares = (np.concatenate(draws) ** 2).sum()
 
         def fits(scale):
-            low, high = stats.chi2.interval(1 - 1e-5, 8 * len(self.COUNTS))
+            low, high = stats.chi2.interval(1 - 1e-7, 10 * len(self.COUNTS))
             return bool(low < squares / scale**2 < high)
 
         assert fits(1.0)
@@ -740,10 +750,11 @@ class TestKeys:
         assert np.linalg.norm(np.subtract(*counts)) == pytest.approx(sensitivity)
 
     @UNITS
+    @pytest.mark.fresh_noise
     def test_the_noise_of_keys_is_the_charged_one(self, unit, sensitivity):
         """Two-sided, with wrong scales as controls: 1/2, 2/3 and 3/2."""
         noise, noisy = [], mechanisms.noisy_vector
-        for _ in range(60):
+        for _ in range(130):
             door = self.door(unit)
             with pytest.MonkeyPatch.context() as patch:
 
@@ -763,7 +774,7 @@ class TestKeys:
         draws = np.concatenate(noise)
 
         def fits(scale):
-            low, high = stats.chi2.interval(1 - 1e-5, len(draws))
+            low, high = stats.chi2.interval(1 - 1e-7, len(draws))
             return bool(low < (draws**2).sum() / scale**2 < high)
 
         assert fits(line.noise_stddev)
@@ -833,6 +844,7 @@ class TestPlaces:
         found = release_table(df, Schema([place]), plan, Measurer(ledger))
         return found, noise, ledger.entries
 
+    @pytest.mark.fresh_noise
     def test_the_noise_is_that_of_their_stage_and_the_charged_one(self, monkeypatch):
         """Two-sided, with wrong scales as controls: without the sensitivity, 2/3 and 3/2."""
         plan = make_plan(3.0, 1e-6, adversary_share=0.0, unit=PrivacyUnit("who", 3))
@@ -848,7 +860,7 @@ class TestPlaces:
         errors = np.concatenate(draws)
 
         def fits(scale):
-            low, high = stats.chi2.interval(1 - 1e-5, len(errors))
+            low, high = stats.chi2.interval(1 - 1e-7, len(errors))
             return bool(low < (errors**2).sum() / scale**2 < high)
 
         assert fits(line.noise_stddev)
