@@ -23,6 +23,10 @@ class ConfigError(TabGANError, ValueError):
     """An unusable argument, or key of a configuration file."""
 
 
+class PlanError(ConfigError):
+    """A fit that cannot be of use, by its plan; the message says what would help."""
+
+
 class SchemaError(TabGANError, ValueError):
     """A schema that contradicts itself or its table."""
 

@@ -33,6 +33,7 @@ from tabgan.fitting.fit import Request, Session, learn, say_what_is_spent, warn_
 from tabgan.fitting.measured import marginals_frame
 from tabgan.fitting.modelfile import Fitted, read_model, stated_form, write_model
 from tabgan.io import as_frame, for_fit, open_table
+from tabgan.planning.mixin import PlannerMixin
 from tabgan.privacy.filter import UNTOLD_PLACE
 from tabgan.privacy.ledger.file import LedgerFile
 from tabgan.privacy.ledger.records import LedgerConfig
@@ -64,7 +65,7 @@ _OLD_NAMES = {"evaluation_epsilon": "private_metrics_epsilon", "evaluation_delta
 FITTED_ATTRIBUTES = ("_fitted", "_times_sampled", "schema_", "privacy_", "n_rows_", "losses_")
 
 
-class TabGAN(SamplerMixin, BaseEstimator):
+class TabGAN(PlannerMixin, SamplerMixin, BaseEstimator):
     """A differentially private synthesizer for tables.
 
     ``fit`` measures noisy marginals of the table and fits a generator to them; where the schema declares targets, a

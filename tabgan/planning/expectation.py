@@ -1,0 +1,135 @@
+"""The error that a plan expects of the tables of a sample: sampling, noise, and the dependence that noise hides.
+
+A synthetic table of as many rows as the real one differs from it, in half the sum of the differences of shares over a
+table's cells (total variation), for three reasons. Its rows are a sample: a share ``p`` of ``n`` rows varies by
+``sqrt(p / n)``. Counts were noisy: a cell by a standard deviation that the plan fixes, of which pooling over tables and
+shrinking leave a part. And what the noise hides is not modelled: a pair's error is at most its dependence. Errors of
+cells are independent, so the three add up in squares.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from tabgan.evaluation.catalog.fidelity_figures import QUANTILES
+from tabgan.planning.rehearsal import Rehearsal
+from tabgan.table.coded import CodedColumn
+
+#: Parts of the noise that remain in 1-way and 2-way tables after a fit, and the part of its dependence that a pair
+#: lacks which was not measured: found on public tables by ``benchmarks/plan.py``.
+ONE_WAY_PART, PAIR_PART, HIDDEN_PART = 1.0, 0.9, 0.5
+
+#: Expected size of a standard normal error.
+_MEAN_SIZE = math.sqrt(2.0 / math.pi)
+
+
+@dataclass(frozen=True)
+class TableError:
+    """The expected total variation of one table, or the mean of several.
+
+    Attributes:
+        sampling: The error of a perfect model's rows.
+        total: The error, that of noise and hidden dependence included.
+    """
+
+    sampling: float
+    total: float
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """Expected errors.
+
+    Attributes:
+        columns: Of each column's table, by name.
+        pairs: Of each pair's table, by names.
+        measured: Pairs that are measured.
+    """
+
+    columns: dict[str, TableError]
+    pairs: dict[tuple[str, str], TableError]
+    measured: frozenset[tuple[str, str]]
+
+    @property
+    def one_way(self) -> TableError:
+        """The mean over columns."""
+        return _mean(list(self.columns.values()))
+
+    @property
+    def two_way(self) -> TableError:
+        """The mean over pairs; that over columns if there is only one."""
+        return _mean(list(self.pairs.values()) or list(self.columns.values()))
+
+
+def _mean(errors: list[TableError]) -> TableError:
+    return TableError(
+        float(np.mean([each.sampling for each in errors])), float(np.mean([each.total for each in errors]))
+    )
+
+
+def expect(rehearsal: Rehearsal) -> Expectation:
+    """Return the expected errors of a sample of as many rows as the table has."""
+    measured, n_rows = rehearsal.measured, rehearsal.n_rows
+    encoder = measured.encoder
+    own = sorted(encoder.positions.values())
+    shares = {i: _shares(encoder.columns[i]) for i in own}
+    noises = {marginal.columns: float(np.mean(marginal.noise_stddev)) for marginal in measured.pairs}
+    counts = [marginal.counts for marginal in measured.one_ways]
+    margins = {i: _margin_error(rehearsal, i) for i in own}
+    columns = {
+        encoder.names[i]: TableError(
+            _sampling(shares[i], n_rows), math.hypot(_sampling(shares[i], n_rows), margins[i])
+        )
+        for i in own
+    }
+    pairs, shown = {}, set()
+    for i, j in itertools.combinations(own, 2):
+        names = (encoder.names[i], encoder.names[j])
+        sampling = _sampling(np.outer(shares[i], shares[j]).ravel(), n_rows)
+        hidden = HIDDEN_PART * rehearsal.dependence.get(names, 0.0)
+        if (i, j) in noises:
+            shown.add(names)
+            expected = np.outer(counts[i], counts[j]) / n_rows
+            noise = PAIR_PART * _noise(noises[i, j], expected, n_rows)
+            hidden = hidden * noise / max(math.hypot(hidden, noise), 1e-12)
+        pairs[names] = TableError(sampling, math.hypot(sampling, margins[i], margins[j], hidden))
+    return Expectation(columns, pairs, frozenset(shown))
+
+
+def _shares(column: CodedColumn) -> np.ndarray:
+    """Return the shares of the cells in which an evaluation counts a column: quantiles of numbers, or categories."""
+    shares = column.weights / max(column.weights.sum(), 1e-12)
+    shares = shares[shares > 0]
+    if not column.encoder.is_ordered or len(shares) <= QUANTILES:
+        return np.asarray(shares)
+    heavy = shares[shares > 1.0 / QUANTILES]
+    rest = 1.0 - heavy.sum()
+    n_bins = max(round(QUANTILES * rest), 1)
+    return np.concatenate([heavy, np.full(n_bins, rest / n_bins)])
+
+
+def _sampling(shares: np.ndarray, n_rows: int) -> float:
+    """Return the expected total variation of a sample from its own distribution; rare cells are Poisson's."""
+    return 0.5 * float(np.minimum(_MEAN_SIZE * np.sqrt(shares / n_rows), 2 * shares).sum())
+
+
+def _noise(noise_stddev: float | np.ndarray, counts: np.ndarray, n_rows: int) -> float:
+    """Return the total variation that noise makes, given expected counts, below which a cell cannot fall."""
+    sizes = np.minimum(_MEAN_SIZE * np.asarray(noise_stddev), 2 * np.maximum(counts, 0.0))
+    return 0.5 * float(sizes.sum()) / n_rows
+
+
+def _margin_error(rehearsal: Rehearsal, position: int) -> float:
+    """Return the total variation that noise leaves in a column's table, averaged over the tables that show it."""
+    measured = rehearsal.measured
+    own = measured.one_ways[position]
+    precision = np.broadcast_to(np.asarray(own.noise_stddev, dtype=float) ** -2.0, own.counts.shape).copy()
+    for pair in measured.pairs:
+        if position in pair.columns:
+            cells = pair.counts.size / len(own.counts)
+            precision += 1.0 / (cells * float(np.mean(pair.noise_stddev)) ** 2)
+    return ONE_WAY_PART * _noise(precision**-0.5, own.counts, rehearsal.n_rows)

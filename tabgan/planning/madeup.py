@@ -1,0 +1,181 @@
+"""Made-up rows that stand in for a table of which only public facts are known.
+
+**Guarantee.** Nothing here sees a row of a table: columns are filled from their declarations and, where these leave
+something open, from the assumptions that :data:`ASSUMPTIONS` states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from tabgan.columns import Categorical, Column, Numeric, column_of_dtype
+from tabgan.columns.lattice import has_range
+from tabgan.columns.values import is_text
+from tabgan.errors import SchemaError
+from tabgan.schema import Schema
+from tabgan.table.codes import TableEncoder
+from tabgan.table.reduction import Reduction
+from tabgan.table.summed import Rows
+
+#: The most made-up rows; of larger tables each stands for a power of two of rows.
+MOST_ROWS = 2_048
+
+#: Categories of an open column, the exponent by which their shares fall (Zipf), and the integers of an open range.
+OPEN_CATEGORIES, FALL, OPEN_INTEGERS = 8, 1.0, 10_000
+
+#: Share of the rows that hold the smallest of a column's integers.
+LEAST_SHARE = 0.5
+
+#: Numbers of a cycle, such as weeks, that an open range of moments holds.
+OPEN_CYCLES = 10
+
+#: The assumptions about what public facts leave open, in whole sentences.
+ASSUMPTIONS = {
+    "shares": "The categories of a column have shares that fall as 1, 1/2, 1/3, ...",
+    "categories": f"A column of open categories has {OPEN_CATEGORIES} that are frequent enough to be released.",
+    "numbers": f"A column of open numbers has {OPEN_INTEGERS:,} different ones, none of them very frequent.",
+    "integers": "Half of the rows hold the smallest number of a column of integers, as with counts.",
+    "kinds": "Of columns that come as text without a declared kind, every second one holds numbers, the others categories.",
+    "objects": "Columns of dtype object without a declared kind hold categories.",
+}
+
+
+@dataclass
+class MadeUpRows(Rows):
+    """Made-up rows, each of which counts several times.
+
+    Attributes:
+        header: The public header of the table that they stand in for.
+        table: ``(rows, columns)`` the made-up values.
+        times: Rows that each stands for.
+    """
+
+    header: pd.DataFrame
+    table: pd.DataFrame
+    times: int = 1
+
+    def __len__(self) -> int:
+        return len(self.table) * self.times
+
+    def cells(self, name: str) -> Iterator[tuple[pd.Series, np.ndarray | None]]:
+        yield self.table[name], np.full(len(self.table), self.times) if self.times > 1 else None
+
+    def read(self, columns: Iterable[Column]) -> Rows:
+        return self  # they are made as they would be read
+
+    def reduced(self, reduction: Reduction) -> Rows:
+        table = reduction.reduce(self.table)
+        return replace(self, header=table.iloc[:0], table=table)
+
+    def codes(self, encoder: TableEncoder) -> np.ndarray:
+        return encoder.transform(self.table)
+
+    def frame(self, names: Sequence[str], where: np.ndarray | None = None) -> pd.DataFrame:
+        some = self.table[list(names)]
+        return some if where is None else some.iloc[where].reset_index(drop=True)
+
+
+def made_up(header: pd.DataFrame, schema: Schema, n_rows: int, *, untyped_text: bool = False) -> MadeUpRows:
+    """Return made-up rows for a table with a public header, at most :data:`MOST_ROWS` of them.
+
+    Args:
+        header: The table's columns and dtypes, without rows.
+        schema: The declared schema.
+        n_rows: Rows of the table.
+        untyped_text: True if text may represent numbers and booleans, as in a CSV.
+    """
+    times = 1
+    while n_rows / times > MOST_ROWS:
+        times *= 2
+    n_made, rng, columns = max(round(n_rows / times), 1), np.random.default_rng(0), {}
+    for column in assumed_columns(header, schema, untyped_text=untyped_text):
+        values = _values(column, n_made, rng)
+        is_voted = column.name not in schema and column_of_dtype(header[column.name].dtype, column.name) is None
+        columns[column.name] = pd.Series(list(values), dtype=object) if is_voted else values
+    return MadeUpRows(header, pd.DataFrame(columns), times)
+
+
+def assumed_columns(header: pd.DataFrame, schema: Schema, *, untyped_text: bool = False) -> list[Column]:
+    """Return a header's columns with complete domains: declared ones, and assumed ones where they are open."""
+    found, n_open = [], 0
+    for name in map(str, header.columns):
+        series = header[name]
+        column = schema[name] if name in schema else column_of_dtype(series.dtype, name)
+        if column is None:
+            n_open += 1
+            is_number = untyped_text and n_open % 2 == 0
+            column = Numeric(name=name) if is_number else Categorical(name=name, dtype="object")
+        else:
+            column = column.with_table_dtype(str(series.dtype), untyped_text and is_text(series))
+        found.append(_assumed(column))
+    return found
+
+
+def _assumed(column: Column) -> Column:
+    """Return a column with an assumed domain where its own is open."""
+    if has_range(column):
+        column = column.with_implied_precision()
+        column = column if column.has_precision else column.with_precision(0)
+        column = column.with_final_dtype()
+        if column.bounds is not None:
+            return column
+        smallest, largest = column.dtype_range()
+        longest = max((cycle.length for cycle in column.cycles()), default=0)
+        most = max(OPEN_INTEGERS, OPEN_CYCLES * longest)
+        return column.with_range(max(smallest, 0), min(largest, most))
+    if not column.is_discovered:
+        return column
+    letters = tuple("abcdefghijklmnop"[:OPEN_CATEGORIES])
+    for domain in (letters, tuple(range(OPEN_CATEGORIES)), (False, True)):
+        assumed = column.with_listed(domain)
+        if assumed.comes_back():
+            return assumed
+    raise SchemaError(f"Column {column.name!r}: dtype {column.dtype} holds no made-up value. Declare its domain.")
+
+
+def header_of(schema: Schema) -> pd.DataFrame:
+    """Return the header of a CSV with a schema's columns: text where no dtype is declared."""
+    return pd.DataFrame({column.name: pd.Series([], dtype=column.dtype or "object") for column in schema})
+
+
+def _values(column: Column, n_rows: int, rng: np.random.Generator) -> pd.Series:
+    """Return ``(rows,)`` made-up values of a column with a complete domain, independent of other columns."""
+    if not column.is_modelled:
+        return pd.Series(np.arange(n_rows), name=column.name)  # never read, but for keys
+    if not has_range(column):
+        encoder = column.encoder()
+        shares = (1.0 + np.arange(max(encoder.n_values, 1))) ** -FALL
+        return encoder.inverse_transform(_spread(shares, n_rows, rng) + (encoder.n_values > 0), rng)
+    low, high = column.declared_range()
+    n_cells = int(min(high - low + 1, MOST_ROWS))
+    edges = np.unique(low + np.rint(np.linspace(0, high + 1 - low, n_cells + 1)).astype(np.int64))
+    encoder = column.lattice_encoder(edges)
+    shares = np.ones(encoder.n_values)
+    if column.step == 1.0 and column.quantity == "a number":  # such as counts
+        shares[0] = LEAST_SHARE / (1.0 - LEAST_SHARE) * max(encoder.n_values - 1, 1)
+    return encoder.inverse_transform(1 + _spread(shares, n_rows, rng), rng)
+
+
+def _spread(shares: np.ndarray, n_rows: int, rng: np.random.Generator) -> np.ndarray:
+    """Return ``(rows,)`` positions in random order, each as often as its share says."""
+    at = (rng.permutation(n_rows) + 0.5) / n_rows * shares.sum()
+    return np.minimum(np.searchsorted(np.cumsum(shares), at), len(shares) - 1)
+
+
+def assumptions_of(header: pd.DataFrame, schema: Schema, *, untyped_text: bool = False) -> tuple[str, ...]:
+    """Return the assumptions that stand in for what a header and a schema leave open."""
+    found = {name: schema[name] if name in schema else column_of_dtype(header[name].dtype, name) for name in header}
+    known = [column for column in found.values() if column is not None and column.is_modelled]
+    needed: Mapping[str, bool] = {
+        "shares": any(not has_range(column) for column in known) or None in found.values(),
+        "categories": any(column.is_discovered for column in known) or None in found.values(),
+        "numbers": any(has_range(column) and not column.is_complete for column in known),
+        "integers": any(has_range(column) and column.quantity == "a number" for column in known),
+        "kinds": untyped_text and None in found.values(),
+        "objects": not untyped_text and None in found.values(),
+    }
+    return tuple(text for key, text in ASSUMPTIONS.items() if needed[key])
