@@ -9,12 +9,13 @@ import numpy as np
 #: The largest share of one value up to which a column counts as fine, as measured numbers do.
 FINE = 0.1
 
-#: Deciles of the total variation of a pair's table from that of independent columns, by the pair's fine columns: medians
-#: over Adult, COMPAS, Telco, California housing, MAGIC and the General Social Survey, by ``benchmarks/plan.py``.
+#: Deciles of the total variation of a pair's table from that of independent columns, by the pair's fine columns: means
+#: over tables with such pairs of Adult, COMPAS, Telco, California housing, MAGIC and the General Social Survey, as
+#: ``benchmarks/plan.py --dependence`` finds them.
 DECILES = (
-    (0.002, 0.004, 0.012, 0.018, 0.026, 0.035, 0.046, 0.06, 0.085, 0.13, 0.6),
-    (0.004, 0.013, 0.022, 0.030, 0.042, 0.060, 0.080, 0.10, 0.13, 0.20, 0.5),
-    (0.03, 0.055, 0.068, 0.085, 0.11, 0.15, 0.19, 0.24, 0.32, 0.45, 0.75),
+    (0.001, 0.006, 0.015, 0.028, 0.035, 0.044, 0.066, 0.078, 0.104, 0.181, 0.613),
+    (0.014, 0.019, 0.030, 0.042, 0.056, 0.075, 0.086, 0.116, 0.154, 0.206, 0.366),
+    (0.084, 0.110, 0.126, 0.147, 0.168, 0.192, 0.265, 0.343, 0.440, 0.556, 0.736),
 )
 
 #: The inverse of the golden ratio, whose multiples spread evenly over [0, 1).

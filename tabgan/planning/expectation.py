@@ -16,12 +16,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from tabgan.evaluation.catalog.fidelity_figures import QUANTILES
+from tabgan.planning.madeup import RARE, RARE_PART
 from tabgan.planning.rehearsal import Rehearsal
+from tabgan.privacy.doors import mechanisms
+from tabgan.privacy.events import GAUSSIAN_THRESHOLD
 from tabgan.table.coded import CodedColumn
 
 #: Parts of the noise that remain in 1-way and 2-way tables after a fit, and the part of its dependence that a pair
 #: lacks which was not measured: found on public tables by ``benchmarks/plan.py``.
-ONE_WAY_PART, PAIR_PART, HIDDEN_PART = 1.0, 0.9, 0.5
+ONE_WAY_PART, PAIR_PART, HIDDEN_PART = 1.0, 0.8, 0.8
 
 #: Expected size of a standard normal error.
 _MEAN_SIZE = math.sqrt(2.0 / math.pi)
@@ -79,24 +82,32 @@ def expect(rehearsal: Rehearsal) -> Expectation:
     shares = {i: _shares(encoder.columns[i]) for i in own}
     noises = {marginal.columns: float(np.mean(marginal.noise_stddev)) for marginal in measured.pairs}
     counts = [marginal.counts for marginal in measured.one_ways]
-    margins = {i: _margin_error(rehearsal, i) for i in own}
+    margins = {i: _margin_error(rehearsal, i, len(shares[i])) for i in own}
+    lost = {i: _lost(encoder.columns[i]) for i in own}
+    for release in rehearsal.releases:
+        i = encoder.positions.get(release.columns[0]) if release.mechanism == GAUSSIAN_THRESHOLD else None
+        if i is not None and encoder.columns[i].encoder.has_other:
+            least = mechanisms.threshold_for(release.noise_stddev, release.delta, rehearsal.plan.unit.max_rows)
+            lost[i] = max(lost[i], min(RARE_PART * least / n_rows, RARE))
     columns = {
         encoder.names[i]: TableError(
-            _sampling(shares[i], n_rows), math.hypot(_sampling(shares[i], n_rows), margins[i])
+            _sampling(shares[i], n_rows), math.hypot(_sampling(shares[i], n_rows), margins[i]) + lost[i]
         )
         for i in own
     }
     pairs, shown = {}, set()
+    part = len(noises) / max(math.comb(len(own), 2), 1)
     for i, j in itertools.combinations(own, 2):
         names = (encoder.names[i], encoder.names[j])
         sampling = _sampling(np.outer(shares[i], shares[j]).ravel(), n_rows)
-        hidden = HIDDEN_PART * rehearsal.dependence.get(names, 0.0)
+        hidden = (1.0 - HIDDEN_PART * part) * rehearsal.dependence.get(names, 0.0)
         if (i, j) in noises:
             shown.add(names)
             expected = np.outer(counts[i], counts[j]) / n_rows
             noise = PAIR_PART * _noise(noises[i, j], expected, n_rows)
             hidden = hidden * noise / max(math.hypot(hidden, noise), 1e-12)
-        pairs[names] = TableError(sampling, math.hypot(sampling, margins[i], margins[j], hidden))
+        error = math.hypot(sampling, margins[i], margins[j], hidden) + lost[i] + lost[j]
+        pairs[names] = TableError(sampling, error)
     return Expectation(columns, pairs, frozenset(shown))
 
 
@@ -112,6 +123,13 @@ def _shares(column: CodedColumn) -> np.ndarray:
     return np.concatenate([heavy, np.full(n_bins, rest / n_bins)])
 
 
+def _lost(column: CodedColumn) -> float:
+    """Return the share of rows in categories that are not released: a sample has others in their place."""
+    if not column.encoder.has_other:
+        return 0.0
+    return float(column.weights[-1] / max(column.weights.sum(), 1e-12))
+
+
 def _sampling(shares: np.ndarray, n_rows: int) -> float:
     """Return the expected total variation of a sample from its own distribution; rare cells are Poisson's."""
     return 0.5 * float(np.minimum(_MEAN_SIZE * np.sqrt(shares / n_rows), 2 * shares).sum())
@@ -123,13 +141,20 @@ def _noise(noise_stddev: float | np.ndarray, counts: np.ndarray, n_rows: int) ->
     return 0.5 * float(sizes.sum()) / n_rows
 
 
-def _margin_error(rehearsal: Rehearsal, position: int) -> float:
-    """Return the total variation that noise leaves in a column's table, averaged over the tables that show it."""
+def _margin_error(rehearsal: Rehearsal, position: int, n_bins: int) -> float:
+    """Return the total variation that noise leaves in a column's table of so many bins.
+
+    How many rows a code has is averaged over the tables that show it; where they lie within it is known from the
+    column's own histogram alone.
+    """
     measured = rehearsal.measured
-    own = measured.one_ways[position]
+    own, whole = measured.one_ways[position], measured.histograms[position]
     precision = np.broadcast_to(np.asarray(own.noise_stddev, dtype=float) ** -2.0, own.counts.shape).copy()
     for pair in measured.pairs:
         if position in pair.columns:
             cells = pair.counts.size / len(own.counts)
             precision += 1.0 / (cells * float(np.mean(pair.noise_stddev)) ** 2)
-    return ONE_WAY_PART * _noise(precision**-0.5, own.counts, rehearsal.n_rows)
+    each = max(n_bins / len(own.counts), 1.0)  # bins of a code
+    within = float(np.mean(whole.noise_stddev)) ** 2 * max(len(whole.counts) / n_bins, 1.0) * (1.0 - 1.0 / each)
+    noise = np.sqrt(1.0 / precision / each**2 + within)
+    return ONE_WAY_PART * each * _noise(noise, own.counts / each, rehearsal.n_rows)

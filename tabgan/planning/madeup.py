@@ -24,8 +24,17 @@ from tabgan.table.summed import Rows
 #: The most made-up rows; of larger tables each stands for a power of two of rows.
 MOST_ROWS = 2_048
 
-#: Categories of an open column, the exponent by which their shares fall (Zipf), and the integers of an open range.
-OPEN_CATEGORIES, FALL, OPEN_INTEGERS = 8, 1.0, 10_000
+#: Categories of an open column, and integers of an open range.
+OPEN_CATEGORIES, OPEN_INTEGERS = 3, 10_000
+
+#: The exponents by which the shares of categories fall (Zipf), of an open column and of a declared list.
+OPEN_FALL, FALL = 1.0, 1.5
+
+#: The most rows of an open column of categories that hold rarer values, as a share, and their part of the threshold.
+RARE, RARE_PART = 0.01, 0.5
+
+#: Decimals of numbers that leave them open; moments then are days.
+DECIMALS = 2
 
 #: Share of the rows that hold the smallest of a column's integers.
 LEAST_SHARE = 0.5
@@ -35,8 +44,9 @@ OPEN_CYCLES = 10
 
 #: The assumptions about what public facts leave open, in whole sentences.
 ASSUMPTIONS = {
-    "shares": "The categories of a column have shares that fall as 1, 1/2, 1/3, ...",
-    "categories": f"A column of open categories has {OPEN_CATEGORIES} that are frequent enough to be released.",
+    "shares": f"The shares of declared categories fall as 1, 1/2**{FALL:g}, 1/3**{FALL:g}, ...",
+    "categories": f"A column of open categories has {OPEN_CATEGORIES} frequent ones; at most {RARE:.0%} of its rows "
+    "hold rarer ones, which are lost.",
     "numbers": f"A column of open numbers has {OPEN_INTEGERS:,} different ones, none of them very frequent.",
     "integers": "Half of the rows hold the smallest number of a column of integers, as with counts.",
     "kinds": "Of columns that come as text without a declared kind, every second one holds numbers, the others categories.",
@@ -93,7 +103,8 @@ def made_up(header: pd.DataFrame, schema: Schema, n_rows: int, *, untyped_text: 
         times *= 2
     n_made, rng, columns = max(round(n_rows / times), 1), np.random.default_rng(0), {}
     for column in assumed_columns(header, schema, untyped_text=untyped_text):
-        values = _values(column, n_made, rng)
+        is_open = column.name not in schema or schema[column.name].is_discovered
+        values = _values(column, n_made, OPEN_FALL if is_open else FALL, rng)
         is_voted = column.name not in schema and column_of_dtype(header[column.name].dtype, column.name) is None
         columns[column.name] = pd.Series(list(values), dtype=object) if is_voted else values
     return MadeUpRows(header, pd.DataFrame(columns), times)
@@ -119,7 +130,8 @@ def _assumed(column: Column) -> Column:
     """Return a column with an assumed domain where its own is open."""
     if has_range(column):
         column = column.with_implied_precision()
-        column = column if column.has_precision else column.with_precision(0)
+        if not column.has_precision:
+            column = column.with_precision(DECIMALS if column.quantity == "a number" else 0)
         column = column.with_final_dtype()
         if column.bounds is not None:
             return column
@@ -142,13 +154,13 @@ def header_of(schema: Schema) -> pd.DataFrame:
     return pd.DataFrame({column.name: pd.Series([], dtype=column.dtype or "object") for column in schema})
 
 
-def _values(column: Column, n_rows: int, rng: np.random.Generator) -> pd.Series:
+def _values(column: Column, n_rows: int, fall: float, rng: np.random.Generator) -> pd.Series:
     """Return ``(rows,)`` made-up values of a column with a complete domain, independent of other columns."""
     if not column.is_modelled:
         return pd.Series(np.arange(n_rows), name=column.name)  # never read, but for keys
     if not has_range(column):
         encoder = column.encoder()
-        shares = (1.0 + np.arange(max(encoder.n_values, 1))) ** -FALL
+        shares = (1.0 + np.arange(max(encoder.n_values, 1))) ** -fall
         return encoder.inverse_transform(_spread(shares, n_rows, rng) + (encoder.n_values > 0), rng)
     low, high = column.declared_range()
     n_cells = int(min(high - low + 1, MOST_ROWS))
@@ -171,7 +183,7 @@ def assumptions_of(header: pd.DataFrame, schema: Schema, *, untyped_text: bool =
     found = {name: schema[name] if name in schema else column_of_dtype(header[name].dtype, name) for name in header}
     known = [column for column in found.values() if column is not None and column.is_modelled]
     needed: Mapping[str, bool] = {
-        "shares": any(not has_range(column) for column in known) or None in found.values(),
+        "shares": any(not has_range(column) and not column.is_discovered for column in known),
         "categories": any(column.is_discovered for column in known) or None in found.values(),
         "numbers": any(has_range(column) and not column.is_complete for column in known),
         "integers": any(has_range(column) and column.quantity == "a number" for column in known),
