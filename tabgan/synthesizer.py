@@ -33,7 +33,7 @@ from tabgan.fitting.fit import Request, Session, learn, say_what_is_spent, warn_
 from tabgan.fitting.measured import marginals_frame
 from tabgan.fitting.modelfile import Fitted, read_model, stated_form, write_model
 from tabgan.io import as_frame, for_fit, open_table
-from tabgan.planning.mixin import PlannerMixin
+from tabgan.planning.plannermixin import PlannerMixin
 from tabgan.privacy.filter import UNTOLD_PLACE
 from tabgan.privacy.ledger.file import LedgerFile
 from tabgan.privacy.ledger.records import LedgerConfig

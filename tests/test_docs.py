@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 import yaml
 
 from tabgan import Schema, TabGAN, evaluate
@@ -153,3 +154,13 @@ def test_the_right_kinds_of_real_tables_are_kinds_and_drafts_find_them():
     told = json.loads((ROOT / "benchmarks" / "results" / "kinds.json").read_text(encoding="utf-8"))
     assert {each["table"] for each in told["results"]} == set(right)
     assert all(share >= 0.95 for shares in told["shares"].values() for share in shares.values())
+
+
+def test_the_figures_of_plans_are_those_of_the_file():
+    spec = importlib.util.spec_from_file_location("plan_figures", ROOT / "benchmarks" / "plan.py")
+    module = importlib.util.module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT / "benchmarks"))
+        spec.loader.exec_module(module)
+    page = (ROOT / "docs" / "plan.md").read_text(encoding="utf-8")
+    assert module.replaced(page) == page

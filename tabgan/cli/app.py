@@ -43,6 +43,7 @@ from tabgan.cli.parts import (
     exits,
     watcher_on_stderr,
 )
+from tabgan.cli.plans import plan
 from tabgan.cli.releases import release_app, verify
 from tabgan.cli.reports import evaluate
 from tabgan.errors import ConfigError
@@ -286,6 +287,7 @@ def sample(
 
 app.command()(complete)
 app.command()(evaluate)
+app.command()(plan)
 app.command()(verify)
 
 

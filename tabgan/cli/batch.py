@@ -39,7 +39,11 @@ def run(
         ),
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check the file and say what would run. Nothing is spent.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Check the file, and say what would run and what its fits would give. Nothing is spent.",
+        ),
     ] = False,
     run_folder: Annotated[
         Path | None,

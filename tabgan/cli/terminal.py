@@ -19,8 +19,10 @@ from tabgan.audit.outcome import AuditResult
 from tabgan.evaluation.gate import Decision
 from tabgan.jobs.config import Job
 from tabgan.jobs.executors import JobFailure, Outcome, Watcher, refused
+from tabgan.jobs.forecast import JobPlan, plans_of
 from tabgan.jobs.record import FinishedJob
 from tabgan.jobs.run import JobResult, finished_before
+from tabgan.planning.fitplan import FitPlan, curve_bars
 from tabgan.privacy.filter import PrivacyStatement
 from tabgan.privacy.ledger.summary import LedgerSummary
 
@@ -135,7 +137,47 @@ def show_jobs(console: Console, jobs: Sequence[Job], again: bool) -> None:
             state = f"runs after {', '.join(job.needs)}" if job.needs else "runs"
         table.add_row(Text(job.name), _promise_of(job), state, Text(str(job.output.folder)))
     console.print(table)
-    console.print("Nothing was read or spent.", highlight=False)
+    show_job_plans(console, plans_of(jobs))
+    console.print("No row was read, and nothing is spent.", highlight=False)
+
+
+def show_job_plans(console: Console, plans: Sequence[JobPlan]) -> None:
+    """Print the expectations of jobs, and why some have none."""
+    table = Table("job", "rows", "pairs", "columns", "lost below", "time", box=SIMPLE, padding=(0, 1, 0, 0))
+    for each in plans:
+        rows = f"{each.n_rows:,}" + ("" if each.is_declared else " ?")
+        if each.plan is None:
+            table.add_row(Text(each.name), rows, "no plan", "", "", "")
+            continue
+        errors = (f"{each.plan.two_way.value:.3f}", f"{each.plan.one_way.value:.3f}")
+        lost = "" if each.plan.threshold is None else f"{each.plan.threshold:,.0f}"
+        table.add_row(Text(each.name), rows, *errors, lost, f"about {each.plan.time}")
+    if not plans:
+        return
+    console.print(table)
+    told = (
+        "Expected errors are total variation distances of tables of two columns and of one; see tabgan plan."
+    )
+    console.print(told, highlight=False, soft_wrap=True)
+    if not all(each.is_declared for each in plans):
+        said = "?: n_rows is not declared in the schema, and rows are never counted for a plan. Declare it."
+        console.print(said, highlight=False, soft_wrap=True)
+    problems = {f"{each.name}: {each.problem}": None for each in plans if each.problem}
+    for problem in problems:
+        console.print(Text(problem, style="red"), soft_wrap=True)
+
+
+def show_plan(console: Console, plan: FitPlan) -> None:
+    """Print a plan: its figures, and the curve over epsilon as bars."""
+    _show_lines(console, plan.lines())
+    if plan.curve:
+        console.print()
+        grid = Table("epsilon", "error of pairs", "", box=SIMPLE, padding=(0, 1, 0, 0))
+        for epsilon, bar, figure in curve_bars(plan.curve):
+            grid.add_row(epsilon, Text(bar), figure)
+        console.print(grid)
+    for note in plan.notes:
+        console.print(note, highlight=False, markup=False, soft_wrap=True)
 
 
 def _promise_of(job: Job) -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tabgan.columns.lattice import has_range, is_on_lattice
 from tabgan.evaluation.catalog.fidelity_figures import QUANTILES
 from tabgan.planning.madeup import RARE, RARE_PART
 from tabgan.planning.rehearsal import Rehearsal
@@ -79,7 +80,7 @@ def expect(rehearsal: Rehearsal) -> Expectation:
     measured, n_rows = rehearsal.measured, rehearsal.n_rows
     encoder = measured.encoder
     own = sorted(encoder.positions.values())
-    shares = {i: _shares(encoder.columns[i]) for i in own}
+    shares = {i: _shares(rehearsal, encoder.names[i]) for i in own}
     noises = {marginal.columns: float(np.mean(marginal.noise_stddev)) for marginal in measured.pairs}
     counts = [marginal.counts for marginal in measured.one_ways]
     margins = {i: _margin_error(rehearsal, i, len(shares[i])) for i in own}
@@ -87,7 +88,9 @@ def expect(rehearsal: Rehearsal) -> Expectation:
     for release in rehearsal.releases:
         i = encoder.positions.get(release.columns[0]) if release.mechanism == GAUSSIAN_THRESHOLD else None
         if i is not None and encoder.columns[i].encoder.has_other:
-            least = mechanisms.threshold_for(release.noise_stddev, release.delta, rehearsal.plan.unit.max_rows)
+            least = mechanisms.threshold_for(
+                release.noise_stddev, release.delta, rehearsal.plan.unit.max_rows
+            )
             lost[i] = max(lost[i], min(RARE_PART * least / n_rows, RARE))
     columns = {
         encoder.names[i]: TableError(
@@ -111,11 +114,11 @@ def expect(rehearsal: Rehearsal) -> Expectation:
     return Expectation(columns, pairs, frozenset(shown))
 
 
-def _shares(column: CodedColumn) -> np.ndarray:
+def _shares(rehearsal: Rehearsal, name: str) -> np.ndarray:
     """Return the shares of the cells in which an evaluation counts a column: quantiles of numbers, or categories."""
-    shares = column.weights / max(column.weights.sum(), 1e-12)
-    shares = shares[shares > 0]
-    if not column.encoder.is_ordered or len(shares) <= QUANTILES:
+    counts = rehearsal.made_up[name].value_counts().to_numpy()
+    shares = counts / max(counts.sum(), 1)
+    if not has_range(rehearsal.measured.released.schema[name]) or len(shares) <= QUANTILES:
         return np.asarray(shares)
     heavy = shares[shares > 1.0 / QUANTILES]
     rest = 1.0 - heavy.sum()
@@ -124,7 +127,9 @@ def _shares(column: CodedColumn) -> np.ndarray:
 
 
 def _lost(column: CodedColumn) -> float:
-    """Return the share of rows in categories that are not released: a sample has others in their place."""
+    """Return the share of rows whose values are not released: a sample has others in their place."""
+    if is_on_lattice(column.encoder) and column.encoder.is_unseen:
+        return 1.0
     if not column.encoder.has_other:
         return 0.0
     return float(column.weights[-1] / max(column.weights.sum(), 1e-12))
@@ -144,7 +149,7 @@ def _noise(noise_stddev: float | np.ndarray, counts: np.ndarray, n_rows: int) ->
 def _margin_error(rehearsal: Rehearsal, position: int, n_bins: int) -> float:
     """Return the total variation that noise leaves in a column's table of so many bins.
 
-    How many rows a code has is averaged over the tables that show it; where they lie within it is known from the
+    The number of rows of a code is averaged over the tables that show it; their places within it are known from the
     column's own histogram alone.
     """
     measured = rehearsal.measured
@@ -155,6 +160,8 @@ def _margin_error(rehearsal: Rehearsal, position: int, n_bins: int) -> float:
             cells = pair.counts.size / len(own.counts)
             precision += 1.0 / (cells * float(np.mean(pair.noise_stddev)) ** 2)
     each = max(n_bins / len(own.counts), 1.0)  # bins of a code
-    within = float(np.mean(whole.noise_stddev)) ** 2 * max(len(whole.counts) / n_bins, 1.0) * (1.0 - 1.0 / each)
+    within = (
+        float(np.mean(whole.noise_stddev)) ** 2 * max(len(whole.counts) / n_bins, 1.0) * (1.0 - 1.0 / each)
+    )
     noise = np.sqrt(1.0 / precision / each**2 + within)
     return ONE_WAY_PART * each * _noise(noise, own.counts / each, rehearsal.n_rows)

@@ -6,9 +6,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tabgan._util.printed import at_most
+from tabgan.io import write_text
+from tabgan.planning.expected import CurvePoint, ExpectedError, Lever, PlannedColumn, PlannedRelease
+from tabgan.planning.page import plan_page
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,95 +21,6 @@ Part = Literal["releases", "columns", "curve"]
 
 #: Version of the plain data, and columns that the text names.
 _VERSION, _SHOWN = 1, 5
-
-
-@dataclass(frozen=True)
-class PlannedRelease:
-    """Releases of one name.
-
-    Attributes:
-        what: The ledger's name.
-        releases: Their number.
-        noise_low: Standard deviation of the least noise among them, in rows.
-        noise_high: That of the most.
-        follows_from: ``"public facts"``, then a fit has these noises exactly; or ``"assumptions"``, then their number,
-            and so their noise, follows from what the fit finds.
-    """
-
-    what: str
-    releases: int
-    noise_low: float
-    noise_high: float
-    follows_from: Literal["public facts", "assumptions"]
-
-
-@dataclass(frozen=True)
-class ExpectedError:
-    """An expected total variation distance, from 0 to 1: half the sum of the differences of shares.
-
-    Attributes:
-        value: Between a table of the rows and one of as many synthetic rows.
-        low: The lower end of the interval.
-        high: The upper end.
-        sampling: The same of rows drawn from a perfect model.
-    """
-
-    value: float
-    low: float
-    high: float
-    sampling: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
-
-
-@dataclass(frozen=True)
-class PlannedColumn:
-    """A modelled column.
-
-    Attributes:
-        name: Its name.
-        kind: The name of its kind; one that a vote decides is assumed.
-        noise_stddev: Of each count in its histogram, in rows.
-        threshold: Rows below which a category is likely not released; ``None`` where the domain is no open list.
-        error: Expected error of its table.
-    """
-
-    name: str
-    kind: str
-    noise_stddev: float
-    threshold: float | None
-    error: ExpectedError
-
-
-@dataclass(frozen=True)
-class CurvePoint:
-    """The expectation at one epsilon.
-
-    Attributes:
-        epsilon: Of the fit.
-        one_way: Mean expected error of single columns; ``None`` where a fit is hopeless.
-        two_way: That of pairs.
-        threshold: Rows below which an open category is likely lost; ``None`` if there is none.
-    """
-
-    epsilon: float
-    one_way: ExpectedError | None
-    two_way: ExpectedError | None
-    threshold: float | None
-
-
-@dataclass(frozen=True)
-class Lever:
-    """A change that would lower the error.
-
-    Attributes:
-        change: In words.
-        two_way: Mean expected error of pairs after it.
-    """
-
-    change: str
-    two_way: ExpectedError
 
 
 @dataclass(frozen=True)
@@ -165,7 +80,8 @@ class FitPlan:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
-        return {"format": "tabgan-plan", "version": _VERSION} | json.loads(json.dumps(asdict(self)))
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return {"format": "tabgan-plan", "version": _VERSION} | plain
 
     def to_frame(self, part: Part = "releases") -> pd.DataFrame:
         """Return a part as a frame: ``"releases"``, ``"columns"`` or ``"curve"``, errors in columns of their own."""
@@ -190,17 +106,38 @@ class FitPlan:
         said = [
             ("fit", f"{self.n_rows:,} rows, {self.n_columns:,} modelled columns"),
             ("promise", f"epsilon {at_most(self.epsilon)}, delta {at_most(self.delta)}, for one {self.unit}"),
-            ("single columns", f"expected error {self.one_way}; of a perfect model {self.one_way.sampling:.3f}"),
+            (
+                "single columns",
+                f"expected error {self.one_way}; of a perfect model {self.one_way.sampling:.3f}",
+            ),
             ("pairs", f"expected error {self.two_way}; of a perfect model {self.two_way.sampling:.3f}"),
             ("tables of pairs", f"about {self.pairs_measured:,} of {self.pairs:,} are measured"),
             ("worst columns", ", ".join(f"{column.name} {column.error.value:.3f}" for column in worst)),
             ("lost categories", self.lost),
             ("adversary", self.adversary or "none: no target is declared, or its share is 0"),
-            ("effort", f"about {duration(self.seconds)} on two cores, about {self.megabytes:,.0f} MB of memory"),
+            ("effort", f"about {self.time} on two cores, about {self.memory} of memory"),
         ]
         for number, lever in enumerate(self.levers):
             said.append(("" if number else "would help", f"{lever.change}: pairs {lever.two_way}"))
         return said
+
+    @property
+    def time(self) -> str:
+        """The time of the fit, in words."""
+        return duration(self.seconds)
+
+    @property
+    def memory(self) -> str:
+        """The memory of the fit, in words."""
+        return f"{self.megabytes / 1000:.2g} GB"
+
+    def to_html(self, path: str | Path, title: str = "Plan of a fit") -> None:
+        """Write the plan as an HTML page, with a picture of the error over epsilon.
+
+        Raises:
+            ConfigError: the file cannot be written.
+        """
+        write_text(plan_page(self, self.curve, self.epsilon, title), Path(path))
 
     @property
     def lost(self) -> str:

@@ -18,6 +18,7 @@ from tabgan.columns.values import is_text
 from tabgan.errors import SchemaError
 from tabgan.schema import Schema
 from tabgan.table.codes import TableEncoder
+from tabgan.table.headers import PublicHeader
 from tabgan.table.reduction import Reduction
 from tabgan.table.summed import Rows
 
@@ -31,7 +32,7 @@ OPEN_CATEGORIES, OPEN_INTEGERS = 3, 10_000
 OPEN_FALL, FALL = 1.0, 1.5
 
 #: The most rows of an open column of categories that hold rarer values, as a share, and their part of the threshold.
-RARE, RARE_PART = 0.01, 0.5
+RARE, RARE_PART = 0.005, 0.5
 
 #: Decimals of numbers that leave them open; moments then are days.
 DECIMALS = 2
@@ -45,11 +46,12 @@ OPEN_CYCLES = 10
 #: The assumptions about what public facts leave open, in whole sentences.
 ASSUMPTIONS = {
     "shares": f"The shares of declared categories fall as 1, 1/2**{FALL:g}, 1/3**{FALL:g}, ...",
-    "categories": f"A column of open categories has {OPEN_CATEGORIES} frequent ones; at most {RARE:.0%} of its rows "
+    "categories": f"A column of open categories has {OPEN_CATEGORIES} frequent ones; at most {RARE:.1%} of its rows "
     "hold rarer ones, which are lost.",
     "numbers": f"A column of open numbers has {OPEN_INTEGERS:,} different ones, none of them very frequent.",
     "integers": "Half of the rows hold the smallest number of a column of integers, as with counts.",
-    "kinds": "Of columns that come as text without a declared kind, every second one holds numbers, the others categories.",
+    "kinds": "Of columns that come as text without a declared kind, every second one holds numbers, the others "
+    "categories.",
     "objects": "Columns of dtype object without a declared kind hold categories.",
 }
 
@@ -59,7 +61,7 @@ class MadeUpRows(Rows):
     """Made-up rows, each of which counts several times.
 
     Attributes:
-        header: The public header of the table that they stand in for.
+        header: A table without rows, with the columns of the one that they stand in for.
         table: ``(rows, columns)`` the made-up values.
         times: Rows that each stands for.
     """
@@ -89,11 +91,11 @@ class MadeUpRows(Rows):
         return some if where is None else some.iloc[where].reset_index(drop=True)
 
 
-def made_up(header: pd.DataFrame, schema: Schema, n_rows: int, *, untyped_text: bool = False) -> MadeUpRows:
+def made_up(header: PublicHeader, schema: Schema, n_rows: int, *, untyped_text: bool = False) -> MadeUpRows:
     """Return made-up rows for a table with a public header, at most :data:`MOST_ROWS` of them.
 
     Args:
-        header: The table's columns and dtypes, without rows.
+        header: Names and dtypes of the table's columns.
         schema: The declared schema.
         n_rows: Rows of the table.
         untyped_text: True if text may represent numbers and booleans, as in a CSV.
@@ -102,28 +104,35 @@ def made_up(header: pd.DataFrame, schema: Schema, n_rows: int, *, untyped_text: 
     while n_rows / times > MOST_ROWS:
         times *= 2
     n_made, rng, columns = max(round(n_rows / times), 1), np.random.default_rng(0), {}
+    known = _known(header, schema)
     for column in assumed_columns(header, schema, untyped_text=untyped_text):
-        is_open = column.name not in schema or schema[column.name].is_discovered
-        values = _values(column, n_made, OPEN_FALL if is_open else FALL, rng)
-        is_voted = column.name not in schema and column_of_dtype(header[column.name].dtype, column.name) is None
-        columns[column.name] = pd.Series(list(values), dtype=object) if is_voted else values
-    return MadeUpRows(header, pd.DataFrame(columns), times)
+        own = known[column.name]
+        values = _values(column, n_made, OPEN_FALL if own is None or own.is_discovered else FALL, rng)
+        columns[column.name] = pd.Series(list(values), dtype=object) if own is None else values
+    return MadeUpRows(header.empty(), pd.DataFrame(columns), times)
 
 
-def assumed_columns(header: pd.DataFrame, schema: Schema, *, untyped_text: bool = False) -> list[Column]:
+def assumed_columns(header: PublicHeader, schema: Schema, *, untyped_text: bool = False) -> list[Column]:
     """Return a header's columns with complete domains: declared ones, and assumed ones where they are open."""
-    found, n_open = [], 0
-    for name in map(str, header.columns):
-        series = header[name]
-        column = schema[name] if name in schema else column_of_dtype(series.dtype, name)
+    found, n_open, empty = [], 0, header.empty()
+    for name, column in _known(header, schema).items():
         if column is None:
             n_open += 1
             is_number = untyped_text and n_open % 2 == 0
             column = Numeric(name=name) if is_number else Categorical(name=name, dtype="object")
         else:
-            column = column.with_table_dtype(str(series.dtype), untyped_text and is_text(series))
+            is_read = untyped_text and is_text(empty[name])
+            column = column.with_table_dtype(str(header.dtypes[name]), is_read)
         found.append(_assumed(column))
     return found
+
+
+def _known(header: PublicHeader, schema: Schema) -> dict[str, Column | None]:
+    """Return a header's columns as they are declared, or as their dtypes say; ``None`` if only a vote can tell."""
+    return {
+        name: schema[name] if name in schema else column_of_dtype(dtype, name)
+        for name, dtype in header.dtypes.items()
+    }
 
 
 def _assumed(column: Column) -> Column:
@@ -146,12 +155,9 @@ def _assumed(column: Column) -> Column:
         assumed = column.with_listed(domain)
         if assumed.comes_back():
             return assumed
-    raise SchemaError(f"Column {column.name!r}: dtype {column.dtype} holds no made-up value. Declare its domain.")
-
-
-def header_of(schema: Schema) -> pd.DataFrame:
-    """Return the header of a CSV with a schema's columns: text where no dtype is declared."""
-    return pd.DataFrame({column.name: pd.Series([], dtype=column.dtype or "object") for column in schema})
+    raise SchemaError(
+        f"Column {column.name!r}: dtype {column.dtype} holds no made-up value. Declare its domain."
+    )
 
 
 def _values(column: Column, n_rows: int, fall: float, rng: np.random.Generator) -> pd.Series:
@@ -175,19 +181,20 @@ def _values(column: Column, n_rows: int, fall: float, rng: np.random.Generator) 
 def _spread(shares: np.ndarray, n_rows: int, rng: np.random.Generator) -> np.ndarray:
     """Return ``(rows,)`` positions in random order, each as often as its share says."""
     at = (rng.permutation(n_rows) + 0.5) / n_rows * shares.sum()
-    return np.minimum(np.searchsorted(np.cumsum(shares), at), len(shares) - 1)
+    return np.asarray(np.minimum(np.searchsorted(np.cumsum(shares), at), len(shares) - 1))
 
 
-def assumptions_of(header: pd.DataFrame, schema: Schema, *, untyped_text: bool = False) -> tuple[str, ...]:
+def assumptions_of(header: PublicHeader, schema: Schema, *, untyped_text: bool = False) -> tuple[str, ...]:
     """Return the assumptions that stand in for what a header and a schema leave open."""
-    found = {name: schema[name] if name in schema else column_of_dtype(header[name].dtype, name) for name in header}
+    found = _known(header, schema)
     known = [column for column in found.values() if column is not None and column.is_modelled]
+    is_voted = untyped_text and None in found.values()
     needed: Mapping[str, bool] = {
         "shares": any(not has_range(column) and not column.is_discovered for column in known),
         "categories": any(column.is_discovered for column in known) or None in found.values(),
-        "numbers": any(has_range(column) and not column.is_complete for column in known),
+        "numbers": is_voted or any(has_range(column) and not column.is_complete for column in known),
         "integers": any(has_range(column) and column.quantity == "a number" for column in known),
-        "kinds": untyped_text and None in found.values(),
+        "kinds": is_voted,
         "objects": not untyped_text and None in found.values(),
     }
     return tuple(text for key, text in ASSUMPTIONS.items() if needed[key])

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import pandas as pd
 from scipy.stats import norm
 
 from tabgan.errors import ConfigError, DataError, PlanError
 from tabgan.fitting.fit import Request
 from tabgan.planning.effort import megabytes_of, seconds_of
 from tabgan.planning.expectation import Expectation, TableError, expect
-from tabgan.planning.fitplan import CurvePoint, ExpectedError, FitPlan, Lever, PlannedColumn, PlannedRelease
+from tabgan.planning.expected import CurvePoint, ExpectedError, Lever, PlannedColumn, PlannedRelease
+from tabgan.planning.fitplan import FitPlan
 from tabgan.planning.madeup import assumed_columns, assumptions_of
 from tabgan.planning.rehearsal import Rehearsal, rehearse
 from tabgan.privacy.doors import mechanisms
+from tabgan.privacy.doors.dpsgd import GAIN
+from tabgan.privacy.doors.marginals import PLACES
 from tabgan.privacy.events import GAUSSIAN_THRESHOLD, RECURRENCE
 from tabgan.privacy.released import N_ROWS
 from tabgan.schema import Schema
+from tabgan.table.headers import PublicHeader
 from tabgan.table.placing import placed_columns
 
 #: The factor of the intervals: measured errors lie within it, see ``benchmarks/plan.py``.
@@ -49,22 +52,24 @@ class Setting:
 
     Attributes:
         request_of: The function that returns its request.
-        header: Names and dtypes of the columns, without rows.
+        header: Names and dtypes of the columns.
         schema: The declared schema.
         n_rows: Declared number of rows.
         epsilon: Of the fit.
+        untyped_text: True if text may represent numbers and booleans.
     """
 
     request_of: RequestOf
-    header: pd.DataFrame
+    header: PublicHeader
     schema: Schema
     n_rows: int
     epsilon: float
+    untyped_text: bool = False
 
     @property
     def request(self) -> Request:
         """The request of the fit."""
-        return self.request_of(self.schema, list(self.header.columns), self.epsilon)
+        return self.request_of(self.schema, self.header.names, self.epsilon)
 
     def rehearsed(self) -> tuple[Rehearsal, Expectation]:
         """Return the rehearsal and the expectation.
@@ -75,13 +80,15 @@ class Setting:
         try:
             rehearsal = rehearse(self.request, self.header, self.n_rows)
         except (ConfigError, DataError) as error:
-            raise PlanError(f"plan: {str(error).removeprefix('fit: ')}") from None
-        expectation = expect(rehearsal)
-        error = expectation.one_way.total
-        if error >= HOPELESS:
             raise PlanError(
-                f"plan: with epsilon={self.epsilon:g}, {self.n_rows:,} rows and {len(self.header.columns)} columns the "
-                f"tables of single columns would be wrong by {error:.2f} of the rows on average, {HOPELESS:g} is the "
+                f"plan: {str(error).removeprefix('fit: ').removeprefix('schema: n_rows: ')}"
+            ) from None
+        expectation = expect(rehearsal)
+        wrong = expectation.one_way.total
+        if wrong >= HOPELESS:
+            raise PlanError(
+                f"plan: with epsilon={self.epsilon:g}, {self.n_rows:,} rows and {len(self.header)} columns the "
+                f"tables of single columns would be wrong by {wrong:.2f} of the rows on average; {HOPELESS:g} is the "
                 "most that is of use."
             )
         return rehearsal, expectation
@@ -97,26 +104,30 @@ class Setting:
 
     def with_declared_domains(self) -> Setting | None:
         """Return the setting in which all domains are declared as they are assumed; ``None`` if they are already."""
-        untyped = self.request.untyped_text
-        columns = assumed_columns(self.header, self.schema, untyped_text=untyped)
-        if all(name in self.schema for name in self.header) and self.schema.is_complete:
+        columns = assumed_columns(self.header, self.schema, untyped_text=self.untyped_text)
+        if set(self.header) <= set(self.schema.names) and self.schema.is_complete:
             return None
         return replace(self, schema=self.schema.replace(columns))
 
     def with_half_the_columns(self) -> Setting | None:
         """Return the setting with half the columns, the targets and the entity's key among them; ``None`` for few."""
         kept = {*self.schema.targets, self.schema.entity}
-        names = list(map(str, self.header.columns))
-        others = [name for name in names if name not in kept]
+        others = [name for name in self.header if name not in kept]
         if len(others) < 4 or self.schema.statements:
             return None
-        left = set(others[: len(others) // 2]) | kept
+        left = {name for name in (*others[: len(others) // 2], *kept) if name is not None}
         columns = [column for column in self.schema if column.name in left]
         return replace(
             self,
-            header=self.header[[name for name in names if name in left]],
+            header=self.header.some(left),
             schema=self.schema.replace(columns),
         )
+
+    def with_twice_the_rows(self) -> Setting:
+        """Return the setting of a table with twice as many rows."""
+        n_rows = 2 * self.n_rows
+        declared = {} if self.schema.n_rows is None else {"n_rows": 2 * self.schema.n_rows}
+        return replace(self, n_rows=n_rows, schema=self.schema.model_copy(update=declared))
 
     def with_half_the_bound(self) -> Setting | None:
         """Return the setting with half as many rows of each entity; ``None`` where a unit has one."""
@@ -128,24 +139,26 @@ class Setting:
 
 def plan_fit(
     request_of: RequestOf,
-    header: pd.DataFrame,
+    header: PublicHeader,
     schema: Schema,
     n_rows: int,
     epsilon: float,
     *,
+    untyped_text: bool,
     adversary_share: float,
     is_brief: bool = False,
 ) -> FitPlan:
     """Return the plan of a fit.
 
-    **Guarantee.** Reads no row: ``header`` has none. Nothing is charged.
+    **Guarantee.** Reads no row: a header has none. Nothing is charged.
 
     Args:
         request_of: The function that returns the request of a fit.
-        header: Names and dtypes of the columns, without rows.
+        header: Names and dtypes of the columns.
         schema: The declared schema.
         n_rows: Declared number of rows.
         epsilon: Of the fit.
+        untyped_text: True if text may represent numbers and booleans, as in a CSV.
         adversary_share: The critics' part of the budget.
         is_brief: True to leave out the curve, and the changes that would help.
 
@@ -153,12 +166,12 @@ def plan_fit(
         PlanError: the fit is hopeless; the message says what would help.
         SchemaError: the schema does not fit the header.
     """
-    setting = Setting(request_of, header.iloc[:0], schema, n_rows, epsilon)
+    setting = Setting(request_of, header, schema, n_rows, epsilon, untyped_text)
     try:
         rehearsal, expectation = setting.rehearsed()
     except PlanError as error:
         raise PlanError(_with_help(str(error), setting)) from None
-    plan, untyped = rehearsal.plan, setting.request.untyped_text
+    plan = rehearsal.plan
     threshold, surely = _thresholds(rehearsal)
     width = sum(rehearsal.measured.encoder.sizes)
     return FitPlan(
@@ -168,7 +181,7 @@ def plan_fit(
         max_rows=plan.unit.max_rows,
         n_rows=n_rows,
         n_columns=len(rehearsal.measured.released.columns),
-        releases=tuple(_releases(rehearsal, header, schema)),
+        releases=tuple(_releases(rehearsal)),
         columns=tuple(_columns(rehearsal, expectation)),
         threshold=threshold,
         surely_kept=surely,
@@ -182,7 +195,7 @@ def plan_fit(
         megabytes=megabytes_of(len(expectation.columns), n_rows),
         curve=() if is_brief else tuple(_curve(setting)),
         levers=() if is_brief else tuple(_levers(setting, expectation)),
-        assumptions=assumptions_of(header, schema, untyped_text=untyped),
+        assumptions=assumptions_of(header, schema, untyped_text=untyped_text),
         spread=SPREAD,
     )
 
@@ -193,7 +206,7 @@ def _error(error: TableError) -> ExpectedError:
     return ExpectedError(value, value / SPREAD, min(value * SPREAD, 1.0), min(error.sampling, 1.0))
 
 
-def _releases(rehearsal: Rehearsal, header: pd.DataFrame, schema: Schema) -> Iterator[PlannedRelease]:
+def _releases(rehearsal: Rehearsal) -> Iterator[PlannedRelease]:
     """Yield the releases by name, and those that come after the pairs."""
     found: dict[str, list[float]] = {}
     for release in rehearsal.releases:
@@ -202,18 +215,17 @@ def _releases(rehearsal: Rehearsal, header: pd.DataFrame, schema: Schema) -> Ite
     certain = {N_ROWS, RECURRENCE, "kind of the values", "1-way histogram", "categories and 1-way histogram"}
     if not votes:
         certain |= {"decimals or resolution"}
-    del header, schema
     for what, noises in found.items():
         source = "public facts" if what in certain else "assumptions"
         yield PlannedRelease(what, len(noises), float(min(noises)), float(max(noises)), source)  # type: ignore[arg-type]
     plan = rehearsal.plan
     if plan.has_adversary:
         noise = plan.noise_stddev("gain", plan.critics)
-        yield PlannedRelease("gain of the critic", plan.critics, noise, noise, "public facts")
+        yield PlannedRelease(GAIN, plan.critics, noise, noise, "public facts")
     placed = len(placed_columns(rehearsal.measured.encoder))
     if placed > 1:
         low, high = plan.noise_stddev("places", 1), plan.noise_stddev("places", placed)
-        yield PlannedRelease("table of places", placed, low, high, "assumptions")
+        yield PlannedRelease(PLACES, placed, low, high, "assumptions")
 
 
 def _columns(rehearsal: Rehearsal, expectation: Expectation) -> Iterator[PlannedColumn]:
@@ -222,7 +234,9 @@ def _columns(rehearsal: Rehearsal, expectation: Expectation) -> Iterator[Planned
     for release in rehearsal.releases:
         if release.what == "categories and 1-way histogram":
             unit = rehearsal.plan.unit.max_rows
-            thresholds[release.columns[0]] = mechanisms.threshold_for(release.noise_stddev, release.delta, unit)
+            thresholds[release.columns[0]] = mechanisms.threshold_for(
+                release.noise_stddev, release.delta, unit
+            )
     for released in rehearsal.measured.released.columns:
         name = released.encoder.name
         yield PlannedColumn(
@@ -276,7 +290,7 @@ def _levers(setting: Setting, now: Expectation) -> list[Lever]:
         "twice the epsilon": replace(setting, epsilon=2 * setting.epsilon),
         "declared domains of all columns": setting.with_declared_domains(),
         "half the rows of each entity": setting.with_half_the_bound(),
-        f"{len(halved.header.columns) if halved else 0} columns instead of {len(setting.header.columns)}": halved,
+        f"{len(halved.header) if halved else 0} columns instead of {len(setting.header)}": halved,
     }
     found = []
     for change, changed in tried.items():
@@ -303,7 +317,7 @@ def _with_help(reason: str, setting: Setting) -> str:
     while halved is not None and halved.is_hopeless:
         halved = halved.with_half_the_columns()
     if halved is not None:
-        helps.append(f"at most about {len(halved.header.columns)} columns")
+        helps.append(f"at most about {len(halved.header)} columns")
     declared = setting.with_declared_domains()
     if declared is not None and not declared.is_hopeless:
         helps.append("declared domains: bounds, decimals and categories of every column")
@@ -312,11 +326,14 @@ def _with_help(reason: str, setting: Setting) -> str:
         bounded = bounded.with_half_the_bound()
     if bounded is not None:
         helps.append(f"max_rows: {bounded.schema.max_rows}, fewer rows of each entity")
-    larger = replace(setting, n_rows=2 * setting.n_rows)
+    larger = setting.with_twice_the_rows()
     while larger.is_hopeless and larger.n_rows < _MOST_ROWS:
-        larger = replace(larger, n_rows=2 * larger.n_rows)
+        larger = larger.with_twice_the_rows()
     if larger.n_rows < _MOST_ROWS:
         helps.append(f"about {larger.n_rows:,} rows")
-    said = "; or ".join(helps) if helps else "none of more epsilon, fewer columns, declared domains, or more rows"
+    said = (
+        "; or ".join(helps)
+        if helps
+        else "none of more epsilon, fewer columns, declared domains, or more rows"
+    )
     return f"{reason.split(' Raise epsilon')[0]} By itself would help: {said}. No row was read, and nothing is spent."
-

@@ -6,7 +6,6 @@ follow from released numbers are of a table as the assumptions describe it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,6 +23,7 @@ from tabgan.privacy.events import Release
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import Plan
 from tabgan.privacy.released import N_ROWS, Discovered
+from tabgan.table.headers import PublicHeader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,6 +104,7 @@ class Rehearsal:
     Attributes:
         plan: The budget.
         measured: The made-up table's answers.
+        made_up: The made-up rows as they were modelled, under rules those of the reduced table.
         releases: Every release that was charged, in its order.
         dependence: Assumed total variation of each pair's table from independent columns, by names.
         n_rows: Rows of the table.
@@ -111,15 +112,16 @@ class Rehearsal:
 
     plan: Plan
     measured: MeasuredTable
+    made_up: pd.DataFrame
     releases: tuple[Release, ...]
     dependence: Mapping[tuple[str, ...], float]
     n_rows: int
 
 
-def rehearse(request: Request, header: pd.DataFrame, n_rows: int) -> Rehearsal:
+def rehearse(request: Request, header: PublicHeader, n_rows: int) -> Rehearsal:
     """Return the releases that a fit to a table with these columns and so many rows would make.
 
-    **Guarantee.** Reads no row of the table: ``header`` has none, and all counts are of made-up rows.
+    **Guarantee.** Reads no row of the table: a header has none, and all counts are of made-up rows.
 
     Raises:
         DataError: the table has too few rows for any column to rise above the noise.
@@ -127,9 +129,13 @@ def rehearse(request: Request, header: pd.DataFrame, n_rows: int) -> Rehearsal:
     """
     rows = made_up(header, request.schema, n_rows, untyped_text=request.untyped_text)
     measurer = RehearsedMeasurer(request.plan, n_rows, rows.times)
-    measured = measure_table(
-        rows, request.schema, request.plan, measurer, untyped_text=request.untyped_text
-    )
+    measured = measure_table(rows, request.schema, request.plan, measurer, untyped_text=request.untyped_text)
+    names = [column.encoder.name for column in measured.released.columns]
     return Rehearsal(
-        request.plan, measured, measurer.privacy_filter.charged, measurer.dependence, n_rows
+        request.plan,
+        measured,
+        measured.rows.frame(names),
+        measurer.privacy_filter.charged,
+        measurer.dependence,
+        n_rows,
     )

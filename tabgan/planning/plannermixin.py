@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from sklearn.base import clone
 
 from tabgan._util import validate
@@ -14,6 +13,7 @@ from tabgan.io import open_table
 from tabgan.privacy.plan import check_budget
 from tabgan.schema import Schema
 from tabgan.table.checks import check_columns
+from tabgan.table.headers import PublicHeader
 
 if TYPE_CHECKING:
     from tabgan.fitting.fit import Request
@@ -74,27 +74,32 @@ class PlannerMixin:
         n_rows = validate.integer_at_least("n_rows", n_rows, 1)
         header, is_text = _header(source, schema)
         untyped_text = untyped_text or is_text
-        check_columns(schema, [str(name) for name in header.columns])
+        check_columns(schema, header.names)
 
         def request_of(declared: Schema, names: Sequence[str], epsilon: float) -> Request:
-            model: Any = clone(self)  # type: ignore[call-overload]
-            model.set_params(epsilon=epsilon, schema=declared)
-            return model._request(names, untyped_text)
+            model: Any = clone(self)
+            request: Request = model.set_params(epsilon=epsilon, schema=declared)._request(
+                names, untyped_text
+            )
+            return request
 
         return plan_fit(
-            request_of, header, schema, n_rows, self.epsilon, adversary_share=share, is_brief=is_brief
+            request_of,
+            header,
+            schema,
+            n_rows,
+            self.epsilon,
+            untyped_text=untyped_text,
+            adversary_share=share,
+            is_brief=is_brief,
         )
 
 
-def _header(source: object, schema: Schema) -> tuple[pd.DataFrame, bool]:
-    """Return a table without rows, and true if text may stand for numbers: a schema alone is planned as a CSV."""
-    from tabgan.planning.madeup import header_of
-
+def _header(source: object, schema: Schema) -> tuple[PublicHeader, bool]:
+    """Return a source's header, and true if text may stand for numbers: a schema alone is planned for as a CSV."""
     if source is None or isinstance(source, Schema):
         if not schema.names:
             raise ConfigError("plan: expected a schema with columns, or a source. Give one.")
-        return header_of(schema), True
-    if isinstance(source, pd.DataFrame):
-        return source.iloc[:0], False
+        return PublicHeader.of_schema(schema), True
     opened = open_table(source, schema=schema)
-    return opened.header, opened.untyped_text
+    return PublicHeader.of_table(opened.header), opened.untyped_text

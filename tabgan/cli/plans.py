@@ -1,0 +1,101 @@
+"""The command that says what a fit would give, before there is one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+import tabgan
+from tabgan import io
+from tabgan._util.validate import real_in
+from tabgan.cli import options
+from tabgan.cli.parts import (
+    Debug,
+    DecimalMark,
+    Encoding,
+    Force,
+    NaValue,
+    Query,
+    Separator,
+    Sheet,
+    SourceFormat,
+    TableName,
+    check_output,
+    exits,
+)
+from tabgan.errors import ConfigError
+
+
+def plan(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="YAML schema; or a source as for fit, of which only names and types of the columns are read."
+        ),
+    ],
+    rows: Annotated[
+        int | None,
+        typer.Option(
+            help="About how many rows the table has: a public number, which is never counted. By default n_rows of "
+            "the schema."
+        ),
+    ] = None,
+    epsilon: Annotated[str, typer.Option(help="Privacy budget of the fit that is planned.")] = "1.0",
+    delta: Annotated[float, typer.Option(help="Its delta.")] = 1e-6,
+    schema: Annotated[Path | None, typer.Option(help="YAML schema, beside a source.")] = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(help="Column to be predicted; may be repeated, the most important first."),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="HTML page to write, with a picture of the error over epsilon.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    query: Query = None,
+    table: TableName = None,
+    sheet: Sheet = None,
+    format: SourceFormat = None,
+    na_value: NaValue = None,
+    separator: Separator = None,
+    decimal: DecimalMark = None,
+    encoding: Encoding = None,
+    force: Force = False,
+    debug: Debug = False,
+) -> None:
+    """Print the expectation of a fit: noise, lost categories, errors, time. Reads no row, and costs nothing.
+
+    A fit that cannot be of use is refused with exit code 2, and the message says what would help.
+    """
+    with exits(debug):
+        budget = options.epsilon_of(epsilon)
+        real_in("--delta", delta, 0.0, 1.0, fix="Use less than 1 / n_rows.")
+        if html is not None:
+            check_output(html, force)
+        is_schema = Path(source).suffix.lower() in (".yaml", ".yml")
+        if is_schema and schema is not None:
+            raise ConfigError("--schema: expected a source of rows beside it, got a schema. Drop one.")
+        path = Path(source) if is_schema else schema
+        declared = None if path is None else tabgan.Schema.from_yaml(io.check_readable(path, "schema"))
+        if target:
+            declared = (declared or tabgan.Schema()).with_targets(target)
+
+        from tabgan.cli import terminal
+        from tabgan.synthesizer import TabGAN
+
+        opened: object = None
+        if not is_schema:
+            form = options.given_form(separator, decimal, encoding, na_value)
+            opened = options.open_source(source, declared, form, query, table, sheet, format)
+        found = TabGAN(epsilon=budget, delta=delta, schema=declared).plan(opened, rows)
+        if html is not None:
+            found.to_html(html)
+        if as_json:
+            typer.echo(json.dumps(found.to_dict(), indent=1))
+            return
+        terminal.show_plan(Console(), found)
+        if html is not None:
+            typer.echo(f"{html}: the plan as a page")
