@@ -11,6 +11,7 @@ import numpy as np
 from tabgan.columns import occupied
 from tabgan.columns.boolean import Boolean
 from tabgan.columns.categorical import Categorical
+from tabgan.columns.combination import Combination
 from tabgan.columns.constant import Constant
 from tabgan.columns.datetime import Datetime
 from tabgan.columns.duration import Duration
@@ -40,7 +41,7 @@ KINDS: tuple[type[Column], ...] = (
 )
 
 #: Those and the kinds of columns that a fit models in the place of declared ones; nobody declares these.
-MODELLED_KINDS: tuple[type[Column], ...] = (*KINDS, Place)
+MODELLED_KINDS: tuple[type[Column], ...] = (*KINDS, Place, Combination)
 
 if TYPE_CHECKING:
     AnyColumn = Column

@@ -126,6 +126,7 @@ class Column(BaseModel):
     can_group: ClassVar[bool] = True
     is_exact: ClassVar[bool] = False
     is_linear: ClassVar[bool] = True
+    most_coarser: ClassVar[int] = 0
 
     def __init__(self, **data: object) -> None:
         try:
@@ -258,6 +259,14 @@ class Column(BaseModel):
     def with_listed(self, values: Sequence[Any]) -> Self:
         """Return an open column of categories with those that a threshold mechanism found."""
         return self.with_(categories=tuple(values))
+
+    def coarser(self) -> Self | None:
+        """Return the column that finds coarser values of rows with none of the released ones; ``None`` for none."""
+        return None
+
+    def closed(self) -> Self | None:
+        """Return such a column with the coarser values that are declared; ``None`` if they are to be found."""
+        return None
 
     @abstractmethod
     def describe(self) -> str:

@@ -21,6 +21,7 @@ ONE_WAY = (
     "1-way histogram",
     "categories and 1-way histogram",
     "rare categories",
+    "coarser combinations",
     "1-way histogram of a cycle",
 )
 TWO_WAY = "2-way marginal"

@@ -66,6 +66,9 @@ SHARES: dict[Stage, float] = {
 #: break a rule that a private draft may propose.
 ON_REQUEST: dict[Stage, float] = {"recurrence": 0.03, "map": 0.1, "relations": 0.05}
 
+#: The part of the stage ``rare`` that coarser combinations have at least, where combinations lost many rows.
+COARSER_LEAST = 0.5
+
 #: The share of the votes on kinds where a table comes as text, so that every column has one.
 UNTYPED_KINDS_SHARE = 0.03
 
@@ -183,6 +186,26 @@ def parts_of_looks(
         enough = (threshold / (AIMED_AT * least)) ** 2
         needs.append(min(need, enough) if OF_USE * most > threshold else 0.0)
     return [need / max(sum(needs), 1.0) for need in needs]
+
+
+def with_coarser(parts: Sequence[float], n_columns: int) -> tuple[list[float], float]:
+    """Return parts of the stage ``rare`` that leave room for coarser combinations, and the part of such a column.
+
+    They have what other looks leave, and half of it at least.
+    """
+    if not n_columns:
+        return list(parts), 0.0
+    used = min(sum(parts), 1.0 - COARSER_LEAST)
+    share = used / sum(parts) if used else 0.0
+    return [part * share for part in parts], (1.0 - used) / n_columns
+
+
+def coarser_noise(number: int) -> float:
+    """Return the noise of a column's first, second, ... look for coarser combinations, in that of its whole part.
+
+    The first has two thirds of it, the second two thirds of the rest, and so on: seldom more than one is needed.
+    """
+    return math.sqrt(1.5 * 3.0 ** (number - 1))
 
 
 def check_budget(

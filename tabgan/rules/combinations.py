@@ -81,12 +81,31 @@ class FixedCombinations(Rule):
             if self.allowed is not None:
                 parts.append(_declared([row[j] for row in self.allowed], column))
             read.append(_together(parts))
-        # For each frame, (rows,) uint64, equal for equal rows, and different for others but for a chance of 2**-64.
-        judged, *others = (
-            pd.util.hash_pandas_object(pd.DataFrame(dict(enumerate(part))), index=False).to_numpy()
-            for part in zip(*read, strict=True)
-        )
-        return np.isin(judged, np.concatenate(others))
+        judged, *others = (np.stack(part, axis=1) for part in zip(*read, strict=True))
+        allowed, kept = np.concatenate(others), np.ones(len(judged), dtype=bool)
+        # A label stands for values that were not released: the other columns decide.
+        is_told = np.ones(judged.shape, dtype=bool)
+        if self.allowed is None:
+            is_told = ~np.stack([_shows_label(table[name], described[name]) for name in self.columns], axis=1)
+        for told in np.unique(is_told, axis=0):
+            rows = (is_told == told).all(axis=1)
+            if told.any():
+                kept[rows] = np.isin(_hashes(judged[rows][:, told]), _hashes(allowed[:, told]))
+        return kept
+
+
+def _hashes(rows: np.ndarray) -> np.ndarray:
+    """Return ``(rows,)`` uint64, equal for equal rows, and different for others but for a chance of 2**-64."""
+    found = pd.util.hash_pandas_object(pd.DataFrame(rows), index=False)
+    return np.asarray(found.to_numpy())
+
+
+def _shows_label(series: pd.Series, column: Column) -> np.ndarray:
+    """Return ``(rows,)`` true for cells that show the label of values that were not released."""
+    label = getattr(column, "other_label", None)
+    return (
+        np.zeros(len(series), dtype=bool) if label is None else (series == label).fillna(False).to_numpy(bool)
+    )
 
 
 def _declared(values: Sequence[object], column: Column) -> Values:

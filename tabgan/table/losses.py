@@ -19,6 +19,7 @@ from tabgan.columns.encoder import MISSING
 from tabgan.columns.lattice import is_on_lattice
 from tabgan.table.coded import CodedColumn
 from tabgan.table.codes import TableEncoder
+from tabgan.table.merged import Merged
 
 logger = logging.getLogger(__name__)
 
@@ -64,8 +65,29 @@ def losses_of(encoder: TableEncoder, n_rows: float, *, is_private: bool) -> tupl
         own = [loss for loss in found if loss.column == part.name]
         found = [loss for loss in found if loss.column != part.name]
         found += [replace(loss, column=name, remedy=part.remedy) for loss in own for name in part.members]
+        found = _with_gaps(found, part, encoder, n_rows)
     targets = encoder.schema.targets
     return tuple(sorted(found, key=lambda loss: (loss.column not in targets, -(loss.share or 0.0))))
+
+
+def _with_gaps(found: list[Loss], part: Merged, encoder: TableEncoder, n_rows: float) -> list[Loss]:
+    """Return losses with those of merged columns whose values were released without each other."""
+    column = encoder.columns[encoder.positions[part.name]]
+    for name, is_gap in part.gaps(column.encoder.column).items():
+        weights = column.weights[1 : 1 + column.encoder.n_values]
+        share = min(float(weights[is_gap].sum() + column.weights[-1]) / n_rows, 1.0)
+        if share >= TOLD_SHARE:
+            label = encoder.schema[name].other_label
+            text = (
+                f"about {100 * share:.0f}% of the rows hold no value that was released beside those of the other "
+                f"columns of its rule; they show {label!r}, or another one that goes with these"
+            )
+            kind: Literal["unreleased", "unseen"] = (
+                "unseen" if encoder.schema[name].is_empty else "unreleased"
+            )
+            found = [loss for loss in found if loss.column != name]
+            found.append(Loss(name, kind, share, text, part.remedy))
+    return found
 
 
 def _loss(column: CodedColumn, n_rows: float, is_private: bool) -> Loss | None:

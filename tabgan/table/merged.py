@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from tabgan.columns import Categorical, Column
+from tabgan.columns.combination import GAP, Combination, written
 from tabgan.columns.curve import SIDE
 from tabgan.columns.encoder import MISSING, can_hold_missing
 from tabgan.columns.keys import typed, value_of
@@ -91,6 +92,14 @@ class Merged(ABC):
         """The declaration that would save values that a fit loses."""
         return f"the combinations of {', '.join(self.members)}: the key allowed of their rule"
 
+    def gaps(self, column: Column) -> dict[str, np.ndarray]:
+        """Return, by column, ``(categories,)`` true for those of the one that were released without its value.
+
+        Nothing where categories were not looked for in that way.
+        """
+        del column
+        return {}
+
     def coarse(self, categories: Sequence[Any]) -> np.ndarray:
         """Return ``(categories,)`` numbers of groups that rare categories may share a code within; one by default."""
         return np.zeros(len(categories), dtype=np.int64)
@@ -103,26 +112,35 @@ class MergedCombination(Merged):
     rule: FixedCombinations
 
     def column(self, described: Described) -> Categorical:
-        can_miss = all(
-            described[name].nullable is not False and can_hold_missing(described[name].dtype or "object")
-            for name in self.members
-        )
-        allowed = None
-        if self.rule.allowed is not None:
-            rows = [
-                [
-                    None if v is None else place_of_value(v, described[n])
-                    for n, v in zip(self.members, row, strict=True)
-                ]
-                for row in self.rule.allowed
+        if self.rule.allowed is None:
+            members = [described[name] for name in self.members]
+            return Combination(
+                name=self.name,
+                dtype="object",
+                nullable=None if self._can_miss(described) else False,
+                domains=tuple(map(_declared, members)),
+                labelled=tuple(map(_has_label, members)),
+            )
+        rows = [
+            [
+                None if v is None else place_of_value(v, described[n])
+                for n, v in zip(self.members, row, strict=True)
             ]
-            allowed = tuple(dict.fromkeys(_text([value_of(value) for value in row]) for row in rows))
+            for row in self.rule.allowed
+        ]
+        allowed = tuple(dict.fromkeys(written([value_of(value) for value in row]) for row in rows))
         return Categorical(
             name=self.name,
             dtype="object",
-            nullable=None if can_miss else False,
+            nullable=None if self._can_miss(described) else False,
             categories=allowed,
             unreleased="redistribute",
+        )
+
+    def _can_miss(self, described: Described) -> bool:
+        return all(
+            described[name].nullable is not False and can_hold_missing(described[name].dtype or "object")
+            for name in self.members
         )
 
     def merge(self, df: Mapping[str, pd.Series], described: Described) -> pd.Series:
@@ -133,7 +151,7 @@ class MergedCombination(Merged):
         texts = np.empty(len(rows), dtype=object)
         for i, row in enumerate(rows):
             values = [known[place] for place, (_, known) in zip(row, columns, strict=True)]
-            texts[i] = BROKEN if any(value is BROKEN for value in values) else _text(values)
+            texts[i] = BROKEN if any(value is BROKEN for value in values) else written(values)
         return pd.Series(texts[positions.reshape(-1)], dtype=object, name=self.name)
 
     def part(self, series: pd.Series, described: Described) -> dict[str, pd.Series]:
@@ -141,17 +159,46 @@ class MergedCombination(Merged):
         rows = list(map(json.loads, texts))
         if (positions < 0).any():  # missing: the last row
             rows.append([None] * len(self.members))
+        labels = self._labels(described)
         return {
-            name: _series([row[j] for row in rows], described[name]).take(positions).reset_index(drop=True)
-            if len(series)
-            else _series([], described[name])
+            name: _series([row[j] for row in rows], described[name], labels[j])
+            .take(positions if len(series) else [])
+            .reset_index(drop=True)
             for j, name in enumerate(self.members)
         }
+
+    def gaps(self, column: Column) -> dict[str, np.ndarray]:
+        if not isinstance(column, Combination) or not column.levels:
+            return {}
+        rows = [json.loads(str(text)) for text in column.listed]
+        return {
+            name: np.array([row[j] == GAP for row in rows], dtype=bool) for j, name in enumerate(self.members)
+        }
+
+    def _labels(self, described: Described) -> list[Any]:
+        """Return, for each column, the label of values that were not released; ``None`` where none is shown."""
+        column = described.get(self.name)
+        found: list[Any] = [None] * len(self.members)
+        if isinstance(column, Combination) and column.levels:
+            label = [] if column.other_label is None else [column.other_label]
+            for text in (*column.listed, *label):
+                row = json.loads(str(text))
+                for j, name in enumerate(self.members):
+                    if row[j] == GAP and text not in column.choices:
+                        found[j] = described[name].other_label
+        return found
+
+    def meeting(self, conditions: Mapping[str, Any], column: Column, described: Described) -> Met:
+        # Whole ones take the place of a coarser one, in parts that are cut off.
+        shown = [text for text in column.listed if text not in getattr(column, "choices", ())]
+        label = getattr(column, "other_label", None)
+        shown += [] if label is None else [label]
+        return super().meeting(conditions, column.with_(categories=tuple(shown)), described)
 
     def completed(self, column: Column, described: Described) -> dict[str, Column]:
         rows = [json.loads(str(category)) for category in column.listed]
         return {
-            name: _with_values([row[j] for row in rows if row[j] is not None], described[name])
+            name: _with_values([row[j] for row in rows if row[j] not in (None, GAP)], described[name])
             for j, name in enumerate(self.members)
         }
 
@@ -159,7 +206,7 @@ class MergedCombination(Merged):
         """Return ``(categories,)`` numbers of the values of the column with the fewest, of those with several."""
         rows = [json.loads(str(category)) for category in categories]
         found = [
-            pd.factorize(pd.Series(map(_text, zip(each)), dtype=object))[0]
+            pd.factorize(pd.Series(map(written, zip(each)), dtype=object))[0]
             for each in zip(*rows, strict=True)
         ]
         several = [codes for codes in found if codes.max(initial=0) > 0]
@@ -263,10 +310,16 @@ def coarse_of(merged: Sequence[Merged], columns: Sequence[Column]) -> dict[str, 
     return {c.name: parts[c.name].coarse(c.listed) for c in columns if c.name in parts}
 
 
-def _text(values: Sequence[Any]) -> str:
-    """Return values as the text of one category."""
-    plain = [int(v) if isinstance(v, float) and v.is_integer() else v for v in values]
-    return json.dumps(plain, ensure_ascii=False)
+def _declared(column: Column) -> tuple[Any, ...] | None:
+    """Return the declared values of a column with categories, and missing; ``None`` if they are open."""
+    if not column.has_categories or not column.is_complete or has_range(column):
+        return None
+    may_miss = column.nullable is not False and can_hold_missing(column.dtype or "object")
+    return (*(value_of(key) for key in typed(column.listed)), *([None] if may_miss else []))
+
+
+def _has_label(column: Column) -> bool:
+    return column.has_categories and getattr(column, "other_label", None) is not None
 
 
 def _distinct(series: pd.Series, column: Column) -> tuple[np.ndarray, list[Any]]:
@@ -293,13 +346,19 @@ def _is_inside(place: float, bounds: tuple[float, float] | None) -> bool:
     return bounds is None or bounds[0] <= place <= bounds[1]
 
 
-def _series(values: Sequence[Any], column: Column) -> pd.Series:
-    """Return declared or released values, ``None`` for missing, in the dtype of a completed column."""
+def _series(values: Sequence[Any], column: Column, label: Any = None) -> pd.Series:
+    """Return declared or released values, ``None`` for missing, in the dtype of a completed column.
+
+    A gap shows the label, or is missing without one.
+    """
+    values = [label if value == GAP else value for value in values]
     if has_range(column):
         return column.written(np.array([np.nan if v is None else v for v in values], dtype=np.float64))
+    encoder = column.encoder() if label is None else column.encoder().showing_other()
     position = {key: 1 + i for i, key in enumerate(typed(column.listed))} | {None: MISSING}
+    position |= {} if label is None else dict.fromkeys(typed([label]), encoder.n_values + 1)
     cells = np.array([position[key] for key in typed(values)], dtype=np.int64)
-    return column.encoder().inverse_transform(cells, np.random.default_rng(0))
+    return encoder.inverse_transform(cells, np.random.default_rng(0))
 
 
 def _with_values(values: Sequence[Any], column: Column) -> Column:

@@ -36,7 +36,7 @@ from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.doors.contributions import units_of
 from tabgan.privacy.doors.measure import Measurer, Observed
 from tabgan.privacy.events import GAUSSIAN, GAUSSIAN_THRESHOLD, RECURRENCE, Release, sensitivity_of
-from tabgan.privacy.plan import Plan, Stage, parts_of_looks
+from tabgan.privacy.plan import Plan, Stage, coarser_noise, parts_of_looks, with_coarser
 from tabgan.privacy.released import (
     N_ROWS,
     ReleasedColumn,
@@ -55,6 +55,9 @@ DISCOVERY_TRIES = 2
 
 #: Discoveries of an open column, at most: one with the 1-ways, and a closer one where it lost many rows.
 DISCOVERIES = 2
+
+#: The ledger's name for the discovery of coarser combinations.
+COARSER = "coarser combinations"
 
 #: Share of all rows in values that were not released, from which on a closer look is worth its budget, and the
 #: number of standard deviations of the noise.
@@ -326,7 +329,7 @@ class _Door:
         self, open_: Sequence[Column], noise: float, repeating: Sequence[LatticeColumn], n_rows: float
     ) -> dict[str, _Found]:
         """Return the categories of open columns, and the frequent numbers of wide ranges, after closer looks."""
-        n_most = DISCOVERIES * (len(open_) + len(repeating))
+        n_most = DISCOVERIES * (len(open_) + len(repeating)) + sum(column.most_coarser for column in open_)
         self.delta = self.plan.discovery_delta / max(n_most, 1) / DISCOVERY_TRIES
         found: dict[str, _Found] = {
             c.name: self._discover(c, "categories and 1-way histogram", noise) for c in open_
@@ -401,15 +404,30 @@ class _Door:
         others = {name: distinct[name][0] - len(found[name].counts) for name in lost}
         threshold = mechanisms.threshold_for(noise * unit, self.delta, unit) if lost else 1.0
         parts = parts_of_looks(list(lost.values()), list(others.values()), doubt, n_rows, threshold)
+        parts, coarser = with_coarser(parts, sum(asked[name].most_coarser > 0 for name in lost))
         for name, part in zip(lost, parts, strict=True):
             column, known, closer = asked[name], found[name], noise / math.sqrt(part) if part else 0.0
             if isinstance(known, ReleasedColumn):
                 rare = self._discover(column, "rare categories", closer) if part else None
-                after[name] = combined(known, rare) if rare else known
+                known = combined(known, rare) if rare else known
+                after[name] = self.find_coarser(known, noise / math.sqrt(coarser or 1.0), n_rows)
             elif has_range(column):
                 rare_ = self._repeated(column, "rare numbers", closer, n_rows, known) if part else known
                 after[name] = rare_.with_others(known.rest, others[name] + spans_.IN_DOUBT * doubt)
         return after
+
+    def find_coarser(self, found: ReleasedColumn, noise: float, n_rows: float) -> ReleasedColumn:
+        """Return released combinations, with coarser ones while many rows have none: each row is in its finest one."""
+        while self._lost_rows(found.encoder.column, found, n_rows):
+            column = found.encoder.column.coarser()
+            if column is None:
+                break
+            closed, own = column.closed(), noise * coarser_noise(len(column.levels))
+            is_open = closed is None
+            found = combined(
+                found, self._discover(column, COARSER, own) if is_open else self._count(closed.encoder(), own)
+            )
+        return found
 
     def _lost_rows(self, column: Any, found: _Found, n_rows: float) -> float:
         """Return the released number of rows that have none of the values of a discovery; 0 for few."""
