@@ -18,6 +18,7 @@ from tabgan.privacy.filter import PrivacyFilter
 from tabgan.rules import FixedCombinations, Formula, Inequality, Missing, OneOf, Rule, Unique, keeps_rules
 from tabgan.schema import Categorical, Datetime, Identifier, Numeric, Schema
 from tabgan.table.conditions import conditions_of
+from tabgan.table.draft import draft_schema
 
 RULES = (
     Inequality("low", "high"),
@@ -524,3 +525,78 @@ class TestCompletions:
         assert (whole.town[2::3] == "a").mean() > 0.8
         with pytest.raises(DataError, match="Column 'lat': 1 given cells"):
             places.complete(pd.DataFrame({"lat": [80.0]}))
+
+
+@pytest.fixture(scope="module")
+def cities() -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    state = np.minimum(rng.geometric(0.3, 3_000) - 1, 9).tolist()
+    city = [f"{s}-{'large' if s == 0 and rng.random() < 0.5 else rng.integers(0, 99)}" for s in state]
+    return pd.DataFrame({"city": city, "state": [f"S{s}" for s in state], "x": [s % 2 == 0 for s in state]})
+
+
+@pytest.fixture(scope="module")
+def thin(few_rows, cities) -> TabGAN:
+    rules = [FixedCombinations(("city", "state"))]
+    return TabGAN(3.0, schema=Schema(rules=rules), random_state=0).fit(cities)
+
+
+class TestRareCombinations:
+    """Cities that noise hides: their states stay, and show another city of theirs, or a label."""
+
+    def test_the_coarse_column_keeps_its_distribution_and_its_relations(self, cities, thin):
+        sample = thin.sample(6_000, random_state=0)
+        shares = [df.state.value_counts(normalize=True) for df in (cities, sample)]
+        assert shares[0].sub(shares[1], fill_value=0).abs().sum() / 2 < 0.12
+        assert sample[sample.state == "S1"].x.mean() < 0.3 < 0.7 < sample[sample.state == "S0"].x.mean()
+        assert keeps_rules(thin.schema_.rules, thin.schema_.columns, sample, [cities]).all()
+        first = sample[sample.state == "S0"]
+        assert (first.city == "0-large").mean() > 0.95  # the one released city of it
+        assert sample.city[sample.state == "S1"].eq("other (not released)").all()
+
+    def test_a_label_is_judged_by_the_other_columns(self, cities):
+        rules, columns = [FixedCombinations(("city", "state"))], draft_schema(cities).columns
+        rows = pd.DataFrame(
+            {
+                "city": ["other (not released)"] * 3 + ["0-large"],
+                "state": ["S0", "S77", "other (not released)", "S1"],
+            }
+        ).assign(x=True)
+        assert keeps_rules(rules, columns, rows, [cities]).tolist() == [True, False, True, False]
+
+    @pytest.mark.parametrize(
+        "conditions",
+        [{"state": "S1"}, {"city": "0-large"}, {"city": "other (not released)", "state": ["S2", "S1"]}],
+    )
+    def test_conditions_are_met(self, thin, conditions):
+        sample = thin.sample(300, conditions=conditions, random_state=0)
+        for name, wish in conditions_of(conditions, list(sample)).items():
+            assert wish.keeps(sample[name], thin.schema_[name]).all()
+
+    def test_a_condition_on_a_city_leaves_its_part_of_rare_rows(self, thin):
+        whole = thin.sample(20_000, random_state=1)
+        found = thin.sample(4_000, conditions={"city": "0-large"}, random_state=2)
+        assert found.x.mean() == pytest.approx(whole[whole.city == "0-large"].x.mean(), abs=0.03)
+
+    def test_rows_are_completed_and_the_model_comes_back(self, thin, tmp_path):
+        whole = thin.complete(pd.DataFrame({"state": ["S1", "S0"] * 20}), random_state=0)
+        assert set(whole.city[::2]) == {"other (not released)"}
+        assert set(whole.city[1::2]) <= {"0-large", "other (not released)"}
+        thin.save(tmp_path / "model")
+        loaded = TabGAN.load(tmp_path / "model")
+        assert loaded.schema_ == thin.schema_
+        pd.testing.assert_frame_equal(loaded.sample(200), thin.sample(200))
+
+    def test_the_loss_of_the_cities_is_told(self, thin):
+        (loss,) = (loss for loss in thin.losses_ if loss.column == "city")
+        assert 0.7 < loss.share < 0.95
+        assert "'other (not released)', or another one that goes with these" in loss.text
+
+    def test_declared_states_need_no_threshold(self, few_rows, cities):
+        states = Categorical(name="state", categories=tuple(f"S{s}" for s in range(10)))
+        rules = [FixedCombinations(("state", "city"))]
+        fitted = TabGAN(1.5, schema=Schema([states], rules=rules), random_state=0).fit(cities)
+        what = {entry.what for entry in fitted.privacy_.entries if entry.columns == ("state & city",)}
+        assert "1-way histogram" in what
+        assert "coarser combinations" not in what
+        assert fitted.sample(3_000, random_state=0).state.nunique() >= 6

@@ -1201,6 +1201,50 @@ def test_rows_that_break_declared_rules_move_no_more_than_others_in_many_tables(
     check_ruled(range(2, 40), is_entity=is_entity)
 
 
+def combined_case(seed: int, *, is_entity: bool) -> Case:
+    """Return two neighbours of rare towns in few states, of which the larger one's further rows have others."""
+    rng = np.random.default_rng([seed, 13])
+    n_usual, n_odd = (240, 3) if is_entity else (120, 1)
+    n = n_usual + n_odd
+    state = rng.integers(0, 4, n)
+    df = pd.DataFrame({"state": np.array(list("abcd"), dtype=object)[state], "x": rng.integers(0, 9, n)})
+    df["town"] = pd.Series([f"{s} {rng.integers(0, 40)}" for s in df["state"]], dtype=object)
+    df.loc[: n // 4, "town"] = df["state"].str.upper()
+    for row in (*rng.choice(n_usual, 2, replace=False), *range(n_usual, n)):
+        df.loc[row, "state"] = rng.choice(["a", "new", "[]", "{}"])
+        df.loc[row, "town"] = rng.choice([None, "A", "b 1", "other (not released)"])
+    states = [{"name": "state", "kind": "categorical", "categories": list("abcd")}]
+    given: dict[str, Any] = {"columns": states[: int(rng.integers(2))]}
+    given["rules"] = [FixedCombinations(("state", "town") if rng.random() < 0.5 else ("town", "state"))]
+    if is_entity:
+        keys = [f"k{i}" for i in rng.integers(0, 90, n_usual)] + ["extra"] * n_odd
+        df["key"] = pd.Series(keys, dtype=object)
+        given |= {"entity": "key", "max_rows": int(rng.integers(1, 4))}
+    order = rng.permutation(n)
+    df = df.iloc[order].reset_index(drop=True)
+    return Case(df, order >= n_usual, Schema(**given), False, 40.0, seed, bool(rng.random() < 0.5))
+
+
+def check_combined(seeds: range, *, is_entity: bool) -> None:
+    tally = Tally()
+    for seed in seeds:
+        check(combined_case(seed, is_entity=is_entity), tally, rows=31 if seed % 4 == 3 else None)
+    assert tally.n_errors == 0
+    assert tally.largest["coarser combinations"] > 0.99
+
+
+@UNITS
+def test_a_combination_that_is_counted_without_its_rare_values_moves_no_more_than_others(is_entity):
+    """The cell of a row follows from the row, and from what was released before."""
+    check_combined(range(4), is_entity=is_entity)
+
+
+@pytest.mark.slow
+@UNITS
+def test_combinations_without_rare_values_move_no_more_than_others_in_many_tables(is_entity):
+    check_combined(range(4, 60), is_entity=is_entity)
+
+
 def placed_case(seed: int, *, is_entity: bool) -> Case:
     """Return two neighbours of places, of which the larger one's further rows lie far off, or have half a place."""
     rng = np.random.default_rng([seed, 11])

@@ -9,6 +9,7 @@ from scipy import stats
 
 from tabgan.columns import occupied
 from tabgan.columns.categorical import OTHER_LABEL
+from tabgan.columns.combination import Combination
 from tabgan.columns.place import Place
 from tabgan.columns.spans import Repeated
 from tabgan.errors import BudgetExceededError, DataError
@@ -631,7 +632,8 @@ class TestDiscoveries:
         plan = make_plan(3.0, 1e-6, adversary_share=0.0, unit=PrivacyUnit("who", 3))
         which = np.repeat(np.arange(len(self.COUNTS)), self.COUNTS)
         df = pd.DataFrame({"town": pd.Series([f"town {i:02}" for i in which], dtype=object), "x": which / 7})
-        df.loc[len(df)] = [None, np.nan]
+        df["pair"] = [f'["{town}", {row % 7}]' for row, town in enumerate(df["town"])]
+        df.loc[len(df)] = [None, np.nan, None]
         return _Door(
             rows_of(df),
             plan,
@@ -649,6 +651,19 @@ class TestDiscoveries:
         found = door.find_rare([column], {"town": first}, len(door.rows))["town"]
         assert len(found.encoder.categories) == len(self.COUNTS)
         return found.counts[1:-1], found.noise_stddev
+
+    def coarser(self, door, declared=None):
+        """Pairs of a town and a number are found without their numbers."""
+        column = Combination(
+            name="pair", dtype="object", categories=(), domains=(declared, None), labelled=(True, True)
+        )
+        first = ReleasedColumn(column.encoder(), np.array([0, np.nan]), 1.0)
+        found = door.find_coarser(first, door.plan.noise_multiplier("rare", 1), len(door.rows))
+        assert found.encoder.categories == tuple(f'["town {i:02}", {{}}]' for i in range(len(self.COUNTS)))
+        return found.counts[1:-1], found.noise_stddev
+
+    def declared(self, door):
+        return self.coarser(door, tuple(f"town {i:02}" for i in range(len(self.COUNTS))))
 
     def frequent(self, door):
         column = Numeric(name="x", dtype="float64")
@@ -681,6 +696,8 @@ class TestDiscoveries:
         ("what", "ask"),
         [
             ("rare categories", "rare"),
+            ("coarser combinations", "coarser"),
+            ("1-way histogram", "declared"),
             ("frequent numbers", "frequent"),
             ("rare numbers", "again"),
             ("number of values", "distinct"),
@@ -695,7 +712,7 @@ class TestDiscoveries:
             counts, stddev = getattr(self, ask)(door)
             draws.append((counts - self.COUNTS) / stddev)
             (line,) = (each for each in door.measurer.privacy_filter.entries if each.what == what)
-            delta = 0.0 if ask == "distinct" else 1e-9
+            delta = 0.0 if ask in ("distinct", "declared") else 1e-9
             assert (line.noise_multiplier * 3, line.delta) == (pytest.approx(stddev), delta)
         squares = (np.concatenate(draws) ** 2).sum()
 
