@@ -156,6 +156,7 @@ ORDER = [
     "fitting",
     "drawing.kept",
     "drawing.rows",
+    "drawing.raking",
     "drawing.proportions",
     "drawing.stream",
     "drawing.completion",

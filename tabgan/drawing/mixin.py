@@ -18,7 +18,7 @@ from tabgan._util.progress import Progress, told
 from tabgan._util.rng import RandomStreams
 from tabgan.drawing.completion import completed
 from tabgan.drawing.kept import has_uniqueness
-from tabgan.drawing.proportions import strata_of
+from tabgan.drawing.proportions import shares_of
 from tabgan.drawing.rows import (
     EFFECTIVE,
     RowSource,
@@ -76,9 +76,11 @@ class SamplerMixin:
                 model's conditional distribution. ``attrs["effective_sample_size"]`` of the result is the number of
                 independent rows that they are worth in the columns up to the last one with a condition, and a warning
                 says if it is below ``n``.
-            proportions: Shares of one column's values, ``{"sex": {"female": 0.5, "male": 0.5}}``, met exactly up to
+            proportions: Shares of a column's values, ``{"sex": {"female": 0.5, "male": 0.5}}``, met exactly up to
                 rounding; what they leave of 1 goes to all other values as in the model. Or ``{"age": [{"value":
                 Between(18, 39), "share": 0.5}, ...]}``. In each part, rows have the model's conditional distribution.
+                Shares of several columns are met at once, by raking: every combination of parts has the share that
+                is nearest to the model's, and ``attrs["effective_sample_size"]`` says on how many rows that rests.
             impute: True for rows without missing values: where the model would draw a missing cell, it draws one of
                 its values instead, given the rest of the row.
             random_state: Seed of this sample; ``None`` takes the model's. If both are ``None``, each call returns
@@ -133,7 +135,7 @@ class SamplerMixin:
             source: TableSource = RowSource.of(fitted, conditions, impute)
         else:
             stated = conditions_of(conditions, fitted.encoder.schema.names)
-            source = strata_of(imputing(fitted) if impute else fitted, proportions, stated)
+            source = shares_of(imputing(fitted) if impute else fitted, proportions, stated)
         check_label_column(label_column, fitted.encoder.schema.names)
         kind = check_answer(as_, fitted.answer.kind)
         tables = self._told(source, n, batch_size, self._streams(random_state), label_column)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,6 +10,7 @@ import pandas as pd
 
 from tabgan._util.rng import RandomStreams
 from tabgan.drawing.kept import Memory
+from tabgan.drawing.raking import Margin, Raked, quotas
 from tabgan.drawing.rows import EFFECTIVE, RowSource, TableSource
 from tabgan.errors import ConfigError, DataError
 from tabgan.fitting.modelfile import Fitted
@@ -56,22 +56,8 @@ class Strata(TableSource):
             yield whole
 
 
-def quotas(shares: Sequence[float], n: int) -> list[int]:
-    """Return numbers that sum to ``n``: each share's whole part, and one more for the largest remainders.
-
-    >>> quotas([0.5, 0.3, 0.2], 9)
-    [4, 3, 2]
-    """
-    exact = [share * n for share in shares]
-    whole = [math.floor(each + ROUNDING) for each in exact]
-    order = sorted(range(len(shares)), key=lambda part: whole[part] - exact[part])
-    for part in order[: n - sum(whole)]:
-        whole[part] += 1
-    return whole
-
-
-def strata_of(fitted: Fitted, proportions: object, conditions: Mapping[str, Condition]) -> Strata:
-    """Return the parts of a sample whose shares a person states for one column.
+def shares_of(fitted: Fitted, proportions: object, conditions: Mapping[str, Condition]) -> TableSource:
+    """Return the rows of a sample whose shares a person states for the values of columns.
 
     Args:
         fitted: The model.
@@ -80,10 +66,25 @@ def strata_of(fitted: Fitted, proportions: object, conditions: Mapping[str, Cond
         conditions: Conditions on other columns.
 
     Raises:
-        ConfigError: these are no shares of one column.
+        ConfigError: these are no shares of columns.
         SchemaError, DataError: there is no such column, or no such value of it.
     """
-    name, parts, shares = check_proportions(proportions)
+    margins = [_margin(fitted, *stated, conditions) for stated in check_proportions(proportions)]
+    if len(margins) > 1:
+        return Raked(fitted, conditions, margins)
+    (margin,) = margins
+    sources = [RowSource.under(fitted, {**conditions, margin.name: part}) for part in margin.parts]
+    return Strata(fitted, sources, margin.shares)
+
+
+def _margin(
+    fitted: Fitted,
+    name: str,
+    parts: list[Condition],
+    shares: list[float],
+    conditions: Mapping[str, Condition],
+) -> Margin:
+    """Return the shares of one column's values, those of all others among them."""
     where = f"proportions: column {name!r}"
     conditions_of({name: parts[0]}, fitted.encoder.schema.names, "proportions")
     column = fitted.encoder.schema[name]
@@ -98,18 +99,20 @@ def strata_of(fitted: Fitted, proportions: object, conditions: Mapping[str, Cond
         tuple(ends for part in parts for ends in part.ranges),
         any(part.missing for part in parts),
     )
-    sources = [RowSource.under(fitted, {**conditions, name: part}) for part in parts]
+    for part in parts:
+        RowSource.under(fitted, {**conditions, name: part})
     _check_apart(fitted, name, parts, everything)
     rest = 1.0 - sum(shares)
     if rest <= ROUNDING:
-        return Strata(fitted, sources, shares)
+        return Margin(name, parts, shares)
+    others = replace(everything, is_excluded=True)
     try:
-        others = RowSource.under(fitted, {**conditions, name: replace(everything, is_excluded=True)})
+        RowSource.under(fitted, {**conditions, name: others})
     except DataError:
         raise DataError(
             f"{where}: the shares sum to {sum(shares):g}, and the model has no other value. Have them sum to 1."
         ) from None
-    return Strata(fitted, [*sources, others], [*shares, rest])
+    return Margin(name, [*parts, others], [*shares, rest])
 
 
 def _check_apart(fitted: Fitted, name: str, parts: Sequence[Condition], everything: Condition) -> None:

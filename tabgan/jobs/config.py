@@ -90,7 +90,7 @@ class Output:
         escape_formulas: Put an apostrophe before text in synthetic.csv that a spreadsheet would run as a formula.
         conditions: Conditions that every row meets, by column: a value, a list of values, ``{min: 18, max: 65}``,
             ``null`` for missing, ``{missing: false}``.
-        proportions: Shares of one column's values: ``{sex: {female: 0.5, male: 0.5}}``.
+        proportions: Shares of the values of columns: ``{sex: {female: 0.5, male: 0.5}}``.
         impute: Sample rows without missing values.
     """
 

@@ -188,26 +188,26 @@ def conditions_of(
     return {name: Condition.of(each, f"{where}: column {name!r}") for name, each in wanted.items()}
 
 
-def check_proportions(wanted: object) -> tuple[str, list[Condition], list[float]]:
-    """Return the column whose values have shares, the parts of its values, and their shares.
+def check_proportions(wanted: object) -> list[tuple[str, list[Condition], list[float]]]:
+    """Return the columns whose values have shares, each with the parts of its values, and their shares.
 
     Args:
         wanted: ``{column: {value: share}}``, or ``{column: [{"value": ..., "share": ...}]}`` where a value may be
             anything that a condition may be.
 
     Raises:
-        ConfigError: these are no shares of one column.
+        ConfigError: these are no shares of columns.
     """
-    if not isinstance(wanted, Mapping) or not all(
-        isinstance(each, Mapping | list | tuple) for each in wanted.values()
+    if (
+        not isinstance(wanted, Mapping)
+        or not wanted
+        or not all(isinstance(each, Mapping | list | tuple) for each in wanted.values())
     ):
         raise ConfigError("proportions: expected shares by column such as {sex: {female: 0.5, male: 0.5}}.")
-    if len(wanted) != 1:
-        raise ConfigError(
-            f"proportions: expected one column, got {len(wanted)}. Shares of several may contradict each other: state "
-            "those of one, and conditions on the others."
-        )
-    ((name, stated),) = wanted.items()
+    return [_shares_of_column(name, stated) for name, stated in wanted.items()]
+
+
+def _shares_of_column(name: object, stated: Any) -> tuple[str, list[Condition], list[float]]:
     where = f"proportions: column {name!r}"
     if isinstance(stated, Mapping):
         pairs = list(stated.items())

@@ -273,7 +273,12 @@ class TestProportions:
             ({"sex": 0.5}, ConfigError, "expected shares by column such as"),
             ([], ConfigError, "expected shares by column such as"),
             ({"sex": [{"value": "f"}]}, ConfigError, "expected a list of parts such as"),
-            ({"sex": {"f": 1.0}, "in": {True: 1.0}}, ConfigError, "expected one column, got 2"),
+            ({}, ConfigError, "expected shares by column such as"),
+            (
+                {"sex": {"f": 1.0}, "in": {True: 2.0}},
+                ConfigError,
+                r"'in': share: expected a number in \[0, 1\]",
+            ),
             ({"sexx": {"f": 1.0}}, SchemaError, "proportions: no column 'sexx'"),
             ({"key": {"1": 1.0}}, DataError, "column 'key' is an identifier"),
             (
