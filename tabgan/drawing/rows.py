@@ -223,7 +223,7 @@ def say_that_rows_repeat(worth: float, n: int) -> None:
     """Log that so many rows under conditions are worth clearly fewer independent ones, if they are."""
     if worth < _NEARLY_ALL * n:
         logger.warning(
-            "sample: the conditions, or shares, are rare under the model: the %s rows are worth about %s independent ones "
+            "sample: conditions or shares are rare under the model: the %s rows are worth about %s independent ones "
             "in the columns up to the last one with a condition, where rows repeat. attrs[%r] holds the number.",
             f"{n:,}",
             f"{worth:,.0f}",
