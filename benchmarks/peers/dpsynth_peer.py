@@ -2,15 +2,16 @@
 
     python benchmarks/peers/dpsynth_peer.py --data FOLDER --method SWIFT --epsilon 1 --seed 0 --out synth.csv
 
-It is not on a package index: its checkout, mbi's and dp_accounting's are installed by hand (``requirements-dpsynth.txt`` says which
-commits). Everything is left at its in-memory API's defaults except the settings of the table and the comparison.
+It is not on a package index: its checkout, mbi's and dp_accounting's are installed by hand, see
+``requirements-dpsynth.txt``. Everything is left at its in-memory API's defaults except the settings of the table and
+the comparison.
 
 - **Domain.** Categories and bounds are declared. Numeric columns are cut into 32 quantile bins, which are found under
   privacy from a part of epsilon.
 - **Values within a bin** are drawn evenly (``interval_handling="sample"``): its default, the middle of the bin, is
   recognised by any classifier at once.
-- **Missing values.** Its categories know none, so that a category of their own stands for them; those of numbers are its
-  out-of-domain value.
+- **Missing values.** Its categories know none, so that a category of their own stands for them; those of numbers are
+  its out-of-domain value.
 - **Randomness.** The seed fixes selection, noise and sampling: its noise comes from NumPy's generator.
 - **Precision.** mbi asks for float64 (``jax_enable_x64``), which is set.
 """

@@ -65,9 +65,7 @@ def test_ranges_conditions_batches_and_seeds(model):
 
 def test_rare_combinations_are_drawn_under_conditions(model, monkeypatch):
     monkeypatch.setattr(raking, "MOST_CANDIDATES", 1)
-    sample = model.sample(
-        4_000, proportions={"in": {True: 0.02}, "c8": {"u": 0.95}}, random_state=0
-    )
+    sample = model.sample(4_000, proportions={"in": {True: 0.02}, "c8": {"u": 0.95}}, random_state=0)
     assert abs((sample["in"] == True).sum() - 80) <= 2  # noqa: E712
     assert abs((sample["c8"] == "u").sum() - 3_800) <= 2
 
