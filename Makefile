@@ -46,9 +46,10 @@ bench:
 	$(PYTHON) benchmarks/utility.py --data $(DATA) --judge $(JUDGE)
 	$(PYTHON) benchmarks/readme.py
 
-# CUDA's own packages are left out: the CPU build of torch needs none of them.
+# CUDA's own packages are left out: the CPU build of torch needs none of them. To renew torch too, change its pin.
 lock:
-	uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --python-version 3.11 --extra test pyproject.toml \
+	uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --python-version 3.11 --extra test \
+		--constraint requirements/pins.txt pyproject.toml \
 		| grep -v -E "^(nvidia|cuda|triton)" > requirements/ci.txt
 
 ci:
