@@ -9,6 +9,7 @@ from tabgan import errors
     ("error", "bases"),
     [
         (errors.ConfigError, (ValueError,)),
+        (errors.PlanError, (errors.ConfigError,)),
         (errors.SchemaError, (ValueError,)),
         (errors.DataError, (ValueError,)),
         (errors.ConditionError, (errors.DataError,)),

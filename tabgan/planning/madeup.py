@@ -80,7 +80,11 @@ class MadeUpRows(Rows):
         return self  # they are made as they would be read
 
     def reduced(self, reduction: Reduction) -> Rows:
-        table = reduction.reduce(self.table)
+        table, rng = reduction.reduce(self.table), np.random.default_rng(0)
+        for part in reduction.merged:
+            column = reduction.inner[part.name]
+            if column.listed:  # such as one-hot columns, of which independent ones hardly ever keep the rule
+                table[part.name] = _values(column, len(table), FALL, rng)
         return replace(self, header=table.iloc[:0], table=table)
 
     def codes(self, encoder: TableEncoder) -> np.ndarray:
@@ -151,8 +155,10 @@ def _assumed(column: Column) -> Column:
     if not column.is_discovered:
         return column
     letters = tuple("abcdefghijklmnop"[:OPEN_CATEGORIES])
-    for domain in (letters, tuple(range(OPEN_CATEGORIES)), (False, True)):
-        assumed = column.with_listed(domain)
+    domains = (letters, tuple(range(OPEN_CATEGORIES)), (False, True))
+    tried = [column.with_listed(domain) for domain in domains]
+    tried += [trial.column for trial in column.trials()]  # templates are other than categories
+    for assumed in tried:
         if assumed.comes_back():
             return assumed
     raise SchemaError(

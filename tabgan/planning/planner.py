@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -37,7 +38,10 @@ EPSILONS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _HELPS = 0.1
 
 #: Factors on epsilon that are tried in turn for a hopeless fit, up to a largest epsilon; and the largest table.
-_FACTORS, _MOST_EPSILON, _MOST_ROWS = (1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0), 10.0, 10**9
+_FACTORS, _MOST_EPSILON, _MOST_ROWS = (1.5, 2.0, 3.0, 5.0), 10.0, 10**9
+
+#: The advice at the end of a fit's own refusal, which a plan replaces by its own.
+_ADVICE = re.compile(r" (Raise e|Widen |Declare )")
 
 #: A function that returns the request of a fit, given a schema, the names of the columns, and an epsilon.
 RequestOf = Callable[[Schema, Sequence[str], float], Request]
@@ -308,9 +312,9 @@ def _levers(setting: Setting, now: Expectation) -> list[Lever]:
 def _with_help(reason: str, setting: Setting) -> str:
     """Return a reason with the changes under which a fit would not be hopeless."""
     helps = []
-    epsilons = (setting.epsilon * factor for factor in _FACTORS)
-    tried = [replace(setting, epsilon=float(f"{e:.2g}")) for e in epsilons if e <= _MOST_EPSILON]
-    enough = next((each.epsilon for each in tried if not each.is_hopeless), None)
+    epsilons = {float(f"{setting.epsilon * factor:.2g}") for factor in _FACTORS} | set(EPSILONS)
+    tried = sorted(each for each in epsilons if setting.epsilon < each <= _MOST_EPSILON)
+    enough = next((each for each in tried if not replace(setting, epsilon=each).is_hopeless), None)
     if enough is not None:
         helps.append(f"epsilon of {enough:g}")
     halved = setting.with_half_the_columns()
