@@ -33,7 +33,14 @@ from tabgan.privacy.unit import PrivacyUnit
 from tabgan.schema import Schema
 from tabgan.table.checks import warn_if_synthetic
 from tabgan.table.losses import losses_of
-from tabgan.table.proposals import Proposals, Reason, named_columns, proposed_rules, with_losses_of
+from tabgan.table.proposals import (
+    Proposals,
+    Reason,
+    named_columns,
+    proposed_rules,
+    with_losses_of,
+    with_places,
+)
 from tabgan.table.relations import relations_of
 
 #: Comments at the head of a private draft.
@@ -170,10 +177,13 @@ def _drafted(df: pd.DataFrame, request: Request, session: Session, progress: Pro
     session.privacy_filter.reserve("relations")
     measured = measure_table(table.df, schema, plan, measurer, progress, untyped_text=untyped_text)
     n_rows = measured.released.n_rows
+    draft = _draft_of(first, changed, measured, request)
+    placed = {name for pair in draft.schema.geo for name in pair.sides.values()}
     relations = relations_of(measured.encoder, measured.pairs, n_rows)
+    relations = [each for each in relations if not placed & set(each.rule.sides.values())]
     broken = count_broken(table.df, measured, relations, measurer) or ()
     session.finish()
-    draft = _draft_of(first, changed, measured, request, session.privacy_filter.statement())
+    draft = replace(draft, privacy=session.privacy_filter.statement())
     if not broken:
         return draft
     noise = plan.noise_stddev("relations", len(relations))
@@ -222,9 +232,8 @@ def _draft_of(
     changed: Mapping[str, Named],
     measured: MeasuredTable,
     request: Request,
-    privacy: PrivacyStatement,
 ) -> PrivateDraft:
-    """Return the draft that follows from released numbers."""
+    """Return the draft that follows from released numbers, without rules; of places, from columns' names."""
     second = measured.released
     losses = {loss.column: loss for loss in losses_of(measured.encoder, second.n_rows, is_private=True)}
     hidden = {r.encoder.name for r in second.columns if _is_hidden(r, second)}
@@ -244,8 +253,8 @@ def _draft_of(
             column, why = _opened(column), f"{why}; noise hides its domain, or most of it"
         columns.append(_as_read(column, request))
         reasons[name] = Reason(why, said)
-    schema = request.schema.replace(columns)
-    return PrivateDraft(schema, reasons, notice=_notice(request, first), privacy=privacy)
+    schema = with_places(request.schema.replace(columns))
+    return PrivateDraft(schema, reasons, notice=_notice(request, first))
 
 
 def _as_read(column: Column, request: Request) -> Column:

@@ -127,11 +127,11 @@ def propose(
         columns.append(column)
         reasons[column.name] = Reason(why, _loss(df, column, untyped_text))
     mark = "from rows" if with_domain else None
-    schema = _with_places(Schema(columns, target, targets=targets, drafted=mark))
+    schema = with_places(Schema(columns, target, targets=targets, drafted=mark))
     return Proposals(schema, reasons, with_domain)
 
 
-def _with_places(schema: Schema) -> Schema:
+def with_places(schema: Schema) -> Schema:
     """Return a draft with the pairs of columns that are places by their names, and that can be declared as such."""
     for pair in places_by_name(schema.columns):
         try:

@@ -260,3 +260,20 @@ class TestRules:
         assert not [
             rule for rule in said if rule.get("column") == "total" or "label" in rule.get("columns", ())
         ]
+
+
+def test_places_are_proposed_by_their_names_and_taken_by_a_fit(tmp_path):
+    rng = np.random.default_rng(0)
+    town = rng.integers(0, 3, N)
+    df = pd.DataFrame({"lat": np.array([46.1, 46.9, 47.5])[town], "lon": np.array([6.2, 7.4, 9.5])[town]})
+    df = (df + rng.normal(0, 0.02, (N, 2))).round(3).assign(town=town == 1, pickup_latitude=df["lat"].round())
+    draft = infer_privately(df, 40.0, ledger=tmp_path / "ledger.jsonl")
+    (pair,) = draft.schema.geo
+    assert pair.geo == ("lat", "lon")
+    assert not [rule for rule in draft.rules if {"lat", "lon"} & set(rule.rule.sides.values())]
+    text = draft.to_yaml()
+    assert Schema.from_yaml(text) == draft.schema
+    model = TabGAN(epsilon=40.0, schema=draft.schema, adversary_share=0, random_state=0).fit(df)
+    assert ("lat & lon",) in {entry.columns for entry in model.privacy_.entries}
+    sample = model.sample(300, random_state=0)
+    assert sample["lat"].between(45.5, 48).all()
