@@ -242,6 +242,10 @@ def test_both_editions_of_a_report_judge_declared_rules(private, few_steps, few_
     assert internal["rules"].value == shareable["rules"].value == 1.0
     assert "state" in {column.name for column in shareable.columns}
     assert report.shareable.data.columns
+    merged = {column.name: column for column in shareable.columns}
+    assert merged["city"].tvd == merged["state"].tvd is not None
+    assert merged["city"].missing_real == pytest.approx(0.25, abs=0.08)
+    assert merged["state"].missing_real == 0
 
 
 BAD = (
@@ -431,6 +435,22 @@ class TestPlaces:
         loaded = TabGAN.load(tmp_path / "model")
         assert loaded.schema_ == places.schema_
         pd.testing.assert_frame_equal(loaded.sample(50), places.sample(50))
+
+    @pytest.mark.slow
+    def test_both_editions_of_a_report_show_both_columns(self, few_rows, few_steps, few_trees, tmp_path):
+        model = TabGAN(epsilon=20.0, schema=MAP, random_state=0).fit(towns(2_000))
+        report = model.evaluate(towns(2_000), towns(800, 1), private_metrics_epsilon=5.0)
+        for edition in (report, report.shareable):
+            found = {column.name: column for column in edition.data.evaluation.columns}
+            assert list(found) == ["town", "lon", "lat"]
+            for name in ("lon", "lat"):
+                assert found[name].missing_real == pytest.approx(0.1, abs=0.03)
+                assert found[name].missing_synthetic == pytest.approx(0.1, abs=0.03)
+                assert found[name].tvd is not None
+                assert found[name].valid > 0.9
+            edition.to_html(tmp_path / "report.html")
+            edition.to_json(tmp_path / "report.json")
+            assert "Histogram of \u2068lat\u2069" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
     def test_a_private_fit_charges_one_column_and_says_so(self, few_rows):
         model = TabGAN(epsilon=20.0, schema=Schema(geo=["lat", "lon"]), random_state=0).fit(towns(2_000))

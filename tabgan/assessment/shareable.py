@@ -276,18 +276,27 @@ def _column_results(
     near: _Near,
     private_metrics: PrivateMetrics | None,
 ) -> tuple[ColumnResult, ...]:
-    """Return the results of the columns: by private metrics if there are any, else by the released counts."""
+    """Return the results of the columns: by private metrics if there are any, else by the released counts.
+
+    The distance of columns that are released as one is that of the one, which is no smaller than theirs.
+    """
+    parts = {} if encoder.reduction is None else {n: p for p in encoder.reduction.merged for n in p.members}
     results = []
     for column in encoder.schema:
         tvd = reference = None
-        missing = 0.0
-        if column.name in encoder.names:
-            j = encoder.names.index(column.name)
+        missing, part = 0.0, parts.get(column.name)
+        measured = column.name if part is None else part.name
+        if measured in encoder.names:
+            j = encoder.names.index(measured)
             tvd, reference = near.columns[j], near.chance[j]
             if private_metrics is not None:
-                tvd, reference = _figure(private_metrics.columns[column.name]).value, near.chance_of([(j,)])
+                tvd, reference = _figure(private_metrics.columns[measured]).value, near.chance_of([(j,)])
             coded = encoder.columns[j]
             missing = float(coded.weights[0] / n_rows) if coded.encoder.is_nullable else 0.0
+            is_missing = {} if part is None else part.missing(coded.encoder.column)
+            if column.name in is_missing:
+                values = coded.weights[1 : 1 + coded.encoder.n_values]
+                missing += float(values[is_missing[column.name]].sum() / n_rows)
         results.append(
             ColumnResult(
                 name=column.name,

@@ -100,6 +100,11 @@ class Merged(ABC):
         del column
         return {}
 
+    def missing(self, column: Column) -> dict[str, np.ndarray]:
+        """Return, by column, ``(categories,)`` true for those of the one in which it is missing, if there are any."""
+        del column
+        return {}
+
     def coarse(self, categories: Sequence[Any]) -> np.ndarray:
         """Return ``(categories,)`` numbers of groups that rare categories may share a code within; one by default."""
         return np.zeros(len(categories), dtype=np.int64)
@@ -173,6 +178,13 @@ class MergedCombination(Merged):
         rows = [json.loads(str(text)) for text in column.listed]
         return {
             name: np.array([row[j] == GAP for row in rows], dtype=bool) for j, name in enumerate(self.members)
+        }
+
+    def missing(self, column: Column) -> dict[str, np.ndarray]:
+        rows = [json.loads(str(text)) for text in column.listed]
+        return {
+            name: np.array([row[j] is None for row in rows], dtype=bool)
+            for j, name in enumerate(self.members)
         }
 
     def _labels(self, described: Described) -> list[Any]:
