@@ -50,6 +50,7 @@ ORDER = [
     "columns.vote",
     "columns.lattice",
     "columns.occupied",
+    "columns.words",
     "columns.grid",
     "columns.multiples",
     "columns.spans",

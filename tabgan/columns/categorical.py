@@ -20,6 +20,7 @@ from tabgan.columns.kind import BOOLEANS, NUMBERS, RARE, TEXT, Ballot, Column, D
 from tabgan.columns.patterns import pattern_of
 from tabgan.columns.tails import Tail, tail_of
 from tabgan.columns.values import Dtype, boolean_of, float_of, objects
+from tabgan.columns.words import WORDS
 from tabgan.errors import ConfigError, DataError, SchemaError
 
 #: The category that stands for values that were not released.
@@ -221,6 +222,10 @@ class Categorical(Column):
     @property
     def is_discovered(self) -> bool:
         return self.categories is None
+
+    @property
+    def public_words(self) -> tuple[str, ...]:
+        return WORDS if self.categories is None else ()
 
     @property
     def is_empty(self) -> bool:

@@ -218,6 +218,11 @@ class Column(BaseModel):
         return False
 
     @property
+    def public_words(self) -> tuple[str, ...]:
+        """Values of open categories that a column may have by public knowledge: none of them needs a threshold."""
+        return ()
+
+    @property
     def may_repeat_values(self) -> bool:
         """True if a threshold mechanism may look for frequent values in a range that has too many for a cell each."""
         return False

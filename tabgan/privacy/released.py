@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from tabgan.columns.encoder import ColumnEncoder
+from tabgan.columns.occupied import LIKELY
 from tabgan.columns.vote import Verdict
+from tabgan.columns.words import WORDS, are_found
 from tabgan.errors import ConfigError
 from tabgan.privacy.plan import Plan
 from tabgan.schema import Schema
@@ -31,11 +34,23 @@ class Discovered:
         values: The categories, sorted.
         counts: ``(len(values),)`` noisy counts.
         n_missing: Noisy number of missing values.
+        public: Noisy counts of public values, which need none.
     """
 
     values: list[Any]
     counts: np.ndarray
     n_missing: float
+    public: np.ndarray = field(default_factory=lambda: np.zeros(0))
+
+    def with_words(self, words: Sequence[str], noise_stddev: float) -> Discovered:
+        """Return the same categories, and the public words that the column has as far as their counts tell."""
+        if not len(self.public):
+            return self
+        is_found = are_found(self.public, noise_stddev)
+        values = [*self.values, *itertools.compress(words, is_found)]
+        counts = np.concatenate([self.counts, self.public[is_found]])
+        order = sorted(range(len(values)), key=lambda i: (type(values[i]).__name__, values[i]))
+        return replace(self, values=[values[i] for i in order], counts=counts[order])
 
 
 @dataclass(frozen=True)
@@ -164,13 +179,19 @@ def check_declared_rows(schema: Schema, names: Iterable[str], plan: Plan) -> Non
 def combined(first: ReleasedColumn, closer: ReleasedColumn) -> ReleasedColumn:
     """Return a column with the categories of two discoveries, their counts averaged by inverse variance.
 
-    The noise of a category that only the first found is larger than the column's; few are.
+    The noise of a category that only the first found is larger than the column's; few are. A public word that was in
+    doubt, and that the closer look has not found, is none.
     """
     counts: dict[tuple[str, Any], list[tuple[float, float]]] = {}
     for found in (first, closer):
         keys = [("", ""), *((type(value).__name__, value) for value in found.encoder.column.listed)]
         for key, count in zip(keys, found.counts[:-1], strict=True):
             counts.setdefault(key, []).append((float(count), found.noise_stddev**-2.0))
+    doubt = LIKELY * first.noise_stddev if closer.noise_stddev < first.noise_stddev else 0.0
+    known = {("str", word) for word in WORDS}.difference(
+        (type(value).__name__, value) for value in closer.encoder.column.listed
+    )
+    counts = {key: each for key, each in counts.items() if key not in known or each[0][0] > doubt}
     mean = {key: sum(n * w for n, w in each) / sum(w for _, w in each) for key, each in counts.items()}
     n_missing = mean.pop(("", ""))
     keys = sorted(mean)

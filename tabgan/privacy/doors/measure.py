@@ -7,7 +7,7 @@ interruption is returned unchanged: no row is read and no noise is drawn for it 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -32,11 +32,22 @@ class Observed:
         values: Every category that occurs.
         counts: ``(len(values),)`` integers of at least 1.
         n_missing: Number of missing values.
+        public: ``(words,)`` the same of public values, which have a cell whether or not they occur, and are none of
+            ``values``.
     """
 
     values: list[Value]
     counts: np.ndarray
     n_missing: int
+    public: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+    def apart(self, words: Sequence[Value]) -> Observed:
+        """Return the same histogram, in which some public values have cells of their own."""
+        places, public = {word: place for place, word in enumerate(words)}, np.zeros(len(words), dtype=np.int64)
+        at = np.array([places.get(v, -1) if isinstance(v, str) else -1 for v in self.values], dtype=np.int64)
+        public[at[at >= 0]] = self.counts[at >= 0]
+        others = [value for value, place in zip(self.values, at, strict=True) if place < 0]
+        return Observed(others, self.counts[at < 0], self.n_missing, public)
 
     def __iter__(self) -> Iterator[Observed]:
         yield self
@@ -123,31 +134,34 @@ class Measurer:
     ) -> Discovered:
         """Return the categories that pass the threshold, and noisy counts of them and of missing values.
 
-        Missing values are a cell that every table has, so they share the histogram and its sensitivity. ``exact`` may
+        Missing values, and public ones, are cells that every table has: they share the histogram and its sensitivity,
+        and have no threshold. ``exact`` may
         return the histogram in pieces, whose categories differ: each category has noise and a threshold of its own.
         """
         call = self._next_call([release])
         answer = self._recall(call, [release]) or {}
         if "values" not in answer:
-            values, found, n_missing = [], [np.zeros(0)], 0
+            values, found, certain = [], [np.zeros(0)], np.zeros(1)
             for observed in exact():
                 shown, counts = mechanisms.discover(
                     observed.counts, release.noise_stddev, release.delta, max_rows
                 )
                 values += [observed.values[position] for position in shown]
                 found.append(counts)
-                n_missing += observed.n_missing
+                certain = certain + np.array([observed.n_missing, *observed.public])
             counts = np.concatenate(found)
-            missing = mechanisms.noisy_vector(np.array([n_missing]), release.noise_stddev)
+            noisy = mechanisms.noisy_vector(certain, release.noise_stddev)
             # Sorted by value, because the order in which they were found is that of the rows.
             order = sorted(range(len(values)), key=lambda i: (type(values[i]).__name__, values[i]))
             answer = {
                 "values": [values[i] for i in order],
                 "counts": counts[order].tolist(),
-                "missing": float(missing[0]),
+                "missing": float(noisy[0]),
+                "public": noisy[1:].tolist(),
             }
             self._keep(call, answer)
-        return Discovered(answer["values"], np.asarray(answer["counts"], dtype=np.float64), answer["missing"])
+        counts, public = (np.asarray(answer.get(key, ()), dtype=np.float64) for key in ("counts", "public"))
+        return Discovered(answer["values"], counts, answer["missing"], public)
 
     def _next_call(self, releases: Sequence[Release]) -> str:
         """Return the name of the next call, which is the same when the fit is resumed."""

@@ -439,12 +439,14 @@ class _Door:
 
     def _n_values(self, column: Column) -> np.ndarray:
         """Return the number of a column's categories or numbers, ``(1,)``: each row changes it by at most one."""
-        return np.array([sum(len(observed.values) for observed in self._observe(column))])
+        pieces = self._observe(column)
+        return np.array([sum(len(each.values) + np.count_nonzero(each.public) for each in pieces)])
 
     def _discover(self, column: Column, what: str, noise: float) -> ReleasedColumn:
         """Return the categories that pass the threshold, with their noisy counts."""
         release = self._release(what, (column.name,), noise, GAUSSIAN_THRESHOLD, self.delta)
         found = self.measurer.discover(release, partial(self._observe, column), self.plan.unit.max_rows)
+        found = found.with_words(column.public_words, release.noise_stddev)
         # A cell that holds the label is pooled: the sample's label stands for both.
         label = typed([column.other_label])
         is_kept = [typed([value]) != label for value in found.values]
@@ -462,7 +464,7 @@ class _Door:
             return
         n_missing = self.rows.missing(column.name)
         for values, counts in self.rows.counted(column.name, column.cells):
-            yield Observed(values, counts, n_missing)
+            yield Observed(values, counts, n_missing).apart(column.public_words)
             n_missing = 0
 
 

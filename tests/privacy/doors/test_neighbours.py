@@ -717,6 +717,13 @@ KINDS = {
     "booleans": Kind(object, one_of(True, False), (True, np.True_, None), (None, OPEN), (None,)),
     "never": Kind("bool", one_of(False), (True,)),
     "text": Kind(object, words, TEXT, TOWNS, (None, math.nan)),
+    "answers": Kind(
+        object,
+        one_of("yes", "no", "Ulm"),
+        (*TEXT, "yes", "never", "Mon", "MA"),
+        (None, OPEN),
+        (None, math.nan),
+    ),
     "string": Kind("string", words, (*TEXT[:-3], pd.NA), TOWNS, (pd.NA,)),
     "category": Kind(
         pd.CategoricalDtype(["Ulm", "Bonn", "Kiel", "nan", "007", "new"]), words, ("new", None), TOWNS

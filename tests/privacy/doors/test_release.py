@@ -1,6 +1,7 @@
 """Door 1a: what leaves it, what it costs, and that one row never shows in a domain."""
 
 import datetime as dt
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from tabgan.columns.categorical import OTHER_LABEL
 from tabgan.columns.combination import Combination
 from tabgan.columns.place import Place
 from tabgan.columns.spans import Repeated
+from tabgan.columns.words import WORDS
 from tabgan.errors import BudgetExceededError, DataError
 from tabgan.privacy.coding import code_table
 from tabgan.privacy.doors import mechanisms
@@ -20,7 +22,7 @@ from tabgan.privacy.doors.release import DISCOVERIES, DISCOVERY_TRIES, _Door, re
 from tabgan.privacy.events import GAUSSIAN_THRESHOLD, RECURRENCE
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import make_plan
-from tabgan.privacy.released import ReleasedColumn, needed_rows
+from tabgan.privacy.released import ReleasedColumn, combined, needed_rows
 from tabgan.privacy.unit import PrivacyUnit
 from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, Text
 from tabgan.table.summed import rows_of
@@ -665,6 +667,16 @@ class TestDiscoveries:
     def declared(self, door):
         return self.coarser(door, tuple(f"town {i:02}" for i in range(len(self.COUNTS))))
 
+    def words(self, door):
+        """Public words have cells without a threshold, those that no row has among them."""
+        column = Categorical(name="answer", dtype="object")
+        door.rows = rows_of(pd.DataFrame({"answer": ["yes"] * 3 + ["no"] * 2}, dtype=object))
+        release = door._release("words", ("answer",), 9.0, GAUSSIAN_THRESHOLD, door.delta)
+        found = door.measurer.discover(release, partial(door._observe, column), 3)
+        assert found.values == []
+        rows = np.array([{"yes": 3, "no": 2}.get(word, 0) for word in WORDS])
+        return (found.public - rows)[: len(self.COUNTS)] + self.COUNTS, 27.0
+
     def frequent(self, door):
         column = Numeric(name="x", dtype="float64")
         noise = door.plan.noise_multiplier("exact", 1)
@@ -692,12 +704,36 @@ class TestDiscoveries:
         found = door.histograms("distinct", "number of values", counts)["x"]
         return found - len(self.COUNTS) + self.COUNTS, door.plan.noise_stddev("distinct", 1)
 
+    def test_a_public_word_is_found_below_the_threshold_and_another_value_is_not(self):
+        door = self.door()
+        answers = ["yes"] * 800 + ["no"] * 120 + ["iap"] * 120
+        door.rows = rows_of(pd.DataFrame({"answer": answers}, dtype=object))
+        found = door._discover(Categorical(name="answer", dtype="object"), "categories", 10.0)
+        assert found.encoder.categories == ("no", "yes")
+        assert found.counts[1:-1] == pytest.approx([120, 800], abs=6 * 30)
+
+    def test_public_words_count_among_the_values_of_a_column(self):
+        door = self.door()
+        door.rows = rows_of(pd.DataFrame({"answer": ["yes", "no", "no", "iap", None]}, dtype=object))
+        assert door._n_values(Categorical(name="answer", dtype="object")).tolist() == [3]
+
+    def test_a_closer_look_decides_on_words_that_were_in_doubt(self):
+        def column(counts, noise):
+            known = Categorical(name="answer", dtype="object", categories=tuple(counts))
+            return ReleasedColumn(known.encoder(), np.array([0, *counts.values(), np.nan]), noise)
+
+        first = column({"Ulm": 70.0, "maybe": 70.0, "no": 70.0, "yes": 900.0}, 50.0)
+        closer = column({"yes": 880.0}, 10.0)
+        assert combined(first, closer).encoder.categories == ("Ulm", "maybe", "yes")
+        assert combined(closer, first).encoder.categories == ("Ulm", "maybe", "no", "yes")
+
     @pytest.mark.parametrize(
         ("what", "ask"),
         [
             ("rare categories", "rare"),
             ("coarser combinations", "coarser"),
             ("1-way histogram", "declared"),
+            ("words", "words"),
             ("frequent numbers", "frequent"),
             ("rare numbers", "again"),
             ("number of values", "distinct"),

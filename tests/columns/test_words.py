@@ -1,0 +1,55 @@
+"""Public words: those that a column has, told from their noisy counts."""
+
+import numpy as np
+import pytest
+
+from tabgan.columns.words import FAMILIES, WORDS, are_found
+
+NOISE = 50.0
+
+
+def found(**counts: float) -> set[str]:
+    """Return the words that are found by these counts, all others being 0."""
+    noisy = np.array([counts.get(word, 0.0) for word in WORDS])
+    return {word for word, is_found in zip(WORDS, are_found(noisy, NOISE), strict=True) if is_found}
+
+
+def test_every_word_of_a_set_has_one_place():
+    assert len(set(WORDS)) == len(WORDS)
+    assert set(WORDS) == {word for family in FAMILIES for word in family}
+    assert {"yes", "Yes", "YES", "Very good", "New Hampshire", "NH"} <= set(WORDS)
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ({"yes": 900, "no": 90}, {"yes", "no"}),
+        ({"yes": 900, "no": 40}, {"yes"}),
+        ({"yes": 900, "No": 120}, {"yes"}),  # written in another way
+        ({"f": 1_700, "m": 236}, {"f", "m"}),
+        ({"F": 1_700, "M": 100, "T": 70}, {"F", "M"}),  # the more frequent one of two explanations
+        ({"high": 500, "low": 500, "medium": 100}, {"high", "low"}),  # a pair that is complete
+        ({"high": 500, "low": 500, "medium": 150}, {"high", "low", "medium"}),
+        ({"Y": 500, "N": 500, "E": 120}, {"Y", "N"}),  # two letters are no alphabet, nor a compass
+        ({"A": 900, "B": 600, "C": 500, "D": 130}, {"A", "B", "C", "D"}),
+        ({"H": 300}, {"H"}),  # for certain, though no set is
+        ({"mon": 170, "tue": 160, "wed": 160, "thu": 160, "fri": 160}, {"mon", "tue", "wed", "thu", "fri"}),
+        ({"no": 200}, set()),
+    ],
+)
+def test_words_are_told_by_those_that_occur_with_them(counts, words):
+    assert found(**counts) == words
+
+
+def test_without_noise_every_word_that_occurs_is_found():
+    noisy = np.array([float(word in ("yes", "Q")) for word in WORDS])
+    assert np.array(WORDS)[are_found(noisy, 0.0)].tolist() == ["Q", "yes"]
+
+
+def test_noise_alone_is_hardly_ever_a_word():
+    rng = np.random.default_rng(0)
+    assert sum(are_found(rng.normal(0, NOISE, len(WORDS)), NOISE).sum() for _ in range(60)) == 0
+    yes = np.array([900.0 * (word in ("yes", "no")) for word in WORDS])
+    extra = [are_found(yes + rng.normal(0, NOISE, len(WORDS)), NOISE).sum() - 2 for _ in range(60)]
+    assert max(extra) <= 1
+    assert sum(extra) <= 6
