@@ -146,7 +146,9 @@ class _Seen:
         for other in others:
             if self.likely < other.likely:
                 return SURELY
-            if self.likely == other.likely and (len(other.members) == len(other.likely) or other.most > self.most):
+            if self.likely == other.likely and (
+                len(other.members) == len(other.likely) or other.most > self.most
+            ):
                 least = LIKELY
         return least
 

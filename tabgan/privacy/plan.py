@@ -77,8 +77,9 @@ DISCOVERY_DELTA_SHARE = 0.1
 
 #: Share of the rows in lost categories from which on a closer look at one column may take the whole of its stage; its
 #: threshold is meant to be a half of the rows that they have in the mean, and is of use up to three times as many;
-#: standard deviations of the noise by which their number may be wrong, to either side.
-MOST_LOST, AIMED_AT, OF_USE, IN_DOUBT = 0.15, 0.5, 3.0, 2.0
+#: standard deviations of the noise by which their number may be wrong, to either side; and the weight of a column of
+#: numbers beside categories: its lost numbers lie between others, and lost categories are in no row.
+MOST_LOST, AIMED_AT, OF_USE, IN_DOUBT, NUMBERS_WEIGHT = 0.15, 0.5, 3.0, 2.0, 0.2
 
 #: The share of the whole budget (of mu**2) that trains the critics of declared targets, and the steps of each.
 ADVERSARY_SHARE = 0.2
@@ -164,12 +165,17 @@ class Plan:
 
 
 def parts_of_looks(
-    lost: Sequence[float], numbers: Sequence[float], noise_stddev: float, n_rows: float, threshold: float
+    lost: Sequence[float],
+    numbers: Sequence[float],
+    noise_stddev: float,
+    n_rows: float,
+    threshold: float,
+    are_categories: Sequence[bool] | None = None,
 ) -> list[float]:
     """Return the part of the stage ``rare`` that a closer look at each open column gets, 0 for none.
 
-    More for a column that has lost more rows, and no more than its categories need. A key, or a name that few people
-    share, gets none: no look would find its values.
+    More for a column that has lost more rows, and no more than its categories need; where that is more than there is,
+    columns of numbers give way. A key, or a name that few people share, gets none: no look would find its values.
 
     Args:
         lost: Released number of rows in lost categories, by column.
@@ -177,6 +183,7 @@ def parts_of_looks(
         noise_stddev: Of the latter.
         n_rows: Noisy number of rows.
         threshold: Of a look that takes the whole stage.
+        are_categories: True for categories, false for numbers; all are categories by default.
     """
     needs = []
     for rows, number in zip(lost, numbers, strict=True):
@@ -185,7 +192,15 @@ def parts_of_looks(
         need = min(rows / n_rows / MOST_LOST, 1.0) * min(OF_USE / 2 * most / threshold, 1.0)
         enough = (threshold / (AIMED_AT * least)) ** 2
         needs.append(min(need, enough) if OF_USE * most > threshold else 0.0)
-    return [need / max(sum(needs), 1.0) for need in needs]
+    are_categories = are_categories or [True] * len(needs)
+    by_kind = {
+        kind: sum(n for n, k in zip(needs, are_categories, strict=True) if k == kind)
+        for kind in (True, False)
+    }
+    weighted = by_kind[True] + NUMBERS_WEIGHT * by_kind[False]
+    share = {True: min(1.0, 1.0 / max(weighted, 1e-9))}
+    share[False] = min(1.0, (1.0 - share[True] * by_kind[True]) / max(by_kind[False], 1e-9))
+    return [need * share[kind] for need, kind in zip(needs, are_categories, strict=True)]
 
 
 def with_coarser(parts: Sequence[float], n_columns: int) -> tuple[list[float], float]:

@@ -157,6 +157,20 @@ def test_a_closer_look_gets_what_it_can_use(lost, numbers, expected):
     assert parts == pytest.approx(expected, rel=0.1)
 
 
+@pytest.mark.parametrize(
+    ("lost", "are_categories", "expected"),
+    [
+        ([9_000, 9_000], [True, False], [1 / 1.2, 0.2 / 1.2]),  # the names of storms beside their winds
+        ([9_000, 9_000], [False, False], [0.5, 0.5]),
+        ([400, 9_000], [True, False], [400 / 1_500, 1 - 400 / 1_500]),  # no more than its need, and the rest
+        ([9_000], [False], [1.0]),
+    ],
+)
+def test_numbers_give_way_to_categories(lost, are_categories, expected):
+    parts = parts_of_looks(lost, [rows / 80 for rows in lost], 1.0, 10_000, 50.0, are_categories)
+    assert parts == pytest.approx(expected, rel=0.1)
+
+
 def test_critics_share_the_adversarys_budget_in_equal_parts():
     one, three = (make_plan(1.0, 1e-6, n_targets=n) for n in (1, 3))
     assert (one.critics, three.critics) == (1, 3)

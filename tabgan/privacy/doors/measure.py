@@ -43,7 +43,10 @@ class Observed:
 
     def apart(self, words: Sequence[Value]) -> Observed:
         """Return the same histogram, in which some public values have cells of their own."""
-        places, public = {word: place for place, word in enumerate(words)}, np.zeros(len(words), dtype=np.int64)
+        places, public = (
+            {word: place for place, word in enumerate(words)},
+            np.zeros(len(words), dtype=np.int64),
+        )
         at = np.array([places.get(v, -1) if isinstance(v, str) else -1 for v in self.values], dtype=np.int64)
         public[at[at >= 0]] = self.counts[at >= 0]
         others = [value for value, place in zip(self.values, at, strict=True) if place < 0]

@@ -403,7 +403,9 @@ class _Door:
         doubt, noise = self.plan.noise_stddev("distinct", len(lost)), self.plan.noise_multiplier("rare", 1)
         others = {name: distinct[name][0] - len(found[name].counts) for name in lost}
         threshold = mechanisms.threshold_for(noise * unit, self.delta, unit) if lost else 1.0
-        parts = parts_of_looks(list(lost.values()), list(others.values()), doubt, n_rows, threshold)
+        are_categories = [asked[name].is_discovered for name in lost]
+        rows, numbers = list(lost.values()), list(others.values())
+        parts = parts_of_looks(rows, numbers, doubt, n_rows, threshold, are_categories)
         parts, coarser = with_coarser(parts, sum(asked[name].most_coarser > 0 for name in lost))
         for name, part in zip(lost, parts, strict=True):
             column, known, closer = asked[name], found[name], noise / math.sqrt(part) if part else 0.0
