@@ -1,8 +1,8 @@
 """Words that many tables have: answers, sexes, days, states, grades.
 
-They are public, so each can have a cell of a histogram of open categories, whether or not a row has it. Its noisy count
-is released without a threshold, and tells a word of 120 rows where a threshold would ask for 300. Every function here is
-post-processing of public facts or released counts; none sees a row.
+They are public, so each can have a cell of a histogram of open categories, whether or not a row has it. Its noisy
+count is released without a threshold, and tells a word of 120 rows where a threshold would ask for 300. Every function
+here is post-processing of public facts or released counts; none sees a row.
 """
 
 from __future__ import annotations
@@ -101,8 +101,13 @@ africa/antarctica/asia/europe/north america/oceania/south america
 conservative/labour
 democrat/independent/republican
 democratic/republican
-al/ak/az/ar/ca/co/ct/dc/de/fl/ga/hi/id/il/in/ia/ks/ky/la/me/md/ma/mi/mn/ms/mo/mt/ne/nv/nh/nj/nm/ny/nc/nd/oh/ok/or/pa/ri/sc/sd/tn/tx/ut/vt/va/wa/wv/wi/wy
-alabama/alaska/arizona/arkansas/california/colorado/connecticut/delaware/florida/georgia/hawaii/idaho/illinois/indiana/iowa/kansas/kentucky/louisiana/maine/maryland/massachusetts/michigan/minnesota/mississippi/missouri/montana/nebraska/nevada/new hampshire/new jersey/new mexico/new york/north carolina/north dakota/ohio/oklahoma/oregon/pennsylvania/rhode island/south carolina/south dakota/tennessee/texas/utah/vermont/virginia/washington/west virginia/wisconsin/wyoming
+al/ak/az/ar/ca/co/ct/dc/de/fl/ga/hi/id/il/in/ia/ks/ky/la/me/md/ma/mi/mn/ms/mo/mt/ne/nv/nh/nj/nm/ny/nc/nd/oh/ok/\
+or/pa/ri/sc/sd/tn/tx/ut/vt/va/wa/wv/wi/wy
+alabama/alaska/arizona/arkansas/california/colorado/connecticut/delaware/florida/georgia/hawaii/idaho/illinois/\
+indiana/iowa/kansas/kentucky/louisiana/maine/maryland/massachusetts/michigan/minnesota/mississippi/missouri/\
+montana/nebraska/nevada/new hampshire/new jersey/new mexico/new york/north carolina/north dakota/ohio/oklahoma/\
+oregon/pennsylvania/rhode island/south carolina/south dakota/tennessee/texas/utah/vermont/virginia/washington/\
+west virginia/wisconsin/wyoming
 ab/bc/mb/nb/nl/ns/nt/nu/on/pe/qc/sk/yt
 """
 
@@ -156,8 +161,8 @@ class _Seen:
 def are_found(counts: np.ndarray, noise_stddev: float) -> np.ndarray:
     """Return ``(words,)`` true for the words that a column has, as far as their noisy counts tell.
 
-    A word alone does if it stands out for certain. A set of words is a column's if these stand above the noise without the most frequent of them: of a pair either word
-    is enough, but two letters are no alphabet.
+    A word alone does if it stands out for certain. A set of words is a column's if these stand above the noise without
+    the most frequent of them: of a pair either word is enough, but two letters are no alphabet.
 
     Args:
         counts: ``(words,)`` noisy counts of :data:`WORDS`.
