@@ -98,8 +98,7 @@ class Column(BaseModel):
     Attributes:
         name: The column's name.
         dtype: The pandas dtype of the output, as ``str(series.dtype)``; ``None`` takes the table's own.
-        nullable: ``False`` promises that the column holds no missing value; ``None`` leaves it open:
-            the noisy counts then say how many values are missing.
+        nullable: ``False`` promises that no value is missing; ``None`` leaves to noisy counts how many are.
         kind: The name of the kind in YAML.
         generated_as: The kind of a column that is generated, in words.
         has_categories: True if values are told apart as categories, else they are numbers on an axis.

@@ -91,19 +91,21 @@ class RehearsedMeasurer(Measurer):
     def discover(
         self, release: Release, exact: Callable[[], Iterable[Observed]], max_rows: int
     ) -> Discovered:
-        """Return the made-up categories whose counts are above the threshold."""
+        """Return the made-up categories whose counts are above the threshold, and the counts of public words."""
         self.privacy_filter.charge(release)
         if release.what in _FREQUENT:
             return Discovered([], np.zeros(0), 0.0)
         least = mechanisms.threshold_for(release.noise_stddev, release.delta, max_rows)
+        pieces = list(exact())
         found = {
             value: float(count)
-            for observed in exact()
+            for observed in pieces
             for value, count in zip(observed.values, observed.counts, strict=True)
             if count >= least
         }
         values = sorted(found, key=lambda value: (type(value).__name__, value))
-        return Discovered(values, np.array([found[value] for value in values]), 0.0)
+        public = np.sum([observed.public for observed in pieces], axis=0).astype(float)
+        return Discovered(values, np.array([found[value] for value in values]), 0.0, public)
 
 
 @dataclass(frozen=True)

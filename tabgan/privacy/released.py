@@ -12,6 +12,7 @@ import numpy as np
 
 from tabgan.columns.encoder import ColumnEncoder
 from tabgan.columns.occupied import LIKELY
+from tabgan.columns.spans import Repeated
 from tabgan.columns.vote import Verdict
 from tabgan.columns.words import WORDS, are_found
 from tabgan.errors import ConfigError
@@ -21,6 +22,9 @@ from tabgan.schema import Schema
 #: The fewest rows of a fit, in multiples of the noise of a 1-way count.
 MIN_SIGNAL = 4.0
 
+#: Share of all rows in values that were not released, from which on a closer look is worth its budget, and the
+#: number of standard deviations of the noise.
+LOST_SHARE, LOST_SIGNAL = 0.03, 3.0
 
 #: The ledger's name for the release of the number of rows.
 N_ROWS = "number of rows"
@@ -198,6 +202,15 @@ def combined(first: ReleasedColumn, closer: ReleasedColumn) -> ReleasedColumn:
     column = closer.encoder.column.with_listed(tuple(value for _, value in keys))
     noisy = np.array([n_missing, *(mean[key] for key in keys), np.nan])
     return ReleasedColumn(column.encoder(), noisy, closer.noise_stddev)
+
+
+def lost_rows(column: Any, found: ReleasedColumn | Repeated, n_rows: float, plan: Plan) -> float:
+    """Return the released number of rows that have none of the values of a discovery; 0 for few."""
+    if not isinstance(found, ReleasedColumn):
+        return found.rest if found.needs_others(column, LOST_SHARE * n_rows) else 0.0
+    noise = math.hypot(plan.noise_stddev("rows", 1), found.noise_stddev * len(found.counts) ** 0.5)
+    rows = float(n_rows - np.nansum(found.counts))
+    return rows if rows > max(LOST_SHARE * n_rows, LOST_SIGNAL * noise) else 0.0
 
 
 def pool_rows(n_rows: float, released: Sequence[ReleasedColumn], plan: Plan) -> float:

@@ -43,14 +43,10 @@ class Observed:
 
     def apart(self, words: Sequence[Value]) -> Observed:
         """Return the same histogram, in which some public values have cells of their own."""
-        places, public = (
-            {word: place for place, word in enumerate(words)},
-            np.zeros(len(words), dtype=np.int64),
-        )
-        at = np.array([places.get(v, -1) if isinstance(v, str) else -1 for v in self.values], dtype=np.int64)
-        public[at[at >= 0]] = self.counts[at >= 0]
-        others = [value for value, place in zip(self.values, at, strict=True) if place < 0]
-        return Observed(others, self.counts[at < 0], self.n_missing, public)
+        places, known = {v: i for i, v in enumerate(self.values) if isinstance(v, str)}, set(words)
+        public = np.array([self.counts[places[w]] if w in places else 0 for w in words], dtype=np.int64)
+        kept = [i for i, value in enumerate(self.values) if not (isinstance(value, str) and value in known)]
+        return Observed([self.values[i] for i in kept], self.counts[kept], self.n_missing, public)
 
     def __iter__(self) -> Iterator[Observed]:
         yield self
@@ -138,8 +134,8 @@ class Measurer:
         """Return the categories that pass the threshold, and noisy counts of them and of missing values.
 
         Missing values, and public ones, are cells that every table has: they share the histogram and its sensitivity,
-        and have no threshold. ``exact`` may
-        return the histogram in pieces, whose categories differ: each category has noise and a threshold of its own.
+        and have no threshold. ``exact`` may return the histogram in pieces, whose categories differ: each category has
+        noise and a threshold of its own.
         """
         call = self._next_call([release])
         answer = self._recall(call, [release]) or {}

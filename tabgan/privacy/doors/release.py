@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -42,6 +41,7 @@ from tabgan.privacy.released import (
     ReleasedColumn,
     ReleasedTable,
     combined,
+    lost_rows,
     needed_rows,
     pool_rows,
 )
@@ -58,10 +58,6 @@ DISCOVERIES = 2
 
 #: The ledger's name for the discovery of coarser combinations.
 COARSER = "coarser combinations"
-
-#: Share of all rows in values that were not released, from which on a closer look is worth its budget, and the
-#: number of standard deviations of the noise.
-LOST_SHARE, LOST_SIGNAL = 0.03, 3.0
 
 #: The categories, or the frequent numbers, that a discovery has released.
 _Found = ReleasedColumn | spans_.Repeated
@@ -395,8 +391,8 @@ class _Door:
         released, too: nothing more is spent on one whose values are far rarer than the closest threshold.
         """
         asked, after, unit = {c.name: c for c in columns}, dict(found), self.plan.unit.max_rows
-        lost = {name: self._lost_rows(column, found[name], n_rows) for name, column in asked.items()}
-        lost = {name: rows for name, rows in lost.items() if rows}
+        every = {name: lost_rows(column, found[name], n_rows, self.plan) for name, column in asked.items()}
+        lost = {name: rows for name, rows in every.items() if rows}
         count = {name: partial(self._n_values, asked[name]) for name in lost}
         distinct = self.histograms("distinct", "number of values", count)
         self.distinct = {name: float(distinct[name][0]) for name in lost if asked[name].is_discovered}
@@ -410,8 +406,7 @@ class _Door:
         for name, part in zip(lost, parts, strict=True):
             column, known, closer = asked[name], found[name], noise / math.sqrt(part) if part else 0.0
             if isinstance(known, ReleasedColumn):
-                rare = self._discover(column, "rare categories", closer) if part else None
-                known = combined(known, rare) if rare else known
+                known = combined(known, self._discover(column, "rare categories", closer)) if part else known
                 after[name] = self.find_coarser(known, noise / math.sqrt(coarser or 1.0), n_rows)
             elif has_range(column):
                 rare_ = self._repeated(column, "rare numbers", closer, n_rows, known) if part else known
@@ -420,24 +415,16 @@ class _Door:
 
     def find_coarser(self, found: ReleasedColumn, noise: float, n_rows: float) -> ReleasedColumn:
         """Return released combinations, with coarser ones while many rows have none: each row is in its finest one."""
-        while self._lost_rows(found.encoder.column, found, n_rows):
+        while lost_rows(found.encoder.column, found, n_rows, self.plan):
             column = found.encoder.column.coarser()
             if column is None:
                 break
             closed, own = column.closed(), noise * coarser_noise(len(column.levels))
-            is_open = closed is None
-            found = combined(
-                found, self._discover(column, COARSER, own) if is_open else self._count(closed.encoder(), own)
+            more = (
+                self._discover(column, COARSER, own) if closed is None else self._count(closed.encoder(), own)
             )
+            found = combined(found, more)
         return found
-
-    def _lost_rows(self, column: Any, found: _Found, n_rows: float) -> float:
-        """Return the released number of rows that have none of the values of a discovery; 0 for few."""
-        if not isinstance(found, ReleasedColumn):
-            return found.rest if found.needs_others(column, LOST_SHARE * n_rows) else 0.0
-        noise = math.hypot(self.plan.noise_stddev("rows", 1), found.noise_stddev * len(found.counts) ** 0.5)
-        rows = float(n_rows - np.nansum(found.counts))
-        return rows if rows > max(LOST_SHARE * n_rows, LOST_SIGNAL * noise) else 0.0
 
     def _n_values(self, column: Column) -> np.ndarray:
         """Return the number of a column's categories or numbers, ``(1,)``: each row changes it by at most one."""

@@ -1050,7 +1050,7 @@ UNITS = pytest.mark.parametrize("is_entity", [False, True], ids=["rows", "entiti
 @cache
 def neighbours(*, is_entity: bool) -> Tally:
     """Return the check of the cases that negative controls judge again, by other lines."""
-    return check_neighbours(30, 0, is_entity=is_entity)
+    return check_neighbours(30, 1, is_entity=is_entity)
 
 
 @UNITS
