@@ -7,7 +7,7 @@ The releases are the fit's noisy numbers and, if paid for, private metrics
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,7 @@ from tabgan.privacy.released import Noisy, PrivateMetrics
 from tabgan.rules import Rule
 from tabgan.table.coded import CodedColumn
 from tabgan.table.codes import TableEncoder
+from tabgan.table.losses import losses_of, unreleased_shares
 
 #: Largest number of pairs in a private mean distance.
 MAX_PAIRS = 1_000
@@ -144,7 +145,9 @@ def evaluate_released(
     near = _Near(codes, encoder, n_rows, streams, sets or Sets(), fresh)
     relative = n_rows_stddev / n_rows
     modelled = [column.name for column in encoder.schema if column.is_modelled]
+    missing = unreleased_shares(losses_of(encoder, n_rows, is_private=True))
     metrics = (
+        *measure(entries("missing_rows_released"), lambda: [Figure(max(missing.values(), default=0.0))]),
         *valid,
         *measure(entries("tvd1_released"), lambda: [near.released()]),
         *(_metrics_of(private_metrics, near, guesser, relative) if private_metrics is not None else ()),
@@ -156,7 +159,10 @@ def evaluate_released(
     )
     return Evaluation(
         metrics=tuple(sorted(metrics, key=lambda metric: position(metric.name, metric.group))),
-        columns=_column_results(synthetic, encoder, n_rows, shares, near, private_metrics),
+        columns=tuple(
+            replace(column, unshown=missing.get(column.name))
+            for column in _column_results(synthetic, encoder, n_rows, shares, near, private_metrics)
+        ),
         n_real=max(1, round(n_rows)),
         n_holdout=0,
         n_synthetic=len(synthetic),

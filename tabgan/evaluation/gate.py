@@ -202,7 +202,7 @@ class Gate:
         few = min(evaluation.n_holdout, evaluation.n_synthetic) < MIN_ROWS
         checks += [
             _too_few(metrics[name], rules[name], limit)
-            if few and limit.is_relative and name in parts["fidelity"] and name in metrics
+            if few and limit.is_relative and name in parts["fidelity"] | parts["coverage"] and name in metrics
             else _held(name, rules[name], limit, metrics.get(name))
             for name, limit in self.limits.items()
         ]

@@ -11,7 +11,7 @@ from scipy.stats import norm
 
 from tabgan.errors import TabGANError, log_unexpected
 from tabgan.evaluation.catalog import Entry
-from tabgan.evaluation.result import Interval, Metric, Pictures, Risk, SubgroupResult
+from tabgan.evaluation.result import Interval, Metric, Pictures, Risk, SubgroupResult, UnshownCategory
 
 T = TypeVar("T")
 
@@ -68,12 +68,16 @@ class Findings:
         giveaways: By column, the loss of ``c2st`` when the column is shuffled.
         subgroups: Utility by group.
         pictures: Its pictures; ``None`` for those of other steps.
+        unshown_shares: By column, the share of real rows with a value that no synthetic row shows.
+        unshown: Categories of many real rows that no synthetic row shows.
     """
 
     metrics: tuple[Metric, ...] = ()
     giveaways: Mapping[str, float] = field(default_factory=dict)
     subgroups: tuple[SubgroupResult, ...] = ()
     pictures: Pictures = field(default_factory=Pictures)
+    unshown_shares: Mapping[str, float] = field(default_factory=dict)
+    unshown: tuple[UnshownCategory, ...] = ()
 
 
 def measure(entries: Sequence[Entry], compute: Callable[[], Sequence[Figure | str]]) -> tuple[Metric, ...]:

@@ -127,6 +127,9 @@ class ColumnResult:
         missing_synthetic: Share of synthetic cells that are missing.
         giveaway: Loss in ROC AUC of telling synthetic rows from real ones when the column is shuffled; ``None`` if it
             was not measured.
+        unshown: Share of real rows with a value that no synthetic row shows: a category, or any other value than the
+            only one of a column that is constant there; in the shareable edition, a noisy share of the rows with a
+            value that was not released; ``None`` if unknown.
     """
 
     name: str
@@ -137,6 +140,22 @@ class ColumnResult:
     missing_real: float
     missing_synthetic: float
     giveaway: float | None = None
+    unshown: float | None = None
+
+
+@dataclass(frozen=True)
+class UnshownCategory:
+    """A category of many real rows that no synthetic row shows; internal.
+
+    Attributes:
+        column: The column.
+        category: The value.
+        share: Share of the real rows that hold it.
+    """
+
+    column: str
+    category: object
+    share: float
 
 
 @dataclass(frozen=True)
@@ -279,6 +298,7 @@ class Evaluation:
         random_state: Seed of subsampling and models.
         subgroups: Utility by group.
         pictures: The pictures.
+        unshown: Categories of many real rows that no synthetic row shows, the most frequent first.
     """
 
     metrics: tuple[Metric, ...]
@@ -290,6 +310,7 @@ class Evaluation:
     random_state: int
     subgroups: tuple[SubgroupResult, ...] = ()
     pictures: Pictures = field(default_factory=Pictures)
+    unshown: tuple[UnshownCategory, ...] = ()
 
     def __getitem__(self, name: str) -> Metric:
         """Return the metric of that name."""

@@ -19,6 +19,7 @@ from tabgan.evaluation.attacks.anonymity import attack_steps
 from tabgan.evaluation.attacks.copies import copy_findings
 from tabgan.evaluation.attacks.membership import membership_findings
 from tabgan.evaluation.catalog import position
+from tabgan.evaluation.coverage import coverage_findings
 from tabgan.evaluation.detection import detection_findings
 from tabgan.evaluation.fidelity import (
     column_distances,
@@ -102,6 +103,7 @@ def evaluate(
     distances = column_distances(tables, cells)
     inputs = Inputs(tables, target, rules, streams)
     steps: list[Callable[[], Findings | tuple[Metric, ...]]] = [
+        lambda: coverage_findings(tables, streams),
         lambda: validity_metrics(tables, checked, rules),
         lambda: quality_metrics(tables, streams),
         lambda: tvd_metrics(cells, distances, streams),
@@ -120,7 +122,7 @@ def evaluate(
         found, distances = _void(found, why_void(tables.unreadable)), {}
     return Evaluation(
         metrics=tuple(sorted(found.metrics, key=lambda metric: position(metric.name, metric.group))),
-        columns=_column_results(tables, checked, distances, found.giveaways),
+        columns=_column_results(tables, checked, distances, found),
         n_real=len(real),
         n_holdout=len(holdout),
         n_synthetic=len(synthetic),
@@ -128,6 +130,7 @@ def evaluate(
         random_state=seed,
         subgroups=found.subgroups,
         pictures=found.pictures,
+        unshown=found.unshown,
     )
 
 
@@ -181,6 +184,8 @@ def _joined(found: Findings, further: Findings | tuple[Metric, ...]) -> Findings
         giveaways={**found.giveaways, **further.giveaways},
         subgroups=found.subgroups + further.subgroups,
         pictures=replace(found.pictures, **drawn),
+        unshown_shares={**found.unshown_shares, **further.unshown_shares},
+        unshown=found.unshown + further.unshown,
     )
 
 
@@ -188,7 +193,7 @@ def _column_results(
     tables: Tables,
     checked: Mapping[str, Checked],
     distances: Mapping[str, tuple[float, float]],
-    giveaways: Mapping[str, float],
+    found: Findings,
 ) -> tuple[ColumnResult, ...]:
     results = []
     for column in tables.columns:
@@ -202,7 +207,8 @@ def _column_results(
                 valid=checked[column.name].valid,
                 missing_real=float(tables.frames.real[column.name].isna().mean()),
                 missing_synthetic=float(tables.frames.synthetic[column.name].isna().mean()),
-                giveaway=giveaways.get(column.name),
+                giveaway=found.giveaways.get(column.name),
+                unshown=found.unshown_shares.get(column.name),
             )
         )
     return tuple(results)

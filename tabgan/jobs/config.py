@@ -12,7 +12,8 @@ One mapping is one job; a list, or a mapping with the key ``jobs``, is several::
     output: {folder: out/adult, rows: same, csv: true, parquet: true, model: true}     # conditions: {age: {min: 18}},
                                                 # proportions: {sex: {female: 0.5, male: 0.5}}, impute: true
     report: {html: true, json: true, pdf: false, card: true, private_metrics_epsilon: 0.1,  # false: no evaluation
-             source: census of 1994, controller: the bureau, contact: office@example.org}   # printed in both editions
+             source: census of 1994, controller: the bureau, contact: office@example.org,   # printed in both editions,
+             author: A. N. Other, purpose: teaching, recipient: students}                   # as are these
     rules: [{low: start, high: end}]            # judged in the report; those in the schema are enforced, and judged
     gate: {epsilon: 1.1, fidelity: {tvd2: 0.1}, attacks: {membership_auc: 0.1}}         # or standard; left out, none
     random_state: 0
@@ -68,6 +69,9 @@ from tabgan.jobs.source_keys import Source
 from tabgan.privacy.ledger.records import LedgerConfig
 from tabgan.rules import Rule
 from tabgan.schema import Schema
+
+#: Keys of a report that are statements of a person.
+STATED = ("source", "controller", "contact", "author", "purpose", "recipient")
 
 #: Share of the rows that is held out by default if a report is requested.
 DEFAULT_HOLDOUT = 0.2
@@ -126,6 +130,9 @@ class ReportOptions:
         source: Origin of the data, as printed in both editions; ``None`` is not stated.
         controller: Person or body responsible for the data.
         contact: Contact for questions.
+        author: Person who makes the synthetic table and the report.
+        purpose: Purpose of the synthetic table.
+        recipient: Its recipient, or the public.
     """
 
     html: bool = True
@@ -136,11 +143,14 @@ class ReportOptions:
     source: str | None = None
     controller: str | None = None
     contact: str | None = None
+    author: str | None = None
+    purpose: str | None = None
+    recipient: str | None = None
 
     @property
     def stated(self) -> dict[str, str | None]:
-        """The report's statements about the original."""
-        return {"source": self.source, "controller": self.controller, "contact": self.contact}
+        """The report's statements about the original and the table."""
+        return {name: getattr(self, name) for name in STATED}
 
 
 @dataclass(frozen=True, config=_CONFIG)

@@ -23,7 +23,9 @@ from tabgan.evaluation.result import ColumnResult, Evaluation
 from tabgan.privacy.events import POISSON_GAUSSIAN, Release
 from tabgan.privacy.filter import UNTOLD_PLACE, PrivacyStatement
 from tabgan.report.figures.overlays import Overlay, overlay, scaled
+from tabgan.report.figures.pairs import PairPicture, pair_pictures
 from tabgan.report.findings import Finding, find
+from tabgan.report.who import WhoIsMissing, who_is_missing
 from tabgan.schema import Schema
 from tabgan.table.losses import Loss
 
@@ -103,11 +105,17 @@ class Stated:
         source: Its origin.
         controller: The party responsible for it.
         contact: The person to ask.
+        author: The person who made the synthetic table and the report.
+        purpose: The purpose of the synthetic table.
+        recipient: Its recipient, or the public.
     """
 
     source: str | None = None
     controller: str | None = None
     contact: str | None = None
+    author: str | None = None
+    purpose: str | None = None
+    recipient: str | None = None
 
     @classmethod
     def of(cls, stated: Mapping[str, str | None]) -> Stated:
@@ -132,6 +140,9 @@ class Stated:
         return (
             ("Source of the original", self.source),
             ("Controller", self.controller),
+            ("Author", self.author),
+            ("Purpose", self.purpose),
+            ("Recipient", self.recipient),
             ("Contact", self.contact),
         )
 
@@ -167,6 +178,7 @@ class ReportData:
         versions: Software that made the report.
         stated: The caller's statements about the original.
         losses: Values that no sample of the model shows, from released numbers.
+        pairs: Joint shares of the pairs of columns whose association differs most; internal.
     """
 
     title: str
@@ -185,6 +197,12 @@ class ReportData:
     stated: Stated = NOT_STATED
     losses: tuple[Loss, ...] = ()
     further_targets: tuple[str, ...] = ()
+    pairs: tuple[PairPicture, ...] = ()
+
+    @property
+    def who(self) -> WhoIsMissing:
+        """The people whom the table does not show, or does not serve."""
+        return who_is_missing(self.evaluation, self.losses)
 
     @property
     def is_internal(self) -> bool:
@@ -250,8 +268,9 @@ def collect(
 ) -> ReportData:
     """Return the content of the internal edition.
 
-    **Guarantee.** None: the result holds figures of real rows. It holds none of their values: categories and bounds
-    are those of the schema.
+    **Guarantee.** None: the result holds figures of real rows. Of their values it names only categories that many of
+    them hold and that the synthetic table lacks (:class:`~tabgan.evaluation.result.UnshownCategory`); other categories,
+    and bounds, are those of the schema.
 
     Args:
         evaluation: The result of :func:`tabgan.evaluation.evaluate` for the three tables.
@@ -281,7 +300,8 @@ def collect(
         *(told, private_metrics, title, model or {}, target, created, decision, stated, tuple(losses)),
         _further(schema, target),
     )
-    return about.data("internal", evaluation, cards)
+    pairs = pair_pictures(evaluation.pictures.correlations, schema, real, synthetic)
+    return replace(about.data("internal", evaluation, cards), pairs=pairs)
 
 
 def collect_shareable(

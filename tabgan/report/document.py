@@ -19,7 +19,7 @@ from tabgan.report.text import shown
 #: Findings that a report shows where it is printed, and characters of each.
 _SHOWN_FINDINGS, _SHOWN_CHARACTERS = 8, 160
 
-_MARKS = {"attention": "▲", "good": "✓", "open": "○"}
+_MARKS = {"alarm": "✕", "attention": "▲", "good": "✓", "open": "○"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -100,13 +100,17 @@ class Report:
         """The few figures of a summary, as label and text."""
         return self.evaluation.headline
 
-    def to_html(self, path: str | Path) -> Path:
+    def to_html(self, path: str | Path, *, summary: bool = False) -> Path:
         """Write one self-contained page and return its path.
+
+        Args:
+            path: The file.
+            summary: True for the summary alone, without its appendix.
 
         Raises:
             ConfigError: the name does not end in .html, or the folder cannot be written.
         """
-        return _write(self.data, path, ".html")
+        return _write(self.data, path, ".html", summary=summary)
 
     def to_json(self, path: str | Path) -> Path:
         """Write the page's twin for programs and return its path.
@@ -116,13 +120,17 @@ class Report:
         """
         return _write(self.data, path, ".json")
 
-    def to_pdf(self, path: str | Path) -> Path:
+    def to_pdf(self, path: str | Path, *, summary: bool = False) -> Path:
         """Write the page on paper and return its path.
+
+        Args:
+            path: The file.
+            summary: True for the two pages of the summary alone.
 
         Raises:
             ConfigError: the name does not end in .pdf, the folder cannot be written, or the extra ``pdf`` is missing.
         """
-        return _write(self.data, path, ".pdf")
+        return _write(self.data, path, ".pdf", summary=summary)
 
     def to_markdown(self, path: str | Path) -> Path:
         """Write the data card and return its path.
@@ -133,7 +141,7 @@ class Report:
         return _write(self.data, path, ".md")
 
 
-def _write(data: ReportData, path: str | Path, suffix: str) -> Path:
+def _write(data: ReportData, path: str | Path, suffix: str, *, summary: bool = False) -> Path:
     if Path(path).suffix.lower() != suffix:
         raise ConfigError(f"report: expected a name ending in {suffix}, got {Path(path).name!r}.")
-    return write(data, path)
+    return write(data, path, summary=summary)

@@ -133,6 +133,10 @@ def _private_parts(data: ReportData) -> Iterator[str]:
         yield "a number of holdout rows"
     if evaluation.subgroups:
         yield "figures of subgroups"
+    if evaluation.unshown:
+        yield "names of values that were not released"
+    if data.pairs:
+        yield "joint counts of real rows"
     for name in ("correlations", "calibration", "projection", "distances", "membership"):
         if getattr(pictures, name) is not None:
             yield f"the picture {name!r}"

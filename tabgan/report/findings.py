@@ -19,9 +19,13 @@ from tabgan._util.printed import at_least, at_most
 from tabgan.evaluation.catalog import GROUPS, Format, Group, best_of, verdict_of
 from tabgan.evaluation.result import ColumnResult, Evaluation, Metric, format_figure
 from tabgan.privacy.filter import PrivacyStatement
+from tabgan.report.who import LISTED_SHARE, WhoIsMissing, who_is_missing
 from tabgan.table.losses import Loss
 
 Status = Literal["good", "attention", "open"]
+
+#: The status of a finding: ``"alarm"`` for people who are missing, or a target that is lost, beyond a limit.
+FindingStatus = Literal["alarm", "attention", "good", "open"]
 
 #: A distance without an interval is near its reference up to twice that reference: such distances fall with the square
 #: root of the rows, so a real table of a quarter of the rows would show as much by chance.
@@ -44,27 +48,35 @@ NEAR_RULE = (
 #: whole interval of a copy check may lie this far above the expected value.
 ROW_TOLERANCE = 0.001
 
+#: Figures that a finding lists in the summary.
+MAX_BRIEF = 3
+
+#: Share of rows with unreleased values that is near 0: smaller ones are not told apart from noise.
+MISSING_SLACK = 0.01
+
 #: Tiers of epsilon: Ponomareva et al. (2023), *How to DP-fy ML*, section 5.
 STRONG_EPSILON, REASONABLE_EPSILON = 1.0, 10.0
 
-_ORDER: tuple[Status, ...] = ("attention", "good", "open")
+_ORDER: tuple[FindingStatus, ...] = ("alarm", "attention", "good", "open")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the decision box.
+    """One line of the summary.
 
     Attributes:
-        status: ``"open"`` for figures that could not be computed.
+        status: ``"open"`` for figures that could not be computed; ``"alarm"`` beyond a limit.
         subject: Its topic, in a word or two.
         text: The finding, in whole sentences.
         columns: Columns that it names, worst first.
+        brief: The same in fewer words, for the summary; empty if ``text`` is short.
     """
 
-    status: Status
+    status: FindingStatus
     subject: str
     text: str
     columns: tuple[str, ...] = ()
+    brief: str = ""
 
 
 def percent(part: float | None) -> str:
@@ -99,7 +111,8 @@ def expected_of(metric: Metric) -> float | None:
 def judge(metric: Metric, epsilon: float | None = None) -> Status | None:
     """Return the status of a figure; ``None`` if there is nothing to compare it with.
 
-    The catalog names the rule. Validity must be complete, or as good as that of real rows if these fall short. A copy
+    The catalog names the rule. A share of missing rows must be near its reference, or below ``MISSING_SLACK`` without
+    one. Validity must be complete, or as good as that of real rows if these fall short. A copy
     check fails if its whole interval lies above the value expected without copying. An attack fails if the whole
     interval of its risk lies above 0, as for one attack in forty by chance, or, if it has no risk, if the whole
     interval of its success lies above the expected value. An audit fails if it finds more than the stated ``epsilon``.
@@ -111,6 +124,9 @@ def judge(metric: Metric, epsilon: float | None = None) -> Status | None:
     if verdict == "complete":
         complete = 1.0 if metric.reference is None else min(1.0, metric.reference) - ROW_TOLERANCE
         return "good" if metric.value >= complete else "attention"
+    if verdict == "missing":
+        limit = MISSING_SLACK if metric.reference is None else _near_limit(metric.reference)
+        return "good" if metric.value <= limit + 1e-9 else "attention"
     is_copy = verdict == "copies"
     if verdict == "epsilon":
         return None if epsilon is None else "attention" if metric.value > epsilon else "good"
@@ -179,7 +195,7 @@ def find(
     losses: Sequence[Loss] = (),
     target: str | None = None,
 ) -> tuple[Finding, ...]:
-    """Return the key findings: those that need attention first, otherwise in the order of the report.
+    """Return the key findings: who is missing, then those that need attention, in the order of the report.
 
     Args:
         evaluation: The figures.
@@ -190,7 +206,8 @@ def find(
         target: The column that models predict.
     """
     found = (
-        *_losses(losses, target),
+        *_lost_target(losses, target),
+        *_who(evaluation, losses, is_internal),
         *_privacy(evaluation, privacy, private_metrics),
         *_validity(evaluation, is_internal),
         *_compared("fidelity", evaluation, is_internal),
@@ -233,19 +250,60 @@ def _privacy(
     return found
 
 
-def _losses(losses: Sequence[Loss], target: str | None) -> list[Finding]:
-    """Return one finding for a lost target, and one for all other values that no sample shows."""
-    found = []
+def _lost_target(losses: Sequence[Loss], target: str | None) -> list[Finding]:
     lost = [loss for loss in losses if loss.column == target and loss.kind != "unreleased"]
-    if lost:
-        text = f"Lost: {lost[0].text}. Nothing can be predicted from the synthetic rows."
-        found.append(Finding("attention", "Target", text, (lost[0].column,)))
-    others = [loss for loss in losses if loss not in lost]
-    if others:
-        n = "1 column lacks" if len(others) == 1 else f"{len(others)} columns lack"
-        text = f"{n} values that the noise hides; the section on validity has the shares and the remedies."
-        found.append(Finding("attention", "Losses", text, tuple(loss.column for loss in others)))
-    return found
+    if not lost:
+        return []
+    text = f"Lost: {lost[0].text}. Nothing can be predicted from the synthetic rows."
+    return [Finding("alarm", "Target", text, (lost[0].column,))]
+
+
+def _who(evaluation: Evaluation, losses: Sequence[Loss], is_internal: bool) -> list[Finding]:
+    """Return one finding on the people whom the table does not show, or does not serve."""
+    who = who_is_missing(evaluation, losses)
+    judged = [judge(metric) for metric in evaluation.group("coverage")]
+    parts = _told(who, is_internal)
+    if not judged and not parts:
+        return []
+    is_noted = "attention" in judged or bool(losses or who.empty or who.impossible or who.groups)
+    status: FindingStatus = "alarm" if who.is_red else "attention" if is_noted else "good"
+    if status == "good" and not any(each == "good" for each in judged):
+        return []
+    return [Finding(status, GROUPS["coverage"].subject, " ".join(parts), who.names if is_noted else ())]
+
+
+def _told(who: WhoIsMissing, is_internal: bool) -> list[str]:
+    """Return sentences on those who are missing, without a name."""
+    parts = []
+    if who.rows is not None and is_internal:
+        beside = f" (a real holdout in its place: {percent(who.rows.reference)})"
+        text = f"{percent(who.rows.value)} of the real rows hold a value that no synthetic row shows{beside}"
+        n = sum((column.share or 0.0) >= LISTED_SHARE for column in who.columns)
+        parts.append(f"{text}, in {counted(n, 'column')}." if n else f"{text}.")
+    elif who.rows is not None and who.columns:
+        text = f"At least about {percent(who.rows.value)} of the rows, a noisy share, hold a value that was not"
+        parts.append(f"{text} released, in {counted(len(who.columns), 'column')}.")
+    elif who.rows is not None:
+        parts.append("The released values cover nearly all rows.")
+    elif who.columns:
+        parts.append(f"The noise hides values of {counted(len(who.columns), 'column')}.")
+    if who.empty:
+        parts.append(f"{counted(len(who.empty), 'column')} without a value in any synthetic row.")
+    if who.impossible:
+        worst = percent(who.impossible[0][1])
+        parts.append(f"{counted(len(who.impossible), 'column')} with impossible values, up to {worst} of the cells.")
+    if who.groups:
+        parts.append(f"Utility falls further for {len(who.groups)} of {who.n_groups} groups than for all rows.")
+    return parts
+
+
+def counted(n: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    >>> counted(1, "column"), counted(2, "column")
+    ('1 column', '2 columns')
+    """
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def _validity(evaluation: Evaluation, is_internal: bool) -> list[Finding]:
@@ -276,10 +334,15 @@ def _compared(group: Group, evaluation: Evaluation, is_internal: bool) -> list[F
     near = [metric for metric in metrics if judge(metric) == "good"]
     behind = [metric for metric in metrics if judge(metric) == "attention"]
     if behind:
-        found.append(Finding("attention", subject, f"{is_not}: {_figures(behind)}."))
+        found.append(Finding("attention", subject, f"{is_not}: {_figures(behind)}.", (), _brief(is_not, behind)))
     if near:
-        found.append(Finding("good", subject, f"{is_near}: {_figures(near)}."))
+        found.append(Finding("good", subject, f"{is_near}: {_figures(near)}.", (), _brief(is_near, near)))
     return found
+
+
+def _brief(words: str, metrics: Sequence[Metric]) -> str:
+    more = len(metrics) - MAX_BRIEF
+    return f"{words}: {_figures(metrics[:MAX_BRIEF])}{f'; and {more} more' if more > 0 else ''}."
 
 
 def _columns(evaluation: Evaluation, is_internal: bool) -> list[Finding]:
@@ -311,7 +374,9 @@ def _attacks(evaluation: Evaluation) -> list[Finding]:
         )
     if fails:
         text = f"{GROUPS['attacks'].near}: {_successes(fails)}."
-        found.append(Finding("good", GROUPS["attacks"].subject, text))
+        most = max(fails, key=lambda m: -1.0 if m.risk is None else m.risk.value)
+        brief = f"{GROUPS['attacks'].near}: {counted(len(fails), 'figure')}; the largest is {_successes([most])}."
+        found.append(Finding("good", GROUPS["attacks"].subject, text, (), brief))
     return found
 
 

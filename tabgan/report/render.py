@@ -37,10 +37,13 @@ from tabgan.report.findings import (
     judged_by,
     percent,
 )
+from tabgan.report.figures.pairs import furthest_pairs
 from tabgan.report.pdf import to_pdf
 from tabgan.report.sections import missing_pictures, sections
 from tabgan.report.text import MAX_SHOWN, MAX_TOOLTIP, decimals, isolated, short, shown, signed
+from tabgan.report.tiles import tiles
 from tabgan.report.twin import SCHEMA_VERSION, overlay_type, to_json
+from tabgan.report.who import LISTED_SHARE, RED_SHARE
 
 #: Readable names of the ledger's doors.
 DOORS = {
@@ -57,10 +60,15 @@ MAX_RELEASES = 200
 MAX_SUBGROUPS, MAX_GIVEAWAYS = 40, 10
 
 
-def write(data: ReportData, path: Path | str) -> Path:
+def write(data: ReportData, path: Path | str, *, summary: bool = False) -> Path:
     """Write the report by the suffix of ``path``, and return the path.
 
     ``.html`` is the page, ``.pdf`` the page on paper, ``.json`` the twin for programs, ``.md`` the data card.
+
+    Args:
+        data: The content.
+        path: The file.
+        summary: True for the two pages of the summary alone, as ``.html`` or ``.pdf``.
 
     Raises:
         ConfigError: for any other suffix, a folder that cannot be written, or a PDF without its extra.
@@ -71,17 +79,25 @@ def write(data: ReportData, path: Path | str) -> Path:
     suffix = path.suffix.lower()
     if suffix not in renderers and suffix != ".pdf":
         raise ConfigError(f"report: expected a name ending in .html, .pdf, .json or .md, got {path.name!r}.")
+    if summary and suffix not in (".html", ".pdf"):
+        raise ConfigError(f"report: a summary ends in .html or .pdf, got {path.name!r}. Leave out summary.")
     check_writable(path.parent, "report")
+    if suffix == ".html":
+        return write_text(to_html(data, summary=summary), path)
     if suffix != ".pdf":
         return write_text(renderers[suffix](data), path)
-    pdf = to_pdf(to_html(data))
+    pdf = to_pdf(to_html(data, summary=summary))
     with atomic_path(path) as temporary:
         temporary.write_bytes(pdf)
     return path
 
 
-def to_html(data: ReportData) -> str:
+def to_html(data: ReportData, *, summary: bool = False) -> str:
     """Return the report as one self-contained page. The same data gives the same page.
+
+    Args:
+        data: The content.
+        summary: True for the summary alone, which is two pages on paper; False for the summary and its appendix.
 
     Raises:
         PrivacyError: a shareable report holds content computed on real rows.
@@ -90,6 +106,10 @@ def to_html(data: ReportData) -> str:
     private_metrics = data.private_metrics
     values = {
         "data": data,
+        "is_whole": not summary,
+        "who": data.who,
+        "tiles": tiles(data),
+        "versions": _main_versions(data),
         "evaluation": data.evaluation,
         "privacy": data.privacy,
         "private_metrics": private_metrics,
@@ -151,8 +171,11 @@ def _environment() -> Environment:
         "figure_text": figure_text,
         "gauge": charts.gauge,
         "group_details": _group_details,
+        "furthest_pairs": furthest_pairs,
         "histogram_chart": charts.histogram_chart,
         "interval_text": _interval_text,
+        "is_of_bars": charts.is_of_bars,
+        "listed_share": LISTED_SHARE,
         "judged_by": judged_by,
         "max_releases": MAX_RELEASES,
         "max_shown": MAX_SHOWN,
@@ -166,9 +189,18 @@ def _environment() -> Environment:
         "sampling_details": _sampling_details,
         "schema_version": SCHEMA_VERSION,
         "shares": charts.shares,
+        "red_share": RED_SHARE,
+        "sparkline": charts.sparkline,
         "strong_epsilon": STRONG_EPSILON,
     }
     return environment
+
+
+def _main_versions(data: ReportData) -> str:
+    """Return the versions that the header names: the model's, and those of the packages that add the noise."""
+    found = dict(data.versions) | {key: value for key, value in data.model if key == "tabgan"}
+    named = ("tabgan", "python", "opendp", "dp-accounting")
+    return ", ".join(f"{name} {found[name]}" for name in named if name in found)
 
 
 def _giveaways(data: ReportData) -> list[ColumnCard]:

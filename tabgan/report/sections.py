@@ -23,20 +23,19 @@ class Section:
     absent: str | None = None
 
 
-_NEEDS_ROWS = (
-    "Not in the shareable edition: it would have to be computed on real rows, outside the guarantee."
-)
+_NEEDS_ROWS = "Not in the shareable edition: it would have to be computed on real rows, outside the guarantee."
 
 _NOT_MEASURED = "Nothing was measured here."
 
 
 def sections(data: ReportData) -> tuple[Section, ...]:
-    """Return the parts of the page: decision and promise first, then the evidence, then its background."""
+    """Return the parts of the appendix: decision and promise first, then the evidence, then its background."""
     evaluation = data.evaluation
     has_attacks = any(evaluation.group(group) for group in ("attacks", "copies", "audit"))
     not_asked = "Not in the shareable edition: it has no private metrics. Tests on real rows cost epsilon."
     return (
-        Section("decision", "Decision"),
+        Section("decision", "Decision and recipients"),
+        Section("who", "Who is missing", None if evaluation.group("coverage") or data.losses else _NOT_MEASURED),
         Section("privacy", "Privacy statement"),
         Section("ledger", "Ledger"),
         Section("validity", "Validity", None if evaluation.group("validity") else _NOT_MEASURED),

@@ -19,7 +19,7 @@ from tabgan.report.figures.overlays import Bars, Histogram, Overlay
 from tabgan.report.findings import judge
 
 #: Version of the JSON twin; it rises when a key changes its meaning or is removed.
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 
 def to_json(data: ReportData) -> str:
@@ -53,6 +53,7 @@ def to_json(data: ReportData) -> str:
         "private_metrics_ledger": [] if private_metrics is None else group_ledger(private_metrics.entries),
         "evaluation": _evaluation(data),
         "pictures": data.evaluation.pictures,
+        "pairs": data.pairs,
         "columns": [
             {**_fields(card), "overlay": {"type": overlay_type(card.overlay), **_fields(card.overlay)}}
             for card in data.columns
@@ -94,6 +95,7 @@ def _evaluation(data: ReportData) -> dict[str, Any]:
         "random_state": evaluation.random_state,
         "metrics": [plain(metric) for metric in evaluation.metrics],
         "subgroups": evaluation.subgroups,
+        "unshown": evaluation.unshown,
     }
 
 

@@ -90,6 +90,11 @@ def _with_gaps(found: list[Loss], part: Merged, encoder: TableEncoder, n_rows: f
     return found
 
 
+def unreleased_shares(losses: Sequence[Loss]) -> dict[str, float]:
+    """Return, by column, the noisy share of the rows that hold a value that was not released, where it is told."""
+    return {loss.column: loss.share for loss in losses if loss.share is not None}
+
+
 def _loss(column: CodedColumn, n_rows: float, is_private: bool) -> Loss | None:
     encoder, name = column.encoder, column.encoder.name
     key = key_of(name)

@@ -422,11 +422,14 @@ class TestGateRulesAndPrivateMetrics:
         )
 
     def test_what_a_report_states(self):
-        (job,) = _load(self.HEAD + "report: {source: A census, contact: office@example.org}")
+        (job,) = _load(self.HEAD + "report: {source: A census, contact: office@example.org, purpose: teaching}")
         assert job.report.stated == {
             "source": "A census",
             "controller": None,
             "contact": "office@example.org",
+            "author": None,
+            "purpose": "teaching",
+            "recipient": None,
         }
         assert "report.controler: unknown key. Did you mean 'controller'" in _problem(
             self.HEAD + "report: {controler: x}"
@@ -488,7 +491,11 @@ class TestBundle:
             self.HEAD
             + "bundle: {about: {controller: B, contact: c@b.org}}\nreport: {controller: A, source: s}\n"
         )
-        assert job.stated == {"controller": "A", "contact": "c@b.org", "source": "s"}
+        assert {key: text for key, text in job.stated.items() if text is not None} == {
+            "controller": "A",
+            "contact": "c@b.org",
+            "source": "s",
+        }
 
     def test_statements_of_a_file(self, folder):
         (folder / "about.yaml").write_text("license: MIT\n")

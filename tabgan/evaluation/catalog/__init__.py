@@ -7,6 +7,7 @@ the report, the JSON schema and the table of ``docs/evaluation.md`` take it from
 from __future__ import annotations
 
 from tabgan.evaluation.catalog.attack_figures import ATTACKS, AUDIT, COPIES
+from tabgan.evaluation.catalog.coverage_figures import ENTRIES as COVERAGE
 from tabgan.evaluation.catalog.entry import (
     GROUPS,
     Direction,
@@ -45,7 +46,7 @@ __all__ = [
 
 #: By name.
 ENTRIES: dict[str, Entry] = {
-    each.name: each for each in (*VALIDITY, *FIDELITY, *UTILITY, *ATTACKS, *COPIES, *AUDIT)
+    each.name: each for each in (*COVERAGE, *VALIDITY, *FIDELITY, *UTILITY, *ATTACKS, *COPIES, *AUDIT)
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Group = Literal["validity", "fidelity", "utility", "attacks", "copies", "audit"]
+Group = Literal["coverage", "validity", "fidelity", "utility", "attacks", "copies", "audit"]
 Direction = Literal["higher", "lower", "none"]
 Format = Literal["percent", "score", "distance"]
 
@@ -16,9 +16,10 @@ Sense = Literal["at_most", "at_least"]
 #: real rows; chance; the same figure on synthetic rows; a mechanism that is as stated.
 Reference = Literal["holdout", "control", "real", "chance", "synthetic", "stated"]
 
-#: The rules of :func:`tabgan.report.findings.judge`: complete, or as good as real rows; a distance near its reference;
-#: a score near its reference; an attack's excess; a copy check's excess; at most the stated epsilon.
-Verdict = Literal["complete", "distance", "score", "attack", "copies", "epsilon"]
+#: The rules of :func:`tabgan.report.findings.judge`: complete, or as good as real rows; a share of missing rows
+#: near its reference, or near 0 without one; a distance near its reference; a score near its reference; an attack's excess;
+#: a copy check's excess; at most the stated epsilon.
+Verdict = Literal["complete", "missing", "distance", "score", "attack", "copies", "epsilon"]
 
 #: The editions of a report that may hold a figure: a figure computed on real rows is internal; one that follows from
 #: DP releases, the synthetic table or a made-up one alone is shareable; some are computed either way.
@@ -124,6 +125,13 @@ class GroupEntry:
 GROUPS: dict[Group, GroupEntry] = {
     each.name: each
     for each in (
+        GroupEntry(
+            "coverage",
+            "Who is missing",
+            "missing",
+            "As expected",
+            told="rows of the original that the synthetic table cannot show",
+        ),
         GroupEntry(
             "validity", "Validity", "complete", "Complete", told="cells and columns as they should be"
         ),

@@ -7,14 +7,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tabgan.evaluation.result import OUTSIDE, Evaluation, Interval, Metric
-from tabgan.report.figures.overlays import Bars, Bin, Counts, Histogram
+from tabgan.report.figures.overlays import Bars, Bin, Counts, Histogram, Overlay
 from tabgan.report.findings import expected_of
 
 #: Size of a histogram, in its own units, and of the room for its labels.
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 400, 170, 38, 22, 18
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 260, 130, 36, 18, 16
 
 #: The axis is cut when one bin towers over the next by this factor, and then shows the next with this headroom.
 _TOWERS, _HEADROOM = 4.0, 1.5
+
+#: Least height of a bin that holds a row, and least length of such a bar in percent: one row of a thousand is seen.
+_LEAST_HEIGHT, _LEAST_LENGTH = 2.0, 1.2
+
+#: Histograms of at most so many single values are drawn as bars, as of a column that is 0 or 1.
+MAX_BAR_VALUES = 3
+
+#: Size of a sparkline, in its own units.
+SPARK_WIDTH, SPARK_HEIGHT = 100, 24
 
 #: Columns with this many bins or fewer have a label under each.
 _ALL_LABELLED = 8
@@ -111,7 +120,7 @@ def histogram_chart(histogram: Histogram, evaluation: Evaluation) -> HistogramCh
     n_bins = len(parts)
     width = (WIDTH - LEFT) / n_bins
     heights = {
-        table: [min(getattr(part, table), top) / top * (HEIGHT - BOTTOM - TOP) for part in parts]
+        table: [_height(getattr(part, table), top, HEIGHT - BOTTOM - TOP) for part in parts]
         for table in ("real", "synthetic")
     }
     cuts = tuple(
@@ -127,6 +136,51 @@ def histogram_chart(histogram: Histogram, evaluation: Evaluation) -> HistogramCh
         y_ticks=y_ticks,
         cuts=cuts,
     )
+
+
+def _height(part: float, top: float, room: float) -> float:
+    """Return the height of a bin; one that holds any row is seen."""
+    return max(min(part, top) / top * room, _LEAST_HEIGHT) if part > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class Sparkline:
+    """A column's distribution in the size of a line: an outline and an area, as SVG paths."""
+
+    real: str
+    synthetic: str
+
+
+def sparkline(shown: Overlay, evaluation: Evaluation) -> Sparkline | None:
+    """Return the sparkline of an overlay; ``None`` without one."""
+    if isinstance(shown, Histogram):
+        parts = [shares(one.counts, evaluation) for one in shown.bins]
+    elif isinstance(shown, Bars):
+        counts = [*(bar.counts for bar in shown.bars), shown.others, shown.outside, shown.missing]
+        parts = [shares(each, evaluation) for each in counts if not each.is_empty]
+    else:
+        return None
+    tallest = max((max(part.real, part.synthetic) for part in parts), default=0.0)
+    if not tallest:
+        return None
+    width, room = SPARK_WIDTH / len(parts), SPARK_HEIGHT - 2
+    real, synthetic = (
+        [_height(math.sqrt(getattr(part, table)), math.sqrt(tallest), room) for part in parts]
+        for table in ("real", "synthetic")
+    )
+    return Sparkline(
+        _outline(real, width, 0, SPARK_HEIGHT, is_closed=False),
+        _outline(synthetic, width, 0, SPARK_HEIGHT, is_closed=True),
+    )
+
+
+def is_of_bars(shown: Overlay) -> bool:
+    """Return True if a column is drawn as bars: categories, or very few numbers."""
+    if isinstance(shown, Bars):
+        return True
+    if not isinstance(shown, Histogram):
+        return False
+    return len(shown.bins) <= MAX_BAR_VALUES and all(one.low == one.high for one in shown.bins)
 
 
 def _y(part: float) -> float:
@@ -163,10 +217,13 @@ def round_step(tallest: float) -> tuple[float, float]:
 
 def _steps(heights: Sequence[float], width: float, *, is_closed: bool) -> str:
     """Return an SVG path over the tops of bins; closed, it goes down to the axis between empty ones."""
-    base = HEIGHT - BOTTOM
-    path = f"M{LEFT} {base}"
+    return _outline(heights, width, LEFT, HEIGHT - BOTTOM, is_closed=is_closed)
+
+
+def _outline(heights: Sequence[float], width: float, left: float, base: float, *, is_closed: bool) -> str:
+    path = f"M{left} {base}"
     for position, height in enumerate(heights):
-        path += f"V{base - height:.1f}H{LEFT + (position + 1) * width:.1f}"
+        path += f"V{base - height:.1f}H{left + (position + 1) * width:.1f}"
     return path + f"V{base}" + ("Z" if is_closed else "")
 
 
@@ -203,18 +260,22 @@ def bin_text(one: Bin, decimals: int | None) -> str:
     return low if low == high else f"{low} – {high}"
 
 
-def bar_rows(bars: Bars, evaluation: Evaluation) -> tuple[BarRow, ...]:
-    """Return the rows of a bar chart: the categories, then the pools."""
-    rows: list[tuple[object, str | None, Counts]] = [(bar.category, None, bar.counts) for bar in bars.bars]
-    if bars.n_others:
-        rows.append((None, f"{bars.n_others:,} other categories", bars.others))
-    for label, counts in ((OUTSIDE, bars.outside), ("missing", bars.missing)):
-        if not counts.is_empty:
-            rows.append((None, label, counts))
+def bar_rows(bars: Bars | Histogram, evaluation: Evaluation) -> tuple[BarRow, ...]:
+    """Return the rows of a bar chart: the categories, or the few numbers, then the pools."""
+    rows: list[tuple[object, str | None, Counts]]
+    if isinstance(bars, Histogram):
+        rows = [(bin_text(one, bars.decimals), None, one.counts) for one in bars.bins]
+        pools = (("not of this kind", bars.unreadable), ("missing", bars.missing))
+    else:
+        rows = [(bar.category, None, bar.counts) for bar in bars.bars]
+        if bars.n_others:
+            rows.append((None, f"{bars.n_others:,} other categories", bars.others))
+        pools = ((OUTSIDE, bars.outside), ("missing", bars.missing))
+    rows += [(None, label, counts) for label, counts in pools if not counts.is_empty]
     parts = [shares(counts, evaluation) for _, _, counts in rows]
     longest = max((max(part.real, part.synthetic) for part in parts), default=0.0) or 1.0
     return tuple(
-        BarRow(category, label, part, _length(part.real / longest), _length(part.synthetic / longest))
+        BarRow(category, label, part, _bar_length(part.real / longest), _bar_length(part.synthetic / longest))
         for (category, label, _), part in zip(rows, parts, strict=True)
     )
 
@@ -232,6 +293,10 @@ def gauge(metric: Metric) -> Gauge | None:
         _length(interval.low) if has_interval else None,
         _length(interval.high) if has_interval else None,
     )
+
+
+def _bar_length(part: float) -> float:
+    return max(_length(part), _LEAST_LENGTH) if part > 0 else 0.0
 
 
 def _length(part: float) -> float:

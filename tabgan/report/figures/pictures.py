@@ -20,15 +20,13 @@ from tabgan.evaluation.result import (
 )
 from tabgan.report.collect import LedgerGroup
 from tabgan.report.figures.charts import Tick, round_step
+from tabgan.report.figures.pairs import PairPicture
 
 #: Size of a square picture, in its own units, and of the room for its labels.
 SIZE, LEFT, BOTTOM, TOP = 320, 56, 36, 8
 
 #: Steps of the diverging scale on either side of its middle, and steps of a density.
 DIVERGING, DENSITY = 5, 8
-
-#: Largest numbers of pairs of columns that are listed, and of labels along a side of a heatmap.
-MAX_PAIRS, MAX_LABELS = 12, 12
 
 #: Start of the axes of the membership curve: one row in a thousand.
 LEAST = 1e-3
@@ -55,21 +53,6 @@ class Grid:
 
     n: int
     patches: tuple[Patch, ...]
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two columns and the strength of their association in either table."""
-
-    first: str
-    second: str
-    real: float
-    synthetic: float
-
-    @property
-    def difference(self) -> float:
-        """Synthetic minus real."""
-        return self.synthetic - self.real
 
 
 @dataclass(frozen=True)
@@ -119,25 +102,29 @@ def associations(correlations: Correlations) -> Triple:
     )
 
 
-def furthest_pairs(correlations: Correlations, limit: int = MAX_PAIRS) -> tuple[Pair, ...]:
-    """Return the pairs of columns with the largest differences of association, in descending order."""
-    pairs = []
-    for i, first in enumerate(correlations.names):
-        for j in range(i):
-            real, synthetic = correlations.real[i][j], correlations.synthetic[i][j]
-            if real is not None and synthetic is not None:
-                pairs.append(Pair(correlations.names[j], first, real, synthetic))
-    return tuple(sorted(pairs, key=lambda pair: -abs(pair.difference))[:limit])
+@dataclass(frozen=True)
+class Halves:
+    """Associations of both tables in one picture, and their difference.
 
-
-def labels(n: int) -> tuple[int, ...]:
-    """Return the numbers of the labelled columns of a heatmap, counted from 1.
-
-    >>> labels(5), labels(33)
-    ((1, 2, 3, 4, 5), (5, 10, 15, 20, 25, 30))
+    Attributes:
+        both: The original above the diagonal, the synthetic table below it.
+        difference: Synthetic minus real.
+        top: The value of the difference's strongest colour.
     """
-    step = next(step for step in (1, 2, 5, 10, 20, 50, 100, n) if n <= step * MAX_LABELS or step == n)
-    return tuple(range(step, n + 1, step))
+
+    both: Grid
+    difference: Grid
+    top: float
+
+
+def halves(correlations: Correlations) -> Halves:
+    """Return the associations of both tables, one on either side of the diagonal, and their difference."""
+    triple = associations(correlations)
+    both = [
+        [None if i == j else (correlations.real if j > i else correlations.synthetic)[i][j] for j in range(len(row))]
+        for i, row in enumerate(correlations.real)
+    ]  # fmt: skip
+    return Halves(_grid(both, _diverging(1.0)), triple.difference, triple.top)
 
 
 def density(projection: Projection) -> Triple:
@@ -146,10 +133,7 @@ def density(projection: Projection) -> Triple:
     top = max((share for cells in (real, synthetic) for row in cells for share in row), default=0.0) or 1.0
     gaps = _differences(real, synthetic)
     furthest = max((abs(gap) for row in gaps for gap in row if gap is not None), default=0.0) or 1.0
-
-    def level(share: float) -> int:
-        return math.ceil(DENSITY * math.sqrt(min(share / top, 1.0))) if share > 0 else 0
-
+    level = _density_level(top)
     return Triple(
         _grid(real, level), _grid(synthetic, level), _grid(gaps, _diverging(furthest, is_root=True)), furthest
     )
@@ -288,3 +272,29 @@ def spend(groups: Sequence[LedgerGroup]) -> tuple[SpendBar, ...]:
         bars.append(SpendBar(group, round(100 * start, 2), round(100 * group.share, 2)))
         start += group.share
     return tuple(bars)
+
+
+@dataclass(frozen=True)
+class PairGrids:
+    """A pair's two pictures, on one scale, and their size in cells."""
+
+    real: Grid
+    synthetic: Grid
+    width: int
+    height: int
+
+
+def pair_grids(picture: PairPicture) -> PairGrids:
+    """Return the pictures of a pair: darker for more, by the square root of the share of a cell."""
+    real, synthetic = picture.real[::-1], picture.synthetic[::-1]  # a picture's rows run downwards
+    level = _density_level(max(share for cells in (real, synthetic) for row in cells for share in row))
+    return PairGrids(
+        _grid(real, level), _grid(synthetic, level), len(picture.first_labels), len(picture.second_labels)
+    )
+
+
+def _density_level(top: float) -> Callable[[float], int]:
+    def level(share: float) -> int:
+        return math.ceil(DENSITY * math.sqrt(min(share / top, 1.0))) if share > 0 else 0
+
+    return level

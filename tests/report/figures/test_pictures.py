@@ -8,6 +8,7 @@ import pytest
 from tabgan.evaluation.result import Correlations, Distances, Projection, RocCurve
 from tabgan.report.collect import group_ledger
 from tabgan.report.figures import pictures
+from tabgan.report.figures.pairs import furthest_pairs
 
 CORRELATIONS = Correlations(
     ("a", "b", "c"),
@@ -44,7 +45,7 @@ class TestAssociations:
         assert triple.difference.patches == ()
 
     def test_furthest_pairs(self):
-        pairs = pictures.furthest_pairs(CORRELATIONS)
+        pairs = furthest_pairs(CORRELATIONS)
         assert [(pair.first, pair.second) for pair in pairs] == [("a", "b"), ("b", "c")]
         assert pairs[0].difference == pytest.approx(-0.2)
 
