@@ -93,7 +93,9 @@ def assemble(
     report = model.shareable_report(
         synthetic=synthetic,
         title=stated.title or title,
-        stated={key: getattr(stated, key) for key in ("source", "controller", "contact", "purpose", "recipient")},
+        stated={
+            key: getattr(stated, key) for key in ("source", "controller", "contact", "purpose", "recipient")
+        },
         random_state=random_state or 0,
     )
     decision = NO_GATE if gate is None else gate.promises.decide(report.evaluation, report.data.total)

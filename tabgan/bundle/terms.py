@@ -113,7 +113,9 @@ class Terms:
     def filled(self, **stated: str | None) -> Terms:
         """Return terms with what is stated elsewhere, which comes first; statements that are no terms are left out."""
         known = [each.name for each in fields(self)]
-        given: dict[str, Any] = {key: text for key, text in stated.items() if text is not None and key in known}
+        given: dict[str, Any] = {
+            key: text for key, text in stated.items() if text is not None and key in known
+        }
         return replace(self, **given)
 
     @property

@@ -281,7 +281,9 @@ def _told(who: WhoIsMissing, is_internal: bool) -> list[str]:
         n = sum((column.share or 0.0) >= LISTED_SHARE for column in who.columns)
         parts.append(f"{text}, in {counted(n, 'column')}." if n else f"{text}.")
     elif who.rows is not None and who.columns:
-        text = f"At least about {percent(who.rows.value)} of the rows, a noisy share, hold a value that was not"
+        text = (
+            f"At least about {percent(who.rows.value)} of the rows, a noisy share, hold a value that was not"
+        )
         parts.append(f"{text} released, in {counted(len(who.columns), 'column')}.")
     elif who.rows is not None:
         parts.append("The released values cover nearly all rows.")
@@ -291,9 +293,13 @@ def _told(who: WhoIsMissing, is_internal: bool) -> list[str]:
         parts.append(f"{counted(len(who.empty), 'column')} without a value in any synthetic row.")
     if who.impossible:
         worst = percent(who.impossible[0][1])
-        parts.append(f"{counted(len(who.impossible), 'column')} with impossible values, up to {worst} of the cells.")
+        parts.append(
+            f"{counted(len(who.impossible), 'column')} with impossible values, up to {worst} of the cells."
+        )
     if who.groups:
-        parts.append(f"Utility falls further for {len(who.groups)} of {who.n_groups} groups than for all rows.")
+        parts.append(
+            f"Utility falls further for {len(who.groups)} of {who.n_groups} groups than for all rows."
+        )
     return parts
 
 
@@ -334,7 +340,9 @@ def _compared(group: Group, evaluation: Evaluation, is_internal: bool) -> list[F
     near = [metric for metric in metrics if judge(metric) == "good"]
     behind = [metric for metric in metrics if judge(metric) == "attention"]
     if behind:
-        found.append(Finding("attention", subject, f"{is_not}: {_figures(behind)}.", (), _brief(is_not, behind)))
+        found.append(
+            Finding("attention", subject, f"{is_not}: {_figures(behind)}.", (), _brief(is_not, behind))
+        )
     if near:
         found.append(Finding("good", subject, f"{is_near}: {_figures(near)}.", (), _brief(is_near, near)))
     return found
@@ -375,7 +383,9 @@ def _attacks(evaluation: Evaluation) -> list[Finding]:
     if fails:
         text = f"{GROUPS['attacks'].near}: {_successes(fails)}."
         most = max(fails, key=lambda m: -1.0 if m.risk is None else m.risk.value)
-        brief = f"{GROUPS['attacks'].near}: {counted(len(fails), 'figure')}; the largest is {_successes([most])}."
+        brief = (
+            f"{GROUPS['attacks'].near}: {counted(len(fails), 'figure')}; the largest is {_successes([most])}."
+        )
         found.append(Finding("good", GROUPS["attacks"].subject, text, (), brief))
     return found
 

@@ -26,6 +26,7 @@ from tabgan.report.collect import ColumnCard, LedgerGroup, ReportData, group_led
 from tabgan.report.datacard import to_markdown
 from tabgan.report.edition import check_edition, is_refused, words
 from tabgan.report.figures import charts, pictures
+from tabgan.report.figures.pairs import furthest_pairs
 from tabgan.report.findings import (
     NEAR_RULE,
     REASONABLE_EPSILON,
@@ -37,7 +38,6 @@ from tabgan.report.findings import (
     judged_by,
     percent,
 )
-from tabgan.report.figures.pairs import furthest_pairs
 from tabgan.report.pdf import to_pdf
 from tabgan.report.sections import missing_pictures, sections
 from tabgan.report.text import MAX_SHOWN, MAX_TOOLTIP, decimals, isolated, short, shown, signed

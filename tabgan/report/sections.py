@@ -23,7 +23,9 @@ class Section:
     absent: str | None = None
 
 
-_NEEDS_ROWS = "Not in the shareable edition: it would have to be computed on real rows, outside the guarantee."
+_NEEDS_ROWS = (
+    "Not in the shareable edition: it would have to be computed on real rows, outside the guarantee."
+)
 
 _NOT_MEASURED = "Nothing was measured here."
 
@@ -35,7 +37,9 @@ def sections(data: ReportData) -> tuple[Section, ...]:
     not_asked = "Not in the shareable edition: it has no private metrics. Tests on real rows cost epsilon."
     return (
         Section("decision", "Decision and recipients"),
-        Section("who", "Who is missing", None if evaluation.group("coverage") or data.losses else _NOT_MEASURED),
+        Section(
+            "who", "Who is missing", None if evaluation.group("coverage") or data.losses else _NOT_MEASURED
+        ),
         Section("privacy", "Privacy statement"),
         Section("ledger", "Ledger"),
         Section("validity", "Validity", None if evaluation.group("validity") else _NOT_MEASURED),

@@ -24,7 +24,7 @@ from tabgan.report.text import short
 #: Ends of the bar of epsilon, which is logarithmic.
 LEAST_EPSILON, LARGEST_EPSILON = 0.1, 100.0
 
-_NOT_HERE = "Not in the shareable edition: it needs real rows."
+_NOT_HERE = "Attacks need real rows, so they are not in this edition."
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def _privacy(data: ReportData) -> Tile:
     rows = [TileRow("Delta", at_most(delta, 3), "")]
     rows += [
         TileRow(
-            f"Belief of {percent(row.before)} becomes",
+            f"Belief of {row.before:.0%} becomes",
             f"≤ {percent(row.at_most)}",
             "",
             bar=TileBar(_place(row.at_most), _place(row.before)),
@@ -145,7 +145,7 @@ def _fidelity(data: ReportData) -> Tile:
     rows = [_alike(metric, label) for metric, label in others]
     rows += [
         _row(metric, label)
-        for name, label in (("c2st", "Told from real rows (0.5: not at all)"), ("rare_categories", "Rare categories kept"))
+        for name, label in (("c2st", "Told from real rows (0.5: never)"), ("rare_categories", "Rare categories kept"))
         if (metric := _computed(evaluation, name))
     ]  # fmt: skip
     top = _alike(first, label)
@@ -185,7 +185,7 @@ def _utility(data: ReportData) -> Tile:
 
 def _why_no_utility(data: ReportData) -> str:
     if not data.is_internal:
-        return "Not in the shareable edition: it has no private metrics of a model."
+        return "Not measured: private metrics, which cost epsilon, would hold the score of a model."
     metric = next((each for each in data.evaluation.metrics if each.name == "tstr"), None)
     if metric is None or metric.reason is None:
         return "Nothing was measured here."
@@ -210,7 +210,9 @@ def _attacks(data: ReportData) -> Tile:
     ]  # fmt: skip
     if not risks:
         bounded = "" if data.total is None else " The guarantee bounds every attack, known or not."
-        return replace(tile, absent=(_NOT_HERE if not data.is_internal else "No attack has a figure.") + bounded)
+        return replace(
+            tile, absent=(_NOT_HERE if not data.is_internal else "No attack has a figure.") + bounded
+        )
     worst = max(metric.risk.interval.high for metric, _ in risks if metric.risk is not None)
     likely = max(metric.risk.value for metric, _ in risks if metric.risk is not None)
     rows = [_risk_row(metric, label) for metric, label in risks]
@@ -219,7 +221,9 @@ def _attacks(data: ReportData) -> Tile:
     return replace(
         tile,
         value=percent(max(likely, 0.0)),
-        label="largest excess risk of five attacks" if len(risks) == 5 else "largest excess risk of an attack",
+        label="largest excess risk of five attacks"
+        if len(risks) == 5
+        else "largest excess risk of an attack",
         beside=f"no excess: 0%; with 95% confidence at most {percent(max(worst, 0.0))}",
         bar=TileBar(_place(likely), 0.0, 0.0, _place(worst)),
         rows=tuple(rows),

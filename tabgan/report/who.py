@@ -64,7 +64,11 @@ class WhoIsMissing:
     @property
     def names(self) -> tuple[str, ...]:
         """The columns that are named, each once."""
-        named = (*(column.name for column in self.columns), *self.empty, *(name for name, _ in self.impossible))
+        named = (
+            *(column.name for column in self.columns),
+            *self.empty,
+            *(name for name, _ in self.impossible),
+        )
         return tuple(dict.fromkeys(named))
 
     def _excess(self, group: SubgroupResult) -> float:

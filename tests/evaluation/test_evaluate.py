@@ -32,6 +32,7 @@ def keep(monkeypatch, step=None):
 
 
 NAMES = [
+    *("missing_rows", "lost_columns"),
     *("validity", "types", "bounds", "precision", "categories", "missing_policy"),
     *("dtypes", "unique_ids", "rules", "diagnostic"),
     *("shapes", "trends", "tvd1", "tvd2", "tvd3", "correlations", "rare_categories", "c2st", "duplicates"),

@@ -422,7 +422,9 @@ class TestGateRulesAndPrivateMetrics:
         )
 
     def test_what_a_report_states(self):
-        (job,) = _load(self.HEAD + "report: {source: A census, contact: office@example.org, purpose: teaching}")
+        (job,) = _load(
+            self.HEAD + "report: {source: A census, contact: office@example.org, purpose: teaching}"
+        )
         assert job.report.stated == {
             "source": "A census",
             "controller": None,

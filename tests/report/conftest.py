@@ -25,11 +25,13 @@ from tabgan.evaluation.result import (
     Risk,
     RocCurve,
     SubgroupResult,
+    UnshownCategory,
 )
 from tabgan.privacy.events import GAUSSIAN, GAUSSIAN_THRESHOLD, POISSON_GAUSSIAN, Release
 from tabgan.privacy.filter import PrivacyStatement
 from tabgan.report import ReportData, collect
 from tabgan.report.figures.overlays import Bars, Counts, Histogram
+from tabgan.report.figures.pairs import pair_pictures
 from tabgan.report.findings import find
 from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
 
@@ -94,6 +96,7 @@ def metric(name: str, group: Any, value: float | None, reference: float | None =
 
 
 METRICS = (
+    metric("missing_rows", "coverage", 0.02, 0.001, direction="lower", format="percent"),
     metric("validity", "validity", 0.99999, format="percent"),
     metric("unique_ids", "validity", None, format="percent", reason="no column is an identifier"),
     metric("shapes", "fidelity", 0.95, 0.98),
@@ -187,6 +190,8 @@ def full_metrics() -> tuple[Metric, ...]:
         )
     ]
     return (
+        metric("missing_rows", "coverage", 0.08, 0.001, **low),
+        metric("lost_columns", "coverage", 0.0, 0.0, **low),
         *valid,
         metric("unique_ids", "validity", None, format="percent", reason="no column is an identifier"),
         metric("diagnostic", "validity", 1.0, format="percent"),
@@ -270,6 +275,8 @@ SUBGROUPS = (
     SubgroupResult(HOSTILE, None, 70, 0.7, 0.9, 0.2, Interval(0.1, 0.3)),
 )
 
+UNSHOWN = (UnshownCategory(HOSTILE, LONG, 0.06), UnshownCategory(HOSTILE, RTL, 0.02))
+
 DECISION = Decision(
     "failed",
     (
@@ -292,7 +299,9 @@ def make_full(**changes: Any) -> ReportData:
     """Return the data of an internal report that holds all there can be."""
     base = make()
     columns = tuple(
-        replace(c, giveaway=0.01 * i if c.tvd is not None else None)
+        replace(
+            c, giveaway=0.01 * i if c.tvd is not None else None, unshown=0.08 if c.name == HOSTILE else 0.0
+        )
         for i, c in enumerate(base.evaluation.columns)
     )
     judged = replace(
@@ -301,12 +310,14 @@ def make_full(**changes: Any) -> ReportData:
         columns=columns,
         subgroups=SUBGROUPS,
         pictures=full_pictures(tuple(SCHEMA.names)),
+        unshown=UNSHOWN,
     )
     cards = tuple(replace(card, result=result) for card, result in zip(base.columns, columns, strict=True))
     options = {
         "decision": DECISION,
         "private_metrics": PRIVATE_METRICS,
         "findings": find(judged, PRIVACY, private_metrics=PRIVATE_METRICS),
+        "pairs": pair_pictures(judged.pictures.correlations, SCHEMA, table(300, 0), table(300, 2)),
     }
     return replace(base, evaluation=judged, columns=cards, **(options | changes))
 
@@ -341,6 +352,9 @@ def make_shareable(**changes: Any) -> ReportData:
     base = make()
     columns = tuple(replace(c, reference=None) for c in base.evaluation.columns)
     metrics = (
+        metric(
+            "missing_rows_released", "coverage", 0.0, direction="lower", format="percent", is_shareable=True
+        ),
         metric("validity", "validity", 1.0, format="percent", is_shareable=True),
         metric("shapes", "fidelity", 0.93, is_shareable=True),
     )
@@ -381,6 +395,7 @@ def zoo() -> SimpleNamespace:
         full_pictures=full_pictures,
         full_metrics=full_metrics,
         subgroups=SUBGROUPS,
+        unshown=UNSHOWN,
         private_metrics=PRIVATE_METRICS,
         evaluation=evaluation,
         metric=metric,

@@ -23,6 +23,7 @@ class TestGuard:
         yield "the figure 'tstr'", {"metrics": (*judged.metrics, private)}
         yield "holdout rows", {"n_holdout": 1}
         yield "subgroups", {"subgroups": zoo.subgroups}
+        yield "names of values that were not released", {"unshown": zoo.unshown}
         for name in ("correlations", "calibration", "projection", "distances", "membership"):
             yield (
                 f"the picture '{name}'",
@@ -44,6 +45,11 @@ class TestGuard:
                 with pytest.raises(PrivacyError, match=words):
                     render(data)
             check_edition(replace(data, edition="internal"))
+
+    def test_refuses_joint_counts_of_real_rows(self, shareable, full):
+        for render in (to_html, to_json, to_markdown):
+            with pytest.raises(PrivacyError, match="joint counts of real rows"):
+                render(replace(shareable, pairs=full.pairs))
 
     def test_a_fit_without_privacy_has_no_shareable_edition(self, shareable, zoo):
         with pytest.raises(PrivacyError, match="without privacy"):

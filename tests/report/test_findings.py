@@ -147,7 +147,7 @@ class TestOneVerdict:
 class TestFind:
     def test_attention_comes_first(self, zoo):
         statuses = [finding.status for finding in find(zoo.evaluation(), zoo.privacy)]
-        assert statuses == sorted(statuses, key=["attention", "good", "open"].index)
+        assert statuses == sorted(statuses, key=["alarm", "attention", "good", "open"].index)
 
     @pytest.mark.parametrize(
         ("distances", "behind"),
@@ -235,12 +235,17 @@ class TestLosses:
     def test_are_told_first(self, data):
         found = find(data.evaluation, data.privacy, losses=self.LOSSES, target="y")
         target, losses = found[:2]
-        assert (target.status, target.subject, target.columns) == ("attention", "Target", ("y",))
+        assert (target.status, target.subject, target.columns) == ("alarm", "Target", ("y",))
         assert "Nothing can be predicted" in target.text
-        assert (losses.status, losses.subject, losses.columns) == ("attention", "Losses", ("town",))
+        assert (losses.status, losses.subject, set(losses.columns)) == (
+            "attention",
+            "Who is missing",
+            {"town", "y"},
+        )
 
     def test_nothing_is_told_of_a_fit_that_lost_nothing(self, data):
-        assert not {"Target", "Losses"} & {each.subject for each in find(data.evaluation, data.privacy)}
+        nobody = replace(data.evaluation, metrics=())
+        assert not {"Target", "Who is missing"} & {each.subject for each in find(nobody, data.privacy)}
 
     def test_stand_in_every_form(self, data, tmp_path):
         told = replace(data, losses=self.LOSSES)

@@ -21,8 +21,8 @@ from tabgan.report.text import isolated, shown
 from tabgan.schema import Categorical, Numeric, Schema
 
 SECTIONS = (
-    "decision", "privacy", "ledger", "validity", "fidelity", "utility", "attacks", "overlays", "pictures",
-    "card", "reproducibility", "glossary",
+    "summary", "decision", "who", "privacy", "ledger", "validity", "fidelity", "utility", "attacks", "overlays",
+    "pictures", "card", "reproducibility", "glossary",
 )  # fmt: skip
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 
@@ -155,8 +155,8 @@ class TestPage:
     def test_what_is_not_stated_says_so(self, data):
         text = Page(to_html(data)).text
         assert "date not stated" in text
-        for label in ("Source of the original", "Controller", "Contact"):
-            assert f"{label}: not stated" in text
+        for label in ("Source of the original", "Controller", "Author", "Purpose", "Recipient", "Contact"):
+            assert f"{label} : not stated" in text
 
     def test_what_is_stated_is_printed_in_every_rendering(self, data, zoo):
         said = replace(
@@ -334,12 +334,13 @@ class TestJson:
             raise AssertionError(constant)
 
         twin = json.loads(to_json(data), parse_constant=refuse)
-        assert (twin["schema_version"], twin["edition"]) == (5, "internal")
+        assert (twin["schema_version"], twin["edition"]) == (6, "internal")
         assert "INTERNAL" in twin["notice"]
         assert list(twin) == [
-            "schema_version", "edition", "notice", "title", "created", "source", "controller", "contact",
-            "decision", "findings", "losses", "privacy", "private_metrics", "ledger", "private_metrics_ledger",
-            "evaluation", "pictures", "columns", "target", "further_targets", "model", "versions",
+            "schema_version", "edition", "notice", "title", "created", "source", "controller", "contact", "author",
+            "purpose", "recipient", "decision", "findings", "losses", "privacy", "private_metrics", "ledger",
+            "private_metrics_ledger", "evaluation", "pictures", "pairs", "columns", "target", "further_targets",
+            "model", "versions",
         ]  # fmt: skip
 
     def test_holds_the_counts_and_the_reasons(self, data, zoo):

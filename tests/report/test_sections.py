@@ -16,7 +16,7 @@ def test_a_full_report_has_all(full):
 
 def test_what_was_not_measured_says_so(data):
     empty = replace(data, evaluation=replace(data.evaluation, metrics=()))
-    assert set(absent(empty)) == {"validity", "utility", "attacks"}
+    assert set(absent(empty)) == {"who", "validity", "utility", "attacks"}
     assert set(absent(empty).values()) == {"Nothing was measured here."}
 
 

@@ -170,7 +170,7 @@ class TestNewFigure:
         (finding,) = (f for f in data.findings if (f.subject, f.status) == ("Fidelity", "attention"))
         assert "Longest row 0.200 against 0.040" in finding.text
         page, card = to_html(data), to_markdown(data)
-        row = re.search(r'class="what">Longest row<p>(.*?)</p>.*?</tr>', page, re.DOTALL)
+        row = re.search(r'class="what">Longest row<details.*?<p>(.*?)</p>.*?</tr>', page, re.DOTALL)
         assert row[1] == made_up.meaning
         assert "Needs attention" in row[0]
         assert "| Longest row | 0.200 | 0.040 | Needs attention |" in card

@@ -17,8 +17,8 @@ Sense = Literal["at_most", "at_least"]
 Reference = Literal["holdout", "control", "real", "chance", "synthetic", "stated"]
 
 #: The rules of :func:`tabgan.report.findings.judge`: complete, or as good as real rows; a share of missing rows
-#: near its reference, or near 0 without one; a distance near its reference; a score near its reference; an attack's excess;
-#: a copy check's excess; at most the stated epsilon.
+#: near its reference, or near 0 without one; a distance near its reference; a score near its reference; an attack's
+#: excess; a copy check's excess; at most the stated epsilon.
 Verdict = Literal["complete", "missing", "distance", "score", "attack", "copies", "epsilon"]
 
 #: The editions of a report that may hold a figure: a figure computed on real rows is internal; one that follows from

@@ -1,7 +1,7 @@
 """Pairs of columns whose association differs most, and their joint counts in both tables.
 
-The cells of a picture are the schema's categories, or ranges between quantiles of the synthetic rows, so that no value of
-a real row is an end of one.
+The cells of a picture are the schema's categories, or ranges between quantiles of the synthetic rows, so that no
+value of a real row is an end of one.
 """
 
 from __future__ import annotations
@@ -130,7 +130,9 @@ def _cells(
     if not len(present):
         return nothing
     edges = np.unique(np.quantile(present, np.linspace(0, 1, MAX_CELLS + 1)[1:-1], method="inverted_cdf"))
-    codes = [np.where(np.isnan(p), -1, np.searchsorted(edges, p, side="left")).astype(np.int64) for p in places]
+    codes = [
+        np.where(np.isnan(p), -1, np.searchsorted(edges, p, side="left")).astype(np.int64) for p in places
+    ]
     ends = [str(column.shown(float(edge))) for edge in edges]
     labels = (f"≤ {ends[0]}", *(f"≤ {end}" for end in ends[1:]), f"> {ends[-1]}")
     return (codes[0], codes[1]), labels
@@ -147,7 +149,9 @@ def _categories(
     if column.is_ordered:
         shown = sorted(shown)
     place = {keys[i]: position for position, i in enumerate(shown)}
-    labels = [str(listed[i]) for i in shown] + ([_OTHERS] if len(shown) < len(keys) or column.other_label is not None else [])
+    labels = [str(listed[i]) for i in shown] + (
+        [_OTHERS] if len(shown) < len(keys) or column.other_label is not None else []
+    )
 
     def codes(series: pd.Series) -> np.ndarray:
         found = np.full(len(series), -1, dtype=np.int64)
