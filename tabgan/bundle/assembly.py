@@ -23,6 +23,7 @@ from tabgan.bundle.names import (
     SCHEMA,
     SEALS,
     SIGNATURE,
+    SUMMARY_PDF,
     SYNTHETIC_CSV,
     SYNTHETIC_PARQUET,
 )
@@ -43,7 +44,7 @@ _TABLES = {"parquet": SYNTHETIC_PARQUET, "csv": SYNTHETIC_CSV}
 #: All files that a bundle may hold.
 FILES = (
     *(SYNTHETIC_CSV, beside(Path(SYNTHETIC_CSV)).name, SYNTHETIC_PARQUET, MODEL, MARGINALS, SCHEMA),
-    *(REPORT_HTML, REPORT_JSON, REPORT_PDF, CARD),
+    *(REPORT_HTML, REPORT_JSON, REPORT_PDF, SUMMARY_PDF, CARD),
     *DESCRIPTIONS,
     *SEALS,
 )
@@ -152,6 +153,7 @@ def _write_payload(
     report.to_markdown(folder / CARD)
     if pdf:
         report.to_pdf(folder / REPORT_PDF)
+        report.to_pdf(folder / SUMMARY_PDF, summary=True)
 
 
 def seal_again(folder: Path, sign_key: Path | None = None, archive: bool = False) -> list[str]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 SYNTHETIC_CSV, SYNTHETIC_PARQUET = "synthetic.csv", "synthetic.parquet"
 MODEL, MARGINALS, SCHEMA = "model.tabgan", "marginals.parquet", "schema.yaml"
 REPORT_HTML, REPORT_JSON, REPORT_PDF, CARD = "report.html", "report.json", "report.pdf", "data-card.md"
+SUMMARY_PDF = "summary.pdf"
 README, CROISSANT, DATAPACKAGE, CATALOGUE = "README.md", "croissant.json", "datapackage.json", "dcat.jsonld"
 DP_STATEMENT, DP_SCHEMA = "dp-statement.json", "dp-statement.schema.json"
 LEDGER_EXTRACT, DE_IDENTIFICATION = "ledger-extract.json", "de-identification-statement.md"

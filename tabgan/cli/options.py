@@ -255,6 +255,36 @@ def _condition(text: str, column: Column, where: str, decimal: str) -> object:
     return condition_of(text, parse, where)
 
 
+def check_summary(summary: bool, output: Path) -> None:
+    """Raise unless a summary is written to a file that can hold one."""
+    if summary and output.suffix.lower() not in (".html", ".pdf"):
+        raise ConfigError(f"--summary: expected --output to end in .html or .pdf, got {output.name!r}.")
+
+
+def stated_of(statements: Sequence[str]) -> dict[str, str]:
+    """Return the statements of ``--state``, by their keys.
+
+    Raises:
+        ConfigError: one is no ``KEY=TEXT``, repeats a key, or has a key that a report does not print.
+    """
+    from tabgan.report import Stated
+
+    found: dict[str, str] = {}
+    for each in statements:
+        key, separator, text = each.partition("=")
+        key = key.strip()
+        if not separator or not text.strip() or key in found:
+            raise ConfigError(
+                f"--state: expected KEY=TEXT once for each key, got {each!r}. Use --state purpose=teaching."
+            )
+        found[key] = text.strip()
+    try:
+        Stated.of(found)
+    except ConfigError as error:
+        raise ConfigError(str(error).replace("stated:", "--state:", 1)) from None
+    return found
+
+
 def check_evaluate(
     output: Path,
     real: Path | None,

@@ -50,6 +50,16 @@ def evaluate(
         bool,
         typer.Option("--shareable", help="Write the edition that may be shared. It needs no real rows."),
     ] = False,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Write the summary alone: two pages, as .pdf or .html.")
+    ] = False,
+    state: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Statement for the report's head, as KEY=TEXT: source, controller, author, purpose, recipient or "
+            "contact. Repeat it for others; what is not stated stays a line to fill in."
+        ),
+    ] = None,
     private_metrics_epsilon: Annotated[
         float | None,
         typer.Option(help="Epsilon of private metrics: noisy figures on real rows, for that edition."),
@@ -96,6 +106,8 @@ def evaluate(
         options.check_evaluate(
             output, real, holdout, shareable, private_metrics_epsilon, terms, gate, source_table
         )
+        options.check_summary(summary, output)
+        stated = options.stated_of(state or [])
         check_output(output, force)
         tables = {
             "--real": real,
@@ -115,7 +127,12 @@ def evaluate(
         form |= options.with_form_of(fitted, form, "decimal", "encoding", "na_values")
         has_target = (target or fitted.schema_.target) is not None
         limits = None if gate is None else options.gate_of(gate, has_target=has_target)
-        judged: Any = {"target": target, "title": model.stem, "random_state": random_state or 0}
+        judged: Any = {
+            "target": target,
+            "title": model.stem,
+            "random_state": random_state or 0,
+            "stated": stated,
+        }
         judged["synthetic"] = options.read_like(synthetic, fitted.schema_, form)
         if real is None or holdout is None:
             report = fitted.shareable_report(**judged)
@@ -131,10 +148,10 @@ def evaluate(
                     **terms,
                     **judged,
                 )
-        _write_edition(report, output, shareable)
+        _write_edition(report, output, shareable, summary)
 
 
-def _write_edition(report: Report, output: Path, shareable: bool) -> None:
+def _write_edition(report: Report, output: Path, shareable: bool, summary: bool) -> None:
     """Write an edition of a report, unless its gate refuses that it is shared; exit with the decision's code."""
     from tabgan.cli import terminal
     from tabgan.jobs.executors import GATE_REFUSES
@@ -145,7 +162,7 @@ def _write_edition(report: Report, output: Path, shareable: bool) -> None:
     if shareable and is_refused:
         typer.echo(f"{output}: not written, because the gate refuses the release.")
     else:
-        write(chosen.data, output)
+        write(chosen.data, output, summary=summary)
         figures = ", ".join(f"{label} {text}" for label, text in chosen.headline)
         typer.echo(f"{output}: {chosen.data.edition.upper()}. {figures}")
     terminal.show_decision(Console(), report.decision)

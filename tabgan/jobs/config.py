@@ -124,7 +124,7 @@ class ReportOptions:
     Attributes:
         html: Write report.html.
         json: Write report.json.
-        pdf: Write report.pdf; needs the extra ``pdf``.
+        pdf: Write report.pdf, and its summary of two pages as summary.pdf; needs the extra ``pdf``.
         card: Write data-card.md.
         private_metrics_epsilon: Of private metrics, noisy figures on the real rows; on top of the fit's epsilon.
         source: Origin of the data, as printed in both editions; ``None`` is not stated.

@@ -31,6 +31,7 @@ from tabgan.bundle.names import (
     REPORT_PDF,
     SCHEMA,
     SEALS,
+    SUMMARY_PDF,
     SYNTHETIC_CSV,
     SYNTHETIC_PARQUET,
 )
@@ -67,7 +68,7 @@ LABEL_FILE = beside(Path(SYNTHETIC_CSV)).name
 RELEASE, INTERNAL, WITHHELD = "release", "internal", "withheld"
 
 _TABLES = (SYNTHETIC_CSV, LABEL_FILE, SYNTHETIC_PARQUET, MODEL, MARGINALS, SCHEMA)
-_REPORTS = (REPORT_HTML, REPORT_JSON, REPORT_PDF, CARD)
+_REPORTS = (REPORT_HTML, REPORT_JSON, REPORT_PDF, SUMMARY_PDF, CARD)
 
 #: The archive of a bundle, next to its folder.
 ARCHIVE = f"{RELEASE}.zip"
@@ -427,6 +428,7 @@ def _write_report(wanted: ReportOptions, report: Any, folder: Path) -> None:
         report.to_json(folder / REPORT_JSON)
     if wanted.pdf:
         report.to_pdf(folder / REPORT_PDF)
+        report.to_pdf(folder / SUMMARY_PDF, summary=True)
     if wanted.card:
         report.to_markdown(folder / CARD)
 

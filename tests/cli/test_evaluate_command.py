@@ -1,6 +1,7 @@
 """``tabgan evaluate`` and ``TabGAN.evaluate``, with the real model in few steps."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -296,3 +297,41 @@ def test_bad_arguments_are_found_before_anything_is_read(tmp_path):
         ".html, .json, .pdf or .md"
         in run("evaluate", tmp_path / "m.tabgan", *files, "-o", tmp_path / "r.doc", code=2).output
     )
+
+
+class TestTheHeadOfAReport:
+    def test_statements_and_the_summary_alone(self, model, tmp_path):
+        model.save(tmp_path / "m.tabgan")
+        statements = ("--state", "controller=The bureau", "--state", "purpose=teaching")
+        run(
+            "evaluate",
+            tmp_path / "m.tabgan",
+            "--shareable",
+            "--summary",
+            *statements,
+            "-o",
+            tmp_path / "s.html",
+        )
+        html = (tmp_path / "s.html").read_text()
+        assert all(text in html for text in ("The bureau", "teaching", 'id="summary"'))
+        assert 'id="ledger"' not in html
+
+    @pytest.mark.parametrize(
+        ("options", "words"),
+        [
+            (("--summary", "-o", "r.json"), "expected --output to end in .html or .pdf, got 'r.json'"),
+            (
+                ("--state", "controller", "-o", "r.html"),
+                "expected KEY=TEXT once for each key, got 'controller'",
+            ),
+            (("--state", "author=a", "--state", "author=b", "-o", "r.html"), "once for each key"),
+            (
+                ("--state", "purpos=a", "-o", "r.html"),
+                "--state: unknown key 'purpos'. Did you mean 'purpose'",
+            ),
+        ],
+    )
+    def test_options_that_do_not_fit(self, tmp_path, options, words):
+        (tmp_path / "m.tabgan").write_text("x")
+        result = run("evaluate", tmp_path / "m.tabgan", "--shareable", *options, code=2)
+        assert words in re.sub(r"\s+", " ", result.output)
