@@ -281,10 +281,9 @@ def _told(who: WhoIsMissing, is_internal: bool) -> list[str]:
         n = sum((column.share or 0.0) >= LISTED_SHARE for column in who.columns)
         parts.append(f"{text}, in {counted(n, 'column')}." if n else f"{text}.")
     elif who.rows is not None and who.columns:
-        text = (
-            f"At least about {percent(who.rows.value)} of the rows, a noisy share, hold a value that was not"
-        )
-        parts.append(f"{text} released, in {counted(len(who.columns), 'column')}.")
+        most = f" to {percent(who.up_to)}" if who.up_to > (who.rows.value or 0.0) else ""
+        text = f"About {percent(who.rows.value)}{most} of the rows, by noisy shares, hold a value that was not released"
+        parts.append(f"{text}, in {counted(len(who.columns), 'column')}.")
     elif who.rows is not None:
         parts.append("The released values cover nearly all rows.")
     elif who.columns:

@@ -49,7 +49,7 @@ def sections(data: ReportData) -> tuple[Section, ...]:
         Section("utility", "Utility", _absent(data, bool(evaluation.group("utility")), not_asked)),
         Section("attacks", "Attacks and copies", _absent(data, has_attacks, _NEEDS_ROWS)),
         Section("overlays", "Distributions", None if data.columns else "The table has no columns."),
-        Section("pictures", "Pictures"),
+        Section("pictures", "Pictures", _no_picture(data)),
         Section("card", "Data and model card"),
         Section("reproducibility", "Integrity and reproducibility"),
         Section("glossary", "Glossary and references"),
@@ -62,14 +62,25 @@ def _absent(data: ReportData, is_there: bool, why_shareable: str) -> str | None:
     return _NOT_MEASURED if data.is_internal else why_shareable
 
 
+def _no_picture(data: ReportData) -> str | None:
+    """Return the reason why a report has no picture beside its figures; ``None`` if it has one."""
+    missing = missing_pictures(data)
+    if len(missing) < len(_PICTURES) or data.pairs:
+        return None
+    why = "" if data.is_internal else "Not in the shareable edition, because it needs real rows: "
+    return f"{why or 'Not drawn, because not computed: '}{'; '.join(missing)}."
+
+
+_PICTURES = {
+    "correlations": "associations of columns",
+    "projection": "principal components",
+    "calibration": "calibration",
+    "distances": "distances to the closest rows",
+    "membership": "membership inference",
+}
+
+
 def missing_pictures(data: ReportData) -> tuple[str, ...]:
     """Return the names of the pictures that were not computed."""
     drawn: Pictures = data.evaluation.pictures
-    names = {
-        "correlations": "associations of columns",
-        "projection": "principal components",
-        "calibration": "calibration",
-        "distances": "distances to the closest rows",
-        "membership": "membership inference",
-    }
-    return tuple(name for key, name in names.items() if getattr(drawn, key) is None)
+    return tuple(name for key, name in _PICTURES.items() if getattr(drawn, key) is None)

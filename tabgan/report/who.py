@@ -43,6 +43,7 @@ class WhoIsMissing:
         impossible: Columns with impossible values, and the share of such cells, the largest first.
         groups: Groups that lose more utility than all rows do: even the low end of the interval is above.
         n_groups: Number of groups with a figure.
+        loss_of_all: Loss of a model's score over all rows.
     """
 
     rows: Metric | None
@@ -54,10 +55,19 @@ class WhoIsMissing:
     loss_of_all: float
 
     @property
+    def up_to(self) -> float:
+        """The largest share of rows that the figure allows: of released shares, which are by column, their sum."""
+        if self.rows is None or self.rows.value is None:
+            return 0.0
+        if self.rows.reference is not None:
+            return self.rows.value
+        return max(self.rows.value, min(sum(column.share or 0.0 for column in self.columns), 1.0))
+
+    @property
     def is_red(self) -> bool:
         """True if a share, or the loss of a group, is beyond ``RED_SHARE``."""
         rows = self.rows
-        beyond = 0.0 if rows is None else (rows.value or 0.0) - (rows.reference or 0.0)
+        beyond = 0.0 if rows is None else self.up_to - (rows.reference or 0.0)
         shares = [beyond, *(share for _, share in self.impossible)]
         return max(shares) > RED_SHARE or any(self._excess(group) > RED_SHARE for group in self.groups)
 

@@ -94,7 +94,7 @@ class TestContents:
     def test_every_link_leads_to_its_section_and_is_marked(self, opened):
         page = opened()
         links = page.locator("nav a")
-        assert links.count() == 12
+        assert links.count() == 14
         for i in range(links.count()):
             link = links.nth(i)
             link.click()

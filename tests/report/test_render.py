@@ -97,8 +97,8 @@ def full_page(full):
 
 
 class TestPage:
-    def test_order_of_sections(self, page):
-        ids = [value for tag, key, value in page.attributes if (tag, key) == ("section", "id")]
+    def test_order_of_sections(self, full_page):
+        ids = [value for tag, key, value in full_page.attributes if (tag, key) == ("section", "id")]
         assert tuple(ids) == SECTIONS
 
     def test_ids_are_unique_and_links_lead_somewhere(self, page):

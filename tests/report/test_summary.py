@@ -97,7 +97,7 @@ class TestWhoIsMissing:
         findings = find(judged, zoo.privacy, is_internal=False, losses=(LOSS,))
         data = replace(shareable, evaluation=judged, losses=(LOSS,), findings=findings)
         assert (findings[0].status, findings[0].columns) == ("alarm", ("town",))
-        assert "a noisy share" in findings[0].text
+        assert "by noisy shares" in findings[0].text
         for text in (to_html(data), to_html(data, summary=True), to_json(data), to_markdown(data)):
             assert "30.0%" in text or "0.3" in text
             assert zoo.secret not in text

@@ -19,6 +19,7 @@ from tabgan.columns.lattice import has_range
 from tabgan.errors import log_unexpected
 from tabgan.evaluation.result import Correlations
 from tabgan.evaluation.tables import without_signals
+from tabgan.report.figures.charts import end_text
 from tabgan.schema import Schema
 
 #: Largest number of pairs that are listed, of pairs with a picture, and of cells along a side of one.
@@ -133,7 +134,8 @@ def _cells(
     codes = [
         np.where(np.isnan(p), -1, np.searchsorted(edges, p, side="left")).astype(np.int64) for p in places
     ]
-    ends = [str(column.shown(float(edge))) for edge in edges]
+    decimals = getattr(column, "decimals", None)
+    ends = [end_text(column.shown(float(edge)), decimals) for edge in edges]
     labels = (f"≤ {ends[0]}", *(f"≤ {end}" for end in ends[1:]), f"> {ends[-1]}")
     return (codes[0], codes[1]), labels
 

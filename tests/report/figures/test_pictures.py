@@ -3,12 +3,14 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from tabgan.evaluation.result import Correlations, Distances, Projection, RocCurve
 from tabgan.report.collect import group_ledger
 from tabgan.report.figures import pictures
-from tabgan.report.figures.pairs import furthest_pairs
+from tabgan.report.figures.pairs import furthest_pairs, pair_pictures
+from tabgan.schema import Categorical, Identifier, Numeric, Schema
 
 CORRELATIONS = Correlations(
     ("a", "b", "c"),
@@ -51,6 +53,51 @@ class TestAssociations:
 
     def test_nothing(self):
         assert pictures.associations(Correlations((), (), ())).real.n == 0
+
+
+class TestPairs:
+    SCHEMA = Schema(
+        columns=[Categorical(name="a", categories=("x", "y")), Numeric(name="b", bounds=(0, 9), decimals=0),
+                 Identifier(name="c")]
+    )  # fmt: skip
+
+    def frames(self):
+        real = pd.DataFrame({"a": ["x", "x", "y", "secret", None], "b": [0, 0, 9, 9, 9], "c": list("12345")})
+        return real, pd.DataFrame({"a": ["x", "y", "y", "x"], "b": [1, 8, 8, 1], "c": list("1234")})
+
+    def test_joint_shares_of_rows_that_have_both(self):
+        real, synthetic = self.frames()
+        (picture,) = pair_pictures(CORRELATIONS, self.SCHEMA, real, synthetic)
+        assert (picture.first, picture.first_labels) == ("a", ("x", "y", "others"))
+        assert picture.second_labels == ("≤ 1", "≤ 8", "> 8")
+        assert picture.synthetic == ((0.5, 0.0, 0.0), (0.0, 0.5, 0.0), (0.0, 0.0, 0.0))
+        assert picture.real == ((0.5, 0.0, 0.0), (0.0, 0.0, 0.0), (0.0, 0.25, 0.25))
+
+    def test_no_value_of_a_real_row_is_named(self):
+        real, synthetic = self.frames()
+        told = repr(pair_pictures(CORRELATIONS, self.SCHEMA, real.assign(b=7), synthetic))
+        assert "secret" not in told
+        assert "7" not in told
+
+    def test_nothing_to_count(self):
+        real, synthetic = self.frames()
+        assert pair_pictures(None, self.SCHEMA, real, synthetic) == ()
+        assert pair_pictures(CORRELATIONS, self.SCHEMA, real[:0], synthetic) == ()
+
+    def test_one_scale_for_both(self):
+        (picture,) = pair_pictures(CORRELATIONS, self.SCHEMA, *self.frames())
+        grids = pictures.pair_grids(picture)
+        assert (grids.width, grids.height) == (3, 3)
+        assert painted(grids.synthetic) == {(0, 2): 8, (1, 1): 8}
+        assert painted(grids.real) == {(0, 2): 8, (1, 0): 6, (2, 0): 6}
+
+
+class TestHalves:
+    def test_real_above_the_diagonal_and_synthetic_below(self):
+        cells = painted(pictures.halves(CORRELATIONS).both)
+        assert (cells[1, 0], cells[0, 1]) == (2, 2)  # 0.5 and 0.3, on a scale of five steps
+        assert (2, 0) not in cells
+        assert (0, 0) not in cells
 
 
 class TestDensity:
