@@ -97,7 +97,10 @@ def _privacy(data: ReportData) -> Tile:
     epsilon, delta = data.total
     status: FindingStatus = "good" if epsilon <= REASONABLE_EPSILON else "attention"
     audits = [metric for metric in data.evaluation.group("audit") if metric.is_computed]
-    rows = [TileRow("Delta", at_most(delta, 3), "")]
+    rows = [
+        TileRow("Delta", at_most(delta, 3), ""),
+        TileRow("Odds change at most", f"× {short(math.exp(min(epsilon, 700.0)))}", ""),
+    ]
     rows += [
         TileRow(
             f"Belief of {row.before:.0%} becomes",
@@ -119,8 +122,16 @@ def _privacy(data: ReportData) -> Tile:
         label=f"bounds what one {data.privacy.privacy_unit} can change",
         beside=f"up to {STRONG_EPSILON:g} strong, up to {REASONABLE_EPSILON:g} reasonable",
         bar=TileBar(_log_place(epsilon), ticks=(_log_place(STRONG_EPSILON), _log_place(REASONABLE_EPSILON))),
-        rows=tuple(rows),
+        rows=(*rows, *_spent(data)),
     )
+
+
+def _spent(data: ReportData) -> tuple[TileRow, ...]:
+    """Return the parts of the total, or the part that was used."""
+    if data.private_metrics is not None:
+        of_fit, extra = short(data.privacy.epsilon), short(data.private_metrics.epsilon)
+        return (TileRow("Of ε, for the fit", of_fit, ""), TileRow("Of ε, for private metrics", extra, ""))
+    return (TileRow("Of ε, spent", short(data.privacy.epsilon_spent), ""),)
 
 
 #: Figures of fidelity by edition: the first that was computed stands on top, the others below it.
@@ -173,6 +184,12 @@ def _utility(data: ReportData) -> Tile:
     majority, group = _computed(evaluation, "majority_private"), _computed(evaluation, "tstr_subgroups")
     rows += [] if majority is None else [_row(majority, "Always the most frequent class")]
     rows += [] if group is None else [replace(_row(group, "Largest loss of a group"), bar=None)]
+    who = data.who
+    if who.n_groups:
+        status: FindingStatus = "attention" if who.groups else "good"
+        rows.append(
+            TileRow("Groups that lose more than all rows", f"{len(who.groups)}", f"of {who.n_groups}", status)
+        )
     return replace(
         tile,
         value=figure_text(first.value, first.format),

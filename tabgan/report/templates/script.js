@@ -55,10 +55,10 @@
   }, { passive: true });
   follow();
 
-  // Paper has no buttons: folded parts are unfolded before printing, and folded again afterwards.
+  // Paper has no buttons: folded text is unfolded before printing, and folded again afterwards; folded tables stay out.
   let closed = [];
   addEventListener("beforeprint", () => {
-    closed = all("details:not([open])");
+    closed = all("details.kept:not([open])");
     closed.forEach((item) => { item.open = true; });
   });
   addEventListener("afterprint", () => {
