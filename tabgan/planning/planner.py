@@ -335,9 +335,7 @@ def _with_help(reason: str, setting: Setting) -> str:
         larger = larger.with_twice_the_rows()
     if larger.n_rows < _MOST_ROWS:
         helps.append(f"about {larger.n_rows:,} rows")
-    said = (
-        "; or ".join(helps)
-        if helps
-        else "none of more epsilon, fewer columns, declared domains, or more rows"
-    )
-    return f"{reason.split(' Raise epsilon')[0]} By itself would help: {said}. No row was read, and nothing is spent."
+    said = f"By itself would help: {'; or '.join(helps)}."
+    if not helps:
+        said = "Neither more epsilon, nor fewer columns, declared domains or more rows would help by itself."
+    return f"{_ADVICE.split(reason)[0]} {said} No row was read, and nothing is spent."

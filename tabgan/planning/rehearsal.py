@@ -39,7 +39,7 @@ class RehearsedFilter(PrivacyFilter):
     """A filter that notes what a fit would charge. Nothing is released, so nothing is checked, or written down."""
 
     def charge(self, *releases: Release, call: str = "") -> None:
-        """Record releases."""
+        """Record releases in memory."""
         del call
         self.entries.extend(releases)
 
