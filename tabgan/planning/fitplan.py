@@ -43,6 +43,8 @@ class FitPlan:
         surely_kept: Rows from which on it is released with a probability of 95%.
         adversary_share: Part of the budget, of mu**2, that trains critics of declared targets.
         adversary: Its steps and noise, in words; empty without a critic.
+        adversary_steps: Steps of DP-SGD, of all critics together.
+        adversary_noise: Noise of each step over the clipping bound; ``None`` without a critic.
         one_way: Mean expected error of single columns.
         two_way: Mean expected error of pairs.
         pairs: Number of pairs of columns.
@@ -67,6 +69,8 @@ class FitPlan:
     surely_kept: float | None
     adversary_share: float
     adversary: str
+    adversary_steps: int
+    adversary_noise: float | None
     one_way: ExpectedError
     two_way: ExpectedError
     pairs: int

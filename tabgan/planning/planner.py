@@ -191,6 +191,8 @@ def plan_fit(
         surely_kept=surely,
         adversary_share=adversary_share if plan.has_adversary else 0.0,
         adversary=_adversary(rehearsal, adversary_share),
+        adversary_steps=0 if plan.adversary is None else plan.adversary.steps,
+        adversary_noise=None if plan.adversary is None else plan.adversary.noise_multiplier,
         one_way=_error(expectation.one_way),
         two_way=_error(expectation.two_way),
         pairs=len(expectation.pairs),
@@ -219,6 +221,8 @@ def _releases(rehearsal: Rehearsal) -> Iterator[PlannedRelease]:
     certain = {N_ROWS, RECURRENCE, "kind of the values", "1-way histogram", "categories and 1-way histogram"}
     if not votes:
         certain |= {"decimals or resolution"}
+        has_cycles = any(each.encoder.column.cycles() for each in rehearsal.measured.released.columns)
+        certain |= set() if has_cycles else {"dependence score"}
     for what, noises in found.items():
         source = "public facts" if what in certain else "assumptions"
         yield PlannedRelease(what, len(noises), float(min(noises)), float(max(noises)), source)  # type: ignore[arg-type]

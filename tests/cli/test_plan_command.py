@@ -78,3 +78,15 @@ def test_a_dry_run_prints_plans(folder):
     assert said.count(" ?") == len(forecast.UNDECLARED)
     assert "n_rows is not declared in the schema, and rows are never counted for a plan" in said
     assert "No row was read, and nothing is spent." in said
+
+
+def test_a_file_of_many_jobs_has_as_many_plans_as_there_is_time_for(folder, monkeypatch):
+    monkeypatch.setattr(forecast, "MOST_PLANS", 1)
+    (folder / "jobs.yaml").write_text(
+        "matrix: {model.epsilon: [1, 2], random_state: [0, 1]}\n"
+        "source: {path: people.csv}\nschema: s.yaml\noutput: {folder: out}\n"
+    )
+    (folder / "s.yaml").write_text(SCHEMA + "n_rows: 20000\n")
+    said = run("run", "jobs.yaml", "--dry-run").output
+    assert said.count("no plan") == 2  # seeds share one
+    assert said.count("--only makes that of one job") == 1

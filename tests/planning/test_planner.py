@@ -88,7 +88,9 @@ class TestNoise:
 
     def test_the_adversary_is_the_plans(self, people, declared, plan):
         fitted = TabGAN(epsilon=2.0, schema=declared)._request(list(people), False).plan
-        assert f"{fitted.adversary.noise_multiplier:.3g}" in plan.adversary
+        run = fitted.adversary
+        assert (plan.adversary_steps, plan.adversary_noise) == (run.steps, run.noise_multiplier)
+        assert f"{run.noise_multiplier:.3g}" in plan.adversary
         assert plan.adversary_share == 0.2
 
     def test_scales_with_the_rows_of_an_entity(self):
