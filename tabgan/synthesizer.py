@@ -19,7 +19,7 @@ from tabgan._util.progress import Progress, told
 from tabgan._util.renamed import renamed_arguments, warn_of_old_name, warn_of_unused
 from tabgan._util.rng import RandomStreams
 from tabgan._util.tensors import resolve_device
-from tabgan._util.validate import nearest
+from tabgan._util.validate import nearest, true_or_false
 from tabgan.drawing.mixin import SamplerMixin
 from tabgan.errors import (
     BudgetExceededError,
@@ -32,7 +32,7 @@ from tabgan.fitting.checkpoint import folder_of
 from tabgan.fitting.fit import Request, Session, learn, say_what_is_spent, warn_of_weak_promise
 from tabgan.fitting.measured import marginals_frame
 from tabgan.fitting.modelfile import Fitted, read_model, stated_form, write_model
-from tabgan.io import as_frame, for_fit, open_table
+from tabgan.io import AnswerForm, as_frame, for_fit, open_table
 from tabgan.planning.plannermixin import PlannerMixin
 from tabgan.privacy.filter import UNTOLD_PLACE
 from tabgan.privacy.ledger.file import LedgerFile
@@ -43,6 +43,7 @@ from tabgan.privacy.unit import ROW, PrivacyUnit
 from tabgan.rules.judging import check_together
 from tabgan.schema import Schema
 from tabgan.table.checks import warn_if_synthetic
+from tabgan.table.headings import Headings, as_named
 from tabgan.table.losses import say
 from tabgan.table.reduction import Reduction
 
@@ -157,6 +158,7 @@ class TabGAN(PlannerMixin, SamplerMixin, BaseEstimator):
         ledger: LedgerConfig | str | Path | None = None,
         checkpoint: str | Path | None = None,
         source_table: object = None,
+        keep_index: bool = False,
     ) -> TabGAN:
         """Fit the model to a table.
 
@@ -177,6 +179,8 @@ class TabGAN(PlannerMixin, SamplerMixin, BaseEstimator):
                 fit. Only its owner can read it. Without ``ledger`` it keeps its own: resuming from two copies of it
                 then spends twice.
             source_table: The table that ``df`` was taken from, if rows were held out: the ledger is that table's.
+            keep_index: True to model the levels of a frame's index as columns of their names; samples have them
+                as their index. ``False`` leaves the index out.
 
         Returns:
             The fitted model itself.
@@ -195,9 +199,11 @@ class TabGAN(PlannerMixin, SamplerMixin, BaseEstimator):
         """
         del y
         self.check_params()
-        source = None
+        source, headings = None, None
         if isinstance(df, pd.DataFrame):
-            names = df.columns
+            headings = Headings.of(df, keep_index=true_or_false("keep_index", keep_index))
+            frame, source_table = (as_named(each, headings) for each in (df, source_table))
+            df, names = frame, frame.columns
         else:
             self._request((), untyped_text)  # wrong arguments are refused before a source is opened
             source = open_table(df, schema=self.schema)
@@ -227,6 +233,8 @@ class TabGAN(PlannerMixin, SamplerMixin, BaseEstimator):
             raise
         if source is not None:
             fitted = replace(fitted, csv=stated_form(source.form), answer=source.answer)
+        elif headings is not None:
+            fitted = replace(fitted, answer=AnswerForm(headings=headings))
         self._set_fitted(fitted)
         say(self.losses_, self.schema_.targets)
         return self
@@ -391,8 +399,11 @@ class TabGAN(PlannerMixin, SamplerMixin, BaseEstimator):
         from tabgan.evaluation.gate import Gate
 
         fitted = self._check_fitted()
-        real, holdout = as_frame(real, self.schema_), as_frame(holdout, self.schema_)
-        synthetic, source_table = as_frame(synthetic, self.schema_), as_frame(source_table, self.schema_)
+        headings = fitted.answer.headings
+        real, holdout, synthetic, source_table = (
+            as_frame(as_named(each, headings), self.schema_)
+            for each in (real, holdout, synthetic, source_table)
+        )
         subject = self._subject(synthetic, target, title, random_state, about, created, stated, declared)
         limits = Gate.of(gate, has_target=subject.schema.target is not None)
         terms = None
@@ -477,6 +488,7 @@ class TabGAN(PlannerMixin, SamplerMixin, BaseEstimator):
             raise SchemaError(f"target: no column {target!r}.{nearest(target, self.schema_.names)}")
         if synthetic is None:
             synthetic = self.sample(max(1, round(self.n_rows_)), random_state=random_state, as_="pandas")
+        synthetic = as_named(synthetic, fitted.answer.headings)
         lacking = [name for name in self.schema_.names if name not in getattr(synthetic, "columns", ())]
         if lacking:
             raise DataError(

@@ -72,6 +72,7 @@ ORDER = [
     "rules",
     "schema",
     "table.partitions",
+    "table.headings",
     "table.labels",
     "table.merged",
     "table.reduction",

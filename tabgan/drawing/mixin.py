@@ -34,6 +34,7 @@ from tabgan.io import answer_as, check_answer, check_writable
 from tabgan.io.part_files import compression_of, form_of_parts
 from tabgan.model.sampling import BATCH_SIZE
 from tabgan.table.conditions import conditions_of
+from tabgan.table.headings import as_named
 from tabgan.table.labels import check_label_column, labelled, with_label_column
 from tabgan.table.partial import check_rows, partial_rows
 from tabgan.table.solving import with_solved
@@ -95,17 +96,8 @@ class SamplerMixin:
         """
         form = self._check_fitted().answer
         kind = check_answer(as_, form.kind)
-        batches: list[pd.DataFrame] = list(
-            self.sample_batches(
-                n,
-                BATCH_SIZE,
-                conditions=conditions,
-                proportions=proportions,
-                impute=impute,
-                random_state=random_state,
-                label_column=label_column,
-                as_="pandas",
-            )
+        batches = list(
+            self._batches(n, BATCH_SIZE, conditions, proportions, impute, random_state, label_column)
         )
         if len(batches) == 1:
             return answer_as(batches[0], kind, form)
@@ -127,6 +119,22 @@ class SamplerMixin:
         as_: str | None = None,
     ) -> Iterator[Any]:
         """Return an iterator over tables of at most ``batch_size`` rows, ``n`` rows in total; see :meth:`sample`."""
+        form = self._check_fitted().answer
+        kind = check_answer(as_, form.kind)
+        tables = self._batches(n, batch_size, conditions, proportions, impute, random_state, label_column)
+        return (answer_as(table, kind, form) for table in tables)
+
+    def _batches(
+        self,
+        n: int,
+        batch_size: int,
+        conditions: Mapping[str, object] | None,
+        proportions: Mapping[str, object] | None,
+        impute: bool,
+        random_state: int | None,
+        label_column: str | None,
+    ) -> Iterator[pd.DataFrame]:
+        """Return an iterator over tables with names and without an index; see :meth:`sample`."""
         fitted = self._check_fitted()
         n = validate.integer_at_least("n", n, 0)
         batch_size = validate.integer_at_least("batch_size", batch_size, 1)
@@ -137,9 +145,7 @@ class SamplerMixin:
             stated = conditions_of(conditions, fitted.encoder.schema.names)
             source = shares_of(imputing(fitted) if impute else fitted, proportions, stated)
         check_label_column(label_column, fitted.encoder.schema.names)
-        kind = check_answer(as_, fitted.answer.kind)
-        tables = self._told(source, n, batch_size, self._streams(random_state), label_column)
-        return (answer_as(table, kind, fitted.answer) for table in tables)
+        return self._told(source, n, batch_size, self._streams(random_state), label_column)
 
     def _told(
         self,
@@ -315,10 +321,13 @@ class SamplerMixin:
     ) -> pd.DataFrame:
         fitted = self._check_fitted()
         unknown = validate.one_of("unknown", unknown, ("error", "ignore"))
+        headings = fitted.answer.headings
+        rows = as_named(rows, headings)
         check_rows(fitted.encoder, rows)
         solved = with_solved(rows, fitted.encoder)
         partial = partial_rows(fitted.encoder, solved, ignores_unknown=unknown == "ignore")
-        return completed(fitted, partial, self._streams(random_state), imputes=imputes)
+        whole = completed(fitted, partial, self._streams(random_state), imputes=imputes)
+        return whole if headings is None else headings.shown(whole)
 
     def _streams(self, random_state: int | None) -> RandomStreams:
         """Return the random streams of a sample."""

@@ -18,6 +18,7 @@ from tabgan._util.validate import one_of
 from tabgan.errors import ConfigError
 from tabgan.io.arrow_types import header_of_schema
 from tabgan.io.sinks import storable
+from tabgan.table.headings import Headings
 from tabgan.table.labels import LABEL, label_of, to_json
 
 Answer = Literal["pandas", "arrow", "polars"]
@@ -36,10 +37,12 @@ class AnswerForm:
     Attributes:
         kind: A pandas frame, an Arrow table or a Polars frame.
         types: Arrow's types by column, as text, of the table of the fit; none for a pandas frame.
+        headings: Labels and index of a pandas frame that has others than names.
     """
 
     kind: Answer = "pandas"
     types: Mapping[str, str] = field(default_factory=dict)
+    headings: Headings | None = None
 
     @classmethod
     def of_schema(cls, kind: Answer, schema: pa.Schema) -> AnswerForm:
@@ -54,8 +57,9 @@ class AnswerForm:
         Raises:
             ValueError, KeyError, TypeError: it describes none.
         """
-        form = cls(data["kind"], dict(data["types"]))
-        if form.kind not in ANSWERS or set(data) != {"kind", "types"}:
+        headings = Headings.from_dict(data["headings"]) if "headings" in data else None
+        form = cls(data["kind"], dict(data["types"]), headings)
+        if form.kind not in ANSWERS or set(data) - {"headings"} != {"kind", "types"}:
             raise ValueError
         if any(_type_of(text) is None for text in form.types.values()):
             raise ValueError
@@ -63,7 +67,8 @@ class AnswerForm:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the form as plain data."""
-        return {"kind": self.kind, "types": dict(self.types)}
+        plain: dict[str, Any] = {"kind": self.kind, "types": dict(self.types)}
+        return plain if self.headings is None else {**plain, "headings": self.headings.to_dict()}
 
 
 def check_answer(kind: str | None, default: Answer) -> Answer:
@@ -95,7 +100,7 @@ def library(name: str, extra: str, where: str = "source") -> Any:
 def answer_as(df: pd.DataFrame, kind: Answer, form: AnswerForm) -> Any:
     """Return a synthetic table as another kind of thing, with the types of the table of the fit where it keeps them."""
     if kind == "pandas":
-        return df
+        return df if form.headings is None else form.headings.shown(df)
     columns = [_array(df.iloc[:, place], form.types.get(str(name))) for place, name in enumerate(df.columns)]
     schema = pa.schema(
         [pa.field(str(name), column.type) for name, column in zip(df.columns, columns, strict=True)]

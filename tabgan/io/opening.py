@@ -22,6 +22,7 @@ from tabgan.io.file_source import FILE_FORMATS, FileFormat, of_files
 from tabgan.io.remote import is_url, remote_path
 from tabgan.io.sources import format_by_suffix
 from tabgan.schema import Schema
+from tabgan.table.headings import named_columns_of
 from tabgan.table.partitions import FrameParts, is_in_parts
 from tabgan.table.spooled import spooled
 
@@ -141,7 +142,9 @@ def as_frame(table: object, schema: Schema | None = None, *, reads_text: bool = 
         schema: Kinds of the columns, as far as they are known.
         reads_text: Flag: have text without types stand for the values of the schema's columns.
     """
-    if table is None or isinstance(table, pd.DataFrame):
+    if isinstance(table, pd.DataFrame):
+        return named_columns_of(table)
+    if table is None:
         return table
     source = open_table(table, schema=schema)
     frame = in_one_frame(source)

@@ -57,6 +57,11 @@ class FixedCombinations(Rule):
     def check_domain(self, described: Mapping[str, Column], where: str) -> None:
         for j, name in enumerate(self.columns):
             column = described[name]
+            if column.is_made_up:
+                raise ConfigError(
+                    f"{where}.columns[{j}]: column {name!r} is {column.kind}, whose cells are made up, so that none "
+                    "belongs to a value of another column. Leave it out of the rule, or declare it as categorical."
+                )
             if has_range(column) and not column.is_writable:
                 raise ConfigError(
                     f"{where}.columns[{j}]: {name!r} has a format, so its precision has to be declared: "

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tabgan.columns import Column
+from tabgan.columns.keys import typed
 from tabgan.columns.values import boolean_of, float_of, objects
 from tabgan.errors import ConfigError
 from tabgan.rules.rule import Rule, is_within, several_names, values_of
@@ -108,6 +109,16 @@ class Unique(Rule):
     def check(self, described: Mapping[str, Column], where: str) -> None:
         self.check_names(described, where)
 
+    def check_domain(self, described: Mapping[str, Column], where: str) -> None:
+        if any(described[name].has_unique_values for name in self.unique):
+            return
+        for j, name in enumerate(self.unique):
+            if described[name].is_filled:
+                raise ConfigError(
+                    f"{where}.unique[{j}]: column {name!r} is {described[name].kind}, whose cells are made once a row "
+                    "is drawn, so that nothing keeps them apart. Leave it out of the rule, or declare it as unique."
+                )
+
     def keeps(
         self, table: pd.DataFrame, described: Mapping[str, Column], known: Sequence[pd.DataFrame] = ()
     ) -> np.ndarray:
@@ -122,6 +133,9 @@ class Unique(Rule):
         """Return the values of each row, equal for equal ones."""
         columns = []
         for name in self.unique:
+            if described[name].is_made_up:  # a category stands for many values, which are told apart
+                columns.append(typed(table[name]))
+                continue
             found, keys = values_of(table[name], described[name])
             columns.append([None if np.isnan(v) else keys[int(v)] if keys is not None else v for v in found])
         return list(zip(*columns, strict=True))

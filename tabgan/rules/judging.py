@@ -246,7 +246,28 @@ def check_together(
                 raise ConfigError(
                     f"{where}: column {name!r} is generated, so no rule can hold for it. Drop the rule."
                 )
+    _check_emptied(rules)
     _check_order(rules, described)
+
+
+def _check_emptied(rules: Sequence[Rule]) -> None:
+    """Raise if a column of open combinations is emptied by other columns: nobody knows if what is left occurs.
+
+    Raises:
+        ConfigError: naming the rule by its place, and the column.
+    """
+    emptied = [(where, rule) for where, rule in named(rules) if isinstance(rule, Missing)]
+    for where, rule in named(rules):
+        columns = (
+            set(rule.sides.values()) if isinstance(rule, FixedCombinations) and rule.needs_rows else set()
+        )
+        for place, other in emptied:
+            outside = [name for name in other.when if name not in columns]
+            if other.missing in columns and outside:
+                raise ConfigError(
+                    f"{place}.missing: column {other.missing!r} is part of the combinations of {where}, and "
+                    f"{outside[0]!r} is not. Add it to their columns, state allowed combinations, or drop a rule."
+                )
 
 
 def _check_order(rules: Sequence[Rule], described: Mapping[str, Column]) -> None:

@@ -20,6 +20,7 @@ from tabgan.errors import ConfigError, DataError, SchemaError
 from tabgan.schema import Schema
 from tabgan.table.coded import CodedColumn
 from tabgan.table.codes import TableEncoder
+from tabgan.table.headings import name_of
 
 logger = logging.getLogger(__name__)
 
@@ -182,6 +183,7 @@ def conditions_of(
         raise ConfigError(
             f"{where}: expected a mapping from column names to values, got {type(wanted).__name__}."
         )
+    wanted = {name if (known := name_of(name)) is None else known: each for name, each in wanted.items()}
     for name in wanted:
         if name not in schema_names:
             raise SchemaError(f"{where}: no column {name!r}.{nearest(name, schema_names)}")
@@ -223,7 +225,7 @@ def _shares_of_column(name: object, stated: Any) -> tuple[str, list[Condition], 
     ]
     if sum(shares) > 1.0 + ROUNDING:
         raise ConfigError(f"{where}: expected shares that sum to at most 1, got {sum(shares):g}.")
-    return str(name), parts, shares
+    return name_of(name) or str(name), parts, shares
 
 
 def check_declared(conditions: Mapping[str, Condition], schema: Schema) -> None:

@@ -24,7 +24,7 @@ from tabgan.errors import ConfigError, SchemaError
 from tabgan.rules import FixedCombinations, Formula, Geo, Missing, OneOf, Rule, Unique
 from tabgan.rules.judging import check_together, in_order, named
 from tabgan.schema import Schema
-from tabgan.table.merged import Merged, merged_of
+from tabgan.table.merged import BROKEN, Merged, merged_of
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,16 @@ class Reduction:
         )
 
     def merge(self, part: Merged, df: pd.DataFrame) -> pd.Series:
-        """Return a merged column of a table with at least its members: each cell a function of its row."""
+        """Return a merged column of a table with at least its members: each cell a function of its row.
+
+        A row that breaks a rule on missing cells of combined columns has none of the combinations that may be released.
+        """
         read = read_text(df[list(part.members)], [self.described[name] for name in part.members])
-        return part.merge(read, self.described).set_axis(df.index)
+        found = part.merge(read, self.described).set_axis(df.index)
+        for rule in self.schema.rules:
+            if isinstance(rule, Missing) and set(rule.sides.values()) <= set(part.members):
+                found = found.mask(~rule.keeps(read, self.described), BROKEN)
+        return found
 
     def completed(self, inner: Schema) -> Reduction:
         """Return the same reduction with the completed schema of the reduced table, and the table's own with it."""
