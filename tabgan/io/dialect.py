@@ -230,6 +230,11 @@ def read_header(file: TextIO, path: AnyPath, separator: str | None) -> Header:
             f"source: {str(path)!r} is not a readable csv file: its header holds null characters. If it is UTF-16, "
             "say so: encoding: utf-16-le (--encoding utf-16-le)."
         )
+    if raw.startswith(("# ", "#!", "##", "#\t")) or raw.strip() == "#":
+        raise DataError(
+            f"source: {str(path)!r} begins with a comment, where the names of columns are expected. Remove lines "
+            "that begin with '#', or that sign if the line holds the names."
+        )
     found = (
         _separator_of(raw, path, separator == AUTO or ".tsv" in path.suffixes)
         if separator in (None, AUTO)

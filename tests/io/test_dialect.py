@@ -81,6 +81,15 @@ class TestSeparator:
         path = _csv(tmp_path, 'a,"b;c","d|e"\n1,2,3\n')
         assert list(read_table(path, separator="auto").columns) == ["a", "b;c", "d|e"]
 
+    @pytest.mark.parametrize("first", ["# made by a program", "# x, y", "#", "## x", "#!x"])
+    def test_a_comment_is_no_header(self, tmp_path, first):
+        path = tmp_path / "t.csv"
+        path.write_text(f"{first}\na,b\n1,2\n")
+        with pytest.raises(DataError, match="begins with a comment"):
+            read_table(path)
+        path.write_text("#id,b\n1,2\n")
+        assert list(read_table(path)) == ["#id", "b"]
+
     def test_blanks_between_words_may_separate(self, tmp_path):
         path = _csv(tmp_path, "first second\n1  2\n")
         with pytest.raises(DataError, match="one name with blanks"):
