@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 import numpy as np
 import pandas as pd
@@ -29,10 +29,11 @@ from tabgan.errors import (
     SchemaError,
 )
 from tabgan.fitting.checkpoint import folder_of
-from tabgan.fitting.fit import Request, Session, learn, say_what_is_spent, warn_of_weak_promise
+from tabgan.fitting.fit import FitOptions, Request, Session, learn, say_what_is_spent, warn_of_weak_promise
 from tabgan.fitting.measured import marginals_frame
 from tabgan.fitting.modelfile import Fitted, read_model, stated_form, write_model
 from tabgan.io import AnswerForm, as_frame, for_fit, open_table
+from tabgan.io.answers import ArrowTable, TableT
 from tabgan.planning.plannermixin import PlannerMixin
 from tabgan.privacy.filter import UNTOLD_PLACE
 from tabgan.privacy.ledger.file import LedgerFile
@@ -48,6 +49,9 @@ from tabgan.table.losses import say
 from tabgan.table.reduction import Reduction
 
 if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
+
     from tabgan.assessment.assess import Subject
     from tabgan.audit.outcome import AuditResult
     from tabgan.evaluation import Rule
@@ -66,7 +70,7 @@ _OLD_NAMES = {"evaluation_epsilon": "private_metrics_epsilon", "evaluation_delta
 FITTED_ATTRIBUTES = ("_fitted", "_times_sampled", "schema_", "privacy_", "n_rows_", "losses_")
 
 
-class TabGAN(PlannerMixin, SamplerMixin, BaseEstimator):
+class TabGAN(PlannerMixin, SamplerMixin[TableT], BaseEstimator):
     """A differentially private synthesizer for tables.
 
     ``fit`` measures noisy marginals of the table and fits a generator to them; where the schema declares targets, a
@@ -147,6 +151,17 @@ class TabGAN(PlannerMixin, SamplerMixin, BaseEstimator):
         if self.schema is not None and self.schema.n_rows is not None:
             self._request((), untyped_text=False)
 
+    @overload
+    def fit(
+        self, df: pl.DataFrame | pl.LazyFrame, y: None = None, **options: Unpack[FitOptions]
+    ) -> TabGAN[pl.DataFrame]: ...
+
+    @overload
+    def fit(self, df: ArrowTable, y: None = None, **options: Unpack[FitOptions]) -> TabGAN[pa.Table]: ...
+
+    @overload
+    def fit(self, df: object, y: None = None, **options: Unpack[FitOptions]) -> TabGAN[pd.DataFrame]: ...
+
     @renamed_arguments(reads_text="untyped_text", part_of="source_table")
     def fit(
         self,
@@ -159,7 +174,7 @@ class TabGAN(PlannerMixin, SamplerMixin, BaseEstimator):
         checkpoint: str | Path | None = None,
         source_table: object = None,
         keep_index: bool = False,
-    ) -> TabGAN:
+    ) -> TabGAN[Any]:
         """Fit the model to a table.
 
         Args:

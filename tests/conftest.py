@@ -177,11 +177,10 @@ class ReproducibleNoise:
             if random_state is None and self.source is not None:
                 own._entropy = int.from_bytes(self.source.bytes(16), "little")
 
+        kept = ("vector_domain", "map_domain", "atom_domain")
+        kept += ("l2_distance", "l02inf_distance", "absolute_distance")
         mechanisms.dp = types.SimpleNamespace(
-            **{name: getattr(space, name) for name in ("vector_domain", "map_domain", "atom_domain")},
-            **{
-                name: getattr(space, name) for name in ("l2_distance", "l02inf_distance", "absolute_distance")
-            },
+            **{name: cache(getattr(space, name)) for name in kept},  # the same objects for all tests
             m=types.SimpleNamespace(make_gaussian=gaussian, make_gaussian_threshold=gaussian_threshold),
         )
         for module in (contributions, dpsgd, canaries):

@@ -9,7 +9,7 @@ import tempfile
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Generic, Literal, TypedDict, Unpack, overload
 
 import pandas as pd
 
@@ -31,6 +31,7 @@ from tabgan.drawing.stream import WORTH_PROCESSES, Manifest, write_alone, write_
 from tabgan.errors import ConfigError, NotFittedError, is_told, without_cells
 from tabgan.fitting.modelfile import Fitted
 from tabgan.io import answer_as, check_answer, check_writable
+from tabgan.io.answers import TableT
 from tabgan.io.part_files import compression_of, form_of_parts
 from tabgan.model.sampling import BATCH_SIZE
 from tabgan.table.conditions import conditions_of
@@ -39,10 +40,24 @@ from tabgan.table.labels import check_label_column, labelled, with_label_column
 from tabgan.table.partial import check_rows, partial_rows
 from tabgan.table.solving import with_solved
 
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
+
 logger = logging.getLogger(__name__)
 
 
-class SamplerMixin:
+class SampleOptions(TypedDict, total=False):
+    """Arguments of a sample that leave open what kind of table it is."""
+
+    conditions: Mapping[str, object] | None
+    proportions: Mapping[str, object] | None
+    impute: bool
+    random_state: int | None
+    label_column: str | None
+
+
+class SamplerMixin(Generic[TableT]):
     """Methods of a fitted synthesizer that draw rows. They cost no privacy: everything they use is released.
 
     Attributes:
@@ -52,6 +67,23 @@ class SamplerMixin:
     random_state: int | None
     _fitted: Fitted
     _times_sampled: int
+
+    @overload
+    def sample(self, n: int, *, as_: None = None, **options: Unpack[SampleOptions]) -> TableT: ...
+
+    @overload
+    def sample(self, n: int, *, as_: Literal["pandas"], **options: Unpack[SampleOptions]) -> pd.DataFrame: ...
+
+    @overload
+    def sample(self, n: int, *, as_: Literal["arrow"], **options: Unpack[SampleOptions]) -> pa.Table: ...
+
+    @overload
+    def sample(self, n: int, *, as_: Literal["polars"], **options: Unpack[SampleOptions]) -> pl.DataFrame: ...
+
+    @overload
+    def sample(
+        self, n: int, *, as_: str | None, **options: Unpack[SampleOptions]
+    ) -> TableT | pd.DataFrame | pa.Table | pl.DataFrame: ...
 
     def sample(
         self,
@@ -63,11 +95,12 @@ class SamplerMixin:
         random_state: int | None = None,
         label_column: str | None = None,
         as_: str | None = None,
-    ) -> Any:
+    ) -> object:
         """Return ``n`` synthetic rows. ``attrs["tabgan.synthetic"]`` of the table says that it is synthetic.
 
         They are the same kind of thing as the table of the fit: an Arrow table for Arrow's, a Polars frame for Polars',
         a pandas frame for all others. The metadata of an Arrow table hold what ``attrs`` holds of a frame.
+        Type checkers know it from the argument of ``fit``, or from ``as_``; without either they expect a frame.
 
         Args:
             n: Number of rows, at least 0.
@@ -106,6 +139,31 @@ class SamplerMixin:
             table.attrs[EFFECTIVE] = sum(batch.attrs[EFFECTIVE] for batch in batches)
         return answer_as(table, kind, form)
 
+    @overload
+    def sample_batches(
+        self, n: int, batch_size: int = 100_000, *, as_: None = None, **options: Unpack[SampleOptions]
+    ) -> Iterator[TableT]: ...
+
+    @overload
+    def sample_batches(
+        self, n: int, batch_size: int = 100_000, *, as_: Literal["pandas"], **options: Unpack[SampleOptions]
+    ) -> Iterator[pd.DataFrame]: ...
+
+    @overload
+    def sample_batches(
+        self, n: int, batch_size: int = 100_000, *, as_: Literal["arrow"], **options: Unpack[SampleOptions]
+    ) -> Iterator[pa.Table]: ...
+
+    @overload
+    def sample_batches(
+        self, n: int, batch_size: int = 100_000, *, as_: Literal["polars"], **options: Unpack[SampleOptions]
+    ) -> Iterator[pl.DataFrame]: ...
+
+    @overload
+    def sample_batches(
+        self, n: int, batch_size: int = 100_000, *, as_: str | None, **options: Unpack[SampleOptions]
+    ) -> Iterator[TableT | pd.DataFrame | pa.Table | pl.DataFrame]: ...
+
     def sample_batches(
         self,
         n: int,
@@ -117,7 +175,7 @@ class SamplerMixin:
         random_state: int | None = None,
         label_column: str | None = None,
         as_: str | None = None,
-    ) -> Iterator[Any]:
+    ) -> Iterator[object]:
         """Return an iterator over tables of at most ``batch_size`` rows, ``n`` rows in total; see :meth:`sample`."""
         form = self._check_fitted().answer
         kind = check_answer(as_, form.kind)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -68,6 +68,17 @@ FACTOR_SPREAD = 0.5
 
 #: The bound of a row's slope without privacy, which none exceeds.
 UNCLIPPED = 1e6
+
+
+class FitOptions(TypedDict, total=False):
+    """Arguments of a fit that leave open what kind of table its samples are."""
+
+    progress: Progress | None
+    untyped_text: bool
+    ledger: LedgerConfig | str | Path | None
+    checkpoint: str | Path | None
+    source_table: object
+    keep_index: bool
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import importlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 
 import pandas as pd
 import pyarrow as pa
@@ -21,6 +21,15 @@ from tabgan.io.sinks import storable
 from tabgan.table.headings import Headings
 from tabgan.table.labels import LABEL, label_of, to_json
 
+if TYPE_CHECKING:
+    import typing_extensions
+
+    TableT = typing_extensions.TypeVar("TableT", default=pd.DataFrame)
+else:
+    TableT = TypeVar(
+        "TableT"
+    )  # the kind of table that a model is fitted to; a pandas frame, unless its type is known
+
 Answer = Literal["pandas", "arrow", "polars"]
 
 ANSWERS: tuple[Answer, ...] = ("pandas", "arrow", "polars")
@@ -28,6 +37,13 @@ ANSWERS: tuple[Answer, ...] = ("pandas", "arrow", "polars")
 _ZONED = re.compile(r"timestamp\[(s|ms|us|ns), tz=([^\]]+)\]")
 _DECIMAL = re.compile(r"decimal(32|64|128|256)\((\d{1,2}), (-?\d{1,2})\)")
 _DICTIONARY = re.compile(r"dictionary<values=(\w+), indices=\w+, ordered=[01]>")
+
+
+class ArrowTable(Protocol):
+    """An Arrow table, or another source in Arrow's batches, as a type checker tells it from a frame."""
+
+    def to_batches(self) -> object:
+        """Return its batches."""
 
 
 @dataclass(frozen=True)

@@ -631,12 +631,13 @@ def die_after_the_line(path, line, mode=0o666):
     raise Killed
 
 
-def test_a_last_line_that_was_cut_off_while_it_was_written_is_no_line(written):
+@pytest.mark.parametrize("every", [23, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_last_line_that_was_cut_off_while_it_was_written_is_no_line(written, every):
     """At whatever byte. What it would have charged for never ran."""
     before, guard = written.read_bytes(), guard_of(written).read_bytes()
     LedgerFile(written).charge("f2", "3 c", [release(30.0)])
     line = written.read_bytes()[len(before) :]
-    for cut in range(len(line)):
+    for cut in sorted({*range(0, len(line), every), 1, len(line) - 2, len(line) - 1}):
         written.write_bytes(before + line[:cut])
         guard_of(written).write_bytes(guard)
         assert len(LedgerFile(written).records) == 9
