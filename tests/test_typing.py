@@ -47,9 +47,6 @@ def wrong(model: TabGAN, frame: pd.DataFrame) -> None:
     model.sample(3, as_="arrow").head()
 """
 
-#: Lines of ``wrong``, by what a checker says of each.
-ERRORS = ["call-overload", "call-overload", "call-overload", "attr-defined"]
-
 
 @pytest.mark.slow
 def test_a_sample_is_the_kind_of_table_that_the_model_was_fitted_to(tmp_path):
@@ -68,7 +65,6 @@ def test_a_sample_is_the_kind_of_table_that_the_model_was_fitted_to(tmp_path):
         capture_output=True,
         text=True,
     )
-    errors = [line for line in done.stdout.splitlines() if ": error:" in line]
-    first = USE.splitlines().index("def wrong(model: TabGAN, frame: pd.DataFrame) -> None:") + 2
-    found = [(int(line.split(":")[1]), line.rpartition("[")[2].rstrip("]")) for line in errors]
-    assert found == [(first + place, code) for place, code in enumerate(ERRORS)], done.stdout + done.stderr
+    wrong = USE.splitlines().index("def wrong(model: TabGAN, frame: pd.DataFrame) -> None:") + 1
+    found = {int(line.split(":")[1]) for line in done.stdout.splitlines() if ": error:" in line}
+    assert found == set(range(wrong + 1, len(USE.splitlines()) + 1)), done.stdout + done.stderr

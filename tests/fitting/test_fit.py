@@ -705,6 +705,7 @@ def test_each_target_has_a_critic_a_test_and_its_part_of_the_budget(path, monkey
     assert recomputed(path) == pytest.approx(fitted.privacy_.epsilon_spent, abs=ROUNDING)
 
 
+@pytest.mark.family(keep=1)
 @pytest.mark.parametrize("at", [2, ADVERSARY_STEPS + 2])
 def test_a_fit_with_several_critics_resumes_in_the_middle_of_any(path, folder, monkeypatch, no_sync, at):
     schema = Schema(

@@ -167,7 +167,11 @@ def check_four_roads(epsilon, delta, share, n_rows):
 
 @pytest.mark.parametrize(
     ("epsilon", "n_rows"),
-    [(1.0, None), (0.1, 1_000_000), pytest.param(1.0, 1_000_000, marks=pytest.mark.family)],
+    [
+        (1.0, None),
+        pytest.param(0.1, 1_000_000, marks=pytest.mark.family),
+        pytest.param(1.0, 1_000_000, marks=pytest.mark.family),
+    ],
 )
 def test_the_other_roads_would_see_noise_that_is_a_little_too_small(epsilon, n_rows):
     plan = make_plan(epsilon, DELTA, adversary_share=0.5, n_rows=n_rows)
@@ -223,6 +227,7 @@ def test_gaussians_compose_like_one():
     assert epsilon_of(combined_mu(parts), (), DELTA) == pytest.approx(accountant.get_epsilon(DELTA), rel=5e-3)
 
 
+@pytest.mark.family(keep=1)
 @pytest.mark.parametrize(
     "run",
     [
@@ -245,6 +250,7 @@ def test_everything_together_stays_below_rdp_and_above_its_parts():
     assert total <= rdp_epsilon(0.2, runs, DELTA)
 
 
+@pytest.mark.family(keep=1)
 @pytest.mark.parametrize("mu", [0.0, 0.3])
 def test_runs_that_take_every_unit_are_plain_gaussians(mu):
     runs = (

@@ -612,8 +612,9 @@ class TestFrequentNumbers:
     def test_the_noise_is_the_one_in_the_ledger(self):
         df = self.table()
         exact = df["x"].value_counts().sort_index().to_numpy()
+        """Two-sided, with wrong scales as controls: 2/3 and 3/2."""
         errors, noise = [], 0.0
-        for _ in range(60):
+        for _ in range(50):
             plan = make_plan(3.0, 1e-6)
             ledger, seen = PrivacyFilter(plan), []
             measurer = Measurer(ledger)
@@ -622,7 +623,15 @@ class TestFrequentNumbers:
             release_table(df, Schema(), plan, measurer)
             errors.append(seen[0].counts - exact)
             noise = next(e.noise_multiplier for e in ledger.entries if e.what == "frequent numbers")
-        assert 0.85 * noise < np.std(np.concatenate(errors)) < 1.15 * noise
+        draws = np.concatenate(errors)
+        assert len(draws) == 400
+
+        def fits(scale):
+            low, high = stats.chi2.interval(1 - 1e-7, len(draws))
+            return bool(low < (draws**2).sum() / scale**2 < high)
+
+        assert fits(noise)
+        assert not any(fits(noise * wrong) for wrong in (2 / 3, 3 / 2))
 
 
 class TestDiscoveries:
