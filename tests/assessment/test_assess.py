@@ -206,6 +206,7 @@ class TestGate:
         assert report.shareable.decision.outcome == "open"
 
     @pytest.mark.parametrize("has_all_steps", [False, pytest.param(True, marks=pytest.mark.slow)])
+    @pytest.mark.family
     def test_known_extremes(self, has_all_steps, monkeypatch):
         """A copy of the real rows fails; rows that nobody learnt from pass; shuffled columns lose pairs, not shapes."""
         monkeypatch.undo()  # here it matters how well models learn

@@ -130,7 +130,7 @@ class TestTheTableOfTheFit:
         monkeypatch.chdir(tmp_path)
         return pd.read_csv("real.csv", parse_dates=["since"], float_precision="round_trip")
 
-    @pytest.mark.family(keep=2)
+    @pytest.mark.family(keep=1)
     @pytest.mark.parametrize("form", ["as it is", "shuffled", "int32", "parquet", "arrow"])
     def test_is_taken_as_what_it_is(self, here, form):
         name = "real.csv" if form == "as it is" else "other.parquet"
@@ -152,6 +152,7 @@ class TestTheTableOfTheFit:
         assert found.exit_code != 0
         assert "belongs to another table" in " ".join(found.output.split())
 
+    @pytest.mark.family
     def test_may_be_what_a_part_was_taken_from(self, here):
         """As where a job held rows out: the ledger is the whole table's."""
         here.iloc[:500].to_csv("part.csv", index=False)
@@ -281,6 +282,7 @@ class TestGateAndEdition:
         assert "The gate passes the table" in run(*files, "--gate", "gate.yaml", "-o", "r.html").stdout
 
 
+@pytest.mark.family
 def test_the_standard_gate(files):
     result = run(*files, "--gate", "standard", "-o", "r.json", code=None)
     assert "The gate" in result.stdout

@@ -88,6 +88,7 @@ class TestFit:
         )
         assert "epsilon_cap and delta_cap together" in fit("--epsilon-cap", "1", code=2)
 
+    @pytest.mark.family
     def test_a_newer_state_of_the_table_is_taken_when_it_is_said_to_be_one(self, fitted):
         df = pd.read_csv("people.csv")
         df.iloc[1:].to_csv("people.csv", index=False)
@@ -228,6 +229,7 @@ random_state: 0
     def _job(self, folder):
         Path("people.yaml").write_text(self.JOB)
 
+    @pytest.mark.family
     def test_the_ledger_is_of_the_whole_source_whatever_is_held_out(self):
         """The coins are fresh in each run; the table is not another one for that."""
         text = run("run", "people.yaml")

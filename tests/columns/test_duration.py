@@ -189,6 +189,7 @@ class TestWholeWay:
         with pytest.raises(DataError, match="cannot be read as timedelta64"):
             read_table(path, dtypes=wanted, as_text=as_text)
 
+    @pytest.mark.family
     def test_evaluation_and_rules(self):
         real, holdout = stays(600, 2), stays(300, 3)
         rule = Inequality("least", "stay")

@@ -251,6 +251,7 @@ class TestWholeWay:
         pq.write_table(pa.table({"a": pa.array([dt.time(9, 30), None], type=type_)}), tmp_path / "t.parquet")
         assert read_table(tmp_path / "t.parquet")["a"].tolist() == [dt.time(9, 30), None]
 
+    @pytest.mark.family
     def test_evaluation_and_rules(self):
         real, holdout = shifts(400, 2), shifts(200, 3)
         rule = Inequality("open", "start")

@@ -48,6 +48,7 @@ def test_imputed_rows_lack_nothing(model, masked):
     assert not model.impute(masked, random_state=1).isna().any().any()
 
 
+@pytest.mark.family
 def test_whole_rows_are_as_those_of_the_model(model, free):
     """Given cells that are the model's own make whole rows that are its own."""
     rows = free.head(2_000).drop(columns="key")

@@ -20,6 +20,7 @@ def few_candidates(monkeypatch):
     monkeypatch.setattr(raking, "PILOT", 4_096)
 
 
+@pytest.mark.family
 def test_shares_of_the_second_and_the_twentieth_column_are_met(model):
     names = model._fitted.encoder.names
     sample = model.sample(2_000, proportions=SHARES, random_state=0)
@@ -63,6 +64,7 @@ def test_ranges_conditions_batches_and_seeds(model):
     assert len(model.sample(0, proportions=SHARES)) == 0
 
 
+@pytest.mark.family
 def test_rare_combinations_are_drawn_under_conditions(model, monkeypatch):
     monkeypatch.setattr(raking, "MOST_CANDIDATES", 1)
     sample = model.sample(4_000, proportions={"in": {True: 0.02}, "c8": {"u": 0.95}}, random_state=0)

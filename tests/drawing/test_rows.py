@@ -31,6 +31,7 @@ def _tables(fitted, n, batch_size, keeps, seed=0):
     ("n", "batch_size", "sizes"), [(0, 5, [0]), (1, 5, [1]), (12, 5, [5, 5, 2]), (60_000, 10**6, [60_000])]
 )
 @pytest.mark.parametrize("keeps", [None, lambda table: table["is_in"].to_numpy(bool)])
+@pytest.mark.family(keep=3)
 def test_exactly_as_many_as_asked_for(fitted, n, batch_size, sizes, keeps):
     tables = _tables(fitted, n, batch_size, keeps)
     assert [len(table) for table in tables] == sizes

@@ -77,6 +77,7 @@ class TestExtremes:
         assert found["validity"].value > 0.99
         assert found["exact_copies"].value < 0.01
 
+    @pytest.mark.family
     def test_shuffled_columns_keep_shapes_and_lose_the_rest(self, make, shuffled):
         real, holdout = make(600, 0), make(600, 1)
         found = evaluate(real, holdout, shuffled(real), target="bought")
@@ -150,6 +151,7 @@ class TestResult:
         assert data["random_state"] == 3
         assert data["metrics"][NAMES.index("shapes")]["value"] == found["shapes"].value
 
+    @pytest.mark.family
     def test_same_seed_same_figures(self, make, few_trees):
         tables = make(100, 0), make(100, 1), make(100, 2)
         first, second = (evaluate(*tables, target="bought", random_state=7) for _ in range(2))
@@ -169,6 +171,7 @@ class TestResult:
         for table, copy in zip(tables, copies, strict=True):
             pd.testing.assert_frame_equal(table, copy)
 
+    @pytest.mark.family
     def test_order_of_rows_and_columns_does_not_matter_much(self, make, few_trees):
         real, holdout, synthetic = make(200, 0), make(100, 1), make(200, 2)
         mixed = real.sample(frac=1, random_state=1)
@@ -192,6 +195,7 @@ class TestResult:
 
 
 class TestOddTables:
+    @pytest.mark.family
     def test_every_type_that_a_column_may_have(self, few_trees):
         def table(seed: int) -> pd.DataFrame:
             rng = np.random.default_rng(seed)
@@ -289,6 +293,7 @@ class TestOddTables:
         for name in ("tvd2", "tvd3", "trends", "c2st", "tstr", "dcr_share", "inference"):
             assert found[name].reason, name
 
+    @pytest.mark.family
     def test_a_schema_of_all_kinds(self, make, few_trees):
         schema = Schema(
             columns=[

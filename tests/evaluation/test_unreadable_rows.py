@@ -124,6 +124,7 @@ def test_a_column_that_cannot_be_counted_has_no_picture():
     assert found == NoOverlay("Not computed: its cells cannot be counted (TypeError).")
 
 
+@pytest.mark.family
 def test_a_job_ends_well_whatever_is_held_out(tmp_path, monkeypatch, few_trees):
     """Pitfall 36. What was paid for is written."""
     monkeypatch.chdir(tmp_path)

@@ -39,6 +39,7 @@ class TestTask:
             tstr, trtr = found[f"tstr{name}"], found[f"trtr{name}"]
             assert (tstr.reference, tstr.reference_interval) == (trtr.value, trtr.interval)
 
+    @pytest.mark.family
     def test_rare_classes_do_not_upset_the_trees(self):
         """Without a penalty on leaves, this table's own ROC AUC is 0.66."""
 

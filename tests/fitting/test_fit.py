@@ -453,6 +453,7 @@ def test_a_fit_that_is_stopped_again_and_again_ends_within_its_plan(
         assert recomputed(path) == pytest.approx(fitted.privacy_.epsilon_spent, abs=ROUNDING)
 
 
+@pytest.mark.family
 def test_one_that_never_gets_past_a_stage_ends_in_a_typed_error(path, folder, monkeypatch, no_sync):
     """Its charge is spent each time, until the plan has no room for it; nothing is overspent."""
     with (
@@ -955,6 +956,7 @@ def test_a_part_of_a_table_adds_to_the_ledger_of_the_whole(path, no_sync):
 # -- arguments that a file has to hold ----------------------------------------------------------------------------
 
 
+@pytest.mark.family
 def test_all_that_may_be_an_argument_can_be_kept(folder, monkeypatch, no_sync):
     """Numbers of NumPy, and dates in a schema."""
     df = table().assign(since=pd.Timestamp("2020-03-01"))
@@ -973,6 +975,7 @@ def test_all_that_may_be_an_argument_can_be_kept(folder, monkeypatch, no_sync):
     assert fitted.sample(5)["since"].dt.year.eq(2020).all()
 
 
+@pytest.mark.family
 def test_a_seed_that_was_left_open_is_drawn_once_for_a_checkpoint(folder, monkeypatch, no_sync):
     stopped(None, folder, monkeypatch, random_state=None)
     first = model(random_state=None).fit(table(), checkpoint=folder)

@@ -100,6 +100,7 @@ def _refused(path, match="damaged|incomplete|version"):
 
 class TestRoundTrip:
     @pytest.mark.parametrize("name", ["private", "plain", "corrected"])
+    @pytest.mark.family(keep=1)
     def test_samples_the_same_rows(self, name, request, tmp_path):
         model = request.getfixturevalue(name)
         model.save(tmp_path / "m")

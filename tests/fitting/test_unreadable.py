@@ -115,6 +115,7 @@ def _fit(series: pd.Series, declared: object, *, untyped_text: bool) -> None:
 
 
 @pytest.mark.parametrize(("place", "name"), list(enumerate(COLUMNS)))
+@pytest.mark.family(keep=4)
 def test_no_cell_stops_a_fit_that_was_charged(place, name):
     """Pitfall 35: each column open, and under one declaration in turn."""
     kinds = [declared for declared in DECLARED.values() if declared is not None]

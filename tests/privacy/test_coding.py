@@ -83,6 +83,7 @@ def test_what_the_values_lack_of_all_rows_is_of_other_values_and_as_noisy_as_all
     assert marginal.noise_stddev[-1] == pytest.approx(expected)
 
 
+@pytest.mark.family
 def test_many_columns_share_the_codes():
     rng = np.random.default_rng(0)
     numbers = {f"x{i}": rng.normal(size=2_000).round(2) for i in range(90)}

@@ -167,6 +167,7 @@ class TestExtremes:
         assert found["linkability"].value < 0.05
         assert found["inference"].risk.interval.low < 0.05
 
+    @pytest.mark.family
     def test_unequal_tables(self, make):
         """Copies are found, and no more is, where a holdout is small."""
         real = make(600, 0)
