@@ -300,7 +300,7 @@ class FakeReport:
     def shareable(self) -> FakeReport:
         return replace(self, edition="SHAREABLE")
 
-    def to_html(self, path: Path) -> None:
+    def to_html(self, path: Path, *, summary: bool = False) -> None:
         path.write_text(f"{self.edition} {self.title}")
 
     to_json = to_pdf = to_markdown = to_html
