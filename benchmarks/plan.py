@@ -198,8 +198,8 @@ def page_table(result: dict[str, Any]) -> str:
             f"{each['runs']} for single columns"
         )
     said = (
-        f"Within a factor of {FACTOR:g}: {'; '.join(told)}. The others are marked (!). Assumptions were found on the tables "
-        "that are not in italics."
+        f"Within a factor of {FACTOR:g}: {'; '.join(told)}. The others are marked (!). Assumptions were found on the "
+        "tables that are not in italics."
     )
     return "\n".join([*lines, "", said, ""])
 

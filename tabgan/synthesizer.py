@@ -217,7 +217,7 @@ class TabGAN(PlannerMixin, SamplerMixin[TableT], BaseEstimator):
         source, headings = None, None
         if isinstance(df, pd.DataFrame):
             headings = Headings.of(df, keep_index=true_or_false("keep_index", keep_index))
-            frame, source_table = (as_named(each, headings) for each in (df, source_table))
+            frame, source_table = as_named(df, headings), as_named(source_table, headings)
             df, names = frame, frame.columns
         else:
             self._request((), untyped_text)  # wrong arguments are refused before a source is opened
@@ -415,10 +415,12 @@ class TabGAN(PlannerMixin, SamplerMixin[TableT], BaseEstimator):
 
         fitted = self._check_fitted()
         headings = fitted.answer.headings
-        real, holdout, synthetic, source_table = (
-            as_frame(as_named(each, headings), self.schema_)
-            for each in (real, holdout, synthetic, source_table)
-        )
+
+        def opened(table: object) -> Any:
+            return as_frame(as_named(table, headings), self.schema_)
+
+        real, holdout, synthetic = opened(real), opened(holdout), opened(synthetic)
+        source_table = opened(source_table)
         subject = self._subject(synthetic, target, title, random_state, about, created, stated, declared)
         limits = Gate.of(gate, has_target=subject.schema.target is not None)
         terms = None

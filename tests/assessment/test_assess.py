@@ -113,14 +113,17 @@ class TestShareable:
         real, holdout = table(1_500, 0), table(400, 1)
         for rows in (real, holdout):
             rows.loc[rows.index % 5 == 0, "town"] = "Zanzibar-4711"
+        real.loc[:30, "town"] = "Geheimdorf"  # too few rows to be named anywhere
         report = model.evaluate(real, holdout, synthetic=model.sample(800), target="ill")
         internal = json.loads(to_json(report.data))["evaluation"]["subgroups"]
         (unnamed,) = [group for group in internal if group["column"] == "town" and group["category"] is None]
         assert unnamed["label"] == "not in the released domain"
         assert unnamed["n_rows"] == 80
         assert "not in the released domain" in to_html(report.data)
+        assert [each.category for each in report.data.evaluation.unshown] == ["Zanzibar-4711"]
+        assert all("Zanzibar" not in text for text in editions(report.shareable.data))
         assert all(
-            "Zanzibar" not in text for text in (*editions(report.data), *editions(report.shareable.data))
+            "Geheimdorf" not in text for text in (*editions(report.data), *editions(report.shareable.data))
         )
 
     def test_both_editions_say_when_and_whose(self, model):
@@ -261,8 +264,8 @@ class TestGate:
 
 
 class TestInternal:
-    def test_names_no_category_that_was_neither_declared_nor_made(self):
-        """Its charts hold real rows' counts, and none of their values."""
+    def test_names_no_category_of_few_rows_that_was_neither_declared_nor_made(self):
+        """Its charts hold real rows' counts, and none of their values; who is missing is named from 50 rows on."""
         schema = Schema(
             columns=[
                 Categorical(name="town", categories=("Ulm", "Bonn")),
@@ -272,8 +275,9 @@ class TestInternal:
 
         def people(n_rows, seed):
             df, rng = table(n_rows, seed), np.random.default_rng(seed)
-            df.loc[rng.random(n_rows) < 0.3, "town"] = "Geheimdorf"
-            df.loc[rng.random(n_rows) < 0.3, "ill"] = "a-secret"
+            df.loc[rng.random(n_rows) < 0.02, "town"] = "Geheimdorf"
+            df.loc[rng.random(n_rows) < 0.02, "ill"] = "a-secret"
+            df.loc[rng.random(n_rows) < 0.3, "town"] = "Kleinstadt"
             return df
 
         model = TabGAN(epsilon=5.0, schema=schema).fit(people(1_500, 0))
@@ -281,6 +285,8 @@ class TestInternal:
         for text in editions(report.data):
             assert "Geheimdorf" not in text
             assert "a-secret" not in text
+        assert [each.category for each in report.evaluation.unshown] == ["Kleinstadt"]
+        assert all("Kleinstadt" not in text for text in editions(report.shareable.data))
         assert {group.category for group in report.evaluation.subgroups} >= {"Ulm", "Bonn", None}
 
 
