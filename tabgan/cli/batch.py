@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from tabgan import io
-from tabgan._util.validate import integer_at_least
+from tabgan._util.validate import integer_at_least, one_of
 from tabgan.cli import options
 from tabgan.cli.parts import Debug, DecimalMark, Encoding, NaValue, Separator, exits, watcher_on_stderr
 
@@ -31,6 +31,10 @@ def run(
         Path | None, typer.Option(help="Folder to write to, instead of those in the file.")
     ] = None,
     workers: Annotated[int, typer.Option(help="Jobs that run at once, each in a process of its own.")] = 1,
+    executor: Annotated[
+        str | None,
+        typer.Option(help="local (by default), or ray: each job on a node of a cluster of Ray; see docs/ray.md."),
+    ] = None,
     again: Annotated[
         bool,
         typer.Option(
@@ -65,17 +69,20 @@ def run(
     with exits(debug):
         integer_at_least("--workers", workers, 1)
         from tabgan.cli import terminal
-        from tabgan.jobs.executors import JobFailure, LocalExecutor, ProcessExecutor, exit_code
-        from tabgan.jobs.loading import load_jobs
+        from tabgan.jobs.executors import JobFailure, exit_code
+        from tabgan.jobs.loading import EXECUTORS, executor_of, load_jobs
 
+        if executor is not None:
+            one_of("--executor", executor, EXECUTORS)
         form = options.given_form(separator, decimal, encoding, na_value)
         jobs = load_jobs(file, only=only, output=output, form=form)
         if dry_run:
             terminal.show_jobs(Console(), jobs, again)
             return
-        executor = LocalExecutor(again) if workers == 1 or len(jobs) == 1 else ProcessExecutor(workers, again)
-        with _watcher(len(jobs), workers, run_folder, log_json) as watcher:
-            outcomes = executor.run(jobs, watcher)
+        on_ray = (executor or executor_of(file)) == "ray"
+        is_several = len(jobs) > 1 and (on_ray or workers > 1)
+        with _watcher(len(jobs), is_several or on_ray, run_folder, log_json) as watcher:
+            outcomes = _executor(on_ray, workers if is_several else 1, again).run(jobs, watcher)
         for outcome in outcomes if debug else ():
             if isinstance(outcome, JobFailure):
                 typer.echo(f"{outcome.name}:\n{outcome.trace}", err=True)
@@ -86,8 +93,19 @@ def run(
         raise typer.Exit(exit_code(outcomes))
 
 
+def _executor(on_ray: bool, workers: int, again: bool) -> Any:
+    """Return the executor of jobs: so many at once on this machine, or as many as a cluster has room for."""
+    from tabgan.jobs.executors import LocalExecutor, ProcessExecutor
+
+    if on_ray:
+        from tabgan.jobs.ray_executor import RayExecutor
+
+        return RayExecutor(again)
+    return LocalExecutor(again) if workers == 1 else ProcessExecutor(workers, again)
+
+
 @contextmanager
-def _watcher(n_jobs: int, workers: int, run_folder: Path | None, log_json: Path | None) -> Iterator[Watcher]:
+def _watcher(n_jobs: int, is_several: bool, run_folder: Path | None, log_json: Path | None) -> Iterator[Watcher]:
     """Yield a watcher that shows progress, and writes events where they are asked for."""
     from tabgan.cli.terminal import BatchWatcher
     from tabgan.jobs.eventlog import EventLog, Watchers
@@ -103,7 +121,7 @@ def _watcher(n_jobs: int, workers: int, run_folder: Path | None, log_json: Path 
     with ExitStack() as stack:
         shown: Any = (
             BatchWatcher(Console(stderr=True), n_jobs)
-            if workers > 1 and n_jobs > 1
+            if is_several
             else stack.enter_context(watcher_on_stderr())
         )
         yield Watchers(shown, *logs)

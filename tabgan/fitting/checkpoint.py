@@ -363,6 +363,18 @@ def sample_seed(folder: Path) -> int:
     return int(RandomStreams(entropy).numpy("sample of the job").integers(2**62))
 
 
+def is_in_use(folder: Path) -> bool:
+    """Return true if a process has a checkpoint, as one that is lost may have it for some seconds yet."""
+    lock = FileLock(folder / _LOCK)
+    if not (folder / _LOCK).exists():
+        return False
+    try:
+        with lock.acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
 def has_begun(folder: Path | None) -> bool:
     """Return whether a fit can resume from a folder."""
     return folder is not None and (folder / _MANIFEST).exists()

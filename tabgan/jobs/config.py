@@ -20,6 +20,7 @@ One mapping is one job; a list, or a mapping with the key ``jobs``, is several::
     ledger: {path: people.ledger, epsilon_cap: 3.0, delta_cap: 1e-5}    # one per dataset; without it, none is kept
     checkpoint: out/adult.checkpoint            # an interrupted run resumes from there; without it, it starts again
     bundle: {archive: true, sign_key: sign.pem, about: {license: CC-BY-4.0, purpose: teaching}}  # left out, none
+    resources: {cpus: 2, memory_gb: 4, gpus: 0}     # that the job asks for where executor: ray runs it
 
 ``${NAME}`` and ``${NAME:-default}`` stand for environment variables. Sources, schemas and ledgers are relative to the
 file, output folders and checkpoints to the current directory. Privacy is on unless ``epsilon: null`` is explicit.
@@ -65,6 +66,7 @@ from tabgan.jobs.fields import (
     to_schema,
     to_targets,
 )
+from tabgan.jobs.resources import Resources
 from tabgan.jobs.source_keys import Source
 from tabgan.privacy.ledger.records import LedgerConfig
 from tabgan.rules import Rule
@@ -173,6 +175,7 @@ class Job:
         checkpoint: The folder that an interrupted run resumes from; removed when the job is done.
         needs: Names of jobs that must succeed before.
         bundle: The bundle to make of the release; ``None`` for none.
+        resources: Cores, memory and GPUs that it asks a cluster for.
     """
 
     name: Annotated[str, PlainValidator(to_name)]
@@ -190,6 +193,7 @@ class Job:
     checkpoint: Annotated[Path | None, PlainValidator(to_checkpoint)] = None
     needs: tuple[str, ...] = ()
     bundle: Annotated[BundleOptions | None, BeforeValidator(to_bundle)] = None
+    resources: Resources = field(default_factory=Resources)
 
     @property
     def resumes_from(self) -> Path | None:

@@ -76,10 +76,10 @@ class LocalExecutor:
         watcher = watcher or Watcher()
         outcomes: dict[str, Outcome] = {}
         for job in jobs:
-            outcome = _known(job, outcomes, self._again)
+            outcome = known(job, outcomes, self._again)
             if outcome is None:
                 watcher.started(job)
-                outcome = _outcome_of(job, watcher.progress)
+                outcome = outcome_of(job, watcher.progress)
             watcher.finished(outcome)
             outcomes[job.name] = outcome
         return list(outcomes.values())
@@ -114,10 +114,10 @@ class ProcessExecutor:
                     ready = [job for job in waiting if set(job.needs) <= outcomes.keys()]
                     for job in ready[: self._workers - len(running)]:
                         waiting.remove(job)
-                        known = _known(job, outcomes, self._again)
-                        if known is not None:
-                            watcher.finished(known)
-                            outcomes[job.name] = known
+                        before = known(job, outcomes, self._again)
+                        if before is not None:
+                            watcher.finished(before)
+                            outcomes[job.name] = before
                             continue
                         watcher.started(job)
                         running[threads.submit(self._in_process, job)] = job
@@ -173,10 +173,10 @@ def _begin(parent: int) -> None:
 def _outcome_there(job: Job) -> Outcome:
     """Return the outcome of a job that is run in a process of its own, which has its name meanwhile."""
     multiprocessing.current_process().name = job.name
-    return _outcome_of(job)
+    return outcome_of(job)
 
 
-def _known(job: Job, outcomes: Mapping[str, Outcome], again: bool) -> Outcome | None:
+def known(job: Job, outcomes: Mapping[str, Outcome], again: bool) -> Outcome | None:
     """Return the outcome of a job that is not run: it is done, or one that it needs did not succeed."""
     for need in job.needs:
         if need in outcomes and exit_code([outcomes[need]]):
@@ -184,7 +184,7 @@ def _known(job: Job, outcomes: Mapping[str, Outcome], again: bool) -> Outcome | 
     return None if again else finished_before(job)
 
 
-def _outcome_of(job: Job, progress: Progress | None = None) -> Outcome:
+def outcome_of(job: Job, progress: Progress | None = None) -> Outcome:
     """Return the outcome of a job that is run."""
     try:
         return run_job(job, progress=progress)

@@ -8,18 +8,23 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from tabgan._util.validate import nearest
+from tabgan._util.validate import nearest, one_of
 from tabgan._util.yaml import parse_with_lines
 from tabgan.errors import ConfigError, SchemaError
 from tabgan.io import CsvForm, check_readable, check_writable
 from tabgan.jobs.bundle_options import BundleOptions
 from tabgan.jobs.config import Job, Output, ReportOptions
 from tabgan.jobs.expand import MOST_JOBS, RawJob, expand
+from tabgan.jobs.resources import Resources
 from tabgan.jobs.source_keys import Source, shown_without_password
+
+#: Executors of jobs: on this machine, or on a cluster.
+Executor = Literal["local", "ray"]
+EXECUTORS: tuple[Executor, ...] = ("local", "ray")
 
 
 def load_jobs(
@@ -59,6 +64,17 @@ def load_jobs(
         jobs = [replace(job, source=replace(job.source, **given)) for job in jobs]
     check_folders(jobs, path)
     return jobs
+
+
+def executor_of(path: Path | str, environ: Mapping[str, str] = os.environ) -> Executor | None:
+    """Return the executor that a file of jobs names beside ``jobs``; ``None`` if it names none.
+
+    Raises:
+        ConfigError: there is no such executor.
+    """
+    data, problems, _ = _read(Path(path), environ)
+    named = data.get("executor") if isinstance(data, Mapping) and "jobs" in data and not problems else None
+    return None if named is None else cast(Executor, one_of(f"{path}: executor", named, EXECUTORS))
 
 
 def check_folders(jobs: Sequence[Job], path: Path) -> None:
@@ -200,7 +216,8 @@ def _in_order(
 def _items(data: Any) -> tuple[list[tuple[str, Any]], Mapping[str, Any], list[str]]:
     """Return the items of a file with their key paths, the defaults, and problems."""
     if isinstance(data, Mapping) and "jobs" in data:
-        problems = [f"{key}: unknown key beside 'jobs'." for key in data if key not in ("jobs", "defaults")]
+        known = ("jobs", "defaults", "executor")
+        problems = [f"{key}: unknown key beside 'jobs'." for key in data if key not in known]
         defaults = data.get("defaults", {})
         if not isinstance(defaults, Mapping):
             problems.append(
@@ -254,6 +271,7 @@ _CLASSES: dict[tuple[str, ...], Any] = {
     ("output",): Output,
     ("report",): ReportOptions,
     ("bundle",): BundleOptions,
+    ("resources",): Resources,
 }
 
 

@@ -19,6 +19,9 @@ OUTCOME = "outcome.json"
 
 _FORMAT, _VERSION = "tabgan-outcome", 1
 
+#: Keys of a job on which its results do not depend.
+_NOT_OF_RESULTS = ("needs", "resources")
+
 
 @dataclass(frozen=True)
 class FinishedJob:
@@ -51,7 +54,7 @@ def fingerprint(job: Job) -> str | None:
     states = job.source.states()
     if states is None:
         return None
-    described = [repr(getattr(job, each.name)) for each in fields(job) if each.name != "needs"]
+    described = [repr(getattr(job, each.name)) for each in fields(job) if each.name not in _NOT_OF_RESULTS]
     return sha256("\n".join([tabgan.__version__, *described, *states]))
 
 

@@ -1,0 +1,75 @@
+"""A cluster of Ray on this machine: a head without cores, where the driver is, and three nodes of one core each."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+SECRET = "Zanzibar-4711"
+
+
+class Nodes:
+    """A cluster whose nodes can be killed."""
+
+    def __init__(self) -> None:
+        from ray.cluster_utils import Cluster
+
+        self.cluster = Cluster()
+        self.cluster.add_node(num_cpus=0, object_store_memory=80 * 2**20, include_dashboard=False)
+        self.fill()
+        self.cluster.wait_for_nodes()
+
+    def fill(self) -> None:
+        """Have three nodes beside the head."""
+        while len(self.cluster.worker_nodes) < 3:
+            self.cluster.add_node(num_cpus=1, object_store_memory=80 * 2**20)
+
+    def kill_the_one_with(self, name: str, seconds: float = 60.0) -> None:
+        """Kill the node on which a task of this name runs, as soon as there is one."""
+        import psutil
+
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            raylets = {
+                info.process.pid: node
+                for node in self.cluster.worker_nodes
+                for info in node.all_processes["raylet"]
+            }
+            for process in psutil.process_iter(["cmdline", "ppid"]):
+                title = " ".join(process.info["cmdline"] or ())
+                if title.startswith(f"ray::{name}") and process.info["ppid"] in raylets:
+                    self.cluster.remove_node(raylets[process.info["ppid"]], allow_graceful=False)
+                    return
+            time.sleep(0.05)
+        raise AssertionError(f"no task {name!r} was seen")
+
+    @property
+    def logs(self) -> str:
+        """All that Ray has written to its logs."""
+        folder = Path(self.cluster.head_node.get_logs_dir_path())
+        return "\n".join(
+            path.read_text(errors="replace") for path in sorted(folder.rglob("*")) if path.is_file()
+        )
+
+
+@pytest.fixture(scope="session")
+def _nodes():
+    ray = pytest.importorskip("ray")
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ["RAY_health_check_period_ms"] = "1000"
+    nodes = Nodes()
+    ray.init(address=nodes.cluster.address, logging_level="ERROR", log_to_driver=False)
+    yield nodes
+    ray.shutdown()
+    nodes.cluster.shutdown()
+
+
+@pytest.fixture
+def nodes(_nodes):
+    """Return the cluster, with all of its nodes."""
+    _nodes.fill()
+    _nodes.cluster.wait_for_nodes()
+    return _nodes

@@ -1,0 +1,125 @@
+"""Jobs on a cluster of Ray, really run."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabgan.jobs.executors import JobFailure, LocalExecutor, Watcher, exit_code
+from tabgan.jobs.loading import executor_of, load_jobs
+from tabgan.jobs.ray_executor import RayExecutor, may_run_again
+from tabgan.jobs.record import FinishedJob
+from tabgan.jobs.run import JobResult
+from tabgan.privacy.ledger.file import LedgerFile
+
+ray = pytest.importorskip("ray")
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")]
+
+TEXT = """
+executor: ray
+defaults:
+  source: {path: people.csv}
+  report: null
+  random_state: 0
+  output: {parquet: false}
+jobs:
+  - {name: one, ledger: {path: one.ledger, epsilon_cap: 1.05, delta_cap: 1.0e-5}}
+  - {name: odd, source: {path: broken.csv}}
+  - {name: two, needs: [one], model: {epsilon: 2}, resources: {cpus: 1, memory_gb: 0.5}}
+  - {name: three, needs: [odd]}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)  # enough rows that noise lets every fit through
+    table = pd.DataFrame({"age": rng.integers(18, 90, 2_000), "town": rng.choice(["Ulm", "Bonn"], 2_000)})
+    table.to_csv("people.csv", index=False)
+    Path("broken.csv").write_text("a,b\n1,2\n3\n")
+    Path("jobs.yaml").write_text(TEXT)
+    return tmp_path
+
+
+def test_jobs_run_on_nodes_and_a_failure_stops_none_but_those_that_need_it(nodes, folder):
+    assert executor_of("jobs.yaml") == "ray"
+    outcomes = RayExecutor().run(load_jobs("jobs.yaml"))
+    by_name = {outcome.name: outcome for outcome in outcomes}
+    assert [type(by_name[name]) for name in ("one", "two")] == [JobResult, JobResult], outcomes
+    assert by_name["one"].privacy.epsilon == 1.0
+    assert isinstance(by_name["odd"], JobFailure)
+    assert "Not run: it needs the job 'odd'" in by_name["three"].message
+    assert exit_code(outcomes) == 1
+    assert [outcome.name for outcome in outcomes] == ["one", "odd", "two", "three"]
+    again = RayExecutor().run(load_jobs("jobs.yaml"))
+    assert sum(isinstance(outcome, FinishedJob) for outcome in again) == 2
+    assert sum(isinstance(outcome, FinishedJob) for outcome in LocalExecutor().run(load_jobs("jobs.yaml"))) == 2
+    assert len(LedgerFile(Path("one.ledger")).fits) == 1
+    assert not list(folder.rglob(".tabgan-*"))
+
+
+def test_a_job_whose_node_is_killed_runs_again_and_resumes_what_it_has_charged(nodes, folder):
+    class Killer(Watcher):
+        def started(self, job):
+            threading.Thread(target=self.kill, daemon=True).start()
+
+        def kill(self):
+            while not list(folder.glob("one.ledger.one.checkpoint/released.jsonl")):
+                time.sleep(0.005)
+            (answers,) = folder.glob("one.ledger.one.checkpoint/released.jsonl")
+            nodes.kill_the_one_with("job one")
+            self.answers = answers.read_text()
+            self.charges = LedgerFile(Path("one.ledger")).fits[0].charges
+
+    (job, *_) = load_jobs("jobs.yaml")
+    watcher = Killer()
+    (outcome,) = RayExecutor().run([job], watcher)
+    assert isinstance(outcome, JobResult), outcome
+    (fit,) = LedgerFile(Path("one.ledger")).fits
+    assert fit.outcome == "done"
+    assert fit.charges[: len(watcher.charges)] == watcher.charges
+    assert len(fit.charges) > len(watcher.charges)
+    assert watcher.answers
+    assert not list(folder.glob("*.checkpoint"))
+    assert outcome.privacy.epsilon_spent <= 1.0
+
+
+def test_a_private_job_without_a_checkpoint_is_not_run_again_by_itself(nodes, folder):
+    job = replace(load_jobs("jobs.yaml")[0], ledger=None)
+    assert not may_run_again(job)
+
+    class Killer(Watcher):
+        def started(self, job):
+            threading.Thread(target=nodes.kill_the_one_with, args=("job one",), daemon=True).start()
+
+    (outcome,) = RayExecutor().run([job], Killer())
+    assert "its process or its node was lost" in outcome.message
+    assert "with a ledger or a checkpoint, Ray does so by itself" in outcome.message
+    assert not Path("out").exists() or not list(Path("out").iterdir())
+
+
+def test_an_interrupt_ends_the_jobs(nodes, folder):
+    class Impatient(Watcher):
+        def started(self, job):
+            if job.name == "odd":
+                while not Path("one.ledger").exists():
+                    time.sleep(0.01)
+                raise KeyboardInterrupt
+
+    jobs = load_jobs("jobs.yaml")
+    with pytest.raises(KeyboardInterrupt):
+        RayExecutor().run(jobs, Impatient())
+    (fit,) = LedgerFile(Path("one.ledger")).fits
+    assert fit.outcome is None
+    assert not Path("out/one").exists()
+    assert not list(folder.rglob(".tabgan-*"))
+    (outcome,) = RayExecutor().run(jobs[:1])
+    assert isinstance(outcome, JobResult)
+    assert len(LedgerFile(Path("one.ledger")).fits) == 1
