@@ -1,4 +1,4 @@
-"""Environments in which the tests pass: ``nox -s newest-3.12``, ``lowest``, ``pandas3``.
+"""Environments in which the tests pass: ``nox -s newest-3.12``, ``lowest``, ``pandas3``, ``ray``.
 
 Arguments after ``--`` go to pytest.
 """
@@ -38,6 +38,13 @@ def pandas3(session: nox.Session) -> None:
     session.install(*others, "pandas>=3", *TOOLS)
     session.install("--no-deps", ".")
     _test(session)
+
+
+@nox.session(python="3.11")
+def ray(session: nox.Session) -> None:
+    """Run the tests on a cluster of Ray of four nodes on this machine, one of which is killed now and then."""
+    session.install(".[ray]", *TOOLS)
+    session.run("python", "-m", "pytest", "-m", "slow or not slow", "tests/ray", *session.posargs)
 
 
 def _test(session: nox.Session) -> None:

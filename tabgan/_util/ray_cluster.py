@@ -115,8 +115,8 @@ def guarded(asked: Mapping[str, str], work: Callable[..., Any], *arguments: Any)
         for name, version in asked.items():
             if found[name] != version:
                 raise ConfigError(
-                    f"executor: expected {name} {version}, as here, found {found[name]} on the node {os.uname().nodename}. "
-                    "Give every node the same versions."
+                    f"executor: expected {name} {version}, as here, found {found[name]} on the node "
+                    f"{os.uname().nodename}. Give every node the same versions."
                 )
         return work(*arguments)
     except Exception as error:
@@ -166,11 +166,12 @@ def _lost(ray: Any, error: Exception) -> str:
         return "its process was ended for want of memory. Ask for more memory, or run fewer at once."
     if isinstance(error, kinds.TaskCancelledError):
         return "it was cancelled."
-    if isinstance(error, kinds.NodeDiedError | kinds.WorkerCrashedError | kinds.ObjectLostError | kinds.LocalRayletDiedError):
+    if isinstance(
+        error,
+        kinds.NodeDiedError | kinds.WorkerCrashedError | kinds.ObjectLostError | kinds.LocalRayletDiedError,
+    ):
         return "its process or its node was lost."
-    return (
-        f"Ray could not run it ({type(error).__name__}). tabgan must be installed on every node; Ray's own logs say more."
-    )
+    return f"Ray could not run it ({type(error).__name__}). Install tabgan on every node; Ray's own logs say more."
 
 
 def cancel(ray: Any, references: Iterable[Any]) -> None:
@@ -226,13 +227,13 @@ class SharedPlace:
         node, place = os.uname().nodename, str(self.folder)
         if not self.is_seen():
             raise ConfigError(
-                f"executor: the node {node} does not see {place!r}, where the machine of the command keeps {what}. Nothing "
-                "was read or spent. Put it on a file system that all nodes share, under the same path."
+                f"executor: the node {node} does not see {place!r}, where the machine of the command keeps {what}. "
+                "Nothing was read or spent. Put it on a file system that all nodes share, under the same path."
             )
         if not _is_locked(self.folder / self.mark):
             raise ConfigError(
-                f"executor: the file system of {what}, {place!r}, does not pass locks on to the node {node}, so that two "
-                "processes could charge at once. Nothing was read or spent. Use one that does, such as NFS 4."
+                f"executor: the file system of {what}, {place!r}, does not pass locks on to the node {node}, so that "
+                "two processes could charge at once. Nothing was read or spent. Use one that does, such as NFS 4."
             )
 
 
@@ -269,7 +270,9 @@ def shared_place(folder: Path) -> Iterator[SharedPlace]:
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
-        raise ConfigError(f"executor: cannot write to {str(folder)!r}: {os.strerror(error.errno or 0)}.") from None
+        raise ConfigError(
+            f"executor: cannot write to {str(folder)!r}: {os.strerror(error.errno or 0)}."
+        ) from None
     try:
         with suppress(OSError):  # nodes find out if there are no locks
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -217,6 +217,10 @@ def sample(
     workers: Annotated[
         int | None, typer.Option(help="Processes that write a folder's files; by default one for each core.")
     ] = None,
+    executor: Annotated[
+        str,
+        typer.Option(help="local, or ray: tasks on a cluster of Ray draw a folder's files; see docs/ray.md."),
+    ] = "local",
     random_state: RandomState = None,
     force: Force = False,
     debug: Debug = False,
@@ -232,13 +236,12 @@ def sample(
                 "--output: expected a file or a folder, got '-'. Rows are not written to the terminal."
             )
         is_folder = output.is_dir() or not output.suffix
-        if not is_folder:
-            io.format_of(output, "--output")
-            check_output(output, force)
-        elif label_column is not None:
+        if is_folder and label_column is not None:
             raise ConfigError(
                 "--label-column: expected a file, got a folder, whose manifest says it. Leave it out."
             )
+        if not is_folder:
+            _check_file(output, force, executor)
         first = output / f"part.{format or 'parquet'}" if is_folder else output
         form = options.form_of(separator, decimal, encoding, None, first)
         io.check_readable(model, "model")
@@ -263,6 +266,7 @@ def sample(
                     impute=impute,
                     random_state=random_state,
                     workers=workers,
+                    executor=executor,
                     progress=watcher.progress,
                     **(written if format == "csv" else given),
                 )
@@ -283,6 +287,14 @@ def sample(
         written = options.with_tabs(written, separator, output)
         io.write_table(df, output, escape_formulas=escape_formulas, **written)
         typer.echo(f"{output}: {len(df):,} rows{_seeded(random_state, fitted.random_state)}")
+
+
+def _check_file(path: Path, force: bool, executor: str) -> None:
+    """Raise unless a sample can be written to a file, on this machine."""
+    if executor != "local":
+        raise ConfigError("--executor: expected a folder as --output, got a file. Name a folder.")
+    io.format_of(path, "--output")
+    check_output(path, force)
 
 
 app.command()(complete)

@@ -33,7 +33,9 @@ def run(
     workers: Annotated[int, typer.Option(help="Jobs that run at once, each in a process of its own.")] = 1,
     executor: Annotated[
         str | None,
-        typer.Option(help="local (by default), or ray: each job on a node of a cluster of Ray; see docs/ray.md."),
+        typer.Option(
+            help="local (by default), or ray: each job on a node of a cluster of Ray; see docs/ray.md."
+        ),
     ] = None,
     again: Annotated[
         bool,
@@ -105,7 +107,9 @@ def _executor(on_ray: bool, workers: int, again: bool) -> Any:
 
 
 @contextmanager
-def _watcher(n_jobs: int, is_several: bool, run_folder: Path | None, log_json: Path | None) -> Iterator[Watcher]:
+def _watcher(
+    n_jobs: int, is_several: bool, run_folder: Path | None, log_json: Path | None
+) -> Iterator[Watcher]:
     """Yield a watcher that shows progress, and writes events where they are asked for."""
     from tabgan.cli.terminal import BatchWatcher
     from tabgan.jobs.eventlog import EventLog, Watchers

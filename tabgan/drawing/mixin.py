@@ -8,6 +8,7 @@ import os
 import tempfile
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Literal, TypedDict, Unpack, overload
 
@@ -19,6 +20,7 @@ from tabgan._util.rng import RandomStreams
 from tabgan.drawing.completion import completed
 from tabgan.drawing.kept import has_uniqueness
 from tabgan.drawing.proportions import shares_of
+from tabgan.drawing.ray_shards import drawn_on_ray
 from tabgan.drawing.rows import (
     EFFECTIVE,
     RowSource,
@@ -99,8 +101,9 @@ class SamplerMixin(Generic[TableT]):
         """Return ``n`` synthetic rows. ``attrs["tabgan.synthetic"]`` of the table says that it is synthetic.
 
         They are the same kind of thing as the table of the fit: an Arrow table for Arrow's, a Polars frame for Polars',
-        a pandas frame for all others. The metadata of an Arrow table hold what ``attrs`` holds of a frame.
-        Type checkers know it from the argument of ``fit``, or from ``as_``; without either they expect a frame.
+        a dataset of Ray for Ray's, a pandas frame for all others. The metadata of an Arrow table hold what ``attrs``
+        holds of a frame. Type checkers know it from the argument of ``fit``, or from ``as_``; without either they
+        expect a frame.
 
         Args:
             n: Number of rows, at least 0.
@@ -120,7 +123,7 @@ class SamplerMixin(Generic[TableT]):
             random_state: Seed of this sample; ``None`` takes the model's. If both are ``None``, each call returns
                 different rows; a seed returns the same rows each time, so pass another one for more rows.
             label_column: Name of a further column, true in every row, that says the same.
-            as_: ``"pandas"``, ``"arrow"`` or ``"polars"``, for another kind of thing.
+            as_: ``"pandas"``, ``"arrow"``, ``"polars"`` or ``"ray"``, for another kind of thing.
 
         Raises:
             NotFittedError: ``fit`` was not called.
@@ -236,6 +239,7 @@ class SamplerMixin(Generic[TableT]):
         impute: bool = False,
         random_state: int | None = None,
         workers: int | None = None,
+        executor: str = "local",
         progress: Progress | None = None,
     ) -> Manifest:
         """Write ``n`` synthetic rows to files as they are drawn, in bounded memory.
@@ -261,6 +265,8 @@ class SamplerMixin(Generic[TableT]):
             impute: As in :meth:`sample`.
             random_state: As in :meth:`sample`. If both seeds are ``None``, the folder's manifest keeps the one drawn.
             workers: Processes that write files; by default one for each core if there are rows and files enough.
+            executor: ``"local"``, or ``"ray"``: files are drawn by tasks on a cluster of Ray, and are the same to the
+                byte; one of a lost node is drawn again. ``workers`` is then the most of them at once.
             progress: Called as ``progress("sample", rows, n)``; by default bars on a terminal or in a notebook.
 
         Returns:
@@ -287,6 +293,7 @@ class SamplerMixin(Generic[TableT]):
         form = form_of_parts(format, dialect, escape_formulas)
         wanted = {"conditions": conditions, "impute": validate.true_or_false("impute", impute)}
         source = RowSource.of(fitted, **wanted)  # type: ignore[arg-type]
+        on_ray = self._is_on_ray(executor, alone is not None)
         stated = sorted(conditions_of(conditions, fitted.encoder.schema.names).items())
         seed = self.random_state if random_state is None else random_state
         check_writable(path.parent)
@@ -305,8 +312,38 @@ class SamplerMixin(Generic[TableT]):
             )
             if alone:
                 return write_alone(source, path, manifest, tell)
-            workers = self._workers(manifest, workers)
-            return write_stream(source, model, wanted, path, manifest, seed is not None, workers, tell)
+            elsewhere = None
+            if on_ray:
+                elsewhere = partial(drawn_on_ray, model.read_bytes(), wanted, workers)
+            return write_stream(
+                source,
+                model,
+                wanted,
+                path,
+                manifest,
+                seed is not None,
+                self._workers(manifest, workers),
+                tell,
+                elsewhere,
+            )
+
+    def _is_on_ray(self, executor: str, is_alone: bool) -> bool:
+        """Return true if files are drawn on a cluster of Ray.
+
+        Raises:
+            ConfigError: there is no such executor; or the sample is one file, or rows depend on those before.
+        """
+        if validate.one_of("executor", executor, ("local", "ray")) == "local":
+            return False
+        if is_alone:
+            raise ConfigError(
+                "executor: expected a folder for ray, whose tasks write a file each, got one file."
+            )
+        if has_uniqueness(self._fitted.encoder):
+            raise ConfigError(
+                "executor: expected local, since the schema has a rule of uniqueness: each row depends on those before."
+            )
+        return True
 
     def _workers(self, manifest: Manifest, workers: int | None) -> int:
         """Return the number of processes that write files.

@@ -12,7 +12,7 @@ import json
 import math
 import multiprocessing
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -159,6 +159,7 @@ def write_stream(
     is_seeded: bool,
     workers: int,
     progress: Progress,
+    elsewhere: Callable[[list[FileJob]], Iterator[PartFile]] | None = None,
 ) -> Manifest:
     """Write a sample as files of a folder, and return its complete manifest.
 
@@ -174,6 +175,7 @@ def write_stream(
         is_seeded: True if a seed was asked for.
         workers: Processes, at least 1.
         progress: Called with ``"sample"``, the rows written, and all rows.
+        elsewhere: Has files written by other machines, and yields each once it is; ``None`` for this one.
 
     Raises:
         ConfigError: the folder holds files of another request, is in use, or cannot be written.
@@ -193,7 +195,10 @@ def write_stream(
         say_that_rows_repeat(first.attrs.get(EFFECTIVE, len(first)), len(first))
         types = _types(first, source, manifest)
         jobs = [FileJob(folder, manifest, number, manifest.name_of(number), types) for number in lacking]
-        for file in _written(chunks, model_file, wanted, jobs, workers):
+        written = (
+            _written(chunks, model_file, wanted, jobs, workers) if elsewhere is None else elsewhere(jobs)
+        )
+        for file in written:
             done[file.name] = file
             manifest = replace(manifest, files=tuple(done[name] for name in sorted(done, key=_number)))
             _keep(folder, manifest)

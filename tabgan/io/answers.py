@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 import pandas as pd
 import pyarrow as pa
 
+from tabgan._util.ray_cluster import ray_library
 from tabgan._util.validate import one_of
 from tabgan.errors import ConfigError
 from tabgan.io.arrow_types import header_of_schema
@@ -26,13 +27,12 @@ if TYPE_CHECKING:
 
     TableT = typing_extensions.TypeVar("TableT", default=pd.DataFrame)
 else:
-    TableT = TypeVar(
-        "TableT"
-    )  # the kind of table that a model is fitted to; a pandas frame, unless its type is known
+    # The kind of table that a model is fitted to; a pandas frame, unless its type is known.
+    TableT = TypeVar("TableT")
 
-Answer = Literal["pandas", "arrow", "polars"]
+Answer = Literal["pandas", "arrow", "polars", "ray"]
 
-ANSWERS: tuple[Answer, ...] = ("pandas", "arrow", "polars")
+ANSWERS: tuple[Answer, ...] = ("pandas", "arrow", "polars", "ray")
 
 _ZONED = re.compile(r"timestamp\[(s|ms|us|ns), tz=([^\]]+)\]")
 _DECIMAL = re.compile(r"decimal(32|64|128|256)\((\d{1,2}), (-?\d{1,2})\)")
@@ -51,7 +51,7 @@ class AnswerForm:
     """The kind of thing that a sample is.
 
     Attributes:
-        kind: A pandas frame, an Arrow table or a Polars frame.
+        kind: A pandas frame, an Arrow table, a Polars frame or a dataset of Ray.
         types: Arrow's types by column, as text, of the table of the fit; none for a pandas frame.
         headings: Labels and index of a pandas frame that has others than names.
     """
@@ -96,6 +96,8 @@ def check_answer(kind: str | None, default: Answer) -> Answer:
     chosen = cast(Answer, one_of("as_", default if kind is None else kind, ANSWERS))
     if chosen == "polars":
         library("polars", "polars", "as_")
+    if chosen == "ray":
+        ray_library("ray.data", "as_")
     return chosen
 
 
@@ -125,6 +127,8 @@ def answer_as(df: pd.DataFrame, kind: Answer, form: AnswerForm) -> Any:
     told = {} if label is None else {LABEL: to_json(label)}
     told |= {key: str(value) for key, value in df.attrs.items() if key != LABEL}
     table = pa.Table.from_arrays(columns, schema=schema.with_metadata(told or None))
+    if kind == "ray":
+        return ray_library("ray.data", "as_").from_arrow(table)
     return table if kind == "arrow" else library("polars", "polars").from_arrow(table)
 
 

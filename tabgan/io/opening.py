@@ -19,6 +19,7 @@ from tabgan.io.data_source import DataSource, Reading, in_one_frame, joined
 from tabgan.io.databases import is_adbc, is_duckdb, of_duckdb_file, of_query
 from tabgan.io.dialect import Dialect
 from tabgan.io.file_source import FILE_FORMATS, FileFormat, of_files
+from tabgan.io.ray_source import is_ray_dataset, of_ray_dataset
 from tabgan.io.remote import is_url, remote_path
 from tabgan.io.sources import format_by_suffix
 from tabgan.schema import Schema
@@ -49,9 +50,9 @@ def open_table(
 
     Args:
         source: A pandas or Polars frame, a Polars LazyFrame, an Arrow table, reader or dataset, a DuckDB relation,
-            anything with an Arrow C stream or known to narwhals; a path or pattern of CSV, Parquet, Arrow or Excel
-            files, or a folder of them; an address of such files, such as ``s3://bucket/folder``; a database: an address
-            of SQLAlchemy, its engine, an ADBC or DuckDB connection, or a file of SQLite or DuckDB.
+            a dataset of Ray, anything with an Arrow C stream or known to narwhals; a path or pattern of CSV, Parquet,
+            Arrow or Excel files, or a folder of them; an address of such files, such as ``s3://bucket/folder``; a
+            database: an address of SQLAlchemy, its engine, an ADBC or DuckDB connection, or a file of SQLite or DuckDB.
         query: One ``SELECT``, of a database.
         table: A table's name, of a database.
         sheet: An Excel sheet's name, or its place from 0; the first one by default.
@@ -107,7 +108,7 @@ def _in_memory(source: Any) -> DataSource:
         source = FrameParts(source)
     if is_in_parts(source):
         return DataSource(type(source).__name__, source.header, source.__iter__, source.is_rereadable)
-    found = of_memory(source)
+    found = of_ray_dataset(source) if is_ray_dataset(source) else of_memory(source)
     if found is None:
         raise DataError(
             f"source: expected a pandas DataFrame, got {type(source).__name__}. A source may also be a Polars frame, "

@@ -108,13 +108,13 @@ class Setting:
             os.chdir(self.folder)
         except OSError:
             raise ConfigError(
-                f"executor: the node {node} does not see the working directory {self.folder!r}, from which paths of the job "
-                "start. Nothing was read or spent. Start the command in a folder that all nodes share."
+                f"executor: the node {node} does not see the working directory {self.folder!r}, from which paths of "
+                "the job start. Nothing was read or spent. Start the command in a folder that all nodes share."
             ) from None
         if fingerprint(job) != self.mark:
             raise ConfigError(
-                f"source: the node {node} does not see the files that this machine sees. Nothing was read or spent. Put them "
-                "on a file system that all nodes share, under the same path."
+                f"source: the node {node} does not see the files that the machine of the command sees. Nothing was "
+                "read or spent. Put them on a file system that all nodes share, under the same path."
             )
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from pathlib import Path
 
 import pytest
-
-SECRET = "Zanzibar-4711"
 
 
 class Nodes:
@@ -59,7 +58,7 @@ class Nodes:
 def _nodes():
     ray = pytest.importorskip("ray")
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ["RAY_health_check_period_ms"] = "1000"
+    os.environ.update(RAY_health_check_period_ms="1000", RAY_health_check_timeout_ms="3000")
     nodes = Nodes()
     ray.init(address=nodes.cluster.address, logging_level="ERROR", log_to_driver=False)
     yield nodes
@@ -73,3 +72,9 @@ def nodes(_nodes):
     _nodes.fill()
     _nodes.cluster.wait_for_nodes()
     return _nodes
+
+
+@pytest.fixture
+def secret():
+    """Return a cell that nobody may see."""
+    return f"Zanzibar-{secrets.token_hex(8)}"

@@ -20,7 +20,10 @@ from tabgan.privacy.ledger.file import LedgerFile
 
 ray = pytest.importorskip("ray")
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning"),
+]
 
 TEXT = """
 executor: ray
@@ -60,7 +63,9 @@ def test_jobs_run_on_nodes_and_a_failure_stops_none_but_those_that_need_it(nodes
     assert [outcome.name for outcome in outcomes] == ["one", "odd", "two", "three"]
     again = RayExecutor().run(load_jobs("jobs.yaml"))
     assert sum(isinstance(outcome, FinishedJob) for outcome in again) == 2
-    assert sum(isinstance(outcome, FinishedJob) for outcome in LocalExecutor().run(load_jobs("jobs.yaml"))) == 2
+    assert (
+        sum(isinstance(outcome, FinishedJob) for outcome in LocalExecutor().run(load_jobs("jobs.yaml"))) == 2
+    )
     assert len(LedgerFile(Path("one.ledger")).fits) == 1
     assert not list(folder.rglob(".tabgan-*"))
 

@@ -1,0 +1,68 @@
+"""Datasets of Ray as sources: their columns and types known before a row, their blocks brought to this machine once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from tabgan.errors import ConfigError
+from tabgan.io.answers import AnswerForm
+from tabgan.io.arrow_source import of_batches
+from tabgan.io.data_source import PART_ROWS, DataSource
+from tabgan.io.remote import told_errors
+
+_NAME = "Ray dataset"
+
+
+def is_ray_dataset(table: object) -> bool:
+    """Return true for a dataset of Ray, which nobody needs to import for it."""
+    return any(
+        class_.__module__ == "ray.data.dataset" and class_.__name__ == "Dataset"
+        for class_ in type(table).__mro__
+    )
+
+
+def of_ray_dataset(dataset: Any) -> DataSource:
+    """Return the source of a dataset of Ray, which is computed when it is read.
+
+    Its rows travel to this machine, one block after the other, and no further.
+
+    Raises:
+        ConfigError: its columns and types are known only from rows.
+        DataError: a fit does not support the type of a column.
+        SourceError: the cluster cannot be reached.
+    """
+    with told_errors(_NAME, "its schema cannot be found"):
+        found = dataset.schema(fetch_if_missing=False)
+    if found is None:
+        raise ConfigError(
+            f"source: {_NAME}: its columns and types are not known before its rows, which is so after read_csv, map or "
+            "map_batches. Read files that store types, such as Parquet, or write the dataset to such files first."
+        )
+    schema = found.base_schema
+    if isinstance(schema, pa.Schema):
+        # Another run of the same dataset may see other rows.
+        return of_batches(_NAME, schema, lambda: _batches(dataset, schema), is_rereadable=False, answer="ray")
+    header = pd.DataFrame(
+        {
+            str(name): pd.Series([], dtype=dtype)
+            for name, dtype in zip(schema.names, schema.types, strict=True)
+        }
+    )
+    return DataSource(_NAME, header, lambda: _frames(dataset), is_rereadable=False, answer=AnswerForm("ray"))
+
+
+def _batches(dataset: Any, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Yield the blocks of a dataset, with the types of its schema."""
+    for block in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
+        table = block if block.schema.equals(schema) else block.select(schema.names).cast(schema)
+        yield from table.to_batches()
+
+
+def _frames(dataset: Any) -> Iterator[pd.DataFrame]:
+    """Yield the rows of a dataset of pandas frames."""
+    for block in dataset.iter_batches(batch_size=PART_ROWS, batch_format="pandas"):
+        yield block.reset_index(drop=True)
