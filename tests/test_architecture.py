@@ -87,6 +87,7 @@ ORDER = [
     "table.codes",
     "table.placing",
     "table.summed",
+    "table.spread",
     "table.conditions",
     "table.partial",
     "table.solving",

@@ -13,8 +13,9 @@ import tempfile
 import time
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,8 @@ from tabgan.errors import SourceError, TabGANError, unexpected
 from tabgan.schema import Schema
 from tabgan.table.checks import check_cells, check_header, check_table
 from tabgan.table.partitions import Partitions, checked, is_in_parts
+
+T = TypeVar("T")
 
 #: Name of a private folder, and of its lock, which its owner holds as long as it lives.
 PREFIX, _LOCK = "tabgan-rows-", "lock"
@@ -109,9 +112,13 @@ def check_any(table: object, schema: Schema, *, untyped_text: bool = False) -> N
         DataError, SchemaError: see :func:`~tabgan.table.checks.check_table`.
     """
     if isinstance(table, SpooledTable):
-        check_cells(table.header, table.values, len(table), schema, untyped_text=untyped_text)
+        table.each(partial(_check_part, n_rows=len(table), schema=schema, untyped_text=untyped_text))
     else:
         check_table(table, schema, untyped_text=untyped_text)
+
+
+def _check_part(part: SpooledTable, n_rows: int, schema: Schema, untyped_text: bool) -> None:
+    check_cells(part.header, part.values, n_rows, schema, untyped_text=untyped_text)
 
 
 class SpooledTable:
@@ -189,6 +196,10 @@ class SpooledTable:
         except OSError as error:
             raise _no_room(self.folder.parent, error) from None
         self.lengths.append(len(block))
+
+    def each(self, work: Callable[[SpooledTable], T]) -> list[T]:
+        """Return what ``work`` makes of the table, or of each of its parts if they lie elsewhere."""
+        return [work(self)]
 
     def column(self, name: str) -> SpooledColumn:
         """Return a column."""

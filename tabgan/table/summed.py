@@ -23,8 +23,12 @@ from tabgan.columns.keys import add_keys, listed, typed
 from tabgan.columns.kind import read_text
 from tabgan.table.codes import TableEncoder
 from tabgan.table.merged import Merged
+from tabgan.table.placing import placed_columns, places_of_rows
 from tabgan.table.reduction import Reduction
 from tabgan.table.spooled import SpooledTable
+
+#: Rows that are counted at a time: their codes stay in the processor's cache.
+BLOCK = 2**17
 
 #: Cells of a column, beside its numbered values, whose distinct values are counted at a time.
 PIECE = 2**21
@@ -55,12 +59,17 @@ class Rows(ABC):
         """Return the rows of the reduced table."""
 
     @abstractmethod
-    def codes(self, encoder: TableEncoder) -> np.ndarray:
-        """Return ``(rows, columns)`` codes."""
+    def codes(self, encoder: TableEncoder) -> Any:
+        """Return ``(rows, columns)`` codes: an array, or codes that lie elsewhere."""
 
     @abstractmethod
     def frame(self, names: Sequence[str], where: np.ndarray | None = None) -> pd.DataFrame:
         """Return some columns of some rows, by their ascending numbers, or of all."""
+
+    def places(self, encoder: TableEncoder, where: np.ndarray | None = None) -> np.ndarray:
+        """Return ``(rows, columns)`` places of values within their codes, of some rows, or of all."""
+        names = [encoder.columns[each].encoder.column.name for each in placed_columns(encoder)]
+        return places_of_rows(encoder, self.frame(names, where))
 
     def total(self, name: str, count: Callable[[pd.Series], np.ndarray]) -> np.ndarray:
         """Return the counts of a column, given those of some of its cells: integers that add up over cells."""
@@ -178,11 +187,44 @@ def _once_each(weighted: Iterable[tuple[pd.Series, np.ndarray | None]]) -> Itera
                 yield cells[has_digit], 1 << digit
 
 
-def rows_of(table: pd.DataFrame | SpooledTable | Rows) -> Rows:
-    """Return the rows of a frame or of a table in parts."""
+class TableElsewhere(SpooledTable):
+    """A table in parts that lie with others, who count them."""
+
+    @abstractmethod
+    def rows(self, kept: list[np.ndarray] | None) -> Rows:
+        """Return the rows that count: for each block ``(rows,)`` true for those, or all."""
+
+
+class CodesElsewhere(ABC):
+    """Codes of rows in parts that lie with others. An array of them all are the codes themselves."""
+
+    @abstractmethod
+    def tables(self, pairs: Sequence[tuple[int, int]], sizes: Sequence[int]) -> list[np.ndarray]:
+        """Return the exact ``(size, size)`` counts of pairs."""
+
+
+def pair_tables(
+    codes: np.ndarray | CodesElsewhere, pairs: Sequence[tuple[int, int]], sizes: Sequence[int]
+) -> list[np.ndarray]:
+    """Return the exact ``(size, size)`` counts of pairs: a sum over blocks of rows."""
+    if isinstance(codes, CodesElsewhere):
+        return codes.tables(pairs, sizes)
+    tables = [np.zeros(sizes[i] * sizes[j], dtype=np.int64) for i, j in pairs]
+    for start in range(0, len(codes), BLOCK):
+        block = codes[start : start + BLOCK]
+        columns = {i: block[:, i].astype(np.int64) for i in {i for pair in pairs for i in pair}}
+        for table, (i, j) in zip(tables, pairs, strict=True):
+            table += np.bincount(columns[i] * sizes[j] + columns[j], minlength=len(table))
+    return [table.reshape(sizes[i], sizes[j]) for table, (i, j) in zip(tables, pairs, strict=True)]
+
+
+def rows_of(table: pd.DataFrame | SpooledTable | Rows, kept: list[np.ndarray] | None = None) -> Rows:
+    """Return the rows of a frame, or of a table in parts those that are kept."""
     if isinstance(table, Rows):
         return table
-    return SpooledRows(table) if isinstance(table, SpooledTable) else FrameRows(table)
+    if isinstance(table, TableElsewhere):
+        return table.rows(kept)
+    return SpooledRows(table, kept) if isinstance(table, SpooledTable) else FrameRows(table)
 
 
 @dataclass

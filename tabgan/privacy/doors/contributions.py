@@ -16,7 +16,7 @@ from tabgan._util.validate import nearest
 from tabgan.errors import DataError
 from tabgan.privacy.unit import PrivacyUnit
 from tabgan.table.spooled import SpooledTable
-from tabgan.table.summed import Rows, SpooledRows
+from tabgan.table.summed import Rows, rows_of
 
 #: Rows that wait, at least, before those that no unit keeps are forgotten.
 _WAITING = 2**21
@@ -77,7 +77,7 @@ def _bounded_parts(table: SpooledTable, unit: PrivacyUnit, units_of_values: np.n
     proportion to the units.
     """
     if unit.entity is None:
-        return BoundedTable(SpooledRows(table), units_of_values, len(table))
+        return BoundedTable(rows_of(table), units_of_values, len(table))
     units = [units_of_values.astype(np.int32)[codes] for codes in table.column(unit.entity).numbers()]
     n_rows = np.bincount(np.concatenate(units))
     has_more, first, waiting, most = n_rows > unit.max_rows, 0, [np.zeros((3, 0), dtype=np.uint64)], _WAITING
@@ -93,7 +93,7 @@ def _bounded_parts(table: SpooledTable, unit: PrivacyUnit, units_of_values: np.n
     is_kept[_smallest(np.concatenate(waiting, axis=1), unit.max_rows)[2].astype(np.int64)] = True
     kept = np.split(is_kept, np.cumsum(table.lengths)[:-1])
     own = np.concatenate([each[k] for each, k in zip(units, kept, strict=True)])
-    return BoundedTable(SpooledRows(table, kept), own, len(n_rows))
+    return BoundedTable(rows_of(table, kept), own, len(n_rows))
 
 
 def _smallest(rows: np.ndarray, most: int) -> np.ndarray:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -63,18 +64,24 @@ def table_digest(df: object, key: bytes, version: int = DIGEST_VERSION) -> str:
         return _table_digest_v1(df, key)
     names = [str(name) for name in df.columns]
     order = sorted(range(len(names)), key=names.__getitem__)
-    frames = [df] if isinstance(df, pd.DataFrame) else df.frames()
-    total = sum(
-        _sum_of_rows(frame.iloc[start : start + _CHUNK], order, key, version)
-        for frame in frames
-        for start in range(0, len(frame), _CHUNK)
-    )
+    sums = partial(_sum_of_part, order=order, key=key, version=version)
+    total = sums(df) if isinstance(df, pd.DataFrame) else sum(df.each(sums))
     digest = hmac.new(key, digestmod=hashlib.sha256)
     digest.update(_bytes(f"table {version} {len(df)} {len(names)}"))
     for position in order:
         digest.update(_bytes(names[position]))
     digest.update((total % 2**512).to_bytes(64, "little"))
     return digest.hexdigest()
+
+
+def _sum_of_part(part: pd.DataFrame | SpooledTable, order: list[int], key: bytes, version: int) -> int:
+    """Return the sum of the rows' hashes of a table, or of a part of it where it lies."""
+    frames = [part] if isinstance(part, pd.DataFrame) else part.frames()
+    return sum(
+        _sum_of_rows(frame.iloc[start : start + _CHUNK], order, key, version)
+        for frame in frames
+        for start in range(0, len(frame), _CHUNK)
+    )
 
 
 def _sum_of_rows(df: pd.DataFrame, order: list[int], key: bytes, version: int) -> int:

@@ -28,7 +28,6 @@ from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.measured_table import MeasuredTable
 from tabgan.privacy.events import GAUSSIAN, POISSON_GAUSSIAN, Release
 from tabgan.privacy.filter import PrivacyFilter
-from tabgan.table.placing import placed_columns, places_of_rows
 
 #: The most that one privacy unit may change a step's sum of gradients; the noise is scaled to it.
 MAX_GRAD_NORM = 1.0
@@ -82,11 +81,10 @@ def training_rows(measured: MeasuredTable, units: np.ndarray) -> TrainingRows:
     codes, own = measured.codes, units
     if rate < 1.0:
         where = np.flatnonzero(drawn_units(int(units.max(initial=-1)) + 1, rate)[units])
-        codes = np.asarray(measured.codes[where])
+        codes = np.asarray(codes[where])
         _, own = np.unique(units[where], return_inverse=True)
-    placed = [measured.encoder.columns[each].encoder.column.name for each in placed_columns(measured.encoder)]
-    places = places_of_rows(measured.encoder, measured.rows.frame(placed, where))
-    return TrainingRows(codes, own, places, rate * n_rows)
+    places = measured.rows.places(measured.encoder, where)
+    return TrainingRows(np.asarray(codes), own, places, rate * n_rows)
 
 
 def drawn_units(n_units: int, rate: float) -> np.ndarray:
@@ -209,7 +207,7 @@ class PrivateSteps:
         self._game, self._run, self._measurer = game, run, measurer
         self._steps_left = run.steps if steps is None else steps
         self._columns = () if column is None else (column,)
-        self._codes = torch.as_tensor(codes).to(device)
+        self._codes = torch.as_tensor(np.asarray(codes)).to(device)
         self._n_units = int(units.max(initial=-1)) + 1
         is_row = self._n_units == len(codes) == len(units) and bool((np.diff(units) == 1).all())
         self._units = None if is_row else torch.as_tensor(units).to(device)

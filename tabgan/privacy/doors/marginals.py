@@ -21,6 +21,7 @@ from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.events import GAUSSIAN, Release
 from tabgan.privacy.plan import Plan
 from tabgan.privacy.released import Marginal
+from tabgan.table.summed import CodesElsewhere, pair_tables
 
 Pair = tuple[int, int]
 
@@ -30,16 +31,13 @@ CYCLE_WEIGHT = 2.0
 #: Pairs charged and measured at a time: bounds the loss of a crash, and the number of waits for the disk.
 BLOCK = 16
 
-#: Rows that are counted at a time: their codes stay in the processor's cache.
-ROWS = 2**17
-
 #: Name of a table of places in the ledger; each row's flat cell in it by codes and places of that row, -1 for none.
 PLACES = "table of places"
 Cells = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def measure_pairs(
-    codes: np.ndarray,
+    codes: np.ndarray | CodesElsewhere,
     sizes: Sequence[int],
     names: Sequence[str],
     one_ways: Sequence[np.ndarray],
@@ -127,7 +125,7 @@ def measure_places(
 class _Tables:
     """The coded rows, with the measurer that every access to them goes through."""
 
-    codes: np.ndarray
+    codes: np.ndarray | CodesElsewhere
     sizes: Sequence[int]
     names: Sequence[str]
     max_rows: int
@@ -149,9 +147,8 @@ class _Tables:
 
         def exact() -> np.ndarray:
             scores = np.empty(len(pairs))
-            for done, (pair, table) in enumerate(
-                zip(pairs, _tables(self.codes, pairs, self.sizes), strict=True)
-            ):
+            tables = pair_tables(self.codes, pairs, self.sizes)
+            for done, (pair, table) in enumerate(zip(pairs, tables, strict=True)):
                 scores[done] = _dependence(table, one_ways, pair, n_rows)
                 if progress:
                     progress(done + 1, 2 * len(pairs))
@@ -162,22 +159,11 @@ class _Tables:
     def measure(self, pairs: Sequence[Pair], noises: Sequence[float]) -> list[Marginal]:
         """Return noisy tables; none if an interruption left a charge for them without an answer."""
         releases = [self._release("2-way marginal", pair, z) for pair, z in zip(pairs, noises, strict=True)]
-        counted = cache(partial(_tables, self.codes, pairs, self.sizes))
+        counted = cache(partial(pair_tables, self.codes, pairs, self.sizes))
         exact = [lambda place=place: counted()[place] for place in range(len(pairs))]
         tables = self.measurer.counts(releases, exact, is_dispensable=True)
         measured = [] if tables is None else zip(pairs, tables, releases, strict=True)
         return [Marginal(pair, table, release.noise_stddev) for pair, table, release in measured]
-
-
-def _tables(codes: np.ndarray, pairs: Sequence[Pair], sizes: Sequence[int]) -> list[np.ndarray]:
-    """Return the exact ``(size, size)`` counts of pairs: a sum over blocks of rows."""
-    tables = [np.zeros(sizes[i] * sizes[j], dtype=np.int64) for i, j in pairs]
-    for start in range(0, len(codes), ROWS):
-        block = codes[start : start + ROWS]
-        columns = {i: block[:, i].astype(np.int64) for i in {i for pair in pairs for i in pair}}
-        for table, (i, j) in zip(tables, pairs, strict=True):
-            table += np.bincount(columns[i] * sizes[j] + columns[j], minlength=len(table))
-    return [table.reshape(sizes[i], sizes[j]) for table, (i, j) in zip(tables, pairs, strict=True)]
 
 
 def _dependence(table: np.ndarray, one_ways: Sequence[np.ndarray], pair: Pair, n_rows: float) -> float:

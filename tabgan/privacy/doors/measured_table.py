@@ -20,7 +20,7 @@ from tabgan.table.codes import TableEncoder
 from tabgan.table.impossible import possible_pairs
 from tabgan.table.placing import placed_columns
 from tabgan.table.reduction import Reduction
-from tabgan.table.summed import Rows, rows_of
+from tabgan.table.summed import CodesElsewhere, Rows, rows_of
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class MeasuredTable:
     histograms: list[Marginal]
     one_ways: list[Marginal]
     pairs: list[Marginal]
-    codes: np.ndarray = field(repr=False, compare=False)
+    codes: np.ndarray | CodesElsewhere = field(repr=False, compare=False)
     rows: Rows = field(repr=False, compare=False)
 
 

@@ -161,8 +161,10 @@ class _Door:
             else:
                 columns[name] = column
 
-        def vote(cells: pd.Series) -> np.ndarray:
-            return _vote_counts(cells[cells.notna()], self.untyped_text)
+        untyped_text = self.untyped_text
+
+        def vote(cells: pd.Series) -> np.ndarray:  # runs where the rows lie, and takes nothing else along
+            return _vote_counts(cells[cells.notna()], untyped_text)
 
         counts = {name: partial(self.rows.total, name, vote) for name in to_vote}
         votes = self.histograms("kinds", "kind of the values", counts)

@@ -82,13 +82,14 @@ def test_a_single_column_has_no_pairs():
 
 def test_a_score_moves_by_at_most_one_with_a_row():
     """Sensitivity, by removing rows one at a time: the scores are L1 distances to a fixed public table."""
-    from tabgan.privacy.doors.marginals import _dependence, _tables
+    from tabgan.privacy.doors.marginals import _dependence
+    from tabgan.table.summed import pair_tables
 
     codes = table(300)
     public = one_ways(codes)
-    full = _dependence(*_tables(codes, [(0, 1)], SIZES), public, (0, 1), 300.0)
+    full = _dependence(*pair_tables(codes, [(0, 1)], SIZES), public, (0, 1), 300.0)
     for row in range(0, 300, 7):
-        fewer = _tables(np.delete(codes, row, axis=0), [(0, 1)], SIZES)
+        fewer = pair_tables(np.delete(codes, row, axis=0), [(0, 1)], SIZES)
         less = _dependence(*fewer, public, (0, 1), 300.0)
         assert abs(full - less) <= 1.0 + 1e-9
 

@@ -16,7 +16,7 @@ import math
 import re
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
@@ -59,6 +59,7 @@ from tabgan.table.impossible import possible_pairs
 from tabgan.table.partitions import FrameParts
 from tabgan.table.proposals import named_columns
 from tabgan.table.spooled import check_any, spooled
+from tabgan.table.spread import HeldHere, SpreadTable
 from tabgan.table.summed import rows_of
 
 #: Rounding errors of floats, in sums of a few thousand numbers below 2**20.
@@ -338,8 +339,9 @@ def fit(
     first: Recorder | None = None,
     bound: Bound = bound_contributions,
     rows: int | None = None,
+    holders: int = 0,
 ) -> Fit:
-    """Take a table as far as the discriminator's first step, in memory or in parts of some rows."""
+    """Take a table as far as the discriminator's first step, in memory or in parts of some rows, or with holders."""
     recorder = Recorder(case.seed, first)
     plan = make_plan(case.epsilon, 1e-6, adversary_share=0.0, unit=case.unit)
     measurer = WatchedMeasurer(WatchedLedger(plan, recorder), recorder)
@@ -351,12 +353,17 @@ def fit(
         recorded(recorder, df.index, case.seed),
         logged(public),
         spooled(source, case.schema, untyped_text=case.untyped_text) as read,
+        ExitStack() as stack,
     ):
+        if holders:
+            read = stack.enter_context(held_by(holders, marked, rows, case.schema))
         check_any(read, case.schema, untyped_text=case.untyped_text)
         table = bound(read, plan.unit)
         is_extra = rows_of(table.df).frame([EXTRA])[EXTRA].to_numpy(dtype=bool)
         if isinstance(table.df, pd.DataFrame):
             kept = table.df.drop(columns=EXTRA)
+        elif holders:
+            kept = table.df.with_names([name for name in marked if name != EXTRA])
         else:
             kept = replace(table.df, names=[name for name in marked if name != EXTRA])
         try:
@@ -376,6 +383,18 @@ def fit(
     public += in_words(released, encoder, [*measured.one_ways, *measured.pairs])
     units = _with_extra_last(table.units, is_extra)
     return Fit(recorder, public, codes, is_extra, units, tuple(encoder.sizes), released.n_rows)
+
+
+@contextmanager
+def held_by(n: int, df: pd.DataFrame, rows: int | None, schema: Schema) -> Iterator[SpreadTable]:
+    """Yield a table of which each of some holders has a stretch, one of them no row."""
+    ends = [0, *np.linspace(0, len(df), n + 1).astype(int)[1:]]
+    with ExitStack() as stack:
+        copies = [
+            stack.enter_context(spooled(FrameParts(df.iloc[start:end], rows), schema))
+            for start, end in zip([0, *ends[:-1]], ends, strict=True)
+        ]
+        yield SpreadTable(HeldHere(copies), df.iloc[:0])
 
 
 def in_words(released: ReleasedTable, encoder: TableEncoder, measured: list[Marginal]) -> list[str]:
@@ -1067,6 +1086,16 @@ def test_what_leaves_moves_by_no_more_than_its_line_declares_in_many_tables(is_e
     assert tally.n_cases == 400
 
 
+def check_same(whole: Fit, parts: Fit, number: int) -> None:
+    """Fail unless two fits gave the mechanisms the same numbers."""
+    assert whole.public == parts.public, number
+    assert len(whole.recorder.crossings) == len(parts.recorder.crossings)
+    for crossing, other in zip(whole.recorder.crossings, parts.recorder.crossings, strict=True):
+        np.testing.assert_equal(crossing.exact, other.exact, f"{number}: {crossing.releases[0]}")
+    np.testing.assert_array_equal(whole.codes, parts.codes)
+    np.testing.assert_array_equal(whole.units, parts.units)
+
+
 def check_in_parts(cases: range, seed: int, *, is_entity: bool) -> None:
     """Fail unless a table in parts gives the mechanisms what it gives them in memory, and hides a unit in any part."""
     tally, rng = Tally(), np.random.default_rng(seed)
@@ -1078,13 +1107,11 @@ def check_in_parts(cases: range, seed: int, *, is_entity: bool) -> None:
             patch.setattr(spooled_module, "ROWS", int(rng.choice([3, 2**18])))
             whole = fit(case, case.df)
             parts = fit(case, case.df, whole.recorder, rows=rows)
-            assert whole.public == parts.public, number
-            assert len(whole.recorder.crossings) == len(parts.recorder.crossings)
-            for crossing, other in zip(whole.recorder.crossings, parts.recorder.crossings, strict=True):
-                np.testing.assert_equal(crossing.exact, other.exact, f"{number}: {crossing.releases[0]}")
-            np.testing.assert_array_equal(whole.codes, parts.codes)
-            np.testing.assert_array_equal(whole.units, parts.units)
+            check_same(whole, parts, number)
             check(case, tally, rows=rows)
+            if not case.untyped_text:
+                spread = fit(case, case.df, whole.recorder, rows=rows, holders=int(rng.integers(1, 5)))
+                check_same(whole, spread, number)
     assert tally.n_errors < 0.2 * len(cases)
 
 
