@@ -145,6 +145,7 @@ ORDER = [
     "io.answers",
     "io.data_source",
     "io.arrow_source",
+    "io.ray_parts",
     "io.ray_source",
     "io.spreadsheets",
     "io.file_source",

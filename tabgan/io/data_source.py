@@ -6,6 +6,7 @@ A library's own message may quote a cell, a query or a password, so none is pass
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -36,6 +37,7 @@ class DataSource:
         untyped_text: True if its cells have no types, as in a CSV: text may then stand for numbers and booleans.
         form: Form of the CSV; empty for any other source.
         answer: Form of samples of a model of it.
+        spread: Returns, for a schema, a context of the table with its parts where they lie; ``None`` if they come here.
     """
 
     name: str
@@ -45,6 +47,7 @@ class DataSource:
     untyped_text: bool = False
     form: CsvForm = field(default_factory=CsvForm)
     answer: AnswerForm = field(default_factory=AnswerForm)
+    spread: Callable[[Schema], AbstractContextManager[Any]] | None = field(default=None, repr=False)
     _begun: list[bool] = field(default_factory=list, repr=False)
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
@@ -96,13 +99,15 @@ class Reading:
         return {name: dtype for name, dtype in found.items() if dtype != "category"}
 
     def typed(self, source: DataSource) -> DataSource:
-        """Return a source of typed columns, with the given dtypes."""
+        """Return a source of typed columns, with the given dtypes, whose parts come here."""
         wanted = self.checked_dtypes([str(name) for name in source.header.columns])
         if not wanted:
             return source
         header = with_dtypes(source.header.copy(), wanted)
         read = source.parts
-        return replace(source, header=header, parts=lambda: (with_dtypes(part, wanted) for part in read()))
+        return replace(
+            source, header=header, parts=lambda: (with_dtypes(part, wanted) for part in read()), spread=None
+        )
 
     def untyped(
         self, name: str, names: Sequence[str], cells: Callable[[], Iterable[pd.DataFrame]], **facts: Any

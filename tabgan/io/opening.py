@@ -179,7 +179,11 @@ def for_fit(table: object, schema: Schema, *, untyped_text: bool = False) -> Ite
 
 @contextmanager
 def _read(source: DataSource, schema: Schema, untyped_text: bool) -> Iterator[Any]:
-    """Yield a source's table once it is read to its end."""
+    """Yield a source's table once it is read to its end, here or where its parts lie."""
+    if source.spread is not None and not untyped_text:
+        with source.spread(schema) as spread:
+            yield spread
+        return
     first, n_cells, parts = [], 0, iter(source)
     for part in parts:
         first.append(part)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -12,6 +14,7 @@ from tabgan.errors import ConfigError
 from tabgan.io.answers import AnswerForm
 from tabgan.io.arrow_source import of_batches
 from tabgan.io.data_source import PART_ROWS, DataSource
+from tabgan.io.ray_parts import held_on_nodes, typed_blocks
 from tabgan.io.remote import told_errors
 
 _NAME = "Ray dataset"
@@ -28,7 +31,8 @@ def is_ray_dataset(table: object) -> bool:
 def of_ray_dataset(dataset: Any) -> DataSource:
     """Return the source of a dataset of Ray, which is computed when it is read.
 
-    Its rows travel to this machine, one block after the other, and no further.
+    A fit leaves its rows on their nodes. For all else, such as an evaluation, they come to this machine, one block
+    after the other.
 
     Raises:
         ConfigError: its columns and types are known only from rows.
@@ -45,21 +49,30 @@ def of_ray_dataset(dataset: Any) -> DataSource:
     schema = found.base_schema
     if isinstance(schema, pa.Schema):
         # Another run of the same dataset may see other rows.
-        return of_batches(_NAME, schema, lambda: _batches(dataset, schema), is_rereadable=False, answer="ray")
+        source = of_batches(
+            _NAME, schema, lambda: _batches(dataset, schema), is_rereadable=False, answer="ray"
+        )
+        return replace(source, spread=partial(held_on_nodes, dataset, source.header, schema))
     header = pd.DataFrame(
         {
             str(name): pd.Series([], dtype=dtype)
             for name, dtype in zip(schema.names, schema.types, strict=True)
         }
     )
-    return DataSource(_NAME, header, lambda: _frames(dataset), is_rereadable=False, answer=AnswerForm("ray"))
+    return DataSource(
+        _NAME,
+        header,
+        lambda: _frames(dataset),
+        is_rereadable=False,
+        answer=AnswerForm("ray"),
+        spread=partial(held_on_nodes, dataset, header, None),
+    )
 
 
 def _batches(dataset: Any, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     """Yield the blocks of a dataset, with the types of its schema."""
     for block in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
-        table = block if block.schema.equals(schema) else block.select(schema.names).cast(schema)
-        yield from table.to_batches()
+        yield from typed_blocks(block, schema)
 
 
 def _frames(dataset: Any) -> Iterator[pd.DataFrame]:

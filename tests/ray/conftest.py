@@ -26,6 +26,11 @@ class Nodes:
         while len(self.cluster.worker_nodes) < 3:
             self.cluster.add_node(num_cpus=1, object_store_memory=80 * 2**20)
 
+    def kill_the_one_of(self, name: str) -> None:
+        """Kill a node that has a process of this name, and start another in its place."""
+        self.kill_the_one_with(name)
+        self.fill()
+
     def kill_the_one_with(self, name: str, seconds: float = 60.0) -> None:
         """Kill the node on which a task of this name runs, as soon as there is one."""
         import psutil
@@ -55,11 +60,17 @@ class Nodes:
 
 
 @pytest.fixture(scope="session")
-def _nodes():
+def _nodes(tmp_path_factory):
     ray = pytest.importorskip("ray")
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.update(RAY_health_check_period_ms="1000", RAY_health_check_timeout_ms="3000")
+    given, place = os.environ.get("TMPDIR"), tmp_path_factory.mktemp("private")
+    os.environ["TMPDIR"] = str(place)  # of the nodes' processes
     nodes = Nodes()
+    nodes.private = place
+    os.environ.pop("TMPDIR")
+    if given is not None:
+        os.environ["TMPDIR"] = given
     ray.init(address=nodes.cluster.address, logging_level="ERROR", log_to_driver=False)
     yield nodes
     ray.shutdown()
