@@ -129,7 +129,7 @@ class BlockHolder:
 
 
 def _digest_of() -> None:
-    """Stand for the question for a part's digest."""
+    """Mark the question for a part's digest; it is never called."""
 
 
 def _digest(table: SpooledTable, key: bytes) -> str:
