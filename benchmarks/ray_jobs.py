@@ -113,7 +113,9 @@ def measured(n_nodes: int, model: TabGAN, n_jobs: int, n_rows: int) -> dict[str,
         model.sample_to(f"out-{n_nodes}", n_rows, rows_per_file=n_rows // 8, random_state=0, executor="ray")
         sample = time.perf_counter() - began
         began = time.perf_counter()
-        TabGAN(1.0, random_state=0).fit(ray.data.read_parquet("table.parquet", override_num_blocks=2 * n_nodes))
+        TabGAN(1.0, random_state=0).fit(
+            ray.data.read_parquet("table.parquet", override_num_blocks=2 * n_nodes)
+        )
         fit = time.perf_counter() - began
     return {
         "seconds_of_first_jobs_which_load_the_package": round(first, 1),

@@ -129,7 +129,7 @@ class BlockHolder:
 
 
 def _digest_of() -> None:
-    """Mark the question for a part's digest; it is never called."""
+    """Return nothing: it is never called, and stands for a question."""
 
 
 def _digest(table: SpooledTable, key: bytes) -> str:

@@ -82,7 +82,7 @@ class RayExecutor:
 
 
 @dataclass(frozen=True)
-class Setting:
+class NodeSetting:
     """All that a node must have in common with the driver before it runs a job.
 
     Attributes:
@@ -140,7 +140,7 @@ def _reference(ray: Any, job: Job, places: dict[Path, SharedPlace], marks: ExitS
         if folder.absolute() not in places:
             places[folder.absolute()] = marks.enter_context(shared_place(folder))
     shared = tuple((what, places[folder.absolute()]) for what, folder in folders.items())
-    setting = Setting(os.getcwd(), shared, fingerprint(job))
+    setting = NodeSetting(os.getcwd(), shared, fingerprint(job))
     asked = job.resources
     warn_of_waiting(
         ray, {"CPU": asked.cpus, "GPU": asked.gpus, "memory": asked.memory}, f"The job {job.name!r}"
@@ -180,7 +180,7 @@ def _outcome(ray: Any, reference: Any, job: Job) -> Outcome:
     return outcome
 
 
-def run_there(job: Job, setting: Setting) -> Outcome:
+def run_there(job: Job, setting: NodeSetting) -> Outcome:
     """Return the outcome of a job, on a node.
 
     Raises:

@@ -12,7 +12,7 @@ from tabgan._util import ray_cluster
 from tabgan._util.ray_cluster import shared_place
 from tabgan.errors import ConfigError
 from tabgan.jobs.loading import executor_of, load_jobs
-from tabgan.jobs.ray_executor import RayExecutor, Setting, may_run_again
+from tabgan.jobs.ray_executor import RayExecutor, NodeSetting, may_run_again
 from tabgan.jobs.record import fingerprint
 from tabgan.jobs.resources import Resources
 
@@ -115,7 +115,7 @@ class TestPlaces:
 
     def test_a_node_with_other_files_is_refused(self, load, tmp_path):
         (job,) = load()
-        setting = Setting(str(tmp_path), (), fingerprint(job))
+        setting = NodeSetting(str(tmp_path), (), fingerprint(job))
         setting.check(job)
         Path("people.csv").write_text("age\n")
         with pytest.raises(ConfigError, match="does not see the files that the machine of the command sees"):
