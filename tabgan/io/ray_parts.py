@@ -203,10 +203,11 @@ def held_on_nodes(
     with connected("source") as ray:
         with told_errors(_NAME, "reading it stopped"):
             by_node = _blocks_by_node(ray, dataset)
+        strategies = ray_library("ray.util.scheduling_strategies", "source")
         options = {"num_cpus": 0, "max_restarts": RETRIES, "max_task_retries": RETRIES}
         key, actors = os.urandom(16), []
         for node, blocks in by_node.items():
-            place = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node, soft=True)
+            place = strategies.NodeAffinitySchedulingStrategy(node, soft=True)
             made = ray.remote(BlockHolder).options(**options, scheduling_strategy=place)
             actors.append(made.remote(blocks, header, types, whole, key))
         try:
@@ -219,13 +220,21 @@ def held_on_nodes(
 
 
 def _blocks_by_node(ray: Any, dataset: Any) -> dict[str, list[Any]]:
-    """Return Ray's references to a dataset's blocks by the node on which they lie, in the order of the blocks."""
-    blocks = [ref for bundle in dataset.iter_internal_ref_bundles() for ref in bundle.block_refs]
+    """Return Ray's references to a dataset's blocks by the node on which they lie, in the order of the blocks.
+
+    Small ones lie with the driver; they are dealt out in stretches.
+    """
+    blocks = [reference for bundle in dataset.iter_internal_ref_bundles() for reference in bundle.block_refs]
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    nodes = [node["NodeID"] for node in alive if node["Resources"].get("CPU")] or [alive[0]["NodeID"]]
+    if not blocks:
+        return {nodes[0]: []}
     ray.wait(blocks, num_returns=len(blocks), fetch_local=False)
-    found = ray.experimental.get_object_locations(blocks)
-    alive = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
+    found = ray_library("ray.experimental", "source").get_object_locations(blocks)
+    known = {node["NodeID"] for node in alive}
     by_node: dict[str, list[Any]] = {}
-    for block in blocks:
-        nodes = [node for node in found[block]["node_ids"] if node in alive]
-        by_node.setdefault(nodes[0] if nodes else alive[0], []).append(block)
+    for number, block in enumerate(blocks):
+        places = [node for node in found[block]["node_ids"] if node in known]
+        node = places[0] if places else nodes[number * len(nodes) // len(blocks)]
+        by_node.setdefault(node, []).append(block)
     return by_node

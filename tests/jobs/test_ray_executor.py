@@ -12,7 +12,7 @@ from tabgan._util import ray_cluster
 from tabgan._util.ray_cluster import shared_place
 from tabgan.errors import ConfigError
 from tabgan.jobs.loading import executor_of, load_jobs
-from tabgan.jobs.ray_executor import RayExecutor, NodeSetting, may_run_again
+from tabgan.jobs.ray_executor import NodeSetting, RayExecutor, may_run_again
 from tabgan.jobs.record import fingerprint
 from tabgan.jobs.resources import Resources
 

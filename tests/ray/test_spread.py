@@ -54,10 +54,21 @@ def table():
 @pytest.fixture
 def files(table, tmp_path):
     """Return a folder of six files of the table."""
-    (tmp_path / "files").mkdir()
+    return written(table, tmp_path / "files")
+
+
+@pytest.fixture
+def large():
+    """Return a table whose blocks are too large for Ray to keep them with the driver."""
+    return table_of(60_000)
+
+
+def written(table, folder):
+    folder.mkdir(exist_ok=True)
+    size = len(table) // 6
     for number in range(6):
-        pq.write_table(table.slice(500 * number, 500), tmp_path / "files" / f"{number}.parquet")
-    return tmp_path / "files"
+        pq.write_table(table.slice(size * number, size), folder / f"{number}.parquet")
+    return folder
 
 
 @pytest.fixture
@@ -140,10 +151,9 @@ def killer(nodes, phase):
 
 
 @pytest.mark.parametrize("phase", ["release", "measure", "train"])
-def test_a_node_that_is_killed_changes_no_answer_and_no_charge(
-    phase, nodes, files, table, same_noise, tmp_path
-):
-    schema = Schema(COLUMNS, target="town")
+def test_a_node_that_is_killed_changes_no_answer_and_no_charge(phase, nodes, large, same_noise, tmp_path):
+    files, table = written(large, tmp_path / "files"), large
+    schema = Schema(COLUMNS, target="town" if phase == "train" else None)
     same_noise()
     whole = TabGAN(3.0, schema=schema, random_state=0).fit(table)
     progress, killed = killer(nodes, phase)
@@ -161,7 +171,8 @@ def test_a_node_that_is_killed_changes_no_answer_and_no_charge(
     assert len(lines) == len({json.dumps(line) for line in lines})
 
 
-def test_a_node_that_is_killed_while_blocks_are_copied(nodes, files, table, monkeypatch):
+def test_a_node_that_is_killed_while_blocks_are_copied(nodes, large, monkeypatch, tmp_path):
+    files, table = written(large, tmp_path / "files"), large
     taken = ray_parts._blocks_by_node
 
     def and_kill(*arguments):
@@ -178,14 +189,14 @@ def test_a_node_that_is_killed_while_blocks_are_copied(nodes, files, table, monk
     pd.testing.assert_frame_equal(here, there)
 
 
-def test_blocks_that_are_others_when_they_are_read_again_end_the_fit(nodes, files, tmp_path):
+def test_blocks_that_are_others_when_they_are_read_again_end_the_fit(nodes, large, tmp_path):
+    files = written(large, tmp_path / "files")
     model, ledger = TabGAN(3.0, schema=SCHEMA, random_state=0), tmp_path / "a.ledger"
     kill, killed = killer(nodes, "measure")
 
     def progress(*at):
         if at[0] == "measure" and not killed:
-            for number in range(6):
-                pq.write_table(table_of(500, seed=1 + number), files / f"{number}.parquet")
+            written(table_of(60_000, seed=1), files)
         kill(*at)
 
     with pytest.raises(SourceError, match=r"(are others now|cannot be read again).*spent by this fit"):
