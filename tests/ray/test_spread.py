@@ -91,8 +91,6 @@ def no_row_comes_here(monkeypatch, nodes):
 
     monkeypatch.setattr(ray_source, "_batches", fail)
     monkeypatch.setattr(ray_source, "_frames", fail)
-    yield
-    assert not [each for each in nodes.private.glob(f"{PREFIX}*") if not (each / "lock").exists()]
 
 
 def dataset_of(folder):
@@ -111,7 +109,6 @@ def test_a_fit_is_that_of_the_table_in_memory_where_noise_is_the_same(table, fil
     for one, other in zip(here._fitted.marginals, there._fitted.marginals, strict=True):
         assert one.columns == other.columns if hasattr(one, "columns") else True
         np.testing.assert_array_equal(one.counts, other.counts)
-    assert not list(nodes.private.glob(f"{PREFIX}*"))
 
 
 def test_without_noise_the_sample_is_the_same_to_the_bit(table, files):
@@ -212,3 +209,18 @@ def test_a_cell_that_a_node_refuses_is_not_told(files, table, secret):
     with pytest.raises(DataError) as caught:
         TabGAN(None, schema=SCHEMA).fit(dataset_of(files))
     assert secret not in str(caught.value)
+
+
+def test_copies_of_holders_that_were_killed_are_swept_and_others_removed(files, nodes):
+    left = nodes.private / f"{PREFIX}left"
+    left.mkdir(mode=0o700)
+    (left / "lock").touch()
+    seen = []
+
+    def progress(stage, done, total):
+        seen.extend(each for each in nodes.private.glob(f"{PREFIX}*"))
+
+    TabGAN(None, schema=SCHEMA, random_state=0).fit(dataset_of(files), progress=progress)
+    assert seen
+    assert left not in seen
+    assert not list(nodes.private.glob(f"{PREFIX}*"))
