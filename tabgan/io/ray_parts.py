@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -44,47 +45,56 @@ def typed_blocks(table: pa.Table, schema: pa.Schema) -> Iterator[pa.RecordBatch]
     yield from same.to_batches()
 
 
-class BlockHolder:
-    """A holder of some blocks, in a process of its own.
+@dataclass(frozen=True)
+class NodePart:
+    """A part of a dataset. It comes with each question: a holder that is started again knows nothing else.
 
-    Args:
-        blocks: Ray's references to them.
+    Attributes:
+        blocks: Ray's references to its blocks.
         header: The table without its rows.
-        schema: Arrow's schema of the blocks; ``None`` for blocks of pandas.
+        types: Arrow's schema of the blocks; ``None`` for blocks of pandas.
         whole: Columns whose distinct values are kept in memory.
-        key: Key of the digest by which a holder that was lost shows that it has read the same again.
+        key: Key of the digest by which a holder shows that it has read the same again.
     """
 
-    def __init__(
-        self,
-        blocks: Sequence[Any],
-        header: pd.DataFrame,
-        schema: pa.Schema | None,
-        whole: set[str | None],
-        key: bytes,
-    ) -> None:
-        self._blocks, self._header, self._schema, self._whole, self._key = blocks, header, schema, whole, key
+    blocks: Sequence[Any]
+    header: pd.DataFrame
+    types: pa.Schema | None
+    whole: frozenset[str | None]
+    key: bytes
+
+
+class BlockHolder:
+    """A holder of a part, in a process of its own."""
+
+    def __init__(self) -> None:
         self._stack = ExitStack()
         self._held: Held | None = None
         self._digest = ""
 
     def answer(
-        self, asked: dict[str, str], digest: str | None, work: Callable[..., Any], *arguments: Any
+        self,
+        asked: Mapping[str, str],
+        part: NodePart,
+        digest: str | None,
+        work: Callable[..., Any],
+        *arguments: Any,
     ) -> Any:
         """Return what ``work`` makes of the part, or a failure.
 
         Args:
             asked: The driver's versions.
-            digest: That of the part when it was first read; ``None`` before.
+            part: The part.
+            digest: Its digest when it was first read; ``None`` before.
             work: A function of what is held.
             *arguments: Its arguments.
         """
-        return guarded(asked, self._answer, digest, work, *arguments)
+        return guarded(asked, self._answer, part, digest, work, *arguments)
 
-    def _answer(self, digest: str | None, work: Callable[..., Any], *arguments: Any) -> Any:
+    def _answer(self, part: NodePart, digest: str | None, work: Callable[..., Any], *arguments: Any) -> Any:
         if self._held is None:
             try:
-                self._read()
+                self._read(part)
             except Exception as error:
                 if digest is None:
                     raise
@@ -96,7 +106,7 @@ class BlockHolder:
             )
         return self._digest if work is _digest_of else work(self._held, *arguments)
 
-    def _read(self) -> None:
+    def _read(self, part: NodePart) -> None:
         """Copy the blocks into a private folder on this node.
 
         Raises:
@@ -106,21 +116,21 @@ class BlockHolder:
         block_of = ray_library("ray.data.block", "source").BlockAccessor.for_block
 
         def batches() -> Iterator[pa.RecordBatch]:
-            for reference in self._blocks:
+            for reference in part.blocks:
                 table = block_of(ray.get(reference)).to_arrow()
-                yield from typed_blocks(table, self._schema)
+                yield from typed_blocks(table, part.types)
 
         def frames() -> Iterator[pd.DataFrame]:
-            for reference in self._blocks:
+            for reference in part.blocks:
                 yield block_of(ray.get(reference)).to_pandas().reset_index(drop=True)
 
         folder = self._stack.enter_context(private_folder())
-        table = SpooledTable(folder, self._header, self._whole)
-        if self._schema is None:
-            table.read(DataSource(_NAME, self._header, frames))
+        table = SpooledTable(folder, part.header, part.whole)
+        if part.types is None:
+            table.read(DataSource(_NAME, part.header, frames))
         else:
-            table.read(of_batches(_NAME, self._schema, batches))
-        self._held, self._digest = Held(table), _digest(table, self._key)
+            table.read(of_batches(_NAME, part.types, batches))
+        self._held, self._digest = Held(table), _digest(table, part.key)
 
     def close(self) -> None:
         """Remove the private copy."""
@@ -149,10 +159,11 @@ class RayHolders:
     Args:
         ray: Ray.
         actors: Ray's handles to them.
+        parts: Their parts.
     """
 
-    def __init__(self, ray: Any, actors: Sequence[Any]) -> None:
-        self._ray, self._actors, self._versions = ray, list(actors), versions()
+    def __init__(self, ray: Any, actors: Sequence[Any], parts: Sequence[NodePart]) -> None:
+        self._ray, self._actors, self._parts, self._versions = ray, list(actors), list(parts), versions()
         self._digests: list[Any] = [None] * len(self._actors)
         self._digests = self._asked([(_digest_of,)] * len(self._actors))
 
@@ -169,8 +180,10 @@ class RayHolders:
 
     def _asked(self, questions: Sequence[tuple[Any, ...]]) -> list[Any]:
         references = [
-            actor.answer.remote(self._versions, digest, *question)
-            for actor, digest, question in zip(self._actors, self._digests, questions, strict=True)
+            actor.answer.remote(self._versions, part, digest, *question)
+            for actor, part, digest, question in zip(
+                self._actors, self._parts, self._digests, questions, strict=True
+            )
         ]
         try:
             found = self._ray.get(references)
@@ -199,19 +212,19 @@ def held_on_nodes(
         SourceError: blocks cannot be read, or copied.
     """
     check_header(header, schema)
-    whole = {column.name for column in schema if column.has_open_recurrence} | {schema.entity}
+    whole = frozenset({column.name for column in schema if column.has_open_recurrence} | {schema.entity})
     with connected("source") as ray:
         with told_errors(_NAME, "reading it stopped"):
             by_node = _blocks_by_node(ray, dataset)
         strategies = ray_library("ray.util.scheduling_strategies", "source")
         options = {"num_cpus": 0, "max_restarts": RETRIES, "max_task_retries": RETRIES}
         key, actors = os.urandom(16), []
-        for node, blocks in by_node.items():
+        parts = [NodePart(blocks, header, types, whole, key) for blocks in by_node.values()]
+        for node in by_node:
             place = strategies.NodeAffinitySchedulingStrategy(node, soft=True)
-            made = ray.remote(BlockHolder).options(**options, scheduling_strategy=place)
-            actors.append(made.remote(blocks, header, types, whole, key))
+            actors.append(ray.remote(BlockHolder).options(**options, scheduling_strategy=place).remote())
         try:
-            yield SpreadTable(RayHolders(ray, actors), header)
+            yield SpreadTable(RayHolders(ray, actors, parts), header)
         finally:
             with suppress(Exception):
                 ray.wait([actor.close.remote() for actor in actors], num_returns=len(actors), timeout=_END)
