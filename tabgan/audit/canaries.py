@@ -136,7 +136,7 @@ def run_canaries(plan: Plan, n_canaries: int) -> CanaryScores:
     if plan.adversary is not None:
         attack = GradientAttack(plan.adversary, design.side, design.max_rows)
         n_rows = measured.released.n_rows
-        gradients = attack.scores(measured.codes, table.units, n_rows, measurer, design.cells)
+        gradients = attack.scores(np.asarray(measured.codes), table.units, n_rows, measurer, design.cells)
     return CanaryScores(
         is_in,
         counts,

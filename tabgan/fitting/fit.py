@@ -401,10 +401,11 @@ def _correct(
             chosen = session.streams.numpy("held out")
             steps = PlainSteps(game, rows.codes, session.privacy_filter, ADVERSARY_STEPS, device, chosen)
         else:
-            # A batch that is charged as a part of all rows is drawn from all of them.
-            whose = (measured.codes, units, measured.released.n_rows)
-            if plan.adversary.sample_rate == 1:
-                whose = (rows.codes, rows.units, rows.n_rows)
+            whose = (rows.codes, rows.units, rows.n_rows)
+            if (
+                plan.adversary.sample_rate < 1
+            ):  # a batch that is charged as a part of all rows is drawn from all
+                whose = (np.asarray(measured.codes), units, measured.released.n_rows)
             steps = PrivateSteps(game, *whose, plan.adversary, measurer, device, ADVERSARY_STEPS, name)
         critic = play(game, steps, partial(_told, progress, place * ADVERSARY_STEPS, total))
         bound = game.slope_bound() if plan.is_private else UNCLIPPED

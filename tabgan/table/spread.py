@@ -228,13 +228,16 @@ class SpreadCodes(CodesElsewhere):
         found = self._rows._asked(pair_tables, list(pairs), list(sizes))
         return [sum(own[1:], own[0]) for own in zip(*found, strict=True)]
 
-    def __getitem__(self, where: np.ndarray | None) -> np.ndarray:
+    def __getitem__(self, where: np.ndarray) -> np.ndarray:
         """Return the codes of some rows, by their ascending numbers."""
-        return np.concatenate(self._rows._each(_some, self._rows.split(where)))
+        return self._some(where)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         del copy
-        return self[None] if dtype is None else self[None].astype(dtype)
+        return np.asarray(self._some(None), dtype=dtype)
+
+    def _some(self, where: np.ndarray | None) -> np.ndarray:
+        return np.concatenate(self._rows._each(_some, self._rows.split(where)))
 
 
 class HeldHere:

@@ -196,7 +196,16 @@ class TableElsewhere(SpooledTable):
 
 
 class CodesElsewhere(ABC):
-    """Codes of rows in parts that lie with others. An array of them all are the codes themselves."""
+    """Codes of rows in parts that lie with others. ``np.asarray`` brings them here."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def __getitem__(self, where: np.ndarray) -> np.ndarray: ...
+
+    @abstractmethod
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray: ...
 
     @abstractmethod
     def tables(self, pairs: Sequence[tuple[int, int]], sizes: Sequence[int]) -> list[np.ndarray]:

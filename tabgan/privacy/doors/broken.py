@@ -31,7 +31,7 @@ def count_broken(
     noise, unit = plan.noise_multiplier("relations", len(relations)), plan.unit.max_rows
 
     def broken(relation: Relation) -> np.ndarray:
-        kept = relation.keeps(read_text(df, schema), measured.codes, {c.name: c for c in schema})
+        kept = relation.keeps(read_text(df, schema), np.asarray(measured.codes), {c.name: c for c in schema})
         if kept.shape != (len(df),):
             raise PrivacyError(f"{BROKEN}: expected one answer a row. Nothing was released.")
         return np.array([np.count_nonzero(~kept)])
