@@ -31,7 +31,7 @@ class Nodes:
         self.kill_the_one_with(name)
         self.fill()
 
-    def kill_the_one_with(self, name: str, seconds: float = 60.0) -> None:
+    def kill_the_one_with(self, name: str, seconds: float = 240.0) -> None:
         """Kill the node on which a task of this name runs, as soon as there is one."""
         import psutil
 
