@@ -14,6 +14,7 @@ from tabgan.jobs.executors import JobFailure, LocalExecutor, exit_code
 from tabgan.jobs.index import index_page
 from tabgan.jobs.loading import load_jobs
 from tabgan.jobs.record import FinishedJob, fingerprint
+from tabgan.jobs.resources import Resources
 from tabgan.jobs.run import JobResult
 
 TEXT = """
@@ -85,10 +86,11 @@ class TestAgain:
             "checkpoint": Path("kept"),
             "bundle": BundleOptions(),
         }
-        assert {field.name for field in fields(job)} - others.keys() == {"needs"}
+        assert {field.name for field in fields(job)} - others.keys() == {"needs", "resources"}
         marks = [fingerprint(replace(job, **{name: value})) for name, value in others.items()]
         assert len({fingerprint(job), *marks}) == len(others) + 1
         assert fingerprint(replace(job, needs=("two",))) == fingerprint(job)
+        assert fingerprint(replace(job, resources=Resources(2))) == fingerprint(job)
 
 
 class TestNeeds:
