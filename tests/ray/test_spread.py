@@ -149,7 +149,8 @@ def killer(nodes, phase):
 
 @pytest.mark.parametrize("phase", ["release", "measure", "train"])
 def test_a_node_that_is_killed_changes_no_answer_and_no_charge(phase, nodes, large, same_noise, tmp_path):
-    files, table = written(large, tmp_path / "files"), large
+    table = large.slice(0, 3_000) if phase == "train" else large
+    files = written(table, tmp_path / "files")
     schema = Schema(COLUMNS, target="town" if phase == "train" else None)
     same_noise()
     whole = TabGAN(3.0, schema=schema, random_state=0).fit(table)
