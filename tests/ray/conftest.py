@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 import time
 from pathlib import Path
 
@@ -62,19 +63,22 @@ class Nodes:
 @pytest.fixture(scope="session")
 def _nodes(tmp_path_factory):
     ray = pytest.importorskip("ray")
+    before = dict(os.environ)
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.update(RAY_health_check_period_ms="1000", RAY_health_check_timeout_ms="3000")
-    given, place = os.environ.get("TMPDIR"), tmp_path_factory.mktemp("private")
-    os.environ["TMPDIR"] = str(place)  # of the nodes' processes
+    place = tmp_path_factory.mktemp("private")
+    # The nodes' processes keep private folders there; Ray's sockets need a short path.
+    os.environ |= {"RAY_TMPDIR": tempfile.gettempdir(), "TMPDIR": str(place)}
     nodes = Nodes()
     nodes.private = place
-    os.environ.pop("TMPDIR")
-    if given is not None:
-        os.environ["TMPDIR"] = given
     ray.init(address=nodes.cluster.address, logging_level="ERROR", log_to_driver=False)
     yield nodes
     ray.shutdown()
     nodes.cluster.shutdown()
+    for name in ("RAY_TMPDIR", "TMPDIR", "RAY_health_check_period_ms", "RAY_health_check_timeout_ms"):
+        os.environ.pop(name, None)
+        if name in before:
+            os.environ[name] = before[name]
 
 
 @pytest.fixture
