@@ -7,6 +7,8 @@ the completed schema is a ``Schema`` too. Nothing in this module looks at a row.
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -40,6 +42,7 @@ from tabgan.columns import (
     Time,
 )
 from tabgan.columns.kind import known_fields
+from tabgan.columns.sdtypes import metadata_of, table_of_metadata
 from tabgan.errors import ConfigError, SchemaError
 from tabgan.rules.geo import Geo, geo_of
 from tabgan.rules.judging import check_together, json_schema_of_rules, named, rules_of
@@ -59,6 +62,8 @@ __all__ = [
     "Text",
     "Time",
 ]
+
+logger = logging.getLogger(__name__)
 
 #: The most rows of one entity that a fit may use; noise grows in proportion.
 MOST_ROWS_EACH = 10**9
@@ -415,6 +420,46 @@ class Schema(BaseModel):
         if problems:
             raise SchemaError("\n".join(f"schema: {problem}" for problem in problems))
         return cls.from_dict(data or {})
+
+    @classmethod
+    def from_sdv(cls, metadata: Mapping[str, Any] | str | Path, *, table: str | None = None) -> Schema:
+        """Return the schema that SDV's metadata describes, as a draft. A warning names each thing that is lost.
+
+        SDV detects metadata on rows, and nothing in it says so. A fit takes a schema as public, and so it takes this
+        one only once somebody has looked at it: ``Schema.from_sdv(...).confirmed()``.
+
+        Args:
+            metadata: ``metadata.to_dict()``, or the path of the JSON file that ``metadata.save_to_json`` wrote: of
+                version V1, SINGLE_TABLE_V1 or MULTI_TABLE_V1.
+            table: The name of the table, where the metadata has several.
+
+        Raises:
+            SchemaError: it is no such metadata, or has several tables of which none was named.
+        """
+        where = "metadata" if isinstance(metadata, Mapping) else str(metadata)
+        if not isinstance(metadata, Mapping):
+            try:
+                metadata = json.loads(Path(metadata).read_text(encoding="utf-8-sig"))
+            except OSError as error:
+                raise SchemaError(f"{where}: cannot be read: {error.strerror}.") from None
+            except (ValueError, RecursionError):
+                raise SchemaError(f"{where}: expected a JSON file of SDV's metadata.") from None
+        columns, geo, lost = table_of_metadata(metadata, table, where)
+        for line in lost:
+            logger.warning("%s: not taken over: %s", where, line)
+        return cls.from_dict({"columns": columns, "geo": geo or None, "drafted": "from rows"})
+
+    def to_sdv(self) -> dict[str, Any]:
+        """Return this schema as SDV's metadata of one table, for a JSON file. A warning names each thing that is lost.
+
+        It has no place for bounds, precisions, unordered categories, rules, targets, and what a schema says of people.
+        """
+        found, lost = metadata_of(self, self.entity, [place.geo for place in self.geo])
+        lost += [f"{key}." for key in ("targets", "max_rows", "n_rows") if getattr(self, key)]
+        lost += ["rules."] if self.rules else []
+        for line in lost:
+            logger.warning("schema: not in SDV's metadata: %s", line)
+        return found
 
 
 def _one_list_of(target: object, targets: object) -> dict[str, object]:

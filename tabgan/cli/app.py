@@ -24,6 +24,7 @@ from tabgan._util.validate import integer_at_least, real_in
 from tabgan.cli import options
 from tabgan.cli.batch import run
 from tabgan.cli.completions import complete
+from tabgan.cli.exchange import export_metadata, import_metadata, jobs_app
 from tabgan.cli.ledgers import ledger_app
 from tabgan.cli.parts import (
     Debug,
@@ -59,6 +60,9 @@ schema_app = typer.Typer(help="Draft a schema, the public description of a table
 app.add_typer(schema_app, name="schema")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(release_app, name="release")
+app.add_typer(jobs_app, name="jobs")
+schema_app.command("import")(import_metadata)
+schema_app.command("export")(export_metadata)
 
 
 def main() -> None:

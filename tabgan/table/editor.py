@@ -22,7 +22,7 @@ def editor_schema() -> dict[str, Any]:
     It knows the keys, types and listed values of every kind. What depends on several keys, such as bounds in their
     order, is checked by :meth:`tabgan.Schema.from_yaml` alone.
     """
-    said = _described(Schema)
+    said = described(Schema)
     table = Schema.model_json_schema()["properties"]
     kinds = {str(kind.model_fields["kind"].default): kind for kind in KINDS}
     column = {
@@ -35,7 +35,7 @@ def editor_schema() -> dict[str, Any]:
         ],
     }
     columns = {"type": "object", "additionalProperties": column, "description": "Columns, by their names."}
-    others = {key: _plain(table[key]) | {"description": said[key]} for key in table if key != "columns"}
+    others = {key: plain(table[key]) | {"description": said[key]} for key in table if key != "columns"}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "tabgan schema",
@@ -54,17 +54,17 @@ def _parts() -> dict[str, Any]:
     for model in models:
         found |= model.model_json_schema().get("$defs", {})
     own = {kind.__name__ for kind in MODELLED_KINDS}
-    return {name: _plain(rule) for name, rule in found.items() if name not in own}
+    return {name: plain(rule) for name, rule in found.items() if name not in own}
 
 
 def _kind(name: str, kind: type[Column]) -> dict[str, Any]:
     """Return the rule of a column of one kind."""
     said: dict[str, str] = {}
     for each in reversed(kind.__mro__):
-        said |= _described(each) if issubclass(each, Column) else {}
+        said |= described(each) if issubclass(each, Column) else {}
     found = kind.model_json_schema()["properties"]
     keys = {
-        key: _plain(found[key]) | {"description": said[key]} for key in found if key not in ("name", "kind")
+        key: plain(found[key]) | {"description": said[key]} for key in found if key not in ("name", "kind")
     }
     return {
         "type": "object",
@@ -77,7 +77,7 @@ def _kind(name: str, kind: type[Column]) -> dict[str, Any]:
     }
 
 
-def _described(model: type) -> dict[str, str]:
+def described(model: type) -> dict[str, str]:
     """Return the descriptions of a class's keys in its docstring."""
     text = inspect.cleandoc(model.__doc__ or "")
     return {
@@ -86,13 +86,13 @@ def _described(model: type) -> dict[str, str]:
     }
 
 
-def _plain(rule: Any) -> Any:
+def plain(rule: Any) -> Any:
     """Return a rule of pydantic's in draft 7, without titles, which repeat the keys."""
     if isinstance(rule, list):
-        return [_plain(each) for each in rule]
+        return [plain(each) for each in rule]
     if isinstance(rule, str):
         return rule.replace("#/$defs/", "#/definitions/")
     if not isinstance(rule, Mapping):
         return rule
     renamed = {"prefixItems": "items"}
-    return {renamed.get(key, key): _plain(value) for key, value in rule.items() if key != "title"}
+    return {renamed.get(key, key): plain(value) for key, value in rule.items() if key != "title"}

@@ -38,7 +38,8 @@ def keeps(value, rule):
         "exclusiveMaximum": lambda w: not is_of(value, "number") or value < w,
         "anyOf": lambda w: any(keeps(value, each) for each in w),
         "allOf": lambda w: all(keeps(value, each) for each in w),
-        "if": lambda w: not keeps(value, w) or keeps(value, rule["then"]),
+        "if": lambda w: keeps(value, rule.get("then" if keeps(value, w) else "else", {})),
+        "pattern": lambda w: not isinstance(value, str) or re.search(w, value) is not None,
         "required": lambda w: not isinstance(value, dict) or set(w) <= set(value),
         "properties": lambda w: all(
             keeps(value[key], w[key]) for key in w if isinstance(value, dict) and key in value
@@ -55,7 +56,7 @@ def keeps(value, rule):
         "minItems": lambda w: not isinstance(value, list) or len(value) >= w,
         "maxItems": lambda w: not isinstance(value, list) or len(value) <= w,
     }
-    said = {"$schema", "title", "description", "default", "definitions", "then"}
+    said = {"$schema", "title", "description", "default", "definitions", "then", "else"}
     return all(tests[keyword](wants) for keyword, wants in rule.items() if keyword not in said)
 
 

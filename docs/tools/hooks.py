@@ -1,0 +1,73 @@
+"""Hooks of the documentation's build: files of the repository beside the pages, and links that lead to them."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from pathlib import Path
+from typing import Any
+
+from mkdocs.structure.files import File, Files
+
+ROOT = Path(__file__).parents[2]
+
+#: Pages that lie outside of docs/, as the site names them.
+PAGES = {
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "RELEASING.md": "releasing.md",
+    "SECURITY.md": "security.md",
+    "tabgan/privacy/doors/README.md": "doors.md",
+}
+
+#: Other files that a page may lead to, which the site holds as they are.
+SHOWN = (".html", ".ipynb", ".json", ".png", ".py", ".svg", ".yaml")
+
+_LINK = re.compile(r"(!?)\[([^\]]+)\]\((?!https?:|mailto:|#)([^)\s]+)\)")
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Add the pages that lie elsewhere in the repository."""
+    for source, page in PAGES.items():
+        text = (ROOT / source).read_text(encoding="utf-8")
+        moved = _rewritten(text, posixpath.dirname(source), page, files, config)
+        files.append(File.generated(config, page, content=moved))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
+    """Return a page with its links out of docs/ turned into links to what the site holds."""
+    source = page.file.src_uri
+    if source in PAGES.values():
+        return markdown
+    return _rewritten(markdown, posixpath.join("docs", posixpath.dirname(source)), source, files, config)
+
+
+def _rewritten(text: str, folder: str, page: str, files: Files, config: Any) -> str:
+    """Return a text of a folder of the repository with the links that it needs as a page of the site."""
+
+    def link(found: re.Match[str]) -> str:
+        mark, label, target = found.groups()
+        path, _, anchor = target.partition("#")
+        place = posixpath.normpath(posixpath.join(folder, path))
+        if not (ROOT / place).exists():
+            return found[0]  # the build says that it leads nowhere
+        end = f"#{anchor}" if anchor else ""
+        if place in PAGES:
+            return f"{mark}[{label}]({_relative(PAGES[place], page)}{end})"
+        if place.startswith("docs/"):
+            return f"{mark}[{label}]({_relative(place.removeprefix('docs/'), page)}{end})"
+        if place == "README.md":
+            return f"{mark}[{label}]({_relative('index.md', page)})"
+        if (ROOT / place).is_file() and place.endswith(SHOWN):
+            name = f"files/{place}"
+            if files.get_file_from_path(name) is None:
+                files.append(File.generated(config, name, content=(ROOT / place).read_bytes()))
+            return f"{mark}[{label}]({_relative(name, page)})"
+        return label
+
+    return _LINK.sub(link, text)
+
+
+def _relative(target: str, page: str) -> str:
+    return posixpath.relpath(target, posixpath.dirname(page) or ".")
