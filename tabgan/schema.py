@@ -425,12 +425,12 @@ class Schema(BaseModel):
     def from_sdv(cls, metadata: Mapping[str, Any] | str | Path, *, table: str | None = None) -> Schema:
         """Return the schema that SDV's metadata describes, as a draft. A warning names each thing that is lost.
 
-        SDV detects metadata on rows, and nothing in it says so. A fit takes a schema as public, and so it takes this
-        one only once somebody has looked at it: ``Schema.from_sdv(...).confirmed()``.
+        SDV detects metadata on rows, with ranges, values and kinds, and nothing in it says so. A fit takes a schema as
+        public, and so it takes this one only once somebody has looked at it: ``Schema.from_sdv(...).confirmed()``.
 
         Args:
-            metadata: ``metadata.to_dict()``, or the path of the JSON file that ``metadata.save_to_json`` wrote: of
-                version V1, SINGLE_TABLE_V1 or MULTI_TABLE_V1.
+            metadata: ``metadata.to_dict()``, or the path of the JSON file that ``metadata.save_to_json`` wrote, of SDV
+                1 or 2.
             table: The name of the table, where the metadata has several.
 
         Raises:
@@ -449,14 +449,19 @@ class Schema(BaseModel):
             logger.warning("%s: not taken over: %s", where, line)
         return cls.from_dict({"columns": columns, "geo": geo or None, "drafted": "from rows"})
 
-    def to_sdv(self) -> dict[str, Any]:
+    def to_sdv(self, *, version: Literal["V1", "V2"] = "V2") -> dict[str, Any]:
         """Return this schema as SDV's metadata of one table, for a JSON file. A warning names each thing that is lost.
 
-        It has no place for bounds, precisions, unordered categories, rules, targets, and what a schema says of people.
+        Args:
+            version: The version of the metadata: that of SDV 2, or of SDV 1, which has no ranges.
+
+        Raises:
+            ConfigError: there is no such version.
         """
-        found, lost = metadata_of(self, self.entity, [place.geo for place in self.geo])
-        lost += [f"{key}." for key in ("targets", "max_rows", "n_rows") if getattr(self, key)]
-        lost += ["rules."] if self.rules else []
+        if version not in ("V1", "V2"):
+            raise ConfigError(f"version: expected V1 or V2, got {version!r}.")
+        found, lost = metadata_of(self, self.entity, [place.geo for place in self.geo], version)
+        lost += [f"{key}." for key in ("targets", "max_rows", "n_rows", "rules") if getattr(self, key)]
         for line in lost:
             logger.warning("schema: not in SDV's metadata: %s", line)
         return found

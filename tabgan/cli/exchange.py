@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -39,6 +39,9 @@ def import_metadata(
 def export_metadata(
     schema: Annotated[Path, typer.Argument(help="YAML schema.")],
     output: Output = None,
+    version: Annotated[
+        str, typer.Option(help="Version of the metadata: V2 of SDV 2, or V1 of SDV 1.")
+    ] = "V2",
     force: Force = False,
     debug: Debug = False,
 ) -> None:
@@ -46,8 +49,10 @@ def export_metadata(
     with exits(debug):
         if output is not None:
             check_output(output, force)
-        found = tabgan.Schema.from_yaml(io.check_readable(schema, "SCHEMA")).to_sdv()
-        _write(json.dumps(found, indent=1) + "\n", output, "metadata of one table for SDV.")
+        declared = tabgan.Schema.from_yaml(io.check_readable(schema, "SCHEMA"))
+        given: Any = version
+        metadata = declared.to_sdv(version=given)
+        _write(json.dumps(metadata, indent=1) + "\n", output, "metadata of one table for SDV.")
 
 
 @jobs_app.command("json-schema")

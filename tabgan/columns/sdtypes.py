@@ -1,13 +1,14 @@
 """Tables and columns as SDV describes them: its metadata, and the part of a declaration that it can hold.
 
 References:
-    DataCebo, *Metadata JSON* and *Sdtypes*, documentation of SDV 1.
+    DataCebo, *Metadata JSON* and *Sdtypes*, documentation of SDV 1 (spec V1) and SDV 2 (spec V2).
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from tabgan._util.validate import nearest, shown
@@ -17,17 +18,25 @@ from tabgan.columns.datetime import Datetime
 from tabgan.columns.formats import compiled
 from tabgan.columns.identifier import Identifier
 from tabgan.columns.kind import Column
-from tabgan.columns.numeric import Numeric
+from tabgan.columns.numeric import MAX_DECIMALS, Numeric
 from tabgan.columns.patterns import literal, pattern_of
 from tabgan.columns.people import PROVIDERS, Pii
 from tabgan.columns.plaintext import Text
 from tabgan.errors import SchemaError
 
-#: The version that is written, and all that are read; files without one are those of SDMetrics.
-SINGLE = "SINGLE_TABLE_V1"
-VERSIONS = (SINGLE, "MULTI_TABLE_V1", "V1", None)
+#: The versions that are written, and all that are read; files without one are those of SDMetrics.
+V1, V2 = "V1", "V2"
+VERSIONS = (
+    V2,
+    V1,
+    *(f"{tables}_TABLE_{version}" for tables in ("SINGLE", "MULTI") for version in (V1, V2)),
+    None,
+)
 
-#: Integers, as SDV names their representations.
+#: The name of the only table.
+TABLE = "table"
+
+#: Integers, as SDV 1 names their representations.
 _INTEGERS = frozenset(f"{sign}Int{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64))
 
 #: SDV's types of personal data that have another name here.
@@ -41,11 +50,11 @@ _COORDINATES = ("latitude", "longitude")
 
 _FIELD = re.compile(r"\{(?::0(\d+)d)?\}")
 
-#: Keys of a column that no sdtype holds, or that its own does.
-_OWN = {"name", "kind", "dtype"}
+Described = Mapping[str, Any]
+Read = tuple[dict[str, Any], list[str]]
 
 
-def column_of_sdtype(described: Mapping[str, Any]) -> tuple[dict[str, Any] | None, list[str]]:
+def column_of_sdtype(described: Described) -> tuple[dict[str, Any] | None, list[str]]:
     """Return the keys of a column that SDV describes, ``None`` for one that is left open, and what is lost.
 
     Args:
@@ -53,7 +62,11 @@ def column_of_sdtype(described: Mapping[str, Any]) -> tuple[dict[str, Any] | Non
     """
     sdtype = described["sdtype"]
     if sdtype in _READERS:
-        return _READERS[sdtype](described)
+        column, lost = _READERS[sdtype](described)
+        is_nullable = described.get("range_is_nullable")
+        return column | ({"nullable": is_nullable} if isinstance(is_nullable, bool) else {}), lost
+    if sdtype == "id":
+        return _identifier(described)
     if described.get("pii", True) is False:
         if sdtype in _COORDINATES:
             return {"kind": "numeric"}, []
@@ -70,37 +83,64 @@ def column_of_sdtype(described: Mapping[str, Any]) -> tuple[dict[str, Any] | Non
     return {"kind": "text", "placeholder": f"({sdtype})"}, lost
 
 
-def _numeric(described: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    is_whole = described.get("computer_representation") in _INTEGERS
-    return {"kind": "numeric", **({"decimals": 0} if is_whole else {})}, []
+def _numeric(described: Described) -> Read:
+    low, high, decimals = (described.get(key) for key in ("range_min", "range_max", "decimal_places"))
+    found: dict[str, Any] = {"kind": "numeric"}
+    lost = []
+    if low is not None and high is not None:
+        found["bounds"] = [low, high]
+    elif low is not None or high is not None:
+        lost.append("the only end of its range. Declare bounds.")
+    if described.get("computer_representation") in _INTEGERS:
+        decimals = 0
+    if isinstance(decimals, int) and 0 <= decimals <= MAX_DECIMALS:
+        found["decimals"] = decimals
+    elif decimals is not None:
+        lost.append(f"decimal_places: at most {MAX_DECIMALS} are kept. A fit finds them.")
+    return found, lost
 
 
-def _categorical(described: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    order = described.get("order")
-    if isinstance(order, list) and order:
-        return {"kind": "categorical", "categories": order, "ordered": True}, []
-    by = described.get("order_by")
-    lost = [] if by is None else [f"order_by: {by}. Declare categories in their order, and ordered: true."]
-    return {"kind": "categorical"}, lost
+def _categorical(described: Described) -> Read:
+    values = described.get("range_values") or described.get("order")
+    is_ordered = described["sdtype"] == "ordinal" or "order" in described or "order_by" in described
+    if not isinstance(values, list):
+        lost = ["its order. Declare categories in their order, and ordered: true."] if is_ordered else []
+        return {"kind": "categorical"}, lost
+    return {"kind": "categorical", "categories": values, "ordered": is_ordered}, []
 
 
-def _boolean(described: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def _boolean(described: Described) -> Read:
     del described
     return {"kind": "boolean"}, []
 
 
-def _datetime(described: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    form = described.get("datetime_format")
-    if form is None:
-        return {"kind": "datetime"}, []
-    if not isinstance(form, str) or compiled(form).fault:
-        return {"kind": "datetime"}, [
-            "datetime_format, in which no moment can be written and read back. A fit finds it."
-        ]
-    return {"kind": "datetime", "format": form}, []
+def _datetime(described: Described) -> Read:
+    form, low, high = (described.get(key) for key in ("datetime_format", "range_min", "range_max"))
+    found: dict[str, Any] = {"kind": "datetime"}
+    lost = []
+    if isinstance(form, str) and not compiled(form).fault:
+        found["format"] = form
+    elif form is not None:
+        lost.append("datetime_format, in which no moment can be written and read back. A fit finds it.")
+    if low is not None or high is not None:
+        ends = [_moment(end, form) for end in (low, high)]
+        if None in ends:
+            lost.append("its range, of which both ends have to be moments in its format. Declare bounds.")
+        else:
+            found["bounds"] = ends
+    return found, lost
 
 
-def _identifier(described: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def _moment(text: object, form: object) -> str | None:
+    """Return a moment in ISO 8601 that SDV writes in a format, or without one in that of ISO."""
+    try:
+        read = dt.datetime.strptime(text, form) if isinstance(form, str) else dt.datetime.fromisoformat(text)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return read.isoformat()
+
+
+def _identifier(described: Described) -> Read:
     regex = described.get("regex_format")
     if regex is None:
         return {"kind": "identifier"}, []
@@ -111,41 +151,53 @@ def _identifier(described: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]
     if may_be:
         return {"kind": "identifier", "pattern": regex}, []
     return {"kind": "identifier"}, [
-        f"regex_format {regex!r}, which has no end, or more than patterns here can say. Keys become running numbers; "
-        "declare a pattern."
+        f"regex_format {shown(regex)}, which has no end, or more than patterns here can say. Keys become running "
+        "numbers; declare a pattern."
     ]
 
 
-_READERS = {
+_READERS: dict[str, Callable[[Described], Read]] = {
     "numerical": _numeric,
     "categorical": _categorical,
+    "ordinal": _categorical,
     "boolean": _boolean,
     "datetime": _datetime,
-    "id": _identifier,
 }
 
 
-def sdtype_of(column: Column) -> tuple[dict[str, Any], list[str]]:
+def sdtype_of(column: Column, version: str) -> tuple[dict[str, Any], list[str]]:
     """Return a column as SDV describes it, and the keys of its declaration that are lost."""
-    described, held = _described(column)
+    described, held = _described(column) if version == V2 else _described_in_v1(column)
+    if version == V2 and column.nullable is not None:
+        described["range_is_nullable"] = column.nullable
+        held = held | {"nullable"}
     given = column.model_dump(exclude_none=True)
     defaults = {name: field.default for name, field in type(column).model_fields.items()}
-    lost = [key for key in given if key not in _OWN | held and given[key] != defaults[key]]
+    lost = [key for key in given if key not in {"name", "kind"} | held and given[key] != defaults[key]]
     return described, lost
 
 
 def _described(column: Column) -> tuple[dict[str, Any], set[str]]:
-    """Return a column as SDV describes it, and the keys of its declaration that this holds."""
+    """Return a column as SDV 2 describes it, and the keys of its declaration that this holds."""
     if isinstance(column, Numeric) and column.format is None:
-        held = {"decimals"} if column.decimals == 0 else set()
-        return {"sdtype": "numerical", **_representation(column)}, held
+        found: dict[str, Any] = {"sdtype": "numerical"}
+        if column.bounds is not None:
+            found |= dict(zip(("range_min", "range_max"), column.bounds, strict=True))
+        if column.decimals is not None:
+            found["decimal_places"] = column.decimals
+        return found, {"bounds", "decimals"}
     if isinstance(column, Categorical):
-        if not column.ordered or not column.categories:
-            return {"sdtype": "categorical"}, set()
-        return {"sdtype": "categorical", "order": list(column.categories)}, {"ordered", "categories"}
+        values = {"range_values": list(column.categories)} if column.categories else {}
+        is_ordinal = bool(column.ordered and values)
+        return {"sdtype": "ordinal" if is_ordinal else "categorical", **values}, {"categories", "ordered"}
     if isinstance(column, Datetime):
         form = {} if column.format is None else {"datetime_format": column.format}
-        return {"sdtype": "datetime", **form}, {"format"}
+        ends = {}
+        if column.bounds is not None:
+            moments = [dt.datetime.fromisoformat(end) for end in column.bounds]
+            texts = [m.isoformat() if column.format is None else m.strftime(column.format) for m in moments]
+            ends = dict(zip(("range_min", "range_max"), texts, strict=True))
+        return {"sdtype": "datetime", **form, **ends}, {"format", "bounds"}
     if isinstance(column, Identifier):
         regex = _regex(column)
         return {"sdtype": "id", **regex}, {"pattern", "start"} if regex else set()
@@ -160,12 +212,19 @@ def _described(column: Column) -> tuple[dict[str, Any], set[str]]:
     ), set()
 
 
-def _representation(column: Numeric) -> dict[str, str]:
-    """Return the representation of a column of numbers, if it is known."""
+def _described_in_v1(column: Column) -> tuple[dict[str, Any], set[str]]:
+    """Return a column as SDV 1 describes it, which has no ranges, and the keys that this holds."""
+    found, held = _described(column)
+    values = found.pop("range_values", None)
+    whole = {"computer_representation": "Int64"} if found.pop("decimal_places", None) == 0 else {}
+    found = {key: value for key, value in found.items() if key not in ("range_min", "range_max")} | whole
+    held -= {"bounds", "categories", "ordered"} | (set() if whole else {"decimals"})
+    if found["sdtype"] == "ordinal":
+        return {"sdtype": "categorical", "order": values}, held | {"categories", "ordered"}
     name = (column.dtype or "").replace("uint", "UInt").replace("int", "Int")
-    if name in _INTEGERS:
-        return {"computer_representation": name}
-    return {"computer_representation": "Int64"} if column.decimals == 0 else {}
+    if found["sdtype"] == "numerical" and name in _INTEGERS:
+        return found | {"computer_representation": name}, held | {"dtype"}
+    return found, held
 
 
 def _regex(column: Identifier) -> dict[str, str]:
@@ -203,7 +262,7 @@ def table_of_metadata(
     """
     described, lost = _table(metadata, table, where)
     columns: dict[str, dict[str, Any]] = {}
-    keys = {described.get("primary_key"), *(described.get("alternate_keys") or ())}
+    keys = _keys(described)
     for name, each in described["columns"].items():
         if not isinstance(each, Mapping) or not isinstance(each.get("sdtype"), str):
             raise SchemaError(f"{where}: Column {name!r}: expected a mapping with the key 'sdtype'.")
@@ -212,9 +271,11 @@ def table_of_metadata(
             columns[str(name)] = column
         if name in keys and column is not None and column["kind"] != "identifier":
             of_column.append("its place as a key. Made-up cells may repeat: declare it as identifier.")
-        if each["sdtype"] == "id" and name not in keys and keys != {None}:
+        if each["sdtype"] == "id" and name not in keys and keys:
             of_column.append("that its keys may repeat. Declare recurrence: true to keep it, or entity.")
         lost += [f"Column {name!r}: {line}" for line in of_column]
+    if _is_composite(described.get("primary_key")):
+        lost.append("a primary key of several columns. Declare it as a rule: {unique: [...]}.")
     if described.get("sequence_key"):
         lost.append(
             f"sequence_key: {described['sequence_key']}: rows are drawn one by one. Declare it as entity, with "
@@ -232,6 +293,18 @@ def table_of_metadata(
     return columns, geo, lost
 
 
+def _keys(described: Described) -> set[str]:
+    """Return the columns that are keys by themselves."""
+    listed = [described.get("primary_key"), *(described.get("alternate_keys") or ())]
+    return {
+        each[0] if isinstance(each, list) else each for each in listed if each and not _is_composite(each)
+    }
+
+
+def _is_composite(key: object) -> bool:
+    return isinstance(key, list) and len(key) != 1
+
+
 def _table(metadata: object, table: str | None, where: str) -> tuple[Mapping[str, Any], list[str]]:
     """Return the description of one table, and what is lost of the others."""
     if not isinstance(metadata, Mapping) or not {"columns", "tables"} & set(metadata):
@@ -239,8 +312,7 @@ def _table(metadata: object, table: str | None, where: str) -> tuple[Mapping[str
     version = metadata.get("METADATA_SPEC_VERSION")
     if version not in VERSIONS:
         raise SchemaError(
-            f"{where}: METADATA_SPEC_VERSION: expected V1, SINGLE_TABLE_V1 or MULTI_TABLE_V1, got {shown(version)}. "
-            "Have SDV upgrade it."
+            f"{where}: METADATA_SPEC_VERSION: expected V1 or V2, got {shown(version)}. Have SDV upgrade it."
         )
     tables = metadata.get("tables", {table: metadata})
     if not isinstance(tables, Mapping) or not tables:
@@ -270,7 +342,7 @@ def _table(metadata: object, table: str | None, where: str) -> tuple[Mapping[str
 
 
 def metadata_of(
-    columns: Iterable[Column], entity: str | None, geo: Sequence[Sequence[str]]
+    columns: Iterable[Column], entity: str | None, geo: Sequence[Sequence[str]], version: str
 ) -> tuple[dict[str, Any], list[str]]:
     """Return SDV's metadata of one table, and a line for each thing that is lost.
 
@@ -278,27 +350,28 @@ def metadata_of(
         columns: The columns.
         entity: The column that names whose a row is.
         geo: Pairs of columns that are places.
+        version: The version of the metadata.
     """
     described: dict[str, Any] = {}
     lost, keys = [], []
     for column in columns:
-        described[column.name], of_column = sdtype_of(column)
+        described[column.name], of_column = sdtype_of(column, version)
         lost += [f"Column {column.name!r}: {key}." for key in of_column]
         if described[column.name]["sdtype"] == "unknown" and not isinstance(column, Text):
             lost.append(f"Column {column.name!r}: its kind, {column.kind}, which SDV has no sdtype for.")
         if isinstance(column, Identifier) and column.name != entity and column.has_unique_values:
             keys.append(column.name)
-    found: dict[str, Any] = {"METADATA_SPEC_VERSION": SINGLE, "columns": described}
+    table: dict[str, Any] = {"columns": described}
     if keys:
-        found["primary_key"] = keys[0]
+        table["primary_key"] = keys[0]
     if keys[1:]:
-        found["alternate_keys"] = keys[1:]
+        table["alternate_keys"] = keys[1:]
     if entity is not None:
-        found["sequence_key"] = entity
+        table["sequence_key"] = entity
     for names in geo:
         described |= {
             name: {"sdtype": kind, "pii": False} for name, kind in zip(names, _COORDINATES, strict=True)
         }
-        relationships = found.setdefault("column_relationships", [])
+        relationships = table.setdefault("column_relationships", [])
         relationships.append({"type": "gps", "column_names": list(names)})
-    return found, lost
+    return {"METADATA_SPEC_VERSION": version, "tables": {TABLE: table}, "relationships": []}, lost

@@ -75,7 +75,7 @@ def _object(of: type, **known: dict[str, Any]) -> dict[str, Any]:
     said, hints = described(of), get_type_hints(of, include_extras=True)
     keys = {
         each.name: known.get(each.name) or _of_type(hints[each.name])
-        for each in fields(of)  # type: ignore[arg-type]
+        for each in fields(of)
     }
     return {
         "type": "object",

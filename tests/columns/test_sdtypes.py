@@ -24,10 +24,32 @@ from tabgan import (
 )
 from tabgan.cli.app import app
 from tabgan.columns import KINDS
-from tabgan.errors import SchemaError
+from tabgan.errors import ConfigError, SchemaError
 
-#: A table as SDV's documentation describes one.
-GUESTS = {
+#: A table as SDV 2 describes one.
+TABLE = {
+    "primary_key": "guest",
+    "columns": {
+        "guest": {"sdtype": "id", "regex_format": "G_[0-9]{3}"},
+        "mail": {"sdtype": "email", "pii": True},
+        "has_rewards": {"sdtype": "boolean", "range_is_nullable": False},
+        "room": {"sdtype": "categorical", "range_values": ["single", "double"]},
+        "size": {"sdtype": "ordinal", "range_values": ["small", "large"]},
+        "fee": {"sdtype": "numerical", "range_min": 0.0, "range_max": 99.5, "decimal_places": 2},
+        "nights": {"sdtype": "numerical", "decimal_places": 0, "range_is_nullable": True},
+        "arrival": {
+            "sdtype": "datetime",
+            "datetime_format": "%d %b %Y",
+            "range_min": "01 Jan 2020",
+            "range_max": "31 Dec 2026",
+        },
+        "note": {"sdtype": "unknown", "pii": True},
+    },
+}
+GUESTS = {"METADATA_SPEC_VERSION": "V2", "tables": {"table": TABLE}, "relationships": []}
+
+#: The same of SDV 1, as far as it can say it.
+GUESTS_V1 = {
     "METADATA_SPEC_VERSION": "SINGLE_TABLE_V1",
     "primary_key": "guest",
     "columns": {
@@ -46,7 +68,7 @@ GUESTS = {
 
 def several(**tables):
     return {
-        "METADATA_SPEC_VERSION": "V1",
+        "METADATA_SPEC_VERSION": "V2",
         "tables": tables,
         "relationships": [
             {
@@ -70,21 +92,46 @@ def test_metadata_of_one_table(caplog):
         columns=[
             Identifier(name="guest", pattern="G_[0-9]{3}"),
             Pii(name="mail", provider="email"),
-            Boolean(name="has_rewards"),
-            Categorical(name="room"),
+            Boolean(name="has_rewards", nullable=False),
+            Categorical(name="room", categories=("single", "double")),
             Categorical(name="size", categories=("small", "large"), ordered=True),
-            Numeric(name="fee"),
-            Numeric(name="nights", decimals=0),
-            Datetime(name="arrival", format="%d %b %Y"),
+            Numeric(name="fee", bounds=(0, 99.5), decimals=2),
+            Numeric(name="nights", decimals=0, nullable=True),
+            Datetime(
+                name="arrival", format="%d %b %Y", bounds=("2020-01-01T00:00:00", "2026-12-31T00:00:00")
+            ),
             Text(name="note", pattern="sdv-pii-[0-9a-z]{5}"),
         ]
     )
 
 
+def test_metadata_of_sdv_1(caplog):
+    schema = Schema.from_sdv(GUESTS_V1)
+    assert not told(caplog)
+    assert schema["nights"] == Numeric(name="nights", decimals=0)
+    assert schema["size"] == Categorical(name="size", categories=("small", "large"), ordered=True)
+    assert (schema["fee"], schema["room"]) == (Numeric(name="fee"), Categorical(name="room"))
+
+
 def test_there_and_back(caplog):
     assert Schema.from_sdv(GUESTS).to_sdv() == GUESTS
     assert Schema.from_sdv(Schema.from_sdv(GUESTS).to_sdv()) == Schema.from_sdv(GUESTS)
+    assert (
+        Schema.from_sdv(GUESTS_V1).to_sdv(version="V1")["tables"]["table"]["columns"] == GUESTS_V1["columns"]
+    )
     assert not told(caplog)
+    assert Schema.from_sdv(GUESTS).to_sdv(version="V1")["tables"]["table"]["columns"] == GUESTS_V1["columns"]
+    lines = "\n".join(told(caplog))
+    lost = {
+        "has_rewards": "nullable",
+        "room": "categories",
+        "fee": "bounds",
+        "nights": "nullable",
+        "arrival": "bounds",
+    }
+    assert all(f"Column '{name}': {key}." in lines for name, key in lost.items())
+    with pytest.raises(ConfigError, match="expected V1 or V2, got 'V3'"):
+        Schema().to_sdv(version="V3")
 
 
 def test_a_fit_takes_it_only_once_somebody_looked_at_it():
@@ -92,12 +139,12 @@ def test_a_fit_takes_it_only_once_somebody_looked_at_it():
     schema = Schema.from_sdv(GUESTS)
     with pytest.raises(SchemaError, match="drafted: from rows"):
         TabGAN(schema=schema).check_schema(["fee"])
-    TabGAN(schema=schema.confirmed()).check_schema([*GUESTS["columns"]])
+    TabGAN(schema=schema.confirmed()).check_schema([*TABLE["columns"]])
 
 
-@pytest.mark.parametrize("version", ["V1", "MULTI_TABLE_V1"])
+@pytest.mark.parametrize("version", ["V1", "MULTI_TABLE_V1", "V2"])
 def test_one_of_several_tables(version, caplog):
-    metadata = several(guests=GUESTS, hotels={"columns": {"hotel": {"sdtype": "id"}}})
+    metadata = several(guests=TABLE, hotels={"columns": {"hotel": {"sdtype": "id"}}})
     metadata["METADATA_SPEC_VERSION"] = version
     assert Schema.from_sdv(metadata, table="guests") == Schema.from_sdv(GUESTS)
     lines = told(caplog)
@@ -110,16 +157,22 @@ def test_one_of_several_tables(version, caplog):
 
 
 def test_the_only_one_of_several_tables():
-    assert Schema.from_sdv(several(guests=GUESTS) | {"relationships": []}) == Schema.from_sdv(GUESTS)
+    assert Schema.from_sdv(several(guests=TABLE) | {"relationships": []}) == Schema.from_sdv(GUESTS)
 
 
 @pytest.mark.parametrize(
     ("column", "becomes", "lost"),
     [
+        ({"sdtype": "categorical", "order_by": "alphabetical"}, {"kind": "categorical"}, "its order"),
+        ({"sdtype": "ordinal", "high_cardinality": True}, {"kind": "categorical"}, "its order"),
+        ({"sdtype": "numerical", "range_min": 0}, {"kind": "numeric"}, "the only end of its range"),
+        ({"sdtype": "numerical", "decimal_places": 14}, {"kind": "numeric"}, "decimal_places"),
+        ({"sdtype": "datetime", "range_min": "2020-01-01"}, {"kind": "datetime"}, "its range"),
+        ({"sdtype": "datetime", "range_min": 3, "range_max": 4}, {"kind": "datetime"}, "its range"),
         (
-            {"sdtype": "categorical", "order_by": "alphabetical"},
-            {"kind": "categorical"},
-            "order_by: alphabetical",
+            {"sdtype": "datetime", "range_min": "2020-01-01 00:00:00", "range_max": "2021-01-01"},
+            {"kind": "datetime", "bounds": ["2020-01-01T00:00:00", "2021-01-01T00:00:00"]},
+            None,
         ),
         ({"sdtype": "numerical", "computer_representation": "Float"}, {"kind": "numeric"}, None),
         (
@@ -166,7 +219,7 @@ def test_what_belongs_to_several_columns(caplog):
     }
     schema = Schema.from_sdv(metadata)
     assert [place.geo for place in schema.geo] == [("lat", "lon")]
-    assert schema.to_sdv()["column_relationships"] == metadata["column_relationships"][:1]
+    assert schema.to_sdv()["tables"]["table"]["column_relationships"] == metadata["column_relationships"][:1]
     lines = "\n".join(told(caplog))
     for part in ("address of street, city", "sequence_key: customer", "sequence_index: day"):
         assert part in lines
@@ -193,7 +246,10 @@ def test_keys_that_are_told(caplog):
         {"columns": {"a": "id"}},
         {"columns": {"a": {"type": "id"}}},
         {"columns": {"a": {"sdtype": 3}}},
-        {"METADATA_SPEC_VERSION": "V2", "columns": {}},
+        {"METADATA_SPEC_VERSION": "V3", "columns": {}},
+        {"columns": {"a": {"sdtype": "numerical", "range_min": 3, "range_max": 1}}},
+        {"columns": {"a": {"sdtype": "numerical", "range_min": "x", "range_max": "y"}}},
+        {"columns": {"a": {"sdtype": "categorical", "range_values": [None]}}},
     ],
 )
 def test_what_is_no_metadata(metadata):
@@ -213,11 +269,11 @@ def test_files_that_are_none(text, tmp_path):
 
 #: A column of every kind, and what SDV's metadata has no place for.
 COLUMNS = [
-    (Numeric(name="a", bounds=(0, 9), decimals=2), "numerical", ["bounds", "decimals"]),
-    (Numeric(name="a", dtype="int16"), "numerical", []),
+    (Numeric(name="a", bounds=(0, 9), multiple_of=0.5), "numerical", ["multiple_of"]),
+    (Numeric(name="a", dtype="int16"), "numerical", ["dtype"]),
     (Numeric(name="a", format="$1,234.5"), "unknown", ["format", "its kind"]),
-    (Categorical(name="a", categories=("x", "y")), "categorical", ["categories"]),
-    (Boolean(name="a", nullable=False), "boolean", ["nullable"]),
+    (Categorical(name="a", categories=("x", "y"), unreleased="missing"), "categorical", ["unreleased"]),
+    (Boolean(name="a", nullable=False), "boolean", []),
     (Datetime(name="a", resolution="day"), "datetime", ["resolution"]),
     (Duration(name="a"), "unknown", ["its kind"]),
     (Time(name="a", format="%H:%M"), "unknown", ["format", "its kind"]),
@@ -233,7 +289,7 @@ COLUMNS = [
 @pytest.mark.parametrize(("column", "sdtype", "lost"), COLUMNS)
 def test_kinds(column, sdtype, lost, caplog):
     metadata = Schema(columns=[column]).to_sdv()
-    assert metadata["columns"]["a"]["sdtype"] == sdtype
+    assert metadata["tables"]["table"]["columns"]["a"]["sdtype"] == sdtype
     assert json.loads(json.dumps(metadata)) == metadata
     lines = told(caplog)
     assert len(lines) == len(lost)
@@ -245,9 +301,26 @@ def test_every_kind_is_among_them():
 
 
 def test_running_numbers_have_a_pattern():
-    (column,) = Schema(columns=[Identifier(name="a", pattern="P-{:06d}x")]).to_sdv()["columns"].values()
-    assert column["regex_format"] == "P-[0-9]{6}x"
-    assert "regex_format" not in Schema(columns=[Identifier(name="a")]).to_sdv()["columns"]["a"]
+    def regex(**keys):
+        schema = Schema(columns=[Identifier(name="a", **keys)])
+        return schema.to_sdv()["tables"]["table"]["columns"]["a"].get("regex_format")
+
+    assert regex(pattern="P-{:06d}x") == "P-[0-9]{6}x"
+    assert regex(pattern="P{}") == "P[0-9]{1,9}"
+    assert regex(pattern="N[0-9]{5}[A-Z]") == "N[0-9]{5}[A-Z]"
+    assert regex() is None
+
+
+def test_integers_of_sdv_1():
+    schema = Schema(columns=[Numeric(name="a", dtype="uint8"), Numeric(name="b", dtype="Int32")])
+    columns = schema.to_sdv(version="V1")["tables"]["table"]["columns"]
+    assert [each["computer_representation"] for each in columns.values()] == ["UInt8", "Int32"]
+
+
+def test_a_key_of_several_columns(caplog):
+    columns = {"a": {"sdtype": "id"}, "b": {"sdtype": "id"}}
+    Schema.from_sdv({"columns": columns, "primary_key": ["a", "b"]})
+    assert any("a primary key of several columns" in line for line in told(caplog))
 
 
 def test_what_a_table_loses(caplog):
@@ -259,8 +332,9 @@ def test_what_a_table_loses(caplog):
         n_rows=100,
         rules=[{"low": "a", "high": "b"}],
     )
-    assert schema.to_sdv()["sequence_key"] == "who"
-    assert "primary_key" not in schema.to_sdv()
+    table = schema.to_sdv()["tables"]["table"]
+    assert table["sequence_key"] == "who"
+    assert "primary_key" not in table
     lines = "\n".join(told(caplog))
     assert all(f"{key}." in lines for key in ("targets", "max_rows", "n_rows", "rules"))
 
@@ -275,5 +349,9 @@ def test_commands(tmp_path, caplog):
     assert run(app, ["schema", "export", str(schema), "-o", str(back)]).exit_code == 0
     assert json.loads(back.read_text()) == GUESTS
     assert run(app, ["schema", "export", str(schema), "-o", str(back)]).exit_code == 2
-    assert json.loads(run(app, ["schema", "export", str(schema)]).output) == GUESTS
+    assert json.loads(run(app, ["schema", "export", str(schema)]).stdout) == GUESTS
+    assert json.loads(
+        run(app, ["schema", "export", str(schema), "--version", "V1"]).stdout
+    ) == Schema.from_sdv(GUESTS).to_sdv(version="V1")
+    assert run(app, ["schema", "export", str(schema), "--version", "V3"]).exit_code == 2
     assert run(app, ["schema", "import", str(tmp_path / "none.json")]).exit_code == 2
