@@ -2,7 +2,7 @@
 
 PYTHON ?= python
 
-.PHONY: check format lint types test coverage fuzz slow gpu bench lock ci clean
+.PHONY: check format lint types test coverage fuzz slow gpu bench lock ci clean docs pages notebooks
 
 check: lint types test
 
@@ -37,6 +37,17 @@ slow:
 
 gpu:
 	$(PYTHON) -m pytest -m gpu
+
+# The site, in build/site: pip install -e ".[docs]". Read it with: python -m http.server -d build/site
+docs:
+	$(PYTHON) -m mkdocs build --strict
+
+# Pages that are made of the code: the command line, the manual page, the keys and the JSON Schema of jobs.
+pages:
+	$(PYTHON) docs/tools/pages.py
+
+notebooks:
+	$(PYTHON) docs/tools/notebooks.py
 
 # DATA is a folder with train.csv, test.csv and meta.json, JUDGE a script that scores a CSV against it.
 bench:

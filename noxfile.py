@@ -1,4 +1,4 @@
-"""Environments in which the tests pass: ``nox -s newest-3.12``, ``lowest``, ``pandas3``, ``ray``.
+"""Environments in which the tests pass: ``nox -s newest-3.12``, ``lowest``, ``pandas3``, ``ray``, ``docs``.
 
 Arguments after ``--`` go to pytest.
 """
@@ -45,6 +45,14 @@ def ray(session: nox.Session) -> None:
     """Run the tests on a cluster of Ray of four nodes on this machine, one of which is killed now and then."""
     session.install(".[ray]", *TOOLS)
     session.run("python", "-m", "pytest", "-m", "slow or not slow", "tests/ray", *session.posargs)
+
+
+@nox.session(python="3.11")
+def docs(session: nox.Session) -> None:
+    """Build the site with warnings as errors, and run the notebooks and pages that are code."""
+    session.install(".", *TOOLS, *EXTRAS["docs"])
+    session.run("python", "-m", "mkdocs", "build", "--strict")
+    session.run("python", "-m", "pytest", "-m", "slow or not slow", "tests/test_site.py", *session.posargs)
 
 
 def _test(session: nox.Session) -> None:

@@ -73,10 +73,7 @@ def file_schema() -> dict[str, Any]:
 def _object(of: type, **known: dict[str, Any]) -> dict[str, Any]:
     """Return the rule of a mapping that becomes a dataclass, with the rules of keys that take more than their type."""
     said, hints = described(of), get_type_hints(of, include_extras=True)
-    keys = {
-        each.name: known.get(each.name) or _of_type(hints[each.name])
-        for each in fields(of)
-    }
+    keys = {each.name: known.get(each.name) or _of_type(hints[each.name]) for each in fields(of)}
     return {
         "type": "object",
         "additionalProperties": False,
