@@ -154,7 +154,7 @@ def run_page(page, folder):
     for mark, language, text in BLOCK.findall(page.read_text(encoding="utf-8")):
         if mark.startswith("file: "):
             (folder / mark.removeprefix("file: ")).write_text(text, encoding="utf-8")
-        elif mark == "not run":
+        elif mark == "not run" or (mark.startswith("needs ") and not importlib.util.find_spec(mark[6:])):
             continue
         elif language == "python":
             exec(compile(text, f"{page.name}", "exec"), names)
@@ -174,7 +174,18 @@ def run_line(line):
 
 
 #: Pages whose blocks are run as they stand.
-RUN = ["tutorial.md"]
+RUN = [
+    "tutorial.md",
+    "concepts/privacy-engineer.md",
+    "concepts/statistician.md",
+    "howto/census.md",
+    "howto/ci-gate.md",
+    "howto/clinical-visits.md",
+    "howto/ecosystem.md",
+    "howto/larger-than-memory.md",
+    "howto/nightly.md",
+    "howto/notebook.md",
+]
 
 
 @pytest.mark.slow
