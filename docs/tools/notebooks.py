@@ -1,6 +1,6 @@
 """The notebooks of ``examples/notebooks``, made of the scripts beside them and run.
 
-    python -m pip install -e ".[docs]" && python docs/tools/notebooks.py      (make notebooks)
+    python -m pip install -e ".[docs]" && python docs/tools/notebooks.py [NAME ...]      (make notebooks)
 
 A script is divided by lines ``# %%``, as editors and jupytext know it; ``# %% [markdown]`` begins text.
 """
@@ -8,6 +8,7 @@ A script is divided by lines ``# %%``, as editors and jupytext know it; ``# %% [
 from __future__ import annotations
 
 import re
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -56,5 +57,6 @@ def run(script: Path) -> Any:
 if __name__ == "__main__":
     import nbformat
 
-    for script in sorted(FOLDER.glob("*.py")):
+    chosen = sys.argv[1:] or sorted(path.stem for path in FOLDER.glob("*.py"))
+    for script in (FOLDER / f"{name}.py" for name in chosen):
         nbformat.write(run(script), script.with_suffix(".ipynb"))
