@@ -26,6 +26,17 @@ SHOWN = (".html", ".ipynb", ".json", ".png", ".py", ".svg", ".yaml")
 _LINK = re.compile(r"(!?)\[([^\]]+)\]\((?!https?:|mailto:|#)([^)\s]+)\)")
 
 
+def on_config(config: Any) -> Any:
+    """List all decisions in the navigation, where it names their folder."""
+    for _, pages in (next(iter(part.items())) for part in config["nav"] if isinstance(part, dict)):
+        for page in pages if isinstance(pages, list) else ():
+            if isinstance(page, dict) and page.get("Decisions") == "adr/":
+                page["Decisions"] = [
+                    f"adr/{path.name}" for path in sorted((ROOT / "docs" / "adr").glob("*.md"))
+                ]
+    return config
+
+
 def on_files(files: Files, config: Any) -> Files:
     """Add the pages that lie elsewhere in the repository."""
     for source, page in PAGES.items():

@@ -39,7 +39,6 @@ def file_schema() -> dict[str, Any]:
     :func:`tabgan.jobs.loading.load_jobs` alone.
     """
     table = editor_schema()
-    job = _job()
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "tabgan jobs",
@@ -64,8 +63,8 @@ def file_schema() -> dict[str, Any]:
         "definitions": {
             **table.pop("definitions"),
             "schema": {key: value for key, value in table.items() if key not in ("$schema", "title")},
-            "job": job | {"required": ["source"]},
-            "part": job,
+            "job": {"allOf": [{"$ref": "#/definitions/part"}], "required": ["source"]},
+            "part": _job(),
         },
     }
 

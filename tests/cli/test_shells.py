@@ -9,7 +9,11 @@ from tabgan.cli.app import app
 
 
 def completed(words, shell="bash"):
-    given = {"_TABGAN_COMPLETE": f"complete_{shell}", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+    given = {
+        "_TABGAN_COMPLETE": f"complete_{shell}",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - 1),
+    }
     return CliRunner().invoke(app, [], prog_name="tabgan", env=given).output.split()
 
 
