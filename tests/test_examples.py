@@ -64,9 +64,7 @@ TOOL = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(TOOL)
 
 
-@pytest.mark.parametrize(
-    "path", [n.with_suffix(".py") for n in NOTEBOOKS.glob("*.ipynb")], ids=lambda path: path.name
-)
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.py")), ids=lambda path: path.name)
 def test_a_notebook_is_that_of_its_script_and_was_run(path):
     """Else: make notebooks."""
     notebook = json.loads(path.with_suffix(".ipynb").read_text(encoding="utf-8"))
