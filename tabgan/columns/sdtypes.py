@@ -258,7 +258,7 @@ def table_of_metadata(
         where: The place of the metadata, for messages.
 
     Raises:
-        SchemaError: it is no metadata of SDV 1; the table is not there, or was not named.
+        SchemaError: it is no metadata of SDV; the table is not there, or was not named.
     """
     described, lost = _table(metadata, table, where)
     columns: dict[str, dict[str, Any]] = {}
@@ -278,31 +278,42 @@ def table_of_metadata(
         lost.append("a primary key of several columns. Declare it as a rule: {unique: [...]}.")
     if described.get("sequence_key"):
         lost.append(
-            f"sequence_key: {described['sequence_key']}: rows are drawn one by one. Declare it as entity, with "
+            f"sequence_key: {shown(described['sequence_key'])}: rows are drawn one by one. Declare it as entity, with "
             "max_rows, to protect whole sequences."
         )
     if described.get("sequence_index"):
-        lost.append(f"sequence_index: {described['sequence_index']}: rows have no order here.")
+        lost.append(f"sequence_index: {shown(described['sequence_index'])}: rows have no order here.")
     geo = []
-    for relationship in described.get("column_relationships") or ():
-        kind, names = relationship.get("type"), list(relationship.get("column_names") or ())
-        if kind == "gps" and len(names) == 2 and all(columns.get(n) == {"kind": "numeric"} for n in names):
+    for relationship in filter(_is_mapping, _items(described.get("column_relationships"))):
+        kind, names = relationship.get("type"), [str(n) for n in _items(relationship.get("column_names"))]
+        are_places = len(set(names)) == 2 == len(names) and all(
+            columns.get(n) == {"kind": "numeric"} for n in names
+        )
+        if kind == "gps" and are_places and not set(names) & {name for place in geo for name in place}:
             geo.append(names)
         else:
-            lost.append(f"column_relationships: {kind} of {', '.join(map(str, names))}.")
+            lost.append(f"column_relationships: {shown(kind)} of {', '.join(names)}.")
     return columns, geo, lost
 
 
 def _keys(described: Described) -> set[str]:
     """Return the columns that are keys by themselves."""
-    listed = [described.get("primary_key"), *(described.get("alternate_keys") or ())]
-    return {
-        each[0] if isinstance(each, list) else each for each in listed if each and not _is_composite(each)
-    }
+    listed = [described.get("primary_key"), *_items(described.get("alternate_keys"))]
+    single = [each[0] if isinstance(each, list) and len(each) == 1 else each for each in listed]
+    return {each for each in single if isinstance(each, str)}
 
 
 def _is_composite(key: object) -> bool:
-    return isinstance(key, list) and len(key) != 1
+    return isinstance(key, list) and len(key) > 1
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _items(value: object) -> list[Any]:
+    """Return the items of a list; of anything else, none."""
+    return value if isinstance(value, list) else []
 
 
 def _table(metadata: object, table: str | None, where: str) -> tuple[Mapping[str, Any], list[str]]:
@@ -331,12 +342,10 @@ def _table(metadata: object, table: str | None, where: str) -> tuple[Mapping[str
             f"{where}: expected a table with the key 'columns', a mapping from names to columns."
         )
     lost = [f"the table {other!r}." for other in tables if other != chosen]
-    links = metadata.get("relationships") or ()
     lost += [
         f"relationships: {link.get('child_table_name')}.{link.get('child_foreign_key')} to "
         f"{link.get('parent_table_name')}.{link.get('parent_primary_key')}."
-        for link in links
-        if isinstance(link, Mapping)
+        for link in filter(_is_mapping, _items(metadata.get("relationships")))
     ]
     return described, lost
 

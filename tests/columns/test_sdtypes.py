@@ -6,6 +6,8 @@ import json
 import logging
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from tabgan import (
@@ -221,7 +223,7 @@ def test_what_belongs_to_several_columns(caplog):
     assert [place.geo for place in schema.geo] == [("lat", "lon")]
     assert schema.to_sdv()["tables"]["table"]["column_relationships"] == metadata["column_relationships"][:1]
     lines = "\n".join(told(caplog))
-    for part in ("address of street, city", "sequence_key: customer", "sequence_index: day"):
+    for part in ("'address' of street, city", "sequence_key: 'customer'", "sequence_index: 'day'"):
         assert part in lines
 
 
@@ -265,6 +267,76 @@ def test_files_that_are_none(text, tmp_path):
         Schema.from_sdv(path)
     with pytest.raises(SchemaError, match="cannot be read"):
         Schema.from_sdv(tmp_path / "no.json")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**400), 10**400) | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+SDTYPES = [
+    "numerical",
+    "categorical",
+    "ordinal",
+    "boolean",
+    "datetime",
+    "id",
+    "unknown",
+    "email",
+    "latitude",
+    "x",
+]
+KEYS = ["range_min", "range_max", "range_values", "range_is_nullable", "decimal_places", "datetime_format"]
+KEYS += ["regex_format", "order", "order_by", "pii", "computer_representation"]
+DESCRIBED = st.builds(
+    lambda sdtype, keys: {"sdtype": sdtype, **keys},
+    st.sampled_from(SDTYPES),
+    st.dictionaries(st.sampled_from(KEYS), JSON),
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from("ab"), DESCRIBED, min_size=1),
+    st.dictionaries(
+        st.sampled_from(
+            ["primary_key", "alternate_keys", "sequence_key", "column_relationships", "relationships"]
+        ),
+        JSON,
+    ),
+)
+def test_whatever_a_file_holds_it_is_read_or_refused_in_words(columns, others):
+    try:
+        schema = Schema.from_sdv({"columns": columns, **others})
+    except SchemaError:
+        return
+    assert schema.drafted == "from rows"
+    assert Schema.from_yaml(schema.to_yaml()) == schema
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"primary_key": {"a": 1}},
+        {"primary_key": [["a"]]},
+        {"alternate_keys": "a"},
+        {"alternate_keys": 3},
+        {"alternate_keys": [["a"], {"a": 1}]},
+        {"column_relationships": ["gps"]},
+        {"column_relationships": {"type": "gps"}},
+        {"column_relationships": [{"type": "gps", "column_names": 3}]},
+        {"column_relationships": [{"type": "gps", "column_names": [["a"], "b"]}]},
+        {"relationships": 3},
+        {"relationships": ["a"]},
+        {"sequence_key": ["a"]},
+    ],
+)
+def test_keys_and_relations_of_another_form(others):
+    columns = {
+        "a": {"sdtype": "id"},
+        "b": {"sdtype": "numerical", "range_min": 10**400, "range_max": 10**401},
+    }
+    del columns["b"]["range_min"]
+    assert "a" in Schema.from_sdv({"columns": columns, **others})
 
 
 #: A column of every kind, and what SDV's metadata has no place for.
