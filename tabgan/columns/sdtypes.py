@@ -37,7 +37,7 @@ VERSIONS = (
 TABLE = "table"
 
 #: Integers, as SDV 1 names their representations.
-_INTEGERS = frozenset(f"{sign}Int{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64))
+_INTEGERS = [f"{sign}Int{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)]
 
 #: SDV's types of personal data that have another name here.
 _OTHER_NAMES = {"address": "street_address", "zipcode": "postcode"}

@@ -182,6 +182,7 @@ def test_the_only_one_of_several_tables():
             {"kind": "numeric", "decimals": 0},
             None,
         ),
+        ({"sdtype": "numerical", "computer_representation": []}, {"kind": "numeric"}, None),
         ({"sdtype": "datetime"}, {"kind": "datetime"}, None),
         ({"sdtype": "datetime", "datetime_format": "%A"}, {"kind": "datetime"}, "datetime_format"),
         ({"sdtype": "datetime", "datetime_format": 3}, {"kind": "datetime"}, "datetime_format"),
@@ -252,6 +253,7 @@ def test_keys_that_are_told(caplog):
         {"columns": {"a": {"sdtype": "numerical", "range_min": 3, "range_max": 1}}},
         {"columns": {"a": {"sdtype": "numerical", "range_min": "x", "range_max": "y"}}},
         {"columns": {"a": {"sdtype": "categorical", "range_values": [None]}}},
+        {"METADATA_SPEC_VERSION": ["V2"], "columns": {}},
     ],
 )
 def test_what_is_no_metadata(metadata):
@@ -328,6 +330,7 @@ def test_whatever_a_file_holds_it_is_read_or_refused_in_words(columns, others):
         {"relationships": 3},
         {"relationships": ["a"]},
         {"sequence_key": ["a"]},
+        {"METADATA_SPEC_VERSION": None, "primary_key": 3},
     ],
 )
 def test_keys_and_relations_of_another_form(others):
