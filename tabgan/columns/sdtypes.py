@@ -283,7 +283,7 @@ def table_of_metadata(
         )
     if described.get("sequence_index"):
         lost.append(f"sequence_index: {shown(described['sequence_index'])}: rows have no order here.")
-    geo = []
+    geo: list[list[str]] = []
     for relationship in filter(_is_mapping, _items(described.get("column_relationships"))):
         kind, names = relationship.get("type"), [str(n) for n in _items(relationship.get("column_names"))]
         are_places = len(set(names)) == 2 == len(names) and all(

@@ -122,7 +122,9 @@ def test_no_figure_on_real_rows_is_released(folder):
     told = [
         repr(value)
         for value in values.values()
-        if isinstance(value, float) and value not in known | {0.0, 1.0}
+        if isinstance(value, float)
+        and value not in known
+        and len(repr(value)) > 5  # .5 is a size of a page's text
     ]
     assert len(told) > 10
     for path in (folder / "out/release").iterdir():
