@@ -319,10 +319,13 @@ class TabGAN(PlannerMixin, SamplerMixin[TableT], BaseEstimator):
             later = make_private_metrics_plan(private_metrics_epsilon, self.delta, plan.unit)
             LedgerFile(config.path).check_cap(plan, config, later)
 
-    def check_room(self, *args: Any, **kwargs: Any) -> None:
+    @renamed_arguments(**_OLD_NAMES)
+    def check_room(
+        self, ledger: LedgerConfig | str | Path, *, private_metrics_epsilon: float | None = None
+    ) -> None:
         """Call :meth:`check_cap`, its new name."""
         warn_of_old_name("check_room", "check_cap")
-        self.check_cap(*args, **kwargs)
+        self.check_cap(ledger, private_metrics_epsilon=private_metrics_epsilon)
 
     def _set_fitted(self, fitted: Fitted) -> None:
         self._fitted = fitted

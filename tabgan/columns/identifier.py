@@ -170,9 +170,11 @@ class Identifier(Column):
         made, key, left = filling.memory.get(self.name, (filling.origin, None, 0))
         sizes = self._sizes(max(len(table) - left, 0), filling)
         keys = self._keys(len(sizes), made, filling)
-        repeated = keys.repeat(sizes)
+        repeated = keys.iloc[
+            np.repeat(np.arange(len(keys)), sizes)
+        ]  # Series.repeat makes pandas' text of objects
         if left:
-            repeated = pd.concat([pd.Series(key).repeat(left), repeated])
+            repeated = pd.concat([pd.Series(key).iloc[np.zeros(left, dtype=np.int64)], repeated])
         last = keys.iloc[-1:] if len(sizes) else key
         filling.memory[self.name] = made + len(sizes), last, len(repeated) - len(table)
         return repeated.iloc[: len(table)].reset_index(drop=True)

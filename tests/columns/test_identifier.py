@@ -76,6 +76,16 @@ class TestPatternsOfText:
 
 
 class TestRecurrence:
+    @pytest.mark.parametrize("sizes", [[5], [1, 1, 3]])
+    def test_keys_with_rows_in_common_keep_the_dtype(self, sizes):
+        """pandas 3 makes its own text of objects that it repeats."""
+        column = Identifier(name="a", dtype="object", pattern="P{:03d}", recurrence=(0.0, 1.0))
+        filling = Filling()
+        parts = [column.fill(pd.DataFrame(index=range(size)), filling) for size in sizes]
+        assert {part.dtype for part in parts} == {np.dtype(object)}
+        assert pd.concat(parts).tolist() == ["P001", "P001", "P002", "P002", "P003"]
+        assert column.comes_back()
+
     @pytest.mark.parametrize("pattern", ["P{:04d}", "[A-Z]{4}"])
     @pytest.mark.parametrize("sizes", [[9_000], [1, 2, 3, 0, 1_000, 7_994]])
     def test_rows_of_a_key_follow_the_declared_shares(self, pattern, sizes):
