@@ -287,7 +287,7 @@ class Schema(BaseModel):
     def __str__(self) -> str:
         return repr(self)
 
-    def __iter__(self) -> Iterator[AnyColumn]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         return iter(self.columns)
 
     def __len__(self) -> int:

@@ -44,7 +44,7 @@ def open_table(
     decimal: str | None = None,
     encoding: str | None = None,
     na_values: Sequence[str] | None = None,
-    storage_options: Mapping[str, object] | None = None,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> DataSource:
     """Open a table of any kind for a fit: its columns and dtypes are known then, and no row has been read.
 
