@@ -109,6 +109,11 @@ class Combination(Categorical):
     most_coarser: ClassVar[int] = MOST_LEVELS
 
     @property
+    def public_words(self) -> tuple[str, ...]:
+        """No words: each is a part of combinations, and none of them."""
+        return ()
+
+    @property
     def choices(self) -> dict[str, tuple[str, ...]]:
         """By coarser combination, the whole ones with the same values; of those that are not released, too."""
         return _choices(tuple(map(str, self.listed)), self.levels) if self.levels else {}

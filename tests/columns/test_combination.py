@@ -81,3 +81,7 @@ def test_rows_of_nothing_show_labels_once_all_was_looked_for():
     assert column().other_label is None
     assert column(levels=((0,), (1,))).other_label == "[{}, {}]"
     assert column(levels=((0,), (1,)), labelled=(True, False)).other_label is None
+
+
+def test_no_public_word_is_a_combination():
+    assert column(categories=None, levels=()).public_words == ()
