@@ -418,12 +418,10 @@ class TabGAN(PlannerMixin, SamplerMixin[TableT], BaseEstimator):
 
         fitted = self._check_fitted()
         headings = fitted.answer.headings
-
-        def opened(table: object) -> Any:
-            return as_frame(as_named(table, headings), self.schema_)
-
-        real, holdout, synthetic = opened(real), opened(holdout), opened(synthetic)
-        source_table = opened(source_table)
+        real, holdout = as_named(real, headings), as_named(holdout, headings)
+        synthetic, source_table = as_named(synthetic, headings), as_named(source_table, headings)
+        real, holdout = as_frame(real, self.schema_), as_frame(holdout, self.schema_)
+        synthetic, source_table = as_frame(synthetic, self.schema_), as_frame(source_table, self.schema_)
         subject = self._subject(synthetic, target, title, random_state, about, created, stated, declared)
         limits = Gate.of(gate, has_target=subject.schema.target is not None)
         terms = None
