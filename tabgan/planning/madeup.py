@@ -154,8 +154,10 @@ def _assumed(column: Column) -> Column:
         return column.with_range(max(smallest, 0), min(largest, most))
     if not column.is_discovered:
         return column
-    letters = tuple("abcdefghijklmnop"[:OPEN_CATEGORIES])
-    domains = (letters, tuple(range(OPEN_CATEGORIES)), (False, True))
+    named = tuple(
+        f"made-up {number}" for number in range(OPEN_CATEGORIES)
+    )  # no public word, which needs no threshold
+    domains = (named, tuple(range(OPEN_CATEGORIES)), (False, True))
     tried = [column.with_listed(domain) for domain in domains]
     tried += [trial.column for trial in column.trials()]  # templates are other than categories
     for assumed in tried:
