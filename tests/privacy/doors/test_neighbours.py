@@ -32,6 +32,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from tabgan.columns.categorical import OTHER_LABEL
+from tabgan.columns.words import WORDS
 from tabgan.errors import TabGANError
 from tabgan.fitting import fit as fitting
 from tabgan.fitting import private_draft
@@ -102,7 +103,7 @@ class Recorder:
         self.crossings: list[Crossing] = []
         self.answers: list[Any] = []
         self.observed: Observed | None = None
-        self._rng = np.random.default_rng(seed)
+        self._rng, self._words = np.random.default_rng(seed), np.random.default_rng([seed, 3])
         self._first = None if first is None else deque(first.answers)
 
     def charged(self, releases: tuple[Release, ...]) -> None:
@@ -156,8 +157,11 @@ class Recorder:
             parameter.grad = part.view_as(parameter)
 
     def _noise(self, shape: tuple[int, ...], stddev: float) -> np.ndarray:
-        """Return noise on the grid that the mechanisms' noise lies on."""
-        return np.rint(self._rng.normal(0.0, stddev, shape) * GRID) / GRID
+        """Return noise on the grid that the mechanisms' noise lies on; that of public words has a generator of its own."""
+        noise = self._rng.normal(0.0, stddev, (1,) if shape == (1 + len(WORDS),) else shape)
+        if shape == (1 + len(WORDS),):
+            noise = np.append(noise, self._words.normal(0.0, stddev, len(WORDS)))
+        return np.rint(noise * GRID) / GRID
 
 
 class WatchedLedger(PrivacyFilter):
@@ -543,8 +547,13 @@ def decimals(rng: np.random.Generator, n: int) -> list[float]:
     return np.round(rng.normal(0, rng.choice([1, 500]), n), rng.integers(0, 5)).tolist()
 
 
+TOWN_NAMES = ["Ulm", "Bonn", "Kiel", "nan", "007"]
+
+
 def words(rng: np.random.Generator, n: int) -> list[str]:
-    return rng.choice(["Ulm", "Bonn", "Kiel", "nan", "007"], n, p=[0.5, 0.3, 0.1, 0.06, 0.04]).tolist()
+    """Return towns, and answers that are public words."""
+    values, shares = TOWN_NAMES + ["yes", "no"], [0.4, 0.2, 0.1, 0.06, 0.04, 0.14, 0.06]
+    return rng.choice(values, n, p=shares).tolist()
 
 
 def moments(rng: np.random.Generator, n: int) -> list[dt.datetime]:
@@ -736,16 +745,9 @@ KINDS = {
     "booleans": Kind(object, one_of(True, False), (True, np.True_, None), (None, OPEN), (None,)),
     "never": Kind("bool", one_of(False), (True,)),
     "text": Kind(object, words, TEXT, TOWNS, (None, math.nan)),
-    "answers": Kind(
-        object,
-        one_of("yes", "no", "Ulm"),
-        (*TEXT, "yes", "never", "Mon", "MA"),
-        (None, OPEN),
-        (None, math.nan),
-    ),
     "string": Kind("string", words, (*TEXT[:-3], pd.NA), TOWNS, (pd.NA,)),
     "category": Kind(
-        pd.CategoricalDtype(["Ulm", "Bonn", "Kiel", "nan", "007", "new"]), words, ("new", None), TOWNS
+        pd.CategoricalDtype([*TOWN_NAMES, "yes", "no", "new"]), words, ("new", "yes", None), TOWNS
     ),
     "codes": Kind(pd.CategoricalDtype(range(200)), integers, (199, None), (None, OPEN), (None,)),
     "many": Kind(object, texts(lambda rng, n: rng.integers(0, n, n).tolist()), TEXT, (None, OPEN)),
