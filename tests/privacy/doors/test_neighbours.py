@@ -157,7 +157,7 @@ class Recorder:
             parameter.grad = part.view_as(parameter)
 
     def _noise(self, shape: tuple[int, ...], stddev: float) -> np.ndarray:
-        """Return noise on the grid that the mechanisms' noise lies on; that of public words has a generator of its own."""
+        """Return noise on the grid that the mechanisms' noise lies on; public words have a generator of their own."""
         noise = self._rng.normal(0.0, stddev, (1,) if shape == (1 + len(WORDS),) else shape)
         if shape == (1 + len(WORDS),):
             noise = np.append(noise, self._words.normal(0.0, stddev, len(WORDS)))
@@ -552,7 +552,7 @@ TOWN_NAMES = ["Ulm", "Bonn", "Kiel", "nan", "007"]
 
 def words(rng: np.random.Generator, n: int) -> list[str]:
     """Return towns, and answers that are public words."""
-    values, shares = TOWN_NAMES + ["yes", "no"], [0.4, 0.2, 0.1, 0.06, 0.04, 0.14, 0.06]
+    values, shares = [*TOWN_NAMES, "yes", "no"], [0.4, 0.2, 0.1, 0.06, 0.04, 0.14, 0.06]
     return rng.choice(values, n, p=shares).tolist()
 
 
@@ -746,9 +746,7 @@ KINDS = {
     "never": Kind("bool", one_of(False), (True,)),
     "text": Kind(object, words, TEXT, TOWNS, (None, math.nan)),
     "string": Kind("string", words, (*TEXT[:-3], pd.NA), TOWNS, (pd.NA,)),
-    "category": Kind(
-        pd.CategoricalDtype([*TOWN_NAMES, "yes", "no", "new"]), words, ("new", "yes", None), TOWNS
-    ),
+    "category": Kind(pd.CategoricalDtype([*TOWN_NAMES, "yes", "no", "new"]), words, ("new", None), TOWNS),
     "codes": Kind(pd.CategoricalDtype(range(200)), integers, (199, None), (None, OPEN), (None,)),
     "many": Kind(object, texts(lambda rng, n: rng.integers(0, n, n).tolist()), TEXT, (None, OPEN)),
     "dates": Kind(
