@@ -25,6 +25,9 @@ MAX_BAR_VALUES = 3
 #: Size of a sparkline, in its own units.
 SPARK_WIDTH, SPARK_HEIGHT = 100, 24
 
+#: Characters of a day, and of all labels of an axis, beyond which the middle one would run into the others.
+_DATE, _MOST_CHARACTERS = 10, 26
+
 #: Columns with this many bins or fewer have a label under each.
 _ALL_LABELLED = 8
 
@@ -233,15 +236,16 @@ def _x_ticks(histogram: Histogram, width: float) -> tuple[Tick, ...]:
         return tuple(
             Tick(LEFT + (i + 0.5) * width, end_text(one.low, decimals)) for i, one in enumerate(bins)
         )
-    ends = [
-        Tick(LEFT, end_text(bins[0].low, decimals), "start"),
-        Tick(WIDTH, end_text(bins[-1].high, decimals), "end"),
-    ]
+    middle = len(bins) // 2
+    low, at, high = (end_text(each, decimals) for each in (bins[0].low, bins[middle].low, bins[-1].high))
+    if isinstance(bins[0].low, str) and low[:_DATE] != high[:_DATE]:  # moments: days tell them apart
+        low, at, high = (text[:_DATE] for text in (low, at, high))
+    ends = [Tick(LEFT, low, "start"), Tick(WIDTH, high, "end")]
     if len(bins) < 3:
         return tuple(ends[: len(bins)])
-    middle = len(bins) // 2
-    tick = Tick(LEFT + (middle + 0.5) * width, end_text(bins[middle].low, decimals))
-    return (ends[0], tick, ends[1])
+    if len(low + at + high) > _MOST_CHARACTERS:
+        return tuple(ends)
+    return (ends[0], Tick(LEFT + (middle + 0.5) * width, at), ends[1])
 
 
 def end_text(value: float | str, decimals: int | None) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from tabgan.report.figures.charts import bar_rows, histogram_chart, is_of_bars, sparkline
 from tabgan.report.figures.overlays import NoOverlay, overlay
-from tabgan.schema import Categorical, Numeric
+from tabgan.schema import Categorical, Datetime, Numeric
 
 ROWS = SimpleNamespace(n_real=1_000, n_holdout=1_000, n_synthetic=1_000)
 
@@ -34,6 +34,28 @@ class TestSmallShares:
         a, b, c = bar_rows(drawn(column, ["a"] * 998 + ["b"] * 2, ["a"] * 1_000), ROWS)
         assert (a.real, c.real, b.synthetic) == (99.8, 0, 0)
         assert b.real > 1
+
+
+class TestLabels:
+    def test_moments_are_told_by_their_days_at_both_ends(self):
+        column = Datetime(
+            name="x", bounds=("2013-01-01T08:30:00", "2015-12-31T23:59:00"), resolution="second"
+        )
+        moments = pd.to_datetime(["2014-01-01 10:00", "2015-01-01 11:00"])
+        chart = histogram_chart(drawn(column, moments, moments), ROWS)
+        assert [tick.text for tick in chart.x_ticks] == ["2013-01-01", "2015-12-31"]
+
+    def test_moments_of_one_day_by_their_times(self):
+        column = Datetime(
+            name="x", bounds=("2013-01-01T08:00:00", "2013-01-01T09:00:00"), resolution="second"
+        )
+        moments = pd.to_datetime(["2013-01-01 08:30"])
+        chart = histogram_chart(drawn(column, moments, moments), ROWS)
+        assert [tick.text for tick in chart.x_ticks] == ["2013-01-01 08:00", "2013-01-01 09:00"]
+
+    def test_numbers_have_a_label_in_the_middle(self):
+        chart = histogram_chart(drawn(Numeric(name="x", bounds=(0, 90), decimals=0), [0], [90]), ROWS)
+        assert [tick.text for tick in chart.x_ticks][::2] == ["0", "90"]
 
 
 class TestBars:
