@@ -271,10 +271,26 @@ def test_files_that_are_none(text, tmp_path):
         Schema.from_sdv(tmp_path / "no.json")
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**400), 10**400) | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=6,
+JSON = st.sampled_from(
+    [
+        None,
+        True,
+        False,
+        0,
+        3,
+        -1,
+        10**400,
+        0.5,
+        float("nan"),
+        "",
+        "a",
+        "%Y",
+        "2020-01-01",
+        "[0-9]{2}",
+        "[0-9]+",
+    ]
+    + [[], ["a"], ["a", "b"], [["a"]], [None], [1, "1", True], [{"a": 1}], {}, {"type": "gps"}]
+    + [[{"type": "gps", "column_names": names}] for names in (["a", "b"], ["a", "a"], [["a"], "b"], 3, None)]
 )
 SDTYPES = [
     "numerical",
