@@ -32,6 +32,7 @@ def model() -> TabGAN:
     return TabGAN(epsilon=5.0, random_state=0).fit(table(1_500, 0))
 
 
+@pytest.mark.family
 def test_the_method_returns_figures_that_can_be_written(model, tmp_path):
     synthetic = model.sample(1_500, random_state=0)
     report = model.evaluate(table(1_500, 0), table(600, 1), synthetic=synthetic, target="ill")
@@ -192,6 +193,7 @@ class TestGateAndEdition:
         assert "r.html: not written, because the gate refuses the release." in result.stdout
         assert not Path("r.html").exists()
 
+    @pytest.mark.family
     def test_one_that_lets_pass(self, files):
         Path("gate.yaml").write_text("{epsilon: 5.0}")
         assert "The gate passes the table" in run(*files, "--gate", "gate.yaml", "-o", "r.md").stdout
@@ -223,6 +225,7 @@ class TestGateAndEdition:
         assert "tvd2_private" in {metric["name"] for metric in twin["evaluation"]["metrics"]}
         assert Path("people.ledger").is_file()
 
+    @pytest.mark.family
     def test_old_names_of_options(self, files):
         old = ["--evaluation-epsilon", "0.5", "--evaluation-delta", "1e-6"]
         result = run(*files, "--shareable", *old, "--ledger", "people.ledger", "-o", "r.json")
@@ -277,6 +280,7 @@ class TestGateAndEdition:
         table(600, 1).rename(columns={"ill": "sick"}).to_csv("holdout.csv", index=False)
         assert "holdout.csv: no column 'ill'" in run(*files, "-o", "r.html", code=1).output
 
+    @pytest.mark.family
     def test_a_gate_as_in_a_job(self, files):
         Path("gate.yaml").write_text("gate: {epsilon: 5.0}")
         assert "The gate passes the table" in run(*files, "--gate", "gate.yaml", "-o", "r.html").stdout

@@ -114,6 +114,7 @@ class TestFit:
         assert "epsilon=None spends without limit" in fit("--epsilon", "none", code=2)
         assert not Path("people.ledger").exists()
 
+    @pytest.mark.family
     def test_a_finished_fit_leaves_no_checkpoint(self):
         fit("--checkpoint", "ck")
         assert not Path("ck").exists()
@@ -157,6 +158,7 @@ class TestCap:
         fit("--epsilon-cap", "1.2", "--delta-cap", "1e-6")
         assert "tabgan ledger cap" in fit("--epsilon-cap", "9", "--delta-cap", "1e-6", code=1)
 
+    @pytest.mark.family
     def test_one_that_is_reached_already_is_taken_only_when_it_is_meant(self):
         fit("--epsilon-cap", "3", "--delta-cap", "1e-5")
         low = ("ledger", "cap", "people.ledger", "--epsilon-cap", "0.1", "--delta-cap", "1e-5")

@@ -74,6 +74,7 @@ class TestRows:
         assert found[0]["key"].tolist() == [f"K{i:07d}" for i in range(1, 431)]
         assert not found[0]["age"].iloc[:100].equals(found[0]["age"].iloc[100:200].reset_index(drop=True))
 
+    @pytest.mark.family
     def test_they_are_those_of_the_model(self, model, tmp_path):
         model.sample_to(tmp_path / "a", 5_000, random_state=1)
         drawn, plain = _rows(tmp_path / "a"), model.sample(5_000, random_state=2)

@@ -133,6 +133,7 @@ class TestResult:
         assert [column.kind for column in found.columns][:3] == ["numeric", "numeric", "categorical"]
         assert all(0 <= column.tvd <= 1 for column in found.columns)
 
+    @pytest.mark.family
     def test_a_step_alone_finds_what_it_finds_among_all(self, make, few_trees, monkeypatch):
         """The modules of tests of a step leave the others out."""
         tables = make(60, 0), make(60, 1), make(60, 2)

@@ -238,6 +238,7 @@ class TestWhatIsKnown:
         generator.start_from(fitted)
         assert _distance(generator, rows, (1, 2)) < 0.02
 
+    @pytest.mark.family
     def test_a_weak_effect_beside_a_strong_one_is_not_shrunk_away(self):
         """Its weight, given the strong one, is far larger than its table alone lets expect."""
         rng = np.random.default_rng(0)
@@ -383,6 +384,7 @@ class TestAxes:
         assert axis.basis[5, 5] == 1
         assert (axis.levels >= 0).sum() >= 4
 
+    @pytest.mark.family
     def test_a_smooth_table_is_found_under_more_noise_than_a_rough_one(self):
         """The prior lets neighbours of an ordered column share their evidence."""
         size, n, noise = 16, 20_000, 60.0

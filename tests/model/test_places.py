@@ -59,6 +59,7 @@ def far(df: pd.DataFrame) -> tuple[float, float]:
 
 
 class TestWhatItGives:
+    @pytest.mark.family
     def test_copies_and_sums_come_out_far_closer(self, plain):
         closer, apart = far(plain.sample(N)), far(without_places(plain).sample(N))
         assert closer[0] < 0.4 * apart[0]

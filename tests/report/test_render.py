@@ -381,6 +381,7 @@ class TestWrite:
             write(data, str(tmp_path / "file" / "report.html"))
 
 
+@pytest.mark.family
 def test_a_hundred_columns_stay_below_3_mb(zoo):
     names = [f"{'c' * 200}{i}" for i in range(100)]
     wide = tuple(f"{'v' * 300}{i}" for i in range(40))

@@ -189,6 +189,7 @@ class TestExtremes:
 
 
 class TestDeterminism:
+    @pytest.mark.family
     def test_same_seed_same_figures(self, make, few_trees):
         tables = [make(200, i) for i in range(3)]
         assert attacked(*tables, seed=1) == attacked(*tables, seed=1)
