@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 from tabgan._util.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from tabgan.comparing import compare
     from tabgan.evaluation import evaluate
     from tabgan.evaluation.gate import Gate
     from tabgan.io.opening import open_table
     from tabgan.privacy.ledger.records import LedgerConfig
+    from tabgan.privacy.ledger.summary import read_ledger
+    from tabgan.report import report
     from tabgan.rules import FixedCombinations, Formula, Inequality, Missing, OneOf, Unique
     from tabgan.schema import (
         Boolean,
@@ -52,8 +55,11 @@ __all__ = [
     "Text",
     "Time",
     "Unique",
+    "compare",
     "evaluate",
     "open_table",
+    "read_ledger",
+    "report",
 ]
 
 # Nothing here waits for torch, pandas or scikit-learn before it needs them.
@@ -68,7 +74,10 @@ __getattr__, __dir__ = lazy_names(
         "Gate": "tabgan.evaluation.gate",
         "LedgerConfig": "tabgan.privacy.ledger.records",
         "TabGAN": "tabgan.synthesizer",
+        "compare": "tabgan.comparing",
         "evaluate": "tabgan.evaluation",
         "open_table": "tabgan.io.opening",
+        "read_ledger": "tabgan.privacy.ledger.summary",
+        "report": "tabgan.report",
     },
 )

@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from tabgan._util import html
 from tabgan._util.schema_errors import joined, line_of, name_of
 from tabgan._util.validate import nearest
 from tabgan._util.yaml import dump, parse
@@ -83,6 +84,9 @@ _JSON_SCHEMA_OF_GEO = {
     "items": {"type": "array", "items": {"type": "string"}, "minItems": 2, "maxItems": 2},
 }
 
+#: Fields that a draft with domains copies off the rows.
+_COPIED = ("bounds", "decimals", "resolution", "categories", "values")
+
 #: Categories of a column that its line shows, and characters that a line may have.
 _SHOWN_CATEGORIES, _SHOWN_CHARACTERS = 6, 140
 
@@ -101,6 +105,22 @@ def _short(column: Column) -> str:
             said.append(f"{key}={value!r}")
     line = f"{type(column).__name__}({', '.join(said)})"
     return line if len(line) <= _SHOWN_CHARACTERS else line[: _SHOWN_CHARACTERS - 2] + "…)"
+
+
+def _said(column: Column, is_copied: bool) -> str:
+    """Return the declared fields of a column in words, marked if they were read off private rows."""
+    fields = type(column).model_fields
+    said = []
+    for key in fields:
+        value = getattr(column, key)
+        if key in ("name", "kind", "dtype") or value is None or value == fields[key].default:
+            continue
+        if isinstance(value, tuple):
+            more = f", … {len(value):,} in all" if len(value) > _SHOWN_CATEGORIES else ""
+            value = ", ".join(map(str, value[:_SHOWN_CATEGORIES])) + more
+        mark = " (READ OFF PRIVATE ROWS)" if is_copied and key in _COPIED else ""
+        said.append(f"{key}: {value}{mark}")
+    return "; ".join(said) or "open"
 
 
 class Schema(BaseModel):
@@ -286,6 +306,36 @@ class Schema(BaseModel):
 
     def __str__(self) -> str:
         return repr(self)
+
+    def _repr_html_(self) -> str:
+        is_copied = self.drafted is not None
+        parts = []
+        if is_copied:
+            parts.append(
+                html.note(
+                    "A draft: ranges and categories below were READ OFF PRIVATE ROWS, and nobody has confirmed that "
+                    "they are public. Show them to no one who may not see the rows; no fit takes this schema.",
+                    "bad",
+                )
+            )
+        rows = [
+            (
+                column.name,
+                column.kind + (" · target" if column.name in self.targets else ""),
+                column.dtype or "–",
+                _said(column, is_copied),
+            )
+            for column in self
+        ]
+        parts.append(html.table(("Column", "Kind", "dtype", "Declared"), rows))
+        further = {
+            key: value for key, value in self._further.items() if key not in ("target", "targets", "drafted")
+        }
+        parts.append(html.facts(further.items()) if further else "")
+        if self.rules:
+            parts.append(html.listed(repr(rule) for rule in self.rules))
+        is_open = "" if self.is_complete else ", partly open: a fit completes it privately"
+        return html.card(f"Schema of {len(self)} columns{is_open}", *parts)
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         return iter(self.columns)

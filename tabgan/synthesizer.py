@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator
 
 import tabgan
 from tabgan._util import validate
-from tabgan._util.progress import Progress, told
+from tabgan._util.progress import Progress, check_progress, told
 from tabgan._util.renamed import renamed_arguments, warn_of_old_name, warn_of_unused
 from tabgan._util.rng import RandomStreams
 from tabgan._util.tensors import resolve_device
@@ -32,6 +32,7 @@ from tabgan.fitting.checkpoint import folder_of
 from tabgan.fitting.fit import FitOptions, Request, Session, learn, say_what_is_spent, warn_of_weak_promise
 from tabgan.fitting.measured import marginals_frame
 from tabgan.fitting.modelfile import Fitted, read_model, stated_form, write_model
+from tabgan.fitting.modelview import model_html
 from tabgan.io import AnswerForm, as_frame, for_fit, open_table
 from tabgan.io.answers import ArrowTable, TableT
 from tabgan.planning.plannermixin import PlannerMixin
@@ -168,7 +169,7 @@ class TabGAN(PlannerMixin, SamplerMixin[TableT], BaseEstimator):
         df: object,
         y: None = None,
         *,
-        progress: Progress | None = None,
+        progress: Progress | bool | None = None,
         untyped_text: bool = False,
         ledger: LedgerConfig | str | Path | None = None,
         checkpoint: str | Path | None = None,
@@ -183,7 +184,8 @@ class TabGAN(PlannerMixin, SamplerMixin[TableT], BaseEstimator):
                 large one, which may be larger than the memory, is read once and copied into a private folder, where the
                 system keeps temporary files (``TMPDIR``); the folder is removed at the end.
             y: Ignored; for scikit-learn's pipelines.
-            progress: Called as ``progress(stage, done, total)``; by default bars on a terminal or in a notebook.
+            progress: Called as ``progress(stage, done, total)``; by default bars on a terminal or in a notebook, which
+                ``False`` turns off.
             untyped_text: True if a frame was read from a CSV as text: plain numerals, ``True`` and ``False``, and
                 durations in a column of text then stand for values. ``False`` leaves them as text. Either way dates and
                 written numbers such as ``$1.00`` are found.
@@ -214,6 +216,7 @@ class TabGAN(PlannerMixin, SamplerMixin[TableT], BaseEstimator):
         """
         del y
         self.check_params()
+        check_progress(progress)
         source, headings = None, None
         if isinstance(df, pd.DataFrame):
             headings = Headings.of(df, keep_index=true_or_false("keep_index", keep_index))
@@ -359,7 +362,7 @@ class TabGAN(PlannerMixin, SamplerMixin[TableT], BaseEstimator):
         stated: Mapping[str, str | None] | None = None,
         declared: Schema | None = None,
         random_state: int = 0,
-        progress: Progress | None = None,
+        progress: Progress | bool | None = None,
     ) -> Report:
         """Compare synthetic rows with the training rows and with a holdout.
 
@@ -595,6 +598,15 @@ class TabGAN(PlannerMixin, SamplerMixin[TableT], BaseEstimator):
     def __repr__(self, *args: Any, **kwargs: Any) -> str:
         is_loaded = hasattr(self, "_fitted") and not hasattr(self, "plan_")
         return f"{super().__repr__(*args, **kwargs)}{f'  # loaded: {UNSIGNED}' if is_loaded else ''}"
+
+    def _repr_html_(self) -> str:
+        fitted: Fitted | None = getattr(self, "_fitted", None)
+        known = {key: value for key, value in self.get_params(deep=False).items() if key != "schema"}
+        is_loaded = fitted is not None and not hasattr(self, "plan_")
+        return model_html(known, fitted, UNSIGNED if is_loaded else "")
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_fitted")

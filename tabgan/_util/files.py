@@ -18,6 +18,15 @@ from typing import Any
 MAX_DEPTH, MAX_DIGITS = 64, 300
 
 
+def is_safetensors(path: Path | str) -> bool:
+    """Return True if a file begins as safetensors do, the format of model files. Only the beginning is read."""
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(24)[8:] == b'{"__metadata__":'
+    except (OSError, ValueError):  # no such file, or a name that no file can have
+        return False
+
+
 @contextmanager
 def atomic_path(path: Path, mode: int = 0o666) -> Iterator[Path]:
     """Yield a hidden path in the same folder; the file written there is renamed to ``path`` at the end.

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 
+#: Form of the dates of all lines.
+DATES = "%Y-%m-%d %H:%M:%S"
+
 
 def log_to_stderr(prefix: str = "") -> None:
     """Show this package's log on stderr, with ISO 8601 dates.
@@ -16,5 +19,5 @@ def log_to_stderr(prefix: str = "") -> None:
     handler = logging.StreamHandler()
     handler.addFilter(logging.Filter("tabgan"))
     form = f"%(asctime)s %(levelname)s: {prefix}%(message)s"
-    handler.setFormatter(logging.Formatter(form, "%Y-%m-%d %H:%M:%S"))
+    handler.setFormatter(logging.Formatter(form, DATES))
     logging.basicConfig(handlers=[handler])

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from tabgan._util.validate import shown
+from tabgan.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -89,24 +94,74 @@ class ProgressBars:
             self._bars.stop()
 
 
+class NotebookBars:
+    """Bars of tqdm for a notebook, one per stage, which go when the work is done.
+
+    Args:
+        patience: Seconds before they appear.
+    """
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self._bars: dict[str, Any] = {}
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Move a stage's bar."""
+        from tqdm.auto import tqdm
+
+        if stage not in self._bars:
+            self._bars[stage] = tqdm(desc=stage, total=total, leave=False, delay=self._patience)
+        bar = self._bars[stage]
+        bar.total = total
+        bar.update(done - bar.n)
+
+    def close(self) -> None:
+        """Remove the bars."""
+        for bar in self._bars.values():
+            bar.close()
+
+
+def check_progress(progress: object) -> None:
+    """Raise unless an argument is a callback, true, false or ``None``.
+
+    Raises:
+        ConfigError: it is none of these.
+    """
+    if not isinstance(progress, bool | None) and not callable(progress):
+        raise ConfigError(
+            f"progress: expected a function of stage, done and total, or True or False, got {shown(progress)}."
+        )
+
+
 @contextmanager
-def told(progress: Progress | None) -> Iterator[Progress]:
+def told(progress: Progress | bool | None) -> Iterator[Progress]:
     """Yield the callback to report progress to: the caller's, that of bars, or a silent one.
 
     Args:
-        progress: The caller's callback; ``None`` shows bars on a terminal and in a notebook once work takes longer
-            than ``PATIENCE``, and nothing elsewhere.
+        progress: The caller's callback. ``None`` and ``True`` show bars on a terminal and in a notebook once work takes
+            longer than ``PATIENCE``, and nothing elsewhere or in a test; ``False`` shows nothing.
+
+    Raises:
+        ConfigError: it is none of these.
     """
-    if progress is not None:
+    check_progress(progress)
+    if not isinstance(progress, bool | None):
         yield progress
+        return
+    if progress is False:
+        yield silent
         return
     from rich.console import Console
 
     console = Console(stderr=True)
-    if not (console.is_terminal or console.is_jupyter):
+    if "PYTEST_VERSION" in os.environ or not (console.is_terminal or console.is_jupyter):
         yield silent
         return
-    bars = ProgressBars(console, patience=PATIENCE, is_transient=True)
+    bars: ProgressBars | NotebookBars
+    if console.is_jupyter and find_spec("tqdm") is not None:
+        bars = NotebookBars(PATIENCE)
+    else:
+        bars = ProgressBars(console, patience=PATIENCE, is_transient=True)
     try:
         yield bars
     finally:

@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from tabgan._util import validate
-from tabgan._util.progress import silent
+from tabgan._util.progress import Progress, told
 from tabgan.audit.canaries import CanaryScores, run_canaries
 from tabgan.audit.mechanism_checks import MechanismCheck, check_mechanisms, scale_check
 from tabgan.audit.outcome import AuditResult, CanaryResult
@@ -46,7 +46,7 @@ def audit(
     n_rows: int | None = None,
     n_canaries: int = 5_000,
     confidence: float = 0.95,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | bool | None = None,
     n_targets: int = 1,
 ) -> AuditResult:
     """Audit this installation's stated privacy, with its own code on a made-up table.
@@ -66,7 +66,8 @@ def audit(
         n_rows: The number of rows that the fit declares, from which the sampling rate of DP-SGD follows.
         n_canaries: Number of canaries, 100 to 30,000, each of which is included in the table or not.
         confidence: Joint confidence of all bounds, in (0, 1).
-        progress: Called with a stage, the number of its steps done, and their total.
+        progress: Called with a stage, the number of its steps done, and their total; by default bars on a terminal
+            or in a notebook, which ``False`` turns off.
         n_targets: The number of targets that the fit declares, at least 1: each has a critic, with steps of its own.
 
     Raises:
@@ -96,15 +97,15 @@ def audit(
         n_rows=n_rows,
         unit=unit,
     )
-    tell = progress or silent
-    checks = check_mechanisms(lambda done, total: tell("checks", done, total))
-    tell("canaries", 0, 1)
-    scores = run_canaries(plan, n_canaries)
+    with told(progress) as tell:
+        checks = check_mechanisms(lambda done, total: tell("checks", done, total))
+        tell("canaries", 0, 1)
+        scores = run_canaries(plan, n_canaries)
+        tell("canaries", 1, 1)
     kinds = _kinds(scores, plan)
     found = [scale_check("a fit's histograms: noise over charged noise", scores.histogram_noise, 1.0)]
     found += [_separation_check(kind, scores.is_in) for kind in kinds]
     canaries = _bounds(kinds, scores.is_in, float(delta), confidence)
-    tell("canaries", 1, 1)
     seconds = time.perf_counter() - start
     return AuditResult(epsilon, float(delta), unit.name, (*checks, *found), canaries, confidence, seconds)
 

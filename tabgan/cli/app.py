@@ -20,13 +20,15 @@ import tabgan
 from tabgan import io
 from tabgan._util.logs import log_to_stderr
 from tabgan._util.renamed import OldNameWarning
-from tabgan._util.validate import integer_at_least, real_in
+from tabgan._util.validate import real_in
 from tabgan.cli import options
 from tabgan.cli.batch import run
 from tabgan.cli.completions import complete
+from tabgan.cli.doctor import doctor
 from tabgan.cli.exchange import export_metadata, import_metadata, jobs_app
 from tabgan.cli.ledgers import ledger_app
 from tabgan.cli.parts import (
+    AsJson,
     Debug,
     DecimalMark,
     Encoding,
@@ -34,6 +36,7 @@ from tabgan.cli.parts import (
     LedgerOption,
     NaValue,
     Query,
+    Quiet,
     RandomState,
     Separator,
     Sheet,
@@ -42,11 +45,14 @@ from tabgan.cli.parts import (
     TableName,
     check_output,
     exits,
+    is_printed,
+    say,
+    told_of,
     watcher_on_stderr,
 )
 from tabgan.cli.plans import plan
 from tabgan.cli.releases import release_app, verify
-from tabgan.cli.reports import evaluate
+from tabgan.cli.reports import compare, evaluate, report
 from tabgan.errors import ConfigError
 
 # Imports that need torch or pandas are inside the commands, so that --version and --help are quick.
@@ -142,6 +148,8 @@ def fit(
     encoding: Encoding = None,
     random_state: RandomState = None,
     force: Force = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
     """Fit a model to a table, with differential privacy unless --epsilon is none.
@@ -171,19 +179,25 @@ def fit(
             model.save(output)
         if checkpoint is not None:
             discard(checkpoint)
-        typer.echo(f"{output}: {model.privacy_}")
+        say(f"{output}: {model.privacy_}", {"output": output, **told_of(model.privacy_)})
 
 
 @app.command()
 def sample(
     model: Annotated[Path, typer.Argument(help="Model file.")],
-    n: Annotated[int, typer.Option("-n", help="Number of rows.")],
     output: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", help="CSV or Parquet file to write; or a folder, for rows in several files."
+            "--output",
+            "-o",
+            help="CSV or Parquet file to write; or a folder, for rows in several files; - prints CSV, for a pipe.",
         ),
     ],
+    n: Annotated[int | None, typer.Option("-n", help="Number of rows.")] = None,
+    frac: Annotated[
+        float | None,
+        typer.Option(help="In place of -n: 1 for as many rows as the table has, 0.1 for a tenth."),
+    ] = None,
     condition: Annotated[
         list[str] | None,
         typer.Option(
@@ -227,6 +241,8 @@ def sample(
     ] = "local",
     random_state: RandomState = None,
     force: Force = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
     """Sample rows from a model. This costs no privacy, however often you do it.
@@ -234,25 +250,22 @@ def sample(
     A folder is written in bounded memory; the same command resumes it if it was stopped.
     """
     with exits(debug):
-        integer_at_least("-n", n, 1)
-        if str(output) == "-":
-            raise ConfigError(
-                "--output: expected a file or a folder, got '-'. Rows are not written to the terminal."
-            )
-        is_folder = output.is_dir() or not output.suffix
+        options.check_number(n, frac)
+        is_folder = options.is_folder(output)
         if is_folder and label_column is not None:
             raise ConfigError(
                 "--label-column: expected a file, got a folder, whose manifest says it. Leave it out."
             )
         if not is_folder:
             _check_file(output, force, executor)
-        first = output / f"part.{format or 'parquet'}" if is_folder else output
+        first = output / f"part.{format or 'parquet'}" if is_folder else options.named(output)
         form = options.form_of(separator, decimal, encoding, None, first)
         io.check_readable(model, "model")
 
         from tabgan.synthesizer import TabGAN
 
         fitted = TabGAN.load(model)
+        n = options.number_of(n, frac, fitted.n_rows_)
         written: Any = options.with_form_of(fitted, form, "separator", "decimal", "encoding")
         conditions = options.conditions_of(condition or [], fitted.schema_, written["decimal"] or ".")
         if is_folder:
@@ -275,7 +288,8 @@ def sample(
                     **(written if format == "csv" else given),
                 )
             seeded = _seeded(random_state, fitted.random_state)
-            typer.echo(f"{output}: {n:,} rows in {len(manifest.files):,} files{seeded}")
+            told = {"output": output, "rows": n, "files": len(manifest.files)}
+            say(f"{output}: {n:,} rows in {len(manifest.files):,} files{seeded}", told)
             return
         label: Any = {} if label_column is None else {"label_column": label_column}
         df = fitted.sample(
@@ -289,29 +303,37 @@ def sample(
             **label,
         )
         written = options.with_tabs(written, separator, output)
+        if is_printed(output):
+            options.print_table(df, escape_formulas=escape_formulas, **written)
+            return
         io.write_table(df, output, escape_formulas=escape_formulas, **written)
-        typer.echo(f"{output}: {len(df):,} rows{_seeded(random_state, fitted.random_state)}")
+        seeded = _seeded(random_state, fitted.random_state)
+        say(f"{output}: {len(df):,} rows{seeded}", {"output": output, "rows": len(df)})
 
 
 def _check_file(path: Path, force: bool, executor: str) -> None:
     """Raise unless a sample can be written to a file, on this machine."""
     if executor != "local":
         raise ConfigError("--executor: expected a folder as --output, got a file. Name a folder.")
-    io.format_of(path, "--output")
-    check_output(path, force)
+    io.format_of(options.named(path), "--output")
+    check_output(path, force, may_print=True)
 
 
 app.command()(complete)
 app.command()(evaluate)
 app.command()(plan)
+app.command()(report)
+app.command()(compare)
 app.command()(verify)
+app.command()(doctor)
 
 
 @schema_app.command()
 def infer(
     source: SourceArgument,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="YAML file to write; printed by default.")
+        Path | None,
+        typer.Option("--output", "-o", help="YAML file to write; printed by default, and for -."),
     ] = None,
     with_domain: Annotated[
         bool, typer.Option("--with-domain", help="Copy categories and bounds from the rows. Not private.")
@@ -360,6 +382,7 @@ def infer(
     decimal: DecimalMark = None,
     encoding: Encoding = None,
     force: Force = False,
+    quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Draft a schema from a table, for you to edit. A fit takes everything in a schema as public.
@@ -377,6 +400,7 @@ def infer(
             entity=entity,
             max_rows=max_rows,
         )
+        output = None if output is not None and is_printed(output) else output
         if output is not None:
             check_output(output, force)
         form = options.given_form(separator, decimal, encoding, na_value)
@@ -395,7 +419,7 @@ def infer(
             typer.echo(text, nl=False)
         else:
             io.write_text(text, output)
-            typer.echo(f"{output}: {said}")
+            say(f"{output}: {said}")
         if checkpoint is not None:
             from tabgan.fitting.checkpoint import discard
 
@@ -415,7 +439,7 @@ def _private_draft(source: io.DataSource, budget: dict[str, Any], given: Any) ->
     df = io.in_one_frame(source)
     with watcher_on_stderr() as watcher:
         draft = infer_privately(df, **budget, **given, progress=watcher.progress)
-    return draft, f"a draft: {draft.privacy}"
+    return draft, f"a draft: {draft.privacy.promise}"
 
 
 @schema_app.command()
@@ -432,6 +456,8 @@ def check(
     separator: Separator = None,
     decimal: DecimalMark = None,
     encoding: Encoding = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
     """Check a schema against a table before any budget is spent, and say what a fit would likely lose. Not private."""
@@ -449,11 +475,11 @@ def check(
         df = io.in_one_frame(opened)
         check_table(df, declared, untyped_text=opened.untyped_text)
         losses = list(losses_in(df, declared, untyped_text=opened.untyped_text))
-        for line in losses:
-            typer.echo(line)
+        say("\n".join(losses))
         model.check_schema(df.columns)
         above = " Lines above tell of rows: keep them to yourself." if losses else ""
-        typer.echo(f"{schema}: fits the table. Nothing was spent.{above}")
+        told = {"schema": schema, "fits": True, "losses_read_off_rows": losses}
+        say(f"{schema}: fits the table. Nothing was spent.{above}", told)
 
 
 @schema_app.command("json-schema")
@@ -498,8 +524,12 @@ def audit(
     canaries: Annotated[
         int, typer.Option(help="Number of canaries, made-up rows planted to be detected.")
     ] = 5_000,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file to write.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="JSON file to write; - prints it.")
+    ] = None,
     force: Force = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
     """Try to disprove this installation's privacy claims on a made-up table. This costs no budget.
@@ -508,7 +538,7 @@ def audit(
     """
     with exits(debug):
         if output is not None:
-            check_output(output, force)
+            check_output(output, force, may_print=True)
 
         from tabgan.audit import audit as run_audit
         from tabgan.cli import terminal
@@ -524,9 +554,12 @@ def audit(
                 n_targets=n_targets,
                 progress=watcher.progress,
             )
-        if output is not None:
-            io.write_text(result.to_json() + "\n", output)
-        terminal.show_audit(Console(), result)
+        if output is not None and is_printed(output):
+            typer.echo(result.to_json())
+        else:
+            if output is not None:
+                io.write_text(result.to_json() + "\n", output)
+            say(found=json.loads(result.to_json()), show=lambda: terminal.show_audit(Console(), result))
         result.raise_if_failed()
 
 

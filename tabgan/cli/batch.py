@@ -14,7 +14,19 @@ from rich.console import Console
 from tabgan import io
 from tabgan._util.validate import integer_at_least, one_of
 from tabgan.cli import options
-from tabgan.cli.parts import Debug, DecimalMark, Encoding, NaValue, Separator, exits, watcher_on_stderr
+from tabgan.cli.parts import (
+    AsJson,
+    Debug,
+    DecimalMark,
+    Encoding,
+    NaValue,
+    Quiet,
+    Separator,
+    exits,
+    is_quiet,
+    say,
+    watcher_on_stderr,
+)
 
 if TYPE_CHECKING:
     from tabgan.jobs.config import Job
@@ -58,10 +70,20 @@ def run(
     log_json: Annotated[
         Path | None, typer.Option(help="File to which events are appended, a JSON line each.")
     ] = None,
+    override: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="key=value, such as model.epsilon=0.5, in place of what the file says of every job; may be repeated. "
+            "The value is YAML, and is checked as the file is.",
+        ),
+    ] = None,
     na_value: NaValue = None,
     separator: Separator = None,
     decimal: DecimalMark = None,
     encoding: Encoding = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
     """Run the jobs of a YAML file: read, fit, sample, evaluate, report.
@@ -71,15 +93,17 @@ def run(
     with exits(debug):
         integer_at_least("--workers", workers, 1)
         from tabgan.cli import terminal
+        from tabgan.jobs.eventlog import summary_of
         from tabgan.jobs.executors import JobFailure, exit_code
         from tabgan.jobs.loading import EXECUTORS, executor_of, load_jobs
 
         if executor is not None:
             one_of("--executor", executor, EXECUTORS)
         form = options.given_form(separator, decimal, encoding, na_value)
-        jobs = load_jobs(file, only=only, output=output, form=form)
+        changed = options.overrides_of(override or [])
+        jobs = load_jobs(file, only=only, output=output, form=form, overrides=changed)
         if dry_run:
-            terminal.show_jobs(Console(), jobs, again)
+            say(found=_planned(jobs), show=lambda: terminal.show_jobs(Console(), jobs, again))
             return
         on_ray = (executor or executor_of(file)) == "ray"
         is_several = len(jobs) > 1 and (on_ray or workers > 1)
@@ -88,10 +112,14 @@ def run(
         for outcome in outcomes if debug else ():
             if isinstance(outcome, JobFailure):
                 typer.echo(f"{outcome.name}:\n{outcome.trace}", err=True)
-        terminal.show_outcomes(Console(), outcomes)
+        if is_quiet():
+            for failed in (each for each in outcomes if isinstance(each, JobFailure)):
+                terminal.show_error(Console(stderr=True), f"{failed.name}: {failed.message}")
+        summary = summary_of(jobs, outcomes, file)
+        say(found=summary, show=lambda: terminal.show_outcomes(Console(), outcomes))
         if run_folder is not None:
-            _write_run(run_folder, jobs, outcomes, file)
-            typer.echo(f"{run_folder / INDEX}: INTERNAL: all {len(jobs):,} jobs on one page")
+            _write_run(run_folder, summary, outcomes)
+            say(f"{run_folder / INDEX}: INTERNAL: all {len(jobs):,} jobs on one page")
         raise typer.Exit(exit_code(outcomes))
 
 
@@ -104,6 +132,15 @@ def _executor(on_ray: bool, workers: int, again: bool) -> Any:
 
         return RayExecutor(again)
     return LocalExecutor(again) if workers == 1 else ProcessExecutor(workers, again)
+
+
+def _planned(jobs: list[Job]) -> dict[str, Any]:
+    """Return what would run as plain data."""
+    told = [
+        {"job": job.name, "folder": str(job.output.folder), "epsilon": job.epsilon, "needs": list(job.needs)}
+        for job in jobs
+    ]
+    return {"jobs": told}
 
 
 @contextmanager
@@ -125,17 +162,15 @@ def _watcher(
     with ExitStack() as stack:
         shown: Any = (
             BatchWatcher(Console(stderr=True), n_jobs)
-            if is_several
+            if is_several and not is_quiet()
             else stack.enter_context(watcher_on_stderr())
         )
         yield Watchers(shown, *logs)
 
 
-def _write_run(folder: Path, jobs: list[Job], outcomes: list[Outcome], file: Path) -> None:
+def _write_run(folder: Path, summary: dict[str, Any], outcomes: list[Outcome]) -> None:
     """Write the page and the outcomes of a batch."""
-    from tabgan.jobs.eventlog import summary_of
     from tabgan.jobs.index import index_page
 
-    summary = summary_of(jobs, outcomes, file)
     io.write_text(json.dumps(summary, indent=1) + "\n", folder / SUMMARY)
     io.write_text(index_page(outcomes, folder / INDEX, summary["ended"]), folder / INDEX)

@@ -10,15 +10,18 @@ import typer
 from tabgan import io
 from tabgan.cli import options
 from tabgan.cli.parts import (
+    AsJson,
     Debug,
     DecimalMark,
     Encoding,
     Force,
     NaValue,
+    Quiet,
     RandomState,
     Separator,
     check_output,
     exits,
+    say,
 )
 from tabgan.errors import DataError
 
@@ -43,6 +46,8 @@ def complete(
     encoding: Encoding = None,
     random_state: RandomState = None,
     force: Force = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
     """Write whole rows around given cells: columns that are left out, and missing cells, are drawn given the rest.
@@ -77,4 +82,5 @@ def complete(
         written: Any = options.with_form_of(fitted, form, "separator", "decimal", "encoding")
         written = options.with_tabs(written, separator, output)
         io.write_table(whole, output, **written)
-        typer.echo(f"{output}: {len(whole):,} rows, with the cells given in {rows}")
+        told = {"output": output, "rows": len(whole)}
+        say(f"{output}: {len(whole):,} rows, with the cells given in {rows}", told)

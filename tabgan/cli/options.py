@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from tabgan import io
-from tabgan._util.validate import nearest, positive, real_in
+from tabgan._util.validate import integer_at_least, nearest, positive, real_in
 from tabgan._util.yaml import parse
 from tabgan.cli.condition_text import condition_of
 from tabgan.errors import ConfigError, DataError
@@ -97,6 +99,55 @@ def open_source(
         option = "--" + next(iter(form)).replace("na_values", "na-value")
         raise ConfigError(f"{option}: expected a CSV beside it, got {found.name!r}. Leave it out.")
     return found
+
+
+def check_number(n: int | None, frac: float | None) -> None:
+    """Raise unless a number of rows is given, or a part of the table's.
+
+    Raises:
+        ConfigError: both are given or none, or it is out of its range.
+    """
+    if (n is None) == (frac is None):
+        raise ConfigError(
+            "-n: expected -n or --frac, one of them: a number of rows, or a part of the table's."
+        )
+    if n is not None:
+        integer_at_least("-n", n, 1)
+    else:
+        positive("--frac", frac)
+
+
+def number_of(n: int | None, frac: float | None, n_rows: float) -> int:
+    """Return the number of rows that is asked for, at least 1; the table's is the one that was released."""
+    return n if n is not None else max(round((frac or 1.0) * n_rows), 1)
+
+
+def named(output: Path) -> Path:
+    """Return the name of a table's file; standard output is a CSV."""
+    return Path("rows.csv") if str(output) == "-" else output
+
+
+def print_table(df: pd.DataFrame, **form: Any) -> None:
+    """Print a table as CSV, in bytes of its encoding."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = io.write_table(df, Path(folder) / "rows.csv", **form)
+        sys.stdout.buffer.write(path.read_bytes())
+        sys.stdout.buffer.flush()
+
+
+def is_folder(output: Path) -> bool:
+    """Return True if rows are written to a folder of files, not to one file or to the standard output.
+
+    Raises:
+        ConfigError: the standard output is a terminal.
+    """
+    if str(output) != "-":
+        return output.is_dir() or not output.suffix
+    if sys.stdout.isatty():
+        raise ConfigError(
+            "--output: expected a file, or a pipe behind '-', got a terminal. Rows are not shown there."
+        )
+    return False
 
 
 def with_tabs(form: CsvForm, separator: str | None, output: Path) -> CsvForm:
@@ -285,6 +336,104 @@ def stated_of(statements: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def check_report_name(output: Path, suffixes: tuple[str, ...] = (".html", ".json", ".pdf", ".md")) -> None:
+    """Raise unless a report can have the name, or is to be printed."""
+    if str(output) != "-" and output.suffix.lower() not in suffixes:
+        *others, last = suffixes
+        raise ConfigError(
+            f"--output: expected a name ending in {', '.join(others)} or {last}, got {output.name!r}."
+        )
+
+
+def figures_of(text: str, declared: Schema | None, target: str | None) -> Gate | None:
+    """Return the gate of a table of which no promise is known: the standard one limits figures alone."""
+    has_target = target is not None or (declared is not None and declared.target is not None)
+    gate = gate_of(text, has_target=has_target)
+    return gate.figures if gate is not None and text == "standard" else gate
+
+
+def is_model(path: str) -> bool:
+    """Return True for the path of a model file."""
+    from tabgan._util.files import is_safetensors
+
+    return is_safetensors(path)
+
+
+def check_no_model(where: str, path: str) -> None:
+    """Raise if a path is that of a model file."""
+    if is_model(path):
+        raise ConfigError(
+            f"{where}: expected a table, got a model file. Use tabgan evaluate MODEL --real REAL --holdout HOLDOUT, "
+            "which states its guarantee too, or tabgan compare."
+        )
+
+
+def overrides_of(pairs: Sequence[str]) -> dict[str, object]:
+    """Return ``key=value`` pairs as values by key path; a value is read as YAML.
+
+    Raises:
+        ConfigError: one is no such pair, or no YAML, or a key is given twice.
+    """
+    found: dict[str, object] = {}
+    for pair in pairs:
+        key, separator, text = pair.partition("=")
+        if not separator or not all(key.split(".")):
+            raise ConfigError(f"--set: expected key=value such as model.epsilon=0.5, got {pair!r}.")
+        if key in found:
+            raise ConfigError(f"--set {key}: expected one value, got two. Drop one.")
+        found[key], problems = parse(text, {})
+        if problems:
+            raise ConfigError(f"--set {key}: {problems[0]}")
+    return found
+
+
+def systems_of(given: Sequence[str]) -> dict[str, str]:
+    """Return synthetic tables and model files by name: that of the file, or as ``NAME=PATH`` says.
+
+    Raises:
+        ConfigError: two have one name, or no file.
+    """
+    named: dict[str, str] = {}
+    for text in given:
+        name, separator, path = text.partition("=")
+        if not separator or Path(text).exists() or "://" in name:
+            name, path = Path(text).name.partition(".")[0], text
+        if not name or not path:
+            raise ConfigError(f"SYSTEMS: expected a path, or NAME=PATH, got {text!r}.")
+        if name in named:
+            raise ConfigError(
+                f"SYSTEMS: two are called {name!r}. Name them: first={named[name]} second={path}"
+            )
+        named[name] = path
+    return named
+
+
+def open_sources(
+    sources: Mapping[str, tuple[str, str | None]], declared: Schema | None, form: CsvForm
+) -> list[DataSource]:
+    """Return several sources, opened; options on the form of a CSV count for each that is one.
+
+    Args:
+        sources: By their place in messages, the path or address, and a database's query.
+        declared: Kinds of the columns, as far as they are known.
+        form: Options of CSVs.
+
+    Raises:
+        ConfigError: one cannot be opened, or none is a CSV though options are given.
+    """
+    unstated: Any = {"separator": "auto"} | form
+    opened = []
+    for where, (source, query) in sources.items():
+        try:
+            opened.append(io.open_table(source, query=query, schema=declared, **unstated))
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {error}") from None
+    if form and not any(each.form for each in opened):
+        option = "--" + next(iter(form)).replace("na_values", "na-value")
+        raise ConfigError(f"{option}: expected a CSV beside it, got none. Leave it out.")
+    return opened
+
+
 def check_evaluate(
     output: Path,
     real: Path | None,
@@ -296,10 +445,7 @@ def check_evaluate(
     source_table: Path | None,
 ) -> None:
     """Raise for options of ``evaluate`` that do not go together, before anything is read."""
-    if output.suffix.lower() not in (".html", ".json", ".pdf", ".md"):
-        raise ConfigError(
-            f"--output: expected a name ending in .html, .json, .pdf or .md, got {output.name!r}."
-        )
+    check_report_name(output)
     has_rows = real is not None and holdout is not None
     if not has_rows and (not shareable or real is not None or holdout is not None):
         raise ConfigError("--real: expected --real and --holdout, or --shareable without them.")

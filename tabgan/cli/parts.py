@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -15,7 +17,8 @@ from tabgan import io
 from tabgan.errors import ConfigError, SchemaError
 
 if TYPE_CHECKING:
-    from tabgan.cli import terminal
+    from tabgan.jobs.executors import Watcher
+    from tabgan.privacy.filter import PrivacyStatement
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error; it quotes no rows.")]
 LedgerOption = Annotated[
@@ -63,6 +66,75 @@ Encoding = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
 
+#: Options that the running command was given; emptied when it ends.
+_ASKED: set[str] = set()
+
+
+def _note(option: typer.CallbackParam, value: bool) -> bool:
+    """Keep an option for the whole command."""
+    if value:
+        _ASKED.add(str(option.name))
+    return value
+
+
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "--quiet", "-q", callback=_note, help="Print errors and warnings alone: no progress, no summary."
+    ),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", callback=_note, help="Print the result as JSON, for programs.")
+]
+
+
+def is_quiet() -> bool:
+    """Return True if the running command is to print neither progress nor a summary."""
+    return "quiet" in _ASKED
+
+
+def say(
+    text: str = "", found: Mapping[str, object] | None = None, *, show: Callable[[], None] | None = None
+) -> None:
+    """Print a command's result: as JSON if that was asked for, else in words unless it is to be quiet.
+
+    Args:
+        text: The result in words.
+        found: The result as plain data; numbers that JSON cannot express become null.
+        show: Prints what follows the words.
+    """
+    if "as_json" in _ASKED and found is not None:
+        typer.echo(json.dumps(_finite(found), indent=1, allow_nan=False))
+        return
+    if _ASKED & {"quiet", "as_json"}:
+        return
+    if text:
+        typer.echo(text)
+    if show is not None:
+        show()
+
+
+def told_of(privacy: PrivacyStatement) -> dict[str, object]:
+    """Return a promise and its spending as plain data."""
+    return {
+        "is_private": privacy.is_private,
+        "epsilon": privacy.epsilon,
+        "delta": privacy.delta,
+        "epsilon_spent": privacy.epsilon_spent,
+        "protects": privacy.unit.name,
+        "releases": len(privacy.entries),
+    }
+
+
+def _finite(value: object) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return str(value) if isinstance(value, Path) else value
+
 
 @contextmanager
 def exits(debug: bool) -> Iterator[None]:
@@ -88,23 +160,41 @@ def exits(debug: bool) -> Iterator[None]:
 
         show_error(Console(stderr=True), describe_error(error), trace_of(error) if debug else "")
         raise typer.Exit(2 if isinstance(error, ConfigError | SchemaError) else 1) from None
+    finally:
+        _ASKED.clear()
 
 
 @contextmanager
-def watcher_on_stderr() -> Iterator[terminal.BarWatcher | terminal.PlainWatcher]:
-    """Yield a watcher that shows progress on stderr: bars on a terminal, lines elsewhere."""
+def watcher_on_stderr() -> Iterator[Watcher]:
+    """Yield a watcher that shows progress on stderr: bars on a terminal, lines elsewhere, nothing if quiet."""
     from tabgan.cli import terminal
+    from tabgan.jobs.executors import Watcher as Silent
 
     console = Console(stderr=True)
     with ExitStack() as stack:
-        if console.is_terminal:
+        if is_quiet():
+            yield Silent()
+        elif console.is_terminal:
             yield stack.enter_context(terminal.BarWatcher(console))
         else:
             yield terminal.PlainWatcher(console)
 
 
-def check_output(path: Path, force: bool) -> None:
-    """Raise unless a file can be written there; without ``force`` also if one exists."""
+def is_printed(path: Path) -> bool:
+    """Return True for the name that stands for the standard output."""
+    return str(path) == "-"
+
+
+def check_output(path: Path, force: bool, *, may_print: bool = False) -> None:
+    """Raise unless a file can be written there; without ``force`` also if one exists.
+
+    Args:
+        path: The file.
+        force: Flag: it may be replaced.
+        may_print: Flag: ``-`` stands for the standard output.
+    """
+    if may_print and is_printed(path):
+        return
     io.check_writable(path.parent, "--output")
     if path.is_dir():
         raise ConfigError(f"--output: expected a file name, got the folder {str(path)!r}.")

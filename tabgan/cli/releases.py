@@ -11,7 +11,17 @@ from rich.console import Console
 from tabgan import io
 from tabgan._util.validate import integer_at_least, one_of
 from tabgan.cli import options
-from tabgan.cli.parts import Debug, Force, RandomState, check_output, exits
+from tabgan.cli.parts import (
+    AsJson,
+    Debug,
+    Force,
+    Quiet,
+    RandomState,
+    check_output,
+    exits,
+    is_printed,
+    say,
+)
 from tabgan.errors import ConfigError
 
 SignKey = Annotated[
@@ -34,22 +44,30 @@ def _root() -> None:
 @release_app.command()
 def marginals(
     model: Annotated[Path, typer.Argument(help="Model file.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="CSV or Parquet file to write.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="CSV or Parquet file to write; - prints CSV.")
+    ],
     force: Force = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
     """Write the noisy counts that the fit released, of columns and of pairs, with their noise."""
     with exits(debug):
-        io.format_of(output, "--output")
-        check_output(output, force)
+        io.format_of(options.named(output), "--output")
+        check_output(output, force, may_print=True)
         io.check_readable(model, "model")
 
         from tabgan.synthesizer import TabGAN
 
         table = TabGAN.load(model).marginals()
+        if is_printed(output):
+            options.print_table(table)
+            return
         io.write_table(table, output)
         n_tables = len(table[["column_1", "column_2"]].drop_duplicates())
-        typer.echo(f"{output}: {len(table):,} noisy counts in {n_tables:,} tables")
+        told = {"output": output, "counts": len(table), "tables": n_tables}
+        say(f"{output}: {len(table):,} noisy counts in {n_tables:,} tables", told)
 
 
 @release_app.command()
@@ -88,6 +106,8 @@ def bundle(
     ] = None,
     title: Annotated[str | None, typer.Option(help="Title; by default the model file's name.")] = None,
     random_state: RandomState = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
     """Write a release bundle: rows, model, shareable report, and all that describes, proves and seals them.
@@ -138,10 +158,12 @@ def bundle(
             from tabgan.cli import terminal
             from tabgan.jobs.executors import GATE_REFUSES
 
-            typer.echo(f"{output}: not written, because the gate refuses the release.")
-            terminal.show_decision(Console(), decision)
+            refused = {"output": None, "limits_not_met": [check.text for check in decision.failed]}
+            said = f"{output}: not written, because the gate refuses the release."
+            say(said, refused, show=lambda: terminal.show_decision(Console(), decision))
             raise typer.Exit(GATE_REFUSES)
-        typer.echo(f"{output}: a release bundle. Check it with: tabgan verify {output}")
+        said = f"{output}: a release bundle. Check it with: tabgan verify {output}"
+        say(said, {"output": output, "archive": archive, "signed": sign_key is not None})
 
 
 def _check_new_folder(output: Path, has_archive: bool) -> None:
@@ -157,6 +179,8 @@ def seal(
     folder: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
     sign_key: SignKey = None,
     archive: Annotated[bool, typer.Option("--archive", help="Write FOLDER.zip as well.")] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
     """Write the seals of a bundle again, after a person has completed its de-identification statement or its README.
@@ -173,7 +197,8 @@ def seal(
         if sign_key is not None:
             load_private(sign_key, "--sign-key")
         changed = seal_again(folder, sign_key, archive)
-        typer.echo(f"{folder}: sealed, with {', '.join(changed) or 'nothing'} changed since the last time")
+        said = f"{folder}: sealed, with {', '.join(changed) or 'nothing'} changed since the last time"
+        say(said, {"folder": folder, "changed": list(changed)})
 
 
 def verify(
@@ -187,6 +212,8 @@ def verify(
             help="In the organisation: the file that opens the commitment to the fit's line in its ledger."
         ),
     ] = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
     """Check a release bundle without a network: its files, its signature, and epsilon, recomputed from every release.
@@ -199,7 +226,8 @@ def verify(
 
         trusted = None if key is None else load_public(key)
         result = check(bundle, trusted, input_key)
-        for note in result.notes:
-            typer.echo(note)
+        say("\n".join(result.notes))
+        if result.problems:
+            say(found={"bundle": bundle, "is_intact": False, "problems": list(result.problems)})
         result.raise_if_failed()
-        typer.echo(f"{bundle}: intact")
+        say(f"{bundle}: intact", {"bundle": bundle, "is_intact": True, "notes": list(result.notes)})

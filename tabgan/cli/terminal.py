@@ -13,9 +13,11 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from tabgan._util.logs import DATES
 from tabgan._util.printed import at_least, at_most
 from tabgan._util.progress import ProgressBars
 from tabgan.audit.outcome import AuditResult
+from tabgan.evaluation.catalog import GROUPS
 from tabgan.evaluation.gate import Decision
 from tabgan.jobs.config import Job
 from tabgan.jobs.executors import JobFailure, Outcome, Watcher, refused
@@ -25,6 +27,7 @@ from tabgan.jobs.run import JobResult, finished_before
 from tabgan.planning.fitplan import FitPlan, curve_bars
 from tabgan.privacy.filter import PrivacyStatement
 from tabgan.privacy.ledger.summary import LedgerSummary
+from tabgan.report.comparison import Cell, ComparedSystems
 
 #: The mark over figures computed on real rows, wherever they are printed.
 UNCOVERED = "computed on real rows, not covered by epsilon; do not pass on"
@@ -32,6 +35,11 @@ UNCOVERED = "computed on real rows, not covered by epsilon; do not pass on"
 NO_PRIVACY = (
     "Privacy is off (epsilon: null): model and rows may reveal rows of the table. Nothing is released."
 )
+
+
+def now() -> str:
+    """Return the time as the lines of the log have it."""
+    return time.strftime(DATES)
 
 
 class PlainWatcher(Watcher):
@@ -62,7 +70,7 @@ class PlainWatcher(Watcher):
 
     def _print(self, line: str) -> None:
         prefix = f"{self._job}: " if self._job else ""
-        self._console.print(prefix + line, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(f"{now()} {prefix}{line}", markup=False, highlight=False, soft_wrap=True)
 
 
 class BatchWatcher(Watcher):
@@ -86,7 +94,7 @@ class BatchWatcher(Watcher):
         seconds = ""
         if outcome.name in self._begun:
             seconds = f" ({time.perf_counter() - self._begun[outcome.name]:.0f} s)"
-        line = f"{self._n_ended} of {self._n_jobs}: {outcome.name}: {state}{seconds}"
+        line = f"{now()} {self._n_ended} of {self._n_jobs}: {outcome.name}: {state}{seconds}"
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -307,57 +315,26 @@ def show_audit(console: Console, result: AuditResult) -> None:
 
 
 def show_ledger(console: Console, summary: LedgerSummary) -> None:
-    """Print a ledger's summary: a line per fit, the total, the cap and the remainder."""
+    """Print a ledger's summary in words, with a bar of its cap and a line per fit."""
     state = (
         "intact"
         if summary.has_guard
         else "an intact chain; without its guard, missing lines at the end would not show"
     )
     console.print(Text(f"{summary.path}: {state}, {summary.entries} entries", style="bold"), soft_wrap=True)
+    if summary.bar:
+        console.print(Text(summary.bar), soft_wrap=True)
     lines = [
         ("ledger", summary.ledger),
         ("last hash", summary.hash),
         ("protects", f"one {summary.privacy_unit}"),
-        (
-            "spent",
-            f"epsilon {at_most(summary.epsilon_spent)} at delta {at_most(summary.delta)}, if all fits were planned "
-            "in advance",
-        ),
+        *summary.words,
     ]
-    if summary.epsilon_cap is not None:
-        adaptive = f"epsilon {at_most(summary.epsilon_spent_adaptive)}, if each was planned after seeing earlier ones"
-        if sum(fit.releases > 0 for fit in summary.fits) > 1:
-            lines.append(("", adaptive))
-        lines += [
-            ("cap", f"epsilon {at_most(summary.epsilon_cap)} at delta {at_most(summary.delta_cap)}"),
-            (
-                "counted",
-                f"epsilon {at_most(summary.epsilon_held)} before the next fit{_whole_plans(summary)}",
-            ),
-            ("remains", _remains(summary)),
-        ]
-    else:
-        lines.append(("cap", "none: nothing is refused"))
     if summary.adopted:
         lines.append(("adopted", f"{summary.adopted} times without its guard: lines may be missing"))
     _show_lines(console, lines)
     if summary.fits:
         console.print(_fits(summary))
-
-
-def _whole_plans(summary: LedgerSummary) -> str:
-    unfinished = sum(fit.state == "unfinished" for fit in summary.fits)
-    return f", including the whole plan of {unfinished} unfinished" if unfinished else ""
-
-
-def _remains(summary: LedgerSummary) -> str:
-    if not summary.epsilon_next:
-        return "nothing: the cap refuses the next fit"
-    left = (summary.epsilon_cap or 0.0) - (summary.epsilon_held or 0.0)
-    following = at_least(summary.epsilon_next)
-    return (
-        f"epsilon {at_least(left, 4)} of the cap; as fits compose, the next one may ask for about {following}"
-    )
 
 
 def _fits(summary: LedgerSummary) -> Table:
@@ -421,3 +398,44 @@ def state_of(outcome: Outcome) -> Text:
 def epsilon_text(privacy: PrivacyStatement) -> str:
     """Return the promised epsilon in a word."""
     return at_most(privacy.epsilon) if privacy.is_private else "no privacy"
+
+
+def show_comparison(console: Console, found: ComparedSystems) -> None:
+    """Print a comparison: a row for each figure, a column for each system, the best of each row marked."""
+    console.print(Text(f"INTERNAL: {UNCOVERED}", style="bold"), soft_wrap=True)
+    heads = [Column("figure"), Column("reference", justify="right", no_wrap=True)]
+    heads += [Column(Text(name), justify="right", overflow="fold", min_width=8) for name in found.names]
+    table = Table(*heads, box=SIMPLE, padding=(0, 1, 0, 0))
+    table.add_row("rows", f"{found.n_holdout:,}", *[f"{system.n_rows:,}" for system in found.systems])
+    promised = [system.promised if system.promise else "–" for system in found.systems]
+    table.add_row("epsilon that its model states", "", *promised)
+    if any(system.decision.outcome != "open" for system in found.systems):
+        table.add_row("gate", "", *[_met(system.decision) for system in found.systems])
+    same = []
+    for group in found.groups:
+        table.add_section()
+        table.add_row(Text(GROUPS[group].subject, style="bold"))
+        for row in found.rows:
+            texts = {cell.text for cell in row.cells}
+            if row.group != group:
+                continue
+            if len(texts) == 1:
+                same.append(f"{row.label} {texts.pop()}")
+            else:
+                table.add_row(Text(f"  {row.label}"), row.reference, *map(_marked, row.cells))
+    console.print(table)
+    if same:
+        console.print(Text(f"The same for all: {'; '.join(same)}."), soft_wrap=True)
+    said = f"● best, ○ within the spread of the best, where a difference shows. {found.n_judged:,} rows of each judged."
+    console.print(Text(said), soft_wrap=True)
+
+
+def _met(decision: Decision) -> Text:
+    if decision.outcome == "failed":
+        return Text(f"{len(decision.failed)} not met", style="bold red")
+    return Text("met", style="green")
+
+
+def _marked(cell: Cell) -> Text:
+    signs = {"best": "● ", "tied": "○ ", "": ""}
+    return Text(signs[cell.mark] + cell.text, style="bold" if cell.mark == "best" else "")

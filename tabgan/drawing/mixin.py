@@ -59,6 +59,12 @@ class SampleOptions(TypedDict, total=False):
     label_column: str | None
 
 
+class PartOptions(SampleOptions, total=False):
+    """The same, with the number of rows as a part of the table's."""
+
+    frac: float | None
+
+
 class SamplerMixin(Generic[TableT]):
     """Methods of a fitted synthesizer that draw rows. They cost no privacy: everything they use is released.
 
@@ -71,26 +77,33 @@ class SamplerMixin(Generic[TableT]):
     _times_sampled: int
 
     @overload
-    def sample(self, n: int, *, as_: None = None, **options: Unpack[SampleOptions]) -> TableT: ...
-
-    @overload
-    def sample(self, n: int, *, as_: Literal["pandas"], **options: Unpack[SampleOptions]) -> pd.DataFrame: ...
-
-    @overload
-    def sample(self, n: int, *, as_: Literal["arrow"], **options: Unpack[SampleOptions]) -> pa.Table: ...
-
-    @overload
-    def sample(self, n: int, *, as_: Literal["polars"], **options: Unpack[SampleOptions]) -> pl.DataFrame: ...
+    def sample(self, n: int | None = ..., *, as_: None = None, **options: Unpack[PartOptions]) -> TableT: ...
 
     @overload
     def sample(
-        self, n: int, *, as_: str | None, **options: Unpack[SampleOptions]
+        self, n: int | None = ..., *, as_: Literal["pandas"], **options: Unpack[PartOptions]
+    ) -> pd.DataFrame: ...
+
+    @overload
+    def sample(
+        self, n: int | None = ..., *, as_: Literal["arrow"], **options: Unpack[PartOptions]
+    ) -> pa.Table: ...
+
+    @overload
+    def sample(
+        self, n: int | None = ..., *, as_: Literal["polars"], **options: Unpack[PartOptions]
+    ) -> pl.DataFrame: ...
+
+    @overload
+    def sample(
+        self, n: int | None = ..., *, as_: str | None, **options: Unpack[PartOptions]
     ) -> TableT | pd.DataFrame | pa.Table | pl.DataFrame: ...
 
     def sample(
         self,
-        n: int,
+        n: int | None = None,
         *,
+        frac: float | None = None,
         conditions: Mapping[str, object] | None = None,
         proportions: Mapping[str, object] | None = None,
         impute: bool = False,
@@ -107,6 +120,8 @@ class SamplerMixin(Generic[TableT]):
 
         Args:
             n: Number of rows, at least 0.
+            frac: The number of rows as a part of the table's, in place of ``n``: 1 for as many, 0.1 for a tenth. Of a
+                private fit the table's number is the noisy one that was released, ``n_rows_``.
             conditions: Conditions by column, which every row meets: a value; ``None`` for missing;
                 :class:`~tabgan.Between`, or ``{"min": ..., "max": ...}``, for a range of numbers, moments, durations or
                 ordered categories; ``{"missing": False}`` for any value; or a list of all of these. The rows have the
@@ -130,7 +145,8 @@ class SamplerMixin(Generic[TableT]):
             ConfigError, SchemaError, DataError: ``n``, a condition or a share cannot be met.
             ConditionError: a condition practically never holds under the model; its ``share`` is the estimated one.
         """
-        form = self._check_fitted().answer
+        fitted = self._check_fitted()
+        form, n = fitted.answer, _number_of(n, frac, fitted.n_rows)
         kind = check_answer(as_, form.kind)
         batches = list(
             self._batches(n, BATCH_SIZE, conditions, proportions, impute, random_state, label_column)
@@ -240,7 +256,7 @@ class SamplerMixin(Generic[TableT]):
         random_state: int | None = None,
         workers: int | None = None,
         executor: str = "local",
-        progress: Progress | None = None,
+        progress: Progress | bool | None = None,
     ) -> Manifest:
         """Write ``n`` synthetic rows to files as they are drawn, in bounded memory.
 
@@ -267,7 +283,8 @@ class SamplerMixin(Generic[TableT]):
             workers: Processes that write files; by default one for each core if there are rows and files enough.
             executor: ``"local"``, or ``"ray"``: files are drawn by tasks on a cluster of Ray, and are the same to the
                 byte; one of a lost node is drawn again. ``workers`` is then the most of them at once.
-            progress: Called as ``progress("sample", rows, n)``; by default bars on a terminal or in a notebook.
+            progress: Called as ``progress("sample", rows, n)``; by default bars on a terminal or in a notebook,
+                which ``False`` turns off.
 
         Returns:
             The manifest: the files with their rows and digests.
@@ -448,6 +465,9 @@ class SamplerMixin(Generic[TableT]):
         return fitted
 
 
+#: The most times a table's rows that ``frac`` may ask for.
+MOST_TIMES = 1e6
+
 #: Format and compression of a file by its suffix.
 _SUFFIXES = {
     ".parquet": ("parquet", None),
@@ -455,6 +475,26 @@ _SUFFIXES = {
     ".csv.gz": ("csv", "gzip"),
     ".arrow": ("arrow", None),
 }
+
+
+def _number_of(n: int | None, frac: float | None, n_rows: float) -> int:
+    """Return the number of rows that is asked for, itself or as a part of the table's.
+
+    Raises:
+        ConfigError: both are given, or none, or one is out of its range.
+    """
+    if frac is None:
+        if n is None:
+            raise ConfigError(
+                "n: expected a number of rows, got None. Give n, or frac=1.0 for as many as the table."
+            )
+        return validate.integer_at_least("n", n, 0)
+    if n is not None:
+        raise ConfigError(
+            f"frac: expected n or frac, got both: {validate.shown(n)} and {validate.shown(frac)}."
+        )
+    part = validate.real_in("frac", frac, 0.0, MOST_TIMES, open_low=False, open_high=False)
+    return max(round(part * n_rows), 0)
 
 
 def _format_of(path: Path) -> tuple[str, str | None] | None:

@@ -109,6 +109,11 @@ class Gate:
         """The limits on promises and the audit: a decision on them reveals nothing about a real row."""
         return replace(self, limits={})
 
+    @property
+    def figures(self) -> Gate:
+        """The limits on figures: all that can be asked of a table of which no promise is known."""
+        return replace(self, epsilon=None, delta=None, audit=None)
+
     @classmethod
     def standard(cls, *, has_target: bool = False) -> Gate:
         """Return a default gate for any table. Its limits are conventions of this project.
@@ -178,13 +183,17 @@ class Gate:
             raise ConfigError("\n".join(problems))
         return cls(**totals, limits=limits)
 
-    def decide(self, evaluation: Evaluation, total: tuple[float, float] | None) -> Decision:
+    def decide(
+        self, evaluation: Evaluation, total: tuple[float, float] | None, *, needs_guarantee: bool = True
+    ) -> Decision:
         """Compare the figures with the limits.
 
         Args:
             evaluation: The figures; ``audit_bound`` among them if the gate limits the audit.
             total: Epsilon and delta promised for all releases together; ``None`` without a guarantee, and then nothing
                 passes.
+            needs_guarantee: False for a table of another generator: its figures alone are then judged, and a decision
+                on them is no statement about privacy. A limit on epsilon or delta still fails.
         """
         promised = (None, None) if total is None else total
         checks = [
@@ -208,7 +217,11 @@ class Gate:
         ]
         if not checks:
             return NO_GATE
-        if total is None and not any(check.name in ("epsilon", "delta") for check in checks):
+        if (
+            needs_guarantee
+            and total is None
+            and not any(check.name in ("epsilon", "delta") for check in checks)
+        ):
             text = "There is no privacy guarantee: nothing is released, whatever the figures say."
             checks.append(Check("guarantee", "Guarantee", "at_most", 0.0, None, False, text))
         checks.sort(key=lambda check: check.is_passed)

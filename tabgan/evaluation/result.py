@@ -299,6 +299,7 @@ class Evaluation:
         subgroups: Utility by group.
         pictures: The pictures.
         unshown: Categories of many real rows that no synthetic row shows, the most frequent first.
+        overlap: Share of the holdout rows that are training rows, beyond those that are equal by chance.
     """
 
     metrics: tuple[Metric, ...]
@@ -311,6 +312,7 @@ class Evaluation:
     subgroups: tuple[SubgroupResult, ...] = ()
     pictures: Pictures = field(default_factory=Pictures)
     unshown: tuple[UnshownCategory, ...] = ()
+    overlap: float = 0.0
 
     def __getitem__(self, name: str) -> Metric:
         """Return the metric of that name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -10,7 +11,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 import tabgan.evaluation.diagnostic  # noqa: F401 - registers its figure
-from tabgan._util.progress import Progress, silent
+from tabgan._util.progress import Progress, told
 from tabgan._util.rng import RandomStreams
 from tabgan._util.validate import integer_at_least, nearest
 from tabgan.errors import DataError, TabGANError, log_unexpected
@@ -29,6 +30,7 @@ from tabgan.evaluation.fidelity import (
     tvd_metrics,
 )
 from tabgan.evaluation.metric import Findings
+from tabgan.evaluation.overlap import REFUSED, overlap_of
 from tabgan.evaluation.projection import projection_findings
 from tabgan.evaluation.result import ColumnResult, Evaluation, Metric
 from tabgan.evaluation.steps import COMPUTED, Inputs, computed
@@ -38,6 +40,13 @@ from tabgan.evaluation.utility import utility_findings
 from tabgan.evaluation.validity import Checked, check_columns, validity_metrics
 from tabgan.rules import Rule, check_rules
 from tabgan.schema import Schema
+
+logger = logging.getLogger(__name__)
+
+_OVERLAP = (
+    "evaluate: %.1f%% of the holdout table's rows are rows of the real table, beyond those that are equal by chance: "
+    "references and controls are then too good. Hold rows out before the generator is trained."
+)
 
 
 def evaluate(
@@ -51,8 +60,9 @@ def evaluate(
     subgroups: Sequence[str] | None = None,
     random_state: int = 0,
     declared: Schema | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     refuses_unreadable: bool = True,
+    refuses_overlap: bool = False,
 ) -> Evaluation:
     """Return the evaluation of a synthetic table against the real one and against a holdout.
 
@@ -74,15 +84,18 @@ def evaluate(
         random_state: Seed of samples and models.
         declared: A person's declaration of the columns, if ``schema`` was completed under privacy: validity is then
             judged by it, and by the rows where it leaves something open. ``None`` if ``schema`` was declared.
-        progress: Called with ``"evaluate"``, the steps done and all steps.
+        progress: Called with ``"evaluate"``, the steps done and all steps; by default bars on a terminal or in a
+            notebook, which ``False`` turns off.
         refuses_unreadable: True to raise if no holdout cell of a column is of its kind in the real table. If False,
             comparisons with holdout rows are reported as not computed, with the reason: unreadable rows must not cost
             a release that was paid for.
+        refuses_overlap: True to raise if most holdout rows are training rows, beyond those that are equal by chance. If
+            False, the log and the report say so.
 
     Raises:
         ConfigError: ``random_state`` is not a non-negative integer, or a rule cannot be used.
         DataError: a table is empty, its columns are not those of the real one, ``target`` or one of ``subgroups`` is
-            not a column, or a holdout column cannot be read.
+            not a column, a holdout column cannot be read, or the holdout is refused.
     """
     seed = integer_at_least("random_state", random_state, 0)
     streams = RandomStreams(seed)
@@ -90,6 +103,14 @@ def evaluate(
     tables = prepare(real, holdout, synthetic, schema)
     if tables.unreadable and refuses_unreadable:
         raise DataError(f"evaluate: {why_void(tables.unreadable)}. Give both the same dtype.")
+    overlap = overlap_of(tables)
+    if overlap > REFUSED and refuses_overlap:
+        raise DataError(
+            f"evaluate: {overlap:.0%} of the holdout table's rows are rows of the real table, beyond those that are "
+            "equal by chance. Hold rows out before the generator is trained, and give it the others alone."
+        )
+    if overlap:
+        logger.warning(_OVERLAP, 100 * overlap)
     if target is not None and target not in tables.frames.real.columns:
         raise DataError(
             f"target: no column {target!r} in the tables.{nearest(target, list(tables.frames.real.columns))}"
@@ -117,7 +138,8 @@ def evaluate(
         lambda: copy_findings(tables, streams),
         *(partial(computed, name, inputs) for name in COMPUTED),
     ]
-    found = _run(steps, progress)
+    with told(progress) as tell:
+        found = _run(steps, tell)
     if tables.unreadable:
         found, distances = _void(found, why_void(tables.unreadable)), {}
     return Evaluation(
@@ -131,16 +153,16 @@ def evaluate(
         subgroups=found.subgroups,
         pictures=found.pictures,
         unshown=found.unshown,
+        overlap=overlap,
     )
 
 
-def _run(steps: Sequence[Callable[[], Findings | tuple[Metric, ...]]], progress: Progress | None) -> Findings:
+def _run(steps: Sequence[Callable[[], Findings | tuple[Metric, ...]]], report: Progress) -> Findings:
     """Return the findings of all steps.
 
     They run on one thread: the samples are small, and if other work competes for the cores, threads that wait for one
     another make trees up to 100 times slower.
     """
-    report = progress or silent
     found = Findings()
     with threadpool_limits(1):
         for done, step in enumerate(steps):

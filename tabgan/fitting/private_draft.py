@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from tabgan._util.printed import at_most
-from tabgan._util.progress import Progress, told
+from tabgan._util.progress import Progress, check_progress, told
 from tabgan._util.validate import positive
 from tabgan._util.yaml import dump
 from tabgan.columns import Column, column_of_dtype
@@ -82,7 +82,7 @@ def infer_privately(
     untyped_text: bool = False,
     checkpoint: str | Path | None = None,
     source_table: pd.DataFrame | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> PrivateDraft:
     """Return a draft of a table's schema that a fit may take as it is: what it took from rows was released.
 
@@ -101,13 +101,15 @@ def infer_privately(
         untyped_text: True if the table was read from a CSV as text.
         checkpoint: A folder from which an interrupted call resumes when it is made again.
         source_table: The table that ``df`` was taken from, if rows were held out: the ledger is that table's.
-        progress: Called as ``progress(stage, done, total)``; by default bars on a terminal.
+        progress: Called as ``progress(stage, done, total)``; by default bars on a terminal or in a
+            notebook, which ``False`` turns off.
 
     Raises:
         ConfigError: an argument is out of its range.
         DataError, SchemaError: the table cannot be modelled, or has too few rows for the noise.
         LedgerError, CheckpointError, BudgetExceededError: as in :meth:`tabgan.TabGAN.fit`; nothing was charged.
     """
+    check_progress(progress)
     declared = named_columns(df, entity=entity, max_rows=max_rows, targets=targets, untyped_text=untyped_text)
     request = draft_request(epsilon, delta, declared, untyped_text=untyped_text)
     config = LedgerConfig.of(ledger)

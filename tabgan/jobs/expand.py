@@ -143,7 +143,7 @@ def _of_matrix(job: RawJob, matrix: object) -> Iterator[RawJob]:
     for chosen in itertools.product(*(list(enumerate(values)) for values in matrix.values())):
         data, parts = job.data, []
         for key, (number, value) in zip(matrix, chosen, strict=True):
-            data = _with(data, key.split("."), value, key)
+            data = with_value(data, key.split("."), value, f"matrix.{key}")
             text = "none" if value is None else str(value)
             shown = (
                 text
@@ -154,16 +154,20 @@ def _of_matrix(job: RawJob, matrix: object) -> Iterator[RawJob]:
         yield _named(replace(job, data=data), "-".join(parts))
 
 
-def _with(data: Mapping[str, Any], keys: list[str], value: object, path: str) -> dict[str, Any]:
-    """Return data with a value at a key path."""
+def with_value(data: Mapping[str, Any], keys: list[str], value: object, where: str) -> dict[str, Any]:
+    """Return data with a value at a key path.
+
+    Raises:
+        ConfigError: a key on the way holds no mapping; begins with ``where``.
+    """
     if len(keys) == 1:
         return {**data, keys[0]: value}
     inner = data.get(keys[0], {})
     if not isinstance(inner, Mapping):
         raise ConfigError(
-            f"matrix.{path}: {keys[0]!r} is no mapping of keys and values in this job. Write it as one."
+            f"{where}: {keys[0]!r} is no mapping of keys and values in this job. Write it as one."
         )
-    return {**data, keys[0]: _with(inner, keys[1:], value, path)}
+    return {**data, keys[0]: with_value(inner, keys[1:], value, where)}
 
 
 def _named(job: RawJob, part: str) -> RawJob:

@@ -18,7 +18,7 @@ from tabgan.errors import ConfigError, SchemaError
 from tabgan.io import CsvForm, check_readable, check_writable
 from tabgan.jobs.bundle_options import BundleOptions
 from tabgan.jobs.config import Job, Output, ReportOptions
-from tabgan.jobs.expand import MOST_JOBS, RawJob, expand
+from tabgan.jobs.expand import MOST_JOBS, RawJob, expand, with_value
 from tabgan.jobs.resources import Resources
 from tabgan.jobs.source_keys import Source, shown_without_password
 
@@ -34,6 +34,7 @@ def load_jobs(
     output: Path | None = None,
     form: CsvForm | None = None,
     environ: Mapping[str, str] = os.environ,
+    overrides: Mapping[str, object] | None = None,
 ) -> list[Job]:
     """Return the jobs of a YAML file.
 
@@ -43,6 +44,8 @@ def load_jobs(
         output: Folder that replaces the jobs' own; with several jobs, each gets a folder in it.
         form: Keys of a CSV's form that replace those of every job's source.
         environ: Values of ``${NAME}``.
+        overrides: By key path, such as ``model.epsilon``, values that replace those of every job, and that are checked
+            as these are.
 
     Raises:
         ConfigError: the file has problems; one line for each, with file, job, key path, finding and fix.
@@ -50,7 +53,7 @@ def load_jobs(
     path = Path(path)
     data, problems, lines = _read(path, environ)
     if not problems:
-        jobs, problems = _build(data, lines, path)
+        jobs, problems = _build(data, lines, path, overrides or {})
     if problems:
         raise ConfigError("\n".join(f"{path}: {problem}" for problem in problems))
     jobs = _chosen(jobs, only, path)
@@ -113,14 +116,26 @@ def _read(path: Path, environ: Mapping[str, str]) -> tuple[Any, list[str], dict[
         return None, ["cannot be read: it is not UTF-8 text."], {}
 
 
-def _build(data: Any, lines: Mapping[str, int], path: Path) -> tuple[list[Job], list[str]]:
+def _build(
+    data: Any, lines: Mapping[str, int], path: Path, overrides: Mapping[str, object]
+) -> tuple[list[Job], list[str]]:
     """Return the jobs in parsed YAML, and all their problems."""
     items, defaults, problems = _items(data)
+    problems += _fixed(overrides, [defaults, *(item for _, item in items)])
     jobs, families, stated = [], {}, set()
     for raw in _expanded(items, defaults, path, problems, lines):
         stated |= {str(raw.name), raw.family}
-        job, found = _job(dict(raw.data), path.parent)
-        told = [_told(lines, raw.place, str(raw.name), where, problem) for where, problem in found]
+        try:
+            job, found = _job(_overridden(raw.data, overrides), path.parent)
+        except ConfigError as error:
+            problems.append(f"job {str(raw.name)!r}: {error}")
+            continue
+        told = [
+            f"job {str(raw.name)!r}: --set {problem}"
+            if _is_overridden(where, overrides)
+            else _told(lines, raw.place, str(raw.name), where, problem)
+            for where, problem in found
+        ]
         problems += [each for each in told if each not in problems]  # one of the defaults is told once
         if job:
             jobs.append(job)
@@ -129,6 +144,40 @@ def _build(data: Any, lines: Mapping[str, int], path: Path) -> tuple[list[Job], 
     problems += [f"job {name!r}: name: {count} jobs have it." for name, count in names.items() if count > 1]
     jobs, in_vain = _in_order(jobs, families, stated)
     return jobs, problems + in_vain
+
+
+def _fixed(overrides: Mapping[str, object], items: Sequence[Any]) -> list[str]:
+    """Return the problems of overrides that no job may have."""
+    problems = []
+    for key in overrides:
+        if key.partition(".")[0] in ("name", "needs", "matrix", "jobs", "defaults"):
+            problems.append(
+                f"--set {key}: expected a key of the job's work, such as model.epsilon. Edit the file."
+            )
+        for item in items:
+            matrix = item.get("matrix") if isinstance(item, Mapping) else None
+            if isinstance(matrix, Mapping) and key in matrix:
+                problems.append(
+                    f"--set {key}: a matrix of the file states it, and its jobs would be equal. Choose by --only."
+                )
+    return problems
+
+
+def _overridden(data: Mapping[str, Any], overrides: Mapping[str, object]) -> dict[str, Any]:
+    """Return a job's plain data with the overrides.
+
+    Raises:
+        ConfigError: a key on the way holds no mapping.
+    """
+    changed = dict(data)
+    for key, value in overrides.items():
+        changed = with_value(changed, key.split("."), value, f"--set {key}")
+    return changed
+
+
+def _is_overridden(where: str, overrides: Mapping[str, object]) -> bool:
+    """Return True if a problem at a key path is one of an override: at it, within it, or of a key on the way."""
+    return any(f"{where}.".startswith(f"{key}.") or f"{key}.".startswith(f"{where}.") for key in overrides)
 
 
 def _expanded(

@@ -10,13 +10,18 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from tabgan._util import html
 from tabgan._util.printed import at_most
 from tabgan.errors import BudgetExceededError, PrivacyError
 from tabgan.privacy.events import POISSON_GAUSSIAN, Release, cost_of, is_number, sensitivity_of
 from tabgan.privacy.plan import Plan, Stage
+from tabgan.privacy.spending import mu_squared, spending_html, spending_lines
 from tabgan.privacy.unit import PrivacyUnit
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Facts that a fit assumes to be public unless the schema pins them; printed in every statement.
 PUBLIC_FACTS = (
@@ -214,10 +219,53 @@ class PrivacyStatement:
         return math.isclose(self.epsilon_spent, cost.epsilon(self.delta), rel_tol=_ROUNDING)
 
     def __str__(self) -> str:
-        return "\n".join([self._promise, *map(str, self.critics)])
+        return "\n".join([self.promise, *map(str, self.critics), *self._spending])
 
     @property
-    def _promise(self) -> str:
+    def _spending(self) -> list[str]:
+        """The spending by kind of release, in lines."""
+        if not self.is_private or not self.entries:
+            return []
+        return ["spent on:", *(f"  {line}" for line in spending_lines(self.entries))]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row for each release, in the order in which they were charged.
+
+        ``mu_squared`` is what a release uses of the Gaussian budget, and ``share`` its part of the sum; both are empty
+        without noise. ``noise_stddev`` is in units of the released quantity.
+        """
+        import pandas as pd
+
+        lines: list[dict[str, object]] = []
+        for entry in self.entries:
+            line = {**entry.to_dict(), "columns": ", ".join(entry.columns)}
+            lines.append(line | {"noise_stddev": entry.noise_stddev, "mu_squared": mu_squared(entry)})
+        names = [*Release.__dataclass_fields__, "noise_stddev", "mu_squared"]
+        frame = pd.DataFrame(lines, columns=names)
+        frame["mu_squared"] = frame["mu_squared"].astype("float64")
+        frame["share"] = frame["mu_squared"] / frame["mu_squared"].sum(skipna=False)
+        return frame
+
+    def _repr_html_(self) -> str:
+        if not self.is_private:
+            said = "No privacy guarantee (epsilon=None): model and rows may reveal rows of the table."
+            return html.card("Privacy statement", html.note(said, "bad"))
+        facts = [
+            ("Promise", f"epsilon {at_most(self.epsilon)}, delta {at_most(self.delta)}"),
+            ("Protects", f"one {self.unit.name}; {self.neighboring_relation.replace('_', ' ')}"),
+            ("Spent", f"epsilon {at_most(self.epsilon_spent)}, in {len(self.entries):,} releases"),
+            ("Ledger", _place_text(self.place)),
+            *(("Critic", str(critic)) for critic in self.critics),
+        ]
+        parts = [html.facts(facts)]
+        if self.entries:
+            parts.append(spending_html(self.entries))
+        if self.assumptions:
+            parts.append(html.folded("Holds if these facts are public", html.listed(self.assumptions)))
+        return html.card("Privacy statement", *parts)
+
+    @property
+    def promise(self) -> str:
         """The promise and its spending in one line."""
         if not self.is_private:
             return "no privacy guarantee (epsilon=None)"
@@ -226,6 +274,15 @@ class PrivacyStatement:
             f"({epsilon}, {delta})-differential privacy of one {self.unit.name}; "
             f"spent {at_most(self.epsilon_spent)} of {epsilon} in {len(self.entries)} releases"
         )
+
+
+def _place_text(place: LedgerPlace | None) -> str:
+    """Return a fit's place in a ledger in words."""
+    if place is None:
+        return "none: nothing adds up what other fits on the table spend"
+    if place == UNTOLD_PLACE:
+        return "recorded in one that is not named here"
+    return f"{place.ledger}, up to entry {place.entry}"
 
 
 def _is_positive(value: object) -> bool:
@@ -269,6 +326,9 @@ class PrivacyFilter:
         self._book = book
         self._reserved: set[Stage] = {"gain"} if plan.has_adversary else set()
         self._past = deque(book.past if book is not None else ())
+
+    def _repr_html_(self) -> str:
+        return self.statement()._repr_html_()
 
     @property
     def is_private(self) -> bool:

@@ -20,8 +20,8 @@ from tabgan._util.validate import nearest
 from tabgan.errors import ConfigError, DataError, PrivacyError
 from tabgan.evaluation.gate import NO_GATE, Decision
 from tabgan.evaluation.result import ColumnResult, Evaluation
-from tabgan.privacy.events import POISSON_GAUSSIAN, Release
 from tabgan.privacy.filter import UNTOLD_PLACE, PrivacyStatement
+from tabgan.privacy.spending import LedgerGroup, group_ledger
 from tabgan.report.figures.overlays import Overlay, overlay, scaled
 from tabgan.report.figures.pairs import PairPicture, pair_pictures
 from tabgan.report.findings import Finding, find
@@ -30,6 +30,10 @@ from tabgan.schema import Schema
 from tabgan.table.losses import Loss
 
 Edition = Literal["internal", "shareable"]
+
+#: Origins of a synthetic table: a fit, whose statement says what it promises; or any other generator, of which nothing
+#: is claimed.
+Origin = Literal["fit", "other"]
 
 #: Beliefs before seeing the table, for the odds table.
 PRIORS = (0.1, 0.5, 0.9)
@@ -57,31 +61,6 @@ class Odds:
     before: float
     at_least: float
     at_most: float
-
-
-@dataclass(frozen=True)
-class LedgerGroup:
-    """Lines of the ledger of the same kind.
-
-    Attributes:
-        door: The door that read the rows.
-        what: The released object.
-        mechanism: The mechanism's name.
-        releases: The lines.
-        mu_squared: Sum of ``1 / noise_multiplier**2``; for DP-SGD by its central limit,
-            ``sample_rate**2 * steps * (exp(1 / noise_multiplier**2) - 1)`` (Bu, Dong, Long & Su 2020); ``None``
-            without noise.
-        share: Part of the sum over all groups; ``None`` if unknown.
-        delta: Part of delta that the lines use up by themselves.
-    """
-
-    door: str
-    what: str
-    mechanism: str
-    releases: tuple[Release, ...]
-    mu_squared: float | None
-    share: float | None
-    delta: float
 
 
 @dataclass(frozen=True)
@@ -174,6 +153,7 @@ class ReportData:
         columns: In the table's order.
         target: The column that utility was measured on.
         further_targets: The schema's other targets.
+        origin: The origin of the synthetic table.
         model: The caller's details of the model: versions, seed, arguments.
         versions: Software that made the report.
         stated: The caller's statements about the original.
@@ -198,6 +178,7 @@ class ReportData:
     losses: tuple[Loss, ...] = ()
     further_targets: tuple[str, ...] = ()
     pairs: tuple[PairPicture, ...] = ()
+    origin: Origin = "fit"
 
     @property
     def who(self) -> WhoIsMissing:
@@ -265,6 +246,7 @@ def collect(
     decision: Decision = NO_GATE,
     private_metrics: PrivacyStatement | None = None,
     losses: Sequence[Loss] = (),
+    origin: Origin = "fit",
 ) -> ReportData:
     """Return the content of the internal edition.
 
@@ -287,6 +269,7 @@ def collect(
         decision: The gate's decision.
         private_metrics: The statement of private metrics; ``None`` for none.
         losses: Values that no sample of the model shows.
+        origin: The origin of the synthetic table.
 
     Raises:
         DataError: one of the tables lacks a column of the schema.
@@ -299,6 +282,7 @@ def collect(
     about = _About(
         *(told, private_metrics, title, model or {}, target, created, decision, stated, tuple(losses)),
         _further(schema, target),
+        origin,
     )
     pairs = pair_pictures(evaluation.pictures.correlations, schema, real, synthetic)
     return replace(about.data("internal", evaluation, cards), pairs=pairs)
@@ -385,6 +369,7 @@ class _About:
     stated: Stated
     losses: tuple[Loss, ...]
     further_targets: tuple[str, ...]
+    origin: Origin = "fit"
 
     def data(self, edition: Edition, evaluation: Evaluation, cards: tuple[ColumnCard, ...]) -> ReportData:
         """Return an edition."""
@@ -400,6 +385,7 @@ class _About:
                 is_internal=edition == "internal",
                 losses=self.losses,
                 target=self.target,
+                is_fit=self.origin == "fit",
             ),
             ledger=group_ledger(self.privacy.entries),
             columns=cards,
@@ -412,6 +398,7 @@ class _About:
             stated=self.stated,
             losses=self.losses,
             further_targets=self.further_targets,
+            origin=self.origin,
         )
 
 
@@ -466,39 +453,6 @@ def odds(epsilon: float | None) -> tuple[Odds, ...]:
         Odds(p, p / (p + (1 - p) * math.exp(min(epsilon, 700))), p / (p + (1 - p) * math.exp(-epsilon)))
         for p in PRIORS
     )
-
-
-def group_ledger(entries: tuple[Release, ...]) -> tuple[LedgerGroup, ...]:
-    """Return the ledger's lines by door, mechanism and released object, in the order of their first line."""
-    lines: dict[tuple[str, str, str], list[Release]] = {}
-    for entry in entries:
-        lines.setdefault((entry.door, entry.what, entry.mechanism), []).append(entry)
-    costs = {key: _total([_mu_squared(entry) for entry in group]) for key, group in lines.items()}
-    total = _total(list(costs.values()))
-    return tuple(
-        LedgerGroup(
-            *key,
-            releases=tuple(group),
-            mu_squared=costs[key],
-            share=None if total is None or costs[key] is None else (costs[key] or 0.0) / total,
-            delta=math.fsum(entry.delta for entry in group),
-        )
-        for key, group in lines.items()
-    )
-
-
-def _mu_squared(entry: Release) -> float | None:
-    if not 0 < entry.noise_multiplier < math.inf:
-        return None
-    precision = entry.noise_multiplier**-2
-    if entry.mechanism != POISSON_GAUSSIAN or entry.sample_rate == 1.0:
-        return precision * entry.steps
-    return entry.sample_rate**2 * entry.steps * math.expm1(precision) if precision < 700 else None
-
-
-def _total(parts: list[float | None]) -> float | None:
-    known = [part for part in parts if part is not None]
-    return math.fsum(known) if known and len(known) == len(parts) else None
 
 
 def _versions() -> tuple[tuple[str, str], ...]:

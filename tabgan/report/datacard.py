@@ -57,9 +57,13 @@ def _head(data: ReportData) -> Iterator[str]:
         if is_refused(data)
         else "This card is evidence for the controller's own decision"
     )
+    made = (
+        "drawn from a model of an original table. Its rows are drawn, not taken; some may coincide with real ones"
+        if data.origin == "fit"
+        else "made by a generator that this card does not know"
+    )
     yield (
-        f"A synthetic table of {data.evaluation.n_synthetic:,} rows and {len(data.columns):,} columns, drawn from a "
-        f"model of an original table. Its rows are drawn, not taken; some may coincide with real ones. {use}; "
+        f"A synthetic table of {data.evaluation.n_synthetic:,} rows and {len(data.columns):,} columns, {made}. {use}; "
         "it does not claim compliance with any law."
     )
     stated = (("Made on", data.created), *data.stated.lines)
@@ -83,6 +87,10 @@ def _outcome(data: ReportData) -> str:
 def _privacy(data: ReportData) -> Iterator[str]:
     yield "## Guarantee"
     privacy = data.privacy
+    if data.origin != "fit":
+        said = words(data).no_promise
+        yield f"**{said.lead}** {said.rest}"
+        return
     if data.total is None:
         yield "**None.** The table and the model may give away rows of the original. Handle them like the original."
         return

@@ -20,6 +20,55 @@ NO_PRIVACY = (
     "NO PRIVACY GUARANTEE: the synthetic table and the model may give away rows of the original table."
 )
 
+#: Addition to the notice of a table of another generator.
+NOT_CLAIMED = (
+    "NO PRIVACY GUARANTEE IS KNOWN: no epsilon is claimed for this table, and it may give away rows of the original "
+    "table."
+)
+
+
+@dataclass(frozen=True)
+class NoPromise:
+    """Words of a report on a table without a guarantee.
+
+    Attributes:
+        title: The alarm's heading.
+        text: The alarm.
+        tile: The line under the tile of privacy.
+        lead: The first words of the section on privacy.
+        rest: The rest of its first paragraph.
+    """
+
+    title: str
+    text: str
+    tile: str
+    lead: str
+    rest: str
+
+
+#: Words of a fit with epsilon=None.
+_SWITCHED_OFF = NoPromise(
+    title="NO PRIVACY GUARANTEE",
+    text="This model was fitted with epsilon: null. The synthetic table and the model may give away rows of the "
+    "original table. Handle them like the original.",
+    tile="epsilon: null",
+    lead="This fit gives no privacy guarantee.",
+    rest="It was run with epsilon: null, without noise. The model may have memorised rows, and the synthetic table may "
+    "repeat them. No figure in this report changes that, least of all the copy checks.",
+)
+
+#: Words of a table of another generator.
+_UNKNOWN = NoPromise(
+    title="NO PRIVACY GUARANTEE IS KNOWN",
+    text="No epsilon is claimed for this table: the report knows the table alone, not the way in which it was made. "
+    "Figures and attacks can show faults; they cannot show that people are protected.",
+    tile="no epsilon is claimed",
+    lead="No privacy guarantee is known for this table, and no epsilon is claimed.",
+    rest="The report knows the table alone, not the generator that made it. If that is differentially private, its own "
+    "documents say so, and must be believed or checked there. Attacks that fail here do not prove that others fail, "
+    "least of all the copy checks.",
+)
+
 
 @dataclass(frozen=True)
 class Words:
@@ -46,6 +95,7 @@ class Words:
     real: str
     real_short: str
     real_of: str
+    no_promise: NoPromise = _SWITCHED_OFF
 
 
 #: Addition to the notice of a report whose gate refuses the release.
@@ -64,23 +114,26 @@ def is_refused(data: ReportData) -> bool:
 
 
 def _internal(data: ReportData) -> Words:
-    is_private = data.privacy.is_private
+    is_private, is_fit = data.privacy.is_private, data.origin == "fit"
     band = (
         "Computed on real rows, outside the privacy guarantee."
         if is_private
         else "Computed on real rows. The fit has NO PRIVACY GUARANTEE."
+        if is_fit
+        else "Computed on real rows. The table has NO KNOWN PRIVACY GUARANTEE."
     )
     lacks = "outside the privacy guarantee" if is_private else "NO PRIVACY GUARANTEE"
     return Words(
         mark="INTERNAL",
         name="internal edition",
-        notice=NOTICE if is_private else f"{NOTICE} {NO_PRIVACY}",
+        notice=NOTICE if is_private else f"{NOTICE} {NO_PRIVACY if is_fit else NOT_CLAIMED}",
         band=band,
         header=f"INTERNAL – computed on real rows, {lacks}",
         footer="INTERNAL – do not pass on with the synthetic table",
         real="Real",
         real_short="Real",
         real_of="real rows",
+        no_promise=_SWITCHED_OFF if is_fit else _UNKNOWN,
     )
 
 

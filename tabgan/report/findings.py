@@ -79,6 +79,15 @@ class Finding:
     brief: str = ""
 
 
+#: The finding on the privacy of a table of another generator.
+_NOT_CLAIMED = Finding(
+    "attention",
+    "Privacy",
+    "No epsilon is claimed for this table, and no guarantee is known. Protect it like the original rows, unless its "
+    "generator has a guarantee that you have checked.",
+)
+
+
 def percent(part: float | None) -> str:
     """Return a share as readable text: only 0 and 1 become 0% and 100%; a dash for none.
 
@@ -194,6 +203,7 @@ def find(
     is_internal: bool = True,
     losses: Sequence[Loss] = (),
     target: str | None = None,
+    is_fit: bool = True,
 ) -> tuple[Finding, ...]:
     """Return the key findings: who is missing, then those that need attention, in the order of the report.
 
@@ -204,11 +214,13 @@ def find(
         is_internal: True if columns were compared with real rows, not with released statistics.
         losses: Values that no sample of the model shows.
         target: The column that models predict.
+        is_fit: False for a table of another generator, of which nothing is claimed.
     """
     found = (
         *_lost_target(losses, target),
         *_who(evaluation, losses, is_internal),
-        *_privacy(evaluation, privacy, private_metrics),
+        *(_privacy(evaluation, privacy, private_metrics) if is_fit else [_NOT_CLAIMED]),
+        *_overlap(evaluation),
         *_validity(evaluation, is_internal),
         *_compared("fidelity", evaluation, is_internal),
         *_columns(evaluation, is_internal),
@@ -248,6 +260,16 @@ def _privacy(
         text = f"Delta is {at_most(delta, 3)}; it should be well below 1 / number of rows."
         found.append(Finding("attention", "Privacy", text))
     return found
+
+
+def _overlap(evaluation: Evaluation) -> list[Finding]:
+    if not evaluation.overlap:
+        return []
+    text = (
+        f"{percent(evaluation.overlap)} of its rows are training rows, beyond those that are equal by chance. "
+        "References and controls are then too good: hold rows out before the generator is trained."
+    )
+    return [Finding("attention", "Holdout", text)]
 
 
 def _lost_target(losses: Sequence[Loss], target: str | None) -> list[Finding]:

@@ -22,7 +22,8 @@ from tabgan.evaluation.catalog import Format
 from tabgan.evaluation.result import Interval, Metric, SubgroupResult
 from tabgan.io import check_writable, write_text
 from tabgan.privacy.events import POISSON_GAUSSIAN, Release
-from tabgan.report.collect import ColumnCard, LedgerGroup, ReportData, group_ledger
+from tabgan.privacy.spending import DOORS, LedgerGroup, group_ledger
+from tabgan.report.collect import ColumnCard, ReportData
 from tabgan.report.datacard import to_markdown
 from tabgan.report.edition import check_edition, is_refused, words
 from tabgan.report.figures import charts, pictures
@@ -44,14 +45,6 @@ from tabgan.report.text import MAX_SHOWN, MAX_TOOLTIP, decimals, isolated, short
 from tabgan.report.tiles import tiles
 from tabgan.report.twin import SCHEMA_VERSION, overlay_type, to_json
 from tabgan.report.who import LISTED_SHARE, RED_SHARE
-
-#: Readable names of the ledger's doors.
-DOORS = {
-    "release": "Schema and histograms",
-    "marginals": "Pairs of columns",
-    "dpsgd": "Critic of the target",
-    "private_metrics": "Private metrics",
-}
 
 #: Lines of one group of the ledger that the page lists; the JSON twin has all of them.
 MAX_RELEASES = 200

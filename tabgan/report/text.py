@@ -7,14 +7,12 @@ visible, and they cannot change the direction of the text around them.
 from __future__ import annotations
 
 import math
-import unicodedata
 
+from tabgan._util.html import legible
 from tabgan._util.printed import at_most
 
 #: Length of a name or a category in the page, and in a tooltip.
 MAX_SHOWN, MAX_TOOLTIP = 48, 240
-
-_ELLIPSIS = "…"
 
 
 def shown(text: object, limit: int = MAX_SHOWN) -> str:
@@ -23,17 +21,7 @@ def shown(text: object, limit: int = MAX_SHOWN) -> str:
     >>> shown("a\nb"), shown("x" * 100, 5), shown("")
     ('a↵b', 'xxxx…', '(empty)')
     """
-    whole = str(text)
-    cut = whole if len(whole) <= limit else whole[: limit - 1] + _ELLIPSIS
-    return "".join(map(_visible, cut)) or "(empty)"
-
-
-def _visible(character: str) -> str:
-    category = unicodedata.category(character)
-    if category not in ("Cc", "Cs", "Zl", "Zp"):
-        return character
-    visible = {"\n": "↵", "\r": "↵", "\t": "⇥", "\N{LINE SEPARATOR}": "↵", "\N{PARAGRAPH SEPARATOR}": "↵"}
-    return visible.get(character, "\N{REPLACEMENT CHARACTER}")
+    return legible(text, limit)
 
 
 def isolated(text: str) -> str:

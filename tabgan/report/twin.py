@@ -13,7 +13,8 @@ import numpy as np
 from tabgan.evaluation.catalog import GROUPS, figures
 from tabgan.evaluation.result import Metric
 from tabgan.privacy.filter import PrivacyStatement
-from tabgan.report.collect import ReportData, group_ledger
+from tabgan.privacy.spending import group_ledger
+from tabgan.report.collect import ReportData
 from tabgan.report.edition import check_edition, words
 from tabgan.report.figures.overlays import Bars, Histogram, Overlay
 from tabgan.report.findings import judge
@@ -58,6 +59,7 @@ def to_json(data: ReportData) -> str:
             {**_fields(card), "overlay": {"type": overlay_type(card.overlay), **_fields(card.overlay)}}
             for card in data.columns
         ],
+        "origin": data.origin,
         "target": data.target,
         "further_targets": data.further_targets,
         "model": dict(data.model),

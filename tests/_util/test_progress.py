@@ -6,7 +6,8 @@ import pytest
 from rich.console import Console
 
 from tabgan._util import progress
-from tabgan._util.progress import ProgressBars, silent, told
+from tabgan._util.progress import NotebookBars, ProgressBars, silent, told
+from tabgan.errors import ConfigError
 
 
 def test_nothing_is_said(capsys):
@@ -21,6 +22,7 @@ def console(is_terminal: bool) -> Console:
 @pytest.fixture
 def screen(monkeypatch):
     shown = {}
+    monkeypatch.delenv("PYTEST_VERSION", raising=False)  # by which a test run is known
 
     def looks_on(is_terminal: bool) -> Console:
         shown["console"] = console(is_terminal)
@@ -50,6 +52,37 @@ def test_elsewhere_nothing_is_shown(screen):
     screen(False)
     with told(None) as tell:
         assert tell is silent
+
+
+def test_nor_in_a_test_nor_to_whoever_wants_none(screen, monkeypatch):
+    screen(True)
+    with told(False) as tell:
+        assert tell is silent
+    with told(True) as tell:
+        assert isinstance(tell, ProgressBars)
+    monkeypatch.setenv("PYTEST_VERSION", "9")
+    for asked in (None, True):
+        with told(asked) as tell:
+            assert tell is silent
+
+
+def test_other_things_are_refused():
+    with pytest.raises(ConfigError, match="progress: expected a function"), told("loud"):
+        pass
+
+
+def test_a_notebook_has_bars_of_tqdm_where_there_is_one(screen, monkeypatch, capsys):
+    looked_at = screen(True)
+    looked_at.is_jupyter = True
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    with told(None) as tell:
+        assert isinstance(tell, NotebookBars)
+        tell("fit", 1, 4)
+        tell("fit", 4, 4)
+    assert "fit" in capsys.readouterr().err
+    monkeypatch.setattr(progress, "find_spec", lambda name: None)
+    with told(None) as tell:
+        assert isinstance(tell, ProgressBars)
 
 
 def test_a_callback_is_told_itself():

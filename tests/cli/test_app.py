@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -372,6 +373,9 @@ class TestCheck:
         said = _run("schema", "check", "people.csv", "schema.yaml").stdout
         assert "schema.yaml: fits the table. Nothing was spent." in said
         assert SECRET not in said
+        told = json.loads(_run("schema", "check", "people.csv", "schema.yaml", "--json").stdout)
+        assert told["fits"] is True
+        assert _run("schema", "check", "people.csv", "schema.yaml", "--quiet").stdout == ""
 
     @pytest.mark.parametrize(
         ("schema", "options", "code", "said"),

@@ -6,7 +6,8 @@ import pytest
 
 from tabgan.errors import DataError
 from tabgan.privacy.events import GAUSSIAN, Release
-from tabgan.report.collect import collect, group_ledger, odds
+from tabgan.privacy.spending import group_ledger
+from tabgan.report.collect import collect, odds
 
 
 def test_odds_by_hand():

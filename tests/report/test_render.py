@@ -339,8 +339,8 @@ class TestJson:
         assert list(twin) == [
             "schema_version", "edition", "notice", "title", "created", "source", "controller", "contact", "author",
             "purpose", "recipient", "decision", "findings", "losses", "privacy", "private_metrics", "ledger",
-            "private_metrics_ledger", "evaluation", "pictures", "pairs", "columns", "target", "further_targets",
-            "model", "versions",
+            "private_metrics_ledger", "evaluation", "pictures", "pairs", "columns", "origin", "target",
+            "further_targets", "model", "versions",
         ]  # fmt: skip
 
     def test_holds_the_counts_and_the_reasons(self, data, zoo):

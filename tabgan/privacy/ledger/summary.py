@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from tabgan._util import html
 from tabgan._util.files import canonical
+from tabgan._util.printed import at_least, at_most
+from tabgan.errors import ConfigError
 from tabgan.privacy.accounting import Cost, affordable_mu, largest
 from tabgan.privacy.ledger.file import LedgerFile
 from tabgan.privacy.ledger.records import Cap, FitRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Characters of a bar in text.
+BAR_WIDTH = 40
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,7 @@ class FitSummary:
     state: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LedgerSummary:
     """The totals of a ledger.
 
@@ -79,6 +89,127 @@ class LedgerSummary:
     def to_json(self) -> str:
         """Return JSON; an infinite epsilon, the result of a delta that is used up, is null."""
         return canonical(_finite(asdict(self)))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row for each fit, in the order in which they began."""
+        import pandas as pd
+
+        return pd.DataFrame([asdict(fit) for fit in self.fits], columns=list(FitSummary.__dataclass_fields__))
+
+    @property
+    def words(self) -> tuple[tuple[str, str], ...]:
+        """Labels and sentences on what was spent, counts and remains, for whoever is new to it."""
+        spent = (
+            f"epsilon {at_most(self.epsilon_spent)} at delta {at_most(self.delta)}: all that was released so far"
+            + (", if all fits were planned in advance" if self._n_charged > 1 else "")
+        )
+        if self.epsilon_cap is None or self.epsilon_held is None:
+            return ("spent", spent), ("cap", "none: nothing is refused. `tabgan ledger cap` sets one")
+        return (
+            ("spent", spent),
+            ("counted", f"epsilon {at_most(self.epsilon_held)}: {self._why_counted}"),
+            ("cap", f"epsilon {at_most(self.epsilon_cap)} at delta {at_most(self.delta_cap)}"),
+            ("remaining", f"epsilon {at_least(self.remaining, 4)} of the cap"),
+            ("next fit", self._next_fit),
+        )
+
+    @property
+    def _n_charged(self) -> int:
+        return sum(fit.releases > 0 for fit in self.fits)
+
+    @property
+    def remaining(self) -> float | None:
+        """The part of the cap that is not counted; ``None`` without a cap."""
+        if self.epsilon_cap is None or self.epsilon_held is None:
+            return None
+        return max(self.epsilon_cap - self.epsilon_held, 0.0)
+
+    @property
+    def _why_counted(self) -> str:
+        unfinished = sum(fit.state == "unfinished" for fit in self.fits)
+        whole = f", with the whole plan of {unfinished} unfinished" if unfinished else ""
+        if self._n_charged > 1:
+            return f"so much of the cap is used: fits planned after seeing earlier results cost more together{whole}"
+        return f"so much of the cap is used{whole}"
+
+    @property
+    def _next_fit(self) -> str:
+        if not self.epsilon_next:
+            return "nothing: the cap refuses the next one"
+        return f"may ask for epsilon {at_least(self.epsilon_next)}, about: costs compose, they are not simply added"
+
+    @property
+    def shares(self) -> tuple[float, float] | None:
+        """Shares of the cap: spent, and counted beyond that; ``None`` without a cap."""
+        if not self.epsilon_cap or self.epsilon_held is None:
+            return None
+        spent = min(self.epsilon_spent / self.epsilon_cap, 1.0)
+        return spent, min(max(self.epsilon_held / self.epsilon_cap, spent), 1.0) - spent
+
+    @property
+    def bar(self) -> str:
+        """The shares of the cap as text; empty without a cap."""
+        if self.shares is None:
+            return ""
+        spent, counted = self.shares
+        first = round(BAR_WIDTH * spent) or (1 if spent > 0 else 0)
+        second = max(round(BAR_WIDTH * (spent + counted)) - first, 0)
+        drawn = "█" * first + "▒" * second + "·" * (BAR_WIDTH - first - second)
+        return f"[{drawn}]  █ spent  ▒ counted besides  · remaining"
+
+    def __repr__(self) -> str:
+        longest = max(len(label) for label, _ in self.words)
+        lines = [f"  {label:<{longest}}  {text}" for label, text in self.words]
+        head = f"Ledger {self.path}: {len(self.fits)} fits, each protects one {self.privacy_unit}"
+        return "\n".join([head, *([f"  {self.bar}"] if self.bar else []), *lines])
+
+    def _repr_html_(self) -> str:
+        parts = []
+        if self.shares is not None:
+            spent, counted = self.shares
+            told = (html.Part("spent", spent), html.Part("counted besides", counted))
+            parts.append(
+                html.bar(
+                    told,
+                    f"{spent:.0%} of the cap is spent, {spent + counted:.0%} is counted",
+                    rest="remaining",
+                )
+            )
+        if not self.has_guard:
+            parts.append(html.note("Read without its guard: missing lines at the end would not show."))
+        parts.append(html.facts([*self.words, ("protects", f"one {self.privacy_unit}")]))
+        head = ("Fit", "Began (UTC)", "Promised", "Spent", "Releases", "State")
+        rows = [
+            (
+                fit.name,
+                fit.began[:16].replace("T", " "),
+                at_most(fit.epsilon),
+                at_most(fit.epsilon_spent),
+                f"{fit.releases:,}",
+                fit.state,
+            )
+            for fit in self.fits
+        ]
+        if rows:
+            parts.append(html.table(head, rows, numbers=(2, 3, 4)))
+        return html.card(f"Ledger {self.path}", *parts)
+
+
+def read_ledger(path: str | Path, *, delta: float | None = None, has_guard: bool = True) -> LedgerSummary:
+    """Return what a dataset's ledger says: what was spent, what counts, what remains and what a next fit may ask for.
+
+    Args:
+        path: The ledger's file.
+        delta: Delta of the totals; by default the cap's, or that of all fits together.
+        has_guard: False for a copy without its guard: the chain alone is checked.
+
+    Raises:
+        ConfigError: there is no such file.
+        LedgerError: it was changed or cut off, or cannot be read.
+    """
+    if not Path(path).is_file():
+        raise ConfigError(f"ledger: no file {str(path)!r}. The first fit with ledger= creates one.")
+    return summarize(LedgerFile(Path(path), has_guard=has_guard), delta)
 
 
 def summarize(file: LedgerFile, delta: float | None = None) -> LedgerSummary:

@@ -18,7 +18,7 @@ from tabgan.evaluation.result import (
     Projection,
     RocCurve,
 )
-from tabgan.report.collect import LedgerGroup
+from tabgan.privacy.spending import LedgerGroup
 from tabgan.report.figures.charts import Tick, round_step
 from tabgan.report.figures.pairs import PairPicture
 

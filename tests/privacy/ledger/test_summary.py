@@ -1,14 +1,16 @@
 """Sums of a ledger: two totals, the part that is held, and the next fit that the cap lets pass."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from tabgan.errors import ConfigError
 from tabgan.privacy.accounting import filter_order
 from tabgan.privacy.events import GAUSSIAN, Release
 from tabgan.privacy.ledger.file import LedgerFile
 from tabgan.privacy.ledger.records import LedgerConfig
-from tabgan.privacy.ledger.summary import summarize
+from tabgan.privacy.ledger.summary import BAR_WIDTH, read_ledger, summarize
 from tabgan.privacy.plan import make_plan
 
 PLAN = make_plan(1.0, 1e-6, adversary_share=0.0)
@@ -66,3 +68,67 @@ def test_a_delta_that_is_used_up_is_no_number_in_json(tmp_path):
     release = Release("release", "c", ("c",), "discrete Gaussian with threshold", 100.0, 1e-7)
     file.charge("fit", "1 c", [release])
     assert json.loads(summarize(file, 1e-8).to_json())["epsilon_spent"] is None
+
+
+class TestWords:
+    def test_a_lay_reader_learns_what_was_spent_counts_and_remains(self, tmp_path):
+        config = LedgerConfig(tmp_path / "l", 3.0, 1e-5)
+        summary = summarize(ledger(tmp_path / "l", 2, config))
+        words = dict(summary.words)
+        assert list(words) == ["spent", "counted", "cap", "remaining", "next fit"]
+        assert "all that was released so far, if all fits were planned in advance" in words["spent"]
+        assert "cost more together" in words["counted"]
+        assert words["cap"] == "epsilon 3 at delta 1e-05"
+        assert words["next fit"].startswith("may ask for epsilon ")
+        assert summary.remaining == pytest.approx(3.0 - summary.epsilon_held)
+        for text in words.values():
+            assert text in repr(summary)
+
+    def test_printed_numbers_never_promise_more_than_is_true(self, tmp_path):
+        config = LedgerConfig(tmp_path / "l", 3.0, 1e-5)
+        summary = summarize(ledger(tmp_path / "l", 2, config))
+        words = dict(summary.words)
+        assert float(words["spent"].split()[1]) >= summary.epsilon_spent
+        assert float(words["counted"].split()[1].rstrip(":")) >= summary.epsilon_held
+        assert float(words["remaining"].split()[1]) <= summary.remaining
+
+    def test_an_unfinished_fit_is_named(self, tmp_path):
+        config = LedgerConfig(tmp_path / "l", 3.0, 1e-5)
+        summary = summarize(ledger(tmp_path / "l", 1, config, is_ended=False))
+        assert "with the whole plan of 1 unfinished" in dict(summary.words)["counted"]
+        spent, counted = summary.shares
+        assert counted > 0
+        assert 0 < spent + counted < 1
+        assert "█" in summary.bar
+        assert "▒" in summary.bar
+        assert summary.bar.index("]") == BAR_WIDTH + 1
+
+    def test_a_full_ledger_has_nothing_left(self, tmp_path):
+        config = LedgerConfig(tmp_path / "l", 1.0, 1e-5)
+        summary = replace(summarize(ledger(tmp_path / "l", 1, config)), epsilon_held=1.4, epsilon_next=0.0)
+        assert summary.remaining == 0
+        assert dict(summary.words)["next fit"] == "nothing: the cap refuses the next one"
+        assert "·" not in summary.bar.split("]")[0]
+
+    def test_without_a_cap(self, tmp_path):
+        summary = summarize(ledger(tmp_path / "l", 1))
+        assert summary.bar == ""
+        assert summary.remaining is None
+        assert "nothing is refused" in repr(summary)
+        assert "nothing is refused" in summary._repr_html_()
+
+    def test_html_escapes_the_path_and_has_the_picture(self, tmp_path):
+        path = tmp_path / "<script>"
+        summary = summarize(ledger(path, 2, LedgerConfig(path, 3.0, 1e-5)))
+        made = summary._repr_html_()
+        assert "<script" not in made
+        assert "<svg" in made
+        assert "fit1" in made
+        assert summary.to_frame()["name"].tolist() == ["fit0", "fit1"]
+
+    def test_reading_one(self, tmp_path):
+        ledger(tmp_path / "l", 1)
+        assert len(read_ledger(tmp_path / "l").fits) == 1
+        with pytest.raises(ConfigError, match="ledger: no file"):
+            read_ledger(tmp_path / "none")
+        assert not (tmp_path / "none").exists()

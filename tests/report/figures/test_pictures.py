@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tabgan.evaluation.result import Correlations, Distances, Projection, RocCurve
-from tabgan.report.collect import group_ledger
+from tabgan.privacy.spending import group_ledger
 from tabgan.report.figures import pictures
 from tabgan.report.figures.pairs import furthest_pairs, pair_pictures
 from tabgan.schema import Categorical, Identifier, Numeric, Schema

@@ -1,0 +1,34 @@
+"""Holdout rows that are training rows: with them, no attack's control is one, and every reference is too good."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from tabgan.evaluation.tables import Tables
+
+#: Least share beyond chance that is told, and standard deviations by which it must exceed chance.
+LEAST, CERTAIN = 0.01, 4.0
+
+#: Share of the holdout from which on it is refused: it is then the same table, or a part of it.
+REFUSED = 0.5
+
+
+def overlap_of(tables: Tables) -> float:
+    """Return the share of holdout rows that are training rows beyond those that are equal by chance; 0 if none shows.
+
+    Equal rows are natural where columns are few: as many holdout rows should have an equal training row as training
+    rows have another one. The two shares are compared by their pooled variance. Tables of a few rows tell nothing.
+    """
+    if not tables.modelled:
+        return 0.0
+    real, holdout, _ = tables.row_hashes
+    _, place, counts = np.unique(real, return_inverse=True, return_counts=True)
+    repeated, found = int((counts[place] > 1).sum()), int(np.isin(holdout, real).sum())
+    natural, shared = repeated / len(real), found / len(holdout)
+    pooled = (repeated + found) / (len(real) + len(holdout))
+    spread = math.sqrt(pooled * (1 - pooled) * (1 / len(real) + 1 / len(holdout)))
+    if shared - natural <= max(LEAST, CERTAIN * spread):
+        return 0.0
+    return (shared - natural) / (1 - natural)

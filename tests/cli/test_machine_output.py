@@ -1,0 +1,117 @@
+"""``--json``, ``--quiet`` and ``-o -``, with a stand-in for the model."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from tabgan.cli import parts
+from tabgan.cli.app import app
+
+pytestmark = pytest.mark.usefixtures("fake_model")
+
+JOB = "source: {path: people.csv}\nmodel: {epsilon: 1.0}\nrandom_state: 0\n"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, people, monkeypatch):
+    people.to_csv(tmp_path / "people.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def run(*arguments: object, code: int = 0):
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == code, result.output
+    assert not parts._ASKED  # nothing is kept for the next command
+    return result
+
+
+@pytest.fixture
+def model(fake_model):
+    run("fit", "people.csv", "-o", "m.tabgan")
+
+
+def test_fit():
+    found = json.loads(run("fit", "people.csv", "-o", "m.tabgan", "--json").stdout)
+    assert (found["output"], found["epsilon"], found["delta"]) == ("m.tabgan", 1.0, 1e-6)
+    result = run("fit", "people.csv", "-o", "m2.tabgan", "--quiet")
+    assert (result.stdout, result.stderr) == ("", "")
+    assert Path("m2.tabgan").exists()
+
+
+@pytest.mark.usefixtures("model")
+class TestSample:
+    def test_for_programs(self):
+        found = json.loads(run("sample", "m.tabgan", "-n", 5, "-o", "o.csv", "--json").stdout)
+        assert found == {"output": "o.csv", "rows": 5}
+        assert run("sample", "m.tabgan", "-n", 5, "-o", "o2.csv", "-q").stdout == ""
+
+    def test_into_a_pipe(self):
+        result = run("sample", "m.tabgan", "-n", 5, "-o", "-")
+        lines = result.stdout.splitlines()
+        assert lines[0] == "age,income,town"
+        assert len(lines) == 6
+        assert not Path("-").exists()
+        assert run("sample", "m.tabgan", "-n", 1, "-o", "-", "--separator", ";").stdout.startswith(
+            "age;income"
+        )
+
+    def test_not_onto_a_terminal(self, monkeypatch):
+        from tabgan.cli import options
+
+        class Terminal:
+            @staticmethod
+            def isatty() -> bool:
+                return True
+
+        monkeypatch.setattr(options.sys, "stdout", Terminal)
+        with pytest.raises(Exception, match="got a terminal. Rows are not shown there"):
+            options.is_folder(Path("-"))
+
+    def test_a_part_of_the_table(self):
+        run("sample", "m.tabgan", "--frac", 0.1, "-o", "o.csv")
+        assert len(pd.read_csv("o.csv")) == 20
+        for arguments in ([], ["-n", 5, "--frac", 0.5], ["--frac", 0]):
+            said = run("sample", "m.tabgan", *arguments, "-o", "p.csv", code=2).stderr
+            assert "expected" in said
+            assert not Path("p.csv").exists()
+
+
+class TestRun:
+    def test_for_programs(self):
+        Path("jobs.yaml").write_text(JOB)
+        found = json.loads(run("run", "jobs.yaml", "--json").stdout)
+        assert found["exit_code"] == 0
+        assert found["jobs"][0]["state"] == "done"
+
+    def test_quiet_but_for_errors(self, monkeypatch):
+        Path("jobs.yaml").write_text(JOB)
+        result = run("run", "jobs.yaml", "--quiet")
+        assert (result.stdout, result.stderr) == ("", "")
+        Path("jobs.yaml").write_text("source: {path: people.csv, dtypes: {nobody: int64}}\n")
+        failed = run("run", "jobs.yaml", "--quiet", code=1)
+        assert failed.stdout == ""
+        assert "jobs: " in failed.stderr
+
+    def test_overrides(self, fake_model):
+        Path("jobs.yaml").write_text(JOB)
+        run("run", "jobs.yaml", "--set", "model.epsilon=0.25", "-q")
+        assert fake_model.fitted[-1].epsilon == 0.25
+        said = run("run", "jobs.yaml", "--set", "model.epsilon=x", code=2).stderr
+        assert "--set model.epsilon: expected" in said
+
+
+def test_a_schema_to_the_standard_output():
+    assert "age" in run("schema", "infer", "people.csv", "-o", "-").stdout
+    assert not Path("-").exists()
+
+
+def test_lines_of_a_log_have_dates(capsys):
+    from rich.console import Console
+
+    from tabgan.cli.terminal import PlainWatcher
+
+    PlainWatcher(Console(width=80)).progress("fit", 0, 1)
+    assert pd.Timestamp(capsys.readouterr().out[:19]) > pd.Timestamp("2020-01-01")
