@@ -32,7 +32,7 @@ from tabgan.fitting.checkpoint import folder_of
 from tabgan.fitting.fit import FitOptions, Request, Session, learn, say_what_is_spent, warn_of_weak_promise
 from tabgan.fitting.measured import marginals_frame
 from tabgan.fitting.modelfile import Fitted, read_model, stated_form, write_model
-from tabgan.fitting.modelview import model_html
+from tabgan.fitting.modelview import UNSIGNED, NotebookMixin
 from tabgan.io import AnswerForm, as_frame, for_fit, open_table
 from tabgan.io.answers import ArrowTable, TableT
 from tabgan.planning.plannermixin import PlannerMixin
@@ -61,9 +61,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: The caveat on a model that was loaded from a file.
-UNSIGNED = "the file is not signed; its privacy statement is consistent, but not proven"
-
 #: New names of arguments on private metrics.
 _OLD_NAMES = {"evaluation_epsilon": "private_metrics_epsilon", "evaluation_delta": "private_metrics_delta"}
 
@@ -71,7 +68,7 @@ _OLD_NAMES = {"evaluation_epsilon": "private_metrics_epsilon", "evaluation_delta
 FITTED_ATTRIBUTES = ("_fitted", "_times_sampled", "schema_", "privacy_", "n_rows_", "losses_")
 
 
-class TabGAN(PlannerMixin, SamplerMixin[TableT], BaseEstimator):
+class TabGAN(NotebookMixin, PlannerMixin, SamplerMixin[TableT], BaseEstimator):
     """A differentially private synthesizer for tables.
 
     ``fit`` measures noisy marginals of the table and fits a generator to them; where the schema declares targets, a
@@ -598,15 +595,6 @@ class TabGAN(PlannerMixin, SamplerMixin[TableT], BaseEstimator):
     def __repr__(self, *args: Any, **kwargs: Any) -> str:
         is_loaded = hasattr(self, "_fitted") and not hasattr(self, "plan_")
         return f"{super().__repr__(*args, **kwargs)}{f'  # loaded: {UNSIGNED}' if is_loaded else ''}"
-
-    def _repr_html_(self) -> str:
-        fitted: Fitted | None = getattr(self, "_fitted", None)
-        known = {key: value for key, value in self.get_params(deep=False).items() if key != "schema"}
-        is_loaded = fitted is not None and not hasattr(self, "plan_")
-        return model_html(known, fitted, UNSIGNED if is_loaded else "")
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
-        return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_fitted")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tabgan._util import html
 from tabgan._util.printed import at_most
 
 if TYPE_CHECKING:
     from tabgan.fitting.modelfile import Fitted
+
+#: The caveat on a model that was loaded from a file.
+UNSIGNED = "the file is not signed; its privacy statement is consistent, but not proven"
 
 #: Names of columns that are shown.
 _MAX_NAMES = 40
@@ -66,3 +69,16 @@ def model_html(params: Mapping[str, object], fitted: Fitted | None, caveat: str 
         parts.append(html.folded(f"Values that no sample shows, in {len(rows)} columns", lost))
     parts.append(html.soft("sample(n) draws rows at no cost; privacy_ and schema_ have the details."))
     return html.card(head, *parts)
+
+
+class NotebookMixin:
+    """Methods of a synthesizer by which a notebook shows it, in place of scikit-learn's diagram."""
+
+    def _repr_html_(self: Any) -> str:
+        fitted: Fitted | None = getattr(self, "_fitted", None)
+        known = {key: value for key, value in self.get_params(deep=False).items() if key != "schema"}
+        is_loaded = fitted is not None and not hasattr(self, "plan_")
+        return model_html(known, fitted, UNSIGNED if is_loaded else "")
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}

@@ -218,7 +218,8 @@ def report(
     :func:`tabgan.evaluate`.
 
     **Guarantee.** None, and none is claimed for the table: figures are computed on real rows without noise, and the
-    report is the internal edition alone. Its axes and categories are declared, or those of the synthetic table.
+    report is the internal edition alone. Its axes and categories are declared, or those of the synthetic table; of
+    real rows it names categories alone that many of them hold and no synthetic row does, as any internal edition.
 
     Args:
         real: The rows that the generator was trained on: anything that :func:`tabgan.open_table` opens, such as a frame
