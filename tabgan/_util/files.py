@@ -8,7 +8,7 @@ import json
 import math
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -99,6 +99,17 @@ def drop_torn_line(path: Path) -> None:
             return
     os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
     sync(path)
+
+
+def finite(data: object) -> Any:
+    """Return plain data for JSON, in which numbers that JSON cannot express are ``None`` and paths are text."""
+    if isinstance(data, Mapping):
+        return {str(key): finite(each) for key, each in data.items()}
+    if isinstance(data, list | tuple):
+        return [finite(each) for each in data]
+    if isinstance(data, float) and not math.isfinite(data):
+        return None
+    return str(data) if isinstance(data, Path) else data
 
 
 def canonical(data: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from tabgan._util.files import canonical
+from tabgan._util.files import canonical, finite
 from tabgan._util.printed import at_least, at_most
 from tabgan.audit.mechanism_checks import MechanismCheck
 from tabgan.audit.statistics import AuditBound, ExpectedBound
@@ -110,5 +110,5 @@ class AuditResult:
         }
 
     def to_json(self) -> str:
-        """Return the result as JSON."""
-        return canonical(self.to_dict())
+        """Return the result as JSON; a bound that is not finite is null."""
+        return canonical(finite(self.to_dict()))

@@ -41,6 +41,7 @@ EXTRAS = {
     "duckdb": ("duckdb", "DuckDB files"),
     "polars": ("polars", "Polars frames"),
     "sign": ("model_signing", "signatures of release bundles"),
+    "ray": ("ray", "jobs, samples and fits on a cluster of Ray"),
 }
 
 #: Memory and disk below which a caution is given, in bytes.

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from tabgan import io
+from tabgan._util.files import finite
 from tabgan.errors import ConfigError, SchemaError
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def say(
         show: Prints what follows the words.
     """
     if "as_json" in _ASKED and found is not None:
-        typer.echo(json.dumps(_finite(found), indent=1, allow_nan=False))
+        typer.echo(json.dumps(finite(found), indent=1, allow_nan=False))
         return
     if _ASKED & {"quiet", "as_json"}:
         return
@@ -124,16 +124,6 @@ def told_of(privacy: PrivacyStatement) -> dict[str, object]:
         "protects": privacy.unit.name,
         "releases": len(privacy.entries),
     }
-
-
-def _finite(value: object) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _finite(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(each) for each in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return str(value) if isinstance(value, Path) else value
 
 
 @contextmanager

@@ -211,7 +211,7 @@ class ComparedSystems:
 
         lines: list[dict[str, object]] = []
         for row in self.rows:
-            values = {f"{name}": cell.value for name, cell in zip(self.names, row.cells, strict=True)}
+            values: dict[str, object] = {n: cell.value for n, cell in zip(self.names, row.cells, strict=True)}
             best = [name for name, cell in zip(self.names, row.cells, strict=True) if cell.mark]
             lines.append(
                 {"group": row.group, "figure": row.name, "label": row.label, "reference": row.expected}

@@ -11,10 +11,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 import tabgan
-from tabgan.evaluation.catalog import GROUPS
+from tabgan.evaluation.catalog import GROUPS, Format
 from tabgan.evaluation.result import Interval
 from tabgan.report.comparison import MAX_COLUMNS, RULE, Cell, ComparedSystems, Row
-from tabgan.report.findings import Format, figure_text
+from tabgan.report.findings import figure_text
 from tabgan.report.text import MAX_TOOLTIP, decimals, shown
 
 #: Ends of a strip, in its own units.

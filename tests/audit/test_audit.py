@@ -286,13 +286,14 @@ class TestCommand:
         found = json.loads((tmp_path / "audit.json").read_text())
         assert (found["epsilon"], found["has_passed"], found["failures"]) == (8.0, True, [])
 
-    def test_fails_loudly(self, monkeypatch):
+    def test_fails_loudly(self, monkeypatch, tmp_path):
         monkeypatch.setattr(
             mechanisms, "noisy_vector", lambda values, stddev: np.asarray(values, dtype=float)
         )
-        result = CliRunner().invoke(app, self.ARGUMENTS)
+        result = CliRunner().invoke(app, [*self.ARGUMENTS, "-o", str(tmp_path / "audit.json")])
         assert result.exit_code == 1
         assert "FAILED" in result.output
+        assert json.loads((tmp_path / "audit.json").read_text())["has_passed"] is False
         assert "does not hold" in result.output
 
 

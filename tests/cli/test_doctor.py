@@ -65,5 +65,5 @@ def test_the_extras_are_those_of_the_package():
     from pathlib import Path
 
     declared = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
-    for_developers = {"bench", "browser", "demo", "test"}
+    for_developers = {"bench", "browser", "demo", "docs", "test"}
     assert set(doctor.EXTRAS) == set(declared["optional-dependencies"]) - for_developers

@@ -250,10 +250,14 @@ class TestNumberOfRows:
         pd.testing.assert_series_equal(model.sample(0).dtypes, model.sample(5).dtypes)
         pd.testing.assert_series_equal(model.sample(0, conditions={"a": "x"}).dtypes, model.sample(5).dtypes)
 
-    @pytest.mark.parametrize("n", [-1, 2.5, "5", None, True, np.nan])
+    @pytest.mark.parametrize("n", [-1, 2.5, "5", True, np.nan])
     def test_that_are_none(self, model, n):
         with pytest.raises(ConfigError, match="n: expected an integer of at least 0"):
             model.sample(n)
+
+    def test_without_any(self, model):
+        with pytest.raises(ConfigError, match=r"n: expected a number of rows, got None. Give n, or frac=1.0"):
+            model.sample(None)
 
     @pytest.mark.parametrize("batch_size", [0, -5, 1.5])
     def test_batches_that_are_none(self, model, batch_size):

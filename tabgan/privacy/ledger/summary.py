@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tabgan._util import html
-from tabgan._util.files import canonical
+from tabgan._util.files import canonical, finite
 from tabgan._util.printed import at_least, at_most
 from tabgan.errors import ConfigError
 from tabgan.privacy.accounting import Cost, affordable_mu, largest
@@ -88,7 +88,7 @@ class LedgerSummary:
 
     def to_json(self) -> str:
         """Return JSON; an infinite epsilon, the result of a delta that is used up, is null."""
-        return canonical(_finite(asdict(self)))
+        return canonical(finite(asdict(self)))
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row for each fit, in the order in which they began."""
@@ -266,11 +266,3 @@ def _next(file: LedgerFile, cap: Cap, delta: float) -> float:
     if not is_affordable(0.01):
         return 0.0
     return math.floor(largest(is_affordable, 0.01, 2 * cap.epsilon, tolerance=1e-2) * 100) / 100
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -384,8 +384,8 @@ def _drawn(data: ReportData, what: str) -> Plot | None:
         return AssociationsPlot("Associations of columns", drawn.correlations)
     if what == "membership" and drawn.membership is not None:
         curve = tuple(zip(drawn.membership.false_positive, drawn.membership.true_positive, strict=True))
-        lines = (Curve("attack", "line", curve), Curve("guessing", "chance", ((0.0, 0.0), (1.0, 1.0))))
-        return CurvesPlot("Membership inference", lines, "others accused", "training rows found")
+        curves = (Curve("attack", "line", curve), Curve("guessing", "chance", ((0.0, 0.0), (1.0, 1.0))))
+        return CurvesPlot("Membership inference", curves, "others accused", "training rows found")
     if what == "calibration" and drawn.calibration is not None:
         tables = {"trained on real": ("real", drawn.calibration.real)}
         tables["trained on synthetic"] = ("line", drawn.calibration.synthetic)
