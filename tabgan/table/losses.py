@@ -73,6 +73,17 @@ def losses_of(encoder: TableEncoder, n_rows: float, *, is_private: bool) -> tupl
 def _with_gaps(found: list[Loss], part: Merged, encoder: TableEncoder, n_rows: float) -> list[Loss]:
     """Return losses with those of merged columns whose values were released without each other."""
     column = encoder.columns[encoder.positions[part.name]]
+    if column.encoder.n_values == 0:  # told of all of them; a label stands in each, not in the one
+        own = repr(column.encoder.column.other_label)
+        return [
+            replace(
+                each,
+                text=each.text.replace(own, repr(getattr(encoder.schema[each.column], "other_label", None))),
+            )
+            if each.column in part.members
+            else each
+            for each in found
+        ]
     for name, is_gap in part.gaps(column.encoder.column).items():
         weights = column.weights[1 : 1 + column.encoder.n_values]
         share = min(float(weights[is_gap].sum() + column.weights[-1]) / n_rows, 1.0)
