@@ -439,8 +439,7 @@ def _private_draft(source: io.DataSource, budget: dict[str, Any], given: Any) ->
     df = io.in_one_frame(source)
     with watcher_on_stderr() as watcher:
         draft = infer_privately(df, **budget, **given, progress=watcher.progress)
-    assert draft.privacy is not None  # a private draft has one
-    return draft, f"a draft: {draft.privacy.promise}"
+    return draft, f"a draft: {draft.privacy.promise if draft.privacy else 'without a promise'}"
 
 
 @schema_app.command()
