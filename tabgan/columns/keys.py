@@ -95,8 +95,8 @@ def listed(found: Counter[Hashable]) -> tuple[list[Any], np.ndarray]:
 
 
 def value_of(key: Any) -> Any:
-    """Return the category behind a key of :func:`typed`."""
-    return key[1] if isinstance(key, tuple) else key
+    """Return the category behind a key of :func:`typed`, in which only booleans are marked."""
+    return key[1] if isinstance(key, tuple) and len(key) == 2 and isinstance(key[1], bool) else key
 
 
 def keys_of(series: pd.Series, name: str) -> list[Hashable]:

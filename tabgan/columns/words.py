@@ -13,7 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tabgan.columns.occupied import LIKELY, PERHAPS, SEEN, SURELY
+from tabgan.columns.occupied import LIKELY, SEEN, SURELY
+
+#: Noise standard deviations that a word needs at least whose set the column has: among words that no row has, noise
+#: passes it once in forty.
+DOUBTFUL = 2.0
 
 #: Words that occur together, each line a set, in lower case; ``/`` parts them, because some have blanks.
 _SETS = """
@@ -144,10 +148,10 @@ class _Seen:
     def needs(self, others: Sequence[_Seen]) -> float:
         """Return the noise standard deviations from which on a word of the set counts.
 
-        As many as noise alone would bring up among as many words. More where another set explains the likely words as
-        well: more of them, none but them, or a more frequent word beside them.
+        ``DOUBTFUL``, and as many as noise alone would bring up among as many words. More where another set explains
+        the likely words as well: more of them, none but them, or a more frequent word beside them.
         """
-        least = max(PERHAPS, math.sqrt(2 * math.log(len(self.members))))
+        least = max(DOUBTFUL, math.sqrt(2 * math.log(len(self.members))))
         for other in others:
             if self.likely < other.likely:
                 return SURELY

@@ -13,7 +13,7 @@ from tabgan.evaluation.result import UnshownCategory
 from tabgan.evaluation.subgroups import shown_key
 from tabgan.evaluation.tables import Keys, Tables, require_columns, subsample
 
-#: Least number of real rows of a category that is named: values of fewer rows single people out.
+#: Least number of real rows, and of people, of a category that is named: values of fewer single people out.
 MIN_NAMED_ROWS = 50
 
 #: Largest number of categories that are named.
@@ -35,11 +35,12 @@ class _Column:
     is_lost: bool
 
 
-def coverage_findings(tables: Tables, streams: RandomStreams) -> Findings:
+def coverage_findings(tables: Tables, streams: RandomStreams, units: np.ndarray | None = None) -> Findings:
     """Return ``missing_rows`` and ``lost_columns``, each column's share of such rows, and the largest categories.
 
     A column whose synthetic cells are all missing shows none of its values, and a constant one shows one; of other
     numbers and moments no value counts as unshown, because a value between two shown ones may well be drawn.
+    ``units`` are the ``(rows,)`` numbers of the people behind real rows, if some have several.
     """
     found: list[_Column] = []
 
@@ -59,7 +60,7 @@ def coverage_findings(tables: Tables, streams: RandomStreams) -> Findings:
     if len(found) != len(tables.modelled):
         return Findings(metrics)
     shares = {c.name: float(each.is_unshown.mean()) for c, each in zip(tables.modelled, found, strict=True)}
-    return Findings(metrics, unshown_shares=shares, unshown=_named(tables, found))
+    return Findings(metrics, unshown_shares=shares, unshown=_named(tables, found, units))
 
 
 def _compared(real: np.ndarray, other: np.ndarray, keys: tuple[Keys | None, ...]) -> list[_Column]:
@@ -85,16 +86,22 @@ def _figures(columns: list[_Column]) -> tuple[float, float]:
     return float(is_missing.mean()), sum(each.is_lost for each in columns) / n_varying
 
 
-def _named(tables: Tables, found: list[_Column]) -> tuple[UnshownCategory, ...]:
-    """Return the categories of ``MIN_NAMED_ROWS`` real rows or more that no synthetic row shows."""
+def _named(tables: Tables, found: list[_Column], units: np.ndarray | None) -> tuple[UnshownCategory, ...]:
+    """Return the categories of ``MIN_NAMED_ROWS`` real rows or more, of as many people, that no synthetic row shows."""
     named = []
     n_rows = len(tables.values.real)
     for j, column in enumerate(found):
         keys = tables.keys[j]
         if keys is None or not column.is_unshown.any():
             continue
-        codes, counts = np.unique(tables.values.real[column.is_unshown, j], return_counts=True)
-        for code, n in zip(codes[counts >= MIN_NAMED_ROWS], counts[counts >= MIN_NAMED_ROWS], strict=True):
+        cells = tables.values.real[column.is_unshown, j]
+        codes, counts = np.unique(cells, return_counts=True)
+        people = counts
+        if units is not None:
+            pairs = np.unique(np.column_stack([cells, units[column.is_unshown]]), axis=0)
+            people = np.unique(pairs[:, 0], return_counts=True)[1]
+        is_named = people >= MIN_NAMED_ROWS
+        for code, n in zip(codes[is_named], counts[is_named], strict=True):
             category = shown_key(float(code), keys)
             named.append(UnshownCategory(tables.modelled[j].name, category, float(n / n_rows)))
     return tuple(sorted(named, key=lambda each: -each.share)[:MAX_NAMED])

@@ -101,6 +101,8 @@ def evaluate(
     streams = RandomStreams(seed)
     target = target if target is not None else schema.target if schema is not None else None
     tables = prepare(real, holdout, synthetic, schema)
+    entity = None if schema is None else schema.entity
+    units = pd.factorize(real[entity])[0] if entity in real else None
     if tables.unreadable and refuses_unreadable:
         raise DataError(f"evaluate: {why_void(tables.unreadable)}. Give both the same dtype.")
     overlap = overlap_of(tables)
@@ -124,7 +126,7 @@ def evaluate(
     distances = column_distances(tables, cells)
     inputs = Inputs(tables, target, rules, streams)
     steps: list[Callable[[], Findings | tuple[Metric, ...]]] = [
-        lambda: coverage_findings(tables, streams),
+        lambda: coverage_findings(tables, streams, units),
         lambda: validity_metrics(tables, checked, rules),
         lambda: quality_metrics(tables, streams),
         lambda: tvd_metrics(cells, distances, streams),

@@ -28,6 +28,7 @@ from tabgan.fitting.checkpoint import is_in_use
 from tabgan.jobs.config import Job
 from tabgan.jobs.executors import JobFailure, Outcome, Watcher, describe_error, known, outcome_of, trace_of
 from tabgan.jobs.record import fingerprint
+from tabgan.jobs.run import finished_before, forget
 
 #: Seconds that a job waits for its checkpoint: a process that was lost may have it until it notices.
 _PATIENCE = 60.0
@@ -65,6 +66,7 @@ class RayExecutor:
                         waiting.remove(job)
                         outcome = known(job, outcomes, self._again)
                         if outcome is None:
+                            forget(job)  # a record that a node finds is of this run
                             watcher.started(job)
                             outcome = _sent(ray, job, places, marks, running)
                         if outcome is not None:
@@ -192,4 +194,5 @@ def run_there(job: Job, setting: NodeSetting) -> Outcome:
     until = time.monotonic() + _PATIENCE
     while job.resumes_from is not None and is_in_use(job.resumes_from) and time.monotonic() < until:
         time.sleep(0.5)
-    return outcome_of(job)
+    # The process that was lost may have finished: its record stands there before its checkpoint goes.
+    return finished_before(job) or outcome_of(job)

@@ -223,6 +223,11 @@ def finished_before(job: Job) -> FinishedJob | None:
     return found
 
 
+def forget(job: Job) -> None:
+    """Remove the record of an earlier run of a job that is to run again."""
+    (job.output.folder / INTERNAL / OUTCOME).unlink(missing_ok=True)
+
+
 def _sample_seed(job: Job) -> int | None:
     """Return the seed of the sample: a resumed job's private metrics are of the rows that they were measured for."""
     if job.random_state is not None or job.resumes_from is None or not has_begun(job.resumes_from):

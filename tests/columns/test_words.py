@@ -23,11 +23,12 @@ def test_every_word_of_a_set_has_one_place():
 @pytest.mark.parametrize(
     ("counts", "words"),
     [
-        ({"yes": 900, "no": 90}, {"yes", "no"}),
+        ({"yes": 900, "no": 110}, {"yes", "no"}),
+        ({"yes": 900, "no": 90}, {"yes"}),  # noise brings up as much, once in thirty
         ({"yes": 900, "no": 40}, {"yes"}),
         ({"yes": 900, "No": 120}, {"yes"}),  # written in another way
         ({"f": 1_700, "m": 236}, {"f", "m"}),
-        ({"F": 1_700, "M": 100, "T": 70}, {"F", "M"}),  # the more frequent one of two explanations
+        ({"F": 1_700, "M": 110, "T": 70}, {"F", "M"}),  # the more frequent one of two explanations
         ({"high": 500, "low": 500, "medium": 100}, {"high", "low"}),  # a pair that is complete
         ({"high": 500, "low": 500, "medium": 150}, {"high", "low", "medium"}),
         ({"Y": 500, "N": 500, "E": 120}, {"Y", "N"}),  # two letters are no alphabet, nor a compass

@@ -10,6 +10,7 @@ from tabgan.evaluation import evaluate
 from tabgan.evaluation.coverage import MIN_NAMED_ROWS
 from tabgan.evaluation.gate import Gate
 from tabgan.report.findings import judge
+from tabgan.schema import Identifier, Schema
 
 STEPS = ("coverage_findings",)
 
@@ -68,6 +69,15 @@ class TestNames:
         found = judged(table(town="Ulm"))
         assert [(each.category, each.share) for each in found.unshown] == [("Bonn", 0.2), ("Kiel", 0.07)]
         assert MIN_NAMED_ROWS == 50  # Rust has 30 rows
+
+    def test_rows_of_one_person_are_one(self):
+        """Kiel has 70 rows, all of one person; those of Bonn have two people behind each."""
+        real = table()
+        real["who"] = [f"p{n}" for n in np.where(TOWNS == "Kiel", -1, np.arange(len(TOWNS)) // 2)]
+        schema = Schema([Identifier(name="who")], entity="who", max_rows=100)
+        synthetic = table(town="Ulm").assign(who=[f"s{n}" for n in range(len(TOWNS))])
+        found = evaluate(real, real, synthetic, schema=schema)
+        assert [each.category for each in found.unshown] == ["Bonn"]
 
 
 class TestGate:

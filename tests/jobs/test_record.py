@@ -13,9 +13,10 @@ from tabgan.jobs.eventlog import EventLog, Watchers, summary_of
 from tabgan.jobs.executors import JobFailure, LocalExecutor, exit_code
 from tabgan.jobs.index import index_page
 from tabgan.jobs.loading import load_jobs
+from tabgan.jobs.ray_executor import NodeSetting, run_there
 from tabgan.jobs.record import FinishedJob, fingerprint
 from tabgan.jobs.resources import Resources
-from tabgan.jobs.run import JobResult
+from tabgan.jobs.run import JobResult, forget
 
 TEXT = """
 - {name: one, source: {path: people.csv}, random_state: 1}
@@ -29,6 +30,17 @@ def jobs(tmp_path, people, monkeypatch, fake_model):
     people.to_csv("people.csv", index=False)
     Path("jobs.yaml").write_text(TEXT)
     return load_jobs("jobs.yaml")
+
+
+class TestOnNodes:
+    def test_a_job_whose_answer_was_lost_after_its_end_is_not_fitted_again(self, jobs, fake_model):
+        """Ray runs a job again whose node was lost before it could say that it had finished."""
+        setting = NodeSetting(str(Path.cwd()), (), fingerprint(jobs[0]))
+        outcomes = [run_there(jobs[0], setting) for _ in range(2)]
+        assert [type(each) for each in outcomes] == [JobResult, FinishedJob]
+        assert len(fake_model.fitted) == 1
+        forget(jobs[0])  # as the driver does where a job is to run again
+        assert isinstance(run_there(jobs[0], setting), JobResult)
 
 
 class TestAgain:

@@ -100,6 +100,8 @@ def test_a_job_whose_node_is_killed_runs_again_and_resumes_what_it_has_charged(n
 
 
 def test_a_private_job_without_a_checkpoint_is_not_run_again_by_itself(nodes, folder):
+    rows = pd.read_csv("people.csv")
+    pd.concat([rows] * 300).to_csv("people.csv", index=False)  # seconds to read: it is killed meanwhile
     job = replace(load_jobs("jobs.yaml")[0], ledger=None)
     assert not may_run_again(job)
 

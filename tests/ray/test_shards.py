@@ -60,7 +60,12 @@ def test_nodes_that_do_not_share_the_folder_send_them(nodes, model, tmp_path, mo
     asked = {"n": 70_000, "rows_per_file": 40_000, "random_state": 3}
     alone = model.sample_to(tmp_path / "alone", **asked, workers=1)
     monkeypatch.setattr(ray_cluster, "_MARK", "missing/{}")
-    monkeypatch.setattr(ray_cluster.os, "open", lambda *_: ray_cluster.os.dup(0))
+    opened = ray_cluster.os.open
+
+    def there(path, *flags, **options):
+        return ray_cluster.os.dup(0) if "missing" in str(path) else opened(path, *flags, **options)
+
+    monkeypatch.setattr(ray_cluster.os, "open", there)
     assert model.sample_to(tmp_path / "many", **asked, executor="ray") == alone
     for file in alone.files:
         assert (tmp_path / "many" / file.name).read_bytes() == (tmp_path / "alone" / file.name).read_bytes()

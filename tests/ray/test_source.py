@@ -45,7 +45,7 @@ def test_a_fit_is_that_of_the_arrow_table_and_the_sample_a_dataset(table):
     rows = found.sample(500, random_state=1, as_="arrow")
     assert rows.equals(plain.sample(500, random_state=1))
     assert sample.schema().base_schema.metadata.keys() >= {LABEL.encode()}
-    pd.testing.assert_frame_equal(sample.to_pandas(), rows.to_pandas())
+    pd.testing.assert_frame_equal(sample.to_pandas(), rows.to_pandas(), check_dtype=False)  # Ray has its own
     assert type(plain.sample(5, as_="ray")) is type(sample)
 
 
@@ -96,7 +96,8 @@ def test_an_error_of_a_block_shows_no_cell(table, tmp_path, secret):
     assert secret not in str(caught.value)
 
 
-def test_a_node_that_is_killed_costs_no_row(nodes, table, tmp_path):
+def test_a_node_that_is_killed_costs_no_row_or_is_told(nodes, table, tmp_path):
+    """Ray reads the blocks of a lost node again, or ends the reading: never are there fewer rows."""
     import pyarrow.parquet as pq
 
     for number in range(6):
@@ -112,8 +113,13 @@ def test_a_node_that_is_killed_costs_no_row(nodes, table, tmp_path):
         )
     )
     killer.start()
-    found = pd.concat(list(rows))
-    killer.join()
+    try:
+        found = pd.concat(list(rows))
+    except SourceError as error:
+        assert "reading it stopped" in str(error)  # noqa: PT017
+        return
+    finally:
+        killer.join()
     assert len(found) == 12_000
     assert found["town"].value_counts().to_dict() == {
         key: 6 * n for key, n in pd.Series(table["town"].to_pylist()).value_counts().items()

@@ -43,10 +43,11 @@ class Observed:
 
     def apart(self, words: Sequence[Value]) -> Observed:
         """Return the same histogram, in which some public values have cells of their own."""
-        places, known = {v: i for i, v in enumerate(self.values) if isinstance(v, str)}, set(words)
-        public = np.array([self.counts[places[w]] if w in places else 0 for w in words], dtype=np.int64)
-        kept = [i for i, value in enumerate(self.values) if not (isinstance(value, str) and value in known)]
-        return Observed([self.values[i] for i in kept], self.counts[kept], self.n_missing, public)
+        places, public = {word: i for i, word in enumerate(words)}, np.zeros(len(words), dtype=np.int64)
+        at = np.array([places.get(v, -1) if isinstance(v, str) else -1 for v in self.values], dtype=np.int64)
+        np.add.at(public, at[at >= 0], self.counts[at >= 0])
+        others = [value for value, place in zip(self.values, at, strict=True) if place < 0]
+        return Observed(others, self.counts[at < 0], self.n_missing, public)
 
     def __iter__(self) -> Iterator[Observed]:
         yield self
