@@ -111,7 +111,7 @@ def _devices() -> list[Fact]:
     except ImportError as error:
         return [Fact("devices", "torch", f"cannot be imported ({type(error).__name__})", "caution")]
     threads = torch.get_num_threads()
-    found = [Fact("devices", "cpu", f"{threads} threads")]
+    found = [Fact("devices", "cpu", f"{threads} thread{'' if threads == 1 else 's'}")]
     if torch.cuda.is_available():
         for place in range(torch.cuda.device_count()):
             facts = torch.cuda.get_device_properties(place)

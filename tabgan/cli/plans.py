@@ -11,7 +11,7 @@ from rich.console import Console
 
 import tabgan
 from tabgan import io
-from tabgan._util.validate import real_in
+from tabgan._util.validate import integer_at_least, real_in
 from tabgan.cli import options
 from tabgan.cli.parts import (
     Debug,
@@ -82,6 +82,13 @@ def plan(
         declared = None if path is None else tabgan.Schema.from_yaml(io.check_readable(path, "schema"))
         if target:
             declared = (declared or tabgan.Schema()).with_targets(target)
+        if rows is not None:
+            integer_at_least("--rows", rows, 1)
+        elif declared is None or declared.n_rows is None:
+            raise ConfigError(
+                "--rows: expected a number of rows, which is never counted here. Give the nominal one, or declare "
+                "n_rows in the schema."
+            )
 
         from tabgan.cli import terminal
         from tabgan.synthesizer import TabGAN

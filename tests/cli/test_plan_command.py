@@ -63,7 +63,10 @@ def test_a_hopeless_one_is_refused_with_help():
 
 
 def test_rows_are_to_be_declared():
-    assert "never counted here" in run("plan", "people.csv", code=2).output
+    assert "--rows: expected a number of rows" in run("plan", "people.csv", code=2).output
+    assert (
+        "--rows: expected an integer of at least 1" in run("plan", "people.csv", "--rows", -5, code=2).output
+    )
 
 
 def test_a_dry_run_prints_plans(folder):
