@@ -47,7 +47,8 @@ def main() -> None:
         print(json.dumps(runs[-1]), flush=True)
     result = {
         "question": __doc__.splitlines()[0],
-        "command": f"python benchmarks/wide.py --columns {' '.join(map(str, arguments.columns))} --rows {arguments.rows}",
+        "command": "python benchmarks/wide.py --columns "
+        f"{' '.join(map(str, arguments.columns))} --rows {arguments.rows}",
         **environment(),
         "epsilon": EPSILON,
         "runs": runs,

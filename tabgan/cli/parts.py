@@ -141,8 +141,9 @@ def exits(debug: bool) -> Iterator[None]:
         from tabgan.cli.terminal import show_error
         from tabgan.jobs.executors import spent_notes
 
-        notes = " ".join(["Interrupted.", *spent_notes(error)])
-        show_error(Console(stderr=True), f"{notes} With a checkpoint, the same command resumes.")
+        spent = spent_notes(error)  # only of a fit, which may have a checkpoint
+        resumes = ["With a checkpoint, the same command resumes."] if spent else []
+        show_error(Console(stderr=True), " ".join(["Interrupted.", *spent, *resumes]))
         raise typer.Exit(130) from None
     except Exception as error:
         from tabgan.cli.terminal import show_error

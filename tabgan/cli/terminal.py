@@ -413,16 +413,14 @@ def show_comparison(console: Console, found: ComparedSystems) -> None:
         table.add_row("gate", "", *[_met(system.decision) for system in found.systems])
     same = []
     for group in found.groups:
-        table.add_section()
-        table.add_row(Text(GROUPS[group].subject, style="bold"))
-        for row in found.rows:
-            texts = {cell.text for cell in row.cells}
-            if row.group != group:
-                continue
-            if len(texts) == 1:
-                same.append(f"{row.label} {texts.pop()}")
-            else:
-                table.add_row(Text(f"  {row.label}"), row.reference, *map(_marked, row.cells))
+        rows = [row for row in found.rows if row.group == group]
+        differing = [row for row in rows if len({cell.text for cell in row.cells}) > 1]
+        same += [f"{row.label} {row.cells[0].text}" for row in rows if row not in differing]
+        if differing:
+            table.add_section()
+            table.add_row(Text(GROUPS[group].subject, style="bold"))
+        for row in differing:
+            table.add_row(Text(f"  {row.label}"), row.reference, *map(_marked, row.cells))
     console.print(table)
     if same:
         console.print(Text(f"The same for all: {'; '.join(same)}."), soft_wrap=True)
