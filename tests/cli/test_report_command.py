@@ -98,6 +98,9 @@ class TestCompare:
         assert "worse" in (folder / "c.html").read_text()
 
     def test_for_programs(self):
+        alike = run("compare", "good.csv", "same=good.csv", *SIDES).stdout
+        assert "The same for all" in alike
+        assert "Fidelity" not in alike.partition("The same for all")[0]  # no head without a figure below it
         found = json.loads(run("compare", "good.csv", "bad.csv", *SIDES, "--json").stdout)
         assert [each["name"] for each in found["systems"]] == ["good", "bad"]
         assert json.loads(run("compare", "good.csv", "bad.csv", *SIDES, "-o", "-").stdout)["version"] == 1
