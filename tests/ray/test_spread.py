@@ -133,7 +133,7 @@ def test_an_entity_with_rows_on_many_nodes_counts_for_its_share(files, table, mo
         pq.write_table(part, files / f"{number}.parquet")
     schema = Schema([*COLUMNS, Identifier(name="who")], entity="who", max_rows=4)
     model = TabGAN(20.0, schema=schema, random_state=0).fit(dataset_of(files))
-    assert model.n_rows_ == 400
+    assert model.n_rows_ == pytest.approx(400)
 
 
 def killer(nodes, phase):
@@ -148,11 +148,12 @@ def killer(nodes, phase):
     return progress, killed
 
 
-@pytest.mark.parametrize("phase", ["release", "measure", "train"])
+@pytest.mark.parametrize("phase", ["release", "measure"])
 def test_a_node_that_is_killed_changes_no_answer_and_no_charge(phase, nodes, large, same_noise, tmp_path):
-    table = large.slice(0, 3_000) if phase == "train" else large
+    """Later phases need no node: critics train on codes that the driver has."""
+    table = large
     files = written(table, tmp_path / "files")
-    schema = Schema(COLUMNS, target="town" if phase == "train" else None)
+    schema = Schema(COLUMNS)
     same_noise()
     whole = TabGAN(3.0, schema=schema, random_state=0).fit(table)
     progress, killed = killer(nodes, phase)
@@ -162,7 +163,7 @@ def test_a_node_that_is_killed_changes_no_answer_and_no_charge(phase, nodes, lar
     try:
         model.fit(dataset_of(files), progress=progress, ledger=ledger)
     except SourceError as error:  # if Ray cannot bring the blocks back
-        assert "Already spent by this fit" in " ".join([str(error), *error.__notes__])  # noqa: PT017
+        assert "Already spent by this fit" in " ".join([str(error), *getattr(error, "__notes__", ())])  # noqa: PT017
         (fit,) = LedgerFile(ledger).fits
         assert fit.outcome == "failed"
         return
@@ -211,7 +212,7 @@ def test_blocks_that_are_others_when_they_are_read_again_change_nothing(nodes, l
     try:
         model.fit(dataset_of(files), progress=progress, ledger=ledger)
     except SourceError as error:
-        told = " ".join([str(error), *error.__notes__])
+        told = " ".join([str(error), *getattr(error, "__notes__", ())])
         assert re.search(r"(are others now|cannot be read again).*spent by this fit", told)
         (fit,) = LedgerFile(ledger).fits
         assert fit.outcome == "failed"
