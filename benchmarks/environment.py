@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,22 @@ def environment() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "versions": {name: version(name) for name in PACKAGES},
+    }
+
+
+def measured_outside(script: str, *arguments: str) -> dict[str, Any]:
+    """Return the JSON that a script prints last, and what ``/usr/bin/time -v`` tells of its process."""
+    load = round(os.getloadavg()[0], 1)
+    command = ["/usr/bin/time", "-v", sys.executable, script, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr[-3_000:])
+    told = dict(re.findall(r"\t(.+?): (.+)", done.stderr))
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return figures | {
+        "load_before": load,
+        "process_cpu_seconds": sum(float(told[f"{name} time (seconds)"]) for name in ("User", "System")),
+        "peak_megabytes": int(told["Maximum resident set size (kbytes)"]) // 1_024,
     }
 
 

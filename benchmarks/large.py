@@ -12,10 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import re
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -25,7 +21,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 import torch
-from environment import environment
+from environment import environment, measured_outside
 
 from tabgan import Schema, TabGAN
 
@@ -71,7 +67,10 @@ def main() -> None:
         folder = write(arguments.data, arguments.scratch, rows)
         for source in ("parts", "memory") if rows <= 1_000_000 else ("parts",):
             runs.append(
-                measured({"folder": str(folder), "source": source}) | {"rows": rows, "source": source}
+                measured_outside(
+                    __file__, "--data", ".", "--task", json.dumps({"folder": str(folder), "source": source})
+                )
+                | {"rows": rows, "source": source}
             )
             print(json.dumps(runs[-1]), flush=True)
             result = {
@@ -97,22 +96,6 @@ def write(data: Path, scratch: Path, rows: int) -> Path:
         TabGAN(EPSILON, schema=Schema(target=target), random_state=0).fit(train).save(path)
     TabGAN.load(path).sample_to(folder, rows, rows_per_file=ROWS_PER_FILE, random_state=0)
     return folder
-
-
-def measured(task: dict[str, Any]) -> dict[str, Any]:
-    """Return the measurements of a task's process, from inside and from outside."""
-    command = ["/usr/bin/time", "-v", sys.executable, __file__, "--data", ".", "--task", json.dumps(task)]
-    load = round(os.getloadavg()[0], 1)
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(done.stderr[-3_000:])
-    told = dict(re.findall(r"\t(.+?): (.+)", done.stderr))
-    user, system = (float(told[f"{name} time (seconds)"]) for name in ("User", "System"))
-    return json.loads(done.stdout.splitlines()[-1]) | {
-        "load_before": load,
-        "process_cpu_seconds": user + system,
-        "peak_megabytes": int(told["Maximum resident set size (kbytes)"]) // 1_024,
-    }
 
 
 def fit(folder: str, source: str) -> dict[str, Any]:

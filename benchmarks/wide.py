@@ -11,17 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import re
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from environment import environment
+from environment import environment, measured_outside
 
 from tabgan import TabGAN
 
@@ -43,7 +39,7 @@ def main() -> None:
         return
     runs = []
     for columns in arguments.columns:
-        runs.append(measured(arguments.rows, columns))
+        runs.append(measured_outside(__file__, "--rows", str(arguments.rows), "--task", str(columns)))
         print(json.dumps(runs[-1]), flush=True)
     result = {
         "question": __doc__.splitlines()[0],
@@ -55,21 +51,6 @@ def main() -> None:
     }
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "wide.json").write_text(json.dumps(result, indent=1) + "\n")
-
-
-def measured(rows: int, columns: int) -> dict[str, Any]:
-    """Return the measurements of a fit's process, from inside and from outside."""
-    command = ["/usr/bin/time", "-v", sys.executable, __file__, "--rows", str(rows), "--task", str(columns)]
-    load = round(os.getloadavg()[0], 1)
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(done.stderr[-3_000:])
-    told = dict(re.findall(r"\t(.+?): (.+)", done.stderr))
-    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return figures | {
-        "load_before": load,
-        "peak_megabytes": int(told["Maximum resident set size (kbytes)"]) // 1_024,
-    }
 
 
 def made_up(rows: int, columns: int) -> pd.DataFrame:

@@ -49,7 +49,7 @@ PLUGINS = [f"-pno:{name}" for name in ("cacheprovider", "hypothesispytest", "doc
 
 
 class Record:
-    """What the tests of a run have drawn, by test."""
+    """The draws of each test of a run."""
 
     def __init__(self) -> None:
         self.drawn: dict[str, Any] = {}
