@@ -29,10 +29,11 @@ from tabgan.errors import (
     SchemaError,
 )
 from tabgan.fitting.checkpoint import folder_of
-from tabgan.fitting.fit import FitOptions, Request, Session, learn, say_what_is_spent, warn_of_weak_promise
+from tabgan.fitting.fit import learn
 from tabgan.fitting.measured import marginals_frame
 from tabgan.fitting.modelfile import Fitted, read_model, stated_form, write_model
 from tabgan.fitting.modelview import UNSIGNED, NotebookMixin
+from tabgan.fitting.session import FitOptions, Request, Session, say_what_is_spent, warn_of_weak_promise
 from tabgan.io import AnswerForm, as_frame, for_fit, open_table
 from tabgan.io.answers import ArrowTable, TableT
 from tabgan.planning.plannermixin import PlannerMixin
@@ -239,7 +240,7 @@ class TabGAN(NotebookMixin, PlannerMixin, SamplerMixin[TableT], BaseEstimator):
             with read(df if source is None else source) as table, read(source_table) as whole:
                 session.begin(table, whole)
                 with told(progress) as tell:
-                    fitted = learn(table, request, session, tell)
+                    fitted = learn(table, session, tell)
         except BaseException as error:  # any error or interrupt: all charges stay spent
             session.fail(error)
             if session.privacy_filter.is_private and session.privacy_filter.charged:
@@ -278,8 +279,7 @@ class TabGAN(NotebookMixin, PlannerMixin, SamplerMixin[TableT], BaseEstimator):
             untyped_text=untyped_text,
         )
         check_declared_rows(schema, columns, plan)
-        device = resolve_device(self.device)
-        return Request(plan, declared, device, self.random_state, untyped_text)
+        return Request(plan, declared, resolve_device(self.device), self.random_state, untyped_text)
 
     def check_schema(self, columns: Iterable[str]) -> None:
         """Raise if no fit with these arguments to a table with these columns can begin. Reads no table.

@@ -16,7 +16,7 @@ from tabgan import Schema, TabGAN, evaluate
 from tabgan.columns import KINDS
 from tabgan.evaluation.catalog import ENTRIES, gate_rules
 from tabgan.evaluation.gate import Gate, Limit
-from tabgan.fitting.fit import FACTOR_SPREAD, LET_IN
+from tabgan.fitting.critics import FACTOR_SPREAD, LET_IN
 from tabgan.model.adversary.training import FACTORS, SLOPE_BOUND
 from tabgan.privacy.doors.dpsgd import HELD_OUT
 from tabgan.privacy.plan import (

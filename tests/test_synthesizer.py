@@ -21,7 +21,7 @@ from tabgan import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
 from tabgan._util.printed import at_most
 from tabgan.columns.categorical import OTHER_LABEL
 from tabgan.errors import ConfigError, DataError, NotFittedError, SchemaError, TabGANError
-from tabgan.fitting import fit as fitting
+from tabgan.fitting import critics
 from tabgan.model import loglinear
 from tabgan.privacy import plan as budget
 from tabgan.privacy.doors import measured_table, mechanisms
@@ -366,7 +366,7 @@ class TestPrivacy:
 
     @pytest.mark.parametrize("adversary_share", [0, 0.05])
     def test_two_plain_fits_of_one_random_state_are_equal(self, adversary_share, monkeypatch):
-        monkeypatch.setattr("tabgan.fitting.fit.LET_IN", -np.inf)
+        monkeypatch.setattr("tabgan.fitting.critics.LET_IN", -np.inf)
         models = [_quick(adversary_share=adversary_share, schema=TARGET).fit(_simple()) for _ in range(2)]
         states = [model._fitted.generator.state_dict() for model in models]
         assert ("critics.1.network.weight" in states[0]) == (adversary_share > 0)
@@ -491,11 +491,11 @@ class TestFailsClosed:
 
     @pytest.fixture(autouse=True)
     def _no_plain_steps(self, monkeypatch):
-        class Refusing(fitting.PlainSteps):
+        class Refusing(critics.PlainSteps):
             def __init__(self, *args):
                 raise AssertionError("PlainSteps in a private fit")
 
-        monkeypatch.setattr(fitting, "PlainSteps", Refusing)
+        monkeypatch.setattr(critics, "PlainSteps", Refusing)
 
     def test_a_share_that_is_no_float(self):
         model = TabGAN(adversary_share=Fraction(1, 10**400), schema=TARGET, **QUICK)
@@ -560,9 +560,9 @@ class TestFailedFit:
             raise error
 
         where, name = {
-            "adversary": (fitting.PrivateSteps, "step"),
-            "training": (fitting, "play"),
-            "test": (fitting, "measure_gain"),
+            "adversary": (critics.PrivateSteps, "step"),
+            "training": (critics, "play"),
+            "test": (critics, "measure_gain"),
             "mechanism": (mechanisms, "noisy_vector"),
         }[place]
         monkeypatch.setattr(where, name, fail)
@@ -612,7 +612,7 @@ class TestFailedFit:
         assert not hasattr(model, "privacy_")
 
     def test_without_privacy_nothing_is_spent(self, monkeypatch):
-        monkeypatch.setattr(fitting, "play", lambda *args: 1 / 0)
+        monkeypatch.setattr(critics, "play", lambda *args: 1 / 0)
         model = _quick(schema=TARGET)
         with pytest.raises(ZeroDivisionError) as caught:
             model.fit(_simple())

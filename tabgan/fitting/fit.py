@@ -1,303 +1,34 @@
-"""One fit from the first charge to the trained generator, and the state that it keeps on the way."""
+"""One fit from the bounded table to the trained generator."""
 
 from __future__ import annotations
 
 import copy
-import logging
-import math
-import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
-from typing import Any, TypedDict, TypeVar
+from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 import torch
 
-import tabgan
-from tabgan._util.printed import at_most
-from tabgan._util.progress import Listener, Progress
+from tabgan._util.progress import Progress
 from tabgan._util.rng import RandomStreams
 from tabgan._util.tensors import one_thread
-from tabgan.errors import (
-    BudgetExceededError,
-    CheckpointError,
-    ConfigError,
-    DataError,
-    SchemaError,
-    TabGANError,
-    is_told,
-    without_cells,
-)
-from tabgan.fitting.checkpoint import NEW_FIT, Checkpoint, new_fit
+from tabgan.fitting.critics import correct_targets
 from tabgan.fitting.modelfile import Fitted
-from tabgan.model.adversary.training import FACTORS, Game, play
+from tabgan.fitting.session import Session, without_quotes
 from tabgan.model.generator import Generator
 from tabgan.model.loglinear import axes_of, fit_loglinear
 from tabgan.model.margins import pool_margins
 from tabgan.model.tallies import SHAPE, keep_shares, tallies_of
-from tabgan.privacy.doors.contributions import bound_contributions, units_of
-from tabgan.privacy.doors.digest import table_digest
-from tabgan.privacy.doors.dpsgd import PlainSteps, PrivateSteps, TrainingRows, measure_gain, training_rows
+from tabgan.privacy.doors.contributions import bound_contributions
+from tabgan.privacy.doors.dpsgd import TrainingRows, training_rows
 from tabgan.privacy.doors.marginals import measure_places
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.measured_table import MeasuredTable, measure_table
-from tabgan.privacy.filter import UNTOLD, CriticOutcome, PrivacyFilter, PrivacyStatement, spent_note
-from tabgan.privacy.ledger.file import FitEntry, LedgerFile
-from tabgan.privacy.ledger.records import LedgerConfig
-from tabgan.privacy.plan import ADVERSARY_STEPS, Plan
-from tabgan.schema import Schema
+from tabgan.privacy.filter import CriticOutcome
 from tabgan.table.impossible import possible_pairs
-from tabgan.table.spooled import SpooledTable, check_any
-
-logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
-
-#: Beyond these a fit warns that it promises little: conventions, the ones of the standard gate.
-WEAK_EPSILON, WEAK_DELTA = 10.0, 1e-5
-
-#: A critic corrects the generator if its noisy slope is above this many standard deviations of the noise: one that
-#: gains nothing is let in once in six times.
-LET_IN = 1.0
-
-#: Standard deviation of the best factor on a critic, about 1, before its test.
-FACTOR_SPREAD = 0.5
-
-#: The bound of a row's slope without privacy, which none exceeds.
-UNCLIPPED = 1e6
+from tabgan.table.spooled import SpooledTable
 
 
-class FitOptions(TypedDict, total=False):
-    """Arguments of a fit that leave open what kind of table its samples are."""
-
-    progress: Progress | None
-    untyped_text: bool
-    ledger: LedgerConfig | str | Path | None
-    checkpoint: str | Path | None
-    source_table: object
-    keep_index: bool
-
-
-@dataclass(frozen=True)
-class Request:
-    """The arguments of a fit, all of them public.
-
-    Attributes:
-        plan: The budget of each stage.
-        schema: The declared schema.
-        device: The device to train on.
-        random_state: Seed of all randomness except privacy noise.
-        untyped_text: True if text may represent numbers and booleans.
-        purpose: Empty for a fit; else a word for what is made of the answers.
-    """
-
-    plan: Plan
-    schema: Schema
-    device: torch.device
-    random_state: int | None
-    untyped_text: bool = False
-    purpose: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data that is equal for equal fits."""
-        plan, purpose = self.plan, {"purpose": self.purpose} if self.purpose else {}
-        return purpose | {
-            "version": tabgan.__version__,
-            "epsilon": plan.epsilon,
-            "delta": plan.delta,
-            "adversary": None if plan.adversary is None else vars(plan.adversary),
-            "has_adversary": plan.has_adversary,
-            "schema": self.schema.to_dict(),
-            "random_state": None if self.random_state is None else int(self.random_state),
-            "untyped_text": self.untyped_text,
-        }
-
-
-def warn_of_weak_promise(request: Request) -> None:
-    """Log a warning if epsilon or delta is so large that little, or nothing, is promised."""
-    epsilon, delta = request.plan.epsilon, request.plan.delta
-    if epsilon is not None and epsilon > WEAK_EPSILON:
-        odds = "more than a million" if epsilon > math.log(1e6) else f"{math.exp(epsilon):,.0f}"
-        logger.warning(
-            "epsilon=%g promises little: the model may multiply the odds that somebody is in the table by %s. "
-            "Choose %g or less.",
-            epsilon,
-            odds,
-            WEAK_EPSILON,
-        )
-    if delta is not None and delta > WEAK_DELTA:
-        logger.warning(
-            "delta=%g promises little: publishing each row with that probability would keep it. "
-            "Use less than 1 / n_rows, and at most %g.",
-            delta,
-            WEAK_DELTA,
-        )
-    n_rows = request.schema.n_rows
-    if epsilon is not None and n_rows is not None and delta >= 1 / n_rows:
-        logger.warning(
-            "delta=%g promises little for the %d rows that the schema declares: publishing each with that probability "
-            "would keep it, and likely show one. Use less than 1 / n_rows, %.1e.",
-            delta,
-            n_rows,
-            1 / n_rows,
-        )
-
-
-class Session:
-    """One fit's ledger, released answers and random streams; kept on the disk on request.
-
-    Opening one reads no row. :meth:`begin` does, for digests that stay in the organisation, and only after a cap has
-    admitted the fit.
-
-    Args:
-        request: The fit's arguments.
-        ledger: The ledger of the dataset; ``None`` keeps none beyond this fit.
-        checkpoint: The folder to resume from after an interruption; ``None`` for none.
-
-    Raises:
-        ConfigError: a ledger was given for a fit without privacy, or lies in the checkpoint's folder.
-        LedgerError, BudgetExceededError, CheckpointError: ledger or checkpoint cannot be used; nothing was charged.
-    """
-
-    def __init__(self, request: Request, ledger: LedgerConfig | None, checkpoint: Path | None) -> None:
-        self.request = request
-        plan = request.plan
-        if ledger is not None and not plan.is_private:
-            raise ConfigError(
-                "ledger: a fit with epsilon=None spends without limit, which no ledger can hold. Set epsilon, or leave "
-                "the ledger out."
-            )
-        if ledger is not None and checkpoint is not None and _lies_in(ledger.path, checkpoint):
-            raise ConfigError(
-                "ledger: expected a place outside the checkpoint, which is removed when its fit is done. Keep it "
-                "next to the data."
-            )
-        streams = RandomStreams(request.random_state)
-        self._checkpoint = None
-        self._has_begun = False
-        self._is_datasets = ledger is not None
-        if checkpoint is not None:
-            asked = request.to_dict() | {"ledger": None if ledger is None else str(ledger.path.absolute())}
-            self._checkpoint = Checkpoint(checkpoint, asked, streams.entropy)
-            streams = RandomStreams(self._checkpoint.entropy)
-            if ledger is None and plan.is_private:
-                ledger = LedgerConfig(self._checkpoint.ledger_path)
-        self.streams = streams
-        self._config = ledger
-        self._name = secrets.token_hex(8) if self._checkpoint is None else self._checkpoint.fit
-        self._file = None if ledger is None else LedgerFile(ledger.path)
-        self._check()
-        self.privacy_filter = PrivacyFilter(plan)
-
-    def _check(self) -> None:
-        """Raise unless the ledger has room for the fit, or already holds it."""
-        if self._file is None or self._config is None:
-            return
-        fit = self._file.fit(self._name)
-        is_resumed = self._checkpoint is not None and not self._checkpoint.is_new
-        if fit is None and is_resumed and self._checkpoint is not None and self._checkpoint.has_answers:
-            raise CheckpointError(
-                f"checkpoint: the ledger {str(self._file.path)!r} does not know the fit to resume. Restore the "
-                f"ledger. {NEW_FIT}"
-            )
-        if fit is None:
-            self._file.check_cap(self.request.plan, self._config)
-        elif fit.outcome in ("failed", "closed"):
-            raise CheckpointError(
-                f"checkpoint: the ledger records the fit as {fit.outcome}, so it cannot resume. Its charges stay "
-                f"spent. {NEW_FIT}"
-            )
-        elif fit.limit != self.request.plan.cost:
-            raise CheckpointError(
-                "checkpoint: the ledger holds another plan for this fit. Another version began it; resume with that "
-                f"one. {new_fit(self._name)}"
-            )
-        elif fit.outcome is None and self._checkpoint is not None:
-            self._checkpoint.check_answers({call for call, _ in fit.charges})
-
-    def begin(self, df: object, source_table: object = None) -> None:
-        """Bind the fit to its table, and record its start.
-
-        Args:
-            df: The training rows.
-            source_table: The table that they were taken from, to which the ledger belongs; ``df`` by default.
-
-        Raises:
-            LedgerError, CheckpointError: they belong to another table, or another process has the checkpoint. Nothing
-                was charged.
-            DataError, SchemaError: one of the tables cannot be modelled; see :func:`check_table`.
-        """
-        table = df if source_table is None else source_table
-        for whole in (table, df) if table is not df else (df,):
-            check_any(whole, self.request.schema, untyped_text=self.request.untyped_text)
-            units_of(whole, self.request.plan.unit.entity)
-        if self._checkpoint is not None:
-            self._checkpoint.take()
-            self._checkpoint.bind(df, table)
-        if self._file is not None and self._config is not None:
-            plan = self.request.plan
-            self._file.begin(self._name, plan, self._config, partial(table_digest, table))
-            self.privacy_filter = PrivacyFilter(
-                self.request.plan, FitEntry(self._file, self._name, self._is_datasets)
-            )
-        self._has_begun = True
-        self._say_if_resumed()
-
-    def _say_if_resumed(self) -> None:
-        """Log the checkpoint of a resumed fit, and the part of its plan that is spent."""
-        if self._checkpoint is None or self._checkpoint.is_new:
-            return
-        fit = None if self._file is None else self._file.fit(self._name)
-        spent = "nothing is spent yet"
-        if fit is not None and fit.charges:
-            epsilon, whole = fit.spent.epsilon(self.request.plan.delta), self.request.plan.epsilon
-            spent = f"epsilon {at_most(epsilon)} of {at_most(whole)} is spent already, and not spent again"
-        logger.warning("The fit resumes from the checkpoint %r: %s.", str(self._checkpoint.folder), spent)
-
-    def measurer(self) -> Measurer:
-        """Return the object that charges, counts and keeps answers."""
-        return Measurer(self.privacy_filter, None if self._checkpoint is None else self._checkpoint.journal())
-
-    def finish(self) -> None:
-        """Record that the fit is done."""
-        self.privacy_filter.finish()
-        self._end("done")
-        self._leave()
-
-    def _leave(self) -> None:
-        """Release the checkpoint to other processes."""
-        if self._checkpoint is not None:
-            self._checkpoint.leave()
-
-    def fail(self, error: BaseException) -> None:
-        """Record that the fit has failed, unless it can resume from a checkpoint.
-
-        A table that cannot be modelled fails again next time, and so does a fit whose interruptions have spent the
-        budget that it needs. An error about an invalid or different table, before the fit began, proves neither.
-        """
-        self._leave()
-        is_hopeless = isinstance(error, DataError | SchemaError | BudgetExceededError)
-        if self._checkpoint is not None and not (self._has_begun and is_hopeless):
-            return
-        try:
-            self._end("failed")
-        except (TabGANError, OSError):
-            error.add_note(UNTOLD)
-
-    def _end(self, outcome: str) -> None:
-        fit = None if self._file is None else self._file.fit(self._name)
-        if self._file is not None and fit is not None and fit.outcome is None:
-            self._file.end(self._name, outcome)
-
-
-def _lies_in(path: Path, folder: Path) -> bool:
-    return folder.resolve() in path.resolve().parents
-
-
-def learn(df: pd.DataFrame | SpooledTable, request: Request, session: Session, progress: Progress) -> Fitted:
+def learn(df: pd.DataFrame | SpooledTable, session: Session, progress: Progress) -> Fitted:
     """Fit a generator to a table. The model object, whose arguments may change meanwhile, is never used.
 
     **Guarantee.** The caller has checked the form of the whole table. Contributions are bounded before anything is
@@ -309,28 +40,12 @@ def learn(df: pd.DataFrame | SpooledTable, request: Request, session: Session, p
             errors are raised again without it. Errors of the caller's own ``progress``, interrupts, and the system's
             errors on files are raised unchanged.
     """
-    return without_quotes(lambda listener: _learn(df, request, session, listener), progress)
+    return without_quotes(lambda listener: _learn(df, session, listener), progress)
 
 
-def without_quotes(work: Callable[[Progress], T], progress: Progress) -> T:
-    """Return the result of ``work``, whose errors are raised without messages that may quote a cell.
-
-    Raises:
-        UnexpectedError: see :func:`learn`.
-    """
-    listener = Listener(progress)
-    try:
-        return work(listener)
-    except BaseException as error:
-        if error is listener.raised or is_told(error):
-            raise
-        told = without_cells(error)
-    raise told
-
-
-def _learn(df: pd.DataFrame | SpooledTable, request: Request, session: Session, progress: Progress) -> Fitted:
+def _learn(df: pd.DataFrame | SpooledTable, session: Session, progress: Progress) -> Fitted:
     """Run the fit of :func:`learn`."""
-    plan, ledger, measurer = request.plan, session.privacy_filter, session.measurer()
+    request, plan, measurer = session.request, session.request.plan, session.measurer()
     table = bound_contributions(df, plan.unit)
     measured = measure_table(
         table.df, request.schema, plan, measurer, progress, untyped_text=request.untyped_text
@@ -341,13 +56,13 @@ def _learn(df: pd.DataFrame | SpooledTable, request: Request, session: Session, 
     critics: tuple[CriticOutcome, ...] = ()
     rows = training_rows(measured, table.units)
     if plan.has_adversary and targets:
-        critics = _correct(
-            generator, targets, measured, table.units, rows, request, session, measurer, progress
+        critics = correct_targets(
+            generator, targets, measured, table.units, rows, session, measurer, progress
         )
     _place(generator, measured, rows, session, measurer)
     session.finish()
     marginals = (*measured.histograms, *measured.pairs) if plan.is_private else ()
-    statement = replace(ledger.statement(), critics=critics)
+    statement = replace(session.privacy_filter.statement(), critics=critics)
     return Fitted(encoder, generator.eval(), statement, n_rows, marginals=marginals)
 
 
@@ -374,90 +89,6 @@ def _anchored_generator(measured: MeasuredTable, streams: RandomStreams, progres
     return generator
 
 
-def _correct(
-    generator: Generator,
-    targets: Sequence[int],
-    measured: MeasuredTable,
-    units: np.ndarray,
-    rows: TrainingRows,
-    request: Request,
-    session: Session,
-    measurer: Measurer,
-    progress: Progress,
-) -> tuple[CriticOutcome, ...]:
-    """Train a critic of each target, by DP-SGD if the plan is private, and let in those whose noisy test shows a gain.
-
-    They are trained one after another, each beside the generator with those before it, whose columns it may look at.
-    Returns the outcome of each test.
-    """
-    outcomes = []
-    plan, device = request.plan, request.device
-    rng, total = session.streams.torch("critic", device), len(targets) * ADVERSARY_STEPS
-    for place, target in enumerate(targets):
-        game = Game(generator, measured.encoder, target, rng, plan.unit.max_rows)
-        steps: PlainSteps | PrivateSteps
-        name = measured.encoder.names[target]
-        if plan.adversary is None:
-            chosen = session.streams.numpy("held out")
-            steps = PlainSteps(game, rows.codes, session.privacy_filter, ADVERSARY_STEPS, device, chosen)
-        else:
-            whose = (rows.codes, rows.units, rows.n_rows)
-            if (
-                plan.adversary.sample_rate < 1
-            ):  # a batch that is charged as a part of all rows is drawn from all
-                whose = (np.asarray(measured.codes), units, measured.released.n_rows)
-            steps = PrivateSteps(game, *whose, plan.adversary, measurer, device, ADVERSARY_STEPS, name)
-        critic = play(game, steps, partial(_told, progress, place * ADVERSARY_STEPS, total))
-        bound = game.slope_bound() if plan.is_private else UNCLIPPED
-        plain = steps if isinstance(steps, PlainSteps) else None
-        tested, costs = (
-            (plain.held_out, plain.told_by_held_out(game.costs)) if plain else (rows.codes, game.costs())
-        )
-        slope, noise = measure_gain(game.slopes, bound, tested, name, measurer, device)
-        unit = bound / max(len(tested) if plain else rows.n_rows, 1.0)
-        outcome = _judge(
-            costs, name, None if slope is None else slope * unit, noise * unit, plain is not None
-        )
-        if outcome.is_let_in:
-            if plain:  # once more, by all rows
-                torch.nn.init.zeros_(game.network.weight)
-                play(game, PlainSteps(game, rows.codes, session.privacy_filter, ADVERSARY_STEPS, device))
-            game.scale(outcome.factor)
-            generator.correct(target, critic)
-        logger.info("%s.", str(outcome).capitalize())
-        outcomes.append(outcome)
-    return tuple(outcomes)
-
-
-def _judge(
-    costs: np.ndarray, name: str, slope: float | None, noise: float, is_plain: bool = False
-) -> CriticOutcome:
-    """Return the outcome of a critic's test, with the factor on it that promises the largest gain.
-
-    A critic times ``f`` gains ``f`` times the slope, minus a cost. The weights are a posterior mean, so before the test
-    1 is the best guess of the factor; the noisy slope is averaged with the one for which 1 is best, by variance.
-
-    Args:
-        costs: That cost, for each of ``FACTORS``.
-        name: The critic's column.
-        slope: Noisy mean slope of the rows; ``None`` if it was lost.
-        noise: Standard deviation of its noise or, without privacy, of the rows as a sample.
-        is_plain: Flag: no gradient was clipped or noised, so a critic that clearly gains as it is stays as it is.
-    """
-    if slope is None:
-        return CriticOutcome(name, False, None, noise, 1.0)
-    whole = int(np.abs(FACTORS - 1.0).argmin())
-    gain = slope - float(costs[whole])
-    if not slope > LET_IN * noise:
-        return CriticOutcome(name, False, gain, noise, 1.0)
-    guessed = float(np.gradient(costs, FACTORS)[whole])
-    doubt = noise**2 / max(noise**2 + (FACTOR_SPREAD * guessed) ** 2, 1e-300)
-    likely = slope + doubt * (guessed - slope)
-    best = whole if is_plain and gain > noise else int(np.argmax(FACTORS * likely - costs))
-    factor = float(FACTORS[best])
-    return CriticOutcome(name, True, factor * slope - float(costs[best]), factor * noise, factor)
-
-
 def _place(
     generator: Generator, measured: MeasuredTable, rows: TrainingRows, session: Session, measurer: Measurer
 ) -> None:
@@ -476,17 +107,3 @@ def _place(
     if tables:
         exists = [column.exists for column in measured.encoder.columns]
         keep_shares(generator, exists, session.streams.torch("shares", generator.device))
-
-
-def _told(progress: Progress, before: int, total: int, done: int, _: int) -> None:
-    """Call ``progress`` with the steps of all critics, given those done by one and before it."""
-    progress("train", before + done, total)
-
-
-def say_what_is_spent(error: BaseException, privacy: PrivacyStatement) -> None:
-    """Add a failed fit's spending to its error: to the message of tabgan's own, as a note to others."""
-    said = spent_note(f"{at_most(privacy.epsilon_spent)} of {at_most(privacy.epsilon)}")
-    if isinstance(error, TabGANError):
-        error.args = (f"{error} {said}",)
-    else:
-        error.add_note(said)

@@ -20,7 +20,7 @@ from tabgan.columns.named import Found, Named, by_released, shortened, without_t
 from tabgan.columns.values import dtype_named
 from tabgan.errors import ConfigError
 from tabgan.fitting.checkpoint import folder_of
-from tabgan.fitting.fit import Request, Session, say_what_is_spent, warn_of_weak_promise, without_quotes
+from tabgan.fitting.session import Request, Session, say_what_is_spent, warn_of_weak_promise, without_quotes
 from tabgan.privacy.doors.broken import count_broken
 from tabgan.privacy.doors.contributions import bound_contributions
 from tabgan.privacy.doors.measured_table import MeasuredTable, measure_table

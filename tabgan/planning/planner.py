@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from scipy.stats import norm
 
 from tabgan.errors import ConfigError, DataError, PlanError
-from tabgan.fitting.fit import Request
+from tabgan.fitting.session import Request
 from tabgan.planning.effort import megabytes_of, seconds_of
 from tabgan.planning.expectation import Expectation, TableError, expect
 from tabgan.planning.expected import CurvePoint, ExpectedError, Lever, PlannedColumn, PlannedRelease

@@ -16,7 +16,7 @@ from tabgan.table.checks import check_columns
 from tabgan.table.headers import PublicHeader
 
 if TYPE_CHECKING:
-    from tabgan.fitting.fit import Request
+    from tabgan.fitting.session import Request
     from tabgan.planning.fitplan import FitPlan
 
 

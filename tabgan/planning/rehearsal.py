@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from tabgan.fitting.fit import Request
+from tabgan.fitting.session import Request
 from tabgan.planning.dependence import FINE, assumed_dependence
 from tabgan.planning.madeup import made_up
 from tabgan.privacy.doors import mechanisms

@@ -25,7 +25,7 @@ from tabgan.errors import (
     LedgerError,
     PrivacyError,
 )
-from tabgan.fitting import checkpoint
+from tabgan.fitting import checkpoint, critics, session
 from tabgan.fitting import fit as fitting
 from tabgan.model.adversary.training import FACTORS, Game
 from tabgan.privacy import plan as budget
@@ -186,14 +186,14 @@ def doors():
 
     fitting_measures, fitting_trains, fitting_tests = (
         fitting.measure_table,
-        fitting.PrivateSteps,
-        fitting.measure_gain,
+        critics.PrivateSteps,
+        critics.measure_gain,
     )
     df = table().assign(person=np.arange(1_500) // 5)  # five rows each
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fitting, "measure_table", measures)
-        patch.setattr(fitting, "PrivateSteps", trains)
-        patch.setattr(fitting, "measure_gain", tests)
+        patch.setattr(critics, "PrivateSteps", trains)
+        patch.setattr(critics, "measure_gain", tests)
         handed["privacy"] = model(schema=ENTITY).fit(df).privacy_
     return handed
 
@@ -272,7 +272,7 @@ def test_every_charge_is_on_the_disk_before_its_mechanism_runs(path, monkeypatch
 
 
 def test_a_fit_that_fails_counts_what_it_charged_and_no_more(path, monkeypatch, no_sync):
-    monkeypatch.setattr(fitting, "play", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(critics, "play", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
     failing = model()
     with pytest.raises(KeyboardInterrupt) as caught:
         failing.fit(table(), ledger=path)
@@ -285,7 +285,7 @@ def test_a_fit_that_fails_counts_what_it_charged_and_no_more(path, monkeypatch, 
 
 
 def test_a_ledger_that_cannot_be_told_of_a_failure_goes_on_counting_the_plan(path, monkeypatch, no_sync):
-    monkeypatch.setattr(fitting, "play", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(critics, "play", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
     monkeypatch.setattr(LedgerFile, "end", lambda *args: (_ for _ in ()).throw(OSError("disk")))
     with pytest.raises(KeyboardInterrupt) as caught:
         model().fit(table(), ledger=path)
@@ -312,7 +312,7 @@ def unread(*args, **kwargs):
 
 @pytest.fixture
 def no_reader(monkeypatch):
-    monkeypatch.setattr(fitting, "table_digest", unread)
+    monkeypatch.setattr(session, "table_digest", unread)
     monkeypatch.setattr(checkpoint, "table_digest", unread)
     monkeypatch.setattr(synthesizer, "learn", unread)
 
@@ -361,8 +361,8 @@ def test_a_damaged_ledger_or_checkpoint_is_refused_before_a_row_is_read(path, fo
         interrupt(patch, (dpsgd, "_draws"), 2, Killed)
         with pytest.raises(Killed):
             model().fit(table(), ledger=path, checkpoint=folder)
-    for name in ("table_digest", "learn"):
-        monkeypatch.setattr(fitting, name, unread)
+    monkeypatch.setattr(session, "table_digest", unread)
+    monkeypatch.setattr(synthesizer, "learn", unread)
     for file, error in ((path, LedgerError), (folder / "manifest.json", CheckpointError)):
         whole, ledger = file.read_bytes(), path.read_bytes()
         file.write_bytes(whole[:99] + bytes([whole[99] ^ 1]) + whole[100:])
@@ -593,8 +593,8 @@ def test_a_step_that_was_charged_and_lost_is_not_taken_again(path, folder, monke
 
 
 def test_a_resumed_fit_reads_no_row_for_a_gradient_that_it_has(path, folder, monkeypatch, no_sync):
-    monkeypatch.setattr(fitting, "LET_IN", -np.inf)
-    stopped(path, folder, monkeypatch, (fitting, "measure_gain"), 1)
+    monkeypatch.setattr(critics, "LET_IN", -np.inf)
+    stopped(path, folder, monkeypatch, (critics, "measure_gain"), 1)
     before = gradients_of(folder)
     assert len(before) == ADVERSARY_STEPS
     with monkeypatch.context() as patch:
@@ -628,7 +628,7 @@ def test_a_test_of_the_critic_that_was_charged_and_lost_leaves_it_out(path, fold
 def test_a_critic_is_let_in_if_its_noisy_gain_is_large_enough(path, monkeypatch, no_sync):
     """Charged once, by the share of the plan that is kept for it."""
     for let_in, positions in ((-np.inf, ["2"]), (np.inf, [])):
-        monkeypatch.setattr(fitting, "LET_IN", let_in)
+        monkeypatch.setattr(critics, "LET_IN", let_in)
         fitted = model().fit(table(), ledger=path)
         assert list(fitted._fitted.generator.critics) == positions
         (test,) = [entry for entry in fitted.privacy_.entries if entry.what == "critic's gain"]
@@ -651,7 +651,7 @@ def test_a_critic_is_let_in_if_its_noisy_gain_is_large_enough(path, monkeypatch,
 )
 def test_a_critic_is_multiplied_as_its_noisy_slope_asks(slope, noise, is_let_in, factor, gain):
     """By the largest gain of a slope between the noisy one and 1, where a factor costs half its square."""
-    outcome = fitting._judge(FACTORS**2 / 2, "member", slope, noise)
+    outcome = critics._judge(FACTORS**2 / 2, "member", slope, noise)
     assert (outcome.is_let_in, outcome.factor) == (is_let_in, pytest.approx(factor, abs=0.026))
     assert outcome.gain == pytest.approx(gain, abs=0.01)
     assert outcome.noise_stddev == pytest.approx(noise * outcome.factor)
@@ -659,17 +659,17 @@ def test_a_critic_is_multiplied_as_its_noisy_slope_asks(slope, noise, is_let_in,
 
 @pytest.mark.parametrize(("slope", "factor"), [(1.5, 1.0), (0.7, 1.0), (0.55, 0.55)])
 def test_without_privacy_a_critic_that_clearly_gains_stays_as_it_is(slope, factor):
-    outcome = fitting._judge(FACTORS**2 / 2, "member", slope, 0.1, is_plain=True)
+    outcome = critics._judge(FACTORS**2 / 2, "member", slope, 0.1, is_plain=True)
     assert outcome.factor == pytest.approx(factor, abs=0.051)
 
 
 def test_a_lost_slope_lets_no_critic_in():
-    outcome = fitting._judge(FACTORS**2 / 2, "member", None, 0.1)
+    outcome = critics._judge(FACTORS**2 / 2, "member", None, 0.1)
     assert (outcome.is_let_in, outcome.gain) == (False, None)
 
 
 def test_the_critic_of_the_model_is_the_trained_one_times_its_factor(path, monkeypatch, no_sync):
-    monkeypatch.setattr(fitting, "LET_IN", -np.inf)
+    monkeypatch.setattr(critics, "LET_IN", -np.inf)
     weights, scale = [], Game.scale
     monkeypatch.setattr(
         Game, "scale", lambda self, factor: weights.append(self.network.weight.clone()) or scale(self, factor)
@@ -683,7 +683,7 @@ def test_the_critic_of_the_model_is_the_trained_one_times_its_factor(path, monke
 
 def test_each_target_has_a_critic_a_test_and_its_part_of_the_budget(path, monkeypatch, no_sync):
     """The second is judged beside the first, whose column it may look at."""
-    monkeypatch.setattr(fitting, "LET_IN", -np.inf)
+    monkeypatch.setattr(critics, "LET_IN", -np.inf)
     monkeypatch.setattr(mechanisms, "noisy_vector", lambda values, _: np.asarray(values, dtype=np.float64))
     fitted = model(schema=Schema(targets=["member", "town"])).fit(table(), ledger=path)
     assert fitted._fitted.encoder.names == ["income", "member", "town"]
@@ -734,7 +734,7 @@ def test_a_fit_without_a_target_has_no_adversary(path, folder, no_sync):
 
 
 def test_a_finished_checkpoint_gives_the_same_model_and_spends_nothing(path, folder, monkeypatch, no_sync):
-    monkeypatch.setattr(fitting, "LET_IN", -np.inf)
+    monkeypatch.setattr(critics, "LET_IN", -np.inf)
     first = model().fit(table(), ledger=path, checkpoint=folder)
     before = path.read_bytes()
     for name in ("noisy_vector", "discover"):
@@ -913,7 +913,7 @@ def test_a_fit_that_charged_nothing_ties_a_ledger_to_no_table_and_to_no_plan(pat
 def test_a_second_start_that_came_too_late_changes_nothing(path, folder, monkeypatch, no_sync):
     """It was opened before the first one had put its manifest down."""
     request = model()._request(table().columns, False)
-    late = fitting.Session(request, LedgerConfig(path), folder)
+    late = session.Session(request, LedgerConfig(path), folder)
     stopped(path, folder, monkeypatch)
     before = path.read_bytes(), (folder / "manifest.json").read_bytes()
     with pytest.raises(CheckpointError, match="another process has changed"):

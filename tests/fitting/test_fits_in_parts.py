@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from tabgan.errors import CheckpointError, LedgerError, SourceError
-from tabgan.fitting import fit as fitting
+from tabgan.fitting import critics
 from tabgan.io import opening
 from tabgan.model.adversary import training
 from tabgan.privacy.doors import dpsgd
@@ -91,7 +91,7 @@ def test_a_part_is_charged_as_the_whole(monkeypatch):
             trained.append((len(codes), n_rows))
             super().__init__(game, codes, units, n_rows, *rest)
 
-    monkeypatch.setattr(fitting, "PrivateSteps", Watched)
+    monkeypatch.setattr(critics, "PrivateSteps", Watched)
     monkeypatch.setattr(training, "DRAWN", 500)
     for many in (2**19, 500):
         monkeypatch.setattr(dpsgd, "MANY_ROWS", many)

@@ -15,7 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from tabgan.errors import ConfigError, ModelFileError, NotFittedError
-from tabgan.fitting import fit as fitting
+from tabgan.fitting import critics
 from tabgan.fitting.modelfile import FORMAT, form_of, keep_form
 from tabgan.privacy.plan import ADVERSARY_STEPS
 from tabgan.schema import Boolean, Categorical, Schema
@@ -44,7 +44,7 @@ def _fit(epsilon, n=1500, target=None):
 def private():
     """Return a model with a critic, even if chance had found no gain."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fitting, "LET_IN", -np.inf)
+        patch.setattr(critics, "LET_IN", -np.inf)
         return _fit(3.0, target="town")
 
 
@@ -57,14 +57,14 @@ def plain():
 def corrected():
     """Return one with a critic, which gains nothing on the rows held out."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fitting, "LET_IN", -np.inf)
+        patch.setattr(critics, "LET_IN", -np.inf)
         return _fit(None, target="n")
 
 
 @pytest.fixture(scope="module")
 def two_targets():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fitting, "LET_IN", -np.inf)
+        patch.setattr(critics, "LET_IN", -np.inf)
         return _fit(3.0, target=("n", "town"))
 
 

@@ -36,6 +36,7 @@ from tabgan.columns.words import WORDS
 from tabgan.errors import TabGANError
 from tabgan.fitting import fit as fitting
 from tabgan.fitting import private_draft
+from tabgan.fitting.session import Request, Session
 from tabgan.privacy.accounting import SubsampledGaussian
 from tabgan.privacy.doors import contributions, dpsgd, mechanisms
 from tabgan.privacy.doors import release as release_module
@@ -1330,8 +1331,8 @@ def learnt(case: Case, df: pd.DataFrame, first: Recorder | None = None) -> tuple
     recorder = Recorder(case.seed, first)
     schema = case.schema if case.schema.target else case.schema.with_targets(list(df.columns[:2]))
     plan = make_plan(case.epsilon, 1e-6, n_targets=len(schema.targets), unit=case.unit)
-    request = fitting.Request(plan, schema, torch.device("cpu"), case.seed, case.untyped_text)
-    session = fitting.Session(request, None, None)
+    request = Request(plan, schema, torch.device("cpu"), case.seed, case.untyped_text)
+    session = Session(request, None, None)
     session.privacy_filter = WatchedLedger(plan, recorder)
     seeds, progress = itertools.count(), []
     lines: list[str] = []
@@ -1339,7 +1340,7 @@ def learnt(case: Case, df: pd.DataFrame, first: Recorder | None = None) -> tuple
         patch.setattr(session, "measurer", lambda: WatchedMeasurer(session.privacy_filter, recorder))
         patch.setattr(dpsgd, "_draws", lambda n: np.random.default_rng(next(seeds)).random(n))
         patch.setattr(dpsgd._ExactNoise, "add_noise", lambda optimizer: recorder.gradients(optimizer))
-        fitted = fitting.learn(df, request, session, lambda *done: progress.append(done))
+        fitted = fitting.learn(df, session, lambda *done: progress.append(done))
     weights = {name: part.tolist() for name, part in fitted.generator.state_dict().items()}
     known = (fitted.n_rows, fitted.privacy, fitted.losses)
     return recorder, [weights, repr(fitted.encoder.schema), *known, progress, lines]
@@ -1379,7 +1380,7 @@ def drafted(case: Case, df: pd.DataFrame, first: Recorder | None = None) -> tupl
     """Return what crossed in a private draft, and what came of it."""
     recorder = Recorder(case.seed, first)
     request = private_draft.draft_request(case.epsilon, 1e-6, case.schema, untyped_text=case.untyped_text)
-    session = fitting.Session(request, None, None)
+    session = Session(request, None, None)
     session.privacy_filter = WatchedLedger(request.plan, recorder)
     lines: list[str] = []
     with recorded(recorder, df.index, case.seed), logged(lines), pytest.MonkeyPatch.context() as patch:
