@@ -42,6 +42,7 @@ class RehearsedFilter(PrivacyFilter):
         """Record releases in memory."""
         del call
         self.entries.extend(releases)
+        self._spent = self._spent.plus(releases)
 
 
 class RehearsedMeasurer(Measurer):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from fractions import Fraction
 from typing import Any, Literal
 
 from tabgan.errors import PrivacyError
@@ -146,3 +147,35 @@ def cost_of(releases: Iterable[Release]) -> Cost:
     total = Cost(math.fsum(r.noise_multiplier**-2 for r in plain), (), math.fsum(r.delta for r in plain))
     sampled = (r.cost.runs for r in releases if r.mechanism == POISSON_GAUSSIAN)
     return total + Cost(runs=tuple(run for runs in sampled for run in runs))
+
+
+@dataclass(frozen=True)
+class RunningCost:
+    """The cost of releases that are added a few at a time; adding reads the new ones alone.
+
+    **Guarantee.** :attr:`cost` is that of :func:`cost_of` for all releases so far, to the last bit. A float is a
+    fraction, and sums of fractions are exact; the one rounding, to the nearest float when the cost is read, is that of
+    ``math.fsum``. So no number of releases, and no order, makes the total drift.
+    """
+
+    mu_squared: Fraction = Fraction(0)
+    delta: Fraction = Fraction(0)
+    steps: Mapping[tuple[float, float], int] = field(default_factory=dict)
+
+    def plus(self, releases: Iterable[Release]) -> RunningCost:
+        """Return the cost with further releases."""
+        mu_squared, delta, steps = self.mu_squared, self.delta, dict(self.steps)
+        for release in releases:
+            cost = release.cost
+            mu_squared += Fraction(cost.mu_squared)
+            delta += Fraction(cost.delta)
+            for run in cost.runs:
+                key = (run.noise_multiplier, run.sample_rate)
+                steps[key] = steps.get(key, 0) + run.steps
+        return RunningCost(mu_squared, delta, steps)
+
+    @property
+    def cost(self) -> Cost:
+        """The cost of all releases so far."""
+        runs = tuple(SubsampledGaussian(*key, count) for key, count in sorted(self.steps.items()))
+        return Cost(float(self.mu_squared), runs, float(self.delta))

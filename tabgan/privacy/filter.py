@@ -1,7 +1,7 @@
 """The privacy filter of a fit, and the statement of its releases and their total cost.
 
 A release is charged *before* its mechanism reads a row, so a crash can over-count but never
-under-count. The total is not stored: it is recomputed from the entries on every access.
+under-count. A statement's total is not stored: it is recomputed from the entries.
 """
 
 from __future__ import annotations
@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tabgan._util import html
 from tabgan._util.printed import at_most
 from tabgan.errors import BudgetExceededError, PrivacyError
-from tabgan.privacy.events import POISSON_GAUSSIAN, Release, cost_of, is_number, sensitivity_of
+from tabgan.privacy.events import (
+    POISSON_GAUSSIAN,
+    Release,
+    RunningCost,
+    cost_of,
+    is_number,
+    sensitivity_of,
+)
 from tabgan.privacy.plan import Plan, Stage
 from tabgan.privacy.spending import mu_squared, spending_html, spending_lines
 from tabgan.privacy.unit import PrivacyUnit
@@ -323,6 +330,7 @@ class PrivacyFilter:
     def __init__(self, plan: Plan, book: Book | None = None) -> None:
         self.plan = plan
         self.entries: list[Release] = []
+        self._spent = RunningCost()
         self._book = book
         self._reserved: set[Stage] = {"gain"} if plan.has_adversary else set()
         self._past = deque(book.past if book is not None else ())
@@ -371,8 +379,13 @@ class PrivacyFilter:
         self._admit(releases, self._book, call)
 
     def _admit(self, releases: Sequence[Release], book: Book | None = None, call: str = "") -> None:
-        """Add releases to the entries if the plan has room for them, recording them first if there is a book."""
-        if self.is_private and not self.plan.cost.covers(cost_of([*self.entries, *releases])):
+        """Add releases to the entries if the plan has room for them, recording them first if there is a book.
+
+        Their cost is added to the exact cost of the entries, which makes it that of all of them: each charge reads its
+        own releases alone. Without privacy there is nothing to add up.
+        """
+        spent = self._spent.plus(releases if self.is_private else ())
+        if self.is_private and not self.plan.cost.covers(spent.cost):
             raise BudgetExceededError(
                 f"ledger: {releases[0].what!r} would bring the total over the plan for "
                 f"epsilon={self.plan.epsilon:g} and delta={self.plan.delta:g}. Nothing was released."
@@ -380,6 +393,7 @@ class PrivacyFilter:
         if book is not None:
             book.write(call, releases)
         self.entries.extend(releases)
+        self._spent = spent
 
     def finish(self) -> None:
         """Raise if the finished fit has not repeated every call that it charged before an interruption.
@@ -406,7 +420,7 @@ class PrivacyFilter:
         if not self.is_private:
             return math.inf
         kept = sum(self.plan.shares.get(stage, 0.0) for stage in self._reserved)
-        return math.sqrt(max(self.plan.mu**2 * (1 - kept) - cost_of(self.entries).mu_squared, 0.0))
+        return math.sqrt(max(self.plan.mu**2 * (1 - kept) - self._spent.cost.mu_squared, 0.0))
 
     @property
     def charged(self) -> tuple[Release, ...]:

@@ -15,6 +15,7 @@ from tabgan.privacy.events import (
     GAUSSIAN_THRESHOLD,
     POISSON_GAUSSIAN,
     Release,
+    RunningCost,
     cost_of,
     is_number,
 )
@@ -174,3 +175,22 @@ def test_the_order_of_the_lines_does_not_matter(data, lines):
     assert sum(run.steps for run in total.runs) == sum(
         r.steps for r in lines if r.mechanism == POISSON_GAUSSIAN
     )
+
+
+@settings(deadline=None)
+@given(charges=st.lists(st.lists(any_line, max_size=4), max_size=12))
+def test_a_running_cost_is_the_recomputed_one_to_the_last_bit(charges):
+    running, lines = RunningCost(), []
+    for charged in charges:
+        running, lines = running.plus(charged), [*lines, *charged]
+        assert running.cost == cost_of(lines)
+
+
+def test_a_running_sum_of_floats_would_drift():
+    """The control: rounded at every charge, the sum is another, and a long one falls short of the cost."""
+    lines = [replace(COUNTS, noise_multiplier=z) for z in (1.0, *[3e7 + i for i in range(1000)])]
+    total, running = Cost(), RunningCost()
+    for line in lines:
+        total, running = total + line.cost, running.plus([line])
+    assert running.cost == cost_of(lines)
+    assert total.mu_squared < cost_of(lines).mu_squared

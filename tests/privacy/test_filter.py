@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tabgan.cli import terminal
 from tabgan.errors import BudgetExceededError, PrivacyError
 from tabgan.privacy.accounting import SubsampledGaussian, epsilon_of
-from tabgan.privacy.events import GAUSSIAN, GAUSSIAN_THRESHOLD, POISSON_GAUSSIAN, Release
+from tabgan.privacy.events import GAUSSIAN, GAUSSIAN_THRESHOLD, POISSON_GAUSSIAN, Release, cost_of
 from tabgan.privacy.filter import PUBLIC_FACTS, LedgerPlace, PrivacyFilter, PrivacyStatement
 from tabgan.privacy.plan import SHARES, Plan, make_plan
 from tabgan.privacy.unit import PrivacyUnit
@@ -122,6 +122,31 @@ def test_no_order_and_no_choice_of_charges_passes_the_promise(noises):
     statement = book.statement()
     assert statement.epsilon_spent <= 1.0
     assert sum(1 / e.noise_multiplier**2 for e in book.entries) <= book.plan.mu**2 * (1 + 1e-9)
+
+
+@given(noises=st.lists(st.floats(3.0, 60.0), min_size=1, max_size=40))
+def test_a_charge_is_let_in_if_the_recomputed_total_is_within_the_plan(noises):
+    book = ledger()
+    for noise in noises:
+        fits = book.plan.cost.covers(cost_of([*book.entries, release(noise)]))
+        try:
+            book.charge(release(noise))
+        except BudgetExceededError:
+            assert not fits
+        else:
+            assert fits
+    left = book.plan.mu**2 * (1 - SHARES["gain"]) - cost_of(book.entries).mu_squared
+    assert book.remaining_mu() == math.sqrt(max(left, 0.0))
+
+
+def test_a_charge_reads_its_own_releases_alone(monkeypatch):
+    book, read = ledger(), []
+    cost = Release.cost.fget
+    monkeypatch.setattr(Release, "cost", property(lambda line: read.append(line) or cost(line)))
+    for _ in range(50):
+        book.charge(release(1e4), release(1e4))
+        book.remaining_mu()
+    assert len(read) == 3 * len(book.entries)  # checked, by two of its parts, and added
 
 
 def test_a_statement_over_the_promise_is_never_made():

@@ -35,7 +35,7 @@ from tabgan._util.files import (
 from tabgan._util.printed import at_most
 from tabgan.errors import BudgetExceededError, ConfigError, LedgerError, PrivacyError
 from tabgan.privacy.accounting import Cost, filter_order
-from tabgan.privacy.events import Release, cost_of
+from tabgan.privacy.events import Release, RunningCost
 from tabgan.privacy.filter import LedgerPlace
 from tabgan.privacy.ledger.records import (
     ADJACENCY,
@@ -46,6 +46,7 @@ from tabgan.privacy.ledger.records import (
     Cap,
     FitRecord,
     LedgerConfig,
+    charge_of,
     cost_to_dict,
     fit_of,
     is_ledger,
@@ -92,6 +93,7 @@ class LedgerFile:
         self.records: list[dict[str, Any]] = []
         self._guard: dict[str, Any] = {}
         self._stamp = (-1, -1)
+        self._spent: dict[str, tuple[int, RunningCost]] = {}  # by fit, with the number of lines it covers
         if has_guard:
             self._load_if_any()
             return
@@ -187,9 +189,8 @@ class LedgerFile:
         """
         with self._locked():
             self._load()
-            fit = self._open_fit(name)
-            spent = fit.spent + cost_of(releases)
-            if not fit.limit.covers(spent):
+            limit = self._open_limit(name)
+            if not limit.covers(self._spent_by(name).plus(releases).cost):
                 raise BudgetExceededError(
                     f"ledger: fit {name} would exceed its own plan. Nothing was released."
                 )
@@ -199,7 +200,7 @@ class LedgerFile:
         """Record the end of a fit; from then on its charges count, and no longer its whole plan."""
         with self._locked():
             self._load()
-            self._open_fit(name)
+            self._open_limit(name)
             self._append("end", fit=name, outcome=outcome)
 
     def set_cap(self, cap: Cap, *, may_end_fits: bool = False) -> None:
@@ -393,19 +394,29 @@ class LedgerFile:
             "end them with `tabgan ledger close`. "
         )
 
-    def _open_fit(self, name: str) -> FitRecord:
-        """Return an open fit.
+    def _spent_by(self, name: str) -> RunningCost:
+        """Return the cost of a fit's charges; a call reads those that were written since the call before it."""
+        start, spent = self._spent.get(name, (0, RunningCost()))
+        for record in self.records[start:]:
+            if record["kind"] == "charge" and record["fit"] == name:
+                spent = spent.plus(charge_of(record)[1])
+        self._spent[name] = len(self.records), spent
+        return spent
+
+    def _open_limit(self, name: str) -> Cost:
+        """Return the most that an open fit may cost; its charges are not read.
 
         Raises:
             PrivacyError: there is no open fit of that name.
         """
-        fit = self.fit(name)
+        lines = [each for each in self.records if each.get("fit") == name and each["kind"] != "charge"]
+        fit = fit_of(lines[0], lines) if lines else None
         if fit is None or fit.outcome is not None:
             state = "it has none of that name" if fit is None else f"that one is {fit.outcome}"
             raise PrivacyError(
                 f"ledger: {str(self.path)!r} has no open fit {name!r}: {state}. Nothing was changed."
             )
-        return fit
+        return fit.limit
 
     # -- the files ----------------------------------------------------------------------------------------------
 
@@ -443,7 +454,7 @@ class LedgerFile:
                     f"ledger: {str(self.path)!r} is missing, its guard is not. Restore it from a copy. Without one, "
                     "the spending is unknown: start a new ledger under another name, with a cap that allows for it."
                 )
-            self.records, self._guard = [], guard
+            self.records, self._guard, self._spent = [], guard, {}
             return
         stamp = self._now()  # before the lines are read: the next call reads again if any were added
         if self.records and guard == self._guard and stamp == self._stamp:
@@ -467,7 +478,7 @@ class LedgerFile:
             raise LedgerError(
                 f"ledger: {str(self.path)!r} has lines that its guard does not know. Restore both files."
             )
-        self.records, self._guard, self._stamp = records, guard, stamp
+        self.records, self._guard, self._stamp, self._spent = records, guard, stamp, {}
 
     def _now(self) -> tuple[int, int]:
         """Return the file's size and time, which change with every write."""

@@ -226,14 +226,14 @@ def _check_head(head: dict[str, Any]) -> None:
 def _goes_on(record: dict[str, Any]) -> bool:
     """Return true if a fit is still open after one of its lines, which is checked."""
     if record["kind"] == "charge":
-        _charge_of(record)
+        charge_of(record)
         return True
     if record["outcome"] not in OUTCOMES:
         raise ValueError
     return False
 
 
-def _charge_of(record: dict[str, Any]) -> tuple[str, tuple[Release, ...]]:
+def charge_of(record: dict[str, Any]) -> tuple[str, tuple[Release, ...]]:
     """Return the call and the releases of a charge."""
     releases = tuple(Release.from_dict(release) for release in record["releases"])
     for release in releases:
@@ -249,8 +249,8 @@ def _are_texts(*values: object) -> bool:
 
 def fit_of(begun: dict[str, Any], records: Sequence[dict[str, Any]]) -> FitRecord:
     """Return the record of the fit that one of the records began."""
-    own = [record for record in records[begun["entry"] + 1 :] if record.get("fit") == begun["fit"]]
-    charges = [_charge_of(record) for record in own if record["kind"] == "charge"]
+    own = [record for record in records if record.get("fit") == begun["fit"]]
+    charges = [charge_of(record) for record in own if record["kind"] == "charge"]
     ended = [str(record["outcome"]) for record in own if record["kind"] == "end"]
     return FitRecord(
         name=str(begun["fit"]),

@@ -281,6 +281,27 @@ def test_a_fit_cannot_charge_more_than_its_plan(path):
     assert path.read_bytes() == before
 
 
+def test_charges_that_another_process_wrote_count_as_well(path):
+    ledger, other = begin(path), LedgerFile(path)
+    ledger.charge("f1", "1 a", [release(10.0)])
+    other.charge("f1", "2 b", [release(10.0)])
+    ledger.charge("f1", "3 c", [release(10.0)])
+    for each in (ledger, other):
+        with pytest.raises(BudgetExceededError, match="would exceed its own plan"):
+            each.charge("f1", "4 d", [release(6.0)])
+    other.charge("f1", "4 d", [release(10.0)])  # the last that fits
+    assert LedgerFile(path).fit("f1").spent.mu_squared == pytest.approx(0.04)
+
+
+def test_a_charge_reads_no_line_twice(path, monkeypatch):
+    ledger, read = begin(path), []
+    charge_of = ledger_file.charge_of
+    monkeypatch.setattr(ledger_file, "charge_of", lambda line: read.append(line) or charge_of(line))
+    for call in range(20):
+        ledger.charge("f1", str(call), [release(1e3)])
+    assert len(read) == 19
+
+
 @pytest.mark.parametrize("outcome", ["done", "failed", "closed"])
 def test_nothing_is_charged_after_the_end(path, outcome):
     ledger = begin(path)
