@@ -370,10 +370,6 @@ class Schema(BaseModel):
         """Return this schema with other rules, which are not checked."""
         return self.model_copy(update={"rules": tuple(rules)})
 
-    def with_target(self, target: str | None) -> Schema:
-        """Return this schema with another target, and no further ones."""
-        return self.with_targets(() if target is None else (target,))
-
     def with_targets(self, targets: Sequence[str]) -> Schema:
         """Return this schema with other targets."""
         return self._with(targets=targets)

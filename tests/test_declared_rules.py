@@ -82,7 +82,7 @@ def model(few_rows) -> TabGAN:
 @pytest.fixture(scope="module")
 def private(few_rows) -> TabGAN:
     return TabGAN(
-        epsilon=30.0, schema=SCHEMA.with_target("married"), random_state=0, adversary_share=0.0
+        epsilon=30.0, schema=SCHEMA.with_targets(["married"]), random_state=0, adversary_share=0.0
     ).fit(table(900))
 
 
@@ -284,7 +284,7 @@ def test_a_table_that_cannot_keep_them_is_refused_before_a_charge(df, schema, me
 
 def test_a_target_that_is_computed_is_refused():
     with pytest.raises(ConfigError, match=r"'total' is a target"):
-        TabGAN(1.0, schema=SCHEMA.with_target("total")).check_params()
+        TabGAN(1.0, schema=SCHEMA.with_targets(["total"])).check_params()
 
 
 def test_rows_that_break_a_rule_change_nothing_but_counts(few_rows):

@@ -485,7 +485,7 @@ class TestSchema:
             Schema.from_yaml(schema.to_yaml()),
             Schema.from_dict(schema.to_dict()),
             schema.replace([]),
-            schema.with_target("a"),
+            schema.with_targets(["a"]),
         ):
             assert same.n_rows == n_rows
         assert "n_rows" not in Schema([Boolean(name="a")]).to_dict()
@@ -534,9 +534,9 @@ class TestTargets:
         assert "target=" not in repr(schema)
         assert Schema.from_yaml(schema.to_yaml()) == Schema.from_dict(schema.to_dict()) == schema
         assert schema.replace([Boolean(name="a")]) == schema
-        assert schema.with_target("a") == Schema([Boolean(name="a")], target="a", n_rows=5)
-        assert schema.with_target("a").with_targets(["b", "a"]) == schema
-        assert schema.with_target(None).targets == ()
+        assert schema.with_targets(["a"]) == Schema([Boolean(name="a")], target="a", n_rows=5)
+        assert schema.with_targets(["a"]).with_targets(["b", "a"]) == schema
+        assert schema.with_targets(()).targets == ()
 
     @pytest.mark.parametrize(
         ("given", "message"),

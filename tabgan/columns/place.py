@@ -29,9 +29,6 @@ GLOBE = ((-90.0, 90.0), (-180.0, 180.0))
 #: Squares of the grid in which the places of a table are looked for first, as a power of four.
 _COARSE = 4**5
 
-#: The smallest and the largest number of each of the two columns that a condition leaves.
-Corners = tuple[tuple[int, int], tuple[int, int]]
-
 
 class Place(LatticeColumn):
     """Two columns of numbers as one.

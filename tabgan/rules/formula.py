@@ -13,7 +13,6 @@ import pandas as pd
 
 from tabgan._util.validate import nearest
 from tabgan.columns import Column
-from tabgan.columns.encoder import can_hold_missing
 from tabgan.columns.lattice import has_range
 from tabgan.errors import ConfigError
 from tabgan.rules.expressions import Expression, Interval
@@ -140,11 +139,6 @@ class Formula(Rule):
         if self.expression.is_of_days:
             column = column.in_days()
         return column.with_derived(decimals, ends if is_free else None).with_final_dtype()
-
-    def is_possible(self, described: Mapping[str, Column]) -> bool:
-        """Return true if the computed column can be missing wherever the formula is."""
-        column = described[self.column]
-        return column.nullable is not False and can_hold_missing(column.dtype or "object")
 
     def keeps(
         self, table: pd.DataFrame, described: Mapping[str, Column], known: Sequence[pd.DataFrame] = ()

@@ -148,10 +148,6 @@ class SpreadRows(Rows):
     def cells(self, name: str) -> Iterator[tuple[pd.Series, np.ndarray | None]]:
         raise PrivacyError("fit: cells of a table that lies elsewhere stay there.")
 
-    def with_names(self, names: Sequence[str]) -> SpreadRows:
-        """Return the rows with these columns alone."""
-        return replace(self, recipes=[replace(recipe, names=tuple(names)) for recipe in self.recipes])
-
     def with_step(self, method: str, argument: Any) -> SpreadRows:
         """Return what a method of the rows makes of them, where they lie."""
         step = (next(self.table.steps), method, argument)
@@ -238,24 +234,6 @@ class SpreadCodes(CodesElsewhere):
 
     def _some(self, where: np.ndarray | None) -> np.ndarray:
         return np.concatenate(self._rows._each(_some, self._rows.split(where)))
-
-
-class HeldHere:
-    """Holders in this process, each with a private copy.
-
-    Args:
-        tables: The copies.
-    """
-
-    def __init__(self, tables: Sequence[SpooledTable]) -> None:
-        self._held = [Held(table) for table in tables]
-
-    def __len__(self) -> int:
-        return len(self._held)
-
-    def each(self, work: Callable[..., T], *shares: Sequence[Any]) -> list[T]:
-        """Return what each makes of ``work``."""
-        return [work(held, *own) for held, *own in zip(self._held, *shares, strict=True)]
 
 
 # -- at a holder ----------------------------------------------------------------------------------------------------

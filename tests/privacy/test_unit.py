@@ -305,7 +305,7 @@ class TestSchema:
 
     def test_other_columns_or_another_target_leave_the_unit(self):
         schema = Schema([Numeric(name="n")], entity="key", max_rows=4)
-        for changed in (schema.with_target("n"), schema.replace([Boolean(name="b")])):
+        for changed in (schema.with_targets(["n"]), schema.replace([Boolean(name="b")])):
             assert PrivacyUnit.of_schema(changed) == at_most(4)
             assert isinstance(changed["key"], Identifier)
 

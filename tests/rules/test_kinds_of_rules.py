@@ -294,6 +294,6 @@ def test_rules_come_back_from_yaml_and_json():
     assert Schema.from_dict(schema.to_dict()) == schema
     assert schema.rules == RULES
     assert Schema(DECLARED, rules=[rule.to_dict() for rule in RULES]) == schema
-    assert schema.replace(schema.columns).rules == schema.with_target("m").rules == RULES
+    assert schema.replace(schema.columns).rules == schema.with_targets(["m"]).rules == RULES
     assert "rules=[" in repr(schema)
     assert all(hash(rule) == hash(rule_from_dict(rule.to_dict())) for rule in RULES)

@@ -151,7 +151,7 @@ class TestTheMark:
 
     def test_no_fit_takes_it_before_it_is_confirmed(self):
         schema = propose(self.DF, with_domain=True).schema
-        for marked in (schema, schema.with_target("town"), schema.replace(schema.columns)):
+        for marked in (schema, schema.with_targets(["town"]), schema.replace(schema.columns)):
             with pytest.raises(
                 SchemaError, match=r"drafted: from rows.*remove the key drafted.*nothing is spent"
             ):

@@ -267,7 +267,7 @@ class TestKinds:
     @pytest.mark.parametrize("epsilon", [None, 3.0])
     @pytest.mark.parametrize("target", ["same", "colour", "x"])
     def test_targets_of_every_kind_have_a_critic(self, epsilon, target):
-        schema = SCHEMA.with_target(target)
+        schema = SCHEMA.with_targets([target] if target else [])
         model = TabGAN(epsilon=epsilon, schema=schema, random_state=0).fit(crossed_table(1_500))
         sample = model.sample(200, random_state=0)
         assert sample[target].notna().all()

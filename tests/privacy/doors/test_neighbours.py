@@ -61,7 +61,7 @@ from tabgan.table.impossible import possible_pairs
 from tabgan.table.partitions import FrameParts
 from tabgan.table.proposals import named_columns
 from tabgan.table.spooled import check_any, spooled
-from tabgan.table.spread import HeldHere, SpreadTable
+from tabgan.table.spread import Held, SpreadTable
 from tabgan.table.summed import rows_of
 
 #: Rounding errors of floats, in sums of a few thousand numbers below 2**20.
@@ -368,7 +368,8 @@ def fit(
         if isinstance(table.df, pd.DataFrame):
             kept = table.df.drop(columns=EXTRA)
         elif holders:
-            kept = table.df.with_names([name for name in marked if name != EXTRA])
+            names = tuple(name for name in marked if name != EXTRA)
+            kept = replace(table.df, recipes=[replace(recipe, names=names) for recipe in table.df.recipes])
         else:
             kept = replace(table.df, names=[name for name in marked if name != EXTRA])
         try:
@@ -388,6 +389,19 @@ def fit(
     public += in_words(released, encoder, [*measured.one_ways, *measured.pairs])
     units = _with_extra_last(table.units, is_extra)
     return Fit(recorder, public, codes, is_extra, units, tuple(encoder.sizes), released.n_rows)
+
+
+class HeldHere:
+    """Holders in this process, each with a private copy."""
+
+    def __init__(self, tables):
+        self._held = [Held(table) for table in tables]
+
+    def __len__(self):
+        return len(self._held)
+
+    def each(self, work, *shares):
+        return [work(held, *own) for held, *own in zip(self._held, *shares, strict=True)]
 
 
 @contextmanager
