@@ -11,7 +11,7 @@ from rich.console import Console
 
 import tabgan
 from tabgan import io
-from tabgan._util.validate import integer_at_least, real_in
+from tabgan._util.validate import integer_at_least, positive, real_in
 from tabgan.cli import options
 from tabgan.cli.parts import (
     Debug,
@@ -44,7 +44,7 @@ def plan(
             "the schema."
         ),
     ] = None,
-    epsilon: Annotated[str, typer.Option(help="Privacy budget of the fit that is planned.")] = "1.0",
+    epsilon: Annotated[float, typer.Option(help="Privacy budget of the fit that is planned.")] = 1.0,
     delta: Annotated[float, typer.Option(help="Its delta.")] = 1e-6,
     schema: Annotated[Path | None, typer.Option(help="YAML schema, beside a source.")] = None,
     target: Annotated[
@@ -71,7 +71,7 @@ def plan(
     A fit that cannot be of use is refused with exit code 2, and the message says what would help.
     """
     with exits(debug):
-        budget = options.epsilon_of(epsilon)
+        positive("--epsilon", epsilon)
         real_in("--delta", delta, 0.0, 1.0, fix="Use less than 1 / n_rows.")
         if html is not None:
             check_output(html, force)
@@ -97,7 +97,7 @@ def plan(
         if not is_schema:
             form = options.given_form(separator, decimal, encoding, na_value)
             opened = options.open_source(source, declared, form, query, table, sheet, format)
-        found = TabGAN(epsilon=budget, delta=delta, schema=declared).plan(opened, rows)
+        found = TabGAN(epsilon=epsilon, delta=delta, schema=declared).plan(opened, rows)
         if html is not None:
             found.to_html(html)
         if as_json:

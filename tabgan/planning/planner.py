@@ -71,6 +71,11 @@ class Setting:
     untyped_text: bool = False
 
     @property
+    def modelled(self) -> list[str]:
+        """Names of the columns that cost something: those declared as identifiers, for one, do not."""
+        return [name for name in self.header if name not in self.schema or self.schema[name].is_modelled]
+
+    @property
     def request(self) -> Request:
         """The request of the fit."""
         return self.request_of(self.schema, self.header.names, self.epsilon)
@@ -91,7 +96,7 @@ class Setting:
         wrong = expectation.one_way.total
         if wrong >= HOPELESS:
             raise PlanError(
-                f"plan: with epsilon={self.epsilon:g}, {self.n_rows:,} rows and {len(self.header)} columns the "
+                f"plan: with epsilon={self.epsilon:g}, {self.n_rows:,} rows and {len(self.modelled)} columns the "
                 f"tables of single columns would be wrong by {wrong:.2f} of the rows on average; {HOPELESS:g} is the "
                 "most that is of use."
             )
@@ -114,18 +119,15 @@ class Setting:
         return replace(self, schema=self.schema.replace(columns))
 
     def with_half_the_columns(self) -> Setting | None:
-        """Return the setting with half the columns, the targets and the entity's key among them; ``None`` for few."""
+        """Return the setting with half the modelled columns, the targets among them; ``None`` for few."""
         kept = {*self.schema.targets, self.schema.entity}
-        others = [name for name in self.header if name not in kept]
+        others = [name for name in self.modelled if name not in kept]
         if len(others) < 4 or self.schema.statements:
             return None
-        left = {name for name in (*others[: len(others) // 2], *kept) if name is not None}
-        columns = [column for column in self.schema if column.name in left]
-        return replace(
-            self,
-            header=self.header.some(left),
-            schema=self.schema.replace(columns),
-        )
+        dropped = set(others[len(others) // 2 :])
+        columns = [column for column in self.schema if column.name not in dropped]
+        header = self.header.some(name for name in self.header if name not in dropped)
+        return replace(self, header=header, schema=self.schema.replace(columns))
 
     def with_twice_the_rows(self) -> Setting:
         """Return the setting of a table with twice as many rows."""
@@ -298,7 +300,7 @@ def _levers(setting: Setting, now: Expectation) -> list[Lever]:
         "twice the epsilon": replace(setting, epsilon=2 * setting.epsilon),
         "declared domains of all columns": setting.with_declared_domains(),
         "half the rows of each entity": setting.with_half_the_bound(),
-        f"{len(halved.header) if halved else 0} columns instead of {len(setting.header)}": halved,
+        f"{len(halved.modelled) if halved else 0} columns instead of {len(setting.modelled)}": halved,
     }
     found = []
     for change, changed in tried.items():
@@ -325,7 +327,7 @@ def _with_help(reason: str, setting: Setting) -> str:
     while halved is not None and halved.is_hopeless:
         halved = halved.with_half_the_columns()
     if halved is not None:
-        helps.append(f"at most about {len(halved.header)} columns")
+        helps.append(f"at most about {len(halved.modelled)} columns")
     declared = setting.with_declared_domains()
     if declared is not None and not declared.is_hopeless:
         helps.append("declared domains: bounds, decimals and categories of every column")

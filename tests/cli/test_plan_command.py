@@ -57,6 +57,13 @@ def test_for_machines(folder):
     assert "exists" in run("plan", "schema.yaml", "--rows", 20_000, "--html", "plan.html", code=2).output
 
 
+@pytest.mark.parametrize("epsilon", ["none", "-1", "nan"])
+def test_an_epsilon_that_is_none_is_refused_and_none_is_not_advised(epsilon):
+    said = run("plan", "schema.yaml", "--rows", 20_000, "--epsilon", epsilon, code=2).output
+    assert "--epsilon" in said
+    assert "none" not in said.lower()
+
+
 def test_a_hopeless_one_is_refused_with_help():
     said = run("plan", "schema.yaml", "--rows", 60, "--epsilon", 0.1, code=2).output
     assert "By itself would help" in said

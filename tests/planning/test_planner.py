@@ -263,6 +263,19 @@ def test_levers_lower_the_error(people):
     assert all(lever.two_way.value < found.two_way.value for lever in found.levers)
 
 
+def test_columns_that_are_not_modelled_are_not_counted():
+    numbers = [Numeric(name=f"x{i}", bounds=(0, 9), decimals=0) for i in range(24)]
+    keys = [Identifier(name=f"key{i}") for i in range(6)]
+    found = TabGAN(epsilon=0.6).plan(Schema([*keys, *numbers]), 3_000)
+    assert [lever.change for lever in found.levers if "columns" in lever.change] == ["12 columns instead of 24"]
+    refused = []
+    for columns in (numbers, [*keys, *numbers]):
+        with pytest.raises(PlanError, match=r"at most about \d+ columns") as caught:
+            TabGAN(epsilon=0.4).plan(Schema(columns), 1_200)
+        refused.append(str(caught.value))
+    assert refused[0] == refused[1]
+
+
 def test_header_has_no_rows(people):
     header = PublicHeader.of_table(people)
     assert len(header.empty()) == 0
