@@ -2,7 +2,7 @@
 
 PYTHON ?= python
 
-.PHONY: check format lint types test coverage fuzz slow gpu bench lock ci clean docs pages notebooks
+.PHONY: check format lint types test coverage fuzz slow gpu bench lock ci clean docs gallery pages notebooks
 
 check: lint types test
 
@@ -39,8 +39,14 @@ gpu:
 	$(PYTHON) -m pytest -m gpu
 
 # The site, in build/site: pip install -e ".[docs]". Read it with: python -m http.server -d build/site
-docs:
+docs: build/gallery/index.html
 	$(PYTHON) -m mkdocs build --strict
+
+# The reports of the gallery, of public tables: ten minutes. Without them the page is there, without its links.
+gallery: build/gallery/index.html
+
+build/gallery/index.html: docs/tools/gallery.yaml
+	$(PYTHON) -m tabgan run docs/tools/gallery.yaml --again --run-folder build/gallery || test $$? -eq 3
 
 # Pages that are made of the code: the command line, the manual page, the keys and the JSON Schema of jobs.
 pages:

@@ -17,6 +17,7 @@ PAGES = {
     "CONTRIBUTING.md": "contributing.md",
     "RELEASING.md": "releasing.md",
     "SECURITY.md": "security.md",
+    "docs/tools/gallery.md": "gallery.md",
     "tabgan/privacy/doors/README.md": "doors.md",
 }
 
@@ -62,7 +63,9 @@ def _rewritten(text: str, folder: str, page: str, files: Files, config: Any) -> 
         path, _, anchor = target.partition("#")
         place = posixpath.normpath(posixpath.join(folder, path))
         if not (ROOT / place).exists():
-            return found[0]  # the build says that it leads nowhere
+            return (
+                label if place.startswith("build/") else found[0]
+            )  # of which the build says that it leads nowhere
         end = f"#{anchor}" if anchor else ""
         if place in PAGES:
             return f"{mark}[{label}]({_relative(PAGES[place], page)}{end})"

@@ -1,19 +1,25 @@
 """Signatures of a bundle: a plain one of the manifest, and with a key on an elliptic curve the OpenSSF's of all files.
 
 An Ed25519 key signs the manifest alone, which holds the digest of every file. A key on a NIST curve signs it too
-(ECDSA with SHA-256), and makes a signature in the OpenSSF's model-signing format, whose tools know such keys.
+(ECDSA with SHA-256), and makes a signature in the OpenSSF's model-signing format, whose tools know such keys. If the
+file of such a key holds certificates as well, that signature names them: whoever trusts their authority needs no key.
 
 References:
-    RFC 8032, *Edwards-Curve Digital Signature Algorithm*. OpenSSF (2025), *Model Signing Specification 1.0*.
+    RFC 8032, *Edwards-Curve Digital Signature Algorithm*. RFC 5280, *Internet X.509 Public Key Infrastructure
+    Certificate Profile*. OpenSSF (2025), *Model Signing Specification 1.0*.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import warnings
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tabgan._util.files import parse
 from tabgan.bundle.names import MANIFEST, MODEL_SIGNATURE, PUBLIC_KEY, SEALS, SIGNATURE
 from tabgan.errors import BundleError, ConfigError
 
@@ -24,10 +30,11 @@ _INSTALL = 'Install it with pip install "tabgan-dp[sign]".'
 
 
 def load_private(path: Path, where: str = "sign_key") -> Any:
-    """Return the private key in a PEM file.
+    """Return the private key in a PEM file, which certificates that stand there too must fit.
 
     Raises:
-        ConfigError: the file holds none, or one of a kind that does not sign here; or the extra is missing.
+        ConfigError: the file holds none, or one of a kind that does not sign here, or certificates that do not fit it;
+            or the extra is missing.
     """
     serialization = _serialization()
     raw = _read(path, where)
@@ -47,7 +54,79 @@ def load_private(path: Path, where: str = "sign_key") -> Any:
         raise ConfigError(
             f"{where}: expected a key of Ed25519 or of a NIST curve, got a {type(key).__name__}."
         )
+    _check_certificates(_certificates(raw), key, f"{where}: in {str(path)!r}")
     return key
+
+
+def _check_certificates(certificates: list[Any], key: Any, where: str) -> None:
+    """Raise unless the first certificate, if there is one, is a key's own and may sign today."""
+    if not certificates:
+        return
+    if not signs_models(key):
+        raise ConfigError(
+            f"{where}: certificates go with a key on a NIST curve alone, got one of Ed25519. Leave them out, or use "
+            "another key."
+        )
+    first = certificates[0]
+    if first.public_key() != key.public_key():
+        raise ConfigError(
+            f"{where}: the first certificate is of another key. Put the signer's own first, then those of its issuers."
+        )
+    if not first.not_valid_before_utc <= datetime.now(UTC) <= first.not_valid_after_utc:
+        raise ConfigError(
+            f"{where}: the certificate is valid {_validity(first)}, and not today. Get a new one."
+        )
+    if not _may_sign(first):
+        raise ConfigError(
+            f"{where}: expected a certificate that may sign (key usage digitalSignature, or extended key usage "
+            "codeSigning), got one that may not."
+        )
+
+
+def _may_sign(certificate: Any) -> bool:
+    from cryptography import x509
+
+    extensions = certificate.extensions
+    try:
+        if extensions.get_extension_for_class(x509.KeyUsage).value.digital_signature:
+            return True
+    except x509.ExtensionNotFound:
+        pass
+    try:
+        usages = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return False
+    return x509.oid.ExtendedKeyUsageOID.CODE_SIGNING in usages
+
+
+def _validity(certificate: Any) -> str:
+    start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    return f"from {start:%Y-%m-%d} to {end:%Y-%m-%d}"
+
+
+def _certificates(raw: bytes) -> list[Any]:
+    """Return the certificates in a PEM text, in their order; none if there is none that can be read."""
+    from cryptography import x509
+
+    try:
+        return x509.load_pem_x509_certificates(raw)
+    except ValueError:
+        return []
+
+
+def check_authority(path: Path, where: str = "--ca") -> Path:
+    """Return the path of a PEM file if it holds certificates.
+
+    Raises:
+        ConfigError: it holds none; or the extra is missing.
+    """
+    _serialization()
+    if not _certificates(_read(path, where)):
+        raise ConfigError(
+            f"{where}: expected certificates of authorities in PEM, got something else in {str(path)!r}."
+        )
+    _model_signing("verifying")
+    return path
 
 
 def load_public(path: Path, where: str = "--key") -> Any:
@@ -184,7 +263,7 @@ def signs_models(key: Any) -> bool:
 def sign_model(key_path: Path, folder: Path, path: Path) -> Path:
     """Write the OpenSSF's signature of all files of a folder but manifest and seals, and return its path.
 
-    They come after it, and cover it.
+    They come after it, and cover it. Certificates in the key's file become part of the signature.
 
     Raises:
         ConfigError: the package model-signing cannot be imported.
@@ -194,32 +273,95 @@ def sign_model(key_path: Path, folder: Path, path: Path) -> Path:
         signing, hashing = _model_signing("signing"), _model_signing("hashing")
         config = hashing.Config().use_file_serialization(hashing_algorithm="sha256", allow_symlinks=False)
         config.set_ignored_paths(paths=SEALS, ignore_git_paths=False)
-        signer = signing.Config().set_hashing_config(config).use_elliptic_key_signer(private_key=key_path)
+        signer = signing.Config().set_hashing_config(config)
+        if _certificates(_read(key_path, "sign_key")):
+            signer.use_certificate_signer(
+                private_key=key_path, signing_certificate=key_path, certificate_chain=[key_path]
+            )
+        else:
+            signer.use_elliptic_key_signer(private_key=key_path)
         signer.sign(folder, path)
     return path
 
 
-def check_model(folder: Path) -> bool:
-    """Return true if the OpenSSF's signature of a folder is by the bundle's key; false if it cannot be checked here.
+def check_model(folder: Path, authority: Path | None = None) -> str:
+    """Return the result of the check of the OpenSSF's signature of a folder, in words.
+
+    Args:
+        folder: The folder of a bundle.
+        authority: File with the certificates of authorities, one of which must have certified the signer; ``None`` for
+            a signature whose key is known by other ways.
 
     Raises:
-        BundleError: the signature is not of these files by this key.
+        BundleError: the signature is not of these files by the bundle's key, or no authority certified it.
     """
+    chain = _chain(folder / MODEL_SIGNATURE)
+    if authority is None and chain:
+        return "not checked without --ca, the certificate of its signer's authority; its digest is in the manifest"
+    if authority is not None and not chain:
+        raise BundleError(
+            "signature: expected one with a certificate, found one of a key alone. Give --key instead."
+        )
+    if chain and pem_of(chain[0].public_key()) != (folder / PUBLIC_KEY).read_bytes():
+        raise BundleError(f"{MODEL_SIGNATURE}: its certificate is not of the key in {PUBLIC_KEY}.")
     try:
-        verifying = _model_signing("verifying")
+        verifier = _model_signing("verifying").Config()
     except ConfigError:
-        return False
+        return "not checked, since model-signing cannot be imported; its digest is in the manifest"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            verifier = verifying.Config().use_elliptic_key_verifier(public_key=folder / PUBLIC_KEY)
+            if authority is None:
+                verifier.use_elliptic_key_verifier(public_key=folder / PUBLIC_KEY)
+            else:
+                verifier.use_certificate_verifier(certificate_chain=[authority])
             verifier.verify(folder, folder / MODEL_SIGNATURE)
     except Exception as error:  # of several libraries, of many types
+        by = (
+            f"the key in {PUBLIC_KEY}"
+            if authority is None
+            else "a signer whom an authority of --ca certified"
+        )
         raise BundleError(
-            f"{MODEL_SIGNATURE}: it is not a signature of these files by the key in {PUBLIC_KEY} "
-            f"({type(error).__name__})."
+            f"{MODEL_SIGNATURE}: it is not a signature of these files by {by} ({type(error).__name__})."
         ) from None
-    return True
+    return "valid, in the OpenSSF's format, by the same key" + (f"; {_told(chain[0])}" if chain else "")
+
+
+def _chain(path: Path) -> list[Any]:
+    """Return the certificates in an OpenSSF's signature, the signer's first; none for that of a key.
+
+    Raises:
+        BundleError: it is damaged, or made by Sigstore.
+    """
+    from cryptography import x509
+
+    try:
+        if path.stat().st_size > 1_000_000:
+            raise ValueError
+        material = parse(path.read_text(encoding="utf-8"))["verificationMaterial"]
+        if "certificate" in material or material.get("tlogEntries"):
+            raise BundleError(
+                f"{path.name}: it is of Sigstore, which is not checked here. Use: model_signing verify sigstore"
+            )
+        listed = material.get("x509CertificateChain", {}).get("certificates", [])
+        return [
+            x509.load_der_x509_certificate(base64.b64decode(each["rawBytes"], validate=True))
+            for each in listed
+        ]
+    except BundleError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, binascii.Error):
+        raise BundleError(f"{path.name}: it is damaged, or no signature in the OpenSSF's format.") from None
+
+
+def _told(certificate: Any) -> str:
+    """Return a certificate's holder, issuer and time in words, of printable letters."""
+    subject, issuer = (
+        "".join(letter if letter.isprintable() else "?" for letter in name.rfc4514_string())[:200]
+        for name in (certificate.subject, certificate.issuer)
+    )
+    return f"certificate of {subject!r} by {issuer!r}, valid {_validity(certificate)}"
 
 
 def _model_signing(module: str) -> Any:

@@ -55,13 +55,17 @@ class Verification:
         return self
 
 
-def verify(path: Path, key: Any = None, input_key: Path | None = None) -> Verification:
+def verify(
+    path: Path, key: Any = None, input_key: Path | None = None, authority: Path | None = None
+) -> Verification:
     """Return all that differs in a bundle from its manifest, and its epsilon recomputed from its releases.
 
     Args:
         path: A folder, or an archive.
         key: The public key that must have signed it; ``None`` accepts any, and says so.
         input_key: File with the key of the commitment to the fit's place in its ledger; ``None`` leaves it unchecked.
+        authority: File with certificates of authorities, one of which must have certified the signer; ``None`` asks for
+            none.
 
     Raises:
         BundleError: it cannot be read as a bundle at all.
@@ -71,7 +75,7 @@ def verify(path: Path, key: Any = None, input_key: Path | None = None) -> Verifi
         manifest = _manifest(folder)
         problems, notes = _files(folder, manifest)
         checks: tuple[Callable[[], list[str]], ...] = (
-            partial(_signature, folder, key),
+            partial(_signature, folder, key, authority),
             partial(_epsilon, folder, manifest),
             partial(_commitment, manifest, input_key),
         )
@@ -114,7 +118,7 @@ def _files(folder: Path, manifest: ReadManifest) -> tuple[list[str], list[str]]:
     ]
 
 
-def _signature(folder: Path, key: Any) -> list[str]:
+def _signature(folder: Path, key: Any, authority: Path | None) -> list[str]:
     """Return notes on the signatures.
 
     Raises:
@@ -122,10 +126,9 @@ def _signature(folder: Path, key: Any) -> list[str]:
     """
     found = [name for name in (SIGNATURE, PUBLIC_KEY) if (folder / name).is_file()]
     if not found:
-        if key is not None:
-            raise BundleError(
-                "signature: expected one by the key that was given, found none: the bundle is not signed."
-            )
+        if key is not None or authority is not None:
+            by = "by the key that was given" if key is not None else "with a certificate"
+            raise BundleError(f"signature: expected one {by}, found none: the bundle is not signed.")
         return ["signature: none; that the bundle is from whoever it claims to be from is not shown"]
     if len(found) < 2:
         raise BundleError(f"missing: {SIGNATURE if found == [PUBLIC_KEY] else PUBLIC_KEY}")
@@ -144,17 +147,19 @@ def _signature(folder: Path, key: Any) -> list[str]:
             f"signature: the bundle was signed with another key: expected {fingerprint(key)}, found {name}."
         )
     trust = "the key that was given" if key is not None else "a key in the bundle: compare it, or give --key"
-    return [f"signature: valid, by {name} ({trust})", *_model_signature(folder)]
+    if key is None and authority is not None:
+        trust = "the key of the certificate"
+    return [f"signature: valid, by {name} ({trust})", *_model_signature(folder, authority)]
 
 
-def _model_signature(folder: Path) -> list[str]:
-    if not (folder / MODEL_SIGNATURE).is_file():
-        return []
-    if check_model(folder):
-        return [f"{MODEL_SIGNATURE}: valid, in the OpenSSF's format, by the same key"]
-    return [
-        f"{MODEL_SIGNATURE}: not checked, since model-signing cannot be imported; its digest is in the manifest"
-    ]
+def _model_signature(folder: Path, authority: Path | None) -> list[str]:
+    if (folder / MODEL_SIGNATURE).is_file():
+        return [f"{MODEL_SIGNATURE}: {check_model(folder, authority)}"]
+    if authority is not None:
+        raise BundleError(
+            "signature: expected one with a certificate, found one of a key alone. Give --key instead."
+        )
+    return []
 
 
 def _epsilon(folder: Path, manifest: ReadManifest) -> list[str]:

@@ -27,7 +27,8 @@ from tabgan.errors import ConfigError
 SignKey = Annotated[
     Path | None,
     typer.Option(
-        help="Private key in PEM that signs the bundle: Ed25519, or of a NIST curve. Needs the extra sign."
+        help="Private key in PEM that signs the bundle: Ed25519, or of a NIST curve, with its certificates in the same "
+        "file if it has some. Needs the extra sign."
     ),
 ]
 
@@ -206,6 +207,12 @@ def verify(
     key: Annotated[
         Path | None, typer.Option(help="Public key in PEM that must have signed it. Needs the extra sign.")
     ] = None,
+    ca: Annotated[
+        Path | None,
+        typer.Option(
+            help="Certificates in PEM of authorities, one of which must have certified the signer. Extra sign."
+        ),
+    ] = None,
     input_key: Annotated[
         Path | None,
         typer.Option(
@@ -221,11 +228,12 @@ def verify(
     Exit code 1 means that something differs.
     """
     with exits(debug):
-        from tabgan.bundle.signatures import load_public
+        from tabgan.bundle.signatures import check_authority, load_public
         from tabgan.bundle.verification import verify as check
 
         trusted = None if key is None else load_public(key)
-        result = check(bundle, trusted, input_key)
+        authority = None if ca is None else check_authority(ca)
+        result = check(bundle, trusted, input_key, authority)
         say("\n".join(result.notes))
         if result.problems:
             say(found={"bundle": bundle, "is_intact": False, "problems": list(result.problems)})

@@ -1,10 +1,14 @@
 import subprocess
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tabgan.bundle.assembly import seal_again
 from tabgan.bundle.names import MANIFEST, MODEL_SIGNATURE, PUBLIC_KEY, SIGNATURE
 from tabgan.bundle.signatures import (
+    check_authority,
     check_manifest,
+    check_model,
     fingerprint,
     has_cryptography,
     load_private,
@@ -19,7 +23,8 @@ from tabgan.errors import BundleError, ConfigError
 
 pytest.importorskip("cryptography")
 
-from cryptography.hazmat.primitives import serialization
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 MAKERS = {
@@ -107,8 +112,6 @@ def test_no_message_quotes_a_key(pair):
 def signed(copy, tmp_path):
     """Return a bundle signed with Ed25519, and its public key."""
     key = ed25519.Ed25519PrivateKey.generate()
-    from tabgan.bundle.assembly import seal_again
-
     seal_again(copy, write_private(key, tmp_path / "sign.pem"))
     return copy, key.public_key()
 
@@ -178,3 +181,135 @@ def test_the_format_of_the_openssf(copy, tmp_path):
     (copy / "synthetic.csv").write_text("forged")
     with pytest.raises(BundleError, match=r"changed: synthetic\.csv"):
         verify(copy).raise_if_failed()
+
+
+def certified(
+    subject, key, issuer=None, issuer_key=None, *, days=(-1, 30), is_authority=False, may_sign=True
+):
+    """Return a certificate of a key, by an issuer or by itself."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, subject)])
+    now = datetime.now(UTC)
+    usage = x509.KeyUsage(
+        may_sign and not is_authority,
+        False,
+        False,
+        not may_sign,
+        False,
+        is_authority,
+        is_authority,
+        False,
+        False,
+    )
+    builder = x509.CertificateBuilder(
+        issuer.subject if issuer else name, name, key.public_key(), x509.random_serial_number()
+    )
+    builder = builder.not_valid_before(now + timedelta(days[0])).not_valid_after(now + timedelta(days[1]))
+    builder = builder.add_extension(x509.BasicConstraints(is_authority, None), critical=True)
+    builder = builder.add_extension(usage, critical=True)
+    return builder.sign(issuer_key or key, hashes.SHA256())
+
+
+def pem(*certificates):
+    return b"".join(each.public_bytes(serialization.Encoding.PEM) for each in certificates)
+
+
+@pytest.fixture
+def authority(tmp_path):
+    """Return a function from a signer's key to a file of it with its chain, and the file of the root."""
+    root_key, middle_key = MAKERS["nist"](), MAKERS["nist"]()
+    root = certified("Root", root_key, is_authority=True)
+    middle = certified("Office", middle_key, root, root_key, is_authority=True)
+    (tmp_path / "ca.pem").write_bytes(pem(root))
+
+    def chained(key, certificate_of=None, **options):
+        first = certified("Signer\n\x1b[1m", certificate_of or key, middle, middle_key, **options)
+        path = write_private(key, tmp_path / "chain.pem")
+        path.write_bytes(path.read_bytes() + pem(first, middle))
+        return path
+
+    return chained, tmp_path / "ca.pem"
+
+
+def test_certificates_that_do_not_fit_their_key(authority):
+    chained, key = authority[0], MAKERS["nist"]()
+    load_private(chained(key))
+    for path, words in (
+        (lambda: chained(key, MAKERS["nist"]()), "the first certificate is of another key"),
+        (lambda: chained(key, days=(-9, -1)), "and not today"),
+        (lambda: chained(key, days=(1, 2)), "and not today"),
+        (lambda: chained(key, may_sign=False), "expected a certificate that may sign"),
+        (lambda: chained(MAKERS["edwards"](), key), "a key on a NIST curve alone"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            load_private(path())
+
+
+def test_a_bundle_signed_with_a_certificate(copy, authority, tmp_path):
+    pytest.importorskip("model_signing")
+    chained, root = authority
+    key = MAKERS["nist"]()
+    seal_again(copy, chained(key))
+    notes = " ".join(verify(copy, authority=check_authority(root)).raise_if_failed().notes)
+    assert "the key of the certificate" in notes
+    assert "certificate of 'CN=Signer" in notes
+    assert "by 'CN=Office', valid from" in notes
+    assert notes.isprintable()
+    assert "not checked without --ca" in " ".join(verify(copy).raise_if_failed().notes)
+    other = tmp_path / "other.pem"
+    other.write_bytes(pem(certified("Root", MAKERS["nist"](), is_authority=True)))
+    with pytest.raises(BundleError, match="an authority of --ca certified"):
+        verify(copy, authority=other).raise_if_failed()
+    with pytest.raises(BundleError, match="signed with another key"):
+        verify(copy, MAKERS["nist"]().public_key(), authority=root).raise_if_failed()
+    raw = (copy / "synthetic.csv").read_bytes()
+    (copy / "synthetic.csv").write_text("forged")
+    with pytest.raises(BundleError, match=r"changed: synthetic\.csv(?s:.)*not a signature of these files"):
+        verify(copy, authority=root).raise_if_failed()
+    (copy / "synthetic.csv").write_bytes(raw)
+    seal_again(copy, write_private(MAKERS["nist"](), tmp_path / "forger.pem"))
+    with pytest.raises(BundleError, match="found one of a key alone"):
+        verify(copy, authority=root).raise_if_failed()
+
+
+def test_a_chain_of_another_key_than_the_manifests(copy, authority, resealed):
+    pytest.importorskip("model_signing")
+    chained, root = authority
+    seal_again(copy, chained(MAKERS["nist"]()))
+    raw, forger = (copy / MODEL_SIGNATURE).read_bytes(), MAKERS["nist"]()
+    (copy / PUBLIC_KEY).write_bytes(pem_of(forger.public_key()))
+    (copy / SIGNATURE).write_bytes(sign_manifest(forger, (copy / MANIFEST).read_bytes())[SIGNATURE])
+    with pytest.raises(BundleError, match="its certificate is not of the key"):
+        verify(copy, authority=root).raise_if_failed()
+    assert (copy / MODEL_SIGNATURE).read_bytes() == raw
+
+
+@pytest.mark.parametrize("key", ["edwards", None])
+def test_an_authority_where_there_is_no_certificate(copy, authority, tmp_path, key, monkeypatch):
+    if key:
+        seal_again(copy, write_private(MAKERS[key](), tmp_path / "sign.pem"))
+    with pytest.raises(BundleError, match="expected one with a certificate, found"):
+        verify(copy, authority=authority[1]).raise_if_failed()
+    (tmp_path / "no.pem").write_text("none")
+    with pytest.raises(ConfigError, match="expected certificates of authorities"):
+        check_authority(tmp_path / "no.pem")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{}", "it is damaged"),
+        ("[" * 9_000, "it is damaged"),
+        (
+            '{"verificationMaterial": {"x509CertificateChain": {"certificates": [{"rawBytes": "AAAA"}]}}}',
+            "damaged",
+        ),
+        (
+            '{"verificationMaterial": {"certificate": {"rawBytes": ""}, "tlogEntries": [{}]}}',
+            "it is of Sigstore",
+        ),
+    ],
+)
+def test_openssf_signatures_that_are_none(tmp_path, text, words):
+    (tmp_path / MODEL_SIGNATURE).write_text(text)
+    with pytest.raises(BundleError, match=words):
+        check_model(tmp_path)

@@ -164,7 +164,7 @@ class TestConfig:
             }
         )
         assert (gate.epsilon, gate.delta, gate.audit) == (1.0, 1e-5, 1.0)
-        assert gate.limits["tstr"] == Limit(0.05, is_relative=True)
+        assert gate.limits["tstr"] == Limit(0.1, is_relative=True)
         assert set(gate.limits) == {"validity", "tvd2", "tstr", "singling_out", "dcr_share"}
 
     @pytest.mark.parametrize(
@@ -203,6 +203,7 @@ class TestConfig:
     def test_standard(self):
         assert "tstr" in Gate.standard(has_target=True).limits
         assert "tstr" not in Gate.standard().limits
+        assert Gate.standard().limits["missing_rows"] == Limit(0.1, is_relative=True)
         assert set(Gate.standard(has_target=True).limits) <= {
             name for part in gate_rules().values() for name in part
         }
