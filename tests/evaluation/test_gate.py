@@ -164,7 +164,7 @@ class TestConfig:
             }
         )
         assert (gate.epsilon, gate.delta, gate.audit) == (1.0, 1e-5, 1.0)
-        assert gate.limits["tstr"] == Limit(0.1, is_relative=True)
+        assert gate.limits["tstr"] == Limit(0.05, is_relative=True)
         assert set(gate.limits) == {"validity", "tvd2", "tstr", "singling_out", "dcr_share"}
 
     @pytest.mark.parametrize(

@@ -267,7 +267,9 @@ def test_columns_that_are_not_modelled_are_not_counted():
     numbers = [Numeric(name=f"x{i}", bounds=(0, 9), decimals=0) for i in range(24)]
     keys = [Identifier(name=f"key{i}") for i in range(6)]
     found = TabGAN(epsilon=0.6).plan(Schema([*keys, *numbers]), 3_000)
-    assert [lever.change for lever in found.levers if "columns" in lever.change] == ["12 columns instead of 24"]
+    assert [lever.change for lever in found.levers if "columns" in lever.change] == [
+        "12 columns instead of 24"
+    ]
     refused = []
     for columns in (numbers, [*keys, *numbers]):
         with pytest.raises(PlanError, match=r"at most about \d+ columns") as caught:
