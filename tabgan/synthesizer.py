@@ -380,7 +380,7 @@ class TabGAN(NotebookMixin, PlannerMixin, SamplerMixin[TableT], BaseEstimator):
             subgroups: Columns whose values define groups to report utility for; chosen automatically by default.
             gate: Limits that decide on the release: a :class:`~tabgan.Gate`, a mapping as in YAML, or ``"standard"``;
                 ``None`` leaves the decision to a person.
-            audit: Result of :func:`tabgan.audit.audit`; the gate may limit it.
+            audit: Result of :func:`tabgan.audit.audit_model`, for the report; the gate may limit it.
             private_metrics_epsilon: Epsilon of private metrics: noisy figures on ``real`` for the shareable edition.
             private_metrics_delta: The fit's delta, spent on them once more. It has to be given for a model that was
                 loaded: a file is not signed, and what it states must not scale noise. Otherwise the fit's own.
@@ -461,6 +461,7 @@ class TabGAN(NotebookMixin, PlannerMixin, SamplerMixin[TableT], BaseEstimator):
         *,
         synthetic: pd.DataFrame | None = None,
         target: str | None = None,
+        audit: AuditResult | None = None,
         title: str = "evaluation",
         created: str | None = None,
         stated: Mapping[str, str | None] | None = None,
@@ -471,6 +472,7 @@ class TabGAN(NotebookMixin, PlannerMixin, SamplerMixin[TableT], BaseEstimator):
         Args:
             synthetic: As in :meth:`evaluate`.
             target: As in :meth:`evaluate`.
+            audit: As in :meth:`evaluate`.
             title: As in :meth:`evaluate`.
             created: As in :meth:`evaluate`.
             stated: As in :meth:`evaluate`.
@@ -484,7 +486,8 @@ class TabGAN(NotebookMixin, PlannerMixin, SamplerMixin[TableT], BaseEstimator):
         from tabgan.assessment.assess import shareable_data
         from tabgan.report import Report
 
-        data = shareable_data(self._subject(synthetic, target, title, random_state, None, created, stated))
+        subject = self._subject(synthetic, target, title, random_state, None, created, stated)
+        data = shareable_data(subject, audit=audit)
         return Report(data, data)
 
     def _subject(
@@ -557,11 +560,8 @@ class TabGAN(NotebookMixin, PlannerMixin, SamplerMixin[TableT], BaseEstimator):
         fitted = self._check_fitted()
         if not with_place and fitted.privacy.place is not None:
             fitted = replace(fitted, privacy=replace(fitted.privacy, place=UNTOLD_PLACE))
-        params = {
-            key: value.item() if isinstance(value, np.generic) else value
-            for key, value in self.get_params(deep=False).items()
-            if key != "schema"
-        }
+        given = self.get_params(deep=False).items()
+        params = {k: v.item() if isinstance(v, np.generic) else v for k, v in given if k != "schema"}
         write_model(Path(path), fitted, params)
 
     @classmethod

@@ -120,6 +120,7 @@ def assess(
             losses=subject.fitted.losses,
             private_metrics=private_metrics,
         )
+        data = replace(data, audit=audit)
         return data if gate is None else replace(data, decision=gate.decide(evaluation, data.total))
 
     data, result = internal(earlier_private_metrics), None
@@ -170,8 +171,10 @@ def shareable_data(
     gate's checks of the promises only; its checks of figures on real rows are not releases.
 
     Raises:
+        ConfigError: the audit is of another epsilon or delta than the fit's.
         PrivacyError: the fit was not private.
     """
+    _check_audit(audit, subject)
     fitted, seed = subject.fitted, subject.random_state
     further: tuple[Metric, ...] = () if audit is None else (audit.metric,)
     evaluation = evaluate_released(
@@ -204,7 +207,7 @@ def shareable_data(
         private_metrics=earlier_private_metrics if private_metrics is None else private_metrics.statement,
     )
     decision = NO_GATE if gate is None else gate.promises.decide(evaluation, data.total)
-    return replace(data, decision=decision)
+    return replace(data, decision=decision, audit=audit)
 
 
 def _fresh_codes(subject: Subject) -> tuple[np.ndarray, np.ndarray]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -19,12 +20,21 @@ from tabgan.audit.canaries import CanaryScores, run_canaries
 from tabgan.audit.mechanism_checks import MechanismCheck, check_mechanisms, scale_check
 from tabgan.audit.outcome import AuditResult, CanaryResult
 from tabgan.audit.statistics import bound_from_scores, simulated_bound
-from tabgan.errors import ConfigError
+from tabgan.errors import ConfigError, PrivacyError
 from tabgan.privacy.accounting import SubsampledGaussian
+from tabgan.privacy.events import cost_of
 from tabgan.privacy.plan import Plan, make_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit
 
-__all__ = ["AuditResult", "CanaryResult", "Check", "audit", "check_mechanisms", "run_canaries"]
+__all__ = [
+    "AuditResult",
+    "CanaryResult",
+    "MechanismCheck",
+    "audit",
+    "audit_model",
+    "check_mechanisms",
+    "run_canaries",
+]
 
 #: Simulated audits of a mechanism with the stated privacy, for comparison.
 REPETITIONS = 60
@@ -108,6 +118,42 @@ def audit(
     canaries = _bounds(kinds, scores.is_in, float(delta), confidence)
     seconds = time.perf_counter() - start
     return AuditResult(epsilon, float(delta), unit.name, (*checks, *found), canaries, confidence, seconds)
+
+
+def audit_model(
+    model: Any, *, n_canaries: int = 5_000, progress: Progress | bool | None = None
+) -> AuditResult:
+    """Audit the privacy that a fitted model states: its own releases, and this installation with its fit's arguments.
+
+    First the accountant composes the model's releases anew. The rest is :func:`audit`: it cannot see the rows that the
+    model was fitted to, so it tests the code that a fit here would run, not the fit.
+
+    Args:
+        model: A fitted :class:`~tabgan.TabGAN`, or a loaded one.
+        n_canaries: As in :func:`audit`.
+        progress: As in :func:`audit`.
+
+    Raises:
+        NotFittedError: it is not fitted.
+        PrivacyError: the fit was not private.
+    """
+    schema, privacy = model._check_fitted().encoder.schema, model.privacy_
+    if not privacy.is_private:
+        raise PrivacyError("audit: a fit with epsilon=None claims nothing. Fit with an epsilon.")
+    found = audit(
+        privacy.epsilon,
+        privacy.delta,
+        adversary_share=model.adversary_share if schema.targets else 0.0,
+        max_rows=privacy.unit.max_rows,
+        n_rows=schema.n_rows,
+        n_canaries=n_canaries,
+        n_targets=max(len(schema.targets), 1),
+        progress=progress,
+    )
+    cost = cost_of(privacy.entries).epsilon(privacy.delta)
+    name = f"the model's {len(privacy.entries):,} releases: epsilon, composed anew"
+    own = MechanismCheck(name, privacy.epsilon_spent, cost, 0.0, privacy.epsilon * (1 + 1e-9))
+    return replace(found, privacy_unit=privacy.unit.name, checks=(own, *found.checks))
 
 
 @dataclass(frozen=True)

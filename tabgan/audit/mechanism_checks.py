@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import torch
 from scipy import stats
 
@@ -19,9 +20,12 @@ from tabgan.privacy.accounting import SubsampledGaussian
 from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.doors.dpsgd import CHUNK, MAX_GRAD_NORM, PrivateSteps
 from tabgan.privacy.doors.measure import Measurer
+from tabgan.privacy.doors.measured_table import measure_table
+from tabgan.privacy.doors.private_metrics import Guesser, release_private_metrics
 from tabgan.privacy.filter import PrivacyFilter
-from tabgan.privacy.plan import Plan
+from tabgan.privacy.plan import Plan, make_plan, make_private_metrics_plan
 from tabgan.privacy.unit import PrivacyUnit
+from tabgan.schema import Categorical, Schema
 
 #: Probability that a check of a sound mechanism fails.
 FALSE_ALARM = 1e-5
@@ -31,6 +35,9 @@ CELLS, ROWS, STEPS = 4_000, 2_000, 10
 
 #: Practically no noise, but a number that the optimizer accepts; used only with a plan without privacy.
 _QUIET = 1e-9
+
+#: Columns of a table for private metrics, and times that all of their figures are measured.
+_WIDTH, _TIMES = 12, 25
 
 #: Codes of each of the two columns of a table for gradients.
 _SIDE = 20
@@ -67,10 +74,19 @@ def check_mechanisms(progress: Callable[[int, int], None] | None = None) -> tupl
         progress: Called with the number of checks done and the total.
     """
     checks: list[MechanismCheck] = []
-    for group in (_count_noise, _independence, _threshold, _clipping, _gradient_noise, _sampling):
+    groups = (
+        _count_noise,
+        _independence,
+        _threshold,
+        _clipping,
+        _gradient_noise,
+        _sampling,
+        _private_metrics,
+    )
+    for group in groups:
         checks += group()
         if progress:
-            progress(len(checks), 16)
+            progress(len(checks), 20)
     return tuple(checks)
 
 
@@ -193,3 +209,53 @@ def _sampling() -> Iterator[MechanismCheck]:
     yield MechanismCheck("batches: mean size", mean, float(sizes.mean()), mean - margin, mean + margin)
     low, high = (variance * bound / (runs - 1) for bound in stats.chi2.interval(1 - FALSE_ALARM, runs - 1))
     yield MechanismCheck("batches: variance of the size", variance, float(sizes.var(ddof=1)), low, high)
+
+
+class _MetricsGame:
+    """Private metrics of made-up columns of two values, of which the synthetic table shows the second alone."""
+
+    def __init__(self) -> None:
+        names = [f"column {place}" for place in range(_WIDTH)]
+        schema = Schema(
+            [Categorical(name=name, categories=("a", "b"), dtype="str", nullable=False) for name in names]
+        )
+        plan = make_plan(100.0, 0.5, has_discovery=False, adversary_share=0.0)
+        base = pd.DataFrame({name: np.repeat(["a", "b"], 50) for name in names})
+        self.encoder = measure_table(base, schema, plan, Measurer(PrivacyFilter(plan))).encoder
+        self._shown = self.encoder.transform(base[50:])
+
+    def figures(self, rows: int, units: int, plan: Plan) -> np.ndarray:
+        """Return all figures in rows: of 40 rows as the synthetic table shows, and units of ``rows`` others each."""
+        table = pd.DataFrame({name: ["b"] * 40 + ["a"] * (rows * units) for name in self.encoder.names})
+        if plan.unit.entity is not None:
+            table[plan.unit.entity] = [*range(40), *np.repeat(np.arange(40, 40 + units), rows)]
+        found = release_private_metrics(
+            table,
+            self.encoder,
+            self._shown,
+            1.0,
+            plan,
+            Measurer(PrivacyFilter(plan)),
+            pairs=[(j, j + 1) for j in range(_WIDTH - 1)],
+            triples=[(0, 1, 2)],
+            guesser=Guesser(0, lambda codes: codes[:, 1], int(1 - self._shown[0, 0])),
+        )
+        rest = (found.pairs, found.triples, found.correct, found.majority)
+        noisy = [*found.columns.values(), *(each for each in rest if each is not None)]
+        return np.array([[each.value, each.noise_stddev] for each in noisy])
+
+
+def _private_metrics() -> Iterator[MechanismCheck]:
+    """Yield checks of private metrics: a unit moves each by its rows at most, and their noise has the charged scale."""
+    game = _MetricsGame()
+    for rows in (1, 3):
+        unit = PrivacyUnit() if rows == 1 else PrivacyUnit("unit", rows)
+        quiet = Plan(None, 0.5, 0.0, math.inf, unit=unit)
+        given = rows if rows == 1 else rows + 1  # one too many, which bounding has to drop
+        without, exact = (game.figures(given, units, quiet)[:, 0] for units in (0, 1))
+        moved = float(np.abs(exact - without).max())
+        yield MechanismCheck(f"private metrics: change by a unit of {rows}", rows, moved, 0.01, rows + 1e-9)
+        plan = make_private_metrics_plan(1.0, 1e-6, unit)
+        drawn = [game.figures(given, 1, plan) for _ in range(_TIMES)]
+        noise = np.concatenate([(each[:, 0] - exact) / each[:, 1] for each in drawn])
+        yield scale_check(f"private metrics: noise over charged noise, units of {rows}", noise, 1.0)

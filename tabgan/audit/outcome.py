@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
-from tabgan._util.files import canonical, finite
+from tabgan._util.files import canonical, finite, parse
 from tabgan._util.printed import at_least, at_most
 from tabgan.audit.mechanism_checks import MechanismCheck
 from tabgan.audit.statistics import AuditBound, ExpectedBound
-from tabgan.errors import AuditError
+from tabgan.errors import AuditError, ConfigError
 from tabgan.evaluation.catalog import ENTRIES
 from tabgan.evaluation.metric import Figure, metric_of
 from tabgan.evaluation.result import Metric
@@ -112,3 +114,28 @@ class AuditResult:
     def to_json(self) -> str:
         """Return the result as JSON; a bound that is not finite is null."""
         return canonical(finite(self.to_dict()))
+
+    @classmethod
+    def from_json(cls, text: str) -> AuditResult:
+        """Return the result that :meth:`to_json` wrote.
+
+        Raises:
+            ConfigError: the text is something else, or of another version.
+        """
+        try:
+            told: dict[str, Any] = parse(text)
+            checks = tuple(MechanismCheck(**_without(each, "has_passed")) for each in told["checks"])
+            canaries = tuple(
+                CanaryResult(each["kind"], AuditBound(**each["bound"]), ExpectedBound(**each["expected"]))
+                for each in told["canaries"]
+            )
+            rest = _without(told, "epsilon_lower_bound", "has_passed", "failures", "checks", "canaries")
+            return cls(checks=checks, canaries=canaries, **rest)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            raise ConfigError(
+                "audit: expected the JSON of tabgan audit -o FILE.json, got something else, or that of another version."
+            ) from None
+
+
+def _without(told: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {key: value for key, value in told.items() if key not in names}

@@ -19,6 +19,7 @@ from tabgan.errors import ConfigError, DataError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tabgan.audit.outcome import AuditResult
     from tabgan.columns.kind import Column
     from tabgan.evaluation.gate import Gate
     from tabgan.io import CsvForm, DataSource
@@ -487,3 +488,24 @@ def read_like(path: Path | None, schema: Schema, form: CsvForm) -> pd.DataFrame 
             f"{path}: no column {lacking[0]!r}.{nearest(lacking[0], [str(c) for c in df.columns])}"
         )
     return read_text(df, schema)
+
+
+def write_audit(result: AuditResult, output: Path, name: str) -> None:
+    """Write an audit's result: a page for people, or JSON for the report."""
+    from tabgan.report.collect import today
+    from tabgan.report.comparisonpage import audit_page
+
+    is_page = output.suffix.lower() == ".html"
+    text = audit_page(result, f"Audit of {name}", today()) if is_page else result.to_json() + "\n"
+    io.write_text(text, output)
+
+
+def audit_of(path: Path | None) -> AuditResult | None:
+    """Return the audit in a JSON file; ``None`` for none.
+
+    Raises:
+        ConfigError: the file holds something else.
+    """
+    from tabgan.audit.outcome import AuditResult
+
+    return None if path is None else AuditResult.from_json(io.check_readable(path, "--audit").read_text())

@@ -96,6 +96,9 @@ def evaluate(
     gate: Annotated[
         str | None, typer.Option(help="YAML file of limits, or 'standard'. Exit code 3 if one is not met.")
     ] = None,
+    audit: Annotated[
+        Path | None, typer.Option(help="JSON of tabgan audit --model, which the report then shows.")
+    ] = None,
     target: Annotated[str | None, typer.Option(help="Column to be predicted.")] = None,
     na_value: NaValue = None,
     separator: Separator = None,
@@ -138,6 +141,7 @@ def evaluate(
 
         fitted = TabGAN.load(model)
         form |= options.with_form_of(fitted, form, "decimal", "encoding", "na_values")
+        audited = options.audit_of(audit)
         has_target = (target or fitted.schema_.target) is not None
         limits = None if gate is None else options.gate_of(gate, has_target=has_target)
         judged: Any = {
@@ -148,13 +152,14 @@ def evaluate(
         }
         judged["synthetic"] = options.read_like(synthetic, fitted.schema_, form)
         if real is None or holdout is None:
-            report = fitted.shareable_report(**judged)
+            report = fitted.shareable_report(audit=audited, **judged)
         else:
             with watcher_on_stderr() as watcher:
                 report = fitted.evaluate(
                     options.read_like(real, fitted.schema_, form),
                     options.read_like(holdout, fitted.schema_, form),
                     gate=limits,
+                    audit=audited,
                     private_metrics_epsilon=private_metrics_epsilon,
                     source_table=ledger and options.read_declared(source_table or real, declared, form),
                     progress=watcher.progress,

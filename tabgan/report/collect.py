@@ -17,6 +17,7 @@ from typing import Literal
 import pandas as pd
 
 from tabgan._util.validate import nearest
+from tabgan.audit.outcome import AuditResult
 from tabgan.errors import ConfigError, DataError, PrivacyError
 from tabgan.evaluation.gate import NO_GATE, Decision
 from tabgan.evaluation.result import ColumnResult, Evaluation
@@ -159,6 +160,7 @@ class ReportData:
         stated: The caller's statements about the original.
         losses: Values that no sample of the model shows, from released numbers.
         pairs: Joint shares of the pairs of columns whose association differs most; internal.
+        audit: An audit of the installation, on made-up tables; ``None`` for none.
     """
 
     title: str
@@ -179,6 +181,7 @@ class ReportData:
     further_targets: tuple[str, ...] = ()
     pairs: tuple[PairPicture, ...] = ()
     origin: Origin = "fit"
+    audit: AuditResult | None = None
 
     @property
     def who(self) -> WhoIsMissing:

@@ -1,4 +1,4 @@
-"""The page of a comparison, and its part for a notebook. All text is escaped; nothing on the page is run."""
+"""The pages of a comparison, with its part for a notebook, and of an audit. All text is escaped; nothing is run."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 import tabgan
+from tabgan._util.printed import at_least, at_most
+from tabgan.audit.outcome import AuditResult
 from tabgan.evaluation.catalog import GROUPS, Format
 from tabgan.evaluation.result import Interval
 from tabgan.report.comparison import MAX_COLUMNS, RULE, Cell, ComparedSystems, Row
@@ -61,6 +63,14 @@ def fragment_of(comparison: ComparedSystems) -> str:
     return _rendered(comparison, is_page=False)
 
 
+def audit_page(audit: AuditResult, title: str, created: str) -> str:
+    """Return an audit's result as one self-contained page."""
+    environment = _environment()
+    style = environment.get_template("comparison.css.j2").render(is_page=True).strip()
+    values: dict[str, Any] = {"audit": audit, "title": title, "created": created, "style": Markup(style)}
+    return environment.get_template("audit.html.j2").render(**values).strip() + "\n"
+
+
 def _rendered(comparison: ComparedSystems, *, is_page: bool) -> str:
     values: dict[str, Any] = {
         "data": comparison,
@@ -83,6 +93,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"shown": shown, "decimals": decimals, "count": lambda value: f"{value:,}"}
+    environment.filters |= {"at_least": at_least, "at_most": at_most}
     environment.globals |= {
         "interval_text": _interval_text,
         "max_columns": MAX_COLUMNS,

@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from tabgan._util.files import atomic_path
-from tabgan._util.printed import at_most
+from tabgan._util.printed import at_least, at_most
 from tabgan.errors import ConfigError
 from tabgan.evaluation.catalog import Format
 from tabgan.evaluation.result import Interval, Metric, SubgroupResult
@@ -99,6 +99,7 @@ def to_html(data: ReportData, *, summary: bool = False) -> str:
     private_metrics = data.private_metrics
     values = {
         "data": data,
+        "audit": data.audit,
         "is_whole": not summary,
         "who": data.who,
         "tiles": tiles(data),
@@ -151,6 +152,8 @@ def _environment() -> Environment:
         "short": short,
         "signed": signed,
         "isolated": isolated,
+        "at_least": at_least,
+        "at_most": at_most,
         "delta": lambda value: at_most(value, 3),
         "css": lambda text: Markup(text.replace("\\", "").replace('"', "")),  # of our own words alone
         "count": lambda value: f"{value:,}",

@@ -53,6 +53,7 @@ def to_json(data: ReportData) -> str:
         "ledger": data.ledger,
         "private_metrics_ledger": [] if private_metrics is None else group_ledger(private_metrics.entries),
         "evaluation": _evaluation(data),
+        "audit": None if data.audit is None else data.audit.to_dict(),
         "pictures": data.evaluation.pictures,
         "pairs": data.pairs,
         "columns": [

@@ -5,22 +5,26 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from typer.testing import CliRunner
 
-from tabgan.audit import audit, check_mechanisms, mechanism_checks, run_canaries
+from tabgan import Categorical, Schema, TabGAN
+from tabgan.audit import AuditResult, audit, audit_model, check_mechanisms, mechanism_checks, run_canaries
 from tabgan.audit.canaries import Design, coins
 from tabgan.audit.statistics import bound_from_scores
 from tabgan.cli.app import app
-from tabgan.errors import AuditError, ConfigError
+from tabgan.errors import AuditError, ConfigError, PrivacyError
 from tabgan.privacy.doors import dpsgd, mechanisms
 from tabgan.privacy.doors.contributions import BoundedTable, units_of
 from tabgan.privacy.doors.dpsgd import PrivateSteps
 from tabgan.privacy.doors.marginals import _Tables
 from tabgan.privacy.doors.release import _Door
+from tabgan.privacy.events import cost_of
 from tabgan.privacy.plan import ADVERSARY_BATCH, ADVERSARY_STEPS, make_plan
 from tabgan.privacy.unit import PrivacyUnit
+from tabgan.report import to_html, to_json
 
 SMALL = {"epsilon": 8.0, "delta": 1e-6, "adversary_share": 0.3, "n_canaries": 1_500}
 
@@ -138,6 +142,21 @@ class TestNegativeControls:
         names = failed_checks(audit(**SMALL))
         assert "counts: noise of standard deviation 25" in names
         assert factor > 1 or "canaries in counts: separation" in names
+
+    @pytest.mark.parametrize("factor", [2 / 3, 3 / 2])
+    def test_private_metrics_of_another_noise_than_was_charged(self, monkeypatch, factor):
+        sound = mechanisms.noisy_vector
+        monkeypatch.setattr(mechanisms, "noisy_vector", lambda values, stddev: sound(values, factor * stddev))
+        names = [check.name for check in mechanism_checks._private_metrics() if not check.has_passed]
+        assert names == [f"private metrics: noise over charged noise, units of {rows}" for rows in (1, 3)]
+
+    def test_private_metrics_of_rows_that_are_not_bounded(self, monkeypatch):
+        monkeypatch.setattr(
+            "tabgan.privacy.doors.private_metrics.bound_contributions",
+            lambda df, unit: BoundedTable(df, np.arange(len(df)), len(df)),
+        )
+        names = [check.name for check in mechanism_checks._private_metrics() if not check.has_passed]
+        assert names[0] == "private metrics: change by a unit of 3"
 
     def test_one_draw_for_a_whole_table(self, monkeypatch):
         """Pitfall 21."""
@@ -295,6 +314,63 @@ class TestCommand:
         assert "FAILED" in result.output
         assert json.loads((tmp_path / "audit.json").read_text())["has_passed"] is False
         assert "does not hold" in result.output
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    """Return the file of a small model of visits, whose unit is the person."""
+    df = pd.DataFrame({"who": np.arange(600) // 3, "a": ["x", "y", "z"] * 200})
+    schema = Schema([Categorical(name="a", categories=("x", "y", "z"))], entity="who", max_rows=2)
+    path = tmp_path_factory.mktemp("model") / "visits.tabgan"
+    TabGAN(epsilon=4.0, schema=schema, random_state=0).fit(df).save(path)
+    return path
+
+
+class TestModel:
+    """Of a fitted model: its own releases, and the installation with its arguments."""
+
+    def test_it_has_the_models_claims(self, path):
+        model = TabGAN.load(path)
+        result = audit_model(model, n_canaries=200)
+        assert (result.epsilon, result.privacy_unit) == (4.0, "entity (who), at most 2 rows each")
+        assert [found.kind for found in result.canaries] == ["counts"]  # no target, no critic
+        assert "releases: epsilon, composed anew" in result.checks[0].name
+        assert result.checks[0].observed == pytest.approx(model.privacy_.epsilon_spent)
+        assert AuditResult.from_json(result.to_json()) == result
+        shareable = model.shareable_report(audit=result)
+        assert "composed anew" in to_html(shareable.data)
+        assert json.loads(to_json(shareable.data))["audit"]["has_passed"]
+
+    def test_a_model_that_spent_more_than_it_promised(self, path, monkeypatch):
+        monkeypatch.setattr("tabgan.audit.cost_of", lambda entries: cost_of(entries * 20))
+        assert "composed anew" in audit_model(TabGAN.load(path), n_canaries=200).failures[0]
+
+    def test_a_model_that_claims_nothing(self):
+        model = TabGAN(epsilon=None).fit(pd.DataFrame({"a": ["x", "y"] * 50}))
+        with pytest.raises(PrivacyError, match="claims nothing"):
+            audit_model(model)
+
+    def test_its_page_and_its_json(self, path, tmp_path):
+        def run(*words):
+            return CliRunner().invoke(
+                app, [*words, "--canaries", "200"] if words[0] == "audit" else list(words)
+            )
+
+        page, told = tmp_path / "audit.html", tmp_path / "audit.json"
+        for output in (page, told):
+            done = run("audit", "--model", str(path), "-o", str(output))
+            assert done.exit_code == 0, done.output
+        assert "Audit of visits" in page.read_text()
+        assert "✓ Nothing disproves the claim." in page.read_text()
+        report = tmp_path / "report.html"
+        done = run("evaluate", str(path), "--shareable", "--audit", str(told), "-o", str(report))
+        assert done.exit_code == 0, done.output
+        assert "private metrics: change by a unit of 3" in report.read_text()
+        assert run("audit", "--model", str(path), "--max-rows", "3").exit_code == 2
+        (tmp_path / "no.json").write_text("{}")
+        done = run("evaluate", str(path), "--shareable", "--audit", str(tmp_path / "no.json"), "-o", "-")
+        assert done.exit_code == 2
+        assert "expected the JSON of tabgan audit" in done.output
 
 
 def test_each_target_of_a_fit_has_steps_that_are_attacked():

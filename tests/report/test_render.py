@@ -339,7 +339,8 @@ class TestJson:
         assert list(twin) == [
             "schema_version", "edition", "notice", "title", "created", "source", "controller", "contact", "author",
             "purpose", "recipient", "decision", "findings", "losses", "privacy", "private_metrics", "ledger",
-            "private_metrics_ledger", "evaluation", "pictures", "pairs", "columns", "origin", "target",
+            "private_metrics_ledger", "evaluation", "audit",
+            "pictures", "pairs", "columns", "origin", "target",
             "further_targets", "model", "versions",
         ]  # fmt: skip
 
