@@ -122,7 +122,7 @@ def _build(
     """Return the jobs in parsed YAML, and all their problems."""
     items, defaults, problems = _items(data)
     problems += _fixed(overrides, [defaults, *(item for _, item in items)])
-    jobs, families, stated = [], {}, set()
+    jobs, families, stated, heads = [], {}, set(), {}
     for raw in _expanded(items, defaults, path, problems, lines):
         stated |= {str(raw.name), raw.family}
         try:
@@ -140,9 +140,14 @@ def _build(
         if job:
             jobs.append(job)
             families[job.name] = raw.family
+            heads[job.name] = _line(lines, raw.place, "needs" if job.needs else "name")
     names = Counter(job.name for job in jobs)
-    problems += [f"job {name!r}: name: {count} jobs have it." for name, count in names.items() if count > 1]
-    jobs, in_vain = _in_order(jobs, families, stated)
+    problems += [
+        f"{heads[name]}job {name!r}: name: {count} jobs have it."
+        for name, count in names.items()
+        if count > 1
+    ]
+    jobs, in_vain = _in_order(jobs, families, stated, heads)
     return jobs, problems + in_vain
 
 
@@ -231,11 +236,11 @@ def _line(lines: Mapping[str, int], place: str, keys: str) -> str:
 
 
 def _in_order(
-    jobs: Sequence[Job], families: Mapping[str, str], stated: Collection[str]
+    jobs: Sequence[Job], families: Mapping[str, str], stated: Collection[str], heads: Mapping[str, str]
 ) -> tuple[list[Job], list[str]]:
     """Return the jobs, each after those that it needs, which are named in full, and the problems of these needs.
 
-    Needs of jobs that have problems of their own are left alone.
+    Needs of jobs that have problems of their own are left alone. ``heads`` begin the problems of jobs with their lines.
     """
     problems, needs = [], {}
     members: dict[str, list[str]] = {}
@@ -246,15 +251,17 @@ def _in_order(
         for found, need in named:
             if (not found and need not in stated) or job.name in found:
                 hint = " It cannot need itself." if found else nearest(need, list(families))
-                problems.append(f"job {job.name!r}: needs: no other job {need!r}.{hint}")
-        needs[job.name] = tuple(dict.fromkeys(name for found, _ in named for name in found))
+                problems.append(f"{heads[job.name]}job {job.name!r}: needs: no other job {need!r}.{hint}")
+        wanted = dict.fromkeys(name for found, _ in named for name in found if name != job.name)
+        needs[job.name] = tuple(wanted)
     ordered: list[Job] = []
     waiting, done = list(jobs), set[str]()
-    while waiting and not problems:
+    while waiting:
         ready = [job for job in waiting if set(needs[job.name]) <= done]
         if not ready:
             names = ", ".join(repr(job.name) for job in waiting)
-            problems.append(f"needs: the jobs {names} wait for each other. Drop one of their needs.")
+            head = heads[waiting[0].name]
+            problems.append(f"{head}needs: the jobs {names} wait for each other. Drop one of their needs.")
             break
         ordered += [replace(job, needs=needs[job.name]) for job in ready]
         done |= {job.name for job in ready}
@@ -331,7 +338,8 @@ def _explain(error: ValidationError, prefix: tuple[str, ...]) -> list[tuple[str,
         keys = prefix + tuple(str(key) for key in finding["loc"])
         where = ".".join(keys)
         cause = finding.get("ctx", {}).get("error")
-        rule = finding["msg"].removeprefix("Input should be ")
+        is_list = finding["type"] in ("tuple_type", "list_type")
+        rule = "a list" if is_list else finding["msg"].removeprefix("Input should be ")
         if isinstance(cause, ConfigError | SchemaError):
             lines += [(_place(line, where), line) for line in str(cause).splitlines()]
         elif finding["type"] == "unexpected_keyword_argument":

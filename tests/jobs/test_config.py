@@ -177,7 +177,7 @@ class TestProblems:
                 "source.format: expected 'csv', 'parquet', 'arrow' or 'excel', got",
             ),
             ("{path: people.csv, dtypes: {age: int65}}", "source.dtypes.age: expected a pandas dtype"),
-            ("{path: people.csv, na_values: x}", "source.na_values: expected a valid tuple, got 'x'"),
+            ("{path: people.csv, na_values: x}", "source.na_values: expected a list, got 'x'"),
             ("{path: ''}", "source.path: expected a path as text"),
             ("people.csv", "source: expected a mapping of keys and values, got 'people.csv'"),
             ("null", "source: expected a mapping of keys and values, got None"),

@@ -171,6 +171,14 @@ class TestNeeds:
         text = "- {name: %s, source: {path: people.csv}, needs: %s}\n"
         assert said in problems_of(load, text % ("a", first) + text % ("b", second))[0]
 
+    def test_that_cannot_be_met_are_all_told_with_their_lines(self, load):
+        item = "- name: %s\n  source: {path: people.csv}\n  needs: [%s]\n"
+        found = problems_of(load, item % ("a", "b") + item % ("b", "a") + item % ("c", "nope"))
+        assert [each.partition(": needs")[0] for each in found] == [
+            "jobs.yaml: line 9: job 'c'",
+            "jobs.yaml: line 3",
+        ]
+
     def test_of_an_only_job_come_with_it(self, load):
         item = "- {name: %s, source: {path: people.csv}, needs: [%s]}\n"
         load(item % ("a", "") + item % ("b", "a") + item % ("c", "b") + item % ("d", "a"))
