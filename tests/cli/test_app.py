@@ -194,7 +194,7 @@ class TestFitAndSample:
     def test_an_audit_is_told_the_plan_to_audit(self, monkeypatch):
         told = {}
 
-        def audit(epsilon, delta, **options):
+        def audit(epsilon=1.0, delta=1e-6, **options):
             told.update(options)
             return AuditResult(epsilon, delta, "row", (), (), 0.95, 1.0)
 
