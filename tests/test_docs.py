@@ -80,7 +80,7 @@ def test_what_the_standard_gate_holds_is_what_is_told():
     gate = Gate.standard(has_target=True)
     assert (gate.epsilon, gate.delta) == (10.0, 1e-5)
     within = {name for name, limit in gate.limits.items() if limit == Limit(0.1, is_relative=True)}
-    assert within == {"shapes", "tvd2", "tstr"}
+    assert within == {"shapes", "tvd2", "tstr", "missing_rows"}
     assert {name for name, limit in gate.limits.items() if limit == Limit(1.0)} == {"types", "dtypes"}
     assert gate.limits["exact_copies"] == Limit(0.01, is_relative=True)
 

@@ -15,7 +15,19 @@ from tabgan.columns import numerals, rounding
 from tabgan.columns.kind import BOOLEANS, NUMBERS, TEXT, Ballot, Column, Domain, check_objects, is_text_dtype
 from tabgan.columns.lattice import LIMIT, LatticeColumn, LatticeEncoder, Precision
 from tabgan.columns.multiples import COMMON, DECIMALS_OF, LEAST_DECIMALS, PARTS, coarsest, common_step
-from tabgan.columns.values import Dtype, float_of, floats, is_text, objects, short_float, shortest
+from tabgan.columns.values import (
+    Dtype,
+    are_widened,
+    dtype_ends,
+    float_of,
+    floats,
+    holds_integers,
+    integer_bits,
+    is_text,
+    objects,
+    short_float,
+    shortest,
+)
 from tabgan.errors import ConfigError, DataError, SchemaError
 
 #: Most decimals that are kept: values are multiples of 10**-decimals, and floats hold no more.
@@ -30,6 +42,9 @@ _REACH, _FINEST, _DIGITS = 100, 18, 6
 
 #: Room above the largest values that certainly occur, as a factor, before others are clipped.
 _ROOM = 8
+
+#: Cells of a vote on precision, for numbers as they are, and again for those that were widened.
+_N_PARTS = len(PARTS) + 1
 
 #: dtypes of numbers that are read from text.
 TEXT_INTEGER, TEXT_FLOAT = "Int64", "float64"
@@ -54,6 +69,8 @@ class Numeric(LatticeColumn):
             or ``"1.23E+03"``; ``None`` for numbers, and for numerals of a CSV. Values are what is written: ``12.5%`` is
             12.5. Samples are written in the same form.
         multiple_of: Values are multiples of it, such as 0.25 or 1000; ``None`` for all numbers with ``decimals``.
+        is_widened: True if a column of float64 holds numbers that were float32 before, 2.0399999618530273 for 2.04, and
+            samples are to; the vote on decimals finds it for columns of open precision.
     """
 
     kind: Literal["numeric"] = "numeric"
@@ -63,6 +80,7 @@ class Numeric(LatticeColumn):
     multiple_of: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     out_of_range: Literal["clip", "error"] = "clip"
     objects: Literal["decimal"] | None = None
+    is_widened: bool | None = None
 
     quantity: ClassVar[str | None] = "a number"
     is_regressed: ClassVar[bool] = True
@@ -196,7 +214,7 @@ class Numeric(LatticeColumn):
         return self if is_written else super().with_table_dtype(dtype, is_read_from_text)
 
     def with_implied_precision(self) -> Numeric:
-        is_integer = self.dtype is not None and _is_integer(self.dtype)
+        is_integer = self.dtype is not None and holds_integers(self.dtype)
         return self.with_(decimals=0) if is_integer and not self.has_precision else self
 
     def with_final_dtype(self) -> Numeric:
@@ -215,16 +233,25 @@ class Numeric(LatticeColumn):
             ]
             written = [form.decimals(text) if isinstance(text, str) else 0 for text in texts]
             places = [PARTS.index(10**d) if 10**d in PARTS else len(PARTS) for d in written]
-            return np.bincount(np.array(places, dtype=np.int64), minlength=len(PARTS) + 1)
-        values = values[~np.isnan(values)]
+            return np.bincount(np.array(places, dtype=np.int64), minlength=2 * _N_PARTS)
+        present, widened = ~np.isnan(values), are_widened(series)
         needed = coarsest(values, short_float(pd.api.types.pandas_dtype(self.dtype or "float64")))
-        return np.bincount(needed, minlength=len(PARTS) + 1)
+        needed[widened] = coarsest(values[widened], np.dtype(np.float32)) + _N_PARTS
+        return np.bincount(needed[present], minlength=2 * _N_PARTS)
 
     def with_precision(self, finest: int) -> Numeric:
         return self._with_part(PARTS[finest]) if finest < len(PARTS) else self.with_finest_precision()
 
     def with_voted_precision(self, vote: np.ndarray, surely: float, likely: float) -> Numeric:
-        """Return the column with the coarsest step that all voted ones are multiples of; see the base's thresholds."""
+        """Return the column with the coarsest step that all voted ones are multiples of; see the base's thresholds.
+
+        Numbers that were widened have cells of their own, the second half.
+        """
+        plain, widened = np.split(vote, 2)
+        if widened.max() > surely and widened.sum() > plain.sum():
+            merged = np.r_[np.maximum(plain, widened), np.zeros(_N_PARTS)]
+            return self.with_(is_widened=True).with_voted_precision(merged, surely, likely)
+        vote = np.maximum(plain, widened)
         real = np.flatnonzero(vote > surely)
         if not len(real):
             return super().with_voted_precision(vote, surely, likely)
@@ -276,12 +303,12 @@ class Numeric(LatticeColumn):
             return np.rint(np.where(present, values, 0.0) * self._scale), present
 
     def with_range_axis(self) -> tuple[Numeric, np.ndarray]:
-        is_integer = _is_integer(self.dtype)
+        is_integer = holds_integers(self.dtype)
         is_fine = self.decimals is not None and self.decimals >= MAX_DECIMALS
         column = self.with_(decimals=None, multiple_of=10.0**-_FINEST) if is_fine else self
-        reach = _integer_bits(self.dtype) if is_integer else _REACH + math.log2(column._scale)
+        reach = integer_bits(self.dtype) if is_integer else _REACH + math.log2(column._scale)
         powers = 2.0 ** np.arange(0, math.ceil(reach) + 1)
-        low, high = (end * column._scale for end in _dtype_ends(self.dtype))
+        low, high = (end * column._scale for end in dtype_ends(self.dtype))
         edges = np.concatenate([[-powers[-1]], 1.0 - powers[::-1], powers])
         return column, np.unique(np.clip(edges, low, high + 1))
 
@@ -348,7 +375,7 @@ class Numeric(LatticeColumn):
         return _snapped(low, np.ceil), _snapped(high, np.floor)
 
     def dtype_range(self) -> tuple[int, int]:
-        low, high = (end * self._scale for end in _dtype_ends(self.dtype))
+        low, high = (end * self._scale for end in dtype_ends(self.dtype))
         return int(max(1 - LIMIT, low)), int(min(LIMIT - 1, high))
 
     def bounds_of(self, low: int, high: int) -> tuple[float, float]:
@@ -392,7 +419,7 @@ class Numeric(LatticeColumn):
         if (
             (self.decimals or self.step % 1)
             and self.fits_dtype(pd.api.types.pandas_dtype(self.dtype))
-            and _is_integer(self.dtype)
+            and holds_integers(self.dtype)
         ):
             found = (
                 f"decimals: {self.decimals} do" if self.decimals else f"multiple_of: {self.multiple_of} does"
@@ -484,6 +511,9 @@ class NumericEncoder(LatticeEncoder):
             if values.dtype.kind == "i":
                 exact = np.rint(exact)
             values = np.where(np.isnan(exact), values, exact).astype(values.dtype)
+        if self.column.is_widened and values.dtype == np.float64:
+            single = np.clip(values, *dtype_ends("float32")).astype(np.float32)
+            return self._written(single.astype(np.float64))
         return self._written(values)
 
     def _written(self, values: np.ndarray) -> np.ndarray:
@@ -554,28 +584,6 @@ def _shape_of(value: Any, _: bool) -> str | None:
 
 def _is_no_text(value: Any, _: bool) -> bool:
     return not isinstance(value, str)
-
-
-def _dtype_ends(dtype: str | None) -> tuple[float, float]:
-    """Return the smallest and the largest number that a dtype can hold, infinite for objects."""
-    resolved = pd.api.types.pandas_dtype(dtype or "object")
-    base = getattr(resolved, "numpy_dtype", resolved)
-    if pd.api.types.is_bool_dtype(resolved):
-        return 0, 1
-    if isinstance(base, np.dtype) and base.kind in "iu":
-        return int(np.iinfo(base).min), int(np.iinfo(base).max)
-    if isinstance(base, np.dtype) and base.kind == "f":
-        return float(np.finfo(base).min), float(np.finfo(base).max)
-    return -math.inf, math.inf
-
-
-def _integer_bits(dtype: str | None) -> int:
-    """Return the power of two up to which integers of a dtype are looked for."""
-    return min(math.ceil(math.log2(_dtype_ends(dtype)[1])), 63)
-
-
-def _is_integer(dtype: str | None) -> bool:
-    return bool(pd.api.types.is_integer_dtype(pd.api.types.pandas_dtype(dtype or "object")))
 
 
 def _decimals_of(bounds: tuple[float, float] | None) -> int:

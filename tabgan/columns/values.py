@@ -7,6 +7,7 @@ neighbours: one row more changes no other row. Nothing here raises on a value; o
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
@@ -66,13 +67,44 @@ MISSING_WORDS = frozenset(
 #: Floats of less than double precision, with the digits that each always keeps, and those that tell all apart.
 _SHORT = {np.dtype(np.float16): (3, 5), np.dtype(np.float32): (6, 9)}
 
+#: Share of a number that is lost when it is written with 15 digits.
+_WRITTEN = 5e-15
+
 
 def floats(series: pd.Series) -> np.ndarray:
     """Return ``(rows,)`` float64, NaN where a value is missing, infinite, or not a number.
 
     Text is read as Python reads a number, for tables that come as text. A float of less than double precision is the
-    shortest decimal that it stands for, as a CSV would hold it: 0.1, and not 0.10000000149.
+    shortest decimal that it stands for, as a CSV would hold it: 0.1, and not 0.10000000149; so is one that was widened
+    to double precision, see :func:`are_widened`.
     """
+    values = _stored(series)
+    is_widened = _is_widened(values)
+    if is_widened.any():
+        values[is_widened] = shortest(values[is_widened], np.dtype(np.float32))
+    return values
+
+
+def are_widened(series: pd.Series) -> np.ndarray:
+    """Return ``(rows,)`` true for numbers of double precision that were floats of single precision before.
+
+    Statistical programs store 2.04 as a float of 32 bits; widened to 64 it is 2.0399999618530273. Each cell is judged
+    by itself: a float of 32 bits holds it, up to what 15 digits of a CSV lose, and no decimal of nine places is it. Any
+    other is taken for one once in a million times, and then moves by less than one part in ten million.
+    """
+    return _is_widened(_stored(series))
+
+
+def _is_widened(values: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore", invalid="ignore"):  # a warning would tell of a value
+        off = np.abs(values.astype(np.float32).astype(np.float64) - values)
+        is_single: np.ndarray = off <= _WRITTEN * np.abs(values)
+    is_single[is_single] = values[is_single].round(9) != values[is_single]
+    return is_single
+
+
+def _stored(series: pd.Series) -> np.ndarray:
+    """Return ``(rows,)`` float64 as the cells hold them, those of less than double precision as decimals."""
     if isinstance(series.dtype, np.dtype) and series.dtype.kind in "cmM":
         return np.full(len(series), np.nan)
     if pd.api.types.is_numeric_dtype(series.dtype):
@@ -105,6 +137,29 @@ def short_float(dtype: Dtype) -> np.dtype | None:
     """Return NumPy's dtype of the floats of a resolved dtype if they have less than double precision."""
     base = getattr(dtype, "numpy_dtype", dtype)
     return base if isinstance(base, np.dtype) and base in _SHORT else None
+
+
+def dtype_ends(dtype: str | None) -> tuple[float, float]:
+    """Return the smallest and the largest number that a dtype can hold, infinite for objects."""
+    resolved = pd.api.types.pandas_dtype(dtype or "object")
+    base = getattr(resolved, "numpy_dtype", resolved)
+    if pd.api.types.is_bool_dtype(resolved):
+        return 0, 1
+    if isinstance(base, np.dtype) and base.kind in "iu":
+        return int(np.iinfo(base).min), int(np.iinfo(base).max)
+    if isinstance(base, np.dtype) and base.kind == "f":
+        return float(np.finfo(base).min), float(np.finfo(base).max)
+    return -math.inf, math.inf
+
+
+def integer_bits(dtype: str | None) -> int:
+    """Return the power of two up to which integers of a dtype are looked for."""
+    return min(math.ceil(math.log2(dtype_ends(dtype)[1])), 63)
+
+
+def holds_integers(dtype: str | None) -> bool:
+    """Return true for the name of a dtype of integers."""
+    return bool(pd.api.types.is_integer_dtype(pd.api.types.pandas_dtype(dtype or "object")))
 
 
 def shortest(values: np.ndarray, short: np.dtype | None) -> np.ndarray:

@@ -136,5 +136,5 @@ def test_decimals_are_those_that_are_written():
     column = Numeric(name="x", dtype="object", format="$1,234.5")
     series = pd.Series(["$5.00", "$1,000.00", "$7", "x", None, "$0.1234567"], dtype=object)
     counts = column.precision_counts(series).tolist()
-    assert (counts[PARTS.index(1)], counts[PARTS.index(100)], counts[-1]) == (1, 2, 1)
+    assert (counts[PARTS.index(1)], counts[PARTS.index(100)], counts[len(PARTS)]) == (1, 2, 1)
     assert sum(counts) == 4

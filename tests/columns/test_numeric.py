@@ -13,6 +13,7 @@ from tabgan.columns import spans as spans_
 from tabgan.columns.lattice import LIMIT
 from tabgan.columns.multiples import progression
 from tabgan.columns.numeric import PARTS, common_step
+from tabgan.columns.values import are_widened, floats
 from tabgan.errors import SchemaError
 from tabgan.schema import Numeric, Schema
 
@@ -47,6 +48,9 @@ def voted(values, **fields) -> Numeric:
         (RNG.random(500) * 1e-12, 9, None),
         (RNG.normal(0, 1e8, 500), 9, None),
         ((DAYS / 3).astype("float32"), None, 1 / 3),
+        ((DAYS / 100).astype("float32").astype("float64"), 2, None),
+        ((DAYS / 3).astype("float32").astype("float64"), None, 1 / 3),
+        (np.log1p(DAYS).astype("float32").astype("float64"), 9, None),
     ],
 )
 def test_the_coarsest_step_that_holds_all_votes(values, decimals, multiple_of):
@@ -60,7 +64,60 @@ def test_each_value_votes_by_itself_and_once():
     each = sum(column.precision_counts(pd.Series([value])) for value in values)
     np.testing.assert_array_equal(column.precision_counts(pd.Series(values)), each)
     assert each.sum() == len(values)
-    assert len(each) == len(PARTS) + 1
+    assert len(each) == 2 * (len(PARTS) + 1)
+
+
+class TestWidened:
+    """Floats of 32 bits in a column of 64: what statistical programs store."""
+
+    STORED = (DAYS / 100).astype("float32").astype("float64")
+
+    def test_each_is_read_as_the_decimal_that_it_stands_for(self):
+        cells = pd.Series(
+            [
+                float(np.float32(2.04)),
+                2.04,
+                0.1 + 0.2,
+                2.0**-11,
+                16_777_217.0,
+                float(np.float32(1e-8)),
+                np.nan,
+            ]
+        )
+        expected = [2.04, 2.04, 0.1 + 0.2, 2.0**-11, 16_777_217.0, 1e-8, np.nan]
+        np.testing.assert_array_equal(floats(cells), expected)
+        np.testing.assert_array_equal(floats(cells.astype(object)), expected)
+        assert are_widened(cells).tolist() == [True, False, False, True, False, True, False]
+
+    def test_reading_leaves_the_frame_as_it_is(self):
+        cells = pd.Series(self.STORED.copy())
+        floats(cells)
+        np.testing.assert_array_equal(cells, self.STORED)
+
+    @pytest.mark.parametrize("cells", [STORED, np.log1p(DAYS).astype("float32").astype("float64")])
+    def test_samples_are_widened_as_the_column_is(self, cells):
+        column = voted(cells)
+        assert column.is_widened
+        low, high = column.to_lattice(pd.Series(cells))[0][[cells.argmin(), cells.argmax()]]
+        edges = np.linspace(low, high + 1, 50).astype(np.int64)
+        encoder = column.with_range(int(low), int(high)).lattice_encoder(edges)
+        back = encoder.inverse_transform(encoder.transform(pd.Series(cells)), RNG)
+        assert back.dtype == np.float64
+        np.testing.assert_array_equal(back, back.astype("float32"))
+        assert encoder.contains(pd.Series(cells))
+
+    def test_decimals_come_back_to_the_bit(self):
+        column = voted(self.STORED)
+        low, high = column.to_lattice(pd.Series(self.STORED))[0][[self.STORED.argmin(), self.STORED.argmax()]]
+        encoder = column.with_range(int(low), int(high)).encoder()
+        back = encoder.inverse_transform(encoder.transform(pd.Series(self.STORED)), RNG)
+        np.testing.assert_array_equal(back, self.STORED)
+
+    @pytest.mark.parametrize(
+        "cells", [DAYS / 100, DAYS * 1.0, RNG.normal(size=500), np.r_[STORED[:99], DAYS / 100]]
+    )
+    def test_others_are_not(self, cells):
+        assert not voted(cells).is_widened
 
 
 @pytest.mark.parametrize("values", [2000 + DAYS / 12, DAYS / 4, DAYS / 60, DAYS / 3, DAYS / 20])
