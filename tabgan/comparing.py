@@ -38,7 +38,7 @@ def compare(
     target: str | None = None,
     rules: Sequence[Rule] = (),
     gate: Gate | Mapping[str, object] | str | None = None,
-    title: str = "comparison",
+    title: str = "Comparison of synthetic tables",
     created: str | None = None,
     random_state: int = 0,
     progress: Progress | bool | None = None,

@@ -353,7 +353,7 @@ class TabGAN(NotebookMixin, PlannerMixin, SamplerMixin[TableT], BaseEstimator):
         ledger: LedgerConfig | str | Path | None = None,
         checkpoint: str | Path | None = None,
         source_table: object = None,
-        title: str = "evaluation",
+        title: str = "Evaluation",
         about: Mapping[str, str] | None = None,
         created: str | None = None,
         stated: Mapping[str, str | None] | None = None,
@@ -420,8 +420,9 @@ class TabGAN(NotebookMixin, PlannerMixin, SamplerMixin[TableT], BaseEstimator):
         headings = fitted.answer.headings
         real, holdout = as_named(real, headings), as_named(holdout, headings)
         synthetic, source_table = as_named(synthetic, headings), as_named(source_table, headings)
-        real, holdout = as_frame(real, self.schema_), as_frame(holdout, self.schema_)
-        synthetic, source_table = as_frame(synthetic, self.schema_), as_frame(source_table, self.schema_)
+        real, holdout = as_frame(real, self.schema_, "real"), as_frame(holdout, self.schema_, "holdout")
+        synthetic = as_frame(synthetic, self.schema_, "synthetic")
+        source_table = as_frame(source_table, self.schema_, "source_table")
         subject = self._subject(synthetic, target, title, random_state, about, created, stated, declared)
         limits = Gate.of(gate, has_target=subject.schema.target is not None)
         terms = None
@@ -462,7 +463,7 @@ class TabGAN(NotebookMixin, PlannerMixin, SamplerMixin[TableT], BaseEstimator):
         synthetic: pd.DataFrame | None = None,
         target: str | None = None,
         audit: AuditResult | None = None,
-        title: str = "evaluation",
+        title: str = "Evaluation",
         created: str | None = None,
         stated: Mapping[str, str | None] | None = None,
         random_state: int = 0,

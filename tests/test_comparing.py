@@ -73,7 +73,7 @@ def test_progress_is_of_all_systems():
         (GOOD, ConfigError, "systems: expected a mapping .* a DataFrame"),
         ({1: GOOD}, ConfigError, "systems: expected names that are text"),
         (["a/x.csv", "b/x.csv"], ConfigError, "two are called 'x'"),
-        ({"good": "nowhere.csv"}, ConfigError, "system 'good': source: no file"),
+        ({"good": "nowhere.csv"}, ConfigError, "system 'good': no file"),
         ({"good": 5}, DataError, "system 'good': expected a table, got int"),
         ({"model": tabgan.TabGAN()}, NotFittedError, "not fitted yet"),
     ],

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 EXIT_CODES = (
     (0, "success"),
     (1, "something failed: a job, a check, a claim of the audit"),
-    (2, "an argument, a file of jobs or a schema is wrong"),
+    (2, "an argument or a file is wrong, and nothing was spent"),
     (3, "a gate refused a release"),
     (130, "interrupted"),
 )

@@ -1,6 +1,6 @@
 """The command line: parse, call, exit code.
 
-Exit codes: 0 success, 1 something failed, 2 the arguments, a configuration file or a schema are wrong, 3 a gate refused
+Exit codes: 0 success, 1 something failed, 2 an argument or a file is wrong and nothing was spent, 3 a gate refused
 a release.
 """
 
@@ -43,6 +43,9 @@ from tabgan.cli.parts import (
     SourceArgument,
     SourceFormat,
     TableName,
+    WrittenDecimal,
+    WrittenEncoding,
+    WrittenSeparator,
     check_output,
     exits,
     is_printed,
@@ -225,9 +228,9 @@ def sample(
         str | None,
         typer.Option(help="Name of a further column, true in every row, that says that it is synthetic."),
     ] = None,
-    separator: Separator = None,
-    decimal: DecimalMark = None,
-    encoding: Encoding = None,
+    separator: WrittenSeparator = None,
+    decimal: WrittenDecimal = None,
+    encoding: WrittenEncoding = None,
     format: Annotated[
         str | None, typer.Option(help="Format of a folder's files: parquet (by default), csv or arrow.")
     ] = None,

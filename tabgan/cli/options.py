@@ -420,15 +420,13 @@ def open_sources(
         form: Options of CSVs.
 
     Raises:
-        ConfigError: one cannot be opened, or none is a CSV though options are given.
+        ConfigError, DataError: one cannot be opened, or none is a CSV though options are given.
     """
     unstated: Any = {"separator": "auto"} | form
     opened = []
     for where, (source, query) in sources.items():
-        try:
+        with io.called(where):
             opened.append(io.open_table(source, query=query, schema=declared, **unstated))
-        except ConfigError as error:
-            raise ConfigError(f"{where}: {error}") from None
     if form and not any(each.form for each in opened):
         option = "--" + next(iter(form)).replace("na_values", "na-value")
         raise ConfigError(f"{option}: expected a CSV beside it, got none. Leave it out.")
@@ -475,17 +473,18 @@ def check_evaluate(
         )
 
 
-def read_like(path: Path | None, schema: Schema, form: CsvForm) -> pd.DataFrame | None:
+def read_like(path: Path | None, schema: Schema, form: CsvForm, where: str) -> pd.DataFrame | None:
     """Return a table with a schema's columns, text where they are read as text; ``None`` without a path."""
     from tabgan.columns.kind import read_text
 
     if path is None:
         return None
-    df = io.read_table(path, as_text=True, schema=schema, **form)
+    with io.called(where):
+        df = io.read_table(path, as_text=True, schema=schema, **form)
     lacking = [name for name in schema.names if name not in df.columns]
     if lacking:
         raise DataError(
-            f"{path}: no column {lacking[0]!r}.{nearest(lacking[0], [str(c) for c in df.columns])}"
+            f"{where}: {str(path)!r} has no column {lacking[0]!r}.{nearest(lacking[0], [str(c) for c in df.columns])}"
         )
     return read_text(df, schema)
 

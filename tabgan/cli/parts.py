@@ -14,7 +14,7 @@ from rich.console import Console
 
 from tabgan import io
 from tabgan._util.files import finite
-from tabgan.errors import ConfigError, SchemaError
+from tabgan.errors import ConfigError, DataError, ModelFileError, SchemaError
 
 if TYPE_CHECKING:
     from tabgan.jobs.executors import Watcher
@@ -50,21 +50,24 @@ NaValue = Annotated[
         "and the like, but not in columns of text, where they are values."
     ),
 ]
-Separator = Annotated[
-    str | None,
-    typer.Option(
-        help="Character between a CSV's fields, or tab, or space. By default found in the header line; in a sample, "
-        "that of the CSV of the fit."
-    ),
-]
-DecimalMark = Annotated[
-    str | None, typer.Option("--decimal", help="Decimal mark of a CSV's numbers: . (by default) or a comma.")
-]
+_FIELDS, _MARK, _BYTES = (
+    "Character between a CSV's fields, or tab, or space",
+    "Decimal mark of a CSV's numbers, a point or a comma",
+    "Encoding of a CSV, such as cp1252",
+)
+Separator = Annotated[str | None, typer.Option(help=f"{_FIELDS}. By default found in the header line.")]
+DecimalMark = Annotated[str | None, typer.Option("--decimal", help=f"{_MARK}. By default a point.")]
 Encoding = Annotated[
-    str | None,
-    typer.Option(help="Encoding of a CSV, such as cp1252; by default UTF-8, or what its mark says."),
+    str | None, typer.Option(help=f"{_BYTES}. By default UTF-8, or that of the mark at its start.")
 ]
+_AS_FITTED = "By default that of the CSV of the fit."
+WrittenSeparator = Annotated[str | None, typer.Option("--separator", help=f"{_FIELDS}. {_AS_FITTED}")]
+WrittenDecimal = Annotated[str | None, typer.Option("--decimal", help=f"{_MARK}. {_AS_FITTED}")]
+WrittenEncoding = Annotated[str | None, typer.Option("--encoding", help=f"{_BYTES}. {_AS_FITTED}")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
+
+#: Errors of arguments and files, which exit with 2 if nothing was spent; all others are failures.
+_WRONG_INPUT = (ConfigError, SchemaError, DataError, ModelFileError)
 
 #: Options that the running command was given; emptied when it ends.
 _ASKED: set[str] = set()
@@ -148,9 +151,12 @@ def exits(debug: bool) -> Iterator[None]:
     except Exception as error:
         from tabgan.cli.terminal import show_error
         from tabgan.jobs.executors import describe_error, trace_of
+        from tabgan.privacy.filter import SPENT
 
-        show_error(Console(stderr=True), describe_error(error), trace_of(error) if debug else "")
-        raise typer.Exit(2 if isinstance(error, ConfigError | SchemaError) else 1) from None
+        said = describe_error(error)
+        show_error(Console(stderr=True), said, trace_of(error) if debug else "")
+        is_wrong_input = isinstance(error, _WRONG_INPUT) and SPENT not in said
+        raise typer.Exit(2 if is_wrong_input else 1) from None
     finally:
         _ASKED.clear()
 

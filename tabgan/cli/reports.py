@@ -150,14 +150,14 @@ def evaluate(
             "random_state": random_state or 0,
             "stated": stated,
         }
-        judged["synthetic"] = options.read_like(synthetic, fitted.schema_, form)
+        judged["synthetic"] = options.read_like(synthetic, fitted.schema_, form, "--synthetic")
         if real is None or holdout is None:
             report = fitted.shareable_report(audit=audited, **judged)
         else:
             with watcher_on_stderr() as watcher:
                 report = fitted.evaluate(
-                    options.read_like(real, fitted.schema_, form),
-                    options.read_like(holdout, fitted.schema_, form),
+                    options.read_like(real, fitted.schema_, form, "--real"),
+                    options.read_like(holdout, fitted.schema_, form, "--holdout"),
                     gate=limits,
                     audit=audited,
                     private_metrics_epsilon=private_metrics_epsilon,
@@ -301,7 +301,7 @@ def compare(
         Path | None, typer.Option(help="YAML schema: kinds, domains and rules that are known.")
     ] = None,
     target: Annotated[str | None, typer.Option(help="Column to be predicted.")] = None,
-    title: Annotated[str, typer.Option(help="Title of the page.")] = "comparison",
+    title: Annotated[str, typer.Option(help="Title of the page.")] = "Comparison of synthetic tables",
     real_query: RealQuery = None,
     holdout_query: HoldoutQuery = None,
     na_value: NaValue = None,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         form_in_full,
     )
     from tabgan.io.file_source import FileFormat, files_at, format_at
-    from tabgan.io.opening import as_frame, for_fit, is_database, open_table
+    from tabgan.io.opening import as_frame, called, for_fit, is_database, open_table
     from tabgan.io.remote import is_url
     from tabgan.io.sinks import check_inner, check_writable, staged_folder, write_table, write_text
     from tabgan.io.sources import (
@@ -42,6 +42,7 @@ __all__ = [
     "Format",
     "answer_as",
     "as_frame",
+    "called",
     "check_answer",
     "check_database",
     "check_decimal",
@@ -86,7 +87,7 @@ __getattr__, __dir__ = lazy_names(
         "files_at": "tabgan.io.file_source",
         "is_url": "tabgan.io.remote",
     }
-    | dict.fromkeys(["as_frame", "for_fit", "is_database", "open_table"], "tabgan.io.opening")
+    | dict.fromkeys(["as_frame", "called", "for_fit", "is_database", "open_table"], "tabgan.io.opening")
     | dict.fromkeys(
         ["check_inner", "check_writable", "staged_folder", "write_table", "write_text"], "tabgan.io.sinks"
     ),

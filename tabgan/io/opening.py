@@ -13,7 +13,7 @@ import pandas as pd
 
 from tabgan._util.validate import one_of
 from tabgan.columns.kind import read_text
-from tabgan.errors import ConfigError, DataError, SourceError
+from tabgan.errors import ConfigError, DataError, SchemaError, SourceError
 from tabgan.io.arrow_source import native, of_memory
 from tabgan.io.data_source import DataSource, Reading, in_one_frame, joined
 from tabgan.io.databases import is_adbc, is_duckdb, of_duckdb_file, of_query
@@ -135,21 +135,31 @@ def _check_unused(needed: str, **given: object) -> None:
             raise ConfigError(f"{name}: expected {needed} beside it. Leave it out.")
 
 
-def as_frame(table: object, schema: Schema | None = None, *, reads_text: bool = True) -> Any:
+@contextmanager
+def called(where: str) -> Iterator[None]:
+    """Have errors about a source begin with the caller's word for it, such as an option, and not with ``source``."""
+    try:
+        yield
+    except (ConfigError, DataError, SchemaError) as error:
+        raise type(error)(f"{where}: {str(error).removeprefix('source: ')}") from None
+
+
+def as_frame(table: object, schema: Schema | None = None, where: str = "source") -> Any:
     """Return a table of any kind in memory; a pandas frame as it is.
 
     Args:
         table: The table; ``None`` stays so.
-        schema: Kinds of the columns, as far as they are known.
-        reads_text: Flag: have text without types stand for the values of the schema's columns.
+        schema: Kinds of the columns, as far as they are known; text without types stands for their values.
+        where: The table's name in messages.
     """
     if isinstance(table, pd.DataFrame):
         return named_columns_of(table)
     if table is None:
         return table
-    source = open_table(table, schema=schema)
-    frame = in_one_frame(source)
-    return read_text(frame, schema) if reads_text and source.untyped_text and schema is not None else frame
+    with called(where):
+        source = open_table(table, schema=schema)
+        frame = in_one_frame(source)
+    return read_text(frame, schema) if source.untyped_text and schema is not None else frame
 
 
 @contextmanager

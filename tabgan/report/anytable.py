@@ -16,7 +16,7 @@ from tabgan._util.files import is_safetensors
 from tabgan._util.progress import Progress, check_progress
 from tabgan.columns.kind import read_text
 from tabgan.errors import ConfigError, DataError, SchemaError
-from tabgan.io import in_one_frame, open_table
+from tabgan.io import called, in_one_frame, open_table
 from tabgan.privacy.filter import PrivacyStatement
 from tabgan.report.collect import Stated, collect, today
 from tabgan.report.document import Report
@@ -121,11 +121,9 @@ def frame_of(table: object, name: str, schema: Schema | None = None) -> tuple[pd
         raise DataError(
             f"{name}: expected a table, got {type(table).__name__}. Give a frame, or the path of a file."
         )
-    try:
+    with called(name):
         source = open_table(table, schema=_known(schema, table))
         frame = in_one_frame(source)
-    except (ConfigError, DataError, SchemaError) as error:
-        raise type(error)(f"{name}: {error}") from None
     if frame.shape[0] == 0 or frame.shape[1] == 0:
         raise DataError(f"{name}: expected a table with rows and columns, got one of {_size(frame)}.")
     return frame, source.untyped_text
@@ -205,7 +203,7 @@ def report(
     rules: Sequence[Rule] = (),
     subgroups: Sequence[str] | None = None,
     gate: Gate | Mapping[str, object] | str | None = None,
-    title: str = "report",
+    title: str = "Report",
     about: Mapping[str, str] | None = None,
     created: str | None = None,
     stated: Mapping[str, str | None] | None = None,

@@ -191,6 +191,11 @@ class ComparedSystems:
         """Groups that have figures."""
         return tuple(group for group in GROUPS if any(row.group == group for row in self.rows))
 
+    @property
+    def counted_groups(self) -> tuple[Group, ...]:
+        """Groups in which a figure shows a difference."""
+        return tuple(group for group in self.groups if self.n_told(group))
+
     @cached_property
     def columns(self) -> tuple[tuple[str, float | None, tuple[float | None, ...]], ...]:
         """Columns with their reference and each system's distance, the largest distance first."""

@@ -49,14 +49,14 @@ def test_given_cells_stay_and_the_others_are_drawn(model_file, tmp_path):
 def test_what_cannot_be_completed_is_refused_without_a_cell(model_file, tmp_path):
     rows, out = tmp_path / "rows.csv", tmp_path / "out.csv"
     rows.write_text(f"age,plan\n{SECRET},pro\n")
-    said = run("complete", model_file, rows, "-o", out, code=1).output
+    said = run("complete", model_file, rows, "-o", out, code=2).output
     assert "column 'age': 1 given cells cannot be read as numeric" in said
     assert SECRET not in said
     assert not out.exists()
     rows.write_text("wage\n3\n")
     assert "no column 'wage'" in run("complete", model_file, rows, "-o", out, code=2).output
     rows.write_text("age\n500\n")
-    run("complete", model_file, rows, "-o", out, code=1)
+    run("complete", model_file, rows, "-o", out, code=2)
     run("complete", model_file, rows, "-o", out, "--unknown", "ignore")
     assert pd.read_csv(out).age.tolist() == [500]
     assert "exists" in run("complete", model_file, rows, "-o", out, code=2).output

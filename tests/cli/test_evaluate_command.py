@@ -278,7 +278,8 @@ class TestGateAndEdition:
 
     def test_a_column_that_is_not_there(self, files):
         table(600, 1).rename(columns={"ill": "sick"}).to_csv("holdout.csv", index=False)
-        assert "holdout.csv: no column 'ill'" in run(*files, "-o", "r.html", code=1).output
+        said = run(*files, "-o", "r.html", code=2).output
+        assert "--holdout: 'holdout.csv' has no column 'ill'" in said
 
     @pytest.mark.family
     def test_a_gate_as_in_a_job(self, files):

@@ -69,20 +69,24 @@ class TestReport:
     @pytest.mark.parametrize(
         ("arguments", "code", "said"),
         [
-            (("real.csv", "holdout.csv", "no.csv"), 2, "SYNTHETIC: source: no file 'no.csv'"),
+            (("real.csv", "holdout.csv", "no.csv"), 2, "SYNTHETIC: no file 'no.csv'"),
             (("real.csv", "holdout.csv", "m.tabgan"), 2, "SYNTHETIC: expected a table, got a model file"),
             ((*TABLES, "-o", "r.txt"), 2, "--output: expected a name ending in .html, .json, .pdf or .md"),
             ((*TABLES, "--gate", "no.yaml"), 2, "--gate"),
             ((*TABLES, "--decimal", ";"), 2, "--decimal"),
-            (("real.csv", "real.csv", "good.csv"), 1, "100% of the holdout table's rows"),
-            (("real.csv", "holdout.csv", "one.csv"), 1, "synthetic: expected the columns of the real table"),
-            (("real.csv", "empty.csv", "good.csv"), 1, "holdout: expected a table with rows and columns"),
+            (("real.csv", "real.csv", "good.csv"), 2, "100% of the holdout table's rows"),
+            (("real.csv", "holdout.csv", "one.csv"), 2, "synthetic: expected the columns of the real table"),
+            (("real.csv", "empty.csv", "good.csv"), 2, "holdout: expected a table with rows and columns"),
+            (("twice.csv", "holdout.csv", "good.csv"), 2, "REAL: column names repeat: 'age'"),
+            (("real.csv", "twice.csv", "good.csv"), 2, "HOLDOUT: column names repeat: 'age'"),
+            (("real.csv", "holdout.csv", "twice.csv"), 2, "SYNTHETIC: column names repeat: 'age'"),
         ],
     )
     def test_wrong_files_have_codes_of_their_own(self, folder, arguments, code, said):
         (folder / "m.tabgan").write_bytes(b"\x10" + bytes(7) + b'{"__metadata__":{}}')
         (folder / "one.csv").write_text("age\n30\n31\n")
         (folder / "empty.csv").write_text("age,size\n")
+        (folder / "twice.csv").write_text("age,age\n30,31\n")
         assert said in run("report", *arguments, code=code).stderr
 
 
@@ -114,15 +118,17 @@ class TestCompare:
         ("systems", "code", "said"),
         [
             (("good.csv", "./good.csv"), 2, "two are called 'good'"),
-            (("good.csv", "no.csv"), 2, "no: source: no file"),
+            (("good.csv", "no.csv"), 2, "no: no file"),
+            (("good.csv", "twice.csv"), 2, "twice: column names repeat: 'age'"),
             (("good.csv", "x="), 2, "SYSTEMS: expected a path, or NAME=PATH"),
             (
                 ("good.csv", "one.csv"),
-                1,
+                2,
                 "system 'one': expected the columns of the real table, but it lacks 'size'",
             ),
         ],
     )
     def test_bad_systems(self, folder, systems, code, said):
         (folder / "one.csv").write_text("age\n30\n31\n")
+        (folder / "twice.csv").write_text("age,age\n30,31\n")
         assert said in run("compare", *systems, *SIDES, code=code).stderr

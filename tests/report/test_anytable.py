@@ -119,7 +119,7 @@ class TestBadInput:
             (lambda df: df[[]], "0 columns"),
             (lambda df: None, "synthetic: expected a table, got NoneType"),
             (lambda df: 3, "synthetic: expected a table, got int"),
-            (lambda df: {"a": 1}, "synthetic: source: expected a pandas DataFrame"),
+            (lambda df: {"a": 1}, "synthetic: expected a pandas DataFrame"),
         ],
     )
     def test_a_synthetic_table_that_does_not_fit(self, tables, change, said):
@@ -136,7 +136,7 @@ class TestBadInput:
             tabgan.report(tables[0], tables[1].iloc[:0], tables[2])
 
     def test_no_such_file(self, tables):
-        with pytest.raises(ConfigError, match=r"holdout: source: no file 'nowhere\.csv'"):
+        with pytest.raises(ConfigError, match=r"holdout: no file 'nowhere\.csv'"):
             tabgan.report(tables[0], "nowhere.csv", tables[2])
 
     def test_a_model_file(self, tables, tmp_path):

@@ -97,6 +97,15 @@ def test_all_text_is_escaped(tmp_path):
     assert "<html" not in FOUND._repr_html_()
 
 
+def test_groups_without_a_difference_have_no_column_of_zeros(tmp_path):
+    alike = comparison("tvd1", Figure(0.2, reference=0.05), Figure(0.2, reference=0.05))
+    page = alike.to_html(tmp_path / "c.html").read_text()
+    assert "of 0" not in page
+    assert "A figure counts" not in page
+    assert "no difference" in page  # the figure itself has its row
+    assert "Fidelity<small>of 1</small>" in FOUND._repr_html_()
+
+
 def test_json_is_strict(tmp_path):
     data = json.loads(FOUND.to_json(tmp_path / "c.json").read_text(), parse_constant=pytest.fail)
     assert data["edition"] == "internal"
