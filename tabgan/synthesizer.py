@@ -513,9 +513,7 @@ class TabGAN(NotebookMixin, PlannerMixin, SamplerMixin[TableT], BaseEstimator):
         synthetic = as_named(synthetic, fitted.answer.headings)
         lacking = [name for name in self.schema_.names if name not in getattr(synthetic, "columns", ())]
         if lacking:
-            raise DataError(
-                f"evaluate: the synthetic table lacks {lacking[0]!r}. Give it the columns of the model."
-            )
+            raise DataError(f"evaluate: synthetic lacks {lacking[0]!r}. Give it the model's columns.")
         named = self.schema_.targets if target is None else (target, *self.schema_.targets)
         schema = self.schema_.with_targets(tuple(dict.fromkeys(named)))
         chosen = {key: str(value) for key, value in self.get_params(deep=False).items() if key != "schema"}

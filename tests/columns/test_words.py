@@ -36,6 +36,16 @@ def test_every_word_of_a_set_has_one_place():
         ({"H": 300}, {"H"}),  # for certain, though no set is
         ({"mon": 170, "tue": 160, "wed": 160, "thu": 160, "fri": 160}, {"mon", "tue", "wed", "thu", "fri"}),
         ({"no": 200}, set()),
+        (
+            {"Kenya": 900, "Burkina Faso": 400, "Peru": 300, "Mali": 180},
+            {"Kenya", "Burkina Faso", "Peru", "Mali"},
+        ),
+        ({"Kenya": 900, "Peru": 400, "Mali": 180}, {"Kenya", "Peru"}),  # two names are no list of countries
+        (
+            {"El-Salvador": 900, "Puerto-Rico": 400, "Peru": 300, "Hong Kong": 180},
+            {"El-Salvador", "Puerto-Rico", "Peru"},
+        ),
+        ({"männlich": 700, "weiblich": 120}, {"männlich", "weiblich"}),
     ],
 )
 def test_words_are_told_by_those_that_occur_with_them(counts, words):
@@ -45,6 +55,20 @@ def test_words_are_told_by_those_that_occur_with_them(counts, words):
 def test_without_noise_every_word_that_occurs_is_found():
     noisy = np.array([float(word in ("yes", "Q")) for word in WORDS])
     assert np.array(WORDS)[are_found(noisy, 0.0)].tolist() == ["Q", "yes"]
+
+
+def test_words_need_less_where_most_of_a_set_occur():
+    rng = np.random.default_rng(0)
+    names = next(family for family in FAMILIES if "Kenya" in family)
+    places = [WORDS.index(name) for name in names]
+    for occurring, least in ((180, 110), (10, 0)):
+        noisy = rng.normal(0, NOISE, len(WORDS))
+        noisy[places[:occurring]] += 2.5 * NOISE
+        noisy[places[:3]] += 10 * NOISE
+        is_found = are_found(noisy, NOISE)
+        false = is_found.sum() - is_found[places[:occurring]].sum()
+        assert is_found[places[:occurring]].sum() >= least
+        assert false <= 6
 
 
 def test_noise_alone_is_hardly_ever_a_word():
