@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tabgan._util.lazy import lazy_names
+from tabgan._util.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from tabgan.comparing import compare
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     )
     from tabgan.synthesizer import TabGAN
     from tabgan.table.conditions import Between
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Between",

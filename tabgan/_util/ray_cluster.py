@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tabgan._util.version import __version__
 from tabgan.errors import ConfigError, DataError, UnexpectedError, is_told, unexpected
 
 logger = logging.getLogger(__name__)
@@ -86,8 +87,6 @@ def connected(where: str = "executor") -> Iterator[Any]:
 
 def versions() -> dict[str, str]:
     """Return the versions that are the same on each node."""
-    from tabgan import __version__  # of the package, not of what is installed of it
-
     return {"tabgan": __version__} | {name: importlib.metadata.version(name) for name in _PACKAGES}
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import typer
 
-import tabgan
+from tabgan._util.version import __version__
 from tabgan.cli.parts import AsJson, Debug, Quiet, exits, say
 
 #: The distribution's name, as it is installed by.
@@ -74,7 +74,7 @@ def examine() -> list[Fact]:
 
 def _versions() -> list[Fact]:
     found = [
-        Fact("versions", "tabgan", tabgan.__version__),
+        Fact("versions", "tabgan", __version__),
         Fact("versions", "python", platform.python_version()),
         Fact("versions", "system", platform.platform()),
     ]

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-import tabgan
 from tabgan._util.rng import RandomStreams
+from tabgan._util.version import __version__
 from tabgan.columns.filling import Filling
 from tabgan.drawing.kept import Kept, Memory, of_modelled, test_of
 from tabgan.errors import DataError
@@ -42,7 +42,7 @@ def label_of_sample(fitted: Fitted, n: int) -> dict[str, object]:
     """Return the label of ``n`` rows: the version, the guarantee that they are under, and their number."""
     privacy = fitted.privacy
     return {
-        "tabgan": tabgan.__version__,
+        "tabgan": __version__,
         "epsilon": privacy.epsilon,
         "delta": privacy.delta,
         "privacy_unit": privacy.privacy_unit,

@@ -13,10 +13,10 @@ from typing import Any, TypedDict, TypeVar
 
 import torch
 
-import tabgan
 from tabgan._util.printed import at_most
 from tabgan._util.progress import Listener, Progress
 from tabgan._util.rng import RandomStreams
+from tabgan._util.version import __version__
 from tabgan.errors import (
     BudgetExceededError,
     CheckpointError,
@@ -81,7 +81,7 @@ class Request:
         """Return plain data that is equal for equal fits."""
         plan, purpose = self.plan, {"purpose": self.purpose} if self.purpose else {}
         return purpose | {
-            "version": tabgan.__version__,
+            "version": __version__,
             "epsilon": plan.epsilon,
             "delta": plan.delta,
             "adversary": None if plan.adversary is None else vars(plan.adversary),

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import tabgan
+from tabgan._util.version import __version__
 from tabgan.jobs.config import Job
 from tabgan.jobs.executors import JobFailure, Outcome, Watcher, exit_code, refused
 from tabgan.jobs.record import FinishedJob
@@ -102,7 +102,7 @@ def summary_of(jobs: Sequence[Job], outcomes: Sequence[Outcome], file: Path) -> 
     return {
         "format": "tabgan-batch",
         "version": 1,
-        "tabgan": tabgan.__version__,
+        "tabgan": __version__,
         "file": str(file),
         "ended": _now(),
         "exit_code": exit_code(outcomes),

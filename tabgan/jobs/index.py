@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-import tabgan
 from tabgan._util.printed import at_most
+from tabgan._util.version import __version__
 from tabgan.jobs.eventlog import plain
 from tabgan.jobs.executors import JobFailure, Outcome
 from tabgan.jobs.run import INTERNAL, RELEASE, WITHHELD, JobResult
@@ -56,7 +56,7 @@ def index_page(outcomes: Sequence[Outcome], path: Path, ended: str) -> str:
         labels=labels,
         counted=counted,
         ended=ended,
-        version=tabgan.__version__,
+        version=__version__,
     )
 
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import tabgan
 from tabgan._util.files import parse, sha256
 from tabgan._util.printed import at_most
+from tabgan._util.version import __version__
 from tabgan.io import write_text
 from tabgan.jobs.config import Job
 
@@ -55,7 +55,7 @@ def fingerprint(job: Job) -> str | None:
     if states is None:
         return None
     described = [repr(getattr(job, each.name)) for each in fields(job) if each.name not in _NOT_OF_RESULTS]
-    return sha256("\n".join([tabgan.__version__, *described, *states]))
+    return sha256("\n".join([__version__, *described, *states]))
 
 
 def write_record(job: Job, mark: str | None, record: dict[str, Any], folder: Path) -> None:

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-import tabgan
 from tabgan._util.printed import at_most
 from tabgan._util.progress import Progress, silent
 from tabgan._util.rng import RandomStreams
+from tabgan._util.version import __version__
 from tabgan.bundle.names import (
     CARD,
     DE_IDENTIFICATION,
@@ -483,4 +483,4 @@ def _bundle(job: Job, model: Any, synthetic: pd.DataFrame, form: CsvForm, report
 def describe_model(job: Job) -> dict[str, str]:
     """Return the report's description of the model: version, seed and the arguments that the job sets."""
     chosen = {key: str(value) for key, value in job.model.items()}
-    return {"tabgan": tabgan.__version__, "random_state": str(job.random_state)} | chosen
+    return {"tabgan": __version__, "random_state": str(job.random_state)} | chosen

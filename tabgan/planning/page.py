@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-import tabgan
+from tabgan._util.version import __version__
 from tabgan.planning.expected import CurvePoint, ExpectedError
 from tabgan.report.figures.charts import Tick, round_step
 
@@ -67,7 +67,7 @@ def plan_page(plan: object, curve: Sequence[CurvePoint], epsilon: float, title: 
         plan=plan,
         title=title,
         chart=chart,
-        version=tabgan.__version__,
+        version=__version__,
         size={"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "bottom": BOTTOM, "top": TOP},
     )
 

@@ -10,8 +10,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-import tabgan
 from tabgan._util.printed import at_least, at_most
+from tabgan._util.version import __version__
 from tabgan.audit.outcome import AuditResult
 from tabgan.evaluation.catalog import GROUPS, Format
 from tabgan.evaluation.result import Interval
@@ -100,7 +100,7 @@ def _environment() -> Environment:
         "max_tooltip": MAX_TOOLTIP,
         "rule": RULE,
         "strip_of": strip_of,
-        "version": tabgan.__version__,
+        "version": __version__,
     }
     return environment
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import tabgan
+from tabgan.jobs import record
 from tabgan.jobs.bundle_options import BundleOptions
 from tabgan.jobs.eventlog import EventLog, Watchers, summary_of
 from tabgan.jobs.executors import JobFailure, LocalExecutor, exit_code
@@ -69,7 +70,7 @@ class TestAgain:
         elif change == "settings":
             Path("jobs.yaml").write_text(TEXT.replace("random_state", "model: {epsilon: 2}, random_state"))
         elif change == "version":
-            monkeypatch.setattr(tabgan, "__version__", "9.9")
+            monkeypatch.setattr(record, "__version__", "9.9")
         elif change == "lost":
             Path("out/one/release/synthetic.csv").unlink()
             Path("out/two/release/schema.yaml").unlink()
