@@ -6,7 +6,6 @@ a release.
 
 from __future__ import annotations
 
-import json
 import logging
 import signal
 import warnings
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 import tabgan
 from tabgan import io
@@ -22,10 +20,10 @@ from tabgan._util.logs import log_to_stderr
 from tabgan._util.renamed import OldNameWarning
 from tabgan._util.validate import real_in
 from tabgan.cli import options
-from tabgan.cli.batch import run
+from tabgan.cli.audits import audit
+from tabgan.cli.batch import jobs_app, run
 from tabgan.cli.completions import complete
 from tabgan.cli.doctor import doctor
-from tabgan.cli.exchange import export_metadata, import_metadata, jobs_app
 from tabgan.cli.ledgers import ledger_app
 from tabgan.cli.parts import (
     AsJson,
@@ -56,6 +54,7 @@ from tabgan.cli.parts import (
 from tabgan.cli.plans import plan
 from tabgan.cli.releases import release_app, verify
 from tabgan.cli.reports import compare, evaluate, report
+from tabgan.cli.schemas import schema_app
 from tabgan.errors import ConfigError
 
 # Imports that need torch or pandas are inside the commands, so that --version and --help are quick.
@@ -65,13 +64,10 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-schema_app = typer.Typer(help="Draft a schema, the public description of a table.", no_args_is_help=True)
 app.add_typer(schema_app, name="schema")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(release_app, name="release")
 app.add_typer(jobs_app, name="jobs")
-schema_app.command("import")(import_metadata)
-schema_app.command("export")(export_metadata)
 
 
 def main() -> None:
@@ -329,264 +325,7 @@ app.command()(report)
 app.command()(compare)
 app.command()(verify)
 app.command()(doctor)
-
-
-@schema_app.command()
-def infer(
-    source: SourceArgument,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="YAML file to write; printed by default, and for -."),
-    ] = None,
-    with_domain: Annotated[
-        bool, typer.Option("--with-domain", help="Copy categories and bounds from the rows. Not private.")
-    ] = False,
-    private: Annotated[
-        bool,
-        typer.Option(
-            "--private",
-            help="Find it all under differential privacy, as an entry of --ledger: a fit takes it as it is.",
-        ),
-    ] = False,
-    epsilon: Annotated[
-        float | None, typer.Option(help="With --private: the most that the draft may cost.")
-    ] = None,
-    delta: Annotated[float | None, typer.Option(help="With --private: its delta, by default 1e-6.")] = None,
-    ledger: LedgerOption = None,
-    epsilon_cap: Annotated[
-        float | None, typer.Option(help="The most epsilon that all entries together may cost.")
-    ] = None,
-    delta_cap: Annotated[float | None, typer.Option(help="Delta of that total.")] = None,
-    table_may_change: Annotated[
-        bool,
-        typer.Option(
-            "--table-may-change", help="Accept a table with other rows as a newer state of the dataset."
-        ),
-    ] = False,
-    checkpoint: Annotated[
-        Path | None, typer.Option(help="With --private: folder from which the same command resumes.")
-    ] = None,
-    entity: Annotated[
-        str | None, typer.Option(help="With --private: column that names the person of each row.")
-    ] = None,
-    max_rows: Annotated[
-        int | None, typer.Option(help="With --private: the most rows of a person that are used.")
-    ] = None,
-    target: Annotated[
-        list[str] | None,
-        typer.Option(help="Column to be predicted; may be repeated, the most important first."),
-    ] = None,
-    query: Query = None,
-    table: TableName = None,
-    sheet: Sheet = None,
-    format: SourceFormat = None,
-    na_value: NaValue = None,
-    separator: Separator = None,
-    decimal: DecimalMark = None,
-    encoding: Encoding = None,
-    force: Force = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
-) -> None:
-    """Draft a schema from a table, for you to edit. A fit takes everything in a schema as public.
-
-    With --private, what it takes from the rows is released, and charged to the dataset's ledger before a row is read.
-    """
-    with exits(debug):
-        budget = options.draft_budget(
-            private=private,
-            with_domain=with_domain,
-            epsilon=epsilon,
-            delta=delta,
-            ledger=options.ledger_of(ledger, epsilon_cap, delta_cap, table_may_change),
-            checkpoint=checkpoint,
-            entity=entity,
-            max_rows=max_rows,
-        )
-        output = None if output is not None and is_printed(output) else output
-        if output is not None:
-            check_output(output, force)
-        form = options.given_form(separator, decimal, encoding, na_value)
-        opened = options.open_source(source, None, form, query, table, sheet, format)
-        given: Any = {"targets": target or (), "untyped_text": opened.untyped_text}
-
-        from tabgan.table.proposals import propose
-
-        if budget is None:
-            draft = propose(io.in_one_frame(opened), with_domain=with_domain, **given)
-            said = "a draft. Edit it before use: a fit takes everything in it as public."
-        else:
-            draft, said = _private_draft(opened, budget, given)
-        text = draft.to_yaml()
-        if output is None:
-            typer.echo(text, nl=False)
-        else:
-            io.write_text(text, output)
-            say(f"{output}: {said}")
-        if checkpoint is not None:
-            from tabgan.fitting.checkpoint import discard
-
-            discard(checkpoint)
-
-
-def _private_draft(source: io.DataSource, budget: dict[str, Any], given: Any) -> tuple[Any, str]:
-    """Return a private draft of a source, and its promise in words."""
-    from tabgan.fitting.checkpoint import has_begun
-    from tabgan.fitting.private_draft import check_cap, infer_privately
-
-    if not has_begun(budget["checkpoint"]):
-        check_cap(
-            **{key: value for key, value in budget.items() if key != "checkpoint"},
-            untyped_text=given["untyped_text"],
-        )
-    df = io.in_one_frame(source)
-    with watcher_on_stderr() as watcher:
-        draft = infer_privately(df, **budget, **given, progress=watcher.progress)
-    return draft, f"a draft: {draft.privacy.promise if draft.privacy else 'without a promise'}"
-
-
-@schema_app.command()
-def check(
-    source: SourceArgument,
-    schema: Annotated[Path, typer.Argument(help="YAML schema.")],
-    epsilon: Annotated[str, typer.Option(help="Privacy budget of the fit that is planned.")] = "1.0",
-    delta: Annotated[float, typer.Option(help="Its delta.")] = 1e-6,
-    query: Query = None,
-    table: TableName = None,
-    sheet: Sheet = None,
-    format: SourceFormat = None,
-    na_value: NaValue = None,
-    separator: Separator = None,
-    decimal: DecimalMark = None,
-    encoding: Encoding = None,
-    quiet: Quiet = False,
-    as_json: AsJson = False,
-    debug: Debug = False,
-) -> None:
-    """Check a schema against a table before any budget is spent, and say what a fit would likely lose. Not private."""
-    with exits(debug):
-        declared = tabgan.Schema.from_yaml(io.check_readable(schema, "SCHEMA"))
-        form = options.given_form(separator, decimal, encoding, na_value)
-
-        from tabgan.synthesizer import TabGAN
-        from tabgan.table.checks import check_table
-        from tabgan.table.proposals import losses_in
-
-        model = TabGAN(epsilon=options.epsilon_of(epsilon), delta=delta, schema=declared)
-        model.check_params()
-        opened = options.open_source(source, declared, form, query, table, sheet, format)
-        df = io.in_one_frame(opened)
-        check_table(df, declared, untyped_text=opened.untyped_text)
-        losses = list(losses_in(df, declared, untyped_text=opened.untyped_text))
-        say("\n".join(losses))
-        model.check_schema(df.columns)
-        above = " Lines above tell of rows: keep them to yourself." if losses else ""
-        told = {"schema": schema, "fits": True, "losses_read_off_rows": losses}
-        say(f"{schema}: fits the table. Nothing was spent.{above}", told)
-
-
-@schema_app.command("json-schema")
-def json_schema(
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="JSON file to write; printed by default.")
-    ] = None,
-    force: Force = False,
-    debug: Debug = False,
-) -> None:
-    """Write the JSON Schema of a schema's YAML file, by which editors complete and check it."""
-    with exits(debug):
-        if output is not None:
-            check_output(output, force)
-
-        from tabgan.table.editor import editor_schema
-
-        text = json.dumps(editor_schema(), indent=1)
-        if output is None:
-            typer.echo(text)
-            return
-        io.write_text(f"{text}\n", output)
-        typer.echo(f"{output}: begin a schema with the line # yaml-language-server: $schema={output.name}")
-
-
-@app.command()
-def audit(
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            help="Model file: its own releases are composed anew, and its claims and arguments are audited."
-        ),
-    ] = None,
-    epsilon: Annotated[float | None, typer.Option(help="Claimed epsilon to test; by default 1.")] = None,
-    delta: Annotated[float | None, typer.Option(help="Claimed delta to test; by default 1e-06.")] = None,
-    adversary_share: Annotated[
-        float | None,
-        typer.Option(help="Critic's share of the budget; by default that of a fit with targets."),
-    ] = None,
-    max_rows: Annotated[int | None, typer.Option(help="Rows per unit of privacy; by default 1.")] = None,
-    n_rows: Annotated[
-        int | None,
-        typer.Option(help="Rows that the schema declares: many make the critic's batches samples."),
-    ] = None,
-    n_targets: Annotated[
-        int | None,
-        typer.Option(help="Number of targets that the fit declares, by default 1; each has a critic."),
-    ] = None,
-    canaries: Annotated[
-        int, typer.Option(help="Number of canaries, made-up rows planted to be detected.")
-    ] = 5_000,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", help="Page (.html), or JSON (.json) for tabgan evaluate --audit; - prints JSON."
-        ),
-    ] = None,
-    force: Force = False,
-    quiet: Quiet = False,
-    as_json: AsJson = False,
-    debug: Debug = False,
-) -> None:
-    """Try to disprove this installation's privacy claims on a made-up table. This costs no budget.
-
-    Exit code 1 means that a claim does not hold. Exit code 0 proves nothing.
-    """
-    with exits(debug):
-        if output is not None:
-            check_output(output, force, may_print=True)
-
-        given: dict[str, Any] = {
-            "epsilon": epsilon,
-            "delta": delta,
-            "adversary_share": adversary_share,
-            "max_rows": max_rows,
-            "n_rows": n_rows,
-            "n_targets": n_targets,
-        }
-        given = {key: value for key, value in given.items() if value is not None}
-        if model is not None and given:
-            option = f"--{next(iter(given)).replace('_', '-')}"
-            raise ConfigError(f"{option}: the model says so itself. Give --model or {option}, not both.")
-        if model is not None:
-            io.check_readable(model, "--model")
-
-        from tabgan.audit import audit as run_audit
-        from tabgan.audit import audit_model
-        from tabgan.cli import terminal
-
-        with watcher_on_stderr() as watcher:
-            common: Any = {"n_canaries": canaries, "progress": watcher.progress}
-            if model is None:
-                result = run_audit(**given, **common)
-            else:
-                from tabgan.synthesizer import TabGAN
-
-                result = audit_model(TabGAN.load(model), **common)
-        if output is not None and is_printed(output):
-            typer.echo(result.to_json())
-        else:
-            if output is not None:
-                options.write_audit(result, output, "this installation" if model is None else model.stem)
-            say(found=json.loads(result.to_json()), show=lambda: terminal.show_audit(Console(), result))
-        result.raise_if_failed()
+app.command()(audit)
 
 
 def _seeded(random_state: int | None, of_model: int | None) -> str:

@@ -1,4 +1,4 @@
-"""The command that runs the jobs of a file."""
+"""The command that runs the jobs of a file, and the JSON Schema of such a file."""
 
 from __future__ import annotations
 
@@ -19,18 +19,24 @@ from tabgan.cli.parts import (
     Debug,
     DecimalMark,
     Encoding,
+    Force,
     NaValue,
     Quiet,
     Separator,
+    TextOutput,
+    check_output,
     exits,
     is_quiet,
     say,
     watcher_on_stderr,
+    write_or_print,
 )
 
 if TYPE_CHECKING:
     from tabgan.jobs.config import Job
     from tabgan.jobs.executors import Outcome, Watcher
+
+jobs_app = typer.Typer(help="Work on files of jobs, which `tabgan run` runs.", no_args_is_help=True)
 
 #: Files of a run folder.
 EVENTS, SUMMARY, INDEX = "events.jsonl", "batch.json", "index.html"
@@ -174,3 +180,19 @@ def _write_run(folder: Path, summary: dict[str, Any], outcomes: list[Outcome]) -
 
     io.write_text(json.dumps(summary, indent=1) + "\n", folder / SUMMARY)
     io.write_text(index_page(outcomes, folder / INDEX, summary["ended"]), folder / INDEX)
+
+
+@jobs_app.command("json-schema")
+def jobs_json_schema(output: TextOutput = None, force: Force = False, debug: Debug = False) -> None:
+    """Write the JSON Schema of a file of jobs, by which editors complete and check it."""
+    with exits(debug):
+        if output is not None:
+            check_output(output, force)
+
+        from tabgan.jobs.file_schema import file_schema
+
+        name = "jobs.schema.json" if output is None else output.name
+        text = json.dumps(file_schema(), indent=1) + "\n"
+        write_or_print(
+            text, output, f"begin a file of jobs with the line # yaml-language-server: $schema={name}"
+        )

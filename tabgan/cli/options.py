@@ -489,16 +489,6 @@ def read_like(path: Path | None, schema: Schema, form: CsvForm, where: str) -> p
     return read_text(df, schema)
 
 
-def write_audit(result: AuditResult, output: Path, name: str) -> None:
-    """Write an audit's result: a page for people, or JSON for the report."""
-    from tabgan.report.collect import today
-    from tabgan.report.comparisonpage import audit_page
-
-    is_page = output.suffix.lower() == ".html"
-    text = audit_page(result, f"Audit of {name}", today()) if is_page else result.to_json() + "\n"
-    io.write_text(text, output)
-
-
 def audit_of(path: Path | None) -> AuditResult | None:
     """Return the audit in a JSON file; ``None`` for none.
 

@@ -64,6 +64,7 @@ _AS_FITTED = "By default that of the CSV of the fit."
 WrittenSeparator = Annotated[str | None, typer.Option("--separator", help=f"{_FIELDS}. {_AS_FITTED}")]
 WrittenDecimal = Annotated[str | None, typer.Option("--decimal", help=f"{_MARK}. {_AS_FITTED}")]
 WrittenEncoding = Annotated[str | None, typer.Option("--encoding", help=f"{_BYTES}. {_AS_FITTED}")]
+TextOutput = Annotated[Path | None, typer.Option("--output", "-o", help="File to write; printed by default.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
 
 #: Errors of arguments and files, which exit with 2 if nothing was spent; all others are failures.
@@ -197,3 +198,12 @@ def check_output(path: Path, force: bool, *, may_print: bool = False) -> None:
         raise ConfigError(f"--output: expected a file name, got the folder {str(path)!r}.")
     if path.exists() and not force:
         raise ConfigError(f"--output: {str(path)!r} exists. Name another file, or use --force to replace it.")
+
+
+def write_or_print(text: str, output: Path | None, said: str) -> None:
+    """Write a text to a file and say so, or print it."""
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        io.write_text(text, output)
+        typer.echo(f"{output}: {said}")
