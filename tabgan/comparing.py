@@ -167,7 +167,7 @@ def _opened(
 
 
 def _subsample(frame: pd.DataFrame, n_rows: int, seed: int) -> pd.DataFrame:
-    """Return so many rows of a table, drawn without replacement, in their order."""
+    """Return that many rows of a table, drawn without replacement, in their order."""
     if len(frame) == n_rows:
         return frame
     rng = RandomStreams(seed).numpy("comparing.rows")

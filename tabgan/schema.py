@@ -480,7 +480,7 @@ class Schema(BaseModel):
             table: The name of the table, where the metadata has several.
 
         Raises:
-            SchemaError: it is no such metadata, or has several tables of which none was named.
+            SchemaError: it is no such metadata, or has several tables and none was named.
         """
         where = "metadata" if isinstance(metadata, Mapping) else str(metadata)
         if not isinstance(metadata, Mapping):

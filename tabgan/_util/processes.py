@@ -35,7 +35,7 @@ def without_main() -> Iterator[None]:
 
 @contextmanager
 def threads_each(n_threads: int) -> Iterator[None]:
-    """Give processes that start so many threads, unless the environment says otherwise."""
+    """Give processes that start later this many threads, unless the environment says otherwise."""
     given = {name: os.environ.get(name) for name in _THREADS}
     try:
         for name, value in given.items():

@@ -46,7 +46,7 @@ def ray_library(name: str = "ray", where: str = "executor") -> Any:
     Raises:
         ConfigError: it is not installed.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told of it
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no statistics leave the machine
     try:
         return importlib.import_module(name)
     except ImportError:

@@ -32,7 +32,7 @@ def line_of(
         where: The place, before the key.
         finding: One of ``ValidationError.errors()``.
         skipped: Parts of the key's path to leave out.
-        fields: Known keys, of which the nearest is named for one that is unknown.
+        fields: Known keys; the nearest is suggested for an unknown one.
         kinds: Known kinds of columns.
     """
     keys = [str(key) for key in finding["loc"][skipped:]]

@@ -250,5 +250,5 @@ def _escaped(data: Any) -> Any:
 
 
 def key_of(name: str) -> str:
-    """Return a name as it stands before the colon of a mapping, in quotes where it needs them."""
+    """Return a name as a mapping's key in YAML, in quotes where it needs them."""
     return dump({name: {"kind": 0}}).removesuffix(": {kind: 0}\n")

@@ -166,7 +166,7 @@ def shareable_data(
     """Return the edition that may go out with the table.
 
     **Guarantee.** No argument holds a real row or a figure that was computed on one without noise, so the edition is
-    post-processing of releases if the synthetic table is: a sample of the model, of which nothing was removed or
+    post-processing of releases if the synthetic table is: a sample of the model, from which nothing was removed or
     changed after looking at real rows. An audit tests the installation, on a made-up table. The edition holds the
     gate's checks of the promises only; its checks of figures on real rows are not releases.
 

@@ -101,7 +101,7 @@ class AssessorMixin:
             ledger: The dataset's ledger, which private metrics add to.
             checkpoint: The one of the fit, which keeps the private metrics too: called again with the same tables and
                 arguments, it returns them and spends nothing more. All that were measured beside the fit count in the
-                report's total. Without ``ledger`` charges stand in the checkpoint's own.
+                report's total. Without ``ledger`` charges are recorded in the checkpoint's own.
             source_table: The table that ``real`` was taken from, if rows were held out: the ledger is that table's.
             title: Title of the report.
             about: Its description of the model; the model's arguments by default.

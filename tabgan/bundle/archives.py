@@ -123,7 +123,7 @@ def _unpack(path: Path, folder: Path, again: Path) -> None:
 
 
 def _checked(archive: zipfile.ZipFile, size: int) -> tuple[str, list[zipfile.ZipInfo]]:
-    """Return the folder and the entries of an archive, all of which may be unpacked.
+    """Return the folder and the entries of an archive that is safe to unpack.
 
     Raises:
         BundleError: one of them may not.

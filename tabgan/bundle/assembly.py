@@ -105,7 +105,7 @@ def assemble(
     commitment = None if input_key is None else Commitment.to_place(model.privacy_.place)
     if input_key is not None and commitment is None:
         raise ConfigError(
-            "--input-key: expected a model that names its line in a ledger, got one whose fit stands in none, "
+            "--input-key: expected a model that names its line in a ledger, got one whose fit is in none, "
             "or that was released. Take the one in `internal`, or leave it out."
         )
     contents = contents_of(

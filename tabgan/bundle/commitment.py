@@ -38,7 +38,7 @@ class Commitment:
 
     @classmethod
     def to_place(cls, place: LedgerPlace | None) -> Commitment | None:
-        """Return a commitment under a fresh key; ``None`` for a fit that stands in no ledger, or does not say where."""
+        """Return a commitment under a fresh key; ``None`` for a fit without a ledger, or one that does not name it."""
         return None if place is None or place == UNTOLD_PLACE else cls(place, secrets.token_hex(32))
 
     @property

@@ -54,7 +54,7 @@ def fact_of(path: Path) -> FileFact:
 
 
 def manifest_text(told: Mapping[str, Any], files: Mapping[str, FileFact]) -> str:
-    """Return a manifest as it stands in its file: JSON, whose last entry is the digest of all before it."""
+    """Return the text of a manifest's file: JSON that ends with the digest of all entries before."""
     listed = [asdict(files[name]) for name in sorted(files)]
     return _sealed({"format": FORMAT, "version": VERSION, **told, "files": listed})
 

@@ -105,7 +105,7 @@ def _validity(certificate: Any) -> str:
 
 
 def _certificates(raw: bytes) -> list[Any]:
-    """Return the certificates in a PEM text, in their order; none if there is none that can be read."""
+    """Return the certificates in a PEM text, in their order; an empty list if none can be read."""
     from cryptography import x509
 
     try:
@@ -165,7 +165,7 @@ def _read(path: Path, where: str) -> bytes:
 
 
 def _public_of(raw: bytes, serialization: Any) -> Any:
-    """Return the public key of a PEM text; ``None`` if it is none that is used here."""
+    """Return the public key of a PEM text; ``None`` for one of another type."""
     try:
         key = serialization.load_pem_public_key(raw)
     except Exception:  # of the library, of many types

@@ -1,4 +1,4 @@
-"""Text of a person in a Markdown document that people read and complete as it stands."""
+"""A person's text in a Markdown document that people read and complete."""
 
 from __future__ import annotations
 

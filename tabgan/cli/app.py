@@ -153,7 +153,7 @@ def fit(
 ) -> None:
     """Fit a model to a table, with differential privacy unless --epsilon is none.
 
-    A password in an address stands in the shell's history: use the driver's own file or variables, such as PGPASSWORD.
+    A password in an address stays in the shell's history: use the driver's own file or variables, such as PGPASSWORD.
     """
     with exits(debug):
         budget = options.epsilon_of(epsilon)
@@ -202,7 +202,7 @@ def sample(
         typer.Option(
             help="Condition that every row meets; may be repeated. plan=pro is one value of a column, plan=basic|pro "
             "one of several, age=18..65 a range, age=18.. one with an open end, plan= missing, plan=.. not missing. A "
-            'value that holds such signs stands in double quotes: plan="a|b"|c.'
+            'value with such signs goes in double quotes: plan="a|b"|c.'
         ),
     ] = None,
     proportion: Annotated[

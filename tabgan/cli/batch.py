@@ -130,7 +130,7 @@ def run(
 
 
 def _executor(on_ray: bool, workers: int, again: bool) -> Any:
-    """Return the executor of jobs: so many at once on this machine, or as many as a cluster has room for."""
+    """Return the executor of jobs: ``workers`` at once on this machine, or as many as a cluster has room for."""
     from tabgan.jobs.executors import LocalExecutor, ProcessExecutor
 
     if on_ray:

@@ -1,4 +1,4 @@
-"""The command that completes rows of which some cells are given."""
+"""The command that completes rows around given cells."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ def condition_of(text: str, parse: Callable[[str], object], where: str) -> objec
     """Return the condition that text stands for: as a whole one value if it is one, whatever signs it holds.
 
     Else ``a|b`` is one of several, ``a..b`` a range, ``a..`` and ``..b`` have an open end, ``..`` is any value, and
-    nothing at all a missing cell. Text in double quotes is a value as it stands; a quote within is doubled.
+    nothing at all a missing cell. Text in double quotes is taken literally; a quote within is doubled.
 
     Args:
         text: The text.

@@ -347,7 +347,7 @@ def check_report_name(output: Path, suffixes: tuple[str, ...] = (".html", ".json
 
 
 def figures_of(text: str, declared: Schema | None, target: str | None) -> Gate | None:
-    """Return the gate of a table of which no promise is known: the standard one limits figures alone."""
+    """Return the gate of a table without a known promise: the standard one limits figures alone."""
     has_target = target is not None or (declared is not None and declared.target is not None)
     gate = gate_of(text, has_target=has_target)
     return gate.figures if gate is not None and text == "standard" else gate

@@ -34,7 +34,7 @@ def plan(
     source: Annotated[
         str,
         typer.Argument(
-            help="YAML schema; or a source as for fit, of which only names and types of the columns are read."
+            help="YAML schema; or a source as for fit: only names and types of its columns are read."
         ),
     ],
     rows: Annotated[

@@ -2,7 +2,7 @@
 
 A category is a JSON list of values, one for each column. Where noise hides most combinations, those of fewer columns
 are looked for, of rows that have none of the released ones: ``["Ohio", {}]`` is any other city of Ohio. A sample shows
-a released combination that has the same values elsewhere, each as often, or a label in the gap where there is none. So
+a released combination that has the same values elsewhere, each as often, or a label in a gap without one. So
 the columns that stay keep their distribution. No one declares such a column: rules of a schema make it.
 """
 

@@ -1,4 +1,4 @@
-"""Constants: a declared value in every row, of which nothing is read and nothing released."""
+"""Constants: a declared value in every row; nothing is read, and nothing released."""
 
 from __future__ import annotations
 

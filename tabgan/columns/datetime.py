@@ -356,7 +356,7 @@ class DatetimeEncoder(LatticeEncoder):
         is_aware = isinstance(value, dt.datetime) and value.tzinfo is not None
         if is_aware and isinstance(
             resolved, pd.DatetimeTZDtype
-        ):  # an hour that the clock shows twice is told apart
+        ):  # distinguish an hour that the clock shows twice
             exact = pd.Timestamp(value).tz_convert(resolved.tz)
             return pd.Series([exact] * n_rows, name=self.name).astype(self.dtype)
         return super().repeat(value, n_rows)

@@ -111,7 +111,7 @@ class ColumnEncoder(ABC):
         return self.inverse_transform(cells, np.random.default_rng(0))
 
     def cut(self, values: Sequence[object], ranges: Sequence[Ends], with_missing: bool) -> CutCells:
-        """Return cells of which some values are whole ones.
+        """Return the cells, cut so that each lies within the given values and ranges, or outside.
 
         Args:
             values: Values of the column that :meth:`contains` is true of.

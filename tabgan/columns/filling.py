@@ -70,7 +70,7 @@ class Filling:
         """Return strings of a pattern by their numbers, in an order of strings that the seed decides.
 
         Raises:
-            DataError: there are not so many.
+            DataError: there are fewer.
         """
         if len(numbers) and int(numbers.max()) >= pattern.n_strings:
             raise too_few(name, pattern.n_strings)

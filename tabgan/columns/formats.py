@@ -1,7 +1,7 @@
 """Text formats of moments: reading and writing in ``strptime`` directives, and in some of other programs.
 
 Beyond Python's own there are ``%-d``, ``%-m``, ``%-H`` and ``%-I`` (no zero before one digit), ``%e`` (a space there),
-``%1f`` to ``%9f`` (fractions of so many digits), ``%^b`` and ``%P`` (``JAN``, ``pm``), ``%:z`` and ``%:::z``
+``%1f`` to ``%9f`` (fractions with that many digits), ``%^b`` and ``%P`` (``JAN``, ``pm``), ``%:z`` and ``%:::z``
 (``+02:00``, ``+02``), ``%F``, ``%T``, ``%R`` and ``%D``. Names of months and days are English. Other directives, such
 as ``%j`` and ``%c``, are left to Python.
 
@@ -69,7 +69,7 @@ _EPOCH, _EPOCH_DAY = dt.datetime(1970, 1, 1), dt.date(1970, 1, 1).toordinal()
 #: Parts of a format that say in words that its moments are in UTC.
 _SAYS_UTC = re.compile(r"%(?:[SMHIfpPXZ]|-[HI]|[1-9]f)Z$|\b(?:UTC|GMT)\b|(?<!%)(?:%%)*%Z")
 
-#: Parts that are written as they stand in the template.
+#: Parts of a template that are written literally.
 _FIXED = frozenset({"fraction", "offset", "zone"})
 
 #: A moment by which formats are tried, and the later ones that a format tells apart from it or not.

@@ -14,7 +14,7 @@ from tabgan.columns.lattice import LIMIT, LatticeColumn
 from tabgan.columns.occupied import SURELY, cells_of, core_of, joined, occupied, surely_occupied
 
 #: Cells of a column's fine histogram, at least and at most; and of the coarser one that shows where to put them
-#: when the column has more integers than cells, at most. Values in one cell are not told apart: in columns with few
+#: when the column has more integers than cells, at most. Values in one cell are not distinguished: in columns with few
 #: distinct values, that gives synthetic rows away.
 MIN_CELLS, MAX_CELLS, ZOOM_CELLS = 16, 16_384, 64
 
@@ -130,7 +130,7 @@ class Span:
         return bool((mass[:-1] + mass[1:]).max() > NARROW * self.mass.sum())
 
     def scaled(self, share: float) -> Span:
-        """Return the span in other units, of which an old one is a share; cells that fall together become one."""
+        """Return the span in larger units; cells that fall together become one."""
         edges = np.clip(np.floor(self.edges * share), 1 - LIMIT, LIMIT).astype(np.int64)
         cells = np.unique(edges)
         place = np.searchsorted(cells, edges[:-1], side="right") - 1

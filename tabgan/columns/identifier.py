@@ -1,4 +1,4 @@
-"""Identifiers: keys that are generated, of which nothing is released."""
+"""Identifiers: keys that are generated; nothing of them is released."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MAX_KEY = 100
 #: Unique text in a table with fewer rows than this may well be a name for something that is not a key.
 MIN_KEY_ROWS = 20
 
-#: Numbers of rows of a key that are told apart, as the first of each stretch; from the last one on, all are one.
+#: Numbers of rows of a key that have a cell each, as the first of each stretch; the last cell is open-ended.
 _STRETCHES = (1, 2, 3, 4, 5, 6, 8, 11, 15, 20, 27, 36, 48, 64, 85)
 
 #: The most rows that a key has in a sample.
@@ -148,7 +148,7 @@ class Identifier(Column):
             first_row: Rows that were made before these.
 
         Raises:
-            DataError: the dtype cannot hold so many.
+            DataError: the dtype cannot hold that many.
         """
         numbers = np.arange(self.start + first_row, self.start + first_row + n_rows)
         dtype = self.dtype or "object"
@@ -196,7 +196,7 @@ class Identifier(Column):
     # The number of rows that share a key.
 
     def recurrence_cells(self, max_rows: int | None) -> int:
-        """Return the number of cells of a histogram of keys by their rows, of which a key has ``max_rows`` at most."""
+        """Return the number of cells of a histogram of keys by their rows, at most ``max_rows`` of each key."""
         return sum(start <= min(max_rows or MOST_ROWS_A_KEY, MOST_ROWS_A_KEY) for start in _STRETCHES)
 
     def recurrence_counts(self, rows: np.ndarray, n_cells: int) -> np.ndarray:

@@ -56,7 +56,7 @@ class Ballot(NamedTuple):
         label_of: One function of many ballots that stand together, which returns the label of the one that holds a
             value, ``None`` if none does: it is quicker than to ask each.
         reads: Labels of further ballots that the column keeps the values of; ``None`` for every one.
-        same_as: Label of a ballot that makes the same column; ``""`` if there is none.
+        same_as: Label of a ballot that makes the same column; ``""`` if nothing is.
         weight: Columns that are expected to be like this before the vote, beside one of numerals.
         is_untyped: True if nothing is held unless text may stand for other values.
         is_fallback: True if an unclear vote may lead here.
@@ -179,7 +179,7 @@ class Column(BaseModel):
         return False
 
     def recurrence_cells(self, max_rows: int | None) -> int:
-        """Return the number of cells of a histogram of keys by their rows, of which a key has ``max_rows`` at most."""
+        """Return the number of cells of a histogram of keys by their rows, at most ``max_rows`` of each key."""
         raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} has no such thing.")
 
     def recurrence_counts(self, rows: np.ndarray, n_cells: int) -> np.ndarray:
@@ -428,7 +428,7 @@ class Column(BaseModel):
             filling: The sample that they belong to.
 
         Raises:
-            DataError: there are not enough different values, or the dtype cannot hold so many.
+            DataError: there are not enough different values, or the dtype cannot hold them.
         """
         return self.generate(len(table), filling.first_row)
 
@@ -437,7 +437,7 @@ class Column(BaseModel):
         return np.asarray(series.notna().to_numpy(dtype=bool))
 
     def check_room(self, n_rows: int) -> None:
-        """Raise if a sample of so many rows has more keys than there are.
+        """Raise if a sample of that size needs more keys than there are.
 
         Raises:
             DataError: it has.

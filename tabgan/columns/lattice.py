@@ -85,7 +85,7 @@ class LatticeColumn(Column):
         """Return the column with a precision by its position in :meth:`precision_counts`."""
 
     def with_voted_precision(self, vote: np.ndarray, surely: float, likely: float) -> Self:
-        """Return the column with the finest precision of which a noisy count stands above a threshold.
+        """Return the column with the finest precision whose noisy count is above a threshold.
 
         If none is above ``surely``, it is the one with the largest count above ``likely``, else the coarsest.
         """
@@ -114,7 +114,7 @@ class LatticeColumn(Column):
         """Return ``bounds`` for a range of lattice integers: the inverse of :meth:`declared_range`."""
 
     def drawn_places(self, series: pd.Series) -> np.ndarray:
-        """Return ``(rows,)`` places on the axis for a picture, at the column's precision; NaN where there is none."""
+        """Return ``(rows,)`` places on the axis for a picture, at the column's precision; NaN where a cell has none."""
         return self.read(series) // self.step * self.step
 
     def drawn_bound(self, bound: Any) -> float:
@@ -194,7 +194,7 @@ class LatticeColumn(Column):
 
     @property
     def may_have_odd_step(self) -> bool:
-        """True if numbers have so many digits that few of them, often repeated, are multiples of something else."""
+        """True if numbers have many decimals, and frequent ones may show a step that is no decimal."""
         return False
 
     def with_step_of(self, values: np.ndarray) -> tuple[Self, float]:
@@ -396,12 +396,12 @@ class LatticeEncoder(ColumnEncoder):
 
     @property
     def has_wide_cells(self) -> bool:
-        """True if a cell holds integers of which some are rounder than others."""
+        """True if some integers of a cell are rounder than others."""
         return len(self.steps) > 1 and bool(self.is_wide.any())
 
     @property
     def is_wide(self) -> np.ndarray:
-        """``(cells,)`` true for cells of which several integers are drawn."""
+        """``(cells,)`` true for cells with several integers to draw."""
         is_drawn = True if self.exact is None else np.isnan(self.exact)
         return (np.diff(self.edges) > 1) & is_drawn
 
@@ -412,7 +412,7 @@ class LatticeEncoder(ColumnEncoder):
         return other
 
     def with_extent(self, is_full: np.ndarray) -> Self:
-        """Return the encoder of a column that is told the cells that hold rows, ``(cells,)`` true for these."""
+        """Return the encoder of a column that knows the cells with rows, ``(cells,)`` true for these."""
         del is_full
         return self
 

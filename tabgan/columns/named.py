@@ -162,7 +162,7 @@ def by_released(column: Column, found: Found) -> Named | None:
     Post-processing of released numbers.
 
     Args:
-        column: The column of which they were released.
+        column: The column that they were released for.
         found: Them.
     """
     words, name = _words(column.name), column.name
@@ -179,7 +179,7 @@ def by_released(column: Column, found: Found) -> Named | None:
 
 
 def without_templates(column: Column) -> Named | None:
-    """Return free text in the place of a column of text of which no template was released; ``None`` for others."""
+    """Return free text for a column of text without a released template; ``None`` for others."""
     if not isinstance(column, Text) or column.listed:
         return None
     return Named(Text(name=column.name, placeholder=_REMOVED), "free text: no form of it is frequent", False)

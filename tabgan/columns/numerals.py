@@ -193,7 +193,7 @@ _PARTS = re.compile(
 
 @lru_cache(maxsize=1)
 def shape_of(text: str) -> str | None:
-    """Return the shape of a number in text, with what stands before and after it; ``None`` if it is none."""
+    """Return the shape of a number in text, with the text before and after it; ``None`` for other text."""
     found = _PARTS.fullmatch(text.strip())
     if not found:
         return None

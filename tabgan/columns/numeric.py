@@ -33,7 +33,7 @@ from tabgan.errors import ConfigError, DataError, SchemaError
 #: Most decimals that are kept: values are multiples of 10**-decimals, and floats hold no more.
 MAX_DECIMALS = 9
 
-#: Declared ranges of at most so many numbers have a cell for each in every fit.
+#: The most numbers of a declared range that have a cell each in every fit.
 _FEW_VALUES = 16
 
 #: Ends of the axis on which values of any precision are looked for, as a power of two in whole numbers and as a number
@@ -90,9 +90,7 @@ class Numeric(LatticeColumn):
     @model_validator(mode="after")
     def _check_bounds(self) -> Numeric:
         if self.multiple_of and math.isinf(1.0 / self.multiple_of):
-            raise ValueError(
-                "multiple_of: expected a number of which floats hold the inverse, 1e-300 or more."
-            )
+            raise ValueError("multiple_of: expected a number whose inverse floats can hold, 1e-300 or more.")
         if self.bounds is not None:
             low, high = self.bounds
             if not (math.isfinite(low) and math.isfinite(high) and low <= high):
@@ -587,7 +585,7 @@ def _is_no_text(value: Any, _: bool) -> bool:
 
 
 def _decimals_of(bounds: tuple[float, float] | None) -> int:
-    """Return the decimals that declared bounds are written with: at least so many are public."""
+    """Return the decimals of declared bounds as written: at least these are public."""
     return max(
         (max(-int(Decimal(repr(b)).normalize().as_tuple().exponent), 0) for b in bounds or ()), default=0
     )

@@ -135,7 +135,7 @@ def tight_ends(
 def _beside_single(
     counts: np.ndarray, is_single: np.ndarray, noise_stddev: float, only: int
 ) -> tuple[int, int]:
-    """Return the first and the last cell of a range of which a single cell stands out for certain."""
+    """Return the first and the last cell of a range in which a single cell certainly stands out."""
     below = _end_of_clearest(counts[:only][::-1], noise_stddev, LIKELY)
     above = _end_of_clearest(counts[only + 1 :], noise_stddev, LIKELY)
     first, last = only - below, only + above

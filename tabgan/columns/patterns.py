@@ -189,7 +189,7 @@ class _Parser:
 
 
 def _printable(signs: str) -> str:
-    """Return characters, all of which a cell may show."""
+    """Return characters that a cell may show."""
     if not signs.isprintable():
         raise ValueError("pattern: expected characters that can be printed.")
     return signs

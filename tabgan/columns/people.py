@@ -60,7 +60,7 @@ _LATIN = str.maketrans(
 #: Domains that belong to nobody (RFC 2606).
 _DOMAINS = ("example.com", "example.net", "example.org")
 
-#: The present cells of a column of which only missing ones are told apart.
+#: The present cells of a column in which only missing ones are distinguished.
 _PRESENT = "x"
 
 

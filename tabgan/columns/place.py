@@ -422,7 +422,7 @@ class CutPlaces(ColumnEncoder):
 
 
 def _overlap(found: np.ndarray, low: tuple[int, int], high: tuple[int, int]) -> np.ndarray:
-    """Return the parts of blocks between two corners; those of which the first end is behind the last are empty."""
+    """Return the parts of blocks between two corners; those whose first end is behind the last are empty."""
     return np.stack(
         [
             np.maximum(found[:, 0], low[0]),

@@ -2,9 +2,9 @@
 
 A template is the pattern of a cell's classes of characters: ``AB-1234`` has ``[A-Z]{2}-[0-9]{4}``. Each cell is read by
 itself. **Guarantee.** A letter or digit of a cell never leaves: of it, a template holds its class alone. All other
-characters (``-``, a space, ``/``, ``.``) stand in the template as they are. That is safe because templates are released
-as the categories of a column are, by a threshold mechanism: a template that few rows have, with its separators, lengths
-and classes, is not released at all, and the counts of the others carry noise. Cells are filled by drawing characters.
+characters (``-``, a space, ``/``, ``.``) stay in the template. That is safe because templates are released as the
+categories of a column are, by a threshold mechanism: a template that few rows have, with its separators, lengths and
+classes, is not released at all, and the counts of the others carry noise. Cells are filled by drawing characters.
 """
 
 from __future__ import annotations

@@ -136,7 +136,7 @@ def thinning(ends: np.ndarray, rate: float) -> tuple[np.ndarray, np.ndarray]:
 def rate_of(mass: np.ndarray, width: np.ndarray) -> float:
     """Return the rate at which a last cell thins out if it begins as the two before it end; 0 for none.
 
-    A range of which nothing is known but that its last value lies between 256 and 511 seldom goes on to 511: rows begin
+    A range whose last value is known to lie between 256 and 511, and no more, seldom goes on to 511: rows begin
     as dense as those before them end, and thin out to be as many as were counted.
 
     Args:

@@ -125,7 +125,7 @@ def _datetime(described: Described) -> Read:
     if low is not None or high is not None:
         ends = [_moment(end, form) for end in (low, high)]
         if None in ends:
-            lost.append("its range, of which both ends have to be moments in its format. Declare bounds.")
+            lost.append("its range, whose ends both have to be moments in its format. Declare bounds.")
         else:
             found["bounds"] = ends
     return found, lost
@@ -228,7 +228,7 @@ def _described_in_v1(column: Column) -> tuple[dict[str, Any], set[str]]:
 
 
 def _regex(column: Identifier) -> dict[str, str]:
-    """Return the regular expression of a column's keys; there is none of running numbers without a form."""
+    """Return the regular expression of a column's keys; ``None`` for running numbers without a form."""
     if column.pattern == "{}":
         return {}
     parts = _FIELD.split(column.pattern)

@@ -314,7 +314,7 @@ def _one_cell(family: list[Spelling], counts: np.ndarray, noise: float) -> np.nd
 
 
 def _order(family: list[Spelling], counts: np.ndarray, noise: float) -> str | None:
-    """Return the order of day and month of which the counts are surely larger; ``None`` if there is no such."""
+    """Return the order of day and month with the surely larger counts; ``None`` if neither is."""
     first, last = (
         float(sum(c for c, s in zip(counts, family, strict=True) if s.order == order))
         for order in (MONTH_FIRST, DAY_FIRST)

@@ -35,7 +35,7 @@ class Released(Protocol):
 
 
 def warn_of_unclear_kinds(unclear: Mapping[str, Verdict]) -> None:
-    """Log the columns of which the noise leaves the kind open; uses released numbers only."""
+    """Log the columns whose kind the noise leaves open; uses released numbers only."""
     for kind in dict.fromkeys(verdict.column.kind for verdict in unclear.values()):
         of_kind = {name: verdict for name, verdict in unclear.items() if verdict.column.kind == kind}
         logger.warning(
@@ -48,7 +48,7 @@ def warn_of_unclear_kinds(unclear: Mapping[str, Verdict]) -> None:
 
 
 def warn_of_absent_categories(released: Sequence[Released], declared: Collection[str]) -> None:
-    """Log the columns of which no declared category rises above the noise; uses released numbers only."""
+    """Log the columns without a declared category above the noise; uses released numbers only."""
     absent = []
     for column in released:
         encoder = column.encoder

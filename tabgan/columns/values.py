@@ -269,7 +269,7 @@ def _wall_clock(series: pd.Series, zone: dt.tzinfo | None) -> pd.Series:
 
 
 def _clocks(series: pd.Series, format_: str | None, zone: dt.tzinfo | None) -> list[tuple[int, int] | None]:
-    """Return a second and a microsecond of each moment, ``None`` where there is none."""
+    """Return each moment as seconds and microseconds, ``None`` where a cell holds none."""
     read = _text_reader(format_, zone)
     return [read(value) if isinstance(value, str) else _clock(value, zone) for value in objects(series)]
 
@@ -333,7 +333,7 @@ def boolean_of(value: object) -> bool | None:
 
 
 def declared_moment(text: object, zone: dt.tzinfo | None = None) -> tuple[int, int, int | None] | None:
-    """Return the moment that public text, such as a bound, stands for in ISO 8601; ``None`` if it is none.
+    """Return the moment that public text, such as a bound, stands for in ISO 8601; ``None`` if it stands for no moment.
 
     ``now``, a bare year and ``01/02/2020`` are none.
 
@@ -413,7 +413,7 @@ def _clock(value: object, zone: dt.tzinfo | None = None) -> tuple[int, int] | No
 
 
 def _numpy_clock(value: np.datetime64) -> tuple[int, int] | None:
-    """Return a moment's second and microsecond, ``None`` where 64 bits cannot count so many seconds."""
+    """Return a moment's second and microsecond, ``None`` where 64 bits cannot count its seconds."""
     second = value.astype("datetime64[s]")
     is_coarser = np.datetime_data(value.dtype)[0] in ("Y", "M", "W", "D", "h", "m", "s")
     if np.isnat(second) or (is_coarser and second.astype(value.dtype) != value):

@@ -22,7 +22,7 @@ MOST_LOST = 1 / 9
 #: text keeps.
 _READ, _LOST_TEXT, _LOST_FORM, _NUMERALS_KEPT, _FORM_KEPT = 5.0, 0.5, 20.0, 4.0, 25.0
 
-#: Cost of a written form of which no value that only it has is seen: 950 and 1,234 are no decimals.
+#: Cost of a written form without a value that it alone explains: 950 and 1,234 are no decimals.
 _ABSENT = 10.0
 
 #: The least gain, in nats, of a written form's own values with which it is considered.
@@ -154,7 +154,7 @@ def _scores(
 ) -> np.ndarray:
     """Return ``(outcomes,)`` logarithms of the likelihood of a vote in units of its noise, less costs.
 
-    It is minus infinity for written forms of which nothing is seen.
+    It is minus infinity for written forms that the counts do not show.
     """
     energy = np.maximum(vote, 0.0) ** 2 / 2
     shown_of = np.zeros(len(ballots))

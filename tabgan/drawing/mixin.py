@@ -413,7 +413,7 @@ class SamplerMixin(Generic[TableT]):
     def impute(
         self, rows: pd.DataFrame, *, unknown: str = "error", random_state: int | None = None
     ) -> pd.DataFrame:
-        """Return whole rows as :meth:`complete` does, of which no drawn cell is missing."""
+        """Return whole rows as :meth:`complete` does, without missing cells among those that are drawn."""
         return self._completed(rows, unknown, random_state, imputes=True)
 
     def _completed(

@@ -18,7 +18,7 @@ from tabgan.fitting.modelfile import Fitted
 from tabgan.rules import Unique
 from tabgan.table.conditions import ROUNDING, Condition
 
-#: Candidates of which the shares of combinations are found, and those drawn for each row of a sample, at most.
+#: The most candidates by which the shares of combinations are found, and that are drawn for each row of a sample.
 PILOT, MOST_CANDIDATES = 2**16, 16
 
 #: Rounds of raking, and the distance of a share from the stated one that ends them, or is an error after all rounds.

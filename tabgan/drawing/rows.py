@@ -220,7 +220,7 @@ def imputing(fitted: Fitted) -> Fitted:
 
 
 def say_that_rows_repeat(worth: float, n: int) -> None:
-    """Log that so many rows under conditions are worth clearly fewer independent ones, if they are."""
+    """Log a warning if rows under conditions are worth clearly fewer independent ones."""
     if worth < _NEARLY_ALL * n:
         logger.warning(
             "sample: conditions or shares are rare under the model: the %s rows are worth about %s independent ones "

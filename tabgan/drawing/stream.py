@@ -67,7 +67,7 @@ class PartFile:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The description of a sample in files, as it stands in ``manifest.json``.
+    """The description of a sample in files: the content of ``manifest.json``.
 
     Attributes:
         model: SHA-256 of the model's file.
@@ -170,7 +170,7 @@ def write_stream(
         source: The rows.
         model_file: The model that they are of, for other processes.
         wanted: Arguments of :meth:`RowSource.of` that make them, for other processes.
-        folder: The folder; it is made if there is none.
+        folder: The folder; created if needed.
         manifest: The request; its seed counts unless an unseeded request resumes.
         is_seeded: True if a seed was asked for.
         workers: Processes, at least 1.

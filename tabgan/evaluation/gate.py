@@ -111,7 +111,7 @@ class Gate:
 
     @property
     def figures(self) -> Gate:
-        """The limits on figures: all that can be asked of a table of which no promise is known."""
+        """The limits on figures, the only ones that apply to a table without a known promise."""
         return replace(self, epsilon=None, delta=None, audit=None)
 
     @classmethod
@@ -142,7 +142,7 @@ class Gate:
         """Return the gate of a caller's argument: a gate, a mapping, ``"standard"``, or ``None`` for none.
 
         Raises:
-            ConfigError: it is none of these.
+            ConfigError: it is something else.
         """
         if gate is None or isinstance(gate, cls):
             return gate

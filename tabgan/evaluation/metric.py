@@ -1,4 +1,4 @@
-"""Metrics from computations: a description, with a figure or the reason why there is none."""
+"""Metrics from computations: a description, with a figure or the reason for its absence."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Figure(NamedTuple):
 
 
 def metric_of(entry: Entry, found: Figure | str) -> Metric:
-    """Return the metric of a figure, or of the reason why there is none, with the catalog's description."""
+    """Return the metric of a figure, or of the reason for its absence, with the catalog's description."""
     reason = found if isinstance(found, str) else None
     figure = Figure(math.nan) if isinstance(found, str) else found
     if reason is None and not math.isfinite(figure.value):

@@ -85,13 +85,9 @@ class Metric:
 
     def __post_init__(self) -> None:
         if (self.value is None) == (self.reason is None):
-            raise ValueError(
-                f"metric {self.name!r}: expected either a value or the reason why there is none."
-            )
+            raise ValueError(f"metric {self.name!r}: expected either a value or a reason for its absence.")
         if self.value is not None and not math.isfinite(self.value):
-            raise ValueError(
-                f"metric {self.name!r}: expected a finite value. Give the reason why there is none."
-            )
+            raise ValueError(f"metric {self.name!r}: expected a finite value. Give a reason for its absence.")
 
     @property
     def is_computed(self) -> bool:
@@ -247,7 +243,7 @@ class Projection:
 
 @dataclass(frozen=True)
 class Distances:
-    """Distances of synthetic rows to the closest row of each real table, of which equally many rows are searched.
+    """Distances of synthetic rows to the closest row of each real table, among equally many rows of each.
 
     Attributes:
         edges: ``(bins + 1,)`` edges of the bins of distance.

@@ -30,7 +30,7 @@ class Inputs:
     streams: RandomStreams
 
 
-#: Function from the inputs of an evaluation to a figure, or to the reason why there is none.
+#: Function from the inputs of an evaluation to a figure, or to the reason for its absence.
 Compute = Callable[[Inputs], Figure | str]
 
 #: By name of the figure.

@@ -277,7 +277,7 @@ def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device:
 
 
 def _reduction_of(schema: Schema, header: dict[str, Any]) -> Reduction | None:
-    """Return the reduction of a schema with rules, whose reduced schema stands in the header; ``None`` without rules.
+    """Return the reduction of a schema with rules, whose reduced schema is in the header; ``None`` without rules.
 
     Raises:
         KeyError, TypeError, ValueError: the two schemas do not belong together.
@@ -301,7 +301,7 @@ def _reduction_of(schema: Schema, header: dict[str, Any]) -> Reduction | None:
 
 
 def _check_critics(generator: Generator, encoder: TableEncoder, privacy: PrivacyStatement) -> None:
-    """Raise unless critics are those of targets, and their training and test stand in the statement.
+    """Raise unless critics are those of targets, and their training and test are in the statement.
 
     Raises:
         KeyError, ValueError: they are not.
@@ -323,7 +323,7 @@ def _check_critics(generator: Generator, encoder: TableEncoder, privacy: Privacy
 
 
 def _check_places(generator: Generator, encoder: TableEncoder, privacy: PrivacyStatement) -> None:
-    """Raise unless places are those of ordered columns, and their tables stand in the statement.
+    """Raise unless places are those of ordered columns, and their tables are in the statement.
 
     Raises:
         ValueError: they are not.

@@ -31,13 +31,13 @@ _COMMA_NUMERAL = re.compile(
 
 
 def read_cells(path: Path, dialect: Dialect) -> pd.DataFrame:
-    """Return a CSV with each cell as it stands in the file, as text; see :func:`cells_in_parts`."""
+    """Return a CSV with the text of each cell; see :func:`cells_in_parts`."""
     (cells,) = cells_in_parts(path, dialect, None)
     return cells
 
 
 def cells_in_parts(path: AnyPath, dialect: Dialect, n_rows: int | None) -> Iterator[pd.DataFrame]:
-    """Yield a CSV with each cell as it stands in the file, as text, in parts of some rows; ``None`` for one part.
+    """Yield a CSV with the text of each cell, in parts of some rows; ``None`` for one part.
 
     A blank line is a row of one empty cell if there is one column, and none otherwise.
 

@@ -5,7 +5,7 @@ columns and dtypes.
 
 A CSV has no dtypes, and pandas guesses them from its rows, while a fit assumes that dtypes are public. Tables that are
 read for a fit therefore stay text (``as_text``), and the fit finds kinds under differential privacy. Its form
-(:mod:`tabgan.io.dialect`) is declared, or stands in the header line; rows that do not keep it are refused.
+(:mod:`tabgan.io.dialect`) is declared, or found in the header line; rows that do not keep it are refused.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ _ENGINES = {".xls": "xlrd", ".ods": "odf", ".xlsb": "pyxlsb"}
 
 
 def cells_of_sheet(file: IO[bytes], name: str, sheet: str | int | None, n_rows: int | None) -> pd.DataFrame:
-    """Return the cells of a sheet as text, empty where there is none; its first row holds the names.
+    """Return the cells of a sheet as text, ``""`` for empty ones; its first row holds the names.
 
     Args:
         file: The file.

@@ -106,7 +106,7 @@ def _or_true(rule: dict[str, Any]) -> dict[str, Any]:
 
 
 def _job() -> dict[str, Any]:
-    """Return the rule of a job, of which nothing is required."""
+    """Return the rule of a job without its required keys."""
     text, null, mapping = {"type": "string"}, {"type": "null"}, {"type": "object"}
     source = _object(Source)
     source["properties"]["glob"] = _GLOB

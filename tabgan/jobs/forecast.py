@@ -31,7 +31,7 @@ class JobPlan:
         n_rows: The declared number of rows, or one of :data:`UNDECLARED`.
         is_declared: True if the job's schema declares it.
         plan: The plan; ``None`` if there is none.
-        problem: The reason why there is none.
+        problem: The reason for its absence.
     """
 
     name: str
@@ -63,7 +63,7 @@ def plans_of(jobs: Sequence[Job]) -> list[JobPlan]:
 
 
 def _plan_of(job: Job, schema: Schema, n_rows: int) -> tuple[FitPlan | None, str]:
-    """Return a job's plan, or the reason why there is none."""
+    """Return a job's plan, or the reason for its absence."""
     try:
         model: Any = synthesizer()(**job.model, schema=schema)
         return model.plan(job.source.open(job.schema), n_rows, is_brief=True), ""

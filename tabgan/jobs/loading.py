@@ -136,7 +136,9 @@ def _build(
             else _told(lines, raw.place, str(raw.name), where, problem)
             for where, problem in found
         ]
-        problems += [each for each in told if each not in problems]  # one of the defaults is told once
+        problems += [
+            each for each in told if each not in problems
+        ]  # a problem of the defaults is reported once
         if job:
             jobs.append(job)
             families[job.name] = raw.family

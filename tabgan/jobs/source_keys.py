@@ -125,7 +125,7 @@ class Source:
         if self.sql is not None or any(isinstance(place, str) for place in places):
             return None
         files = []
-        with suppress(ConfigError):  # a file that is gone is told when it is read
+        with suppress(ConfigError):  # a missing file is reported when it is read
             for place in places:
                 files += files_at(Path(place))
         found = [(file, file.stat()) for file in files if file.exists()]

@@ -228,7 +228,7 @@ def smoothed(counts: np.ndarray, noise_stddev: float) -> np.ndarray:
         squares = np.square(waves[groups == group])
         chance = noise * (
             1.0 + (2.0 / squares.size) ** 0.5
-        )  # the mean of so many squares of noise, and its spread
+        )  # the mean of that many squares of noise, and its spread
         beyond = max(float(squares.mean()) - chance, 0.0)
         kept[groups == group] = beyond / (beyond + noise)
     kept[:, 0] = 0.0  # the number of rows of each push

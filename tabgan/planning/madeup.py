@@ -1,4 +1,4 @@
-"""Made-up rows that stand in for a table of which only public facts are known.
+"""Made-up rows in place of a table whose public facts alone are known.
 
 **Guarantee.** Nothing here sees a row of a table: columns are filled from their declarations and, where these leave
 something open, from the assumptions that :data:`ASSUMPTIONS` states.
@@ -61,7 +61,7 @@ class MadeUpRows(Rows):
     """Made-up rows, each of which counts several times.
 
     Attributes:
-        header: A table without rows, with the columns of the one that they stand in for.
+        header: A table without rows, with the columns of the one that they replace.
         table: ``(rows, columns)`` the made-up values.
         times: Rows that each stands for.
     """
@@ -193,7 +193,7 @@ def _spread(shares: np.ndarray, n_rows: int, rng: np.random.Generator) -> np.nda
 
 
 def assumptions_of(header: PublicHeader, schema: Schema, *, untyped_text: bool = False) -> tuple[str, ...]:
-    """Return the assumptions that stand in for what a header and a schema leave open."""
+    """Return the assumptions on the facts that a header and a schema leave open."""
     found = _known(header, schema)
     known = [column for column in found.values() if column is not None and column.is_modelled]
     is_voted = untyped_text and None in found.values()

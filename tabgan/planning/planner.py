@@ -46,7 +46,7 @@ _ADVICE = re.compile(r" (Raise e|Widen |Declare )")
 #: A function that returns the request of a fit, given a schema, the names of the columns, and an epsilon.
 RequestOf = Callable[[Schema, Sequence[str], float], Request]
 
-#: Probability with which a category of so many rows is kept.
+#: Probability with which a category of that size is kept.
 _SURELY = 0.95
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 #: The ledger's name for the histogram of a column whose domain is known.
 ONE_WAY = "1-way histogram"
 
-#: Releases of frequent numbers, of which open ranges are assumed to have none.
+#: Releases of frequent numbers; open ranges are assumed to have none.
 _FREQUENT = ("frequent numbers", "rare numbers")
 
 
@@ -67,7 +67,7 @@ class RehearsedMeasurer(Measurer):
         *,
         is_dispensable: bool = False,
     ) -> list[np.ndarray] | None:
-        """Return the counts of made-up rows, each as often as it stands for rows."""
+        """Return the counts of made-up rows, each times the number of rows that it represents."""
         del is_dispensable
         self.privacy_filter.charge(*releases)
         answers = []
@@ -131,7 +131,7 @@ class Rehearsal:
 
 
 def rehearse(request: Request, header: PublicHeader, n_rows: int) -> Rehearsal:
-    """Return the releases that a fit to a table with these columns and so many rows would make.
+    """Return the releases of a fit to a table with these columns and this many rows.
 
     **Guarantee.** Reads no row of the table: a header has none, and all counts are of made-up rows.
 

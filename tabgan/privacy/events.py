@@ -17,7 +17,7 @@ Door = Literal["release", "marginals", "dpsgd", "private_metrics"]
 #: Doors by the names that older ledgers hold.
 _OLD_DOORS: dict[str, Door] = {"evaluation": "private_metrics"}
 
-#: Names of the mechanisms, as they stand in the ledger.
+#: Names of the mechanisms in the ledger.
 GAUSSIAN = "discrete Gaussian"
 GAUSSIAN_THRESHOLD = "discrete Gaussian with threshold"
 POISSON_GAUSSIAN = "Poisson-subsampled Gaussian (DP-SGD)"

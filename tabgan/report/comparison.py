@@ -72,7 +72,7 @@ class Cell:
         value: The value that systems are compared by: the figure, of an attack its excess risk; ``None`` for none.
         interval: Its uncertainty, if known.
         text: The value as readable text.
-        reason: The reason why there is none.
+        reason: The reason for its absence.
         mark: ``"best"``, ``"tied"`` if it is within the spread of the best, or ``""``.
     """
 

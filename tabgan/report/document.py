@@ -43,7 +43,7 @@ class Report:
         """The edition that may go out with the table.
 
         Raises:
-            PrivacyError: there is none, because the fit was not private.
+            PrivacyError: the fit was not private, so there is no such edition.
         """
         if self.released is None:
             raise PrivacyError(

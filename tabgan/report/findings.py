@@ -51,7 +51,7 @@ ROW_TOLERANCE = 0.001
 #: Figures that a finding lists in the summary.
 MAX_BRIEF = 3
 
-#: Share of rows with unreleased values that is near 0: smaller ones are not told apart from noise.
+#: Share of rows with unreleased values below which it is indistinguishable from noise.
 MISSING_SLACK = 0.01
 
 #: Tiers of epsilon: Ponomareva et al. (2023), *How to DP-fy ML*, section 5.
@@ -214,7 +214,7 @@ def find(
         is_internal: True if columns were compared with real rows, not with released statistics.
         losses: Values that no sample of the model shows.
         target: The column that models predict.
-        is_fit: False for a table of another generator, of which nothing is claimed.
+        is_fit: False for a table of another generator, for which nothing is claimed.
     """
     found = (
         *_lost_target(losses, target),

@@ -81,7 +81,7 @@ def json_schema() -> dict[str, object]:
 
 def _statement(privacy: PrivacyStatement) -> dict[str, Any]:
     plain = privacy.to_dict()
-    del plain["entries"]  # they stand in the ledger
+    del plain["entries"]  # the ledger has them
     return plain
 
 

@@ -17,7 +17,7 @@ LISTED_SHARE = 0.001
 
 @dataclass(frozen=True)
 class MissingColumn:
-    """A column of which rows are missing.
+    """A column with missing rows.
 
     Attributes:
         name: The column.
@@ -38,7 +38,7 @@ class WhoIsMissing:
 
     Attributes:
         rows: The figure of rows with a value that is not shown, or was not released; ``None`` for none.
-        columns: Columns of which rows are missing, the largest share first.
+        columns: Columns with missing rows, the largest share first.
         empty: Columns without a value in any synthetic row.
         impossible: Columns with impossible values, and the share of such cells, the largest first.
         groups: Groups that lose more utility than all rows do: even the low end of the interval is above.

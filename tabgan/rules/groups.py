@@ -1,4 +1,4 @@
-"""Groups of columns: one-hot ones, of which exactly one is true, and those whose values occur together once."""
+"""Groups of columns: one-hot ones, exactly one of them true, and those whose values occur together once."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class Missing(Rule):
 
     Attributes:
         missing: The column that is missing.
-        when: Columns with the value that each of them has in those rows, or a list of values of which it has one;
+        when: Columns with the value that each of them has in those rows, or a list of possible values;
             ``None`` stands for missing.
 
     Raises:

@@ -176,7 +176,7 @@ def values_of(series: pd.Series, column: Column) -> Values:
 
 
 def place_of_value(value: object, column: Column) -> Hashable | None:
-    """Return a declared value as :func:`values_of` tells values apart: a key, or a place; ``None`` if it is none."""
+    """Return a declared value as :func:`values_of` tells values apart: a key, or a place; ``None`` for others."""
     if column.has_categories or not column.is_modelled:
         return typed([value])[0]
     place = float(column.read(pd.Series([value], dtype=object))[0])

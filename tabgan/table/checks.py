@@ -84,7 +84,7 @@ def check_cells(
     """Raise unless the cells of a table are ones that ``schema`` fits: each is refused or not by itself.
 
     Args:
-        header: The table, of which only names and dtypes are read here.
+        header: The table; only its names and dtypes are read here.
         parts: Function from a column's name to series that together hold each of its values at least once.
         n_rows: Number of rows.
         schema: The declared part of its schema.

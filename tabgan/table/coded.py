@@ -16,8 +16,8 @@ from tabgan.errors import DataError
 from tabgan.table.calendar import CycleEncoder
 from tabgan.table.coarsening import equal_mass, pool_rare
 
-#: The ends of a range of at most so many integers keep a count of this many noise standard deviations. That they occur
-#: was released or, where they are declared, is likely; who compares two tables often cuts both between their ends.
+#: In a range of at most this many integers, each end counts at least this many noise standard deviations: it was
+#: released or, if declared, is likely to occur, and comparisons of two tables often cut both between their ends.
 FEW_INTEGERS, END_SIGNAL = 32, 0.25
 
 #: Missing values below this many noise standard deviations count as none.
@@ -127,7 +127,7 @@ class CodedColumn:
         return np.asarray(weights)
 
     def meeting(self, cut: CutCells) -> CodedColumn:
-        """Return the column with cut cells, of which sampled rows have only the allowed ones."""
+        """Return the column with cut cells; sampled rows have only the allowed ones."""
         weights = np.maximum(self.weights, 1e-12)[cut.parent] * cut.share
         if self.encoder.has_other:
             weights[-1] = self.weights[-1]

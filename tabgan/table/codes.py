@@ -236,7 +236,7 @@ class TableEncoder:
         return table if self.reduction is None else self.reduction.restore(table)
 
     def _keys(self, name: str, codes: np.ndarray) -> list[np.ndarray]:
-        """Return ``(rows,)`` numbers, equal for rows of which a column's values are drawn alike; the finest first.
+        """Return ``(rows,)`` numbers, equal for rows whose values of a column are drawn alike; the finest first.
 
         Of a moment those of the same code and cycles; then fewer cycles, the longest left out first.
         """

@@ -22,7 +22,7 @@ class PublicHeader:
 
     @classmethod
     def of_table(cls, table: pd.DataFrame) -> PublicHeader:
-        """Return the header of a table, of which no cell is read."""
+        """Return the header of a table; no cell is read."""
         return cls({str(name): dtype for name, dtype in zip(table.columns, table.dtypes, strict=True)})
 
     @classmethod

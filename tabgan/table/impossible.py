@@ -77,7 +77,7 @@ def _have_one_clock(rule: Inequality, columns: Sequence[CodedColumn], positions:
 
 
 def _codes_that_meet(column: CodedColumn, values: Sequence[object]) -> np.ndarray:
-    """Return ``(codes,)`` true for codes of which every shown value is one of some values."""
+    """Return ``(codes,)`` true for codes that show none but the given values."""
     encoder = column.encoder
     wanted = np.zeros(encoder.n_cells, dtype=bool)
     is_single = np.ones(encoder.n_values, dtype=bool)

@@ -28,7 +28,7 @@ def label_of(df: object) -> dict[str, Any] | None:
 
 
 def labelled(df: pd.DataFrame, label: Mapping[str, Any] | None) -> pd.DataFrame:
-    """Return a frame with a label in its ``attrs``; as it is if there is none."""
+    """Return a frame with a label in its ``attrs``; unchanged without one."""
     if label is not None:
         df.attrs[LABEL] = dict(label)
     return df

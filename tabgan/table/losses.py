@@ -23,7 +23,7 @@ from tabgan.table.merged import Merged
 
 logger = logging.getLogger(__name__)
 
-#: Share of the rows from which on rows without a released value are told.
+#: Least share of rows without a released value that is reported.
 TOLD_SHARE = 0.01
 
 #: Lines of the warning at the end of a fit.
@@ -36,8 +36,8 @@ class Loss:
 
     Attributes:
         column: Name of the column.
-        kind: ``"unreleased"`` for categories, ``"unseen"`` for a column of which no value was released, ``"constant"``
-            for one of which one value was, ``"inexact"`` for integers that floats do not hold.
+        kind: ``"unreleased"`` for categories, ``"unseen"`` for a column without a released value, ``"constant"``
+            for one with a single one, ``"inexact"`` for integers that floats do not hold.
         share: Noisy share of all rows that hold such values, from 0 to 1; ``None`` where no released number tells.
         text: The loss in words, which follow the column's name.
         remedy: The line of a schema that would save the values.
@@ -58,7 +58,7 @@ def losses_of(encoder: TableEncoder, n_rows: float, *, is_private: bool) -> tupl
     Args:
         encoder: The encoder of the fit.
         n_rows: Released number of rows.
-        is_private: False for a fit without noise, of which neither a constant nor an empty column is a loss.
+        is_private: False for a fit without noise, in which neither a constant nor an empty column is a loss.
     """
     found = [loss for column in encoder.columns if (loss := _loss(column, n_rows, is_private)) is not None]
     for part in () if encoder.reduction is None else encoder.reduction.merged:
@@ -102,7 +102,7 @@ def _with_gaps(found: list[Loss], part: Merged, encoder: TableEncoder, n_rows: f
 
 
 def unreleased_shares(losses: Sequence[Loss]) -> dict[str, float]:
-    """Return, by column, the noisy share of the rows that hold a value that was not released, where it is told."""
+    """Return, by column, the noisy share of the rows that hold a value that was not released, where it is reported."""
     return {loss.column: loss.share for loss in losses if loss.share is not None}
 
 

@@ -247,7 +247,7 @@ def _rows_of(values: np.ndarray, ahead: np.ndarray, rows: np.ndarray) -> Clocks:
 
 
 class _Alike:
-    """Rows by a key, of which those of one are exchangeable."""
+    """Rows by a key; those with the same one are exchangeable."""
 
     def __init__(self, keys: np.ndarray) -> None:
         _, groups, counts = np.unique(keys, return_inverse=True, return_counts=True)
@@ -261,7 +261,7 @@ class _Alike:
 
 
 def _disjoint(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return positions of pairs of which no row is in another one."""
+    """Return positions of pairs that share no row."""
     every = np.stack([first, second], axis=1).reshape(-1)
     _, position = np.unique(every, return_index=True)
     is_first = np.zeros(len(every), dtype=bool)

@@ -25,7 +25,7 @@ from tabgan.table.merged import Merged
 
 @dataclass(frozen=True)
 class Within:
-    """A merged column of which parts are given, row by row.
+    """A merged column with some parts given, row by row.
 
     Attributes:
         pattern: ``(rows,)`` the row's place among ``columns``; the first is of rows without a given part.
@@ -55,7 +55,7 @@ class Within:
 
 @dataclass(frozen=True)
 class PartialRows:
-    """Rows of which some cells are given.
+    """Rows with some cells given.
 
     Attributes:
         given: Their table, with columns of the schema.
@@ -98,7 +98,7 @@ class PartialRows:
         }
 
     def to_draw(self, encoder: TableEncoder) -> list[str]:
-        """Return the names of modelled columns of which a cell is not given."""
+        """Return the names of modelled columns with a cell that is not given."""
         return [name for name in encoder.positions if name not in self.given or self.given[name].isna().any()]
 
     def completed(self, drawn: pd.DataFrame, schema: Schema) -> pd.DataFrame:

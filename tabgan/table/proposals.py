@@ -47,7 +47,7 @@ class ProposedRule:
     Attributes:
         rule: The rule.
         why: The evidence in words.
-        is_on: True if the draft declares the rule, else it stands in a comment.
+        is_on: True if the draft declares the rule, else it is a comment.
     """
 
     rule: Rule
@@ -208,7 +208,9 @@ def proposed_rules(
         is_strong = share <= none and share + doubt <= min(MOST_BROKEN, OF_CHANCE * relation.by_chance)
         why = f"about {100 * share:.1f}% of the rows break it, or {100 * doubt / 2:.1f}% more or less"
         if relation.judged < MOSTLY_JUDGED:
-            why += f", of {100 * relation.judged:.0f}% of them: the other values are rare, and not told apart"
+            why += (
+                f", of {100 * relation.judged:.0f}% of them: the other values are rare, and not distinguished"
+            )
         found.append((relation.rule, why, is_strong and relation.judged >= MOSTLY_JUDGED))
     kept: list[Rule] = []
     proposals = []
@@ -299,7 +301,7 @@ def _why(series: pd.Series, drafted: Column, untyped_text: bool) -> str:
 
 
 def _loss(df: pd.DataFrame, column: Column, untyped_text: bool) -> str:
-    """Return the likely loss of a column in words; ``""`` if there is none."""
+    """Return the likely loss of a column in words; ``""`` if nothing is."""
     series = df[column.name]
     if untyped_text and is_text(series):
         series = read_text(df[[column.name]], [column.with_table_dtype(str(series.dtype), True)])[column.name]

@@ -77,7 +77,7 @@ class Reduction:
 
     @property
     def inner_names(self) -> list[str]:
-        """Names of the reduced table's columns: a merged one stands in the place of its first."""
+        """Names of the reduced table's columns: a merged one takes the place of its first."""
         instead = {name: part.name for part in self.merged for name in part.members}
         computed = computed_by(self.schema.rules)
         return list(dict.fromkeys(instead.get(name, name) for name in self.names if name not in computed))

@@ -309,7 +309,7 @@ def _sums(encoder: TableEncoder, pairs: Sequence[Table], n_rows: float) -> list[
 
 
 def _formula(column: str, equals: str, names: Sequence[str]) -> Formula | None:
-    """Return a formula in which ``{}`` stand for names; ``None`` if one of them cannot stand in a formula."""
+    """Return a formula in which ``{}`` stand for names; ``None`` if a formula cannot hold one of them."""
     plain = (name if name.isidentifier() and not iskeyword(name) else f"`{name}`" for name in names)
     try:
         formula = Formula(column, equals.format(*plain))

@@ -383,7 +383,7 @@ def _distinct(series: pd.Series) -> tuple[np.ndarray, pd.Series, list[Hashable]]
         return codes, pd.Series(keys, dtype=dtype), keys
     if not isinstance(
         dtype, np.dtype | pd.StringDtype
-    ):  # text of which Arrow makes none is compared one by one
+    ):  # text that Arrow cannot convert is compared value by value
         codes, values = pd.factorize(series.array, use_na_sentinel=False)
         return codes, pd.Series(values, dtype=dtype), list(values)
     known: dict[Hashable, int] = {}

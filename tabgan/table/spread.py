@@ -1,4 +1,4 @@
-"""A table whose parts lie with several holders, on other machines maybe, each of which counts its own.
+"""A table whose parts lie with several holders, perhaps on other machines; each counts its own.
 
 A holder keeps a private copy of its part. The doors' questions go to all of them, and only sums come back: counts, the
 distinct values of a column that categories or frequent numbers are found among, the entity of each row where

@@ -35,7 +35,7 @@ PIECE = 2**21
 
 
 class Rows(ABC):
-    """Rows, of which each question concerns one column and is a sum over its cells.
+    """Rows that answer questions about one column at a time, each a sum over its cells.
 
     Attributes:
         header: The table without its rows, public.

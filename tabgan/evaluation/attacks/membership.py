@@ -29,7 +29,7 @@ from tabgan.evaluation.metric import LEVEL, Figure, Findings, NotComputed, measu
 from tabgan.evaluation.result import Interval, Pictures, Risk, RocCurve
 from tabgan.evaluation.tables import Tables, embed, subsample
 
-#: Largest number of training rows, and of other rows, that are told apart.
+#: Largest number of training rows, and of other rows, that the attack has to tell apart.
 MAX_MEMBERS = 2_000
 
 #: Largest number of holdout rows that estimate the density of the population.

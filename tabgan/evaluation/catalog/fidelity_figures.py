@@ -27,7 +27,7 @@ _MOVED = (
 )
 _REPEATED = "Share of synthetic rows that occur more than once in the synthetic table."
 
-#: Tables of counts that are compared: of so many columns at a time.
+#: Tables of counts that are compared, by their number of columns.
 _ORDERS = {1: "single columns", 2: "pairs of columns", 3: "triples of columns"}
 
 _entry = partial(Entry, group="fidelity")

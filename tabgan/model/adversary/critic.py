@@ -296,7 +296,7 @@ def _correlation(single: torch.Tensor, expected: torch.Tensor) -> torch.Tensor:
 
 
 def _most_crossed(products: float) -> int:
-    """Return the most features, at least 2, whose products are at most so many."""
+    """Return the largest number of features, at least 2, with no more products than that."""
     return max(int((1 + (1 + 8 * max(products, 1.0)) ** 0.5) / 2), 2)
 
 

@@ -21,7 +21,7 @@ from tabgan.table.codes import TableEncoder
 from tabgan.table.summed import Rows, rows_of
 
 #: A cycle is measured if a moment's code leaves it open, by the chance that two moments of one code differ in it; or if
-#: it has so many times fewer values than the moment has codes that weak effects show in its smaller tables only.
+#: it has that many times fewer values than the moment has codes, and weak effects show only in its smaller tables.
 LEAST_OPEN, COARSER = 0.2, 2.0
 
 #: The most noise of a cycle's histogram, and of its table with a column of the most bins, as shares of all rows.

@@ -54,7 +54,7 @@ def table_digest(df: object, key: bytes, version: int = DIGEST_VERSION) -> str:
         version: 3, or an older one of ledgers and checkpoints: 2 knew no durations, 1 was one of the representation.
 
     Raises:
-        DataError: ``df`` is not a DataFrame, or holds values that cannot be told apart.
+        DataError: ``df`` is not a DataFrame, or holds values that cannot be distinguished.
     """
     if not isinstance(df, pd.DataFrame | SpooledTable):
         raise DataError(f"fit: expected a pandas DataFrame, got {type(df).__name__}.")

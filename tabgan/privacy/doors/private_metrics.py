@@ -28,7 +28,7 @@ COLUMNS_SHARE = 0.5
 #: Cells of a joint table up to which it is counted in full.
 _DENSE_CELLS = 2**18
 
-#: Their door, and names of the figures, as they stand in the ledger.
+#: Their door, and names of the figures, in the ledger.
 DOOR: Door = "private_metrics"
 COLUMN, PAIRS, TRIPLES = "distance of a column", "mean distance of pairs", "mean distance of triples"
 CORRECT, MAJORITY = "rows predicted right", "rows of the majority class"

@@ -19,7 +19,7 @@ _TOWERS, _HEADROOM = 4.0, 1.5
 #: Least height of a bin that holds a row, and least length of such a bar in percent: one row of a thousand is seen.
 _LEAST_HEIGHT, _LEAST_LENGTH = 2.0, 1.2
 
-#: Histograms of at most so many single values are drawn as bars, as of a column that is 0 or 1.
+#: Largest number of single values that are drawn as bars, as of a column that is 0 or 1.
 MAX_BAR_VALUES = 3
 
 #: Size of a sparkline, in its own units.
