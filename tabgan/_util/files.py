@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import hashlib
 import json
@@ -37,6 +38,9 @@ def atomic_path(path: Path, mode: int = 0o666) -> Iterator[Path]:
     Args:
         path: Path of the file.
         mode: Permissions, before the process's mask.
+
+    Raises:
+        OSError: as the body did; on a full disk, with the name of the file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
@@ -48,6 +52,10 @@ def atomic_path(path: Path, mode: int = 0o666) -> Iterator[Path]:
         sync(temporary)
         os.replace(temporary, path)
         sync(path.parent)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from None
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from tabgan import io
 from tabgan._util.validate import integer_at_least, one_of
+from tabgan.bundle.names import PUBLIC_KEY
 from tabgan.cli import options
 from tabgan.cli.parts import (
     AsJson,
@@ -197,9 +198,18 @@ def seal(
 
         if sign_key is not None:
             load_private(sign_key, "--sign-key")
+        before = _signer(folder)
         changed = seal_again(folder, sign_key, archive)
+        is_other = before not in (b"", _signer(folder))
         said = f"{folder}: sealed, with {', '.join(changed) or 'nothing'} changed since the last time"
-        say(said, {"folder": folder, "changed": list(changed)})
+        said += "; NOT BY THE KEY that had signed it: --key needs the new one" if is_other else ""
+        say(said, {"folder": folder, "changed": list(changed), "has_other_key": is_other})
+
+
+def _signer(folder: Path) -> bytes:
+    """Return the public key in a bundle; nothing if there is none."""
+    path = folder / PUBLIC_KEY
+    return path.read_bytes() if path.is_file() else b""
 
 
 def verify(

@@ -1,5 +1,6 @@
 """Files that survive a crash: whole, old, or a line short, and never half of anything."""
 
+import errno
 import os
 import stat
 
@@ -52,6 +53,13 @@ class TestAtomicPath:
             raise KeyboardInterrupt
         assert path.read_text() == "old"
         assert list(tmp_path.iterdir()) == [path]
+
+    def test_a_full_disk_is_told_by_the_name_of_the_file(self, tmp_path):
+        path = tmp_path / "file"
+        with pytest.raises(OSError, match="No space left") as raised, atomic_path(path):
+            raise OSError(errno.ENOSPC, "of another library")
+        assert raised.value.filename == str(path)
+        assert list(tmp_path.iterdir()) == []
 
     def test_a_secret_is_never_readable_by_others_not_even_half_written(self, tmp_path, no_mask):
         path = tmp_path / "key"

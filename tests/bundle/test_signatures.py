@@ -2,6 +2,7 @@ import subprocess
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from typer.testing import CliRunner
 
 from tabgan.bundle.assembly import seal_again
 from tabgan.bundle.names import MANIFEST, MODEL_SIGNATURE, PUBLIC_KEY, SIGNATURE
@@ -19,6 +20,7 @@ from tabgan.bundle.signatures import (
 )
 from tabgan.bundle.verification import verify
 from tabgan.bundle.writing import seal
+from tabgan.cli.app import app
 from tabgan.errors import BundleError, ConfigError
 
 pytest.importorskip("cryptography")
@@ -313,3 +315,13 @@ def test_openssf_signatures_that_are_none(tmp_path, text, words):
     (tmp_path / MODEL_SIGNATURE).write_text(text)
     with pytest.raises(BundleError, match=words):
         check_model(tmp_path)
+
+
+def test_a_bundle_that_is_sealed_by_another_key_says_so(signed, tmp_path):
+    folder, _ = signed
+    for key, is_other in (("sign.pem", False), ("other.pem", True)):
+        path = tmp_path / key
+        if not path.exists():
+            write_private(MAKERS["edwards"](), path)
+        done = CliRunner().invoke(app, ["release", "seal", str(folder), "--sign-key", str(path)])
+        assert (done.exit_code, "NOT BY THE KEY" in done.output) == (0, is_other)
