@@ -302,14 +302,16 @@ def _told(who: WhoIsMissing, is_internal: bool) -> list[str]:
         text = f"{percent(who.rows.value)} of the real rows hold a value that no synthetic row shows{beside}"
         n = sum((column.share or 0.0) >= LISTED_SHARE for column in who.columns)
         parts.append(f"{text}, in {counted(n, 'column')}." if n else f"{text}.")
-    elif who.rows is not None and who.columns:
+    elif who.rows is not None and any(column.share is not None for column in who.columns):
         most = f" to {percent(who.up_to)}" if who.up_to > (who.rows.value or 0.0) else ""
         text = f"About {percent(who.rows.value)}{most} of the rows, by noisy shares, hold a value that was not released"
         parts.append(f"{text}, in {counted(len(who.columns), 'column')}.")
-    elif who.rows is not None:
+    elif who.rows is not None and not who.columns:
         parts.append("The released values cover nearly all rows.")
     elif who.columns:
-        parts.append(f"The noise hides values of {counted(len(who.columns), 'column')}.")
+        parts.append(
+            f"The noise hides values of {counted(len(who.columns), 'column')}; no share of rows is known."
+        )
     if who.empty:
         parts.append(f"{counted(len(who.empty), 'column')} without a value in any synthetic row.")
     if who.impossible:

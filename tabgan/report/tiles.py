@@ -235,6 +235,9 @@ def _attacks(data: ReportData) -> Tile:
     rows = [_risk_row(metric, label) for metric, label in risks]
     copies = _computed(evaluation, "exact_copies")
     rows += [] if copies is None else [_row(copies, "Exact copies of training rows")]
+    named = {"exact_copies", *(name for name, _ in _SHOWN_ATTACKS)}
+    others = [m for m in (*evaluation.group("attacks"), *evaluation.group("copies")) if m.name not in named]
+    rows += [_risk_row(metric, metric.label) for metric in others if judge(metric) == "attention"]
     return replace(
         tile,
         value=percent(max(likely, 0.0)),

@@ -11,6 +11,7 @@ import pypdf
 import pytest
 
 from tabgan.errors import ConfigError
+from tabgan.evaluation.gate import Decision
 from tabgan.evaluation.result import Interval, SubgroupResult
 from tabgan.report import Report, Stated, to_html, to_json, to_markdown, write
 from tabgan.report.findings import find
@@ -64,6 +65,20 @@ class TestWhoIsMissing:
         (finding,) = (each for each in found if each.subject == "Who is missing")
         assert finding.status == status
         assert (found[0] == finding) or status == "good"
+
+    def test_hidden_values_of_an_unknown_share_are_no_zero(self, zoo):
+        metric = zoo.metric("missing_rows_released", "coverage", 0.0, format="percent", is_shareable=True)
+        evaluation = replace(zoo.evaluation(), metrics=(metric,), columns=(), subgroups=(), unshown=())
+        lost = Loss("widowed", "constant", None, "one value stands out", "widowed: {kind: boolean}")
+        found = find(evaluation, zoo.privacy, is_internal=False, losses=[lost])
+        (finding,) = (each for each in found if each.subject == "Who is missing")
+        assert finding.text == "The noise hides values of 1 column; no share of rows is known."
+
+    def test_a_gate_that_passes_beside_a_red_finding_says_so(self, full):
+        passed = replace(full, decision=Decision("passed"))
+        assert "a finding in red below is left to a person" in to_html(passed)
+        calm = replace(passed, findings=tuple(each for each in full.findings if each.status != "alarm"))
+        assert "every limit set in advance is met." in to_html(calm)
 
     def test_stands_first(self, full):
         assert (full.findings[0].subject, full.findings[0].status) == ("Who is missing", "alarm")

@@ -1,7 +1,7 @@
 """Pairs of columns whose association differs most, and their joint counts in both tables.
 
 The cells of a picture are the schema's categories, or ranges between quantiles of the synthetic rows, so that no
-value of a real row is an end of one.
+value of a real row is an end of one. Where these have few values, each has a cell.
 """
 
 from __future__ import annotations
@@ -130,14 +130,30 @@ def _cells(
     present = places[1][~np.isnan(places[1])]
     if not len(present):
         return nothing
-    edges = np.unique(np.quantile(present, np.linspace(0, 1, MAX_CELLS + 1)[1:-1], method="inverted_cdf"))
+    values, decimals = np.unique(present), getattr(column, "decimals", None)
+    if len(values) <= MAX_CELLS:
+        ends = [end_text(column.shown(float(value)), decimals) for value in values]
+        return _values(places, values, ends)
+    cuts = np.quantile(present, np.linspace(0, 1, MAX_CELLS + 1)[1:-1], method="inverted_cdf")
+    edges = np.unique(cuts[cuts < values[-1]])
     codes = [
         np.where(np.isnan(p), -1, np.searchsorted(edges, p, side="left")).astype(np.int64) for p in places
     ]
-    decimals = getattr(column, "decimals", None)
     ends = [end_text(column.shown(float(edge)), decimals) for edge in edges]
-    labels = (f"≤ {ends[0]}", *(f"≤ {end}" for end in ends[1:]), f"> {ends[-1]}")
-    return (codes[0], codes[1]), labels
+    return (codes[0], codes[1]), (*(f"≤ {end}" for end in ends), f"> {ends[-1]}")
+
+
+def _values(
+    places: Sequence[np.ndarray], values: np.ndarray, names: Sequence[str]
+) -> tuple[tuple[np.ndarray, np.ndarray], tuple[str, ...]]:
+    """Return the cells of few numbers: each synthetic one, and other real ones together if there are any."""
+    found = []
+    for place in places:
+        near = np.minimum(np.searchsorted(values, place), len(values) - 1)
+        code = np.where(values[near] == place, near, len(values))
+        found.append(np.where(np.isnan(place), -1, code).astype(np.int64))
+    others = [_OTHERS] if (found[0] == len(values)).any() else []
+    return (found[0], found[1]), (*names, *others)
 
 
 def _categories(

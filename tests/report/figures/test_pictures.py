@@ -69,9 +69,24 @@ class TestPairs:
         real, synthetic = self.frames()
         (picture,) = pair_pictures(CORRELATIONS, self.SCHEMA, real, synthetic)
         assert (picture.first, picture.first_labels) == ("a", ("x", "y", "others"))
-        assert picture.second_labels == ("≤ 1", "≤ 8", "> 8")
+        assert picture.second_labels == ("1", "8", "others")
         assert picture.synthetic == ((0.5, 0.0, 0.0), (0.0, 0.5, 0.0), (0.0, 0.0, 0.0))
-        assert picture.real == ((0.5, 0.0, 0.0), (0.0, 0.0, 0.0), (0.0, 0.25, 0.25))
+        assert picture.real == ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), (0.5, 0.25, 0.25))
+
+    def test_flags_have_two_cells_and_many_numbers_ranges_that_are_not_empty(self):
+        schema = Schema(
+            columns=[
+                Numeric(name="a", bounds=(0, 1), decimals=0),
+                Numeric(name="b", bounds=(0, 99), decimals=0),
+                Identifier(name="c"),
+            ]
+        )
+        skewed = [*range(20), *[99] * 80]
+        table = pd.DataFrame({"a": [0, 1] * 50, "b": skewed, "c": list(map(str, range(100)))})
+        (picture,) = pair_pictures(CORRELATIONS, schema, table, table)
+        assert picture.first_labels == ("0", "1")
+        assert picture.second_labels[-1].startswith("> ")
+        assert sum(picture.synthetic[-1]) == pytest.approx(0.8, abs=0.1)
 
     def test_no_value_of_a_real_row_is_named(self):
         real, synthetic = self.frames()
@@ -89,7 +104,7 @@ class TestPairs:
         grids = pictures.pair_grids(picture)
         assert (grids.width, grids.height) == (3, 3)
         assert painted(grids.synthetic) == {(0, 2): 8, (1, 1): 8}
-        assert painted(grids.real) == {(0, 2): 8, (1, 0): 6, (2, 0): 6}
+        assert painted(grids.real) == {(0, 0): 8, (1, 0): 6, (2, 0): 6}
 
 
 class TestHalves:
