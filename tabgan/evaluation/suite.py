@@ -103,6 +103,7 @@ def evaluate(
     tables = prepare(real, holdout, synthetic, schema)
     entity = None if schema is None else schema.entity
     units = pd.factorize(real[entity])[0] if entity in real else None
+    holdout_units = pd.factorize(holdout[entity], use_na_sentinel=False)[0] if entity in holdout else None
     if tables.unreadable and refuses_unreadable:
         raise DataError(f"evaluate: {why_void(tables.unreadable)}. Give both the same dtype.")
     overlap = overlap_of(tables)
@@ -136,7 +137,7 @@ def evaluate(
         lambda: projection_findings(tables, streams),
         lambda: utility_findings(tables, target, subgroups, streams),
         *attack_steps(tables, streams),
-        lambda: membership_findings(tables, streams),
+        lambda: membership_findings(tables, streams, holdout_units),
         lambda: copy_findings(tables, streams),
         *(partial(computed, name, inputs) for name in COMPUTED),
     ]

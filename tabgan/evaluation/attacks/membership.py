@@ -53,12 +53,18 @@ class MembershipScores(NamedTuple):
     others: np.ndarray
 
 
-def membership_findings(tables: Tables, streams: RandomStreams) -> Findings:
-    """Return ``membership_auc``, ``membership_tpr_1`` and ``membership_tpr_01``, and the attack's curve."""
+def membership_findings(
+    tables: Tables, streams: RandomStreams, holdout_units: np.ndarray | None = None
+) -> Findings:
+    """Return ``membership_auc``, ``membership_tpr_1`` and ``membership_tpr_01``, and the attack's curve.
+
+    ``holdout_units`` are the ``(rows,)`` numbers of the people behind holdout rows, if some have several: a person's
+    rows are alike, so that the population would look dense at others whose rows were in it, and at no training row.
+    """
     curves: list[RocCurve] = []
 
     def compute() -> list[Figure | str]:
-        scores = _scores(tables, streams.numpy("evaluation.membership"))
+        scores = _scores(tables, holdout_units, streams.numpy("evaluation.membership"))
         curves.append(membership_curve(scores))
         return [auc_figure(scores), *(tpr_figure(scores, rate) for rate in RATES)]
 
@@ -66,14 +72,14 @@ def membership_findings(tables: Tables, streams: RandomStreams) -> Findings:
     return Findings(metrics, pictures=Pictures(membership=curves[0] if curves else None))
 
 
-def _scores(tables: Tables, rng: np.random.Generator) -> MembershipScores:
+def _scores(tables: Tables, units: np.ndarray | None, rng: np.random.Generator) -> MembershipScores:
     require_rows(tables)
     require_control(tables)
     if len(tables.values.holdout) < 2 * MIN_ROWS:
         raise NotComputed(f"the holdout has fewer than {2 * MIN_ROWS} rows")
     points = embed(tables)
     synthetic = subsample(points.synthetic, MAX_SYNTHETIC, rng)
-    others, reference = np.array_split(rng.permutation(points.holdout), 2)
+    others, reference = _halves(points.holdout, units, rng)
     n_rows = min(len(points.real), len(others), len(reference), MAX_MEMBERS)
     reference = reference[:MAX_REFERENCE]
 
@@ -82,6 +88,24 @@ def _scores(tables: Tables, rng: np.random.Generator) -> MembershipScores:
         return np.asarray(np.log(usual + _TINY) - np.log(synthetic_ + _TINY))
 
     return MembershipScores(score(subsample(points.real, n_rows, rng)), score(others[:n_rows]))
+
+
+def _halves(
+    rows: np.ndarray, units: np.ndarray | None, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows in two halves, in any order; all of a person's are in one of them.
+
+    Raises:
+        NotComputed: one person has nearly all of them.
+    """
+    if units is None:
+        first, second = np.array_split(rng.permutation(rows), 2)
+        return first, second
+    order = rng.permutation(len(rows))
+    is_first = (rng.permutation(units.max() + 1) % 2 == 0)[units[order]]
+    if min(is_first.sum(), (~is_first).sum()) < MIN_ROWS:
+        raise NotComputed("too few people are behind the holdout rows")
+    return rows[order][is_first], rows[order][~is_first]
 
 
 def auc_figure(scores: MembershipScores) -> Figure:
