@@ -46,7 +46,7 @@ docs: build/gallery/index.html
 gallery: build/gallery/index.html
 
 build/gallery/index.html: docs/tools/gallery.yaml
-	$(PYTHON) -m tabgan run docs/tools/gallery.yaml --again --run-folder build/gallery || test $$? -eq 3
+	$(PYTHON) -m tabgan run docs/tools/gallery.yaml --run-folder build/gallery || test $$? -eq 3
 
 # Pages that are made of the code: the command line, the manual page, the keys and the JSON Schema of jobs.
 pages:

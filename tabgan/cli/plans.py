@@ -52,7 +52,10 @@ def plan(
         typer.Option(help="Column to be predicted; may be repeated, the most important first."),
     ] = None,
     html: Annotated[
-        Path | None, typer.Option(help="HTML page to write, with a picture of the error over epsilon.")
+        Path | None,
+        typer.Option(
+            "--html", "--output", "-o", help="HTML page to write, with a picture of the error over epsilon."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     query: Query = None,
