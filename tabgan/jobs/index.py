@@ -18,7 +18,10 @@ from tabgan.jobs.executors import JobFailure, Outcome
 from tabgan.jobs.run import INTERNAL, RELEASE, WITHHELD, JobResult
 
 #: Folders whose files a row links to, in this order, and the most such links.
-_FOLDERS, _MOST_LINKS = (RELEASE, WITHHELD, INTERNAL), 12
+_FOLDERS, _MOST_LINKS = (RELEASE, WITHHELD, INTERNAL), 40
+
+#: Files that a row links to at once; the others are folded.
+_FIRST_FILES = ("report.html", "report.pdf")
 
 #: States that a person has to look at: these rows come first.
 _FIRST = ("failed", "withheld", "withheld before")
@@ -33,6 +36,7 @@ class _Row:
     epsilon: str | None = None
     n_rows: int | None = None
     headline: dict[str, str] = field(default_factory=dict)
+    reports: tuple[tuple[str, str], ...] = ()
     links: tuple[tuple[str, str], ...] = ()
     error: str = ""
 
@@ -55,7 +59,7 @@ def index_page(outcomes: Sequence[Outcome], path: Path, ended: str) -> str:
         rows=rows,
         labels=labels,
         counted=counted,
-        ended=ended,
+        ended=f"{ended[:16].replace('T', ' ')} UTC" if ended.endswith("+00:00") else ended,
         version=__version__,
     )
 
@@ -71,10 +75,12 @@ def _row(outcome: Outcome, folder: Path) -> _Row:
     else:
         epsilon, state = outcome.epsilon, f"{state} before"
     files = sorted(outcome.files, key=lambda file: _FOLDERS.index(file.parent.name))[:_MOST_LINKS]
-    links = tuple(
+    links = [
         (f"{file.parent.name}/{file.name}", quote(os.path.relpath(file.absolute(), folder))) for file in files
-    )
-    return _Row(outcome.name, state, epsilon, outcome.n_rows, dict(outcome.headline), links)
+    ]
+    first = tuple(link for link in links if link[0].rpartition("/")[2] in _FIRST_FILES)
+    others = tuple(link for link in links if link not in first)
+    return _Row(outcome.name, state, epsilon, outcome.n_rows, dict(outcome.headline), first, others)
 
 
 @lru_cache(maxsize=1)
