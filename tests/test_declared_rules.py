@@ -620,3 +620,51 @@ class TestRareCombinations:
         assert "1-way histogram" in what
         assert "coarser combinations" not in what
         assert fitted.sample(3_000, random_state=0).state.nunique() >= 6
+
+
+@pytest.fixture(scope="module")
+def people_of_ages() -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    age = np.minimum(18 + rng.gamma(2.0, 12.0, 4_000).astype(int), 99)
+    group = np.select([age < 25, age < 60], ["young", "grown"], "old")
+    return pd.DataFrame(
+        {"group": pd.Series(group, dtype=object), "age": age, "x": age + rng.integers(0, 9, 4_000)}
+    )
+
+
+@pytest.fixture(scope="module")
+def aged(few_rows, people_of_ages) -> TabGAN:
+    return TabGAN(2.0, schema=Schema(rules=[FixedCombinations(("group", "age"))]), random_state=0).fit(
+        people_of_ages
+    )
+
+
+class TestNumbersAndTheirGroups:
+    """Rare numbers need no threshold: they have the value of their stretch."""
+
+    def test_both_columns_keep_their_distribution(self, people_of_ages, aged):
+        sample = aged.sample(4_000, random_state=0)
+        (rule,) = aged.schema_.rules
+        assert (
+            rule.keeps(sample, {c.name: c for c in aged.schema_}, [people_of_ages]).mean() > 0.99
+        )  # ages that none has
+        assert ((sample.age < 25) == (sample.group == "young")).all()
+        assert ((sample.age >= 60) == (sample.group == "old")).all()
+        shares = [df.group.value_counts(normalize=True) for df in (people_of_ages, sample)]
+        assert shares[0].sub(shares[1], fill_value=0).abs().max() < 0.04
+        assert abs(np.quantile(sample.age, 0.95) - np.quantile(people_of_ages.age, 0.95)) < 4
+
+    def test_conditions_and_given_cells(self, aged, tmp_path):
+        assert (aged.sample(200, conditions={"group": "old"}, random_state=0).age >= 60).all()
+        assert set(aged.sample(50, conditions={"age": 20}, random_state=0).group) == {"young"}
+        whole = aged.complete(
+            pd.DataFrame({"age": [20.0, None, 70.0], "group": [None, "old", "old"]}), random_state=0
+        )
+        assert whole.group.tolist() == ["young", "old", "old"]
+        assert whole.age.tolist()[::2] == [20, 70]
+        assert whole.age[1] >= 60
+        with pytest.raises(DataError, match="Columns 'age' and 'group': 1 given cells"):
+            aged.complete(pd.DataFrame({"age": [20], "group": ["old"]}))
+        aged.save(tmp_path / "model")
+        loaded = TabGAN.load(tmp_path / "model")
+        pd.testing.assert_frame_equal(loaded.sample(200), aged.sample(200))

@@ -262,6 +262,8 @@ class TestEveryDtype:
         model = _fit(series)
         sampled = model.sample(N, random_state=1)
         assert str(sampled["c"].dtype) == BECOMES.get(name, str(series.dtype))
+        if name == "ordered category":
+            assert sampled["c"].dtype == series.dtype
         if not series.isna().all():
             assert _types(sampled["c"]) == BECOMES_PLAIN.get(name, _types(series))
             found, real = sampled["c"].dropna(), series.dropna()

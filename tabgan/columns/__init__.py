@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Union
 
 import numpy as np
+import pandas as pd
 
 from tabgan.columns import occupied
 from tabgan.columns.boolean import Boolean
@@ -16,14 +17,14 @@ from tabgan.columns.constant import Constant
 from tabgan.columns.datetime import Datetime
 from tabgan.columns.duration import Duration
 from tabgan.columns.identifier import Identifier
-from tabgan.columns.kind import Ballot, Column
+from tabgan.columns.kind import Ballot, Column, position_of
 from tabgan.columns.named import says_codes
 from tabgan.columns.numeric import Numeric
 from tabgan.columns.people import Pii
 from tabgan.columns.place import Place
 from tabgan.columns.plaintext import Text
 from tabgan.columns.timeofday import Time
-from tabgan.columns.values import Dtype
+from tabgan.columns.values import Dtype, objects, says_missing
 from tabgan.columns.vote import Verdict, decide
 
 #: Every kind, in the order in which they are asked what values are: the first that says yes has them.
@@ -66,6 +67,7 @@ __all__ = [
     "ballots",
     "column_of_dtype",
     "columns_of_votes",
+    "vote_counts",
 ]
 
 
@@ -75,6 +77,27 @@ def ballots() -> tuple[tuple[Ballot, ...], tuple[str, ...]]:
     pairs = [(ballot, str(kind.model_fields["kind"].default)) for kind in KINDS for ballot in kind.ballots()]
     of_all, kinds = zip(*pairs, strict=True)
     return of_all, kinds
+
+
+def vote_counts(series: pd.Series, untyped_text: bool) -> np.ndarray:
+    """Return ``(ballots + 1,)`` counts: each value votes once for its kind, independently of the others.
+
+    Values that cannot be read do not vote. In text that a CSV left as it is, words for a missing value have the last
+    cell: they are values of a column of text, and missing in all others.
+    """
+    known, votes = {}, []
+    place = position_of(ballots()[0])
+    for value in objects(series):
+        if value is None or (untyped_text and says_missing(value) and not value.strip()):
+            continue
+        if untyped_text and says_missing(value):
+            votes.append(len(ballots()[0]))
+            continue
+        asked = value if isinstance(value, str) else type(value)  # of other values, the type alone counts
+        if asked not in known:
+            known[asked] = place(value, untyped_text)
+        votes.append(known[asked])
+    return np.bincount(np.array(votes, dtype=np.int64), minlength=len(ballots()[0]) + 1)
 
 
 def columns_of_votes(

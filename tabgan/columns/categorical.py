@@ -414,6 +414,9 @@ class Categorical(Column):
 
     def with_domain_of(self, present: pd.Series) -> Categorical:
         values = [value_of(key) for key in dict.fromkeys(typed(present))]
+        if isinstance(present.dtype, pd.CategoricalDtype) and present.dtype.ordered:
+            order = [value_of(key) for key in typed(present.dtype.categories)]
+            return self.with_(categories=tuple(value for value in order if value in values), ordered=True)
         return self.with_(categories=tuple(sorted(values, key=lambda value: (type(value).__name__, value))))
 
 

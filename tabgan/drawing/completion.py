@@ -91,7 +91,11 @@ class Completion:
         # What rules compute follows from the given cells, not from those that were drawn in their place.
         own = [c for c in encoder.schema if c.name in drawn and c.name not in self._computed]
         whole = partial.completed(drawn, encoder.schema.replace(own)).reset_index(drop=True)
-        return encoder.reduction.following({column.name: whole[column.name] for column in own})
+        columns = {column.name: whole[column.name] for column in own}
+        given = {name: partial.given[name].notna().to_numpy(dtype=bool) for name in partial.given}
+        for each in encoder.related:
+            columns = each.arranged(columns, self._values, given)
+        return encoder.reduction.following(columns)
 
     def _whole(self, drawn: pd.DataFrame) -> pd.DataFrame:
         encoder = self.fitted.encoder

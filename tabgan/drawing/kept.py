@@ -77,7 +77,7 @@ def test_of(encoder: TableEncoder, conditions: Mapping[str, Condition]) -> Kept 
     emptied = {rule.missing for rule in encoder.schema.rules if isinstance(rule, Missing)}
     merged = {name for part in encoder.reduction.merged for name in part.members} - emptied
     # Of columns in an order, some change their values after they are drawn.
-    moved = emptied | set(encoder.orders.names)
+    moved = emptied.union(encoder.orders.names, *(each.names for each in encoder.related))
     tested = {
         name: condition
         for name, condition in conditions.items()

@@ -7,7 +7,7 @@ missing field.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -40,12 +40,13 @@ from tabgan.table.coded import CodedColumn
 from tabgan.table.codes import TableEncoder
 from tabgan.table.losses import Loss, losses_of
 from tabgan.table.placing import placed_columns
-from tabgan.table.reduction import Reduction
+from tabgan.table.reduction import Reduction, related_of
+from tabgan.table.related import Related
 
 FORMAT = "tabgan-model"
 VERSION = 7
 
-_GENERATOR, _MARGINAL = "generator.", "marginal."
+_GENERATOR, _MARGINAL, _RELATED = "generator.", "marginal.", "related."
 
 #: More rows than any table has: a file that states more would cause a sample of that size.
 _MOST_ROWS = 1e12
@@ -122,6 +123,8 @@ def write_model(path: Path, fitted: Fitted, params: Mapping[str, object]) -> Non
     }
     for name, array in _arrays_by_name(fitted.encoder).items():
         tensors[name] = torch.from_numpy(np.ascontiguousarray(array))
+    for place, each in enumerate(fitted.encoder.related):
+        tensors[f"{_RELATED}{place}"] = torch.from_numpy(np.ascontiguousarray(each.weights))
     for place, marginal in enumerate(fitted.marginals):
         tensors[f"{_MARGINAL}{place}"] = torch.from_numpy(np.ascontiguousarray(marginal.counts, np.float64))
     promised = {"epsilon": fitted.privacy.epsilon}  # the fit's own, even if set_params changed it since
@@ -139,6 +142,8 @@ def write_model(path: Path, fitted: Fitted, params: Mapping[str, object]) -> Non
     }
     if fitted.encoder.reduction is not None:
         header["reduced"] = fitted.encoder.inner.to_dict()
+    if fitted.encoder.related:
+        header["related"] = [each.names for each in fitted.encoder.related]
     if fitted.csv:
         header["csv"] = dict(fitted.csv)
     if fitted.answer != AnswerForm():
@@ -239,16 +244,18 @@ def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device:
     schema = Schema.from_dict(header["schema"], is_completed=True)
     reduction = _reduction_of(schema, header)
     inner = schema if reduction is None else reduction.inner
-    encoder = TableEncoder(schema, _columns_of(header["columns"], inner, tensors), reduction)
+    columns = _columns_of(header["columns"], inner, tensors)
+    encoder = TableEncoder(schema, columns, reduction, _related_of(header, reduction, columns, tensors))
     state = {
         name.removeprefix(_GENERATOR): value for name, value in tensors.items() if name.startswith(_GENERATOR)
     }
     generator = Generator.of_state(encoder.sizes, state)
     counted = {f"{_MARGINAL}{place}" for place in range(len(header["marginals"]))}
+    counted |= {f"{_RELATED}{place}" for place in range(len(encoder.related))}
     if set(tensors) != {_GENERATOR + name for name in state} | set(_arrays_by_name(encoder)) | counted:
         raise ValueError
     privacy, n_rows = PrivacyStatement.from_dict(header["privacy"]), float(header["n_rows"])
-    is_known = set(header) - {"csv", "answer", "reduced"} == {
+    is_known = set(header) - {"csv", "answer", "reduced", "related"} == {
         "format",
         "version",
         "schema",
@@ -271,7 +278,7 @@ def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device:
     if not set(form) <= {part.name for part in fields(Dialect)}:
         raise ValueError
     answer = AnswerForm.from_dict(header["answer"]) if "answer" in header else AnswerForm()
-    counts = [tensors[f"{_MARGINAL}{place}"].numpy() for place in range(len(counted))]
+    counts = [tensors[f"{_MARGINAL}{place}"].numpy() for place in range(len(header["marginals"]))]
     marginals = marginals_of(header["marginals"], counts, encoder, privacy)
     return Fitted(encoder, generator.to(device).eval(), privacy, n_rows, form, answer, marginals)
 
@@ -287,7 +294,11 @@ def _reduction_of(schema: Schema, header: dict[str, Any]) -> Reduction | None:
             raise ValueError
         return None
     inner = Schema.from_dict(header["reduced"])
-    plain = Reduction.of(schema, schema.names)
+    names = {frozenset(pair) for pair in header.get("related", ())}
+    related = [
+        rule for rule in related_of(schema.rules, {c.name: c for c in schema}) if set(rule.columns) in names
+    ]
+    plain = Reduction.of(schema, schema.names, related)
     if sorted(plain.inner_names) != sorted(inner.names) or (
         inner.statements or plain.inner.targets != inner.targets
     ):
@@ -298,6 +309,31 @@ def _reduction_of(schema: Schema, header: dict[str, Any]) -> Reduction | None:
     for part in reduction.merged:
         part.part(pd.Series(inner[part.name].listed, dtype=object), reduction.described)
     return reduction
+
+
+def _related_of(
+    header: dict[str, Any],
+    reduction: Reduction | None,
+    columns: Sequence[CodedColumn],
+    tensors: dict[str, torch.Tensor],
+) -> list[Related]:
+    """Return the cells that columns of rules have together.
+
+    Raises:
+        KeyError, TypeError, ValueError: they contradict the rules or the columns.
+    """
+    known = {column.encoder.name: column.encoder for column in columns if not is_cycle(column.encoder)}
+    found = []
+    for place, (number, other) in enumerate(header.get("related", ())):
+        weights = tensors[f"{_RELATED}{place}"].numpy()
+        is_usable = weights.dtype == np.float64 and np.isfinite(weights).all() and (weights >= 0).all()
+        if weights.shape != (known[number].n_cells, known[other].n_cells) or not is_usable:
+            raise ValueError
+        found.append(Related(known[number], known[other], weights))
+    rules = () if reduction is None else reduction.related
+    if sorted(set(rule.columns) for rule in rules) != sorted(set(each.names) for each in found):
+        raise ValueError
+    return found
 
 
 def _check_critics(generator: Generator, encoder: TableEncoder, privacy: PrivacyStatement) -> None:

@@ -32,6 +32,7 @@ from tabgan.privacy.released import ReleasedColumn, ReleasedTable
 from tabgan.privacy.unit import PrivacyUnit
 from tabgan.schema import Schema
 from tabgan.table.checks import warn_if_synthetic
+from tabgan.table.headings import as_named
 from tabgan.table.losses import losses_of
 from tabgan.table.proposals import (
     Proposals,
@@ -110,6 +111,7 @@ def infer_privately(
         LedgerError, CheckpointError, BudgetExceededError: as in :meth:`tabgan.TabGAN.fit`; nothing was charged.
     """
     check_progress(progress)
+    df, source_table = as_named(df, None), as_named(source_table, None)
     declared = named_columns(df, entity=entity, max_rows=max_rows, targets=targets, untyped_text=untyped_text)
     request = draft_request(epsilon, delta, declared, untyped_text=untyped_text)
     config = LedgerConfig.of(ledger)

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from tabgan.columns.encoder import ColumnEncoder
+from tabgan.columns.keys import typed
 from tabgan.columns.occupied import LIKELY
 from tabgan.columns.spans import Repeated
 from tabgan.columns.vote import Verdict
@@ -88,6 +90,17 @@ class ReleasedColumn:
     counts: np.ndarray
     noise_stddev: float
     round_counts: tuple[np.ndarray, float] | None = None
+
+    def in_order_of(self, dtype: object) -> ReleasedColumn:
+        """Return discovered categories in the order that the table's dtype says: it is public, and its list is not."""
+        if not isinstance(dtype, pd.CategoricalDtype) or not dtype.ordered:
+            return self
+        place = {key: i for i, key in enumerate(typed(dtype.categories))}
+        listed = self.encoder.column.listed
+        order = sorted(range(len(listed)), key=lambda i: place.get(typed([listed[i]])[0], len(place)))
+        column = self.encoder.column.with_(categories=tuple(listed[i] for i in order), ordered=True)
+        counts = self.counts[[0, *(1 + i for i in order), len(listed) + 1]]
+        return replace(self, encoder=column.encoder(), counts=counts)
 
 
 @dataclass(frozen=True)

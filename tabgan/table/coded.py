@@ -126,6 +126,11 @@ class CodedColumn:
             weights[-1] = 0.0
         return np.asarray(weights)
 
+    def by_cell(self) -> CodedColumn:
+        """Return the column with a code for each cell."""
+        n_cells = self.encoder.n_cells
+        return replace(self, code_of_cell=np.arange(n_cells), is_sampled=np.ones(n_cells, dtype=bool))
+
     def meeting(self, cut: CutCells) -> CodedColumn:
         """Return the column with cut cells; sampled rows have only the allowed ones."""
         weights = np.maximum(self.weights, 1e-12)[cut.parent] * cut.share

@@ -23,6 +23,7 @@ from tabgan.table.calendar import Calendar, is_cycle
 from tabgan.table.coded import CodedColumn
 from tabgan.table.orders import Orders
 from tabgan.table.reduction import Reduction
+from tabgan.table.related import Related
 
 #: No column has the same value in all rows.
 NO_CONSTANTS: Mapping[str, object] = MappingProxyType({})
@@ -38,12 +39,17 @@ class TableEncoder:
         schema: Completed, in the order of the output's columns.
         columns: Those that are modelled, in the order of the codes; each moment's cycles come after it, shortest first.
         reduction: Between tables and those that are coded, if the schema has rules; completed.
+        related: The cells that columns of rules have together, which are coded each by itself.
     """
 
     def __init__(
-        self, schema: Schema, columns: Sequence[CodedColumn], reduction: Reduction | None = None
+        self,
+        schema: Schema,
+        columns: Sequence[CodedColumn],
+        reduction: Reduction | None = None,
+        related: Sequence[Related] = (),
     ) -> None:
-        self.schema, self.reduction = schema, reduction
+        self.schema, self.reduction, self.related = schema, reduction, tuple(related)
         self.columns = tuple(columns)
         self.names = [column.encoder.name for column in self.columns]
         self.sizes = [column.width for column in self.columns]
@@ -63,12 +69,12 @@ class TableEncoder:
         """The completed schema of the table that is coded: the schema, or that of the reduced table."""
         return self.schema if self.reduction is None else self.reduction.inner
 
-    def of_table(self, reduction: Reduction | None) -> TableEncoder:
+    def of_table(self, reduction: Reduction | None, related: Sequence[Related] = ()) -> TableEncoder:
         """Return the encoder of a table whose reduction this one codes; ``None`` if it is the table itself."""
         if reduction is None:
             return self
         whole = reduction.completed(self.schema)
-        return TableEncoder(whole.schema, self.columns, whole)
+        return TableEncoder(whole.schema, self.columns, whole, related)
 
     @cached_property
     def without_cycles(self) -> TableEncoder:
@@ -76,7 +82,12 @@ class TableEncoder:
         own = [self.columns[position] for position in self.own_positions]
         if len(own) == len(self.columns):
             return self
-        return TableEncoder(self.schema, own, self.reduction)
+        return TableEncoder(self.schema, own, self.reduction, self.related)
+
+    def of_cells(self, names: Sequence[str]) -> TableEncoder:
+        """Return an encoder of some columns whose codes are their cells."""
+        columns = [self.columns[self.positions[name]] for name in names]
+        return TableEncoder(self.schema, [column.by_cell() for column in columns])
 
     @cached_property
     def cycles(self) -> dict[int, list[int]]:
@@ -109,7 +120,7 @@ class TableEncoder:
         if not columns:
             return self
         own = [columns.get(i, column) for i, column in enumerate(self.columns)]
-        return TableEncoder(self.schema, own, self.reduction)
+        return TableEncoder(self.schema, own, self.reduction, self.related)
 
     def without_missing(self, names: Iterable[str]) -> TableEncoder:
         """Return an encoder whose sampled rows have a value in some columns, a moment's cycles included.
@@ -232,6 +243,8 @@ class TableEncoder:
         if self.reduction is not None:
             keys = {name: self._keys(name, codes) for name in self.orders.names}
             series = self.orders.arranged(series, keys, draw, rng, constants)
+            for each in self.related:
+                series = each.arranged(series, rng)
         table = pd.DataFrame({name: series[name] for name in ordered})
         return table if self.reduction is None else self.reduction.restore(table)
 

@@ -21,6 +21,7 @@ from tabgan.columns.values import is_text, objects, says_missing
 from tabgan.errors import SchemaError
 from tabgan.schema import Schema
 from tabgan.table.checks import check_table
+from tabgan.table.headings import as_named
 
 NOTICE = """\
 # A draft, read off the rows of a table WITHOUT privacy.
@@ -52,7 +53,7 @@ def draft_schema(
     Cells are read as a fit reads them: by the kinds themselves.
 
     Args:
-        df: The table.
+        df: The table; whole numbers and tuples as labels of its columns become names, as in a fit.
         with_domain: Also copy bounds, decimals and categories off the rows: not private, and refused by a fit until
             somebody confirms it, by :meth:`Schema.confirmed`.
         target: Noted as the schema's target.
@@ -65,6 +66,7 @@ def draft_schema(
     >>> draft_schema(pd.DataFrame({"age": [31, 44], "born": ["1990-01-31", "1977-05-02"]}))["born"].format
     '%Y-%m-%d'
     """
+    df = as_named(df, None)
     check_table(df, Schema(target=target, targets=targets), untyped_text=untyped_text)
     columns = []
     for name in df.columns:

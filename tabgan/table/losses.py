@@ -20,6 +20,7 @@ from tabgan.columns.lattice import is_on_lattice
 from tabgan.table.coded import CodedColumn
 from tabgan.table.codes import TableEncoder
 from tabgan.table.merged import Merged
+from tabgan.table.related import Related
 
 logger = logging.getLogger(__name__)
 
@@ -66,8 +67,25 @@ def losses_of(encoder: TableEncoder, n_rows: float, *, is_private: bool) -> tupl
         found = [loss for loss in found if loss.column != part.name]
         found += [replace(loss, column=name, remedy=part.remedy) for loss in own for name in part.members]
         found = _with_gaps(found, part, encoder, n_rows)
+    told = {loss.column for loss in found}
+    doubts = [_in_doubt(each, encoder) for each in encoder.related]
+    found += [loss for loss in doubts if loss is not None and loss.column not in told]
     targets = encoder.schema.targets
     return tuple(sorted(found, key=lambda loss: (loss.column not in targets, -(loss.share or 0.0))))
+
+
+def _in_doubt(related: Related, encoder: TableEncoder) -> Loss | None:
+    """Return the loss of numbers of which noise hides the value of the other column of their rule, if it is told."""
+    number, other = related.names
+    share = related.doubtful_share(encoder.columns[encoder.positions[number]].weights)
+    if share < TOLD_SHARE:
+        return None
+    text = (
+        f"about {100 * share:.0f}% of the rows hold values of which noise hides the value of {other!r} that goes with "
+        "them; the nearest others take their place"
+    )
+    remedy = f"the combinations of {number}, {other}: the key allowed of their rule"
+    return Loss(number, "unreleased", share, text, remedy)
 
 
 def _with_gaps(found: list[Loss], part: Merged, encoder: TableEncoder, n_rows: float) -> list[Loss]:

@@ -220,10 +220,10 @@ class Orders:
             is_held &= is_same | ((values[name] >= low_end) & (values[name] <= high_end))
             if has_range(column) and not is_same.all():
                 moved = column.written(values[name][~is_same]).astype(series.dtype)
-                some[name] = _with_rows(series, np.flatnonzero(~is_same), moved)
+                some[name] = with_values(series, np.flatnonzero(~is_same), moved)
         good = np.flatnonzero(is_held & self.is_kept(some))
         for name in self.names if len(good) else ():
-            columns[name] = _with_rows(columns[name], broken[good], some[name].take(good))
+            columns[name] = with_values(columns[name], broken[good], some[name].take(good))
 
     def mend(self, columns: dict[str, pd.Series], draw: Draw) -> None:
         """Replace, in place, the values of broken rows by others within their codes, as far as a few draws find any."""
@@ -237,7 +237,7 @@ class Orders:
             good = np.flatnonzero(self.is_kept(again))
             mended, first = np.unique(rows[good], return_index=True)
             for name in names if len(mended) else ():
-                columns[name] = _with_rows(columns[name], mended, again[name].take(good[first]))
+                columns[name] = with_values(columns[name], mended, again[name].take(good[first]))
             broken = np.setdiff1d(broken, mended)
 
 
@@ -269,7 +269,7 @@ def _disjoint(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.flatnonzero(is_first.reshape(-1, 2).all(axis=1))
 
 
-def _with_rows(series: pd.Series, rows: np.ndarray, values: pd.Series) -> pd.Series:
+def with_values(series: pd.Series, rows: np.ndarray, values: pd.Series) -> pd.Series:
     """Return a series with other values in some rows, in its dtype."""
     source = np.arange(len(series))
     source[rows] = len(series) + np.arange(len(rows))

@@ -171,6 +171,14 @@ def partial_rows(encoder: TableEncoder, rows: pd.DataFrame, *, ignores_unknown: 
                     f"Column {names[0]!r}" if len(names) == 1 else f"Columns {' and '.join(map(repr, names))}"
                 )
                 raise _unknown(who, int(is_unknown.sum()), names[0])
+    for each in encoder.related:
+        if set(each.names) <= set(rows):
+            whole = np.flatnonzero(rows[list(each.names)].notna().all(axis=1))
+            are_alone = ~each.keeps({name: rows[name].iloc[whole] for name in each.names})
+            if are_alone.any() and not ignores_unknown:
+                raise _unknown(
+                    f"Columns {' and '.join(map(repr, each.names))}", int(are_alone.sum()), each.names[0]
+                )
     return PartialRows(rows, codes, within, ignored, ignores_unknown)
 
 

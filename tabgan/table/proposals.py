@@ -22,6 +22,7 @@ from tabgan.rules import FixedCombinations, Formula, Inequality
 from tabgan.rules.rule import Rule
 from tabgan.schema import Identifier, Schema
 from tabgan.table.draft import draft_schema, draft_yaml
+from tabgan.table.headings import as_named
 from tabgan.table.relations import Relation
 
 #: Ends the reason of a line that the rows decide.
@@ -114,6 +115,7 @@ def propose(
     Raises:
         DataError, SchemaError: no fit takes the table, or it has no such target.
     """
+    df = as_named(df, None)
     by_cells = draft_schema(df, target=target, untyped_text=untyped_text, targets=targets)
     with_values = draft_schema(df, with_domain=True, untyped_text=untyped_text) if with_domain else by_cells
     columns, reasons = [], {}

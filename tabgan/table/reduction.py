@@ -36,6 +36,8 @@ class Reduction:
         names: The table's columns, in its order.
         inner: The schema of the reduced table, which has no rules.
         merged: Columns that stand for several.
+        related: Rules of fixed combinations whose columns are measured each by itself, and then together
+            (:class:`~tabgan.table.related.Related`).
     """
 
     schema: Schema
@@ -43,15 +45,16 @@ class Reduction:
     inner: Schema
     merged: tuple[Merged, ...]
     described: Mapping[str, Column] = field(default_factory=dict, repr=False)
+    related: tuple[FixedCombinations, ...] = ()
 
     @classmethod
-    def of(cls, schema: Schema, names: Sequence[str]) -> Reduction:
+    def of(cls, schema: Schema, names: Sequence[str], related: Sequence[FixedCombinations] = ()) -> Reduction:
         """Return the reduction that a schema's rules call for, of a table with these columns and those declared.
 
         Columns that are not described yet are taken for text, which matters to nothing but :meth:`merge`.
         """
         every = tuple(dict.fromkeys((*names, *schema.names)))
-        merged = merged_of(schema.statements, every)
+        merged = merged_of([rule for rule in schema.statements if rule not in related], every)
         described: dict[str, Column] = {column.name: column for column in schema}
         gone = {name for part in merged for name in part.members} | computed_by(schema.rules)
         for part in merged:
@@ -62,10 +65,12 @@ class Reduction:
         columns = [column for column in schema if column.name not in gone]
         columns += [part.column(described) for part in merged]
         inner = Schema(columns, None, schema.entity, schema.max_rows, schema.n_rows, targets)
-        return cls(schema, tuple(names), inner, merged, described)
+        return cls(schema, tuple(names), inner, merged, described, tuple(related))
 
     @classmethod
-    def of_table(cls, df: pd.DataFrame, schema: Schema, *, untyped_text: bool) -> Reduction | None:
+    def of_table(
+        cls, df: pd.DataFrame, schema: Schema, *, untyped_text: bool, is_private: bool = False
+    ) -> Reduction | None:
         """Return the reduction of a table, by its columns' names and dtypes; ``None`` if nothing ties columns."""
         if not schema.statements:
             return None
@@ -73,7 +78,9 @@ class Reduction:
         needed = {name for part in merged_of(schema.statements, ()) for name in part.members}
         needed |= computed_by(schema.rules)
         own = [column for column in schema if column.name not in needed]
-        return cls.of(schema.replace([*own, *(resolved[name] for name in sorted(needed))]), list(df.columns))
+        related = related_of(schema.rules, resolved) if is_private else ()
+        resolved_schema = schema.replace([*own, *(resolved[name] for name in sorted(needed))])
+        return cls.of(resolved_schema, list(df.columns), related)
 
     @property
     def inner_names(self) -> list[str]:
@@ -149,6 +156,21 @@ class Reduction:
             if not (rule.needs_rows or isinstance(rule, FixedCombinations | OneOf | Missing))
             or (not rule.needs_rows and emptied & set(rule.sides.values()) and not isinstance(rule, Missing))
         ]
+
+
+def related_of(rules: Sequence[Rule], described: Mapping[str, Column]) -> tuple[FixedCombinations, ...]:
+    """Return the open rules of fixed combinations of a number, or a moment, and one column of another kind.
+
+    Noise hides the combinations of rare numbers, which need no threshold by themselves.
+    """
+    return tuple(
+        rule
+        for rule in rules
+        if isinstance(rule, FixedCombinations)
+        and rule.allowed is None
+        and len(rule.columns) == 2
+        and sum(has_range(described[name]) for name in rule.columns) == 1
+    )
 
 
 def computed_by(rules: Sequence[Rule]) -> set[str]:

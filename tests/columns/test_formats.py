@@ -7,11 +7,10 @@ import pandas as pd
 import pytest
 
 from tabgan import Datetime
-from tabgan.columns import KINDS, ballots, columns_of_votes, spellings
+from tabgan.columns import KINDS, ballots, columns_of_votes, spellings, vote_counts
 from tabgan.columns.formats import compiled
 from tabgan.columns.kind import position_of
 from tabgan.errors import SchemaError
-from tabgan.privacy.doors.release import _vote_counts
 from tabgan.table.draft import draft_schema
 
 #: Text, the format in which a column of such text is read, and the moment.
@@ -135,7 +134,7 @@ def second(moment: str) -> int:
 
 
 def vote(texts, noise=0.0, untyped_text=True):
-    counts = _vote_counts(pd.Series(texts, dtype=object), untyped_text)
+    counts = vote_counts(pd.Series(texts, dtype=object), untyped_text)
     return columns_of_votes({"x": counts.astype(float)}, {"x": "object"}, noise, untyped_text)["x"].column
 
 
@@ -261,7 +260,7 @@ class TestDigits:
         assert vote([*days, *codes[:40]], 3.0, untyped_text=False).kind == "categorical"
 
     def test_no_vote_is_lost(self):
-        counts = _vote_counts(pd.Series([*dates("%Y%m%d"), *["12345678"] * 60], dtype=object), True)
+        counts = vote_counts(pd.Series([*dates("%Y%m%d"), *["12345678"] * 60], dtype=object), True)
         counts = counts[:-1].astype(float)
         labels = [ballot.label for ballot in ballots()[0]]
         settled = Datetime.settled(labels, counts, 1.0)

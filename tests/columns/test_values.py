@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tabgan.columns import vote_counts
 from tabgan.columns.keys import keys_of
 from tabgan.columns.kind import read_text
 from tabgan.columns.values import ahead_of_utc, booleans, elapsed, floats, moments, seconds
-from tabgan.privacy.doors.release import _vote_counts
 from tabgan.schema import Boolean, Categorical, Numeric
 
 SECRET = "Zanzibar-4711"
@@ -69,7 +69,7 @@ def test_one_row_more_changes_no_other_row(values, row):
         for read in (moments, ahead_of_utc):
             np.testing.assert_array_equal(read(series, format_, zone), read(longer, format_, zone)[:-1])
     np.testing.assert_array_equal(
-        _vote_counts(longer, True), _vote_counts(series, True) + _vote_counts(longer.iloc[-1:], True)
+        vote_counts(longer, True), vote_counts(series, True) + vote_counts(longer.iloc[-1:], True)
     )
     for short, long in zip(elapsed(series), elapsed(longer), strict=True):
         np.testing.assert_array_equal(short, long[:-1])
@@ -81,11 +81,9 @@ def test_text_of_a_subclass_is_text_wherever_it_stands(values):
     series, plain = pd.Series(values, dtype=object), pd.Series(list(map(str, values)), dtype=object)
     for read in (floats, booleans, lambda s: seconds(s, None), elapsed, lambda s: keys_of(s, "a")):
         np.testing.assert_equal(read(series), read(plain))
-    votes = _vote_counts(series, True)
-    np.testing.assert_array_equal(
-        votes, sum(_vote_counts(series.iloc[[i]], True) for i in range(len(series)))
-    )
-    np.testing.assert_array_equal(votes, _vote_counts(plain, True))
+    votes = vote_counts(series, True)
+    np.testing.assert_array_equal(votes, sum(vote_counts(series.iloc[[i]], True) for i in range(len(series))))
+    np.testing.assert_array_equal(votes, vote_counts(plain, True))
 
 
 class TestFloats:
@@ -175,8 +173,8 @@ def test_a_table_of_text_becomes_what_its_columns_say():
 def test_a_word_for_a_missing_value_has_no_vote_where_text_is_read(word):
     """It is a value of a column of text, and missing in one of numbers, which the other cells decide."""
     series = pd.Series(["1", word, "x", word], dtype=object)
-    assert _vote_counts(series, True)[:-1].sum() == 2
-    assert _vote_counts(series, False).sum() == 4
+    assert vote_counts(series, True)[:-1].sum() == 2
+    assert vote_counts(series, False).sum() == 4
 
 
 def test_text_is_read_whatever_the_columns_are_called():

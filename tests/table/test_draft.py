@@ -10,6 +10,8 @@ import pytest
 from tabgan.errors import DataError
 from tabgan.schema import Schema
 from tabgan.table.draft import DOMAIN_NOTICE, NOTICE, draft_schema, draft_yaml
+from tabgan.table.headings import name_of
+from tabgan.table.proposals import propose
 
 
 def _kind(values, name="x", **options) -> str:
@@ -110,6 +112,13 @@ class TestDomain:
         )
         schema = draft_schema(df, with_domain=with_domain, target="town")
         assert Schema.from_yaml(draft_yaml(schema, with_domain=with_domain)) == schema
+
+    @pytest.mark.parametrize("labels", [[3, 5], [("size", 2), ("size", 3)], ["a", 7]])
+    def test_labels_that_are_no_text_become_names(self, labels):
+        df = pd.DataFrame({0: [1.5, 2.5, 4.0], 1: ["u", "v", "u"]})
+        df.columns = pd.MultiIndex.from_tuples(labels) if isinstance(labels[0], tuple) else labels
+        names = [name_of(label) for label in labels]
+        assert draft_schema(df).names == propose(df).schema.names == names
 
     def test_unusable_table(self):
         with pytest.raises(DataError):

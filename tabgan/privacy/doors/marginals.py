@@ -31,6 +31,9 @@ CYCLE_WEIGHT = 2.0
 #: Pairs charged and measured at a time: bounds the loss of a crash, and the number of waits for the disk.
 BLOCK = 16
 
+#: The ledger's names for a pair's tables: of codes, and of the cells of two columns that go together by a rule.
+TWO_WAY, OF_CELLS = "2-way marginal", "2-way marginal of cells"
+
 #: Name of a table of places in the ledger; each row's flat cell in it by codes and places of that row, -1 for none.
 PLACES = "table of places"
 Cells = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -75,7 +78,7 @@ def measure_pairs(
     pairs = [pair for pair in itertools.combinations(range(len(sizes)), 2) if pair not in known]
     if not pairs:
         return []
-    tables = _Tables(codes, sizes, names, plan.unit.max_rows, measurer)
+    tables = Tables(codes, sizes, names, plan.unit.max_rows, measurer)
     noise = plan.noise_multiplier("selection", len(pairs))
     scores = tables.scores(pairs, noise, one_ways, n_rows, progress)
     mu = measurer.privacy_filter.remaining_mu()
@@ -122,7 +125,7 @@ def measure_places(
 
 
 @dataclass(frozen=True)
-class _Tables:
+class Tables:
     """The coded rows, with the measurer that every access to them goes through."""
 
     codes: np.ndarray | CodesElsewhere
@@ -156,12 +159,12 @@ class _Tables:
 
         return self.measurer.scores([self._release("dependence score", pair, noise) for pair in pairs], exact)
 
-    def measure(self, pairs: Sequence[Pair], noises: Sequence[float]) -> list[Marginal]:
-        """Return noisy tables; none if an interruption left a charge for them without an answer."""
-        releases = [self._release("2-way marginal", pair, z) for pair, z in zip(pairs, noises, strict=True)]
+    def measure(self, pairs: Sequence[Pair], noises: Sequence[float], what: str = TWO_WAY) -> list[Marginal]:
+        """Return noisy tables; none of those of codes if an interruption left a charge for them without an answer."""
+        releases = [self._release(what, pair, z) for pair, z in zip(pairs, noises, strict=True)]
         counted = cache(partial(pair_tables, self.codes, pairs, self.sizes))
         exact = [lambda place=place: counted()[place] for place in range(len(pairs))]
-        tables = self.measurer.counts(releases, exact, is_dispensable=True)
+        tables = self.measurer.counts(releases, exact, is_dispensable=what == TWO_WAY)
         measured = [] if tables is None else zip(pairs, tables, releases, strict=True)
         return [Marginal(pair, table, release.noise_stddev) for pair, table, release in measured]
 

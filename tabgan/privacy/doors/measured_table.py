@@ -10,7 +10,7 @@ import pandas as pd
 from tabgan._util.progress import Progress, silent
 from tabgan.privacy.coding import code_table, one_way_marginals
 from tabgan.privacy.doors.cycle_counts import with_cycles
-from tabgan.privacy.doors.marginals import measure_pairs
+from tabgan.privacy.doors.marginals import OF_CELLS, Tables, measure_pairs
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.release import release_table
 from tabgan.privacy.plan import Plan
@@ -20,6 +20,7 @@ from tabgan.table.codes import TableEncoder
 from tabgan.table.impossible import possible_pairs
 from tabgan.table.placing import placed_columns
 from tabgan.table.reduction import Reduction
+from tabgan.table.related import Related
 from tabgan.table.summed import CodesElsewhere, Rows, rows_of
 
 
@@ -78,7 +79,7 @@ def measure_table(
     progress = progress or silent
     progress("release", 0, 1)
     rows = rows_of(df)
-    reduction = Reduction.of_table(rows.header, schema, untyped_text=untyped_text)
+    reduction = Reduction.of_table(rows.header, schema, untyped_text=untyped_text, is_private=plan.is_private)
     if reduction is not None:
         rows, schema = rows.reduced(reduction), reduction.inner
     released = release_table(rows, schema, plan, measurer, untyped_text=untyped_text).with_last(
@@ -89,7 +90,7 @@ def measure_table(
     rows = rows.read(released.schema)
     coded = code_table(released, plan, mu, () if reduction is None else reduction.merged)
     whole, inner = with_cycles(rows, released, coded, plan, mu, measurer)
-    encoder = inner.of_table(reduction)
+    encoder = inner.of_table(reduction, measure_related(rows, inner, reduction, measurer))
     histograms = [Marginal((i,), c.counts, c.noise_stddev) for i, c in enumerate(whole.columns)]
     if len(placed_columns(encoder)) > 1:
         measurer.privacy_filter.reserve("places")
@@ -109,3 +110,26 @@ def measure_table(
         possible_pairs(encoder).keys(),
     )
     return MeasuredTable(released, encoder, histograms, one_ways, pairs, codes, rows)
+
+
+def measure_related(
+    rows: Rows, encoder: TableEncoder, reduction: Reduction | None, measurer: Measurer
+) -> list[Related]:
+    """Return the cells that columns of rules have together, by noisy tables that spend the stage ``relations``.
+
+    **Guarantee.** A row is in one cell of a table: L2 sensitivity ``max_rows``, charged before a row is read.
+    """
+    if reduction is None or not reduction.related:
+        return []
+    plan, names = measurer.privacy_filter.plan, [name for pair in reduction.related for name in pair.columns]
+    cells = encoder.of_cells(names)
+    noises = [plan.noise_multiplier("relations", len(names) // 2)] * (len(names) // 2)
+    tables = Tables(rows.codes(cells), cells.sizes, names, plan.unit.max_rows, measurer)
+    pairs = [(first, first + 1) for first in range(0, len(names), 2)]
+    found = tables.measure(pairs, noises, OF_CELLS)
+    columns = [
+        [encoder.columns[encoder.positions[name]] for name in rule.columns] for rule in reduction.related
+    ]
+    return [
+        Related.of(a, b, m.counts, float(m.noise_stddev)) for (a, b), m in zip(columns, found, strict=True)
+    ]

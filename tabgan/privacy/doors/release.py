@@ -22,13 +22,12 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from tabgan.columns import Column, ballots, column_of_dtype, columns_of_votes, grid, occupied, told
+from tabgan.columns import Column, column_of_dtype, columns_of_votes, grid, occupied, told, vote_counts
 from tabgan.columns import spans as spans_
 from tabgan.columns.encoder import ColumnEncoder
 from tabgan.columns.keys import typed
-from tabgan.columns.kind import position_of
 from tabgan.columns.lattice import LatticeColumn, LatticeEncoder, has_range, is_on_lattice
-from tabgan.columns.values import is_text, objects, says_missing
+from tabgan.columns.values import is_text
 from tabgan.columns.vote import Verdict
 from tabgan.errors import DataError
 from tabgan.privacy.doors import mechanisms
@@ -164,7 +163,7 @@ class _Door:
         untyped_text = self.untyped_text
 
         def vote(cells: pd.Series) -> np.ndarray:  # runs where the rows lie, and takes nothing else along
-            return _vote_counts(cells[cells.notna()], untyped_text)
+            return vote_counts(cells[cells.notna()], untyped_text)
 
         counts = {name: partial(self.rows.total, name, vote) for name in to_vote}
         votes = self.histograms("kinds", "kind of the values", counts)
@@ -310,7 +309,7 @@ class _Door:
             noise = noises[column.is_linear]
             stddev = noise * self.plan.unit.max_rows
             if isinstance(known, ReleasedColumn):
-                released.append(known)
+                released.append(known.in_order_of(self.rows.header[column.name].dtype))
                 continue
             if span is None or not has_range(column):
                 released.append(self._count(column.encoder(), noise))
@@ -457,24 +456,3 @@ class _Door:
         for values, counts in self.rows.counted(column.name, column.cells):
             yield Observed(values, counts, n_missing).apart(column.public_words)
             n_missing = 0
-
-
-def _vote_counts(series: pd.Series, untyped_text: bool) -> np.ndarray:
-    """Return ``(ballots + 1,)`` counts: each value votes once for its kind, independently of the others.
-
-    Values that cannot be read do not vote. In text that a CSV left as it is, words for a missing value have the last
-    cell: they are values of a column of text, and missing in all others.
-    """
-    known, votes = {}, []
-    place = position_of(ballots()[0])
-    for value in objects(series):
-        if value is None or (untyped_text and says_missing(value) and not value.strip()):
-            continue
-        if untyped_text and says_missing(value):
-            votes.append(len(ballots()[0]))
-            continue
-        asked = value if isinstance(value, str) else type(value)  # of other values, the type alone counts
-        if asked not in known:
-            known[asked] = place(value, untyped_text)
-        votes.append(known[asked])
-    return np.bincount(np.array(votes, dtype=np.int64), minlength=len(ballots()[0]) + 1)

@@ -43,7 +43,7 @@ from tabgan.privacy.doors import release as release_module
 from tabgan.privacy.doors.broken import BROKEN
 from tabgan.privacy.doors.contributions import BoundedTable, bound_contributions, units_of
 from tabgan.privacy.doors.dpsgd import PrivateSteps
-from tabgan.privacy.doors.marginals import PLACES, measure_places
+from tabgan.privacy.doors.marginals import OF_CELLS, PLACES, measure_places
 from tabgan.privacy.doors.measure import Measurer, Observed
 from tabgan.privacy.doors.measured_table import measure_table
 from tabgan.privacy.doors.mechanisms import GRID, ROUNDING
@@ -1234,6 +1234,7 @@ def check_ruled(seeds: range, *, is_entity: bool, rows: int | None = None) -> No
     for seed in seeds:
         check(ruled_case(seed, is_entity=is_entity), tally, rows=rows)
     assert tally.n_errors == 0
+    assert OF_CELLS in tally.largest
     assert max(tally.largest.values()) > 0.99
 
 
