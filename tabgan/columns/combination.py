@@ -18,8 +18,10 @@ import numpy as np
 import pandas as pd
 
 from tabgan.columns.categorical import Categorical, CategoricalEncoder
-from tabgan.columns.encoder import CutCells, Ends
-from tabgan.columns.keys import typed
+from tabgan.columns.encoder import CutCells, Ends, can_hold_missing
+from tabgan.columns.keys import typed, value_of
+from tabgan.columns.kind import Column
+from tabgan.columns.lattice import has_range
 
 #: Positions of the columns whose values a coarser combination keeps.
 Level = tuple[int, ...]
@@ -43,6 +45,26 @@ def written(values: Iterable[Any]) -> str:
 def coarsened(row: Sequence[Any], level: Level) -> str:
     """Return the text of a combination without the values that a level leaves out."""
     return written(value if j in level else GAP for j, value in enumerate(row))
+
+
+def stand_in(column: Column) -> Any:
+    """Return a value for rows of a column of which nothing was released: missing, ``None``, where it can be.
+
+    Else the first of the declared domain, or one that its dtype holds.
+    """
+    if isinstance(column, Combination):
+        return written(column.stand_ins)
+    dtype = pd.api.types.pandas_dtype(column.dtype or "object")
+    if column.nullable is not False and can_hold_missing(str(dtype)):
+        return None
+    if column.listed:
+        return value_of(typed([column.listed[0]])[0])
+    bounds = column.domain().bounds
+    if bounds is not None:
+        return bounds[0]
+    if pd.api.types.is_bool_dtype(dtype):
+        return False
+    return 0 if has_range(column) or pd.api.types.is_numeric_dtype(dtype) else "unknown"
 
 
 @lru_cache(maxsize=64)
@@ -98,12 +120,14 @@ class Combination(Categorical):
         domains: For each column the declared values, as a category's text holds them; ``None`` for open ones.
         labelled: For each column true if a label can stand for a value that was not released.
         levels: Columns that coarser combinations keep, in the order in which these were looked for.
+        stand_ins: For each column a value that stands for those that were not released, where nothing was.
     """
 
     kind: Literal["combination"] = "combination"  # type: ignore[assignment]
     domains: tuple[tuple[Any, ...] | None, ...]
     labelled: tuple[bool, ...]
     levels: tuple[Level, ...] = ()
+    stand_ins: tuple[Any, ...] = ()
     unreleased: Literal["redistribute"] = "redistribute"
 
     most_coarser: ClassVar[int] = MOST_LEVELS

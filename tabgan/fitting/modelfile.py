@@ -399,7 +399,7 @@ def _coded_column(column: Any, position: int, tensors: dict[str, torch.Tensor]) 
     codes = coded.code_of_cell
     cells = coded.cells_of(np.flatnonzero(coded.is_sampled)[[0, -1]], np.random.default_rng(0))
     coded.encoder.inverse_transform(cells, np.random.default_rng(0))
-    if encoder.has_other and (codes[:-1] == codes[-1]).any():
+    if encoder.has_other and (codes[int(not encoder.is_nullable) : -1] == codes[-1]).any():
         raise ValueError
     return coded
 

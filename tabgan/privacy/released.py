@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tabgan.columns.combination import stand_in
 from tabgan.columns.encoder import ColumnEncoder
 from tabgan.columns.keys import typed
 from tabgan.columns.occupied import LIKELY
@@ -91,14 +92,21 @@ class ReleasedColumn:
     noise_stddev: float
     round_counts: tuple[np.ndarray, float] | None = None
 
-    def in_order_of(self, dtype: object) -> ReleasedColumn:
-        """Return discovered categories in the order that the table's dtype says: it is public, and its list is not."""
+    def settled(self, dtype: object) -> ReleasedColumn:
+        """Return discovered categories in the order that the table's dtype says: it is public, and its list is not.
+
+        Where none was found, and no cell can say so, it is one that is made up.
+        """
+        column = self.encoder.column
+        if not column.listed and not self.encoder.is_nullable and column.unreleased_as == "redistribute":
+            made_up = column.with_listed((stand_in(column),))
+            return replace(self, encoder=made_up.encoder(), counts=np.insert(self.counts, 1, 0.0))
         if not isinstance(dtype, pd.CategoricalDtype) or not dtype.ordered:
             return self
         place = {key: i for i, key in enumerate(typed(dtype.categories))}
-        listed = self.encoder.column.listed
+        listed = column.listed
         order = sorted(range(len(listed)), key=lambda i: place.get(typed([listed[i]])[0], len(place)))
-        column = self.encoder.column.with_(categories=tuple(listed[i] for i in order), ordered=True)
+        column = column.with_(categories=tuple(listed[i] for i in order), ordered=True)
         counts = self.counts[[0, *(1 + i for i in order), len(listed) + 1]]
         return replace(self, encoder=column.encoder(), counts=counts)
 

@@ -107,9 +107,14 @@ def _with_gaps(found: list[Loss], part: Merged, encoder: TableEncoder, n_rows: f
         share = min(float(weights[is_gap].sum() + column.weights[-1]) / n_rows, 1.0)
         if share >= TOLD_SHARE:
             label = encoder.schema[name].other_label
+            shown = (
+                "another one that goes with these"
+                if label is None
+                else f"{label!r}, or another one that goes with these"
+            )
             text = (
                 f"about {100 * share:.0f}% of the rows hold no value that was released beside those of the other "
-                f"columns of its rule; they show {label!r}, or another one that goes with these"
+                f"columns of its rule; they show {shown}"
             )
             kind: Literal["unreleased", "unseen"] = (
                 "unseen" if encoder.schema[name].is_empty else "unreleased"
@@ -149,7 +154,7 @@ def _loss(column: CodedColumn, n_rows: float, is_private: bool) -> Loss | None:
         return Loss(name, "inexact", None, text, f"{key}: {{kind: identifier}} if it is a key, else {line}")
     if not is_private or len(shown) > 1 or is_wide or encoder.shows_other or encoder.column.is_made_up:
         return None
-    text = "one value alone stands out from the noise, so every cell shows it, or is missing"
+    text = "one value alone stands out from the noise, or none, so every cell shows one, or is missing"
     return Loss(name, "constant", None, text, line)
 
 
@@ -165,6 +170,8 @@ def _unreleased(column: CodedColumn, share: float) -> str:
     if encoder.n_values == 0:
         said = said if encoder.column.unreleased_as == "other" else "their cells are missing"
         return f"no value is frequent enough to be released; of the rows that have one, {said}"
+    if column.weights[1 : 1 + encoder.n_values].sum() <= 1:
+        return "no value is frequent enough to be released; every cell shows one that is made up"
     n = "the one category" if encoder.n_values == 1 else f"the {encoder.n_values:,} categories"
     return f"about {100 * share:.0f}% of the rows hold none of {n} that were declared or released; {said}"
 

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from tabgan.columns import Categorical, Column
-from tabgan.columns.combination import GAP, Combination, written
+from tabgan.columns.combination import GAP, Combination, stand_in, written
 from tabgan.columns.curve import SIDE
 from tabgan.columns.encoder import MISSING, can_hold_missing
 from tabgan.columns.keys import typed, value_of
@@ -125,6 +125,7 @@ class MergedCombination(Merged):
                 nullable=None if self._can_miss(described) else False,
                 domains=tuple(map(_declared, members)),
                 labelled=tuple(map(_has_label, members)),
+                stand_ins=tuple(map(stand_in, members)),
             )
         rows = [
             [

@@ -59,8 +59,8 @@ class Related:
         """
         if is_on_lattice(other.encoder):
             number, other, table = other, number, table.T
-        shown = other.is_sampled[other.code_of_cell]
-        shown[MISSING] &= other.encoder.is_nullable
+        shown = np.array(other.is_sampled[other.code_of_cell])
+        shown[MISSING] = shown[MISSING] and other.encoder.is_nullable
         weights = np.zeros(table.shape)
         values = np.arange(1, 1 + number.encoder.n_values)
         if shown.any() and len(values):
@@ -144,7 +144,7 @@ def _are_single(encoder: ColumnEncoder) -> np.ndarray:
     """Return ``(values,)`` true for cells that hold a single value."""
     if not is_on_lattice(encoder):
         return np.ones(encoder.n_values, dtype=bool)
-    return np.asarray(np.diff(encoder.edges) == 1)
+    return ~encoder.is_wide
 
 
 def _together(table: np.ndarray, noise_stddev: float, are_single: np.ndarray) -> np.ndarray:

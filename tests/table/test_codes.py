@@ -94,11 +94,10 @@ class TestMerging:
         assert coded.code_of_cell[-1] == coded.width - 1
 
     def test_nothing_to_sample_at_all(self):
-        encoder = CategoricalEncoder(Categorical(name="a", categories=(), dtype="int64"), "int64")
-        with pytest.raises(
-            DataError, match="Column 'a': no value is frequent enough.*Declare its categories"
-        ):
-            code_column(encoder, np.array([0, np.nan]), 1.0, 100, 4, 64, 1.0)
+        encoder = CategoricalEncoder(Categorical(name="a", categories=(), nullable=False), "object")
+        coded = code_column(encoder, np.array([0, np.nan]), 50.0, 100, 4, 64, 1.0)
+        assert coded.is_sampled.tolist() == [True]  # the label, though noise hides that there are rows
+        assert coded.encoder.shown == ["other (not released)"]
         assert _categorical([0]).is_sampled.tolist() == [True, False]
 
     @settings(deadline=None)

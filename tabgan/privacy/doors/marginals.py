@@ -78,7 +78,7 @@ def measure_pairs(
     pairs = [pair for pair in itertools.combinations(range(len(sizes)), 2) if pair not in known]
     if not pairs:
         return []
-    tables = Tables(codes, sizes, names, plan.unit.max_rows, measurer)
+    tables = PairTables(codes, sizes, names, plan.unit.max_rows, measurer)
     noise = plan.noise_multiplier("selection", len(pairs))
     scores = tables.scores(pairs, noise, one_ways, n_rows, progress)
     mu = measurer.privacy_filter.remaining_mu()
@@ -125,7 +125,7 @@ def measure_places(
 
 
 @dataclass(frozen=True)
-class Tables:
+class PairTables:
     """The coded rows, with the measurer that every access to them goes through."""
 
     codes: np.ndarray | CodesElsewhere

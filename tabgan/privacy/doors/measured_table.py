@@ -10,7 +10,7 @@ import pandas as pd
 from tabgan._util.progress import Progress, silent
 from tabgan.privacy.coding import code_table, one_way_marginals
 from tabgan.privacy.doors.cycle_counts import with_cycles
-from tabgan.privacy.doors.marginals import OF_CELLS, Tables, measure_pairs
+from tabgan.privacy.doors.marginals import OF_CELLS, PairTables, measure_pairs
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.release import release_table
 from tabgan.privacy.plan import Plan
@@ -124,7 +124,7 @@ def measure_related(
     plan, names = measurer.privacy_filter.plan, [name for pair in reduction.related for name in pair.columns]
     cells = encoder.of_cells(names)
     noises = [plan.noise_multiplier("relations", len(names) // 2)] * (len(names) // 2)
-    tables = Tables(rows.codes(cells), cells.sizes, names, plan.unit.max_rows, measurer)
+    tables = PairTables(rows.codes(cells), cells.sizes, names, plan.unit.max_rows, measurer)
     pairs = [(first, first + 1) for first in range(0, len(names), 2)]
     found = tables.measure(pairs, noises, OF_CELLS)
     columns = [

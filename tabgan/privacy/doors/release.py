@@ -309,7 +309,7 @@ class _Door:
             noise = noises[column.is_linear]
             stddev = noise * self.plan.unit.max_rows
             if isinstance(known, ReleasedColumn):
-                released.append(known.in_order_of(self.rows.header[column.name].dtype))
+                released.append(known.settled(self.rows.header[column.name].dtype))
                 continue
             if span is None or not has_range(column):
                 released.append(self._count(column.encoder(), noise))

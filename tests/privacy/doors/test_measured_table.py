@@ -88,7 +88,7 @@ def test_noise_is_the_charged_one_and_no_less(monkeypatch):
 def test_it_is_charged_before_a_row_is_read(monkeypatch):
     asked = measurer()
     asked.privacy_filter.charge = _refuse  # type: ignore[method-assign]
-    monkeypatch.setattr(measured_table.Tables, "scores", None)
+    monkeypatch.setattr(measured_table.PairTables, "scores", None)
     with pytest.raises(BudgetExceededError):
         counted(DF, asked, monkeypatch)
 
