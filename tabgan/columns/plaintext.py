@@ -261,6 +261,14 @@ class Text(Column):
         return is_text_dtype(dtype)
 
     def check_output(self) -> None:
+        for each in self.templates or ():
+            found = {template_of(text) for text in pattern_of(each).draw(20, np.random.default_rng(0))}
+            if found != {each}:
+                raise SchemaError(
+                    f"Column {self.name!r}: templates: {each!r} stands for cells of other templates, such as "
+                    f"{min(found - {each})!r}. A template has [0-9], [A-Z] and [a-z] for all digits and letters, and "
+                    "fixed numbers of them: list one for each form of cells, or declare a pattern for all."
+                )
         super().check_output()
         check_missing_share(self, self.missing)
 

@@ -329,7 +329,7 @@ def _related_of(
         is_usable = weights.dtype == np.float64 and np.isfinite(weights).all() and (weights >= 0).all()
         if weights.shape != (known[number].n_cells, known[other].n_cells) or not is_usable:
             raise ValueError
-        found.append(Related(known[number], known[other], weights))
+        found.append(Related.of_weights(known[number], known[other], weights))
     rules = () if reduction is None else reduction.related
     if sorted(set(rule.columns) for rule in rules) != sorted(set(each.names) for each in found):
         raise ValueError

@@ -102,7 +102,8 @@ def _with_gaps(found: list[Loss], part: Merged, encoder: TableEncoder, n_rows: f
             else each
             for each in found
         ]
-    for name, is_gap in part.gaps(column.encoder.column).items():
+    gaps = {} if _is_made_up(column) else part.gaps(column.encoder.column)
+    for name, is_gap in gaps.items():
         weights = column.weights[1 : 1 + column.encoder.n_values]
         share = min(float(weights[is_gap].sum() + column.weights[-1]) / n_rows, 1.0)
         if share >= TOLD_SHARE:
@@ -138,7 +139,7 @@ def _loss(column: CodedColumn, n_rows: float, is_private: bool) -> Loss | None:
         return None  # without noise, it holds no value
     if encoder.has_other and (share >= TOLD_SHARE or encoder.n_values == 0):
         kind: Literal["unreleased", "unseen"] = "unreleased"
-        if encoder.n_values == 0:
+        if encoder.n_values == 0 or _is_made_up(column):
             kind, line = "unseen", f"{key}: {{kind: identifier}} if it is a key, else {line}"
         return Loss(name, kind, min(share, 1.0), _unreleased(column, share), line)
     values = slice(1, 1 + encoder.n_values)
@@ -158,6 +159,12 @@ def _loss(column: CodedColumn, n_rows: float, is_private: bool) -> Loss | None:
     return Loss(name, "constant", None, text, line)
 
 
+def _is_made_up(column: CodedColumn) -> bool:
+    """Return true if nothing was released of a column, and a value that is made up stands for all."""
+    n_values = column.encoder.n_values
+    return n_values > 0 and column.encoder.has_other and bool(column.weights[1 : 1 + n_values].sum() <= 1)
+
+
 def _unreleased(column: CodedColumn, share: float) -> str:
     encoder = column.encoder
     said = {
@@ -170,7 +177,7 @@ def _unreleased(column: CodedColumn, share: float) -> str:
     if encoder.n_values == 0:
         said = said if encoder.column.unreleased_as == "other" else "their cells are missing"
         return f"no value is frequent enough to be released; of the rows that have one, {said}"
-    if column.weights[1 : 1 + encoder.n_values].sum() <= 1:
+    if _is_made_up(column):
         return "no value is frequent enough to be released; every cell shows one that is made up"
     n = "the one category" if encoder.n_values == 1 else f"the {encoder.n_values:,} categories"
     return f"about {100 * share:.0f}% of the rows hold none of {n} that were declared or released; {said}"

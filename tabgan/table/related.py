@@ -61,17 +61,27 @@ class Related:
             number, other, table = other, number, table.T
         shown = np.array(other.is_sampled[other.code_of_cell])
         shown[MISSING] = shown[MISSING] and other.encoder.is_nullable
+        encoder = _with_label(other.encoder)
         weights = np.zeros(table.shape)
         values = np.arange(1, 1 + number.encoder.n_values)
         if shown.any() and len(values):
-            known = table[np.ix_(values, shown)]
-            weights[np.ix_(values, shown)] = _together(known, noise_stddev, _are_single(number.encoder))
+            known = shown.copy()
+            known[-1] |= other.encoder.has_other  # values that were not released have stretches, too
+            own = np.ix_(values, known)
+            weights[own] = _together(table[own], noise_stddev, _are_single(number.encoder))
+            shown[-1] |= encoder.shows_other
+            weights[:, ~shown] = 0.0
         if number.encoder.is_nullable and shown.any():
             own = np.where(shown, table[MISSING], -np.inf)
             is_clear = own > CLEAR * noise_stddev
             weights[MISSING] = np.where(is_clear, own, 0.0)
             weights[MISSING, own.argmax()] = max(own.max(), 1.0)
-        return cls(number.encoder, other.encoder, weights)
+        return cls(number.encoder, encoder, weights)
+
+    @classmethod
+    def of_weights(cls, number: ColumnEncoder, other: ColumnEncoder, weights: np.ndarray) -> Related:
+        """Return the cells that go together, as a model file has them."""
+        return cls(number, _with_label(other), weights)
 
     @cached_property
     def _nearest(self) -> np.ndarray:
@@ -138,6 +148,13 @@ class Related:
         sums = self.weights.cumsum(axis=1)
         at = rng.random(len(first)) * sums[first, -1]
         return np.asarray((sums[first] <= at[:, None]).sum(axis=1).clip(max=sums.shape[1] - 1))
+
+
+def _with_label(encoder: ColumnEncoder) -> ColumnEncoder:
+    """Return an encoder that shows the label of values that were not released, where the column has one."""
+    if encoder.dtype == "category" or getattr(encoder.column, "other_label", None) is None:
+        return encoder
+    return encoder.showing_other()
 
 
 def _are_single(encoder: ColumnEncoder) -> np.ndarray:

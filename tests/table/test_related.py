@@ -120,6 +120,17 @@ def test_missing_numbers_have_the_value_that_most_of_them_have():
     assert np.flatnonzero(related(table, 0.5).weights[0]).tolist() == [2]
 
 
+def test_numbers_of_values_that_were_not_released_show_a_label():
+    table = counts()
+    table[:, 4], table[:, 3] = table[:, 3], 0.0
+    found = related(table, 0.5)
+    shown = found.arranged(
+        {"age": pd.Series([80], dtype="Int64"), "group": pd.Series(["grown"], dtype=object)},
+        np.random.default_rng(0),
+    )
+    assert (shown["age"][0], shown["group"][0]) == (80, "other (not released)")
+
+
 def test_nothing_known_changes_nothing():
     table = np.zeros((AGES.encoder.n_cells, 2))
     empty = coded(Categorical(name="group", categories=()))
