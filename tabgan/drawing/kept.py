@@ -71,11 +71,14 @@ class Kept:
 
 def test_of(encoder: TableEncoder, conditions: Mapping[str, Condition]) -> Kept | None:
     """Return the test of a sample's rows; ``None`` if every row that is drawn may be shown."""
-    if encoder.reduction is None:
+    if encoder.reduction is None and not encoder.found:
         return None
     described = {column.name: column for column in encoder.schema}
     emptied = {rule.missing for rule in encoder.schema.rules if isinstance(rule, Missing)}
-    merged = {name for part in encoder.reduction.merged for name in part.members} - emptied
+    parts, declared = (
+        ((), []) if encoder.reduction is None else (encoder.reduction.merged, encoder.reduction.to_test)
+    )
+    merged = {name for part in parts for name in part.members} - emptied
     # Of columns in an order, some change their values after they are drawn.
     moved = emptied.union(encoder.orders.names, *(each.names for each in encoder.related))
     tested = {
@@ -85,9 +88,7 @@ def test_of(encoder: TableEncoder, conditions: Mapping[str, Condition]) -> Kept 
     }
     # A generated key is unique, and is made once the row is kept.
     rules = [
-        rule
-        for rule in encoder.reduction.to_test
-        if all(described[name].is_modelled for name in rule.touches(described))
+        rule for rule in declared if all(described[name].is_modelled for name in rule.touches(described))
     ]
     return Kept(rules, tested, described) if rules or tested else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import replace
 
 import pandas as pd
@@ -18,6 +19,7 @@ from tabgan.model.generator import Generator
 from tabgan.model.loglinear import axes_of, fit_loglinear
 from tabgan.model.margins import pool_margins
 from tabgan.model.tallies import SHAPE, keep_shares, tallies_of
+from tabgan.privacy.doors.broken import count_broken
 from tabgan.privacy.doors.contributions import bound_contributions
 from tabgan.privacy.doors.dpsgd import TrainingRows, training_rows
 from tabgan.privacy.doors.marginals import measure_places
@@ -25,6 +27,7 @@ from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.measured_table import MeasuredTable, measure_table
 from tabgan.privacy.filter import CriticOutcome
 from tabgan.table.impossible import possible_pairs
+from tabgan.table.relations import kept_orders, open_orders
 from tabgan.table.spooled import SpooledTable
 
 
@@ -50,6 +53,7 @@ def _learn(df: pd.DataFrame | SpooledTable, session: Session, progress: Progress
     measured = measure_table(
         table.df, request.schema, plan, measurer, progress, untyped_text=request.untyped_text
     )
+    measured = _ordered(measured, measurer)
     encoder, n_rows = measured.encoder, measured.released.n_rows
     generator = _anchored_generator(measured, session.streams, progress).to(request.device)
     targets = [encoder.positions[name] for name in encoder.inner.targets if name in encoder.positions]
@@ -64,6 +68,18 @@ def _learn(df: pd.DataFrame | SpooledTable, session: Session, progress: Progress
     marginals = (*measured.histograms, *measured.pairs) if plan.is_private else ()
     statement = replace(session.privacy_filter.statement(), critics=critics)
     return Fitted(encoder, generator.eval(), statement, n_rows, marginals=marginals)
+
+
+def _ordered(measured: MeasuredTable, measurer: Measurer) -> MeasuredTable:
+    """Return a table whose samples keep those orders of columns that few rows can break, by noisy numbers of these."""
+    n_rows = measured.released.n_rows
+    relations = open_orders(measured.encoder, measured.pairs, n_rows)
+    if not relations:
+        return measured
+    broken = count_broken(measured, relations, measurer, "orders") or [math.inf] * len(relations)
+    noise = measurer.privacy_filter.plan.noise_stddev("orders", len(relations))
+    found = kept_orders(relations, broken, noise, n_rows)
+    return replace(measured, encoder=measured.encoder.with_found(found))
 
 
 def _anchored_generator(measured: MeasuredTable, streams: RandomStreams, progress: Progress) -> Generator:

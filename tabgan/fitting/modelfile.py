@@ -34,6 +34,7 @@ from tabgan.privacy.doors.marginals import PLACES
 from tabgan.privacy.filter import PrivacyStatement
 from tabgan.privacy.released import Marginal
 from tabgan.privacy.unit import PrivacyUnit
+from tabgan.rules import Inequality
 from tabgan.schema import Schema
 from tabgan.table.calendar import CycleEncoder, cycles_of, is_cycle
 from tabgan.table.coded import CodedColumn
@@ -144,6 +145,8 @@ def write_model(path: Path, fitted: Fitted, params: Mapping[str, object]) -> Non
         header["reduced"] = fitted.encoder.inner.to_dict()
     if fitted.encoder.related:
         header["related"] = [each.names for each in fitted.encoder.related]
+    if fitted.encoder.found:
+        header["found"] = [rule.to_dict() for rule in fitted.encoder.found]
     if fitted.csv:
         header["csv"] = dict(fitted.csv)
     if fitted.answer != AnswerForm():
@@ -246,6 +249,7 @@ def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device:
     inner = schema if reduction is None else reduction.inner
     columns = _columns_of(header["columns"], inner, tensors)
     encoder = TableEncoder(schema, columns, reduction, _related_of(header, reduction, columns, tensors))
+    encoder = encoder.with_found(_found_of(header, encoder))
     state = {
         name.removeprefix(_GENERATOR): value for name, value in tensors.items() if name.startswith(_GENERATOR)
     }
@@ -255,7 +259,7 @@ def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device:
     if set(tensors) != {_GENERATOR + name for name in state} | set(_arrays_by_name(encoder)) | counted:
         raise ValueError
     privacy, n_rows = PrivacyStatement.from_dict(header["privacy"]), float(header["n_rows"])
-    is_known = set(header) - {"csv", "answer", "reduced", "related"} == {
+    is_known = set(header) - {"csv", "answer", "reduced", "related", "found"} == {
         "format",
         "version",
         "schema",
@@ -309,6 +313,21 @@ def _reduction_of(schema: Schema, header: dict[str, Any]) -> Reduction | None:
     for part in reduction.merged:
         part.part(pd.Series(inner[part.name].listed, dtype=object), reduction.described)
     return reduction
+
+
+def _found_of(header: dict[str, Any], encoder: TableEncoder) -> list[Inequality]:
+    """Return the orders of columns that a fit has found.
+
+    Raises:
+        KeyError, TypeError, ValueError: they are none of modelled columns of one quantity.
+    """
+    found = [Inequality(**data) for data in header.get("found", ())]
+    for rule in found:
+        own = [encoder.columns[encoder.positions[str(side)]].encoder for side in (rule.low, rule.high)]
+        quantities = {each.column.quantity for each in own}
+        if not all(map(is_on_lattice, own)) or None in quantities or len(quantities) > 1:
+            raise ValueError
+    return found
 
 
 def _related_of(

@@ -185,7 +185,7 @@ def _drafted(df: pd.DataFrame, request: Request, session: Session, progress: Pro
     placed = {name for pair in draft.schema.geo for name in pair.sides.values()}
     relations = relations_of(measured.encoder, measured.pairs, n_rows)
     relations = [each for each in relations if not placed & set(each.rule.sides.values())]
-    broken = count_broken(table.df, measured, relations, measurer) or ()
+    broken = count_broken(measured, relations, measurer) or ()
     session.finish()
     draft = replace(draft, privacy=session.privacy_filter.statement())
     if not broken:

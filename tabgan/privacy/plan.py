@@ -27,6 +27,7 @@ Stage = Literal[
     "precision",
     "recurrence",
     "relations",
+    "orders",
     "ranges",
     "zoom",
     "closer",
@@ -62,9 +63,9 @@ SHARES: dict[Stage, float] = {
     "places": 0.004,
 }
 
-#: Shares of stages that a table has on request: rows that share a key, and regions of places, by its schema; rows that
-#: break a rule that a private draft may propose.
-ON_REQUEST: dict[Stage, float] = {"recurrence": 0.03, "map": 0.1, "relations": 0.05}
+#: Shares of stages that a table has on request: rows that share a key, regions of places, and cells of columns that go
+#: together, by its schema; rows that break a rule that a private draft may propose, or an order that a fit may keep.
+ON_REQUEST: dict[Stage, float] = {"recurrence": 0.03, "map": 0.1, "relations": 0.05, "orders": 0.02}
 
 #: The part of the stage ``rare`` that coarser combinations have at least, where combinations lost many rows.
 COARSER_LEAST = 0.5

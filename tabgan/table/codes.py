@@ -18,6 +18,7 @@ from tabgan._util.validate import nearest
 from tabgan.columns.encoder import MISSING
 from tabgan.columns.filling import Filling
 from tabgan.errors import DataError, SchemaError
+from tabgan.rules import Inequality
 from tabgan.schema import Schema
 from tabgan.table.calendar import Calendar, is_cycle
 from tabgan.table.coded import CodedColumn
@@ -40,6 +41,7 @@ class TableEncoder:
         columns: Those that are modelled, in the order of the codes; each moment's cycles come after it, shortest first.
         reduction: Between tables and those that are coded, if the schema has rules; completed.
         related: The cells that columns of rules have together, which are coded each by itself.
+        found: Orders of columns that no rule says, and that few rows can break.
     """
 
     def __init__(
@@ -48,8 +50,10 @@ class TableEncoder:
         columns: Sequence[CodedColumn],
         reduction: Reduction | None = None,
         related: Sequence[Related] = (),
+        found: Sequence[Inequality] = (),
     ) -> None:
-        self.schema, self.reduction, self.related = schema, reduction, tuple(related)
+        self.schema, self.reduction = schema, reduction
+        self.related, self.found = tuple(related), tuple(found)
         self.columns = tuple(columns)
         self.names = [column.encoder.name for column in self.columns]
         self.sizes = [column.width for column in self.columns]
@@ -76,13 +80,17 @@ class TableEncoder:
         whole = reduction.completed(self.schema)
         return TableEncoder(whole.schema, self.columns, whole, related)
 
+    def with_found(self, found: Sequence[Inequality]) -> TableEncoder:
+        """Return the same encoder, which keeps orders of columns that were found."""
+        return TableEncoder(self.schema, self.columns, self.reduction, self.related, found)
+
     @cached_property
     def without_cycles(self) -> TableEncoder:
         """The same encoder with the table's own columns only, at :attr:`own_positions`."""
         own = [self.columns[position] for position in self.own_positions]
         if len(own) == len(self.columns):
             return self
-        return TableEncoder(self.schema, own, self.reduction, self.related)
+        return TableEncoder(self.schema, own, self.reduction, self.related, self.found)
 
     def of_cells(self, names: Sequence[str]) -> TableEncoder:
         """Return an encoder of some columns whose codes are their cells."""
@@ -120,7 +128,7 @@ class TableEncoder:
         if not columns:
             return self
         own = [columns.get(i, column) for i, column in enumerate(self.columns)]
-        return TableEncoder(self.schema, own, self.reduction, self.related)
+        return TableEncoder(self.schema, own, self.reduction, self.related, self.found)
 
     def without_missing(self, names: Iterable[str]) -> TableEncoder:
         """Return an encoder whose sampled rows have a value in some columns, a moment's cycles included.
@@ -240,7 +248,7 @@ class TableEncoder:
             name: draw(name, None, places[:, position] if has_places else None)  # type: ignore[index]
             for name, position in self.positions.items()
         }
-        if self.reduction is not None:
+        if self.orders.rules or self.related:
             keys = {name: self._keys(name, codes) for name in self.orders.names}
             series = self.orders.arranged(series, keys, draw, rng, constants)
             for each in self.related:
@@ -262,7 +270,7 @@ class TableEncoder:
     @cached_property
     def orders(self) -> Orders:
         """The inequalities between modelled columns."""
-        return Orders.of(self.schema.rules, {column.name: column for column in self.inner})
+        return Orders.of((*self.schema.rules, *self.found), {column.name: column for column in self.inner})
 
     def with_generated(
         self, table: pd.DataFrame, filling: Filling, fixed: Collection[str] = ()

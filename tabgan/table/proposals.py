@@ -23,7 +23,7 @@ from tabgan.rules.rule import Rule
 from tabgan.schema import Identifier, Schema
 from tabgan.table.draft import draft_schema, draft_yaml
 from tabgan.table.headings import as_named
-from tabgan.table.relations import Relation
+from tabgan.table.relations import MOST_BROKEN, Relation, is_strong
 
 #: Ends the reason of a line that the rows decide.
 FROM_ROWS = "READ OFF THE ROWS"
@@ -174,14 +174,8 @@ def named_columns(
     return Schema(columns, None, entity, max_rows, None, targets)
 
 
-#: Share of the rows that may break a rule which a draft declares, and that share of what would break it by chance.
-MOST_BROKEN, OF_CHANCE = 0.02, 0.25
-
 #: Share of the rows by which a dependence has to be judged: combinations of the others are lost where it is declared.
 MOSTLY_JUDGED = 0.97
-
-#: Share of the rows in which a column may differ from what others determine: almost a function will do.
-_ALMOST = 0.005
 
 
 def proposed_rules(
@@ -206,22 +200,17 @@ def proposed_rules(
         share = max(count / n_rows, 0.0)
         if share - doubt > MOST_BROKEN or not all(name in schema for name in relation.names):
             continue
-        none = max(1.5 * doubt, 0.0 if isinstance(relation.rule, Inequality) else _ALMOST)
-        is_strong = share <= none and share + doubt <= min(MOST_BROKEN, OF_CHANCE * relation.by_chance)
         why = f"about {100 * share:.1f}% of the rows break it, or {100 * doubt / 2:.1f}% more or less"
         if relation.judged < MOSTLY_JUDGED:
-            why += (
-                f", of {100 * relation.judged:.0f}% of them: the other values are rare, and not distinguished"
-            )
-        found.append((relation.rule, why, is_strong and relation.judged >= MOSTLY_JUDGED))
+            why += f", of {100 * relation.judged:.0f}% of them: the other values are rare, and not distinguished"
+        is_sure = is_strong(relation, count, noise_stddev, n_rows)
+        found.append((relation.rule, why, is_sure and relation.judged >= MOSTLY_JUDGED))
     kept: list[Rule] = []
     proposals = []
-    for rule, why, is_strong in _joined(found):
-        is_on = is_strong and _go_together(schema, [*kept, rule])
+    for rule, why, is_sure in _joined(found):
+        is_on = is_sure and _go_together(schema, [*kept, rule])
         kept += [rule] if is_on else []
-        said = (
-            why if is_on else f"{why}: not declared, since {'others are' if is_strong else 'it is in doubt'}"
-        )
+        said = why if is_on else f"{why}: not declared, since {'others are' if is_sure else 'it is in doubt'}"
         proposals.append(ProposedRule(rule, said, is_on))
     return tuple(sorted(proposals, key=lambda each: not each.is_on))
 
@@ -231,9 +220,9 @@ def _joined(found: Sequence[tuple[Rule, str, bool]]) -> list[tuple[Rule, str, bo
     strong: dict[str, list[tuple[str, str]]] = {}
     others: list[tuple[Rule, str, bool]] = []
     orders: list[tuple[Rule, str, bool]] = []
-    for rule, why, is_strong in found:
+    for rule, why, is_sure in found:
         if not isinstance(rule, FixedCombinations):
-            (orders if isinstance(rule, Inequality) else others).append((rule, why, is_strong))
+            (orders if isinstance(rule, Inequality) else others).append((rule, why, is_sure))
         elif is_strong:
             strong.setdefault(rule.columns[0], []).append((rule.columns[1], why))
         else:

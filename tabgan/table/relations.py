@@ -23,8 +23,14 @@ from tabgan.rules import FixedCombinations, Formula, Inequality, Rule
 from tabgan.table.coded import CodedColumn
 from tabgan.table.codes import TableEncoder
 
-#: The most relations of each form: more of them share the noise of one stage.
-MOST = 8
+#: The most relations of each form: more of them share the noise of one stage; and of orders that a fit may keep.
+MOST, MOST_ORDERS = 8, 4
+
+#: Share of the rows that may break a rule which a draft declares, and that share of what would break it by chance.
+MOST_BROKEN, OF_CHANCE = 0.02, 0.25
+
+#: Share of the rows in which a column may differ from what others determine: almost a function will do.
+_ALMOST = 0.005
 
 #: A dependence is of interest if a row breaks it by chance with at least this probability.
 LEAST_BY_CHANCE = 0.01
@@ -55,6 +61,10 @@ _IDIOMS = (
 
 #: Means may differ from a sum's by this share of it.
 _SAME_MEAN = 0.03
+
+
+#: A column and its position.
+Placed = tuple[int, CodedColumn]
 
 
 class Table(Protocol):
@@ -165,28 +175,78 @@ def _share_above(
     return max(float(counts[is_above].sum()) / n_rows, 0.0), noise
 
 
-def _orders(encoder: TableEncoder, pairs: Sequence[Table], n_rows: float) -> list[Relation]:
-    """Return inequalities that no measured pair contradicts: first those that chance alone would break most often."""
-    tables = {table.columns: table for table in pairs}
-    ordered = [
+def _ordered(encoder: TableEncoder, n_rows: float) -> Iterator[tuple[Placed, Placed, float]]:
+    """Return an iterator over columns of one quantity, and the share of rows that would break their order by chance.
+
+    Not those in which that is rare.
+    """
+    own = [
         (i, column)
         for i, column in _own(encoder)
         if is_on_lattice(column.encoder) and not column.encoder.is_unseen and column.encoder.n_values > 1
     ]
+    for low, high in itertools.permutations(own, 2):
+        quantity = low[1].encoder.column.quantity
+        if quantity is not None and quantity == high[1].encoder.column.quantity:
+            chance = _chance_above(low[1], high[1], n_rows)
+            if chance >= LEAST_BY_CHANCE:
+                yield low, high, chance
+
+
+def may_be_ordered(encoder: TableEncoder, n_rows: float) -> bool:
+    """Return true if an order of two columns may be found that rules do not say, by released histograms."""
+    return any(_is_open(encoder, low, high) for low, high, _ in _ordered(encoder, n_rows))
+
+
+def open_orders(encoder: TableEncoder, pairs: Sequence[Table], n_rows: float) -> list[Relation]:
+    """Return the few orders of columns that measured pairs suggest most and that no rule says."""
+    own = dict(_own(encoder))
+    placed = {column.encoder.name: (i, column) for i, column in own.items()}
+    return [
+        relation
+        for relation in _orders(encoder, pairs, n_rows)
+        if _is_open(encoder, *(placed[name] for name in relation.names))
+    ][:MOST_ORDERS]
+
+
+def _is_open(encoder: TableEncoder, low: Placed, high: Placed) -> bool:
+    names = {low[1].encoder.name, high[1].encoder.name}
+    return not any(names <= set(map(str, (rule.low, rule.high))) for rule in encoder.orders.rules)
+
+
+def _orders(encoder: TableEncoder, pairs: Sequence[Table], n_rows: float) -> list[Relation]:
+    """Return inequalities that no measured pair contradicts: first those that chance alone would break most often."""
+    tables = {table.columns: table for table in pairs}
     found = []
-    for (i, low), (j, high) in itertools.permutations(ordered, 2):
-        if low.encoder.column.quantity != high.encoder.column.quantity:
-            continue
-        chance = _chance_above(low, high, n_rows)
-        if chance < LEAST_BY_CHANCE:
-            continue
-        above = _share_above((i, low), (j, high), tables, n_rows)
+    for low, high, chance in _ordered(encoder, n_rows):
+        above = _share_above(low, high, tables, n_rows)
         if above is None or above[0] > min(_PROMISING, 0.5 * chance) + 2 * above[1]:
             continue  # where no table was measured, the scores say that the two are independent, or nearly so
-        names = (low.encoder.name, high.encoder.name)
+        names = (low[1].encoder.name, high[1].encoder.name)
         found.append((above[0] - chance, Relation(Inequality(*names), chance)))
     found.sort(key=lambda each: each[0])
     return [relation for _, relation in found[:MOST]]
+
+
+def kept_orders(
+    relations: Sequence[Relation], broken: Sequence[float], noise_stddev: float, n_rows: float
+) -> tuple[Inequality, ...]:
+    """Return the orders that few rows can break, by noisy numbers of those that do: as in a private draft."""
+    return tuple(
+        relation.rule
+        for relation, count in zip(relations, broken, strict=True)
+        if isinstance(relation.rule, Inequality) and is_strong(relation, count, noise_stddev, n_rows)
+    )
+
+
+def is_strong(relation: Relation, count: float, noise_stddev: float, n_rows: float) -> bool:
+    """Return true if few rows can break a relation, by the noisy number of those that do.
+
+    None may, and surely a small part of those that would by chance; of almost a function, a few may.
+    """
+    share, doubt = max(count / n_rows, 0.0), 2 * noise_stddev / n_rows
+    none = max(1.5 * doubt, 0.0 if isinstance(relation.rule, Inequality) else _ALMOST)
+    return share <= none and share + doubt <= min(MOST_BROKEN, OF_CHANCE * relation.by_chance)
 
 
 # Dependences.

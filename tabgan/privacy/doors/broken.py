@@ -1,4 +1,4 @@
-"""Door 1b: the number of rows that break each of some rules, for a private draft."""
+"""Door 1b: the number of rows that break each of some rules that nobody declared."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-import pandas as pd
 
-from tabgan.columns.kind import read_text
 from tabgan.errors import PrivacyError
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.measured_table import MeasuredTable
 from tabgan.privacy.events import GAUSSIAN, Release
+from tabgan.privacy.plan import Stage
 from tabgan.table.relations import Relation
 
 #: The ledger's name for the number of rows that break a rule.
@@ -20,19 +19,20 @@ BROKEN = "rows that break a rule"
 
 
 def count_broken(
-    df: pd.DataFrame, measured: MeasuredTable, relations: Sequence[Relation], measurer: Measurer
+    measured: MeasuredTable, relations: Sequence[Relation], measurer: Measurer, stage: Stage = "relations"
 ) -> list[float] | None:
     """Return the noisy number of rows that break each relation; ``None`` if an interruption lost them.
 
     **Guarantee.** Relations are made of public facts and released numbers, and judge each row by itself: L2 sensitivity
-    ``max_rows`` each, charged as Gaussians of the stage ``relations`` before a row is read.
+    ``max_rows`` each, charged as Gaussians of a stage before a row is read.
     """
-    plan, schema = measurer.privacy_filter.plan, measured.released.schema
-    noise, unit = plan.noise_multiplier("relations", len(relations)), plan.unit.max_rows
+    plan, described = measurer.privacy_filter.plan, {c.name: c for c in measured.released.schema}
+    noise, unit = plan.noise_multiplier(stage, len(relations)), plan.unit.max_rows
 
     def broken(relation: Relation) -> np.ndarray:
-        kept = relation.keeps(read_text(df, schema), np.asarray(measured.codes), {c.name: c for c in schema})
-        if kept.shape != (len(df),):
+        codes = np.asarray(measured.codes) if relation.positions else np.zeros((0, 0))
+        kept = relation.keeps(measured.rows.frame(relation.names), codes, described)
+        if kept.shape != (len(measured.rows),):
             raise PrivacyError(f"{BROKEN}: expected one answer a row. Nothing was released.")
         return np.array([np.count_nonzero(~kept)])
 

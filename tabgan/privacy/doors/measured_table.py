@@ -21,6 +21,7 @@ from tabgan.table.impossible import possible_pairs
 from tabgan.table.placing import placed_columns
 from tabgan.table.reduction import Reduction
 from tabgan.table.related import Related
+from tabgan.table.relations import may_be_ordered
 from tabgan.table.summed import CodesElsewhere, Rows, rows_of
 
 
@@ -59,11 +60,11 @@ def measure_table(
 ) -> MeasuredTable:
     """Release a table's columns and pairs.
 
-    **Guarantee.** That of :func:`~tabgan.privacy.doors.release.release_table`, of
-    :func:`~tabgan.privacy.doors.cycle_counts.with_cycles` and, with the rest of the Gaussian
-    budget, of :func:`~tabgan.privacy.doors.marginals.measure_pairs`. The coding and the order of columns depend only
-    on the numbers released by the first and on the declared targets. Under declared rules they are those of the reduced
-    table (:class:`~tabgan.table.reduction.Reduction`): each of its rows is a function of one row and of public facts.
+    **Guarantee.** That of :func:`~tabgan.privacy.doors.release.release_table`, of :func:`measure_related`, of
+    :func:`~tabgan.privacy.doors.cycle_counts.with_cycles` and, with the rest of the Gaussian budget, of
+    :func:`~tabgan.privacy.doors.marginals.measure_pairs`. Coding and order of columns depend only on released numbers
+    and on the declared targets. Under declared rules they are those of the reduced table: each of its rows is a
+    function of one row and of public facts.
 
     Args:
         df: ``(rows, columns)`` the private table, checked, with bounded contributions; a frame, or rows in parts.
@@ -82,9 +83,8 @@ def measure_table(
     reduction = Reduction.of_table(rows.header, schema, untyped_text=untyped_text, is_private=plan.is_private)
     if reduction is not None:
         rows, schema = rows.reduced(reduction), reduction.inner
-    released = release_table(rows, schema, plan, measurer, untyped_text=untyped_text).with_last(
-        schema.targets
-    )
+    released = release_table(rows, schema, plan, measurer, untyped_text=untyped_text)
+    released = released.with_last(schema.targets)
     progress("release", 1, 1)
     mu = measurer.privacy_filter.remaining_mu()
     rows = rows.read(released.schema)
@@ -92,6 +92,8 @@ def measure_table(
     whole, inner = with_cycles(rows, released, coded, plan, mu, measurer)
     encoder = inner.of_table(reduction, measure_related(rows, inner, reduction, measurer))
     histograms = [Marginal((i,), c.counts, c.noise_stddev) for i, c in enumerate(whole.columns)]
+    if may_be_ordered(encoder, released.n_rows):
+        measurer.privacy_filter.reserve("orders")
     if len(placed_columns(encoder)) > 1:
         measurer.privacy_filter.reserve("places")
     one_ways = one_way_marginals(whole, encoder)
@@ -127,9 +129,8 @@ def measure_related(
     tables = PairTables(rows.codes(cells), cells.sizes, names, plan.unit.max_rows, measurer)
     pairs = [(first, first + 1) for first in range(0, len(names), 2)]
     found = tables.measure(pairs, noises, OF_CELLS)
-    columns = [
-        [encoder.columns[encoder.positions[name]] for name in rule.columns] for rule in reduction.related
-    ]
+    columns = [encoder.columns[encoder.positions[name]] for name in names]
     return [
-        Related.of(a, b, m.counts, float(m.noise_stddev)) for (a, b), m in zip(columns, found, strict=True)
+        Related.of(columns[i], columns[i + 1], m.counts, float(m.noise_stddev))
+        for (i, _), m in zip(pairs, found, strict=True)
     ]

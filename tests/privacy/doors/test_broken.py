@@ -18,11 +18,12 @@ from tabgan.privacy.unit import ROW, PrivacyUnit
 from tabgan.rules import FixedCombinations, Formula, Inequality
 from tabgan.schema import Numeric, Schema
 from tabgan.table.relations import Relation
+from tabgan.table.summed import rows_of
 
 SCHEMA = Schema([Numeric(name="a", decimals=0), Numeric(name="b", decimals=0)])
 DF = pd.DataFrame({"a": [1, 5, 3, 9], "b": [2, 4, 3, None]})
 CODES = np.array([[0, 1], [1, 0], [0, 0], [1, 1]], dtype=np.uint8)
-MEASURED = SimpleNamespace(codes=CODES, released=SimpleNamespace(schema=SCHEMA))
+MEASURED = SimpleNamespace(codes=CODES, released=SimpleNamespace(schema=SCHEMA), rows=rows_of(DF))
 ORDER = Relation(Inequality("a", "b"), 0.5)
 PAIR = Relation(FixedCombinations(("a", "b")), 0.5, (0, 1), np.array([[False, True], [True, False]]))
 
@@ -32,16 +33,15 @@ def measurer(epsilon: float | None = None, unit: PrivacyUnit = ROW) -> Measurer:
 
 
 def test_rows_are_judged_by_their_cells_or_their_codes():
-    assert count_broken(DF, MEASURED, [ORDER, PAIR], measurer()) == [1.0, 2.0]  # missing keeps an order
+    assert count_broken(MEASURED, [ORDER, PAIR], measurer()) == [1.0, 2.0]  # missing keeps an order
 
 
 @pytest.mark.parametrize("row", range(4))
 def test_one_row_moves_each_number_by_one_at_most(row):
-    fewer = SimpleNamespace(codes=np.delete(CODES, row, axis=0), released=MEASURED.released)
-    counts = [
-        count_broken(df, measured, [ORDER, PAIR], measurer())
-        for df, measured in ((DF, MEASURED), (DF.drop(index=row), fewer))
-    ]
+    fewer = SimpleNamespace(
+        codes=np.delete(CODES, row, axis=0), released=MEASURED.released, rows=rows_of(DF.drop(index=row))
+    )
+    counts = [count_broken(measured, [ORDER, PAIR], measurer()) for measured in (MEASURED, fewer)]
     assert np.abs(np.subtract(*counts)).max() <= 1
 
 
@@ -50,9 +50,9 @@ def test_odd_cells_raise_nothing_and_warn_of_nothing():
     df = pd.DataFrame({"seen": seen, "year": [2020, 1, 1e308, np.nan], "a": [1e308, -1e308, np.nan, 5e-324]})
     kinds = {"seen": "datetime", "year": "numeric", "a": "numeric"}
     schema = Schema([{"name": name, "kind": kind} for name, kind in kinds.items()])
-    measured = SimpleNamespace(codes=CODES, released=SimpleNamespace(schema=schema))
+    measured = SimpleNamespace(codes=CODES, released=SimpleNamespace(schema=schema), rows=rows_of(df))
     rules = (Formula("year", "year(seen)"), Formula("a", "year + year"), Inequality("a", "year"))
-    found = count_broken(df, measured, [Relation(rule, 1.0) for rule in rules], measurer())
+    found = count_broken(measured, [Relation(rule, 1.0) for rule in rules], measurer())
     assert found == [1.0, 2.0, 1.0]
 
 
@@ -60,7 +60,7 @@ def test_odd_cells_raise_nothing_and_warn_of_nothing():
 def test_noise_is_the_charged_one_and_no_less():
     """Two-sided, with wrong scales as controls: 1/3, 2/3 and 3/2."""
     n, asked = 600, measurer(4.0, PrivacyUnit("a", 3))
-    found = count_broken(DF, MEASURED, [ORDER] * n, asked)
+    found = count_broken(MEASURED, [ORDER] * n, asked)
     (stddev,) = {entry.noise_stddev for entry in asked.privacy_filter.entries}
     assert {entry.what for entry in asked.privacy_filter.entries} == {BROKEN}
     assert stddev == pytest.approx(asked.privacy_filter.plan.noise_stddev("relations", n))
@@ -78,7 +78,7 @@ def test_it_is_charged_before_a_row_is_read():
     asked = measurer(1.0)
     asked.privacy_filter.charge = _refuse
     with pytest.raises(BudgetExceededError):
-        count_broken("no table", MEASURED, [ORDER], asked)
+        count_broken(SimpleNamespace(released=MEASURED.released, rows="no rows"), [ORDER], asked)
 
 
 def _refuse(*releases, call):
