@@ -19,7 +19,8 @@ PACKAGES = ("torch", "opacus", "dp-accounting", "opendp", "numpy", "pandas", "sd
 
 def environment() -> dict[str, Any]:
     """Return commit, Python, cores, device and versions."""
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout
+    where = {"cwd": Path(__file__).parent, "capture_output": True, "text": True}
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], **where, check=False).stdout
     return {
         "commit": commit.strip(),
         "python": platform.python_version(),
