@@ -23,8 +23,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from scipy.sparse import csr_array
 
-from tabgan._util.tensors import draw_codes
+from tabgan._util.tensors import draw_codes, one_hot_product
 from tabgan.model.margins import fit_margins, scaled_to
 from tabgan.privacy.released import Marginal
 from tabgan.table.codes import TableEncoder
@@ -41,6 +42,9 @@ POOL_NOISE = 0.25
 #: the ridge on the sum of them (about 1 / (FRESH * .25**2)), the error of a share that is too small for another step,
 #: and the change of a log-weight with which the last one has come to rest.
 FRESH, CORRECTIONS, MOST_STEP, FRESH_RIDGE, CLOSE, AT_REST = 16_384, 40, 1.0, 1e-3, 1e-4, 1e-3
+
+#: Rows that are added up at a time: single precision loses the small ones in longer sums.
+SUMMED = 512
 
 #: Iterations of L-BFGS per column, and evaluations of its objective.
 ITERATIONS, EVALUATIONS = 40, 50
@@ -161,7 +165,8 @@ def fit_loglinear(
     offsets = np.concatenate([[0], np.cumsum(sizes)])
     width = int(offsets[-1])
     n_pool = int(np.clip(min(POOL, 4 * n_rows) * (WIDTH / max(width, WIDTH)) ** 2, MIN_POOL, POOL))
-    pool, fresh = torch.zeros(n_pool, width), torch.empty(FRESH, len(axes), dtype=torch.int64)
+    pool: list[_Drawn] = []
+    fresh = torch.empty(FRESH, len(axes), dtype=torch.int64)
     result = LogLinear(torch.zeros(width, width), torch.zeros(width))
     cycles = {later for _, later in known or {}}
     for position, axis in enumerate(axes):
@@ -169,26 +174,21 @@ def fit_loglinear(
         problem = _Column(axis, n_rows, n_pool)
         for (earlier, later), weights in (known or {}).items():
             if later == position:
-                start = int(offsets[earlier])
-                problem.know(weights, pool[:, start : start + sizes[earlier]], start)
+                problem.know(weights, pool[earlier], int(offsets[earlier]))
         for (earlier, later), allowed in (possible or {}).items():
             if later == position:
-                start = int(offsets[earlier])
-                problem.exclude(
-                    np.where(allowed, 0.0, _EXCLUDED), pool[:, start : start + sizes[earlier]], start
-                )
+                excluded = np.where(allowed, 0.0, _EXCLUDED)
+                problem.exclude(excluded, pool[earlier], int(offsets[earlier]))
         for pair in pairs:
             if pair.columns[1] == position:
                 earlier = pair.columns[0]
-                start = int(offsets[earlier])
-                block_of = pool[:, start : start + sizes[earlier]]
                 only = (possible or {}).get((earlier, position))
                 is_close = earlier in cycles
-                problem.add(axes[earlier], pair, block_of, start, is_close=is_close, possible=only)
+                start = int(offsets[earlier])
+                problem.add(axes[earlier], pair, pool[earlier], start, is_close=is_close, possible=only)
         logits = problem.solve(n_pool)
         problem.write(result, block)
-        codes = draw_codes(logits, rng)
-        pool[torch.arange(n_pool), block.start + codes] = 1.0
+        pool.append(_Drawn.of(draw_codes(logits, rng), sizes[position]))
         unseen = _logits(result, fresh[:, :position], block) + result.bias[block]
         if problem.is_conditional:  # else its shares hold already
             shift = margin_shift(unseen, _floats(problem.axis.shares))
@@ -202,10 +202,7 @@ def fit_loglinear(
 
 def _logits(weights: LogLinear, places: torch.Tensor, block: slice) -> torch.Tensor:
     """Return ``(rows, size)`` logits without the bias, given the ``(rows, earlier columns)`` places of drawn codes."""
-    direct = weights.direct[: block.start, block].contiguous()
-    if not places.shape[1]:
-        return direct.new_zeros(len(places), direct.shape[1])
-    return torch.nn.functional.embedding_bag(places.contiguous(), direct, mode="sum")
+    return one_hot_product(places.contiguous(), weights.direct[: block.start, block].contiguous())
 
 
 def margin_shift(logits: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
@@ -236,6 +233,34 @@ def margin_shift(logits: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
     return shift
 
 
+@dataclass(frozen=True)
+class _Drawn:
+    """A column's codes in the pool.
+
+    Attributes:
+        codes: ``(rows,)`` int64.
+        rows: ``(rows,)`` int32 numbers of the rows, in the order of their codes.
+        counts: ``(size,)`` rows of each code.
+    """
+
+    codes: torch.Tensor
+    rows: np.ndarray
+    counts: np.ndarray
+
+    @classmethod
+    def of(cls, codes: torch.Tensor, size: int) -> _Drawn:
+        """Return a column's codes, sorted once for all columns after it."""
+        found = codes.numpy()
+        return cls(
+            codes, np.argsort(found, kind="stable").astype(np.int32), np.bincount(found, minlength=size)
+        )
+
+    @property
+    def shares(self) -> np.ndarray:
+        """``(size,)`` shares of the codes."""
+        return self.counts / len(self.rows)
+
+
 class _Column:
     """The conditionals of one column given the earlier ones."""
 
@@ -244,7 +269,7 @@ class _Column:
         self.bias = torch.as_tensor(np.log(np.maximum(axis.shares, 1e-9)), dtype=torch.float32)
         self.bias[torch.as_tensor(axis.shares <= 0)] = _NEVER
         self.basis = _floats(axis.basis)
-        self._features: list[torch.Tensor] = []
+        self._drawn: list[_Drawn] = []
         self._parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         self._places: list[tuple[int, torch.Tensor]] = []
         self.theta: torch.Tensor | None = None
@@ -258,24 +283,24 @@ class _Column:
         """True if the column depends on an earlier one."""
         return self.theta is not None or self._given is not None
 
-    def know(self, weights: np.ndarray, pool: torch.Tensor, offset: int) -> None:
+    def know(self, weights: np.ndarray, pool: _Drawn, offset: int) -> None:
         """Add weights of an earlier column that are known: shares become the nearest ones that they allow."""
         self.exclude(weights, pool, offset)
-        drawn = pool.mean(0).double().numpy()
-        table = scaled_to(np.exp(weights) * np.outer(drawn, self.axis.shares), drawn, self.axis.shares)
+        independent = np.outer(pool.shares, self.axis.shares)
+        table = scaled_to(np.exp(weights) * independent, pool.shares, self.axis.shares)
         self.axis = replace(self.axis, shares=table.sum(0))
 
-    def exclude(self, weights: np.ndarray, pool: torch.Tensor, offset: int) -> None:
+    def exclude(self, weights: np.ndarray, pool: _Drawn, offset: int) -> None:
         """Add weights of an earlier column that are known; shares stay, since a table that keeps its rules has them."""
         self._known.append((offset, _floats(weights)))
-        given = pool @ self._known[-1][1]
+        given = self._known[-1][1][pool.codes]
         self._given = given if self._given is None else self._given + given
 
     def add(
         self,
         earlier: Axis,
         pair: Marginal,
-        pool: torch.Tensor,
+        pool: _Drawn,
         offset: int,
         *,
         is_close: bool = False,
@@ -287,7 +312,7 @@ class _Column:
         Cells that are not ``possible`` hold noise, or rows that break a rule: they count as empty.
         """
         noise = max(float(np.sqrt(np.mean(np.square(pair.noise_stddev)))), LEAST_NOISE_SHARE * self.n_rows)
-        drawn = pool.mean(0).double().numpy()
+        drawn = pool.shares
         table = fit_margins(
             pair.counts / self.n_rows, noise / self.n_rows, drawn, self.axis.shares, self.n_rows
         )
@@ -311,21 +336,20 @@ class _Column:
                 noise**2 + self.n_rows * expected.mean()
             )  # of the noise, and of the rows as a sample
             self._close.append((first, groups.reshape(table.shape), error / self.n_rows))
-        basis = _floats(earlier.basis)
-        self._features.append(pool @ basis)
+        self._drawn.append(pool)
         self._parts.append((earlier.basis.T @ table @ self.axis.basis, ridge, expected))
-        self._places.append((offset, basis))
+        self._places.append((offset, _floats(earlier.basis)))
 
     def solve(self, n_pool: int) -> torch.Tensor:
         """Minimise the objective, and return ``(n_pool, size)`` logits of the pool's rows.
 
         If the result is not finite, the column is drawn from its own shares; the check sees released counts only.
         """
-        if not self._features and self._given is None:
+        if not self._drawn and self._given is None:
             return self.bias.expand(n_pool, -1)
         given = torch.zeros(1, len(self.bias)) if self._given is None else self._given
         none = np.zeros((0, len(self.bias)))
-        features = torch.cat([torch.zeros(n_pool, 0), *self._features], dim=1)
+        ones, sums = self._features()
         parts = zip((none,) * 3, *self._parts, strict=True)
         table, ridge, expected = (_floats(np.concatenate(part)) for part in parts)
         shares = _floats(self.axis.shares)
@@ -337,10 +361,10 @@ class _Column:
         @torch.no_grad()
         def objective() -> torch.Tensor:
             theta, offset = weights * scale, self.bias + bias * bias_scale
-            logits = features @ (theta @ self.basis.T) + offset + given
+            logits = one_hot_product(ones, self._by_code(theta)) + offset + given
             total = torch.logsumexp(logits, dim=1)
             probabilities = torch.exp(logits - total[:, None])
-            slope = features.T @ probabilities / n_pool @ self.basis - table
+            slope = self._by_wave(_floats(sums(probabilities.numpy())) / n_pool) - table
             # A shift common to all codes changes no probability, and the earlier column's margin fixes it already.
             slope = slope - torch.outer(slope @ free, free) + ridge * theta
             moved = bias * bias_scale
@@ -353,12 +377,35 @@ class _Column:
         for _ in range(ROUNDS if self._close else 0):
             self._loosen(ridge, (ridge * weights * scale).detach())
             _minimise([weights, bias], objective)
-        theta = (weights * scale).detach() @ self.basis.T
+        theta = self._by_code((weights * scale).detach())
         offset = (self.bias + bias * bias_scale).detach()
         if theta.isfinite().all() and offset.isfinite().all():
             self.theta, self.bias = theta, offset
-            return features @ theta + offset + given
+            return one_hot_product(ones, theta) + offset + given
         return self.bias + given.expand(n_pool, -1)
+
+    def _features(self) -> tuple[torch.Tensor, Callable[[np.ndarray], np.ndarray]]:
+        """Return ``(n_pool, parts)`` places of the earlier columns' codes, and the sums of rows' numbers by place."""
+        starts = np.cumsum([0, *(len(basis) for _, basis in self._places)])
+        ones = [each.codes + int(start) for each, start in zip(self._drawn, starts, strict=False)]
+        places = torch.stack(ones, dim=1) if ones else torch.zeros(self.n_pool, 0, dtype=torch.int64)
+        rows = np.concatenate([np.zeros(0, np.int32), *(each.rows for each in self._drawn)])
+        ends = np.cumsum(np.concatenate([[0], *(each.counts for each in self._drawn)])).astype(np.int32)
+        cuts = np.union1d(ends, np.arange(0, len(rows), SUMMED, dtype=np.int32))
+        by_run, by_place = _sums(rows, cuts), _sums(np.arange(len(cuts) - 1), np.searchsorted(cuts, ends))
+        return places, lambda numbers: by_place @ (by_run @ numbers) if len(rows) else numbers[:0]
+
+    def _by_code(self, theta: torch.Tensor) -> torch.Tensor:
+        """Return weights by the codes of both columns, of those by the waves of their bases."""
+        bases = [basis for _, basis in self._places]
+        parts = [b @ part for b, part in zip(bases, theta.split([len(b) for b in bases]), strict=True)]
+        return torch.cat([theta[:0], *parts]) @ self.basis.T
+
+    def _by_wave(self, table: torch.Tensor) -> torch.Tensor:
+        """Return tables by the waves of both columns' bases, of those by their codes."""
+        bases = [basis for _, basis in self._places]
+        parts = [b.T @ part for b, part in zip(bases, table.split([len(b) for b in bases]), strict=True)]
+        return torch.cat([table[:0], *parts]) @ self.basis
 
     def _loosen(self, ridge: torch.Tensor, missed: torch.Tensor) -> None:
         """Update the penalties in place: lower those that keep coefficients from a table by more than noise."""
@@ -381,8 +428,16 @@ class _Column:
         start = 0
         for offset, basis in self._places:
             stop = start + len(basis)
-            result.direct[offset : offset + len(basis), block] += basis @ self.theta[start:stop]
+            result.direct[offset : offset + len(basis), block] += self.theta[start:stop]
             start = stop
+
+
+def _sums(rows: np.ndarray, ends: np.ndarray) -> csr_array:
+    """Return the matrix that adds up rows, each between two of some ends in the list of them."""
+    size = len(ends) - 1, int(rows.max(initial=-1)) + 1
+    return csr_array(
+        (np.ones(len(rows), np.float32), rows.astype(np.int32), ends.astype(np.int32)), shape=size
+    )
 
 
 def prior_variance(

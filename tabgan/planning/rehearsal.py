@@ -96,7 +96,8 @@ class RehearsedMeasurer(Measurer):
         self.privacy_filter.charge(release)
         if release.what in _FREQUENT:
             return Discovered([], np.zeros(0), 0.0)
-        least = mechanisms.threshold_for(release.noise_stddev, release.delta, max_rows)
+        delta = release.delta / len(release.columns)
+        least = mechanisms.threshold_for(release.noise_stddev, delta, max_rows)
         pieces = list(exact())
         found = {
             value: float(count)

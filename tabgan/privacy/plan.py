@@ -82,6 +82,10 @@ DISCOVERY_DELTA_SHARE = 0.1
 #: numbers beside categories: its lost numbers lie between others, and lost categories are in no row.
 MOST_LOST, AIMED_AT, OF_USE, IN_DOUBT, NUMBERS_WEIGHT = 0.15, 0.5, 3.0, 2.0, 0.2
 
+#: Closer looks at categories may take several times their stage, MOST_ROOM at most, where pairs are measured well all
+#: the same: where the noise of a pair of CODES codes each, summed over its table, is less than this share of the rows.
+ROOM_SHARE, MOST_ROOM, CODES = 0.9, 3.0, 32
+
 #: The share of the whole budget (of mu**2) that trains the critics of declared targets, and the steps of each.
 ADVERSARY_SHARE = 0.2
 ADVERSARY_STEPS = 4
@@ -164,6 +168,19 @@ class Plan:
         """Return the noise of each release in rows: a unit changes a count by as many rows as it may contribute."""
         return self.noise_multiplier(stage, releases) * self.unit.max_rows
 
+    def room_for_looks(self, n_rows: float, n_columns: int) -> float:
+        """Return the multiple of the stage ``rare`` that closer looks at categories may take from the pairs, from 1.
+
+        Args:
+            n_rows: Noisy number of rows.
+            n_columns: Number of columns, of whose pairs half are measured.
+        """
+        if not self.is_private:
+            return 1.0
+        left = self.mu * math.sqrt(1.0 - sum(SHARES.values()))
+        noise = math.sqrt(max(n_columns * (n_columns - 1) / 4, 1.0)) / left * self.unit.max_rows
+        return min(max(ROOM_SHARE * n_rows / (CODES**2 * noise), 1.0), MOST_ROOM)
+
 
 def parts_of_looks(
     lost: Sequence[float],
@@ -172,6 +189,8 @@ def parts_of_looks(
     n_rows: float,
     threshold: float,
     are_categories: Sequence[bool] | None = None,
+    room: float = 1.0,
+    are_together: bool = False,
 ) -> list[float]:
     """Return the part of the stage ``rare`` that a closer look at each open column gets, 0 for none.
 
@@ -185,35 +204,38 @@ def parts_of_looks(
         n_rows: Noisy number of rows.
         threshold: Of a look that takes the whole stage.
         are_categories: True for categories, false for numbers; all are categories by default.
+        room: Multiple of the stage that all looks at categories may take.
+        are_together: True if categories of all columns are looked for at once, in which case each column has the part.
     """
-    needs = []
-    for rows, number in zip(lost, numbers, strict=True):
+    needs, are_categories = [], are_categories or [True] * len(lost)
+    for rows, number, is_category in zip(lost, numbers, are_categories, strict=True):
         number, doubt = max(number, 0.0), IN_DOUBT * noise_stddev
         most, least = (rows / max(each, 1.0) for each in (number - doubt, number + doubt))
         need = min(rows / n_rows / MOST_LOST, 1.0) * min(OF_USE / 2 * most / threshold, 1.0)
         enough = (threshold / (AIMED_AT * least)) ** 2
-        needs.append(min(need, enough) if OF_USE * most > threshold else 0.0)
-    are_categories = are_categories or [True] * len(needs)
-    by_kind = {
-        kind: sum(n for n, k in zip(needs, are_categories, strict=True) if k == kind)
-        for kind in (True, False)
-    }
-    weighted = by_kind[True] + NUMBERS_WEIGHT * by_kind[False]
-    share = {True: min(1.0, 1.0 / max(weighted, 1e-9))}
-    share[False] = min(1.0, (1.0 - share[True] * by_kind[True]) / max(by_kind[False], 1e-9))
+        reach = OF_USE * most * math.sqrt(room if is_category else 1.0)
+        needs.append(min(need * (room if is_category else 1.0), enough) if reach > threshold else 0.0)
+    of_categories = [need for need, is_category in zip(needs, are_categories, strict=True) if is_category]
+    wanted, of_numbers = sum(of_categories), sum(needs) - sum(of_categories)
+    if are_together:
+        wanted = max(of_categories, default=0.0)
+        needs = [wanted if need and each else need for need, each in zip(needs, are_categories, strict=True)]
+    share = {True: min(1.0, room / max(wanted + NUMBERS_WEIGHT * of_numbers, 1e-9))}
+    left = min(room - share[True] * wanted, 1.0)
+    share[False] = min(1.0, left / max(of_numbers, 1e-9))
     return [need * share[kind] for need, kind in zip(needs, are_categories, strict=True)]
 
 
-def with_coarser(parts: Sequence[float], n_columns: int) -> tuple[list[float], float]:
+def with_coarser(parts: Sequence[float], n_columns: int, room: float = 1.0) -> tuple[list[float], float]:
     """Return parts of the stage ``rare`` that leave room for coarser combinations, and the part of such a column.
 
-    They have what other looks leave, and half of it at least.
+    They have what other looks leave of the stage, and half of it at least.
     """
     if not n_columns:
         return list(parts), 0.0
-    used = min(sum(parts), 1.0 - COARSER_LEAST)
+    used = min(sum(parts), room - COARSER_LEAST)
     share = used / sum(parts) if used else 0.0
-    return [part * share for part in parts], (1.0 - used) / n_columns
+    return [part * share for part in parts], max(1.0 - used, COARSER_LEAST) / n_columns
 
 
 def coarser_noise(number: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from tabgan.columns.words import WORDS, are_found
 from tabgan.errors import ConfigError
 from tabgan.privacy.plan import Plan
 from tabgan.schema import Schema
+from tabgan.table.summed import TOTAL
 
 #: The fewest rows of a fit, in multiples of the noise of a 1-way count.
 MIN_SIGNAL = 4.0
@@ -223,6 +225,49 @@ def combined(first: ReleasedColumn, closer: ReleasedColumn) -> ReleasedColumn:
     column = closer.encoder.column.with_listed(tuple(value for _, value in keys))
     noisy = np.array([n_missing, *(mean[key] for key in keys), np.nan])
     return ReleasedColumn(column.encoder(), noisy, closer.noise_stddev)
+
+
+def sure_values(found: ReleasedColumn) -> list[Any]:
+    """Return the categories of a discovery but for public words that are in doubt."""
+    listed, doubt = found.encoder.column.listed, LIKELY * found.noise_stddev
+    return [v for v, n in zip(listed, found.counts[1:-1], strict=True) if n > doubt or v not in WORDS]
+
+
+def found_together(
+    seen: Discovered,
+    first: Mapping[str, ReleasedColumn],
+    words: Sequence[Sequence[str]],
+    lost: Sequence[float],
+    noise_stddev: float,
+) -> dict[str, ReleasedColumn]:
+    """Return columns with the categories that a discovery for all of them has added, and their counts.
+
+    In it a row counts for less where it counts in several columns. How much less in the mean of a column follows from
+    its total; the categories' counts are raised by as much. Earlier counts stay, and so does their noise, the larger.
+
+    Args:
+        seen: The discovery: categories with the number of their column, and public counts of each column in turn, its
+            total and its public words.
+        first: The columns as they were found before.
+        words: Their public words.
+        lost: Released numbers of their rows that count.
+        noise_stddev: Of the discovery.
+    """
+    found = list(zip(map(json.loads, seen.values), seen.counts, strict=True))
+    after, start = {}, 0
+    for place, (name, known) in enumerate(first.items()):
+        total, public = seen.public[start] / TOTAL, seen.public[start + 1 : start + 1 + len(words[place])]
+        start += 1 + len(public)
+        least, most = 1.0, math.sqrt(len(first) * (1.0 + TOTAL**2))
+        factor = float(np.clip(lost[place] / max(total, 1.0), least, most))
+        own = {value: n for (column, value), n in found if column == place}
+        more = Discovered(list(own), np.array(list(own.values()), dtype=np.float64), 0.0, public)
+        more = more.with_words(words[place], noise_stddev)
+        closed = known.encoder.column.with_listed(tuple(more.values))
+        counts = np.concatenate([known.counts[:1], more.counts * factor, [np.nan]])
+        closer = ReleasedColumn(closed.encoder(), counts, noise_stddev * factor)
+        after[name] = replace(combined(known, closer), noise_stddev=known.noise_stddev)
+    return after
 
 
 def lost_rows(column: Any, found: ReleasedColumn | Repeated, n_rows: float, plan: Plan) -> float:

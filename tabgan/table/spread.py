@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
@@ -199,6 +199,21 @@ class SpreadRows(Rows):
     ) -> tuple[np.ndarray, np.ndarray] | None:
         found = self._asked(SpooledRows._numbers, name, of, piece, pieces, most)
         return _merged([each for each in found if each is not None])
+
+    def frames(self, names: Sequence[str]) -> Iterator[pd.DataFrame]:
+        raise PrivacyError("fit: rows of a table that lies elsewhere stay there.")
+
+    def together(
+        self,
+        of: Mapping[str, Callable[[pd.Series], list[Any]]],
+        known: Mapping[str, frozenset[Hashable]],
+        weights: np.ndarray,
+    ) -> list[Counter[Hashable]]:
+        whole: list[Counter[Hashable]] = [Counter() for _ in of]
+        for each in self._asked(SpooledRows.together, of, known, weights):
+            for column, own in zip(whole, each, strict=True):
+                column.update(own)
+        return whole
 
     def distinct(self, name: str) -> tuple[pd.Series, np.ndarray]:
         values, times = zip(*self._asked(SpooledRows.distinct, name), strict=True)

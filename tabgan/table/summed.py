@@ -7,6 +7,7 @@ occurs. All results here are exact, and private.
 
 from __future__ import annotations
 
+import json
 import math
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -30,8 +31,46 @@ from tabgan.table.spooled import SpooledTable
 #: Rows that are counted at a time: their codes stay in the processor's cache.
 BLOCK = 2**17
 
+#: Part of a row's weight in a column with which it counts towards the column's total, where several columns are counted
+#: together: one over it is an integer.
+TOTAL = 0.2
+
 #: Cells of a column, beside its numbered values, whose distinct values are counted at a time.
 PIECE = 2**21
+
+
+Value = bool | int | float | str
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The exact counts of a column of categories: private, to be released only through a mechanism.
+
+    As a sequence, a histogram in one piece.
+
+    Attributes:
+        values: Every category that occurs.
+        counts: ``(len(values),)`` integers of at least 1.
+        n_missing: Number of missing values.
+        public: ``(words,)`` the same of public values, which have a cell whether or not they occur, and are none of
+            ``values``.
+    """
+
+    values: list[Value]
+    counts: np.ndarray
+    n_missing: int
+    public: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+    def apart(self, words: Sequence[Value]) -> Observed:
+        """Return the same histogram, in which some public values have cells of their own."""
+        places, public = {word: i for i, word in enumerate(words)}, np.zeros(len(words), dtype=np.int64)
+        at = np.array([places.get(v, -1) if isinstance(v, str) else -1 for v in self.values], dtype=np.int64)
+        np.add.at(public, at[at >= 0], self.counts[at >= 0])
+        others = [value for value, place in zip(self.values, at, strict=True) if place < 0]
+        return Observed(others, self.counts[at < 0], self.n_missing, public)
+
+    def __iter__(self) -> Iterator[Observed]:
+        yield self
 
 
 class Rows(ABC):
@@ -154,9 +193,72 @@ class Rows(ABC):
         is_there = cells.notna().to_numpy(dtype=bool)
         return cells[is_there], times[is_there]
 
+    def frames(self, names: Sequence[str]) -> Iterator[pd.DataFrame]:
+        """Yield some columns of all rows, piece by piece."""
+        yield self.frame(names)
+
+    def together(
+        self,
+        of: Mapping[str, Callable[[pd.Series], list[Any]]],
+        known: Mapping[str, frozenset[Hashable]],
+        weights: np.ndarray,
+    ) -> list[Counter[Hashable]]:
+        """Return, for each of several columns, the sums of the rows' weights by their category, without known ones.
+
+        Args:
+            of: The categories of a column's cells that are not missing, by its name.
+            known: Their keys that do not count.
+            weights: ``(columns + 1,)`` int64 weight of a row in each column in which it counts, by the number of these.
+        """
+        found: list[Counter[Hashable]] = [Counter() for _ in of]
+        for frame in self.frames(list(of)):
+            keys, counts = [], np.zeros((len(of), len(frame)), dtype=bool)
+            for place, (name, categories) in enumerate(of.items()):
+                present = frame[name].notna().to_numpy(dtype=bool)
+                own = typed(categories(frame[name][present]))
+                counts[place, present] = [key not in known[name] for key in own]
+                keys.append([key for key in own if key not in known[name]])
+            own_weights = weights[counts.sum(0)]
+            for column, own, is_counted in zip(found, keys, counts, strict=True):
+                add_keys(column, own, own_weights[is_counted], (0, 1))
+        return found
+
     def missing(self, name: str) -> int:
         """Return the number of missing cells of a column."""
         return int(self.total(name, lambda cells: np.array([cells.isna().sum()]))[0])
+
+
+def weights_together(n_columns: int, steps: int) -> np.ndarray:
+    """Return ``(n_columns + 1,)`` int64 weights of a row in each column in which it counts, by the number of these.
+
+    With those towards the columns' totals, their squares sum to ``steps`` squared at most: as a vector, a row is no
+    longer than one that counts once.
+    """
+    whole = round(1 / TOTAL)
+    roots = np.sqrt(np.maximum(np.arange(n_columns + 1), 1) * (1.0 + TOTAL**2))
+    weights = whole * np.floor(steps / roots / whole).astype(np.int64)
+    weights[0] = 0
+    return weights
+
+
+def observed_together(
+    found: Sequence[Counter[Hashable]], words: Sequence[Sequence[str]], steps: int
+) -> Observed:
+    """Return one histogram of several columns: each category with its column's number, as JSON, totals and words apart.
+
+    Args:
+        found: Sums of weights by category, for each column, in steps of which a row has ``steps`` at most.
+        words: Public words of each column.
+        steps: As said.
+    """
+    values: list[Value] = []
+    counts, public = [np.zeros(0)], [np.zeros(0)]
+    for place, (column, own) in enumerate(zip(found, words, strict=True)):
+        listed_ = Observed(*listed(column), 0).apart(own)
+        values += [json.dumps([place, value]) for value in listed_.values]
+        counts.append(listed_.counts / steps)
+        public += [np.array([sum(column.values()) * TOTAL / steps]), listed_.public / steps]
+    return Observed(values, np.concatenate(counts), 0, np.concatenate(public))
 
 
 def _merged(found: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
@@ -358,3 +460,8 @@ class SpooledRows(Rows):
             first = last
         whole = pd.concat(frames[1:] or frames, ignore_index=True)
         return pd.DataFrame({name: self._read(whole[name]) for name in names}, index=whole.index)
+
+    def frames(self, names: Sequence[str]) -> Iterator[pd.DataFrame]:
+        for number in range(len(self.table.lengths)):
+            block = self._of(number, self.table.frame(number, names))
+            yield pd.DataFrame({name: self._read(block[name]) for name in names})

@@ -247,11 +247,11 @@ def test_every_charge_is_on_the_disk_before_its_mechanism_runs(path, monkeypatch
         draws["counts"] += 1
         return noisy(values, noise)
 
-    def spy_on_discover(counts, noise, delta, max_rows):
+    def spy_on_discover(counts, noise, delta, *rest):
         (line,) = last()["releases"]
         assert (line["noise_multiplier"], line["delta"]) == (noise, delta)
         draws["discoveries"] += 1
-        return discover(counts, noise, delta, max_rows)
+        return discover(counts, noise, delta, *rest)
 
     def spy_on_entropy(n):
         draws["steps"] += 1

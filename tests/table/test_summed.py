@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +14,7 @@ from tabgan.table import spooled as spooled_module
 from tabgan.table import summed
 from tabgan.table.partitions import FrameParts
 from tabgan.table.spooled import spooled
-from tabgan.table.summed import FrameRows, SpooledRows
+from tabgan.table.summed import TOTAL, FrameRows, SpooledRows, observed_together, weights_together
 
 
 @pytest.fixture(params=[0, 50, 2**18], ids=["as they are", "some numbered", "numbered"])
@@ -49,6 +51,34 @@ def test_categories_and_numbers_in_one_piece_come_in_the_same_order(rows):
     assert counts.tolist() == others.tolist()
     for found in zip(*whole.numbers("number", distinct), *parts.numbers("number", distinct), strict=True):
         np.testing.assert_array_equal(*found)
+
+
+def test_a_row_counts_for_less_where_it_counts_in_several_columns(rows):
+    """By its own cells alone, and by the number of columns in which its value is there and not known."""
+    known = {"text": frozenset(map(str, range(60))), "number": frozenset([*range(-10, 10)])}
+    of, weights = {name: lambda cells: list(cells) for name in known}, np.array([0, 70, 50])
+    first, again = (each.together(of, known, weights) for each in rows)
+    assert first == again
+    df = rows[0].df
+    counts = pd.DataFrame({name: df[name].notna() & ~df[name].isin(known[name]) for name in known})
+    weight = weights[counts.sum(axis=1)]
+    for found, name in zip(first, known, strict=True):
+        assert found == dict(pd.Series(weight).groupby(df[name].where(counts[name])).sum())
+
+
+@pytest.mark.parametrize("n_columns", [2, 3, 17])
+def test_a_row_that_counts_in_several_columns_is_no_longer_than_one_that_counts_once(n_columns):
+    weights, steps = weights_together(n_columns, 2**16), 2**16
+    assert weights[0] == 0
+    lengths = np.sqrt(np.arange(1, n_columns + 1) * weights[1:] ** 2.0 * (1 + TOTAL**2)) / steps
+    assert (lengths <= 1).all()
+    assert lengths == pytest.approx(1, abs=1e-3)
+    found = observed_together(
+        [Counter({"Ulm": weights[1], "no": weights[2]}), Counter()], [["no"], []], steps
+    )
+    assert found.values == ['[0, "Ulm"]']
+    sums = np.array([weights[1] + weights[2], 0]) * TOTAL
+    np.testing.assert_array_equal(found.public * steps, [sums[0], weights[2], sums[1]])
 
 
 @pytest.mark.parametrize("piece", [1, 60, 399])

@@ -6,8 +6,7 @@ interruption is returned unchanged: no row is read and no noise is drawn for it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,39 +17,7 @@ from tabgan.privacy.events import Release
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.ledger.journal import Journal
 from tabgan.privacy.released import Discovered
-
-Value = bool | int | float | str
-
-
-@dataclass(frozen=True)
-class Observed:
-    """The exact counts of a column of categories: private, to be released only through a mechanism.
-
-    As a sequence, a histogram in one piece.
-
-    Attributes:
-        values: Every category that occurs.
-        counts: ``(len(values),)`` integers of at least 1.
-        n_missing: Number of missing values.
-        public: ``(words,)`` the same of public values, which have a cell whether or not they occur, and are none of
-            ``values``.
-    """
-
-    values: list[Value]
-    counts: np.ndarray
-    n_missing: int
-    public: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-
-    def apart(self, words: Sequence[Value]) -> Observed:
-        """Return the same histogram, in which some public values have cells of their own."""
-        places, public = {word: i for i, word in enumerate(words)}, np.zeros(len(words), dtype=np.int64)
-        at = np.array([places.get(v, -1) if isinstance(v, str) else -1 for v in self.values], dtype=np.int64)
-        np.add.at(public, at[at >= 0], self.counts[at >= 0])
-        others = [value for value, place in zip(self.values, at, strict=True) if place < 0]
-        return Observed(others, self.counts[at < 0], self.n_missing, public)
-
-    def __iter__(self) -> Iterator[Observed]:
-        yield self
+from tabgan.table.summed import Observed
 
 
 class Measurer:
@@ -144,7 +111,7 @@ class Measurer:
             values, found, certain = [], [np.zeros(0)], np.zeros(1)
             for observed in exact():
                 shown, counts = mechanisms.discover(
-                    observed.counts, release.noise_stddev, release.delta, max_rows
+                    observed.counts, release.noise_stddev, release.delta, max_rows, len(release.columns)
                 )
                 values += [observed.values[position] for position in shown]
                 found.append(counts)

@@ -79,20 +79,21 @@ def threshold_for(noise_stddev: float, delta: float, max_rows: int = 1) -> float
 
 
 def discover(
-    counts: np.ndarray, noise_stddev: float, delta: float, max_rows: int = 1
+    counts: np.ndarray, noise_stddev: float, delta: float, max_rows: int = 1, n_columns: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the positions of the released categories, and their noisy counts.
 
     **Guarantee.** Gaussian noise on every observed category's count, released only above
     :func:`threshold_for`, or a little higher, where OpenDP's map puts the threshold's cost at ``delta`` or less.
-    A unit's rows, at most ``max_rows``, change counts by that much in total, or add that many categories; so the
-    release is ``max_rows/noise_stddev``-GDP except for an event of probability ``delta``.
+    A unit's rows, at most ``max_rows``, change counts by that much in L2, or add that many categories in each column;
+    so the release is ``max_rows/noise_stddev``-GDP except for an event of probability ``delta``.
 
     Args:
-        counts: ``(categories,)`` integers of at least 1, one per observed category.
+        counts: ``(categories,)`` on the grid and above 0, one per observed category; integers of a single column.
         noise_stddev: As in :func:`noisy_vector`; 0 releases all of them unchanged.
         delta: In (0, 1).
         max_rows: The most rows of one privacy unit.
+        n_columns: Columns of the categories. A row's weights in several have squares that sum to 1 at most.
 
     Returns:
         Positions of the released categories in ``counts``, ascending, and float64 noisy counts.
@@ -102,22 +103,22 @@ def discover(
     """
     if noise_stddev == 0:
         return np.arange(len(counts)), np.asarray(counts, dtype=np.float64)
-    mechanism = _threshold_mechanism(noise_stddev, delta, max_rows)
-    released = mechanism({position: int(count) * GRID for position, count in enumerate(counts)})
+    mechanism = _threshold_mechanism(noise_stddev, delta, max_rows, n_columns)
+    released = mechanism({position: round(float(count) * GRID) for position, count in enumerate(counts)})
     positions = np.array(sorted(released), dtype=np.int64)
     return positions, np.array([released[int(p)] / GRID for p in positions], dtype=np.float64)
 
 
-def _threshold_mechanism(noise_stddev: float, delta: float, max_rows: int) -> dp.Measurement:
+def _threshold_mechanism(noise_stddev: float, delta: float, max_rows: int, n_columns: int) -> dp.Measurement:
     """Return OpenDP's mechanism with the lowest threshold tried that its own map puts within ``delta``."""
     space = (
         dp.map_domain(dp.atom_domain(T="u32"), dp.atom_domain(T="i64")),
         dp.l02inf_distance(dp.absolute_distance(T="f64")),
     )
     scale = noise_stddev * GRID
-    threshold = math.ceil(threshold_for(noise_stddev, delta, max_rows) * GRID)
+    threshold = math.ceil(threshold_for(noise_stddev, delta / n_columns, max_rows) * GRID)
     unit = (
-        max_rows,
+        max_rows * n_columns,
         float(max_rows * GRID),
         float(max_rows * GRID),
     )  # categories, L2 and largest change of counts

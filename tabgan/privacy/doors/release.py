@@ -32,7 +32,7 @@ from tabgan.columns.vote import Verdict
 from tabgan.errors import DataError
 from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.doors.contributions import units_of
-from tabgan.privacy.doors.measure import Measurer, Observed
+from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.events import GAUSSIAN, GAUSSIAN_THRESHOLD, RECURRENCE, Release, sensitivity_of
 from tabgan.privacy.plan import Plan, Stage, coarser_noise, parts_of_looks, with_coarser
 from tabgan.privacy.released import (
@@ -40,12 +40,14 @@ from tabgan.privacy.released import (
     ReleasedColumn,
     ReleasedTable,
     combined,
+    found_together,
     lost_rows,
     needed_rows,
     pool_rows,
+    sure_values,
 )
 from tabgan.schema import Schema
-from tabgan.table.summed import Rows, rows_of
+from tabgan.table.summed import Observed, Rows, observed_together, rows_of, weights_together
 
 logger = logging.getLogger(__name__)
 
@@ -55,8 +57,8 @@ DISCOVERY_TRIES = 2
 #: Discoveries of an open column, at most: one with the 1-ways, and a closer one where it lost many rows.
 DISCOVERIES = 2
 
-#: The ledger's name for the discovery of coarser combinations.
-COARSER = "coarser combinations"
+#: The ledger's names for the discovery of coarser combinations, and of several columns' rare categories at once.
+COARSER, TOGETHER = "coarser combinations", "rare categories of several columns"
 
 #: The categories, or the frequent numbers, that a discovery has released.
 _Found = ReleasedColumn | spans_.Repeated
@@ -402,10 +404,18 @@ class _Door:
         threshold = mechanisms.threshold_for(noise * unit, self.delta, unit) if lost else 1.0
         are_categories = [asked[name].is_discovered for name in lost]
         rows, numbers = list(lost.values()), list(others.values())
-        parts = parts_of_looks(rows, numbers, doubt, n_rows, threshold, are_categories)
-        parts, coarser = with_coarser(parts, sum(asked[name].most_coarser > 0 for name in lost))
+        room = self.plan.room_for_looks(n_rows, len(self.rows.header.columns))
+        n_coarser = sum(asked[name].most_coarser > 0 for name in lost)
+        parts = parts_of_looks(rows, numbers, doubt, n_rows, threshold, are_categories, room, not n_coarser)
+        parts, coarser = with_coarser(parts, n_coarser, room)
+        chosen = {n: part for n, part in zip(lost, parts, strict=True) if part and asked[n].is_discovered}
+        if len(chosen) > 1 and not n_coarser:
+            first = {name: known for name in chosen if isinstance(known := found[name], ReleasedColumn)}
+            after |= self._look_together(asked, first, lost, noise / math.sqrt(max(chosen.values())))
         for name, part in zip(lost, parts, strict=True):
             column, known, closer = asked[name], found[name], noise / math.sqrt(part) if part else 0.0
+            if after[name] is not known:  # together with others
+                continue
             if isinstance(known, ReleasedColumn):
                 known = combined(known, self._discover(column, "rare categories", closer)) if part else known
                 after[name] = self.find_coarser(known, noise / math.sqrt(coarser or 1.0), n_rows)
@@ -413,6 +423,31 @@ class _Door:
                 rare_ = self._repeated(column, "rare numbers", closer, n_rows, known) if part else known
                 after[name] = rare_.with_others(known.rest, others[name] + spans_.IN_DOUBT * doubt)
         return after
+
+    def _look_together(
+        self,
+        asked: Mapping[str, Column],
+        first: Mapping[str, ReleasedColumn],
+        lost: Mapping[str, float],
+        noise: float,
+    ) -> dict[str, ReleasedColumn]:
+        """Return open columns with the categories that a single closer discovery for all of them shows.
+
+        A row counts in those columns whose category of it was not found, with weights whose squares sum to 1: as a
+        vector it is as long as any other row. The threshold, with delta for each column, allows for a new cell in all.
+        """
+        names, unit, steps = tuple(first), self.plan.unit.max_rows, mechanisms.GRID
+        release = self._release(TOGETHER, names, noise, GAUSSIAN_THRESHOLD, len(names) * self.delta)
+        words = [asked[name].public_words for name in names]
+        known = {n: frozenset(typed([*sure_values(each), asked[n].other_label])) for n, each in first.items()}
+
+        def exact() -> Observed:
+            of = {name: asked[name].cells for name in names}
+            sums = self.rows.together(of, known, weights_together(len(names), steps))
+            return observed_together(sums, words, steps)
+
+        seen = self.measurer.discover(release, exact, unit)
+        return found_together(seen, first, words, [lost[name] for name in names], release.noise_stddev)
 
     def find_coarser(self, found: ReleasedColumn, noise: float, n_rows: float) -> ReleasedColumn:
         """Return released combinations, with coarser ones while many rows have none: each row is in its finest one."""

@@ -47,6 +47,7 @@ from tabgan.privacy.doors.marginals import OF_CELLS, PLACES, measure_places
 from tabgan.privacy.doors.measure import Measurer, Observed
 from tabgan.privacy.doors.measured_table import measure_table
 from tabgan.privacy.doors.mechanisms import GRID, ROUNDING
+from tabgan.privacy.doors.release import TOGETHER
 from tabgan.privacy.events import GAUSSIAN_THRESHOLD, POISSON_GAUSSIAN, RECURRENCE, Release
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import SHARES, Plan, make_plan
@@ -88,13 +89,13 @@ class Crossing:
         releases: Its lines in the ledger.
         exact: What each call of a mechanism was given: an array, or counts by category.
         stddevs: The noise that each call was asked for.
-        thresholds: The delta, and the rows of a unit, that each discovery was asked for.
+        thresholds: The delta, the rows of a unit, and the number of columns that each discovery was asked for.
     """
 
     releases: tuple[Release, ...]
     exact: list[Any] = field(default_factory=list)
     stddevs: list[float] = field(default_factory=list)
-    thresholds: list[tuple[float, int]] = field(default_factory=list)
+    thresholds: list[tuple[float, int, int]] = field(default_factory=list)
 
 
 class Recorder:
@@ -129,14 +130,14 @@ class Recorder:
         return np.array(noisy)
 
     def discover(
-        self, counts: np.ndarray, noise_stddev: float, delta: float, max_rows: int
+        self, counts: np.ndarray, noise_stddev: float, delta: float, max_rows: int, n_columns: int
     ) -> tuple[np.ndarray, np.ndarray]:
         """Let those categories pass that the neighbour must have too."""
         assert self.observed is not None
         keys = [(type(value).__name__, value) for value in self.observed.values]
         exact = dict(zip(keys, map(float, counts), strict=True))
         assert len(exact) == len(keys)
-        self.crossings[-1].thresholds.append((delta, max_rows))
+        self.crossings[-1].thresholds.append((delta, max_rows, n_columns))
         shown = self.answer(
             exact,
             noise_stddev,
@@ -223,10 +224,14 @@ def check_noise(crossing: Crossing) -> None:
 def check_threshold(crossing: Crossing, other: Crossing) -> None:
     """Fail unless a discovery's threshold is the charged one, and allows for all categories that a unit moved."""
     for release, asked in zip(crossing.releases, crossing.thresholds, strict=False):
-        assert asked == (release.delta, release.sensitivity), "the threshold is not the charged one"
+        n_columns = len(release.columns)
+        assert asked == (release.delta, release.sensitivity, n_columns), (
+            "the threshold is not the charged one"
+        )
         first, second = crossing.exact[0], other.exact[0]
         moved = [key for key in first.keys() | second.keys() if first.get(key) != second.get(key)]
-        assert len(moved) <= release.sensitivity
+        assert len(moved) <= release.sensitivity * n_columns
+        assert all(abs(first.get(key, 0.0) - second.get(key, 0.0)) <= release.sensitivity for key in moved)
 
 
 def compare(first: Recorder, second: Recorder) -> Iterator[tuple[str, float]]:
@@ -1058,6 +1063,7 @@ RELEASES = {
     "categories and 1-way histogram",
     "number of values",
     "rare categories",
+    TOGETHER,
     "round numbers",
     "1-way histogram of a cycle",
     RECURRENCE,
@@ -1069,9 +1075,22 @@ RELEASES = {
 }
 
 
+def lone_category(*, is_entity: bool) -> Case:
+    """Return a table of two columns with lost categories, of which the unit has one in all of its rows."""
+    k = 3 if is_entity else 1
+    own = [*["Ulm"] * 90, *(f"village {i // k}" for i in range(60 * k))]
+    n = len(own)
+    df = pd.DataFrame({"a": [*own, *["odd"] * k], "b": [*own[::-1], *[None] * k]}, dtype=object)
+    if is_entity:
+        df["key"] = [*(str(i) for i in range(n)), *["extra"] * k]
+    unit = {"entity": "key", "max_rows": k} if is_entity else {}
+    return Case(df, np.arange(n + k) >= n, Schema(**unit), False, 400.0, 0, True)
+
+
 def check_neighbours(n_cases: int, seed: int, *, is_entity: bool) -> Tally:
     """Fail if one unit shows, and if the check is too weak to see one that would: what is declared is reached."""
-    tally = fuzz(n_cases, seed, is_entity=is_entity)
+    tally = fuzz(n_cases - 1, seed, is_entity=is_entity)
+    check(lone_category(is_entity=is_entity), tally)
     assert set(tally.largest) == RELEASES
     assert min(tally.largest.values()) > 0.99, tally.largest
     assert tally.n_errors < 0.1 * n_cases

@@ -18,14 +18,21 @@ from tabgan.errors import BudgetExceededError, DataError
 from tabgan.privacy.coding import code_table
 from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.doors.measure import Measurer
-from tabgan.privacy.doors.release import DISCOVERIES, DISCOVERY_TRIES, _Door, release_table
+from tabgan.privacy.doors.release import DISCOVERIES, DISCOVERY_TRIES, TOGETHER, _Door, release_table
 from tabgan.privacy.events import GAUSSIAN_THRESHOLD, RECURRENCE
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import make_plan
-from tabgan.privacy.released import ReleasedColumn, combined, needed_rows
+from tabgan.privacy.released import (
+    Discovered,
+    ReleasedColumn,
+    combined,
+    found_together,
+    needed_rows,
+    sure_values,
+)
 from tabgan.privacy.unit import PrivacyUnit
 from tabgan.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, Text
-from tabgan.table.summed import rows_of
+from tabgan.table.summed import rows_of, weights_together
 
 N = 4_000
 
@@ -475,6 +482,41 @@ class TestRareCategories:
         _, ledger = release(self._table(n_each, n_rare), epsilon=1.0)
         assert "rare categories" not in {entry.what for entry in ledger.statement().entries}
 
+    def test_columns_are_looked_at_together_and_a_row_shares_its_weight_among_those_that_lost_it(self):
+        """Of 190 rows of each town and street, half have both."""
+        street = [f"street {i // 190}" if i < 7_600 else "Alley" for i in range(8_000)]
+        df = self._table(190, 20).assign(street=street)
+        released, ledger = release(df, epsilon=1.0)
+        first, other, closer = (e for e in ledger.statement().entries if e.mechanism == GAUSSIAN_THRESHOLD)
+        assert (closer.what, closer.columns) == (TOGETHER, ("town", "street"))
+        assert closer.delta == first.delta + other.delta
+        assert closer.noise_stddev < 0.4 * first.noise_stddev
+        for name, few, n_each in (("town", 17, 190), ("street", 34, 190)):
+            (column,) = (c for c in released.columns if c.encoder.name == name)
+            rare = [n for v, n in zip(column.encoder.categories, column.counts[1:], strict=False) if " " in v]
+            assert len(rare) >= few
+            assert np.mean(rare) == pytest.approx(n_each, abs=25)
+
+    def test_public_words_are_told_together_with_other_columns(self):
+        """A word that was in doubt is looked at once more, and one that has no row is dropped."""
+        counted = [90.0 * (word == "no") for word in WORDS]
+        seen = Discovered(
+            ['[0, "Ulm"]', '[1, "Ulm"]'], np.array([70.0, 35.0]), 0.0, np.array([20.0, *counted, 14])
+        )
+
+        def column(counts):
+            known = Categorical(name="a", dtype="object", categories=tuple(counts))
+            return ReleasedColumn(known.encoder(), np.array([5.0, *counts.values(), np.nan]), 50.0)
+
+        first = {"a": column({"Bonn": 900.0, "no": 100.0, "yes": 90.0}), "b": column({"Kiel": 700.0})}
+        assert sure_values(first["a"]) == ["Bonn"]
+        found = found_together(seen, first, [WORDS, ()], [100.0, 100.0], 12.0)
+        assert found["a"].encoder.categories == ("Bonn", "Ulm", "no")
+        assert found["a"].counts[[1, 2]] == pytest.approx([900, 70])
+        assert found["b"].counts[2] == pytest.approx(35 * 100 / 70)  # those rows count for 70 in all
+        assert found["b"].encoder.categories == ("Kiel", "Ulm")
+        assert found["a"].noise_stddev == 50.0
+
     def test_needs_no_noise_without_privacy(self):
         plan = make_plan(None, 1e-6)
         released = release_table(self._table(2, 100), Schema(), plan, Measurer(PrivacyFilter(plan)))
@@ -663,6 +705,20 @@ class TestDiscoveries:
         assert len(found.encoder.categories) == len(self.COUNTS)
         return found.counts[1:-1], found.noise_stddev
 
+    def together(self, door):
+        """Each row counts in two columns."""
+        door.rows = rows_of(door.rows.frame(["town", "x"]).assign(other=door.rows.frame(["town"])["town"]))
+        none = np.array([0, np.nan])
+        asked = {n: Categorical(name=n, dtype="object") for n in ("town", "other")}
+        closed = {n: Categorical(name=n, dtype="object", categories=()).encoder() for n in asked}
+        first = {n: ReleasedColumn(each, none, 1.0) for n, each in closed.items()}
+        weight = weights_together(2, mechanisms.GRID)[2] / mechanisms.GRID
+        lost = dict.fromkeys(first, 1.2 * weight * self.COUNTS.sum())  # so that counts are raised by 1.2
+        found = door._look_together(asked, first, lost, door.plan.noise_multiplier("rare", 1))["town"]
+        assert len(found.encoder.categories) == len(self.COUNTS)
+        noise = found.counts[1:-1] / 1.2 - weight * self.COUNTS
+        return self.COUNTS + noise, door.plan.noise_stddev("rare", 1)
+
     def coarser(self, door, declared=None):
         """Pairs of a town and a number are found without their numbers."""
         column = Combination(
@@ -740,6 +796,7 @@ class TestDiscoveries:
         ("what", "ask"),
         [
             ("rare categories", "rare"),
+            (TOGETHER, "together"),
             ("coarser combinations", "coarser"),
             ("1-way histogram", "declared"),
             ("words", "words"),
@@ -757,7 +814,7 @@ class TestDiscoveries:
             counts, stddev = getattr(self, ask)(door)
             draws.append((counts - self.COUNTS) / stddev)
             (line,) = (each for each in door.measurer.privacy_filter.entries if each.what == what)
-            delta = 0.0 if ask in ("distinct", "declared") else 1e-9
+            delta = 0.0 if ask in ("distinct", "declared") else 1e-9 * len(line.columns)
             assert (line.noise_multiplier * 3, line.delta) == (pytest.approx(stddev), delta)
         squares = (np.concatenate(draws) ** 2).sum()
 
@@ -778,7 +835,7 @@ class TestDiscoveries:
         ledger = PrivacyFilter(plan)
         release_table(df, Schema(), plan, Measurer(ledger))
         lines = [entry for entry in ledger.entries if entry.mechanism == GAUSSIAN_THRESHOLD]
-        assert [line.what for line in lines].count("rare categories") == 2
+        assert [line.what for line in lines].count(TOGETHER) == 1
         assert [line.what for line in lines].count("rare numbers") == 1
         assert DISCOVERY_TRIES * sum(line.delta for line in lines) == pytest.approx(
             plan.discovery_delta, rel=1e-9
