@@ -17,13 +17,14 @@ from tabgan.fitting.session import Request
 from tabgan.planning.dependence import FINE, assumed_dependence
 from tabgan.planning.madeup import made_up
 from tabgan.privacy.doors import mechanisms
-from tabgan.privacy.doors.measure import Measurer, Observed
+from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.measured_table import MeasuredTable, measure_table
 from tabgan.privacy.events import Release
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import Plan
 from tabgan.privacy.released import N_ROWS, Discovered
 from tabgan.table.headers import PublicHeader
+from tabgan.table.summed import Observed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -202,7 +202,9 @@ def proposed_rules(
             continue
         why = f"about {100 * share:.1f}% of the rows break it, or {100 * doubt / 2:.1f}% more or less"
         if relation.judged < MOSTLY_JUDGED:
-            why += f", of {100 * relation.judged:.0f}% of them: the other values are rare, and not distinguished"
+            why += (
+                f", of {100 * relation.judged:.0f}% of them: the other values are rare, and not distinguished"
+            )
         is_sure = is_strong(relation, count, noise_stddev, n_rows)
         found.append((relation.rule, why, is_sure and relation.judged >= MOSTLY_JUDGED))
     kept: list[Rule] = []
@@ -223,11 +225,11 @@ def _joined(found: Sequence[tuple[Rule, str, bool]]) -> list[tuple[Rule, str, bo
     for rule, why, is_sure in found:
         if not isinstance(rule, FixedCombinations):
             (orders if isinstance(rule, Inequality) else others).append((rule, why, is_sure))
-        elif is_strong:
+        elif is_sure:
             strong.setdefault(rule.columns[0], []).append((rule.columns[1], why))
         else:
             orders.insert(0, (rule, why, False))
-    made = {rule.column for rule, _, is_strong in others if is_strong and isinstance(rule, Formula)}
+    made = {rule.column for rule, _, is_sure in others if is_sure and isinstance(rule, Formula)}
     for known, told in sorted(strong.items(), key=lambda each: -len(each[1])):
         new = [(name, why) for name, why in told if name not in made]
         if known not in made and new:

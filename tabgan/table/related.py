@@ -72,10 +72,9 @@ class Related:
             shown[-1] |= encoder.shows_other
             weights[:, ~shown] = 0.0
         if number.encoder.is_nullable and shown.any():
-            own = np.where(shown, table[MISSING], -np.inf)
-            is_clear = own > CLEAR * noise_stddev
-            weights[MISSING] = np.where(is_clear, own, 0.0)
-            weights[MISSING, own.argmax()] = max(own.max(), 1.0)
+            counts = np.where(shown, table[MISSING], -np.inf)
+            weights[MISSING] = np.where(counts > CLEAR * noise_stddev, counts, 0.0)
+            weights[MISSING, counts.argmax()] = max(float(counts.max()), 1.0)
         return cls(number.encoder, encoder, weights)
 
     @classmethod
@@ -101,7 +100,7 @@ class Related:
 
     def doubtful_share(self, weights: np.ndarray) -> float:
         """Return the share of the rows whose number goes with no cell of the other, by its released counts."""
-        in_doubt = ~(self.weights > 0).any(axis=1)
+        in_doubt: np.ndarray = ~(self.weights > 0).any(axis=1)
         in_doubt[MISSING] = False
         return float(weights[in_doubt].sum() / max(weights.sum(), 1.0))
 
