@@ -5,10 +5,11 @@
 
 FOLDER holds ``adult``, ``telco``, ``housing`` and ``compas``, each with ``train.csv``; without it these are left out.
 Each table is fitted twice a seed: with nothing declared, and with the rules and keys below. Of the declared fit 100,000
-rows are judged, half as many as the table has where a rule says that they are unique. ``cost`` is the distance to the real
-table that the declared fit adds, in the columns of its rules: of single columns (Kolmogorov-Smirnov, or total variation of categories) and of pairs with any other column (total
-variation over ten quantiles). Dependences (``a`` tells ``b`` in 99.5% of the rows) and orders (``a <= b`` in all rows)
-are those of the real table. Adds each fit to ``benchmarks/results/rules.json``.
+rows are judged, half as many as the table has where a rule says that they are unique. ``cost`` is the distance to the
+real table that the declared fit adds, in the columns of its rules: of single columns (Kolmogorov-Smirnov, or total
+variation of categories) and of pairs with any other column (total variation over ten quantiles). Dependences (``a`` is
+enough to tell ``b`` in 99.5% of the rows) and orders (``a <= b`` in all rows) are those of the real table. Adds
+each fit to ``benchmarks/results/rules.json``.
 """
 
 from __future__ import annotations

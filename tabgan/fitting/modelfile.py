@@ -341,7 +341,7 @@ def _related_of(
     Raises:
         KeyError, TypeError, ValueError: they contradict the rules or the columns.
     """
-    known = {column.encoder.name: column.encoder for column in columns if not is_cycle(column.encoder)}
+    known = {c.encoder.name: c.by_cell().encoder for c in columns if not is_cycle(c.encoder)}
     found = []
     for place, (number, other) in enumerate(header.get("related", ())):
         weights = tensors[f"{_RELATED}{place}"].numpy()

@@ -18,6 +18,9 @@ from tabgan.table.coarsening import equal_mass, pool_rare
 #: released or, if declared, is likely to occur, and comparisons of two tables often cut both between their ends.
 FEW_INTEGERS, END_SIGNAL = 32, 0.25
 
+#: Integers of a range that have a cell each where columns are counted together.
+MOST_INTEGERS = 1_024
+
 #: Missing values below this many noise standard deviations count as none.
 MISSING_SIGNAL = 3.0
 
@@ -125,9 +128,16 @@ class CodedColumn:
         return np.asarray(weights)
 
     def by_cell(self) -> CodedColumn:
-        """Return the column with a code for each cell."""
-        n_cells = self.encoder.n_cells
-        return replace(self, code_of_cell=np.arange(n_cells), is_sampled=np.ones(n_cells, dtype=bool))
+        """Return the column with a code for each cell; numbers of a short range have a cell for each integer."""
+        encoder, weights, codes = self.encoder, self.weights, self.code_of_cell
+        if is_on_lattice(encoder) and not encoder.is_unseen and encoder.exact is None:
+            low, high = int(encoder.edges[0]), int(encoder.edges[-1])
+            if high - low <= MOST_INTEGERS:
+                widths = np.diff(encoder.edges)
+                encoder = encoder.column.lattice_encoder(np.arange(low, high + 1))
+                weights = np.r_[weights[0], np.repeat(weights[1:] / widths, widths)]
+                codes = np.r_[codes[0], np.repeat(codes[1:], widths)]
+        return CodedColumn(encoder, np.arange(len(codes)), weights, self.is_sampled[codes])
 
     def meeting(self, cut: CutCells) -> CodedColumn:
         """Return the column with cut cells; sampled rows have only the allowed ones."""

@@ -77,7 +77,7 @@ def losses_of(encoder: TableEncoder, n_rows: float, *, is_private: bool) -> tupl
 def _in_doubt(related: Related, encoder: TableEncoder) -> Loss | None:
     """Return the loss of numbers of which noise hides the value of the other column of their rule, if it is told."""
     number, other = related.names
-    share = related.doubtful_share(encoder.columns[encoder.positions[number]].weights)
+    share = related.doubtful_share(encoder.columns[encoder.positions[number]])
     if share < TOLD_SHARE:
         return None
     text = (

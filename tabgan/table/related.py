@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -22,14 +23,14 @@ from tabgan.table.coded import CodedColumn
 from tabgan.table.orders import with_values
 
 #: Standard deviations of the noise from which on a sum of counts is no chance, and is likely to be none.
-CLEAR, LIKELY = 3.0, 1.5
+CLEAR, LIKELY = 2.5, 1.5
 
-#: Stretches stand if at most this share of the rows lies outside, or as much as noise explains; and at most this share
-#: of those that the commonest value would leave outside.
+#: Most values of which stretches are tried in every order.
+MOST_PERMUTED = 7
+
+#: Stretches stand if as many rows lie outside as noise explains; or at most this share of the rows, and this share of
+#: those that the commonest value would leave outside.
 OUTSIDE, OF_CHANCE = 0.01, 0.5
-
-#: Least share of the rows in pairs that stand out, where stretches do not stand.
-LEAST_KNOWN = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,11 +56,11 @@ class Related:
     def of(cls, number: CodedColumn, other: CodedColumn, table: np.ndarray, noise_stddev: float) -> Related:
         """Return the cells that go together by a noisy table of them. Post-processing of released numbers.
 
-        The number may be either of the two.
+        The number may be either of the two. Each code is a cell (:meth:`~tabgan.table.coded.CodedColumn.by_cell`).
         """
         if is_on_lattice(other.encoder):
             number, other, table = other, number, table.T
-        shown = np.array(other.is_sampled[other.code_of_cell])
+        shown = np.array(other.is_sampled)
         shown[MISSING] = shown[MISSING] and other.encoder.is_nullable
         encoder = _with_label(other.encoder)
         weights = np.zeros(table.shape)
@@ -98,9 +99,10 @@ class Related:
             found[:, j] = np.where(is_before, able[before], able[after])
         return found
 
-    def doubtful_share(self, weights: np.ndarray) -> float:
+    def doubtful_share(self, number: CodedColumn) -> float:
         """Return the share of the rows whose number goes with no cell of the other, by its released counts."""
-        in_doubt: np.ndarray = ~(self.weights > 0).any(axis=1)
+        weights = number.by_cell().weights
+        in_doubt = ~(self.weights > 0).any(axis=1)
         in_doubt[MISSING] = False
         return float(weights[in_doubt].sum() / max(weights.sum(), 1.0))
 
@@ -166,49 +168,78 @@ def _are_single(encoder: ColumnEncoder) -> np.ndarray:
 def _together(table: np.ndarray, noise_stddev: float, are_single: np.ndarray) -> np.ndarray:
     """Return ``(values, values)`` weights of the cells that go together, 0 for others."""
     clear = (np.sqrt(2.0 * np.log(max(table.size, 2))) + 1.0) * noise_stddev
-    stretches, left = _stretches(table, noise_stddev)
-    inside = stretches.sum()
+    stretches = _stretches(table, noise_stddev)
+    value = stretches.argmax(axis=1)
+    is_cut = np.zeros(len(value), dtype=bool)
+    is_cut[1:] |= np.diff(value) != 0
+    is_cut[:-1] |= np.diff(value) != 0
+    outside = ~stretches & ~(is_cut & ~are_single)[:, None]  # a cell of several numbers may hold the cut
     rows, common = table.sum(), table.sum() - table.sum(axis=0).max()
-    noise = noise_stddev * np.sqrt(table.size - inside)
-    does_stand = left <= max(OUTSIDE * rows, CLEAR * noise) and left <= max(OF_CHANCE * common, 0.0)
+    noise = noise_stddev * np.sqrt(outside.sum())
+    does_stand = table[outside].sum() <= max(min(OUTSIDE * rows, OF_CHANCE * common), CLEAR * noise)
     alone = np.where((table > clear) & are_single[:, None], table, 0.0)
-    if not does_stand and alone.sum() >= LEAST_KNOWN * rows:
-        return alone
+    if not does_stand:
+        alone[[0, -1]] = 0.0  # the ends stand for numbers beyond them, too
+        return alone if alone.any() else np.where(table == table.max(), 1.0, 0.0)
     surely = _surely(stretches, table, noise_stddev, are_single)
     return np.where(stretches & surely[:, None], np.maximum(table, 1.0), alone)
 
 
-def _stretches(table: np.ndarray, noise_stddev: float) -> tuple[np.ndarray, float]:
-    """Return ``(cells, cells)`` true for the best stretches of the first column, and the rows outside of them.
+def _stretches(table: np.ndarray, noise_stddev: float) -> np.ndarray:
+    """Return ``(cells, cells)`` true for the best stretches of the first column.
 
-    Each value of the other has one at most, in the order of the stretches that hold most of its rows and fewest others;
-    best are those that hold most rows. A value has none where the rows of its stretch may be noise.
+    Each value of the other has one at most; best are those that hold most rows, of all orders of a few values. Many are
+    in the order of the stretches that hold most of their rows and fewest others, but for those that may be noise.
     """
     n, n_values = table.shape
+    before = np.vstack([np.zeros(n_values), table.cumsum(axis=0)])  # rows of each value before each cell
+    if n_values <= MOST_PERMUTED:
+        ways = [
+            sum(1 << j for j in chosen)
+            for k in range(n_values + 1)
+            for chosen in combinations(range(n_values), k)
+        ]
+    else:
+        order = _in_order(table, before, noise_stddev)
+        before, n_values = before[:, order], len(order)
+        ways = [(1 << k) - 1 for k in range(n_values + 1)]
+    best = {0: np.where(np.arange(n + 1) == 0, 0.0, -np.inf)}
+    came: dict[int, tuple[int, np.ndarray]] = {}
+    for way in ways[1:]:
+        for j in range(n_values):
+            if way >> j & 1 and (way ^ 1 << j) in best:
+                lead = best[way ^ 1 << j] - before[:, j]
+                most = np.maximum.accumulate(lead)
+                held = most + before[:, j]
+                since = np.maximum.accumulate(np.where(lead >= most, np.arange(n + 1), 0))
+                if way not in best:
+                    best[way], came[way] = held, np.stack([np.full(n + 1, j), since])
+                is_better = held > best[way]
+                best[way] = np.where(is_better, held, best[way])
+                came[way] = np.where(is_better, [np.full(n + 1, j), since], came[way])
+    found, end, way = np.zeros((n, n_values), dtype=bool), n, ways[-1]
+    while way:
+        j, start = (int(each) for each in came[way][:, end])
+        found[start:end, j] = True
+        end, way = start, way ^ 1 << j
+    if n_values < table.shape[1]:
+        whole = np.zeros(table.shape, dtype=bool)
+        whole[:, order] = found
+        found = whole
+    return found
+
+
+def _in_order(table: np.ndarray, before: np.ndarray, noise_stddev: float) -> np.ndarray:
+    """Return the values whose stretch may be more than noise, in the order of these."""
+    values = np.arange(table.shape[1])
     lead = table - table.sum(axis=1, keepdims=True) / 2
-    before = np.vstack([np.zeros(n_values), lead.cumsum(axis=0)])
-    lowest = np.minimum.accumulate(before, axis=0)
-    ends = (before - lowest).argmax(axis=0)
-    starts = np.array([before[: end + 1, j].argmin() for j, end in enumerate(ends)])
-    own = np.vstack([np.zeros(n_values), table.cumsum(axis=0)])
-    inside = own[ends, np.arange(n_values)] - own[starts, np.arange(n_values)]
+    sums = np.vstack([np.zeros(len(values)), lead.cumsum(axis=0)])
+    ends = (sums - np.minimum.accumulate(sums, axis=0)).argmax(axis=0)
+    starts = np.array([sums[: end + 1, j].argmin() for j, end in enumerate(ends)])
+    is_seen = before[ends, values] - before[starts, values] > noise_stddev * np.sqrt(ends - starts)
     order = np.argsort(starts + ends, kind="stable")
-    order = order[(inside > noise_stddev * np.sqrt(ends - starts))[order]]
-    order = order if len(order) else np.array([int(table.sum(axis=0).argmax())])
-    sums = np.vstack([np.zeros(len(order)), table[:, order].cumsum(axis=0)])  # rows before each cell
-    best, cuts = sums[:, 0], []
-    for k in range(1, len(order)):
-        lead = best - sums[:, k]
-        most = np.maximum.accumulate(lead)
-        since = np.where(lead >= most, np.arange(n + 1), 0)
-        cuts.append(np.maximum.accumulate(since))
-        best = most + sums[:, k]
-    found, end = np.zeros(table.shape, dtype=bool), n
-    for k in range(len(order) - 1, -1, -1):
-        start = int(cuts[k - 1][end]) if k else 0
-        found[start:end, order[k]] = True
-        end = start
-    return found, float(table.sum() - best[n])
+    order = order[is_seen[order]]
+    return order if len(order) else table.sum(axis=0).argmax(keepdims=True)
 
 
 def _surely(
@@ -217,8 +248,8 @@ def _surely(
     """Return ``(cells,)`` true for cells that surely belong to their stretch.
 
     From a cut on, those are in doubt that together hold no clear number of rows of their stretch: the cut may lie among
-    them. So is a cell of several numbers at a cut, unless it has no row of the stretch beyond. A stretch of which all
-    is in doubt keeps the cell of its most rows, if together they are likely to be more than noise.
+    them. So is a cell of several numbers at a cut. A stretch of which all is in doubt keeps the cell of its most rows,
+    if together they are likely to be more than noise.
     """
     value = stretches.argmax(axis=1)
     surely = np.ones(len(value), dtype=bool)
@@ -232,8 +263,8 @@ def _surely(
                 doubtful = int(is_clear.argmax()) if is_clear.any() else len(counts)
                 at = start if way == 1 else stop - doubtful
                 surely[at : at + doubtful] = False
-                end, beyond = (start, start - 1) if way == 1 else (stop - 1, stop)
-                surely[end] &= are_single[end] or table[end, value[beyond]] <= noise_stddev
+                end = start if way == 1 else stop - 1
+                surely[end] &= are_single[end]
         if not surely[start:stop].any() and own.sum() > LIKELY * noise_stddev * np.sqrt(len(own)):
             surely[start + int(own.argmax())] = True
     return surely

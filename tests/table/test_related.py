@@ -48,7 +48,7 @@ def test_rare_numbers_have_the_value_of_their_stretch():
     cells = np.arange(1, 101)
     assert (found.weights[cells].argmax(axis=1) == right(cells)).all()
     assert (found.weights[cells] > 0).any(axis=1).all()
-    assert found.doubtful_share(AGES.weights) == 0
+    assert found.doubtful_share(AGES) == 0
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -105,13 +105,20 @@ def test_a_cell_of_several_numbers_at_a_cut_is_in_doubt():
     table[1:4, 1], table[4:14, 2], table[14:, 3] = 100.0, 100.0, 10.0
     table[4, 1] = 60.0  # 15 to 19: the cut lies within
     found = Related.of(ages, GROUPS, table, 0.0)
-    assert np.flatnonzero(~(found.weights[1:] > 0).any(axis=1)).tolist() == [3]
+    assert np.flatnonzero(~(found.weights[1:] > 0).any(axis=1)).tolist() == [2, 3, 12, 13]
     shown = found.arranged(
         {"age": pd.Series([17, 15], dtype="Int64"), "group": pd.Series(["child", "grown"])},
         np.random.default_rng(0),
     )
-    assert 10 <= shown["age"][0] <= 14
+    assert 5 <= shown["age"][0] <= 9
     assert 20 <= shown["age"][1] <= 24
+
+
+def test_a_short_range_is_counted_number_by_number():
+    found = coded(AGE, np.arange(0, 101, 5)).by_cell()
+    assert found.encoder.n_values == 100
+    assert found.weights[1:].sum() == pytest.approx(20)
+    assert coded(AGE.with_(bounds=(0, 9_999)), np.arange(0, 10_001, 100)).by_cell().encoder.n_values == 100
 
 
 def test_missing_numbers_have_the_value_that_most_of_them_have():

@@ -129,8 +129,7 @@ def measure_related(
     tables = PairTables(rows.codes(cells), cells.sizes, names, plan.unit.max_rows, measurer)
     pairs = [(first, first + 1) for first in range(0, len(names), 2)]
     found = tables.measure(pairs, noises, OF_CELLS)
-    columns = [encoder.columns[encoder.positions[name]] for name in names]
     return [
-        Related.of(columns[i], columns[i + 1], m.counts, float(m.noise_stddev))
+        Related.of(cells.columns[i], cells.columns[i + 1], m.counts, float(m.noise_stddev))
         for (i, _), m in zip(pairs, found, strict=True)
     ]
