@@ -97,7 +97,7 @@ class ReleasedColumn:
     def settled(self, dtype: object) -> ReleasedColumn:
         """Return discovered categories in the order that the table's dtype says: it is public, and its list is not.
 
-        Where none was found, and no cell can say so, it is one that is made up.
+        If none was found, and no cell can say so, it is one that is made up.
         """
         column = self.encoder.column
         if not column.listed and not self.encoder.is_nullable and column.unreleased_as == "redistribute":

@@ -241,8 +241,8 @@ def _joined(found: Sequence[tuple[Rule, str, bool]]) -> list[tuple[Rule, str, bo
     merged = {name for rule, _, _ in others if isinstance(rule, FixedCombinations) for name in rule.columns}
     implied = [set(rule.sides.values()) for rule, _, _ in others if isinstance(rule, Formula)]
     free = [
-        (rule, why, is_strong and not merged & set(rule.sides.values()))
-        for rule, why, is_strong in orders
+        (rule, why, is_sure and not merged & set(rule.sides.values()))
+        for rule, why, is_sure in orders
         if not any(set(rule.sides.values()) <= names for names in implied)
     ]
     return [*others, *free]

@@ -19,7 +19,7 @@ import pandas as pd
 
 from tabgan.columns.encoder import MISSING, ColumnEncoder
 from tabgan.columns.lattice import is_on_lattice
-from tabgan.table.coded import CodedColumn
+from tabgan.table.coded import FEW_INTEGERS, CodedColumn
 from tabgan.table.orders import with_values
 
 #: Standard deviations of the noise from which on a sum of counts is no chance, and is likely to be none.
@@ -73,9 +73,10 @@ class Related:
             shown[-1] |= encoder.shows_other
             weights[:, ~shown] = 0.0
         if number.encoder.is_nullable and shown.any():
-            counts = np.where(shown, table[MISSING], -np.inf)
-            weights[MISSING] = np.where(counts > CLEAR * noise_stddev, counts, 0.0)
-            weights[MISSING, counts.argmax()] = max(float(counts.max()), 1.0)
+            alone = np.where(shown, table[MISSING], -np.inf)
+            is_clear = alone > CLEAR * noise_stddev
+            weights[MISSING] = np.where(is_clear, alone, 0.0)
+            weights[MISSING, alone.argmax()] = max(alone.max(), 1.0)
         return cls(number.encoder, encoder, weights)
 
     @classmethod
@@ -86,7 +87,7 @@ class Related:
     @cached_property
     def _nearest(self) -> np.ndarray:
         """``(cells, cells)`` the nearest cell of the number that goes with one of the other, or with any."""
-        known = self.weights > 0
+        known: np.ndarray = np.array(self.weights > 0)
         known[MISSING] = False
         alone = known.any(axis=1)
         every = np.arange(len(known))
@@ -102,7 +103,7 @@ class Related:
     def doubtful_share(self, number: CodedColumn) -> float:
         """Return the share of the rows whose number goes with no cell of the other, by its released counts."""
         weights = number.by_cell().weights
-        in_doubt = ~(self.weights > 0).any(axis=1)
+        in_doubt = np.array(~(self.weights > 0).any(axis=1))
         in_doubt[MISSING] = False
         return float(weights[in_doubt].sum() / max(weights.sum(), 1.0))
 
@@ -179,7 +180,8 @@ def _together(table: np.ndarray, noise_stddev: float, are_single: np.ndarray) ->
     does_stand = table[outside].sum() <= max(min(OUTSIDE * rows, OF_CHANCE * common), CLEAR * noise)
     alone = np.where((table > clear) & are_single[:, None], table, 0.0)
     if not does_stand:
-        alone[[0, -1]] = 0.0  # the ends stand for numbers beyond them, too
+        if len(table) > FEW_INTEGERS:
+            alone[[0, -1]] = 0.0  # the ends of a released range stand for numbers beyond them, too
         return alone if alone.any() else np.where(table == table.max(), 1.0, 0.0)
     surely = _surely(stretches, table, noise_stddev, are_single)
     return np.where(stretches & surely[:, None], np.maximum(table, 1.0), alone)
@@ -204,7 +206,7 @@ def _stretches(table: np.ndarray, noise_stddev: float) -> np.ndarray:
         before, n_values = before[:, order], len(order)
         ways = [(1 << k) - 1 for k in range(n_values + 1)]
     best = {0: np.where(np.arange(n + 1) == 0, 0.0, -np.inf)}
-    came: dict[int, tuple[int, np.ndarray]] = {}
+    came: dict[int, np.ndarray] = {}
     for way in ways[1:]:
         for j in range(n_values):
             if way >> j & 1 and (way ^ 1 << j) in best:
@@ -217,13 +219,14 @@ def _stretches(table: np.ndarray, noise_stddev: float) -> np.ndarray:
                 is_better = held > best[way]
                 best[way] = np.where(is_better, held, best[way])
                 came[way] = np.where(is_better, [np.full(n + 1, j), since], came[way])
-    found, end, way = np.zeros((n, n_values), dtype=bool), n, ways[-1]
+    found: np.ndarray = np.zeros((n, n_values), dtype=bool)
+    end, way = n, ways[-1]
     while way:
         j, start = (int(each) for each in came[way][:, end])
         found[start:end, j] = True
         end, way = start, way ^ 1 << j
     if n_values < table.shape[1]:
-        whole = np.zeros(table.shape, dtype=bool)
+        whole: np.ndarray = np.zeros(table.shape, dtype=bool)
         whole[:, order] = found
         found = whole
     return found
@@ -239,7 +242,7 @@ def _in_order(table: np.ndarray, before: np.ndarray, noise_stddev: float) -> np.
     is_seen = before[ends, values] - before[starts, values] > noise_stddev * np.sqrt(ends - starts)
     order = np.argsort(starts + ends, kind="stable")
     order = order[is_seen[order]]
-    return order if len(order) else table.sum(axis=0).argmax(keepdims=True)
+    return np.asarray(order if len(order) else table.sum(axis=0).argmax(keepdims=True))
 
 
 def _surely(

@@ -76,6 +76,15 @@ def test_codes_in_no_order_count_where_they_stand_out():
     ]
 
 
+def test_few_numbers_with_many_values_each_keep_their_ends():
+    number = coded(Numeric(name="age", dtype="Int64", bounds=(1, 5), decimals=0))
+    other = coded(Categorical(name="group", categories=tuple(map(str, range(40)))))
+    table = np.zeros((number.encoder.n_cells, other.encoder.n_cells))
+    table[1 + np.arange(40) % 5, 1 + np.arange(40)] = 50.0
+    found = Related.of(number, other, table + np.random.default_rng(0).normal(0, 1, table.shape), 1.0)
+    assert ((found.weights > 0) == (table > 0))[1:].all()
+
+
 def test_every_row_goes_together_and_given_cells_stay():
     table = np.zeros((AGES.encoder.n_cells, GROUPS.encoder.n_cells))
     table[[10, 20, 30, 40, 50, 60], [1, 2, 1, 2, 1, 2]] = 100.0
