@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tabgan import TabGAN
 from tabgan.errors import ConfigError, DataError, SchemaError
 from tabgan.model import loglinear
+from tabgan.privacy.doors.broken import BROKEN
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.rules import FixedCombinations, Formula, Inequality, Missing, OneOf, Rule, Unique, keeps_rules
 from tabgan.schema import Categorical, Datetime, Identifier, Numeric, Schema
@@ -668,3 +669,31 @@ class TestNumbersAndTheirGroups:
         aged.save(tmp_path / "model")
         loaded = TabGAN.load(tmp_path / "model")
         pd.testing.assert_frame_equal(loaded.sample(200), aged.sample(200))
+
+
+@pytest.fixture(scope="module")
+def fares() -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    net = rng.gamma(2.0, 20.0, 5_000).round(1)
+    return pd.DataFrame(
+        {"net": net, "gross": (net + rng.gamma(1.0, 8.0, 5_000)).round(1), "x": rng.random(5_000) < 0.5}
+    )
+
+
+class TestOrdersThatNobodyDeclared:
+    def test_what_few_rows_can_break_is_kept(self, few_rows, fares, tmp_path):
+        model = TabGAN(2.0, random_state=0).fit(fares)
+        sample = model.sample(5_000, random_state=0)
+        assert (sample.net <= sample.gross).all()
+        assert [entry.columns for entry in model.privacy_.entries if entry.what == BROKEN] == [
+            ("net", "gross")
+        ]
+        assert model.schema_.rules == ()
+        model.save(tmp_path / "model")
+        pd.testing.assert_frame_equal(TabGAN.load(tmp_path / "model").sample(200), model.sample(200))
+        assert (model.sample(50, conditions={"gross": 10.0}).gross == 10.0).all()
+
+    def test_what_a_fifth_of_the_rows_breaks_is_none(self, few_rows, fares):
+        model = TabGAN(2.0, random_state=0).fit(fares.assign(gross=fares.gross - 3))
+        sample = model.sample(5_000, random_state=0)
+        assert 0.2 < (sample.net > sample.gross).mean() < 0.4

@@ -149,3 +149,9 @@ class TestGenerated:
 def test_declarations_that_are_refused(spec, said):
     with pytest.raises(SchemaError, match=f"Column 'a': {said}"):
         Text(name="a", **spec)
+
+
+@pytest.mark.parametrize("template", ["[A-Z]{2}-[0-9]{3,4}", "N[0-9]{5}", "(a|b)"])
+def test_a_template_that_no_cell_has_is_refused_with_the_reason(template):
+    with pytest.raises(SchemaError, match="templates: .* stands for cells of other templates, such as"):
+        Text(name="plate", dtype="object", templates=("[0-9]{5}", template)).check_output()
