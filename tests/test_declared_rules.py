@@ -697,3 +697,11 @@ class TestOrdersThatNobodyDeclared:
         model = TabGAN(2.0, random_state=0).fit(fares.assign(gross=fares.gross - 3))
         sample = model.sample(5_000, random_state=0)
         assert 0.2 < (sample.net > sample.gross).mean() < 0.4
+
+
+def test_rows_of_entities_are_completed_under_rules(few_rows, fares):
+    schema = Schema(rules=[Inequality("net", "gross")], entity="who", max_rows=2)
+    model = TabGAN(None, schema=schema, random_state=0).fit(fares.assign(who=np.arange(5_000) // 2))
+    whole = model.complete(pd.DataFrame({"net": [20.0, None], "who": [7, 8]}), random_state=0)
+    assert (whole.net <= whole.gross).all()
+    assert whole.who.tolist() == [7, 8]

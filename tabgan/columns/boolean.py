@@ -25,6 +25,10 @@ class Boolean(Column):
     has_categories: ClassVar[bool] = True
 
     @property
+    def saving_line(self) -> str:
+        return "{kind: boolean} (noise hid the rarer value, which no key declares: raise epsilon)"
+
+    @property
     def listed(self) -> tuple[bool, bool]:
         return (False, True)
 

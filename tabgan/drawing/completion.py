@@ -90,7 +90,7 @@ class Completion:
             return drawn
         # What rules compute follows from the given cells, not from those that were drawn in their place.
         own = [c for c in encoder.schema if c.name in drawn and c.name not in self._computed]
-        whole = partial.completed(drawn, encoder.schema.replace(own)).reset_index(drop=True)
+        whole = partial.completed(drawn, own).reset_index(drop=True)
         columns = {column.name: whole[column.name] for column in own}
         given = {name: partial.given[name].notna().to_numpy(dtype=bool) for name in partial.given}
         for each in encoder.related:
@@ -138,7 +138,7 @@ class Completion:
         """Return ``(rows,)`` true for rows that keep the rules with the given cells in place."""
         schema = self.fitted.encoder.schema
         names = list(dict.fromkeys(n for _, rule in self._rules for n in rule.touches(schema.names)))
-        described = schema.replace([schema[name] for name in names])
+        described = [schema[name] for name in names]
         whole = self.partial.taken(rows).completed(drawn, described).reset_index(drop=True)
         kept = np.ones(len(rows), dtype=bool)
         for j, (_, rule) in enumerate(self._rules):

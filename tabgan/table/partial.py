@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -16,7 +16,6 @@ from tabgan.columns.kind import Column, is_text_dtype
 from tabgan.columns.values import objects
 from tabgan.errors import ConfigError, DataError, SchemaError
 from tabgan.rules.rule import values_of
-from tabgan.schema import Schema
 from tabgan.table.coded import CodedColumn
 from tabgan.table.codes import DrawWithin, TableEncoder
 from tabgan.table.conditions import Condition
@@ -101,13 +100,13 @@ class PartialRows:
         """Return the names of modelled columns with a cell that is not given."""
         return [name for name in encoder.positions if name not in self.given or self.given[name].isna().any()]
 
-    def completed(self, drawn: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    def completed(self, drawn: pd.DataFrame, described: Iterable[Column]) -> pd.DataFrame:
         """Return whole rows: the given cells, and those of drawn rows in all other places.
 
         Raises:
             DataError: a column's dtype cannot hold a given cell as it is.
         """
-        columns = {column.name: self._column(drawn[column.name], column) for column in schema}
+        columns = {column.name: self._column(drawn[column.name], column) for column in described}
         return pd.DataFrame(columns).set_axis(self.given.index)
 
     def _column(self, drawn: pd.Series, column: Column) -> pd.Series:
