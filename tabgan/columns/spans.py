@@ -146,8 +146,7 @@ def encoder_of_span(
 ) -> tuple[LatticeEncoder, Span]:
     """Return a completed column's encoder, and its span with all numbers that were found.
 
-    A column whose span did not rise above the noise keeps open bounds, and one cell for all values; if it can hold no
-    missing ones, a value that is made up stands for all. Frequent numbers
+    A column whose span did not rise above the noise keeps open bounds, and one cell for all values. Frequent numbers
     have cells of their own; where they are nearly all that there is, and nothing surely lies beyond them, no others.
     Between those of a column that is known to have few there are none.
     """
@@ -177,9 +176,6 @@ def encoder_of_span(
     if column.bounds is None and span.is_seen:
         edges = grid.with_outer_cells(edges, grid.range_edges(column))
         column = column.with_range(int(edges[0]), int(edges[-1]) - 1)
-    if column.bounds is None and not column.lattice_encoder(edges).is_nullable:
-        zero = int(np.clip(0, *column.dtype_range()))
-        column, edges = column.with_range(zero, zero), np.array([zero, zero + 1])
     if found is None:
         return column.lattice_encoder(edges), span
     edges = grid.edges_with_values(edges, found.places)

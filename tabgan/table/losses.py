@@ -155,7 +155,7 @@ def _loss(column: CodedColumn, n_rows: float, is_private: bool) -> Loss | None:
         return Loss(name, "inexact", None, text, f"{key}: {{kind: identifier}} if it is a key, else {line}")
     if not is_private or len(shown) > 1 or is_wide or encoder.shows_other or encoder.column.is_made_up:
         return None
-    text = "one value alone stands out from the noise, or none, so every cell shows one, or is missing"
+    text = "one value alone stands out from the noise, so every cell shows it, or is missing"
     return Loss(name, "constant", None, text, line)
 
 
