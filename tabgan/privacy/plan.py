@@ -217,7 +217,17 @@ def parts_of_looks(
         needs.append(min(need * (room if is_category else 1.0), enough) if reach > threshold else 0.0)
     of_categories = [need for need, is_category in zip(needs, are_categories, strict=True) if is_category]
     wanted, of_numbers = sum(of_categories), sum(needs) - sum(of_categories)
-    if are_together:
+    if are_together:  # a column of which a look is of doubtful use would take weight from rows of the others
+        is_sure = [
+            need and each and OF_USE * n * math.sqrt(room) > threshold * max(number, 1.0)
+            for need, each, n, number in zip(needs, are_categories, lost, numbers, strict=True)
+        ]
+        if any(is_sure):
+            needs = [
+                need if sure or not each else 0.0
+                for need, sure, each in zip(needs, is_sure, are_categories, strict=True)
+            ]
+        of_categories = [need for need, each in zip(needs, are_categories, strict=True) if each]
         wanted = max(of_categories, default=0.0)
         needs = [wanted if need and each else need for need, each in zip(needs, are_categories, strict=True)]
     share = {True: min(1.0, room / max(wanted + NUMBERS_WEIGHT * of_numbers, 1e-9))}

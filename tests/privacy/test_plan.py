@@ -171,6 +171,25 @@ def test_numbers_give_way_to_categories(lost, are_categories, expected):
     assert parts == pytest.approx(expected, rel=0.1)
 
 
+def test_one_look_for_all_gives_each_the_whole_part_and_leaves_out_one_of_doubtful_use():
+    together = {"room": 1.0, "are_together": True}
+    parts = parts_of_looks([2_500, 1_500], [50, 30], 1.0, 10_000, 50.0, **together)
+    assert parts == pytest.approx([1.0, 1.0])
+    lost, numbers = [2_500, 9_900], [50, 620]  # names with 16 rows each, and 17 if two deviations fewer
+    assert parts_of_looks(lost, numbers, 20.0, 10_000, 50.0, **together) == pytest.approx([1.0, 0.0])
+    assert parts_of_looks([9_900], [620], 20.0, 10_000, 50.0, **together) == pytest.approx([0.51], abs=0.02)
+
+
+def test_looks_take_more_where_pairs_are_measured_well_all_the_same():
+    plan = make_plan(1.0, 1e-6, adversary_share=0.0)
+    rooms = [plan.room_for_looks(n, d) for n, d in ((20_000, 15), (53_000, 7), (337_000, 19))]
+    assert rooms == [1.0, pytest.approx(2.6, abs=0.3), 3.0]
+    assert make_plan(None, 1e-6).room_for_looks(1e9, 3) == 1.0
+    parts = parts_of_looks([2_500, 2_500], [50, 50], 1.0, 10_000, 50.0, [True, False], 3.0)
+    assert parts[0] > 2 * parts[1]
+    assert sum(SHARES.values()) + (3.0 - 1.0) * SHARES["rare"] < 0.71  # the pairs keep the rest
+
+
 def test_critics_share_the_adversarys_budget_in_equal_parts():
     one, three = (make_plan(1.0, 1e-6, n_targets=n) for n in (1, 3))
     assert (one.critics, three.critics) == (1, 3)
