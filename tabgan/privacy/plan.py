@@ -219,7 +219,7 @@ def parts_of_looks(
     wanted, of_numbers = sum(of_categories), sum(needs) - sum(of_categories)
     if are_together:  # a column of which a look is of doubtful use would take weight from rows of the others
         is_sure = [
-            need and each and OF_USE * n * math.sqrt(room) > threshold * max(number, 1.0)
+            need and each and OF_USE * n * math.sqrt(room) > threshold * max(number - noise_stddev, 1.0)
             for need, each, n, number in zip(needs, are_categories, lost, numbers, strict=True)
         ]
         if any(is_sure):
