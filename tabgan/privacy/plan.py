@@ -86,6 +86,9 @@ MOST_LOST, AIMED_AT, OF_USE, IN_DOUBT, NUMBERS_WEIGHT = 0.15, 0.5, 3.0, 2.0, 0.2
 #: the same: where the noise of a pair of CODES codes each, summed over its table, is less than this share of the rows.
 ROOM_SHARE, MOST_ROOM, CODES = 0.9, 3.0, 32
 
+#: Share of the rows that a column may have lost, at most, for a look at several columns at once.
+MOST_TOGETHER = 0.5
+
 #: The share of the whole budget (of mu**2) that trains the critics of declared targets, and the steps of each.
 ADVERSARY_SHARE = 0.2
 ADVERSARY_STEPS = 4
@@ -217,23 +220,22 @@ def parts_of_looks(
         needs.append(min(need * (room if is_category else 1.0), enough) if reach > threshold else 0.0)
     of_categories = [need for need, is_category in zip(needs, are_categories, strict=True) if is_category]
     wanted, of_numbers = sum(of_categories), sum(needs) - sum(of_categories)
-    if are_together:  # a column of which a look is of doubtful use would take weight from rows of the others
-        is_sure = [
-            need and each and OF_USE * n * math.sqrt(room) > threshold * max(number - noise_stddev, 1.0)
-            for need, each, n, number in zip(needs, are_categories, lost, numbers, strict=True)
-        ]
-        if any(is_sure):
-            needs = [
-                need if sure or not each else 0.0
-                for need, sure, each in zip(needs, is_sure, are_categories, strict=True)
-            ]
-        of_categories = [need for need, each in zip(needs, are_categories, strict=True) if each]
+    if are_together:
         wanted = max(of_categories, default=0.0)
         needs = [wanted if need and each else need for need, each in zip(needs, are_categories, strict=True)]
     share = {True: min(1.0, room / max(wanted + NUMBERS_WEIGHT * of_numbers, 1e-9))}
     left = min(room - share[True] * wanted, 1.0)
     share[False] = min(1.0, left / max(of_numbers, 1e-9))
     return [need * share[kind] for need, kind in zip(needs, are_categories, strict=True)]
+
+
+def look_together(parts: Sequence[float], lost: Sequence[float], n_rows: float) -> bool:
+    """Return true if one look is better than several at columns of categories with such parts and lost rows.
+
+    One that lost most rows, as names do, would take weight from nearly all rows of the others.
+    """
+    of_use = [rows for part, rows in zip(parts, lost, strict=True) if part]
+    return len(of_use) > 1 and max(of_use) <= MOST_TOGETHER * n_rows
 
 
 def with_coarser(parts: Sequence[float], n_columns: int, room: float = 1.0) -> tuple[list[float], float]:

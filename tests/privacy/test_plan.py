@@ -13,6 +13,7 @@ from tabgan.privacy.plan import (
     ADVERSARY_STEPS,
     DISCOVERY_DELTA_SHARE,
     SHARES,
+    look_together,
     make_plan,
     parts_of_looks,
 )
@@ -171,13 +172,14 @@ def test_numbers_give_way_to_categories(lost, are_categories, expected):
     assert parts == pytest.approx(expected, rel=0.1)
 
 
-def test_one_look_for_all_gives_each_the_whole_part_and_leaves_out_one_of_doubtful_use():
+def test_one_look_for_all_gives_each_the_whole_part_where_lost_rows_overlap_little():
     together = {"room": 1.0, "are_together": True}
     parts = parts_of_looks([2_500, 1_500], [50, 30], 1.0, 10_000, 50.0, **together)
     assert parts == pytest.approx([1.0, 1.0])
-    lost, numbers = [2_500, 9_900], [50, 620]  # names with 16 rows each, and 17 if two deviations fewer
-    assert parts_of_looks(lost, numbers, 20.0, 10_000, 50.0, **together) == pytest.approx([1.0, 0.0])
-    assert parts_of_looks([9_900], [620], 20.0, 10_000, 50.0, **together) == pytest.approx([0.51], abs=0.02)
+    assert look_together(parts, [2_500, 1_500], 10_000)
+    assert not look_together([1.0, 0.4], [2_500, 9_900], 10_000)  # names, whose rows are those of all others
+    assert look_together([1.0, 1.0, 0.0], [2_500, 1_500, 9_900], 10_000)
+    assert not look_together([1.0, 0.0], [2_500, 1_500], 10_000)
 
 
 def test_looks_take_more_where_pairs_are_measured_well_all_the_same():

@@ -34,7 +34,7 @@ from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.doors.contributions import units_of
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.events import GAUSSIAN, GAUSSIAN_THRESHOLD, RECURRENCE, Release, sensitivity_of
-from tabgan.privacy.plan import Plan, Stage, coarser_noise, parts_of_looks, with_coarser
+from tabgan.privacy.plan import Plan, Stage, coarser_noise, look_together, parts_of_looks, with_coarser
 from tabgan.privacy.released import (
     N_ROWS,
     ReleasedColumn,
@@ -406,12 +406,15 @@ class _Door:
         rows, numbers = list(lost.values()), list(others.values())
         room = self.plan.room_for_looks(n_rows, len(self.rows.header.columns))
         n_coarser = sum(asked[name].most_coarser > 0 for name in lost)
-        parts = parts_of_looks(rows, numbers, doubt, n_rows, threshold, are_categories, room, not n_coarser)
-        parts, coarser = with_coarser(parts, n_coarser, room)
+        ask = partial(parts_of_looks, rows, numbers, doubt, n_rows, threshold, are_categories, room)
+        parts = ask()
         chosen = {n: part for n, part in zip(lost, parts, strict=True) if part and asked[n].is_discovered}
-        if len(chosen) > 1 and not n_coarser:
+        is_one = not n_coarser and look_together(list(chosen.values()), [lost[n] for n in chosen], n_rows)
+        parts, coarser = with_coarser(ask(are_together=is_one), n_coarser, room)
+        if is_one:
+            part = max(parts[place] for place, name in enumerate(lost) if name in chosen)
             first = {name: known for name in chosen if isinstance(known := found[name], ReleasedColumn)}
-            after |= self._look_together(asked, first, lost, noise / math.sqrt(max(chosen.values())))
+            after |= self._look_together(asked, first, lost, noise / math.sqrt(part))
         for name, part in zip(lost, parts, strict=True):
             column, known, closer = asked[name], found[name], noise / math.sqrt(part) if part else 0.0
             if after[name] is not known:  # together with others

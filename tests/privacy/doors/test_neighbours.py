@@ -1078,7 +1078,7 @@ RELEASES = {
 def lone_category(*, is_entity: bool) -> Case:
     """Return a table of two columns with lost categories, of which the unit has one in all of its rows."""
     k = 3 if is_entity else 1
-    own = [*["Ulm"] * 90, *(f"village {i // k}" for i in range(60 * k))]
+    own = [*["Ulm"] * 90 * k, *(f"village {i // k}" for i in range(60 * k))]
     n = len(own)
     df = pd.DataFrame({"a": [*own, *["odd"] * k], "b": [*own[::-1], *[None] * k]}, dtype=object)
     if is_entity:
