@@ -22,6 +22,7 @@ from tabgan.privacy.doors.dpsgd import HELD_OUT
 from tabgan.privacy.plan import (
     ADVERSARY_SHARE,
     DISCOVERY_DELTA_SHARE,
+    MOST_ROOM,
     ON_REQUEST,
     SHARES,
     UNTYPED_KINDS_SHARE,
@@ -134,6 +135,8 @@ def test_the_shares_of_the_budget_are_the_plans():
     least = 1 - sum(SHARES.values()) + SHARES["kinds"] - UNTYPED_KINDS_SHARE
     most = 1 - SHARES["rows"] - SHARES["one_way"] - SHARES["selection"]
     assert told["pairs"] == [int(100 * least) / 100, int(100 * most) / 100]
+    assert MOST_ROOM == 3
+    assert f"the pairs have {100 * (least - 2 * SHARES['rare']):.0f}% at least" in page
     assert ADVERSARY_SHARE == 0.2
     text = " ".join(page.split())
     assert "The critic of a declared target gets 20% of it." in text
