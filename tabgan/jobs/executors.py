@@ -44,6 +44,9 @@ Outcome = JobResult | FinishedJob | JobFailure
 #: The exit code of a release that a gate refuses; scripts can tell it from that of a failed job.
 GATE_REFUSES = 3
 
+#: Beginning of the note on an interrupted job whose checkpoint is there.
+KEPT = "Its checkpoint"
+
 #: Jobs that one process runs before another takes its place, so that memory does not grow with their number.
 JOBS_A_PROCESS = 100
 
@@ -188,6 +191,10 @@ def outcome_of(job: Job, progress: Progress | None = None) -> Outcome:
     """Return the outcome of a job that is run."""
     try:
         return run_job(job, progress=progress)
+    except KeyboardInterrupt as error:
+        if job.resumes_from is not None and job.resumes_from.exists():
+            error.add_note(f"{KEPT} {str(job.resumes_from)!r} is kept: the same command resumes from it.")
+        raise
     except Exception as error:  # any error: the next job must still run
         return JobFailure(job.name, describe_error(error), trace_of(error))
 

@@ -14,6 +14,7 @@ from tabgan.jobs.executors import (
     Watcher,
     describe_error,
     exit_code,
+    outcome_of,
     trace_of,
 )
 from tabgan.jobs.loading import load_jobs
@@ -107,6 +108,21 @@ class TestLocal(ExecutorContract):
         with pytest.raises(KeyboardInterrupt):
             self.executor.run(jobs)
         assert not (tmp_path / "out").exists()
+
+
+def test_an_interrupt_names_the_checkpoint_from_which_the_same_command_resumes(jobs, monkeypatch, tmp_path):
+    def stop(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tabgan.jobs.executors.run_job", stop)
+    job, place = jobs[0], tmp_path / "begun.checkpoint"
+    for is_there in (False, True):
+        if is_there:
+            place.mkdir()
+        with pytest.raises(KeyboardInterrupt) as raised:
+            outcome_of(replace(job, checkpoint=place))
+        notes = getattr(raised.value, "__notes__", [])
+        assert [str(place) in note and "resumes from it" in note for note in notes] == [True] * is_there
 
 
 class TestDescribe:
