@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
@@ -102,8 +103,7 @@ def evaluate(
     target = target if target is not None else schema.target if schema is not None else None
     tables = prepare(real, holdout, synthetic, schema)
     entity = None if schema is None else schema.entity
-    units = pd.factorize(real[entity])[0] if entity in real else None
-    holdout_units = pd.factorize(holdout[entity], use_na_sentinel=False)[0] if entity in holdout else None
+    units, holdout_units = (_units(table, entity) for table in (real, holdout))
     if tables.unreadable and refuses_unreadable:
         raise DataError(f"evaluate: {why_void(tables.unreadable)}. Give both the same dtype.")
     overlap = overlap_of(tables)
@@ -158,6 +158,11 @@ def evaluate(
         unshown=found.unshown,
         overlap=overlap,
     )
+
+
+def _units(table: pd.DataFrame, entity: str | None) -> np.ndarray | None:
+    """Return the ``(rows,)`` numbers of the people behind a table's rows; ``None`` if each row is one's only."""
+    return pd.factorize(table[entity], use_na_sentinel=False)[0] if entity in table else None
 
 
 def _run(steps: Sequence[Callable[[], Findings | tuple[Metric, ...]]], report: Progress) -> Findings:
