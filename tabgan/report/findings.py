@@ -91,15 +91,15 @@ _NOT_CLAIMED = Finding(
 def percent(part: float | None) -> str:
     """Return a share as readable text: only 0 and 1 become 0% and 100%; a dash for none.
 
-    >>> percent(0.1234), percent(0.0), percent(0.0001), percent(0.99999), percent(None)
-    ('12.3%', '0%', '<0.1%', '>99.9%', '–')
+    >>> percent(0.1234), percent(0.0), percent(0.0001), percent(-0.0001), percent(0.99999), percent(None)
+    ('12.3%', '0%', '<0.1%', '>−0.1%', '>99.9%', '–')
     """
     if part is None or not math.isfinite(part):
         return "–"
     if abs(part) < 1e-9 or part == 1:  # the lower end of an interval misses 0 by rounding
         return f"{100 * part:.0f}%"
-    if 0 < part < 0.0005:
-        return "<0.1%"
+    if 0 < abs(part) < 0.0005:
+        return "<0.1%" if part > 0 else ">−0.1%"
     return ">99.9%" if 0.9995 <= part < 1 else f"{100 * part:.1f}%".replace("-", "−")
 
 
