@@ -19,7 +19,7 @@ from tabgan.errors import AuditError, ConfigError, PrivacyError
 from tabgan.privacy.doors import dpsgd, mechanisms
 from tabgan.privacy.doors.contributions import BoundedTable, units_of
 from tabgan.privacy.doors.dpsgd import PrivateSteps
-from tabgan.privacy.doors.marginals import _Tables
+from tabgan.privacy.doors.marginals import PairTables
 from tabgan.privacy.doors.release import _Door
 from tabgan.privacy.events import cost_of
 from tabgan.privacy.plan import ADVERSARY_BATCH, ADVERSARY_STEPS, make_plan
@@ -210,7 +210,7 @@ class TestNegativeControls:
     @pytest.mark.parametrize(
         ("owner", "name", "found"),
         [
-            pytest.param(_Tables, "_release", "canaries in counts: separation", marks=pytest.mark.slow),
+            pytest.param(PairTables, "_release", "canaries in counts: separation", marks=pytest.mark.slow),
             (_Door, "_release", "a fit's histograms: noise over charged noise"),
         ],
     )

@@ -48,7 +48,7 @@ def test_a_full_disk_leaves_nothing(model, tmp_path, monkeypatch, step, error):
 
 
 def test_a_model_in_no_ledger_has_no_input_key(model, tmp_path):
-    with pytest.raises(ConfigError, match="whose fit stands in none"):
+    with pytest.raises(ConfigError, match="whose fit is in none"):
         made_of(model, tmp_path / "people", input_key=tmp_path / "key.json")
     assert list(tmp_path.iterdir()) == []
 

@@ -19,7 +19,7 @@ def completed(words, shell="bash"):
 
 def test_commands_and_options():
     assert completed("tabgan sche") == ["schema"]
-    assert completed("tabgan schema i") == ["import", "infer"]
+    assert completed("tabgan schema i") == ["infer", "import"]
     assert completed("tabgan fit --eps") == ["--epsilon", "--epsilon-cap"]
 
 

@@ -19,7 +19,7 @@ class TestMetric:
     def test_a_value_or_a_reason(self):
         metric = metric_of(ONE, Figure(0.5))
         for changes in ({"value": None}, {"reason": "why"}):
-            with pytest.raises(ValueError, match="either a value or the reason"):
+            with pytest.raises(ValueError, match="either a value or a reason"):
                 dataclasses.replace(metric, **changes)
 
     @pytest.mark.parametrize("value", [math.nan, math.inf])

@@ -117,11 +117,8 @@ def _threshold_mechanism(noise_stddev: float, delta: float, max_rows: int, n_col
     )
     scale = noise_stddev * GRID
     threshold = math.ceil(threshold_for(noise_stddev, delta / n_columns, max_rows) * GRID)
-    unit = (
-        max_rows * n_columns,
-        float(max_rows * GRID),
-        float(max_rows * GRID),
-    )  # categories, L2 and largest change of counts
+    moved = float(max_rows * GRID)
+    unit = (max_rows * n_columns, moved, moved)  # categories, L2 and largest change of counts
     for raised in range(_RAISES + 1):
         mechanism = dp.m.make_gaussian_threshold(*space, scale=scale, threshold=threshold)
         _, delta_spent = mechanism.map(unit)

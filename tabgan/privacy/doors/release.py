@@ -247,9 +247,8 @@ class _Door:
         for name, span in spans.items():
             column = settled[name]
             if has_range(column) and column.bounds is None:
-                settled[name], share = (
-                    column.with_room_for(span.largest) if name in self.open else (column, 1.0)
-                )
+                room = column.with_room_for(span.largest)
+                settled[name], share = room if name in self.open else (column, 1.0)
                 spans[name] = span.scaled(share) if span.is_seen else span
                 self.axes[name] = tuple(math.floor(end * share) for end in coarse[name][[0, -1]])
         stages: tuple[Stage, ...] = ("zoom", "closer")
@@ -459,10 +458,8 @@ class _Door:
             if column is None:
                 break
             closed, own = column.closed(), noise * coarser_noise(len(column.levels))
-            more = (
-                self._discover(column, COARSER, own) if closed is None else self._count(closed.encoder(), own)
-            )
-            found = combined(found, more)
+            look = self._count(closed.encoder(), own) if closed else self._discover(column, COARSER, own)
+            found = combined(found, look)
         return found
 
     def _n_values(self, column: Column) -> np.ndarray:
