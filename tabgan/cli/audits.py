@@ -68,8 +68,7 @@ def audit(
     Exit code 1 means that a claim does not hold. Exit code 0 proves nothing.
     """
     with exits(debug):
-        if output is not None:
-            check_output(output, force, may_print=True)
+        check_output(output, force, may_print=True)
 
         given: dict[str, Any] = {
             "epsilon": epsilon,

@@ -29,7 +29,7 @@ from tabgan.cli.parts import (
     is_quiet,
     say,
     watcher_on_stderr,
-    write_or_print,
+    write_editor_schema,
 )
 
 if TYPE_CHECKING:
@@ -186,13 +186,8 @@ def _write_run(folder: Path, summary: dict[str, Any], outcomes: list[Outcome]) -
 def jobs_json_schema(output: TextOutput = None, force: Force = False, debug: Debug = False) -> None:
     """Write the JSON Schema of a file of jobs, by which editors complete and check it."""
     with exits(debug):
-        if output is not None:
-            check_output(output, force)
+        check_output(output, force)
 
         from tabgan.jobs.file_schema import file_schema
 
-        name = "jobs.schema.json" if output is None else output.name
-        text = json.dumps(file_schema(), indent=1) + "\n"
-        write_or_print(
-            text, output, f"begin a file of jobs with the line # yaml-language-server: $schema={name}"
-        )
+        write_editor_schema(file_schema(), output, "jobs.schema.json", "a file of jobs")

@@ -184,15 +184,15 @@ def is_printed(path: Path) -> bool:
     return str(path) == "-"
 
 
-def check_output(path: Path, force: bool, *, may_print: bool = False) -> None:
+def check_output(path: Path | None, force: bool, *, may_print: bool = False) -> None:
     """Raise unless a file can be written there; without ``force`` also if one exists.
 
     Args:
-        path: The file.
+        path: The file; ``None`` for none.
         force: Flag: it may be replaced.
         may_print: Flag: ``-`` stands for the standard output.
     """
-    if may_print and is_printed(path):
+    if path is None or (may_print and is_printed(path)):
         return
     io.check_writable(path.parent, "--output")
     if path.is_dir():
@@ -207,4 +207,17 @@ def write_or_print(text: str, output: Path | None, said: str) -> None:
         typer.echo(text, nl=False)
     else:
         io.write_text(text, output)
-        typer.echo(f"{output}: {said}")
+        say(f"{output}: {said}")
+
+
+def write_editor_schema(schema: Mapping[str, object], output: Path | None, name: str, of: str) -> None:
+    """Write a JSON Schema for editors, or print it, and say how a file names it.
+
+    Args:
+        schema: The JSON Schema.
+        output: The file; ``None`` prints it.
+        name: Its usual name.
+        of: The kind of file that it describes, such as ``"a schema"``.
+    """
+    line = f"# yaml-language-server: $schema={name if output is None else output.name}"
+    write_or_print(json.dumps(schema, indent=1) + "\n", output, f"begin {of} with the line {line}")

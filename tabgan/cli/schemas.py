@@ -32,6 +32,7 @@ from tabgan.cli.parts import (
     is_printed,
     say,
     watcher_on_stderr,
+    write_editor_schema,
     write_or_print,
 )
 
@@ -111,8 +112,7 @@ def infer(
             max_rows=max_rows,
         )
         output = None if output is not None and is_printed(output) else output
-        if output is not None:
-            check_output(output, force)
+        check_output(output, force)
         form = options.given_form(separator, decimal, encoding, na_value)
         opened = options.open_source(source, None, form, query, table, sheet, format)
         given: Any = {"targets": target or (), "untyped_text": opened.untyped_text}
@@ -124,12 +124,7 @@ def infer(
             said = "a draft. Edit it before use: a fit takes everything in it as public."
         else:
             draft, said = _private_draft(opened, budget, given)
-        text = draft.to_yaml()
-        if output is None:
-            typer.echo(text, nl=False)
-        else:
-            io.write_text(text, output)
-            say(f"{output}: {said}")
+        write_or_print(draft.to_yaml(), output, said)
         if checkpoint is not None:
             from tabgan.fitting.checkpoint import discard
 
@@ -204,8 +199,7 @@ def import_metadata(
 ) -> None:
     """Draft a schema from SDV's metadata, for you to check and edit. Names on stderr what it cannot take over."""
     with exits(debug):
-        if output is not None:
-            check_output(output, force)
+        check_output(output, force)
         text = tabgan.Schema.from_sdv(io.check_readable(metadata, "METADATA"), table=table).to_yaml()
         write_or_print(
             text, output, "a draft. Check it, then remove the key drafted: a fit takes all in it as public."
@@ -224,8 +218,7 @@ def export_metadata(
 ) -> None:
     """Write a schema as SDV's metadata of one table. Names on stderr what it has no place for."""
     with exits(debug):
-        if output is not None:
-            check_output(output, force)
+        check_output(output, force)
         declared = tabgan.Schema.from_yaml(io.check_readable(schema, "SCHEMA"))
         given: Any = version
         metadata = declared.to_sdv(version=given)
@@ -236,11 +229,8 @@ def export_metadata(
 def schema_json_schema(output: TextOutput = None, force: Force = False, debug: Debug = False) -> None:
     """Write the JSON Schema of a schema's YAML file, by which editors complete and check it."""
     with exits(debug):
-        if output is not None:
-            check_output(output, force)
+        check_output(output, force)
 
         from tabgan.table.editor import editor_schema
 
-        name = "schema.json" if output is None else output.name
-        text = json.dumps(editor_schema(), indent=1) + "\n"
-        write_or_print(text, output, f"begin a schema with the line # yaml-language-server: $schema={name}")
+        write_editor_schema(editor_schema(), output, "schema.json", "a schema")
