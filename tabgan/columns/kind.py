@@ -56,7 +56,7 @@ class Ballot(NamedTuple):
         label_of: One function of many ballots that stand together, which returns the label of the one that holds a
             value, ``None`` if none does: it is quicker than to ask each.
         reads: Labels of further ballots that the column keeps the values of; ``None`` for every one.
-        same_as: Label of a ballot that makes the same column; ``""`` if nothing is.
+        same_as: Label of a ballot that makes the same column; ``""`` if none does.
         weight: Columns that are expected to be like this before the vote, beside one of numerals.
         is_untyped: True if nothing is held unless text may stand for other values.
         is_fallback: True if an unclear vote may lead here.

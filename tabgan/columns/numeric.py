@@ -17,13 +17,13 @@ from tabgan.columns.lattice import LIMIT, LatticeColumn, LatticeEncoder, Precisi
 from tabgan.columns.multiples import COMMON, DECIMALS_OF, LEAST_DECIMALS, PARTS, coarsest, common_step
 from tabgan.columns.values import (
     Dtype,
-    are_widened,
     dtype_ends,
     float_of,
     floats,
     holds_integers,
     integer_bits,
     is_text,
+    narrowed,
     objects,
     short_float,
     shortest,
@@ -223,17 +223,19 @@ class Numeric(LatticeColumn):
         return self if self.has_precision else self.with_(decimals=self._most_decimals)
 
     def precision_counts(self, series: pd.Series) -> np.ndarray:
-        values = self.read(series)
-        form = None if self.format is None else numerals.form_of(self.format)
-        if form is not None and not form.mantissa and is_text(series):  # $5.00 has two
+        form = numerals.form_of(self.format) if self.format is not None and is_text(series) else None
+        if form is not None and not form.mantissa:  # $5.00 has two
+            values = self.read(series)
             texts = [
                 text for text, value in zip(objects(series), values, strict=True) if not math.isnan(value)
             ]
             written = [form.decimals(text) if isinstance(text, str) else 0 for text in texts]
             places = [PARTS.index(10**d) if 10**d in PARTS else len(PARTS) for d in written]
             return np.bincount(np.array(places, dtype=np.int64), minlength=2 * _N_PARTS)
-        present, widened = ~np.isnan(values), are_widened(series)
-        needed = coarsest(values, short_float(pd.api.types.pandas_dtype(self.dtype or "float64")))
+        short = short_float(pd.api.types.pandas_dtype(self.dtype or "float64"))
+        values, widened = narrowed(series)
+        values = shortest(values, short) if form is None else self.read(series)
+        present, needed = ~np.isnan(values), coarsest(values, short)
         needed[widened] = coarsest(values[widened], np.dtype(np.float32)) + _N_PARTS
         return np.bincount(needed[present], minlength=2 * _N_PARTS)
 

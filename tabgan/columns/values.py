@@ -76,31 +76,26 @@ def floats(series: pd.Series) -> np.ndarray:
 
     Text is read as Python reads a number, for tables that come as text. A float of less than double precision is the
     shortest decimal that it stands for, as a CSV would hold it: 0.1, and not 0.10000000149; so is one that was widened
-    to double precision, see :func:`are_widened`.
+    to double precision, see :func:`narrowed`.
     """
-    values = _stored(series)
-    is_widened = _is_widened(values)
-    if is_widened.any():
-        values[is_widened] = shortest(values[is_widened], np.dtype(np.float32))
-    return values
+    return narrowed(series)[0]
 
 
-def are_widened(series: pd.Series) -> np.ndarray:
-    """Return ``(rows,)`` true for numbers of double precision that were floats of single precision before.
+def narrowed(series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Return the numbers of :func:`floats`, and ``(rows,)`` true for those that were floats of single precision before.
 
     Statistical programs store 2.04 as a float of 32 bits; widened to 64 it is 2.0399999618530273. Each cell is judged
     by itself: a float of 32 bits holds it, up to what 15 digits of a CSV lose, and no decimal of nine places is it. Any
     other is taken for one once in a million times, and then moves by less than one part in ten million.
     """
-    return _is_widened(_stored(series))
-
-
-def _is_widened(values: np.ndarray) -> np.ndarray:
+    values = _stored(series)
     with np.errstate(over="ignore", invalid="ignore"):  # a warning would tell of a value
         off = np.abs(values.astype(np.float32).astype(np.float64) - values)
         is_single: np.ndarray = off <= _WRITTEN * np.abs(values)
     is_single[is_single] = values[is_single].round(9) != values[is_single]
-    return is_single
+    if is_single.any():
+        values[is_single] = shortest(values[is_single], np.dtype(np.float32))
+    return values, is_single
 
 
 def _stored(series: pd.Series) -> np.ndarray:

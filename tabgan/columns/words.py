@@ -99,6 +99,11 @@ class _Seen:
         return least
 
 
+def is_word(value: object) -> bool:
+    """Return true for a public word."""
+    return isinstance(value, str) and value in _PLACES
+
+
 def are_found(counts: np.ndarray, noise_stddev: float) -> np.ndarray:
     """Return ``(words,)`` true for the words that a column has, as far as their noisy counts tell.
 

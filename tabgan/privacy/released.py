@@ -18,7 +18,7 @@ from tabgan.columns.keys import typed
 from tabgan.columns.occupied import LIKELY
 from tabgan.columns.spans import Repeated
 from tabgan.columns.vote import Verdict
-from tabgan.columns.words import WORDS, are_found
+from tabgan.columns.words import are_found, is_word
 from tabgan.errors import ConfigError
 from tabgan.privacy.plan import Plan
 from tabgan.schema import Schema
@@ -215,10 +215,10 @@ def combined(first: ReleasedColumn, closer: ReleasedColumn) -> ReleasedColumn:
         for key, count in zip(keys, found.counts[:-1], strict=True):
             counts.setdefault(key, []).append((float(count), found.noise_stddev**-2.0))
     doubt = LIKELY * first.noise_stddev if closer.noise_stddev < first.noise_stddev else 0.0
-    known = {("str", word) for word in WORDS}.difference(
-        (type(value).__name__, value) for value in closer.encoder.column.listed
-    )
-    counts = {key: each for key, each in counts.items() if key not in known or each[0][0] > doubt}
+    sure = {(type(value).__name__, value) for value in closer.encoder.column.listed}
+    counts = {
+        key: each for key, each in counts.items() if key in sure or not is_word(key[1]) or each[0][0] > doubt
+    }
     mean = {key: sum(n * w for n, w in each) / sum(w for _, w in each) for key, each in counts.items()}
     n_missing = mean.pop(("", ""))
     keys = sorted(mean)
@@ -230,7 +230,7 @@ def combined(first: ReleasedColumn, closer: ReleasedColumn) -> ReleasedColumn:
 def sure_values(found: ReleasedColumn) -> list[Any]:
     """Return the categories of a discovery but for public words that are in doubt."""
     listed, doubt = found.encoder.column.listed, LIKELY * found.noise_stddev
-    return [v for v, n in zip(listed, found.counts[1:-1], strict=True) if n > doubt or v not in WORDS]
+    return [v for v, n in zip(listed, found.counts[1:-1], strict=True) if n > doubt or not is_word(v)]
 
 
 def found_together(

@@ -294,7 +294,7 @@ def _why(series: pd.Series, drafted: Column, untyped_text: bool) -> str:
 
 
 def _loss(df: pd.DataFrame, column: Column, untyped_text: bool) -> str:
-    """Return the likely loss of a column in words; ``""`` if nothing is."""
+    """Return the likely loss of a column in words; ``""`` if it likely has none."""
     series = df[column.name]
     if untyped_text and is_text(series):
         series = read_text(df[[column.name]], [column.with_table_dtype(str(series.dtype), True)])[column.name]

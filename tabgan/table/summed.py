@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -216,8 +217,9 @@ class Rows(ABC):
             for place, (name, categories) in enumerate(of.items()):
                 present = frame[name].notna().to_numpy(dtype=bool)
                 own = typed(categories(frame[name][present]))
-                counts[place, present] = [key not in known[name] for key in own]
-                keys.append([key for key in own if key not in known[name]])
+                is_open = [key not in known[name] for key in own]
+                counts[place, present] = is_open
+                keys.append(list(compress(own, is_open)))
             own_weights = weights[counts.sum(0)]
             for column, own, is_counted in zip(found, keys, counts, strict=True):
                 add_keys(column, own, own_weights[is_counted], (0, 1))
