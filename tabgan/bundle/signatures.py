@@ -295,7 +295,8 @@ def check_model(folder: Path, authority: Path | None = None) -> str:
     Raises:
         BundleError: the signature is not of these files by the bundle's key, or no authority certified it.
     """
-    chain = _chain(folder / MODEL_SIGNATURE)
+    path = folder / MODEL_SIGNATURE
+    chain = _chain(path) if path.is_file() else []
     if authority is None and chain:
         return "not checked without --ca, the certificate of its signer's authority; its digest is in the manifest"
     if authority is not None and not chain:
@@ -315,7 +316,7 @@ def check_model(folder: Path, authority: Path | None = None) -> str:
                 verifier.use_elliptic_key_verifier(public_key=folder / PUBLIC_KEY)
             else:
                 verifier.use_certificate_verifier(certificate_chain=[authority])
-            verifier.verify(folder, folder / MODEL_SIGNATURE)
+            verifier.verify(folder, path)
     except Exception as error:  # of several libraries, of many types
         by = (
             f"the key in {PUBLIC_KEY}"
