@@ -293,7 +293,8 @@ def check_model(folder: Path, authority: Path | None = None) -> str:
             a signature whose key is known by other ways.
 
     Raises:
-        BundleError: the signature is not of these files by the bundle's key, or no authority certified it.
+        BundleError: the signature is not of these files by the bundle's key, or no authority certified it, or that
+            cannot be checked here.
     """
     path = folder / MODEL_SIGNATURE
     chain = _chain(path) if path.is_file() else []
@@ -307,7 +308,9 @@ def check_model(folder: Path, authority: Path | None = None) -> str:
         raise BundleError(f"{MODEL_SIGNATURE}: its certificate is not of the key in {PUBLIC_KEY}.")
     try:
         verifier = _model_signing("verifying").Config()
-    except ConfigError:
+    except ConfigError as error:
+        if authority is not None:
+            raise BundleError(f"{MODEL_SIGNATURE}: no certificate can be checked. {error}") from None
         return "not checked, since model-signing cannot be imported; its digest is in the manifest"
     try:
         with warnings.catch_warnings():

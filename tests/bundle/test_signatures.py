@@ -273,6 +273,19 @@ def test_a_bundle_signed_with_a_certificate(copy, authority, tmp_path):
         verify(copy, authority=root).raise_if_failed()
 
 
+def test_an_authority_that_cannot_be_asked_is_no_success(copy, authority, monkeypatch):
+    pytest.importorskip("model_signing")
+    chained, root = authority
+    seal_again(copy, chained(MAKERS["nist"]()))
+
+    def missing(module):
+        raise ConfigError("model-signing cannot be imported.")
+
+    monkeypatch.setattr("tabgan.bundle.signatures._model_signing", missing)
+    with pytest.raises(BundleError, match="no certificate can be checked"):
+        verify(copy, authority=root).raise_if_failed()
+
+
 def test_a_chain_of_another_key_than_the_manifests(copy, authority, resealed):
     pytest.importorskip("model_signing")
     chained, root = authority
