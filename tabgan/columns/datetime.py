@@ -16,7 +16,16 @@ from tabgan._util.yaml import key_of
 from tabgan.columns import rounding, spellings
 from tabgan.columns.cycles import Cycle, clock_cycles
 from tabgan.columns.formats import compiled
-from tabgan.columns.kind import DATES, DATETIMES, TEXT, Ballot, Column, check_objects, is_text_dtype
+from tabgan.columns.kind import (
+    DATES,
+    DATETIMES,
+    TEXT,
+    ZONED_DATETIMES,
+    Ballot,
+    Column,
+    check_objects,
+    is_text_dtype,
+)
 from tabgan.columns.lattice import LatticeColumn, LatticeEncoder, Precision
 from tabgan.columns.values import Dtype, ahead_of_utc, declared_moment, moments, objects, seconds
 from tabgan.errors import ConfigError, DataError, SchemaError
@@ -97,8 +106,7 @@ class Datetime(LatticeColumn):
         """The zone of the column's wall clock; ``None`` if it has none."""
         if self.format is not None:
             return dt.UTC if compiled(self.format).is_utc else None
-        resolved = pd.api.types.pandas_dtype(self.dtype or "object")
-        return resolved.tz if isinstance(resolved, pd.DatetimeTZDtype) else None
+        return _zone_of(pd.api.types.pandas_dtype(self.dtype or "object"))
 
     @property
     def has_lossy_text(self) -> bool:
@@ -261,9 +269,13 @@ class Datetime(LatticeColumn):
 
     @property
     def takes(self) -> frozenset[str]:
-        return frozenset((TEXT,) if self.format else (DATES, DATETIMES))
+        if self.format:
+            return frozenset((TEXT,))
+        return frozenset((DATES, DATETIMES) if self.zone is None else (DATES, DATETIMES, ZONED_DATETIMES))
 
     def advice(self, found: frozenset[str]) -> str:
+        if found == {ZONED_DATETIMES}:
+            return "Declare a dtype with a zone, such as 'datetime64[ns, UTC]'."
         return "Set format, such as '%Y-%m-%d'." if found == {TEXT} else super().advice(found)
 
     def check_output(self) -> None:
@@ -352,12 +364,9 @@ class DatetimeEncoder(LatticeEncoder):
         return bool((found == self.column.seconds_of(lattice)).all())
 
     def repeat(self, value: object, n_rows: int) -> pd.Series:
-        resolved = pd.api.types.pandas_dtype(self.dtype)
-        is_aware = isinstance(value, dt.datetime) and value.tzinfo is not None
-        if is_aware and isinstance(
-            resolved, pd.DatetimeTZDtype
-        ):  # distinguish an hour that the clock shows twice
-            exact = pd.Timestamp(value).tz_convert(resolved.tz)
+        zone = _zone_of(pd.api.types.pandas_dtype(self.dtype))
+        if zone is not None and isinstance(value, dt.datetime) and value.tzinfo is not None:
+            exact = pd.Timestamp(value).tz_convert(zone)  # distinguishes an hour that the clock shows twice
             return pd.Series([exact] * n_rows, name=self.name).astype(self.dtype)
         return super().repeat(value, n_rows)
 
@@ -367,7 +376,7 @@ class DatetimeEncoder(LatticeEncoder):
         if self.column.format is not None:
             written = compiled(self.column.format).write(self.column.seconds_of(lattice))
             return pd.Series(written, dtype=object)
-        zone = resolved.tz if isinstance(resolved, pd.DatetimeTZDtype) else _arrow_zone(resolved)
+        zone = _zone_of(resolved)
         if zone is not None:
             return found.dt.tz_localize(
                 zone, ambiguous=np.ones(len(found), bool), nonexistent="shift_forward"
@@ -385,9 +394,11 @@ def _open(cls: type[Datetime], **known: Any) -> Callable[[str, str], Datetime]:
     return lambda name, dtype: cls(name=name, dtype=dtype, **known)
 
 
-def _arrow_zone(dtype: Dtype) -> str | None:
-    """Return the time zone of Arrow's moments; ``None`` for any other dtype."""
-    return getattr(getattr(dtype, "pyarrow_dtype", None), "tz", None)
+def _zone_of(dtype: Dtype) -> dt.tzinfo | None:
+    """Return the time zone of the moments of pandas or Arrow; ``None`` for any other dtype."""
+    name = getattr(getattr(dtype, "pyarrow_dtype", None), "tz", None)
+    known = dtype if name is None else pd.DatetimeTZDtype(tz=name)
+    return known.tz if isinstance(known, pd.DatetimeTZDtype) else None
 
 
 def _is_datetime(value: Any, _: bool) -> bool:

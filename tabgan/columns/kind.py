@@ -30,15 +30,9 @@ from tabgan.errors import ConfigError, DataError, SchemaError
 Scalar = bool | int | float | str
 
 #: Types of the cells of a column; one column holds values of one of them.
-TEXT, BOOLEANS, NUMBERS, DATETIMES, DATES, DURATIONS, TIMES = (
-    "text",
-    "booleans",
-    "numbers",
-    "datetimes",
-    "dates",
-    "durations",
-    "times of day",
-)
+TEXT, BOOLEANS, NUMBERS = "text", "booleans", "numbers"
+DATETIMES, DATES, DURATIONS, TIMES = "datetimes", "dates", "durations", "times of day"
+ZONED_DATETIMES, ZONED_TIMES = "datetimes with a time zone", "times of day with a time zone"
 
 
 #: Rows of a category, below which a draft calls it rare, and the share of rows with rare ones that it calls many.
@@ -450,7 +444,8 @@ class Column(BaseModel):
     @property
     def takes(self) -> frozenset[str]:
         """Types of cells that the column can be made of."""
-        return frozenset((TEXT, BOOLEANS, NUMBERS, DATETIMES, DATES, DURATIONS, TIMES))
+        moments = (DATETIMES, DATES, DURATIONS, TIMES, ZONED_DATETIMES, ZONED_TIMES)
+        return frozenset((TEXT, BOOLEANS, NUMBERS, *moments))
 
     def advice(self, found: frozenset[str]) -> str:
         """Return the end of a message about cells of types that the kind does not take."""

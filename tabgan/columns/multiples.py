@@ -30,6 +30,19 @@ _BY_CHANCE, _LEAST_WITH_OTHER = 100.0, 5
 _CLOSE, _CLOSE_SHARE = 1e-9, 4e-15
 
 
+def whole(places: np.ndarray, step: int, largest: int) -> np.ndarray:
+    """Return ``(rows,)`` whole multiples of a step: int64, or Python's own integers where 64 bits would wrap round.
+
+    Args:
+        places: ``(rows,)`` int64.
+        step: The step, 1 or more.
+        largest: The largest absolute value of a place of the column: the dtype must not follow from the rows drawn.
+    """
+    if step * largest <= np.iinfo(np.int64).max:
+        return places * step
+    return np.array([place * step for place in places.tolist()], dtype=object)
+
+
 def _is_made_of(values: np.ndarray, part: int, short: np.dtype | None) -> np.ndarray:
     """Return ``(values,)`` true for multiples of ``1 / part``: as floats for decimals, up to rounding for others."""
     with np.errstate(over="ignore", invalid="ignore"):  # a warning would tell of a value

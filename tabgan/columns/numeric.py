@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
-from tabgan.columns import numerals, rounding
+from tabgan.columns import multiples, numerals, rounding
 from tabgan.columns.kind import BOOLEANS, NUMBERS, TEXT, Ballot, Column, Domain, check_objects, is_text_dtype
 from tabgan.columns.lattice import LIMIT, LatticeColumn, LatticeEncoder, Precision
 from tabgan.columns.multiples import COMMON, DECIMALS_OF, LEAST_DECIMALS, PARTS, coarsest, common_step
@@ -507,10 +507,11 @@ class NumericEncoder(LatticeEncoder):
     def _decode(self, positions: np.ndarray, rng: np.random.Generator) -> np.ndarray | pd.Series:
         values = np.asarray(super()._decode(positions, rng))
         if self.exact is not None:
-            exact = self.exact[positions]
-            if values.dtype.kind == "i":
-                exact = np.rint(exact)
-            values = np.where(np.isnan(exact), values, exact).astype(values.dtype)
+            values, exact = values.copy(), self.exact[positions]
+            frequent = exact[~np.isnan(exact)]
+            values[~np.isnan(exact)] = (
+                frequent if values.dtype.kind == "f" else [*map(round, frequent.tolist())]
+            )
         if self.column.is_widened and values.dtype == np.float64:
             single = np.clip(values, *dtype_ends("float32")).astype(np.float32)
             return self._written(single.astype(np.float64))
@@ -544,7 +545,7 @@ class NumericEncoder(LatticeEncoder):
     def _from_lattice(self, lattice: np.ndarray) -> np.ndarray:
         kind = getattr(pd.api.types.pandas_dtype(self.dtype), "kind", "O")
         if self.column.step % 1 == 0 and kind != "f":
-            return lattice * int(self.column.step)
+            return multiples.whole(lattice, int(self.column.step), int(np.abs(self.edges).max()))
         return self.column._of_units(lattice)
 
 

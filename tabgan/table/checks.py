@@ -17,7 +17,18 @@ import numpy as np
 import pandas as pd
 
 from tabgan._util.validate import nearest
-from tabgan.columns.kind import BOOLEANS, DATES, DATETIMES, DURATIONS, NUMBERS, TEXT, TIMES, Column
+from tabgan.columns.kind import (
+    BOOLEANS,
+    DATES,
+    DATETIMES,
+    DURATIONS,
+    NUMBERS,
+    TEXT,
+    TIMES,
+    ZONED_DATETIMES,
+    ZONED_TIMES,
+    Column,
+)
 from tabgan.columns.values import Dtype, dtype_named, float_of, has_type, objects
 from tabgan.errors import DataError, SchemaError
 from tabgan.schema import Schema
@@ -38,6 +49,9 @@ _FAMILIES: tuple[tuple[str, type | tuple[type, ...]], ...] = (
 
 #: Columns of a table at most: a fit's time and memory grow with the square of their number.
 MAX_COLUMNS = 1_000
+
+#: Families of objects that say their time zone, which a column of objects cannot keep.
+_ZONED = {DATETIMES: ZONED_DATETIMES, TIMES: ZONED_TIMES}
 
 _PLAIN = {TEXT, BOOLEANS, NUMBERS}
 
@@ -96,6 +110,8 @@ def check_cells(
     if n_rows == 0:
         raise DataError("fit: expected a table with rows, got none.")
     families = {name: _check_column(parts(name), name) for name in header.columns}
+    for name in set(header.columns) - {column.name for column in schema}:
+        _check_zones(families[name], name)
     for column in schema:
         is_read = untyped_text and families[column.name] == {TEXT} and column.reads_from_text
         if column.dtype:
@@ -160,6 +176,23 @@ def _check_column(parts: Sequence[pd.Series], name: str) -> frozenset[str]:
             f"Column {name!r}: expected values of one kind, found {' and '.join(sorted(families))}. Convert it to one."
         )
     return families
+
+
+def _check_zones(families: frozenset[str], name: str) -> None:
+    """Raise unless a column that nobody declared can keep the time zones that its objects say.
+
+    Raises:
+        DataError: it cannot: cells would come back by the wall clock of each, without its zone.
+    """
+    advice = {
+        ZONED_DATETIMES: f"df[{name!r}] = pd.to_datetime(df[{name!r}], utc=True)",
+        ZONED_TIMES: "times of day without one",
+    }
+    for family in families & advice.keys():
+        raise DataError(
+            f"Column {name!r}: {family} stand as objects, and a column of objects cannot keep the zone. "
+            f"Convert it: {advice[family]}."
+        )
 
 
 def _families_of(series: pd.Series, name: str) -> frozenset[str]:
@@ -234,6 +267,9 @@ def _families(series: pd.Series, name: str) -> frozenset[str]:
                 "found values of another type. Convert or drop it."
             )
         families.add(family)
+    if families in ({DATETIMES}, {TIMES}):
+        (family,) = families
+        families = {_ZONED[family] if _has_zone(value) else family for value in present}
     if families == {"numbers"} and any(map(_is_infinite, present)):
         raise DataError(f"Column {name!r}: values are infinite. Replace them or make them missing.")
     if families == {"text"} and not _is_unicode(present):
@@ -242,6 +278,10 @@ def _families(series: pd.Series, name: str) -> frozenset[str]:
             "make it missing."
         )
     return frozenset(families)
+
+
+def _has_zone(value: object) -> bool:
+    return getattr(value, "tzinfo", None) is not None
 
 
 def _is_unicode(texts: list[str]) -> bool:

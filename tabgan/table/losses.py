@@ -201,7 +201,7 @@ def say(losses: Sequence[Loss], targets: Sequence[str]) -> None:
     if len(others) > _MOST_LINES:
         lines.append(f"  and {len(others) - _MOST_LINES} more: see losses_")
     logger.warning(
-        "No sample of this model shows all values of %d column%s. Declare what is publicly known of them, raise "
+        "Samples of this model may lack values of %d column%s. Declare what is publicly known of them, raise "
         "epsilon, or drop columns:\n%s",
         len(others),
         "" if len(others) == 1 else "s",

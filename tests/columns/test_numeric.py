@@ -352,6 +352,28 @@ def test_the_axis_of_integers_ends_with_their_dtype(dtype):
     assert np.histogram([smallest], edges)[0][0] == 1
 
 
+@pytest.mark.parametrize("objects", [None, "decimal"])
+def test_whole_numbers_beyond_64_bits_do_not_wrap_round(objects):
+    values = [10**30, 3 * 10**30, -(2 * 10**30)]
+    cells = pd.Series([Decimal(value) for value in values] if objects else values, dtype=object)
+    column = Numeric(name="a", dtype="object", bounds=(-4e30, 4e30), multiple_of=1e16, objects=objects)
+    encoder = column.lattice_encoder(np.arange(-400, 402) * 10**12)
+    drawn = encoder.inverse_transform(encoder.transform(cells), np.random.default_rng(0))
+    assert all(type(number) is (Decimal if objects else int) for number in drawn)
+    assert np.array(drawn, dtype=float) == pytest.approx(np.array(values, dtype=float), rel=0.01)
+
+
+def test_frequent_numbers_beyond_64_bits_are_kept():
+    column = Numeric(name="a", dtype="object", bounds=(0, 4e30), multiple_of=1e16)
+    encoder = column.lattice_encoder(np.array([0, 10**14, 4 * 10**14]))
+    encoder.exact = np.array([np.nan, 1e30])
+    assert encoder.inverse_transform(np.array([2, 0, 2]), np.random.default_rng(0)).tolist() == [
+        int(1e30),
+        None,
+        int(1e30),
+    ]
+
+
 def test_frequent_numbers_keep_a_declared_precision():
     series = pd.Series([1.23456, 1.21, 500.5, np.nan])
     values, counts = Numeric(name="a", dtype="float64", bounds=(0, 1e6), decimals=1).repeated(

@@ -55,6 +55,14 @@ class TestConditions:
             assert encoder.contains(pd.Series([value], dtype=object))
             assert encoder.repeat(value, 1).tolist() == [value]
 
+    @pytest.mark.parametrize("zone", ["America/New_York", "-05:00", "UTC"])
+    def test_arrow_s_moments_are_of_their_zone(self, zone):
+        column = Datetime(name="z", dtype=f"timestamp[us, tz={zone}][pyarrow]", resolution="second")
+        encoder = column.with_(bounds=("2020-01-01", "2020-01-10")).encoder()
+        value = pd.Timestamp("2020-01-03T21:00+09:00")
+        assert encoder.contains(pd.Series([value], dtype=object))
+        assert encoder.repeat(value, 2).tolist() == [value, value]
+
     def test_text_of_utc(self):
         column = Datetime(name="z", dtype="object", format="%Y-%m-%dT%H:%M:%SZ", resolution="second")
         encoder = column.with_(bounds=("2020-01-01", "2020-01-10")).encoder()

@@ -16,6 +16,9 @@ from tabgan.table.checks import check_table
 SECRET = "Zanzibar-4711"
 
 
+AWARE = dt.datetime(2024, 1, 1, 12, tzinfo=dt.UTC)
+
+
 class Odd:
     def __repr__(self):
         return SECRET
@@ -108,6 +111,29 @@ class TestTypes:
         ) as caught:
             check_table(_objects(*values, None), Schema())
         assert SECRET not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("values", "found"),
+        [
+            ((AWARE, None), "datetimes with a time zone"),
+            ((AWARE, AWARE.astimezone(dt.timezone(dt.timedelta(hours=3)))), "datetimes with a time zone"),
+            ((dt.time(9, tzinfo=dt.UTC), None), "times of day with a time zone"),
+        ],
+    )
+    def test_zones_that_objects_cannot_keep(self, values, found):
+        with pytest.raises(DataError, match=f"Column 'a': {found} stand as objects") as caught:
+            check_table(_objects(*values), Schema())
+        assert "2024" not in str(caught.value)
+
+    def test_moments_with_and_without_a_zone(self):
+        with pytest.raises(DataError, match="found datetimes and datetimes with a time zone"):
+            check_table(_objects(AWARE, AWARE.replace(tzinfo=None)), Schema())
+
+    def test_a_declared_zone_takes_moments_that_say_theirs(self):
+        table = _objects(AWARE, None)
+        check_table(table, Schema([Datetime(name="a", dtype="datetime64[ns, UTC]")]))
+        with pytest.raises(SchemaError, match="Declare a dtype with a zone"):
+            check_table(table, Schema([Datetime(name="a")]))
 
     @pytest.mark.parametrize("dtype", ["float64", "float32", "Float64", "double[pyarrow]"])
     def test_infinities(self, dtype):
