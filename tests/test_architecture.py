@@ -143,6 +143,7 @@ ORDER = [
     "model",
     "io.remote",
     "io.dialect",
+    "io.first_line",
     "io.cells",
     "io.arrow_types",
     "io.sources",

@@ -98,6 +98,11 @@ class Reading:
         check_names(names, found)
         return {name: dtype for name, dtype in found.items() if dtype != "category"}
 
+    @property
+    def declared(self) -> frozenset[str]:
+        """Names of the columns that somebody has declared."""
+        return frozenset(self.dtypes) | {column.name for column in self.schema or ()}
+
     def typed(self, source: DataSource) -> DataSource:
         """Return a source of typed columns, with the given dtypes, whose parts come here."""
         wanted = self.checked_dtypes([str(name) for name in source.header.columns])

@@ -20,8 +20,9 @@ from tabgan.io.arrow_types import common_schema, files_of
 from tabgan.io.cells import cells_in_parts
 from tabgan.io.data_source import PART_ROWS, DataSource, Reading
 from tabgan.io.dialect import Dialect, Header, form_in_full, open_text, read_header
+from tabgan.io.first_line import check_headings
 from tabgan.io.remote import AnyPath, RemotePath, told_errors
-from tabgan.io.sources import check_readable, format_by_suffix, format_of, readable
+from tabgan.io.sources import check_readable, format_by_suffix, readable, unknown_suffix
 from tabgan.io.spreadsheets import cells_of_sheet
 from tabgan.table.labels import labelled, of_side_file
 
@@ -113,7 +114,7 @@ def _common_format(files: Sequence[AnyPath], path: AnyPath, where: str = "source
         raise ConfigError(f"{where}: the folder {str(path)!r} holds no file.")
     format_ = known[0][1]
     if format_ not in FILE_FORMATS and files[0].name == path.name:
-        format_of(Path(path.name), where)  # its error names the suffixes that there are
+        raise unknown_suffix(path.name, FILE_FORMATS, where)
     odd = next((file for file, each in known if each is None or each != format_), None)
     if format_ is None or odd is not None:
         raise ConfigError(
@@ -160,6 +161,7 @@ def _of_csv(files: Sequence[AnyPath], base: AnyPath, name: str, reading: Reading
                     yield part
 
     first = files[0]
+    check_headings(headers[0].names, reading.declared, files[0].name)
     given: Any = {key: getattr(dialect, key) for key in ("separator", "decimal", "encoding", "na_values")}
     form = form_in_full(first, given)
     names = [*headers[0].names, *folders[0]]
@@ -217,4 +219,5 @@ def _of_excel(files: Sequence[AnyPath], reading: Reading, sheet: str | int | Non
     headers = [[str(name) for name in cells(file, 0).columns] for file in files]
     for file, header in zip(files, headers, strict=True):
         _check_same(headers[0], header, files[0].name, file.name)
+    check_headings(headers[0], reading.declared, files[0].name)
     return reading.untyped(str(files[0]), headers[0], lambda: map(cells, files))

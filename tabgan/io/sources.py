@@ -19,7 +19,7 @@ import math
 import os
 import warnings
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -34,6 +34,7 @@ from tabgan.errors import ConfigError, DataError, SourceError
 from tabgan.io.arrow_types import common_schema, frame_of_arrow, is_nameless_index, parquet_files
 from tabgan.io.cells import is_typed, read_cells, with_missing
 from tabgan.io.dialect import Dialect, open_text, read_header
+from tabgan.io.first_line import check_headings
 from tabgan.io.remote import AnyPath
 from tabgan.schema import Schema
 from tabgan.table.labels import LABEL, labelled, of_json, of_side_file
@@ -79,9 +80,14 @@ def format_of(path: Path, where: str = "source") -> Format:
     for suffix, format_ in _SUFFIXES.items():
         if path.name.lower().endswith(suffix):
             return format_
-    raise ConfigError(
-        f"{where}: expected a name ending in {', '.join(_SUFFIXES)}, got {path.name!r}. "
-        "Rename it, or name its format."
+    raise unknown_suffix(path.name, get_args(Format), where)
+
+
+def unknown_suffix(name: str, formats: Collection[str], where: str) -> ConfigError:
+    """Return the error about a file whose name ends in no suffix of some formats."""
+    known = [suffix for suffix, format_ in {**_SUFFIXES, **_OTHER_SUFFIXES}.items() if format_ in formats]
+    return ConfigError(
+        f"{where}: expected a name ending in {', '.join(known)}, got {name!r}. Rename it, or name its format."
     )
 
 
@@ -176,7 +182,9 @@ def read_table(
     wanted = {name: check_dtype(dtype, f"dtypes.{name}") for name, dtype in (dtypes or {}).items()}
     with readable(path, kind, encoding):
         if kind == "csv":
-            check_names(csv_names(path, dialect), wanted)
+            names = csv_names(path, dialect)
+            check_headings(names, {*wanted, *(column.name for column in schema or ())}, path.name)
+            check_names(names, wanted)
             cells = read_cells(path, dialect)
             return labelled(of_cells(cells, dialect, wanted, as_text, schema), of_side_file(path))
         check_names(_parquet_names(path), wanted)  # pyarrow's own error for repeated names is not clear
