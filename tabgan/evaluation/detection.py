@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.stats import norm, rankdata
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import PredefinedSplit, StratifiedKFold
 
 from tabgan._util.rng import RandomStreams
 from tabgan.evaluation.catalog import entries
@@ -35,11 +35,16 @@ class _Fold(NamedTuple):
     test: np.ndarray
 
 
-def detection_findings(tables: Tables, streams: RandomStreams) -> Findings:
+def detection_findings(
+    tables: Tables, streams: RandomStreams, holdout_units: np.ndarray | None = None
+) -> Findings:
     """Return ``c2st``, and its loss for each column when that column is shuffled.
 
     The loss is small for a column that repeats another, and for each of several columns that give rows away on their
     own: a small loss beside a large ``c2st`` clears no column.
+
+    ``holdout_units`` are the ``(rows,)`` numbers of the people behind holdout rows, if some have several: a person's
+    rows are alike, so that a model would know the holdout by people that it has seen.
 
     References:
         Lopez-Paz & Oquab (2017), *Revisiting Classifier Two-Sample Tests*; Breiman (2001), *Random Forests*,
@@ -50,12 +55,14 @@ def detection_findings(tables: Tables, streams: RandomStreams) -> Findings:
     def compute() -> list[Figure]:
         require_columns(tables)
         rng = streams.numpy("evaluation.c2st")
-        rows = equal_rows(features(tables), MAX_ROWS, rng)
+        values = features(tables)
+        rows = equal_rows(values.map(lambda table: np.arange(len(table))), MAX_ROWS, rng)
         if len(rows.synthetic) < _MIN_ROWS:
             raise NotComputed(f"fewer than {_MIN_ROWS} rows in the holdout or in the synthetic table")
-        x = np.concatenate([rows.holdout, rows.synthetic])
+        x = np.concatenate([values.holdout[rows.holdout], values.synthetic[rows.synthetic]])
         is_synthetic = np.repeat([False, True], [len(rows.holdout), len(rows.synthetic)])
-        folds = list(_folds(x, is_synthetic, rng))
+        units = None if holdout_units is None else holdout_units[rows.holdout]
+        folds = list(_folds(x, is_synthetic, units, rng))
         scores = np.full(len(x), 0.5)
         for fold in folds:
             scores[fold.test] = _scores(fold, x[fold.test])
@@ -89,15 +96,34 @@ def auc_figure(scores: np.ndarray, is_positive: np.ndarray) -> Figure:
     return Figure(area, Interval(max(0.0, area - half), min(1.0, area + half), LEVEL))
 
 
-def _folds(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> Iterator[_Fold]:
+def _folds(
+    x: np.ndarray, y: np.ndarray, holdout_units: np.ndarray | None, rng: np.random.Generator
+) -> Iterator[_Fold]:
     """Yield models, each with the rows that it never saw; none for a fold in which nothing varies."""
-    split = StratifiedKFold(_FOLDS, shuffle=True, random_state=int(rng.integers(2**31)))
+    split: StratifiedKFold | PredefinedSplit
+    if holdout_units is None:
+        split = StratifiedKFold(_FOLDS, shuffle=True, random_state=int(rng.integers(2**31)))
+    else:
+        split = PredefinedSplit(_parts(holdout_units, int(y.sum()), rng))
     for train, test in split.split(x, y):
         is_used = informative(x[train])
         if is_used.any():
             seed = int(rng.integers(2**31))
             model = HistGradientBoostingClassifier(early_stopping=False, random_state=seed)
             yield _Fold(model.fit(x[train][:, is_used], y[train]), is_used, test)
+
+
+def _parts(holdout_units: np.ndarray, n_synthetic: int, rng: np.random.Generator) -> np.ndarray:
+    """Return ``(rows,)`` numbers of folds: all of a person's holdout rows are in one, synthetic rows in any.
+
+    Raises:
+        NotComputed: too few people are behind the holdout rows.
+    """
+    people, person = np.unique(holdout_units, return_inverse=True)
+    if len(people) < _MIN_ROWS:
+        raise NotComputed(f"fewer than {_MIN_ROWS} people are behind the holdout rows")
+    of_people = rng.permutation(len(people)) % _FOLDS
+    return np.concatenate([of_people[person], rng.permutation(n_synthetic) % _FOLDS])
 
 
 def _scores(fold: _Fold, x: np.ndarray) -> np.ndarray:

@@ -133,7 +133,7 @@ def evaluate(
         lambda: tvd_metrics(cells, distances, streams),
         lambda: association_findings(tables, streams),
         lambda: rare_metrics(tables, streams),
-        lambda: detection_findings(tables, streams),
+        lambda: detection_findings(tables, streams, holdout_units),
         lambda: projection_findings(tables, streams),
         lambda: utility_findings(tables, target, subgroups, streams),
         *attack_steps(tables, streams),

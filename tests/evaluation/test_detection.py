@@ -9,6 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from tabgan.evaluation import evaluate
 from tabgan.evaluation.detection import auc_figure
+from tabgan.schema import Identifier, Schema
 
 #: The steps of an evaluation that are tested here.
 STEPS = ("detection_findings",)
@@ -53,6 +54,31 @@ class TestDetection:
     def test_columns_without_any_information(self):
         table = pd.DataFrame({"constant": [1.0] * 60, "empty": [np.nan] * 60})
         assert evaluate(table, table, table)["c2st"].value == 0.5
+
+    def test_people_with_several_rows_do_not_give_their_table_away(self):
+        """Real people have five equal rows each; synthetic rows, of the same distribution, one person each."""
+        rng = np.random.default_rng(0)
+        schema = Schema([Identifier(name="person")], entity="person", max_rows=5)
+
+        def people(n_people, n_rows):
+            person = np.repeat(np.arange(n_people), n_rows)
+            values = rng.normal(size=(n_people, 2))[person]
+            return pd.DataFrame({"person": person, "a": values[:, 0], "b": values[:, 1]})
+
+        real, holdout, synthetic = people(120, 5), people(120, 5), people(600, 1)
+        found = evaluate(real, holdout, synthetic, schema=schema)["c2st"]
+        assert found.value < 0.65
+        assert (
+            evaluate(real, holdout, synthetic)["c2st"].value > 0.8
+        )  # whose rows are whose is not known here
+
+    def test_too_few_people(self):
+        rng = np.random.default_rng(0)
+        table = pd.DataFrame({"person": np.arange(60) % 29, "a": rng.normal(size=60)})
+        schema = Schema([Identifier(name="person")], entity="person", max_rows=5)
+        metric = evaluate(table, table, table, schema=schema)["c2st"]
+        assert metric.value is None
+        assert "fewer than 30 people" in metric.reason
 
     def test_fresh_rows_are_within_the_interval(self, make):
         interval = evaluate(make(800, 0), make(800, 1), make(800, 2))["c2st"].interval
