@@ -64,9 +64,6 @@ LEAST_VARIANCE, MOST_VARIANCE, VARIANCE_FACTOR, PRIOR_CELLS, SPREAD = 1e-3, 10.0
 #: lowered, in ROUNDS, for groups of coefficients that miss their tables by more than this part of a standard deviation.
 MISSED, ROUNDS = 0.7, 2
 
-#: Least share of a possible pair of codes, as a part of what it would have if the two columns were independent.
-LEAST_POSSIBLE = 1e-3
-
 #: Codes with more than this multiple of the average share are excluded from a smooth run.
 HEAVY = 3.0
 
@@ -313,13 +310,13 @@ class _Column:
         """
         noise = max(float(np.sqrt(np.mean(np.square(pair.noise_stddev)))), LEAST_NOISE_SHARE * self.n_rows)
         drawn = pool.shares
-        table = fit_margins(
-            pair.counts / self.n_rows, noise / self.n_rows, drawn, self.axis.shares, self.n_rows
-        )
-        without = np.outer(drawn, self.axis.shares)
+        without, margins = np.outer(drawn, self.axis.shares), (drawn, self.axis.shares)
         if possible is not None:
-            without = scaled_to(without * possible, drawn, self.axis.shares)
-            table = scaled_to(np.maximum(table, LEAST_POSSIBLE * without) * possible, drawn, self.axis.shares)
+            without = scaled_to(without * possible, *margins)
+        is_possible = 1.0 if possible is None else possible
+        table = fit_margins(
+            pair.counts / self.n_rows, noise / self.n_rows, *margins, self.n_rows, is_possible
+        )
         beyond = earlier.basis.T @ (table - without) @ self.axis.basis
         expected = np.outer(earlier.mass, self.axis.mass)
         variance = prior_variance(

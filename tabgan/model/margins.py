@@ -53,7 +53,12 @@ def pool_margins(
 
 
 def fit_margins(
-    table: np.ndarray, noise_stddev: np.ndarray | float, rows: np.ndarray, columns: np.ndarray, n_rows: float
+    table: np.ndarray,
+    noise_stddev: np.ndarray | float,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    n_rows: float,
+    possible: np.ndarray | float = 1.0,
 ) -> np.ndarray:
     """Return about the nearest table with given margins, correcting cells in proportion to their variance.
 
@@ -66,22 +71,22 @@ def fit_margins(
         rows: Row sums of the result.
         columns: Column sums of the result, approximately: the row sums are met last.
         n_rows: Noisy number of rows.
+        possible: False for cells that are empty, whatever was measured. Others may be negative: raising them to 0 would
+            add up to dependence that nobody measured.
 
     References:
         Deming & Stephan (1940), *On a Least Squares Adjustment of a Sampled Frequency Table*.
     """
-    noise = np.square(noise_stddev) + 1e-15
+    noise, table = np.square(noise_stddev) + 1e-15, table * possible
 
-    def slack() -> np.ndarray:
-        return np.asarray(np.maximum(table, 0.0) / n_rows + noise)
+    def parts(axis: int) -> np.ndarray:
+        variance = (np.maximum(table, 0.0) / n_rows + noise) * possible
+        return np.asarray(variance / np.maximum(variance.sum(axis, keepdims=True), 1e-300))
 
     for _ in range(_ROUNDS):
-        variance = slack()
-        table = table + (rows - table.sum(1))[:, None] * variance / variance.sum(1, keepdims=True)
-        variance = slack()
-        table = table + (columns - table.sum(0))[None] * variance / variance.sum(0, keepdims=True)
-    variance = slack()
-    return np.asarray(table + (rows - table.sum(1))[:, None] * variance / variance.sum(1, keepdims=True))
+        table = table + (rows - table.sum(1))[:, None] * parts(1)
+        table = table + (columns - table.sum(0))[None] * parts(0)
+    return np.asarray(table + (rows - table.sum(1))[:, None] * parts(1))
 
 
 def scaled_to(table: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:

@@ -84,3 +84,17 @@ class TestFitMargins:
         assert abs(kept[0, 1]) < 1e-6
         moved = fit_margins(table, 1.0, self.rows, self.columns, 1e6)
         assert abs(moved[0, 1]) > 0.01
+
+    def test_noise_between_impossible_cells_adds_no_dependence_and_hides_none(self):
+        """Raising negative cells to 0 bends a noisy table: the mean over many of them is then not the exact one."""
+        size, rng = 12, np.random.default_rng(4)
+        places, possible = np.arange(size), np.triu(np.ones((size, size), dtype=bool))
+        table = possible * np.exp(-0.5 * (places[:, None] - places) ** 2 / 9)
+        table /= table.sum()
+        margins = table.sum(1), table.sum(0)
+        noise = 2 * table.mean()
+        noisy = [table + noise * rng.standard_normal(table.shape) for _ in range(200)]
+        fitted = [fit_margins(each, noise, *margins, 1e4, possible) for each in noisy]
+        assert all((each[~possible] == 0).all() for each in fitted)
+        np.testing.assert_allclose(np.mean(fitted, axis=0), table, atol=5 * noise / len(fitted) ** 0.5)
+        assert places @ np.mean(fitted, axis=0) @ places == pytest.approx(places @ table @ places, rel=0.005)
