@@ -136,6 +136,7 @@ ORDER = [
     "model.adversary.critic",
     "model.adversary.natural",
     "model.generator",
+    "model.tabulated",
     "model.sampling",
     "model.tallies",
     "model.adversary.training",

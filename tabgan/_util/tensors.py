@@ -32,19 +32,28 @@ def one_hot_product(ones: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
 def draw_codes(logits: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
     """Return ``(batch,)`` draws from the softmax of ``(batch, size)`` logits, by inverting its distribution.
 
-    One uniform number per row, in (0, 1] in steps of 2**-24, so a code of probability 0 is never drawn, the first and
-    the last included. NaN logits give the last code.
+    A code of probability 0 is never drawn, the first and the last included. NaN logits give the last code.
     """
-    bounds = _weights(logits).cumsum(dim=1)
-    uniform = 1.0 - torch.rand(len(logits), 1, generator=rng, device=logits.device)
-    return torch.searchsorted(bounds, uniform * bounds[:, -1:]).squeeze(1).clamp_max(logits.shape[1] - 1)
+    return draw_within(bounds_of(logits), rng)
 
 
-def _weights(logits: torch.Tensor) -> torch.Tensor:
-    """Return ``(batch, size)`` weights in proportion to the probabilities: of few codes ten times as fast as these."""
-    if logits.shape[1] >= 16:  # what a vector of the processor holds
-        return torch.softmax(logits, dim=1)
-    return (logits - logits.amax(dim=1, keepdim=True)).exp_()
+def bounds_of(logits: torch.Tensor) -> torch.Tensor:
+    """Return ``(batch, size)`` upper bounds of each code's part of a line, whose end is the last one.
+
+    A row's bounds follow from its own logits alone, to the last bit.
+    """
+    if (
+        logits.shape[1] >= 16
+    ):  # what a vector of the processor holds; of fewer, exponentials are ten times as fast
+        return torch.softmax(logits, dim=1).cumsum(dim=1)
+    return (logits - logits.amax(dim=1, keepdim=True)).exp_().cumsum(dim=1)
+
+
+def draw_within(bounds: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
+    """Return ``(batch,)`` codes, each by one uniform number in (0, 1], in steps of 2**-24, of its row's line."""
+    uniform = 1.0 - torch.rand(len(bounds), 1, generator=rng, device=bounds.device)
+    drawn = torch.searchsorted(bounds, uniform * bounds[:, -1:])
+    return drawn.squeeze(1).clamp_max(bounds.shape[1] - 1)
 
 
 @contextmanager

@@ -230,7 +230,7 @@ def sample(
     format: Annotated[
         str | None, typer.Option(help="Format of a folder's files: parquet (by default), csv or arrow.")
     ] = None,
-    rows_per_file: Annotated[int, typer.Option(help="Rows of each file of a folder.")] = 1_000_000,
+    rows_per_file: Annotated[int, typer.Option(help="Rows of each file of a folder.")] = 1_048_576,
     workers: Annotated[
         int | None, typer.Option(help="Processes that write a folder's files; by default one for each core.")
     ] = None,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from collections.abc import Hashable, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from pydantic import field_validator, model_validator
 
 from tabgan._util.validate import nearest
 from tabgan.columns import numerals
-from tabgan.columns.encoder import MISSING, ColumnEncoder, CutCells, Ends, can_hold_missing
+from tabgan.columns.encoder import MISSING, ColumnEncoder, CutCells, Ends, can_hold_missing, known_dtype
 from tabgan.columns.filling import column_of
 from tabgan.columns.keys import counted, typed, value_of
 from tabgan.columns.kind import BOOLEANS, NUMBERS, RARE, TEXT, Ballot, Column, Domain, Scalar, has_many_rare
@@ -64,6 +65,14 @@ class CategoricalEncoder(ColumnEncoder):
     def label(self, positions: np.ndarray) -> str:
         chosen = [self.categories[position] for position in positions]
         return str(chosen[0]) if len(chosen) == 1 else json.dumps(chosen, ensure_ascii=False, default=str)
+
+    def in_dictionary(self) -> Self:
+        is_text = known_dtype(self.dtype) == "object" and all(isinstance(each, str) for each in self.shown)
+        if not is_text or self._tail is not None:
+            return self
+        found = copy.copy(self)
+        found.dtype = "category"
+        return found
 
     def contains(self, series: pd.Series) -> bool:
         others = set(typed(self.column.cells(series))) - set(typed(self.shown))

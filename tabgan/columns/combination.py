@@ -84,6 +84,9 @@ class CombinationEncoder(CategoricalEncoder):
     column: Combination
     _shown_as: Sequence[str] | None = None
 
+    def in_dictionary(self) -> Self:
+        return self  # it shows others than are listed
+
     def _decode(self, positions: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         if self._shown_as is not None:
             return np.asarray(np.array(self._shown_as, dtype=object)[positions])

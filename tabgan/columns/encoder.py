@@ -87,6 +87,10 @@ class ColumnEncoder(ABC):
         shown.shows_other = self.has_other
         return shown
 
+    def in_dictionary(self) -> Self:
+        """Return the encoder whose text from a list comes as a categorical; of all else the same one."""
+        return self
+
     def transform(self, series: pd.Series) -> np.ndarray:
         """Return ``(rows,)`` int32 cells, each from its own value alone. A value that cannot be read is missing.
 

@@ -96,7 +96,8 @@ def draw(
     edges: np.ndarray, positions: np.ndarray, steps: np.ndarray, factors: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     """Return ``(rows,)`` integers from the given cells: a class by its weight in the cell, then any of its integers."""
-    cells, rows = np.unique(positions, return_inverse=True)
+    counts = np.bincount(positions)  # its rows are counted, not sorted: there are few cells
+    cells, rows = np.flatnonzero(counts), (np.cumsum(counts > 0) - 1)[positions]
     start = edges[cells]
     inside = members(start, edges[cells + 1], steps)
     bounds = np.cumsum(inside * factors, axis=1)

@@ -29,7 +29,7 @@ from tabgan.drawing.rows import (
     label_of_sample,
     say_that_rows_repeat,
 )
-from tabgan.drawing.stream import WORTH_PROCESSES, Manifest, write_alone, write_stream
+from tabgan.drawing.stream import ROWS_PER_FILE, WORTH_PROCESSES, Manifest, write_alone, write_stream
 from tabgan.errors import ConfigError, NotFittedError, is_told, without_cells
 from tabgan.fitting.modelfile import Fitted
 from tabgan.io import answer_as, check_answer, check_writable
@@ -236,7 +236,9 @@ class SamplerMixin(Generic[TableT]):
         worth, label = 0.0, label_of_sample(self._check_fitted(), n)
         for table in source.tables(n, batch_size, streams):
             worth += table.attrs.get(EFFECTIVE, len(table))
-            yield labelled(with_label_column(table, label_column), label)
+            yield labelled(
+                with_label_column(table.copy(), label_column), label
+            )  # a copy has one block a type
         say_that_rows_repeat(worth, n)
 
     def sample_to(
@@ -245,7 +247,7 @@ class SamplerMixin(Generic[TableT]):
         n: int,
         *,
         format: str | None = None,
-        rows_per_file: int = 1_000_000,
+        rows_per_file: int = ROWS_PER_FILE,
         compression: str | None = None,
         separator: str | None = None,
         decimal: str | None = None,
@@ -270,7 +272,7 @@ class SamplerMixin(Generic[TableT]):
             path: The file, or the folder.
             n: Number of rows, at least 0.
             format: ``"parquet"`` (by default), ``"csv"`` or ``"arrow"`` for the files of a folder.
-            rows_per_file: Rows of each file of a folder, at least 1.
+            rows_per_file: Rows of each file of a folder, at least 1; by default 2**20. Multiples of 65,536 are fastest.
             compression: Of Parquet ``"zstd"`` (by default), ``"snappy"``, ``"gzip"`` or ``"none"``; of CSV ``"none"``
                 or ``"gzip"``; of Arrow ``"none"``, ``"zstd"`` or ``"lz4"``.
             separator: Character between a CSV's fields; by default a comma.

@@ -118,5 +118,5 @@ def _source(model: bytes, wanted: Mapping[str, Any], digest: str) -> RowSource:
             file.write(model)
             file.flush()
             fitted, _ = read_model(Path(file.name), torch.device("cpu"))
-        _there[key] = RowSource.of(fitted, **wanted)
+        _there[key] = RowSource.of(fitted, **wanted).in_dictionaries()
     return _there[key]

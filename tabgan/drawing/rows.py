@@ -6,6 +6,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from tabgan.columns.filling import Filling
 from tabgan.drawing.kept import Kept, Memory, of_modelled, test_of
 from tabgan.errors import DataError
 from tabgan.fitting.modelfile import Fitted
-from tabgan.model.sampling import BATCH_SIZE, Chances
+from tabgan.model.sampling import BATCH_SIZE, Chances, CodeSampler
 from tabgan.table.conditions import Condition, coded, conditions_of
 
 logger = logging.getLogger(__name__)
@@ -141,6 +142,21 @@ class RowSource(TableSource):
         met = coded(fitted.encoder, of_modelled(fitted.encoder, conditions))
         return cls(replace(fitted, encoder=met.encoder), met.fixed, met.constants, keeps)
 
+    def in_dictionaries(self) -> RowSource:
+        """Return the same rows with text from a list as categoricals, which files are written from faster.
+
+        Where values are looked at, by a rule or by a column that follows another, they stay as they are.
+        """
+        encoder = self.fitted.encoder
+        is_looked_at = self.keeps is not None or encoder.reduction is not None or encoder.related
+        if is_looked_at or encoder.orders.rules or any(c.follows_column for c in encoder.schema):
+            return self
+        columns = {
+            position: replace(column, encoder=column.encoder.in_dictionary())
+            for position, column in enumerate(encoder.columns)
+        }
+        return replace(self, fitted=replace(self.fitted, encoder=encoder.with_columns(columns)))
+
     def stated(self) -> Collection[str]:
         return self.constants
 
@@ -154,7 +170,8 @@ class RowSource(TableSource):
 
     def _drawn(self, n: int, batch_size: int, streams: RandomStreams) -> Iterator[pd.DataFrame]:
         """Return an iterator over tables of drawn rows, ``n`` in total."""
-        rngs, sampler, before = self._rngs(streams), self.fitted.sampler(), 0.0
+        rngs, sampler = self._rngs(streams), self._sampler
+        before = sampler.effective_size
         if n == 0:
             yield self._decoded(np.empty((0, len(self.fitted.encoder.columns)), dtype=np.int16), rngs[1])
             return
@@ -173,7 +190,8 @@ class RowSource(TableSource):
         keeps: Test,
     ) -> Iterator[pd.DataFrame]:
         """Return an iterator over tables of rows that are kept, ``n`` in total: others are drawn in their place."""
-        rngs, sampler = self._rngs(streams), self.fitted.sampler()
+        rngs, sampler = self._rngs(streams), self._sampler
+        before = sampler.effective_size
         if n == 0:
             yield from self._drawn(0, batch_size, streams)
         drawn, kept = 0, 0
@@ -196,8 +214,13 @@ class RowSource(TableSource):
             parts = [whole.iloc[size:]]  # kept for the next batch: its rows count as shown
             table = whole.iloc[:size]
             if self.fixed:
-                table.attrs[EFFECTIVE] = size * sampler.effective_size / drawn
+                table.attrs[EFFECTIVE] = size * (sampler.effective_size - before) / drawn
             yield table
+
+    @cached_property
+    def _sampler(self) -> CodeSampler:
+        """The sampler of the codes: one, since it keeps distributions that it has computed."""
+        return self.fitted.sampler()
 
     def _rngs(self, streams: RandomStreams) -> tuple[torch.Generator, np.random.Generator]:
         """Return the sources of codes and of values."""

@@ -41,6 +41,9 @@ from tabgan.table.labels import LABEL, to_json
 #: Rows that are drawn from the random streams of one chunk.
 CHUNK = 65_536
 
+#: Rows of each file of a folder unless asked otherwise: whole chunks, so that none is drawn for two files.
+ROWS_PER_FILE = 16 * CHUNK
+
 #: Name of the file that describes the others, and the version of its form.
 MANIFEST, VERSION = "manifest.json", 1
 
@@ -190,8 +193,8 @@ def write_stream(
         if not lacking:
             progress("sample", manifest.n_rows, manifest.n_rows)
             return manifest
-        chunks = Chunks(source, manifest)
-        first = chunks.table(0)
+        first = Chunks(source, manifest).table(0)
+        chunks = Chunks(source.in_dictionaries(), manifest)
         say_that_rows_repeat(first.attrs.get(EFFECTIVE, len(first)), len(first))
         types = _types(first, source, manifest)
         jobs = [FileJob(folder, manifest, number, manifest.name_of(number), types) for number in lacking]
@@ -212,10 +215,9 @@ def write_alone(source: RowSource, path: Path, manifest: Manifest, progress: Pro
     Raises:
         ConfigError, DataError: see :func:`write_file`.
     """
-    chunks = Chunks(source, manifest)
-    types = _types(chunks.table(0), source, manifest)
+    types = _types(Chunks(source, manifest).table(0), source, manifest)
     job = FileJob(path.parent, manifest, 0, path.name, types)
-    file = write_file(chunks, job, progress)
+    file = write_file(Chunks(source.in_dictionaries(), manifest), job, progress)
     if manifest.format == "csv":
         write_label(label_of_sample(source.fitted, manifest.n_rows), path)
     return replace(manifest, files=(file,))
@@ -282,7 +284,7 @@ def _open_model(model_file: Path, wanted: Mapping[str, Any], parent: int) -> Non
     end_with(parent)
     torch.set_num_threads(1)  # each of the processes has a core
     fitted, _ = read_model(model_file, torch.device("cpu"))
-    _there["source"] = RowSource.of(fitted, **wanted)
+    _there["source"] = RowSource.of(fitted, **wanted).in_dictionaries()
 
 
 def _write_there(job: FileJob) -> PartFile:

@@ -143,9 +143,20 @@ class _ArrowSink:
 
     def write(self, part: pd.DataFrame) -> None:
         try:
-            table = pa.Table.from_pandas(storable(part), self._types, preserve_index=False)
+            columns = storable(part).items()
+            arrays = [
+                _array(series, field.type) for (_, series), field in zip(columns, self._types, strict=True)
+            ]
+            table = pa.Table.from_arrays(arrays, schema=self._types)
         except (pa.ArrowException, ValueError, TypeError):
             raise DataError(
                 "output: a column holds values of another type than its first rows. Write csv instead."
             ) from None
         self._file.write_table(table)
+
+
+def _array(series: pd.Series, type_: pa.DataType) -> pa.Array:
+    """Return a column in an Arrow type."""
+    if not isinstance(series.dtype, pd.CategoricalDtype):
+        return pa.array(series, type_, from_pandas=True)
+    return pa.array(series, from_pandas=True).cast(type_)  # asked for the type, Arrow would read each cell

@@ -77,6 +77,18 @@ class Generator(nn.Module):
         partners = {int(i) for each in self.places.values() for i in each.partners}  # type: ignore[union-attr]
         return sorted({int(position) for position in self.places} | partners)
 
+    def parents(self, position: int) -> list[int] | None:
+        """Return the positions of the columns whose codes alone decide a column's distribution.
+
+        ``None`` for a column with a critic or with places, which depends on more.
+        """
+        if str(position) in self.critics or str(position) in self.places:
+            return None
+        first = int(self.offsets[position])
+        block = self.direct.detach()[:first, first : first + self.sizes[position]]
+        depends = (block != 0).any(dim=1).split(self.sizes[:position])
+        return [parent for parent, each in enumerate(depends) if bool(each.any())]
+
     def weights_of(self, position: int, places: Places) -> list[torch.Tensor]:
         """Return for each partner of a column ``(its codes, values)``, the weights of its codes for the values."""
         first = int(self.offsets[position])

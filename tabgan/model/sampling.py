@@ -11,6 +11,7 @@ import torch
 from tabgan._util.tensors import draw_codes
 from tabgan.errors import ConditionError
 from tabgan.model.generator import Generator
+from tabgan.model.tabulated import DrawTables
 
 #: Rows drawn at once; larger batches are assembled from parts.
 BATCH_SIZE = 16_384
@@ -71,6 +72,8 @@ class CodeSampler:
         }
         self._names = list(names or map(str, range(len(exists))))
         self.effective_size = 0.0
+        self._tables = DrawTables([len(mask) for mask in exists], generator.parents, self.logits, device)
+        self._n_drawn = 0
 
     @torch.no_grad()
     def batches(
@@ -291,9 +294,14 @@ class CodeSampler:
 
     def _go_on(self, codes: torch.Tensor, places: torch.Tensor, start: int, rng: torch.Generator) -> Drawn:
         """Draw every column from ``start`` on, and return codes and places."""
+        self._n_drawn += len(codes)
         for position in range(start, len(self._excluded)):
-            logits = self.logits(codes, position)
-            codes[:, position] = self._generator.draw_column(logits, codes, places, position, rng)
+            table = self._tables.of(position, self._n_drawn)
+            if table is None:
+                logits = self.logits(codes, position)
+                codes[:, position] = self._generator.draw_column(logits, codes, places, position, rng)
+            else:
+                codes[:, position] = table.draw(codes, rng)
         return codes, places
 
     def logits(self, codes: torch.Tensor, position: int) -> torch.Tensor:

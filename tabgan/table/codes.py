@@ -253,7 +253,7 @@ class TableEncoder:
             series = self.orders.arranged(series, keys, draw, rng, constants)
             for each in self.related:
                 series = each.arranged(series, rng)
-        table = pd.DataFrame({name: series[name] for name in ordered})
+        table = pd.DataFrame({name: series[name] for name in ordered}, copy=False)
         return table if self.reduction is None else self.reduction.restore(table)
 
     def _keys(self, name: str, codes: np.ndarray) -> list[np.ndarray]:
@@ -292,7 +292,8 @@ class TableEncoder:
                 if column.name in table and (column.name in fixed or not column.is_filled)
                 else column.fill(table, filling)
                 for column in self.schema
-            }
+            },
+            copy=False,
         )
 
     def _series(

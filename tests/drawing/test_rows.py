@@ -49,6 +49,15 @@ def test_kept_rows_have_the_distribution_of_the_model_under_the_test(fitted):
     assert abs((kept["age"] == 7).mean() - (wanted["age"] == 7).mean()) < 0.02
 
 
+def test_a_frame_has_columns_of_one_type_side_by_side(fitted):
+    """Of a frame in more than a hundred pieces, pandas warns whoever adds a column to it."""
+    model = TabGAN(random_state=0)
+    model._fitted = fitted
+    for n in (10, 20_000):
+        drawn = model.sample(n, random_state=0)
+        assert drawn._mgr.nblocks == drawn.dtypes.nunique()
+
+
 def test_the_same_seed_draws_the_same_rows(fitted):
     first, second = (
         _tables(fitted, 50, 20, lambda table: table["is_in"].to_numpy(bool))[1] for _ in range(2)

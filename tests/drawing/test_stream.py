@@ -11,14 +11,18 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tabgan import Between, TabGAN
+from tabgan._util.rng import RandomStreams
 from tabgan.drawing import stream
+from tabgan.drawing.rows import RowSource
 from tabgan.errors import ConfigError, DataError, NotFittedError
 from tabgan.io.part_files import part_sink, types_of
 from tabgan.schema import Categorical, Datetime, Identifier, Numeric, Pii, Schema, Text
@@ -174,6 +178,22 @@ class TestFormats:
         ):
             sink.write(pd.DataFrame({"a": [object()]}))
 
+    def test_text_from_a_list_is_text_in_a_file(self, model, tmp_path):
+        source = RowSource.of(model._fitted, None)
+        drawn = _chunk_of(source.in_dictionaries()), _chunk_of(source)
+        assert isinstance(drawn[0]["town"].dtype, pd.CategoricalDtype)
+        pd.testing.assert_frame_equal(drawn[0].astype({"town": object}), drawn[1])
+        model.sample_to(tmp_path / "a.parquet", 230, random_state=1)
+        read = pq.read_table(tmp_path / "a.parquet")
+        assert read.schema.field("town").type == pa.string()
+        assert pd.read_parquet(tmp_path / "a.parquet").dtypes.to_dict() == drawn[1].dtypes.to_dict()
+
+    def test_text_that_a_rule_looks_at_stays_as_it_is(self, model):
+        source = RowSource.of(model._fitted, {"town": "=A"})
+        assert source.in_dictionaries() is not source
+        looked_at = replace(source, keeps=lambda df: (df["town"] == "=A").to_numpy())
+        assert looked_at.in_dictionaries() is looked_at
+
 
 class TestResuming:
     def test_missing_files_are_written_and_others_left(self, model, tmp_path):
@@ -285,6 +305,11 @@ class TestFailures:
     def test_before_a_fit(self, tmp_path):
         with pytest.raises(NotFittedError):
             TabGAN().sample_to(tmp_path / "a", 10)
+
+
+def _chunk_of(source):
+    (table,) = source.tables(100, 100, RandomStreams(3))
+    return table
 
 
 def _saved(model, tmp_path):

@@ -41,6 +41,9 @@ class ToyGenerator:
 
     placed = ()
 
+    def parents(self, position):
+        return [position - 1] if position else []
+
     def draw_column(self, logits, codes, places, position, rng):
         return draw_codes(logits, rng)
 

@@ -138,7 +138,7 @@ class Critic(nn.Module):
         table, mean, spread = (each.to(anchor.dtype) for each in (self.table, self.mean, self.spread))
         ordered = one_hot_product(before, table), _log_odds(anchor, self.basis.to(anchor.dtype))
         single = torch.cat(ordered, dim=1)
-        return ((single - mean) / spread).clamp(-_MOST, _MOST)
+        return single.sub_(mean).div_(spread).clamp_(-_MOST, _MOST)
 
     def _lengths(self, dtype: torch.dtype) -> torch.Tensor:
         """Return ``(features,)`` factors: of single features, of products, and of the constant."""
@@ -159,7 +159,7 @@ class Critic(nn.Module):
             :, n_single:-1
         ]
         crossed = single[:, self.crossed]
-        products = ((crossed @ forms) * crossed).sum(2).T
+        products = (crossed @ forms).mul_(crossed).sum(2).T
         return (single @ weight[:, :n_single].T + products + weight[:, -1]) @ self.basis.T + self.offset
 
     @classmethod
