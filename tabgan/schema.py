@@ -465,6 +465,8 @@ class Schema(BaseModel):
         data, problems = parse(text, {})
         if problems:
             raise SchemaError("\n".join(f"schema: {problem}" for problem in problems))
+        if isinstance(source, str) and isinstance(data, str):
+            raise SchemaError("schema: expected YAML, got one line of text. Read a file by its pathlib.Path.")
         return cls.from_dict(data or {})
 
     @classmethod

@@ -192,6 +192,10 @@ class TestYaml:
         schema = Schema([Categorical(name="a", categories=("${HOME}",))])
         assert Schema.from_yaml(schema.to_yaml())["a"].categories == ("${HOME}",)
 
+    def test_the_name_of_a_file_as_text(self):
+        with pytest.raises(SchemaError, match=r"Read a file by its pathlib\.Path"):
+            Schema.from_yaml("schema.yaml")
+
     def test_what_a_person_writes(self):
         schema = Schema.from_yaml(
             "columns:\n"
