@@ -86,7 +86,7 @@ class Completion:
         encoder, partial = self.fitted.encoder, self.partial.taken(rows)
         codes = self.fitted.sampler().completed(partial.codes, self._codes, partial.chances)
         drawn = encoder.modelled(codes, self._values, within=partial.draw_within(encoder, self._values))
-        if encoder.reduction is None:
+        if encoder.reduction is None and not encoder.formulas:
             return drawn
         # What rules compute follows from the given cells, not from those that were drawn in their place.
         own = [c for c in encoder.schema if c.name in drawn and c.name not in self._computed]
@@ -95,7 +95,8 @@ class Completion:
         given = {name: partial.given[name].notna().to_numpy(dtype=bool) for name in partial.given}
         for each in encoder.related:
             columns = each.arranged(columns, self._values, given)
-        return encoder.reduction.following(columns)
+        columns = encoder.following(columns, given)
+        return pd.DataFrame(columns) if encoder.reduction is None else encoder.reduction.following(columns)
 
     def _whole(self, drawn: pd.DataFrame) -> pd.DataFrame:
         encoder = self.fitted.encoder

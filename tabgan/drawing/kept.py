@@ -79,8 +79,9 @@ def test_of(encoder: TableEncoder, conditions: Mapping[str, Condition]) -> Kept 
         ((), []) if encoder.reduction is None else (encoder.reduction.merged, encoder.reduction.to_test)
     )
     merged = {name for part in parts for name in part.members} - emptied
-    # Of columns in an order, some change their values after they are drawn.
-    moved = emptied.union(encoder.orders.names, *(each.names for each in encoder.related))
+    # Of columns in an order or a formula, some change their values after they are drawn.
+    computed = computed_by(encoder.formulas)
+    moved = emptied.union(encoder.orders.names, computed, *(each.names for each in encoder.related))
     tested = {
         name: condition
         for name, condition in conditions.items()

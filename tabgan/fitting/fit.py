@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pandas as pd
@@ -27,7 +28,7 @@ from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.measured_table import MeasuredTable, measure_table
 from tabgan.privacy.filter import CriticOutcome
 from tabgan.table.impossible import possible_pairs
-from tabgan.table.relations import kept_orders, open_orders
+from tabgan.table.relations import Relation, kept_relations, open_relations
 from tabgan.table.spooled import SpooledTable
 
 
@@ -53,9 +54,9 @@ def _learn(df: pd.DataFrame | SpooledTable, session: Session, progress: Progress
     measured = measure_table(
         table.df, request.schema, plan, measurer, progress, untyped_text=request.untyped_text
     )
-    measured = _ordered(measured, measurer)
+    measured, relations = _related(measured, measurer)
     encoder, n_rows = measured.encoder, measured.released.n_rows
-    generator = _anchored_generator(measured, session.streams, progress).to(request.device)
+    generator = _anchored_generator(measured, relations, session.streams, progress).to(request.device)
     targets = [encoder.positions[name] for name in encoder.inner.targets if name in encoder.positions]
     critics: tuple[CriticOutcome, ...] = ()
     rows = training_rows(measured, table.units)
@@ -70,19 +71,22 @@ def _learn(df: pd.DataFrame | SpooledTable, session: Session, progress: Progress
     return Fitted(encoder, generator.eval(), statement, n_rows, marginals=marginals)
 
 
-def _ordered(measured: MeasuredTable, measurer: Measurer) -> MeasuredTable:
-    """Return a table whose samples keep those orders of columns that few rows can break, by noisy numbers of these."""
+def _related(measured: MeasuredTable, measurer: Measurer) -> tuple[MeasuredTable, list[Relation]]:
+    """Return a table whose samples keep orders and formulas that few rows can break, and all such relations."""
     n_rows = measured.released.n_rows
-    relations = open_orders(measured.encoder, measured.pairs, n_rows)
+    relations = open_relations(measured.encoder, measured.pairs, n_rows)
     if not relations:
-        return measured
-    broken = count_broken(measured, relations, measurer, "orders") or [math.inf] * len(relations)
-    noise = measurer.privacy_filter.plan.noise_stddev("orders", len(relations))
-    found = kept_orders(relations, broken, noise, n_rows)
-    return replace(measured, encoder=measured.encoder.with_found(found))
+        return measured, []
+    broken = count_broken(measured, relations, measurer, "found") or [math.inf] * len(relations)
+    noise = measurer.privacy_filter.plan.noise_stddev("found", len(relations))
+    kept = kept_relations(relations, broken, noise, n_rows)
+    rules = [each.rule for each in kept if each.allowed is None]
+    return replace(measured, encoder=measured.encoder.with_found(rules)), kept
 
 
-def _anchored_generator(measured: MeasuredTable, streams: RandomStreams, progress: Progress) -> Generator:
+def _anchored_generator(
+    measured: MeasuredTable, relations: Sequence[Relation], streams: RandomStreams, progress: Progress
+) -> Generator:
     """Return a generator that agrees with the measured tables, on the CPU; an adversary may refine it."""
     encoder, n_rows = measured.encoder, measured.released.n_rows
     with torch.random.fork_rng(devices=[]):
@@ -99,7 +103,7 @@ def _anchored_generator(measured: MeasuredTable, streams: RandomStreams, progres
             streams.torch("pool", cpu),
             lambda done, total: progress("anchor", done, total),
             encoder.calendar_lifts(),
-            possible_pairs(encoder),
+            possible_pairs(encoder, [(r.positions, r.allowed) for r in relations if r.allowed is not None]),
         )
     generator.start_from(loglinear)
     return generator

@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from tabgan._util.files import atomic_path, parse
 from tabgan.columns.cycles import Cycle
 from tabgan.columns.encoder import ColumnEncoder, known_dtype
-from tabgan.columns.lattice import is_on_lattice
+from tabgan.columns.lattice import has_range, is_on_lattice
 from tabgan.errors import ConfigError, ModelFileError, PrivacyError, SchemaError
 from tabgan.fitting.measured import marginals_of
 from tabgan.io.answers import AnswerForm
@@ -34,7 +34,8 @@ from tabgan.privacy.doors.marginals import PLACES
 from tabgan.privacy.filter import PrivacyStatement
 from tabgan.privacy.released import Marginal
 from tabgan.privacy.unit import PrivacyUnit
-from tabgan.rules import Inequality
+from tabgan.rules import Formula, Inequality, Rule, rule_from_dict
+from tabgan.rules.judging import in_order
 from tabgan.schema import Schema
 from tabgan.table.calendar import CycleEncoder, cycles_of, is_cycle
 from tabgan.table.coded import CodedColumn
@@ -315,18 +316,20 @@ def _reduction_of(schema: Schema, header: dict[str, Any]) -> Reduction | None:
     return reduction
 
 
-def _found_of(header: dict[str, Any], encoder: TableEncoder) -> list[Inequality]:
-    """Return the orders of columns that a fit has found.
+def _found_of(header: dict[str, Any], encoder: TableEncoder) -> list[Rule]:
+    """Return the orders and formulas of columns that a fit has found.
 
     Raises:
-        KeyError, TypeError, ValueError: they are none of modelled columns of one quantity.
+        ConfigError, KeyError, TypeError, ValueError: they are none of modelled columns, of one quantity in an order.
     """
-    found = [Inequality(**data) for data in header.get("found", ())]
+    found = [rule_from_dict(data) for data in header.get("found", ())]
+    described = {name: encoder.inner[name] for name in encoder.positions}
     for rule in found:
-        own = [encoder.columns[encoder.positions[str(side)]].encoder for side in (rule.low, rule.high)]
-        quantities = {each.column.quantity for each in own}
-        if not all(map(is_on_lattice, own)) or None in quantities or len(quantities) > 1:
+        columns = [described[name] for name in rule.sides.values()]
+        if not isinstance(rule, Inequality | Formula) or len(columns) < 2 or not all(map(has_range, columns)):
             raise ValueError
+        rule.check(described, "found")
+    in_order(found)
     return found
 
 

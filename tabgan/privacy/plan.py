@@ -27,7 +27,7 @@ Stage = Literal[
     "precision",
     "recurrence",
     "relations",
-    "orders",
+    "found",
     "ranges",
     "zoom",
     "closer",
@@ -64,8 +64,8 @@ SHARES: dict[Stage, float] = {
 }
 
 #: Shares of stages that a table has on request: rows that share a key, regions of places, and cells of columns that go
-#: together, by its schema; rows that break a rule that a private draft may propose, or an order that a fit may keep.
-ON_REQUEST: dict[Stage, float] = {"recurrence": 0.03, "map": 0.1, "relations": 0.05, "orders": 0.02}
+#: together, by its schema; rows that break a rule which a private draft may propose, or samples of a fit may keep.
+ON_REQUEST: dict[Stage, float] = {"recurrence": 0.03, "map": 0.1, "relations": 0.05, "found": 0.03}
 
 #: The part of the stage ``rare`` that coarser combinations have at least, where combinations lost many rows.
 COARSER_LEAST = 0.5

@@ -17,12 +17,14 @@ import pandas as pd
 from tabgan._util.validate import nearest
 from tabgan.columns.encoder import MISSING
 from tabgan.columns.filling import Filling
+from tabgan.columns.lattice import has_range
 from tabgan.errors import DataError, SchemaError
-from tabgan.rules import Inequality
+from tabgan.rules import Formula, Rule
+from tabgan.rules.judging import in_order
 from tabgan.schema import Schema
 from tabgan.table.calendar import Calendar, is_cycle
 from tabgan.table.coded import CodedColumn
-from tabgan.table.orders import Orders
+from tabgan.table.orders import Orders, with_values
 from tabgan.table.reduction import Reduction
 from tabgan.table.related import Related
 
@@ -41,7 +43,7 @@ class TableEncoder:
         columns: Those that are modelled, in the order of the codes; each moment's cycles come after it, shortest first.
         reduction: Between tables and those that are coded, if the schema has rules; completed.
         related: The cells that columns of rules have together, which are coded each by itself.
-        found: Orders of columns that no rule says, and that few rows can break.
+        found: Orders and formulas of columns that no rule says, and that few rows can break.
     """
 
     def __init__(
@@ -50,7 +52,7 @@ class TableEncoder:
         columns: Sequence[CodedColumn],
         reduction: Reduction | None = None,
         related: Sequence[Related] = (),
-        found: Sequence[Inequality] = (),
+        found: Sequence[Rule] = (),
     ) -> None:
         self.schema, self.reduction = schema, reduction
         self.related, self.found = tuple(related), tuple(found)
@@ -80,8 +82,8 @@ class TableEncoder:
         whole = reduction.completed(self.schema)
         return TableEncoder(whole.schema, self.columns, whole, related)
 
-    def with_found(self, found: Sequence[Inequality]) -> TableEncoder:
-        """Return the same encoder, which keeps orders of columns that were found."""
+    def with_found(self, found: Sequence[Rule]) -> TableEncoder:
+        """Return the same encoder, which keeps orders and formulas of columns that were found."""
         return TableEncoder(self.schema, self.columns, self.reduction, self.related, found)
 
     @cached_property
@@ -253,6 +255,7 @@ class TableEncoder:
             series = self.orders.arranged(series, keys, draw, rng, constants)
             for each in self.related:
                 series = each.arranged(series, rng)
+        series = self.following(series)
         table = pd.DataFrame({name: series[name] for name in ordered}, copy=False)
         return table if self.reduction is None else self.reduction.restore(table)
 
@@ -271,6 +274,31 @@ class TableEncoder:
     def orders(self) -> Orders:
         """The inequalities between modelled columns."""
         return Orders.of((*self.schema.rules, *self.found), {column.name: column for column in self.inner})
+
+    @cached_property
+    def formulas(self) -> list[Formula]:
+        """The formulas of columns that were found, each after those that compute what it needs."""
+        return [rule for rule in in_order(self.found) if isinstance(rule, Formula)]
+
+    def following(
+        self, series: Mapping[str, pd.Series], given: Mapping[str, np.ndarray] = MappingProxyType({})
+    ) -> dict[str, pd.Series]:
+        """Return columns that keep the formulas that were found, where all of their cells are present.
+
+        Args:
+            series: All modelled columns.
+            given: For columns, ``(rows,)`` true for cells that stay as they are.
+        """
+        described, found = {column.name: column for column in self.inner}, dict(series)
+        for rule in self.formulas:
+            column, own = described[rule.column], found[rule.column]
+            values = rule.values(found, described)
+            moves = ~np.isnan(values) & own.notna().to_numpy(dtype=bool)
+            rows = np.flatnonzero(moves & ~given.get(rule.column, np.zeros(len(own), dtype=bool)))
+            if has_range(column) and len(rows):
+                cells = column.written(values[rows]).astype(own.dtype)
+                found[rule.column] = with_values(own, rows, cells)
+        return found
 
     def with_generated(
         self, table: pd.DataFrame, filling: Filling, fixed: Collection[str] = ()

@@ -14,10 +14,16 @@ from tabgan.table.coded import CodedColumn
 from tabgan.table.codes import TableEncoder
 
 
-def possible_pairs(encoder: TableEncoder) -> dict[tuple[int, int], np.ndarray]:
+def possible_pairs(
+    encoder: TableEncoder, together: Sequence[tuple[tuple[int, ...], np.ndarray]] = ()
+) -> dict[tuple[int, int], np.ndarray]:
     """Return ``(codes, codes)`` false for pairs of codes that break a rule in every row, by positions, ascending.
 
     **Guarantee.** Post-processing of the released codes, by declared rules.
+
+    Args:
+        encoder: Between rows and codes.
+        together: Positions of two columns, and ``(codes, codes)`` true for codes that go together, by released numbers.
     """
     rules, orders, columns, positions = (
         encoder.schema.rules,
@@ -40,6 +46,9 @@ def possible_pairs(encoder: TableEncoder) -> dict[tuple[int, int], np.ndarray]:
             low, high = ends[str(order.low)], ends[str(order.high)]
             if low is not None and high is not None and _have_one_clock(order, columns, positions):
                 add(str(order.low), str(order.high), ~(low[0][:, None] > high[1][None, :]))
+    for pair, allowed in together:
+        first, second = (columns[position].encoder.name for position in pair)
+        add(first, second, allowed)
     for rule in rules:
         if isinstance(rule, Missing) and len(rule.when) == 1 and rule.missing in positions:
             (name, values), column = next(iter(rule.values.items())), columns[positions[rule.missing]]

@@ -1,6 +1,7 @@
-"""Rules that names and released numbers suggest, to be held against rows by a door, and offered in a private draft.
+"""Rules that names and released numbers suggest, to be held against rows by a door.
 
-Post-processing: a relation is made of public facts, noisy histograms and noisy tables of pairs.
+A private draft offers them, and samples of a fit keep those that few rows can break. Post-processing: a relation is
+made of public facts, noisy histograms and noisy tables of pairs.
 """
 
 from __future__ import annotations
@@ -20,23 +21,31 @@ from tabgan.columns.encoder import MISSING
 from tabgan.columns.lattice import is_on_lattice
 from tabgan.errors import ConfigError
 from tabgan.rules import FixedCombinations, Formula, Inequality, Rule
+from tabgan.rules.judging import in_order
 from tabgan.table.coded import CodedColumn
 from tabgan.table.codes import TableEncoder
 
-#: The most relations of each form: more of them share the noise of one stage; and of orders that a fit may keep.
-MOST, MOST_ORDERS = 8, 4
+#: The most relations of each form: more of them share the noise of one stage. A fit holds few against the rows:
+#: formulas by names, sums, dependences and orders, and so many in all.
+MOST, MOST_FORMULAS, MOST_SUMS, MOST_DEPENDENCES, MOST_ORDERS, MOST_IN_ALL = 8, 5, 2, 4, 4, 8
 
 #: Share of the rows that may break a rule which a draft declares, and that share of what would break it by chance.
 MOST_BROKEN, OF_CHANCE = 0.02, 0.25
+
+#: The same in a fit, whose samples would break it in more rows if it were left to the noise of a small table.
+_MOST_BROKEN_OF_FIT, _OF_CHANCE_OF_FIT = 0.1, 0.5
 
 #: Share of the rows in which a column may differ from what others determine: almost a function will do.
 _ALMOST = 0.005
 
 #: A dependence is of interest if a row breaks it by chance with at least this probability.
-LEAST_BY_CHANCE = 0.01
+LEAST_BY_CHANCE = 0.005
 
 #: Share of the rows that break a relation in noisy tables, up to which it is held against the rows.
 _PROMISING = 0.1
+
+#: The part of the rows that chance would put above an order in a noisy table, up to which that is promising.
+_OF_TABLE = 0.25
 
 #: Share of the rows that a column's codes of one value each have, from which on they tell if it determines another.
 _JUDGED = 0.5
@@ -116,7 +125,7 @@ class Relation:
 
 def relations_of(encoder: TableEncoder, pairs: Sequence[Table], n_rows: float) -> list[Relation]:
     """Return the relations that may hold in a table, by what was released of it."""
-    named = [*_parts_of_moments(encoder), *_clocks(encoder)][:MOST]
+    named = _named(encoder)[:MOST]
     sums, orders = _sums(encoder, pairs, n_rows), _orders(encoder, pairs, n_rows)
     return [*named, *sums, *_dependences(encoder, pairs, n_rows), *orders]
 
@@ -158,13 +167,25 @@ def _ends_of_codes(column: CodedColumn) -> tuple[np.ndarray, np.ndarray]:
     return np.where(is_value, low, np.nan), np.where(is_value, high, np.nan)
 
 
-def _share_above(
-    low: tuple[int, CodedColumn],
-    high: tuple[int, CodedColumn],
-    tables: Mapping[tuple[int, ...], Table],
-    n_rows: float,
-) -> tuple[float, float] | None:
-    """Return the share of the rows in which ``low`` is surely above ``high``, and its noise; ``None`` if unmeasured."""
+@dataclass(frozen=True)
+class _Above:
+    """The share of the rows in which a column is surely above another, by the ends of their codes.
+
+    Attributes:
+        share: In a noisy table of the two.
+        by_chance: If the two were independent.
+        noise: Standard deviation of the former's noise.
+    """
+
+    share: float
+    by_chance: float
+    noise: float
+
+
+def _above(
+    low: Placed, high: Placed, tables: Mapping[tuple[int, ...], Table], n_rows: float
+) -> _Above | None:
+    """Return the share of the rows in which ``low`` is surely above ``high``; ``None`` if the two are unmeasured."""
     (i, first), (j, second) = low, high
     table = tables.get((min(i, j), max(i, j)))
     if table is None:
@@ -172,7 +193,8 @@ def _share_above(
     counts = table.counts if i < j else table.counts.T
     is_above = _ends_of_codes(first)[0][:, None] > _ends_of_codes(second)[1][None, :]
     noise = float(np.max(table.noise_stddev)) * float(is_above.sum()) ** 0.5 / n_rows
-    return max(float(counts[is_above].sum()) / n_rows, 0.0), noise
+    expected = np.outer(first.code_weights, second.code_weights)[is_above].sum() / n_rows**2
+    return _Above(max(float(counts[is_above].sum()) / n_rows, 0.0), float(expected), noise)
 
 
 def _ordered(encoder: TableEncoder, n_rows: float) -> Iterator[tuple[Placed, Placed, float]]:
@@ -193,50 +215,117 @@ def _ordered(encoder: TableEncoder, n_rows: float) -> Iterator[tuple[Placed, Pla
                 yield low, high, chance
 
 
-def may_be_ordered(encoder: TableEncoder, n_rows: float) -> bool:
-    """Return true if an order of two columns may be found that rules do not say, by released histograms."""
-    return any(_is_open(encoder, low, high) for low, high, _ in _ordered(encoder, n_rows))
+def may_be_related(encoder: TableEncoder, n_rows: float) -> bool:
+    """Return true if a relation of columns may be found that rules do not say, by names and released histograms."""
+    return (
+        any(_is_open(encoder, relation) for relation in _named(encoder))
+        or any(_is_open_order(encoder, low, high) for low, high, _ in _ordered(encoder, n_rows))
+        or any(_may_tell(known, told, n_rows) for known, told in itertools.permutations(_free(encoder), 2))
+    )
 
 
-def open_orders(encoder: TableEncoder, pairs: Sequence[Table], n_rows: float) -> list[Relation]:
-    """Return the few orders of columns that measured pairs suggest most and that no rule says."""
-    own = dict(_own(encoder))
-    placed = {column.encoder.name: (i, column) for i, column in own.items()}
-    return [
+def open_relations(encoder: TableEncoder, pairs: Sequence[Table], n_rows: float) -> list[Relation]:
+    """Return the few relations of columns that names and measured pairs suggest most and that no rule says."""
+    placed = {column.encoder.name: (i, column) for i, column in _own(encoder)}
+    sums, dependences = _sums(encoder, pairs, n_rows), _dependences(encoder, pairs, n_rows)
+    orders = [
         relation
         for relation in _orders(encoder, pairs, n_rows)
-        if _is_open(encoder, *(placed[name] for name in relation.names))
-    ][:MOST_ORDERS]
+        if _is_open_order(encoder, *(placed[name] for name in relation.names))
+    ]
+    found = [
+        *_open(encoder, _named(encoder), MOST_FORMULAS),
+        *_open(encoder, sums, MOST_SUMS),
+        *_open(encoder, dependences, MOST_DEPENDENCES),
+    ]
+    return [*found[: MOST_IN_ALL - min(len(orders), MOST_ORDERS)], *orders[:MOST_ORDERS]]
 
 
-def _is_open(encoder: TableEncoder, low: Placed, high: Placed) -> bool:
+def _named(encoder: TableEncoder) -> list[Relation]:
+    """Return formulas that names of columns suggest."""
+    return [*_parts_of_moments(encoder), *_clocks(encoder)]
+
+
+def _open(encoder: TableEncoder, relations: Sequence[Relation], most: int) -> list[Relation]:
+    """Return the first relations whose columns no rule ties."""
+    return [relation for relation in relations if _is_open(encoder, relation)][:most]
+
+
+def _is_open(encoder: TableEncoder, relation: Relation) -> bool:
+    return set(relation.names) <= {column.encoder.name for column in _free(encoder)}
+
+
+def _free(encoder: TableEncoder) -> list[CodedColumn]:
+    """Return the table's own columns that no declared rule is about."""
+    tied = {name for rule in encoder.schema.statements for name in rule.sides.values()}
+    free = set(encoder.schema.names) - tied - set(encoder.inner.targets)
+    return [column for _, column in _own(encoder) if column.encoder.name in free]
+
+
+def _is_open_order(encoder: TableEncoder, low: Placed, high: Placed) -> bool:
     names = {low[1].encoder.name, high[1].encoder.name}
     return not any(names <= set(map(str, (rule.low, rule.high))) for rule in encoder.orders.rules)
 
 
 def _orders(encoder: TableEncoder, pairs: Sequence[Table], n_rows: float) -> list[Relation]:
-    """Return inequalities that no measured pair contradicts: first those that chance alone would break most often."""
+    """Return inequalities that no measured pair contradicts: first those broken least, for what chance would break."""
     tables = {table.columns: table for table in pairs}
     found = []
     for low, high, chance in _ordered(encoder, n_rows):
-        above = _share_above(low, high, tables, n_rows)
-        if above is None or above[0] > min(_PROMISING, 0.5 * chance) + 2 * above[1]:
+        above = _above(low, high, tables, n_rows)
+        if above is None or above.share > min(_PROMISING, _OF_TABLE * above.by_chance) + 2 * above.noise:
             continue  # where no table was measured, the scores say that the two are independent, or nearly so
         names = (low[1].encoder.name, high[1].encoder.name)
-        found.append((above[0] - chance, Relation(Inequality(*names), chance)))
+        at_most = above.by_chance + above.noise  # 0 where no two codes lie apart
+        rank = (above.share + above.noise) / at_most if at_most > 0 else 1.0
+        found.append((rank, Relation(Inequality(*names), chance)))
     found.sort(key=lambda each: each[0])
     return [relation for _, relation in found[:MOST]]
 
 
-def kept_orders(
+def kept_relations(
     relations: Sequence[Relation], broken: Sequence[float], noise_stddev: float, n_rows: float
-) -> tuple[Inequality, ...]:
-    """Return the orders that few rows can break, by noisy numbers of those that do: as in a private draft."""
-    return tuple(
-        relation.rule
+) -> list[Relation]:
+    """Return the relations that few rows can break, by noisy numbers of those that do, as far as they go together.
+
+    A computed column is made by one formula, and is part of no other relation, which its own values would break.
+    """
+    strong = [
+        relation
         for relation, count in zip(relations, broken, strict=True)
-        if isinstance(relation.rule, Inequality) and is_strong(relation, count, noise_stddev, n_rows)
-    )
+        if _is_kept(relation, count, noise_stddev, n_rows)
+    ]
+    formulas: list[Relation] = []
+    for relation in strong:
+        if isinstance(relation.rule, Formula) and _are_in_order([*formulas, relation]):
+            formulas.append(relation)
+    computed = {str(relation.rule.changes) for relation in formulas}
+    others = [
+        relation
+        for relation in strong
+        if not isinstance(relation.rule, Formula) and not computed & set(relation.names)
+    ]
+    return [*formulas, *others]
+
+
+def _is_kept(relation: Relation, count: float, noise_stddev: float, n_rows: float) -> bool:
+    """Return true if samples of a fit are to keep a relation, by the noisy number of rows that break it.
+
+    None may, and likely a small part of those that would by chance. Less has to be sure than in a draft: what noise of
+    small tables does to rows that nothing ties is worse.
+    """
+    share, doubt = max(count / n_rows, 0.0), noise_stddev / n_rows
+    none = max(3 * doubt, 0.0 if isinstance(relation.rule, Inequality) else _ALMOST)
+    return share <= none and share + doubt <= min(_MOST_BROKEN_OF_FIT, _OF_CHANCE_OF_FIT * relation.by_chance)
+
+
+def _are_in_order(formulas: Sequence[Relation]) -> bool:
+    """Return true if formulas compute different columns, and none goes round in a circle."""
+    try:
+        in_order([relation.rule for relation in formulas])
+    except ConfigError:
+        return False
+    return True
 
 
 def is_strong(relation: Relation, count: float, noise_stddev: float, n_rows: float) -> bool:
@@ -280,6 +369,14 @@ def _dependences(encoder: TableEncoder, pairs: Sequence[Table], n_rows: float) -
     return [relation for _, relation in found[:MOST]]
 
 
+def _may_tell(known: CodedColumn, told: CodedColumn, n_rows: float) -> bool:
+    """Return true if each value of a column may go with one of another that varies, by released histograms."""
+    weights, others = known.code_weights, told.code_weights
+    is_varied = 1.0 - float(others.max()) / n_rows >= _PROMISING
+    is_finer = 1 < np.count_nonzero(others > 0) <= np.count_nonzero(weights > 0)
+    return bool(is_varied and is_finer) and float(weights[_single_codes(known)].sum()) >= _JUDGED * n_rows
+
+
 def _dependence(
     first: tuple[int, CodedColumn],
     then: tuple[int, CodedColumn],
@@ -289,20 +386,16 @@ def _dependence(
 ) -> tuple[float, Relation] | None:
     """Return the share of the rows that break a dependence in a noisy table, and the dependence; ``None`` for none."""
     (i, known), (j, told) = first, then
-    weights, others = known.code_weights, told.code_weights
-    is_single = _single_codes(known)
-    single = float(weights[is_single].sum())
-    by_chance = 1.0 - float(others.max()) / n_rows
-    if single < _JUDGED * n_rows or by_chance < _PROMISING:
+    if not _may_tell(known, told, n_rows):
         return None
-    if not 1 < np.count_nonzero(others > 0) <= np.count_nonzero(weights > 0):
-        return None
+    weights, is_single = known.code_weights, _single_codes(known)
+    single, by_chance = float(weights[is_single].sum()), 1.0 - float(told.code_weights.max()) / n_rows
     best = counts.argmax(axis=1)
     most = counts[np.arange(len(best)), best]
     share = float(np.maximum(weights - most, 0.0)[is_single].sum()) / n_rows
     doubt = noise * float(is_single.sum()) ** 0.5 / n_rows
-    if share > _PROMISING + 2 * doubt:
-        return None
+    if share > min(_PROMISING, 0.5 * by_chance) + 2 * doubt or by_chance - share < 2 * doubt:
+        return None  # or noise hides what the table shows
     allowed = np.zeros(counts.shape, dtype=bool)
     allowed[np.arange(len(best)), best] = True
     allowed[~is_single] = True
@@ -355,8 +448,8 @@ def _sums(encoder: TableEncoder, pairs: Sequence[Table], n_rows: float) -> list[
     for total, mean in means.items():
         smaller = []
         for name in (name for name, value in means.items() if name != total and 0.02 * mean < value < mean):
-            above = _share_above(places[name], places[total], tables, n_rows)
-            if above is not None and above[0] <= 2 * above[1]:
+            above = _above(places[name], places[total], tables, n_rows)
+            if above is not None and above.share <= 2 * above.noise:
                 smaller.append(name)
         for n in (2, 3):
             for parts in itertools.combinations(smaller[:12], n):

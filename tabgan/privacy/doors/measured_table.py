@@ -21,7 +21,7 @@ from tabgan.table.impossible import possible_pairs
 from tabgan.table.placing import placed_columns
 from tabgan.table.reduction import Reduction
 from tabgan.table.related import Related
-from tabgan.table.relations import may_be_ordered
+from tabgan.table.relations import may_be_related
 from tabgan.table.summed import CodesElsewhere, Rows, rows_of
 
 
@@ -92,8 +92,8 @@ def measure_table(
     whole, inner = with_cycles(rows, released, coded, plan, mu, measurer)
     encoder = inner.of_table(reduction, measure_related(rows, inner, reduction, measurer))
     histograms = [Marginal((i,), c.counts, c.noise_stddev) for i, c in enumerate(whole.columns)]
-    if may_be_ordered(encoder, released.n_rows):
-        measurer.privacy_filter.reserve("orders")
+    if may_be_related(encoder, released.n_rows):
+        measurer.privacy_filter.reserve("found")
     if len(placed_columns(encoder)) > 1:
         measurer.privacy_filter.reserve("places")
     one_ways = one_way_marginals(whole, encoder)

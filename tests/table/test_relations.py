@@ -1,0 +1,123 @@
+"""Tests of relations that names and released numbers suggest, and that samples of a fit keep."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabgan.rules import FixedCombinations, Formula, Inequality
+from tabgan.synthesizer import TabGAN
+from tabgan.table.relations import Relation, kept_relations
+
+N = 4_000
+
+
+def tied(n=N, seed=0) -> pd.DataFrame:
+    """Return a table in which a code tells a label, a moment its year, and two numbers their sum."""
+    rng = np.random.default_rng(seed)
+    seen = pd.Timestamp("2015-01-01") + pd.to_timedelta(rng.integers(0, 8 * 365, n), unit="D")
+    code = rng.integers(1, 9, n)
+    casual, members = rng.poisson(40.0, n), rng.poisson(90.0, n)
+    return pd.DataFrame(
+        {
+            "seen": seen,
+            "year": seen.year.to_numpy(np.int64),
+            "code": code,
+            "label": np.array(["low", "middle", "high"])[(code - 1) // 3],
+            "casual": casual,
+            "members": members,
+            "total": casual + members,
+        }
+    )
+
+
+def labels(rows: pd.DataFrame) -> pd.Series:
+    return pd.Series(np.array(["low", "middle", "high"])[(rows["code"].to_numpy() - 1) // 3])
+
+
+@pytest.fixture(scope="module")
+def model():
+    return TabGAN(epsilon=4.0, random_state=0).fit(tied())
+
+
+class TestSamples:
+    def test_formulas_hold_in_every_row(self, model):
+        rows = model.sample(2_000)
+        assert (rows["year"] == rows["seen"].dt.year).all()
+        assert (rows["total"] == rows["casual"] + rows["members"]).all()
+
+    def test_each_code_has_its_label(self, model):
+        rows = model.sample(2_000)
+        assert (rows["label"].astype(str) == labels(rows)).mean() > 0.99
+
+    def test_conditions_on_a_computed_column_hold(self, model):
+        rows = model.sample(300, conditions={"year": 2018})
+        assert (rows["year"] == 2018).all()
+        assert (rows["seen"].dt.year == 2018).all()
+
+    def test_a_given_moment_decides_the_year_and_a_given_year_stays(self, model):
+        moments = pd.DataFrame({"seen": pd.to_datetime(["2016-05-01", "2020-12-31"])})
+        assert model.complete(moments)["year"].tolist() == [2016, 2020]
+        both = moments.assign(year=[2021, 2021])
+        assert model.complete(both)["year"].tolist() == [2021, 2021]
+
+    def test_a_model_file_keeps_them(self, model, tmp_path):
+        model.save(tmp_path / "m.tabgan")
+        loaded = TabGAN.load(tmp_path / "m.tabgan")
+        pd.testing.assert_frame_equal(loaded.sample(100, random_state=1), model.sample(100, random_state=1))
+
+    def test_what_many_rows_break_is_not_kept(self):
+        df = tied()
+        rng = np.random.default_rng(1)
+        for name in ("year", "label", "total"):
+            moved = rng.random(N) < 0.2
+            df.loc[moved, name] = df[name].to_numpy()[rng.permutation(N)][moved]
+        found = TabGAN(epsilon=4.0, random_state=0).fit(df)
+        assert not found._fitted.encoder.formulas
+        rows = found.sample(2_000)
+        assert 0.7 < (rows["label"].astype(str) == labels(rows)).mean() < 0.95
+
+    def test_declared_columns_are_left_to_their_rules(self):
+        from tabgan.schema import Schema
+
+        declared = Schema(rules=[Formula("total", "casual + members")])
+        found = TabGAN(epsilon=4.0, schema=declared, random_state=0).fit(tied())
+        assert [rule.column for rule in found._fitted.encoder.formulas] == ["year"]
+
+
+class TestWhichAreKept:
+    @staticmethod
+    def kept(*rules, by_chance=0.9):
+        return [
+            each.rule
+            for each in kept_relations(
+                [Relation(r, by_chance) for r in rules], [0.0] * len(rules), 10.0, 10_000
+            )
+        ]
+
+    def test_a_column_is_computed_once_and_in_no_circle(self):
+        first, again, back = Formula("t", "a + b"), Formula("t", "c + d"), Formula("a", "t + b")
+        assert self.kept(first, again, back) == [first]
+
+    def test_nothing_else_is_about_a_computed_column(self):
+        formula = Formula("t", "a + b")
+        apart = (FixedCombinations(("c", "d")), Inequality("a", "d"))
+        assert self.kept(Inequality("a", "t"), FixedCombinations(("t", "c")), formula, *apart) == [
+            formula,
+            *apart,
+        ]
+
+    @pytest.mark.parametrize(
+        ("broken", "noise", "by_chance", "is_kept"),
+        [
+            (0, 10, 0.5, True),
+            (300, 10, 0.5, False),
+            (0, 1_200, 0.9, False),
+            (0, 10, 0.001, False),
+            (40, 20, 0.5, True),
+        ],
+    )
+    def test_noise_and_chance_decide(self, broken, noise, by_chance, is_kept):
+        order = Relation(Inequality("a", "b"), by_chance)
+        assert (kept_relations([order], [broken], noise, 10_000) == [order]) == is_kept
