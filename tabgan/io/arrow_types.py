@@ -32,6 +32,9 @@ _NULLABLE = {
     pa.uint64(): pd.UInt64Dtype(),
 }
 
+#: Errors of Arrow and pandas about values that no type of theirs can hold.
+UNHELD = (pa.ArrowException, ValueError, TypeError, OverflowError)
+
 #: Name of a column that pandas writes for an index without a name.
 _NAMELESS_INDEX = re.compile(r"__index_level_\d+__")
 

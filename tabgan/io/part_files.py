@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from tabgan._util.validate import one_of
 from tabgan.errors import ConfigError, DataError
+from tabgan.io.arrow_types import UNHELD
 from tabgan.io.dialect import AUTO, Dialect
 from tabgan.io.sinks import storable, without_formulas, write_csv_part
 
@@ -108,7 +109,7 @@ def types_of(part: pd.DataFrame) -> pa.Schema:
     """
     try:
         found = pa.Schema.from_pandas(storable(part), preserve_index=False)
-    except (pa.ArrowException, ValueError, TypeError):
+    except UNHELD:
         raise DataError(
             "output: a column holds values that Arrow cannot store in one type. Write csv instead."
         ) from None
@@ -148,7 +149,7 @@ class _ArrowSink:
                 _array(series, field.type) for (_, series), field in zip(columns, self._types, strict=True)
             ]
             table = pa.Table.from_arrays(arrays, schema=self._types)
-        except (pa.ArrowException, ValueError, TypeError):
+        except UNHELD:
             raise DataError(
                 "output: a column holds values of another type than its first rows. Write csv instead."
             ) from None

@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 
 from tabgan._util.files import atomic_path, leftovers, sync, umask
 from tabgan.errors import ConfigError, DataError
+from tabgan.io.arrow_types import UNHELD
 from tabgan.io.dialect import AUTO, Dialect
 from tabgan.io.sources import format_of
 from tabgan.table.labels import LABEL, beside, label_of, to_json
@@ -311,7 +312,7 @@ def _write_parquet(df: pd.DataFrame, path: Path) -> None:
         table = pa.Table.from_pandas(storable(df), preserve_index=False)
         known = {**(table.schema.metadata or {}), LABEL: to_json(label)}
         pq.write_table(table.replace_schema_metadata(known), path)
-    except (pa.ArrowException, ValueError, TypeError):
+    except UNHELD:
         raise DataError(
             "output: a column holds values that Parquet cannot store in one type. Write csv instead."
         ) from None

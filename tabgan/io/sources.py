@@ -31,7 +31,7 @@ import pyarrow as pa
 from tabgan._util.validate import nearest, one_of
 from tabgan.columns.values import dtype_named, elapsed, is_text, objects
 from tabgan.errors import ConfigError, DataError, SourceError
-from tabgan.io.arrow_types import common_schema, frame_of_arrow, is_nameless_index, parquet_files
+from tabgan.io.arrow_types import UNHELD, common_schema, frame_of_arrow, is_nameless_index, parquet_files
 from tabgan.io.cells import is_typed, read_cells, with_missing
 from tabgan.io.dialect import Dialect, open_text, read_header
 from tabgan.io.first_line import check_headings
@@ -362,7 +362,7 @@ def _converted(text: pd.Series, name: str, dtype: str) -> pd.Series:
             ):  # a warning would tell of a row; a check refuses what is infinite
                 return _parsed(text, "float64").astype(dtype)
         return _parsed(text, dtype)
-    except (ValueError, TypeError, OverflowError, pa.ArrowException):
+    except UNHELD:
         raise _dtype_error(name, dtype) from None
 
 
@@ -400,7 +400,7 @@ def _cast(series: pd.Series, name: str, dtype: str) -> pd.Series:
         elif pd.api.types.is_integer_dtype(dtype) and is_text(series):
             return _integers(series, dtype)
         return series.astype(dtype)
-    except (ValueError, TypeError, OverflowError, pa.ArrowException):
+    except UNHELD:
         raise _dtype_error(name, dtype) from None
 
 

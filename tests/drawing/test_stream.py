@@ -178,6 +178,16 @@ class TestFormats:
         ):
             sink.write(pd.DataFrame({"a": [object()]}))
 
+    def test_integers_beyond_64_bits_end_in_words(self, tmp_path):
+        with pytest.raises(DataError, match="cannot store in one type"):
+            types_of(pd.DataFrame({"a": [10**30]}))
+        types = types_of(pd.DataFrame({"a": pd.Series([1], dtype=object)}))
+        with (
+            part_sink(tmp_path / "a.parquet", "parquet", "none", {}, types) as sink,
+            pytest.raises(DataError, match="another type than its first rows"),
+        ):
+            sink.write(pd.DataFrame({"a": [10**30]}))
+
     def test_text_from_a_list_is_text_in_a_file(self, model, tmp_path):
         source = RowSource.of(model._fitted, None)
         drawn = _chunk_of(source.in_dictionaries()), _chunk_of(source)

@@ -72,9 +72,10 @@ class TestWriteTable:
         with pytest.raises(ConfigError, match=r"expected a name ending in \.csv or \.parquet"):
             write_table(people, tmp_path / name)
 
-    def test_what_parquet_cannot_hold(self, tmp_path):
+    @pytest.mark.parametrize("values", [[1, "Zanzibar-4711"], [10**30, 1]])
+    def test_what_parquet_cannot_hold(self, tmp_path, values):
         with pytest.raises(DataError) as caught:
-            write_table(pd.DataFrame({"a": [1, "Zanzibar-4711"]}), tmp_path / "t.parquet")
+            write_table(pd.DataFrame({"a": values}), tmp_path / "t.parquet")
         assert "Zanzibar" not in str(caught.value)
         assert _all(tmp_path) == []
 
