@@ -188,7 +188,8 @@ class TableEncoder:
     @property
     def code_dtype(self) -> np.dtype:
         """The smallest integer type that holds every code."""
-        return np.dtype(np.uint8 if max(self.sizes) <= 256 else np.int16)
+        most = max(self.sizes)
+        return np.dtype(np.uint8 if most <= 2**8 else np.int16 if most <= 2**15 else np.int32)
 
     def transform(self, df: pd.DataFrame) -> np.ndarray:
         """Return ``(rows, columns)`` codes of ``code_dtype``."""

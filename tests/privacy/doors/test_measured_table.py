@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from tabgan.columns import Categorical, Numeric
+from tabgan.columns.encoder import ColumnEncoder
 from tabgan.errors import BudgetExceededError
 from tabgan.privacy.doors import measured_table
 from tabgan.privacy.doors.marginals import OF_CELLS
@@ -20,8 +21,10 @@ from tabgan.rules import FixedCombinations
 from tabgan.schema import Schema
 from tabgan.table.coded import CodedColumn
 from tabgan.table.codes import TableEncoder
+from tabgan.table.partitions import FrameParts
 from tabgan.table.reduction import Reduction
 from tabgan.table.related import Related
+from tabgan.table.spooled import spooled
 from tabgan.table.summed import rows_of
 
 AGE = Numeric(name="age", dtype="Int64", bounds=(0, 399), decimals=0)
@@ -31,25 +34,32 @@ DF = pd.DataFrame(
     {"age": pd.Series([3, 30, 31, None], dtype="Int64"), "group": ["child", "grown", None, "?"]}
 )
 SCHEMA = Schema([AGE, GROUP], rules=[RULE])
-COLUMNS = [
-    CodedColumn(
-        encoder, np.zeros(encoder.n_cells, dtype=int), np.ones(encoder.n_cells), np.ones(1, dtype=bool)
-    )
-    for encoder in (AGE.lattice_encoder(np.arange(401)), GROUP.encoder())
-]
-ENCODER = TableEncoder(Schema([AGE, GROUP]), COLUMNS)
+
+
+def encoder_of(*encoders: ColumnEncoder) -> TableEncoder:
+    """Return an encoder of columns of one code each."""
+    columns = [
+        CodedColumn(each, np.zeros(each.n_cells, dtype=int), np.ones(each.n_cells), np.ones(1, dtype=bool))
+        for each in encoders
+    ]
+    return TableEncoder(Schema([each.encoder.column for each in columns]), columns)
+
+
+ENCODER = encoder_of(AGE.lattice_encoder(np.arange(401)), GROUP.encoder())
 
 
 def measurer(epsilon: float | None = 4.0, unit: PrivacyUnit = ROW) -> Measurer:
     return Measurer(PrivacyFilter(make_plan(epsilon, 1e-6, n_targets=0, unit=unit)))
 
 
-def counted(df: object, asked: Measurer, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
+def counted(
+    df: object, asked: Measurer, monkeypatch: pytest.MonkeyPatch, encoder: TableEncoder = ENCODER
+) -> np.ndarray:
     """Return the table that would tell the cells that go together."""
     found = []
     monkeypatch.setattr(Related, "of", lambda *given: found.append(given))
     reduction = Reduction.of(SCHEMA, list(SCHEMA.names), [RULE])
-    measure_related(rows_of(df), ENCODER, reduction, asked)
+    measure_related(rows_of(df), encoder, reduction, asked)
     ((first, second, table, noise),) = found
     assert [first.encoder.name, second.encoder.name] == list(RULE.columns)
     assert (
@@ -65,6 +75,20 @@ def test_a_row_is_in_one_cell(row, monkeypatch):
     assert whole.sum() == 4
     fewer = counted(DF.drop(index=row), measurer(None), monkeypatch)
     assert np.abs(whole - fewer).sum() == 1
+
+
+@pytest.mark.parametrize("rows", [None, 2], ids=["in memory", "in parts"])
+def test_one_of_very_many_declared_values_has_a_cell_of_its_own(rows, monkeypatch):
+    """Pitfall 35: its code, wrapped around, was below 0, and one row with it ended the fit after the charge."""
+    group = Categorical(name="group", dtype="object", categories=tuple(map(str, range(40_000))))
+    number = Numeric(name="age", dtype="Int64", bounds=(0, 1), decimals=0)
+    encoder = encoder_of(number.lattice_encoder(np.arange(3)), group.encoder())
+    df = pd.DataFrame(
+        {"age": pd.Series([None, 0, 1], dtype="Int64"), "group": pd.Series(["39999", "39998", "0"])}
+    )
+    with spooled(df if rows is None else FrameParts(df, rows), Schema()) as table:
+        found = counted(table, measurer(None), monkeypatch, encoder)
+    assert np.argwhere(found).tolist() == [[1, 2], [39_999, 1], [40_000, 0]]
 
 
 @pytest.mark.fresh_noise
