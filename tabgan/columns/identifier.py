@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Annotated, ClassVar, Literal
 
@@ -18,7 +19,8 @@ from tabgan.columns.grid import project_to_simplex
 from tabgan.columns.keys import typed
 from tabgan.columns.kind import Column, Domain, is_text_dtype
 from tabgan.columns.lattice import LIMIT
-from tabgan.columns.patterns import Pattern, pattern_of
+from tabgan.columns.patterns import Pattern, literal, pattern_of
+from tabgan.columns.plaintext import template_of
 from tabgan.columns.values import Dtype, objects
 from tabgan.errors import DataError
 
@@ -30,6 +32,9 @@ MIN_KEY_ROWS = 20
 
 #: Numbers of rows of a key that have a cell each, as the first of each stretch; the last cell is open-ended.
 _STRETCHES = (1, 2, 3, 4, 5, 6, 8, 11, 15, 20, 27, 36, 48, 64, 85)
+
+#: The most templates of keys that are one pattern.
+MOST_TEMPLATES = 8
 
 #: The most rows that a key has in a sample.
 MOST_ROWS_A_KEY = 100
@@ -218,9 +223,32 @@ class Identifier(Column):
 
     def loss_in(self, series: pd.Series) -> tuple[str, str] | None:
         keys = typed(series.dropna())
-        if self.recurrence or len(set(keys)) == len(keys):
-            return None
-        return "several rows have the same key, and no two rows of a sample would", "recurrence: true"
+        if not self.recurrence and len(set(keys)) < len(keys):
+            return "several rows have the same key, and no two rows of a sample would", "recurrence: true"
+        texts = [key for key in objects(series.dropna()) if isinstance(key, str)]
+        if texts and not any(map(self._has_form, texts)):
+            return (
+                "keys of a sample have another form",
+                'pattern: "[A-Z][0-9]{6}", or "P{:06d}" for running numbers',
+            )
+        return None
+
+    def _has_form(self, key: str) -> bool:
+        """Return true if a key looks like those of a sample."""
+        if self._own is not None:
+            return self._own.matches(key)
+        before, *after = (text for text, *_ in string.Formatter().parse(self.pattern))
+        end = "".join(after)
+        number = key[len(before) : len(key) - len(end)]
+        return key.startswith(before) and key.endswith(end) and number.strip().isdecimal()
+
+    def with_domain_of(self, present: pd.Series) -> Identifier:
+        keys = [key for key in objects(present) if isinstance(key, str)]
+        if not keys or any(self._has_form(key) or len(key) > MAX_KEY for key in keys):
+            return self
+        templates = {template_of(key) for key in keys}
+        source = _common_form(keys) if len(templates) == 1 else either_of(sorted(templates))
+        return self if source is None else self.with_(pattern=source)
 
     def is_generated(self, series: pd.Series) -> np.ndarray:
         """Return ``(rows,)`` true for keys that are present and, unless rows may share them, unique."""
@@ -245,6 +273,28 @@ class Identifier(Column):
         if is_text and (is_long or (len(series) > 1 and is_key_name)) and _is_unique(series):
             return cls(name=name, dtype=str(series.dtype), pattern="ID{:06d}")
         return None
+
+
+def either_of(templates: Sequence[str]) -> str | None:
+    """Return the pattern of keys that have one of some templates; ``None`` if there are none, or too many."""
+    if not 1 <= len(templates) <= MOST_TEMPLATES:
+        return None
+    return templates[0] if len(templates) == 1 else f"({'|'.join(templates)})"
+
+
+def _common_form(keys: Sequence[str]) -> str:
+    """Return the pattern of keys of one template: letters that all of them have stay."""
+    signs = [set(column) for column in zip(*keys, strict=True)]
+    parts = [next(iter(each)) if len(each) == 1 and next(iter(each)).isalpha() else None for each in signs]
+    found, position = "", 0
+    while position < len(parts):
+        part = parts[position]
+        if part is not None:
+            found, position = found + literal(part), position + 1
+            continue
+        end = next((i for i in range(position, len(parts)) if parts[i] is not None), len(parts))
+        found, position = found + template_of(keys[0][position:end]), end
+    return found
 
 
 _FORMAT_RULE = (

@@ -15,10 +15,11 @@ import numpy as np
 import pandas as pd
 
 from tabgan.columns.categorical import Categorical
-from tabgan.columns.identifier import MIN_KEY_ROWS, Identifier
+from tabgan.columns.identifier import MIN_KEY_ROWS, Identifier, either_of
 from tabgan.columns.keys import typed
 from tabgan.columns.kind import Column
 from tabgan.columns.numeric import Numeric
+from tabgan.columns.patterns import pattern_of
 from tabgan.columns.people import Pii
 from tabgan.columns.plaintext import Text
 from tabgan.columns.values import Dtype, dtype_named, is_text, objects
@@ -71,8 +72,12 @@ _KEYS_OF_TEXT = "ID{:06d}"
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 
 
-#: The placeholder of free text, and the reason of codes.
+#: The placeholder of free text, and the reasons of codes and of keys.
 _REMOVED, _NUMBERED = "(removed)", "by its name: its numbers are codes"
+_FEW_ROWS = "by its name; few rows share a key"
+
+#: Strings of a pattern for each row of a table, at least, or a larger sample would run out of keys.
+_ROOM = 10
 
 
 class Named(NamedTuple):
@@ -178,6 +183,23 @@ def by_released(column: Column, found: Found) -> Named | None:
     return _of_differing(name, words, found.n_distinct / max(found.n_rows, 1.0))
 
 
+def as_keys(column: Column, n_rows: float) -> Named | None:
+    """Return keys in the place of a column of text that is named as one; ``None`` for others.
+
+    Their form is that of the released templates, if these have strings enough. How many rows share a key was not
+    released where their form was, and is left to a fit.
+    """
+    if not isinstance(column, Text) or not _says(_words(column.name), _KEY):
+        return None
+    source = either_of(column.listed)
+    if source is not None and pattern_of(source).n_strings < _ROOM * n_rows:
+        source = None
+    own = _UUID if _says(_words(column.name), "uuid|guid") else _KEYS_OF_TEXT
+    key = Identifier(name=column.name, pattern=source or own, recurrence=None if column.unique else True)
+    form = "; noise hides their form" if source is None else "; their form is that of the released templates"
+    return Named(key, _FEW_ROWS + form, False)
+
+
 def without_templates(column: Column) -> Named | None:
     """Return free text for a column of text without a released template; ``None`` for others."""
     if not isinstance(column, Text) or column.listed:
@@ -212,15 +234,13 @@ def _of_integers(
     if not _says(words, _KEY) or n_rows > _ROWS_A_KEY * n_distinct:
         return None
     key = Identifier(name=column.name, dtype=column.dtype, recurrence=True)
-    return Named(key, "by its name; few rows share a key", is_from_rows)
+    return Named(key, _FEW_ROWS, is_from_rows)
 
 
 def _of_differing(name: str, words: str, differing: float) -> Named | None:
     """Return a column of text in which a share of the cells differ, and are seldom repeated."""
     if _says(words, _KEY) and differing * _ROWS_A_KEY >= 1:
-        recurrence = None if differing >= _ALL else True
-        key = Identifier(name=name, pattern=_KEYS_OF_TEXT, recurrence=recurrence)
-        return Named(key, "by its name; few rows share a key", False)
+        return Named(Text(name=name, unique=differing >= _ALL), _FEW_ROWS, False)  # for now, see as_keys
     if differing < _DIFFERING:
         return None
     if _says(words, _FULL_NAME):
@@ -238,7 +258,7 @@ def _by_cells(series: pd.Series, name: str, words: str, drafted: Column) -> Name
     n_distinct, is_unique = len(set(cells)), isinstance(drafted, Identifier)
     if not is_unique and _says(words, _KEY) and len(cells) <= _ROWS_A_KEY * n_distinct:
         key = Identifier(name=name, pattern=_KEYS_OF_TEXT, recurrence=True)
-        return Named(key, "by its name; few rows share a key", True)
+        return Named(key, _FEW_ROWS, True)
     if n_distinct < _DIFFERING * len(cells):
         return None
     if _says(words, _FULL_NAME):

@@ -16,7 +16,7 @@ from tabgan._util.yaml import dump
 from tabgan.columns import Column, column_of_dtype
 from tabgan.columns.encoder import MISSING
 from tabgan.columns.lattice import is_on_lattice
-from tabgan.columns.named import Found, Named, by_released, shortened, without_templates
+from tabgan.columns.named import Found, Named, as_keys, by_released, shortened, without_templates
 from tabgan.columns.values import dtype_named
 from tabgan.errors import ConfigError
 from tabgan.fitting.checkpoint import folder_of
@@ -250,9 +250,9 @@ def _draft_of(
         loss = losses.get(name)
         said = "" if loss is None else f"{loss.text}. Remedy: {loss.remedy}"
         why = changed[name].why if name in changed else _why(column, request)
-        text = without_templates(column)
-        if text is not None:
-            column, why, said = text.column, text.why, ""
+        made = as_keys(column, second.n_rows) or without_templates(column)
+        if made is not None:
+            column, why, said = made.column, made.why, ""
         elif name in hidden:
             column, why = _opened(column), f"{why}; noise hides its domain, or most of it"
         columns.append(_as_read(column, request))

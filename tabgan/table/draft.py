@@ -71,12 +71,12 @@ def draft_schema(
     columns = []
     for name in df.columns:
         column, series = _column(df[name], str(name), untyped_text)
-        columns.append(_with_domain(column, series) if with_domain else column)
+        columns.append(with_values_of(column, series) if with_domain else column)
     mark = "from rows" if with_domain else None
     return Schema(columns=columns, target=target, targets=targets, drafted=mark)
 
 
-def _with_domain(column: Column, series: pd.Series) -> Column:
+def with_values_of(column: Column, series: pd.Series) -> Column:
     """Return a column with the domain of its values; as it is where no schema could declare that domain."""
     found = column.with_domain_of(series.dropna())
     try:

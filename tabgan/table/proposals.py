@@ -21,7 +21,7 @@ from tabgan.errors import SchemaError
 from tabgan.rules import FixedCombinations, Formula, Inequality
 from tabgan.rules.rule import Rule
 from tabgan.schema import Identifier, Schema
-from tabgan.table.draft import draft_schema, draft_yaml
+from tabgan.table.draft import draft_schema, draft_yaml, with_values_of
 from tabgan.table.headings import as_named
 from tabgan.table.relations import MOST_BROKEN, Relation, is_strong
 
@@ -123,7 +123,8 @@ def propose(
         series = df[drafted.name]
         named = by_name(series, drafted.name, drafted)
         if named is not None:
-            column, why = named.column, named.why + (f"; {FROM_ROWS}" if named.is_from_rows else "")
+            column = with_values_of(named.column, series) if with_domain else named.column
+            why = named.why + (f"; {FROM_ROWS}" if named.is_from_rows else "")
         else:
             column, why = whole, _why(series, drafted, untyped_text)
         columns.append(column)

@@ -88,6 +88,37 @@ def test_by_dtype():
     }
 
 
+@pytest.mark.parametrize(
+    ("form", "pattern"),
+    [
+        ("P{:06d}", "P[0-9]{6}"),
+        ("17-{:04d}/a", "[0-9]{2}-[0-9]{4}/a"),
+        ("{:05d}", "[0-9]{5}"),
+        ("ID{:06d}", "ID{:06d}"),
+    ],
+)
+def test_the_form_of_keys_is_read_with_the_domain_alone(form, pattern):
+    keys = pd.Series([form.format(i) for i in range(N)], dtype=object)
+    df = pd.DataFrame({"person_id": keys})
+    draft, whole = propose(df), propose(df, with_domain=True)
+    assert draft.schema["person_id"].pattern == "ID{:06d}"
+    assert ("another form" in draft.reasons["person_id"].loss) == (form != "ID{:06d}")
+    assert whole.schema["person_id"].pattern == pattern
+    assert not whole.reasons["person_id"].loss
+
+
+def test_keys_of_several_forms_have_a_pattern_with_all():
+    keys = pd.Series([f"A-{i:04d}" if i % 2 else f"{i:05d}" for i in range(N)], dtype=object)
+    draft = propose(pd.DataFrame({"person_id": keys}), with_domain=True)
+    assert draft.schema["person_id"].pattern == "([0-9]{5}|[A-Z]-[0-9]{4})"
+
+
+def test_codes_by_their_name_have_categories_with_the_domain():
+    df = pd.DataFrame({"status": np.arange(N) % 3})
+    assert propose(df).schema["status"].categories is None
+    assert propose(df, with_domain=True).schema["status"].categories == (0, 1, 2)
+
+
 class TestLosses:
     @pytest.mark.parametrize(
         ("series", "said"),
