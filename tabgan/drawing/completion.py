@@ -164,10 +164,10 @@ def completed(fitted: Fitted, partial: PartialRows, streams: RandomStreams, *, i
         fitted: The model.
         partial: The given cells.
         streams: Sources of all draws.
-        imputes: True if no drawn cell may be missing, but where a rule says so.
+        imputes: True if no drawn cell may be missing, but where a rule says so, or no value of a column was released.
 
     Raises:
-        DataError: see :meth:`Completion.rows`; or no value of a column was released.
+        DataError: see :meth:`Completion.rows`.
     """
     if imputes:
         fitted = replace(fitted, encoder=fitted.encoder.without_missing(partial.to_draw(fitted.encoder)))

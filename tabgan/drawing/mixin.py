@@ -134,7 +134,7 @@ class SamplerMixin(Generic[TableT]):
                 Shares of several columns are met at once, by raking: every combination of parts has the share that
                 is nearest to the model's, and ``attrs["effective_sample_size"]`` says on how many rows that rests.
             impute: True for rows without missing values: where the model would draw a missing cell, it draws one of
-                its values instead, given the rest of the row.
+                its values instead, given the rest of the row. Columns of which no value was released stay missing.
             random_state: Seed of this sample; ``None`` takes the model's. If both are ``None``, each call returns
                 different rows; a seed returns the same rows each time, so pass another one for more rows.
             label_column: Name of a further column, true in every row, that says the same.
@@ -415,7 +415,10 @@ class SamplerMixin(Generic[TableT]):
     def impute(
         self, rows: pd.DataFrame, *, unknown: str = "error", random_state: int | None = None
     ) -> pd.DataFrame:
-        """Return whole rows as :meth:`complete` does, without missing cells among those that are drawn."""
+        """Return whole rows as :meth:`complete` does, without missing cells among those that are drawn.
+
+        Columns of which no value was released stay missing, and the log names them.
+        """
         return self._completed(rows, unknown, random_state, imputes=True)
 
     def _completed(

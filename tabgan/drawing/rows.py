@@ -234,11 +234,7 @@ class RowSource(TableSource):
 
 
 def imputing(fitted: Fitted) -> Fitted:
-    """Return a model that draws no missing cell.
-
-    Raises:
-        DataError: no value of a column was released.
-    """
+    """Return a model that draws no missing cell, but in columns of which no value was released."""
     return replace(fitted, encoder=fitted.encoder.without_missing(fitted.encoder.positions))
 
 

@@ -7,6 +7,7 @@ proportion to the same released counts.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
@@ -27,6 +28,8 @@ from tabgan.table.coded import CodedColumn
 from tabgan.table.orders import Orders, with_values
 from tabgan.table.reduction import Reduction
 from tabgan.table.related import Related
+
+logger = logging.getLogger(__name__)
 
 #: No column has the same value in all rows.
 NO_CONSTANTS: Mapping[str, object] = MappingProxyType({})
@@ -135,19 +138,26 @@ class TableEncoder:
     def without_missing(self, names: Iterable[str]) -> TableEncoder:
         """Return an encoder whose sampled rows have a value in some columns, a moment's cycles included.
 
-        Raises:
-            DataError: no value of one was released.
+        Columns of which no value was released stay missing, and the log names them.
         """
         columns: dict[int, CodedColumn] = {}
+        empty = []
         for name in names:
             position = self.positions[name]
-            for place in (position, *self.cycles.get(position, ())):
-                columns[place] = self.columns[place].without_missing()
-            if not columns[position].is_sampled.any():
-                raise DataError(
-                    f"Column {name!r}: no value of it was released, so that none can be drawn for a missing cell. "
-                    "Leave missing cells in, or drop the column."
-                )
+            found = {
+                place: self.columns[place].without_missing()
+                for place in (position, *self.cycles.get(position, ()))
+            }
+            if found[position].is_sampled.any():
+                columns |= found
+            else:
+                empty.append(name)
+        if empty:
+            logger.warning(
+                "impute: no value was released of %s, so missing cells stay. Declare bounds or categories, raise "
+                "epsilon, or drop such columns.",
+                ", ".join(map(repr, empty)),
+            )
         return self.with_columns(columns)
 
     def ways(self, position: int, which: int, codes: np.ndarray) -> np.ndarray:

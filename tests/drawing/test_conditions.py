@@ -216,6 +216,17 @@ class TestImputing:
         present = free["age"].notna()
         assert abs(sample["age"].mean() - free.loc[present, "age"].mean()) < 2
 
+    def test_a_column_of_which_nothing_was_released_stays_missing_and_is_told(self, caplog):
+        df = pd.DataFrame({"age": np.arange(600) % 40, "never": np.nan, "paid": np.arange(600) % 7 * 0.5})
+        df.loc[::5, "paid"] = np.nan
+        model = TabGAN(epsilon=5.0, random_state=0).fit(df)
+        for draw in (lambda: model.sample(200, impute=True), lambda: model.impute(df[["age"]].head(50))):
+            caplog.clear()
+            rows = draw()
+            assert rows["never"].isna().all()
+            assert not rows[["age", "paid"]].isna().any().any()
+            assert "impute: no value was released of 'never', so missing cells stay" in caplog.text
+
     @pytest.mark.parametrize("value", [1, None, "yes"])
     def test_another_word_is_refused(self, model, value):
         with pytest.raises(ConfigError, match="impute: expected true or false"):
