@@ -337,7 +337,7 @@ class Schema(BaseModel):
         is_open = "" if self.is_complete else ", partly open: a fit completes it privately"
         return html.card(f"Schema of {len(self)} columns{is_open}", *parts)
 
-    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[Column]:  # type: ignore[override]
         return iter(self.columns)
 
     def __len__(self) -> int:
@@ -470,7 +470,7 @@ class Schema(BaseModel):
         return cls.from_dict(data or {})
 
     @classmethod
-    def from_sdv(cls, metadata: Mapping[str, Any] | str | Path, *, table: str | None = None) -> Schema:
+    def from_sdv(cls, metadata: Mapping[str, object] | str | Path, *, table: str | None = None) -> Schema:
         """Return the schema that SDV's metadata describes, as a draft. A warning names each thing that is lost.
 
         SDV detects metadata on rows, with ranges, values and kinds, and nothing in it says so. A fit takes a schema as
@@ -497,7 +497,7 @@ class Schema(BaseModel):
             logger.warning("%s: not taken over: %s", where, line)
         return cls.from_dict({"columns": columns, "geo": geo or None, "drafted": "from rows"})
 
-    def to_sdv(self, *, version: Literal["V1", "V2"] = "V2") -> dict[str, Any]:
+    def to_sdv(self, *, version: Literal["V1", "V2"] = "V2") -> dict[str, object]:
         """Return this schema as SDV's metadata of one table, for a JSON file. A warning names each thing that is lost.
 
         Args:

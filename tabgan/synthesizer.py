@@ -33,7 +33,7 @@ from tabgan.fitting.modelfile import Fitted, read_model, stated_form, write_mode
 from tabgan.fitting.modelview import UNSIGNED, NotebookMixin
 from tabgan.fitting.session import FitOptions, Request, Session, say_what_is_spent, warn_of_weak_promise
 from tabgan.io import AnswerForm, for_fit, open_table
-from tabgan.io.answers import ArrowTable, TableT
+from tabgan.io.answers import AnyTable, ArrowTable, TableT
 from tabgan.planning.plannermixin import PlannerMixin
 from tabgan.privacy.filter import UNTOLD_PLACE
 from tabgan.privacy.ledger.file import LedgerFile
@@ -162,7 +162,7 @@ class TabGAN(NotebookMixin, PlannerMixin, AssessorMixin, SamplerMixin[TableT], B
         checkpoint: str | Path | None = None,
         source_table: object = None,
         keep_index: bool = False,
-    ) -> TabGAN[Any]:
+    ) -> TabGAN[AnyTable]:
         """Fit the model to a table.
 
         Args:
@@ -391,7 +391,7 @@ class TabGAN(NotebookMixin, PlannerMixin, AssessorMixin, SamplerMixin[TableT], B
         model._set_fitted(fitted)
         return model
 
-    def __repr__(self, *args: Any, **kwargs: Any) -> str:
+    def __repr__(self, *args: object, **kwargs: object) -> str:
         is_loaded = hasattr(self, "_fitted") and not hasattr(self, "plan_")
         return f"{super().__repr__(*args, **kwargs)}{f'  # loaded: {UNSIGNED}' if is_loaded else ''}"
 

@@ -790,6 +790,71 @@ class TestNames:
         assert sorted(name for name in set(names) if names.count(name) > 1) == []
 
 
+def untyped_in(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
+    """Return the parts of a function's signature that are annotated with ``Any``, or not at all."""
+    arguments = function.args
+    every = [
+        *arguments.posonlyargs,
+        *arguments.args,
+        *arguments.kwonlyargs,
+        arguments.vararg,
+        arguments.kwarg,
+    ]
+    named = [(each.arg, each.annotation) for each in every if each and each.arg not in ("self", "cls")]
+    named.append(("return", function.returns))
+    return [
+        name for name, annotation in named if annotation is None or "Any" in _names_in(_parsed(annotation))
+    ]
+
+
+def _parsed(annotation: ast.expr) -> ast.expr:
+    is_text = isinstance(annotation, ast.Constant) and isinstance(annotation.value, str)
+    return ast.parse(annotation.value, mode="eval").body if is_text else annotation
+
+
+def public_functions(body: Iterable[ast.AST]) -> Iterable[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Yield the functions and methods that others may call, the special ones too."""
+    for node in body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield from public_functions(node.body)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (
+            not node.name.startswith("_") or node.name.endswith("__")
+        ):
+            yield node
+
+
+class TestSignatures:
+    """A public signature says what it takes and returns: ``object`` for anything at all, never ``Any``."""
+
+    PUBLIC = [module for module in MODULES if not any(part.startswith("_") for part in module.split("."))]
+
+    def test_no_public_function_takes_or_returns_any(self):
+        functions = [
+            (module, each) for module in self.PUBLIC for each in public_functions(_tree(module).body)
+        ]
+        assert len(functions) > 1_000
+        found = [(f"{module}.{each.name}", untyped_in(each)) for module, each in functions]
+        assert not [(name, untyped) for name, untyped in found if untyped]
+
+    @pytest.mark.parametrize(
+        ("code", "untyped"),
+        [
+            ("def f(x: Any) -> None: ...", ["x"]),
+            ("def f(x: int, **more: Any) -> dict[str, Any]: ...", ["more", "return"]),
+            ("def f(x: 'Sequence[Any]') -> typing.Any: ...", ["x", "return"]),
+            ("def f(x): ...", ["x", "return"]),
+            ("def f(x: object, *rest: int) -> 'Plot | None': ...", []),
+        ],
+    )
+    def test_the_check_would_see_it(self, code, untyped):
+        (function,) = public_functions(ast.parse(code).body)
+        assert untyped_in(function) == untyped
+
+    def test_private_ones_are_left_alone(self):
+        code = "def _f(x: Any): ...\nclass _C:\n    def f(self, x: Any): ..."
+        assert not list(public_functions(ast.parse(code).body))
+
+
 class TestDocstrings:
     def test_modules(self):
         assert not [module for module in MODULES if not ast.get_docstring(_tree(module))]

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 
@@ -21,8 +21,10 @@ from tabgan.audit.mechanism_checks import MechanismCheck, check_mechanisms, scal
 from tabgan.audit.outcome import AuditResult, CanaryResult
 from tabgan.audit.statistics import bound_from_scores, simulated_bound
 from tabgan.errors import ConfigError, PrivacyError
+from tabgan.fitting.modelfile import Fitted
 from tabgan.privacy.accounting import SubsampledGaussian
 from tabgan.privacy.events import cost_of
+from tabgan.privacy.filter import PrivacyStatement
 from tabgan.privacy.plan import Plan, make_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit
 
@@ -120,8 +122,17 @@ def audit(
     return AuditResult(epsilon, float(delta), unit.name, (*checks, *found), canaries, confidence, seconds)
 
 
+class Auditable(Protocol):
+    """A fitted synthesizer, as far as its audit looks at it."""
+
+    adversary_share: float
+    privacy_: PrivacyStatement
+
+    def _check_fitted(self) -> Fitted: ...
+
+
 def audit_model(
-    model: Any, *, n_canaries: int = 5_000, progress: Progress | bool | None = None
+    model: Auditable, *, n_canaries: int = 5_000, progress: Progress | bool | None = None
 ) -> AuditResult:
     """Audit the privacy that a fitted model states: its own releases, and this installation with its fit's arguments.
 
@@ -138,11 +149,12 @@ def audit_model(
         PrivacyError: the fit was not private.
     """
     schema, privacy = model._check_fitted().encoder.schema, model.privacy_
-    if not privacy.is_private:
+    epsilon, delta, spent = privacy.epsilon, privacy.delta, privacy.epsilon_spent
+    if epsilon is None or delta is None or spent is None:
         raise PrivacyError("audit: a fit with epsilon=None claims nothing. Fit with an epsilon.")
     found = audit(
-        privacy.epsilon,
-        privacy.delta,
+        epsilon,
+        delta,
         adversary_share=model.adversary_share if schema.targets else 0.0,
         max_rows=privacy.unit.max_rows,
         n_rows=schema.n_rows,
@@ -150,9 +162,9 @@ def audit_model(
         n_targets=max(len(schema.targets), 1),
         progress=progress,
     )
-    cost = cost_of(privacy.entries).epsilon(privacy.delta)
+    cost = cost_of(privacy.entries).epsilon(delta)
     name = f"the model's {len(privacy.entries):,} releases: epsilon, composed anew"
-    own = MechanismCheck(name, privacy.epsilon_spent, cost, 0.0, privacy.epsilon * (1 + 1e-9))
+    own = MechanismCheck(name, spent, cost, 0.0, epsilon * (1 + 1e-9))
     return replace(found, privacy_unit=privacy.unit.name, checks=(own, *found.checks))
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+
+import pandas as pd
 
 from tabgan.bundle.archives import check_folder, pack
 from tabgan.bundle.commitment import Commitment
@@ -33,7 +35,10 @@ from tabgan.errors import BundleError, ConfigError
 from tabgan.evaluation.gate import NO_GATE, Decision, Gate
 from tabgan.fitting.modelfile import form_of
 from tabgan.io import staged_folder, write_table, write_text
+from tabgan.privacy.filter import PrivacyStatement
+from tabgan.report.document import Report
 from tabgan.report.pdf import has_pdf
+from tabgan.schema import Schema
 from tabgan.table.labels import beside
 
 #: Files that people complete after a bundle was made; all others are sealed for good.
@@ -50,8 +55,29 @@ FILES = (
 )
 
 
+class Releasable(Protocol):
+    """A fitted synthesizer, as far as a bundle describes it."""
+
+    n_rows_: float
+    privacy_: PrivacyStatement
+    schema_: Schema
+
+    def sample(self, n: int | None = None, *, random_state: int | None = None) -> pd.DataFrame:
+        """Return synthetic rows."""
+
+    def shareable_report(
+        self,
+        *,
+        synthetic: pd.DataFrame | None = None,
+        title: str = "Evaluation",
+        stated: Mapping[str, str | None] | None = None,
+        random_state: int = 0,
+    ) -> Report:
+        """Return the report's shareable edition."""
+
+
 def assemble(
-    model: Any,
+    model: Releasable,
     folder: Path,
     *,
     title: str,

@@ -48,7 +48,7 @@ _DATATYPES = {"number": "double", "datetime": "dateTime", "duration": "string"}
 _EMAIL = re.compile(r"[^\s@<>]+@[^\s@<>]+")
 
 
-def record_of(contents: Contents, files: Mapping[str, FileFact]) -> dict[str, Any]:
+def record_of(contents: Contents, files: Mapping[str, FileFact]) -> dict[str, object]:
     """Return the record as plain data.
 
     HealthData@EU takes one dataset a record: of data about health, the synthetic rows are a sample and no dataset.

@@ -59,7 +59,7 @@ def _digest(key: str, place: Mapping[str, Any]) -> str:
     return hmac.new(bytes.fromhex(key), canonical(place).encode(), hashlib.sha256).hexdigest()
 
 
-def check_commitment(told: Mapping[str, Any], path: Path) -> str:
+def check_commitment(told: Mapping[str, object], path: Path) -> str:
     """Return a note on the place that a commitment opens to.
 
     Raises:

@@ -40,7 +40,7 @@ class DataField:
     text: str = ""
     is_target: bool = False
     limits: tuple[float, float] | None = None
-    categories: tuple[Any, ...] | None = None
+    categories: tuple[object, ...] | None = None
     missing: float | None = None
     mean: float | None = None
     shares: tuple[tuple[str, float], ...] = ()
@@ -72,7 +72,7 @@ class Contents:
     form: Mapping[str, str] = field(default_factory=dict)
     has_escapes: bool = False
     terms: Terms = field(default_factory=Terms)
-    request: Mapping[str, Any] = field(default_factory=dict)
+    request: Mapping[str, object] = field(default_factory=dict)
     commitment: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:

@@ -87,7 +87,7 @@ _ENCODINGS = {"csv": "text/csv", "parquet": "application/x-parquet"}
 _MEAN, _MAXIMUM = "ddi-stats:7975ed0", "ddi-stats:8321e79"
 
 
-def croissant_of(contents: Contents, files: Mapping[str, FileFact]) -> dict[str, Any]:
+def croissant_of(contents: Contents, files: Mapping[str, FileFact]) -> dict[str, object]:
     """Return the metadata as plain data.
 
     Args:

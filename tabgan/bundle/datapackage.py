@@ -18,7 +18,7 @@ from tabgan.bundle.names import MEDIA_TYPES, SYNTHETIC_CSV, SYNTHETIC_PARQUET
 MOST_CATEGORIES = 1_000
 
 
-def datapackage_of(contents: Contents, files: Mapping[str, FileFact]) -> dict[str, Any]:
+def datapackage_of(contents: Contents, files: Mapping[str, FileFact]) -> dict[str, object]:
     """Return the descriptor as plain data.
 
     Args:

@@ -55,7 +55,7 @@ ACCOUNTING = (
 )
 
 
-def statement_of(contents: Contents) -> dict[str, Any]:
+def statement_of(contents: Contents) -> dict[str, object]:
     """Return the statement as plain data."""
     epsilon, delta = contents.total
     return {
@@ -96,7 +96,7 @@ def statement_of(contents: Contents) -> dict[str, Any]:
     }
 
 
-def json_schema() -> dict[str, Any]:
+def json_schema() -> dict[str, object]:
     """Return the JSON Schema of the statement."""
     text = resources.files("tabgan.bundle").joinpath("dp-statement.schema.json").read_text(encoding="utf-8")
     schema: dict[str, Any] = json.loads(text)
@@ -119,7 +119,7 @@ def _part(what: str, privacy: PrivacyStatement) -> dict[str, Any]:
     }
 
 
-def unit_of(unit: PrivacyUnit) -> dict[str, Any]:
+def unit_of(unit: PrivacyUnit) -> dict[str, object]:
     """Return the unit of privacy as plain data."""
     return {
         "kind": unit.kind,
@@ -129,7 +129,7 @@ def unit_of(unit: PrivacyUnit) -> dict[str, Any]:
     }
 
 
-def mechanisms_of(releases: Iterable[Release]) -> list[dict[str, Any]]:
+def mechanisms_of(releases: Iterable[Release]) -> list[dict[str, object]]:
     """Return the mechanisms that ran, each with the ranges of its parameters."""
     found: dict[str, list[Release]] = {name: [] for name in MECHANISMS}
     for release in releases:
@@ -155,10 +155,10 @@ def _ends(values: Iterable[float]) -> dict[str, float]:
     return {"lowest": known[0], "highest": known[-1]}
 
 
-def registry_record(contents: Contents) -> dict[str, Any]:
+def registry_record(contents: Contents) -> dict[str, object]:
     """Return the record of the DP Deployments Registry: a draft, whose blanks its author fills in."""
     terms, privacy, (epsilon, delta) = contents.terms, contents.privacy, contents.total
-    named = ", ".join(each["name"] for each in mechanisms_of(privacy.entries))
+    named = ", ".join(str(each["name"]) for each in mechanisms_of(privacy.entries))
     sector = {} if terms.sector is None else {"data_product_sector": terms.sector}
     return {
         "url_slug": contents.slug,
@@ -218,7 +218,7 @@ def registry_record(contents: Contents) -> dict[str, Any]:
     }
 
 
-def privacy_label(contents: Contents) -> dict[str, Any]:
+def privacy_label(contents: Contents) -> dict[str, object]:
     """Return the items of a privacy label: the parameters that experts want to see together, in words."""
     privacy, (epsilon, delta) = contents.privacy, contents.total
     return {

@@ -24,7 +24,7 @@ ROUNDING = 1e-4
 MOST_LINES = 200_000
 
 
-def extract_of(privacy: PrivacyStatement, private_metrics: PrivacyStatement | None) -> dict[str, Any]:
+def extract_of(privacy: PrivacyStatement, private_metrics: PrivacyStatement | None) -> dict[str, object]:
     """Return the extract of a fit and of its private metrics."""
     return {
         "format": FORMAT,
@@ -87,12 +87,13 @@ class RecomputedPart:
         return tuple(found)
 
 
-def recomputed(extract: Mapping[str, Any]) -> tuple[RecomputedPart, ...]:
+def recomputed(extract: Mapping[str, object]) -> tuple[RecomputedPart, ...]:
     """Return the parts of an extract, each with its epsilon recomputed from its lines.
 
     Raises:
         BundleError: the extract is damaged, or of another version.
     """
+    stated: Mapping[str, Any] = extract
     try:
         if extract["format"] != FORMAT:
             raise ValueError
@@ -101,8 +102,8 @@ def recomputed(extract: Mapping[str, Any]) -> tuple[RecomputedPart, ...]:
                 f"ledger extract: expected version {VERSION} of its format, got {extract['version']!r}. Use the tabgan "
                 "that wrote the bundle, or a newer one."
             )
-        unit = PrivacyUnit.from_dict(extract["unit"])
-        parts = tuple(_recomputed(part, unit) for part in extract["parts"])
+        unit = PrivacyUnit.from_dict(stated["unit"])
+        parts = tuple(_recomputed(part, unit) for part in stated["parts"])
         if [part.what for part in parts] not in (["fit"], ["fit", "private metrics"]):
             raise ValueError
         if extract["neighboring_relation"] != "add_or_remove_one":

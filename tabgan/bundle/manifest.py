@@ -53,7 +53,7 @@ def fact_of(path: Path) -> FileFact:
     return FileFact(path.name, path.stat().st_size, digest)
 
 
-def manifest_text(told: Mapping[str, Any], files: Mapping[str, FileFact]) -> str:
+def manifest_text(told: Mapping[str, object], files: Mapping[str, FileFact]) -> str:
     """Return the text of a manifest's file: JSON that ends with the digest of all entries before."""
     listed = [asdict(files[name]) for name in sorted(files)]
     return _sealed({"format": FORMAT, "version": VERSION, **told, "files": listed})

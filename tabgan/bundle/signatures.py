@@ -17,11 +17,18 @@ import hashlib
 import warnings
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tabgan._util.files import parse
 from tabgan.bundle.names import MANIFEST, MODEL_SIGNATURE, PUBLIC_KEY, SEALS, SIGNATURE
 from tabgan.errors import BundleError, ConfigError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+PrivateKey: TypeAlias = "Ed25519PrivateKey | EllipticCurvePrivateKey"
+PublicKey: TypeAlias = "Ed25519PublicKey | EllipticCurvePublicKey"
 
 #: Most bytes of a file that holds a key or a signature.
 _MOST = 100_000
@@ -29,7 +36,7 @@ _MOST = 100_000
 _INSTALL = 'Install it with pip install "tabgan-dp[sign]".'
 
 
-def load_private(path: Path, where: str = "sign_key") -> Any:
+def load_private(path: Path, where: str = "sign_key") -> PrivateKey:
     """Return the private key in a PEM file, which certificates that stand there too must fit.
 
     Raises:
@@ -39,7 +46,7 @@ def load_private(path: Path, where: str = "sign_key") -> Any:
     serialization = _serialization()
     raw = _read(path, where)
     try:
-        key = serialization.load_pem_private_key(raw, password=None)
+        key: PrivateKey = serialization.load_pem_private_key(raw, password=None)
     except TypeError:
         raise ConfigError(
             f"{where}: {str(path)!r} is encrypted with a password. Give a file that can be read without one."
@@ -129,7 +136,7 @@ def check_authority(path: Path, where: str = "--ca") -> Path:
     return path
 
 
-def load_public(path: Path, where: str = "--key") -> Any:
+def load_public(path: Path, where: str = "--key") -> PublicKey:
     """Return the public key in a PEM file.
 
     Raises:
@@ -164,7 +171,7 @@ def _read(path: Path, where: str) -> bytes:
     return raw
 
 
-def _public_of(raw: bytes, serialization: Any) -> Any:
+def _public_of(raw: bytes, serialization: Any) -> PublicKey | None:
     """Return the public key of a PEM text; ``None`` for one of another type."""
     try:
         key = serialization.load_pem_public_key(raw)
@@ -202,7 +209,7 @@ def _algorithm(public: Any) -> str | None:
     return "ECDSA with SHA-256" if is_known else None
 
 
-def pem_of(public: Any) -> bytes:
+def pem_of(public: PublicKey) -> bytes:
     """Return a public key as PEM."""
     serialization = _serialization()
     pem: bytes = public.public_bytes(
@@ -211,25 +218,27 @@ def pem_of(public: Any) -> bytes:
     return pem
 
 
-def fingerprint(public: Any) -> str:
+def fingerprint(public: PublicKey) -> str:
     """Return the name of a public key: the SHA-256 of its DER form."""
     serialization = _serialization()
     der = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return f"SHA256:{hashlib.sha256(der).hexdigest()}"
 
 
-def sign_manifest(key: Any, manifest: bytes) -> dict[str, bytes]:
+def sign_manifest(key: PrivateKey, manifest: bytes) -> dict[str, bytes]:
     """Return the plain signature of a manifest, and the public key, by the names of their files."""
     from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
     public = key.public_key()
-    is_edwards = _algorithm(public) == "Ed25519"
-    signature = key.sign(manifest) if is_edwards else key.sign(manifest, ec.ECDSA(hashes.SHA256()))
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        signature = key.sign(manifest)
+    else:
+        signature = key.sign(manifest, ec.ECDSA(hashes.SHA256()))
     return {SIGNATURE: signature, PUBLIC_KEY: pem_of(public)}
 
 
-def check_manifest(manifest: bytes, signature: bytes, pem: bytes) -> Any:
+def check_manifest(manifest: bytes, signature: bytes, pem: bytes) -> PublicKey:
     """Return the public key that signed a manifest.
 
     Raises:
@@ -237,13 +246,13 @@ def check_manifest(manifest: bytes, signature: bytes, pem: bytes) -> Any:
     """
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
     public = _public_of(pem, _serialization())
     if public is None or pem_of(public) != pem:
         raise BundleError(f"{PUBLIC_KEY}: it is damaged, or no public key.")
     try:
-        if _algorithm(public) == "Ed25519":
+        if isinstance(public, ed25519.Ed25519PublicKey):
             public.verify(signature, manifest)
         else:
             public.verify(signature, manifest, ec.ECDSA(hashes.SHA256()))
@@ -255,7 +264,7 @@ def check_manifest(manifest: bytes, signature: bytes, pem: bytes) -> Any:
     return public
 
 
-def signs_models(key: Any) -> bool:
+def signs_models(key: PrivateKey) -> bool:
     """Return true if a private key can sign in the OpenSSF's format, which knows NIST curves alone."""
     return _algorithm(key.public_key()) != "Ed25519"
 

@@ -89,7 +89,7 @@ class Terms:
     health: HealthTerms | None = None
 
     @classmethod
-    def of(cls, stated: Mapping[Any, Any], where: str = "about") -> Terms:
+    def of(cls, stated: Mapping[object, object], where: str = "about") -> Terms:
         """Return the terms of a mapping.
 
         Args:
@@ -99,7 +99,7 @@ class Terms:
         Raises:
             ConfigError: it has unknown keys or unusable values; one line for each.
         """
-        health = stated.get("health")
+        health: Any = stated.get("health")
         problems = _problems(cls, {k: v for k, v in stated.items() if k != "health"}, where)
         if isinstance(health, Mapping):
             problems += _problems(HealthTerms, health, f"{where}.health")

@@ -25,7 +25,7 @@ from tabgan.bundle.names import (
     REPORT_JSON,
     SIGNATURE,
 )
-from tabgan.bundle.signatures import check_manifest, check_model, fingerprint, has_cryptography
+from tabgan.bundle.signatures import PublicKey, check_manifest, check_model, fingerprint, has_cryptography
 from tabgan.errors import BundleError, ConfigError, ModelFileError
 
 #: Most bytes of a JSON file that is read as a whole.
@@ -56,7 +56,7 @@ class Verification:
 
 
 def verify(
-    path: Path, key: Any = None, input_key: Path | None = None, authority: Path | None = None
+    path: Path, key: PublicKey | None = None, input_key: Path | None = None, authority: Path | None = None
 ) -> Verification:
     """Return all that differs in a bundle from its manifest, and its epsilon recomputed from its releases.
 
@@ -118,7 +118,7 @@ def _files(folder: Path, manifest: ReadManifest) -> tuple[list[str], list[str]]:
     ]
 
 
-def _signature(folder: Path, key: Any, authority: Path | None) -> list[str]:
+def _signature(folder: Path, key: PublicKey | None, authority: Path | None) -> list[str]:
     """Return notes on the signatures.
 
     Raises:

@@ -50,10 +50,10 @@ def contents_of(
     schema: Schema,
     synthetic: pd.DataFrame,
     *,
-    form: Mapping[str, Any],
+    form: Mapping[str, object],
     has_escapes: bool,
     terms: Terms,
-    request: Mapping[str, Any],
+    request: Mapping[str, object],
     commitment: Commitment | None,
 ) -> Contents:
     """Return the contents of a bundle; see :class:`Contents`.
@@ -68,12 +68,13 @@ def contents_of(
         request: Rows that were asked for.
         commitment: The commitment to the fit's place in its ledger; ``None`` for none.
     """
+    stated: Mapping[str, Any] = form
     return Contents(
         report,
         schema,
         types_of(synthetic),
         len(synthetic),
-        form_of_parts("csv", {key: form.get(key) for key in ("separator", "decimal", "encoding")}),
+        form_of_parts("csv", {key: stated.get(key) for key in ("separator", "decimal", "encoding")}),
         has_escapes,
         terms,
         request,
@@ -115,7 +116,7 @@ def complete(folder: Path, contents: Contents, sign_key: Path | None = None) -> 
     seal(folder, _told(contents), sign_key, into=folder)
 
 
-def seal(folder: Path, told: Mapping[str, Any], sign_key: Path | None = None, *, into: Path) -> None:
+def seal(folder: Path, told: Mapping[str, object], sign_key: Path | None = None, *, into: Path) -> None:
     """Write the manifest of all files of a folder, and sign it.
 
     Args:

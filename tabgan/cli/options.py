@@ -128,10 +128,24 @@ def named(output: Path) -> Path:
     return Path("rows.csv") if str(output) == "-" else output
 
 
-def print_table(df: pd.DataFrame, **form: Any) -> None:
+def print_table(
+    df: pd.DataFrame,
+    *,
+    escape_formulas: bool = False,
+    separator: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+) -> None:
     """Print a table as CSV, in bytes of its encoding."""
     with tempfile.TemporaryDirectory() as folder:
-        path = io.write_table(df, Path(folder) / "rows.csv", **form)
+        path = io.write_table(
+            df,
+            Path(folder) / "rows.csv",
+            escape_formulas=escape_formulas,
+            separator=separator,
+            decimal=decimal,
+            encoding=encoding,
+        )
         sys.stdout.buffer.write(path.read_bytes())
         sys.stdout.buffer.flush()
 

@@ -88,7 +88,7 @@ def vote_counts(series: pd.Series, untyped_text: bool) -> np.ndarray:
     known, votes = {}, []
     place = position_of(ballots()[0])
     for value in objects(series):
-        if value is None or (untyped_text and says_missing(value) and not value.strip()):
+        if value is None or (untyped_text and says_missing(value) and not str(value).strip()):
             continue
         if untyped_text and says_missing(value):
             votes.append(len(ballots()[0]))

@@ -71,8 +71,8 @@ class Boolean(Column):
     def of_text(self, series: pd.Series) -> pd.Series:
         return pd.Series(booleans(series), index=series.index, dtype="boolean")
 
-    def cells(self, series: pd.Series) -> list[Any]:
-        return booleans(series)
+    def cells(self, series: pd.Series) -> list[object]:
+        return list(booleans(series))
 
     def encoder(self) -> CategoricalEncoder:
         return CategoricalEncoder(self, self.dtype or "object")

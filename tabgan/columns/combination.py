@@ -12,7 +12,7 @@ import copy
 import json
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -36,18 +36,18 @@ MOST_LEVELS = 3
 MOST_DECLARED = 1_000
 
 
-def written(values: Iterable[Any]) -> str:
+def written(values: Iterable[object]) -> str:
     """Return values as the text of one category."""
     plain = [int(v) if isinstance(v, float) and v.is_integer() else v for v in values]
     return json.dumps(plain, ensure_ascii=False)
 
 
-def coarsened(row: Sequence[Any], level: Level) -> str:
+def coarsened(row: Sequence[object], level: Level) -> str:
     """Return the text of a combination without the values that a level leaves out."""
     return written(value if j in level else GAP for j, value in enumerate(row))
 
 
-def stand_in(column: Column) -> Any:
+def stand_in(column: Column) -> object:
     """Return a value for rows of a column of which nothing was released: missing, ``None``, where it can be.
 
     Else the first of the declared domain, or one that its dtype holds.
@@ -127,10 +127,10 @@ class Combination(Categorical):
     """
 
     kind: Literal["combination"] = "combination"  # type: ignore[assignment]
-    domains: tuple[tuple[Any, ...] | None, ...]
+    domains: tuple[tuple[object, ...] | None, ...]
     labelled: tuple[bool, ...]
     levels: tuple[Level, ...] = ()
-    stand_ins: tuple[Any, ...] = ()
+    stand_ins: tuple[object, ...] = ()
     unreleased: Literal["redistribute"] = "redistribute"
 
     most_coarser: ClassVar[int] = MOST_LEVELS
@@ -145,7 +145,7 @@ class Combination(Categorical):
         """By coarser combination, the whole ones with the same values; of those that are not released, too."""
         return _choices(tuple(map(str, self.listed)), self.levels) if self.levels else {}
 
-    def cells(self, series: pd.Series) -> list[Any]:
+    def cells(self, series: pd.Series) -> list[object]:
         """Return ``(rows,)`` combinations, each as the finest one that is listed, or of the last level."""
         cells, known = super().cells(series), {}
         if not self.levels:

@@ -219,8 +219,8 @@ class Datetime(LatticeColumn):
         first, last = map(str, self.seconds_of(np.array([low, high])).astype("datetime64[s]"))
         return first, last
 
-    def place(self, bound: str) -> float:
-        second, microsecond = self._clock(bound)
+    def place(self, bound: float | str) -> float:
+        second, microsecond = self._clock(str(bound))
         return second + microsecond / 1e6
 
     def _clock(self, bound: str) -> tuple[int, int]:
@@ -310,7 +310,7 @@ class Datetime(LatticeColumn):
             return cls(name=name, resolution="day" if is_date else None, objects=found)
         if not types or not all(issubclass(each, str) for each in types):
             return None
-        return cls._draft_of_text(set(present), name, str(series.dtype))
+        return cls._draft_of_text(set(map(str, present)), name, str(series.dtype))
 
     @classmethod
     def _draft_of_text(cls, distinct: set[str], name: str, dtype: str) -> Datetime | None:

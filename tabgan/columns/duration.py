@@ -162,8 +162,8 @@ class Duration(LatticeColumn):
         first, last = (str(pd.Timedelta(milliseconds=end * self.unit)) for end in (low, high))
         return first, last
 
-    def place(self, bound: str) -> float:
-        return _known(bound) / 1_000
+    def place(self, bound: float | str) -> float:
+        return _known(str(bound)) / 1_000
 
     def shown(self, value: float) -> str:
         return str(pd.Timedelta(milliseconds=round(min(max(value * 1_000, -_NANO_LIMIT), _NANO_LIMIT))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,9 +46,11 @@ class Filling:
         self.origin = self.first_row
 
     @classmethod
-    def of(cls, rng: np.random.Generator, **place: Any) -> Filling:
+    def of(
+        cls, rng: np.random.Generator, *, first_row: int = 0, part: int = 0, n_parts: int = 1, n_rows: int = 0
+    ) -> Filling:
         """Return the filling of a sample, or of its part at a place in words of the attributes; one draw seeds it."""
-        return cls(int(rng.integers(2**62)), **place)
+        return cls(int(rng.integers(2**62)), first_row, part, n_parts, n_rows)
 
     def seed_of(self, name: str) -> int:
         """Return the seed of one column."""
@@ -91,7 +94,9 @@ def too_few(name: str, n_strings: int) -> DataError:
     )
 
 
-def column_of(values: Any, name: str, dtype: str, is_missing: np.ndarray | None = None) -> pd.Series:
+def column_of(
+    values: Collection[object], name: str, dtype: str, is_missing: np.ndarray | None = None
+) -> pd.Series:
     """Return generated values as a column, missing where it is said so."""
     known = known_dtype(dtype)
     cells = np.empty(len(values), dtype=object)

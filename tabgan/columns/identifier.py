@@ -269,7 +269,7 @@ class Identifier(Column):
             is_key = counts_up or (len(series) > 1 and is_key_name)
             return cls(name=name, dtype=str(series.dtype)) if is_key and _is_unique(series) else None
         is_text = is_text_dtype(series.dtype) and set(map(type, objects(series))) == {str}
-        is_text = is_text and numerals.form_of_all(objects(series)) is None  # prices may be unique
+        is_text = is_text and numerals.form_of_all(map(str, objects(series))) is None  # prices may be unique
         if is_text and (is_long or (len(series) > 1 and is_key_name)) and _is_unique(series):
             return cls(name=name, dtype=str(series.dtype), pattern="ID{:06d}")
         return None

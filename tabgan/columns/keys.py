@@ -16,6 +16,9 @@ import pandas as pd
 from tabgan.columns.values import float_of, objects
 from tabgan.errors import DataError
 
+#: A value that a schema can list.
+Value = bool | int | float | str
+
 
 def typed(values: Iterable[object]) -> list[Hashable]:
     """Return values as keys under which 1, 1.0 and True are one only where pandas would store them as one.
@@ -57,7 +60,7 @@ def _text_of(item: Any) -> str:
         return hex(int(item))
 
 
-def counted(present: pd.Series) -> tuple[list[Any], np.ndarray]:
+def counted(present: pd.Series) -> tuple[list[Value], np.ndarray]:
     """Return the distinct values of a series that a schema can list, and ``(values,)`` int64 times that each occurs.
 
     Not by pandas' ``factorize``, which takes text to end at a null character.
@@ -88,13 +91,13 @@ def add_keys(
         found[key] += n
 
 
-def listed(found: Counter[Hashable]) -> tuple[list[Any], np.ndarray]:
+def listed(found: Counter[Hashable]) -> tuple[list[Value], np.ndarray]:
     """Return the values behind counted keys that a schema can list, and ``(values,)`` int64 counts."""
-    plain = [key for key in found if isinstance(value_of(key), bool | int | float | str)]
-    return [value_of(key) for key in plain], np.array([found[key] for key in plain], dtype=np.int64)
+    plain = {key: value for key in found if isinstance(value := value_of(key), bool | int | float | str)}
+    return list(plain.values()), np.array([found[key] for key in plain], dtype=np.int64)
 
 
-def value_of(key: Any) -> Any:
+def value_of(key: Hashable) -> Hashable:
     """Return the category behind a key of :func:`typed`, in which only booleans are marked."""
     return key[1] if isinstance(key, tuple) and len(key) == 2 and isinstance(key[1], bool) else key
 

@@ -12,7 +12,7 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -254,7 +254,7 @@ class Column(BaseModel):
         """Return the same column with other fields, which are not checked."""
         return self.model_copy(update=changes)
 
-    def with_listed(self, values: Sequence[Any]) -> Self:
+    def with_listed(self, values: Sequence[object]) -> Self:
         """Return an open column of categories with those that a threshold mechanism found."""
         return self.with_(categories=tuple(values))
 
@@ -375,7 +375,7 @@ class Column(BaseModel):
         """
         return np.full(len(series), np.nan)
 
-    def cells(self, series: pd.Series) -> list[Any]:
+    def cells(self, series: pd.Series) -> list[object]:
         """Return ``(rows,)`` values of a column with categories, ``None`` for any other cell."""
         return objects(series)
 

@@ -110,19 +110,19 @@ class LatticeColumn(Column):
         """Return the smallest and the largest lattice integer that the column's dtype can hold."""
 
     @abstractmethod
-    def bounds_of(self, low: int, high: int) -> Any:
+    def bounds_of(self, low: int, high: int) -> tuple[float, float] | tuple[str, str]:
         """Return ``bounds`` for a range of lattice integers: the inverse of :meth:`declared_range`."""
 
     def drawn_places(self, series: pd.Series) -> np.ndarray:
         """Return ``(rows,)`` places on the axis for a picture, at the column's precision; NaN where a cell has none."""
         return self.read(series) // self.step * self.step
 
-    def drawn_bound(self, bound: Any) -> float:
+    def drawn_bound(self, bound: float | str) -> float:
         """Return a declared bound's place on the axis of a picture, at the column's precision."""
         return self.place(bound) // self.step * self.step
 
     @abstractmethod
-    def place(self, bound: Any) -> float:
+    def place(self, bound: float | str) -> float:
         """Return a declared bound in the units of :meth:`read`."""
 
     @abstractmethod

@@ -382,10 +382,10 @@ class Numeric(LatticeColumn):
         ends = self._of_units(np.array([low, high], dtype=np.int64))
         return float(ends[0]), float(ends[1])
 
-    def place(self, bound: float) -> float:
+    def place(self, bound: float | str) -> float:
         return float(bound)
 
-    def drawn_bound(self, bound: float) -> float:
+    def drawn_bound(self, bound: float | str) -> float:
         return float(bound)
 
     def shown(self, value: float) -> float:
@@ -455,7 +455,7 @@ class Numeric(LatticeColumn):
         present = objects(series.dropna())
         types = set(map(type, present))
         if types and all(issubclass(each, str) for each in types):
-            form = numerals.form_of_all(present)
+            form = numerals.form_of_all(map(str, present))
             return None if form is None else cls(name=name, dtype=str(series.dtype), format=form)
         if not types or any(issubclass(each, str) for each in types):
             return None

@@ -167,10 +167,10 @@ class Pii(Column):
     def undeclared(self) -> Pii:
         return self
 
-    def cells(self, series: pd.Series) -> list[Any]:
+    def cells(self, series: pd.Series) -> list[object]:
         return [None if is_missing else _PRESENT for is_missing in series.isna()]
 
-    def keys(self, series: pd.Series) -> list[Any]:
+    def keys(self, series: pd.Series) -> list[object]:
         return self.cells(series)
 
     def encoder(self) -> TextEncoder:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Protocol, Self
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ from tabgan.columns.encoder import MISSING, ColumnEncoder, CutCells, Ends
 from tabgan.columns.kind import Column
 from tabgan.columns.lattice import LatticeColumn, LatticeEncoder, Precision
 from tabgan.columns.numeric import MAX_DECIMALS, Numeric
-from tabgan.columns.values import floats
+from tabgan.columns.values import Dtype, floats
 from tabgan.errors import DataError
 
 #: Bounds of a latitude and of a longitude for which none are declared.
@@ -143,7 +143,7 @@ class Place(LatticeColumn):
     def bounds_of(self, low: int, high: int) -> tuple[float, float]:
         return float(low), float(high)
 
-    def place(self, bound: float) -> float:
+    def place(self, bound: float | str) -> float:
         return float(bound)
 
     def shown(self, value: float) -> float:
@@ -167,7 +167,7 @@ class Place(LatticeColumn):
             "A place is made of two columns of numbers: declare geo: [[latitude, longitude]] in the schema."
         )
 
-    def fits_dtype(self, dtype: Any) -> bool:
+    def fits_dtype(self, dtype: Dtype) -> bool:
         return bool(dtype == np.dtype("float64"))
 
     def check_readable(self, series: pd.Series) -> None:
@@ -264,12 +264,28 @@ class _Grid:
         return int(x[0]), int(x[1]) - 1
 
 
-def squares_of(grid: _Grid, wish: Any) -> list[tuple[int, int]]:
+class WantedNumbers(Protocol):
+    """A condition on a column of numbers."""
+
+    @property
+    def values(self) -> tuple[object, ...]:
+        """Values that meet it."""
+
+    @property
+    def ranges(self) -> tuple[Ends, ...]:
+        """Ranges of values that meet it, both ends included; ``None`` is an open end."""
+
+    @property
+    def is_excluded(self) -> bool:
+        """True if all other values meet it instead."""
+
+
+def squares_of(grid: _Grid, wish: WantedNumbers) -> list[tuple[int, int]]:
     """Return the ranges of squares of one side, apart and ascending, whose values meet a condition.
 
     Args:
         grid: The side.
-        wish: The condition: ``values``, ``ranges``, ``is_excluded``.
+        wish: The condition.
 
     Raises:
         DataError: an end of a range is no number, or the larger one is first.

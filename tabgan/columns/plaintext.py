@@ -183,7 +183,7 @@ class Text(Column):
     def pools_unknown(self) -> bool:
         return self._source is None
 
-    def with_listed(self, values: Sequence[Any]) -> Text:
+    def with_listed(self, values: Sequence[object]) -> Text:
         return self.with_(templates=tuple(values))
 
     def describe(self) -> str:
@@ -199,7 +199,7 @@ class Text(Column):
     def undeclared(self) -> Text:
         return type(self)(name=self.name, pattern=self.pattern, placeholder=self.placeholder)
 
-    def cells(self, series: pd.Series) -> list[Any]:
+    def cells(self, series: pd.Series) -> list[object]:
         """Return ``(rows,)`` patterns of the cells, ``None`` where a cell is no text."""
         known: dict[str, str] = {}
 

@@ -54,7 +54,7 @@ Described = Mapping[str, Any]
 Read = tuple[dict[str, Any], list[str]]
 
 
-def column_of_sdtype(described: Described) -> tuple[dict[str, Any] | None, list[str]]:
+def column_of_sdtype(described: Described) -> tuple[dict[str, object] | None, list[str]]:
     """Return the keys of a column that SDV describes, ``None`` for one that is left open, and what is lost.
 
     Args:
@@ -165,7 +165,7 @@ _READERS: dict[str, Callable[[Described], Read]] = {
 }
 
 
-def sdtype_of(column: Column, version: str) -> tuple[dict[str, Any], list[str]]:
+def sdtype_of(column: Column, version: str) -> tuple[dict[str, object], list[str]]:
     """Return a column as SDV describes it, and the keys of its declaration that are lost."""
     described, held = _described(column) if version == V2 else _described_in_v1(column)
     if version == V2 and column.nullable is not None:
@@ -249,7 +249,7 @@ def _escaped(text: str) -> str:
 
 def table_of_metadata(
     metadata: object, table: str | None, where: str
-) -> tuple[dict[str, dict[str, Any]], list[list[str]], list[str]]:
+) -> tuple[dict[str, dict[str, object]], list[list[str]], list[str]]:
     """Return the columns of a table in SDV's metadata, its places, and a line for each thing that is lost.
 
     Args:
@@ -352,7 +352,7 @@ def _table(metadata: object, table: str | None, where: str) -> tuple[Mapping[str
 
 def metadata_of(
     columns: Iterable[Column], entity: str | None, geo: Sequence[Sequence[str]], version: str
-) -> tuple[dict[str, Any], list[str]]:
+) -> tuple[dict[str, object], list[str]]:
     """Return SDV's metadata of one table, and a line for each thing that is lost.
 
     Args:

@@ -220,7 +220,7 @@ class Time(LatticeColumn):
         first, last = (_time_of(end * self.unit).isoformat() for end in (low, high))
         return first, last
 
-    def place(self, bound: str) -> float:
+    def place(self, bound: float | str) -> float:
         found = declared_time(bound)
         if found is None:
             raise SchemaError(
@@ -274,7 +274,7 @@ class Time(LatticeColumn):
         best = int(cls.settled([*labels, "text"], vote.astype(np.float64), 0.0).argmax())
         if best == len(labels):
             return None
-        is_read = all(compiled(labels[best]).read(text) is not None for text in set(present))
+        is_read = all(compiled(labels[best]).read(str(text)) is not None for text in set(present))
         return cls(name=name, dtype=str(series.dtype), format=labels[best]) if is_read else None
 
     def with_domain_of(self, present: pd.Series) -> Column:

@@ -274,7 +274,7 @@ def booleans(series: pd.Series) -> list[bool | None]:
     return [boolean_of(value) for value in objects(series)]
 
 
-def objects(series: Iterable[object]) -> list[Any]:
+def objects(series: Iterable[object]) -> list[object]:
     """Return values as Python's own, ``None`` for one that its library cannot make into any.
 
     Arrow holds moments and dates beyond the calendar, which raise when they are looked at. Text of a subclass, such as

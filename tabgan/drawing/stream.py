@@ -113,7 +113,7 @@ class Manifest:
         """Return the name of a file."""
         return f"part-{number:05d}{suffix_of(self.format, self.compression)}"
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return plain data."""
         return {"version": VERSION, "synthetic": True, **asdict(self), "is_complete": self.is_complete}
 

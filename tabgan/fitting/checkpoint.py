@@ -109,7 +109,7 @@ class Checkpoint:
         is_new: True if nothing was kept here before.
     """
 
-    def __init__(self, folder: Path, request: Mapping[str, Any], entropy: int) -> None:
+    def __init__(self, folder: Path, request: Mapping[str, object], entropy: int) -> None:
         self.folder = Path(folder)
         self._lock = FileLock(self.folder / _LOCK)
         _check_folder(self.folder)

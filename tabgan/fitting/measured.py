@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,10 @@ _NOT_RELEASED = "other (not released)"
 
 
 def marginals_of(
-    places: Any, counts: Sequence[np.ndarray], encoder: TableEncoder, privacy: PrivacyStatement
+    places: Iterable[Sequence[int]],
+    counts: Sequence[np.ndarray],
+    encoder: TableEncoder,
+    privacy: PrivacyStatement,
 ) -> tuple[Marginal, ...]:
     """Return the tables of a model file, with the noise that the statement's entries say.
 

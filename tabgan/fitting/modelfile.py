@@ -89,7 +89,7 @@ class Fitted:
         return CodeSampler(self.generator, [column.exists for column in columns], pooled, self.encoder.names)
 
 
-def keep_form(model: Any, form: Mapping[str, object]) -> None:
+def keep_form(model: object, form: Mapping[str, object]) -> None:
     """Keep with a fitted synthesizer the form of the CSV that it was fitted to, for :func:`form_of`."""
     if hasattr(model, "_fitted"):
         model._fitted = replace(model._fitted, csv=stated_form(form))
@@ -100,7 +100,7 @@ def stated_form(form: Mapping[str, object]) -> dict[str, object]:
     return {key: value for key, value in form.items() if value is not None}
 
 
-def form_of(model: Any) -> dict[str, object]:
+def form_of(model: object) -> dict[str, object]:
     """Return the form of the CSV that a synthesizer was fitted to, as far as it is known."""
     return dict(model._fitted.csv) if hasattr(model, "_fitted") else {}
 

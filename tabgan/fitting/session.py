@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypedDict, TypeVar
+from typing import TypedDict, TypeVar
 
 import torch
 
@@ -77,7 +77,7 @@ class Request:
     untyped_text: bool = False
     purpose: str = ""
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return plain data that is equal for equal fits."""
         plan, purpose = self.plan, {"purpose": self.purpose} if self.purpose else {}
         return purpose | {

@@ -9,7 +9,8 @@ import importlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar, cast
 
 import pandas as pd
 import pyarrow as pa
@@ -23,12 +24,17 @@ from tabgan.table.headings import Headings
 from tabgan.table.labels import LABEL, label_of, to_json
 
 if TYPE_CHECKING:
+    import polars as pl
+    import ray.data
     import typing_extensions
 
     TableT = typing_extensions.TypeVar("TableT", default=pd.DataFrame)
 else:
     # The kind of table that a model is fitted to; a pandas frame, unless its type is known.
     TableT = TypeVar("TableT")
+
+#: A table in memory of one of the kinds that a sample can be.
+AnyTable: TypeAlias = "pd.DataFrame | pa.Table | pl.DataFrame | ray.data.Dataset"
 
 Answer = Literal["pandas", "arrow", "polars", "ray"]
 
@@ -67,21 +73,22 @@ class AnswerForm:
         return cls(kind, {name: text for name, text in known.items() if _type_of(text) is not None})
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> AnswerForm:
+    def from_dict(cls, data: Mapping[str, object]) -> AnswerForm:
         """Return the form that :meth:`to_dict` describes.
 
         Raises:
             ValueError, KeyError, TypeError: it describes none.
         """
-        headings = Headings.from_dict(data["headings"]) if "headings" in data else None
-        form = cls(data["kind"], dict(data["types"]), headings)
+        plain: dict[str, Any] = dict(data)
+        headings = Headings.from_dict(plain["headings"]) if "headings" in plain else None
+        form = cls(plain["kind"], dict(plain["types"]), headings)
         if form.kind not in ANSWERS or set(data) - {"headings"} != {"kind", "types"}:
             raise ValueError
         if any(_type_of(text) is None for text in form.types.values()):
             raise ValueError
         return form
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return the form as plain data."""
         plain: dict[str, Any] = {"kind": self.kind, "types": dict(self.types)}
         return plain if self.headings is None else {**plain, "headings": self.headings.to_dict()}
@@ -101,7 +108,7 @@ def check_answer(kind: str | None, default: Answer) -> Answer:
     return chosen
 
 
-def library(name: str, extra: str, where: str = "source") -> Any:
+def library(name: str, extra: str, where: str = "source") -> ModuleType:
     """Return an optional library.
 
     Raises:
@@ -115,7 +122,7 @@ def library(name: str, extra: str, where: str = "source") -> Any:
         ) from None
 
 
-def answer_as(df: pd.DataFrame, kind: Answer, form: AnswerForm) -> Any:
+def answer_as(df: pd.DataFrame, kind: Answer, form: AnswerForm) -> AnyTable:
     """Return a synthetic table as another kind of thing, with the types of the table of the fit where it keeps them."""
     if kind == "pandas":
         return df if form.headings is None else form.headings.shown(df)

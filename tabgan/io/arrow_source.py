@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 import pyarrow as pa
@@ -17,8 +17,11 @@ from tabgan.io.data_source import PART_ROWS, DataSource
 from tabgan.io.remote import told_errors
 from tabgan.table.labels import LABEL, labelled, of_json
 
+if TYPE_CHECKING:
+    import duckdb
 
-def of_memory(table: Any) -> DataSource | None:
+
+def of_memory(table: object) -> DataSource | None:
     """Return the source of a table in memory, or of a lazy one; ``None`` for anything else.
 
     Raises:
@@ -38,7 +41,7 @@ def of_memory(table: Any) -> DataSource | None:
     if _is_from(table, "polars", "DataFrame"):
         return _of_polars(table)
     if _is_from(table, "duckdb", "DuckDBPyRelation"):
-        return of_duckdb(table)
+        return of_duckdb(cast("duckdb.DuckDBPyRelation", table))
     if hasattr(table, "__arrow_c_stream__"):
         name = type(table).__name__
         with told_errors(name, "it cannot be opened as an Arrow stream"):
@@ -50,10 +53,11 @@ def of_memory(table: Any) -> DataSource | None:
     return _of_narwhals(table)
 
 
-def native(table: Any) -> Any:
+def native(table: object) -> object:
     """Return the frame that a frame of narwhals wraps; anything else as it is."""
     is_wrapped = any(_is_from(table, "narwhals", name) for name in ("DataFrame", "LazyFrame"))
-    return table.to_native() if is_wrapped else table
+    wrapped: Any = table
+    return wrapped.to_native() if is_wrapped else table
 
 
 def _of_dataset(table: Dataset) -> DataSource:
@@ -95,7 +99,7 @@ def of_batches(
     )
 
 
-def of_duckdb(relation: Any) -> DataSource:
+def of_duckdb(relation: duckdb.DuckDBPyRelation) -> DataSource:
     """Return the source of a DuckDB relation, which runs when it is read; another run may order rows otherwise."""
     name = "DuckDB relation"
     with told_errors(name, "its columns cannot be found"):

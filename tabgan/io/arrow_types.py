@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow.dataset import dataset, partitioning
+from pyarrow.dataset import Dataset, dataset, partitioning
 
 from tabgan.errors import DataError
 
@@ -74,12 +73,12 @@ def header_of_schema(schema: pa.Schema) -> pd.DataFrame:
     return frame_of_arrow(schema.empty_table())
 
 
-def parquet_files(path: Path) -> Any:
+def parquet_files(path: Path) -> Dataset:
     """Return the dataset of a file, or of a folder's files; values in the names of folders are always text."""
     return files_of(str(path), "parquet")
 
 
-def files_of(place: str | list[str], format: str, **options: Any) -> Any:
+def files_of(place: str | list[str], format: str, **options: object) -> Dataset:
     """Return the dataset of files that hold their types; values in the names of folders are text, and not guessed."""
     files = dataset(place, format=format, partitioning="hive", **options)
     first = next(files.get_fragments(), None)
@@ -90,7 +89,7 @@ def files_of(place: str | list[str], format: str, **options: Any) -> Any:
     return dataset(place, format=format, partitioning=partitioning(folders, flavor="hive"), **options)
 
 
-def common_schema(files: Any) -> pa.Schema:
+def common_schema(files: Dataset) -> pa.Schema:
     """Return the columns of all files, each with one stored type; a file's column of nulls alone does not count.
 
     Raises:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import pandas as pd
 
@@ -20,6 +19,7 @@ from tabgan.io.remote import told_errors
 from tabgan.io.sources import check_dtype, check_names, of_cells, with_dtypes
 from tabgan.schema import Schema
 from tabgan.table.partitions import checked
+from tabgan.table.spooled import SpooledTable
 
 #: Rows of a part, about.
 PART_ROWS = 1 << 17
@@ -47,7 +47,7 @@ class DataSource:
     untyped_text: bool = False
     form: CsvForm = field(default_factory=CsvForm)
     answer: AnswerForm = field(default_factory=AnswerForm)
-    spread: Callable[[Schema], AbstractContextManager[Any]] | None = field(default=None, repr=False)
+    spread: Callable[[Schema], AbstractContextManager[SpooledTable]] | None = field(default=None, repr=False)
     _begun: list[bool] = field(default_factory=list, repr=False)
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
@@ -115,7 +115,13 @@ class Reading:
         )
 
     def untyped(
-        self, name: str, names: Sequence[str], cells: Callable[[], Iterable[pd.DataFrame]], **facts: Any
+        self,
+        name: str,
+        names: Sequence[str],
+        cells: Callable[[], Iterable[pd.DataFrame]],
+        *,
+        form: CsvForm | None = None,
+        is_rereadable: bool = True,
     ) -> DataSource:
         """Return a source of cells of text, empty where they are missing."""
         wanted = self.checked_dtypes(names)
@@ -124,7 +130,7 @@ class Reading:
             return of_cells(part, self.dialect, wanted, True, self.schema)
 
         header = read(frame_of([()] * len(names), names))
-        return DataSource(name, header, lambda: map(read, cells()), untyped_text=True, **facts)
+        return DataSource(name, header, lambda: map(read, cells()), is_rereadable, True, form or CsvForm())
 
 
 def in_one_frame(source: DataSource) -> pd.DataFrame:

@@ -54,7 +54,7 @@ _Types = Mapping[str, pa.DataType | type | None]
 
 
 def of_query(
-    database: Any, reading: Reading, *, query: str | None, table: str | None, where: str = "source"
+    database: object, reading: Reading, *, query: str | None, table: str | None, where: str = "source"
 ) -> DataSource:
     """Return the source of a query, or of a table, of a database.
 

@@ -25,7 +25,7 @@ from tabgan.io.sources import format_by_suffix
 from tabgan.schema import Schema
 from tabgan.table.headings import named_columns_of
 from tabgan.table.partitions import FrameParts, is_in_parts
-from tabgan.table.spooled import spooled
+from tabgan.table.spooled import SpooledTable, spooled
 
 #: Cells up to which a fit keeps a source in memory.
 MOST_IN_MEMORY = 5_000_000
@@ -44,7 +44,7 @@ def open_table(
     decimal: str | None = None,
     encoding: str | None = None,
     na_values: Sequence[str] | None = None,
-    storage_options: Mapping[str, Any] | None = None,
+    storage_options: Mapping[str, object] | None = None,
 ) -> DataSource:
     """Open a table of any kind for a fit: its columns and dtypes are known then, and no row has been read.
 
@@ -86,9 +86,7 @@ def open_table(
         raise DataError("source: expected a path, got text of several lines. Write it to a file.")
     if isinstance(source, str | Path):
         path = (
-            remote_path(str(source), **(storage_options or {}))
-            if is_url(source)
-            else Path(source).expanduser()
+            remote_path(str(source), options=storage_options) if is_url(source) else Path(source).expanduser()
         )
         return of_files(path, reading, format=kind, sheet=sheet)
     _check_unused("a path", sheet=sheet, format=format)
@@ -144,7 +142,7 @@ def called(where: str) -> Iterator[None]:
         raise type(error)(f"{where}: {str(error).removeprefix('source: ')}") from None
 
 
-def as_frame(table: object, schema: Schema | None = None, where: str = "source") -> Any:
+def as_frame(table: object, schema: Schema | None = None, where: str = "source") -> pd.DataFrame | None:
     """Return a table of any kind in memory; a pandas frame as it is.
 
     Args:
@@ -163,7 +161,9 @@ def as_frame(table: object, schema: Schema | None = None, where: str = "source")
 
 
 @contextmanager
-def for_fit(table: object, schema: Schema, *, untyped_text: bool = False) -> Iterator[Any]:
+def for_fit(
+    table: object, schema: Schema, *, untyped_text: bool = False
+) -> Iterator[pd.DataFrame | SpooledTable | None]:
     """Yield a table of any kind as a fit takes it: a small one as a frame, a large one as a private copy on the disk.
 
     Args:

@@ -11,7 +11,8 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -25,6 +26,10 @@ from tabgan.schema import Schema
 from tabgan.table.checks import check_header
 from tabgan.table.spooled import SpooledTable, private_folder
 from tabgan.table.spread import Held, SpreadTable
+
+if TYPE_CHECKING:
+    import ray.actor
+    import ray.data
 
 T = TypeVar("T")
 
@@ -57,7 +62,7 @@ class NodePart:
         key: Key of the digest by which a holder shows that it has read the same again.
     """
 
-    blocks: Sequence[Any]
+    blocks: Sequence[ray.ObjectRef]
     header: pd.DataFrame
     types: pa.Schema | None
     whole: frozenset[str | None]
@@ -77,9 +82,9 @@ class BlockHolder:
         asked: Mapping[str, str],
         part: NodePart,
         digest: str | None,
-        work: Callable[..., Any],
-        *arguments: Any,
-    ) -> Any:
+        work: Callable[..., object],
+        *arguments: object,
+    ) -> object:
         """Return what ``work`` makes of the part, or a failure.
 
         Args:
@@ -162,7 +167,9 @@ class RayHolders:
         parts: Their parts.
     """
 
-    def __init__(self, ray: Any, actors: Sequence[Any], parts: Sequence[NodePart]) -> None:
+    def __init__(
+        self, ray: ModuleType, actors: Sequence[ray.actor.ActorHandle], parts: Sequence[NodePart]
+    ) -> None:
         self._ray, self._actors, self._parts, self._versions = ray, list(actors), list(parts), versions()
         self._digests: list[Any] = [None] * len(self._actors)
         self._digests = self._asked([(_digest_of,)] * len(self._actors))
@@ -170,7 +177,7 @@ class RayHolders:
     def __len__(self) -> int:
         return len(self._actors)
 
-    def each(self, work: Callable[..., T], *shares: Sequence[Any]) -> list[T]:
+    def each(self, work: Callable[..., T], *shares: Sequence[object]) -> list[T]:
         """Return what each makes of ``work``; a holder that is lost meanwhile is started and asked again.
 
         Raises:
@@ -197,7 +204,7 @@ class RayHolders:
 
 @contextmanager
 def held_on_nodes(
-    dataset: Any, header: pd.DataFrame, types: pa.Schema | None, schema: Schema
+    dataset: ray.data.Dataset, header: pd.DataFrame, types: pa.Schema | None, schema: Schema
 ) -> Iterator[SpreadTable]:
     """Yield a dataset whose blocks stay on their nodes.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
@@ -16,6 +16,9 @@ from tabgan.io.arrow_source import of_batches
 from tabgan.io.data_source import PART_ROWS, DataSource
 from tabgan.io.ray_parts import held_on_nodes, typed_blocks
 from tabgan.io.remote import told_errors
+
+if TYPE_CHECKING:
+    import ray.data
 
 _NAME = "Ray dataset"
 
@@ -28,7 +31,7 @@ def is_ray_dataset(table: object) -> bool:
     )
 
 
-def of_ray_dataset(dataset: Any) -> DataSource:
+def of_ray_dataset(dataset: ray.data.Dataset) -> DataSource:
     """Return the source of a dataset of Ray, which is computed when it is read.
 
     A fit leaves its rows on their nodes. For all else, such as an evaluation, they come to this machine, one block

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -121,13 +121,13 @@ def told_url(url: str) -> str:
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
-def remote_path(url: str, where: str = "source", **options: object) -> AnyPath:
+def remote_path(url: str, where: str = "source", options: Mapping[str, object] | None = None) -> AnyPath:
     """Return the file or folder at an address such as ``s3://bucket/folder``.
 
     Args:
         url: The address.
         where: Place of the address, for messages.
-        **options: Arguments of fsspec's file system, such as ``anon=True``.
+        options: Arguments of fsspec's file system, such as ``anon=True``.
 
     Raises:
         ConfigError: there is no such protocol, or its package is not installed.
@@ -148,5 +148,5 @@ def remote_path(url: str, where: str = "source", **options: object) -> AnyPath:
             f"{protocol!r}."
         ) from None
     with told_errors(told_url(url), "it cannot be reached"):
-        fs, path = fsspec.core.url_to_fs(url, **options)
+        fs, path = fsspec.core.url_to_fs(url, **(options or {}))
     return RemotePath(str(path), protocol, fs)

@@ -412,7 +412,7 @@ def _integers(series: pd.Series, dtype: str) -> pd.Series:
     """
     resolved = pd.api.types.pandas_dtype(dtype)
     limits = np.iinfo(getattr(resolved, "numpy_dtype", resolved))
-    values = [_integer(cell) if isinstance(cell, str) else cell for cell in objects(series)]
+    values: list[Any] = [_integer(cell) if isinstance(cell, str) else cell for cell in objects(series)]
     values = [None if is_missing else v for v, is_missing in zip(values, pd.isna(values), strict=True)]
     if any(not limits.min <= value <= limits.max for value in values if value is not None):
         raise OverflowError

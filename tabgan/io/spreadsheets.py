@@ -10,7 +10,7 @@ import datetime as dt
 import decimal
 import warnings
 from collections.abc import Sequence
-from typing import IO, Any
+from typing import IO
 
 import pandas as pd
 
@@ -88,7 +88,7 @@ def texts_of_cells(cells: Sequence[object], name: str) -> list[str]:
     return [text or "" for text in texts]
 
 
-def text_of_cell(cell: Any) -> str | None:
+def text_of_cell(cell: object) -> str | None:
     """Return a cell as a CSV would hold it, empty if it is missing; ``None`` for a type that no text stands for.
 
     >>> [text_of_cell(cell) for cell in (1, 0.1, True, dt.date(2020, 1, 2), dt.datetime(2020, 1, 2, 3), None)]

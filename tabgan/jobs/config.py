@@ -113,7 +113,7 @@ class Output:
     impute: bool = False
 
     @property
-    def wanted(self) -> dict[str, Any]:
+    def wanted(self) -> dict[str, object]:
         """Arguments of a sample that make its rows others than the model's own; none by default."""
         given = {"conditions": self.conditions, "proportions": self.proportions, "impute": self.impute}
         return {key: value for key, value in given.items() if value}

@@ -70,7 +70,7 @@ class EventLog(Watcher):
             file.write(line + "\n")
 
 
-def plain(outcome: Outcome) -> dict[str, Any]:
+def plain(outcome: Outcome) -> dict[str, object]:
     """Return the state of a job that has ended, with its promise or its error, as plain data."""
     if isinstance(outcome, JobFailure):
         return {"state": "failed", "error": outcome.message}
@@ -87,7 +87,7 @@ def plain(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def summary_of(jobs: Sequence[Job], outcomes: Sequence[Outcome], file: Path) -> dict[str, Any]:
+def summary_of(jobs: Sequence[Job], outcomes: Sequence[Outcome], file: Path) -> dict[str, object]:
     """Return what is known of a batch when it has ended, as plain data.
 
     Args:

@@ -52,7 +52,7 @@ class RawJob:
 
 
 def expand(
-    item: Mapping[str, Any], defaults: Mapping[str, Any], place: str, name: str, folder: Path
+    item: Mapping[str, object], defaults: Mapping[str, object], place: str, name: str, folder: Path
 ) -> list[RawJob]:
     """Return the jobs of one item of a file.
 
@@ -66,7 +66,7 @@ def expand(
     Raises:
         ConfigError: a glob or a matrix cannot be used; begins with its key.
     """
-    data = dict(merged(defaults, item))
+    data: dict[str, Any] = merged(defaults, item)
     family = data.get("name", name)
     data["name"] = family
     shared = defaults.get("output")
@@ -85,7 +85,7 @@ def _names_folder(output: object) -> bool:
     return isinstance(output, Mapping) and "folder" in output
 
 
-def merged(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+def merged(defaults: Mapping[str, object], given: Mapping[str, object]) -> dict[str, object]:
     """Return the given keys on top of the defaults; mappings are merged key by key, other values replaced."""
     both = dict(defaults)
     for key, value in given.items():
@@ -154,7 +154,7 @@ def _of_matrix(job: RawJob, matrix: object) -> Iterator[RawJob]:
         yield _named(replace(job, data=data), "-".join(parts))
 
 
-def with_value(data: Mapping[str, Any], keys: list[str], value: object, where: str) -> dict[str, Any]:
+def with_value(data: Mapping[str, object], keys: list[str], value: object, where: str) -> dict[str, object]:
     """Return data with a value at a key path.
 
     Raises:

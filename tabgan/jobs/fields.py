@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from glob import has_magic
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationInfo
 
@@ -36,6 +36,9 @@ from tabgan.report.pdf import check_pdf
 from tabgan.rules import Rule, rules_of
 from tabgan.schema import Schema
 from tabgan.table.conditions import Condition, check_proportions
+
+if TYPE_CHECKING:
+    from tabgan.synthesizer import TabGAN
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -136,7 +139,7 @@ def to_rows(value: object) -> int | str:
     return "same" if value == "same" else integer_at_least("output.rows", value, 1, fix=fix)
 
 
-def to_conditions(value: object) -> dict[str, Any]:
+def to_conditions(value: object) -> dict[str, object]:
     """Return conditions by column, each in a form that there is."""
     if not isinstance(value, Mapping):
         raise ConfigError(
@@ -154,7 +157,7 @@ def to_conditions(value: object) -> dict[str, Any]:
     return {str(name): wanted for name, wanted in value.items()}
 
 
-def to_proportions(value: object) -> dict[str, Any] | None:
+def to_proportions(value: object) -> dict[str, object] | None:
     """Return shares of one column's values, each in a form that there is."""
     if value is None:
         return None
@@ -312,7 +315,7 @@ def to_random_state(value: object) -> int | None:
     return None if value is None else integer_at_least("random_state", value, 0)
 
 
-def to_model(value: object) -> dict[str, Any]:
+def to_model(value: object) -> dict[str, object]:
     """Return the arguments of TabGAN, their names checked against its signature."""
     if not isinstance(value, Mapping):
         raise ConfigError(f"model: expected a mapping such as {{epsilon: 1.0}}, got {value!r}.")
@@ -349,7 +352,7 @@ def model_arguments() -> list[str]:
     return [name for name in inspect.signature(synthesizer()).parameters if name not in _JOB_KEYS]
 
 
-def synthesizer() -> Any:
+def synthesizer() -> type[TabGAN]:
     """Return the synthesizer's class, imported on demand because it imports torch."""
     from tabgan.synthesizer import TabGAN  # not at the top: reading a file of jobs needs no torch until here
 

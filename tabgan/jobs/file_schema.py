@@ -32,13 +32,13 @@ _OF_FILES = {
 _GLOB = {"type": "string", "description": "Pattern of files, such as regions/*.csv: a job for each."}
 
 
-def file_schema() -> dict[str, Any]:
+def file_schema() -> dict[str, object]:
     """Return the JSON Schema (draft 7, which editors of YAML know) of a file of jobs.
 
     It knows the keys, types and listed values of every part. What depends on several keys, or on files, is checked by
     :func:`tabgan.jobs.loading.load_jobs` alone.
     """
-    table = editor_schema()
+    table: dict[str, Any] = editor_schema()
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "tabgan jobs",
@@ -87,7 +87,7 @@ def _of_type(hint: Any) -> dict[str, Any]:
     while get_origin(hint) is Annotated:
         hint = get_args(hint)[0]
     try:
-        rule = dict(plain(TypeAdapter(hint).json_schema()))
+        rule: dict[str, Any] = plain(TypeAdapter(hint).json_schema())
     except (PydanticInvalidForJsonSchema, PydanticSchemaGenerationError):
         return {}
     rule.pop("format", None)
@@ -113,6 +113,7 @@ def _job() -> dict[str, Any]:
     about = _object(Terms, health={"anyOf": [_object(HealthTerms), null]})
     bundle = _object(BundleOptions, about={"anyOf": [text, about]}, sign_key={"anyOf": [text, null]})
     ledger = _object(LedgerConfig) | {"required": ["path"]}
+    table: dict[str, Any] = editor_schema()
     job = _object(
         Job,
         source=source,
@@ -120,7 +121,7 @@ def _job() -> dict[str, Any]:
         schema={"anyOf": [text, {"$ref": "#/definitions/schema"}, null]},
         model=_model(),
         report=_or_true(_object(ReportOptions)),
-        rules=editor_schema()["properties"]["rules"],
+        rules=table["properties"]["rules"],
         gate={"anyOf": [{"const": "standard"}, _gate(), null]},
         ledger={"anyOf": [text, ledger, null]},
         bundle=_or_true(bundle),

@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from tabgan._util.files import parse, sha256
 from tabgan._util.printed import at_most
@@ -58,7 +57,7 @@ def fingerprint(job: Job) -> str | None:
     return sha256("\n".join([__version__, *described, *states]))
 
 
-def write_record(job: Job, mark: str | None, record: dict[str, Any], folder: Path) -> None:
+def write_record(job: Job, mark: str | None, record: dict[str, object], folder: Path) -> None:
     """Write the record of a job that is done, unless nothing could tell later if it is the same.
 
     Args:

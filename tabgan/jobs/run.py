@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
@@ -61,6 +61,9 @@ from tabgan.schema import Schema
 from tabgan.table.checks import check_columns
 from tabgan.table.conditions import check_declared, conditions_of
 from tabgan.table.labels import beside, check_label_column, with_label_column
+
+if TYPE_CHECKING:
+    from tabgan.synthesizer import TabGAN
 
 LABEL_FILE = beside(Path(SYNTHETIC_CSV)).name
 
@@ -112,7 +115,7 @@ class JobResult:
         own = (self.privacy.epsilon, self.privacy.delta) if self.privacy.is_private else (None, None)
         return self.total or own
 
-    def to_record(self, names: Sequence[str]) -> dict[str, Any]:
+    def to_record(self, names: Sequence[str]) -> dict[str, object]:
         """Return what a later run says of the job instead of running it again, as plain data.
 
         Args:
@@ -277,15 +280,15 @@ def _audit(job: Job, clock: _Clock) -> Any:
     Raises:
         AuditError: the installation fails the audit.
     """
-    gate = job.release_gate
-    if gate is None or gate.audit is None or not job.is_private:
+    gate, epsilon = job.release_gate, job.epsilon
+    if gate is None or gate.audit is None or epsilon is None:
         return None
     from tabgan.audit import audit
 
     model, schema = _model(job), job.declared_schema or Schema()
     with clock.stage("audit", reports_itself=True):
         return audit(
-            model.epsilon,
+            epsilon,
             model.delta,
             adversary_share=model.adversary_share,
             max_rows=PrivacyUnit.of_schema(schema).max_rows,
@@ -349,7 +352,7 @@ def rows_to_sample(output: Output, n_rows: float) -> int:
 
 
 @contextmanager
-def says_what_is_spent(model: Any, private_metrics_epsilon: float | None = None) -> Iterator[None]:
+def says_what_is_spent(model: TabGAN, private_metrics_epsilon: float | None = None) -> Iterator[None]:
     """Have an error after the fit say that its budget is gone, and that of private metrics if they were measured."""
     try:
         yield
@@ -362,7 +365,7 @@ def says_what_is_spent(model: Any, private_metrics_epsilon: float | None = None)
         raise
 
 
-def _model(job: Job) -> Any:
+def _model(job: Job) -> TabGAN:
     from tabgan.synthesizer import TabGAN  # not at the top: it imports torch and opacus
 
     return TabGAN(**job.model, schema=job.declared_schema, random_state=job.random_state)

@@ -82,7 +82,7 @@ class FitPlan:
     assumptions: tuple[str, ...]
     spread: float
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return plain data for JSON."""
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         return {"format": "tabgan-plan", "version": _VERSION} | plain

@@ -7,9 +7,8 @@ something open, from the assumptions that :data:`ASSUMPTIONS` states.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -92,7 +91,12 @@ class MadeUpRows(Rows):
     def codes(self, encoder: TableEncoder) -> np.ndarray:
         return encoder.transform(self.table)
 
-    def together(self, of: Any, known: Any, weights: np.ndarray) -> list[Counter[Hashable]]:
+    def together(
+        self,
+        of: Mapping[str, Callable[[pd.Series], list[object]]],
+        known: Mapping[str, frozenset[Hashable]],
+        weights: np.ndarray,
+    ) -> list[Counter[Hashable]]:
         return super().together(of, known, weights * self.times)
 
     def frame(self, names: Sequence[str], where: np.ndarray | None = None) -> pd.DataFrame:

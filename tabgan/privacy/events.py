@@ -108,7 +108,7 @@ class Release:
         return asdict(self) | {"columns": list(self.columns)}
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Release:
+    def from_dict(cls, data: dict[str, object]) -> Release:
         """Return the release that :meth:`to_dict` wrote; no field has a default on load.
 
         Raises:
@@ -116,10 +116,11 @@ class Release:
         """
         if set(data) != set(cls.__dataclass_fields__):
             raise KeyError
-        if not isinstance(data["columns"], list):
+        plain: dict[str, Any] = dict(data)
+        if not isinstance(plain["columns"], list):
             raise ValueError  # text would become one column per letter
-        door = _OLD_DOORS.get(data["door"], data["door"])
-        release = cls(**{**data, "door": door, "columns": tuple(data["columns"])})
+        door = _OLD_DOORS.get(plain["door"], plain["door"])
+        release = cls(**{**plain, "door": door, "columns": tuple(plain["columns"])})
         numbers = (release.noise_multiplier, release.delta, release.sample_rate, release.sensitivity)
         texts = (release.door, release.what, release.mechanism, *release.columns)
         is_count = isinstance(release.steps, int) and is_number(release.steps)

@@ -155,7 +155,7 @@ class PrivacyStatement:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> PrivacyStatement:
+    def from_dict(cls, data: dict[str, object]) -> PrivacyStatement:
         """Return the statement that :meth:`to_dict` wrote.
 
         The stated spending is recomputed from the entries. This shows that the statement is consistent, not that it
@@ -168,13 +168,14 @@ class PrivacyStatement:
         try:
             if set(data) != set(cls.__dataclass_fields__):
                 raise KeyError
+            plain: dict[str, Any] = dict(data)
             parts = {
-                "entries": tuple(Release.from_dict(entry) for entry in data["entries"]),
-                "assumptions": tuple(data["assumptions"]),
-                "place": None if data["place"] is None else LedgerPlace(**data["place"]),
-                "critics": tuple(CriticOutcome(**critic) for critic in data["critics"]),
+                "entries": tuple(Release.from_dict(entry) for entry in plain["entries"]),
+                "assumptions": tuple(plain["assumptions"]),
+                "place": None if plain["place"] is None else LedgerPlace(**plain["place"]),
+                "critics": tuple(CriticOutcome(**critic) for critic in plain["critics"]),
             }
-            statement = cls(**{**data, **parts})
+            statement = cls(**{**plain, **parts})
             statement._check()
             return statement
         except (KeyError, TypeError, ValueError) as error:

@@ -7,14 +7,16 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
+from tabgan.columns import Column
 from tabgan.columns.combination import stand_in
 from tabgan.columns.encoder import ColumnEncoder
-from tabgan.columns.keys import typed
+from tabgan.columns.keys import Value, typed
+from tabgan.columns.lattice import LatticeColumn
 from tabgan.columns.occupied import LIKELY
 from tabgan.columns.spans import Repeated
 from tabgan.columns.vote import Verdict
@@ -46,7 +48,7 @@ class Discovered:
         public: Noisy counts of public values, which need none.
     """
 
-    values: list[Any]
+    values: list[Value]
     counts: np.ndarray
     n_missing: float
     public: np.ndarray = field(default_factory=lambda: np.zeros(0))
@@ -227,7 +229,7 @@ def combined(first: ReleasedColumn, closer: ReleasedColumn) -> ReleasedColumn:
     return ReleasedColumn(column.encoder(), noisy, closer.noise_stddev)
 
 
-def sure_values(found: ReleasedColumn) -> list[Any]:
+def sure_values(found: ReleasedColumn) -> list[Value]:
     """Return the categories of a discovery but for public words that are in doubt."""
     listed, doubt = found.encoder.column.listed, LIKELY * found.noise_stddev
     return [v for v, n in zip(listed, found.counts[1:-1], strict=True) if n > doubt or not is_word(v)]
@@ -253,7 +255,7 @@ def found_together(
         lost: Released numbers of their rows that count.
         noise_stddev: Of the discovery.
     """
-    found = list(zip(map(json.loads, seen.values), seen.counts, strict=True))
+    found = list(zip(map(json.loads, map(str, seen.values)), seen.counts, strict=True))
     after, start = {}, 0
     for place, (name, known) in enumerate(first.items()):
         total, public = seen.public[start] / TOTAL, seen.public[start + 1 : start + 1 + len(words[place])]
@@ -270,10 +272,10 @@ def found_together(
     return after
 
 
-def lost_rows(column: Any, found: ReleasedColumn | Repeated, n_rows: float, plan: Plan) -> float:
+def lost_rows(column: Column, found: ReleasedColumn | Repeated, n_rows: float, plan: Plan) -> float:
     """Return the released number of rows that have none of the values of a discovery; 0 for few."""
     if not isinstance(found, ReleasedColumn):
-        return found.rest if found.needs_others(column, LOST_SHARE * n_rows) else 0.0
+        return found.rest if found.needs_others(cast(LatticeColumn, column), LOST_SHARE * n_rows) else 0.0
     noise = math.hypot(plan.noise_stddev("rows", 1), found.noise_stddev * len(found.counts) ** 0.5)
     rows = float(n_rows - np.nansum(found.counts))
     return rows if rows > max(LOST_SHARE * n_rows, LOST_SIGNAL * noise) else 0.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from tabgan.schema import MOST_ROWS_EACH, Schema
 
@@ -39,17 +38,21 @@ class PrivacyUnit:
         return cls() if schema.entity is None else cls(schema.entity, int(schema.max_rows or 1))
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> PrivacyUnit:
+    def from_dict(cls, data: dict[str, object]) -> PrivacyUnit:
         """Return the unit of ``{"entity": ..., "max_rows": ...}``.
 
         Raises:
             ValueError: the data is not a valid unit.
         """
         entity, max_rows = data["entity"], data["max_rows"]
-        is_usable = entity is None or isinstance(entity, str)
-        is_usable &= isinstance(max_rows, int) and not isinstance(max_rows, bool)
-        is_usable = is_usable and 1 <= max_rows <= MOST_ROWS_EACH
-        if not is_usable or set(data) != {"entity", "max_rows"} or (entity is None and max_rows != 1):
+        if (
+            not (entity is None or isinstance(entity, str))
+            or not isinstance(max_rows, int)
+            or isinstance(max_rows, bool)
+        ):
+            raise ValueError("not a privacy unit")
+        is_usable = 1 <= max_rows <= MOST_ROWS_EACH and (entity is not None or max_rows == 1)
+        if not is_usable or set(data) != {"entity", "max_rows"}:
             raise ValueError("not a privacy unit")
         return cls(entity, max_rows)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tabgan._util import html
 from tabgan.errors import ConfigError, PrivacyError
@@ -19,6 +19,9 @@ from tabgan.report.text import shown
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
+
+    from tabgan.report.figures.plots import Plot
 
 #: Findings that a report shows where it is printed, and characters of each.
 _SHOWN_FINDINGS, _SHOWN_CHARACTERS = 8, 160
@@ -136,7 +139,7 @@ class Report:
         ]
         return pd.DataFrame(lines)
 
-    def plot(self, what: str = "figures", *, ax: Any = None) -> Any:
+    def plot(self, what: str = "figures", *, ax: Axes | None = None) -> Plot | Axes:
         """Return a picture of the report, which a notebook shows; or draw it on axes of matplotlib, and return these.
 
         Args:

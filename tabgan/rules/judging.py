@@ -32,7 +32,7 @@ KINDS_OF_RULES: tuple[tuple[type[Rule], frozenset[str]], ...] = (
 )
 
 
-def json_schema_of_rules() -> dict[str, Any]:
+def json_schema_of_rules() -> dict[str, object]:
     """Return the JSON Schema of a list of rules, as editors use it: the keys of each kind, and their types."""
     name, names = {"type": "string"}, {"type": "array", "items": {"type": "string"}}
     side = {"anyOf": [{"type": "string"}, {"type": "number"}]}

@@ -272,7 +272,7 @@ def _families(series: pd.Series, name: str) -> frozenset[str]:
         families = {_ZONED[family] if _has_zone(value) else family for value in present}
     if families == {"numbers"} and any(map(_is_infinite, present)):
         raise DataError(f"Column {name!r}: values are infinite. Replace them or make them missing.")
-    if families == {"text"} and not _is_unicode(present):
+    if families == {"text"} and not _is_unicode(list(map(str, present))):
         raise DataError(
             f"Column {name!r}: text that is no valid Unicode (lone surrogates), which no file can hold. Mend it, or "
             "make it missing."

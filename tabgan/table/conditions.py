@@ -47,8 +47,8 @@ class Between:
     Between(min=18, max=65)
     """
 
-    min: Any = None
-    max: Any = None
+    min: object = None
+    max: object = None
 
 
 @dataclass(frozen=True)

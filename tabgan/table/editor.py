@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 
 from tabgan.columns import KINDS, MODELLED_KINDS, Column
 from tabgan.schema import KIND_NAMES, Schema
@@ -16,7 +16,7 @@ from tabgan.schema import KIND_NAMES, Schema
 _KEY = re.compile(r"^    (\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
 
 
-def editor_schema() -> dict[str, Any]:
+def editor_schema() -> dict[str, object]:
     """Return the JSON Schema (draft 7, which editors of YAML know) of a schema's YAML file.
 
     It knows the keys, types and listed values of every kind. What depends on several keys, such as bounds in their
@@ -86,13 +86,15 @@ def described(model: type) -> dict[str, str]:
     }
 
 
-def plain(rule: Any) -> Any:
+def plain(rule: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     """Return a rule of pydantic's in draft 7, without titles, which repeat the keys."""
-    if isinstance(rule, list):
-        return [plain(each) for each in rule]
-    if isinstance(rule, str):
-        return rule.replace("#/$defs/", "#/definitions/")
-    if not isinstance(rule, Mapping):
-        return rule
     renamed = {"prefixItems": "items"}
-    return {renamed.get(key, key): plain(value) for key, value in rule.items() if key != "title"}
+    return {renamed.get(key, key): _plain_value(value) for key, value in rule.items() if key != "title"}
+
+
+def _plain_value(value: JsonValue) -> JsonValue:
+    if isinstance(value, list):
+        return [_plain_value(each) for each in value]
+    if isinstance(value, str):
+        return value.replace("#/$defs/", "#/definitions/")
+    return plain(value) if isinstance(value, dict) else value

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
 from tabgan._util.validate import shown
 from tabgan.errors import DataError
+
+T = TypeVar("T")
 
 #: The text between the parts of a tuple.
 BETWEEN = " / "
@@ -47,7 +49,7 @@ class Headings:
         index: Names of the columns that are the index of a sample; none where the index is not kept.
     """
 
-    labels: Mapping[str, Any]
+    labels: Mapping[str, Hashable]
     levels: tuple[str | None, ...] = (None,)
     index: tuple[str, ...] = ()
 
@@ -77,15 +79,16 @@ class Headings:
         return cls(labels, levels, index)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Headings:
+    def from_dict(cls, data: Mapping[str, object]) -> Headings:
         """Return the headings that :meth:`to_dict` describes.
 
         Raises:
             ValueError, KeyError, TypeError: it describes none.
         """
-        labels = [tuple(each) if isinstance(each, list) else each for each in data["labels"]]
+        plain: dict[str, Any] = dict(data)
+        labels = [tuple(each) if isinstance(each, list) else each for each in plain["labels"]]
         names = [name_of(each) for each in labels]
-        levels, index = tuple(data["levels"]), tuple(data["index"])
+        levels, index = tuple(plain["levels"]), tuple(plain["index"])
         texts = (*(each for each in levels if each is not None), *index)
         if (
             set(data) != {"labels", "levels", "index"}
@@ -97,7 +100,7 @@ class Headings:
             raise ValueError
         return cls(dict(zip(map(str, names), labels, strict=True)), levels, index)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return the headings as plain data."""
         return {"labels": list(self.labels.values()), "levels": list(self.levels), "index": list(self.index)}
 
@@ -132,11 +135,12 @@ def named_columns_of(df: pd.DataFrame) -> pd.DataFrame:
     return df if None in names else df.set_axis(pd.Index(names, dtype=object), axis=1)
 
 
-def as_named(table: Any, headings: Headings | None) -> Any:
+def as_named(table: T, headings: Headings | None) -> T:
     """Return a frame with names in place of labels, and with a kept index as columns; anything else as it is."""
     if not isinstance(table, pd.DataFrame):
         return table
-    return named_columns_of(table if headings is None else headings.within(table))
+    named: T = named_columns_of(table if headings is None else headings.within(table))
+    return named
 
 
 def _index_of(df: pd.DataFrame) -> tuple[str, ...]:

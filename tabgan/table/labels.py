@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -20,14 +19,14 @@ LABEL = "tabgan.synthetic"
 _MOST = 10_000
 
 
-def label_of(df: object) -> dict[str, Any] | None:
+def label_of(df: object) -> dict[str, object] | None:
     """Return the label of a frame, ``None`` if it has none."""
     attrs = getattr(df, "attrs", None)
     found = attrs.get(LABEL) if isinstance(attrs, Mapping) else None
     return dict(found) if isinstance(found, Mapping) else None
 
 
-def labelled(df: pd.DataFrame, label: Mapping[str, Any] | None) -> pd.DataFrame:
+def labelled(df: pd.DataFrame, label: Mapping[str, object] | None) -> pd.DataFrame:
     """Return a frame with a label in its ``attrs``; unchanged without one."""
     if label is not None:
         df.attrs[LABEL] = dict(label)
@@ -56,12 +55,12 @@ def beside(path: Path) -> Path:
     return path.with_name(f"{path.name}.meta.json")
 
 
-def to_json(label: Mapping[str, Any]) -> str:
+def to_json(label: Mapping[str, object]) -> str:
     """Return a label as a Parquet file's metadata holds it."""
     return json.dumps(dict(label), allow_nan=False)
 
 
-def of_json(text: str | bytes | None) -> dict[str, Any] | None:
+def of_json(text: str | bytes | None) -> dict[str, object] | None:
     """Return the label in a Parquet file's metadata: empty if it cannot be read, ``None`` without one."""
     if text is None:
         return None
@@ -72,7 +71,7 @@ def of_json(text: str | bytes | None) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else {}
 
 
-def of_side_file(path: Path) -> dict[str, Any] | None:
+def of_side_file(path: Path) -> dict[str, object] | None:
     """Return the label beside a CSV, ``None`` if there is no such file, or it is another."""
     side = beside(path)
     try:

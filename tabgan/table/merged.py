@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ from tabgan.columns.curve import SIDE
 from tabgan.columns.encoder import MISSING, can_hold_missing
 from tabgan.columns.keys import typed, value_of
 from tabgan.columns.lattice import has_range
-from tabgan.columns.place import Place, axis_of, squares_of
+from tabgan.columns.place import Place, WantedNumbers, axis_of, squares_of
 from tabgan.columns.values import floats
 from tabgan.rules import FixedCombinations, Geo, OneOf
 from tabgan.rules.groups import is_marked, marks_of
@@ -42,6 +42,17 @@ class Met(NamedTuple):
     values: tuple[object, ...] = ()
     ranges: tuple[tuple[object, object], ...] = ()
     missing: bool = False
+
+
+class Wanted(WantedNumbers, Protocol):
+    """A condition on a column."""
+
+    @property
+    def missing(self) -> bool:
+        """True if a missing cell meets it."""
+
+    def keeps(self, series: pd.Series, column: Column) -> np.ndarray:
+        """Return ``(rows,)`` true for the cells that meet it."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +83,7 @@ class Merged(ABC):
     def completed(self, column: Column, described: Described) -> dict[str, Column]:
         """Return descriptions of the columns, with the domains that follow from released categories."""
 
-    def meeting(self, conditions: Mapping[str, Any], column: Column, described: Described) -> Met:
+    def meeting(self, conditions: Mapping[str, Wanted], column: Column, described: Described) -> Met:
         """Return what conditions on the columns leave of the one.
 
         Args:
@@ -105,7 +116,7 @@ class Merged(ABC):
         del column
         return {}
 
-    def coarse(self, categories: Sequence[Any]) -> np.ndarray:
+    def coarse(self, categories: Sequence[object]) -> np.ndarray:
         """Return ``(categories,)`` numbers of groups that rare categories may share a code within; one by default."""
         return np.zeros(len(categories), dtype=np.int64)
 
@@ -201,7 +212,7 @@ class MergedCombination(Merged):
                         found[j] = described[name].other_label
         return found
 
-    def meeting(self, conditions: Mapping[str, Any], column: Column, described: Described) -> Met:
+    def meeting(self, conditions: Mapping[str, Wanted], column: Column, described: Described) -> Met:
         # Whole ones take the place of a coarser one, in parts that are cut off.
         shown = [text for text in column.listed if text not in getattr(column, "choices", ())]
         label = getattr(column, "other_label", None)
@@ -215,7 +226,7 @@ class MergedCombination(Merged):
             for j, name in enumerate(self.members)
         }
 
-    def coarse(self, categories: Sequence[Any]) -> np.ndarray:
+    def coarse(self, categories: Sequence[object]) -> np.ndarray:
         """Return ``(categories,)`` numbers of the values of the column with the fewest, of those with several."""
         rows = [json.loads(str(category)) for category in categories]
         found = [
@@ -282,7 +293,7 @@ class MergedPlace(Merged):
         place = column if isinstance(column, Place) else self._place(described)
         return dict(zip(self.members, place.members(), strict=True))
 
-    def meeting(self, conditions: Mapping[str, Any], column: Column, described: Described) -> Met:
+    def meeting(self, conditions: Mapping[str, Wanted], column: Column, described: Described) -> Met:
         place = column if isinstance(column, Place) else self._place(described)
         sides, may_miss = [], True
         for name, grid in zip(self.members, place.grids, strict=True):

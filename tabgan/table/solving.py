@@ -46,11 +46,12 @@ def _solved(
 ) -> pd.DataFrame:
     """Return rows with a number filled in at some places, where the formula is linear in it."""
     described = {column.name: column for column in encoder.schema}
+    column = described[name]
     known = {each: rows[each].iloc[at].reset_index(drop=True) for each in others}
     wanted = described[rule.column].read(rows[rule.column].iloc[at])
 
     def computed(values: np.ndarray) -> np.ndarray:
-        cells = described[name].written(values) if has_range(described[name]) else pd.Series(values)
+        cells = column.written(values) if has_range(column) else pd.Series(values)
         return rule.values(known | {name: cells}, described)
 
     with np.errstate(all="ignore"):
@@ -58,7 +59,7 @@ def _solved(
         found = (wanted - nought) / (one - nought)
         found = np.where(np.isfinite(found), found, np.nan)
         is_right = np.isclose(computed(found), wanted, rtol=1e-9, atol=1e-9)
-    cells = described[name].written(found) if has_range(described[name]) else pd.Series(found)
+    cells = column.written(found) if has_range(column) else pd.Series(found)
     is_right &= cells.notna().to_numpy(dtype=bool)
     kept = np.flatnonzero(is_right)
     kept = kept[is_known(encoder, encoder.positions[name], cells.iloc[kept].reset_index(drop=True))]

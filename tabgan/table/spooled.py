@@ -22,6 +22,7 @@ import pandas as pd
 import pyarrow as pa
 from filelock import FileLock, Timeout
 
+from tabgan.columns.values import Dtype
 from tabgan.errors import SourceError, TabGANError, unexpected
 from tabgan.schema import Schema
 from tabgan.table.checks import check_cells, check_header, check_table
@@ -79,7 +80,7 @@ def _sweep(parent: Path) -> None:
 
 
 @contextmanager
-def spooled(source: object, schema: Schema, *, untyped_text: bool = False) -> Iterator[Any]:
+def spooled(source: T, schema: Schema, *, untyped_text: bool = False) -> Iterator[T | SpooledTable]:
     """Yield a table in parts as a :class:`SpooledTable`, and anything else as it is.
 
     Args:
@@ -156,7 +157,7 @@ class SpooledTable:
         return self.header.dtypes
 
     @property
-    def attrs(self) -> dict[Hashable, Any]:
+    def attrs(self) -> dict[Hashable, object]:
         """The header's label."""
         return dict(self.header.attrs)
 
@@ -228,7 +229,7 @@ class SpooledTable:
             return np.empty((0, width), dtype=dtype)
         return np.memmap(path, dtype=dtype, mode="c", shape=(n_rows, width))
 
-    def add(self, name: str, dtype: Any, cells: Callable[[int], pd.Series]) -> None:
+    def add(self, name: str, dtype: Dtype, cells: Callable[[int], pd.Series]) -> None:
         """Add a column, given a function of a block's number that returns its rows.
 
         Raises:

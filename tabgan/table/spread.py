@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from tabgan.columns import Column
@@ -46,7 +47,7 @@ class Holders(Protocol):
     def __len__(self) -> int:
         """Return their number, at least 1."""
 
-    def each(self, work: Callable[..., T], *shares: Sequence[Any]) -> list[T]:
+    def each(self, work: Callable[..., T], *shares: Sequence[object]) -> list[T]:
         """Return what each makes of ``work(held, *arguments)``, where ``shares`` hold each one's arguments."""
 
 
@@ -67,7 +68,7 @@ class SpreadTable(TableElsewhere):
     def each(self, work: Callable[[SpooledTable], T]) -> list[T]:
         return self.holders.each(_of_table, [work] * len(self.holders))
 
-    def column(self, name: str) -> Any:
+    def column(self, name: str) -> SpreadColumn:  # type: ignore[override]
         """Return the numbers of a column's distinct values, for the bound on contributions."""
         return SpreadColumn(*zip(*self.holders.each(_numbers, [name] * len(self.holders)), strict=True))
 
@@ -148,7 +149,7 @@ class SpreadRows(Rows):
     def cells(self, name: str) -> Iterator[tuple[pd.Series, np.ndarray | None]]:
         raise PrivacyError("fit: cells of a table that lies elsewhere stay there.")
 
-    def with_step(self, method: str, argument: Any) -> SpreadRows:
+    def with_step(self, method: str, argument: object) -> SpreadRows:
         """Return what a method of the rows makes of them, where they lie."""
         step = (next(self.table.steps), method, argument)
         return replace(self, recipes=[replace(each, steps=(*each.steps, step)) for each in self.recipes])
@@ -159,7 +160,7 @@ class SpreadRows(Rows):
     def reduced(self, reduction: Reduction) -> Rows:
         return self.with_step("reduced", reduction)
 
-    def codes(self, encoder: TableEncoder) -> Any:
+    def codes(self, encoder: TableEncoder) -> SpreadCodes:
         return SpreadCodes(self, encoder)
 
     def places(self, encoder: TableEncoder, where: np.ndarray | None = None) -> np.ndarray:
@@ -205,7 +206,7 @@ class SpreadRows(Rows):
 
     def together(
         self,
-        of: Mapping[str, Callable[[pd.Series], list[Any]]],
+        of: Mapping[str, Callable[[pd.Series], list[object]]],
         known: Mapping[str, frozenset[Hashable]],
         weights: np.ndarray,
     ) -> list[Counter[Hashable]]:
@@ -243,7 +244,7 @@ class SpreadCodes(CodesElsewhere):
         """Return the codes of some rows, by their ascending numbers."""
         return self._some(where)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         del copy
         return np.asarray(self._some(None), dtype=dtype)
 

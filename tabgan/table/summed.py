@@ -18,10 +18,11 @@ from itertools import compress
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from tabgan.columns import Column
-from tabgan.columns.keys import add_keys, listed, typed
+from tabgan.columns.keys import Value, add_keys, listed, typed
 from tabgan.columns.kind import read_text
 from tabgan.table.codes import TableEncoder
 from tabgan.table.merged import Merged
@@ -38,9 +39,6 @@ TOTAL = 0.2
 
 #: Cells of a column, beside its numbered values, whose distinct values are counted at a time.
 PIECE = 2**21
-
-
-Value = bool | int | float | str
 
 
 @dataclass(frozen=True)
@@ -99,7 +97,7 @@ class Rows(ABC):
         """Return the rows of the reduced table."""
 
     @abstractmethod
-    def codes(self, encoder: TableEncoder) -> Any:
+    def codes(self, encoder: TableEncoder) -> np.ndarray | CodesElsewhere:
         """Return ``(rows, columns)`` codes: an array, or codes that lie elsewhere."""
 
     @abstractmethod
@@ -122,8 +120,8 @@ class Rows(ABC):
         return 1
 
     def counted(
-        self, name: str, of: Callable[[pd.Series], list[Any]]
-    ) -> Iterator[tuple[list[Any], np.ndarray]]:
+        self, name: str, of: Callable[[pd.Series], list[object]]
+    ) -> Iterator[tuple[list[Value], np.ndarray]]:
         """Yield the distinct categories of a column's cells that are not missing, and how often each occurs.
 
         In pieces if there are very many, by the hash of a category.
@@ -200,7 +198,7 @@ class Rows(ABC):
 
     def together(
         self,
-        of: Mapping[str, Callable[[pd.Series], list[Any]]],
+        of: Mapping[str, Callable[[pd.Series], list[object]]],
         known: Mapping[str, frozenset[Hashable]],
         weights: np.ndarray,
     ) -> list[Counter[Hashable]]:
@@ -309,7 +307,7 @@ class CodesElsewhere(ABC):
     def __getitem__(self, where: np.ndarray) -> np.ndarray: ...
 
     @abstractmethod
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray: ...
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> np.ndarray: ...
 
     @abstractmethod
     def tables(self, pairs: Sequence[tuple[int, int]], sizes: Sequence[int]) -> list[np.ndarray]:

@@ -148,10 +148,10 @@ class _Door:
         """Return a schema column for every column of the table; the kinds of object columns by a noisy vote."""
         columns: dict[str, Column] = {}
         header = self.rows.header
-        for column in declared:
-            series = header[column.name]
+        for stated in declared:
+            series = header[stated.name]
             is_read = self.untyped_text and is_text(series)
-            columns[column.name] = column.with_table_dtype(str(series.dtype), is_read)
+            columns[stated.name] = stated.with_table_dtype(str(series.dtype), is_read)
         to_vote = []
         for name in header.columns:
             if name in columns:

@@ -46,6 +46,7 @@ from tabgan.privacy.ledger.records import (
     Cap,
     FitRecord,
     LedgerConfig,
+    LedgerRecord,
     charge_of,
     cost_to_dict,
     fit_of,
@@ -90,7 +91,7 @@ class LedgerFile:
     def __init__(self, path: Path, *, has_guard: bool = True) -> None:
         self.path = Path(path)
         self.has_guard = has_guard
-        self.records: list[dict[str, Any]] = []
+        self.records: list[LedgerRecord] = []
         self._guard: dict[str, Any] = {}
         self._stamp = (-1, -1)
         self._spent: dict[str, tuple[int, RunningCost]] = {}  # by fit, with the number of lines it covers
@@ -106,7 +107,7 @@ class LedgerFile:
     # -- reading ------------------------------------------------------------------------------------------------
 
     @property
-    def head(self) -> dict[str, Any]:
+    def head(self) -> LedgerRecord:
         """The first record: the ledger's name, format and privacy unit."""
         return self.records[0]
 
@@ -303,7 +304,7 @@ class LedgerFile:
                 "rows, or start a new fit in a new checkpoint."
             )
 
-    def _is_of(self, begun: dict[str, Any], table: str, digest: TableDigest) -> bool:
+    def _is_of(self, begun: LedgerRecord, table: str, digest: TableDigest) -> bool:
         """Return true if a fit began on the table with a digest, compared in the version of the fit's line.
 
         Raises:
@@ -328,7 +329,7 @@ class LedgerFile:
         tag = hmac.new(bytes.fromhex(self._guard["key"]), f"{name} {table}".encode(), "sha256").hexdigest()
         return tag if version == 1 else f"{version}:{tag}"
 
-    def _since_adopted(self) -> list[dict[str, Any]]:
+    def _since_adopted(self) -> list[LedgerRecord]:
         adopted = [i for i, record in enumerate(self.records) if record["kind"] == "adopted"]
         return self.records[adopted[-1] :] if adopted else self.records
 
@@ -465,7 +466,7 @@ class LedgerFile:
         else:  # another process wrote meanwhile, which happens only to a reader without the lock
             self._load()
 
-    def _take(self, records: list[dict[str, Any]], guard: dict[str, Any], stamp: tuple[int, int]) -> None:
+    def _take(self, records: list[LedgerRecord], guard: dict[str, Any], stamp: tuple[int, int]) -> None:
         """Accept the records that were read, if the guard confirms them."""
         count, last = guard["count"], guard["hash"]
         if len(records) < count or (records and count and records[count - 1]["hash"] != last):

@@ -41,7 +41,7 @@ class Journal:
                 "checkpoint, or restore this one from a copy."
             ) from None
 
-    def answer(self, call: str) -> Any:
+    def answer(self, call: str) -> dict[str, object] | None:
         """Return a call's answer; ``None`` if none was kept."""
         return self._answers.get(call)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from tabgan._util import validate
 from tabgan._util.files import canonical, parse, read_lines, sha256
@@ -38,6 +38,30 @@ _FURTHER = {
     "end": {"fit", "outcome"},
     "adopted": {"reason"},
 }
+
+
+class LedgerRecord(TypedDict, total=False):
+    """A line of a ledger: the keys of every line, and those of its kind."""
+
+    entry: int
+    kind: str
+    at: str
+    previous: str
+    hash: str
+    format: str
+    version: int
+    ledger: str
+    unit: dict[str, object]
+    neighboring_relation: str
+    epsilon: float
+    delta: float
+    fit: str
+    limit: dict[str, Any]
+    table: str
+    call: str
+    releases: list[dict[str, object]]
+    outcome: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -148,13 +172,13 @@ def is_ledger(path: Path) -> bool:
         return False
 
 
-def read_chain(path: Path) -> list[dict[str, Any]]:
+def read_chain(path: Path) -> list[LedgerRecord]:
     """Return the records of a file whose lines form a chain.
 
     Raises:
         LedgerError: they do not, or are not valid records of a ledger.
     """
-    records: list[dict[str, Any]] = []
+    records: list[LedgerRecord] = []
     previous = NO_HASH
     try:
         for number, line in enumerate(read_lines(path)):
@@ -178,7 +202,7 @@ def read_chain(path: Path) -> list[dict[str, Any]]:
     return records
 
 
-def _check_records(records: list[dict[str, Any]]) -> None:
+def _check_records(records: list[LedgerRecord]) -> None:
     """Raise unless records are valid in this version: an intact chain shows only that nobody changed it later.
 
     Raises:
@@ -210,7 +234,7 @@ def _check_records(records: list[dict[str, Any]]) -> None:
             raise ValueError
 
 
-def _check_head(head: dict[str, Any]) -> None:
+def _check_head(head: LedgerRecord) -> None:
     if (head["kind"], head["format"]) != ("ledger", FORMAT):
         raise ValueError
     if head["version"] != VERSION:
@@ -223,7 +247,7 @@ def _check_head(head: dict[str, Any]) -> None:
     PrivacyUnit.from_dict(head["unit"])
 
 
-def _goes_on(record: dict[str, Any]) -> bool:
+def _goes_on(record: LedgerRecord) -> bool:
     """Return true if a fit is still open after one of its lines, which is checked."""
     if record["kind"] == "charge":
         charge_of(record)
@@ -233,7 +257,7 @@ def _goes_on(record: dict[str, Any]) -> bool:
     return False
 
 
-def charge_of(record: dict[str, Any]) -> tuple[str, tuple[Release, ...]]:
+def charge_of(record: LedgerRecord) -> tuple[str, tuple[Release, ...]]:
     """Return the call and the releases of a charge."""
     releases = tuple(Release.from_dict(release) for release in record["releases"])
     for release in releases:
@@ -247,7 +271,7 @@ def _are_texts(*values: object) -> bool:
     return all(isinstance(value, str) for value in values)
 
 
-def fit_of(begun: dict[str, Any], records: Sequence[dict[str, Any]]) -> FitRecord:
+def fit_of(begun: LedgerRecord, records: Sequence[LedgerRecord]) -> FitRecord:
     """Return the record of the fit that one of the records began."""
     own = [record for record in records if record.get("fit") == begun["fit"]]
     charges = [charge_of(record) for record in own if record["kind"] == "charge"]

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tabgan._util.html import legible
 from tabgan._util.validate import nearest
@@ -22,6 +22,9 @@ from tabgan.report.edition import check_edition, words
 from tabgan.report.figures import charts, pictures
 from tabgan.report.figures.overlays import Bars, Histogram
 from tabgan.report.findings import figure_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: Names of the pictures beside those of the columns.
 PICTURES = ("figures", "associations", "distances", "membership", "calibration")
@@ -55,7 +58,7 @@ class Plot(ABC):
         """Return width and height, and the shapes below the heading, as SVG."""
 
     @abstractmethod
-    def draw(self, ax: Any) -> Any:
+    def draw(self, ax: Axes) -> Axes:
         """Draw the picture on axes of matplotlib, and return these."""
 
     @property
@@ -136,7 +139,7 @@ class FiguresPlot(Plot):
             found.append(_text(right + 14, y + 4, level.text))
         return 720, height, "".join(found)
 
-    def draw(self, ax: Any) -> Any:
+    def draw(self, ax: Axes) -> Axes:
         places = list(range(len(self.levels)))[::-1]
         for y, level in zip(places, self.levels, strict=True):
             if level.low is not None and level.high is not None:
@@ -172,7 +175,7 @@ class HistogramPlot(Plot):
         ]
         return 420, 195, f'<g transform="translate(8 0)">{"".join(found)}</g>{_legend(self.real, 186)}'
 
-    def draw(self, ax: Any) -> Any:
+    def draw(self, ax: Axes) -> Axes:
         parts = [charts.shares(one.counts, self.evaluation) for one in self.histogram.bins]
         places = list(range(len(parts)))
         ax.bar(
@@ -213,7 +216,7 @@ class BarsPlot(Plot):
         height = step * len(self._rows) + 24
         return 500, height, "".join(found) + _legend(self.real, height - 10)
 
-    def draw(self, ax: Any) -> Any:
+    def draw(self, ax: Axes) -> Axes:
         places = list(range(len(self._rows)))[::-1]
         shares = [row.shares for _, row in self._rows]
         up, down = [place + 0.2 for place in places], [place - 0.2 for place in places]
@@ -264,7 +267,7 @@ class CurvesPlot(Plot):
         found.append(f'<g transform="rotate(-90 16 146)">{_text(16, 146, self.y_label, "middle")}</g>')
         return 500, 326, "".join(found)
 
-    def draw(self, ax: Any) -> Any:
+    def draw(self, ax: Axes) -> Axes:
         colours = {"real": "black", "line": "C0", "holdout": "C1", "chance": "grey"}
         for curve in self.curves:
             xs, ys = zip(*curve.points, strict=True) if curve.points else ((), ())
@@ -304,7 +307,7 @@ class AssociationsPlot(Plot):
         )
         return 610, 232, "".join(found)
 
-    def draw(self, ax: Any) -> Any:
+    def draw(self, ax: Axes) -> Axes:
         gaps = [
             [float("nan") if a is None or b is None else b - a for a, b in zip(*rows, strict=True)]
             for rows in zip(self.correlations.real, self.correlations.synthetic, strict=True)
@@ -332,7 +335,7 @@ def _legend(real: str, y: float) -> str:
     )
 
 
-def _labelled(ax: Any, title: str, label: str) -> Any:
+def _labelled(ax: Axes, title: str, label: str) -> Axes:
     ax.set_ylabel(label)
     ax.set_title(legible(title))
     ax.legend()
