@@ -1037,6 +1037,52 @@ class TestEnglish:
             assert PHRASES.search(phrase), phrase
 
 
+def is_defined(module: str, name: str) -> bool:
+    """Return whether a module has a class, function or constant of that name, or a class a member ``Class.member``."""
+    body: list[ast.stmt] = list(_tree(module).body)
+    for part in name.split("."):
+        match = [node for node in body if part in _names_of(node)]
+        if not match:
+            return False
+        body = match[0].body if isinstance(match[0], ast.ClassDef) else []
+    return True
+
+
+def _names_of(node: ast.stmt) -> set[str]:
+    match node:
+        case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
+            return {name}
+        case ast.Assign(targets=targets):
+            return {each.id for each in targets if isinstance(each, ast.Name)}
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            return {name}
+    return set()
+
+
+class TestWhereToLook:
+    """The page that answers in a minute where things are: all that it names is there."""
+
+    PAGE = (ROOT.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    SECTION = PAGE.partition("## Where to look, and where to add")[2].partition("\n## ")[0]
+
+    def test_its_functions_are_there(self):
+        named = re.findall(r"`([\w/]+)\.py::([\w.]+)`", self.SECTION)
+        assert len(named) > 25
+        modules = [(path.replace("/", ".").removesuffix(".__init__"), name) for path, name in named]
+        assert [(m, name) for m, name in modules if m not in MODULES or not is_defined(m, name)] == []
+
+    def test_its_files_and_folders_are_there(self):
+        named = re.findall(r"`([\w/]+/(?:\w+\.py)?)`", self.SECTION)
+        assert len(named) > 5
+        assert [path for path in named if not (ROOT / path).exists()] == []
+
+    def test_the_check_would_see_it(self):
+        assert is_defined("privacy.filter", "PrivacyFilter.charge")
+        assert is_defined("columns", "KINDS")
+        assert not is_defined("privacy.filter", "PrivacyFilter.discharge")
+        assert not is_defined("privacy.filter", "PRIVACY")
+
+
 class TestDoorsPage:
     PAGE = (ROOT / "privacy" / "doors" / "README.md").read_text(encoding="utf-8")
 
