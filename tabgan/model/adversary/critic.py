@@ -290,6 +290,8 @@ def _basis(coded: CodedColumn) -> np.ndarray:
 
 def _correlation(single: torch.Tensor, expected: torch.Tensor) -> torch.Tensor:
     """Return the largest absolute correlation of each feature with the expectations of the target's functions."""
+    if not single.shape[1]:  # no column comes before the target, and torch warns
+        return single.new_zeros(0)
     first = (single - single.mean(0)) / (single.std(0) + _LEAST_SPREAD)
     second = (expected - expected.mean(0)) / (expected.std(0) + 1e-6)
     return (first.T @ second / len(single)).abs().amax(dim=1)

@@ -57,6 +57,10 @@ def codes(anchored):
     return anchored.encoder.transform(crossed_table())
 
 
+def test_a_target_before_all_other_columns_has_no_features_to_judge_and_no_warning():
+    assert critics._correlation(torch.zeros(3, 0), torch.ones(3, 2)).shape == (0,)
+
+
 def steps(game, codes, n=4):
     return PlainSteps(game, codes, PrivacyFilter(make_plan(None, 1e-6)), n, CPU)
 
