@@ -88,7 +88,7 @@ def compare(
         for place, (name, (frame, promise)) in enumerate(opened.items()):
 
             def told_of(stage: str, done: int, total: int, first: int = place) -> None:
-                """Give progress over all systems."""
+                """Show progress over all systems."""
                 tell(stage, first * total + done, len(opened) * total)
 
             judged = _subsample(frame, n_judged, seed)
@@ -167,7 +167,7 @@ def _opened(
 
 
 def _subsample(frame: pd.DataFrame, n_rows: int, seed: int) -> pd.DataFrame:
-    """Return that many rows of a table, drawn without replacement, in their order."""
+    """Return a sample of a table's rows, drawn without replacement, in their original order."""
     if len(frame) == n_rows:
         return frame
     rng = RandomStreams(seed).numpy("comparing.rows")

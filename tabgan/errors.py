@@ -24,7 +24,7 @@ class ConfigError(TabGANError, ValueError):
 
 
 class PlanError(ConfigError):
-    """A fit that cannot be of use, by its plan; the message says what would help."""
+    """A fit whose plan shows that it would be useless; the message says what would help."""
 
 
 class SchemaError(TabGANError, ValueError):
@@ -81,7 +81,7 @@ class LedgerError(PrivacyError):
 
 
 class AuditError(PrivacyError):
-    """A failed audit: less is protected than stated."""
+    """A failed audit: the protection is weaker than stated."""
 
 
 class UnexpectedError(TabGANError):
@@ -105,7 +105,7 @@ def frames_of(error: BaseException) -> str:
 
 
 def log_unexpected(error: Exception, consequence: str) -> None:
-    """Log an error that nobody foresaw, and that must not cost what is already paid for.
+    """Log an unforeseen error, which must not discard results whose budget is already spent.
 
     The frames tell a developer where it happened; the message may quote rows, and is left out. In the project's own
     tests such a line fails the test.

@@ -285,7 +285,7 @@ class Schema(BaseModel):
 
     @property
     def statements(self) -> tuple[Rule, ...]:
-        """The rules, and then the places: all that ties columns together."""
+        """The rules, then the places: everything that links columns."""
         return (*self.rules, *self.geo)
 
     @property

@@ -33,7 +33,7 @@ def lazy_names(
         return value
 
     def all_names() -> list[str]:
-        """Return the names that are there, and those that will be."""
+        """Return the names that are imported already, and those that are imported on demand."""
         return sorted({*vars(sys.modules[package]), *modules})
 
     return of_name, all_names

@@ -86,7 +86,7 @@ def connected(where: str = "executor") -> Iterator[Any]:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that are the same on each node."""
+    """Return the versions that have to be the same on each node."""
     return {"tabgan": __version__} | {name: importlib.metadata.version(name) for name in _PACKAGES}
 
 
@@ -162,7 +162,7 @@ def _lost(ray: Any, error: Exception) -> str:
     """Return words for a call that ended without a result."""
     kinds = ray.exceptions
     if isinstance(error, kinds.OutOfMemoryError):
-        return "its process was ended for want of memory. Ask for more memory, or run fewer at once."
+        return "its process was ended for lack of memory. Ask for more memory, or run fewer at once."
     if isinstance(error, kinds.TaskCancelledError):
         return "it was cancelled."
     if isinstance(
@@ -185,7 +185,7 @@ def cancel(ray: Any, references: Iterable[Any]) -> None:
 
 
 def warn_of_waiting(ray: Any, wanted: Mapping[str, float], what: str) -> None:
-    """Log that a call waits for a node that no cluster of now has, as where more are started on demand."""
+    """Log that a call waits for a node that the cluster does not have yet, as where nodes are started on demand."""
     for node in ray.nodes():
         if node["Alive"] and all(node["Resources"].get(name, 0) >= n for name, n in wanted.items()):
             return

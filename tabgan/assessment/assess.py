@@ -163,7 +163,7 @@ def shareable_data(
     private_metrics: PrivateMetricsResult | None = None,
     earlier_private_metrics: PrivacyStatement | None = None,
 ) -> ReportData:
-    """Return the edition that may go out with the table.
+    """Return the edition that may accompany the table.
 
     **Guarantee.** No argument holds a real row or a figure that was computed on one without noise, so the edition is
     post-processing of releases if the synthetic table is: a sample of the model, from which nothing was removed or

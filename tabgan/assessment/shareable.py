@@ -118,7 +118,7 @@ def evaluate_released(
     further: Sequence[Metric] = (),
     random_state: int = 0,
 ) -> Evaluation:
-    """Return the figures of a synthetic table that may go out with it.
+    """Return the figures of a synthetic table that may accompany it.
 
     **Guarantee.** No argument holds a real row: the result is the same for all real tables with the same releases.
 

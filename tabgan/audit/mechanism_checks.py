@@ -212,7 +212,7 @@ def _sampling() -> Iterator[MechanismCheck]:
 
 
 class _MetricsGame:
-    """Private metrics of made-up columns of two values, of which the synthetic table shows the second alone."""
+    """Private metrics of made-up columns with two values; the synthetic table shows only the second."""
 
     def __init__(self) -> None:
         names = [f"column {place}" for place in range(_WIDTH)]
@@ -225,7 +225,7 @@ class _MetricsGame:
         self._shown = self.encoder.transform(base[50:])
 
     def figures(self, rows: int, units: int, plan: Plan) -> np.ndarray:
-        """Return all figures in rows: of 40 rows as the synthetic table shows, and units of ``rows`` others each."""
+        """Return all figures in rows: of 40 rows like the synthetic ones, and of units with ``rows`` others each."""
         table = pd.DataFrame({name: ["b"] * 40 + ["a"] * (rows * units) for name in self.encoder.names})
         if plan.unit.entity is not None:
             table[plan.unit.entity] = [*range(40), *np.repeat(np.arange(40, 40 + units), rows)]

@@ -80,7 +80,7 @@ class ExpectedBound:
 
 
 def p_value(n_canaries: int, n_guesses: int, n_correct: int, epsilon: float, delta: float) -> float:
-    """Return the most probable that ``n_correct`` right guesses can be if the mechanism is ``(epsilon, delta)``-DP.
+    """Return the largest probability of ``n_correct`` or more right guesses under an ``(epsilon, delta)``-DP mechanism.
 
     Without delta, the right guesses are stochastically no more than a binomial ``W`` of ``n_guesses`` trials that
     succeed with ``q = 1 / (1 + exp(-epsilon))``. Delta adds some, at most ``2 * n_canaries * delta`` in expectation.

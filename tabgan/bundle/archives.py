@@ -111,7 +111,7 @@ def _unpack(path: Path, folder: Path, again: Path) -> None:
         ):  # EINVAL: it leads before its start
             raise
         raise BundleError(
-            f"bundle: {path.name!r} is damaged, or no archive of a bundle ({type(error).__name__})."
+            f"bundle: {path.name!r} is damaged, or not the archive of a bundle ({type(error).__name__})."
         ) from None
     _write_zip(folder, again, inside)
     if not _same(path, again):

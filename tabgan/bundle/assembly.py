@@ -191,7 +191,7 @@ def seal_again(folder: Path, sign_key: Path | None = None, archive: bool = False
     """
     check_folder(folder)
     if not (folder / MANIFEST).is_file():
-        raise BundleError(f"bundle: expected a file {MANIFEST}, found none: this is no release bundle.")
+        raise BundleError(f"bundle: expected a file {MANIFEST}, found none: this is not a release bundle.")
     manifest = read_manifest((folder / MANIFEST).read_bytes())
     facts = {path.name: fact_of(path) for path in folder.iterdir() if path.name not in SEALS}
     sealed = {name: fact for name, fact in manifest.files.items() if name not in SEALS}

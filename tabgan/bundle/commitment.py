@@ -43,7 +43,7 @@ class Commitment:
 
     @property
     def told(self) -> dict[str, str]:
-        """The part that the manifest tells."""
+        """The part that the manifest states."""
         return {"algorithm": ALGORITHM, "of": _OF, "digest": _digest(self.key, asdict(self.place))}
 
     def keep(self, path: Path) -> Path:

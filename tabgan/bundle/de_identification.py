@@ -154,7 +154,7 @@ def _attacks(attacks: Sequence[Metric] | None, contents: Contents) -> list[str]:
         return [
             head,
             "Attacks on the table (singling out, linkability, inference, membership) compare real rows with synthetic "
-            "ones. Their figures are not covered by epsilon, so that they stay with the controller, in the internal "
+            "ones. Their figures are not covered by epsilon, so they stay with the controller, in the internal "
             "edition of this form and of the report. Section 2 bounds every attack, also those that nobody has tried.",
             *audit,
         ]

@@ -110,7 +110,7 @@ def read_manifest(raw: bytes) -> ReadManifest:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise BundleError(
-            "manifest.json: it was changed since it was sealed, is damaged, or is no manifest of a bundle. Get "
+            "manifest.json: it was changed since it was sealed, is damaged, or is not the manifest of a bundle. Get "
             "the bundle "
             "again from whoever made it."
         ) from None

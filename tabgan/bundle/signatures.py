@@ -250,7 +250,7 @@ def check_manifest(manifest: bytes, signature: bytes, pem: bytes) -> PublicKey:
 
     public = _public_of(pem, _serialization())
     if public is None or pem_of(public) != pem:
-        raise BundleError(f"{PUBLIC_KEY}: it is damaged, or no public key.")
+        raise BundleError(f"{PUBLIC_KEY}: it is damaged, or not a public key.")
     try:
         if isinstance(public, ed25519.Ed25519PublicKey):
             public.verify(signature, manifest)
@@ -365,7 +365,9 @@ def _chain(path: Path) -> list[Any]:
     except BundleError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, binascii.Error):
-        raise BundleError(f"{path.name}: it is damaged, or no signature in the OpenSSF's format.") from None
+        raise BundleError(
+            f"{path.name}: it is damaged, or not a signature in the OpenSSF's format."
+        ) from None
 
 
 def _told(certificate: Any) -> str:

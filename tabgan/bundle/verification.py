@@ -91,7 +91,7 @@ def _manifest(folder: Path) -> ReadManifest:
     path = folder / MANIFEST
     if not path.is_file():
         raise BundleError(
-            f"bundle: expected a file {MANIFEST}, found none: this is no release bundle, or a part of one."
+            f"bundle: expected a file {MANIFEST}, found none: this is not a release bundle, or only part of one."
         )
     if path.stat().st_size > MOST_BYTES:
         raise BundleError(f"{MANIFEST}: expected at most {MOST_BYTES:,} bytes, got more.")
@@ -129,7 +129,7 @@ def _signature(folder: Path, key: PublicKey | None, authority: Path | None) -> l
         if key is not None or authority is not None:
             by = "by the key that was given" if key is not None else "with a certificate"
             raise BundleError(f"signature: expected one {by}, found none: the bundle is not signed.")
-        return ["signature: none; that the bundle is from whoever it claims to be from is not shown"]
+        return ["signature: none; nothing shows that the bundle comes from the source that it names"]
     if len(found) < 2:
         raise BundleError(f"missing: {SIGNATURE if found == [PUBLIC_KEY] else PUBLIC_KEY}")
     if not has_cryptography():
@@ -138,7 +138,7 @@ def _signature(folder: Path, key: PublicKey | None, authority: Path | None) -> l
         ]
     sizes = [(folder / name).stat().st_size for name in found]
     if max(sizes) > 100_000:
-        raise BundleError(f"{found[sizes.index(max(sizes))]}: it is no signature, and no key.")
+        raise BundleError(f"{found[sizes.index(max(sizes))]}: it is neither a signature nor a key.")
     raw = {name: (folder / name).read_bytes() for name in (MANIFEST, SIGNATURE, PUBLIC_KEY)}
     public = check_manifest(raw[MANIFEST], raw[SIGNATURE], raw[PUBLIC_KEY])
     name = fingerprint(public)
@@ -242,7 +242,7 @@ def _json(path: Path) -> Mapping[str, Any]:
     try:
         data = parse(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError):
-        raise BundleError(f"{path.name}: it is damaged, or no JSON.") from None
+        raise BundleError(f"{path.name}: it is damaged, or not JSON.") from None
     if not isinstance(data, dict):
         raise BundleError(f"{path.name}: expected a mapping, got something else.")
     return data

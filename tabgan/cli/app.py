@@ -209,7 +209,7 @@ def sample(
         list[str] | None,
         typer.Option(
             help="Share of the rows that has a value of a column, such as sex=female:0.5; may be repeated for the same "
-            "column. What the shares leave of 1 goes to its other values."
+            "column. The rest, up to 1, goes to its other values."
         ),
     ] = None,
     impute: Annotated[bool, typer.Option("--impute", help="Sample rows without missing values.")] = False,
@@ -222,7 +222,7 @@ def sample(
     ] = False,
     label_column: Annotated[
         str | None,
-        typer.Option(help="Name of a further column, true in every row, that says that it is synthetic."),
+        typer.Option(help="Name of an added column, true in every row, that marks the row as synthetic."),
     ] = None,
     separator: WrittenSeparator = None,
     decimal: WrittenDecimal = None,

@@ -66,7 +66,8 @@ def run(
         bool,
         typer.Option(
             "--dry-run",
-            help="Check the file, and say what would run and what its fits would give. Nothing is spent.",
+            help="Check the file, and print the jobs that would run and the expected errors of their fits. "
+            "Nothing is spent.",
         ),
     ] = False,
     run_folder: Annotated[
@@ -80,8 +81,8 @@ def run(
         list[str] | None,
         typer.Option(
             "--set",
-            help="key=value, such as model.epsilon=0.5, in place of what the file says of every job; may be repeated. "
-            "The value is YAML, and is checked as the file is.",
+            help="key=value, such as model.epsilon=0.5, to override a key of every job in the file; may be repeated. "
+            "The value is YAML, and is checked like the file.",
         ),
     ] = None,
     na_value: NaValue = None,

@@ -1,4 +1,4 @@
-"""The command that tells what an installation has: versions, devices, extras, folders, cores and memory."""
+"""The command that describes an installation: versions, devices, extras, folders, cores and memory."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def form_of(
     named = [table for table in tables if table is not None]
     if form and not any(map(io.is_csv, named)):
         option = "--" + next(iter(form)).replace("na_values", "na-value")
-        raise ConfigError(f"{option}: expected a CSV beside it, got {named[0].name!r}. Leave it out.")
+        raise ConfigError(f"{option}: expected a CSV with it, got {named[0].name!r}. Leave it out.")
     unstated: CsvForm = {"separator": "auto", "decimal": None, "encoding": None, "na_values": None}
     return unstated | form
 
@@ -98,7 +98,7 @@ def open_source(
     )
     if form and not found.form:
         option = "--" + next(iter(form)).replace("na_values", "na-value")
-        raise ConfigError(f"{option}: expected a CSV beside it, got {found.name!r}. Leave it out.")
+        raise ConfigError(f"{option}: expected a CSV with it, got {found.name!r}. Leave it out.")
     return found
 
 
@@ -160,7 +160,7 @@ def is_folder(output: Path) -> bool:
         return output.is_dir() or not output.suffix
     if sys.stdout.isatty():
         raise ConfigError(
-            "--output: expected a file, or a pipe behind '-', got a terminal. Rows are not shown there."
+            "--output: expected a file, or '-' with a pipe behind it, got a terminal. Rows are not printed there."
         )
     return False
 
@@ -217,7 +217,7 @@ def ledger_of(
     if path is None:
         if epsilon_cap is not None or delta_cap is not None or table_may_change:
             raise ConfigError(
-                "--epsilon-cap: expected --ledger beside it, the file in which fits add up. Name one."
+                "--epsilon-cap: expected --ledger with it, the file in which fits add up. Name one."
             )
         return None
     return LedgerConfig(path, epsilon_cap, delta_cap, table_may_change)
@@ -251,12 +251,12 @@ def draft_budget(
         alone = next((key for key, value in given.items() if value is not None), None)
         if alone is not None:
             option = alone.replace("_", "-")
-            raise ConfigError(f"--{option}: expected --private beside it. Nothing else is charged here.")
+            raise ConfigError(f"--{option}: expected --private with it. Nothing else is charged here.")
         return None
     if with_domain:
-        raise ConfigError("--with-domain: expected no --private beside it, which releases domains. Drop one.")
+        raise ConfigError("--with-domain: expected no --private with it, which releases domains. Drop one.")
     if epsilon is None or ledger is None:
-        raise ConfigError("--private: expected --epsilon and --ledger beside it, got one or none of them.")
+        raise ConfigError("--private: expected --epsilon and --ledger with it, got one or none of them.")
     return given | {
         "epsilon": positive("--epsilon", epsilon),
         "delta": real_in(
@@ -443,7 +443,7 @@ def open_sources(
             opened.append(io.open_table(source, query=query, schema=declared, **unstated))
     if form and not any(each.form for each in opened):
         option = "--" + next(iter(form)).replace("na_values", "na-value")
-        raise ConfigError(f"{option}: expected a CSV beside it, got none. Leave it out.")
+        raise ConfigError(f"{option}: expected a CSV with it, got none. Leave it out.")
     return opened
 
 
@@ -464,27 +464,25 @@ def check_evaluate(
         raise ConfigError("--real: expected --real and --holdout, or --shareable without them.")
     for option, value in (("--private-metrics-epsilon", private_metrics_epsilon), ("--gate", gate)):
         if value is not None and not has_rows:
-            raise ConfigError(f"{option}: expected --real and --holdout beside it.")
+            raise ConfigError(f"{option}: expected --real and --holdout with it.")
     if private_metrics_epsilon is not None:
         positive("--private-metrics-epsilon", private_metrics_epsilon)
         if not shareable:
             raise ConfigError(
-                "--private-metrics-epsilon: expected --shareable beside it, the edition that has private metrics."
+                "--private-metrics-epsilon: expected --shareable with it, the edition that has private metrics."
             )
         if source_table is not None and terms["ledger"] is None:
             raise ConfigError(
-                "--source-table: expected --ledger beside it, because it names that ledger's table."
+                "--source-table: expected --ledger with it, because it names that ledger's table."
             )
         return
     given = [name.replace("_", "-") for name, value in terms.items() if value is not None]
     if given:
         raise ConfigError(
-            f"--{given[0]}: expected --private-metrics-epsilon beside it, because nothing else is charged here."
+            f"--{given[0]}: expected --private-metrics-epsilon with it, because nothing else is charged here."
         )
     if source_table is not None:
-        raise ConfigError(
-            "--source-table: expected --ledger beside it, because it names that ledger's table."
-        )
+        raise ConfigError("--source-table: expected --ledger with it, because it names that ledger's table.")
 
 
 def read_like(path: Path | None, schema: Schema, form: CsvForm, where: str) -> pd.DataFrame | None:

@@ -33,15 +33,19 @@ SourceArgument = Annotated[
         "such as s3://bucket/folder; or a database: postgresql://host/db, people.db, people.duckdb."
     ),
 ]
-Query = Annotated[str | None, typer.Option(help="SELECT that gives the rows, of a database.")]
-TableName = Annotated[str | None, typer.Option("--table", help="Table that holds the rows, of a database.")]
+Query = Annotated[
+    str | None, typer.Option(help="SELECT statement for the rows, if the source is a database.")
+]
+TableName = Annotated[
+    str | None, typer.Option("--table", help="Table with the rows, if the source is a database.")
+]
 Sheet = Annotated[
     str | None,
     typer.Option(help="Sheet of an Excel file: its name, or its place from 0. By default the first."),
 ]
 SourceFormat = Annotated[
     str | None,
-    typer.Option("--format", help="csv, parquet, arrow or excel, if the names of files do not tell."),
+    typer.Option("--format", help="csv, parquet, arrow or excel, if the names of files do not show it."),
 ]
 NaValue = Annotated[
     list[str] | None,
@@ -60,7 +64,7 @@ DecimalMark = Annotated[str | None, typer.Option("--decimal", help=f"{_MARK}. By
 Encoding = Annotated[
     str | None, typer.Option(help=f"{_BYTES}. By default UTF-8, or that of the mark at its start.")
 ]
-_AS_FITTED = "By default that of the CSV of the fit."
+_AS_FITTED = "By default that of the fit's CSV."
 WrittenSeparator = Annotated[str | None, typer.Option("--separator", help=f"{_FIELDS}. {_AS_FITTED}")]
 WrittenDecimal = Annotated[str | None, typer.Option("--decimal", help=f"{_MARK}. {_AS_FITTED}")]
 WrittenEncoding = Annotated[str | None, typer.Option("--encoding", help=f"{_BYTES}. {_AS_FITTED}")]
@@ -84,7 +88,7 @@ def _note(option: typer.CallbackParam, value: bool) -> bool:
 Quiet = Annotated[
     bool,
     typer.Option(
-        "--quiet", "-q", callback=_note, help="Print errors and warnings alone: no progress, no summary."
+        "--quiet", "-q", callback=_note, help="Print only errors and warnings: no progress, no summary."
     ),
 ]
 AsJson = Annotated[

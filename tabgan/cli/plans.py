@@ -1,4 +1,4 @@
-"""The command that says what a fit would give, before there is one."""
+"""The command that predicts the results of a fit before it runs."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def plan(
     rows: Annotated[
         int | None,
         typer.Option(
-            help="About how many rows the table has: a public number, which is never counted. By default n_rows of "
-            "the schema."
+            help="Approximate number of rows of the table: a public number, never counted. "
+            "By default n_rows of the schema."
         ),
     ] = None,
-    epsilon: Annotated[float, typer.Option(help="Privacy budget of the fit that is planned.")] = 1.0,
+    epsilon: Annotated[float, typer.Option(help="Privacy budget of the planned fit.")] = 1.0,
     delta: Annotated[float, typer.Option(help="Its delta.")] = 1e-6,
-    schema: Annotated[Path | None, typer.Option(help="YAML schema, beside a source.")] = None,
+    schema: Annotated[Path | None, typer.Option(help="YAML schema of the source.")] = None,
     target: Annotated[
         list[str] | None,
         typer.Option(help="Column to be predicted; may be repeated, the most important first."),
@@ -80,7 +80,7 @@ def plan(
             check_output(html, force)
         is_schema = Path(source).suffix.lower() in (".yaml", ".yml")
         if is_schema and schema is not None:
-            raise ConfigError("--schema: expected a source of rows beside it, got a schema. Drop one.")
+            raise ConfigError("--schema: expected a source of rows with it, got a schema. Drop one.")
         path = Path(source) if is_schema else schema
         declared = None if path is None else tabgan.Schema.from_yaml(io.check_readable(path, "schema"))
         if target:

@@ -95,7 +95,7 @@ def bundle(
     pdf: Annotated[
         bool | None,
         typer.Option(
-            "--pdf/--no-pdf", help="With the report as PDF; by default if the extra pdf is installed."
+            "--pdf/--no-pdf", help="Include the report as PDF; by default if the extra pdf is installed."
         ),
     ] = None,
     sign_key: SignKey = None,

@@ -33,8 +33,12 @@ from tabgan.errors import ConfigError
 if TYPE_CHECKING:
     from tabgan.report import Report
 
-RealQuery = Annotated[str | None, typer.Option(help="SELECT of the real rows, of a database.")]
-HoldoutQuery = Annotated[str | None, typer.Option(help="SELECT of the holdout, of a database.")]
+RealQuery = Annotated[
+    str | None, typer.Option(help="SELECT statement for the real rows, if they are in a database.")
+]
+HoldoutQuery = Annotated[
+    str | None, typer.Option(help="SELECT statement for the holdout, if it is in a database.")
+]
 
 
 def evaluate(
@@ -231,7 +235,7 @@ def report(
     real_query: RealQuery = None,
     holdout_query: HoldoutQuery = None,
     synthetic_query: Annotated[
-        str | None, typer.Option(help="SELECT of the synthetic rows, of a database.")
+        str | None, typer.Option(help="SELECT statement for the synthetic rows, if they are in a database.")
     ] = None,
     na_value: NaValue = None,
     separator: Separator = None,

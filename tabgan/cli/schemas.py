@@ -53,7 +53,8 @@ def infer(
         bool,
         typer.Option(
             "--private",
-            help="Find it all under differential privacy, as an entry of --ledger: a fit takes it as it is.",
+            help="Find everything under differential privacy, as an entry of --ledger: "
+            "a fit may take the draft as it is.",
         ),
     ] = False,
     epsilon: Annotated[
@@ -151,7 +152,7 @@ def _private_draft(source: io.DataSource, budget: dict[str, Any], given: Any) ->
 def check(
     source: SourceArgument,
     schema: Annotated[Path, typer.Argument(help="YAML schema.")],
-    epsilon: Annotated[str, typer.Option(help="Privacy budget of the fit that is planned.")] = "1.0",
+    epsilon: Annotated[str, typer.Option(help="Privacy budget of the planned fit.")] = "1.0",
     delta: Annotated[float, typer.Option(help="Its delta.")] = 1e-6,
     query: Query = None,
     table: TableName = None,

@@ -96,7 +96,7 @@ class CategoricalEncoder(ColumnEncoder):
         return found
 
     def _draws(self, values: Sequence[object]) -> bool:
-        """Return true if a cell that holds one of some values shows others, too, each as it is drawn."""
+        """Return true if any of the values shares a cell with other values, which are drawn cell by cell."""
         if self._tail is None or not len(values):
             return False
         return bool((self.transform(pd.Series(list(values), dtype=object)) > self.n_values).any())

@@ -1,4 +1,4 @@
-"""Open fixed combinations of columns as one column of categories, rare ones among them without their finest values.
+"""Open fixed combinations of columns as one column of categories; rare ones lose their finest values.
 
 A category is a JSON list of values, one for each column. Where noise hides most combinations, those of fewer columns
 are looked for, of rows that have none of the released ones: ``["Ohio", {}]`` is any other city of Ohio. A sample shows
@@ -137,12 +137,12 @@ class Combination(Categorical):
 
     @property
     def public_words(self) -> tuple[str, ...]:
-        """No words: each is a part of combinations, and none of them."""
+        """No public words: a word is a part of combinations, never a whole one."""
         return ()
 
     @property
     def choices(self) -> dict[str, tuple[str, ...]]:
-        """By coarser combination, the whole ones with the same values; of those that are not released, too."""
+        """The whole combinations with the same values, by coarser combination, also those that were not released."""
         return _choices(tuple(map(str, self.listed)), self.levels) if self.levels else {}
 
     def cells(self, series: pd.Series) -> list[object]:
@@ -169,7 +169,7 @@ class Combination(Categorical):
         return self.with_(levels=planned[: len(self.levels) + 1])
 
     def closed(self) -> Self | None:
-        """Return the column with those of a last level that declared values have; ``None`` if they are open."""
+        """Return the column with the last level's combinations of declared values; ``None`` if those are open."""
         level = self.levels[-1]
         domains = [self.domains[j] for j in level]
         size = np.prod([0 if domain is None else len(domain) for domain in domains])

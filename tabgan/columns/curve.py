@@ -1,4 +1,4 @@
-"""The Hilbert curve: squares of a grid in an order in which those that follow each other are neighbours.
+"""The Hilbert curve: an order of a grid's squares in which consecutive squares are neighbours.
 
 References:
     Hilbert (1891), *Ueber die stetige Abbildung einer Linie auf ein Flächenstück*.

@@ -292,7 +292,7 @@ class Datetime(LatticeColumn):
         if (~seconds(series, self.format)[1] & series.notna().to_numpy(bool)).any():
             expected = f"text in the format {self.format!r}" if self.format else "dates or datetimes"
             raise DataError(
-                f"Column {self.name!r}: expected {expected}, found other values. Mend them or make them missing."
+                f"Column {self.name!r}: expected {expected}, found other values. Correct them or make them missing."
             )
 
     @classmethod

@@ -181,7 +181,7 @@ class Duration(LatticeColumn):
     def check_readable(self, series: pd.Series) -> None:
         if (~elapsed(series)[1] & series.notna().to_numpy(bool)).any():
             raise DataError(
-                f"Column {self.name!r}: expected durations, found other values. Mend them or make them missing."
+                f"Column {self.name!r}: expected durations, found other values. Correct them or make them missing."
             )
 
     @classmethod

@@ -82,7 +82,7 @@ class ColumnEncoder(ABC):
         return self.n_values
 
     def showing_other(self) -> Self:
-        """Return the same encoder, which shows values outside the domain as the column says."""
+        """Return the same encoder, which shows values outside the domain as the column declares."""
         shown = copy.copy(self)
         shown.shows_other = self.has_other
         return shown

@@ -49,7 +49,7 @@ class Filling:
     def of(
         cls, rng: np.random.Generator, *, first_row: int = 0, part: int = 0, n_parts: int = 1, n_rows: int = 0
     ) -> Filling:
-        """Return the filling of a sample, or of its part at a place in words of the attributes; one draw seeds it."""
+        """Return the filling of a sample, or of one of its parts; one draw of ``rng`` seeds it."""
         return cls(int(rng.integers(2**62)), first_row, part, n_parts, n_rows)
 
     def seed_of(self, name: str) -> int:

@@ -122,7 +122,7 @@ class Span:
 
     @property
     def fills_few(self) -> bool:
-        """True if most rows lie in two neighbouring cells of several integers, or in one; or on a map."""
+        """True if most rows lie in one cell of several integers, or in two neighbours; always true on a map."""
         if not self.is_linear:
             return True
         is_wide = np.diff(self.edges) > 1
@@ -312,7 +312,7 @@ def grid_edges(span: Span, n_cells: int) -> np.ndarray:
 
 
 def _graded(edges: np.ndarray) -> np.ndarray:
-    """Return edges within a last cell that is much wider than the one before: few values fill such a one to its end."""
+    """Return edges within a last cell that is much wider than the one before: values seldom reach its end."""
     if len(edges) < 3 or edges[-1] - edges[-2] < STEEP * (edges[-2] - edges[-3]):
         return edges[:0]
     parts = (edges[-2] - edges[-3]) * GRADE ** np.arange(40, dtype=np.float64)

@@ -174,15 +174,15 @@ class Column(BaseModel):
 
     def recurrence_cells(self, max_rows: int | None) -> int:
         """Return the number of cells of a histogram of keys by their rows, at most ``max_rows`` of each key."""
-        raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} has no such thing.")
+        raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} does not support this.")
 
     def recurrence_counts(self, rows: np.ndarray, n_cells: int) -> np.ndarray:
-        """Return ``(n_cells,)`` the numbers of keys, of whose rows ``rows`` has the numbers, by cell."""
-        raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} has no such thing.")
+        """Return ``(n_cells,)`` numbers of keys by their rows, given ``(keys,)`` the number of rows of each."""
+        raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} does not support this.")
 
     def with_recurrence(self, counts: np.ndarray, max_rows: int | None) -> Self:
         """Return the column with the noisy numbers of keys by their rows: post-processing of released numbers."""
-        raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} has no such thing.")
+        raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} does not support this.")
 
     @property
     def follows_column(self) -> str | None:
@@ -349,7 +349,7 @@ class Column(BaseModel):
 
         Each cell is read by itself. Only for columns without categories.
         """
-        raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} has no such thing.")
+        raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} does not support this.")
 
     def stated(self, value: object) -> object:
         """Return a value that a person states, such as the end of a range, as a cell of the column could hold it.
@@ -399,13 +399,13 @@ class Column(BaseModel):
 
     def generate(self, n_rows: int, first_row: int) -> pd.Series:
         """Return values that follow from the declaration alone, after ``first_row`` earlier rows."""
-        raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} has no such thing.")
+        raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} does not support this.")
 
     # The encoder.
 
     def encoder(self) -> ColumnEncoder:
         """Return the encoder of a completed column, whose cells follow from the domain alone."""
-        raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} has no such thing.")
+        raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} does not support this.")
 
     def encoder_of(self, arrays: Mapping[str, np.ndarray]) -> tuple[ColumnEncoder, bool]:
         """Return the encoder of :meth:`ColumnEncoder.arrays`, and true if a fit could have left it behind."""

@@ -190,7 +190,7 @@ class LatticeColumn(Column):
 
         Only for columns of which :attr:`may_repeat_values` is true.
         """
-        raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} has no such thing.")
+        raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} does not support this.")
 
     @property
     def may_have_odd_step(self) -> bool:
@@ -445,7 +445,7 @@ class LatticeEncoder(ColumnEncoder):
         return np.asarray(present & is_inside)
 
     def cut(self, values: Sequence[object], ranges: Sequence[Ends], with_missing: bool) -> CutCells:
-        """Return cells cut where values asked for begin and end; the only number of a cell is in it or not."""
+        """Return cells cut at the ends of the given values and ranges; a cell of one number is never cut."""
         places = self.column.read(pd.Series(list(values), dtype=object)) if len(values) else np.zeros(0)
         spans = [self._span(*ends) for ends in ranges]
         if len(values):

@@ -59,7 +59,7 @@ def _is_made_of(values: np.ndarray, part: int, short: np.dtype | None) -> np.nda
 
 
 def common_step(values: np.ndarray) -> float | None:
-    """Return the largest step that all of some numbers are multiples of, if it is no round number; ``None`` for none.
+    """Return the largest step that divides all of some numbers; ``None`` for none, or for a round one.
 
     Knots that are written in miles per hour are multiples of 1.15078, and so are those of them that are too rare to be
     found one by one.

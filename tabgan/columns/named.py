@@ -1,4 +1,4 @@
-"""Kinds that a column's name speaks for: personal data, text with a form, keys, codes and free text.
+"""Kinds that a column's name suggests: personal data, text with a form, keys, codes and free text.
 
 For drafts, and for the vote on a CSV's columns of codes: a name is public.
 A draft that reads rows asks :func:`by_name`. A private one asks :func:`by_name_alone` before anything is released, and
@@ -109,7 +109,7 @@ class Found(NamedTuple):
 
 
 def by_name(series: pd.Series, name: str, drafted: Column) -> Named | None:
-    """Return a column as its name has it; ``None`` where the name says nothing. Not private.
+    """Return the column that a name suggests; ``None`` where it suggests nothing. Not private.
 
     Args:
         series: The column's cells.
@@ -146,7 +146,7 @@ def places_by_name(columns: Sequence[Column]) -> list[tuple[str, str]]:
 
 
 def by_name_alone(name: str, dtype: Dtype, *, is_all_text: bool) -> Named | None:
-    """Return a column as its name and dtype have it; ``None`` where they say nothing. Reads no cell.
+    """Return the column that a name and a dtype suggest; ``None`` where they suggest nothing. Reads no cell.
 
     Args:
         name: The column's name.
@@ -162,7 +162,7 @@ def by_name_alone(name: str, dtype: Dtype, *, is_all_text: bool) -> Named | None
 
 
 def by_released(column: Column, found: Found) -> Named | None:
-    """Return a column as its name and released numbers have it; ``None`` where it stays as it is.
+    """Return the column that its name and released numbers suggest; ``None`` where it stays as it is.
 
     Post-processing of released numbers.
 
@@ -216,7 +216,7 @@ def shortened(column: Column) -> Column:
 
 
 def _of_text(name: str, words: str) -> Named | None:
-    """Return a column of text as its name alone has it."""
+    """Return the column of text that a name alone suggests."""
     for provider, names in _PEOPLE.items():
         if _says(words, names):
             return Named(Pii(name=name, provider=provider), "by its name; made up, never read", False)

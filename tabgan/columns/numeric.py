@@ -441,7 +441,7 @@ class Numeric(LatticeColumn):
         if np.isnan(self.read(present)).any() and not pd.api.types.is_float_dtype(series.dtype):
             expected = f"numbers as in {self.format!r}" if self.format else "numbers"
             raise DataError(
-                f"Column {self.name!r}: expected {expected}, found other values. Mend them, or make them missing"
+                f"Column {self.name!r}: expected {expected}, found other values. Correct them, or make them missing"
                 + (", or set another format." if self.format else ", or set format, such as '1,234.5'.")
             )
 

@@ -246,7 +246,7 @@ class Pattern:
         return self._written(n, lambda state, rows: self._chosen(state, shares(len(rows)), rng))
 
     def at(self, numbers: np.ndarray) -> np.ndarray:
-        """Return ``(numbers,)`` the strings of these numbers, from 0 to ``n_strings - 1``; other numbers, others."""
+        """Return ``(numbers,)`` strings, a different one for each number from 0 to ``n_strings - 1``."""
         left = np.asarray(numbers, dtype=np.int64 if self.n_strings < _SMALL else object)
 
         def choose(state: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -78,7 +78,7 @@ def column_of_sdtype(described: Described) -> tuple[dict[str, object] | None, li
     if sdtype == "unknown":
         return {"kind": "text", "pattern": _UNKNOWN}, []
     lost = [
-        f"sdtype {sdtype}, which nobody makes up here. Its cells become a placeholder; declare a pattern."
+        f"sdtype {sdtype}, which cannot be made up here. Its cells become a placeholder; declare a pattern."
     ]
     return {"kind": "text", "placeholder": f"({sdtype})"}, lost
 

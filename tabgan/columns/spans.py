@@ -66,7 +66,7 @@ class Repeated:
         noise_stddev: float,
         earlier: Repeated | None = None,
     ) -> Repeated:
-        """Return numbers with the counts that were released of them, the less exact ones of an earlier look included.
+        """Return numbers with their released counts, those of an earlier, less exact look included.
 
         Args:
             found: Counts by number.
@@ -86,7 +86,7 @@ class Repeated:
         return cls(values, counts, bool(rest <= explained), float(rest))
 
     def needs_others(self, column: LatticeColumn, least: float) -> bool:
-        """Return true if the column has few numbers, by those that were found, and at least so many rows have others.
+        """Return true if the found numbers show that the column has few, and at least that many rows hold others.
 
         They lie on a coarser grid than the column's, or are few in their range and hold many rows.
         """

@@ -254,7 +254,7 @@ class Time(LatticeColumn):
         if (np.isnan(self.read(series)) & series.notna().to_numpy(bool)).any():
             expected = f"text in the format {self.format!r}" if self.format else "times of day"
             raise DataError(
-                f"Column {self.name!r}: expected {expected}, found other values. Mend them or make them missing."
+                f"Column {self.name!r}: expected {expected}, found other values. Correct them or make them missing."
             )
 
     @classmethod

@@ -121,7 +121,7 @@ def dtype_named(name: str) -> Dtype | None:
 
 
 def has_type(dtype: Dtype) -> bool:
-    """Return true for a resolved dtype of whose values pandas knows the Python type."""
+    """Return true for a resolved dtype if pandas knows the Python type of its values."""
     try:
         return dtype.type is not None
     except _UNKNOWN:

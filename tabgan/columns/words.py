@@ -49,7 +49,7 @@ def _forms(line: str) -> tuple[Callable[[str], str], ...]:
 
 
 def _needed(family: tuple[str, ...]) -> int:
-    """Return how many words of a set tell that it is a column's: of long words three do, of letters more."""
+    """Return the number of words that identify a set: three if they are long, more if they are letters."""
     most = _TELLING if sum(map(len, family)) >= _LONG * len(family) else len(family)
     return min(math.ceil(math.sqrt(len(family)) / 2), most)
 
@@ -82,7 +82,7 @@ class _Seen:
     least: float
 
     def needs(self, others: Sequence[_Seen]) -> float:
-        """Return the noise standard deviations from which on a word of the set counts.
+        """Return the height, in noise standard deviations, above which a word of the set counts.
 
         ``DOUBTFUL``, and as many as noise alone would bring up among as many words, or fewer where most of these occur.
         More where another set explains the likely words as well: more of them, none but them, or a word beside them
@@ -133,7 +133,7 @@ def are_found(counts: np.ndarray, noise_stddev: float) -> np.ndarray:
 
 
 def _of_noise(size: int) -> float:
-    """Return about the largest of so many draws of noise, in its standard deviations."""
+    """Return the approximate largest of so many draws of noise, in its standard deviations."""
     return math.sqrt(2 * math.log(size))
 
 

@@ -182,7 +182,7 @@ def write_stream(
 
     Raises:
         ConfigError: the folder holds files of another request, is in use, or cannot be written.
-        DataError: see :meth:`RowSource.tables`; or a process ended, as for want of memory.
+        DataError: see :meth:`RowSource.tables`; or a process ended, as for lack of memory.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with _held(folder):
@@ -268,7 +268,8 @@ def _written(
                 yield future.result()
     except BrokenProcessPool:
         raise DataError(
-            "sample: a process that wrote a file ended, as it does for want of memory. Complete files stay: call again "
+            "sample: a process that wrote a file ended, as it does for lack of memory. Complete files stay: call "
+            "again "
             "with fewer workers."
         ) from None
     finally:

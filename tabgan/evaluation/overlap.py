@@ -1,4 +1,4 @@
-"""Holdout rows that are training rows: with them, no attack's control is one, and every reference is too good."""
+"""Holdout rows that are training rows: they spoil the control of every attack, and flatter every reference."""
 
 from __future__ import annotations
 

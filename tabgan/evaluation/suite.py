@@ -161,7 +161,7 @@ def evaluate(
 
 
 def _units(table: pd.DataFrame, entity: str | None) -> np.ndarray | None:
-    """Return the ``(rows,)`` numbers of the people behind a table's rows; ``None`` if each row is one's only."""
+    """Return the ``(rows,)`` numbers of the people behind a table's rows; ``None`` if each person has one row."""
     return pd.factorize(table[entity], use_na_sentinel=False)[0] if entity in table else None
 
 

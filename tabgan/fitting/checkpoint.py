@@ -364,7 +364,7 @@ def sample_seed(folder: Path) -> int:
 
 
 def is_in_use(folder: Path) -> bool:
-    """Return true if a process has a checkpoint, as one that is lost may have it for some seconds yet."""
+    """Return true if a process holds a checkpoint; one that was lost may hold it for some seconds more."""
     lock = FileLock(folder / _LOCK)
     if not (folder / _LOCK).exists():
         return False

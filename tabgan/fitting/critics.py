@@ -1,4 +1,4 @@
-"""Critics of the declared targets within a fit: their training, and the noisy test that lets them in."""
+"""Critics of the declared targets within a fit: their training, and the noisy test that admits them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def correct_targets(
     measurer: Measurer,
     progress: Progress,
 ) -> tuple[CriticOutcome, ...]:
-    """Train a critic of each target, by DP-SGD if the plan is private, and let in those whose noisy test shows a gain.
+    """Train a critic of each target, by DP-SGD if the plan is private, and admit those whose noisy test shows a gain.
 
     They are trained one after another, each beside the generator with those before it, whose columns it may look at.
 

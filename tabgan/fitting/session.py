@@ -106,16 +106,16 @@ def warn_of_weak_promise(request: Request) -> None:
         )
     if delta is not None and delta > WEAK_DELTA:
         logger.warning(
-            "delta=%g promises little: publishing each row with that probability would keep it. "
-            "Use less than 1 / n_rows, and at most %g.",
+            "delta=%g promises little: publishing each row with that probability would satisfy it. Use less than 1 "
+            "/ n_rows, and at most %g.",
             delta,
             WEAK_DELTA,
         )
     n_rows = request.schema.n_rows
     if epsilon is not None and n_rows is not None and delta >= 1 / n_rows:
         logger.warning(
-            "delta=%g promises little for the %d rows that the schema declares: publishing each with that probability "
-            "would keep it, and likely show one. Use less than 1 / n_rows, %.1e.",
+            "delta=%g promises little for the %d rows that the schema declares: publishing each with that "
+            "probability would satisfy it, and likely reveal one. Use less than 1 / n_rows, %.1e.",
             delta,
             n_rows,
             1 / n_rows,

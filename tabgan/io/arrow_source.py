@@ -136,7 +136,7 @@ def _is_from(table: object, package: str, name: str | None = None) -> bool:
 
 
 def _check_polars(schema: Any) -> None:
-    """Raise for a column of Python's objects, or of a type that Arrow has not.
+    """Raise for a column of Python's objects, or of a type that Arrow does not have.
 
     Raises:
         DataError: there is one.

@@ -1,4 +1,4 @@
-"""Rows of a CSV as text: strict about quotes and numbers of fields, so that no file is read other than it was meant.
+"""Rows of a CSV as text: strict about quotes and numbers of fields, so that no file is misread.
 
 Messages name files, lines and columns, never a cell.
 """
@@ -109,7 +109,7 @@ def _ragged(n_fields: int, header: Header, line: int, path: AnyPath) -> DataErro
 def with_missing(
     cells: pd.DataFrame, dialect: Dialect, dtypes: Mapping[str, str], schema: Schema | None
 ) -> pd.DataFrame:
-    """Return cells with those missing that stand for no value, and numbers with a decimal point.
+    """Return cells in which texts for a missing value are missing, and numbers have a decimal point.
 
     The texts that are missing follow from what is declared, never from the rows: the empty cell, and ``na_values``. If
     none are given, :data:`~tabgan.columns.values.MISSING_WORDS` in columns whose kind or dtype no text has, or whose

@@ -219,7 +219,7 @@ def _told_engine(engine: Any) -> str:
 
 @contextmanager
 def _told_database(name: str, failure: str) -> Iterator[None]:
-    """Have an error of a database name its kind and, of a driver's, the driver's own class; no message is passed on.
+    """Replace an error of a database with its kind, and the class of a driver's error; no message is passed on.
 
     Raises:
         SourceError: there was one.

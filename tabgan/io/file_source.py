@@ -46,7 +46,7 @@ def of_files(
     base, files = _listed(path)
     format = format or _common_format(files, path)
     if sheet is not None and format != "excel":
-        raise ConfigError(f"sheet: expected an Excel file beside it, got {format}. Leave it out.")
+        raise ConfigError(f"sheet: expected an Excel file with it, got {format}. Leave it out.")
     if format == "excel":
         return _of_excel(files, reading, sheet)
     if format == "csv":
@@ -118,7 +118,7 @@ def _common_format(files: Sequence[AnyPath], path: AnyPath, where: str = "source
     odd = next((file for file, each in known if each is None or each != format_), None)
     if format_ is None or odd is not None:
         raise ConfigError(
-            f"{where}: nobody can tell the format of {(odd or files[0]).name!r} among the files of {str(path)!r}. Name "
+            f"{where}: cannot tell the format of {(odd or files[0]).name!r} among the files of {str(path)!r}. Name "
             "the format (format, --format), or the files by a pattern such as 'folder/*.parquet'."
         )
     return cast(FileFormat, format_)
@@ -191,7 +191,7 @@ def _check_same(expected: list[str], found: list[str], first: str, name: str) ->
         which = (
             f"{name!r} lacks it, and {first!r} has it"
             if lacking
-            else f"{name!r} has it, and {first!r} has not"
+            else f"{name!r} has it, and {first!r} does not"
         )
         raise DataError(f"Column {column!r}: {which}. Write the files of a folder with the same columns.")
     raise DataError(

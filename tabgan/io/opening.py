@@ -130,12 +130,12 @@ def is_database(source: object) -> bool:
 def _check_unused(needed: str, **given: object) -> None:
     for name, value in given.items():
         if value is not None:
-            raise ConfigError(f"{name}: expected {needed} beside it. Leave it out.")
+            raise ConfigError(f"{name}: expected {needed} with it. Leave it out.")
 
 
 @contextmanager
 def called(where: str) -> Iterator[None]:
-    """Have errors about a source begin with the caller's word for it, such as an option, and not with ``source``."""
+    """Replace ``source`` at the start of errors with the caller's word for it, such as an option."""
     try:
         yield
     except (ConfigError, DataError, SchemaError) as error:

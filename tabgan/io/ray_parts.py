@@ -144,7 +144,7 @@ class BlockHolder:
 
 
 def _digest_of() -> None:
-    """Return nothing: it is never called, and stands for a question."""
+    """Return nothing: the function is never called, and only stands for a question."""
 
 
 def _digest(table: SpooledTable, key: bytes) -> str:

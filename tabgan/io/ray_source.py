@@ -1,4 +1,4 @@
-"""Datasets of Ray as sources: their columns and types known before a row, their blocks brought to this machine once."""
+"""Datasets of Ray as sources: columns and types are known before a row is read, and blocks come here once."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from tabgan.errors import ConfigError, SourceError, TabGANError
 
 @contextmanager
 def told_errors(name: str, failure: str) -> Iterator[None]:
-    """Have an error of another library, or of the system, give its type and no message.
+    """Replace an error of another library, or of the system, with one that gives its type and no message.
 
     Raises:
         SourceError: there was one.
@@ -55,7 +55,7 @@ class RemotePath:
 
     @property
     def pure(self) -> PurePosixPath:
-        """The path without what follows it in an address of the web."""
+        """The path without the query and fragment of a web address."""
         return PurePosixPath(self.path.partition("?")[0] if "://" in self.path else self.path)
 
     @property

@@ -1,4 +1,4 @@
-"""Sinks of tables and folders, whose readers see all of a result or nothing of it."""
+"""Sinks of tables and folders: a reader sees a whole result or none of it."""
 
 from __future__ import annotations
 

@@ -198,7 +198,7 @@ def read_table(
 def readable(
     path: AnyPath, kind: str, encoding: str | None = None, *, has_begun: bool = False
 ) -> Iterator[None]:
-    """Have an error about a file that cannot be read say so in words, without a cell.
+    """Replace an error about an unreadable file with one in words, without a cell.
 
     Args:
         path: The file.

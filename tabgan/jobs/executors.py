@@ -154,7 +154,7 @@ class ProcessExecutor:
             del self._own.pool
             return JobFailure(
                 job.name,
-                "Its process ended, as one does for want of memory. The same command runs it again, from its "
+                "Its process ended, as one does for lack of memory. The same command runs it again, from its "
                 "checkpoint if it has one; with fewer workers each has more memory.",
             )
         return outcome

@@ -107,7 +107,7 @@ def _of_glob(job: RawJob, folder: Path) -> Iterator[RawJob]:
         raise ConfigError("source.glob: expected a pattern as text, such as regions/*.csv.")
     others = {"path", "package", "sql"} & set(source)
     if others:
-        raise ConfigError(f"source.glob: expected it alone, got {min(others)} beside it. Drop one.")
+        raise ConfigError(f"source.glob: expected it alone, got {min(others)} as well. Drop one.")
     base = Path(pattern).expanduser()
     root = Path(base.anchor) if base.is_absolute() else folder
     files = sorted(path for path in root.glob(str(base.relative_to(base.anchor))) if path.is_file())

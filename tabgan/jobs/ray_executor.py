@@ -176,7 +176,7 @@ def _outcome(ray: Any, reference: Any, job: Job) -> Outcome:
     except Exception as error:
         again = "The same command runs it again"
         if not may_run_again(job):
-            again += "; with a ledger or a checkpoint, Ray does so by itself"
+            again += "; with a ledger or a checkpoint, Ray does so on its own"
         said = describe_error(error)
         return JobFailure(job.name, f"{said} {again}." if isinstance(error, DataError) else said)
     return outcome

@@ -353,7 +353,7 @@ def rows_to_sample(output: Output, n_rows: float) -> int:
 
 @contextmanager
 def says_what_is_spent(model: TabGAN, private_metrics_epsilon: float | None = None) -> Iterator[None]:
-    """Have an error after the fit say that its budget is gone, and that of private metrics if they were measured."""
+    """Add to an error after the fit that its budget is spent, and that of private metrics if they were measured."""
     try:
         yield
     except BaseException as error:

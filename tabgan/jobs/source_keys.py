@@ -81,10 +81,10 @@ class Source:
         if self.sql is not None and (self.query is None) == (self.table is None):
             raise ConfigError("source: expected sql with either query or table.")
         if self.sql is None and self.query is not None:
-            raise ConfigError("source.query: expected sql beside it, the address of a database.")
+            raise ConfigError("source.query: expected sql with it, the address of a database.")
         formats = {self._format_of(each, key) for key, each in self._places().items()} - {None}
         if self.sheet is not None and "excel" not in formats:
-            raise ConfigError("source.sheet: expected an Excel file beside it. Leave it out.")
+            raise ConfigError("source.sheet: expected an Excel file with it. Leave it out.")
         if "csv" not in formats and not any(isinstance(each, str) for each in self._places().values()):
             given = [
                 key for key in CSV_KEYS if getattr(self, key) != type(self).__dataclass_fields__[key].default
@@ -95,7 +95,7 @@ class Source:
                     if self.sql is not None
                     else " and ".join(sorted(map(str, formats))).capitalize()
                 )
-                raise ConfigError(f"source.{given[0]}: expected a CSV beside it, got {found}. Leave it out.")
+                raise ConfigError(f"source.{given[0]}: expected a CSV with it, got {found}. Leave it out.")
         return self
 
     def _places(self) -> dict[str, Path | str]:
@@ -156,7 +156,7 @@ class Source:
                 key for key in CSV_KEYS if getattr(self, key) != type(self).__dataclass_fields__[key].default
             ]
             if given:
-                raise ConfigError(f"source.{given[0]}: expected a CSV beside it. Leave it out.")
+                raise ConfigError(f"source.{given[0]}: expected a CSV with it. Leave it out.")
         return found
 
 

@@ -1,4 +1,4 @@
-"""Time and memory of a fit, about: constants as measured on two shared cores of a server, without a GPU."""
+"""Approximate time and memory of a fit, by constants measured on two shared cores of a server, without a GPU."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ BASE_MEGABYTES, BYTES_PER_CELL = 900.0, 1.6
 
 
 def seconds_of(width: int, n_columns: int, n_rows: int) -> float:
-    """Return about the seconds of a fit, given the codes of all its columns together."""
+    """Return the approximate seconds of a fit, given the codes of all its columns together."""
     return BASE_SECONDS + SECONDS_PER_PAIR * width**2 + SECONDS_PER_CELL * n_columns * n_rows
 
 
 def megabytes_of(n_columns: int, n_rows: int) -> float:
-    """Return about the megabytes of memory that a fit needs."""
+    """Return the approximate megabytes of memory that a fit needs."""
     return BASE_MEGABYTES + BYTES_PER_CELL * n_columns * n_rows / 1e6

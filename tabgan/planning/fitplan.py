@@ -149,8 +149,8 @@ class FitPlan:
         if self.threshold is None or self.surely_kept is None:
             return "none: no list of categories is open"
         return (
-            f"those of an open list with fewer than about {self.threshold:,.0f} rows, but for public words such as yes "
-            f"and no; with {self.surely_kept:,.0f} or more, 19 of 20 are kept"
+            f"those of an open list with fewer than about {self.threshold:,.0f} rows, except public words such as yes "
+            f"and no; of those with {self.surely_kept:,.0f} or more, 19 of 20 are kept"
         )
 
     def __str__(self) -> str:

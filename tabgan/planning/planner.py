@@ -97,14 +97,14 @@ class Setting:
         if wrong >= HOPELESS:
             raise PlanError(
                 f"plan: with epsilon={self.epsilon:g}, {self.n_rows:,} rows and {len(self.modelled)} columns the "
-                f"tables of single columns would be wrong by {wrong:.2f} of the rows on average; {HOPELESS:g} is the "
-                "most that is of use."
+                f"tables of single columns would be wrong by {wrong:.2f} of the rows on average; {HOPELESS:g} is "
+                f"the most at which a table is useful."
             )
         return rehearsal, expectation
 
     @property
     def is_hopeless(self) -> bool:
-        """True if the fit would refuse, or say little more than noise."""
+        """True if the fit would refuse, or its sample would be little more than noise."""
         try:
             self.rehearsed()
         except PlanError:
@@ -341,7 +341,7 @@ def _with_help(reason: str, setting: Setting) -> str:
         larger = larger.with_twice_the_rows()
     if larger.n_rows < _MOST_ROWS:
         helps.append(f"about {larger.n_rows:,} rows")
-    said = f"By itself would help: {'; or '.join(helps)}."
+    said = f"Each of these alone would help: {'; or '.join(helps)}."
     if not helps:
-        said = "Neither more epsilon, nor fewer columns, declared domains or more rows would help by itself."
+        said = "None of more epsilon, fewer columns, declared domains and more rows would help alone."
     return f"{_ADVICE.split(reason)[0]} {said} No row was read, and nothing is spent."

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class PlannerMixin:
-    """The method of a synthesizer that says what a fit would give, before there is one."""
+    """The method of a synthesizer that predicts the results of a fit before it runs."""
 
     if TYPE_CHECKING:
         epsilon: float | None

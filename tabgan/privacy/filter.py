@@ -45,7 +45,7 @@ ENTITY_FACT = "All rows of an entity have one value in its column, which no othe
 
 @dataclass(frozen=True)
 class LedgerPlace:
-    """A fit's place in its dataset's ledger, by which a later reader can tell if the file was rolled back.
+    """A fit's place in its dataset's ledger; it shows a later reader if the file was rolled back.
 
     Attributes:
         ledger: The ledger's own random name.
@@ -287,7 +287,7 @@ class PrivacyStatement:
 def _place_text(place: LedgerPlace | None) -> str:
     """Return a fit's place in a ledger in words."""
     if place is None:
-        return "none: nothing adds up what other fits on the table spend"
+        return "none: the spending of other fits on the table is not added up"
     if place == UNTOLD_PLACE:
         return "recorded in one that is not named here"
     return f"{place.ledger}, up to entry {place.entry}"

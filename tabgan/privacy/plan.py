@@ -172,7 +172,7 @@ class Plan:
         return self.noise_multiplier(stage, releases) * self.unit.max_rows
 
     def room_for_looks(self, n_rows: float, n_columns: int) -> float:
-        """Return the multiple of the stage ``rare`` that closer looks at categories may take from the pairs, from 1.
+        """Return the multiple of the stage ``rare``, at least 1, that closer looks may take from the pairs' share.
 
         Args:
             n_rows: Noisy number of rows.
@@ -251,7 +251,7 @@ def with_coarser(parts: Sequence[float], n_columns: int, room: float = 1.0) -> t
 
 
 def coarser_noise(number: int) -> float:
-    """Return the noise of a column's first, second, ... look for coarser combinations, in that of its whole part.
+    """Return the noise of a column's first, second, ... look for coarser combinations, relative to its whole part's.
 
     The first has two thirds of it, the second two thirds of the rest, and so on: seldom more than one is needed.
     """

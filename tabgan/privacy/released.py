@@ -97,7 +97,7 @@ class ReleasedColumn:
     round_counts: tuple[np.ndarray, float] | None = None
 
     def settled(self, dtype: object) -> ReleasedColumn:
-        """Return discovered categories in the order that the table's dtype says: it is public, and its list is not.
+        """Return discovered categories in the order of the table's dtype, which is public, though its list is not.
 
         If none was found, and no cell can say so, it is one that is made up.
         """
@@ -230,7 +230,7 @@ def combined(first: ReleasedColumn, closer: ReleasedColumn) -> ReleasedColumn:
 
 
 def sure_values(found: ReleasedColumn) -> list[Value]:
-    """Return the categories of a discovery but for public words that are in doubt."""
+    """Return the categories of a discovery, without doubtful public words."""
     listed, doubt = found.encoder.column.listed, LIKELY * found.noise_stddev
     return [v for v, n in zip(listed, found.counts[1:-1], strict=True) if n > doubt or not is_word(v)]
 

@@ -43,7 +43,7 @@ class Report:
 
     @property
     def shareable(self) -> Report:
-        """The edition that may go out with the table.
+        """The edition that may accompany the table.
 
         Raises:
             PrivacyError: the fit was not private, so there is no such edition.

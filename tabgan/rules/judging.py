@@ -271,7 +271,7 @@ def _check_emptied(rules: Sequence[Rule]) -> None:
 
 
 def _check_order(rules: Sequence[Rule], described: Mapping[str, Column]) -> None:
-    """Raise if declared bounds, or a circle, rule out that all inequalities hold.
+    """Raise if declared bounds, or a circle, make it impossible to keep all inequalities.
 
     Raises:
         ConfigError: they do.

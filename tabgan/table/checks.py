@@ -95,7 +95,7 @@ def check_cells(
     *,
     untyped_text: bool = False,
 ) -> None:
-    """Raise unless the cells of a table are ones that ``schema`` fits: each is refused or not by itself.
+    """Raise unless ``schema`` fits the cells of a table, each of which is judged by itself.
 
     Args:
         header: The table; only its names and dtypes are read here.
@@ -240,7 +240,7 @@ def _check_output(column: Column) -> None:
 
 
 def _is_taken(dtype: Dtype) -> bool:
-    """Return true for a dtype whose values can be read, and that follows from its name: a model file keeps no more."""
+    """Return true for a dtype whose values can be read, and that its name alone determines, as a model file needs."""
     if isinstance(dtype, np.dtype):
         return dtype.kind not in "cV"
     if isinstance(dtype, pd.PeriodDtype | pd.IntervalDtype | pd.SparseDtype):
@@ -274,8 +274,8 @@ def _families(series: pd.Series, name: str) -> frozenset[str]:
         raise DataError(f"Column {name!r}: values are infinite. Replace them or make them missing.")
     if families == {"text"} and not _is_unicode(list(map(str, present))):
         raise DataError(
-            f"Column {name!r}: text that is no valid Unicode (lone surrogates), which no file can hold. Mend it, or "
-            "make it missing."
+            f"Column {name!r}: text that is no valid Unicode (lone surrogates), which no file can hold. Correct "
+            f"it, or make it missing."
         )
     return frozenset(families)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def equal_mass(weights: np.ndarray, n_bins: int, min_rows: float) -> np.ndarray:
-    """Return a bin for each ordered cell: heavy cells alone, runs of the others of about equal weight."""
+    """Return a bin for each ordered cell: each heavy cell alone, the others in runs of about equal weight."""
     if len(weights) <= 1:
         return np.zeros(len(weights), dtype=np.int64)
     is_heavy = weights >= max(weights.sum() / n_bins, min_rows)

@@ -57,7 +57,7 @@ class CodedColumn:
 
     @property
     def values(self) -> slice:
-        """Codes of the column's values: not the one of missing cells, nor that of others."""
+        """Codes of the column's values, without those of missing cells and of other values."""
         return slice(int(self.encoder.is_nullable), self.width - int(self.encoder.has_other))
 
     @property
@@ -70,7 +70,7 @@ class CodedColumn:
 
     @property
     def is_unseen(self) -> bool:
-        """True if values are there, and noise hid their range: they come back as missing."""
+        """True if there are values whose range the noise hid: they come back as missing."""
         return is_on_lattice(self.encoder) and self.encoder.is_unseen
 
     @property

@@ -1,4 +1,4 @@
-"""The public facts of a table that a plan is made of: names and dtypes of its columns, and nothing else."""
+"""The public facts of a table behind a plan: names and dtypes of its columns, and nothing else."""
 
 from __future__ import annotations
 

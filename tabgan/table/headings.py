@@ -1,4 +1,4 @@
-"""Labels of columns that are no text, and an index that is kept: a model has names, and samples get the labels back.
+"""Column labels that are not text, and a kept index: a model uses names, and samples get the labels back.
 
 The name of a whole number is its text, that of a tuple the text of its parts with `` / `` between them. A schema, its
 rules and reports use names; conditions and shares take either.
@@ -24,7 +24,7 @@ _FIX = "Use df.columns = df.columns.map(str)."
 
 
 def name_of(label: Hashable) -> str | None:
-    """Return the name of a column's label; ``None`` if it can be none.
+    """Return the name for a column's label; ``None`` if it cannot be one.
 
     >>> name_of(3), name_of(("size", 2)), name_of(2.5)
     ('3', 'size / 2', None)
@@ -55,7 +55,7 @@ class Headings:
 
     @classmethod
     def of(cls, df: pd.DataFrame, *, keep_index: bool) -> Headings | None:
-        """Return the headings of a table; ``None`` if its names say it all.
+        """Return the headings of a table; ``None`` if its column names are enough.
 
         Raises:
             DataError: labels are neither text, whole numbers nor tuples of them, two have one name, or a level of an

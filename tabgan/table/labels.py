@@ -1,4 +1,4 @@
-"""Labels by which synthetic tables say that they are: in a frame, beside a CSV, inside a Parquet file."""
+"""Labels that mark tables as synthetic: in a frame, beside a CSV, inside a Parquet file."""
 
 from __future__ import annotations
 

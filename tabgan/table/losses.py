@@ -75,7 +75,7 @@ def losses_of(encoder: TableEncoder, n_rows: float, *, is_private: bool) -> tupl
 
 
 def _in_doubt(related: Related, encoder: TableEncoder) -> Loss | None:
-    """Return the loss of numbers of which noise hides the value of the other column of their rule, if it is told."""
+    """Return the loss of numbers for which noise hides the other column's value, if it is large enough to report."""
     number, other = related.names
     share = related.doubtful_share(encoder.columns[encoder.positions[number]])
     if share < TOLD_SHARE:
@@ -89,7 +89,7 @@ def _in_doubt(related: Related, encoder: TableEncoder) -> Loss | None:
 
 
 def _with_gaps(found: list[Loss], part: Merged, encoder: TableEncoder, n_rows: float) -> list[Loss]:
-    """Return losses with those of merged columns whose values were released without each other."""
+    """Return losses with those of merged columns whose values were not released together."""
     column = encoder.columns[encoder.positions[part.name]]
     if column.encoder.n_values == 0:  # told of all of them; a label stands in each, not in the one
         own = repr(column.encoder.column.other_label)
@@ -160,7 +160,7 @@ def _loss(column: CodedColumn, n_rows: float, is_private: bool) -> Loss | None:
 
 
 def _is_made_up(column: CodedColumn) -> bool:
-    """Return true if nothing was released of a column, and a value that is made up stands for all."""
+    """Return true if nothing was released of a column, and one made-up value stands for all of its values."""
     n_values = column.encoder.n_values
     return n_values > 0 and column.encoder.has_other and bool(column.weights[1 : 1 + n_values].sum() <= 1)
 

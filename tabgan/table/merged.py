@@ -84,7 +84,7 @@ class Merged(ABC):
         """Return descriptions of the columns, with the domains that follow from released categories."""
 
     def meeting(self, conditions: Mapping[str, Wanted], column: Column, described: Described) -> Met:
-        """Return what conditions on the columns leave of the one.
+        """Return the cells of the one column that meet conditions on the several.
 
         Args:
             conditions: Conditions (:class:`~tabgan.table.conditions.Condition`) by column.
@@ -104,7 +104,7 @@ class Merged(ABC):
         return f"the combinations of {', '.join(self.members)}: the key allowed of their rule"
 
     def gaps(self, column: Column) -> dict[str, np.ndarray]:
-        """Return, by column, ``(categories,)`` true for those of the one that were released without its value.
+        """Return, by column, ``(categories,)`` true for merged categories that were released without its value.
 
         Nothing where categories were not looked for in that way.
         """
@@ -112,7 +112,7 @@ class Merged(ABC):
         return {}
 
     def missing(self, column: Column) -> dict[str, np.ndarray]:
-        """Return, by column, ``(categories,)`` true for those of the one in which it is missing, if there are any."""
+        """Return, by column, ``(categories,)`` true for merged categories in which it is missing, if there are any."""
         del column
         return {}
 
@@ -227,7 +227,7 @@ class MergedCombination(Merged):
         }
 
     def coarse(self, categories: Sequence[object]) -> np.ndarray:
-        """Return ``(categories,)`` numbers of the values of the column with the fewest, of those with several."""
+        """Return ``(categories,)`` value numbers of the column with the fewest values, but more than one."""
         rows = [json.loads(str(category)) for category in categories]
         found = [
             pd.factorize(pd.Series(map(written, zip(each)), dtype=object))[0]

@@ -254,7 +254,8 @@ def with_losses_of(rules: Sequence[ProposedRule], reasons: Mapping[str, Reason])
     found = dict(reasons)
     for rule in (each.rule for each in rules if each.is_on and each.rule.needs_rows):
         names = list(rule.sides.values())
-        loss = f"a row whose {', '.join(names)} are too rare together gets others. Remedy: the rule's key allowed"
+        together = ", ".join(names)
+        loss = f"a row in which {together} are too rare together gets other values. Remedy: the rule's key allowed"
         found |= {name: reasons[name]._replace(loss=reasons[name].loss or loss) for name in names}
     return found
 

@@ -1,4 +1,4 @@
-"""A number, or a moment, and another column that have fixed values together: which, by a noisy table of their cells.
+"""A number, or a moment, and another column with fixed pairs of values, which a noisy table of cells shows.
 
 Numbers need no threshold, so each of the two is measured by itself, as if no rule tied them. A further table of their
 cells tells the values that go together. Where it shows that stretches of the number each have one value of the other

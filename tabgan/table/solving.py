@@ -1,4 +1,4 @@
-"""Given cells solved for others: the number that a computed cell and the other parts of its formula leave."""
+"""Formulas solved for a missing number, given the computed cell and the formula's other parts."""
 
 from __future__ import annotations
 

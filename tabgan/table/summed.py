@@ -186,7 +186,7 @@ class Rows(ABC):
         return None if len(whole[0]) > most else whole
 
     def distinct(self, name: str) -> tuple[pd.Series, np.ndarray]:
-        """Return cells of a column, each value that is not missing among them, and how often each counts."""
+        """Return cells that hold every present value of a column at least once, and how often each counts."""
         found = [(cells, np.ones(len(cells), int) if n is None else n) for cells, n in self.cells(name)]
         cells, times = pd.concat([each for each, _ in found]), np.concatenate([n for _, n in found])
         is_there = cells.notna().to_numpy(dtype=bool)
@@ -202,7 +202,7 @@ class Rows(ABC):
         known: Mapping[str, frozenset[Hashable]],
         weights: np.ndarray,
     ) -> list[Counter[Hashable]]:
-        """Return, for each of several columns, the sums of the rows' weights by their category, without known ones.
+        """Return the sums of the rows' weights by category, for each of several columns, without known categories.
 
         Args:
             of: The categories of a column's cells that are not missing, by its name.
@@ -262,7 +262,7 @@ def observed_together(
 
 
 def _merged(found: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    """Return distinct numbers, ascending, and their counts, of several of them."""
+    """Return distinct numbers, ascending, with their counts, joined from several such lists."""
     if len(found) == 1:
         return found[0]
     numbers, places = np.unique(np.concatenate([each for each, _ in found]), return_inverse=True)
@@ -278,7 +278,7 @@ def _hashes(numbers: np.ndarray) -> np.ndarray:
 
 
 def _once_each(weighted: Iterable[tuple[pd.Series, np.ndarray | None]]) -> Iterator[tuple[pd.Series, int]]:
-    """Yield cells that all count equally often, and how often: by the binary digits of their counts."""
+    """Yield groups of cells with one count each, powers of two that add up to the cells' own counts."""
     for cells, times in weighted:
         if times is None:
             yield cells, 1

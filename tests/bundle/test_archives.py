@@ -118,7 +118,7 @@ def test_passwords(folder, tmp_path):
 @pytest.mark.parametrize("content", [b"", b"PK", b"no archive", b"PK\x05\x06" + b"\0" * 18])
 def test_no_archive_at_all(tmp_path, content):
     (tmp_path / "1.zip").write_bytes(content)
-    refused(tmp_path / "1.zip", "no archive of a bundle|expected 1 to")
+    refused(tmp_path / "1.zip", "not the archive of a bundle|expected 1 to")
 
 
 def test_an_archive_of_another_program(folder, tmp_path):

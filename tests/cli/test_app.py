@@ -494,7 +494,7 @@ class TestForm:
     def test_without_a_csv(self):
         pd.DataFrame({"a": [1]}).to_parquet("t.parquet")
         said = _run("fit", "t.parquet", "-o", "m.tabgan", "--na-value", "x", code=2).stderr
-        assert "--na-value: expected a CSV beside it, got 't.parquet'. Leave it out." in said
+        assert "--na-value: expected a CSV with it, got 't.parquet'. Leave it out." in said
 
     def test_conditions_split_at_the_longest_name(self):
         names = ["a", "a=b", "a=b=c", ""]

@@ -166,7 +166,7 @@ class TestTheTableOfTheFit:
     def test_is_not_asked_for_without_a_ledger(self, here):
         options = ["--holdout", "holdout.csv", "--source-table", "real.csv", "-o", "r.json"]
         found = run("evaluate", "m", "--real", "real.csv", *options, code=2)
-        assert "--source-table: expected --ledger beside it" in found.output
+        assert "--source-table: expected --ledger with it" in found.output
 
 
 @pytest.fixture

@@ -83,7 +83,7 @@ class TestFit:
         assert Path("people.ledger").read_bytes() == before
 
     def test_a_cap_needs_a_ledger_and_its_delta(self):
-        assert "expected --ledger beside it" in run(
+        assert "expected --ledger with it" in run(
             "fit", "people.csv", "-o", "m", "--epsilon-cap", "1", code=2
         )
         assert "epsilon_cap and delta_cap together" in fit("--epsilon-cap", "1", code=2)

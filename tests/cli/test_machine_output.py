@@ -67,7 +67,7 @@ class TestSample:
                 return True
 
         monkeypatch.setattr(options.sys, "stdout", Terminal)
-        with pytest.raises(Exception, match="got a terminal. Rows are not shown there"):
+        with pytest.raises(Exception, match="got a terminal. Rows are not printed there"):
             options.is_folder(Path("-"))
 
     def test_a_part_of_the_table(self):

@@ -66,7 +66,7 @@ def test_an_epsilon_that_is_none_is_refused_and_none_is_not_advised(epsilon):
 
 def test_a_hopeless_one_is_refused_with_help():
     said = run("plan", "schema.yaml", "--rows", 60, "--epsilon", 0.1, code=2).output
-    assert "By itself would help" in said
+    assert "Each of these alone would help" in said
 
 
 def test_rows_are_to_be_declared():

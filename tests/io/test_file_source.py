@@ -60,7 +60,7 @@ class TestCsvFolder:
         ("second", "problem"),
         [
             ("a\n1\n", "Column 'self': 'b.csv' lacks it, and 'a.csv' has it"),
-            ("a,self,c\n1,2,3\n", "Column 'c': 'b.csv' has it, and 'a.csv' has not"),
+            ("a,self,c\n1,2,3\n", "Column 'c': 'b.csv' has it, and 'a.csv' does not"),
             ("self,a\n1,2\n", "'b.csv' has the columns of 'a.csv' in another order"),
         ],
     )
@@ -167,7 +167,7 @@ class TestWhichFiles:
     def test_a_folder_of_mixed_files_is_refused(self, tmp_path, other):
         (tmp_path / "a.csv").write_text("x\n1\n")
         (tmp_path / other).touch()
-        with pytest.raises(ConfigError, match=f"nobody can tell the format of '{other}'.*by a pattern"):
+        with pytest.raises(ConfigError, match=f"cannot tell the format of '{other}'.*by a pattern"):
             open_table(tmp_path)
 
     def test_an_empty_folder(self, tmp_path):

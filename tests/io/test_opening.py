@@ -174,7 +174,7 @@ class TestFrames:
         [({"query": "select 1"}, "a database"), ({"sheet": 0}, "a path"), ({"format": "csv"}, "a path")],
     )
     def test_an_argument_that_does_not_go_with_it(self, people, given, what):
-        with pytest.raises(ConfigError, match=f"{next(iter(given))}: expected {what} beside it"):
+        with pytest.raises(ConfigError, match=f"{next(iter(given))}: expected {what} with it"):
             open_table(people, **given)
 
 

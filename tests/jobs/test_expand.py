@@ -87,7 +87,7 @@ class TestGlob:
         [
             ("{glob: 'none/*.csv'}", "source.glob: no file matches 'none/*.csv'"),
             ("{glob: 3}", "source.glob: expected a pattern as text"),
-            ("{glob: '*.csv', path: people.csv}", "source.glob: expected it alone, got path beside it"),
+            ("{glob: '*.csv', path: people.csv}", "source.glob: expected it alone, got path as well"),
         ],
     )
     def test_that_cannot_be(self, load, source, said):

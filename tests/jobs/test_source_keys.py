@@ -77,15 +77,15 @@ class TestSources:
         fsspec = pytest.importorskip("fsspec")
         with fsspec.open("memory://jobs/t.parquet", "wb") as file:
             people.to_parquet(file)
-        with pytest.raises(ConfigError, match=r"source\.decimal: expected a CSV beside it"):
+        with pytest.raises(ConfigError, match=r"source\.decimal: expected a CSV with it"):
             _job('path: "memory://jobs/t.parquet", decimal: ","').source.open()
 
     @pytest.mark.parametrize(
         ("source", "problem"),
         [
-            ("path: data, query: select 1", "source.query: expected sql beside it"),
+            ("path: data, query: select 1", "source.query: expected sql with it"),
             ("path: data, table: people", "source: expected package and table together"),
-            ("path: data, sheet: x", "source.sheet: expected an Excel file beside it"),
+            ("path: data, sheet: x", "source.sheet: expected an Excel file with it"),
             ("sql: t.db", "source: expected sql with either query or table"),
             ("sql: t.db, table: a, query: b", "source: expected sql with either query or table"),
             ("sql: nowhere.db, table: a", "source.sql: no file 'nowhere.db'"),
@@ -93,10 +93,10 @@ class TestSources:
             ("sql: t.db, table: a, path: data", "source: expected either path, or package and table, or sql"),
             (
                 "sql: t.db, table: people, decimal: ','",
-                "source.decimal: expected a CSV beside it, got a databas",
+                "source.decimal: expected a CSV with it, got a databas",
             ),
             ("path: 'data/c*.csv'", "source.path: no file 'data/c*.csv'"),
-            ("path: .", "source.path: nobody can tell the format"),
+            ("path: .", "source.path: cannot tell the format"),
         ],
     )
     def test_problems(self, source, problem):
@@ -155,9 +155,9 @@ class TestCommand:
     @pytest.mark.parametrize(
         ("arguments", "problem"),
         [
-            (("data", "--query", "select 1"), "query: expected a database beside it"),
-            (("town=x", "--decimal", ","), "--decimal: expected a CSV beside it"),
-            (("data", "--sheet", "x"), "sheet: expected an Excel file beside it"),
+            (("data", "--query", "select 1"), "query: expected a database with it"),
+            (("town=x", "--decimal", ","), "--decimal: expected a CSV with it"),
+            (("data", "--sheet", "x"), "sheet: expected an Excel file with it"),
             (("t.db",), "a database needs either a query or a table"),
             (("nowhere",), "no file 'nowhere'"),
         ],

@@ -111,7 +111,7 @@ def test_a_private_job_without_a_checkpoint_is_not_run_again_by_itself(nodes, fo
 
     (outcome,) = RayExecutor().run([job], Killer())
     assert "its process or its node was lost" in outcome.message
-    assert "with a ledger or a checkpoint, Ray does so by itself" in outcome.message
+    assert "with a ledger or a checkpoint, Ray does so on its own" in outcome.message
     assert not list(Path("out").glob("[!.]*"))  # a half-made folder is hidden, and swept by the next run
 
 

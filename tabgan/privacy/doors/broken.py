@@ -1,4 +1,4 @@
-"""Door 1b: the number of rows that break each of some rules that nobody declared."""
+"""Door 1b: the number of rows that break each of some undeclared rules."""
 
 from __future__ import annotations
 

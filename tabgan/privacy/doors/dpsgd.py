@@ -392,7 +392,7 @@ class PlainSteps:
         self._optimizer.step()
 
     def told_by_held_out(self, figures: Callable[[torch.Tensor], np.ndarray]) -> np.ndarray:
-        """Return figures of the coded rows that are held out."""
+        """Return figures of the held-out coded rows."""
         return figures(torch.as_tensor(self.held_out).to(self._codes.device))
 
 

@@ -139,7 +139,7 @@ class LedgerFile:
     # -- writing ------------------------------------------------------------------------------------------------
 
     def begin(self, name: str, plan: Plan, config: LedgerConfig, digest: TableDigest) -> None:
-        """Record the start of a fit, with its most possible cost. Creates the file for the first fit.
+        """Record the start of a fit, with the largest cost that it may reach. Creates the file for the first fit.
 
         A fit that has begun before is checked against its table, and nothing is recorded.
 
@@ -405,7 +405,7 @@ class LedgerFile:
         return spent
 
     def _open_limit(self, name: str) -> Cost:
-        """Return the most that an open fit may cost; its charges are not read.
+        """Return the largest cost that an open fit may reach; its charges are not read.
 
         Raises:
             PrivacyError: there is no open fit of that name.

@@ -98,7 +98,7 @@ class LedgerSummary:
 
     @property
     def words(self) -> tuple[tuple[str, str], ...]:
-        """Labels and sentences on what was spent, counts and remains, for whoever is new to it."""
+        """Labels and sentences on the spent, counted and remaining budget, for a new reader."""
         spent = (
             f"epsilon {at_most(self.epsilon_spent)} at delta {at_most(self.delta)}: all that was released so far"
             + (", if all fits were planned in advance" if self._n_charged > 1 else "")
@@ -136,7 +136,7 @@ class LedgerSummary:
     def _next_fit(self) -> str:
         if not self.epsilon_next:
             return "nothing: the cap refuses the next one"
-        return f"may ask for epsilon {at_least(self.epsilon_next)}, about: costs compose, they are not simply added"
+        return f"may ask for epsilon {at_least(self.epsilon_next)}, about: costs compose; they are not simply added"
 
     @property
     def shares(self) -> tuple[float, float] | None:
@@ -196,7 +196,7 @@ class LedgerSummary:
 
 
 def read_ledger(path: str | Path, *, delta: float | None = None, has_guard: bool = True) -> LedgerSummary:
-    """Return what a dataset's ledger says: what was spent, what counts, what remains and what a next fit may ask for.
+    """Return the totals of a dataset's ledger: spent, counted and remaining budget, and epsilon left for a next fit.
 
     Args:
         path: The ledger's file.
@@ -258,7 +258,7 @@ def _held(file: LedgerFile, cap: Cap) -> float:
 
 
 def _next(file: LedgerFile, cap: Cap, delta: float) -> float:
-    """Return about the largest epsilon that the cap allows for a next fit, treated as one Gaussian."""
+    """Return the approximate largest epsilon that the cap allows for a next fit, treated as one Gaussian."""
 
     def is_affordable(epsilon: float) -> bool:
         return file.epsilon_with(Cost(affordable_mu(epsilon, delta) ** 2), cap) <= cap.epsilon
