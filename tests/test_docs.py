@@ -117,6 +117,7 @@ def test_the_shares_of_the_budget_are_the_plans():
         "frequent numbers": "exact",
         "1-way histograms": "one_way",
         "number of values": "distinct",
+        "number of numbers": "numbers",
         "a closer look at values": "rare",
         "roundness": "round",
         "hours, weekdays and months": "cycles",

@@ -30,6 +30,12 @@ MOST_OTHERS, IN_DOUBT = 0.25, 2.0
 #: and elsewhere without the most frequent one; and the integers for each of them that make them few.
 REPEATED_ODD, REPEATED, SPARSE = 0.05, 0.25, 4
 
+#: The same share for each of the frequent numbers: the others are then spread over many of these.
+MOST_FOR_EACH = 0.02
+
+#: Share of the rows with a number that have others, from which on their number alone shows that a column has few.
+MANY_OTHERS = 0.2
+
 #: Integers of the last three cells at an end, at least, where the last one may thin out.
 LEAST_WIDTH = 4
 
@@ -44,6 +50,7 @@ class Repeated:
         is_all: True if nearly all rows have one of them.
         rest: Released number of rows with other numbers.
         has_few: True if the column has few numbers, and few rows have others.
+        doubtful: Those that noise may have brought up.
         places: ``(values,)`` their lattice integers, all different; set by :meth:`within`.
         low: Largest lattice integer that is not above all of them.
         high: Smallest one that is not below any.
@@ -54,6 +61,7 @@ class Repeated:
     is_all: bool
     rest: float = 0.0
     has_few: bool = False
+    doubtful: frozenset[float] = frozenset()
     places: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     low: int = 0
     high: int = 0
@@ -68,37 +76,55 @@ class Repeated:
     ) -> Repeated:
         """Return numbers with their released counts, those of an earlier, less exact look included.
 
+        Of the earlier ones, those that noise may have brought up are left out if the closer look has not found them.
+
         Args:
             found: Counts by number.
             n_present: Released number of rows that have one.
             noise_stddev: Of their counts.
             earlier: Numbers that were found before.
         """
-        known = {} if earlier is None else dict(zip(earlier.values.tolist(), earlier.counts, strict=True))
-        kept = sorted((known | {v: n for v, n in found.items() if n >= LEAST_FREQUENT}).items())
-        values = np.array([value for value, _ in kept], dtype=np.float64)
-        counts = np.array([count for _, count in kept], dtype=np.float64)
+        kept = {v: n for v, n in found.items() if n >= LEAST_FREQUENT}
+        doubtful = frozenset(v for v, n in kept.items() if n <= occupied.SURELY * noise_stddev)
+        if earlier is not None:
+            known = dict(zip(earlier.values.tolist(), earlier.counts.tolist(), strict=True))
+            kept = {v: n for v, n in known.items() if v not in earlier.doubtful} | kept
+        values = np.array(sorted(kept), dtype=np.float64)
+        counts = np.array([kept[v] for v in sorted(kept)], dtype=np.float64)
         rest = n_present - counts.sum()
         explained = max(
             NEARLY_ALL * (counts.sum() - counts.max(initial=0.0)),
             2 * noise_stddev * math.sqrt(len(counts) + 2),
         )
-        return cls(values, counts, bool(rest <= explained), float(rest))
+        return cls(values, counts, bool(rest <= explained), float(rest), doubtful=doubtful)
 
-    def needs_others(self, column: LatticeColumn, least: float) -> bool:
-        """Return true if the found numbers show that the column has few, and at least that many rows hold others.
+    @property
+    def is_sure(self) -> np.ndarray:
+        """``(values,)`` true for those that are not doubtful."""
+        return np.array([value not in self.doubtful for value in self.values.tolist()], dtype=bool)
+
+    def needs_others(self, column: LatticeColumn, number: float, most: float, span: Span | None) -> bool:
+        """Return true if the column has few numbers, by those that were found, or by the number of the others.
 
         They lie on a coarser grid than the column's, or are few in their range and hold many rows.
+
+        Args:
+            column: Of the numbers.
+            number: Released number of the others.
+            most: The same at most, as far as its noise allows.
+            span: Range of the column; ``None`` if it has no end.
         """
-        if self.is_all or self.rest < least:
-            return False
         places = column.to_lattice(pd.Series(self.values))[0]
         n_present, n_found = self.counts.sum() + self.rest, self.counts.sum()
+        n_numbers = len(self.values) + max(number, 1.0)
+        is_open = span is None or span.high - span.low >= SPARSE * n_numbers
+        if column.is_linear and is_open and self.rest >= max(LEAST_FREQUENT * most, MANY_OTHERS * n_present):
+            return True
         if column.may_have_odd_step and self.counts[self.values != 0].sum() >= REPEATED_ODD * n_present:
             return True
         is_sparse = len(places) > 1 and places[-1] - places[0] >= SPARSE * len(places)
         is_frequent = n_found - self.counts.max(initial=0.0) >= REPEATED * n_present
-        return (is_sparse and is_frequent) or progression(places) is not None
+        return (is_sparse and is_frequent) or progression(places[self.is_sure]) is not None
 
     def with_others(self, rows: float, most: float) -> Repeated:
         """Return the same numbers, as those of a column that has few if the others repeat themselves.
@@ -108,23 +134,39 @@ class Repeated:
             most: Number of their numbers at most, as far as the noise of the released one allows.
         """
         is_repeating = rows >= LEAST_FREQUENT * max(most, 1.0)
-        has_few = is_repeating and self.rest <= MOST_OTHERS * (self.counts.sum() + self.rest)
+        most_others = max(MOST_OTHERS, MOST_FOR_EACH * len(self.values))
+        has_few = is_repeating and self.rest <= most_others * (self.counts.sum() + self.rest)
         return replace(self, has_few=bool(has_few))
 
     def within(self, column: LatticeColumn) -> Repeated | None:
-        """Return the values within a column's bounds, the most frequent of each lattice integer; ``None`` for none."""
+        """Return the values within a column's bounds, the most frequent of each lattice integer; ``None`` for none.
+
+        Those that noise may have brought up are left out where the others lie on a grid, and they do not.
+        """
         places = column.to_lattice(pd.Series(self.values))[0]
         order = np.lexsort([-self.counts, places])
         kept = order[np.concatenate([[True], np.diff(places[order]) > 0])] if len(order) else order
         if column.bounds is not None:
             low, high = column.declared_range()
             kept = kept[(places[kept] >= low) & (places[kept] <= high)]
+        is_sure = self.is_sure[kept]
+        grid_ = progression(places[kept[is_sure]])
+        if grid_ is not None:
+            kept = kept[is_sure | (places[kept] % grid_[0] == grid_[1])]
         if not len(kept):
             return None
         values, places = self.values[kept], places[kept]
         first, last = (column.place(end) for end in column.bounds_of(int(places[0]), int(places[-1])))
         low, high = grid.within_limit(places[0] - int(values[0] < first), places[-1] + int(values[-1] > last))
         return replace(self, values=values, counts=self.counts[kept], places=places, low=low, high=high)
+
+
+def numbers_of(column: Column, span: Span | None) -> list[float]:
+    """Return every number of a column's released range, ``[]`` where it has too many: each may have a public cell."""
+    if span is None or not has_range(column) or not column.is_linear or span.is_wide(grid.MAX_CELLS):
+        return []
+    numbers: list[float] = (column.places(np.arange(span.low, span.high + 1)) + 0.0).tolist()
+    return numbers
 
 
 def repeating(columns: Sequence[Column], spans: Mapping[str, Span], n_cells: int) -> list[LatticeColumn]:
@@ -151,7 +193,7 @@ def encoder_of_span(
     Between those of a column that is known to have few there are none.
     """
     if repeated is not None:
-        column, share = column.with_step_of(repeated.values)
+        column, share = column.with_step_of(repeated.values[repeated.is_sure])
         span = span.scaled(share) if share != 1 else span
     found = None if repeated is None else repeated.within(column)
     if found is not None:

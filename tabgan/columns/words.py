@@ -132,6 +132,12 @@ def are_found(counts: np.ndarray, noise_stddev: float) -> np.ndarray:
     return found
 
 
+def stand_out(counts: np.ndarray, noise_stddev: float) -> np.ndarray:
+    """Return ``(numbers,)`` true for public numbers that a column has, at most a part ``FALSE`` of them by noise."""
+    least = _least(counts / noise_stddev) if noise_stddev and len(counts) else 0.0
+    return np.asarray(counts > least * noise_stddev)
+
+
 def _of_noise(size: int) -> float:
     """Return the approximate largest of so many draws of noise, in its standard deviations."""
     return math.sqrt(2 * math.log(size))

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
+import numpy as np
+
 from tabgan._util import validate
 from tabgan.errors import ConfigError
 from tabgan.privacy.accounting import Cost, SubsampledGaussian, affordable_mu, epsilon_of, largest
@@ -35,6 +37,7 @@ Stage = Literal[
     "one_way",
     "map",
     "distinct",
+    "numbers",
     "rare",
     "round",
     "cycles",
@@ -52,9 +55,10 @@ SHARES: dict[Stage, float] = {
     "ranges": 0.04,
     "zoom": 0.02,
     "closer": 0.01,
-    "exact": 0.02,
+    "exact": 0.016,
     "one_way": 0.12,
     "distinct": 0.004,
+    "numbers": 0.004,
     "rare": 0.12,
     "round": 0.01,
     "cycles": 0.02,
@@ -72,6 +76,15 @@ COARSER_LEAST = 0.5
 
 #: The share of the votes on kinds where a table comes as text, so that every column has one.
 UNTYPED_KINDS_SHARE = 0.03
+
+#: Times that each discovery can be afforded: its part of delta leaves room for one more, after an interruption.
+DISCOVERY_TRIES = 2
+
+#: Discoveries of an open column, at most: one with the 1-ways, and a closer one where it lost many rows.
+DISCOVERIES = 2
+
+#: The ledger's names for the discovery of coarser combinations, and of several columns' rare categories at once.
+COARSER, TOGETHER = "coarser combinations", "rare categories of several columns"
 
 #: Part of delta that category discovery may use up, if there is any.
 DISCOVERY_DELTA_SHARE = 0.1
@@ -188,7 +201,7 @@ class Plan:
 def parts_of_looks(
     lost: Sequence[float],
     numbers: Sequence[float],
-    noise_stddev: float,
+    noise_stddev: float | Sequence[float],
     n_rows: float,
     threshold: float,
     are_categories: Sequence[bool] | None = None,
@@ -203,7 +216,7 @@ def parts_of_looks(
     Args:
         lost: Released number of rows in lost categories, by column.
         numbers: Noisy number of these categories.
-        noise_stddev: Of the latter.
+        noise_stddev: Of the latter, one for all or one for each.
         n_rows: Noisy number of rows.
         threshold: Of a look that takes the whole stage.
         are_categories: True for categories, false for numbers; all are categories by default.
@@ -211,8 +224,9 @@ def parts_of_looks(
         are_together: True if categories of all columns are looked for at once, in which case each column has the part.
     """
     needs, are_categories = [], are_categories or [True] * len(lost)
-    for rows, number, is_category in zip(lost, numbers, are_categories, strict=True):
-        number, doubt = max(number, 0.0), IN_DOUBT * noise_stddev
+    noises = np.broadcast_to(noise_stddev, len(lost)).tolist()
+    for rows, number, noise, is_category in zip(lost, numbers, noises, are_categories, strict=True):
+        number, doubt = max(number, 0.0), IN_DOUBT * noise
         most, least = (rows / max(each, 1.0) for each in (number - doubt, number + doubt))
         need = min(rows / n_rows / MOST_LOST, 1.0) * min(OF_USE / 2 * most / threshold, 1.0)
         enough = (threshold / (AIMED_AT * least)) ** 2

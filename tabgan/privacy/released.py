@@ -7,7 +7,8 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from functools import partial
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -15,14 +16,15 @@ import pandas as pd
 from tabgan.columns import Column
 from tabgan.columns.combination import stand_in
 from tabgan.columns.encoder import ColumnEncoder
+from tabgan.columns.grid import Span
 from tabgan.columns.keys import Value, typed
 from tabgan.columns.lattice import LatticeColumn
 from tabgan.columns.occupied import LIKELY
-from tabgan.columns.spans import Repeated
+from tabgan.columns.spans import IN_DOUBT, Repeated
 from tabgan.columns.vote import Verdict
-from tabgan.columns.words import are_found, is_word
+from tabgan.columns.words import are_found, is_word, stand_out
 from tabgan.errors import ConfigError
-from tabgan.privacy.plan import Plan
+from tabgan.privacy.plan import Plan, look_together, parts_of_looks, with_coarser
 from tabgan.schema import Schema
 from tabgan.table.summed import TOTAL
 
@@ -55,10 +57,15 @@ class Discovered:
 
     def with_words(self, words: Sequence[str], noise_stddev: float) -> Discovered:
         """Return the same categories, and the public words that the column has as far as their counts tell."""
-        if not len(self.public):
-            return self
-        is_found = are_found(self.public, noise_stddev)
-        values = [*self.values, *itertools.compress(words, is_found)]
+        return self._with(words, are_found(self.public, noise_stddev)) if len(self.public) else self
+
+    def numbers(self, public: Sequence[float], noise_stddev: float) -> dict[float, float]:
+        """Return noisy counts by number, of public ones too where these stand out from the noise together."""
+        found = self._with(public, stand_out(self.public, noise_stddev)) if len(self.public) else self
+        return dict(zip(map(float, found.values), found.counts.tolist(), strict=True))
+
+    def _with(self, public: Sequence[Any], is_found: np.ndarray) -> Discovered:
+        values = [*self.values, *itertools.compress(public, is_found)]
         counts = np.concatenate([self.counts, self.public[is_found]])
         order = sorted(range(len(values)), key=lambda i: (type(values[i]).__name__, values[i]))
         return replace(self, values=[values[i] for i in order], counts=counts[order])
@@ -272,10 +279,92 @@ def found_together(
     return after
 
 
-def lost_rows(column: Column, found: ReleasedColumn | Repeated, n_rows: float, plan: Plan) -> float:
+class Others(NamedTuple):
+    """The released number of a column's values that were not found.
+
+    Attributes:
+        number: As it was released, less those that were found.
+        noise_stddev: Of its noise.
+    """
+
+    number: float
+    noise_stddev: float
+
+    @property
+    def most(self) -> float:
+        """The number at most, as far as the noise allows."""
+        return self.number + IN_DOUBT * self.noise_stddev
+
+
+def others_of(
+    distinct: Mapping[str, tuple[float, float]],
+    found: Mapping[str, ReleasedColumn | Repeated],
+    asked: Mapping[str, Column],
+    spans: Mapping[str, Span],
+) -> dict[str, Others]:
+    """Return the numbers of values that were not found, of open categories and of columns of few numbers.
+
+    Args:
+        distinct: Noisy number of a column's values, and the standard deviation of its noise.
+        found: Values that were found.
+        asked: The columns.
+        spans: Released ranges of columns of numbers.
+    """
+    others = {
+        name: Others(number - len(found[name].counts), noise) for name, (number, noise) in distinct.items()
+    }
+    return {
+        name: each
+        for name, each in others.items()
+        if isinstance(known := found[name], ReleasedColumn)
+        or known.needs_others(cast(LatticeColumn, asked[name]), each.number, each.most, spans.get(name))
+    }
+
+
+@dataclass(frozen=True)
+class Looks:
+    """Closer looks at columns that lost rows.
+
+    Attributes:
+        parts: The part of the stage ``rare`` of each column's look, 0 for none.
+        coarser: That of looks for coarser combinations, of each such column.
+        together: Columns that one look is for, with the part of any of them.
+    """
+
+    parts: dict[str, float]
+    coarser: float
+    together: tuple[str, ...]
+
+
+def looks_of(
+    columns: Sequence[Column],
+    lost: Mapping[str, float],
+    others: Mapping[str, Others],
+    n_rows: float,
+    threshold: float,
+    room: float,
+) -> Looks:
+    """Return the closer looks at columns, by released numbers; see :func:`~tabgan.privacy.plan.parts_of_looks`."""
+    are_categories = [column.is_discovered for column in columns]
+    numbers, noises = ([each[i] for each in map(others.__getitem__, lost)] for i in (0, 1))
+    n_coarser = sum(column.most_coarser > 0 for column in columns)
+    ask = partial(
+        parts_of_looks, list(lost.values()), numbers, noises, n_rows, threshold, are_categories, room
+    )
+    chosen = {
+        name: part
+        for name, part, is_open in zip(lost, ask(), are_categories, strict=True)
+        if part and is_open
+    }
+    is_one = not n_coarser and look_together(list(chosen.values()), [lost[n] for n in chosen], n_rows)
+    parts, coarser = with_coarser(ask(are_together=is_one), n_coarser, room)
+    return Looks(dict(zip(lost, parts, strict=True)), coarser, tuple(chosen) if is_one else ())
+
+
+def lost_rows(found: ReleasedColumn | Repeated, n_rows: float, plan: Plan) -> float:
     """Return the released number of rows that have none of the values of a discovery; 0 for few."""
     if not isinstance(found, ReleasedColumn):
-        return found.rest if found.needs_others(cast(LatticeColumn, column), LOST_SHARE * n_rows) else 0.0
+        return 0.0 if found.is_all or found.rest < LOST_SHARE * n_rows else found.rest
     noise = math.hypot(plan.noise_stddev("rows", 1), found.noise_stddev * len(found.counts) ** 0.5)
     rows = float(n_rows - np.nansum(found.counts))
     return rows if rows > max(LOST_SHARE * n_rows, LOST_SIGNAL * noise) else 0.0

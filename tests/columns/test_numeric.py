@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 
 import numpy as np
@@ -336,6 +337,49 @@ class TestExactNumbers:
     def test_a_column_has_few_if_the_others_repeat_and_hold_few_rows(self, rows, most, rest, has_few):
         found = spans_.Repeated(self.LOGS, np.full(6, 100.0), False, rest=rest)
         assert found.with_others(rows, most).has_few == has_few
+
+    @pytest.mark.parametrize(
+        ("number", "most", "width", "rest", "needs"),
+        [
+            (58, 600, 2_564, 10_000, True),  # interest rates, of which noise hides each
+            (-90, 300, 2_564, 10_000, True),
+            (58, 600, 2_564, 1_900, False),  # a fifth of the rows at least
+            (1_700, 2_100, 2_564, 10_500, False),  # nearly every number of the range occurs
+            (3_500, 4_000, 150_000, 10_000, False),  # each is rare
+            (3_500, 4_000, 150_000, 30_000, True),
+        ],
+    )
+    def test_the_number_of_the_others_shows_that_a_column_has_few(self, number, most, width, rest, needs):
+        found = spans_.Repeated(np.array([0.0]), np.array([10_000.0]), False, rest=rest)
+        column = Numeric(name="a", decimals=2)
+        span = grid.Span(0, width, np.array([0, width + 1]), np.array([1e4]))
+        assert found.needs_others(column, number, most, span) == needs
+        assert not found.needs_others(column, 58, 30_000, span)
+        if needs:
+            assert found.needs_others(column, number, most, None)
+
+    def test_each_number_of_a_short_range_is_public(self):
+        column = Numeric(name="a", decimals=2)
+        span = grid.Span(-1, 532, np.array([0, 533]), np.array([1e4]))
+        numbers = spans_.numbers_of(column, span)
+        assert numbers[:3] == [-0.01, 0.0, 0.01]
+        assert numbers[-1] == 5.32
+        assert math.copysign(1, numbers[1]) == 1
+        assert spans_.numbers_of(column, None) == []
+        assert spans_.numbers_of(column, grid.Span(0, 20_000, np.array([0, 20_001]), np.array([1e4]))) == []
+
+    def test_a_closer_look_decides_on_numbers_that_were_in_doubt(self):
+        first = spans_.Repeated.of({1.0: 500.0, 2.0: 44.0}, 1_000.0, 10.0)
+        assert first.doubtful == {2.0}
+        closer = spans_.Repeated.of({3.0: 70.0}, 1_000.0, 5.0, first)
+        assert closer.values.tolist() == [1.0, 3.0]
+        assert spans_.Repeated.of({2.0: 40.0}, 1_000.0, 5.0, first).values.tolist() == [1.0, 2.0]
+
+    def test_numbers_in_doubt_make_no_grid_and_are_none_beside_one(self):
+        rows = {round(0.32 + 0.18 * i, 2): 900.0 for i in range(9)} | {1.23: 41.0, 0.86: 41.0, 1.95: 41.0}
+        found = spans_.Repeated.of(rows, 9_000.0, 10.0)
+        kept = found.within(Numeric(name="a", decimals=2, bounds=(0.0, 2.0)))
+        assert kept.values.tolist() == sorted(v for v, n in rows.items() if n == 900 or v == 0.86)
 
     def test_cells_end_midway(self):
         assert grid.edges_of_values(np.array([2, 6, 9]), 2, 9).tolist() == [2, 4, 8, 10]

@@ -34,15 +34,17 @@ from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.doors.contributions import units_of
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.events import GAUSSIAN, GAUSSIAN_THRESHOLD, RECURRENCE, Release, sensitivity_of
-from tabgan.privacy.plan import Plan, Stage, coarser_noise, look_together, parts_of_looks, with_coarser
+from tabgan.privacy.plan import COARSER, DISCOVERIES, DISCOVERY_TRIES, TOGETHER, Plan, Stage, coarser_noise
 from tabgan.privacy.released import (
     N_ROWS,
     ReleasedColumn,
     ReleasedTable,
     combined,
     found_together,
+    looks_of,
     lost_rows,
     needed_rows,
+    others_of,
     pool_rows,
     sure_values,
 )
@@ -50,15 +52,6 @@ from tabgan.schema import Schema
 from tabgan.table.summed import Observed, Rows, observed_together, rows_of, weights_together
 
 logger = logging.getLogger(__name__)
-
-#: Times that each discovery can be afforded: its part of delta leaves room for one more, after an interruption.
-DISCOVERY_TRIES = 2
-
-#: Discoveries of an open column, at most: one with the 1-ways, and a closer one where it lost many rows.
-DISCOVERIES = 2
-
-#: The ledger's names for the discovery of coarser combinations, and of several columns' rare categories at once.
-COARSER, TOGETHER = "coarser combinations", "rare categories of several columns"
 
 #: The categories, or the frequent numbers, that a discovery has released.
 _Found = ReleasedColumn | spans_.Repeated
@@ -114,7 +107,7 @@ class _Door:
 
     ``unsure`` are the columns in which no count of decimals or resolutions rises above the noise, ``unclear`` the votes
     in which the noise leaves the kind open, ``open`` the columns of undeclared precision, ``axes`` the ends of the axis
-    on which a range was looked for, ``delta`` is the part of each discovery.
+    on which a range was looked for, ``delta`` is the part of each discovery, ``spans`` are the released ranges.
     """
 
     rows: Rows
@@ -126,6 +119,7 @@ class _Door:
     open: frozenset[str] = frozenset()
     axes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     delta: float = 0.0
+    spans: Mapping[str, grid.Span] = field(default_factory=dict)
     distinct: dict[str, float] = field(default_factory=dict)
 
     def histograms(
@@ -300,7 +294,7 @@ class _Door:
         self, columns: Sequence[Column], spans: dict[str, grid.Span], n_rows: float, n_cells: int
     ) -> list[ReleasedColumn]:
         """Return every column's cells and noisy 1-way counts; open categories and frequent numbers are discovered."""
-        noises = self.plan.one_way_noises([column.is_linear for column in columns])
+        self.spans, noises = spans, self.plan.one_way_noises([column.is_linear for column in columns])
         can_discover = bool(not self.plan.is_private or self.plan.discovery_delta)
         repeating = spans_.repeating(columns, spans, n_cells) if can_discover else []
         found = self._discoveries([c for c in columns if c.is_discovered], noises[True], repeating, n_rows)
@@ -346,11 +340,13 @@ class _Door:
     ) -> spans_.Repeated:
         """Return the numbers of a column that are frequent enough to pass the threshold, and those found earlier.
 
-        Each of a unit's rows is in one cell, that of its number or that of missing values.
+        Each of a unit's rows is in one cell, that of its number or that of missing values. Those of a short range have
+        public cells, without a threshold.
         """
         release = self._release(what, (column.name,), noise, GAUSSIAN_THRESHOLD, self.delta)
         found = self.measurer.discover(release, partial(self._observe, column), self.plan.unit.max_rows)
-        counts = dict(zip(map(float, found.values), found.counts.tolist(), strict=True))
+        named = spans_.numbers_of(column, self.spans.get(column.name))
+        counts = found.numbers(named, release.noise_stddev)
         return spans_.Repeated.of(counts, n_rows - found.n_missing, release.noise_stddev, earlier)
 
     def find_roundness(self, released: Sequence[ReleasedColumn]) -> list[ReleasedColumn]:
@@ -393,37 +389,29 @@ class _Door:
         released, too: nothing more is spent on one whose values are far rarer than the closest threshold.
         """
         asked, after, unit = {c.name: c for c in columns}, dict(found), self.plan.unit.max_rows
-        every = {name: lost_rows(column, found[name], n_rows, self.plan) for name, column in asked.items()}
-        lost = {name: rows for name, rows in every.items() if rows}
-        count = {name: partial(self._n_values, asked[name]) for name in lost}
-        distinct = self.histograms("distinct", "number of values", count)
-        self.distinct = {name: float(distinct[name][0]) for name in lost if asked[name].is_discovered}
-        doubt, noise = self.plan.noise_stddev("distinct", len(lost)), self.plan.noise_multiplier("rare", 1)
-        others = {name: distinct[name][0] - len(found[name].counts) for name in lost}
+        lost = {name: rows for name in asked if (rows := lost_rows(found[name], n_rows, self.plan))}
+        distinct = self._count_values([asked[name] for name in lost])
+        self.distinct = {name: number for name, (number, _) in distinct.items() if asked[name].is_discovered}
+        others = others_of(distinct, found, asked, self.spans)
+        lost, noise = {name: lost[name] for name in others}, self.plan.noise_multiplier("rare", 1)
         threshold = mechanisms.threshold_for(noise * unit, self.delta, unit) if lost else 1.0
-        are_categories = [asked[name].is_discovered for name in lost]
-        rows, numbers = list(lost.values()), list(others.values())
         room = self.plan.room_for_looks(n_rows, len(self.rows.header.columns))
-        n_coarser = sum(asked[name].most_coarser > 0 for name in lost)
-        ask = partial(parts_of_looks, rows, numbers, doubt, n_rows, threshold, are_categories, room)
-        parts = ask()
-        chosen = {n: part for n, part in zip(lost, parts, strict=True) if part and asked[n].is_discovered}
-        is_one = not n_coarser and look_together(list(chosen.values()), [lost[n] for n in chosen], n_rows)
-        parts, coarser = with_coarser(ask(are_together=is_one), n_coarser, room)
-        if is_one:
-            part = max(parts[place] for place, name in enumerate(lost) if name in chosen)
-            first = {name: known for name in chosen if isinstance(known := found[name], ReleasedColumn)}
+        looks = looks_of([asked[name] for name in lost], lost, others, n_rows, threshold, room)
+        if looks.together:
+            part = max(looks.parts[name] for name in looks.together)
+            first = {
+                name: known for name in looks.together if isinstance(known := found[name], ReleasedColumn)
+            }
             after |= self._look_together(asked, first, lost, noise / math.sqrt(part))
-        for name, part in zip(lost, parts, strict=True):
-            column, known, closer = asked[name], found[name], noise / math.sqrt(part) if part else 0.0
-            if after[name] is not known:  # together with others
-                continue
+        for name in (each for each in lost if each not in looks.together):
+            column, known, part = asked[name], found[name], looks.parts[name]
+            closer = noise / math.sqrt(part) if part else 0.0
             if isinstance(known, ReleasedColumn):
                 known = combined(known, self._discover(column, "rare categories", closer)) if part else known
-                after[name] = self.find_coarser(known, noise / math.sqrt(coarser or 1.0), n_rows)
+                after[name] = self.find_coarser(known, noise / math.sqrt(looks.coarser or 1.0), n_rows)
             elif has_range(column):
                 rare_ = self._repeated(column, "rare numbers", closer, n_rows, known) if part else known
-                after[name] = rare_.with_others(known.rest, others[name] + spans_.IN_DOUBT * doubt)
+                after[name] = rare_.with_others(known.rest, others[name].most)
         return after
 
     def _look_together(
@@ -453,13 +441,23 @@ class _Door:
 
     def find_coarser(self, found: ReleasedColumn, noise: float, n_rows: float) -> ReleasedColumn:
         """Return released combinations, with coarser ones while many rows have none: each row is in its finest one."""
-        while lost_rows(found.encoder.column, found, n_rows, self.plan):
+        while lost_rows(found, n_rows, self.plan):
             column = found.encoder.column.coarser()
             if column is None:
                 break
             closed, own = column.closed(), noise * coarser_noise(len(column.levels))
             look = self._count(closed.encoder(), own) if closed else self._discover(column, COARSER, own)
             found = combined(found, look)
+        return found
+
+    def _count_values(self, columns: Sequence[Column]) -> dict[str, tuple[float, float]]:
+        """Return columns' noisy numbers of categories, or of numbers, and the standard deviations of their noise."""
+        found: dict[str, tuple[float, float]] = {}
+        stages: dict[Stage, bool] = {"distinct": True, "numbers": False}
+        for stage, is_open in stages.items():
+            own = {c.name: partial(self._n_values, c) for c in columns if c.is_discovered == is_open}
+            noisy = self.histograms(stage, "number of values", own)
+            found |= {name: (float(noisy[name][0]), self.plan.noise_stddev(stage, len(own))) for name in own}
         return found
 
     def _n_values(self, column: Column) -> np.ndarray:
@@ -483,8 +481,9 @@ class _Door:
         """Yield a column's numbers, or categories that a schema can hold, with their exact counts, piece by piece."""
         if has_range(column):
             repeated, n_rest = partial(column.repeated, is_exact=column.name in self.open), len(self.rows)
+            named = spans_.numbers_of(column, self.spans.get(column.name))
             for numbers, n_each in self.rows.numbers(column.name, repeated):
-                yield Observed(numbers.tolist(), n_each, n_rest - int(n_each.sum()))
+                yield Observed(numbers.tolist(), n_each, n_rest - int(n_each.sum())).apart(named)
                 n_rest = 0
             return
         n_missing = self.rows.missing(column.name)

@@ -603,6 +603,11 @@ def logs(rng: np.random.Generator, n: int) -> list[float]:
     return np.where(rng.random(n) < rng.choice([0.3, 0.4]), rng.normal(0, 90, n), values).tolist()
 
 
+def rates(rng: np.random.Generator, n: int) -> list[float]:
+    """Return a few decimals of a short range, each many times."""
+    return rng.choice(np.round(5 + np.arange(40) ** 2 / 97, 2), n).tolist()
+
+
 def multiples(rng: np.random.Generator, n: int) -> list[float]:
     step = float(rng.choice([1.15078, 0.25, 1 / 3, 1 / 12, 1_000.0]))
     return (rng.integers(0, rng.choice([6, 3_000]), n) * step).tolist()
@@ -873,6 +878,7 @@ KINDS = {
         FRACTIONS[1:5],
     ),
     "frequent numbers": Kind("float64", logs, (*FLOATS, 1.0986, math.log1p(7)), FRACTIONS, (math.nan,)),
+    "rates": Kind("float64", rates, (5.32, 7.9, 5.321, *FLOATS), FRACTIONS, (math.nan,)),
     "multiples": Kind("float64", multiples, FLOATS, (None, NUMERIC | {"multiple_of": 0.25}), (math.nan,)),
     "float16": Kind("float16", decimals, (60_000, 6e-8, 0.1, -0.0), (None, NUMERIC), (math.nan,)),
     "decimals": Kind(

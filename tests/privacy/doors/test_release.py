@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from tabgan.columns import occupied
+from tabgan.columns import grid, occupied
 from tabgan.columns.categorical import OTHER_LABEL
 from tabgan.columns.combination import Combination
 from tabgan.columns.place import Place
@@ -638,6 +638,22 @@ class TestFrequentNumbers:
         assert (hundredths % 18 == 14).mean() > 0.97
         assert sampled.isin(values).mean() > 0.9  # one in 50 otherwise
 
+    def test_rates_among_many_columns(self):
+        """Of 60 rates, two decimals each, noise hides every one at first; their number shows that they are few."""
+        rng = np.random.default_rng(0)
+        rates = np.round(5.3 + np.arange(60) ** 1.55 / 22, 2)
+        df = pd.DataFrame({f"x{i}": rng.normal(0, 100, N * 2).round(2) for i in range(12)})
+        df["rate"] = rng.choice(rates, len(df))
+        released, ledger = release(df)
+        lines = [e.what for e in ledger.entries if e.columns == ("rate",)]
+        assert lines.count("number of values") == lines.count("rare numbers") == 1
+        column = code_table(released, make_plan(3.0, 1e-6), 0.1).columns[-1]
+        cells = np.random.default_rng(1).choice(
+            column.encoder.n_cells, 5_000, p=column.weights / column.weights.sum()
+        )
+        sampled = column.encoder.inverse_transform(cells, np.random.default_rng(2))
+        assert sampled.isin(rates).mean() > 0.9
+
     def test_numbers_that_people_round_are_not_looked_at_again(self):
         """Rows without a frequent number may hold any number."""
         values = np.random.default_rng(0).integers(1, 2_000, N) * 10
@@ -742,6 +758,17 @@ class TestDiscoveries:
         rows = np.array([{"yes": 3, "no": 2}.get(word, 0) for word in WORDS])
         return (found.public - rows)[: len(self.COUNTS)] + self.COUNTS, 27.0
 
+    def numbers(self, door):
+        """So have the numbers of a short range."""
+        column = Numeric(name="x", dtype="float64", decimals=0)
+        door.rows = rows_of(pd.DataFrame({"x": [1.0] * 3 + [2.0] * 2}))
+        door.spans = {"x": grid.Span(0, 99, np.array([0, 100]), np.array([5.0]))}
+        release = door._release("numbers", ("x",), 9.0, GAUSSIAN_THRESHOLD, door.delta)
+        found = door.measurer.discover(release, partial(door._observe, column), 3)
+        assert found.values == []
+        rows = np.array([{1: 3, 2: 2}.get(number, 0) for number in range(100)])
+        return (found.public - rows)[: len(self.COUNTS)] + self.COUNTS, 27.0
+
     def frequent(self, door):
         column = Numeric(name="x", dtype="float64")
         noise = door.plan.noise_multiplier("exact", 1)
@@ -763,11 +790,26 @@ class TestDiscoveries:
     def test_values_are_counted_once(self, column):
         assert self.door()._n_values(column).tolist() == [len(self.COUNTS)]
 
-    def distinct(self, door):
+    def distinct(self, door, stage="distinct"):
         column = Numeric(name="x", dtype="float64")
         counts = {"x": lambda: np.tile(door._n_values(column), len(self.COUNTS))}
-        found = door.histograms("distinct", "number of values", counts)["x"]
-        return found - len(self.COUNTS) + self.COUNTS, door.plan.noise_stddev("distinct", 1)
+        found = door.histograms(stage, "number of values", counts)["x"]
+        return found - len(self.COUNTS) + self.COUNTS, door.plan.noise_stddev(stage, 1)
+
+    def few(self, door):
+        return self.distinct(door, "numbers")
+
+    def test_numbers_of_categories_and_of_numbers_are_counted_apart(self):
+        door = self.door()
+        columns = [Categorical(name="town", dtype="object"), Numeric(name="x", dtype="float64")]
+        found = door._count_values(columns)
+        noises = [door.plan.noise_stddev(stage, 1) for stage in ("distinct", "numbers")]
+        assert [found[name][1] for name in ("town", "x")] == noises
+        assert [found[name][0] for name in ("town", "x")] == pytest.approx([40, 40], abs=6 * max(noises))
+        lines = door.measurer.privacy_filter.entries
+        assert [(line.what, *line.columns) for line in lines] == [
+            ("number of values", n) for n in ("town", "x")
+        ]
 
     def test_a_public_word_is_found_below_the_threshold_and_another_value_is_not(self):
         door = self.door()
@@ -800,9 +842,11 @@ class TestDiscoveries:
             ("coarser combinations", "coarser"),
             ("1-way histogram", "declared"),
             ("words", "words"),
+            ("numbers", "numbers"),
             ("frequent numbers", "frequent"),
             ("rare numbers", "again"),
             ("number of values", "distinct"),
+            ("number of values", "few"),
         ],
     )
     @pytest.mark.fresh_noise
@@ -814,7 +858,7 @@ class TestDiscoveries:
             counts, stddev = getattr(self, ask)(door)
             draws.append((counts - self.COUNTS) / stddev)
             (line,) = (each for each in door.measurer.privacy_filter.entries if each.what == what)
-            delta = 0.0 if ask in ("distinct", "declared") else 1e-9 * len(line.columns)
+            delta = 0.0 if ask in ("distinct", "few", "declared") else 1e-9 * len(line.columns)
             assert (line.noise_multiplier * 3, line.delta) == (pytest.approx(stddev), delta)
         squares = (np.concatenate(draws) ** 2).sum()
 
@@ -991,5 +1035,6 @@ class TestPlaces:
         (other,) = (each for each in lines if each.what == "1-way histogram" and each.columns == ("x",))
         assert other.noise_multiplier == plan.noise_multiplier("one_way", 1)
         assert {each.what for each in lines if each.columns == ("lat & lon",)} <= {
-            *("decimals or resolution", "range", "coarse histogram", "frequent numbers", "1-way histogram"),
+            *("decimals or resolution", "range", "coarse histogram", "frequent numbers", "number of values"),
+            "1-way histogram",
         }
