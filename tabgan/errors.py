@@ -7,6 +7,7 @@ a count of the *declared* configuration: never a cell of a private table.
 from __future__ import annotations
 
 import logging
+import os
 import traceback
 from pathlib import Path
 
@@ -37,6 +38,26 @@ class DataError(TabGANError, ValueError):
 
 class SourceError(TabGANError):
     """A source of rows that cannot be read to its end, or a disk that cannot hold their private copy."""
+
+
+class StorageError(TabGANError, OSError):
+    """A disk, or a quota, that is full: the file keeps its earlier state.
+
+    Args:
+        path: The file that could not be written.
+        number: The system's number of the error.
+    """
+
+    def __init__(self, path: Path, number: int) -> None:
+        said = os.strerror(number)
+        super().__init__(f"Cannot write {str(path)!r}: {said}. Free some space there, and call again.")
+        self.errno, self.strerror, self.filename = number, said, str(path)
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # the system's own form of it has no fix
+
+    def __reduce__(self) -> tuple[type[StorageError], tuple[Path, int]]:
+        return type(self), (Path(self.filename), self.errno or 0)
 
 
 class ConditionError(DataError):

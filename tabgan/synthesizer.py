@@ -355,6 +355,7 @@ class TabGAN(NotebookMixin, PlannerMixin, AssessorMixin, SamplerMixin[TableT], B
         Raises:
             NotFittedError: ``fit`` was not called.
             ConfigError: the folder cannot be written.
+            StorageError: the disk is full.
         """
         fitted = self._check_fitted()
         if not with_place and fitted.privacy.place is not None:

@@ -14,9 +14,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tabgan.errors import StorageError
+
 #: Limits on a text of plain data: depth of nesting, and digits of one number. Beyond its own limits Python raises other
 #: errors, immediately or later, where nobody expects them.
 MAX_DEPTH, MAX_DIGITS = 64, 300
+
+#: Numbers of the system's errors for want of space: of a disk, of a quota, and of what one file may hold.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def is_safetensors(path: Path | str) -> bool:
@@ -40,7 +45,8 @@ def atomic_path(path: Path, mode: int = 0o666) -> Iterator[Path]:
         mode: Permissions, before the process's mask.
 
     Raises:
-        OSError: as the body did; on a full disk, with the name of the file.
+        StorageError: the disk is full.
+        OSError: as the body did.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
@@ -53,11 +59,20 @@ def atomic_path(path: Path, mode: int = 0o666) -> Iterator[Path]:
         os.replace(temporary, path)
         sync(path.parent)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OSError(error.errno, os.strerror(error.errno), str(path)) from None
+        _say_if_full(error, path)
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _say_if_full(error: OSError, path: Path) -> None:
+    """Raise in the words of this package if a file could not be written for want of space.
+
+    Raises:
+        StorageError: it is so.
+    """
+    if error.errno in _FULL:
+        raise StorageError(path, error.errno) from None
 
 
 def leftovers(path: Path) -> list[Path]:
@@ -75,17 +90,25 @@ def sync(path: Path) -> None:
 
 
 def append_line(path: Path, line: str, mode: int = 0o666) -> None:
-    """Append a line to a file; it is on the disk when this returns. The file's folder must exist."""
+    """Append a line to a file; it is on the disk when this returns. The file's folder must exist.
+
+    Raises:
+        StorageError: the disk is full. A part of the line may stand there, which :func:`read_lines` leaves out.
+    """
     is_new = not path.exists()
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, mode)
     try:
-        with os.fdopen(handle, "ab", closefd=False) as file:
-            file.write(line.encode() + b"\n")
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    if is_new:
-        sync(path.parent)
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, mode)
+        try:
+            with os.fdopen(handle, "ab", closefd=False) as file:
+                file.write(line.encode() + b"\n")
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        if is_new:
+            sync(path.parent)
+    except OSError as error:
+        _say_if_full(error, path)
+        raise
 
 
 def read_lines(path: Path) -> list[str]:

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as to_bytes
 
 from tabgan._util.files import atomic_path, parse
 from tabgan.columns.cycles import Cycle
@@ -115,6 +115,7 @@ def write_model(path: Path, fitted: Fitted, params: Mapping[str, object]) -> Non
 
     Raises:
         ConfigError: the folder cannot be written.
+        StorageError: the disk is full.
     """
     check_writable(path.parent, "save")
     if path.is_dir():
@@ -153,7 +154,8 @@ def write_model(path: Path, fitted: Fitted, params: Mapping[str, object]) -> Non
     if fitted.answer != AnswerForm():
         header["answer"] = fitted.answer.to_dict()
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={FORMAT: json.dumps(header, allow_nan=False)})
+        # Written by Python: the library's own errors of a full disk are no errors of the system.
+        temporary.write_bytes(to_bytes(tensors, metadata={FORMAT: json.dumps(header, allow_nan=False)}))
 
 
 def read_model(path: Path, device: torch.device) -> tuple[Fitted, dict[str, object]]:

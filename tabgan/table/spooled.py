@@ -174,6 +174,7 @@ class SpooledTable:
                 frame = checked(part, self.header, number)
                 for start in range(0, len(frame), ROWS):
                     self._write(frame.iloc[start : start + ROWS])
+            self._close()
         except Exception as error:
             if isinstance(error, TabGANError):
                 raise
@@ -187,8 +188,23 @@ class SpooledTable:
                 "the start once it is whole again."
             ) from None
         finally:
-            for column in self._columns.values():
+            with suppress(SourceError):
+                self._close()
+
+    def _close(self) -> None:
+        """Close the files, each of them, whatever the others say; what is left to be written is written then.
+
+        Raises:
+            SourceError: the folder cannot hold it.
+        """
+        failed: OSError | None = None
+        for column in self._columns.values():
+            try:
                 column.close()
+            except OSError as error:
+                failed = error
+        if failed is not None:
+            raise _no_room(self.folder.parent, failed) from None
 
     def _write(self, block: pd.DataFrame) -> None:
         try:
@@ -240,10 +256,12 @@ class SpooledTable:
         try:
             for number in range(len(self.lengths)):
                 column.write(cells(number))
+            column.close()
         except OSError as error:
             raise _no_room(self.folder.parent, error) from None
         finally:
-            column.close()
+            with suppress(OSError):
+                column.close()
         self._columns[name] = column
 
     def frame(self, number: int, names: Sequence[str]) -> pd.DataFrame:

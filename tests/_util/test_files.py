@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pickle
 import stat
 
 import pytest
@@ -21,6 +22,7 @@ from tabgan._util.files import (
     sync,
     unsealed,
 )
+from tabgan.errors import StorageError
 
 
 def mode_of(path):
@@ -56,10 +58,16 @@ class TestAtomicPath:
 
     def test_a_full_disk_is_told_by_the_name_of_the_file(self, tmp_path):
         path = tmp_path / "file"
-        with pytest.raises(OSError, match="No space left") as raised, atomic_path(path):
+        with pytest.raises(StorageError, match="No space left.*Free some space") as raised, atomic_path(path):
             raise OSError(errno.ENOSPC, "of another library")
         assert raised.value.filename == str(path)
         assert list(tmp_path.iterdir()) == []
+        sent = pickle.loads(pickle.dumps(raised.value))  # noqa: S301 - as from another process
+        assert (str(sent), sent.errno, sent.strerror) == (
+            str(raised.value),
+            errno.ENOSPC,
+            "No space left on device",
+        )
 
     def test_a_secret_is_never_readable_by_others_not_even_half_written(self, tmp_path, no_mask):
         path = tmp_path / "key"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import pickle
 import time
 from pathlib import Path
@@ -14,7 +16,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from tabgan.errors import ConfigError, ModelFileError, NotFittedError
+from tabgan.errors import ConfigError, ModelFileError, NotFittedError, StorageError
 from tabgan.fitting import critics
 from tabgan.fitting.modelfile import FORMAT, form_of, keep_form
 from tabgan.privacy.plan import ADVERSARY_STEPS
@@ -634,13 +636,17 @@ class TestWriting:
         assert list(tmp_path.iterdir()) == []
 
     def test_nothing_half_written_is_left(self, plain, tmp_path, monkeypatch):
-        def cut_off(tensors, path, metadata):
-            Path(path).write_bytes(b"half")
-            raise OSError("disk full")
+        write = Path.write_bytes
 
-        monkeypatch.setattr("tabgan.fitting.modelfile.save_file", cut_off)
+        def cut_off(path, content):
+            write(path, content[:100])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
         (tmp_path / "m").write_bytes(b"the model before")
-        with pytest.raises(OSError, match="disk full"):
+        monkeypatch.setattr(Path, "write_bytes", cut_off)
+        with pytest.raises(
+            StorageError, match=r"Cannot write .*m': No space left on device\. Free some space"
+        ):
             plain.save(tmp_path / "m")
         assert [path.name for path in tmp_path.iterdir()] == ["m"]
         assert (tmp_path / "m").read_bytes() == b"the model before"
