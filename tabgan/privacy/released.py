@@ -70,6 +70,13 @@ class Discovered:
         order = sorted(range(len(values)), key=lambda i: (type(values[i]).__name__, values[i]))
         return replace(self, values=[values[i] for i in order], counts=counts[order])
 
+    def without(self, label: Any) -> Discovered:
+        """Return the same categories but for a label: cells that hold it are pooled, and a sample's stands for both."""
+        own = typed([label])
+        is_kept = np.array([typed([value]) != own for value in self.values], dtype=bool)
+        values = list(itertools.compress(self.values, is_kept))
+        return replace(self, values=values, counts=self.counts[is_kept])
+
 
 @dataclass(frozen=True)
 class Marginal:
@@ -272,6 +279,7 @@ def found_together(
         own = {value: n for (column, value), n in found if column == place}
         more = Discovered(list(own), np.array(list(own.values()), dtype=np.float64), 0.0, public)
         more = more.with_words(words[place], noise_stddev)
+        more = more.without(known.encoder.column.with_listed(()).other_label)
         closed = known.encoder.column.with_listed(tuple(more.values))
         counts = np.concatenate([known.counts[:1], more.counts * factor, [np.nan]])
         closer = ReleasedColumn(closed.encoder(), counts, noise_stddev * factor)

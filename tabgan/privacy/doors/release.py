@@ -11,7 +11,6 @@ Public: column names, their order, dtypes, and everything that the schema declar
 
 from __future__ import annotations
 
-import itertools
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -469,12 +468,9 @@ class _Door:
         """Return the categories that pass the threshold, with their noisy counts."""
         release = self._release(what, (column.name,), noise, GAUSSIAN_THRESHOLD, self.delta)
         found = self.measurer.discover(release, partial(self._observe, column), self.plan.unit.max_rows)
-        found = found.with_words(column.public_words, release.noise_stddev)
-        # A cell that holds the label is pooled: the sample's label stands for both.
-        label = typed([column.other_label])
-        is_kept = [typed([value]) != label for value in found.values]
-        encoder = column.with_listed(tuple(itertools.compress(found.values, is_kept))).encoder()
-        counts = np.concatenate([[found.n_missing], found.counts[is_kept], [np.nan]])
+        found = found.with_words(column.public_words, release.noise_stddev).without(column.other_label)
+        encoder = column.with_listed(tuple(found.values)).encoder()
+        counts = np.concatenate([[found.n_missing], found.counts, [np.nan]])
         return ReleasedColumn(encoder, counts, release.noise_stddev)
 
     def _observe(self, column: Column) -> Iterator[Observed]:

@@ -517,6 +517,16 @@ class TestRareCategories:
         assert found["b"].encoder.categories == ("Kiel", "Ulm")
         assert found["a"].noise_stddev == 50.0
 
+    def test_a_public_word_that_is_the_label_is_no_category(self):
+        """Noise alone may bring it up; listed beside itself, it made a model file that could not be loaded."""
+        counted = [90.0 * (word in ("No", "Yes")) for word in WORDS]
+        seen = Discovered([], np.zeros(0), 0.0, np.array([20.0, *counted]))
+        known = Categorical(name="a", dtype="object", categories=("Bonn",), unreleased_label="No")
+        first = {"a": ReleasedColumn(known.encoder(), np.array([5.0, 900.0, np.nan]), 50.0)}
+        found = found_together(seen, first, [WORDS], [100.0], 12.0)
+        assert found["a"].encoder.categories == ("Bonn", "Yes")
+        assert len(found["a"].counts) == 1 + 2 + 1
+
     def test_needs_no_noise_without_privacy(self):
         plan = make_plan(None, 1e-6)
         released = release_table(self._table(2, 100), Schema(), plan, Measurer(PrivacyFilter(plan)))
