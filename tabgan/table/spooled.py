@@ -409,12 +409,20 @@ def _distinct(series: pd.Series) -> tuple[np.ndarray, pd.Series, list[Hashable]]
     first: list[int] = []
     codes = np.empty(len(series), dtype=np.int64)
     for row, value in enumerate(series):
-        key = (type(value), repr(value))
+        key = (type(value), _written(value))
         if key not in known:
             known[key] = len(known)
             first.append(row)
         codes[row] = known[key]
     return codes, series.iloc[first].reset_index(drop=True), list(known)
+
+
+def _written(value: Any) -> Hashable:
+    """Return a value's own text; of a number with more digits than Python writes the number itself."""
+    try:
+        return repr(value)
+    except ValueError:
+        return value  # type: ignore[no-any-return]
 
 
 def _texts(series: pd.Series) -> pa.Array | None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,13 @@ class TestCopy:
         assert len(copy) == len(df)
         assert dict(back.dtypes) == dict(df.dtypes)
         assert comparable(back) == comparable(df)
+
+    def test_numbers_that_python_writes_as_no_text_are_kept_as_in_memory(self):
+        """Their repr raises: one cell had refused the whole table, by the number of its part."""
+        cells = [10**5_000, 1, Fraction(10**5_000, 3), 10**5_000 + 1, 10**5_000, "1"]
+        with spooled(FrameParts(pd.DataFrame({"a": pd.Series(cells, dtype=object)}), 4), Schema()) as copy:
+            assert pd.concat(list(copy.frames()))["a"].tolist() == cells
+            assert len(copy.column("a").values) == 5
 
     def test_a_few_values_take_a_byte_a_cell(self, place):
         rows = 10_000
