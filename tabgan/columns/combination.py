@@ -62,7 +62,7 @@ def stand_in(column: Column) -> object:
     bounds = column.domain().bounds
     if bounds is not None:
         return bounds[0]
-    if pd.api.types.is_bool_dtype(dtype):
+    if pd.api.types.is_bool_dtype(dtype) and not has_range(column):
         return False
     return 0 if has_range(column) or pd.api.types.is_numeric_dtype(dtype) else "unknown"
 

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabgan.columns.combination import Combination
+from tabgan.columns import Boolean, Numeric
+from tabgan.columns.combination import Combination, stand_in
 
 LISTED = ('["BY", "Ulm"]', '["BY", "Bonn"]', '["BY", {}]', '["NW", {}]')
 
@@ -85,3 +86,10 @@ def test_rows_of_nothing_show_labels_once_all_was_looked_for():
 
 def test_no_public_word_is_a_combination():
     assert column(categories=None, levels=()).public_words == ()
+
+
+def test_a_boolean_that_is_declared_as_a_number_has_a_number_for_values_that_were_not_released():
+    """A combination of it has numbers; a boolean among them had no decimals, and stopped a fit that was charged."""
+    found = [stand_in(Numeric(name="a", dtype=dtype, nullable=None)) for dtype in ("bool", "int8")]
+    assert [(value, type(value)) for value in found] == [(0, int)] * 2
+    assert stand_in(Boolean(name="a", dtype="bool")) is False
