@@ -24,9 +24,9 @@ from pydantic import (
 )
 
 from tabgan._util import html
-from tabgan._util.schema_errors import joined, line_of, name_of
+from tabgan._util.schema_errors import joined, line_of, name_of, with_lines
 from tabgan._util.validate import nearest
-from tabgan._util.yaml import dump, parse
+from tabgan._util.yaml import dump, parse_with_lines
 from tabgan.columns import (
     KINDS,
     AnyColumn,
@@ -274,6 +274,7 @@ class Schema(BaseModel):
                 if all(side in described or rule.is_constant(side) for side in rule.sides.values()):
                     rule.check(described, where)
                     rule.check_domain(described, where)
+                    rule.check_room(described, where, self.n_rows or 0)
         except ConfigError as error:
             raise ValueError(str(error)) from None
         return self
@@ -462,12 +463,15 @@ class Schema(BaseModel):
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "not UTF-8"
             raise SchemaError(f"schema: cannot read {str(source)!r}: {reason}.") from None
-        data, problems = parse(text, {})
+        data, problems, lines = parse_with_lines(text, {})
         if problems:
             raise SchemaError("\n".join(f"schema: {problem}" for problem in problems))
         if isinstance(source, str) and isinstance(data, str):
             raise SchemaError("schema: expected YAML, got one line of text. Read a file by its pathlib.Path.")
-        return cls.from_dict(data or {})
+        try:
+            return cls.from_dict(data or {})
+        except SchemaError as error:
+            raise SchemaError(with_lines(str(error), lines)) from None
 
     @classmethod
     def from_sdv(cls, metadata: Mapping[str, object] | str | Path, *, table: str | None = None) -> Schema:

@@ -559,3 +559,50 @@ class TestTargets:
             Schema(**given)
         with pytest.raises(SchemaError, match=message):
             Schema.from_dict({"columns": {}, **given})
+
+
+class TestLinesOfAFile:
+    TEXT = """\
+n_rows: 5000
+columns:
+  month: {kind: numeric, bounds: [1, 12], decimals: 0, nullable: false}
+  day: {kind: numeric, bounds: [1, 31], decimals: 0, nullable: false}
+  paid: {kind: numeric, bounds: [0, 10]}
+rules:
+- {low: month, high: 12}
+"""
+
+    @pytest.mark.parametrize(
+        ("old", "new", "said"),
+        [
+            ("bounds: [1, 12]", "bounds: [12, 1]", "schema: line 3: Column 'month': bounds: expected two"),
+            (
+                "kind: numeric, bounds: [0",
+                "kind: number, bounds: [0",
+                "schema: line 5: Column 'paid': kind: expected",
+            ),
+            ("high: 12", "high: 0", "schema: line 7: rules[0]: 'month' is at least 1 and 0 at most 0"),
+            (
+                "{low: month, high: 12}",
+                "{column: paid, equals: day / 0}",
+                "line 7: rules[0].equals: 'day / 0' divides by 0",
+            ),
+            (
+                "{low: month, high: 12}",
+                "{unique: [month, day]}",
+                "line 7: rules[0]: its columns have 372 different values",
+            ),
+            ("5000", "many", "schema: line 1: n_rows: expected"),
+        ],
+    )
+    def test_errors_name_the_line(self, old, new, said):
+        assert old in self.TEXT
+        with pytest.raises(SchemaError) as caught:
+            Schema.from_yaml(self.TEXT.replace(old, new))
+        assert said in str(caught.value)
+
+    def test_room_is_not_known_where_cells_may_be_missing(self):
+        text = self.TEXT.replace("{low: month, high: 12}", "{unique: [month, day]}").replace(
+            ", nullable: false", "", 1
+        )
+        assert len(Schema.from_yaml(text).rules) == 1

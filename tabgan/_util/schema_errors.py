@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -10,6 +11,10 @@ from tabgan._util.validate import nearest
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
+
+
+#: The column that an error is about, and the key.
+_COLUMN = re.compile("Column '(.*?)': (?:([a-z_]+): )?")
 
 
 def name_of(column: object) -> str:
@@ -50,6 +55,26 @@ def line_of(
     elif keys and keys[0] == "categories" and len(keys) == 3:
         keys, message = keys[:2], "expected text, a number, true or false. A missing value is no category."
     return f"{where}: {'.'.join(keys) + ': ' if keys else ''}{message}"
+
+
+def with_lines(message: str, lines: Mapping[str, int]) -> str:
+    """Return a schema's errors with the line of a file that each is about, where that is known.
+
+    Args:
+        message: Errors, one a line.
+        lines: The line of each key path, such as ``rules[0].low`` and ``columns.age.bounds``.
+    """
+    return "\n".join(_with_line(text, lines) for text in message.splitlines())
+
+
+def _with_line(text: str, lines: Mapping[str, int]) -> str:
+    place = text.removeprefix("schema: ")
+    column = _COLUMN.match(place)
+    path = f"columns.{column[1]}.{column[2]}" if column else place.partition(": ")[0]
+    while path and path not in lines:
+        path = path[: max(path.rfind("."), path.rfind("["), 0)]
+    known = path and path != "columns"
+    return f"schema: line {lines[path]}: {place}" if known else text
 
 
 def _rule(finding: ErrorDetails) -> str:

@@ -323,6 +323,10 @@ def _node(tree: ast.expr, names: dict[str, None], depth: int) -> _Node:
             return _node(operand, names, depth + 1)
         case ast.BinOp(op=op, left=left, right=right) if type(op) in _SIGNS:
             sides = _node(left, names, depth + 1), _node(right, names, depth + 1)
+            if isinstance(op, ast.Div) and sides[1].interval({}) == (0.0, 0.0):
+                raise ConfigError(
+                    f"{ast.unparse(tree)!r} divides by 0, so no row has a value. Divide by another."
+                )
             return _Operation(_SIGNS[type(op)], *sides)
         case ast.Call(func=ast.Name(id=function), args=[of], keywords=[]) if function in PARTS:
             return _Part(function, _node(of, names, depth + 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -118,6 +119,29 @@ class Unique(Rule):
                     f"{where}.unique[{j}]: column {name!r} is {described[name].kind}, whose cells are made once a row "
                     "is drawn, so that nothing keeps them apart. Leave it out of the rule, or declare it as unique."
                 )
+
+    def check_room(self, described: Mapping[str, Column], where: str, n_rows: int) -> None:
+        room = self._room(described)
+        if n_rows > room:
+            raise ConfigError(
+                f"{where}: its columns have {room:,.0f} different values together, and n_rows is {n_rows:,}. Add a "
+                "column, or drop the rule."
+            )
+
+    def _room(self, described: Mapping[str, Column]) -> float:
+        """Return the number of the columns' values, infinite where a domain is open or cells may be missing."""
+        found = 1.0
+        for name in self.unique:
+            domain = described[name].domain()
+            if domain.may_miss or domain.holds is not None or described[name].is_made_up:
+                return math.inf
+            if domain.keys is not None:
+                found *= len(domain.keys)
+            elif domain.bounds is not None and domain.step:
+                found *= math.floor((domain.bounds[1] - domain.bounds[0]) / domain.step + 1e-9) + 1
+            else:
+                return math.inf
+        return found
 
     def keeps(
         self, table: pd.DataFrame, described: Mapping[str, Column], known: Sequence[pd.DataFrame] = ()

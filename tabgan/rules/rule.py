@@ -99,6 +99,19 @@ class Rule(ABC):
         """
         del described, where
 
+    def check_room(self, described: Mapping[str, Column], where: str, n_rows: int) -> None:
+        """Raise if fewer rows than that can keep the rule together.
+
+        Args:
+            described: Columns by name.
+            where: Name of the place in errors.
+            n_rows: Declared number of rows, 0 if it is open.
+
+        Raises:
+            ConfigError: naming the rule's place.
+        """
+        del described, where, n_rows
+
     @abstractmethod
     def keeps(
         self, table: pd.DataFrame, described: Mapping[str, Column], known: Sequence[pd.DataFrame] = ()
