@@ -34,7 +34,7 @@ from tabgan.cli.parts import (
 
 if TYPE_CHECKING:
     from tabgan.jobs.config import Job
-    from tabgan.jobs.executors import Outcome, Watcher
+    from tabgan.jobs.executors import JobOutcome, Watcher
 
 jobs_app = typer.Typer(help="Work on files of jobs, which `tabgan run` runs.", no_args_is_help=True)
 
@@ -175,7 +175,7 @@ def _watcher(
         yield Watchers(shown, *logs)
 
 
-def _write_run(folder: Path, summary: dict[str, Any], outcomes: list[Outcome]) -> None:
+def _write_run(folder: Path, summary: dict[str, Any], outcomes: list[JobOutcome]) -> None:
     """Write the page and the outcomes of a batch."""
     from tabgan.jobs.index import index_page
 

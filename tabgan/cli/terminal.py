@@ -20,7 +20,7 @@ from tabgan.audit.outcome import AuditResult
 from tabgan.evaluation.catalog import GROUPS
 from tabgan.evaluation.gate import Decision
 from tabgan.jobs.config import Job
-from tabgan.jobs.executors import JobFailure, Outcome, Watcher, refused
+from tabgan.jobs.executors import JobFailure, JobOutcome, Watcher, refused
 from tabgan.jobs.forecast import JobPlan, plans_of
 from tabgan.jobs.record import FinishedJob
 from tabgan.jobs.run import JobResult, finished_before
@@ -60,7 +60,7 @@ class PlainWatcher(Watcher):
             seconds = time.perf_counter() - self._start if self._start else 0.0
             self._print(f"{stage} ({seconds:.0f} s)")
 
-    def finished(self, outcome: Outcome) -> None:
+    def finished(self, outcome: JobOutcome) -> None:
         if isinstance(outcome, FinishedJob):
             self._job = outcome.name
             self._print("done before")
@@ -88,7 +88,7 @@ class BatchWatcher(Watcher):
     def started(self, job: Job) -> None:
         self._begun[job.name] = time.perf_counter()
 
-    def finished(self, outcome: Outcome) -> None:
+    def finished(self, outcome: JobOutcome) -> None:
         self._n_ended += 1
         state = state_of(outcome).plain
         seconds = ""
@@ -121,7 +121,7 @@ class BarWatcher(Watcher):
     def progress(self, stage: str, done: int, total: int) -> None:
         self._bars(f"{self._job}: {stage}" if self._job else stage, done, total)
 
-    def finished(self, outcome: Outcome) -> None:
+    def finished(self, outcome: JobOutcome) -> None:
         self._bars.end()
 
 
@@ -196,7 +196,7 @@ def _promise_of(job: Job) -> str:
     return at_most(job.epsilon or 0.0) + ("" if extra is None else f" + {at_most(extra)}")
 
 
-def show_outcomes(console: Console, outcomes: Sequence[Outcome]) -> None:
+def show_outcomes(console: Console, outcomes: Sequence[JobOutcome]) -> None:
     """Print every job's summary, and a table of all if there are several."""
     for outcome in outcomes:
         console.print()
@@ -357,7 +357,7 @@ def _fits(summary: LedgerSummary) -> Table:
 OVERVIEW = ("valid", "shapes", "trends", "TSTR")
 
 
-def _overview(outcomes: Sequence[Outcome]) -> Table:
+def _overview(outcomes: Sequence[JobOutcome]) -> Table:
     """Return a table with one line per job: state, promise, quality. It fits into 80 characters."""
     told = (label for o in outcomes if not isinstance(o, JobFailure) for label, _ in o.headline)
     labels = list(dict.fromkeys(label for label in told if label in OVERVIEW))
@@ -384,7 +384,7 @@ def _overview(outcomes: Sequence[Outcome]) -> Table:
     return table
 
 
-def state_of(outcome: Outcome) -> Text:
+def state_of(outcome: JobOutcome) -> Text:
     """Return the state of a job that has ended, in a word or two."""
     if isinstance(outcome, JobFailure):
         return Text("failed", style="red")

@@ -24,7 +24,7 @@ from tabgan.columns.kind import Column
 from tabgan.columns.lattice import has_range
 
 #: Positions of the columns whose values a coarser combination keeps.
-Level = tuple[int, ...]
+KeptPositions = tuple[int, ...]
 
 #: A gap in place of a value, which no cell can be.
 GAP: dict[str, object] = {}
@@ -42,7 +42,7 @@ def written(values: Iterable[object]) -> str:
     return json.dumps(plain, ensure_ascii=False)
 
 
-def coarsened(row: Sequence[object], level: Level) -> str:
+def coarsened(row: Sequence[object], level: KeptPositions) -> str:
     """Return the text of a combination without the values that a level leaves out."""
     return written(value if j in level else GAP for j, value in enumerate(row))
 
@@ -68,7 +68,7 @@ def stand_in(column: Column) -> object:
 
 
 @lru_cache(maxsize=64)
-def _choices(listed: tuple[str, ...], levels: tuple[Level, ...]) -> dict[str, tuple[str, ...]]:
+def _choices(listed: tuple[str, ...], levels: tuple[KeptPositions, ...]) -> dict[str, tuple[str, ...]]:
     """Return, by coarser combination, the whole ones with the same values."""
     found: dict[str, list[str]] = {}
     for text in listed:
@@ -129,7 +129,7 @@ class Combination(Categorical):
     kind: Literal["combination"] = "combination"  # type: ignore[assignment]
     domains: tuple[tuple[object, ...] | None, ...]
     labelled: tuple[bool, ...]
-    levels: tuple[Level, ...] = ()
+    levels: tuple[KeptPositions, ...] = ()
     stand_ins: tuple[object, ...] = ()
     unreleased: Literal["redistribute"] = "redistribute"
 
@@ -158,7 +158,7 @@ class Combination(Categorical):
             known[text] = next((each for each in coarse if each in listed), last)
         return [known.get(cell, cell) if isinstance(cell, str) else cell for cell in cells]
 
-    def _can_show(self, level: Level) -> bool:
+    def _can_show(self, level: KeptPositions) -> bool:
         return all(self.labelled[j] for j in range(len(self.labelled)) if j not in level)
 
     def coarser(self) -> Self | None:
@@ -180,7 +180,7 @@ class Combination(Categorical):
         texts = [written([*gaps[:j], value, *gaps[j + 1 :]]) for value in domain or ()]
         return self.with_(categories=tuple(dict.fromkeys((*self.listed, *texts))))
 
-    def _planned(self) -> tuple[Level, ...]:
+    def _planned(self) -> tuple[KeptPositions, ...]:
         """Return the levels to look for: columns of few values are kept the longest, as far as that is known.
 
         Their values are counted in whole combinations; of columns with as many, the first named ones are kept.

@@ -50,11 +50,11 @@ _COORDINATES = ("latitude", "longitude")
 
 _FIELD = re.compile(r"\{(?::0(\d+)d)?\}")
 
-Described = Mapping[str, Any]
+SdvColumn = Mapping[str, object]
 Read = tuple[dict[str, Any], list[str]]
 
 
-def column_of_sdtype(described: Described) -> tuple[dict[str, object] | None, list[str]]:
+def column_of_sdtype(described: SdvColumn) -> tuple[dict[str, object] | None, list[str]]:
     """Return the keys of a column that SDV describes, ``None`` for one that is left open, and what is lost.
 
     Args:
@@ -71,7 +71,7 @@ def column_of_sdtype(described: Described) -> tuple[dict[str, object] | None, li
         if sdtype in _COORDINATES:
             return {"kind": "numeric"}, []
         return None, [f"sdtype {sdtype} with pii: false. The column is left open: a fit finds its kind."]
-    provider = _OTHER_NAMES.get(sdtype, sdtype)
+    provider = _OTHER_NAMES.get(str(sdtype), sdtype)
     if provider in PROVIDERS:
         lost = [] if provider == sdtype else [f"sdtype {sdtype}. Its cells become made-up {provider}."]
         return {"kind": "pii", "provider": provider}, lost
@@ -83,7 +83,7 @@ def column_of_sdtype(described: Described) -> tuple[dict[str, object] | None, li
     return {"kind": "text", "placeholder": f"({sdtype})"}, lost
 
 
-def _numeric(described: Described) -> Read:
+def _numeric(described: SdvColumn) -> Read:
     low, high, decimals = (described.get(key) for key in ("range_min", "range_max", "decimal_places"))
     found: dict[str, Any] = {"kind": "numeric"}
     lost = []
@@ -100,7 +100,7 @@ def _numeric(described: Described) -> Read:
     return found, lost
 
 
-def _categorical(described: Described) -> Read:
+def _categorical(described: SdvColumn) -> Read:
     values = described.get("range_values") or described.get("order")
     is_ordered = described["sdtype"] == "ordinal" or "order" in described or "order_by" in described
     if not isinstance(values, list):
@@ -109,12 +109,12 @@ def _categorical(described: Described) -> Read:
     return {"kind": "categorical", "categories": values, "ordered": is_ordered}, []
 
 
-def _boolean(described: Described) -> Read:
+def _boolean(described: SdvColumn) -> Read:
     del described
     return {"kind": "boolean"}, []
 
 
-def _datetime(described: Described) -> Read:
+def _datetime(described: SdvColumn) -> Read:
     form, low, high = (described.get(key) for key in ("datetime_format", "range_min", "range_max"))
     found: dict[str, Any] = {"kind": "datetime"}
     lost = []
@@ -140,7 +140,7 @@ def _moment(text: object, form: object) -> str | None:
     return read.isoformat()
 
 
-def _identifier(described: Described) -> Read:
+def _identifier(described: SdvColumn) -> Read:
     regex = described.get("regex_format")
     if regex is None:
         return {"kind": "identifier"}, []
@@ -156,7 +156,7 @@ def _identifier(described: Described) -> Read:
     ]
 
 
-_READERS: dict[str, Callable[[Described], Read]] = {
+_READERS: dict[str, Callable[[SdvColumn], Read]] = {
     "numerical": _numeric,
     "categorical": _categorical,
     "ordinal": _categorical,
@@ -296,7 +296,7 @@ def table_of_metadata(
     return columns, geo, lost
 
 
-def _keys(described: Described) -> set[str]:
+def _keys(described: SdvColumn) -> set[str]:
     """Return the columns that are keys by themselves."""
     listed = [described.get("primary_key"), *_items(described.get("alternate_keys"))]
     single = [each[0] if isinstance(each, list) and len(each) == 1 else each for each in listed]

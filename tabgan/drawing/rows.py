@@ -18,7 +18,7 @@ from tabgan.columns.filling import Filling
 from tabgan.drawing.kept import Kept, Memory, of_modelled, test_of
 from tabgan.errors import DataError
 from tabgan.fitting.modelfile import Fitted
-from tabgan.model.sampling import BATCH_SIZE, Chances, CodeSampler
+from tabgan.model.sampling import BATCH_SIZE, CodeChances, CodeSampler
 from tabgan.table.conditions import Condition, coded, conditions_of
 
 logger = logging.getLogger(__name__)
@@ -111,13 +111,13 @@ class RowSource(TableSource):
 
     Attributes:
         fitted: The model; its encoder decodes to cells that meet the conditions.
-        fixed: Chances that rows meet the conditions, by position.
+        fixed: CodeChances that rows meet the conditions, by position.
         constants: Values that whole columns have.
         keeps: The test that shown rows pass; ``None`` keeps all.
     """
 
     fitted: Fitted
-    fixed: Mapping[int, Chances]
+    fixed: Mapping[int, CodeChances]
     constants: Mapping[str, object]
     keeps: Test | None = None
 

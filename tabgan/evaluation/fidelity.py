@@ -41,7 +41,7 @@ _MAX_CATEGORIES = 1_000
 
 
 @dataclass(frozen=True)
-class Cells:
+class CellTables:
     """Three tables as cells, with equally many holdout and synthetic rows.
 
     Attributes:
@@ -59,19 +59,19 @@ class Cells:
         return value, reference
 
 
-def equal_cells(tables: Tables, streams: RandomStreams) -> Cells:
+def equal_cells(tables: Tables, streams: RandomStreams) -> CellTables:
     """Return the tables as cells, sampled if they are large."""
     codes, sizes = to_cells(tables)
-    return Cells(equal_rows(codes, MAX_TVD_ROWS, streams.numpy("evaluation.tvd")), sizes)
+    return CellTables(equal_rows(codes, MAX_TVD_ROWS, streams.numpy("evaluation.tvd")), sizes)
 
 
-def column_distances(tables: Tables, cells: Cells) -> dict[str, tuple[float, float]]:
+def column_distances(tables: Tables, cells: CellTables) -> dict[str, tuple[float, float]]:
     """Return, by modelled column, the distance of the synthetic and of the holdout rows."""
     return {column.name: cells.distances([j]) for j, column in enumerate(tables.modelled)}
 
 
 def tvd_metrics(
-    cells: Cells, single: dict[str, tuple[float, float]], streams: RandomStreams
+    cells: CellTables, single: dict[str, tuple[float, float]], streams: RandomStreams
 ) -> tuple[Metric, ...]:
     """Return ``tvd1``, ``tvd2`` and ``tvd3``; ``single`` is the result of :func:`column_distances`."""
     rng = streams.numpy("evaluation.tuples")

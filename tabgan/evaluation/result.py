@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tabgan._util.validate import nearest
-from tabgan.evaluation.catalog import Direction, Format, Group, figures
+from tabgan.evaluation.catalog import Direction, FigureFormat, Group, figures
 
 #: Stand-in for a value that was neither declared nor released.
 OUTSIDE = "not in the released domain"
@@ -72,7 +72,7 @@ class Metric:
     group: Group
     value: float | None
     direction: Direction
-    format: Format
+    format: FigureFormat
     meaning: str
     good: str
     interval: Interval | None = None
@@ -102,7 +102,7 @@ class Metric:
         return format_figure(self.value, self.format)
 
 
-def format_figure(value: float, format: Format) -> str:
+def format_figure(value: float, format: FigureFormat) -> str:
     """Return a figure as readable text: percent with one decimal, or three decimals."""
     return f"{100 * value:.1f}%" if format == "percent" else f"{value:.3f}"
 

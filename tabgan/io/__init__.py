@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tabgan.io.remote import is_url
     from tabgan.io.sinks import check_inner, check_writable, staged_folder, write_table, write_text
     from tabgan.io.sources import (
-        Format,
+        TableFormat,
         check_dtype,
         check_readable,
         column_names,
@@ -39,7 +39,7 @@ __all__ = [
     "DataSource",
     "Dialect",
     "FileFormat",
-    "Format",
+    "TableFormat",
     "answer_as",
     "as_frame",
     "called",

@@ -39,10 +39,10 @@ from tabgan.io.remote import AnyPath
 from tabgan.schema import Schema
 from tabgan.table.labels import LABEL, labelled, of_json, of_side_file
 
-Format = Literal["csv", "parquet"]
+TableFormat = Literal["csv", "parquet"]
 
 #: Format by suffix. pandas decompresses by the last suffix.
-_SUFFIXES: dict[str, Format] = {
+_SUFFIXES: dict[str, TableFormat] = {
     ".csv": "csv",
     ".csv.gz": "csv",
     ".csv.bz2": "csv",
@@ -68,7 +68,7 @@ _IS_EXACT = tuple(int(part) for part in pd.__version__.split(".")[:2]) >= (3, 1)
 ARCHIVE_ERRORS = (EOFError, zlib.error, lzma.LZMAError)
 
 
-def format_of(path: Path, where: str = "source") -> Format:
+def format_of(path: Path, where: str = "source") -> TableFormat:
     """Return the format of a file's suffix.
 
     Raises:
@@ -101,7 +101,7 @@ def format_by_suffix(name: str) -> str | None:
     return next((known[suffix] for suffix in known if name.lower().endswith(suffix)), None)
 
 
-def is_csv(path: Path, format: Format | None = None) -> bool:
+def is_csv(path: Path, format: TableFormat | None = None) -> bool:
     """Return true if a table is read from a CSV, which has no dtypes."""
     return (format or format_of(path)) == "csv"
 
@@ -146,7 +146,7 @@ def package_table(package: str, table: str, where: str = "source") -> Path:
 def read_table(
     path: Path | str,
     *,
-    format: Format | None = None,
+    format: TableFormat | None = None,
     na_values: Sequence[str] | None = None,
     dtypes: Mapping[str, str] | None = None,
     as_text: bool = False,
@@ -177,7 +177,7 @@ def read_table(
             not fit their dtype.
     """
     path = check_readable(Path(path))
-    kind = format_of(path) if format is None else one_of("format", format, get_args(Format))
+    kind = format_of(path) if format is None else one_of("format", format, get_args(TableFormat))
     dialect = Dialect.of(separator, decimal, encoding, na_values)
     wanted = {name: check_dtype(dtype, f"dtypes.{name}") for name, dtype in (dtypes or {}).items()}
     with readable(path, kind, encoding):
@@ -242,7 +242,7 @@ def with_dtypes(df: pd.DataFrame, dtypes: Mapping[str, str]) -> pd.DataFrame:
 
 def column_names(
     path: Path | str,
-    format: Format | None = None,
+    format: TableFormat | None = None,
     *,
     separator: str | None = None,
     encoding: str | None = None,

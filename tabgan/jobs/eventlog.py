@@ -11,7 +11,7 @@ from typing import Any
 
 from tabgan._util.version import __version__
 from tabgan.jobs.config import Job
-from tabgan.jobs.executors import JobFailure, Outcome, Watcher, exit_code, refused
+from tabgan.jobs.executors import JobFailure, JobOutcome, Watcher, exit_code, refused
 from tabgan.jobs.record import FinishedJob
 from tabgan.jobs.run import JobResult
 
@@ -30,7 +30,7 @@ class Watchers(Watcher):
         for each in self._all:
             each.progress(stage, done, total)
 
-    def finished(self, outcome: Outcome) -> None:
+    def finished(self, outcome: JobOutcome) -> None:
         for each in self._all:
             each.finished(outcome)
 
@@ -59,7 +59,7 @@ class EventLog(Watcher):
             self._stages.add(stage)
             self._write("stage", self._job, stage=stage)
 
-    def finished(self, outcome: Outcome) -> None:
+    def finished(self, outcome: JobOutcome) -> None:
         begun = self._begun.get(outcome.name)
         seconds = {} if begun is None else {"seconds": round(time.monotonic() - begun, 1)}
         self._write("finished", outcome.name, **plain(outcome), **seconds)
@@ -70,7 +70,7 @@ class EventLog(Watcher):
             file.write(line + "\n")
 
 
-def plain(outcome: Outcome) -> dict[str, object]:
+def plain(outcome: JobOutcome) -> dict[str, object]:
     """Return the state of a job that has ended, with its promise or its error, as plain data."""
     if isinstance(outcome, JobFailure):
         return {"state": "failed", "error": outcome.message}
@@ -87,7 +87,7 @@ def plain(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def summary_of(jobs: Sequence[Job], outcomes: Sequence[Outcome], file: Path) -> dict[str, object]:
+def summary_of(jobs: Sequence[Job], outcomes: Sequence[JobOutcome], file: Path) -> dict[str, object]:
     """Return what is known of a batch when it has ended, as plain data.
 
     Args:
@@ -110,7 +110,7 @@ def summary_of(jobs: Sequence[Job], outcomes: Sequence[Outcome], file: Path) -> 
     }
 
 
-def _files(outcome: Outcome) -> list[str]:
+def _files(outcome: JobOutcome) -> list[str]:
     return [str(path) for path in outcome.files] if isinstance(outcome, JobResult | FinishedJob) else []
 
 

@@ -39,7 +39,7 @@ class JobFailure:
     trace: str = ""
 
 
-Outcome = JobResult | FinishedJob | JobFailure
+JobOutcome = JobResult | FinishedJob | JobFailure
 
 #: The exit code of a release that a gate refuses; scripts can tell it from that of a failed job.
 GATE_REFUSES = 3
@@ -60,7 +60,7 @@ class Watcher:
     def progress(self, stage: str, done: int, total: int) -> None:
         """Take note of the current job's progress, where one runs after the other."""
 
-    def finished(self, outcome: Outcome) -> None:
+    def finished(self, outcome: JobOutcome) -> None:
         """Take note of a job's outcome."""
 
 
@@ -74,10 +74,10 @@ class LocalExecutor:
     def __init__(self, again: bool = False) -> None:
         self._again = again
 
-    def run(self, jobs: Sequence[Job], watcher: Watcher | None = None) -> list[Outcome]:
+    def run(self, jobs: Sequence[Job], watcher: Watcher | None = None) -> list[JobOutcome]:
         """Run every job, each after those that it needs, and return the outcome of each."""
         watcher = watcher or Watcher()
-        outcomes: dict[str, Outcome] = {}
+        outcomes: dict[str, JobOutcome] = {}
         for job in jobs:
             outcome = known(job, outcomes, self._again)
             if outcome is None:
@@ -101,15 +101,15 @@ class ProcessExecutor:
         self._own = threading.local()
         self._pools: list[ProcessPoolExecutor] = []
 
-    def run(self, jobs: Sequence[Job], watcher: Watcher | None = None) -> list[Outcome]:
+    def run(self, jobs: Sequence[Job], watcher: Watcher | None = None) -> list[JobOutcome]:
         """Run every job, each after those that it needs, and return the outcome of each, in their order.
 
         An interrupt is passed on to the processes, which end as on their own.
         """
         watcher = watcher or Watcher()
-        outcomes: dict[str, Outcome] = {}
+        outcomes: dict[str, JobOutcome] = {}
         waiting = list(jobs)
-        running: dict[Future[Outcome], Job] = {}
+        running: dict[Future[JobOutcome], Job] = {}
         n_threads = max((os.cpu_count() or 1) // self._workers, 1)
         try:
             with threads_each(n_threads), without_main(), ThreadPoolExecutor(self._workers) as threads:
@@ -137,7 +137,7 @@ class ProcessExecutor:
                 pool.shutdown(wait=False, cancel_futures=True)
         return [outcomes[job.name] for job in jobs]
 
-    def _in_process(self, job: Job) -> Outcome:
+    def _in_process(self, job: Job) -> JobOutcome:
         """Run a job in the process of this thread, which is replaced if it ends."""
         if not hasattr(self._own, "pool"):
             self._own.pool = ProcessPoolExecutor(
@@ -149,7 +149,7 @@ class ProcessExecutor:
             )
             self._pools.append(self._own.pool)
         try:
-            outcome: Outcome = self._own.pool.submit(_outcome_there, job).result()
+            outcome: JobOutcome = self._own.pool.submit(_outcome_there, job).result()
         except BrokenProcessPool:
             del self._own.pool
             return JobFailure(
@@ -173,13 +173,13 @@ def _begin(parent: int) -> None:
     log_to_stderr("%(processName)s: ")
 
 
-def _outcome_there(job: Job) -> Outcome:
+def _outcome_there(job: Job) -> JobOutcome:
     """Return the outcome of a job that is run in a process of its own, which has its name meanwhile."""
     multiprocessing.current_process().name = job.name
     return outcome_of(job)
 
 
-def known(job: Job, outcomes: Mapping[str, Outcome], again: bool) -> Outcome | None:
+def known(job: Job, outcomes: Mapping[str, JobOutcome], again: bool) -> JobOutcome | None:
     """Return the outcome of a job that is not run: it is done, or one that it needs did not succeed."""
     for need in job.needs:
         if need in outcomes and exit_code([outcomes[need]]):
@@ -187,7 +187,7 @@ def known(job: Job, outcomes: Mapping[str, Outcome], again: bool) -> Outcome | N
     return None if again else finished_before(job)
 
 
-def outcome_of(job: Job, progress: Progress | None = None) -> Outcome:
+def outcome_of(job: Job, progress: Progress | None = None) -> JobOutcome:
     """Return the outcome of a job that is run."""
     try:
         return run_job(job, progress=progress)
@@ -199,14 +199,14 @@ def outcome_of(job: Job, progress: Progress | None = None) -> Outcome:
         return JobFailure(job.name, describe_error(error), trace_of(error))
 
 
-def exit_code(outcomes: Sequence[Outcome]) -> int:
+def exit_code(outcomes: Sequence[JobOutcome]) -> int:
     """Return 0 if every job succeeded, 1 if one failed, and 3 if a gate refused a release."""
     if any(refused(outcome) for outcome in outcomes):
         return GATE_REFUSES
     return int(any(isinstance(outcome, JobFailure) for outcome in outcomes))
 
 
-def refused(outcome: Outcome) -> bool:
+def refused(outcome: JobOutcome) -> bool:
     """Return true if a gate refused the job's release."""
     if isinstance(outcome, JobResult):
         return outcome.decision.outcome == "failed"

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from tabgan._util.printed import at_most
 from tabgan._util.version import __version__
 from tabgan.jobs.eventlog import plain
-from tabgan.jobs.executors import JobFailure, Outcome
+from tabgan.jobs.executors import JobFailure, JobOutcome
 from tabgan.jobs.run import INTERNAL, RELEASE, WITHHELD, JobResult
 
 #: Folders whose files a row links to, in this order, and the most such links.
@@ -41,7 +41,7 @@ class _Row:
     error: str = ""
 
 
-def index_page(outcomes: Sequence[Outcome], path: Path, ended: str) -> str:
+def index_page(outcomes: Sequence[JobOutcome], path: Path, ended: str) -> str:
     """Return the page as HTML. It is INTERNAL: figures on real rows are among its figures.
 
     Args:
@@ -64,7 +64,7 @@ def index_page(outcomes: Sequence[Outcome], path: Path, ended: str) -> str:
     )
 
 
-def _row(outcome: Outcome, folder: Path) -> _Row:
+def _row(outcome: JobOutcome, folder: Path) -> _Row:
     if isinstance(outcome, JobFailure):
         return _Row(outcome.name, "failed", error=outcome.message)
     state = str(plain(outcome)["state"])

@@ -26,7 +26,7 @@ from tabgan._util.ray_cluster import (
 from tabgan.errors import ConfigError, DataError
 from tabgan.fitting.checkpoint import is_in_use
 from tabgan.jobs.config import Job
-from tabgan.jobs.executors import JobFailure, Outcome, Watcher, describe_error, known, outcome_of, trace_of
+from tabgan.jobs.executors import JobFailure, JobOutcome, Watcher, describe_error, known, outcome_of, trace_of
 from tabgan.jobs.record import fingerprint
 from tabgan.jobs.run import finished_before, forget
 
@@ -47,7 +47,7 @@ class RayExecutor:
     def __init__(self, again: bool = False) -> None:
         self._again = again
 
-    def run(self, jobs: Sequence[Job], watcher: Watcher | None = None) -> list[Outcome]:
+    def run(self, jobs: Sequence[Job], watcher: Watcher | None = None) -> list[JobOutcome]:
         """Run every job, each after those that it needs, and return the outcome of each, in their order.
 
         An interrupt is passed on to the jobs, which end as on their own.
@@ -56,7 +56,7 @@ class RayExecutor:
             ConfigError: Ray is not installed, or its cluster cannot be reached.
         """
         watcher = watcher or Watcher()
-        outcomes: dict[str, Outcome] = {}
+        outcomes: dict[str, JobOutcome] = {}
         waiting, running = list(jobs), dict[Any, Job]()
         with connected() as ray, ExitStack() as marks:
             places: dict[Path, SharedPlace] = {}
@@ -169,10 +169,10 @@ def may_run_again(job: Job) -> bool:
     return job.resumes_from is not None or not job.is_private
 
 
-def _outcome(ray: Any, reference: Any, job: Job) -> Outcome:
+def _outcome(ray: Any, reference: Any, job: Job) -> JobOutcome:
     """Return the outcome of a job that has ended."""
     try:
-        outcome: Outcome = taken(ray, reference, f"job {job.name!r}")
+        outcome: JobOutcome = taken(ray, reference, f"job {job.name!r}")
     except Exception as error:
         again = "The same command runs it again"
         if not may_run_again(job):
@@ -182,7 +182,7 @@ def _outcome(ray: Any, reference: Any, job: Job) -> Outcome:
     return outcome
 
 
-def run_there(job: Job, setting: NodeSetting) -> Outcome:
+def run_there(job: Job, setting: NodeSetting) -> JobOutcome:
     """Return the outcome of a job, on a node.
 
     Raises:

@@ -29,7 +29,7 @@ LEAST_SHARE = 1e-8
 
 #: Chances that rows meet a condition, by code: of one code alone, ``(width,)`` chances, or a function of ``(rows,
 #: columns before)`` codes that returns ``(rows, width)``.
-Chances = int | np.ndarray | Callable[[np.ndarray], np.ndarray]
+CodeChances = int | np.ndarray | Callable[[np.ndarray], np.ndarray]
 
 
 #: Codes, and the places within them.
@@ -80,7 +80,7 @@ class CodeSampler:
         self,
         n_rows: int,
         rng: torch.Generator,
-        fixed: Mapping[int, Chances] | None = None,
+        fixed: Mapping[int, CodeChances] | None = None,
         batch_size: int = BATCH_SIZE,
     ) -> Iterator[np.ndarray]:
         """Yield ``(batch, columns)`` int16 codes, exactly ``n_rows`` rows in total; see :meth:`rows`."""
@@ -92,7 +92,7 @@ class CodeSampler:
         self,
         n_rows: int,
         rng: torch.Generator,
-        fixed: Mapping[int, Chances] | None = None,
+        fixed: Mapping[int, CodeChances] | None = None,
         batch_size: int = BATCH_SIZE,
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield ``(batch, columns)`` int16 codes, exactly ``n_rows`` rows in total, and their places within the codes.
@@ -214,7 +214,7 @@ class CodeSampler:
     def _free(self, n_rows: int, rng: torch.Generator) -> Drawn:
         return self._go_on(*self.start(n_rows, rng), 0, rng)
 
-    def _conditional(self, n_rows: int, rng: torch.Generator, fixed: Mapping[int, Chances]) -> Drawn:
+    def _conditional(self, n_rows: int, rng: torch.Generator, fixed: Mapping[int, CodeChances]) -> Drawn:
         least = max(CANDIDATES * n_rows, MIN_CANDIDATES)
         most = max(MOST_CANDIDATES * n_rows, AMPLE)
         stop = max(fixed) + 1
@@ -240,7 +240,7 @@ class CodeSampler:
         self,
         n_rows: int,
         rng: torch.Generator,
-        fixed: Mapping[int, Chances],
+        fixed: Mapping[int, CodeChances],
         masses: Mapping[int, list[torch.Tensor]],
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return codes and places up to the last column with a condition, and the log-weights of new rows.
@@ -311,7 +311,7 @@ class CodeSampler:
 
 
 def _meeting(
-    logits: torch.Tensor, chances: Chances, before: torch.Tensor, rng: torch.Generator
+    logits: torch.Tensor, chances: CodeChances, before: torch.Tensor, rng: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return codes that meet a condition, and logs of the probabilities of meeting it and of codes that may meet it.
 

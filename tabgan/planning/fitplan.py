@@ -17,7 +17,7 @@ from tabgan.planning.page import plan_page
 if TYPE_CHECKING:
     import pandas as pd
 
-Part = Literal["releases", "columns", "curve"]
+PlanPart = Literal["releases", "columns", "curve"]
 
 #: Version of the plain data, and columns that the text names.
 _VERSION, _SHOWN = 1, 5
@@ -87,7 +87,7 @@ class FitPlan:
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         return {"format": "tabgan-plan", "version": _VERSION} | plain
 
-    def to_frame(self, part: Part = "releases") -> pd.DataFrame:
+    def to_frame(self, part: PlanPart = "releases") -> pd.DataFrame:
         """Return a part as a frame: ``"releases"``, ``"columns"`` or ``"curve"``, errors in columns of their own."""
         import pandas as pd
 

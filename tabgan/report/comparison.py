@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tabgan._util.printed import at_most
-from tabgan.evaluation.catalog import ENTRIES, GROUPS, Direction, Format, Group
+from tabgan.evaluation.catalog import ENTRIES, GROUPS, Direction, FigureFormat, Group
 from tabgan.evaluation.gate import Decision
 from tabgan.evaluation.result import Evaluation, Interval, Metric
 from tabgan.report.findings import NEAR_SLACK, expected_of, figure_text
@@ -103,7 +103,7 @@ class Row:
     label: str
     group: Group
     direction: Direction
-    format: Format
+    format: FigureFormat
     meaning: str
     reference: str
     expected: float | None
@@ -265,7 +265,7 @@ def _row(metric: Metric, systems: Sequence[System]) -> Row:
     known = [0.0] if has_risk else [each for each in expected if each is not None]
     goal = known[0] if known and max(known) - min(known) < 1e-9 else None
     low, high = (min(known), max(known)) if known else (None, None)
-    format: Format = "percent" if has_risk else metric.format
+    format: FigureFormat = "percent" if has_risk else metric.format
     reference = figure_text(low, format)
     if high != low and figure_text(high, format) != reference:
         reference = f"{reference} to {figure_text(high, format)}"

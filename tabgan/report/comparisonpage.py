@@ -13,7 +13,7 @@ from markupsafe import Markup
 from tabgan._util.printed import at_least, at_most
 from tabgan._util.version import __version__
 from tabgan.audit.outcome import AuditResult
-from tabgan.evaluation.catalog import GROUPS, Format
+from tabgan.evaluation.catalog import GROUPS, FigureFormat
 from tabgan.evaluation.result import Interval
 from tabgan.report.comparison import MAX_COLUMNS, RULE, Cell, ComparedSystems, Row
 from tabgan.report.findings import figure_text
@@ -105,7 +105,7 @@ def _environment() -> Environment:
     return environment
 
 
-def _interval_text(interval: Interval, format: Format) -> str:
+def _interval_text(interval: Interval, format: FigureFormat) -> str:
     return f"{figure_text(interval.low, format)} to {figure_text(interval.high, format)}"
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tabgan._util.printed import at_least, at_most
-from tabgan.evaluation.catalog import GROUPS, Format, Group, best_of, verdict_of
+from tabgan.evaluation.catalog import GROUPS, FigureFormat, Group, best_of, verdict_of
 from tabgan.evaluation.result import ColumnResult, Evaluation, Metric, format_figure
 from tabgan.privacy.filter import PrivacyStatement
 from tabgan.report.who import LISTED_SHARE, WhoIsMissing, who_is_missing
@@ -103,7 +103,7 @@ def percent(part: float | None) -> str:
     return ">99.9%" if 0.9995 <= part < 1 else f"{100 * part:.1f}%".replace("-", "−")
 
 
-def figure_text(value: float | None, format: Format) -> str:
+def figure_text(value: float | None, format: FigureFormat) -> str:
     """Return a figure as readable text; a dash for none."""
     if value is None or not math.isfinite(value):
         return "–"

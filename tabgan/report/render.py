@@ -18,7 +18,7 @@ from markupsafe import Markup
 from tabgan._util.files import atomic_path
 from tabgan._util.printed import at_least, at_most
 from tabgan.errors import ConfigError
-from tabgan.evaluation.catalog import Format
+from tabgan.evaluation.catalog import FigureFormat
 from tabgan.evaluation.result import Interval, Metric, SubgroupResult
 from tabgan.io import check_writable, write_text
 from tabgan.privacy.events import POISSON_GAUSSIAN, Release
@@ -219,7 +219,7 @@ def _subgroups(data: ReportData) -> list[SubgroupResult]:
     return sorted(data.evaluation.subgroups, key=gap, reverse=True)
 
 
-def _interval_text(interval: Interval | None, format: Format) -> str:
+def _interval_text(interval: Interval | None, format: FigureFormat) -> str:
     if interval is None:
         return "–"
     return f"{figure_text(interval.low, format)} to {figure_text(interval.high, format)}"

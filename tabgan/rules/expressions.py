@@ -28,9 +28,9 @@ QUOTIENT_DECIMALS = 6
 NUMBER, MOMENT, DURATION = Numeric.quantity, Datetime.quantity, Duration.quantity
 
 #: Ends of the values of a part.
-Interval = tuple[float, float]
+ValueRange = tuple[float, float]
 
-_EVERYTHING: Interval = (-math.inf, math.inf)
+_EVERYTHING: ValueRange = (-math.inf, math.inf)
 
 
 def _days(seconds: np.ndarray, unit: str) -> np.ndarray:
@@ -64,7 +64,7 @@ def _date(seconds: np.ndarray) -> np.ndarray:
 
 
 #: Parts of a moment: the function of seconds on the wall clock, and the ends of its values; a date is a moment.
-PARTS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], Interval]] = {
+PARTS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], ValueRange]] = {
     "year": (_year, _EVERYTHING),
     "month": (_month, (1.0, 12.0)),
     "day": (_day, (1.0, 31.0)),
@@ -90,7 +90,7 @@ class _Node(ABC):
         """Return ``(rows,)`` values, NaN where there is none."""
 
     @abstractmethod
-    def interval(self, ends: Mapping[str, Interval]) -> Interval:
+    def interval(self, ends: Mapping[str, ValueRange]) -> ValueRange:
         """Return ends of the values, from those of the columns."""
 
     @abstractmethod
@@ -113,7 +113,7 @@ class _Name(_Node):
     def values(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
         return columns[self.name]
 
-    def interval(self, ends: Mapping[str, Interval]) -> Interval:
+    def interval(self, ends: Mapping[str, ValueRange]) -> ValueRange:
         return ends.get(self.name, _EVERYTHING)
 
     def decimals(self, decimals: Mapping[str, int | None]) -> int | None:
@@ -131,7 +131,7 @@ class _Number(_Node):
         n_rows = len(next(iter(columns.values())))
         return np.full(n_rows, self.number)
 
-    def interval(self, ends: Mapping[str, Interval]) -> Interval:
+    def interval(self, ends: Mapping[str, ValueRange]) -> ValueRange:
         return self.number, self.number
 
     def decimals(self, decimals: Mapping[str, int | None]) -> int | None:
@@ -154,7 +154,7 @@ class _Operation(_Node):
     def values(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
         return _computed(self.sign, self.left.values(columns), self.right.values(columns))
 
-    def interval(self, ends: Mapping[str, Interval]) -> Interval:
+    def interval(self, ends: Mapping[str, ValueRange]) -> ValueRange:
         left, right = self.left.interval(ends), self.right.interval(ends)
         if self.sign == "/" and right[0] <= 0 <= right[1]:
             return _EVERYTHING
@@ -191,7 +191,7 @@ class _Part(_Node):
         found = PARTS[self.function][0](np.where(present, moments, 0.0))
         return np.where(present, found.astype(np.float64), np.nan)
 
-    def interval(self, ends: Mapping[str, Interval]) -> Interval:
+    def interval(self, ends: Mapping[str, ValueRange]) -> ValueRange:
         of = self.of.interval(ends)
         if self.function not in ("year", "date") or not np.isfinite(of).all():
             return PARTS[self.function][1]
@@ -283,7 +283,7 @@ class Expression:
         """Return ``(rows,)`` values, NaN where a column is missing, or a quotient has no value."""
         return self.root.values(columns)
 
-    def interval(self, ends: Mapping[str, Interval]) -> Interval:
+    def interval(self, ends: Mapping[str, ValueRange]) -> ValueRange:
         """Return ends of the values, infinite where they are not known, from those of the columns."""
         return self.root.interval(ends)
 

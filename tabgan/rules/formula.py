@@ -15,7 +15,7 @@ from tabgan._util.validate import nearest
 from tabgan.columns import Column
 from tabgan.columns.lattice import has_range
 from tabgan.errors import ConfigError
-from tabgan.rules.expressions import Expression, Interval
+from tabgan.rules.expressions import Expression, ValueRange
 from tabgan.rules.rule import Rule, one_name
 
 #: Error of a computed number that is a rounding error: a share of it, and of one in a column of short floats.
@@ -114,7 +114,7 @@ class Formula(Rule):
                 f"{bounds[0]:g} and {bounds[1]:g}: no row can keep it. Change the formula, or the bounds."
             )
 
-    def ends(self, described: Mapping[str, Column]) -> Interval:
+    def ends(self, described: Mapping[str, Column]) -> ValueRange:
         """Return the ends of the formula's values by those of the columns, infinite where they are open."""
         found = {name: described[name].domain().bounds for name in self.expression.names if name in described}
         return self.expression.interval({name: ends for name, ends in found.items() if ends is not None})

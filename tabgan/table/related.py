@@ -22,8 +22,9 @@ from tabgan.columns.lattice import is_on_lattice
 from tabgan.table.coded import FEW_INTEGERS, CodedColumn
 from tabgan.table.orders import with_values
 
-#: Standard deviations of the noise from which on a sum of counts is no chance, and is likely to be none.
-CLEAR, LIKELY = 2.5, 1.5
+#: Standard deviations of the noise above which a sum of counts clearly belongs to a stretch, and above which it
+#: probably does.
+CLEAR_SUM, PROBABLE_SUM = 2.5, 1.5
 
 #: Most values of which stretches are tried in every order.
 MOST_PERMUTED = 7
@@ -74,7 +75,7 @@ class Related:
             weights[:, ~shown] = 0.0
         if number.encoder.is_nullable and shown.any():
             alone = np.where(shown, table[MISSING], -np.inf)
-            is_clear = alone > CLEAR * noise_stddev
+            is_clear = alone > CLEAR_SUM * noise_stddev
             weights[MISSING] = np.where(is_clear, alone, 0.0)
             weights[MISSING, alone.argmax()] = max(alone.max(), 1.0)
         return cls(number.encoder, encoder, weights)
@@ -177,7 +178,7 @@ def _together(table: np.ndarray, noise_stddev: float, are_single: np.ndarray) ->
     outside = ~stretches & ~(is_cut & ~are_single)[:, None]  # a cell of several numbers may hold the cut
     rows, common = table.sum(), table.sum() - table.sum(axis=0).max()
     noise = noise_stddev * np.sqrt(outside.sum())
-    does_stand = table[outside].sum() <= max(min(OUTSIDE * rows, OF_CHANCE * common), CLEAR * noise)
+    does_stand = table[outside].sum() <= max(min(OUTSIDE * rows, OF_CHANCE * common), CLEAR_SUM * noise)
     alone = np.where((table > clear) & are_single[:, None], table, 0.0)
     if not does_stand:
         if len(table) > FEW_INTEGERS:
@@ -262,12 +263,12 @@ def _surely(
         for is_cut, counts, way in ((start > 0, own, 1), (stop < len(value), own[::-1], -1)):
             if is_cut:
                 size = np.arange(1, len(counts) + 1)
-                is_clear = counts.cumsum() > CLEAR * noise_stddev * np.sqrt(size)
+                is_clear = counts.cumsum() > CLEAR_SUM * noise_stddev * np.sqrt(size)
                 doubtful = int(is_clear.argmax()) if is_clear.any() else len(counts)
                 at = start if way == 1 else stop - doubtful
                 surely[at : at + doubtful] = False
                 end = start if way == 1 else stop - 1
                 surely[end] &= are_single[end]
-        if not surely[start:stop].any() and own.sum() > LIKELY * noise_stddev * np.sqrt(len(own)):
+        if not surely[start:stop].any() and own.sum() > PROBABLE_SUM * noise_stddev * np.sqrt(len(own)):
             surely[start + int(own.argmax())] = True
     return surely

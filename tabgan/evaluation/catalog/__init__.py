@@ -13,12 +13,12 @@ from tabgan.evaluation.catalog.entry import (
     Direction,
     Editions,
     Entry,
-    Format,
+    FigureFormat,
     Group,
     GroupEntry,
     Reference,
     Sense,
-    Verdict,
+    VerdictRule,
 )
 from tabgan.evaluation.catalog.fidelity_figures import ENTRIES as FIDELITY
 from tabgan.evaluation.catalog.utility_figures import ENTRIES as UTILITY
@@ -30,12 +30,12 @@ __all__ = [
     "Direction",
     "Editions",
     "Entry",
-    "Format",
+    "FigureFormat",
     "Group",
     "GroupEntry",
     "Reference",
     "Sense",
-    "Verdict",
+    "VerdictRule",
     "best_of",
     "entries",
     "figures",
@@ -82,7 +82,7 @@ def best_of(name: str) -> float | None:
     return ENTRIES[name].best if name in ENTRIES else None
 
 
-def verdict_of(name: str, group: Group) -> Verdict:
+def verdict_of(name: str, group: Group) -> VerdictRule:
     """Return the rule that judges a figure: its own, or its group's."""
     own = ENTRIES[name].verdict if name in ENTRIES else None
     return GROUPS[group].verdict if own is None else own

@@ -7,7 +7,7 @@ from typing import Literal
 
 Group = Literal["coverage", "validity", "fidelity", "utility", "attacks", "copies", "audit"]
 Direction = Literal["higher", "lower", "none"]
-Format = Literal["percent", "score", "distance"]
+FigureFormat = Literal["percent", "score", "distance"]
 
 #: The sense of a gate's limit on a figure.
 Sense = Literal["at_most", "at_least"]
@@ -19,7 +19,7 @@ Reference = Literal["holdout", "control", "real", "chance", "synthetic", "stated
 #: The rules of :func:`tabgan.report.findings.judge`: complete, or as good as real rows; a share of missing rows
 #: near its reference, or near 0 without one; a distance near its reference; a score near its reference; an attack's
 #: excess; a copy check's excess; at most the stated epsilon.
-Verdict = Literal["complete", "missing", "distance", "score", "attack", "copies", "epsilon"]
+VerdictRule = Literal["complete", "missing", "distance", "score", "attack", "copies", "epsilon"]
 
 #: The editions of a report that may hold a figure: a figure computed on real rows is internal; one that follows from
 #: DP releases, the synthetic table or a made-up one alone is shareable; some are computed either way.
@@ -56,7 +56,7 @@ class Entry:
     label: str
     group: Group
     direction: Direction
-    format: Format
+    format: FigureFormat
     meaning: str
     good: str
     told: str = ""
@@ -64,7 +64,7 @@ class Entry:
     range: tuple[float, float] = (0.0, 1.0)
     reference: Reference | None = None
     best: float | None = None
-    verdict: Verdict | None = None
+    verdict: VerdictRule | None = None
     gate: Sense | None = None
     needs: Literal["target", "rules"] | None = None
     editions: Editions = "internal"
@@ -104,7 +104,7 @@ class GroupEntry:
 
     name: Group
     subject: str
-    verdict: Verdict
+    verdict: VerdictRule
     badge: str
     near: str = ""
     behind: str = ""

@@ -29,7 +29,7 @@ _OTHERS = "others"
 
 
 @dataclass(frozen=True)
-class Pair:
+class AssociatedPair:
     """Two columns and the strength of their association in either table."""
 
     first: str
@@ -64,14 +64,14 @@ class PairPicture:
     synthetic: tuple[tuple[float, ...], ...]
 
 
-def furthest_pairs(correlations: Correlations, limit: int = MAX_PAIRS) -> tuple[Pair, ...]:
+def furthest_pairs(correlations: Correlations, limit: int = MAX_PAIRS) -> tuple[AssociatedPair, ...]:
     """Return the pairs of columns with the largest differences of association, in descending order."""
     pairs = []
     for i, first in enumerate(correlations.names):
         for j in range(i):
             real, synthetic = correlations.real[i][j], correlations.synthetic[i][j]
             if real is not None and synthetic is not None:
-                pairs.append(Pair(correlations.names[j], first, real, synthetic))
+                pairs.append(AssociatedPair(correlations.names[j], first, real, synthetic))
     return tuple(sorted(pairs, key=lambda pair: -abs(pair.difference))[:limit])
 
 
