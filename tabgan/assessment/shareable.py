@@ -60,7 +60,6 @@ class TrainedGuesser:
 
     guesser: Guesser
     accuracy: float
-    majority_share: float
 
 
 def train_guesser(
@@ -96,11 +95,8 @@ def train_guesser(
         return np.asarray(model.predict(rows[:, others].astype(np.float64)))
 
     majority = int(np.bincount(labels).argmax())
-    return TrainedGuesser(
-        Guesser(position, predict, majority),
-        float((predict(codes[test]) == labels[test]).mean()),
-        float((labels == majority).mean()),
-    )
+    accuracy = float((predict(codes[test]) == labels[test]).mean())
+    return TrainedGuesser(Guesser(position, predict, majority), accuracy)
 
 
 def evaluate_released(
