@@ -13,6 +13,7 @@ import numpy as np
 
 from tabgan._util.yaml import key_of
 from tabgan.columns.kind import Ballot, Column
+from tabgan.columns.occupied import SURELY
 
 #: The most cells that a column may lose beside those that it reads: it is numeric where nine in ten are numbers.
 MOST_LOST = 1 / 9
@@ -51,11 +52,13 @@ class Verdict(NamedTuple):
         column: The open column.
         is_clear: False if the noise leaves the kind open; then ``column`` is numbers or text, and the likelier of both.
         line: The line of a schema that says the likeliest other kind.
+        lost: Noisy share of the values that the column cannot read, which come back missing; 0 where noise may be all.
     """
 
     column: Column
     is_clear: bool
     line: str
+    lost: float = 0.0
 
 
 def decide(
@@ -110,8 +113,16 @@ def decide(
             best = int(np.argmax(np.where(is_fallback, chances, -1.0)))
         other = of_kind[int(np.argmax(np.where(of_kind == of_kind[best], -1.0, chances)))]
         column = ballots[outcomes[best]].column(name, dtypes[name])
-        verdicts[name] = Verdict(column, is_clear, f"{key_of(name)}: {{kind: {other}}}")
+        lost = _lost_share(forms, outcomes[best], votes[name], noise)
+        verdicts[name] = Verdict(column, is_clear, f"{key_of(name)}: {{kind: {other}}}", lost)
     return verdicts
+
+
+def _lost_share(forms: _Forms, chosen: int, vote: np.ndarray, noise_stddev: float) -> float:
+    """Return the noisy share of a column's values that its form does not read, by the cells that surely hold rows."""
+    rows = np.where(vote > SURELY * noise_stddev, vote, 0.0)
+    is_lost = ~(forms.reads[chosen] | (forms.made == chosen))
+    return float(rows[is_lost].sum() / max(rows.sum(), 1.0))
 
 
 class _Forms(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tabgan.columns import ballots, columns_of_votes
+from tabgan.columns import ballots, columns_of_votes, told
 from tabgan.columns.vote import decide
 
 BALLOTS, KINDS = ballots()
@@ -51,6 +51,33 @@ def verdict(vote, noise=1.0, untyped=True, **others):
 def test_a_clear_vote(counts, kind, format_, noise):
     found = verdict(vote_of(**counts), noise)
     assert (found.column.kind, getattr(found.column, "format", None), found.is_clear) == (kind, format_, True)
+
+
+@pytest.mark.parametrize(
+    ("counts", "noise", "lost"),
+    [
+        ({"numerals": 920, "text": 80}, 5.0, 0.08),  # hours of sleep, with "<5" among them
+        ({"numerals": 920, "text": 20}, 5.0, 0.0),  # noise may be all
+        ({"%Y-%m-%d": 950, "text": 50}, 0.0, 0.05),
+        ({"%Y-%m-%d": 600, "%d.%m.%Y": 400}, 5.0, 0.4),
+        ({"numerals": 880, "text": 120}, 5.0, 0.0),  # text keeps all
+        ({"numerals": 950, "1,234": 50}, 5.0, 0.0),  # one form reads both
+        ({"true_or_false": 1000}, 5.0, 0.0),
+    ],
+)
+def test_values_that_are_lost_are_told(counts, noise, lost):
+    assert verdict(vote_of(**counts), noise).lost == pytest.approx(lost, abs=1e-9)
+
+
+def test_a_warning_names_them_and_the_line_that_keeps_them(caplog):
+    told.warn_of_lost_values({"sleep": verdict(vote_of(numerals=920, text=80))})
+    told.warn_of_lost_values({"age": verdict(vote_of(numerals=999, text=9))})
+    (said,) = caplog.messages
+    assert (
+        "'sleep' is taken as numeric: about 8% of its values are something else, and come back as missing"
+        in said
+    )
+    assert said.endswith("declare x: {kind: categorical}.")
 
 
 @pytest.mark.parametrize("name", ["zip_code", "ZipCode", "home postcode", "PLZ", "phone", "fips"])

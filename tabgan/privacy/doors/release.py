@@ -165,6 +165,7 @@ class _Door:
         noise = self.plan.noise_stddev("kinds", len(to_vote))
         dtypes = {name: str(header[name].dtype) for name in to_vote}
         verdicts = columns_of_votes(votes, dtypes, noise, self.untyped_text)
+        told.warn_of_lost_values(verdicts)
         columns |= {name: verdict.column for name, verdict in verdicts.items()}
         self.unclear = {name: verdict for name, verdict in verdicts.items() if not verdict.is_clear}
         named = [columns[name] for name in header.columns]
