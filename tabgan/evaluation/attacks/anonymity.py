@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -23,6 +23,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from tabgan._util.rng import RandomStreams
 from tabgan.evaluation.attacks.copies import require_control
 from tabgan.evaluation.attacks.neighbors import nearest_rows
+from tabgan.evaluation.attacks.predicates import CellCondition, Predicate, SortedRows
 from tabgan.evaluation.attacks.risk import attack_figure
 from tabgan.evaluation.catalog import entries
 from tabgan.evaluation.catalog.attack_figures import TOLERANCE
@@ -67,29 +68,6 @@ _MIN_TREES, _ROWS_PER_TREE, _DRAFTS_PER_PREDICATE = 20, 10, 30
 _PILOT_ROWS = 1_000
 
 
-class _Condition(NamedTuple):
-    """A predicate's condition on one column.
-
-    Attributes:
-        column: Its position.
-        cell: The value; NaN for a missing cell.
-        side: 1 for at least, -1 for at most, 0 for equal.
-    """
-
-    column: int
-    cell: float
-    side: int
-
-    def holds(self, values: np.ndarray) -> np.ndarray:
-        """Return a mask of the column's values that meet it."""
-        if np.isnan(self.cell):
-            return np.asarray(np.isnan(values))
-        if self.side == 0:
-            return np.asarray(values == self.cell)
-        return np.asarray(values >= self.cell if self.side > 0 else values <= self.cell)
-
-
-_Predicate = tuple[_Condition, ...]
 #: Function from positions among the targets to guesses at the secret, for training rows and for holdout rows.
 _Guesser = Callable[[slice], tuple[np.ndarray, np.ndarray]]
 
@@ -165,8 +143,7 @@ def _targets(tables: Tables, most: int, rng: np.random.Generator) -> Tables:
 def _singled_out(tables: Tables, rng: np.random.Generator) -> Figure:
     require_rows(tables)
     sample = _targets(tables, MAX_SYNTHETIC, rng)
-    values = sample.values.map(np.asfortranarray)  # columns are read one at a time
-    columns = _useful(sample)
+    values, columns = sample.values, _useful(sample)
     drafts = _Drafts(sample, columns)
     predicates, naive = drafts.that_single_out(
         min(MAX_PREDICATES, len(values.real) // ROWS_PER_PREDICATE), rng
@@ -174,21 +151,10 @@ def _singled_out(tables: Tables, rng: np.random.Generator) -> Figure:
     if len(predicates) < MIN_ROWS:
         raise NotComputed(f"fewer than {MIN_ROWS} descriptions fit exactly one synthetic row")
     n = len(predicates)
-    found, control = (
-        sum(count_matches(predicate, rows) == 1 for predicate in predicates)
-        for rows in (values.real, values.holdout)
-    )
-    baseline = sum(count_matches(predicate, values.real) == 1 for predicate in naive) / n
+    real, holdout = SortedRows(values.real), SortedRows(values.holdout)
+    found, control = (sum(rows.count(predicate) == 1 for predicate in predicates) for rows in (real, holdout))
+    baseline = sum(real.count(predicate) == 1 for predicate in naive) / n
     return attack_figure(found, n, control, n, baseline)
-
-
-def count_matches(predicate: _Predicate, values: np.ndarray) -> int:
-    """Return the number of rows that meet all conditions."""
-    first, *others = predicate
-    rows = np.flatnonzero(first.holds(values[:, first.column]))
-    for condition in others:
-        rows = rows[condition.holds(values[rows, condition.column])]
-    return len(rows)
 
 
 class _Drafts:
@@ -196,30 +162,29 @@ class _Drafts:
 
     def __init__(self, tables: Tables, columns: np.ndarray) -> None:
         self._values = np.asfortranarray(tables.values.synthetic)
+        self._rows = SortedRows(self._values)
         self._columns = columns
         self._is_number = [keys is None for keys in tables.keys]
         present = [column[~np.isnan(column)] for column in self._values.T]
         self._medians = [float(np.median(each)) if len(each) else np.nan for each in present]
 
-    def that_single_out(
-        self, most: int, rng: np.random.Generator
-    ) -> tuple[list[_Predicate], list[_Predicate]]:
+    def that_single_out(self, most: int, rng: np.random.Generator) -> tuple[list[Predicate], list[Predicate]]:
         """Return up to ``most`` distinct predicates that fit one synthetic row each, and as many from the marginals."""
-        pilot = self._values[rng.permutation(len(self._values))[:_PILOT_ROWS]]
+        pilot = SortedRows(self._values[rng.permutation(len(self._values))[:_PILOT_ROWS]])
         most_columns = min(MAX_PREDICATE_COLUMNS, len(self._columns))
         seen: set[tuple[int, ...]] = set()
-        kept: list[_Predicate] = []
-        naive: list[_Predicate] = []
+        kept: list[Predicate] = []
+        naive: list[Predicate] = []
         for _ in range(_DRAFTS_PER_PREDICATE * most):
             row = int(rng.integers(len(self._values)))
             size = int(rng.integers(2, most_columns + 1))
             chosen = np.sort(rng.choice(self._columns, size=size, replace=False)).tolist()
             key = (row, *chosen)
             predicate = self._predicate(chosen, [row] * size)
-            if key in seen or count_matches(predicate, pilot) > 1:
+            if key in seen or pilot.count(predicate) > 1:
                 continue
             seen.add(key)
-            if count_matches(predicate, self._values) != 1:
+            if self._rows.count(predicate) != 1:
                 continue
             kept.append(predicate)
             naive.append(self._predicate(chosen, rng.integers(len(self._values), size=size).tolist()))
@@ -227,13 +192,13 @@ class _Drafts:
                 break
         return kept, naive
 
-    def _predicate(self, columns: list[int], rows: list[int]) -> _Predicate:
+    def _predicate(self, columns: list[int], rows: list[int]) -> Predicate:
         """Return the predicate of one row's cells, or of the cells of one row per column."""
         conditions = []
         for j, row in zip(columns, rows, strict=True):
             cell = float(self._values[row, j])
             side = (1 if cell > self._medians[j] else -1) if self._is_number[j] else 0
-            conditions.append(_Condition(j, cell, side))
+            conditions.append(CellCondition(j, cell, side))
         return tuple(conditions)
 
 
