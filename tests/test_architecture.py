@@ -87,6 +87,7 @@ ORDER = [
     "table.orders",
     "table.coarsening",
     "table.coded",
+    "table.runs",
     "table.related",
     "table.codes",
     "table.placing",

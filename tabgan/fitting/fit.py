@@ -18,7 +18,7 @@ from tabgan.fitting.modelfile import Fitted
 from tabgan.fitting.session import Session, without_quotes
 from tabgan.model.generator import Generator
 from tabgan.model.loglinear import axes_of, fit_loglinear
-from tabgan.model.margins import pool_margins
+from tabgan.model.margins import joined, pool_margins
 from tabgan.model.tallies import SHAPE, keep_shares, tallies_of
 from tabgan.privacy.doors.broken import count_broken
 from tabgan.privacy.doors.contributions import bound_contributions
@@ -66,7 +66,8 @@ def _learn(df: pd.DataFrame | SpooledTable, session: Session, progress: Progress
         )
     _place(generator, measured, rows, session, measurer)
     session.finish()
-    marginals = (*measured.histograms, *measured.pairs) if plan.is_private else ()
+    by_code = [pair for pair in measured.pairs if pair.groups is None]
+    marginals = (*measured.histograms, *by_code) if plan.is_private else ()
     statement = replace(session.privacy_filter.statement(), critics=critics)
     return Fitted(encoder, generator.eval(), statement, n_rows, marginals=marginals)
 
@@ -74,7 +75,7 @@ def _learn(df: pd.DataFrame | SpooledTable, session: Session, progress: Progress
 def _related(measured: MeasuredTable, measurer: Measurer) -> tuple[MeasuredTable, list[Relation]]:
     """Return a table whose samples keep orders and formulas that few rows can break, and all such relations."""
     n_rows = measured.released.n_rows
-    relations = open_relations(measured.encoder, measured.pairs, n_rows)
+    relations = open_relations(measured.encoder, joined(measured.pairs), n_rows)
     if not relations:
         return measured, []
     broken = count_broken(measured, relations, measurer, "found") or [math.inf] * len(relations)
@@ -93,12 +94,13 @@ def _anchored_generator(
         torch.manual_seed(int(streams.numpy("generator").integers(2**62)))
         generator = Generator(encoder.sizes)
     exists = [column.exists for column in encoder.columns]
-    shares = pool_margins(measured.one_ways, measured.pairs, exists, n_rows)
+    pairs = joined(measured.pairs)
+    shares = pool_margins(measured.one_ways, pairs, exists, n_rows)
     cpu = torch.device("cpu")
     with one_thread(cpu):
         loglinear = fit_loglinear(
             axes_of(encoder, shares),
-            measured.pairs,
+            pairs,
             n_rows,
             streams.torch("pool", cpu),
             lambda done, total: progress("anchor", done, total),

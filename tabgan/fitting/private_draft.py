@@ -21,6 +21,7 @@ from tabgan.columns.values import dtype_named
 from tabgan.errors import ConfigError
 from tabgan.fitting.checkpoint import folder_of
 from tabgan.fitting.session import Request, Session, say_what_is_spent, warn_of_weak_promise, without_quotes
+from tabgan.model.margins import joined
 from tabgan.privacy.doors.broken import count_broken
 from tabgan.privacy.doors.contributions import bound_contributions
 from tabgan.privacy.doors.measured_table import MeasuredTable, measure_table
@@ -183,7 +184,7 @@ def _drafted(df: pd.DataFrame, request: Request, session: Session, progress: Pro
     n_rows = measured.released.n_rows
     draft = _draft_of(first, changed, measured, request)
     placed = {name for pair in draft.schema.geo for name in pair.sides.values()}
-    relations = relations_of(measured.encoder, measured.pairs, n_rows)
+    relations = relations_of(measured.encoder, joined(measured.pairs), n_rows)
     relations = [each for each in relations if not placed & set(each.rule.sides.values())]
     broken = count_broken(measured, relations, measurer) or ()
     session.finish()

@@ -26,9 +26,10 @@ import torch
 from scipy.sparse import csr_array
 
 from tabgan._util.tensors import draw_codes, one_hot_product
-from tabgan.model.margins import fit_margins, scaled_to
+from tabgan.model.margins import fit_margins, noise_variance, scaled_to
 from tabgan.privacy.released import Marginal
 from tabgan.table.codes import TableEncoder
+from tabgan.table.runs import smooth_run
 
 #: Most and fewest drawn rows that conditionals are fitted on; in between, four times the rows of the table. With more
 #: codes than WIDTH, fewer rows keep the work constant.
@@ -63,9 +64,6 @@ LEAST_VARIANCE, MOST_VARIANCE, VARIANCE_FACTOR, PRIOR_CELLS, SPREAD = 1e-3, 10.0
 #: of it, so the prior, which sees the whole, shrinks it too much. Of noisy pairs with a moment's cycle the penalty is
 #: lowered, in ROUNDS, for groups of coefficients that miss their tables by more than this part of a standard deviation.
 MISSED, ROUNDS = 0.7, 2
-
-#: Codes with more than this multiple of the average share are excluded from a smooth run.
-HEAVY = 3.0
 
 #: Log-weight of a code that is never drawn.
 _NEVER = -30.0
@@ -102,10 +100,7 @@ def axes_of(encoder: TableEncoder, shares: Sequence[np.ndarray]) -> list[Axis]:
         basis, levels, mass = np.eye(size), np.full(size, _UNORDERED), share.copy()
         if column.encoder.is_ordered:
             levels[:] = _SINGLE
-            is_smooth = (share > 0) & (share <= HEAVY / size)
-            is_smooth[: int(column.encoder.is_nullable)] = False
-            is_smooth[size - int(column.encoder.has_other) :] = False
-            run = np.flatnonzero(is_smooth)
+            run = smooth_run(column, share)
             if len(run) >= 4:
                 basis[np.ix_(run, run)] = _cosines(len(run))
                 levels[run] = np.ceil(np.log2(np.arange(len(run)) + 1)).astype(int)
@@ -308,15 +303,17 @@ class _Column:
         If ``is_close``, the penalty is lowered where it alone keeps the fit further from the table than noise explains.
         Cells that are not ``possible`` hold noise, or rows that break a rule: they count as empty.
         """
-        noise = max(float(np.sqrt(np.mean(np.square(pair.noise_stddev)))), LEAST_NOISE_SHARE * self.n_rows)
         drawn = pool.shares
         without, margins = np.outer(drawn, self.axis.shares), (drawn, self.axis.shares)
         if possible is not None:
             without = scaled_to(without * possible, *margins)
         is_possible = 1.0 if possible is None else possible
-        table = fit_margins(
-            pair.counts / self.n_rows, noise / self.n_rows, *margins, self.n_rows, is_possible
+        of_cells, noise = (
+            np.sqrt(noise_variance(pair, *bases)).clip(LEAST_NOISE_SHARE * self.n_rows)
+            for bases in ((None, None), (earlier.basis, self.axis.basis))
         )
+        shares = pair.counts / self.n_rows
+        table = fit_margins(shares, of_cells / self.n_rows, *margins, self.n_rows, is_possible)
         beyond = earlier.basis.T @ (table - without) @ self.axis.basis
         expected = np.outer(earlier.mass, self.axis.mass)
         variance = prior_variance(
@@ -329,9 +326,8 @@ class _Column:
             both = np.stack(np.broadcast_arrays(earlier.levels[:, None], self.axis.levels), axis=-1)
             _, groups = np.unique(both.reshape(-1, 2), axis=0, return_inverse=True)
             first = sum(len(part) for part, _, _ in self._parts)
-            error = np.sqrt(
-                noise**2 + self.n_rows * expected.mean()
-            )  # of the noise, and of the rows as a sample
+            # Of the noise, and of the rows as a sample.
+            error = float(np.sqrt(np.mean(noise**2) + self.n_rows * expected.mean()))
             self._close.append((first, groups.reshape(table.shape), error / self.n_rows))
         self._drawn.append(pool)
         self._parts.append((earlier.basis.T @ table @ self.axis.basis, ridge, expected))
@@ -438,7 +434,7 @@ def _sums(rows: np.ndarray, ends: np.ndarray) -> csr_array:
 
 
 def prior_variance(
-    beyond: np.ndarray, expected: np.ndarray, noise: float, rows: np.ndarray, columns: np.ndarray
+    beyond: np.ndarray, expected: np.ndarray, noise: float | np.ndarray, rows: np.ndarray, columns: np.ndarray
 ) -> np.ndarray:
     """Return the prior variance of a table's weights, one value per group of exchangeable coefficients.
 
@@ -448,7 +444,7 @@ def prior_variance(
     Args:
         beyond: ``(rows, columns)`` coefficients of the noisy counts minus those of independence.
         expected: ``(rows, columns)`` expected counts of each of them under independence.
-        noise: Standard deviation of a count's noise.
+        noise: Standard deviation of a coefficient's noise, one for all or one for each.
         rows: ``(rows,)`` levels of the first axis.
         columns: ``(columns,)`` levels of the second.
     """

@@ -1,8 +1,9 @@
-"""Reconciliation of noisy tables that share columns: post-processing of released counts."""
+"""Reconciliation of noisy tables that share columns, or show one pair twice: post-processing of released counts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,6 +15,61 @@ LEAST_SHARE = 1e-6
 
 #: Alternating corrections of a table's two margins.
 _ROUNDS = 20
+
+
+@dataclass(frozen=True)
+class Joined(Marginal):
+    """A pair's counts by code, as both of its tables have them: the unbiased ones of the least variance.
+
+    ``noise_stddev`` is that of the table of codes; no cell has more.
+
+    Attributes:
+        of_groups: The table of groups.
+    """
+
+    of_groups: Marginal | None = None
+
+
+def joined(pairs: Sequence[Marginal]) -> list[Marginal]:
+    """Return one table by code for each pair: sums over groups are corrected, by variance, to what their table says."""
+    grouped = {pair.columns: pair for pair in pairs if pair.groups is not None}
+    return [_joined(pair, grouped.get(pair.columns)) for pair in pairs if pair.groups is None]
+
+
+def _joined(pair: Marginal, of_groups: Marginal | None) -> Marginal:
+    if of_groups is None:
+        return pair
+    first, second, share = _shares_of_groups(pair, of_groups)
+    missing = of_groups.counts - first.T @ pair.counts @ second
+    counts = pair.counts + first @ (share * missing) @ second.T
+    return Joined(pair.columns, counts, pair.noise_stddev, of_groups=of_groups)
+
+
+def _shares_of_groups(pair: Marginal, of_groups: Marginal) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return ``(codes, groups)`` of both columns, 1 for a code's group, and what a cell gets of a correction."""
+    first, second = (np.eye(int(each.max()) + 1)[each] for each in of_groups.groups or ())
+    own, others = (
+        float(np.mean(np.square(pair.noise_stddev))),
+        float(np.mean(np.square(of_groups.noise_stddev))),
+    )
+    return first, second, own / np.maximum(np.outer(first.sum(0), second.sum(0)) * own + others, 1e-300)
+
+
+def noise_variance(
+    pair: Marginal, rows: np.ndarray | None = None, columns: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the variances of the noise of ``rows.T @ counts @ columns``, by default of the counts themselves."""
+    rows, columns = (
+        np.eye(size) if basis is None else basis
+        for size, basis in zip(pair.counts.shape, (rows, columns), strict=True)
+    )
+    noise = np.broadcast_to(np.square(pair.noise_stddev), pair.counts.shape)
+    variance = np.square(rows).T @ noise @ np.square(columns)
+    if isinstance(pair, Joined) and pair.of_groups is not None:
+        first, second, share = _shares_of_groups(pair, pair.of_groups)
+        less = share * np.mean(np.square(pair.noise_stddev))
+        variance -= np.square(first.T @ rows).T @ less @ np.square(second.T @ columns)
+    return np.asarray(np.maximum(variance, 0.0))
 
 
 def pool_margins(
@@ -38,8 +94,9 @@ def pool_margins(
     total = [m.counts * weight for m, weight in zip(one_ways, precision, strict=True)]
     for pair in pairs:
         for axis, column in enumerate(pair.columns):
-            noise = np.maximum(pair.noise_stddev * np.ones(pair.counts.shape), least)
-            weight = 1.0 / (noise**2).sum(axis=1 - axis)
+            across = np.ones((pair.counts.shape[1 - axis], 1))
+            variance = noise_variance(pair, *((across, None) if axis else (None, across))).ravel()
+            weight = 1.0 / np.maximum(variance, len(across) * least**2)
             total[column] = total[column] + weight * pair.counts.sum(axis=1 - axis)
             precision[column] = precision[column] + weight
     shares = []

@@ -17,6 +17,7 @@ import numpy as np
 
 from tabgan.columns.lattice import has_range, is_on_lattice
 from tabgan.evaluation.catalog.fidelity_figures import QUANTILES
+from tabgan.model.margins import joined
 from tabgan.planning.madeup import RARE, RARE_PART
 from tabgan.planning.rehearsal import Rehearsal
 from tabgan.privacy.doors import mechanisms
@@ -81,7 +82,7 @@ def expect(rehearsal: Rehearsal) -> Expectation:
     encoder = measured.encoder
     own = sorted(encoder.positions.values())
     shares = {i: _shares(rehearsal, encoder.names[i]) for i in own}
-    noises = {marginal.columns: float(np.mean(marginal.noise_stddev)) for marginal in measured.pairs}
+    noises = {marginal.columns: float(np.mean(marginal.noise_stddev)) for marginal in joined(measured.pairs)}
     counts = [marginal.counts for marginal in measured.one_ways]
     margins = {i: _margin_error(rehearsal, i, len(shares[i])) for i in own}
     lost = {i: _lost(encoder.columns[i]) for i in own}
@@ -155,7 +156,7 @@ def _margin_error(rehearsal: Rehearsal, position: int, n_bins: int) -> float:
     measured = rehearsal.measured
     own, whole = measured.one_ways[position], measured.histograms[position]
     precision = np.broadcast_to(np.asarray(own.noise_stddev, dtype=float) ** -2.0, own.counts.shape).copy()
-    for pair in measured.pairs:
+    for pair in joined(measured.pairs):
         if position in pair.columns:
             cells = pair.counts.size / len(own.counts)
             precision += 1.0 / (cells * float(np.mean(pair.noise_stddev)) ** 2)

@@ -86,11 +86,13 @@ class Marginal:
         columns: Positions of the columns, ascending.
         counts: Noisy counts, one axis per column.
         noise_stddev: Standard deviation of a cell's noise, one for all cells or one for each; 0 without privacy.
+        groups: Of a table of groups of codes, the group of each code, of both columns; else ``None``.
     """
 
     columns: tuple[int, ...]
     counts: np.ndarray
     noise_stddev: float | np.ndarray
+    groups: tuple[np.ndarray, np.ndarray] | None = None
 
 
 @dataclass(frozen=True)

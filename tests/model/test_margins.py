@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tabgan.model.margins import fit_margins, pool_margins
+from tabgan.model.margins import Joined, fit_margins, joined, noise_variance, pool_margins
 from tabgan.privacy.released import Marginal
 
 EXISTS = [np.ones(3, dtype=bool), np.ones(2, dtype=bool)]
@@ -98,3 +98,69 @@ class TestFitMargins:
         assert all((each[~possible] == 0).all() for each in fitted)
         np.testing.assert_allclose(np.mean(fitted, axis=0), table, atol=5 * noise / len(fitted) ** 0.5)
         assert places @ np.mean(fitted, axis=0) @ places == pytest.approx(places @ table @ places, rel=0.005)
+
+
+class TestJoined:
+    """Two noisy tables of one pair, of codes and of groups of these."""
+
+    groups = np.array([0, 0, 0, 1, 1]), np.array([0, 1, 1, 2])
+    exact = np.random.default_rng(0).integers(0, 90, (5, 4)).astype(float)
+
+    def pair(self, rng, own=3.0, of_groups=2.0):
+        first, second = (np.eye(int(each.max()) + 1)[each] for each in self.groups)
+        sums = first.T @ self.exact @ second
+        fine = Marginal((0, 1), self.exact + own * rng.standard_normal(self.exact.shape), own)
+        coarse = Marginal((0, 1), sums + of_groups * rng.standard_normal(sums.shape), of_groups, self.groups)
+        (found,) = joined([fine, coarse])
+        return found
+
+    def test_the_mean_is_the_exact_table_and_the_noise_is_the_stated_one(self):
+        """Two-sided, by codes and by waves; with the noise of the table of codes alone as a control."""
+        rng = np.random.default_rng(1)
+        waves = np.linalg.qr(rng.standard_normal((5, 5)))[0], np.linalg.qr(rng.standard_normal((4, 4)))[0]
+        pairs = [self.pair(rng) for _ in range(4_000)]
+        error = np.array([each.counts - self.exact for each in pairs])
+        for rows, columns in ((np.eye(5), np.eye(4)), waves, (np.ones((5, 1)), np.eye(4))):
+            seen = rows.T @ error @ columns
+            stated = noise_variance(pairs[0], rows, columns)
+            np.testing.assert_allclose(seen.mean(0), 0, atol=5 * (stated.max() / len(pairs)) ** 0.5)
+            np.testing.assert_allclose((seen**2).mean(0) / stated, 1, atol=0.15)
+        alone = noise_variance(Marginal((0, 1), self.exact, 3.0), *waves)
+        np.testing.assert_allclose(alone, 9.0)
+        assert (noise_variance(pairs[0]) < 9.0).all()
+        np.testing.assert_allclose(noise_variance(pairs[0]), noise_variance(pairs[0], np.eye(5), np.eye(4)))
+
+    def test_no_unbiased_mix_of_both_has_less_noise(self):
+        """The error of the mix is not correlated with what the two tables disagree about."""
+        rng = np.random.default_rng(2)
+        first, second = (np.eye(int(each.max()) + 1)[each] for each in self.groups)
+        found = [self.pair(rng) for _ in range(4_000)]
+        errors = np.array([each.counts - self.exact for each in found])
+        gaps = np.array([first.T @ each.counts @ second - each.of_groups.counts for each in found])
+        cross = np.einsum("nij,nkl->ijkl", errors, gaps) / len(found)
+        assert np.abs(cross).max() < 6 * 3.0 * gaps.std() / len(found) ** 0.5
+
+    def test_a_table_without_noise_stays_and_groups_without_noise_are_met(self):
+        rng = np.random.default_rng(3)
+        np.testing.assert_allclose(self.pair(rng, own=0.0).counts, self.exact)
+        found = self.pair(rng, of_groups=0.0)
+        first, second = (np.eye(int(each.max()) + 1)[each] for each in self.groups)
+        np.testing.assert_allclose(first.T @ found.counts @ second, first.T @ self.exact @ second)
+
+    def test_one_table_alone_is_as_it_was_and_groups_alone_are_none(self):
+        fine = Marginal((0, 1), self.exact, 3.0)
+        assert joined([fine]) == [fine]
+        assert joined([Marginal((0, 1), np.ones((2, 3)), 1.0, self.groups)]) == []
+        assert isinstance(self.pair(np.random.default_rng(4)), Joined)
+
+    def test_shares_are_pooled_by_the_noise_that_is_left(self):
+        """Groups make the margins of a pair more exact, so they count for more beside the 1-way."""
+        one_ways = [Marginal((0,), np.full(5, 100.0), 4.0), Marginal((1,), np.full(4, 125.0), 4.0)]
+        exists = [np.ones(5, dtype=bool), np.ones(4, dtype=bool)]
+        table = np.zeros((5, 4))
+        table[0] = 125.0
+        own = Marginal((0, 1), table, 6.0)
+        alone = pool_margins(one_ways, [own], exists, 500.0)
+        of_groups = Marginal((0, 1), np.zeros((2, 3)), 1.0, self.groups)
+        both = pool_margins(one_ways, [Joined((0, 1), table, 6.0, of_groups=of_groups)], exists, 500.0)
+        assert both[0][0] > alone[0][0] > 0.2

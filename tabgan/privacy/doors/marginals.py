@@ -16,7 +16,7 @@ from functools import cache, partial
 import numpy as np
 
 from tabgan.errors import BudgetExceededError, PrivacyError
-from tabgan.privacy.choice import choose_pairs, pair_noises, pair_weight
+from tabgan.privacy.choice import Chosen, chosen_pairs
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.events import GAUSSIAN, Release
 from tabgan.privacy.plan import Plan
@@ -25,14 +25,11 @@ from tabgan.table.summed import CodesElsewhere, pair_tables
 
 Pair = tuple[int, int]
 
-#: Weight of a pair with a moment's cycle: small tables, of effects that are weak beside all that varies in a column.
-CYCLE_WEIGHT = 2.0
-
 #: Pairs charged and measured at a time: bounds the loss of a crash, and the number of waits for the disk.
 BLOCK = 16
 
-#: The ledger's names for a pair's tables: of codes, and of the cells of two columns that go together by a rule.
-TWO_WAY, OF_CELLS = "2-way marginal", "2-way marginal of cells"
+#: The ledger's names for a pair's tables: of codes, of groups of these, and of the cells of columns of a rule.
+TWO_WAY, OF_GROUPS, OF_CELLS = "2-way marginal", "2-way marginal of groups", "2-way marginal of cells"
 
 #: Name of a table of places in the ledger; each row's flat cell in it by codes and places of that row, -1 for none.
 PLACES = "table of places"
@@ -51,6 +48,7 @@ def measure_pairs(
     targets: Collection[int] = (),
     known: Collection[Pair] = (),
     required: Collection[Pair] = (),
+    groups: Sequence[np.ndarray | None] = (),
 ) -> list[Marginal]:
     """Return noisy tables of the pairs whose dependence outweighs their noise.
 
@@ -71,6 +69,7 @@ def measure_pairs(
         targets: Positions of the declared targets: their pairs get less noise.
         known: Moments and their cycles: these pairs are left out, since their dependence is public.
         required: Pairs that are measured whatever their scores are, since rules exclude some of their codes.
+        groups: Groups of each column's codes, by released counts: a pair of two such columns has a second table.
 
     Returns:
         Marginals over two columns each; none for a table of a single column.
@@ -85,18 +84,14 @@ def measure_pairs(
     if mu <= 0:  # interruptions have taken all of it
         return []
     cycles = {later for _, later in known}
-    weights = np.array([pair_weight(sizes[i] * sizes[j], not {i, j}.isdisjoint(targets)) for i, j in pairs])
-    weights *= [CYCLE_WEIGHT if cycles & {i, j} else 1.0 for i, j in pairs]
-    cells = np.array([sizes[i] * sizes[j] for i, j in pairs])
-    chosen = choose_pairs(scores, cells, weights, mu / plan.unit.max_rows)
-    chosen = sorted({*chosen, *(place for place, pair in enumerate(pairs) if pair in required)})
-    noises = pair_noises(weights[chosen], mu)
-    marginals = []
+    unit = (n_rows, plan.unit.max_rows)
+    chosen = chosen_pairs(pairs, sizes, scores, mu, unit, targets, cycles, required, groups)
+    marginals: list[Marginal] = []
     for start in range(0, len(chosen), BLOCK):
-        block = [pairs[c] for c in chosen[start : start + BLOCK]]
-        marginals += tables.measure(block, noises[start : start + BLOCK])
+        marginals += tables.measure(chosen[start : start + BLOCK])
         if progress:
-            progress(len(pairs) + start + len(block), len(pairs) + len(chosen))
+            done = min(start + BLOCK, len(chosen))
+            progress(len(pairs) + done, len(pairs) + len(chosen))
     return marginals
 
 
@@ -159,14 +154,16 @@ class PairTables:
 
         return self.measurer.scores([self._release("dependence score", pair, noise) for pair in pairs], exact)
 
-    def measure(self, pairs: Sequence[Pair], noises: Sequence[float], what: str = TWO_WAY) -> list[Marginal]:
+    def measure(self, chosen: Sequence[Chosen], what: str = TWO_WAY) -> list[Marginal]:
         """Return noisy tables; none of those of codes if an interruption left a charge for them without an answer."""
-        releases = [self._release(what, pair, z) for pair, z in zip(pairs, noises, strict=True)]
-        counted = cache(partial(pair_tables, self.codes, pairs, self.sizes))
-        exact = [lambda place=place: counted()[place] for place in range(len(pairs))]
+        whats = [what if each.groups is None else OF_GROUPS for each in chosen]
+        releases = [self._release(w, each.pair, each.noise) for w, each in zip(whats, chosen, strict=True)]
+        pairs = list(dict.fromkeys(each.pair for each in chosen))
+        counted = cache(lambda: dict(zip(pairs, pair_tables(self.codes, pairs, self.sizes), strict=True)))
+        exact = [lambda each=each: each.summed(counted()[each.pair]) for each in chosen]
         tables = self.measurer.counts(releases, exact, is_dispensable=what == TWO_WAY)
-        measured = [] if tables is None else zip(pairs, tables, releases, strict=True)
-        return [Marginal(pair, table, release.noise_stddev) for pair, table, release in measured]
+        measured = [] if tables is None else zip(chosen, tables, releases, strict=True)
+        return [Marginal(each.pair, table, r.noise_stddev, each.groups) for each, table, r in measured]
 
 
 def _dependence(table: np.ndarray, one_ways: Sequence[np.ndarray], pair: Pair, n_rows: float) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tabgan._util.progress import Progress, silent
+from tabgan.privacy.choice import Chosen
 from tabgan.privacy.coding import code_table, one_way_marginals
 from tabgan.privacy.doors.cycle_counts import with_cycles
 from tabgan.privacy.doors.marginals import OF_CELLS, PairTables, measure_pairs
@@ -22,6 +23,7 @@ from tabgan.table.placing import placed_columns
 from tabgan.table.reduction import Reduction
 from tabgan.table.related import Related
 from tabgan.table.relations import may_be_related
+from tabgan.table.runs import groups_of
 from tabgan.table.summed import CodesElsewhere, Rows, rows_of
 
 
@@ -34,7 +36,7 @@ class MeasuredTable:
         encoder: Encoder between rows and codes; moments' cycles are columns of their own.
         histograms: Noisy 1-way marginals by cell as they were released, one per column.
         one_ways: The same by code.
-        pairs: Noisy 2-way marginals, by position.
+        pairs: Noisy 2-way marginals, by position: of codes, and of groups of these.
         codes: ``(rows, columns)`` **private**: for the discriminator and the tables of places only; of a table in
             parts they lie in a file.
         rows: The rows themselves, **private**, as the columns read them.
@@ -110,6 +112,7 @@ def measure_table(
         {encoder.positions[name] for name in schema.targets if name in encoder.positions},
         encoder.calendar_lifts().keys(),
         possible_pairs(encoder).keys(),
+        [groups_of(column, each.counts) for column, each in zip(encoder.columns, one_ways, strict=True)],
     )
     return MeasuredTable(released, encoder, histograms, one_ways, pairs, codes, rows)
 
@@ -125,10 +128,10 @@ def measure_related(
         return []
     plan, names = measurer.privacy_filter.plan, [name for pair in reduction.related for name in pair.columns]
     cells = encoder.of_cells(names)
-    noises = [plan.noise_multiplier("relations", len(names) // 2)] * (len(names) // 2)
+    noise = plan.noise_multiplier("relations", len(names) // 2)
     tables = PairTables(rows.codes(cells), cells.sizes, names, plan.unit.max_rows, measurer)
     pairs = [(first, first + 1) for first in range(0, len(names), 2)]
-    found = tables.measure(pairs, noises, OF_CELLS)
+    found = tables.measure([Chosen(pair, noise) for pair in pairs], OF_CELLS)
     return [
         Related.of(cells.columns[i], cells.columns[i + 1], m.counts, float(m.noise_stddev))
         for (i, _), m in zip(pairs, found, strict=True)

@@ -7,9 +7,9 @@ import pytest
 from scipy import stats
 
 from tabgan.errors import BudgetExceededError, PrivacyError
-from tabgan.privacy.choice import TARGET_WEIGHT, choose_pairs, pair_noises, pair_weight
+from tabgan.privacy.choice import CLEAR, GROUPED_PART, TARGET_WEIGHT, choose_pairs, pair_noises, pair_weight
 from tabgan.privacy.doors import mechanisms
-from tabgan.privacy.doors.marginals import PLACES, measure_pairs, measure_places
+from tabgan.privacy.doors.marginals import OF_GROUPS, PLACES, TWO_WAY, measure_pairs, measure_places
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import make_plan
@@ -137,6 +137,114 @@ def test_progress_ends_at_its_total():
 def first_codes(codes, places):
     """Return the cell of a row: its first code, and none for those of the last."""
     return np.where(codes[:, 0] == 2, -1, codes[:, 0] * 30 + (places[:, 0] * 30).astype(int))
+
+
+class TestGroups:
+    """A pair of columns that both have groups has a second table, of sums of the first."""
+
+    SIZES = (6, 4, 2)
+    GROUPS = (np.array([0, 0, 1, 1, 2, 2]), np.array([0, 0, 1, 1]), None)
+
+    def codes(self, n_rows: int = 40) -> np.ndarray:
+        rng = np.random.default_rng(0)
+        a, c = rng.integers(6, size=100_000), rng.integers(2, size=100_000)
+        return np.stack([a, a % 4, c], axis=1).astype(np.int16)[:n_rows]
+
+    def measured(self, plan, measurer=None, groups=GROUPS, n_rows=40):
+        codes, measurer = self.codes(n_rows), measurer or Measurer(PrivacyFilter(plan))
+        counts = [np.bincount(codes[:, i], minlength=n).astype(float) for i, n in enumerate(self.SIZES)]
+        required = [(0, 1), (0, 2)]
+        arguments = (codes, self.SIZES, NAMES, counts, float(len(codes)), plan, measurer)
+        return measure_pairs(*arguments, required=required, groups=groups), measurer.privacy_filter
+
+    def exact(self, marginal, n_rows=40):
+        codes = self.codes(n_rows)[:, list(marginal.columns)]
+        if marginal.groups is not None:
+            codes = np.stack([each[codes[:, i]] for i, each in enumerate(marginal.groups)], axis=1)
+        table = np.zeros(marginal.counts.shape)
+        np.add.at(table, tuple(codes.T), 1)
+        return table
+
+    def test_a_pair_with_groups_is_counted_twice_and_others_once(self, monkeypatch):
+        monkeypatch.setattr(mechanisms, "noisy_vector", lambda values, _: np.asarray(values, dtype=float))
+        found, ledger = self.measured(make_plan(1.0, 1e-6))
+        assert [(m.columns, m.groups is not None) for m in found if m.columns != (1, 2)] == [
+            ((0, 1), False),
+            ((0, 1), True),
+            ((0, 2), False),
+        ]
+        for marginal in found:
+            np.testing.assert_array_equal(marginal.counts, self.exact(marginal))
+        lines = [(e.what, e.columns, e.sensitivity) for e in ledger.entries if e.what == OF_GROUPS]
+        assert lines == [(OF_GROUPS, ("a", "b"), 1)]
+
+    def test_one_row_is_in_one_cell_of_each(self, monkeypatch):
+        monkeypatch.setattr(mechanisms, "noisy_vector", lambda values, _: np.asarray(values, dtype=float))
+        plan = make_plan(1.0, 1e-6)
+        more, less = (self.measured(plan, n_rows=n)[0] for n in (41, 40))
+        for one, other in zip(more, less, strict=True):
+            assert sorted(np.ravel(one.counts - other.counts)) == [0] * (one.counts.size - 1) + [1]
+
+    def test_both_tables_together_spend_what_one_did(self):
+        plan = make_plan(1.0, 1e-6)
+        spent = {}
+        for name, groups in (("one", ()), ("two", self.GROUPS)):
+            _, ledger = self.measured(plan, groups=groups)
+            spent[name] = combined_mu(e.noise_multiplier for e in ledger.entries)
+            own = {
+                what: sum(
+                    e.noise_multiplier**-2
+                    for e in ledger.entries
+                    if (e.what, e.columns) == (what, ("a", "b"))
+                )
+                for what in (TWO_WAY, OF_GROUPS)
+            }
+        assert own[OF_GROUPS] / sum(own.values()) == pytest.approx(GROUPED_PART)
+        assert spent["two"] == pytest.approx(spent["one"], rel=1e-9)
+        assert spent["two"] <= plan.mu
+
+    def test_clear_counts_need_none_and_there_are_none_without_privacy(self):
+        plan = make_plan(1.0, 1e-6)
+        few, _ = self.measured(plan)
+        noise = max(float(m.noise_stddev) for m in few)
+        many, ledger = self.measured(plan, n_rows=int(2 * CLEAR * 24 * noise))
+        assert {m.columns for m in many} >= {(0, 1)}
+        assert OF_GROUPS not in [entry.what for entry in ledger.entries]
+        assert all(m.groups is None for m in self.measured(make_plan(None, 1e-6))[0])
+
+    @pytest.mark.fresh_noise
+    def test_their_noise_is_the_charged_one_times_the_rows_of_a_unit(self):
+        """Two-sided, with wrong scales as controls: without the sensitivity, 2/3 and 3/2."""
+        plan, noise = make_plan(1.0, 1e-6, unit=PrivacyUnit("key", 2)), []
+        for _ in range(80):
+            found, ledger = self.measured(plan)
+            (marginal,) = (m for m in found if m.groups is not None)
+            (entry,) = (e for e in ledger.entries if e.what == OF_GROUPS)
+            assert entry.sensitivity == 2
+            assert marginal.noise_stddev == pytest.approx(2 * entry.noise_multiplier)
+            noise.append((marginal.counts - self.exact(marginal)).ravel() / (2 * entry.noise_multiplier))
+        draws = np.concatenate(noise)
+
+        def fits(scale):
+            low, high = stats.chi2.interval(1 - 1e-7, len(draws))
+            return bool(low < (draws**2).sum() / scale**2 < high)
+
+        assert fits(1.0)
+        assert not any(fits(wrong) for wrong in (1 / 2, 2 / 3, 3 / 2))
+
+    def test_they_are_charged_before_a_row_is_read(self):
+        measurer = Measurer(PrivacyFilter(make_plan(1.0, 1e-6)))
+        charge = measurer.privacy_filter.charge
+
+        def refused(*releases, call):
+            if any(release.what == OF_GROUPS for release in releases):
+                raise BudgetExceededError("no room")
+            charge(*releases, call=call)
+
+        measurer.privacy_filter.charge = refused  # type: ignore[method-assign]
+        with pytest.raises(BudgetExceededError):
+            self.measured(measurer.privacy_filter.plan, measurer)
+        assert {entry.what for entry in measurer.privacy_filter.entries} == {"dependence score"}
 
 
 class TestPlaces:

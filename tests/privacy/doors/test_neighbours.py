@@ -43,7 +43,7 @@ from tabgan.privacy.doors import release as release_module
 from tabgan.privacy.doors.broken import BROKEN
 from tabgan.privacy.doors.contributions import BoundedTable, bound_contributions, units_of
 from tabgan.privacy.doors.dpsgd import PrivateSteps
-from tabgan.privacy.doors.marginals import OF_CELLS, PLACES, measure_places
+from tabgan.privacy.doors.marginals import OF_CELLS, OF_GROUPS, PLACES, measure_places
 from tabgan.privacy.doors.measure import Measurer, Observed
 from tabgan.privacy.doors.measured_table import measure_table
 from tabgan.privacy.doors.mechanisms import GRID, ROUNDING
@@ -1075,6 +1075,7 @@ RELEASES = {
     RECURRENCE,
     SCORE,
     "2-way marginal",
+    OF_GROUPS,
     "discriminator's gradient",
     GAIN,
     PLACES,
