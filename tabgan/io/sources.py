@@ -80,7 +80,7 @@ def format_of(path: Path, where: str = "source") -> TableFormat:
     for suffix, format_ in _SUFFIXES.items():
         if path.name.lower().endswith(suffix):
             return format_
-    raise unknown_suffix(path.name, get_args(Format), where)
+    raise unknown_suffix(path.name, get_args(TableFormat), where)
 
 
 def unknown_suffix(name: str, formats: Collection[str], where: str) -> ConfigError:
