@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -64,13 +64,13 @@ class Discovered:
         found = self._with(public, stand_out(self.public, noise_stddev)) if len(self.public) else self
         return dict(zip(map(float, found.values), found.counts.tolist(), strict=True))
 
-    def _with(self, public: Sequence[Any], is_found: np.ndarray) -> Discovered:
+    def _with(self, public: Sequence[Value], is_found: np.ndarray) -> Discovered:
         values = [*self.values, *itertools.compress(public, is_found)]
         counts = np.concatenate([self.counts, self.public[is_found]])
         order = sorted(range(len(values)), key=lambda i: (type(values[i]).__name__, values[i]))
         return replace(self, values=[values[i] for i in order], counts=counts[order])
 
-    def without(self, label: Any) -> Discovered:
+    def without(self, label: Value | None) -> Discovered:
         """Return the same categories but for a label: cells that hold it are pooled, and a sample's stands for both."""
         own = typed([label])
         is_kept = np.array([typed([value]) != own for value in self.values], dtype=bool)
@@ -227,7 +227,7 @@ def combined(first: ReleasedColumn, closer: ReleasedColumn) -> ReleasedColumn:
     The noise of a category that only the first found is larger than the column's; few are. A public word that was in
     doubt, and that the closer look has not found, is none.
     """
-    counts: dict[tuple[str, Any], list[tuple[float, float]]] = {}
+    counts: dict[tuple[str, Value], list[tuple[float, float]]] = {}
     for found in (first, closer):
         keys = [("", ""), *((type(value).__name__, value) for value in found.encoder.column.listed)]
         for key, count in zip(keys, found.counts[:-1], strict=True):

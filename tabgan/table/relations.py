@@ -47,6 +47,9 @@ _PROMISING = 0.1
 #: The part of the rows that chance would put above an order in a noisy table, up to which that is promising.
 _OF_TABLE = 0.25
 
+#: Part of the dependence of a column that another determines, from which on a score makes one likely.
+_OF_DETERMINED = 0.7
+
 #: Share of the rows that a column's codes of one value each have, from which on they tell if it determines another.
 _JUDGED = 0.5
 
@@ -215,13 +218,42 @@ def _ordered(encoder: TableEncoder, n_rows: float) -> Iterator[tuple[Placed, Pla
                 yield low, high, chance
 
 
-def may_be_related(encoder: TableEncoder, n_rows: float) -> bool:
-    """Return true if a relation of columns may be found that rules do not say, by names and released histograms."""
+def may_be_related(
+    encoder: TableEncoder, n_rows: float, scores: Mapping[tuple[int, int], float], noise_stddev: float
+) -> bool:
+    """Return true if a relation of columns may be found that rules do not say.
+
+    Args:
+        encoder: Of the table; the names of its columns and their released histograms tell.
+        n_rows: Noisy number of rows.
+        scores: Noisy dependence of pairs of columns, see :func:`~tabgan.privacy.doors.marginals.measure_pairs`.
+        noise_stddev: Of the scores.
+    """
     return (
         any(_is_open(encoder, relation) for relation in _named(encoder))
         or any(_is_open_order(encoder, low, high) for low, high, _ in _ordered(encoder, n_rows))
-        or any(_may_tell(known, told, n_rows) for known, told in itertools.permutations(_free(encoder), 2))
+        or _may_determine(encoder, scores, noise_stddev, n_rows)
     )
+
+
+def _may_determine(
+    encoder: TableEncoder, scores: Mapping[tuple[int, int], float], noise_stddev: float, n_rows: float
+) -> bool:
+    """Return true if some pair depends on each other about as much as if one column determined the other.
+
+    A row of a code that goes with one value of share ``p`` adds ``2 * (1 - p)`` to the score at least.
+    """
+    free, own = {column.encoder.name for column in _free(encoder)}, dict(_own(encoder))
+    for pair, score in scores.items():
+        if not all(place in own and own[place].encoder.name in free for place in pair):
+            continue
+        for known, told in itertools.permutations([own[place] for place in pair]):
+            single = float(known.code_weights[_single_codes(known)].sum())
+            by_chance = 1.0 - float(told.code_weights.max()) / n_rows
+            least = 2 * single * by_chance * _OF_DETERMINED
+            if _may_tell(known, told, n_rows) and score + 2 * noise_stddev >= least:
+                return True
+    return False
 
 
 def open_relations(encoder: TableEncoder, pairs: Sequence[Table], n_rows: float) -> list[Relation]:

@@ -163,7 +163,6 @@ class TestTextOfACsv:
     "cells",
     [
         [dt.date(9999, 12, 31), dt.date(2020, 1, 1)],
-        [pd.Timestamp("2020-01-01", tz=zone) for zone in ("UTC", "US/Eastern")],
         [dt.datetime(1, 1, 1)],
         [1e308, -1e308],
         [10**400, 1],

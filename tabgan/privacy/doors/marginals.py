@@ -49,6 +49,7 @@ def measure_pairs(
     known: Collection[Pair] = (),
     required: Collection[Pair] = (),
     groups: Sequence[np.ndarray | None] = (),
+    may_be_related: Callable[[Mapping[Pair, float], float], bool] = lambda scores, noise_stddev: False,
 ) -> list[Marginal]:
     """Return noisy tables of the pairs whose dependence outweighs their noise.
 
@@ -70,6 +71,7 @@ def measure_pairs(
         known: Moments and their cycles: these pairs are left out, since their dependence is public.
         required: Pairs that are measured whatever their scores are, since rules exclude some of their codes.
         groups: Groups of each column's codes, by released counts: a pair of two such columns has a second table.
+        may_be_related: True, by noisy scores and their noise's standard deviation, to reserve the stage ``found``.
 
     Returns:
         Marginals over two columns each; none for a table of a single column.
@@ -80,6 +82,8 @@ def measure_pairs(
     tables = PairTables(codes, sizes, names, plan.unit.max_rows, measurer)
     noise = plan.noise_multiplier("selection", len(pairs))
     scores = tables.scores(pairs, noise, one_ways, n_rows, progress)
+    if may_be_related(dict(zip(pairs, scores, strict=True)), plan.noise_stddev("selection", len(pairs))):
+        measurer.privacy_filter.reserve("found")
     mu = measurer.privacy_filter.remaining_mu()
     if mu <= 0:  # interruptions have taken all of it
         return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -94,8 +95,6 @@ def measure_table(
     whole, inner = with_cycles(rows, released, coded, plan, mu, measurer)
     encoder = inner.of_table(reduction, measure_related(rows, inner, reduction, measurer))
     histograms = [Marginal((i,), c.counts, c.noise_stddev) for i, c in enumerate(whole.columns)]
-    if may_be_related(encoder, released.n_rows):
-        measurer.privacy_filter.reserve("found")
     if len(placed_columns(encoder)) > 1:
         measurer.privacy_filter.reserve("places")
     one_ways = one_way_marginals(whole, encoder)
@@ -113,6 +112,7 @@ def measure_table(
         encoder.calendar_lifts().keys(),
         possible_pairs(encoder).keys(),
         [groups_of(column, each.counts) for column, each in zip(encoder.columns, one_ways, strict=True)],
+        partial(may_be_related, encoder, released.n_rows),
     )
     return MeasuredTable(released, encoder, histograms, one_ways, pairs, codes, rows)
 
