@@ -18,7 +18,7 @@ synthetic.to_csv("synthetic.csv", index=False)
 print(synthetic.head())
 print(model.privacy_)  # what is promised, and what was spent on what
 
-model.save("people.tabgan")  # no rows, no code: the model may go out with the table
+model.save("people.tabgan")  # no rows, no code: the model may accompany the table
 model = TabGAN.load("people.tabgan")
 print(
     model.sample(3, conditions={"sex": "female", "age": Between(60, 80), "ward": ["surgery", "geriatrics"]})

@@ -24,7 +24,7 @@ model = TabGAN(epsilon=1.0, schema=schema, random_state=0).fit(
 )  # weight and readmitted are found privately
 
 with open("schema.yaml", "w", encoding="utf-8") as file:
-    file.write(model.schema_.to_yaml())  # the completed schema, which may go out with the table
+    file.write(model.schema_.to_yaml())  # the completed schema, which may accompany the table
 
 synthetic = model.sample(1_000)
 synthetic.to_csv("synthetic.csv", index=False)

@@ -2,7 +2,7 @@
 
     python examples/04_report.py
 
-Writes ``internal.html``, computed on real rows, and ``shareable.html``, which may go out with the table.
+Writes ``internal.html``, computed on real rows, and ``shareable.html``, which may accompany the table.
 """
 
 from tabgan import TabGAN

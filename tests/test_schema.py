@@ -331,11 +331,12 @@ class TestRefused:
             ),
             (
                 {"kind": "categorical", "categories": [1.5, math.nan]},
-                "Column 'a': categories: expected finite numbers. A missing value is no category.",
+                "Column 'a': categories: expected finite numbers. A missing value is not a category.",
             ),
             (
                 {"kind": "categorical", "categories": ["x", None]},
-                "Column 'a': categories.1: expected text, a number, true or false. A missing value is no category.",
+                "Column 'a': categories.1: expected text, a number, true or false. A missing value is not a "
+                "category.",
             ),
             (
                 {"kind": "datetime", "bounds": ["2024-12-31", "2024-01-01"]},

@@ -30,7 +30,7 @@ CALLS_A_PROCESS = 100
 #: Seconds in which a file that was just made is seen by another node, and in which a cancelled call ends.
 _SEEN, _ENDS = 10.0, 15.0
 
-#: Seconds from which on a mark that nobody has locked is one of a driver that was killed.
+#: Seconds above which a mark that nobody has locked is one of a driver that was killed.
 _OLD = 3_600.0
 
 #: Packages that have the same version on each node: they decide on rows, bytes and answers.

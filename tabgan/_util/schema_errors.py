@@ -53,7 +53,7 @@ def line_of(
         keys = ["kind"]
         message = f"expected one of {', '.join(kinds)}, got {found!r}.{nearest(found, kinds)}"
     elif keys and keys[0] == "categories" and len(keys) == 3:
-        keys, message = keys[:2], "expected text, a number, true or false. A missing value is no category."
+        keys, message = keys[:2], "expected text, a number, true or false. A missing value is not a category."
     return f"{where}: {'.'.join(keys) + ': ' if keys else ''}{message}"
 
 

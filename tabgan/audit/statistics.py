@@ -42,7 +42,7 @@ _TIES_SEED = 2305_08846_02
 class AuditBound:
     """The bound of an audit, which refutes any smaller stated epsilon.
 
-    A bound below the stated epsilon, 0 included, is no evidence that the statement is right.
+    A bound below the stated epsilon, 0 included, is not evidence that the statement is right.
 
     Attributes:
         epsilon_lower_bound: The mechanism is not ``(epsilon, delta)``-DP for any epsilon below this; 0 if nothing

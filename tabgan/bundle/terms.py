@@ -111,7 +111,7 @@ class Terms:
         return cls(**_plain(plain), health=None if health is None else HealthTerms(**_plain(health)))
 
     def filled(self, **stated: str | None) -> Terms:
-        """Return terms with what is stated elsewhere, which comes first; statements that are no terms are left out."""
+        """Return terms with what is stated elsewhere, which comes first; statements that are not terms are left out."""
         known = [each.name for each in fields(self)]
         given: dict[str, Any] = {
             key: text for key, text in stated.items() if text is not None and key in known

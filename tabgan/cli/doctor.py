@@ -56,7 +56,7 @@ class Fact:
         part: Its part: versions, devices, extras, machine.
         name: Its subject.
         found: The fact.
-        state: ``"ok"``, ``"caution"``, or ``"missing"`` for an extra that is not there, which is no fault.
+        state: ``"ok"``, ``"caution"``, or ``"missing"`` for an extra that is not there, which is not a fault.
         fix: The command or the step that would change it; empty if there is nothing to do.
     """
 

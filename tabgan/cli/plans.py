@@ -71,7 +71,7 @@ def plan(
 ) -> None:
     """Print the expectation of a fit: noise, lost categories, errors, time. Reads no row, and costs nothing.
 
-    A fit that cannot be of use is refused with exit code 2, and the message says what would help.
+    A fit that would be useless is refused with exit code 2, and the message says what would help.
     """
     with exits(debug):
         positive("--epsilon", epsilon)

@@ -196,7 +196,7 @@ class Categorical(Column):
     def _check_categories(self) -> Categorical:
         if self.categories is not None:
             if any(isinstance(value, float) and not math.isfinite(value) for value in self.categories):
-                raise ValueError("categories: expected finite numbers. A missing value is no category.")
+                raise ValueError("categories: expected finite numbers. A missing value is not a category.")
             if len({(isinstance(value, bool), value) for value in self.categories}) < len(self.categories):
                 raise ValueError("categories: expected each value once; 1 and 1.0 are one value.")
             if (

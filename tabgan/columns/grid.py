@@ -21,7 +21,7 @@ MIN_CELLS, MAX_CELLS, ZOOM_CELLS = 16, 16_384, 64
 #: Cells, at least, for the values that do not lie in cells of one integer.
 FEW_CELLS = 6
 
-#: Share of the mass in one coarse cell from which on the values may fill little of it; and the fewest cells for them.
+#: Share of the mass in one coarse cell above which the values may fill little of it; and the fewest cells for them.
 NARROW, NARROW_CELLS = 0.7, 18
 
 #: The same without privacy, where no noise can pass for an occupied cell.
@@ -34,11 +34,11 @@ ROWS_OVER_NOISE = 4.0
 #: standard deviations of a difference, and of a half that is taken for empty. Found on made-up towns (ADR 24).
 MAP_ROWS_OVER_NOISE, MAP_ZOOM_CELLS, MAP_DETAIL, MAP_PRESENT = 2.0, 256, 0.7, 1.5
 
-#: Squares of a cell, in those of the cell that holds the middle row, from which on it is a wide part of a map: to hold
+#: Squares of a cell, in those of the cell that holds the middle row, above which it is a wide part of a map: to hold
 #: rows at all it has to pass ``SURELY``, or noise would put a few rows on another continent.
 WIDE_REGION = 256
 
-#: Width of an outermost cell, in widths of the one before, from which on it is cut up; and the factor by which the
+#: Width of an outermost cell, in widths of the one before, above which it is cut up; and the factor by which the
 #: widths of its parts grow.
 STEEP, GRADE = 16, 4.0
 

@@ -194,7 +194,7 @@ class LatticeColumn(Column):
 
     @property
     def may_have_odd_step(self) -> bool:
-        """True if numbers have many decimals, and frequent ones may show a step that is no decimal."""
+        """True if numbers have many decimals, and frequent ones may show a step that is not a decimal."""
         return False
 
     def with_step_of(self, values: np.ndarray) -> tuple[Self, float]:

@@ -12,14 +12,14 @@ from tabgan.columns import rounding
 #: last cell is for those that none does. Halves come before tenths, and hundredths before thirds.
 PARTS = (1, 2, 4, 8, 16, 10, 20, 100, 3, 6, 9, 12, 24, 60, *(10**d for d in range(3, 7)))
 
-#: Decimals of the steps that have any; the steps of the last ones are no decimals.
+#: Decimals of the steps that have any; the steps of the last ones are not decimals.
 DECIMALS_OF = {2: 1, 4: 2, 8: 3, 16: 4, 20: 2} | {10**d: d for d in range(7)}
 
 #: Parts that a column may be made of, coarsest first: one that all voted ones divide.
 COMMON = (1, 2, 3, 4, 6, 8, 9, 10, 12, 16, 20, 24, 60, *(10**d for d in range(2, 7)))
 
 #: Decimals of numbers that may be multiples of a step that a unit's conversion has left; the fewest frequent ones that
-#: tell, and the most steps of the largest; and the fewest digits of a step that is no round number.
+#: tell, and the most steps of the largest; and the fewest digits of a step that is not a round number.
 LEAST_DECIMALS, _LEAST_MULTIPLES, _MOST_STEPS, _UNROUND_DIGITS = 3, 3, 200, 4
 
 #: Columns of which one has frequent numbers that lie on a coarser grid by chance; and the fewest numbers of which one

@@ -41,7 +41,7 @@ _FULL_NAME = (
     "((full|customer|client|patient|employee|person|passenger|driver|member|teacher|student)_?)?names?"
 )
 
-#: Names of text with a form: digits in it are no numbers.
+#: Names of text with a form: digits in it are not numbers.
 _FORMED = "post_?code|postal(_?code)?|zip(_?code)?|plz|(licen[cs]e_?)?plate|kennzeichen|vin|serial(_?(no|nr|number))?"
 
 #: Names of free text.
@@ -55,10 +55,10 @@ _KEY = "id|key|uuid|guid"
 #: Names of categories, also where they are numbered.
 _CODE = "status|type|class|precinct|district|zone|region|race|ethnicity|sex|gender"
 
-#: The most rows that a key has on average, and the share of differing cells from which on they are no categories.
+#: The most rows that a key has on average, and the share of differing cells above which they are not categories.
 _ROWS_A_KEY, _DIFFERING = 20, 0.5
 
-#: The share of differing cells from which on a noisy number of them says that all do.
+#: The share of differing cells above which a noisy number of them says that all do.
 _ALL = 0.97
 
 #: Names of a latitude, and those of the longitude beside it, as one of their words.
@@ -285,7 +285,7 @@ def _holds_text(column: Categorical) -> bool:
 
 
 def says_codes(name: str) -> bool:
-    """Return true if a column's name says that its digits are no numbers: of postcodes, telephones, serial numbers."""
+    """Return true if a column's name says that its digits are not numbers: of postcodes, telephones, serial numbers."""
     return _says(_words(name), f"{_FORMED}|{_PEOPLE['phone_number']}|fips(_?code)?")
 
 

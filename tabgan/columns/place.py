@@ -238,7 +238,7 @@ class _Grid:
         """Return the first and the last lattice integer of a sample within a range; ``None`` is an open end.
 
         Raises:
-            DataError: an end is no number, or the larger one is first.
+            DataError: an end is not a number, or the larger one is first.
         """
         least, most = self.shown.declared_range()
         ends = [None if end is None else self.shown.stated(end) for end in (low, high)]
@@ -288,7 +288,7 @@ def squares_of(grid: _Grid, wish: WantedNumbers) -> list[tuple[int, int]]:
         wish: The condition.
 
     Raises:
-        DataError: an end of a range is no number, or the larger one is first.
+        DataError: an end of a range is not a number, or the larger one is first.
     """
     least, most = grid.shown.declared_range()
     ends = [(value, value) for value in wish.values] + list(wish.ranges)

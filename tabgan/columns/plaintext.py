@@ -200,7 +200,7 @@ class Text(Column):
         return type(self)(name=self.name, pattern=self.pattern, placeholder=self.placeholder)
 
     def cells(self, series: pd.Series) -> list[object]:
-        """Return ``(rows,)`` patterns of the cells, ``None`` where a cell is no text."""
+        """Return ``(rows,)`` patterns of the cells, ``None`` where a cell is not text."""
         known: dict[str, str] = {}
 
         def pattern(value: Hashable) -> str | None:

@@ -258,7 +258,7 @@ def table_of_metadata(
         where: The place of the metadata, for messages.
 
     Raises:
-        SchemaError: it is no metadata of SDV; the table is not there, or was not named.
+        SchemaError: it is not metadata of SDV; the table is not there, or was not named.
     """
     described, lost = _table(metadata, table, where)
     columns: dict[str, dict[str, Any]] = {}

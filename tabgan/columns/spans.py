@@ -26,7 +26,7 @@ LEAST_FREQUENT, NEARLY_ALL = 5, 0.03
 #: column is known to have few numbers; standard deviations of the noise by which the number of others may be higher.
 MOST_OTHERS, IN_DOUBT = 0.25, 2.0
 
-#: Shares of the rows from which on frequent numbers show that a column has few numbers: where numbers have many digits,
+#: Shares of the rows above which frequent numbers show that a column has few numbers: where numbers have many digits,
 #: and elsewhere without the most frequent one; and the integers for each of them that make them few.
 REPEATED_ODD, REPEATED, SPARSE = 0.05, 0.25, 4
 

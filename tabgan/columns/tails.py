@@ -38,7 +38,7 @@ class Tail(BaseModel):
         if (self.pattern is None) == (not self.values):
             raise ValueError("expected a pattern or a list with values, and one of them.")
         if any(isinstance(value, float) and not math.isfinite(value) for value in self.values):
-            raise ValueError("list: expected finite numbers. A missing value is no category.")
+            raise ValueError("list: expected finite numbers. A missing value is not a category.")
         if len(set(typed(self.values))) < len(self.values):
             raise ValueError("list: expected each value once.")
         if self.pattern is not None:

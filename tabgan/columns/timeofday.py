@@ -45,7 +45,7 @@ _WRITTEN = re.compile(
 #: The vote of text such as ``26:30:00``, a length of time: a column that has it holds no times of day.
 _BEYOND = "hours beyond a day"
 
-#: Share of a format's rows without a zero before one digit from which on all are written without it.
+#: Share of a format's rows without a zero before one digit above which all are written without it.
 _SOME = 0.02
 
 

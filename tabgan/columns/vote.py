@@ -23,7 +23,7 @@ MOST_LOST = 1 / 9
 #: text keeps.
 _READ, _LOST_TEXT, _LOST_FORM, _NUMERALS_KEPT, _FORM_KEPT = 5.0, 0.5, 20.0, 4.0, 25.0
 
-#: Cost of a written form without a value that it alone explains: 950 and 1,234 are no decimals.
+#: Cost of a written form without a value that it alone explains: 950 and 1,234 are not decimals.
 _ABSENT = 10.0
 
 #: The least gain, in nats, of a written form's own values with which it is considered.
@@ -87,7 +87,7 @@ def decide(
         dtypes: The table's dtype of each column.
         noise_stddev: Standard deviation of the counts.
         untyped_text: True if text may stand for other values.
-        codes: Names of columns whose names say that their digits are no numbers.
+        codes: Names of columns whose names say that their digits are not numbers.
     """
     if not votes:
         return {}

@@ -73,7 +73,7 @@ class _Seen:
         members: ``(size,)`` places of its words in :data:`WORDS`.
         likely: Places of those that are likely.
         most: The count of the most frequent of the others.
-        least: Noise standard deviations from which on at most a part ``FALSE`` of its words are expected to be noise.
+        least: Noise standard deviations above which at most a part ``FALSE`` of its words are expected to be noise.
     """
 
     members: np.ndarray
@@ -107,9 +107,9 @@ def is_word(value: object) -> bool:
 def are_found(counts: np.ndarray, noise_stddev: float) -> np.ndarray:
     """Return ``(words,)`` true for the words that a column has, as far as their noisy counts tell.
 
-    A word alone does if it stands out for certain. A set of words is a column's if these stand above the noise without
-    the most frequent of them: of a pair either word is enough, but two letters are no alphabet. Of long words, such as
-    countries, three are.
+    A single word counts if it certainly stands out. A set of words counts if they stand above the noise even without
+    the most frequent of them: of a pair either word is enough, but two letters are not an alphabet. Of long words, such
+    as countries, three are enough.
 
     Args:
         counts: ``(words,)`` noisy counts of :data:`WORDS`.

@@ -368,7 +368,7 @@ class SamplerMixin(Generic[TableT]):
         """Return the number of processes that write files.
 
         Raises:
-            ConfigError: ``workers`` is no number above 0.
+            ConfigError: ``workers`` is not a number above 0.
         """
         if workers is not None:
             workers = validate.integer_at_least("workers", workers, 1)

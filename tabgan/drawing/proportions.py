@@ -66,7 +66,7 @@ def shares_of(fitted: Fitted, proportions: object, conditions: Mapping[str, Cond
         conditions: Conditions on other columns.
 
     Raises:
-        ConfigError: these are no shares of columns.
+        ConfigError: these are not shares of columns.
         SchemaError, DataError: there is no such column, or no such value of it.
     """
     margins = [_margin(fitted, *stated, conditions) for stated in check_proportions(proportions)]

@@ -47,7 +47,7 @@ ROWS_PER_FILE = 16 * CHUNK
 #: Name of the file that describes the others, and the version of its form.
 MANIFEST, VERSION = "manifest.json", 1
 
-#: Rows from which on several processes pay for their start.
+#: Rows above which several processes pay for their start.
 WORTH_PROCESSES = 1_000_000
 
 

@@ -41,7 +41,7 @@ def association_findings(tables: Tables, streams: RandomStreams) -> Findings:
 
     def compute() -> list[Figure]:
         if len(tables.modelled) < 2:
-            raise NotComputed("there are fewer than 2 columns that are no identifiers")
+            raise NotComputed("there are fewer than 2 columns that are not identifiers")
         rng = streams.numpy("evaluation.association")
         judged = drawn_columns(tables, MAX_COLUMNS, rng)
         rows = equal_rows(judged.values, MAX_ROWS, rng)

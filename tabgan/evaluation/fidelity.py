@@ -202,7 +202,7 @@ def _cuts(real: np.ndarray) -> np.ndarray:
 def column_tuples(n_columns: int, order: int, most: int, rng: np.random.Generator) -> list[tuple[int, ...]]:
     """Return all combinations of columns, or ``most`` of them."""
     if n_columns < order:
-        raise NotComputed(f"there are fewer than {order} columns that are no identifiers")
+        raise NotComputed(f"there are fewer than {order} columns that are not identifiers")
     if math.comb(n_columns, order) <= most:
         return list(itertools.combinations(range(n_columns), order))
     chosen: set[tuple[int, ...]] = set()

@@ -195,7 +195,7 @@ class Gate:
             total: Epsilon and delta promised for all releases together; ``None`` without a guarantee, and then nothing
                 passes.
             needs_guarantee: False for a table of another generator: its figures alone are then judged, and a decision
-                on them is no statement about privacy. A limit on epsilon or delta still fails.
+                on them is not a statement about privacy. A limit on epsilon or delta still fails.
         """
         promised = (None, None) if total is None else total
         checks = [

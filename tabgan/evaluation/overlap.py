@@ -11,7 +11,7 @@ from tabgan.evaluation.tables import Tables
 #: Least share beyond chance that is told, and standard deviations by which it must exceed chance.
 LEAST, CERTAIN = 0.01, 4.0
 
-#: Share of the holdout from which on it is refused: it is then the same table, or a part of it.
+#: Share of the holdout above which it is refused: it is then the same table, or a part of it.
 REFUSED = 0.5
 
 

@@ -122,7 +122,7 @@ def schema_validity(
 
     **Guarantee.** No real row is read. The figures follow from the arguments alone, so if the table was made under
     differential privacy, and the schema is declared or was completed under it, they are post-processing: they cost no
-    epsilon and may go out with the table.
+    epsilon and may accompany the table.
 
     Args:
         synthetic: The table to judge, with the schema's columns.

@@ -83,7 +83,7 @@ def folder_of(checkpoint: str | Path | None) -> Path | None:
     """Return a checkpoint's folder as a path.
 
     Raises:
-        ConfigError: it is no path.
+        ConfigError: it is not a path.
     """
     if checkpoint is None:
         return None
@@ -241,7 +241,7 @@ class BegunRequest:
 
 
 def _is_whole(begun: BegunRequest) -> bool:
-    """Return true if the fields of a request are what they should be: a seal is no signature."""
+    """Return true if the fields of a request are what they should be: a seal is not a signature."""
     texts = (begun.name, begun.subject, begun.ledger)
     numbers = (begun.epsilon, begun.delta)
     if not all(isinstance(text, str) for text in texts) or not all(map(is_number, numbers)):

@@ -23,7 +23,7 @@ from tabgan.privacy.plan import ADVERSARY_STEPS
 logger = logging.getLogger(__name__)
 
 #: A critic corrects the generator if its noisy slope is above this many standard deviations of the noise: one that
-#: gains nothing is let in once in six times.
+#: gains nothing is admitted once in six times.
 LET_IN = 1.0
 
 #: Standard deviation of the best factor on a critic, about 1, before its test.
@@ -48,7 +48,7 @@ def correct_targets(
     They are trained one after another, each beside the generator with those before it, whose columns it may look at.
 
     Args:
-        generator: The anchored generator, which those that are let in correct.
+        generator: The anchored generator, which the admitted ones correct.
         targets: The targets' positions.
         measured: The released numbers of the table, and its codes.
         units: The unit of privacy of each row of these codes.

@@ -130,7 +130,7 @@ def frames_of(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[
 
 
 def _is_from(table: object, package: str, name: str | None = None) -> bool:
-    """Return true for an object of a class of a package, which nobody needs to import for it."""
+    """Return true for an object of a class of a package, without importing the package."""
     class_ = type(table)
     return class_.__module__.partition(".")[0] == package and name in (None, class_.__name__)
 

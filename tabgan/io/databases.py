@@ -259,7 +259,7 @@ def _plain_query(query: str) -> str:
 
 
 def _without_rows(query: str) -> str:
-    """Return a query that has the columns of another and no row: it is no statement that changes anything."""
+    """Return a query that has the columns of another and no row: it is not a statement that changes anything."""
     return f"SELECT * FROM (\n{query}\n) tabgan_columns WHERE 1 = 0"
 
 

@@ -210,7 +210,7 @@ def read_header(file: TextIO, path: AnyPath, separator: str | None) -> Header:
     """Return the header of a CSV, from a file that is at its beginning; it is then at its first row.
 
     Raises:
-        DataError: there is none, or nobody can tell its separator.
+        DataError: there is none, or its separator cannot be told.
     """
     raw, n_lines = "", 0
     for line in file:

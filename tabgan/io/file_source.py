@@ -40,7 +40,7 @@ def of_files(
     """Return the source of a file, of all files of a folder, or of those whose names fit a pattern such as ``*.csv``.
 
     Raises:
-        ConfigError: there is no such file, or nobody can tell its format.
+        ConfigError: there is no such file, or its format cannot be told.
         DataError: a file cannot be read, or two differ in their columns; no row has been read.
     """
     base, files = _listed(path)
@@ -68,7 +68,7 @@ def format_at(path: Path, where: str = "source") -> FileFormat:
     """Return the format of a file, of all files of a folder, or of those that fit a pattern.
 
     Raises:
-        ConfigError: there is no such file, or nobody can tell its format.
+        ConfigError: there is no such file, or its format cannot be told.
     """
     return _common_format(_listed(path, where)[1], path, where)
 

@@ -66,7 +66,7 @@ def form_of_parts(
     if format != "csv":
         if given | escape:
             name = next(iter(given | escape))
-            raise ConfigError(f"{name}: expected none for {format}, which is no text. Leave it out.")
+            raise ConfigError(f"{name}: expected none for {format}, which is not text. Leave it out.")
         return {}
     dialect = Dialect.of(**given)
     separator = "," if dialect.separator in (None, AUTO) else str(dialect.separator)

@@ -24,7 +24,7 @@ _NAME = "Ray dataset"
 
 
 def is_ray_dataset(table: object) -> bool:
-    """Return true for a dataset of Ray, which nobody needs to import for it."""
+    """Return true for a dataset of Ray, without importing Ray."""
     return any(
         class_.__module__ == "ray.data.dataset" and class_.__name__ == "Dataset"
         for class_ in type(table).__mro__

@@ -408,7 +408,7 @@ def _integers(series: pd.Series, dtype: str) -> pd.Series:
     """Return a column of text as integers, each cell read by itself: pandas takes all for floats where one is 1.0.
 
     Raises:
-        ValueError, OverflowError, TypeError: a cell is no integer of the dtype, or missing where it has no such.
+        ValueError, OverflowError, TypeError: a cell is not an integer of the dtype, or missing where it has no such.
     """
     resolved = pd.api.types.pandas_dtype(dtype)
     limits = np.iinfo(getattr(resolved, "numpy_dtype", resolved))

@@ -165,7 +165,7 @@ def with_value(data: Mapping[str, object], keys: list[str], value: object, where
     inner = data.get(keys[0], {})
     if not isinstance(inner, Mapping):
         raise ConfigError(
-            f"{where}: {keys[0]!r} is no mapping of keys and values in this job. Write it as one."
+            f"{where}: {keys[0]!r} is not a mapping of keys and values in this job. Write it as one."
         )
     return {**data, keys[0]: with_value(inner, keys[1:], value, where)}
 

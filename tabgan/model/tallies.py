@@ -86,7 +86,7 @@ class PlaceTally:
 def tallies_of(generator: Generator, encoder: TableEncoder, rng: torch.Generator) -> list[PlaceTally]:
     """Return a table for each column that others push, in order: post-processing of released numbers.
 
-    Columns with a critic have none: their conditionals are no sums of weights.
+    Columns with a critic have none: their conditionals are not sums of weights.
 
     Args:
         generator: The generator, on the CPU.

@@ -54,7 +54,7 @@ class PlannedColumn:
         name: Its name.
         kind: The name of its kind; one that a vote decides is assumed.
         noise_stddev: Of each count in its histogram, in rows.
-        threshold: Rows below which a category is likely not released; ``None`` where the domain is no open list.
+        threshold: Rows below which a category is likely not released; ``None`` where the domain is not an open list.
         error: Expected error of its table.
     """
 

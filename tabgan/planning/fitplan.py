@@ -40,7 +40,7 @@ class FitPlan:
         releases: All releases, in the order of a fit.
         columns: The modelled columns.
         threshold: Rows below which a category of an open column is likely not released; ``None`` without such columns.
-        surely_kept: Rows from which on it is released with a probability of 95%.
+        surely_kept: Rows above which it is released with a probability of 95%.
         adversary_share: Part of the budget, of mu**2, that trains critics of declared targets.
         adversary: Its steps and noise, in words; empty without a critic.
         adversary_steps: Steps of DP-SGD, of all critics together.

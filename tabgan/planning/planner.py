@@ -28,7 +28,7 @@ from tabgan.table.placing import placed_columns
 #: The factor of the intervals: measured errors lie within it, see ``benchmarks/plan.py``.
 SPREAD = 1.5
 
-#: Mean expected error of single columns from which on a fit is hopeless.
+#: Mean expected error of single columns above which a fit is hopeless.
 HOPELESS = 0.2
 
 #: Epsilons of the curve.

@@ -97,7 +97,7 @@ class CriticOutcome:
         noise = f", with noise of {self.noise_stddev:.2g}" if self.noise_stddev else ""
         said = f"{self.gain:+.2g} a row{noise}"
         if self.is_let_in:
-            return f"let in, times {self.factor:.2g}: it corrects the column; its gain in log-likelihood is {said}"
+            return f"admitted, times {self.factor:.2g}: it corrects the column; its gain in log-likelihood is {said}"
         return f"left out, so that the anchors alone draw the column; its gain in log-likelihood is {said}"
 
 

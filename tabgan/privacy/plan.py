@@ -89,7 +89,7 @@ COARSER, TOGETHER = "coarser combinations", "rare categories of several columns"
 #: Part of delta that category discovery may use up, if there is any.
 DISCOVERY_DELTA_SHARE = 0.1
 
-#: Share of the rows in lost categories from which on a closer look at one column may take the whole of its stage; its
+#: Share of the rows in lost categories above which a closer look at one column may take the whole of its stage; its
 #: threshold is meant to be a half of the rows that they have in the mean, and is of use up to three times as many;
 #: standard deviations of the noise by which their number may be wrong, to either side; and the weight of a column of
 #: numbers beside categories: its lost numbers lie between others, and lost categories are in no row.

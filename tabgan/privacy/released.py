@@ -31,7 +31,7 @@ from tabgan.table.summed import TOTAL
 #: The fewest rows of a fit, in multiples of the noise of a 1-way count.
 MIN_SIGNAL = 4.0
 
-#: Share of all rows in values that were not released, from which on a closer look is worth its budget, and the
+#: Share of all rows in values that were not released, above which a closer look is worth its budget, and the
 #: number of standard deviations of the noise.
 LOST_SHARE, LOST_SIGNAL = 0.03, 3.0
 

@@ -110,7 +110,7 @@ def frame_of(table: object, name: str, schema: Schema | None = None) -> tuple[pd
 
     Raises:
         ConfigError, SourceError: it cannot be opened, or read to its end.
-        DataError: it has no rows or no columns, or names that are no unique text.
+        DataError: it has no rows or no columns, or names that are not unique text.
     """
     if isinstance(table, str | Path) and is_safetensors(table):
         raise ConfigError(

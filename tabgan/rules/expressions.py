@@ -330,4 +330,4 @@ def _node(tree: ast.expr, names: dict[str, None], depth: int) -> _Node:
             return _Operation(_SIGNS[type(op)], *sides)
         case ast.Call(func=ast.Name(id=function), args=[of], keywords=[]) if function in PARTS:
             return _Part(function, _node(of, names, depth + 1))
-    raise ConfigError(f"{ast.unparse(tree)!r} is no part of a formula. {_FIX}")
+    raise ConfigError(f"{ast.unparse(tree)!r} is not part of a formula. {_FIX}")

@@ -25,7 +25,7 @@ class OneOf(Rule):
         one_of: Names of two columns or more, of booleans or of the numbers 0 and 1.
 
     Raises:
-        ConfigError: they are no list of different names.
+        ConfigError: they are not a list of different names.
     """
 
     one_of: tuple[str, ...]
@@ -93,7 +93,7 @@ class Unique(Rule):
         unique: Names of the columns.
 
     Raises:
-        ConfigError: they are no list of different names.
+        ConfigError: they are not a list of different names.
     """
 
     unique: tuple[str, ...]

@@ -126,7 +126,7 @@ def places(series: pd.Series, column: Column) -> tuple[np.ndarray, np.ndarray]:
 
 
 def constant(value: Side) -> tuple[float, float]:
-    """Return a constant as :func:`places` returns a column; NaN for text that is no moment, duration or time."""
+    """Return a constant as :func:`places` returns a column; NaN for text that is not a moment, duration or time."""
     if not isinstance(value, str):
         return float(value), math.nan
     found = declared_moment(value)

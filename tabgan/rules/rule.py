@@ -156,7 +156,7 @@ def several_names(key: str, columns: object, least: int) -> tuple[str, ...]:
     """Return names of columns.
 
     Raises:
-        ConfigError: they are no list of different texts, or too few.
+        ConfigError: they are not a list of different texts, or too few.
     """
     names = tuple(columns) if isinstance(columns, list | tuple) else ()
     if len(names) < least or not all(isinstance(n, str) for n in names) or len(set(names)) < len(names):
@@ -169,7 +169,7 @@ def one_name(key: str, name: object) -> str:
     """Return the name of a column.
 
     Raises:
-        ConfigError: it is no text.
+        ConfigError: it is not text.
     """
     if not isinstance(name, str):
         raise ConfigError(f"{key}: expected the name of a column, got {shown(name)}.")

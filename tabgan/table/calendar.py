@@ -59,7 +59,7 @@ class CycleEncoder(ColumnEncoder):
 
 
 def is_cycle(encoder: ColumnEncoder) -> TypeGuard[CycleEncoder]:
-    """Return true for the encoder of a moment's cycle, which is no column of a table."""
+    """Return true for the encoder of a moment's cycle, which is not a column of a table."""
     return isinstance(encoder, CycleEncoder)
 
 

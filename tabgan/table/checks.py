@@ -274,7 +274,7 @@ def _families(series: pd.Series, name: str) -> frozenset[str]:
         raise DataError(f"Column {name!r}: values are infinite. Replace them or make them missing.")
     if families == {"text"} and not _is_unicode(list(map(str, present))):
         raise DataError(
-            f"Column {name!r}: text that is no valid Unicode (lone surrogates), which no file can hold. Correct "
+            f"Column {name!r}: text that is not valid Unicode (lone surrogates), which no file can hold. Correct "
             f"it, or make it missing."
         )
     return frozenset(families)

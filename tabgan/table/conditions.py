@@ -77,7 +77,7 @@ class Condition:
             where: The place in words, for errors.
 
         Raises:
-            ConfigError: it is no condition.
+            ConfigError: it is not a condition.
         """
         if isinstance(wanted, Condition):
             return wanted
@@ -174,7 +174,7 @@ def conditions_of(
     """Return the conditions that a person states, by column.
 
     Raises:
-        ConfigError: they are no mapping, or one of them is no condition.
+        ConfigError: they are not a mapping, or one of them is not a condition.
         SchemaError: there is no such column.
     """
     if wanted is None:
@@ -198,7 +198,7 @@ def check_proportions(wanted: object) -> list[tuple[str, list[Condition], list[f
             anything that a condition may be.
 
     Raises:
-        ConfigError: these are no shares of columns.
+        ConfigError: these are not shares of columns.
     """
     if (
         not isinstance(wanted, Mapping)

@@ -37,7 +37,7 @@ def check_label_column(name: str | None, names: Iterable[str]) -> None:
     """Raise unless a column of a name can be added to a table's.
 
     Raises:
-        ConfigError: the name is no text, or a column's own.
+        ConfigError: the name is not text, or a column's own.
     """
     if name is not None and (not isinstance(name, str) or not name):
         raise ConfigError(f"label_column: expected a name, got {shown(name)}.")

@@ -185,7 +185,7 @@ def check_rows(encoder: TableEncoder, rows: object) -> None:
     """Raise unless rows to complete are a table with some of the schema's columns, or all.
 
     Raises:
-        DataError: it is no table, or two columns share a name.
+        DataError: it is not a table, or two columns share a name.
         SchemaError: a column is none of the schema's.
     """
     if not isinstance(rows, pd.DataFrame):
@@ -254,7 +254,7 @@ def _left(
         return None
     try:
         met = part.meeting(wishes, encoder.reduction.inner[part.name], encoder.reduction.described)
-    except DataError:  # text that is no value of the column
+    except DataError:  # text that is not a value of the column
         return None
     if not any(met):
         return None

@@ -433,7 +433,7 @@ def _texts(series: pd.Series) -> pa.Array | None:
         found = pa.array(
             series.array if isinstance(series.dtype, pd.StringDtype) else series.to_numpy(), from_pandas=True
         )
-    except Exception:  # Arrow raises what it likes about cells that are no text
+    except Exception:  # Arrow raises what it likes about cells that are not text
         return None
     if isinstance(found, pa.ChunkedArray):
         found = found.combine_chunks()

@@ -1,4 +1,4 @@
-"""Two editions of one report: what stays in the house, and what may go out with the table."""
+"""Two editions of one report: what stays in the house, and what may accompany the table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``tabgan report`` and ``tabgan compare``: what is written, what is printed, and exit codes that are told apart."""
+"""``tabgan report`` and ``tabgan compare``: what is written, what is printed, and distinct exit codes."""
 
 import json
 

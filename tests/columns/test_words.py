@@ -31,7 +31,7 @@ def test_every_word_of_a_set_has_one_place():
         ({"F": 1_700, "M": 110, "T": 70}, {"F", "M"}),  # the more frequent one of two explanations
         ({"high": 500, "low": 500, "medium": 100}, {"high", "low"}),  # a pair that is complete
         ({"high": 500, "low": 500, "medium": 150}, {"high", "low", "medium"}),
-        ({"Y": 500, "N": 500, "E": 120}, {"Y", "N"}),  # two letters are no alphabet, nor a compass
+        ({"Y": 500, "N": 500, "E": 120}, {"Y", "N"}),  # two letters are not an alphabet, nor a compass
         ({"A": 900, "B": 600, "C": 500, "D": 130}, {"A", "B", "C", "D"}),
         ({"H": 300}, {"H"}),  # for certain, though no set is
         ({"mon": 170, "tue": 160, "wed": 160, "thu": 160, "fri": 160}, {"mon", "tue", "wed", "thu", "fri"}),

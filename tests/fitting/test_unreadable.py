@@ -179,5 +179,5 @@ def test_the_callers_own_errors_and_the_systems_stay_as_they_are(error):
 
 
 def test_text_that_is_no_unicode_is_refused_in_words():
-    with pytest.raises(DataError, match="Column 'a': text that is no valid Unicode"):
+    with pytest.raises(DataError, match="Column 'a': text that is not valid Unicode"):
         TabGAN(5.0).fit(pd.DataFrame({"a": COLUMNS["surrogates"]}))

@@ -126,7 +126,7 @@ class TestMatrix:
             ("{random_state: 3}", "matrix.random_state: expected a list of values"),
             ("{random_state: []}", "matrix.random_state: expected a list of values"),
             ("{name: [a, b]}", "matrix.name: expected another key"),
-            ("{source.path.x: [1]}", "matrix.source.path.x: 'path' is no mapping"),
+            ("{source.path.x: [1]}", "matrix.source.path.x: 'path' is not a mapping"),
             (
                 f"{{random_state: {list(range(1000))}}}",
                 f"matrix: expected at most {MOST_JOBS} jobs, got 1,000",

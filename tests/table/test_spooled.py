@@ -242,7 +242,7 @@ class TestChecks:
             self.check(df, schema)
         with pytest.raises(DataError, match="infinite"):
             self.check(pd.DataFrame({"a": [1.0, 2.0, np.inf]}))
-        with pytest.raises(DataError, match="no valid Unicode"):
+        with pytest.raises(DataError, match="not valid Unicode"):
             self.check(pd.DataFrame({"a": ["x", "y", "\udc00"]}))
         with pytest.raises(DataError, match="another type"):
             self.check(pd.DataFrame({"a": ["x", "y", ["z"]]}))

@@ -26,7 +26,7 @@ MAX_QUERIES, MAX_NEIGHBOURS = 5_000, 20_000
 #: Likewise for near copies, with more real rows, because a row that is not searched is not found.
 MAX_NEAR_QUERIES, MAX_TRAINING = 2_500, 100_000
 
-#: Largest share of the holdout, beyond chance, that may be training rows: with more it is no control.
+#: Largest share of the holdout, beyond chance, that may be training rows: with more it is not a control.
 MAX_SHARED = 0.05
 
 #: Least number of holdout rows that define nearness, and of those that it is tested on.
@@ -128,5 +128,5 @@ def require_control(tables: Tables) -> Three[np.ndarray]:
     shared = float(np.isin(hashes.holdout, hashes.real).mean())
     by_chance = float(pd.Series(hashes.real).duplicated(keep=False).mean())
     if shared - by_chance > MAX_SHARED + 3 / math.sqrt(len(hashes.holdout)):
-        raise NotComputed("the holdout contains training rows, so it is no control")
+        raise NotComputed("the holdout contains training rows, so it cannot be a control")
     return hashes

@@ -30,7 +30,7 @@ from tabgan.table.coded import CodedColumn
 #: Categories with an indicator, and classes of a target with an output of their own, at most: the most frequent ones.
 INDICATORS, CLASSES = 4, 8
 
-#: Values from which on an ordered column has waves instead of indicators, the least share that makes a code one of
+#: Values above which an ordered column has waves instead of indicators, the least share that makes a code one of
 #: them, and the least share of missing values that has an indicator.
 FEW_VALUES, SEEN, SEEN_MISSING = 6, 1e-4, 0.01
 

@@ -19,7 +19,7 @@ from tabgan.table.codes import TableEncoder
 #: Rows that the generator draws for the critic's features and their information.
 DRAWN = 8_192
 
-#: Share from which on a code is held to it: others are never drawn, or by rounding.
+#: Share above which a code is held to it: others are never drawn, or by rounding.
 LEAST_SHARE = 1e-6
 
 #: Standard deviations of a row's slope, among the generator's rows, at which those of real rows are clipped.

@@ -42,7 +42,7 @@ CHUNK = 2_048
 GAIN, HELD_OUT = "critic's gain", 0.2
 
 
-#: Rows from which on critics and tables of places get a random part, and its expected rows: their cost grows no more,
+#: Rows above which critics and tables of places get a random part, and its expected rows: their cost grows no more,
 #: and noise that is charged as if all took part stays far below the signal of that many rows.
 MANY_ROWS, DRAWN_ROWS = 2**19, 2**18
 

@@ -238,7 +238,7 @@ class LedgerFile:
         """
         ledger = cls(
             path, has_guard=False
-        )  # read first, so that no lock is left beside a file that is no ledger
+        )  # read first, so that no lock is left beside a file that is not a ledger
         ledger.has_guard = True
         with ledger._locked():
             if ledger._guard_path.exists():

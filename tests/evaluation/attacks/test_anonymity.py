@@ -176,7 +176,7 @@ class TestExtremes:
         for holdout in (real, part):
             found = evaluate(real, holdout, make(600, 2))
             for metric in (*found.group("attacks"), *found.group("copies")):
-                assert metric.reason == "the holdout contains training rows, so it is no control"
+                assert metric.reason == "the holdout contains training rows, so it cannot be a control"
         narrow = [make(600, seed)[["town", "bought"]] for seed in range(3)]
         assert evaluate(*narrow)["exact_copies"].is_computed  # they coincide by chance
 
