@@ -130,7 +130,7 @@ def test_the_shares_of_the_budget_are_the_plans():
     }
     assert told["rows that share a key"] == [ON_REQUEST["recurrence"]]
     assert told["rows that break a rule"] == [ON_REQUEST["relations"]]
-    assert told["rules that nobody declared"] == [ON_REQUEST["found"]]
+    assert told["undeclared rules"] == [ON_REQUEST["found"]]
     assert told["regions of places"] == [ON_REQUEST["map"]]
     assert set(single.values()) | {"kinds", "ranges", "zoom", "closer"} == set(SHARES)
     least = 1 - sum(SHARES.values()) + SHARES["kinds"] - UNTYPED_KINDS_SHARE

@@ -65,7 +65,7 @@ def test_html_says_it_in_words_and_escapes_all(statement):
         assert "<script" not in made
         assert "1-way histogram" in made
     assert "up to entry 7" in told._repr_html_()
-    assert "nothing adds up" in statement._repr_html_()
+    assert "is not added up" in statement._repr_html_()
     off = PrivacyStatement(False, None, None, None, 0.0)
     assert "No privacy guarantee" in off._repr_html_()
 
