@@ -89,8 +89,8 @@ class Boolean(Column):
         super().check_values(series)
         if None in booleans(series[series.notna()]):
             raise DataError(
-                f"Column {self.name!r}: expected true or false, found other values. Correct them, or make them "
-                f"missing."
+                f"Column {self.name!r}: expected true or false, found other values. Correct them, or make "
+                "them missing."
             )
 
     @classmethod

@@ -269,8 +269,7 @@ def _written(
     except BrokenProcessPool:
         raise DataError(
             "sample: a process that wrote a file ended, as it does for lack of memory. Complete files stay: call "
-            "again "
-            "with fewer workers."
+            "again with fewer workers."
         ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

@@ -34,8 +34,7 @@ ENTRIES = (
         label="Rows with a value that was not released",
         meaning="Noisy share of the original's rows that hold a value that was not released, in the column with most "
         "of them; follows from released numbers. Shares below 1% are not reported. The share over all columns "
-        "together is "
-        "about this or more, up to the sum of the columns' shares.",
+        "together is about this or more, up to the sum of the columns' shares.",
         good="Near 0: the released values then cover nearly all rows.",
         told="noisy share of the rows that hold a value that was not released, in the column with most of them",
         editions="shareable",
