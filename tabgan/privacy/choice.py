@@ -39,7 +39,7 @@ class Chosen:
     groups: tuple[np.ndarray, np.ndarray] | None = None
 
     def summed(self, table: np.ndarray) -> np.ndarray:
-        """Return a table of counts by code as it is, or added up by groups."""
+        """Return exact counts by code as they are, or added up by groups: door 1 adds the noise after that."""
         if self.groups is None:
             return table
         first, second = self.groups
