@@ -255,6 +255,14 @@ class TestInterrupted:
         with pytest.raises(PrivacyError, match="the interrupted fit to resume with '1 a', got '1 b'"):
             resumed.recall("1 b")
 
+    def test_a_fit_that_ends_without_one_of_its_past_charges_is_another(self):
+        resumed = PrivacyFilter(make_plan(1.0, 1e-6), Book(("1 a", (release(),)), ("2 b", (release(),))))
+        resumed.recall("1 a")
+        with pytest.raises(PrivacyError, match="ended without '2 b', which it had charged"):
+            resumed.finish()
+        resumed.recall("2 b")
+        resumed.finish()
+
     def test_past_charges_are_held_against_the_plan_too(self):
         resumed = PrivacyFilter(make_plan(1.0, 1e-6), Book(("1 a", (release(0.5),))))
         with pytest.raises(BudgetExceededError):

@@ -12,12 +12,14 @@ import tempfile
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from tabgan.errors import DataError, SchemaError, SourceError
+from tabgan.privacy.doors import contributions
 from tabgan.privacy.doors.contributions import bound_contributions
 from tabgan.privacy.unit import PrivacyUnit
 from tabgan.schema import Numeric, Schema
@@ -282,6 +284,21 @@ class TestCategories:
                 bounded = bound_contributions(copied, unit)
                 kept = bounded.df.frame(["who"])["who"].astype(object)
                 assert kept.value_counts().to_dict() == {"a": 2, "b": 2}
+
+
+def test_rows_that_no_entity_keeps_are_forgotten_on_the_way_and_the_choice_stays_the_same(monkeypatch):
+    """Memory grows with the entities and not with their rows: the smallest of all keys are kept anyway."""
+    df = pd.DataFrame({"who": [f"p{i % 20}" for i in range(180)] + ["once"], "visit": range(181)})
+    chosen, unit = [], PrivacyUnit("who", 2)
+    for waiting in (2**21, 1):
+        rng = np.random.default_rng(0)
+        monkeypatch.setattr(contributions, "_WAITING", waiting)
+        monkeypatch.setattr(contributions, "secrets", SimpleNamespace(token_bytes=rng.bytes))
+        with spooled(FrameParts(df, 11), Schema(entity="who", max_rows=2)) as copied:
+            kept = bound_contributions(copied, unit).df.frame(["who", "visit"])
+        assert kept["who"].value_counts().to_dict() == {**{f"p{i}": 2 for i in range(20)}, "once": 1}
+        chosen.append(kept["visit"].tolist())
+    assert chosen[0] == chosen[1]
 
 
 def test_a_row_that_breaks_a_rule_stops_nothing_in_a_column_of_very_many_values(tmp_path, monkeypatch):

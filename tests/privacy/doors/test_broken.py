@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from tabgan.errors import BudgetExceededError
+from tabgan.errors import BudgetExceededError, PrivacyError
 from tabgan.privacy.doors.broken import BROKEN, count_broken
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.filter import PrivacyFilter
@@ -43,6 +43,17 @@ def test_one_row_moves_each_number_by_one_at_most(row):
     )
     counts = [count_broken(measured, [ORDER, PAIR], measurer()) for measured in (MEASURED, fewer)]
     assert np.abs(np.subtract(*counts)).max() <= 1
+
+
+def test_answers_that_are_not_one_a_row_are_not_released():
+    """A rule that answers with fewer or more could count a row twice."""
+
+    class Twice(Inequality):
+        def keeps(self, df, described):
+            return np.tile(super().keeps(df, described), 2)
+
+    with pytest.raises(PrivacyError, match="expected one answer a row"):
+        count_broken(MEASURED, [Relation(Twice("a", "b"), 0.5)], measurer())
 
 
 def test_odd_cells_raise_nothing_and_warn_of_nothing():

@@ -442,6 +442,24 @@ def test_two_fits_on_one_table_do_not_show_that_it_is_one(path):
         begin(path, "f4")
 
 
+def test_a_ledger_that_another_process_starts_meanwhile_gives_its_key(path):
+    """The table is read before the lock: its digest under the own key would belong to no ledger."""
+    first, keys = LedgerFile(path), []
+
+    def digest(key):
+        keys.append(key)
+        if len(keys) == 1:
+            begin(path, "f1")
+        return digest_of()(key)
+
+    first.begin("f2", PLAN, LedgerConfig(path), digest)
+    assert len(set(keys)) == 2
+    assert [fit.name for fit in LedgerFile(path).fits] == ["f1", "f2"]
+    begin(path, "f3")  # the same table
+    with pytest.raises(LedgerError, match="belongs to another table"):
+        begin(path, "f4", table=TABLE.iloc[:2])
+
+
 def test_a_fit_that_began_before_is_held_against_its_own_table_and_not_put_down_again(path):
     begin(path, "f1")
     before = path.read_bytes()
