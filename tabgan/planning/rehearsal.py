@@ -91,9 +91,10 @@ class RehearsedMeasurer(Measurer):
         return 2.0 * self.n_rows * np.array([self.dependence[pair] for pair in pairs])
 
     def discover(
-        self, release: Release, exact: Callable[[], Iterable[Observed]], max_rows: int
+        self, release: Release, exact: Callable[[], Iterable[Observed]], max_rows: int, is_once: bool = False
     ) -> Discovered:
         """Return the made-up categories whose counts are above the threshold, and the counts of public words."""
+        del is_once
         self.privacy_filter.charge(release)
         if release.what in _FREQUENT:
             return Discovered([], np.zeros(0), 0.0)

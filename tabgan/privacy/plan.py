@@ -77,14 +77,15 @@ COARSER_LEAST = 0.5
 #: The share of the votes on kinds where a table comes as text, so that every column has one.
 UNTYPED_KINDS_SHARE = 0.03
 
-#: Times that each discovery can be afforded: its part of delta leaves room for one more, after an interruption.
+#: Times that each discovery can be afforded: its part of delta leaves room for one more, after an interruption. The
+#: budget does not for a closer look at rare values, which is asked once.
 DISCOVERY_TRIES = 2
 
 #: Discoveries of an open column, at most: one with the 1-ways, and a closer one where it lost many rows.
 DISCOVERIES = 2
 
-#: The ledger's names for the discovery of coarser combinations, and of several columns' rare categories at once.
-COARSER, TOGETHER = "coarser combinations", "rare categories of several columns"
+#: The ledger's names for the discovery of rare categories, of coarser combinations, and of several columns' at once.
+RARE, COARSER, TOGETHER = "rare categories", "coarser combinations", "rare categories of several columns"
 
 #: Part of delta that category discovery may use up, if there is any.
 DISCOVERY_DELTA_SHARE = 0.1
@@ -162,6 +163,10 @@ class Plan:
     def is_private(self) -> bool:
         """True if the plan promises differential privacy."""
         return self.epsilon is not None
+
+    def delta_of_discovery(self, n_columns: int, n_coarser: int) -> float:
+        """Return the delta of one discovery, if every column and coarser combination has all that it may have."""
+        return self.discovery_delta / max(DISCOVERIES * n_columns + n_coarser, 1) / DISCOVERY_TRIES
 
     def noise_multiplier(self, stage: Stage, releases: int) -> float:
         """Return the noise multiplier of each of ``releases`` equal releases that share a stage.

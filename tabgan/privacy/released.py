@@ -78,6 +78,10 @@ class Discovered:
         return replace(self, values=values, counts=self.counts[is_kept])
 
 
+#: Stands for a discovery that was charged, and that an interruption lost.
+LOST = Discovered([], np.zeros(0), math.nan)
+
+
 @dataclass(frozen=True)
 class Marginal:
     """A measured table of counts.
@@ -225,8 +229,10 @@ def combined(first: ReleasedColumn, closer: ReleasedColumn) -> ReleasedColumn:
     """Return a column with the categories of two discoveries, their counts averaged by inverse variance.
 
     The noise of a category that only the first found is larger than the column's; few are. A public word that was in
-    doubt, and that the closer look has not found, is none.
+    doubt, and that the closer look has not found, is none. A closer look that was lost changes nothing.
     """
+    if math.isnan(closer.counts[0]):
+        return first
     counts: dict[tuple[str, Value], list[tuple[float, float]]] = {}
     for found in (first, closer):
         keys = [("", ""), *((type(value).__name__, value) for value in found.encoder.column.listed)]
@@ -262,6 +268,7 @@ def found_together(
 
     In it a row counts for less where it counts in several columns. How much less in the mean of a column follows from
     its total; the categories' counts are raised by as much. Earlier counts stay, and so does their noise, the larger.
+    All stays as it was if the discovery was lost.
 
     Args:
         seen: The discovery: categories with the number of their column, and public counts of each column in turn, its
@@ -271,6 +278,8 @@ def found_together(
         lost: Released numbers of their rows that count.
         noise_stddev: Of the discovery.
     """
+    if seen is LOST:
+        return dict(first)
     found = list(zip(map(json.loads, map(str, seen.values)), seen.counts, strict=True))
     after, start = {}, 0
     for place, (name, known) in enumerate(first.items()):

@@ -31,13 +31,12 @@ from tabgan.model.adversary.training import FACTORS, Game
 from tabgan.privacy import plan as budget
 from tabgan.privacy.accounting import Cost
 from tabgan.privacy.doors import dpsgd, mechanisms
-from tabgan.privacy.doors.release import DISCOVERIES, DISCOVERY_TRIES
 from tabgan.privacy.ledger import file as ledger_file
 from tabgan.privacy.ledger import journal
 from tabgan.privacy.ledger.file import LedgerFile
 from tabgan.privacy.ledger.journal import Journal
 from tabgan.privacy.ledger.records import Cap, LedgerConfig
-from tabgan.privacy.plan import ADVERSARY_STEPS
+from tabgan.privacy.plan import ADVERSARY_STEPS, DISCOVERIES, DISCOVERY_TRIES
 from tabgan.schema import Categorical, Datetime, Schema
 from tabgan.synthesizer import TabGAN
 

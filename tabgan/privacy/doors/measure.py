@@ -16,7 +16,7 @@ from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.events import Release
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.ledger.journal import Journal
-from tabgan.privacy.released import Discovered
+from tabgan.privacy.released import LOST, Discovered
 from tabgan.table.summed import Observed
 
 
@@ -97,16 +97,18 @@ class Measurer:
         return np.asarray(answer["drawn"], dtype=np.float64)
 
     def discover(
-        self, release: Release, exact: Callable[[], Iterable[Observed]], max_rows: int
+        self, release: Release, exact: Callable[[], Iterable[Observed]], max_rows: int, is_once: bool = False
     ) -> Discovered:
         """Return the categories that pass the threshold, and noisy counts of them and of missing values.
 
         Missing values, and public ones, are cells that every table has: they share the histogram and its sensitivity,
         and have no threshold. ``exact`` may return the histogram in pieces, whose categories differ: each category has
-        noise and a threshold of its own.
+        noise and a threshold of its own. ``LOST`` if it is asked once, and an interruption lost it after its charge.
         """
         call = self._next_call([release])
-        answer = self._recall(call, [release]) or {}
+        answer = self._recall(call, [release], is_once)
+        if answer is None:
+            return LOST
         if "values" not in answer:
             values, found, certain = [], [np.zeros(0)], np.zeros(1)
             for observed in exact():

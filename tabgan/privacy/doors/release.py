@@ -26,6 +26,7 @@ from tabgan.columns import spans as spans_
 from tabgan.columns.encoder import ColumnEncoder
 from tabgan.columns.keys import typed
 from tabgan.columns.lattice import LatticeColumn, LatticeEncoder, has_range, is_on_lattice
+from tabgan.columns.spans import Repeated
 from tabgan.columns.values import is_text
 from tabgan.columns.vote import Verdict
 from tabgan.errors import DataError
@@ -33,7 +34,7 @@ from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.doors.contributions import units_of
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.events import GAUSSIAN, GAUSSIAN_THRESHOLD, RECURRENCE, Release, sensitivity_of
-from tabgan.privacy.plan import COARSER, DISCOVERIES, DISCOVERY_TRIES, TOGETHER, Plan, Stage, coarser_noise
+from tabgan.privacy.plan import COARSER, RARE, TOGETHER, Plan, Stage, coarser_noise
 from tabgan.privacy.released import (
     N_ROWS,
     ReleasedColumn,
@@ -53,7 +54,7 @@ from tabgan.table.summed import Observed, Rows, observed_together, rows_of, weig
 logger = logging.getLogger(__name__)
 
 #: The categories, or the frequent numbers, that a discovery has released.
-_Found = ReleasedColumn | spans_.Repeated
+_Found = ReleasedColumn | Repeated
 
 
 def release_table(
@@ -321,8 +322,8 @@ class _Door:
         self, open_: Sequence[Column], noise: float, repeating: Sequence[LatticeColumn], n_rows: float
     ) -> dict[str, _Found]:
         """Return the categories of open columns, and the frequent numbers of wide ranges, after closer looks."""
-        n_most = DISCOVERIES * (len(open_) + len(repeating)) + sum(column.most_coarser for column in open_)
-        self.delta = self.plan.discovery_delta / max(n_most, 1) / DISCOVERY_TRIES
+        n_coarser = sum(column.most_coarser for column in open_)
+        self.delta = self.plan.delta_of_discovery(len(open_) + len(repeating), n_coarser)
         found: dict[str, _Found] = {
             c.name: self._discover(c, "categories and 1-way histogram", noise) for c in open_
         }
@@ -331,23 +332,20 @@ class _Door:
         return self.find_rare([*open_, *repeating], found, n_rows) if self.plan.is_private else found
 
     def _repeated(
-        self,
-        column: LatticeColumn,
-        what: str,
-        noise: float,
-        n_rows: float,
-        earlier: spans_.Repeated | None = None,
-    ) -> spans_.Repeated:
+        self, column: LatticeColumn, what: str, noise: float, n_rows: float, earlier: Repeated | None = None
+    ) -> Repeated:
         """Return the numbers of a column that are frequent enough to pass the threshold, and those found earlier.
 
         Each of a unit's rows is in one cell, that of its number or that of missing values. Those of a short range have
         public cells, without a threshold.
         """
         release = self._release(what, (column.name,), noise, GAUSSIAN_THRESHOLD, self.delta)
-        found = self.measurer.discover(release, partial(self._observe, column), self.plan.unit.max_rows)
-        named = spans_.numbers_of(column, self.spans.get(column.name))
-        counts = found.numbers(named, release.noise_stddev)
-        return spans_.Repeated.of(counts, n_rows - found.n_missing, release.noise_stddev, earlier)
+        exact, unit, is_once = partial(self._observe, column), self.plan.unit.max_rows, earlier is not None
+        found = self.measurer.discover(release, exact, unit, is_once)
+        if earlier is not None and math.isnan(found.n_missing):
+            return earlier
+        counts = found.numbers(spans_.numbers_of(column, self.spans.get(column.name)), release.noise_stddev)
+        return Repeated.of(counts, n_rows - found.n_missing, release.noise_stddev, earlier)
 
     def find_roundness(self, released: Sequence[ReleasedColumn]) -> list[ReleasedColumn]:
         """Return the columns with counts of values by roundness, where cells hold several integers."""
@@ -407,7 +405,7 @@ class _Door:
             column, known, part = asked[name], found[name], looks.parts[name]
             closer = noise / math.sqrt(part) if part else 0.0
             if isinstance(known, ReleasedColumn):
-                known = combined(known, self._discover(column, "rare categories", closer)) if part else known
+                known = combined(known, self._discover(column, RARE, closer)) if part else known
                 after[name] = self.find_coarser(known, noise / math.sqrt(looks.coarser or 1.0), n_rows)
             elif has_range(column):
                 rare_ = self._repeated(column, "rare numbers", closer, n_rows, known) if part else known
@@ -436,7 +434,7 @@ class _Door:
             sums = self.rows.together(of, known, weights_together(len(names), steps))
             return observed_together(sums, words, steps)
 
-        seen = self.measurer.discover(release, exact, unit)
+        seen = self.measurer.discover(release, exact, unit, is_once=True)
         return found_together(seen, first, words, [lost[name] for name in names], release.noise_stddev)
 
     def find_coarser(self, found: ReleasedColumn, noise: float, n_rows: float) -> ReleasedColumn:
@@ -468,7 +466,8 @@ class _Door:
     def _discover(self, column: Column, what: str, noise: float) -> ReleasedColumn:
         """Return the categories that pass the threshold, with their noisy counts."""
         release = self._release(what, (column.name,), noise, GAUSSIAN_THRESHOLD, self.delta)
-        found = self.measurer.discover(release, partial(self._observe, column), self.plan.unit.max_rows)
+        exact, unit = partial(self._observe, column), self.plan.unit.max_rows
+        found = self.measurer.discover(release, exact, unit, is_once=what == RARE)
         found = found.with_words(column.public_words, release.noise_stddev).without(column.other_label)
         encoder = column.with_listed(tuple(found.values)).encoder()
         counts = np.concatenate([[found.n_missing], found.counts, [np.nan]])

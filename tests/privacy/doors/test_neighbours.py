@@ -47,10 +47,9 @@ from tabgan.privacy.doors.marginals import OF_CELLS, OF_GROUPS, PLACES, measure_
 from tabgan.privacy.doors.measure import Measurer, Observed
 from tabgan.privacy.doors.measured_table import measure_table
 from tabgan.privacy.doors.mechanisms import GRID, ROUNDING
-from tabgan.privacy.doors.release import TOGETHER
 from tabgan.privacy.events import GAUSSIAN_THRESHOLD, POISSON_GAUSSIAN, RECURRENCE, Release
 from tabgan.privacy.filter import PrivacyFilter
-from tabgan.privacy.plan import SHARES, Plan, make_plan
+from tabgan.privacy.plan import SHARES, TOGETHER, Plan, make_plan
 from tabgan.privacy.released import Marginal, ReleasedTable
 from tabgan.privacy.unit import ROW, PrivacyUnit
 from tabgan.rules import FixedCombinations, Formula, Inequality, Missing, OneOf, Unique
@@ -185,13 +184,15 @@ class WatchedMeasurer(Measurer):
         super().__init__(ledger)
         self._recorder = recorder
 
-    def discover(self, release: Release, exact: Callable[[], Any], max_rows: int) -> Any:
+    def discover(
+        self, release: Release, exact: Callable[[], Any], max_rows: int, is_once: bool = False
+    ) -> Any:
         def observed() -> Iterator[Observed]:
             for piece in exact():
                 self._recorder.observed = piece
                 yield piece
 
-        return super().discover(release, observed, max_rows)
+        return super().discover(release, observed, max_rows, is_once)
 
 
 def moves(crossing: Crossing, other: Crossing) -> list[tuple[Release, float, float]]:

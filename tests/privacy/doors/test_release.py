@@ -2,6 +2,7 @@
 
 import datetime as dt
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -18,10 +19,11 @@ from tabgan.errors import BudgetExceededError, DataError
 from tabgan.privacy.coding import code_table
 from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.doors.measure import Measurer
-from tabgan.privacy.doors.release import DISCOVERIES, DISCOVERY_TRIES, TOGETHER, _Door, release_table
+from tabgan.privacy.doors.release import _Door, release_table
 from tabgan.privacy.events import GAUSSIAN_THRESHOLD, RECURRENCE
 from tabgan.privacy.filter import PrivacyFilter
-from tabgan.privacy.plan import make_plan
+from tabgan.privacy.ledger.journal import Journal
+from tabgan.privacy.plan import DISCOVERIES, DISCOVERY_TRIES, RARE, TOGETHER, make_plan
 from tabgan.privacy.released import (
     Discovered,
     ReleasedColumn,
@@ -526,6 +528,38 @@ class TestRareCategories:
         found = found_together(seen, first, [WORDS], [100.0], 12.0)
         assert found["a"].encoder.categories == ("Bonn", "Yes")
         assert len(found["a"].counts) == 1 + 2 + 1
+
+    @pytest.mark.parametrize("what", [RARE, TOGETHER, "rare numbers"])
+    def test_a_closer_look_that_an_interruption_lost_is_not_paid_twice(self, what, tmp_path, monkeypatch):
+        """It may take a third of the budget: twice that, and a resumed fit ended with all of it spent."""
+        df = self._table(190, 15 if what == TOGETHER else 40)
+        if what == TOGETHER:
+            df["street"] = [f"street {i // 190}" if 1_900 <= i < 4_750 else "Alley" for i in range(8_000)]
+        if what == "rare numbers":
+            rng = np.random.default_rng(0)
+            logs = np.where(rng.random(8_000) < 0.5, rng.integers(8, 40, 8_000), rng.integers(0, 8, 8_000))
+            df["town"] = np.log1p(logs)
+        plan, path, charged = make_plan(1.0, 1e-6), tmp_path / "answers.jsonl", []
+        book = SimpleNamespace(
+            past=charged, write=lambda call, releases: charged.append((call, tuple(releases)))
+        )
+
+        def dies(*given):
+            if charged[-1][1][0].what == what:
+                raise KeyboardInterrupt
+            return discover(*given)
+
+        discover = mechanisms.discover
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(mechanisms, "discover", dies)
+            release_table(df, Schema(), plan, Measurer(PrivacyFilter(plan, book), Journal(path, "fit")))
+        resumed = PrivacyFilter(plan, book)
+        released = release_table(df, Schema(), plan, Measurer(resumed, Journal(path, "fit")))
+        assert [entry.what for entry in resumed.entries].count(what) == 1
+        assert all(np.isfinite(column.counts[:-1]).all() for column in released.columns)
+        if what != "rare numbers":
+            first = next(each for each in resumed.entries if each.mechanism == GAUSSIAN_THRESHOLD)
+            assert released.columns[0].noise_stddev == first.noise_stddev
 
     def test_needs_no_noise_without_privacy(self):
         plan = make_plan(None, 1e-6)
