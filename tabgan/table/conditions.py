@@ -296,6 +296,11 @@ def coded(encoder: TableEncoder, conditions: Mapping[str, Condition]) -> CodedCo
         met = column.meeting(known.cut(drawn))
         chances[position] = met.chances
         if not met.chances.any():
+            if known.missing and not (known.values or known.ranges or known.is_excluded):
+                raise DataError(
+                    f"Column {name!r}: missing cells were asked for, and samples have none: the fit found none above "
+                    "the noise, or the column cannot hold them."
+                )
             raise DataError(
                 f"Column {name!r}: the value asked for is not in the column's released domain. "
                 f"See model.schema_[{name!r}]."
@@ -323,7 +328,7 @@ def released(condition: Condition, column: CodedColumn) -> Condition:
     """Return a condition with those of its values that the column was released with, and say how many are left out.
 
     Raises:
-        DataError: none of them was, and it asks for nothing else.
+        DataError: none of them was, and it asks for nothing else; or they are of another kind than the column's.
     """
     encoder = column.encoder
     values = [_of_text(encoder, value) for value in condition.values]
@@ -332,6 +337,8 @@ def released(condition: Condition, column: CodedColumn) -> Condition:
     )
     lost = len(values) - len(kept)
     if lost and not (kept or condition.ranges or condition.missing):
+        if not encoder.column.has_categories:
+            encoder.column.stated(values[0])  # raises for a value of another kind
         raise DataError(
             f"Column {encoder.name!r}: the value asked for is not in the column's released domain. "
             f"See model.schema_[{encoder.name!r}]."
