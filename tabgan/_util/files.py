@@ -80,6 +80,12 @@ def leftovers(path: Path) -> list[Path]:
     return list(path.parent.glob(f".{glob.escape(path.name)}.????????.tmp"))
 
 
+def sweep(path: Path) -> None:
+    """Remove :func:`leftovers` of a file that no other process writes at the same time."""
+    for left in leftovers(path):
+        left.unlink(missing_ok=True)
+
+
 def sync(path: Path) -> None:
     """Flush a file, or a folder's list of names, to the disk."""
     handle = os.open(path, os.O_RDONLY)

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from tabgan._util.files import atomic_path
+from tabgan._util.files import atomic_path, sweep
 from tabgan._util.ray_cluster import SharedPlace, cancel, connected, shared_place, submitted, taken
 from tabgan.drawing.rows import RowSource
 from tabgan.drawing.stream import Chunks, FileJob, PartFile, write_file
@@ -82,6 +82,7 @@ def _arrived(job: FileJob, file: PartFile, content: bytes | None) -> PartFile:
             f"sample: {job.name!r} has arrived damaged. Complete files stay: call again to resume."
         )
     path = job.folder / job.name
+    sweep(path)
     try:
         with atomic_path(path) as temporary:
             temporary.write_bytes(content)

@@ -25,7 +25,7 @@ import pandas as pd
 import pyarrow as pa
 import torch
 
-from tabgan._util.files import atomic_path, leftovers, parse
+from tabgan._util.files import atomic_path, parse, sweep
 from tabgan._util.processes import end_with, without_main
 from tabgan._util.progress import Progress, silent
 from tabgan._util.rng import RandomStreams
@@ -186,6 +186,7 @@ def write_stream(
     """
     folder.mkdir(parents=True, exist_ok=True)
     with _held(folder):
+        sweep(folder / MANIFEST)
         manifest = _resumed(folder, manifest, is_seeded)
         _keep(folder, manifest)
         done = {file.name: file for file in manifest.files}
@@ -302,8 +303,7 @@ def write_file(chunks: Chunks, job: FileJob, progress: Progress = silent) -> Par
         DataError: see :meth:`RowSource.tables`.
     """
     manifest, path = job.manifest, job.folder / job.name
-    for left in leftovers(path):
-        left.unlink(missing_ok=True)
+    sweep(path)
     try:
         with atomic_path(path) as temporary:
             with part_sink(

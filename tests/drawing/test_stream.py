@@ -211,7 +211,8 @@ class TestResuming:
         first = model.sample_to(folder, 430, rows_per_file=100, random_state=5)
         (folder / "part-00002.parquet").unlink()
         (folder / "part-00003.parquet").write_bytes(b"torn")
-        (folder / ".part-00002.parquet.00000000.tmp").write_bytes(b"left by a crash")
+        for name in ("part-00002.parquet", "manifest.json"):
+            (folder / f".{name}.00000000.tmp").write_bytes(b"left by a crash")
         times = {
             name: (folder / name).stat().st_mtime_ns for name in ("part-00000.parquet", "part-00004.parquet")
         }

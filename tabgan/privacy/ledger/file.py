@@ -26,10 +26,10 @@ from tabgan._util.files import (
     atomic_path,
     canonical,
     drop_torn_line,
-    leftovers,
     parse,
     sealed,
     sha256,
+    sweep,
     unsealed,
 )
 from tabgan._util.printed import at_most
@@ -539,8 +539,7 @@ class LedgerFile:
     def _write_guard(self) -> None:
         last = self.records[-1]["hash"] if self.records else NO_HASH
         self._guard |= {"count": len(self.records), "hash": last}
-        for left in leftovers(self._guard_path):
-            left.unlink(missing_ok=True)
+        sweep(self._guard_path)
         with atomic_path(self._guard_path, mode=0o600) as temporary:
             temporary.write_text(sealed(self._guard), encoding="utf-8")
 
