@@ -42,8 +42,8 @@ from tabgan.schema import Schema
 from tabgan.table.draft import draft_schema
 
 # A change is judged by the same few examples each time; `make fuzz` looks for many new ones.
-settings.register_profile("repeatable", derandomize=True, max_examples=25)
-settings.register_profile("fuzz", derandomize=False, max_examples=200)
+settings.register_profile("repeatable", derandomize=True, max_examples=25, deadline=None)
+settings.register_profile("fuzz", derandomize=False, max_examples=200, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 # The commands are built once for all calls of them, and not for each.
@@ -215,8 +215,12 @@ NOISE = ReproducibleNoise()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the noise of all tests reproducible, of the package's doctests too."""
+    """Make the noise of all tests reproducible, of the package's doctests too.
+
+    There is no search for garbage until all tests are collected: the objects that are made for them all stay.
+    """
     config.pluginmanager.register(NOISE, "reproducible_noise")
+    gc.disable()
 
 
 NOISE.take_the_place_of_entropy()
@@ -244,9 +248,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Keep modules and collected tests out of every later search for garbage: they stay to the end."""
+    """Keep modules and collected tests out of every later search for garbage, and search less often."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+    gc.enable()
 
 
 #: Lines of the log on swallowed errors that nobody foresaw, since the last look.
