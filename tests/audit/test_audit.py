@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from tabgan import Categorical, Schema, TabGAN
 from tabgan.audit import AuditResult, audit, audit_model, check_mechanisms, mechanism_checks, run_canaries
 from tabgan.audit.canaries import Design, coins
+from tabgan.audit.mechanism_checks import _private_metrics
 from tabgan.audit.statistics import bound_from_scores
 from tabgan.cli.app import app
 from tabgan.errors import AuditError, ConfigError, PrivacyError
@@ -31,9 +32,10 @@ SMALL = {"epsilon": 8.0, "delta": 1e-6, "adversary_share": 0.3, "n_canaries": 1_
 
 @pytest.fixture(autouse=True, scope="module")
 def few_simulations():
-    """Fewer simulated audits than outside of tests: it is they that take the time."""
+    """Fewer simulated audits and measured figures than outside of tests: it is they that take the time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tabgan.audit.REPETITIONS", 25)
+        patch.setattr(mechanism_checks, "_TIMES", 10)
         yield
 
 
@@ -88,9 +90,10 @@ class TestNegativeControls:
     """With the noise off, or wrong, inside the test."""
 
     @pytest.fixture(autouse=True)
-    def without_the_threshold(self, monkeypatch):
-        """Leave out the check that takes longest, of a mechanism that is sound here; it has its own control."""
-        monkeypatch.setattr(mechanism_checks, "_threshold", lambda: ())
+    def without_the_longest(self, monkeypatch):
+        """Leave out the two checks that take longest, of what is sound here; they have controls of their own."""
+        for name in ("_threshold", "_private_metrics"):
+            monkeypatch.setattr(mechanism_checks, name, lambda: ())
 
     def test_counts_without_noise(self, monkeypatch):
         monkeypatch.setattr(
@@ -147,7 +150,7 @@ class TestNegativeControls:
     def test_private_metrics_of_another_noise_than_was_charged(self, monkeypatch, factor):
         sound = mechanisms.noisy_vector
         monkeypatch.setattr(mechanisms, "noisy_vector", lambda values, stddev: sound(values, factor * stddev))
-        names = [check.name for check in mechanism_checks._private_metrics() if not check.has_passed]
+        names = [check.name for check in _private_metrics() if not check.has_passed]
         assert names == [f"private metrics: noise over charged noise, units of {rows}" for rows in (1, 3)]
 
     def test_private_metrics_of_rows_that_are_not_bounded(self, monkeypatch):
@@ -155,7 +158,7 @@ class TestNegativeControls:
             "tabgan.privacy.doors.private_metrics.bound_contributions",
             lambda df, unit: BoundedTable(df, np.arange(len(df)), len(df)),
         )
-        names = [check.name for check in mechanism_checks._private_metrics() if not check.has_passed]
+        names = [check.name for check in _private_metrics() if not check.has_passed]
         assert names[0] == "private metrics: change by a unit of 3"
 
     def test_one_draw_for_a_whole_table(self, monkeypatch):

@@ -54,7 +54,10 @@ def without_places(model) -> TabGAN:
 
 
 def without_relations(model) -> TabGAN:
-    """Return a model that keeps nothing that it has found: two orders make a copy exact, and a formula a sum."""
+    """Return a model that keeps nothing that it has found: two orders make a copy exact, and a formula a sum.
+
+    Keeping orders takes most of the time of a sample. It exchanges values, which leaves their frequencies alone.
+    """
     apart = copy.copy(model)
     apart._fitted = replace(model._fitted, encoder=model._fitted.encoder.with_found(()))
     return apart
@@ -74,18 +77,15 @@ class TestWhatItGives:
         assert closer[1] < 0.7 * apart[1]
 
     def test_codes_stay_as_frequent(self, plain):
-        """The biases are shifted for it: with the places, and without them again."""
-        plain = without_relations(plain)
-        encoder = plain._fitted.encoder
-        shares = [
-            np.bincount(encoder.transform(model.sample(20_000))[:, 3], minlength=encoder.sizes[3]) / 20_000
-            for model in (plain, without_places(plain))
-        ]
+        """The biases are shifted for it; by this many rows it shows if they are not."""
+        alone, n = without_relations(plain), 100_000
+        encoder = alone._fitted.encoder
+        found = np.bincount(encoder.transform(alone.sample(n))[:, 3], minlength=encoder.sizes[3]) / n
         expected = encoder.columns[3].code_weights / encoder.columns[3].code_weights.sum()
-        assert np.abs(shares[0] - expected).sum() / 2 < 0.03
+        assert np.abs(found - expected).sum() / 2 < 0.02  # 0.023 without
 
     def test_missing_values_stay_as_frequent(self, plain):
-        assert plain.sample(20_000)["copy"].isna().mean() == pytest.approx(0.1, abs=0.015)
+        assert without_relations(plain).sample(20_000)["copy"].isna().mean() == pytest.approx(0.1, abs=0.015)
 
     def test_conditions_hold(self, plain):
         rows = plain.sample(200, conditions={"a": 30.0, "copy": None})
