@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tabgan.privacy.doors import measured_table
+from tabgan.privacy.doors.broken import BROKEN
 from tabgan.rules import FixedCombinations, Formula, Inequality
 from tabgan.synthesizer import TabGAN
 from tabgan.table.relations import Relation, kept_relations
@@ -77,6 +79,13 @@ class TestSamples:
         assert not found._fitted.encoder.formulas
         rows = found.sample(2_000)
         assert 0.7 < (rows["label"].astype(str) == labels(rows)).mean() < 0.95
+
+    def test_a_relation_for_which_no_share_was_kept_is_left(self, monkeypatch):
+        """Noisy tables may show what the noisy scores did not; all is spent by then, and the fit goes on."""
+        monkeypatch.setattr(measured_table, "may_be_related", lambda *_: False)
+        found = TabGAN(epsilon=4.0, random_state=0).fit(tied())
+        assert not found._fitted.encoder.found
+        assert BROKEN not in {entry.what for entry in found.privacy_.entries}
 
     def test_declared_columns_are_left_to_their_rules(self):
         from tabgan.schema import Schema

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from tabgan.errors import PrivacyError
+from tabgan.errors import BudgetExceededError, PrivacyError
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.measured_table import MeasuredTable
 from tabgan.privacy.events import GAUSSIAN, Release
@@ -21,7 +21,7 @@ BROKEN = "rows that break a rule"
 def count_broken(
     measured: MeasuredTable, relations: Sequence[Relation], measurer: Measurer, stage: Stage = "relations"
 ) -> list[float] | None:
-    """Return the noisy number of rows that break each relation; ``None`` if an interruption lost them.
+    """Return the noisy number of rows that break each relation; ``None`` if they are lost, or nothing is left to spend.
 
     **Guarantee.** Relations are made of public facts and released numbers, and judge each row by itself: L2 sensitivity
     ``max_rows`` each, charged as Gaussians of a stage before a row is read.
@@ -37,5 +37,8 @@ def count_broken(
         return np.array([np.count_nonzero(~kept)])
 
     lines = [Release("marginals", BROKEN, r.names, GAUSSIAN, noise, sensitivity=unit) for r in relations]
-    found = measurer.counts(lines, [partial(broken, each) for each in relations], is_dispensable=True)
+    try:
+        found = measurer.counts(lines, [partial(broken, each) for each in relations], is_dispensable=True)
+    except BudgetExceededError:  # nothing was charged, and no row was read
+        return None
     return None if found is None else [float(counts[0]) for counts in found]

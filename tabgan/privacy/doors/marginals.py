@@ -87,8 +87,7 @@ def measure_pairs(
     mu = measurer.privacy_filter.remaining_mu()
     if mu <= 0:  # interruptions have taken all of it
         return []
-    cycles = {later for _, later in known}
-    unit = (n_rows, plan.unit.max_rows)
+    cycles, unit = {later for _, later in known}, (n_rows, plan.unit.max_rows)
     chosen = chosen_pairs(pairs, sizes, scores, mu, unit, targets, cycles, required, groups)
     marginals: list[Marginal] = []
     for start in range(0, len(chosen), BLOCK):

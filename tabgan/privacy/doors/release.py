@@ -66,8 +66,7 @@ def release_table(
     in ``plan``. Stages: kinds of object columns, number of rows, decimals and resolutions, rows that share a key,
     ranges, coarse histograms of wide columns, 1-way histograms or category discovery, frequent numbers of wide columns,
     a second discovery where many rows have none of the released categories or numbers, and roundness of the values of
-    wide columns.
-    Discoveries add their parts of delta.
+    wide columns. Discoveries add their parts of delta.
 
     Args:
         df: ``(rows, columns)`` the private table, which has passed :func:`tabgan.table.checks.check_table`; in it,

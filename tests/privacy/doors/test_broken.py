@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from tabgan.errors import BudgetExceededError, PrivacyError
+from tabgan.errors import PrivacyError
 from tabgan.privacy.doors.broken import BROKEN, count_broken
 from tabgan.privacy.doors.measure import Measurer
+from tabgan.privacy.events import GAUSSIAN, Release
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import make_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit
@@ -85,12 +86,19 @@ def test_noise_is_the_charged_one_and_no_less():
     assert not any(fits(stddev * wrong) for wrong in (1 / 3, 2 / 3, 3 / 2))
 
 
+NO_ROWS = SimpleNamespace(released=MEASURED.released, rows="no rows")
+
+
 def test_it_is_charged_before_a_row_is_read():
+    """Without room, nothing is read, and nothing is raised: the fit has spent the rest of its budget by then."""
     asked = measurer(1.0)
-    asked.privacy_filter.charge = _refuse
-    with pytest.raises(BudgetExceededError):
-        count_broken(SimpleNamespace(released=MEASURED.released, rows="no rows"), [ORDER], asked)
+    plan = asked.privacy_filter.plan
+    asked.privacy_filter.charge(Release("marginals", "all", (), GAUSSIAN, 1.0001 / plan.mu))
+    assert count_broken(NO_ROWS, [ORDER], asked) is None
+    assert [entry.what for entry in asked.privacy_filter.entries] == ["all"]
 
 
-def _refuse(*releases, call):
-    raise BudgetExceededError("no room")
+def test_a_refused_charge_reads_no_row():
+    """A negative control of the former: with room, the same call reads them."""
+    with pytest.raises(AttributeError):
+        count_broken(NO_ROWS, [ORDER], measurer(1.0))
