@@ -60,6 +60,10 @@ class StorageError(TabGANError, OSError):
         return type(self), (Path(self.filename), self.errno or 0)
 
 
+class OutOfMemoryError(TabGANError, MemoryError):
+    """Work that needs more memory than the process can have."""
+
+
 class ConditionError(DataError):
     """Conditions that practically never hold under a model.
 
@@ -141,6 +145,14 @@ def log_unexpected(error: Exception, consequence: str) -> None:
         consequence,
         frames_of(error),
     )
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Return true for an error that says that memory is short: Python's and its libraries', or torch's."""
+    if isinstance(error, MemoryError):
+        return True
+    is_torch = isinstance(error, RuntimeError) and "allocat" in str(error) and "memory" in str(error)
+    return is_torch or type(error).__name__ == "OutOfMemoryError"
 
 
 def is_told(error: BaseException) -> bool:

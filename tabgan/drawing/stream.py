@@ -32,7 +32,7 @@ from tabgan._util.rng import RandomStreams
 from tabgan.columns.filling import Filling
 from tabgan.drawing.kept import Memory, has_uniqueness
 from tabgan.drawing.rows import EFFECTIVE, RowSource, label_of_sample, say_that_rows_repeat
-from tabgan.errors import ConfigError, DataError
+from tabgan.errors import ConfigError, DataError, OutOfMemoryError, lacks_memory
 from tabgan.fitting.modelfile import read_model
 from tabgan.io.part_files import part_sink, suffix_of, types_of
 from tabgan.io.sinks import write_label
@@ -153,6 +153,24 @@ class FileJob:
     types: pa.Schema = field(repr=False)
 
 
+@contextmanager
+def _memory_told() -> Iterator[None]:
+    """Raise in words if memory is short; as a decorator too.
+
+    Raises:
+        OutOfMemoryError: it is.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not lacks_memory(error) or isinstance(error, OutOfMemoryError):
+            raise
+        raise OutOfMemoryError(
+            "sample: memory was not enough. Complete files stay: call again with fewer workers, or where more is free."
+        ) from None
+
+
+@_memory_told()
 def write_stream(
     source: RowSource,
     model_file: Path,
@@ -210,6 +228,7 @@ def write_stream(
     return manifest
 
 
+@_memory_told()
 def write_alone(source: RowSource, path: Path, manifest: Manifest, progress: Progress) -> Manifest:
     """Write a sample as one file, which appears when it is complete, and return its manifest.
 
@@ -293,6 +312,7 @@ def _write_there(job: FileJob) -> PartFile:
     return write_file(Chunks(_there["source"], job.manifest), job)
 
 
+@_memory_told()
 def write_file(chunks: Chunks, job: FileJob, progress: Progress = silent) -> PartFile:
     """Write one file, chunk by chunk, and return its description.
 
@@ -301,6 +321,7 @@ def write_file(chunks: Chunks, job: FileJob, progress: Progress = silent) -> Par
     Raises:
         ConfigError: it cannot be written, as on a full disk; the file does not appear.
         DataError: see :meth:`RowSource.tables`.
+        OutOfMemoryError: the process has too little memory; the file does not appear.
     """
     manifest, path = job.manifest, job.folder / job.name
     sweep(path)

@@ -22,10 +22,13 @@ from tabgan.errors import (
     CheckpointError,
     ConfigError,
     DataError,
+    OutOfMemoryError,
     SchemaError,
     StorageError,
     TabGANError,
     is_told,
+    lacks_memory,
+    place_of,
     without_cells,
 )
 from tabgan.fitting.checkpoint import NEW_FIT, Checkpoint, new_fit
@@ -288,8 +291,15 @@ def without_quotes(work: Callable[[Progress], T], progress: Progress) -> T:
     except BaseException as error:
         if error is listener.raised or is_told(error):
             raise
-        told = without_cells(error)
+        told = without_cells(error) if not lacks_memory(error) else _without_memory(error)
     raise told
+
+
+def _without_memory(error: BaseException) -> OutOfMemoryError:
+    return OutOfMemoryError(
+        f"fit: memory was not enough in {place_of(error)}. Give the process more, fit to fewer columns, or give "
+        "the table in parts, as a file or a folder: a frame lies in memory as a whole."
+    )
 
 
 def say_what_is_spent(error: BaseException, privacy: PrivacyStatement) -> None:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,7 @@ from tabgan import Between, TabGAN
 from tabgan._util.rng import RandomStreams
 from tabgan.drawing import stream
 from tabgan.drawing.rows import RowSource
-from tabgan.errors import ConfigError, DataError, NotFittedError
+from tabgan.errors import ConfigError, DataError, NotFittedError, OutOfMemoryError
 from tabgan.io.part_files import part_sink, types_of
 from tabgan.schema import Categorical, Datetime, Identifier, Numeric, Pii, Schema, Text
 
@@ -293,6 +294,30 @@ class TestFailures:
         assert found == (["manifest.json", "part-00000.csv"] if place == "a" else [])
 
     @pytest.mark.parametrize(
+        "short",
+        [
+            MemoryError(),
+            pa.ArrowMemoryError("malloc of size 64 failed"),
+            RuntimeError("can't allocate memory"),
+        ],
+    )
+    @pytest.mark.parametrize("place", ["a", "a.csv"])
+    def test_short_memory_leaves_complete_files_only(self, model, tmp_path, monkeypatch, place, short):
+        written = []
+
+        def no_memory(df, *rest, **more):
+            written.append(len(df))
+            if len(written) == 3:
+                raise short
+
+        with monkeypatch.context() as patch:
+            patch.setattr("tabgan.io.part_files.write_csv_part", no_memory)
+            with pytest.raises(OutOfMemoryError, match=r"sample: memory was not enough.*call again"):
+                model.sample_to(tmp_path / place, 400, format="csv", rows_per_file=200, random_state=1)
+        found = sorted(path.name for path in tmp_path.rglob("*") if path.is_file())
+        assert found == (["manifest.json", "part-00000.csv"] if place == "a" else [])
+
+    @pytest.mark.parametrize(
         ("asked", "words"),
         [
             ({"n": -1}, "n: expected"),
@@ -355,6 +380,24 @@ def test_processes_write_the_rows_of_one_and_do_not_run_the_script_again(model, 
             sorted(hashlib.sha256(p.read_bytes()).hexdigest() for p in (tmp_path / workers).glob("*.parquet"))
         )
     assert digests[0] == digests[1]
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_for_its_memory_ends_in_words_and_the_same_call_goes_on(model, tmp_path):
+    asked = {"n": 3_000_000, "rows_per_file": 100_000, "random_state": 4}
+    (tmp_path / "script.py").write_text(SCRIPT.replace("600_000", "3_000_000"))
+    command = [sys.executable, tmp_path / "script.py", _saved(model, tmp_path), tmp_path / "a", "2"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not list((tmp_path / "a").glob("part-*")):
+        time.sleep(0.05)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    names = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
+    os.kill(int(next(pid for pid, name in names.items() if b"spawn_main" in name)), signal.SIGKILL)
+    _, said = process.communicate(timeout=300)
+    assert "DataError: sample: a process that wrote a file ended" in said
+    held = [path.name for path in (tmp_path / "a").iterdir()]
+    assert all(name == "manifest.json" or name.startswith("part-") for name in held)
+    assert model.sample_to(tmp_path / "a", workers=1, **asked).is_complete
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabgan.errors import CheckpointError, LedgerError, SourceError
+from tabgan.errors import CheckpointError, LedgerError, OutOfMemoryError, SourceError
 from tabgan.fitting import critics
 from tabgan.io import opening
 from tabgan.model.adversary import training
@@ -113,3 +113,18 @@ def test_rows_of_an_entity_in_many_parts_count_as_those_of_one():
     model = TabGAN(20.0, schema=schema, random_state=0).fit(FrameParts(df, 50))
     assert abs(model.n_rows_ - 120) < 30
     assert model.privacy_.unit == PrivacyUnit("who", 2)
+
+
+@pytest.mark.parametrize(
+    "short", [MemoryError(), RuntimeError("[enforce fail] can't allocate memory: you tried")]
+)
+def test_short_memory_in_a_fit_says_what_was_spent(tmp_path, monkeypatch, short):
+    def no_memory(*_, **__):
+        raise short
+
+    kept = tmp_path / "kept"
+    with monkeypatch.context() as patch:
+        patch.setattr("tabgan.fitting.fit.Generator", no_memory)
+        with pytest.raises(OutOfMemoryError, match="fit: memory was not enough.*Already spent by this fit"):
+            TabGAN(3.0, random_state=0).fit(table(), checkpoint=kept)
+    assert TabGAN(3.0, random_state=0).fit(table(), checkpoint=kept).privacy_.epsilon_spent <= 3.0
