@@ -109,6 +109,7 @@ def decide(
     for name, chances in zip(votes, _posterior(scores, weights), strict=True):
         best = int(np.argmax(chances))
         is_clear = bool(chances[of_kind == of_kind[best]].sum() > _CLEAR)
+        is_clear |= bool(is_fallback[best]) and _reads_nearly_all(forms, outcomes[best], votes[name])
         if not is_clear:
             best = int(np.argmax(np.where(is_fallback, chances, -1.0)))
         other = of_kind[int(np.argmax(np.where(of_kind == of_kind[best], -1.0, chances)))]
@@ -116,6 +117,16 @@ def decide(
         lost = _lost_share(forms, outcomes[best], votes[name], noise)
         verdicts[name] = Verdict(column, is_clear, f"{key_of(name)}: {{kind: {other}}}", lost)
     return verdicts
+
+
+def _reads_nearly_all(forms: _Forms, chosen: int, vote: np.ndarray) -> bool:
+    """Return true if no cell that a form of numbers does not read has as many rows, or noise, as the form may lose.
+
+    Then what other columns are does not matter: among 30 columns of text, numerals alone are numbers.
+    """
+    is_read = forms.reads[chosen] | (forms.made == chosen)
+    has_few_others = vote[~is_read].max(initial=0.0) < MOST_LOST * vote[forms.made == chosen].sum()
+    return bool(has_few_others and not forms.is_text[chosen])
 
 
 def _lost_share(forms: _Forms, chosen: int, vote: np.ndarray, noise_stddev: float) -> float:

@@ -86,7 +86,7 @@ class _Seen:
 
         ``DOUBTFUL``, and as many as noise alone would bring up among as many words, or fewer where most of these occur.
         More where another set explains the likely words as well: more of them, none but them, or a word beside them
-        that is more frequent.
+        that is more frequent. Of a large set that is told from another by nothing else, noise would bring up some.
         """
         least = max(DOUBTFUL, min(self.least, _of_noise(len(self.members))))
         for other in others:
@@ -95,7 +95,7 @@ class _Seen:
             if self.likely == other.likely and (
                 len(other.members) == len(other.likely) or other.most > self.most
             ):
-                least = LIKELY
+                least = max(least, LIKELY if _of_noise(len(self.members)) < LIKELY else SURELY)
         return least
 
 

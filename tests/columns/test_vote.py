@@ -149,3 +149,15 @@ def test_few_columns_change_sides_among_noise(n_rows, n_columns, tries, most):
         wrong += sum((v.column.kind == "numeric") != k for v, k in zip(found.values(), kinds, strict=True))
         total += n_columns
     assert wrong / total <= most
+
+
+@pytest.mark.parametrize("n_others", [6, 30, 120])
+def test_plain_numerals_among_columns_of_text_are_clear(n_others):
+    others = {f"t{i}": vote_of(text=5_000) for i in range(n_others)}
+    found = verdict(vote_of(numerals=5_000), 75.0, **others)
+    assert (found.column.kind, found.is_clear) == ("numeric", True)
+
+
+def test_an_answer_scale_that_noise_blurs_is_not_clear_because_text_reads_everything():
+    others = {f"t{i}": vote_of(text=1_500) for i in range(6)}
+    assert not verdict(vote_of(numerals=1_290, text=160), 75.0, **others).is_clear
