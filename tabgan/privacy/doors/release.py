@@ -396,9 +396,8 @@ class _Door:
         looks = looks_of([asked[name] for name in lost], lost, others, n_rows, threshold, room)
         if looks.together:
             part = max(looks.parts[name] for name in looks.together)
-            first = {
-                name: known for name in looks.together if isinstance(known := found[name], ReleasedColumn)
-            }
+            known_of = {name: found[name] for name in looks.together}
+            first = {name: known for name, known in known_of.items() if isinstance(known, ReleasedColumn)}
             after |= self._look_together(asked, first, lost, noise / math.sqrt(part))
         for name in (each for each in lost if each not in looks.together):
             column, known, part = asked[name], found[name], looks.parts[name]
