@@ -441,7 +441,8 @@ def in_words(released: ReleasedTable, encoder: TableEncoder, measured: list[Marg
         words += [repr(part.tolist()) for part in (coded.code_of_cell, coded.weights, coded.is_sampled)]
     for marginal in measured:
         noise = np.asarray(marginal.noise_stddev).tolist()
-        words += [repr((marginal.columns, marginal.counts.tolist(), noise))]
+        groups = [each.tolist() for each in marginal.groups or ()]
+        words += [repr((marginal.columns, marginal.counts.tolist(), noise, groups))]
     return words
 
 
@@ -1444,6 +1445,67 @@ def test_rows_that_break_an_order_that_a_fit_finds_move_its_number_as_declared(i
     neighbours, second = learnt(case, second_table, recorder)
     moved = [share for what, share in compare(recorder, neighbours) if what == BROKEN]
     assert moved == [1.0]
+    assert first == second
+
+
+#: Rows that break every relation of a table at once, by values far out of all that others have.
+BREAKING: tuple[dict[str, Any], ...] = (
+    {
+        "seen": pd.Timestamp.min,
+        "year": 1e308,
+        "code": -(2**63),
+        "label": "a\0b",
+        "casual": 1.7e308,
+        "total": -1e308,
+    },
+    {
+        "seen": pd.Timestamp.max,
+        "year": -5e-324,
+        "code": 2**63 - 1,
+        "label": None,
+        "casual": -1e300,
+        "total": 1e300,
+    },
+)
+
+
+def tied_case(odd: dict[str, Any], *, is_entity: bool) -> Case:
+    """Return two neighbours of which the larger one's further rows alone break formulas, a sum and a dependence."""
+    rng, n_odd = np.random.default_rng(0), 3 if is_entity else 1
+    seen = pd.Timestamp("2015-01-01") + pd.to_timedelta(rng.integers(0, 8 * 365, 600), unit="D")
+    code, casual, members = rng.integers(1, 9, 600), rng.poisson(40.0, 600), rng.poisson(90.0, 600)
+    known: dict[str, Any] = {"x": rng.integers(0, 3, 600), "y": rng.integers(0, 3, 600), "seen": seen}
+    known |= {"year": seen.year.to_numpy(float), "code": code}
+    known |= {"label": np.array(["low", "middle", "high"], dtype=object)[(code - 1) // 3]}
+    known |= {"casual": casual.astype(float), "members": members, "total": (casual + members).astype(float)}
+    df = pd.DataFrame(known)
+    further = pd.DataFrame([{"x": 0, "y": 0, "members": 0, **odd}] * n_odd)
+    df = pd.concat([df, further.astype(df.dtypes)], ignore_index=True)
+    given: dict[str, Any] = {}
+    if is_entity:
+        df["key"] = pd.Series([f"k{i}" for i in range(600)] + ["extra"] * n_odd, dtype=object)
+        given = {"entity": "key", "max_rows": 3}
+    return Case(df, np.arange(len(df)) >= 600, Schema(**given), False, 120.0, 0, starts_small=False)
+
+
+@pytest.mark.family(keep=1)
+@UNITS
+@pytest.mark.parametrize("odd", BREAKING, ids=["least", "most"])
+def test_rows_that_break_formulas_and_dependences_that_a_fit_finds_move_them_as_declared(is_entity, odd):
+    """Each judged row by itself, whatever its cells hold: nothing is raised, and no other row is judged otherwise."""
+    case = tied_case(odd, is_entity=is_entity)
+    first_table, second_table = case.tables()
+    recorder, first = learnt(case, first_table)
+    neighbours, second = learnt(case, second_table, recorder)
+    moved = [share for what, share in compare(recorder, neighbours) if what == BROKEN]
+    named = {
+        entry.columns
+        for crossing in recorder.crossings
+        for entry in crossing.releases
+        if entry.what == BROKEN
+    }
+    assert named >= {("year", "seen"), ("total", "casual", "members"), ("code", "label")}
+    assert max(moved) == 1.0
     assert first == second
 
 
