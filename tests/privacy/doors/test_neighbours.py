@@ -710,7 +710,7 @@ KINDS = {
     "times of day": Kind(
         object,
         clocks,
-        (dt.time(0), dt.time.max, dt.time(9, 30, 1), dt.time(23, 59, tzinfo=dt.UTC), None),
+        (dt.time(0), dt.time.max, dt.time(9, 30, 1), dt.time(23, 59), None),
         (None, TIME, SHIFTS),
         (None,),
     ),
