@@ -42,9 +42,8 @@ def bounds_of(logits: torch.Tensor) -> torch.Tensor:
 
     A row's bounds follow from its own logits alone, to the last bit.
     """
-    if (
-        logits.shape[1] >= 16
-    ):  # what a vector of the processor holds; of fewer, exponentials are ten times as fast
+    # A vector of the processor holds 16; of fewer, exponentials are ten times as fast.
+    if logits.shape[1] >= 16:
         return torch.softmax(logits, dim=1).cumsum(dim=1)
     return (logits - logits.amax(dim=1, keepdim=True)).exp_().cumsum(dim=1)
 

@@ -114,7 +114,7 @@ def recomputed(extract: Mapping[str, object]) -> tuple[RecomputedPart, ...]:
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, PrivacyError) as error:
         raise BundleError(
             f"ledger extract: fields are missing, unknown, or out of their range ({type(error).__name__}): it is "
-            f"damaged, or not an extract of tabgan."
+            "damaged, or not an extract of tabgan."
         ) from None
 
 

@@ -67,7 +67,7 @@ class Completion:
             if spent >= TRIES:
                 raise DataError(
                     f"complete: for {len(open_):,} of {n_rows:,} rows, none of {spent:,} drawn rows keeps the "
-                    f"rules together with their given cells. Give fewer cells of these rows, or loosen the rules."
+                    "rules together with their given cells. Give fewer cells of these rows, or loosen the rules."
                 )
             rows = np.repeat(open_, tries)
             others = self._drawn(rows)

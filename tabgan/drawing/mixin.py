@@ -236,9 +236,8 @@ class SamplerMixin(Generic[TableT]):
         worth, label = 0.0, label_of_sample(self._check_fitted(), n)
         for table in source.tables(n, batch_size, streams):
             worth += table.attrs.get(EFFECTIVE, len(table))
-            yield labelled(
-                with_label_column(table.copy(), label_column), label
-            )  # a copy has one block a type
+            whole = table.copy()  # one block of memory a type
+            yield labelled(with_label_column(whole, label_column), label)
         say_that_rows_repeat(worth, n)
 
     def sample_to(

@@ -111,7 +111,7 @@ class RowSource(TableSource):
 
     Attributes:
         fitted: The model; its encoder decodes to cells that meet the conditions.
-        fixed: CodeChances that rows meet the conditions, by position.
+        fixed: Chances that rows meet the conditions, by position.
         constants: Values that whole columns have.
         keeps: The test that shown rows pass; ``None`` keeps all.
     """

@@ -15,7 +15,14 @@ from tabgan._util.rng import RandomStreams
 from tabgan.evaluation.catalog import entries
 from tabgan.evaluation.metric import LEVEL, Figure, Findings, NotComputed, measure
 from tabgan.evaluation.result import Interval
-from tabgan.evaluation.tables import Tables, equal_rows, features, informative, require_columns
+from tabgan.evaluation.tables import (
+    Tables,
+    equal_rows,
+    features,
+    informative,
+    parts_of_units,
+    require_columns,
+)
 
 #: Largest number of rows of each table that the models are trained on.
 MAX_ROWS = 10_000
@@ -119,11 +126,10 @@ def _parts(holdout_units: np.ndarray, n_synthetic: int, rng: np.random.Generator
     Raises:
         NotComputed: too few people are behind the holdout rows.
     """
-    people, person = np.unique(holdout_units, return_inverse=True)
-    if len(people) < _MIN_ROWS:
+    if len(np.unique(holdout_units)) < _MIN_ROWS:
         raise NotComputed(f"fewer than {_MIN_ROWS} people are behind the holdout rows")
-    of_people = rng.permutation(len(people)) % _FOLDS
-    return np.concatenate([of_people[person], rng.permutation(n_synthetic) % _FOLDS])
+    of_holdout = parts_of_units(holdout_units, _FOLDS, rng)
+    return np.concatenate([of_holdout, parts_of_units(np.arange(n_synthetic), _FOLDS, rng)])
 
 
 def _scores(fold: _Fold, x: np.ndarray) -> np.ndarray:

@@ -159,6 +159,18 @@ def subsample(rows: np.ndarray, n_rows: int, rng: np.random.Generator) -> np.nda
     return rows if len(rows) <= n_rows else rows[rng.choice(len(rows), size=n_rows, replace=False)]
 
 
+def parts_of_units(units: np.ndarray, n_parts: int, rng: np.random.Generator) -> np.ndarray:
+    """Return ``(rows,)`` numbers of parts, drawn for each unit: all of a person's rows are in one of them.
+
+    Args:
+        units: ``(rows,)`` numbers of the people behind the rows.
+        n_parts: Number of parts, of about as many people each.
+        rng: Draws them.
+    """
+    people, person = np.unique(units, return_inverse=True)
+    return np.asarray((rng.permutation(len(people)) % n_parts)[person])
+
+
 def drawn_columns(tables: Tables, most: int, rng: np.random.Generator) -> Tables:
     """Return the tables with ``most`` of the modelled columns, in their order; all of them if there are no more."""
     if len(tables.modelled) <= most:

@@ -27,6 +27,7 @@ from tabgan.privacy.doors.marginals import measure_places
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.measured_table import MeasuredTable, measure_table
 from tabgan.privacy.filter import CriticOutcome
+from tabgan.privacy.released import Marginal
 from tabgan.table.impossible import possible_pairs
 from tabgan.table.relations import Relation, kept_relations, open_relations
 from tabgan.table.spooled import SpooledTable
@@ -54,9 +55,11 @@ def _learn(df: pd.DataFrame | SpooledTable, session: Session, progress: Progress
     measured = measure_table(
         table.df, request.schema, plan, measurer, progress, untyped_text=request.untyped_text
     )
-    measured, relations = _related(measured, measurer)
+    pairs = joined(measured.pairs)
+    measured, relations = _related(measured, pairs, measurer)
     encoder, n_rows = measured.encoder, measured.released.n_rows
-    generator = _anchored_generator(measured, relations, session.streams, progress).to(request.device)
+    anchored = _anchored_generator(measured, pairs, relations, session.streams, progress)
+    generator = anchored.to(request.device)
     targets = [encoder.positions[name] for name in encoder.inner.targets if name in encoder.positions]
     critics: tuple[CriticOutcome, ...] = ()
     rows = training_rows(measured, table.units)
@@ -72,10 +75,12 @@ def _learn(df: pd.DataFrame | SpooledTable, session: Session, progress: Progress
     return Fitted(encoder, generator.eval(), statement, n_rows, marginals=marginals)
 
 
-def _related(measured: MeasuredTable, measurer: Measurer) -> tuple[MeasuredTable, list[Relation]]:
+def _related(
+    measured: MeasuredTable, pairs: Sequence[Marginal], measurer: Measurer
+) -> tuple[MeasuredTable, list[Relation]]:
     """Return a table whose samples keep orders and formulas that few rows can break, and all such relations."""
     n_rows = measured.released.n_rows
-    relations = open_relations(measured.encoder, joined(measured.pairs), n_rows)
+    relations = open_relations(measured.encoder, pairs, n_rows)
     if not relations:
         return measured, []
     broken = count_broken(measured, relations, measurer, "found") or [math.inf] * len(relations)
@@ -86,7 +91,11 @@ def _related(measured: MeasuredTable, measurer: Measurer) -> tuple[MeasuredTable
 
 
 def _anchored_generator(
-    measured: MeasuredTable, relations: Sequence[Relation], streams: RandomStreams, progress: Progress
+    measured: MeasuredTable,
+    pairs: Sequence[Marginal],
+    relations: Sequence[Relation],
+    streams: RandomStreams,
+    progress: Progress,
 ) -> Generator:
     """Return a generator that agrees with the measured tables, on the CPU; an adversary may refine it."""
     encoder, n_rows = measured.encoder, measured.released.n_rows
@@ -94,7 +103,6 @@ def _anchored_generator(
         torch.manual_seed(int(streams.numpy("generator").integers(2**62)))
         generator = Generator(encoder.sizes)
     exists = [column.exists for column in encoder.columns]
-    pairs = joined(measured.pairs)
     shares = pool_margins(measured.one_ways, pairs, exists, n_rows)
     cpu = torch.device("cpu")
     with one_thread(cpu):

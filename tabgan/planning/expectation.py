@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,7 @@ from tabgan.planning.madeup import RARE, RARE_PART
 from tabgan.planning.rehearsal import Rehearsal
 from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.events import GAUSSIAN_THRESHOLD
+from tabgan.privacy.released import Marginal
 from tabgan.table.coded import CodedColumn
 
 #: Parts of the noise that remain in 1-way and 2-way tables after a fit, and the part of its dependence that a pair
@@ -82,9 +84,10 @@ def expect(rehearsal: Rehearsal) -> Expectation:
     encoder = measured.encoder
     own = sorted(encoder.positions.values())
     shares = {i: _shares(rehearsal, encoder.names[i]) for i in own}
-    noises = {marginal.columns: float(np.mean(marginal.noise_stddev)) for marginal in joined(measured.pairs)}
+    tables = joined(measured.pairs)
+    noises = {table.columns: float(np.mean(table.noise_stddev)) for table in tables}
     counts = [marginal.counts for marginal in measured.one_ways]
-    margins = {i: _margin_error(rehearsal, i, len(shares[i])) for i in own}
+    margins = {i: _margin_error(rehearsal, tables, i, len(shares[i])) for i in own}
     lost = {i: _lost(encoder.columns[i]) for i in own}
     for release in rehearsal.releases:
         i = encoder.positions.get(release.columns[0]) if release.mechanism == GAUSSIAN_THRESHOLD else None
@@ -147,7 +150,7 @@ def _noise(noise_stddev: float | np.ndarray, counts: np.ndarray, n_rows: int) ->
     return 0.5 * float(sizes.sum()) / n_rows
 
 
-def _margin_error(rehearsal: Rehearsal, position: int, n_bins: int) -> float:
+def _margin_error(rehearsal: Rehearsal, tables: Sequence[Marginal], position: int, n_bins: int) -> float:
     """Return the total variation that noise leaves in a column's table of so many bins.
 
     The number of rows of a code is averaged over the tables that show it; their places within it are known from the
@@ -156,7 +159,7 @@ def _margin_error(rehearsal: Rehearsal, position: int, n_bins: int) -> float:
     measured = rehearsal.measured
     own, whole = measured.one_ways[position], measured.histograms[position]
     precision = np.broadcast_to(np.asarray(own.noise_stddev, dtype=float) ** -2.0, own.counts.shape).copy()
-    for pair in joined(measured.pairs):
+    for pair in tables:
         if position in pair.columns:
             cells = pair.counts.size / len(own.counts)
             precision += 1.0 / (cells * float(np.mean(pair.noise_stddev)) ** 2)

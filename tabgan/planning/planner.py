@@ -98,7 +98,7 @@ class Setting:
             raise PlanError(
                 f"plan: with epsilon={self.epsilon:g}, {self.n_rows:,} rows and {len(self.modelled)} columns the "
                 f"tables of single columns would be wrong by {wrong:.2f} of the rows on average; {HOPELESS:g} is "
-                f"the most at which a table is useful."
+                "the most at which a table is useful."
             )
         return rehearsal, expectation
 

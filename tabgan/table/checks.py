@@ -10,7 +10,7 @@ import datetime as dt
 import decimal
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Rational, Real
 
 import numpy as np
@@ -110,8 +110,10 @@ def check_cells(
     if n_rows == 0:
         raise DataError("fit: expected a table with rows, got none.")
     families = {name: _check_column(parts(name), name) for name in header.columns}
-    for name in set(header.columns) - {column.name for column in schema}:
-        _check_zones(families[name], name)
+    declared = frozenset(schema.names)
+    for name in header.columns:
+        if name not in declared:
+            _check_zones(families[name], name)
     for column in schema:
         is_read = untyped_text and families[column.name] == {TEXT} and column.reads_from_text
         if column.dtype:
@@ -272,10 +274,10 @@ def _families(series: pd.Series, name: str) -> frozenset[str]:
         families = {_ZONED[family] if _has_zone(value) else family for value in present}
     if families == {"numbers"} and any(map(_is_infinite, present)):
         raise DataError(f"Column {name!r}: values are infinite. Replace them or make them missing.")
-    if families == {"text"} and not _is_unicode(list(map(str, present))):
+    if families == {"text"} and not _is_unicode(present):
         raise DataError(
             f"Column {name!r}: text that is not valid Unicode (lone surrogates), which no file can hold. Correct "
-            f"it, or make it missing."
+            "it, or make it missing."
         )
     return frozenset(families)
 
@@ -284,10 +286,10 @@ def _has_zone(value: object) -> bool:
     return getattr(value, "tzinfo", None) is not None
 
 
-def _is_unicode(texts: list[str]) -> bool:
+def _is_unicode(texts: Iterable[object]) -> bool:
     """Return true if every text can be written as UTF-8."""
     try:
-        "\n".join(texts).encode("utf-8")
+        "\n".join(map(str, texts)).encode("utf-8")
     except UnicodeEncodeError:
         return False
     return True

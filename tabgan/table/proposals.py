@@ -155,7 +155,7 @@ def named_columns(
     """Return what the names and dtypes of a table's columns say, for a private draft. Reads no cell.
 
     Args:
-        df: The table; anything that is not a table for a fit says nothingthing.
+        df: The table; of anything that is not a table for a fit, nothing is said.
         entity: The column that names the person of each row; it is released how many rows a person has.
         max_rows: The most rows of a person.
         targets: Noted as the schema's targets.

@@ -243,15 +243,14 @@ def _may_determine(
 
     A row of a code that goes with one value of share ``p`` adds ``2 * (1 - p)`` to the score at least.
     """
-    free, own = {column.encoder.name for column in _free(encoder)}, dict(_own(encoder))
+    free = {column.encoder.name for column in _free(encoder)}
+    own = {place: column for place, column in _own(encoder) if column.encoder.name in free}
+    single = {place: float(c.code_weights[_single_codes(c)].sum()) for place, c in own.items()}
+    by_chance = {place: 1.0 - float(c.code_weights.max()) / n_rows for place, c in own.items()}
     for pair, score in scores.items():
-        if not all(place in own and own[place].encoder.name in free for place in pair):
-            continue
-        for known, told in itertools.permutations([own[place] for place in pair]):
-            single = float(known.code_weights[_single_codes(known)].sum())
-            by_chance = 1.0 - float(told.code_weights.max()) / n_rows
-            least = 2 * single * by_chance * _OF_DETERMINED
-            if _may_tell(known, told, n_rows) and score + 2 * noise_stddev >= least:
+        for known, told in itertools.permutations(pair) if own.keys() >= set(pair) else ():
+            least = 2 * single[known] * by_chance[told] * _OF_DETERMINED
+            if score + 2 * noise_stddev >= least and _may_tell(own[known], own[told], n_rows):
                 return True
     return False
 

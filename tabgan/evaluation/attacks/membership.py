@@ -27,7 +27,7 @@ from tabgan.evaluation.catalog import entries
 from tabgan.evaluation.catalog.attack_figures import RATES
 from tabgan.evaluation.metric import LEVEL, Figure, Findings, NotComputed, measure
 from tabgan.evaluation.result import Interval, Pictures, Risk, RocCurve
-from tabgan.evaluation.tables import Tables, embed, subsample
+from tabgan.evaluation.tables import Tables, embed, parts_of_units, subsample
 
 #: Largest number of training rows, and of other rows, that the attack has to tell apart.
 MAX_MEMBERS = 2_000
@@ -102,7 +102,7 @@ def _halves(
         first, second = np.array_split(rng.permutation(rows), 2)
         return first, second
     order = rng.permutation(len(rows))
-    is_first = (rng.permutation(units.max() + 1) % 2 == 0)[units[order]]
+    is_first = parts_of_units(units, 2, rng)[order] == 0
     if min(is_first.sum(), (~is_first).sum()) < MIN_ROWS:
         raise NotComputed("too few people are behind the holdout rows")
     return rows[order][is_first], rows[order][~is_first]
