@@ -322,6 +322,9 @@ ONLY_IN = {
 #: Classes of the kinds, and the one that several share.
 KIND_CLASSES = {kind.__name__ for kind in KINDS} | {"LatticeColumn"}
 
+#: Imports up the order that type checkers alone make: the two halves of one contract name each other.
+TYPES_ONLY = {("columns.encoder", "columns.kind")}
+
 #: Modules that only pass on, for one version, what has moved elsewhere.
 OLD_PLACES = {"draft"}
 
@@ -364,9 +367,14 @@ def _imports(module: str) -> list[tuple[str, int]]:
 
 def _own(module: str) -> list[tuple[str, int]]:
     """Return imports of the package's modules, without the package's name, which only its version is taken of."""
-    return [
+    own = [
         (name.removeprefix("tabgan."), line) for name, line in _imports(module) if name.startswith("tabgan.")
     ]
+    return [(target, line) for target, line in own if (module, target) not in TYPES_ONLY]
+
+
+def _in_package(node: ast.ImportFrom) -> str:
+    return str(node.module).removeprefix("tabgan.")
 
 
 def _rank(module: str) -> int:
@@ -395,6 +403,22 @@ class TestLayers:
             for target, line in _own(module)
             if _rank(target) > _rank(module)
         ]
+
+    @pytest.mark.parametrize("module", [module for module, _ in TYPES_ONLY])
+    def test_an_import_up_the_order_is_for_type_checkers_alone(self, module):
+        guarded = [
+            each
+            for node in _tree(module).body
+            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+            for each in ast.walk(node)
+        ]
+        up = [
+            node
+            for node in _nodes(module)
+            if isinstance(node, ast.ImportFrom) and (module, _in_package(node)) in TYPES_ONLY
+        ]
+        assert up
+        assert set(up) <= set(guarded)
 
     def test_the_package_itself_imports_nothing_at_once(self):
         assert {target for target, _ in _own("")} == {"_util.lazy", "_util.version", "schema"} | LAZY
@@ -842,6 +866,18 @@ def public_functions(body: Iterable[ast.AST]) -> Iterable[ast.FunctionDef | ast.
             yield node
 
 
+def untyped_fields(body: Iterable[ast.AST]) -> Iterable[str]:
+    """Yield the declared fields of public classes whose type names ``Any``, dataclasses' and others'."""
+    for node in body:
+        if not isinstance(node, ast.ClassDef) or node.name.startswith("_"):
+            continue
+        for each in node.body:
+            for field in each.body if isinstance(each, ast.If) else [each]:
+                if isinstance(field, ast.AnnAssign) and "Any" in _names_in(_parsed(field.annotation)):
+                    yield f"{node.name}.{ast.unparse(field.target)}"
+        yield from untyped_fields(node.body)
+
+
 class TestSignatures:
     """A public signature says what it takes and returns: ``object`` for anything at all, never ``Any``."""
 
@@ -854,6 +890,24 @@ class TestSignatures:
         assert len(functions) > 1_000
         found = [(f"{module}.{each.name}", untyped_in(each)) for module, each in functions]
         assert not [(name, untyped) for name, untyped in found if untyped]
+
+    def test_no_field_of_a_public_class_holds_any(self):
+        found = [(module, each) for module in self.PUBLIC for each in untyped_fields(_tree(module).body)]
+        assert not found
+
+    @pytest.mark.parametrize(
+        ("code", "untyped"),
+        [
+            ("class A:\n    x: Any\n    y: int = 0", ["A.x"]),
+            ("class A:\n    class B:\n        x: 'dict[str, typing.Any] | None' = None", ["B.x"]),
+            ("class A:\n    x: Annotated[Mapping[str, object], Of(Any)]", ["A.x"]),
+            ("class A:\n    if TYPE_CHECKING:\n        x: Any", ["A.x"]),
+            ("class _A:\n    x: Any", []),
+            ("class A:\n    x: object\n    y: AnyColumn", []),
+        ],
+    )
+    def test_the_check_would_see_a_field(self, code, untyped):
+        assert list(untyped_fields(ast.parse(code).body)) == untyped
 
     @pytest.mark.parametrize(
         ("code", "untyped"),

@@ -77,7 +77,7 @@ class ReadManifest:
         files: Its files by their names.
     """
 
-    content: Mapping[str, Any]
+    content: Mapping[str, object]
     files: Mapping[str, FileFact]
 
 

@@ -254,7 +254,7 @@ def _commitment(manifest: ReadManifest, input_key: Path | None) -> list[str]:
     Raises:
         BundleError: the key does not open it.
     """
-    told = manifest.content["input"]
+    told: Any = manifest.content["input"]
     if input_key is None:
         return (
             []

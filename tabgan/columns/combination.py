@@ -168,6 +168,10 @@ class Combination(Categorical):
             return None
         return self.with_(levels=planned[: len(self.levels) + 1])
 
+    @property
+    def n_coarser(self) -> int:
+        return len(self.levels)
+
     def closed(self) -> Self | None:
         """Return the column with the last level's combinations of declared values; ``None`` if those are open."""
         level = self.levels[-1]

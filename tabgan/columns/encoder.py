@@ -5,12 +5,15 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
 
 from tabgan.errors import DataError
+
+if TYPE_CHECKING:
+    from tabgan.columns.kind import Column  # a kind names its encoder, and an encoder its column
 
 #: Ends of a range of values, both included; ``None`` is an open end.
 Ends = tuple[object, object]
@@ -59,7 +62,7 @@ class ColumnEncoder(ABC):
     has_other = False
     shows_other = False
 
-    column: Any
+    column: Column
 
     def __init__(self, name: str, dtype: str, nullable: bool | None) -> None:
         self.name = name

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeVar, cast
 
 import numpy as np
 import pandas as pd
 
-from tabgan.columns.encoder import cast, known_dtype, missing_value
+from tabgan.columns import encoder
+from tabgan.columns.encoder import known_dtype, missing_value
 from tabgan.columns.patterns import Pattern, permuted
 from tabgan.errors import DataError
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -30,6 +33,7 @@ class Filling:
         n_rows: Rows of all parts, as far as that is known.
         follows: The modelled column that made-up persons follow, ``None`` if they follow none.
         memory: State of each column, or of several together, by a name of their own.
+        counted: Numbers that were given out, by a name.
         origin: Rows of the sample before this part.
     """
 
@@ -39,7 +43,8 @@ class Filling:
     n_parts: int = 1
     n_rows: int = 0
     follows: str | None = None
-    memory: dict[str, Any] = field(default_factory=dict)
+    memory: dict[str, object] = field(default_factory=dict)
+    counted: dict[str, int] = field(default_factory=dict)
     origin: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -63,11 +68,13 @@ class Filling:
 
     def rng(self, name: str) -> np.random.Generator:
         """Return the generator of one column in this part, the same one for every table."""
-        key = f"rng {name}"
+        return self.kept(f"rng {name}", lambda: np.random.default_rng(self.seed_here(name)))
+
+    def kept(self, key: str, make: Callable[[], T]) -> T:
+        """Return the state under a name, which is made by the first who asks for it."""
         if key not in self.memory:
-            self.memory[key] = np.random.default_rng(self.seed_here(name))
-        found: np.random.Generator = self.memory[key]
-        return found
+            self.memory[key] = make()
+        return cast(T, self.memory[key])
 
     def numbered(self, name: str, pattern: Pattern, numbers: np.ndarray) -> np.ndarray:
         """Return strings of a pattern by their numbers, in an order of strings that the seed decides.
@@ -81,8 +88,8 @@ class Filling:
 
     def numbers(self, key: str, n: int) -> np.ndarray:
         """Return ``n`` numbers from 0 on that no table of the sample, and no other part, has yet."""
-        done = self.memory.get(f"number {key}", 0)
-        self.memory[f"number {key}"] = done + n
+        done = self.counted.get(key, 0)
+        self.counted[key] = done + n
         return self.part + self.n_parts * np.arange(done, done + n)
 
 
@@ -103,4 +110,4 @@ def column_of(
     cells[:] = list(values)
     if is_missing is not None and is_missing.any():
         cells[is_missing] = missing_value(known)
-    return cast(pd.Series(cells, name=name, dtype=object), known)
+    return encoder.cast(pd.Series(cells, name=name, dtype=object), known)

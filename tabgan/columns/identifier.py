@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, ClassVar, Literal
 
@@ -38,6 +39,22 @@ MOST_TEMPLATES = 8
 
 #: The most rows that a key has in a sample.
 MOST_ROWS_A_KEY = 100
+
+
+@dataclass
+class _LastKey:
+    """The last key of a table, of which the next table has the rows that it lacks.
+
+    Attributes:
+        next_number: Number of the next key, at most that of the row.
+        key: ``(1,)`` the last key; ``None`` before the first.
+        lacks: Rows that it lacks.
+    """
+
+    next_number: int
+    key: pd.Series | None = None
+    lacks: int = 0
+
 
 _KEY_NAME = re.compile(r"(^|[^a-z])(id|key|uuid|guid|no|nr|number)$", re.IGNORECASE)
 
@@ -171,17 +188,17 @@ class Identifier(Column):
             return self._keys(len(table), filling.first_row, filling)
         if len(table) == 0:
             return self._keys(0, 0, filling)
-        # The number of the next key, at most that of the row; the last key, and rows that it lacks.
-        made, key, left = filling.memory.get(self.name, (filling.origin, None, 0))
-        sizes = self._sizes(max(len(table) - left, 0), filling)
-        keys = self._keys(len(sizes), made, filling)
+        last = filling.kept(self.name, lambda: _LastKey(filling.origin))
+        sizes = self._sizes(max(len(table) - last.lacks, 0), filling)
+        keys = self._keys(len(sizes), last.next_number, filling)
         repeated = keys.iloc[
             np.repeat(np.arange(len(keys)), sizes)
         ]  # Series.repeat makes pandas' text of objects
-        if left:
-            repeated = pd.concat([pd.Series(key).iloc[np.zeros(left, dtype=np.int64)], repeated])
-        last = keys.iloc[-1:] if len(sizes) else key
-        filling.memory[self.name] = made + len(sizes), last, len(repeated) - len(table)
+        if last.lacks:
+            repeated = pd.concat([pd.Series(last.key).iloc[np.zeros(last.lacks, dtype=np.int64)], repeated])
+        last.next_number += len(sizes)
+        last.key = keys.iloc[-1:] if len(sizes) else last.key
+        last.lacks = len(repeated) - len(table)
         return repeated.iloc[: len(table)].reset_index(drop=True)
 
     def _sizes(self, n_rows: int, filling: Filling) -> np.ndarray:

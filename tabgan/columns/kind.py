@@ -262,6 +262,11 @@ class Column(BaseModel):
         """Return the column that finds coarser values of rows with none of the released ones; ``None`` for none."""
         return None
 
+    @property
+    def n_coarser(self) -> int:
+        """Calls of :meth:`coarser` that made the column; 0 if it finds the values themselves."""
+        return 0
+
     def closed(self) -> Self | None:
         """Return such a column with the coarser values that are declared; ``None`` if they are to be found."""
         return None

@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self, TypeGuard
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Self, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -46,7 +46,7 @@ class LatticeColumn(Column):
     """
 
     if TYPE_CHECKING:  # fields of each kind, in the order that its YAML has
-        bounds: Any
+        bounds: tuple[float, float] | tuple[str, str] | None
         out_of_range: Literal["clip", "error"]
 
     precision: ClassVar[Precision]
@@ -319,6 +319,7 @@ class LatticeEncoder(ColumnEncoder):
     """
 
     is_ordered = True
+    column: LatticeColumn
 
     def __init__(self, column: LatticeColumn, dtype: str, edges: np.ndarray) -> None:
         super().__init__(column.name, dtype, column.nullable)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -243,21 +244,29 @@ def _faker(locale: str) -> Faker:
 def _drawn(filling: Filling, name: str, locale: str) -> Faker:
     """Return the seeded Faker of one name, the same one for every table of a sample."""
     key = f"faker {name}"
-    if key not in filling.memory:
-        filling.memory[key] = _faker(locale)
-        filling.memory[key].seed_instance(filling.seed_here(key))
-    found: Faker = filling.memory[key]
-    return found
+
+    def make() -> Faker:
+        fake = _faker(locale)
+        fake.seed_instance(filling.seed_here(key))
+        return fake
+
+    return filling.kept(key, make)
+
+
+@dataclass
+class _Made:
+    """The values that were made for all columns of the last table, and that table's place and rows."""
+
+    place: tuple[int, int] | None = None
+    values: list[Any] = field(default_factory=list)
 
 
 def _once(filling: Filling, key: str, n: int, make: Callable[[], list[Any]]) -> list[Any]:
     """Return what is made once, for all columns of a table of ``n`` rows."""
-    place = filling.first_row, n
-    known, found = filling.memory.get(key, (None, []))
-    if known != place:
-        found = make()
-        filling.memory[key] = place, found
-    return list(found)
+    last, place = filling.kept(key, _Made), (filling.first_row, n)
+    if last.place != place:
+        last.place, last.values = place, make()
+    return list(last.values)
 
 
 def _people(table: pd.DataFrame, filling: Filling, locale: str) -> list[Person]:

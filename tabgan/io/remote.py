@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, TypeAlias, cast
+from typing import IO, Protocol, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from tabgan.errors import ConfigError, SourceError, TabGANError
@@ -33,6 +33,16 @@ def told_errors(name: str, failure: str) -> Iterator[None]:
         ) from None
 
 
+class FileSystem(Protocol):
+    """As much of a file system of fsspec as is used here, or by pyarrow's reader of it."""
+
+    def open(self, path: str, mode: str, *, compression: str | None) -> IO[bytes]: ...
+    def exists(self, path: str) -> bool: ...
+    def isdir(self, path: str) -> bool: ...
+    def glob(self, path: str) -> list[str]: ...
+    def find(self, path: str) -> list[str]: ...
+
+
 @dataclass(frozen=True)
 class RemotePath:
     """A file or folder of a file system of fsspec.
@@ -45,7 +55,7 @@ class RemotePath:
 
     path: str
     protocol: str
-    fs: Any = field(repr=False, compare=False)
+    fs: FileSystem = field(repr=False, compare=False)
 
     def __str__(self) -> str:
         return told_url(self.path if "://" in self.path else f"{self.protocol}://{self.path.lstrip('/')}")
@@ -70,15 +80,15 @@ class RemotePath:
 
     def open(self) -> IO[bytes]:
         """Open the file, decompressed by its suffix, and return it."""
-        return cast(IO[bytes], self.fs.open(self.path, "rb", compression="infer"))
+        return self.fs.open(self.path, "rb", compression="infer")
 
     def exists(self) -> bool:
         """Return true if there is such a file or folder."""
-        return bool(self.fs.exists(self.path))
+        return self.fs.exists(self.path)
 
     def is_dir(self) -> bool:
         """Return true for a folder; the web has none."""
-        return self.protocol not in ("http", "https") and bool(self.fs.isdir(self.path))
+        return self.protocol not in ("http", "https") and self.fs.isdir(self.path)
 
     def matching(self) -> list[RemotePath]:
         """Return the file, or all whose names fit a pattern, in the order of their names."""

@@ -108,8 +108,8 @@ class Output:
     marginals: bool = False
     label_column: str | None = None
     escape_formulas: bool = False
-    conditions: Annotated[dict[str, Any], PlainValidator(to_conditions)] = field(default_factory=dict)
-    proportions: Annotated[dict[str, Any] | None, PlainValidator(to_proportions)] = None
+    conditions: Annotated[dict[str, object], PlainValidator(to_conditions)] = field(default_factory=dict)
+    proportions: Annotated[dict[str, object] | None, PlainValidator(to_proportions)] = None
     impute: bool = False
 
     @property
@@ -182,7 +182,7 @@ class Job:
     source: Source
     output: Output
     schema: Annotated[Schema | None, PlainValidator(to_schema)] = None
-    model: Annotated[dict[str, Any], PlainValidator(to_model)] = field(default_factory=dict)
+    model: Annotated[dict[str, object], PlainValidator(to_model)] = field(default_factory=dict)
     target: str | None = None
     targets: Annotated[tuple[str, ...] | None, PlainValidator(to_targets)] = None
     report: Annotated[ReportOptions | None, BeforeValidator(to_report)] = field(default_factory=ReportOptions)
@@ -212,7 +212,8 @@ class Job:
 
     def _argument(self, name: str) -> float:
         """Return a number among the model's arguments, by default the model's own."""
-        return float(self.model.get(name, inspect.signature(synthesizer()).parameters[name].default))
+        given: Any = self.model.get(name, inspect.signature(synthesizer()).parameters[name].default)
+        return float(given)
 
     @property
     def is_private(self) -> bool:

@@ -40,7 +40,7 @@ class RawJob:
         suffix: The part of its name that tells it from these; empty for an only one.
     """
 
-    data: Mapping[str, Any]
+    data: Mapping[str, object]
     place: str
     family: str
     suffix: str = ""

@@ -65,7 +65,8 @@ def plans_of(jobs: Sequence[Job]) -> list[JobPlan]:
 def _plan_of(job: Job, schema: Schema, n_rows: int) -> tuple[FitPlan | None, str]:
     """Return a job's plan, or the reason for its absence."""
     try:
-        model: Any = synthesizer()(**job.model, schema=schema)
+        arguments: Any = job.model
+        model = synthesizer()(**arguments, schema=schema)
         return model.plan(job.source.open(job.schema), n_rows, is_brief=True), ""
     except TabGANError as error:
         return None, str(error)

@@ -368,7 +368,8 @@ def says_what_is_spent(model: TabGAN, private_metrics_epsilon: float | None = No
 def _model(job: Job) -> TabGAN:
     from tabgan.synthesizer import TabGAN  # not at the top: it imports torch and opacus
 
-    return TabGAN(**job.model, schema=job.declared_schema, random_state=job.random_state)
+    arguments: Any = job.model
+    return TabGAN(**arguments, schema=job.declared_schema, random_state=job.random_state)
 
 
 def _fit(job: Job, tables: Split, untyped_text: bool, progress: Progress) -> Any:

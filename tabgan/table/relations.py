@@ -11,14 +11,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from keyword import iskeyword
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 import pandas as pd
 
 from tabgan.columns import Column
 from tabgan.columns.encoder import MISSING
-from tabgan.columns.lattice import is_on_lattice
+from tabgan.columns.lattice import LatticeEncoder, is_on_lattice
 from tabgan.errors import ConfigError
 from tabgan.rules import FixedCombinations, Formula, Inequality, Rule
 from tabgan.rules.judging import in_order
@@ -143,8 +143,8 @@ def _own(encoder: TableEncoder) -> list[tuple[int, CodedColumn]]:
 
 def _places(column: CodedColumn) -> tuple[np.ndarray, np.ndarray]:
     """Return the lowest and highest place on the axis of each cell of a column on a lattice."""
-    edges: np.ndarray = column.encoder.edges  # type: ignore[attr-defined]
-    own = column.encoder.column
+    encoder = cast(LatticeEncoder, column.encoder)
+    own, edges = encoder.column, encoder.edges
     return own.places(edges[:-1]), own.places(edges[1:] - 1)
 
 

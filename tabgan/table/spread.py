@@ -38,7 +38,7 @@ class Held:
     """
 
     table: SpooledTable
-    known: dict[int, Any] = field(default_factory=dict)
+    known: dict[int, object] = field(default_factory=dict)
 
 
 class Holders(Protocol):

@@ -441,7 +441,7 @@ class _Door:
             column = found.encoder.column.coarser()
             if column is None:
                 break
-            closed, own = column.closed(), noise * coarser_noise(len(column.levels))
+            closed, own = column.closed(), noise * coarser_noise(column.n_coarser)
             look = self._count(closed.encoder(), own) if closed else self._discover(column, COARSER, own)
             found = combined(found, look)
         return found

@@ -56,7 +56,7 @@ class LedgerRecord(TypedDict, total=False):
     epsilon: float
     delta: float
     fit: str
-    limit: dict[str, Any]
+    limit: dict[str, object]
     table: str
     call: str
     releases: list[dict[str, object]]

@@ -180,7 +180,7 @@ def _histogram(column: LatticeColumn, tables: _Tables) -> Histogram:
 def _edges(column: LatticeColumn) -> tuple[np.ndarray, float, float]:
     """Return the bins' edges, half a unit off the values, the unit, and the upper bound."""
     unit = column.step
-    low, high = (column.drawn_bound(bound) for bound in column.bounds)
+    low, high = (column.drawn_bound(bound) for bound in column.bounds or ())
     low = math.ceil(round(low / unit, 6)) * unit
     n_values = math.floor(round((high - low) / unit, 6)) + 1
     width = math.ceil(n_values / MAX_BINS)
