@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tabgan.columns.lattice import LIMIT, LatticeColumn
-from tabgan.columns.occupied import SURELY, cells_of, core_of, joined, occupied, surely_occupied
+from tabgan.columns.occupied import SURELY, Outermost, occupied, outermost, surely_occupied
 
 #: Cells of a column's fine histogram, at least and at most; and of the coarser one that shows where to put them
 #: when the column has more integers than cells, at most. Values in one cell are not distinguished: in columns with few
@@ -91,7 +91,7 @@ class Span:
         edges: ``(cells + 1,)`` edges of coarse cells that cover it.
         mass: ``(cells,)`` non-negative released counts of them.
         is_seen: False if nothing stands above the noise: then ``low`` and ``high`` say nothing of the rows.
-        core: The range between the inner ends of the outermost occupied cells; ``None`` if the ends are declared.
+        known: The outermost cells that certainly hold rows; ``None`` if the ends are declared.
         counts: ``(cells,)`` released counts of them; ``None`` stands for the mass.
         largest: The largest absolute value, in lattice units, that certainly occupied cells have room for.
         is_linear: False for regions of a map along a curve.
@@ -102,7 +102,7 @@ class Span:
     edges: np.ndarray
     mass: np.ndarray
     is_seen: bool = True
-    core: tuple[int, int] | None = None
+    known: Outermost | None = None
     counts: np.ndarray | None = None
     largest: float = 0.0
     is_linear: bool = True
@@ -140,8 +140,8 @@ class Span:
             for old in (self.mass, self.mass if self.counts is None else self.counts)
         )
         low, high = within_limit(self.low * share, self.high * share)
-        core = None if self.core is None else within_limit(self.core[0] * share, self.core[1] * share)
-        return replace(self, low=low, high=high, edges=cells, mass=mass, counts=counts, core=core)
+        known = None if self.known is None else self.known.scaled(share)
+        return replace(self, low=low, high=high, edges=cells, mass=mass, counts=counts, known=known)
 
     def is_wide(self, n_cells: int) -> bool:
         """Return true if the span has more lattice integers than there may be cells."""
@@ -158,25 +158,26 @@ def span_of(
     counts: np.ndarray,
     noise_stddev: float,
     declared: tuple[int, int] | None,
-    known: tuple[int, int] | None = None,
+    known: Outermost | None = None,
     *,
     is_linear: bool = True,
 ) -> Span:
     """Return a column's span from noisy counts of cells: declared bounds, or the occupied cells and one more.
 
-    If no cell is occupied, the span was not seen. ``known`` is the core of an earlier span: it need not show again.
+    If no cell is occupied, the span was not seen. ``known`` is that of an earlier span: its cells need not show again.
 
     The cell more to either side keeps tails that are too thin to show. It is left out where it would more than
     triple the span, and at zero: few columns cross it, unless zero is all that they show.
     """
-    core, largest = None, 0.0
+    largest = 0.0
     if declared is not None:
-        low, high = declared
+        (low, high), known = declared, None
     else:
-        found = occupied(counts, noise_stddev, cells_of(edges, known))
+        found = occupied(counts, noise_stddev, None if known is None else known.in_cells(edges))
         if found is None:
             return Span(0, 0, np.array([0, 1], dtype=np.int64), np.zeros(1), is_seen=False)
-        core = joined(known, core_of(edges, counts, noise_stddev))
+        seen = outermost(edges, counts, noise_stddev)
+        known = seen if known is None else known.joined(seen)
         sure = surely_occupied(counts, noise_stddev) or found
         largest = float(max(-edges[sure[0]], edges[sure[1] + 1] - 1))
         first, last = found
@@ -192,7 +193,7 @@ def span_of(
         not is_linear and noise_stddev > 0
     ):  # most of a map is empty: cells that hold noise would be cut up as well
         mass = project_to_simplex(counts, float(counts.sum()))
-    return Span(low, high, edges, mass, core=core, counts=counts, largest=largest, is_linear=is_linear)
+    return Span(low, high, edges, mass, known=known, counts=counts, largest=largest, is_linear=is_linear)
 
 
 def with_outer_cells(edges: np.ndarray, coarse: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ Every function here is post-processing of released counts; none sees a row.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -31,16 +32,84 @@ BEYOND = 5.5
 ABRUPT, THINNING = 10.0, 0.35
 
 
+@dataclass(frozen=True)
+class Outermost:
+    """The two outermost ranges of integers that certainly hold values; one range if all that are known lie in it.
+
+    Attributes:
+        start: First integer of the lower range.
+        low: Last integer of the lower range.
+        high: First integer of the upper range.
+        stop: Last integer of the upper range.
+    """
+
+    start: int
+    low: int
+    high: int
+    stop: int
+
+    @property
+    def core(self) -> tuple[int, int] | None:
+        """The range that certainly lies between the smallest and the largest value; ``None`` for one range."""
+        return None if self._is_one else (self.low, self.high)
+
+    @property
+    def _is_one(self) -> bool:
+        return self.start == self.high and self.low == self.stop
+
+    def joined(self, other: Outermost | None) -> Outermost:
+        """Return the outermost ranges of both; of two that leave the same core, the narrower one."""
+        if other is None:
+            return self
+        start, low = min(
+            (self.start, self.low), (other.start, other.low), key=lambda each: (each[1], -each[0])
+        )
+        high, stop = max(
+            (self.high, self.stop), (other.high, other.stop), key=lambda each: (each[0], -each[1])
+        )
+        return Outermost(start, low, high, stop)
+
+    def scaled(self, share: float) -> Outermost:
+        """Return the same in larger units, rounded down."""
+        return Outermost(*(math.floor(end * share) for end in (self.start, self.low, self.high, self.stop)))
+
+    def in_cells(self, edges: np.ndarray) -> Outermost:
+        """Return the cells in which the ends lie."""
+        ends = np.clip([self.start, self.low, self.high, self.stop], edges[0], edges[-1] - 1)
+        return Outermost(*(np.searchsorted(edges, ends, side="right") - 1).tolist())
+
+    def filled(self, counts: np.ndarray, noise_stddev: float) -> tuple[int, int]:
+        """Return the first and the last cell of the values, where these are ranges of cells with noisy counts.
+
+        That each range holds values is known, so no cell has to rise above the noise to count: values end where the run
+        of cells from the inside of a range outwards stands out most clearly, which is the likeliest end of values that
+        are spread evenly. Of a single range all cells are, unless a run among them certainly holds the values.
+        """
+        if self._is_one:
+            first, last = _clearest_run(counts[self.start : self.stop + 1])
+            clarity = counts[self.start :][first : last + 1].sum() / math.sqrt(last + 1 - first)
+            is_clear = clarity > SEEN * noise_stddev
+            return (self.start + first, self.start + last) if is_clear else (self.start, self.stop)
+        first = self.low - _n_filled(counts[self.start : self.low + 1][::-1])
+        return first, self.high + _n_filled(counts[self.high : self.stop + 1])
+
+
+def _n_filled(counts: np.ndarray) -> int:
+    """Return the number of cells after the first, up to the end of the clearest run that begins with it."""
+    return int(np.argmax(np.cumsum(counts) / np.sqrt(np.arange(1, len(counts) + 1))))
+
+
 def occupied(
-    counts: np.ndarray, noise_stddev: float, core: tuple[int, int] | None = None
+    counts: np.ndarray, noise_stddev: float, known: Outermost | None = None
 ) -> tuple[int, int] | None:
     """Return the first and the last of the ordered cells that hold more than noise; ``None`` if none does.
 
-    Those of :func:`surely_occupied` do, and the cells of an earlier ``core``. From there to both sides, as long as
-    some run of cells together passes ``TAIL``, the range goes on to the end of the run that passes it most clearly:
-    thin tails add up, and may lie behind a gap.
+    Those of :func:`surely_occupied` do, and the values within the cells that are ``known`` to hold some. From there to
+    both sides, as long as some run of cells together passes ``TAIL``, the range goes on to the end of the run that
+    passes it most clearly: thin tails add up, and may lie behind a gap.
     """
-    found = joined(core, surely_occupied(counts, noise_stddev))
+    filled = None if known is None else known.filled(counts, noise_stddev)
+    found = _joined(filled, surely_occupied(counts, noise_stddev))
     if found is None:
         return None
     return _with_tails(found, counts, noise_stddev, TAIL)
@@ -70,27 +139,20 @@ def _with_tails(
     return first, last + _tail(counts[last + 1 :], noise_stddev, least)
 
 
-def core_of(edges: np.ndarray, counts: np.ndarray, noise_stddev: float) -> tuple[int, int] | None:
-    """Return the range that certainly lies between the smallest and the largest value, ``None`` for one cell's."""
+def outermost(edges: np.ndarray, counts: np.ndarray, noise_stddev: float) -> Outermost | None:
+    """Return the outermost cells, as ranges of integers, that certainly hold values; ``None`` if none does."""
     found = surely_occupied(counts, noise_stddev)
-    if found is None or found[0] == found[1]:
+    if found is None:
         return None
-    return int(edges[found[0] + 1]) - 1, int(edges[found[1]])
+    first, last = found
+    return Outermost(int(edges[first]), int(edges[first + 1]) - 1, int(edges[last]), int(edges[last + 1]) - 1)
 
 
-def joined(one: tuple[int, int] | None, other: tuple[int, int] | None) -> tuple[int, int] | None:
+def _joined(one: tuple[int, int] | None, other: tuple[int, int] | None) -> tuple[int, int] | None:
     """Return the smallest range that holds both."""
     if one is None or other is None:
         return one or other
     return min(one[0], other[0]), max(one[1], other[1])
-
-
-def cells_of(edges: np.ndarray, core: tuple[int, int] | None) -> tuple[int, int] | None:
-    """Return the cells in which the ends of a range lie; of ``None``, ``None``."""
-    if core is None:
-        return None
-    first, last = np.searchsorted(edges, np.clip(core, edges[0], edges[-1] - 1), side="right") - 1
-    return int(first), int(last)
 
 
 def _clearest_run(counts: np.ndarray) -> tuple[int, int]:
@@ -106,9 +168,9 @@ def _clearest_run(counts: np.ndarray) -> tuple[int, int]:
 
 
 def tight_ends(
-    edges: np.ndarray, counts: np.ndarray, noise_stddev: float, known: tuple[int, int] | None = None
+    edges: np.ndarray, counts: np.ndarray, noise_stddev: float, known: Outermost | None = None
 ) -> tuple[int, int]:
-    """Return the first and the last cell of a fine histogram that is to be kept; ``known`` is the core of its span.
+    """Return the first and the last cell of a fine histogram that is to be kept; ``known`` is that of its span.
 
     Cells of a single integer next to the occupied ones are kept from ``PERHAPS`` on: taking one too many costs as
     much as one too few, and is as likely there. Next to a single occupied cell only a run above ``LIKELY`` is: else the
@@ -117,12 +179,13 @@ def tight_ends(
     column of 0 and 1 ends there, and visits to a doctor, most of them none, do not. All cells are kept of a range that
     is known and within which none stands out.
     """
-    core = cells_of(edges, known)
-    found = occupied(counts, noise_stddev, core)
+    known = None if known is None else known.in_cells(edges)
+    found = occupied(counts, noise_stddev, known)
     if found is None:
         return 0, len(counts) - 1
-    outermost = np.flatnonzero(counts > SURELY * noise_stddev)
-    sure = joined(core, (int(outermost[0]), int(outermost[-1])) if len(outermost) else None) or found
+    clear = np.flatnonzero(counts > SURELY * noise_stddev)
+    core = None if known is None else known.core
+    sure = _joined(core, (int(clear[0]), int(clear[-1])) if len(clear) else None) or found
     is_single, end = np.diff(edges) == 1, len(counts) - 1
     first = end - _end_beside(counts[::-1], is_single[::-1], noise_stddev, end - sure[0], end - found[0])
     last = _end_beside(counts, is_single, noise_stddev, sure[1], found[1])

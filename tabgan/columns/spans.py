@@ -17,6 +17,7 @@ from tabgan.columns.grid import Span
 from tabgan.columns.kind import Column
 from tabgan.columns.lattice import LIMIT, LatticeColumn, LatticeEncoder, has_range
 from tabgan.columns.multiples import progression
+from tabgan.columns.occupied import Outermost
 
 #: Rows that a frequent number has without privacy too, and the share of the rows with other than the most frequent one
 #: that may have none of them where only they are sampled.
@@ -197,8 +198,8 @@ def encoder_of_span(
         span = span.scaled(share) if share != 1 else span
     found = None if repeated is None else repeated.within(column)
     if found is not None:
-        known = span.core or (found.low, found.high)
-        if found.is_all and found.low <= known[0] and known[1] <= found.high:
+        core = (None if span.known is None else span.known.core) or (found.low, found.high)
+        if found.is_all and found.low <= core[0] and core[1] <= found.high:
             low, high = (found.low, found.high) if column.bounds is None else column.declared_range()
             column = column.with_range(low, high) if column.bounds is None else column
             encoder = column.lattice_encoder(grid.edges_of_values(found.places, low, high))
@@ -208,7 +209,7 @@ def encoder_of_span(
                 span,
                 low=min(span.low, found.low),
                 high=max(span.high, found.high),
-                core=(min(known[0], found.low), max(known[1], found.high)),
+                known=Outermost(found.low, found.low, found.high, found.high).joined(span.known),
             )
     n_cells = n_cells if column.is_linear else grid.MAX_CELLS
     if span.is_wide(n_cells):
@@ -243,7 +244,7 @@ def tightened(
     edges, values, stop = encoder.edges.copy(), counts[1:], int(last) + 1
     inside = edges[start : stop + 1].copy()
     inside[[0, -1]] = span.low, span.high + 1
-    first, last = start + np.array(occupied.tight_ends(inside, values[start:stop], noise_stddev, span.core))
+    first, last = start + np.array(occupied.tight_ends(inside, values[start:stop], noise_stddev, span.known))
     below = occupied.n_surely_beyond(values[:start][::-1], noise_stddev)
     above = occupied.n_surely_beyond(values[stop:], noise_stddev)
     edges[start] = edges[start] if below else inside[0]

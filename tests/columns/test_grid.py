@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tabgan.columns import grid, occupied, spans
+from tabgan.columns.occupied import Outermost
 from tabgan.schema import Datetime, Numeric
 
 COUNTS = st.lists(st.floats(-1e4, 1e6), min_size=1, max_size=60).map(np.array)
@@ -359,14 +360,43 @@ class TestWhatIsNotSeen:
     def test_what_was_surely_seen_once_need_not_show_again(self):
         edges = np.array([0, 1, 2, 4, 8, 16, 32])
         first = grid.span_of(edges, np.array([900.0, 0, 0, 0, 60, 50]), 10.0, None)
-        assert first.core == (0, 16)
-        again = grid.span_of(edges, np.array([900.0, 0, 0, 0, 9, 9]), 10.0, None, first.core)
+        assert first.known.core == (0, 16)
+        again = grid.span_of(edges, np.array([900.0, 0, 0, 0, 9, 9]), 10.0, None, first.known)
         assert again.high == 31
-        assert occupied.tight_ends(edges, np.array([900.0, 0, 0, 0, 9, 9]), 10.0, first.core) == (0, 5)
+        assert occupied.tight_ends(edges, np.array([900.0, 0, 0, 0, 9, 9]), 10.0, first.known) == (0, 5)
         assert occupied.tight_ends(edges, np.array([900.0, 0, 0, 0, 9, 9]), 10.0) == (0, 0)
 
+    @pytest.mark.parametrize(
+        ("real", "kept"),
+        [([60.0] * 4, (3.0, 4.0)), ([240.0, 0, 0, 0], (1.0, 1.5)), ([80.0, 80, 80, 0], (2.5, 3.3))],
+    )
+    @pytest.mark.parametrize("side", [1, -1])
+    def test_a_range_ends_where_the_rows_of_its_last_cell_are_likely_to(self, real, kept, side):
+        known = Outermost(0, 0, 2, 5) if side > 0 else Outermost(0, 3, 5, 5)
+        rng, found = np.random.default_rng(3), []
+        for _ in range(500):
+            counts = np.concatenate([[600.0, 0], real])[::side] + rng.normal(0, 50.0, 6)
+            first, last = occupied.occupied(counts, 50.0, known)
+            found.append(last - first - 1)
+        assert kept[0] <= np.mean(found) <= kept[1]
+
+    def test_of_one_known_cell_all_is_kept_unless_values_are_surely_in_a_part(self):
+        known = Outermost(0, 1023, 0, 1023)
+        edges = np.arange(0, 1025, 128)
+        assert known.core is None
+        assert known.in_cells(edges).filled(np.array([1.0, 20, 0, 5, 12, 0, 3, 8]), 10.0) == (0, 7)
+        assert known.in_cells(edges).filled(np.array([1.0, 2, 0, 90, 70, 0, 3, 0]), 10.0) == (3, 4)
+
+    def test_outermost_ranges_of_two_histograms_are_joined_by_side(self):
+        coarse, fine = Outermost(0, 15, 64, 127), Outermost(2, 3, 64, 79)
+        assert coarse.joined(fine) == fine.joined(coarse) == Outermost(2, 3, 64, 79)
+        assert coarse.joined(None) == coarse
+        assert coarse.joined(Outermost(70, 90, 70, 90)) == Outermost(0, 15, 70, 90)
+
     def test_one_cell_says_nothing_of_the_ends_within_it(self):
-        assert grid.span_of(np.array([0, 1, 1024, 2048]), np.array([0.0, 900, 0]), 10.0, None).core is None
+        assert (
+            grid.span_of(np.array([0, 1, 1024, 2048]), np.array([0.0, 900, 0]), 10.0, None).known.core is None
+        )
 
 
 @pytest.mark.parametrize(
@@ -403,7 +433,7 @@ class TestBeyondTheEnds:
     def test_thin_tails_stay_in_the_last_cell(self):
         values = np.concatenate([np.arange(4_096) % 64, np.full(60, 90)])
         encoder, counts = self.counted(
-            values, grid.Span(0, 63, EDGES, np.ones(len(EDGES) - 1), core=(0, 32)), 0.1
+            values, grid.Span(0, 63, EDGES, np.ones(len(EDGES) - 1), known=Outermost(0, 0, 32, 63)), 0.1
         )
         assert encoder.column.bounds == (0, 63)
         assert counts[-1] == pytest.approx(124, abs=1)

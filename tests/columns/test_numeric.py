@@ -14,6 +14,7 @@ from tabgan.columns import spans as spans_
 from tabgan.columns.lattice import LIMIT
 from tabgan.columns.multiples import progression
 from tabgan.columns.numeric import PARTS, common_step
+from tabgan.columns.occupied import Outermost
 from tabgan.columns.values import floats, narrowed
 from tabgan.errors import SchemaError
 from tabgan.schema import Numeric, Schema
@@ -192,11 +193,13 @@ def test_an_open_precision_leaves_room_for_the_range(largest, decimals, multiple
 
 
 def test_cells_that_fall_together_in_coarser_units_add_up():
-    span = grid.Span(0, 799, np.array([0, 1, 2, 4, 8, 100, 800]), np.arange(1.0, 7.0), core=(1, 100))
+    span = grid.Span(
+        0, 799, np.array([0, 1, 2, 4, 8, 100, 800]), np.arange(1.0, 7.0), known=Outermost(0, 1, 100, 799)
+    )
     coarser = span.scaled(0.1)
     assert coarser.edges.tolist() == [0, 10, 80]
     assert coarser.mass.tolist() == [15.0, 6.0]
-    assert (coarser.low, coarser.high, coarser.core) == (0, 79, (0, 10))
+    assert (coarser.low, coarser.high, coarser.known) == (0, 79, Outermost(0, 0, 10, 79))
 
 
 @pytest.mark.parametrize(
@@ -292,7 +295,7 @@ class TestExactNumbers:
         assert (kept.low, kept.high) == column.dtype_range() == (1 - 2**53, 2**53 - 1)
         counts = np.full(9, 100.0)
         edges = np.array([-(2**40), -2, -1, 0, 1, 2, 4, 8, 2**30, 2**40])
-        span = grid.Span(-(2**40), 2**40 - 1, edges, counts, core=(-4, 4), counts=counts)
+        span = grid.Span(-(2**40), 2**40 - 1, edges, counts, known=Outermost(-8, -4, 4, 7), counts=counts)
         encoder, span = spans_.encoder_of_span(column, span, 20, 5.0, found)
         tight, kept = spans_.tightened(encoder, np.append(0.0, np.full(encoder.n_values, 100.0)), 5.0, span)
         assert len(kept) == encoder.n_values + 1
@@ -316,7 +319,9 @@ class TestExactNumbers:
         values = np.array([100.0, 140.0, 300.0])
         found = spans_.Repeated(values, np.full(3, 900.0), False, rest=90.0, has_few=has_few)
         edges = np.arange(0, 401, 50)
-        span = grid.Span(0, 399, edges, np.full(8, 90.0), core=(49, 350), counts=np.full(8, 90.0))
+        span = grid.Span(
+            0, 399, edges, np.full(8, 90.0), known=Outermost(0, 49, 350, 399), counts=np.full(8, 90.0)
+        )
         encoder, _ = spans_.encoder_of_span(
             Numeric(name="a", dtype="int64", decimals=0), span, 20, 5.0, found
         )

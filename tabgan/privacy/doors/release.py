@@ -272,10 +272,10 @@ class _Door:
                 counts[column.name] = partial(self._over, column, edges[column.name])
                 if column.bounds is not None:
                     ends[column.name] = column.declared_range()
-        noise, cores = self.plan.noise_stddev(stage, len(counts)), {n: s.core for n, s in earlier.items()}
+        noise, known = self.plan.noise_stddev(stage, len(counts)), {n: s.known for n, s in earlier.items()}
         return {
             name: grid.span_of(
-                edges[name], noisy, noise, ends.get(name), cores.get(name), is_linear=columns[name].is_linear
+                edges[name], noisy, noise, ends.get(name), known.get(name), is_linear=columns[name].is_linear
             )
             for name, noisy in self.histograms(stage, what, counts).items()
         }
