@@ -17,9 +17,6 @@ from tabgan.columns.vote import Verdict
 
 logger = logging.getLogger(__name__)
 
-#: Least share of a column's values that are of another kind that is told.
-TOLD_SHARE = 0.01
-
 
 class Released(Protocol):
     """A released column: its cells, ``(n_cells,)`` noisy counts, and the standard deviation of their noise."""
@@ -37,8 +34,9 @@ class Released(Protocol):
         """The noise."""
 
 
-def warn_of_unclear_kinds(unclear: Mapping[str, Verdict]) -> None:
+def warn_of_unclear_kinds(verdicts: Mapping[str, Verdict]) -> None:
     """Log the columns whose kind the noise leaves open; uses released numbers only."""
+    unclear = {name: verdict for name, verdict in verdicts.items() if not verdict.is_clear}
     for kind in dict.fromkeys(verdict.column.kind for verdict in unclear.values()):
         of_kind = {name: verdict for name, verdict in unclear.items() if verdict.column.kind == kind}
         logger.warning(
@@ -48,20 +46,6 @@ def warn_of_unclear_kinds(unclear: Mapping[str, Verdict]) -> None:
             kind,
             next(iter(of_kind.values())).line,
         )
-
-
-def warn_of_lost_values(verdicts: Mapping[str, Verdict]) -> None:
-    """Log the columns of which some values are of another kind; uses released numbers only."""
-    for name, verdict in verdicts.items():
-        if verdict.lost >= TOLD_SHARE:
-            logger.warning(
-                "Column %r is taken as %s: about %.0f%% of its values are something else, and come back as missing. If "
-                "they are to be kept, declare %s.",
-                name,
-                verdict.column.kind,
-                100 * verdict.lost,
-                verdict.line,
-            )
 
 
 def warn_of_absent_categories(released: Sequence[Released], declared: Collection[str]) -> None:

@@ -29,6 +29,7 @@ from tabgan.privacy.doors.measured_table import MeasuredTable, measure_table
 from tabgan.privacy.filter import CriticOutcome
 from tabgan.privacy.released import Marginal
 from tabgan.table.impossible import possible_pairs
+from tabgan.table.losses import losses_of_release
 from tabgan.table.relations import Relation, kept_relations, open_relations
 from tabgan.table.spooled import SpooledTable
 
@@ -72,7 +73,8 @@ def _learn(df: pd.DataFrame | SpooledTable, session: Session, progress: Progress
     by_code = [pair for pair in measured.pairs if pair.groups is None]
     marginals = (*measured.histograms, *by_code) if plan.is_private else ()
     statement = replace(session.privacy_filter.statement(), critics=critics)
-    return Fitted(encoder, generator.eval(), statement, n_rows, marginals=marginals)
+    told = losses_of_release(encoder, n_rows, measured.released.verdicts, measured.released.hidden)
+    return Fitted(encoder, generator.eval(), statement, n_rows, marginals=marginals, told=told)
 
 
 def _related(

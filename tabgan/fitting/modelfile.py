@@ -67,6 +67,7 @@ class Fitted:
             ``na_values``, of :func:`tabgan.io.read_table`; empty for any other table.
         answer: Form of samples: the same kind of thing as the table of the fit.
         marginals: Released tables of counts: the cells of each column, then the codes of pairs; none without privacy.
+        told: Losses that the encoder does not show.
     """
 
     encoder: TableEncoder
@@ -76,11 +77,14 @@ class Fitted:
     csv: Mapping[str, object] = field(default_factory=dict)
     answer: AnswerForm = field(default_factory=AnswerForm)
     marginals: tuple[Marginal, ...] = ()
+    told: tuple[Loss, ...] = ()
 
     @property
     def losses(self) -> tuple[Loss, ...]:
-        """The values that no sample shows, from released numbers."""
-        return losses_of(self.encoder, self.n_rows, is_private=self.privacy.is_private)
+        """The values that no sample shows, from released numbers, one at most for each column."""
+        found = losses_of(self.encoder, self.n_rows, is_private=self.privacy.is_private)
+        names = {loss.column for loss in found}
+        return (*found, *(loss for loss in self.told if loss.column not in names))
 
     def sampler(self) -> CodeSampler:
         """Return a sampler of the generator's codes."""
@@ -149,6 +153,8 @@ def write_model(path: Path, fitted: Fitted, params: Mapping[str, object]) -> Non
         header["related"] = [each.names for each in fitted.encoder.related]
     if fitted.encoder.found:
         header["found"] = [rule.to_dict() for rule in fitted.encoder.found]
+    if fitted.told:
+        header["told"] = [loss.to_dict() for loss in fitted.told]
     if fitted.csv:
         header["csv"] = dict(fitted.csv)
     if fitted.answer != AnswerForm():
@@ -262,7 +268,7 @@ def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device:
     if set(tensors) != {_GENERATOR + name for name in state} | set(_arrays_by_name(encoder)) | counted:
         raise ValueError
     privacy, n_rows = PrivacyStatement.from_dict(header["privacy"]), float(header["n_rows"])
-    is_known = set(header) - {"csv", "answer", "reduced", "related", "found"} == {
+    is_known = set(header) - {"csv", "answer", "reduced", "related", "found", "told"} == {
         "format",
         "version",
         "schema",
@@ -287,7 +293,8 @@ def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device:
     answer = AnswerForm.from_dict(header["answer"]) if "answer" in header else AnswerForm()
     counts = [tensors[f"{_MARGINAL}{place}"].numpy() for place in range(len(header["marginals"]))]
     marginals = marginals_of(header["marginals"], counts, encoder, privacy)
-    return Fitted(encoder, generator.to(device).eval(), privacy, n_rows, form, answer, marginals)
+    told = tuple(Loss.of_release(data, schema.names) for data in header.get("told", ()))
+    return Fitted(encoder, generator.to(device).eval(), privacy, n_rows, form, answer, marginals, told)
 
 
 def _reduction_of(schema: Schema, header: dict[str, Any]) -> Reduction | None:

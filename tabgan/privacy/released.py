@@ -143,17 +143,24 @@ class ReleasedTable:
         schema: The completed schema, in the table's order.
         columns: One per modelled column: all except those that are generated.
         n_rows: Noisy number of rows.
-        unclear: Votes in which the noise leaves the kind open.
+        verdicts: Results of the votes on kinds.
         unsure: Columns in which no count of decimals or resolutions rises above the noise.
         distinct: Noisy numbers of categories, of columns that lost many rows.
+        hidden: Rows that noise may hide beyond either end of a range, by column.
     """
 
     schema: Schema
     columns: tuple[ReleasedColumn, ...]
     n_rows: float
-    unclear: Mapping[str, Verdict] = field(default_factory=dict)
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     unsure: frozenset[str] = frozenset()
     distinct: Mapping[str, float] = field(default_factory=dict)
+    hidden: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def unclear(self) -> dict[str, Verdict]:
+        """The votes in which the noise leaves the kind open."""
+        return {name: verdict for name, verdict in self.verdicts.items() if not verdict.is_clear}
 
     def with_last(self, names: Sequence[str]) -> ReleasedTable:
         """Return the same table with columns moved to the end: those drawn last depend on all others."""

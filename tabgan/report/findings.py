@@ -273,7 +273,7 @@ def _overlap(evaluation: Evaluation) -> list[Finding]:
 
 
 def _lost_target(losses: Sequence[Loss], target: str | None) -> list[Finding]:
-    lost = [loss for loss in losses if loss.column == target and loss.kind != "unreleased"]
+    lost = [loss for loss in losses if loss.column == target and loss.is_total]
     if not lost:
         return []
     text = f"Lost: {lost[0].text}. Nothing can be predicted from the synthetic rows."

@@ -8,15 +8,16 @@ not released.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Literal, Self
 
 import numpy as np
 
 from tabgan._util.yaml import key_of
 from tabgan.columns.encoder import MISSING
 from tabgan.columns.lattice import is_on_lattice
+from tabgan.columns.vote import Verdict
 from tabgan.table.coded import CodedColumn
 from tabgan.table.codes import TableEncoder
 from tabgan.table.merged import Merged
@@ -26,6 +27,20 @@ logger = logging.getLogger(__name__)
 
 #: Least share of rows without a released value that is reported.
 TOLD_SHARE = 0.01
+
+#: Least share of the rows that noise may hide beyond an end of a range, for it to be reported.
+TOLD_BEYOND = 0.05
+
+LossKind = Literal["unreleased", "unseen", "constant", "inexact", "converted", "ends"]
+
+#: Kinds of columns by which no sample tells rows apart.
+_TOTAL = ("unseen", "constant")
+
+#: Kinds that the encoder of a fit does not show: its release knows of them, and a model file keeps them.
+_OF_RELEASE = ("converted", "ends")
+
+#: Integers of a range up to which its values seldom thin out at its ends, such as months and grades.
+SHORT = 12
 
 #: Lines of the warning at the end of a fit.
 _MOST_LINES = 20
@@ -38,17 +53,43 @@ class Loss:
     Attributes:
         column: Name of the column.
         kind: ``"unreleased"`` for categories, ``"unseen"`` for a column without a released value, ``"constant"``
-            for one with a single one, ``"inexact"`` for integers that floats do not hold.
+            for one with a single one, ``"inexact"`` for integers that floats do not hold, ``"converted"`` for values
+            of another kind than the column's, ``"ends"`` for a range that may end too early.
         share: Noisy share of all rows that hold such values, from 0 to 1; ``None`` where no released number tells.
         text: The loss in words, which follow the column's name.
         remedy: The line of a schema that would save the values.
     """
 
     column: str
-    kind: Literal["unreleased", "unseen", "constant", "inexact"]
+    kind: LossKind
     share: float | None
     text: str
     remedy: str
+
+    @property
+    def is_total(self) -> bool:
+        """True if no sample tells rows apart by the column."""
+        return self.kind in _TOTAL
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the loss as plain data."""
+        return asdict(self)
+
+    @classmethod
+    def of_release(cls, data: Mapping[str, object], names: Sequence[str]) -> Self:
+        """Return a loss that a release has told of one of the columns ``names``, from plain data.
+
+        Raises:
+            TypeError, ValueError: it is none.
+        """
+        loss = cls(**data)  # type: ignore[arg-type]
+        words = (loss.column, loss.kind, loss.text, loss.remedy)
+        is_share = loss.share is None or (isinstance(loss.share, float) and 0 <= loss.share <= 1)
+        if not all(isinstance(word, str) for word in words) or not is_share:
+            raise TypeError
+        if loss.column not in names or loss.kind not in _OF_RELEASE:
+            raise ValueError
+        return loss
 
 
 def losses_of(encoder: TableEncoder, n_rows: float, *, is_private: bool) -> tuple[Loss, ...]:
@@ -72,6 +113,39 @@ def losses_of(encoder: TableEncoder, n_rows: float, *, is_private: bool) -> tupl
     found += [loss for loss in doubts if loss is not None and loss.column not in told]
     targets = encoder.schema.targets
     return tuple(sorted(found, key=lambda loss: (loss.column not in targets, -(loss.share or 0.0))))
+
+
+def losses_of_release(
+    encoder: TableEncoder, n_rows: float, converted: Mapping[str, Verdict], hidden: Mapping[str, float]
+) -> tuple[Loss, ...]:
+    """Return the losses of a fit that its encoder does not show, one at most for each column.
+
+    **Guarantee.** Post-processing of released numbers.
+
+    Args:
+        encoder: The encoder of the fit.
+        n_rows: Released number of rows.
+        converted: Votes on the kinds of columns.
+        hidden: Rows that noise may hide beyond either end of a column's range.
+    """
+    found = {}
+    for name, rows in hidden.items():
+        column = encoder.columns[encoder.positions[name]].encoder if name in encoder.positions else None
+        share = min(rows / n_rows, 1.0)
+        if column is None or not is_on_lattice(column) or column.is_unseen or share < TOLD_BEYOND:
+            continue
+        if column.edges[-1] - column.edges[0] > SHORT:
+            hides = f"noise may hide up to {100 * share:.0f}% of the rows"
+            text = f"{hides} beyond either end of its range; they show the end"
+            found[name] = Loss(name, "ends", None, text, f"{key_of(name)}: {column.column.saving_line}")
+    for name, verdict in converted.items():
+        if verdict.lost >= TOLD_SHARE:
+            text = (
+                f"taken as {verdict.column.kind}: about {100 * verdict.lost:.0f}% of its values are something else, "
+                "and come back as missing"
+            )
+            found[name] = Loss(name, "converted", min(float(verdict.lost), 1.0), text, verdict.line)
+    return tuple(loss for name, loss in found.items() if name in encoder.schema)
 
 
 def _in_doubt(related: Related, encoder: TableEncoder) -> Loss | None:
@@ -117,9 +191,7 @@ def _with_gaps(found: list[Loss], part: Merged, encoder: TableEncoder, n_rows: f
                 f"about {100 * share:.0f}% of the rows hold no value that was released beside those of the other "
                 f"columns of its rule; they show {shown}"
             )
-            kind: Literal["unreleased", "unseen"] = (
-                "unseen" if encoder.schema[name].is_empty else "unreleased"
-            )
+            kind: LossKind = "unseen" if encoder.schema[name].is_empty else "unreleased"
             found = [loss for loss in found if loss.column != name]
             found.append(Loss(name, kind, share, text, part.remedy))
     return found
@@ -138,7 +210,7 @@ def _loss(column: CodedColumn, n_rows: float, is_private: bool) -> Loss | None:
     if not is_private and share < TOLD_SHARE and (column.is_unseen or encoder.n_values == 0):
         return None  # without noise, it holds no value
     if encoder.has_other and (share >= TOLD_SHARE or encoder.n_values == 0):
-        kind: Literal["unreleased", "unseen"] = "unreleased"
+        kind: LossKind = "unreleased"
         if encoder.n_values == 0 or _is_made_up(column):
             kind, line = "unseen", f"{key}: {{kind: identifier}} if it is a key, else {line}"
         return Loss(name, kind, min(share, 1.0), _unreleased(column, share), line)
@@ -185,7 +257,7 @@ def _unreleased(column: CodedColumn, share: float) -> str:
 
 def say(losses: Sequence[Loss], targets: Sequence[str]) -> None:
     """Log the losses of a fit: those of its targets first."""
-    lost = [loss for loss in losses if loss.column in targets and loss.kind != "unreleased"]
+    lost = [loss for loss in losses if loss.column in targets and loss.is_total]
     for loss in lost:
         logger.warning(
             "The target %r is lost: %s. Nothing can be predicted from a sample. Declare it, as in %s, raise epsilon, "
@@ -197,13 +269,17 @@ def say(losses: Sequence[Loss], targets: Sequence[str]) -> None:
     others = [loss for loss in losses if loss not in lost]
     if not others:
         return
+    ends = [loss for loss in others if loss.kind == "ends"]
+    others = [loss for loss in others if loss.kind != "ends"]
     lines = [f"  {loss.column}: {loss.text}. Declare {loss.remedy}" for loss in others[:_MOST_LINES]]
     if len(others) > _MOST_LINES:
         lines.append(f"  and {len(others) - _MOST_LINES} more: see losses_")
+    if ends:
+        lines.append(f"  {', '.join(loss.column for loss in ends)}: {ends[0].text}. Declare {ends[0].remedy}")
     logger.warning(
         "Samples of this model may lack values of %d column%s. Declare what is publicly known of them, raise "
         "epsilon, or drop columns:\n%s",
-        len(others),
-        "" if len(others) == 1 else "s",
+        len(others) + len(ends),
+        "" if len(others) + len(ends) == 1 else "s",
         "\n".join(lines),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tabgan.columns import ballots, columns_of_votes, told
+from tabgan.columns import ballots, columns_of_votes
 from tabgan.columns.vote import decide
 
 BALLOTS, KINDS = ballots()
@@ -67,17 +67,6 @@ def test_a_clear_vote(counts, kind, format_, noise):
 )
 def test_values_that_are_lost_are_told(counts, noise, lost):
     assert verdict(vote_of(**counts), noise).lost == pytest.approx(lost, abs=1e-9)
-
-
-def test_a_warning_names_them_and_the_line_that_keeps_them(caplog):
-    told.warn_of_lost_values({"sleep": verdict(vote_of(numerals=920, text=80))})
-    told.warn_of_lost_values({"age": verdict(vote_of(numerals=999, text=9))})
-    (said,) = caplog.messages
-    assert (
-        "'sleep' is taken as numeric: about 8% of its values are something else, and come back as missing"
-        in said
-    )
-    assert said.endswith("declare x: {kind: categorical}.")
 
 
 @pytest.mark.parametrize("name", ["zip_code", "ZipCode", "home postcode", "PLZ", "phone", "fips"])

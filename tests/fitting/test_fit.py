@@ -980,3 +980,18 @@ def test_a_seed_that_was_left_open_is_drawn_once_for_a_checkpoint(folder, monkey
     first = model(random_state=None).fit(table(), checkpoint=folder)
     again = model(random_state=None).fit(table(), checkpoint=folder)
     pd.testing.assert_frame_equal(again.sample(20, random_state=1), first.sample(20, random_state=1))
+
+
+def test_what_only_the_release_knows_is_told_and_kept(tmp_path, no_sync):
+    rng, n = np.random.default_rng(0), 2_000
+    hours = np.where(rng.random(n) > 0.05, np.round(rng.normal(40, 9, n), 1).astype(str), "<5")
+    df = pd.DataFrame(
+        {"hours": hours.astype(object), "days": rng.integers(0, 400, n).astype(str).astype(object)}
+    )
+    model = TabGAN(epsilon=4.0, random_state=0).fit(df, untyped_text=True)
+    assert {loss.column: loss.kind for loss in model.losses_} == {"hours": "converted"}
+    smaller = TabGAN(epsilon=1.0, random_state=0).fit(df[["days"]].head(900), untyped_text=True)
+    assert {loss.column: loss.kind for loss in smaller.losses_} == {"days": "ends"}
+    for each in (model, smaller):
+        each.save(tmp_path / "m.tabgan")
+        assert TabGAN.load(tmp_path / "m.tabgan").losses_ == each.losses_

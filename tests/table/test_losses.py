@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from tabgan.columns.categorical import OTHER_LABEL
+from tabgan.columns.vote import Verdict
 from tabgan.schema import Boolean, Categorical, Numeric, Schema
 from tabgan.table.coded import code_column
 from tabgan.table.codes import TableEncoder
-from tabgan.table.losses import losses_of, say
+from tabgan.table.losses import Loss, losses_of, losses_of_release, say
 
 N = 1_000.0
 
@@ -105,6 +106,63 @@ def test_the_line_that_saves_a_column_is_yaml_under_columns(name):
     (loss,) = found(town(300, name=name))
     schema = Schema.from_yaml("columns:\n  " + loss.remedy.replace("...", "Ulm, Bonn, Kiel"))
     assert schema[name].categories == ("Ulm", "Bonn", "Kiel")
+
+
+class TestOfRelease:
+    """Losses that only the release of a table knows of."""
+
+    AGE = coded(
+        Numeric(name="age", bounds=(0, 99), decimals=0, dtype="Int64"), [0, 500, 500], edges=[0, 50, 100]
+    )
+    MONTH = coded(Numeric(name="month", bounds=(1, 12), decimals=0, dtype="Int64"), [0] + [80] * 12)
+
+    def found(self, hidden=0.0, lost=0.0, columns=(AGE, MONTH)):
+        encoder = TableEncoder(Schema([column.encoder.column for column in columns]), columns)
+        verdict = Verdict(columns[0].encoder.column, True, "age: {kind: categorical}", lost)
+        return losses_of_release(
+            encoder, N, {"age": verdict}, {"age": hidden, "month": hidden, "gone": hidden}
+        )
+
+    def test_rows_beyond_a_range(self):
+        (loss,) = self.found(hidden=120.0)
+        assert (loss.column, loss.kind, loss.share) == ("age", "ends", None)  # months seldom thin out
+        assert "up to 12% of the rows beyond either end" in loss.text
+        assert loss.remedy == "age: {kind: numeric, bounds: [low, high]}"
+        assert self.found(hidden=49.0) == ()
+
+    def test_values_of_another_kind(self):
+        (loss,) = self.found(hidden=120.0, lost=0.08)
+        assert (loss.column, loss.kind, loss.share) == ("age", "converted", 0.08)
+        assert (
+            loss.text
+            == "taken as numeric: about 8% of its values are something else, and come back as missing"
+        )
+        assert loss.remedy == "age: {kind: categorical}"
+        assert self.found(lost=0.009) == ()
+
+    def test_columns_whose_ranges_may_go_on_share_a_line(self, caplog):
+        one, other = self.found(hidden=120.0)[0], Loss("years", "ends", None, "", "")
+        say((one, other), ["years"])
+        (said,) = caplog.messages
+        assert "of 2 columns" in said
+        assert "  age, years: noise may hide up to 12%" in said
+
+    @pytest.mark.parametrize(
+        "changed",
+        [
+            {"column": "gone"},
+            {"kind": "unseen"},
+            {"share": 1.5},
+            {"text": 3},
+            {"more": 1},
+            {"kind": []},
+        ],
+    )
+    def test_a_file_that_holds_others_is_refused(self, changed):
+        (loss,) = self.found(lost=0.08)
+        assert Loss.of_release(loss.to_dict(), ["age"]) == loss
+        with pytest.raises((TypeError, ValueError)):
+            Loss.of_release(loss.to_dict() | changed, ["age"])
 
 
 class TestWords:

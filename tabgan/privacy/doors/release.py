@@ -90,13 +90,13 @@ def release_table(
     modelled = [c for c in columns if c.is_modelled]
     released = door.measure(modelled, spans, n_rows, n_cells)
     released = door.find_roundness(released)
-    told.warn_of_unclear_kinds(door.unclear)
+    told.warn_of_unclear_kinds(door.verdicts)
     told.warn_of_limits(released, door.axes)
     told.warn_of_coarse_columns(released, door.unsure)
     told.warn_of_absent_categories(released, declared.names)
     completed = {r.encoder.name: r.encoder.column for r in released}
     schema = declared.replace([completed.get(c.name, c) for c in columns])
-    found = (door.unclear, door.unsure, door.distinct)
+    found = (door.verdicts, door.unsure, door.distinct, dict.fromkeys(door.axes, door.hidden))
     return ReleasedTable(schema, tuple(released), pool_rows(n_rows, released, plan), *found)
 
 
@@ -104,9 +104,9 @@ def release_table(
 class _Door:
     """The rows, with the plan and the measurer that every access to them goes through.
 
-    ``unsure`` are the columns in which no count of decimals or resolutions rises above the noise, ``unclear`` the votes
-    in which the noise leaves the kind open, ``open`` the columns of undeclared precision, ``axes`` the ends of the axis
-    on which a range was looked for, ``delta`` is the part of each discovery, ``spans`` are the released ranges.
+    ``unsure`` are the columns without a count of decimals or resolutions above the noise, ``verdicts`` the votes on
+    kinds, ``open`` the columns of undeclared precision, ``axes`` the ends of the axis on which a range was looked for,
+    ``hidden`` the rows that may lie beyond one, ``delta`` the part of each discovery, ``spans`` the released ranges.
     """
 
     rows: Rows
@@ -114,9 +114,10 @@ class _Door:
     measurer: Measurer
     untyped_text: bool
     unsure: frozenset[str] = frozenset()
-    unclear: Mapping[str, Verdict] = field(default_factory=dict)
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     open: frozenset[str] = frozenset()
     axes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    hidden: float = 0.0
     delta: float = 0.0
     spans: Mapping[str, grid.Span] = field(default_factory=dict)
     distinct: dict[str, float] = field(default_factory=dict)
@@ -164,10 +165,8 @@ class _Door:
         votes = self.histograms("kinds", "kind of the values", counts)
         noise = self.plan.noise_stddev("kinds", len(to_vote))
         dtypes = {name: str(header[name].dtype) for name in to_vote}
-        verdicts = columns_of_votes(votes, dtypes, noise, self.untyped_text)
-        told.warn_of_lost_values(verdicts)
-        columns |= {name: verdict.column for name, verdict in verdicts.items()}
-        self.unclear = {name: verdict for name, verdict in verdicts.items() if not verdict.is_clear}
+        self.verdicts = columns_of_votes(votes, dtypes, noise, self.untyped_text)
+        columns |= {name: verdict.column for name, verdict in self.verdicts.items()}
         named = [columns[name] for name in header.columns]
         self.rows = self.rows.read(named)
         return named
@@ -238,6 +237,7 @@ class _Door:
                 axis, edges = column.with_range_axis() if is_free else (column, grid.range_edges(column))
                 settled[column.name], coarse[column.name] = axis, edges
         spans = self._spans("ranges", "range", settled, coarse)
+        self.hidden = occupied.TAIL * self.plan.noise_stddev("ranges", len(coarse))
         for name, span in spans.items():
             column = settled[name]
             if has_range(column) and column.bounds is None:
