@@ -72,6 +72,12 @@ def noise_variance(
     return np.asarray(np.maximum(variance, 0.0))
 
 
+def margin_variance(pair: Marginal, axis: int) -> np.ndarray:
+    """Return ``(codes,)`` the variances of the noise of a pair's margin along one of its two columns."""
+    across = np.ones((pair.counts.shape[1 - axis], 1))
+    return noise_variance(pair, *((across, None) if axis else (None, across))).ravel()
+
+
 def pool_margins(
     one_ways: Sequence[Marginal],
     pairs: Sequence[Marginal],
@@ -94,9 +100,8 @@ def pool_margins(
     total = [m.counts * weight for m, weight in zip(one_ways, precision, strict=True)]
     for pair in pairs:
         for axis, column in enumerate(pair.columns):
-            across = np.ones((pair.counts.shape[1 - axis], 1))
-            variance = noise_variance(pair, *((across, None) if axis else (None, across))).ravel()
-            weight = 1.0 / np.maximum(variance, len(across) * least**2)
+            cells = pair.counts.shape[1 - axis]
+            weight = 1.0 / np.maximum(margin_variance(pair, axis), cells * least**2)
             total[column] = total[column] + weight * pair.counts.sum(axis=1 - axis)
             precision[column] = precision[column] + weight
     shares = []

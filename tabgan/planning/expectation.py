@@ -18,7 +18,7 @@ import numpy as np
 
 from tabgan.columns.lattice import has_range, is_on_lattice
 from tabgan.evaluation.catalog.fidelity_figures import QUANTILES
-from tabgan.model.margins import joined
+from tabgan.model.margins import joined, margin_variance, noise_variance
 from tabgan.planning.madeup import RARE, RARE_PART
 from tabgan.planning.rehearsal import Rehearsal
 from tabgan.privacy.doors import mechanisms
@@ -85,7 +85,7 @@ def expect(rehearsal: Rehearsal) -> Expectation:
     own = sorted(encoder.positions.values())
     shares = {i: _shares(rehearsal, encoder.names[i]) for i in own}
     tables = joined(measured.pairs)
-    noises = {table.columns: float(np.mean(table.noise_stddev)) for table in tables}
+    noises = {table.columns: math.sqrt(float(np.mean(noise_variance(table)))) for table in tables}
     counts = [marginal.counts for marginal in measured.one_ways]
     margins = {i: _margin_error(rehearsal, tables, i, len(shares[i])) for i in own}
     lost = {i: _lost(encoder.columns[i]) for i in own}
@@ -161,8 +161,7 @@ def _margin_error(rehearsal: Rehearsal, tables: Sequence[Marginal], position: in
     precision = np.broadcast_to(np.asarray(own.noise_stddev, dtype=float) ** -2.0, own.counts.shape).copy()
     for pair in tables:
         if position in pair.columns:
-            cells = pair.counts.size / len(own.counts)
-            precision += 1.0 / (cells * float(np.mean(pair.noise_stddev)) ** 2)
+            precision += 1.0 / margin_variance(pair, pair.columns.index(position))
     each = max(n_bins / len(own.counts), 1.0)  # bins of a code
     within = (
         float(np.mean(whole.noise_stddev)) ** 2 * max(len(whole.counts) / n_bins, 1.0) * (1.0 - 1.0 / each)

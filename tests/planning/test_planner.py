@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from tabgan import Categorical, Datetime, Identifier, Numeric, Schema, TabGAN
 from tabgan.errors import ConfigError, PlanError, SchemaError
 from tabgan.io import DataSource
 from tabgan.planning import planner
+from tabgan.planning.expectation import expect
 from tabgan.planning.fitplan import curve_bars, duration
 from tabgan.planning.rehearsal import rehearse
 from tabgan.privacy.doors import mechanisms
@@ -124,6 +126,18 @@ class TestExpectation:
     def test_is_at_least_that_of_a_sample(self, plan):
         assert all(column.error.value >= column.error.sampling > 0 for column in plan.columns)
         assert plan.two_way.low < plan.two_way.value < plan.two_way.high
+
+    def test_tables_of_groups_of_codes_lower_it(self):
+        """A fit joins both tables of a pair, so a plan that left one of them out would expect too much."""
+        columns = [Numeric(name=name, bounds=(0, 1), decimals=3) for name in ("age", "weight")]
+        model, schema = TabGAN(epsilon=3.0, schema=Schema(columns)), Schema(columns)
+        header = PublicHeader.of_schema(schema)
+        found = rehearse(model._request(header.names, False), header, 5_000)
+        pairs = found.measured.pairs
+        assert [pair.groups is not None for pair in pairs] == [False, True]
+        alone = replace(found, measured=replace(found.measured, pairs=pairs[:1]))
+        assert expect(found).two_way.total < expect(alone).two_way.total
+        assert expect(found).one_way.total < expect(alone).one_way.total
 
     def test_of_many_rows_is_as_quick_as_of_few(self, people):
         found = TabGAN().plan(people, 10**9, is_brief=True)
