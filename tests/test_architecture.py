@@ -200,6 +200,7 @@ ORDER = [
     "bundle.manifest",
     "bundle.archives",
     "bundle.signatures",
+    "bundle.keyless",
     "bundle.commitment",
     "bundle.ledger_extract",
     "bundle.verification",

@@ -10,6 +10,7 @@ import pandas as pd
 
 from tabgan.bundle.archives import check_folder, pack
 from tabgan.bundle.commitment import Commitment
+from tabgan.bundle.keyless import Sigstore
 from tabgan.bundle.manifest import fact_of, read_manifest
 from tabgan.bundle.names import (
     CARD,
@@ -25,6 +26,7 @@ from tabgan.bundle.names import (
     SCHEMA,
     SEALS,
     SIGNATURE,
+    SIGSTORE,
     SUMMARY_PDF,
     SYNTHETIC_CSV,
     SYNTHETIC_PARQUET,
@@ -88,6 +90,7 @@ def assemble(
     archive: bool = False,
     pdf: bool | None = None,
     sign_key: Path | None = None,
+    sigstore: Sigstore | None = None,
     input_key: Path | None = None,
     random_state: int | None = None,
 ) -> Decision:
@@ -106,6 +109,7 @@ def assemble(
         archive: Flag: write an archive beside the folder.
         pdf: Flag: write the report as PDF too; ``None`` does if the extra ``pdf`` is installed.
         sign_key: File with the private key that signs it; ``None`` leaves it unsigned.
+        sigstore: Services that sign it by an identity, over the network; ``None`` asks none.
         input_key: File to write with the secret that opens the commitment to the fit's line in its ledger; ``None``
             makes no commitment.
         random_state: Seed of the sample and of the report.
@@ -148,7 +152,7 @@ def assemble(
     try:
         with staged_folder(folder, FILES) as staging:
             _write_payload(model, synthetic, report, staging, formats, has_pdf() if pdf is None else pdf)
-            complete(staging, contents, sign_key)
+            complete(staging, contents, sign_key, sigstore)
             if commitment is not None and input_key is not None:
                 commitment.keep(input_key)
             if archive:
@@ -182,7 +186,9 @@ def _write_payload(
         report.to_pdf(folder / SUMMARY_PDF, summary=True)
 
 
-def seal_again(folder: Path, sign_key: Path | None = None, archive: bool = False) -> list[str]:
+def seal_again(
+    folder: Path, sign_key: Path | None = None, archive: bool = False, sigstore: Sigstore | None = None
+) -> list[str]:
     """Write the seals of a bundle again after people completed a document, and return the documents that changed.
 
     Raises:
@@ -204,11 +210,13 @@ def seal_again(folder: Path, sign_key: Path | None = None, archive: bool = False
         )
     if (folder / SIGNATURE).is_file() and sign_key is None:
         raise ConfigError("--sign-key: expected the key that signs it again, since the bundle is signed.")
+    if (folder / SIGSTORE).is_file() and sigstore is None:
+        raise ConfigError("--sigstore: expected it, since Sigstore has signed the bundle before.")
     own = ("format", "version", "files", "seal")
     told = {key: value for key, value in manifest.content.items() if key not in own}
     try:
         with staged_folder(folder, SEALS) as staging:
-            seal(folder, told, sign_key, into=staging)
+            seal(folder, told, sign_key, sigstore, into=staging)
         if archive:
             pack(folder, folder.with_name(f"{folder.name}.zip"), folder.name)
     except OSError as error:

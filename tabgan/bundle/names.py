@@ -11,7 +11,7 @@ README, CROISSANT, DATAPACKAGE, CATALOGUE = "README.md", "croissant.json", "data
 DP_STATEMENT, DP_SCHEMA = "dp-statement.json", "dp-statement.schema.json"
 LEDGER_EXTRACT, DE_IDENTIFICATION = "ledger-extract.json", "de-identification-statement.md"
 MANIFEST, SIGNATURE, PUBLIC_KEY = "manifest.json", "manifest.json.sig", "manifest.json.pub"
-MODEL_SIGNATURE = "model.sig"
+MODEL_SIGNATURE, SIGSTORE = "model.sig", "bundle.sigstore.json"
 
 #: The secret that opens a bundle's commitment to its input; it stays in the organisation.
 INPUT_KEY = "input-key.json"
@@ -27,7 +27,7 @@ DESCRIPTIONS = (
     LEDGER_EXTRACT,
     DE_IDENTIFICATION,
 )
-SEALS = (MANIFEST, SIGNATURE, PUBLIC_KEY, MODEL_SIGNATURE)
+SEALS = (MANIFEST, SIGNATURE, PUBLIC_KEY, MODEL_SIGNATURE, SIGSTORE)
 
 #: Media types of files, by their suffix.
 MEDIA_TYPES = {

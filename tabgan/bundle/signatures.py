@@ -17,10 +17,11 @@ import hashlib
 import warnings
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tabgan._util.files import parse
-from tabgan.bundle.names import MANIFEST, MODEL_SIGNATURE, PUBLIC_KEY, SEALS, SIGNATURE
+from tabgan.bundle.names import MANIFEST, MODEL_SIGNATURE, PUBLIC_KEY, SEALS, SIGNATURE, SIGSTORE
 from tabgan.errors import BundleError, ConfigError
 
 if TYPE_CHECKING:
@@ -355,7 +356,7 @@ def _chain(path: Path) -> list[Any]:
         material = parse(path.read_text(encoding="utf-8"))["verificationMaterial"]
         if "certificate" in material or material.get("tlogEntries"):
             raise BundleError(
-                f"{path.name}: it is of Sigstore, which is not checked here. Use: model_signing verify sigstore"
+                f"{path.name}: it is of Sigstore, whose signature of a bundle stands in {SIGSTORE}."
             )
         listed = material.get("x509CertificateChain", {}).get("certificates", [])
         return [
@@ -380,13 +381,28 @@ def _told(certificate: Any) -> str:
 
 
 def _model_signing(module: str) -> Any:
+    return optional(f"model_signing.{module}", "the OpenSSF's format needs")
+
+
+def optional(module: str, need: str) -> ModuleType:
+    """Return a module of the extra ``sign``.
+
+    Args:
+        module: Its name.
+        need: Words of the error, before the name of its package.
+
+    Raises:
+        ConfigError: it cannot be imported.
+    """
     import importlib
 
     try:
-        return importlib.import_module(f"model_signing.{module}")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return importlib.import_module(module)
     except ImportError as error:
+        package = module.partition(".")[0].replace("_", "-")
         raise ConfigError(
-            f"signature: the OpenSSF's format needs the package model-signing, which cannot be imported "
-            f"({error.name}). "
-            f"{_INSTALL} A key of Ed25519 needs cryptography alone."
+            f"signature: {need} the package {package}, which cannot be imported ({error.name}). {_INSTALL} A key of "
+            "Ed25519 needs cryptography alone."
         ) from error

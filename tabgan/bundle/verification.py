@@ -13,6 +13,7 @@ from tabgan._util.files import parse
 from tabgan._util.printed import at_most
 from tabgan.bundle.archives import opened
 from tabgan.bundle.commitment import check_commitment
+from tabgan.bundle.keyless import Signer, check_keyless
 from tabgan.bundle.ledger_extract import RecomputedPart, recomputed
 from tabgan.bundle.manifest import MOST_BYTES, ReadManifest, fact_of, read_manifest
 from tabgan.bundle.names import (
@@ -24,6 +25,7 @@ from tabgan.bundle.names import (
     PUBLIC_KEY,
     REPORT_JSON,
     SIGNATURE,
+    SIGSTORE,
 )
 from tabgan.bundle.signatures import PublicKey, check_manifest, check_model, fingerprint, has_cryptography
 from tabgan.errors import BundleError, ConfigError, ModelFileError
@@ -56,7 +58,12 @@ class Verification:
 
 
 def verify(
-    path: Path, key: PublicKey | None = None, input_key: Path | None = None, authority: Path | None = None
+    path: Path,
+    key: PublicKey | None = None,
+    input_key: Path | None = None,
+    authority: Path | None = None,
+    signer: Signer | None = None,
+    trust: Path | None = None,
 ) -> Verification:
     """Return all that differs in a bundle from its manifest, and its epsilon recomputed from its releases.
 
@@ -66,6 +73,9 @@ def verify(
         input_key: File with the key of the commitment to the fit's place in its ledger; ``None`` leaves it unchecked.
         authority: File with certificates of authorities, one of which must have certified the signer; ``None`` asks for
             none.
+        signer: The identity that must have signed it by Sigstore; ``None`` accepts any, and says so.
+        trust: File of another Sigstore's services and keys; ``None`` for the public ones, as the package sigstore has
+            them.
 
     Raises:
         BundleError: it cannot be read as a bundle at all.
@@ -76,6 +86,7 @@ def verify(
         problems, notes = _files(folder, manifest)
         checks: tuple[Callable[[], list[str]], ...] = (
             partial(_signature, folder, key, authority),
+            partial(_keyless, folder, signer, trust),
             partial(_epsilon, folder, manifest),
             partial(_commitment, manifest, input_key),
         )
@@ -101,7 +112,7 @@ def _manifest(folder: Path) -> ReadManifest:
 def _files(folder: Path, manifest: ReadManifest) -> tuple[list[str], list[str]]:
     """Return the files that differ, and a note on the others."""
     present = {path.name for path in folder.iterdir()}
-    listed, seals = set(manifest.files), {MANIFEST, SIGNATURE, PUBLIC_KEY}
+    listed, seals = set(manifest.files), {MANIFEST, SIGNATURE, PUBLIC_KEY, SIGSTORE}
     changed = sorted(
         name
         for name in listed & present
@@ -129,6 +140,8 @@ def _signature(folder: Path, key: PublicKey | None, authority: Path | None) -> l
         if key is not None or authority is not None:
             by = "by the key that was given" if key is not None else "with a certificate"
             raise BundleError(f"signature: expected one {by}, found none: the bundle is not signed.")
+        if (folder / SIGSTORE).is_file():
+            return []
         return ["signature: none; nothing shows that the bundle comes from the source that it names"]
     if len(found) < 2:
         raise BundleError(f"missing: {SIGNATURE if found == [PUBLIC_KEY] else PUBLIC_KEY}")
@@ -156,6 +169,22 @@ def _model_signature(folder: Path, authority: Path | None) -> list[str]:
     if authority is None and not (folder / MODEL_SIGNATURE).is_file():
         return []
     return [f"{MODEL_SIGNATURE}: {check_model(folder, authority)}"]
+
+
+def _keyless(folder: Path, signer: Signer | None, trust: Path | None) -> list[str]:
+    """Return notes on the signature by Sigstore.
+
+    Raises:
+        BundleError: it is missing, damaged, or by another than the one that was asked for.
+    """
+    if (folder / SIGSTORE).is_file():
+        return [f"{SIGSTORE}: {check_keyless(folder, signer, trust)}"]
+    if signer is not None:
+        raise BundleError(
+            f"signature: expected one of Sigstore by {signer.identity!r}, found none. Is it signed with a key? Then "
+            "give --key."
+        )
+    return []
 
 
 def _epsilon(folder: Path, manifest: ReadManifest) -> list[str]:

@@ -17,6 +17,7 @@ from tabgan.bundle.datapackage import datapackage_of
 from tabgan.bundle.dataset_card import card_of
 from tabgan.bundle.de_identification import de_identification_of
 from tabgan.bundle.dp_statement import json_schema, statement_of
+from tabgan.bundle.keyless import Sigstore, sign_keyless
 from tabgan.bundle.ledger_extract import extract_of
 from tabgan.bundle.manifest import fact_of, manifest_text
 from tabgan.bundle.names import (
@@ -82,7 +83,9 @@ def contents_of(
     )
 
 
-def complete(folder: Path, contents: Contents, sign_key: Path | None = None) -> None:
+def complete(
+    folder: Path, contents: Contents, sign_key: Path | None = None, sigstore: Sigstore | None = None
+) -> None:
     """Complete a release folder, which holds tables, model, schema and the shareable report, to a bundle.
 
     The folder should be hidden until it is complete: files are written one by one.
@@ -91,9 +94,11 @@ def complete(folder: Path, contents: Contents, sign_key: Path | None = None) -> 
         folder: The folder.
         contents: All that the descriptions say.
         sign_key: File with the private key that signs it; ``None`` leaves it unsigned.
+        sigstore: Services that sign it by an identity; ``None`` asks none.
 
     Raises:
-        ConfigError: the key cannot be used.
+        BundleError: the services do not sign.
+        ConfigError: the key cannot be used, or nobody vouches for the signer.
         PrivacyError: see :class:`Contents`.
     """
     facts = {path.name: fact_of(path) for path in folder.iterdir()}
@@ -113,16 +118,24 @@ def complete(folder: Path, contents: Contents, sign_key: Path | None = None) -> 
     }
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
-    seal(folder, _told(contents), sign_key, into=folder)
+    seal(folder, _told(contents), sign_key, sigstore, into=folder)
 
 
-def seal(folder: Path, told: Mapping[str, object], sign_key: Path | None = None, *, into: Path) -> None:
+def seal(
+    folder: Path,
+    told: Mapping[str, object],
+    sign_key: Path | None = None,
+    sigstore: Sigstore | None = None,
+    *,
+    into: Path,
+) -> None:
     """Write the manifest of all files of a folder, and sign it.
 
     Args:
         folder: The folder; seals in it are not looked at.
         told: The manifest's content beside the files.
         sign_key: As in :func:`complete`.
+        sigstore: As in :func:`complete`.
         into: Folder that the seals are written to.
     """
     key = None if sign_key is None else load_private(sign_key)
@@ -134,6 +147,8 @@ def seal(folder: Path, told: Mapping[str, object], sign_key: Path | None = None,
     if key is not None:
         for name, raw in sign_manifest(key, text.encode()).items():
             (into / name).write_bytes(raw)
+    if sigstore is not None:
+        sign_keyless(folder, into, sigstore)
 
 
 def _told(contents: Contents) -> dict[str, Any]:

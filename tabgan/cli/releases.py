@@ -33,6 +33,23 @@ SignKey = Annotated[
     ),
 ]
 
+UsesSigstore = Annotated[
+    bool,
+    typer.Option(
+        "--sigstore",
+        help="Sign by an identity, with Sigstore's public services over the network: a token in "
+        "SIGSTORE_IDENTITY_TOKEN, the one of a CI service, or a login in a browser. A public log keeps the identity. "
+        "Needs the extra sign.",
+    ),
+]
+Trust = Annotated[
+    Path | None,
+    typer.Option(
+        "--sigstore-trust",
+        help="Services and keys of another Sigstore than the public one, as JSON (ClientTrustConfig).",
+    ),
+]
+
 release_app = typer.Typer(
     help="Take released numbers out of a model. This costs no privacy.", no_args_is_help=True
 )
@@ -99,6 +116,8 @@ def bundle(
         ),
     ] = None,
     sign_key: SignKey = None,
+    sigstore: UsesSigstore = False,
+    sigstore_trust: Trust = None,
     input_key: Annotated[
         Path | None,
         typer.Option(
@@ -130,6 +149,7 @@ def bundle(
 
         if sign_key is not None:
             load_private(sign_key, "--sign-key")
+        services = _services(sigstore, sigstore_trust)
         terms = Terms() if about is None else read_about(io.check_readable(about, "--about"), "--about")
         io.check_readable(model, "model")
         limits = None if gate is None else options.gate_of(str(gate), has_target=True)
@@ -152,6 +172,7 @@ def bundle(
             "archive": archive,
             "pdf": pdf,
             "sign_key": sign_key,
+            "sigstore": services,
             "input_key": input_key,
             "random_state": random_state,
         }
@@ -165,7 +186,19 @@ def bundle(
             say(said, refused, show=lambda: terminal.show_decision(Console(), decision))
             raise typer.Exit(GATE_REFUSES)
         said = f"{output}: a release bundle. Check it with: tabgan verify {output}"
-        say(said, {"output": output, "archive": archive, "signed": sign_key is not None})
+        say(said, {"output": output, "archive": archive, "signed": sign_key is not None or sigstore})
+
+
+def _services(is_wanted: bool, trust: Path | None) -> Any:
+    """Return the services of Sigstore that sign; ``None`` if none was asked for."""
+    if not is_wanted:
+        if trust is not None:
+            raise ConfigError("--sigstore-trust: it goes with --sigstore. Give both, or none.")
+        return None
+
+    from tabgan.bundle.keyless import sigstore_of
+
+    return sigstore_of(trust, "--sigstore-trust")
 
 
 def _check_new_folder(output: Path, has_archive: bool) -> None:
@@ -180,6 +213,8 @@ def _check_new_folder(output: Path, has_archive: bool) -> None:
 def seal(
     folder: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
     sign_key: SignKey = None,
+    sigstore: UsesSigstore = False,
+    sigstore_trust: Trust = None,
     archive: Annotated[bool, typer.Option("--archive", help="Write FOLDER.zip as well.")] = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -199,7 +234,7 @@ def seal(
         if sign_key is not None:
             load_private(sign_key, "--sign-key")
         before = _signer(folder)
-        changed = seal_again(folder, sign_key, archive)
+        changed = seal_again(folder, sign_key, archive, _services(sigstore, sigstore_trust))
         is_other = before not in (b"", _signer(folder))
         said = f"{folder}: sealed, with {', '.join(changed) or 'nothing'} changed since the last time"
         said += "; NOT BY THE KEY that had signed it: --key needs the new one" if is_other else ""
@@ -223,6 +258,15 @@ def verify(
             help="Certificates in PEM of authorities, one of which must have certified the signer. Extra sign."
         ),
     ] = None,
+    identity: Annotated[
+        str | None,
+        typer.Option(help="Identity that must have signed it by Sigstore: a mail address, or a workflow's."),
+    ] = None,
+    issuer: Annotated[
+        str | None,
+        typer.Option(help="Address of the provider that vouched for it, with --identity. Extra sign."),
+    ] = None,
+    sigstore_trust: Trust = None,
     input_key: Annotated[
         Path | None,
         typer.Option(
@@ -238,12 +282,20 @@ def verify(
     Exit code 1 means that something differs.
     """
     with exits(debug):
+        from tabgan.bundle.keyless import Signer, sigstore_of
         from tabgan.bundle.signatures import check_authority, load_public
         from tabgan.bundle.verification import verify as check
 
         trusted = None if key is None else load_public(key)
         authority = None if ca is None else check_authority(ca)
-        result = check(bundle, trusted, input_key, authority)
+        if (identity is None) != (issuer is None):
+            raise ConfigError(
+                "--identity: it goes with --issuer, since two providers may know one name. Give both."
+            )
+        signer = None if identity is None or issuer is None else Signer(identity, issuer)
+        if sigstore_trust is not None:
+            sigstore_of(sigstore_trust, "--sigstore-trust")
+        result = check(bundle, trusted, input_key, authority, signer, sigstore_trust)
         say("\n".join(result.notes))
         if result.problems:
             say(found={"bundle": bundle, "is_intact": False, "problems": list(result.problems)})

@@ -16,6 +16,7 @@ from pydantic import ValidationInfo
 from tabgan._util.renamed import warn_of_old_name
 from tabgan._util.validate import integer_at_least, nearest, positive, real_in
 from tabgan._util.yaml import parse
+from tabgan.bundle.keyless import sigstore_of
 from tabgan.bundle.signatures import load_private
 from tabgan.bundle.terms import Terms
 from tabgan.errors import ConfigError
@@ -254,6 +255,14 @@ def to_sign_key(value: object, info: ValidationInfo) -> Path | None:
     path: Path = (info.context or {}).get("folder", Path()) / _path(value, "bundle.sign_key")
     load_private(check_readable(path, "bundle.sign_key"), "bundle.sign_key")
     return path
+
+
+def to_sigstore_trust(value: object, info: ValidationInfo) -> Path | None:
+    """Return the path of another Sigstore's services and keys, relative to the file of jobs."""
+    if value is None:
+        return None
+    path: Path = (info.context or {}).get("folder", Path()) / _path(value, "bundle.sigstore_trust")
+    return sigstore_of(check_readable(path, "bundle.sigstore_trust"), "bundle.sigstore_trust").trust
 
 
 def to_about(value: object, info: ValidationInfo) -> Terms:

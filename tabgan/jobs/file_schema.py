@@ -111,7 +111,12 @@ def _job() -> dict[str, Any]:
     source = _object(Source)
     source["properties"]["glob"] = _GLOB
     about = _object(Terms, health={"anyOf": [_object(HealthTerms), null]})
-    bundle = _object(BundleOptions, about={"anyOf": [text, about]}, sign_key={"anyOf": [text, null]})
+    bundle = _object(
+        BundleOptions,
+        about={"anyOf": [text, about]},
+        sign_key={"anyOf": [text, null]},
+        sigstore_trust={"anyOf": [text, null]},
+    )
     ledger = _object(LedgerConfig) | {"required": ["path"]}
     table: dict[str, Any] = editor_schema()
     job = _object(

@@ -474,7 +474,7 @@ def _bundle(job: Job, model: Any, synthetic: pd.DataFrame, form: CsvForm, report
         request={"rows": len(synthetic), **job.output.wanted},
         commitment=commitment,
     )
-    complete(folder / RELEASE, contents, options.sign_key)
+    complete(folder / RELEASE, contents, options.sign_key, options.services)
     if commitment is not None:
         commitment.keep(_folder(folder, INTERNAL) / INPUT_KEY)
     totals = None if job.ledger is None else summarize(LedgerFile(job.ledger.path))

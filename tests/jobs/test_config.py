@@ -515,6 +515,14 @@ class TestBundle:
                 "bundle: {sign_key: people.csv}",
                 "bundle.sign_key: expected a private key|package cryptography",
             ),
+            (
+                "bundle: {sigstore: true, sigstore_trust: people.csv}",
+                "bundle.sigstore_trust: expected services and keys|the package (sigstore|model-signing)",
+            ),
+            (
+                "bundle: {sigstore_trust: people.csv}",
+                "bundle.sigstore_trust: (expected services|it goes with)|the package (sigstore|model-signing)",
+            ),
             ("bundle: true\nreport: false", "bundle: expected a report"),
             ("bundle: true\nmodel: {epsilon: null}", "bundle: a fit with epsilon: null promises nothing"),
             ("bundle: true\noutput: {model: false}", "bundle: expected output.model and one of"),
