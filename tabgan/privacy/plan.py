@@ -96,8 +96,8 @@ DISCOVERY_DELTA_SHARE = 0.1
 #: numbers beside categories: its lost numbers lie between others, and lost categories are in no row.
 MOST_LOST, AIMED_AT, OF_USE, IN_DOUBT, NUMBERS_WEIGHT = 0.15, 0.5, 3.0, 2.0, 0.2
 
-#: Closer looks at categories may take several times their stage, MOST_ROOM at most, where pairs are measured well all
-#: the same: where the noise of a pair of CODES codes each, summed over its table, is less than this multiple of the rows.
+#: Closer looks at categories may take several times their stage, MOST_ROOM at most, where pairs are measured well,
+#: as the noise of a pair of CODES codes each, summed over its table, is less than this multiple of the rows.
 ROOM_SHARE, MOST_ROOM, CODES = 6.0, 3.0, 32
 
 #: Share of the rows that a column may have lost, at most, for a look at several columns at once.
