@@ -13,7 +13,6 @@ import numpy as np
 
 from tabgan._util.yaml import key_of
 from tabgan.columns.kind import Ballot, Column
-from tabgan.columns.occupied import SURELY
 
 #: The most cells that a column may lose beside those that it reads: it is numeric where nine in ten are numbers.
 MOST_LOST = 1 / 9
@@ -22,6 +21,10 @@ MOST_LOST = 1 / 9
 #: text that it loses (markers such as ``n/k``), of another form that it loses, and of numerals, or another form, that
 #: text keeps.
 _READ, _LOST_TEXT, _LOST_FORM, _NUMERALS_KEPT, _FORM_KEPT = 5.0, 0.5, 20.0, 4.0, 25.0
+
+#: Noise standard deviations above which a cell that a column does not read counts as lost: one of more than a thousand
+#: empty ones passes it about once in 40,000 columns.
+_SURELY_LOST = 5.5
 
 #: Cost of a written form without a value that it alone explains: 950 and 1,234 are not decimals.
 _ABSENT = 10.0
@@ -131,7 +134,7 @@ def _reads_nearly_all(forms: _Forms, chosen: int, vote: np.ndarray) -> bool:
 
 def _lost_share(forms: _Forms, chosen: int, vote: np.ndarray, noise_stddev: float) -> float:
     """Return the noisy share of a column's values that its form does not read, by the cells that surely hold rows."""
-    rows = np.where(vote > SURELY * noise_stddev, vote, 0.0)
+    rows = np.where(vote > _SURELY_LOST * noise_stddev, vote, 0.0)
     is_lost = ~(forms.reads[chosen] | (forms.made == chosen))
     return float(rows[is_lost].sum() / max(rows.sum(), 1.0))
 

@@ -69,6 +69,15 @@ def test_values_that_are_lost_are_told(counts, noise, lost):
     assert verdict(vote_of(**counts), noise).lost == pytest.approx(lost, abs=1e-9)
 
 
+def test_noise_in_a_thousand_cells_is_no_loss():
+    rng = np.random.default_rng(4)
+    noisy = [vote_of(text=0) + rng.normal(0, 1.0, len(LABELS)) for _ in range(3_000)]
+    clear = [vote for vote in noisy if vote.max() > 4.5]
+    assert len(clear) >= 5  # above what one cell alone would need
+    dates = vote_of(**{"%Y-%m-%d": 1_500})
+    assert all(verdict(np.maximum(dates, vote)).lost == 0 for vote in clear)
+
+
 @pytest.mark.parametrize("name", ["zip_code", "ZipCode", "home postcode", "PLZ", "phone", "fips"])
 @pytest.mark.parametrize("noise", [0.5, 20.0])
 def test_digits_of_codes_stay_text(name, noise):
