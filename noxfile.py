@@ -1,4 +1,4 @@
-"""Environments in which the tests pass: ``nox -s newest-3.12``, ``lowest``, ``pandas3``, ``ray``, ``docs``.
+"""Environments in which the tests pass: ``nox -s newest-3.12``, ``lowest``, ``pandas3``, ``ray``, ``formats``, ``docs``.
 
 Arguments after ``--`` go to pytest.
 """
@@ -45,6 +45,13 @@ def ray(session: nox.Session) -> None:
     """Run the tests on a cluster of Ray of four nodes on this machine, one of which is killed now and then."""
     session.install(".[ray]", *TOOLS)
     session.run("python", "-m", "pytest", "-m", "slow or not slow", "tests/ray", *session.posargs)
+
+
+@nox.session(python="3.11")
+def formats(session: nox.Session) -> None:
+    """Run the tests of bundles with the libraries that sign them, and with those of the formats that describe them."""
+    session.install(".[sign]", *TOOLS, "frictionless", "jsonschema", "mlcroissant", "rdflib")
+    session.run("python", "-m", "pytest", "tests/bundle", *session.posargs)
 
 
 @nox.session(python="3.11")
