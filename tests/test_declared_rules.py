@@ -75,6 +75,20 @@ def few_rows():
         yield
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_parts_of_whole_numbers_are_computed_as_the_table_has_them(few_rows, dtype):
+    df = pd.MultiIndex.from_product([range(2000, 2010), range(1, 13)], names=["year", "month"]).to_frame(
+        index=False
+    )
+    df["date"] = (df["year"] + (df["month"] - 1) / 12).astype(dtype)
+    schema = Schema(rules=[Formula("date", "year + (month - 1) / 12")])
+    model = TabGAN(epsilon=None, schema=schema, random_state=0).fit(df)
+    sample = model.sample(400, random_state=1)
+    assert set(sample["date"]) <= set(df["date"])
+    assert sample["date"].dtype == dtype
+    assert model.schema_["date"].multiple_of == 1 / 12
+
+
 @pytest.fixture(scope="module")
 def model(few_rows) -> TabGAN:
     return TabGAN(epsilon=None, schema=SCHEMA, random_state=0).fit(table(600))

@@ -163,14 +163,14 @@ class LatticeColumn(Column):
         cells = np.where(present | (not encoder.is_nullable), cells, MISSING)
         return encoder.inverse_transform(cells, np.random.default_rng(0))
 
-    def with_derived(self, decimals: int | None, ends: tuple[float, float] | None) -> Self:
+    def with_derived(self, parts: int | None, ends: tuple[float, float] | None) -> Self:
         """Return a column whose values are computed, with a precision and bounds where they are open.
 
         Args:
-            decimals: Decimals of the numbers that it is computed of; ``None`` if they are not known.
+            parts: Equal parts of 1 that computed numbers are made of; ``None`` if none are known.
             ends: Ends of the computed values, as places; ``None`` leaves the bounds as they are.
         """
-        del decimals
+        del parts
         column = self.with_finest_precision()
         if ends is None:
             return column

@@ -26,8 +26,34 @@ LEAST_DECIMALS, _LEAST_MULTIPLES, _MOST_STEPS, _UNROUND_DIGITS = 3, 3, 200, 4
 #: may lie elsewhere.
 _BY_CHANCE, _LEAST_WITH_OTHER = 100.0, 5
 
+#: Decimals of computed numbers of which no parts are known, or too many, and the most parts that are not decimals.
+_DERIVED_DECIMALS, _MOST_PARTS = 6, 10**6
+
 #: Distance from a multiple, in steps, that rounding explains, and as a share of the multiple.
 _CLOSE, _CLOSE_SHARE = 1e-9, 4e-15
+
+
+def precision_of_parts(
+    parts: int | None, most_decimals: int, most_parts: float
+) -> tuple[int | None, float | None]:
+    """Return the decimals of numbers that are computed, or a step where no decimals write them; ``None`` for the other.
+
+    Args:
+        parts: Equal parts of 1 that they are made of; ``None`` if none are known.
+        most_decimals: The most decimals that the largest of them leaves room for.
+        most_parts: The most parts that it leaves room for.
+
+    >>> precision_of_parts(8, 9, 1e9), precision_of_parts(4 * 3, 9, 1e9)
+    ((3, None), (None, 0.08333333333333333))
+    """
+    twos = 0 if parts is None else (parts & -parts).bit_length() - 1
+    rest, fives = (0 if parts is None else parts >> twos), 0
+    while rest and rest % 5 == 0:
+        rest, fives = rest // 5, fives + 1
+    if rest > 1 and parts is not None and parts <= min(most_parts, _MOST_PARTS):
+        return None, 1.0 / parts
+    decimals = max(twos, fives) if rest == 1 else _DERIVED_DECIMALS
+    return max(min(decimals, most_decimals), 0), None
 
 
 def whole(places: np.ndarray, step: int, largest: int) -> np.ndarray:

@@ -49,9 +49,6 @@ _N_PARTS = len(PARTS) + 1
 #: dtypes of numbers that are read from text.
 TEXT_INTEGER, TEXT_FLOAT = "Int64", "float64"
 
-#: Decimals of computed numbers where nothing is known of those that they are computed of.
-_DERIVED_DECIMALS = 6
-
 #: Share of the columns that one of a written form is expected to be, before any was seen.
 _RARE = 0.0005
 
@@ -362,13 +359,13 @@ class Numeric(LatticeColumn):
     def places(self, lattice: np.ndarray) -> np.ndarray:
         return self._of_units(lattice)
 
-    def with_derived(self, decimals: int | None, ends: tuple[float, float] | None) -> Numeric:
-        if not self.has_precision:
-            largest = max(map(abs, ends or self.bounds or (0.0,)))
-            room = self.with_(bounds=(-largest, largest))._most_decimals
-            decimals = _DERIVED_DECIMALS if decimals is None else decimals
-            return self.with_(decimals=max(min(decimals, room), 0)).with_derived(decimals, ends)
-        return super().with_derived(decimals, ends)
+    def with_derived(self, parts: int | None, ends: tuple[float, float] | None) -> Numeric:
+        if self.has_precision:
+            return super().with_derived(parts, ends)
+        largest = max(map(abs, ends or self.bounds or (0.0,)))
+        room = self.with_(bounds=(-largest, largest))._most_decimals
+        decimals, step = multiples.precision_of_parts(parts, room, LIMIT / max(largest, 1.0))
+        return self.with_(decimals=decimals, multiple_of=step).with_derived(parts, ends)
 
     def declared_range(self) -> tuple[int, int]:
         low, high = (float(bound) * self._scale for bound in self.bounds or ())

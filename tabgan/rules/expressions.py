@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 
@@ -21,9 +22,6 @@ from tabgan.errors import ConfigError
 
 #: The most characters of an expression, and of parts within parts.
 MOST_CHARACTERS, MOST_DEPTH = 500, 50
-
-#: Decimals of a quotient.
-QUOTIENT_DECIMALS = 6
 
 NUMBER, MOMENT, DURATION = Numeric.quantity, Datetime.quantity, Duration.quantity
 
@@ -94,8 +92,8 @@ class _Node(ABC):
         """Return ends of the values, from those of the columns."""
 
     @abstractmethod
-    def decimals(self, decimals: Mapping[str, int | None]) -> int | None:
-        """Return the decimals of the values; ``None`` if they are not known."""
+    def step(self, steps: Mapping[str, Fraction | None]) -> Fraction | None:
+        """Return a number of which all values are multiples; ``None`` if none is known."""
 
 
 @dataclass(frozen=True)
@@ -116,8 +114,8 @@ class _Name(_Node):
     def interval(self, ends: Mapping[str, ValueRange]) -> ValueRange:
         return ends.get(self.name, _EVERYTHING)
 
-    def decimals(self, decimals: Mapping[str, int | None]) -> int | None:
-        return decimals.get(self.name)
+    def step(self, steps: Mapping[str, Fraction | None]) -> Fraction | None:
+        return steps.get(self.name)
 
 
 @dataclass(frozen=True)
@@ -134,8 +132,8 @@ class _Number(_Node):
     def interval(self, ends: Mapping[str, ValueRange]) -> ValueRange:
         return self.number, self.number
 
-    def decimals(self, decimals: Mapping[str, int | None]) -> int | None:
-        return max(-int(Decimal(repr(self.number)).normalize().as_tuple().exponent), 0)
+    def step(self, steps: Mapping[str, Fraction | None]) -> Fraction | None:
+        return abs(_fraction(self.number))
 
 
 @dataclass(frozen=True)
@@ -159,19 +157,24 @@ class _Operation(_Node):
         if self.sign == "/" and right[0] <= 0 <= right[1]:
             return _EVERYTHING
         pairs = np.array([(a, b) for a in left for b in right])
-        with np.errstate(invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             found = _OPERATORS[self.sign](pairs[:, 0], pairs[:, 1])
         if np.isnan(found).any():
             return _EVERYTHING
         return float(found.min()), float(found.max())
 
-    def decimals(self, decimals: Mapping[str, int | None]) -> int | None:
-        left, right = self.left.decimals(decimals), self.right.decimals(decimals)
-        if self.sign == "/":
-            return QUOTIENT_DECIMALS
+    def step(self, steps: Mapping[str, Fraction | None]) -> Fraction | None:
+        left, right = self.left.step(steps), self.right.step(steps)
         if left is None or right is None:
             return None
-        return left + right if self.sign == "*" else max(left, right)
+        if self.sign == "/":
+            low, high = self.right.interval({})
+            is_constant = low == high and math.isfinite(low)
+            return left / abs(_fraction(low)) if is_constant else None
+        if self.sign == "*":
+            return left * right
+        both = left.denominator * right.denominator
+        return Fraction(math.gcd(int(left * both), int(right * both)), both)
 
 
 @dataclass(frozen=True)
@@ -198,8 +201,8 @@ class _Part(_Node):
         low, high = PARTS[self.function][0](np.array(of)).astype(float).tolist()
         return low, high
 
-    def decimals(self, decimals: Mapping[str, int | None]) -> int | None:
-        return 0
+    def step(self, steps: Mapping[str, Fraction | None]) -> Fraction | None:
+        return Fraction(1)
 
 
 _OPERATORS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
@@ -229,6 +232,11 @@ _SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "
 _BACKTICKS = re.compile("`([^`]+)`")
 
 _FIX = "Use columns, numbers, + - * / and " + ", ".join(f"{name}()" for name in PARTS) + "."
+
+
+def _fraction(number: float) -> Fraction:
+    """Return a finite number as it is written."""
+    return Fraction(Decimal(repr(number)))
 
 
 def _computed(sign: str, left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -287,9 +295,9 @@ class Expression:
         """Return ends of the values, infinite where they are not known, from those of the columns."""
         return self.root.interval(ends)
 
-    def decimals(self, decimals: Mapping[str, int | None]) -> int | None:
-        """Return the decimals of the values, from those of the columns; ``None`` if they are not known."""
-        return self.root.decimals(decimals)
+    def step(self, steps: Mapping[str, Fraction | None]) -> Fraction | None:
+        """Return a number of which all values are multiples, from those of the columns; ``None`` if none is known."""
+        return self.root.step(steps)
 
     @property
     def is_of_days(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from typing import ClassVar
 
@@ -20,6 +21,9 @@ from tabgan.rules.rule import Rule, one_name
 
 #: Error of a computed number that is a rounding error: a share of it, and of one in a column of short floats.
 _CLOSE, _CLOSE_SHORT = 1e-9, 2e-7
+
+#: The most parts of 1 that a column's step may be made of.
+_MOST_PARTS = 10**9
 
 
 @dataclass(frozen=True)
@@ -133,12 +137,13 @@ class Formula(Rule):
         column = column.with_implied_precision()
         if not has_range(column):
             return column
-        decimals = self.expression.decimals({n: _decimals(described[n]) for n in self.expression.names})
+        step = self.expression.step({n: _step(described[n]) for n in self.expression.names})
         ends = self.ends(described)
         is_free = column.bounds is None and all(map(math.isfinite, ends))
         if self.expression.is_of_days:
             column = column.in_days()
-        return column.with_derived(decimals, ends if is_free else None).with_final_dtype()
+        parts = None if step is None else step.denominator
+        return column.with_derived(parts, ends if is_free else None).with_final_dtype()
 
     def keeps(
         self, table: pd.DataFrame, described: Mapping[str, Column], known: Sequence[pd.DataFrame] = ()
@@ -157,11 +162,9 @@ class Formula(Rule):
         return np.asarray(is_kept | np.isnan(shown) | np.isnan(computed))
 
 
-def _decimals(column: Column) -> int | None:
-    """Return the decimals of a column's numbers; ``None`` if its step has none, or is open."""
+def _step(column: Column) -> Fraction | None:
+    """Return the step of a column's numbers; ``None`` if it is open, or no fraction that they show."""
     if not has_range(column) or not column.has_precision:
         return None
-    if column.step >= 1:
-        return 0
-    decimals = round(-math.log10(column.step))
-    return decimals if math.isclose(column.step, 10.0**-decimals) else None
+    step = Fraction(column.step).limit_denominator(_MOST_PARTS)
+    return step if math.isclose(column.step, step, rel_tol=_CLOSE) else None

@@ -398,7 +398,7 @@ def _with_values(values: Sequence[Any], column: Column) -> Column:
         return column
     ends = (float(min(values)), float(max(values))) if values and column.bounds is None else None
     decimals = max((_decimals_of(value) for value in values), default=0)
-    return implied.with_derived(decimals, ends).with_final_dtype()
+    return implied.with_derived(10**decimals, ends).with_final_dtype()
 
 
 def _decimals_of(value: float) -> int:

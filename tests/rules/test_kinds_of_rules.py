@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -140,16 +142,22 @@ class TestFormulas:
             ("year(t)", (1970, 1971)),
         ):
             assert Expression.of(text).interval(ends) == expected, text
-        decimals = {"a": 2, "b": 0, "c": None}
+        steps = {"a": Fraction(1, 100), "b": Fraction(1), "c": None}
         for text, expected in (
-            ("a + b", 2),
-            ("a * a", 4),
-            ("a / b", 6),
+            ("a + b", Fraction(1, 100)),
+            ("a * a", Fraction(1, 10_000)),
+            ("a / b", None),
             ("b + c", None),
-            ("b * 1.25", 2),
-            ("-b", 0),
+            ("b * 1.25", Fraction(5, 4)),
+            ("-b", 1),
+            ("b + (b - 1) / 12", Fraction(1, 12)),
+            ("b / (3 - 1)", Fraction(1, 2)),
+            ("b / 4 - b / 6", Fraction(1, 12)),
+            ("b / (1e299 * 1e299)", None),
+            ("a * 0 + b", 1),
+            ("month(t) * 3", 3),
         ):
-            assert Expression.of(text).decimals(decimals) == expected, text
+            assert Expression.of(text).step(steps) == expected, text
 
 
 class TestGroups:
