@@ -1,4 +1,4 @@
-"""Environments in which the tests pass: ``nox -s newest-3.12``, ``lowest``, ``pandas3``, ``ray``, ``formats``, ``docs``.
+"""Environments in which tests pass: ``nox -s newest-3.12``, ``lowest``, ``pandas3``, ``ray``, ``formats``, ``docs``.
 
 Arguments after ``--`` go to pytest.
 """

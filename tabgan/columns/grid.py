@@ -30,9 +30,9 @@ EXACT_CELLS = 65_536
 #: Rows that a fine cell should hold, over the noise of its count.
 ROWS_OVER_NOISE = 4.0
 
-#: The same of regions of a map, of which most is empty: rows over noise, cells of the coarser histogram, and noise
-#: standard deviations of a difference, and of a half that is taken for empty. Found on made-up towns (ADR 24).
-MAP_ROWS_OVER_NOISE, MAP_ZOOM_CELLS, MAP_DETAIL, MAP_PRESENT = 2.0, 256, 0.7, 1.5
+#: The same of regions of a map, of which most is empty; and cells of the coarser histogram. Found on made-up towns
+#: (ADR 24).
+MAP_ROWS_OVER_NOISE, MAP_ZOOM_CELLS = 2.0, 256
 
 #: Squares of a cell, in those of the cell that holds the middle row, above which it is a wide part of a map: to hold
 #: rows at all it has to pass ``SURELY``, or noise would put a few rows on another continent.
@@ -45,9 +45,8 @@ STEEP, GRADE = 16, 4.0
 #: Coarse cells next to an end whose rows are taken for a thin tail: they count as the end cell's.
 NEAR = 2
 
-#: Noise standard deviations below which a difference within a histogram is taken for noise, and those
-#: below which one half of a run is taken for empty.
-DETAIL, PRESENT = 1.5, 0.5
+#: Noise standard deviations below which a coarse cell is taken for empty.
+PRESENT = 0.5
 
 
 def range_edges(column: LatticeColumn) -> np.ndarray:
@@ -214,64 +213,6 @@ def without_far(edges: np.ndarray, counts: np.ndarray, noise_stddev: float) -> n
     middle = widths[order][np.searchsorted(mass, mass[-1] / 2)]
     is_far = (widths >= WIDE_REGION * middle) & (counts <= SURELY * noise_stddev)
     return np.where(is_far, 0.0, counts)
-
-
-def denoise_ordered(
-    counts: np.ndarray, noise_stddev: float, total: float, *, is_linear: bool = True
-) -> np.ndarray:
-    """Return non-negative counts of ordered cells that sum to ``total``, without detail that is only noise.
-
-    From the whole range downwards, each run of cells is halved and its mass split between the halves in
-    proportion to their noisy sums; evenly by cells when the sums differ by no more than noise does; all to one
-    half when the other does not rise above noise. Spikes stay sharp, smooth stretches become flat: Haar wavelet
-    thresholding with a constraint.
-
-    Args:
-        counts: ``(cells,)`` noisy counts.
-        noise_stddev: Of one cell.
-        total: Sum of the result, above 0.
-        is_linear: False for regions of a map along a curve.
-
-    References:
-        Donoho & Johnstone (1994), *Ideal Spatial Adaptation by Wavelet Shrinkage*.
-    """
-    if noise_stddev == 0 and (counts > 0).any():
-        positive = np.maximum(counts, 0.0)
-        return np.asarray(positive / positive.sum() * total)
-    sums = np.concatenate([[0.0], np.cumsum(counts)])
-    result = np.zeros(len(counts))
-    pending = [(0, len(counts), float(total))]
-    while pending:
-        first, stop, mass = pending.pop()
-        if stop - first == 1 or mass <= 0:
-            result[first:stop] = mass / (stop - first)
-            continue
-        middle = (first + stop) // 2
-        share = _left_share(
-            sums[middle] - sums[first],
-            sums[stop] - sums[middle],
-            middle - first,
-            stop - middle,
-            noise_stddev,
-            *((DETAIL, PRESENT) if is_linear else (MAP_DETAIL, MAP_PRESENT)),
-        )
-        pending += [(first, middle, mass * share), (middle, stop, mass * (1.0 - share))]
-    return result
-
-
-def _left_share(
-    left: float, right: float, n_left: int, n_right: int, noise_stddev: float, detail: float, present: float
-) -> float:
-    """Return the part of a run's mass that lies in its left half."""
-    even = n_left / (n_left + n_right)
-    difference_noise = detail * noise_stddev * np.hypot((1 - even) * np.sqrt(n_left), even * np.sqrt(n_right))
-    if abs((1 - even) * left - even * right) <= difference_noise:
-        return even
-    has_left = left > present * noise_stddev * np.sqrt(n_left)
-    has_right = right > present * noise_stddev * np.sqrt(n_right)
-    if not (has_left and has_right):
-        return 1.0 if left > right else 0.0
-    return left / (left + right)
 
 
 def even_edges(low: int, high: int, n_cells: int) -> np.ndarray:

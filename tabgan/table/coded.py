@@ -8,8 +8,9 @@ from functools import cached_property
 import numpy as np
 
 from tabgan._util.yaml import key_of
+from tabgan.columns.denoising import denoise_ordered
 from tabgan.columns.encoder import MISSING, ColumnEncoder, CutCells
-from tabgan.columns.grid import denoise_ordered, project_to_simplex, without_far
+from tabgan.columns.grid import project_to_simplex, without_far
 from tabgan.columns.lattice import is_on_lattice
 from tabgan.columns.occupied import SURELY, without_stray
 from tabgan.errors import DataError

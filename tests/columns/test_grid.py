@@ -51,41 +51,6 @@ class TestSimplex:
         assert grid.project_to_simplex(np.array([5.0, 1.0]), -3).sum() == pytest.approx(1)
 
 
-class TestDenoise:
-    def test_without_noise_nothing_changes(self):
-        counts = np.array([5.0, 0, 0, 0, 100, 3, 0])
-        np.testing.assert_allclose(grid.denoise_ordered(counts, 0.0, counts.sum()), counts)
-
-    def test_what_is_only_noise_becomes_flat(self):
-        np.testing.assert_allclose(grid.denoise_ordered(np.array([101.0, 99, 100, 100]), 5.0, 400), 100)
-
-    def test_a_spike_stays_sharp(self):
-        counts = np.array([2.0, -3, 1000, 1, -2, 4, 0, 1])
-        np.testing.assert_allclose(grid.denoise_ordered(counts, 3.0, 1000), [0, 0, 1000, 0, 0, 0, 0, 0])
-
-    def test_a_step_between_the_halves(self):
-        counts = np.array([301.0, 299, 100, 100])
-        np.testing.assert_allclose(grid.denoise_ordered(counts, 4.0, 800), [300, 300, 100, 100])
-
-    def test_counts_at_the_edge_of_what_floats_hold(self):
-        np.testing.assert_array_equal(grid.denoise_ordered(np.array([0.0, 2.0**-1073]), 0.0, 1e6), [0, 1e6])
-
-    @settings(deadline=None)
-    @given(counts=COUNTS, noise=st.floats(0, 100), total=st.floats(1, 1e6))
-    def test_sums_to_the_total_and_is_non_negative(self, counts, noise, total):
-        result = grid.denoise_ordered(counts, noise, total)
-        assert result.shape == counts.shape
-        assert (result >= 0).all()
-        np.testing.assert_allclose(result.sum(), total, rtol=1e-9)
-
-    def test_is_closer_to_the_truth_than_the_noisy_counts(self):
-        rng = np.random.default_rng(0)
-        truth = np.where(np.arange(256) < 64, 40.0, 5.0)
-        noisy = truth + rng.normal(0, 10, 256)
-        denoised = grid.denoise_ordered(noisy, 10, truth.sum())
-        assert np.abs(denoised - truth).sum() < 0.6 * np.abs(noisy - truth).sum()
-
-
 class TestCoarseEdges:
     def test_numbers(self):
         edges = grid.range_edges(Numeric(name="a", decimals=0)).tolist()
