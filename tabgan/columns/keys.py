@@ -27,7 +27,7 @@ def typed(values: Iterable[object]) -> list[Hashable]:
     read from YAML matches the value in a float column, and no key depends on which of several equal values came
     first; booleans are set apart from 0 and 1.
     """
-    return [_key(_python_of(value)) for value in objects(values)]
+    return [value if type(value) is str else _key(_python_of(value)) for value in objects(values)]
 
 
 def _python_of(value: Hashable) -> Hashable:

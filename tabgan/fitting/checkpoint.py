@@ -199,7 +199,9 @@ class Checkpoint:
         key = bytes.fromhex(self._manifest["key"])
         known = self._manifest["table"]
         version = _digest_version(known)
-        digests = " ".join(table_digest(each, key, version) for each in tables)
+        by_table = {id(each): each for each in tables}  # most fits are to their whole table
+        of_each = {place: table_digest(each, key, version) for place, each in by_table.items()}
+        digests = " ".join(of_each[id(each)] for each in tables)
         table = digests if version == 1 else f"{version}:{digests} {sha256(canonical(_forms(tables)))}"
         if known is not None and known != table:
             raise CheckpointError(
