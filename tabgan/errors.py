@@ -6,6 +6,7 @@ a count of the *declared* configuration: never a cell of a private table.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import traceback
@@ -148,11 +149,19 @@ def log_unexpected(error: Exception, consequence: str) -> None:
 
 
 def lacks_memory(error: BaseException) -> bool:
-    """Return true for an error that says that memory is short: Python's and its libraries', or torch's."""
-    if isinstance(error, MemoryError):
+    """Return true for an error that says that memory is short: Python's, its libraries', the system's, or torch's.
+
+    The stack of a thread that is to start, and the code of a library that is to be loaded, need some as well.
+    """
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return True
-    is_torch = isinstance(error, RuntimeError) and "allocat" in str(error) and "memory" in str(error)
-    return is_torch or type(error).__name__ == "OutOfMemoryError"
+    said = str(error)
+    is_torch = isinstance(error, RuntimeError) and "allocat" in said and "memory" in said
+    is_thread = isinstance(error, RuntimeError) and "can't start new thread" in said
+    is_code = isinstance(error, ImportError) and (
+        "cannot allocate" in said.lower() or "failed to map" in said
+    )
+    return is_torch or is_thread or is_code or type(error).__name__ == "OutOfMemoryError"
 
 
 def is_told(error: BaseException) -> bool:

@@ -27,7 +27,6 @@ from tabgan.errors import (
     ModelFileError,
 )
 from tabgan.fitting.checkpoint import folder_of
-from tabgan.fitting.fit import learn
 from tabgan.fitting.measured import marginals_frame
 from tabgan.fitting.modelfile import Fitted, read_model, stated_form, write_model
 from tabgan.fitting.modelview import UNSIGNED, NotebookMixin
@@ -224,6 +223,8 @@ class TabGAN(NotebookMixin, PlannerMixin, AssessorMixin, SamplerMixin[TableT], B
             logger.warning(
                 "epsilon=None: this fit gives no privacy guarantee; its model must not be shared as private."
             )
+        from tabgan.fitting.fit import learn  # who only samples waits for none of what a fit needs
+
         try:
             read = partial(for_fit, schema=request.schema, untyped_text=untyped_text)
             with read(df if source is None else source) as table, read(source_table) as whole:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from tabgan.errors import TabGANError, UnexpectedError, is_told, unexpected
 
 #: Seconds between two looks at the process that started this one.
 _LOOK = 1.0
+
+#: Seconds that a process has to answer what it was asked last, and to end.
+_END = 60.0
 
 #: Environment variables from which libraries take their number of threads when they are loaded.
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -62,3 +70,89 @@ def end_with(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="end with parent", daemon=True).start()
+
+
+class WorkerLostError(TabGANError):
+    """A process that could not be started, or ended, as for lack of memory, before it answered."""
+
+
+class Worker:
+    """A process that answers one question at a time.
+
+    This process needs no thread for it, as the pools of Python's library do: one of theirs that cannot start, for lack
+    of memory, leaves their caller waiting for ever.
+
+    Args:
+        prepare: A function that the process calls first.
+        *arguments: Its arguments.
+
+    Raises:
+        WorkerLostError: the process cannot be started.
+    """
+
+    def __init__(self, prepare: Callable[..., None], *arguments: object) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, there = context.Pipe()
+        self._process = context.Process(target=_answer, args=(there, os.getpid(), prepare, arguments))
+        try:
+            with without_main():
+                self._process.start()
+        except OSError:
+            self.connection.close()
+            raise WorkerLostError("A process could not be started.") from None
+        finally:
+            there.close()
+
+    def ask(self, work: Callable[..., object], *arguments: object) -> None:
+        """Have the process call a function.
+
+        Raises:
+            WorkerLostError: it has ended.
+        """
+        try:
+            self.connection.send((work, arguments))
+        except OSError:
+            raise WorkerLostError("A process ended before it was asked.") from None
+
+    def answer(self) -> Any:
+        """Return what the function returned, once it has, or raise what it raised.
+
+        Raises:
+            WorkerLostError: the process has ended.
+        """
+        try:
+            is_raised, answer = self.connection.recv()
+        except (EOFError, OSError):
+            raise WorkerLostError("A process ended before it answered.") from None
+        if is_raised:
+            raise answer
+        return answer
+
+    def end(self) -> None:
+        """End the process, once it has answered, or after a while."""
+        self.connection.close()
+        self._process.join(_END)
+        self._process.kill()
+        self._process.join()
+
+
+def first_ready(workers: Sequence[Worker]) -> Worker:
+    """Return a worker whose answer is there, or that has ended."""
+    ready = wait([worker.connection for worker in workers])
+    return next(worker for worker in workers if worker.connection in ready)
+
+
+def _answer(
+    connection: Connection, parent: int, prepare: Callable[..., None], arguments: Sequence[object]
+) -> None:
+    """Answer questions until nobody asks."""
+    end_with(parent)
+    prepare(*arguments)
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
+        while True:
+            work, given = connection.recv()
+            try:
+                answer = False, work(*given)
+            except BaseException as error:  # one of another library could be such that it cannot be sent
+                answer = True, error if is_told(error) else UnexpectedError(unexpected(error))
+            connection.send(answer)

@@ -18,10 +18,11 @@ from scipy import stats
 from tabgan.audit.whitebox import CellGame
 from tabgan.privacy.accounting import SubsampledGaussian
 from tabgan.privacy.doors import mechanisms
-from tabgan.privacy.doors.dpsgd import CHUNK, MAX_GRAD_NORM, PrivateSteps
+from tabgan.privacy.doors.dpsgd import CHUNK, PrivateSteps
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.measured_table import measure_table
 from tabgan.privacy.doors.private_metrics import Guesser, release_private_metrics
+from tabgan.privacy.events import MAX_GRAD_NORM
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import Plan, make_plan, make_private_metrics_plan
 from tabgan.privacy.unit import PrivacyUnit

@@ -10,8 +10,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from tabgan.privacy.accounting import SubsampledGaussian
-from tabgan.privacy.doors.dpsgd import CLIP_NORM, MAX_GRAD_NORM, PrivateSteps
+from tabgan.privacy.doors.dpsgd import CLIP_NORM, PrivateSteps
 from tabgan.privacy.doors.measure import Measurer
+from tabgan.privacy.events import MAX_GRAD_NORM
 
 #: Length of a row's gradient before clipping, in units of its error: well above the bound, and scores stay small.
 _SCALE = 20.0

@@ -10,14 +10,10 @@ import fcntl
 import hashlib
 import json
 import math
-import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +22,7 @@ import pyarrow as pa
 import torch
 
 from tabgan._util.files import atomic_path, parse, sweep
-from tabgan._util.processes import end_with, without_main
+from tabgan._util.processes import Worker, WorkerLostError, first_ready
 from tabgan._util.progress import Progress, silent
 from tabgan._util.rng import RandomStreams
 from tabgan.columns.filling import Filling
@@ -162,7 +158,7 @@ def _memory_told() -> Iterator[None]:
     """
     try:
         yield
-    except (MemoryError, RuntimeError) as error:
+    except Exception as error:
         if not lacks_memory(error) or isinstance(error, OutOfMemoryError):
             raise
         raise OutOfMemoryError(
@@ -212,19 +208,15 @@ def write_stream(
         if not lacking:
             progress("sample", manifest.n_rows, manifest.n_rows)
             return manifest
-        first = Chunks(source, manifest).table(0)
-        chunks = Chunks(source.in_dictionaries(), manifest)
-        say_that_rows_repeat(first.attrs.get(EFFECTIVE, len(first)), len(first))
-        types = _types(first, source, manifest)
-        jobs = [FileJob(folder, manifest, number, manifest.name_of(number), types) for number in lacking]
-        written = (
-            _written(chunks, model_file, wanted, jobs, workers) if elsewhere is None else elsewhere(jobs)
-        )
-        for file in written:
-            done[file.name] = file
-            manifest = replace(manifest, files=tuple(done[name] for name in sorted(done, key=_number)))
-            _keep(folder, manifest)
-            progress("sample", sum(each.rows for each in done.values()), manifest.n_rows)
+        n_processes = min(workers, len(lacking)) if elsewhere is None else 1
+        with _processes(n_processes, model_file, wanted) as pool:
+            chunks, types = _begun(source, manifest)  # while the processes start
+            jobs = [FileJob(folder, manifest, number, manifest.name_of(number), types) for number in lacking]
+            for file in _written(chunks, jobs, pool) if elsewhere is None else elsewhere(jobs):
+                done[file.name] = file
+                manifest = replace(manifest, files=tuple(done[name] for name in sorted(done, key=_number)))
+                _keep(folder, manifest)
+                progress("sample", sum(each.rows for each in done.values()), manifest.n_rows)
     return manifest
 
 
@@ -235,73 +227,77 @@ def write_alone(source: RowSource, path: Path, manifest: Manifest, progress: Pro
     Raises:
         ConfigError, DataError: see :func:`write_file`.
     """
-    types = _types(Chunks(source, manifest).table(0), source, manifest)
+    chunks, types = _begun(source, manifest)
     job = FileJob(path.parent, manifest, 0, path.name, types)
-    file = write_file(Chunks(source.in_dictionaries(), manifest), job, progress)
+    file = write_file(chunks, job, progress)
     if manifest.format == "csv":
         write_label(label_of_sample(source.fitted, manifest.n_rows), path)
     return replace(manifest, files=(file,))
 
 
-def _types(chunk: pd.DataFrame, source: RowSource, manifest: Manifest) -> pa.Schema:
-    """Return the Arrow types of a sample by one of its chunks, with the label that says that it is synthetic."""
-    types = types_of(chunk)
+def _begun(source: RowSource, manifest: Manifest) -> tuple[Chunks, pa.Schema]:
+    """Return the chunks of a sample, and its Arrow types by the first one, with the label that says it is synthetic."""
+    first = Chunks(source, manifest).table(0)
+    say_that_rows_repeat(first.attrs.get(EFFECTIVE, len(first)), len(first))
+    types = types_of(first)
     label = to_json(label_of_sample(source.fitted, manifest.n_rows))
-    return types.with_metadata({**(types.metadata or {}), LABEL: label})
+    types = types.with_metadata({**(types.metadata or {}), LABEL: label})
+    return Chunks(source.in_dictionaries(), manifest, {0: first}), types
 
 
 def _number(name: str) -> int:
     return int(name.removeprefix("part-").partition(".")[0])
 
 
-def _written(
-    chunks: Chunks,
-    model_file: Path,
-    wanted: Mapping[str, object],
-    jobs: list[FileJob],
-    workers: int,
-) -> Iterator[PartFile]:
-    """Return an iterator over files, each once it is written: here, or by other processes."""
-    n_processes = min(workers, len(jobs))
-    if n_processes == 1:
-        for job in jobs:
-            yield write_file(chunks, job)
-        return
-    pool = ProcessPoolExecutor(
-        n_processes,
-        multiprocessing.get_context("spawn"),
-        _open_model,
-        (model_file, dict(wanted), os.getpid()),
-    )
+@contextmanager
+def _processes(n: int, model_file: Path, wanted: Mapping[str, object]) -> Iterator[Sequence[Worker]]:
+    """Yield processes that write files: none where this one suffices.
+
+    Raises:
+        DataError: one of them could not be started, or ended.
+    """
+    pool: list[Worker] = []
     try:
-        waiting: set[Future[PartFile]] = set()
-        rest = iter(jobs)
-        while True:
-            with without_main():
-                waiting |= {
-                    pool.submit(_write_there, job) for job in islice(rest, 2 * n_processes - len(waiting))
-                }
-            if not waiting:
-                return
-            ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in ready:
-                yield future.result()
-    except BrokenProcessPool:
+        for _ in range(n if n > 1 else 0):
+            pool.append(Worker(_open_model, model_file, dict(wanted)))
+        yield pool
+    except WorkerLostError:
         raise DataError(
             "sample: a process that wrote a file ended, as it does for lack of memory. Complete files stay: call "
             "again with fewer workers."
         ) from None
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        for worker in pool:
+            worker.end()
+
+
+def _written(chunks: Chunks, jobs: Sequence[FileJob], pool: Sequence[Worker]) -> Iterator[PartFile]:
+    """Return an iterator over files, each once it is written: by processes, or here if there are none."""
+    if not pool:
+        for job in jobs:
+            yield write_file(chunks, job)
+        return
+    rest, idle, busy = iter(jobs), list(pool), list[Worker]()
+    while True:
+        for worker, job in zip(list(idle), rest, strict=False):
+            worker.ask(_write_there, job)
+            idle.remove(worker)
+            busy.append(worker)
+        if not busy:
+            return
+        ready = first_ready(busy)
+        file: PartFile = ready.answer()
+        busy.remove(ready)
+        idle.append(ready)
+        yield file
 
 
 #: The rows of this process, if it is one of several.
 _there: dict[str, RowSource] = {}
 
 
-def _open_model(model_file: Path, wanted: Mapping[str, Any], parent: int) -> None:
+def _open_model(model_file: Path, wanted: Mapping[str, Any]) -> None:
     """Prepare a process that writes files."""
-    end_with(parent)
     torch.set_num_threads(1)  # each of the processes has a core
     fitted, _ = read_model(model_file, torch.device("cpu"))
     _there["source"] = RowSource.of(fitted, **wanted).in_dictionaries()
@@ -359,17 +355,20 @@ class Chunks:
     Attributes:
         source: The rows.
         manifest: Their description.
+        drawn: Chunks that were drawn before, each of which is kept until it is asked for.
     """
 
     source: RowSource
     manifest: Manifest
+    drawn: dict[int, pd.DataFrame] = field(default_factory=dict)
     _memory: Memory = field(default_factory=dict)
     _last: tuple[int, pd.DataFrame | None] = (-1, None)
 
     def table(self, number: int) -> pd.DataFrame:
         """Return the rows of one chunk."""
         if not has_uniqueness(self.source.fitted.encoder):
-            return _chunk(self.source, self.manifest, number)
+            before = self.drawn.pop(number, None)
+            return before if before is not None else _chunk(self.source, self.manifest, number)
         last, table = self._last
         if number < last:
             self._memory, last = {}, -1

@@ -29,8 +29,7 @@ from tabgan.io.dialect import Dialect
 from tabgan.io.sinks import check_writable
 from tabgan.model.generator import Generator
 from tabgan.model.sampling import CodeSampler
-from tabgan.privacy.doors.dpsgd import GAIN, MAX_GRAD_NORM
-from tabgan.privacy.doors.marginals import PLACES
+from tabgan.privacy.events import GAIN, MAX_GRAD_NORM, PLACES
 from tabgan.privacy.filter import PrivacyStatement
 from tabgan.privacy.released import Marginal
 from tabgan.privacy.unit import PrivacyUnit

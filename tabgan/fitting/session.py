@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypedDict, TypeVar
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 import torch
 
@@ -34,13 +34,15 @@ from tabgan.errors import (
 from tabgan.fitting.checkpoint import NEW_FIT, Checkpoint, new_fit
 from tabgan.privacy.doors.contributions import units_of
 from tabgan.privacy.doors.digest import table_digest
-from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.filter import UNTOLD, PrivacyFilter, PrivacyStatement, spent_note
 from tabgan.privacy.ledger.file import FitEntry, LedgerFile
 from tabgan.privacy.ledger.records import LedgerConfig
 from tabgan.privacy.plan import Plan
 from tabgan.schema import Schema
 from tabgan.table.spooled import check_any
+
+if TYPE_CHECKING:
+    from tabgan.privacy.doors.measure import Measurer
 
 logger = logging.getLogger(__name__)
 
@@ -239,6 +241,8 @@ class Session:
 
     def measurer(self) -> Measurer:
         """Return the object that charges, counts and keeps answers."""
+        from tabgan.privacy.doors.measure import Measurer
+
         return Measurer(self.privacy_filter, None if self._checkpoint is None else self._checkpoint.journal())
 
     def finish(self) -> None:

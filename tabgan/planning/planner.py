@@ -17,9 +17,7 @@ from tabgan.planning.fitplan import FitPlan
 from tabgan.planning.madeup import assumed_columns, assumptions_of
 from tabgan.planning.rehearsal import Rehearsal, rehearse
 from tabgan.privacy.doors import mechanisms
-from tabgan.privacy.doors.dpsgd import GAIN
-from tabgan.privacy.doors.marginals import PLACES
-from tabgan.privacy.events import GAUSSIAN_THRESHOLD, RECURRENCE
+from tabgan.privacy.events import GAIN, GAUSSIAN_THRESHOLD, PLACES, RECURRENCE
 from tabgan.privacy.released import N_ROWS
 from tabgan.schema import Schema
 from tabgan.table.headers import PublicHeader

@@ -22,9 +22,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-import dp_accounting
-from dp_accounting import rdp
-from dp_accounting.pld import privacy_loss_distribution as pld_lib
 from scipy.special import log_ndtr
 
 from tabgan.errors import PrivacyError
@@ -121,6 +118,9 @@ class Cost:
         if not remaining > 0:
             return math.inf
         check_parameters(self.mu, self.runs, remaining)
+        import dp_accounting
+        from dp_accounting import rdp
+
         accountant = rdp.RdpAccountant([order])
         if self.mu > 0:
             accountant.compose(dp_accounting.GaussianDpEvent(1.0 / self.mu))
@@ -183,6 +183,8 @@ def epsilon_of(mu: float, subsampled: tuple[SubsampledGaussian, ...], delta: flo
         PrivacyError: a parameter is not a number or out of its range; nothing is ever guessed.
     """
     check_parameters(mu, subsampled, delta)
+    from dp_accounting.pld import privacy_loss_distribution as pld_lib
+
     plain = [run.steps / run.noise_multiplier**2 for run in subsampled if run.sample_rate == 1.0]
     mu = math.sqrt(math.fsum([mu**2, *plain])) if plain else mu
     parts = []

@@ -24,8 +24,11 @@ POISSON_GAUSSIAN = "Poisson-subsampled Gaussian (DP-SGD)"
 MECHANISMS = (GAUSSIAN, GAUSSIAN_THRESHOLD, POISSON_GAUSSIAN)
 
 
-#: The ledger's name for the numbers of keys by their rows.
-RECURRENCE = "rows that share a key"
+#: The ledger's names for the numbers of keys by their rows, for the test of a critic, and for a table of places.
+RECURRENCE, GAIN, PLACES = "rows that share a key", "critic's gain", "table of places"
+
+#: The most that one privacy unit may change a step's sum of gradients; the noise is scaled to it.
+MAX_GRAD_NORM = 1.0
 
 
 def sensitivity_of(what: str, columns: tuple[str, ...], unit: PrivacyUnit) -> float:

@@ -15,7 +15,7 @@ from tabgan.model.generator import Generator
 from tabgan.model.places import LEVELS, PARTNERS, PUSHES, Places, smoothed
 from tabgan.model.tallies import SHAPE, tallies_of
 from tabgan.privacy.doors import mechanisms
-from tabgan.privacy.doors.marginals import PLACES
+from tabgan.privacy.events import PLACES
 from tabgan.schema import Numeric, Schema
 from tabgan.synthesizer import TabGAN
 from tabgan.table.placing import places_of_rows

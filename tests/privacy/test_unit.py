@@ -15,11 +15,10 @@ from tabgan import TabGAN
 from tabgan.errors import DataError, SchemaError
 from tabgan.privacy.doors import contributions
 from tabgan.privacy.doors.contributions import bound_contributions, units_of
-from tabgan.privacy.doors.dpsgd import MAX_GRAD_NORM
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.mechanisms import discover, threshold_for
 from tabgan.privacy.doors.release import release_table
-from tabgan.privacy.events import GAUSSIAN, GAUSSIAN_THRESHOLD, POISSON_GAUSSIAN
+from tabgan.privacy.events import GAUSSIAN, GAUSSIAN_THRESHOLD, MAX_GRAD_NORM, POISSON_GAUSSIAN
 from tabgan.privacy.filter import ENTITY_FACT, PrivacyFilter
 from tabgan.privacy.plan import make_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit

@@ -26,11 +26,8 @@ from tabgan.privacy.accounting import SubsampledGaussian
 from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.measured_table import MeasuredTable
-from tabgan.privacy.events import GAUSSIAN, POISSON_GAUSSIAN, Release
+from tabgan.privacy.events import GAIN, GAUSSIAN, MAX_GRAD_NORM, POISSON_GAUSSIAN, Release
 from tabgan.privacy.filter import PrivacyFilter
-
-#: The most that one privacy unit may change a step's sum of gradients; the noise is scaled to it.
-MAX_GRAD_NORM = 1.0
 
 #: The norm that Opacus clips to: slightly lower, so that rounding in norms and sums never takes a row past the bound.
 CLIP_NORM = MAX_GRAD_NORM * (1 - 1e-4)
@@ -38,8 +35,8 @@ CLIP_NORM = MAX_GRAD_NORM * (1 - 1e-4)
 #: Rows whose gradients are computed at a time: bounds the memory of a large batch, and keeps its work in the cache.
 CHUNK = 2_048
 
-#: The ledger's name for the test of a critic, and the part of the rows that it reads without privacy.
-GAIN, HELD_OUT = "critic's gain", 0.2
+#: The part of the rows that the test of a critic reads without privacy.
+HELD_OUT = 0.2
 
 
 #: Rows above which critics and tables of places get a random part, and its expected rows: their cost grows no more,

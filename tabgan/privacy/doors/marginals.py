@@ -18,7 +18,7 @@ import numpy as np
 from tabgan.errors import BudgetExceededError, PrivacyError
 from tabgan.privacy.choice import Chosen, chosen_pairs
 from tabgan.privacy.doors.measure import Measurer
-from tabgan.privacy.events import GAUSSIAN, Release
+from tabgan.privacy.events import GAUSSIAN, PLACES, Release
 from tabgan.privacy.plan import Plan
 from tabgan.privacy.released import Marginal
 from tabgan.table.summed import CodesElsewhere, pair_tables
@@ -31,8 +31,7 @@ BLOCK = 16
 #: The ledger's names for a pair's tables: of codes, of groups of these, and of the cells of columns of a rule.
 TWO_WAY, OF_GROUPS, OF_CELLS = "2-way marginal", "2-way marginal of groups", "2-way marginal of cells"
 
-#: Name of a table of places in the ledger; each row's flat cell in it by codes and places of that row, -1 for none.
-PLACES = "table of places"
+#: Each row's flat cell in a table of places by codes and places of that row, -1 for none.
 Cells = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 

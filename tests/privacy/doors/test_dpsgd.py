@@ -20,14 +20,13 @@ from tabgan.privacy.accounting import SubsampledGaussian
 from tabgan.privacy.doors import dpsgd, mechanisms
 from tabgan.privacy.doors.dpsgd import (
     CLIP_NORM,
-    MAX_GRAD_NORM,
     PlainSteps,
     PrivateSteps,
     measure_gain,
 )
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.measured_table import MeasuredTable
-from tabgan.privacy.events import GAUSSIAN, POISSON_GAUSSIAN
+from tabgan.privacy.events import GAUSSIAN, MAX_GRAD_NORM, POISSON_GAUSSIAN
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.ledger.journal import Journal
 from tabgan.privacy.plan import SHARES, Plan, make_plan

@@ -9,8 +9,9 @@ from scipy import stats
 from tabgan.errors import BudgetExceededError, PrivacyError
 from tabgan.privacy.choice import CLEAR, GROUPED_PART, TARGET_WEIGHT, choose_pairs, pair_noises, pair_weight
 from tabgan.privacy.doors import mechanisms
-from tabgan.privacy.doors.marginals import OF_GROUPS, PLACES, TWO_WAY, measure_pairs, measure_places
+from tabgan.privacy.doors.marginals import OF_GROUPS, TWO_WAY, measure_pairs, measure_places
 from tabgan.privacy.doors.measure import Measurer
+from tabgan.privacy.events import PLACES
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import make_plan
 from tabgan.privacy.unit import PrivacyUnit

@@ -43,11 +43,11 @@ from tabgan.privacy.doors import release as release_module
 from tabgan.privacy.doors.broken import BROKEN
 from tabgan.privacy.doors.contributions import BoundedTable, bound_contributions, units_of
 from tabgan.privacy.doors.dpsgd import PrivateSteps
-from tabgan.privacy.doors.marginals import OF_CELLS, OF_GROUPS, PLACES, measure_places
+from tabgan.privacy.doors.marginals import OF_CELLS, OF_GROUPS, measure_places
 from tabgan.privacy.doors.measure import Measurer, Observed
 from tabgan.privacy.doors.measured_table import measure_table
 from tabgan.privacy.doors.mechanisms import GRID, ROUNDING
-from tabgan.privacy.events import GAUSSIAN_THRESHOLD, POISSON_GAUSSIAN, RECURRENCE, Release
+from tabgan.privacy.events import GAIN, GAUSSIAN_THRESHOLD, PLACES, POISSON_GAUSSIAN, RECURRENCE, Release
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import SHARES, TOGETHER, Plan, make_plan
 from tabgan.privacy.released import Marginal, ReleasedTable
@@ -71,7 +71,7 @@ ROUNDING_ERROR = 1e-9
 STEPS = 2
 
 #: Words in the ledger of the one release that counts nothing.
-SCORE, GAIN = "dependence score", "critic's gain"
+SCORE = "dependence score"
 
 #: Name of the column that marks rows for this file; dropped before anything looks at a table.
 EXTRA = "is extra"
