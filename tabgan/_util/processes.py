@@ -145,7 +145,7 @@ def first_ready(workers: Sequence[Worker]) -> Worker:
 def _answer(
     connection: Connection, parent: int, prepare: Callable[..., None], arguments: Sequence[object]
 ) -> None:
-    """Answer questions until nobody asks."""
+    """Return answers until nobody asks."""
     end_with(parent)
     prepare(*arguments)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
