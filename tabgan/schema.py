@@ -18,13 +18,14 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainValidator,
+    PrivateAttr,
     ValidationError,
     WithJsonSchema,
     model_validator,
 )
 
 from tabgan._util import html
-from tabgan._util.schema_errors import joined, line_of, name_of, with_lines
+from tabgan._util.schema_errors import SchemaLines, joined, line_of, name_of
 from tabgan._util.validate import nearest
 from tabgan._util.yaml import dump, parse_with_lines
 from tabgan.columns import (
@@ -159,6 +160,8 @@ class Schema(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    _lines: SchemaLines = PrivateAttr(default_factory=SchemaLines)
 
     columns: tuple[Annotated[AnyColumn, Field(discriminator="kind")], ...] = ()
     target: str | None = None
@@ -383,6 +386,10 @@ class Schema(BaseModel):
         """
         return Schema(**self._kept() | {"rules": self.rules, "geo": geo})
 
+    def error(self, message: str) -> SchemaError:
+        """Return an error about what is declared here, with its line of the file that the schema was read from."""
+        return SchemaError(self._lines.told(message))
+
     def confirmed(self) -> Schema:
         """Return this schema without the mark of a draft: whoever calls this says that all in it is public."""
         return self._with(drafted=None)
@@ -391,7 +398,9 @@ class Schema(BaseModel):
         """Return this schema with other declarations, to which its rules are not held."""
         kept = self._kept() | changes
         places = kept.pop("geo")
-        return Schema(**kept).model_copy(update={"rules": self.rules, "geo": places})
+        changed = Schema(**kept).model_copy(update={"rules": self.rules, "geo": places})
+        changed._lines = self._lines
+        return changed
 
     def _kept(self) -> dict[str, Any]:
         return {key: getattr(self, key) for key in ("columns", *_TABLE_KEYS) if key != "target"}
@@ -463,15 +472,18 @@ class Schema(BaseModel):
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "not UTF-8"
             raise SchemaError(f"schema: cannot read {str(source)!r}: {reason}.") from None
-        data, problems, lines = parse_with_lines(text, {})
+        data, problems, by_path = parse_with_lines(text, {})
         if problems:
             raise SchemaError("\n".join(f"schema: {problem}" for problem in problems))
         if isinstance(source, str) and isinstance(data, str):
             raise SchemaError("schema: expected YAML, got one line of text. Read a file by its pathlib.Path.")
+        lines = SchemaLines(by_path)
         try:
-            return cls.from_dict(data or {})
+            found = cls.from_dict(data or {})
         except SchemaError as error:
-            raise SchemaError(with_lines(str(error), lines)) from None
+            raise SchemaError(lines.told(str(error))) from None
+        found._lines = lines
+        return found
 
     @classmethod
     def from_sdv(cls, metadata: Mapping[str, object] | str | Path, *, table: str | None = None) -> Schema:

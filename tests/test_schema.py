@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import pandas as pd
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -23,6 +24,7 @@ from tabgan.schema import (
     Text,
     Time,
 )
+from tabgan.table.checks import check_table
 
 #: Text that some reader of YAML takes for something else.
 TRAPS = [
@@ -601,6 +603,33 @@ rules:
         with pytest.raises(SchemaError) as caught:
             Schema.from_yaml(self.TEXT.replace(old, new))
         assert said in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("old", "new", "said"),
+        [
+            ("  paid:", "  piad:", "schema: line 5: Column 'piad': in the schema, but not in the table"),
+            ("high: 12", "high: dya", "schema: line 7: rules[0].high: expected a column of the table"),
+            ("high: 12", "high: town", "schema: line 7: rules[0]: column 'town' has dtype object"),
+            (
+                "{low: month, high: 12}",
+                "{missing: town, when: {month: true}}",
+                "line 7: rules[0].when.month: the column, declared as numeric (1 to 12), cannot hold True",
+            ),
+            ("rules:", "target: twon\nrules:", "schema: line 6: target: no column 'twon'"),
+        ],
+    )
+    def test_so_do_errors_of_a_table_that_does_not_fit(self, old, new, said):
+        schema = Schema.from_yaml(self.TEXT.replace(old, new))
+        df = pd.DataFrame({"month": [1, 2], "day": [3, 4], "paid": [1.5, 2.5], "town": ["a", "b"]})
+        for declared in (schema, schema.confirmed()):
+            with pytest.raises(SchemaError) as caught:
+                check_table(df, declared)
+            assert said in str(caught.value)
+
+    def test_schemas_of_several_files_are_equal(self):
+        moved = Schema.from_yaml("\n\n" + self.TEXT)
+        assert moved == Schema.from_yaml(self.TEXT)
+        assert moved.model_copy(deep=True) == moved
 
     def test_room_is_not_known_where_cells_may_be_missing(self):
         text = self.TEXT.replace("{low: month, high: 12}", "{unique: [month, day]}").replace(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tabgan._util.validate import nearest
@@ -57,14 +58,20 @@ def line_of(
     return f"{where}: {'.'.join(keys) + ': ' if keys else ''}{message}"
 
 
-def with_lines(message: str, lines: Mapping[str, int]) -> str:
-    """Return a schema's errors with the line of a file that each is about, where that is known.
+@dataclass(frozen=True)
+class SchemaLines:
+    """Lines of the file that a schema was read from. All of them are equal: a schema is the same wherever it stands.
 
-    Args:
-        message: Errors, one a line.
-        lines: The line of each key path, such as ``rules[0].low`` and ``columns.age.bounds``.
+    Attributes:
+        by_path: The line of each key path, such as ``rules[0].low`` and ``columns.age.bounds``; empty
+            without a file.
     """
-    return "\n".join(_with_line(text, lines) for text in message.splitlines())
+
+    by_path: Mapping[str, int] = field(default_factory=dict, compare=False)
+
+    def told(self, message: str) -> str:
+        """Return a schema's errors, one a line, with the line of the file that each is about, where that is known."""
+        return "\n".join(_with_line(text, self.by_path) for text in message.splitlines())
 
 
 def _with_line(text: str, lines: Mapping[str, int]) -> str:

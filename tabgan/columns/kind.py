@@ -24,7 +24,7 @@ from tabgan.columns.encoder import MISSING, ColumnEncoder, can_hold_missing
 from tabgan.columns.filling import Filling, too_few
 from tabgan.columns.keys import keys_of
 from tabgan.columns.tails import Tail
-from tabgan.columns.values import Dtype, dtype_named, is_text, objects
+from tabgan.columns.values import Dtype, dtype_named, is_boolean, is_text, objects
 from tabgan.errors import ConfigError, DataError, SchemaError
 
 Scalar = bool | int | float | str
@@ -362,9 +362,9 @@ class Column(BaseModel):
         Only for columns without categories. Text may be as on a command line.
 
         Raises:
-            DataError: it is no such value.
+            DataError: it is no such value; true and false are no numbers.
         """
-        if not np.isnan(self.read(pd.Series([value], dtype=object))).all():
+        if not is_boolean(value) and not np.isnan(self.read(pd.Series([value], dtype=object))).all():
             return value
         try:
             if isinstance(value, str):

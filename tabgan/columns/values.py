@@ -315,6 +315,11 @@ def float_of(value: object) -> float:
         return np.nan
 
 
+def is_boolean(value: object) -> bool:
+    """Return true for true and false, Python's and NumPy's, which are read as 1 and 0."""
+    return isinstance(value, bool | np.bool_)
+
+
 def says_missing(value: object) -> bool:
     """Return true for text that is blank, or a word that programs write for a missing value."""
     return isinstance(value, str) and (not value.strip() or value.strip() in MISSING_WORDS)

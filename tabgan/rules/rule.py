@@ -19,7 +19,7 @@ from tabgan._util.validate import nearest, shown
 from tabgan.columns import Column
 from tabgan.columns.keys import typed
 from tabgan.columns.lattice import has_range
-from tabgan.columns.values import declared_duration, declared_moment
+from tabgan.columns.values import declared_duration, declared_moment, is_boolean
 from tabgan.errors import ConfigError
 
 #: Values of a column: places on its axis, or positions in its keys, and the keys; ``None`` for places.
@@ -192,6 +192,8 @@ def place_of_value(value: object, column: Column) -> Hashable | None:
     """Return a declared value as :func:`values_of` tells values apart: a key, or a place; ``None`` for others."""
     if column.has_categories or not column.is_modelled:
         return typed([value])[0]
+    if is_boolean(value):
+        return None
     place = float(column.read(pd.Series([value], dtype=object))[0])
     if np.isnan(place) and column.quantity == "a duration":
         return declared_duration(value)

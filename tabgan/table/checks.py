@@ -143,17 +143,17 @@ def check_columns(schema: Schema, names: Sequence[str]) -> None:
     """
     for column in schema:
         if column.name not in names:
-            raise SchemaError(
+            raise schema.error(
                 f"Column {column.name!r}: in the schema, but not in the table.{nearest(column.name, names)}"
             )
         if column.follows_column is not None and column.follows_column not in names:
-            raise SchemaError(
+            raise schema.error(
                 f"Column {column.name!r}: follows: no column {column.follows_column!r}."
                 f"{nearest(column.follows_column, names)}"
             )
     for target in schema.targets:
         if target not in names:
-            raise SchemaError(f"target: no column {target!r}.{nearest(target, names)}")
+            raise schema.error(f"target: no column {target!r}.{nearest(target, names)}")
 
 
 def _check_names(df: pd.DataFrame) -> None:

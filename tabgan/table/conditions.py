@@ -152,6 +152,15 @@ class Condition:
                 met |= (found >= least - step) & (found <= most + step)
         return np.asarray(np.where(is_missing, self.missing, met) != self.is_excluded)
 
+    def check_kind(self, column: Column) -> None:
+        """Raise unless values are such as a column's axis has; categories may be any.
+
+        Raises:
+            DataError: one is of another kind.
+        """
+        for value in () if column.has_categories else self.values:
+            column.stated(value)
+
     def cut(self, encoder: ColumnEncoder) -> CutCells:
         """Return the cells of a column, cut so that those that meet the condition are whole ones."""
         cut = encoder.cut(self.values, self.ranges, self.missing)
@@ -244,6 +253,7 @@ def check_declared(conditions: Mapping[str, Condition], schema: Schema) -> None:
                 f"conditions: column {name!r} is generated ({column.kind}) and cannot be fixed."
             )
         if column.is_complete and column.dtype is not None:
+            condition.check_kind(column)
             encoder = column.trials()[0].showing_other()  # of few cells, however wide the bounds are
             known = tuple(v for v in condition.values if encoder.contains(_series(_of_text(encoder, v))))
             known = tuple(_of_text(encoder, value) for value in known)
@@ -331,14 +341,13 @@ def released(condition: Condition, column: CodedColumn) -> Condition:
         DataError: none of them was, and it asks for nothing else; or they are of another kind than the column's.
     """
     encoder = column.encoder
+    condition.check_kind(encoder.column)
     values = [_of_text(encoder, value) for value in condition.values]
     kept = tuple(
         values if _are_released(column, values) else (v for v in values if _are_released(column, [v]))
     )
     lost = len(values) - len(kept)
     if lost and not (kept or condition.ranges or condition.missing):
-        if not encoder.column.has_categories:
-            encoder.column.stated(values[0])  # raises for a value of another kind
         raise DataError(
             f"Column {encoder.name!r}: the value asked for is not in the column's released domain. "
             f"See model.schema_[{encoder.name!r}]."

@@ -13,7 +13,7 @@ from tabgan._util.validate import nearest
 from tabgan.columns.encoder import cast
 from tabgan.columns.filling import Filling
 from tabgan.columns.kind import Column, is_text_dtype
-from tabgan.columns.values import objects
+from tabgan.columns.values import is_boolean, objects
 from tabgan.errors import ConfigError, DataError, SchemaError
 from tabgan.rules.rule import values_of
 from tabgan.table.coded import CodedColumn
@@ -271,7 +271,10 @@ def is_known(encoder: TableEncoder, position: int, present: pd.Series) -> np.nda
     if not len(present):
         return np.zeros(0, dtype=bool)
     found = column.code_of_cell[column.encoder.transform(present)]
-    return np.asarray(column.encoder.can_place(present) & column.exists[found])
+    is_known = column.encoder.can_place(present) & column.exists[found]
+    if not column.encoder.column.has_categories:  # which true and false are none of
+        is_known &= ~np.fromiter(map(is_boolean, objects(present)), dtype=bool, count=len(present))
+    return np.asarray(is_known)
 
 
 def _of_text(given: pd.Series, like: pd.Series, column: Column) -> pd.Series:

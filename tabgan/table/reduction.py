@@ -20,7 +20,7 @@ from tabgan.columns.encoder import missing_value
 from tabgan.columns.kind import read_text
 from tabgan.columns.lattice import has_range
 from tabgan.columns.values import is_text
-from tabgan.errors import ConfigError, SchemaError
+from tabgan.errors import ConfigError
 from tabgan.rules import FixedCombinations, Formula, Geo, Missing, OneOf, Rule, Unique
 from tabgan.rules.judging import check_together, in_order, named
 from tabgan.schema import Schema
@@ -201,7 +201,7 @@ def described_columns(df: pd.DataFrame, schema: Schema, *, untyped_text: bool) -
             if column is None and untyped_text and name in computed:
                 continue  # text, whose kind follows from the formula
             if column is None and not _takes_any_kind(rule, name):
-                raise SchemaError(
+                raise schema.error(
                     f"{where}: column {name!r} has dtype {series.dtype}, and only a noisy vote would find its "
                     "kind, after the rules are needed. Declare it in the schema."
                 )
@@ -211,7 +211,7 @@ def described_columns(df: pd.DataFrame, schema: Schema, *, untyped_text: bool) -
         if isinstance(rule, Formula) and rule.column in df and rule.column not in found:
             kind = kinds.get(rule.expression.quantity(found))
             if kind is None:
-                raise SchemaError(
+                raise schema.error(
                     f"rules: column {rule.column!r} is text, and its format follows from no formula. Declare it."
                 )
             found[rule.column] = kind(name=rule.column).with_table_dtype(str(df[rule.column].dtype), True)
@@ -241,7 +241,7 @@ def check_rules_of_table(df: pd.DataFrame, schema: Schema, *, untyped_text: bool
             rule.check(described, where)
             rule.check_domain(described, where)
     except ConfigError as error:
-        raise SchemaError(f"schema: {error}") from None
+        raise schema.error(f"schema: {error}") from None
 
 
 def _emptied(series: pd.Series, applies: np.ndarray) -> pd.Series:

@@ -48,6 +48,12 @@ def test_imputed_rows_lack_nothing(model, masked):
     assert not model.impute(masked, random_state=1).isna().any().any()
 
 
+@pytest.mark.parametrize("cells", [[True, False], np.array([True]), pd.array([True, None], dtype="boolean")])
+def test_true_and_false_are_no_given_numbers(model, cells):
+    with pytest.raises(DataError, match="Column 'age': [12] given cells are not in the column's released"):
+        model.complete(pd.DataFrame({"age": cells}))
+
+
 @pytest.mark.family
 def test_whole_rows_are_as_those_of_the_model(model, free):
     """Given cells that are the model's own make whole rows that are its own."""

@@ -215,6 +215,7 @@ class TestDeclared:
             ),
             ({"o": "huge"}, DataError, "conditions: column 'o': what is asked for is not in"),
             ({"k": "1"}, ConfigError, "conditions: column 'k' is generated"),
+            ({"a": [50, True]}, DataError, "Column 'a': expected a number, got bool"),
         ],
     )
     def test_what_cannot_be_met_is_refused_before_a_fit(self, wanted, error, words):
