@@ -30,7 +30,13 @@ from tabgan.privacy.filter import CriticOutcome
 from tabgan.privacy.released import Marginal
 from tabgan.table.impossible import possible_pairs
 from tabgan.table.losses import losses_of_release
-from tabgan.table.relations import Relation, kept_relations, open_relations
+from tabgan.table.relations import (
+    Relation,
+    kept_relations,
+    open_relations,
+    say_undecided,
+    undecided_relations,
+)
 from tabgan.table.spooled import SpooledTable
 
 
@@ -88,6 +94,7 @@ def _related(
     broken = count_broken(measured, relations, measurer, "found") or [math.inf] * len(relations)
     noise = measurer.privacy_filter.plan.noise_stddev("found", len(relations))
     kept = kept_relations(relations, broken, noise, n_rows)
+    say_undecided(undecided_relations(relations, broken, noise, n_rows))
     rules = [each.rule for each in kept if each.allowed is None]
     return replace(measured, encoder=measured.encoder.with_found(rules)), kept
 

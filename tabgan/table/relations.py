@@ -7,6 +7,7 @@ made of public facts, noisy histograms and noisy tables of pairs.
 from __future__ import annotations
 
 import itertools
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Protocol, cast
 import numpy as np
 import pandas as pd
 
+from tabgan._util.yaml import dump
 from tabgan.columns import Column
 from tabgan.columns.encoder import MISSING
 from tabgan.columns.lattice import LatticeEncoder, is_on_lattice
@@ -24,6 +26,8 @@ from tabgan.rules import FixedCombinations, Formula, Inequality, Rule
 from tabgan.rules.judging import in_order
 from tabgan.table.coded import CodedColumn
 from tabgan.table.codes import TableEncoder
+
+logger = logging.getLogger(__name__)
 
 #: The most relations of each form: more of them share the noise of one stage. A fit holds few against the rows:
 #: formulas by names, sums, dependences and orders, and so many in all.
@@ -38,8 +42,15 @@ _MOST_BROKEN_OF_FIT, _OF_CHANCE_OF_FIT = 0.1, 0.5
 #: Share of the rows in which a column may differ from what others determine: almost a function will do.
 _ALMOST = 0.005
 
-#: A dependence is of interest if a row breaks it by chance with at least this probability.
-LEAST_BY_CHANCE = 0.005
+#: An order is of interest if at least this share of the rows that have both numbers breaks it by chance, and that of
+#: all rows.
+LEAST_BY_CHANCE, _LEAST_OF_ALL = 0.005, 0.0005
+
+#: Standard deviations of its noise, up to which a count of rows that break a rule may be that of none.
+_IN_DOUBT = 2.0
+
+#: An order that chance breaks in at most this share of the rows is kept on less evidence: at worst it moves these.
+_HARMLESS = 0.02
 
 #: Share of the rows that break a relation in noisy tables, up to which it is held against the rows.
 _PROMISING = 0.1
@@ -214,8 +225,14 @@ def _ordered(encoder: TableEncoder, n_rows: float) -> Iterator[tuple[Placed, Pla
         quantity = low[1].encoder.column.quantity
         if quantity is not None and quantity == high[1].encoder.column.quantity:
             chance = _chance_above(low[1], high[1], n_rows)
-            if chance >= LEAST_BY_CHANCE:
+            have_both = _present_share(low[1], n_rows) * _present_share(high[1], n_rows)
+            if chance >= max(LEAST_BY_CHANCE * have_both, _LEAST_OF_ALL):
                 yield low, high, chance
+
+
+def _present_share(column: CodedColumn, n_rows: float) -> float:
+    """Return the share of the rows that have a number, by released counts."""
+    return float(column.weights[1 : 1 + column.encoder.n_values].sum()) / max(n_rows, 1.0)
 
 
 def may_be_related(
@@ -343,11 +360,36 @@ def _is_kept(relation: Relation, count: float, noise_stddev: float, n_rows: floa
     """Return true if samples of a fit are to keep a relation, by the noisy number of rows that break it.
 
     None may, and likely a small part of those that would by chance. Less has to be sure than in a draft: what noise of
-    small tables does to rows that nothing ties is worse.
+    small tables does to rows that nothing ties is worse. Least of an order that few rows can break in any case.
     """
     share, doubt = max(count / n_rows, 0.0), noise_stddev / n_rows
-    none = max(3 * doubt, 0.0 if isinstance(relation.rule, Inequality) else _ALMOST)
-    return share <= none and share + doubt <= min(_MOST_BROKEN_OF_FIT, _OF_CHANCE_OF_FIT * relation.by_chance)
+    is_order = isinstance(relation.rule, Inequality)
+    none = max(3 * doubt, 0.0 if is_order else _ALMOST)
+    sure = 0.0 if is_order and relation.by_chance <= _HARMLESS else doubt
+    return share <= none and share + sure <= min(_MOST_BROKEN_OF_FIT, _OF_CHANCE_OF_FIT * relation.by_chance)
+
+
+def undecided_relations(
+    relations: Sequence[Relation], broken: Sequence[float], noise_stddev: float, n_rows: float
+) -> list[Relation]:
+    """Return the relations that are not kept although noise alone may explain the rows that seem to break them."""
+    return [
+        relation
+        for relation, count in zip(relations, broken, strict=True)
+        if 0 < noise_stddev < np.inf
+        and count <= _IN_DOUBT * noise_stddev
+        and not _is_kept(relation, count, noise_stddev, n_rows)
+    ]
+
+
+def say_undecided(relations: Sequence[Relation]) -> None:
+    """Log relations of which noise hides if rows keep them, as the rules that would make samples keep them."""
+    if relations:
+        logger.warning(
+            "Noise hides if every row keeps these rules, and samples may break them. Declare those that hold by the "
+            "nature of the table, under rules: in its schema:\n%s",
+            dump([relation.rule.to_dict() for relation in relations]).rstrip(),
+        )
 
 
 def _are_in_order(formulas: Sequence[Relation]) -> bool:

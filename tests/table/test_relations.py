@@ -6,11 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tabgan._util.yaml import parse
 from tabgan.privacy.doors import measured_table
 from tabgan.privacy.doors.broken import BROKEN
 from tabgan.rules import FixedCombinations, Formula, Inequality
+from tabgan.rules.judging import rules_of
 from tabgan.synthesizer import TabGAN
-from tabgan.table.relations import Relation, kept_relations
+from tabgan.table.relations import Relation, kept_relations, say_undecided, undecided_relations
 
 N = 4_000
 
@@ -123,10 +125,51 @@ class TestWhichAreKept:
             (0, 10, 0.5, True),
             (300, 10, 0.5, False),
             (0, 1_200, 0.9, False),
-            (0, 10, 0.001, False),
+            (0, 10, 0.001, True),
+            (8, 10, 0.001, False),
+            (20, 25, 0.005, True),
+            (30, 25, 0.005, False),
+            (100, 110, 0.03, False),
             (40, 20, 0.5, True),
         ],
     )
     def test_noise_and_chance_decide(self, broken, noise, by_chance, is_kept):
         order = Relation(Inequality("a", "b"), by_chance)
         assert (kept_relations([order], [broken], noise, 10_000) == [order]) == is_kept
+
+    def test_a_dependence_that_chance_seldom_breaks_needs_as_much_evidence_as_any(self):
+        relation = Relation(FixedCombinations(("a", "b")), 0.01)
+        assert not kept_relations([relation], [0], 60.0, 10_000)
+        assert kept_relations([relation], [0], 40.0, 10_000) == [relation]
+
+    def test_those_that_noise_hides_are_told_as_rules(self, caplog):
+        order, pair, broken, held = (
+            Relation(Inequality("a", "b c"), 0.03),
+            Relation(FixedCombinations(("code", "label")), 0.02),
+            Relation(Inequality("c", "d"), 0.9),
+            Relation(Inequality("d", "e"), 0.9),
+        )
+        every, counts = [order, pair, broken, held], [100.0, 50.0, 400.0, 0.0]
+        told = undecided_relations(every, counts, 110.0, 10_000)
+        assert told == [order, pair]
+        assert not undecided_relations(every, counts, 0.0, 10_000)
+        assert not undecided_relations(every, [np.inf] * 4, 110.0, 10_000)
+        with caplog.at_level("WARNING"):
+            say_undecided(told)
+            say_undecided([])
+        (record,) = caplog.records
+        lines = record.getMessage().splitlines()[1:]
+        assert lines == ["- {low: a, high: b c}", "- columns: [code, label]"]
+        assert rules_of(parse("\n".join(lines), {})[0]) == (order.rule, pair.rule)
+
+
+def test_an_order_of_a_column_that_is_mostly_missing_is_of_interest():
+    """Of all rows, chance breaks it in one of 250; of those that have both, in one of nine."""
+    rng = np.random.default_rng(0)
+    n = 8_000
+    speed = rng.gamma(2.0, 5.0, n).round(1)
+    gust = np.where(rng.random(n) < 0.02, (speed + 3 + rng.gamma(2.0, 3.0, n)).round(1), np.nan)
+    df = pd.DataFrame({"speed": speed, "gust": gust})
+    assert 0.002 < (rng.permutation(speed) > gust).mean() < 0.005
+    rows = TabGAN(epsilon=None, random_state=0).fit(df).sample(20_000)
+    assert not (rows["speed"] > rows["gust"]).any()
