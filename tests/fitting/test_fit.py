@@ -14,7 +14,6 @@ import pytest
 import torch
 from filelock import FileLock
 
-from tabgan import synthesizer
 from tabgan._util.files import unsealed
 from tabgan._util.printed import at_most
 from tabgan.errors import (
@@ -313,7 +312,7 @@ def unread(*args, **kwargs):
 def no_reader(monkeypatch):
     monkeypatch.setattr(session, "table_digest", unread)
     monkeypatch.setattr(checkpoint, "table_digest", unread)
-    monkeypatch.setattr(synthesizer, "learn", unread)
+    monkeypatch.setattr(fitting, "learn", unread)
 
 
 def test_the_cap_refuses_a_fit_before_a_row_is_read(path, folder, no_reader):
@@ -361,7 +360,7 @@ def test_a_damaged_ledger_or_checkpoint_is_refused_before_a_row_is_read(path, fo
         with pytest.raises(Killed):
             model().fit(table(), ledger=path, checkpoint=folder)
     monkeypatch.setattr(session, "table_digest", unread)
-    monkeypatch.setattr(synthesizer, "learn", unread)
+    monkeypatch.setattr(fitting, "learn", unread)
     for file, error in ((path, LedgerError), (folder / "manifest.json", CheckpointError)):
         whole, ledger = file.read_bytes(), path.read_bytes()
         file.write_bytes(whole[:99] + bytes([whole[99] ^ 1]) + whole[100:])
