@@ -27,8 +27,8 @@ NARROW, NARROW_CELLS = 0.7, 18
 #: The same without privacy, where no noise can pass for an occupied cell.
 EXACT_CELLS = 65_536
 
-#: Rows that a fine cell should hold, over the noise of its count.
-ROWS_OVER_NOISE = 4.0
+#: Rows that a fine cell should hold, over the noise of its count: where integers have a cell each, and of a wide range.
+ROWS_OVER_NOISE, WIDE_ROWS_OVER_NOISE = 4.0, 6.0
 
 #: The same of regions of a map, of which most is empty; and cells of the coarser histogram. Found on made-up towns
 #: (ADR 24).
@@ -277,7 +277,7 @@ def cells_apart(span: Span, noise_stddev: float, most: int = MAX_CELLS, less: fl
     if noise_stddev == 0:
         return EXACT_CELLS if most == MAX_CELLS else most
     fewest = NARROW_CELLS if span.is_narrow else FEW_CELLS
-    over = ROWS_OVER_NOISE if span.is_linear else MAP_ROWS_OVER_NOISE
+    over = WIDE_ROWS_OVER_NOISE if span.is_linear else MAP_ROWS_OVER_NOISE
     most = MAP_ZOOM_CELLS if most == ZOOM_CELLS and not span.is_linear else most
     return int(np.clip((span.scattered - less) / (over * noise_stddev), fewest, most))
 

@@ -180,7 +180,7 @@ class TestGridEdges:
     def test_few_rows_outside_of_zero_get_few_cells(self):
         span = grid.Span(0, 2047, np.array([0, 1, 1024, 2048]), np.array([9_000.0, 300.0, 100.0]))
         assert span.scattered == 400
-        assert grid.cells_apart(span, 5.0) == 20
+        assert grid.cells_apart(span, 5.0) == 13
         assert grid.cells_apart(span, 5.0, less=300.0) == grid.FEW_CELLS
         assert grid.cells_apart(span, 0.0) == grid.EXACT_CELLS
 

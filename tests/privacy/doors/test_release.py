@@ -257,11 +257,9 @@ def test_thin_tails_are_kept(monkeypatch):
         mechanisms, "noisy_vector", lambda values, stddev: values + rng.normal(0, stddev, values.shape)
     )
     df = pd.DataFrame({"months": np.r_[rng.integers(1, 72, 5_000), np.full(300, 72)]})
-    for _ in range(5):
-        released, _ = release(df, epsilon=1.0)
-        low, high = released.schema["months"].bounds
-        assert low <= 2
-        assert 72 <= high <= 75
+    bounds = [release(df, epsilon=1.0)[0].schema["months"].bounds for _ in range(10)]
+    assert all(low <= 2 and 72 <= high <= 90 for low, high in bounds)
+    assert sum(high <= 75 for _, high in bounds) >= 8
 
 
 def test_declared_columns_keep_what_was_declared():
