@@ -33,6 +33,7 @@ from tabgan.fitting.modelview import UNSIGNED, NotebookMixin
 from tabgan.fitting.session import FitOptions, Request, Session, say_what_is_spent, warn_of_weak_promise
 from tabgan.io import AnswerForm, for_fit, open_table
 from tabgan.io.answers import AnyTable, ArrowTable, TableT
+from tabgan.io.opening import unspent
 from tabgan.planning.plannermixin import PlannerMixin
 from tabgan.privacy.filter import UNTOLD_PLACE
 from tabgan.privacy.ledger.file import LedgerFile
@@ -210,7 +211,8 @@ class TabGAN(NotebookMixin, PlannerMixin, AssessorMixin, SamplerMixin[TableT], B
             df, names = frame, frame.columns
         else:
             self._request((), untyped_text)  # wrong arguments are refused before a source is opened
-            source = open_table(df, schema=self.schema)
+            with unspent():
+                source = open_table(df, schema=self.schema)
             names, untyped_text = source.header.columns, untyped_text or source.untyped_text
         request = self._request(names, untyped_text)
         session = Session(request, LedgerConfig.of(ledger), folder_of(checkpoint))

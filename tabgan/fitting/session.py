@@ -22,6 +22,7 @@ from tabgan.errors import (
     CheckpointError,
     ConfigError,
     DataError,
+    LedgerError,
     OutOfMemoryError,
     SchemaError,
     StorageError,
@@ -263,7 +264,10 @@ class Session:
         budget that it needs. An error about an invalid or different table, before the fit began, proves neither.
         """
         self._leave()
-        if isinstance(error, StorageError) and not self.privacy_filter.charged:
+        if (
+            isinstance(error, StorageError | CheckpointError | LedgerError)
+            and not self.privacy_filter.charged
+        ):
             error.args = (f"{error} This call spent nothing.",)
         is_hopeless = isinstance(error, DataError | SchemaError | BudgetExceededError)
         if self._checkpoint is not None and not (self._has_begun and is_hopeless):

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow.dataset import Dataset
 
-from tabgan.errors import ConfigError, DataError
+from tabgan.errors import ConfigError, DataError, SourceError
 from tabgan.io.answers import Answer, AnswerForm
 from tabgan.io.arrow_types import common_schema, frame_of_arrow, header_of_schema
 from tabgan.io.data_source import PART_ROWS, DataSource
@@ -175,11 +175,43 @@ def _of_lazy_polars(frame: Any) -> DataSource:
     schema = _polars_schema(empty)
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for part in frame.collect_batches(chunk_size=PART_ROWS, maintain_order=True):
+        for part in _whole_batches(frame, empty):
             yield from pa.RecordBatchReader.from_stream(part).cast(schema)
 
     # Another run of a query may see other rows.
     return of_batches(name, schema, batches, is_rereadable=False, answer="polars")
+
+
+def _whole_batches(frame: Any, empty: Any) -> Iterator[Any]:
+    """Yield a lazy frame in parts. A row that is added at its end shows that none is missing.
+
+    A thread of Polars that panics, as over a file that has changed, ends the parts as if they were all.
+
+    Args:
+        frame: The lazy frame.
+        empty: The same without rows.
+
+    Raises:
+        SourceError: the parts ended before the last row.
+    """
+    import polars
+
+    mark = "end of the rows"
+    while mark in empty.columns:
+        mark += "_"
+    last = polars.LazyFrame({name: [None] for name in empty.columns}, schema=empty.schema)
+    marked = [
+        each.with_columns(polars.lit(is_last).alias(mark)) for each, is_last in ((frame, False), (last, True))
+    ]
+    is_whole = False
+    for part in polars.concat(marked).collect_batches(chunk_size=PART_ROWS, maintain_order=True):
+        is_whole = len(part) > 0 and bool(part[mark][-1])
+        yield part.drop(mark).head(len(part) - is_whole)
+    if not is_whole:
+        raise SourceError(
+            "Polars LazyFrame: its rows ended before the last one, and Polars gave no reason, as where a file changes "
+            "while it is read. Open it again."
+        )
 
 
 def _of_narwhals(table: Any) -> DataSource | None:

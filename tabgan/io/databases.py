@@ -207,9 +207,16 @@ def _engine(database: Any, where: str) -> Any:
             f"{where}: expected the address of a database such as postgresql://host/db or sqlite:///people.db, got "
             f"{shown!r}."
         ) from None
-    if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
-        check_readable(Path(url.database.removeprefix("file:")), where)  # SQLite would make an empty one
+    if (file := _file_of(engine)) is not None:
+        check_readable(file, where)  # SQLite would make an empty one
     return engine
+
+
+def _file_of(engine: Any) -> Path | None:
+    """Return the file of an engine of SQLite."""
+    url = engine.url
+    is_file = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
+    return Path(url.database.removeprefix("file:")) if is_file else None
 
 
 def _told_engine(engine: Any) -> str:
@@ -238,7 +245,14 @@ def _told_database(name: str, failure: str) -> Iterator[None]:
 
 @contextmanager
 def _reading(engine: Any) -> Iterator[Any]:
-    """Yield a connection in one transaction that is rolled back, read-only where the database can."""
+    """Yield a connection in one transaction that is rolled back, read-only where the database can.
+
+    Raises:
+        SourceError: the file of an SQLite database has gone, of which SQLite would make an empty one.
+    """
+    file = _file_of(engine)
+    if file is not None and not file.exists():
+        raise SourceError(f"{_told_engine(engine)}: the file has gone since it was opened. Open it again.")
     options: dict[str, Any] = {"stream_results": True, "no_parameters": True}
     if engine.dialect.name == "postgresql":
         options |= {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"}

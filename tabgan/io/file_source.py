@@ -6,7 +6,8 @@ The form of every file of a folder is checked before a row is read: an error nam
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -14,7 +15,7 @@ from urllib.parse import unquote
 
 import pandas as pd
 
-from tabgan.errors import ConfigError, DataError
+from tabgan.errors import ConfigError, DataError, SourceError
 from tabgan.io.arrow_source import of_batches
 from tabgan.io.arrow_types import common_schema, files_of
 from tabgan.io.cells import cells_in_parts
@@ -44,6 +45,20 @@ def of_files(
         DataError: a file cannot be read, or two differ in their columns; no row has been read.
     """
     base, files = _listed(path)
+    stamps = {file: _stamp(file) for file in files}
+    source = _of_listed(base, files, path, reading, format, sheet)
+    return replace(source, parts=lambda: _unchanged(source.parts, stamps))
+
+
+def _of_listed(
+    base: AnyPath,
+    files: Sequence[AnyPath],
+    path: AnyPath,
+    reading: Reading,
+    format: FileFormat | None,
+    sheet: str | int | None,
+) -> DataSource:
+    """Return the source of some files, in the order of their names; see :func:`of_files`."""
     format = format or _common_format(files, path)
     if sheet is not None and format != "excel":
         raise ConfigError(f"sheet: expected an Excel file with it, got {format}. Leave it out.")
@@ -53,6 +68,41 @@ def of_files(
         return _of_csv(files, base, str(path), reading)
     with readable(path, format):
         return reading.typed(_of_dataset(files, base, str(path), format))
+
+
+def _stamp(file: AnyPath) -> tuple[int, int] | None:
+    """Return the size and the time of a file of this machine, ``None`` if it is gone, or lies elsewhere."""
+    try:
+        found = file.stat() if isinstance(file, Path) else None
+    except OSError:
+        return None
+    return None if found is None else (found.st_size, found.st_mtime_ns)
+
+
+def _unchanged(
+    parts: Callable[[], Iterable[pd.DataFrame]], stamps: Mapping[AnyPath, tuple[int, int] | None]
+) -> Iterator[pd.DataFrame]:
+    """Yield the parts of files that stay as they were when they were opened.
+
+    Two passes then see the same rows, and one pass no half of a file before a change and half of it after.
+
+    Raises:
+        SourceError: a file has changed, or is gone.
+    """
+    _check_stamps(stamps)
+    try:
+        yield from parts()
+    except Exception:
+        _check_stamps(stamps)  # the reason of a parser's error
+        raise
+    _check_stamps(stamps)
+
+
+def _check_stamps(stamps: Mapping[AnyPath, tuple[int, int] | None]) -> None:
+    for file, before in stamps.items():
+        if (now := _stamp(file)) != before:
+            what = "has gone" if now is None else "has changed"
+            raise SourceError(f"source: {str(file)!r} {what} since it was opened. Open it again.")
 
 
 def files_at(path: Path, where: str = "source") -> list[Path]:

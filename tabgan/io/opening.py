@@ -13,7 +13,7 @@ import pandas as pd
 
 from tabgan._util.validate import one_of
 from tabgan.columns.kind import read_text
-from tabgan.errors import ConfigError, DataError, SchemaError, SourceError
+from tabgan.errors import ConfigError, DataError, OutOfMemoryError, SchemaError, SourceError
 from tabgan.io.arrow_source import native, of_memory
 from tabgan.io.data_source import DataSource, Reading, in_one_frame, joined
 from tabgan.io.databases import is_adbc, is_duckdb, of_duckdb_file, of_query
@@ -161,6 +161,17 @@ def as_frame(table: object, schema: Schema | None = None, where: str = "source")
 
 
 @contextmanager
+def unspent() -> Iterator[None]:
+    """Add to an error about a source that nothing was spent, which is so before a fit has read all of it."""
+    try:
+        yield
+    except (SourceError, DataError, SchemaError, OutOfMemoryError) as error:
+        if "Nothing was spent." not in str(error):
+            error.args = (f"{error} Nothing was spent.",)
+        raise
+
+
+@contextmanager
 def for_fit(
     table: object, schema: Schema, *, untyped_text: bool = False
 ) -> Iterator[pd.DataFrame | SpooledTable | None]:
@@ -173,17 +184,15 @@ def for_fit(
 
     Raises:
         ConfigError, DataError, SourceError: see :func:`open_table` and :func:`~tabgan.table.spooled.spooled`.
+        OutOfMemoryError: memory is short.
     """
     if table is None or isinstance(table, pd.DataFrame):
         yield table
         return
     with ExitStack() as stack:
-        try:
+        with unspent():
             source = table if isinstance(table, DataSource) else open_table(table, schema=schema)
             found = stack.enter_context(_read(source, schema, untyped_text))
-        except SourceError as error:
-            said = "" if "Nothing was spent." in str(error) else " Nothing was spent."
-            raise SourceError(f"{error}{said}") from None
         yield found
 
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Protocol, TypeAlias
 from urllib.parse import unquote, urlsplit
 
-from tabgan.errors import ConfigError, SourceError, TabGANError
+from tabgan.errors import ConfigError, OutOfMemoryError, SourceError, TabGANError, lacks_memory
 
 
 @contextmanager
@@ -20,12 +20,17 @@ def told_errors(name: str, failure: str) -> Iterator[None]:
 
     Raises:
         SourceError: there was one.
+        OutOfMemoryError: memory is short.
     """
     try:
         yield
     except TabGANError:
         raise
     except Exception as error:
+        if lacks_memory(error):
+            raise OutOfMemoryError(
+                f"{name}: {failure}: memory was not enough. Give the process more, or read fewer columns."
+            ) from None
         number = error.errno if isinstance(error, OSError) else None
         reason = type(error).__name__ if number is None else os.strerror(number)
         raise SourceError(

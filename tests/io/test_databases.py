@@ -9,6 +9,8 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -91,6 +93,30 @@ class TestSqlite:
         with pytest.raises(SourceError, match="NoSuchTableError"):
             open_table(file, table="peple")
 
+    @pytest.mark.parametrize("is_engine", [False, True])
+    def test_a_file_that_goes_away_is_not_made_again(self, file, sqlalchemy, is_engine, tmp_path):
+        database = sqlalchemy.create_engine(f"sqlite:///{file}") if is_engine else file
+        source = open_table(database, table="people")
+        file.unlink()
+        with pytest.raises(SourceError, match=r"has gone since it was opened.*Nothing was spent\."):
+            TabGAN(1.0).fit(source, ledger=tmp_path / "a.ledger")
+        assert not file.exists()
+        assert not (tmp_path / "a.ledger").exists()
+
+    def test_a_file_that_is_damaged_while_it_is_read(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(databases, "_PART_ROWS", 10)
+        path = tmp_path / "t.db"
+        with sqlite3.connect(path) as connection:
+            connection.execute("create table t (a text)")
+            connection.executemany("insert into t values (?)", [(SECRET * 50,)] * 5_000)
+        connection.close()
+        parts = iter(open_table(path, table="t"))
+        next(parts)
+        path.write_bytes(b"x" * path.stat().st_size)
+        with pytest.raises(SourceError, match="the database went away") as caught:
+            list(parts)
+        assert SECRET not in str(caught.value)
+
     def test_no_file_is_made(self, tmp_path):
         for place in (tmp_path / "new.db", f"sqlite:///{tmp_path}/new.db"):
             with pytest.raises(ConfigError, match=r"no file '.*new\.db'"):
@@ -128,7 +154,7 @@ class TestSqlite:
         source = open_table(file, table="people")
         file.unlink()
         model = TabGAN(1.0, random_state=0)
-        with pytest.raises(SourceError, match="the database went away, or refuses the query"):
+        with pytest.raises(SourceError, match="the file has gone since it was opened"):
             model.fit(source)
         assert not hasattr(model, "privacy_")
 
@@ -192,9 +218,9 @@ def _programs():
     return next((folder for folder in found if (folder / "initdb").is_file()), None)
 
 
-@pytest.fixture(scope="module")
-def server():
-    """Start a PostgreSQL that only this machine reaches, and yield its address."""
+@contextmanager
+def _running():
+    """Start a PostgreSQL that only this machine reaches, and yield its address and a function that stops it."""
     pytest.importorskip("sqlalchemy", reason="sqlalchemy is not installed (extra sql)")
     pytest.importorskip("psycopg", reason="psycopg is not installed (extra sql)")
     programs = _programs()
@@ -217,12 +243,18 @@ def server():
     try:
         run("initdb", "-U", "postgres", "-A", "trust", "-N", "--no-locale", "-E", "UTF8")
         run("pg_ctl", "-w", "-o", f"-k {folder} -c listen_addresses='' -c fsync=off", "start")
-        try:
-            yield f"postgresql://postgres:{SECRET}@/postgres?host={folder}"
-        finally:
-            run("pg_ctl", "-m", "immediate", "stop")
+        with ExitStack() as stack:
+            stack.callback(run, "pg_ctl", "-m", "immediate", "stop")
+            yield f"postgresql://postgres:{SECRET}@/postgres?host={folder}", stack.close
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def server():
+    """Return the address of a PostgreSQL."""
+    with _running() as (address, _):
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -323,6 +355,31 @@ class TestPostgres:
         with pytest.raises(SourceError, match="the database went away") as caught:
             list(parts)
         assert SECRET not in str(caught.value)
+
+    def test_it_is_stopped_in_the_middle_of_a_fit(self, tmp_path):
+        import sqlalchemy
+
+        with _running() as (address, stop):
+            engine = sqlalchemy.create_engine(address.replace("postgresql:", "postgresql+psycopg:"))
+            with engine.begin() as connection:
+                made = f"select g as a, '{SECRET}' || repeat('x', 200) as b from generate_series(1, 200000) g"
+                connection.exec_driver_sql(f"create table t as {made}")
+            engine.dispose()
+            source = open_table(address, table="t")
+
+            def parts():
+                read = source.parts()
+                yield next(read)
+                stop()
+                yield from read
+
+            model, ledger = TabGAN(1.0), tmp_path / "a.ledger"
+            with pytest.raises(SourceError, match=r"the database went away.*Nothing was spent\.") as caught:
+                model.fit(replace(source, parts=parts), ledger=ledger)
+            assert SECRET not in str(caught.value)
+            assert not ledger.exists()
+            with pytest.raises(SourceError, match=r"^postgresql.*it cannot be reached"):
+                open_table(address, table="t")
 
     def test_adbc(self, people):
         adbc = pytest.importorskip(

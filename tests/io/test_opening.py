@@ -205,6 +205,22 @@ class TestPolars:
         with pytest.raises(DataError, match=f"Column 'a': a Polars column of type {dtype}"):
             open_table(frame)
 
+    def test_rows_of_a_query_that_ends_early_are_missed(self, pl, tmp_path):
+        """A thread of Polars panics over a file that is shorter than it was, and its batches end without an error."""
+        for number in range(6):
+            pl.DataFrame({"a": [f"{number} {row}" for row in range(900)]}).write_parquet(
+                tmp_path / f"{number}.parquet"
+            )
+        source = open_table(pl.scan_parquet(tmp_path / "*.parquet"))
+        pl.DataFrame({"a": ["x"]}).write_parquet(tmp_path / "3.parquet")
+        with pytest.raises(SourceError, match="Polars LazyFrame"):
+            in_one_frame(source)
+
+    def test_the_row_that_ends_a_query_is_no_row(self, pl):
+        frame = pl.LazyFrame({"end of the rows": [1, 2], "b": [None, "x"]})
+        assert in_one_frame(open_table(frame))["end of the rows"].tolist() == [1, 2]
+        assert in_one_frame(open_table(frame.limit(0))).empty
+
     def test_an_error_of_a_query_is_told_without_its_message(self, pl):
         frame = pl.LazyFrame({"a": [SECRET]}).select(pl.col("a").cast(pl.Int64))
         with pytest.raises(SourceError, match="Polars LazyFrame: reading it stopped") as caught:
