@@ -20,7 +20,7 @@ from tabgan.privacy.filter import PrivacyFilter
 from tabgan.rules import FixedCombinations, keeps_rules
 
 #: Errors of noise, which nobody can foresee before it is drawn.
-OF_NOISE = ("too few rows", "noise hides where its values lie")
+OF_NOISE = ("too few rows", "the noise hides where")
 
 N = 150
 

@@ -7,13 +7,11 @@ from functools import cached_property
 
 import numpy as np
 
-from tabgan._util.yaml import key_of
 from tabgan.columns.denoising import denoise_ordered
 from tabgan.columns.encoder import MISSING, ColumnEncoder, CutCells
 from tabgan.columns.grid import project_to_simplex, without_far
 from tabgan.columns.lattice import is_on_lattice
 from tabgan.columns.occupied import SURELY, without_stray
-from tabgan.errors import DataError
 from tabgan.table.calendar import CycleEncoder
 from tabgan.table.coarsening import equal_mass, pool_rare
 
@@ -209,17 +207,8 @@ def code_column(
         min_rows: Released count below which a category is merged with the other rare ones.
         coarse: ``(values,)`` groups of categories: rare ones are merged within theirs, if it has that many rows. By
             default they are one group.
-
-    Raises:
-        DataError: noise hides the range of values, and missing ones are ruled out.
     """
     is_unseen = is_on_lattice(encoder) and encoder.is_unseen
-    if is_unseen and not encoder.is_nullable:
-        raise DataError(
-            f"Column {encoder.name!r}: the noise hides where its values lie, and the column can hold no missing ones. "
-            f"Declare its bounds, as in {key_of(encoder.name)}: {{kind: {encoder.column.kind}, bounds: [low, high]}}, "
-            "raise epsilon, or drop columns."
-        )
     has_missing = encoder.is_nullable and counts[MISSING] > MISSING_SIGNAL * noise_stddev
     is_all_missing = has_missing and _holds_only_noise(
         counts[1 : 1 + encoder.n_values], n_rows - counts[MISSING], noise_stddev

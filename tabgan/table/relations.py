@@ -372,12 +372,15 @@ def _is_kept(relation: Relation, count: float, noise_stddev: float, n_rows: floa
 def undecided_relations(
     relations: Sequence[Relation], broken: Sequence[float], noise_stddev: float, n_rows: float
 ) -> list[Relation]:
-    """Return the relations that are not kept although noise alone may explain the rows that seem to break them."""
+    """Return the relations that are not kept although noise alone may explain the rows that seem to break them.
+
+    These are likelier none than as many as chance would have.
+    """
     return [
         relation
         for relation, count in zip(relations, broken, strict=True)
         if 0 < noise_stddev < np.inf
-        and count <= _IN_DOUBT * noise_stddev
+        and count <= min(_IN_DOUBT * noise_stddev, relation.by_chance * n_rows / 2)
         and not _is_kept(relation, count, noise_stddev, n_rows)
     ]
 

@@ -4,13 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tabgan.errors import DataError
 from tabgan.privacy import coding
-from tabgan.privacy.coding import MAX_BINS, MAX_WIDTH, MIN_BINS, code_table, one_way_marginals
+from tabgan.privacy.coding import MAX_BINS, MAX_WIDTH, MIN_BINS, check_seen, code_table, one_way_marginals
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.release import release_table
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import make_plan
-from tabgan.schema import Schema
+from tabgan.schema import Numeric, Schema
 from tabgan.table.coded import code_column
 
 
@@ -53,6 +54,25 @@ def test_bins_leave_the_noise_of_half_the_pairs_its_share_of_a_table(monkeypatch
     n_bins, n_categories, noise = asked[0]
     assert (n_bins, n_categories) == (bins, 256)
     assert noise == pytest.approx(2 * 1.5**0.5 / mu)
+
+
+def test_numbers_whose_range_noise_hides_are_refused_all_at_once():
+    """A fit that named one of them at a time would be paid for again for each."""
+    unseen = np.array([0, 1])
+    whole, apart = Numeric(name="a", dtype="int64"), Numeric(name="b: c", dtype="float64", nullable=False)
+    seen = Numeric(name="d", dtype="int64", bounds=(0, 9)).encoder()
+    encoders = [each.lattice_encoder(unseen) for each in (whole, apart, Numeric(name="e", dtype="float64"))]
+    assert all(each.is_unseen for each in encoders)
+    with pytest.raises(DataError) as caught:
+        check_seen([*encoders, seen])
+    assert str(caught.value) == (
+        "Columns 'a', 'b: c': the noise hides where their values lie, and they can hold no missing ones. Declare their "
+        "bounds (a: {kind: numeric, bounds: [low, high]}, 'b: c': {kind: numeric, bounds: [low, high]}), "
+        "raise epsilon, or drop columns."
+    )
+    with pytest.raises(DataError, match="^Column 'a': the noise hides where its values lie, and it can"):
+        check_seen(encoders[:1])
+    check_seen([encoders[2], seen])
 
 
 def test_one_way_marginals_add_up_to_the_noisy_count_and_are_near_the_truth():
