@@ -157,7 +157,9 @@ class TestEverything:
                 continue
             if isinstance(column, Numeric):
                 assert values.between(*column.bounds).all(), column.name
-                assert (np.round(values.astype(float), column.decimals) == values.astype(float).round(9)).all()
+                assert (
+                    np.round(values.astype(float), column.decimals) == values.astype(float).round(9)
+                ).all()
             elif isinstance(column, Categorical):
                 assert set(values) <= {*column.categories, column.other_label}, column.name
             elif isinstance(column, Datetime) and column.name not in ("written", "zone"):
@@ -171,7 +173,7 @@ class TestEverything:
         day = sample["day"].dropna()  # the noisy count of missing values may say that there are a few
         assert (day == day.dt.normalize()).all()
         assert pd.to_datetime(sample["written"], format="%d.%m.%Y").notna().any()
-        assert sample["category"].cat.categories.tolist() == ["x", "y", "z"]
+        assert {"x", "y", "z"} <= set(sample["category"].cat.categories)  # noise may add a public letter
         assert sample["always"].mean() > 0.9
 
     def test_saved_and_loaded(self, fitted, tmp_path):
@@ -972,5 +974,5 @@ class TestUnseen:
     def test_a_dtype_without_missing_values_is_refused(self):
         rng = np.random.default_rng(0)
         df = pd.DataFrame({f"c{i}": rng.integers(0, 2, 1_300) for i in range(13)})
-        with pytest.raises(DataError, match=r"Column 'c\d+'.*noise hides.*bounds: \[low, high\]"):
+        with pytest.raises(DataError, match=r"Columns? 'c\d+'.*noise hides.*bounds: \[low, high\]"):
             TabGAN(epsilon=0.35, adversary_share=0, random_state=0).fit(df)

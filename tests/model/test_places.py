@@ -229,7 +229,13 @@ class TestState:
 
 def test_a_lost_table_leaves_places_on_their_own(tmp_path, monkeypatch):
     """Its share is spent, and has no room for a second try."""
-    for name, value in {"POOL": 512, "MIN_POOL": 512, "FRESH": 512, "ITERATIONS": 4, "EVALUATIONS": 6}.items():
+    for name, value in {
+        "POOL": 512,
+        "MIN_POOL": 512,
+        "FRESH": 512,
+        "ITERATIONS": 4,
+        "EVALUATIONS": 6,
+    }.items():
         monkeypatch.setattr(loglinear, name, value)  # nothing here looks at how well codes are fitted
     df, real = related(1_000), mechanisms.noisy_vector
     model = TabGAN(epsilon=50.0, schema=declared(df), random_state=0)
