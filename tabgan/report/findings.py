@@ -312,6 +312,10 @@ def _told(who: WhoIsMissing, is_internal: bool) -> list[str]:
         parts.append(
             f"The noise hides values of {counted(len(who.columns), 'column')}; no share of rows is known."
         )
+    if who.ends:
+        parts.append(
+            f"The ranges of {counted(len(who.ends), 'column')} may go on beyond what the noise shows."
+        )
     if who.empty:
         parts.append(f"{counted(len(who.empty), 'column')} without a value in any synthetic row.")
     if who.impossible:

@@ -44,6 +44,7 @@ class WhoIsMissing:
         groups: Groups that lose more utility than all rows do: even the low end of the interval is above.
         n_groups: Number of groups with a figure.
         loss_of_all: Loss of a model's score over all rows.
+        ends: Losses of columns whose range may go on beyond what the noise shows.
     """
 
     rows: Metric | None
@@ -53,6 +54,7 @@ class WhoIsMissing:
     groups: tuple[SubgroupResult, ...]
     n_groups: int
     loss_of_all: float
+    ends: tuple[Loss, ...] = ()
 
     @property
     def up_to(self) -> float:
@@ -78,6 +80,7 @@ class WhoIsMissing:
             *(column.name for column in self.columns),
             *self.empty,
             *(name for name, _ in self.impossible),
+            *(loss.column for loss in self.ends),
         )
         return tuple(dict.fromkeys(named))
 
@@ -97,12 +100,13 @@ def who_is_missing(evaluation: Evaluation, losses: Sequence[Loss]) -> WhoIsMissi
     falling = [g for g in judged if g.interval is not None and g.interval.low > loss_of_all]
     return WhoIsMissing(
         rows=rows if rows is not None and rows.is_computed else None,
-        columns=_columns(evaluation, losses),
+        columns=_columns(evaluation, [loss for loss in losses if loss.kind != "ends"]),
         empty=empty,
         impossible=tuple(impossible),
         groups=tuple(sorted(falling, key=lambda group: -(group.gap or 0.0))),
         n_groups=len(judged),
         loss_of_all=loss_of_all,
+        ends=tuple(loss for loss in losses if loss.kind == "ends"),
     )
 
 

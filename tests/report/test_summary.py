@@ -94,6 +94,19 @@ class TestWhoIsMissing:
         who = who_is_missing(replace(zoo.evaluation(), columns=columns), ())
         assert (who.empty, who.impossible[0][0], who.is_red) == (("age",), "income", True)
 
+    def test_ranges_that_may_go_on_are_told_apart_from_missing_rows(self, full, zoo):
+        text = "noise may hide up to 12% of the rows beyond either end of its range; they show the end"
+        ends = Loss("age", "ends", None, text, "age: {kind: numeric, bounds: [low, high]}")
+        who = who_is_missing(zoo.evaluation(), (ends,))
+        assert (who.ends, who.columns) == ((ends,), who_is_missing(zoo.evaluation(), ()).columns)
+        found = find(zoo.evaluation(), zoo.privacy, losses=(ends,))
+        (finding,) = (each for each in found if each.subject == "Who is missing")
+        assert "The ranges of 1 column may go on beyond what the noise shows." in finding.text
+        html = to_html(replace(full, losses=(ends,)))
+        assert "Ranges that may go on:" in html
+        assert text in html
+        assert "Ranges that may go on:" not in to_html(full)
+
     @pytest.mark.parametrize(
         ("low", "is_told", "is_red"), [(0.05, False, False), (0.1, True, False), (0.15, True, True)]
     )
