@@ -107,7 +107,7 @@ def all_kept(model: TabGAN, sample: pd.DataFrame, rules=RULES) -> bool:
 
 class TestSamples:
     def test_every_row_keeps_every_rule(self, model):
-        sample = model.sample(3_000)
+        sample = model.sample(1_000)
         for rule in RULES:
             assert all_kept(model, sample, [rule]), rule
 
@@ -543,7 +543,7 @@ class TestCompletions:
             model.complete(pd.DataFrame({"total": [100_000, 100_000, None]}))
 
     def test_imputed_rows_keep_them_too(self, model):
-        rows = model.sample(20, random_state=5)
+        rows = model.sample(10, random_state=5)
         rows = rows.drop(columns="day").mask(
             np.random.default_rng(0).random((len(rows), rows.shape[1] - 1)) < 0.4
         )

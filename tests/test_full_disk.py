@@ -94,6 +94,7 @@ def test_a_model_is_whole_or_the_one_before(model, tmp_path):
     assert _names(tmp_path) == ["m.tabgan"]
 
 
+@pytest.mark.family(keep=1)
 @pytest.mark.parametrize("format_", ["parquet", "csv", "arrow"])
 def test_files_of_a_sample_are_whole_or_not_there(model, tmp_path, format_):
     asked = {"n": 60_000, "rows_per_file": 30_000, "format": format_, "random_state": 1}
@@ -107,6 +108,7 @@ def test_files_of_a_sample_are_whole_or_not_there(model, tmp_path, format_):
     assert whole == model.sample_to(tmp_path / "b", **asked)
 
 
+@pytest.mark.family(keep=1)
 @pytest.mark.parametrize("suffix", ["html", "json"])
 def test_a_report_is_whole_or_not_there(model, tmp_path, suffix):
     report = model.evaluate(table(), table(300))

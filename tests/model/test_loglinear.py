@@ -88,10 +88,10 @@ def _distance(generator, rows, pair, n=200_000):
 
 
 class TestAgreement:
-    @pytest.mark.parametrize("pair", list(itertools.combinations(range(3), 2)))
-    def test_with_every_pair_without_noise(self, pair):
+    def test_with_every_pair_without_noise(self):
         rows = _rows()
-        assert _distance(_fit(rows), rows, pair) < 0.012
+        generator = _fit(rows)
+        assert all(_distance(generator, rows, pair) < 0.012 for pair in itertools.combinations(range(3), 2))
 
     def test_a_pair_that_was_not_measured_is_missed(self):
         rows = _rows()
@@ -126,10 +126,10 @@ class TestExtremes:
         rows = np.stack([first, first, first > 0], axis=1)
         generator = _fit(rows)
         assert generator.direct.abs().max() < 1_000
-        drawn = generator.draw(200_000, _rng()).numpy()
+        drawn = generator.draw(100_000, _rng()).numpy()
         assert (drawn[:, 0] == drawn[:, 1]).mean() > 0.995
         assert ((drawn[:, 0] > 0) == drawn[:, 2]).mean() > 0.995
-        assert np.bincount(drawn[:, 1], minlength=3)[2] > 40
+        assert np.bincount(drawn[:, 1], minlength=3)[2] > 20
 
     def test_a_column_whose_search_ends_in_no_numbers_is_drawn_from_its_own_shares(self, monkeypatch):
         step = torch.optim.LBFGS.step

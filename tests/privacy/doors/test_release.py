@@ -876,6 +876,7 @@ class TestDiscoveries:
         assert combined(first, closer).encoder.categories == ("Ulm", "iap", "yes")
         assert combined(closer, first).encoder.categories == ("Ulm", "iap", "no", "yes")
 
+    @pytest.mark.family(keep=5)
     @pytest.mark.parametrize(
         ("what", "ask"),
         [
