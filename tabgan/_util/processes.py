@@ -1,7 +1,8 @@
-"""Helpers for processes that work for this one: none of them runs the caller's script, or outlives the caller."""
+"""Processes that work for this one, none of which runs the caller's script or outlives the caller; and free memory."""
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import sys
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any
 
 from tabgan.errors import TabGANError, UnexpectedError, is_told, unexpected
@@ -22,6 +24,19 @@ _END = 60.0
 
 #: Environment variables from which libraries take their number of threads when they are loaded.
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def free_memory() -> float:
+    """Return the bytes of memory that this process can still have; infinite where the system does not tell."""
+    free = math.inf
+    with suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free = 1024.0 * int(next(line for line in lines if line.startswith("MemAvailable:")).split()[1])
+    group = Path("/sys/fs/cgroup")  # of a container
+    with suppress(OSError, ValueError):  # there is none, or it has no limit
+        most, used = (int((group / f"memory.{name}").read_text()) for name in ("max", "current"))
+        free = min(free, float(most - used))
+    return free
 
 
 @contextmanager

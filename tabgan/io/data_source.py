@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from tabgan.errors import SourceError
+from tabgan._util.processes import free_memory
+from tabgan.errors import OutOfMemoryError, SourceError
 from tabgan.io.answers import AnswerForm
 from tabgan.io.cells import frame_of
 from tabgan.io.dialect import CsvForm, Dialect
@@ -23,6 +24,12 @@ from tabgan.table.spooled import SpooledTable
 
 #: Rows of a part, about.
 PART_ROWS = 1 << 17
+
+#: Copies of a table that are there at once: its rows, as parts or in one table, a part of them, and the same as values.
+_COPIES = 3
+
+#: Rows of a part whose memory is looked at, cell by cell.
+_LOOKED_AT = 1_000
 
 
 @dataclass(frozen=True)
@@ -136,6 +143,37 @@ class Reading:
 def in_one_frame(source: DataSource) -> pd.DataFrame:
     """Return all parts of a source as one table in memory."""
     return joined(list(source), source.header)
+
+
+def in_free_memory(source: DataSource, n_bytes: int, where: str, fix: str) -> pd.DataFrame:
+    """Return all parts of a source as one table, if the memory that is free has room for it and copies of it.
+
+    Args:
+        source: The source.
+        n_bytes: Size of its files, which its rows take at least; 0 if it is not known.
+        where: Place of the source, for the message.
+        fix: A sentence on what helps, for the message.
+
+    Raises:
+        OutOfMemoryError: it has not: before a row is read where the files show it, else as soon as the rows do.
+    """
+    free = free_memory()
+    _check_room(n_bytes, free, where, "its files take", fix)
+    parts, used = [], 0.0
+    for part in source:
+        parts.append(part)
+        head = part.iloc[:_LOOKED_AT]
+        used += float(head.memory_usage(deep=True).sum()) * len(part) / max(len(head), 1)
+        _check_room(used, free, where, f"its first {sum(map(len, parts)):,} rows take", fix)
+    return joined(parts, source.header)
+
+
+def _check_room(used: float, free: float, where: str, what: str, fix: str) -> None:
+    if used * _COPIES > free:
+        raise OutOfMemoryError(
+            f"{where}: the rows need more memory than is free: {what} {used / 2**30:,.1f} GiB, of which {_COPIES} "
+            f"copies are needed, and {free / 2**30:,.1f} GiB are free. {fix} Nothing was spent."
+        )
 
 
 def joined(parts: Sequence[pd.DataFrame], header: pd.DataFrame) -> pd.DataFrame:

@@ -242,7 +242,7 @@ def held_on_nodes(
 def _blocks_by_node(ray: Any, dataset: Any) -> dict[str, list[Any]]:
     """Return Ray's references to a dataset's blocks by the node on which they lie, in the order of the blocks.
 
-    Small ones lie with the driver; they are dealt out in stretches.
+    Small ones lie with the driver, whose machine may have no core for work; they are dealt out in stretches.
     """
     blocks = [reference for bundle in dataset.iter_internal_ref_bundles() for reference in bundle.block_refs]
     alive = [node for node in ray.nodes() if node["Alive"]]
@@ -251,10 +251,9 @@ def _blocks_by_node(ray: Any, dataset: Any) -> dict[str, list[Any]]:
         return {nodes[0]: []}
     ray.wait(blocks, num_returns=len(blocks), fetch_local=False)
     found = ray_library("ray.experimental", "source").get_object_locations(blocks)
-    known = {node["NodeID"] for node in alive}
     by_node: dict[str, list[Any]] = {}
     for number, block in enumerate(blocks):
-        places = [node for node in found[block]["node_ids"] if node in known]
+        places = [node for node in found[block]["node_ids"] if node in nodes]
         node = places[0] if places else nodes[number * len(nodes) // len(blocks)]
         by_node.setdefault(node, []).append(block)
     return by_node

@@ -50,6 +50,7 @@ from tabgan.io import (
     write_table,
     write_text,
 )
+from tabgan.io.data_source import in_free_memory
 from tabgan.jobs.config import Job, Output, ReportOptions
 from tabgan.jobs.record import OUTCOME, FinishedJob, fingerprint, finished, write_record
 from tabgan.privacy.doors.contributions import units_of
@@ -299,11 +300,21 @@ def _audit(job: Job, clock: _Clock) -> Any:
 
 
 class Split(NamedTuple):
-    """A job's rows: the whole source, the training rows, and the holdout."""
+    """A job's rows: the whole source, the training rows, and the holdout.
 
-    source: pd.DataFrame
-    real: pd.DataFrame
+    Without a holdout the training rows are the source itself, which a fit reads in parts.
+    """
+
+    source: pd.DataFrame | None
+    real: Any
     holdout: pd.DataFrame | None
+
+
+#: Sentence on larger tables, for a job that keeps all of its rows in memory.
+_LARGER = (
+    "A job with a report or a holdout keeps all rows in memory. Set report: false and leave the holdout out, and the "
+    "fit reads them in parts; judge the model by a part of the table then (tabgan evaluate)."
+)
 
 
 def read_split(job: Job, source: DataSource | None = None) -> Split:
@@ -320,11 +331,13 @@ def read_split(job: Job, source: DataSource | None = None) -> Split:
 
     Raises:
         DataError: training rows or holdout are empty, or the columns of a holdout table differ.
+        OutOfMemoryError: the memory that is free is too small for rows of which some are held out.
         CheckpointError: the checkpoint is damaged.
     """
-    df = in_one_frame(source or job.source.open(job.schema))
+    source = source or job.source.open(job.schema)
     if job.holdout is None:
-        return Split(df, df, None)
+        return Split(None, source, None)
+    df = in_free_memory(source, job.source.n_bytes(), "source", _LARGER)
     if isinstance(job.holdout, Path | str):
         holdout = in_one_frame(job.source.open_holdout(job.schema))
         if list(holdout.columns) != list(df.columns):

@@ -131,6 +131,13 @@ class Source:
         found = [(file, file.stat()) for file in files if file.exists()]
         return [f"{file} {state.st_size} {state.st_mtime_ns}" for file, state in found]
 
+    def n_bytes(self) -> int:
+        """Return the size of the files of the rows; 0 where it is not known."""
+        place = None if self.sql is not None else self._places()["source.path"]
+        with suppress(ConfigError, OSError):  # a missing file is reported when it is read
+            return sum(file.stat().st_size for file in files_at(place)) if isinstance(place, Path) else 0
+        return 0
+
     def open(self, schema: Schema | None = None) -> DataSource:
         """Open the source, and return its columns and dtypes; reads no row.
 

@@ -10,9 +10,10 @@ import pytest
 from tabgan.audit.mechanism_checks import MechanismCheck as Mechanism
 from tabgan.audit.outcome import AuditResult
 from tabgan.bundle.names import DE_IDENTIFICATION, DESCRIPTIONS, INPUT_KEY, SEALS
-from tabgan.errors import AuditError, ConfigError, DataError, SchemaError
+from tabgan.errors import AuditError, ConfigError, DataError, OutOfMemoryError, SchemaError
 from tabgan.evaluation import FixedCombinations, Inequality
 from tabgan.evaluation.gate import Check, Decision, Gate
+from tabgan.io.data_source import DataSource, in_one_frame
 from tabgan.jobs.executors import JobFailure, exit_code
 from tabgan.jobs.loading import load_jobs
 from tabgan.jobs.run import ARCHIVE, FILES, JobResult, read_split, rows_to_sample, run_job
@@ -140,7 +141,7 @@ class TestRun:
 
     def test_a_folder_that_cannot_be_written_stops_it_before_anything_is_read(self, job, monkeypatch):
         Path("blocked").touch()
-        monkeypatch.setattr("tabgan.jobs.run.in_one_frame", lambda *a, **k: pytest.fail("read"))
+        monkeypatch.setattr("tabgan.jobs.run.in_free_memory", lambda *a, **k: pytest.fail("read"))
         with pytest.raises(ConfigError, match="expected a folder"):
             run_job(replace(job, output=replace(job.output, folder=Path("blocked/out"))))
 
@@ -196,7 +197,7 @@ class TestGate:
         folder = tmp_path / "out/people"
         folder.mkdir(parents=True)
         (folder / name).symlink_to(tmp_path) if is_link else (folder / name).touch()
-        monkeypatch.setattr("tabgan.jobs.run.in_one_frame", lambda *a, **k: pytest.fail("read"))
+        monkeypatch.setattr("tabgan.jobs.run.in_free_memory", lambda *a, **k: pytest.fail("read"))
         with pytest.raises(ConfigError, match="found a link or a file"):
             run_job(job)
 
@@ -252,7 +253,7 @@ class TestGate:
         monkeypatch.setattr(
             "tabgan.audit.audit", lambda *_, **__: AuditResult(1, 1e-6, "row", (broken,), (), 0.95, 1)
         )
-        monkeypatch.setattr("tabgan.jobs.run.in_one_frame", lambda *a, **k: pytest.fail("read"))
+        monkeypatch.setattr("tabgan.jobs.run.in_free_memory", lambda *a, **k: pytest.fail("read"))
         with pytest.raises(AuditError):
             run_job(replace(job, gate=Gate(audit=1.0)))
 
@@ -304,9 +305,28 @@ class TestHoldout:
         with pytest.raises(DataError, match="too few rows"):
             read_split(job)
 
+    def test_more_rows_than_memory_are_refused_before_one_is_read(self, job, monkeypatch):
+        monkeypatch.setattr("tabgan.io.data_source.free_memory", lambda: 1_000)
+        monkeypatch.setattr(DataSource, "__iter__", lambda *_: pytest.fail("read"))
+        with pytest.raises(
+            OutOfMemoryError, match=r"^source: .* its files take .*Set report: false.* spent\.$"
+        ):
+            read_split(job)
+
+    def test_or_as_soon_as_rows_show_it(self, job, monkeypatch):
+        monkeypatch.setattr("tabgan.io.data_source.free_memory", lambda: 50_000)
+        with pytest.raises(OutOfMemoryError, match="its first 200 rows take"):
+            read_split(job)
+
+    def test_without_a_holdout_they_are_read_in_parts(self, job, fake_model, monkeypatch):
+        monkeypatch.setattr("tabgan.io.data_source.free_memory", lambda: 1_000)
+        run_job(replace(job, report=None))
+        assert len(fake_model.fitted[0].df) == 200
+
     def test_none(self, job):
-        _, real, holdout = read_split(replace(job, report=None))
-        assert len(real) == 200
+        source, real, holdout = read_split(replace(job, report=None))
+        assert source is None
+        assert len(in_one_frame(real)) == 200
         assert holdout is None
 
 
@@ -321,7 +341,7 @@ class TestReading:
 def test_a_declared_number_of_rows_that_is_too_small_stops_a_job_before_it_reads(
     job, fake_model, monkeypatch
 ):
-    monkeypatch.setattr("tabgan.jobs.run.in_one_frame", lambda *a, **k: pytest.fail("read"))
+    monkeypatch.setattr("tabgan.jobs.run.in_free_memory", lambda *a, **k: pytest.fail("read"))
     monkeypatch.setattr(fake_model, "check_params", lambda model: TabGAN(schema=model.schema).check_params())
     with pytest.raises(ConfigError, match="n_rows: 3 rows are too few"):
         run_job(replace(job, schema=Schema(n_rows=3)))
@@ -366,6 +386,6 @@ class TestColumns:
 
 def test_a_draft_off_rows_stops_a_job_before_it_reads(job, monkeypatch):
     """Its error says that no row was read."""
-    monkeypatch.setattr("tabgan.jobs.run.in_one_frame", lambda *a, **k: pytest.fail("read"))
+    monkeypatch.setattr("tabgan.jobs.run.in_free_memory", lambda *a, **k: pytest.fail("read"))
     with pytest.raises(SchemaError, match="No row was read"):
         run_job(replace(job, schema=Schema(drafted="from rows")))

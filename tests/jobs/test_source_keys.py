@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from tabgan.cli.app import app
 from tabgan.errors import ConfigError, DataError
+from tabgan.io.data_source import in_one_frame
 from tabgan.jobs.loading import load_jobs
 from tabgan.jobs.run import read_split, run_job
 
@@ -43,11 +44,11 @@ class TestSources:
     def test_a_folder_is_one_table(self, people):
         source = _job("path: data").source.open()
         assert source.form["separator"] == ";"
-        assert len(read_split(_job("path: data")).real) == 2 * len(people)
-        assert len(read_split(_job('path: "data/a*.csv", separator: ";"')).real) == len(people)
+        assert len(in_one_frame(read_split(_job("path: data")).real)) == 2 * len(people)
+        assert len(in_one_frame(read_split(_job('path: "data/a*.csv", separator: ";"')).real)) == len(people)
 
     def test_one_file_of_a_hive_folder_has_no_column_of_its_name(self):
-        assert list(read_split(_job("path: 'town=x'")).real.columns) == ["age"]
+        assert list(read_split(_job("path: 'town=x'")).real.header.columns) == ["age"]
 
     def test_database(self, people):
         pytest.importorskip("sqlalchemy", reason="sqlalchemy is not installed (extra sql)")
@@ -71,7 +72,7 @@ class TestSources:
             people.to_csv(file, index=False)
         job = _job('path: "memory://jobs/t.csv"', form={"encoding": "utf-8"})
         assert job.source.states() is None
-        assert len(read_split(job).real) == len(people)
+        assert len(in_one_frame(read_split(job).real)) == len(people)
 
     def test_options_for_a_csv_beside_an_address_of_something_else(self, people):
         fsspec = pytest.importorskip("fsspec")
@@ -129,7 +130,7 @@ class TestSources:
 
     def test_files_that_differ_stop_a_job_before_a_row_is_read(self, monkeypatch):
         Path("data/b.csv").write_text("age\n1\n")
-        monkeypatch.setattr("tabgan.jobs.run.in_one_frame", lambda *a: pytest.fail("read"))
+        monkeypatch.setattr("tabgan.jobs.run.in_free_memory", lambda *a: pytest.fail("read"))
         with pytest.raises(DataError, match="lacks it, and"):
             run_job(_job("path: data"))
 
