@@ -52,7 +52,8 @@ class PlannedColumn:
 
     Attributes:
         name: Its name.
-        kind: The name of its kind; one that a vote decides is assumed.
+        kind: The name of its kind.
+        is_assumed: True if the kind is arbitrary, since a vote will decide it: the column's own figures say little.
         noise_stddev: Of each count in its histogram, in rows.
         threshold: Rows below which a category is likely not released; ``None`` where the domain is not an open list.
         error: Expected error of its table.
@@ -60,6 +61,7 @@ class PlannedColumn:
 
     name: str
     kind: str
+    is_assumed: bool
     noise_stddev: float
     threshold: float | None
     error: ExpectedError

@@ -106,7 +106,9 @@ class FitPlan:
 
     def lines(self) -> list[tuple[str, str]]:
         """Return the plan as labels and sentences."""
-        worst = sorted(self.columns, key=lambda column: -column.error.value)[:_SHOWN]
+        known = [column for column in self.columns if not column.is_assumed]
+        worst = sorted(known, key=lambda column: -column.error.value)[:_SHOWN]
+        errors = ", ".join(f"{column.name} {column.error.value:.3f}" for column in worst)
         said = [
             ("fit", f"{self.n_rows:,} rows, {self.n_columns:,} modelled columns"),
             ("promise", f"epsilon {at_most(self.epsilon)}, delta {at_most(self.delta)}, for one {self.unit}"),
@@ -116,7 +118,7 @@ class FitPlan:
             ),
             ("pairs", f"expected error {self.two_way}; of a perfect model {self.two_way.sampling:.3f}"),
             ("tables of pairs", f"about {self.pairs_measured:,} of {self.pairs:,} are measured"),
-            ("worst columns", ", ".join(f"{column.name} {column.error.value:.3f}" for column in worst)),
+            ("worst columns", errors or "not told: no kind of a column is declared, and text has none"),
             ("lost categories", self.lost),
             ("adversary", self.adversary or "none: no target is declared, or its share is 0"),
             ("effort", f"about {self.time} on two cores, about {self.memory} of memory"),

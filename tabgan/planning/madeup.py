@@ -148,6 +148,14 @@ def _known(header: PublicHeader, schema: Schema) -> dict[str, Column | None]:
     }
 
 
+def voted(header: PublicHeader, schema: Schema, *, untyped_text: bool = False) -> frozenset[str]:
+    """Return the names of columns whose kind a fit decides by a vote, so that a plan's is arbitrary."""
+    known = _known(header, schema)
+    return (
+        frozenset(name for name, column in known.items() if column is None) if untyped_text else frozenset()
+    )
+
+
 def _assumed(column: Column) -> Column:
     """Return a column with an assumed domain where its own is open."""
     if has_range(column):

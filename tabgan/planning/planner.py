@@ -14,7 +14,7 @@ from tabgan.planning.effort import megabytes_of, seconds_of
 from tabgan.planning.expectation import Expectation, TableError, expect
 from tabgan.planning.expected import CurvePoint, ExpectedError, Lever, PlannedColumn, PlannedRelease
 from tabgan.planning.fitplan import FitPlan
-from tabgan.planning.madeup import assumed_columns, assumptions_of
+from tabgan.planning.madeup import assumed_columns, assumptions_of, voted
 from tabgan.planning.rehearsal import Rehearsal, rehearse
 from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.events import GAIN, GAUSSIAN_THRESHOLD, PLACES, RECURRENCE
@@ -186,7 +186,7 @@ def plan_fit(
         n_rows=n_rows,
         n_columns=len(rehearsal.measured.released.columns),
         releases=tuple(_releases(rehearsal)),
-        columns=tuple(_columns(rehearsal, expectation)),
+        columns=tuple(_columns(rehearsal, expectation, voted(header, schema, untyped_text=untyped_text))),
         threshold=threshold,
         surely_kept=surely,
         adversary_share=adversary_share if plan.has_adversary else 0.0,
@@ -236,7 +236,9 @@ def _releases(rehearsal: Rehearsal) -> Iterator[PlannedRelease]:
         yield PlannedRelease(PLACES, placed, low, high, "assumptions")
 
 
-def _columns(rehearsal: Rehearsal, expectation: Expectation) -> Iterator[PlannedColumn]:
+def _columns(
+    rehearsal: Rehearsal, expectation: Expectation, assumed: frozenset[str]
+) -> Iterator[PlannedColumn]:
     """Yield the modelled columns."""
     thresholds = {}
     for release in rehearsal.releases:
@@ -250,6 +252,7 @@ def _columns(rehearsal: Rehearsal, expectation: Expectation) -> Iterator[Planned
         yield PlannedColumn(
             name,
             released.encoder.column.kind,
+            name in assumed,
             float(released.noise_stddev),
             thresholds.get(name),
             _error(expectation.columns[name]),

@@ -15,6 +15,7 @@ from tabgan.io import DataSource
 from tabgan.planning import planner
 from tabgan.planning.expectation import expect
 from tabgan.planning.fitplan import curve_bars, duration
+from tabgan.planning.page import plan_page
 from tabgan.planning.rehearsal import rehearse
 from tabgan.privacy.doors import mechanisms
 from tabgan.table.headers import PublicHeader
@@ -114,6 +115,21 @@ class TestNoise:
         line = next(each for each in lines if each.what.startswith("categories"))
         assert found.threshold == mechanisms.threshold_for(line.noise_stddev, line.delta, 1)
         assert found.surely_kept > found.threshold
+
+
+class TestAssumedKinds:
+    def test_columns_of_untyped_text_are_told_apart(self):
+        """Which of them are taken for numbers is arbitrary: their own figures would mislead."""
+        names = ("age", "town", "income", "plan")
+        found = TabGAN(schema=Schema([Categorical(name="sex", categories=("f", "m"))]))
+        empty = pd.DataFrame(columns=[*names, "sex"], dtype=object)
+        found = found.plan(empty, 20_000, untyped_text=True)
+        assert {each.name for each in found.columns if each.is_assumed} == set(names)
+        assert dict(found.lines())["worst columns"].split()[0] == "sex"
+        assert plan_page(found, found.curve, 1.0, "x").count("open; assumed") == len(names)
+
+    def test_typed_ones_are_known(self, plan):
+        assert not any(each.is_assumed for each in plan.columns)
 
 
 class TestExpectation:
