@@ -208,7 +208,9 @@ def _expanded(
         except ConfigError as error:
             where = str(error).partition(":")[0]
             problems.append(f"{_line(lines, place, where)}job {str(item.get('name', name))!r}: {error}")
-            continue
+            if not where.startswith("matrix"):
+                continue
+            found = expand({**item, "matrix": None}, defaults, place, name, path.parent)
         n_jobs += len(found)
         if n_jobs > MOST_JOBS:
             problems.append(f"expected at most {MOST_JOBS} jobs, got {n_jobs:,} or more. Use several files.")

@@ -141,6 +141,12 @@ class TestMatrix:
         (problem,) = problems_of(load, f"source: {{path: people.csv}}\nmatrix: {matrix}")
         assert problem.startswith(f"jobs.yaml: line 2: job 'jobs': {said}")
 
+    def test_its_slip_hides_no_other_problem_of_the_job(self, load):
+        text = "source: {path: people.csv}\nmatrix: {model.epsilon: 3}\ntargt: b\nmodel: {delta: 2}\n"
+        problems = problems_of(load, text)
+        for said in ("matrix.model.epsilon: expected a list", "targt: unknown key", "model.delta"):
+            assert any(said in problem for problem in problems), said
+
     def test_of_too_many_jobs_in_all(self, load):
         item = f"- {{name: %s, source: {{path: people.csv}}, matrix: {{random_state: {list(range(300))}}}}}\n"
         (problem,) = problems_of(load, item % "a" + item % "b")
