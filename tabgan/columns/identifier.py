@@ -16,7 +16,6 @@ from pydantic import Field, model_validator
 from tabgan.columns import numerals
 from tabgan.columns.encoder import ColumnEncoder
 from tabgan.columns.filling import Filling, column_of
-from tabgan.columns.grid import project_to_simplex
 from tabgan.columns.keys import typed
 from tabgan.columns.kind import Column, Domain, is_text_dtype
 from tabgan.columns.lattice import LIMIT
@@ -230,12 +229,16 @@ class Identifier(Column):
         """
         return np.bincount(np.searchsorted(_STRETCHES[:n_cells], rows, side="right") - 1, minlength=n_cells)
 
-    def with_recurrence(self, counts: np.ndarray, max_rows: int | None) -> Identifier:
-        """Return the column with noisy numbers of keys by their rows: post-processing of released numbers."""
+    def with_recurrence(self, counts: np.ndarray, max_rows: int | None, n_rows: float) -> Identifier:
+        """Return the column with noisy numbers of keys by their rows: post-processing of released numbers.
+
+        All keys together have no more rows than the table, which rules out most of what noise adds to keys of many.
+        """
         most = min(max_rows or MOST_ROWS_A_KEY, MOST_ROWS_A_KEY)
         widths = np.diff([*_STRETCHES[: len(counts)], most + 1])
-        total = max(float(counts.sum()), 1.0)
-        shares = np.repeat(project_to_simplex(counts, total) / total / widths, widths)
+        present = np.maximum(counts, 0.0) if counts.max() > 0 else np.eye(1, len(counts))[0]
+        known = _within_rows(present, np.array(_STRETCHES[: len(counts)]), n_rows)
+        shares = np.repeat(known / known.sum() / widths, widths)
         return self.with_(recurrence=tuple(round(float(share), 9) for share in shares))
 
     def loss_in(self, series: pd.Series) -> tuple[str, str] | None:
@@ -342,3 +345,18 @@ def _is_format(pattern: str) -> bool:
 def _is_unique(series: pd.Series) -> bool:
     """Return true if no value is missing or occurs twice; not as pandas, for which text ends at a null character."""
     return not series.isna().any() and len(set(typed(series))) == len(series)
+
+
+def _within_rows(counts: np.ndarray, least: np.ndarray, n_rows: float) -> np.ndarray:
+    """Return the nearest numbers of keys that have at most ``n_rows`` rows, if each has the ``least`` of its stretch.
+
+    By Lagrange each is lowered in proportion to its rows, and none below 0; bisection finds by how much.
+    """
+    low, high = 0.0, float((counts / least).max())
+    if counts @ least <= n_rows:
+        return counts
+    for _ in range(64):
+        middle = (low + high) / 2
+        is_above = np.maximum(counts - middle * least, 0.0) @ least > n_rows
+        low, high = (middle, high) if is_above else (low, middle)
+    return np.asarray(np.maximum(counts - low * least, 0.0))

@@ -180,7 +180,7 @@ class Column(BaseModel):
         """Return ``(n_cells,)`` numbers of keys by their rows, given ``(keys,)`` the number of rows of each."""
         raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} does not support this.")
 
-    def with_recurrence(self, counts: np.ndarray, max_rows: int | None) -> Self:
+    def with_recurrence(self, counts: np.ndarray, max_rows: int | None, n_rows: float) -> Self:
         """Return the column with the noisy numbers of keys by their rows: post-processing of released numbers."""
         raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} does not support this.")
 

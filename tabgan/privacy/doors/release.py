@@ -83,7 +83,7 @@ def release_table(
     door = _Door(rows_of(df), plan, measurer, untyped_text)
     columns = door.name_kinds(declared)
     n_rows = door.count_rows(len([c for c in columns if c.is_modelled]))
-    columns = door.find_recurrence(door.find_precision(columns))
+    columns = door.find_recurrence(door.find_precision(columns), n_rows)
     modelled = [c for c in columns if c.is_modelled]
     n_cells = grid.fine_cells(n_rows, plan.noise_stddev("one_way", len(modelled)))
     columns, spans = door.find_spans(columns, n_cells)
@@ -191,13 +191,13 @@ class _Door:
             )
         return max(n_rows, 1.0)
 
-    def find_recurrence(self, columns: Sequence[Column]) -> list[Column]:
+    def find_recurrence(self, columns: Sequence[Column], n_rows: float) -> list[Column]:
         """Return the columns with the noisy numbers of keys by their rows, where asked for; see ``sensitivity_of``."""
         asked = {c.name: c for c in columns if c.has_open_recurrence}
         most = {name: self.plan.unit.max_rows if name == self.plan.unit.entity else None for name in asked}
         counts = {name: partial(self._recurrence, column, most[name]) for name, column in asked.items()}
-        found = self.histograms("recurrence", RECURRENCE, counts)
-        return [c.with_recurrence(found[c.name], most[c.name]) if c.name in found else c for c in columns]
+        new = self.histograms("recurrence", RECURRENCE, counts)
+        return [c.with_recurrence(new[c.name], most[c.name], n_rows) if c.name in new else c for c in columns]
 
     def _recurrence(self, column: Column, most: int | None) -> np.ndarray:
         """Return the numbers of keys by their rows: equal as units are, or as categories, which a NaN cannot stop."""

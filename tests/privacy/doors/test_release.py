@@ -970,7 +970,7 @@ class TestKeys:
                     return found
 
                 patch.setattr(mechanisms, "noisy_vector", spy)
-                (found,) = door.find_recurrence([self.COLUMN])
+                (found,) = door.find_recurrence([self.COLUMN], 1e6)
         (line,) = door.measurer.privacy_filter.entries
         assert (line.what, line.columns, line.sensitivity) == (RECURRENCE, ("key",), sensitivity)
         assert line.noise_multiplier == pytest.approx(
@@ -989,7 +989,7 @@ class TestKeys:
     def test_nothing_is_charged_where_it_is_not_asked_for(self):
         door = self.door(PrivacyUnit())
         declared = Identifier(name="key", dtype="int64", recurrence=(1.0,))
-        assert door.find_recurrence([declared]) == [declared]
+        assert door.find_recurrence([declared], 1e6) == [declared]
         assert not door.measurer.privacy_filter.entries
 
     def test_a_released_distribution_is_close(self):
