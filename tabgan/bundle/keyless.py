@@ -59,10 +59,20 @@ class Signer:
     Attributes:
         identity: A mail address, or the address of a workflow, as its certificate has it.
         issuer: Address of the provider that vouched for it.
+
+    Raises:
+        ConfigError: one of them is empty, such as a variable that is not set: that would be no check.
     """
 
     identity: str
     issuer: str
+
+    def __post_init__(self) -> None:
+        for name in ("identity", "issuer"):
+            if not str(getattr(self, name)).strip():
+                raise ConfigError(
+                    f"verify: {name}: expected the signer's {name}, got an empty text. Give both."
+                )
 
 
 def sigstore_of(trust: Path | None, where: str) -> Sigstore:
@@ -236,11 +246,11 @@ def _told(certificate: Any) -> str:
     """Return the identities in a certificate, and the provider that vouched for them, in words."""
     from cryptography import x509
 
-    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    found = [
-        *names.get_values_for_type(x509.RFC822Name),
-        *names.get_values_for_type(x509.UniformResourceIdentifier),
-    ]
+    try:
+        names = list(certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+    except x509.ExtensionNotFound:
+        names = []
+    found = [name.value if isinstance(name.value, str) else "another kind of name" for name in names]
     try:
         plain: bytes = certificate.extensions.get_extension_for_oid(
             x509.ObjectIdentifier(_ISSUER)
@@ -249,7 +259,7 @@ def _told(certificate: Any) -> str:
         plain = b"nobody"
     identity, issuer = (
         "".join(letter if letter.isprintable() else "?" for letter in text)[:300]
-        for text in (" or ".join(found), plain.decode("utf-8", "replace"))
+        for text in (" or ".join(found) or "nobody", plain.decode("utf-8", "replace"))
     )
     return f"{identity!r}, for whom {issuer!r} vouches"
 

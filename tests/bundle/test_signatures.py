@@ -5,6 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tabgan.bundle.assembly import seal_again
+from tabgan.bundle.keyless import Signer
 from tabgan.bundle.names import MANIFEST, MODEL_SIGNATURE, PUBLIC_KEY, SIGNATURE
 from tabgan.bundle.signatures import (
     check_authority,
@@ -338,3 +339,12 @@ def test_a_bundle_that_is_sealed_by_another_key_says_so(signed, tmp_path):
             write_private(MAKERS["edwards"](), path)
         done = CliRunner().invoke(app, ["release", "seal", str(folder), "--sign-key", str(path)])
         assert (done.exit_code, "NOT BY THE KEY" in done.output) == (0, is_other)
+
+
+@pytest.mark.parametrize(
+    ("who", "issuer"), [("ada@example.org", ""), ("ada@example.org", " "), ("", "https://a.org")]
+)
+def test_an_empty_signer_is_no_signer(who, issuer):
+    """The library takes an empty issuer for any: a variable that is not set would switch the check off."""
+    with pytest.raises(ConfigError, match="expected the signer's (identity|issuer), got an empty text"):
+        Signer(who, issuer)
