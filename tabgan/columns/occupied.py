@@ -58,7 +58,11 @@ class Outermost:
         return self.start == self.high and self.low == self.stop
 
     def joined(self, other: Outermost | None) -> Outermost:
-        """Return the outermost ranges of both; of two that leave the same core, the narrower one."""
+        """Return the outermost ranges of both; of two that leave the same core, the narrower one.
+
+        Two single ranges of which neither holds the other, but which overlap, become the one that holds both: their
+        values may be the same.
+        """
         if other is None:
             return self
         start, low = min(
@@ -67,6 +71,9 @@ class Outermost:
         high, stop = max(
             (self.high, self.stop), (other.high, other.stop), key=lambda each: (each[0], -each[1])
         )
+        if low > high and (start, low) != (high, stop):
+            start, stop = min(self.start, other.start), max(self.stop, other.stop)
+            return Outermost(start, stop, start, stop)
         return Outermost(start, low, high, stop)
 
     def scaled(self, share: float) -> Outermost:

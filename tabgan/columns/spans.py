@@ -238,8 +238,12 @@ def _with_exact(encoder: LatticeEncoder, found: Repeated) -> LatticeEncoder:
 
 def tightened(
     encoder: LatticeEncoder, counts: np.ndarray, noise_stddev: float, span: Span
-) -> tuple[LatticeEncoder, np.ndarray]:
-    """Return an encoder and its counts without the cells at both ends of the range that contain only noise."""
+) -> tuple[LatticeEncoder, int, int]:
+    """Return an encoder without the cells at both ends of the range that contain only noise, and the places kept.
+
+    Returns:
+        The encoder, the place of its first cell among those of the values, and the place after its last.
+    """
     start, last = np.searchsorted(encoder.edges, [span.low, span.high], side="right") - 1
     edges, values, stop = encoder.edges.copy(), counts[1:], int(last) + 1
     inside = edges[start : stop + 1].copy()
@@ -254,7 +258,7 @@ def tightened(
     tight = encoder.column.with_range(int(edges[0]), int(edges[-1]) - 1).lattice_encoder(edges)
     tight.exact = None if encoder.exact is None else encoder.exact[first : last + 1]
     tight.grid = encoder.grid
-    return tight, np.concatenate([counts[:1], counts[1 + first : 2 + last]])
+    return tight, int(first), int(last) + 1
 
 
 def tapered(encoder: LatticeEncoder, mass: np.ndarray) -> LatticeEncoder:

@@ -293,6 +293,9 @@ def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device:
     counts = [tensors[f"{_MARGINAL}{place}"].numpy() for place in range(len(header["marginals"]))]
     marginals = marginals_of(header["marginals"], counts, encoder, privacy)
     told = tuple(Loss.of_release(data, schema.names) for data in header.get("told", ()))
+    hides = not privacy.is_private and any(loss.kind == "ends" for loss in told)
+    if len({loss.column for loss in told}) < len(told) or hides:
+        raise ValueError
     return Fitted(encoder, generator.to(device).eval(), privacy, n_rows, form, answer, marginals, told)
 
 

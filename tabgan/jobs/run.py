@@ -306,7 +306,7 @@ class Split(NamedTuple):
     """
 
     source: pd.DataFrame | None
-    real: Any
+    real: pd.DataFrame | DataSource
     holdout: pd.DataFrame | None
 
 

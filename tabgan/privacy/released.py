@@ -109,12 +109,28 @@ class ReleasedColumn:
         noise_stddev: Standard deviation of their noise.
         round_counts: ``(classes,)`` noisy counts of values by roundness, and the standard deviation of their noise;
             ``None`` where every cell is one value, or all values are equally round.
+        cut: ``(cells,)`` noisy counts of cells that were measured, and left out as noise.
     """
 
     encoder: ColumnEncoder
     counts: np.ndarray
     noise_stddev: float
     round_counts: tuple[np.ndarray, float] | None = None
+    cut: np.ndarray = field(default_factory=lambda: np.zeros(0))
+
+    def within(self, encoder: ColumnEncoder, first: int, stop: int) -> ReleasedColumn:
+        """Return the column without the values' cells before ``first``, and from ``stop`` on.
+
+        Args:
+            encoder: Of the others.
+            first: Place among the values' cells.
+            stop: Place after the last.
+        """
+        values = self.counts[1:]
+        counts = np.concatenate([self.counts[:1], values[first:stop]])
+        return replace(
+            self, encoder=encoder, counts=counts, cut=np.concatenate([values[:first], values[stop:]])
+        )
 
     def settled(self, dtype: object) -> ReleasedColumn:
         """Return discovered categories in the order of the table's dtype, which is public, though its list is not.
@@ -397,14 +413,18 @@ def lost_rows(found: ReleasedColumn | Repeated, n_rows: float, plan: Plan) -> fl
 
 
 def pool_rows(n_rows: float, released: Sequence[ReleasedColumn], plan: Plan) -> float:
-    """Return the number of rows, averaged by inverse variance over its own count and all complete 1-way totals."""
+    """Return the number of rows, averaged by inverse variance over its own count and all complete 1-way totals.
+
+    Cells that were left out as noise count in a total: those of a thin tail hold rows all the same.
+    """
     if not plan.is_private:
         return n_rows
     estimates = [n_rows]
     variances = [plan.noise_stddev("rows", 1) ** 2]
     for column in released:
         if not np.isnan(column.counts).any():
-            estimates.append(float(column.counts.sum()))
-            variances.append(len(column.counts) * column.noise_stddev**2)
+            measured = np.concatenate([column.counts, column.cut])
+            estimates.append(float(measured.sum()))
+            variances.append(len(measured) * column.noise_stddev**2)
     weights = 1.0 / np.asarray(variances)
     return max(float(np.average(estimates, weights=weights)), 1.0)

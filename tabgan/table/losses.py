@@ -42,6 +42,9 @@ _OF_RELEASE = ("converted", "ends")
 #: Integers of a range up to which its values seldom thin out at its ends, such as months and grades.
 SHORT = 12
 
+#: Characters of the text and the remedy that a model file may hold, beside the column's name.
+_MOST_WORDS = 300
+
 #: Lines of the warning at the end of a fit.
 _MOST_LINES = 20
 
@@ -84,10 +87,13 @@ class Loss:
         """
         loss = cls(**data)  # type: ignore[arg-type]
         words = (loss.column, loss.kind, loss.text, loss.remedy)
-        is_share = loss.share is None or (isinstance(loss.share, float) and 0 <= loss.share <= 1)
-        if not all(isinstance(word, str) for word in words) or not is_share:
+        if not all(isinstance(word, str) for word in words):
             raise TypeError
-        if loss.column not in names or loss.kind not in _OF_RELEASE:
+        is_share = isinstance(loss.share, float) and 0 <= loss.share <= 1
+        has_share = is_share if loss.kind == "converted" else loss.share is None
+        are_words = all(0 < len(word) <= _MOST_WORDS + 12 * len(loss.column) for word in words[2:])
+        are_words &= loss.text.isprintable() and all(c.isprintable() or c in loss.column for c in loss.remedy)
+        if loss.column not in names or loss.kind not in _OF_RELEASE or not has_share or not are_words:
             raise ValueError
         return loss
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tabgan.columns import grid, occupied, spans
 from tabgan.columns.occupied import Outermost
+from tabgan.privacy.released import ReleasedColumn
 from tabgan.schema import Datetime, Numeric
 
 COUNTS = st.lists(st.floats(-1e4, 1e6), min_size=1, max_size=60).map(np.array)
@@ -356,6 +357,10 @@ class TestWhatIsNotSeen:
         coarse, fine = Outermost(0, 15, 64, 127), Outermost(2, 3, 64, 79)
         assert coarse.joined(fine) == fine.joined(coarse) == Outermost(2, 3, 64, 79)
         assert coarse.joined(None) == coarse
+        overlapping = Outermost(10, 30, 10, 30).joined(Outermost(20, 40, 20, 40))
+        assert (overlapping, overlapping.core) == (Outermost(10, 40, 10, 40), None)
+        assert Outermost(0, 99, 0, 99).joined(Outermost(20, 40, 20, 40)) == Outermost(20, 40, 20, 40)
+        assert overlapping.in_cells(np.arange(8, 44)).filled(np.zeros(35), 5.0) == (2, 32)
         assert coarse.joined(Outermost(70, 90, 70, 90)) == Outermost(0, 15, 70, 90)
 
     def test_one_cell_says_nothing_of_the_ends_within_it(self):
@@ -381,9 +386,10 @@ class TestBeyondTheEnds:
         column = Numeric(name="x", dtype="int64", decimals=0)
         encoder, span = spans.encoder_of_span(column, span, 100, noise, None)
         counts = np.bincount(encoder.transform(pd.Series(values)), minlength=encoder.n_cells).astype(float)
-        return spans.tightened(
-            encoder, counts + np.random.default_rng(0).normal(0, noise, len(counts)), noise, span
-        )
+        counts += np.random.default_rng(0).normal(0, noise, len(counts))
+        found = ReleasedColumn(encoder, counts, noise).within(*spans.tightened(encoder, counts, noise, span))
+        assert found.counts.sum() + found.cut.sum() == pytest.approx(counts.sum())
+        return found.encoder, found.counts
 
     def test_rows_far_beyond_the_only_value_that_was_seen(self):
         """Debts: most have none, and no cell of the others is clear. All became 1."""

@@ -116,8 +116,8 @@ class TestRecurrence:
     def test_noisy_numbers_become_shares(self):
         column = Identifier(name="a", recurrence=True)
         assert column.with_recurrence(np.array([60.0, 45.0, -5.0]), 3, 150.0).recurrence == (
-            0.575,
-            0.425,
+            0.571428571,
+            0.428571429,
             0.0,
         )
         assert column.with_recurrence(np.array([-3.0]), 1, 1.0).recurrence == (1.0,)

@@ -312,8 +312,7 @@ class _Door:
             encoder, span = spans_.encoder_of_span(column, span, n_cells, stddev, known)
             counted = self._count(encoder, noise)
             if column.bounds is None and span.is_seen:
-                tight, counts = spans_.tightened(encoder, counted.counts, stddev, span)
-                counted = replace(counted, encoder=tight, counts=counts)
+                counted = counted.within(*spans_.tightened(encoder, counted.counts, stddev, span))
             released.append(counted)
         return released
 
