@@ -5,11 +5,9 @@ Every function here is post-processing of released counts; none sees a row.
 
 from __future__ import annotations
 
-import math
-from functools import lru_cache
-
 import numpy as np
-from scipy.stats import norm
+
+from tabgan.columns.occupied import least_clear
 
 #: Differences between halves that are taken for noise, in the mean, among those that are taken for detail; and noise
 #: standard deviations below which one of two unlike halves is taken for empty.
@@ -78,7 +76,9 @@ def _left_shares(sums: np.ndarray, sizes: np.ndarray, noise_stddev: float, is_li
     is_cut = (n_left > 0) & (n_right > 0)
     noise = noise_stddev * np.hypot((1 - even) * np.sqrt(n_left), even * np.sqrt(n_right))
     clear = np.abs((1 - even) * left - even * right)[is_cut] / noise[is_cut]
-    detail, present = (_threshold(clear), PRESENT) if is_linear else (MAP_DETAIL, MAP_PRESENT)
+    detail, present = (
+        (least_clear(clear, FALSE_DETAIL / 2), PRESENT) if is_linear else (MAP_DETAIL, MAP_PRESENT)
+    )
     has_left, has_right = (
         block > present * noise_stddev * np.sqrt(n) for block, n in ((left, n_left), (right, n_right))
     )
@@ -86,18 +86,3 @@ def _left_shares(sums: np.ndarray, sizes: np.ndarray, noise_stddev: float, is_li
         split = np.where(has_left & has_right, left / (left + right), left > right)
     even[is_cut] = np.where(clear > detail, split[is_cut], even[is_cut])
     return np.asarray(even)
-
-
-def _threshold(clear: np.ndarray) -> float:
-    """Return the standard deviations above which differences are detail, by Benjamini and Hochberg's procedure."""
-    if len(clear) == 0:
-        return math.inf
-    limits = _limits(len(clear))
-    passed = np.flatnonzero(np.sort(clear)[::-1] > limits)
-    return float(limits[passed[-1]]) if len(passed) else math.inf
-
-
-@lru_cache(maxsize=256)
-def _limits(n: int) -> np.ndarray:
-    """Return the limit of each of ``n`` differences of noise, the largest first."""
-    return np.asarray(norm.isf(FALSE_DETAIL * np.arange(1, n + 1) / (2 * n)))

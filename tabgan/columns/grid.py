@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tabgan.columns.lattice import LIMIT, LatticeColumn
-from tabgan.columns.occupied import SURELY, Outermost, occupied, outermost, surely_occupied
+from tabgan.columns.occupied import SURELY, Outermost, occupied, outermost
 
 #: Cells of a column's fine histogram, at least and at most; and of the coarser one that shows where to put them
 #: when the column has more integers than cells, at most. Values in one cell are not distinguished: in columns with few
@@ -177,10 +177,9 @@ def span_of(
             return Span(0, 0, np.array([0, 1], dtype=np.int64), np.zeros(1), is_seen=False)
         seen = outermost(edges, counts, noise_stddev)
         known = seen if known is None else known.joined(seen)
-        sure = surely_occupied(counts, noise_stddev) or found
-        largest = float(max(-edges[sure[0]], edges[sure[1] + 1] - 1))
         first, last = found
         low, stop = int(edges[first]), int(edges[last + 1])
+        largest = float(max(-low, stop - 1) if seen is None else max(-seen.start, seen.stop))
         most = 2 * (stop - low)
         if first > 0 and low != 0 and low - edges[first - 1] <= most:
             low = int(edges[first - 1])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from statistics import NormalDist
 
 import numpy as np
 
@@ -93,10 +94,8 @@ class Outermost:
         are spread evenly. Of a single range all cells are, unless a run among them certainly holds the values.
         """
         if self._is_one:
-            first, last = _clearest_run(counts[self.start : self.stop + 1])
-            clarity = counts[self.start :][first : last + 1].sum() / math.sqrt(last + 1 - first)
-            is_clear = clarity > SEEN * noise_stddev
-            return (self.start + first, self.start + last) if is_clear else (self.start, self.stop)
+            run = _seen_run(counts[self.start : self.stop + 1], noise_stddev)
+            return (self.start, self.stop) if run is None else (self.start + run[0], self.start + run[1])
         first = self.low - _n_filled(counts[self.start : self.low + 1][::-1])
         return first, self.high + _n_filled(counts[self.high : self.stop + 1])
 
@@ -133,9 +132,7 @@ def surely_occupied(counts: np.ndarray, noise_stddev: float) -> tuple[int, int] 
     fullest = int(np.argmax(counts))
     if counts[fullest] > SURELY * noise_stddev:
         return _with_tails((fullest, fullest), counts, noise_stddev, SURELY)
-    first, last = _clearest_run(counts)
-    clarity = counts[first : last + 1].sum() / math.sqrt(last + 1 - first)
-    return (first, last) if clarity > SEEN * noise_stddev else None
+    return _seen_run(counts, noise_stddev)
 
 
 def _with_tails(
@@ -160,6 +157,13 @@ def _joined(one: tuple[int, int] | None, other: tuple[int, int] | None) -> tuple
     if one is None or other is None:
         return one or other
     return min(one[0], other[0]), max(one[1], other[1])
+
+
+def _seen_run(counts: np.ndarray, noise_stddev: float) -> tuple[int, int] | None:
+    """Return the first and the last cell of the clearest run; ``None`` if it does not pass ``SEEN``."""
+    first, last = _clearest_run(counts)
+    clarity = counts[first : last + 1].sum() / math.sqrt(last + 1 - first)
+    return (first, last) if clarity > SEEN * noise_stddev else None
 
 
 def _clearest_run(counts: np.ndarray) -> tuple[int, int]:
@@ -322,3 +326,22 @@ def _thresholds(size: int, least: float) -> tuple[np.ndarray, np.ndarray, list[t
         log, length_log = logs[length - 1 :], logs[length - 1]
         behind.append((length, np.sqrt(least**2 + PLACES * (log - length_log) + FAR * log)))
     return np.sqrt(stop), np.sqrt(least**2 + FAR * logs), behind
+
+
+def least_clear(heights: np.ndarray, false: float) -> float:
+    """Return the height, in noise standard deviations, from which at most a part ``false`` of those above are noise.
+
+    By Benjamini and Hochberg's procedure, for heights that noise alone makes positive as often as negative; of absolute
+    heights, twice that part. Infinity if it accepts none. Benjamini and Hochberg (1995), *Controlling the False
+    Discovery Rate*.
+    """
+    limits = _limits(len(heights), false)
+    accepted = np.flatnonzero(np.sort(heights)[::-1] >= limits)
+    return float(limits[accepted[-1]]) if len(accepted) else math.inf
+
+
+@lru_cache(maxsize=512)
+def _limits(n: int, false: float) -> np.ndarray:
+    """Return the limit of each of ``n`` heights of noise, the largest first."""
+    normal = NormalDist()
+    return np.array([-normal.inv_cdf(false * rank / n) for rank in range(1, n + 1)])

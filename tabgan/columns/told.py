@@ -34,9 +34,8 @@ class Released(Protocol):
         """The noise."""
 
 
-def warn_of_unclear_kinds(verdicts: Mapping[str, Verdict]) -> None:
+def warn_of_unclear_kinds(unclear: Mapping[str, Verdict]) -> None:
     """Log the columns whose kind the noise leaves open; uses released numbers only."""
-    unclear = {name: verdict for name, verdict in verdicts.items() if not verdict.is_clear}
     for kind in dict.fromkeys(verdict.column.kind for verdict in unclear.values()):
         of_kind = {name: verdict for name, verdict in unclear.items() if verdict.column.kind == kind}
         logger.warning(

@@ -11,11 +11,10 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
-from statistics import NormalDist
 
 import numpy as np
 
-from tabgan.columns.occupied import LIKELY, SEEN, SURELY
+from tabgan.columns.occupied import LIKELY, SEEN, SURELY, least_clear
 
 #: Noise standard deviations that a word needs at least whose set the column has: among words that no row has, noise
 #: passes it once in forty.
@@ -23,8 +22,6 @@ DOUBTFUL = 2.0
 
 #: Expected share of the words found in a set that noise brings up, at most.
 FALSE = 0.05
-
-_NORMAL = NormalDist()
 
 #: Mean length of words that hardly occur by chance, and how many of these tell their set.
 _LONG, _TELLING = 4, 3
@@ -125,7 +122,7 @@ def are_found(counts: np.ndarray, noise_stddev: float) -> np.ndarray:
             is_likely = own > max(LIKELY, _of_noise(size)) * noise_stddev
             most = float(own[~is_likely].max(initial=-math.inf))
             likely = frozenset(members[is_likely].tolist())
-            seen.append(_Seen(members, likely, most, _least(own / noise_stddev)))
+            seen.append(_Seen(members, likely, most, least_clear(own / noise_stddev, FALSE)))
     found = counts > SEEN * noise_stddev
     for each in seen:
         found[each.members] |= counts[each.members] > each.needs(seen) * noise_stddev
@@ -134,21 +131,10 @@ def are_found(counts: np.ndarray, noise_stddev: float) -> np.ndarray:
 
 def stand_out(counts: np.ndarray, noise_stddev: float) -> np.ndarray:
     """Return ``(numbers,)`` true for public numbers that a column has, at most a part ``FALSE`` of them by noise."""
-    least = _least(counts / noise_stddev) if noise_stddev and len(counts) else 0.0
+    least = least_clear(counts / noise_stddev, FALSE) if noise_stddev and len(counts) else 0.0
     return np.asarray(counts > least * noise_stddev)
 
 
 def _of_noise(size: int) -> float:
     """Return the approximate largest of so many draws of noise, in its standard deviations."""
     return math.sqrt(2 * math.log(size))
-
-
-def _least(heights: np.ndarray) -> float:
-    """Return the least of the heights, in noise standard deviations, that Benjamini and Hochberg's procedure accepts.
-
-    Infinity if it accepts none. Benjamini and Hochberg (1995), *Controlling the False Discovery Rate*.
-    """
-    size = len(heights)
-    needed = [-_NORMAL.inv_cdf(FALSE * rank / size) for rank in range(1, size + 1)]
-    accepted = np.sort(heights)[::-1] >= needed
-    return float(needed[np.flatnonzero(accepted)[-1]]) if accepted.any() else math.inf

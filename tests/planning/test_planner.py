@@ -119,7 +119,7 @@ class TestNoise:
 
 class TestAssumedKinds:
     def test_columns_of_untyped_text_are_told_apart(self):
-        """Which of them are taken for numbers is arbitrary: their own figures would mislead."""
+        """The kinds that it assumes are arbitrary: figures of such columns would mislead."""
         names = ("age", "town", "income", "plan")
         found = TabGAN(schema=Schema([Categorical(name="sex", categories=("f", "m"))]))
         empty = pd.DataFrame(columns=[*names, "sex"], dtype=object)

@@ -90,14 +90,15 @@ def release_table(
     modelled = [c for c in columns if c.is_modelled]
     released = door.measure(modelled, spans, n_rows, n_cells)
     released = door.find_roundness(released)
-    told.warn_of_unclear_kinds(door.verdicts)
-    told.warn_of_limits(released, door.axes)
-    told.warn_of_coarse_columns(released, door.unsure)
-    told.warn_of_absent_categories(released, declared.names)
     completed = {r.encoder.name: r.encoder.column for r in released}
     schema = declared.replace([completed.get(c.name, c) for c in columns])
     found = (door.verdicts, door.unsure, door.distinct, dict.fromkeys(door.axes, door.hidden))
-    return ReleasedTable(schema, tuple(released), pool_rows(n_rows, released, plan), *found)
+    table = ReleasedTable(schema, tuple(released), pool_rows(n_rows, released, plan), *found)
+    told.warn_of_unclear_kinds(table.unclear)
+    told.warn_of_limits(released, door.axes)
+    told.warn_of_coarse_columns(released, door.unsure)
+    told.warn_of_absent_categories(released, declared.names)
+    return table
 
 
 @dataclass
