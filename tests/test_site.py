@@ -51,6 +51,7 @@ def commands_of(text):
     return [shlex.split(part) for part in parts if part.split()[:1] == ["tabgan"]]
 
 
+@pytest.mark.family
 @pytest.mark.parametrize("path", MADE.pages(), ids=lambda path: path.name)
 def test_pages_made_of_the_code_are_in_step(path):
     """Else: make pages."""

@@ -80,6 +80,7 @@ class TestShareable:
         assert first.decision.outcome != second.decision.outcome
         assert editions(first.shareable.data) == editions(second.shareable.data)
 
+    @pytest.mark.family
     def test_private_metrics_are_all_that_may_change_it(self, model, monkeypatch):
         """With the noisy numbers of the first, the second says the same."""
         synthetic, results = model.sample(800), []

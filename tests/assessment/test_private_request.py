@@ -129,6 +129,7 @@ class TestRequest:
             "private_metrics"
         }
 
+    @pytest.mark.family
     def test_a_table_that_was_held_out_from_belongs_to_the_whole_ones_ledger(self, tmp_path):
         path, whole = tmp_path / "people.ledger", table(1_900, 0)
         real, holdout = whole.iloc[:1_500], whole.iloc[1_500:]
@@ -206,6 +207,7 @@ class TestRequest:
             with pytest.raises(ConfigError, match="protects one entity"):
                 plan_private_metrics(statement, 1.0, 1e-6, other)
 
+    @pytest.mark.family
     def test_beside_a_fit_of_entities_it_protects_entities(self):
         df = table(1_500, 0).assign(who=np.arange(1_500) // 2)
         model = TabGAN(5.0, schema=Schema(entity="who", max_rows=2), adversary_share=0, random_state=0).fit(

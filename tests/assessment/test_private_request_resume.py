@@ -402,6 +402,7 @@ class TestJob:
         assert [path.name for path in Path("out").iterdir()] == ["people"]
         assert not Path("people.checkpoint").exists()
 
+    @pytest.mark.family
     def test_a_second_request_counts_in_all_that_it_says(self, people, killer, monkeypatch, capsys):
         from rich.console import Console
 

@@ -57,6 +57,7 @@ def test_what_is_sound_passes_and_its_bounds_are_what_simulations_show(sound):
         assert found.bound.epsilon_lower_bound < sound.epsilon
 
 
+@pytest.mark.family
 @pytest.mark.fresh_noise
 def test_mechanisms_are_sound_with_the_noise_of_the_package_itself(monkeypatch):
     """At a rate of false alarms that lets this test fail once in a million runs."""
@@ -210,6 +211,7 @@ class TestNegativeControls:
         names = {check.name for check in check_mechanisms() if not check.has_passed}
         assert names >= {f"gradients: correlation of the noise of two {what}" for what in ("steps", "runs")}
 
+    @pytest.mark.family(keep=1)
     @pytest.mark.parametrize(
         ("owner", "name", "found"),
         [
@@ -223,6 +225,7 @@ class TestNegativeControls:
         monkeypatch.setattr(owner, name, lambda self, *args: replace(sound(self, *args), sensitivity=1))
         assert found in failed_checks(audit(**SMALL, max_rows=3))
 
+    @pytest.mark.family
     def test_contributions_that_are_not_bounded(self, monkeypatch):
         monkeypatch.setattr(
             "tabgan.audit.canaries.bound_contributions",
@@ -353,6 +356,7 @@ class TestModel:
         with pytest.raises(PrivacyError, match="claims nothing"):
             audit_model(model)
 
+    @pytest.mark.family
     def test_its_page_and_its_json(self, path, tmp_path):
         def run(*words):
             return CliRunner().invoke(

@@ -215,6 +215,7 @@ class TestOverManyRuns:
         ]
         assert sum(bound > epsilon for bound in bounds) <= self.ALLOWED
 
+    @pytest.mark.family
     def test_without_paying_for_the_choice_they_would_not(self):
         """The negative control: the best of six bounds, each at 95%, of scores that know nothing."""
         rng = np.random.default_rng(4)

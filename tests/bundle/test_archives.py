@@ -45,6 +45,7 @@ def test_other_programs_unpack_it(folder, tmp_path):
         assert archive.namelist() == ["people/a.txt", "people/b.txt"]
 
 
+@pytest.mark.family
 def test_a_changed_byte_is_found_wherever_it_is(folder, tmp_path):
     raw = pack(folder, tmp_path / "1.zip", "people").read_bytes()
     for place in range(0, len(raw), 3):

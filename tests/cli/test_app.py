@@ -81,6 +81,7 @@ class TestRoot:
         code = f"import sys; {statement}; assert not (found := sys.modules.keys() & {set(heavy)}), found"
         subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(tabgan.__file__).parents[1])
 
+    @pytest.mark.family(keep=1)
     @pytest.mark.parametrize(
         ("asked", "seconds"), [(("-c", "import tabgan"), 0.5), (("-m", "tabgan", "--help"), 0.7)]
     )
@@ -101,6 +102,7 @@ class TestRoot:
             )
         assert min(taken) < seconds
 
+    @pytest.mark.family
     @pytest.mark.parametrize("statement", ["import tabgan.drawing.stream", "from tabgan import TabGAN"])
     def test_who_only_samples_waits_for_no_library_of_a_fit(self, statement):
         heavy = ["opacus", "opendp", "dp_accounting", "sdmetrics"]
@@ -355,6 +357,7 @@ class TestInfer:
             "Did you mean 'town'" in _run("schema", "infer", "people.csv", "--target", "twon", code=2).stderr
         )
 
+    @pytest.mark.family
     def test_private(self):
         asked = ["schema", "infer", "people.csv", "--private", "--epsilon", 20, "--ledger", "l.jsonl"]
         said = _run(*asked, "-o", "schema.yaml", "--target", "town", "--checkpoint", "kept").stdout

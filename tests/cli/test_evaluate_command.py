@@ -62,6 +62,7 @@ def run(*arguments: object, code: int | None = 0):
     return result
 
 
+@pytest.mark.family
 def test_the_command_writes_the_report(model, tmp_path):
     model.save(tmp_path / "m.tabgan")
     for name, frame in {

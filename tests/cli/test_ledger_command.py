@@ -67,6 +67,7 @@ def fitted(folder, after_a_fit):
 
 
 class TestFit:
+    @pytest.mark.family
     def test_fits_add_up_until_the_cap_refuses_one_before_the_table_is_read(self, monkeypatch):
         cap = ("--epsilon-cap", "1.6", "--delta-cap", "1e-5")
         fit(*cap)
@@ -146,6 +147,7 @@ class TestShow:
 
 
 class TestCap:
+    @pytest.mark.family
     def test_is_raised_in_a_line_that_stays(self):
         fit("--epsilon-cap", "1.2", "--delta-cap", "1e-6")
         fit(code=1)
@@ -193,6 +195,7 @@ class TestUnfinished:
         (done,) = LedgerFile(Path("people.ledger")).fits
         assert (done.name, done.outcome) == (open_fit.name, "done")
 
+    @pytest.mark.family
     def test_holds_its_whole_plan_until_it_is_closed(self, monkeypatch):
         self._interrupt(monkeypatch, "--epsilon-cap", "1.2", "--delta-cap", "1e-6")
         (held,) = LedgerFile(Path("people.ledger")).fits
@@ -244,6 +247,7 @@ random_state: 0
         said = run("run", "people.yaml", "--again", code=1)
         assert "over its cap of 1.6" in said
 
+    @pytest.mark.family
     def test_the_cap_refuses_before_the_source_is_read(self, monkeypatch):
         run("run", "people.yaml")
         run("run", "people.yaml", "--again")
@@ -258,6 +262,7 @@ random_state: 0
         assert set(tables.real["key"]).isdisjoint(tables.holdout["key"])
         assert 0.15 < len(tables.holdout) / len(tables.source) < 0.35
 
+    @pytest.mark.family
     def test_an_interrupted_job_goes_on_with_the_same_rows(self, monkeypatch):
         def stop(*arguments, **options):
             raise RuntimeError("the machine goes down")

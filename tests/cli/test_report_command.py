@@ -101,6 +101,7 @@ class TestCompare:
         assert "● 0." in said
         assert "worse" in (folder / "c.html").read_text()
 
+    @pytest.mark.family
     def test_for_programs(self):
         alike = run("compare", "good.csv", "same=good.csv", *SIDES).stdout
         assert "The same for all" in alike

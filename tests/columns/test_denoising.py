@@ -47,6 +47,7 @@ class TestDenoise:
         denoised = denoise_ordered(noisy, 10, truth.sum())
         assert np.abs(denoised - truth).sum() < 0.6 * np.abs(noisy - truth).sum()
 
+    @pytest.mark.family
     def test_noise_makes_no_holes_in_even_cells(self):
         rng, truth = np.random.default_rng(1), np.full(72, 60.0)
         truth[[0, -1]] = 480.0, 290.0

@@ -24,6 +24,7 @@ def made(
 
 
 class TestOnePersonARow:
+    @pytest.mark.family
     def test_name_user_name_and_address_fit(self):
         people = made()
         assert (people["name"] == people["first_name"] + " " + people["last_name"]).all()

@@ -33,6 +33,7 @@ def test_shares_of_the_second_and_the_twentieth_column_are_met(model):
     assert 100 < sample.attrs[EFFECTIVE] < 500  # of 4,096 candidates
 
 
+@pytest.mark.family
 def test_the_rest_is_as_near_to_the_model_as_the_shares_allow(model):
     """The odds ratio of two raked columns is the model's, and so are other columns given both."""
     free = model.sample(20_000, random_state=1)
@@ -48,6 +49,7 @@ def test_the_rest_is_as_near_to_the_model_as_the_shares_allow(model):
     assert given[0]["age"].mean() == pytest.approx(given[1]["age"].mean(), abs=3.0)
 
 
+@pytest.mark.family
 def test_ranges_conditions_batches_and_seeds(model):
     shares = {
         "age": [{"value": Between(18, 39), "share": 0.5}, {"value": None, "share": 0.1}],

@@ -63,6 +63,7 @@ def _rows(folder):
 
 
 class TestRows:
+    @pytest.mark.family
     def test_they_do_not_depend_on_the_files(self, model, tmp_path):
         sizes = (1_000, 100, 70, 250)
         found = []

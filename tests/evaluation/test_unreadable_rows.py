@@ -70,6 +70,7 @@ def test_a_cell_that_nobody_can_read_is_read_as_missing_or_as_another_value(colu
     assert SECRET not in repr(found)
 
 
+@pytest.mark.family
 def test_figures_on_odd_cells_are_there_or_say_why_not():
     """Pitfall 36."""
     odd = _table(60)

@@ -143,6 +143,7 @@ def test_a_fit_states_what_stands_in_its_ledger(path):
     assert fitted.privacy_.place == LedgerFile(path).place()
 
 
+@pytest.mark.family
 def test_declared_rows_bring_the_rate_of_the_batches(path, monkeypatch, no_sync):
     """A public number, before a row is read; a step's charge states its own rate."""
     monkeypatch.setattr(budget, "ADVERSARY_BATCH", 500)
@@ -480,6 +481,7 @@ def _die_at(call, what):
         raise Killed
 
 
+@pytest.mark.family
 def test_categories_are_discovered_again_while_delta_lasts(path, folder, monkeypatch, no_sync):
     """Stopped between charge and answer, a fit has delta for a second try of each discovery that it may make."""
     for _ in range(DISCOVERY_TRIES * 2 * DISCOVERIES):  # of towns, and of frequent numbers

@@ -56,6 +56,7 @@ class Broken(FrameParts):
         raise ConnectionError(SECRET)
 
 
+@pytest.mark.family
 def test_a_ledger_and_a_checkpoint_know_the_rows_in_any_parts(tmp_path, place):
     df, ledger, kept = table(), tmp_path / "ledger.jsonl", tmp_path / "kept"
     model = TabGAN(3.0, random_state=0)
@@ -115,6 +116,7 @@ def test_rows_of_an_entity_in_many_parts_count_as_those_of_one():
     assert model.privacy_.unit == PrivacyUnit("who", 2)
 
 
+@pytest.mark.family(keep=1)
 @pytest.mark.parametrize(
     "short", [MemoryError(), RuntimeError("[enforce fail] can't allocate memory: you tried")]
 )

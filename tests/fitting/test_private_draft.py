@@ -94,6 +94,7 @@ class TestTheDraft:
         assert draft.privacy.epsilon_spent <= 20.0
         assert draft.privacy.entries == tuple(each for _, charged in entry.charges for each in charged)
 
+    @pytest.mark.family
     def test_a_fit_takes_it_as_it_is_and_looks_for_nothing_again(self, draft, ledger):
         model = TabGAN(epsilon=20.0, schema=draft.schema, adversary_share=0, random_state=0)
         model.fit(made_up(), ledger=ledger)

@@ -202,6 +202,7 @@ class TestSweep:
             self.run(tmp_path)
             assert (folder / "release/x").read_text() == "of the first"
 
+    @pytest.mark.family
     def test_what_a_run_leaves_when_it_is_killed(self, tmp_path):
         """The lock goes with the process, whatever becomes of the folder."""
         script = (

@@ -87,6 +87,7 @@ def test_a_process_that_is_killed_fails_its_job_alone_and_the_same_command_resum
     assert not [path for path in folder.iterdir() if path.name.endswith(".checkpoint")]
 
 
+@pytest.mark.family
 def test_a_process_ends_with_its_parent():
     code = (
         "import os, subprocess, sys, time\n"

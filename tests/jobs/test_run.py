@@ -37,6 +37,7 @@ def _names(folder: Path) -> list[str]:
 
 
 class TestRun:
+    @pytest.mark.family
     def test_writes_everything(self, job, tmp_path):
         result = run_job(replace(job, report=replace(job.report, pdf=True)))
         folder = tmp_path / "out/people"

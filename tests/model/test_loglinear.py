@@ -149,6 +149,7 @@ class TestExtremes:
         np.testing.assert_allclose(_table(drawn, (0, 1)) / 100_000, np.outer(*shares), atol=0.01)
         assert _distance(generator, rows, (0, 2)) < 0.02  # the others are fitted all the same
 
+    @pytest.mark.family
     def test_a_wide_tables_pool_is_smaller(self, monkeypatch):
         drawn = []
         monkeypatch.setattr(loglinear, "POOL", 4_096)

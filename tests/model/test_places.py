@@ -227,6 +227,7 @@ class TestState:
             TabGAN.load(tmp_path / "m")
 
 
+@pytest.mark.family
 def test_a_lost_table_leaves_places_on_their_own(tmp_path, monkeypatch):
     """Its share is spent, and has no room for a second try."""
     for name, value in {

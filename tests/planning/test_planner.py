@@ -118,6 +118,7 @@ class TestNoise:
 
 
 class TestAssumedKinds:
+    @pytest.mark.family
     def test_columns_of_untyped_text_are_told_apart(self):
         """The kinds that it assumes are arbitrary: figures of such columns would mislead."""
         names = ("age", "town", "income", "plan")
@@ -196,6 +197,7 @@ class TestHopeless:
         bound = int(str(caught.value).split("max_rows: ")[1].split(",")[0])
         TabGAN().plan(schema.model_copy(update={"max_rows": bound}), 3_000, is_brief=True)
 
+    @pytest.mark.family
     def test_fewer_columns_help(self):
         schema = Schema([Numeric(name=f"x{i}", bounds=(0, 9), decimals=0) for i in range(24)])
         with pytest.raises(PlanError, match=r"at most about \d+ columns"):
@@ -292,12 +294,14 @@ class TestForms:
         assert [duration(each) for each in (5, 600, 7200)] == ["5 s", "10 min", "2.0 h"]
 
 
+@pytest.mark.family
 def test_levers_lower_the_error(people):
     found = TabGAN(epsilon=0.5).plan(people, 5_000)
     assert found.levers
     assert all(lever.two_way.value < found.two_way.value for lever in found.levers)
 
 
+@pytest.mark.family
 def test_columns_that_are_not_modelled_are_not_counted():
     numbers = [Numeric(name=f"x{i}", bounds=(0, 9), decimals=0) for i in range(24)]
     keys = [Identifier(name=f"key{i}") for i in range(6)]

@@ -134,6 +134,7 @@ def test_a_whole_plan_costs_what_four_other_roads_say(epsilon, delta, share, n_r
     check_four_roads(epsilon, delta, share, n_rows)
 
 
+@pytest.mark.family
 def test_a_whole_plan_with_batches_costs_what_four_other_roads_say():
     check_four_roads(0.1, 1e-6, 0.05, 1_000_000)
 
@@ -199,6 +200,7 @@ def check_calibration(epsilon, delta, share):
     assert fine > 0.95 * epsilon
 
 
+@pytest.mark.family
 @settings(max_examples=2, deadline=None)
 @given(**targets | {"delta": st.floats(-10, -5).map(lambda x: 10**x)})
 def test_calibration_never_ends_above_the_target_and_uses_nearly_all_of_it(epsilon, delta, share):
@@ -290,6 +292,7 @@ def test_affordable_mu_ends_on_the_private_side_and_close(epsilon, delta):
     assert gaussian_delta(1.03 * mu, epsilon) > delta
 
 
+@pytest.mark.family
 def test_a_delta_that_the_accountant_cannot_resolve_ends_the_search_soon():
     for delta in (1e-25, 1e-300):
         mu = affordable_mu(1.0, delta)

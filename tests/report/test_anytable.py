@@ -77,6 +77,7 @@ def test_no_value_of_a_real_row_is_shown(tables, tmp_path):
     assert SECRET in copied  # the control: what the synthetic table itself holds is shown
 
 
+@pytest.mark.family
 def test_a_standard_gate_limits_figures_alone(tables):
     report = tabgan.report(*tables, gate="standard")
     assert not {check.name for check in report.decision.checks} & {"epsilon", "delta", "guarantee"}

@@ -104,6 +104,7 @@ def test_a_column_that_is_called_as_a_picture(report):
     assert "figures: numeric" in Report(renamed).plot("column:figures").title
 
 
+@pytest.mark.family
 def test_on_real_axes_of_matplotlib(report):
     figure = pytest.importorskip("matplotlib.figure")
     for what in PICTURES:

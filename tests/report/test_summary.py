@@ -154,6 +154,7 @@ class TestPage:
             write(data, tmp_path / name, summary=True)
 
 
+@pytest.mark.family
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("which", ["full", pytest.param("shareable", marks=pytest.mark.slow)])
 def test_two_pages_of_paper(request, which):

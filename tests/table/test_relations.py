@@ -71,6 +71,7 @@ class TestSamples:
         loaded = TabGAN.load(tmp_path / "m.tabgan")
         pd.testing.assert_frame_equal(loaded.sample(100, random_state=1), model.sample(100, random_state=1))
 
+    @pytest.mark.family
     def test_what_many_rows_break_is_not_kept(self):
         df = tied()
         rng = np.random.default_rng(1)
@@ -82,6 +83,7 @@ class TestSamples:
         rows = found.sample(2_000)
         assert 0.7 < (rows["label"].astype(str) == labels(rows)).mean() < 0.95
 
+    @pytest.mark.family
     def test_a_relation_for_which_no_share_was_kept_is_left(self, monkeypatch):
         """Noisy tables may show what the noisy scores did not; all is spent by then, and the fit goes on."""
         monkeypatch.setattr(measured_table, "may_be_related", lambda *_: False)
@@ -89,6 +91,7 @@ class TestSamples:
         assert not found._fitted.encoder.found
         assert BROKEN not in {entry.what for entry in found.privacy_.entries}
 
+    @pytest.mark.family
     def test_declared_columns_are_left_to_their_rules(self):
         from tabgan.schema import Schema
 

@@ -127,6 +127,7 @@ class TestFolder:
             raise KeyboardInterrupt
         assert not list(place.iterdir())
 
+    @pytest.mark.family
     def test_that_of_a_killed_process_is_swept_and_that_of_a_living_one_is_not(self, place):
         code = (
             "import os, tempfile; tempfile.tempdir = {!r}\n"

@@ -122,6 +122,7 @@ class TestExtremes:
         assert found["singling_out"].value == 1  # all rows are there, once
         assert found["inference"].value > 0.95
 
+    @pytest.mark.family
     def test_fresh_rows_give_nobody_away(self, make):
         """Of a dozen intervals at 95%, one may miss 0, but none by much."""
         risks = [

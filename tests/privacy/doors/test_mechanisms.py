@@ -62,6 +62,7 @@ def test_two_calls_never_repeat_even_under_a_seed():
     assert not np.array_equal(first, noisy_vector(np.zeros(50), 1.0))
 
 
+@pytest.mark.family
 def test_two_processes_never_repeat():
     """Pitfall 20: no constant seed either, nor a state that a process hands to its children."""
     code = (

@@ -1125,6 +1125,7 @@ def neighbours(*, is_entity: bool) -> Tally:
     return check_neighbours(30, 1, is_entity=is_entity)
 
 
+@pytest.mark.family(keep=1)
 @UNITS
 def test_what_leaves_moves_by_no_more_than_its_line_declares(is_entity):
     """Pitfalls 1, 2, 4 and 13."""
@@ -1168,6 +1169,7 @@ def check_in_parts(cases: range, seed: int, *, is_entity: bool) -> None:
     assert tally.n_errors < 0.2 * len(cases)
 
 
+@pytest.mark.family(keep=1)
 @UNITS
 def test_parts_of_a_table_give_what_the_table_gives_in_memory(is_entity):
     """Of every kind of column, with rows of one entity in many parts; kept by number, as they are, or both."""
@@ -1276,6 +1278,7 @@ def check_ruled(seeds: range, *, is_entity: bool, rows: int | None = None) -> No
     assert min(tally.largest[OF_CELLS], max(tally.largest.values())) > 0.99
 
 
+@pytest.mark.family(keep=1)
 @UNITS
 def test_rows_that_break_declared_rules_move_no_more_than_others(is_entity):
     """A row is reduced by itself, and nothing asks if it keeps the rules."""
@@ -1321,6 +1324,7 @@ def check_combined(seeds: range, *, is_entity: bool) -> None:
     assert tally.largest["coarser combinations"] > 0.99
 
 
+@pytest.mark.family(keep=1)
 @UNITS
 def test_a_combination_that_is_counted_without_its_rare_values_moves_no_more_than_others(is_entity):
     """The cell of a row follows from the row, and from what was released before."""
@@ -1436,6 +1440,7 @@ def test_a_whole_fit_that_hears_the_same_answers_learns_the_same(is_entity, seed
     check_whole_fit(seed, is_entity=is_entity)
 
 
+@pytest.mark.family(keep=1)
 @UNITS
 def test_rows_that_break_an_order_that_a_fit_finds_move_its_number_as_declared(is_entity):
     """Nobody declares it; the larger table's further rows break what the others keep."""
@@ -1542,6 +1547,7 @@ def check_draft(seed: int, *, is_entity: bool) -> None:
     assert first == second
 
 
+@pytest.mark.family(keep=1)
 @UNITS
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_draft_that_hears_the_same_answers_says_the_same(is_entity, seed):
@@ -1616,6 +1622,7 @@ class TestTheCheck:
         with pytest.raises(AssertionError, match=self.MOVED.format(what="range")):
             fuzz(40, 0, is_entity=False)
 
+    @pytest.mark.family
     def test_a_maximum_among_the_counts(self, monkeypatch):
         """Pitfall 2."""
 
@@ -1691,6 +1698,7 @@ class TestTheCheck:
         with pytest.raises(AssertionError, match=self.MOVED.format(what="")):
             fuzz(40, 0, is_entity=True, bound=seeded)
 
+    @pytest.mark.family
     def test_gradients_that_are_clipped_by_row_where_an_entity_has_several(self):
         moved: list[str] = []
         pattern = self.MOVED.format(what="discriminator's gradient")

@@ -162,6 +162,7 @@ class TestSensitivity:
             largest_on_grid = max(largest_on_grid, float((steps / (declared * mechanisms.GRID)).max()))
         return largest, largest_on_grid
 
+    @pytest.mark.family(keep=1)
     @pytest.mark.parametrize("unit", [ROW, PrivacyUnit("key", 3)], ids=["row", "entity"])
     def test_is_what_is_declared_and_no_less(self, encoder, exact, unit):
         largest, on_grid = self.largest_move(encoder, exact, unit, 60)

@@ -721,6 +721,7 @@ class TestFrequentNumbers:
         _, ledger = release(people()[["age"]])
         assert "frequent numbers" not in {e.what for e in ledger.entries}
 
+    @pytest.mark.family
     @pytest.mark.fresh_noise
     def test_the_noise_is_the_one_in_the_ledger(self):
         df = self.table()
