@@ -102,7 +102,7 @@ def draw(result: dict[str, Any]) -> None:
         )
         axes.set(title=f"epsilon {run['epsilon']:g}", xlabel="age")
     several[0].set_ylabel("people")
-    several[0].legend(frameon=False)
+    figure.legend(*several[0].get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=2)
     _save(figure, "epsilon-ages")
 
 

@@ -83,12 +83,13 @@ class TabGAN(NotebookMixin, PlannerMixin, AssessorMixin, SamplerMixin[TableT], B
         random_state: ``None`` or a non-negative integer.
 
     Attributes:
-        schema_: The completed schema.
-        privacy_: The :class:`~tabgan.privacy.filter.PrivacyStatement`. A private fit that fails leaves no model, but
+        schema_ (Schema): The completed schema.
+        privacy_ (PrivacyStatement): Every release with its cost. A private fit that fails leaves no model, but
             keeps this statement if it has charged anything: the budget is spent.
-        plan_: The split of the budget, made before the table was read.
-        n_rows_: Noisy number of rows.
-        losses_: Values that no sample shows, such as categories that were not released: the targets' first.
+        plan_ (Plan): The split of the budget, made before the table was read.
+        n_rows_ (float): Noisy number of rows.
+        losses_ (tuple[Loss, ...]): Values that no sample shows, such as categories that were not released. Those of
+            the targets come first.
 
     >>> import numpy as np, pandas as pd
     >>> rng = np.random.default_rng(0)

@@ -220,6 +220,13 @@ def test_a_page_runs_as_it_stands(name, tmp_path, monkeypatch, few_trees):
         assert (tmp_path / "out/people/release.zip").exists()
 
 
+def dead_links(page):
+    """Return the links of a page that lead to no file beside it."""
+    found = re.findall(r'<a\s[^>]*?href="?([^"\s>#]+)', page.read_text(encoding="utf-8"))
+    own = {link for link in found if not re.match(r"[a-z]+:", link)}
+    return [link for link in own if not (page.parent / link).exists()]
+
+
 @pytest.mark.slow
 def test_the_site_is_built_without_a_warning_and_loads_nothing_from_elsewhere(tmp_path):
     pytest.importorskip("material", reason="no extra docs")
@@ -238,3 +245,5 @@ def test_the_site_is_built_without_a_warning_and_loads_nothing_from_elsewhere(tm
                 hit for hit in loads.findall(page.read_text(encoding="utf-8")) if "canonical" not in str(hit)
             ]
             assert not found, (page.name, found)
+            if page.name != "404.html":  # its links lead from the root
+                assert not dead_links(page), page.name

@@ -24,6 +24,9 @@ PAGES = {
 #: Other files that a page may lead to, which the site holds as they are.
 SHOWN = (".html", ".ipynb", ".json", ".png", ".py", ".svg", ".yaml")
 
+#: What the site leaves out as pages, as ``exclude_docs`` of ``mkdocs.yml`` says.
+UNSHOWN = "docs/tools/"
+
 _LINK = re.compile(r"(!?)\[([^\]]+)\]\((?!https?:|mailto:|#)([^)\s]+)\)")
 
 
@@ -69,7 +72,7 @@ def _rewritten(text: str, folder: str, page: str, files: Files, config: Any) -> 
         end = f"#{anchor}" if anchor else ""
         if place in PAGES:
             return f"{mark}[{label}]({_relative(PAGES[place], page)}{end})"
-        if place.startswith("docs/"):
+        if place.startswith("docs/") and not place.startswith(UNSHOWN):
             return f"{mark}[{label}]({_relative(place.removeprefix('docs/'), page)}{end})"
         if place == "README.md":
             return f"{mark}[{label}]({_relative('index.md', page)})"
