@@ -8,7 +8,7 @@ from tabgan import TabGAN
 from tabgan.datasets import make_people
 
 people = make_people(3_000).drop(columns="patient")
-model = TabGAN(epsilon=1.0, random_state=0).fit(people, progress=lambda *stage: None)
+model = TabGAN(epsilon=1.0, random_state=0).fit(people, progress=False)
 model.sample(5, random_state=0)
 
 # %% [markdown]

@@ -21,7 +21,7 @@ schema = Schema(
     ]
 )
 models = {
-    epsilon: TabGAN(epsilon=epsilon, schema=schema, random_state=0).fit(people, progress=lambda *stage: None)
+    epsilon: TabGAN(epsilon=epsilon, schema=schema, random_state=0).fit(people, progress=False)
     for epsilon in (0.1, 1.0, 10.0)
 }
 

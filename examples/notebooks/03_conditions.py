@@ -11,7 +11,7 @@ from tabgan import Between, TabGAN
 from tabgan.datasets import make_people
 
 people = make_people(3_000).drop(columns="patient")
-model = TabGAN(epsilon=2.0, random_state=0).fit(people, progress=lambda *stage: None)
+model = TabGAN(epsilon=2.0, random_state=0).fit(people, progress=False)
 old = model.sample(
     1_000, conditions={"age": Between(70, 90), "ward": ["surgery", "geriatrics"]}, random_state=0
 )
