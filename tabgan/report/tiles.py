@@ -156,7 +156,7 @@ def _fidelity(data: ReportData) -> Tile:
     rows = [_alike(metric, label) for metric, label in others]
     rows += [
         _row(metric, label)
-        for name, label in (("c2st", "Told from real rows (0.5: never)"), ("rare_categories", "Rare categories kept"))
+        for name, label in (("c2st", "Told from real (0.5: never)"), ("rare_categories", "Rare categories kept"))
         if (metric := _computed(evaluation, name))
     ]  # fmt: skip
     top = _alike(first, label)
@@ -212,10 +212,13 @@ def _why_no_utility(data: ReportData) -> str:
 _SHOWN_ATTACKS = (
     ("singling_out", "Singling out"),
     ("linkability", "Linkability"),
-    ("inference", "Inference, closest row"),
-    ("attribute_inference", "Inference, by a model"),
+    ("inference", "Inference, closest"),
+    ("attribute_inference", "Inference, model"),
     ("membership_auc", "Membership"),
 )
+
+#: Labels of further attacks, where those of the catalogue are long.
+_SHORT = {"membership_tpr_1": "Membership, 1% FPR", "membership_tpr_01": "Membership, 0.1% FPR"}
 
 
 def _attacks(data: ReportData) -> Tile:
@@ -234,10 +237,11 @@ def _attacks(data: ReportData) -> Tile:
     likely = max(metric.risk.value for metric, _ in risks if metric.risk is not None)
     rows = [_risk_row(metric, label) for metric, label in risks]
     copies = _computed(evaluation, "exact_copies")
-    rows += [] if copies is None else [_row(copies, "Exact copies of training rows")]
+    rows += [] if copies is None else [_row(copies, "Exact copies")]
     named = {"exact_copies", *(name for name, _ in _SHOWN_ATTACKS)}
     others = [m for m in (*evaluation.group("attacks"), *evaluation.group("copies")) if m.name not in named]
-    rows += [_risk_row(metric, metric.label) for metric in others if judge(metric) == "attention"]
+    behind = [metric for metric in others if judge(metric) == "attention"]
+    rows += [_risk_row(metric, _SHORT.get(metric.name, metric.label)) for metric in behind]
     return replace(
         tile,
         value=percent(max(likely, 0.0)),

@@ -40,13 +40,13 @@ _copies = partial(Entry, group="copies", direction="none", format="percent", gat
 def _found(name: str, rate: float) -> Entry:
     return _attack(
         name=f"membership_tpr_{name}",
-        label=f"Membership, found at {rate:.1%} false accusations",
-        meaning=f"Share of training rows that an attacker recognises while wrongly accusing at most {rate:.1%} of "
-        f"other rows; easily recognised rows show here even if the average hides them. {_DENSITIES}"
-        "The control is the share of wrong accusations; the interval takes the threshold as given, the risk's interval "
+        label=f"Membership, found at {100 * rate:g}% false positives",
+        meaning=f"Share of training rows that an attacker recognises while taking at most {rate:.1%} of other "
+        f"rows for training rows; easily recognised rows show here even if the average hides them. {_DENSITIES}"
+        "The control is the share of false positives; the interval takes the threshold as given, the risk's interval "
         f"includes the threshold's error. {_NO_GUARANTEE}",
         good=f"About {rate:.1%}, as by guessing: the risk's interval then contains 0.",
-        told=f"training rows found at {100 * rate:g}% false accusations, by density ratio",
+        told=f"training rows found at {100 * rate:g}% false positives, by density ratio",
         source="Carlini et al. (2022)",
     )
 

@@ -199,9 +199,9 @@ def membership_line(curve: RocCurve) -> Line:
 
 
 def membership_points(curve: RocCurve) -> tuple[tuple[float, float | None], ...]:
-    """Return the largest shares found at no more than 0.1%, 1% and 10% of false accusations.
+    """Return the largest shares found at no more than 0.1%, 1% and 10% of false positives.
 
-    ``None`` if a single false accusation exceeds that share, as there is then no figure either.
+    ``None`` if a single false positive exceeds that share, as there is then no figure either.
     """
     pairs = list(zip(curve.false_positive, curve.true_positive, strict=True))
     least = min((x for x, _ in pairs if x > 0), default=1.0)
