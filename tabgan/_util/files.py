@@ -66,10 +66,10 @@ def atomic_path(path: Path, mode: int = 0o666) -> Iterator[Path]:
 
 
 def _say_if_full(error: OSError, path: Path) -> None:
-    """Raise in the words of this package if a file could not be written for want of space.
+    """Replace an error that says that the disk is full with this package's own.
 
     Raises:
-        StorageError: it is so.
+        StorageError: the disk is full.
     """
     if error.errno in _FULL:
         raise StorageError(path, error.errno) from None

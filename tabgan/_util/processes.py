@@ -122,7 +122,7 @@ class Worker:
         """Have the process call a function.
 
         Raises:
-            WorkerLostError: it has ended.
+            WorkerLostError: the process has ended.
         """
         try:
             self.connection.send((work, arguments))
@@ -160,7 +160,7 @@ def first_ready(workers: Sequence[Worker]) -> Worker:
 def _answer(
     connection: Connection, parent: int, prepare: Callable[..., None], arguments: Sequence[object]
 ) -> None:
-    """Return answers until nobody asks."""
+    """Return an answer to each question, until no more come."""
     end_with(parent)
     prepare(*arguments)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):

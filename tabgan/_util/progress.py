@@ -125,7 +125,7 @@ def check_progress(progress: object) -> None:
     """Raise unless an argument is a callback, true, false or ``None``.
 
     Raises:
-        ConfigError: it is something else.
+        ConfigError: the argument is something else.
     """
     if not isinstance(progress, bool | None) and not callable(progress):
         raise ConfigError(
@@ -142,7 +142,7 @@ def told(progress: Progress | bool | None) -> Iterator[Progress]:
             longer than ``PATIENCE``, and nothing elsewhere or in a test; ``False`` shows nothing.
 
     Raises:
-        ConfigError: it is something else.
+        ConfigError: ``progress`` is something else.
     """
     check_progress(progress)
     if not isinstance(progress, bool | None):

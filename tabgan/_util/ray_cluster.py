@@ -44,7 +44,7 @@ def ray_library(name: str = "ray", where: str = "executor") -> Any:
     """Return Ray, or a module of it.
 
     Raises:
-        ConfigError: it is not installed.
+        ConfigError: Ray is not installed.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no statistics leave the machine
     try:
@@ -147,7 +147,7 @@ def taken(ray: Any, reference: Any, where: str = "executor") -> Any:
 
     Raises:
         TabGANError, OSError: as the call did.
-        DataError: its process or its node was lost, again and again where it may run again.
+        DataError: its process or its node was lost, and so were those of all retries that it may have.
     """
     try:
         found = ray.get(reference)
@@ -221,7 +221,7 @@ class SharedPlace:
             what: Name of the folder's use, for the message.
 
         Raises:
-            ConfigError: it does not.
+            ConfigError: the node sees another folder, or no locks.
         """
         node, place = os.uname().nodename, str(self.folder)
         if not self.is_seen():

@@ -116,7 +116,7 @@ def _check_aliases(root: yaml.Node) -> None:
     """Raise if aliases make a document far larger than its text, or make it contain itself.
 
     Raises:
-        yaml.YAMLError: they do.
+        yaml.YAMLError: the document is too large, or contains itself.
     """
     sizes: dict[int, tuple[int, int]] = {}  # values and depth by node, each visited once
 
