@@ -126,7 +126,7 @@ def _checked(archive: zipfile.ZipFile, size: int) -> tuple[str, list[zipfile.Zip
     """Return the folder and the entries of an archive that is safe to unpack.
 
     Raises:
-        BundleError: one of them may not.
+        BundleError: an entry is not safe to unpack.
     """
     infos = archive.infolist()
     names = [info.filename for info in infos]

@@ -115,7 +115,7 @@ def assemble(
         random_state: Seed of the sample and of the report.
 
     Raises:
-        ConfigError: it cannot be written, as on a full disk; nothing is left behind.
+        ConfigError: the bundle cannot be written, as on a full disk; nothing is left behind.
         PrivacyError: the fit was not private.
     """
     stated = terms or Terms()
@@ -193,7 +193,7 @@ def seal_again(
 
     Raises:
         BundleError: another file changed, is missing or was added, or the manifest is damaged.
-        ConfigError: it cannot be written; the old seals stay.
+        ConfigError: a seal cannot be written; the old seals stay.
     """
     check_folder(folder)
     if not (folder / MANIFEST).is_file():

@@ -91,7 +91,7 @@ def sign_keyless(folder: Path, into: Path, sigstore: Sigstore) -> None:
     """Write Sigstore's signature of all files of a folder, and of those of another that replace them.
 
     Args:
-        folder: The folder; a signature of Sigstore in it is not looked at.
+        folder: The folder; a signature of Sigstore in it is ignored.
         into: Folder that the signature is written to; it may be the same.
         sigstore: The services.
 
@@ -210,7 +210,7 @@ def _statement(bundle: Any, verifying: Any, trust: Path | None) -> Any:
     """Return the content that was signed, if a trusted authority certified its signer and a trusted log has it.
 
     Raises:
-        BundleError: that is not so.
+        BundleError: no trusted authority certified the signer, or no trusted log has the signature.
     """
     try:
         if trust is None:
@@ -268,7 +268,7 @@ def _services(trust: Path, where: str) -> Any:
     """Return the services and keys in a file.
 
     Raises:
-        ConfigError: it holds none.
+        ConfigError: the file holds none.
     """
     try:
         if trust.stat().st_size > _MOST:

@@ -126,7 +126,7 @@ def check_authority(path: Path, where: str = "--ca") -> Path:
     """Return the path of a PEM file if it holds certificates.
 
     Raises:
-        ConfigError: it holds none; or the extra is missing.
+        ConfigError: the file holds none, or the extra is missing.
     """
     _serialization()
     if not _certificates(_read(path, where)):
@@ -392,7 +392,7 @@ def optional(module: str, need: str) -> ModuleType:
         need: Words of the error, before the name of its package.
 
     Raises:
-        ConfigError: it cannot be imported.
+        ConfigError: the module cannot be imported.
     """
     import importlib
 

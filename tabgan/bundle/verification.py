@@ -50,7 +50,7 @@ class Verification:
         """Return the result itself if nothing differs.
 
         Raises:
-            BundleError: something does; one line for each.
+            BundleError: something differs; one line for each difference.
         """
         if self.problems:
             raise BundleError("\n".join(f"bundle: {problem}" for problem in self.problems))
@@ -78,8 +78,8 @@ def verify(
             them.
 
     Raises:
-        BundleError: it cannot be read as a bundle at all.
-        ConfigError: there is none.
+        BundleError: the path cannot be read as a bundle at all.
+        ConfigError: there is nothing at the path.
     """
     with opened(Path(path)) as folder:
         manifest = _manifest(folder)
@@ -226,7 +226,7 @@ def _told(folder: Path, manifest: ReadManifest) -> dict[str, tuple[float, float]
     """Return epsilon and delta as each file states them.
 
     Raises:
-        BundleError: one of them has none.
+        BundleError: a file states none.
     """
     found: dict[str, Mapping[str, Any]] = {MANIFEST: manifest.content}
     if (folder / DP_STATEMENT).is_file():

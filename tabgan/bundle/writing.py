@@ -132,7 +132,7 @@ def seal(
     """Write the manifest of all files of a folder, and sign it.
 
     Args:
-        folder: The folder; seals in it are not looked at.
+        folder: The folder; seals in it are ignored.
         told: The manifest's content beside the files.
         sign_key: As in :func:`complete`.
         sigstore: As in :func:`complete`.
