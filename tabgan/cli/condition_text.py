@@ -15,7 +15,7 @@ OR, TO, QUOTE = "|", "..", '"'
 
 
 def condition_of(text: str, parse: Callable[[str], object], where: str) -> object:
-    """Return the condition that text stands for: as a whole one value if it is one, whatever signs it holds.
+    """Return the condition that a text expresses: a single value if the whole text can be read as one.
 
     Else ``a|b`` is one of several, ``a..b`` a range, ``a..`` and ``..b`` have an open end, ``..`` is any value, and
     nothing at all a missing cell. Text in double quotes is taken literally; a quote within is doubled.
@@ -26,7 +26,7 @@ def condition_of(text: str, parse: Callable[[str], object], where: str) -> objec
         where: The place, for errors.
 
     Raises:
-        ConfigError: it stands for none.
+        ConfigError: the text is not a condition.
     """
     try:
         return parse(text)

@@ -34,7 +34,7 @@ def given_form(
     """Return the keys of a CSV's form that some option gives.
 
     Raises:
-        ConfigError: one cannot be used.
+        ConfigError: an option cannot be used.
     """
     dialect = io.Dialect.of(separator, decimal, encoding, na_value, prefix="--")
     given = {
@@ -198,7 +198,7 @@ def epsilon_of(text: str) -> float | None:
     """Return the epsilon that a text stands for; ``None`` for "none".
 
     Raises:
-        ConfigError: it is not a number above 0.
+        ConfigError: the text is not a number above 0.
     """
     if text.lower() in ("none", "null"):
         return None
