@@ -227,7 +227,7 @@ class Datetime(LatticeColumn):
         """Return second and microsecond of a declared bound on the column's wall clock.
 
         Raises:
-            SchemaError: it is not a moment.
+            SchemaError: the bound is not a moment.
         """
         found = declared_moment(bound, self.zone)
         if found is None:

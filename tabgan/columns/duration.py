@@ -245,7 +245,7 @@ def _known(bound: object) -> int:
     """Return the whole milliseconds of a bound that was checked.
 
     Raises:
-        SchemaError: it is not a duration.
+        SchemaError: the bound is not a duration.
     """
     found = _milliseconds(bound)
     if found is None:

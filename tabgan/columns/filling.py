@@ -80,7 +80,7 @@ class Filling:
         """Return strings of a pattern by their numbers, in an order of strings that the seed decides.
 
         Raises:
-            DataError: there are fewer.
+            DataError: the pattern has fewer strings.
         """
         if len(numbers) and int(numbers.max()) >= pattern.n_strings:
             raise too_few(name, pattern.n_strings)

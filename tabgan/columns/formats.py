@@ -278,7 +278,7 @@ def _offset(text: str) -> int:
     """Return the seconds of an offset such as ``+02:00``.
 
     Raises:
-        ValueError: it is a day or more.
+        ValueError: the offset is a day or more.
     """
     if text in "Zz":
         return 0

@@ -287,7 +287,7 @@ class Column(BaseModel):
         """Return the value that text from a command line stands for.
 
         Raises:
-            ConfigError: it stands for none; ``where`` begins the message.
+            ConfigError: the text stands for no value; ``where`` begins the message.
         """
         del where
         return text
@@ -362,7 +362,7 @@ class Column(BaseModel):
         Only for columns without categories. Text may be as on a command line.
 
         Raises:
-            DataError: it is no such value; true and false are no numbers.
+            DataError: the value is not one of the column's; true and false are no numbers.
         """
         if not is_boolean(value) and not np.isnan(self.read(pd.Series([value], dtype=object))).all():
             return value
@@ -439,7 +439,7 @@ class Column(BaseModel):
         """Raise if a sample of that size needs more keys than there are.
 
         Raises:
-            DataError: it has.
+            DataError: the sample needs more keys than there are.
         """
         if self.has_unique_values and self.n_strings is not None and n_rows > self.n_strings:
             raise too_few(self.name, self.n_strings)
@@ -466,7 +466,7 @@ class Column(BaseModel):
         """Raise unless the column's dtype can hold the declared domain: made-up values of it are written and read.
 
         Raises:
-            SchemaError: it cannot.
+            SchemaError: the dtype cannot hold it.
         """
         if not (self.fits_dtype(pd.api.types.pandas_dtype(self.dtype)) and self.comes_back()):
             raise SchemaError(
@@ -490,7 +490,7 @@ class Column(BaseModel):
         Each is refused or not by itself.
 
         Raises:
-            DataError: it does; no value is quoted.
+            DataError: the column holds a refused value; none is quoted.
             SchemaError: the declaration refuses values without a domain.
         """
         if self.nullable is False and series.isna().any():

@@ -66,7 +66,7 @@ class NumberForm:
         """Return the form that an example shows.
 
         Raises:
-            ValueError: it is not 1234.5 in any form.
+            ValueError: the example is not 1234.5 in any form.
         """
         found = _EXAMPLE.fullmatch(example)
         if (

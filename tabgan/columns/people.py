@@ -229,8 +229,8 @@ def _faker(locale: str) -> Faker:
     """Return Faker for a locale, not seeded.
 
     Raises:
-        ConfigError: it is not installed.
-        AttributeError: it does not know the locale.
+        ConfigError: Faker is not installed.
+        AttributeError: Faker does not know the locale.
     """
     try:
         from faker import Faker
