@@ -119,7 +119,7 @@ def _check_apart(fitted: Fitted, name: str, parts: Sequence[Condition], everythi
     """Raise if two parts hold the same value.
 
     Raises:
-        ConfigError: they do.
+        ConfigError: two parts hold the same value.
     """
     column = fitted.encoder.columns[fitted.encoder.positions[name]]
     finer = released(everything, column).cut(column.encoder).encoder

@@ -72,8 +72,8 @@ def _arrived(job: FileJob, file: PartFile, content: bytes | None) -> PartFile:
     """Return a file, which is in its folder then.
 
     Raises:
-        ConfigError: it cannot be written.
-        DataError: it has arrived damaged.
+        ConfigError: the file cannot be written.
+        DataError: the file has arrived damaged.
     """
     if content is None:
         return file

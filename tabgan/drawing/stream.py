@@ -122,7 +122,7 @@ class Manifest:
         """Return the manifest of plain data.
 
         Raises:
-            KeyError, TypeError, ValueError: it is none.
+            KeyError, TypeError, ValueError: the data are not a manifest's.
         """
         if data["version"] != VERSION:
             raise ValueError
@@ -154,7 +154,7 @@ def _memory_told() -> Iterator[None]:
     """Raise in words if memory is short; as a decorator too.
 
     Raises:
-        OutOfMemoryError: it is.
+        OutOfMemoryError: memory is short.
     """
     try:
         yield
