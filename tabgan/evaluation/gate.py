@@ -142,7 +142,7 @@ class Gate:
         """Return the gate of a caller's argument: a gate, a mapping, ``"standard"``, or ``None`` for none.
 
         Raises:
-            ConfigError: it is something else.
+            ConfigError: the argument is something else.
         """
         if gate is None or isinstance(gate, cls):
             return gate
