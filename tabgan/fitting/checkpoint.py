@@ -83,7 +83,7 @@ def folder_of(checkpoint: str | Path | None) -> Path | None:
     """Return a checkpoint's folder as a path.
 
     Raises:
-        ConfigError: it is not a path.
+        ConfigError: the argument is not a path.
     """
     if checkpoint is None:
         return None
@@ -161,7 +161,7 @@ class Checkpoint:
             calls: Names of the calls that the ledger has charged.
 
         Raises:
-            CheckpointError: they are.
+            CheckpointError: the answers are gone.
         """
         if len(calls) > 1 and not self.has_answers:
             raise _damaged(self.folder / _ANSWERS)
@@ -194,7 +194,7 @@ class Checkpoint:
 
         Raises:
             CheckpointError: it is bound to other tables.
-            DataError: one of them is not a DataFrame.
+            DataError: a table is not a DataFrame.
         """
         key = bytes.fromhex(self._manifest["key"])
         known = self._manifest["table"]

@@ -50,7 +50,7 @@ def marginals_of(
         privacy: Of the model.
 
     Raises:
-        TypeError, ValueError: they are not those of a fit.
+        TypeError, ValueError: the tables are not those of a fit.
     """
     columns = [tuple(each) for each in places]
     pairs = columns[len(encoder.columns) :]
@@ -74,7 +74,7 @@ def _check_table(place: tuple[int, ...], table: np.ndarray, encoder: TableEncode
     """Raise unless a table has the form of its columns, and finite counts but for those that are not measured.
 
     Raises:
-        ValueError: it has not.
+        ValueError: the table has another form, or a count that is not finite.
     """
     columns = [encoder.columns[position] for position in place]
     is_single = len(columns) == 1
@@ -90,7 +90,7 @@ def _entry_of(place: tuple[int, ...], encoder: TableEncoder, privacy: PrivacySta
     """Return the last entry of the statement that released a table.
 
     Raises:
-        ValueError: there is none.
+        ValueError: no entry released the table.
     """
     names = tuple(encoder.names[position] for position in place)
     known = ONE_WAY if len(place) == 1 else (TWO_WAY,)

@@ -373,7 +373,7 @@ def _check_critics(generator: Generator, encoder: TableEncoder, privacy: Privacy
     """Raise unless critics are those of targets, and their training and test are in the statement.
 
     Raises:
-        KeyError, ValueError: they are not.
+        KeyError, ValueError: a critic is of no target, or is not in the statement.
     """
     tested = [entry.columns for entry in privacy.entries if entry.what == GAIN]
     trained = [entry.columns for entry in privacy.entries if entry.door == "dpsgd"]
@@ -395,7 +395,7 @@ def _check_places(generator: Generator, encoder: TableEncoder, privacy: PrivacyS
     """Raise unless places are those of ordered columns, and their tables are in the statement.
 
     Raises:
-        ValueError: they are not.
+        ValueError: a place is of no ordered column, or its table is not in the statement.
     """
     told = {entry.columns for entry in privacy.entries if entry.what == PLACES}
     for name in generator.places:
@@ -457,7 +457,7 @@ def _coded(encoder: ColumnEncoder, arrays: dict[str, np.ndarray], *, is_usable: 
     """Return a column with the arrays of a file, which must have the form of a fit's.
 
     Raises:
-        ValueError: they have not.
+        ValueError: an array has another form.
     """
     codes = arrays["code_of_cell"].astype(np.int64)
     is_sampled = arrays["is_sampled"].astype(bool)
