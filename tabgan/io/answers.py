@@ -77,7 +77,7 @@ class AnswerForm:
         """Return the form that :meth:`to_dict` describes.
 
         Raises:
-            ValueError, KeyError, TypeError: it describes none.
+            ValueError, KeyError, TypeError: the data describe no form.
         """
         plain: dict[str, Any] = dict(data)
         headings = Headings.from_dict(plain["headings"]) if "headings" in plain else None
@@ -112,7 +112,7 @@ def library(name: str, extra: str, where: str = "source") -> ModuleType:
     """Return an optional library.
 
     Raises:
-        ConfigError: it is not installed; names the extra that brings it.
+        ConfigError: the library is not installed; names the extra that brings it.
     """
     try:
         return importlib.import_module(name)

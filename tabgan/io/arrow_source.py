@@ -139,7 +139,7 @@ def _check_polars(schema: Any) -> None:
     """Raise for a column of Python's objects, or of a type that Arrow does not have.
 
     Raises:
-        DataError: there is one.
+        DataError: the table has such a column.
     """
     for name, dtype in schema.items():
         if str(dtype) in ("Object", "Int128", "UInt128", "Unknown"):

@@ -86,7 +86,7 @@ def check_database(address: str, where: str = "source") -> None:
     """Raise unless an address is a database's, whose driver is installed; reaches no database.
 
     Raises:
-        ConfigError: it is not.
+        ConfigError: the address is not a database's, or its driver is not installed.
     """
     _engine(address, where).dispose()
 
@@ -229,7 +229,7 @@ def _told_database(name: str, failure: str) -> Iterator[None]:
     """Replace an error of a database with its kind, and the class of a driver's error; no message is passed on.
 
     Raises:
-        SourceError: there was one.
+        SourceError: the database or its driver raised an error.
     """
     try:
         yield
@@ -264,7 +264,7 @@ def _plain_query(query: str) -> str:
     """Return a query without what ends it.
 
     Raises:
-        ConfigError: it is empty.
+        ConfigError: the query is empty.
     """
     text = query.strip().rstrip(";").strip()
     if not text:

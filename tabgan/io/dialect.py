@@ -97,7 +97,7 @@ class Dialect:
             prefix: Text before the name of an argument in a message, such as ``--``.
 
         Raises:
-            ConfigError: one of them cannot be used.
+            ConfigError: an argument cannot be used.
         """
         return cls(
             None if separator is None else check_separator(separator, f"{prefix}separator"),
@@ -117,7 +117,7 @@ def check_separator(value: object, where: str) -> str:
     """Return a separator.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: the argument is not a separator.
     """
     if value == AUTO:
         return AUTO

@@ -230,7 +230,7 @@ def _check_same(expected: list[str], found: list[str], first: str, name: str) ->
     """Raise unless two files of a folder have the same columns in the same order.
 
     Raises:
-        DataError: they have not; names the second file, and a column.
+        DataError: their columns differ; names the second file, and a column.
     """
     if expected == found:
         return

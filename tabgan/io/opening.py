@@ -98,7 +98,7 @@ def _in_memory(source: Any) -> DataSource:
     """Return the source of a table in memory, or of one in parts.
 
     Raises:
-        DataError: it is none.
+        DataError: the argument is not a table.
     """
     if isinstance(source, DataSource):
         return source

@@ -19,7 +19,7 @@ def told_errors(name: str, failure: str) -> Iterator[None]:
     """Replace an error of another library, or of the system, with one that gives its type and no message.
 
     Raises:
-        SourceError: there was one.
+        SourceError: the library or the system raised an error.
         OutOfMemoryError: memory is short.
     """
     try:

@@ -110,7 +110,7 @@ def check_readable(path: Path, where: str = "source") -> Path:
     """Return ``path`` if it exists.
 
     Raises:
-        ConfigError: it does not; suggests the nearest name in the same folder.
+        ConfigError: the path does not exist; suggests the nearest name in the same folder.
     """
     if path.exists():
         return path
@@ -207,7 +207,7 @@ def readable(
         has_begun: True if it was there before: an error of the system then says that it went away.
 
     Raises:
-        DataError, SourceError: there was one.
+        DataError, SourceError: the file could not be read.
     """
     try:
         yield
@@ -267,7 +267,7 @@ def check_dtype(dtype: str, where: str) -> str:
     """Return ``dtype`` if pandas knows it.
 
     Raises:
-        ConfigError: it does not.
+        ConfigError: pandas does not know the dtype.
     """
     if dtype_named(dtype) is None:
         raise ConfigError(f"{where}: expected a pandas dtype such as 'Int64', got {dtype!r}.")
@@ -423,7 +423,7 @@ def _integer(text: str) -> int | None:
     """Return the integer that text stands for, also as ``1.0`` or ``1e3``; ``None`` for ``nan``.
 
     Raises:
-        ValueError: it stands for none.
+        ValueError: the text stands for no integer.
     """
     if not text.isascii() or "_" in text:
         raise ValueError

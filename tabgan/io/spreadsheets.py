@@ -77,7 +77,7 @@ def texts_of_cells(cells: Sequence[object], name: str) -> list[str]:
     """Return the cells of a column as text, each by itself.
 
     Raises:
-        DataError: one holds bytes or the like.
+        DataError: a cell holds bytes or the like.
     """
     texts = [text_of_cell(cell) for cell in cells]
     if None in texts:
