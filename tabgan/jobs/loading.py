@@ -84,7 +84,7 @@ def check_folders(jobs: Sequence[Job], path: Path) -> None:
     """Raise unless every job can write its folder, and no two share one.
 
     Raises:
-        ConfigError: some cannot; one line for each problem.
+        ConfigError: a folder cannot be written, or is shared; one line for each problem.
     """
     problems = []
     folders = [job.output.folder.resolve() for job in jobs]

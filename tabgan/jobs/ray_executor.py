@@ -101,7 +101,7 @@ class NodeSetting:
         """Raise unless this node has all of it; enters the working directory.
 
         Raises:
-            ConfigError: it has not.
+            ConfigError: the node lacks something.
         """
         for what, place in self.places:
             place.check(what)

@@ -251,7 +251,7 @@ def _check_columns(job: Job) -> None:
     No row is read yet. Nor may the schema be a draft off rows, or the rows to sample contradict what it declares.
 
     Raises:
-        SchemaError, ConfigError, DataError: one of them does.
+        SchemaError, ConfigError, DataError: the header lacks a named column.
     """
     declared = job.declared_schema or Schema()
     declared.check_confirmed()
