@@ -268,7 +268,7 @@ class CodeSampler:
         """Raise if a condition practically never holds among the rows that meet those before.
 
         Raises:
-            ConditionError: it does.
+            ConditionError: such a row practically never occurs.
         """
         for position in sorted(masses):
             before, after = torch.stack(masses[position]).logsumexp(0).tolist()
