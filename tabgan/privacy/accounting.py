@@ -209,7 +209,7 @@ def check_parameters(mu: float, subsampled: tuple[SubsampledGaussian, ...], delt
     """Raise unless parameters are in their ranges, and small enough for the accountant to finish.
 
     Raises:
-        PrivacyError: they are not.
+        PrivacyError: a parameter is out of its range, or too large.
     """
     usable = 0 <= mu <= MOST_MU and 0 < delta < 1
     for run in subsampled:

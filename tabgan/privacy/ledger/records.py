@@ -206,8 +206,8 @@ def _check_records(records: list[LedgerRecord]) -> None:
     """Raise unless records are valid in this version: an intact chain shows only that nobody changed it later.
 
     Raises:
-        LedgerError: they are of another version.
-        ValueError, KeyError, TypeError, PrivacyError: they are not valid.
+        LedgerError: the records are of another version.
+        ValueError, KeyError, TypeError, PrivacyError: a record is not valid.
     """
     if not records:
         return
