@@ -25,7 +25,7 @@ class Geo(Rule):
         geo: Names of the latitude and of the longitude, or of any two columns of numbers with declared bounds.
 
     Raises:
-        ConfigError: they are not two names.
+        ConfigError: the columns are not two names.
     """
 
     geo: tuple[str, str]

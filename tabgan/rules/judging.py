@@ -274,7 +274,7 @@ def _check_order(rules: Sequence[Rule], described: Mapping[str, Column]) -> None
     """Raise if declared bounds, or a circle, make it impossible to keep all inequalities.
 
     Raises:
-        ConfigError: they do.
+        ConfigError: no row can keep all inequalities.
     """
     lowest: dict[object, float] = {}
     orders = [(i, rule) for i, rule in enumerate(rules) if isinstance(rule, Inequality)]

@@ -169,7 +169,7 @@ def one_name(key: str, name: object) -> str:
     """Return the name of a column.
 
     Raises:
-        ConfigError: it is not text.
+        ConfigError: the name is not text.
     """
     if not isinstance(name, str):
         raise ConfigError(f"{key}: expected the name of a column, got {shown(name)}.")
