@@ -139,7 +139,7 @@ def check_columns(schema: Schema, names: Sequence[str]) -> None:
     """Raise unless a table with these columns has those of a schema, its targets among them.
 
     Raises:
-        SchemaError: it lacks one.
+        SchemaError: the table lacks a column of the schema.
     """
     for column in schema:
         if column.name not in names:
@@ -233,7 +233,7 @@ def _check_output(column: Column) -> None:
     """Raise unless a column's dtype is one that a table may have, and made-up values of the column come back from it.
 
     Raises:
-        SchemaError: it is not.
+        SchemaError: no table may have the dtype, or values do not come back from it.
     """
     dtype = pd.api.types.pandas_dtype(column.dtype)
     if not (isinstance(dtype, pd.CategoricalDtype) or _is_taken(dtype)):

@@ -77,7 +77,7 @@ class Condition:
             where: The place in words, for errors.
 
         Raises:
-            ConfigError: it is not a condition.
+            ConfigError: the argument is not a condition.
         """
         if isinstance(wanted, Condition):
             return wanted
@@ -156,7 +156,7 @@ class Condition:
         """Raise unless values are such as a column's axis has; categories may be any.
 
         Raises:
-            DataError: one is of another kind.
+            DataError: a value is of another kind.
         """
         for value in () if column.has_categories else self.values:
             column.stated(value)

@@ -83,7 +83,7 @@ class Headings:
         """Return the headings that :meth:`to_dict` describes.
 
         Raises:
-            ValueError, KeyError, TypeError: it describes none.
+            ValueError, KeyError, TypeError: the data describe no headings.
         """
         plain: dict[str, Any] = dict(data)
         labels = [tuple(each) if isinstance(each, list) else each for each in plain["labels"]]

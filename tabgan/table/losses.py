@@ -83,7 +83,7 @@ class Loss:
         """Return a loss that a release has told of one of the columns ``names``, from plain data.
 
         Raises:
-            TypeError, ValueError: it is none.
+            TypeError, ValueError: the data are not a loss of a release.
         """
         loss = cls(**data)  # type: ignore[arg-type]
         words = (loss.column, loss.kind, loss.text, loss.remedy)

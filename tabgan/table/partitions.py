@@ -77,7 +77,7 @@ def checked(part: object, header: pd.DataFrame, number: int) -> pd.DataFrame:
     """Return a part if its columns and dtypes are the header's, with its categories in the header's order.
 
     Raises:
-        DataError: they are not; names the column, and no cell.
+        DataError: columns or dtypes differ from the header's; names the column, and no cell.
     """
     if not isinstance(part, pd.DataFrame):
         raise DataError(

@@ -48,7 +48,7 @@ def private_folder() -> Iterator[Path]:
     first: nobody holds their locks.
 
     Raises:
-        SourceError: it cannot be made.
+        SourceError: the folder cannot be made.
     """
     parent = Path(tempfile.gettempdir())
     _sweep(parent)
