@@ -382,7 +382,7 @@ class Schema(BaseModel):
         """Return this schema with other pairs of columns that are places.
 
         Raises:
-            SchemaError: they cannot be.
+            SchemaError: a pair of columns cannot be a place.
         """
         return Schema(**self._kept() | {"rules": self.rules, "geo": geo})
 
@@ -409,7 +409,7 @@ class Schema(BaseModel):
         """Raise if values here were copied off rows, and nobody has confirmed that they are public.
 
         Raises:
-            SchemaError: they were.
+            SchemaError: values were copied off rows and are not confirmed.
         """
         if self.drafted is not None:
             raise SchemaError(
@@ -535,7 +535,7 @@ def _one_list_of(target: object, targets: object) -> dict[str, object]:
     """Return the fields of a schema for targets in either form, or in both if they agree.
 
     Raises:
-        SchemaError: they do not.
+        SchemaError: the two forms differ.
     """
     if targets is None or (isinstance(targets, list | tuple) and not targets):
         return {
