@@ -37,7 +37,7 @@ MOST_FOR_EACH = 0.02
 #: Share of the rows with a number that have others, from which on their number alone shows that a column has few.
 MANY_OTHERS = 0.2
 
-#: Integers of the last three cells at an end, at least, where the last one may thin out.
+#: Integers, at least, of the last cell at an end, which may thin out, and of each of two groups of cells before it.
 LEAST_WIDTH = 4
 
 
@@ -269,20 +269,35 @@ def tapered(encoder: LatticeEncoder, mass: np.ndarray) -> LatticeEncoder:
         mass: ``(cells,)`` its non-negative released counts.
     """
     width = np.diff(encoder.edges)
-    is_drawn = (
-        (width >= LEAST_WIDTH) if encoder.exact is None else (width >= LEAST_WIDTH) & np.isnan(encoder.exact)
-    )
+    is_drawn = np.full(len(width), True) if encoder.exact is None else np.isnan(encoder.exact)
     rates = [
-        rounding.rate_of(mass[cells], width[cells])
-        if encoder.is_linear and len(width) > 3 and is_drawn[cells].all()
-        else 0.0
-        for cells in (slice(2, None, -1), slice(-3, None))
+        _rate_at_end(mass[cells], width[cells], is_drawn[cells]) if encoder.is_linear else 0.0
+        for cells in (slice(None, None, -1), slice(None))
     ]
     if not any(rates):
         return encoder
     other = encoder.emphasising(encoder.emphasis)
     other.taper = np.array(rates)
     return other
+
+
+def _rate_at_end(mass: np.ndarray, width: np.ndarray, is_drawn: np.ndarray) -> float:
+    """Return the rate at which the last cell thins out, by two groups of cells before it that are wide enough.
+
+    Cells of one number are left out: that many rows share it says little of how dense those beside it are.
+    """
+    groups: list[np.ndarray] = []
+    own, stop = np.flatnonzero(is_drawn[:-1])[::-1], 0
+    while len(groups) < 2 and stop < len(own):
+        start, stop = stop, stop + 1 + int(np.searchsorted(np.cumsum(width[own[stop:]]), LEAST_WIDTH))
+        groups.append(own[start:stop])
+    if len(groups) < 2 or not is_drawn[-1] or width[-1] < LEAST_WIDTH:
+        return 0.0
+    beside, before = groups
+    return rounding.rate_of(
+        np.array([mass[before].sum(), mass[beside].sum(), mass[-1]]),
+        np.array([width[before].sum(), width[beside].sum(), width[-1]]),
+    )
 
 
 def ends_with_axis(encoder: LatticeEncoder, low: int, stop: int) -> bool:

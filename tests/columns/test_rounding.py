@@ -264,3 +264,18 @@ class TestThinEnds:
         encoder = column.lattice_encoder(np.array([0, 100, 200, 300, 512]))
         encoder.exact = np.array([np.nan, np.nan, np.nan, 400.0])
         assert spans.tapered(encoder, np.array([100.0, 100, 100, 30])).taper is None
+
+    def test_an_end_beside_single_numbers_thins_out_too(self):
+        """Calls to 170 in [128, 256), with frequent numbers and cells of one integer before it: few reach 200."""
+        column = Numeric(name="a", bounds=(64, 255), decimals=0, dtype="int64")
+        encoder = column.lattice_encoder(np.array([64, 80, 96, 112, 113, 114, 115, 116, 120, 121, 128, 256]))
+        encoder.exact = np.where(encoder.edges[:-1] == 120, 120.0, np.nan)
+        mass = np.array([480.0, 640, 640, 40, 40, 40, 40, 120, 900, 140, 360])
+        drawn = spans.tapered(encoder, mass).inverse_transform(np.full(4_000, 11), _rng())
+        assert drawn.median() < 150
+        assert (drawn > 200).mean() < 0.05
+
+    def test_zeros_beside_an_end_say_nothing_of_how_it_thins_out(self):
+        column = Numeric(name="a", bounds=(0, 15), decimals=0, dtype="int64")
+        encoder = column.lattice_encoder(np.array([0, 1, 2, 3, 4, 16]))
+        assert spans.tapered(encoder, np.array([9_000.0, 30, 20, 10, 15])).taper is None
