@@ -344,4 +344,4 @@ def least_clear(heights: np.ndarray, false: float) -> float:
 def _limits(n: int, false: float) -> np.ndarray:
     """Return the limit of each of ``n`` heights of noise, the largest first."""
     normal = NormalDist()
-    return np.array([-normal.inv_cdf(false * rank / n) for rank in range(1, n + 1)])
+    return np.array([-normal.inv_cdf(min(false * rank / n, 0.5)) for rank in range(1, n + 1)])

@@ -20,7 +20,8 @@ from tabgan.columns.occupied import LIKELY, SEEN, SURELY, least_clear
 #: passes it once in forty.
 DOUBTFUL = 2.0
 
-#: Expected share of the words found in a set that noise brings up, at most.
+#: Expected share of the words found in a set that noise brings up, at most. Where that allows for one word, no word
+#: needs ``DOUBTFUL``.
 FALSE = 0.05
 
 #: Mean length of words that hardly occur by chance, and how many of these tell their set.
@@ -71,21 +72,25 @@ class _Seen:
         likely: Places of those that are likely.
         most: The count of the most frequent of the others.
         least: Noise standard deviations above which at most a part ``FALSE`` of its words are expected to be noise.
+        n_above: Number of its words above that.
     """
 
     members: np.ndarray
     likely: frozenset[int]
     most: float
     least: float
+    n_above: int
 
     def needs(self, others: Sequence[_Seen]) -> float:
         """Return the height, in noise standard deviations, above which a word of the set counts.
 
-        ``DOUBTFUL``, and as many as noise alone would bring up among as many words, or fewer where most of these occur.
+        ``DOUBTFUL``, and as many as noise alone would bring up among as many words, or fewer where most of these occur:
+        a column of nearly all states has the rare ones, too, and without them its other counts would seem to add up.
         More where another set explains the likely words as well: more of them, none but them, or a word beside them
         that is more frequent. Of a large set that is told from another by nothing else, noise would bring up some.
         """
-        least = max(DOUBTFUL, min(self.least, _of_noise(len(self.members))))
+        doubtful = 0.0 if FALSE * self.n_above >= 1 else DOUBTFUL
+        least = max(doubtful, min(self.least, _of_noise(len(self.members))))
         for other in others:
             if self.likely < other.likely:
                 return SURELY
@@ -122,11 +127,23 @@ def are_found(counts: np.ndarray, noise_stddev: float) -> np.ndarray:
             is_likely = own > max(LIKELY, _of_noise(size)) * noise_stddev
             most = float(own[~is_likely].max(initial=-math.inf))
             likely = frozenset(members[is_likely].tolist())
-            seen.append(_Seen(members, likely, most, least_clear(own / noise_stddev, FALSE)))
+            least = _least(own / noise_stddev)
+            seen.append(_Seen(members, likely, most, least, int((own > least * noise_stddev).sum())))
     found = counts > SEEN * noise_stddev
     for each in seen:
         found[each.members] |= counts[each.members] > each.needs(seen) * noise_stddev
     return found
+
+
+def _least(heights: np.ndarray) -> float:
+    """Return the height, in noise standard deviations, above which at most a part ``FALSE`` of a set's words are noise.
+
+    Words that no row has are as often below zero as above, so twice those below tell how many there are: Storey,
+    Taylor & Siegmund (2004), *Strong Control, Conservative Point Estimation and Simultaneous Conservative Consistency
+    of False Discovery Rates*.
+    """
+    n_absent = min(2 * (int((heights < 0).sum()) + 1), len(heights))
+    return least_clear(heights, FALSE * len(heights) / n_absent)
 
 
 def stand_out(counts: np.ndarray, noise_stddev: float) -> np.ndarray:
