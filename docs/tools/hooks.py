@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 from pathlib import Path
@@ -19,6 +20,12 @@ PAGES = {
     "SECURITY.md": "security.md",
     "docs/tools/gallery.md": "gallery.md",
     "tabgan/privacy/doors/README.md": "doors.md",
+}
+
+#: Notebooks with their outputs, each of which is a page.
+NOTEBOOKS = {
+    f"examples/notebooks/{path.name}": f"notebooks/{path.stem}.md"
+    for path in sorted((ROOT / "examples" / "notebooks").glob("*.ipynb"))
 }
 
 #: Other files that a page may lead to, which the site holds as they are.
@@ -47,13 +54,18 @@ def on_files(files: Files, config: Any) -> Files:
         text = (ROOT / source).read_text(encoding="utf-8")
         moved = _rewritten(text, posixpath.dirname(source), page, files, config)
         files.append(File.generated(config, page, content=moved))
+    for source, page in NOTEBOOKS.items():
+        content = (ROOT / source).read_bytes()
+        files.append(File.generated(config, f"files/{source}", content=content))
+        text = f"{_notebook_page(json.loads(content))}\n\n[The notebook itself](../files/{source})\n"
+        files.append(File.generated(config, page, content=text))
     return files
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
     """Return a page with its links out of docs/ turned into links to what the site holds."""
     source = page.file.src_uri
-    if source in PAGES.values():
+    if source in PAGES.values() or source in NOTEBOOKS.values():
         return markdown
     return _rewritten(markdown, posixpath.join("docs", posixpath.dirname(source)), source, files, config)
 
@@ -70,8 +82,8 @@ def _rewritten(text: str, folder: str, page: str, files: Files, config: Any) -> 
                 label if place.startswith("build/") else found[0]
             )  # of which the build says that it leads nowhere
         end = f"#{anchor}" if anchor else ""
-        if place in PAGES:
-            return f"{mark}[{label}]({_relative(PAGES[place], page)}{end})"
+        if place in PAGES or place in NOTEBOOKS:
+            return f"{mark}[{label}]({_relative((PAGES | NOTEBOOKS)[place], page)}{end})"
         if place.startswith("docs/") and not place.startswith(UNSHOWN):
             return f"{mark}[{label}]({_relative(place.removeprefix('docs/'), page)}{end})"
         if place == "README.md":
@@ -84,6 +96,25 @@ def _rewritten(text: str, folder: str, page: str, files: Files, config: Any) -> 
         return label
 
     return _LINK.sub(link, text)
+
+
+def _notebook_page(notebook: dict[str, Any]) -> str:
+    """Return a notebook as Markdown: its text, code, and outputs."""
+    parts = []
+    for cell in notebook["cells"]:
+        source = "".join(cell["source"])
+        parts.append(source if cell["cell_type"] == "markdown" else f"```python\n{source}\n```")
+        parts += [_output(output) for output in cell.get("outputs", ())]
+    return "\n\n".join(parts)
+
+
+def _output(output: dict[str, Any]) -> str:
+    """Return an output of a cell as Markdown: a table as HTML in the site's style, all else as text."""
+    data = output.get("data", {})
+    table = re.search(r"<table.*</table>", "".join(data.get("text/html", ())), re.DOTALL)
+    if table:
+        return re.sub(r"<(table|tr)[^>]*>", r"<\1>", table[0])
+    return f"```text\n{''.join(output.get('text') or data.get('text/plain', ())).rstrip()}\n```"
 
 
 def _relative(target: str, page: str) -> str:
