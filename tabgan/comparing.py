@@ -80,8 +80,9 @@ def compare(
         gate, has_target=target is not None or (schema is not None and schema.target is not None)
     )
     limits = limits.figures if limits is not None and gate == "standard" else limits
-    tables = RealTables.of(real, holdout, schema)
-    opened = {name: _opened(name, system, tables, seed) for name, system in named.items()}
+    with told(progress) as tell:
+        tables = RealTables.of(real, holdout, schema, tell)
+        opened = {name: _opened(name, system, tables, seed, tell) for name, system in named.items()}
     n_judged = min(len(frame) for frame, _ in opened.values())
     found = []
     with told(progress) as tell:
@@ -147,7 +148,7 @@ def _with_name(system: object, place: int) -> tuple[str, object]:
 
 
 def _opened(
-    name: str, system: object, tables: RealTables, seed: int
+    name: str, system: object, tables: RealTables, seed: int, progress: Progress
 ) -> tuple[pd.DataFrame, tuple[float, float] | None]:
     """Return the rows of a system, and the epsilon and delta that its model states.
 
@@ -159,7 +160,7 @@ def _opened(
     if isinstance(system, str | Path) and is_safetensors(system):
         system = TabGAN.load(system)
     if not isinstance(system, TabGAN):
-        return tables.read(system, where), None
+        return tables.read(system, where, progress), None
     rows = system.sample(frac=1.0, random_state=seed, as_="pandas")
     privacy = system.privacy_
     promise = None if privacy.epsilon is None or privacy.delta is None else (privacy.epsilon, privacy.delta)

@@ -14,7 +14,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 
 from tabgan._util import validate
-from tabgan._util.progress import Progress, check_progress, told
+from tabgan._util.progress import Listener, Progress, check_progress, told
 from tabgan._util.renamed import renamed_arguments, warn_of_old_name, warn_of_unused
 from tabgan._util.rng import RandomStreams
 from tabgan._util.tensors import resolve_device
@@ -173,7 +173,8 @@ class TabGAN(NotebookMixin, PlannerMixin, AssessorMixin, SamplerMixin[TableT], B
                 system keeps temporary files (``TMPDIR``); the folder is removed at the end.
             y: Ignored; for scikit-learn's pipelines.
             progress: Called as ``progress(stage, done, total)``; by default bars on a terminal or in a notebook, which
-                ``False`` turns off.
+                ``False`` turns off. While a table in parts is read, or gone through again, numbers are those of rows,
+                rounded because they are private; ``total`` is 0 where nobody knows it.
             untyped_text: True if a frame was read from a CSV as text: plain numerals, ``True`` and ``False``, and
                 durations in a column of text then stand for values. ``False`` leaves them as text. Either way dates and
                 written numbers such as ``$1.00`` are found.
@@ -229,10 +230,11 @@ class TabGAN(NotebookMixin, PlannerMixin, AssessorMixin, SamplerMixin[TableT], B
         from tabgan.fitting.fit import learn  # who only samples waits for none of what a fit needs
 
         try:
-            read = partial(for_fit, schema=request.schema, untyped_text=untyped_text)
-            with read(df if source is None else source) as table, read(source_table) as whole:
-                session.begin(table, whole)
-                with told(progress) as tell:
+            with told(progress) as tell:
+                tell = Listener.of(tell)
+                read = partial(for_fit, schema=request.schema, untyped_text=untyped_text, progress=tell)
+                with read(df if source is None else source) as table, read(source_table) as whole:
+                    session.begin(table, whole)
                     fitted = learn(table, session, tell)
         except BaseException as error:  # any error or interrupt: all charges stay spent
             session.fail(error)

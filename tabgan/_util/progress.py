@@ -14,10 +14,17 @@ from tabgan.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import TaskID
+    from rich.progress import Task, TaskID
+    from rich.text import Text
 
-#: Called with the stage, the number of its steps done, and their total.
+#: Called with the stage, the number of its steps done, and their total: 0 while nobody knows it.
 Progress = Callable[[str, int, int], None]
+
+#: Stages whose steps are rows.
+ROW_STAGES = frozenset({"read", "check", "bound", "count", "code", "sample"})
+
+#: Rows below which none are told, and the digits that are.
+_FEW_ROWS, _DIGITS = 1_000, 2
 
 
 class Listener:
@@ -26,6 +33,11 @@ class Listener:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self.raised: BaseException | None = None
+
+    @classmethod
+    def of(cls, progress: Progress) -> Listener:
+        """Return a wrapper of a callback, or the callback if it is one already."""
+        return progress if isinstance(progress, cls) else cls(progress)
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         try:
@@ -37,6 +49,57 @@ class Listener:
 
 def silent(stage: str, done: int, total: int) -> None:
     """Ignore progress."""
+
+
+class PassOverRows:
+    """A pass over private rows, of which rounded numbers are told.
+
+    The number of rows is private. Whoever looks on has the table, and sees two digits of it, and fewer of a small one,
+    until the pass ends; then its only step is done. Lines of a log and of events name stages, and no numbers.
+
+    Args:
+        progress: Called with the stage, the rows done and all rows; 0 for all if nobody knows them.
+        stage: One of ``ROW_STAGES``.
+        n_rows: All rows, as far as they are known.
+    """
+
+    def __init__(self, progress: Progress, stage: str, n_rows: int | None = None) -> None:
+        self._progress, self._stage, self._done = progress, stage, 0
+        self._total = -rounded_rows(-(n_rows or 0))
+        progress(stage, 0, 1)
+
+    def add(self, n_rows: int) -> None:
+        """Count rows more as done, and tell it."""
+        self._done += n_rows
+        done = rounded_rows(self._done)
+        if done:
+            self._progress(self._stage, done, self._total if done <= self._total else 0)
+
+    def end(self) -> None:
+        """End the pass, and tell it."""
+        self._progress(self._stage, 1, 1)
+
+
+def rounded_rows(n_rows: int) -> int:
+    """Return a private number of rows, rounded down to two digits, and to thousands at least.
+
+    >>> rounded_rows(32_561), rounded_rows(5_123_456), rounded_rows(999), rounded_rows(-5_123_456)
+    (32000, 5100000, 0, -5200000)
+    """
+    unit = max(int(10 ** (len(str(abs(n_rows))) - _DIGITS)), _FEW_ROWS)
+    return n_rows // unit * unit
+
+
+def brief(number: float) -> str:
+    """Return a number of rows in few characters.
+
+    >>> brief(950), brief(32_561), brief(1_310_720), brief(120_000_000)
+    ('950', '33k', '1.3M', '120M')
+    """
+    for unit, sign in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= unit:
+            return f"{number / unit:.{1 if number < 10 * unit else 0}f}{sign}"
+    return f"{number:.0f}"
 
 
 #: Seconds before bars appear that nobody asked for.
@@ -53,12 +116,26 @@ class ProgressBars:
     """
 
     def __init__(self, console: Console, *, patience: float = 0.0, is_transient: bool = False) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            Progress,
+            ProgressColumn,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        class Done(ProgressColumn):
+            """A column that says what is done."""
+
+            def render(self, task: Task) -> Text:
+                """Return the part that is done; of rows also their number and rate."""
+                return _done_of(task)
 
         self._bars = Progress(
             TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f}%"),
+            BarColumn(bar_width=20),
+            Done(),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
@@ -66,14 +143,20 @@ class ProgressBars:
             transient=is_transient,
         )
         self._tasks: dict[str, TaskID] = {}
+        self._done: dict[str, int] = {}
         self._due = time.monotonic() + patience
         self._is_shown = False
 
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        """Move a stage's bar."""
+    def __call__(self, stage: str, done: int, total: int, job: str = "") -> None:
+        """Move a stage's bar, of a job where there are several; one that goes back begins anew."""
         if stage not in self._tasks:
-            self._tasks[stage] = self._bars.add_task(stage, total=total)
-        self._bars.update(self._tasks[stage], completed=done, total=total)
+            told = f"{job}: {stage}" if job else stage
+            self._tasks[stage] = self._bars.add_task(told, total=total or None, has_rows=stage in ROW_STAGES)
+            self._done[stage] = 0
+        if done < self._done[stage] and done != total:
+            self._bars.reset(self._tasks[stage], total=total or None)
+        self._done[stage] = done
+        self._bars.update(self._tasks[stage], completed=done, total=total or None)
         if not self._is_shown and time.monotonic() >= self._due:
             self.show()
 
@@ -94,6 +177,18 @@ class ProgressBars:
             self._bars.stop()
 
 
+def _done_of(task: Task) -> Text:
+    """Return what is done of a stage: its part and, while rows are read, their number and rate."""
+    from rich.text import Text
+
+    parts = [] if task.total is None else [f"{task.percentage:3.0f}%"]
+    if task.fields["has_rows"] and not task.finished and task.completed >= _FEW_ROWS:
+        whole = "" if task.total is None else f" of {brief(task.total)}"
+        parts.append(f"{brief(task.completed)}{whole} rows")
+        parts += [f"{brief(task.speed)}/s"] if task.speed else []
+    return Text(" ".join(parts))
+
+
 class NotebookBars:
     """Bars of tqdm for a notebook, one per stage, which go when the work is done.
 
@@ -110,9 +205,14 @@ class NotebookBars:
         from tqdm.auto import tqdm
 
         if stage not in self._bars:
-            self._bars[stage] = tqdm(desc=stage, total=total, leave=False, delay=self._patience)
+            rows: Any = {"unit": " rows", "unit_scale": True} if stage in ROW_STAGES else {}
+            self._bars[stage] = tqdm(
+                desc=stage, total=total or None, leave=False, delay=self._patience, **rows
+            )
         bar = self._bars[stage]
-        bar.total = total
+        if done < bar.n:
+            bar.reset(total or None)
+        bar.total = total or None
         bar.update(done - bar.n)
 
     def close(self) -> None:

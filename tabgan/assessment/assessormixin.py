@@ -132,9 +132,11 @@ class AssessorMixin:
         headings = fitted.answer.headings
         real, holdout = as_named(real, headings), as_named(holdout, headings)
         synthetic, source_table = as_named(synthetic, headings), as_named(source_table, headings)
-        real, holdout = as_frame(real, self.schema_, "real"), as_frame(holdout, self.schema_, "holdout")
-        synthetic = as_frame(synthetic, self.schema_, "synthetic")
-        source_table = as_frame(source_table, self.schema_, "source_table")
+        with told(progress) as tell:
+            real = as_frame(real, self.schema_, "real", tell)
+            holdout = as_frame(holdout, self.schema_, "holdout", tell)
+            synthetic = as_frame(synthetic, self.schema_, "synthetic", tell)
+            source_table = as_frame(source_table, self.schema_, "source_table", tell)
         subject = self._subject(synthetic, target, title, random_state, about, created, stated, declared)
         limits = Gate.of(gate, has_target=subject.schema.target is not None)
         terms = None

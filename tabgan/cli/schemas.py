@@ -121,7 +121,9 @@ def infer(
         from tabgan.table.proposals import propose
 
         if budget is None:
-            draft = propose(io.in_one_frame(opened), with_domain=with_domain, **given)
+            with watcher_on_stderr() as watcher:
+                df = io.in_one_frame(opened, watcher.progress)
+            draft = propose(df, with_domain=with_domain, **given)
             said = "a draft. Edit it before use: a fit takes everything in it as public."
         else:
             draft, said = _private_draft(opened, budget, given)
@@ -142,8 +144,8 @@ def _private_draft(source: io.DataSource, budget: dict[str, Any], given: Any) ->
             **{key: value for key, value in budget.items() if key != "checkpoint"},
             untyped_text=given["untyped_text"],
         )
-    df = io.in_one_frame(source)
     with watcher_on_stderr() as watcher:
+        df = io.in_one_frame(source, watcher.progress)
         draft = infer_privately(df, **budget, **given, progress=watcher.progress)
     return draft, f"a draft: {draft.privacy.promise if draft.privacy else 'without a promise'}"
 
@@ -178,7 +180,8 @@ def check(
         model = TabGAN(epsilon=options.epsilon_of(epsilon), delta=delta, schema=declared)
         model.check_params()
         opened = options.open_source(source, declared, form, query, table, sheet, format)
-        df = io.in_one_frame(opened)
+        with watcher_on_stderr() as watcher:
+            df = io.in_one_frame(opened, watcher.progress)
         check_table(df, declared, untyped_text=opened.untyped_text)
         losses = list(losses_in(df, declared, untyped_text=opened.untyped_text))
         say("\n".join(losses))

@@ -119,7 +119,7 @@ class BarWatcher(Watcher):
         self._job = job.name
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        self._bars(f"{self._job}: {stage}" if self._job else stage, done, total)
+        self._bars(stage, done, total, self._job)
 
     def finished(self, outcome: JobOutcome) -> None:
         self._bars.end()

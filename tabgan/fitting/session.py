@@ -293,7 +293,7 @@ def without_quotes(work: Callable[[Progress], T], progress: Progress) -> T:
     Raises:
         UnexpectedError: see :func:`learn`.
     """
-    listener = Listener(progress)
+    listener = Listener.of(progress)
     try:
         return work(listener)
     except BaseException as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 import pyarrow as pa
-from pyarrow.dataset import Dataset
+from pyarrow.dataset import Dataset, ParquetFileFragment
 
 from tabgan.errors import ConfigError, DataError, SourceError
 from tabgan.io.answers import Answer, AnswerForm
@@ -29,7 +29,12 @@ def of_memory(table: object) -> DataSource | None:
         SourceError: a lazy table cannot be computed.
     """
     if isinstance(table, pa.Table):
-        return of_batches("Arrow table", table.schema, lambda: table.to_batches(max_chunksize=PART_ROWS))
+        return of_batches(
+            "Arrow table",
+            table.schema,
+            lambda: table.to_batches(max_chunksize=PART_ROWS),
+            n_rows=lambda: int(table.num_rows),
+        )
     if isinstance(table, pa.RecordBatch):
         return of_memory(pa.Table.from_batches([table]))
     if isinstance(table, Dataset):
@@ -77,7 +82,12 @@ def _of_dataset(table: Dataset) -> DataSource:
     if format_ is not None:
         with told_errors(name, "its files cannot be opened"):
             common_schema(table)
-    return of_batches(name, table.schema, lambda: table.to_batches(batch_size=PART_ROWS))
+    return of_batches(
+        name,
+        table.schema,
+        lambda: table.to_batches(batch_size=PART_ROWS),
+        n_rows=lambda: rows_in_footers(table),
+    )
 
 
 def of_batches(
@@ -87,6 +97,7 @@ def of_batches(
     *,
     is_rereadable: bool = True,
     answer: Answer = "arrow",
+    n_rows: Callable[[], int | None] = lambda: None,
 ) -> DataSource:
     """Return the source of Arrow batches with a schema."""
     label = of_json((schema.metadata or {}).get(LABEL.encode()))
@@ -96,7 +107,19 @@ def of_batches(
         lambda: frames_of(batches(), schema),
         is_rereadable=is_rereadable,
         answer=AnswerForm() if answer == "pandas" else AnswerForm.of_schema(answer, schema),
+        n_rows=n_rows,
     )
+
+
+def rows_in_footers(files: Dataset) -> int | None:
+    """Return the number of rows in Parquet files, of which Arrow has read the footers, ``None`` for others.
+
+    Of a dataset with a filter, the rows before it.
+    """
+    fragments = list(files.get_fragments())
+    if not all(isinstance(each, ParquetFileFragment) for each in fragments):
+        return None
+    return sum(int(each.metadata.num_rows) for each in fragments)
 
 
 def of_duckdb(relation: duckdb.DuckDBPyRelation) -> DataSource:
@@ -158,7 +181,11 @@ def _polars_schema(frame: Any) -> pa.Schema:
 def _of_polars(frame: Any) -> DataSource:
     schema = _polars_schema(frame)
     return of_batches(
-        "Polars frame", schema, lambda: pa.RecordBatchReader.from_stream(frame), answer="polars"
+        "Polars frame",
+        schema,
+        lambda: pa.RecordBatchReader.from_stream(frame),
+        answer="polars",
+        n_rows=lambda: int(frame.height),
     )
 
 

@@ -6,12 +6,13 @@ A library's own message may quote a cell, a query or a password, so none is pass
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
 from tabgan._util.processes import free_memory
+from tabgan._util.progress import PassOverRows, Progress, silent
 from tabgan.errors import OutOfMemoryError, SourceError
 from tabgan.io.answers import AnswerForm
 from tabgan.io.cells import frame_of
@@ -45,6 +46,7 @@ class DataSource:
         form: Form of the CSV; empty for any other source.
         answer: Form of samples of a model of it.
         spread: Returns, for a schema, a context of the table with its parts where they lie; ``None`` if they come here.
+        n_rows: Returns the number of rows, private and for progress alone, or ``None`` where only reading tells it.
     """
 
     name: str
@@ -55,6 +57,7 @@ class DataSource:
     form: CsvForm = field(default_factory=CsvForm)
     answer: AnswerForm = field(default_factory=AnswerForm)
     spread: Callable[[Schema], AbstractContextManager[SpooledTable]] | None = field(default=None, repr=False)
+    n_rows: Callable[[], int | None] = field(default=lambda: None, repr=False)
     _begun: list[bool] = field(default_factory=list, repr=False)
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
@@ -70,6 +73,25 @@ class DataSource:
         parts = self._told_parts()
         for number, part in enumerate(parts, 1):
             yield checked(part, self.header, number)
+
+    def told(self, progress: Progress, declared: int | None = None) -> Iterator[pd.DataFrame]:
+        """Yield the parts, and tell the rows that are read.
+
+        Args:
+            progress: Called with ``"read"``, see :class:`~tabgan._util.progress.PassOverRows`.
+            declared: The declared number of rows, for a source that does not know its own.
+        """
+        n_rows = None
+        with suppress(Exception):  # reading tells what is wrong
+            n_rows = self.n_rows()
+        reading = PassOverRows(progress, "read", declared if n_rows is None else n_rows)
+        last = 0
+        for part in self:
+            if last:
+                reading.add(last)
+            yield part
+            last = len(part)
+        reading.end()
 
     def _told_parts(self) -> Iterator[pd.DataFrame]:
         with told_errors(self.name, "reading it stopped"):
@@ -140,12 +162,14 @@ class Reading:
         return DataSource(name, header, lambda: map(read, cells()), is_rereadable, True, form or CsvForm())
 
 
-def in_one_frame(source: DataSource) -> pd.DataFrame:
+def in_one_frame(source: DataSource, progress: Progress = silent) -> pd.DataFrame:
     """Return all parts of a source as one table in memory."""
-    return joined(list(source), source.header)
+    return joined(list(source.told(progress)), source.header)
 
 
-def in_free_memory(source: DataSource, n_bytes: int, where: str, fix: str) -> pd.DataFrame:
+def in_free_memory(
+    source: DataSource, n_bytes: int, where: str, fix: str, progress: Progress = silent
+) -> pd.DataFrame:
     """Return all parts of a source as one table, if the memory that is free has room for it and copies of it.
 
     Args:
@@ -153,6 +177,7 @@ def in_free_memory(source: DataSource, n_bytes: int, where: str, fix: str) -> pd
         n_bytes: Size of its files, which its rows take at least; 0 if it is not known.
         where: Place of the source, for the message.
         fix: A sentence on what helps, for the message.
+        progress: Told of the rows that are read.
 
     Raises:
         OutOfMemoryError: it has not: before a row is read where the files show it, else as soon as the rows do.
@@ -160,7 +185,7 @@ def in_free_memory(source: DataSource, n_bytes: int, where: str, fix: str) -> pd
     free = free_memory()
     _check_room(n_bytes, free, where, "its files take", fix)
     parts, used = [], 0.0
-    for part in source:
+    for part in source.told(progress):
         parts.append(part)
         head = part.iloc[:_LOOKED_AT]
         used += float(head.memory_usage(deep=True).sum()) * len(part) / max(len(head), 1)

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import pandas as pd
 
 from tabgan.errors import ConfigError, DataError, SourceError
-from tabgan.io.arrow_source import of_batches
+from tabgan.io.arrow_source import of_batches, rows_in_footers
 from tabgan.io.arrow_types import common_schema, files_of
 from tabgan.io.cells import cells_in_parts
 from tabgan.io.data_source import PART_ROWS, DataSource, Reading
@@ -186,7 +186,13 @@ def _of_dataset(files: Sequence[AnyPath], base: AnyPath, name: str, format: File
     )
     schema = common_schema(found).with_metadata(found.schema.metadata)
     whole = found.replace_schema(schema)
-    return of_batches(name, schema, lambda: whole.to_batches(batch_size=PART_ROWS), answer="pandas")
+    return of_batches(
+        name,
+        schema,
+        lambda: whole.to_batches(batch_size=PART_ROWS),
+        answer="pandas",
+        n_rows=lambda: rows_in_footers(found),
+    )
 
 
 def _path_of(path: AnyPath) -> str:

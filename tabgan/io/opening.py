@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
 import pandas as pd
 
+from tabgan._util.progress import Listener, Progress, silent
 from tabgan._util.validate import one_of
 from tabgan.columns.kind import read_text
 from tabgan.errors import ConfigError, DataError, OutOfMemoryError, SchemaError, SourceError
@@ -105,7 +106,10 @@ def _in_memory(source: Any) -> DataSource:
     if isinstance(source, pd.DataFrame):
         source = FrameParts(source)
     if is_in_parts(source):
-        return DataSource(type(source).__name__, source.header, source.__iter__, source.is_rereadable)
+        n_rows = source.__len__ if isinstance(source, FrameParts) else lambda: None
+        return DataSource(
+            type(source).__name__, source.header, source.__iter__, source.is_rereadable, n_rows=n_rows
+        )
     found = of_ray_dataset(source) if is_ray_dataset(source) else of_memory(source)
     if found is None:
         raise DataError(
@@ -142,13 +146,16 @@ def called(where: str) -> Iterator[None]:
         raise type(error)(f"{where}: {str(error).removeprefix('source: ')}") from None
 
 
-def as_frame(table: object, schema: Schema | None = None, where: str = "source") -> pd.DataFrame | None:
+def as_frame(
+    table: object, schema: Schema | None = None, where: str = "source", progress: Progress = silent
+) -> pd.DataFrame | None:
     """Return a table of any kind in memory; a pandas frame as it is.
 
     Args:
         table: The table; ``None`` stays so.
         schema: Kinds of the columns, as far as they are known; text without types stands for their values.
         where: The table's name in messages.
+        progress: Told of the rows that are read.
     """
     if isinstance(table, pd.DataFrame):
         return named_columns_of(table)
@@ -156,7 +163,7 @@ def as_frame(table: object, schema: Schema | None = None, where: str = "source")
         return table
     with called(where):
         source = open_table(table, schema=schema)
-        frame = in_one_frame(source)
+        frame = in_one_frame(source, progress)
     return read_text(frame, schema) if source.untyped_text and schema is not None else frame
 
 
@@ -173,7 +180,7 @@ def unspent() -> Iterator[None]:
 
 @contextmanager
 def for_fit(
-    table: object, schema: Schema, *, untyped_text: bool = False
+    table: object, schema: Schema, *, untyped_text: bool = False, progress: Progress = silent
 ) -> Iterator[pd.DataFrame | SpooledTable | None]:
     """Yield a table of any kind as a fit takes it: a small one as a frame, a large one as a private copy on the disk.
 
@@ -181,6 +188,7 @@ def for_fit(
         table: The table; a frame, and ``None``, stay as they are.
         schema: The declared schema.
         untyped_text: True if declared numbers and booleans may come as text.
+        progress: Told of the rows that are read, and of later passes over a copy on the disk.
 
     Raises:
         ConfigError, DataError, SourceError: see :func:`open_table` and :func:`~tabgan.table.spooled.spooled`.
@@ -189,21 +197,39 @@ def for_fit(
     if table is None or isinstance(table, pd.DataFrame):
         yield table
         return
+    progress = Listener.of(progress)  # an error of the caller's own is none of the source
     with ExitStack() as stack:
         with unspent():
             source = table if isinstance(table, DataSource) else open_table(table, schema=schema)
-            found = stack.enter_context(_read(source, schema, untyped_text))
+            found = stack.enter_context(_read(source, schema, untyped_text, progress))
         yield found
 
 
+@dataclass(frozen=True)
+class _Begun:
+    """A table in parts whose reading goes on.
+
+    Attributes:
+        header: The table without its rows.
+        parts: Those that were read, and then the others.
+    """
+
+    header: pd.DataFrame
+    parts: Iterator[pd.DataFrame]
+    is_rereadable = False
+
+    def __iter__(self) -> Iterator[pd.DataFrame]:
+        return self.parts
+
+
 @contextmanager
-def _read(source: DataSource, schema: Schema, untyped_text: bool) -> Iterator[Any]:
+def _read(source: DataSource, schema: Schema, untyped_text: bool, progress: Progress) -> Iterator[Any]:
     """Yield a source's table once it is read to its end, here or where its parts lie."""
     if source.spread is not None and not untyped_text:
         with source.spread(schema) as spread:
             yield spread
         return
-    first, n_cells, parts = [], 0, iter(source)
+    first, n_cells, parts = [], 0, source.told(progress, schema.n_rows)
     for part in parts:
         first.append(part)
         n_cells += part.size
@@ -212,6 +238,6 @@ def _read(source: DataSource, schema: Schema, untyped_text: bool) -> Iterator[An
     else:
         yield joined(first, source.header)
         return
-    begun = replace(source, parts=lambda: chain(first, parts), is_rereadable=True)  # its reading goes on
-    with spooled(begun, schema, untyped_text=untyped_text) as copy:
+    begun = _Begun(source.header, chain(first, parts))
+    with spooled(begun, schema, untyped_text=untyped_text, progress=progress) as copy:
         yield copy

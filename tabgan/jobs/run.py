@@ -175,9 +175,9 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
     _check_budget(job)
     audit = _audit(job, clock)
     with staged_folder(job.output.folder, FILES) as folder:
-        with clock.stage("read"):
+        with clock.stage("read", reports_itself=True):
             source = job.source.open(job.schema)
-            tables = read_split(job, source)
+            tables = read_split(job, source, clock.progress)
         with clock.stage("fit", reports_itself=True):
             model = _fit(job, tables, source.untyped_text, clock.progress)
             keep_form(model, source.form)
@@ -317,7 +317,7 @@ _LARGER = (
 )
 
 
-def read_split(job: Job, source: DataSource | None = None) -> Split:
+def read_split(job: Job, source: DataSource | None = None, progress: Progress = silent) -> Split:
     """Return the source's rows, the training rows among them, and the holdout.
 
     A share is held out unit by unit, each by its own coin, so that adding or removing one unit in the source changes
@@ -328,6 +328,7 @@ def read_split(job: Job, source: DataSource | None = None) -> Split:
     Args:
         job: The job.
         source: Its source; opened anew by default.
+        progress: Told of the rows that are read.
 
     Raises:
         DataError: training rows or holdout are empty, or the columns of a holdout table differ.
@@ -337,9 +338,9 @@ def read_split(job: Job, source: DataSource | None = None) -> Split:
     source = source or job.source.open(job.schema)
     if job.holdout is None:
         return Split(None, source, None)
-    df = in_free_memory(source, job.source.n_bytes(), "source", _LARGER)
+    df = in_free_memory(source, job.source.n_bytes(), "source", _LARGER, progress)
     if isinstance(job.holdout, Path | str):
-        holdout = in_one_frame(job.source.open_holdout(job.schema))
+        holdout = in_one_frame(job.source.open_holdout(job.schema), progress)
         if list(holdout.columns) != list(df.columns):
             raise DataError(
                 "source.holdout: expected the columns of the source, in their order. Make them the same."

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from tabgan._util.files import is_safetensors
-from tabgan._util.progress import Progress, check_progress
+from tabgan._util.progress import Progress, check_progress, silent, told
 from tabgan.columns.kind import read_text
 from tabgan.errors import ConfigError, DataError, SchemaError
 from tabgan.io import called, in_one_frame, open_table
@@ -50,13 +50,16 @@ class RealTables:
     kinds: Schema
 
     @classmethod
-    def of(cls, real: object, holdout: object, schema: Schema | None = None) -> RealTables:
+    def of(
+        cls, real: object, holdout: object, schema: Schema | None = None, progress: Progress = silent
+    ) -> RealTables:
         """Return two tables of any kind, read.
 
         Args:
             real: The training rows: anything that :func:`tabgan.open_table` opens.
             holdout: As ``real``.
             schema: Declared columns.
+            progress: Told of the rows that are read.
 
         Raises:
             ConfigError, SourceError: a table cannot be opened, or read to its end.
@@ -64,24 +67,25 @@ class RealTables:
             SchemaError: the schema has a column that the tables lack.
         """
         declared = Schema() if schema is None else schema
-        training, is_text = frame_of(real, "real", declared)
+        training, is_text = frame_of(real, "real", declared, progress)
         drafted = draft_schema(training, untyped_text=is_text)
         kinds = _kinds(drafted, declared)
         training = _of_text(training, kinds) if is_text else training
         unread = cls(training, training, declared, kinds)
-        return cls(training, unread.read(holdout, "holdout"), declared, kinds)
+        return cls(training, unread.read(holdout, "holdout", progress), declared, kinds)
 
-    def read(self, table: object, name: str) -> pd.DataFrame:
+    def read(self, table: object, name: str, progress: Progress = silent) -> pd.DataFrame:
         """Return another table of any kind, read as the training rows were.
 
         Args:
             table: The table.
             name: Its name in messages.
+            progress: Told of the rows that are read.
 
         Raises:
             ConfigError, SourceError, DataError: as :meth:`of`.
         """
-        frame, is_text = frame_of(table, name, self.declared)
+        frame, is_text = frame_of(table, name, self.declared, progress)
         _check_same_columns(frame, self.real, name)
         frame = frame[list(self.real.columns)]
         return _of_text(frame, self.kinds) if is_text else frame
@@ -100,13 +104,16 @@ class RealTables:
         return self.kinds.replace(columns)
 
 
-def frame_of(table: object, name: str, schema: Schema | None = None) -> tuple[pd.DataFrame, bool]:
+def frame_of(
+    table: object, name: str, schema: Schema | None = None, progress: Progress = silent
+) -> tuple[pd.DataFrame, bool]:
     """Return a table of any kind in memory, and true if its cells have no types.
 
     Args:
         table: Anything that :func:`tabgan.open_table` opens.
         name: Its name in messages.
         schema: Kinds of its columns, as far as they are known.
+        progress: Told of the rows that are read.
 
     Raises:
         ConfigError, SourceError: it cannot be opened, or read to its end.
@@ -123,7 +130,7 @@ def frame_of(table: object, name: str, schema: Schema | None = None) -> tuple[pd
         )
     with called(name):
         source = open_table(table, schema=_known(schema, table))
-        frame = in_one_frame(source)
+        frame = in_one_frame(source, silent if isinstance(table, pd.DataFrame) else progress)
     if frame.shape[0] == 0 or frame.shape[1] == 0:
         raise DataError(f"{name}: expected a table with rows and columns, got one of {_size(frame)}.")
     return frame, source.untyped_text
@@ -250,8 +257,9 @@ def report(
 
     said = Stated.of(stated or {})
     check_progress(progress)
-    tables = RealTables.of(real, holdout, schema)
-    judged = tables.read(synthetic, "synthetic")
+    with told(progress) as tell:
+        tables = RealTables.of(real, holdout, schema, tell)
+        judged = tables.read(synthetic, "synthetic", tell)
     target = target if target is not None else tables.declared.target
     limits = Gate.of(gate, has_target=target is not None)
     limits = limits.figures if limits is not None and gate == "standard" else limits

@@ -59,6 +59,9 @@ class FrameParts:
         """The table without its rows."""
         return self._df.iloc[:0]
 
+    def __len__(self) -> int:
+        return len(self._df)
+
     def __iter__(self) -> Iterator[pd.DataFrame]:
         """Yield the slices, in order."""
         if self._rows is None:

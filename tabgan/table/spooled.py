@@ -22,6 +22,7 @@ import pandas as pd
 import pyarrow as pa
 from filelock import FileLock, Timeout
 
+from tabgan._util.progress import Listener, PassOverRows, Progress, silent
 from tabgan.columns.values import Dtype
 from tabgan.errors import SourceError, TabGANError, unexpected
 from tabgan.schema import Schema
@@ -80,7 +81,9 @@ def _sweep(parent: Path) -> None:
 
 
 @contextmanager
-def spooled(source: T, schema: Schema, *, untyped_text: bool = False) -> Iterator[T | SpooledTable]:
+def spooled(
+    source: T, schema: Schema, *, untyped_text: bool = False, progress: Progress = silent
+) -> Iterator[T | SpooledTable]:
     """Yield a table in parts as a :class:`SpooledTable`, and anything else as it is.
 
     Args:
@@ -88,6 +91,7 @@ def spooled(source: T, schema: Schema, *, untyped_text: bool = False) -> Iterato
         schema: The declared schema. All distinct values of its entity, and of keys whose rows are to be counted, are
             kept in memory.
         untyped_text: True if declared numbers and booleans may come as text.
+        progress: Told of passes over the copy.
 
     Raises:
         DataError, SchemaError: the header is not one that the schema fits, and no row was read; or a part is not like
@@ -101,7 +105,7 @@ def spooled(source: T, schema: Schema, *, untyped_text: bool = False) -> Iterato
     check_header(header, schema, untyped_text=untyped_text)
     with private_folder() as folder:
         keys = {column.name for column in schema if column.has_open_recurrence}
-        table = SpooledTable(folder, header, {*keys, schema.entity})
+        table = SpooledTable(folder, header, {*keys, schema.entity}, progress)
         table.read(source)  # type: ignore[arg-type]
         yield table
 
@@ -129,14 +133,21 @@ class SpooledTable:
         folder: The private folder.
         header: The table without its rows.
         whole: Names of columns whose distinct values are all kept in memory, as many as there are.
+        progress: Told of passes over the rows.
 
     Attributes:
         header: The table without its rows.
         lengths: Numbers of rows of the blocks; private.
     """
 
-    def __init__(self, folder: Path, header: pd.DataFrame, whole: Collection[str | None] = ()) -> None:
-        self.folder, self.header = folder, header
+    def __init__(
+        self,
+        folder: Path,
+        header: pd.DataFrame,
+        whole: Collection[str | None] = (),
+        progress: Progress = silent,
+    ) -> None:
+        self.folder, self.header, self._listener = folder, header, Listener.of(progress)
         self.lengths: list[int] = []
         self._columns: dict[str, SpooledColumn] = {}
         for position, name in enumerate(map(str, header.columns)):
@@ -176,7 +187,7 @@ class SpooledTable:
                     self._write(frame.iloc[start : start + ROWS])
             self._close()
         except Exception as error:
-            if isinstance(error, TabGANError):
+            if isinstance(error, TabGANError) or error is self._listener.raised:
                 raise
             told = unexpected(error)
             if (
@@ -213,6 +224,15 @@ class SpooledTable:
         except OSError as error:
             raise _no_room(self.folder.parent, error) from None
         self.lengths.append(len(block))
+
+    def passed(self, stage: str, numbers: Iterable[int] | None = None) -> Iterator[int]:
+        """Yield the numbers of blocks, by default of all, and tell the rows of each when the next one is asked for."""
+        numbers = list(range(len(self.lengths)) if numbers is None else numbers)
+        told = PassOverRows(self._listener, stage, sum(self.lengths[number] for number in numbers))
+        for number in numbers:
+            yield number
+            told.add(self.lengths[number])
+        told.end()
 
     def each(self, work: Callable[[SpooledTable], T]) -> list[T]:
         """Return what ``work`` makes of the table, or of each of its parts if they lie elsewhere."""
@@ -254,7 +274,7 @@ class SpooledTable:
         header = pd.Series([], dtype=dtype, name=name)
         column = SpooledColumn(self.folder / f"{len(self._columns)}.column", header, is_whole=False)
         try:
-            for number in range(len(self.lengths)):
+            for number in self.passed("code"):
                 column.write(cells(number))
             column.close()
         except OSError as error:
@@ -270,8 +290,8 @@ class SpooledTable:
         return pd.DataFrame({name: self._columns[name].cells(number) for name in names}, index=index)
 
     def frames(self) -> Iterator[pd.DataFrame]:
-        """Yield the table, block by block."""
-        for number in range(len(self.lengths)):
+        """Yield the table, block by block, to be compared."""
+        for number in self.passed("check"):
             yield self.frame(number, list(self.header.columns))
 
 

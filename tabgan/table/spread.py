@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from tabgan._util.progress import Listener, silent
 from tabgan.columns import Column
 from tabgan.errors import PrivacyError
 from tabgan.table.codes import TableEncoder
@@ -60,7 +61,7 @@ class SpreadTable(TableElsewhere):
     """
 
     def __init__(self, holders: Holders, header: pd.DataFrame) -> None:
-        self.header, self.holders = header, holders
+        self.header, self.holders, self._listener = header, holders, Listener(silent)
         self.of_holders = [list(lengths) for lengths in holders.each(_lengths)]
         self.lengths = [length for lengths in self.of_holders for length in lengths]
         self.steps = itertools.count()

@@ -403,14 +403,14 @@ class SpooledRows(Rows):
         column = self.table.column(name)
         if name not in self._times:
             times = np.zeros(len(column.values), dtype=np.int64)
-            for number in filter(column.is_coded, range(column.n_blocks)):
+            for number in self.table.passed("count", filter(column.is_coded, range(column.n_blocks))):
                 times += np.bincount(self._of(number, column.codes(number)), minlength=len(times))
             self._times[name] = times
         times = self._times[name]  # of values that bounded contributions leave out altogether, 0
         yield self._read(column.values[times > 0]), times[times > 0]
-        for number in range(column.n_blocks):
-            if not column.is_coded(number):
-                yield self._read(self._of(number, column.cells(number))), None
+        raw = [number for number in range(column.n_blocks) if not column.is_coded(number)]
+        for number in self.table.passed("count", raw) if raw else ():
+            yield self._read(self._of(number, column.cells(number))), None
 
     def pieces(self, name: str) -> int:
         column = self.table.column(name)
@@ -447,12 +447,12 @@ class SpooledRows(Rows):
                     found[:, position] = coded.code_of_cell[cells]
             return np.asarray(self._of(number, found))
 
-        blocks = map(block, range(len(self.table.lengths)))
+        blocks = map(block, self.table.passed("code"))
         return self.table.store("codes", encoder.code_dtype, len(columns), blocks)
 
     def frame(self, names: Sequence[str], where: np.ndarray | None = None) -> pd.DataFrame:
         frames, first = [self.header[list(names)]], 0
-        for number in range(len(self.table.lengths)):
+        for number in self.table.passed("count"):
             block = self._of(number, self.table.frame(number, names))
             last = first + len(block)
             if where is not None:
@@ -463,6 +463,6 @@ class SpooledRows(Rows):
         return pd.DataFrame({name: self._read(whole[name]) for name in names}, index=whole.index)
 
     def frames(self, names: Sequence[str]) -> Iterator[pd.DataFrame]:
-        for number in range(len(self.table.lengths)):
+        for number in self.table.passed("count"):
             block = self._of(number, self.table.frame(number, names))
             yield pd.DataFrame({name: self._read(block[name]) for name in names})

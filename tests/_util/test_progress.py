@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from tabgan._util import progress
-from tabgan._util.progress import NotebookBars, ProgressBars, silent, told
+from tabgan._util.progress import Listener, NotebookBars, PassOverRows, ProgressBars, silent, told
 from tabgan.errors import ConfigError
 
 
@@ -100,3 +100,74 @@ def test_bars_go_when_the_work_fails(screen, monkeypatch):
         raise KeyboardInterrupt
     assert isinstance(tell, ProgressBars)
     assert not tell._bars.live.is_started
+
+
+class TestRows:
+    def test_numbers_are_rounded_and_gone_at_the_end(self):
+        calls = []
+        done = PassOverRows(lambda *told: calls.append(told), "read", 51_234_567)
+        for n_rows in (999, 1_000_000, 50_233_568):
+            done.add(n_rows)
+        done.end()
+        assert calls == [
+            ("read", 0, 1),
+            ("read", 1_000_000, 52_000_000),
+            ("read", 51_000_000, 52_000_000),
+            ("read", 1, 1),
+        ]
+
+    def test_nobody_knows_how_many_there_are_or_there_are_more_than_declared(self):
+        for known in (None, 2_000):
+            calls = []
+            done = PassOverRows(lambda *told: calls.append(told), "read", known)  # noqa: B023
+            done.add(262_144)
+            assert calls[1:] == [("read", 260_000, 0)]
+
+    def test_bars_show_number_and_rate_while_rows_are_read(self, screen, monkeypatch):
+        monkeypatch.setattr(progress, "PATIENCE", 0.0)
+        looked_at = screen(True)
+        with told(None) as tell:
+            done = PassOverRows(tell, "read", 51_234_567)
+            for _ in range(3):
+                done.add(10_123_456)
+                tell._bars.refresh()
+            assert "30M of 52M rows" in looked_at.file.getvalue()
+            assert "M/s" in looked_at.file.getvalue() or "G/s" in looked_at.file.getvalue()
+            done.end()
+            looked_at.file.truncate(0)
+            tell._bars.refresh()
+            assert "100%" in looked_at.file.getvalue()
+            assert "rows" not in looked_at.file.getvalue()
+
+    def test_a_second_pass_begins_anew(self, screen):
+        screen(True)
+        with told(None) as tell:
+            PassOverRows(tell, "count", 9_000).end()
+            assert tell._bars.tasks[0].finished
+            PassOverRows(tell, "count", 9_000).add(4_500)
+            assert not tell._bars.tasks[0].finished
+            assert tell._bars.tasks[0].completed == 4_000
+
+    def test_a_notebook_counts_them_too(self, screen, monkeypatch, capsys):
+        looked_at = screen(True)
+        looked_at.is_jupyter = True
+        monkeypatch.setattr(progress, "PATIENCE", 0.0)
+        with told(None) as tell:
+            for known in (51_234_567, None):
+                done = PassOverRows(tell, "read", known)
+                done.add(30_123_456)
+                tell._bars["read"].refresh()
+                done.end()
+        shown = capsys.readouterr().err
+        assert "30.0M/52.0M" in shown
+        assert "30.0M rows [" in shown
+
+    def test_a_listener_hears_through_another_once(self):
+        def fails(*told):
+            raise ValueError("mine")
+
+        one = Listener.of(fails)
+        assert Listener.of(one) is one
+        with pytest.raises(ValueError, match="mine"):
+            one("read", 0, 1)
+        assert str(one.raised) == "mine"

@@ -115,3 +115,22 @@ def test_lines_of_a_log_have_dates(capsys):
 
     PlainWatcher(Console(width=80)).progress("fit", 0, 1)
     assert pd.Timestamp(capsys.readouterr().out[:19]) > pd.Timestamp("2020-01-01")
+
+
+def test_no_log_holds_a_number_of_rows(capsys, tmp_path):
+    """The number of rows is private: whoever looks on sees two digits of it, and no file has them."""
+    from rich.console import Console
+
+    from tabgan._util.progress import PassOverRows
+    from tabgan.cli.terminal import PlainWatcher
+    from tabgan.jobs.eventlog import EventLog, Watchers
+
+    watcher = Watchers(PlainWatcher(Console(width=80)), EventLog(tmp_path / "events.jsonl"))
+    done = PassOverRows(watcher.progress, "read", 61_000_000)
+    done.add(61_000_000)
+    done.end()
+    said, kept = capsys.readouterr().out, (tmp_path / "events.jsonl").read_text()
+    assert "read (0 s)" in said
+    assert json.loads(kept)["stage"] == "read"
+    assert "61" not in said[19:]
+    assert "61" not in kept.partition('"event"')[2]

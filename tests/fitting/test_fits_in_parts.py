@@ -17,6 +17,7 @@ from tabgan.privacy.ledger.file import LedgerFile
 from tabgan.privacy.unit import PrivacyUnit
 from tabgan.schema import Schema
 from tabgan.synthesizer import TabGAN
+from tabgan.table import spooled
 from tabgan.table.partitions import FrameParts
 from tabgan.table.spooled import PREFIX
 
@@ -130,3 +131,50 @@ def test_short_memory_in_a_fit_says_what_was_spent(tmp_path, monkeypatch, short)
         with pytest.raises(OutOfMemoryError, match="fit: memory was not enough.*Already spent by this fit"):
             TabGAN(3.0, random_state=0).fit(table(), checkpoint=kept)
     assert TabGAN(3.0, random_state=0).fit(table(), checkpoint=kept).privacy_.epsilon_spent <= 3.0
+
+
+class TestProgress:
+    """Whoever waits sees rows pass by; the private number of them is told to nobody."""
+
+    @pytest.fixture(autouse=True)
+    def _small_blocks(self, monkeypatch):
+        monkeypatch.setattr(spooled, "ROWS", 1_024)
+
+    def told(self, tmp_path, progress, **options):
+        schema = Schema(entity="person", max_rows=2)
+        df = table(7_321).assign(person=np.arange(7_321) // 3)
+        model = TabGAN(schema=schema, random_state=0)
+        return model.fit(FrameParts(df, 1_500), ledger=tmp_path / "l.jsonl", progress=progress, **options)
+
+    def test_every_pass_tells_its_rows(self, tmp_path):
+        calls = []
+        self.told(tmp_path, lambda *told: calls.append(told))
+        passes = [stage for stage, done, total in calls if (done, total) == (0, 1)]
+        assert passes[:3] == ["read", "check", "bound"]
+        assert {"count", "code"} < set(passes)
+        assert passes.count("count") >= 4  # each column
+        for stage in ("read", "check", "bound", "count", "code"):
+            own = [each[1:] for each in calls if each[0] == stage]
+            assert len(own) > 4
+            assert own[-1] == (1, 1)
+            assert all(1_000 <= done <= total for done, total in own if (done, total) not in ((0, 1), (1, 1)))
+
+    def test_no_number_that_is_told_is_that_of_the_rows(self, tmp_path):
+        told = {n for _, *numbers in self.calls(tmp_path) for n in numbers}
+        assert {1_000, 8_000} < told
+        assert 7_321 not in told
+        assert {n for n in told if n % 1_000} <= set(range(200))  # steps of other stages
+
+    def calls(self, tmp_path):
+        calls = []
+        self.told(tmp_path, lambda *told: calls.append(told))
+        return calls
+
+    @pytest.mark.parametrize("stage", ["read", "check", "bound", "count", "code"])
+    def test_an_error_of_the_callers_own_stays_it(self, tmp_path, stage):
+        def fails(where, done, total):
+            if where == stage and done > 1:
+                raise ValueError("mine")
+
+        with pytest.raises(ValueError, match="^mine"):
+            self.told(tmp_path, fails)

@@ -17,7 +17,7 @@ from pyarrow.dataset import CsvFileFormat, dataset
 import tabgan
 from tabgan import Categorical, Numeric, Schema
 from tabgan.errors import ConfigError, DataError, SourceError
-from tabgan.io import data_source, opening
+from tabgan.io import arrow_source, data_source, file_source, opening
 from tabgan.io.arrow_source import frames_of
 from tabgan.io.data_source import in_one_frame
 from tabgan.io.opening import as_frame, for_fit, open_table
@@ -303,3 +303,44 @@ def test_a_source_that_can_be_read_once_is_fitted_small_and_large(monkeypatch):
     monkeypatch.setattr(opening, "MOST_IN_MEMORY", 5)
     with for_fit(once(), Schema()) as large:
         pd.testing.assert_frame_equal(pd.concat(list(large.frames()), ignore_index=True), frame)
+
+
+class TestProgress:
+    """Reading tells its rows against those that the source, or else the schema, says to have."""
+
+    def told(self, source, declared=None):
+        calls = []
+        list(open_table(source).told(lambda *told: calls.append(told), declared))
+        assert calls[0] == ("read", 0, 1)
+        assert calls[-1] == ("read", 1, 1)
+        return calls[1:-1]
+
+    @pytest.fixture(autouse=True)
+    def _small_parts(self, monkeypatch):
+        for module in (file_source, arrow_source):
+            monkeypatch.setattr(module, "PART_ROWS", 2_500)
+
+    def test_files_know_it_by_their_footers(self, tmp_path):
+        df = pd.DataFrame({"a": range(5_100)})
+        for name in ("1", "2"):
+            df.to_parquet(tmp_path / f"{name}.parquet")
+        told = self.told(tmp_path)
+        assert told[0] == ("read", 2_000, 11_000)
+        assert len(told) >= 4
+        assert self.told(dataset(str(tmp_path))) == told
+        assert self.told(pa.Table.from_pandas(df))[0] == ("read", 2_000, 6_000)
+
+    def test_a_text_file_does_not_and_the_schema_may_declare_it(self, tmp_path):
+        pd.DataFrame({"a": range(5_100)}).to_csv(tmp_path / "a.csv", index=False)
+        assert self.told(tmp_path / "a.csv") == [("read", 2_000, 0), ("read", 5_000, 0)]
+        assert self.told(tmp_path / "a.csv", 9_000) == [("read", 2_000, 9_000), ("read", 5_000, 9_000)]
+
+    def test_one_part_tells_no_number(self, people):
+        assert self.told(people) == []
+        assert self.told(TABLE) == []
+
+    def test_a_footer_that_cannot_be_read_is_no_error(self):
+        def lost():
+            raise OSError("gone")
+
+        assert self.told(replace(open_table(TABLE), n_rows=lost)) == []

@@ -81,7 +81,8 @@ def _bounded_parts(table: SpooledTable, unit: PrivacyUnit, units_of_values: np.n
     units = [units_of_values.astype(np.int32)[codes] for codes in table.column(unit.entity).numbers()]
     n_rows = np.bincount(np.concatenate(units))
     has_more, first, waiting, most = n_rows > unit.max_rows, 0, [np.zeros((3, 0), dtype=np.uint64)], _WAITING
-    for each in units:
+    for number in table.passed("bound"):
+        each = units[number]
         keys = np.frombuffer(secrets.token_bytes(8 * len(each)), dtype=np.uint64)
         rows = np.flatnonzero(has_more[each])
         waiting.append(np.stack([each[rows].astype(np.uint64), keys[rows], (rows + first).astype(np.uint64)]))
