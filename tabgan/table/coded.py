@@ -11,7 +11,7 @@ from tabgan.columns.denoising import denoise_ordered
 from tabgan.columns.encoder import MISSING, ColumnEncoder, CutCells
 from tabgan.columns.grid import project_to_simplex, without_far
 from tabgan.columns.lattice import is_on_lattice
-from tabgan.columns.occupied import SURELY, without_stray
+from tabgan.columns.occupied import LIKELY, SURELY, without_stray
 from tabgan.table.calendar import CycleEncoder
 from tabgan.table.coarsening import equal_mass, pool_rare
 
@@ -284,12 +284,17 @@ def _pooled_rows(weights: np.ndarray, counts: np.ndarray, noise_stddev: float, n
 
 
 def _holds_only_noise(values: np.ndarray, n_present: float, noise_stddev: float) -> bool:
-    """Return true if no count, of one value, of all or of missing ones, shows that there is any."""
-    surely = SURELY * noise_stddev
+    """Return true if no count, of one value, of all or of missing ones, shows that there is any.
+
+    Where the counts of missing ones do, but those of the values come to less than half of the others, noise has put the
+    range where no row lies.
+    """
+    surely, spread = SURELY * noise_stddev, np.sqrt(len(values))
+    falls_short = values.sum() + LIKELY * noise_stddev * spread < n_present / 2
     return bool(
-        n_present <= 2 * surely
+        (n_present <= 2 * surely or falls_short)
         and values.max(initial=0.0) <= surely
-        and values.sum() <= surely * np.sqrt(len(values))
+        and values.sum() <= surely * spread
     )
 
 

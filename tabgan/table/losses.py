@@ -39,8 +39,9 @@ _TOTAL = ("unseen", "constant")
 #: Kinds that the encoder of a fit does not show: its release knows of them, and a model file keeps them.
 _OF_RELEASE = ("converted", "ends")
 
-#: Integers of a range up to which its values seldom thin out at its ends, such as months and grades.
-SHORT = 12
+#: Integers of a range up to which none is missed: flags. Of a short scale, such as 0 to 9, noise hides an end as often
+#: as of a long one, and more rows may have it.
+SHORT = 2
 
 #: Characters of the text and the remedy that a model file may hold, beside the column's name.
 _MOST_WORDS = 300

@@ -17,11 +17,12 @@ from tabgan.table.coded import CodedColumn, code_column
 from tabgan.table.codes import TableEncoder
 
 
-def _numeric(counts, n_bins=4, min_rows=1.0, noise=0.0, dtype="int64", nullable=None):
+def _numeric(counts, n_bins=4, min_rows=1.0, noise=0.0, dtype="int64", nullable=None, n_rows=None):
     """Return a column of integers from 0 on; ``counts`` of missing first."""
     column = Numeric(name="a", bounds=(0, len(counts) - 2), decimals=0, dtype=dtype, nullable=nullable)
     encoder = NumericEncoder(column, dtype, np.arange(len(counts)))
-    return code_column(encoder, np.array(counts, dtype=float), noise, sum(counts), n_bins, 64, min_rows)
+    values = np.array(counts, dtype=float)
+    return code_column(encoder, values, noise, n_rows or sum(counts), n_bins, 64, min_rows)
 
 
 def _categorical(counts, min_rows=0.0, noise=0.0, dtype="object", n_rows=None, **options):
@@ -86,6 +87,12 @@ class TestMerging:
         assert _numeric([1000, 1, 0, 0], dtype="float64").is_sampled.all()
         noisy = _categorical([1000, 5, 3], noise=10.0, n_rows=1008)
         assert noisy.is_sampled.tolist() == [True] + [False] * (noisy.width - 1)
+
+    @pytest.mark.parametrize(("counts", "is_shown"), [((40, -60, 30), False), ((400, 300, 250), True)])
+    def test_values_of_a_range_that_noise_has_made_are_not_sampled(self, counts, is_shown):
+        """Of 1,000 rows with a value, none lies in the range."""
+        coded = _numeric([6_000, *counts], noise=100.0, n_rows=7_000.0, dtype="float64")
+        assert coded.is_sampled.tolist() == [True] + [is_shown] * (coded.width - 1)
 
     def test_the_code_for_other_values_is_never_sampled(self):
         coded = _categorical([0, 10, 10])

@@ -114,21 +114,24 @@ class TestOfRelease:
     AGE = coded(
         Numeric(name="age", bounds=(0, 99), decimals=0, dtype="Int64"), [0, 500, 500], edges=[0, 50, 100]
     )
-    MONTH = coded(Numeric(name="month", bounds=(1, 12), decimals=0, dtype="Int64"), [0] + [80] * 12)
+    FLAG = coded(Numeric(name="flag", bounds=(0, 1), decimals=0, dtype="Int64"), [0, 500, 500])
+    SCALE = coded(Numeric(name="scale", bounds=(1, 4), decimals=0, dtype="Int64"), [0] + [250] * 4)
 
-    def found(self, hidden=0.0, lost=0.0, columns=(AGE, MONTH)):
+    def found(self, hidden=0.0, lost=0.0, columns=(AGE, FLAG)):
         encoder = TableEncoder(Schema([column.encoder.column for column in columns]), columns)
         verdict = Verdict(columns[0].encoder.column, True, "age: {kind: categorical}", lost)
         return losses_of_release(
-            encoder, N, {"age": verdict}, {"age": hidden, "month": hidden, "gone": hidden}
+            encoder, N, {"age": verdict}, dict.fromkeys(("age", "flag", "scale", "gone"), hidden)
         )
 
     def test_rows_beyond_a_range(self):
         (loss,) = self.found(hidden=120.0)
-        assert (loss.column, loss.kind, loss.share) == ("age", "ends", None)  # months seldom thin out
+        assert (loss.column, loss.kind, loss.share) == ("age", "ends", None)  # flags do not go on
         assert "up to 12% of the rows beyond either end" in loss.text
         assert loss.remedy == "age: {kind: numeric, bounds: [low, high]}"
         assert self.found(hidden=49.0) == ()
+        (short,) = self.found(hidden=120.0, columns=(self.SCALE, self.FLAG))
+        assert (short.column, short.kind) == ("scale", "ends")  # 0 to 9 may show as 1 to 6
 
     def test_values_of_another_kind(self):
         (loss,) = self.found(hidden=120.0, lost=0.08)
