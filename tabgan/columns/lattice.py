@@ -2,8 +2,7 @@
 
 A number with ``d`` decimals is the integer ``value * 10**d``, a moment the days or seconds since 1970, a duration its
 seconds. A cell is a run of such integers, ``[edge, next edge)``; a cell of one integer is exact, a wider one is drawn
-from uniformly, or with an emphasis on round ones. The edges come from declared bounds or released counts, never from
-the rows.
+from uniformly, or with an emphasis on round ones. Edges come from declared bounds or released counts, never from rows.
 """
 
 from __future__ import annotations
@@ -56,6 +55,11 @@ class LatticeColumn(Column):
     @property
     def has_lossy_text(self) -> bool:
         """True if values are written as text that may hold less of them, such as a month."""
+        return False
+
+    @property
+    def is_counting(self) -> bool:
+        """True of whole numbers: those that begin close to 1 mostly begin with it."""
         return False
 
     @property
@@ -286,7 +290,7 @@ class LatticeColumn(Column):
             return
         if self.bounds is None:
             raise SchemaError(
-                f"Column {self.name!r}: out_of_range: error needs bounds. Declare them, or use clip."
+                f"Column {self.name!r}: out_of_range: error needs bounds. Add them, or use clip."
             )
         exact = self.with_finest_precision()  # at the precision that is declared, or exactly
         lattice, present = exact.to_lattice(series)

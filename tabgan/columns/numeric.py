@@ -100,14 +100,9 @@ class Numeric(LatticeColumn):
                 key = "decimals" if self.multiple_of is None else "multiple_of"
                 advice = "Raise decimals." if self.multiple_of is None else "Lower it."
                 raise ValueError(f"bounds: no number with {key}: {getattr(self, key)} lies in them. {advice}")
-        if (
-            self.multiple_of
-            and self.decimals is not None
-            and round(self.multiple_of, self.decimals) != self.multiple_of
-        ):
-            raise ValueError(
-                f"decimals: {self.decimals} cannot hold multiple_of: {self.multiple_of}. Leave it out."
-            )
+        step, decimals = self.multiple_of, self.decimals
+        if step and decimals is not None and round(step, decimals) != step:
+            raise ValueError(f"decimals: {decimals} cannot hold multiple_of: {step}. Leave it out.")
         return self
 
     @field_validator("format")
@@ -124,6 +119,10 @@ class Numeric(LatticeColumn):
     @property
     def step(self) -> float:
         return 10.0 ** -(self.decimals or 0) if self.multiple_of is None else self.multiple_of
+
+    @property
+    def is_counting(self) -> bool:
+        return self.step == 1
 
     @property
     def _scale(self) -> float:

@@ -248,7 +248,11 @@ def tightened(
     edges, values, stop = encoder.edges.copy(), counts[1:], int(last) + 1
     inside = edges[start : stop + 1].copy()
     inside[[0, -1]] = span.low, span.high + 1
-    first, last = start + np.array(occupied.tight_ends(inside, values[start:stop], noise_stddev, span.known))
+    first, last = start + np.array(
+        occupied.tight_ends(
+            inside, values[start:stop], noise_stddev, span.known, is_counting=encoder.column.is_counting
+        )
+    )
     below = occupied.n_surely_beyond(values[:start][::-1], noise_stddev)
     above = occupied.n_surely_beyond(values[stop:], noise_stddev)
     edges[start] = edges[start] if below else inside[0]

@@ -286,8 +286,8 @@ def _pooled_rows(weights: np.ndarray, counts: np.ndarray, noise_stddev: float, n
 def _holds_only_noise(values: np.ndarray, n_present: float, noise_stddev: float) -> bool:
     """Return true if no count, of one value, of all or of missing ones, shows that there is any.
 
-    Where the counts of missing ones do, but those of the values come to less than half of the others, noise has put the
-    range where no row lies.
+    Noise has put the range into a place without rows also if the counts of missing ones are enough, but those of the
+    values come to less than half of the others.
     """
     surely, spread = SURELY * noise_stddev, np.sqrt(len(values))
     falls_short = values.sum() + LIKELY * noise_stddev * spread < n_present / 2

@@ -304,6 +304,32 @@ class TestWhatIsNotSeen:
         counts = np.array([51.0, 168.0, 333.0, 650.0, 5_000.0])
         assert occupied.tight_ends(np.arange(6), counts, 46.0) == (0, 4)
 
+    @pytest.mark.parametrize(("least", "often"), [([51.0, 168.0], 0.85), ([30.0, 60.0, 150.0], 0.65)])
+    def test_counting_begins_with_one_where_noise_may_hide_it(self, least, often):
+        """A range that lacked the least of 16 grades was cut at other places than the real one."""
+        rng = np.random.default_rng(8)
+        real = np.array([0.0, *least, 333.0, 650.0, 5_000.0, 2_000.0])
+        edges = np.arange(len(real) + 1)
+        drawn = real + rng.normal(0, 46.0, (300, len(real)))
+        ends = [occupied.tight_ends(edges, counts, 46.0, is_counting=True)[0] for counts in drawn]
+        assert np.mean([end == 1 for end in ends]) > often
+        others = [occupied.tight_ends(edges, counts, 46.0)[0] for counts in drawn]
+        assert np.mean([end == 1 for end in others]) < often - 0.2
+
+    @pytest.mark.parametrize("begins", [2, 3])
+    def test_counting_begins_later_where_that_is_sure(self, begins):
+        rng = np.random.default_rng(9)
+        real = np.where(np.arange(12) >= begins, 3_000.0, 0.0)
+        drawn = real + rng.normal(0, 46.0, (300, 12))
+        ends = [occupied.tight_ends(np.arange(13), counts, 46.0, is_counting=True)[0] for counts in drawn]
+        assert np.mean([end == begins for end in ends]) > 0.95
+
+    def test_a_range_that_begins_far_from_one_stays(self):
+        counts = np.array([0.0, 40.0, 40.0, 30.0, 900.0, 950.0])
+        assert occupied.tight_ends(np.arange(7), counts, 46.0, is_counting=True) == (4, 5)
+        apart = np.array([-64, 0, 2, 3, 4])
+        assert occupied.tight_ends(apart, np.array([0.0, 40, 900, 900]), 46.0, is_counting=True) == (2, 3)
+
     @pytest.mark.parametrize("side", [1, -1])
     def test_a_tail_behind_a_gap_is_found(self, side):
         """Debts: most people have none, and nobody a small one."""
