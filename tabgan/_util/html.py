@@ -138,11 +138,11 @@ class Markup(str):
 
 
 def bar(parts: Sequence[Part], label: str, *, rest: str = "") -> str:
-    """Return a bar of parts one behind the other, with their names below.
+    """Return a bar of parts side by side, with their names below.
 
     Args:
         parts: The parts; what they leave of 1 stays empty.
-        label: The bar in words, for whoever cannot see it.
+        label: The bar in words, for readers who cannot see it.
         rest: Name of what they leave.
     """
     shapes, keys, start = [], [], 0.0

@@ -27,7 +27,7 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def free_memory() -> float:
-    """Return the bytes of memory that this process can still have; infinite where the system does not tell."""
+    """Return the bytes of memory that this process can still have; infinite where the system does not say."""
     free = math.inf
     with suppress(OSError, ValueError, StopIteration):
         lines = Path("/proc/meminfo").read_text().splitlines()

@@ -60,7 +60,7 @@ def line_of(
 
 @dataclass(frozen=True)
 class SchemaLines:
-    """Lines of the file that a schema was read from. All of them are equal: a schema is the same wherever it stands.
+    """Lines of a schema's file. All compare equal, since a schema's meaning does not depend on its lines.
 
     Attributes:
         by_path: The line of each key path, such as ``rules[0].low`` and ``columns.age.bounds``; empty

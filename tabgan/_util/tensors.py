@@ -49,7 +49,7 @@ def bounds_of(logits: torch.Tensor) -> torch.Tensor:
 
 
 def draw_within(bounds: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
-    """Return ``(batch,)`` codes, each by one uniform number in (0, 1], in steps of 2**-24, of its row's line."""
+    """Return ``(batch,)`` codes: each row's is the one whose part of its line a uniform number in (0, 1] falls into."""
     uniform = 1.0 - torch.rand(len(bounds), 1, generator=rng, device=bounds.device)
     drawn = torch.searchsorted(bounds, uniform * bounds[:, -1:])
     return drawn.squeeze(1).clamp_max(bounds.shape[1] - 1)

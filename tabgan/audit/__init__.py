@@ -123,7 +123,7 @@ def audit(
 
 
 class Auditable(Protocol):
-    """A fitted synthesizer, as far as its audit looks at it."""
+    """The part of a fitted synthesizer that its audit uses."""
 
     adversary_share: float
     privacy_: PrivacyStatement

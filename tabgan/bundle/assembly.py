@@ -58,7 +58,7 @@ FILES = (
 
 
 class Releasable(Protocol):
-    """A fitted synthesizer, as far as a bundle describes it."""
+    """The part of a fitted synthesizer that a bundle describes."""
 
     n_rows_: float
     privacy_: PrivacyStatement

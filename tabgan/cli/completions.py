@@ -50,7 +50,7 @@ def complete(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Write whole rows around given cells: columns that are left out, and missing cells, are drawn given the rest.
+    """Complete rows: draw the columns that are left out, and the missing cells, given the cells that are there.
 
     The result holds the given cells, and is no less confidential than they are. Nothing is charged.
     """

@@ -82,7 +82,7 @@ def close(
     fit: Annotated[str, typer.Argument(help="Name of the fit, as `tabgan ledger show` prints it.")],
     debug: Debug = False,
 ) -> None:
-    """End a fit that will not be resumed, so that its charges count instead of its whole plan."""
+    """Close a fit that will not be resumed: only what it was charged then counts, instead of its whole plan."""
     with exits(debug):
         from tabgan.privacy.ledger.file import LedgerFile
 

@@ -195,7 +195,7 @@ def gate_of(text: str, *, has_target: bool) -> Gate | None:
 
 
 def epsilon_of(text: str) -> float | None:
-    """Return the epsilon that a text stands for; ``None`` for "none".
+    """Return the epsilon in a text; ``None`` for "none".
 
     Raises:
         ConfigError: the text is not a number above 0.
@@ -268,8 +268,8 @@ def draft_budget(
 def conditions_of(pairs: Sequence[str], schema: Schema, decimal: str = ".") -> dict[str, object]:
     """Return ``column=value`` pairs as conditions on the columns, numbers with a table's decimal mark.
 
-    A name may hold an equals sign: of several columns that a pair could mean, the one with the longest name is meant.
-    All that stands behind its sign is the value; see :func:`tabgan.cli.condition_text.condition_of` for several.
+    A name may hold an equals sign: of several columns that a pair could refer to, the longest name counts.
+    Everything after its sign is the value; see :func:`tabgan.cli.condition_text.condition_of` for several.
     """
     conditions: dict[str, object] = {}
     for pair in pairs:
@@ -283,7 +283,7 @@ def conditions_of(pairs: Sequence[str], schema: Schema, decimal: str = ".") -> d
 
 
 def proportions_of(pairs: Sequence[str], schema: Schema, decimal: str = ".") -> dict[str, object]:
-    """Return ``column=value:share`` pairs as shares by column; a value may be all that a condition may be."""
+    """Return ``column=value:share`` pairs as shares by column; a value may be any condition."""
     shares: dict[str, list[dict[str, object]]] = {}
     for pair in pairs:
         name, text = _split_pair(pair, schema, "--proportion", "column=value:share")
@@ -300,7 +300,7 @@ def proportions_of(pairs: Sequence[str], schema: Schema, decimal: str = ".") -> 
 
 
 def _split_pair(pair: str, schema: Schema, option: str, form: str) -> tuple[str, str]:
-    """Return the column that a pair means, and the text behind its sign."""
+    """Return the column of a pair, and the text after its sign."""
     meant = [name for name in schema.names if pair.startswith(f"{name}=")]
     if not meant:
         name, separator, _ = pair.partition("=")

@@ -51,13 +51,14 @@ Trust = Annotated[
 ]
 
 release_app = typer.Typer(
-    help="Take released numbers out of a model. This costs no privacy.", no_args_is_help=True
+    help="Write released numbers of a model, alone or as a bundle. This costs no privacy.",
+    no_args_is_help=True,
 )
 
 
 @release_app.callback()
 def _root() -> None:
-    """Take released numbers out of a model. This costs no privacy."""
+    """Write released numbers of a model, alone or as a bundle. This costs no privacy."""
 
 
 @release_app.command()
@@ -131,7 +132,7 @@ def bundle(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Write a release bundle: rows, model, shareable report, and all that describes, proves and seals them.
+    """Write a release bundle: rows, model, shareable report, descriptions, privacy statements, manifest and signature.
 
     No real row is needed, and none is read.
     """

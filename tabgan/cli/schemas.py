@@ -168,7 +168,7 @@ def check(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Check a schema against a table before any budget is spent, and say what a fit would likely lose. Not private."""
+    """Check a schema against a table before a fit, and list values that a fit would likely lose. Not private."""
     with exits(debug):
         declared = tabgan.Schema.from_yaml(io.check_readable(schema, "SCHEMA"))
         form = options.given_form(separator, decimal, encoding, na_value)
@@ -201,7 +201,7 @@ def import_metadata(
     force: Force = False,
     debug: Debug = False,
 ) -> None:
-    """Draft a schema from SDV's metadata, for you to check and edit. Names on stderr what it cannot take over."""
+    """Draft a schema from SDV's metadata, for you to check and edit. Lists on stderr what is lost."""
     with exits(debug):
         check_output(output, force)
         text = tabgan.Schema.from_sdv(io.check_readable(metadata, "METADATA"), table=table).to_yaml()
@@ -220,7 +220,7 @@ def export_metadata(
     force: Force = False,
     debug: Debug = False,
 ) -> None:
-    """Write a schema as SDV's metadata of one table. Names on stderr what it has no place for."""
+    """Write a schema as SDV's metadata of one table. Lists on stderr what is lost."""
     with exits(debug):
         check_output(output, force)
         declared = tabgan.Schema.from_yaml(io.check_readable(schema, "SCHEMA"))

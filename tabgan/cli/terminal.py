@@ -74,7 +74,7 @@ class PlainWatcher(Watcher):
 
 
 class BatchWatcher(Watcher):
-    """A watcher of jobs that run at once: a line when one ends, with the number of those that have.
+    """A watcher of simultaneous jobs: a line when one ends, with the number of finished ones.
 
     Args:
         console: The console to write to.
@@ -133,7 +133,7 @@ def show_error(console: Console, message: str, trace: str = "") -> None:
 
 
 def show_jobs(console: Console, jobs: Sequence[Job], again: bool) -> None:
-    """Print a table of jobs as they would run: what each promises, writes to, and whether it runs at all."""
+    """Print a table of jobs as they would run: promise, output and state of each."""
     table = Table("job", "epsilon", "state", "folder", box=SIMPLE, padding=(0, 1, 0, 0))
     for job in jobs:
         done = None if again else finished_before(job)
@@ -150,7 +150,7 @@ def show_jobs(console: Console, jobs: Sequence[Job], again: bool) -> None:
 
 
 def show_job_plans(console: Console, plans: Sequence[JobPlan]) -> None:
-    """Print the expectations of jobs, and why some have none."""
+    """Print the plans of jobs, and the reason where there is none."""
     table = Table("job", "rows", "pairs", "columns", "lost below", "time", box=SIMPLE, padding=(0, 1, 0, 0))
     for each in plans:
         rows = f"{each.n_rows:,}" + ("" if each.is_declared else " ?")
@@ -358,7 +358,7 @@ OVERVIEW = ("valid", "shapes", "trends", "TSTR")
 
 
 def _overview(outcomes: Sequence[JobOutcome]) -> Table:
-    """Return a table with one line per job: state, promise, quality. It fits into 80 characters."""
+    """Return a table with one line per job: state, promise, quality. It fits 80 characters."""
     told = (label for o in outcomes if not isinstance(o, JobFailure) for label, _ in o.headline)
     labels = list(dict.fromkeys(label for label in told if label in OVERVIEW))
     names = ("state", "epsilon", *labels, "seconds")

@@ -105,7 +105,7 @@ def columns_of_votes(
 ) -> dict[str, Verdict]:
     """Return the most probable column of each vote over :func:`ballots`: post-processing of its counts.
 
-    Words for a missing value are missing values of all columns but text. Where nothing else stands above the noise,
+    Words for a missing value are missing values of all columns but text. Where nothing else is above the noise,
     they are a column of text. Codes such as postcodes, by the column's name, stay text too.
 
     Args:
@@ -131,7 +131,7 @@ def columns_of_votes(
 
 
 def _are_words(vote: np.ndarray, labels: list[str], noise_stddev: float) -> bool:
-    """Return true if words for a missing value stand above the noise and nothing else, and no numeral may be there."""
+    """Return true if words for a missing value are above the noise, nothing else is, and no numeral may be there."""
     least = occupied.SURELY * noise_stddev
     is_alone = bool(vote[-1] > least and vote[:-1].max() <= least)
     return is_alone and vote[labels.index("numerals")] <= occupied.PERHAPS * noise_stddev

@@ -424,7 +424,7 @@ def _ballot(cls: type[Datetime], spelling: spellings.Spelling) -> Ballot:
 
 
 def _column(cls: type[Datetime], spelling: spellings.Spelling, name: str, dtype: str) -> Datetime:
-    """Return the open column of a spelling, and say what its choice leaves in doubt, or loses."""
+    """Return the open column of a spelling, and log any doubt about it and any loss."""
     format_ = spelling.format
     if spelling.order == spellings.EITHER:
         other = spelling.label.removesuffix(" at midnight").replace(format_, "").replace(" or ", "")

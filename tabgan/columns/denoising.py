@@ -1,4 +1,4 @@
-"""Noisy counts of ordered cells without the detail that is only noise.
+"""Denoising of the counts of ordered cells.
 
 Every function here is post-processing of released counts; none sees a row.
 """

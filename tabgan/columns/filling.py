@@ -30,10 +30,10 @@ class Filling:
         first_row: Rows of the sample before the next table.
         part: The part's number, from 0.
         n_parts: Parts in all.
-        n_rows: Rows of all parts, as far as that is known.
+        n_rows: Rows of all parts, if known.
         follows: The modelled column that made-up persons follow, ``None`` if they follow none.
         memory: State of each column, or of several together, by a name of their own.
-        counted: Numbers that were given out, by a name.
+        counted: Numbers used so far, by a name.
         origin: Rows of the sample before this part.
     """
 
@@ -71,7 +71,7 @@ class Filling:
         return self.kept(f"rng {name}", lambda: np.random.default_rng(self.seed_here(name)))
 
     def kept(self, key: str, make: Callable[[], T]) -> T:
-        """Return the state under a name, which is made by the first who asks for it."""
+        """Return the state under a name, which the first call creates."""
         if key not in self.memory:
             self.memory[key] = make()
         return cast(T, self.memory[key])
@@ -94,7 +94,7 @@ class Filling:
 
 
 def too_few(name: str, n_strings: int) -> DataError:
-    """Return the error of a key that has fewer values than rows are asked for."""
+    """Return the error of a key with fewer values than requested rows."""
     return DataError(
         f"Column {name!r}: its pattern has {n_strings:,} different strings, and the sample needs more. Declare a "
         "longer pattern, or sample fewer rows."
@@ -104,7 +104,7 @@ def too_few(name: str, n_strings: int) -> DataError:
 def column_of(
     values: Collection[object], name: str, dtype: str, is_missing: np.ndarray | None = None
 ) -> pd.Series:
-    """Return generated values as a column, missing where it is said so."""
+    """Return generated values as a column, with missing cells in some rows."""
     known = known_dtype(dtype)
     cells = np.empty(len(values), dtype=object)
     cells[:] = list(values)

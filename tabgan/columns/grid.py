@@ -222,7 +222,7 @@ def even_edges(low: int, high: int, n_cells: int) -> np.ndarray:
 
 
 def grid_edges(span: Span, n_cells: int) -> np.ndarray:
-    """Return edges of cells over a span: one per integer where that fits, else narrow where rows are.
+    """Return edges of cells over a span: one per integer if those are few, else narrow ones where rows are dense.
 
     Each coarse cell of a wide span is cut evenly into its part of ``n_cells`` by its mass, or stays whole, as one of a
     single integer must: it takes no part from the others. Empty neighbours become one cell. Zero has a cell of its own.
@@ -288,7 +288,7 @@ def edges_of_values(places: np.ndarray, low: int, high: int) -> np.ndarray:
 
 
 def edges_with_values(edges: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Return edges of the same cells, and a cell of its own for each of some lattice integers inside."""
+    """Return edges of the same cells, in which some lattice integers have cells of their own."""
     inside = places[(places >= edges[0]) & (places < edges[-1])]
     return np.unique(np.concatenate([edges, inside, inside + 1]))
 

@@ -237,7 +237,7 @@ class Column(BaseModel):
 
     @property
     def unreleased_as(self) -> Literal["other", "missing", "redistribute"]:
-        """The form that pooled values have in a sample: a category of their own, missing, or listed values."""
+        """The form of pooled values in a sample: a category of their own, missing, or listed values."""
         return "redistribute"
 
     @property
@@ -357,7 +357,7 @@ class Column(BaseModel):
         raise TypeError(f"Column {self.name!r}: a column of kind {self.kind} does not support this.")
 
     def stated(self, value: object) -> object:
-        """Return a value that a person states, such as the end of a range, as a cell of the column could hold it.
+        """Return a value that a person states, such as the end of a range, in the form of a cell of the column.
 
         Only for columns without categories. Text may be as on a command line.
 

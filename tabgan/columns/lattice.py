@@ -401,7 +401,7 @@ class LatticeEncoder(ColumnEncoder):
 
     @property
     def has_wide_cells(self) -> bool:
-        """True if some integers of a cell are rounder than others."""
+        """True if some cell has integers of several classes of roundness."""
         return len(self.steps) > 1 and bool(self.is_wide.any())
 
     @property

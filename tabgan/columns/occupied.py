@@ -277,7 +277,7 @@ def _needed(count: float, noise_stddev: float, least: float) -> float:
 def n_surely_beyond(counts: np.ndarray, noise_stddev: float) -> int:
     """Return the number of cells up to the last that is likely of the clearest run beyond an end of a range.
 
-    That the range ends there has been found before, so such a run has to pass ``BEYOND``.
+    An earlier look found that the range ends there, so such a run has to pass ``BEYOND``.
     """
     end = _end_of_clearest(counts, noise_stddev, BEYOND)
     while end and counts[end - 1] <= LIKELY * noise_stddev:

@@ -262,7 +262,7 @@ class _Made:
 
 
 def _once(filling: Filling, key: str, n: int, make: Callable[[], list[Any]]) -> list[Any]:
-    """Return what is made once, for all columns of a table of ``n`` rows."""
+    """Return values that are made once for all columns of a table of ``n`` rows."""
     last, place = filling.kept(key, _Made), (filling.first_row, n)
     if last.place != place:
         last.place, last.values = place, make()

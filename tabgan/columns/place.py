@@ -281,7 +281,7 @@ class WantedNumbers(Protocol):
 
 
 def squares_of(grid: _Grid, wish: WantedNumbers) -> list[tuple[int, int]]:
-    """Return the ranges of squares of one side, apart and ascending, whose values meet a condition.
+    """Return the disjoint, ascending ranges of squares of one side whose values meet a condition.
 
     Args:
         grid: The side.

@@ -102,7 +102,7 @@ class Text(Column):
         unique: True if no cell of a sample may repeat.
         missing: Public share of missing cells, with a pattern or a placeholder. Instead, ``nullable: true`` has the
             share released, with its dependence on other columns.
-        templates: The templates that are known; they are left open to be found.
+        templates: The known templates; if they are left out, the fit finds them.
     """
 
     kind: Literal["text"] = "text"

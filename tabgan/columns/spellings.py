@@ -2,8 +2,8 @@
 
 The spellings are a fixed list, the same for every table. Text has at most one of them, found from the text alone, so
 each row of a column is in one cell of the vote. ``03/04/2020`` may begin with the month or with the day: such text has
-a cell of its own, and counts for the order of which the noisy counts of other text are larger. Where these tell
-nothing, ``03/04/2020`` begins with the month and ``03-04-2020`` with the day, and the fit says so.
+a cell of its own, and counts for the order of which the noisy counts of other text are larger. Where these are
+equal, ``03/04/2020`` begins with the month and ``03-04-2020`` with the day, and the fit says so.
 """
 
 from __future__ import annotations
@@ -244,7 +244,7 @@ def label_of(value: object, untyped_text: bool) -> str | None:
 
 
 def _is_other(format_: str, text: str) -> bool:
-    """Return true for text that rather is a number, or two years such as 2003-04, than a date."""
+    """Return true for text that is more likely a number, or two years such as 2003-04, than a date."""
     if format_ == "%Y%m%d":
         return not _YEARS_OF_DIGITS[0] <= int(text[:4]) <= _YEARS_OF_DIGITS[1]
     return format_ in ("%Y-%m", "%Y/%m") and int(text[5:]) == (int(text[:4]) + 1) % 100
@@ -325,7 +325,7 @@ def _order(family: list[Spelling], counts: np.ndarray, noise: float) -> str | No
 
 
 def _usual(family: list[Spelling]) -> str | None:
-    """Return the order that is taken where the counts tell nothing; ``None`` where it is never in doubt."""
+    """Return the order that is assumed where the counts decide nothing; ``None`` where it is never in doubt."""
     either = next((s for s in family if s.order == EITHER), None)
     if either is None:
         return None

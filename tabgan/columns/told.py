@@ -1,4 +1,4 @@
-"""Warnings of a release: what its numbers do not tell about a column. They use released numbers only."""
+"""Warnings about facts of a column that the released numbers leave open. They use released numbers only."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def warn_of_coarse_columns(released: Sequence[Released], unsure: Collection[str]
 
 
 def warn_of_limits(released: Sequence[Released], axes: Mapping[str, tuple[int, ...]]) -> None:
-    """Log the columns whose released range goes to the end of the axis that it was looked for on."""
+    """Log the columns whose released range reaches an end of the axis on which it was searched."""
     for encoder in (r.encoder for r in released if r.encoder.name in axes):
         if is_on_lattice(encoder) and ends_with_axis(encoder, *axes[encoder.name]):
             logger.warning(

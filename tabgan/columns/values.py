@@ -275,7 +275,7 @@ def booleans(series: pd.Series) -> list[bool | None]:
 
 
 def objects(series: Iterable[object]) -> list[object]:
-    """Return values as Python's own, ``None`` for one that its library cannot make into any.
+    """Return values as Python's own objects, ``None`` for one that its library cannot convert.
 
     Arrow holds moments and dates beyond the calendar, which raise when they are looked at. Text of a subclass, such as
     NumPy's, becomes plain text: readers take the one and refuse the other, and equal texts must be one to all of them.
@@ -304,7 +304,7 @@ def float_of(value: object) -> float:
     """Return a number as a float, NaN for anything else.
 
     Text is read as Python reads a number, but for ``1_000``, which no table means as one. Any exception means that
-    there is none: a value may be of a class that raises what it likes.
+    there is no number: a value's class may raise anything.
     """
     if isinstance(value, str) and "_" in value:
         return np.nan

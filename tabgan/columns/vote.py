@@ -53,8 +53,8 @@ class Verdict(NamedTuple):
 
     Attributes:
         column: The open column.
-        is_clear: False if the noise leaves the kind open; then ``column`` is numbers or text, and the likelier of both.
-        line: The line of a schema that says the likeliest other kind.
+        is_clear: False if the noise leaves the kind open; then ``column`` is the likelier of numbers and text.
+        line: The line of a schema that declares the likeliest other kind.
         lost: Noisy share of the values that the column cannot read, which come back missing; 0 where noise may be all.
     """
 

@@ -1,4 +1,4 @@
-"""Words that many tables have: answers, sexes, days, states, countries, grades.
+"""Public words of many tables: answers, sexes, days, states, countries, grades.
 
 They are public, so each can have a cell of a histogram of open categories, whether or not a row has it. Its noisy
 count is released without a threshold, and tells a word of 120 rows where a threshold would ask for 300. Every function
@@ -107,7 +107,7 @@ def is_word(value: object) -> bool:
 
 
 def are_found(counts: np.ndarray, noise_stddev: float) -> np.ndarray:
-    """Return ``(words,)`` true for the words that a column has, as far as their noisy counts tell.
+    """Return ``(words,)`` true for the words that a column has according to their noisy counts.
 
     A single word counts if it certainly stands out. A set of words counts if they stand above the noise even without
     the most frequent of them: of a pair either word is enough, but two letters are not an alphabet. Of long words, such

@@ -35,7 +35,7 @@ class Kept:
     _seen: Memory = field(default_factory=dict)
 
     def afresh(self, memory: Memory | None = None) -> Kept:
-        """Return the same test without a memory, or with that of another test of the same sample."""
+        """Return the same test with no memory, or with that of another test of the same sample."""
         return Kept(self.rules, self.conditions, self.described, {} if memory is None else memory)
 
     def __call__(self, synthetic: pd.DataFrame) -> np.ndarray:

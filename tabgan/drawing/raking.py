@@ -235,7 +235,7 @@ class Raked(TableSource):
 
     @property
     def _remembers(self) -> bool:
-        """True if rows depend on those before them: then no row is drawn that is not shown."""
+        """True if rows depend on those before them: then every drawn row is shown."""
         keeps = self.source.keeps
         return isinstance(keeps, Kept) and any(isinstance(rule, Unique) for rule in keeps.rules)
 

@@ -69,7 +69,7 @@ def drawn_on_ray(
 
 
 def _arrived(job: FileJob, file: PartFile, content: bytes | None) -> PartFile:
-    """Return a file, which is in its folder then.
+    """Return a file, once it is in its folder.
 
     Raises:
         ConfigError: the file cannot be written.

@@ -101,7 +101,7 @@ class TableSource(ABC):
             filling.first_row += len(table)
 
     def stated(self) -> Collection[str]:
-        """Return the names of columns whose cells stay as they are drawn, since they were asked for."""
+        """Return the names of columns whose drawn cells stay unchanged, since conditions fix them."""
         return ()
 
 
@@ -189,7 +189,7 @@ class RowSource(TableSource):
         streams: RandomStreams,
         keeps: Test,
     ) -> Iterator[pd.DataFrame]:
-        """Return an iterator over tables of rows that are kept, ``n`` in total: others are drawn in their place."""
+        """Return an iterator over tables of kept rows, ``n`` in total: rejected ones are drawn again."""
         rngs, sampler = self._rngs(streams), self._sampler
         before = sampler.effective_size
         if n == 0:

@@ -151,7 +151,7 @@ class FileJob:
 
 @contextmanager
 def _memory_told() -> Iterator[None]:
-    """Raise in words if memory is short; as a decorator too.
+    """Raise this package's error if memory is short; also a decorator.
 
     Raises:
         OutOfMemoryError: memory is short.
@@ -192,7 +192,7 @@ def write_stream(
         is_seeded: True if a seed was asked for.
         workers: Processes, at least 1.
         progress: Called with ``"sample"``, the rows written, and all rows.
-        elsewhere: Has files written by other machines, and yields each once it is; ``None`` for this one.
+        elsewhere: A function that has other machines write files, and yields each finished one; ``None`` for none.
 
     Raises:
         ConfigError: the folder holds files of another request, is in use, or cannot be written.

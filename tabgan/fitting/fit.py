@@ -131,7 +131,7 @@ def _anchored_generator(
 def _place(
     generator: Generator, measured: MeasuredTable, rows: TrainingRows, session: Session, measurer: Measurer
 ) -> None:
-    """Measure tables of places, and add to the generator the places that these show."""
+    """Measure tables of places, and add to the generator the places found in them."""
     cpu = torch.device("cpu")
     rng, on_cpu = session.streams.torch("places", cpu), copy.deepcopy(generator).to(cpu)
     with one_thread(cpu), torch.no_grad():

@@ -63,7 +63,7 @@ _LOOKS = 2
 
 @dataclass(frozen=True)
 class PrivateDraft(Proposals):
-    """A draft whose every fact is released, and the promise for it.
+    """A draft made of released facts alone, and the promise for it.
 
     Attributes:
         privacy: The promise and the spending: they add to those of every fit on the dataset.
@@ -86,7 +86,7 @@ def infer_privately(
     source_table: pd.DataFrame | None = None,
     progress: Progress | bool | None = None,
 ) -> PrivateDraft:
-    """Return a draft of a table's schema that a fit may take as it is: what it took from rows was released.
+    """Return a draft of a table's schema that a fit may take unchanged: all that came from rows was released.
 
     **Guarantee.** ``(epsilon, delta)``-differential privacy for one row, or one entity, on top of all that the ledger
     holds: the entry is charged as a fit's is, each release before a row is read. Public are names, dtypes and
@@ -171,7 +171,7 @@ def draft_request(epsilon: float, delta: float, declared: Schema, *, untyped_tex
 
 
 def _drafted(df: pd.DataFrame, request: Request, session: Session, progress: Progress) -> PrivateDraft:
-    """Measure a table twice: first for its kinds and domains, then what these leave open, and its pairs."""
+    """Measure a table twice: first its kinds and domains, then whatever these leave open, and its pairs."""
     plan, measurer, untyped_text = request.plan, session.measurer(), request.untyped_text
     plan = replace(plan, discovery_delta=plan.discovery_delta / _LOOKS)
     table = bound_contributions(df, plan.unit)
@@ -268,7 +268,7 @@ def _as_read(column: Column, request: Request) -> Column:
 
 
 def _why(column: Column, request: Request) -> str:
-    """Return the reason of a column that no released number speaks for beside the vote."""
+    """Return the reason given for a column about which the vote alone was released."""
     if column.name in request.schema:
         return f"{column.kind}: by its name"
     is_typed = (

@@ -74,7 +74,7 @@ class Request:
         device: The device to train on.
         random_state: Seed of all randomness except privacy noise.
         untyped_text: True if text may represent numbers and booleans.
-        purpose: Empty for a fit; else a word for what is made of the answers.
+        purpose: Empty for a fit; else one word for the use of the answers.
     """
 
     plan: Plan

@@ -1,4 +1,4 @@
-"""Tables in memory as sources: Arrow's, Polars', DuckDB's, and all that speaks the Arrow C stream or narwhals."""
+"""Sources in memory: tables of Arrow, Polars and DuckDB, and anything that offers the Arrow C stream or narwhals."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def rows_in_footers(files: Dataset) -> int | None:
 
 
 def of_duckdb(relation: duckdb.DuckDBPyRelation) -> DataSource:
-    """Return the source of a DuckDB relation, which runs when it is read; another run may order rows otherwise."""
+    """Return the source of a DuckDB relation, which runs when it is read; another run may order rows differently."""
     name = "DuckDB relation"
     with told_errors(name, "its columns cannot be found"):
         schema = pa.RecordBatchReader.from_stream(relation.limit(0)).schema
