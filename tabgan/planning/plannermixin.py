@@ -100,6 +100,12 @@ def _header(source: object, schema: Schema) -> tuple[PublicHeader, bool]:
     if source is None or isinstance(source, Schema):
         if not schema.names:
             raise ConfigError("plan: expected a schema with columns, or a source. Give one.")
+        unknown = next((target for target in schema.targets if target not in schema.names), None)
+        if unknown is not None:
+            raise schema.error(
+                f"target: {unknown!r} is none of the schema's columns, and a plan without a table knows no others. "
+                "Declare it, or give the table too: tabgan plan TABLE --schema SCHEMA (in Python: plan(table, n_rows))."
+            )
         return PublicHeader.of_schema(schema), True
     opened = open_table(source, schema=schema)
     return PublicHeader.of_table(opened.header), opened.untyped_text

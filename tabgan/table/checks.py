@@ -153,7 +153,8 @@ def check_columns(schema: Schema, names: Sequence[str]) -> None:
             )
     for target in schema.targets:
         if target not in names:
-            raise schema.error(f"target: no column {target!r}.{nearest(target, names)}")
+            fix = nearest(target, names) or " Name a column of the table."
+            raise schema.error(f"target: no column {target!r}.{fix}")
 
 
 def _check_names(df: pd.DataFrame) -> None:

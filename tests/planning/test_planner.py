@@ -225,6 +225,10 @@ class TestArguments:
             TabGAN(schema=Schema(n_rows=1_000)).plan()
 
     def test_a_column_that_is_not_there(self, people):
+        with pytest.raises(
+            SchemaError, match="target: 'readmitted' is none of the schema's columns.*give the table"
+        ):
+            TabGAN(schema=Schema(columns=[Numeric(name="age")], target="readmitted")).plan(n_rows=10_000)
         with pytest.raises(SchemaError, match="'ages'"):
             TabGAN(schema=Schema([Numeric(name="ages")])).plan(people, 1_000)
 
