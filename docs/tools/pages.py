@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -191,7 +190,7 @@ def _row(name: str, rule: dict[str, Any]) -> str:
     inner = _mapping(rule)
     if not text and inner:
         text = "Limits of " + ", ".join(f"`{key}`" for key in inner) + "."
-    return f"| `{name}` | {_cell(re.sub('(?<!null, )None', 'null', text))} |\n"
+    return f"| `{name}` | {_cell(text)} |\n"
 
 
 def _mapping(rule: dict[str, Any]) -> dict[str, Any]:

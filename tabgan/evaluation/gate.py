@@ -87,8 +87,8 @@ class Gate:
     """Limits that a synthetic table must meet before its release.
 
     Attributes:
-        epsilon: The largest total promise of fit and private metrics; ``None`` sets no limit.
-        delta: Likewise.
+        epsilon: The largest total epsilon of fit and private metrics; ``None`` sets no limit.
+        delta: The largest total delta; ``None`` sets no limit.
         audit: The largest lower bound on epsilon that an audit of the installation may show.
         limits: By metric name; see :func:`tabgan.evaluation.catalog.gate_rules`.
     """

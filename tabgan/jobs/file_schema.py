@@ -10,6 +10,7 @@ from pydantic import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError
 
 from tabgan.bundle.terms import HealthTerms, Terms
 from tabgan.evaluation.catalog import gate_rules
+from tabgan.evaluation.gate import Gate
 from tabgan.jobs.bundle_options import BundleOptions
 from tabgan.jobs.config import Job, Output, ReportOptions
 from tabgan.jobs.fields import model_arguments, synthesizer
@@ -166,5 +167,6 @@ def _gate() -> dict[str, Any]:
         for part, rules in gate_rules().items()
     }
     positive = {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, _VARIABLE]}
-    totals = dict.fromkeys(("epsilon", "delta", "audit"), positive)
+    said = described(Gate)
+    totals = {name: positive | {"description": said[name]} for name in ("epsilon", "delta", "audit")}
     return {"type": "object", "additionalProperties": False, "properties": {**totals, **parts}}

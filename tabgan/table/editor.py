@@ -15,6 +15,9 @@ from tabgan.schema import KIND_NAMES, Schema
 #: A key of a docstring's section, and the indented lines of its description.
 _KEY = re.compile(r"^    (\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
 
+#: A role of Sphinx, which editors would show as it is.
+_ROLE = re.compile(r":\w+:`(?:~[\w.]*\.)?([\w.]+)`")
+
 
 def editor_schema() -> dict[str, object]:
     """Return the JSON Schema (draft 7, which editors of YAML know) of a schema's YAML file.
@@ -68,10 +71,7 @@ def _kind(name: str, kind: type[Column]) -> dict[str, Any]:
     }
     return {
         "type": "object",
-        "description": inspect.cleandoc(kind.__doc__ or "")
-        .split("\n\n")[0]
-        .replace("\n", " ")
-        .replace("``", ""),
+        "description": _worded(inspect.cleandoc(kind.__doc__ or "").split("\n\n")[0]),
         "additionalProperties": False,
         "properties": {"kind": {"const": name}, **keys},
     }
@@ -79,17 +79,30 @@ def _kind(name: str, kind: type[Column]) -> dict[str, Any]:
 
 def described(model: type) -> dict[str, str]:
     """Return the descriptions of a class's keys in its docstring."""
-    text = inspect.cleandoc(model.__doc__ or "")
-    return {
-        key: re.sub(r"``|\s+", lambda m: "" if m[0] == "``" else " ", said)
-        for key, said in _KEY.findall(text)
-    }
+    return _said_in(inspect.cleandoc(model.__doc__ or ""))
+
+
+def _said_in(docstring: str) -> dict[str, str]:
+    return {key: _worded(said) for key, said in _KEY.findall(docstring)}
+
+
+def _worded(text: str) -> str:
+    """Return a description as one line without marks, in the words of YAML."""
+    line = " ".join(_ROLE.sub(r"\1", text).replace("``", "").split())
+    return re.sub(r"(?<!null, )\bNone\b", "null", line)
 
 
 def plain(rule: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    """Return a rule of pydantic's in draft 7, without titles, which repeat the keys."""
+    """Return a rule of pydantic's in draft 7, without titles, which repeat the keys; keys have their descriptions."""
     renamed = {"prefixItems": "items"}
-    return {renamed.get(key, key): _plain_value(value) for key, value in rule.items() if key != "title"}
+    found = {renamed.get(key, key): _plain_value(value) for key, value in rule.items() if key != "title"}
+    whole, keys = found.get("description"), found.get("properties")
+    if isinstance(whole, str) and isinstance(keys, dict):
+        found["description"] = _worded(whole.split("\n\n")[0])
+        for key, said in _said_in(whole).items():
+            if isinstance(inner := keys.get(key), dict):
+                inner["description"] = said
+    return found
 
 
 def _plain_value(value: JsonValue) -> JsonValue:

@@ -119,6 +119,26 @@ def test_it_has_every_key_and_describes_it():
     assert all(len(rule["description"]) > 10 for rule in keys.values())
 
 
+def descriptions(rule):
+    """Yield the descriptions in a schema."""
+    if isinstance(rule, dict):
+        if isinstance(rule.get("description"), str):
+            yield rule["description"]
+        for each in rule.values():
+            yield from descriptions(each)
+    elif isinstance(rule, list):
+        for each in rule:
+            yield from descriptions(each)
+
+
+def test_descriptions_are_lines_in_the_words_of_yaml():
+    found = list(descriptions(file_schema()))
+    assert len(found) > 100
+    assert not [each for each in found if re.search(r"\n|``|:\w+:`|(?<!null, )\bNone\b", each)]
+    assert "The largest total delta; null sets no limit." in found
+    assert "Memory in gigabytes; null asks for none." in found
+
+
 def test_command(tmp_path):
     path = tmp_path / "rules.json"
     assert json.loads(CliRunner().invoke(app, ["jobs", "json-schema"]).output) == RULES
