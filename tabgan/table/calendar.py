@@ -64,7 +64,7 @@ def is_cycle(encoder: ColumnEncoder) -> TypeGuard[CycleEncoder]:
 
 
 def cycles_of(encoder: ColumnEncoder) -> list[Cycle]:
-    """Return the cycles that come round in a column's released range, and not too often, shortest first."""
+    """Return the cycles that repeat within a column's released range, but not too often, shortest first."""
     if not is_on_lattice(encoder) or encoder.is_unseen:
         return []
     width = int(encoder.edges[-1] - encoder.edges[0])

@@ -180,7 +180,7 @@ class TableEncoder:
         return found
 
     def calendar_lifts(self) -> dict[tuple[int, int], np.ndarray]:
-        """Return what the calendar says of each moment and its cycles, by their positions.
+        """Return the calendar's weights of each moment and its cycles, by their positions.
 
         That is ``(codes, cycle codes)``: the log of how much likelier a cycle's code is within a code than over all.
         """

@@ -153,7 +153,7 @@ class Condition:
         return np.asarray(np.where(is_missing, self.missing, met) != self.is_excluded)
 
     def check_kind(self, column: Column) -> None:
-        """Raise unless values are such as a column's axis has; categories may be any.
+        """Raise unless values are of the kind of a column's axis; categories may be of any kind.
 
         Raises:
             DataError: a value is of another kind.
@@ -162,7 +162,7 @@ class Condition:
             column.stated(value)
 
     def cut(self, encoder: ColumnEncoder) -> CutCells:
-        """Return the cells of a column, cut so that those that meet the condition are whole ones."""
+        """Return the cells of a column, cut so that whole cells meet the condition."""
         cut = encoder.cut(self.values, self.ranges, self.missing)
         if not self.is_excluded:
             return cut
@@ -238,7 +238,7 @@ def _shares_of_column(name: object, stated: Any) -> tuple[str, list[Condition], 
 
 
 def check_declared(conditions: Mapping[str, Condition], schema: Schema) -> None:
-    """Raise for conditions that a table cannot meet, by what its schema declares; columns left open are not looked at.
+    """Raise for conditions that contradict the declarations of a schema; columns that it leaves open are skipped.
 
     Raises:
         ConfigError: a column is generated.
@@ -335,7 +335,7 @@ def coded(encoder: TableEncoder, conditions: Mapping[str, Condition]) -> CodedCo
 
 
 def released(condition: Condition, column: CodedColumn) -> Condition:
-    """Return a condition with those of its values that the column was released with, and say how many are left out.
+    """Return a condition without the values that were not released of its column, and log how many are left out.
 
     Raises:
         DataError: none of them was, and it asks for nothing else; or they are of another kind than the column's.
@@ -373,7 +373,7 @@ def _are_released(column: CodedColumn, values: Sequence[object]) -> bool:
 
 
 def _of_text(encoder: ColumnEncoder, value: object) -> object:
-    """Return a value of a column without categories that may stand as text, as on a command line."""
+    """Return a value of a column without categories, which may be given as text, as on a command line."""
     if not isinstance(value, str) or encoder.column.has_categories:
         return value
     if encoder.contains(_series(value)):

@@ -12,7 +12,7 @@ from tabgan.schema import Schema
 
 @dataclass(frozen=True)
 class PublicHeader:
-    """Names and dtypes of a table's columns. Whoever has one cannot read a row.
+    """Names and dtypes of a table's columns: no row can be read through it.
 
     Attributes:
         dtypes: The pandas dtype of each column, by name.

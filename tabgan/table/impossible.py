@@ -1,4 +1,4 @@
-"""Pairs of codes that rules exclude: a public fact about two columns, which a fit need not find out."""
+"""Pairs of codes that rules exclude: a public fact about two columns, which a fit need not measure."""
 
 from __future__ import annotations
 

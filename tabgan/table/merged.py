@@ -1,4 +1,4 @@
-"""Columns that rules tie together, merged into one column of categories, and taken apart again.
+"""Columns that rules connect, merged into one column of categories, and split again.
 
 A row's category follows from the row alone. A row that breaks the rule has a mark that no list of categories can hold,
 so that it is counted with the values that were not released.

@@ -74,7 +74,7 @@ class Orders:
 
     @property
     def names(self) -> list[str]:
-        """The columns, each after those that are below it as far as that is possible."""
+        """The columns, each after the columns below it where that is possible."""
         named = [side for rule in self.rules for side in rule.touches(self.described)]
         below: dict[str, set[str]] = {name: set() for name in named}
         for rule in self.rules:
@@ -195,7 +195,7 @@ class Orders:
         ]
 
     def turn(self, columns: dict[str, pd.Series]) -> None:
-        """Replace, in place, the values of broken rows by those of their other columns: by now they differ little.
+        """Replace, in place, the values of broken rows by those of their other columns, which differ little here.
 
         Only where each column may hold the value that it gets.
         """
@@ -226,7 +226,7 @@ class Orders:
             columns[name] = with_values(columns[name], broken[good], some[name].take(good))
 
     def mend(self, columns: dict[str, pd.Series], draw: Draw) -> None:
-        """Replace, in place, the values of broken rows by others within their codes, as far as a few draws find any."""
+        """Replace, in place, the values of broken rows by others within their codes, if a few draws find any."""
         names = self.names
         broken = np.flatnonzero(~self.is_kept(columns))
         for _ in range(TRIES):

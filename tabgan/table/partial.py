@@ -205,7 +205,7 @@ def _unknown(who: str, count: int, name: str) -> DataError:
 
 
 def _within(encoder: TableEncoder, part: Merged, rows: pd.DataFrame) -> tuple[Within, np.ndarray]:
-    """Return what given parts of a merged column leave of it, and ``(rows,)`` true where that is nothing."""
+    """Return the part of a merged column that agrees with given parts, and ``(rows,)`` true where none does."""
     column = encoder.columns[encoder.positions[part.name]]
     names = [name for name in part.members if name in rows]
     described = {name: encoder.schema[name] for name in names}
@@ -249,7 +249,7 @@ def _keys(series: pd.Series, column: Column) -> list[object]:
 def _left(
     encoder: TableEncoder, part: Merged, column: CodedColumn, wishes: Mapping[str, Condition]
 ) -> tuple[CodedColumn, np.ndarray] | None:
-    """Return a merged column as conditions on its parts leave it, and its codes' chances; ``None`` for nothing."""
+    """Return a merged column restricted by conditions on its parts, and its codes' chances; ``None`` if it is empty."""
     if encoder.reduction is None:
         return None
     try:

@@ -152,7 +152,7 @@ def named_columns(
     targets: Sequence[str] = (),
     untyped_text: bool = False,
 ) -> Schema:
-    """Return what the names and dtypes of a table's columns say, for a private draft. Reads no cell.
+    """Return the columns that names and dtypes suggest, for a private draft. Reads no cell.
 
     Args:
         df: The table; of anything that is not a table for a fit, nothing is said.
@@ -186,7 +186,7 @@ def proposed_rules(
     n_rows: float,
     schema: Schema,
 ) -> tuple[ProposedRule, ...]:
-    """Return rules with the noisy evidence for them: on where it is strong, and where they go together.
+    """Return rules with the noisy evidence for them: on where it is strong and they do not contradict each other.
 
     Args:
         relations: Rules that may hold.
@@ -261,7 +261,7 @@ def with_losses_of(rules: Sequence[ProposedRule], reasons: Mapping[str, Reason])
 
 
 def _go_together(schema: Schema, rules: Sequence[Rule]) -> bool:
-    """Return true if a schema may declare some rules."""
+    """Return true if a schema may declare some rules together."""
     try:
         Schema(schema.columns, None, schema.entity, schema.max_rows, None, schema.targets, None, rules)
     except SchemaError:

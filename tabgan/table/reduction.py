@@ -71,7 +71,7 @@ class Reduction:
     def of_table(
         cls, df: pd.DataFrame, schema: Schema, *, untyped_text: bool, is_private: bool = False
     ) -> Reduction | None:
-        """Return the reduction of a table, by its columns' names and dtypes; ``None`` if nothing ties columns."""
+        """Return the reduction of a table, by its columns' names and dtypes; ``None`` if no rule connects columns."""
         if not schema.statements:
             return None
         resolved = described_columns(df, schema, untyped_text=untyped_text)

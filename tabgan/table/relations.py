@@ -238,7 +238,7 @@ def _present_share(column: CodedColumn, n_rows: float) -> float:
 def may_be_related(
     encoder: TableEncoder, n_rows: float, scores: Mapping[tuple[int, int], float], noise_stddev: float
 ) -> bool:
-    """Return true if a relation of columns may be found that rules do not say.
+    """Return true if a relation of columns may be found that no rule declares.
 
     Args:
         encoder: Of the table; the names of its columns and their released histograms tell.
@@ -273,7 +273,7 @@ def _may_determine(
 
 
 def open_relations(encoder: TableEncoder, pairs: Sequence[Table], n_rows: float) -> list[Relation]:
-    """Return the few relations of columns that names and measured pairs suggest most and that no rule says."""
+    """Return the few relations of columns that names and measured pairs suggest most and that no rule declares."""
     placed = {column.encoder.name: (i, column) for i, column in _own(encoder)}
     sums, dependences = _sums(encoder, pairs, n_rows), _dependences(encoder, pairs, n_rows)
     orders = [
@@ -334,7 +334,7 @@ def _orders(encoder: TableEncoder, pairs: Sequence[Table], n_rows: float) -> lis
 def kept_relations(
     relations: Sequence[Relation], broken: Sequence[float], noise_stddev: float, n_rows: float
 ) -> list[Relation]:
-    """Return the relations that few rows can break, by noisy numbers of those that do, as far as they go together.
+    """Return the relations that few rows can break, by noisy numbers of these rows, without contradictions.
 
     A computed column is made by one formula, and is part of no other relation, which its own values would break.
     """
@@ -386,7 +386,7 @@ def undecided_relations(
 
 
 def say_undecided(relations: Sequence[Relation]) -> None:
-    """Log relations of which noise hides if rows keep them, as the rules that would make samples keep them."""
+    """Log relations that noise leaves undecided, as the rules that would make samples keep them."""
     if relations:
         logger.warning(
             "Noise hides if every row keeps these rules, and samples may break them. Declare those that hold by the "
@@ -396,7 +396,7 @@ def say_undecided(relations: Sequence[Relation]) -> None:
 
 
 def _are_in_order(formulas: Sequence[Relation]) -> bool:
-    """Return true if formulas compute different columns, and none goes round in a circle."""
+    """Return true if formulas compute different columns, and none depends on itself."""
     try:
         in_order([relation.rule for relation in formulas])
     except ConfigError:
